@@ -25,6 +25,15 @@ export interface HostDirectory {
 }
 
 /**
+ * A system user of a host, made before anything else since files and directories belong to it.
+ */
+export interface HostUser {
+  readonly name: string;
+  /** Absolute path of its home, which is not created. */
+  readonly home: string;
+}
+
+/**
  * A long-running process of a host. On a cloud machine it is a systemd unit; the lab runs the same command line under a
  * supervisor of its own.
  *
@@ -42,8 +51,20 @@ export interface HostUnit {
   readonly environment?: Readonly<Record<string, string>>;
   /** Names of units which start earlier. @default none */
   readonly after?: readonly string[];
+  /**
+   * TCP ports on 127.0.0.1 that must accept connections before the process starts, e.g. 8500 for a Nomad agent that reads
+   * its local Consul agent once at start and then only every 15 seconds.
+   * @default none
+   */
+  readonly waitForPorts?: readonly number[];
   /** The signal that asks it to end. @default "SIGTERM" */
   readonly killSignal?: "SIGTERM" | "SIGINT";
+  /**
+   * What ends with it: every process it started, or only itself, as a Nomad client must so that its tasks outlive its
+   * restart.
+   * @default "control-group"
+   */
+  readonly killMode?: "control-group" | "process";
   /** Seconds between a failure and the next start. @default 2 */
   readonly restartSeconds?: number;
 }
@@ -56,7 +77,7 @@ export interface HostPackage {
   readonly name: "consul" | "nomad" | "envoy" | "cni-plugins";
   /** Exact version, e.g. `1.21.0`. */
   readonly version: string;
-  /** Where its program or programs are put. */
+  /** Directory where its program or programs are put, e.g. `/usr/local/bin`. */
   readonly installTo: string;
 }
 
@@ -67,6 +88,7 @@ export interface HostData {
   /** Name of the host, and of its agents. */
   readonly name: string;
   readonly packages: readonly HostPackage[];
+  readonly users: readonly HostUser[];
   readonly directories: readonly HostDirectory[];
   readonly files: readonly HostFile[];
   /** Kernel modules, loaded at every boot. */

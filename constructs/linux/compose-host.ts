@@ -1,0 +1,77 @@
+import { isDeepStrictEqual } from "node:util";
+import type { HostData, HostFile } from "./host";
+
+/**
+ * What a role contributes to a host: any part of it, without a name.
+ */
+export type HostRole = Partial<Omit<HostData, "name">>;
+
+/**
+ * Puts roles together into one host.
+ *
+ * Two roles may name the same thing (a file, a user, a sysctl) when they say the same about it. The kernel modules and
+ * sysctls are also written as files, so that they hold after a reboot.
+ *
+ * @param name the host's name, also the name of its agents
+ * @throws Error if two roles contradict each other
+ *
+ * @example
+ * composeHost("client-1", consulClient({ version: "1.21.0", retryJoin: ["10.0.0.10"] }))
+ */
+export function composeHost(name: string, ...roles: readonly HostRole[]): HostData {
+  const packages = roles.flatMap((role) => role.packages ?? []);
+  const users = roles.flatMap((role) => role.users ?? []);
+  const directories = roles.flatMap((role) => role.directories ?? []);
+  const files = roles.flatMap((role) => role.files ?? []);
+  const units = roles.flatMap((role) => role.units ?? []);
+  const kernelModules = [...new Set(roles.flatMap((role) => role.kernelModules ?? []))];
+  const sysctls = mergeSettings(name, roles);
+  return {
+    name,
+    packages: merge(name, "package", packages, byName),
+    users: merge(name, "user", users, byName),
+    directories: merge(name, "directory", directories, byPath),
+    files: [...merge(name, "file", files, byPath), ...kernelFiles(kernelModules, sysctls)],
+    kernelModules,
+    sysctls,
+    steps: [...new Set(roles.flatMap((role) => role.steps ?? []))],
+    units: merge(name, "unit", units, byName),
+  };
+}
+
+const byName = (item: { readonly name: string }) => item.name;
+const byPath = (item: { readonly path: string }) => item.path;
+
+function merge<T>(host: string, kind: string, items: readonly T[], idOf: (item: T) => string): T[] {
+  const merged = new Map<string, T>();
+  for (const item of items) {
+    const known = merged.get(idOf(item));
+    if (known && !isDeepStrictEqual(known, item)) throw contradiction(host, kind, idOf(item));
+    merged.set(idOf(item), item);
+  }
+  return [...merged.values()];
+}
+
+function mergeSettings(host: string, roles: readonly HostRole[]): Record<string, string> {
+  const merged: Record<string, string> = {};
+  for (const [key, value] of roles.flatMap((role) => Object.entries(role.sysctls ?? {}))) {
+    if ((merged[key] ?? value) !== value) throw contradiction(host, "sysctl", key);
+    merged[key] = value;
+  }
+  return merged;
+}
+
+function contradiction(host: string, kind: string, id: string): Error {
+  return new Error(
+    `Host ${host}: two of its roles define ${kind} ${id} differently. Give the roles equal options, or put them on two hosts.`,
+  );
+}
+
+function kernelFiles(kernelModules: readonly string[], sysctls: Readonly<Record<string, string>>): HostFile[] {
+  const lines = (list: readonly string[]) => list.map((line) => `${line}\n`).join("");
+  const files = [
+    { path: "/etc/modules-load.d/meshform.conf", content: lines(kernelModules) },
+    { path: "/etc/sysctl.d/60-meshform.conf", content: lines(Object.entries(sysctls).map(([k, v]) => `${k} = ${v}`)) },
+  ];
+  return files.filter((file) => file.content !== "");
+}
