@@ -1,0 +1,29 @@
+import type { IConstruct } from "constructs";
+import type { ServiceMesh } from "../mesh/service-mesh";
+
+/** What a check looks at: the finished tree. */
+export interface CheckedApp {
+  readonly root: IConstruct;
+  readonly meshes: readonly ServiceMesh[];
+}
+
+/** Something that is wrong, and what to do about it. */
+export interface Finding {
+  /** The construct to look at. */
+  readonly construct: IConstruct;
+  /** One sentence: what is wrong, with the value that was given. */
+  readonly problem: string;
+  /** One sentence: what to do. */
+  readonly fix: string;
+}
+
+/** A rule over the finished tree. */
+export interface Check {
+  /** Names it in messages, and where it is silenced. */
+  readonly id: string;
+  /** Why it is there. */
+  readonly reason: string;
+  /** An error ends synthesis, a warning is printed. */
+  readonly level: "error" | "warning";
+  find(app: CheckedApp): Iterable<Finding>;
+}

@@ -1,0 +1,96 @@
+import { Token } from "cdktf";
+import type { MeshService } from "../../mesh/mesh-service";
+import type * as nomad from "../../nomad/generated/job";
+import type { Check, CheckedApp } from "../check";
+
+const namedPort: Check = {
+  id: "named-port",
+  reason:
+    "With a label Nomad tells Envoy the node's port, on which nothing listens inside the allocation (Nomad GH-9907).",
+  level: "error",
+  *find(app) {
+    for (const { service, definition } of sidecarServicesOf(app)) {
+      const label = definition.PortLabel;
+      if (label !== undefined && !Token.isUnresolved(label) && !/^\d+$/.test(label)) {
+        yield {
+          construct: service,
+          problem: `The port of the service ${definition.Name ?? ""} is the label "${label}".`,
+          fix: "Give the number on which the program listens inside its allocation.",
+        };
+      }
+    }
+  },
+};
+
+const bridgeMode: Check = {
+  id: "bridge-mode",
+  reason:
+    "Outside a network namespace of its own, a service is reached past its Envoy, and two Envoys take each other's ports.",
+  level: "error",
+  *find(app) {
+    for (const { service, group } of sidecarServicesOf(app)) {
+      const mode = group.Networks?.[0]?.Mode;
+      if (mode !== "bridge" && mode?.startsWith("cni/") !== true) {
+        yield {
+          construct: service,
+          problem: `The group ${group.Name ?? ""} runs on the network "${mode ?? "host"}".`,
+          fix: "A service with a sidecar needs the mode bridge, or cni/<name>.",
+        };
+      }
+    }
+  },
+};
+
+const allInterfaces: Check = {
+  id: "bound-to-all-interfaces",
+  reason: "Whoever is on the node's bridge then reaches the service past its Envoy, without mutual TLS or intention.",
+  level: "error",
+  *find({ meshes }) {
+    for (const service of meshes.flatMap((mesh) => mesh.services)) {
+      if (service.props.publish !== undefined || service.props.connectNative === true) {
+        continue;
+      }
+      for (const task of service.renderJob().TaskGroups?.flatMap((group) => group.Tasks ?? []) ?? []) {
+        const place = placeOfAnyAddress(task);
+        if (place !== undefined) {
+          yield {
+            construct: service,
+            problem: `The task ${task.Name ?? ""} is told to listen on 0.0.0.0 (${place}).`,
+            fix: "Behind a sidecar, listen on 127.0.0.1; a port for those outside the mesh is `publish`.",
+          };
+        }
+      }
+    }
+  },
+};
+
+/** The variable or argument that says 0.0.0.0. */
+function placeOfAnyAddress(task: nomad.Task): string | undefined {
+  const isAnyAddress = (value: unknown): boolean =>
+    typeof value === "string" && /(^|[^\d.])0\.0\.0\.0($|[^\d.])/.test(value);
+  const variable = Object.entries(task.Env ?? {}).find(([, value]) => isAnyAddress(value));
+  if (variable !== undefined) {
+    return `variable ${variable[0]}`;
+  }
+  const args = task.Config?.args;
+  const argument = Array.isArray(args) ? args.find(isAnyAddress) : undefined;
+  return argument === undefined ? undefined : `argument ${JSON.stringify(argument)}`;
+}
+
+function* sidecarServicesOf({ meshes }: CheckedApp): Iterable<{
+  service: MeshService;
+  group: nomad.TaskGroup;
+  definition: nomad.Service;
+}> {
+  for (const service of meshes.flatMap((mesh) => mesh.services)) {
+    for (const group of service.renderJob().TaskGroups ?? []) {
+      for (const definition of group.Services ?? []) {
+        if (definition.Connect?.SidecarService !== undefined) {
+          yield { service, group, definition };
+        }
+      }
+    }
+  }
+}
+
+export const jobChecks: readonly Check[] = [namedPort, bridgeMode, allInterfaces];

@@ -1,0 +1,40 @@
+import type { IConstruct } from "constructs";
+import type { ServiceMesh } from "../mesh/service-mesh";
+import type { Check, CheckedApp, Finding } from "./check";
+import { CHECKS } from "./rules";
+import { isSilenced } from "./silence";
+
+/** A finding and the check that made it. */
+export interface CheckFinding extends Finding {
+  readonly check: Check;
+}
+
+const meshes = new WeakMap<IConstruct, ServiceMesh[]>();
+
+/** @internal Makes a mesh known to the checks of its app. */
+export function registerMesh(mesh: ServiceMesh): void {
+  const { root } = mesh.node;
+  meshes.set(root, [...(meshes.get(root) ?? []), mesh]);
+}
+
+/** Runs every check over the app, less what was silenced. */
+export function findingsOf(root: IConstruct): readonly CheckFinding[] {
+  const app = { root, meshes: meshes.get(root) ?? [] };
+  return CHECKS.flatMap((check) => run(check, app)).filter(({ check, construct }) => !isSilenced(construct, check.id));
+}
+
+/** A rule that crashes has not passed. */
+function run(check: Check, app: CheckedApp): CheckFinding[] {
+  try {
+    return [...check.find(app)].map((finding) => ({ check, ...finding }));
+  } catch (error) {
+    return [
+      {
+        check: { ...check, level: "error" },
+        construct: app.root,
+        problem: `The check "${check.id}" could not finish: ${error instanceof Error ? error.message : String(error)}`,
+        fix: "Mend what it names, or report this as a defect of Meshform.",
+      },
+    ];
+  }
+}

@@ -1,0 +1,25 @@
+import type { IConstruct } from "constructs";
+
+/**
+ * Misuse of a construct. The message names the construct, says what is wrong, and what to do about it.
+ */
+export class MeshError extends Error {
+  /**
+   * @param scope the construct that was misused
+   * @param problem one sentence: what is wrong, with the value received
+   * @param fix one sentence: what to do
+   */
+  constructor(
+    readonly scope: IConstruct,
+    readonly problem: string,
+    readonly fix: string,
+  ) {
+    super(`${describe(scope)}: ${problem} ${fix}`);
+    this.name = "MeshError";
+  }
+}
+
+/** How messages name a construct: its path in the app. */
+export function describe(scope: IConstruct): string {
+  return scope.node.path || "the app";
+}

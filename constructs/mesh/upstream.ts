@@ -1,0 +1,109 @@
+import { Protocol } from "../consul/protocol";
+import type * as nomad from "../nomad/generated/job";
+import type { IMeshService } from "./mesh-service";
+
+/**
+ * How traffic for another datacenter goes through mesh gateways.
+ *
+ * @see https://developer.hashicorp.com/nomad/docs/job-specification/upstreams#mesh_gateway
+ */
+export enum MeshGatewayMode {
+  /** Straight to the destination. */
+  NONE = "none",
+  /** Through the gateway of the own datacenter. */
+  LOCAL = "local",
+  /** Through the gateway of the destination's datacenter. */
+  REMOTE = "remote",
+}
+
+/**
+ * How a service finds another one.
+ *
+ * @see https://developer.hashicorp.com/nomad/docs/job-specification/upstreams
+ */
+export interface UpstreamOptions {
+  /** Port on the service's own loopback where Envoy listens for it. @default chosen by the destination's name, stable */
+  readonly localBindPort?: number;
+  /** Address where Envoy listens for it. @default "127.0.0.1" */
+  readonly localBindAddress?: string;
+  /**
+   * Environment variable of the service's tasks that says where to find it: a URL for http, http2; `address:port` for
+   * tcp and gRPC.
+   *
+   * @default none
+   */
+  readonly env?: string;
+  /** Consul datacenter of the destination. @default the service's own */
+  readonly datacenter?: string;
+  /** Cluster peer of the destination. @default the same cluster */
+  readonly peer?: string;
+  /** @default the mesh's own */
+  readonly meshGateway?: MeshGatewayMode;
+  /**
+   * Upstream configuration, opaque to Nomad, e.g. `{ connect_timeout_ms: 500 }`.
+   *
+   * @default none
+   */
+  readonly config?: Readonly<Record<string, unknown>>;
+  /** Anything else of Nomad's upstreams block. @default none */
+  readonly override?: nomad.ConsulUpstream;
+}
+
+/** One service's way to another: discovery, without any authority. */
+export class Upstream {
+  /** @internal */
+  constructor(
+    /** Service that reaches out. */
+    readonly source: IMeshService,
+    /** Consul name of the destination. */
+    readonly destinationName: string,
+    /** Port on the source's loopback; `undefined` where traffic needs none (transparent proxy, Connect native). */
+    readonly localBindPort: number | undefined,
+    /** @internal */
+    readonly options: UpstreamOptions,
+    private readonly findDestination: () => IMeshService | undefined,
+  ) {}
+
+  /** The destination; `undefined` while the graph does not know its name. */
+  get destination(): IMeshService | undefined {
+    return this.findDestination();
+  }
+
+  /** Address where Envoy listens for it. */
+  get localBindAddress(): string {
+    return this.options.localBindAddress ?? "127.0.0.1";
+  }
+
+  /** `address:port` that the source's tasks connect to. */
+  get address(): string {
+    return this.localBindPort === undefined
+      ? `${this.destinationName}.virtual.consul`
+      : `${this.localBindAddress}:${this.localBindPort}`;
+  }
+
+  /** What the variable of `env` holds. */
+  get environmentValue(): string {
+    // Nomad's own variable rather than the literal: it is what users know from every other job.
+    const address =
+      this.localBindPort === undefined || this.options.peer !== undefined || this.options.datacenter !== undefined
+        ? this.address
+        : `\${NOMAD_UPSTREAM_ADDR_${this.destinationName.replace(/[^A-Za-z0-9_]/g, "_")}}`;
+    const protocol = this.destination?.protocol;
+    return protocol === Protocol.HTTP || protocol === Protocol.HTTP2 ? `http://${address}` : address;
+  }
+
+  /** @internal */
+  render(): nomad.ConsulUpstream {
+    const { options } = this;
+    return {
+      DestinationName: this.destinationName,
+      DestinationPeer: options.peer,
+      Datacenter: options.datacenter,
+      LocalBindAddress: options.localBindAddress,
+      LocalBindPort: this.localBindPort,
+      MeshGateway: options.meshGateway && { Mode: options.meshGateway },
+      Config: options.config,
+      ...options.override,
+    };
+  }
+}

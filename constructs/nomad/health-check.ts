@@ -1,0 +1,151 @@
+import { nanoseconds, optionalNanoseconds, type Duration } from "./duration";
+import type * as nomad from "./generated/job";
+
+/**
+ * What every kind of check takes.
+ *
+ * @see https://developer.hashicorp.com/nomad/docs/job-specification/check
+ */
+export interface HealthCheckOptions {
+  /** The check's name in Consul. @default the service's name and the kind of check */
+  readonly name?: string;
+  /** Time between two checks. @default "10s" */
+  readonly interval?: Duration;
+  /** How long an answer may take. @default "2s" */
+  readonly timeout?: Duration;
+  /** Good answers in a row before an instance counts as healthy again. @default 0 */
+  readonly successBeforePassing?: number;
+  /** Bad answers in a row before an instance counts as unhealthy. @default 0 */
+  readonly failuresBeforeCritical?: number;
+  /** Restarts the task when it stays unhealthy. @default never */
+  readonly checkRestart?: {
+    /** Bad answers in a row. */
+    readonly limit: number;
+    /** Wait after a start before checks count. @default "1s" */
+    readonly grace?: Duration;
+    /** @default false */
+    readonly ignoreWarnings?: boolean;
+  };
+  /** What a deployment makes of this check. @default "require_healthy" */
+  readonly onUpdate?: "require_healthy" | "ignore_warnings" | "ignore";
+  /** Anything else of Nomad's check block. @default none */
+  readonly override?: nomad.ServiceCheck;
+}
+
+/** Options of {@link HealthCheck.http}. */
+export interface HttpHealthCheckOptions extends HealthCheckOptions {
+  /** @default "GET" */
+  readonly method?: string;
+  /** @default none */
+  readonly headers?: Readonly<Record<string, readonly string[]>>;
+  /** @default none */
+  readonly body?: string;
+}
+
+/** Options of {@link HealthCheck.grpc}. */
+export interface GrpcHealthCheckOptions extends HealthCheckOptions {
+  /** Name that the gRPC health protocol asks for. @default the server as a whole */
+  readonly service?: string;
+}
+
+/** Options of {@link HealthCheck.script}. */
+export interface ScriptHealthCheckOptions extends HealthCheckOptions {
+  /** @default none */
+  readonly args?: readonly string[];
+  /** The task in which it runs. @default the service's own */
+  readonly task?: string;
+}
+
+/** @internal What a check must know of its service. */
+export interface HealthCheckTarget {
+  readonly serviceName: string;
+  readonly port: number;
+  /** Name of the service's own task. */
+  readonly task: string;
+  /** Whether an Envoy stands before the service. */
+  readonly sidecar: boolean;
+}
+
+/**
+ * Tells Consul whether an instance may get traffic.
+ *
+ * Behind a sidecar the service itself listens where only Envoy reaches it, so http and gRPC checks go through a listener
+ * which Envoy opens for just that path, without mutual TLS. A tcp check cannot: it needs a service that listens on its
+ * allocation's address.
+ *
+ * @see https://developer.hashicorp.com/nomad/docs/job-specification/expose
+ */
+export class HealthCheck {
+  private constructor(
+    private readonly kind: string,
+    private readonly options: HealthCheckOptions,
+    private readonly fields: (target: HealthCheckTarget) => nomad.ServiceCheck,
+  ) {}
+
+  /** A status from 200 to 299 is healthy, 429 a warning. @param path e.g. `/health` */
+  static http(path: string, options: HttpHealthCheckOptions = {}): HealthCheck {
+    return new HealthCheck("http", options, (target) => ({
+      Type: "http",
+      Path: path,
+      Method: options.method,
+      Header: options.headers,
+      Body: options.body,
+      ...throughEnvoy(target),
+    }));
+  }
+
+  /** A connection that opens is healthy. The service must listen on its allocation's address, not on loopback. */
+  static tcp(options: HealthCheckOptions = {}): HealthCheck {
+    return new HealthCheck("tcp", options, (target) => ({ Type: "tcp", ...directly(target) }));
+  }
+
+  /** The gRPC health protocol. @see https://grpc.io/docs/guides/health-checking/ */
+  static grpc(options: GrpcHealthCheckOptions = {}): HealthCheck {
+    return new HealthCheck("grpc", options, (target) => ({
+      Type: "grpc",
+      GRPCService: options.service,
+      // Envoy opens the very path of the health protocol.
+      Path: target.sidecar ? "/grpc.health.v1.Health/Check" : undefined,
+      Protocol: target.sidecar ? "http2" : undefined,
+      ...throughEnvoy(target),
+    }));
+  }
+
+  /** A command inside the task: exit code 0 is healthy, 1 a warning. @param command absolute path in the task */
+  static script(command: string, options: ScriptHealthCheckOptions = {}): HealthCheck {
+    return new HealthCheck("script", options, (target) => ({
+      Type: "script",
+      Command: command,
+      Args: options.args,
+      TaskName: options.task ?? target.task,
+    }));
+  }
+
+  /** @internal */
+  render(target: HealthCheckTarget): nomad.ServiceCheck {
+    const { options } = this;
+    return {
+      Name: options.name ?? `${target.serviceName} ${this.kind}`,
+      Interval: nanoseconds(options.interval ?? "10s"),
+      Timeout: nanoseconds(options.timeout ?? "2s"),
+      SuccessBeforePassing: options.successBeforePassing,
+      FailuresBeforeCritical: options.failuresBeforeCritical,
+      OnUpdate: options.onUpdate,
+      CheckRestart: options.checkRestart && {
+        Limit: options.checkRestart.limit,
+        Grace: optionalNanoseconds(options.checkRestart.grace),
+        IgnoreWarnings: options.checkRestart.ignoreWarnings,
+      },
+      ...this.fields(target),
+      ...options.override,
+    };
+  }
+}
+
+function throughEnvoy(target: HealthCheckTarget): nomad.ServiceCheck {
+  return target.sidecar ? { Expose: true } : directly(target);
+}
+
+function directly(target: HealthCheckTarget): nomad.ServiceCheck {
+  return { AddressMode: "alloc", PortLabel: String(target.port) };
+}

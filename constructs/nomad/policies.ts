@@ -1,0 +1,104 @@
+import { optionalNanoseconds, type Duration } from "./duration";
+import type * as nomad from "./generated/job";
+
+/**
+ * How a new version of a job replaces the old one.
+ *
+ * @see https://developer.hashicorp.com/nomad/docs/job-specification/update
+ */
+export interface UpdateOptions {
+  /** Allocations that are replaced at the same time. @default 1 */
+  readonly maxParallel?: number;
+  /** What tells that an allocation is healthy. @default "checks" */
+  readonly healthCheck?: "checks" | "task_states" | "manual";
+  /** How long an allocation must be healthy before the next is replaced. @default "10s" */
+  readonly minHealthyTime?: Duration;
+  /** How long an allocation may take to become healthy. @default "5m" */
+  readonly healthyDeadline?: Duration;
+  /** How long the whole deployment may go without progress. @default "10m" */
+  readonly progressDeadline?: Duration;
+  /** Whether a failed deployment goes back to the last good version. @default false */
+  readonly autoRevert?: boolean;
+  /** Whether healthy canaries replace the old version by themselves. @default false */
+  readonly autoPromote?: boolean;
+  /** Allocations of the new version that run beside the old one until promoted. @default 0 */
+  readonly canary?: number;
+  /** Delay between replacing allocations off a draining or lost node. @default "30s" */
+  readonly stagger?: Duration;
+}
+
+/**
+ * What happens on its own node to a task that fails.
+ *
+ * @see https://developer.hashicorp.com/nomad/docs/job-specification/restart
+ */
+export interface RestartOptions {
+  /** Restarts allowed within the interval. @default 2 */
+  readonly attempts?: number;
+  /** The window in which attempts count. @default "30m" */
+  readonly interval?: Duration;
+  /** Wait before a restart. @default "15s" */
+  readonly delay?: Duration;
+  /** After the last attempt: fail the allocation, or wait for the next interval. @default "fail" */
+  readonly mode?: "fail" | "delay";
+  /** Whether templates are rendered anew at a restart. @default false */
+  readonly renderTemplates?: boolean;
+}
+
+/**
+ * What happens to an allocation that failed for good: whether and when another node tries.
+ *
+ * @see https://developer.hashicorp.com/nomad/docs/job-specification/reschedule
+ */
+export interface RescheduleOptions {
+  /** Attempts within the interval; no meaning where `unlimited`. @default 0 */
+  readonly attempts?: number;
+  /** The window in which attempts count. @default "0s" */
+  readonly interval?: Duration;
+  /** Wait before the first attempt. @default "30s" */
+  readonly delay?: Duration;
+  /** How the wait grows. @default "exponential" */
+  readonly delayFunction?: "constant" | "exponential" | "fibonacci";
+  /** The longest wait. @default "1h" */
+  readonly maxDelay?: Duration;
+  /** Whether it is tried for ever. @default true */
+  readonly unlimited?: boolean;
+}
+
+/** @internal */
+export function renderUpdate(options: UpdateOptions): nomad.UpdateStrategy {
+  return {
+    MaxParallel: options.maxParallel,
+    HealthCheck: options.healthCheck,
+    MinHealthyTime: optionalNanoseconds(options.minHealthyTime),
+    HealthyDeadline: optionalNanoseconds(options.healthyDeadline),
+    ProgressDeadline: optionalNanoseconds(options.progressDeadline),
+    AutoRevert: options.autoRevert,
+    AutoPromote: options.autoPromote,
+    Canary: options.canary,
+    Stagger: optionalNanoseconds(options.stagger),
+  };
+}
+
+/** @internal */
+export function renderRestart(options: RestartOptions): nomad.RestartPolicy {
+  return {
+    Attempts: options.attempts,
+    Interval: optionalNanoseconds(options.interval),
+    Delay: optionalNanoseconds(options.delay),
+    Mode: options.mode,
+    RenderTemplates: options.renderTemplates,
+  };
+}
+
+/** @internal */
+export function renderReschedule(options: RescheduleOptions): nomad.ReschedulePolicy {
+  return {
+    Attempts: options.attempts,
+    Interval: optionalNanoseconds(options.interval),
+    Delay: optionalNanoseconds(options.delay),
+    DelayFunction: options.delayFunction,
+    MaxDelay: optionalNanoseconds(options.maxDelay),
+    Unlimited: options.unlimited,
+  };
+}

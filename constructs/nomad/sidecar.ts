@@ -1,0 +1,125 @@
+import { optionalNanoseconds, type Duration } from "./duration";
+import type * as nomad from "./generated/job";
+import { renderResources, type ResourceOptions } from "./workload";
+
+/** What every sidecar takes, whatever runs its Envoy. */
+export interface SidecarOptions {
+  /** @default 250 MHz and 128 MiB */
+  readonly resources?: ResourceOptions;
+  /** How much Envoy logs. @default "info" */
+  readonly logLevel?: "trace" | "debug" | "info" | "warning" | "error" | "critical" | "off";
+  /** Envoy's worker threads. @default 1 */
+  readonly concurrency?: number;
+  /** How long Envoy may take to end. @default "5s" */
+  readonly killTimeout?: Duration;
+  /** How long Envoy still runs after it is no longer in the catalog. @default "0s" */
+  readonly shutdownDelay?: Duration;
+  /** @default none */
+  readonly env?: Readonly<Record<string, string>>;
+  /** @default none */
+  readonly meta?: Readonly<Record<string, string>>;
+  /** Tags of the sidecar's own registration. @default the service's */
+  readonly tags?: readonly string[];
+  /**
+   * Proxy configuration, opaque to Nomad, e.g. `{ envoy_prometheus_bind_addr: "0.0.0.0:9102" }`.
+   *
+   * @default none
+   * @see https://developer.hashicorp.com/consul/docs/reference/proxy/envoy
+   */
+  readonly config?: Readonly<Record<string, unknown>>;
+  /** Whether Consul does without its tcp check of Envoy's public listener. @default false */
+  readonly disableDefaultTcpCheck?: boolean;
+  /** Anything else of Nomad's sidecar_task block. @default none */
+  readonly override?: nomad.SidecarTask;
+  /** Anything else of Nomad's sidecar_service block. @default none */
+  readonly serviceOverride?: nomad.ConsulSidecarService;
+}
+
+/** Options of {@link Sidecar.docker}. */
+export interface DockerSidecarOptions extends SidecarOptions {
+  /** Envoy's image. @default the one that Nomad picks for its Consul */
+  readonly image?: string;
+}
+
+/** Options of {@link Sidecar.exec}. */
+export interface ExecSidecarOptions extends SidecarOptions {
+  /** The Envoy program. @default "envoy" */
+  readonly command?: string;
+  /** @default "raw_exec" */
+  readonly driver?: "exec" | "raw_exec";
+}
+
+/**
+ * The Envoy beside a service. Nomad starts it before the service's tasks and ends it after them.
+ *
+ * @see https://developer.hashicorp.com/nomad/docs/job-specification/sidecar_task
+ */
+export class Sidecar {
+  private constructor(
+    private readonly options: SidecarOptions,
+    private readonly task: nomad.SidecarTask,
+  ) {}
+
+  /** Envoy in a container, as Nomad does it by itself. */
+  static docker(options: DockerSidecarOptions = {}): Sidecar {
+    const tuned = options.logLevel !== undefined || options.concurrency !== undefined;
+    const config = {
+      ...(options.image !== undefined && { image: options.image }),
+      ...(tuned && { args: envoyArguments(options) }),
+    };
+    return new Sidecar(options, Object.keys(config).length > 0 ? { Config: config } : {});
+  }
+
+  /** Envoy as a program of the node, where there is no Docker. */
+  static exec(options: ExecSidecarOptions = {}): Sidecar {
+    const driver = options.driver ?? "raw_exec";
+    return new Sidecar(options, {
+      Driver: driver,
+      Config: {
+        command: options.command ?? "envoy",
+        args: envoyArguments(options),
+        // Nomad's bootstrap names Consul's socket relative to the allocation's directory. Under `exec` that is the root
+        // of the chroot, where Envoy starts anyway; under `raw_exec` Envoy must be told, or it waits for ever.
+        ...(driver === "raw_exec" && { work_dir: "${NOMAD_ALLOC_DIR}/.." }),
+      },
+    });
+  }
+
+  /** @internal */
+  renderTask(): nomad.SidecarTask | undefined {
+    const { options } = this;
+    const task: nomad.SidecarTask = {
+      ...this.task,
+      Resources: options.resources && renderResources(options.resources),
+      KillTimeout: optionalNanoseconds(options.killTimeout),
+      ShutdownDelay: optionalNanoseconds(options.shutdownDelay),
+      Env: options.env,
+      Meta: options.meta,
+      ...options.override,
+    };
+    return Object.values(task).some((field) => field !== undefined) ? task : undefined;
+  }
+
+  /** @internal */
+  renderService(proxy: nomad.ConsulProxy): nomad.ConsulSidecarService {
+    const { options } = this;
+    return {
+      Tags: options.tags,
+      DisableDefaultTCPCheck: options.disableDefaultTcpCheck,
+      Proxy: { ...proxy, Config: options.config },
+      ...options.serviceOverride,
+    };
+  }
+}
+
+function envoyArguments(options: SidecarOptions): readonly string[] {
+  return [
+    "-c",
+    "${NOMAD_SECRETS_DIR}/envoy_bootstrap.json",
+    "-l",
+    options.logLevel ?? "info",
+    "--concurrency",
+    String(options.concurrency ?? 1),
+    "--disable-hot-restart",
+  ];
+}

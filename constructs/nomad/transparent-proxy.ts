@@ -1,0 +1,37 @@
+import type * as nomad from "./generated/job";
+
+/**
+ * Sends all traffic of an allocation through its Envoy, so that services name each other by their virtual addresses.
+ * Needs the consul-cni plugin on the client nodes.
+ *
+ * @see https://developer.hashicorp.com/nomad/docs/job-specification/transparent_proxy
+ */
+export interface TransparentProxyOptions {
+  /** User id of Envoy, whose own traffic is left alone. @default "101" */
+  readonly uid?: string;
+  /** Envoy's outbound listener. @default 15001 */
+  readonly outboundPort?: number;
+  /** Inbound ports that bypass Envoy. @default none */
+  readonly excludeInboundPorts?: readonly string[];
+  /** Outbound ports that bypass Envoy. @default none */
+  readonly excludeOutboundPorts?: readonly number[];
+  /** Outbound subnets that bypass Envoy. @default none */
+  readonly excludeOutboundCidrs?: readonly string[];
+  /** User ids whose traffic bypasses Envoy. @default none */
+  readonly excludeUids?: readonly string[];
+  /** Whether DNS is left alone. @default false */
+  readonly noDns?: boolean;
+}
+
+/** @internal */
+export function renderTransparentProxy(options: TransparentProxyOptions): nomad.ConsulTransparentProxy {
+  return {
+    UID: options.uid,
+    OutboundPort: options.outboundPort,
+    ExcludeInboundPorts: options.excludeInboundPorts,
+    ExcludeOutboundPorts: options.excludeOutboundPorts,
+    ExcludeOutboundCIDRs: options.excludeOutboundCidrs,
+    ExcludeUIDs: options.excludeUids,
+    NoDNS: options.noDns,
+  };
+}
