@@ -73,7 +73,7 @@ function placeOfAnyAddress(task: nomad.Task): string | undefined {
     return `variable ${variable[0]}`;
   }
   const args = task.Config?.args;
-  const argument = Array.isArray(args) ? args.find(isAnyAddress) : undefined;
+  const argument = (Array.isArray(args) ? (args as unknown[]) : []).find(isAnyAddress);
   return argument === undefined ? undefined : `argument ${JSON.stringify(argument)}`;
 }
 

@@ -1,7 +1,8 @@
 import { ConfigEntry } from "@cdktf/provider-consul/lib/config-entry";
 import { TerraformStack } from "cdktf";
 import { describe } from "../../errors";
-import type { Check, CheckedApp, Finding } from "../check";
+import type { ServiceMesh } from "../../mesh/service-mesh";
+import type { Check, Finding } from "../check";
 
 const serviceName: Check = {
   id: "service-name",
@@ -44,25 +45,27 @@ const configEntryOwners: Check = {
   id: "config-entry-owners",
   reason: "A config entry has one content: of two owners the last to apply wins, and each plan finds a difference.",
   level: "error",
-  *find(app) {
-    const owners = new Map<string, ConfigEntry>();
-    for (const entry of configEntriesOf(app)) {
-      const key = `${String(entry.kindInput)}/${String(entry.nameInput)}`;
-      const owner = owners.get(key);
-      if (owner === undefined) {
-        owners.set(key, entry);
-      } else {
-        yield conflict(entry, owner, key);
+  *find({ meshes }) {
+    const reported = new Set<ConfigEntry>();
+    for (const mesh of meshes) {
+      const owners = new Map<string, ConfigEntry>();
+      for (const entry of configEntriesOf(mesh)) {
+        const key = `${String(entry.kindInput)}/${String(entry.nameInput)}`;
+        const owner = owners.get(key);
+        if (owner === undefined) {
+          owners.set(key, entry);
+        } else if (!reported.has(entry)) {
+          reported.add(entry);
+          yield conflict(entry, owner, key);
+        }
       }
     }
   },
 };
 
-/** The entries of all stacks in which a mesh has services: one Consul, as far as an app can tell. */
-function configEntriesOf({ meshes }: CheckedApp): ConfigEntry[] {
-  const stacks = new Set(
-    meshes.flatMap((mesh) => [mesh, ...mesh.services]).map((construct) => TerraformStack.of(construct)),
-  );
+/** The entries of all stacks in which the mesh has services: one Consul, as far as an app can tell. */
+function configEntriesOf(mesh: ServiceMesh): ConfigEntry[] {
+  const stacks = new Set([mesh, ...mesh.services].map((construct) => TerraformStack.of(construct)));
   return [...stacks].flatMap((stack) => stack.node.findAll().filter((node) => node instanceof ConfigEntry));
 }
 

@@ -1,0 +1,368 @@
+import { ConfigEntry } from "@cdktf/provider-consul/lib/config-entry";
+import { Testing } from "cdktf";
+import {
+  CHECKS,
+  HttpPermission,
+  MeshService,
+  Protocol,
+  ServiceMesh,
+  silence,
+  Workload,
+  type MeshServiceBaseProps,
+} from "../../constructs";
+import { findingsOf, synthApp, synthMesh, synthStack, TestStack } from "../support/synth";
+import { anyWorkload } from "../support/workload";
+
+const http = { port: 9001, protocol: Protocol.HTTP, workload: anyWorkload };
+const web = { port: 9002, publish: 9002, workload: anyWorkload };
+
+/** What synthesis says of a mesh with the service `api` and whatever is built on it. */
+function findings(
+  build: (mesh: ServiceMesh, api: MeshService, stack: TestStack) => void,
+  props: Partial<MeshServiceBaseProps> = {},
+) {
+  return findingsOf(() =>
+    synthMesh((mesh, stack) => build(mesh, mesh.addService("api", { ...http, ...props }), stack)),
+  );
+}
+
+test("each check has an id of its own, and says why it is there", () => {
+  expect(new Set(CHECKS.map(({ id }) => id)).size).toBe(CHECKS.length);
+  for (const { id, reason } of CHECKS) {
+    expect(id).toMatch(/^[a-z]+(-[a-z]+)*$/);
+    expect(reason).toMatch(/^[A-Z].*[.)]$/);
+  }
+});
+
+test("a sound mesh has no findings", () => {
+  expect(findings((mesh, api) => mesh.addService("web", web).connectTo(api))).toEqual([]);
+});
+
+test("all errors of a run are reported together, also those of other stacks", () => {
+  const app = Testing.app();
+  const mesh = new ServiceMesh(new TestStack(app, "first"), "mesh");
+  mesh.addService("web", web).connectTo("apy");
+  const other = new ServiceMesh(new TestStack(app, "second"), "mesh");
+  other.addService("web", { ...web, port: 70_000 });
+  expect(findingsOf(() => synthApp(app, "first"))).toEqual([
+    expect.stringContaining("(unknown-service)"),
+    expect.stringContaining("second/mesh/web: port is 70000. Use a whole number from 1 to 65535. (port-range)"),
+  ]);
+});
+
+describe("service-name", () => {
+  test("fails if a name cannot be looked up by DNS", () => {
+    expect(findings((mesh) => mesh.addService("count_api", web))).toEqual([
+      'stack/mesh/count_api: "count_api" cannot be the name of a service. Use letters, digits and dashes, at most 63, no dash at either end. (service-name)',
+    ]);
+  });
+});
+
+describe("duplicate-service", () => {
+  test("fails if two constructs are one service", () => {
+    expect(findings((mesh) => mesh.addService("other", { ...web, serviceName: "api" }))).toContain(
+      'stack/mesh/other: The service "api" is already at stack/mesh/api. Give one of them another serviceName. (duplicate-service)',
+    );
+  });
+});
+
+describe("config-entry-owners", () => {
+  test("fails if a config entry is declared beside the mesh's own", () => {
+    expect(
+      findings((mesh, api, stack) => {
+        mesh.addService("web", web).connectTo(api);
+        new ConfigEntry(stack, "mine", { kind: "service-defaults", name: "api", configJson: "{}" });
+      }),
+    ).toEqual([
+      "stack/mine: The config entry service-defaults/api already belongs to stack/mesh/api/Defaults/Resource. Keep one of the two, or tell the mesh that another owns it (proxyDefaults: false). (config-entry-owners)",
+    ]);
+  });
+
+  test("fails if two meshes of one stack own proxy-defaults", () => {
+    const stack = new TestStack();
+    new ServiceMesh(stack, "one");
+    new ServiceMesh(stack, "two");
+    expect(findingsOf(() => synthStack(stack))).toEqual([expect.stringContaining("(config-entry-owners)")]);
+  });
+
+  test("leaves apart stacks that share no mesh, such as those of two environments", () => {
+    const app = Testing.app();
+    for (const id of ["dev", "prod"]) {
+      new ServiceMesh(new TestStack(app, id), "mesh").addService("web", web);
+    }
+    expect(findingsOf(() => synthApp(app, "dev"))).toEqual([]);
+  });
+});
+
+describe("unknown-service", () => {
+  test("fails if an upstream is misspelt, and says which name was meant", () => {
+    expect(findings((mesh) => mesh.addService("web", web).addUpstream("apy"))).toEqual([
+      'stack/mesh/web: It connects to "apy", which is no service of this mesh. Did you mean "api"? A service of another team comes from MeshService.fromServiceName. (unknown-service)',
+    ]);
+  });
+
+  test("fails if a source is misspelt, and lists the names where none is near", () => {
+    expect(findings((_mesh, api) => api.allowFrom("dashboard"))).toEqual([
+      'stack/mesh/api: It lets in "dashboard", which is no service of this mesh. Known are: api. A service of another team comes from MeshService.fromServiceName. (unknown-service)',
+    ]);
+  });
+});
+
+describe("upstream-without-intention", () => {
+  test("fails if nothing lets the source in", () => {
+    expect(findings((mesh, api) => mesh.addService("web", web).addUpstream(api))).toEqual([
+      "stack/mesh/web: It has an upstream to api, but no intention lets it in. Use connectTo, or say it at stack/mesh/api with allowFrom. (upstream-without-intention)",
+    ]);
+  });
+
+  test("leaves a service of another team to its owner", () => {
+    expect(
+      findings((mesh, api, stack) => {
+        const service = mesh.addService("web", web);
+        service.connectTo(api);
+        service.addUpstream(MeshService.fromServiceName(stack, "billing", "billing"));
+      }),
+    ).toEqual([]);
+  });
+});
+
+describe("intention-without-upstream", () => {
+  test("fails if the source has no way to the destination", () => {
+    expect(findings((mesh, api) => api.allowFrom(mesh.addService("web", web)))).toEqual([
+      "stack/mesh/api: web may reach api, but has no upstream to it. Use connectTo, add the upstream with addUpstream, or take the intention away. (intention-without-upstream)",
+    ]);
+  });
+
+  test("leaves alone a source that needs no upstream", () => {
+    expect(findings((mesh, api) => api.allowFrom(mesh.addService("web", { ...web, transparentProxy: {} })))).toEqual(
+      [],
+    );
+    expect(findings((mesh, api) => api.allowFrom(mesh.addService("web", { ...web, connectNative: true })))).toEqual([]);
+  });
+});
+
+describe("native-with-local-bind", () => {
+  test("fails if a service without Envoy asks for a local port", () => {
+    expect(
+      findings((mesh, api) =>
+        mesh.addService("web", { ...web, connectNative: true }).connectTo(api, { localBindPort: 8080 }),
+      ),
+    ).toEqual([
+      "stack/mesh/web: It is Connect native and binds port 8080 for api, where nothing will listen. Leave localBindPort away, or give it a sidecar. (native-with-local-bind)",
+    ]);
+  });
+});
+
+describe("environment-clash", () => {
+  test("fails if one variable is to name two upstreams", () => {
+    expect(
+      findings((mesh, api) => {
+        const service = mesh.addService("web", web);
+        service.connectTo(api, { env: "URL" });
+        service.connectTo(mesh.addService("other", http), { env: "URL" });
+      }),
+    ).toEqual([
+      "stack/mesh/web: The variable URL is to name both api and other. Give one of the connections another env. (environment-clash)",
+    ]);
+  });
+});
+
+describe("unreachable-service", () => {
+  test("warns that nothing may reach a service, and lets it pass", () => {
+    const stack = new TestStack();
+    const api = new ServiceMesh(stack, "mesh").addService("api", http);
+    synthStack(stack);
+    expect(api.node.metadata.map(({ data }) => data as string)).toEqual([
+      "Nothing may reach api: no intention lets any service in, and it publishes no port. Connect a service to it: x.connectTo(…), or publish it. (unreachable-service)",
+    ]);
+  });
+});
+
+describe("http-rule-on-tcp", () => {
+  test("fails if permissions on requests meet a tcp service", () => {
+    expect(
+      findings((mesh, api) => mesh.addService("web", web).connectTo(api, { permissions: [HttpPermission.get()] }), {
+        protocol: Protocol.TCP,
+      }),
+    ).toEqual([
+      "stack/mesh/web: The permissions of web on api are about HTTP requests, but api speaks tcp. Set protocol: Protocol.HTTP (or HTTP2, GRPC) at stack/mesh/api, or leave the permissions away. (http-rule-on-tcp)",
+    ]);
+  });
+});
+
+describe("no-permissions", () => {
+  test("fails if an empty list would deny everything", () => {
+    expect(findings((mesh, api) => mesh.addService("web", web).connectTo(api, { permissions: [] }))).toEqual([
+      "stack/mesh/web: The permissions of web on api are an empty list. List what it may ask, or leave permissions away to allow everything. (no-permissions)",
+    ]);
+  });
+});
+
+describe("conflicting-intention", () => {
+  test("fails if a source is allowed both wholly and by permissions", () => {
+    expect(
+      findings((mesh, api) => {
+        const service = mesh.addService("web", web);
+        service.connectTo(api);
+        api.allowFrom(service, { permissions: [HttpPermission.get()] });
+      }),
+    ).toEqual([
+      "stack/mesh/api: web may reach api both wholly and by permissions. Keep one of the two. (conflicting-intention)",
+    ]);
+  });
+});
+
+describe("wildcard-allow", () => {
+  test("fails if any service may come in", () => {
+    expect(findings((_mesh, api) => api.allowFrom("*"))).toEqual([
+      'stack/mesh/api: Every service may reach api. Name the services that need it; or, where that is meant, silence(…, "wildcard-allow", "why"). (wildcard-allow)',
+    ]);
+  });
+});
+
+describe("port-range", () => {
+  test.each([0, 65_536, 80.5])("fails if a port is %p", (port) => {
+    expect(findings((mesh) => mesh.addService("web", { ...web, publish: port }))).toEqual([
+      `stack/mesh/web: publish is ${port}. Use a whole number from 1 to 65535. (port-range)`,
+    ]);
+    expect(findings((mesh, api) => mesh.addService("web", web).connectTo(api, { localBindPort: port }))).toEqual([
+      `stack/mesh/web: The localBindPort for api is ${port}. Use a whole number from 1 to 65535. (port-range)`,
+    ]);
+  });
+});
+
+describe("local-bind-clash", () => {
+  test("fails if two connections bind one port", () => {
+    expect(
+      findings((mesh, api) => {
+        const service = mesh.addService("web", web);
+        service.connectTo(api, { localBindPort: 8080 });
+        service.connectTo(mesh.addService("other", http), { localBindPort: 8080 });
+      }),
+    ).toEqual([
+      "stack/mesh/web: Local port 8080 is to be bound for other, but is taken by the upstream api. Give the connection another localBindPort, or none to have one chosen. (local-bind-clash)",
+    ]);
+  });
+
+  test("fails if a connection binds the service's own port", () => {
+    expect(findings((mesh, api) => mesh.addService("web", web).connectTo(api, { localBindPort: 9002 }))).toEqual([
+      expect.stringContaining("Local port 9002 is to be bound for api, but is taken by the service itself."),
+    ]);
+  });
+
+  test("fails if a connection binds one of Envoy's own ports", () => {
+    expect(findings((mesh, api) => mesh.addService("web", web).connectTo(api, { localBindPort: 19_001 }))).toEqual([
+      expect.stringContaining("Local port 19001 for api is one of Envoy's own (19000 to 19199)."),
+    ]);
+  });
+});
+
+describe("published-port-clash", () => {
+  test("fails if two services publish one port", () => {
+    expect(
+      findings((mesh, api) => {
+        mesh.addService("web", web).connectTo(api);
+        mesh.addService("shop", web);
+      }),
+    ).toEqual([
+      "stack/mesh/shop: It publishes port 9002, which stack/mesh/web publishes already. Publish another port. (published-port-clash)",
+    ]);
+  });
+});
+
+describe("named-port", () => {
+  test("fails if an override makes the port a label", () => {
+    expect(
+      findings((mesh) => mesh.addService("web", { ...web, override: { service: { PortLabel: "http" } } })),
+    ).toEqual([
+      'stack/mesh/web: The port of the service web is the label "http". Give the number on which the program listens inside its allocation. (named-port)',
+    ]);
+  });
+});
+
+describe("bridge-mode", () => {
+  test.each([
+    ["host", [{ Mode: "host" }]],
+    ["host", []],
+  ])("fails if an override puts the group on the network %p", (mode, Networks) => {
+    expect(findings((mesh) => mesh.addService("web", { ...web, override: { group: { Networks } } }))).toEqual([
+      `stack/mesh/web: The group web runs on the network "${mode}". A service with a sidecar needs the mode bridge, or cni/<name>. (bridge-mode)`,
+    ]);
+  });
+
+  test("lets a network of CNI pass", () => {
+    const override = { group: { Networks: [{ Mode: "cni/mynet" }] } };
+    expect(findings((mesh) => mesh.addService("web", { ...web, override }))).toEqual([]);
+  });
+});
+
+describe("bound-to-all-interfaces", () => {
+  const listening = (workload: Workload, props: Partial<MeshServiceBaseProps> = {}) =>
+    findings((mesh, api) => mesh.addService("web", web).connectTo(api), { workload, ...props });
+
+  test("fails if a variable or an argument makes a service listen on every address", () => {
+    const env = { BIND_ADDRESS: "0.0.0.0" };
+    expect(listening(Workload.docker({ image: "x", env }))).toEqual([
+      "stack/mesh/api: The task api is told to listen on 0.0.0.0 (variable BIND_ADDRESS). Behind a sidecar, listen on 127.0.0.1; a port for those outside the mesh is `publish`. (bound-to-all-interfaces)",
+    ]);
+    expect(listening(Workload.exec({ command: "x", args: ["-listen=0.0.0.0:9001"] }))).toEqual([
+      expect.stringContaining('told to listen on 0.0.0.0 (argument "-listen=0.0.0.0:9001")'),
+    ]);
+  });
+
+  test("lets pass a published service, and addresses that only look alike", () => {
+    const workload = Workload.docker({ image: "x", env: { BIND_ADDRESS: "0.0.0.0" } });
+    expect(listening(workload, { publish: 9001 })).toEqual([]);
+    expect(listening(Workload.docker({ image: "x", env: { PEER: "10.0.0.0" } }))).toEqual([]);
+  });
+});
+
+describe("silence", () => {
+  test("accepts a finding at a construct and below, and only that one", () => {
+    expect(
+      findings((mesh, api) => {
+        silence(mesh, "wildcard-allow", "a public echo service");
+        api.allowFrom("*");
+        mesh.addService("web", { ...web, port: 0 });
+      }),
+    ).toEqual([expect.stringContaining("(port-range)")]);
+  });
+
+  test("fails without a reason", () => {
+    const mesh = new ServiceMesh(new TestStack(), "mesh");
+    expect(() => {
+      silence(mesh, "wildcard-allow", " ");
+    }).toThrow('stack/mesh: The check "wildcard-allow" is silenced without a reason. Write why it is right here.');
+  });
+
+  test("fails for a check that there is not", () => {
+    const mesh = new ServiceMesh(new TestStack(), "mesh");
+    expect(() => {
+      silence(mesh, "wildcard-alow", "x");
+    }).toThrow('stack/mesh: There is no check "wildcard-alow" to silence. Did you mean "wildcard-allow"?');
+  });
+});
+
+test("a rule that crashes is an error, not a pass", () => {
+  expect(
+    findings((mesh) => {
+      const service = mesh.addService("web", web);
+      Object.defineProperty(service, "upstreams", {
+        get: () => {
+          throw new Error("out of order");
+        },
+      });
+    }),
+  ).toContainEqual(
+    'the app: The check "unknown-service" could not finish: out of order Mend what it names, or report this as a defect of Meshform. (unknown-service)',
+  );
+});
+
+test("a service whose name only Terraform knows is refused where it stands", () => {
+  const stack = new TestStack();
+  const mesh = new ServiceMesh(stack, "mesh");
+  const { id } = new ConfigEntry(stack, "entry", { kind: "mesh", name: "mesh" });
+  expect(() => mesh.addService("web", { ...web, serviceName: id })).toThrow(
+    "stack/mesh/web: The name of the service is only known to Terraform. Give it literally: the graph is built on names.",
+  );
+});

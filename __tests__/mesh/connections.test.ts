@@ -1,0 +1,316 @@
+import { Testing } from "cdktf";
+import {
+  HttpPermission,
+  MeshGatewayMode,
+  MeshService,
+  Protocol,
+  ServiceMesh,
+  Workload,
+  type consul,
+  type nomad,
+} from "../../constructs";
+import { serviceOf, taskOf } from "../support/job";
+import { synthApp, synthMesh, synthStack, TestStack } from "../support/synth";
+import { anyWorkload } from "../support/workload";
+
+const api = { port: 9001, protocol: Protocol.HTTP, workload: anyWorkload };
+const dashboard = { port: 9002, publish: 9002, workload: anyWorkload };
+
+const upstreamsOf = (job: nomad.Job) => serviceOf(job).Connect?.SidecarService?.Proxy?.Upstreams;
+
+describe("connectTo", () => {
+  test("makes the upstream, the variable and the intention from one sentence", () => {
+    const { jobs, entries } = synthMesh((mesh) => {
+      const target = mesh.addService("count-api", api);
+      mesh
+        .addService("count-dashboard", dashboard)
+        .connectTo(target, { localBindPort: 8080, env: "COUNTING_SERVICE_URL" });
+    });
+    expect(upstreamsOf(jobs["count-dashboard"])).toEqual([{ DestinationName: "count-api", LocalBindPort: 8080 }]);
+    expect(taskOf(jobs["count-dashboard"]).Env).toEqual({
+      COUNTING_SERVICE_URL: "http://${NOMAD_UPSTREAM_ADDR_count_api}",
+    });
+    expect(entries["service-intentions/count-api"]).toEqual({
+      Kind: "service-intentions",
+      Name: "count-api",
+      Sources: [{ Name: "count-dashboard", Action: "allow", Precedence: 9, Type: "consul" }],
+    });
+  });
+
+  test("takes a name, also of a service that is added later", () => {
+    const { jobs, entries } = synthMesh((mesh) => {
+      mesh.addService("web", dashboard).connectTo("api", { env: "API_URL" });
+      mesh.addService("api", api);
+    });
+    expect(taskOf(jobs.web).Env).toEqual({ API_URL: "http://${NOMAD_UPSTREAM_ADDR_api}" });
+    expect(entries).toHaveProperty("service-intentions/api");
+  });
+
+  test("names a tcp destination by address and port, an http one by URL", () => {
+    const { jobs } = synthMesh((mesh) => {
+      const web = mesh.addService("web", dashboard);
+      web.connectTo(mesh.addService("db", { ...api, protocol: Protocol.TCP }), { env: "DB" });
+      web.connectTo(mesh.addService("grpc", { ...api, protocol: Protocol.GRPC }), { env: "GRPC" });
+      web.connectTo(mesh.addService("http2", { ...api, protocol: Protocol.HTTP2 }), { env: "HTTP2" });
+    });
+    expect(taskOf(jobs.web).Env).toEqual({
+      DB: "${NOMAD_UPSTREAM_ADDR_db}",
+      GRPC: "${NOMAD_UPSTREAM_ADDR_grpc}",
+      HTTP2: "http://${NOMAD_UPSTREAM_ADDR_http2}",
+    });
+  });
+
+  test("leaves to the task's own env what it sets itself", () => {
+    const { jobs } = synthMesh((mesh) => {
+      const workload = Workload.docker({ image: "x", env: { API: "elsewhere", A: "b" } });
+      mesh.addService("web", { ...dashboard, workload }).connectTo(mesh.addService("api", api), { env: "API" });
+    });
+    expect(taskOf(jobs.web).Env).toEqual({ API: "elsewhere", A: "b" });
+  });
+
+  test("renders each option of the upstream", () => {
+    const { jobs } = synthMesh((mesh) => {
+      mesh.addService("web", dashboard).connectTo(mesh.addService("api", api), {
+        localBindPort: 8080,
+        localBindAddress: "127.0.0.9",
+        datacenter: "dc2",
+        peer: "partner",
+        meshGateway: MeshGatewayMode.LOCAL,
+        config: { connect_timeout_ms: 500 },
+        override: { DestinationNamespace: "other" },
+      });
+    });
+    expect(upstreamsOf(jobs.web)).toEqual([
+      {
+        DestinationName: "api",
+        DestinationPeer: "partner",
+        Datacenter: "dc2",
+        LocalBindAddress: "127.0.0.9",
+        LocalBindPort: 8080,
+        MeshGateway: { Mode: "local" },
+        Config: { connect_timeout_ms: 500 },
+        DestinationNamespace: "other",
+      },
+    ]);
+  });
+
+  test("needs no upstream under a transparent proxy: the destination has a virtual address", () => {
+    const { jobs } = synthMesh((mesh) => {
+      mesh
+        .addService("web", { ...dashboard, transparentProxy: {} })
+        .connectTo(mesh.addService("api", api), { env: "API_URL" });
+    });
+    expect(upstreamsOf(jobs.web)).toBeUndefined();
+    expect(taskOf(jobs.web).Env).toEqual({ API_URL: "http://api.virtual.consul" });
+  });
+
+  test("tells where the source's tasks find it", () => {
+    synthMesh((mesh) => {
+      const connection = mesh
+        .addService("web", dashboard)
+        .connectTo(mesh.addService("api", api), { localBindPort: 8080 });
+      expect(connection.address).toBe("127.0.0.1:8080");
+    });
+  });
+});
+
+describe("allocated local ports", () => {
+  const portsOf = (names: readonly string[]) => {
+    const { jobs } = synthMesh((mesh) => {
+      const web = mesh.addService("web", dashboard);
+      for (const name of names) {
+        web.connectTo(mesh.addService(name, api));
+      }
+    });
+    return Object.fromEntries(
+      upstreamsOf(jobs.web)?.map((upstream) => [upstream.DestinationName ?? "", upstream.LocalBindPort]) ?? [],
+    );
+  };
+
+  test("stay where they are when a connection is added, wherever it stands", () => {
+    const before = portsOf(["a", "b", "c"]);
+    expect(portsOf(["new", "a", "b", "c"])).toMatchObject(before);
+    expect(portsOf(["c", "b", "a"])).toEqual(before);
+  });
+
+  test("never clash, however many there are", () => {
+    const ports = Object.values(portsOf(Array.from({ length: 300 }, (_, index) => `s${index}`)));
+    expect(new Set(ports).size).toBe(300);
+    for (const port of ports) {
+      expect(port).toBeGreaterThanOrEqual(10_000);
+      expect(port).toBeLessThan(15_000);
+    }
+  });
+});
+
+describe("intentions", () => {
+  const entryOf = (build: Parameters<typeof synthMesh>[0]) =>
+    synthMesh(build).entries["service-intentions/api"] as consul.ServiceIntentionsConfigEntry;
+
+  test("are one entry per destination, which gathers its sources by rank and name, whatever the order of the code", () => {
+    const entry = entryOf((mesh) => {
+      const target = mesh.addService("api", api);
+      for (const name of ["b", "a"]) {
+        mesh.addService(name, { ...dashboard, publish: undefined }).connectTo(target);
+      }
+    });
+    expect(entry.Sources?.map(({ Name }) => Name)).toEqual(["a", "b"]);
+  });
+
+  test("are absent where nothing may reach the service, since Consul refuses an entry without sources", () => {
+    const { entries } = synthMesh((mesh) => mesh.addService("web", dashboard));
+    expect(Object.keys(entries)).toEqual(["proxy-defaults/global", "service-defaults/web"]);
+  });
+
+  test("on requests carry permissions instead of an action", () => {
+    const entry = entryOf((mesh) => {
+      mesh.addService("web", dashboard).connectTo(mesh.addService("api", api), {
+        description: "reads",
+        permissions: [
+          HttpPermission.deny({ pathExact: "/admin" }),
+          HttpPermission.get("/v1/"),
+          HttpPermission.post("/v1/orders"),
+          HttpPermission.put("/v1/orders"),
+          HttpPermission.delete("/v1/orders"),
+          HttpPermission.allow({
+            pathRegex: "/v[12]/.*",
+            methods: ["patch"],
+            headers: [
+              { name: "x-a", exact: "1" },
+              { name: "x-b", prefix: "2" },
+              { name: "x-c", suffix: "3" },
+              { name: "x-d", regex: "4.*" },
+              { name: "x-e", present: true, invert: true },
+            ],
+          }),
+        ],
+      });
+    });
+    expect(entry.Sources).toEqual([
+      {
+        Name: "web",
+        Description: "reads",
+        Precedence: 9,
+        Type: "consul",
+        Permissions: [
+          { Action: "deny", HTTP: { PathExact: "/admin" } },
+          { Action: "allow", HTTP: { PathPrefix: "/v1/", Methods: ["GET", "HEAD"] } },
+          { Action: "allow", HTTP: { PathPrefix: "/v1/orders", Methods: ["POST"] } },
+          { Action: "allow", HTTP: { PathPrefix: "/v1/orders", Methods: ["PUT"] } },
+          { Action: "allow", HTTP: { PathPrefix: "/v1/orders", Methods: ["DELETE"] } },
+          {
+            Action: "allow",
+            HTTP: {
+              PathRegex: "/v[12]/.*",
+              Methods: ["PATCH"],
+              Header: [
+                { Name: "x-a", Exact: "1" },
+                { Name: "x-b", Prefix: "2" },
+                { Name: "x-c", Suffix: "3" },
+                { Name: "x-d", Regex: "4.*" },
+                { Name: "x-e", Present: true, Invert: true },
+              ],
+            },
+          },
+        ],
+      },
+    ]);
+  });
+
+  test("name a source once, though it connects twice", () => {
+    const entry = entryOf((mesh) => {
+      const target = mesh.addService("api", api);
+      const web = mesh.addService("web", dashboard);
+      web.connectTo(target, { localBindPort: 8080 });
+      web.connectTo(target, { localBindPort: 8081, datacenter: "dc2" });
+    });
+    expect(entry.Sources?.map(({ Name }) => Name)).toEqual(["web"]);
+  });
+
+  test("come from the other half too: allowFrom grants, addUpstream finds", () => {
+    const { jobs, entries } = synthMesh((mesh) => {
+      const target = mesh.addService("api", api);
+      const web = mesh.addService("web", dashboard);
+      web.addUpstream(target, { localBindPort: 8080 });
+      target.allowFrom(web);
+    });
+    expect(upstreamsOf(jobs.web)).toHaveLength(1);
+    expect(entries).toHaveProperty("service-intentions/api");
+  });
+
+  test("gather sources from every stack of the app, in the stack of the destination", () => {
+    const app = Testing.app();
+    const [first, second] = ["first", "second"].map((id) => new TestStack(app, id));
+    const mesh = new ServiceMesh(first, "mesh");
+    const target = mesh.addService("api", api);
+    new MeshService(second, "web", { mesh, ...dashboard }).connectTo(target);
+    const destination = synthApp(app, "first");
+    const source = synthStack(second);
+    expect(destination.entries).toHaveProperty("service-intentions/api");
+    expect(Object.keys(destination.jobs)).toEqual(["api"]);
+    expect(Object.keys(source.jobs)).toEqual(["web"]);
+    expect(Object.keys(source.entries)).toEqual(["service-defaults/web"]);
+  });
+
+  test("depend on what tells Consul the protocol", () => {
+    const { terraform } = synthMesh((mesh) => {
+      mesh.addService("web", dashboard).connectTo(mesh.addService("api", api));
+    });
+    const resources = Object.values(terraform.resource?.consul_config_entry ?? {});
+    const intentions = resources.find(({ kind }) => kind === "service-intentions");
+    expect(intentions?.depends_on).toEqual([
+      expect.stringMatching(/^consul_config_entry\.mesh_api_Defaults_/),
+      expect.stringMatching(/^consul_config_entry\.mesh_ProxyDefaults_/),
+    ]);
+  });
+});
+
+describe("a service of another team", () => {
+  test("is found and used, and nothing is emitted for it", () => {
+    const { jobs, entries } = synthMesh((mesh, stack) => {
+      const billing = MeshService.fromServiceName(stack, "billing", "billing-v2", { protocol: Protocol.HTTP });
+      const web = mesh.addService("web", dashboard);
+      web.connectTo(billing, { localBindPort: 8080, env: "BILLING_URL" });
+    });
+    expect(upstreamsOf(jobs.web)).toEqual([{ DestinationName: "billing-v2", LocalBindPort: 8080 }]);
+    expect(taskOf(jobs.web).Env).toEqual({ BILLING_URL: "http://${NOMAD_UPSTREAM_ADDR_billing_v2}" });
+    expect(Object.keys(jobs)).toEqual(["web"]);
+    expect(Object.keys(entries)).toEqual(["proxy-defaults/global", "service-defaults/web"]);
+  });
+
+  test("may be let in", () => {
+    const { entries } = synthMesh((mesh, stack) => {
+      mesh.addService("api", api).allowFrom(MeshService.fromServiceName(stack, "billing", "billing"));
+    });
+    expect(entries["service-intentions/api"]).toMatchObject({ Sources: [{ Name: "billing" }] });
+  });
+});
+
+describe("defaults", () => {
+  test("carry the service's protocol, and what Consul would add by itself", () => {
+    const { entries } = synthMesh((mesh) => {
+      mesh.addService("api", { ...api, publish: 1, serviceDefaults: { MaxInboundConnections: 10 } });
+    });
+    expect(entries["service-defaults/api"]).toEqual({
+      Kind: "service-defaults",
+      Name: "api",
+      Protocol: "http",
+      MaxInboundConnections: 10,
+      TransparentProxy: {},
+    });
+  });
+
+  test("of the mesh hold for every Envoy, or belong to somebody else", () => {
+    const build = (mesh: ServiceMesh) => mesh.addService("web", dashboard);
+    expect(
+      synthMesh(build, { proxyDefaults: { Config: { protocol: "http" } } }).entries["proxy-defaults/global"],
+    ).toEqual({
+      Kind: "proxy-defaults",
+      Name: "global",
+      Config: { protocol: "http" },
+      TransparentProxy: {},
+      AccessLogs: {},
+    });
+    expect(synthMesh(build, { proxyDefaults: false }).entries).not.toHaveProperty("proxy-defaults/global");
+  });
+});
