@@ -71,14 +71,19 @@ function read(terraform: TerraformJson): SynthesizedStack {
   const jobs = Object.values(terraform.resource?.nomad_job ?? {}).map(
     (resource) => JSON.parse(asTerraformYields(resource.jobspec as string)) as nomad.Job,
   );
-  const entries = Object.values(terraform.resource?.consul_config_entry ?? {}).map((resource) => ({
-    Kind: resource.kind,
-    Name: resource.name,
-    ...(JSON.parse(asTerraformYields(resource.config_json as string)) as object),
-  })) as consul.ConfigEntry[];
+  const entries = Object.values(terraform.resource?.consul_config_entry ?? {}).map(
+    ({ kind, name, config_json }): [string, consul.ConfigEntry] => [
+      `${kind as string}/${name as string}`,
+      {
+        Kind: kind,
+        Name: name,
+        ...(JSON.parse(asTerraformYields(config_json as string)) as object),
+      } as consul.ConfigEntry,
+    ],
+  );
   return {
     jobs: Object.fromEntries(jobs.map((job) => [job.ID ?? "", job])),
-    entries: Object.fromEntries(entries.map((entry) => [`${entry.Kind}/${entry.Name ?? ""}`, entry])),
+    entries: Object.fromEntries(entries),
     terraform,
   };
 }
