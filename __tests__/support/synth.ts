@@ -17,6 +17,7 @@ export interface SynthesizedStack {
 }
 
 interface TerraformJson {
+  readonly provider?: unknown;
   readonly resource?: Readonly<Record<string, Readonly<Record<string, Readonly<Record<string, unknown>>>>>>;
 }
 

@@ -1,0 +1,42 @@
+import { Testing } from "cdktf";
+import { readSettings } from "../../stacks/settings";
+
+const settingsWith = (context: Record<string, string>) => readSettings(Testing.app({ context }));
+
+const saved = { ...process.env };
+
+afterEach(() => {
+  process.env = { ...saved };
+});
+
+test("containers are the default, and no address is written down", () => {
+  expect(settingsWith({})).toEqual({ runtime: "docker" });
+});
+
+test("the context says how the app fits into a cluster", () => {
+  const context = {
+    runtime: "exec",
+    consulAddress: "http://consul:8500",
+    consulDatacenter: "dc2",
+    nomadAddress: "http://nomad:4646",
+    nomadRegion: "eu",
+    nomadNamespace: "shop",
+    nomadNodePool: "fast",
+  };
+  expect(settingsWith(context)).toEqual(context);
+});
+
+test("the environment overrules the context", () => {
+  process.env.MESHFORM_RUNTIME = "exec";
+  process.env.MESHFORM_NOMAD_NODE_POOL = "slow";
+  expect(settingsWith({ runtime: "docker", nomadNodePool: "fast" })).toMatchObject({
+    runtime: "exec",
+    nomadNodePool: "slow",
+  });
+});
+
+test("an unknown runtime is refused with the known ones", () => {
+  expect(() => settingsWith({ runtime: "podman" })).toThrow(
+    'the app: The runtime "podman" is none. Set MESHFORM_RUNTIME to "docker" or "exec".',
+  );
+});
