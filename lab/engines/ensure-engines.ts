@@ -1,0 +1,135 @@
+import { join } from "node:path";
+import { Listr, type ListrTask } from "listr2";
+import { LabError } from "../errors";
+import { isInteractive, PROGRESS } from "../progress";
+import { runTool } from "../run-tool";
+import { engineCache, fillOnce, sweepCache } from "./cache";
+import { CATALOGUE, type EngineCatalogue, type EngineSpec } from "./catalogue";
+import type { Engine, EngineName, Engines } from "./engine";
+import { askVersion, engineFolder, type EngineReport, type LocateOptions, locateEngines } from "./locate-engines";
+
+/** The longest that one step of an installation may take, in milliseconds. A cold build takes minutes on two cores. */
+const STEP_MS = 30 * 60_000;
+/** The longest that another installation of the same engine is waited for, in milliseconds. */
+const WAIT_MS = 45 * 60_000;
+/** How often a line says that an installation goes on where progress cannot be drawn, in milliseconds. */
+const HEARTBEAT_MS = 60_000;
+
+export interface EnsureOptions extends LocateOptions {
+  /** Stops an installation; what it had begun is removed. @default never */
+  readonly signal?: AbortSignal;
+}
+
+/**
+ * Every engine, ready to run: the user's own from PATH, else the one in the cache, which is filled first where it is
+ * missing. Progress is shown on standard output, and nothing when nothing is to be done.
+ *
+ * @throws LabError when an installation fails; none of it stays behind.
+ */
+export async function ensureEngines(options: EnsureOptions = {}): Promise<Engines> {
+  const env = options.env ?? process.env;
+  const catalogue = options.catalogue ?? CATALOGUE;
+  await sweepCache(engineCache(env));
+
+  const reports = await locateEngines(options);
+  const missing = reports.filter(({ engine }) => engine === undefined).map(({ name }) => name);
+  if (missing.length === 0) return complete(reports);
+  await installAll(missing, catalogue, env, options.signal);
+  return complete(await locateEngines(options));
+}
+
+async function installAll(
+  names: readonly EngineName[],
+  catalogue: EngineCatalogue,
+  env: NodeJS.ProcessEnv,
+  outer: AbortSignal = new AbortController().signal,
+): Promise<void> {
+  // The first failure ends what runs beside it, and all have cleaned up before it is thrown.
+  const failure = new AbortController();
+  const signal = AbortSignal.any([failure.signal, outer]);
+  const task = (name: EngineName): ListrTask => ({
+    title: `Install ${name} ${catalogue[name].version} from ${catalogue[name].source}`,
+    skip: () => signal.aborted,
+    task: async (_, task) => {
+      const installation = installEngine(name, catalogue[name], env, signal, (line) => (task.output = line));
+      await installation.catch((error: unknown) => {
+        failure.abort(error);
+        throw error;
+      });
+    },
+  });
+  // Go keeps all cores busy by itself, so its builds follow each other; the downloads for Python run beside them.
+  const isGo = (name: EngineName) => catalogue[name].needs.includes("go");
+  const chains = [names.filter(isGo), names.filter((name) => !isGo(name))].filter((chain) => chain.length > 0);
+  await new Listr(
+    chains.map((chain) => ({ task: (_, parent) => parent.newListr(chain.map(task), { concurrent: false }) })),
+    { ...PROGRESS, concurrent: true, exitOnError: false },
+  ).run();
+  signal.throwIfAborted();
+}
+
+async function installEngine(
+  name: EngineName,
+  spec: EngineSpec,
+  env: NodeJS.ProcessEnv,
+  signal: AbortSignal,
+  say: (line: string) => void,
+): Promise<void> {
+  const folder = engineFolder(name, spec, env);
+  const what = `The installation of ${name} ${spec.version}`;
+  const fix = installationFix(name, spec);
+  const started = Date.now();
+  const heartbeat = setInterval(() => {
+    if (!isInteractive()) say(`${name} is still being installed after ${Math.round((Date.now() - started) / 1000)} s`);
+  }, HEARTBEAT_MS);
+  try {
+    await fillOnce(folder, {
+      what,
+      timeoutMs: WAIT_MS,
+      signal,
+      onWait: () => {
+        say(`waits for another installation of ${name} on this machine`);
+      },
+      isFilled: async () => (await askVersion(join(folder, spec.program), spec)) === spec.version,
+      fill: async (partial) => {
+        await spec.install(partial, (command, { cwd, env } = {}) =>
+          runTool(command, {
+            ...{ what, fix, signal, cwd, env, timeoutMs: STEP_MS },
+            onLine: (line) => {
+              if (isInteractive()) say(line);
+            },
+          }),
+        );
+        const version = await askVersion(join(partial, spec.program), spec);
+        if (version !== spec.version) {
+          throw new LabError(`${what} gave a program that ${version ? `says it is ${version}` : "does not run"}.`, fix);
+        }
+      },
+    });
+  } finally {
+    clearInterval(heartbeat);
+  }
+}
+
+function installationFix(name: EngineName, spec: EngineSpec): string {
+  const reach = spec.needs.includes("go")
+    ? "Make sure that Go reaches its module proxy (see `go env GOPROXY`)"
+    : "Make sure that pip reaches its package index (see `pip config list`)";
+  const own = spec.onPath === undefined ? "" : `, or put a ${name} of your own on PATH,`;
+  return `${reach}${own} and try again.`;
+}
+
+function complete(reports: readonly EngineReport[]): Engines {
+  const engine = (name: EngineName): Engine => {
+    const found = reports.find((report) => report.name === name)?.engine;
+    if (found) return found;
+    throw new LabError(`${name} is not there although it has just been installed.`, "Run the command once more.");
+  };
+  return {
+    consul: engine("consul"),
+    nomad: engine("nomad"),
+    envoy: engine("envoy"),
+    cni: engine("cni"),
+    supervisor: engine("supervisor"),
+  };
+}
