@@ -9,15 +9,21 @@ import { App, type AppConfig } from "cdktf";
  * });
  */
 export function synthesize(build: (app: App) => void, config: AppConfig = {}): void {
+  const wantsTraces = process.env.MESHFORM_STACK_TRACES === "1";
+  const { sourceMapsEnabled } = process;
+  // cdktf takes a stack trace of each token, and mapping those to TypeScript would take as long as all the rest.
+  process.setSourceMapsEnabled(sourceMapsEnabled && wantsTraces);
   try {
     const app = new App(config);
     build(app);
     app.synth();
   } catch (error) {
-    if (!(error instanceof Error) || process.env.MESHFORM_STACK_TRACES === "1") {
+    if (!(error instanceof Error) || wantsTraces) {
       throw error;
     }
     console.error(`${error.message.trimEnd()}\n(MESHFORM_STACK_TRACES=1 shows where in the code.)`);
     process.exitCode = 1;
+  } finally {
+    process.setSourceMapsEnabled(sourceMapsEnabled);
   }
 }

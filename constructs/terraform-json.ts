@@ -25,6 +25,19 @@ export function toTerraformJson(value: unknown): string {
   );
 }
 
+/**
+ * The same for a value that is known only once the graph is complete: a string that is rendered at synthesis.
+ *
+ * Not cdktf's own `Lazy`, which takes a stack trace of each: that costs more than all the rendering.
+ */
+export function lazyTerraformJson(produce: () => unknown): string {
+  return Token.asString({
+    creationStack: [],
+    resolve: () => toTerraformJson(produce()),
+    toString: () => "<rendered at synthesis>",
+  });
+}
+
 /** Escapes text so that Terraform yields it unchanged. */
 export function escapeTemplate(text: string): string {
   return text.replace(/\$\{/g, () => "$${").replace(/%\{/g, () => "%%{");

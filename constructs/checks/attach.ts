@@ -1,9 +1,17 @@
 import { Annotations, TerraformStack } from "cdktf";
 import type { IConstruct } from "constructs";
 import { describe } from "../errors";
-import { findingsOf } from "./run";
+import { findingsOf, revisionOf } from "./run";
+
+/** One pass of the checks over an app, which answers for all its stacks. */
+interface Run {
+  readonly revision: number;
+  readonly errors: string[];
+  readonly answered: Set<TerraformStack>;
+}
 
 const attached = new WeakSet<TerraformStack>();
+const runs = new WeakMap<IConstruct, Run>();
 const warned = new WeakMap<IConstruct, Set<string>>();
 
 /**
@@ -20,9 +28,24 @@ export function attachChecks(scope: IConstruct): void {
 }
 
 function report(stack: TerraformStack): string[] {
-  const findings = findingsOf(stack.node.root);
+  const { root } = stack.node;
+  const revision = revisionOf(root);
+  let run = runs.get(root);
+  // A synthesis asks once for each stack, and the whole app is checked once for all of them. Who asks again, or has
+  // changed the graph, gets a new answer.
+  if (run?.revision !== revision || run.answered.has(stack)) {
+    run = { revision, errors: check(root), answered: new Set() };
+    runs.set(root, run);
+  }
+  run.answered.add(stack);
+  return run.errors;
+}
+
+/** Warns of what is a matter of taste, and returns what is wrong. */
+function check(root: IConstruct): string[] {
+  const findings = findingsOf(root);
   for (const { check, construct, problem, fix } of findings) {
-    if (check.level === "warning" && TerraformStack.of(construct) === stack) {
+    if (check.level === "warning") {
       warnOnce(construct, `${problem} ${fix} (${check.id})`);
     }
   }

@@ -1,5 +1,15 @@
 import { closest, distance } from "fastest-levenshtein";
 
+/** {@link closestTo} for many names, each of which is looked for once however often it is misspelt. */
+export function closestAmong(known: readonly string[]): (name: string) => string {
+  const answers = new Map<string, string>();
+  return (name) => {
+    const answer = answers.get(name) ?? closestTo(name, known);
+    answers.set(name, answer);
+    return answer;
+  };
+}
+
 /** "Did you mean …?" for a name that is near one of the known ones, else the known ones. */
 export function closestTo(name: string, known: readonly string[]): string {
   if (known.length === 0) {

@@ -17,6 +17,11 @@ export function registerMesh(mesh: ServiceMesh): void {
   meshes.set(root, [...(meshes.get(root) ?? []), mesh]);
 }
 
+/** @internal Counts the changes of an app's graph. */
+export function revisionOf(root: IConstruct): number {
+  return (meshes.get(root) ?? []).reduce((total, { revision }) => total + revision, 0);
+}
+
 /** Runs every check over the app, less what was silenced. */
 export function findingsOf(root: IConstruct): readonly CheckFinding[] {
   const app = { root, meshes: meshes.get(root) ?? [] };

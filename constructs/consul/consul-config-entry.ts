@@ -1,7 +1,7 @@
 import { ConfigEntry as ConfigEntryResource } from "@cdktf/provider-consul/lib/config-entry";
-import { Lazy, type ITerraformDependable } from "cdktf";
+import type { ITerraformDependable } from "cdktf";
 import { Construct } from "constructs";
-import { toTerraformJson } from "../terraform-json";
+import { lazyTerraformJson } from "../terraform-json";
 import type * as consul from "./generated/config-entries";
 
 /** Props of {@link ConsulConfigEntry}. */
@@ -32,7 +32,7 @@ export class ConsulConfigEntry<Entry extends consul.ConfigEntry = consul.ConfigE
         kind: props.kind,
         name: props.name,
         dependsOn: props.dependsOn?.map((entry): ITerraformDependable => entry.resource),
-        configJson: Lazy.stringValue({ produce: () => toTerraformJson(props.entry() ?? {}) }),
+        configJson: lazyTerraformJson(() => props.entry() ?? {}),
       },
       () => props.entry() !== undefined,
     );

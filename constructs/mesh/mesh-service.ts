@@ -1,5 +1,5 @@
 import { Job } from "@cdktf/provider-nomad/lib/job";
-import { Lazy, TerraformStack, Token } from "cdktf";
+import { TerraformStack, Token } from "cdktf";
 import { Construct, type IConstruct } from "constructs";
 import { ConsulConfigEntry } from "../consul/consul-config-entry";
 import type * as consul from "../consul/generated/config-entries";
@@ -8,7 +8,7 @@ import { renderServiceIntentions } from "../consul/service-intentions";
 import { MeshError } from "../errors";
 import type * as nomad from "../nomad/generated/job";
 import { renderServiceJob, type ServiceJobProps } from "../nomad/service-job";
-import { toTerraformJson } from "../terraform-json";
+import { lazyTerraformJson } from "../terraform-json";
 import { Connection, type ConnectOptions } from "./connection";
 import { Intention, type IntentionOptions } from "./intention";
 import { allocateLocalPort } from "./local-ports";
@@ -78,7 +78,8 @@ export class MeshService extends Construct implements IMeshService {
   readonly job: Job;
 
   private readonly ownUpstreams: Upstream[] = [];
-  private renderedJob: { readonly upstreams: number; readonly job: nomad.Job } | undefined;
+  private readonly takenPorts: Set<number>;
+  private renderedJob: { readonly revision: number; readonly job: nomad.Job } | undefined;
 
   constructor(scope: Construct, id: string, props: MeshServiceProps) {
     super(scope, id);
@@ -86,6 +87,7 @@ export class MeshService extends Construct implements IMeshService {
     this.protocol = props.protocol ?? Protocol.TCP;
     this.mesh = props.mesh;
     this.props = props;
+    this.takenPorts = new Set([props.port]);
     if (Token.isUnresolved(this.serviceName)) {
       throw new MeshError(
         this,
@@ -111,7 +113,7 @@ export class MeshService extends Construct implements IMeshService {
     });
 
     this.job = new Job(this, "Job", {
-      jobspec: Lazy.stringValue({ produce: () => toTerraformJson(this.renderJob()) }),
+      jobspec: lazyTerraformJson(() => this.renderJob()),
       json: true,
       dependsOn: [defaults.resource],
     });
@@ -148,6 +150,10 @@ export class MeshService extends Construct implements IMeshService {
       typeof target === "string" ? this.mesh.findService(target) : target,
     );
     this.ownUpstreams.push(upstream);
+    if (upstream.localBindPort !== undefined) {
+      this.takenPorts.add(upstream.localBindPort);
+    }
+    this.mesh.revision++;
     return upstream;
   }
 
@@ -162,7 +168,7 @@ export class MeshService extends Construct implements IMeshService {
 
   /** The job as Nomad's API takes it, with all that the graph adds. */
   renderJob(): nomad.Job {
-    if (this.renderedJob?.upstreams !== this.ownUpstreams.length) {
+    if (this.renderedJob?.revision !== this.mesh.revision) {
       const job = renderServiceJob(
         { ...this.mesh.jobDefaults, ...withoutUndefined(this.props) },
         {
@@ -177,7 +183,7 @@ export class MeshService extends Construct implements IMeshService {
           ),
         },
       );
-      this.renderedJob = { upstreams: this.ownUpstreams.length, job };
+      this.renderedJob = { revision: this.mesh.revision, job };
     }
     return this.renderedJob.job;
   }
@@ -189,8 +195,7 @@ export class MeshService extends Construct implements IMeshService {
     if (this.props.transparentProxy !== undefined || this.props.connectNative === true) {
       return undefined;
     }
-    const taken = new Set(this.ownUpstreams.flatMap((upstream) => upstream.localBindPort ?? []));
-    return allocateLocalPort(key, taken.add(this.props.port));
+    return allocateLocalPort(key, this.takenPorts);
   }
 
   private meshOf(target: IMeshService | string): ServiceMesh {

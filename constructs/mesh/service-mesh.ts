@@ -35,6 +35,8 @@ export class ServiceMesh extends Construct {
   readonly props: ServiceMeshProps;
   /** What holds for every Envoy of the mesh; `undefined` where another stack or team owns it. */
   readonly proxyDefaults: ConsulConfigEntry<consul.ProxyConfigEntry> | undefined;
+  /** @internal Counts the changes of the graph: what was computed from it holds until the next one. */
+  revision = 0;
 
   private readonly byName = new Map<string, MeshService[]>();
   private readonly intentionsByDestination = new Map<string, Intention[]>();
@@ -90,11 +92,13 @@ export class ServiceMesh extends Construct {
   register(service: MeshService): void {
     attachChecks(service);
     append(this.byName, service.serviceName, service);
+    this.revision++;
   }
 
   /** @internal */
   addIntention(intention: Intention): Intention {
     append(this.intentionsByDestination, intention.destinationName, intention);
+    this.revision++;
     return intention;
   }
 }

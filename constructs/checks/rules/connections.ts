@@ -1,7 +1,9 @@
+import { ANY_SERVICE } from "../../consul/service-intentions";
 import { describe } from "../../errors";
 import type { MeshService } from "../../mesh/mesh-service";
+import type { ServiceMesh } from "../../mesh/service-mesh";
 import type { Check, CheckedApp } from "../check";
-import { closestTo } from "../closest";
+import { closestAmong } from "../closest";
 
 const unknownService: Check = {
   id: "unknown-service",
@@ -9,13 +11,13 @@ const unknownService: Check = {
   level: "error",
   *find({ meshes }) {
     for (const mesh of meshes) {
-      const names = mesh.services.map(({ serviceName }) => serviceName);
+      const closest = closestAmong(mesh.services.map(({ serviceName }) => serviceName));
       for (const { source, destinationName, destination } of upstreamsOf({ meshes: [mesh] })) {
         if (destination === undefined) {
           yield {
             construct: source,
             problem: `It connects to "${destinationName}", which is no service of this mesh.`,
-            fix: `${closestTo(destinationName, names)} A service of another team comes from MeshService.fromServiceName.`,
+            fix: `${closest(destinationName)} A service of another team comes from MeshService.fromServiceName.`,
           };
         }
       }
@@ -24,7 +26,7 @@ const unknownService: Check = {
           yield {
             construct: scope,
             problem: `It lets in "${sourceName}", which is no service of this mesh.`,
-            fix: `${closestTo(sourceName, names)} A service of another team comes from MeshService.fromServiceName.`,
+            fix: `${closest(sourceName)} A service of another team comes from MeshService.fromServiceName.`,
           };
         }
       }
@@ -37,12 +39,13 @@ const upstreamWithoutIntention: Check = {
   reason: "The mesh denies by default: an upstream alone ends in a refused connection.",
   level: "error",
   *find(app) {
+    const admitted = new Map(app.meshes.map((mesh) => [mesh, admittedTo(mesh)]));
     for (const { source, destination } of upstreamsOf(app)) {
       if (destination?.mesh === undefined) {
         continue; // Unknown, which another check reports; or another team's, who says itself whom it lets in.
       }
-      const sources = destination.mesh.intentionsFor(destination.serviceName);
-      if (!sources.some(({ sourceName, isWildcard }) => isWildcard || sourceName === source.serviceName)) {
+      const { mesh, serviceName } = destination;
+      if (![source.serviceName, ANY_SERVICE].some((name) => admitted.get(mesh)?.has(pair(name, serviceName)))) {
         yield {
           construct: source,
           problem: `It has an upstream to ${destination.serviceName}, but no intention lets it in.`,
@@ -59,12 +62,13 @@ const intentionWithoutUpstream: Check = {
   level: "error",
   *find({ meshes }) {
     for (const mesh of meshes) {
+      const connected = connectedIn(mesh);
       for (const { scope, source, sourceName, destinationName, isWildcard } of mesh.intentions) {
         const from = typeof source === "string" ? mesh.findService(sourceName) : mesh.findService(source.serviceName);
         if (isWildcard || from === undefined || reachesByItself(from)) {
           continue;
         }
-        if (!from.upstreams.some((upstream) => upstream.destinationName === destinationName)) {
+        if (!connected.has(pair(from.serviceName, destinationName))) {
           yield {
             construct: scope,
             problem: `${sourceName} may reach ${destinationName}, but has no upstream to it.`,
@@ -133,6 +137,24 @@ const unreachableService: Check = {
     }
   },
 };
+
+/** Who may reach whom. A set, since it is asked once for each upstream. */
+function admittedTo(mesh: ServiceMesh): ReadonlySet<string> {
+  return new Set(mesh.intentions.map(({ sourceName, destinationName }) => pair(sourceName, destinationName)));
+}
+
+/** Who has an upstream to whom. A set, since it is asked once for each intention. */
+function connectedIn({ services }: ServiceMesh): ReadonlySet<string> {
+  return new Set(
+    services.flatMap(({ serviceName, upstreams }) =>
+      upstreams.map(({ destinationName }) => pair(serviceName, destinationName)),
+    ),
+  );
+}
+
+function pair(sourceName: string, destinationName: string): string {
+  return `${sourceName}/${destinationName}`;
+}
 
 function* upstreamsOf({ meshes }: Pick<CheckedApp, "meshes">) {
   for (const source of meshes.flatMap((mesh) => mesh.services)) {
