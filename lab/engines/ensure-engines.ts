@@ -18,6 +18,8 @@ const HEARTBEAT_MS = 60_000;
 export interface EnsureOptions extends LocateOptions {
   /** Stops an installation; what it had begun is removed. @default never */
   readonly signal?: AbortSignal;
+  /** What `locateEngines` has just found. @default it looks itself */
+  readonly reports?: readonly EngineReport[];
 }
 
 /**
@@ -31,7 +33,7 @@ export async function ensureEngines(options: EnsureOptions = {}): Promise<Engine
   const catalogue = options.catalogue ?? CATALOGUE;
   await sweepCache(engineCache(env));
 
-  const reports = await locateEngines(options);
+  const reports = options.reports ?? (await locateEngines(options));
   const missing = reports.filter(({ engine }) => engine === undefined).map(({ name }) => name);
   if (missing.length === 0) return complete(reports);
   await installAll(missing, catalogue, env, options.signal);

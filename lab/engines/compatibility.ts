@@ -1,0 +1,71 @@
+import type { EngineName } from "./engine";
+import { isAtLeast, versionLine } from "./version";
+
+type LineTable = Readonly<Partial<Record<string, readonly string[]>>>;
+
+/**
+ * The lines of Envoy that each line of Consul drives, its latest patch release taken.
+ *
+ * @see https://developer.hashicorp.com/consul/docs/reference/proxy/envoy#supported-versions
+ */
+const ENVOY_FOR_CONSUL: LineTable = {
+  "1.22": ["1.33", "1.34", "1.35", "1.37", "1.38"],
+  "1.21": ["1.31", "1.32", "1.33", "1.34", "1.35", "1.37", "1.38"],
+  "1.20": ["1.30", "1.31", "1.32", "1.33"],
+  "1.19": ["1.26", "1.27", "1.28", "1.29"],
+};
+
+/**
+ * The lines of Consul that each line of Nomad works with.
+ *
+ * @see https://developer.hashicorp.com/nomad/docs/networking/consul
+ */
+const CONSUL_FOR_NOMAD: LineTable = {
+  "1.11": ["1.19", "1.20", "1.21", "1.22"],
+  "1.10": ["1.19", "1.20", "1.21", "1.22"],
+  "1.9": ["1.19", "1.20", "1.21", "1.22"],
+  "1.8": ["1.19", "1.20", "1.21", "1.22"],
+};
+
+/** Releases with a defect that a mesh meets. */
+const DEFECTIVE: readonly { name: EngineName; from: string; fixedIn: string; defect: string }[] = [
+  { name: "consul", from: "1.16.0", fixedIn: "1.16.2", defect: "restoring a snapshot corrupts endpoints" },
+  { name: "consul", from: "1.15.0", fixedIn: "1.15.2", defect: "leaf certificates are not rotated" },
+  { name: "nomad", from: "1.9.2", fixedIn: "1.9.3", defect: "upstream withdrew it" },
+];
+
+/**
+ * What speaks against a set of versions, as sentences; nothing when they are known to work together. These are warnings:
+ * a pair outside the tables may well work.
+ *
+ * @param versions Those that are known; what is absent is not judged.
+ */
+export function versionWarnings(versions: Partial<Record<EngineName, string>>): string[] {
+  const { consul, nomad, envoy } = versions;
+  const pairs = [
+    pairWarning("Consul", consul, "Envoy", envoy, ENVOY_FOR_CONSUL),
+    pairWarning("Nomad", nomad, "Consul", consul, CONSUL_FOR_NOMAD),
+  ];
+  const defects = DEFECTIVE.map(({ name, from, fixedIn, defect }) => {
+    const version = versions[name];
+    const affected = version !== undefined && isAtLeast(version, from) && !isAtLeast(version, fixedIn);
+    return affected ? `${name} ${version} should be avoided: ${defect}. Use ${fixedIn} or newer.` : undefined;
+  });
+  return [...pairs, ...defects].filter((warning) => warning !== undefined);
+}
+
+function pairWarning(
+  name: string,
+  version: string | undefined,
+  partner: string,
+  partnerVersion: string | undefined,
+  table: LineTable,
+): string | undefined {
+  if (version === undefined || partnerVersion === undefined) return undefined;
+  const lines = table[versionLine(version)];
+  if (lines === undefined) {
+    return `${name} ${version} is outside the lines that are known here (${Object.keys(table).join(", ")}).`;
+  }
+  if (lines.includes(versionLine(partnerVersion))) return undefined;
+  return `${name} ${version} is not known to work with ${partner} ${partnerVersion}, but with ${lines.join(", ")}.`;
+}
