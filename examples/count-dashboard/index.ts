@@ -31,7 +31,7 @@ export function addCountDashboard(mesh: ServiceMesh, { runtime }: CountDashboard
 }
 
 /** A program of this folder. Its text travels in the job, so that a node needs nothing but Node.js. */
-function program(file: string): Workload {
+export function program(file: string): Workload {
   return Workload.exec({
     driver: "raw_exec",
     command: "node",
@@ -43,6 +43,7 @@ function program(file: string): Workload {
         rightDelimiter: "]]",
       }),
     ],
+    env: { NODE_NAME: "${node.unique.name}" },
     resources: { cpuMhz: 100, memoryMib: 128 },
   });
 }
