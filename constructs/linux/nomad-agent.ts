@@ -73,7 +73,7 @@ export function nomadAgent(options: NomadAgentOptions, { user, settings }: Nomad
         command: ["/usr/local/bin/nomad", "agent", "-config=/etc/nomad.d"],
         user,
         after: ["consul"],
-        waitForPorts: [Number(consulAddress.split(":").at(-1))],
+        waitForPorts: user === "root" ? [Number(consulAddress.split(":").at(-1))] : undefined,
         killSignal: "SIGINT",
         killMode: "process",
       },

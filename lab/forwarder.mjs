@@ -1,0 +1,41 @@
+// Carries connections from ports of the machine into a lab. It runs in the network namespace of the lab's switch, and is
+// given sockets that already listen on the machine: what it accepts comes from there, what it opens goes into the lab.
+// Plain JavaScript, since it starts with every lab and must start fast.
+import { connect } from "node:net";
+import process from "node:process";
+
+process.on("message", ({ name, port, targets }, server) => {
+  let next = 0;
+  server.allowHalfOpen = true;
+  server.on("connection", (socket) => {
+    const first = next++;
+    forward(
+      socket,
+      targets.map((_, index) => ({ host: targets[(first + index) % targets.length], port })),
+    );
+  });
+  server.on("error", (error) => console.error(name, error.message));
+  process.send({ ready: name });
+});
+
+// Without its command it goes on, until it is killed.
+process.on("disconnect", () => undefined);
+
+/** Connects to the first target that does not refuse. */
+function forward(socket, [target, ...others]) {
+  socket.on("error", () => socket.destroy());
+  if (!target) return socket.resetAndDestroy();
+  const upstream = connect({ ...target, allowHalfOpen: true, noDelay: true });
+  let connected = false;
+  upstream.on("connect", () => {
+    connected = true;
+    socket.setNoDelay(true);
+    socket.pipe(upstream).pipe(socket);
+    socket.on("close", () => upstream.destroy());
+  });
+  upstream.on("error", () => {
+    if (connected) socket.resetAndDestroy();
+    else forward(socket, others);
+  });
+  upstream.on("close", () => connected && socket.destroySoon());
+}

@@ -1,0 +1,97 @@
+import { spawn, type ChildProcess } from "node:child_process";
+import { once } from "node:events";
+import { closeSync, mkdirSync, openSync } from "node:fs";
+import { createServer, type Server } from "node:net";
+import { join } from "node:path";
+import { isDeepStrictEqual } from "node:util";
+import type { LabFiles } from "./lab-files";
+import { cleanEnvironment } from "./namespaces";
+import { isAlive, kill, labMarker, recordOf, type ProcessRecord } from "./processes";
+import type { ForwarderRecord, Listener } from "./state";
+
+/** What should be reachable from the machine. */
+export type WantedListener = Omit<Listener, "port">;
+
+/**
+ * Makes ports of a lab reachable at 127.0.0.1 of the machine. A forwarder that already does just that is left alone.
+ *
+ * @param network the first process of the switch's namespaces
+ * @param onRecord called with the process before anything depends on it
+ */
+export async function ensureForwarder(
+  files: LabFiles,
+  network: ProcessRecord,
+  wanted: readonly WantedListener[],
+  known: ForwarderRecord | undefined,
+  onRecord: (record: ForwarderRecord) => void,
+): Promise<ForwarderRecord> {
+  const served = known?.listeners.map(({ name, wanted, targets }) => ({ name, wanted, targets }));
+  if (known && isAlive(known.process) && isDeepStrictEqual(served, wanted)) return known;
+  if (known) await kill([known.process]);
+
+  const sockets = await Promise.all(wanted.map((listener) => listen(listener, portBefore(known, listener))));
+  const listeners = wanted.map((listener, index) => ({ ...listener, port: portOf(sockets[index]) }));
+  const child = startForwarder(files, network);
+  try {
+    const process = child.pid === undefined ? undefined : recordOf(child.pid);
+    if (!process) throw new Error("The forwarder ended at once.");
+    const record = { process, listeners };
+    onRecord(record);
+    for (const [index, { name, wanted: port, targets }] of listeners.entries()) {
+      const ready = once(child, "message", { signal: AbortSignal.timeout(10_000) });
+      child.send({ name, port, targets }, sockets[index]);
+      await ready;
+    }
+    return record;
+  } finally {
+    for (const socket of sockets) socket.close();
+    if (child.connected) child.disconnect();
+    child.unref();
+  }
+}
+
+/** The port that a listener had before, so that it stays where people found it. */
+function portBefore(known: ForwarderRecord | undefined, { name, wanted }: WantedListener): number {
+  return known?.listeners.find((listener) => listener.name === name && listener.wanted === wanted)?.port ?? wanted;
+}
+
+async function listen(listener: WantedListener, preferred: number): Promise<Server> {
+  const candidates = [...new Set([preferred, listener.wanted, 0])];
+  for (const port of candidates) {
+    const server = createServer();
+    const outcome = await new Promise<NodeJS.ErrnoException | undefined>((resolve) => {
+      server.once("error", resolve);
+      server.listen({ host: "127.0.0.1", port }, () => {
+        resolve(undefined);
+      });
+    });
+    if (!outcome) return server;
+    if (outcome.code !== "EADDRINUSE") throw outcome;
+  }
+  throw new Error(`No free port for ${listener.name}.`);
+}
+
+function portOf(server: Server | undefined): number {
+  const address = server?.address();
+  if (!address || typeof address === "string") throw new Error("A listening socket has no port.");
+  return address.port;
+}
+
+function startForwarder(files: LabFiles, network: ProcessRecord): ChildProcess {
+  mkdirSync(files.log, { recursive: true });
+  const log = openSync(join(files.log, "forwarder.log"), "a", 0o600);
+  try {
+    return spawn(
+      "nsenter",
+      ["--target", String(network.pid), "--net", process.execPath, join(__dirname, "forwarder.mjs")],
+      {
+        detached: true,
+        cwd: "/",
+        stdio: ["ignore", log, log, "ipc"],
+        env: { ...cleanEnvironment, [labMarker]: files.name },
+      },
+    );
+  } finally {
+    closeSync(log);
+  }
+}

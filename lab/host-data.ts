@@ -1,0 +1,81 @@
+import { execPath } from "node:process";
+import { join } from "node:path";
+import { composeHost, type HostRole } from "../constructs/linux/compose-host";
+import { consulClient } from "../constructs/linux/consul-client";
+import { consulServer } from "../constructs/linux/consul-server";
+import type { HostPackage } from "../constructs/linux/host";
+import { nomadClient } from "../constructs/linux/nomad-client";
+import { nomadServer } from "../constructs/linux/nomad-server";
+import type { Engines } from "./engines/engine";
+import type { BootableHost } from "./host";
+import { hostsOf, type LabHost, type Topology } from "./topology";
+
+/** A lab machine is in no cloud; each of these fingerprinters would wait for a metadata service in vain. */
+const cloudFingerprinters = ["env_aws", "env_gce", "env_azure", "env_digitalocean"];
+
+/**
+ * The hosts of a topology, from the very roles that cloud machines get, with options that suit one machine: fixed
+ * addresses, short intervals, commands allowed as tasks.
+ */
+export function labHosts(topology: Topology, engines: Engines): BootableHost[] {
+  return topology.hosts.map((host) => {
+    const data = composeHost(host.name, ...rolesOf(host, topology, engines), systemFiles(host, topology));
+    const programs = Object.fromEntries(data.packages.map((it) => [targetOf(it), engines[engineOf(it)].path]));
+    return {
+      data,
+      address: host.address,
+      // Tasks of the lab run with the Node that runs Meshform.
+      programs: { ...programs, "/usr/local/bin/node": execPath },
+      supervisord: join(engines.supervisor.path, "supervisord"),
+      // A client that registers before the servers have made their keyring asks again only after 15 to 30 seconds.
+      heldUnits: host.role === "client" ? ["nomad"] : [],
+    };
+  });
+}
+
+function rolesOf(host: LabHost, topology: Topology, engines: Engines): HostRole[] {
+  const { datacenter } = topology;
+  const servers = hostsOf(topology, "server");
+  const join = { datacenter, retryJoin: servers.map((server) => server.address), retryInterval: "1s" };
+  const consul = { ...join, version: engines.consul.version, bindAddress: host.address };
+  const nomad = { ...join, version: engines.nomad.version, advertiseAddress: host.address };
+  if (host.role === "server") {
+    const bootstrapExpect = servers.length;
+    return [
+      consulServer({ ...consul, bootstrapExpect, clientAddresses: [host.address] }),
+      nomadServer({ ...nomad, bootstrapExpect }),
+    ];
+  }
+  return [
+    consulClient(consul),
+    nomadClient({
+      ...nomad,
+      cniVersion: engines.cni.version,
+      networkInterface: "eth0",
+      fingerprintDenylist: cloudFingerprinters,
+      rawExec: true,
+    }),
+    { packages: [{ name: "envoy", version: engines.envoy.version, installTo: "/usr/local/bin" }] },
+  ];
+}
+
+function systemFiles(host: LabHost, topology: Topology): HostRole {
+  const addresses = topology.hosts.map(({ name, address }) => `${address} ${name}\n`);
+  return {
+    files: [
+      { path: "/etc/hostname", content: `${host.name}\n` },
+      { path: "/etc/hosts", content: ["127.0.0.1 localhost\n", ...addresses].join("") },
+      // No resolver is reachable from a lab: refused at once is better than timed out.
+      { path: "/etc/resolv.conf", content: "nameserver 127.0.0.1\n" },
+    ],
+  };
+}
+
+function engineOf({ name }: HostPackage): "consul" | "nomad" | "envoy" | "cni" {
+  return name === "cni-plugins" ? "cni" : name;
+}
+
+/** The CNI plugins are a folder, the others a program in one. */
+function targetOf({ name, installTo }: HostPackage): string {
+  return name === "cni-plugins" ? installTo : join(installTo, name);
+}

@@ -1,0 +1,74 @@
+import { existsSync, readdirSync, rmdirSync } from "node:fs";
+import { dirname, join } from "node:path";
+import { LabError } from "./errors";
+
+/** Where labs live. Root's, since hosts are made of namespaces and mounts. */
+const labsRoot = "/var/lib/meshform/labs";
+
+/**
+ * The paths of one lab. Everything that a lab writes on the machine is inside `folder`, and `down` removes that.
+ */
+export class LabFiles {
+  readonly folder: string;
+
+  /** @throws LabError if the name could not be part of a path and of a control group */
+  constructor(readonly name: string) {
+    if (!/^[a-z0-9]([a-z0-9-]{0,30}[a-z0-9])?$/.test(name)) {
+      throw new LabError(
+        `"${name}" cannot be the name of a lab.`,
+        "Use at most 32 lower-case letters, digits and dashes, with no dash at either end.",
+      );
+    }
+    this.folder = join(labsRoot, name);
+  }
+
+  get state(): string {
+    return join(this.folder, "state.json");
+  }
+
+  /** Held by whichever command changes the lab. Beside the folder, since the folder comes and goes. */
+  get lock(): string {
+    return join(labsRoot, `.${this.name}.lock`);
+  }
+
+  get log(): string {
+    return join(this.folder, "log");
+  }
+
+  /** What the app synthesized. */
+  get synthesized(): string {
+    return join(this.folder, "cdktf.out");
+  }
+
+  /** What the apply remembers. */
+  get applied(): string {
+    return join(this.folder, "apply");
+  }
+
+  host(name: string): string {
+    return join(this.folder, "hosts", name);
+  }
+
+  hostLog(host: string, unit: string): string {
+    return join(this.host(host), "log", `${unit}.log`);
+  }
+}
+
+/** The names of the labs that have a folder on this machine. */
+export function labNames(): string[] {
+  if (!existsSync(labsRoot)) return [];
+  return readdirSync(labsRoot, { withFileTypes: true })
+    .filter((entry) => entry.isDirectory())
+    .map((entry) => entry.name);
+}
+
+/** Removes the folders above the labs once the last lab is gone. */
+export function removeEmptyRoots(): void {
+  for (const folder of [labsRoot, dirname(labsRoot)]) {
+    try {
+      rmdirSync(folder);
+    } catch {
+      return; // Another lab is in it, or somebody was faster.
+    }
+  }
+}

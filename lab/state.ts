@@ -1,0 +1,61 @@
+import { mkdirSync, readFileSync, renameSync, writeFileSync } from "node:fs";
+import type { LabFiles } from "./lab-files";
+import type { ProcessRecord } from "./processes";
+
+/** The two processes that hold a set of namespaces: `unshare`, and the init that it started inside. */
+export interface NamespaceRecord {
+  readonly holder: ProcessRecord;
+  /** Undefined for the instant between the two. */
+  readonly init?: ProcessRecord;
+}
+
+export interface HostRecord extends NamespaceRecord {
+  readonly name: string;
+  /** Changes when anything about the host changes; a host that runs with another one is booted again. */
+  readonly fingerprint: string;
+  /** Whether it has been seen to boot and to be joined to the network. */
+  readonly booted: boolean;
+}
+
+/** A port on the machine that leads into the lab. */
+export interface Listener {
+  /** What is reached through it: `consul`, `nomad`, or a service. */
+  readonly name: string;
+  /** The port asked for, which is also the port inside the lab. */
+  readonly wanted: number;
+  /** The port on 127.0.0.1 of the machine; another one than asked for if that was taken. */
+  readonly port: number;
+  /** Addresses inside the lab, tried in turn. */
+  readonly targets: readonly string[];
+}
+
+export interface ForwarderRecord {
+  readonly process: ProcessRecord;
+  readonly listeners: readonly Listener[];
+}
+
+/** What a lab knows about itself between two commands. */
+export interface LabState {
+  readonly version: 1;
+  readonly network?: NamespaceRecord;
+  readonly hosts: readonly HostRecord[];
+  readonly forwarder?: ForwarderRecord;
+}
+
+/** The recorded state; undefined if there is none, or none that can be read. */
+export function readState(files: LabFiles): LabState | undefined {
+  try {
+    const state = JSON.parse(readFileSync(files.state, "utf8")) as Partial<LabState>;
+    return state.version === 1 && state.hosts ? { ...state, version: 1, hosts: state.hosts } : undefined;
+  } catch {
+    return undefined;
+  }
+}
+
+/** Replaces the recorded state as a whole, so that no reader ever sees half of it. */
+export function writeState(files: LabFiles, state: LabState): void {
+  mkdirSync(files.folder, { recursive: true, mode: 0o700 });
+  const partial = `${files.state}.${process.pid}`;
+  writeFileSync(partial, JSON.stringify(state, null, 2), { mode: 0o600 });
+  renameSync(partial, files.state);
+}
