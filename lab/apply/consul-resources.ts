@@ -1,0 +1,160 @@
+import { LabError } from "../errors";
+import { isObject, type JsonObject } from "./json";
+import { blocks, type ApplyContext, type ResourceType, withoutVolatile } from "./resource-type";
+
+/** @see https://registry.terraform.io/providers/hashicorp/consul/latest/docs/resources/config_entry */
+const configEntry: ResourceType = {
+  fields: { kind: "Kind", name: "Name", config_json: "config_json" },
+  required: ["kind", "name"],
+  body: ({ config_json: json = "{}", ...names }) => {
+    const entry: unknown = JSON.parse(json as string);
+    if (!isObject(entry)) throw new Error("its config_json is no JSON object");
+    // Consul itself would take them, but the Terraform provider drops them without a word.
+    const snakeCase = Object.keys(entry).filter((key) => key.includes("_"));
+    if (snakeCase.length > 0) throw new Error(`its config_json must write ${snakeCase.join(", ")} in CamelCase`);
+    return { ...entry, ...names };
+  },
+  identity: ({ Kind, Name }) => ({ Kind: Kind as string, Name: Name as string }),
+  // Routes and gateways get a Status from Consul itself.
+  read: async ({ consul }, { Kind, Name }) =>
+    withoutVolatile(await consul.get(`/v1/config/${Kind}/${Name}`), ["Status"]),
+  write: ({ consul }, body) => consul.put("/v1/config", body),
+  remove: ({ consul }, { Kind, Name }) => consul.delete(`/v1/config/${Kind}/${Name}`),
+  attributes: ({ Kind, Name }) => ({ id: `${Kind}-${Name}` }),
+  isJudgedWithOthers: true,
+};
+
+/** @see https://registry.terraform.io/providers/hashicorp/consul/latest/docs/resources/node */
+const node: ResourceType = {
+  fields: { name: "Node", address: "Address", meta: "NodeMeta" },
+  required: ["name", "address"],
+  identity: ({ Node, Address }) => ({ Node: Node as string, Address: Address as string }),
+  read: async ({ consul }, { Node, Address }) => {
+    const found = await nodeIn(consul, Node);
+    return found?.Node.Address === Address ? withoutVolatile(found.Node) : undefined;
+  },
+  write: ({ consul }, body) => consul.put("/v1/catalog/register", body),
+  remove: ({ consul }, { Node }) => consul.put("/v1/catalog/deregister", { Node }),
+  attributes: ({ Node, Address }) => ({ id: `${Node}-${Address}` }),
+};
+
+/** @see https://registry.terraform.io/providers/hashicorp/consul/latest/docs/resources/service */
+const service: ResourceType = {
+  fields: {
+    name: "Service",
+    service_id: "ID",
+    node: "Node",
+    address: "Address",
+    port: "Port",
+    tags: "Tags",
+    meta: "Meta",
+    check: blocks("Checks", {
+      check_id: "CheckID",
+      name: "Name",
+      notes: "Notes",
+      status: "Status",
+      tcp: "TCP",
+      http: "HTTP",
+      method: "Method",
+      tls_skip_verify: "TLSSkipVerify",
+      interval: "Interval",
+      timeout: "Timeout",
+      deregister_critical_service_after: "DeregisterCriticalServiceAfter",
+    }),
+  },
+  required: ["name", "node"],
+  body: ({ Node, Checks, ...fields }) => {
+    const ID = fields.ID ?? fields.Service;
+    return {
+      Node,
+      Service: { ...fields, ID, Meta: { "external-source": "terraform", ...(fields.Meta as JsonObject | undefined) } },
+      Checks: (Checks as JsonObject[] | undefined)?.map(({ CheckID, Name, Notes, Status, ...Definition }) => {
+        return { Node, ServiceID: ID, CheckID, Name, Notes, Status, Definition };
+      }),
+      SkipNodeUpdate: true,
+    };
+  },
+  identity: ({ Node, Service }) => ({ Node: Node as string, ID: (Service as { ID: string }).ID }),
+  read: async ({ consul }, { Node, ID }) => {
+    const found = (await nodeIn(consul, Node))?.Services?.[ID];
+    const checks = (await consul.get(`/v1/health/node/${encodeURIComponent(Node)}`)) as JsonObject[] | undefined;
+    const own = checks?.filter(({ ServiceID }) => ServiceID === ID);
+    // A check's status and output belong to whatever runs it.
+    return found && { ...withoutVolatile(found), Checks: own?.map((it) => withoutVolatile(it, ["Status", "Output"])) };
+  },
+  write: async ({ consul }, body) => {
+    const Node = body.Node as string;
+    const { Address } = (await nodeIn(consul, Node))?.Node ?? {};
+    if (Address === undefined)
+      throw new LabError(`Consul knows no node ${Node}.`, "Add the node to the stack, before the service.");
+    // As the provider does: a service without an address is where its node is.
+    return consul.put("/v1/catalog/register", {
+      ...body,
+      Address,
+      Service: { Address, ...(body.Service as JsonObject) },
+    });
+  },
+  remove: ({ consul }, { Node, ID }) => consul.put("/v1/catalog/deregister", { Node, ServiceID: ID }),
+  attributes: ({ ID }) => ({ id: ID, service_id: ID }),
+};
+
+/** How many operations Consul takes at once. */
+const transactionLimit = 64;
+
+/** @see https://registry.terraform.io/providers/hashicorp/consul/latest/docs/resources/key_prefix */
+const keyPrefix: ResourceType = {
+  fields: { path_prefix: "path_prefix", subkeys: "subkeys" },
+  required: ["path_prefix", "subkeys"],
+  identity: ({ path_prefix }) => ({ path_prefix: path_prefix as string }),
+  read: async ({ consul }, { path_prefix }) => {
+    const pairs = (await consul.get(`/v1/kv/${keyPath(path_prefix)}?recurse=true`)) as Pair[] | undefined;
+    const valueOf = ({ Value }: Pair) => Buffer.from(Value ?? "", "base64").toString();
+    return pairs && Object.fromEntries(pairs.map((pair) => [pair.Key.slice(path_prefix.length), valueOf(pair)]));
+  },
+  write: async ({ consul }, { subkeys }, live, { path_prefix }) => {
+    const wanted = subkeys as Record<string, string>;
+    const operations = [
+      ...Object.keys(live ?? {})
+        .filter((key) => !Object.hasOwn(wanted, key))
+        .map((key) => ({ Verb: "delete", Key: path_prefix + key })),
+      ...Object.entries(wanted).map(([key, value]) => {
+        return { Verb: "set", Key: path_prefix + key, Value: Buffer.from(value).toString("base64") };
+      }),
+    ];
+    for (let start = 0; start < operations.length; start += transactionLimit) {
+      const part = operations.slice(start, start + transactionLimit);
+      await consul.put(
+        "/v1/txn",
+        part.map((KV) => ({ KV })),
+      );
+    }
+  },
+  remove: ({ consul }, { path_prefix }) => consul.delete(`/v1/kv/${keyPath(path_prefix)}?recurse=true`),
+  attributes: ({ path_prefix }) => ({ id: path_prefix }),
+};
+
+export const consulResources: Readonly<Record<string, ResourceType>> = {
+  consul_config_entry: configEntry,
+  consul_node: node,
+  consul_service: service,
+  consul_key_prefix: keyPrefix,
+};
+
+interface Pair {
+  readonly Key: string;
+  readonly Value: string | null;
+}
+
+interface CatalogNode {
+  readonly Node: JsonObject & { readonly Address: string };
+  readonly Services?: Readonly<Record<string, JsonObject>>;
+}
+
+async function nodeIn(consul: ApplyContext["consul"], name: string): Promise<CatalogNode | undefined> {
+  const found = await consul.get(`/v1/catalog/node/${encodeURIComponent(name)}`);
+  return (found ?? undefined) as CatalogNode | undefined;
+}
+
+function keyPath(key: string): string {
+  return key.split("/").map(encodeURIComponent).join("/");
+}

@@ -1,0 +1,98 @@
+import { readFileSync } from "node:fs";
+import { request as requestHttp } from "node:http";
+import { request as requestHttps } from "node:https";
+import { LabError } from "../errors";
+
+/** How to reach one engine. */
+export interface EngineEndpoint {
+  /** With scheme and port, e.g. `http://127.0.0.1:8500`. */
+  readonly address: string;
+  /** Secret id of an ACL token. @default none */
+  readonly token?: string;
+  /** PEM file of the authority that signed the engine's certificate. @default those that Node knows */
+  readonly caFile?: string;
+}
+
+/** The longest that an engine may take to answer, in milliseconds. */
+const ANSWER_MS = 30_000;
+
+/** An engine has understood a request and says no. */
+export class EngineRefusal extends Error {
+  constructor(
+    readonly engine: string,
+    readonly status: number,
+    /** The engine's own words. */
+    readonly words: string,
+  ) {
+    super(`${engine} refuses it (status ${status}): ${words}`);
+    this.name = "EngineRefusal";
+  }
+}
+
+/** The JSON API of Consul or Nomad. */
+export class EngineApi {
+  private readonly ca: Buffer | undefined;
+
+  constructor(
+    readonly engine: "Consul" | "Nomad",
+    private readonly endpoint: EngineEndpoint,
+  ) {
+    this.ca = endpoint.caFile === undefined ? undefined : readFileSync(endpoint.caFile);
+  }
+
+  /** What is there, or undefined when there is nothing. */
+  async get(path: string): Promise<unknown> {
+    const { status, text } = await this.request("GET", path);
+    return isAbsence(status, text) ? undefined : this.parse(status, text);
+  }
+
+  async put(path: string, body: unknown): Promise<unknown> {
+    const { status, text } = await this.request("PUT", path, JSON.stringify(body));
+    return this.parse(status, text);
+  }
+
+  /** Nothing to delete is as good as deleted. */
+  async delete(path: string): Promise<void> {
+    const { status, text } = await this.request("DELETE", path);
+    if (!isAbsence(status, text)) this.parse(status, text);
+  }
+
+  private parse(status: number, text: string): unknown {
+    if (status < 200 || status > 299) throw new EngineRefusal(this.engine, status, text.trim());
+    return text.trim() === "" ? undefined : (JSON.parse(text) as unknown);
+  }
+
+  private request(method: string, path: string, body?: string): Promise<{ status: number; text: string }> {
+    const url = new URL(path, this.endpoint.address);
+    const token = this.endpoint.token;
+    const headers = token === undefined ? {} : { [`X-${this.engine}-Token`]: token };
+    const send = url.protocol === "https:" ? requestHttps : requestHttp;
+    return new Promise((resolve, reject) => {
+      const fail = (error: Error) => {
+        reject(
+          new LabError(
+            `${this.engine} does not answer at ${url.origin}: ${error.message || error.name}.`,
+            `Check that ${this.engine} runs there, then try again.`,
+            { cause: error },
+          ),
+        );
+      };
+      const options = { method, headers, ca: this.ca, signal: AbortSignal.timeout(ANSWER_MS) };
+      const request = send(url, options, (response) => {
+        const chunks: Buffer[] = [];
+        response.on("error", fail);
+        response.on("data", (chunk: Buffer) => chunks.push(chunk));
+        response.on("end", () => {
+          resolve({ status: response.statusCode ?? 0, text: Buffer.concat(chunks).toString() });
+        });
+      });
+      request.on("error", fail);
+      request.end(body);
+    });
+  }
+}
+
+/** Consul says 403 of a token that is not there, and 404 of all else. */
+function isAbsence(status: number, text: string): boolean {
+  return status === 404 || (status === 403 && text.includes("ACL not found"));
+}

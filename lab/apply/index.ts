@@ -1,0 +1,65 @@
+import { chooseEngine, holderOf, requireTerraform } from "./choose-engine";
+import type { EngineEndpoint } from "./engine-api";
+import { OfflineApply } from "./offline";
+import { readStacks } from "./synthesized";
+import { TerraformApp } from "./terraform";
+
+/** Where the cluster is that the stacks are applied to. */
+export interface ClusterEndpoints {
+  readonly consul: EngineEndpoint;
+  readonly nomad: EngineEndpoint;
+}
+
+export interface ApplyOptions {
+  /** A `cdktf.out` folder. It is only read. */
+  readonly outDir: string;
+  /** Folder in which the apply remembers what it did. Created when needed, for its owner only. */
+  readonly stateDir: string;
+  readonly endpoints: ClusterEndpoints;
+  /** `auto` takes Terraform or OpenTofu where they can install the providers, and the offline apply otherwise. */
+  readonly engine: "auto" | "terraform" | "offline";
+  readonly onProgress: (line: string) => void;
+  /** Stops the apply after the step that is under way; its reason is thrown. @default never */
+  readonly signal?: AbortSignal;
+}
+
+/** Resources are named `<stack>/<type>.<name>`. */
+export interface ApplyResult {
+  readonly engine: "terraform" | "offline";
+  /** Why not the other engine, as a sentence, where nobody chose it. */
+  readonly reason?: string;
+  readonly created: string[];
+  /** Those that were replaced too. */
+  readonly updated: string[];
+  readonly unchanged: string[];
+  readonly deleted: string[];
+}
+
+/**
+ * Brings a cluster to what the synthesized stacks say, also where somebody else has changed it. Can be repeated: what is as it
+ * should be stays untouched.
+ *
+ * @throws LabError with the engine's own words and the resource that they are about
+ */
+export async function applyStacks(options: ApplyOptions): Promise<ApplyResult> {
+  const stacks = readStacks(options.outDir);
+  const choice = await chooseEngine(options, stacks);
+  const { engine, reason } = choice;
+  if (reason !== undefined) options.onProgress(reason);
+  const changes =
+    engine === "terraform" ? await choice.app.apply(stacks) : await new OfflineApply(options).apply(stacks);
+  return { engine, reason, ...changes };
+}
+
+/**
+ * Removes from a cluster all that {@link applyStacks} has put there, with the engine that has put it there. Needs the state
+ * folder only; nothing is done where it holds nothing.
+ *
+ * @throws LabError with the engine's own words and the resource that they are about
+ */
+export async function destroyStacks(options: ApplyOptions): Promise<ApplyResult> {
+  if (holderOf(options.stateDir) !== "terraform") {
+    return { engine: "offline", ...(await new OfflineApply(options).destroy()) };
+  }
+  return { engine: "terraform", ...(await new TerraformApp(requireTerraform(), options).destroy()) };
+}

@@ -1,0 +1,96 @@
+import { EngineRefusal } from "./engine-api";
+import { isObject, type JsonObject } from "./json";
+import { followDeployment, jobPath } from "./nomad-deployment";
+import type { ApplyContext, Identity, ResourceType } from "./resource-type";
+
+/** How long a job with `detach = false` may take to be deployed, in milliseconds; the provider's own limit. */
+const deploymentMs = 5 * 60_000;
+
+/**
+ * A job, whose specification is the JSON of Nomad's API. As with the provider, nothing waits for its deployment unless
+ * `detach = false`. Unlike there, a removed job is always purged.
+ *
+ * @see https://registry.terraform.io/providers/hashicorp/nomad/latest/docs/resources/job
+ */
+export const nomadJob: ResourceType = {
+  fields: {
+    jobspec: "jobspec",
+    json: "json",
+    detach: "detach",
+    timeouts: "timeouts",
+    purge_on_destroy: "purge_on_destroy",
+  },
+  required: ["jobspec"],
+  body: ({ jobspec, json, detach, timeouts }) => {
+    if (json !== true) throw new Error("its jobspec must be JSON, with json = true");
+    const parsed = JSON.parse(jobspec as string) as JsonObject;
+    const job = isObject(parsed.Job) ? parsed.Job : parsed;
+    if (typeof job.ID !== "string") throw new Error("its jobspec has no job ID");
+    return {
+      Job: { Namespace: "default", ...job },
+      // What the web interface shows as the job's definition.
+      Submission: { Source: jobspec, Format: "json" },
+      ...(detach === false && { waitMs: { create: deploymentMs, update: deploymentMs, ...milliseconds(timeouts) } }),
+    };
+  },
+  validate: async ({ nomad }, { Job }) => {
+    const verdict = (await nomad.put("/v1/validate/job", { Job })) as Verdict;
+    if (verdict.Error) throw new EngineRefusal("Nomad", 400, (verdict.ValidationErrors ?? [verdict.Error]).join("\n"));
+  },
+  identity: (body) => {
+    const { ID, Namespace } = body.Job as { ID: string; Namespace: string };
+    return { ID, Namespace };
+  },
+  read: async ({ nomad }, identity) => {
+    const job = (await nomad.get(jobPath(identity))) as JsonObject | undefined;
+    // A job that was stopped and not yet forgotten is as good as gone. This index moves only when somebody changes the job.
+    return job && job.Stop !== true ? { JobModifyIndex: job.JobModifyIndex } : undefined;
+  },
+  write: async (context, body, live, identity) => {
+    const evaluation = await register(context, body, live, identity);
+    const waitMs = body.waitMs as { create: number; update: number } | undefined;
+    if (waitMs) await followDeployment(context, identity, evaluation, live ? waitMs.update : waitMs.create);
+  },
+  remove: ({ nomad }, identity) => nomad.delete(`${jobPath(identity)}&purge=true`),
+  computed: ["name", "namespace"],
+  attributes: ({ ID, Namespace }) => ({ id: ID, name: ID, namespace: Namespace }),
+};
+
+interface Verdict {
+  readonly ValidationErrors: string[] | null;
+  readonly Error: string;
+}
+
+/** Hands in the job unless Nomad plans no difference. Gives the evaluation that follows, if one does. */
+async function register(
+  { nomad, say }: ApplyContext,
+  { Job, Submission }: JsonObject,
+  live: JsonObject | undefined,
+  identity: Identity,
+): Promise<string | undefined> {
+  const { ID, Namespace } = identity;
+  if (live) {
+    const plan = (await nomad.put(jobPath(identity, "/plan"), { Job, Diff: true })) as { Diff: { Type: string } };
+    if (plan.Diff.Type === "None") return undefined;
+  }
+  const path = `/v1/jobs?namespace=${encodeURIComponent(Namespace)}`;
+  const answer = (await nomad.put(path, { Job, Submission })) as { EvalID: string; Warnings: string };
+  if (answer.Warnings) say(`Nomad warns about job ${ID}: ${answer.Warnings}`);
+  return answer.EvalID || undefined;
+}
+
+function milliseconds(timeouts: unknown): Record<string, number> {
+  const texts = Object.entries((timeouts ?? {}) as Record<string, string>);
+  return Object.fromEntries(texts.map(([name, duration]) => [name, parseDuration(duration)]));
+}
+
+const unitMs: Readonly<Record<string, number>> = { h: 3_600_000, m: 60_000, s: 1000, ms: 1 };
+
+/** A duration as Go writes it, e.g. `1h30m`, in milliseconds. */
+function parseDuration(text: string): number {
+  if (!/^(\d+(\.\d+)?(h|ms|m|s))+$/.test(text)) throw new Error(`its timeout "${text}" is no duration such as 10m`);
+  return [...text.matchAll(/([\d.]+)(h|ms|m|s)/g)].reduce(
+    (sum, [, count, unit]) => sum + Number(count) * unitMs[unit],
+    0,
+  );
+}

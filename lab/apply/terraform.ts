@@ -1,0 +1,328 @@
+import { cpSync, existsSync, mkdirSync, readdirSync, readFileSync, renameSync, rmSync, writeFileSync } from "node:fs";
+import { basename, join, resolve } from "node:path";
+import { execa } from "execa";
+import { LabError } from "../errors";
+import type { ApplyOptions, ClusterEndpoints } from "./index";
+import { blocksOf, type JsonObject } from "./json";
+import type { Changes } from "./offline";
+import type { SynthesizedStack } from "./synthesized";
+
+/** How long Terraform may take to end in good order once it is told to stop, in milliseconds. */
+const graceMs = 60_000;
+/** How long one step may take, in milliseconds: jobs with `detach = false` are waited for. */
+const stepMs = 30 * 60_000;
+
+/** What stacks may be about. Anything else, above all a cloud, is no business of a lab. */
+const providers = new Set(["consul", "nomad"]);
+
+/**
+ * The stacks of an app, applied by Terraform or OpenTofu. Each gets a working copy in the state folder, where its state is
+ * too: nothing is ever written beside the synthesized stacks, and no backend of theirs is used.
+ */
+export class TerraformApp {
+  private readonly folder: string;
+
+  /** @param program Absolute path of `terraform` or `tofu`. */
+  constructor(
+    private readonly program: string,
+    private readonly options: ApplyOptions,
+  ) {
+    this.folder = terraformFolder(options.stateDir);
+  }
+
+  /**
+   * Makes the working copies and installs the providers.
+   *
+   * @throws LabError with Terraform's own words
+   */
+  async initialize(stacks: readonly SynthesizedStack[], settings: InitSettings): Promise<void> {
+    refuseForeignProviders(stacks);
+    for (const stack of stacks) {
+      this.copy(stack);
+      await this.initializeOne(stack.name, settings);
+    }
+  }
+
+  async apply(stacks: readonly SynthesizedStack[]): Promise<Changes> {
+    const changes: Changes = { created: [], updated: [], unchanged: [], deleted: [] };
+    const names = stacks.map(({ name }) => name);
+    const vanished = readNames(this.folder).filter((name) => !names.includes(name));
+    // Before the others: what moved to another stack is then created there, instead of being removed under it.
+    await this.destroyEach(vanished, changes);
+    this.writeNames(names);
+    for (const { name } of stacks) await this.change(name, [], changes);
+    return changes;
+  }
+
+  async destroy(): Promise<Changes> {
+    const changes: Changes = { created: [], updated: [], unchanged: [], deleted: [] };
+    await this.destroyEach(readNames(this.folder), changes);
+    rmSync(this.folder, { recursive: true, force: true });
+    return changes;
+  }
+
+  /** The last one applied first. Their working copies say how, since the app may know them no more. */
+  private async destroyEach(names: readonly string[], changes: Changes): Promise<void> {
+    for (const name of [...names].reverse()) {
+      this.override(name);
+      await this.initializeOne(name, { timeoutMs: stepMs });
+      await this.change(name, ["-destroy"], changes);
+      rmSync(this.pathOf(name), { recursive: true, force: true });
+      this.writeNames(readNames(this.folder).filter((other) => other !== name));
+    }
+  }
+
+  private async initializeOne(name: string, { timeoutMs, env }: InitSettings): Promise<void> {
+    await this.run(name, ["init", "-input=false", "-no-color", "-reconfigure"], { timeoutMs, env });
+  }
+
+  private async change(name: string, mode: readonly string[], changes: Changes): Promise<void> {
+    await this.run(name, ["plan", "-json", "-input=false", "-lock-timeout=10s", "-out=plan", ...mode], {});
+    const plan = JSON.parse(await this.run(name, ["show", "-json", "plan"], {})) as Plan;
+    const planned = (plan.resource_changes ?? []).filter(({ mode }) => mode === "managed");
+    const outputs = Object.values(plan.output_changes ?? {});
+    if ([...planned.map(({ change }) => change), ...outputs].some(({ actions }) => actions.join() !== "no-op")) {
+      await this.run(name, ["apply", "-json", "-input=false", "plan"], {
+        onEvent: (event) => {
+          const { action, resource } = event.hook ?? {};
+          if (event.type === "apply_complete") this.options.onProgress(`${doneBy(action)} ${name}/${resource?.addr}`);
+          else if (event.type === "apply_progress") this.options.onProgress(`${name}/${event["@message"]}`);
+        },
+      });
+    }
+    for (const { address, change } of planned) changes[meaning(change.actions)].push(`${name}/${address}`);
+  }
+
+  private copy(stack: SynthesizedStack): void {
+    const target = this.pathOf(stack.name, "config");
+    mkdirSync(this.folder, { recursive: true, mode: 0o700 });
+    for (const entry of existsSync(target) ? readdirSync(target) : []) {
+      // Terraform's own: installed providers, and which ones.
+      if (!entry.startsWith(".terraform")) rmSync(join(target, entry), { recursive: true });
+    }
+    cpSync(stack.folder, target, {
+      recursive: true,
+      dereference: true,
+      filter: (source) => !basename(source).startsWith(".terraform"),
+    });
+    this.override(stack.name);
+  }
+
+  /**
+   * Points a working copy at the lab, by Terraform's own means: its state is in the lab's folder, and its providers speak to
+   * the lab, whatever the stack says. Addresses of a real cluster are never used.
+   *
+   * @see https://developer.hashicorp.com/terraform/language/files/override
+   */
+  private override(name: string): void {
+    const config = JSON.parse(readFileSync(this.pathOf(name, "config", "cdk.tf.json"), "utf8")) as JsonObject;
+    const data = (config.data ?? {}) as { terraform_remote_state?: JsonObject };
+    const remotes = Object.keys(data.terraform_remote_state ?? {}).map((id): [string, JsonObject] => {
+      const other = id.replace(/^cross-stack-reference-input-/, "");
+      return [id, { backend: "local", config: { path: this.pathOf(other, "terraform.tfstate") } }];
+    });
+    const providers = Object.entries((config.provider ?? {}) as JsonObject).map(([provider, configurations]) => {
+      return [
+        provider,
+        blocksOf(configurations).map((configuration) => this.overrideProvider(provider, configuration)),
+      ];
+    });
+    const override = {
+      terraform: { backend: { local: { path: this.pathOf(name, "terraform.tfstate") } } },
+      provider: Object.fromEntries(providers) as JsonObject,
+      ...(remotes.length > 0 && { data: { terraform_remote_state: Object.fromEntries(remotes) } }),
+    };
+    writeFileSync(this.pathOf(name, "config", "lab_override.tf.json"), JSON.stringify(override, null, 2));
+  }
+
+  private overrideProvider(provider: string, configuration: JsonObject): JsonObject {
+    const { alias } = configuration;
+    if (alias !== undefined) {
+      throw new LabError(
+        `A stack configures ${provider} a second time, as ${JSON.stringify(alias)}, but a lab is one cluster.`,
+        "Leave one configuration of each provider in a stack.",
+      );
+    }
+    const nulls = Object.entries(configuration).map(([key, value]) => [key, Array.isArray(value) ? [] : null]);
+    const endpoint = this.options.endpoints[provider as keyof ClusterEndpoints];
+    return { ...(Object.fromEntries(nulls) as JsonObject), address: endpoint.address };
+  }
+
+  /** Runs Terraform in a working copy and gives what it prints. */
+  private async run(name: string, args: readonly string[], settings: RunSettings): Promise<string> {
+    const { signal } = this.options;
+    signal?.throwIfAborted();
+    const limit = AbortSignal.timeout(settings.timeoutMs ?? stepMs);
+    const stop = AbortSignal.any(signal ? [limit, signal] : [limit]);
+    // A process group of its own: Ctrl-C reaches Terraform through the signal only, once.
+    const child = execa(this.program, args, {
+      cwd: this.pathOf(name, "config"),
+      env: { ...this.environment(), ...settings.env },
+      extendEnv: false,
+      detached: true,
+      stdin: "ignore",
+      reject: false,
+    });
+    let killer: NodeJS.Timeout | undefined;
+    const end = () => {
+      child.kill("SIGINT");
+      killer = setTimeout(() => {
+        killGroup(child.pid);
+      }, graceMs);
+    };
+    stop.addEventListener("abort", end, { once: true });
+    const errors: string[] = [];
+    try {
+      for await (const line of child.iterable()) {
+        const event = parseEvent(line);
+        if (event?.diagnostic?.severity === "error") errors.push(diagnosis(event.diagnostic));
+        if (event) settings.onEvent?.(event);
+      }
+      const result = await child;
+      signal?.throwIfAborted();
+      if (limit.aborted) errors.push(`It took longer than ${(settings.timeoutMs ?? stepMs) / 1000} s and was stopped.`);
+      else if (!result.failed) return result.stdout;
+      else if (errors.length === 0) errors.push(result.stderr.trim() || result.stdout.trim() || "It said nothing.");
+    } finally {
+      stop.removeEventListener("abort", end);
+      clearTimeout(killer);
+    }
+    const words = errors.join("\n").replaceAll("\n", "\n  ");
+    throw new TerraformFailure(
+      `\`${basename(this.program)} ${args[0]}\` failed for the stack ${name}:\n  ${words}\n`,
+      errors[0],
+    );
+  }
+
+  /** The engines' addresses and tokens go by environment: no token is ever in an argument or in a file. */
+  private environment(): NodeJS.ProcessEnv {
+    const { consul, nomad } = this.options.endpoints;
+    const foreign = /^(CONSUL_|NOMAD_|TF_CLI_ARGS|TF_DATA_DIR$|TF_WORKSPACE$|TF_INPUT$)/;
+    return {
+      ...Object.fromEntries(Object.entries(process.env).filter(([variable]) => !foreign.test(variable))),
+      TF_IN_AUTOMATION: "1",
+      CHECKPOINT_DISABLE: "1",
+      CONSUL_HTTP_ADDR: consul.address,
+      CONSUL_HTTP_TOKEN: consul.token,
+      CONSUL_CACERT: consul.caFile,
+      NOMAD_ADDR: nomad.address,
+      NOMAD_TOKEN: nomad.token,
+      NOMAD_CACERT: nomad.caFile,
+    };
+  }
+
+  private pathOf(name: string, ...below: string[]): string {
+    return resolve(this.folder, name, ...below);
+  }
+
+  /** Those that have a state, in the order in which they were applied. */
+  private writeNames(names: readonly string[]): void {
+    const file = join(this.folder, namesFile);
+    writeFileSync(`${file}.partial`, JSON.stringify(names));
+    renameSync(`${file}.partial`, file);
+  }
+}
+
+export interface InitSettings {
+  readonly timeoutMs: number;
+  readonly env?: Readonly<Record<string, string>>;
+}
+
+interface RunSettings extends Partial<InitSettings> {
+  readonly onEvent?: (event: Event) => void;
+}
+
+/** Terraform has failed, in its own words. */
+export class TerraformFailure extends LabError {
+  constructor(
+    problem: string,
+    /** The first error alone. */
+    readonly words: string,
+  ) {
+    super(problem, "Correct what Terraform complains about, then try again; what was applied before it stays.");
+  }
+}
+
+/** Whether Terraform has applied stacks from this state folder and not destroyed them yet. */
+export function isAppliedWithTerraform(stateDir: string): boolean {
+  return readNames(terraformFolder(stateDir)).length > 0;
+}
+
+const namesFile = "stacks.json";
+
+function terraformFolder(stateDir: string): string {
+  return join(stateDir, "terraform");
+}
+
+function readNames(folder: string): string[] {
+  const file = join(folder, namesFile);
+  return existsSync(file) ? (JSON.parse(readFileSync(file, "utf8")) as string[]) : [];
+}
+
+function refuseForeignProviders(stacks: readonly SynthesizedStack[]): void {
+  const isForeign = (type: string) => !providers.has(type.split("_", 1)[0]) && !type.startsWith("terraform_");
+  const found = stacks.flatMap(({ name, config }) => {
+    const types = [config.resource, config.data, config.provider].flatMap((block) => Object.keys(block ?? {}));
+    return types.filter(isForeign).map((type) => `\n  ${name}: ${type}`);
+  });
+  if (found.length === 0) return;
+  throw new LabError(
+    `These stacks are about more than Consul and Nomad, and a lab has nothing else:${found.join("")}\n`,
+    "Keep such things in an app of their own.",
+  );
+}
+
+/** @see https://developer.hashicorp.com/terraform/internals/json-format#plan-representation */
+interface Plan {
+  readonly resource_changes?: readonly { address: string; mode: string; change: Change }[];
+  readonly output_changes?: Readonly<Record<string, Change>>;
+}
+
+interface Change {
+  readonly actions: readonly ("no-op" | "create" | "read" | "update" | "delete" | "forget")[];
+}
+
+function meaning({ length, [0]: action }: Change["actions"]): keyof Changes {
+  if (action === "no-op") return "unchanged";
+  if (length > 1 || action === "update") return "updated";
+  return action === "create" ? "created" : "deleted";
+}
+
+/** @see https://developer.hashicorp.com/terraform/internals/machine-readable-ui */
+interface Event {
+  readonly type: string;
+  readonly "@message": string;
+  readonly diagnostic?: Diagnostic;
+  readonly hook?: { readonly action?: string; readonly resource?: { readonly addr: string } };
+}
+
+interface Diagnostic {
+  readonly severity: "error" | "warning";
+  readonly summary: string;
+  readonly detail?: string;
+  readonly address?: string;
+}
+
+function parseEvent(line: string): Event | undefined {
+  try {
+    return line.startsWith('{"@') ? (JSON.parse(line) as Event) : undefined;
+  } catch {
+    return undefined;
+  }
+}
+
+function diagnosis({ address, summary, detail }: Diagnostic): string {
+  return [address && `${address}:`, summary, detail].filter(Boolean).join(" ").trim();
+}
+
+function doneBy(action: string | undefined): string {
+  return `${action?.replace(/e$/, "")}ed`;
+}
+
+function killGroup(pid: number | undefined): void {
+  try {
+    if (pid !== undefined) process.kill(-pid, "SIGKILL");
+  } catch {
+    // It has just ended by itself.
+  }
+}
