@@ -31,7 +31,8 @@ function hasPackages() {
   if (!existsSync(join(root, "node_modules", ".package-lock.json"))) return false;
   const installed = readJson("node_modules/.package-lock.json").packages;
   return Object.entries(readJson("package-lock.json").packages).every(
-    ([path, { version, optional }]) => path === "" || optional || installed[path]?.version === version,
+    ([path, { version, optional }]) =>
+      path === "" || optional || (path in installed && installed[path].version === version),
   );
 }
 
@@ -46,9 +47,9 @@ function installPackages() {
   });
   if (npm.status === 0) return;
   const reason = npm.error?.code === "ETIMEDOUT" ? `took longer than ${minutes} min` : "failed";
-  const said = (npm.stderr || npm.error?.message || "").trimEnd().split("\n").slice(-15).join("\n  ");
+  const said = (npm.stderr || npm.error?.message || "").trimEnd().replaceAll("\n", "\n  ");
   fail(
-    `\`npm ci\` in ${root} ${reason}. It last said:\n  ${said}`,
+    `\`npm ci\` in ${root} ${reason}. It said:\n  ${said}`,
     "Make sure that npm reaches its registry and try again.",
   );
 }

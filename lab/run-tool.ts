@@ -1,6 +1,7 @@
 import { spawn } from "node:child_process";
 import { once } from "node:events";
 import { createInterface } from "node:readline";
+import { types } from "node:util";
 import { LabError } from "./errors";
 
 /** How long a tool that was asked to end may take before it is killed, in milliseconds. */
@@ -61,12 +62,7 @@ export async function runTool(command: readonly [string, ...string[]], options: 
     const [code] = (await once(child, "close")) as [number | null];
     options.signal?.throwIfAborted();
     if (limit.aborted) {
-      throw failure(
-        `took longer than ${Math.round(options.timeoutMs / 1000)} s and was stopped`,
-        command,
-        lines,
-        options,
-      );
+      throw failure(`took longer than ${options.timeoutMs / 1000} s and was stopped`, command, lines, options);
     }
     if (code !== 0) throw failure(code === null ? "was killed" : `ended with code ${code}`, command, lines, options);
   } catch (error) {
@@ -79,7 +75,7 @@ export async function runTool(command: readonly [string, ...string[]], options: 
 }
 
 function isStartError(error: unknown): error is NodeJS.ErrnoException {
-  return error instanceof Error && "syscall" in error;
+  return types.isNativeError(error) && "syscall" in error;
 }
 
 function failure(how: string, command: readonly string[], lines: readonly string[], options: RunToolOptions): LabError {

@@ -1,4 +1,5 @@
 import { setTimeout as sleep } from "node:timers/promises";
+import { types } from "node:util";
 import { LabError } from "./errors";
 
 export interface WaitOptions {
@@ -70,6 +71,6 @@ async function attempt<T>(
 
 /** `fetch` says only "fetch failed"; why is in the cause. */
 function describe(error: unknown): string | undefined {
-  if (!(error instanceof Error)) return undefined;
-  return error.cause instanceof Error ? `${error.message}: ${error.cause.message}` : error.message;
+  if (!types.isNativeError(error)) return undefined;
+  return types.isNativeError(error.cause) ? `${error.message}: ${error.cause.message}` : error.message;
 }

@@ -38,7 +38,8 @@ export async function fillOnce(folder: string, options: FillOptions): Promise<vo
       await rm(folder, { recursive: true, force: true });
       await rename(partial, folder);
     } finally {
-      await rm(partial, { recursive: true, force: true });
+      // What a stopped tool had started may write for an instant longer.
+      await rm(partial, { recursive: true, force: true, maxRetries: 10, retryDelay: 100 });
     }
   });
 }

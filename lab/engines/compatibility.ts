@@ -27,11 +27,18 @@ const CONSUL_FOR_NOMAD: LineTable = {
   "1.8": ["1.19", "1.20", "1.21", "1.22"],
 };
 
-/** Releases with a defect that a mesh meets. */
-const DEFECTIVE: readonly { name: EngineName; from: string; fixedIn: string; defect: string }[] = [
-  { name: "consul", from: "1.16.0", fixedIn: "1.16.2", defect: "restoring a snapshot corrupts endpoints" },
-  { name: "consul", from: "1.15.0", fixedIn: "1.15.2", defect: "leaf certificates are not rotated" },
-  { name: "nomad", from: "1.9.2", fixedIn: "1.9.3", defect: "upstream withdrew it" },
+/** Releases with a defect that a mesh meets, from one version to just before another, and which to use instead. */
+const DEFECTIVE: readonly { name: EngineName; from: string; before: string; use: string; defect: string }[] = [
+  {
+    name: "consul",
+    from: "1.16.0",
+    before: "1.16.2",
+    use: "1.16.2",
+    defect: "restoring a snapshot corrupts endpoints",
+  },
+  { name: "consul", from: "1.15.0", before: "1.15.2", use: "1.15.2", defect: "leaf certificates are not rotated" },
+  { name: "nomad", from: "1.9.2", before: "1.9.3", use: "1.9.3", defect: "restoring a snapshot can lose state" },
+  { name: "nomad", from: "0", before: "1.9.2", use: "1.9.3", defect: "its raw_exec driver has no work_dir, for Envoy" },
 ];
 
 /**
@@ -46,10 +53,10 @@ export function versionWarnings(versions: Partial<Record<EngineName, string>>): 
     pairWarning("Consul", consul, "Envoy", envoy, ENVOY_FOR_CONSUL),
     pairWarning("Nomad", nomad, "Consul", consul, CONSUL_FOR_NOMAD),
   ];
-  const defects = DEFECTIVE.map(({ name, from, fixedIn, defect }) => {
+  const defects = DEFECTIVE.map(({ name, from, before, use, defect }) => {
     const version = versions[name];
-    const affected = version !== undefined && isAtLeast(version, from) && !isAtLeast(version, fixedIn);
-    return affected ? `${name} ${version} should be avoided: ${defect}. Use ${fixedIn} or newer.` : undefined;
+    const affected = version !== undefined && isAtLeast(version, from) && !isAtLeast(version, before);
+    return affected ? `${name} ${version} should be avoided: ${defect}. Use ${use} or newer.` : undefined;
   });
   return [...pairs, ...defects].filter((warning) => warning !== undefined);
 }

@@ -1,3 +1,4 @@
+import { mkdir, rm } from "node:fs/promises";
 import { join } from "node:path";
 import { Listr, type ListrTask } from "listr2";
 import { LabError } from "../errors";
@@ -51,13 +52,15 @@ async function installAll(
   const signal = AbortSignal.any([failure.signal, outer]);
   const task = (name: EngineName): ListrTask => ({
     title: `Install ${name} ${catalogue[name].version} from ${catalogue[name].source}`,
-    skip: () => signal.aborted,
+    skip: () => signal.aborted && `Install ${name}: not begun`,
     task: async (_, task) => {
-      const installation = installEngine(name, catalogue[name], env, signal, (line) => (task.output = line));
-      await installation.catch((error: unknown) => {
+      try {
+        await installEngine(name, catalogue[name], env, signal, (line) => (task.output = line));
+      } catch (error) {
+        const outcome = signal.aborted ? "stopped" : "failed, see below";
         failure.abort(error);
-        throw error;
-      });
+        throw new Error(outcome, { cause: error });
+      }
     },
   });
   // Go keeps all cores busy by itself, so its builds follow each other; the downloads for Python run beside them.
@@ -94,14 +97,19 @@ async function installEngine(
       },
       isFilled: async () => (await askVersion(join(folder, spec.program), spec)) === spec.version,
       fill: async (partial) => {
+        // Compilers that are stopped leave their work behind: here it goes with the rest.
+        const scratch = join(partial, ".tmp");
+        await mkdir(scratch);
         await spec.install(partial, (command, { cwd, env } = {}) =>
           runTool(command, {
-            ...{ what, fix, signal, cwd, env, timeoutMs: STEP_MS },
+            ...{ what, fix, signal, cwd, timeoutMs: STEP_MS },
+            env: { ...env, TMPDIR: scratch },
             onLine: (line) => {
               if (isInteractive()) say(line);
             },
           }),
         );
+        await rm(scratch, { recursive: true });
         const version = await askVersion(join(partial, spec.program), spec);
         if (version !== spec.version) {
           throw new LabError(`${what} gave a program that ${version ? `says it is ${version}` : "does not run"}.`, fix);

@@ -28,8 +28,8 @@ export interface LockOptions {
  * @see https://man7.org/linux/man-pages/man1/flock.1.html
  */
 export async function withLock<T>(file: string, options: LockOptions, action: () => Promise<T>): Promise<T> {
-  options.signal?.throwIfAborted();
   await mkdir(dirname(file), { recursive: true });
+  options.signal?.throwIfAborted();
   // `cat` lives until its input closes. In a session of its own Ctrl-C does not end it before the action has cleaned up.
   const seconds = String(options.timeoutMs / 1000);
   const holder = spawn("flock", ["--timeout", seconds, file, "sh", "-c", "echo; exec cat"], {
