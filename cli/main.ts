@@ -3,8 +3,10 @@ import { join } from "node:path";
 import { Command, CommanderError } from "commander";
 import { LabError } from "../lab/errors";
 import { registerDoctor } from "./doctor";
+import { registerDown } from "./down";
 import { registerInstall } from "./install";
 import { Interruption } from "./interruptible";
+import { registerUp } from "./up";
 
 /** How the process ends, as shells and sysexits.h have it. */
 const EXIT = { failure: 1, usage: 2, defect: 70 } as const;
@@ -17,6 +19,8 @@ export async function main(): Promise<void> {
     .version(manifest.version)
     .exitOverride()
     .showHelpAfterError("Run `meshform --help` to see what there is.");
+  registerUp(program);
+  registerDown(program);
   registerInstall(program);
   registerDoctor(program);
   try {

@@ -25,12 +25,13 @@ export async function ensureForwarder(
   known: ForwarderRecord | undefined,
   onRecord: (record: ForwarderRecord) => void,
 ): Promise<ForwarderRecord> {
-  const served = known?.listeners.map(({ name, wanted, targets }) => ({ name, wanted, targets }));
-  if (known && isAlive(known.process) && isDeepStrictEqual(served, wanted)) return known;
+  if (known && isAlive(known.process) && isDeepStrictEqual(known.listeners.map(essence), wanted.map(essence))) {
+    return known;
+  }
   if (known) await kill([known.process]);
 
   const sockets = await Promise.all(wanted.map((listener) => listen(listener, portBefore(known, listener))));
-  const listeners = wanted.map((listener, index) => ({ ...listener, port: portOf(sockets[index]) }));
+  const listeners = wanted.map((listener, index) => ({ ...essence(listener), port: portOf(sockets[index]) }));
   const child = startForwarder(files, network);
   try {
     const process = child.pid === undefined ? undefined : recordOf(child.pid);
@@ -48,6 +49,11 @@ export async function ensureForwarder(
     if (child.connected) child.disconnect();
     child.unref();
   }
+}
+
+/** Without the port, which a listener of before has too. */
+function essence({ name, wanted, targets }: WantedListener): WantedListener {
+  return { name, wanted, targets };
 }
 
 /** The port that a listener had before, so that it stays where people found it. */

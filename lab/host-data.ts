@@ -43,7 +43,8 @@ function rolesOf(host: LabHost, topology: Topology, engines: Engines): HostRole[
     const bootstrapExpect = servers.length;
     return [
       consulServer({ ...consul, bootstrapExpect, clientAddresses: [host.address] }),
-      nomadServer({ ...nomad, bootstrapExpect }),
+      // With a task or two per job, filling one host first would leave the others empty.
+      nomadServer({ ...nomad, bootstrapExpect, schedulerAlgorithm: "spread" }),
     ];
   }
   return [

@@ -6,6 +6,7 @@ import { ensureForwarder, type WantedListener } from "./forwarder";
 import { LabFiles, removeEmptyRoots } from "./lab-files";
 import { startNetwork } from "./network";
 import { isAlive, isOnMachine, kill, markedProcesses, type ProcessRecord } from "./processes";
+import type { Topology } from "./topology";
 import { readState, writeState, type HostRecord, type LabState, type Listener } from "./state";
 
 /** What a step of the boot did. */
@@ -58,9 +59,15 @@ export class Lab {
     return isAlive(init) ? init : undefined;
   }
 
-  async ensureNetwork(): Promise<Outcome> {
+  /** Which hosts the lab was last asked to have; undefined if it does not exist. */
+  get topology(): Topology | undefined {
+    return this.state.topology;
+  }
+
+  async ensureNetwork(topology: Topology): Promise<Outcome> {
     mkdirSync(this.files.folder, { recursive: true, mode: 0o700 });
     await this.endStrays();
+    this.record({ topology });
     if (isAlive(this.state.network?.init)) return "unchanged";
     // Hosts and forwarder hang on the network: without it they are cut off for good.
     await this.endAll();

@@ -21,8 +21,11 @@ export function recordOf(pid: number): ProcessRecord | undefined {
   const stat = read(`/proc/${pid}/stat`);
   // The command name stands in parentheses and may hold anything, even parentheses.
   const [state, ...fields] = stat.slice(stat.lastIndexOf(")") + 2).split(" ");
+  const threads = Number(fields.at(16));
   const ticks = fields.at(18);
-  if (ticks === undefined || state === "Z" || state === "X") return undefined;
+  // The main thread may be done while others still hold the process's sockets.
+  const hasEnded = state === "X" || (state === "Z" && threads <= 1);
+  if (ticks === undefined || hasEnded) return undefined;
   return { pid, startedAt: `${bootId}/${ticks}` };
 }
 
@@ -44,12 +47,27 @@ export async function kill(records: readonly ProcessRecord[]): Promise<void> {
 
 /** All processes on the machine that carry the marker of this lab, whatever namespace they are in. */
 export function markedProcesses(lab: string): ProcessRecord[] {
-  const wanted = `${labMarker}=${lab}`;
+  return marks()
+    .filter((mark) => mark.lab === lab)
+    .map(({ pid }) => recordOf(pid))
+    .filter((record) => record !== undefined);
+}
+
+/** The names of the labs that have processes. */
+export function markedLabs(): string[] {
+  return marks().map(({ lab }) => lab);
+}
+
+function marks(): { pid: number; lab: string }[] {
+  const prefix = `${labMarker}=`;
   return readdirSync("/proc")
     .filter((entry) => /^\d+$/.test(entry))
-    .filter((entry) => read(`/proc/${entry}/environ`).split("\0").includes(wanted))
-    .map((entry) => recordOf(Number(entry)))
-    .filter((record) => record !== undefined);
+    .flatMap((entry) => {
+      const mark = read(`/proc/${entry}/environ`)
+        .split("\0")
+        .find((variable) => variable.startsWith(prefix));
+      return mark === undefined ? [] : [{ pid: Number(entry), lab: mark.slice(prefix.length) }];
+    });
 }
 
 /** Whether a process is in the same pid namespace as this one, so not inside a lab host. */

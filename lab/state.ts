@@ -1,6 +1,7 @@
 import { mkdirSync, readFileSync, renameSync, writeFileSync } from "node:fs";
 import type { LabFiles } from "./lab-files";
 import type { ProcessRecord } from "./processes";
+import type { Topology } from "./topology";
 
 /** The two processes that hold a set of namespaces: `unshare`, and the init that it started inside. */
 export interface NamespaceRecord {
@@ -37,6 +38,7 @@ export interface ForwarderRecord {
 /** What a lab knows about itself between two commands. */
 export interface LabState {
   readonly version: 1;
+  readonly topology?: Topology;
   readonly network?: NamespaceRecord;
   readonly hosts: readonly HostRecord[];
   readonly forwarder?: ForwarderRecord;

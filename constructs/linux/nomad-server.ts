@@ -4,6 +4,13 @@ import { nomadAgent, type NomadAgentOptions } from "./nomad-agent";
 export interface NomadServerOptions extends NomadAgentOptions {
   /** How many servers the region has: none elects a leader before all of them have met. */
   readonly bootstrapExpect: number;
+  /**
+   * Whether a new cluster fills one node before the next or spreads tasks over all. Read once, when the first leader is
+   * elected.
+   * @default "binpack"
+   * @see https://developer.hashicorp.com/nomad/docs/configuration/server#default_scheduler_config
+   */
+  readonly schedulerAlgorithm?: "binpack" | "spread";
 }
 
 /**
@@ -18,6 +25,7 @@ export function nomadServer(options: NomadServerOptions): HostRole {
       server: {
         enabled: true,
         bootstrap_expect: options.bootstrapExpect,
+        default_scheduler_config: { scheduler_algorithm: options.schedulerAlgorithm ?? "binpack" },
         server_join: { retry_join: options.retryJoin, retry_interval: options.retryInterval ?? "30s" },
       },
     },

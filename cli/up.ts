@@ -1,0 +1,86 @@
+import { InvalidArgumentError, Option, type Command } from "commander";
+import type { ApplyOptions } from "../lab/apply";
+import { urlOf } from "../lab/cluster";
+import { isEngine, up, type UpReport } from "../lab/up";
+import { interruptible } from "./interruptible";
+import { labOption } from "./lab-option";
+
+interface Options {
+  readonly name: string;
+  readonly app: string;
+  readonly engine: ApplyOptions["engine"];
+  readonly timeout: number;
+}
+
+/** `meshform up`: from whatever is there to a running mesh, and what to open. */
+export function registerUp(program: Command): void {
+  program
+    .command("up")
+    .description("boot a lab on this machine, deploy the app to it and try it; repeat it after every edit")
+    .addOption(labOption())
+    .option("--app <file>", "the app to deploy", "main.ts")
+    .addOption(
+      new Option("--engine <engine>", "what applies the stacks")
+        .choices(["auto", "terraform", "offline"])
+        .default("auto"),
+    )
+    .option("--timeout <seconds>", "time limit of each wait for agents, services and answers", seconds, 180)
+    .action(async ({ name, app, engine, timeout }: Options) => {
+      try {
+        const options = { name, app, engine, timeoutMs: timeout * 1000 };
+        const report = await interruptible((signal) => up({ ...options, signal }));
+        console.log(render(report, name));
+      } catch (error) {
+        const option = optionOf(name);
+        console.error(
+          `Repeat \`npm run up${option}\` to go on from here; \`npm run down${option}\` removes what there is.\n`,
+        );
+        throw error;
+      }
+    });
+}
+
+function seconds(text: string): number {
+  const value = Number(text);
+  if (!(value > 0)) throw new InvalidArgumentError("It must be a number of seconds above 0.");
+  return value;
+}
+
+function render({ changed, applied, listeners, mesh, warnings }: UpReport, name: string): string {
+  const services = listeners.filter((it) => !isEngine(it.name));
+  const engines = listeners.filter((it) => isEngine(it.name));
+  const titles: Record<string, string> = { consul: "Consul", nomad: "Nomad" };
+  const moved = services.filter(({ wanted, port }) => wanted !== port);
+  const option = optionOf(name);
+  return [
+    ...(warnings ? ["", warnings] : []),
+    "",
+    changed ? "The mesh runs." : "Nothing changed: the mesh runs as the app says.",
+    ...(applied.reason ? [`Applied ${applied.engine}. ${applied.reason}`] : []),
+    ...section("Open", [
+      ...services.map((it) => `${it.name.padEnd(20)} ${urlOf(it)}`),
+      ...engines.map((it) => `${(titles[it.name] ?? it.name).padEnd(20)} ${urlOf(it)}/ui/`),
+    ]),
+    ...moved.map(({ wanted, port }) => `  Port ${wanted} is taken on this machine, so it is ${port}.`),
+    ...section(
+      "Who talks to whom",
+      mesh.connections.map((it) => `${it.source} → ${it.destination}${it.partly ? " (some requests)" : ""}`),
+    ),
+    ...section("Mind", mesh.remarks),
+    ...section("Next", [
+      `npm run status${option}`,
+      `npm run logs${option} <service>`,
+      `npm run up${option}    after an edit`,
+      `npm run down${option}  removes it all`,
+    ]),
+  ].join("\n");
+}
+
+/** npm passes on only what stands after two dashes. */
+function optionOf(name: string): string {
+  return name === "default" ? "" : ` -- --name ${name}`;
+}
+
+function section(title: string, lines: readonly string[]): string[] {
+  return lines.length === 0 ? [] : ["", `${title}:`, ...lines.map((line) => `  ${line}`)];
+}

@@ -1,0 +1,38 @@
+import { EngineApi } from "./apply/engine-api";
+import type { ClusterEndpoints } from "./apply";
+import { LabError } from "./errors";
+import type { Listener } from "./state";
+
+/** The Consul and the Nomad of a lab, as they are reached from the machine. */
+export class Cluster {
+  readonly consul: EngineApi;
+  readonly nomad: EngineApi;
+
+  constructor(readonly endpoints: ClusterEndpoints) {
+    this.consul = new EngineApi("Consul", endpoints.consul);
+    this.nomad = new EngineApi("Nomad", endpoints.nomad);
+  }
+
+  /** @throws LabError if the lab's forwarder does not lead to both */
+  static through(listeners: readonly Listener[]): Cluster {
+    const endpoint = (name: string) => {
+      const listener = listeners.find((candidate) => candidate.name === name);
+      if (!listener) throw new LabError(`Nothing leads to the lab's ${name}.`, "Run `meshform up` to mend the lab.");
+      return { address: urlOf(listener) };
+    };
+    return new Cluster({ consul: endpoint("consul"), nomad: endpoint("nomad") });
+  }
+}
+
+export function urlOf({ port }: Pick<Listener, "port">): string {
+  return `http://127.0.0.1:${port}`;
+}
+
+/** What an engine answers, or undefined while it does not: it starts, it elects, or it is gone. */
+export async function ask(engine: EngineApi, path: string): Promise<unknown> {
+  try {
+    return await engine.get(path);
+  } catch {
+    return undefined;
+  }
+}

@@ -1,0 +1,34 @@
+// Makes one real request and says in one line of JSON what came back. It runs inside a network namespace of the lab, so it
+// is a program of its own. Usage: probe.mjs <address> <port> http|tcp
+import { get } from "node:http";
+import { connect } from "node:net";
+import process from "node:process";
+
+const [host, port, kind] = process.argv.slice(2);
+const say = (result) => {
+  console.log(JSON.stringify(result));
+  process.exit(0);
+};
+setTimeout(() => say({ error: "no answer within 5 s" }), 5000);
+
+if (kind === "http") {
+  const request = get({ host, port, path: "/", headers: { "user-agent": "meshform" } }, (response) => {
+    let body = "";
+    const done = () => say({ status: response.statusCode, server: response.headers.server, body: body.slice(0, 200) });
+    response.setEncoding("utf8").on("data", (text) => {
+      body += text;
+      // An endless stream has answered all the same.
+      if (body.length > 200) done();
+    });
+    response.on("end", done);
+    setTimeout(done, 2000);
+  });
+  request.on("error", (error) => say({ error: error.message }));
+} else {
+  // Envoy always accepts; where it may not go on, it hangs up at once.
+  const socket = connect({ host, port });
+  socket.on("connect", () => setTimeout(() => say({ open: true }), 500));
+  socket.on("data", () => say({ open: true }));
+  socket.on("error", (error) => say({ error: error.message }));
+  socket.on("close", () => say({ error: "hung up at once" }));
+}

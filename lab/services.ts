@@ -1,0 +1,174 @@
+import type { Cluster } from "./cluster";
+
+/** One instance of a job. */
+export interface InstanceStatus {
+  readonly allocation: string;
+  readonly node: string;
+  readonly tasks: readonly TaskStatus[];
+  readonly healthy: boolean;
+  /** Why it is not healthy, one reason each; empty if it is. */
+  readonly problems: readonly string[];
+}
+
+export interface TaskStatus {
+  readonly name: string;
+  readonly state: string;
+  /** What happened to it, the latest last. */
+  readonly events: readonly string[];
+  /** Whether it is an Envoy that Nomad put beside a service. */
+  readonly isSidecar: boolean;
+}
+
+/** One destination that a service reaches through its sidecar. */
+export interface UpstreamStatus {
+  readonly destination: string;
+  readonly localPort: number;
+}
+
+/** One job that should run all the time. */
+export interface JobStatus {
+  readonly id: string;
+  readonly namespace: string;
+  /** Names of its services in Consul. */
+  readonly services: readonly string[];
+  readonly upstreams: readonly UpstreamStatus[];
+  /** Its static ports on the hosts. */
+  readonly ports: readonly number[];
+  readonly wanted: number;
+  readonly instances: readonly InstanceStatus[];
+}
+
+/** All jobs of type service and system, with the health of their instances as Nomad and Consul see it. */
+export async function readJobs({ nomad, consul }: Cluster): Promise<JobStatus[]> {
+  const stubs = ((await nomad.get("/v1/jobs?namespace=*")) ?? []) as JobStub[];
+  const checks = ((await consul.get("/v1/health/state/any")) ?? []) as ConsulCheck[];
+  const nodes = ((await nomad.get("/v1/nodes")) ?? []) as { Status: string }[];
+  const readyNodes = nodes.filter(({ Status }) => Status === "ready").length;
+  const running = stubs.filter(({ Type, Stop }) => (Type === "service" || Type === "system") && !Stop);
+  return Promise.all(
+    running.map(async ({ ID, Namespace }) => {
+      const path = `/v1/job/${encodeURIComponent(ID)}`;
+      const query = `?namespace=${encodeURIComponent(Namespace)}`;
+      const job = (await nomad.get(`${path}${query}`)) as Job;
+      const allocations = ((await nomad.get(`${path}/allocations${query}`)) ?? []) as Allocation[];
+      return jobStatus(job, allocations, checks, readyNodes);
+    }),
+  );
+}
+
+export function isHealthy(job: JobStatus): boolean {
+  return healthyInstances(job) >= job.wanted && job.instances.every(({ healthy }) => healthy);
+}
+
+export function healthyInstances({ instances }: JobStatus): number {
+  return instances.filter(({ healthy }) => healthy).length;
+}
+
+function jobStatus(
+  job: Job,
+  allocations: readonly Allocation[],
+  checks: readonly ConsulCheck[],
+  readyNodes: number,
+): JobStatus {
+  const groups = job.TaskGroups ?? [];
+  const services = groups.flatMap(({ Services }) => Services ?? []);
+  const networks = groups.flatMap(({ Networks }) => Networks ?? []);
+  const upstreams = services.flatMap(({ Connect }) => Connect?.SidecarService?.Proxy?.Upstreams ?? []);
+  const current = allocations.filter((it) => it.DesiredStatus === "run" && it.JobVersion === job.Version);
+  return {
+    id: job.ID,
+    namespace: job.Namespace,
+    services: services.map(({ Name }) => Name),
+    upstreams: upstreams.map((it) => ({ destination: it.DestinationName, localPort: it.LocalBindPort })),
+    ports: networks.flatMap(({ ReservedPorts }) => (ReservedPorts ?? []).map(({ Value }) => Value)),
+    wanted: groups.reduce((sum, { Count }) => sum + (job.Type === "system" ? readyNodes : Count), 0),
+    instances: current.map((allocation) => instanceStatus(allocation, groups, checks)),
+  };
+}
+
+function instanceStatus(
+  allocation: Allocation,
+  groups: readonly TaskGroup[],
+  checks: readonly ConsulCheck[],
+): InstanceStatus {
+  const group = groups.find(({ Name }) => Name === allocation.TaskGroup);
+  const own = checks.filter(({ ServiceID }) => ServiceID.includes(allocation.ID));
+  const registers = (group?.Services ?? []).some(({ Connect }) => Connect?.SidecarService);
+  const problems = [
+    ...(allocation.ClientStatus === "running" ? [] : [`Nomad calls it ${allocation.ClientStatus}`]),
+    ...(allocation.DeploymentStatus?.Healthy === false ? ["Nomad calls it unhealthy"] : []),
+    ...(registers && own.length === 0 ? ["not registered in Consul yet"] : []),
+    ...own.filter(({ Status }) => Status !== "passing").map((it) => `${it.Name}: ${it.Output.trim() || it.Status}`),
+  ];
+  return {
+    allocation: allocation.ID,
+    node: allocation.NodeName,
+    tasks: Object.entries(allocation.TaskStates ?? {}).map(([name, state]) => ({
+      name,
+      state: state.State,
+      events: (state.Events ?? []).map(({ Type, DisplayMessage }) => `${Type}: ${DisplayMessage}`),
+      isSidecar: (group?.Tasks ?? []).some((task) => task.Name === name && (task.Kind ?? "").startsWith("connect-")),
+    })),
+    healthy: problems.length === 0,
+    problems,
+  };
+}
+
+/** What is read of the engines' answers. */
+interface JobStub {
+  readonly ID: string;
+  readonly Namespace: string;
+  readonly Type: string;
+  readonly Stop: boolean;
+}
+
+interface Job {
+  readonly ID: string;
+  readonly Namespace: string;
+  readonly Type: string;
+  readonly Version: number;
+  readonly TaskGroups: readonly TaskGroup[] | null;
+}
+
+interface TaskGroup {
+  readonly Name: string;
+  readonly Count: number;
+  readonly Networks: readonly { readonly ReservedPorts: readonly { readonly Value: number }[] | null }[] | null;
+  readonly Services: readonly Service[] | null;
+  readonly Tasks: readonly { readonly Name: string; readonly Kind: string | null }[] | null;
+}
+
+interface Service {
+  readonly Name: string;
+  readonly Connect: {
+    readonly SidecarService: { readonly Proxy: { readonly Upstreams: readonly Upstream[] | null } | null } | null;
+  } | null;
+}
+
+interface Upstream {
+  readonly DestinationName: string;
+  readonly LocalBindPort: number;
+}
+
+interface Allocation {
+  readonly ID: string;
+  readonly NodeName: string;
+  readonly TaskGroup: string;
+  readonly JobVersion: number;
+  readonly DesiredStatus: string;
+  readonly ClientStatus: string;
+  readonly DeploymentStatus: { readonly Healthy: boolean | null } | null;
+  readonly TaskStates: Readonly<Record<string, TaskState>> | null;
+}
+
+interface TaskState {
+  readonly State: string;
+  readonly Events: readonly { readonly Type: string; readonly DisplayMessage: string }[] | null;
+}
+
+interface ConsulCheck {
+  readonly ServiceID: string;
+  readonly Name: string;
+  readonly Status: string;
+  readonly Output: string;
+}

@@ -1,0 +1,90 @@
+import { spawn } from "node:child_process";
+import { once } from "node:events";
+import { cpSync, existsSync, mkdtempSync, readFileSync, rmSync } from "node:fs";
+import { tmpdir } from "node:os";
+import { join, resolve } from "node:path";
+import { LabError } from "./errors";
+
+/** The longest that an app may take, in milliseconds. */
+const limitMs = 120_000;
+
+/** A folder as `cdktf synth` leaves it, until it is disposed of. */
+export interface Synthesized {
+  readonly folder: string;
+  /** What the app printed, its warnings for example. */
+  readonly output: string;
+  /** Moves the folder to where it belongs. */
+  keepAs(target: string): void;
+  dispose(): void;
+}
+
+/**
+ * Runs an app as `cdktf synth` does, from the working directory and with the context of the cdktf.json there, and `runtime` set to `exec`: a lab runs programs of
+ * the machine, not containers.
+ *
+ * @param app file with the app, TypeScript or JavaScript
+ * @throws LabError with the app's own words if it fails
+ */
+export async function synthesizeApp(app: string, signal?: AbortSignal): Promise<Synthesized> {
+  const file = resolve(app);
+  if (!existsSync(file)) throw new LabError(`There is no app ${file}.`, "Name the app's file with --app.");
+  const folder = mkdtempSync(join(tmpdir(), "meshform-synth-"));
+  const dispose = () => {
+    rmSync(folder, { recursive: true, force: true });
+  };
+  try {
+    const output = await run(file, folder, signal);
+    if (!existsSync(join(folder, "manifest.json"))) {
+      throw new LabError(
+        `${file} ended well but synthesized nothing.`,
+        "Let it call `synthesize`, or `app.synth()`, with no outdir of its own.",
+      );
+    }
+    return {
+      folder,
+      output,
+      keepAs: (target) => {
+        rmSync(target, { recursive: true, force: true });
+        cpSync(folder, target, { recursive: true });
+      },
+      dispose,
+    };
+  } catch (error) {
+    dispose();
+    throw error;
+  }
+}
+
+async function run(file: string, folder: string, signal?: AbortSignal): Promise<string> {
+  const limit = AbortSignal.timeout(limitMs);
+  const child = spawn(process.execPath, [require.resolve("tsx/cli"), file], {
+    env: {
+      ...process.env,
+      CDKTF_OUTDIR: folder,
+      CDKTF_CONTEXT_JSON: JSON.stringify({ ...contextOf(process.cwd()), runtime: "exec" }),
+    },
+    stdio: ["ignore", "pipe", "pipe"],
+    signal: AbortSignal.any(signal ? [signal, limit] : [limit]),
+  });
+  let output = "";
+  for (const stream of [child.stdout, child.stderr]) {
+    stream.setEncoding("utf8").on("data", (text: string) => (output += text));
+  }
+  const [code] = (await once(child, "close").catch((error: unknown) => {
+    signal?.throwIfAborted();
+    throw limit.aborted
+      ? new LabError(`${file} did not end within ${limitMs / 1000} s.`, "Make the app end by itself.")
+      : error;
+  })) as [number | null];
+  if (code === 0) return output.trim();
+  throw new LabError(
+    output.trim() || `${file} ended with code ${code ?? "none"} and said nothing.`,
+    "Nothing was deployed. Correct the app, then try again.",
+  );
+}
+
+function contextOf(folder: string): object {
+  const file = join(folder, "cdktf.json");
+  if (!existsSync(file)) return {};
+  return (JSON.parse(readFileSync(file, "utf8")) as { context?: object }).context ?? {};
+}

@@ -1,0 +1,268 @@
+import { Listr, type ListrTask, type ListrTaskWrapper } from "listr2";
+import { areReady, haveLeaders, readAgents } from "./agents";
+import { applyStacks, type ApplyOptions, type ApplyResult } from "./apply";
+import { Cluster } from "./cluster";
+import type { Engines } from "./engines/engine";
+import { lastLines, openGate, type BootableHost } from "./host";
+import { labHosts } from "./host-data";
+import { Lab } from "./lab";
+import { readMeshPicture, type MeshPicture } from "./mesh-picture";
+import { prepareMachine } from "./prepare-machine";
+import { PROGRESS } from "./progress";
+import { isHealthy, readJobs, type JobStatus } from "./services";
+import type { Listener } from "./state";
+import { synthesizeApp, type Synthesized } from "./synthesize-app";
+import { lastErrors } from "./task-log";
+import { defaultTopology, hostsOf, type Topology } from "./topology";
+import { problemOfConnection, problemOfPublished } from "./verify";
+import { waitFor, type WaitOptions } from "./wait";
+
+export interface UpOptions {
+  /** Name of the lab. */
+  readonly name: string;
+  /** File with the app to deploy. */
+  readonly app: string;
+  readonly engine: ApplyOptions["engine"];
+  /** Time limit of each wait for agents, services and answers, in milliseconds. */
+  readonly timeoutMs: number;
+  /** @default one server and two clients */
+  readonly topology?: Topology;
+  /** Stops at the next safe point. The lab stays as it is then, for another `up` or for `down`. @default never */
+  readonly signal?: AbortSignal;
+}
+
+/** What `up` did, and what there is now. */
+export interface UpReport {
+  /** Whether anything had to be started or changed. */
+  readonly changed: boolean;
+  readonly applied: ApplyResult;
+  readonly listeners: readonly Listener[];
+  readonly jobs: readonly JobStatus[];
+  readonly mesh: MeshPicture;
+  /** What the app printed when it was synthesized: its warnings. */
+  readonly warnings: string;
+}
+
+/**
+ * Brings a lab to where the app says, from whatever is there: nothing, half a lab, or a running one. Shows its progress on
+ * standard output.
+ *
+ * @throws LabError with what failed and the engine's own words
+ */
+export async function up(options: UpOptions): Promise<UpReport> {
+  const lab = new Lab(options.name);
+  const engines = await prepareMachine({ signal: options.signal });
+  const app = await list<{ app: Synthesized }>([
+    {
+      title: `Synthesize ${options.app}`,
+      task: async (context) => {
+        context.app = await synthesizeApp(options.app, options.signal);
+      },
+    },
+  ]).then(({ app }) => app);
+  try {
+    return await lab.exclusively(() => new Ascent(lab, engines, app, options).run());
+  } finally {
+    app.dispose();
+  }
+}
+
+interface Results {
+  booted: boolean;
+  cluster: Cluster;
+  applied: ApplyResult;
+  jobs: readonly JobStatus[];
+  mesh: MeshPicture;
+}
+
+/** One run of `up`, step by step. */
+class Ascent {
+  private readonly topology: Topology;
+  private readonly hosts: readonly BootableHost[];
+
+  constructor(
+    private readonly lab: Lab,
+    engines: Engines,
+    private readonly app: Synthesized,
+    private readonly options: UpOptions,
+  ) {
+    this.topology = options.topology ?? defaultTopology;
+    this.hosts = labHosts(this.topology, engines);
+  }
+
+  async run(): Promise<UpReport> {
+    const { booted, applied, jobs, mesh } = await list<Results>([
+      { title: "Boot the hosts", task: (results, task: Task) => this.boot(results, task) },
+      { title: "Wait for Consul and Nomad", task: (results) => this.awaitAgents(results) },
+      { title: "Apply the stacks", task: (results, task: Task) => this.apply(results, task) },
+      { title: "Wait for the services", task: (results) => this.awaitServices(results) },
+      { title: "Try the published ports and the connections", task: (results) => this.verify(results) },
+    ]);
+    const changed = booted || [applied.created, applied.updated, applied.deleted].some((list) => list.length > 0);
+    return { changed, applied, jobs, mesh, listeners: this.lab.listeners, warnings: this.app.output };
+  }
+
+  private async boot(results: Results, task: Task): Promise<void> {
+    const network = await this.lab.ensureNetwork(this.topology);
+    await this.lab.removeHostsExcept(this.topology.hosts.map(({ name }) => name));
+    this.options.signal?.throwIfAborted();
+    const outcomes = await Promise.all(
+      this.hosts.map(async (host) => {
+        const outcome = await this.lab.ensureHost(host);
+        if (outcome !== "unchanged") task.output = `${host.data.name} ${outcome}`;
+        return outcome;
+      }),
+    );
+    results.booted = [network, ...outcomes].some((outcome) => outcome !== "unchanged");
+    if (!results.booted) task.title = "Boot the hosts: all run already";
+    // What is published already stays so: browsers may have the page open.
+    const published = this.lab.listeners.filter(({ name }) => !isEngine(name));
+    const servers = hostsOf(this.topology, "server").map(({ address }) => address);
+    const engines = Object.entries(enginePorts).map(([name, wanted]) => ({ name, wanted, targets: servers }));
+    results.cluster = Cluster.through(await this.lab.ensureForwarder([...engines, ...published]));
+  }
+
+  private async awaitAgents({ cluster }: Results): Promise<void> {
+    const servers = hostsOf(this.topology, "server");
+    await waitFor("the leaders of Consul and Nomad", () => haveLeaders(cluster), {
+      ...this.patience,
+      intervalMs: 50,
+      lastSeen: () => this.agentLogs(servers.map(({ name }) => name)),
+    });
+    const clients = hostsOf(this.topology, "client");
+    for (const { name } of clients) openGate(this.lab.files, name);
+    await waitFor(
+      "all agents to be ready",
+      async () => {
+        const agents = await readAgents(cluster, this.topology);
+        return areReady(agents);
+      },
+      {
+        ...this.patience,
+        intervalMs: 50,
+        lastSeen: async () => {
+          const late = (await readAgents(cluster, this.topology)).filter((agent) => !areReady([agent]));
+          const states = late.map(({ host, consul, nomad }) => `${host}: Consul ${consul}, Nomad ${nomad}`);
+          return [...states, this.agentLogs(late.map(({ host }) => host))].join("\n");
+        },
+      },
+    );
+  }
+
+  private async apply(results: Results, task: Task): Promise<void> {
+    const { files } = this.lab;
+    this.app.keepAs(files.synthesized);
+    results.applied = await applyStacks({
+      outDir: files.synthesized,
+      stateDir: files.applied,
+      endpoints: results.cluster.endpoints,
+      engine: this.options.engine,
+      onProgress: (line) => (task.output = line),
+      signal: this.options.signal,
+    });
+    const { engine, created, updated, deleted, unchanged } = results.applied;
+    const counts = Object.entries({ created, updated, deleted, unchanged }).filter(([, names]) => names.length > 0);
+    task.title = `Apply the stacks (${engine}): ${counts.map(([what, names]) => `${names.length} ${what}`).join(", ")}`;
+  }
+
+  private async awaitServices(results: Results): Promise<void> {
+    const { cluster } = results;
+    let jobs: readonly JobStatus[] = [];
+    await waitFor(
+      "all services to be healthy",
+      async () => {
+        jobs = await readJobs(cluster);
+        return jobs.every(isHealthy);
+      },
+      { ...this.patience, intervalMs: 200, lastSeen: () => ailments(cluster, jobs) },
+    );
+    results.jobs = jobs;
+    results.mesh = await readMeshPicture(cluster, jobs);
+    const listeners = this.lab.listeners.filter(({ name }) => isEngine(name));
+    results.cluster = Cluster.through(
+      await this.lab.ensureForwarder([...listeners, ...publishedBy(jobs, this.topology)]),
+    );
+  }
+
+  private async verify({ cluster, mesh }: Results): Promise<void> {
+    const published = this.lab.listeners.filter(({ name }) => !isEngine(name));
+    const checks = [
+      ...published.map((listener) => ({
+        what: `${listener.name} to answer on port ${listener.port}`,
+        problem: () => problemOfPublished(listener),
+      })),
+      ...mesh.connections.map((it) => ({
+        what: `${it.source} to reach ${it.destination}`,
+        problem: () => problemOfConnection(cluster, it, (host) => this.lab.initOf(host)),
+      })),
+    ];
+    await Promise.all(
+      checks.map(async ({ what, problem }) => {
+        let last: string | undefined;
+        await waitFor(what, async () => (last = await problem()) === undefined, {
+          ...this.patience,
+          intervalMs: 250,
+          lastSeen: () => last,
+          fix: "See `meshform logs <service>` and, with --sidecar, what its Envoy says.",
+        });
+      }),
+    );
+  }
+
+  private get patience(): WaitOptions {
+    const { timeoutMs, signal } = this.options;
+    return { timeoutMs, signal };
+  }
+
+  private agentLogs(hosts: readonly string[]): string {
+    const logs = hosts.flatMap((host) => ["consul", "nomad"].map((unit) => ({ host, unit })));
+    return logs
+      .map(({ host, unit }) => `${unit} on ${host}:\n${lastLines(this.lab.files.hostLog(host, unit), 5)}`)
+      .join("\n");
+  }
+}
+
+type Task = ListrTaskWrapper<Results, never, never>;
+
+const enginePorts = { consul: 8500, nomad: 4646 } as const;
+
+/** Whether a listener leads to an engine, not to a service. */
+export function isEngine(name: string): boolean {
+  return name in enginePorts;
+}
+
+/** A static port may be served by any client host: the one that has the instance does not refuse. */
+function publishedBy(jobs: readonly JobStatus[], topology: Topology) {
+  const targets = hostsOf(topology, "client").map(({ address }) => address);
+  const names = new Map<number, string>();
+  for (const { id, ports } of jobs) {
+    for (const port of ports) names.set(port, names.has(port) ? `${names.get(port)}, ${id}` : id);
+  }
+  return [...names].sort(([a], [b]) => a - b).map(([wanted, name]) => ({ name, wanted, targets }));
+}
+
+/** What is wrong with each instance that is not healthy: reasons, last events, last words. */
+async function ailments({ endpoints }: Cluster, jobs: readonly JobStatus[]): Promise<string> {
+  const sick = jobs.filter((job) => !isHealthy(job));
+  const lines = sick.map(async ({ id, wanted, instances }) => {
+    const ill = instances.filter(({ healthy }) => !healthy);
+    const details = ill.map(async ({ allocation, node, problems, tasks }) => {
+      const words = tasks.map(async ({ name, state, events }) => [
+        `  task ${name} is ${state}`,
+        ...events.slice(-3).map((event) => `    ${event}`),
+        ...(await lastErrors(endpoints.nomad, allocation, name)).map((line) => `    stderr: ${line}`),
+      ]);
+      return [` on ${node}: ${problems.join("; ")}`, ...(await Promise.all(words)).flat()];
+    });
+    return [
+      `${id}: ${instances.length - ill.length} of ${wanted} instances are healthy`,
+      ...(await Promise.all(details)).flat(),
+    ];
+  });
+  return (await Promise.all(lines)).flat().join("\n");
+}
+
+/** Tasks one after the other; the results that they put down. */
+async function list<C extends object>(tasks: ListrTask<C>[]): Promise<C> {
+  return new Listr<C>(tasks, PROGRESS).run();
+}

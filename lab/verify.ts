@@ -1,0 +1,75 @@
+import { execFile } from "node:child_process";
+import { join } from "node:path";
+import { promisify } from "node:util";
+import type { Cluster } from "./cluster";
+import type { Connection } from "./mesh-picture";
+import type { ProcessRecord } from "./processes";
+import type { Listener } from "./state";
+
+/** What a probe saw: an answer, an open connection, or why neither. */
+interface Sighting {
+  readonly status?: number;
+  readonly body?: string;
+  readonly open?: boolean;
+  readonly error?: string;
+}
+
+/**
+ * Asks for the root page of a published service, as a browser on the machine would. Anything that answers is fine unless it
+ * answers with a server error; what does not speak HTTP is fine if it takes the connection.
+ *
+ * @returns what is wrong, or undefined
+ */
+export async function problemOfPublished({ port }: Listener): Promise<string | undefined> {
+  const http = await probe([], "127.0.0.1", port, "http");
+  if (http.status !== undefined) {
+    return http.status < 500 ? undefined : `it answers with status ${http.status}: ${http.body ?? ""}`;
+  }
+  const tcp = await probe([], "127.0.0.1", port, "tcp");
+  return tcp.open ? undefined : (tcp.error ?? "no answer");
+}
+
+/**
+ * Sends a request through a connection of the mesh: from the network namespace of each source instance to its upstream's
+ * local port, so through both Envoys.
+ *
+ * @param initOf the first process of a host
+ * @returns what is wrong, or undefined
+ */
+export async function problemOfConnection(
+  { consul }: Cluster,
+  connection: Connection,
+  initOf: (host: string) => ProcessRecord | undefined,
+): Promise<string | undefined> {
+  const { destination, localPort, job } = connection;
+  const defaults = (await consul.get(`/v1/config/service-defaults/${destination}`)) as
+    { Protocol?: string } | undefined;
+  const kind = ["http", "http2", "grpc"].includes(defaults?.Protocol ?? "tcp") ? "http" : "tcp";
+  const problems = await Promise.all(
+    job.instances.map(async ({ allocation, node }) => {
+      const init = initOf(node);
+      if (!init) return `host ${node} does not run`;
+      const enter = ["nsenter", `--net=/proc/${init.pid}/root/run/netns/${allocation}`];
+      return problemOf(await probe(enter, "127.0.0.1", localPort, kind), connection);
+    }),
+  );
+  return problems.find((problem) => problem !== undefined);
+}
+
+/** Envoy answers itself where it may not, or cannot, pass a request on. */
+function problemOf({ status, body = "", open, error }: Sighting, { partly }: Connection): string | undefined {
+  if (status === undefined) return open ? undefined : (error ?? "no answer");
+  if (status === 403 && body.startsWith("RBAC: ")) return partly ? undefined : "the intention refuses it";
+  return /^(no healthy upstream|upstream connect error)/.test(body) ? `Envoy says: ${body}` : undefined;
+}
+
+async function probe(enter: readonly string[], host: string, port: number, kind: "http" | "tcp"): Promise<Sighting> {
+  const program = [process.execPath, join(__dirname, "probe.mjs"), host, String(port), kind];
+  const [command = "", ...args] = [...enter, ...program];
+  try {
+    const { stdout } = await promisify(execFile)(command, args, { timeout: 10_000 });
+    return JSON.parse(stdout) as Sighting;
+  } catch (error) {
+    return { error: error instanceof Error ? error.message : String(error) };
+  }
+}
