@@ -47,7 +47,8 @@ function installPackages() {
   });
   if (npm.status === 0) return;
   const reason = npm.error?.code === "ETIMEDOUT" ? `took longer than ${minutes} min` : "failed";
-  const said = (npm.stderr || npm.error?.message || "").trimEnd().replaceAll("\n", "\n  ");
+  // npm says first what is wrong, and after that how npm is used.
+  const said = (npm.stderr || npm.error?.message || "").trimEnd().split("\n").slice(0, 25).join("\n  ");
   fail(
     `\`npm ci\` in ${root} ${reason}. It said:\n  ${said}`,
     "Make sure that npm reaches its registry and try again.",
