@@ -50,7 +50,7 @@ async function installAll(
   // The first failure ends what runs beside it, and all have cleaned up before it is thrown.
   const failure = new AbortController();
   const signal = AbortSignal.any([failure.signal, outer]);
-  const task = (name: EngineName): ListrTask => ({
+  const installation = (name: EngineName): ListrTask => ({
     title: `Install ${name} ${catalogue[name].version} from ${catalogue[name].source}`,
     skip: () => signal.aborted && `Install ${name}: not begun`,
     task: async (_, task) => {
@@ -67,7 +67,7 @@ async function installAll(
   const isGo = (name: EngineName) => catalogue[name].needs.includes("go");
   const chains = [names.filter(isGo), names.filter((name) => !isGo(name))].filter((chain) => chain.length > 0);
   await new Listr(
-    chains.map((chain) => ({ task: (_, parent) => parent.newListr(chain.map(task), { concurrent: false }) })),
+    chains.map((chain) => ({ task: (_, parent) => parent.newListr(chain.map(installation), { concurrent: false }) })),
     { ...PROGRESS, concurrent: true, exitOnError: false },
   ).run();
   signal.throwIfAborted();
