@@ -47,7 +47,7 @@ export async function followDeployment(
           async () => {
             const seen = await evaluationOf(context, next, progress);
             next = seen?.NextEval || next;
-            return seen?.NextEval === "" && seen;
+            return !seen?.NextEval && seen;
           },
           options,
         );
@@ -58,8 +58,8 @@ export async function followDeployment(
 interface Evaluation {
   readonly Status: string;
   readonly StatusDescription: string;
-  readonly NextEval: string;
-  readonly DeploymentID: string;
+  readonly NextEval?: string;
+  readonly DeploymentID?: string;
   readonly FailedTGAllocs: Readonly<Record<string, PlacementFailure>> | null;
 }
 

@@ -34,7 +34,9 @@ export const nomadJob: ResourceType = {
     };
   },
   validate: async ({ nomad }, { Job }) => {
-    const verdict = (await nomad.put("/v1/validate/job", { Job })) as Verdict;
+    const verdict = (await nomad.put("/v1/validate/job", {
+      Job: await amongExisting(nomad, Job as JsonObject),
+    })) as Verdict;
     if (verdict.Error) throw new EngineRefusal("Nomad", 400, (verdict.ValidationErrors ?? [verdict.Error]).join("\n"));
   },
   identity: (body) => {
@@ -55,6 +57,17 @@ export const nomadJob: ResourceType = {
   computed: ["name", "namespace"],
   attributes: ({ ID, Namespace }) => ({ id: ID, name: ID, namespace: Namespace }),
 };
+
+/** The job as it would be in a namespace and a node pool that are there: its own may be created by the same apply. */
+async function amongExisting(nomad: ApplyContext["nomad"], job: JsonObject): Promise<JsonObject> {
+  const isThere = async (path: string, name: unknown) =>
+    name === undefined || (await nomad.get(`${path}/${encodeURIComponent(name as string)}`)) !== undefined;
+  return {
+    ...job,
+    ...(!(await isThere("/v1/namespace", job.Namespace)) && { Namespace: "default" }),
+    ...(!(await isThere("/v1/node/pool", job.NodePool)) && { NodePool: "default" }),
+  };
+}
 
 interface Verdict {
   readonly ValidationErrors: string[] | null;

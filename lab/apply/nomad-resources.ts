@@ -50,10 +50,6 @@ export const nomadResources: Readonly<Record<string, ResourceType>> = {
     name: "Name",
     description: "Description",
     meta: "Meta",
-    scheduler_config: block("SchedulerConfiguration", {
-      scheduler_algorithm: "SchedulerAlgorithm",
-      memory_oversubscription: { to: "MemoryOversubscriptionEnabled", from: (value) => value === "enabled" },
-    }),
   }),
 };
 

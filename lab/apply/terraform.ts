@@ -1,14 +1,12 @@
 import { cpSync, existsSync, mkdirSync, readdirSync, readFileSync, renameSync, rmSync, writeFileSync } from "node:fs";
 import { basename, join, resolve } from "node:path";
-import { execa } from "execa";
 import { LabError } from "../errors";
 import type { ApplyOptions, ClusterEndpoints } from "./index";
 import { blocksOf, type JsonObject } from "./json";
 import type { Changes } from "./offline";
 import type { SynthesizedStack } from "./synthesized";
+import { runTerraform, type TerraformEvent } from "./terraform-process";
 
-/** How long Terraform may take to end in good order once it is told to stop, in milliseconds. */
-const graceMs = 60_000;
 /** How long one step may take, in milliseconds: jobs with `detach = false` are waited for. */
 const stepMs = 30 * 60_000;
 
@@ -129,7 +127,8 @@ export class TerraformApp {
     });
     const override = {
       terraform: { backend: { local: { path: this.pathOf(name, "terraform.tfstate") } } },
-      provider: Object.fromEntries(providers) as JsonObject,
+      // Terraform takes neither block when it is empty.
+      ...(providers.length > 0 && { provider: Object.fromEntries(providers) as JsonObject }),
       ...(remotes.length > 0 && { data: { terraform_remote_state: Object.fromEntries(remotes) } }),
     };
     writeFileSync(this.pathOf(name, "config", "lab_override.tf.json"), JSON.stringify(override, null, 2));
@@ -150,43 +149,14 @@ export class TerraformApp {
 
   /** Runs Terraform in a working copy and gives what it prints. */
   private async run(name: string, args: readonly string[], settings: RunSettings): Promise<string> {
-    const { signal } = this.options;
-    signal?.throwIfAborted();
-    const limit = AbortSignal.timeout(settings.timeoutMs ?? stepMs);
-    const stop = AbortSignal.any(signal ? [limit, signal] : [limit]);
-    // A process group of its own: Ctrl-C reaches Terraform through the signal only, once.
-    const child = execa(this.program, args, {
-      cwd: this.pathOf(name, "config"),
+    const { output, errors } = await runTerraform(this.program, args, {
+      folder: this.pathOf(name, "config"),
       env: { ...this.environment(), ...settings.env },
-      extendEnv: false,
-      detached: true,
-      stdin: "ignore",
-      reject: false,
+      timeoutMs: settings.timeoutMs ?? stepMs,
+      signal: this.options.signal,
+      onEvent: settings.onEvent,
     });
-    let killer: NodeJS.Timeout | undefined;
-    const end = () => {
-      child.kill("SIGINT");
-      killer = setTimeout(() => {
-        killGroup(child.pid);
-      }, graceMs);
-    };
-    stop.addEventListener("abort", end, { once: true });
-    const errors: string[] = [];
-    try {
-      for await (const line of child.iterable()) {
-        const event = parseEvent(line);
-        if (event?.diagnostic?.severity === "error") errors.push(diagnosis(event.diagnostic));
-        if (event) settings.onEvent?.(event);
-      }
-      const result = await child;
-      signal?.throwIfAborted();
-      if (limit.aborted) errors.push(`It took longer than ${(settings.timeoutMs ?? stepMs) / 1000} s and was stopped.`);
-      else if (!result.failed) return result.stdout;
-      else if (errors.length === 0) errors.push(result.stderr.trim() || result.stdout.trim() || "It said nothing.");
-    } finally {
-      stop.removeEventListener("abort", end);
-      clearTimeout(killer);
-    }
+    if (errors.length === 0) return output;
     const words = errors.join("\n").replaceAll("\n", "\n  ");
     throw new TerraformFailure(
       `\`${basename(this.program)} ${args[0]}\` failed for the stack ${name}:\n  ${words}\n`,
@@ -229,7 +199,7 @@ export interface InitSettings {
 }
 
 interface RunSettings extends Partial<InitSettings> {
-  readonly onEvent?: (event: Event) => void;
+  readonly onEvent?: (event: TerraformEvent) => void;
 }
 
 /** Terraform has failed, in its own words. */
@@ -288,41 +258,6 @@ function meaning({ length, [0]: action }: Change["actions"]): keyof Changes {
   return action === "create" ? "created" : "deleted";
 }
 
-/** @see https://developer.hashicorp.com/terraform/internals/machine-readable-ui */
-interface Event {
-  readonly type: string;
-  readonly "@message": string;
-  readonly diagnostic?: Diagnostic;
-  readonly hook?: { readonly action?: string; readonly resource?: { readonly addr: string } };
-}
-
-interface Diagnostic {
-  readonly severity: "error" | "warning";
-  readonly summary: string;
-  readonly detail?: string;
-  readonly address?: string;
-}
-
-function parseEvent(line: string): Event | undefined {
-  try {
-    return line.startsWith('{"@') ? (JSON.parse(line) as Event) : undefined;
-  } catch {
-    return undefined;
-  }
-}
-
-function diagnosis({ address, summary, detail }: Diagnostic): string {
-  return [address && `${address}:`, summary, detail].filter(Boolean).join(" ").trim();
-}
-
 function doneBy(action: string | undefined): string {
   return `${action?.replace(/e$/, "")}ed`;
-}
-
-function killGroup(pid: number | undefined): void {
-  try {
-    if (pid !== undefined) process.kill(-pid, "SIGKILL");
-  } catch {
-    // It has just ended by itself.
-  }
 }

@@ -1,0 +1,115 @@
+import { execFileSync, spawn, type ChildProcess } from "node:child_process";
+import { once } from "node:events";
+import { mkdirSync, mkdtempSync, openSync, readFileSync, rmSync, writeFileSync } from "node:fs";
+import { createServer, type AddressInfo } from "node:net";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import type { ClusterEndpoints } from "../../lab/apply";
+import type { Engines } from "../../lab/engines/engine";
+import { waitFor } from "../../lab/wait";
+
+/** Consul and Nomad in their development modes, on free ports of the loopback interface. */
+export interface DevAgents {
+  readonly endpoints: ClusterEndpoints;
+  /** Ends both agents and all tasks, and removes what they left. */
+  stop(): Promise<void>;
+}
+
+/** What may do everything in the Consul agent, whose ACL system is on. */
+const managementToken = "7c3a6a1e-1f0e-4c77-9b0c-8f6d7c1f5a10";
+
+export async function startDevAgents({ consul, nomad }: Pick<Engines, "consul" | "nomad">): Promise<DevAgents> {
+  const folder = mkdtempSync(join(tmpdir(), "meshform-agents-"));
+  const ports = await freePorts(9);
+  const [consulHttp, consulGrpc, consulServer, consulSerf, consulWan, consulTls, nomadHttp, nomadRpc, nomadSerf] =
+    ports;
+  const endpoints: ClusterEndpoints = {
+    consul: { address: `http://127.0.0.1:${consulHttp}`, token: managementToken },
+    nomad: { address: `http://127.0.0.1:${nomadHttp}` },
+  };
+  const agents = [
+    run(folder, "consul", [consul.path, "agent", "-dev", "-bind=127.0.0.1", "-config-file"], {
+      acl: { enabled: true, default_policy: "allow", tokens: { initial_management: managementToken } },
+      ports: {
+        http: consulHttp,
+        dns: -1,
+        grpc: consulGrpc,
+        grpc_tls: consulTls,
+        server: consulServer,
+        serf_lan: consulSerf,
+        serf_wan: consulWan,
+      },
+    }),
+    run(folder, "nomad", [nomad.path, "agent", "-dev", "-bind=127.0.0.1", "-config"], {
+      ports: { http: nomadHttp, rpc: nomadRpc, serf: nomadSerf },
+      consul: { address: `127.0.0.1:${consulHttp}`, token: managementToken },
+      client: { options: { "fingerprint.denylist": "env_aws,env_gce,env_azure,env_digitalocean" } },
+      plugin: { raw_exec: { config: { enabled: true } } },
+    }),
+  ];
+  const stop = async () => {
+    await Promise.all(agents.map(end));
+    unmountBelow(folder);
+    rmSync(folder, { recursive: true, force: true });
+  };
+  try {
+    await waitFor("the Consul leader", () => says(`${endpoints.consul.address}/v1/status/leader`, /:/), {
+      timeoutMs: 60_000,
+    });
+    await waitFor("a ready Nomad node", () => says(`${endpoints.nomad.address}/v1/nodes`, /"Status":"ready"/), {
+      timeoutMs: 60_000,
+    });
+  } catch (error) {
+    await stop();
+    throw error;
+  }
+  return { endpoints, stop };
+}
+
+function run(folder: string, name: string, [program, ...args]: string[], config: object): ChildProcess {
+  const file = join(folder, `${name}.json`);
+  writeFileSync(file, JSON.stringify(config));
+  const temporary = join(folder, name);
+  mkdirSync(temporary);
+  const log = openSync(join(folder, `${name}.log`), "w");
+  // Nomad's AWS library dies of this variable, and development mode keeps its data in TMPDIR.
+  const env = { ...process.env, AWS_CA_BUNDLE: undefined, TMPDIR: temporary };
+  return spawn(program, [...args, file], { env, stdio: ["ignore", log, log] });
+}
+
+async function end(agent: ChildProcess): Promise<void> {
+  if (agent.exitCode !== null || agent.signalCode !== null) return;
+  const ended = once(agent, "exit");
+  agent.kill("SIGINT");
+  const killer = setTimeout(() => agent.kill("SIGKILL"), 15_000);
+  await ended;
+  clearTimeout(killer);
+}
+
+async function says(url: string, pattern: RegExp): Promise<boolean> {
+  const answer = await fetch(url, { headers: { "X-Consul-Token": managementToken } });
+  return pattern.test(await answer.text());
+}
+
+/** Nomad leaves the tmpfs mounts of its tasks' secrets. */
+function unmountBelow(folder: string): void {
+  const mounts = readFileSync("/proc/mounts", "utf8")
+    .split("\n")
+    .map((line) => line.split(" ").at(1) ?? "")
+    .filter((path) => path.startsWith(`${folder}/`));
+  for (const mount of mounts.reverse()) execFileSync("umount", [mount]);
+}
+
+/** Taken all at once, so that they differ. */
+async function freePorts(count: number): Promise<number[]> {
+  const servers = await Promise.all(
+    Array.from({ length: count }, async () => {
+      const server = createServer().listen(0, "127.0.0.1");
+      await once(server, "listening");
+      return server;
+    }),
+  );
+  const ports = servers.map((server) => (server.address() as AddressInfo).port);
+  await Promise.all(servers.map((server) => once(server.close(), "close")));
+  return ports;
+}
