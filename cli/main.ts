@@ -4,8 +4,11 @@ import { Command, CommanderError } from "commander";
 import { LabError } from "../lab/errors";
 import { registerDoctor } from "./doctor";
 import { registerDown } from "./down";
+import { registerExec } from "./exec";
 import { registerInstall } from "./install";
 import { Interruption } from "./interruptible";
+import { registerLogs } from "./logs";
+import { registerStatus } from "./status";
 import { registerUp } from "./up";
 
 /** How the process ends, as shells and sysexits.h have it. */
@@ -20,6 +23,9 @@ export async function main(): Promise<void> {
     .exitOverride()
     .showHelpAfterError("Run `meshform --help` to see what there is.");
   registerUp(program);
+  registerStatus(program);
+  registerLogs(program);
+  registerExec(program);
   registerDown(program);
   registerInstall(program);
   registerDoctor(program);

@@ -50,7 +50,7 @@ function render({ changed, applied, listeners, mesh, warnings }: UpReport, name:
   const services = listeners.filter((it) => !isEngine(it.name));
   const engines = listeners.filter((it) => isEngine(it.name));
   const titles: Record<string, string> = { consul: "Consul", nomad: "Nomad" };
-  const moved = services.filter(({ wanted, port }) => wanted !== port);
+  const moved = listeners.filter(({ wanted, port }) => wanted !== port);
   const option = optionOf(name);
   return [
     ...(warnings ? ["", warnings] : []),
@@ -61,7 +61,7 @@ function render({ changed, applied, listeners, mesh, warnings }: UpReport, name:
       ...services.map((it) => `${it.name.padEnd(20)} ${urlOf(it)}`),
       ...engines.map((it) => `${(titles[it.name] ?? it.name).padEnd(20)} ${urlOf(it)}/ui/`),
     ]),
-    ...moved.map(({ wanted, port }) => `  Port ${wanted} is taken on this machine, so it is ${port}.`),
+    ...moved.map(({ wanted, port }) => `  Port ${wanted} is taken on this machine, so ${port} leads there.`),
     ...section(
       "Who talks to whom",
       mesh.connections.map((it) => `${it.source} → ${it.destination}${it.partly ? " (some requests)" : ""}`),

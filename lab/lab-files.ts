@@ -49,8 +49,12 @@ export class LabFiles {
     return join(this.folder, "hosts", name);
   }
 
+  hostLogs(host: string): string {
+    return join(this.host(host), "log");
+  }
+
   hostLog(host: string, unit: string): string {
-    return join(this.host(host), "log", `${unit}.log`);
+    return join(this.hostLogs(host), `${unit}.log`);
   }
 }
 

@@ -1,7 +1,6 @@
 import { request as requestHttp, type IncomingMessage } from "node:http";
 import { request as requestHttps } from "node:https";
 import { readFileSync } from "node:fs";
-import { createInterface } from "node:readline";
 import type { EngineEndpoint } from "./apply/engine-api";
 import { LabError } from "./errors";
 
@@ -18,7 +17,7 @@ export interface TaskLog {
 /**
  * Reads the last part of a task's log through Nomad, and goes on as it grows if asked to.
  *
- * @param onLine called with each whole line
+ * @param onLine called with each line
  * @throws LabError if Nomad does not give the log
  * @see https://developer.hashicorp.com/nomad/api-docs/client#stream-logs
  */
@@ -44,7 +43,18 @@ export async function readTaskLog(
       "See with `meshform status` whether the task has started.",
     );
   }
-  for await (const line of createInterface(response)) onLine(line);
+  let rest = "";
+  try {
+    for await (const text of response.setEncoding("utf8") as AsyncIterable<string>) {
+      const lines = (rest + text).split("\n");
+      rest = lines.pop() ?? "";
+      lines.forEach(onLine);
+    }
+  } catch (error) {
+    options.signal?.throwIfAborted();
+    throw error;
+  }
+  if (rest !== "") onLine(rest);
 }
 
 /** The last lines of a task's stderr; empty if there is none. */
@@ -69,7 +79,10 @@ function open(nomad: EngineEndpoint, path: string, signal?: AbortSignal): Promis
       },
       resolve,
     );
-    request.on("error", reject);
+    // With nothing to show Nomad does not even begin to answer, so the end may come here too.
+    request.on("error", (error) => {
+      reject(signal?.aborted ? (signal.reason as Error) : error);
+    });
     request.end();
   });
 }

@@ -1,0 +1,66 @@
+import type { Command } from "commander";
+import { urlOf } from "../lab/cluster";
+import { healthyInstances, isHealthy, type JobStatus } from "../lab/services";
+import { status, type HostStatus, type LabStatus } from "../lab/status";
+import { labOption } from "./lab-option";
+
+/** `meshform status`: hosts, agents, services and where to reach them. */
+export function registerStatus(program: Command): void {
+  program
+    .command("status")
+    .description("show hosts, agents, services and URLs of a lab")
+    .addOption(labOption())
+    .option("--json", "print it as JSON")
+    .addHelpText("after", "\nThe exit code is 0 only when everything is healthy.")
+    .action(async ({ name, json }: { name: string; json?: boolean }) => {
+      const report = await status(name);
+      console.log(json ? JSON.stringify(report, undefined, 2) : render(report));
+      if (!report.healthy) process.exitCode = 1;
+    });
+}
+
+function render(report: LabStatus): string {
+  if (!report.exists) return `There is no lab ${report.name}. Run \`npm run up\` to make one.`;
+  const blocks = [
+    table(["HOST", "ADDRESS", "RUNS", "CONSUL", "NOMAD"], report.hosts.map(hostRow)),
+    table(["SERVICE", "HEALTHY", "ON"], report.jobs.map(jobRow)),
+    table(
+      ["URL", ""],
+      report.listeners.map((it) => [urlOf(it), it.name]),
+    ),
+    report.jobs.flatMap(problems),
+    report.mesh.remarks,
+    report.problem ? [report.problem] : [],
+    [report.healthy ? `Lab ${report.name} is healthy.` : `Lab ${report.name} is not healthy.`],
+  ];
+  return blocks
+    .filter((lines) => lines.length > 0)
+    .map((lines) => lines.join("\n"))
+    .join("\n\n");
+}
+
+function hostRow({ name, address, running, consul, nomad }: HostStatus): string[] {
+  return [name, address, running ? "yes" : "no", consul, nomad];
+}
+
+function jobRow(job: JobStatus): string[] {
+  return [job.id, `${healthyInstances(job)}/${job.wanted}`, job.instances.map(({ node }) => node).join(", ")];
+}
+
+function problems(job: JobStatus): string[] {
+  if (isHealthy(job)) return [];
+  const ill = job.instances.filter(({ healthy }) => !healthy);
+  return ill.map((it) => `${job.id} on ${it.node} (${it.allocation.slice(0, 8)}): ${it.problems.join("; ")}`);
+}
+
+function table(heads: readonly string[], rows: readonly (readonly string[])[]): string[] {
+  if (rows.length === 0) return [];
+  const all = [heads, ...rows];
+  const widths = heads.map((_, column) => Math.max(...all.map((row) => (row[column] ?? "").length)));
+  return all.map((row) =>
+    row
+      .map((cell, column) => cell.padEnd(widths[column] ?? 0))
+      .join("  ")
+      .trimEnd(),
+  );
+}

@@ -1,0 +1,87 @@
+import { spawn } from "node:child_process";
+import { once } from "node:events";
+import { existsSync, readdirSync } from "node:fs";
+import { Cluster } from "./cluster";
+import { LabError } from "./errors";
+import { Lab } from "./lab";
+import { readJobs } from "./services";
+import { readTaskLog, type TaskLog } from "./task-log";
+
+export interface LogOptions {
+  /** Name of the lab. */
+  readonly name: string;
+  /** Whether it goes on as the logs grow. */
+  readonly follow: boolean;
+  /** Ends the following. @default never */
+  readonly signal?: AbortSignal;
+}
+
+/**
+ * Prints the logs of a service's running instances, both streams.
+ *
+ * @param service name of the job, or of a service of it
+ * @param sidecar whether the Envoys' logs are meant, not the service's own
+ * @throws LabError if there is no such service
+ */
+export async function serviceLogs(service: string, sidecar: boolean, options: LogOptions): Promise<void> {
+  const cluster = Cluster.through(runningLab(options.name).listeners);
+  const jobs = await readJobs(cluster);
+  const job = jobs.find(({ id }) => id === service) ?? jobs.find(({ services }) => services.includes(service));
+  if (!job) {
+    const known = jobs.map(({ id }) => id).join(", ") || "none";
+    throw new LabError(`There is no service ${service} in lab ${options.name}.`, `There are: ${known}.`);
+  }
+  const logs = job.instances.flatMap(({ allocation, node, tasks }) =>
+    tasks
+      .filter(({ isSidecar }) => isSidecar === sidecar)
+      .flatMap((task) => [
+        { allocation, node, task: task.name, type: "stdout" as const },
+        { allocation, node, task: task.name, type: "stderr" as const },
+      ]),
+  );
+  if (logs.length === 0) throw new LabError(`${job.id} has no instance.`, "See `meshform status`.");
+  const print = (log: TaskLog & { node: string }) =>
+    readTaskLog(
+      cluster.endpoints.nomad,
+      log,
+      (line) => {
+        console.log(`${log.node} ${log.allocation.slice(0, 8)} ${log.type} | ${line}`);
+      },
+      options,
+    );
+  if (options.follow) await Promise.all(logs.map(print));
+  else for (const log of logs) await print(log);
+}
+
+/**
+ * Prints the log of a unit of a host: its agents, its boot, its supervisor.
+ *
+ * @throws LabError if there is no such log
+ */
+export async function hostLogs(host: string, unit: string, options: LogOptions): Promise<void> {
+  const { files } = runningLab(options.name);
+  const log = files.hostLog(host, unit);
+  if (!existsSync(log)) {
+    const folder = files.hostLogs(host);
+    const known = existsSync(folder) ? readdirSync(folder).filter((file) => file.endsWith(".log")) : [];
+    throw new LabError(
+      `Host ${host} of lab ${options.name} has no log of ${unit}.`,
+      known.length > 0
+        ? `There are: ${known.map((file) => file.slice(0, -".log".length)).join(", ")}.`
+        : "See `meshform status` for the hosts.",
+    );
+  }
+  const child = spawn("tail", ["--lines=500", ...(options.follow ? ["--follow=name"] : []), log], {
+    stdio: ["ignore", "inherit", "inherit"],
+  });
+  const end = () => child.kill();
+  options.signal?.addEventListener("abort", end, { once: true });
+  await once(child, "close");
+  options.signal?.throwIfAborted();
+}
+
+function runningLab(name: string): Lab {
+  const lab = new Lab(name);
+  if (!lab.exists) throw new LabError(`There is no lab ${name}.`, "Run `meshform up` to make one.");
+  return lab;
+}

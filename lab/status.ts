@@ -1,0 +1,49 @@
+import { areReady, readAgents, type AgentStatus } from "./agents";
+import { Cluster } from "./cluster";
+import { Lab } from "./lab";
+import { readMeshPicture, type MeshPicture } from "./mesh-picture";
+import { isHealthy, readJobs, type JobStatus } from "./services";
+import type { Listener } from "./state";
+import type { LabHost } from "./topology";
+
+export interface HostStatus extends LabHost, Omit<AgentStatus, "host"> {
+  readonly running: boolean;
+}
+
+export interface LabStatus {
+  readonly name: string;
+  readonly exists: boolean;
+  /** Whether every host, agent and service is as it should be. */
+  readonly healthy: boolean;
+  readonly hosts: readonly HostStatus[];
+  readonly jobs: readonly JobStatus[];
+  readonly listeners: readonly Listener[];
+  readonly mesh: MeshPicture;
+  /** Why something could not be found out, as a sentence. */
+  readonly problem?: string;
+}
+
+/** How a lab is. Changes nothing, and also answers while half of the lab is gone. */
+export async function status(name: string): Promise<LabStatus> {
+  const lab = new Lab(name);
+  const { topology, listeners } = lab;
+  const known = { name, exists: lab.exists, listeners };
+  const nothing = { jobs: [], mesh: { connections: [], remarks: [] } };
+  const hosts = (agents: readonly AgentStatus[]) =>
+    (topology?.hosts ?? []).map((host) => {
+      const { consul = "unknown", nomad = "unknown" } = agents.find((it) => it.host === host.name) ?? {};
+      return { ...host, running: lab.initOf(host.name) !== undefined, consul, nomad };
+    });
+  try {
+    if (!topology) return { ...known, ...nothing, healthy: false, hosts: [] };
+    const cluster = Cluster.through(listeners);
+    const agents = await readAgents(cluster, topology);
+    const jobs = await readJobs(cluster);
+    const mesh = await readMeshPicture(cluster, jobs);
+    const healthy = hosts(agents).every(({ running }) => running) && areReady(agents) && jobs.every(isHealthy);
+    return { ...known, healthy, hosts: hosts(agents), jobs, mesh };
+  } catch (error) {
+    const problem = error instanceof Error ? error.message : String(error);
+    return { ...known, ...nothing, healthy: false, hosts: hosts([]), problem };
+  }
+}
