@@ -13,8 +13,9 @@ module.exports = {
       ...common,
       displayName: "unit",
       testMatch: ["<rootDir>/__tests__/**/*.test.ts"],
-      testPathIgnorePatterns: ["/node_modules/", "/__tests__/engines/"],
+      testPathIgnorePatterns: ["/node_modules/", "/__tests__/engines/", "/__tests__/cdktn/"],
     },
+    "<rootDir>/__tests__/cdktn/jest.config.js",
     // The tests on real engines boot whole labs: one after the other, see `maxWorkers`.
     { ...common, displayName: "engines", testMatch: ["<rootDir>/__tests__/engines/**/*.test.ts"] },
   ],

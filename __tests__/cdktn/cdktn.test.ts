@@ -1,0 +1,80 @@
+import { execFileSync } from "node:child_process";
+import { mkdtempSync, readdirSync, readFileSync, rmSync } from "node:fs";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { ConfigEntry } from "@cdktf/provider-consul/lib/config-entry";
+import { Job } from "@cdktf/provider-nomad/lib/job";
+import { TerraformResource } from "cdktf";
+import { MOVED, PINS, ROOT } from "./project";
+
+interface Manifest {
+  readonly dependencies: Readonly<Record<string, string>>;
+  readonly overrides: unknown;
+}
+
+const { dependencies, overrides } = readJson(join(ROOT, "package.json")) as Manifest;
+const CDKTF = dependencies.cdktf;
+const CDKTN = "0.24.0";
+
+/** Each starts Node.js, or the compiler, on the whole app. */
+const PROCESS_MS = 60_000;
+
+test("the move to cdktn is one line of package.json", () => {
+  expect(readJson(PINS[0])).toMatchObject({
+    dependencies: { ...dependencies, cdktf: `npm:cdktn@${CDKTN}` },
+    overrides,
+  });
+});
+
+test("the lock file names no registry, so that any mirror serves", () => {
+  expect(readFileSync(PINS[1], "utf8")).not.toContain('"resolved"');
+});
+
+test("what runs here is cdktn, and the provider bindings are built on it", () => {
+  expect(TerraformResource).toHaveProperty([Symbol.for("jsii.rtti")], {
+    fqn: "cdktn.TerraformResource",
+    version: CDKTN,
+  });
+  expect(ConfigEntry.prototype).toBeInstanceOf(TerraformResource);
+  expect(Job.prototype).toBeInstanceOf(TerraformResource);
+});
+
+test.each(["docker", "exec"])(
+  "the app becomes the same JSON as with cdktf, apart from the version (%s)",
+  (runtime) => {
+    const withCdktf = synthesize(ROOT, runtime, CDKTF);
+    expect([...withCdktf.keys()]).toEqual(["manifest.json", "stacks/mesh/cdk.tf.json"]);
+    expect(synthesize(MOVED, runtime, CDKTN)).toEqual(withCdktf);
+  },
+  PROCESS_MS,
+);
+
+test(
+  "the project's types hold",
+  () => {
+    execFileSync(process.execPath, [require.resolve("typescript/bin/tsc"), "--project", MOVED], { stdio: "inherit" });
+  },
+  PROCESS_MS,
+);
+
+/** Runs a project's main.ts, and returns the JSON that it wrote, by file, with `…` for the version that it must bear. */
+function synthesize(project: string, runtime: string, version: string): ReadonlyMap<string, unknown> {
+  const outdir = mkdtempSync(join(tmpdir(), "cdktn-"));
+  try {
+    execFileSync(process.execPath, ["--import", "tsx", join(project, "main.ts")], {
+      // One working folder for both: the path of the local state is in the output.
+      cwd: ROOT,
+      env: { ...process.env, CDKTF_OUTDIR: outdir, MESHFORM_RUNTIME: runtime },
+    });
+    const files = readdirSync(outdir, { recursive: true, encoding: "utf8" }).filter((file) => file.endsWith(".json"));
+    return new Map(files.sort().map((file) => [file, readJson(join(outdir, file), version)]));
+  } finally {
+    rmSync(outdir, { recursive: true });
+  }
+}
+
+function readJson(file: string, version?: string): unknown {
+  return JSON.parse(readFileSync(file, "utf8"), (key, value: unknown) =>
+    key === "version" && value === version ? "…" : value,
+  );
+}

@@ -1,0 +1,20 @@
+const {
+  projects: [unit],
+} = require("../../jest.config.js");
+
+// The unit tests again, with `cdktf` replaced by its living fork.
+module.exports = {
+  ...unit,
+  displayName: "cdktn",
+  rootDir: "../..",
+  globalSetup: "<rootDir>/__tests__/cdktn/install.ts",
+  moduleNameMapper: {
+    "^(cdktf|constructs|@cdktf/[^/]+)(/.*)?$": "<rootDir>/.meshform/cdktn/node_modules/$1$2",
+  },
+  testPathIgnorePatterns: [
+    "/node_modules/",
+    // What knows nothing of cdktf need not be repeated.
+    "/__tests__/(cli|engines|lab)/",
+    "/__tests__/(docs|generated-types|examples/count-dashboard-services)\\.test\\.ts$",
+  ],
+};
