@@ -2,6 +2,7 @@ import { ConfigEntry } from "@cdktf/provider-consul/lib/config-entry";
 import { Testing } from "cdktf";
 import {
   CHECKS,
+  HealthCheck,
   HttpPermission,
   MeshService,
   Protocol,
@@ -293,6 +294,20 @@ describe("bridge-mode", () => {
   test("lets a network of CNI pass", () => {
     const override = { group: { Networks: [{ Mode: "cni/mynet" }] } };
     expect(findings((mesh) => mesh.addService("web", { ...web, override }))).toEqual([]);
+  });
+});
+
+describe("tcp-check-behind-sidecar", () => {
+  const healthCheck = HealthCheck.tcp();
+
+  test("fails if a tcp check is to pass Envoy", () => {
+    expect(findings((mesh) => mesh.addService("web", { ...web, healthCheck }))).toEqual([
+      'stack/mesh/web: The health check "web tcp" opens a tcp connection to a service behind a sidecar. Use HealthCheck.http or .grpc, which pass through Envoy, or .script, which runs in the task. (tcp-check-behind-sidecar)',
+    ]);
+  });
+
+  test("lets it pass where there is no Envoy", () => {
+    expect(findings((mesh) => mesh.addService("web", { ...web, healthCheck, connectNative: true }))).toEqual([]);
   });
 });
 

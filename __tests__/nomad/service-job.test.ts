@@ -367,8 +367,12 @@ describe("a health check", () => {
     });
   });
 
-  test("over tcp goes to the allocation's own address, for Envoy exposes only paths", () => {
-    expect(checkOf(HealthCheck.tcp())).toMatchObject({ Type: "tcp", AddressMode: "alloc", PortLabel: "8000" });
+  test("over tcp goes to the allocation's own address, of a service without a sidecar", () => {
+    expect(checkOf(HealthCheck.tcp(), { connectNative: true })).toMatchObject({
+      Type: "tcp",
+      AddressMode: "alloc",
+      PortLabel: "8000",
+    });
   });
 
   test("by script runs in the service's task, or in another", () => {
@@ -388,7 +392,7 @@ describe("a health check", () => {
   });
 
   test("renders each of its options", () => {
-    const check = HealthCheck.tcp({
+    const check = HealthCheck.script("/bin/check", {
       name: "listens",
       interval: "5s",
       timeout: "1s",
@@ -409,8 +413,8 @@ describe("a health check", () => {
   });
 
   test("may be one of several", () => {
-    const checks = serviceOf(jobOf({ healthCheck: [HealthCheck.tcp(), HealthCheck.http("/")] })).Checks;
-    expect(checks?.map(({ Type }) => Type)).toEqual(["tcp", "http"]);
+    const checks = serviceOf(jobOf({ healthCheck: [HealthCheck.script("/bin/x"), HealthCheck.http("/")] })).Checks;
+    expect(checks?.map(({ Type }) => Type)).toEqual(["script", "http"]);
   });
 });
 

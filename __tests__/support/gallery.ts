@@ -38,7 +38,12 @@ export function addGallery(mesh: ServiceMesh, stack: TestStack): void {
           perms: "600",
           splay: "1s",
         }),
-        Template.text("A=[[ 1 ]]", { destination: "local/a.env", env: true, leftDelimiter: "[[", rightDelimiter: "]]" }),
+        Template.text("A=[[ 1 ]]", {
+          destination: "local/a.env",
+          env: true,
+          leftDelimiter: "[[",
+          rightDelimiter: "]]",
+        }),
       ],
       volumeMounts: [{ volume: "data", destination: "/data", readOnly: true }],
       artifacts: ["https://example.com/app.tar.gz"],
@@ -65,7 +70,6 @@ export function addGallery(mesh: ServiceMesh, stack: TestStack): void {
         checkRestart: { limit: 3, grace: "30s" },
         onUpdate: "require_healthy",
       }),
-      HealthCheck.tcp({ interval: "5s", timeout: "1s" }),
       HealthCheck.script("/bin/true", { args: ["-q"] }),
     ],
     publish: 18000,
@@ -127,7 +131,7 @@ export function addGallery(mesh: ServiceMesh, stack: TestStack): void {
     port: 8002,
     connectNative: true,
     workload: Workload.driver("java", { jar_path: "local/app.jar" }),
-    healthCheck: HealthCheck.tcp(),
+    healthCheck: HealthCheck.tcp({ interval: "5s", timeout: "1s" }),
   });
   const transparent = mesh.addService("transparent", {
     port: 8003,

@@ -70,8 +70,8 @@ export interface HealthCheckTarget {
  * Tells Consul whether an instance may get traffic.
  *
  * Behind a sidecar the service itself listens where only Envoy reaches it, so http and gRPC checks go through a listener
- * which Envoy opens for just that path, without mutual TLS. A tcp check cannot: it needs a service that listens on its
- * allocation's address.
+ * which Envoy opens for just that path, without mutual TLS. A tcp check cannot, and Nomad refuses it there. (Consul itself
+ * checks that the Envoy of each instance listens.)
  *
  * @see https://developer.hashicorp.com/nomad/docs/job-specification/expose
  */
@@ -94,7 +94,7 @@ export class HealthCheck {
     }));
   }
 
-  /** A connection that opens is healthy. The service must listen on its allocation's address, not on loopback. */
+  /** A connection that opens is healthy. Only for a service without a sidecar, on its allocation's own address. */
   static tcp(options: HealthCheckOptions = {}): HealthCheck {
     return new HealthCheck("tcp", options, (target) => ({ Type: "tcp", ...directly(target) }));
   }

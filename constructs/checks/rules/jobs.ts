@@ -41,6 +41,25 @@ const bridgeMode: Check = {
   },
 };
 
+const tcpCheck: Check = {
+  id: "tcp-check-behind-sidecar",
+  reason: "The service listens where only its Envoy reaches it, so Nomad refuses a tcp check of it.",
+  level: "error",
+  *find(app) {
+    for (const { service, definition } of sidecarServicesOf(app)) {
+      for (const check of definition.Checks ?? []) {
+        if (check.Type === "tcp") {
+          yield {
+            construct: service,
+            problem: `The health check "${check.Name ?? ""}" opens a tcp connection to a service behind a sidecar.`,
+            fix: "Use HealthCheck.http or .grpc, which pass through Envoy, or .script, which runs in the task.",
+          };
+        }
+      }
+    }
+  },
+};
+
 const allInterfaces: Check = {
   id: "bound-to-all-interfaces",
   reason: "Whoever is on the node's bridge then reaches the service past its Envoy, without mutual TLS or intention.",
@@ -93,4 +112,4 @@ function* sidecarServicesOf({ meshes }: CheckedApp): Iterable<{
   }
 }
 
-export const jobChecks: readonly Check[] = [namedPort, bridgeMode, allInterfaces];
+export const jobChecks: readonly Check[] = [namedPort, bridgeMode, tcpCheck, allInterfaces];

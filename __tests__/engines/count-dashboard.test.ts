@@ -1,0 +1,215 @@
+import { mkdtempSync, rmSync, writeFileSync } from "node:fs";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import type { nomad } from "../../constructs";
+import { ensureEngines } from "../../lab/engines/ensure-engines";
+import { eventually } from "../support/eventually";
+import { addGallery } from "../support/gallery";
+import { run, TestLab } from "../support/lab";
+import { synthMesh } from "../support/synth";
+
+const MINUTE = 60_000;
+const lab = new TestLab(`count-${process.pid}`, join(__dirname, "apps", "shop.ts"));
+
+/** What the dashboard says of one request through the mesh. */
+interface Answer {
+  readonly status: number;
+  readonly count?: number;
+  readonly api?: { readonly instance: string; readonly node: string };
+  readonly dashboard?: { readonly node: string };
+  readonly mesh?: string;
+}
+
+interface Allocation {
+  readonly ID: string;
+  readonly NodeName: string;
+  readonly ClientStatus: string;
+}
+
+beforeAll(async () => {
+  const { code, output } = await lab.up("connected");
+  if (code !== 0) {
+    throw new Error(`up ended with ${code}:\n${output}`);
+  }
+}, 10 * MINUTE);
+
+afterAll(async () => {
+  await lab.down();
+}, MINUTE);
+
+async function ask(): Promise<Answer> {
+  const response = await fetch(`${lab.url("count-dashboard")}/api`, { signal: AbortSignal.timeout(5_000) });
+  return { status: response.status, ...((await response.json()) as object) };
+}
+
+async function askTimes(times: number): Promise<Answer[]> {
+  const answers: Answer[] = [];
+  for (let n = 0; n < times; n++) {
+    answers.push(await ask());
+  }
+  return answers;
+}
+
+const instancesIn = (answers: readonly Answer[]) => new Set(answers.map(({ api }) => api?.instance));
+
+const apiAllocations = () => lab.api<Allocation[]>("Nomad", "/v1/job/count-api/allocations");
+
+test("the dashboard counts through two sidecars, and two instances on two hosts share the load", async () => {
+  const answers = await askTimes(40);
+  expect(new Set(answers.map(({ status }) => status))).toEqual(new Set([200]));
+  const perInstance = [...instancesIn(answers)].map((id) => answers.filter(({ api }) => api?.instance === id));
+  expect(perInstance).toHaveLength(2);
+  for (const ofOne of perInstance) {
+    expect(ofOne.length).toBeGreaterThanOrEqual(10);
+    const counts = ofOne.map(({ count }) => count ?? 0);
+    expect(counts).toEqual(counts.map((_, index) => counts[0] + index));
+  }
+  expect(new Set(answers.map(({ api }) => api?.node)).size).toBe(2);
+  expect(answers.some(({ api, dashboard }) => api?.node !== dashboard?.node)).toBe(true);
+});
+
+test(
+  "without the intention the dashboard is refused, and allowed again with it, live",
+  async () => {
+    const path = "/v1/config/service-intentions/count-api";
+    const entry = await lab.api<object>("Consul", path);
+    await lab.api("Consul", path, "DELETE");
+    await eventually(async () => expect((await ask()).status).toBe(502));
+    await lab.api("Consul", "/v1/config", "PUT", entry);
+    await eventually(async () => expect((await ask()).status).toBe(200));
+  },
+  2 * MINUTE,
+);
+
+test(
+  "up puts back what was removed behind its back",
+  async () => {
+    await lab.api("Consul", "/v1/config/service-intentions/count-api", "DELETE");
+    await eventually(async () => expect((await ask()).status).toBe(502));
+    expect((await lab.up("connected")).code).toBe(0);
+    await eventually(async () => expect((await ask()).status).toBe(200));
+  },
+  3 * MINUTE,
+);
+
+test(
+  "an unhealthy instance gets no traffic, and gets it again when it is healthy",
+  async () => {
+    const [instance] = (await apiAllocations()).filter(({ ClientStatus }) => ClientStatus === "running");
+    const switchHealth = async (to: "fail" | "pass") => {
+      const request = `fetch("http://127.0.0.1:9011/health/${to}", { method: "POST" }).then((r) => process.exit(r.ok ? 0 : 1))`;
+      expect(await lab.inTask(instance.ID, "count-api", ["node", "-e", request])).toMatchObject({ code: 0 });
+    };
+    const short = instance.ID.slice(0, 8);
+    await switchHealth("fail");
+    await eventually(async () => expect(instancesIn(await askTimes(10))).not.toContain(short));
+    const meanwhile = await askTimes(20);
+    expect(instancesIn(meanwhile).size).toBe(1);
+    expect(meanwhile.every(({ status }) => status === 200)).toBe(true);
+    await switchHealth("pass");
+    await eventually(async () => expect(instancesIn(await askTimes(10))).toContain(short));
+  },
+  3 * MINUTE,
+);
+
+test(
+  "what goes over the wire between hosts is TLS, while the published port is plain",
+  async () => {
+    const { dashboard } = await ask();
+    const host = dashboard?.node ?? "";
+    const filter = ["tcp", "and", "greater", "100"];
+    const capture = lab.meshform([
+      ...["exec", host, "--", "timeout", "6", "tcpdump", "-i", "eth0", "-n", "-A", "-s", "0", "-c", "2000"],
+      ...filter,
+    ]);
+    await new Promise((resolve) => setTimeout(resolve, 1_500));
+    await askTimes(60);
+    const packets = (await capture).output.split(/^(?=\d\d:\d\d:\d\d\.\d+ IP )/m);
+    const plain = packets.filter((packet) => packet.includes('"count"'));
+    const onPublished = (packet: string) => /\.9002(:| >)/.test(packet.split("\n", 1)[0]);
+    // The control: the very words are seen where there is no TLS, and nowhere else.
+    expect(plain.some(onPublished)).toBe(true);
+    expect(plain.filter((packet) => !onPublished(packet))).toEqual([]);
+
+    const [first] = (await apiAllocations()).filter(({ ClientStatus }) => ClientStatus === "running");
+    const stats = await lab.inTask(first.ID, "count-api", [
+      "node",
+      "-e",
+      'fetch("http://127.0.0.2:19001/stats?filter=public_listener.*ssl.handshake|ssl.handshake").then((r) => r.text()).then(console.log)',
+    ]);
+    const handshakes = [...stats.output.matchAll(/ssl\.handshake: (\d+)/g)].map(([, count]) => Number(count));
+    expect(Math.max(...handshakes)).toBeGreaterThan(0);
+  },
+  2 * MINUTE,
+);
+
+test(
+  "a permission for other requests refuses the dashboard's",
+  async () => {
+    const { output } = await lab.up("readers");
+    expect(output).toContain("count-dashboard → count-api (some requests)");
+    await eventually(async () => expect((await ask()).status).toBe(502));
+  },
+  3 * MINUTE,
+);
+
+test(
+  "without the connection the page fails, and up says that nothing may reach the API",
+  async () => {
+    const { code, output } = await lab.up("disconnected");
+    expect(code).not.toBe(0);
+    expect(output).toContain("Nothing may reach count-api");
+    await eventually(async () => expect((await ask()).status).toBe(503));
+  },
+  3 * MINUTE,
+);
+
+test(
+  "a service that is removed from the app is removed from the lab, its config entries too",
+  async () => {
+    await lab.up("connected");
+    const { code, output } = await lab.up("alone");
+    expect({ code, output }).toMatchObject({ code: 0 });
+    const jobs = await lab.api<{ ID: string; Status: string }[]>("Nomad", "/v1/jobs");
+    expect(jobs.map(({ ID }) => ID)).toEqual(["count-api"]);
+    const kinds = ["service-defaults", "service-intentions"];
+    const entries = await Promise.all(kinds.map((kind) => lab.api<{ Name: string }[]>("Consul", `/v1/config/${kind}`)));
+    expect(entries.map((ofKind) => ofKind.map(({ Name }) => Name))).toEqual([["count-api"], []]);
+  },
+  4 * MINUTE,
+);
+
+describe("of everything that can be rendered", () => {
+  const gallery = synthMesh(addGallery, { proxyDefaults: { Config: { protocol: "tcp" } } });
+  const folder = mkdtempSync(join(tmpdir(), "gallery-"));
+
+  afterAll(() => {
+    rmSync(folder, { recursive: true });
+  });
+
+  test.each(Object.entries(gallery.jobs))("Nomad accepts the job %s", async (id, job: nomad.Job) => {
+    const file = join(folder, `${id}.json`);
+    writeFileSync(file, JSON.stringify(job));
+    const engines = await ensureEngines();
+    const args = ["job", "validate", "-json", `-address=${lab.url("Nomad")}`, file];
+    expect(await run(engines.nomad.path, args)).toEqual({ code: 0, output: "Job validation successful\n" });
+  });
+
+  test("Consul accepts each config entry", async () => {
+    // In the order in which Terraform would write them: permissions need the protocol first.
+    const entries = Object.values(gallery.entries).sort((left, right) => left.Kind.localeCompare(right.Kind));
+    expect(entries.length).toBeGreaterThan(6);
+    for (const entry of entries) {
+      expect(await lab.api("Consul", "/v1/config", "PUT", entry)).toBe(true);
+    }
+  });
+});
+
+test(
+  "down says so and leaves no lab",
+  async () => {
+    expect(await lab.down()).toMatchObject({ code: 0 });
+    expect((await lab.down()).output).toMatch(/nothing|no lab/i);
+  },
+  MINUTE,
+);

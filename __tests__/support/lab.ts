@@ -1,0 +1,101 @@
+import { execFile } from "node:child_process";
+import { join } from "node:path";
+import { promisify } from "node:util";
+import { ensureEngines } from "../../lab/engines/ensure-engines";
+
+const CLI = join(__dirname, "..", "..", "cli", "meshform.mjs");
+
+/** How a command ended. */
+export interface Outcome {
+  readonly code: number;
+  /** Both streams, standard output first. */
+  readonly output: string;
+}
+
+/** Runs a program to its end; an exit code other than 0 is an outcome, not an error. */
+export async function run(
+  command: string,
+  args: readonly string[],
+  options: { readonly env?: Readonly<Record<string, string>>; readonly timeoutMs?: number } = {},
+): Promise<Outcome> {
+  const { env, timeoutMs = 60_000 } = options;
+  try {
+    const { stdout, stderr } = await promisify(execFile)(command, args, {
+      env: { ...process.env, ...env },
+      timeout: timeoutMs,
+      maxBuffer: 64 * 1024 * 1024,
+    });
+    return { code: 0, output: stdout + stderr };
+  } catch (error) {
+    const {
+      code,
+      stdout = "",
+      stderr = "",
+      message,
+    } = error as Error & { code: unknown; stdout?: string; stderr?: string };
+    if (typeof code !== "number") {
+      throw new Error(`${command} ${args.join(" ")} did not end by itself: ${message}\n${stdout}${stderr}`, {
+        cause: error,
+      });
+    }
+    return { code, output: stdout + stderr };
+  }
+}
+
+/** A lab of a test's own, driven by the very commands that a person would type. */
+export class TestLab {
+  private urls: Readonly<Partial<Record<string, string>>> = {};
+
+  constructor(
+    readonly name: string,
+    private readonly app: string,
+  ) {}
+
+  /** `meshform up`, with the app in one of its variants. */
+  async up(variant: string): Promise<Outcome> {
+    const outcome = await this.meshform(["up", "--app", this.app], { MESHFORM_TEST_VARIANT: variant });
+    const lines = [...outcome.output.matchAll(/^ {2}(\S+) +(http:\/\/127\.0\.0\.1:\d+)/gm)];
+    this.urls = Object.fromEntries(lines.map(([, name, url]) => [name, url]));
+    return outcome;
+  }
+
+  /** `meshform down`. */
+  down(): Promise<Outcome> {
+    return this.meshform(["down"]);
+  }
+
+  /** A command of `meshform`, on this lab. */
+  meshform([command = "", ...args]: readonly string[], env: Readonly<Record<string, string>> = {}): Promise<Outcome> {
+    return run(process.execPath, [CLI, command, "--name", this.name, ...args], { env, timeoutMs: 10 * 60_000 });
+  }
+
+  /** What `up` printed to open. */
+  url(name: string): string {
+    const url = this.urls[name];
+    if (url === undefined) {
+      throw new Error(`up printed no URL of ${name}, only of: ${Object.keys(this.urls).join(", ") || "nothing"}.`);
+    }
+    return url;
+  }
+
+  /** Asks Consul or Nomad. */
+  async api<T>(engine: "Consul" | "Nomad", path: string, method = "GET", body?: unknown): Promise<T> {
+    const response = await fetch(`${this.url(engine)}${path}`, {
+      method,
+      body: body === undefined ? undefined : JSON.stringify(body),
+      signal: AbortSignal.timeout(10_000),
+    });
+    const text = await response.text();
+    if (!response.ok) {
+      throw new Error(`${engine} answers ${method} ${path} with ${response.status}: ${text}`);
+    }
+    return (text === "" ? undefined : JSON.parse(text)) as T;
+  }
+
+  /** Runs a program inside a task, in the network of its allocation. */
+  async inTask(allocation: string, task: string, command: readonly string[]): Promise<Outcome> {
+    const { nomad } = await ensureEngines();
+    const args = ["alloc", "exec", `-address=${this.url("Nomad")}`, "-i=false", "-t=false", "-task", task, allocation];
+    return run(nomad.path, [...args, ...command]);
+  }
+}
