@@ -9,7 +9,7 @@ import { markedLabs } from "./processes";
  */
 export async function down(name: string): Promise<boolean> {
   const lab = new Lab(name);
-  if (!lab.exists) return false;
+  if (!lab.hasTraces) return false;
   await lab.exclusively(() => lab.remove());
   return true;
 }

@@ -35,7 +35,12 @@ export class LabFiles {
     return join(this.folder, "log");
   }
 
-  /** What the app synthesized. */
+  /** What the app synthesizes, until it is known to be whole. Beside the folder too: an app that fails makes no lab. */
+  get incoming(): string {
+    return join(labsRoot, `.${this.name}.cdktf.out`);
+  }
+
+  /** What the app synthesized last. */
   get synthesized(): string {
     return join(this.folder, "cdktf.out");
   }

@@ -35,6 +35,7 @@ export class Lab {
         try {
           return await action();
         } finally {
+          rmSync(this.files.incoming, { recursive: true, force: true });
           if (!this.exists) rmSync(this.files.lock, { force: true });
         }
       });
@@ -43,7 +44,12 @@ export class Lab {
     }
   }
 
-  /** Whether anything of the lab is on this machine. */
+  /** Whether there is anything to remove, be it only what an interrupted command has left. */
+  get hasTraces(): boolean {
+    return this.exists || existsSync(this.files.incoming) || existsSync(this.files.lock);
+  }
+
+  /** Whether the lab, or a part of it, is on this machine. */
   get exists(): boolean {
     return existsSync(this.files.folder) || markedProcesses(this.name).length > 0;
   }

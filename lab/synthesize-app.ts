@@ -1,58 +1,34 @@
 import { spawn } from "node:child_process";
 import { once } from "node:events";
-import { cpSync, existsSync, mkdtempSync, readFileSync, rmSync } from "node:fs";
-import { tmpdir } from "node:os";
+import { existsSync, mkdirSync, readFileSync, rmSync } from "node:fs";
 import { join, resolve } from "node:path";
 import { LabError } from "./errors";
 
 /** The longest that an app may take, in milliseconds. */
 const limitMs = 120_000;
 
-/** A folder as `cdktf synth` leaves it, until it is disposed of. */
-export interface Synthesized {
-  readonly folder: string;
-  /** What the app printed, its warnings for example. */
-  readonly output: string;
-  /** Moves the folder to where it belongs. */
-  keepAs(target: string): void;
-  dispose(): void;
-}
-
 /**
- * Runs an app as `cdktf synth` does, from the working directory and with the context of the cdktf.json there, and `runtime` set to `exec`: a lab runs programs of
- * the machine, not containers.
+ * Runs an app as `cdktf synth` does, from the working directory and with the context of the cdktf.json there, and `runtime`
+ * set to `exec`: a lab runs programs of the machine, not containers.
  *
  * @param app file with the app, TypeScript or JavaScript
+ * @param folder where the stacks go; what is there is replaced
+ * @returns what the app printed, its warnings for example
  * @throws LabError with the app's own words if it fails
  */
-export async function synthesizeApp(app: string, signal?: AbortSignal): Promise<Synthesized> {
+export async function synthesizeApp(app: string, folder: string, signal?: AbortSignal): Promise<string> {
   const file = resolve(app);
   if (!existsSync(file)) throw new LabError(`There is no app ${file}.`, "Name the app's file with --app.");
-  const folder = mkdtempSync(join(tmpdir(), "meshform-synth-"));
-  const dispose = () => {
-    rmSync(folder, { recursive: true, force: true });
-  };
-  try {
-    const output = await run(file, folder, signal);
-    if (!existsSync(join(folder, "manifest.json"))) {
-      throw new LabError(
-        `${file} ended well but synthesized nothing.`,
-        "Let it call `synthesize`, or `app.synth()`, with no outdir of its own.",
-      );
-    }
-    return {
-      folder,
-      output,
-      keepAs: (target) => {
-        rmSync(target, { recursive: true, force: true });
-        cpSync(folder, target, { recursive: true });
-      },
-      dispose,
-    };
-  } catch (error) {
-    dispose();
-    throw error;
+  rmSync(folder, { recursive: true, force: true });
+  mkdirSync(folder, { recursive: true, mode: 0o700 });
+  const output = await run(file, folder, signal);
+  if (!existsSync(join(folder, "manifest.json"))) {
+    throw new LabError(
+      `${file} ended well but synthesized nothing.`,
+      "Let it call `synthesize`, or `app.synth()`, with no outdir of its own.",
+    );
   }
+  return output;
 }
 
 async function run(file: string, folder: string, signal?: AbortSignal): Promise<string> {

@@ -1,3 +1,4 @@
+import { renameSync, rmSync } from "node:fs";
 import { Listr, type ListrTask, type ListrTaskWrapper } from "listr2";
 import { areReady, haveLeaders, readAgents } from "./agents";
 import { applyStacks, type ApplyOptions, type ApplyResult } from "./apply";
@@ -11,7 +12,7 @@ import { prepareMachine } from "./prepare-machine";
 import { PROGRESS } from "./progress";
 import { isHealthy, readJobs, type JobStatus } from "./services";
 import type { Listener } from "./state";
-import { synthesizeApp, type Synthesized } from "./synthesize-app";
+import { synthesizeApp } from "./synthesize-app";
 import { lastErrors } from "./task-log";
 import { defaultTopology, hostsOf, type Topology } from "./topology";
 import { problemOfConnection, problemOfPublished } from "./verify";
@@ -52,22 +53,12 @@ export interface UpReport {
 export async function up(options: UpOptions): Promise<UpReport> {
   const lab = new Lab(options.name);
   const engines = await prepareMachine({ signal: options.signal });
-  const app = await list<{ app: Synthesized }>([
-    {
-      title: `Synthesize ${options.app}`,
-      task: async (context) => {
-        context.app = await synthesizeApp(options.app, options.signal);
-      },
-    },
-  ]).then(({ app }) => app);
-  try {
-    return await lab.exclusively(() => new Ascent(lab, engines, app, options).run());
-  } finally {
-    app.dispose();
-  }
+  return lab.exclusively(() => new Ascent(lab, engines, options).run());
 }
 
+/** What the steps tell each other. */
 interface Results {
+  warnings: string;
   booted: boolean;
   cluster: Cluster;
   applied: ApplyResult;
@@ -83,7 +74,6 @@ class Ascent {
   constructor(
     private readonly lab: Lab,
     engines: Engines,
-    private readonly app: Synthesized,
     private readonly options: UpOptions,
   ) {
     this.topology = options.topology ?? defaultTopology;
@@ -91,15 +81,21 @@ class Ascent {
   }
 
   async run(): Promise<UpReport> {
-    const { booted, applied, jobs, mesh } = await list<Results>([
+    const steps: ListrTask<Results>[] = [
+      { title: `Synthesize ${this.options.app}`, task: (results) => this.synthesize(results) },
       { title: "Boot the hosts", task: (results, task: Task) => this.boot(results, task) },
       { title: "Wait for Consul and Nomad", task: (results) => this.awaitAgents(results) },
       { title: "Apply the stacks", task: (results, task: Task) => this.apply(results, task) },
       { title: "Wait for the services", task: (results) => this.awaitServices(results) },
       { title: "Try the published ports and the connections", task: (results) => this.verify(results) },
-    ]);
+    ];
+    const { booted, applied, jobs, mesh, warnings } = await new Listr<Results>(steps, PROGRESS).run();
     const changed = booted || [applied.created, applied.updated, applied.deleted].some((list) => list.length > 0);
-    return { changed, applied, jobs, mesh, listeners: this.lab.listeners, warnings: this.app.output };
+    return { changed, applied, jobs, mesh, listeners: this.lab.listeners, warnings };
+  }
+
+  private async synthesize(results: Results): Promise<void> {
+    results.warnings = await synthesizeApp(this.options.app, this.lab.files.incoming, this.options.signal);
   }
 
   private async boot(results: Results, task: Task): Promise<void> {
@@ -151,7 +147,8 @@ class Ascent {
 
   private async apply(results: Results, task: Task): Promise<void> {
     const { files } = this.lab;
-    this.app.keepAs(files.synthesized);
+    rmSync(files.synthesized, { recursive: true, force: true });
+    renameSync(files.incoming, files.synthesized);
     results.applied = await applyStacks({
       outDir: files.synthesized,
       stateDir: files.applied,
@@ -260,9 +257,4 @@ async function ailments({ endpoints }: Cluster, jobs: readonly JobStatus[]): Pro
     ];
   });
   return (await Promise.all(lines)).flat().join("\n");
-}
-
-/** Tasks one after the other; the results that they put down. */
-async function list<C extends object>(tasks: ListrTask<C>[]): Promise<C> {
-  return new Listr<C>(tasks, PROGRESS).run();
 }
