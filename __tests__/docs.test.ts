@@ -44,12 +44,12 @@ function problemsIn(files: ReadonlyMap<string, string>): string[] {
   };
   const { options } = ts.convertCompilerOptionsFromJson(config.compilerOptions, root);
   const host = ts.createCompilerHost(options);
-  const { getSourceFile, fileExists, readFile } = host;
-  host.fileExists = (path) => files.has(path) || fileExists(path);
-  host.readFile = (path) => files.get(path) ?? readFile(path);
+  const onDisk = { ...host };
+  host.fileExists = (path) => files.has(path) || onDisk.fileExists(path);
+  host.readFile = (path) => files.get(path) ?? onDisk.readFile(path);
   host.getSourceFile = (path, language) => {
     const code = files.get(path);
-    return code === undefined ? getSourceFile(path, language) : ts.createSourceFile(path, code, language);
+    return code === undefined ? onDisk.getSourceFile(path, language) : ts.createSourceFile(path, code, language);
   };
   const program = ts.createProgram([...files.keys()], options, host);
   return ts
