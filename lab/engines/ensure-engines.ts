@@ -9,10 +9,10 @@ import { CATALOGUE, type EngineCatalogue, type EngineSpec } from "./catalogue";
 import type { Engine, EngineName, Engines } from "./engine";
 import { askVersion, engineFolder, type EngineReport, type LocateOptions, locateEngines } from "./locate-engines";
 
-/** The longest that one step of an installation may take, in milliseconds. A cold build takes minutes on two cores. */
-const STEP_MS = 30 * 60_000;
+/** The longest that one step of an installation may take, in milliseconds. On two idle cores a build takes minutes. */
+const STEP_MS = 60 * 60_000;
 /** The longest that another installation of the same engine is waited for, in milliseconds. */
-const WAIT_MS = 45 * 60_000;
+const WAIT_MS = 90 * 60_000;
 /** How often a line says that an installation goes on where progress cannot be drawn, in milliseconds. */
 const HEARTBEAT_MS = 60_000;
 
