@@ -48,6 +48,7 @@ export async function startDevAgents({ consul, nomad }: Pick<Engines, "consul" |
     }),
   ];
   const stop = async () => {
+    await endTasks(endpoints.nomad.address);
     await Promise.all(agents.map(end));
     unmountBelow(folder);
     rmSync(folder, { recursive: true, force: true });
@@ -75,6 +76,26 @@ function run(folder: string, name: string, [program, ...args]: string[], config:
   // Nomad's AWS library dies of this variable, and development mode keeps its data in TMPDIR.
   const env = { ...process.env, AWS_CA_BUNDLE: undefined, TMPDIR: temporary };
   return spawn(program, [...args, file], { env, stdio: ["ignore", log, log] });
+}
+
+/** Tasks of `raw_exec` outlive an agent that ends before them. */
+async function endTasks(nomad: string): Promise<void> {
+  const list = async (what: string) => (await (await fetch(`${nomad}/v1/${what}?namespace=*`)).json()) as NomadObject[];
+  try {
+    for (const { ID, Namespace } of await list("jobs")) {
+      await fetch(`${nomad}/v1/job/${encodeURIComponent(ID)}?purge=true&namespace=${Namespace}`, { method: "DELETE" });
+    }
+    const hasEnded = async () => (await list("allocations")).every(({ ClientStatus }) => ClientStatus !== "running");
+    await waitFor("the end of all tasks", hasEnded, { timeoutMs: 20_000 });
+  } catch (error) {
+    console.warn("Nomad could not end its tasks:", error);
+  }
+}
+
+interface NomadObject {
+  readonly ID: string;
+  readonly Namespace: string;
+  readonly ClientStatus: string;
 }
 
 async function end(agent: ChildProcess): Promise<void> {

@@ -1,4 +1,4 @@
-import { existsSync, mkdirSync, readFileSync, rmSync, writeFileSync } from "node:fs";
+import { mkdirSync, readFileSync, rmSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { LabError } from "../errors";
 import { findProgram } from "../find-program";
@@ -53,14 +53,16 @@ export async function chooseEngine(
   const memory = join(stateDir, "terraform-refusal.json");
   const remembered = isWanted ? undefined : recall(memory, program);
   if (remembered !== undefined) return { engine: "offline", reason: remembered };
+  options.onProgress("Asks Terraform to install the providers.");
   const started = Date.now();
   try {
-    await app.initialize(stacks, isWanted ? { timeoutMs: initMs } : { timeoutMs: autoInitMs, env: impatience() });
+    await app.initialize(stacks, isWanted ? initMs : autoInitMs);
     rmSync(memory, { force: true });
     return { engine: "terraform", app };
   } catch (error) {
     if (!(error instanceof TerraformFailure)) throw error;
     if (isWanted) throw new LabError(error.problem, installFix, { cause: error });
+    app.discard();
     const reason = `Terraform cannot be used here: ${gist(error.words)}`;
     if (Date.now() - started > quickMs) remember(memory, { program, reason });
     return { engine: "offline", reason };
@@ -101,17 +103,11 @@ function heldBy(holder: string): LabError {
   );
 }
 
-/** Where no registry can be reached, that shall be known soon. What the user has set stands. */
-function impatience(): Record<string, string> {
-  const { TF_REGISTRY_CLIENT_TIMEOUT = "5", TF_REGISTRY_DISCOVERY_RETRY = "0" } = process.env;
-  return { TF_REGISTRY_CLIENT_TIMEOUT, TF_REGISTRY_DISCOVERY_RETRY };
-}
-
 /** Why, out of the boxes and wrapped lines of Terraform's first error. */
 function gist(words: string): string {
   const [, summary = words, detail = summary] = /Error: (.+)(?:\n\n([^]+?)(?:\n\n|$))?/.exec(words) ?? [];
-  const sentence = detail.replace(/\s+/g, " ").trim().slice(0, 300);
-  return sentence.endsWith(".") ? sentence : `${sentence}.`;
+  const sentence = detail.replace(/\s+/g, " ").trim();
+  return sentence.length > 300 ? `${sentence.slice(0, 300)}…` : sentence.replace(/\.?$/, ".");
 }
 
 interface Refusal {
@@ -125,8 +121,11 @@ function remember(file: string, refusal: Refusal): void {
 }
 
 function recall(file: string, program: string): string | undefined {
-  if (!existsSync(file)) return undefined;
-  const refusal = JSON.parse(readFileSync(file, "utf8")) as Refusal & { at: number };
-  const isFresh = Date.now() - refusal.at < rememberMs;
-  return isFresh && refusal.program === program ? `${refusal.reason} (Asked a short while ago.)` : undefined;
+  try {
+    const refusal = JSON.parse(readFileSync(file, "utf8")) as Refusal & { at: number };
+    const isFresh = Date.now() - refusal.at < rememberMs;
+    return isFresh && refusal.program === program ? `${refusal.reason} (Asked a short while ago.)` : undefined;
+  } catch {
+    return undefined; // There is none, or none that can be read.
+  }
 }

@@ -38,6 +38,9 @@ const node: ResourceType = {
   attributes: ({ Node, Address }) => ({ id: `${Node}-${Address}` }),
 };
 
+/** What the provider adds to a check. */
+const checkDefaults = { Method: "GET", DeregisterCriticalServiceAfter: "30s" };
+
 /** @see https://registry.terraform.io/providers/hashicorp/consul/latest/docs/resources/service */
 const service: ResourceType = {
   fields: {
@@ -68,8 +71,8 @@ const service: ResourceType = {
     return {
       Node,
       Service: { ...fields, ID, Meta: { "external-source": "terraform", ...(fields.Meta as JsonObject | undefined) } },
-      Checks: (Checks as JsonObject[] | undefined)?.map(({ CheckID, Name, Notes, Status, ...Definition }) => {
-        return { Node, ServiceID: ID, CheckID, Name, Notes, Status, Definition };
+      Checks: (Checks as JsonObject[] | undefined)?.map(({ CheckID, Name, Notes, Status, ...definition }) => {
+        return { Node, ServiceID: ID, CheckID, Name, Notes, Status, Definition: { ...checkDefaults, ...definition } };
       }),
       SkipNodeUpdate: true,
     };

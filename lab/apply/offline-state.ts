@@ -18,6 +18,7 @@ export interface AppliedResource {
 /** What an offline apply has done so far, in the order in which it was done. Every change is on disk before the next step. */
 export class OfflineState {
   private readonly file: string;
+  private readonly lines = new WeakMap<AppliedResource, string>();
   private applied: AppliedResource[];
 
   /** @throws LabError if there is a state that cannot be read */
@@ -75,9 +76,17 @@ export class OfflineState {
       return;
     }
     mkdirSync(this.folder, { recursive: true, mode: 0o700 });
+    const lines = this.applied.map((resource) => this.lineOf(resource)).join(",\n");
     const partial = `${this.file}.${process.pid}`;
-    writeFileSync(partial, JSON.stringify({ version: 1, resources: this.applied }, null, 2), { mode: 0o600 });
+    writeFileSync(partial, `{"version":1,"resources":[\n${lines}\n]}\n`, { mode: 0o600 });
     renameSync(partial, this.file);
+  }
+
+  /** The file is written at each step, so what has not changed is not rendered again. */
+  private lineOf(resource: AppliedResource): string {
+    const line = this.lines.get(resource) ?? JSON.stringify(resource);
+    this.lines.set(resource, line);
+    return line;
   }
 }
 

@@ -4,7 +4,7 @@ import { EngineApi, EngineRefusal } from "./engine-api";
 import { digest, type JsonObject } from "./json";
 import { planResources, type PlannedResource, resourceTypes } from "./offline-plan";
 import { type AppliedResource, OfflineState } from "./offline-state";
-import { type ApplyContext, identityKey } from "./resource-type";
+import { type ApplyContext, isSame } from "./resource-type";
 import type { SynthesizedStack } from "./synthesized";
 
 export type Changes = Pick<ApplyResult, "created" | "updated" | "unchanged" | "deleted">;
@@ -83,7 +83,7 @@ export class OfflineApply {
     const { given, body } = evaluated(address, () => evaluate(this.attributesOf));
     const earlier = state.find(address);
     const identity = definition.identity(body, earlier?.identity);
-    const isOther = earlier !== undefined && identityKey(type, identity) !== identityKey(type, earlier.identity);
+    const isOther = earlier !== undefined && !isSame(identity, earlier.identity);
     if (isOther) await explained(address, () => this.release(earlier));
 
     const sent = digest(body);
@@ -126,9 +126,8 @@ export class OfflineApply {
 
   /** Removes what a resource stood for, unless another resource stands for it by now. */
   private async release({ address, type, identity }: AppliedResource): Promise<boolean> {
-    const key = identityKey(type, identity);
     const isWanted = this.state.resources.some(
-      (it) => it.address !== address && identityKey(it.type, it.identity) === key,
+      (other) => other.address !== address && other.type === type && isSame(other.identity, identity),
     );
     if (isWanted) return false;
     const live = await resourceTypes[type].read(this.context, identity);

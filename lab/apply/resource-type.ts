@@ -1,5 +1,5 @@
 import type { EngineApi } from "./engine-api";
-import { blocksOf, digest, type JsonObject } from "./json";
+import { blocksOf, type JsonObject } from "./json";
 
 export interface ApplyContext {
   readonly consul: EngineApi;
@@ -74,7 +74,7 @@ export function withoutVolatile(live: unknown, alsoVolatile: readonly string[] =
   return Object.fromEntries(entries.filter(([key]) => !volatile.has(key) && !alsoVolatile.includes(key)));
 }
 
-/** The same for one object of an engine, whatever resource it belongs to. */
-export function identityKey(type: string, identity: Identity): string {
-  return digest([type, identity]);
+/** Whether two identities of one type are of the same object. */
+export function isSame(one: Identity, other: Identity): boolean {
+  return Object.keys(one).every((key) => one[key] === other[key]);
 }

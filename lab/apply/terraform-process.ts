@@ -2,8 +2,11 @@ import { spawn } from "node:child_process";
 import { once } from "node:events";
 import { createInterface } from "node:readline";
 
-/** How long Terraform may take to end in good order once it is told to stop, in milliseconds. */
-const graceMs = 60_000;
+/**
+ * How long Terraform may take to end in good order once it is told to stop, in milliseconds. The provider finishes what it is
+ * at, which for a job with `detach = false` takes up to five minutes; killed before, Terraform would forget that job.
+ */
+const graceMs = 6 * 60_000;
 
 export interface TerraformRun {
   readonly folder: string;
@@ -15,6 +18,8 @@ export interface TerraformRun {
   readonly signal?: AbortSignal;
   /** Sees what Terraform says with `-json`, as it comes. */
   readonly onEvent?: (event: TerraformEvent) => void;
+  /** Hears that Terraform is told to stop. */
+  readonly onStop?: () => void;
 }
 
 /** @see https://developer.hashicorp.com/terraform/internals/machine-readable-ui */
@@ -42,7 +47,7 @@ export interface TerraformOutcome {
 export async function runTerraform(
   program: string,
   args: readonly string[],
-  { folder, env, timeoutMs, signal, onEvent }: TerraformRun,
+  { folder, env, timeoutMs, signal, onEvent, onStop }: TerraformRun,
 ): Promise<TerraformOutcome> {
   signal?.throwIfAborted();
   // A process group of its own: Ctrl-C reaches Terraform through the signal only, once.
@@ -52,6 +57,7 @@ export async function runTerraform(
   const stop = AbortSignal.any(signal ? [limit, signal] : [limit]);
   let killer: NodeJS.Timeout | undefined;
   const end = () => {
+    onStop?.();
     child.kill("SIGINT");
     killer = setTimeout(() => {
       killGroup(child.pid);

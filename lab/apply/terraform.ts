@@ -33,12 +33,17 @@ export class TerraformApp {
    *
    * @throws LabError with Terraform's own words
    */
-  async initialize(stacks: readonly SynthesizedStack[], settings: InitSettings): Promise<void> {
+  async initialize(stacks: readonly SynthesizedStack[], timeoutMs: number): Promise<void> {
     refuseForeignProviders(stacks);
     for (const stack of stacks) {
       this.copy(stack);
-      await this.initializeOne(stack.name, settings);
+      await this.initializeOne(stack.name, timeoutMs);
     }
+  }
+
+  /** Removes working copies that were made in vain. */
+  discard(): void {
+    rmSync(this.folder, { recursive: true, force: true });
   }
 
   async apply(stacks: readonly SynthesizedStack[]): Promise<Changes> {
@@ -55,7 +60,7 @@ export class TerraformApp {
   async destroy(): Promise<Changes> {
     const changes: Changes = { created: [], updated: [], unchanged: [], deleted: [] };
     await this.destroyEach(readNames(this.folder), changes);
-    rmSync(this.folder, { recursive: true, force: true });
+    this.discard();
     return changes;
   }
 
@@ -63,15 +68,15 @@ export class TerraformApp {
   private async destroyEach(names: readonly string[], changes: Changes): Promise<void> {
     for (const name of [...names].reverse()) {
       this.override(name);
-      await this.initializeOne(name, { timeoutMs: stepMs });
+      await this.initializeOne(name, stepMs);
       await this.change(name, ["-destroy"], changes);
       rmSync(this.pathOf(name), { recursive: true, force: true });
       this.writeNames(readNames(this.folder).filter((other) => other !== name));
     }
   }
 
-  private async initializeOne(name: string, { timeoutMs, env }: InitSettings): Promise<void> {
-    await this.run(name, ["init", "-input=false", "-no-color", "-reconfigure"], { timeoutMs, env });
+  private async initializeOne(name: string, timeoutMs: number): Promise<void> {
+    await this.run(name, ["init", "-input=false", "-no-color", "-reconfigure"], { timeoutMs });
   }
 
   private async change(name: string, mode: readonly string[], changes: Changes): Promise<void> {
@@ -151,10 +156,13 @@ export class TerraformApp {
   private async run(name: string, args: readonly string[], settings: RunSettings): Promise<string> {
     const { output, errors } = await runTerraform(this.program, args, {
       folder: this.pathOf(name, "config"),
-      env: { ...this.environment(), ...settings.env },
+      env: this.environment(),
       timeoutMs: settings.timeoutMs ?? stepMs,
       signal: this.options.signal,
       onEvent: settings.onEvent,
+      onStop: () => {
+        this.options.onProgress("Terraform is told to stop, and finishes what it is at.");
+      },
     });
     if (errors.length === 0) return output;
     const words = errors.join("\n").replaceAll("\n", "\n  ");
@@ -193,12 +201,9 @@ export class TerraformApp {
   }
 }
 
-export interface InitSettings {
-  readonly timeoutMs: number;
-  readonly env?: Readonly<Record<string, string>>;
-}
-
-interface RunSettings extends Partial<InitSettings> {
+interface RunSettings {
+  /** In milliseconds. @default half an hour */
+  readonly timeoutMs?: number;
   readonly onEvent?: (event: TerraformEvent) => void;
 }
 
