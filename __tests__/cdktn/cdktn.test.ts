@@ -9,10 +9,9 @@ import { MOVED, PINS, ROOT } from "./project";
 
 interface Manifest {
   readonly dependencies: Readonly<Record<string, string>>;
-  readonly overrides: unknown;
 }
 
-const { dependencies, overrides } = readJson(join(ROOT, "package.json")) as Manifest;
+const { dependencies } = readJson(join(ROOT, "package.json")) as Manifest;
 const CDKTF = dependencies.cdktf;
 const CDKTN = "0.24.0";
 
@@ -22,7 +21,7 @@ const PROCESS_MS = 60_000;
 test("the move to cdktn is one line of package.json", () => {
   expect(readJson(PINS[0])).toMatchObject({
     dependencies: { ...dependencies, cdktf: `npm:cdktn@${CDKTN}` },
-    overrides,
+    overrides: { cdktf: "$cdktf" },
   });
 });
 
