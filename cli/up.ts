@@ -30,6 +30,7 @@ export function registerUp(program: Command): void {
         const options = { name, app, engine, timeoutMs: timeout * 1000 };
         const report = await interruptible((signal) => up({ ...options, signal }));
         console.log(render(report, name));
+        if (report.problems.length > 0) process.exitCode = 1;
       } catch (error) {
         const option = optionOf(name);
         console.error(
@@ -46,7 +47,8 @@ function seconds(text: string): number {
   return value;
 }
 
-function render({ changed, applied, listeners, mesh, warnings }: UpReport, name: string): string {
+function render(report: UpReport, name: string): string {
+  const { applied, listeners, mesh, warnings, problems } = report;
   const services = listeners.filter((it) => !isEngine(it.name));
   const engines = listeners.filter((it) => isEngine(it.name));
   const titles: Record<string, string> = { consul: "Consul", nomad: "Nomad" };
@@ -55,7 +57,8 @@ function render({ changed, applied, listeners, mesh, warnings }: UpReport, name:
   return [
     ...(warnings ? ["", warnings] : []),
     "",
-    changed ? "The mesh runs." : "Nothing changed: the mesh runs as the app says.",
+    headline(report),
+    ...problems.map((problem) => `  ${problem}`),
     ...(applied.reason ? [`Applied ${applied.engine}. ${applied.reason}`] : []),
     ...section("Open", [
       ...services.map((it) => `${it.name.padEnd(20)} ${urlOf(it)}`),
@@ -68,12 +71,17 @@ function render({ changed, applied, listeners, mesh, warnings }: UpReport, name:
     ),
     ...section("Mind", mesh.remarks),
     ...section("Next", [
-      `npm run status${option}`,
-      `npm run logs${option} <service>`,
-      `npm run up${option}    after an edit`,
-      `npm run down${option}  removes it all`,
+      `npm run status${option}           hosts, agents, services`,
+      `npm run logs${option || " --"} <service>  what a service writes; --sidecar: its Envoy`,
+      `npm run up${option}               after an edit`,
+      `npm run down${option}             removes it all`,
     ]),
   ].join("\n");
+}
+
+function headline({ changed, problems }: UpReport): string {
+  if (problems.length > 0) return "Everything is deployed, but not everything works:";
+  return changed ? "The mesh runs." : "Nothing changed: the mesh runs as the app says.";
 }
 
 /** npm passes on only what stands after two dashes. */

@@ -44,7 +44,7 @@ function rolesOf(host: LabHost, topology: Topology, engines: Engines): HostRole[
     return [
       consulServer({ ...consul, bootstrapExpect, clientAddresses: [host.address] }),
       // With a task or two per job, filling one host first would leave the others empty.
-      nomadServer({ ...nomad, bootstrapExpect, schedulerAlgorithm: "spread" }),
+      nomadServer({ ...nomad, bootstrapExpect, schedulerAlgorithm: "spread", memoryOversubscription: true }),
     ];
   }
   return [

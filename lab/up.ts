@@ -2,7 +2,7 @@ import { renameSync, rmSync } from "node:fs";
 import { Listr, type ListrTask, type ListrTaskWrapper } from "listr2";
 import { areReady, haveLeaders, readAgents } from "./agents";
 import { applyStacks, type ApplyOptions, type ApplyResult } from "./apply";
-import { Cluster } from "./cluster";
+import { Cluster, urlOf } from "./cluster";
 import type { Engines } from "./engines/engine";
 import { lastLines, openGate, type BootableHost } from "./host";
 import { labHosts } from "./host-data";
@@ -17,6 +17,9 @@ import { lastErrors } from "./task-log";
 import { defaultTopology, hostsOf, type Topology } from "./topology";
 import { problemOfConnection, problemOfPublished } from "./verify";
 import { waitFor, type WaitOptions } from "./wait";
+
+/** How long a connection or a page may fail before that counts, in milliseconds. Health checks have passed by then. */
+const settlingMs = 15_000;
 
 export interface UpOptions {
   /** Name of the lab. */
@@ -40,6 +43,8 @@ export interface UpReport {
   readonly listeners: readonly Listener[];
   readonly jobs: readonly JobStatus[];
   readonly mesh: MeshPicture;
+  /** What was tried and does not work, one sentence each. */
+  readonly problems: readonly string[];
   /** What the app printed when it was synthesized: its warnings. */
   readonly warnings: string;
 }
@@ -64,6 +69,7 @@ interface Results {
   applied: ApplyResult;
   jobs: readonly JobStatus[];
   mesh: MeshPicture;
+  problems: readonly string[];
 }
 
 /** One run of `up`, step by step. */
@@ -87,11 +93,14 @@ class Ascent {
       { title: "Wait for Consul and Nomad", task: (results) => this.awaitAgents(results) },
       { title: "Apply the stacks", task: (results, task: Task) => this.apply(results, task) },
       { title: "Wait for the services", task: (results) => this.awaitServices(results) },
-      { title: "Try the published ports and the connections", task: (results) => this.verify(results) },
+      {
+        title: "Try the published ports and the connections",
+        task: (results, task: Task) => this.verify(results, task),
+      },
     ];
-    const { booted, applied, jobs, mesh, warnings } = await new Listr<Results>(steps, PROGRESS).run();
+    const { booted, applied, jobs, mesh, warnings, problems } = await new Listr<Results>(steps, PROGRESS).run();
     const changed = booted || [applied.created, applied.updated, applied.deleted].some((list) => list.length > 0);
-    return { changed, applied, jobs, mesh, listeners: this.lab.listeners, warnings };
+    return { changed, applied, jobs, mesh, listeners: this.lab.listeners, warnings, problems };
   }
 
   private async synthesize(results: Results): Promise<void> {
@@ -181,29 +190,37 @@ class Ascent {
     );
   }
 
-  private async verify({ cluster, mesh }: Results): Promise<void> {
+  /** What does not work is reported, not thrown: everything is in place by now, and worth a look. */
+  private async verify(results: Results, task: Task): Promise<void> {
+    const { cluster, mesh } = results;
     const published = this.lab.listeners.filter(({ name }) => !isEngine(name));
-    const checks = [
-      ...published.map((listener) => ({
-        what: `${listener.name} to answer on port ${listener.port}`,
-        problem: () => problemOfPublished(listener),
-      })),
-      ...mesh.connections.map((it) => ({
-        what: `${it.source} to reach ${it.destination}`,
-        problem: () => problemOfConnection(cluster, it, (host) => this.lab.initOf(host)),
-      })),
-    ];
-    await Promise.all(
-      checks.map(async ({ what, problem }) => {
-        let last: string | undefined;
-        await waitFor(what, async () => (last = await problem()) === undefined, {
-          ...this.patience,
-          intervalMs: 250,
-          lastSeen: () => last,
-          fix: "See `meshform logs <service>` and, with --sidecar, what its Envoy says.",
-        });
-      }),
+    const connections = await Promise.all(
+      mesh.connections.map((it) =>
+        this.problemOnceSettled(`${it.source} cannot reach ${it.destination}`, () =>
+          problemOfConnection(cluster, it, (host) => this.lab.initOf(host)),
+        ),
+      ),
     );
+    // After the connections, on which a page may depend.
+    const pages = await Promise.all(
+      published.map((it) => this.problemOnceSettled(`${it.name} fails at ${urlOf(it)}`, () => problemOfPublished(it))),
+    );
+    results.problems = [...connections, ...pages].filter((problem) => problem !== undefined);
+    const { length } = results.problems;
+    if (length > 0) task.title += `: ${length} of ${connections.length + pages.length} fail`;
+  }
+
+  /** Endpoints and certificates take a moment to reach each Envoy, so the first refusal is not the last word. */
+  private async problemOnceSettled(what: string, look: () => Promise<string | undefined>): Promise<string | undefined> {
+    let last: string | undefined;
+    const timeoutMs = Math.min(settlingMs, this.options.timeoutMs);
+    try {
+      await waitFor(what, async () => (last = await look()) === undefined, { ...this.patience, timeoutMs });
+      return undefined;
+    } catch (error) {
+      this.options.signal?.throwIfAborted();
+      return `${what}: ${last ?? String(error)}`;
+    }
   }
 
   private get patience(): WaitOptions {

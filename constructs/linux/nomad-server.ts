@@ -11,6 +11,11 @@ export interface NomadServerOptions extends NomadAgentOptions {
    * @see https://developer.hashicorp.com/nomad/docs/configuration/server#default_scheduler_config
    */
   readonly schedulerAlgorithm?: "binpack" | "spread";
+  /**
+   * Whether a task may use more memory than it reserves, up to its `memory_max`. Read once, like the algorithm.
+   * @default false
+   */
+  readonly memoryOversubscription?: boolean;
 }
 
 /**
@@ -25,7 +30,10 @@ export function nomadServer(options: NomadServerOptions): HostRole {
       server: {
         enabled: true,
         bootstrap_expect: options.bootstrapExpect,
-        default_scheduler_config: { scheduler_algorithm: options.schedulerAlgorithm ?? "binpack" },
+        default_scheduler_config: {
+          scheduler_algorithm: options.schedulerAlgorithm ?? "binpack",
+          memory_oversubscription_enabled: options.memoryOversubscription ?? false,
+        },
         server_join: { retry_join: options.retryJoin, retry_interval: options.retryInterval ?? "30s" },
       },
     },
