@@ -448,7 +448,7 @@ const hasTerraform = findProgram("terraform") !== undefined || findProgram("tofu
   test("that is insisted on and cannot install its providers says so in its own words", async () => {
     const error = await failure(apply({ mesh: unavailable }, { engine: "terraform" }));
     expect(error.problem).toMatch(
-      /`terraform init` failed for the stack mesh:\s+Error: Failed to query available provider/,
+      /`(terraform|tofu) init` failed for the stack mesh:\s+Error: Failed to \w+ .*provider/,
     );
     expect(error.fix).toMatch(/registry or a mirror/);
     expect(await ask("nomad", "/v1/job/api")).toBeUndefined();
