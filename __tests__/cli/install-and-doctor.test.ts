@@ -6,6 +6,9 @@ import type { Diagnosis } from "../../cli/doctor";
 
 const bootstrap = join(__dirname, "..", "..", "cli", "meshform.mjs");
 
+// Each test starts processes of its own, which take their time on a loaded machine.
+jest.setTimeout(60_000);
+
 let folder: string;
 
 beforeEach(() => {

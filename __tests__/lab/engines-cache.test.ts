@@ -9,6 +9,9 @@ import { withLock } from "../../lab/engines/lock";
 const repository = join(__dirname, "..", "..");
 const options = { what: "The other installation", timeoutMs: 10_000 };
 
+// Each test starts processes of its own, which take their time on a loaded machine.
+jest.setTimeout(60_000);
+
 let cache: string;
 let target: string;
 

@@ -8,6 +8,9 @@ import { locateEngines } from "../../lab/engines/locate-engines";
 
 const VERSION = "1.2.3";
 
+// Each test starts processes of its own, which take their time on a loaded machine.
+jest.setTimeout(60_000);
+
 let folder: string;
 let env: NodeJS.ProcessEnv;
 
