@@ -1,6 +1,6 @@
 import { execFileSync, spawn, type ChildProcess } from "node:child_process";
 import { once } from "node:events";
-import { mkdirSync, mkdtempSync, openSync, readFileSync, rmSync, writeFileSync } from "node:fs";
+import { mkdirSync, mkdtempSync, openSync, readdirSync, readFileSync, rmSync, writeFileSync } from "node:fs";
 import { createServer, type AddressInfo } from "node:net";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
@@ -50,6 +50,7 @@ export async function startDevAgents({ consul, nomad }: Pick<Engines, "consul" |
   const stop = async () => {
     await endTasks(endpoints.nomad.address);
     await Promise.all(agents.map(end));
+    killBelow(folder);
     unmountBelow(folder);
     rmSync(folder, { recursive: true, force: true });
   };
@@ -110,6 +111,18 @@ async function end(agent: ChildProcess): Promise<void> {
 async function says(url: string, pattern: RegExp): Promise<boolean> {
   const answer = await fetch(url, { headers: { "X-Consul-Token": managementToken } });
   return pattern.test(await answer.text());
+}
+
+/** Nomad leaves the helper of a task that ended just before it. */
+function killBelow(folder: string): void {
+  for (const pid of readdirSync("/proc").filter((entry) => /^\d+$/.test(entry))) {
+    try {
+      if (readFileSync(`/proc/${pid}/environ`, "utf8").includes(`TMPDIR=${folder}/`))
+        process.kill(Number(pid), "SIGKILL");
+    } catch {
+      // It has ended in the meantime.
+    }
+  }
 }
 
 /** Nomad leaves the tmpfs mounts of its tasks' secrets. */
