@@ -85,6 +85,7 @@ describe("a folder of the cache", () => {
     await once(installation, "exit");
     process.kill(Number(orphan.toString()));
     expect(readdirSync(join(cache, "consul"))).toHaveLength(2);
+    await withLock(join(cache, "consul", ".lock"), options, () => Promise.resolve()); // the kernel has noticed
 
     await sweepCache(cache);
 
