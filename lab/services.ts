@@ -1,4 +1,5 @@
 import type { Cluster } from "./cluster";
+import { placementProblems, type PlacementFailure } from "./placement";
 
 /** One instance of a job. */
 export interface InstanceStatus {
@@ -36,6 +37,8 @@ export interface JobStatus {
   readonly ports: readonly number[];
   readonly wanted: number;
   readonly instances: readonly InstanceStatus[];
+  /** Why Nomad finds no node for the rest of what is wanted, one sentence for each group. */
+  readonly unplaced: readonly string[];
 }
 
 /** All jobs of type service and system, with the health of their instances as Nomad and Consul see it. */
@@ -51,7 +54,10 @@ export async function readJobs({ nomad, consul }: Cluster): Promise<JobStatus[]>
       const query = `?namespace=${encodeURIComponent(Namespace)}`;
       const job = (await nomad.get(`${path}${query}`)) as Job;
       const allocations = ((await nomad.get(`${path}/allocations${query}`)) ?? []) as Allocation[];
-      return jobStatus(job, allocations, checks, readyNodes);
+      const status = jobStatus(job, allocations, checks, readyNodes);
+      if (status.instances.length >= status.wanted) return status;
+      const evaluations = ((await nomad.get(`${path}/evaluations${query}`)) ?? []) as Evaluation[];
+      return { ...status, unplaced: placementProblems(latestFailure(evaluations)) };
     }),
   );
 }
@@ -83,7 +89,13 @@ function jobStatus(
     ports: networks.flatMap(({ ReservedPorts }) => (ReservedPorts ?? []).map(({ Value }) => Value)),
     wanted: groups.reduce((sum, { Count }) => sum + (job.Type === "system" ? readyNodes : Count), 0),
     instances: current.map((allocation) => instanceStatus(allocation, groups, checks)),
+    unplaced: [],
   };
+}
+
+function latestFailure(evaluations: readonly Evaluation[]): Evaluation["FailedTGAllocs"] {
+  const latest = [...evaluations].sort((left, right) => right.CreateIndex - left.CreateIndex).at(0);
+  return latest?.FailedTGAllocs ?? null;
 }
 
 function instanceStatus(
@@ -159,6 +171,11 @@ interface Allocation {
   readonly ClientStatus: string;
   readonly DeploymentStatus: { readonly Healthy: boolean | null } | null;
   readonly TaskStates: Readonly<Record<string, TaskState>> | null;
+}
+
+interface Evaluation {
+  readonly CreateIndex: number;
+  readonly FailedTGAllocs: Readonly<Record<string, PlacementFailure>> | null;
 }
 
 interface TaskState {

@@ -258,7 +258,7 @@ function publishedBy(jobs: readonly JobStatus[], topology: Topology) {
 /** What is wrong with each instance that is not healthy: reasons, last events, last words. */
 async function ailments({ endpoints }: Cluster, jobs: readonly JobStatus[]): Promise<string> {
   const sick = jobs.filter((job) => !isHealthy(job));
-  const lines = sick.map(async ({ id, wanted, instances }) => {
+  const lines = sick.map(async ({ id, wanted, instances, unplaced }) => {
     const ill = instances.filter(({ healthy }) => !healthy);
     const details = ill.map(async ({ allocation, node, problems, tasks }) => {
       const words = tasks.map(async ({ name, state, events }) => [
@@ -270,6 +270,7 @@ async function ailments({ endpoints }: Cluster, jobs: readonly JobStatus[]): Pro
     });
     return [
       `${id}: ${instances.length - ill.length} of ${wanted} instances are healthy`,
+      ...unplaced.map((problem) => `  ${problem}`),
       ...(await Promise.all(details)).flat(),
     ];
   });

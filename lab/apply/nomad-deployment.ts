@@ -1,4 +1,5 @@
 import { LabError } from "../errors";
+import { placementProblems, type PlacementFailure } from "../placement";
 import { waitFor } from "../wait";
 import type { ApplyContext, Identity } from "./resource-type";
 
@@ -63,12 +64,6 @@ interface Evaluation {
   readonly FailedTGAllocs: Readonly<Record<string, PlacementFailure>> | null;
 }
 
-interface PlacementFailure {
-  readonly NodesEvaluated: number;
-  readonly ConstraintFiltered: Readonly<Record<string, number>> | null;
-  readonly DimensionExhausted: Readonly<Record<string, number>> | null;
-}
-
 /** The evaluation once it is complete. */
 async function evaluationOf(
   { nomad }: ApplyContext,
@@ -83,11 +78,7 @@ async function evaluationOf(
     );
   }
   if (evaluation?.Status !== "complete") return undefined;
-  for (const [group, failure] of Object.entries(evaluation.FailedTGAllocs ?? {})) {
-    const reasons = Object.entries({ ...failure.ConstraintFiltered, ...failure.DimensionExhausted });
-    const why = reasons.map(([reason, nodes]) => `${reason} (${nodes} nodes)`).join(", ") || "no node fits";
-    progress(`no place yet for group ${group} on ${failure.NodesEvaluated} nodes: ${why}`);
-  }
+  placementProblems(evaluation.FailedTGAllocs).forEach(progress);
   return evaluation;
 }
 

@@ -1,0 +1,18 @@
+/** Why Nomad found no node for a group, as an evaluation tells it. */
+export interface PlacementFailure {
+  readonly NodesEvaluated: number;
+  readonly ConstraintFiltered: Readonly<Record<string, number>> | null;
+  readonly DimensionExhausted: Readonly<Record<string, number>> | null;
+}
+
+/** One sentence for each group without a node. */
+export function placementProblems(failures: Readonly<Record<string, PlacementFailure>> | null): string[] {
+  return Object.entries(failures ?? {}).map(([group, failure]) => {
+    const reasons = Object.entries({ ...failure.ConstraintFiltered, ...failure.DimensionExhausted });
+    const why = reasons.map(([reason, nodes]) => `${reason} (${nodes} nodes)`).join(", ") || "no node fits";
+    const hint = why.includes("consul-cni")
+      ? " A transparent proxy needs the plugin consul-cni, which these nodes do not have: use explicit upstreams instead."
+      : "";
+    return `no place yet for group ${group} on ${failure.NodesEvaluated} nodes: ${why}.${hint}`;
+  });
+}
