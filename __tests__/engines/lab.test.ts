@@ -1,0 +1,185 @@
+import { spawn } from "node:child_process";
+import { once } from "node:events";
+import { existsSync, readFileSync, writeFileSync } from "node:fs";
+import { join } from "node:path";
+import { LabFiles } from "../../lab/lab-files";
+import { kill } from "../../lab/processes";
+import { readState } from "../../lab/state";
+import type { LabStatus } from "../../lab/status";
+import { eventually } from "../support/eventually";
+import { TestLab } from "../support/lab";
+import { traces } from "../support/machine";
+
+const MINUTE = 60_000;
+jest.setTimeout(5 * MINUTE);
+const app = join(__dirname, "apps", "bare.ts");
+const names = ["one", "two", "killed"].map((name) => `lab-${name}-${process.pid}`);
+const [one, two, killed] = names.map((name) => new TestLab(name, app));
+
+let before: Record<string, string[]>;
+
+beforeAll(async () => {
+  before = await traces(names);
+  const { code, output } = await one.up("bare");
+  if (code !== 0) throw new Error(`up ended with ${code}:\n${output}`);
+}, 20 * MINUTE);
+
+afterAll(async () => {
+  for (const lab of [one, two, killed]) await lab.down();
+});
+
+async function statusOf(lab: TestLab): Promise<LabStatus> {
+  return JSON.parse((await lab.meshform(["status", "--json"])).output) as LabStatus;
+}
+
+function initsOf({ name }: TestLab): Record<string, number | undefined> {
+  const hosts = readState(new LabFiles(name))?.hosts ?? [];
+  return Object.fromEntries(hosts.map((host) => [host.name, host.init?.pid]));
+}
+
+test("one server and two clients meet, each host a node of Consul and of Nomad", async () => {
+  const { healthy, hosts } = await statusOf(one);
+  expect(healthy).toBe(true);
+  expect(hosts.map(({ name, consul, nomad }) => ({ name, consul, nomad }))).toEqual([
+    { name: "server-1", consul: "alive", nomad: "alive" },
+    { name: "client-1", consul: "alive", nomad: "ready" },
+    { name: "client-2", consul: "alive", nomad: "ready" },
+  ]);
+  const members = await one.api<{ Name: string }[]>("Consul", "/v1/agent/members");
+  expect(members.map(({ Name }) => Name).sort()).toEqual(["client-1", "client-2", "server-1"]);
+  const nodes = await one.api<{ Address: string; Drivers: Record<string, { Healthy: boolean }> }[]>(
+    "Nomad",
+    "/v1/nodes",
+  );
+  expect(nodes.map(({ Address }) => Address).sort()).toEqual(["10.200.1.1", "10.200.1.2"]);
+  expect(nodes.every(({ Drivers }) => Drivers.raw_exec.Healthy)).toBe(true);
+});
+
+test("a second up changes nothing and says so", async () => {
+  const inits = initsOf(one);
+  const { code, output } = await one.up("bare");
+  expect(code).toBe(0);
+  expect(output).toContain("Nothing changed");
+  expect(initsOf(one)).toEqual(inits);
+});
+
+test("commands run inside a host, with its files and its exit code", async () => {
+  const inside = (...command: string[]) => one.meshform(["exec", "client-1", "--", ...command]);
+  expect(await inside("hostname")).toEqual({ code: 0, output: "client-1\n" });
+  expect((await inside("ip", "-brief", "address", "show", "eth0")).output).toContain("10.200.1.1/16");
+  expect(await inside("sh", "-c", "exit 7")).toEqual({ code: 7, output: "" });
+  expect(await inside("test", "-e", "/etc/consul.d/consul.json")).toMatchObject({ code: 0 });
+  expect((await inside("ps", "-e", "-o", "comm=")).output).not.toContain("jest");
+  expect((await one.meshform(["exec", "client-9", "--", "true"])).output).toContain("Host client-9 of lab");
+});
+
+test("what a host writes stays in the host", async () => {
+  const path = `/etc/written-by-${one.name}`;
+  expect(await one.meshform(["exec", "server-1", "--", "touch", path])).toMatchObject({ code: 0 });
+  expect(existsSync(path)).toBe(false);
+  expect(await one.meshform(["exec", "client-1", "--", "test", "-e", path])).toMatchObject({ code: 1 });
+});
+
+test("the agents' logs can be read", async () => {
+  expect((await one.meshform(["logs", "--host", "server-1", "consul"])).output).toContain("Consul agent running!");
+  const { code, output } = await one.meshform(["logs", "--host", "server-1", "nginx"]);
+  expect({ code, output }).toEqual({
+    code: 1,
+    output: expect.stringContaining("There are: boot, consul, nomad") as string,
+  });
+});
+
+test.each(["client-1", "server-1"])(
+  "when %s dies, status fails and up boots just that again, with its data",
+  async (name) => {
+    const nodes = await one.api<{ ID: string }[]>("Nomad", "/v1/nodes");
+    const inits = initsOf(one);
+    const init = readState(new LabFiles(one.name))?.hosts.find((host) => host.name === name)?.init;
+    await kill([init].filter((it) => it !== undefined));
+    expect(await one.meshform(["status"])).toMatchObject({ code: 1 });
+
+    const { code, output } = await one.up("bare");
+    expect({ code, output }).toEqual({ code: 0, output: expect.stringContaining(`${name} restarted`) as string });
+    const { [name]: restarted, ...others } = initsOf(one);
+    expect(restarted).not.toBe(inits[name]);
+    expect(inits).toMatchObject(others);
+    expect(await one.meshform(["status"])).toMatchObject({ code: 0 });
+    const ids = (await one.api<{ ID: string }[]>("Nomad", "/v1/nodes")).map(({ ID }) => ID);
+    expect(ids.sort()).toEqual(nodes.map(({ ID }) => ID).sort());
+  },
+);
+
+test("two labs with equal addresses run side by side and know nothing of each other", async () => {
+  expect(await two.up("bare")).toMatchObject({ code: 0 });
+  const nodesOf = async (lab: TestLab) => (await lab.api<{ ID: string }[]>("Nomad", "/v1/nodes")).map(({ ID }) => ID);
+  const [ofOne, ofTwo] = [await nodesOf(one), await nodesOf(two)];
+  expect([ofOne.length, ofTwo.length]).toEqual([2, 2]);
+  expect(new Set([...ofOne, ...ofTwo]).size).toBe(4);
+  expect(one.url("Consul")).not.toBe(two.url("Consul"));
+  expect((await two.down()).output).toContain("is gone");
+  expect((await statusOf(one)).healthy).toBe(true);
+});
+
+test("while one command works on a lab, another is refused", async () => {
+  const [first, second] = await Promise.all([one.up("bare"), one.up("bare")]);
+  const [winner, loser] = first.code === 0 ? [first, second] : [second, first];
+  expect(winner.code).toBe(0);
+  // Both may also have had their turn, one after the other.
+  if (loser.code !== 0) expect(loser.output).toContain(`Another meshform command on the lab ${one.name}`);
+});
+
+test("an app that fails ends up with its own words, before anything is touched", async () => {
+  const { code, output } = await killed.up("broken");
+  expect(code).toBe(1);
+  expect(output).toContain("mesh: this app is broken. Mend it.");
+  expect(existsSync(new LabFiles(killed.name).folder)).toBe(false);
+});
+
+describe("a command that is killed outright in the middle of a boot", () => {
+  /** Starts `up` and kills it as soon as a host has been started. */
+  async function killedUp(): Promise<void> {
+    const cli = join(__dirname, "..", "..", "cli", "meshform.mjs");
+    const child = spawn(process.execPath, [cli, "up", "--name", killed.name, "--app", app], { stdio: "ignore" });
+    const closed = once(child, "close");
+    await eventually(() => {
+      if (Object.keys(initsOf(killed)).length === 0) throw new Error("no host yet");
+      return Promise.resolve();
+    });
+    child.kill("SIGKILL");
+    await closed;
+  }
+
+  test("can be repeated", async () => {
+    await killedUp();
+    expect(await killed.meshform(["status"])).toMatchObject({ code: 1 });
+    expect(await killed.up("bare")).toMatchObject({ code: 0 });
+    expect((await statusOf(killed)).healthy).toBe(true);
+    await killed.down();
+  });
+
+  test.each([
+    ["", () => undefined],
+    [
+      ", also with a state that nobody can read",
+      (file: string) => {
+        writeFileSync(file, readFileSync(file, "utf8").slice(0, 40));
+      },
+    ],
+  ])("can be taken down%s", async (_, spoil) => {
+    await killedUp();
+    spoil(new LabFiles(killed.name).state);
+    expect((await killed.down()).output).toContain("is gone");
+    expect(await traces([killed.name])).toMatchObject({ processes: [], files: [], groups: [] });
+  });
+});
+
+test("down leaves the machine as it was, and says so when there is nothing", async () => {
+  expect(await one.down()).toMatchObject({ code: 0 });
+  // The kernel takes namespaces apart a moment after their last process.
+  await eventually(async () => {
+    const after = Object.entries(await traces(names));
+    expect(after.flatMap(([kind, found]) => found.filter((it) => !before[kind].includes(it)))).toEqual([]);
+  });
+  expect(await one.down()).toEqual({ code: 0, output: `There is no lab ${one.name}: nothing to do.\n` });
+  expect(await one.meshform(["status"])).toMatchObject({ code: 1 });
+});
