@@ -1,9 +1,7 @@
 const common = {
   transform: { "\\.[jt]s$": ["@swc/jest", { jsc: { parser: { syntax: "typescript" }, target: "es2022" } }] },
-  // execa, listr2 and what they import are ES modules; jest runs CommonJS, so they are transformed like our own code.
-  transformIgnorePatterns: [
-    "node_modules/(?!(execa|listr2|get-stream|figures|human-signals|is-.*|npm-run-path|parse-ms|path-key|pretty-ms|strip-final-newline|unicorn-magic|yoctocolors|@sindresorhus)/)",
-  ],
+  // listr2 is an ES module; jest runs CommonJS, so it is transformed like our own code.
+  transformIgnorePatterns: ["node_modules/(?!(listr2)/)"],
   modulePathIgnorePatterns: ["<rootDir>/cdktf.out", "<rootDir>/\\.meshform"],
 };
 
