@@ -27,13 +27,17 @@ function forward(socket, [target, ...others]) {
   if (!target) return socket.resetAndDestroy();
   const upstream = connect({ ...target, allowHalfOpen: true, noDelay: true });
   let connected = false;
+  // A host that is gone does not refuse, it is silent. Between namespaces of one machine an answer takes no time.
+  const silence = setTimeout(() => upstream.destroy(new Error("silence")), 2000);
   upstream.on("connect", () => {
     connected = true;
+    clearTimeout(silence);
     socket.setNoDelay(true);
     socket.pipe(upstream).pipe(socket);
     socket.on("close", () => upstream.destroy());
   });
   upstream.on("error", () => {
+    clearTimeout(silence);
     if (connected) socket.resetAndDestroy();
     else forward(socket, others);
   });
