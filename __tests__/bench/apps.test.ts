@@ -1,15 +1,23 @@
+import { rmSync } from "node:fs";
 import { Testing } from "cdktf";
 import { buildWithMeshform } from "../../bench/meshform-app";
 import { buildPlain, plainServicesOf } from "../../bench/plain-app";
 import { readResources } from "../../bench/resources";
 import { ringOf } from "../../bench/ring";
 
+const meshform = Testing.app();
+const plain = Testing.app();
+
+afterAll(() => {
+  for (const { outdir } of [meshform, plain]) {
+    rmSync(outdir, { recursive: true });
+  }
+});
+
 test("the two apps of the benchmark emit the same resources", () => {
   const ring = ringOf(20);
-  const meshform = Testing.app();
   buildWithMeshform(meshform, ring);
   meshform.synth();
-  const plain = Testing.app();
   buildPlain(plain, plainServicesOf(ring));
   plain.synth();
 
