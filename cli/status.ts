@@ -3,6 +3,7 @@ import { urlOf } from "../lab/cluster";
 import { healthyInstances, isHealthy, type JobStatus } from "../lab/services";
 import { status, type HostStatus, type LabStatus } from "../lab/status";
 import { labOption } from "./lab-option";
+import { table } from "./table";
 
 /** `meshform status`: hosts, agents, services and where to reach them. */
 export function registerStatus(program: Command): void {
@@ -22,9 +23,9 @@ export function registerStatus(program: Command): void {
 function render(report: LabStatus): string {
   if (!report.exists) return `There is no lab ${report.name}. Run \`npm run up\` to make one.`;
   const blocks = [
-    table(["HOST", "ADDRESS", "RUNS", "CONSUL", "NOMAD"], report.hosts.map(hostRow)),
-    table(["SERVICE", "HEALTHY", "ON"], report.jobs.map(jobRow)),
-    table(
+    headed(["HOST", "ADDRESS", "RUNS", "CONSUL", "NOMAD"], report.hosts.map(hostRow)),
+    headed(["SERVICE", "HEALTHY", "ON"], report.jobs.map(jobRow)),
+    headed(
       ["URL", ""],
       report.listeners.map((it) => [urlOf(it), it.name]),
     ),
@@ -53,14 +54,6 @@ function problems(job: JobStatus): string[] {
   return ill.map((it) => `${job.id} on ${it.node} (${it.allocation.slice(0, 8)}): ${it.problems.join("; ")}`);
 }
 
-function table(heads: readonly string[], rows: readonly (readonly string[])[]): string[] {
-  if (rows.length === 0) return [];
-  const all = [heads, ...rows];
-  const widths = heads.map((_, column) => Math.max(...all.map((row) => (row[column] ?? "").length)));
-  return all.map((row) =>
-    row
-      .map((cell, column) => cell.padEnd(widths[column] ?? 0))
-      .join("  ")
-      .trimEnd(),
-  );
+function headed(heads: readonly string[], rows: readonly (readonly string[])[]): string[] {
+  return rows.length === 0 ? [] : table([heads, ...rows]);
 }

@@ -4,6 +4,7 @@ import { urlOf } from "../lab/cluster";
 import { isEngine, up, type UpReport } from "../lab/up";
 import { interruptible } from "./interruptible";
 import { labOption } from "./lab-option";
+import { table } from "./table";
 
 interface Options {
   readonly name: string;
@@ -60,22 +61,28 @@ function render(report: UpReport, name: string): string {
     headline(report),
     ...problems.map((problem) => `  ${problem}`),
     ...(applied.reason ? [`Applied ${applied.engine}. ${applied.reason}`] : []),
-    ...section("Open", [
-      ...services.map((it) => `${it.name.padEnd(20)} ${urlOf(it)}`),
-      ...engines.map((it) => `${(titles[it.name] ?? it.name).padEnd(20)} ${urlOf(it)}/ui/`),
-    ]),
+    ...section(
+      "Open",
+      table([
+        ...services.map((it) => [it.name, urlOf(it)]),
+        ...engines.map((it) => [titles[it.name] ?? it.name, `${urlOf(it)}/ui/`]),
+      ]),
+    ),
     ...moved.map(({ wanted, port }) => `  Port ${wanted} is taken on this machine, so ${port} leads there.`),
     ...section(
       "Who talks to whom",
       mesh.connections.map((it) => `${it.source} → ${it.destination}${it.partly ? " (some requests)" : ""}`),
     ),
     ...section("Mind", mesh.remarks),
-    ...section("Next", [
-      `npm run status${option}           hosts, agents, services`,
-      `npm run logs${option || " --"} <service>  what a service writes; --sidecar: its Envoy`,
-      `npm run up${option}               after an edit`,
-      `npm run down${option}             removes it all`,
-    ]),
+    ...section(
+      "Next",
+      table([
+        [`npm run status${option}`, "hosts, agents, services"],
+        [`npm run logs${option || " --"} <service>`, "what a service writes; --sidecar: its Envoy"],
+        [`npm run up${option}`, "after an edit"],
+        [`npm run down${option}`, "removes it all"],
+      ]),
+    ),
   ].join("\n");
 }
 

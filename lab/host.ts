@@ -59,7 +59,7 @@ export async function bootHost(
       if (isAlive(record.init)) return reachSupervisor(record.init);
       throw new LabError(`Host ${name} did not boot.\n${lastLines(log)}`, `Look at its boot script, ${script}.`);
     },
-    { timeoutMs: 30_000, intervalMs: 20, lastSeen: () => lastLines(log) },
+    { timeoutMs: 120_000, intervalMs: 20, lastSeen: () => lastLines(log) },
   );
   onRecord({ ...record, ...identity, booted: true });
 }

@@ -10,10 +10,11 @@ import { Lab } from "./lab";
 import { readMeshPicture, type MeshPicture } from "./mesh-picture";
 import { prepareMachine } from "./prepare-machine";
 import { PROGRESS } from "./progress";
+import { ailments } from "./ailments";
+import { publishedBy } from "./published";
 import { isHealthy, readJobs, type JobStatus } from "./services";
 import type { Listener } from "./state";
 import { synthesizeApp } from "./synthesize-app";
-import { lastErrors } from "./task-log";
 import { defaultTopology, hostsOf, type Topology } from "./topology";
 import { problemOfConnection, problemOfPublished } from "./verify";
 import { waitFor, type WaitOptions } from "./wait";
@@ -87,18 +88,27 @@ class Ascent {
   }
 
   async run(): Promise<UpReport> {
-    const steps: ListrTask<Results>[] = [
-      { title: `Synthesize ${this.options.app}`, task: (results) => this.synthesize(results) },
-      { title: "Boot the hosts", task: (results, task: Task) => this.boot(results, task) },
-      { title: "Wait for Consul and Nomad", task: (results) => this.awaitAgents(results) },
-      { title: "Apply the stacks", task: (results, task: Task) => this.apply(results, task) },
-      { title: "Wait for the services", task: (results) => this.awaitServices(results) },
-      {
-        title: "Try the published ports and the connections",
-        task: (results, task: Task) => this.verify(results, task),
-      },
+    let failure: unknown;
+    const step = (title: string, run: (results: Results, task: Task) => Promise<void>): ListrTask<Results> => ({
+      title,
+      task: (results, task: Task) =>
+        run(results, task).catch((error: unknown) => {
+          failure = error;
+          throw new Error(this.options.signal?.aborted ? "stopped" : "failed, see below", { cause: error });
+        }),
+    });
+    const steps = [
+      step(`Synthesize ${this.options.app}`, (results) => this.synthesize(results)),
+      step("Boot the hosts", (results, task) => this.boot(results, task)),
+      step("Wait for Consul and Nomad", (results) => this.awaitAgents(results)),
+      step("Apply the stacks", (results, task) => this.apply(results, task)),
+      step("Wait for the services", (results) => this.awaitServices(results)),
+      step("Try the connections and the published ports", (results, task) => this.verify(results, task)),
     ];
-    const { booted, applied, jobs, mesh, warnings, problems } = await new Listr<Results>(steps, PROGRESS).run();
+    const list = new Listr<Results>(steps, PROGRESS).run();
+    const { booted, applied, jobs, mesh, warnings, problems } = await list.catch((error: unknown) => {
+      throw failure ?? error;
+    });
     const changed = booted || [applied.created, applied.updated, applied.deleted].some((list) => list.length > 0);
     return { changed, applied, jobs, mesh, listeners: this.lab.listeners, warnings, problems };
   }
@@ -111,13 +121,14 @@ class Ascent {
     const network = await this.lab.ensureNetwork(this.topology);
     await this.lab.removeHostsExcept(this.topology.hosts.map(({ name }) => name));
     this.options.signal?.throwIfAborted();
-    const outcomes = await Promise.all(
-      this.hosts.map(async (host) => {
-        const outcome = await this.lab.ensureHost(host);
-        if (outcome !== "unchanged") task.output = `${host.data.name} ${outcome}`;
-        return outcome;
-      }),
-    );
+    const boots = this.hosts.map(async (host) => {
+      const outcome = await this.lab.ensureHost(host);
+      if (outcome !== "unchanged") task.output = `${host.data.name} ${outcome}`;
+      return outcome;
+    });
+    // One that fails does not leave the others running on unattended.
+    await Promise.allSettled(boots);
+    const outcomes = await Promise.all(boots);
     results.booted = [network, ...outcomes].some((outcome) => outcome !== "unchanged");
     if (!results.booted) task.title = "Boot the hosts: all run already";
     // What is published already stays so: browsers may have the page open.
@@ -243,36 +254,4 @@ const enginePorts = { consul: 8500, nomad: 4646 } as const;
 /** Whether a listener leads to an engine, not to a service. */
 export function isEngine(name: string): boolean {
   return name in enginePorts;
-}
-
-/** A static port may be served by any client host: the one that has the instance does not refuse. */
-function publishedBy(jobs: readonly JobStatus[], topology: Topology) {
-  const targets = hostsOf(topology, "client").map(({ address }) => address);
-  const names = new Map<number, string>();
-  for (const { id, ports } of jobs) {
-    for (const port of ports) names.set(port, names.has(port) ? `${names.get(port)}, ${id}` : id);
-  }
-  return [...names].sort(([a], [b]) => a - b).map(([wanted, name]) => ({ name, wanted, targets }));
-}
-
-/** What is wrong with each instance that is not healthy: reasons, last events, last words. */
-async function ailments({ endpoints }: Cluster, jobs: readonly JobStatus[]): Promise<string> {
-  const sick = jobs.filter((job) => !isHealthy(job));
-  const lines = sick.map(async ({ id, wanted, instances, unplaced }) => {
-    const ill = instances.filter(({ healthy }) => !healthy);
-    const details = ill.map(async ({ allocation, node, problems, tasks }) => {
-      const words = tasks.map(async ({ name, state, events }) => [
-        `  task ${name} is ${state}`,
-        ...events.slice(-3).map((event) => `    ${event}`),
-        ...(await lastErrors(endpoints.nomad, allocation, name)).map((line) => `    stderr: ${line}`),
-      ]);
-      return [` on ${node}: ${problems.join("; ")}`, ...(await Promise.all(words)).flat()];
-    });
-    return [
-      `${id}: ${instances.length - ill.length} of ${wanted} instances are healthy`,
-      ...unplaced.map((problem) => `  ${problem}`),
-      ...(await Promise.all(details)).flat(),
-    ];
-  });
-  return (await Promise.all(lines)).flat().join("\n");
 }
