@@ -2,9 +2,10 @@ import { TerraformStack, TerraformVariable, Testing } from "cdktf";
 import { ConfigEntry } from "@cdktf/provider-consul/lib/config-entry";
 import { toTerraformJson } from "../constructs/terraform-json";
 import { asTerraformYields } from "./support/synth";
+import { testApp } from "./support/test-app";
 
 function stackWithVariables() {
-  const stack = new TerraformStack(Testing.app(), "stack");
+  const stack = new TerraformStack(testApp(), "stack");
   return {
     stack,
     text: new TerraformVariable(stack, "text", { type: "string" }),

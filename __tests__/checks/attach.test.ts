@@ -1,7 +1,7 @@
-import { Testing } from "cdktf";
 import { CHECKS, MeshService, ServiceMesh } from "../../constructs";
 import { findingsOf, synthApp, synthStack, TestStack } from "../support/synth";
 import { anyWorkload } from "../support/workload";
+import { testApp } from "../support/test-app";
 
 const STACKS = 5;
 
@@ -39,7 +39,7 @@ test("each stack that is synthesized by itself reports the errors of the whole a
 
 /** A service in each stack, one mesh for all. */
 function appOfStacks() {
-  const app = Testing.app();
+  const app = testApp();
   const stacks = Array.from({ length: STACKS }, (_, index) => new TestStack(app, `stack-${index}`));
   const mesh = new ServiceMesh(stacks[0], "mesh");
   const services = stacks.map(

@@ -1,5 +1,4 @@
 import { ConfigEntry } from "@cdktf/provider-consul/lib/config-entry";
-import { Testing } from "cdktf";
 import {
   CHECKS,
   HealthCheck,
@@ -13,6 +12,7 @@ import {
 } from "../../constructs";
 import { findingsOf, synthApp, synthMesh, synthStack, TestStack } from "../support/synth";
 import { anyWorkload } from "../support/workload";
+import { testApp } from "../support/test-app";
 
 const http = { port: 9001, protocol: Protocol.HTTP, workload: anyWorkload };
 const web = { port: 9002, publish: 9002, workload: anyWorkload };
@@ -40,7 +40,7 @@ test("a sound mesh has no findings", () => {
 });
 
 test("all errors of a run are reported together, also those of other stacks", () => {
-  const app = Testing.app();
+  const app = testApp();
   const mesh = new ServiceMesh(new TestStack(app, "first"), "mesh");
   mesh.addService("web", web).connectTo("apy");
   const other = new ServiceMesh(new TestStack(app, "second"), "mesh");
@@ -87,7 +87,7 @@ describe("config-entry-owners", () => {
   });
 
   test("leaves apart stacks that share no mesh, such as those of two environments", () => {
-    const app = Testing.app();
+    const app = testApp();
     for (const id of ["dev", "prod"]) {
       new ServiceMesh(new TestStack(app, id), "mesh").addService("web", web);
     }

@@ -1,12 +1,12 @@
-import { Testing } from "cdktf";
 import { addCountDashboard } from "../../examples/count-dashboard";
 import { MeshStack } from "../../stacks/mesh-stack";
 import type { Runtime } from "../../stacks/settings";
 import { groupOf, taskOf } from "../support/job";
 import { findingsOf, synthStack } from "../support/synth";
+import { testApp } from "../support/test-app";
 
 function stackFor(runtime: Runtime): MeshStack {
-  const stack = new MeshStack(Testing.app(), "mesh", { runtime });
+  const stack = new MeshStack(testApp(), "mesh", { runtime });
   addCountDashboard(stack.mesh, { runtime });
   return stack;
 }

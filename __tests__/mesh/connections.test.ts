@@ -1,4 +1,3 @@
-import { Testing } from "cdktf";
 import {
   HttpPermission,
   MeshGatewayMode,
@@ -12,6 +11,7 @@ import {
 import { serviceOf, taskOf } from "../support/job";
 import { synthApp, synthMesh, synthStack, TestStack } from "../support/synth";
 import { anyWorkload } from "../support/workload";
+import { testApp } from "../support/test-app";
 
 const api = { port: 9001, protocol: Protocol.HTTP, workload: anyWorkload };
 const dashboard = { port: 9002, publish: 9002, workload: anyWorkload };
@@ -239,7 +239,7 @@ describe("intentions", () => {
   });
 
   test("gather sources from every stack of the app, in the stack of the destination", () => {
-    const app = Testing.app();
+    const app = testApp();
     const [first, second] = ["first", "second"].map((id) => new TestStack(app, id));
     const mesh = new ServiceMesh(first, "mesh");
     const target = mesh.addService("api", api);

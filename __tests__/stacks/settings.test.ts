@@ -1,7 +1,7 @@
-import { Testing } from "cdktf";
 import { readSettings } from "../../stacks/settings";
+import { testApp } from "../support/test-app";
 
-const settingsWith = (context: Record<string, string>) => readSettings(Testing.app({ context }));
+const settingsWith = (context: Record<string, string>) => readSettings(testApp({ context }));
 
 const saved = { ...process.env };
 

@@ -5,6 +5,7 @@ import { NomadProvider } from "@cdktf/provider-nomad/lib/provider";
 import { TerraformStack, Testing, type App } from "cdktf";
 import type { Construct } from "constructs";
 import { ServiceMesh, type consul, type nomad, type ServiceMeshProps } from "../../constructs";
+import { testApp } from "./test-app";
 
 /** What a stack became. */
 export interface SynthesizedStack {
@@ -23,7 +24,7 @@ interface TerraformJson {
 
 /** A stack with the providers that every mesh needs. */
 export class TestStack extends TerraformStack {
-  constructor(scope: Construct = Testing.app(), id = "stack") {
+  constructor(scope: Construct = testApp(), id = "stack") {
     super(scope, id);
     new ConsulProvider(this, "consul");
     new NomadProvider(this, "nomad", { address: "http://127.0.0.1:4646" });

@@ -50,7 +50,7 @@ function named(kind: "policy" | "role", fields: Fields, required: readonly strin
   };
 }
 
-/** @see https://registry.terraform.io/providers/hashicorp/consul/latest/docs/resources/acl_token */
+/** @see https://github.com/hashicorp/terraform-provider-consul/blob/main/docs/resources/acl_token.md */
 const token: ResourceType = {
   fields: {
     accessor_id: "AccessorID",
@@ -71,7 +71,7 @@ const token: ResourceType = {
   attributes: ({ AccessorID }) => ({ id: AccessorID, accessor_id: AccessorID }),
 };
 
-/** @see https://registry.terraform.io/providers/hashicorp/consul/latest/docs/resources/acl_token_policy_attachment */
+/** @see https://github.com/hashicorp/terraform-provider-consul/blob/main/docs/resources/acl_token_policy_attachment.md */
 const tokenPolicyAttachment: ResourceType = {
   fields: { token_id: "token_id", policy: "policy" },
   required: ["token_id", "policy"],
@@ -85,7 +85,7 @@ const tokenPolicyAttachment: ResourceType = {
   attributes: ({ token_id, policy }) => ({ id: `${token_id}:${policy}` }),
 };
 
-/** @see https://registry.terraform.io/providers/hashicorp/consul/latest/docs/resources/acl_auth_method */
+/** @see https://github.com/hashicorp/terraform-provider-consul/blob/main/docs/resources/acl_auth_method.md */
 const authMethod: ResourceType = {
   fields: {
     name: "Name",
@@ -112,7 +112,7 @@ const ruleFields = ["AuthMethod", "BindType", "BindName", "Selector", "Descripti
 /**
  * A rule has no name, and Consul chooses its id. So its whole content is its identity: an edited rule is another rule.
  *
- * @see https://registry.terraform.io/providers/hashicorp/consul/latest/docs/resources/acl_binding_rule
+ * @see https://github.com/hashicorp/terraform-provider-consul/blob/main/docs/resources/acl_binding_rule.md
  */
 const bindingRule: ResourceType = {
   fields: {

@@ -2,7 +2,7 @@ import { LabError } from "../errors";
 import { isObject, type JsonObject } from "./json";
 import { blocks, type ApplyContext, type ResourceType, withoutVolatile } from "./resource-type";
 
-/** @see https://registry.terraform.io/providers/hashicorp/consul/latest/docs/resources/config_entry */
+/** @see https://github.com/hashicorp/terraform-provider-consul/blob/main/docs/resources/config_entry.md */
 const configEntry: ResourceType = {
   fields: { kind: "Kind", name: "Name", config_json: "config_json" },
   required: ["kind", "name"],
@@ -24,7 +24,7 @@ const configEntry: ResourceType = {
   isJudgedWithOthers: true,
 };
 
-/** @see https://registry.terraform.io/providers/hashicorp/consul/latest/docs/resources/node */
+/** @see https://github.com/hashicorp/terraform-provider-consul/blob/main/docs/resources/node.md */
 const node: ResourceType = {
   fields: { name: "Node", address: "Address", meta: "NodeMeta" },
   required: ["name", "address"],
@@ -41,7 +41,7 @@ const node: ResourceType = {
 /** What the provider adds to a check. */
 const checkDefaults = { Method: "GET", DeregisterCriticalServiceAfter: "30s" };
 
-/** @see https://registry.terraform.io/providers/hashicorp/consul/latest/docs/resources/service */
+/** @see https://github.com/hashicorp/terraform-provider-consul/blob/main/docs/resources/service.md */
 const service: ResourceType = {
   fields: {
     name: "Service",
@@ -104,7 +104,7 @@ const service: ResourceType = {
 /** How many operations Consul takes at once. */
 const transactionLimit = 64;
 
-/** @see https://registry.terraform.io/providers/hashicorp/consul/latest/docs/resources/key_prefix */
+/** @see https://github.com/hashicorp/terraform-provider-consul/blob/main/docs/resources/key_prefix.md */
 const keyPrefix: ResourceType = {
   fields: { path_prefix: "path_prefix", subkeys: "subkeys" },
   required: ["path_prefix", "subkeys"],

@@ -10,7 +10,7 @@ const deploymentMs = 5 * 60_000;
  * A job, whose specification is the JSON of Nomad's API. As with the provider, nothing waits for its deployment unless
  * `detach = false`. Unlike there, a removed job is always purged.
  *
- * @see https://registry.terraform.io/providers/hashicorp/nomad/latest/docs/resources/job
+ * @see https://github.com/hashicorp/terraform-provider-nomad/blob/main/docs/resources/job.md
  */
 export const nomadJob: ResourceType = {
   fields: {
