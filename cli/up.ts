@@ -1,6 +1,7 @@
 import { InvalidArgumentError, Option, type Command } from "commander";
 import type { ApplyOptions } from "../lab/apply";
 import { urlOf } from "../lab/cluster";
+import { Lab } from "../lab/lab";
 import { isEngine, up, type UpReport } from "../lab/up";
 import { interruptible } from "./interruptible";
 import { labOption } from "./lab-option";
@@ -33,10 +34,7 @@ export function registerUp(program: Command): void {
         console.log(render(report, name));
         if (report.problems.length > 0) process.exitCode = 1;
       } catch (error) {
-        const option = optionOf(name);
-        console.error(
-          `Repeat \`npm run up${option}\` to go on from here; \`npm run down${option}\` removes what there is.\n`,
-        );
+        if (new Lab(name).exists) console.error(`${whatNow(name)}\n`);
         throw error;
       }
     });
@@ -89,6 +87,11 @@ function render(report: UpReport, name: string): string {
 function headline({ changed, problems }: UpReport): string {
   if (problems.length > 0) return "Everything is deployed, but not everything works:";
   return changed ? "The mesh runs." : "Nothing changed: the mesh runs as the app says.";
+}
+
+function whatNow(name: string): string {
+  const option = optionOf(name);
+  return `Repeat \`npm run up${option}\` to go on from here; \`npm run down${option}\` removes what there is.`;
 }
 
 /** npm passes on only what stands after two dashes. */

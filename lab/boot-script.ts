@@ -2,6 +2,13 @@ import type { HostData, HostUnit } from "../constructs/linux/host";
 import { commandLine, quote } from "./shell";
 import { labNetwork } from "./topology";
 
+/** Where a program, or a folder of programs, is on the machine. */
+export interface Program {
+  readonly folder: string;
+  /** The file in the folder. @default the whole folder is meant */
+  readonly program?: string;
+}
+
 /** What a lab host needs besides its data. */
 export interface BootOptions {
   readonly host: HostData;
@@ -10,8 +17,8 @@ export interface BootOptions {
   readonly folder: string;
   /** The name of its control groups. */
   readonly cgroup: string;
-  /** Programs to show in the host: its path inside → where it is on the machine, a file or a folder. */
-  readonly programs: Readonly<Record<string, string>>;
+  /** Programs to show in the host, by their path inside. */
+  readonly programs: Readonly<Record<string, Program>>;
   readonly supervisord: string;
 }
 
@@ -63,7 +70,7 @@ fi
 ${userLines(options.host)}
 ${directoryLines(options.host)}
 ${fileLines(options.host)}
-${Object.keys(options.programs).map(showProgram).join("\n")}
+${Object.entries(options.programs).map(showProgram).join("\n")}
 # --- network: the other end of eth0 is put on the switch from outside
 ip link set lo up
 tries=0
@@ -94,7 +101,10 @@ groups=/run/meshform/cgroup
 if [ -e /sys/fs/cgroup/cgroup.controllers ]; then
   mkdir -p /sys/fs/cgroup/${name}/agents
   for controller in cpuset cpu io memory pids; do
-    echo "+$controller" > /sys/fs/cgroup/cgroup.subtree_control || true
+    if ! grep -qw "$controller" /sys/fs/cgroup/cgroup.subtree_control; then
+      # Written down, so that the end of the lab can undo it.
+      echo "+$controller" > /sys/fs/cgroup/cgroup.subtree_control && echo "$controller" >> "$host/controllers" || true
+    fi
     echo "+$controller" > /sys/fs/cgroup/${name}/cgroup.subtree_control || true
   done
   echo $$ > /sys/fs/cgroup/${name}/agents/cgroup.procs
@@ -119,21 +129,23 @@ mount --move "$groups" /sys/fs/cgroup
 `;
 }
 
+/**
+ * Holds a folder of the machine. The whole folder also for a single program: the file alone would do to start it, but not for
+ * Nomad's exec driver, which seals its own program by looking at it in its folder, below any mount.
+ */
+function holdProgram([path, { folder }]: [string, Program]): string {
+  return `mkdir ${held(path)}
+mount -o bind,ro ${quote(folder)} ${held(path)}`;
+}
+
+function showProgram([path, { program }]: [string, Program]): string {
+  if (program !== undefined) return `ln -sfn ${held(path)}/${quote(program)} ${quote(path)}`;
+  return `mkdir -p ${quote(path)}
+mount --bind ${held(path)} ${quote(path)}`;
+}
+
 function held(path: string): string {
   return `/run/meshform/programs${path.replaceAll("/", "-").replace("-", "/")}`;
-}
-
-function holdProgram([path, source]: [string, string]): string {
-  const target = held(path);
-  return `if [ -d ${quote(source)} ]; then mkdir ${target}; else : > ${target}; fi
-mount -o bind,ro ${quote(source)} ${target}`;
-}
-
-/** A bind mount, not a link: an agent that runs as a user of its own could not follow a link into root's cache. */
-function showProgram(path: string): string {
-  const target = held(path);
-  return `if [ -d ${target} ]; then mkdir -p ${quote(path)}; else rm -f ${quote(path)}; : > ${quote(path)}; fi
-mount --bind ${target} ${quote(path)}`;
 }
 
 function ownDirectories(host: HostData): string[] {

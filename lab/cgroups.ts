@@ -1,4 +1,4 @@
-import { existsSync, readdirSync, rmdirSync } from "node:fs";
+import { existsSync, readdirSync, rmdirSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { waitFor } from "./wait";
 
@@ -27,6 +27,19 @@ export async function removeCgroups(paths: readonly string[]): Promise<void> {
     intervalMs: 20,
     fix: `Look for processes in ${root}/*/meshform.*, end them, then try again.`,
   });
+}
+
+/**
+ * Takes back controllers that were switched on for a lab's groups, on cgroup v2. One that somebody else uses by now stays on.
+ */
+export function disableControllers(controllers: readonly string[]): void {
+  for (const controller of new Set(controllers)) {
+    try {
+      writeFileSync(join(root, "cgroup.subtree_control"), `-${controller}`);
+    } catch (error) {
+      if ((error as NodeJS.ErrnoException).code !== "EBUSY") throw error;
+    }
+  }
 }
 
 /** cgroup v2 has one hierarchy, v1 one for each controller. */

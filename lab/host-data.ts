@@ -1,12 +1,14 @@
 import { execPath } from "node:process";
-import { join } from "node:path";
+import { basename, dirname, join } from "node:path";
 import { composeHost, type HostRole } from "../constructs/linux/compose-host";
 import { consulClient } from "../constructs/linux/consul-client";
 import { consulServer } from "../constructs/linux/consul-server";
 import type { HostPackage } from "../constructs/linux/host";
 import { nomadClient } from "../constructs/linux/nomad-client";
 import { nomadServer } from "../constructs/linux/nomad-server";
+import type { Program } from "./boot-script";
 import type { Engines } from "./engines/engine";
+import { execChroot } from "./exec-chroot";
 import type { BootableHost } from "./host";
 import { hostsOf, type LabHost, type Topology } from "./topology";
 
@@ -20,12 +22,12 @@ const cloudFingerprinters = ["env_aws", "env_gce", "env_azure", "env_digitalocea
 export function labHosts(topology: Topology, engines: Engines): BootableHost[] {
   return topology.hosts.map((host) => {
     const data = composeHost(host.name, ...rolesOf(host, topology, engines), systemFiles(host, topology));
-    const programs = Object.fromEntries(data.packages.map((it) => [targetOf(it), engines[engineOf(it)].path]));
+    const programs = Object.fromEntries(data.packages.map((it) => shown(it, engines)));
     return {
       data,
       address: host.address,
       // Tasks of the lab run with the Node that runs Meshform.
-      programs: { ...programs, "/usr/local/bin/node": execPath },
+      programs: { ...programs, "/usr/local/bin/node": programAt(execPath) },
       supervisord: join(engines.supervisor.path, "supervisord"),
       // A client that registers before the servers have made their keyring asks again only after 15 to 30 seconds.
       heldUnits: host.role === "client" ? ["nomad"] : [],
@@ -55,6 +57,7 @@ function rolesOf(host: LabHost, topology: Topology, engines: Engines): HostRole[
       networkInterface: "eth0",
       fingerprintDenylist: cloudFingerprinters,
       rawExec: true,
+      chrootEnv: execChroot(),
     }),
     { packages: [{ name: "envoy", version: engines.envoy.version, installTo: "/usr/local/bin" }] },
   ];
@@ -72,11 +75,12 @@ function systemFiles(host: LabHost, topology: Topology): HostRole {
   };
 }
 
-function engineOf({ name }: HostPackage): "consul" | "nomad" | "envoy" | "cni" {
-  return name === "cni-plugins" ? "cni" : name;
+/** The CNI plugins are a folder, the others a program in one. */
+function shown({ name, installTo }: HostPackage, engines: Engines): [string, Program] {
+  if (name === "cni-plugins") return [installTo, { folder: engines.cni.path }];
+  return [join(installTo, name), programAt(engines[name].path)];
 }
 
-/** The CNI plugins are a folder, the others a program in one. */
-function targetOf({ name, installTo }: HostPackage): string {
-  return name === "cni-plugins" ? installTo : join(installTo, name);
+function programAt(path: string): Program {
+  return { folder: dirname(path), program: basename(path) };
 }

@@ -4,7 +4,7 @@ import { once } from "node:events";
 import { connect } from "node:net";
 import { dirname, join } from "node:path";
 import type { HostData } from "../constructs/linux/host";
-import { bootScript, gate, supervisorConfiguration, supervisorSocket, unitScript } from "./boot-script";
+import { bootScript, gate, type Program, supervisorConfiguration, supervisorSocket, unitScript } from "./boot-script";
 import { cgroupOf } from "./cgroups";
 import { LabError } from "./errors";
 import type { LabFiles } from "./lab-files";
@@ -18,8 +18,8 @@ import { waitFor } from "./wait";
 export interface BootableHost {
   readonly data: HostData;
   readonly address: string;
-  /** Path inside the host → program or folder on the machine. */
-  readonly programs: Readonly<Record<string, string>>;
+  /** Programs of the machine, by their path inside the host. */
+  readonly programs: Readonly<Record<string, Program>>;
   readonly supervisord: string;
   /** Names of units that start only once {@link openGate} is called. */
   readonly heldUnits: readonly string[];

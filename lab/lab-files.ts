@@ -1,4 +1,4 @@
-import { existsSync, readdirSync, rmdirSync } from "node:fs";
+import { existsSync, readdirSync, readFileSync, rmdirSync } from "node:fs";
 import { dirname, join } from "node:path";
 import { LabError } from "./errors";
 
@@ -52,6 +52,17 @@ export class LabFiles {
 
   host(name: string): string {
     return join(this.folder, "hosts", name);
+  }
+
+  /** The controllers of control groups that were switched on for this lab; none on cgroup v1. */
+  controllers(): string[] {
+    const hosts = join(this.folder, "hosts");
+    if (!existsSync(hosts)) return [];
+    return readdirSync(hosts)
+      .map((host) => join(hosts, host, "controllers"))
+      .filter((file) => existsSync(file))
+      .flatMap((file) => readFileSync(file, "utf8").split("\n"))
+      .filter((line) => line !== "");
   }
 
   hostLogs(host: string): string {

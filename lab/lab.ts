@@ -1,5 +1,5 @@
 import { existsSync, mkdirSync, rmSync } from "node:fs";
-import { cgroupsOf, removeCgroups } from "./cgroups";
+import { cgroupsOf, disableControllers, removeCgroups } from "./cgroups";
 import { withLock } from "./engines/lock";
 import { bootHost, fingerprint, stopHost, type BootableHost } from "./host";
 import { ensureForwarder, type WantedListener } from "./forwarder";
@@ -120,6 +120,7 @@ export class Lab {
     await this.endAll();
     await kill(markedProcesses(this.name));
     await removeCgroups(cgroupsOf(this.name));
+    disableControllers(this.files.controllers());
     rmSync(this.files.folder, { recursive: true, force: true });
   }
 

@@ -22,6 +22,9 @@ import { waitFor, type WaitOptions } from "./wait";
 /** How long a connection or a page may fail before that counts, in milliseconds. Health checks have passed by then. */
 const settlingMs = 15_000;
 
+const mendServices =
+  "See all that a service writes with `meshform logs <service>`, mend the app, then run `meshform up` again.";
+
 export interface UpOptions {
   /** Name of the lab. */
   readonly name: string;
@@ -191,7 +194,7 @@ class Ascent {
         jobs = await readJobs(cluster);
         return jobs.every(isHealthy);
       },
-      { ...this.patience, intervalMs: 200, lastSeen: () => ailments(cluster, jobs) },
+      { ...this.patience, intervalMs: 200, lastSeen: () => ailments(cluster, jobs), fix: mendServices },
     );
     results.jobs = jobs;
     results.mesh = await readMeshPicture(cluster, jobs);

@@ -89,6 +89,18 @@ test("the agents' logs can be read", async () => {
   });
 });
 
+test("a task of the exec driver runs with Node, in control groups and a root of its own", async () => {
+  const script = `console.log(process.pid, require("node:fs").readdirSync("/usr/bin")); setInterval(() => {}, 1000)`;
+  const task = { Name: "alone", Driver: "exec", Config: { command: "node", args: ["-e", script] } };
+  const group = { Name: "alone", Count: 1, Tasks: [task] };
+  const job = { ID: "alone", Name: "alone", Type: "service", Datacenters: ["dc1"], TaskGroups: [group] };
+  await one.api("Nomad", "/v1/jobs", "PUT", { Job: job });
+  await eventually(async () => expect((await one.meshform(["logs", "alone"])).output).toContain("[ 'env' ]"));
+  const groups = (await traces([one.name])).groups;
+  expect(groups.length).toBeGreaterThan(0);
+  await one.api("Nomad", "/v1/job/alone?purge=true", "DELETE");
+});
+
 test.each(["client-1", "server-1"])(
   "when %s dies, status fails and up boots just that again, with its data",
   async (name) => {

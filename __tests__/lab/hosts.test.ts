@@ -1,4 +1,5 @@
 import { spawnSync } from "node:child_process";
+import { dirname } from "node:path";
 import { bootScript, supervisorConfiguration, unitScript } from "../../lab/boot-script";
 import { composeHost } from "../../constructs/linux/compose-host";
 import type { HostUnit } from "../../constructs/linux/host";
@@ -53,11 +54,11 @@ describe("the hosts of a lab", () => {
   test("show each engine where the host's data wants it, and Node for the tasks", () => {
     const client = hosts.find(({ data }) => data.name === "client-1");
     expect(client?.programs).toEqual({
-      "/usr/local/bin/consul": "/cache/consul",
-      "/usr/local/bin/nomad": "/cache/nomad",
-      "/usr/local/bin/envoy": "/cache/envoy",
-      "/opt/cni/bin": "/cache/cni",
-      "/usr/local/bin/node": process.execPath,
+      "/usr/local/bin/consul": { folder: "/cache", program: "consul" },
+      "/usr/local/bin/nomad": { folder: "/cache", program: "nomad" },
+      "/usr/local/bin/envoy": { folder: "/cache", program: "envoy" },
+      "/opt/cni/bin": { folder: "/cache/cni" },
+      "/usr/local/bin/node": { folder: dirname(process.execPath), program: "node" },
     });
   });
 

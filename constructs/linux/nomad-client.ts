@@ -18,6 +18,12 @@ export interface NomadClientOptions extends NomadAgentOptions {
   /** Fingerprinters that must not run, e.g. `env_aws` where no cloud is. @default none */
   readonly fingerprintDenylist?: readonly string[];
   /**
+   * What tasks of the `exec` driver find in their root: path on the host → path there.
+   * @default /bin, /etc, /lib, /sbin, /usr and the like
+   * @see https://developer.hashicorp.com/nomad/docs/configuration/client#chroot_env-parameters
+   */
+  readonly chrootEnv?: Readonly<Record<string, string>>;
+  /**
    * Lets jobs run commands as the agent's own user, without isolation.
    * @default false
    * @see https://developer.hashicorp.com/nomad/docs/deploy/task-driver/raw_exec
@@ -42,6 +48,7 @@ export function nomadClient(options: NomadClientOptions): HostRole {
         node_pool: options.nodePool,
         node_class: options.nodeClass,
         meta: options.meta,
+        chroot_env: options.chrootEnv,
         cni_path: "/opt/cni/bin",
         options: options.fingerprintDenylist && { "fingerprint.denylist": options.fingerprintDenylist.join(",") },
       },
