@@ -55,6 +55,8 @@ const instancesIn = (answers: readonly Answer[]) => new Set(answers.map(({ api }
 const apiAllocations = () => lab.api<Allocation[]>("Nomad", "/v1/job/count-api/allocations");
 
 test("the dashboard counts through two sidecars, and two instances on two hosts share the load", async () => {
+  // An Envoy learns of each instance when Consul tells it, a moment after the instance is healthy.
+  await eventually(async () => expect(instancesIn(await askTimes(8)).size).toBe(2));
   const answers = await askTimes(40);
   expect(new Set(answers.map(({ status }) => status))).toEqual(new Set([200]));
   const perInstance = [...instancesIn(answers)].map((id) => answers.filter(({ api }) => api?.instance === id));
