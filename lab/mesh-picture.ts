@@ -1,5 +1,5 @@
 import type { Cluster } from "./cluster";
-import type { JobStatus } from "./services";
+import type { JobStatus, UpstreamStatus } from "./services";
 
 /** Who talks to whom, as the running cluster has it. */
 export interface MeshPicture {
@@ -9,17 +9,15 @@ export interface MeshPicture {
   readonly remarks: readonly string[];
 }
 
-export interface Connection {
-  readonly source: string;
-  readonly destination: string;
-  readonly localPort: number;
+export interface Connection extends UpstreamStatus {
   /** The job whose sidecars hold the upstream. */
   readonly job: JobStatus;
   /** Whether only some requests are allowed, by L7 permissions. */
   readonly partly: boolean;
 }
 
-interface Intentions {
+/** The config entry of one destination, as Consul gives it. */
+export interface Intentions {
   readonly Name: string;
   readonly Sources: readonly {
     readonly Name: string;
@@ -30,10 +28,12 @@ interface Intentions {
 
 /** Compares the upstreams of the running jobs with Consul's intentions. */
 export async function readMeshPicture({ consul }: Cluster, jobs: readonly JobStatus[]): Promise<MeshPicture> {
-  const intentions = ((await consul.get("/v1/config/service-intentions")) ?? []) as Intentions[];
-  const wanted = jobs.flatMap((job) =>
-    job.services.flatMap((source) => job.upstreams.map((upstream) => ({ source, job, ...upstream }))),
-  );
+  return meshPicture(((await consul.get("/v1/config/service-intentions")) ?? []) as Intentions[], jobs);
+}
+
+/** The same, from what is known. */
+export function meshPicture(intentions: readonly Intentions[], jobs: readonly JobStatus[]): MeshPicture {
+  const wanted = jobs.flatMap((job) => job.upstreams.map((upstream) => ({ job, ...upstream })));
   const connections = wanted.flatMap((it) => {
     const permission = permissionOf(intentions, it.source, it.destination);
     return permission === "none" ? [] : [{ ...it, partly: permission === "some" }];

@@ -4,6 +4,8 @@ import { placementProblems, type PlacementFailure } from "./placement";
 /** One instance of a job. */
 export interface InstanceStatus {
   readonly allocation: string;
+  /** The task group that it is of. */
+  readonly group: string;
   readonly node: string;
   readonly tasks: readonly TaskStatus[];
   readonly healthy: boolean;
@@ -22,6 +24,10 @@ export interface TaskStatus {
 
 /** One destination that a service reaches through its sidecar. */
 export interface UpstreamStatus {
+  /** The service beside whose sidecar it is. */
+  readonly source: string;
+  /** The task group of that service. */
+  readonly group: string;
   readonly destination: string;
   readonly localPort: number;
 }
@@ -79,13 +85,12 @@ function jobStatus(
   const groups = job.TaskGroups ?? [];
   const services = groups.flatMap(({ Services }) => Services ?? []);
   const networks = groups.flatMap(({ Networks }) => Networks ?? []);
-  const upstreams = services.flatMap(({ Connect }) => Connect?.SidecarService?.Proxy?.Upstreams ?? []);
   const current = allocations.filter((it) => it.DesiredStatus === "run" && it.JobVersion === job.Version);
   return {
     id: job.ID,
     namespace: job.Namespace,
     services: services.map(({ Name }) => Name),
-    upstreams: upstreams.map((it) => ({ destination: it.DestinationName, localPort: it.LocalBindPort })),
+    upstreams: groups.flatMap(upstreamsOf),
     ports: networks.flatMap(({ ReservedPorts }) => (ReservedPorts ?? []).map(({ Value }) => Value)),
     wanted: groups.reduce((sum, { Count }) => sum + (job.Type === "system" ? readyNodes : Count), 0),
     instances: current.map((allocation) => instanceStatus(allocation, groups, checks)),
@@ -96,6 +101,20 @@ function jobStatus(
 function latestFailure(evaluations: readonly Evaluation[]): Evaluation["FailedTGAllocs"] {
   const latest = [...evaluations].sort((left, right) => right.CreateIndex - left.CreateIndex).at(0);
   return latest?.FailedTGAllocs ?? null;
+}
+
+/** Those of other datacenters and peers are left out: whether they let a service in is not known here. */
+function upstreamsOf({ Name, Services }: TaskGroup): UpstreamStatus[] {
+  return (Services ?? []).flatMap((service) =>
+    (service.Connect?.SidecarService?.Proxy?.Upstreams ?? [])
+      .filter(({ Datacenter, DestinationPeer }) => !Datacenter && !DestinationPeer)
+      .map(({ DestinationName, LocalBindPort }) => ({
+        source: service.Name,
+        group: Name,
+        destination: DestinationName,
+        localPort: LocalBindPort,
+      })),
+  );
 }
 
 function instanceStatus(
@@ -114,6 +133,7 @@ function instanceStatus(
   ];
   return {
     allocation: allocation.ID,
+    group: allocation.TaskGroup,
     node: allocation.NodeName,
     tasks: Object.entries(allocation.TaskStates ?? {}).map(([name, state]) => ({
       name,
@@ -159,6 +179,8 @@ interface Service {
 
 interface Upstream {
   readonly DestinationName: string;
+  readonly DestinationPeer: string;
+  readonly Datacenter: string;
   readonly LocalBindPort: number;
 }
 

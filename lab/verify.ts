@@ -41,17 +41,19 @@ export async function problemOfConnection(
   connection: Connection,
   initOf: (host: string) => ProcessRecord | undefined,
 ): Promise<string | undefined> {
-  const { destination, localPort, job } = connection;
+  const { destination, group, localPort, job } = connection;
   const defaults = (await consul.get(`/v1/config/service-defaults/${destination}`)) as
     { Protocol?: string } | undefined;
   const kind = ["http", "http2", "grpc"].includes(defaults?.Protocol ?? "tcp") ? "http" : "tcp";
   const problems = await Promise.all(
-    job.instances.map(async ({ allocation, node }) => {
-      const init = initOf(node);
-      if (!init) return `host ${node} does not run`;
-      const enter = ["nsenter", `--net=/proc/${init.pid}/root/run/netns/${allocation}`];
-      return problemOf(await probe(enter, "127.0.0.1", localPort, kind), connection);
-    }),
+    job.instances
+      .filter((instance) => instance.group === group)
+      .map(async ({ allocation, node }) => {
+        const init = initOf(node);
+        if (!init) return `host ${node} does not run`;
+        const enter = ["nsenter", `--net=/proc/${init.pid}/root/run/netns/${allocation}`];
+        return problemOf(await probe(enter, "127.0.0.1", localPort, kind), connection);
+      }),
   );
   return problems.find((problem) => problem !== undefined);
 }

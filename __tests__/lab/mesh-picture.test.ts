@@ -1,0 +1,61 @@
+import { meshPicture, type Intentions } from "../../lab/mesh-picture";
+import type { JobStatus } from "../../lab/services";
+
+function job(id: string, destinations: readonly string[] = [], ports: readonly number[] = []): JobStatus {
+  const upstreams = destinations.map((destination) => ({ source: id, group: id, destination, localPort: 8080 }));
+  return { id, namespace: "default", services: [id], upstreams, ports, wanted: 1, unplaced: [], instances: [] };
+}
+
+function intentions(Name: string, ...sources: (readonly [string, "allow" | "deny" | "L7"])[]): Intentions {
+  return {
+    Name,
+    Sources: sources.map(([source, action]) =>
+      action === "L7" ? { Name: source, Permissions: [{}] } : { Name: source, Action: action },
+    ),
+  };
+}
+
+const page = job("page", ["api"], [9002]);
+const api = job("api");
+
+function permission(...entries: readonly Intentions[]): "all" | "some" | "none" {
+  const connection = meshPicture(entries, [page, api]).connections.at(0);
+  if (connection === undefined) return "none";
+  return connection.partly ? "some" : "all";
+}
+
+test("a connection is an upstream that an intention lets in", () => {
+  const { connections, remarks } = meshPicture([intentions("api", ["page", "allow"])], [page, api]);
+  expect(connections).toMatchObject([{ source: "page", destination: "api", localPort: 8080, partly: false }]);
+  expect(remarks).toEqual([]);
+});
+
+test("permissions on requests let in some of them", () => {
+  expect(permission(intentions("api", ["page", "L7"]))).toBe("some");
+});
+
+test("exact names go before wildcards, the destination's first", () => {
+  expect(permission(intentions("*", ["*", "allow"]))).toBe("all");
+  expect(permission(intentions("*", ["*", "allow"]), intentions("*", ["page", "deny"]))).toBe("none");
+  expect(permission(intentions("*", ["page", "allow"]), intentions("api", ["*", "deny"]))).toBe("none");
+  expect(permission(intentions("api", ["*", "deny"], ["page", "allow"]))).toBe("all");
+});
+
+test("an upstream that nobody lets in is named, and the service that nothing may reach", () => {
+  expect(meshPicture([], [page, api]).remarks).toEqual([
+    "page has an upstream to api, but no intention lets it in: every call is refused.",
+    "Nothing may reach api: no intention allows it, and the mesh denies by default.",
+  ]);
+});
+
+test("without any upstream the service that nothing may reach is still named, but not a published one", () => {
+  expect(meshPicture([], [job("page", [], [9002]), api]).remarks).toEqual([
+    "Nothing may reach api: no intention allows it, and the mesh denies by default.",
+  ]);
+});
+
+test("in a job of several services each keeps its own upstreams", () => {
+  const both: JobStatus = { ...page, services: ["page", "admin"] };
+  const { connections } = meshPicture([intentions("api", ["*", "allow"])], [both, api]);
+  expect(connections.map(({ source }) => source)).toEqual(["page"]);
+});
