@@ -61,12 +61,21 @@ describe("a client host", () => {
 
   test("starts Nomad only once its Consul agent answers, and keeps tasks when Nomad restarts", () => {
     const unit = client.units.find(({ name }) => name === "nomad");
-    expect(unit).toMatchObject({ after: ["consul"], waitForPorts: [8500], killMode: "process" });
+    expect(unit).toMatchObject({ after: ["consul"], waitForPorts: [8501], killMode: "process" });
   });
 
   test("waits for the port of the Consul address it is given", () => {
-    const role = nomadClient({ ...nomad, cniVersion: "1.9.1", consulAddress: "127.0.0.1:8501" });
-    expect(role.units?.[0]?.waitForPorts).toEqual([8501]);
+    const role = nomadClient({ ...nomad, cniVersion: "1.9.1", consulAddress: "127.0.0.1:9501" });
+    expect(role.units?.[0]?.waitForPorts).toEqual([9501]);
+  });
+
+  test("asks its Consul agent for names below .consul, and nobody else", () => {
+    const path = "/etc/systemd/resolved.conf.d/consul.conf";
+    expect(contentOf(client, path)).toBe("[Resolve]\nDNS=127.0.0.1:8600\nDNSSEC=false\nDomains=~consul\n");
+    expect(client.systemPackages).toContain("systemd-resolved");
+    expect(client.steps.join()).toContain("systemctl restart systemd-resolved");
+    const deaf = composeHost("deaf", consulClient({ ...consul, dnsForwarding: false }));
+    expect([deaf.files.map((file) => file.path), deaf.steps]).toEqual([["/etc/consul.d/consul.json"], []]);
   });
 
   test("allows no raw_exec unless asked to", () => {
@@ -100,16 +109,6 @@ describe("a client host", () => {
 });
 
 describe("both", () => {
-  test("deny by default what no intention allows", () => {
-    for (const host of [server, client]) {
-      expect(configuration(host, "/etc/consul.d/consul.json")).toMatchObject({
-        default_intention_policy: "deny",
-        connect: { enabled: true },
-        ports: { grpc: 8502 },
-      });
-    }
-  });
-
   test("listen for their API on the loopback only, unless told otherwise", () => {
     expect(configuration(client, "/etc/consul.d/consul.json")).toMatchObject({ client_addr: "127.0.0.1" });
     const open = composeHost("open", consulServer({ ...consul, bootstrapExpect: 1, clientAddresses: ["10.0.0.10"] }));
@@ -125,11 +124,209 @@ describe("both", () => {
   });
 });
 
+describe("in the secure profile, which is the default,", () => {
+  const files = (folder: string) => ({
+    ca_file: `${folder}/ca.pem`,
+    cert_file: `${folder}/agent.pem`,
+    key_file: `${folder}/agent-key.pem`,
+  });
+
+  test("Consul's agents prove to each other what they are, and servers that they are servers", () => {
+    for (const host of [server, client]) {
+      expect(configuration(host, "/etc/consul.d/consul.json").tls).toEqual({
+        defaults: { ...files("/etc/consul.d/tls"), verify_incoming: true, verify_outgoing: true },
+        internal_rpc: { verify_server_hostname: true },
+        grpc: { verify_incoming: false },
+      });
+    }
+  });
+
+  test("plaintext gRPC is closed, gRPC by TLS is open, HTTP is for the host itself", () => {
+    for (const host of [server, client]) {
+      expect(configuration(host, "/etc/consul.d/consul.json")).toMatchObject({
+        client_addr: "127.0.0.1",
+        ports: { http: 8500, https: 8501, grpc: -1, grpc_tls: 8503 },
+      });
+    }
+    expect(configuration(server, "/etc/consul.d/consul.json").addresses).toEqual({
+      https: "0.0.0.0",
+      grpc_tls: "0.0.0.0",
+    });
+    expect(configuration(client, "/etc/consul.d/consul.json")).not.toHaveProperty("addresses");
+  });
+
+  test("Consul denies what no policy allows, and keeps tokens over restarts", () => {
+    for (const host of [server, client]) {
+      expect(configuration(host, "/etc/consul.d/consul.json").acl).toEqual({
+        enabled: true,
+        default_policy: "deny",
+        down_policy: "extend-cache",
+        enable_token_persistence: true,
+      });
+    }
+  });
+
+  test("Consul runs no scripts for whoever asks, has the mesh on, and metrics for Prometheus", () => {
+    for (const host of [server, client]) {
+      expect(configuration(host, "/etc/consul.d/consul.json")).toMatchObject({
+        enable_script_checks: false,
+        enable_local_script_checks: false,
+        connect: { enabled: true },
+        telemetry: { prometheus_retention_time: "60s", disable_hostname: true },
+      });
+    }
+  });
+
+  test("autopilot keeps a majority of the servers", () => {
+    expect(configuration(server, "/etc/consul.d/consul.json").autopilot).toEqual({ min_quorum: 2 });
+    const five = composeHost("five", consulServer({ ...consul, bootstrapExpect: 5, minQuorum: 4 }));
+    expect(configuration(five, "/etc/consul.d/consul.json").autopilot).toEqual({ min_quorum: 4 });
+  });
+
+  test("Nomad's agents prove to each other what they are, and callers show a token", () => {
+    for (const host of [server, client]) {
+      expect(configuration(host, "/etc/nomad.d/nomad.json")).toMatchObject({
+        acl: { enabled: true },
+        tls: {
+          http: true,
+          rpc: true,
+          ...files("/etc/nomad.d/tls"),
+          verify_server_hostname: true,
+          verify_https_client: false,
+        },
+      });
+    }
+  });
+
+  test("Nomad reaches its Consul by TLS, and gives jobs identities for it", () => {
+    for (const host of [server, client]) {
+      expect(configuration(host, "/etc/nomad.d/nomad.json").consul).toEqual({
+        address: "127.0.0.1:8501",
+        ssl: true,
+        ca_file: "/etc/nomad.d/tls/consul-ca.pem",
+        cert_file: "/etc/nomad.d/tls/consul.pem",
+        key_file: "/etc/nomad.d/tls/consul-key.pem",
+        grpc_address: "127.0.0.1:8503",
+        grpc_ca_file: "/etc/nomad.d/tls/consul-ca.pem",
+        service_identity: { aud: ["consul.io"], ttl: "1h" },
+        task_identity: { aud: ["consul.io"], ttl: "1h" },
+      });
+    }
+  });
+
+  test("no secret and no key is in a file", () => {
+    for (const { path, content } of [...server.files, ...client.files]) {
+      expect({ path, content }).not.toMatchObject({
+        content: expect.stringMatching(/"(encrypt|token|initial_management)"|PRIVATE KEY/) as unknown,
+      });
+    }
+  });
+});
+
+describe("in the plain profile", () => {
+  const plainServer = composeHost(
+    "plain-1",
+    consulServer({ ...consul, profile: "plain", bootstrapExpect: 1 }),
+    nomadServer({ ...nomad, profile: "plain", bootstrapExpect: 1 }),
+  );
+
+  test("there is neither TLS nor ACL, and still no intention means no", () => {
+    const settings = configuration(plainServer, "/etc/consul.d/consul.json");
+    expect(settings).toMatchObject({ default_intention_policy: "deny", ports: { grpc: 8502, grpc_tls: -1 } });
+    for (const absent of ["tls", "acl", "addresses"]) expect(settings).not.toHaveProperty(absent);
+    const nomadSettings = configuration(plainServer, "/etc/nomad.d/nomad.json");
+    expect(nomadSettings.consul).toEqual({ address: "127.0.0.1:8500" });
+    for (const absent of ["tls", "acl"]) expect(nomadSettings).not.toHaveProperty(absent);
+  });
+});
+
+describe("each option is found in the file that the agent reads", () => {
+  const consulFile = "/etc/consul.d/consul.json";
+  const nomadFile = "/etc/nomad.d/nomad.json";
+
+  test.each<[Partial<Parameters<typeof consulServer>[0]>, object]>([
+    [{ bootstrapExpect: 5 }, { bootstrap_expect: 5 }],
+    [{ retryJoin: ["provider=aws tag_key=a tag_value=b"] }, { retry_join: ["provider=aws tag_key=a tag_value=b"] }],
+    [{ retryInterval: "1s" }, { retry_interval: "1s" }],
+    [{ datacenter: "dc2" }, { datacenter: "dc2" }],
+    [{ bindAddress: "10.0.0.1" }, { bind_addr: "10.0.0.1" }],
+    [{ clientAddresses: ["10.0.0.1"] }, { client_addr: "127.0.0.1 10.0.0.1" }],
+    [{ nodeMeta: { zone: "a" } }, { node_meta: { zone: "a" } }],
+    [{ logLevel: "debug" }, { log_level: "debug" }],
+    [{ minQuorum: 3 }, { autopilot: { min_quorum: 3 } }],
+    [{ profile: "plain" }, { ports: { grpc: 8502 } }],
+  ])("consulServer %j", (option, expected) => {
+    const host = composeHost("host", consulServer({ ...consul, bootstrapExpect: 3, ...option }));
+    expect(configuration(host, consulFile)).toMatchObject(expected);
+    const without = composeHost("host", consulServer({ ...consul, bootstrapExpect: 3 }));
+    expect(configuration(without, consulFile)).not.toMatchObject(expected);
+  });
+
+  test.each<[Partial<Parameters<typeof nomadServer>[0]>, object]>([
+    [{ bootstrapExpect: 5 }, { server: { bootstrap_expect: 5 } }],
+    [{ retryJoin: ["10.0.0.9"] }, { server: { server_join: { retry_join: ["10.0.0.9"] } } }],
+    [{ retryInterval: "1s" }, { server: { server_join: { retry_interval: "1s" } } }],
+    [{ datacenter: "dc2" }, { datacenter: "dc2" }],
+    [{ region: "eu" }, { region: "eu" }],
+    [{ advertiseAddress: "10.0.0.1" }, { advertise: { http: "10.0.0.1", rpc: "10.0.0.1", serf: "10.0.0.1" } }],
+    [{ consulAddress: "127.0.0.1:9501" }, { consul: { address: "127.0.0.1:9501" } }],
+    [{ logLevel: "DEBUG" }, { log_level: "DEBUG" }],
+    [{ schedulerAlgorithm: "spread" }, { server: { default_scheduler_config: { scheduler_algorithm: "spread" } } }],
+    [
+      { memoryOversubscription: true },
+      { server: { default_scheduler_config: { memory_oversubscription_enabled: true } } },
+    ],
+    [{ profile: "plain" }, { consul: { address: "127.0.0.1:8500" } }],
+  ])("nomadServer %j", (option, expected) => {
+    const host = composeHost("host", nomadServer({ ...nomad, bootstrapExpect: 3, ...option }));
+    expect(configuration(host, nomadFile)).toMatchObject(expected);
+    const without = composeHost("host", nomadServer({ ...nomad, bootstrapExpect: 3 }));
+    expect(configuration(without, nomadFile)).not.toMatchObject(expected);
+  });
+
+  test.each<[Partial<Parameters<typeof nomadClient>[0]>, object]>([
+    [{ networkInterface: "eth1" }, { client: { network_interface: "eth1" } }],
+    [{ nodePool: "edge" }, { client: { node_pool: "edge" } }],
+    [{ nodeClass: "small" }, { client: { node_class: "small" } }],
+    [{ meta: { zone: "a" } }, { client: { meta: { zone: "a" } } }],
+    [{ fingerprintDenylist: ["env_aws"] }, { client: { options: { "fingerprint.denylist": "env_aws" } } }],
+    [{ chrootEnv: { "/bin/sh": "/bin/sh" } }, { client: { chroot_env: { "/bin/sh": "/bin/sh" } } }],
+    [{ rawExec: true }, { plugin: { raw_exec: { config: { enabled: true } } } }],
+    [{ retryJoin: ["10.0.0.9"] }, { client: { server_join: { retry_join: ["10.0.0.9"] } } }],
+    [{ retryInterval: "1s" }, { client: { server_join: { retry_interval: "1s" } } }],
+  ])("nomadClient %j", (option, expected) => {
+    const options = { ...nomad, cniVersion: "1.9.1" };
+    expect(configuration(composeHost("host", nomadClient({ ...options, ...option })), nomadFile)).toMatchObject(
+      expected,
+    );
+    expect(configuration(composeHost("host", nomadClient(options)), nomadFile)).not.toMatchObject(expected);
+  });
+
+  test("the plugins' versions are those of the packages", () => {
+    const { packages } = nomadClient({ ...nomad, cniVersion: "1.9.0", consulCniVersion: "1.7.0" });
+    expect(packages).toEqual([
+      { name: "nomad", version: "1.11.3", installTo: "/usr/local/bin" },
+      { name: "cni-plugins", version: "1.9.0", installTo: "/opt/cni/bin" },
+      { name: "consul-cni", version: "1.7.0", installTo: "/opt/cni/bin" },
+    ]);
+  });
+
+  test("what else an agent can do is laid over in a file that it reads last", () => {
+    const host = composeHost(
+      "host",
+      consulServer({ ...consul, bootstrapExpect: 3, override: { leave_on_terminate: true } }),
+      nomadServer({ ...nomad, bootstrapExpect: 3, override: { enable_debug: true } }),
+    );
+    expect(configuration(host, "/etc/consul.d/override.json")).toEqual({ leave_on_terminate: true });
+    expect(configuration(host, "/etc/nomad.d/override.json")).toEqual({ enable_debug: true });
+  });
+});
+
 describe("composing a host", () => {
   test("lets roles repeat each other", () => {
     const twice = composeHost("twice", consulClient(consul), consulClient(consul));
     expect(twice.units).toHaveLength(1);
-    expect(twice.files).toHaveLength(1);
+    expect(twice.files).toHaveLength(2);
   });
 
   test("fails if roles contradict each other", () => {

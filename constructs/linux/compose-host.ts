@@ -29,6 +29,7 @@ export function composeHost(name: string, ...roles: readonly HostRole[]): HostDa
   return {
     name,
     packages: merge(name, "package", packages, byName),
+    systemPackages: [...new Set(roles.flatMap((role) => role.systemPackages ?? []))],
     users: merge(name, "user", users, byName),
     directories: merge(name, "directory", directories, byPath),
     files: [...merge(name, "file", files, byPath), ...kernelFiles(kernelModules, sysctls)],

@@ -1,5 +1,6 @@
 import type { HostRole } from "./compose-host";
 import { json } from "./json";
+import { tlsFiles, type Profile } from "./profile";
 
 /**
  * What a Consul server and a Consul client have in common.
@@ -7,6 +8,8 @@ import { json } from "./json";
 export interface ConsulAgentOptions {
   /** Exact version, e.g. `1.21.0`. */
   readonly version: string;
+  /** @default "secure" */
+  readonly profile?: Profile;
   /**
    * Addresses of the servers, or one cloud auto-join string.
    * @see https://developer.hashicorp.com/consul/docs/reference/agent/configuration-file/join
@@ -23,8 +26,8 @@ export interface ConsulAgentOptions {
    */
   readonly bindAddress?: string;
   /**
-   * Addresses where the HTTP, gRPC and DNS interfaces listen, besides 127.0.0.1. Each is reachable without a token in this
-   * profile.
+   * Addresses where the HTTP, gRPC and DNS interfaces listen, besides 127.0.0.1. In the plain profile each is reachable
+   * without a token; in the secure one it is best to have none.
    * @default none
    */
   readonly clientAddresses?: readonly string[];
@@ -32,24 +35,35 @@ export interface ConsulAgentOptions {
   readonly nodeMeta?: Readonly<Record<string, string>>;
   /** @default "info" */
   readonly logLevel?: "trace" | "debug" | "info" | "warn" | "error";
+  /**
+   * Any other setting of the agent: a file of its own, which Consul reads last. Never a secret.
+   * @default none
+   * @see https://developer.hashicorp.com/consul/docs/reference/agent/configuration-file
+   */
+  readonly override?: Readonly<Record<string, unknown>>;
 }
 
+/** Where the agents find what the other parts of this folder tell them. */
+export const consulFolder = "/etc/consul.d";
+
 /**
- * A Consul agent in the plain profile: no ACL, no TLS between agents, plaintext gRPC for the proxies on port 8502.
- * Without ACL Consul allows what no intention mentions, so the default policy for intentions is set to deny.
+ * A Consul agent with service mesh on.
+ *
+ * @param settings what a role adds
  */
 export function consulAgent(options: ConsulAgentOptions, settings: Readonly<Record<string, unknown>>): HostRole {
   const owner = "consul:consul";
+  const profile = options.profile === "plain" ? plain : secure;
   return {
     packages: [{ name: "consul", version: options.version, installTo: "/usr/local/bin" }],
-    users: [{ name: "consul", home: "/etc/consul.d" }],
+    users: [{ name: "consul", home: consulFolder }],
     directories: [
-      { path: "/etc/consul.d", mode: "0750", owner },
+      { path: consulFolder, mode: "0750", owner },
       { path: "/opt/consul", mode: "0750", owner },
     ],
     files: [
       {
-        path: "/etc/consul.d/consul.json",
+        path: `${consulFolder}/consul.json`,
         mode: "0640",
         owner,
         content: json({
@@ -62,22 +76,48 @@ export function consulAgent(options: ConsulAgentOptions, settings: Readonly<Reco
           node_meta: options.nodeMeta,
           log_level: options.logLevel ?? "info",
           connect: { enabled: true },
-          default_intention_policy: "deny",
-          ports: { grpc: 8502, grpc_tls: -1 },
+          // Scripts as health checks are commands by way of the API.
+          enable_script_checks: false,
+          enable_local_script_checks: false,
+          telemetry: { prometheus_retention_time: "60s", disable_hostname: true },
+          ...profile,
           // The value that Consul recommends for production; the default suits a very small machine.
           performance: { raft_multiplier: 1 },
           disable_update_check: true,
           ...settings,
         }),
       },
+      ...(options.override
+        ? [{ path: `${consulFolder}/override.json`, mode: "0640", owner, content: json(options.override) }]
+        : []),
     ],
     units: [
       {
         name: "consul",
         description: "Consul agent",
-        command: ["/usr/local/bin/consul", "agent", "-config-dir=/etc/consul.d"],
+        command: ["/usr/local/bin/consul", "agent", `-config-dir=${consulFolder}`],
         user: "consul",
+        // It tells once it has met another agent.
+        notify: options.retryJoin.length > 0,
       },
     ],
   };
 }
+
+/** Without ACL Consul allows what no intention mentions, so the default policy for intentions is set to deny. */
+const plain = {
+  default_intention_policy: "deny",
+  ports: { grpc: 8502, grpc_tls: -1 },
+};
+
+/** The gossip key and the agent's token are in a file of their own, which the host fetches at boot. */
+const secure = {
+  ports: { http: 8500, https: 8501, grpc: -1, grpc_tls: 8503 },
+  tls: {
+    defaults: { ...tlsFiles(`${consulFolder}/tls`), verify_incoming: true, verify_outgoing: true },
+    internal_rpc: { verify_server_hostname: true },
+    // An Envoy has no certificate of the agents' authority: it shows its token instead.
+    grpc: { verify_incoming: false },
+  },
+  acl: { enabled: true, default_policy: "deny", down_policy: "extend-cache", enable_token_persistence: true },
+};

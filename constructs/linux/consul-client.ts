@@ -1,13 +1,36 @@
 import type { HostRole } from "./compose-host";
 import { consulAgent, type ConsulAgentOptions } from "./consul-agent";
 
-export type ConsulClientOptions = ConsulAgentOptions;
+export interface ConsulClientOptions extends ConsulAgentOptions {
+  /**
+   * Whether the host's resolver asks the agent about names below `.consul`, by way of systemd-resolved.
+   * @default true
+   * @see https://developer.hashicorp.com/consul/docs/discover/dns/forwarding/enable
+   */
+  readonly dnsForwarding?: boolean;
+}
 
 /**
  * A Consul client agent. Every Nomad client has one beside it, which serves the proxies of that host.
  *
  * @see https://developer.hashicorp.com/consul/docs/reference/agent/configuration-file
  */
-export function consulClient(options: ConsulClientOptions): HostRole {
-  return consulAgent(options, { server: false });
+export function consulClient({ dnsForwarding = true, ...options }: ConsulClientOptions): HostRole {
+  const agent = consulAgent(options, { server: false });
+  return dnsForwarding ? { ...agent, ...forwarding(agent) } : agent;
+}
+
+function forwarding(agent: HostRole): HostRole {
+  return {
+    systemPackages: ["systemd-resolved"],
+    files: [
+      ...(agent.files ?? []),
+      {
+        path: "/etc/systemd/resolved.conf.d/consul.conf",
+        content: "[Resolve]\nDNS=127.0.0.1:8600\nDNSSEC=false\nDomains=~consul\n",
+      },
+    ],
+    // A lab host has files like a machine, but no systemd.
+    steps: ["[ ! -d /run/systemd/system ] || systemctl restart systemd-resolved"],
+  };
 }

@@ -34,7 +34,7 @@ export interface HostUser {
 }
 
 /**
- * A long-running process of a host. On a cloud machine it is a systemd unit; the lab runs the same command line under a
+ * A process of a host, long-running unless it says otherwise. On a cloud machine it is a systemd unit; the lab runs the same command line under a
  * supervisor of its own.
  *
  * @see https://www.freedesktop.org/software/systemd/man/latest/systemd.service.html
@@ -49,14 +49,31 @@ export interface HostUnit {
   readonly user?: string;
   /** Environment of the process. Never a secret. @default none */
   readonly environment?: Readonly<Record<string, string>>;
-  /** Names of units which start earlier. @default none */
+  /** Names of units which start earlier; of those that run once, each has succeeded by then. @default none */
   readonly after?: readonly string[];
+  /**
+   * Runs once at boot instead of for ever: ending with 0 is success, anything else is tried again.
+   * @default false
+   */
+  readonly oneshot?: boolean;
+  /**
+   * Runs again this many seconds after its last success, for a unit that runs once at a time.
+   * @default once
+   */
+  readonly everySeconds?: number;
   /**
    * TCP ports on 127.0.0.1 that must accept connections before the process starts, e.g. 8500 for a Nomad agent that reads
    * its local Consul agent once at start and then only every 15 seconds.
    * @default none
    */
   readonly waitForPorts?: readonly number[];
+  /**
+   * Whether it tells by itself when it is ready, so that units which name it in `after` start only then. The lab does not
+   * listen for it.
+   * @default false
+   * @see https://www.freedesktop.org/software/systemd/man/latest/sd_notify.html
+   */
+  readonly notify?: boolean;
   /** The signal that asks it to end. @default "SIGTERM" */
   readonly killSignal?: "SIGTERM" | "SIGINT";
   /**
@@ -74,7 +91,7 @@ export interface HostUnit {
  * archive on a cloud machine, an engine of the cache in the lab.
  */
 export interface HostPackage {
-  readonly name: "consul" | "nomad" | "envoy" | "cni-plugins";
+  readonly name: "consul" | "nomad" | "envoy" | "cni-plugins" | "consul-cni";
   /** Exact version, e.g. `1.21.0`. */
   readonly version: string;
   /** Directory where its program or programs are put, e.g. `/usr/local/bin`. */
@@ -88,6 +105,11 @@ export interface HostData {
   /** Name of the host, and of its agents. */
   readonly name: string;
   readonly packages: readonly HostPackage[];
+  /**
+   * Names of packages of the distribution's own, e.g. `python3-boto3`. The lab, whose hosts see the programs of the machine,
+   * installs none.
+   */
+  readonly systemPackages: readonly string[];
   readonly users: readonly HostUser[];
   readonly directories: readonly HostDirectory[];
   readonly files: readonly HostFile[];

@@ -4,6 +4,8 @@ import { nomadAgent, type NomadAgentOptions } from "./nomad-agent";
 export interface NomadClientOptions extends NomadAgentOptions {
   /** Version of the CNI plugins, e.g. `1.9.1`. */
   readonly cniVersion: string;
+  /** Version of the consul-cni plugin, for transparent proxy. @default it is not there */
+  readonly consulCniVersion?: string;
   /**
    * The interface whose address services are registered at. Never the loopback: no other host could reach a sidecar there.
    * @default the one of the default route
@@ -60,7 +62,12 @@ export function nomadClient(options: NomadClientOptions): HostRole {
     packages: [
       ...(agent.packages ?? []),
       { name: "cni-plugins", version: options.cniVersion, installTo: "/opt/cni/bin" },
+      ...(options.consulCniVersion
+        ? [{ name: "consul-cni" as const, version: options.consulCniVersion, installTo: "/opt/cni/bin" }]
+        : []),
     ],
+    // Bridge networks are made with iptables, which not every image has.
+    systemPackages: ["iptables"],
     directories: [...(agent.directories ?? []), { path: "/opt/cni/bin" }],
     kernelModules: ["br_netfilter"],
     sysctls: Object.fromEntries(

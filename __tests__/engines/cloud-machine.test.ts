@@ -1,0 +1,224 @@
+import { parse } from "yaml";
+import type { HostData, HostRole } from "../../constructs";
+import { consulServer } from "../../constructs/linux/consul-server";
+import { nomadClient } from "../../constructs/linux/nomad-client";
+import { nomadServer } from "../../constructs/linux/nomad-server";
+import { secureHost } from "../../constructs/linux/secure-host";
+import { CloudMachine, machineAddress } from "../support/cloud-machine";
+import { eventually } from "../support/eventually";
+
+const MINUTE = 60_000;
+jest.setTimeout(10 * MINUTE);
+
+const retryJoin = [machineAddress];
+
+/** Every user, directory and file of a host, as the machine has it. */
+async function ownersAndModes(machine: CloudMachine, host: HostData): Promise<string[]> {
+  const paths = [...host.directories, ...host.files].map(({ path }) => path);
+  return (await machine.run("stat", "--format", "%n %U:%G %a", ...paths)).output.trim().split("\n");
+}
+
+function wanted({ directories, files }: HostData): string[] {
+  const line = ({ path, owner = "root:root", mode = "0755" }: HostData["directories"][number]) =>
+    `${path} ${owner} ${mode.replace(/^0/, "")}`;
+  return [...directories.map(line), ...files.map((file) => line({ mode: "0644", ...file }))];
+}
+
+/** What systemd says of units, in the order asked. */
+async function states(machine: CloudMachine, ...units: string[]): Promise<string[]> {
+  return (await machine.run("systemctl", "is-active", ...units)).output.trim().split("\n");
+}
+
+async function succeed(machine: CloudMachine, ...command: string[]): Promise<string> {
+  const { code, output } = await machine.run(...command);
+  expect({ code, output }).toMatchObject({ code: 0 });
+  return output;
+}
+
+describe("a server of a secure cluster", () => {
+  let machine: CloudMachine;
+  let host: HostData;
+  const agents = ["meshform-boot", "consul", "nomad", "meshform-acl"];
+
+  beforeAll(async () => {
+    machine = await CloudMachine.create();
+    const { consul, nomad, envoy, cni } = machine.engines;
+    host = machine.host(
+      consulServer({ version: consul.version, retryJoin, bootstrapExpect: 1 }),
+      nomadServer({ version: nomad.version, retryJoin, bootstrapExpect: 1 }),
+      secureHost({
+        store: { type: "directory", path: "/var/lib/meshform/store" },
+        roles: ["consul-server", "nomad-server"],
+        snapshots: { directory: "/var/lib/meshform/snapshots", retain: 2 },
+        snapshotEverySeconds: 3,
+      }),
+      {
+        directories: [{ path: "/var/lib/meshform/store", mode: "0700" }, { path: "/opt/cni/bin" }],
+        packages: [
+          { name: "envoy", version: envoy.version, installTo: "/usr/local/bin" },
+          { name: "cni-plugins", version: cni.version, installTo: "/opt/cni/bin" },
+        ],
+      },
+    );
+    await machine.launch(machine.render(host));
+  }, 20 * MINUTE);
+
+  afterAll(() => machine.stop());
+
+  test("comes up from its user data alone, through cloud-init and systemd", async () => {
+    const { output } = await machine.boot();
+    expect(output).toMatch(/^status: done$/m);
+    await eventually(async () => {
+      expect(await states(machine, ...agents)).toEqual(agents.map(() => "active"));
+    }, MINUTE);
+    expect(await succeed(machine, "systemctl", "--failed", "--quiet")).toBe("");
+  });
+
+  test("has its files and directories with their owners and modes", async () => {
+    expect(await ownersAndModes(machine, host)).toEqual(wanted(host));
+  });
+
+  test("has the programs in their versions, and nothing else of their packages", async () => {
+    const { consul, nomad, cni } = machine.engines;
+    expect(await succeed(machine, "/usr/local/bin/consul", "version")).toContain(`Consul v${consul.version}`);
+    expect(await succeed(machine, "/usr/local/bin/nomad", "version")).toContain(`Nomad v${nomad.version}`);
+    expect(await succeed(machine, "sh", "-c", "/opt/cni/bin/bridge 2>&1 || true")).toContain(cni.version);
+    expect((await succeed(machine, "ls", "/opt/cni/bin")).trim().split("\n")).not.toContain("README.md");
+    expect((await machine.run("dpkg-query", "--show", "nomad")).code).toBe(1);
+    expect(await succeed(machine, "find", "/var/tmp", "-name", "meshform.*")).toBe("");
+  });
+
+  test("has configuration that the engines themselves find right, and units that systemd finds right", async () => {
+    expect(await succeed(machine, "consul", "validate", "/etc/consul.d")).toContain("Configuration is valid!");
+    expect(await succeed(machine, "nomad", "config", "validate", "/etc/nomad.d")).toContain("Configuration is valid!");
+    const units = [...agents.map((name) => `${name}.service`), "meshform-snapshot.timer"];
+    expect(await succeed(machine, "systemd-analyze", "verify", "--man=no", ...units)).toBe("");
+  });
+
+  test("shuts its agents in: systemd rates what they could do as little", async () => {
+    await succeed(machine, "systemd-analyze", "security", "--no-pager", "--threshold=20", "consul.service");
+    await succeed(machine, "systemd-analyze", "security", "--no-pager", "--threshold=20", "nomad.service");
+  });
+
+  test("saves snapshots again and again", async () => {
+    const newest = async () => (await succeed(machine, "ls", "/var/lib/meshform/snapshots")).trim().split("\n").at(-1);
+    const first = await eventually(async () => {
+      const name = await newest();
+      expect(name).toMatch(/^nomad-/);
+      return name;
+    });
+    await eventually(async () => {
+      expect(await newest()).not.toBe(first);
+    });
+  });
+
+  test("comes up again without network, and mends what was changed", async () => {
+    await succeed(machine, "sh", "-c", "echo '{' > /etc/consul.d/consul.json; chmod 666 /etc/nomad.d/nomad.json");
+    await machine.powerOff();
+    await machine.disconnect();
+    const { output } = await machine.boot();
+    expect(output).toMatch(/^status: done$/m);
+    await eventually(async () => {
+      expect(await states(machine, ...agents)).toEqual(agents.map(() => "active"));
+    }, MINUTE);
+    expect(await ownersAndModes(machine, host)).toEqual(wanted(host));
+  });
+});
+
+describe("a client", () => {
+  let machine: CloudMachine;
+  let envoy: HostRole;
+  const program = "/usr/local/bin/envoy";
+
+  beforeAll(async () => {
+    machine = await CloudMachine.create();
+    const { engines } = machine;
+    envoy = { packages: [{ name: "envoy", version: engines.envoy.version, installTo: "/usr/local/bin" }] };
+    const host = machine.host(
+      consulServer({ version: engines.consul.version, profile: "plain", retryJoin, bootstrapExpect: 1 }),
+      nomadClient({ version: engines.nomad.version, profile: "plain", retryJoin, cniVersion: engines.cni.version }),
+      envoy,
+    );
+    await machine.launch(machine.render(host));
+    await machine.boot();
+  }, 20 * MINUTE);
+
+  afterAll(() => machine.stop());
+
+  test("starts Nomad as root, once its Consul agent has met another and answers", async () => {
+    await eventually(async () => {
+      expect(await states(machine, "consul", "nomad")).toEqual(["active", "active"]);
+    }, MINUTE);
+    const times = await Promise.all(
+      ["consul", "nomad"].map((unit) =>
+        succeed(machine, "systemctl", "show", "--property=ActiveEnterTimestampMonotonic", "--value", unit),
+      ),
+    );
+    expect(Number(times[0])).toBeLessThan(Number(times[1]));
+    expect(await succeed(machine, "sh", "-c", "ps -o user= -C nomad")).toBe("root\n");
+  });
+
+  test("shows iptables the traffic of bridges", async () => {
+    expect(await succeed(machine, "sysctl", "--values", "net.bridge.bridge-nf-call-iptables")).toBe("1\n");
+  });
+
+  test("installs nothing that has not its checksum, and says so", async () => {
+    const { text } = machine.render(machine.host({ packages: envoy.packages }), {
+      checksums: { envoy: { amd64: "0".repeat(64), arm64: "0".repeat(64) } },
+    });
+    const script = machine.put(
+      "wrong-checksum",
+      bootScriptOf(text).replaceAll("/var/lib/meshform/packages", "/tmp/none"),
+    );
+    const before = await succeed(machine, "sha256sum", program);
+
+    const { code, output } = await machine.run("bash", "-c", `sleep() { :; }; export -f sleep; exec ${script}`);
+
+    expect(code).toBe(1);
+    expect(output).toContain("computed checksum did NOT match");
+    expect(output).toContain("Given up after 5 attempts: release https://127.0.0.1/github/envoyproxy/envoy/");
+    expect(output).toMatch(/^Line \d+ of \S+ failed: return 1$/m);
+    expect(await succeed(machine, "sha256sum", program)).toBe(before);
+  });
+
+  test("takes no package that another key has signed, and says so", async () => {
+    const { text } = machine.render(
+      machine.host({ packages: [{ name: "consul", version: "9.9.9", installTo: "/usr/local/bin" }] }),
+      { hashicorp: { url: "https://127.0.0.1/hashicorp", keyFingerprint: "0".repeat(40) } },
+    );
+    const script = machine.put("wrong-key", bootScriptOf(text));
+
+    const { code, output } = await machine.run("bash", "-c", `sleep() { :; }; export -f sleep; exec ${script}`);
+
+    expect(code).toBe(1);
+    expect(output).toMatch(/^The key of https:\/\/127\.0\.0\.1\/hashicorp is [0-9A-F]{40} instead of 0{40}\.$/m);
+    expect(output).not.toContain("Get:1");
+  });
+
+  test("starts no agent when it could not be prepared, and cloud-init and the journal say why", async () => {
+    const boot = "/usr/local/lib/meshform/boot";
+    await succeed(machine, "sh", "-c", `echo 'echo it went wrong; false' >> ${boot}`);
+    await machine.powerOff();
+    await machine.boot();
+    await eventually(async () => {
+      expect(await states(machine, "meshform-boot", "consul", "nomad")).toEqual(["failed", "inactive", "inactive"]);
+    }, MINUTE);
+    const journal = await succeed(machine, "journalctl", "--boot", "--unit=meshform-boot", "--output=cat");
+    expect(journal).toMatch(/^it went wrong$/m);
+    expect(journal).toMatch(/^Line \d+ of \/usr\/local\/lib\/meshform\/boot failed: false$/m);
+  });
+
+  test("starts them when what was wrong is mended", async () => {
+    await succeed(machine, "sed", "--in-place", "s/^echo it went wrong; false$//", "/usr/local/lib/meshform/boot");
+    await succeed(machine, "systemctl", "start", "consul", "nomad");
+    expect(await states(machine, "meshform-boot", "consul", "nomad")).toEqual(["active", "active", "active"]);
+  });
+});
+
+/** The script that prepares a host, out of its user data. */
+function bootScriptOf(text: string): string {
+  const { write_files } = parse(text, { version: "1.1" }) as { write_files: { path: string; content: string }[] };
+  const file = write_files.find(({ path }) => path.endsWith("/boot"));
+  if (file === undefined) throw new Error("The user data has no boot script.");
+  return file.content;
+}

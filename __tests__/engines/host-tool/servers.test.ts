@@ -1,0 +1,365 @@
+import { WELL_KNOWN_TOKENS } from "../../../constructs";
+import { randomBytes } from "node:crypto";
+import { once } from "node:events";
+import { cpSync, readdirSync, readFileSync, rmSync, statSync, unlinkSync, writeFileSync } from "node:fs";
+import { join } from "node:path";
+import { connect } from "node:tls";
+import { eventually } from "../../support/eventually";
+import { documentsIn, secretsIn } from "../../support/host-tool";
+import { LoopbackServers, type LoopbackServer } from "../../support/loopback-servers";
+
+jest.setTimeout(5 * 60_000);
+
+const names = ["consul-agent", "nomad-server", "nomad-client", "prometheus", "operator"] as const;
+let cluster: LoopbackServers;
+
+const newKey = () => randomBytes(32).toString("base64");
+
+beforeAll(async () => {
+  cluster = new LoopbackServers(3);
+  const outcomes = await Promise.all(cluster.servers.map(({ host }) => host.tool(["secrets"])));
+  expect(outcomes.map(({ code }) => code)).toEqual([0, 0, 0]);
+  await Promise.all(cluster.servers.map((server) => server.start()));
+}, 20 * 60_000);
+
+afterAll(() => cluster.stop());
+
+interface Token {
+  readonly SecretID: string;
+  readonly Policies?: readonly { readonly Name: string }[];
+}
+
+const token = (name: (typeof names)[number]) =>
+  cluster.servers[0].consul<Token>(`/v1/acl/token/${WELL_KNOWN_TOKENS[name]}`);
+
+test("three servers at once set up both ACL systems, and again without harm", async () => {
+  const all = () => Promise.all(cluster.servers.map(({ host }) => host.tool(["acl"])));
+  const first = await all();
+  expect(first.map(({ code, output }) => ({ code, output }))).toMatchObject([{ code: 0 }, { code: 0 }, { code: 0 }]);
+  const said = first.map(({ output }) => output).join("");
+  for (const sentence of [
+    "Bootstrapped the ACL system of Consul.",
+    "Bootstrapped the ACL system of Nomad.",
+    ...names.map((name) => `Created token ${name}.`),
+  ]) {
+    expect(said.split("\n")).toContain(sentence);
+  }
+  for (const secret of secretsIn(documentsIn(cluster.store))) expect(said).not.toContain(secret);
+
+  const second = await all();
+  expect(second.map(({ code }) => code)).toEqual([0, 0, 0]);
+  expect(second.map(({ output }) => output).join("")).not.toMatch(/Created|Bootstrapped/);
+});
+
+test("the tokens have the secrets of the store and may do nothing yet", async () => {
+  const { tokens } = documentsIn(cluster.store)["cluster.json"] as { tokens: Record<string, string> };
+  for (const name of names) {
+    const { SecretID, Policies } = await token(name);
+    expect({ name, SecretID, Policies }).toEqual({ name, SecretID: tokens[name], Policies: undefined });
+  }
+});
+
+test("what Terraform has attached to a token stays", async () => {
+  const [server] = cluster.servers;
+  await server.consul("/v1/acl/policy", "PUT", { Name: "agents", Rules: 'node_prefix "" { policy = "write" }' });
+  const accessor = WELL_KNOWN_TOKENS["consul-agent"];
+  await server.consul(`/v1/acl/token/${accessor}`, "PUT", { Policies: [{ Name: "agents" }] });
+  expect(await server.host.tool(["acl"])).toEqual({ code: 0, output: "" });
+  expect((await token("consul-agent")).Policies).toMatchObject([{ Name: "agents" }]);
+});
+
+test("the management tokens of the store rule both engines", async () => {
+  const [server] = cluster.servers;
+  expect(await server.consul("/v1/acl/token/self")).toMatchObject({ Policies: [{ Name: "global-management" }] });
+  expect(await server.nomad("/v1/acl/token/self")).toMatchObject({ Type: "management" });
+});
+
+/** What holds for good in a cluster, whichever machines it runs on. */
+async function memory(server: LoopbackServer) {
+  const { Roots, ActiveRootID } = await server.consul<{
+    Roots: { ID: string; RootCert: string }[];
+    ActiveRootID: string;
+  }>("/v1/connect/ca/roots");
+  return {
+    root: Roots.find(({ ID }) => ID === ActiveRootID)?.RootCert,
+    intentions: await server.consul<object>("/v1/config/service-intentions/api"),
+    policies: (await token("consul-agent")).Policies?.map(({ Name }) => Name),
+    variable: (await server.nomad<{ Items: object }>("/v1/var/shop")).Items,
+    identityKeys: await server.nomad<object>("/.well-known/jwks.json"),
+  };
+}
+
+async function writeMemory(server: LoopbackServer): Promise<void> {
+  await server.consul("/v1/config", "PUT", {
+    ...{ Kind: "service-intentions", Name: "api" },
+    Sources: [{ Name: "web", Action: "allow" }],
+  });
+  await server.nomad("/v1/var/shop", "PUT", { Path: "shop", Items: { open: "yes" } });
+}
+
+const snapshotFolder = "/var/lib/meshform/snapshots";
+const snapshotsOf = ({ host }: LoopbackServer) => readdirSync(host.path(snapshotFolder));
+
+test("only the leaders save snapshots, which are whole and nobody else's", async () => {
+  await writeMemory(cluster.servers[0]);
+  const outcomes = await Promise.all(cluster.servers.map(({ host }) => host.tool(["snapshot"])));
+  expect(outcomes.map(({ code }) => code)).toEqual([0, 0, 0]);
+  const said = outcomes.map(({ output }) => output).join("");
+  for (const engine of ["Consul", "Nomad"]) {
+    expect(
+      said.match(new RegExp(`Saved \\S+/${engine.toLowerCase()}-\\d{8}T\\d{6}Z.snap, \\d+ bytes`, "g")),
+    ).toHaveLength(1);
+    const follower = new RegExp(
+      `${engine} is led by 127\\S+, which saves the snapshot. This server has nothing to do.`,
+      "g",
+    );
+    expect(said.match(follower)).toHaveLength(2);
+  }
+});
+
+test("a snapshot can be had from a follower too, and only the newest are kept", async () => {
+  const [server] = cluster.servers;
+  rmSync(server.host.path(snapshotFolder), { recursive: true, force: true });
+  for (const time of ["20200101T000000Z", "20200102T000000Z"]) {
+    for (const engine of ["consul", "nomad"]) server.host.write(`${snapshotFolder}/${engine}-${time}.snap`, "old");
+  }
+  const { code, output } = await server.host.tool(["snapshot", "--force"]);
+  expect({ code, output }).toMatchObject({ code: 0 });
+  expect(snapshotsOf(server)).toEqual([
+    "consul-20200102T000000Z.snap",
+    expect.stringMatching(/^consul-2/),
+    "nomad-20200102T000000Z.snap",
+    expect.stringMatching(/^nomad-2/),
+  ]);
+  expect(output).toContain("consul-20200101T000000Z.snap, older than the 2 that are kept.");
+  expect(statSync(server.host.path(snapshotFolder)).mode & 0o777).toBe(0o700);
+  for (const name of snapshotsOf(server).filter((name) => !name.includes("-2020"))) {
+    expect(statSync(server.host.path(join(snapshotFolder, name))).mode & 0o777).toBe(0o600);
+  }
+  for (const secret of secretsIn(documentsIn(cluster.store))) expect(output).not.toContain(secret);
+});
+
+test("what is no snapshot is not restored", async () => {
+  const [server] = cluster.servers;
+  const file = server.host.path(`${snapshotFolder}/consul-20200102T000000Z.snap`);
+  const { code, output } = await server.host.tool(["restore", "--consul", file]);
+  expect(code).toBe(1);
+  expect(output).toContain("`consul snapshot …` failed");
+  unlinkSync(file);
+});
+
+interface Gossip {
+  readonly primary: string;
+  readonly next?: string;
+  readonly previous?: string;
+}
+
+interface ClusterSecrets {
+  readonly consul: { gossip: Gossip };
+  readonly nomad: { gossip: Gossip };
+}
+
+const clusterFile = () => join(cluster.store, "cluster.json");
+const storedGossip = () => {
+  const { consul, nomad } = JSON.parse(readFileSync(clusterFile(), "utf8")) as ClusterSecrets;
+  return { consul: consul.gossip, nomad: nomad.gossip };
+};
+
+function storeGossip(change: Readonly<Record<"consul" | "nomad", Gossip>>): void {
+  const document = JSON.parse(readFileSync(clusterFile(), "utf8")) as ClusterSecrets;
+  document.consul.gossip = change.consul;
+  document.nomad.gossip = change.nomad;
+  writeFileSync(clusterFile(), JSON.stringify(document));
+}
+
+/** How many agents hold each key, for each pool of agents. */
+async function keyrings(server: LoopbackServer) {
+  type Pool = Readonly<Record<"Keys" | "PrimaryKeys", Readonly<Record<string, number>>>>;
+  const consul = await server.consul<Pool[]>("/v1/operator/keyring");
+  const nomad = await server.nomad<Pool>("/v1/agent/keyring/list");
+  return { consul: consul.map(({ Keys, PrimaryKeys }) => ({ Keys, PrimaryKeys })), nomad: nomad.Keys };
+}
+
+async function expectOneKey(agents: number): Promise<void> {
+  const { consul, nomad } = storedGossip();
+  expect([Object.keys(consul), Object.keys(nomad)]).toEqual([["primary"], ["primary"]]);
+  const all = { [consul.primary]: agents };
+  expect(await keyrings(cluster.servers[0])).toEqual({
+    consul: [
+      { Keys: all, PrimaryKeys: all }, // WAN
+      { Keys: all, PrimaryKeys: all }, // LAN
+    ],
+    nomad: { [nomad.primary]: agents },
+  });
+}
+
+/** Who each server believes to be alive. */
+async function expectTogether(): Promise<void> {
+  const names = cluster.servers.map(({ name }) => name);
+  for (const server of cluster.servers) {
+    const consul = await server.consul<{ Name: string; Status: number }[]>("/v1/agent/members");
+    expect(
+      consul
+        .filter(({ Status }) => Status === 1)
+        .map(({ Name }) => Name)
+        .sort(),
+    ).toEqual(names);
+    const { Members } = await server.nomad<{ Members: { Name: string; Status: string }[] }>("/v1/agent/members");
+    const alive = Members.filter(({ Status }) => Status === "alive").map(({ Name }) => Name.replace(".global", ""));
+    expect(alive.sort()).toEqual(names);
+  }
+}
+
+test("gossip keys change while all servers stay together", async () => {
+  const [server] = cluster.servers;
+  const before = storedGossip();
+  const { code, output } = await server.host.tool(["rotate", "gossip"]);
+  expect({ code, output }).toMatchObject({ code: 0 });
+  const after = storedGossip();
+  for (const engine of ["consul", "nomad"] as const) {
+    expect(after[engine].primary).not.toBe(before[engine].primary);
+    expect(output).not.toContain(before[engine].primary);
+    expect(output).not.toContain(after[engine].primary);
+  }
+  await expectOneKey(3);
+  await expectTogether();
+
+  const encrypts = () => server.host.json("/etc/consul.d/secrets.json") as { encrypt: string };
+  expect(encrypts().encrypt).toBe(before.consul.primary);
+  expect(await server.host.tool(["secrets"])).toMatchObject({ code: 0 });
+  expect(encrypts().encrypt).toBe(after.consul.primary);
+});
+
+describe("a rotation that was interrupted is completed", () => {
+  const install = async (server: LoopbackServer, { consul, nomad }: Record<"consul" | "nomad", string>) => {
+    await server.consul("/v1/operator/keyring", "POST", { Key: consul });
+    await server.nomad("/v1/agent/keyring/install", "PUT", { Key: nomad });
+  };
+  const use = async (server: LoopbackServer, { consul, nomad }: Record<"consul" | "nomad", string>) => {
+    await server.consul("/v1/operator/keyring", "PUT", { Key: consul });
+    await server.nomad("/v1/agent/keyring/use", "PUT", { Key: nomad });
+  };
+
+  test.each(["before any agent has the key", "between install and use", "after use", "before the old key is removed"])(
+    "%s",
+    async (moment) => {
+      const [server] = cluster.servers;
+      const { consul, nomad } = storedGossip();
+      const next = { consul: newKey(), nomad: newKey() };
+      storeGossip({ consul: { ...consul, next: next.consul }, nomad: { ...nomad, next: next.nomad } });
+      if (moment !== "before any agent has the key") await install(server, next);
+      if (moment === "after use" || moment === "before the old key is removed") await use(server, next);
+      if (moment === "before the old key is removed") {
+        storeGossip({
+          consul: { primary: next.consul, previous: consul.primary },
+          nomad: { primary: next.nomad, previous: nomad.primary },
+        });
+      }
+
+      const { code, output } = await server.host.tool(["rotate", "gossip"]);
+      expect({ code, output }).toMatchObject({ code: 0 });
+      expect(output).toContain("A rotation of Consul's gossip key was interrupted. This completes it.");
+      expect(storedGossip()).toEqual({ consul: { primary: next.consul }, nomad: { primary: next.nomad } });
+      await expectOneKey(3);
+      await expectTogether();
+    },
+  );
+});
+
+test("a server that slept through a rotation, or boots amid one, comes back", async () => {
+  const [server, , sleeper] = cluster.servers;
+  await sleeper.stop();
+  const { code, output } = await server.host.tool(["rotate", "gossip"]);
+  expect({ code, output }).toMatchObject({ code: 0 });
+  // The next rotation has begun: everybody else already uses a key that was not there when the sleeper fell asleep.
+  const { consul, nomad } = storedGossip();
+  const next = { consul: newKey(), nomad: newKey() };
+  storeGossip({ consul: { ...consul, next: next.consul }, nomad: { ...nomad, next: next.nomad } });
+
+  expect(await sleeper.host.tool(["secrets"])).toMatchObject({ code: 0 });
+  expect(sleeper.host.json("/opt/consul/serf/local.keyring")).toEqual([consul.primary, next.consul]);
+  expect(sleeper.host.json("/opt/consul/serf/remote.keyring")).toEqual([consul.primary, next.consul]);
+  expect(sleeper.host.json("/opt/nomad/data/server/serf.keyring")).toEqual([nomad.primary, next.nomad]);
+  expect(await sleeper.host.tool(["secrets"])).toMatchObject({
+    output: "Every file of this host is as it should be.\n",
+  });
+  await sleeper.start();
+  await eventually(expectTogether, 90_000);
+
+  expect(await server.host.tool(["rotate", "gossip"])).toMatchObject({ code: 0 });
+  await expectOneKey(3);
+  await expectTogether();
+});
+
+/** The certificate that an agent shows to those who come by TLS. */
+async function shownBy(server: LoopbackServer, port: number): Promise<string> {
+  const socket = connect({ host: server.address, port, rejectUnauthorized: false });
+  await once(socket, "secureConnect");
+  const { fingerprint256 } = socket.getPeerCertificate();
+  socket.destroy();
+  return fingerprint256;
+}
+
+test("agents show their new certificates without a restart", async () => {
+  const [server] = cluster.servers;
+  // Consul's HTTPS and RPC, Nomad's HTTPS. Nomad's RPC speaks TLS only after a byte of its own.
+  const shown = () => Promise.all([8501, 8300, 4646].map((port) => shownBy(server, port)));
+  const pids = () => [server.pid("consul"), server.pid("nomad")];
+  const [before, running] = [await shown(), pids()];
+
+  const { code, output } = await server.host.tool(["secrets", "--renew"]);
+
+  expect({ code, output }).toMatchObject({ code: 0 });
+  expect(output).toMatch(/Consul reads its certificates again.\nNomad reads its certificates again.\n$/);
+  await eventually(async () => {
+    for (const [index, certificate] of (await shown()).entries()) expect(certificate).not.toBe(before[index]);
+  });
+  await eventually(expectTogether);
+  expect(pids()).toEqual(running);
+});
+
+test("Nomad, which reads its certificate for Consul only at start, restarts for a new one", async () => {
+  const [server] = cluster.servers;
+  const before = { consul: server.pid("consul"), nomad: server.pid("nomad") };
+  expect(await server.host.tool(["rotate", "certificates"])).toMatchObject({ code: 0 });
+
+  const { code, output } = await server.host.tool(["secrets", "--reload"]);
+
+  expect({ code, output }).toMatchObject({ code: 0 });
+  expect(output).toContain("Nomad restarts, to use its new certificate for Consul. Its tasks go on.\n");
+  await eventually(async () => {
+    expect(server.pid("nomad")).not.toBe(before.nomad);
+    await expectTogether();
+  }, 90_000);
+  expect(server.pid("consul")).toBe(before.consul);
+  expect(await server.host.tool(["secrets", "--reload"])).toMatchObject({
+    output: "Every file of this host is as it should be.\n",
+  });
+});
+
+test("new servers with the same store take over from a snapshot", async () => {
+  const [server] = cluster.servers;
+  const [consul, nomad] = snapshotsOf(server).filter((name) => !name.includes("-2020"));
+  const before = await memory(server);
+  expect(before.policies).toEqual(["agents"]);
+  const saved = join(cluster.folder, "saved");
+  cpSync(server.host.path(snapshotFolder), saved, { recursive: true });
+
+  await Promise.all(cluster.servers.map((each) => each.stop()));
+  for (const each of cluster.servers) each.forget();
+  const bootstrapped = await Promise.all(cluster.servers.map(({ host }) => host.tool(["secrets"])));
+  expect(bootstrapped.map(({ code }) => code)).toEqual([0, 0, 0]);
+  await Promise.all(cluster.servers.map((each) => each.start()));
+  await Promise.all(cluster.servers.map(({ host }) => host.tool(["acl"])));
+  const { code, output } = await server.host.tool([
+    ...["restore", "--consul", join(saved, consul)],
+    ...["--nomad", join(saved, nomad)],
+  ]);
+  expect({ code, output }).toMatchObject({ code: 0 });
+
+  await eventually(async () => expect(await memory(server)).toEqual(before));
+  await eventually(async () => {
+    const nodes = await server.consul<{ Node: { Node: string; ID: string } }[]>("/v1/health/service/consul?passing");
+    expect(nodes.map(({ Node }) => Node.Node).sort()).toEqual(["server-1", "server-2", "server-3"]);
+  }, 90_000);
+});

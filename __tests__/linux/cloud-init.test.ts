@@ -1,0 +1,267 @@
+import { createHash } from "node:crypto";
+import { gunzipSync } from "node:zlib";
+import { parse } from "yaml";
+import {
+  cloudInit,
+  composeHost,
+  ConsulServers,
+  NomadClients,
+  NomadServers,
+  USER_DATA_LIMIT,
+  type CloudInit,
+  type CloudInitOptions,
+  type HostRole,
+} from "../../constructs";
+import { findingsOf, synthStack, TestStack } from "../support/synth";
+
+interface CloudConfig {
+  readonly write_files: readonly { readonly path: string; readonly permissions: string; readonly content: string }[];
+  readonly runcmd: readonly string[];
+}
+
+function config({ text }: CloudInit): CloudConfig {
+  return parse(text, { version: "1.1" }) as CloudConfig;
+}
+
+function contentOf(rendered: CloudInit, path: string): string {
+  const file = config(rendered).write_files.find((it) => it.path === path);
+  if (!file) throw new Error(`There is no ${path}.`);
+  return file.content;
+}
+
+function render(role: HostRole, options: Partial<CloudInitOptions> = {}): CloudInit {
+  return cloudInit(composeHost("group", role), { distribution: "debian-12", ...options });
+}
+
+function bootScript(role: HostRole, options: Partial<CloudInitOptions> = {}): string {
+  return contentOf(render(role, options), "/usr/local/lib/meshform/boot");
+}
+
+const agent = { name: "agent", description: "An agent", command: ["/usr/local/bin/agent"] };
+
+describe("user data", () => {
+  test("is what its text says, compressed, in the size that EC2 counts", () => {
+    const { text, userData, bytes } = render({ units: [agent] });
+    const compressed = Buffer.from(userData, "base64");
+    expect(gunzipSync(compressed).toString()).toBe(text);
+    expect(compressed).toHaveLength(bytes);
+    expect(text).toMatch(/^#cloud-config\n/);
+  });
+
+  test("is the same each time, on each machine: no time, no operating system but Unix in its header", () => {
+    const header = Buffer.from(render({}).userData, "base64").subarray(0, 10);
+    expect([...header]).toEqual([0x1f, 0x8b, 8, 0, 0, 0, 0, 0, 2, 3]);
+  });
+
+  test("carries every content to the letter, whatever is in it", () => {
+    const content =
+      "yes\n  'it''s' \"quoted\" ${HOME} $(id) \\n é\ttab trailing \n\n#no comment: {}\n\nno newline at the end";
+    const rendered = render({ files: [{ path: "/etc/odd", content }] });
+    expect(contentOf(rendered, "/usr/local/lib/meshform/files/etc/odd")).toBe(content);
+  });
+
+  test("names its parts, the largest first", () => {
+    const { parts } = render({ files: [{ path: "/etc/large", content: noise(5000) }], units: [agent] });
+    expect(parts[0]).toEqual({ name: "/etc/large", bytes: expect.any(Number) as number });
+    expect(parts.map(({ bytes }) => bytes)).toEqual(parts.map(({ bytes }) => bytes).sort((a, b) => b - a));
+    expect(parts.map(({ name }) => name)).toContain("/etc/systemd/system/agent.service");
+  });
+});
+
+describe("a host", () => {
+  test("is prepared by a unit at every boot, and cloud-init starts the others only after that", () => {
+    const { write_files, runcmd } = config(render({ units: [agent, { ...agent, name: "again", everySeconds: 60 }] }));
+    expect(write_files.map(({ path, permissions }) => [path, permissions])).toEqual([
+      ["/usr/local/lib/meshform/boot", "0755"],
+      ["/etc/systemd/system/meshform-boot.service", "0644"],
+      ["/etc/systemd/system/agent.service", "0644"],
+      ["/etc/systemd/system/again.service", "0644"],
+      ["/etc/systemd/system/again.timer", "0644"],
+    ]);
+    expect(runcmd).toEqual([
+      "set -e",
+      "systemctl daemon-reload",
+      "systemctl enable meshform-boot.service agent.service again.service again.timer",
+      "systemctl start meshform-boot.service",
+      "systemctl start --no-block agent.service again.service again.timer",
+    ]);
+  });
+
+  test("gets its users, directories, files, packages, kernel settings and steps in this order", () => {
+    const script = bootScript({
+      steps: ["echo a step"],
+      kernelModules: ["br_netfilter"],
+      sysctls: { "net.a": "1" },
+      systemPackages: ["iptables"],
+      files: [{ path: "/etc/agent.json", content: "{}\n", mode: "0640", owner: "agent:agent" }],
+      directories: [{ path: "/etc/agent", owner: "agent:agent" }],
+      users: [{ name: "agent", home: "/etc/agent" }],
+    });
+    const order = [
+      /^id -u agent >\/dev\/null 2>&1 \|\| useradd --system .* agent$/m,
+      /^install -d -m 0755 -o agent -g agent \/etc\/agent$/m,
+      /^install -D -m 0640 -o agent -g agent \S+\/files\/etc\/agent.json \/etc\/agent.json$/m,
+      /^for name in iptables; do$/m,
+      /^modprobe br_netfilter \|\| echo "Is br_netfilter built in\?" >&2$/m,
+      /^sysctl --quiet --write net.a=1$/m,
+      /^echo a step$/m,
+    ].map((pattern) => script.search(pattern));
+    expect(order).toEqual([...order].sort((a, b) => a - b));
+    expect(order).not.toContain(-1);
+  });
+
+  test("without packages needs no network", () => {
+    expect(bootScript({ steps: ["true"] })).not.toMatch(/apt|curl/);
+  });
+});
+
+describe("large files", () => {
+  const large = { path: "/usr/local/bin/tool", mode: "0755", content: noise(5000) };
+  const key = createHash("sha256").update(large.content).digest("hex");
+  const role: HostRole = { files: [large, { path: "/etc/small", content: "small" }] };
+
+  test("are in the user data unless there is another place", () => {
+    expect(render(role).assets).toEqual([]);
+  });
+
+  test("are fetched from there, checked, and put in their places", () => {
+    const rendered = render(role, { assets: "https://artifacts.example/meshform/" });
+    expect(rendered.assets).toEqual([{ key, base64: Buffer.from(large.content).toString("base64") }]);
+    expect(rendered.text).not.toContain(large.content);
+    const script = contentOf(rendered, "/usr/local/lib/meshform/boot");
+    expect(script).toContain('fetch https://artifacts.example/meshform/"$1" "$work/$1" && matches "$1" "$work/$1"');
+    expect(script).toContain(`asset ${key} /usr/local/lib/meshform/files/usr/local/bin/tool\n`);
+    expect(script).toMatch(/^install -D -m 0755 .* \/usr\/local\/bin\/tool$/m);
+    expect(script).toMatch(/^for name in ca-certificates curl; do$/m);
+  });
+
+  test("come out of a bucket with the machine's own credentials", () => {
+    const script = bootScript(role, { assets: "s3://artifacts/meshform" });
+    expect(script).toContain(`download_file(*sys.argv[1:])' artifacts meshform/"$1" "$work/$1"`);
+    expect(script).toMatch(/^for name in ca-certificates python3-boto3; do$/m);
+  });
+
+  test("fails if machines cannot fetch from there", () => {
+    expect(() => render(role, { assets: "http://artifacts" })).toThrow(
+      'Machines cannot fetch assets from "http://artifacts". Give an address that begins with https://, or s3://<bucket>/<prefix>.',
+    );
+  });
+});
+
+describe("packages", () => {
+  const packages = (...list: NonNullable<HostRole["packages"]>): HostRole => ({ packages: list });
+  const consul = packages({ name: "consul", version: "1.21.0", installTo: "/usr/local/bin" });
+  const envoy = (version: string) => packages({ name: "envoy", version, installTo: "/usr/local/bin" });
+
+  test("of HashiCorp come from the release of the distribution, under the key with the pinned fingerprint", () => {
+    const releases = (["debian-12", "ubuntu-24.04"] as const).map((distribution) => {
+      const script = bootScript(consul, { distribution });
+      expect(script).toContain('[ "$keys" = 798AEC654E5C15428C8E42EEAA16FCBCA621E701 ]');
+      expect(script).toContain("hashicorp_program consul consul 1.21.0 /usr/local/bin");
+      return /deb \[signed-by=\S+\] (.*)" >/.exec(script)?.[1];
+    });
+    expect(releases).toEqual([
+      "https://apt.releases.hashicorp.com bookworm main",
+      "https://apt.releases.hashicorp.com noble main",
+    ]);
+  });
+
+  test("of an enterprise version have another name", () => {
+    const script = bootScript(packages({ name: "nomad", version: "1.11.3+ent", installTo: "/usr/local/bin" }));
+    expect(script).toContain("hashicorp_program nomad nomad-enterprise 1.11.3+ent /usr/local/bin");
+  });
+
+  test("may come from mirrors", () => {
+    const script = bootScript(
+      { packages: [...(consul.packages ?? []), ...(envoy("1.38.3").packages ?? [])] },
+      {
+        hashicorp: { url: "https://mirror.example/hashicorp", keyFingerprint: "A".repeat(40) },
+        github: "https://mirror.example/github",
+      },
+    );
+    expect(script).toContain("fetch https://mirror.example/hashicorp/gpg ");
+    expect(script).toContain(`[ "$keys" = ${"A".repeat(40)} ]`);
+    expect(script).toContain("https://mirror.example/github/envoyproxy/envoy/releases/download/v1.38.3/");
+    expect(script).not.toContain("apt.releases.hashicorp.com");
+  });
+
+  test("of a release have a checksum for each architecture", () => {
+    const script = bootScript(envoy("1.38.3"));
+    expect(script).toMatch(/amd64\) set -- https:\S+\/envoy-1\.38\.3-linux-x86_64 [0-9a-f]{64} ;;/);
+    expect(script).toMatch(/arm64\) set -- https:\S+\/envoy-1\.38\.3-linux-aarch_64 [0-9a-f]{64} ;;/);
+  });
+
+  test("of a release that is not known take the checksum that the user gives", () => {
+    const script = bootScript(envoy("1.99.0"), { checksums: { envoy: { arm64: "0".repeat(64) } } });
+    expect(script).toContain(`envoy-1.99.0-linux-aarch_64 ${"0".repeat(64)} ;;`);
+    expect(script).not.toContain("amd64)");
+  });
+
+  test("fails if no checksum is known", () => {
+    expect(() => render(envoy("1.99.0"))).toThrow(
+      'No checksum of envoy 1.99.0 is known here, only of 1.38.3. Give the SHA-256 that its release names: checksums: { "envoy": { amd64: "…", arm64: "…" } }.',
+    );
+  });
+
+  test("fails if a checksum is no SHA-256", () => {
+    expect(() => render(envoy("1.38.3"), { checksums: { envoy: { amd64: "d41d8cd9" } } })).toThrow(
+      'The checksum of envoy 1.38.3 for amd64 is "d41d8cd9". Give its SHA-256: 64 hexadecimal digits in lower case.',
+    );
+  });
+});
+
+describe("the user data of a group", () => {
+  const join = ["provider=aws tag_key=consul tag_value=prod"];
+  const secretStore = { type: "aws-secrets-manager", prefix: "meshform/prod/", region: "eu-central-1" } as const;
+
+  function cluster(extra: HostRole = {}, versions = {}) {
+    const stack = new TestStack();
+    const consul = new ConsulServers(stack, "servers", { join, secretStore, extra, versions });
+    const nomad = new NomadServers(stack, "schedulers", { consul });
+    const clients = new NomadClients(stack, "clients", { nomad, docker: false, consulCni: true });
+    return { stack, consul, clients };
+  }
+
+  test.each(["debian-12", "ubuntu-24.04"] as const)("of a whole cluster has room enough on %s", (distribution) => {
+    const { stack, consul, clients } = cluster();
+    for (const group of [consul, clients]) {
+      const { bytes, assets } = group.cloudInit({ distribution, assets: "s3://artifacts/meshform" });
+      expect(bytes).toBeLessThan(USER_DATA_LIMIT / 2);
+      expect(assets).toHaveLength(1);
+    }
+    expect(findingsOf(() => synthStack(stack))).toEqual([]);
+  });
+
+  test("fails if it is larger than EC2 takes, and tells what takes the room", () => {
+    const { stack, consul } = cluster({ files: [{ path: "/etc/large", content: noise(40_000) }] });
+    consul.cloudInit({ distribution: "debian-12" });
+    expect(findingsOf(() => synthStack(stack))).toEqual([
+      expect.stringMatching(
+        /^stack\/servers: The user data has \d{5} bytes when compressed, of which 16384 are allowed\. Give `assets`, from where machines fetch what is large, or shrink a part\. The largest, each compressed by itself: \/etc\/large \d+, \/usr\/local\/lib\/meshform\/meshform-host \d+, .*\. \(user-data-size\)$/,
+      ),
+    ]);
+  });
+
+  test("fails with the name of the group if a package cannot be installed", () => {
+    const { clients } = cluster({}, { envoy: "1.37.0" });
+    expect(() => clients.cloudInit({ distribution: "debian-12" })).toThrow(
+      "stack/clients: No checksum of envoy 1.37.0 is known here",
+    );
+  });
+
+  test("fails if something is added to the hosts afterwards", () => {
+    const stack = new TestStack();
+    const consul = new ConsulServers(stack, "servers", { join, secretStore });
+    consul.cloudInit({ distribution: "debian-12" });
+    expect(() => new NomadServers(stack, "schedulers", { consul })).toThrow(
+      "stack/servers: Something was added to these hosts after their user data was rendered. Call cloudInit last.",
+    );
+  });
+});
+
+/** Text that hardly compresses, the same each time. */
+function noise(length: number): string {
+  let state = 1;
+  const next = () => (state = (state * 48271) % 0x7fffffff);
+  return Array.from({ length }, () => String.fromCharCode(33 + (next() % 90))).join("");
+}

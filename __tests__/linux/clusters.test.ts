@@ -1,0 +1,280 @@
+import {
+  ConsulServers,
+  NomadClients,
+  NomadServers,
+  type ConsulServersProps,
+  type HostData,
+  type NomadClientsProps,
+  type NomadServersProps,
+} from "../../constructs";
+import { findingsOf, synthStack, TestStack } from "../support/synth";
+import { anyWorkload } from "../support/workload";
+import { ServiceMesh } from "../../constructs";
+
+const secretStore = { type: "aws-secrets-manager", prefix: "meshform/prod/", region: "eu-central-1" } as const;
+const join = ["provider=aws tag_key=consul tag_value=prod"];
+
+interface Options {
+  readonly consul?: Partial<ConsulServersProps>;
+  readonly nomad?: Partial<NomadServersProps>;
+  readonly clients?: Partial<NomadClientsProps>;
+}
+
+function cluster({ consul = {}, nomad = {}, clients = {} }: Options = {}, stack = new TestStack()) {
+  const consulServers = new ConsulServers(stack, "servers", { join, secretStore, ...consul });
+  const nomadServers = new NomadServers(stack, "schedulers", { consul: consulServers, ...nomad });
+  const nomadClients = new NomadClients(stack, "clients", { nomad: nomadServers, ...clients });
+  return { stack, consul: consulServers, nomad: nomadServers, clients: nomadClients };
+}
+
+function findings(options: Options): string[] {
+  return findingsOf(() => synthStack(cluster(options).stack));
+}
+
+function configuration({ files }: HostData, path: string): Record<string, unknown> {
+  const file = files.find((it) => it.path === path);
+  if (!file) throw new Error(`There is no ${path}.`);
+  return JSON.parse(file.content) as Record<string, unknown>;
+}
+
+const consulFile = "/etc/consul.d/consul.json";
+const nomadFile = "/etc/nomad.d/nomad.json";
+const hostFile = "/etc/meshform/host.json";
+
+describe("a cluster by default", () => {
+  const { stack, consul, nomad, clients } = cluster();
+
+  test("has no findings", () => {
+    expect(findingsOf(() => synthStack(stack))).toEqual([]);
+  });
+
+  test("has three servers of both kinds on the same hosts", () => {
+    expect(nomad.hosts).toBe(consul);
+    expect(configuration(consul.host, consulFile)).toMatchObject({
+      server: true,
+      bootstrap_expect: 3,
+      retry_join: join,
+    });
+    expect(configuration(consul.host, nomadFile)).toMatchObject({
+      server: { enabled: true, bootstrap_expect: 3, server_join: { retry_join: join } },
+    });
+    expect(configuration(consul.host, hostFile).roles).toEqual(["consul-server", "nomad-server"]);
+  });
+
+  test("has clients that join them, each with a Consul agent", () => {
+    expect(configuration(clients.host, consulFile)).toMatchObject({ server: false, retry_join: join });
+    expect(configuration(clients.host, nomadFile)).toMatchObject({
+      client: { enabled: true, server_join: { retry_join: join } },
+    });
+    expect(configuration(clients.host, hostFile).roles).toEqual(["consul-client", "nomad-client"]);
+  });
+
+  test("fetches secrets at each boot and each day, switches access control on, and saves snapshots each hour", () => {
+    for (const { host } of [consul, clients]) {
+      expect(host.steps).toContain("/usr/local/lib/meshform/meshform-host secrets");
+      expect(configuration(host, hostFile).store).toEqual(secretStore);
+      expect(host.units).toContainEqual(
+        expect.objectContaining({
+          command: ["/usr/local/lib/meshform/meshform-host", "secrets", "--reload"],
+          everySeconds: 86_400,
+        }),
+      );
+    }
+    expect(consul.host.units).toContainEqual(
+      expect.objectContaining({ name: "meshform-acl", oneshot: true, after: ["consul", "nomad"] }),
+    );
+    expect(consul.host.units).toContainEqual(
+      expect.objectContaining({ name: "meshform-snapshot", everySeconds: 3600 }),
+    );
+    expect(configuration(consul.host, hostFile).snapshots).toEqual({
+      directory: "/var/lib/meshform/snapshots",
+      retain: 48,
+    });
+    expect(clients.host.units.map(({ name }) => name)).toEqual(["consul", "nomad", "meshform-renewal"]);
+  });
+
+  test("runs containers, so that Envoy is one too", () => {
+    expect(clients.host.systemPackages).toContain("docker.io");
+    expect(clients.host.packages.map(({ name }) => name)).toEqual(["consul", "nomad", "cni-plugins"]);
+  });
+
+  test("names no machine in its data, since one set of user data serves them all", () => {
+    expect(configuration(consul.host, consulFile)).toMatchObject({ bind_addr: "{{ GetPrivateIP }}" });
+    expect(configuration(consul.host, consulFile)).not.toHaveProperty("node_name");
+    expect(consul.host.name).toBe("servers");
+  });
+});
+
+describe("options", () => {
+  test("count, datacenter, region, nodeMeta, minQuorum, logLevel and override of the Consul servers", () => {
+    const { consul, clients } = cluster({
+      consul: {
+        count: 5,
+        datacenter: "dc2",
+        nomadRegion: "eu",
+        nodeMeta: { zone: "a" },
+        minQuorum: 4,
+        logLevel: "warn",
+        override: { leave_on_terminate: true },
+      },
+    });
+    expect(configuration(consul.host, consulFile)).toMatchObject({
+      bootstrap_expect: 5,
+      datacenter: "dc2",
+      node_meta: { zone: "a" },
+      autopilot: { min_quorum: 4 },
+      log_level: "warn",
+    });
+    expect(configuration(consul.host, "/etc/consul.d/override.json")).toEqual({ leave_on_terminate: true });
+    for (const { host } of [consul, clients]) {
+      expect(configuration(host, consulFile)).toMatchObject({ datacenter: "dc2" });
+      expect(configuration(host, nomadFile)).toMatchObject({ datacenter: "dc2", region: "eu" });
+      expect(configuration(host, hostFile)).toMatchObject({ consulDatacenter: "dc2", nomadRegion: "eu" });
+    }
+  });
+
+  test("snapshots of the Consul servers", () => {
+    const { consul } = cluster({ consul: { snapshots: { directory: "/backup", everySeconds: 60, retain: 3 } } });
+    expect(configuration(consul.host, hostFile).snapshots).toEqual({ directory: "/backup", retain: 3 });
+    expect(consul.host.units.find(({ name }) => name === "meshform-snapshot")?.everySeconds).toBe(60);
+    const without = cluster({ consul: { snapshots: false } }).consul.host;
+    expect(configuration(without, hostFile)).not.toHaveProperty("snapshots");
+    expect(without.units.map(({ name }) => name)).not.toContain("meshform-snapshot");
+  });
+
+  test("join gives Nomad's servers hosts of their own, with a Consul client each", () => {
+    const { consul, nomad, clients } = cluster({ nomad: { join: ["10.0.1.1"], count: 5, datacenter: "hall-2" } });
+    expect(nomad.hosts).not.toBe(consul);
+    expect(configuration(consul.host, hostFile).roles).toEqual(["consul-server"]);
+    expect(configuration(nomad.host, hostFile).roles).toEqual(["consul-client", "nomad-server"]);
+    expect(configuration(nomad.host, nomadFile)).toMatchObject({
+      datacenter: "hall-2",
+      server: { bootstrap_expect: 5 },
+    });
+    expect(configuration(nomad.host, consulFile)).toMatchObject({ server: false, retry_join: join });
+    expect(configuration(clients.host, nomadFile)).toMatchObject({
+      datacenter: "hall-2",
+      client: { server_join: { retry_join: ["10.0.1.1"] } },
+    });
+  });
+
+  test("scheduler, memory, log level and override of the Nomad servers", () => {
+    const { nomad } = cluster({
+      nomad: {
+        schedulerAlgorithm: "spread",
+        memoryOversubscription: true,
+        logLevel: "WARN",
+        override: { enable_debug: true },
+      },
+    });
+    expect(configuration(nomad.host, nomadFile)).toMatchObject({
+      log_level: "WARN",
+      server: {
+        default_scheduler_config: { scheduler_algorithm: "spread", memory_oversubscription_enabled: true },
+      },
+    });
+    expect(configuration(nomad.host, "/etc/nomad.d/override.json")).toEqual({ enable_debug: true });
+  });
+
+  test("pool, class, meta, interface, raw_exec, plugins and overrides of the clients", () => {
+    const { clients } = cluster({
+      clients: {
+        nodePool: "edge",
+        nodeClass: "small",
+        meta: { zone: "a" },
+        networkInterface: "eth1",
+        rawExec: true,
+        docker: false,
+        consulCni: true,
+        logLevel: "WARN",
+        override: { enable_debug: true },
+        consulOverride: { leave_on_terminate: true },
+      },
+    });
+    expect(configuration(clients.host, nomadFile)).toMatchObject({
+      log_level: "WARN",
+      client: { node_pool: "edge", node_class: "small", meta: { zone: "a" }, network_interface: "eth1" },
+      plugin: { raw_exec: { config: { enabled: true } } },
+    });
+    const versions = clients.cluster.versions;
+    expect(clients.host.packages).toEqual([
+      { name: "consul", version: versions.consul, installTo: "/usr/local/bin" },
+      { name: "nomad", version: versions.nomad, installTo: "/usr/local/bin" },
+      { name: "cni-plugins", version: versions.cni, installTo: "/opt/cni/bin" },
+      { name: "consul-cni", version: versions.consulCni, installTo: "/opt/cni/bin" },
+      { name: "envoy", version: versions.envoy, installTo: "/usr/local/bin" },
+    ]);
+    expect(clients.host.systemPackages).not.toContain("docker.io");
+    expect(configuration(clients.host, "/etc/nomad.d/override.json")).toEqual({ enable_debug: true });
+    expect(configuration(clients.host, "/etc/consul.d/override.json")).toEqual({ leave_on_terminate: true });
+  });
+
+  test("extra adds to each host of a group", () => {
+    const file = { path: "/etc/motd", content: "A server.\n" };
+    const { consul, clients } = cluster({ consul: { extra: { files: [file] } } });
+    expect(consul.host.files).toContainEqual(file);
+    expect(clients.host.files).not.toContainEqual(file);
+  });
+});
+
+describe("synthesis fails if", () => {
+  test("versions do not belong together (versions)", () => {
+    expect(findings({ consul: { versions: { envoy: "1.20.0" } } })).toEqual([
+      "stack/servers: Consul 1.21.0 is not known to work with Envoy 1.20.0, but with 1.31, 1.32, 1.33, 1.34, 1.35, 1.37, 1.38. " +
+        "Choose versions that belong together; by default they do. (versions)",
+    ]);
+    expect(findings({ consul: { versions: { nomad: "1.2.0" } } })).toEqual([
+      expect.stringContaining("Nomad 1.2.0 is outside the lines that are known here"),
+      expect.stringContaining("nomad 1.2.0 should be avoided"),
+    ]);
+  });
+
+  test.each([1, 2, 4])("there are %i servers (server-count)", (count) => {
+    expect(findings({ consul: { count } })).toEqual([
+      `stack/servers: It has ${count} server${count === 1 ? "" : "s"}. ` +
+        "Use 3, which survive the loss of one, or 5, which survive the loss of two. (server-count)",
+    ]);
+    expect(findings({ nomad: { join: ["10.0.1.1"], count } })).toEqual([
+      expect.stringMatching(/^stack\/schedulers\/Hosts: .*\(server-count\)$/),
+    ]);
+  });
+
+  test("nothing says how to find the servers (no-join-address)", () => {
+    expect(findings({ consul: { join: [] } })).toEqual([
+      "stack/servers: Nothing says how agents find the servers: join is empty. Give the addresses of the servers, or a cloud " +
+        'auto-join string such as "provider=aws tag_key=… tag_value=…". (no-join-address)',
+    ]);
+  });
+
+  test("an override opens the plaintext gRPC port (plaintext-grpc)", () => {
+    expect(findings({ clients: { consulOverride: { ports: { grpc: 8502 } } } })).toEqual([
+      "stack/clients: The override opens the plaintext gRPC port 8502. Leave ports.grpc away: proxies use TLS on port 8503. (plaintext-grpc)",
+    ]);
+    expect(findings({ clients: { consulOverride: { ports: { grpc: -1 } } } })).toEqual([]);
+  });
+
+  test.each([
+    [{ encrypt: "a2V5" }, "encrypt"],
+    [{ acl: { tokens: { initial_management: "x" } } }, "acl.tokens.initial_management"],
+    [{ acl: { tokens: { agent: "x" } } }, "acl.tokens.agent"],
+    [{ server: { encrypt: "x" } }, "server.encrypt"],
+    [{ consul: [{ token: "x" }] }, "consul.0.token"],
+  ])("an override holds a secret: %j (secret-in-host)", (override, path) => {
+    expect(findings({ nomad: { override } })).toEqual([
+      `stack/servers: The override sets ${path}, which is a secret. ` +
+        "Leave it away: hosts fetch the cluster's own from the secret store at boot. (secret-in-host)",
+    ]);
+  });
+
+  test("a service is to run where no client is (no-client-pool)", () => {
+    const { stack } = cluster({ clients: { nodePool: "apps" } });
+    const mesh = new ServiceMesh(stack, "mesh");
+    mesh.addService("lost", { port: 80, publish: 80, workload: anyWorkload });
+    mesh.addService("found", { port: 81, publish: 81, workload: anyWorkload, nodePool: "apps" });
+    mesh.addService("anywhere", { port: 82, publish: 82, workload: anyWorkload, nodePool: "all" });
+    expect(findingsOf(() => synthStack(stack))).toEqual([
+      'stack/mesh/lost: Its node pool is "default", and no NomadClients of this app are in it. ' +
+        "Known are: apps. Set nodePool at the mesh or at the service, or add such clients. (no-client-pool)",
+    ]);
+  });
+});

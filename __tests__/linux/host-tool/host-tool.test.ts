@@ -1,0 +1,160 @@
+import { mkdtempSync, rmSync, writeFileSync } from "node:fs";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { WELL_KNOWN_TOKENS } from "../../../constructs";
+import { composeHost } from "../../../constructs/linux/compose-host";
+import { HOST_TOOL, hostTool, type HostToolConfig } from "../../../constructs/linux/host-tool/host-tool";
+import { secretStorePolicy, type AwsSecretStore } from "../../../constructs/linux/host-tool/secret-store";
+import { run } from "../../support/lab";
+
+const aws: AwsSecretStore = { type: "aws-secrets-manager", prefix: "meshform/prod/", region: "eu-central-1" };
+
+describe("a host with the host tool", () => {
+  const config: HostToolConfig = {
+    store: { type: "directory", path: "/var/lib/meshform/secret-store" },
+    roles: ["consul-server", "nomad-server"],
+    address: "10.0.0.10",
+    snapshots: { directory: "/var/lib/meshform/snapshots", retain: 30 },
+  };
+  const host = composeHost("server-1", hostTool(config));
+  const file = (path: string) => host.files.find((candidate) => candidate.path === path);
+
+  test("has the program, executable", () => {
+    expect(file(HOST_TOOL)).toMatchObject({ mode: "0755" });
+    expect(file(HOST_TOOL)?.content).toMatch(/^#!\/usr\/bin\/env python3\n/);
+  });
+
+  test("has a configuration with nothing but names in it", () => {
+    expect(JSON.parse(file("/etc/meshform/host.json")?.content ?? "")).toEqual({
+      ...config,
+      consulDatacenter: "dc1",
+      nomadRegion: "global",
+      accessorIds: {
+        "consul-agent": WELL_KNOWN_TOKENS["consul-agent"],
+        "nomad-server": WELL_KNOWN_TOKENS["nomad-server"],
+        "nomad-client": WELL_KNOWN_TOKENS["nomad-client"],
+        prometheus: WELL_KNOWN_TOKENS.prometheus,
+        operator: WELL_KNOWN_TOKENS.operator,
+      },
+    });
+    expect(host.directories).toContainEqual({ path: "/etc/meshform" });
+  });
+
+  test("has boto3 where the secrets are in AWS Secrets Manager, and only there", () => {
+    expect(host.systemPackages).toEqual([]);
+    expect(hostTool({ store: aws, roles: ["consul-client"] }).systemPackages).toEqual(["python3-boto3"]);
+  });
+});
+
+describe("the IAM policy", () => {
+  const arn = "arn:aws:secretsmanager:eu-central-1:*:secret:meshform/prod/";
+
+  test.each(["client", "prometheus", "operator"] as const)(
+    "of a %s lets it read its own secret and no other",
+    (reader) => {
+      expect(secretStorePolicy(aws, reader)).toEqual([
+        {
+          Sid: "ReadOwnSecret",
+          Effect: "Allow",
+          Action: ["secretsmanager:GetSecretValue"],
+          Resource: [`${arn}${reader}`, `${arn}${reader}-??????`],
+        },
+      ]);
+    },
+  );
+
+  test("of a server lets it create and renew the secrets of this cluster, and delete none", () => {
+    const [statement, ...more] = secretStorePolicy(aws, "server", { account: "123456789012", partition: "aws-cn" });
+    expect(more).toEqual([]);
+    expect(statement.Action).toEqual([
+      "secretsmanager:CreateSecret",
+      "secretsmanager:GetSecretValue",
+      "secretsmanager:PutSecretValue",
+    ]);
+    const own = "arn:aws-cn:secretsmanager:eu-central-1:123456789012:secret:meshform/prod/";
+    expect(statement.Resource).toEqual(
+      ["cluster", "client", "operator", "prometheus"].flatMap((name) => [`${own}${name}`, `${own}${name}-??????`]),
+    );
+  });
+});
+
+describe("the program", () => {
+  const program = join(__dirname, "../../../constructs/linux/host-tool/meshform_host.py");
+  let root: string;
+
+  beforeEach(() => (root = mkdtempSync(join(tmpdir(), "meshform-host-tool-"))));
+  afterEach(() => rmSync(root, { recursive: true }));
+
+  /** What it says on a host with this configuration. */
+  async function says(host: object | string, ...command: string[]): Promise<string> {
+    await run("mkdir", ["-p", join(root, "etc/meshform")]);
+    writeFileSync(join(root, "etc/meshform/host.json"), typeof host === "string" ? host : JSON.stringify(host));
+    const { code, output } = await run("python3", [program, "--root", root, ...command]);
+    expect(code).toBe(1);
+    return output;
+  }
+
+  const valid = {
+    store: { type: "directory", path: "/nowhere" },
+    roles: ["consul-client"],
+    consulDatacenter: "dc1",
+    nomadRegion: "global",
+    accessorIds: {},
+  };
+
+  test("has a manual", async () => {
+    const { code, output } = await run("python3", [program, "--help"]);
+    expect(code).toBe(0);
+    expect(output).toContain("secretsmanager:CreateSecret, GetSecretValue and PutSecretValue on all four");
+  });
+
+  test("fails if the host is not configured", async () => {
+    const { code, output } = await run("python3", [program, "--root", root, "secrets"]);
+    expect(code).toBe(1);
+    expect(output).toBe(
+      `${root}/etc/meshform/host.json cannot be read: No such file or directory. Configure this host, then try again.\n`,
+    );
+  });
+
+  test.each([
+    ["is not JSON", "{", "is no configuration of a host: Expecting property name"],
+    ["lacks something", { ...valid, roles: undefined }, "host.json does not say 'roles'. Add it."],
+    ["has an unknown role", { ...valid, roles: ["vault"] }, "names unknown roles: vault. Known roles: consul-client, "],
+    [
+      "has an unknown store",
+      { ...valid, store: { type: "vault" } },
+      "'vault' is no kind of secret store. Known kinds: ",
+    ],
+    ["has half a store", { ...valid, store: { type: "directory" } }, "The secret store in host.json lacks 'path'."],
+  ])("fails if its configuration %s", async (_, host, text) => {
+    expect(await says(host, "secrets")).toContain(text);
+  });
+
+  test("fails at once if the store is not there, and does not make one of its own", async () => {
+    expect(await says(valid, "secrets")).toBe(
+      "The secret store /nowhere cannot be reached: No such file or directory. " +
+        "It must be a directory that all hosts share and only root sees (mode 0700): /nowhere.\n",
+    );
+  });
+
+  test("fails if the store is open to others", async () => {
+    const store = { type: "directory", path: root };
+    await run("chmod", ["0755", root]);
+    expect(await says({ ...valid, store }, "secrets")).toContain(
+      `The secret store ${root} is open to other users (mode 0755).`,
+    );
+  });
+
+  test("lets a client wait for the first server, says so, and gives up in time", async () => {
+    const store = { type: "directory", path: root };
+    expect(await says({ ...valid, store }, "--wait", "1", "secrets")).toBe(
+      "Waiting for the secrets of this host: Secret client is not in the store yet. The first server that boots creates it.\n" +
+        "Waited 1 s for the secrets of this host in vain. Secret client is not in the store yet. " +
+        "The first server that boots creates it.\n",
+    );
+  });
+
+  test("bootstraps nothing on a client", async () => {
+    expect(await says(valid, "acl")).toBe("This host is no server. Run this command on a server.\n");
+  });
+});

@@ -1,0 +1,97 @@
+#!/bin/sh
+# A machine of its own, with this machine's programs: systemd as the first process, cloud-init, a root that is thrown away.
+# It sees no device and no setting of the kernel but its network's; nothing that it does is seen outside.
+set -eu
+
+machine() { # <folder: seed/ for cloud-init, www/ for the web server> <Node.js>: what lasts from boot to boot
+  ip link set lo up
+  ip link add eth0 type veth peer name eth1
+  ip address add 10.99.0.5/24 dev eth0
+  ip link set eth0 up
+  ip link set eth1 up
+  ip route add default via 10.99.0.1
+  mount -t tmpfs -o size=4g tmpfs /mnt
+  mkdir -p /mnt/machine /mnt/dev
+  mount --bind "$1" /mnt/machine
+  for tree in /etc /home /opt /root /srv /usr /var; do
+    mkdir -p "/mnt/upper$tree" "/mnt/work$tree"
+    chmod --reference="$tree" "/mnt/upper$tree"
+    mount -t overlay overlay -o "lowerdir=$tree,upperdir=/mnt/upper$tree,workdir=/mnt/work$tree" "$tree"
+  done
+  mount -t tmpfs -o mode=1777 tmpfs /tmp
+
+  mount -t tmpfs -o mode=0755 tmpfs /mnt/dev
+  for device in null zero full random urandom tty; do
+    : > "/mnt/dev/$device"
+    mount --bind "/dev/$device" "/mnt/dev/$device"
+  done
+  mkdir /mnt/dev/pts /mnt/dev/shm
+  mount -t devpts -o newinstance,ptmxmode=0666 devpts /mnt/dev/pts
+  ln -s pts/ptmx /mnt/dev/ptmx
+  ln -s /proc/self/fd /mnt/dev/fd
+  mount --move /mnt/dev /dev
+
+  echo cloud-1 > /etc/hostname
+  # As an image from a vendor: none of this machine's services and agents, nothing booted yet.
+  rm -rf /etc/systemd/system/* /etc/rc?.d/* /etc/cloud/cloud-init.disabled /var/lib/cloud /var/lib/meshform /var/log/journal
+  rm -rf /etc/consul.d /etc/nomad.d /etc/cni /opt/consul /opt/nomad /opt/cni
+  rm -f /usr/local/bin/consul /usr/local/bin/nomad /usr/local/bin/envoy
+  for unit in console-getty.service getty.target ssh.service sshd.service systemd-logind.service systemd-udevd.service; do
+    ln -s /dev/null "/etc/systemd/system/$unit"
+  done
+  mkdir -p /etc/systemd/system/cloud-init.target.wants /var/lib/cloud/seed
+  for unit in cloud-init-local cloud-init cloud-config cloud-final; do
+    ln -s "/lib/systemd/system/$unit.service" /etc/systemd/system/cloud-init.target.wants/
+  done
+  cp -r /mnt/machine/seed /var/lib/cloud/seed/nocloud
+  # Of cloud-init's modules only those that user data of ours speaks to: the others prepare disks, users and keys of a cloud.
+  cat > /etc/cloud/cloud.cfg.d/99-machine.cfg <<'END'
+datasource_list: [NoCloud]
+network: { config: disabled }
+cloud_init_modules: [write_files]
+cloud_config_modules: [runcmd]
+cloud_final_modules: [scripts_user]
+END
+  # Who calls by HTTPS trusts the web server.
+  cat /mnt/machine/ca.pem >> /etc/ssl/certs/ca-certificates.crt
+  "$2" /mnt/machine/file-server.mjs /mnt/machine/www 443 /mnt/machine/server.pem /mnt/machine/server-key.pem \
+    > /mnt/machine/web.log 2>&1 &
+  echo "$!" > /mnt/machine/web.pid
+  : > /mnt/machine/ready
+  exec sleep infinity
+}
+
+within() { # <command…>: runs it in the machine that is on
+  exec nsenter --target "$(pgrep --oldest --exact systemd)" --all "$@"
+}
+
+off() { # as when the power goes
+  kill -KILL "$(pgrep --oldest --exact systemd)"
+}
+
+boot() { # <control group>: one life of the machine, within what lasts
+  mkdir -p /run/cgroup
+  mount -t cgroup2 cgroup2 /run/cgroup
+  mkdir -p "/run/cgroup/$1"
+  echo $$ > "/run/cgroup/$1/cgroup.procs"
+  umount /run/cgroup
+  exec unshare --cgroup sh "$0" init
+}
+
+init() {
+  mount -t proc proc /proc
+  mkdir /mnt/net
+  mount --bind /proc/sys/net /mnt/net
+  mount --bind /proc/sys /proc/sys
+  mount -o remount,bind,ro /proc/sys
+  mount --move /mnt/net /proc/sys/net
+  rmdir /mnt/net
+  umount --recursive --lazy /sys
+  mount -t sysfs -o ro sysfs /sys
+  mount -t cgroup2 cgroup2 /sys/fs/cgroup
+  mount -t tmpfs -o mode=0755 tmpfs /run
+  exec env -i container=meshform PATH=/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin \
+    /lib/systemd/systemd --system --unit=multi-user.target --show-status=no
+}
+
+"$@"

@@ -1,0 +1,133 @@
+import { gzip } from "pako";
+import { stringify } from "yaml";
+import { type Asset, assetLines, assetNeeds, assetOf, isLarge } from "./assets";
+import type { HostData, HostFile } from "./host";
+import { hostLines } from "./host-lines";
+import { packageLines, type PackageOptions } from "./packages/package-lines";
+import { commandLine, quote } from "./shell";
+import { bootUnit, bootUnitFile, unitFiles, unitNames } from "./systemd";
+
+export interface CloudInitOptions extends PackageOptions {
+  /**
+   * From where machines fetch files of more than 4 KiB at boot: `https://…`, or `s3://<bucket>/<prefix>` with the
+   * credentials of the machine's own role. Put {@link CloudInit.assets} there.
+   * @default they are in the user data
+   */
+  readonly assets?: string;
+}
+
+/** One part of a host's user data. */
+export interface CloudInitPart {
+  /** The file that it becomes. */
+  readonly name: string;
+  /** Its size when compressed by itself. */
+  readonly bytes: number;
+}
+
+/** What a cloud machine boots from. */
+export interface CloudInit {
+  /** The `#cloud-config`, to read. */
+  readonly text: string;
+  /** The same, compressed and in base64: what `user_data_base64` and a launch template's `user_data` take. */
+  readonly userData: string;
+  /** The compressed size, which EC2 limits. */
+  readonly bytes: number;
+  /** What must be at the location of the assets before a machine boots. */
+  readonly assets: readonly Asset[];
+  /** What takes the room, the largest first. Together compressed they take less than their sum. */
+  readonly parts: readonly CloudInitPart[];
+}
+
+/**
+ * The most bytes of user data that EC2 takes, before base64.
+ * @see https://docs.aws.amazon.com/AWSEC2/latest/UserGuide/user-data.html
+ */
+export const USER_DATA_LIMIT = 16 * 1024;
+
+/** Where a cloud host keeps what it is made of. */
+const folder = "/usr/local/lib/meshform";
+
+/**
+ * Renders hosts to cloud-init user data, for Debian and Ubuntu machines on amd64 and arm64.
+ *
+ * One text serves a whole group of hosts: each machine keeps the name that it has, and addresses are its own through
+ * go-sockaddr templates.
+ *
+ * cloud-init itself only writes files and starts systemd's units, since it does each thing once in the life of a machine. All
+ * else is in a script that a unit runs at every boot, before the agents: users, directories, files, packages, kernel modules
+ * and settings, steps. What a machine has once fetched it does not fetch again.
+ *
+ * @param host its name is the name of the group
+ * @throws HostError if a package cannot be installed with these options
+ * @see https://docs.cloud-init.io/en/latest/reference/modules.html
+ *
+ * @example
+ * const { userData } = cloudInit(composeHost("clients", consulClient({ … }), nomadClient({ … })), { distribution: "debian-12" });
+ */
+export function cloudInit(host: HostData, options: CloudInitOptions): CloudInit {
+  const large = options.assets === undefined ? [] : host.files.filter(isLarge);
+  const small = host.files.filter((file) => !large.includes(file));
+  const kept = small.map((file) => ({ path: `${folder}/files${file.path}`, mode: "0600", content: file.content }));
+  const script = {
+    path: `${folder}/boot`,
+    mode: "0755",
+    content: bootScript({ ...host, files: small }, large, options),
+  };
+  const files: readonly HostFile[] = [...kept, script, bootUnitFile(script.path), ...unitFiles(host)];
+  const config = {
+    write_files: files.map(({ path, mode = "0644", content }) => ({ path, permissions: mode, content })),
+    runcmd: [
+      "set -e",
+      "systemctl daemon-reload",
+      commandLine(["systemctl", "enable", bootUnit, ...unitNames(host)]),
+      commandLine(["systemctl", "start", bootUnit]),
+      ...(host.units.length > 0 ? [commandLine(["systemctl", "start", "--no-block", ...unitNames(host)])] : []),
+    ],
+  };
+  // cloud-init reads YAML 1.1, in which more words are no strings.
+  const yaml = stringify(config, { version: "1.1", lineWidth: 0, blockQuote: "literal" });
+  const text = `#cloud-config\n# The hosts ${host.name}\n${yaml}`;
+  const compressed = compress(text);
+  return {
+    text,
+    userData: Buffer.from(compressed).toString("base64"),
+    bytes: compressed.length,
+    assets: large.map(assetOf),
+    parts: files
+      .map(({ path, content }) => ({ name: path.replace(`${folder}/files/`, "/"), bytes: compress(content).length }))
+      .sort((a, b) => b.bytes - a.bytes),
+  };
+}
+
+/** Node's own gzip gives other bytes on another processor, which to Terraform would be other user data. */
+function compress(text: string): Uint8Array {
+  return gzip(Buffer.from(text), { level: 9 });
+}
+
+function bootScript(host: HostData, assets: readonly HostFile[], options: CloudInitOptions): string {
+  const { assets: location = "" } = options;
+  const sections = {
+    "users, directories, files": hostLines(host, `${folder}/files`),
+    packages: packageLines(host, options, assets.length > 0 ? assetNeeds(location) : []),
+    assets: assetLines(assets, location, `${folder}/files`),
+    "kernel modules and settings": kernelLines(host),
+    steps: host.steps,
+  };
+  return [
+    "#!/bin/bash",
+    `# Brings a host of the group ${host.name} to what its data says. Runs at every boot, before the agents.`,
+    "set -Eeuo pipefail",
+    `trap 'echo "Line $LINENO of $0 failed: $BASH_COMMAND" >&2' ERR`,
+    "umask 022",
+    ...Object.entries(sections).flatMap(([name, lines]) => (lines.length > 0 ? ["", `# --- ${name}`, ...lines] : [])),
+    "",
+  ].join("\n");
+}
+
+function kernelLines(host: HostData): string[] {
+  return [
+    // A kernel of one piece has no modules; then the settings tell whether it can what is asked of it.
+    ...host.kernelModules.map((module) => `${commandLine(["modprobe", module])} || echo "Is ${module} built in?" >&2`),
+    ...Object.entries(host.sysctls).map(([key, value]) => `sysctl --quiet --write ${quote(`${key}=${value}`)}`),
+  ];
+}

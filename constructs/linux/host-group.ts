@@ -1,0 +1,139 @@
+import { Construct } from "constructs";
+import { attachChecks } from "../checks/attach";
+import { registerHostGroup } from "../checks/run";
+import { MeshError } from "../errors";
+import { cloudInit, type CloudInit, type CloudInitOptions } from "./cloud-init";
+import { composeHost, type HostRole } from "./compose-host";
+import type { HostData } from "./host";
+import { HostError } from "./host-error";
+import type { HostToolRole } from "./host-tool/host-tool";
+import type { SecretStore } from "./host-tool/secret-store";
+import { secureHost } from "./secure-host";
+import type { Versions } from "./versions";
+
+/** What every group of hosts takes. */
+export interface HostGroupProps {
+  /** How many hosts the group has. */
+  readonly count?: number;
+  /**
+   * Any role on top: files, packages, units, steps of your own. Never a secret, since all of it is in the user data.
+   * @default none
+   */
+  readonly extra?: HostRole;
+}
+
+/** How servers save what they know. */
+export interface SnapshotOptions {
+  /** Absolute folder on the host. @default "/var/lib/meshform/snapshots" */
+  readonly directory?: string;
+  /** Seconds between two snapshots. @default 3600 */
+  readonly everySeconds?: number;
+  /** How many of each engine are kept. @default 48 */
+  readonly retain?: number;
+}
+
+/** What the hosts of one cluster have in common. */
+export interface ClusterOptions {
+  readonly consulDatacenter: string;
+  readonly nomadRegion: string;
+  readonly secretStore: SecretStore;
+  readonly versions: Versions;
+  /** @default none are saved */
+  readonly snapshots?: SnapshotOptions;
+}
+
+/** One part of the hosts of a group. */
+export interface GroupPart {
+  readonly role: HostRole;
+  /** The agent that it is. @default none */
+  readonly agent?: HostToolRole;
+  /** Settings that a user laid over those of the role. @default none */
+  readonly override?: Readonly<Record<string, unknown>>;
+}
+
+/**
+ * Hosts that are all alike: one launch template, one set of user data. Which machines they become is for others to say, a
+ * cloud's scaling group or the lab.
+ */
+export class HostGroup extends Construct {
+  /** How many hosts the group has; `undefined` where nothing depends on it. */
+  readonly count: number | undefined;
+  /** @internal The user data that was asked for. */
+  readonly rendered: CloudInit[] = [];
+  private readonly parts: GroupPart[] = [];
+
+  constructor(
+    scope: Construct,
+    id: string,
+    /** What the hosts of its cluster have in common. */
+    readonly cluster: ClusterOptions,
+    private readonly props: HostGroupProps,
+  ) {
+    super(scope, id);
+    this.count = props.count;
+    registerHostGroup(this);
+    attachChecks(this);
+  }
+
+  /** One host of the group as data, for `cloudInit`. Its name is the group's: each machine has a name of its own. */
+  get host(): HostData {
+    const { consulDatacenter, nomadRegion, secretStore, snapshots } = this.cluster;
+    return composeHost(
+      this.node.id,
+      ...this.parts.map(({ role }) => role),
+      secureHost({
+        store: secretStore,
+        roles: this.parts.flatMap(({ agent }) => agent ?? []),
+        consulDatacenter,
+        nomadRegion,
+        snapshots: snapshots && {
+          directory: snapshots.directory ?? "/var/lib/meshform/snapshots",
+          retain: snapshots.retain ?? 48,
+        },
+        snapshotEverySeconds: snapshots?.everySeconds,
+      }),
+      ...(this.props.extra ? [this.props.extra] : []),
+    );
+  }
+
+  /**
+   * The user data of the group's machines, once all of its parts are there. Its size is checked when the app is synthesized.
+   *
+   * @throws MeshError if a package of the group cannot be installed with these options
+   *
+   * @example
+   * const { userData } = clients.cloudInit({ distribution: "ubuntu-24.04" });
+   */
+  cloudInit(options: CloudInitOptions): CloudInit {
+    try {
+      const rendered = cloudInit(this.host, options);
+      this.rendered.push(rendered);
+      return rendered;
+    } catch (error) {
+      if (error instanceof HostError) throw new MeshError(this, error.problem, error.fix);
+      throw error;
+    }
+  }
+
+  /** @internal */
+  get hasServers(): boolean {
+    return this.parts.some(({ agent }) => agent?.endsWith("-server"));
+  }
+
+  /** @internal */
+  get overrides(): readonly Readonly<Record<string, unknown>>[] {
+    return this.parts.map(({ override }) => override).filter((override) => override !== undefined);
+  }
+
+  /** @internal */
+  addPart(part: GroupPart): void {
+    if (this.rendered.length > 0) {
+      throw new MeshError(
+        this,
+        "Something was added to these hosts after their user data was rendered.",
+        "Call cloudInit last.",
+      );
+    }
+    this.parts.push(part);
+  }
+}

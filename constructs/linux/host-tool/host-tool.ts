@@ -1,0 +1,79 @@
+import { readFileSync } from "node:fs";
+import { join } from "node:path";
+import { WELL_KNOWN_TOKENS } from "../../consul/well-known-tokens";
+import type { HostRole } from "../compose-host";
+import { json } from "../json";
+import type { SecretStore } from "./secret-store";
+
+/** Where the host tool is on a host: it is an executable program. */
+export const HOST_TOOL = "/usr/local/lib/meshform/meshform-host";
+
+/** Which agents a host runs. A host may have one role of each engine, e.g. a Nomad server beside a Consul client. */
+export type HostToolRole = "consul-server" | "consul-client" | "nomad-server" | "nomad-client";
+
+export interface HostToolConfig {
+  /** Where the cluster keeps its secrets, the same for all its hosts. */
+  readonly store: SecretStore;
+  readonly roles: readonly HostToolRole[];
+  /** @default "dc1" */
+  readonly consulDatacenter?: string;
+  /** @default "global" */
+  readonly nomadRegion?: string;
+  /** Name of the host in the certificate of its Consul server. @default its host name */
+  readonly node?: string;
+  /**
+   * The IP address in the certificates of its servers, besides 127.0.0.1.
+   * @default the private IPv4 addresses of the interfaces with a default route, asked at boot
+   */
+  readonly address?: string;
+  /** The Consul agent of this host. @default "http://127.0.0.1:8500" */
+  readonly consulApi?: string;
+  /** The Nomad agent of this host. @default "https://127.0.0.1:4646" */
+  readonly nomadApi?: string;
+  /** @default no snapshots */
+  readonly snapshots?: SnapshotOptions;
+  readonly certificates?: CertificateOptions;
+}
+
+export interface SnapshotOptions {
+  /** Absolute path, only root's. It is made where it is missing. */
+  readonly directory: string;
+  /** How many of each engine are kept: the newest. */
+  readonly retain: number;
+}
+
+export interface CertificateOptions {
+  /** How long the cluster's CAs last, in days. They are made once, by the first server. @default 3650 */
+  readonly caDays?: number;
+  /** How long a certificate of an agent or a person lasts, in days. @default 365 */
+  readonly days?: number;
+  /** With how many days left a certificate is renewed. @default 30 */
+  readonly renewalDays?: number;
+}
+
+/**
+ * The host tool and its configuration: the program that fetches a host's secrets at boot (`meshform-host secrets`), sets up
+ * the ACL systems (`acl`), saves and restores state (`snapshot`, `restore`) and rotates keys (`rotate`). When each command runs
+ * is up to the role that uses it. Run the program with `--help` for its manual.
+ *
+ * @example
+ * composeHost(
+ *   "server-1",
+ *   hostTool({ store: { type: "directory", path: "/var/lib/meshform/secret-store" }, roles: ["consul-server", "nomad-server"] }),
+ * )
+ */
+export function hostTool(config: HostToolConfig): HostRole {
+  const { consulDatacenter = "dc1", nomadRegion = "global", ...rest } = config;
+  return {
+    // Python itself is on every image that has cloud-init.
+    systemPackages: config.store.type === "aws-secrets-manager" ? ["python3-boto3"] : [],
+    directories: [{ path: "/etc/meshform" }],
+    files: [
+      { path: HOST_TOOL, mode: "0755", content: readFileSync(join(__dirname, "meshform_host.py"), "utf8") },
+      { path: "/etc/meshform/host.json", content: json({ ...rest, consulDatacenter, nomadRegion, accessorIds }) },
+    ],
+  };
+}
+
+/** Consul makes the anonymous token itself. */
+const accessorIds = Object.fromEntries(Object.entries(WELL_KNOWN_TOKENS).filter(([name]) => name !== "anonymous"));

@@ -1,0 +1,1494 @@
+#!/usr/bin/env python3
+"""Looks after the secrets, the tokens and the state of one host of a Meshform cluster.
+
+The first server that boots creates the secrets of the cluster and puts them into the secret store; whoever comes
+second finds them there. No secret is ever in user data, in Terraform's state, on a command line or in what this
+program prints.
+
+Commands, all run as root; /etc/meshform/host.json says what kind of host this is:
+
+  secrets               at every boot, before the agents: creates what the store lacks, writes this host's files
+  acl                   on servers, after the agents: bootstraps the ACL systems, creates the well-known tokens
+  snapshot              saves the state of Consul and Nomad, on whichever server leads
+  restore               brings a snapshot back
+  mend                  on servers: replaces allocations that lost their identity when their host was booted
+  rotate gossip         a new gossip key, while everything runs
+  rotate certificates   new certificates for clients, people and Prometheus, which hosts fetch with secrets --reload
+
+The secret store holds four JSON documents. Each is written as a whole, so what is in one always fits together:
+
+  cluster      both CAs with their keys, gossip keys, management tokens, the secrets of all tokens; servers only
+  client       what a client host needs: CA certificates, Consul's gossip key, two tokens, one certificate per engine
+  operator     for people: CA certificates, certificates of their own, management tokens, the operator's token
+  prometheus   for Prometheus: CA certificates, certificates and a token of its own
+
+`cluster` is the root: servers derive the others from it, and mend them where they differ.
+
+Which IAM actions a host's role needs in AWS Secrets Manager, on secrets of the store's prefix only:
+
+  server               secretsmanager:CreateSecret, GetSecretValue and PutSecretValue on all four
+  client               secretsmanager:GetSecretValue on `client`
+  person, Prometheus   secretsmanager:GetSecretValue on `operator`, on `prometheus`
+
+What it means to restore a snapshot onto new servers that have the same secret store:
+
+  tokens      The snapshot's replace those which the new servers have made. Both come from the store, so their secrets
+              are the same; policies, roles and auth methods are the snapshot's. With another store the management
+              token would be unknown afterwards: restore only together with the store that was in use.
+  mesh CA     Consul's built-in CA keeps its key in its state: the old root is back. Restart the Consul agents of client
+              hosts, which hold to what the new servers told them before; their Envoys get new certificates then.
+              Nomad's keys come back too, so it reads its variables and signs as before.
+  catalog     The new servers have the names of old ones but other identities, and Consul refuses to register them. So
+              `restore` forgets the old ones; the new ones register themselves within about a minute.
+
+A snapshot holds the key of the mesh CA, all tokens and Nomad's keys: keep it like the store. The CAs in the store that
+sign the agents' certificates, and the gossip keys, are not in it. This program never renews those CAs.
+
+Certificates come from `consul tls`, which signs for any domain, Nomad's too: a Consul agent is beside every server, a
+Nomad agent is not.
+"""
+
+from __future__ import annotations
+
+import argparse
+import contextlib
+import dataclasses
+import fcntl
+import functools
+import ipaddress
+import json
+import os
+import shutil
+import signal
+import socket
+import ssl
+import struct
+import subprocess
+import sys
+import tempfile
+import time
+import urllib.error
+import urllib.parse
+import urllib.request
+import uuid
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from pathlib import Path
+from typing import Any, NoReturn, Protocol, TypeVar
+
+T = TypeVar("T")
+Json = dict[str, Any]
+
+ENGINES = ("consul", "nomad")
+DAY = 24 * 60 * 60
+
+
+class Problem(Exception):
+    """What is wrong, and what to do about it."""
+
+    def __init__(self, problem: str, fix: str) -> None:
+        super().__init__(f"{problem} {fix}")
+
+
+class NotYet(Problem):
+    """A problem that may pass by itself."""
+
+
+class Output:
+    """Standard error, one sentence a line. Nothing known to be secret gets out, not even in an engine's error."""
+
+    def __init__(self) -> None:
+        self._secrets: set[str] = set()
+
+    def hide(self, document: object) -> None:
+        """Takes every text in a document of the store for secret; hiding a public certificate does no harm."""
+        if isinstance(document, dict):
+            for value in document.values():
+                self.hide(value)
+        elif isinstance(document, list):
+            for value in document:
+                self.hide(value)
+        elif isinstance(document, str) and len(document) >= 16:
+            self._secrets.add(document)
+
+    def say(self, sentence: str) -> None:
+        for secret in self._secrets:
+            sentence = sentence.replace(secret, "[hidden]")
+        print(sentence, file=sys.stderr, flush=True)
+
+
+OUTPUT = Output()
+say = OUTPUT.say
+
+
+def wait_for(what: str, limit: float, probe: Callable[[], T]) -> T:
+    """Repeats a probe until it no longer says NotYet, and tells what it is waiting for."""
+    end = time.monotonic() + limit
+    told: str | None = None
+    pause = 0.1
+    while True:
+        try:
+            return probe()
+        except NotYet as reason:
+            if time.monotonic() >= end:
+                raise Problem(f"Waited {limit:.0f} s for {what} in vain.", str(reason)) from reason
+            if told != str(reason):
+                told = str(reason)
+                say(f"Waiting for {what}: {told}")
+        time.sleep(pause)
+        pause = min(2 * pause, 2.0)
+
+
+# --- this host
+
+
+@dataclasses.dataclass(frozen=True)
+class Host:
+    """What /etc/meshform/host.json says."""
+
+    store: Mapping[str, str]
+    roles: frozenset[str]
+    accessor_ids: Mapping[str, str]
+    datacenter: str
+    region: str
+    node: str
+    address: str | None
+    consul_api: str
+    nomad_api: str
+    snapshots: Mapping[str, Any] | None
+    ca_days: int
+    certificate_days: int
+    renewal_days: int
+    root: Path
+
+    ROLES = frozenset({"consul-server", "consul-client", "nomad-server", "nomad-client"})
+
+    @staticmethod
+    def read(root: Path) -> Host:
+        path = root / "etc/meshform/host.json"
+        try:
+            said = json.loads(path.read_text())
+            certificates = said.get("certificates", {})
+            host = Host(
+                store=said["store"],
+                roles=frozenset(said["roles"]),
+                accessor_ids=said["accessorIds"],
+                datacenter=said["consulDatacenter"],
+                region=said["nomadRegion"],
+                node=said.get("node") or socket.gethostname(),
+                address=said.get("address"),
+                consul_api=said.get("consulApi", "http://127.0.0.1:8500"),
+                nomad_api=said.get("nomadApi", "https://127.0.0.1:4646"),
+                snapshots=said.get("snapshots"),
+                ca_days=certificates.get("caDays", 3650),
+                certificate_days=certificates.get("days", 365),
+                renewal_days=certificates.get("renewalDays", 30),
+                root=root,
+            )
+        except OSError as error:
+            fix = "Configure this host, then try again."
+            raise Problem(f"{path} cannot be read: {error.strerror}.", fix) from error
+        except KeyError as error:
+            raise Problem(f"{path} does not say {error}.", "Add it.") from error
+        except (ValueError, TypeError, AttributeError) as error:
+            raise Problem(f"{path} is no configuration of a host: {error}.", "Write it anew.") from error
+        unknown = host.roles - Host.ROLES
+        if unknown or not host.roles:
+            named = ", ".join(sorted(unknown)) or "none"
+            raise Problem(f"{path} names unknown roles: {named}.", f"Known roles: {', '.join(sorted(Host.ROLES))}.")
+        return host
+
+    def is_server(self, engine: str | None = None) -> bool:
+        return any(f"{name}-server" in self.roles for name in ([engine] if engine else ENGINES))
+
+    def runs(self, engine: str) -> bool:
+        return any(role.startswith(f"{engine}-") for role in self.roles)
+
+    def user(self, engine: str) -> str:
+        """Nomad's clients must be root."""
+        return "root" if engine == "nomad" and "nomad-client" in self.roles else engine
+
+    def place(self, engine: str) -> str:
+        """What the names in an engine's certificates are made of, e.g. `dc1.consul` of `server.dc1.consul`."""
+        return f"{self.datacenter}.consul" if engine == "consul" else f"{self.region}.nomad"
+
+    def server_names(self, engine: str) -> set[str]:
+        names = {f"server.{self.place(engine)}"}
+        return names | {f"{self.node}.server.{self.place(engine)}"} if engine == "consul" else names
+
+    def addresses(self) -> set[str]:
+        return {self.address} if self.address else private_addresses()
+
+    def path(self, path: str) -> Path:
+        return self.root / path.lstrip("/")
+
+
+def private_addresses() -> set[str]:
+    """The private IPv4 addresses of the interfaces with a default route, as the agents' own `GetPrivateIP` has it."""
+    routes = [line.split() for line in Path("/proc/net/route").read_text().splitlines()[1:]]
+    with_default = {interface for interface, destination, *_ in routes if destination == "00000000"}
+    found = {address for name in with_default if (address := address_of(name))}
+    private = {address for address in found if ipaddress.ip_address(address).is_private}
+    if not private:
+        raise NotYet(
+            "This host has no private IPv4 address on an interface with a default route.",
+            'Give it one, or set "address" in /etc/meshform/host.json.',
+        )
+    return private
+
+
+def address_of(interface: str) -> str | None:
+    get_address = 0x8915  # SIOCGIFADDR
+    with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as asked:
+        try:
+            answer = fcntl.ioctl(asked.fileno(), get_address, struct.pack("256s", interface.encode()[:15]))
+        except OSError:
+            return None
+    return socket.inet_ntoa(answer[20:24])
+
+
+class HostFiles:
+    """Writes files of this host whole, with owner and mode, and only where something differs.
+
+    The folders belong to the agents' users, this program is root: so it works on what it has opened, and follows no
+    link that such a user may have put there.
+    """
+
+    def __init__(self, root: Path) -> None:
+        self._root = root
+        self._changed: dict[str, None] = {}
+
+    @property
+    def changed(self) -> list[str]:
+        """Paths, in the order of their first change."""
+        return list(self._changed)
+
+    def directory(self, path: Path, mode: int, user: str) -> None:
+        with self._opened(path.parent) as parent, contextlib.suppress(FileExistsError):
+            os.mkdir(path.name, 0o700, dir_fd=parent)
+        with self._opened(path) as handle:
+            if self._own(handle, mode, user):
+                self._changed[str(path)] = None
+
+    def file(self, path: Path, content: str, mode: int, user: str) -> None:
+        with self._opened(path.parent) as folder:
+            if self._keep(folder, path, content.encode(), mode, user):
+                return
+            fresh = f"{path.name}.new"
+            with contextlib.suppress(FileNotFoundError):
+                os.unlink(fresh, dir_fd=folder)
+            handle = os.open(fresh, os.O_CREAT | os.O_EXCL | os.O_WRONLY, 0o600, dir_fd=folder)
+            with os.fdopen(handle, "wb") as stream:
+                stream.write(content.encode())
+                stream.flush()
+                self._own(handle, mode, user)
+                os.fsync(handle)
+            os.rename(fresh, path.name, src_dir_fd=folder, dst_dir_fd=folder)
+            self._changed[str(path)] = None
+
+    def _keep(self, folder: int, path: Path, content: bytes, mode: int, user: str) -> bool:
+        """Keeps a file that has this content."""
+        try:
+            handle = os.open(path.name, os.O_RDONLY | os.O_NOFOLLOW, dir_fd=folder)
+        except OSError:
+            return False
+        with os.fdopen(handle, "rb") as stream:
+            if stream.read() != content:
+                return False
+            if self._own(handle, mode, user):
+                self._changed[str(path)] = None
+            return True
+
+    def _own(self, handle: int, mode: int, user: str) -> bool:
+        """@returns whether that was needed"""
+        uid, gid = self._ids(user)
+        is_now = os.stat(handle)
+        if (is_now.st_uid, is_now.st_gid, is_now.st_mode & 0o7777) == (uid, gid, mode):
+            return False
+        os.fchown(handle, uid, gid)
+        os.fchmod(handle, mode)
+        return True
+
+    @contextlib.contextmanager
+    def _opened(self, path: Path) -> Iterator[int]:
+        """A directory; only root can have put a link where its first two parts are, e.g. /opt/consul."""
+        parts = path.relative_to(self._root).parts
+        with contextlib.ExitStack() as stack:
+            handle = os.open(self._root.joinpath(*parts[:2]), os.O_RDONLY | os.O_DIRECTORY)
+            stack.callback(os.close, handle)
+            for part in parts[2:]:
+                try:
+                    handle = os.open(part, os.O_RDONLY | os.O_DIRECTORY | os.O_NOFOLLOW, dir_fd=handle)
+                except NotADirectoryError as error:
+                    raise Problem(f"{part} of {path} is no directory but a link or a file.", "Remove it.") from error
+                stack.callback(os.close, handle)
+            yield handle
+
+    def _ids(self, user: str) -> tuple[int, int]:
+        """From the host's own list of users: it may be an image that is being built."""
+        if user == "root":
+            return 0, 0
+        for line in (self._root / "etc/passwd").read_text().splitlines():
+            name, _, uid, gid, *_ = line.split(":")
+            if name == user:
+                return int(uid), int(gid)
+        raise Problem(f"There is no user {user} on this host.", f"Create it, e.g. `useradd --system {user}`.")
+
+
+def remove_leftovers(directory: Path, pattern: str) -> None:
+    """Whoever was killed while writing has left a file; whoever is writing now is younger than an hour."""
+    for left in directory.glob(pattern):
+        with contextlib.suppress(FileNotFoundError):
+            if time.time() - left.stat().st_mtime > 60 * 60:
+                left.unlink()
+
+
+# --- the secret store
+
+
+class SecretStore(Protocol):
+    def get(self, name: str) -> str | None:
+        """The text of a secret, or None if there is none of this name."""
+
+    def create(self, name: str, text: str) -> bool:
+        """Creates a secret; False if somebody else was first, whose secret is left as it is."""
+
+    def replace(self, name: str, text: str) -> None:
+        """Gives an existing secret another text."""
+
+
+class DirectoryStore:
+    """Secrets as files in a directory that all hosts see, such as the lab's."""
+
+    def __init__(self, path: str) -> None:
+        self._path = Path(path)
+
+    def get(self, name: str) -> str | None:
+        self._check()
+        try:
+            return self._file(name).read_text()
+        except FileNotFoundError:
+            return None
+        except OSError as error:
+            raise self._problem(f"{self._file(name)} cannot be read: {error.strerror}.") from error
+
+    def create(self, name: str, text: str) -> bool:
+        def link(whole: str) -> bool:
+            try:
+                os.link(whole, self._file(name))
+            except FileExistsError:
+                return False
+            return True
+
+        return self._write(name, text, link)
+
+    def replace(self, name: str, text: str) -> None:
+        self._write(name, text, lambda whole: Path(whole).replace(self._file(name)))
+
+    def _write(self, name: str, text: str, publish: Callable[[str], T]) -> T:
+        """The file gets its name when it is complete and on the disk, so nobody ever sees half of it."""
+        self._check()
+        try:
+            remove_leftovers(self._path, f".{name}.*")
+            handle, whole = tempfile.mkstemp(prefix=f".{name}.", dir=self._path)
+            try:
+                with os.fdopen(handle, "w") as stream:
+                    stream.write(text)
+                    stream.flush()
+                    os.fsync(stream.fileno())
+                result = publish(whole)
+            finally:
+                Path(whole).unlink(missing_ok=True)
+            directory = os.open(self._path, os.O_RDONLY)
+            try:
+                os.fsync(directory)
+            finally:
+                os.close(directory)
+            return result
+        except OSError as error:
+            raise self._problem(f"{self._file(name)} cannot be written: {error.strerror}.") from error
+
+    def _check(self) -> None:
+        try:
+            mode = self._path.stat().st_mode
+        except OSError as error:
+            raise self._problem(f"The secret store {self._path} cannot be reached: {error.strerror}.") from error
+        if not self._path.is_dir():
+            raise self._problem(f"The secret store {self._path} is not a directory.")
+        if mode & 0o077:
+            raise self._problem(f"The secret store {self._path} is open to other users (mode {mode & 0o777:04o}).")
+
+    def _problem(self, problem: str) -> Problem:
+        fix = f"It must be a directory that all hosts share and only root sees (mode 0700): {self._path}."
+        return Problem(problem, fix)
+
+    def _file(self, name: str) -> Path:
+        return self._path / f"{name}.json"
+
+
+class SecretsManagerStore:
+    """AWS Secrets Manager, with the credentials that the host's own role gives."""
+
+    def __init__(self, prefix: str, region: str, endpoint: str | None) -> None:
+        try:
+            import boto3
+            from botocore import exceptions, xform_name
+            from botocore.config import Config
+        except ImportError as error:
+            raise Problem(
+                "AWS Secrets Manager needs boto3, which is not installed.",
+                "Install it: `apt-get install python3-boto3`.",
+            ) from error
+        self._prefix = prefix
+        self._exceptions = exceptions
+        self._method_name = xform_name
+        limits = Config(connect_timeout=5, read_timeout=10, retries={"mode": "standard", "max_attempts": 4})
+        self._client = boto3.client("secretsmanager", region_name=region, endpoint_url=endpoint, config=limits)
+
+    def get(self, name: str) -> str | None:
+        answer = self._call(name, "GetSecretValue", {"ResourceNotFoundException"}, SecretId=self._prefix + name)
+        return str(answer["SecretString"]) if answer else None
+
+    def create(self, name: str, text: str) -> bool:
+        answer = self._call(
+            name,
+            "CreateSecret",
+            {"ResourceExistsException"},
+            Name=self._prefix + name,
+            SecretString=text,
+            Description="Secrets of a Meshform cluster, written by its servers",
+        )
+        return answer is not None
+
+    def replace(self, name: str, text: str) -> None:
+        self._call(name, "PutSecretValue", set(), SecretId=self._prefix + name, SecretString=text)
+
+    def _call(self, name: str, action: str, expected: set[str], **arguments: str) -> Json | None:
+        secret = f"Secret {self._prefix}{name} of AWS Secrets Manager"
+        try:
+            answer: Json = getattr(self._client, self._method_name(action))(**arguments)
+            return answer
+        except self._exceptions.ClientError as error:
+            code = error.response["Error"]["Code"]
+            if code in expected:
+                return None
+            said = f"{action} failed with {code}: {error.response['Error'].get('Message', 'no reason given')}"
+            if code == "InvalidRequestException":
+                fix = "If it is scheduled for deletion, restore it or delete it for good."
+                raise Problem(f"{secret}: {said}.", fix) from error
+            # Permissions take a while to reach a role that has just been made.
+            raise NotYet(f"{secret}: {said}.", f"The host's role must allow secretsmanager:{action} on it.") from error
+        except self._exceptions.BotoCoreError as error:
+            raise NotYet(f"{secret}: {error}.", "The host needs a role, and a way to the endpoint.") from error
+
+
+def open_store(settings: Mapping[str, str]) -> SecretStore:
+    kind = settings.get("type")
+    try:
+        if kind == "directory":
+            return DirectoryStore(settings["path"])
+        if kind == "aws-secrets-manager":
+            return SecretsManagerStore(settings["prefix"], settings["region"], settings.get("endpoint"))
+    except KeyError as error:
+        raise Problem(f"The secret store in host.json lacks {error}.", "Add it.") from error
+    raise Problem(f"{kind!r} is no kind of secret store.", "Known kinds: directory, aws-secrets-manager.")
+
+
+class Documents:
+    """The documents in a store."""
+
+    def __init__(self, store: SecretStore) -> None:
+        self._store = store
+
+    def read(self, name: str) -> Json | None:
+        text = self._store.get(name)
+        if text is None:
+            return None
+        try:
+            document = json.loads(text)
+        except ValueError as error:
+            raise Problem(f"Secret {name} in the store is no JSON.", "Bring back an earlier version of it.") from error
+        if not isinstance(document, dict):
+            raise Problem(f"Secret {name} in the store is no document.", "Bring back an earlier version of it.")
+        OUTPUT.hide(document)
+        return document
+
+    def need(self, name: str) -> Json:
+        document = self.read(name)
+        if document is None:
+            raise NotYet(f"Secret {name} is not in the store yet.", "The first server that boots creates it.")
+        return document
+
+    def create(self, name: str, document: Json) -> Json:
+        """Creates a document, or takes the one of whoever was first."""
+        if self._store.create(name, self._text(document)):
+            say(f"Created secret {name}.")
+            return document
+
+        def read() -> Json:
+            written = self.read(name)
+            if written is None:
+                fix = "If it stays so, delete it: servers create it whole."
+                raise NotYet(f"Secret {name} exists but has no text.", fix)
+            return written
+
+        # What somebody else has just created may take a moment until it can be read.
+        return wait_for(f"secret {name}", 60, read)
+
+    def replace(self, name: str, document: Json) -> None:
+        self._store.replace(name, self._text(document))
+        say(f"Renewed secret {name}.")
+
+    @staticmethod
+    def _text(document: Json) -> str:
+        OUTPUT.hide(document)
+        return json.dumps(document, indent=1, sort_keys=True)
+
+
+# --- certificates
+
+
+@dataclasses.dataclass(frozen=True)
+class KeyPair:
+    """A certificate and its private key, both PEM."""
+
+    certificate: str
+    key: str
+
+    @staticmethod
+    def of(document: Mapping[str, str]) -> KeyPair:
+        return KeyPair(document["certificate"], document["key"])
+
+    def document(self) -> dict[str, str]:
+        return dataclasses.asdict(self)
+
+
+@contextlib.contextmanager
+def private_directory() -> Iterator[Path]:
+    """A directory that only root sees, in memory unless TMPDIR names another place, and gone afterwards."""
+    base = "/run" if "TMPDIR" not in os.environ and os.access("/run", os.W_OK) else None
+    with tempfile.TemporaryDirectory(prefix="meshform-", dir=base) as path:
+        yield Path(path)
+
+
+class ConsulTls:
+    """Consul's own commands around keys. Whatever is secret goes through files."""
+
+    def keygen(self) -> str:
+        with private_directory() as folder:
+            return self._run(folder, "keygen").strip()
+
+    def authority(self, engine: str, days: int) -> KeyPair:
+        with private_directory() as folder:
+            name = f"-common-name={engine.capitalize()} Agent CA"
+            self._run(folder, "tls", "ca", "create", f"-domain={engine}", name, f"-days={days}")
+            return self._pair(folder, f"{engine}-agent-ca")
+
+    def issue(
+        self, kind: str, authority: KeyPair, place: str, days: int, names: set[str], addresses: set[str]
+    ) -> KeyPair:
+        """A certificate for `<kind>.<place>` and localhost, for 127.0.0.1 unless it is for the CLI, and the rest."""
+        area, engine = place.rsplit(".", 1)
+        wanted = [f"-additional-dnsname={name}" for name in sorted(names - {f"{kind}.{place}", "localhost"})]
+        wanted += [f"-additional-ipaddress={address}" for address in sorted(addresses - {"127.0.0.1"})]
+        with private_directory() as folder:
+            (folder / f"{engine}-agent-ca.pem").write_text(authority.certificate)
+            (folder / f"{engine}-agent-ca-key.pem").write_text(authority.key)
+            subject = [f"-{kind}", f"-domain={engine}", f"-dc={area}", f"-days={days}"]
+            self._run(folder, "tls", "cert", "create", *subject, *wanted)
+            return self._pair(folder, f"{area}-{kind}-{engine}-0")
+
+    def _run(self, folder: Path, *arguments: str) -> str:
+        return run_program("consul", arguments, folder)
+
+    def _pair(self, folder: Path, name: str) -> KeyPair:
+        return KeyPair((folder / f"{name}.pem").read_text(), (folder / f"{name}-key.pem").read_text())
+
+
+def run_program(name: str, arguments: Sequence[str], folder: Path) -> str:
+    """Runs an engine's command, without the environment of whoever called, which might point it elsewhere."""
+    path = f"{os.environ.get('PATH', os.defpath)}:/usr/local/bin"
+    program = shutil.which(name, path=path)
+    if program is None:
+        raise Problem(f"There is no program {name} on this host.", f"Install it, e.g. as /usr/local/bin/{name}.")
+    done = subprocess.run(
+        [program, *arguments],
+        cwd=folder,
+        env={"PATH": path, "HOME": str(folder)},
+        stdin=subprocess.DEVNULL,
+        capture_output=True,
+        text=True,
+        timeout=60,
+        umask=0o077,
+    )
+    if done.returncode != 0:
+        said = " ".join((done.stderr + done.stdout).split())[:500]
+        raise Problem(f"`{name} {arguments[0]} …` failed: {said}.", f"Try {program} by hand on this host.")
+    return done.stdout
+
+
+@dataclasses.dataclass(frozen=True)
+class CertificateFacts:
+    names: frozenset[str]
+    addresses: frozenset[str]
+    seconds_left: float
+
+
+def facts_of(pair: KeyPair, authority: str) -> CertificateFacts | None:
+    """What a certificate says, or None unless this CA signed it, the key is its own and it is valid now.
+
+    The standard library reads a certificate only in a handshake, so the pair meets itself in one, in memory.
+    """
+    with private_directory() as folder:
+        pem = folder / "pair.pem"
+        pem.write_text(pair.key + pair.certificate)
+        judge = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+        shown = ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
+        shown.check_hostname, shown.verify_mode = False, ssl.CERT_NONE
+        try:
+            for context in (judge, shown):
+                context.load_cert_chain(pem)
+            judge.load_verify_locations(cadata=authority)
+            judge.verify_mode = ssl.CERT_REQUIRED
+            said = shake_hands(judge, shown)
+        except (ssl.SSLError, ValueError):
+            return None
+    alternatives = said.get("subjectAltName", ())
+    return CertificateFacts(
+        names=frozenset(value for kind, value in alternatives if kind == "DNS"),
+        addresses=frozenset(value for kind, value in alternatives if kind == "IP Address"),
+        seconds_left=ssl.cert_time_to_seconds(said["notAfter"]) - time.time(),
+    )
+
+
+def shake_hands(server: ssl.SSLContext, client: ssl.SSLContext) -> Json:
+    """What the server of a handshake learns about the client's certificate."""
+    to_server, to_client = ssl.MemoryBIO(), ssl.MemoryBIO()
+    sides = [
+        client.wrap_bio(to_client, to_server, server_side=False),
+        server.wrap_bio(to_server, to_client, server_side=True),
+    ]
+    for _ in range(4):
+        for side in sides:
+            with contextlib.suppress(ssl.SSLWantReadError):
+                side.do_handshake()
+    certificate = sides[1].getpeercert()
+    if not certificate:
+        raise ssl.SSLError("the handshake did not end")
+    return certificate
+
+
+class Certificates:
+    """Keeps certificates while they are good, and has new ones made otherwise."""
+
+    def __init__(self, host: Host, tls: ConsulTls, renew: bool) -> None:
+        self._host = host
+        self._tls = tls
+        self._renew = renew
+
+    def keep_or_issue(
+        self, kind: str, engine: str, current: KeyPair | None, authority: KeyPair, names: set[str], addresses: set[str]
+    ) -> KeyPair:
+        if current and not self._renew and self._is_good(current, authority.certificate, names, addresses):
+            return current
+        place = self._host.place(engine)
+        return self._tls.issue(kind, authority, place, self._host.certificate_days, names, addresses)
+
+    def _is_good(self, pair: KeyPair, authority: str, names: set[str], addresses: set[str]) -> bool:
+        facts = facts_of(pair, authority)
+        if facts is None:
+            return False
+        lasts = facts.seconds_left > self._host.renewal_days * DAY
+        return lasts and facts.names == names and facts.addresses == addresses
+
+
+# --- the secrets of the cluster
+
+
+def new_cluster(host: Host, tls: ConsulTls) -> Json:
+    """Everything that a new cluster keeps secret."""
+
+    def engine(name: str) -> Json:
+        return {
+            "ca": tls.authority(name, host.ca_days).document(),
+            "gossip": {"primary": tls.keygen()},
+            "managementToken": str(uuid.uuid4()),
+        }
+
+    return {
+        **{name: engine(name) for name in ENGINES},
+        "tokens": {name: str(uuid.uuid4()) for name in host.accessor_ids},
+    }
+
+
+class DerivedDocument:
+    """A document whose contents follow from `cluster`, but for its certificates."""
+
+    def __init__(self, name: str, kind: str, tokens: Sequence[str], extra: Mapping[str, Sequence[str]]) -> None:
+        self.name = name
+        self._kind = kind
+        self._tokens = tokens
+        self._extra = extra
+
+    def follow(self, cluster: Json, current: Json | None, host: Host, certificates: Certificates) -> Json:
+        """What the document must be, with its present certificates as long as they are good."""
+        return {
+            **{engine: self._engine(engine, cluster, current, host, certificates) for engine in ENGINES},
+            "tokens": {name: cluster["tokens"][name] for name in self._tokens},
+        }
+
+    def _engine(self, engine: str, cluster: Json, current: Json | None, host: Host, certificates: Certificates) -> Json:
+        own = cluster[engine]
+        names, addresses = {f"{self._kind}.{host.place(engine)}", "localhost"}, {"127.0.0.1"}
+        if self._kind == "cli":
+            names, addresses = {f"cli.{host.place(engine)}", "localhost"}, set()
+        held = KeyPair.of(current[engine]) if current else None
+        pair = certificates.keep_or_issue(self._kind, engine, held, KeyPair.of(own["ca"]), names, addresses)
+        return {
+            "ca": own["ca"]["certificate"],
+            **pair.document(),
+            **{field: own[field] for field in self._extra.get(engine, ())},
+        }
+
+
+DERIVED = (
+    DerivedDocument("client", "client", ["consul-agent", "nomad-client"], {"consul": ["gossip"]}),
+    DerivedDocument("operator", "cli", ["operator"], {engine: ["managementToken"] for engine in ENGINES}),
+    DerivedDocument("prometheus", "cli", ["prometheus"], {}),
+)
+
+
+class Cluster:
+    """The secrets of the cluster, as a server sees them."""
+
+    def __init__(self, host: Host, documents: Documents, tls: ConsulTls) -> None:
+        self._host = host
+        self._documents = documents
+        self._tls = tls
+
+    def read(self) -> Json:
+        return self._documents.need("cluster")
+
+    def ensure(self, renew: bool = False) -> Json:
+        """Creates whatever is missing and mends what no longer follows from `cluster`."""
+        cluster = self._documents.read("cluster")
+        if cluster is None:
+            cluster = self._documents.create("cluster", new_cluster(self._host, self._tls))
+        missing = {name: str(uuid.uuid4()) for name in self._host.accessor_ids if name not in cluster["tokens"]}
+        if missing:
+            # This program is newer than the cluster.
+            self._documents.replace("cluster", {**cluster, "tokens": {**cluster["tokens"], **missing}})
+        self._warn_of_old_authorities(cluster)
+        certificates = Certificates(self._host, self._tls, renew)
+        for derived in DERIVED:
+            cluster = self._ensure_derived(derived, certificates)
+        return cluster
+
+    def _ensure_derived(self, derived: DerivedDocument, certificates: Certificates) -> Json:
+        # `cluster` is read after the document: whoever changes both writes `cluster` first, so it is never the older.
+        current = self._documents.read(derived.name)
+        cluster = self.read()
+        wanted = derived.follow(cluster, current, self._host, certificates)
+        if current is None:
+            self._documents.create(derived.name, wanted)
+        elif current != wanted:
+            self._documents.replace(derived.name, wanted)
+        return cluster
+
+    def replace(self, cluster: Json) -> None:
+        """Changes `cluster`, then everything that follows from it."""
+        self._documents.replace("cluster", cluster)
+        self.ensure()
+
+    def _warn_of_old_authorities(self, cluster: Json) -> None:
+        for engine in ENGINES:
+            context = ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
+            context.load_verify_locations(cadata=cluster[engine]["ca"]["certificate"])
+            for authority in context.get_ca_certs():
+                days = (ssl.cert_time_to_seconds(str(authority["notAfter"])) - time.time()) / DAY
+                if days < self._host.certificate_days:
+                    say(f"The CA of {engine.capitalize()} expires in {days:.0f} days, and nothing here renews it.")
+
+
+# --- secrets
+
+
+class HostSecrets:
+    """What this host gets to know, and where its agents look for it."""
+
+    def __init__(self, host: Host, client: Json, cluster: Json | None, certificates: Certificates) -> None:
+        self._host = host
+        self._client = client
+        self._cluster = cluster
+        self._certificates = certificates
+        self.files = HostFiles(host.root)
+
+    def write(self) -> None:
+        if self._host.runs("consul"):
+            self._write_consul()
+        if self._host.runs("nomad"):
+            self._write_nomad()
+
+    def _write_consul(self) -> None:
+        token = self._client["tokens"]["consul-agent"]
+        gossip = self._client["consul"]["gossip"]
+        # The agent's token for its own work and to answer DNS. Not as the default: then all on this host would have it.
+        self._write_secrets("consul", {"encrypt": gossip["primary"], "acl": {"tokens": {"agent": token, "dns": token}}})
+        self._write_pair("consul", "ca", "agent", self._client["consul"]["ca"], self._agent_pair("consul"))
+        self._mend_keyring("consul", "/opt/consul/serf/local.keyring", gossip)
+        if self._host.is_server("consul"):
+            self._mend_keyring("consul", "/opt/consul/serf/remote.keyring", gossip)
+
+    def _write_nomad(self) -> None:
+        secrets: Json = {"consul": {"token": self._client["tokens"]["nomad-client"]}}
+        if self._cluster and self._host.is_server("nomad"):
+            gossip = self._cluster["nomad"]["gossip"]
+            secrets = {
+                "consul": {"token": self._cluster["tokens"]["nomad-server"]},
+                "server": {"encrypt": gossip["primary"]},
+            }
+            self._mend_keyring("nomad", "/opt/nomad/data/server/serf.keyring", gossip)
+        self._write_secrets("nomad", secrets)
+        self._write_pair("nomad", "ca", "agent", self._client["nomad"]["ca"], self._agent_pair("nomad"))
+        self._write_pair(
+            "nomad", "consul-ca", "consul", self._client["consul"]["ca"], KeyPair.of(self._client["consul"])
+        )
+
+    def _agent_pair(self, engine: str) -> KeyPair:
+        """A server has a certificate of its own, clients share one."""
+        if self._cluster is None or not self._host.is_server(engine):
+            return KeyPair.of(self._client[engine])
+        names = self._host.server_names(engine) | {"localhost"}
+        addresses = self._host.addresses() | {"127.0.0.1"}
+        authority = KeyPair.of(self._cluster[engine]["ca"])
+        return self._certificates.keep_or_issue("server", engine, self._held(engine), authority, names, addresses)
+
+    def _held(self, engine: str) -> KeyPair | None:
+        tls = self._host.path(f"/etc/{engine}.d/tls")
+        try:
+            pair = [(tls / name).read_text(errors="replace") for name in ("agent.pem", "agent-key.pem")]
+            return KeyPair(*pair)
+        except FileNotFoundError:
+            return None
+
+    def _write_pair(self, engine: str, ca_name: str, name: str, ca: str, pair: KeyPair) -> None:
+        user = self._host.user(engine)
+        tls = self._host.path(f"/etc/{engine}.d/tls")
+        self.files.directory(tls, 0o750, user)
+        self.files.file(tls / f"{ca_name}.pem", ca, 0o640, user)
+        self.files.file(tls / f"{name}.pem", pair.certificate, 0o640, user)
+        self.files.file(tls / f"{name}-key.pem", pair.key, 0o600, user)
+
+    def _write_secrets(self, engine: str, secrets: Json) -> None:
+        directory = self._host.path(f"/etc/{engine}.d")
+        self.files.directory(directory, 0o750, self._host.user(engine))
+        content = json.dumps(secrets, indent=2, sort_keys=True) + "\n"
+        self.files.file(directory / "secrets.json", content, 0o600, self._host.user(engine))
+
+    def _mend_keyring(self, engine: str, path: str, gossip: Mapping[str, str]) -> None:
+        """An agent that has a keyring heeds no `encrypt`, so one that slept through a rotation is told here.
+
+        While a rotation goes on the host must understand both keys.
+        """
+        wanted = [gossip["primary"], *(gossip[other] for other in ("next", "previous") if other in gossip)]
+        file = self._host.path(path)
+        if not file.exists() and len(wanted) == 1:
+            return
+        with contextlib.suppress(FileNotFoundError, ValueError, TypeError, KeyError):
+            held = json.loads(file.read_text())
+            if held[:1] == wanted[:1] and set(held) == set(wanted):
+                return
+        user = self._host.user(engine)
+        if not file.parent.is_dir():
+            self.files.directory(file.parent, 0o700, user)
+        self.files.file(file, json.dumps(wanted), 0o600, user)
+
+
+def write_secrets(host: Host, arguments: argparse.Namespace) -> None:
+    documents = Documents(open_store(host.store))
+    tls = ConsulTls()
+    renew: bool = arguments.renew
+
+    def attempt() -> HostSecrets | None:
+        cluster = Cluster(host, documents, tls).ensure() if host.is_server() else None
+        if arguments.only_store:
+            return None
+        secrets = HostSecrets(host, documents.need("client"), cluster, Certificates(host, tls, renew))
+        secrets.write()
+        return secrets
+
+    secrets = wait_for("the secrets of this host", arguments.wait, attempt)
+    changed = secrets.files.changed if secrets else []
+    for path in changed:
+        say(f"Wrote {path}.")
+    if not changed:
+        say("Every file of this host is as it should be." if secrets else "The store has every secret.")
+    if renew or arguments.reload:
+        reload_agents(host, changed)
+
+
+def reload_agents(host: Host, changed: Sequence[str]) -> None:
+    """Has running agents use what has changed.
+
+    On SIGHUP both take a new certificate, key and CA for their own listeners and connections. Nomad reads its
+    certificate for Consul only at start, so a change of that restarts it, which its tasks outlive.
+    """
+    for engine in ENGINES:
+        folder = host.path(f"/etc/{engine}.d")
+        files = [Path(path).name for path in changed if Path(path).parent == folder / "tls"]
+        for pid in agents_of(engine, folder) if files else []:
+            if engine == "nomad" and any(name.startswith("consul") for name in files):
+                say("Nomad restarts, to use its new certificate for Consul. Its tasks go on.")
+                restart(pid)
+            else:
+                say(f"{engine.capitalize()} reads its certificates again.")
+                os.kill(pid, signal.SIGHUP)
+
+
+def restart(pid: int) -> None:
+    """By systemd where it runs the process; any other supervisor starts again what has ended."""
+    unit = Path(f"/proc/{pid}/cgroup").read_text().strip().rsplit("/", 1)[-1]
+    if unit.endswith(".service"):
+        run_program("systemctl", ["try-restart", "--no-block", unit], Path("/"))
+    else:
+        os.kill(pid, signal.SIGINT)
+
+
+def agents_of(engine: str, configuration: Path) -> list[int]:
+    """The agents that read this configuration, but not those in containers of this host.
+
+    A container has process ids of its own; a systemd service that is shielded has only mounts of its own.
+    """
+    own = os.readlink("/proc/self/ns/pid")
+    found = []
+    for process in Path("/proc").glob("[0-9]*"):
+        with contextlib.suppress(OSError):
+            words = (process / "cmdline").read_bytes().decode(errors="replace").split("\0")
+            is_agent = Path(words[0]).name == engine and words[1:2] == ["agent"]
+            reads = any(word.split("=")[-1].rstrip("/") == str(configuration) for word in words)
+            if is_agent and reads and os.readlink(process / "ns/pid") == own:
+                found.append(int(process.name))
+    return found
+
+
+# --- the engines' APIs
+
+
+class ApiError(Exception):
+    def __init__(self, status: int, text: str) -> None:
+        super().__init__(f"status {status}: {' '.join(text.split())[:300]}")
+        self.status = status
+        self.text = text
+
+
+class Api:
+    """The HTTP API of the agent on this host."""
+
+    def __init__(self, engine: str, base: str, token: str, context: ssl.SSLContext | None) -> None:
+        self.engine = engine.capitalize()
+        self._base = base
+        self._token_header = {f"X-{self.engine}-Token": token}
+        handlers: list[urllib.request.BaseHandler] = [urllib.request.ProxyHandler({})]
+        if context:
+            handlers.append(urllib.request.HTTPSHandler(context=context))
+        self._opener = urllib.request.build_opener(*handlers)
+
+    @contextlib.contextmanager
+    def open(self, method: str, path: str, body: Any = None, headers: Mapping[str, str] | None = None) -> Iterator[Any]:
+        """The answer as a stream.
+
+        @raises ApiError if the agent refuses
+        @raises NotYet if it does not answer or has no leader
+        """
+        every = {**self._token_header, **(headers or {})}
+        request = urllib.request.Request(self._base + path, data=body, method=method, headers=every)
+        try:
+            response = self._opener.open(request, timeout=60)
+        except urllib.error.HTTPError as error:
+            text = error.read().decode(errors="replace")
+            if error.code >= 500:
+                raise NotYet(
+                    f"{self.engine} says to {method} {path}: {text.strip()[:300]}.", "Look at its log."
+                ) from error
+            raise ApiError(error.code, text) from error
+        except OSError as error:
+            reason = getattr(error, "reason", error)
+            raise NotYet(f"{self.engine} does not answer at {self._base}: {reason}.", "Look at its log.") from error
+        with response:
+            yield response
+
+    def call(self, method: str, path: str, body: object = None) -> Any:
+        data = None if body is None else json.dumps(body).encode()
+        with self.open(method, path, data) as response:
+            text = response.read()
+        return json.loads(text) if text.strip() else None
+
+    def leader(self) -> str:
+        """@raises NotYet while there is none"""
+        leader = self.call("GET", "/v1/status/leader")
+        if not leader:
+            raise NotYet(f"{self.engine} has no leader.", "Most of its servers must run and reach each other.")
+        return str(leader)
+
+    def explain(self, what: str, error: ApiError) -> Problem:
+        fix = "Look at its log, and see that its ACL system is enabled."
+        return Problem(f"{self.engine} refuses to {what}, {error}.", fix)
+
+
+def api_of(engine: str, host: Host, cluster: Json) -> Api:
+    """With the management token, so only servers can."""
+    token = cluster[engine]["managementToken"]
+    base = host.consul_api if engine == "consul" else host.nomad_api
+    if not base.startswith("https:"):
+        return Api(engine, base, token, None)
+    context = ssl.create_default_context(cadata=cluster[engine]["ca"]["certificate"])
+    tls = host.path(f"/etc/{engine}.d/tls")
+    try:
+        context.load_cert_chain(tls / "agent.pem", tls / "agent-key.pem")
+    except OSError as error:
+        raise Problem(f"The certificate in {tls} cannot be used: {error}.", "Run `meshform-host secrets`.") from error
+    return Api(engine, base, token, context)
+
+
+def server_apis(host: Host, cluster: Json) -> list[Api]:
+    """Those of the engines that this host is a server of."""
+    return [api_of(engine, host, cluster) for engine in ENGINES if host.is_server(engine)]
+
+
+def cluster_of(host: Host, wait: float) -> Json:
+    if not host.is_server():
+        raise Problem("This host is no server.", "Run this command on a server.")
+    documents = Documents(open_store(host.store))
+    return wait_for("the secrets of the cluster", wait, lambda: Cluster(host, documents, ConsulTls()).read())
+
+
+# --- acl
+
+
+def bootstrap_acl(host: Host, arguments: argparse.Namespace) -> None:
+    cluster = cluster_of(host, arguments.wait)
+    for api in server_apis(host, cluster):
+        wait_for(f"a leader of {api.engine}", arguments.wait, api.leader)
+        wait_for(f"the ACL system of {api.engine}", arguments.wait, functools.partial(bootstrap, api, cluster))
+        if api.engine == "Consul":
+            for name, accessor in host.accessor_ids.items():
+                ensure = WellKnownToken(api, name, accessor, cluster["tokens"][name]).ensure
+                wait_for(f"token {name}", arguments.wait, ensure)
+
+
+def bootstrap(api: Api, cluster: Json) -> None:
+    secret = cluster[api.engine.lower()]["managementToken"]
+    try:
+        api.call("PUT", "/v1/acl/bootstrap", {"BootstrapSecret": secret})
+        say(f"Bootstrapped the ACL system of {api.engine}.")
+    except ApiError as error:
+        # Consul answers 403, Nomad 400; both also say so for other reasons.
+        if "bootstrap no longer allowed" not in error.text and "bootstrap already done" not in error.text:
+            raise api.explain("bootstrap its ACL system", error) from error
+    check_management_token(api)
+
+
+def check_management_token(api: Api) -> None:
+    try:
+        api.call("GET", "/v1/acl/token/self")
+    except ApiError as error:
+        # A follower may not have heard of the token yet.
+        raise NotYet(
+            f"{api.engine} does not know the management token of the secret store ({error}).",
+            "If it was never bootstrapped, run `meshform-host acl`. If it was with another store, bring that back.",
+        ) from error
+
+
+def wait_until_usable(api: Api, limit: float) -> str:
+    """Waits for a leader that heeds the management token.
+
+    @returns the leader
+    """
+    leader = wait_for(f"a leader of {api.engine}", limit, api.leader)
+    wait_for(f"the ACL system of {api.engine}", limit, functools.partial(check_management_token, api))
+    return leader
+
+
+class WellKnownToken:
+    """A token of Consul that must exist; what it may do is nobody's business here."""
+
+    def __init__(self, api: Api, name: str, accessor: str, secret: str) -> None:
+        self._api = api
+        self._name = name
+        self._accessor = accessor
+        self._secret = secret
+
+    def ensure(self) -> None:
+        known = self._read()
+        if known is None:
+            known = self._create()
+        if known["SecretID"] != self._secret:
+            raise Problem(
+                f"Token {self._name} ({self._accessor}) of Consul has another secret than the store.",
+                "Bring back the store that Consul was set up with, or delete the token and run this again.",
+            )
+
+    def _read(self) -> Json | None:
+        try:
+            token: Json = self._api.call("GET", f"/v1/acl/token/{self._accessor}")
+            return token
+        except ApiError as error:
+            if error.status == 404 or "ACL not found" in error.text:
+                return None
+            raise self._api.explain(f"show token {self._name}", error) from error
+
+    def _create(self) -> Json:
+        body = {"AccessorID": self._accessor, "SecretID": self._secret, "Description": f"Meshform: {self._name}"}
+        try:
+            token: Json = self._api.call("PUT", "/v1/acl/token", body)
+            say(f"Created token {self._name}.")
+            return token
+        except (ApiError, NotYet) as error:
+            if "already in use" not in str(error):
+                raise
+            raise NotYet(f"Another server has just created token {self._name}.", "It must be readable soon.") from error
+
+
+# --- snapshots
+
+
+@dataclasses.dataclass(frozen=True)
+class SnapshotKind:
+    """How an engine keeps snapshots."""
+
+    api_path: str
+    inspect: Sequence[str]
+
+    def check(self, engine: str, file: Path) -> None:
+        """@raises Problem unless the engine's own command finds the file whole"""
+        run_program(engine, [*self.inspect, str(file.absolute())], file.absolute().parent)
+
+
+SNAPSHOTS = {
+    "consul": SnapshotKind("/v1/snapshot", ("snapshot", "inspect")),
+    "nomad": SnapshotKind("/v1/operator/snapshot", ("operator", "snapshot", "inspect")),
+}
+
+
+def save_snapshots(host: Host, arguments: argparse.Namespace) -> None:
+    if not host.snapshots:
+        raise Problem("host.json names no directory for snapshots.", 'Set "snapshots" in it.')
+    directory, retain = host.path(str(host.snapshots["directory"])), int(host.snapshots["retain"])
+    cluster = cluster_of(host, arguments.wait)
+    for api in server_apis(host, cluster):
+        leader = wait_until_usable(api, arguments.wait)
+        if not arguments.force and not leads(api):
+            say(f"{api.engine} is led by {leader}, which saves the snapshot. This server has nothing to do.")
+            continue
+        wait_for(f"a snapshot of {api.engine}", arguments.wait, functools.partial(save_snapshot, api, directory))
+        keep_newest(directory, api.engine.lower(), retain)
+
+
+def leads(api: Api) -> bool:
+    said = {name.lower(): value for name, value in api.call("GET", "/v1/agent/self").items()}
+    return bool(said["stats"][api.engine.lower()]["leader"] == "true")
+
+
+def save_snapshot(api: Api, directory: Path) -> None:
+    """The file gets its name when it is complete and known to be good."""
+    engine = api.engine.lower()
+    directory.mkdir(parents=True, mode=0o700, exist_ok=True)
+    directory.chmod(0o700)
+    remove_leftovers(directory, f".{engine}.*")
+    file = directory / time.strftime(f"{engine}-%Y%m%dT%H%M%SZ.snap", time.gmtime())
+    handle, partial = tempfile.mkstemp(prefix=f".{engine}.", dir=directory)
+    try:
+        with os.fdopen(handle, "wb") as target, api.open("GET", SNAPSHOTS[engine].api_path) as source:
+            shutil.copyfileobj(source, target)
+            target.flush()
+            os.fsync(target.fileno())
+        SNAPSHOTS[engine].check(engine, Path(partial))
+        Path(partial).rename(file)
+    except ApiError as error:
+        raise api.explain("save a snapshot", error) from error
+    finally:
+        Path(partial).unlink(missing_ok=True)
+    say(f"Saved {file}, {file.stat().st_size} bytes.")
+
+
+def keep_newest(directory: Path, engine: str, retain: int) -> None:
+    for old in sorted(directory.glob(f"{engine}-*.snap"))[: -max(retain, 1)]:
+        old.unlink()
+        say(f"Removed {old}, older than the {retain} that are kept.")
+
+
+def restore_snapshots(host: Host, arguments: argparse.Namespace) -> None:
+    files: dict[str, Path] = {engine: file for engine in ENGINES if (file := getattr(arguments, engine))}
+    if not files:
+        raise Problem("There is nothing to restore.", "Name a file with --consul or --nomad.")
+    for engine, file in files.items():
+        if not host.is_server(engine):
+            raise Problem(f"This host is no server of {engine.capitalize()}.", "Run this command on one.")
+        if not file.is_file():
+            raise Problem(f"There is no file {file}.", "Name a snapshot that `meshform-host snapshot` has saved.")
+        SNAPSHOTS[engine].check(engine, file)
+    cluster = cluster_of(host, arguments.wait)
+    for engine, file in files.items():
+        api = api_of(engine, host, cluster)
+        wait_until_usable(api, arguments.wait)
+        restore_snapshot(api, file)
+        wait_until_usable(api, arguments.wait)
+        if engine == "consul":
+            wait_for("the catalog", arguments.wait, functools.partial(forget_replaced_nodes, api))
+            say("Now restart the Consul agents of the client hosts: they hold to what these servers told them before.")
+    bootstrap_acl(host, arguments)
+
+
+def restore_snapshot(api: Api, file: Path) -> None:
+    headers = {"Content-Length": str(file.stat().st_size), "Content-Type": "application/octet-stream"}
+    try:
+        with file.open("rb") as body, api.open("PUT", SNAPSHOTS[api.engine.lower()].api_path, body, headers):
+            say(f"{api.engine} has restored {file}.")
+    except ApiError as error:
+        raise api.explain(f"restore {file}", error) from error
+
+
+def forget_replaced_nodes(api: Api) -> None:
+    """Makes room in Consul's catalog for hosts that have the names, but not the identities, of those in the snapshot.
+
+    Consul would refuse to register them as long as it believes the old ones to be well.
+    """
+    present = {member["Name"]: member["Tags"].get("id") for member in api.call("GET", "/v1/agent/members")}
+    for node in api.call("GET", "/v1/catalog/nodes"):
+        if present.get(node["Node"], node["ID"]) != node["ID"]:
+            api.call("PUT", "/v1/catalog/deregister", {"Node": node["Node"]})
+            say(f"Forgot node {node['Node']} of the snapshot, in whose place a new host is.")
+
+
+# --- rotation
+
+
+class Keyring(Protocol):
+    """The gossip keys of all agents of an engine."""
+
+    def change(self, operation: str, key: str) -> None:
+        """Has every agent `install`, `use` or `remove` a key. Each may be repeated.
+
+        @raises NotYet unless all have done so
+        """
+
+
+class ConsulKeyring:
+    METHODS: Mapping[str, str] = {"install": "POST", "use": "PUT", "remove": "DELETE"}
+
+    def __init__(self, api: Api) -> None:
+        self._api = api
+
+    def change(self, operation: str, key: str) -> None:
+        self._api.call(self.METHODS[operation], "/v1/operator/keyring", {"Key": key})
+        for pool in self._api.call("GET", "/v1/operator/keyring"):
+            holders = (pool["PrimaryKeys"] if operation == "use" else pool["Keys"]).get(key, 0)
+            expect_all(operation, holders, pool["NumNodes"], "WAN" if pool["WAN"] else "LAN")
+
+
+class NomadKeyring:
+    def __init__(self, api: Api) -> None:
+        self._api = api
+
+    def change(self, operation: str, key: str) -> None:
+        self._api.call("PUT", f"/v1/agent/keyring/{operation}", {"Key": key})
+        said = self._api.call("GET", "/v1/agent/keyring/list")
+        expect_all(operation, said["Keys"].get(key, 0), said["NumNodes"], "server")
+
+
+def expect_all(operation: str, holders: int, nodes: int, pool: str) -> None:
+    wanted = 0 if operation == "remove" else nodes
+    if holders != wanted:
+        seen = f"{holders} of {nodes} agents in the {pool} pool hold the key after `{operation}`."
+        raise NotYet(seen, "All must answer.")
+
+
+KEYRINGS: Mapping[str, Callable[[Api], Keyring]] = {"consul": ConsulKeyring, "nomad": NomadKeyring}
+
+
+class GossipRotation:
+    """A new gossip key for an engine, in steps of which each leaves all agents able to understand each other.
+
+    The store says how far it is, so whoever is interrupted finishes when run again:
+
+      primary                the rest
+      primary, next          `next` is being given to everybody; hosts that boot now get both
+      primary, previous      everybody uses `primary`; `previous` is being taken away
+    """
+
+    def __init__(self, api: Api, cluster: Cluster, tls: ConsulTls, wait: float) -> None:
+        self._engine = api.engine
+        self._keyring = KEYRINGS[api.engine.lower()](api)
+        self._cluster = cluster
+        self._tls = tls
+        self._wait = wait
+
+    def run(self) -> None:
+        gossip = self._gossip()
+        if gossip.keys() == {"primary"}:
+            self._store({**gossip, "next": self._tls.keygen()})
+            gossip = self._gossip()
+        else:
+            say(f"A rotation of {self._engine}'s gossip key was interrupted. This completes it.")
+        if "next" in gossip:
+            self._change("install", gossip["next"])
+            self._change("use", gossip["next"])
+            if self._gossip() != gossip:
+                fix = "Wait for them, then run this once more."
+                raise Problem("Somebody else rotates the gossip key at this time.", fix)
+            gossip = {"primary": gossip["next"], "previous": gossip["primary"]}
+            self._store(gossip)
+        self._change("remove", gossip["previous"])
+        self._store({"primary": gossip["primary"]})
+        say(f"All agents of {self._engine} use a new gossip key.")
+
+    def _change(self, operation: str, key: str) -> None:
+        def attempt() -> None:
+            try:
+                self._keyring.change(operation, key)
+            except ApiError as error:
+                refusal = f"{self._engine} refuses to {operation} a gossip key, {error}."
+                raise Problem(refusal, "Look at its log.") from error
+
+        wait_for(f"all agents of {self._engine} to {operation} the key", self._wait, attempt)
+
+    def _gossip(self) -> dict[str, str]:
+        gossip: dict[str, str] = self._cluster.read()[self._engine.lower()]["gossip"]
+        return gossip
+
+    def _store(self, gossip: Mapping[str, str]) -> None:
+        cluster = self._cluster.read()
+        engine = self._engine.lower()
+        self._cluster.replace({**cluster, engine: {**cluster[engine], "gossip": dict(gossip)}})
+
+
+def rotate(host: Host, arguments: argparse.Namespace) -> None:
+    cluster_of(host, arguments.wait)
+    tls = ConsulTls()
+    cluster = Cluster(host, Documents(open_store(host.store)), tls)
+    if arguments.what == "certificates":
+        cluster.ensure(renew=True)
+        say("Hosts fetch them with `meshform-host secrets --reload`; servers renew their own with `secrets --renew`.")
+        return
+    for api in server_apis(host, cluster.read()):
+        wait_until_usable(api, arguments.wait)
+        GossipRotation(api, cluster, tls, arguments.wait).run()
+
+
+# --- mend
+
+
+MEND_SECONDS = 10
+
+
+def mend(host: Host, arguments: argparse.Namespace) -> None:
+    """Replaces allocations that came back with a booted host as strangers.
+
+    Nomad starts their tasks again, but does not bring back the tokens of their identities, which were in memory, so
+    Consul tells their Envoys nothing (Nomad's issue 27824). New allocations log in anew.
+    """
+    api = api_of("nomad", host, cluster_of(host, arguments.wait))
+    wait_until_usable(api, arguments.wait)
+    while True:
+        try:
+            if leads(api):
+                replace_strangers(api)
+        except (ApiError, NotYet) as error:
+            say(f"Tries again, since Nomad cannot be asked: {error}")
+        if arguments.once:
+            return
+        time.sleep(MEND_SECONDS)
+
+
+def replace_strangers(api: Api) -> None:
+    for allocation in api.call("GET", "/v1/allocations?namespace=*&task_states=true"):
+        if is_stranger(allocation):
+            query = urllib.parse.urlencode({"namespace": allocation["Namespace"]})
+            api.call("PUT", f"/v1/allocation/{allocation['ID']}/stop?{query}", {})
+            named = f"{allocation['ID']} of {allocation['JobID']}"
+            say(f"Replaces allocation {named}: its host was booted, and its identity lost.")
+
+
+def is_stranger(allocation: Json) -> bool:
+    """Whether an Envoy of it runs again after its host was booted. Nomad names those tasks `connect-…`."""
+    if allocation["DesiredStatus"] != "run" or allocation["ClientStatus"] not in ("pending", "running"):
+        return False
+    states = (allocation["TaskStates"] or {}).items()
+    envoys = [state for name, state in states if name.startswith("connect-")]
+    events = [event["Type"] for state in envoys for event in state["Events"] or ()]
+    return "Failed Restoring Task" in events
+
+
+# --- the command line
+
+
+def parser() -> argparse.ArgumentParser:
+    summary, _, manual = (__doc__ or "").partition("\n\n")
+    raw = argparse.RawDescriptionHelpFormatter
+    top = argparse.ArgumentParser("meshform-host", description=summary, epilog=manual, formatter_class=raw)
+    root = "where the host's file system begins, for tests and image builds"
+    top.add_argument("--root", type=Path, default=Path("/"), help=root)
+    longest = "the longest wait for something (default: 900)"
+    top.add_argument("--wait", type=float, default=15 * 60, metavar="SECONDS", help=longest)
+    commands = top.add_subparsers(required=True, metavar="COMMAND")
+
+    secrets = commands.add_parser("secrets", help="create what the store lacks and write this host's files")
+    secrets.add_argument("--only-store", action="store_true", help="write no file of this host")
+    renewing = "take a new certificate even if the present one is good, and reload"
+    secrets.add_argument("--renew", action="store_true", help=renewing)
+    reloading = "have running agents use what has changed"
+    secrets.add_argument("--reload", action="store_true", help=reloading)
+    secrets.set_defaults(run=write_secrets)
+
+    acl = commands.add_parser("acl", help="bootstrap the ACL systems and create the well-known tokens")
+    acl.set_defaults(run=bootstrap_acl)
+
+    snapshot = commands.add_parser("snapshot", help="save the state of Consul and Nomad, if this server leads them")
+    snapshot.add_argument("--force", action="store_true", help="save it on a follower too")
+    snapshot.set_defaults(run=save_snapshots)
+
+    restore = commands.add_parser("restore", help="bring snapshots back")
+    restore.add_argument("--consul", type=Path, metavar="FILE", help="a snapshot of Consul")
+    restore.add_argument("--nomad", type=Path, metavar="FILE", help="a snapshot of Nomad")
+    restore.set_defaults(run=restore_snapshots)
+
+    replacing = "keep replacing allocations that lost their identity when their host was booted"
+    mending = commands.add_parser("mend", help=replacing)
+    mending.add_argument("--once", action="store_true", help="do it now and end")
+    mending.set_defaults(run=mend)
+
+    rotation = commands.add_parser("rotate", help="replace gossip keys, or the certificates of all but servers")
+    rotation.add_argument("what", choices=["gossip", "certificates"])
+    rotation.set_defaults(run=rotate)
+    return top
+
+
+def end_cleanly(*_: object) -> NoReturn:
+    """Leaves through every `finally`, so that no private directory stays behind."""
+    raise SystemExit(143)
+
+
+def main(words: Sequence[str] | None = None) -> int:
+    os.umask(0o077)
+    signal.signal(signal.SIGTERM, end_cleanly)
+    arguments = parser().parse_args(words)
+    try:
+        arguments.run(Host.read(arguments.root), arguments)
+    except Problem as problem:
+        say(str(problem))
+        return 1
+    except ApiError as error:
+        say(f"An agent refuses a request, {error}. Look at its log.")
+        return 1
+    except PermissionError as error:
+        say(f"{error.filename or 'A file'} may not be touched: {error.strerror}. Run this as root.")
+        return 1
+    except OSError as error:
+        say(f"This failed: {error}. See that the disk has room and the network is up, then try again.")
+        return 1
+    except KeyboardInterrupt:
+        return 130
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,81 @@
+import type { Construct } from "constructs";
+import { consulClient, type ConsulClientOptions } from "./consul-client";
+import type { HostRole } from "./compose-host";
+import { HostGroup, type HostGroupProps } from "./host-group";
+import { nomadClient, type NomadClientOptions } from "./nomad-client";
+import type { NomadServers } from "./nomad-servers";
+
+/** Props of {@link NomadClients}. */
+export interface NomadClientsProps
+  extends
+    HostGroupProps,
+    Pick<NomadClientOptions, "networkInterface" | "nodePool" | "nodeClass" | "meta" | "rawExec" | "logLevel"> {
+  /** The servers that place jobs on the hosts. */
+  readonly nomad: NomadServers;
+  /** Whether the hosts run containers. Where they do not, Envoy is a program of the host. @default true */
+  readonly docker?: boolean;
+  /**
+   * Whether the hosts can redirect all traffic of a service through its Envoy, for transparent proxy.
+   * @default false
+   * @see https://developer.hashicorp.com/nomad/docs/job-specification/transparent_proxy
+   */
+  readonly consulCni?: boolean;
+  /** Any other setting of the Nomad agents. Never a secret. @default none */
+  readonly override?: NomadClientOptions["override"];
+  /** Any other setting of the Consul agents. Never a secret. @default none */
+  readonly consulOverride?: ConsulClientOptions["override"];
+}
+
+/**
+ * Hosts that run the jobs: a Nomad client and a Consul client, CNI plugins, and a kernel that shows iptables the traffic of
+ * bridges.
+ *
+ * @example
+ * const clients = new NomadClients(stack, "clients", { nomad, nodePool: "default" });
+ */
+export class NomadClients extends HostGroup {
+  readonly nodePool: string;
+
+  constructor(scope: Construct, id: string, props: NomadClientsProps) {
+    const { nomad, docker = true, consulCni = false } = props;
+    const { cluster } = nomad.consul;
+    super(scope, id, cluster, props);
+    this.nodePool = props.nodePool ?? "default";
+    const { versions, consulDatacenter, nomadRegion } = cluster;
+    this.addPart({
+      agent: "consul-client",
+      role: consulClient({
+        version: versions.consul,
+        datacenter: consulDatacenter,
+        retryJoin: nomad.consul.join,
+        override: props.consulOverride,
+      }),
+      override: props.consulOverride,
+    });
+    this.addPart({
+      agent: "nomad-client",
+      role: nomadClient({
+        version: versions.nomad,
+        cniVersion: versions.cni,
+        datacenter: nomad.datacenter,
+        region: nomadRegion,
+        retryJoin: nomad.join,
+        networkInterface: props.networkInterface,
+        nodePool: props.nodePool,
+        nodeClass: props.nodeClass,
+        meta: props.meta,
+        rawExec: props.rawExec,
+        consulCniVersion: consulCni ? versions.consulCni : undefined,
+        logLevel: props.logLevel,
+        override: props.override,
+      }),
+      override: props.override,
+    });
+    this.addPart({ role: docker ? { systemPackages: ["docker.io"] } : envoy(versions.envoy) });
+  }
+}
+
+/** The program in place of the container that Nomad starts by itself. */
+function envoy(version: string): HostRole {
+  return { packages: [{ name: "envoy", version, installTo: "/usr/local/bin" }] };
+}

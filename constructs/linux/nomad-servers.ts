@@ -1,0 +1,80 @@
+import { Construct } from "constructs";
+import { consulClient } from "./consul-client";
+import type { ConsulServers } from "./consul-servers";
+import type { HostData } from "./host";
+import { HostGroup, type HostGroupProps } from "./host-group";
+import { nomadServer, type NomadServerOptions } from "./nomad-server";
+
+/** Props of {@link NomadServers}. */
+export interface NomadServersProps
+  extends HostGroupProps, Pick<NomadServerOptions, "schedulerAlgorithm" | "memoryOversubscription" | "logLevel"> {
+  /** The Consul that the servers and their jobs use. */
+  readonly consul: ConsulServers;
+  /**
+   * How agents find the servers, as for Consul, where they have hosts of their own.
+   * @default they run on the hosts of the Consul servers
+   * @see https://developer.hashicorp.com/nomad/docs/configuration/server_join
+   */
+  readonly join?: readonly string[];
+  /** How many servers there are on hosts of their own: 3 survive the loss of one, 5 of two. @default 3 */
+  readonly count?: number;
+  /** Nomad's datacenter of the hosts. @default Consul's */
+  readonly datacenter?: string;
+  /** Any other setting of the Nomad agents. Never a secret. @default none */
+  readonly override?: NomadServerOptions["override"];
+}
+
+/**
+ * The servers of a Nomad region: mutual TLS, encrypted gossip, ACL, and identities with which jobs get Consul tokens of
+ * their own.
+ *
+ * @example
+ * const nomad = new NomadServers(stack, "nomad", { consul });
+ */
+export class NomadServers extends Construct {
+  readonly consul: ConsulServers;
+  /** The hosts that they run on. */
+  readonly hosts: HostGroup;
+  readonly join: readonly string[];
+  readonly datacenter: string;
+
+  constructor(scope: Construct, id: string, props: NomadServersProps) {
+    super(scope, id);
+    const { consul } = props;
+    const { consulDatacenter, nomadRegion, versions } = consul.cluster;
+    this.consul = consul;
+    this.join = props.join ?? consul.join;
+    this.datacenter = props.datacenter ?? consulDatacenter;
+    this.hosts = props.join === undefined ? consul : this.ownHosts(props);
+    this.hosts.addPart({
+      agent: "nomad-server",
+      role: nomadServer({
+        version: versions.nomad,
+        datacenter: this.datacenter,
+        region: nomadRegion,
+        retryJoin: this.join,
+        bootstrapExpect: this.hosts.count ?? 3,
+        schedulerAlgorithm: props.schedulerAlgorithm,
+        memoryOversubscription: props.memoryOversubscription,
+        logLevel: props.logLevel,
+        override: props.override,
+      }),
+      override: props.override,
+    });
+  }
+
+  /** One of its hosts as data, for `cloudInit`. */
+  get host(): HostData {
+    return this.hosts.host;
+  }
+
+  private ownHosts({ consul, count = 3, extra }: NomadServersProps): HostGroup {
+    const { cluster, join } = consul;
+    const hosts = new HostGroup(this, "Hosts", cluster, { count, extra });
+    hosts.addPart({
+      agent: "consul-client",
+      role: consulClient({ version: cluster.versions.consul, datacenter: cluster.consulDatacenter, retryJoin: join }),
+    });
+    return hosts;
+  }
+}

@@ -1,0 +1,68 @@
+import type { HostPackage } from "../host";
+import { commandLine, quote } from "../shell";
+import { type Architecture, checksumsOf, type ReleaseChecksums, type ReleasePackage } from "./checksums";
+
+/** Where releases on GitHub come from, unless a mirror is given. */
+export const GITHUB = "https://github.com";
+
+/** What the lines of this part need of the distribution. */
+export const releaseNeeds: readonly string[] = ["ca-certificates", "curl"];
+
+export interface ReleaseOptions {
+  /** Address of GitHub, or of a mirror of its release files under the same paths. */
+  readonly github: string;
+  /** In place of the checksums that are known here. */
+  readonly checksums: Readonly<Partial<Record<ReleasePackage, ReleaseChecksums>>>;
+}
+
+/** How the files of the releases are called. */
+const FILES: Readonly<Record<ReleasePackage, (version: string, architecture: Architecture) => string>> = {
+  "cni-plugins": (version, architecture) =>
+    `containernetworking/plugins/releases/download/v${version}/cni-plugins-linux-${architecture}-v${version}.tgz`,
+  envoy: (version, architecture) =>
+    `envoyproxy/envoy/releases/download/v${version}/envoy-${version}-linux-${{ amd64: "x86_64", arm64: "aarch_64" }[architecture]}`,
+};
+
+/** Shell lines that install what is published as a file of a release. Nothing is unpacked that has not the right checksum. */
+export function releaseLines(packages: readonly HostPackage[], options: ReleaseOptions): string[] {
+  const released = packages.filter(isReleased);
+  if (released.length === 0) return [];
+  return [
+    `release() { # <url> <sha256>
+  fetch "$1" "$work/release" && matches "$2" "$work/release"
+}`,
+    ...released.flatMap((it) => lines(it, options)),
+  ];
+}
+
+interface Released extends HostPackage {
+  readonly name: ReleasePackage;
+}
+
+function isReleased(it: HostPackage): it is Released {
+  return it.name in FILES;
+}
+
+function lines({ name, version, installTo }: Released, { github, checksums }: ReleaseOptions): string[] {
+  const cases = Object.entries(checksumsOf(name, version, checksums[name])).map(([architecture, checksum]) => {
+    const url = `${github}/${FILES[name](version, architecture as Architecture)}`;
+    return `  ${architecture}) ${commandLine(["set", "--", url, checksum])} ;;`;
+  });
+  const probe = name === "envoy" ? `${installTo}/envoy` : `${installTo}/bridge`;
+  const install =
+    name === "envoy"
+      ? `place "$work/release" ${quote(probe)}`
+      : `tar --extract --gzip --no-same-owner --no-overwrite-dir --exclude=LICENSE --exclude=README.md \\
+    --directory ${quote(installTo)} --file "$work/release"`;
+  return [
+    'case "$(dpkg --print-architecture)" in',
+    ...cases,
+    `  *) echo "No checksum of ${name} ${version} is known for this architecture." >&2; exit 1 ;;`,
+    "esac",
+    `if ! ${commandLine(["is_there", name, version, probe])}; then
+  attempt release "$@"
+  ${install}
+  ${commandLine(["note", name, version])}
+fi`,
+  ];
+}

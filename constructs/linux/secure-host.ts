@@ -1,0 +1,58 @@
+import type { HostRole } from "./compose-host";
+import type { HostUnit } from "./host";
+import { HOST_TOOL, hostTool, type HostToolConfig } from "./host-tool/host-tool";
+
+/** What a host needs beside its agents to be part of a secure cluster. */
+export interface SecureHostOptions extends HostToolConfig {
+  /** Seconds between two snapshots of the servers' state. @default 3600 */
+  readonly snapshotEverySeconds?: number;
+}
+
+/**
+ * Fetches the host's share of the cluster's secrets at each boot, before any agent starts; the first server to boot creates
+ * them. Each day it fetches what has changed, and renews what soon expires. On servers it also switches the access control on,
+ * saves snapshots, and replaces allocations that lost their identity.
+ */
+export function secureHost({ snapshotEverySeconds = 3600, ...config }: SecureHostOptions): HostRole {
+  const isServer = config.roles.some((role) => role.endsWith("-server"));
+  const tool = hostTool(config);
+  return {
+    ...tool,
+    steps: [...(tool.steps ?? []), `${HOST_TOOL} secrets`],
+    units: [...(tool.units ?? []), renewal, ...(isServer ? serverUnits(config, snapshotEverySeconds) : [])],
+  };
+}
+
+const renewal: HostUnit = {
+  name: "meshform-renewal",
+  description: "Renewal of secrets and certificates, which the agents are told of",
+  command: [HOST_TOOL, "secrets", "--reload"],
+  after: ["consul", "nomad"],
+  everySeconds: 24 * 60 * 60,
+};
+
+function serverUnits({ roles, snapshots }: HostToolConfig, everySeconds: number): HostUnit[] {
+  const runsNomad = roles.includes("nomad-server");
+  const after = ["consul", "nomad"];
+  const acl: HostUnit = {
+    name: "meshform-acl",
+    description: "Access control of Consul and Nomad, switched on once",
+    command: [HOST_TOOL, "acl"],
+    after,
+    oneshot: true,
+  };
+  const snapshot: HostUnit = {
+    name: "meshform-snapshot",
+    description: "Snapshot of what the servers of Consul and Nomad know",
+    command: [HOST_TOOL, "snapshot"],
+    after,
+    everySeconds,
+  };
+  const mend: HostUnit = {
+    name: "meshform-mend",
+    description: "Replacement of allocations that lost their identity when their host was booted",
+    command: [HOST_TOOL, "mend"],
+    after,
+  };
+  return [acl, ...(runsNomad ? [mend] : []), ...(snapshots === undefined ? [] : [snapshot])];
+}
