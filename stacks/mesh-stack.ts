@@ -2,8 +2,16 @@ import { ConsulProvider } from "@cdktf/provider-consul/lib/provider";
 import { NomadProvider, type NomadProviderConfig } from "@cdktf/provider-nomad/lib/provider";
 import { TerraformStack } from "cdktf";
 import type { Construct } from "constructs";
-import { ServiceMesh, Sidecar } from "../constructs";
+import { ServiceMesh, Sidecar, type ServiceMeshProps } from "../constructs";
 import type { Settings } from "./settings";
+
+/** Props of {@link MeshStack}. */
+export interface MeshStackProps extends Settings {
+  /** The stack with the access rules, which is applied before. @default none: they are there, or there are none */
+  readonly access?: TerraformStack;
+  /** What the mesh has beside what the settings say: metrics, tracing and so on. @default nothing */
+  readonly mesh?: ServiceMeshProps;
+}
 
 /**
  * The workloads: services, their jobs, and who may reach whom. It needs a Consul and a Nomad that are there already, and
@@ -12,8 +20,11 @@ import type { Settings } from "./settings";
 export class MeshStack extends TerraformStack {
   readonly mesh: ServiceMesh;
 
-  constructor(scope: Construct, id: string, settings: Settings) {
+  constructor(scope: Construct, id: string, { access, mesh, ...settings }: MeshStackProps) {
     super(scope, id);
+    if (access !== undefined) {
+      this.addDependency(access);
+    }
     new ConsulProvider(this, "consul", { address: settings.consulAddress, datacenter: settings.consulDatacenter });
     // The bindings ask for an address; the provider itself takes it from NOMAD_ADDR when the block has none.
     new NomadProvider(this, "nomad", {
@@ -25,6 +36,7 @@ export class MeshStack extends TerraformStack {
       namespace: settings.nomadNamespace,
       nodePool: settings.nomadNodePool,
       sidecar: settings.runtime === "exec" ? Sidecar.exec() : Sidecar.docker(),
+      ...mesh,
     });
   }
 }

@@ -8,6 +8,8 @@ export type Runtime = "docker" | "exec";
 export interface Settings {
   /** @default "docker" */
   readonly runtime: Runtime;
+  /** Whether the app applies the access rules of a secure cluster, before its workloads. @default false */
+  readonly accessRules?: boolean;
   /** @default CONSUL_HTTP_ADDR, when the stack is applied */
   readonly consulAddress?: string;
   /** @default the agent's own */
@@ -35,6 +37,7 @@ export function readSettings(scope: Construct): Settings {
   }
   return {
     runtime,
+    accessRules: read(scope, "accessRules") === "true" ? true : undefined,
     consulAddress: read(scope, "consulAddress"),
     consulDatacenter: read(scope, "consulDatacenter"),
     nomadAddress: read(scope, "nomadAddress"),

@@ -35,6 +35,13 @@ test("the environment overrules the context", () => {
   });
 });
 
+test("access rules are the app's where the context or the environment says so", () => {
+  expect(settingsWith({}).accessRules).toBeUndefined();
+  expect(settingsWith({ accessRules: "true" }).accessRules).toBe(true);
+  process.env.MESHFORM_ACCESS_RULES = "true";
+  expect(settingsWith({}).accessRules).toBe(true);
+});
+
 test("an unknown runtime is refused with the known ones", () => {
   expect(() => settingsWith({ runtime: "podman" })).toThrow(
     'the app: The runtime "podman" is none. Set MESHFORM_RUNTIME to "docker" or "exec".',

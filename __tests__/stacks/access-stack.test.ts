@@ -1,0 +1,80 @@
+import { AccessStack, type AccessStackProps } from "../../stacks/access-stack";
+import { MeshStack } from "../../stacks/mesh-stack";
+import { resourcesIn, rulesIn } from "../support/access";
+import { synthStack } from "../support/synth";
+import { testApp } from "../support/test-app";
+
+function build(props?: AccessStackProps): AccessStack {
+  return new AccessStack(testApp(), "access", props);
+}
+
+describe("the access stack", () => {
+  test("makes no token, and holds no secret", () => {
+    const { terraform } = synthStack(build());
+    const types = Object.keys(terraform.resource ?? {});
+    expect(types).toContain("consul_acl_token_policy_attachment");
+    expect(types).not.toContain("consul_acl_token");
+    expect(terraform.provider).toEqual({ consul: [{}], nomad: [{}] });
+  });
+
+  test("asks where Nomad is by variables of these very names", () => {
+    const { terraform } = synthStack(build()) as { terraform: { variable?: object } };
+    expect(Object.keys(terraform.variable ?? {}).sort()).toEqual(["nomad_ca_certificate", "nomad_jwks_url"]);
+  });
+
+  test("tells its providers where the clusters are", () => {
+    const settings = {
+      consulAddress: "http://c",
+      consulDatacenter: "dc2",
+      nomadAddress: "http://n",
+      nomadRegion: "eu",
+    };
+    expect(synthStack(build(settings)).terraform.provider).toEqual({
+      consul: [{ address: "http://c", datacenter: "dc2" }],
+      nomad: [{ address: "http://n", region: "eu" }],
+    });
+  });
+
+  test("is about the namespace of the jobs", () => {
+    const stack = build({ nomadNamespace: "shop" });
+    expect(resourcesIn(stack, "consul_acl_role")).toMatchObject([{ name: "nomad-tasks-shop" }]);
+    expect(Object.keys(rulesIn(stack, "nomad_acl_policy")).sort()).toEqual(["deployer-shop", "operator"]);
+  });
+
+  test("can leave the anonymous with less in Consul, or with nothing", () => {
+    const anonymousOf = (props: AccessStackProps) => rulesIn(build(props), "consul_acl_policy").anonymous;
+    expect(anonymousOf({})).toContain('service_prefix ""');
+    expect(anonymousOf({ consulAnonymous: { services: false } })).not.toContain("service_prefix");
+    expect(anonymousOf({ consulAnonymous: false })).toBeUndefined();
+  });
+
+  test("shows the anonymous nothing of Nomad, unless told to", () => {
+    expect(rulesIn(build(), "nomad_acl_policy")).not.toHaveProperty("anonymous");
+    const nomadAnonymous = { namespaces: { default: "list" } } as const;
+    expect(rulesIn(build({ nomadAnonymous }), "nomad_acl_policy")).toHaveProperty("anonymous");
+  });
+
+  test("hands its options on", () => {
+    const stack = build({
+      roles: { gatewaysByNomad: false },
+      tasks: { blog: { keyPrefixes: ["blog/"] } },
+      nomadOperator: { exec: true },
+      consulDeployer: { mesh: false },
+      nomadDeployers: [{ namespace: "blog" }, { name: "ci" }],
+    });
+    const consul = rulesIn(stack, "consul_acl_policy");
+    const nomad = rulesIn(stack, "nomad_acl_policy");
+    expect(consul["nomad-server"]).not.toContain("mesh");
+    expect(consul["nomad-tasks-blog"]).toContain('key_prefix "blog/"');
+    expect(consul["mesh-deployer"]).not.toContain("mesh");
+    expect(nomad.operator).toContain("alloc-exec");
+    expect(Object.keys(nomad).sort()).toEqual(["ci", "deployer-blog", "operator"]);
+  });
+
+  test("comes before a mesh stack that names it", () => {
+    const app = testApp();
+    const access = new AccessStack(app, "access");
+    expect(new MeshStack(app, "mesh", { runtime: "exec", access }).dependencies).toEqual([access]);
+    expect(new MeshStack(app, "other", { runtime: "exec" }).dependencies).toEqual([]);
+  });
+});

@@ -1,0 +1,74 @@
+import { AclPolicy as AclPolicyResource } from "@cdktf/provider-consul/lib/acl-policy";
+import { AclTokenPolicyAttachment } from "@cdktf/provider-consul/lib/acl-token-policy-attachment";
+import { TerraformStack, Token } from "cdktf";
+import { Construct } from "constructs";
+import { attachChecks } from "../checks/attach";
+import { MeshError } from "../errors";
+import { escapeTemplate } from "../terraform-json";
+import { type ConsulAclRules, renderConsulRules } from "./acl-rules";
+
+/** Props of {@link ConsulAclPolicy}. */
+export interface ConsulAclPolicyProps {
+  /** Name of the policy in Consul: letters, digits, dashes and underscores, at most 128. */
+  readonly name: string;
+  /** What it is for. @default none */
+  readonly description?: string;
+  readonly rules: ConsulAclRules;
+}
+
+/**
+ * A policy of Consul, typed, and the tokens that have it.
+ *
+ * @example
+ * const policy = new ConsulAclPolicy(stack, "readers", { name: "readers", rules: { servicePrefix: { "": "read" } } });
+ * policy.attachTo("Anonymous", WELL_KNOWN_TOKENS.anonymous);
+ * @see https://developer.hashicorp.com/consul/docs/secure/acl/policy
+ */
+export class ConsulAclPolicy extends Construct {
+  /** The Terraform resource, for dependencies and lifecycle. */
+  readonly resource: AclPolicyResource;
+
+  /** @throws MeshError for a name that Consul refuses */
+  constructor(scope: Construct, id: string, props: ConsulAclPolicyProps) {
+    super(scope, id);
+    attachChecks(this);
+    if (!Token.isUnresolved(props.name) && !/^[\w-]{1,128}$/.test(props.name)) {
+      throw new MeshError(
+        this,
+        `"${props.name}" cannot be the name of a policy.`,
+        "Use letters, digits, dashes and underscores, at most 128.",
+      );
+    }
+    this.resource = new AclPolicyResource(this, "Resource", {
+      name: props.name,
+      description: props.description,
+      rules: escapeTemplate(renderConsulRules(this, props.rules)),
+    });
+  }
+
+  /**
+   * Gives the policy to a token that is there already.
+   *
+   * @param accessorId what names the token; its secret is neither needed nor seen
+   */
+  attachTo(id: string, accessorId: string): AclTokenPolicyAttachment {
+    // An attachment reads the token, adds its policy and writes the token back. Two at once would undo each other.
+    const attachments = attachmentsIn(TerraformStack.of(this));
+    const previous = attachments.get(accessorId);
+    const attachment = new AclTokenPolicyAttachment(this, id, {
+      tokenId: accessorId,
+      policy: this.resource.name,
+      dependsOn: previous && [previous],
+    });
+    attachments.set(accessorId, attachment);
+    return attachment;
+  }
+}
+
+const latest = new WeakMap<TerraformStack, Map<string, AclTokenPolicyAttachment>>();
+
+function attachmentsIn(stack: TerraformStack): Map<string, AclTokenPolicyAttachment> {
+  const attachments = latest.get(stack) ?? new Map<string, AclTokenPolicyAttachment>();
+  latest.set(stack, attachments);
+  return attachments;
+}

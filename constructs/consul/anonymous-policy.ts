@@ -1,0 +1,47 @@
+import { Construct } from "constructs";
+import { ConsulAclPolicy } from "./acl-policy";
+import { type ConsulAclRules, forPrefixes } from "./acl-rules";
+import { WELL_KNOWN_TOKENS } from "./well-known-tokens";
+
+/** What one may read without a token. */
+export interface AnonymousPolicyOptions {
+  /**
+   * Services whose instances and config entries are shown: all, none, or those whose names begin with one of these.
+   *
+   * @default true
+   */
+  readonly services?: boolean | readonly string[];
+  /** Nodes that are shown, in the same way. Instances on a node that is hidden are hidden with it. @default true */
+  readonly nodes?: boolean | readonly string[];
+}
+
+/**
+ * What Consul shows to whoever gives no token: by default the catalog of services and nodes, as DNS needs it, and nothing
+ * else. Who may reach whom is not shown, although Consul by itself would show that along with a service.
+ *
+ * @see https://developer.hashicorp.com/consul/docs/secure/acl/token/anonymous
+ */
+export class AnonymousPolicy extends Construct {
+  readonly policy: ConsulAclPolicy;
+
+  constructor(scope: Construct, id: string, options: AnonymousPolicyOptions = {}) {
+    super(scope, id);
+    const rules: ConsulAclRules = {
+      nodePrefix: forPrefixes(prefixesOf(options.nodes), "read"),
+      servicePrefix: forPrefixes(prefixesOf(options.services), { policy: "read", intentions: "deny" }),
+    };
+    this.policy = new ConsulAclPolicy(this, "Policy", {
+      name: "anonymous",
+      description: "What is shown to whoever gives no token",
+      rules,
+    });
+    this.policy.attachTo("Attachment", WELL_KNOWN_TOKENS.anonymous);
+  }
+}
+
+function prefixesOf(shown: boolean | readonly string[] = true): readonly string[] {
+  if (typeof shown === "boolean") {
+    return shown ? [""] : [];
+  }
+  return shown;
+}

@@ -1,0 +1,48 @@
+import { AclPolicy as AclPolicyResource } from "@cdktf/provider-nomad/lib/acl-policy";
+import { Token } from "cdktf";
+import { Construct } from "constructs";
+import { attachChecks } from "../checks/attach";
+import { MeshError } from "../errors";
+import { escapeTemplate } from "../terraform-json";
+import { type NomadAclRules, renderNomadRules } from "./acl-rules";
+
+/** Props of {@link NomadAclPolicy}. */
+export interface NomadAclPolicyProps {
+  /** Name of the policy in Nomad: letters, digits and dashes, at most 128. The policy `anonymous` is for all without a token. */
+  readonly name: string;
+  /** What it is for. @default none */
+  readonly description?: string;
+  readonly rules: NomadAclRules;
+}
+
+/**
+ * A policy of Nomad, typed. Tokens refer to it by its name.
+ *
+ * @see https://developer.hashicorp.com/nomad/docs/secure/acl/policies/create-policy
+ */
+export class NomadAclPolicy extends Construct {
+  /** The Terraform resource, for dependencies and lifecycle. */
+  readonly resource: AclPolicyResource;
+
+  /** @throws MeshError for a name that Nomad refuses, or without a rule */
+  constructor(scope: Construct, id: string, props: NomadAclPolicyProps) {
+    super(scope, id);
+    attachChecks(this);
+    if (!Token.isUnresolved(props.name) && !/^[A-Za-z0-9-]{1,128}$/.test(props.name)) {
+      throw new MeshError(
+        this,
+        `"${props.name}" cannot be the name of a policy.`,
+        "Use letters, digits and dashes, at most 128.",
+      );
+    }
+    const rules = renderNomadRules(this, props.rules);
+    if (rules.trim() === "") {
+      throw new MeshError(this, "The policy has no rule, and Nomad refuses it.", "Give it one, or leave it away.");
+    }
+    this.resource = new AclPolicyResource(this, "Resource", {
+      name: props.name,
+      description: props.description,
+      rulesHcl: escapeTemplate(rules),
+    });
+  }
+}

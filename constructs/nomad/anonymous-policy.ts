@@ -1,0 +1,35 @@
+import { Construct } from "constructs";
+import { NomadAclPolicy } from "./acl-policy";
+import type { NomadNamespaceAccess } from "./acl-rules";
+
+/** Options of {@link NomadAnonymousPolicy}. */
+export interface NomadAnonymousPolicyOptions {
+  /**
+   * What is shown of each namespace: `list` the jobs with their state, `read` also what they consist of, environment
+   * variables included.
+   */
+  readonly namespaces: Readonly<Record<string, "list" | "read">>;
+}
+
+/**
+ * What Nomad shows to whoever gives no token. Without this policy that is nothing but the keys that verify its workload
+ * identities, its leader, its metrics and its health.
+ *
+ * @see https://developer.hashicorp.com/nomad/docs/secure/acl/tokens#anonymous-token
+ */
+export class NomadAnonymousPolicy extends Construct {
+  readonly policy: NomadAclPolicy;
+
+  constructor(scope: Construct, id: string, { namespaces }: NomadAnonymousPolicyOptions) {
+    super(scope, id);
+    const shown = Object.entries(namespaces).map(([namespace, what]): [string, NomadNamespaceAccess] => [
+      namespace,
+      { capabilities: what === "list" ? ["list-jobs"] : ["list-jobs", "read-job"] },
+    ]);
+    this.policy = new NomadAclPolicy(this, "Policy", {
+      name: "anonymous",
+      description: "What is shown to whoever gives no token",
+      rules: { namespace: Object.fromEntries(shown) },
+    });
+  }
+}

@@ -1,0 +1,35 @@
+import { Construct } from "constructs";
+import { NomadAclPolicy } from "./acl-policy";
+import type { NomadNamespaceCapability } from "./acl-rules";
+
+/** Options of {@link NomadDeployerPolicy}. */
+export interface NomadDeployerPolicyOptions {
+  /** @default "deployer-<namespace>" */
+  readonly name?: string;
+  /** Whose jobs it may submit. @default "default" */
+  readonly namespace?: string;
+  /** Host volumes that its jobs mount, by name or with `*`: `read` mounts them read-only. @default none */
+  readonly hostVolumes?: Readonly<Record<string, "read" | "write">>;
+  /** What else it may do in the namespace, e.g. `csi-mount-volume`. @default none */
+  readonly capabilities?: readonly NomadNamespaceCapability[];
+}
+
+/** What whoever applies mesh stacks needs in Nomad: to submit the jobs of one namespace and to see how they come up. */
+export class NomadDeployerPolicy extends Construct {
+  readonly policy: NomadAclPolicy;
+
+  constructor(scope: Construct, id: string, options: NomadDeployerPolicyOptions = {}) {
+    super(scope, id);
+    const { namespace = "default", name = `deployer-${namespace}`, hostVolumes, capabilities = [] } = options;
+    this.policy = new NomadAclPolicy(this, "Policy", {
+      name,
+      description: `Whoever applies mesh stacks: the jobs of the namespace ${namespace}`,
+      rules: {
+        namespace: { [namespace]: { capabilities: ["list-jobs", "read-job", "submit-job", ...capabilities] } },
+        // A job may name its node pool, and the lab's own apply asks whether that is there.
+        nodePool: { "*": "read" },
+        hostVolume: hostVolumes,
+      },
+    });
+  }
+}

@@ -1,0 +1,43 @@
+import { Construct } from "constructs";
+import { NomadAclPolicy } from "./acl-policy";
+
+/** Options of {@link NomadOperatorPolicy}. */
+export interface NomadOperatorPolicyOptions {
+  /** @default "operator" */
+  readonly name?: string;
+  /**
+   * Whether operators may run commands inside tasks. There they see what the task sees, its secrets too.
+   *
+   * @default false
+   */
+  readonly exec?: boolean;
+}
+
+/**
+ * What people who run the cluster need day by day: to look at everything, to restart and stop allocations, to drain nodes.
+ * Jobs change by code, so they may not submit one; nor do they see Nomad's variables.
+ */
+export class NomadOperatorPolicy extends Construct {
+  readonly policy: NomadAclPolicy;
+
+  constructor(scope: Construct, id: string, { name = "operator", exec = false }: NomadOperatorPolicyOptions = {}) {
+    super(scope, id);
+    this.policy = new NomadAclPolicy(this, "Policy", {
+      name,
+      description: "People who run the cluster: look at everything, restart allocations, drain nodes",
+      rules: {
+        agent: "read",
+        node: "write",
+        operator: "read",
+        plugin: "read",
+        namespace: {
+          "*": {
+            policy: "read",
+            capabilities: ["alloc-lifecycle", "read-fs", "read-logs", ...(exec ? (["alloc-exec"] as const) : [])],
+          },
+        },
+        nodePool: { "*": "read" },
+      },
+    });
+  }
+}

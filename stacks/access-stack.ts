@@ -1,0 +1,93 @@
+import { ConsulProvider } from "@cdktf/provider-consul/lib/provider";
+import { NomadProvider, type NomadProviderConfig } from "@cdktf/provider-nomad/lib/provider";
+import { TerraformStack, TerraformVariable } from "cdktf";
+import type { Construct } from "constructs";
+import {
+  AnonymousPolicy,
+  ConsulDeployerPolicy,
+  NomadAnonymousPolicy,
+  NomadDeployerPolicy,
+  NomadOperatorPolicy,
+  RolePolicies,
+  WorkloadIdentityAuthMethod,
+  type AnonymousPolicyOptions,
+  type ConsulDeployerPolicyOptions,
+  type NomadAnonymousPolicyOptions,
+  type NomadDeployerPolicyOptions,
+  type NomadOperatorPolicyOptions,
+  type RolePoliciesOptions,
+  type TaskAccess,
+} from "../constructs";
+import type { Settings } from "./settings";
+
+/** Props of {@link AccessStack}. */
+export interface AccessStackProps extends Pick<
+  Settings,
+  "consulAddress" | "consulDatacenter" | "nomadAddress" | "nomadRegion" | "nomadNamespace"
+> {
+  /** What Consul shows without a token; `false` for nothing. @default all services and nodes */
+  readonly consulAnonymous?: AnonymousPolicyOptions | false;
+  /** What Nomad shows without a token. @default nothing */
+  readonly nomadAnonymous?: NomadAnonymousPolicyOptions;
+  /** What agents, Prometheus and operators may do in Consul. @default {} */
+  readonly roles?: RolePoliciesOptions;
+  /** What the tasks of each Nomad namespace may read in Consul. @default services and nodes, for the tasks of nomadNamespace */
+  readonly tasks?: Readonly<Record<string, TaskAccess>>;
+  /** What operators may do in Nomad. @default {} */
+  readonly nomadOperator?: NomadOperatorPolicyOptions;
+  /** What whoever applies mesh stacks may do in Consul. @default {} */
+  readonly consulDeployer?: ConsulDeployerPolicyOptions;
+  /** What whoever applies mesh stacks may do in Nomad, for each namespace. @default [{ namespace: nomadNamespace }] */
+  readonly nomadDeployers?: readonly NomadDeployerPolicyOptions[];
+}
+
+/**
+ * Who may do what in Consul and Nomad, once both run with access control. It is applied with a management token of each, from
+ * `CONSUL_HTTP_TOKEN` and `NOMAD_TOKEN`, and makes no token itself: a secret never passes through Terraform.
+ *
+ * Where Nomad is, seen from Consul's servers, is given when it is applied, as `TF_VAR_nomad_jwks_url` and
+ * `TF_VAR_nomad_ca_certificate`.
+ */
+export class AccessStack extends TerraformStack {
+  /** The tokens of workloads: gateways are allowed here. */
+  readonly workloads: WorkloadIdentityAuthMethod;
+  readonly roles: RolePolicies;
+  readonly consulDeployer: ConsulDeployerPolicy;
+
+  constructor(scope: Construct, id: string, props: AccessStackProps = {}) {
+    super(scope, id);
+    new ConsulProvider(this, "consul", { address: props.consulAddress, datacenter: props.consulDatacenter });
+    // The bindings ask for an address; the provider itself takes it from NOMAD_ADDR when the block has none.
+    new NomadProvider(this, "nomad", { address: props.nomadAddress, region: props.nomadRegion } as NomadProviderConfig);
+    const { nomadNamespace: namespace = "default", consulAnonymous = {} } = props;
+
+    if (consulAnonymous !== false) {
+      new AnonymousPolicy(this, "anonymous", consulAnonymous);
+    }
+    this.roles = new RolePolicies(this, "roles", props.roles);
+    this.consulDeployer = new ConsulDeployerPolicy(this, "deployer", props.consulDeployer);
+    this.workloads = new WorkloadIdentityAuthMethod(this, "workloads", {
+      jwksUrl: this.variable(
+        "nomad_jwks_url",
+        "Where Consul's servers get the keys of Nomad's workload identities: https://<a Nomad server>:4646/.well-known/jwks.json",
+      ),
+      jwksCaCertificate: this.variable("nomad_ca_certificate", "PEM of the authority that signed Nomad's certificate"),
+      tasks: props.tasks ?? { [namespace]: {} },
+    });
+
+    if (props.nomadAnonymous !== undefined) {
+      new NomadAnonymousPolicy(this, "nomad-anonymous", props.nomadAnonymous);
+    }
+    new NomadOperatorPolicy(this, "nomad-operator", props.nomadOperator);
+    for (const deployer of props.nomadDeployers ?? [{ namespace }]) {
+      new NomadDeployerPolicy(this, `nomad-deployer-${deployer.name ?? deployer.namespace ?? "default"}`, deployer);
+    }
+  }
+
+  private variable(name: string, description: string): string {
+    const variable = new TerraformVariable(this, name, { type: "string", description });
+    // Whatever the app's scheme of names is: this one is typed by people.
+    variable.overrideLogicalId(name);
+    return variable.stringValue;
+  }
+}
