@@ -4,27 +4,183 @@ export type { Check, CheckedApp, Finding } from "./checks/check";
 export { CHECKS } from "./checks/rules";
 export { silence } from "./checks/silence";
 
+export { ConsulAclPolicy, type ConsulAclPolicyProps } from "./consul/acl-policy";
+export type { ConsulAccess, ConsulAclRules, ConsulKeyAccess, ConsulServiceAccess } from "./consul/acl-rules";
+export { AnonymousPolicy, type AnonymousPolicyOptions } from "./consul/anonymous-policy";
 export { ConsulConfigEntry, type ConsulConfigEntryProps } from "./consul/consul-config-entry";
 export type * as consul from "./consul/generated/config-entries";
+export { ConsulDeployerPolicy, type ConsulDeployerPolicyOptions } from "./consul/deployer-policy";
+export type { HttpRouteMatch } from "./consul/http-route";
 export { HttpPermission, type HeaderMatch, type HttpMatch } from "./consul/http-permission";
+export type { HeaderChanges } from "./consul/header-changes";
+export {
+  HashPolicy,
+  LoadBalancer,
+  type CookieHashPolicyOptions,
+  type HashPolicyOptions,
+  type LeastRequestOptions,
+  type RingHashOptions,
+} from "./consul/load-balancer";
 export { Protocol } from "./consul/protocol";
+export { RolePolicies, type PolicyRole, type RolePoliciesOptions } from "./consul/role-policies";
+export type { QueryMatch, RetryCondition, RetryOptions, RouteChanges, RouteMatch } from "./consul/service-router";
+export type { SplitChanges } from "./consul/service-splitter";
+export { SubsetFilter } from "./consul/subset-filter";
+export type { PassiveHealthCheck, UpstreamLimits, UpstreamPolicy } from "./consul/upstream-config";
+export { WELL_KNOWN_TOKENS, type TokenRole } from "./consul/well-known-tokens";
+export {
+  WorkloadIdentityAuthMethod,
+  type GatewayWorkload,
+  type TaskAccess,
+  type WorkloadIdentityAuthMethodProps,
+} from "./consul/workload-identity-auth-method";
 
 export { MeshError } from "./errors";
 export { synthesize } from "./synthesize";
 
+export {
+  cloudInit,
+  USER_DATA_LIMIT,
+  type CloudInit,
+  type CloudInitOptions,
+  type CloudInitPart,
+} from "./linux/cloud-init";
+export type { Asset } from "./linux/assets";
+export { composeHost, type HostRole } from "./linux/compose-host";
+export type { Distribution } from "./linux/distribution";
+export { ConsulServers, type ConsulServersProps } from "./linux/consul-servers";
+export type { HostData, HostDirectory, HostFile, HostPackage, HostUnit, HostUser } from "./linux/host";
+export { HostGroup, type ClusterOptions, type HostGroupProps, type SnapshotOptions } from "./linux/host-group";
+export {
+  secretStorePolicy,
+  type AwsSecretStore,
+  type DirectorySecretStore,
+  type IamStatement,
+  type SecretReader,
+  type SecretStore,
+  type SecretStoreArnOptions,
+} from "./linux/host-tool/secret-store";
+export { NomadClients, type NomadClientsProps } from "./linux/nomad-clients";
+export { NomadServers, type NomadServersProps } from "./linux/nomad-servers";
+export type { PackageOptions } from "./linux/packages/package-lines";
+export type { Architecture, ReleaseChecksums, ReleasePackage } from "./linux/packages/checksums";
+export type { HashicorpRepository } from "./linux/packages/hashicorp";
+export { checkVersions, DEFAULT_VERSIONS, type Versions } from "./linux/versions";
+
 export { Connection, type ConnectOptions } from "./mesh/connection";
+export {
+  ApiGateway,
+  type ApiGatewayBaseProps,
+  type ApiGatewayConnectOptions,
+  type ApiGatewayProps,
+} from "./mesh/gateways/api-gateway";
+export {
+  ApiGatewayListener,
+  type ApiGatewayHttpListenerOptions,
+  type ApiGatewayListenerOptions,
+  type ApiGatewayTls,
+} from "./mesh/gateways/api-gateway-listener";
+export {
+  GatewayCertificate,
+  type CertificateFiles,
+  type CertificateReference,
+  type CertificateText,
+} from "./mesh/gateways/gateway-certificate";
+export type { ApiGatewayRouteOptions, HttpRouteOptions, WeightedService } from "./mesh/gateways/api-gateway-route";
+export {
+  ExternalService,
+  type ExternalServiceBaseProps,
+  type ExternalServiceProps,
+  type ExternalTls,
+} from "./mesh/gateways/external-service";
+export { Gateway, type GatewayBaseProps, type InMesh } from "./mesh/gateways/gateway";
+export {
+  FrontGateway,
+  type FrontGatewayBaseProps,
+  type GatewayListener,
+  type GatewayRoute,
+  type ListenerOptions,
+} from "./mesh/gateways/front-gateway";
+export {
+  IngressGateway,
+  type IngressConnectOptions,
+  type IngressGatewayBaseProps,
+  type IngressGatewayProps,
+  type IngressLimits,
+  type IngressRouteOptions,
+} from "./mesh/gateways/ingress-gateway";
+export { IngressListener, type IngressListenerOptions, type IngressTls } from "./mesh/gateways/ingress-listener";
+export type { TlsVersion, TlsVersionOptions } from "./mesh/gateways/tls-versions";
+export { MeshGateway, type MeshGatewayBaseProps, type MeshGatewayProps } from "./mesh/gateways/mesh-gateway";
+export {
+  TerminatingGateway,
+  type TerminatingGatewayBaseProps,
+  type TerminatingGatewayProps,
+} from "./mesh/gateways/terminating-gateway";
 export { Intention, type IntentionOptions } from "./mesh/intention";
+export type { IMeshMember, IMeshService } from "./mesh/mesh-member";
 export {
   MeshService,
-  type IMeshService,
   type ImportedMeshServiceOptions,
   type MeshServiceBaseProps,
   type MeshServiceProps,
 } from "./mesh/mesh-service";
+export {
+  meshDashboard,
+  type Dashboard,
+  type DashboardOptions,
+  type DashboardPanel,
+} from "./mesh/observability/grafana-dashboard";
+export { AccessLogs, type AccessLogOptions } from "./mesh/observability/access-logs";
+export { Metrics, type PrometheusMetricsOptions } from "./mesh/observability/metrics";
+export {
+  Prometheus,
+  type PrometheusBaseProps,
+  type PrometheusProps,
+  type PrometheusTask,
+} from "./mesh/observability/prometheus";
+export {
+  meshRules,
+  renderRules,
+  type AlertingRule,
+  type MeshRulesOptions,
+  type RecordingRule,
+  type RuleGroup,
+} from "./mesh/observability/rules";
+export type { AgentScrape, AgentScrapeTls, ScrapeOptions } from "./mesh/observability/scrape-config";
+export { secureAgents } from "./mesh/observability/secure-agents";
+export {
+  Tracing,
+  type OtlpTracingOptions,
+  type TracingOptions,
+  type ZipkinTracingOptions,
+} from "./mesh/observability/tracing";
+export { ServiceJob } from "./mesh/service-job";
 export { ServiceMesh, type ServiceMeshProps } from "./mesh/service-mesh";
+export type { BlueGreenOptions } from "./mesh/traffic/blue-green";
+export type { CanaryOptions } from "./mesh/traffic/canary";
+export type { HasSubset, TrafficDestination } from "./mesh/traffic/destination";
+export { Failover, type FailoverTarget } from "./mesh/traffic/failover";
+export { Redirect, type RedirectOptions } from "./mesh/traffic/redirect";
+export type { ResolveOptions, Route, Split, TrafficOwner } from "./mesh/traffic/service-traffic";
+export { ServiceVersion, type ServiceVersionProps } from "./mesh/traffic/service-version";
+export { Subset, type SubsetOptions } from "./mesh/traffic/subset";
+export { VirtualService, type VirtualServiceBaseProps, type VirtualServiceProps } from "./mesh/traffic/virtual-service";
 export { MeshGatewayMode, Upstream, type UpstreamOptions } from "./mesh/upstream";
 
+export { NomadAclPolicy, type NomadAclPolicyProps } from "./nomad/acl-policy";
+export type {
+  NomadAccess,
+  NomadAclRules,
+  NomadNamespaceAccess,
+  NomadNamespaceCapability,
+  NomadVariableCapability,
+} from "./nomad/acl-rules";
+export { NomadAnonymousPolicy, type NomadAnonymousPolicyOptions } from "./nomad/anonymous-policy";
+export { NomadDeployerPolicy, type NomadDeployerPolicyOptions } from "./nomad/deployer-policy";
+export { NomadOperatorPolicy, type NomadOperatorPolicyOptions } from "./nomad/operator-policy";
 export { nanoseconds, type Duration } from "./nomad/duration";
+export type { GatewayBlockProps, GatewayJobProps } from "./nomad/gateway-job";
 export type * as nomad from "./nomad/generated/job";
 export {
   HealthCheck,
@@ -33,9 +189,10 @@ export {
   type HttpHealthCheckOptions,
   type ScriptHealthCheckOptions,
 } from "./nomad/health-check";
+export type { JobOverride, JobPlacement, JobProps } from "./nomad/job";
 export { Affinity, Constraint, Spread } from "./nomad/placement";
 export type { RescheduleOptions, RestartOptions, UpdateOptions } from "./nomad/policies";
-export type { ExposePath, JobPlacement, ServiceJobOverride, ServiceJobProps } from "./nomad/service-job";
+export type { ExposePath, ServiceJobProps } from "./nomad/service-job";
 export { Sidecar, type DockerSidecarOptions, type ExecSidecarOptions, type SidecarOptions } from "./nomad/sidecar";
 export { Template, type TemplateOptions } from "./nomad/template";
 export type { TransparentProxyOptions } from "./nomad/transparent-proxy";

@@ -57,6 +57,12 @@ describe("service-name", () => {
       'stack/mesh/count_api: "count_api" cannot be the name of a service. Use letters, digits and dashes, at most 63, no dash at either end. (service-name)',
     ]);
   });
+
+  test("fails if the name of a gateway cannot be looked up by DNS", () => {
+    expect(findings((mesh) => mesh.addMeshGateway("mesh_gateway"))).toEqual([
+      expect.stringContaining('stack/mesh/mesh_gateway: "mesh_gateway" cannot be the name of a service.'),
+    ]);
+  });
 });
 
 describe("duplicate-service", () => {
@@ -64,6 +70,12 @@ describe("duplicate-service", () => {
     expect(findings((mesh) => mesh.addService("other", { ...web, serviceName: "api" }))).toContain(
       'stack/mesh/other: The service "api" is already at stack/mesh/api. Give one of them another serviceName. (duplicate-service)',
     );
+  });
+
+  test("fails if a gateway has the name of a service", () => {
+    expect(findings((mesh) => mesh.addMeshGateway("gateway", { serviceName: "api" }))).toEqual([
+      'stack/mesh/gateway: The service "api" is already at stack/mesh/api. Give one of them another serviceName. (duplicate-service)',
+    ]);
   });
 });
 
@@ -266,7 +278,7 @@ describe("published-port-clash", () => {
         mesh.addService("shop", web);
       }),
     ).toEqual([
-      "stack/mesh/shop: It publishes port 9002, which stack/mesh/web publishes already. Publish another port. (published-port-clash)",
+      "stack/mesh/shop: It publishes port 9002, which stack/mesh/web publishes already. Publish another port, or run one of them in another node pool. (published-port-clash)",
     ]);
   });
 });
@@ -360,9 +372,10 @@ describe("silence", () => {
 
 test("a rule that crashes is an error, not a pass", () => {
   expect(
-    findings((mesh) => {
-      const service = mesh.addService("web", web);
-      Object.defineProperty(service, "upstreams", {
+    findings((mesh, api) => {
+      const { intention } = mesh.addService("web", web).connectTo(api);
+      // What only checks read, so that nothing else fails before them.
+      Object.defineProperty(intention, "isWildcard", {
         get: () => {
           throw new Error("out of order");
         },

@@ -1,10 +1,12 @@
 import type { IConstruct } from "constructs";
+import type { HostGroup } from "../linux/host-group";
 import type { ServiceMesh } from "../mesh/service-mesh";
 
 /** What a check looks at: the finished tree. */
 export interface CheckedApp {
   readonly root: IConstruct;
   readonly meshes: readonly ServiceMesh[];
+  readonly hostGroups: readonly HostGroup[];
 }
 
 /** Something that is wrong, and what to do about it. */

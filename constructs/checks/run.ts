@@ -1,4 +1,5 @@
 import type { IConstruct } from "constructs";
+import type { HostGroup } from "../linux/host-group";
 import type { ServiceMesh } from "../mesh/service-mesh";
 import type { Check, CheckedApp, Finding } from "./check";
 import { CHECKS } from "./rules";
@@ -10,11 +11,18 @@ export interface CheckFinding extends Finding {
 }
 
 const meshes = new WeakMap<IConstruct, ServiceMesh[]>();
+const hostGroups = new WeakMap<IConstruct, HostGroup[]>();
 
 /** @internal Makes a mesh known to the checks of its app. */
 export function registerMesh(mesh: ServiceMesh): void {
   const { root } = mesh.node;
   meshes.set(root, [...(meshes.get(root) ?? []), mesh]);
+}
+
+/** @internal Makes hosts known to the checks of their app. */
+export function registerHostGroup(group: HostGroup): void {
+  const { root } = group.node;
+  hostGroups.set(root, [...(hostGroups.get(root) ?? []), group]);
 }
 
 /** @internal Counts the changes of an app's graph. */
@@ -24,7 +32,7 @@ export function revisionOf(root: IConstruct): number {
 
 /** Runs every check over the app, less what was silenced. */
 export function findingsOf(root: IConstruct): readonly CheckFinding[] {
-  const app = { root, meshes: meshes.get(root) ?? [] };
+  const app = { root, meshes: meshes.get(root) ?? [], hostGroups: hostGroups.get(root) ?? [] };
   return CHECKS.flatMap((check) => run(check, app)).filter(({ check, construct }) => !isSilenced(construct, check.id));
 }
 

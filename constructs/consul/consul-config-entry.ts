@@ -1,6 +1,6 @@
 import { ConfigEntry as ConfigEntryResource } from "@cdktf/provider-consul/lib/config-entry";
-import type { ITerraformDependable } from "cdktf";
 import { Construct } from "constructs";
+import { dependAtSynthesis, type Needs } from "../dependencies";
 import { lazyTerraformJson } from "../terraform-json";
 import type * as consul from "./generated/config-entries";
 
@@ -10,8 +10,8 @@ export interface ConsulConfigEntryProps<Entry extends consul.ConfigEntry> {
   readonly name: string;
   /** The other fields. Asked at synthesis, when the graph is complete; `undefined` where nothing is to be emitted. */
   readonly entry: () => Omit<Entry, "Kind" | "Name"> | undefined;
-  /** Entries that Consul must know first. @default none */
-  readonly dependsOn?: readonly ConsulConfigEntry[];
+  /** What must be there first: entries that Consul judges this one by, jobs that it sends requests to. @default nothing */
+  readonly dependsOn?: Needs | (() => Needs);
 }
 
 /**
@@ -23,7 +23,11 @@ export class ConsulConfigEntry<Entry extends consul.ConfigEntry = consul.ConfigE
   /** The Terraform resource, for dependencies and lifecycle. */
   readonly resource: ConfigEntryResource;
 
-  constructor(scope: Construct, id: string, props: ConsulConfigEntryProps<Entry>) {
+  constructor(
+    scope: Construct,
+    id: string,
+    private readonly props: ConsulConfigEntryProps<Entry>,
+  ) {
     super(scope, id);
     this.resource = new OptionalConfigEntry(
       this,
@@ -31,12 +35,27 @@ export class ConsulConfigEntry<Entry extends consul.ConfigEntry = consul.ConfigE
       {
         kind: props.kind,
         name: props.name,
-        dependsOn: props.dependsOn?.map((entry): ITerraformDependable => entry.resource),
         configJson: lazyTerraformJson(() => props.entry() ?? {}),
       },
-      () => props.entry() !== undefined,
+      () => this.isWanted,
     );
+    const { dependsOn = [] } = props;
+    dependAtSynthesis(this.resource, typeof dependsOn === "function" ? dependsOn : () => dependsOn);
   }
+
+  /** The resource, unless there is nothing to emit. */
+  get emitted(): ConfigEntryResource | undefined {
+    return this.isWanted ? this.resource : undefined;
+  }
+
+  private get isWanted(): boolean {
+    return this.props.entry() !== undefined;
+  }
+}
+
+/** @internal Whether a config entry, ours or a plain one, ends up in its stack. */
+export function isEmitted(entry: ConfigEntryResource): boolean {
+  return !(entry instanceof OptionalConfigEntry) || entry.isWanted();
 }
 
 /** Leaves no trace in the stack while there is nothing to emit: Consul refuses intentions without a source. */
@@ -45,7 +64,7 @@ class OptionalConfigEntry extends ConfigEntryResource {
     scope: Construct,
     id: string,
     config: ConstructorParameters<typeof ConfigEntryResource>[2],
-    private readonly isWanted: () => boolean,
+    readonly isWanted: () => boolean,
   ) {
     super(scope, id, config);
   }

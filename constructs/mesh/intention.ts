@@ -1,7 +1,7 @@
 import type { IConstruct } from "constructs";
 import type { HttpPermission } from "../consul/http-permission";
 import { ANY_SERVICE, type IntentionSource } from "../consul/service-intentions";
-import type { IMeshService } from "./mesh-service";
+import { nameOf, type IMeshMember } from "./mesh-member";
 
 /** What a source may do. */
 export interface IntentionOptions {
@@ -29,7 +29,7 @@ export class Intention {
     /** The construct that asked for it, which messages name. */
     readonly scope: IConstruct,
     /** Who may reach, or the name. */
-    readonly source: IMeshService | string,
+    readonly source: IMeshMember | string,
     /** Consul name of whom it may reach. */
     readonly destinationName: string,
     readonly options: IntentionOptions,
@@ -37,12 +37,22 @@ export class Intention {
 
   /** Consul name of the source. */
   get sourceName(): string {
-    return typeof this.source === "string" ? this.source : this.source.serviceName;
+    return nameOf(this.source);
   }
 
   /** Whether it lets anybody in. */
   get isWildcard(): boolean {
     return this.sourceName === ANY_SERVICE;
+  }
+
+  /** @internal The source, whichever cluster it is in. */
+  get origin(): string {
+    return `${this.options.peer ?? ""}/${this.sourceName}`;
+  }
+
+  /** @internal The same for a service to which another one's traffic rules lead. */
+  towards(via: IConstruct, destinationName: string): Intention {
+    return new Intention(via, this.source, destinationName, this.options);
   }
 
   /** @internal */

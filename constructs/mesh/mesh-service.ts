@@ -1,29 +1,29 @@
-import { Job } from "@cdktf/provider-nomad/lib/job";
-import { TerraformStack, Token } from "cdktf";
-import { Construct, type IConstruct } from "constructs";
-import { ConsulConfigEntry } from "../consul/consul-config-entry";
+import type { Job } from "@cdktf/provider-nomad/lib/job";
+import { Token } from "cdktf";
+import { Construct } from "constructs";
+import type { ConsulConfigEntry } from "../consul/consul-config-entry";
 import type * as consul from "../consul/generated/config-entries";
 import { Protocol } from "../consul/protocol";
-import { renderServiceIntentions } from "../consul/service-intentions";
 import { MeshError } from "../errors";
-import type * as nomad from "../nomad/generated/job";
-import { renderServiceJob, type ServiceJobProps } from "../nomad/service-job";
-import { lazyTerraformJson } from "../terraform-json";
-import { Connection, type ConnectOptions } from "./connection";
+import type { ServiceJobProps } from "../nomad/service-job";
 import { Intention, type IntentionOptions } from "./intention";
-import { allocateLocalPort } from "./local-ports";
+import { MeshJob } from "./mesh-job";
+import type { IMeshMember, IMeshService } from "./mesh-member";
+import { addServiceEntries, type ServiceDefaults } from "./service-entries";
+import { ServiceJob } from "./service-job";
 import type { ServiceMesh } from "./service-mesh";
-import { Upstream, type UpstreamOptions } from "./upstream";
-
-/** A service of the mesh, whoever owns it. */
-export interface IMeshService extends IConstruct {
-  /** Name in Consul. */
-  readonly serviceName: string;
-  /** What it speaks. */
-  readonly protocol: Protocol;
-  /** The mesh that owns it; `undefined` for a service that another team owns. */
-  readonly mesh: ServiceMesh | undefined;
-}
+import { planBlueGreen, type BlueGreenOptions } from "./traffic/blue-green";
+import { planCanary, type CanaryOptions } from "./traffic/canary";
+import type { HasSubset } from "./traffic/destination";
+import {
+  ServiceTraffic,
+  type ResolveOptions,
+  type Route,
+  type Split,
+  type TrafficOwner,
+} from "./traffic/service-traffic";
+import { ServiceVersion, type ServiceVersionProps } from "./traffic/service-version";
+import type { Subset, SubsetOptions } from "./traffic/subset";
 
 /** What {@link ServiceMesh.addService} takes. */
 export interface MeshServiceBaseProps extends ServiceJobProps {
@@ -32,7 +32,7 @@ export interface MeshServiceBaseProps extends ServiceJobProps {
   /** What it speaks. @default Protocol.TCP */
   readonly protocol?: Protocol;
   /** Further fields of its service-defaults. @default none */
-  readonly serviceDefaults?: Omit<consul.ServiceConfigEntry, "Kind" | "Name" | "Protocol">;
+  readonly serviceDefaults?: ServiceDefaults;
 }
 
 /** Props of {@link MeshService}. */
@@ -54,7 +54,7 @@ export interface ImportedMeshServiceOptions {
  * const dashboard = mesh.addService("count-dashboard", { port: 9002, publish: 9002, workload });
  * dashboard.connectTo(api, { localBindPort: 8080, env: "COUNTING_SERVICE_URL" });
  */
-export class MeshService extends Construct implements IMeshService {
+export class MeshService extends ServiceJob implements TrafficOwner {
   /**
    * A service that another team owns. Nothing is emitted for it: who may reach it is for its owner to say.
    *
@@ -72,14 +72,15 @@ export class MeshService extends Construct implements IMeshService {
   readonly serviceName: string;
   readonly protocol: Protocol;
   readonly mesh: ServiceMesh;
-  /** The props it was made with. */
   readonly props: MeshServiceProps;
-  /** The Terraform resource of its job, for dependencies and lifecycle. */
-  readonly job: Job;
+  /** Its service-defaults. */
+  readonly defaults: ConsulConfigEntry<consul.ServiceConfigEntry>;
+  /** @internal */
+  readonly traffic: ServiceTraffic = new ServiceTraffic(this);
 
-  private readonly ownUpstreams: Upstream[] = [];
-  private readonly takenPorts: Set<number>;
-  private renderedJob: { readonly revision: number; readonly job: nomad.Job } | undefined;
+  protected readonly takenPorts: Set<number>;
+  protected readonly meshJob: MeshJob;
+  private readonly ownVersions: ServiceVersion[] = [];
 
   constructor(scope: Construct, id: string, props: MeshServiceProps) {
     super(scope, id);
@@ -95,111 +96,134 @@ export class MeshService extends Construct implements IMeshService {
         "Give it literally: the graph is built on names.",
       );
     }
-    props.mesh.register(this);
+    props.mesh.registerService(this);
 
-    const defaults = new ConsulConfigEntry<consul.ServiceConfigEntry>(this, "Defaults", {
-      kind: "service-defaults",
-      name: this.serviceName,
-      // Consul always answers with TransparentProxy; without it each plan would find a difference.
-      entry: () => ({ TransparentProxy: {}, ...props.serviceDefaults, Protocol: this.protocol }),
-    });
-    const { proxyDefaults } = props.mesh;
-    new ConsulConfigEntry<consul.ServiceIntentionsConfigEntry>(this, "Intentions", {
-      kind: "service-intentions",
-      name: this.serviceName,
-      entry: () => renderServiceIntentions(this.mesh.intentionsFor(this.serviceName).map((each) => each.render())),
-      // Consul judges permissions on requests by the protocol in these two.
-      dependsOn: [defaults, ...(proxyDefaults && sameStack(this, proxyDefaults) ? [proxyDefaults] : [])],
-    });
-
-    this.job = new Job(this, "Job", {
-      jobspec: lazyTerraformJson(() => this.renderJob()),
-      json: true,
-      dependsOn: [defaults.resource],
-    });
+    this.defaults = addServiceEntries(this, () => this.renderDefaults());
+    this.meshJob = new MeshJob(
+      this,
+      props.mesh,
+      () => this.renderAnew(),
+      () => [this.defaults, this.traffic.resolver],
+    );
   }
 
-  /** Its ways to other services. */
-  get upstreams(): readonly Upstream[] {
-    return this.ownUpstreams;
+  /** @internal */
+  get jobName(): string {
+    return this.serviceName;
+  }
+
+  /** Its versions, see {@link addVersion}. */
+  get versions(): readonly ServiceVersion[] {
+    return this.ownVersions;
   }
 
   /**
-   * Connects this service to another: it finds it (an upstream) and may reach it (an intention).
-   *
-   * @param target the service, or its name in this mesh
+   * Its instances that are of no version and no canary: those of its own job. Where a first version is to come later, have
+   * them answer by this name from the start, `api.resolve({ defaultSubset: api.stable })`: Consul drops what Envoy knows
+   * under one name a moment before it names another, and requests in between are lost.
    */
-  connectTo(target: IMeshService | string, options: ConnectOptions = {}): Connection {
-    const { permissions, description, ...upstreamOptions } = options;
-    const upstream = this.addUpstream(target, upstreamOptions);
-    const intention = this.meshOf(target).addIntention(
-      new Intention(this, this, nameOf(target), { permissions, description }),
-    );
-    return new Connection(upstream, intention);
-  }
-
-  /**
-   * Lets this service find another one. Grants nothing: the other's owner says `allowFrom`.
-   *
-   * @param target the service, or its name in this mesh
-   */
-  addUpstream(target: IMeshService | string, options: UpstreamOptions = {}): Upstream {
-    const destination = nameOf(target);
-    const key = [destination, options.datacenter, options.peer].filter(Boolean).join("/");
-    const upstream = new Upstream(this, destination, this.localBindPort(key, options), options, () =>
-      typeof target === "string" ? this.mesh.findService(target) : target,
-    );
-    this.ownUpstreams.push(upstream);
-    if (upstream.localBindPort !== undefined) {
-      this.takenPorts.add(upstream.localBindPort);
-    }
-    this.mesh.revision++;
-    return upstream;
+  get stable(): Subset {
+    return this.traffic.stableSubset();
   }
 
   /**
    * Lets another service reach this one. Adds no upstream: the other one says `addUpstream`.
    *
-   * @param source the service, its name in this mesh, or `"*"` for any
+   * @param source the service or gateway, its name in this mesh, or `"*"` for any
    */
-  allowFrom(source: IMeshService | string, options: IntentionOptions = {}): Intention {
+  allowFrom(source: IMeshMember | string, options: IntentionOptions = {}): Intention {
     return this.mesh.addIntention(new Intention(this, source, this.serviceName, options));
   }
 
-  /** The job as Nomad's API takes it, with all that the graph adds. */
-  renderJob(): nomad.Job {
-    if (this.renderedJob?.revision !== this.mesh.revision) {
-      const job = renderServiceJob(
-        { ...this.mesh.jobDefaults, ...withoutUndefined(this.props) },
-        {
-          serviceName: this.serviceName,
-          upstreams: this.ownUpstreams
-            .filter(({ localBindPort }) => localBindPort !== undefined)
-            .map((u) => u.render()),
-          env: Object.fromEntries(
-            this.ownUpstreams.flatMap((u) =>
-              u.options.env === undefined ? [] : [[u.options.env, u.environmentValue]],
-            ),
-          ),
-        },
-      );
-      this.renderedJob = { revision: this.mesh.revision, job };
-    }
-    return this.renderedJob.job;
+  /**
+   * Names a part of the instances, which routes, splits and failovers can point to.
+   *
+   * @param filter e.g. `SubsetFilter.tag("eu")`, or any expression such as `Service.Meta.version == "v2"`
+   * @throws MeshError if the name is taken, or is no DNS label
+   */
+  addSubset(name: string, filter: string, options: SubsetOptions = {}): Subset {
+    return this.traffic.addSubset(name, filter, options);
   }
 
-  private localBindPort(key: string, options: UpstreamOptions): number | undefined {
-    if (options.localBindPort !== undefined) {
-      return options.localBindPort;
-    }
-    if (this.props.transparentProxy !== undefined || this.props.connectNative === true) {
-      return undefined;
-    }
-    return allocateLocalPort(key, this.takenPorts);
+  /**
+   * Adds a job that runs another version of this service beside it. It gets nothing until a rule sends it something.
+   *
+   * @param version metadata `version` of its instances, and name of their subset
+   */
+  addVersion(version: string, props: ServiceVersionProps): ServiceVersion {
+    const added = new ServiceVersion(this, version, props, this.takenPorts);
+    this.ownVersions.push(added);
+    return added;
   }
 
-  private meshOf(target: IMeshService | string): ServiceMesh {
-    return (typeof target === "string" ? undefined : target.mesh) ?? this.mesh;
+  /**
+   * Says how those who reach this service find an instance.
+   *
+   * @throws MeshError if something is said twice
+   */
+  resolve(options: ResolveOptions): void {
+    this.traffic.resolve(options);
+  }
+
+  /**
+   * Splits the requests by weight. The service must speak http, http2 or gRPC.
+   *
+   * @throws MeshError if they are split already
+   */
+  split(splits: readonly Split[]): void {
+    this.traffic.split(splits);
+  }
+
+  /**
+   * Treats some requests in a way of their own. The first route that fits a request decides; what fits none goes by the
+   * splits. The service must speak http, http2 or gRPC.
+   *
+   * @throws MeshError for what Consul would refuse
+   */
+  route(route: Route): void {
+    this.traffic.route(route);
+  }
+
+  /**
+   * Sends a part of the requests to a canary, and those of testers, who have a header, every time. To go on, raise the
+   * percentage; no request is lost on the way.
+   *
+   * @param canary a version of this service, or a subset, such as that of Nomad's own canaries
+   */
+  canary(canary: Subset | HasSubset, options: CanaryOptions): void {
+    planCanary(this, canary, options);
+  }
+
+  /**
+   * Sends all requests to one of two versions, and to the other one only those of testers, who have a header. To switch,
+   * change `live`; no request is lost on the way.
+   */
+  blueGreen(options: BlueGreenOptions): void {
+    planBlueGreen(this, options);
+  }
+
+  /** The defaults that were given, and what connections say of their upstreams, those of versions too. */
+  private renderDefaults(): ServiceDefaults {
+    const { serviceDefaults = {} } = this.props;
+    const said = new Map<string, consul.UpstreamConfig>();
+    for (const upstream of [this, ...this.ownVersions].flatMap(({ upstreams }) => upstreams)) {
+      const defaults = upstream.renderDefaults();
+      if (defaults !== undefined) {
+        said.set(upstream.key, defaults);
+      }
+    }
+    if (said.size === 0) {
+      return serviceDefaults;
+    }
+    const { UpstreamConfig } = serviceDefaults;
+    const Overrides = [...(UpstreamConfig?.Overrides ?? []), ...said.values()];
+    return { ...serviceDefaults, UpstreamConfig: { ...UpstreamConfig, Overrides } };
+  }
+
+  /** @internal */
+  instancesBehind(subset: string | undefined): readonly Job[] {
+    const versions = this.ownVersions.filter(({ version }) => subset === undefined || version === subset);
+    return [this, ...versions].map(({ job }) => job);
   }
 }
 
@@ -216,16 +240,4 @@ class ImportedMeshService extends Construct implements IMeshService {
     super(scope, id);
     this.protocol = options.protocol ?? Protocol.TCP;
   }
-}
-
-function sameStack(left: IConstruct, right: IConstruct): boolean {
-  return TerraformStack.of(left) === TerraformStack.of(right);
-}
-
-function nameOf(service: IMeshService | string): string {
-  return typeof service === "string" ? service : service.serviceName;
-}
-
-function withoutUndefined<T extends object>(props: T): T {
-  return Object.fromEntries(Object.entries(props).filter(([, value]) => value !== undefined)) as T;
 }

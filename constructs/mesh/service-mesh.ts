@@ -2,16 +2,37 @@ import { Construct } from "constructs";
 import { attachChecks } from "../checks/attach";
 import { registerMesh } from "../checks/run";
 import { ConsulConfigEntry } from "../consul/consul-config-entry";
+import { renderExportedServices } from "../consul/exported-services";
 import type * as consul from "../consul/generated/config-entries";
-import type { JobPlacement } from "../nomad/service-job";
+import { MeshError } from "../errors";
+import type * as nomad from "../nomad/generated/job";
+import type { JobPlacement } from "../nomad/job";
 import type { Sidecar } from "../nomad/sidecar";
+import { ApiGateway, type ApiGatewayBaseProps } from "./gateways/api-gateway";
+import { ExternalService, type ExternalServiceBaseProps } from "./gateways/external-service";
+import type { Gateway } from "./gateways/gateway";
+import { IngressGateway, type IngressGatewayBaseProps } from "./gateways/ingress-gateway";
+import { MeshGateway, type MeshGatewayBaseProps } from "./gateways/mesh-gateway";
+import { TerminatingGateway, type TerminatingGatewayBaseProps } from "./gateways/terminating-gateway";
 import type { Intention } from "./intention";
+import type { IMeshMember } from "./mesh-member";
 import { MeshService, type MeshServiceBaseProps } from "./mesh-service";
+import type { AccessLogs } from "./observability/access-logs";
+import type { Metrics } from "./observability/metrics";
+import { Prometheus, type PrometheusBaseProps } from "./observability/prometheus";
+import { renderProxyDefaults } from "./observability/proxy-defaults";
+import type { Tracing } from "./observability/tracing";
+import type { ServiceJob } from "./service-job";
+import { destinationsOf } from "./traffic/chain";
+import { isTrafficOwner, type TrafficOwner } from "./traffic/service-traffic";
+import { VirtualService, type VirtualServiceBaseProps } from "./traffic/virtual-service";
 
 /** Props of {@link ServiceMesh}. */
 export interface ServiceMeshProps extends JobPlacement {
   /** Consul datacenter of the mesh. @default the provider's */
   readonly datacenter?: string;
+  /** Other Consul datacenters that have a mesh gateway which is not of this app. @default none */
+  readonly gatewayDatacenters?: readonly string[];
   /** The Envoy beside each service that does not bring its own. @default Sidecar.docker() */
   readonly sidecar?: Sidecar;
   /**
@@ -21,6 +42,12 @@ export interface ServiceMeshProps extends JobPlacement {
    * @see https://developer.hashicorp.com/consul/docs/reference/config-entry/proxy-defaults
    */
   readonly proxyDefaults?: Omit<consul.ProxyConfigEntry, "Kind" | "Name"> | false;
+  /** How each Envoy tells what it does. @default it does not */
+  readonly metrics?: Metrics;
+  /** Where each Envoy writes down requests and connections. @default nowhere */
+  readonly accessLogs?: AccessLogs;
+  /** Where each Envoy sends the spans of requests. @default nowhere */
+  readonly tracing?: Tracing;
 }
 
 /**
@@ -38,8 +65,14 @@ export class ServiceMesh extends Construct {
   /** @internal Counts the changes of the graph: what was computed from it holds until the next one. */
   revision = 0;
 
-  private readonly byName = new Map<string, MeshService[]>();
+  private readonly byName = new Map<string, IMeshMember>();
+  private readonly ownServices: MeshService[] = [];
+  private readonly ownExternalServices: ExternalService[] = [];
+  private readonly ownVirtualServices: VirtualService[] = [];
+  private readonly ownJobs: ServiceJob[] = [];
+  private readonly ownGateways: Gateway[] = [];
   private readonly intentionsByDestination = new Map<string, Intention[]>();
+  private followed: { readonly revision: number; readonly byDestination: ReadonlyMap<string, Intention[]> } | undefined;
 
   constructor(scope: Construct, id: string, props: ServiceMeshProps = {}) {
     super(scope, id);
@@ -51,10 +84,20 @@ export class ServiceMesh extends Construct {
       this.proxyDefaults = new ConsulConfigEntry<consul.ProxyConfigEntry>(this, "ProxyDefaults", {
         kind: "proxy-defaults",
         name: "global",
-        // Consul always answers with these two; without them each plan would find a difference.
-        entry: () => ({ TransparentProxy: {}, AccessLogs: {}, ...proxyDefaults }),
+        entry: () => renderProxyDefaults(proxyDefaults, props),
       });
+    } else if (props.accessLogs !== undefined || props.tracing !== undefined) {
+      throw new MeshError(
+        this,
+        `${props.accessLogs === undefined ? "Tracing stands" : "Access logs stand"} in proxy-defaults, which another stack or team owns here.`,
+        "Say it where that entry is, or leave proxyDefaults: false away.",
+      );
     }
+    new ConsulConfigEntry<consul.ExportedServicesConfigEntry>(this, "ExportedServices", {
+      kind: "exported-services",
+      name: "default",
+      entry: () => renderExportedServices(this.intentions),
+    });
   }
 
   /** Adds a service to the mesh, in the mesh's own stack. For another stack: `new MeshService(stack, id, { mesh, … })`. */
@@ -62,24 +105,111 @@ export class ServiceMesh extends Construct {
     return new MeshService(this, id, { mesh: this, ...props });
   }
 
-  /** The services of the mesh, in whatever stack, in the order they were added. */
-  get services(): readonly MeshService[] {
-    return [...this.byName.values()].flat();
+  /** Adds a gateway for those outside the mesh: by host, path or header of a request, or by port. */
+  addApiGateway(id: string, props: ApiGatewayBaseProps): ApiGateway {
+    return new ApiGateway(this, id, { mesh: this, ...props });
   }
 
-  /** Who may reach whom. */
+  /** Adds a gateway for those outside the mesh, by host or port. Consul has deprecated this kind: see {@link addApiGateway}. */
+  addIngressGateway(id: string, props: IngressGatewayBaseProps): IngressGateway {
+    return new IngressGateway(this, id, { mesh: this, ...props });
+  }
+
+  /** Adds a service outside the mesh, which a terminating gateway leads to. */
+  addExternalService(id: string, props: ExternalServiceBaseProps): ExternalService {
+    return new ExternalService(this, id, { mesh: this, ...props });
+  }
+
+  /** Adds a gateway to services outside the mesh. */
+  addTerminatingGateway(id: string, props: TerminatingGatewayBaseProps = {}): TerminatingGateway {
+    return new TerminatingGateway(this, id, { mesh: this, ...props });
+  }
+
+  /** Adds a name that leads to other services. For another stack: `new VirtualService(stack, id, { mesh, … })`. */
+  addVirtualService(id: string, props: VirtualServiceBaseProps): VirtualService {
+    return new VirtualService(this, id, { mesh: this, ...props });
+  }
+
+  /** Adds a gateway to other datacenters and peered clusters. */
+  addMeshGateway(id: string, props: MeshGatewayBaseProps = {}): MeshGateway {
+    return new MeshGateway(this, id, { mesh: this, ...props });
+  }
+
+  /** Adds a Prometheus that watches the mesh, with its rules, in the mesh's own stack. */
+  addPrometheus(id: string, props: PrometheusBaseProps = {}): Prometheus {
+    return new Prometheus(this, id, { mesh: this, ...props });
+  }
+
+  /** The services of the mesh, in whatever stack, in the order they were added. */
+  get services(): readonly MeshService[] {
+    return this.ownServices;
+  }
+
+  /** The services outside the mesh that it knows, in the order they were added. */
+  get externalServices(): readonly ExternalService[] {
+    return this.ownExternalServices;
+  }
+
+  /** The names of the mesh that lead to other services, in the order they were added. */
+  get virtualServices(): readonly VirtualService[] {
+    return this.ownVirtualServices;
+  }
+
+  /** The jobs of its services: one for each, and one for each further version. */
+  get serviceJobs(): readonly ServiceJob[] {
+    return this.ownJobs;
+  }
+
+  /** The gateways of the mesh, of whatever kind, in the order they were added. */
+  get gateways(): readonly Gateway[] {
+    return this.ownGateways;
+  }
+
+  /** Whoever has a name in the mesh: its services, virtual ones and those outside that it knows, and its gateways. */
+  get members(): readonly IMeshMember[] {
+    return [...this.ownServices, ...this.ownVirtualServices, ...this.ownExternalServices, ...this.ownGateways];
+  }
+
+  /** Who may reach whom, as connections say it. */
   get intentions(): readonly Intention[] {
     return [...this.intentionsByDestination.values()].flat();
   }
 
-  /** The service of this name in Consul. */
-  findService(serviceName: string): MeshService | undefined {
-    return this.byName.get(serviceName)?.[0];
+  /** Whoever has this name in Consul. */
+  find(serviceName: string): IMeshMember | undefined {
+    return this.byName.get(serviceName);
   }
 
-  /** Who may reach the service of this name. */
+  /** The service of this name in Consul, be it virtual or outside the mesh. */
+  findService(serviceName: string): MeshService | VirtualService | ExternalService | undefined {
+    const member = this.find(serviceName);
+    return member instanceof MeshService || member instanceof VirtualService || member instanceof ExternalService
+      ? member
+      : undefined;
+  }
+
+  /**
+   * Who may reach the service of this name: those whom a connection lets in, and those who may reach a service whose traffic
+   * rules lead here.
+   */
   intentionsFor(serviceName: string): readonly Intention[] {
-    return this.intentionsByDestination.get(serviceName) ?? [];
+    return [
+      ...(this.intentionsByDestination.get(serviceName) ?? []),
+      ...(this.followedIntentions.get(serviceName) ?? []),
+    ];
+  }
+
+  /** @internal The members that have traffic rules, or could. */
+  get trafficOwners(): readonly TrafficOwner[] {
+    return this.members.filter(isTrafficOwner);
+  }
+
+  /** @internal Intentions that follow from the traffic rules, by destination. */
+  get followedIntentions(): ReadonlyMap<string, readonly Intention[]> {
+    if (this.followed?.revision !== this.revision) {
+      this.followed = { revision: this.revision, byDestination: this.followRules() };
+    }
+    return this.followed.byDestination;
   }
 
   /** @internal */
@@ -88,11 +218,43 @@ export class ServiceMesh extends Construct {
     return { nomadDatacenters, region, namespace, nodePool, priority, sidecar };
   }
 
+  /** @internal Adds to a finished job what the mesh's metrics and tracing need of its Envoys. */
+  observe(job: nomad.Job): nomad.Job {
+    const { metrics, tracing, proxyDefaults = {} } = this.props;
+    const traced = tracing?.trace(job) ?? job;
+    return metrics?.expose(traced, proxyDefaults) ?? traced;
+  }
+
   /** @internal */
-  register(service: MeshService): void {
-    attachChecks(service);
-    append(this.byName, service.serviceName, service);
+  registerService(service: MeshService): void {
+    this.ownServices.push(service);
+    this.register(service);
+    this.registerJob(service);
+  }
+
+  /** @internal */
+  registerJob(job: ServiceJob): void {
+    attachChecks(job);
+    this.ownJobs.push(job);
     this.revision++;
+  }
+
+  /** @internal */
+  registerVirtualService(service: VirtualService): void {
+    this.ownVirtualServices.push(service);
+    this.register(service);
+  }
+
+  /** @internal */
+  registerExternalService(service: ExternalService): void {
+    this.ownExternalServices.push(service);
+    this.register(service);
+  }
+
+  /** @internal */
+  registerGateway(gateway: Gateway): void {
+    this.ownGateways.push(gateway);
+    this.register(gateway);
   }
 
   /** @internal */
@@ -100,6 +262,34 @@ export class ServiceMesh extends Construct {
     append(this.intentionsByDestination, intention.destinationName, intention);
     this.revision++;
     return intention;
+  }
+
+  private register(member: IMeshMember): void {
+    attachChecks(member);
+    if (!this.byName.has(member.serviceName)) {
+      this.byName.set(member.serviceName, member);
+    }
+    this.revision++;
+  }
+
+  /** Consul asks the intentions of the service at which a request ends, whatever name its source has called. */
+  private followRules(): ReadonlyMap<string, Intention[]> {
+    const followed = new Map<string, Intention[]>();
+    for (const via of this.trafficOwners) {
+      const intentions = this.intentionsByDestination.get(via.serviceName) ?? [];
+      for (const { service, isRewritten } of intentions.length === 0 ? [] : destinationsOf(via)) {
+        if (service === via.serviceName) {
+          continue;
+        }
+        const known = new Set(this.intentionsByDestination.get(service)?.map(({ origin }) => origin));
+        for (const intention of intentions) {
+          if (!known.has(intention.origin) && !(isRewritten && intention.options.permissions !== undefined)) {
+            append(followed, service, intention.towards(via, service));
+          }
+        }
+      }
+    }
+    return followed;
   }
 }
 

@@ -1,6 +1,8 @@
+import type * as consul from "../consul/generated/config-entries";
 import { Protocol } from "../consul/protocol";
+import { renderUpstreamPolicy, type UpstreamPolicy } from "../consul/upstream-config";
 import type * as nomad from "../nomad/generated/job";
-import type { IMeshService } from "./mesh-service";
+import type { IMeshService } from "./mesh-member";
 
 /**
  * How traffic for another datacenter goes through mesh gateways.
@@ -21,7 +23,7 @@ export enum MeshGatewayMode {
  *
  * @see https://developer.hashicorp.com/nomad/docs/job-specification/upstreams
  */
-export interface UpstreamOptions {
+export interface UpstreamOptions extends UpstreamPolicy {
   /** Port on the service's own loopback where Envoy listens for it. @default chosen by the destination's name, stable */
   readonly localBindPort?: number;
   /** Address where Envoy listens for it. @default "127.0.0.1" */
@@ -69,6 +71,11 @@ export class Upstream {
     return this.findDestination();
   }
 
+  /** @internal What Consul tells it apart by, in the source's service-defaults. */
+  get key(): string {
+    return `${this.options.peer ?? ""}/${this.destinationName}`;
+  }
+
   /** Address where Envoy listens for it. */
   get localBindAddress(): string {
     return this.options.localBindAddress ?? "127.0.0.1";
@@ -90,6 +97,17 @@ export class Upstream {
         : `\${NOMAD_UPSTREAM_ADDR_${this.destinationName.replace(/[^A-Za-z0-9_]/g, "_")}}`;
     const protocol = this.destination?.protocol;
     return protocol === Protocol.HTTP || protocol === Protocol.HTTP2 ? `http://${address}` : address;
+  }
+
+  /**
+   * @internal What the source's service-defaults say of it. It stands there and not in the job, since there it holds behind a
+   * transparent proxy too, and a change takes effect without the job.
+   */
+  renderDefaults(): consul.UpstreamConfig | undefined {
+    const { limits, passiveHealthCheck, connectTimeout, peer } = this.options;
+    return limits === undefined && passiveHealthCheck === undefined && connectTimeout === undefined
+      ? undefined
+      : { Name: this.destinationName, Peer: peer, ...renderUpstreamPolicy(this.options) };
   }
 
   /** @internal */

@@ -1,37 +1,9 @@
-import { optionalNanoseconds, type Duration } from "./duration";
 import type * as nomad from "./generated/job";
 import type { HealthCheck } from "./health-check";
-import type { Affinity, Constraint, Spread } from "./placement";
-import {
-  renderReschedule,
-  renderRestart,
-  renderUpdate,
-  type RescheduleOptions,
-  type RestartOptions,
-  type UpdateOptions,
-} from "./policies";
+import { renderJob, type JobProps } from "./job";
 import { Sidecar } from "./sidecar";
 import { renderTransparentProxy, type TransparentProxyOptions } from "./transparent-proxy";
-import type { Volume } from "./volume";
 import type { Workload } from "./workload";
-
-/**
- * Where jobs go, for a whole mesh or for one service.
- *
- * @see https://developer.hashicorp.com/nomad/docs/job-specification/job
- */
-export interface JobPlacement {
-  /** Nomad datacenters, globs allowed. @default ["*"] */
-  readonly nomadDatacenters?: readonly string[];
-  /** @default the provider's */
-  readonly region?: string;
-  /** @default "default" */
-  readonly namespace?: string;
-  /** @default "default" */
-  readonly nodePool?: string;
-  /** From 1 to 100. @default 50 */
-  readonly priority?: number;
-}
 
 /**
  * A path that Envoy opens without mutual TLS, for those who have no certificate: a scraper, a load balancer's check.
@@ -50,15 +22,13 @@ export interface ExposePath {
 }
 
 /** Everything about a service's job that does not come from the graph. */
-export interface ServiceJobProps extends JobPlacement {
+export interface ServiceJobProps extends JobProps {
   /** Port on which the service listens inside its allocation: always a number, since Envoy is told it literally. */
   readonly port: number;
   /** What runs. */
   readonly workload: Workload;
   /** Further tasks of the same group, by name: log shippers, migrations, caches. @default none */
   readonly tasks?: Readonly<Record<string, Workload>>;
-  /** Instances. @default 1 */
-  readonly count?: number;
   /**
    * Port of the node on which the service answers those outside the mesh, without Envoy and without mutual TLS.
    * A node has it once, so instances of the service need as many nodes.
@@ -84,38 +54,13 @@ export interface ServiceJobProps extends JobPlacement {
   readonly expose?: readonly ExposePath[];
   /** @default explicit upstreams only */
   readonly transparentProxy?: TransparentProxyOptions;
-  /** @default Nomad's own */
-  readonly update?: UpdateOptions;
-  /** @default Nomad's own */
-  readonly restart?: RestartOptions;
-  /** @default Nomad's own */
-  readonly reschedule?: RescheduleOptions;
-  /** How long tasks still run after the service is no longer in the catalog, so that requests drain. @default "0s" */
-  readonly shutdownDelay?: Duration;
-  /** Volumes, by the name under which tasks mount them. @default none */
-  readonly volumes?: Readonly<Record<string, Volume>>;
-  /** @default none */
-  readonly constraints?: readonly Constraint[];
-  /** @default none */
-  readonly affinities?: readonly Affinity[];
-  /** @default none */
-  readonly spreads?: readonly Spread[];
-  /** Metadata of the job in Nomad. @default none */
-  readonly jobMeta?: Readonly<Record<string, string>>;
-  /** Anything else that Nomad can express, laid over what is rendered, field by field. @default none */
-  readonly override?: ServiceJobOverride;
-}
-
-/** Fields of Nomad's API that replace those rendered. */
-export interface ServiceJobOverride {
-  readonly job?: nomad.Job;
-  readonly group?: nomad.TaskGroup;
-  readonly service?: nomad.Service;
 }
 
 /** What the graph adds. */
 export interface ServiceJobConnections {
   readonly serviceName: string;
+  /** Name of the job and of its group. @default the service's */
+  readonly jobName?: string;
   readonly upstreams: readonly nomad.ConsulUpstream[];
   /** Environment of the service's tasks. */
   readonly env: Readonly<Record<string, string>>;
@@ -126,45 +71,15 @@ const PUBLISHED_PORT = "published";
 
 /** Renders the job of one mesh service. */
 export function renderServiceJob(props: ServiceJobProps, connections: ServiceJobConnections): nomad.Job {
-  const { serviceName } = connections;
-  return {
-    ID: serviceName,
-    Name: serviceName,
-    Type: "service",
-    Datacenters: props.nomadDatacenters ?? ["*"],
-    Region: props.region,
-    Namespace: props.namespace,
-    NodePool: props.nodePool,
-    Priority: props.priority,
-    Meta: props.jobMeta,
-    TaskGroups: [renderGroup(props, connections)],
-    ...props.override?.job,
-  };
-}
-
-function renderGroup(props: ServiceJobProps, connections: ServiceJobConnections): nomad.TaskGroup {
-  const { serviceName, env } = connections;
-  return {
-    Name: serviceName,
-    Count: props.count ?? 1,
+  const { serviceName, jobName = serviceName, env } = connections;
+  return renderJob(jobName, props, {
     Networks: [renderNetwork(props)],
     Services: [renderService(props, connections)],
     Tasks: [
       props.workload.render(serviceName, env),
       ...Object.entries(props.tasks ?? {}).map(([name, workload]) => workload.render(name, env)),
     ],
-    Volumes:
-      props.volumes &&
-      Object.fromEntries(Object.entries(props.volumes).map(([name, volume]) => [name, volume.render(name)])),
-    Update: props.update && renderUpdate(props.update),
-    RestartPolicy: props.restart && renderRestart(props.restart),
-    ReschedulePolicy: props.reschedule && renderReschedule(props.reschedule),
-    ShutdownDelay: optionalNanoseconds(props.shutdownDelay),
-    Constraints: props.constraints?.map((constraint) => constraint.rendered),
-    Affinities: props.affinities?.map((affinity) => affinity.rendered),
-    Spreads: props.spreads?.map((spread) => spread.rendered),
-    ...props.override?.group,
-  };
+  });
 }
 
 function renderNetwork(props: ServiceJobProps): nomad.NetworkResource {

@@ -1,4 +1,5 @@
-import { optionalNanoseconds, type Duration } from "./duration";
+import { withoutUndefined } from "../without-undefined";
+import { nanoseconds, optionalNanoseconds, type Duration } from "./duration";
 import type * as nomad from "./generated/job";
 import { renderResources, type ResourceOptions } from "./workload";
 
@@ -12,7 +13,7 @@ export interface SidecarOptions {
   readonly concurrency?: number;
   /** How long Envoy may take to end. @default "5s" */
   readonly killTimeout?: Duration;
-  /** How long Envoy still runs after it is no longer in the catalog. @default "0s" */
+  /** How long Envoy still runs after it is no longer in the catalog. @default "5s" */
   readonly shutdownDelay?: Duration;
   /** @default none */
   readonly env?: Readonly<Record<string, string>>;
@@ -57,47 +58,87 @@ export interface ExecSidecarOptions extends SidecarOptions {
 export class Sidecar {
   private constructor(
     private readonly options: SidecarOptions,
-    private readonly task: nomad.SidecarTask,
+    /** Undefined where Nomad chooses. */
+    private readonly driver: "exec" | "raw_exec" | undefined,
+    private readonly config: Readonly<Record<string, unknown>>,
+    private readonly args: readonly string[] | undefined,
   ) {}
 
   /** Envoy in a container, as Nomad does it by itself. */
   static docker(options: DockerSidecarOptions = {}): Sidecar {
     const tuned = options.logLevel !== undefined || options.concurrency !== undefined;
-    const config = {
-      ...(options.image !== undefined && { image: options.image }),
-      ...(tuned && { args: envoyArguments(options) }),
-    };
-    return new Sidecar(options, Object.keys(config).length > 0 ? { Config: config } : {});
+    const config = options.image === undefined ? {} : { image: options.image };
+    return new Sidecar(options, undefined, config, tuned ? envoyArguments(options) : undefined);
   }
 
   /** Envoy as a program of the node, where there is no Docker. */
   static exec(options: ExecSidecarOptions = {}): Sidecar {
     const driver = options.driver ?? "raw_exec";
-    return new Sidecar(options, {
-      Driver: driver,
-      Config: {
-        command: options.command ?? "envoy",
-        args: envoyArguments(options),
-        // Nomad's bootstrap names Consul's socket relative to the allocation's directory. Under `exec` that is the root
-        // of the chroot, where Envoy starts anyway; under `raw_exec` Envoy must be told, or it waits for ever.
-        ...(driver === "raw_exec" && { work_dir: "${NOMAD_ALLOC_DIR}/.." }),
-      },
-    });
+    const config = {
+      command: options.command ?? "envoy",
+      // Nomad's bootstrap names Consul's socket relative to the allocation's directory. Under `exec` that is the root
+      // of the chroot, where Envoy starts anyway; under `raw_exec` Envoy must be told, or it waits for ever.
+      ...(driver === "raw_exec" && { work_dir: "${NOMAD_ALLOC_DIR}/.." }),
+    };
+    return new Sidecar(options, driver, config, envoyArguments(options));
   }
 
-  /** @internal */
+  /** @internal Proxy configuration, opaque to Nomad. */
+  get proxyConfig(): Readonly<Record<string, unknown>> | undefined {
+    return this.options.config;
+  }
+
+  /** @internal What differs from the task that Nomad adds by itself. */
   renderTask(): nomad.SidecarTask | undefined {
-    const { options } = this;
+    const config = { ...this.config, ...(this.args && { args: this.args }) };
     const task: nomad.SidecarTask = {
-      ...this.task,
+      Driver: this.driver,
+      Config: Object.keys(config).length > 0 ? config : undefined,
+      ...this.renderCommon(),
+      ...this.options.override,
+    };
+    return Object.values(task).some((field) => field !== undefined) ? task : undefined;
+  }
+
+  /**
+   * @internal The whole task, for a gateway: only a task that the job brings can have templates and volumes. What is not
+   * said is as Nomad itself would have it.
+   *
+   * @param furtherArguments of Envoy
+   */
+  renderWholeTask(name: string, kind: string, furtherArguments: readonly string[] = []): nomad.Task {
+    const image = this.driver === undefined ? { image: "${meta.connect.gateway_image}" } : {};
+    return {
+      Name: name,
+      Kind: kind,
+      Driver: this.driver ?? "docker",
+      Config: { ...image, ...this.config, args: [...(this.args ?? NODE_ARGUMENTS), ...furtherArguments] },
+      ShutdownDelay: nanoseconds("5s"),
+      LogConfig: { MaxFiles: 2, MaxFileSizeMB: 2 },
+      Constraints: [{ LTarget: "${attr.consul.grpc}", Operand: ">", RTarget: "0" }],
+      Resources: { CPU: 250, MemoryMB: 128 },
+      ...withoutUndefined(this.renderCommon()),
+      ...this.options.override,
+    };
+  }
+
+  /** @internal A file of the task, `secrets/…` or `local/…`, as Envoy itself names it. */
+  pathOf(taskName: string, file: string): string {
+    if (file.startsWith("/")) {
+      return file;
+    }
+    return this.driver === "raw_exec" ? `${taskName}/${file}` : `/${file}`;
+  }
+
+  private renderCommon(): nomad.SidecarTask {
+    const { options } = this;
+    return {
       Resources: options.resources && renderResources(options.resources),
       KillTimeout: optionalNanoseconds(options.killTimeout),
       ShutdownDelay: optionalNanoseconds(options.shutdownDelay),
       Env: options.env,
       Meta: options.meta,
-      ...options.override,
     };
-    return Object.values(task).some((field) => field !== undefined) ? task : undefined;
   }
 
   /** @internal */
@@ -112,14 +153,18 @@ export class Sidecar {
   }
 }
 
-function envoyArguments(options: SidecarOptions): readonly string[] {
+/** What Nomad itself starts Envoy with: a node can say how. */
+const NODE_ARGUMENTS = envoyCommandLine("${meta.connect.log_level}", "${meta.connect.proxy_concurrency}");
+
+function envoyArguments({ logLevel = "info", concurrency = 1 }: SidecarOptions): readonly string[] {
+  return envoyCommandLine(logLevel, String(concurrency));
+}
+
+function envoyCommandLine(logLevel: string, concurrency: string): readonly string[] {
   return [
-    "-c",
-    "${NOMAD_SECRETS_DIR}/envoy_bootstrap.json",
-    "-l",
-    options.logLevel ?? "info",
-    "--concurrency",
-    String(options.concurrency ?? 1),
+    ...["-c", "${NOMAD_SECRETS_DIR}/envoy_bootstrap.json"],
+    ...["-l", logLevel],
+    ...["--concurrency", concurrency],
     "--disable-hot-restart",
   ];
 }

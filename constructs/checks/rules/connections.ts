@@ -1,7 +1,12 @@
 import { ANY_SERVICE } from "../../consul/service-intentions";
 import { describe } from "../../errors";
-import type { MeshService } from "../../mesh/mesh-service";
+import { isFrontGateway } from "../../mesh/gateways/front-gateway";
+import { Gateway } from "../../mesh/gateways/gateway";
+import type { IMeshMember, IMeshService } from "../../mesh/mesh-member";
+import { MeshService } from "../../mesh/mesh-service";
 import type { ServiceMesh } from "../../mesh/service-mesh";
+import { destinationsOf } from "../../mesh/traffic/chain";
+import { isTrafficOwner } from "../../mesh/traffic/service-traffic";
 import type { Check, CheckedApp } from "../check";
 import { closestAmong } from "../closest";
 
@@ -11,22 +16,25 @@ const unknownService: Check = {
   level: "error",
   *find({ meshes }) {
     for (const mesh of meshes) {
-      const closest = closestAmong(mesh.services.map(({ serviceName }) => serviceName));
-      for (const { source, destinationName, destination } of upstreamsOf({ meshes: [mesh] })) {
+      const closestService = closestAmong(
+        [...mesh.services, ...mesh.virtualServices, ...mesh.externalServices].map(({ serviceName }) => serviceName),
+      );
+      const closestMember = closestAmong(mesh.members.map(({ serviceName }) => serviceName));
+      for (const { source, destinationName, destination } of linksOf({ meshes: [mesh] })) {
         if (destination === undefined) {
           yield {
             construct: source,
             problem: `It connects to "${destinationName}", which is no service of this mesh.`,
-            fix: `${closest(destinationName)} A service of another team comes from MeshService.fromServiceName.`,
+            fix: `${closestService(destinationName)} A service of another team comes from MeshService.fromServiceName.`,
           };
         }
       }
       for (const { scope, source, sourceName, isWildcard } of mesh.intentions) {
-        if (typeof source === "string" && !isWildcard && mesh.findService(sourceName) === undefined) {
+        if (typeof source === "string" && !isWildcard && mesh.find(sourceName) === undefined) {
           yield {
             construct: scope,
             problem: `It lets in "${sourceName}", which is no service of this mesh.`,
-            fix: `${closest(sourceName)} A service of another team comes from MeshService.fromServiceName.`,
+            fix: `${closestMember(sourceName)} A service of another team comes from MeshService.fromServiceName.`,
           };
         }
       }
@@ -40,7 +48,7 @@ const upstreamWithoutIntention: Check = {
   level: "error",
   *find(app) {
     const admitted = new Map(app.meshes.map((mesh) => [mesh, admittedTo(mesh)]));
-    for (const { source, destination } of upstreamsOf(app)) {
+    for (const { source, destination, isRoute } of linksOf(app)) {
       if (destination?.mesh === undefined) {
         continue; // Unknown, which another check reports; or another team's, who says itself whom it lets in.
       }
@@ -48,7 +56,7 @@ const upstreamWithoutIntention: Check = {
       if (![source.serviceName, ANY_SERVICE].some((name) => admitted.get(mesh)?.has(pair(name, serviceName)))) {
         yield {
           construct: source,
-          problem: `It has an upstream to ${destination.serviceName}, but no intention lets it in.`,
+          problem: `It ${isRoute ? "leads" : "has an upstream"} to ${destination.serviceName}, but no intention lets it in.`,
           fix: `Use connectTo, or say it at ${describe(destination)} with allowFrom.`,
         };
       }
@@ -63,18 +71,27 @@ const intentionWithoutUpstream: Check = {
   *find({ meshes }) {
     for (const mesh of meshes) {
       const connected = connectedIn(mesh);
-      for (const { scope, source, sourceName, destinationName, isWildcard } of mesh.intentions) {
-        const from = typeof source === "string" ? mesh.findService(sourceName) : mesh.findService(source.serviceName);
-        if (isWildcard || from === undefined || reachesByItself(from)) {
+      for (const { scope, sourceName, destinationName, isWildcard } of mesh.intentions) {
+        const from = mesh.find(sourceName);
+        if (
+          isWildcard ||
+          from === undefined ||
+          reachesByItself(from) ||
+          connected.has(pair(sourceName, destinationName))
+        ) {
           continue;
         }
-        if (!connected.has(pair(from.serviceName, destinationName))) {
-          yield {
-            construct: scope,
-            problem: `${sourceName} may reach ${destinationName}, but has no upstream to it.`,
-            fix: "Use connectTo, add the upstream with addUpstream, or take the intention away.",
-          };
-        }
+        yield from instanceof Gateway
+          ? {
+              construct: scope,
+              problem: `The ${from.kind} ${sourceName} may reach ${destinationName}, but does not lead there.`,
+              fix: "Use connectTo, add a route with addRoute, or take the intention away.",
+            }
+          : {
+              construct: scope,
+              problem: `${sourceName} may reach ${destinationName}, but has no upstream to it.`,
+              fix: "Use connectTo, add the upstream with addUpstream, or take the intention away.",
+            };
       }
     }
   },
@@ -102,7 +119,7 @@ const environmentClash: Check = {
   reason: "A variable has one value: the other upstream would not be found.",
   level: "error",
   *find({ meshes }) {
-    for (const service of meshes.flatMap((mesh) => mesh.services)) {
+    for (const service of meshes.flatMap((mesh) => mesh.serviceJobs)) {
       const owners = new Map<string, string>();
       for (const { options, destinationName } of service.upstreams) {
         const owner = options.env === undefined ? undefined : owners.get(options.env);
@@ -140,34 +157,64 @@ const unreachableService: Check = {
 
 /** Who may reach whom. A set, since it is asked once for each upstream. */
 function admittedTo(mesh: ServiceMesh): ReadonlySet<string> {
-  return new Set(mesh.intentions.map(({ sourceName, destinationName }) => pair(sourceName, destinationName)));
+  const followed = [...mesh.followedIntentions.values()].flat();
+  return new Set([...mesh.intentions, ...followed].map((it) => pair(it.sourceName, it.destinationName)));
 }
 
-/** Who has an upstream to whom. A set, since it is asked once for each intention. */
-function connectedIn({ services }: ServiceMesh): ReadonlySet<string> {
-  return new Set(
-    services.flatMap(({ serviceName, upstreams }) =>
-      upstreams.map(({ destinationName }) => pair(serviceName, destinationName)),
-    ),
-  );
+/** Who leads to whom, or to a name that leads there. A set, since it is asked once for each intention. */
+function connectedIn(mesh: ServiceMesh): ReadonlySet<string> {
+  const connected = new Set<string>();
+  for (const { source, destinationName } of linksOf({ meshes: [mesh] })) {
+    connected.add(pair(source.serviceName, destinationName));
+    const owner = mesh.find(destinationName);
+    for (const { service } of owner === undefined || !isTrafficOwner(owner) ? [] : destinationsOf(owner)) {
+      connected.add(pair(source.serviceName, service));
+    }
+  }
+  return connected;
 }
 
 function pair(sourceName: string, destinationName: string): string {
   return `${sourceName}/${destinationName}`;
 }
 
+/** How services find each other, and how gateways find them. */
+function* linksOf({ meshes }: Pick<CheckedApp, "meshes">): Iterable<Link> {
+  for (const { source, destinationName, destination } of upstreamsOf({ meshes })) {
+    yield { source, destinationName, destination, isRoute: false };
+  }
+  for (const source of meshes.flatMap((mesh) => mesh.gateways).filter(isFrontGateway)) {
+    for (const [destinationName, destination] of source.routes.flatMap((route) => source.destinationsOf(route))) {
+      yield { source, destinationName, destination, isRoute: true };
+    }
+  }
+}
+
+interface Link {
+  readonly source: IMeshMember;
+  readonly destinationName: string;
+  readonly destination: IMeshService | undefined;
+  /** Whether it is a gateway's. */
+  readonly isRoute: boolean;
+}
+
 function* upstreamsOf({ meshes }: Pick<CheckedApp, "meshes">) {
-  for (const source of meshes.flatMap((mesh) => mesh.services)) {
-    for (const upstream of source.upstreams) {
+  for (const source of meshes.flatMap((mesh) => mesh.serviceJobs)) {
+    // What a version has from its service is said once, at the service.
+    for (const upstream of source.upstreams.filter((it) => it.source === source)) {
       const { destinationName, destination, localBindPort } = upstream;
       yield { source, destinationName, destination, localBindPort };
     }
   }
 }
 
-/** Whether a service needs no upstream to reach another. */
-function reachesByItself({ props }: MeshService): boolean {
-  return props.connectNative === true || props.transparentProxy !== undefined;
+/** Whether a member of the mesh is a service that needs no upstream to reach another. */
+function reachesByItself(member: IMeshMember): boolean {
+  if (!(member instanceof MeshService)) {
+    return !(member instanceof Gateway);
+  }
+  const { connectNative, transparentProxy } = member.props;
+  return connectNative === true || transparentProxy !== undefined;
 }
 
 export const connectionChecks: readonly Check[] = [

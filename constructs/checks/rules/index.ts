@@ -1,15 +1,25 @@
 import type { Check } from "../check";
+import { accessChecks } from "./access";
+import { clusterChecks } from "./clusters";
 import { connectionChecks } from "./connections";
+import { frontGatewayChecks } from "./front-gateways";
+import { gatewayChecks } from "./gateways";
 import { intentionChecks } from "./intentions";
 import { jobChecks } from "./jobs";
 import { ownershipChecks } from "./ownership";
 import { portChecks } from "./ports";
+import { trafficChecks } from "./traffic";
 
 /** Every check, in the order in which messages are printed. */
 export const CHECKS: readonly Check[] = [
   ...ownershipChecks,
   ...connectionChecks,
   ...intentionChecks,
+  ...trafficChecks,
+  ...frontGatewayChecks,
+  ...gatewayChecks,
   ...portChecks,
   ...jobChecks,
+  ...clusterChecks,
+  ...accessChecks,
 ];

@@ -1,5 +1,5 @@
 import { Token } from "cdktf";
-import type { MeshService } from "../../mesh/mesh-service";
+import type { ServiceJob } from "../../mesh/service-job";
 import type * as nomad from "../../nomad/generated/job";
 import type { Check, CheckedApp } from "../check";
 
@@ -65,7 +65,7 @@ const allInterfaces: Check = {
   reason: "Whoever is on the node's bridge then reaches the service past its Envoy, without mutual TLS or intention.",
   level: "error",
   *find({ meshes }) {
-    for (const service of meshes.flatMap((mesh) => mesh.services)) {
+    for (const service of meshes.flatMap((mesh) => mesh.serviceJobs)) {
       if (service.props.publish !== undefined || service.props.connectNative === true) {
         continue;
       }
@@ -97,11 +97,11 @@ function placeOfAnyAddress(task: nomad.Task): string | undefined {
 }
 
 function* sidecarServicesOf({ meshes }: CheckedApp): Iterable<{
-  service: MeshService;
+  service: ServiceJob;
   group: nomad.TaskGroup;
   definition: nomad.Service;
 }> {
-  for (const service of meshes.flatMap((mesh) => mesh.services)) {
+  for (const service of meshes.flatMap((mesh) => mesh.serviceJobs)) {
     for (const group of service.renderJob().TaskGroups ?? []) {
       for (const definition of group.Services ?? []) {
         if (definition.Connect?.SidecarService !== undefined) {

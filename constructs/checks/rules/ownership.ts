@@ -1,19 +1,21 @@
 import { ConfigEntry } from "@cdktf/provider-consul/lib/config-entry";
 import { TerraformStack } from "cdktf";
+import type { IConstruct } from "constructs";
+import { isEmitted } from "../../consul/consul-config-entry";
 import { describe } from "../../errors";
 import type { ServiceMesh } from "../../mesh/service-mesh";
-import type { Check, Finding } from "../check";
+import type { Check } from "../check";
 
 const serviceName: Check = {
   id: "service-name",
   reason: "A service is found by DNS, and Nomad refuses other names.",
   level: "error",
   *find({ meshes }) {
-    for (const service of meshes.flatMap((mesh) => mesh.services)) {
-      if (!/^[a-z0-9]([a-z0-9-]{0,61}[a-z0-9])?$/i.test(service.serviceName)) {
+    for (const member of meshes.flatMap((mesh) => mesh.members)) {
+      if (!/^[a-z0-9]([a-z0-9-]{0,61}[a-z0-9])?$/i.test(member.serviceName)) {
         yield {
-          construct: service,
-          problem: `"${service.serviceName}" cannot be the name of a service.`,
+          construct: member,
+          problem: `"${member.serviceName}" cannot be the name of a service.`,
           fix: "Use letters, digits and dashes, at most 63, no dash at either end.",
         };
       }
@@ -27,13 +29,23 @@ const duplicateService: Check = {
   level: "error",
   *find({ meshes }) {
     for (const mesh of meshes) {
-      for (const service of mesh.services) {
-        const first = mesh.findService(service.serviceName);
-        if (first !== undefined && first !== service) {
+      for (const member of mesh.members) {
+        const first = mesh.find(member.serviceName);
+        if (first !== undefined && first !== member) {
+          yield {
+            construct: member,
+            problem: `The service "${member.serviceName}" is already at ${describe(first)}.`,
+            fix: "Give one of them another serviceName.",
+          };
+        }
+      }
+      for (const { service, jobName } of mesh.services.flatMap(({ versions }) => versions)) {
+        const other = mesh.find(jobName);
+        if (other !== undefined) {
           yield {
             construct: service,
-            problem: `The service "${service.serviceName}" is already at ${describe(first)}.`,
-            fix: "Give one of them another serviceName.",
+            problem: `The job "${jobName}" of its version is already that of ${describe(other)}.`,
+            fix: "Give the version, or the other service, another name.",
           };
         }
       }
@@ -48,33 +60,53 @@ const configEntryOwners: Check = {
   *find({ meshes }) {
     const reported = new Set<ConfigEntry>();
     for (const mesh of meshes) {
+      const writtenByNomad = new Map(entriesWrittenByNomad(mesh));
       const owners = new Map<string, ConfigEntry>();
       for (const entry of configEntriesOf(mesh)) {
         const key = `${String(entry.kindInput)}/${String(entry.nameInput)}`;
+        const job = writtenByNomad.get(key);
         const owner = owners.get(key);
-        if (owner === undefined) {
+        if (job === undefined && owner === undefined) {
           owners.set(key, entry);
         } else if (!reported.has(entry)) {
           reported.add(entry);
-          yield conflict(entry, owner, key);
+          yield job === undefined
+            ? {
+                construct: entry,
+                problem: `The config entry ${key} already belongs to ${describe(owner ?? mesh)}.`,
+                fix: "Keep one of the two, or tell the mesh that another owns it (proxyDefaults: false).",
+              }
+            : {
+                construct: entry,
+                problem: `The config entry ${key} already belongs to Nomad, which writes it from the gateway block in the job of ${describe(job)}.`,
+                fix: "Keep one of the two.",
+              };
         }
       }
     }
   },
 };
 
-/** The entries of all stacks in which the mesh has services: one Consul, as far as an app can tell. */
+/** The entries of all stacks in which the mesh has members: one Consul, as far as an app can tell. */
 function configEntriesOf(mesh: ServiceMesh): ConfigEntry[] {
-  const stacks = new Set([mesh, ...mesh.services].map((construct) => TerraformStack.of(construct)));
-  return [...stacks].flatMap((stack) => stack.node.findAll().filter((node) => node instanceof ConfigEntry));
+  const stacks = new Set([mesh, ...mesh.members].map((construct) => TerraformStack.of(construct)));
+  return [...stacks]
+    .flatMap((stack) => stack.node.findAll())
+    .filter((node) => node instanceof ConfigEntry)
+    .filter(isEmitted);
 }
 
-function conflict(entry: ConfigEntry, owner: ConfigEntry, key: string): Finding {
-  return {
-    construct: entry,
-    problem: `The config entry ${key} already belongs to ${describe(owner)}.`,
-    fix: "Keep one of the two, or tell the mesh that another owns it (proxyDefaults: false).",
-  };
+function* entriesWrittenByNomad({ services, gateways }: ServiceMesh): Iterable<[key: string, owner: IConstruct]> {
+  for (const owner of [...services, ...gateways]) {
+    for (const { Name = "", Connect } of owner.renderJob().TaskGroups?.flatMap((group) => group.Services ?? []) ?? []) {
+      if (Connect?.Gateway?.Ingress !== undefined) {
+        yield [`ingress-gateway/${Name}`, owner];
+      }
+      if (Connect?.Gateway?.Terminating !== undefined) {
+        yield [`terminating-gateway/${Name}`, owner];
+      }
+    }
+  }
 }
 
 export const ownershipChecks: readonly Check[] = [serviceName, duplicateService, configEntryOwners];

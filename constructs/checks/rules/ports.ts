@@ -1,6 +1,9 @@
 import { Token } from "cdktf";
+import type { IConstruct } from "constructs";
 import { describe } from "../../errors";
-import type { MeshService } from "../../mesh/mesh-service";
+import { Gateway } from "../../mesh/gateways/gateway";
+import type { ServiceMesh } from "../../mesh/service-mesh";
+import type { ServiceJob } from "../../mesh/service-job";
 import type { Check, Finding } from "../check";
 
 /** Nomad gives each Envoy of an allocation an admin port from 19000 up and a readiness port from 19100 up. */
@@ -11,28 +14,43 @@ const portRange: Check = {
   reason: "A port is a number from 1 to 65535.",
   level: "error",
   *find({ meshes }) {
-    for (const service of meshes.flatMap((mesh) => mesh.services)) {
+    for (const service of meshes.flatMap((mesh) => mesh.serviceJobs)) {
       for (const [what, port] of portsOf(service)) {
-        if (!Token.isUnresolved(port) && !(Number.isInteger(port) && port >= 1 && port <= 65_535)) {
+        if (!isPort(port)) {
           yield { construct: service, problem: `${what} is ${port}.`, fix: "Use a whole number from 1 to 65535." };
         }
       }
     }
+    for (const gateway of meshes.flatMap((mesh) => mesh.gateways)) {
+      for (const port of gateway.hostPorts.filter((each) => !isPort(each))) {
+        yield { construct: gateway, problem: `A port is ${port}.`, fix: "Use a whole number from 1 to 65535." };
+      }
+    }
+    for (const service of meshes.flatMap((mesh) => mesh.externalServices)) {
+      const { port } = service.props;
+      if (!isPort(port)) {
+        yield { construct: service, problem: `port is ${port}.`, fix: "Use a whole number from 1 to 65535." };
+      }
+    }
   },
 };
+
+function isPort(port: number): boolean {
+  return Token.isUnresolved(port) || (Number.isInteger(port) && port >= 1 && port <= 65_535);
+}
 
 const localBindClash: Check = {
   id: "local-bind-clash",
   reason: "In one allocation a port is bound once: Envoy would not start, or would shadow the service.",
   level: "error",
   *find({ meshes }) {
-    for (const service of meshes.flatMap((mesh) => mesh.services)) {
+    for (const service of meshes.flatMap((mesh) => mesh.serviceJobs)) {
       yield* clashesOf(service);
     }
   },
 };
 
-function* clashesOf(service: MeshService): Iterable<Finding> {
+function* clashesOf(service: ServiceJob): Iterable<Finding> {
   const owners = new Map<number, string>([[service.props.port, "the service itself"]]);
   for (const { localBindPort, destinationName } of service.upstreams) {
     if (localBindPort === undefined || Token.isUnresolved(localBindPort)) {
@@ -63,27 +81,37 @@ const publishedPortClash: Check = {
   level: "error",
   *find({ meshes }) {
     for (const mesh of meshes) {
-      const owners = new Map<number, MeshService>();
-      for (const service of mesh.services) {
-        const { publish } = service.props;
-        if (publish === undefined || Token.isUnresolved(publish)) {
-          continue;
-        }
-        const owner = owners.get(publish);
+      const owners = new Map<string, IConstruct>();
+      for (const { construct, nodePool, port } of hostPortsOf(mesh)) {
+        const key = `${nodePool}/${port}`;
+        const owner = owners.get(key);
         if (owner !== undefined) {
           yield {
-            construct: service,
-            problem: `It publishes port ${publish}, which ${describe(owner)} publishes already.`,
-            fix: "Publish another port.",
+            construct,
+            problem: `It publishes port ${port}, which ${describe(owner)} publishes already.`,
+            fix: "Publish another port, or run one of them in another node pool.",
           };
         }
-        owners.set(publish, service);
+        owners.set(key, construct);
       }
     }
   },
 };
 
-function portsOf({ props, upstreams }: MeshService): [what: string, port: number][] {
+/** The ports that a mesh takes on the nodes of a pool. */
+function* hostPortsOf({ serviceJobs, gateways, jobDefaults }: ServiceMesh) {
+  for (const member of [...serviceJobs, ...gateways]) {
+    const ports = member instanceof Gateway ? member.hostPorts : [member.props.publish];
+    const nodePool = member.props.nodePool ?? jobDefaults.nodePool ?? "default";
+    for (const port of ports) {
+      if (port !== undefined && !Token.isUnresolved(port)) {
+        yield { construct: member, nodePool, port };
+      }
+    }
+  }
+}
+
+function portsOf({ props, upstreams }: ServiceJob): [what: string, port: number][] {
   return [
     ["port", props.port],
     ...(props.publish === undefined ? [] : ([["publish", props.publish]] as [string, number][])),

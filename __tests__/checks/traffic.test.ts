@@ -1,0 +1,371 @@
+import {
+  Failover,
+  HashPolicy,
+  HttpPermission,
+  LoadBalancer,
+  MeshService,
+  Protocol,
+  Redirect,
+  type ResolveOptions,
+  Subset,
+  ServiceMesh,
+  type ServiceMeshProps,
+} from "../../constructs";
+import { findingsOf, synthApp, synthMesh, TestStack } from "../support/synth";
+import { testApp } from "../support/test-app";
+import { anyWorkload } from "../support/workload";
+
+const http = { port: 9001, protocol: Protocol.HTTP, workload: anyWorkload };
+
+/** What synthesis says of the services `api` and `other`, both of HTTP, and whatever is said of them. */
+function findings(
+  say: (api: MeshService, other: MeshService, mesh: ServiceMesh) => void,
+  protocol = Protocol.HTTP,
+  props: ServiceMeshProps = { gatewayDatacenters: ["dc2"] },
+) {
+  const build = (mesh: ServiceMesh) => {
+    const api = mesh.addService("api", { ...http, protocol });
+    const other = mesh.addService("other", http);
+    say(api, other, mesh);
+  };
+  return findingsOf(() => synthMesh(build, props));
+}
+
+describe("split-weights", () => {
+  const splitting = (...weights: number[]) =>
+    findings((api, other) => {
+      const places = [api, other, api.addSubset("v1", "x"), api.addSubset("v2", "y")];
+      api.split(weights.map((weight, index) => ({ to: places[index], weight })));
+    });
+
+  test.each([
+    [[90, 20], "sum to 110 (90 + 20)"],
+    [[99.99], "sum to 99.99 (99.99)"],
+    [[], "sum to 0 ()"],
+  ])("fails if weights are %p", (weights, words) => {
+    expect(splitting(...weights)).toEqual([
+      `stack/mesh/api: The weights of api ${words}. Make them sum to 100. (split-weights)`,
+    ]);
+  });
+
+  test.each([
+    [33.333, [33.333, 66.667]],
+    [-10, [110, -10].reverse()],
+    [101, [101, -1]],
+  ])("fails if a weight is %p", (odd, weights) => {
+    expect(splitting(...weights)).toEqual([
+      `stack/mesh/api: A split of api has the weight ${odd}. Use percent, from 0 to 100, with at most two decimals. (split-weights)`,
+    ]);
+  });
+
+  test("lets pass what sums to 100 in hundredths, whatever a computer makes of tenths", () => {
+    expect(splitting(33.3, 33.3, 33.4)).toEqual([]);
+    expect(splitting(0.01, 99.99)).toEqual([]);
+    expect(splitting(0, 100)).toEqual([]);
+  });
+});
+
+describe("duplicate-split", () => {
+  test("fails if two splits go to one place", () => {
+    expect(
+      findings((api) => {
+        const v1 = api.addSubset("v1", "x");
+        api.split([
+          { to: v1, weight: 50 },
+          { to: Subset.of("api", "v1"), weight: 50 },
+        ]);
+      }),
+    ).toEqual(["stack/mesh/api: Two splits of api go to api, subset v1. Add up their weights. (duplicate-split)"]);
+  });
+});
+
+describe("unknown-destination", () => {
+  test.each<[string, (api: MeshService) => void]>([
+    ["split", (api) => api.split([{ to: "othr", weight: 100 }])],
+    ["route", (api) => api.route({ to: "othr" })],
+    ["failover", (api) => api.resolve({ failover: Failover.to("othr") })],
+    ["redirect", (api) => api.resolve({ redirect: Redirect.to("othr") })],
+  ])("fails if a %s is misspelt, and says which name was meant", (kind, say) => {
+    expect(findings(say)).toEqual([
+      `stack/mesh/api: The ${kind} of api names "othr", which is no service of this mesh. Did you mean "other"? A service of another team comes from MeshService.fromServiceName. (unknown-destination)`,
+    ]);
+  });
+
+  test("lets pass a service of another team, its subset too", () => {
+    expect(
+      findings((api, _, mesh) => {
+        const theirs = MeshService.fromServiceName(mesh, "theirs", "theirs", { protocol: Protocol.HTTP });
+        api.split([
+          { to: theirs, weight: 50 },
+          { to: Subset.of(theirs, "v2"), weight: 50 },
+        ]);
+      }),
+    ).toEqual([]);
+  });
+});
+
+describe("unknown-subset", () => {
+  test.each<[string, (api: MeshService, other: MeshService) => void]>([
+    ["split", (api, other) => api.split([{ to: Subset.of(other, "v3"), weight: 100 }])],
+    ["route", (api, other) => api.route({ to: Subset.of(other, "v3") })],
+    ["failover", (api, other) => api.resolve({ failover: Failover.to(Subset.of(other, "v3")) })],
+    ["redirect", (api, other) => api.resolve({ redirect: Redirect.to(Subset.of(other, "v3")) })],
+  ])("fails if a %s names a subset that there is not", (kind, say) => {
+    expect(
+      findings((api, other) => {
+        other.addSubset("v2", "x");
+        say(api, other);
+      }),
+    ).toEqual([
+      `stack/mesh/api: The ${kind} of api names the subset "v3", which other does not have. Did you mean "v2"? Declare it at stack/mesh/other with addSubset. (unknown-subset)`,
+    ]);
+  });
+
+  test("fails if the default is none", () => {
+    expect(findings((api) => api.resolve({ defaultSubset: "v1" }))).toEqual([
+      'stack/mesh/api: The default subset of api names the subset "v1", which api does not have. There is none yet. Declare it at stack/mesh/api with addSubset. (unknown-subset)',
+    ]);
+  });
+
+  test("fails if a failover is said for none", () => {
+    expect(findings((api) => api.resolve({ failover: { v1: Failover.to("other") } }))).toEqual([
+      'stack/mesh/api: A failover is said for the subset "v1", which api does not have. There is none yet. For all subsets, say "*". (unknown-subset)',
+    ]);
+  });
+});
+
+describe("traffic-rule-on-tcp", () => {
+  test.each<[string, (api: MeshService) => void]>([
+    ["splits", (api) => api.split([{ to: api, weight: 100 }])],
+    ["routes", (api) => api.route({})],
+    ["requestTimeout", (api) => api.resolve({ requestTimeout: "5s" })],
+    ["hash policies", (api) => api.resolve({ loadBalancer: LoadBalancer.maglev([HashPolicy.header("x")]) })],
+    ["routes", (api) => api.blueGreen({ blue: api.stable, green: api.addSubset("g", "x"), live: "blue", header: "x" })],
+  ])("fails for %s", (what, say) => {
+    expect(findings(say, Protocol.TCP)).toEqual([
+      `stack/mesh/api: The ${what} of api look at requests, but api speaks tcp. Set protocol: Protocol.HTTP (or HTTP2, GRPC), or leave them away. (traffic-rule-on-tcp)`,
+    ]);
+  });
+
+  test("lets pass what needs no requests", () => {
+    expect(
+      findings((api) => {
+        const v1 = api.addSubset("v1", "x");
+        api.resolve({
+          defaultSubset: v1,
+          connectTimeout: "1s",
+          loadBalancer: LoadBalancer.ringHash([HashPolicy.sourceIp()]),
+          failover: Failover.to(v1),
+        });
+      }, Protocol.TCP),
+    ).toEqual([]);
+  });
+});
+
+describe("protocol-mismatch", () => {
+  test("fails if a rule leads to a service of another protocol, of whatever team", () => {
+    expect(findings((api) => api.resolve({ failover: Failover.to("other") }), Protocol.TCP)).toEqual([
+      "stack/mesh/api: The failover of api, which speaks tcp, leads to other, which speaks http. Give both the same protocol, here or at stack/mesh/other. (protocol-mismatch)",
+    ]);
+    expect(
+      findings((api, _, mesh) => api.route({ to: MeshService.fromServiceName(mesh, "theirs", "theirs") })),
+    ).toEqual([expect.stringContaining("leads to theirs, which speaks tcp.")]);
+  });
+});
+
+describe("datacenter-without-gateway", () => {
+  const leading = (rule: ResolveOptions, props: ServiceMeshProps = {}) =>
+    findings((api) => api.resolve(rule), Protocol.HTTP, props);
+
+  test("fails if no mesh gateway reaches the datacenter of a failover or a redirect", () => {
+    expect(leading({ failover: Failover.datacenters("dc2") })).toEqual([
+      'stack/mesh/api: The failover of api leads to the datacenter "dc2", which no mesh gateway reaches. There is none yet. Add a mesh gateway there; one that others run is named in the mesh\'s gatewayDatacenters. (datacenter-without-gateway)',
+    ]);
+    expect(leading({ redirect: Redirect.datacenter("dc2") }, { gatewayDatacenters: ["dc-2"] })).toEqual([
+      expect.stringContaining(
+        'The redirect of api leads to the datacenter "dc2", which no mesh gateway reaches. Did you mean "dc-2"?',
+      ),
+    ]);
+  });
+
+  test("lets it pass where one does, of this app or of others, and within the mesh's own datacenter", () => {
+    const rule = { failover: Failover.datacenters("dc2") };
+    expect(leading(rule, { gatewayDatacenters: ["dc2"] })).toEqual([]);
+    expect(leading(rule, { datacenter: "dc2" })).toEqual([]);
+    const app = testApp();
+    const [first, second] = ["dc1", "dc2"].map(
+      (datacenter) => new ServiceMesh(new TestStack(app, datacenter), "mesh", { datacenter }),
+    );
+    first.addService("api", { ...http, publish: 1 }).resolve(rule);
+    expect(findingsOf(() => synthApp(app, "dc1"))).toEqual([expect.stringContaining("(datacenter-without-gateway)")]);
+    second.addMeshGateway("gateway");
+    expect(findingsOf(() => synthApp(app, "dc1"))).toEqual([]);
+  });
+});
+
+describe("peer-with-subset", () => {
+  test("fails if a peer is named with a subset or a datacenter", () => {
+    expect(
+      findings((api) => {
+        api.resolve({ redirect: Redirect.to(api.addSubset("v1", "x"), { peer: "partner" }) });
+      }),
+    ).toEqual([
+      'stack/mesh/api: The redirect of api names the peer "partner" and the subset "v1". Name the peer alone, or with a service. (peer-with-subset)',
+    ]);
+    expect(
+      findings((api) => api.resolve({ failover: Failover.targets({ peer: "partner", datacenter: "dc2" }) })),
+    ).toEqual([expect.stringContaining('names the peer "partner" and the datacenter "dc2".')]);
+  });
+});
+
+describe("redirect-beside-rules", () => {
+  test("fails if something is said that a redirect makes void", () => {
+    expect(
+      findings((api, other) => {
+        api.addSubset("v1", "x");
+        api.resolve({ redirect: Redirect.to(other), connectTimeout: "1s" });
+      }),
+    ).toEqual([
+      "stack/mesh/api: api is redirected to other, so its subsets and connectTimeout would not hold. Say them at other, or leave the redirect away. (redirect-beside-rules)",
+    ]);
+  });
+
+  test("fails if a failover stands beside any redirect, and lets the rest stand beside one to another datacenter", () => {
+    const redirected = (failover?: Failover) =>
+      findings((api) => api.resolve({ redirect: Redirect.datacenter("dc2"), connectTimeout: "1s", failover }));
+    expect(redirected(Failover.to("other"))).toEqual([
+      expect.stringContaining("api is redirected to api, so its failover would not hold."),
+    ]);
+    expect(redirected()).toEqual([]);
+  });
+});
+
+describe("traffic-cycle", () => {
+  const circle = (...names: string[]) =>
+    expect.stringContaining(
+      `Its rules send requests in a circle: ${names.join(" → ")}. Let one of them answer itself: take its redirect or its split away, or name a subset of the next one. (traffic-cycle)`,
+    ) as unknown;
+
+  test("fails if redirects lead in a circle, also through subsets", () => {
+    expect(
+      findings((api, other) => {
+        api.resolve({ redirect: Redirect.to(other) });
+        other.resolve({ redirect: Redirect.to(api) });
+      }),
+    ).toEqual([circle("api", "other", "api")]);
+    expect(
+      findings((api, other) => {
+        api.resolve({ redirect: Redirect.to(Subset.of(other, "v1")) });
+        other.resolve({ redirect: Redirect.to(Subset.of(api, "v1")) });
+      }),
+    ).toContainEqual(circle("api", "other", "api"));
+  });
+
+  test("fails if splits lead in a circle", () => {
+    expect(
+      findings((api, other) => {
+        for (const [from, to] of [
+          [api, other],
+          [other, api],
+        ] as const) {
+          from.split([
+            { to: from, weight: 50 },
+            { to, weight: 50 },
+          ]);
+        }
+      }),
+    ).toEqual([circle("api", "other", "api")]);
+  });
+
+  test.each<[string, (api: MeshService, other: MeshService) => void]>([
+    ["split", (api, other) => api.split([{ to: other, weight: 100 }])],
+    ["route", (api, other) => api.route({ match: { pathPrefix: "/a" }, to: other })],
+    ["failover", (api, other) => api.resolve({ failover: Failover.to(other) })],
+  ])("fails if a redirect leads back to the service whose %s came here", (_, say) => {
+    expect(
+      findings((api, other) => {
+        say(api, other);
+        other.resolve({ redirect: Redirect.to(api) });
+      }),
+    ).toEqual([circle("other", "api", "other")]);
+  });
+
+  test("fails if two resolvers wait for each other's subsets", () => {
+    expect(
+      findings((api, other) => {
+        api.resolve({ failover: Failover.to(other.addSubset("v1", "x")) });
+        other.resolve({ failover: Failover.to(api.addSubset("v1", "x")) });
+      }),
+    ).toEqual([
+      "stack/mesh/api: The resolvers of api and other name subsets of each other, and Consul takes neither before the other. Let one of them name the service without a subset. (traffic-cycle)",
+    ]);
+  });
+
+  test("lets pass what ends somewhere: services that stand in for each other, and a redirect to one's own subset", () => {
+    expect(
+      findings((api, other) => {
+        api.resolve({ failover: Failover.to(other) });
+        other.resolve({ failover: Failover.to(api) });
+      }),
+    ).toEqual([]);
+    expect(
+      findings((api, other) => {
+        api.route({ match: { pathPrefix: "/next" }, to: other });
+        other.resolve({ redirect: Redirect.to(api.addSubset("v2", "x")) });
+      }),
+    ).toEqual([]);
+    expect(findings((api) => api.resolve({ redirect: Redirect.to(api.addSubset("v2", "x")) }))).toEqual([]);
+  });
+});
+
+describe("shadowed-route", () => {
+  test.each([{}, { match: {} }, { match: { pathPrefix: "/" } }])("fails if a route behind %j never counts", (route) => {
+    expect(
+      findings((api) => {
+        api.route(route);
+        api.route({ match: { pathPrefix: "/a" } });
+      }),
+    ).toEqual([
+      "stack/mesh/api: Route 1 of api fits every request, so the 1 after it never count. Put it last, or give it a match. (shadowed-route)",
+    ]);
+  });
+
+  test("lets it pass as the last one", () => {
+    expect(
+      findings((api) => {
+        api.route({ match: { pathPrefix: "/", methods: ["GET"] } });
+        api.route({});
+      }),
+    ).toEqual([]);
+  });
+});
+
+describe("rewritten-permissions", () => {
+  const rewriting = (say: (web: MeshService, other: MeshService) => void) =>
+    findings((api, other, mesh) => {
+      const web = mesh.addService("web", { port: 80, publish: 80, workload: anyWorkload });
+      web.connectTo(api, { permissions: [HttpPermission.get("/admin")] });
+      api.route({ match: { pathPrefix: "/admin" }, to: other, prefixRewrite: "/" });
+      say(web, other);
+    });
+
+  test("fails if permissions on paths meet a route that changes them", () => {
+    expect(rewriting(() => undefined)).toEqual([
+      "stack/mesh/api: web may ask api for some paths only, and a route sends it to other with another path. Say what it may ask there, at other with allowFrom and permissions. (rewritten-permissions)",
+    ]);
+  });
+
+  test("lets it pass where that is said", () => {
+    expect(rewriting((web, other) => other.allowFrom(web, { permissions: [HttpPermission.get("/")] }))).toEqual([]);
+  });
+});
+
+test("a name is taken once, by a service or a virtual one", () => {
+  expect(
+    findings((api, _, mesh) => {
+      mesh.addVirtualService("api-2", { serviceName: "api", protocol: Protocol.HTTP, redirect: Redirect.to(api) });
+    }),
+  ).toContain(
+    'stack/mesh/api-2: The service "api" is already at stack/mesh/api. Give one of them another serviceName. (duplicate-service)',
+  );
+});

@@ -1,0 +1,209 @@
+import {
+  ExternalService,
+  HttpPermission,
+  Protocol,
+  ServiceMesh,
+  Sidecar,
+  Template,
+  TerminatingGateway,
+  Volume,
+  type ExternalServiceBaseProps,
+  type TerminatingGatewayBaseProps,
+} from "../../../constructs";
+import { groupOf, only, serviceOf, taskOf } from "../../support/job";
+import { synthMesh, synthStack, TestStack } from "../../support/synth";
+import { anyWorkload } from "../../support/workload";
+
+const plain = { address: "192.0.2.7", port: 5432, plaintext: "It speaks TLS of its own, inside." };
+const file = (name: string) => Template.text(name, { destination: `secrets/${name}` });
+
+/** A service that is connected to a service outside, through a gateway. */
+function synthEgress(db: Partial<ExternalServiceBaseProps> = {}, gateway: TerminatingGatewayBaseProps = {}) {
+  return synthMesh((mesh) => {
+    const external = mesh.addExternalService("db", { ...plain, ...db });
+    mesh.addTerminatingGateway("egress", gateway).addService(external);
+    mesh.addService("web", { port: 8000, publish: 8000, workload: anyWorkload }).connectTo(external, { env: "DB" });
+  });
+}
+
+const linkedIn = (stack: ReturnType<typeof synthEgress>) =>
+  serviceOf(stack.jobs.egress).Connect?.Gateway?.Terminating?.Services;
+
+describe("a service outside", () => {
+  test("is in the catalog, on a node of its own that Consul's tools know as external", () => {
+    const { terraform } = synthEgress({ tags: ["v15"], meta: { team: "billing" } });
+    const [node] = Object.values(terraform.resource?.consul_node ?? {});
+    const [service] = Object.values(terraform.resource?.consul_service ?? {});
+    expect(node).toMatchObject({
+      name: "external-db",
+      address: "192.0.2.7",
+      meta: { "external-node": "true", "external-probe": "true" },
+    });
+    expect(service).toMatchObject({
+      name: "db",
+      node: expect.stringMatching(/^\$\{consul_node\..*\.name\}$/) as unknown,
+      address: "192.0.2.7",
+      port: 5432,
+      tags: ["v15"],
+      meta: { team: "billing" },
+    });
+  });
+
+  test("may have another name, and its node too", () => {
+    const { terraform, entries } = synthEgress({ serviceName: "billing-db", nodeName: "rds" });
+    expect(Object.values(terraform.resource?.consul_node ?? {})).toMatchObject([{ name: "rds" }]);
+    expect(Object.values(terraform.resource?.consul_service ?? {})).toMatchObject([{ name: "billing-db" }]);
+    expect(entries).toHaveProperty("service-defaults/billing-db");
+  });
+
+  test("has defaults and intentions like any other service", () => {
+    const { entries } = synthEgress({ protocol: Protocol.HTTP, serviceDefaults: { MaxInboundConnections: 7 } });
+    expect(entries["service-defaults/db"]).toEqual({
+      Kind: "service-defaults",
+      Name: "db",
+      Protocol: "http",
+      TransparentProxy: {},
+      MaxInboundConnections: 7,
+    });
+    expect(entries["service-intentions/db"]).toMatchObject({
+      Sources: [{ Name: "web", Action: "allow", Type: "consul", Precedence: 9 }],
+    });
+  });
+
+  test("is connected to like any other service", () => {
+    const { jobs } = synthEgress();
+    expect(serviceOf(jobs.web).Connect?.SidecarService?.Proxy?.Upstreams).toEqual([
+      { DestinationName: "db", LocalBindPort: expect.any(Number) as unknown },
+    ]);
+    expect(taskOf(jobs.web).Env).toEqual({ DB: "${NOMAD_UPSTREAM_ADDR_db}" });
+  });
+
+  test("is found by its name too, and may be asked for some requests only", () => {
+    const { entries, jobs } = synthMesh((mesh) => {
+      mesh
+        .addService("web", { port: 8000, publish: 8000, workload: anyWorkload })
+        .connectTo("api", { env: "API", permissions: [HttpPermission.get("/v1")] });
+      mesh
+        .addTerminatingGateway("egress")
+        .addService(mesh.addExternalService("api", { ...plain, protocol: Protocol.HTTP }));
+    });
+    expect(taskOf(jobs.web).Env).toEqual({ API: "http://${NOMAD_UPSTREAM_ADDR_api}" });
+    expect(entries["service-intentions/api"]).toMatchObject({
+      Sources: [{ Name: "web", Permissions: [{ HTTP: { PathPrefix: "/v1" } }] }],
+    });
+  });
+
+  test("lets somebody in without knowing how it is found", () => {
+    const { entries } = synthMesh((mesh) => {
+      const db = mesh.addExternalService("db", plain);
+      mesh.addTerminatingGateway("egress").addService(db);
+      mesh.addService("web", { port: 8000, publish: 8000, workload: anyWorkload }).addUpstream(db);
+      db.allowFrom("web", { description: "reports" });
+    });
+    expect(entries["service-intentions/db"]).toMatchObject({ Sources: [{ Name: "web", Description: "reports" }] });
+  });
+
+  test("may be in another stack than its mesh", () => {
+    const stack = new TestStack();
+    const mesh = new ServiceMesh(stack, "mesh");
+    const egress = new TerminatingGateway(stack, "egress", { mesh });
+    egress.addService(new ExternalService(stack, "db", { ...plain, mesh }));
+    expect(synthStack(stack).entries).toHaveProperty("service-defaults/db");
+  });
+});
+
+describe("its job", () => {
+  test("is an Envoy in a network of its own, on a port that Nomad chooses", () => {
+    const { jobs } = synthEgress({}, { count: 2, connectTimeout: "1s" });
+    expect(groupOf(jobs.egress)).toMatchObject({ Count: 2, Networks: [{ Mode: "bridge" }] });
+    expect(serviceOf(jobs.egress)).toMatchObject({
+      Name: "egress",
+      Checks: [{ Name: "egress listens", Type: "tcp" }],
+      Connect: { Gateway: { Proxy: { ConnectTimeout: 1e9 } } },
+    });
+    expect(serviceOf(jobs.egress).PortLabel).toBeUndefined();
+    expect(only(groupOf(jobs.egress).Tasks)).toMatchObject({
+      Name: "connect-terminating-egress",
+      Kind: "connect-terminating:egress",
+      Driver: "docker",
+      Config: {
+        image: "${meta.connect.gateway_image}",
+        args: [
+          ...["-c", "${NOMAD_SECRETS_DIR}/envoy_bootstrap.json"],
+          ...["-l", "${meta.connect.log_level}"],
+          ...["--concurrency", "${meta.connect.proxy_concurrency}"],
+          "--disable-hot-restart",
+        ],
+      },
+      Resources: { CPU: 250, MemoryMB: 128 },
+      ShutdownDelay: 5e9,
+      Constraints: [{ LTarget: "${attr.consul.grpc}", Operand: ">", RTarget: "0" }],
+    });
+  });
+
+  test("Nomad writes the config entry from it, so that Terraform writes none", () => {
+    const stack = synthEgress();
+    expect(linkedIn(stack)).toEqual([{ Name: "db" }]);
+    expect(Object.keys(stack.entries)).not.toContain("terminating-gateway/egress");
+  });
+
+  test("leads to several services", () => {
+    const { jobs } = synthMesh((mesh) => {
+      const egress = mesh.addTerminatingGateway("egress");
+      egress.addService(mesh.addExternalService("one", plain));
+      egress.addService(mesh.addExternalService("two", plain));
+    });
+    expect(serviceOf(jobs.egress).Connect?.Gateway?.Terminating?.Services).toEqual([{ Name: "one" }, { Name: "two" }]);
+  });
+
+  test("brings the files that Envoy reads", () => {
+    const { jobs } = synthEgress(
+      {},
+      {
+        templates: [file("ca.pem")],
+        volumes: { certs: Volume.host("certs") },
+        volumeMounts: [{ volume: "certs", destination: "/certs" }],
+      },
+    );
+    expect(taskOf(jobs.egress, "connect-terminating-egress")).toMatchObject({
+      Templates: [{ DestPath: "secrets/ca.pem" }],
+      VolumeMounts: [{ Volume: "certs", Destination: "/certs" }],
+    });
+  });
+});
+
+describe("TLS to the service", () => {
+  const tls = { caFile: "secrets/ca.pem", sni: "db.example", certFile: "secrets/own.pem", keyFile: "secrets/own.key" };
+  const templates = ["ca.pem", "own.pem", "own.key"].map(file);
+
+  test.each([
+    ["docker", Sidecar.docker(), "/"],
+    ["exec", Sidecar.exec({ driver: "exec" }), "/"],
+    ["raw_exec, where Envoy starts in the folder of the allocation", Sidecar.exec(), "connect-terminating-egress/"],
+  ])("names the templates' files as Envoy sees them under %s", (_, sidecar, prefix) => {
+    expect(linkedIn(synthEgress({ plaintext: undefined, tls }, { templates, sidecar }))).toEqual([
+      {
+        Name: "db",
+        CAFile: `${prefix}secrets/ca.pem`,
+        CertFile: `${prefix}secrets/own.pem`,
+        KeyFile: `${prefix}secrets/own.key`,
+        SNI: "db.example",
+      },
+    ]);
+  });
+
+  test("takes an absolute path as it is", () => {
+    const absolute = { caFile: "/etc/ssl/ca.pem", sni: "db.example" };
+    expect(linkedIn(synthEgress({ plaintext: undefined, tls: absolute }))).toEqual([
+      { Name: "db", CAFile: "/etc/ssl/ca.pem", SNI: "db.example" },
+    ]);
+  });
+
+  test("expects the name by which the service is addressed, unless told another", () => {
+    const named = { plaintext: undefined, address: "db.example.com" };
+    expect(linkedIn(synthEgress({ ...named, tls: { caFile: "/ca.pem" } }))).toMatchObject([{ SNI: "db.example.com" }]);
+    expect(linkedIn(synthEgress({ ...named, tls: { caFile: "/ca.pem", sni: "other" } }))).toMatchObject([
+      { SNI: "other" },
+    ]);
+  });
+});

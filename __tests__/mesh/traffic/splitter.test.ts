@@ -1,0 +1,66 @@
+import { Protocol, type consul, type MeshService, type ServiceMesh } from "../../../constructs";
+import { synthMesh } from "../../support/synth";
+import { anyWorkload } from "../../support/workload";
+
+const http = { port: 9001, protocol: Protocol.HTTP, workload: anyWorkload };
+
+function synthesized(say: (api: MeshService, mesh: ServiceMesh) => void) {
+  return synthMesh((mesh) => {
+    say(mesh.addService("api", http), mesh);
+  });
+}
+
+test("splits among subsets and services, with changes of headers", () => {
+  const { entries } = synthesized((api, mesh) => {
+    api.split([
+      { to: api.addSubset("v1", "x"), weight: 90.01 },
+      { to: "other", weight: 9.99, requestHeaders: { add: { a: "1" }, set: { b: "2" }, remove: ["c"] } },
+      { to: api, weight: 0, responseHeaders: { set: { d: "4" } } },
+    ]);
+    mesh.addService("other", http);
+  });
+  expect(entries["service-splitter/api"]).toEqual({
+    Kind: "service-splitter",
+    Name: "api",
+    Splits: [
+      { Weight: 90.01, ServiceSubset: "v1" },
+      {
+        Weight: 9.99,
+        Service: "other",
+        RequestHeaders: { Add: { a: "1" }, Set: { b: "2" }, Remove: ["c"] },
+      },
+      { Weight: 0, ResponseHeaders: { Set: { d: "4" } } },
+    ],
+  } satisfies consul.ServiceSplitterConfigEntry);
+});
+
+test("waits for the protocol, the subsets and the jobs that it sends requests to", () => {
+  const { terraform } = synthesized((api, mesh) => {
+    api.split([
+      { to: api.addSubset("v1", "x"), weight: 90 },
+      { to: mesh.addService("other", http), weight: 10 },
+    ]);
+  });
+  const splitter = Object.values(terraform.resource?.consul_config_entry ?? {}).find(
+    ({ kind }) => kind === "service-splitter",
+  );
+  expect(splitter?.depends_on).toEqual([
+    expect.stringMatching(/^consul_config_entry\.mesh_api_Defaults_/),
+    expect.stringMatching(/^consul_config_entry\.mesh_ProxyDefaults_/),
+    expect.stringMatching(/^consul_config_entry\.mesh_api_Resolver_/),
+    expect.stringMatching(/^nomad_job\.mesh_api_Job_/),
+    expect.stringMatching(/^consul_config_entry\.mesh_other_Defaults_/),
+    expect.stringMatching(/^nomad_job\.mesh_other_Job_/),
+  ]);
+});
+
+test("fails if requests are split twice", () => {
+  expect(() =>
+    synthesized((api) => {
+      api.split([{ to: api, weight: 100 }]);
+      api.split([{ to: api, weight: 100 }]);
+    }),
+  ).toThrow(
+    "stack/mesh/api: Its requests are already split. Say all shares in one place: one split, canary or blueGreen.",
+  );
+});

@@ -1,0 +1,121 @@
+import { Protocol, type ConnectOptions, type consul, type MeshService } from "../../../constructs";
+import { findingsOf, synthMesh } from "../../support/synth";
+import { anyWorkload } from "../../support/workload";
+
+const http = { port: 9001, protocol: Protocol.HTTP, workload: anyWorkload };
+
+function synthesized(connect: (web: MeshService, api: MeshService) => void, serviceDefaults = {}) {
+  return synthMesh((mesh) => {
+    const web = mesh.addService("web", { port: 80, publish: 80, workload: anyWorkload, serviceDefaults });
+    connect(web, mesh.addService("api", http));
+  });
+}
+
+/** What the source's defaults say of its upstreams. */
+function configOf(connect: (web: MeshService, api: MeshService) => void, serviceDefaults = {}) {
+  const { entries } = synthesized(connect, serviceDefaults);
+  return (entries["service-defaults/web"] as consul.ServiceConfigEntry).UpstreamConfig;
+}
+
+describe.each<[string, ConnectOptions, object]>([
+  ["connections", { limits: { maxConnections: 1 } }, { Limits: { MaxConnections: 1 } }],
+  ["waiting requests", { limits: { maxPendingRequests: 0 } }, { Limits: { MaxPendingRequests: 0 } }],
+  ["requests", { limits: { maxConcurrentRequests: 3 } }, { Limits: { MaxConcurrentRequests: 3 } }],
+  ["when it looks", { passiveHealthCheck: { interval: "90s" } }, { PassiveHealthCheck: { Interval: "1m30s" } }],
+  ["failures", { passiveHealthCheck: { maxFailures: 3 } }, { PassiveHealthCheck: { MaxFailures: 3 } }],
+  [
+    "how likely it ejects",
+    { passiveHealthCheck: { enforcingConsecutive5xx: 0 } },
+    { PassiveHealthCheck: { EnforcingConsecutive5xx: 0 } },
+  ],
+  [
+    "how many it ejects",
+    { passiveHealthCheck: { maxEjectionPercent: 50 } },
+    { PassiveHealthCheck: { MaxEjectionPercent: 50 } },
+  ],
+  [
+    "for how long",
+    { passiveHealthCheck: { baseEjectionTime: "5s" } },
+    { PassiveHealthCheck: { BaseEjectionTime: "5s" } },
+  ],
+  ["the time to connect", { connectTimeout: "1.5s" }, { ConnectTimeoutMs: 1500 }],
+])("a connection limits %s", (_, options, expected) => {
+  test("in the defaults of its source", () => {
+    expect(configOf((web, api) => web.connectTo(api, options))).toEqual({ Overrides: [{ Name: "api", ...expected }] });
+  });
+});
+
+test("a connection that limits nothing says nothing", () => {
+  expect(configOf((web, api) => web.connectTo(api))).toBeUndefined();
+});
+
+test("limits stand beside what else is said of upstreams", () => {
+  expect(
+    configOf((web, api) => web.connectTo(api, { limits: { maxConnections: 1 } }), {
+      UpstreamConfig: { Defaults: { ConnectTimeoutMs: 1 }, Overrides: [{ Name: "other" }] },
+    }),
+  ).toEqual({
+    Defaults: { ConnectTimeoutMs: 1 },
+    Overrides: [{ Name: "other" }, { Name: "api", Limits: { MaxConnections: 1 } }],
+  });
+});
+
+test("limits of a peer's service are told apart, and what a version connects to counts too", () => {
+  expect(
+    configOf((web, api) => {
+      web.connectTo(api, { limits: { maxConnections: 1 } });
+      web.addVersion("v2", { workload: anyWorkload }).connectTo(api, {
+        peer: "partner",
+        limits: { maxConnections: 2 },
+      });
+    })?.Overrides,
+  ).toEqual([
+    { Name: "api", Limits: { MaxConnections: 1 } },
+    { Name: "api", Peer: "partner", Limits: { MaxConnections: 2 } },
+  ]);
+});
+
+test.each<[ConnectOptions, string]>([
+  [{ limits: { maxConnections: -1 } }, "maxConnections is -1. Use a whole number from 0."],
+  [{ limits: { maxPendingRequests: 0.5 } }, "maxPendingRequests is 0.5. Use a whole number from 0."],
+  [{ limits: { maxConcurrentRequests: NaN } }, "maxConcurrentRequests is NaN. Use a whole number from 0."],
+  [{ passiveHealthCheck: { maxFailures: 0 } }, "maxFailures is 0. Use a whole number from 1."],
+  [
+    { passiveHealthCheck: { enforcingConsecutive5xx: 101 } },
+    "enforcingConsecutive5xx is 101. Use a whole number from 0 to 100.",
+  ],
+  [{ passiveHealthCheck: { maxEjectionPercent: -1 } }, "maxEjectionPercent is -1. Use a whole number from 0 to 100."],
+  [{ connectTimeout: "1us" }, "connectTimeout is 1us. Use whole milliseconds."],
+])("fails for %j", (options, message) => {
+  expect(() => synthesized((web, api) => web.connectTo(api, options))).toThrow(
+    `stack/mesh/web: Of its upstream api, ${message}`,
+  );
+});
+
+describe("conflicting-upstream-config", () => {
+  const conflict =
+    "Two connections of web to api have limits, checks or timeouts that differ. Say them once, at one of the connections and not in serviceDefaults. (conflicting-upstream-config)";
+
+  test("fails if two connections to one name say different things", () => {
+    const twice = (second: ConnectOptions) =>
+      findingsOf(() =>
+        synthesized((web, api) => {
+          web.connectTo(api, { limits: { maxConnections: 1 } });
+          web.addVersion("v2", { workload: anyWorkload, inheritConnections: false }).connectTo(api, second);
+        }),
+      );
+    expect(twice({ limits: { maxConnections: 2 } })).toEqual([`stack/mesh/web/v2: ${conflict}`]);
+    expect(twice({ limits: { maxConnections: 1 } })).toEqual([]);
+    expect(twice({})).toEqual([]);
+  });
+
+  test("fails if a connection and its source's defaults do", () => {
+    expect(
+      findingsOf(() =>
+        synthesized((web, api) => web.connectTo(api, { limits: { maxConnections: 1 } }), {
+          UpstreamConfig: { Overrides: [{ Name: "api" }] },
+        }),
+      ),
+    ).toEqual([`stack/mesh/web: ${conflict}`]);
+  });
+});

@@ -1,0 +1,161 @@
+import { AclAuthMethod } from "@cdktf/provider-consul/lib/acl-auth-method";
+import {
+  DefaultTokenResolver,
+  StringConcat,
+  TerraformDataSource,
+  TerraformLocal,
+  TerraformProvider,
+  TerraformResource,
+  TerraformStack,
+  Token,
+  Tokenization,
+  type TerraformElement,
+} from "cdktf";
+import type { IConstruct } from "constructs";
+import { describe } from "../../errors";
+import type { Check, CheckedApp, Finding } from "../check";
+
+const providerToken: Check = {
+  id: "provider-token-from-own-stack",
+  reason:
+    "A provider must know its token before its stack makes anything: such a stack can be applied to no new cluster.",
+  level: "error",
+  *find({ root }) {
+    for (const provider of root.node.findAll().filter((node) => TerraformProvider.isTerraformProvider(node))) {
+      const source = resourceBehind(provider, credentialsOf(provider));
+      if (source !== undefined) {
+        yield {
+          construct: provider,
+          problem: `Its token comes from ${describe(source)}, which the same stack creates.`,
+          fix: "Create the token outside Terraform and give it by environment, or create it in a stack that is applied before.",
+        };
+      }
+    }
+  },
+};
+
+/** How providers call what they prove themselves with. */
+const credentials = new Set(["token", "secret_id", "auth_jwt", "http_auth", "header", "headers", "auth_login"]);
+
+function credentialsOf(provider: TerraformProvider): unknown {
+  const { provider: blocks } = resolved(provider, provider.toTerraform()) as {
+    provider: Record<string, Record<string, unknown>[]>;
+  };
+  const attributes = Object.values(blocks)
+    .flat()
+    .flatMap(Object.entries<unknown>);
+  return attributes.filter(([name]) => credentials.has(name)).map(([, value]) => value);
+}
+
+/** The resource of the same stack that a value refers to, also by way of data sources and locals. */
+function resourceBehind(scope: IConstruct, value: unknown): IConstruct | undefined {
+  const open = referencesIn(value);
+  if (open.length === 0) {
+    return undefined;
+  }
+  const elements = elementsOf(TerraformStack.of(scope));
+  const seen = new Set<IConstruct>();
+  for (const reference of open) {
+    const element = elements.get(reference);
+    if (element instanceof TerraformResource) {
+      return element;
+    }
+    if (element !== undefined && !seen.has(element)) {
+      seen.add(element);
+      open.push(...referencesIn(resolved(element, element.toTerraform())));
+    }
+  }
+  return undefined;
+}
+
+/** Resources, data sources and locals by the names that expressions use. */
+function elementsOf(stack: TerraformStack): ReadonlyMap<string, TerraformElement> {
+  const addressed = stack.node.findAll().flatMap((node): [string, TerraformElement][] => {
+    if (node instanceof TerraformResource) {
+      return [[`${node.terraformResourceType}.${node.friendlyUniqueId}`, node]];
+    }
+    if (node instanceof TerraformDataSource) {
+      return [[`data.${node.terraformResourceType}.${node.friendlyUniqueId}`, node]];
+    }
+    return node instanceof TerraformLocal ? [[`local.${node.friendlyUniqueId}`, node]] : [];
+  });
+  return new Map(addressed);
+}
+
+/** What the expressions in a value name: `a.b` of `${a.b.id}`. Values themselves are not looked at. */
+function referencesIn(value: unknown): string[] {
+  if (typeof value === "string") {
+    return [...value.matchAll(/\$\{([^}]*)\}/g)].flatMap(([, expression]) =>
+      [...expression.matchAll(/(?:data\.)?[A-Za-z_][\w-]*\.[\w-]+/g)].map(([name]) => name),
+    );
+  }
+  return typeof value === "object" && value !== null ? Object.values(value).flatMap(referencesIn) : [];
+}
+
+const maxTokenTtl: Check = {
+  id: "max-token-ttl",
+  reason: "Nomad fetches a workload's Consul token once: when it expires, the service is lost and does not come back.",
+  level: "error",
+  *find(app) {
+    for (const method of nomadAuthMethodsOf(app)) {
+      const ttl = method.maxTokenTtlInput;
+      // A duration is zero if all its digits are.
+      if (ttl !== undefined && !Token.isUnresolved(ttl) && /[1-9]/.test(ttl)) {
+        yield {
+          construct: method,
+          problem: `The tokens of Nomad's workloads expire after ${ttl}.`,
+          fix: "Leave maxTokenTtl away: Nomad removes a token when its workload ends.",
+        };
+      }
+    }
+  },
+};
+
+const accessBeforeMesh: Check = {
+  id: "access-before-mesh",
+  reason: "Jobs that start before Consul trusts Nomad get no token, and their services are in no catalog.",
+  level: "error",
+  *find(app) {
+    const accesses = new Set([...nomadAuthMethodsOf(app)].map((method) => TerraformStack.of(method)));
+    if (accesses.size === 0) {
+      return;
+    }
+    const services = app.meshes.flatMap((mesh) => [mesh, ...mesh.serviceJobs]);
+    for (const stack of new Set(services.map((service) => TerraformStack.of(service)))) {
+      if (![...accesses].some((access) => access === stack || stack.dependsOn(access))) {
+        yield outOfOrder(stack, [...accesses]);
+      }
+    }
+  },
+};
+
+function outOfOrder(stack: TerraformStack, accesses: readonly TerraformStack[]): Finding {
+  const names = accesses.map(describe).join(" or ");
+  return {
+    construct: stack,
+    problem: `Its jobs need the access rules of ${names}, but it may be applied before.`,
+    fix: `Give its MeshStack that stack as access, or call addDependency.`,
+  };
+}
+
+/** The auth methods by which Nomad's workloads get tokens, known by the claims that only Nomad writes. */
+function* nomadAuthMethodsOf({ root }: CheckedApp): Iterable<AclAuthMethod> {
+  for (const method of root.node.findAll()) {
+    if (method instanceof AclAuthMethod && method.typeInput === "jwt") {
+      const config = JSON.stringify(resolved(method, [method.configJsonInput, method.configInput]));
+      if (/\bnomad_(namespace|job_id|service|task)\b/.test(config)) {
+        yield method;
+      }
+    }
+  }
+}
+
+function resolved(scope: IConstruct, value: unknown): unknown {
+  return Tokenization.resolve(value, {
+    scope,
+    resolver: new DefaultTokenResolver(new StringConcat()),
+    preparing: false,
+  }) as unknown;
+}
+
+export const accessChecks: readonly Check[] = [providerToken, maxTokenTtl, accessBeforeMesh];

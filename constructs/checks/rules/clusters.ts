@@ -1,0 +1,152 @@
+import { ConsulServers } from "../../linux/consul-servers";
+import { USER_DATA_LIMIT } from "../../linux/cloud-init";
+import { NomadClients } from "../../linux/nomad-clients";
+import { checkVersions } from "../../linux/versions";
+import type { Check } from "../check";
+
+const versions: Check = {
+  id: "versions",
+  reason:
+    "Consul drives only some releases of Envoy, and Nomad works only with some of Consul; others fail at run time.",
+  level: "error",
+  *find({ hostGroups }) {
+    for (const servers of hostGroups.filter((group) => group instanceof ConsulServers)) {
+      for (const problem of checkVersions(servers.cluster.versions)) {
+        yield { construct: servers, problem, fix: "Choose versions that belong together; by default they do." };
+      }
+    }
+  },
+};
+
+const serverCount: Check = {
+  id: "server-count",
+  reason:
+    "Of two or four servers one more must stay alive than of one or three; a single one takes the cluster with it.",
+  level: "error",
+  *find({ hostGroups }) {
+    for (const servers of hostGroups.filter(({ hasServers }) => hasServers)) {
+      if (servers.count !== 3 && servers.count !== 5) {
+        yield {
+          construct: servers,
+          problem: `It has ${servers.count ?? "no"} server${servers.count === 1 ? "" : "s"}.`,
+          fix: "Use 3, which survive the loss of one, or 5, which survive the loss of two.",
+        };
+      }
+    }
+  },
+};
+
+const joinAddress: Check = {
+  id: "no-join-address",
+  reason: "Agents that know no server wait for ever.",
+  level: "error",
+  *find({ hostGroups }) {
+    for (const servers of hostGroups.filter((group) => group instanceof ConsulServers)) {
+      if (servers.join.length === 0) {
+        yield {
+          construct: servers,
+          problem: "Nothing says how agents find the servers: join is empty.",
+          fix: 'Give the addresses of the servers, or a cloud auto-join string such as "provider=aws tag_key=… tag_value=…".',
+        };
+      }
+    }
+  },
+};
+
+const plaintextGrpc: Check = {
+  id: "plaintext-grpc",
+  reason: "The plaintext gRPC port hands an Envoy its certificates unencrypted, beside the port that does so by TLS.",
+  level: "error",
+  *find({ hostGroups }) {
+    for (const group of hostGroups) {
+      for (const { ports } of group.overrides as readonly { readonly ports?: { readonly grpc?: number } }[]) {
+        if ((ports?.grpc ?? 0) > 0) {
+          yield {
+            construct: group,
+            problem: `The override opens the plaintext gRPC port ${ports?.grpc}.`,
+            fix: "Leave ports.grpc away: proxies use TLS on port 8503.",
+          };
+        }
+      }
+    }
+  },
+};
+
+const secretInHost: Check = {
+  id: "secret-in-host",
+  reason: "What a host is made of is in its user data, which every process of the host can read.",
+  level: "error",
+  *find({ hostGroups }) {
+    for (const group of hostGroups) {
+      for (const path of group.overrides.flatMap((override) => [...secretsIn(override, "")])) {
+        yield {
+          construct: group,
+          problem: `The override sets ${path}, which is a secret.`,
+          fix: "Leave it away: hosts fetch the cluster's own from the secret store at boot.",
+        };
+      }
+    }
+  },
+};
+
+/** Paths of those settings whose values are secret, in the words of either agent. */
+function* secretsIn(settings: unknown, path: string): Generator<string> {
+  if (typeof settings !== "object" || settings === null) return;
+  for (const [key, value] of Object.entries(settings)) {
+    const here = path === "" ? key : `${path}.${key}`;
+    if (typeof value !== "string") yield* secretsIn(value, here);
+    else if (/(^|\.)(encrypt|token|key_pem|secret_key|tokens\.\w+)$/.test(here)) yield here;
+  }
+}
+
+const userDataSize: Check = {
+  id: "user-data-size",
+  reason: "EC2 takes no more than 16 KiB of user data, counted after compression and before base64.",
+  level: "error",
+  *find({ hostGroups }) {
+    for (const group of hostGroups) {
+      for (const { bytes, parts } of group.rendered.filter(({ bytes }) => bytes > USER_DATA_LIMIT)) {
+        const sizes = parts
+          .slice(0, 5)
+          .map((part) => `${part.name} ${part.bytes}`)
+          .join(", ");
+        yield {
+          construct: group,
+          problem: `The user data has ${bytes} bytes when compressed, of which ${USER_DATA_LIMIT} are allowed.`,
+          fix: `Give \`assets\`, from where machines fetch what is large, or shrink a part. The largest, each compressed by itself: ${sizes}.`,
+        };
+      }
+    }
+  },
+};
+
+const clientPool: Check = {
+  id: "no-client-pool",
+  reason:
+    "A service with a sidecar is placed only where a node of its pool has the CNI plugins and the bridge settings.",
+  level: "error",
+  *find({ meshes, hostGroups }) {
+    const pools = new Set(hostGroups.filter((group) => group instanceof NomadClients).map(({ nodePool }) => nodePool));
+    if (pools.size === 0) return; // The clients are another app's.
+    for (const service of meshes.flatMap((mesh) => mesh.services)) {
+      const { NodePool: pool = "default" } = service.renderJob();
+      if (pool !== "all" && !pools.has(pool)) {
+        yield {
+          construct: service,
+          problem: `Its node pool is "${pool}", and no NomadClients of this app are in it.`,
+          fix: `Known are: ${[...pools].join(", ")}. Set nodePool at the mesh or at the service, or add such clients.`,
+        };
+      }
+    }
+  },
+};
+
+export const clusterChecks: readonly Check[] = [
+  versions,
+  serverCount,
+  joinAddress,
+  plaintextGrpc,
+  secretInHost,
+  userDataSize,
+  clientPool,
+];

@@ -1,0 +1,29 @@
+import { Token } from "cdktf";
+import { toTerraformJson } from "../terraform-json";
+
+/**
+ * Renders a value as the Consul provider reads it back from Consul: keys in order, and the characters that Go escapes
+ * escaped. Anything else would be a difference in each plan.
+ *
+ * @see https://pkg.go.dev/encoding/json#Marshal
+ */
+export function goJson(value: Readonly<Record<string, unknown>>): string {
+  return toTerraformJson(sorted(value)).replace(
+    /[<>&\u2028\u2029]/g,
+    (character) => `\\u${character.charCodeAt(0).toString(16).padStart(4, "0")}`,
+  );
+}
+
+function sorted(value: unknown): unknown {
+  if (Array.isArray(value)) {
+    return value.map(sorted);
+  }
+  if (typeof value !== "object" || value === null || Token.isUnresolved(value)) {
+    return value;
+  }
+  return Object.fromEntries(
+    Object.entries(value)
+      .sort(([a], [b]) => (a < b ? -1 : 1))
+      .map(([key, field]) => [key, sorted(field)]),
+  );
+}

@@ -1,0 +1,93 @@
+import { optionalNanoseconds } from "../nomad/duration";
+import type * as consul from "./generated/config-entries";
+import type { HeaderChanges } from "./header-changes";
+import type { HeaderMatch } from "./http-permission";
+import type { QueryMatch, RouteChanges, RouteMatch } from "./service-router";
+
+/**
+ * Which requests a route of an API gateway is about. All that is given must hold; of a header, just one thing can be asked.
+ * Of several routes for one host the one with the longest path goes first, then the one with the most headers.
+ *
+ * @see https://developer.hashicorp.com/consul/docs/reference/config-entry/http-route#rules-matches
+ */
+export type HttpRouteMatch = Omit<RouteMatch, "caseInsensitive" | "headers"> & {
+  /** @default any headers */
+  readonly headers?: readonly Omit<HeaderMatch, "invert">[];
+};
+
+/** A service to which a route leads, by name. */
+export interface HttpRouteTarget {
+  readonly name: string;
+  readonly weight: number;
+}
+
+/** Renders the one rule of a route. */
+export function renderHttpRouteRule(
+  targets: readonly HttpRouteTarget[],
+  matches: readonly HttpRouteMatch[],
+  changes: RouteChanges,
+): consul.HTTPRouteRule {
+  return {
+    Matches: matches.length > 0 ? matches.flatMap(renderMatch) : undefined,
+    Filters: renderFilters(changes),
+    ResponseFilters: changes.responseHeaders && { Headers: [renderHeaders(changes.responseHeaders)] },
+    // Consul always answers with a weight; without it each plan would find a difference.
+    Services: targets.map(({ name, weight }) => ({ Name: name, Weight: weight })),
+  };
+}
+
+/** Consul knows one method for each match. */
+function renderMatch(match: HttpRouteMatch): consul.HTTPMatch[] {
+  const rendered = {
+    Path: renderPath(match),
+    Headers: match.headers?.map(renderHeader),
+    Query: match.query?.map(renderQuery),
+  };
+  return match.methods === undefined
+    ? [rendered]
+    : match.methods.map((method) => ({ ...rendered, Method: method.toUpperCase() }));
+}
+
+function renderPath({ pathExact, pathRegex, pathPrefix = "/" }: HttpRouteMatch): consul.HTTPPathMatch {
+  if (pathExact !== undefined) {
+    return { Match: "exact", Value: pathExact };
+  }
+  return pathRegex === undefined ? { Match: "prefix", Value: pathPrefix } : { Match: "regex", Value: pathRegex };
+}
+
+function renderHeader({ name, exact, prefix, suffix, regex }: HeaderMatch): consul.HTTPHeaderMatch {
+  const [[Match, Value] = ["present", undefined]] = Object.entries({ exact, prefix, suffix, regex }).filter(
+    ([, value]) => value !== undefined,
+  );
+  return { Name: name, Match, Value };
+}
+
+function renderQuery({ name, exact, regex }: QueryMatch): consul.HTTPQueryMatch {
+  const [[Match, Value] = ["present", undefined]] = Object.entries({ exact, regex }).filter(
+    ([, value]) => value !== undefined,
+  );
+  return { Name: name, Match, Value };
+}
+
+function renderFilters(changes: RouteChanges): consul.HTTPFilters | undefined {
+  const { prefixRewrite, requestHeaders, retries, requestTimeout, idleTimeout } = changes;
+  const hasTimeout = requestTimeout !== undefined || idleTimeout !== undefined;
+  const filters: consul.HTTPFilters = {
+    Headers: requestHeaders && [renderHeaders(requestHeaders)],
+    URLRewrite: prefixRewrite === undefined ? undefined : { Path: prefixRewrite },
+    RetryFilter: retries && {
+      NumRetries: retries.attempts ?? 1,
+      RetryOn: retries.on ?? (retries.onStatusCodes ? undefined : ["connect-failure", "refused-stream"]),
+      RetryOnStatusCodes: retries.onStatusCodes,
+    },
+    // Unlike elsewhere, Consul answers with nanoseconds.
+    TimeoutFilter: hasTimeout
+      ? { RequestTimeout: optionalNanoseconds(requestTimeout), IdleTimeout: optionalNanoseconds(idleTimeout) }
+      : undefined,
+  };
+  return Object.values(filters).some((filter) => filter !== undefined) ? filters : undefined;
+}
+
+function renderHeaders({ add, set, remove }: HeaderChanges): consul.HTTPHeaderFilter {
+  return { Add: add, Set: set, Remove: remove };
+}

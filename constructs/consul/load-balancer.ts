@@ -1,0 +1,130 @@
+import type { Duration } from "../nomad/duration";
+import { optionalConsulDuration } from "./duration";
+import type * as consul from "./generated/config-entries";
+
+/** What every hash policy takes. */
+export interface HashPolicyOptions {
+  /** Ends the list of policies where this one finds something to hash. @default false */
+  readonly terminal?: boolean;
+}
+
+/** Options of {@link HashPolicy.cookie}. */
+export interface CookieHashPolicyOptions extends HashPolicyOptions {
+  /** Envoy gives a client without the cookie one that lasts so long. Excludes `session`. @default none */
+  readonly ttl?: Duration;
+  /** Envoy gives a client without the cookie one that lasts as long as its session. @default false */
+  readonly session?: boolean;
+  /** Path of the cookie that Envoy gives. @default none */
+  readonly path?: string;
+}
+
+/** What of a request decides on the instance that answers it. */
+export class HashPolicy {
+  private constructor(
+    /** @internal */
+    readonly rendered: consul.HashPolicy,
+  ) {}
+
+  /** The value of a header. */
+  static header(name: string, { terminal }: HashPolicyOptions = {}): HashPolicy {
+    return new HashPolicy({ Field: "header", FieldValue: name, Terminal: terminal });
+  }
+
+  /** The value of a cookie, which Envoy can hand out itself. */
+  static cookie(name: string, { ttl, session, path, terminal }: CookieHashPolicyOptions = {}): HashPolicy {
+    const isGiven = ttl !== undefined || session !== undefined || path !== undefined;
+    return new HashPolicy({
+      Field: "cookie",
+      FieldValue: name,
+      CookieConfig: isGiven ? { Session: session, TTL: optionalConsulDuration(ttl), Path: path } : undefined,
+      Terminal: terminal,
+    });
+  }
+
+  /** The value of a query parameter. */
+  static queryParameter(name: string, { terminal }: HashPolicyOptions = {}): HashPolicy {
+    return new HashPolicy({ Field: "query_parameter", FieldValue: name, Terminal: terminal });
+  }
+
+  /** The address of the client. The one policy that a tcp service can have. */
+  static sourceIp({ terminal }: HashPolicyOptions = {}): HashPolicy {
+    return new HashPolicy({ SourceIP: true, Terminal: terminal });
+  }
+
+  /** @internal Whether it looks into a request, which only an Envoy that understands requests can. */
+  get isAboutRequests(): boolean {
+    return this.rendered.SourceIP !== true;
+  }
+}
+
+/** Options of {@link LoadBalancer.leastRequest}. */
+export interface LeastRequestOptions {
+  /** Instances, picked at random, of which the least busy one is taken. @default 2 */
+  readonly choiceCount?: number;
+}
+
+/** Options of {@link LoadBalancer.ringHash}. */
+export interface RingHashOptions {
+  /** Entries that the ring has at least. @default 1024 */
+  readonly minimumRingSize?: number;
+  /** Entries that the ring has at most. @default 8388608 */
+  readonly maximumRingSize?: number;
+}
+
+/**
+ * How the Envoys of a service's clients choose among its instances.
+ *
+ * @see https://developer.hashicorp.com/consul/docs/reference/config-entry/service-resolver#loadbalancer
+ */
+export class LoadBalancer {
+  private constructor(
+    private readonly entry: consul.LoadBalancer,
+    /** @internal */
+    readonly hashPolicies: readonly HashPolicy[] = [],
+  ) {}
+
+  /** One after the other; what Envoy does by itself. */
+  static roundRobin(): LoadBalancer {
+    return new LoadBalancer({ Policy: "round_robin" });
+  }
+
+  /** Any. */
+  static random(): LoadBalancer {
+    return new LoadBalancer({ Policy: "random" });
+  }
+
+  /** The least busy of a few. */
+  static leastRequest({ choiceCount }: LeastRequestOptions = {}): LoadBalancer {
+    return new LoadBalancer({
+      Policy: "least_request",
+      LeastRequestConfig: choiceCount === undefined ? undefined : { ChoiceCount: choiceCount },
+    });
+  }
+
+  /** The same one for the same hash; a change of instances moves few clients. */
+  static ringHash(hashPolicies: readonly HashPolicy[], options: RingHashOptions = {}): LoadBalancer {
+    const { minimumRingSize, maximumRingSize } = options;
+    const isSized = minimumRingSize !== undefined || maximumRingSize !== undefined;
+    return new LoadBalancer(
+      {
+        Policy: "ring_hash",
+        RingHashConfig: isSized ? { MinimumRingSize: minimumRingSize, MaximumRingSize: maximumRingSize } : undefined,
+      },
+      hashPolicies,
+    );
+  }
+
+  /** The same one for the same hash, by a table of fixed size: quicker to look up, and evener, than a ring. */
+  static maglev(hashPolicies: readonly HashPolicy[]): LoadBalancer {
+    return new LoadBalancer({ Policy: "maglev" }, hashPolicies);
+  }
+
+  /** @internal */
+  render(): consul.LoadBalancer {
+    const { hashPolicies } = this;
+    return {
+      ...this.entry,
+      HashPolicies: hashPolicies.length > 0 ? hashPolicies.map(({ rendered }) => rendered) : undefined,
+    };
+  }
+}

@@ -1,0 +1,57 @@
+import type { Duration } from "../nomad/duration";
+import { optionalConsulDuration } from "./duration";
+import type * as consul from "./generated/config-entries";
+import type { LoadBalancer } from "./load-balancer";
+
+/** Where requests are sent, by names. */
+export interface ResolverTarget {
+  readonly service?: string;
+  readonly subset?: string;
+  readonly datacenter?: string;
+  readonly peer?: string;
+}
+
+/** A part of a service's instances. */
+export interface ResolverSubset {
+  /** Empty: all instances. */
+  readonly filter: string;
+  readonly onlyPassing?: boolean;
+}
+
+/** A service-resolver, by names. */
+export interface ServiceResolverProps {
+  readonly subsets: ReadonlyMap<string, ResolverSubset>;
+  readonly defaultSubset?: string;
+  readonly connectTimeout?: Duration;
+  readonly requestTimeout?: Duration;
+  readonly loadBalancer?: LoadBalancer;
+  readonly redirect?: ResolverTarget;
+  /** By subset, `*` for all others. */
+  readonly failover: ReadonlyMap<string, readonly ResolverTarget[]>;
+}
+
+/** Renders a service-resolver without empty fields, since Consul answers without them. */
+export function renderServiceResolver(
+  props: ServiceResolverProps,
+): Omit<consul.ServiceResolverConfigEntry, "Kind" | "Name"> {
+  return {
+    DefaultSubset: props.defaultSubset,
+    Subsets: record(props.subsets, ({ filter, onlyPassing }) => ({
+      Filter: filter === "" ? undefined : filter,
+      OnlyPassing: onlyPassing,
+    })),
+    ConnectTimeout: optionalConsulDuration(props.connectTimeout),
+    RequestTimeout: optionalConsulDuration(props.requestTimeout),
+    LoadBalancer: props.loadBalancer?.render(),
+    Redirect: props.redirect && renderTarget(props.redirect),
+    Failover: record(props.failover, (targets) => ({ Targets: targets.map(renderTarget) })),
+  };
+}
+
+function renderTarget({ service, subset, datacenter, peer }: ResolverTarget): consul.ServiceResolverFailoverTarget {
+  return { Service: service, ServiceSubset: subset, Datacenter: datacenter, Peer: peer };
+}
+
+function record<V, R>(map: ReadonlyMap<string, V>, render: (value: V) => R): Record<string, R> | undefined {
+  return map.size === 0 ? undefined : Object.fromEntries([...map].map(([key, value]) => [key, render(value)]));
+}

@@ -1,0 +1,209 @@
+import type { Duration } from "../nomad/duration";
+import { optionalConsulDuration } from "./duration";
+import type * as consul from "./generated/config-entries";
+import { renderHeaderChanges, type HeaderChanges } from "./header-changes";
+import type { HeaderMatch, HttpMatch } from "./http-permission";
+
+/** A query parameter that a request must have: just one of `exact`, `regex`, `present`. */
+export interface QueryMatch {
+  readonly name: string;
+  /** @default any */
+  readonly exact?: string;
+  /** RE2. @default any */
+  readonly regex?: string;
+  /** The parameter must be there, with whatever value. @default false */
+  readonly present?: boolean;
+}
+
+/**
+ * Which requests a route is about. All that is given must hold; of a header, just one thing can be asked.
+ *
+ * @see https://developer.hashicorp.com/consul/docs/reference/config-entry/service-router#routes-match-http
+ */
+export interface RouteMatch extends HttpMatch {
+  /** @default any */
+  readonly query?: readonly QueryMatch[];
+  /** Whether the path is compared without regard to upper and lower case. @default false */
+  readonly caseInsensitive?: boolean;
+}
+
+/**
+ * What counts as a failure that a retry may mend.
+ *
+ * @see https://www.envoyproxy.io/docs/envoy/latest/configuration/http/http_filters/router_filter#x-envoy-retry-on
+ */
+export type RetryCondition =
+  | "5xx"
+  | "gateway-error"
+  | "reset"
+  | "connect-failure"
+  | "envoy-ratelimited"
+  | "retriable-4xx"
+  | "refused-stream"
+  | "cancelled"
+  | "deadline-exceeded"
+  | "internal"
+  | "resource-exhausted"
+  | "unavailable";
+
+/** How often, and why, a request is tried again. */
+export interface RetryOptions {
+  /** Attempts after the first one. @default 1 */
+  readonly attempts?: number;
+  /**
+   * What is tried again. What an instance may have acted upon already (`5xx`, `reset`) is safe to repeat only where a
+   * second time does no harm.
+   *
+   * @default connect-failure and refused-stream, which no instance has seen; none if `onStatusCodes` is given
+   */
+  readonly on?: readonly RetryCondition[];
+  /** Statuses that are tried again, e.g. `[503]`. @default none */
+  readonly onStatusCodes?: readonly number[];
+}
+
+/** What happens to the requests of a route. */
+export interface RouteChanges {
+  /** Replaces what `pathPrefix` or `pathExact` has matched. @default the path stays */
+  readonly prefixRewrite?: string;
+  /** How long the whole request may take, retries included. @default the resolver's, else "15s" */
+  readonly requestTimeout?: Duration;
+  /** How long a request may be still without a byte either way. @default Envoy's */
+  readonly idleTimeout?: Duration;
+  /** @default no retries */
+  readonly retries?: RetryOptions;
+  /** Changes of the request's headers. @default none */
+  readonly requestHeaders?: HeaderChanges;
+  /** Changes of the response's headers. @default none */
+  readonly responseHeaders?: HeaderChanges;
+}
+
+/** A route, by names. */
+export interface ServiceRouteProps extends RouteChanges {
+  /** @default any request */
+  readonly match?: RouteMatch;
+  readonly service?: string;
+  readonly subset?: string;
+}
+
+/** Renders a service-router. */
+export function renderServiceRouter(
+  routes: readonly ServiceRouteProps[],
+): Omit<consul.ServiceRouterConfigEntry, "Kind" | "Name"> {
+  return {
+    Routes: routes.map((route) => ({
+      Match: route.match && { HTTP: renderMatch(route.match) },
+      Destination: renderDestination(route),
+    })),
+  };
+}
+
+function renderDestination(route: ServiceRouteProps): consul.ServiceRouteDestination {
+  const { retries } = route;
+  return {
+    Service: route.service,
+    ServiceSubset: route.subset,
+    PrefixRewrite: route.prefixRewrite,
+    RequestTimeout: optionalConsulDuration(route.requestTimeout),
+    IdleTimeout: optionalConsulDuration(route.idleTimeout),
+    NumRetries: retries && (retries.attempts ?? 1),
+    RetryOn: retries && (retries.on ?? (retries.onStatusCodes ? undefined : ["connect-failure", "refused-stream"])),
+    RetryOnStatusCodes: retries?.onStatusCodes,
+    RequestHeaders: renderHeaderChanges(route.requestHeaders),
+    ResponseHeaders: renderHeaderChanges(route.responseHeaders),
+  };
+}
+
+function renderMatch(match: RouteMatch): consul.ServiceRouteHTTPMatch {
+  return {
+    PathPrefix: match.pathPrefix,
+    PathExact: match.pathExact,
+    PathRegex: match.pathRegex,
+    CaseInsensitive: match.caseInsensitive,
+    Methods: match.methods?.map((method) => method.toUpperCase()),
+    Header: match.headers?.map(renderHeader),
+    QueryParam: match.query?.map(({ name, exact, regex, present }) => ({
+      Name: name,
+      Exact: exact,
+      Regex: regex,
+      Present: present,
+    })),
+  };
+}
+
+function renderHeader(header: HeaderMatch): consul.ServiceRouteHTTPMatchHeader {
+  return {
+    Name: header.name,
+    Exact: header.exact,
+    Prefix: header.prefix,
+    Suffix: header.suffix,
+    Regex: header.regex,
+    Present: header.present,
+    Invert: header.invert,
+  };
+}
+
+/** Whether a match fits every request. */
+export function fitsAll({ pathPrefix, ...others }: RouteMatch = {}): boolean {
+  return (pathPrefix ?? "/") === "/" && !Object.values(others).some(Boolean);
+}
+
+const METHODS = ["GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "CONNECT", "OPTIONS", "TRACE"];
+
+/** Says what Consul would refuse in a route: a sentence, and what to do. */
+export function problemOfRoute({
+  match = {},
+  prefixRewrite,
+  retries,
+}: ServiceRouteProps): [string, string] | undefined {
+  const paths = Object.entries({
+    pathPrefix: match.pathPrefix,
+    pathExact: match.pathExact,
+    pathRegex: match.pathRegex,
+  }).filter(([, path]) => path !== undefined);
+  if (paths.length > 1) {
+    return [`A route asks for ${paths.map(([kind]) => kind).join(" and ")}.`, "Give one of them, or make two routes."];
+  }
+  const [[kind, path] = ["", "/"]] = paths;
+  if (kind !== "pathRegex" && path?.startsWith("/") !== true) {
+    return [`The ${kind} "${path}" of a route does not begin with a slash.`, `Write "/${path}".`];
+  }
+  if (prefixRewrite !== undefined && match.pathPrefix === undefined && match.pathExact === undefined) {
+    return ["A route rewrites a prefix, but matches none.", "Give its match a pathPrefix or a pathExact."];
+  }
+  for (const { name, ...conditions } of match.headers ?? []) {
+    if (countOf({ ...conditions, invert: undefined }) !== 1) {
+      return [
+        `A route asks for the header "${name}" in ${countOf({ ...conditions, invert: undefined })} ways.`,
+        "Give just one of exact, prefix, suffix, regex and present.",
+      ];
+    }
+  }
+  for (const { name, ...conditions } of match.query ?? []) {
+    if (countOf(conditions) !== 1) {
+      return [
+        `A route asks for the query parameter "${name}" in ${countOf(conditions)} ways.`,
+        "Give just one of exact, regex and present.",
+      ];
+    }
+  }
+  const methods = (match.methods ?? []).map((method) => method.toUpperCase());
+  const unknown = methods.find((method, index) => !METHODS.includes(method) || methods.indexOf(method) !== index);
+  if (unknown !== undefined) {
+    return [
+      `A route asks for the method ${unknown}${METHODS.includes(unknown) ? " twice" : ", which there is not"}.`,
+      `There are ${METHODS.join(", ")}.`,
+    ];
+  }
+  const { attempts = 1, on, onStatusCodes } = retries ?? {};
+  if (!Number.isInteger(attempts) || attempts < 1) {
+    return [`A route retries ${attempts} times.`, "Use a whole number from 1, or leave retries away."];
+  }
+  if (on?.length === 0 && (onStatusCodes ?? []).length === 0) {
+    return ["A route retries upon nothing.", "Name a condition, or leave `on` away."];
+  }
+  return undefined;
+}
+
+function countOf(conditions: object): number {
+  return Object.values(conditions).filter((condition) => condition !== undefined && condition !== false).length;
+}

@@ -1,0 +1,94 @@
+import { nanoseconds, type Duration } from "../nomad/duration";
+import { optionalConsulDuration } from "./duration";
+import type * as consul from "./generated/config-entries";
+
+/**
+ * How much one Envoy asks of an upstream at the same time. What is more, Envoy answers itself, at once and with status 503:
+ * a circuit breaker. Each instance of the source counts for itself, and each subset of the destination.
+ *
+ * @see https://developer.hashicorp.com/consul/docs/reference/config-entry/service-defaults#upstreamconfig-overrides-limits
+ */
+export interface UpstreamLimits {
+  /** Connections. What http/1.1 requests find no free one wait, see `maxPendingRequests`. @default 1024 */
+  readonly maxConnections?: number;
+  /** Requests that wait for a connection. @default 1024 */
+  readonly maxPendingRequests?: number;
+  /** Requests under way; the one that counts for http2 and gRPC, where a connection carries many. @default 1024 */
+  readonly maxConcurrentRequests?: number;
+}
+
+/**
+ * When an Envoy stops asking an instance that fails, for a while: it is ejected, and comes back by itself. Ejections of one
+ * instance last longer each time. Behind http, http2 and gRPC a status from 500 counts as a failure, behind tcp a
+ * connection that cannot be opened.
+ *
+ * @see https://developer.hashicorp.com/consul/docs/reference/config-entry/service-defaults#upstreamconfig-overrides-passivehealthcheck
+ */
+export interface PassiveHealthCheck {
+  /** Time between two looks at who is to be ejected and who is to come back. @default "10s" */
+  readonly interval?: Duration;
+  /** Failures in a row that eject. @default 5 */
+  readonly maxFailures?: number;
+  /** How likely it is, in percent, that so many statuses from 500 eject; 0 only counts them. @default 100 */
+  readonly enforcingConsecutive5xx?: number;
+  /** Instances that may be ejected at the same time, in percent; one may always be. @default 10 */
+  readonly maxEjectionPercent?: number;
+  /** How long the first ejection of an instance lasts. @default "30s" */
+  readonly baseEjectionTime?: Duration;
+}
+
+/** How an upstream is dealt with, whoever it is. */
+export interface UpstreamPolicy {
+  /** @default Envoy's own: 1024 of each */
+  readonly limits?: UpstreamLimits;
+  /** @default Envoy's own: 30 s after 5 failures in a row */
+  readonly passiveHealthCheck?: PassiveHealthCheck;
+  /** How long a connection to an instance may take to open. @default the destination's resolver, else "5s" */
+  readonly connectTimeout?: Duration;
+}
+
+/** @internal */
+export function renderUpstreamPolicy({
+  limits,
+  passiveHealthCheck: check,
+  connectTimeout,
+}: UpstreamPolicy): Omit<consul.UpstreamConfig, "Name"> {
+  return {
+    ConnectTimeoutMs: connectTimeout === undefined ? undefined : nanoseconds(connectTimeout) / 1e6,
+    Limits: limits && {
+      MaxConnections: limits.maxConnections,
+      MaxPendingRequests: limits.maxPendingRequests,
+      MaxConcurrentRequests: limits.maxConcurrentRequests,
+    },
+    PassiveHealthCheck: check && {
+      Interval: optionalConsulDuration(check.interval),
+      MaxFailures: check.maxFailures,
+      EnforcingConsecutive5xx: check.enforcingConsecutive5xx,
+      MaxEjectionPercent: check.maxEjectionPercent,
+      BaseEjectionTime: optionalConsulDuration(check.baseEjectionTime),
+    },
+  };
+}
+
+/** Says what Consul would refuse, or read as something else: a sentence, and what to do. */
+export function problemOfUpstreamPolicy(policy: UpstreamPolicy): [string, string] | undefined {
+  const { limits = {}, passiveHealthCheck: check = {}, connectTimeout } = policy;
+  const counts = { ...limits, maxFailures: check.maxFailures };
+  for (const [name, count] of Object.entries<number | undefined>(counts)) {
+    // Consul reads 0 failures as no number at all.
+    const least = name === "maxFailures" ? 1 : 0;
+    if (count !== undefined && !(Number.isInteger(count) && count >= least)) {
+      return [`${name} is ${count}.`, `Use a whole number from ${least}.`];
+    }
+  }
+  const { enforcingConsecutive5xx, maxEjectionPercent } = check;
+  for (const [name, percent] of Object.entries({ enforcingConsecutive5xx, maxEjectionPercent })) {
+    if (percent !== undefined && !(Number.isInteger(percent) && percent >= 0 && percent <= 100)) {
+      return [`${name} is ${percent}.`, "Use a whole number from 0 to 100."];
+    }
+  }
+  if (connectTimeout !== undefined && !Number.isInteger(nanoseconds(connectTimeout) / 1e6)) {
+    return [`connectTimeout is ${connectTimeout}.`, "Use whole milliseconds."];
+  }
+  return undefined;
+}

@@ -1,0 +1,69 @@
+import type * as consul from "../../consul/generated/config-entries";
+import { Protocol } from "../../consul/protocol";
+import type { GatewayListener, ListenerOptions } from "./front-gateway";
+import type { GatewayCertificate } from "./gateway-certificate";
+import type { TlsVersionOptions } from "./tls-versions";
+
+/** TLS at a listener of an API gateway. */
+export interface ApiGatewayTls extends TlsVersionOptions {
+  /**
+   * What the gateway shows. One, or several inline ones: Envoy then chooses by the name that a client asks for, and Consul
+   * knows the names of those only.
+   */
+  readonly certificates: readonly GatewayCertificate[];
+}
+
+/** Options of {@link ApiGatewayListener.tcp}. */
+export interface ApiGatewayListenerOptions extends ListenerOptions {
+  /** @default plaintext */
+  readonly tls?: ApiGatewayTls;
+  /** Anything else of the listener in the config entry. @default none */
+  readonly override?: consul.APIGatewayListener;
+}
+
+/** Options of {@link ApiGatewayListener.http}. */
+export interface ApiGatewayHttpListenerOptions extends ApiGatewayListenerOptions {
+  /** The host whose requests it takes; `*` may stand for the leftmost label. @default any host */
+  readonly hostname?: string;
+}
+
+/** Where an API gateway takes connections. The services that it leads to must speak the listener's protocol. */
+export class ApiGatewayListener implements GatewayListener {
+  private constructor(
+    readonly protocol: Protocol.HTTP | Protocol.TCP,
+    readonly options: ApiGatewayHttpListenerOptions,
+  ) {}
+
+  /** HTTP requests, by what they ask for. */
+  static http(options: ApiGatewayHttpListenerOptions): ApiGatewayListener {
+    return new ApiGatewayListener(Protocol.HTTP, options);
+  }
+
+  /** Connections as they are, to a single service. */
+  static tcp(options: ApiGatewayListenerOptions): ApiGatewayListener {
+    return new ApiGatewayListener(Protocol.TCP, options);
+  }
+
+  /** @internal Its name in the config entry. */
+  get name(): string {
+    return `listener-${this.options.port}`;
+  }
+
+  /** @internal */
+  render(certificates: readonly consul.ResourceReference[]): consul.APIGatewayListener {
+    const { hostname, port, tls, override } = this.options;
+    return {
+      Name: this.name,
+      Hostname: hostname,
+      Port: port,
+      Protocol: this.protocol,
+      TLS: tls && {
+        Certificates: certificates,
+        MinVersion: tls.minVersion,
+        MaxVersion: tls.maxVersion,
+        CipherSuites: tls.cipherSuites,
+      },
+      ...override,
+    };
+  }
+}

@@ -1,0 +1,147 @@
+import { Construct } from "constructs";
+import { ConsulConfigEntry } from "../../consul/consul-config-entry";
+import type * as consul from "../../consul/generated/config-entries";
+import { renderHttpRouteRule, type HttpRouteMatch } from "../../consul/http-route";
+import { Protocol } from "../../consul/protocol";
+import { problemOfRoute, type RouteChanges } from "../../consul/service-router";
+import type { Needs } from "../../dependencies";
+import { MeshError } from "../../errors";
+import { withoutUndefined } from "../../without-undefined";
+import { nameOf, type IMeshMember, type IMeshService } from "../mesh-member";
+import type { ApiGatewayListener } from "./api-gateway-listener";
+import type { GatewayRoute } from "./front-gateway";
+
+/** A service to which a route leads with a part of its requests. */
+export interface WeightedService {
+  /** The service, or its name in this mesh. */
+  readonly service: IMeshService | string;
+  /** Its share, in proportion to those of the others: a whole number. @default 1 */
+  readonly weight?: number;
+}
+
+/** What a route asks of a request, and what happens to it; for http listeners only. */
+export interface HttpRouteOptions extends RouteChanges {
+  /** Host names whose requests are meant, without wildcards. @default whatever the listener takes */
+  readonly hosts?: readonly string[];
+  /** Which requests are meant: any that fits one of these. @default all */
+  readonly match?: HttpRouteMatch | readonly HttpRouteMatch[];
+  /** Anything else of the route's rule. @default none */
+  readonly override?: consul.HTTPRouteRule;
+}
+
+/**
+ * How an API gateway leads to a service. At a tcp listener only `listener` and `name` have a meaning.
+ *
+ * @see https://developer.hashicorp.com/consul/docs/reference/config-entry/http-route
+ */
+export interface ApiGatewayRouteOptions extends HttpRouteOptions {
+  /** Port of the listener. @default that of the only one */
+  readonly listener?: number;
+  /** Name of the route's config entry. @default the gateway's name and those of the services */
+  readonly name?: string;
+}
+
+/** @internal A route of an API gateway, with its config entry. */
+export class ApiGatewayRoute extends Construct implements GatewayRoute {
+  readonly targets: readonly (IMeshService | string)[];
+  readonly hosts: readonly string[];
+  readonly entry: ConsulConfigEntry;
+
+  private readonly matches: readonly HttpRouteMatch[];
+
+  /** @throws MeshError for what Consul would refuse, or what has no meaning at the listener */
+  constructor(
+    private readonly gateway: Construct & IMeshMember,
+    private readonly listener: ApiGatewayListener,
+    name: string,
+    private readonly services: readonly WeightedService[],
+    private readonly options: HttpRouteOptions,
+    needs: () => Needs,
+  ) {
+    super(gateway, name);
+    this.targets = services.map(({ service }) => service);
+    this.hosts = options.hosts ?? [];
+    this.matches = [options.match ?? []].flat();
+    const isTcp = listener.protocol === Protocol.TCP;
+    if (isTcp) {
+      this.refuseOnTcp();
+    } else {
+      this.refuseOnHttp();
+    }
+    this.entry = isTcp
+      ? new ConsulConfigEntry<consul.TCPRouteConfigEntry>(this, "Entry", {
+          kind: "tcp-route",
+          name,
+          entry: () => ({ Parents: this.parents, Services: this.targets.map((target) => ({ Name: nameOf(target) })) }),
+          dependsOn: needs,
+        })
+      : new ConsulConfigEntry<consul.HTTPRouteConfigEntry>(this, "Entry", {
+          kind: "http-route",
+          name,
+          entry: () => this.renderHttp(),
+          dependsOn: needs,
+        });
+  }
+
+  get claims(): readonly string[] {
+    const hosts = this.hosts.length > 0 ? this.hosts : ["any host"];
+    const matches = this.matches.length > 0 ? this.matches : [{}];
+    return hosts.flatMap((host) => matches.map((match) => `requests for ${host}${inWords(match)}`));
+  }
+
+  private get parents(): readonly consul.ResourceReference[] {
+    return [{ Kind: "api-gateway", Name: this.gateway.serviceName, SectionName: this.listener.name }];
+  }
+
+  private renderHttp(): Omit<consul.HTTPRouteConfigEntry, "Kind" | "Name"> {
+    const targets = this.services.map(({ service, weight = 1 }) => ({ name: nameOf(service), weight }));
+    return {
+      Parents: this.parents,
+      Hostnames: this.hosts.length > 0 ? this.hosts : undefined,
+      Rules: [{ ...renderHttpRouteRule(targets, this.matches, this.options), ...this.options.override }],
+    };
+  }
+
+  private refuseOnTcp(): void {
+    const { port } = this.listener.options;
+    const meaningless = Object.keys(withoutUndefined(this.options)).at(0);
+    if (meaningless !== undefined) {
+      throw new MeshError(
+        this.gateway,
+        `Its listener on port ${port} takes tcp connections, so that ${meaningless} has no meaning there.`,
+        "Leave it away, or use an http listener.",
+      );
+    }
+    if (this.services.length > 1) {
+      throw new MeshError(
+        this.gateway,
+        `Its listener on port ${port} takes tcp connections, which can lead to one service only.`,
+        "Give each service a listener of its own.",
+      );
+    }
+  }
+
+  private refuseOnHttp(): void {
+    const { prefixRewrite, retries } = this.options;
+    for (const match of this.matches.length > 0 ? this.matches : [{}]) {
+      const problem = problemOfRoute({ match, prefixRewrite, retries });
+      if (problem !== undefined) {
+        throw new MeshError(this.gateway, ...problem);
+      }
+    }
+    for (const { service, weight = 1 } of this.services) {
+      if (!Number.isInteger(weight) || weight < 1) {
+        throw new MeshError(
+          this.gateway,
+          `The weight of ${nameOf(service)} is ${weight}.`,
+          "Use a whole number from 1, or leave the service away.",
+        );
+      }
+    }
+  }
+}
+
+function inWords(match: HttpRouteMatch): string {
+  const text = JSON.stringify(Object.fromEntries(Object.entries(match).sort()));
+  return text === "{}" ? "" : ` with ${text}`;
+}

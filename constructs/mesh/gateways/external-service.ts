@@ -1,0 +1,128 @@
+import { isIP } from "node:net";
+import { Node } from "@cdktf/provider-consul/lib/node";
+import { Service } from "@cdktf/provider-consul/lib/service";
+import { Token } from "cdktf";
+import { Construct } from "constructs";
+import type { ConsulConfigEntry } from "../../consul/consul-config-entry";
+import type * as consul from "../../consul/generated/config-entries";
+import { Protocol } from "../../consul/protocol";
+import { MeshError } from "../../errors";
+import { Intention, type IntentionOptions } from "../intention";
+import type { IMeshMember, IMeshService } from "../mesh-member";
+import { addServiceEntries, type ServiceDefaults } from "../service-entries";
+import type { ServiceMesh } from "../service-mesh";
+import type { InMesh } from "./gateway";
+
+/**
+ * How a terminating gateway speaks TLS to a service outside. Each file is one that the gateway's Envoy can read: a template
+ * of the gateway by its destination, such as `secrets/ca.pem`, or an absolute path.
+ *
+ * @see https://developer.hashicorp.com/consul/docs/reference/config-entry/terminating-gateway
+ */
+export interface ExternalTls {
+  /** Certificates of the authorities that the service's certificate must come from. Without it Envoy would speak plaintext. */
+  readonly caFile: string;
+  /**
+   * Name that Envoy asks for in the handshake, and that the service's certificate must bear: without one, any certificate of
+   * those authorities would do.
+   *
+   * @default the address, where that is a name
+   */
+  readonly sni?: string;
+  /** The gateway's own certificate, where the service wants to see one; goes with `keyFile`. @default none */
+  readonly certFile?: string;
+  /** Key of `certFile`. @default none */
+  readonly keyFile?: string;
+}
+
+/** What {@link ServiceMesh.addExternalService} takes. Either `tls` or `plaintext` must be there. */
+export interface ExternalServiceBaseProps {
+  /** IP address or host name. */
+  readonly address: string;
+  readonly port: number;
+  /** How the gateway speaks TLS to it. @default none */
+  readonly tls?: ExternalTls;
+  /** Why the gateway may speak to it in plaintext: a sentence, for those who read the code after you. @default none */
+  readonly plaintext?: string;
+  /** Name in Consul. A DNS label. @default the construct's id */
+  readonly serviceName?: string;
+  /** What it speaks. @default Protocol.TCP */
+  readonly protocol?: Protocol;
+  /** Further fields of its service-defaults. @default none */
+  readonly serviceDefaults?: ServiceDefaults;
+  /** Tags in Consul's catalog. @default none */
+  readonly tags?: readonly string[];
+  /** Metadata in Consul's catalog. @default none */
+  readonly meta?: Readonly<Record<string, string>>;
+  /** Name of the node in Consul's catalog that stands for its machine. @default "external-" and the service's name */
+  readonly nodeName?: string;
+}
+
+/** Props of {@link ExternalService}. */
+export interface ExternalServiceProps extends ExternalServiceBaseProps, InMesh {}
+
+/**
+ * A service outside the mesh, such as a managed database. It has an entry in Consul's catalog, defaults and intentions like
+ * any other, and is reached through a terminating gateway: see {@link TerminatingGateway.addService}.
+ *
+ * @example
+ * const db = mesh.addExternalService("billing-db", { address: "db.example.com", port: 5432, tls: { caFile: "secrets/ca.pem" } });
+ * egress.addService(db);
+ * billing.connectTo(db, { env: "DATABASE" });
+ */
+export class ExternalService extends Construct implements IMeshService {
+  readonly serviceName: string;
+  readonly protocol: Protocol;
+  readonly mesh: ServiceMesh;
+  /** The props it was made with. */
+  readonly props: ExternalServiceBaseProps;
+  /** Its service-defaults. */
+  readonly defaults: ConsulConfigEntry<consul.ServiceConfigEntry>;
+
+  constructor(scope: Construct, id: string, props: ExternalServiceProps) {
+    super(scope, id);
+    this.serviceName = props.serviceName ?? id;
+    this.protocol = props.protocol ?? Protocol.TCP;
+    this.mesh = props.mesh;
+    this.props = props;
+    if (Token.isUnresolved(this.serviceName)) {
+      throw new MeshError(
+        this,
+        "The name of the external service is only known to Terraform.",
+        "Give it literally: the graph is built on names.",
+      );
+    }
+    props.mesh.registerExternalService(this);
+    this.defaults = addServiceEntries(this, () => props.serviceDefaults);
+
+    const node = new Node(this, "Node", {
+      name: props.nodeName ?? `external-${this.serviceName}`,
+      address: props.address,
+      // The names by which Consul's own tools know that no agent runs there.
+      meta: { "external-node": "true", "external-probe": "true" },
+    });
+    new Service(this, "Service", {
+      name: this.serviceName,
+      nodeAttribute: node.name,
+      address: props.address,
+      port: props.port,
+      tags: props.tags && [...props.tags],
+      meta: props.meta,
+    });
+  }
+
+  /**
+   * Lets a service reach this one. Adds no upstream: the other one says `addUpstream`.
+   *
+   * @param source the service, its name in this mesh, or `"*"` for any
+   */
+  allowFrom(source: IMeshMember | string, options: IntentionOptions = {}): Intention {
+    return this.mesh.addIntention(new Intention(this, source, this.serviceName, options));
+  }
+
+  /** The name that its certificate must bear; `undefined` where none is compared. */
+  get sni(): string | undefined {
+    const { tls, address } = this.props;
+    return tls && (tls.sni ?? (Token.isUnresolved(address) || isIP(address) !== 0 ? undefined : address));
+  }
+}

@@ -1,0 +1,112 @@
+import { Token } from "cdktf";
+import type { Construct } from "constructs";
+import { ConsulConfigEntry } from "../../consul/consul-config-entry";
+import type * as consul from "../../consul/generated/config-entries";
+import { MeshError } from "../../errors";
+
+/** Files with a certificate and its key, as the gateway's Envoy reads them. */
+export interface CertificateFiles {
+  /**
+   * The certificate, followed by those in between: a template of the gateway by its destination, such as
+   * `secrets/site.pem`, or an absolute path.
+   */
+  readonly certFile: string;
+  /** Its key, likewise. */
+  readonly keyFile: string;
+}
+
+/** A certificate and its key as text that only Terraform knows: references to a sensitive variable, to Vault and so on. */
+export interface CertificateText {
+  /** PEM. */
+  readonly certificate: string;
+  /** PEM. */
+  readonly privateKey: string;
+}
+
+/** A certificate entry of Consul. */
+export interface CertificateReference {
+  readonly kind: "file-system-certificate" | "inline-certificate";
+  readonly name: string;
+}
+
+/** Where a listener of an API gateway has its certificate from. */
+export class GatewayCertificate {
+  private constructor(
+    /** @internal */
+    readonly source: CertificateFiles | CertificateText | CertificateReference,
+  ) {}
+
+  /**
+   * Files in the gateway's task: nobody but its Envoy sees the key.
+   *
+   * @see https://developer.hashicorp.com/consul/docs/reference/config-entry/file-system-certificate
+   */
+  static files(files: CertificateFiles): GatewayCertificate {
+    return new GatewayCertificate(files);
+  }
+
+  /**
+   * Text that Consul keeps, and Terraform in its state: whoever reads either has the key. Prefer {@link files}.
+   *
+   * @see https://developer.hashicorp.com/consul/docs/reference/config-entry/inline-certificate
+   */
+  static inline(text: CertificateText): GatewayCertificate {
+    return new GatewayCertificate(text);
+  }
+
+  /** An entry that somebody else writes to Consul, so that its key never passes through Terraform. */
+  static fromEntryName(name: string, kind: CertificateReference["kind"] = "inline-certificate"): GatewayCertificate {
+    return new GatewayCertificate({ name, kind });
+  }
+
+  /** @internal The files that Envoy reads. */
+  get files(): readonly string[] {
+    return "certFile" in this.source ? [this.source.certFile, this.source.keyFile] : [];
+  }
+
+  /** @internal Whether the key passes through Terraform. */
+  get isInline(): boolean {
+    return "privateKey" in this.source;
+  }
+
+  /**
+   * @internal Declares the entry, unless it is somebody else's.
+   *
+   * @param name of the entry
+   * @param pathOf how Envoy names a file
+   * @throws MeshError for a key that stands in the code
+   */
+  bind(
+    scope: Construct,
+    name: string,
+    pathOf: (file: string) => string,
+  ): { readonly reference: consul.ResourceReference; readonly entry?: ConsulConfigEntry } {
+    const { source } = this;
+    if ("kind" in source) {
+      return { reference: { Kind: source.kind, Name: source.name } };
+    }
+    if ("certFile" in source) {
+      const kind = "file-system-certificate";
+      const entry = new ConsulConfigEntry<consul.FileSystemCertificateConfigEntry>(scope, name, {
+        kind,
+        name,
+        entry: () => ({ Certificate: pathOf(source.certFile), PrivateKey: pathOf(source.keyFile) }),
+      });
+      return { reference: { Kind: kind, Name: name }, entry };
+    }
+    if (!Token.isUnresolved(source.privateKey)) {
+      throw new MeshError(
+        scope,
+        "The key of an inline certificate stands in the code, so that it would be in the synthesized output.",
+        "Use GatewayCertificate.files; or, where it must be inline, a sensitive TerraformVariable.",
+      );
+    }
+    const kind = "inline-certificate";
+    const entry = new ConsulConfigEntry<consul.InlineCertificateConfigEntry>(scope, name, {
+      kind,
+      name,
+      entry: () => ({ Certificate: source.certificate, PrivateKey: source.privateKey }),
+    });
+    return { reference: { Kind: kind, Name: name }, entry };
+  }
+}

@@ -1,0 +1,164 @@
+import type { Construct } from "constructs";
+import { ConsulConfigEntry } from "../../consul/consul-config-entry";
+import type * as consul from "../../consul/generated/config-entries";
+import { Protocol } from "../../consul/protocol";
+import { MeshError } from "../../errors";
+import type { Intention, IntentionOptions } from "../intention";
+import { nameOf, type IMeshService } from "../mesh-member";
+import { FrontGateway, isHostName, type FrontGatewayBaseProps, type GatewayRoute } from "./front-gateway";
+import type { InMesh } from "./gateway";
+import type { IngressListener } from "./ingress-listener";
+
+/** What {@link ServiceMesh.addIngressGateway} takes. */
+export interface IngressGatewayBaseProps extends FrontGatewayBaseProps<IngressListener> {
+  /** Limits for each service behind it. @default none */
+  readonly limits?: IngressLimits;
+}
+
+/** Props of {@link IngressGateway}. */
+export interface IngressGatewayProps extends IngressGatewayBaseProps, InMesh {}
+
+/** How much of a service's instances an instance of the gateway takes. */
+export interface IngressLimits {
+  /** Connections at the same time. @default Envoy's 1024 */
+  readonly maxConnections?: number;
+  /** Requests that wait for a connection. @default Envoy's 1024 */
+  readonly maxPendingRequests?: number;
+  /** Requests at the same time, for http2 and gRPC. @default Envoy's 1024 */
+  readonly maxConcurrentRequests?: number;
+}
+
+/** How an ingress gateway finds a service. */
+export interface IngressRouteOptions {
+  /** Port of the listener. @default that of the only one */
+  readonly listener?: number;
+  /**
+   * Host names whose requests are for the service; `*` may stand for the leftmost label, or, without TLS, for any host. Not at
+   * a tcp listener.
+   *
+   * @default `<service>.ingress.*`
+   */
+  readonly hosts?: readonly string[];
+  /** Limits for this service. @default the gateway's */
+  readonly limits?: IngressLimits;
+  /** Anything else of the service in the config entry. @default none */
+  readonly override?: consul.IngressService;
+}
+
+/** What {@link IngressGateway.connectTo} takes: how the service is found, and what may be asked of it. */
+export interface IngressConnectOptions
+  extends IngressRouteOptions, Pick<IntentionOptions, "permissions" | "description"> {}
+
+interface IngressRoute extends GatewayRoute {
+  readonly rendered: consul.IngressService;
+}
+
+/**
+ * Lets those outside into the mesh, by host name or by port. Consul has deprecated ingress gateways since 1.16; new work
+ * takes an {@link ApiGateway}. What only this one does: http2 and gRPC, and certificates of the mesh's own authority.
+ *
+ * @example
+ * const ingress = mesh.addIngressGateway("ingress", { listeners: [IngressListener.http({ port: 8080 })] });
+ * ingress.connectTo(api, { hosts: ["api.example"] });
+ * @see https://developer.hashicorp.com/consul/docs/north-south/ingress-gateway
+ */
+export class IngressGateway extends FrontGateway<IngressListener, IngressRoute, IngressGatewayBaseProps> {
+  /** Which listener leads to which service. */
+  private readonly served = new Set<string>();
+
+  constructor(scope: Construct, id: string, props: IngressGatewayProps) {
+    super(scope, id, props, "ingress-gateway");
+    const entry = new ConsulConfigEntry<consul.IngressGatewayConfigEntry>(this, "Entry", {
+      kind: "ingress-gateway",
+      name: this.serviceName,
+      entry: () => ({
+        // Consul always answers with TLS; without it each plan would find a difference.
+        TLS: { Enabled: false },
+        Defaults: props.limits && renderLimits(props.limits),
+        Listeners: this.listeners.map((listener) =>
+          listener.render(this.routesFrom(listener).map(({ rendered }) => rendered)),
+        ),
+      }),
+      dependsOn: () => this.defaultsOfServices,
+    });
+    this.addJob(() => [entry]);
+  }
+
+  override get kind(): string {
+    return "ingress gateway";
+  }
+
+  /**
+   * Connects those outside to a service: the gateway leads there (a route) and may reach it (an intention).
+   *
+   * @param target the service, or its name in this mesh
+   */
+  connectTo(target: IMeshService | string, options: IngressConnectOptions = {}): Intention {
+    const { permissions, description, ...routeOptions } = options;
+    this.addRoute(target, routeOptions);
+    return this.intend(target, { permissions, description });
+  }
+
+  /**
+   * Leads to a service. Grants nothing: the service's owner says `allowFrom`.
+   *
+   * @param target the service, or its name in this mesh
+   */
+  addRoute(target: IMeshService | string, options: IngressRouteOptions = {}): void {
+    const listener = this.listenerAt(options.listener);
+    const { hosts, limits, override } = options;
+    const name = nameOf(target);
+    if (listener.protocol === Protocol.TCP) {
+      const { port } = listener.options;
+      if (hosts !== undefined) {
+        throw new MeshError(
+          this,
+          `Its listener on port ${port} takes tcp connections, which are for no host.`,
+          "Leave hosts away, or use an http listener.",
+        );
+      }
+      if (this.routesFrom(listener).length > 0) {
+        throw new MeshError(
+          this,
+          `Its listener on port ${port} takes tcp connections, and leads to a service already.`,
+          "Give the other service a listener of its own.",
+        );
+      }
+    }
+    const key = `${listener.options.port}/${name}`;
+    if (this.served.has(key)) {
+      throw new MeshError(
+        this,
+        `Its listener on port ${listener.options.port} leads to ${name} already.`,
+        "Say all hosts of a service at once.",
+      );
+    }
+    this.served.add(key);
+    this.record(listener, {
+      targets: [target],
+      hosts: hosts ?? [],
+      claims: (hosts ?? [`${name}.ingress.*`]).map((host) => `requests for ${host}`),
+      rendered: { Name: name, Hosts: hosts, ...(limits && renderLimits(limits)), ...override },
+    });
+  }
+
+  override problemOfHost(listener: IngressListener, host: string): [problem: string, fix: string] | undefined {
+    if (host === "*" ? listener.options.tls === undefined : isHostName(host)) {
+      return undefined;
+    }
+    return host === "*"
+      ? [
+          `Its listener on port ${listener.options.port} has TLS, and no certificate is for any host.`,
+          "Name the hosts that clients ask for.",
+        ]
+      : [`"${host}" is no name of a host.`, "Use a DNS name; * may stand for its leftmost label."];
+  }
+}
+
+function renderLimits(limits: IngressLimits): consul.IngressServiceConfig {
+  return {
+    MaxConnections: limits.maxConnections,
+    MaxPendingRequests: limits.maxPendingRequests,
+    MaxConcurrentRequests: limits.maxConcurrentRequests,
+  };
+}

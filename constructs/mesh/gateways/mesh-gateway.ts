@@ -1,0 +1,106 @@
+import type { Construct } from "constructs";
+import { ConsulConfigEntry } from "../../consul/consul-config-entry";
+import type * as consul from "../../consul/generated/config-entries";
+import type { WorkloadIdentityAuthMethod } from "../../consul/workload-identity-auth-method";
+import { listeningCheck, renderGatewayBlockJob, type GatewayBlockProps } from "../../nomad/gateway-job";
+import type * as nomad from "../../nomad/generated/job";
+import { Gateway, type GatewayBaseProps, type InMesh } from "./gateway";
+
+/** What {@link ServiceMesh.addMeshGateway} takes. */
+export interface MeshGatewayBaseProps extends GatewayBaseProps, GatewayBlockProps {
+  /** Port of the node where it is reached, from its own datacenter and from others. @default 8443 */
+  readonly port?: number;
+  /** Nomad's name for the network of the node on which that port is open. @default the node's own address */
+  readonly hostNetwork?: string;
+  /**
+   * IP address that other datacenters reach it at, where that is not the node's own; Nomad's variables may stand in it, as
+   * in `"${attr.unique.platform.aws.public-ipv4}"`.
+   *
+   * @default the address that its own datacenter uses
+   */
+  readonly wanAddress?: string;
+  /** Port that goes with `wanAddress`. @default `port` */
+  readonly wanPort?: number;
+  /**
+   * Whether what Consul's servers of peered clusters tell each other goes through mesh gateways too, so that no server must
+   * be reachable from outside. It holds for the whole cluster: say it at one gateway.
+   *
+   * @default false
+   * @see https://developer.hashicorp.com/consul/docs/reference/config-entry/mesh#peering
+   */
+  readonly peerThroughMeshGateways?: boolean;
+}
+
+/** Props of {@link MeshGateway}. */
+export interface MeshGatewayProps extends MeshGatewayBaseProps, InMesh {}
+
+/** Label of the port that others reach. */
+const WAN_PORT = "wan";
+
+/** The port that Consul's own documentation uses. */
+const DEFAULT_PORT = 8443;
+
+/**
+ * Carries traffic of the mesh between datacenters and between peered clusters. It sees only TLS: the sidecars at both ends
+ * encrypt, and the intention of the destination decides. Which way traffic takes is said at each upstream, or for the whole
+ * mesh in proxy-defaults: see {@link MeshGatewayMode}.
+ *
+ * @example
+ * mesh.addMeshGateway("mesh-gateway", { wanAddress: "${attr.unique.platform.aws.public-ipv4}" });
+ * @see https://developer.hashicorp.com/consul/docs/east-west/mesh-gateway
+ */
+export class MeshGateway extends Gateway<MeshGatewayBaseProps> {
+  constructor(scope: Construct, id: string, props: MeshGatewayProps) {
+    super(scope, id, props);
+    if (props.peerThroughMeshGateways === true) {
+      new ConsulConfigEntry<consul.MeshConfigEntry>(this, "Mesh", {
+        kind: "mesh",
+        name: "mesh",
+        // Consul always answers with TransparentProxy; without it each plan would find a difference.
+        entry: () => ({ TransparentProxy: {}, Peering: { PeerThroughMeshGateways: true } }),
+      });
+    }
+    this.addJob();
+  }
+
+  override get kind(): string {
+    return "mesh gateway";
+  }
+
+  /** Consul datacenter whose traffic it carries; `undefined` where that is the provider's own. */
+  get datacenter(): string | undefined {
+    return this.mesh.props.datacenter;
+  }
+
+  override allowIn(workloads: WorkloadIdentityAuthMethod): void {
+    workloads.allowMeshGateway(this.serviceName, this.workload);
+  }
+
+  /** Port of the node where it is reached. */
+  get port(): number {
+    return this.props.port ?? DEFAULT_PORT;
+  }
+
+  override get hostPorts(): readonly number[] {
+    return [this.port];
+  }
+
+  protected override renderAnew(): nomad.Job {
+    const { hostNetwork, wanAddress, wanPort } = this.props;
+    return renderGatewayBlockJob(this.effectiveProps, {
+      serviceName: this.serviceName,
+      kind: "mesh",
+      gateway: { Mesh: {} },
+      // The same number inside and outside: Nomad tells Envoy the node's.
+      ports: [{ Label: WAN_PORT, Value: this.port, To: this.port, HostNetwork: hostNetwork }],
+      service: {
+        PortLabel: WAN_PORT,
+        TaggedAddresses:
+          wanAddress === undefined && wanPort === undefined
+            ? undefined
+            : { wan: `${wanAddress ?? "${attr.unique.network.ip-address}"}:${wanPort ?? this.port}` },
+        Checks: [listeningCheck(`${this.serviceName} listens`, WAN_PORT)],
+      },
+    });
+  }
+}

@@ -1,0 +1,102 @@
+import type { Construct } from "constructs";
+import type { WorkloadIdentityAuthMethod } from "../../consul/workload-identity-auth-method";
+import { MeshError } from "../../errors";
+import {
+  gatewayTaskName,
+  listeningCheck,
+  renderGatewayBlockJob,
+  sidecarOf,
+  type GatewayBlockProps,
+} from "../../nomad/gateway-job";
+import type * as nomad from "../../nomad/generated/job";
+import type { ExternalService } from "./external-service";
+import { Gateway, type GatewayBaseProps, type InMesh } from "./gateway";
+
+/** What {@link ServiceMesh.addTerminatingGateway} takes. */
+export interface TerminatingGatewayBaseProps extends GatewayBaseProps, GatewayBlockProps {}
+
+/** Props of {@link TerminatingGateway}. */
+export interface TerminatingGatewayProps extends TerminatingGatewayBaseProps, InMesh {}
+
+/**
+ * The way out of the mesh: services reach it by mutual TLS like any other, it asks the intentions of the service outside, and
+ * speaks TLS with that service's own authority.
+ *
+ * Nomad writes its config entry from the job. (It leaves the entry there when the job goes; without a gateway it means
+ * nothing.)
+ *
+ * @see https://developer.hashicorp.com/consul/docs/north-south/terminating-gateway
+ */
+export class TerminatingGateway extends Gateway<TerminatingGatewayBaseProps> {
+  private readonly ownServices: ExternalService[] = [];
+  private isAllowed = false;
+
+  constructor(scope: Construct, id: string, props: TerminatingGatewayProps) {
+    super(scope, id, props);
+    this.addJob();
+  }
+
+  /** Leads to a service outside. Who may go there is said at that service: `connectTo`, `allowFrom`. */
+  addService(service: ExternalService): void {
+    if (this.isAllowed) {
+      throw new MeshError(
+        this,
+        `It was let in to Consul before it led to ${service.serviceName}, so that it could not speak for that service.`,
+        "Say allowIn after all of its addService.",
+      );
+    }
+    this.ownServices.push(service);
+    this.mesh.revision++;
+  }
+
+  /** The services outside that it leads to. */
+  get services(): readonly ExternalService[] {
+    return this.ownServices;
+  }
+
+  override get kind(): string {
+    return "terminating gateway";
+  }
+
+  override allowIn(workloads: WorkloadIdentityAuthMethod): void {
+    const names = this.ownServices.map(({ serviceName }) => serviceName);
+    workloads.allowTerminatingGateway(this.serviceName, names, this.workload);
+    this.isAllowed = true;
+  }
+
+  override get hostPorts(): readonly number[] {
+    return [];
+  }
+
+  override get envoyFiles(): readonly string[] {
+    return this.ownServices.flatMap(({ props: { tls } }) =>
+      [tls?.caFile, tls?.certFile, tls?.keyFile].filter((file) => file !== undefined),
+    );
+  }
+
+  protected override renderAnew(): nomad.Job {
+    const props = this.effectiveProps;
+    const pathOf = (file: string | undefined) =>
+      file === undefined ? undefined : sidecarOf(props).pathOf(gatewayTaskName("terminating", this.serviceName), file);
+    return renderGatewayBlockJob(props, {
+      serviceName: this.serviceName,
+      kind: "terminating",
+      gateway: {
+        Terminating: {
+          Services: this.ownServices.map(({ serviceName, sni, props: { tls } }) => ({
+            Name: serviceName,
+            CAFile: pathOf(tls?.caFile),
+            CertFile: pathOf(tls?.certFile),
+            KeyFile: pathOf(tls?.keyFile),
+            SNI: sni,
+          })),
+        },
+      },
+      ports: [],
+      service: {
+        // Without a port of its own Nomad gives it a dynamic one, where its Envoy listens; the check is of that port.
+        Checks: [listeningCheck(`${this.serviceName} listens`)],
+      },
+    });
+  }
+}

@@ -1,0 +1,12 @@
+/** A version of TLS, as Consul writes it. */
+export type TlsVersion = "TLS_AUTO" | "TLSv1_0" | "TLSv1_1" | "TLSv1_2" | "TLSv1_3";
+
+/** What a gateway's listener agrees to. */
+export interface TlsVersionOptions {
+  /** @default "TLSv1_2" */
+  readonly minVersion?: TlsVersion;
+  /** @default Envoy's newest */
+  readonly maxVersion?: TlsVersion;
+  /** For TLS 1.2 and older only, e.g. `["TLS_ECDHE_ECDSA_WITH_AES_128_GCM_SHA256"]`. @default Envoy's */
+  readonly cipherSuites?: readonly string[];
+}

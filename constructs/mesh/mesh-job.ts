@@ -1,0 +1,34 @@
+import { Job, type JobConfig } from "@cdktf/provider-nomad/lib/job";
+import type { Construct } from "constructs";
+import { dependAtSynthesis, type Needs } from "../dependencies";
+import type * as nomad from "../nomad/generated/job";
+import { lazyTerraformJson } from "../terraform-json";
+import type { ServiceMesh } from "./service-mesh";
+
+/** The job of a member of the mesh: rendered at synthesis, and only once for each state of the graph. */
+export class MeshJob {
+  /** The Terraform resource. */
+  readonly resource: Job;
+
+  private rendered: { readonly revision: number; readonly job: nomad.Job } | undefined;
+
+  constructor(
+    scope: Construct,
+    private readonly mesh: ServiceMesh,
+    private readonly renderAnew: () => nomad.Job,
+    needs: () => Needs,
+    config: Pick<JobConfig, "detach"> = {},
+  ) {
+    this.resource = new Job(scope, "Job", { jobspec: lazyTerraformJson(() => this.render()), json: true, ...config });
+    // Envoy reads some of what the mesh says of it, metrics and tracing, only when it starts.
+    dependAtSynthesis(this.resource, () => [...needs(), mesh.proxyDefaults]);
+  }
+
+  /** The job as Nomad's API takes it. */
+  render(): nomad.Job {
+    if (this.rendered?.revision !== this.mesh.revision) {
+      this.rendered = { revision: this.mesh.revision, job: this.mesh.observe(this.renderAnew()) };
+    }
+    return this.rendered.job;
+  }
+}

@@ -1,0 +1,112 @@
+import type { Construct } from "constructs";
+import { Protocol } from "../../consul/protocol";
+import { HealthCheck } from "../../nomad/health-check";
+import { Template } from "../../nomad/template";
+import { Workload, type TaskOptions } from "../../nomad/workload";
+import { MeshService, type MeshServiceBaseProps } from "../mesh-service";
+import type { ServiceMesh } from "../service-mesh";
+import { meshRules, renderRules, type RuleGroup } from "./rules";
+import { renderSecrets, renderScrapeConfig, renderTargets, type ScrapeOptions } from "./scrape-config";
+
+/** What {@link ServiceMesh.addPrometheus} takes: anything of a service, and what Prometheus is to do. */
+export interface PrometheusBaseProps
+  extends ScrapeOptions, Omit<MeshServiceBaseProps, "port" | "workload" | "protocol"> {
+  /**
+   * What runs Prometheus, version 2.42 or newer, given its arguments and files.
+   *
+   * @default (task) => Workload.docker({ image: "prom/prometheus:v3.5.0", ...task })
+   */
+  readonly workload?: (task: PrometheusTask) => Workload;
+  /** How long data is kept, e.g. `30d`. @default "15d" */
+  readonly retention?: string;
+  /**
+   * Where data is kept. The default moves with the job to its next allocation, from node to node too.
+   *
+   * @default "${NOMAD_ALLOC_DIR}/data/prometheus"
+   */
+  readonly dataDirectory?: string;
+  /** Disk that the default dataDirectory may take, in MiB. @default 2000 */
+  readonly diskMib?: number;
+  /** What is recorded and when somebody is called. @default meshRules() */
+  readonly rules?: readonly RuleGroup[];
+}
+
+/** Props of {@link Prometheus}. */
+export interface PrometheusProps extends PrometheusBaseProps {
+  /** The mesh that it watches. */
+  readonly mesh: ServiceMesh;
+}
+
+/** What the program that runs Prometheus is given. */
+export interface PrometheusTask extends TaskOptions {
+  readonly args: readonly string[];
+  readonly templates: readonly Template[];
+}
+
+/** Opens an action in files that have none, but texts of Prometheus that look like them. */
+const NO_ACTIONS = { leftDelimiter: "<<<", rightDelimiter: ">>>" };
+
+/**
+ * Prometheus as a job of the mesh. It finds every sidecar and gateway, Consul's servers and Nomad's agents in Consul's catalog:
+ * Nomad renders its lists of targets from there with the job's own identity, so that Prometheus itself needs no way to Consul
+ * and no token, whatever the access rules are.
+ *
+ * It is a service of the mesh like any other: `grafana.connectTo(prometheus)`, or `publish` it for those outside.
+ *
+ * @example
+ * new ServiceMesh(stack, "mesh", { metrics: Metrics.prometheus() }).addPrometheus("prometheus", { publish: 9090 });
+ */
+export class Prometheus extends MeshService {
+  constructor(scope: Construct, id: string, props: PrometheusProps) {
+    const {
+      port = 9090,
+      workload = (task: PrometheusTask) => Workload.docker({ image: "prom/prometheus:v3.5.0", ...task }),
+    } = props;
+    super(scope, id, {
+      healthCheck: HealthCheck.http("/-/ready"),
+      ...props,
+      port,
+      protocol: Protocol.HTTP,
+      workload: workload(renderTask(props, port)),
+      override: {
+        ...props.override,
+        group: {
+          EphemeralDisk: { Sticky: true, Migrate: true, SizeMB: props.diskMib ?? 2000 },
+          ...props.override?.group,
+        },
+      },
+    });
+  }
+}
+
+function renderTask(props: PrometheusBaseProps, port: number): PrometheusTask {
+  const address = props.publish === undefined ? "127.0.0.1" : "0.0.0.0";
+  // Prometheus notices by itself when a list of targets changes.
+  const targets = Object.entries(renderTargets(props)).map(([file, text]) =>
+    Template.text(text, { destination: `local/${file}`, changeMode: "noop" }),
+  );
+  const files = {
+    "prometheus.yml": renderScrapeConfig(props),
+    "rules.yml": renderRules(props.rules ?? meshRules()),
+  };
+  return {
+    args: [
+      "--config.file=${NOMAD_TASK_DIR}/prometheus.yml",
+      `--storage.tsdb.path=${props.dataDirectory ?? "${NOMAD_ALLOC_DIR}/data/prometheus"}`,
+      `--storage.tsdb.retention.time=${props.retention ?? "15d"}`,
+      `--web.listen-address=${address}:${port}`,
+    ],
+    templates: [
+      ...Object.entries(files).map(([file, text]) =>
+        Template.text(text, { destination: `local/${file}`, ...NO_ACTIONS }),
+      ),
+      ...targets,
+      ...renderSecrets(props),
+    ],
+    resources: { cpuMhz: 200, memoryMib: 512 },
+    killSignal: "SIGTERM",
+    killTimeout: "30s",
+    // Has Nomad give the task a token of its own where Consul asks for one.
+    override: { Consul: { Cluster: "default" } },
+  };
+}

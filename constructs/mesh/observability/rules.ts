@@ -1,0 +1,211 @@
+import type { Duration } from "../../nomad/duration";
+import { renderYaml } from "./yaml";
+
+/** A rule that keeps the answer of a query as a series of its own. */
+export interface RecordingRule {
+  readonly record: string;
+  readonly expr: string;
+  readonly labels?: Readonly<Record<string, string>>;
+}
+
+/** A rule that calls somebody when its query has an answer. */
+export interface AlertingRule {
+  readonly alert: string;
+  readonly expr: string;
+  /** How long it must have had one. @default "0s" */
+  readonly for?: Duration;
+  readonly labels?: Readonly<Record<string, string>>;
+  readonly annotations?: Readonly<Record<string, string>>;
+}
+
+/**
+ * Rules that Prometheus evaluates one after the other.
+ *
+ * @see https://prometheus.io/docs/prometheus/latest/configuration/recording_rules/
+ */
+export interface RuleGroup {
+  readonly name: string;
+  /** @default the evaluation interval */
+  readonly interval?: Duration;
+  readonly rules: readonly (RecordingRule | AlertingRule)[];
+}
+
+/** From when on {@link meshRules} call somebody. */
+export interface MeshRulesOptions {
+  /** The time over which rates are taken: four scrapes or more. @default "5m" */
+  readonly window?: Duration;
+  /** How long something must have been wrong. @default "5m" */
+  readonly for?: Duration;
+  /** Share of the requests of an edge that fail, from 0 to 1. @default 0.05 */
+  readonly errorRatio?: number;
+  /** Requests per second below which an edge is too quiet to judge. @default 0.1 */
+  readonly minimumRequestRate?: number;
+  /** 99 of 100 requests of an edge should be answered within this time, in milliseconds. @default 1000 */
+  readonly latencyMs?: number;
+  /**
+   * Time that must be left to a service's certificate, in hours. Consul renews those, which last 72 hours, when 7 to 29 are
+   * left.
+   *
+   * @default 6
+   */
+  readonly leafCertificateHours?: number;
+  /** Time that must be left to the mesh's authorities and to the agents' certificates, in days. @default 30 */
+  readonly authorityCertificateDays?: number;
+}
+
+/** The edge of the graph that a metric of Envoy is about. */
+const BY_EDGE = "by (consul_source_service, consul_destination_service)";
+const OF_EDGES = 'consul_destination_service!=""';
+const EDGE = "{{ $labels.consul_source_service }} → {{ $labels.consul_destination_service }}";
+
+/** Quantiles of the latency that are recorded. */
+const QUANTILES = [0.5, 0.9, 0.99];
+
+/**
+ * The rules that every mesh wants: request rate, error rate and latency of each edge of the graph as series of their own,
+ * and alerts on them, on Envoys without their control plane, on certificates, on Consul and Nomad without a leader.
+ *
+ * @example
+ * writeFileSync("mesh-rules.yml", renderRules(meshRules({ errorRatio: 0.01 })));
+ */
+export function meshRules(options: MeshRulesOptions = {}): readonly RuleGroup[] {
+  return [
+    { name: "mesh-edges", rules: edgeRules(options.window ?? "5m") },
+    { name: "mesh-traffic-alerts", rules: trafficAlerts(options) },
+    { name: "mesh-control-plane-alerts", rules: controlPlaneAlerts(options) },
+    { name: "mesh-certificate-alerts", rules: certificateAlerts(options) },
+  ];
+}
+
+/** Rules as a file of Prometheus. */
+export function renderRules(groups: readonly RuleGroup[]): string {
+  return renderYaml({ groups });
+}
+
+function edgeRules(window: Duration): RecordingRule[] {
+  const rate = (metric: string, more = "") => `rate(${metric}{${OF_EDGES}${more}}[${window}])`;
+  const errors = `sum ${BY_EDGE} (${rate("envoy_cluster_upstream_rq_xx", ',envoy_response_code_class="5"')})`;
+  return [
+    { record: "mesh:edge_requests:rate", expr: `sum ${BY_EDGE} (${rate("envoy_cluster_upstream_rq_xx")})` },
+    // Envoy has no series of failures before the first one; none is not unknown.
+    { record: "mesh:edge_errors:rate", expr: `${errors} or mesh:edge_requests:rate * 0` },
+    { record: "mesh:edge_errors:ratio", expr: "mesh:edge_errors:rate / (mesh:edge_requests:rate > 0)" },
+    ...QUANTILES.map((quantile) => ({
+      record: "mesh:edge_duration_ms:quantile",
+      expr: `histogram_quantile(${quantile}, sum by (le, consul_source_service, consul_destination_service) (${rate("envoy_cluster_upstream_rq_time_bucket")}))`,
+      labels: { quantile: String(quantile) },
+    })),
+    { record: "mesh:edge_connections:rate", expr: `sum ${BY_EDGE} (${rate("envoy_cluster_upstream_cx_total")})` },
+    {
+      record: "mesh:edge_connection_failures:rate",
+      expr: `sum ${BY_EDGE} (${rate("envoy_cluster_upstream_cx_connect_fail")})`,
+    },
+  ];
+}
+
+function trafficAlerts(options: MeshRulesOptions): AlertingRule[] {
+  const wait = options.for ?? "5m";
+  const busy = `mesh:edge_requests:rate >= ${options.minimumRequestRate ?? 0.1}`;
+  return [
+    {
+      alert: "MeshErrorRateHigh",
+      expr: `mesh:edge_errors:ratio > ${options.errorRatio ?? 0.05} and ${busy}`,
+      for: wait,
+      labels: { severity: "critical" },
+      annotations: {
+        summary: `${EDGE}: {{ $value | humanizePercentage }} of the requests fail`,
+        description: "The destination answers with 5xx, or cannot be reached.",
+      },
+    },
+    {
+      alert: "MeshLatencyHigh",
+      expr: `mesh:edge_duration_ms:quantile{quantile="0.99"} > ${options.latencyMs ?? 1000} and ignoring (quantile) ${busy}`,
+      for: wait,
+      labels: { severity: "warning" },
+      annotations: { summary: `${EDGE}: one request of a hundred takes longer than {{ $value | humanize }} ms` },
+    },
+    {
+      alert: "MeshConnectionsFail",
+      expr: `mesh:edge_connection_failures:rate > ${options.errorRatio ?? 0.05} * mesh:edge_connections:rate`,
+      for: wait,
+      labels: { severity: "critical" },
+      annotations: { summary: `${EDGE}: {{ $value | humanize }} connections per second cannot be opened` },
+    },
+  ];
+}
+
+function controlPlaneAlerts(options: MeshRulesOptions): AlertingRule[] {
+  const wait = options.for ?? "5m";
+  return [
+    {
+      alert: "EnvoyDisconnected",
+      expr: "envoy_control_plane_connected_state == 0",
+      for: wait,
+      labels: { severity: "critical" },
+      annotations: {
+        summary: "The Envoy of {{ $labels.service }} on {{ $labels.node }} has lost its Consul",
+        description: "It goes on with what it knew last, until its certificate expires.",
+      },
+    },
+    ...noLeader("Consul", "consul", "consul_server_isLeader", "> 0"),
+    // Only the leader publishes it, and it is gone a minute after it has stopped to lead.
+    ...noLeader("Nomad", "nomad", "nomad_nomad_job_status_running", ">= 0"),
+    {
+      alert: "EnvoyUnobserved",
+      expr: 'up{job="envoy"} == 0',
+      for: wait,
+      labels: { severity: "warning" },
+      annotations: { summary: "The Envoy of {{ $labels.service }} on {{ $labels.node }} does not tell its metrics" },
+    },
+    {
+      alert: "AgentUnobserved",
+      expr: 'up{job=~"consul|nomad"} == 0',
+      for: wait,
+      labels: { severity: "warning" },
+      annotations: { summary: "The agent of {{ $labels.job }} on {{ $labels.node }} does not tell its metrics" },
+    },
+  ];
+}
+
+function noLeader(engine: string, job: string, metric: string, condition: string): AlertingRule[] {
+  return [
+    {
+      alert: `${engine}WithoutLeader`,
+      expr: `count(up{job="${job}"}) unless sum(${metric}) ${condition}`,
+      for: "1m",
+      labels: { severity: "critical" },
+      annotations: {
+        summary: `${engine} has no leader, or none of its servers can be scraped`,
+        description: "What runs goes on; nothing can be changed.",
+      },
+    },
+  ];
+}
+
+function certificateAlerts(options: MeshRulesOptions): AlertingRule[] {
+  const hours = options.leafCertificateHours ?? 6;
+  const seconds = (options.authorityCertificateDays ?? 30) * 86_400;
+  const soon = (what: string) => `${what} expires in {{ $value | humanizeDuration }}`;
+  return [
+    {
+      alert: "ServiceCertificateExpires",
+      expr: `min by (service, node, instance) (envoy_listener_ssl_certificate_expiration_unix_time_seconds) - time() < ${hours * 3600}`,
+      labels: { severity: "critical" },
+      annotations: { summary: soon("The certificate of {{ $labels.service }} on {{ $labels.node }}") },
+    },
+  ].concat(
+    (
+      [
+        ["MeshRootExpires", "consul_mesh_active_root_ca_expiry", "The root authority of the mesh"],
+        ["MeshSigningAuthorityExpires", "consul_mesh_active_signing_ca_expiry", "The signing authority of the mesh"],
+        ["AgentCertificateExpires", "consul_agent_tls_cert_expiry", "The certificate of Consul on {{ $labels.node }}"],
+      ] as const
+    ).map(([alert, metric, what]) => ({
+      alert,
+      // 0 where the agent has none, NaN where it is not the leader, who alone knows.
+      expr: `${metric} != 0 and ${metric} < ${seconds}`,
+      labels: { severity: "critical" },
+      annotations: { summary: soon(what) },
+    })),
+  );
+}

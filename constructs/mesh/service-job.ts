@@ -1,0 +1,112 @@
+import type { Job } from "@cdktf/provider-nomad/lib/job";
+import { Construct } from "constructs";
+import type { Protocol } from "../consul/protocol";
+import { problemOfUpstreamPolicy } from "../consul/upstream-config";
+import { MeshError } from "../errors";
+import type * as nomad from "../nomad/generated/job";
+import { renderServiceJob, type ServiceJobProps } from "../nomad/service-job";
+import { withoutUndefined } from "../without-undefined";
+import { Connection, type ConnectOptions } from "./connection";
+import { Intention } from "./intention";
+import { allocateLocalPort } from "./local-ports";
+import type { MeshJob } from "./mesh-job";
+import { meshOf, nameOf, type IMeshService } from "./mesh-member";
+import type { ServiceMesh } from "./service-mesh";
+import { Upstream, type UpstreamOptions } from "./upstream";
+
+/**
+ * Instances of a service: one Nomad job, and what the Envoys beside its tasks reach. Most services have one such job; those
+ * with versions have one for each.
+ */
+export abstract class ServiceJob extends Construct implements IMeshService {
+  abstract readonly serviceName: string;
+  abstract readonly protocol: Protocol;
+  abstract readonly mesh: ServiceMesh;
+  /** The props it was made with. */
+  abstract readonly props: ServiceJobProps;
+  /** Id of the job in Nomad. */
+  abstract readonly jobName: string;
+
+  /** Ports of the allocation that are in use; jobs that share upstreams share them. */
+  protected abstract readonly takenPorts: Set<number>;
+  protected abstract readonly meshJob: MeshJob;
+  private readonly ownUpstreams: Upstream[] = [];
+
+  /** The Terraform resource of its job, for dependencies and lifecycle. */
+  get job(): Job {
+    return this.meshJob.resource;
+  }
+
+  /** Its ways to other services. */
+  get upstreams(): readonly Upstream[] {
+    return this.ownUpstreams;
+  }
+
+  /**
+   * Connects this service to another: it finds it (an upstream) and may reach it (an intention).
+   *
+   * @param target the service, or its name in this mesh
+   */
+  connectTo(target: IMeshService | string, options: ConnectOptions = {}): Connection {
+    const { permissions, description, ...upstreamOptions } = options;
+    const upstream = this.addUpstream(target, upstreamOptions);
+    const intention = meshOf(target, this.mesh).addIntention(
+      new Intention(this, this, nameOf(target), { permissions, description }),
+    );
+    return new Connection(upstream, intention);
+  }
+
+  /**
+   * Lets this service find another one. Grants nothing: the other's owner says `allowFrom`.
+   *
+   * @param target the service, or its name in this mesh
+   */
+  addUpstream(target: IMeshService | string, options: UpstreamOptions = {}): Upstream {
+    const destination = nameOf(target);
+    const problem = problemOfUpstreamPolicy(options);
+    if (problem !== undefined) {
+      throw new MeshError(this, `Of its upstream ${destination}, ${problem[0]}`, problem[1]);
+    }
+    const key = [destination, options.datacenter, options.peer].filter(Boolean).join("/");
+    const upstream = new Upstream(this, destination, this.localBindPort(key, options), options, () =>
+      typeof target === "string" ? this.mesh.findService(target) : target,
+    );
+    this.ownUpstreams.push(upstream);
+    if (upstream.localBindPort !== undefined) {
+      this.takenPorts.add(upstream.localBindPort);
+    }
+    this.mesh.revision++;
+    return upstream;
+  }
+
+  /** The job as Nomad's API takes it, with all that the graph adds. */
+  renderJob(): nomad.Job {
+    return this.meshJob.render();
+  }
+
+  /** Renders the job as the graph has it by now. */
+  protected renderAnew(): nomad.Job {
+    const { upstreams } = this;
+    return renderServiceJob(
+      { ...this.mesh.jobDefaults, ...withoutUndefined(this.props) },
+      {
+        serviceName: this.serviceName,
+        jobName: this.jobName,
+        upstreams: upstreams.filter(({ localBindPort }) => localBindPort !== undefined).map((u) => u.render()),
+        env: Object.fromEntries(
+          upstreams.flatMap((u) => (u.options.env === undefined ? [] : [[u.options.env, u.environmentValue]])),
+        ),
+      },
+    );
+  }
+
+  private localBindPort(key: string, options: UpstreamOptions): number | undefined {
+    if (options.localBindPort !== undefined) {
+      return options.localBindPort;
+    }
+    if (this.props.transparentProxy !== undefined || this.props.connectNative === true) {
+      return undefined;
+    }
+    return allocateLocalPort(key, this.takenPorts);
+  }
+}

@@ -1,0 +1,55 @@
+import type { HeaderMatch } from "../../consul/http-permission";
+import { MeshError } from "../../errors";
+import { Subset } from "./subset";
+import { namesOf, type HasSubset } from "./destination";
+import type { TrafficOwner } from "./service-traffic";
+
+/** What {@link MeshService.canary} takes. */
+export interface CanaryOptions {
+  /** Requests that the canary gets: from 0 to 100, as fine as 0.01. */
+  readonly percent: number;
+  /**
+   * Header of those whose requests all go to the canary, whatever the percentage: its name, or what it must say.
+   *
+   * @default nobody
+   */
+  readonly header?: string | HeaderMatch;
+  /** Who gets the rest. @default the instances of no version and no canary */
+  readonly stable?: Subset | HasSubset;
+}
+
+/** Resolver, splitter and router of a canary. */
+export function planCanary(owner: TrafficOwner, canary: Subset | HasSubset, options: CanaryOptions): void {
+  const { traffic } = owner;
+  const { percent, header } = options;
+  if (!(percent >= 0 && percent <= 100)) {
+    throw new MeshError(owner, `Its canary is to get ${percent} % of the requests.`, "Use a number from 0 to 100.");
+  }
+  const to = subsetOf(canary);
+  if (namesOf(to).service !== owner.serviceName) {
+    throw new MeshError(
+      owner,
+      `Its canary is a subset of ${namesOf(to).service}.`,
+      "Between services, say the shares with split.",
+    );
+  }
+  traffic.setAside(to);
+  const stable = options.stable === undefined ? traffic.stableSubset() : subsetOf(options.stable);
+  if (traffic.defaultSubset === undefined) {
+    traffic.resolve({ defaultSubset: stable });
+  }
+  // In hundredths, since 100 - 33.3 is not quite 66.7 to a computer.
+  const rest = Math.round((100 - percent) * 100) / 100;
+  traffic.split([
+    { to: stable, weight: rest },
+    { to, weight: percent },
+  ]);
+  if (header !== undefined) {
+    traffic.sendTesters(header, to);
+  }
+}
+
+/** @internal */
+export function subsetOf(choice: Subset | HasSubset): Subset {
+  return choice instanceof Subset ? choice : choice.subset;
+}

@@ -1,0 +1,43 @@
+import type { TrafficDestination } from "./destination";
+
+/** One place to try when no healthy instance is left. */
+export interface FailoverTarget {
+  /** Subset or service. @default the same service; of the subset that fails, where there is one */
+  readonly to?: TrafficDestination;
+  /** Consul datacenter, reached through mesh gateways. @default the own one */
+  readonly datacenter?: string;
+  /** Cluster peer. Excludes `datacenter` and a subset. @default the own cluster */
+  readonly peer?: string;
+}
+
+/**
+ * Where requests go while a service, or a subset of it, has no healthy instance. Places are tried in their order.
+ *
+ * @see https://developer.hashicorp.com/consul/docs/reference/config-entry/service-resolver#failover
+ */
+export class Failover {
+  private constructor(
+    /** @internal */
+    readonly targets: readonly FailoverTarget[],
+  ) {}
+
+  /** To other subsets or services of the same datacenter. */
+  static to(...destinations: readonly [TrafficDestination, ...TrafficDestination[]]): Failover {
+    return new Failover(destinations.map((to) => ({ to })));
+  }
+
+  /** To the same service in other datacenters. Each needs a mesh gateway that reaches it. */
+  static datacenters(...datacenters: readonly [string, ...string[]]): Failover {
+    return new Failover(datacenters.map((datacenter) => ({ datacenter })));
+  }
+
+  /** To the same service of cluster peers, which must export it. */
+  static peers(...peers: readonly [string, ...string[]]): Failover {
+    return new Failover(peers.map((peer) => ({ peer })));
+  }
+
+  /** To places of different kinds. */
+  static targets(...targets: readonly [FailoverTarget, ...FailoverTarget[]]): Failover {
+    return new Failover(targets);
+  }
+}

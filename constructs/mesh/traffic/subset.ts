@@ -1,0 +1,38 @@
+import type { IMeshService } from "../mesh-member";
+
+/** What {@link MeshService.addSubset} takes beside name and filter. */
+export interface SubsetOptions {
+  /** Whether instances with a warning are left out. @default false */
+  readonly onlyPassing?: boolean;
+}
+
+/**
+ * A named part of a service's instances, which routes, splits and failovers can point to.
+ *
+ * @see https://developer.hashicorp.com/consul/docs/reference/config-entry/service-resolver#subsets
+ */
+export class Subset {
+  private constructor(
+    /** The service, or its name. */
+    readonly service: IMeshService | string,
+    readonly name: string,
+    /** @internal The filter; `undefined` for a subset that is only named here. */
+    readonly filter?: () => string,
+    /** @internal */
+    readonly options: SubsetOptions = {},
+  ) {}
+
+  /**
+   * Names a subset that is declared elsewhere: further down, or by the team that owns the service.
+   *
+   * @param service the service, or its name in the mesh
+   */
+  static of(service: IMeshService | string, name: string): Subset {
+    return new Subset(service, name);
+  }
+
+  /** @internal */
+  static declare(service: IMeshService, name: string, filter: () => string, options?: SubsetOptions): Subset {
+    return new Subset(service, name, filter, options);
+  }
+}

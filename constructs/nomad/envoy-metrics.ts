@@ -1,0 +1,128 @@
+import { frontGatewayOf, hasEnvoy } from "./envoy-tasks";
+import type * as nomad from "./generated/job";
+
+/** @internal Where the Envoys of a job answer Prometheus. */
+export interface EnvoyMetricsOptions {
+  /** Port inside the allocation; the next free one where something else of the group has it. */
+  readonly port: number;
+  /** Whether proxy-defaults name that port already. */
+  readonly byProxyDefaults: boolean;
+  /** @default Nomad's own */
+  readonly hostNetwork?: string;
+}
+
+/** Metadata of a service in Consul: `address:port` at which its Envoy answers `GET /metrics`. */
+export const METRICS_ADDRESS = "envoy_metrics_address";
+
+/** Names the port of a group's first Envoy; those of others end in a number. */
+const LABEL = "envoy_metrics";
+
+/** @see https://developer.hashicorp.com/consul/docs/reference/proxy/envoy#envoy_prometheus_bind_addr */
+export const BIND_ADDRESS = "envoy_prometheus_bind_addr";
+
+/**
+ * Gives each Envoy of a job, sidecar or gateway, a port of its node for its metrics, and says so in Consul. It looks at the
+ * finished job, so that whatever an override adds to a group is seen too.
+ */
+export function exposeEnvoyMetrics(job: nomad.Job, options: EnvoyMetricsOptions): nomad.Job {
+  return { ...job, TaskGroups: job.TaskGroups?.map((group) => exposeInGroup(group, options)) };
+}
+
+function exposeInGroup(group: nomad.TaskGroup, options: EnvoyMetricsOptions): nomad.TaskGroup {
+  const network = group.Networks?.at(0);
+  const otherNetworks = group.Networks?.slice(1) ?? [];
+  const isolated = network?.Mode === "bridge" || network?.Mode?.startsWith("cni/") === true;
+  const taken = portsInUse(group);
+  const front = frontGatewayOf(group);
+  const ports: nomad.Port[] = [];
+  const services = group.Services?.map((service) => {
+    const own = ownConfig(service)?.[BIND_ADDRESS];
+    const ownPort = portOf(own);
+    if (!hasEnvoy(service) || (own !== undefined && ownPort === undefined)) {
+      return service;
+    }
+    const label = ports.length === 0 ? LABEL : `${LABEL}_${ports.length + 1}`;
+    const inside = ownPort ?? firstFree(options.port, taken);
+    taken.add(inside);
+    ports.push({ Label: label, To: isolated ? inside : undefined, HostNetwork: options.hostNetwork });
+    // Outside a network namespace of its own Envoy binds the very port that Nomad gives it.
+    const port = isolated ? String(inside) : `\${NOMAD_HOST_PORT_${label}}`;
+    const isKnown = ownPort !== undefined || (options.byProxyDefaults && port === String(options.port));
+    const listening = withListener(service, label, isKnown ? undefined : `0.0.0.0:${port}`);
+    return front === undefined ? withAddress(listening, label) : listening;
+  });
+  if (ports.length === 0) {
+    return group;
+  }
+  const withPorts = { ...network, DynamicPorts: [...(network?.DynamicPorts ?? []), ...ports] };
+  return {
+    ...group,
+    Networks: [withPorts, ...otherNetworks],
+    Services: services?.map((service) => (service === front ? withAddress(service, LABEL) : service)),
+  };
+}
+
+/** What the author of the job has set. An address that Nomad interpolates is theirs to expose. */
+function ownConfig({ Connect }: nomad.Service): Readonly<Record<string, unknown>> | undefined {
+  const proxy = Connect?.SidecarService?.Proxy ?? Connect?.Gateway?.Proxy;
+  return proxy?.Config;
+}
+
+/** At the service and not at its sidecar: Nomad fills in the address only there, and Consul copies it to the sidecar. */
+function withAddress(service: nomad.Service, label: string): nomad.Service {
+  const address = { [METRICS_ADDRESS]: `\${NOMAD_HOST_ADDR_${label}}` };
+  return {
+    ...service,
+    Meta: { ...service.Meta, ...address },
+    CanaryMeta: service.CanaryMeta && { ...service.CanaryMeta, ...address },
+  };
+}
+
+function withListener(service: nomad.Service, label: string, bindAddress: string | undefined): nomad.Service {
+  const own = ownConfig(service);
+  const Config = bindAddress === undefined ? own : { ...own, [BIND_ADDRESS]: bindAddress };
+  const { Gateway: gateway, SidecarService: sidecar } = service.Connect ?? {};
+  if (gateway !== undefined) {
+    return {
+      ...service,
+      Connect: { ...service.Connect, Gateway: { ...gateway, Proxy: { ...gateway.Proxy, Config } } },
+    };
+  }
+  const transparent = sidecar?.Proxy?.TransparentProxy;
+  const proxy = {
+    ...sidecar?.Proxy,
+    Config,
+    // Else a scrape would be led to the listener that asks for a certificate.
+    TransparentProxy: transparent && {
+      ...transparent,
+      ExcludeInboundPorts: [...(transparent.ExcludeInboundPorts ?? []), label],
+    },
+  };
+  return { ...service, Connect: { ...service.Connect, SidecarService: { ...sidecar, Proxy: proxy } } };
+}
+
+/** Ports inside the allocations of a group that the job itself names. */
+function portsInUse({ Networks, Services }: nomad.TaskGroup): Set<number> {
+  const ofNetworks = (Networks ?? []).flatMap(({ ReservedPorts, DynamicPorts }) =>
+    [...(ReservedPorts ?? []), ...(DynamicPorts ?? [])].map(({ To }) => To),
+  );
+  const ofServices = (Services ?? []).flatMap((service) => {
+    const proxy = service.Connect?.SidecarService?.Proxy;
+    return [
+      Number(service.PortLabel),
+      portOf(ownConfig(service)?.[BIND_ADDRESS]),
+      ...(proxy?.Upstreams ?? []).map(({ LocalBindPort }) => LocalBindPort),
+      ...(proxy?.Expose?.Path ?? []).map(({ LocalPathPort }) => LocalPathPort),
+    ];
+  });
+  return new Set([...ofNetworks, ...ofServices].filter((port) => port !== undefined));
+}
+
+function portOf(address: unknown): number | undefined {
+  const port = typeof address === "string" ? /:(\d+)$/.exec(address)?.[1] : undefined;
+  return port === undefined ? undefined : Number(port);
+}
+
+function firstFree(port: number, taken: ReadonlySet<number>): number {
+  return taken.has(port) ? firstFree(port + 1, taken) : port;
+}

@@ -1,0 +1,124 @@
+import { nanoseconds, optionalNanoseconds, type Duration } from "./duration";
+import type * as nomad from "./generated/job";
+import { renderJob, type JobProps } from "./job";
+import type { Constraint } from "./placement";
+import { Sidecar } from "./sidecar";
+import type { Template } from "./template";
+import { renderVolumeMount, type VolumeMountOptions } from "./volume";
+
+/** Everything about a gateway's job that does not come from the graph. */
+export interface GatewayJobProps extends JobProps {
+  /** How its Envoy runs. @default the mesh's */
+  readonly sidecar?: Sidecar;
+  /**
+   * Files that Nomad renders for its Envoy, such as certificates; keys belong into `secrets/`. Envoy is restarted when one
+   * changes, unless the template says otherwise.
+   *
+   * @default none
+   */
+  readonly templates?: readonly Template[];
+  /** Volumes of `volumes` that its Envoy sees. @default none */
+  readonly volumeMounts?: readonly VolumeMountOptions[];
+  /** @default none */
+  readonly tags?: readonly string[];
+  /** Metadata of the gateway in Consul. @default none */
+  readonly meta?: Readonly<Record<string, string>>;
+}
+
+/** What a kind of gateway adds. */
+export interface GatewayJobParts {
+  readonly serviceName: string;
+  /** Static ports of the node. */
+  readonly ports: readonly nomad.Port[];
+  readonly services: readonly nomad.Service[];
+  /** What the task of its Envoy is called. */
+  readonly taskName: string;
+  /** What Nomad makes of that task. */
+  readonly taskKind: string;
+  /** Further arguments of Envoy. @default none */
+  readonly envoyArguments?: readonly string[];
+  /** What a node must have for that task, beside a Consul that Envoys can ask. @default nothing */
+  readonly constraints?: readonly Constraint[];
+}
+
+/**
+ * Renders the job of a gateway: one group, always in a network namespace of its own, whose only task is an Envoy. Nomad
+ * would add that task by itself; only one of our own can have templates and volumes.
+ */
+export function renderGatewayJob(props: GatewayJobProps, parts: GatewayJobParts): nomad.Job {
+  const { serviceName, ports, services, taskName, taskKind, envoyArguments, constraints = [] } = parts;
+  const [service, ...others] = services;
+  const envoy = sidecarOf(props).renderWholeTask(taskName, taskKind, envoyArguments);
+  return renderJob(serviceName, props, {
+    Networks: [{ Mode: "bridge", ReservedPorts: ports.length > 0 ? ports : undefined }],
+    Services: [
+      {
+        Name: serviceName,
+        Provider: "consul",
+        Tags: props.tags,
+        Meta: props.meta,
+        ...service,
+        ...props.override?.service,
+      },
+      ...others,
+    ],
+    Tasks: [
+      {
+        ...envoy,
+        Constraints: [...(envoy.Constraints ?? []), ...constraints.map(({ rendered }) => rendered)],
+        Templates: props.templates?.map((template) => template.rendered),
+        VolumeMounts: props.volumeMounts?.map(renderVolumeMount),
+      },
+    ],
+  });
+}
+
+/** Props of a gateway that Nomad itself knows, by a block of its own. */
+export interface GatewayBlockProps extends GatewayJobProps {
+  /** How long a connection to a destination may take to open. @default "5s" */
+  readonly connectTimeout?: Duration;
+}
+
+/** What {@link renderGatewayBlockJob} needs to know. */
+export interface GatewayBlockParts {
+  readonly serviceName: string;
+  /** As Nomad names it. */
+  readonly kind: "terminating" | "mesh";
+  readonly gateway: Pick<nomad.ConsulGateway, "Terminating" | "Mesh">;
+  /** Static ports of the node. */
+  readonly ports: readonly nomad.Port[];
+  /** Further fields of the service. */
+  readonly service: nomad.Service;
+}
+
+/**
+ * Renders the job of a gateway with Nomad's own block.
+ *
+ * @see https://developer.hashicorp.com/nomad/docs/job-specification/gateway
+ */
+export function renderGatewayBlockJob(props: GatewayBlockProps, parts: GatewayBlockParts): nomad.Job {
+  const { serviceName, kind, gateway, ports, service } = parts;
+  const Proxy = { ConnectTimeout: optionalNanoseconds(props.connectTimeout), Config: sidecarOf(props).proxyConfig };
+  return renderGatewayJob(props, {
+    serviceName,
+    ports,
+    services: [{ ...service, Connect: { Gateway: { ...gateway, Proxy } } }],
+    taskName: gatewayTaskName(kind, serviceName),
+    taskKind: `connect-${kind}:${serviceName}`,
+  });
+}
+
+/** Healthy once a port of the node accepts connections. @param portLabel default: the service's own */
+export function listeningCheck(name: string, portLabel?: string): nomad.ServiceCheck {
+  return { Name: name, Type: "tcp", PortLabel: portLabel, Interval: nanoseconds("10s"), Timeout: nanoseconds("2s") };
+}
+
+/** As Nomad itself names the task of a gateway. */
+export function gatewayTaskName(kind: string, serviceName: string): string {
+  return `connect-${kind}-${serviceName}`;
+}
+
+/** @internal */
+export function sidecarOf({ sidecar }: GatewayJobProps): Sidecar {
+  return sidecar ?? Sidecar.docker();
+}

@@ -1,0 +1,20 @@
+// Tells its name to whoever asks: to HTTP requests with what was asked, to plain connections with what they send.
+import { createServer as createHttpServer } from "node:http";
+import { createServer } from "node:net";
+import process from "node:process";
+
+const { NAME, PORT, PROTOCOL } = process.env;
+
+const server =
+  PROTOCOL === "http"
+    ? createHttpServer(({ method, url, headers }, response) => {
+        response.setHeader("content-type", "application/json");
+        response.end(`${JSON.stringify({ service: NAME, method, url, host: headers.host })}\n`);
+      })
+    : createServer((socket) => {
+        socket.on("error", () => socket.destroy());
+        socket.on("data", (data) => socket.write(`${NAME}: ${data}`));
+      });
+
+server.listen(Number(PORT), "127.0.0.1");
+for (const signal of ["SIGINT", "SIGTERM"]) process.on(signal, () => process.exit());

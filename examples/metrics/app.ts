@@ -1,0 +1,14 @@
+import { AccessLogs, Metrics, synthesize } from "../../constructs";
+import { MeshStack } from "../../stacks/mesh-stack";
+import { readSettings } from "../../stacks/settings";
+import { addShop } from ".";
+
+/** Try it: `npm run up -- --app examples/metrics/app.ts`. */
+synthesize((app) => {
+  const settings = readSettings(app);
+  const { mesh } = new MeshStack(app, "mesh", {
+    ...settings,
+    mesh: { metrics: Metrics.prometheus(), accessLogs: AccessLogs.stdout() },
+  });
+  addShop(mesh, settings);
+});
