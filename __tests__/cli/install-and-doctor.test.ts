@@ -58,7 +58,7 @@ describe("meshform install", () => {
     expect(status).toBe(1);
     expect(stdout).toBe("");
     expect(stderr).toMatch(/^This machine lacks \d+ things:\n {2}- /);
-    for (const program of ["ip", "iptables", "unshare", "nsenter", "flock", "tcpdump"]) {
+    for (const program of ["ip", "iptables", "unshare", "nsenter", "flock", "tcpdump", "prometheus"]) {
       expect(stderr).toContain(`\n  - the program ${program}. Install the package `);
     }
     expect(stderr).toMatch(/\n {2}- Go 1\.\d+(\.\d+)? or newer, for consul, nomad, cni, typegen\. Install Go /);

@@ -1,0 +1,228 @@
+import { layOut, type Box } from "../../graph/layout";
+import { renderMermaid } from "../../graph/mermaid";
+import type { MeshGraph } from "../../graph/model";
+import { renderPage } from "../../graph/page";
+import { readMeshGraph } from "../../graph/read";
+import { renderSvg } from "../../graph/svg";
+import { allow, handWritten, serviceJob } from "../support/mesh-graph";
+
+/** One of each kind, in two datacenters. */
+const variety = readMeshGraph([
+  handWritten(
+    {
+      datacenter: "dc1",
+      jobs: [
+        serviceJob("web", [{ DestinationName: "api", LocalBindPort: 1 }, { DestinationName: "store" }]),
+        serviceJob("api", [{ DestinationName: "mail" }]),
+        serviceJob("store"),
+      ],
+      entries: [
+        { Kind: "service-defaults", Name: "api", Protocol: "http" },
+        {
+          Kind: "service-intentions",
+          Name: "api",
+          Sources: [{ Name: "web", Permissions: [{ Action: "allow", HTTP: { PathPrefix: "/v1/" } }] }],
+        },
+        allow("mail", "api"),
+        allow("store", "*"),
+        { Kind: "service-resolver", Name: "api", Subsets: { v1: {} }, Failover: { "*": { Datacenters: ["dc2"] } } },
+        { Kind: "service-splitter", Name: "api", Splits: [{ Weight: 100, ServiceSubset: "v1" }] },
+        {
+          Kind: "ingress-gateway",
+          Name: "door",
+          Listeners: [{ Port: 80, Protocol: "http", Services: [{ Name: "web" }] }],
+        },
+        { Kind: "terminating-gateway", Name: "exit", Services: [{ Name: "mail" }] },
+      ],
+    },
+    "west",
+  ),
+  handWritten({ datacenter: "dc2", jobs: [serviceJob("api")] }, "east"),
+]);
+
+/** Words that would do something if they were not taken as words. */
+const HOSTILE = `</script><script>document.title="owned"</script><img src=x onerror=alert(1)>"'&\`%%{init:{}}%%;#quot;]\u0000\u2028`;
+
+const hostile: MeshGraph = {
+  groups: [{ id: "dc", kind: "datacenter", name: HOSTILE }],
+  nodes: [
+    { id: HOSTILE, kind: "service", name: HOSTILE, group: "dc", protocol: HOSTILE, checks: [HOSTILE] },
+    { id: "b", kind: "external", name: HOSTILE, addresses: [HOSTILE] },
+  ],
+  edges: [
+    {
+      id: HOSTILE,
+      kind: "connection",
+      source: HOSTILE,
+      destination: "b",
+      ways: [HOSTILE],
+      matches: [HOSTILE],
+      permission: { allowed: "some requests", rules: [HOSTILE], description: HOSTILE },
+    },
+    { id: "r", kind: "route", source: HOSTILE, destination: "b", matches: [HOSTILE] },
+  ],
+  notes: [HOSTILE],
+};
+
+async function page(graph: MeshGraph, title = "A mesh"): Promise<string> {
+  return renderPage(graph, await layOut(graph), title);
+}
+
+async function svg(graph: MeshGraph): Promise<string> {
+  return renderSvg(await layOut(graph), "A mesh");
+}
+
+/** What the page's script reads. */
+function dataOf(html: string) {
+  const [, json] = /<script type="application\/json" id="mesh">(.*?)<\/script>/s.exec(html) ?? [];
+  return JSON.parse(json) as {
+    nodes: { id: string; title: string; facts: string[][] }[];
+    edges: { source: number; destination: number; label: string; refused: boolean; facts: string[][] }[];
+  };
+}
+
+describe("Mermaid", () => {
+  test("has a box for each node, in its datacenter, and an arrow for each edge", () => {
+    const lines = renderMermaid(variety).split("\n");
+    expect(lines[0]).toBe("flowchart LR");
+    const ids = variety.nodes.map((_, index) => `n${index}`);
+    const boxes = lines.flatMap((line) => /^ +(n\d+)[[({]/.exec(line)?.[1] ?? []);
+    expect(boxes.sort()).toEqual(ids.sort());
+    const arrows = lines.filter((line) => /^ {2}n\d+ (-->|-\.->|==>|--x)(\|"[^"|]*"\|)? n\d+$/.test(line));
+    expect(arrows).toHaveLength(variety.edges.length);
+    expect(lines.filter((line) => line.startsWith("  subgraph ")).length).toBe(2);
+    expect(lines.filter((line) => line === "  end").length).toBe(2);
+  });
+
+  test("tells kinds of arrows apart", () => {
+    const text = renderMermaid(variety);
+    const idOf = (id: string) => `n${variety.nodes.findIndex((node) => node.id === id)}`;
+    expect(text).toContain(`  ${idOf("dc1/web")} -->|"L7"| ${idOf("dc1/api")}\n`);
+    expect(text).toContain(`  ${idOf("dc1/api")} ==>|"100 %"| ${idOf("dc1/api@v1")}\n`);
+    expect(text).toContain(`  ${idOf("dc1/door")} --x|"refused"| ${idOf("dc1/web")}\n`);
+    expect(text).toContain(`  ${idOf("dc1/api")} -.->|"failover"| ${idOf("dc2/api")}\n`);
+  });
+
+  test("lets no text out of its quotes", () => {
+    const lines = renderMermaid(hostile).split("\n");
+    for (const line of lines) {
+      for (const [, quoted] of line.matchAll(/"([^"]*)"/g)) {
+        expect(quoted).toMatch(/^([A-Za-z0-9 _.,:/@%+×·-]|#\d+;|<br\/>)*$/);
+      }
+      expect(line.replaceAll(/"[^"]*"/g, "")).not.toMatch(/script|init|onerror/);
+    }
+  });
+});
+
+describe("the layout", () => {
+  const overlap = (a: Box, b: Box) =>
+    a.x < b.x + b.width && b.x < a.x + a.width && a.y < b.y + b.height && b.y < a.y + a.height;
+
+  test("lays no box over another, and all of them inside the picture", async () => {
+    const { nodes, width, height } = await layOut(variety);
+    expect(nodes).toHaveLength(variety.nodes.length);
+    for (const [index, box] of nodes.entries()) {
+      expect(nodes.slice(index + 1).filter((other) => overlap(box, other))).toEqual([]);
+      expect(overlap(box, { x: 0, y: 0, width, height })).toBe(true);
+      expect([box.x >= 0, box.y >= 0, box.x + box.width <= width, box.y + box.height <= height]).not.toContain(false);
+    }
+  });
+
+  test("keeps labels clear of boxes and of each other", async () => {
+    const { nodes, edges } = await layOut(variety);
+    const labels = edges.flatMap(({ label }) =>
+      label
+        ? [{ x: label.at.x - label.text.length * 3, y: label.at.y - 6, width: label.text.length * 6, height: 12 }]
+        : [],
+    );
+    expect(labels.length).toBeGreaterThan(3);
+    for (const [index, label] of labels.entries()) {
+      expect([...nodes, ...labels.slice(index + 1)].filter((other) => overlap(label, other))).toEqual([]);
+    }
+  });
+
+  test("makes a box wide enough for its name, and shortens a name that is too long in its middle", async () => {
+    const name = `${"a".repeat(40)}-the-end`;
+    const [box] = (await layOut({ groups: [], nodes: [{ id: name, kind: "service", name }], edges: [], notes: [] }))
+      .nodes;
+    expect(box.title).toMatch(/^a+…a*-the-end$/);
+    expect(box.width).toBeGreaterThan(box.title.length * 7.2);
+  });
+
+  test("of an empty mesh is empty", async () => {
+    expect(await layOut({ groups: [], nodes: [], edges: [], notes: [] })).toMatchObject({ nodes: [], edges: [] });
+  });
+});
+
+test("the same graph yields the same bytes", async () => {
+  expect(await svg(variety)).toBe(await svg(variety));
+  expect(await page(variety)).toBe(await page(variety));
+});
+
+describe("the SVG", () => {
+  test("is well-formed and holds no script, whatever the names", async () => {
+    const text = await svg(hostile);
+    const tags = text.replaceAll(/<style>.*?<\/style>/gs, "").match(/<[^>]*>/g) ?? [];
+    const open: string[] = [];
+    for (const tag of tags) {
+      expect(tag).toMatch(/^<\/?(svg|title|style|g|rect|path|polygon|text)(?: [\w-]+="[^"<]*")*\/?>$/);
+      const [, end, name, self] = /^<(\/?)(\w+).*?(\/?)>$/.exec(tag) ?? [];
+      if (end) expect(open.pop()).toBe(name);
+      else if (!self) open.push(name);
+    }
+    expect(open).toEqual([]);
+    expect(text.replaceAll(/&(amp|lt|gt|quot|#39);/g, "")).not.toMatch(/&|\0/);
+  });
+
+  test("names what a box and an arrow mean to whoever points at them", async () => {
+    const text = await svg(variety);
+    expect(text).toContain("<title>web may send some requests to api</title>");
+    expect(text).toContain("<title>door has an upstream to, but is refused by, web</title>");
+    expect(text).toContain("<title>door (ingress gateway)</title>");
+  });
+});
+
+describe("the page", () => {
+  test("needs nothing from anywhere", async () => {
+    const html = await page(variety);
+    expect(html.replaceAll("http://www.w3.org/2000/svg", "")).not.toMatch(/https?:\/\/|@import|url\(/);
+    expect(html).not.toMatch(/<(link|img|iframe|object|embed)\b|\ssrc=/);
+  });
+
+  test("lets no text become markup, and no script run but its own", async () => {
+    const html = await page(hostile, HOSTILE);
+    expect(html.match(/<script/g)).toHaveLength(2);
+    expect(html).not.toContain("<img");
+    expect(html).toMatch(
+      /Content-Security-Policy" content="default-src 'none'; style-src 'sha256-[^']+'; script-src 'sha256-/,
+    );
+    expect(dataOf(html).nodes[0].id).toBe(HOSTILE);
+  });
+
+  test("knows all that is known of each box and arrow", async () => {
+    const { nodes, edges } = dataOf(await page(variety));
+    const numberOf = (id: string) => nodes.findIndex((node) => node.id === id);
+    const edge = edges.find((it) => it.source === numberOf("dc1/web") && it.destination === numberOf("dc1/api"));
+    expect(edge).toMatchObject({
+      label: "L7",
+      refused: false,
+      facts: [
+        ["by", "127.0.0.1:1"],
+        ["may", "some requests"],
+        ["rule", "allow /v1/*"],
+      ],
+    });
+    expect(nodes[numberOf("dc2/api")]).toMatchObject({
+      title: "api (datacenter dc2)",
+      facts: expect.arrayContaining([
+        ["is", "service"],
+        ["in", "datacenter dc2"],
+      ]) as unknown,
+    });
+  });
+
+  test("says what could not be drawn", async () => {
+    const html = await page({ ...variety, notes: ["a job <is> not drawn"] });
+    expect(html).toContain("<li>a job &lt;is&gt; not drawn</li>");
+  });
+});

@@ -1,0 +1,138 @@
+import { existsSync, mkdirSync, mkdtempSync, rmSync, writeFileSync } from "node:fs";
+import { tmpdir } from "node:os";
+import { join, relative } from "node:path";
+import { Option, type Command } from "commander";
+import { layOut } from "../graph/layout";
+import { withLive } from "../graph/live";
+import { MERMAID_EDGES, renderMermaid } from "../graph/mermaid";
+import type { MeshGraph } from "../graph/model";
+import { renderPage, summaryOf } from "../graph/page";
+import { readMeshGraph } from "../graph/read";
+import { renderSvg } from "../graph/svg";
+import { ratePhrase } from "../graph/words";
+import { readStacks } from "../lab/apply/synthesized";
+import { Cluster } from "../lab/cluster";
+import { LabError } from "../lab/errors";
+import { Lab } from "../lab/lab";
+import { readJobs } from "../lab/services";
+import { synthesizeApp } from "../lab/synthesize-app";
+import { measureTraffic } from "../lab/traffic";
+import { interruptible } from "./interruptible";
+import { labOption } from "./lab-option";
+import { table } from "./table";
+
+/** How long `--live` counts requests, in seconds. */
+const WINDOW_SECONDS = 2;
+
+const FORMATS = ["mermaid", "svg", "html"] as const;
+type Format = (typeof FORMATS)[number];
+
+const FILES: Readonly<Record<Format, string>> = { mermaid: "mesh.mmd", svg: "mesh.svg", html: "mesh.html" };
+
+interface Options {
+  readonly app: string;
+  readonly format: Format | "all";
+  readonly output: string;
+  readonly live?: boolean;
+  readonly name: string;
+}
+
+/** `meshform graph`: who may talk to whom, as a picture. */
+export function registerGraph(program: Command): void {
+  program
+    .command("graph")
+    .description("draw the mesh: services, who may talk to whom, splits, gateways, datacenters")
+    .option("--app <file>", "the app to synthesize and draw", "main.ts")
+    .addOption(new Option("--format <format>", "what to write").choices([...FORMATS, "all"]).default("all"))
+    .option("--output <folder>", "where the files go", "meshform-graph")
+    .addOption(new Option("--live", "draw what a running lab has, with health and request rates").conflicts(["app"]))
+    .addOption(labOption())
+    .addHelpText("after", "\nNothing needs to run, except for --live, which is about the lab of --name.")
+    .action(({ app, format, output, live = false, name }: Options) =>
+      interruptible(async (signal) => {
+        const graph = live ? await readLab(name, signal) : await readApp(app, signal);
+        const title = live ? `The mesh of the lab ${name}` : `The mesh of ${app}`;
+        const files = await write(graph, title, output, format === "all" ? FORMATS : [format]);
+        console.log([...(live ? readings(graph) : []), ...remarks(graph), ...files].join("\n"));
+      }),
+    );
+}
+
+async function readApp(app: string, signal: AbortSignal): Promise<MeshGraph> {
+  const folder = mkdtempSync(join(tmpdir(), "meshform-graph-"));
+  try {
+    const warnings = await synthesizeApp(app, folder, signal);
+    if (warnings) console.error(warnings);
+    return readMeshGraph(readStacks(folder));
+  } finally {
+    rmSync(folder, { recursive: true, force: true });
+  }
+}
+
+/** What is drawn is what is deployed there, whatever the app says by now. */
+async function readLab(name: string, signal: AbortSignal): Promise<MeshGraph> {
+  const lab = new Lab(name);
+  const { synthesized } = lab.files;
+  if (!lab.exists || !existsSync(synthesized)) {
+    throw new LabError(
+      lab.exists ? `Nothing has been deployed to the lab ${name} yet.` : `There is no lab ${name}.`,
+      "Run `meshform up` first, or leave out --live.",
+    );
+  }
+  const jobs = await readJobs(Cluster.through(lab));
+  const traffic = await measureTraffic(jobs, (host) => lab.initOf(host), WINDOW_SECONDS, signal);
+  return withLive(readMeshGraph(readStacks(synthesized)), { lab: name, takenAt: new Date(), jobs, traffic });
+}
+
+/** Writes the files, and says which. */
+async function write(
+  graph: MeshGraph,
+  title: string,
+  output: string,
+  formats: readonly Format[],
+): Promise<readonly string[]> {
+  const layout = formats.includes("mermaid") && formats.length === 1 ? undefined : await layOut(graph);
+  const contentOf = (format: Format): string => {
+    if (format === "mermaid" || !layout) return renderMermaid(graph);
+    return format === "svg" ? renderSvg(layout, title) : renderPage(graph, layout, title);
+  };
+  try {
+    mkdirSync(output, { recursive: true });
+    for (const format of formats) writeFileSync(join(output, FILES[format]), contentOf(format));
+  } catch (error) {
+    throw new LabError(
+      `The files cannot be written to ${output}: ${(error as Error).message}.`,
+      "Name another folder with --output.",
+      { cause: error },
+    );
+  }
+  return [
+    summaryOf(graph),
+    ...table(formats.map((format) => [`  ${format}`, relative(process.cwd(), join(output, FILES[format]))])),
+  ];
+}
+
+/** Health and rates, as the picture has them. */
+function readings({ nodes, edges }: MeshGraph): string[] {
+  const names = new Map(nodes.map(({ id, name, subsetOf }) => [id, subsetOf === undefined ? name : id]));
+  const health = nodes.flatMap(({ name, health }) =>
+    health ? [[name, `${health.healthy}/${health.wanted}`, health.problems.join("; ")]] : [],
+  );
+  const rates = edges.flatMap(({ source, destination, traffic }) =>
+    traffic ? [[`${names.get(source) ?? source} → ${names.get(destination) ?? destination}`, ratePhrase(traffic)]] : [],
+  );
+  return [
+    ...table([["SERVICE", "HEALTHY"], ...health]),
+    "",
+    ...(rates.length > 0 ? [...table([["CONNECTION", "NOW"], ...rates]), ""] : []),
+  ];
+}
+
+function remarks({ notes, edges }: MeshGraph): string[] {
+  const tooMany =
+    edges.length > MERMAID_EDGES
+      ? [`Mermaid draws no more than ${MERMAID_EDGES} arrows unless its maxEdges is raised; GitHub does not raise it.`]
+      : [];
+  const lines = [...notes, ...tooMany];
+  return lines.length > 0 ? [...lines, ""] : [];
+}

@@ -1,0 +1,142 @@
+import type * as consul from "../constructs/consul/generated/config-entries";
+import type * as nomad from "../constructs/nomad/generated/job";
+import { evaluate, parseTemplate } from "../lab/apply/expression";
+import { blocksOf, isObject, type JsonObject } from "../lab/apply/json";
+import type { SynthesizedStack } from "../lab/apply/synthesized";
+
+/** Where a document of the synthesized output is from. */
+interface Origin {
+  readonly stack: string;
+  /** The Consul datacenter that it is for. @default the provider's own */
+  readonly datacenter?: string;
+}
+
+export interface JobDocument extends Origin {
+  readonly job: nomad.Job;
+}
+
+export interface EntryDocument extends Origin {
+  readonly entry: consul.ConfigEntry;
+}
+
+/** An instance that is registered in the catalog without an agent of its own: something outside of the mesh. */
+export interface CatalogDocument extends Origin {
+  readonly name: string;
+  readonly address: string;
+}
+
+/** What of an app's output is about the mesh. */
+export interface MeshDocuments {
+  readonly jobs: readonly JobDocument[];
+  readonly entries: readonly EntryDocument[];
+  readonly catalog: readonly CatalogDocument[];
+  /** What could not be read, one sentence each. */
+  readonly notes: readonly string[];
+}
+
+/** Stands where a value is known only once Terraform has applied something. */
+const LATER = "(known to Terraform)";
+
+/** Finds jobs, config entries and catalog entries in the stacks of an app, whoever wrote them; passes over all else. */
+export function readDocuments(stacks: readonly SynthesizedStack[]): MeshDocuments {
+  const jobs: JobDocument[] = [];
+  const entries: EntryDocument[] = [];
+  const catalog: CatalogDocument[] = [];
+  const notes: string[] = [];
+  for (const { name: stack, config } of stacks) {
+    const datacenters = datacentersOf(config);
+    const addresses = nodeAddressesOf(config);
+    const originOf = ({ provider = "consul" }: JsonObject): Origin => ({
+      stack,
+      datacenter: datacenters.get(String(provider)),
+    });
+    const attempt = (address: string, read: () => void) => {
+      try {
+        read();
+      } catch (error) {
+        notes.push(`${stack}/${address} is not drawn: ${error instanceof Error ? error.message : String(error)}.`);
+      }
+    };
+    for (const [id, block] of resourcesOf(config, "nomad_job")) {
+      attempt(`nomad_job.${id}`, () =>
+        jobs.push({
+          stack,
+          // A job says nothing of Consul's datacenter: it is that of its stack.
+          datacenter: datacenters.get("consul"),
+          job: parseDocument(block.jobspec) as nomad.Job,
+        }),
+      );
+    }
+    for (const [id, block] of resourcesOf(config, "consul_config_entry")) {
+      attempt(`consul_config_entry.${id}`, () => {
+        const fields = parseDocument(block.config_json) as object;
+        const entry = { Kind: block.kind, Name: block.name, ...fields } as consul.ConfigEntry;
+        entries.push({ ...originOf(block), entry });
+      });
+    }
+    for (const [, { name, node, address, port, datacenter, ...block }] of resourcesOf(config, "consul_service")) {
+      const host = textOf(address) ?? addresses.get(textOf(node) ?? "") ?? textOf(node) ?? LATER;
+      const origin = originOf(block);
+      catalog.push({
+        ...origin,
+        datacenter: textOf(datacenter) ?? origin.datacenter,
+        name: textOf(name) ?? LATER,
+        address: typeof port === "number" ? `${host}:${port}` : host,
+      });
+    }
+  }
+  return { jobs, entries, catalog, notes };
+}
+
+/** The datacenter of each configuration of the Consul provider, by how resources name it. */
+function datacentersOf(config: JsonObject): ReadonlyMap<string, string> {
+  const { consul: blocks } = (config.provider ?? {}) as JsonObject;
+  return new Map(
+    blocksOf(blocks).flatMap(({ alias, datacenter }): [string, string][] =>
+      typeof datacenter === "string"
+        ? [[typeof alias === "string" ? `consul.${alias}` : "consul", templateText(datacenter)]]
+        : [],
+    ),
+  );
+}
+
+function nodeAddressesOf(config: JsonObject): ReadonlyMap<string, string> {
+  return new Map(
+    resourcesOf(config, "consul_node").flatMap(([id, { name, address }]): [string, string][] => {
+      const known = textOf(address);
+      if (known === undefined) return [];
+      // A service names its node, or refers to it.
+      return [textOf(name) ?? "", `\${consul_node.${id}.name}`].map((key) => [key, known]);
+    }),
+  );
+}
+
+function resourcesOf(config: JsonObject, type: string): [string, JsonObject][] {
+  const { [type]: resources } = (config.resource ?? {}) as JsonObject;
+  return isObject(resources) ? Object.entries(resources).filter(isResource) : [];
+}
+
+function isResource(pair: [string, unknown]): pair is [string, JsonObject] {
+  return isObject(pair[1]);
+}
+
+function textOf(value: unknown): string | undefined {
+  return typeof value === "string" ? value : undefined;
+}
+
+/** A JSON document that stands inside a Terraform string. */
+function parseDocument(template: unknown): unknown {
+  if (typeof template !== "string") throw new Error("it has no document");
+  const text = templateText(template);
+  try {
+    const document: unknown = JSON.parse(text);
+    if (isObject(document)) return document;
+  } catch {
+    // Said below, for both.
+  }
+  throw new Error("its document is not JSON");
+}
+
+function templateText(template: string): string {
+  return String(evaluate(parseTemplate(template), () => LATER));
+}

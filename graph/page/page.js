@@ -1,0 +1,527 @@
+// The page of a mesh: search, choose, zoom. It reads what the page itself holds, and asks nothing of any network.
+"use strict";
+(() => {
+  const SVG = "http://www.w3.org/2000/svg";
+  /** From which scale on names can be read. */
+  const READABLE = 0.7;
+  const byId = (id) => document.getElementById(id);
+  const { nodes, edges } = JSON.parse(byId("mesh").textContent);
+  const [picture, drawing, near, canvas] = ["picture", "drawing", "near", "canvas"].map(byId);
+  const [query, filters, list, details, found, search] = ["query", "filters", "list", "details", "found", "search"].map(
+    byId,
+  );
+  const nodeElements = [...drawing.querySelectorAll(".node")];
+  const edgeElements = [...drawing.querySelectorAll(".edge")];
+  const edgesOf = nodes.map(() => []);
+  edges.forEach((edge, index) => {
+    edgesOf[edge.source].push(index);
+    if (edge.destination !== edge.source) edgesOf[edge.destination].push(index);
+  });
+  const words = nodes.map(({ title, id, kind, protocol, place, stacks }) =>
+    [title, id, kind, protocol, place, ...stacks].join(" ").toLowerCase(),
+  );
+
+  /** People count api-2 before api-10. */
+  const { compare } = new Intl.Collator("en", { numeric: true });
+  const byTitle = (left, right) => compare(nodes[left].title, nodes[right].title);
+
+  /** What is chosen: a node, an edge, or nothing; and whether only its neighbours are shown. */
+  let chosen = {};
+  let onlyNear = false;
+  const view = { x: 0, y: 0, scale: 1, moved: false };
+
+  // ---- elements -------------------------------------------------------------------------------------------------------
+
+  function make(name, properties = {}, ...children) {
+    const element = Object.assign(document.createElement(name), properties);
+    element.append(...children);
+    return element;
+  }
+
+  function draw(name, attributes) {
+    const element = document.createElementNS(SVG, name);
+    for (const [key, value] of Object.entries(attributes)) element.setAttribute(key, value);
+    return element;
+  }
+
+  function factList(facts) {
+    return make("dl", {}, ...facts.flatMap(([label, value]) => [make("dt", {}, label), make("dd", {}, value)]));
+  }
+
+  // ---- moving and zooming ---------------------------------------------------------------------------------------------
+
+  function place() {
+    const { x, y, scale } = view;
+    (onlyNear ? near : drawing).setAttribute("transform", `translate(${x} ${y}) scale(${scale})`);
+    picture.classList.toggle("far", scale < READABLE / 2);
+  }
+
+  function wholeBox() {
+    if (onlyNear) return near.box;
+    return [0, 0, Number(picture.dataset.width), Number(picture.dataset.height)];
+  }
+
+  function fit([x, y, width, height] = wholeBox(), biggest = 1.4) {
+    const { clientWidth, clientHeight } = canvas;
+    view.scale = Math.min(biggest, (clientWidth - 24) / width, (clientHeight - 24) / height);
+    view.x = (clientWidth - width * view.scale) / 2 - x * view.scale;
+    view.y = (clientHeight - height * view.scale) / 2 - y * view.scale;
+    place();
+  }
+
+  function zoom(factor, atX = canvas.clientWidth / 2, atY = canvas.clientHeight / 2) {
+    const scale = Math.min(6, Math.max(0.04, view.scale * factor));
+    view.x = atX - ((atX - view.x) * scale) / view.scale;
+    view.y = atY - ((atY - view.y) * scale) / view.scale;
+    view.scale = scale;
+    view.moved = true;
+    place();
+  }
+
+  function pan(dx, dy) {
+    view.x += dx;
+    view.y += dy;
+    view.moved = true;
+    place();
+  }
+
+  /** Brings nodes into view: all of them, or only the first if they could not be read then. */
+  function show(indices, { readable = false } = {}) {
+    if (indices.length === 0 || onlyNear) {
+      fit();
+      return;
+    }
+    const boxes = indices.map((index) => nodes[index].box);
+    const left = Math.min(...boxes.map(([x]) => x)) - 60;
+    const top = Math.min(...boxes.map(([, y]) => y)) - 60;
+    const right = Math.max(...boxes.map(([x, , width]) => x + width)) + 60;
+    const bottom = Math.max(...boxes.map(([, y, , height]) => y + height)) + 60;
+    fit([left, top, right - left, bottom - top], 1.2);
+    view.moved = true;
+    if (!readable || view.scale >= READABLE) return;
+    const [x, y, width, height] = boxes[0];
+    zoom(READABLE / view.scale);
+    pan(
+      canvas.clientWidth / 2 - (x + width / 2) * view.scale - view.x,
+      canvas.clientHeight / 2 - (y + height / 2) * view.scale - view.y,
+    );
+  }
+
+  const pointers = new Map();
+  let pressed;
+  picture.addEventListener("pointerdown", (event) => {
+    pointers.set(event.pointerId, event);
+    picture.setPointerCapture(event.pointerId);
+    pressed = { target: event.target, distance: 0 };
+  });
+  picture.addEventListener("pointermove", (event) => {
+    const before = pointers.get(event.pointerId);
+    if (!before) return;
+    const others = [...pointers.values()].filter(({ pointerId }) => pointerId !== event.pointerId);
+    if (others.length === 1) {
+      const [other] = others;
+      const span = (it) => Math.hypot(it.clientX - other.clientX, it.clientY - other.clientY) || 1;
+      const { left, top } = canvas.getBoundingClientRect();
+      zoom(
+        span(event) / span(before),
+        (event.clientX + other.clientX) / 2 - left,
+        (event.clientY + other.clientY) / 2 - top,
+      );
+      pressed.distance = Infinity;
+    } else {
+      const [dx, dy] = [event.clientX - before.clientX, event.clientY - before.clientY];
+      pressed.distance += Math.abs(dx) + Math.abs(dy);
+      if (pressed.distance > 4) {
+        picture.classList.add("moving");
+        pan(dx, dy);
+      }
+    }
+    pointers.set(event.pointerId, event);
+  });
+  for (const end of ["pointerup", "pointercancel"]) {
+    picture.addEventListener(end, (event) => {
+      pointers.delete(event.pointerId);
+      if (pointers.size > 0) return;
+      picture.classList.remove("moving");
+      if (end === "pointerup" && pressed && pressed.distance <= 4) press(pressed.target);
+      pressed = undefined;
+    });
+  }
+  picture.addEventListener(
+    "wheel",
+    (event) => {
+      event.preventDefault();
+      const { left, top } = canvas.getBoundingClientRect();
+      const pixels = event.deltaMode === 1 ? event.deltaY * 33 : event.deltaY;
+      zoom(Math.exp(-pixels / 400), event.clientX - left, event.clientY - top);
+    },
+    { passive: false },
+  );
+
+  function press(target) {
+    const node = target.closest("[data-node]");
+    const edge = target.closest("[data-edge]");
+    if (node) choose({ node: Number(node.dataset.node) });
+    else if (edge) choose({ edge: Number(edge.dataset.edge) });
+    else if (!onlyNear) choose({});
+  }
+
+  // ---- what matches ---------------------------------------------------------------------------------------------------
+
+  const choices = [
+    ["protocol", "any protocol", ({ protocol }) => [protocol]],
+    ["kind", "any kind", ({ kind }) => [kind]],
+    ["place", "any place", ({ place }) => [place]],
+    ["stack", "any stack", ({ stacks }) => stacks],
+  ];
+  const states = [
+    ["with a refused connection", (index) => edgesOf[index].some((it) => edges[it].refused)],
+    ["not healthy", (index) => nodes[index].ill],
+  ];
+  const selects = choices.flatMap(([label, all, valuesOf]) => {
+    const values = [...new Set(nodes.flatMap(valuesOf))].filter(Boolean).sort();
+    if (values.length < 2) return [];
+    const select = make("select", { ariaLabel: label }, new Option(all, ""), ...values.map((it) => new Option(it, it)));
+    filters.append(select);
+    return [{ select, test: (index) => valuesOf(nodes[index]).includes(select.value) }];
+  });
+  const present = states.filter(([, test]) => nodes.some((_, index) => test(index)));
+  if (present.length > 0) {
+    const options = present.map(([label], index) => new Option(label, String(index)));
+    const select = make("select", { ariaLabel: "state" }, new Option("any state", ""), ...options);
+    filters.append(select);
+    selects.push({ select, test: (index) => present[Number(select.value)][1](index) });
+  }
+
+  /** The nodes that are searched for; undefined while nothing is. */
+  function matches() {
+    const terms = query.value.toLowerCase().split(/\s+/).filter(Boolean);
+    const active = selects.filter(({ select }) => select.value !== "");
+    if (terms.length === 0 && active.length === 0) return undefined;
+    return nodes
+      .map((_, index) => index)
+      .filter((index) => terms.every((term) => words[index].includes(term)) && active.every(({ test }) => test(index)));
+  }
+
+  // ---- choosing -------------------------------------------------------------------------------------------------------
+
+  function choose(choice, { focus = false, move = false } = {}) {
+    const before = chosen.node;
+    chosen = choice;
+    if (chosen.node === undefined && onlyNear) setNear(false);
+    render();
+    if (onlyNear) {
+      drawNear(chosen.node);
+      fit();
+    } else if (move && chosen.node !== undefined) {
+      show([chosen.node, ...neighboursOf(chosen.node)], { readable: true });
+    }
+    if (focus) details.querySelector("h2")?.focus({ preventScroll: true });
+    if (chosen.node === undefined && chosen.edge === undefined && before !== undefined && focus) {
+      items[before].firstElementChild.focus();
+    }
+    const name = chosen.node === undefined ? "" : `#${encodeURIComponent(nodes[chosen.node].id)}`;
+    history.replaceState(null, "", name || location.pathname + location.search);
+  }
+
+  function neighboursOf(index) {
+    return edgesOf[index].map((it) => (edges[it].source === index ? edges[it].destination : edges[it].source));
+  }
+
+  function render() {
+    const matching = matches();
+    const litEdges = new Set();
+    const litNodes = new Set();
+    if (chosen.node !== undefined) {
+      litNodes.add(chosen.node);
+      for (const edge of edgesOf[chosen.node]) litEdges.add(edge);
+    } else if (chosen.edge !== undefined) {
+      litEdges.add(chosen.edge);
+    } else if (matching) {
+      for (const node of matching) litNodes.add(node);
+      edges.forEach(({ source, destination }, index) => {
+        if (litNodes.has(source) && litNodes.has(destination)) litEdges.add(index);
+      });
+    }
+    if (chosen.node !== undefined || chosen.edge !== undefined) {
+      for (const edge of litEdges) litNodes.add(edges[edge].source).add(edges[edge].destination);
+    }
+    drawing.classList.toggle("dim", litNodes.size > 0 || matching !== undefined);
+    nodeElements.forEach((element, index) => {
+      element.classList.toggle("lit", litNodes.has(index));
+      element.classList.toggle("chosen", chosen.node === index);
+    });
+    edgeElements.forEach((element, index) => {
+      element.classList.toggle("lit", litEdges.has(index));
+      element.classList.toggle("chosen", chosen.edge === index);
+    });
+    renderPanel(matching);
+  }
+
+  function renderPanel(matching) {
+    const shown = matching && new Set(matching);
+    const hasChoice = chosen.node !== undefined || chosen.edge !== undefined;
+    details.hidden = !hasChoice;
+    list.hidden = found.hidden = hasChoice;
+    if (hasChoice) details.replaceChildren(...(chosen.node === undefined ? edgeDetails() : nodeDetails()));
+    items.forEach((item, index) => (item.hidden = shown !== undefined && !shown.has(index)));
+    found.textContent = shown ? `${shown.size} of ${nodes.length} match. Enter shows them.` : `${nodes.length} in all`;
+  }
+
+  function backButton() {
+    return make("button", { type: "button", onclick: () => choose({}, { focus: true }) }, "← All");
+  }
+
+  function heading(text) {
+    return make("h2", { className: "mono", tabIndex: -1 }, text);
+  }
+
+  function nodeDetails() {
+    const { title, facts } = nodes[chosen.node];
+    const outgoing = edgesOf[chosen.node].filter((it) => edges[it].source === chosen.node);
+    const incoming = edgesOf[chosen.node].filter((it) => edges[it].destination === chosen.node);
+    const toggle = make("button", { type: "button", ariaPressed: String(onlyNear) }, "Only its neighbours");
+    toggle.onclick = () => {
+      setNear(!onlyNear);
+      choose({ node: chosen.node });
+      if (!onlyNear) show([chosen.node, ...neighboursOf(chosen.node)], { readable: true });
+    };
+    return [
+      make("div", { className: "actions" }, backButton(), toggle),
+      heading(title),
+      factList(facts),
+      ...rows("Goes to", outgoing, ({ destination }) => destination),
+      ...rows("Reached by", incoming, ({ source }) => source),
+    ];
+  }
+
+  function rows(title, indices, otherOf) {
+    if (indices.length === 0) return [make("h3", {}, `${title}: nothing`)];
+    const sorted = indices
+      .map((index) => ({ edge: edges[index], other: otherOf(edges[index]) }))
+      .sort((a, b) => byTitle(a.other, b.other));
+    return [
+      make("h3", {}, `${title} (${sorted.length})`),
+      ...sorted.map(({ edge, other }) => {
+        const button = nodeButton(other, edge.label, edge.refused);
+        return make("div", { className: "row" }, button, factList(edge.facts));
+      }),
+    ];
+  }
+
+  function edgeDetails() {
+    const { sentence, source, destination, facts } = edges[chosen.edge];
+    return [
+      make("div", { className: "actions" }, backButton()),
+      heading(sentence),
+      factList(facts),
+      ...[source, destination].map((it) => make("div", { className: "row" }, nodeButton(it, nodes[it].kind))),
+    ];
+  }
+
+  function nodeButton(index, tag, bad = false) {
+    return make(
+      "button",
+      { type: "button", onclick: () => choose({ node: index }, { focus: true, move: true }) },
+      make("span", { className: "mono" }, nodes[index].title),
+      make("span", { className: bad ? "tag bad" : "tag" }, tag),
+    );
+  }
+
+  // ---- only the neighbours --------------------------------------------------------------------------------------------
+
+  function setNear(wanted) {
+    onlyNear = wanted;
+    near.toggleAttribute("hidden", !wanted);
+    drawing.toggleAttribute("hidden", wanted);
+  }
+
+  /** Who comes to it on the left, it in the middle, where it goes on the right: columns need no layout of their own. */
+  function drawNear(index) {
+    const ROWS = 18;
+    const own = edgesOf[index];
+    const sources = [...new Set(own.filter((it) => edges[it].destination === index).map((it) => edges[it].source))];
+    const targets = [...new Set(own.filter((it) => edges[it].source === index).map((it) => edges[it].destination))];
+    const [, , width, height] = nodes[index].box;
+    const lines = [];
+    const boxes = [];
+    const extent = { left: -width / 2, right: width / 2, top: -height / 2, bottom: height / 2 };
+    const put = (node, x, y) => {
+      const element = nodeElements[node].cloneNode(true);
+      const [, , w, h] = nodes[node].box;
+      element.setAttribute("transform", `translate(${x - w / 2} ${y - h / 2})`);
+      element.classList.toggle("chosen", node === index);
+      boxes.push(element);
+      extent.left = Math.min(extent.left, x - w / 2);
+      extent.right = Math.max(extent.right, x + w / 2);
+      extent.top = Math.min(extent.top, y - h / 2);
+      extent.bottom = Math.max(extent.bottom, y + h / 2);
+    };
+    const column = (others, side, edgesTo) => {
+      const sorted = others.filter((it) => it !== index).sort(byTitle);
+      const widest = Math.max(0, ...sorted.map((it) => nodes[it].box[2]));
+      const count = Math.ceil(sorted.length / ROWS);
+      const perColumn = Math.ceil(sorted.length / count);
+      sorted.forEach((other, position) => {
+        const [which, row] = [Math.floor(position / perColumn), position % perColumn];
+        const inThis = Math.min(perColumn, sorted.length - which * perColumn);
+        const x = side * (width / 2 + 150 + widest / 2 + which * (widest + 40));
+        const y = (row - (inThis - 1) / 2) * 56 + (which % 2) * 28;
+        put(other, x, y);
+        edgesTo(other).forEach((edge, nth, all) => {
+          const shift = (nth - (all.length - 1) / 2) * 17;
+          lines.push(curve(edge, side, width / 2, side * x - nodes[other].box[2] / 2, y + shift));
+        });
+      });
+    };
+    column(sources, -1, (other) => own.filter((it) => edges[it].source === other && edges[it].destination === index));
+    column(targets, 1, (other) => own.filter((it) => edges[it].destination === other && edges[it].source === index));
+    put(index, 0, 0);
+    near.replaceChildren(...lines, ...boxes);
+    near.box = [extent.left - 20, extent.top - 30, extent.right - extent.left + 40, extent.bottom - extent.top + 60];
+  }
+
+  /** From the middle's edge, `from` away, to a neighbour's, `to` away and `y` down, on one side. */
+  function curve(edge, side, from, to, y) {
+    const group = draw("g", { class: edgeElements[edge].getAttribute("class"), "data-edge": edge });
+    group.classList.remove("lit");
+    const outward = side === 1;
+    const end = outward ? to - 9 : from + 9;
+    const start = outward ? from : to;
+    const [startY, endY] = outward ? [0, y] : [y, 0];
+    const bend = (start + end) / 2;
+    const d = `M${side * start},${startY}C${side * bend},${startY} ${side * bend},${endY} ${side * end},${endY}`;
+    const tip = outward ? to : from;
+    const title = draw("title", {});
+    title.textContent = edges[edge].sentence;
+    group.append(
+      title,
+      draw("path", { d }),
+      draw("path", { d, class: "hit" }),
+      draw("polygon", { points: `${side * tip},${endY} ${side * end},${endY - 4} ${side * end},${endY + 4}` }),
+    );
+    if (edges[edge].mark !== "") {
+      const text = draw("text", { x: side * (to - 13), y: y - 5, stroke: "none" });
+      text.style.textAnchor = outward ? "end" : "start";
+      text.textContent = edges[edge].mark;
+      group.append(text);
+    }
+    return group;
+  }
+
+  // ---- the rest of the page -------------------------------------------------------------------------------------------
+
+  for (const element of edgeElements) {
+    const hit = element.querySelector("path").cloneNode();
+    hit.setAttribute("class", "hit");
+    element.append(hit);
+  }
+  const items = nodes.map(({ kind, protocol, ill }, index) => {
+    const refused = edgesOf[index].some((it) => edges[it].refused && edges[it].source === index);
+    const problem = [refused && "refused somewhere", ill && "not healthy"].filter(Boolean).join(", ");
+    return make("li", {}, nodeButton(index, problem || (kind === "service" ? protocol : kind), problem !== ""));
+  });
+  list.append(
+    ...nodes
+      .map((_, index) => index)
+      .sort(byTitle)
+      .map((index) => items[index]),
+  );
+
+  function searchAgain() {
+    chosen = {};
+    if (onlyNear) setNear(false);
+    render();
+    place();
+  }
+  query.addEventListener("input", searchAgain);
+  filters.addEventListener("change", () => {
+    searchAgain();
+    show(matches() ?? []);
+  });
+  search.addEventListener("submit", (event) => {
+    event.preventDefault();
+    const matching = matches() ?? [];
+    const exact = matching.filter((index) => nodes[index].title === query.value.trim());
+    const [one, ...others] = exact.length > 0 ? exact : matching;
+    if (one !== undefined && others.length === 0) choose({ node: one }, { focus: true, move: true });
+    else show(matching);
+  });
+
+  byId("bigger").onclick = () => zoom(1.3);
+  byId("smaller").onclick = () => zoom(1 / 1.3);
+  byId("fit").onclick = () => fit();
+
+  const root = document.documentElement;
+  const themes = ["", "light", "dark"];
+  const setTheme = (theme) => {
+    root.style.colorScheme = theme;
+    byId("theme").textContent = theme === "" ? "Theme: system" : `Theme: ${theme}`;
+  };
+  let theme = themes.indexOf(recall("theme") ?? "");
+  setTheme(themes[Math.max(0, theme)]);
+  byId("theme").onclick = () => {
+    theme = (Math.max(0, theme) + 1) % themes.length;
+    setTheme(themes[theme]);
+    remember("theme", themes[theme]);
+  };
+
+  // A page from a file may be denied a memory.
+  function recall(key) {
+    try {
+      return localStorage.getItem(`meshform.${key}`) ?? undefined;
+    } catch {
+      return undefined;
+    }
+  }
+  function remember(key, value) {
+    try {
+      localStorage.setItem(`meshform.${key}`, value);
+    } catch {
+      // It lasts as long as the page, then.
+    }
+  }
+
+  const moves = { ArrowLeft: [60, 0], ArrowRight: [-60, 0], ArrowUp: [0, 60], ArrowDown: [0, -60] };
+  document.addEventListener("keydown", (event) => {
+    if (event.ctrlKey || event.metaKey || event.altKey) return;
+    const isTyping = event.target.matches("input, select");
+    if (event.key === "Escape") {
+      if (chosen.node === undefined && chosen.edge === undefined) {
+        query.value = "";
+        for (const { select } of selects) select.value = "";
+        searchAgain();
+      } else {
+        choose({}, { focus: true });
+      }
+    } else if (isTyping) {
+      if (event.key === "ArrowDown" && event.target === query) {
+        [...list.children].find((item) => !item.hidden)?.firstElementChild.focus();
+        event.preventDefault();
+      }
+    } else if (event.key === "/") {
+      query.focus();
+      event.preventDefault();
+    } else if (event.key === "+" || event.key === "=") zoom(1.3);
+    else if (event.key === "-") zoom(1 / 1.3);
+    else if (event.key === "0") fit();
+    else if (event.key in moves && event.target === canvas) {
+      pan(...moves[event.key]);
+      event.preventDefault();
+    } else if (event.key === "ArrowDown" || event.key === "ArrowUp") {
+      const shown = [...list.children].filter((item) => !item.hidden).map((item) => item.firstElementChild);
+      const at = shown.indexOf(document.activeElement);
+      if (at < 0) return;
+      shown[at + (event.key === "ArrowDown" ? 1 : -1)]?.focus();
+      event.preventDefault();
+    }
+  });
+
+  new ResizeObserver(() => {
+    if (!view.moved) fit();
+  }).observe(canvas);
+  fit();
+  const named = nodes.findIndex(({ id }) => `#${encodeURIComponent(id)}` === location.hash);
+  if (named >= 0) choose({ node: named }, { move: true });
+  else render();
+})();

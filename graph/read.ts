@@ -1,0 +1,439 @@
+import type * as consul from "../constructs/consul/generated/config-entries";
+import { companionOf } from "../constructs/nomad/front-gateway-job";
+import type * as nomad from "../constructs/nomad/generated/job";
+import type { SynthesizedStack } from "../lab/apply/synthesized";
+import {
+  readDocuments,
+  type CatalogDocument,
+  type EntryDocument,
+  type JobDocument,
+  type MeshDocuments,
+} from "./documents";
+import { Drafts, including, type NodeDraft, type Place } from "./drafts";
+import { Intentions, WILDCARD } from "./intentions";
+import type { MeshGraph, Permission } from "./model";
+import { gatewayRoutePhrase, routePhrase } from "./phrases";
+
+/** The mesh of an app, from what it synthesized: from just what would be deployed, whatever wrote it. */
+export function readMeshGraph(stacks: readonly SynthesizedStack[]): MeshGraph {
+  return new GraphReader(readDocuments(stacks)).read();
+}
+
+/** An upstream whose permission is looked up once everything is known. */
+interface Reach {
+  readonly source: NodeDraft;
+  readonly destination: NodeDraft;
+  readonly way: string;
+  readonly matches?: readonly string[];
+  readonly remarks?: readonly string[];
+}
+
+class GraphReader {
+  private readonly drafts = new Drafts();
+  private readonly intentions: Intentions;
+  private readonly reaches: Reach[] = [];
+  private readonly protocols = new Map<string, string>();
+  private leads: ReadonlyMap<string, readonly string[]> | undefined;
+
+  constructor(private readonly documents: MeshDocuments) {
+    this.intentions = new Intentions(documents.entries);
+  }
+
+  read(): MeshGraph {
+    const { jobs, entries, catalog, notes } = this.documents;
+    const services = jobs.flatMap((document) => meshServicesOf(document));
+    for (const service of services) this.addService(service);
+    for (const instance of catalog) this.addExternal(instance);
+    // What is said of a service before where it leads, and gateways before their routes.
+    for (const document of entries) this.addDefaults(document);
+    for (const document of entries) this.addGateway(document);
+    for (const document of entries) this.addTraffic(document);
+    for (const service of services) this.addUpstreams(service);
+    this.addSubsets();
+    this.addPermissions();
+    this.addProtocols();
+    const { allGroups, allNodes, allEdges } = this.drafts;
+    return { groups: allGroups, nodes: allNodes, edges: allEdges, notes };
+  }
+
+  private addService({ document, group, service, companion }: MeshServiceDocument): void {
+    const { Connect, Name = "" } = service;
+    const gateway = gatewayKindOf(service);
+    const node = this.drafts.node(Name, document, gateway ? "gateway" : "service");
+    if (gateway) node.gateway = gateway;
+    else node.proxy = proxyOf(Connect);
+    if (companion !== undefined) node.countedAs = companion;
+    const { ID, Name: jobName = "" } = document.job;
+    const job = { id: ID ?? jobName, stack: document.stack, instances: group.Count ?? 1 };
+    node.jobs = [...(node.jobs ?? []), job];
+    const ports = (group.Networks ?? []).flatMap(({ ReservedPorts }) => ReservedPorts ?? []);
+    const { PortLabel } = service;
+    const port = ports.find(({ Label }) => Label === PortLabel)?.Value ?? PortLabel;
+    if (port) node.port = String(port);
+    const published = ports.flatMap(({ Value }) => (Value ? [Value] : []));
+    if (published.length > 0) node.published = including(node.published, ...published);
+    const checks = (service.Checks ?? []).map(({ Type = "?", Path }) => [Type, Path].filter(Boolean).join(" "));
+    if (checks.length > 0) node.checks = including(node.checks, ...checks);
+    this.addNomadGateway(node, document, Connect?.Gateway);
+  }
+
+  /** What stands in Nomad's gateway block, which Nomad writes to Consul by itself. */
+  private addNomadGateway(node: NodeDraft, place: Place, gateway: nomad.ConsulGateway | undefined): void {
+    for (const { Port = 0, Protocol = "tcp", Services } of gateway?.Ingress?.Listeners ?? []) {
+      this.addListener(node, place, { Port, Protocol, Services: Services ?? [] });
+    }
+    for (const { Name = "" } of gateway?.Terminating?.Services ?? []) this.addLinked(node, place, Name);
+  }
+
+  private addExternal({ name, address, ...place }: CatalogDocument): void {
+    const node = this.drafts.node(name, place, "external");
+    node.addresses = including(node.addresses, address);
+  }
+
+  private addDefaults({ entry, ...place }: EntryDocument): void {
+    if (entry.Kind === "service-defaults") {
+      const { Name = "", Protocol, Destination } = entry;
+      for (const node of this.drafts.named(Name, place)) {
+        if (Protocol) node.protocol ??= Protocol;
+        if (Destination) {
+          const { Addresses, Port } = Destination;
+          if (node.kind === "name") node.kind = "external";
+          node.addresses = including(node.addresses, ...(Addresses ?? []).map((it) => (Port ? `${it}:${Port}` : it)));
+        }
+      }
+    }
+    if (entry.Kind === "proxy-defaults" && typeof entry.Config?.protocol === "string") {
+      this.protocols.set(place.datacenter ?? "", entry.Config.protocol);
+    }
+    if (entry.Kind === "exported-services") {
+      for (const { Name = "", Consumers } of entry.Services ?? []) {
+        if (Name === WILDCARD) continue;
+        const consumers = (Consumers ?? []).map(consumerPhrase);
+        for (const node of this.drafts.named(Name, place)) node.exportedTo = including(node.exportedTo, ...consumers);
+      }
+    }
+  }
+
+  private addGateway({ entry, ...place }: EntryDocument): void {
+    if (entry.Kind === "ingress-gateway") {
+      const node = this.gateway(entry.Name ?? "", place, "ingress");
+      for (const { Port = 0, Protocol = "tcp", Services } of entry.Listeners ?? []) {
+        this.addListener(node, place, { Port, Protocol, Services: Services ?? [] });
+      }
+    }
+    if (entry.Kind === "terminating-gateway") {
+      const node = this.gateway(entry.Name ?? "", place, "terminating");
+      for (const { Name: linked = "" } of entry.Services ?? []) this.addLinked(node, place, linked);
+    }
+    if (entry.Kind === "api-gateway") {
+      const node = this.gateway(entry.Name ?? "", place, "api");
+      node.listeners = (entry.Listeners ?? []).map(({ Protocol = "tcp", Port = 0, Hostname }) =>
+        [Protocol, `:${Port}`, Hostname].filter(Boolean).join(" "),
+      );
+    }
+  }
+
+  private gateway(name: string, place: Place, kind: NonNullable<NodeDraft["gateway"]>): NodeDraft {
+    const node = this.drafts.node(name, place, "gateway");
+    node.gateway = kind;
+    return node;
+  }
+
+  private addListener(gateway: NodeDraft, place: Place, listener: IngressListener): void {
+    const way = `${listener.Protocol} :${listener.Port}`;
+    gateway.listeners = including(gateway.listeners, way);
+    for (const { Name = "", Hosts } of listener.Services) {
+      const destination = Name === WILDCARD ? this.drafts.any(place, "destination") : this.drafts.node(Name, place);
+      this.reaches.push({ source: gateway, destination, way, matches: Hosts?.length ? [...Hosts] : undefined });
+    }
+  }
+
+  private addLinked(gateway: NodeDraft, place: Place, name: string): void {
+    const destination = name === WILDCARD ? this.drafts.any(place, "destination") : this.drafts.node(name, place);
+    if (destination.kind === "name") destination.kind = "external";
+    this.drafts.edge("carries", gateway, destination);
+  }
+
+  private addTraffic({ entry, ...place }: EntryDocument): void {
+    switch (entry.Kind) {
+      case "service-resolver":
+        for (const service of this.owners(entry.Name ?? "", place)) this.addResolver(service, place, entry);
+        break;
+      case "service-splitter":
+        for (const service of this.owners(entry.Name ?? "", place)) {
+          for (const { Weight = 0, ...split } of entry.Splits ?? []) {
+            const edge = this.drafts.edge("split", service, this.target(service, place, split));
+            edge.weight = (edge.weight ?? 0) + Weight;
+          }
+        }
+        break;
+      case "service-router":
+        for (const service of this.owners(entry.Name ?? "", place)) {
+          for (const { Match, Destination = {} } of entry.Routes ?? []) {
+            const edge = this.drafts.edge("route", service, this.target(service, place, Destination));
+            edge.matches = including(edge.matches, routePhrase(Match ?? {}));
+            if (Destination.PrefixRewrite) {
+              edge.remarks = including(edge.remarks, `the path's beginning becomes ${Destination.PrefixRewrite}`);
+            }
+          }
+        }
+        break;
+      case "http-route":
+        this.addGatewayRoute(
+          entry,
+          place,
+          (entry.Rules ?? []).flatMap(({ Matches, Services }) =>
+            (Services ?? []).map(({ Name = "" }) => ({ name: Name, matches: (Matches ?? []).map(gatewayRoutePhrase) })),
+          ),
+          entry.Hostnames ?? [],
+        );
+        break;
+      case "tcp-route":
+        this.addGatewayRoute(
+          entry,
+          place,
+          (entry.Services ?? []).map(({ Name = "" }) => ({ name: Name, matches: [] })),
+          [],
+        );
+        break;
+    }
+  }
+
+  /** Whose traffic an entry is about; a mere name that leads on is a service all the same. */
+  private owners(name: string, place: Place): readonly NodeDraft[] {
+    const owners = this.drafts.named(name, place);
+    for (const owner of owners) if (owner.kind === "name") owner.kind = "virtual";
+    return owners;
+  }
+
+  private addResolver(service: NodeDraft, place: Place, entry: consul.ServiceResolverConfigEntry): void {
+    for (const [name, { Filter }] of Object.entries(entry.Subsets ?? {})) {
+      const subset = this.drafts.subset(service, name);
+      if (Filter) subset.filter = Filter;
+      if (name === entry.DefaultSubset) subset.isDefault = true;
+    }
+    const { Redirect, Failover } = entry;
+    if (Redirect) this.drafts.edge("redirect", service, this.target(service, place, Redirect));
+    for (const [name, failover] of Object.entries(Failover ?? {})) {
+      const source = name === WILDCARD ? service : this.drafts.subset(service, name);
+      for (const [index, target] of failoverTargets(failover).entries()) {
+        const edge = this.drafts.edge("failover", source, this.target(service, place, target));
+        edge.remarks = including(edge.remarks, `choice ${index + 1}`);
+      }
+    }
+  }
+
+  private addGatewayRoute(
+    { Parents }: { readonly Parents?: readonly consul.ResourceReference[] },
+    place: Place,
+    services: readonly { readonly name: string; readonly matches: readonly string[] }[],
+    hosts: readonly string[],
+  ): void {
+    for (const { Name = "", SectionName } of Parents ?? []) {
+      const source = this.gateway(Name, place, "api");
+      const way = SectionName ? `listener ${SectionName}` : "every listener";
+      for (const { name, matches } of services) {
+        const destination = this.drafts.node(name, place);
+        this.reaches.push({
+          ...{ source, destination, way },
+          matches: matches.length > 0 ? matches : undefined,
+          remarks: hosts.length > 0 ? [`for the hosts ${hosts.join(", ")}`] : undefined,
+        });
+      }
+    }
+  }
+
+  /** Where a resolver, splitter or router leads; what it leaves out is as it was. */
+  private target(service: NodeDraft, place: Place, target: Target): NodeDraft {
+    const { Service, ServiceSubset, Datacenter, Peer, SamenessGroup } = target;
+    const there = { datacenter: Datacenter || place.datacenter, peer: Peer, samenessGroup: SamenessGroup };
+    const isElsewhere = Boolean(Datacenter || Peer || SamenessGroup);
+    const node = Service || isElsewhere ? this.drafts.node(Service || service.name, there) : service;
+    return ServiceSubset ? this.drafts.subset(node, ServiceSubset) : node;
+  }
+
+  private addUpstreams({ document, service }: MeshServiceDocument): void {
+    const source = this.drafts.node(service.Name ?? "", document);
+    for (const upstream of service.Connect?.SidecarService?.Proxy?.Upstreams ?? []) {
+      const { DestinationName = "", DestinationPeer, Datacenter, LocalBindAddress, LocalBindPort } = upstream;
+      const place = { datacenter: Datacenter || document.datacenter, peer: DestinationPeer };
+      const mode = upstream.MeshGateway?.Mode;
+      this.reaches.push({
+        source,
+        destination: this.drafts.node(DestinationName, place),
+        way: LocalBindPort
+          ? `${LocalBindAddress || "127.0.0.1"}:${LocalBindPort}`
+          : `${DestinationName}.virtual.consul`,
+        remarks: mode && mode !== "none" ? [`through the mesh gateway, mode ${mode}`] : undefined,
+      });
+    }
+  }
+
+  /** Each subset hangs on its service, by whatever leads there. */
+  private addSubsets(): void {
+    const led = new Set(this.drafts.allEdges.map(({ source, destination }) => JSON.stringify([source, destination])));
+    for (const subset of this.drafts.allNodes) {
+      if (subset.subsetOf === undefined || led.has(JSON.stringify([subset.subsetOf, subset.id]))) continue;
+      const service = this.drafts.get(subset.subsetOf);
+      if (service) this.drafts.edge("subset", service, subset);
+    }
+  }
+
+  private addPermissions(): void {
+    for (const { source, destination, way, matches, remarks } of this.reaches) {
+      const edge = this.drafts.edge("connection", source, destination);
+      edge.ways = including(edge.ways, way);
+      if (matches) edge.matches = including(edge.matches, ...matches);
+      if (remarks) edge.remarks = including(edge.remarks, ...remarks);
+      edge.permission = this.permission(source, destination);
+    }
+    for (const { source, peer, destination, datacenter, permission } of this.intentions.rules) {
+      if (permission.allowed === "no") continue;
+      const from =
+        source === WILDCARD
+          ? this.drafts.any({ datacenter, peer }, "source")
+          : this.drafts.node(source, { datacenter, peer });
+      const targets =
+        destination === WILDCARD
+          ? [this.drafts.any({ datacenter }, "destination")]
+          : this.drafts.named(destination, { datacenter });
+      for (const to of targets) this.drafts.edge("connection", from, to).permission ??= permission;
+    }
+    for (const { source, destination } of this.reaches) {
+      for (const target of this.targetsOf(destination)) {
+        const edge = this.drafts.findEdge("connection", source, target);
+        if (edge && !edge.ways) edge.remarks = including(edge.remarks, `by way of ${destination.name}`);
+      }
+    }
+  }
+
+  /** The services at the end of what a name leads to, by splits, routes and redirects. */
+  private targetsOf(destination: NodeDraft): ReadonlySet<NodeDraft> {
+    this.leads ??= this.readLeads();
+    const [seen, targets] = [new Set([destination.id]), new Set<NodeDraft>()];
+    for (const id of seen) {
+      const node = this.drafts.get(id);
+      if (!node) continue;
+      const service = node.subsetOf === undefined ? node : (this.drafts.get(node.subsetOf) ?? node);
+      if (service.kind !== "virtual") targets.add(service);
+      for (const next of this.leads.get(id) ?? []) seen.add(next);
+    }
+    return targets;
+  }
+
+  private readLeads(): ReadonlyMap<string, readonly string[]> {
+    const leads = new Map<string, string[]>();
+    for (const { kind, source, destination } of this.drafts.allEdges) {
+      if (kind !== "split" && kind !== "route" && kind !== "redirect") continue;
+      const list = leads.get(source);
+      if (list) list.push(destination);
+      else leads.set(source, [destination]);
+    }
+    return leads;
+  }
+
+  /** A virtual service has no door: those to which it leads decide. */
+  private virtualPermission(source: NodeDraft, destination: NodeDraft): Permission {
+    const decisions = [...this.targetsOf(destination)].map((target) => ({
+      name: target.name,
+      permission: this.permission(source, target),
+    }));
+    const [allowed, ...others] = new Set(decisions.map(({ permission }) => permission.allowed));
+    if (decisions.length === 0) return { allowed: "unknown" };
+    if (allowed !== "some requests" && others.length === 0) return { allowed };
+    const rules = decisions.flatMap(({ name, permission }) =>
+      (permission.rules ?? [ALLOWED_WORDS[permission.allowed]]).map((rule) => `at ${name}: ${rule}`),
+    );
+    return { allowed: "some requests", rules };
+  }
+
+  private permission(source: NodeDraft, destination: NodeDraft): Permission {
+    if (destination.kind === "virtual") return this.virtualPermission(source, destination);
+    const rule =
+      destination.kind === "any"
+        ? this.intentions.find(source.name, WILDCARD, source.group)
+        : this.intentions.find(source.name, destination.name, destination.group);
+    if (rule) return rule.permission;
+    // Who may reach what another team owns is for that team to say.
+    const isOwn = destination.kind !== "name" && destination.kind !== "any";
+    return { allowed: isOwn ? "no" : "unknown" };
+  }
+
+  private addProtocols(): void {
+    const fallback = this.protocols.get("");
+    for (const node of this.drafts.allNodes) {
+      if (node.kind === "service") node.protocol ??= this.protocols.get(node.group ?? "") ?? fallback ?? "tcp";
+    }
+  }
+}
+
+const ALLOWED_WORDS: Readonly<Record<Permission["allowed"], string>> = {
+  all: "everything",
+  "some requests": "some requests",
+  no: "nothing",
+  unknown: "what its owner says",
+};
+
+/** A service of a job that takes part in the mesh. */
+interface MeshServiceDocument {
+  readonly document: JobDocument;
+  readonly group: nomad.TaskGroup;
+  readonly service: nomad.Service;
+  /** The service by which a gateway's Envoy reaches Consul, where it has one. */
+  readonly companion?: string;
+}
+
+interface IngressListener {
+  readonly Port: number;
+  readonly Protocol: string;
+  readonly Services: readonly { readonly Name?: string; readonly Hosts?: readonly string[] }[];
+}
+
+/** What resolvers, splitters and routers lead to, in the words that they share. */
+interface Target {
+  readonly Service?: string;
+  readonly ServiceSubset?: string;
+  readonly Datacenter?: string;
+  readonly Peer?: string;
+  readonly SamenessGroup?: string;
+}
+
+/** A gateway that is registered as one and its companion are one box. */
+function meshServicesOf(document: JobDocument): MeshServiceDocument[] {
+  return (document.job.TaskGroups ?? []).flatMap((group) => {
+    const services = group.Services ?? [];
+    const names = new Set(services.map(({ Name = "" }) => Name));
+    const companions = new Set(services.filter(gatewayKindOf).map(({ Name = "" }) => companionOf(Name)));
+    return services
+      .filter((service) => service.Connect ?? gatewayKindOf(service))
+      .filter(({ Name = "" }) => !companions.has(Name))
+      .map((service) => {
+        const companion = companionOf(service.Name ?? "");
+        return { document, group, service, ...(gatewayKindOf(service) && names.has(companion) && { companion }) };
+      });
+  });
+}
+
+function gatewayKindOf({ Kind, Connect }: nomad.Service): NodeDraft["gateway"] {
+  if (Kind === "api-gateway") return "api";
+  if (Kind === "ingress-gateway" || Connect?.Gateway?.Ingress) return "ingress";
+  if (Kind === "terminating-gateway" || Connect?.Gateway?.Terminating) return "terminating";
+  return Kind === "mesh-gateway" || Connect?.Gateway?.Mesh ? "mesh" : undefined;
+}
+
+function proxyOf(connect: nomad.ConsulConnect | undefined): NodeDraft["proxy"] {
+  if (connect?.Native) return "connect native";
+  return connect?.SidecarService?.Proxy?.TransparentProxy ? "transparent proxy" : "sidecar";
+}
+
+function failoverTargets(failover: consul.ServiceResolverFailover): readonly Target[] {
+  const { Service, ServiceSubset, Datacenters, Targets, SamenessGroup } = failover;
+  if (Targets?.length) return Targets;
+  if (Datacenters?.length) return Datacenters.map((Datacenter) => ({ Service, ServiceSubset, Datacenter }));
+  return [{ Service, ServiceSubset, SamenessGroup }];
+}
+
+function consumerPhrase({ Peer, Partition, SamenessGroup }: consul.ServiceConsumer): string {
+  if (Peer) return `peer ${Peer}`;
+  return SamenessGroup ? `sameness group ${SamenessGroup}` : `partition ${Partition ?? "?"}`;
+}

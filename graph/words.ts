@@ -1,0 +1,196 @@
+import type { EdgeTraffic, MeshEdge, MeshNode } from "./model";
+
+/** A line of what is known: what it is about, and what there is. */
+export type Fact = readonly [label: string, value: string];
+
+/** What kind of thing a node is, in words. */
+export function kindOf({ kind, gateway }: MeshNode): string {
+  switch (kind) {
+    case "gateway":
+      return gateway === "api" ? "API gateway" : `${gateway ?? "some"} gateway`;
+    case "external":
+      return "outside the mesh";
+    case "virtual":
+      return "virtual service";
+    case "name":
+      return "not run by this app";
+    case "any":
+      return "any service";
+    case "service":
+    case "subset":
+      return kind;
+  }
+}
+
+/** The small line in a node's box. */
+export function sublineOf(node: MeshNode): string {
+  const { kind, protocol, port, published = [], addresses = [], listeners = [], health } = node;
+  const instances = instancesOf(node);
+  const count = health ? `${health.healthy}/${health.wanted} healthy` : instances > 1 ? `×${instances}` : "";
+  switch (kind) {
+    case "service": {
+      const where = [protocol, port && `:${port}`].filter(Boolean).join(" ");
+      return [where, published.length > 0 && "published", count].filter(Boolean).join(" · ");
+    }
+    case "gateway":
+      return [kindOf(node), shortened(listeners), count].filter(Boolean).join(" · ");
+    case "external":
+      return [protocol, shortened(addresses) || kindOf(node)].filter(Boolean).join(" · ");
+    case "virtual":
+    case "name":
+      return [protocol, kindOf(node)].filter(Boolean).join(" · ");
+    case "subset":
+    case "any":
+      return "";
+  }
+}
+
+function shortened(list: readonly string[]): string {
+  return list.length > 1 ? `${list[0]} +${list.length - 1}` : (list.at(0) ?? "");
+}
+
+export function instancesOf({ jobs = [] }: MeshNode): number {
+  return jobs.reduce((sum, { instances }) => sum + instances, 0);
+}
+
+/** What the small text on an arrow says; most arrows need none. */
+export function labelOf(edge: MeshEdge): string {
+  const { traffic } = edge;
+  const rate = traffic && traffic.perSecond > 0 ? ratePhrase(traffic) : "";
+  return [meaningOf(edge), rate].filter(Boolean).join(" · ");
+}
+
+function meaningOf({ kind, permission, weight, matches = [] }: MeshEdge): string {
+  switch (kind) {
+    case "connection":
+      return permission?.allowed === "no" ? "refused" : permission?.allowed === "some requests" ? "L7" : "";
+    case "split":
+      return `${weight ?? 0} %`;
+    case "route":
+      return shortened(matches);
+    case "failover":
+    case "redirect":
+      return kind;
+    case "carries":
+    case "subset":
+      return "";
+  }
+}
+
+/** What an arrow says, for whoever points at it: one sentence. */
+export function sentenceOf(edge: MeshEdge, source: MeshNode, destination: MeshNode): string {
+  const [from, to] = [source, destination].map(titleOf);
+  switch (edge.kind) {
+    case "connection":
+      return `${from} ${verbOf(edge)} ${to}`;
+    case "split":
+      return `${edge.weight ?? 0} % of ${from} goes to ${to}`;
+    case "route":
+      return `${from} sends ${edge.matches?.join("; ") ?? "any request"} to ${to}`;
+    case "redirect":
+      return `${from} leads to ${to}`;
+    case "failover":
+      return `${from} falls back to ${to}`;
+    case "subset":
+      return `${to} is a subset of ${from}`;
+    case "carries":
+      return `${from} carries traffic to ${to}`;
+  }
+}
+
+/** What a connection comes to. */
+export function verbOf({ permission, ways }: MeshEdge): string {
+  const finds = ways !== undefined;
+  switch (permission?.allowed) {
+    case "all":
+      return finds ? "talks to" : "may talk to";
+    case "some requests":
+      return finds ? "may send some requests to" : "may send some requests, without an upstream of its own, to";
+    case "no":
+      return "has an upstream to, but is refused by,";
+    default:
+      return "has an upstream to";
+  }
+}
+
+/** A node's name, with the service that a subset is of. */
+export function titleOf({ name, group, subsetOf }: MeshNode): string {
+  return subsetOf === undefined ? name : `${subsetOf.slice(group === undefined ? 0 : group.length + 1)} ${name}`;
+}
+
+/** All that is known of a node beside its name and its arrows. */
+export function nodeFacts(node: MeshNode, groupName: string | undefined): readonly Fact[] {
+  const { protocol, port, published, proxy, checks, listeners, addresses, exportedTo, filter } = node;
+  const { isDefault, jobs, health } = node;
+  return [
+    ...fact("is", kindOf(node)),
+    ...fact("in", groupName),
+    ...fact("protocol", protocol),
+    ...fact("port", port),
+    ...fact("published on hosts", published?.map((it) => `:${it}`).join(", ")),
+    ...fact("listens", listeners?.join(", ")),
+    ...fact("address", addresses?.join(", ")),
+    ...fact("instances with", filter),
+    ...fact("default", isDefault && "requests that ask for no subset go here"),
+    ...fact("proxy", proxy),
+    ...fact("health checks", checks?.join(", ")),
+    ...fact("exported to", exportedTo?.join(", ")),
+    ...(jobs ?? []).flatMap(({ id, stack, instances }) =>
+      fact("job", `${id}, ${instances === 1 ? "1 instance" : `${instances} instances`}, stack ${stack}`),
+    ),
+    ...fact("healthy", health && `${health.healthy} of ${health.wanted}`),
+    ...(health?.problems ?? []).flatMap((problem) => fact("problem", problem)),
+  ];
+}
+
+/** All that is known of an arrow. */
+export function edgeFacts(edge: MeshEdge): readonly Fact[] {
+  const { permission, ways, weight, matches, remarks, traffic } = edge;
+  return [
+    ...fact("by", ways?.join(", ")),
+    ...fact("may", mayOf(edge)),
+    ...(permission?.rules ?? []).flatMap((rule) => fact("rule", rule)),
+    ...fact("why", permission?.description),
+    ...fact("share", weight === undefined ? undefined : `${weight} %`),
+    ...(matches ?? []).flatMap((match) => fact("for", match)),
+    ...(remarks ?? []).flatMap((remark) => fact("note", remark)),
+    ...fact("now", traffic && ratePhrase(traffic)),
+    ...fact("4xx", errorPhrase(traffic?.clientErrorsPerSecond)),
+    ...fact("5xx", errorPhrase(traffic?.serverErrorsPerSecond)),
+  ];
+}
+
+const NO_UPSTREAM = ", but has no upstream of its own";
+
+function mayOf({ kind, permission, ways }: MeshEdge): string | undefined {
+  if (kind !== "connection") return undefined;
+  const by = permission?.wildcard ? ", by a wildcard" : "";
+  switch (permission?.allowed) {
+    case "all":
+      return `everything${by}${ways ? "" : NO_UPSTREAM}`;
+    case "some requests":
+      return `some requests${by}${ways ? "" : NO_UPSTREAM}`;
+    case "no":
+      return `nothing${by}: every call is refused`;
+    default:
+      return "what the destination's owner says";
+  }
+}
+
+/** `12.3 requests/s` */
+export function ratePhrase({ unit, perSecond }: EdgeTraffic): string {
+  return `${perSecond >= 10 ? perSecond.toFixed(0) : perSecond.toFixed(1)} ${unit === "requests" ? "req/s" : "conn/s"}`;
+}
+
+function errorPhrase(perSecond: number | undefined): string | undefined {
+  return perSecond ? `${perSecond.toFixed(1)}/s` : undefined;
+}
+
+function fact(label: string, value: string | false | undefined): readonly Fact[] {
+  return value ? [[label, value]] : [];
+}
+
+/** Whether fewer of its instances are healthy than are wanted. */
+export function isIll({ health }: MeshNode): boolean {
+  return health !== undefined && health.healthy < health.wanted;
+}
