@@ -2,7 +2,7 @@ import js from "@eslint/js";
 import tseslint from "typescript-eslint";
 
 export default tseslint.config(
-  { ignores: ["cdktf.out", "dist", "coverage", ".meshform", "constructs/*/generated"] },
+  { ignores: ["cdktf.out", "dist", "coverage", ".meshform", "meshform-graph", "constructs/*/generated"] },
   js.configs.recommended,
   {
     files: ["**/*.ts"],
@@ -22,6 +22,21 @@ export default tseslint.config(
           })),
         },
       ],
+    },
+  },
+  {
+    // What runs in a browser.
+    files: ["graph/page/*.js"],
+    languageOptions: {
+      sourceType: "script",
+      globals: {
+        document: "readonly",
+        history: "readonly",
+        location: "readonly",
+        localStorage: "readonly",
+        Option: "readonly",
+        ResizeObserver: "readonly",
+      },
     },
   },
   {

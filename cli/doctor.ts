@@ -1,5 +1,5 @@
 import type { Command } from "commander";
-import { versionWarnings } from "../lab/engines/compatibility";
+import { checkVersions } from "../constructs/linux/versions";
 import { type EngineReport, locateEngines } from "../lab/engines/locate-engines";
 import { checkPrerequisites, type Finding } from "../lab/prerequisites";
 
@@ -36,7 +36,7 @@ async function diagnose(): Promise<Diagnosis> {
     ok: install.length === 0 && prerequisites.every(({ ok }) => ok),
     prerequisites,
     engines,
-    warnings: [...engines.flatMap(({ passedOver }) => passedOver), ...versionWarnings(versions)],
+    warnings: [...engines.flatMap(({ passedOver }) => passedOver), ...checkVersions(versions)],
   };
 }
 

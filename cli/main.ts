@@ -4,7 +4,9 @@ import { Command, CommanderError } from "commander";
 import { LabError } from "../lab/errors";
 import { registerDoctor } from "./doctor";
 import { registerDown } from "./down";
+import { registerEnv } from "./env";
 import { registerExec } from "./exec";
+import { registerGraph } from "./graph";
 import { registerInstall } from "./install";
 import { Interruption } from "./interruptible";
 import { registerLogs } from "./logs";
@@ -26,6 +28,8 @@ export async function main(): Promise<void> {
   registerStatus(program);
   registerLogs(program);
   registerExec(program);
+  registerGraph(program);
+  registerEnv(program);
   registerDown(program);
   registerInstall(program);
   registerDoctor(program);

@@ -11,6 +11,7 @@ interface Options {
   readonly name: string;
   readonly app: string;
   readonly engine: ApplyOptions["engine"];
+  readonly secure?: boolean;
   readonly timeout: number;
 }
 
@@ -26,10 +27,16 @@ export function registerUp(program: Command): void {
         .choices(["auto", "terraform", "offline"])
         .default("auto"),
     )
+    .option(
+      "--secure",
+      "three servers and two clients with TLS, encrypted gossip and ACL (default: as the lab is, else plain)",
+    )
+    .option("--no-secure", "one server and two clients, without any of it")
     .option("--timeout <seconds>", "time limit of each wait for agents, services and answers", seconds, 180)
-    .action(async ({ name, app, engine, timeout }: Options) => {
+    .action(async ({ name, app, engine, secure, timeout }: Options) => {
       try {
-        const options = { name, app, engine, timeoutMs: timeout * 1000 };
+        const profile = secure === undefined ? undefined : secure ? ("secure" as const) : ("plain" as const);
+        const options = { name, app, engine, profile, timeoutMs: timeout * 1000 };
         const report = await interruptible((signal) => up({ ...options, signal }));
         console.log(render(report, name));
         if (report.problems.length > 0) process.exitCode = 1;
@@ -69,7 +76,8 @@ function render(report: UpReport, name: string): string {
     ...moved.map(({ wanted, port }) => `  Port ${wanted} is taken on this machine, so ${port} leads there.`),
     ...section(
       "Who talks to whom",
-      mesh.connections.map((it) => `${it.source} → ${it.destination}${it.partly ? " (some requests)" : ""}`),
+      // Versions of a service are connected alike.
+      new Set(mesh.connections.map((it) => `${it.source} → ${it.destination}${it.partly ? " (some requests)" : ""}`)),
     ),
     ...section("Mind", mesh.remarks),
     ...section(
@@ -77,6 +85,10 @@ function render(report: UpReport, name: string): string {
       table([
         [`npm run status${option}`, "hosts, agents, services"],
         [`npm run logs${option || " --"} <service>`, "what a service writes; --sidecar: its Envoy"],
+        [
+          `npm run graph -- --live${name === "default" ? "" : ` --name ${name}`}`,
+          "a picture of it, with request rates",
+        ],
         [`npm run up${option}`, "after an edit"],
         [`npm run down${option}`, "removes it all"],
       ]),
@@ -99,6 +111,7 @@ function optionOf(name: string): string {
   return name === "default" ? "" : ` -- --name ${name}`;
 }
 
-function section(title: string, lines: readonly string[]): string[] {
+function section(title: string, content: Iterable<string>): string[] {
+  const lines = [...content];
   return lines.length === 0 ? [] : ["", `${title}:`, ...lines.map((line) => `  ${line}`)];
 }

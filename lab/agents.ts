@@ -1,3 +1,4 @@
+import { WELL_KNOWN_TOKENS } from "../constructs/consul/well-known-tokens";
 import { ask, type Cluster } from "./cluster";
 import type { Topology } from "./topology";
 import { hostsOf } from "./topology";
@@ -38,6 +39,13 @@ export async function haveLeaders({ consul, nomad }: Cluster): Promise<boolean> 
     ask(nomad, "/.well-known/jwks.json") as Promise<{ keys?: unknown[] } | undefined>,
   ]);
   return Boolean(consulLeader) && Boolean(nomadLeader) && (keys?.keys?.length ?? 0) > 0;
+}
+
+/** Whether both engines know the lab's own tokens, and Consul those that the access rules are about. */
+export async function areBootstrapped({ consul, nomad }: Cluster): Promise<boolean> {
+  const tokens = Object.values(WELL_KNOWN_TOKENS).map((accessor) => ask(consul, `/v1/acl/token/${accessor}`));
+  const answers = await Promise.all([...tokens, ask(nomad, "/v1/acl/token/self")]);
+  return answers.every((answer) => answer !== undefined);
 }
 
 /** How all agents of a topology are. */

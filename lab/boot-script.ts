@@ -1,5 +1,6 @@
 import type { HostData, HostUnit } from "../constructs/linux/host";
-import { commandLine, quote } from "./shell";
+import { hostLines } from "../constructs/linux/host-lines";
+import { commandLine, quote } from "../constructs/linux/shell";
 import { labNetwork } from "./topology";
 
 /** Where a program, or a folder of programs, is on the machine. */
@@ -19,6 +20,8 @@ export interface BootOptions {
   readonly cgroup: string;
   /** Programs to show in the host, by their path inside. */
   readonly programs: Readonly<Record<string, Program>>;
+  /** Folders of the machine that the host shares, by their path inside. */
+  readonly shares: Readonly<Record<string, string>>;
   readonly supervisord: string;
 }
 
@@ -49,10 +52,12 @@ hostname ${quote(options.host.name)}
 mount -t tmpfs -o mode=0755 tmpfs /run
 mount -t tmpfs -o mode=1777 tmpfs /dev/shm
 mkdir -p /run/lock /run/meshform/host /run/meshform/programs /run/meshform/cgroup
+mkdir -m 1777 ${succeededUnits}
 mount --bind "$host" /run/meshform/host
 ${controlGroups(options.cgroup)}
 # --- programs, held fast before the folders they may be in are covered
 ${Object.entries(options.programs).map(holdProgram).join("\n")}
+${Object.entries(options.shares).map(holdShare).join("\n")}
 # --- folders: the machine's below, the host's own layer above
 for tree in ${keptTrees.join(" ")}; do
   # Some file systems cannot hold an upper layer: then it is kept in memory and lost when the host ends.
@@ -67,10 +72,9 @@ if [ ! -e /etc/meshform-host ]; then
   : > /etc/meshform-host
 fi
 # --- users, directories, files
-${userLines(options.host)}
-${directoryLines(options.host)}
-${fileLines(options.host)}
+${hostLines(options.host, "/run/meshform/host/files").join("\n")}
 ${Object.entries(options.programs).map(showProgram).join("\n")}
+${Object.keys(options.shares).map(showShare).join("\n")}
 # --- network: the other end of eth0 is put on the switch from outside
 ip link set lo up
 tries=0
@@ -144,40 +148,22 @@ function showProgram([path, { program }]: [string, Program]): string {
 mount --bind ${held(path)} ${quote(path)}`;
 }
 
+function holdShare([path, folder]: [string, string]): string {
+  return `mkdir ${held(path)}
+mount --bind ${quote(folder)} ${held(path)}`;
+}
+
+function showShare(path: string): string {
+  return `mkdir -p ${quote(path)}
+mount --bind ${held(path)} ${quote(path)}`;
+}
+
 function held(path: string): string {
   return `/run/meshform/programs${path.replaceAll("/", "-").replace("-", "/")}`;
 }
 
 function ownDirectories(host: HostData): string[] {
   return host.directories.map(({ path }) => path).filter((path) => /^\/(etc|opt)\/./.test(path));
-}
-
-function userLines(host: HostData): string {
-  return host.users
-    .map(({ name, home }) => {
-      const add = ["useradd", "--system", "--user-group", "--no-create-home", "--home-dir", home];
-      return `id -u ${quote(name)} >/dev/null 2>&1 || ${commandLine([...add, "--shell", "/usr/sbin/nologin", name])}`;
-    })
-    .join("\n");
-}
-
-function directoryLines(host: HostData): string {
-  return host.directories
-    .map(({ path, mode = "0755", owner = "root:root" }) => installLine(["-d"], mode, owner, [path]))
-    .join("\n");
-}
-
-function fileLines(host: HostData): string {
-  return host.files
-    .map(({ path, mode = "0644", owner = "root:root" }) =>
-      installLine(["-D"], mode, owner, [`/run/meshform/host/files${path}`, path]),
-    )
-    .join("\n");
-}
-
-function installLine(kind: readonly string[], mode: string, owner: string, paths: readonly string[]): string {
-  const [user = "root", group = user] = owner.split(":");
-  return commandLine(["install", ...kind, "-m", mode, "-o", user, "-g", group, ...paths]);
 }
 
 function kernelLines(host: HostData): string {
@@ -198,12 +184,17 @@ export const supervisorSocket = "/run/meshform/supervisor.sock";
 export const gate = "open";
 const gateInside = `/run/meshform/host/${gate}`;
 
+/** Each unit that runs once leaves a file here when it has succeeded; units run as users of their own. */
+const succeededUnits = "/run/meshform/succeeded";
+
 /**
  * The script that a unit runs as: it waits for what the unit waits for, then becomes the unit's own command.
  *
+ * @param units all units of the host: some may have to succeed before this one starts
  * @param held whether it waits for the gate too
  */
-export function unitScript(unit: HostUnit, held: boolean): string {
+export function unitScript(unit: HostUnit, units: readonly HostUnit[], held: boolean): string {
+  const awaited = units.filter((other) => runsOnce(other) && unit.after?.includes(other.name));
   const listening = (port: number) => {
     const hex = port.toString(16).toUpperCase().padStart(4, "0");
     return `until grep -qs ":${hex} [0:]* 0A" /proc/net/tcp /proc/net/tcp6; do sleep 0.05; done # port ${port}`;
@@ -214,14 +205,30 @@ export function unitScript(unit: HostUnit, held: boolean): string {
     "set -eu",
     ...Object.entries(unit.environment ?? {}).map(([name, value]) => `export ${name}=${quote(value)}`),
     ...(held ? [`until [ -e ${gateInside} ]; do sleep 0.05; done`] : []),
+    ...awaited.map(({ name }) => `until [ -e ${succeededUnits}/${name} ]; do sleep 0.05; done`),
     ...(unit.waitForPorts ?? []).map(listening),
-    `exec ${commandLine(unit.command)}`,
+    ...runLines(unit),
     "",
   ].join("\n");
 }
 
+function runsOnce({ oneshot, everySeconds }: HostUnit): boolean {
+  return oneshot === true || everySeconds !== undefined;
+}
+
+function runLines(unit: HostUnit): string[] {
+  const command = commandLine(unit.command);
+  if (!runsOnce(unit)) return [`exec ${command}`];
+  const retry = `sleep ${unit.restartSeconds ?? 2}`;
+  const succeeded = `: > ${succeededUnits}/${unit.name}`;
+  // The supervisor starts what failed again at once.
+  if (unit.everySeconds === undefined) return [`${command} || { ${retry}; exit 1; }`, succeeded];
+  return ["while :; do", `  if ${command}; then ${succeeded}; sleep ${unit.everySeconds}; else ${retry}; fi`, "done"];
+}
+
 /**
- * The supervisor's configuration: each unit a program with a log of its own, restarted whenever it ends.
+ * The supervisor's configuration: each unit a program with a log of its own, restarted whenever it ends, or whenever it fails if
+ * it runs once.
  *
  * @see https://supervisord.org/configuration.html
  */
@@ -250,11 +257,14 @@ export function supervisorConfiguration(host: HostData): string {
       `user = ${unit.user ?? "root"}`,
       `priority = ${index}`,
       "directory = /",
-      "autorestart = true",
-      "startretries = 1000000",
+      ...(unit.oneshot && unit.everySeconds === undefined
+        ? ["autorestart = unexpected", "exitcodes = 0", "startsecs = 0"]
+        : ["autorestart = true", "startretries = 1000000"]),
       `stopsignal = ${(unit.killSignal ?? "SIGTERM").slice("SIG".length)}`,
       "stopwaitsecs = 30",
-      `killasgroup = ${unit.killMode === "process" ? "false" : "true"}`,
+      // The shell that waits for a command does not hand a signal on to it.
+      ...(runsOnce(unit) ? ["stopasgroup = true"] : []),
+      `killasgroup = ${unit.killMode === "process" && !runsOnce(unit) ? "false" : "true"}`,
       "redirect_stderr = true",
       `stdout_logfile = /run/meshform/host/log/${unit.name}.log`,
       "stdout_logfile_maxbytes = 20MB",

@@ -1,5 +1,6 @@
 import { EngineApi } from "./apply/engine-api";
 import type { ClusterEndpoints } from "./apply";
+import type { Credentials } from "./credentials";
 import { LabError } from "./errors";
 import type { Listener } from "./state";
 
@@ -14,13 +15,16 @@ export class Cluster {
   }
 
   /** @throws LabError if the lab's forwarder does not lead to both */
-  static through(listeners: readonly Listener[]): Cluster {
-    const endpoint = (name: string) => {
+  static through({ listeners, credentials }: { listeners: readonly Listener[]; credentials?: Credentials }): Cluster {
+    const address = (name: string) => {
       const listener = listeners.find((candidate) => candidate.name === name);
       if (!listener) throw new LabError(`Nothing leads to the lab's ${name}.`, "Run `meshform up` to mend the lab.");
-      return { address: urlOf(listener) };
+      return urlOf(listener);
     };
-    return new Cluster({ consul: endpoint("consul"), nomad: endpoint("nomad") });
+    return new Cluster({
+      consul: { address: address("consul"), token: credentials?.consulToken },
+      nomad: { address: address("nomad"), token: credentials?.nomadToken },
+    });
   }
 }
 

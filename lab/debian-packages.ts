@@ -1,3 +1,5 @@
+import { mkdirSync, writeFileSync } from "node:fs";
+import { join } from "node:path";
 import { runTool } from "./run-tool";
 
 /** The longest that each of the two commands may take, in milliseconds. */
@@ -8,6 +10,8 @@ export interface DebianPackagesOptions {
   readonly signal?: AbortSignal;
   /** Sees each line that apt-get says. @default nobody */
   readonly onLine?: (line: string) => void;
+  /** @default "/etc" */
+  readonly etc?: string;
 }
 
 /**
@@ -17,17 +21,29 @@ export interface DebianPackagesOptions {
  */
 export async function installDebianPackages(
   packages: readonly string[],
-  options: DebianPackagesOptions = {},
+  { etc = "/etc", ...options }: DebianPackagesOptions = {},
 ): Promise<void> {
+  if (packages.includes("cloud-init")) disableCloudInit(etc);
   const apt = (...args: string[]) =>
     runTool(["apt-get", "--option", "DPkg::Lock::Timeout=120", ...args], {
       ...options,
       what: `The installation of the Debian packages ${packages.join(", ")}`,
       fix: "Mend what `apt-get update` and the lines above say, or install them by hand, and try again.",
       timeoutMs: APT_MS,
-      env: { DEBIAN_FRONTEND: "noninteractive" },
+      // The programs are wanted, and not the services that some packages would start on the machine.
+      env: { DEBIAN_FRONTEND: "noninteractive", SYSTEMD_OFFLINE: "1" },
     });
   // A fresh machine knows no packages at all. Where one of its sources is broken the others may still have them.
   await apt("update").catch(() => undefined);
   await apt("install", "--yes", "--no-install-recommends", ...packages);
+}
+
+/**
+ * Without this, cloud-init would take this machine for a new one at its next boot and set it up.
+ *
+ * @see https://docs.cloud-init.io/en/latest/howto/disable_cloud_init.html
+ */
+function disableCloudInit(etc: string): void {
+  mkdirSync(join(etc, "cloud"), { recursive: true });
+  writeFileSync(join(etc, "cloud/cloud-init.disabled"), "Installed for the tests of Meshform only.\n");
 }

@@ -1,12 +1,13 @@
 import { spawn } from "node:child_process";
 import { once } from "node:events";
 import { constants } from "node:os";
+import { hostEnvironment } from "./environment";
 import { LabError } from "./errors";
 import { Lab } from "./lab";
 import { cleanEnvironment, enterHost } from "./namespaces";
 
 /**
- * Runs a command on a host of a lab, with this process's terminal.
+ * Runs a command on a host of a lab, with this process's terminal and, in a secure lab, with an operator's tokens.
  *
  * @returns its exit code, as a shell gives it
  * @throws LabError if the host does not run
@@ -21,7 +22,7 @@ export async function exec(lab: string, host: string, command: readonly string[]
   const terminal = process.env.TERM === undefined ? {} : { TERM: process.env.TERM };
   const child = spawn("nsenter", [...enterHost(init), ...command], {
     stdio: "inherit",
-    env: { ...cleanEnvironment, ...terminal },
+    env: { ...cleanEnvironment, ...hostEnvironment(found), ...terminal },
   });
   // Ctrl-C reaches the command by itself, through the terminal; how to end is its own business.
   const ignore = () => undefined;

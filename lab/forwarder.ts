@@ -38,9 +38,9 @@ export async function ensureForwarder(
     if (!process) throw new Error("The forwarder ended at once.");
     const record = { process, listeners };
     onRecord(record);
-    for (const [index, { name, wanted: port, targets }] of listeners.entries()) {
+    for (const [index, { name, wanted, targetPort: port = wanted, targets, tls }] of listeners.entries()) {
       const ready = once(child, "message", { signal: AbortSignal.timeout(10_000) });
-      child.send({ name, port, targets }, sockets[index]);
+      child.send({ name, port, targets, tls }, sockets[index]);
       await ready;
     }
     return record;
@@ -52,8 +52,8 @@ export async function ensureForwarder(
 }
 
 /** Without the port, which a listener of before has too. */
-function essence({ name, wanted, targets }: WantedListener): WantedListener {
-  return { name, wanted, targets };
+function essence({ name, wanted, targetPort, targets, tls }: WantedListener): WantedListener {
+  return { name, wanted, ...(targetPort && { targetPort }), targets, ...(tls && { tls }) };
 }
 
 /** The port that a listener had before, so that it stays where people found it. */

@@ -6,11 +6,17 @@ import { consulServer } from "../constructs/linux/consul-server";
 import type { HostPackage } from "../constructs/linux/host";
 import { nomadClient } from "../constructs/linux/nomad-client";
 import { nomadServer } from "../constructs/linux/nomad-server";
+import { secureHost } from "../constructs/linux/secure-host";
 import type { Program } from "./boot-script";
 import type { Engines } from "./engines/engine";
 import { execChroot } from "./exec-chroot";
 import type { BootableHost } from "./host";
+import type { LabFiles } from "./lab-files";
 import { hostsOf, type LabHost, type Topology } from "./topology";
+
+/** Where hosts find the lab's secret store, and where servers keep snapshots: shares of the lab's folder. */
+const secretStore = { type: "directory", path: "/var/lib/meshform/secret-store" } as const;
+const snapshotFolder = "/var/lib/meshform/snapshots";
 
 /** A lab machine is in no cloud; each of these fingerprinters would wait for a metadata service in vain. */
 const cloudFingerprinters = ["env_aws", "env_gce", "env_azure", "env_digitalocean"];
@@ -19,32 +25,57 @@ const cloudFingerprinters = ["env_aws", "env_gce", "env_azure", "env_digitalocea
  * The hosts of a topology, from the very roles that cloud machines get, with options that suit one machine: fixed
  * addresses, short intervals, commands allowed as tasks.
  */
-export function labHosts(topology: Topology, engines: Engines): BootableHost[] {
+export function labHosts(topology: Topology, engines: Engines, files: LabFiles): BootableHost[] {
+  const isSecure = topology.profile === "secure";
   return topology.hosts.map((host) => {
     const data = composeHost(host.name, ...rolesOf(host, topology, engines), systemFiles(host, topology));
-    const programs = Object.fromEntries(data.packages.map((it) => shown(it, engines)));
+    const programs = Object.fromEntries(data.packages.flatMap((it) => shown(it, engines)));
     return {
       data,
       address: host.address,
       // Tasks of the lab run with the Node that runs Meshform.
       programs: { ...programs, "/usr/local/bin/node": programAt(execPath) },
+      shares: isSecure ? sharesOf(host, files) : {},
       supervisord: join(engines.supervisor.path, "supervisord"),
-      // A client that registers before the servers have made their keyring asks again only after 15 to 30 seconds.
-      heldUnits: host.role === "client" ? ["nomad"] : [],
+      // A client that registers before the servers have made their keyring asks again only after 15 to 30 seconds; and an
+      // agent whose token may do nothing yet remembers that for as long.
+      heldUnits: host.role === "client" ? (isSecure ? ["consul", "nomad"] : ["nomad"]) : [],
     };
   });
 }
 
 function rolesOf(host: LabHost, topology: Topology, engines: Engines): HostRole[] {
+  const roles = agentsOf(host, topology, engines);
+  if (topology.profile === "plain") return roles;
+  const { role, address } = host;
   const { datacenter } = topology;
+  return [
+    ...roles,
+    secureHost({
+      roles: [`consul-${role}`, `nomad-${role}`],
+      store: secretStore,
+      consulDatacenter: datacenter,
+      nomadRegion: "global",
+      address,
+      snapshots: { directory: snapshotFolder, retain: 10 },
+    }),
+  ];
+}
+
+function sharesOf({ name }: LabHost, files: LabFiles): Record<string, string> {
+  return { [secretStore.path]: files.secrets, [snapshotFolder]: files.snapshots(name) };
+}
+
+function agentsOf(host: LabHost, { datacenter, profile, ...topology }: Topology, engines: Engines): HostRole[] {
   const servers = hostsOf(topology, "server");
-  const join = { datacenter, retryJoin: servers.map((server) => server.address), retryInterval: "1s" };
+  const join = { datacenter, profile, retryJoin: servers.map((server) => server.address), retryInterval: "1s" };
   const consul = { ...join, version: engines.consul.version, bindAddress: host.address };
   const nomad = { ...join, version: engines.nomad.version, advertiseAddress: host.address };
   if (host.role === "server") {
     const bootstrapExpect = servers.length;
     return [
-      consulServer({ ...consul, bootstrapExpect, clientAddresses: [host.address] }),
+      // Without TLS the lab's commands and the UI come in by plain HTTP.
+      consulServer({ ...consul, bootstrapExpect, clientAddresses: profile === "plain" ? [host.address] : [] }),
       // With a task or two per job, filling one host first would leave the others empty.
       nomadServer({ ...nomad, bootstrapExpect, schedulerAlgorithm: "spread", memoryOversubscription: true }),
     ];
@@ -75,10 +106,11 @@ function systemFiles(host: LabHost, topology: Topology): HostRole {
   };
 }
 
-/** The CNI plugins are a folder, the others a program in one. */
-function shown({ name, installTo }: HostPackage, engines: Engines): [string, Program] {
-  if (name === "cni-plugins") return [installTo, { folder: engines.cni.path }];
-  return [join(installTo, name), programAt(engines[name].path)];
+/** The CNI plugins are a folder, which would hold consul-cni too; the others are a program in one. */
+function shown({ name, installTo }: HostPackage, engines: Engines): [string, Program][] {
+  if (name === "consul-cni") return [];
+  if (name === "cni-plugins") return [[installTo, { folder: engines.cni.path }]];
+  return [[join(installTo, name), programAt(engines[name].path)]];
 }
 
 function programAt(path: string): Program {

@@ -20,6 +20,8 @@ export interface BootableHost {
   readonly address: string;
   /** Programs of the machine, by their path inside the host. */
   readonly programs: Readonly<Record<string, Program>>;
+  /** Folders of the machine that the host shares, by their path inside. They are made when they are missing. */
+  readonly shares: Readonly<Record<string, string>>;
   readonly supervisord: string;
   /** Names of units that start only once {@link openGate} is called. */
   readonly heldUnits: readonly string[];
@@ -101,12 +103,13 @@ function writeHostFiles(files: LabFiles, folder: string, host: BootableHost): st
   }
   for (const unit of host.data.units) {
     const held = host.heldUnits.includes(unit.name);
-    writeFileSync(join(folder, "units", `${unit.name}.sh`), unitScript(unit, held));
+    writeFileSync(join(folder, "units", `${unit.name}.sh`), unitScript(unit, host.data.units, held));
   }
   writeFileSync(join(folder, "supervisord.conf"), supervisorConfiguration(host.data));
   const script = join(folder, "boot.sh");
   const cgroup = cgroupOf(files.name, host.data.name);
-  const { data, address, programs, supervisord } = host;
-  writeFileSync(script, bootScript({ host: data, address, folder, cgroup, programs, supervisord }));
+  const { data, address, programs, shares, supervisord } = host;
+  for (const shared of Object.values(shares)) mkdirSync(shared, { recursive: true, mode: 0o700 });
+  writeFileSync(script, bootScript({ host: data, address, folder, cgroup, programs, shares, supervisord }));
   return script;
 }

@@ -50,6 +50,25 @@ export class LabFiles {
     return join(this.folder, "apply");
   }
 
+  /** The secret store of a secure lab's hosts. */
+  get secrets(): string {
+    return join(this.folder, "secrets");
+  }
+
+  /** What the lab's own commands show to a secure lab: certificates and keys, from the secret store. */
+  get credentials(): string {
+    return join(this.folder, "credentials");
+  }
+
+  /** What the lab applies before any app: access rules, as synthesized and as remembered. */
+  get access(): string {
+    return join(this.folder, "access");
+  }
+
+  snapshots(host: string): string {
+    return join(this.folder, "snapshots", host);
+  }
+
   host(name: string): string {
     return join(this.folder, "hosts", name);
   }

@@ -1,5 +1,6 @@
 import { existsSync, mkdirSync, rmSync } from "node:fs";
 import { cgroupsOf, disableControllers, removeCgroups } from "./cgroups";
+import { readCredentials, type Credentials } from "./credentials";
 import { withLock } from "./engines/lock";
 import { bootHost, fingerprint, stopHost, type BootableHost } from "./host";
 import { ensureForwarder, type WantedListener } from "./forwarder";
@@ -57,6 +58,11 @@ export class Lab {
   get listeners(): readonly Listener[] {
     const { forwarder } = this.state;
     return forwarder && isAlive(forwarder.process) ? forwarder.listeners : [];
+  }
+
+  /** What a secure lab asks of its callers; undefined in a plain one, and while no server of a secure one has booted. */
+  get credentials(): Credentials | undefined {
+    return readCredentials(this.files);
   }
 
   /** The first process of a host, or undefined if that does not run. */

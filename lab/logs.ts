@@ -24,14 +24,17 @@ export interface LogOptions {
  * @throws LabError if there is no such service
  */
 export async function serviceLogs(service: string, sidecar: boolean, options: LogOptions): Promise<void> {
-  const cluster = Cluster.through(runningLab(options.name).listeners);
+  const cluster = Cluster.through(runningLab(options.name));
   const jobs = await readJobs(cluster);
-  const job = jobs.find(({ id }) => id === service) ?? jobs.find(({ services }) => services.includes(service));
-  if (!job) {
+  // A service may have a job for each of its versions.
+  const ofService = jobs.filter(({ services }) => services.includes(service));
+  const meant = ofService.length > 0 ? ofService : jobs.filter(({ id }) => id === service);
+  if (meant.length === 0) {
     const known = jobs.map(({ id }) => id).join(", ") || "none";
     throw new LabError(`There is no service ${service} in lab ${options.name}.`, `There are: ${known}.`);
   }
-  const logs = job.instances.flatMap(({ allocation, node, tasks }) =>
+  const instances = meant.flatMap((job) => job.instances);
+  const logs = instances.flatMap(({ allocation, node, tasks }) =>
     tasks
       .filter(({ isSidecar }) => isSidecar === sidecar)
       .flatMap((task) => [
@@ -39,7 +42,7 @@ export async function serviceLogs(service: string, sidecar: boolean, options: Lo
         { allocation, node, task: task.name, type: "stderr" as const },
       ]),
   );
-  if (logs.length === 0) throw new LabError(`${job.id} has no instance.`, "See `meshform status`.");
+  if (logs.length === 0) throw new LabError(`${service} has no instance.`, "See `meshform status`.");
   const print = (log: TaskLog & { node: string }) =>
     readTaskLog(
       cluster.endpoints.nomad,

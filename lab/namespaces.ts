@@ -55,6 +55,11 @@ export function enterHost(init: ProcessRecord): string[] {
   return ["--target", String(init.pid), "--net", "--mount", "--uts", "--ipc", "--pid", "--wd=/"];
 }
 
+/** The command that leads into the network namespace of an allocation on a host, for a program of the machine's own. */
+export function enterAllocation(init: ProcessRecord, allocation: string): [string, ...string[]] {
+  return ["nsenter", `--net=/proc/${init.pid}/root/run/netns/${allocation}`];
+}
+
 /** Runs a command of the machine's own inside the network namespace of a process; its failure is thrown. */
 export async function runInNetwork(init: ProcessRecord, command: string, args: readonly string[]): Promise<void> {
   await promisify(execFile)("nsenter", ["--target", String(init.pid), "--net", command, ...args]);

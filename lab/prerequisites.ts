@@ -3,10 +3,10 @@ import { existsSync, readFileSync } from "node:fs";
 import { statfs } from "node:fs/promises";
 import { freemem, release } from "node:os";
 import { dirname, join } from "node:path";
+import { isAtLeast } from "../constructs/linux/version-number";
 import { engineCache } from "./engines/cache";
 import { CATALOGUE, TOOLS_FOLDER } from "./engines/catalogue";
 import type { EngineName } from "./engines/engine";
-import { isAtLeast } from "./engines/version";
 import { findProgram } from "./find-program";
 
 /** How long one look at the machine may take, in milliseconds. */
@@ -130,7 +130,7 @@ function programs(machine: Machine, tests: boolean): Check[] {
     { program: "unshare", debianPackage: "util-linux", version: "--version" },
     { program: "nsenter", debianPackage: "util-linux", version: "--version" },
     { program: "flock", debianPackage: "util-linux", version: "--version" },
-    ...(tests ? [{ program: "tcpdump", debianPackage: "tcpdump", version: "--version" }] : []),
+    ...(tests ? testPrograms : []),
   ];
   return list.map(async ({ program, debianPackage, version }) => {
     const path = machine.find(program);
@@ -144,6 +144,24 @@ function programs(machine: Machine, tests: boolean): Check[] {
     };
   });
 }
+
+/**
+ * What only the tests, and some examples, run: certificates, a look at the wire, Prometheus as a job, a browser for pages, and
+ * what boots a cloud machine.
+ */
+const testPrograms = [
+  { program: "openssl", debianPackage: "openssl", version: "version" },
+  { program: "tcpdump", debianPackage: "tcpdump", version: "--version" },
+  { program: "prometheus", debianPackage: "prometheus", version: "--version" },
+  { program: "promtool", debianPackage: "prometheus", version: "--version" },
+  { program: "chromium", debianPackage: "chromium", version: "--version" },
+  { program: "cloud-init", debianPackage: "cloud-init", version: "--version" },
+  { program: "systemd-analyze", debianPackage: "systemd", version: "--version" },
+  { program: "shellcheck", debianPackage: "shellcheck", version: "--version" },
+  { program: "curl", debianPackage: "curl", version: "--version" },
+  { program: "gpg", debianPackage: "gpg", version: "--version" },
+  { program: "gpg-agent", debianPackage: "gpg-agent", version: "--version" },
+];
 
 function kernelFeatures(machine: Machine): Check[] {
   if (machine.platform !== "linux" || machine.uid !== 0 || machine.find("unshare") === undefined) return [];

@@ -1,3 +1,4 @@
+import { companionOf } from "../constructs/nomad/front-gateway-job";
 import type { Cluster } from "./cluster";
 import { placementProblems, type PlacementFailure } from "./placement";
 
@@ -18,7 +19,7 @@ export interface TaskStatus {
   readonly state: string;
   /** What happened to it, the latest last. */
   readonly events: readonly string[];
-  /** Whether it is an Envoy that Nomad put beside a service. */
+  /** Whether it is an Envoy beside a service; that of a gateway is the gateway itself. */
   readonly isSidecar: boolean;
 }
 
@@ -36,13 +37,15 @@ export interface UpstreamStatus {
 export interface JobStatus {
   readonly id: string;
   readonly namespace: string;
-  /** Names of its services in Consul. */
+  /** Names of its services in Consul that others may call: those of a gateway are none. */
   readonly services: readonly string[];
   readonly upstreams: readonly UpstreamStatus[];
   /** Its static ports on the hosts. */
   readonly ports: readonly number[];
   readonly wanted: number;
   readonly instances: readonly InstanceStatus[];
+  /** Whether canaries run beside instances of the version before, until somebody promotes them. */
+  readonly awaitsPromotion: boolean;
   /** Why Nomad finds no node for the rest of what is wanted, one sentence for each group. */
   readonly unplaced: readonly string[];
 }
@@ -60,7 +63,9 @@ export async function readJobs({ nomad, consul }: Cluster): Promise<JobStatus[]>
       const query = `?namespace=${encodeURIComponent(Namespace)}`;
       const job = (await nomad.get(`${path}${query}`)) as Job;
       const allocations = ((await nomad.get(`${path}/allocations${query}`)) ?? []) as Allocation[];
-      const status = jobStatus(job, allocations, checks, readyNodes);
+      const hasCanaries = (job.TaskGroups ?? []).some(({ Update }) => (Update?.Canary ?? 0) > 0);
+      const deployment = hasCanaries ? await nomad.get(`${path}/deployment${query}`) : undefined;
+      const status = jobStatus(job, allocations, checks, readyNodes, canariesOf(job, deployment as Deployment));
       if (status.instances.length >= status.wanted) return status;
       const evaluations = ((await nomad.get(`${path}/evaluations${query}`)) ?? []) as Evaluation[];
       return { ...status, unplaced: placementProblems(latestFailure(evaluations)) };
@@ -81,21 +86,31 @@ function jobStatus(
   allocations: readonly Allocation[],
   checks: readonly ConsulCheck[],
   readyNodes: number,
+  canaries: number,
 ): JobStatus {
   const groups = job.TaskGroups ?? [];
-  const services = groups.flatMap(({ Services }) => Services ?? []);
   const networks = groups.flatMap(({ Networks }) => Networks ?? []);
-  const current = allocations.filter((it) => it.DesiredStatus === "run" && it.JobVersion === job.Version);
+  const isCurrent = ({ JobVersion }: Allocation) => JobVersion === job.Version || canaries > 0;
+  const current = allocations.filter((it) => it.DesiredStatus === "run" && isCurrent(it));
+  const count = groups.reduce((sum, { Count }) => sum + (job.Type === "system" ? readyNodes : Count), 0);
   return {
     id: job.ID,
     namespace: job.Namespace,
-    services: services.map(({ Name }) => Name),
+    services: groups.flatMap(callableServicesOf),
     upstreams: groups.flatMap(upstreamsOf),
     ports: networks.flatMap(({ ReservedPorts }) => (ReservedPorts ?? []).map(({ Value }) => Value)),
-    wanted: groups.reduce((sum, { Count }) => sum + (job.Type === "system" ? readyNodes : Count), 0),
+    wanted: count + canaries,
+    awaitsPromotion: canaries > 0,
     instances: current.map((allocation) => instanceStatus(allocation, groups, checks)),
     unplaced: [],
   };
+}
+
+/** Canaries that run, or are to run, beside the instances of the version before. */
+function canariesOf({ Version }: Job, deployment: Deployment | undefined): number {
+  const isOpen = deployment?.JobVersion === Version && ["running", "paused", "pending"].includes(deployment.Status);
+  const groups = isOpen ? Object.values(deployment.TaskGroups) : [];
+  return groups.reduce((sum, { DesiredCanaries, Promoted }) => sum + (Promoted ? 0 : DesiredCanaries), 0);
 }
 
 function latestFailure(evaluations: readonly Evaluation[]): Evaluation["FailedTGAllocs"] {
@@ -124,7 +139,8 @@ function instanceStatus(
 ): InstanceStatus {
   const group = groups.find(({ Name }) => Name === allocation.TaskGroup);
   const own = checks.filter(({ ServiceID }) => ServiceID.includes(allocation.ID));
-  const registers = (group?.Services ?? []).some(({ Connect }) => Connect?.SidecarService);
+  const registers = (group?.Services ?? []).some((it) => it.Connect?.SidecarService || isGateway(it));
+  const isOfGateway = (group?.Services ?? []).some(isGateway);
   const problems = [
     ...(allocation.ClientStatus === "running" ? [] : [`Nomad calls it ${allocation.ClientStatus}`]),
     ...(allocation.DeploymentStatus?.Healthy === false ? ["Nomad calls it unhealthy"] : []),
@@ -139,11 +155,22 @@ function instanceStatus(
       name,
       state: state.State,
       events: (state.Events ?? []).map(({ Type, DisplayMessage }) => `${Type}: ${DisplayMessage}`),
-      isSidecar: (group?.Tasks ?? []).some((task) => task.Name === name && (task.Kind ?? "").startsWith("connect-")),
+      isSidecar:
+        !isOfGateway &&
+        (group?.Tasks ?? []).some((task) => task.Name === name && (task.Kind ?? "").startsWith("connect-")),
     })),
     healthy: problems.length === 0,
     problems,
   };
+}
+
+function callableServicesOf({ Services }: TaskGroup): string[] {
+  const companions = (Services ?? []).filter(isGateway).map(({ Name }) => companionOf(Name));
+  return (Services ?? []).filter((it) => !isGateway(it) && !companions.includes(it.Name)).map(({ Name }) => Name);
+}
+
+function isGateway({ Kind, Connect }: Service): boolean {
+  return (Kind ?? "").endsWith("-gateway") || Boolean(Connect?.Gateway);
 }
 
 /** What is read of the engines' answers. */
@@ -168,11 +195,14 @@ interface TaskGroup {
   readonly Networks: readonly { readonly ReservedPorts: readonly { readonly Value: number }[] | null }[] | null;
   readonly Services: readonly Service[] | null;
   readonly Tasks: readonly { readonly Name: string; readonly Kind: string | null }[] | null;
+  readonly Update: { readonly Canary: number } | null;
 }
 
 interface Service {
   readonly Name: string;
+  readonly Kind?: string;
   readonly Connect: {
+    readonly Gateway: object | null;
     readonly SidecarService: { readonly Proxy: { readonly Upstreams: readonly Upstream[] | null } | null } | null;
   } | null;
 }
@@ -193,6 +223,12 @@ interface Allocation {
   readonly ClientStatus: string;
   readonly DeploymentStatus: { readonly Healthy: boolean | null } | null;
   readonly TaskStates: Readonly<Record<string, TaskState>> | null;
+}
+
+interface Deployment {
+  readonly JobVersion: number;
+  readonly Status: string;
+  readonly TaskGroups: Readonly<Record<string, { readonly DesiredCanaries: number; readonly Promoted: boolean }>>;
 }
 
 interface Evaluation {

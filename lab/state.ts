@@ -22,12 +22,25 @@ export interface HostRecord extends NamespaceRecord {
 export interface Listener {
   /** What is reached through it: `consul`, `nomad`, or a service. */
   readonly name: string;
-  /** The port asked for, which is also the port inside the lab. */
+  /** The port asked for. */
   readonly wanted: number;
+  /** The port inside the lab. @default the one asked for */
+  readonly targetPort?: number;
   /** The port on 127.0.0.1 of the machine; another one than asked for if that was taken. */
   readonly port: number;
   /** Addresses inside the lab, tried in turn. */
   readonly targets: readonly string[];
+  /** How the forwarder proves what it is where the lab speaks mutual TLS, and whom it trusts. @default no TLS */
+  readonly tls?: ListenerTls;
+}
+
+/** PEM files on the machine. */
+export interface ListenerTls {
+  readonly caFile: string;
+  readonly certFile: string;
+  readonly keyFile: string;
+  /** The name that must be in the certificate of whoever answers. */
+  readonly serverName: string;
 }
 
 export interface ForwarderRecord {

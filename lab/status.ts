@@ -36,7 +36,7 @@ export async function status(name: string): Promise<LabStatus> {
     });
   try {
     if (!topology) return { ...known, ...nothing, healthy: false, hosts: [] };
-    const cluster = Cluster.through(listeners);
+    const cluster = Cluster.through(lab);
     const agents = await readAgents(cluster, topology);
     const jobs = await readJobs(cluster);
     const mesh = await readMeshPicture(cluster, jobs);

@@ -1,9 +1,14 @@
 import { renameSync, rmSync } from "node:fs";
 import { Listr, type ListrTask, type ListrTaskWrapper } from "listr2";
-import { areReady, haveLeaders, readAgents } from "./agents";
+import { join } from "node:path";
+import { areBootstrapped, areReady, haveLeaders, readAgents } from "./agents";
 import { applyStacks, type ApplyOptions, type ApplyResult } from "./apply";
 import { Cluster, urlOf } from "./cluster";
+import type { Profile } from "../constructs/linux/profile";
+import type { Credentials } from "./credentials";
 import type { Engines } from "./engines/engine";
+import type { WantedListener } from "./forwarder";
+import { LabError } from "./errors";
 import { lastLines, openGate, type BootableHost } from "./host";
 import { labHosts } from "./host-data";
 import { Lab } from "./lab";
@@ -15,7 +20,7 @@ import { publishedBy } from "./published";
 import { isHealthy, readJobs, type JobStatus } from "./services";
 import type { Listener } from "./state";
 import { synthesizeApp } from "./synthesize-app";
-import { defaultTopology, hostsOf, type Topology } from "./topology";
+import { hostsOf, topologyOf, type Topology } from "./topology";
 import { problemOfConnection, problemOfPublished } from "./verify";
 import { waitFor, type WaitOptions } from "./wait";
 
@@ -33,8 +38,8 @@ export interface UpOptions {
   readonly engine: ApplyOptions["engine"];
   /** Time limit of each wait for agents, services and answers, in milliseconds. */
   readonly timeoutMs: number;
-  /** @default one server and two clients */
-  readonly topology?: Topology;
+  /** @default what the lab is, else plain */
+  readonly profile?: Profile;
   /** Stops at the next safe point. The lab stays as it is then, for another `up` or for `down`. @default never */
   readonly signal?: AbortSignal;
 }
@@ -86,8 +91,15 @@ class Ascent {
     engines: Engines,
     private readonly options: UpOptions,
   ) {
-    this.topology = options.topology ?? defaultTopology;
-    this.hosts = labHosts(this.topology, engines);
+    const earlier = lab.topology?.profile;
+    this.topology = topologyOf(options.profile ?? earlier ?? "plain");
+    if (earlier !== undefined && earlier !== this.topology.profile) {
+      throw new LabError(
+        `Lab ${lab.name} is ${earlier}; what its servers know cannot be made ${this.topology.profile} as it is.`,
+        `Take it down first, or give it another name.`,
+      );
+    }
+    this.hosts = labHosts(this.topology, engines, lab.files);
   }
 
   async run(): Promise<UpReport> {
@@ -103,7 +115,18 @@ class Ascent {
     const steps = [
       step(`Synthesize ${this.options.app}`, (results) => this.synthesize(results)),
       step("Boot the hosts", (results, task) => this.boot(results, task)),
-      step("Wait for Consul and Nomad", (results) => this.awaitAgents(results)),
+      ...(this.isSecure
+        ? [
+            step("Wait for the servers", (results) => this.awaitServers(results)),
+            step("Apply the access rules", (results, task) => this.applyAccess(results, task)),
+            step("Wait for the clients", (results) => this.awaitAgents(results)),
+          ]
+        : [
+            step("Wait for Consul and Nomad", async (results) => {
+              await this.awaitServers(results);
+              await this.awaitAgents(results);
+            }),
+          ]),
       step("Apply the stacks", (results, task) => this.apply(results, task)),
       step("Wait for the services", (results) => this.awaitServices(results)),
       step("Try the connections and the published ports", (results, task) => this.verify(results, task)),
@@ -137,17 +160,46 @@ class Ascent {
     // What is published already stays so: browsers may have the page open.
     const published = this.lab.listeners.filter(({ name }) => !isEngine(name));
     const servers = hostsOf(this.topology, "server").map(({ address }) => address);
-    const engines = Object.entries(enginePorts).map(([name, wanted]) => ({ name, wanted, targets: servers }));
-    results.cluster = Cluster.through(await this.lab.ensureForwarder([...engines, ...published]));
+    results.cluster = await this.reach([...enginesAt(servers, this.lab.credentials), ...published]);
   }
 
-  private async awaitAgents({ cluster }: Results): Promise<void> {
+  private async awaitServers({ cluster }: Results): Promise<void> {
     const servers = hostsOf(this.topology, "server");
     await waitFor("the leaders of Consul and Nomad", () => haveLeaders(cluster), {
       ...this.patience,
       intervalMs: 50,
       lastSeen: () => this.agentLogs(servers.map(({ name }) => name)),
     });
+    if (!this.isSecure) return;
+    await waitFor("the access control of Consul and Nomad to be set up", () => areBootstrapped(cluster), {
+      ...this.patience,
+      intervalMs: 50,
+      lastSeen: () => servers.map(({ name }) => lastLines(this.lab.files.hostLog(name, "acl"), 5)).join("\n"),
+    });
+  }
+
+  /** What the platform team of a real cluster applies once: policies, and how workloads come by tokens. */
+  private async applyAccess(results: Results, task: Task): Promise<void> {
+    const { files, credentials } = this.lab;
+    const outDir = join(files.access, "cdktf.out");
+    await synthesizeApp(join(__dirname, "..", "stacks", "access-app.ts"), outDir, this.options.signal);
+    const applied = await applyStacks({
+      outDir,
+      stateDir: join(files.access, "apply"),
+      endpoints: results.cluster.endpoints,
+      engine: this.options.engine,
+      variables: {
+        // Consul's and Nomad's servers share their hosts.
+        nomad_jwks_url: "https://127.0.0.1:4646/.well-known/jwks.json",
+        nomad_ca_certificate: credentials?.nomadCa ?? "",
+      },
+      onProgress: (line) => (task.output = line),
+      signal: this.options.signal,
+    });
+    task.title = `Apply the access rules${summary(applied)}`;
+  }
+
+  private async awaitAgents({ cluster }: Results): Promise<void> {
     const clients = hostsOf(this.topology, "client");
     for (const { name } of clients) openGate(this.lab.files, name);
     await waitFor(
@@ -180,9 +232,7 @@ class Ascent {
       onProgress: (line) => (task.output = line),
       signal: this.options.signal,
     });
-    const { engine, created, updated, deleted, unchanged } = results.applied;
-    const counts = Object.entries({ created, updated, deleted, unchanged }).filter(([, names]) => names.length > 0);
-    task.title = `Apply the stacks (${engine}): ${counts.map(([what, names]) => `${names.length} ${what}`).join(", ")}`;
+    task.title = `Apply the stacks${summary(results.applied)}`;
   }
 
   private async awaitServices(results: Results): Promise<void> {
@@ -199,9 +249,7 @@ class Ascent {
     results.jobs = jobs;
     results.mesh = await readMeshPicture(cluster, jobs);
     const listeners = this.lab.listeners.filter(({ name }) => isEngine(name));
-    results.cluster = Cluster.through(
-      await this.lab.ensureForwarder([...listeners, ...publishedBy(jobs, this.topology)]),
-    );
+    results.cluster = await this.reach([...listeners, ...publishedBy(jobs, this.topology)]);
   }
 
   /** What does not work is reported, not thrown: everything is in place by now, and worth a look. */
@@ -237,6 +285,15 @@ class Ascent {
     }
   }
 
+  private async reach(listeners: readonly WantedListener[]): Promise<Cluster> {
+    await this.lab.ensureForwarder(listeners);
+    return Cluster.through(this.lab);
+  }
+
+  private get isSecure(): boolean {
+    return this.topology.profile === "secure";
+  }
+
   private get patience(): WaitOptions {
     const { timeoutMs, signal } = this.options;
     return { timeoutMs, signal };
@@ -252,9 +309,23 @@ class Ascent {
 
 type Task = ListrTaskWrapper<Results, never, never>;
 
-const enginePorts = { consul: 8500, nomad: 4646 } as const;
+/** The engines' usual ports on the machine. Where the lab wants TLS, the forwarder speaks it with an operator's certificate. */
+function enginesAt(targets: readonly string[], credentials: Credentials | undefined): WantedListener[] {
+  return [
+    credentials
+      ? { name: "consul", wanted: 8500, targetPort: 8501, targets, tls: credentials.consulTls }
+      : { name: "consul", wanted: 8500, targets },
+    { name: "nomad", wanted: 4646, targets, ...(credentials && { tls: credentials.nomadTls }) },
+  ];
+}
 
 /** Whether a listener leads to an engine, not to a service. */
 export function isEngine(name: string): boolean {
-  return name in enginePorts;
+  return name === "consul" || name === "nomad";
+}
+
+/** ` (offline): 2 created, 4 unchanged` */
+function summary({ engine, created, updated, deleted, unchanged }: ApplyResult): string {
+  const counts = Object.entries({ created, updated, deleted, unchanged }).filter(([, names]) => names.length > 0);
+  return ` (${engine}): ${counts.map(([what, names]) => `${names.length} ${what}`).join(", ")}`;
 }

@@ -3,6 +3,7 @@ import { join } from "node:path";
 import { promisify } from "node:util";
 import type { Cluster } from "./cluster";
 import type { Connection } from "./mesh-picture";
+import { enterAllocation } from "./namespaces";
 import type { ProcessRecord } from "./processes";
 import type { Listener } from "./state";
 
@@ -51,8 +52,7 @@ export async function problemOfConnection(
       .map(async ({ allocation, node }) => {
         const init = initOf(node);
         if (!init) return `host ${node} does not run`;
-        const enter = ["nsenter", `--net=/proc/${init.pid}/root/run/netns/${allocation}`];
-        return problemOf(await probe(enter, "127.0.0.1", localPort, kind), connection);
+        return problemOf(await probe(enterAllocation(init, allocation), "127.0.0.1", localPort, kind), connection);
       }),
   );
   return problems.find((problem) => problem !== undefined);

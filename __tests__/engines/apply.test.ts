@@ -369,6 +369,27 @@ describe("the offline apply", () => {
     expect(await ask("consul", `/v1/acl/token/${anonymous}`)).not.toMatchObject({ Policies: [{ Name: "p" }] });
   }, 60_000);
 
+  test("puts in the values of variables, and never repeats a sensitive one", async () => {
+    const stack = (policy: string) => ({
+      variable: { key: { type: "string", sensitive: true } },
+      resource: {
+        consul_acl_policy: { p: { name: "p", rules: `key "\${var.key}" { policy = "${policy}" }` } },
+      },
+    });
+    const variables = { key: "hunter2" };
+    expect((await failure(apply({ access: stack("read") }))).message).toBe(
+      "The variable key must have a value. Give it one as TF_VAR_key.",
+    );
+    const refusal = await failure(apply({ access: stack("nonsense") }, { variables }));
+    expect(refusal.problem).toMatch(/^access\/consul_acl_policy.p: Consul refuses it .*"\(sensitive value\)"/);
+    expect(refusal.message).not.toContain("hunter2");
+    await apply({ access: stack("read") }, { variables });
+    expect(await ask("consul", "/v1/acl/policy/name/p")).toMatchObject({ Rules: 'key "hunter2" { policy = "read" }' });
+    expect((await apply({ access: stack("read") }, { variables })).unchanged).toHaveLength(1);
+    expect((await apply({ access: stack("read") }, { variables: { key: "other" } })).updated).toHaveLength(1);
+    expect(readFileSync(join(app.stateDir, "offline-state.json"), "utf8")).not.toMatch(/hunter2|other/);
+  }, 60_000);
+
   test("registers external services and keys", async () => {
     const stack = (port: number) => ({
       resource: {
@@ -526,6 +547,21 @@ const hasTerraform = findProgram("terraform") !== undefined || findProgram("tofu
       deleted: ["first/terraform_data.edited", "first/terraform_data.kept"],
     });
     expect(readdirSync(app.stateDir)).toEqual([]);
+  }, 60_000);
+
+  test("is given the values of variables by its environment", async () => {
+    const stack = {
+      variable: { who: { type: "string" } },
+      resource: { terraform_data: { kept: { input: "${var.who}" } } },
+      output: { who: { value: "${terraform_data.kept.output}" } },
+    };
+    const variables = { who: 'it\'s "me"\n$HOME' };
+    await apply({ first: stack }, { engine: "terraform", variables });
+    const state = readFileSync(join(app.stateDir, "terraform", "first", "terraform.tfstate"), "utf8");
+    expect(JSON.parse(state)).toMatchObject({ outputs: { who: { value: variables.who } } });
+    const missing = await failure(apply({ first: stack }, { engine: "terraform" }));
+    expect(missing.problem).toMatch(/No value for required variable.*"who"/s);
+    await destroyStacks(options({ engine: "terraform", variables }));
   }, 60_000);
 
   test("is interrupted in good order, so that the apply can be repeated", async () => {

@@ -1,13 +1,15 @@
 import { planResources } from "../../lab/apply/offline-plan";
 import { readStacks } from "../../lab/apply/synthesized";
-import type { LabError } from "../../lab/errors";
+import { Variables, type VariableValues } from "../../lab/apply/variables";
+import { LabError } from "../../lab/errors";
 import { type StackJson, SynthesizedApp } from "../support/synthesized-app";
 
-function plan(stacks: Readonly<Record<string, StackJson>>) {
+function plan(stacks: Readonly<Record<string, StackJson>>, values: VariableValues = {}) {
   const app = new SynthesizedApp();
   try {
     app.synthesize(stacks);
-    return planResources(readStacks(app.outDir));
+    const read = readStacks(app.outDir);
+    return planResources(read, new Variables(read, values));
   } finally {
     app.remove();
   }
@@ -75,14 +77,81 @@ describe("the plan of an offline apply", () => {
     ]);
   });
 
-  test("gives a variable its default", () => {
-    const [policy] = plan({
+  describe("of stacks with variables", () => {
+    const environment = { ...process.env };
+
+    afterEach(() => {
+      process.env = { ...environment };
+    });
+
+    const stack = (variable: object) => ({
       stack: {
-        variable: { who: { default: "web", type: "string" } },
-        resource: { consul_acl_policy: { p: { name: "p-${var.who}", rules: "$${x}" } } },
+        variable: { who: variable },
+        resource: { consul_acl_policy: { p: { name: "p-${var.who}", rules: "$${x}", datacenters: "${var.who}" } } },
       },
     });
-    expect(policy.evaluate(() => ({})).body).toEqual({ Name: "p-web", Rules: "${x}" });
+    const valueIn = (variable: object, values?: VariableValues) =>
+      plan(stack(variable), values)[0].evaluate(() => ({})).body.Datacenters;
+
+    test("takes what the apply was given, before the environment, before the default", () => {
+      const variable = { default: "web", type: "string" };
+      expect(plan(stack(variable))[0].evaluate(() => ({})).body).toMatchObject({ Name: "p-web", Rules: "${x}" });
+      process.env.TF_VAR_who = "api";
+      expect(valueIn(variable)).toBe("api");
+      expect(valueIn(variable, { who: "db", nobody: "asks" })).toBe("db");
+      expect(valueIn({}, { who: "" })).toBe("");
+    });
+
+    test.each([
+      ["number", "12", 12],
+      ["bool", "true", true],
+      ["string", "12", "12"],
+    ])("reads a value as a %s", (type, text, value) => {
+      expect(valueIn({ type }, { who: text })).toBe(value);
+    });
+
+    test("reads lists as JSON", () => {
+      const [policy] = plan(
+        {
+          stack: {
+            variable: { dcs: { type: "list(string)" } },
+            resource: { consul_acl_policy: { p: { name: "p", rules: "", datacenters: "${var.dcs}" } } },
+          },
+        },
+        { dcs: '["a", "b"]' },
+      );
+      expect(policy.evaluate(() => ({})).body.Datacenters).toEqual(["a", "b"]);
+    });
+
+    test("names each variable that has no value, and how to give it one", () => {
+      const two = { one: {}, two: { type: "string" }, three: { default: 3 } };
+      expect(() => plan({ first: { variable: two }, second: { variable: { one: {} } } })).toThrow(
+        new LabError("The variables one and two must have a value.", "Give them one as TF_VAR_one and TF_VAR_two."),
+      );
+      expect(() => plan(stack({}))).toThrow("The variable who must have a value. Give it one as TF_VAR_who.");
+    });
+
+    test.each(["number", "bool", "list(string)"])("refuses a value that is no %s, and does not repeat it", (type) => {
+      const wrong = () => valueIn({ type, sensitive: true }, { who: "hunter2" });
+      expect(wrong).toThrow(
+        `The variable who of the stack stack is to be ${type}, and its value is none (lists and maps are written as JSON).`,
+      );
+      expect(wrong).not.toThrow("hunter2");
+    });
+
+    test("refuses a variable that no stack declares, and what only Terraform understands of one", () => {
+      expect(
+        refusals({
+          stack: {
+            variable: { checked: { default: "x", validation: [{ condition: "${true}", error_message: "no" }] } },
+            resource: { nomad_namespace: { n: { name: "${var.missing}" } } },
+          },
+        }),
+      ).toEqual([
+        "stack/var.checked: its argument validation is not supported",
+        "stack/nomad_namespace.n: the variable missing is not declared",
+      ]);
+    });
   });
 
   test("refuses all that it does not support at once, by name", () => {
@@ -93,7 +162,6 @@ describe("the plan of an offline apply", () => {
           locals: { l: 1 },
           provider: { aws: [{}], nomad: [{}, { alias: "other" }] },
           data: { consul_keys: { k: {} }, terraform_remote_state: { foreign: {} } },
-          variable: { empty: {} },
           resource: {
             consul_intention: { old: {} },
             nomad_job: {
@@ -127,7 +195,7 @@ describe("the plan of an offline apply", () => {
       'stack/nomad_namespace.function: the expression `${file("x")}` is not understood',
       "stack/nomad_namespace.lost: the reference `nomad_namespace.nowhere.name` is not understood",
       "stack/nomad_namespace.wrong: the reference `nomad_namespace.function.colour` is not understood",
-      "stack/nomad_namespace.unset: the variable empty has no default",
+      "stack/nomad_namespace.unset: the variable empty is not declared",
       "stack/nomad_namespace.unnamed: its argument name is missing",
       "stack/consul_config_entry.provisioned: its argument provisioner is not supported",
     ]);

@@ -3,8 +3,9 @@ import { dirname } from "node:path";
 import { bootScript, supervisorConfiguration, unitScript } from "../../lab/boot-script";
 import { composeHost } from "../../constructs/linux/compose-host";
 import type { HostUnit } from "../../constructs/linux/host";
-import { commandLine } from "../../lab/shell";
-import { defaultTopology } from "../../lab/topology";
+import { commandLine } from "../../constructs/linux/shell";
+import { LabFiles } from "../../lab/lab-files";
+import { plainTopology, secureTopology } from "../../lab/topology";
 import type { Engines } from "../../lab/engines/engine";
 import { labHosts } from "../../lab/host-data";
 
@@ -16,16 +17,18 @@ const engines: Engines = {
   cni: engine("cni", "/cache/cni"),
   supervisor: engine("supervisor", "/cache/supervisor"),
 };
+const files = new LabFiles("test");
 const unit: HostUnit = { name: "agent", description: "An agent", command: ["/usr/local/bin/agent", "it's"] };
 
 function sh(script: string): { status: number | null; stdout: string; stderr: string } {
   return spawnSync("sh", ["-c", script], { encoding: "utf8" });
 }
 
-describe("the boot script of every host of the default lab", () => {
-  const scripts = labHosts(defaultTopology, engines).map((host) =>
-    bootScript({ ...host, host: host.data, folder: "/tmp/a lab/host", cgroup: "meshform.test.host" }),
-  );
+describe("the boot script of every host of a lab", () => {
+  const topologies = [plainTopology, secureTopology];
+  const scripts = topologies
+    .flatMap((topology) => labHosts(topology, engines, files))
+    .map((host) => bootScript({ ...host, host: host.data, folder: "/tmp/a lab/host", cgroup: "meshform.test.host" }));
 
   test.each(scripts)("is a script that the shell understands", (script) => {
     expect(sh(`sh -n <<'END'\n${script}\nEND`)).toMatchObject({ status: 0, stderr: "" });
@@ -49,7 +52,7 @@ describe("the boot script of every host of the default lab", () => {
 });
 
 describe("the hosts of a lab", () => {
-  const hosts = labHosts(defaultTopology, engines);
+  const hosts = labHosts(plainTopology, engines, files);
 
   test("show each engine where the host's data wants it, and Node for the tasks", () => {
     const client = hosts.find(({ data }) => data.name === "client-1");
@@ -75,18 +78,24 @@ describe("the script of a unit", () => {
   test("hands on every argument and variable literally", () => {
     const script = unitScript(
       { ...unit, command: ["/bin/echo", "$HOME `x` \"y\" 'z'"], environment: { GREETING: "it's $HOME" } },
+      [],
       false,
     );
     expect(sh(script.replace("exec", 'echo "$GREETING"; exec')).stdout).toBe("it's $HOME\n$HOME `x` \"y\" 'z'\n");
   });
 
   test("waits until a local port listens", () => {
-    const waiting = unitScript({ ...unit, command: ["/bin/echo", "started"], waitForPorts: [59998] }, false);
+    const waiting = unitScript({ ...unit, command: ["/bin/echo", "started"], waitForPorts: [59998] }, [], false);
     const listener = `require("node:net").createServer().listen(59998, "127.0.0.1"); setTimeout(process.exit, 1000)`;
     const { stdout } = sh(
       `(sleep 0.4; echo listening; exec ${commandLine([process.execPath, "-e", listener])}) & ${waiting}`,
     );
     expect(stdout).toBe("listening\nstarted\n");
+  });
+
+  test("hands over to what runs for ever, and stays with what runs once", () => {
+    expect(unitScript(unit, [], false)).toContain(`exec /usr/local/bin/agent 'it'\\''s'\n`);
+    expect(unitScript({ ...unit, oneshot: true }, [], false)).not.toContain("exec ");
   });
 });
 

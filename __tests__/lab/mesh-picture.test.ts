@@ -3,7 +3,8 @@ import type { JobStatus } from "../../lab/services";
 
 function job(id: string, destinations: readonly string[] = [], ports: readonly number[] = []): JobStatus {
   const upstreams = destinations.map((destination) => ({ source: id, group: id, destination, localPort: 8080 }));
-  return { id, namespace: "default", services: [id], upstreams, ports, wanted: 1, unplaced: [], instances: [] };
+  const state = { wanted: 1, awaitsPromotion: false, unplaced: [], instances: [] };
+  return { id, namespace: "default", services: [id], upstreams, ports, ...state };
 }
 
 function intentions(Name: string, ...sources: (readonly [string, "allow" | "deny" | "L7"])[]): Intentions {
@@ -58,4 +59,21 @@ test("in a job of several services each keeps its own upstreams", () => {
   const both: JobStatus = { ...page, services: ["page", "admin"] };
   const { connections } = meshPicture([intentions("api", ["*", "allow"])], [both, api]);
   expect(connections.map(({ source }) => source)).toEqual(["page"]);
+});
+
+test("a name that leads elsewhere is let in by those to whom it leads, all of them or some", () => {
+  const ends = new Map([["api", ["orders", "stock"]]]);
+  const connectionsWith = (...entries: readonly Intentions[]) => meshPicture(entries, [page], ends).connections;
+  const [orders, stock] = ["orders", "stock"].map((name) => intentions(name, ["page", "allow"]));
+  expect(connectionsWith(orders, stock)).toMatchObject([{ destination: "api", partly: false }]);
+  expect(connectionsWith(orders)).toMatchObject([{ destination: "api", partly: true }]);
+  expect(connectionsWith(intentions("api", ["page", "allow"]))).toEqual([]);
+});
+
+test("what is odd about the versions of a service is said once, and that a canary waits", () => {
+  const second = { ...job("api-v2"), services: ["api"], awaitsPromotion: true };
+  expect(meshPicture([], [api, second]).remarks).toEqual([
+    "Nothing may reach api: no intention allows it, and the mesh denies by default.",
+    "Canaries of api-v2 run beside it. Once they are to replace it: nomad job promote api-v2",
+  ]);
 });

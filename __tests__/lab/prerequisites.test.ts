@@ -1,4 +1,4 @@
-import { chmodSync, mkdtempSync, rmSync, writeFileSync } from "node:fs";
+import { chmodSync, existsSync, mkdtempSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { installDebianPackages } from "../../lab/debian-packages";
@@ -14,7 +14,9 @@ describe("the prerequisites", () => {
     expect(findings.filter(({ ok }) => !ok)).toEqual([]);
     expect(findings.map(({ id }) => id)).toEqual([
       ...["linux", "root", "node", "disk", "memory"],
-      ...["ip", "iptables", "unshare", "nsenter", "flock", "tcpdump"],
+      ...["ip", "iptables", "unshare", "nsenter", "flock"],
+      ...["openssl", "tcpdump", "prometheus", "promtool", "chromium"],
+      ...["cloud-init", "systemd-analyze", "shellcheck", "curl", "gpg", "gpg-agent"],
       ...["network-namespaces", "process-namespaces", "bridge", "veth", "nat", "overlayfs", "br_netfilter"],
       ...["go", "c-compiler", "c-headers", "python"],
     ]);
@@ -44,7 +46,17 @@ describe("the prerequisites", () => {
       ["unshare", "util-linux"],
       ["nsenter", "util-linux"],
       ["flock", "util-linux"],
+      ["openssl", "openssl"],
       ["tcpdump", "tcpdump"],
+      ["prometheus", "prometheus"],
+      ["promtool", "prometheus"],
+      ["chromium", "chromium"],
+      ["cloud-init", "cloud-init"],
+      ["systemd-analyze", "systemd"],
+      ["shellcheck", "shellcheck"],
+      ["curl", "curl"],
+      ["gpg", "gpg"],
+      ["gpg-agent", "gpg-agent"],
       ["go", undefined],
       ["c-compiler", "gcc"],
       ["c-headers", "libc6-dev"],
@@ -151,16 +163,25 @@ describe("Debian packages", () => {
     chmodSync(join(folder, "apt-get"), 0o755);
   }
 
-  test("are installed after the lists were updated, without a question", async () => {
-    aptGet('echo "$DEBIAN_FRONTEND $*"');
+  test("are installed after the lists were updated, without a question, and no service of theirs is started", async () => {
+    aptGet('echo "$DEBIAN_FRONTEND $SYSTEMD_OFFLINE $*"');
     const said: string[] = [];
 
     await installDebianPackages(["iproute2", "iptables"], { onLine: (line) => said.push(line) });
 
     expect(said).toEqual([
-      "noninteractive --option DPkg::Lock::Timeout=120 update",
-      "noninteractive --option DPkg::Lock::Timeout=120 install --yes --no-install-recommends iproute2 iptables",
+      "noninteractive 1 --option DPkg::Lock::Timeout=120 update",
+      "noninteractive 1 --option DPkg::Lock::Timeout=120 install --yes --no-install-recommends iproute2 iptables",
     ]);
+  });
+
+  test("do not let cloud-init set this machine up at its next boot", async () => {
+    aptGet("exit 0");
+    const etc = join(folder, "etc");
+
+    await installDebianPackages(["cloud-init"], { etc });
+
+    expect(existsSync(join(etc, "cloud/cloud-init.disabled"))).toBe(true);
   });
 
   test("that cannot be installed end in apt-get's own last words", async () => {

@@ -1,12 +1,10 @@
-import { execFileSync, spawn, type ChildProcess } from "node:child_process";
-import { once } from "node:events";
-import { mkdirSync, mkdtempSync, openSync, readdirSync, readFileSync, rmSync, writeFileSync } from "node:fs";
-import { createServer, type AddressInfo } from "node:net";
+import { mkdtempSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import type { ClusterEndpoints } from "../../lab/apply";
 import type { Engines } from "../../lab/engines/engine";
 import { waitFor } from "../../lab/wait";
+import { endAgents, freePorts, startAgent } from "./agent-processes";
 
 /** Consul and Nomad in their development modes, on free ports of the loopback interface. */
 export interface DevAgents {
@@ -28,7 +26,7 @@ export async function startDevAgents({ consul, nomad }: Pick<Engines, "consul" |
     nomad: { address: `http://127.0.0.1:${nomadHttp}` },
   };
   const agents = [
-    run(folder, "consul", [consul.path, "agent", "-dev", "-bind=127.0.0.1", "-config-file"], {
+    startAgent(folder, "consul", [consul.path, "agent", "-dev", "-bind=127.0.0.1", "-config-file"], {
       acl: { enabled: true, default_policy: "allow", tokens: { initial_management: managementToken } },
       ports: {
         http: consulHttp,
@@ -40,7 +38,7 @@ export async function startDevAgents({ consul, nomad }: Pick<Engines, "consul" |
         serf_wan: consulWan,
       },
     }),
-    run(folder, "nomad", [nomad.path, "agent", "-dev", "-bind=127.0.0.1", "-config"], {
+    startAgent(folder, "nomad", [nomad.path, "agent", "-dev", "-bind=127.0.0.1", "-config"], {
       ports: { http: nomadHttp, rpc: nomadRpc, serf: nomadSerf },
       consul: { address: `127.0.0.1:${consulHttp}`, token: managementToken },
       client: { options: { "fingerprint.denylist": "env_aws,env_gce,env_azure,env_digitalocean" } },
@@ -49,10 +47,7 @@ export async function startDevAgents({ consul, nomad }: Pick<Engines, "consul" |
   ];
   const stop = async () => {
     await endTasks(endpoints.nomad.address);
-    await Promise.all(agents.map(end));
-    killBelow(folder);
-    unmountBelow(folder);
-    rmSync(folder, { recursive: true, force: true });
+    await endAgents(folder, agents);
   };
   try {
     await waitFor("the Consul leader", () => says(`${endpoints.consul.address}/v1/status/leader`, /:/), {
@@ -66,17 +61,6 @@ export async function startDevAgents({ consul, nomad }: Pick<Engines, "consul" |
     throw error;
   }
   return { endpoints, stop };
-}
-
-function run(folder: string, name: string, [program, ...args]: string[], config: object): ChildProcess {
-  const file = join(folder, `${name}.json`);
-  writeFileSync(file, JSON.stringify(config));
-  const temporary = join(folder, name);
-  mkdirSync(temporary);
-  const log = openSync(join(folder, `${name}.log`), "w");
-  // Nomad's AWS library dies of this variable, and development mode keeps its data in TMPDIR.
-  const env = { ...process.env, AWS_CA_BUNDLE: undefined, TMPDIR: temporary };
-  return spawn(program, [...args, file], { env, stdio: ["ignore", log, log] });
 }
 
 /** Tasks of `raw_exec` outlive an agent that ends before them. */
@@ -99,51 +83,7 @@ interface NomadObject {
   readonly ClientStatus: string;
 }
 
-async function end(agent: ChildProcess): Promise<void> {
-  if (agent.exitCode !== null || agent.signalCode !== null) return;
-  const ended = once(agent, "exit");
-  agent.kill("SIGINT");
-  const killer = setTimeout(() => agent.kill("SIGKILL"), 15_000);
-  await ended;
-  clearTimeout(killer);
-}
-
 async function says(url: string, pattern: RegExp): Promise<boolean> {
   const answer = await fetch(url, { headers: { "X-Consul-Token": managementToken } });
   return pattern.test(await answer.text());
-}
-
-/** Nomad leaves the helper of a task that ended just before it. */
-function killBelow(folder: string): void {
-  for (const pid of readdirSync("/proc").filter((entry) => /^\d+$/.test(entry))) {
-    try {
-      if (readFileSync(`/proc/${pid}/environ`, "utf8").includes(`TMPDIR=${folder}/`))
-        process.kill(Number(pid), "SIGKILL");
-    } catch {
-      // It has ended in the meantime.
-    }
-  }
-}
-
-/** Nomad leaves the tmpfs mounts of its tasks' secrets. */
-function unmountBelow(folder: string): void {
-  const mounts = readFileSync("/proc/mounts", "utf8")
-    .split("\n")
-    .map((line) => line.split(" ").at(1) ?? "")
-    .filter((path) => path.startsWith(`${folder}/`));
-  for (const mount of mounts.reverse()) execFileSync("umount", [mount]);
-}
-
-/** Taken all at once, so that they differ. */
-async function freePorts(count: number): Promise<number[]> {
-  const servers = await Promise.all(
-    Array.from({ length: count }, async () => {
-      const server = createServer().listen(0, "127.0.0.1");
-      await once(server, "listening");
-      return server;
-    }),
-  );
-  const ports = servers.map((server) => (server.address() as AddressInfo).port);
-  await Promise.all(servers.map((server) => once(server.close(), "close")));
-  return ports;
 }

@@ -1,9 +1,11 @@
 import { execFile } from "node:child_process";
 import { join } from "node:path";
 import { promisify } from "node:util";
+import { readCredentials } from "../../lab/credentials";
 import { ensureEngines } from "../../lab/engines/ensure-engines";
+import { LabFiles } from "../../lab/lab-files";
 
-const CLI = join(__dirname, "..", "..", "cli", "meshform.mjs");
+export const CLI = join(__dirname, "..", "..", "cli", "meshform.mjs");
 
 /** How a command ended. */
 export interface Outcome {
@@ -52,8 +54,8 @@ export class TestLab {
   ) {}
 
   /** `meshform up`, with the app in one of its variants. */
-  async up(variant: string): Promise<Outcome> {
-    const outcome = await this.meshform(["up", "--app", this.app], { MESHFORM_TEST_VARIANT: variant });
+  async up(variant: string, ...options: readonly string[]): Promise<Outcome> {
+    const outcome = await this.meshform(["up", "--app", this.app, ...options], { MESHFORM_TEST_VARIANT: variant });
     const lines = [...outcome.output.matchAll(/^ {2}(\S+) +(http:\/\/127\.0\.0\.1:\d+)/gm)];
     this.urls = Object.fromEntries(lines.map(([, name, url]) => [name, url]));
     return outcome;
@@ -78,10 +80,21 @@ export class TestLab {
     return url;
   }
 
-  /** Asks Consul or Nomad. */
-  async api<T>(engine: "Consul" | "Nomad", path: string, method = "GET", body?: unknown): Promise<T> {
+  /**
+   * Asks Consul or Nomad.
+   *
+   * @param token what is shown; an operator's by default, where the lab asks for any
+   */
+  async api<T>(
+    engine: "Consul" | "Nomad",
+    path: string,
+    method = "GET",
+    body?: unknown,
+    token = this.tokenFor(engine),
+  ): Promise<T> {
     const response = await fetch(`${this.url(engine)}${path}`, {
       method,
+      headers: token ? { [`X-${engine}-Token`]: token } : {},
       body: body === undefined ? undefined : JSON.stringify(body),
       signal: AbortSignal.timeout(10_000),
     });
@@ -96,6 +109,17 @@ export class TestLab {
   async inTask(allocation: string, task: string, command: readonly string[]): Promise<Outcome> {
     const { nomad } = await ensureEngines();
     const args = ["alloc", "exec", `-address=${this.url("Nomad")}`, "-i=false", "-t=false", "-task", task, allocation];
-    return run(nomad.path, [...args, ...command]);
+    return run(nomad.path, [...args, ...command], { env: { NOMAD_TOKEN: this.tokenFor("Nomad") ?? "" } });
+  }
+
+  /** Runs a command on a host. */
+  onHost(host: string, ...command: readonly string[]): Promise<Outcome> {
+    return this.meshform(["exec", host, "--", ...command]);
+  }
+
+  /** A management token; undefined where the lab asks for none. */
+  tokenFor(engine: "Consul" | "Nomad"): string | undefined {
+    const credentials = readCredentials(new LabFiles(this.name));
+    return engine === "Consul" ? credentials?.consulToken : credentials?.nomadToken;
   }
 }

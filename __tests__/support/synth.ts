@@ -58,8 +58,11 @@ export function findingsOf(synthesize: () => unknown): string[] {
   try {
     synthesize();
   } catch (error) {
-    const lines = (error as Error).message.split("\n");
-    return lines.filter((line) => line.startsWith("  [")).map((line) => line.replace(/^ {2}\[.*?\] /, ""));
+    const lines = (error as Error).message.split("\n").filter((line) => line.startsWith("  ["));
+    if (lines.length === 0) {
+      throw error; // Something else than a finding, which must not look like none.
+    }
+    return lines.map((line) => line.replace(/^ {2}\[.*?\] /, ""));
   }
   return [];
 }

@@ -7,6 +7,8 @@ import {
   blocks,
   type Field,
   type Fields,
+  type Identity,
+  isSame,
   type ResourceType,
   withoutVolatile,
 } from "./resource-type";
@@ -109,6 +111,13 @@ const authMethod: ResourceType = {
 
 const ruleFields = ["AuthMethod", "BindType", "BindName", "Selector", "Description"] as const;
 
+function contentOfRule({ BindVars, ...rule }: JsonObject): Identity {
+  // Consul is told in CamelCase, and answers with this one field in lower case.
+  const { name, Name = name } = (BindVars ?? {}) as { name?: string; Name?: string };
+  const fields = ruleFields.map((field): [string, string] => [field, (rule[field] as string | undefined) ?? ""]);
+  return { ...Object.fromEntries(fields), ...(Name !== undefined && { BindVars: Name }) };
+}
+
 /**
  * A rule has no name, and Consul chooses its id. So its whole content is its identity: an edited rule is another rule.
  *
@@ -119,15 +128,16 @@ const bindingRule: ResourceType = {
     auth_method: "AuthMethod",
     bind_type: "BindType",
     bind_name: "BindName",
+    bind_vars: block("BindVars", { name: "Name" }),
     selector: "Selector",
     description: "Description",
   },
   required: ["auth_method", "bind_type", "bind_name"],
-  identity: (body) => Object.fromEntries(ruleFields.map((field) => [field, (body[field] as string | undefined) ?? ""])),
+  identity: contentOfRule,
   read: async ({ consul }, identity) => {
     const method = encodeURIComponent(identity.AuthMethod);
     const rules = (await consul.get(`/v1/acl/binding-rules?authmethod=${method}`)) as JsonObject[] | undefined;
-    return withoutVolatile(rules?.find((rule) => ruleFields.every((field) => (rule[field] ?? "") === identity[field])));
+    return withoutVolatile(rules?.find((rule) => isSame(contentOfRule(rule), identity)));
   },
   write: ({ consul }, body, live) => (live ? Promise.resolve() : consul.put("/v1/acl/binding-rule", body)),
   remove: ({ consul }, _, { ID }) => consul.delete(`/v1/acl/binding-rule/${ID as string}`),

@@ -3,6 +3,7 @@ import type { EngineEndpoint } from "./engine-api";
 import { OfflineApply } from "./offline";
 import { readStacks } from "./synthesized";
 import { TerraformApp } from "./terraform";
+import type { VariableValues } from "./variables";
 
 /** Where the cluster is that the stacks are applied to. */
 export interface ClusterEndpoints {
@@ -19,6 +20,12 @@ export interface ApplyOptions {
   /** `auto` takes Terraform or OpenTofu where they can install the providers, and the offline apply otherwise. */
   readonly engine: "auto" | "terraform" | "offline";
   readonly onProgress: (line: string) => void;
+  /**
+   * Values of the stacks' variables by name, written as in `TF_VAR_<name>`. What no stack asks for is left aside.
+   *
+   * @default those of `TF_VAR_<name>` in the environment, then each variable's own default
+   */
+  readonly variables?: VariableValues;
   /** Stops the apply after the step that is under way; its reason is thrown. @default never */
   readonly signal?: AbortSignal;
 }
@@ -53,7 +60,7 @@ export async function applyStacks(options: ApplyOptions): Promise<ApplyResult> {
 
 /**
  * Removes from a cluster all that {@link applyStacks} has put there, with the engine that has put it there. Needs the state
- * folder only; nothing is done where it holds nothing.
+ * folder only, and with Terraform the variables that the stacks were applied with; nothing is done where it holds nothing.
  *
  * @throws LabError with the engine's own words and the resource that they are about
  */

@@ -6,6 +6,7 @@ import { blocksOf, isObject, type JsonObject } from "./json";
 import { nomadResources } from "./nomad-resources";
 import { render, type ResourceType } from "./resource-type";
 import type { SynthesizedStack } from "./synthesized";
+import { refusedVariableArguments, type Variables } from "./variables";
 
 /** What the offline apply can handle. */
 export const resourceTypes: Readonly<Record<string, ResourceType>> = {
@@ -36,8 +37,8 @@ export interface PlannedResource {
  *
  * @throws LabError that lists all that the offline apply does not understand, before anything is applied
  */
-export function planResources(stacks: readonly SynthesizedStack[]): PlannedResource[] {
-  const app = new SynthesizedApp(stacks);
+export function planResources(stacks: readonly SynthesizedStack[], variables: Variables): PlannedResource[] {
+  const app = new SynthesizedApp(stacks, variables);
   const planned = app.plan();
   if (app.refusals.length === 0) return planned;
   const list = app.refusals.map((refusal) => `\n  ${refusal}`).join("");
@@ -69,7 +70,10 @@ class SynthesizedApp {
   readonly refusals: string[] = [];
   private readonly nodes = new Map<string, Node>();
 
-  constructor(private readonly stacks: readonly SynthesizedStack[]) {}
+  constructor(
+    private readonly stacks: readonly SynthesizedStack[],
+    private readonly variables: Variables,
+  ) {}
 
   plan(): PlannedResource[] {
     for (const stack of this.stacks) this.readStack(stack);
@@ -95,6 +99,7 @@ class SynthesizedApp {
       if (block === "provider") this.checkProviders(stack, content as JsonObject);
       if (block === "data") this.checkData(stack, content as JsonObject);
     }
+    for (const [address, why] of refusedVariableArguments(stack)) this.refuse(address, why);
     for (const [type, resources] of Object.entries((config.resource ?? {}) as Record<string, JsonObject>)) {
       for (const [id, block] of Object.entries(resources)) this.readResource(stack, type, id, block as JsonObject);
     }
@@ -170,9 +175,8 @@ class SynthesizedApp {
   private locate(stack: SynthesizedStack, { path }: Reference): Source {
     const [first, second, third, , output] = path;
     if (first === "var") {
-      const variable = (stack.config.variable as Record<string, JsonObject> | undefined)?.[second];
-      if (variable?.default === undefined) throw new Error(`the variable ${second} has no default`);
-      return { kind: "variable", value: variable.default };
+      if (path.length > 2) throw new Error(`the reference \`${path.join(".")}\` is not understood`);
+      return { kind: "variable", value: this.variables.valueOf(stack.name, second) };
     }
     if (first === "data" && second === "terraform_remote_state" && path.length === 5) {
       const source = this.stacks.find(({ name }) => `${crossStackPrefix}${name}` === third);

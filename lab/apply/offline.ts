@@ -6,6 +6,7 @@ import { planResources, type PlannedResource, resourceTypes } from "./offline-pl
 import { type AppliedResource, OfflineState } from "./offline-state";
 import { type ApplyContext, isSame } from "./resource-type";
 import type { SynthesizedStack } from "./synthesized";
+import { Variables, type VariableValues } from "./variables";
 
 export type Changes = Pick<ApplyResult, "created" | "updated" | "unchanged" | "deleted">;
 
@@ -17,20 +18,43 @@ export class OfflineApply {
   private readonly attributes = new Map<string, JsonObject>();
   /** Steps that an engine has refused for now. */
   private postponed: { address: string; refusal: EngineRefusal; step: () => Promise<void> }[] = [];
+  private variables: Variables | undefined;
+  private readonly given: VariableValues;
 
-  constructor({ stateDir, endpoints, onProgress, signal }: ApplyOptions) {
+  constructor({ stateDir, endpoints, onProgress, signal, variables = {} }: ApplyOptions) {
     this.state = new OfflineState(stateDir);
+    this.given = variables;
     this.context = {
       consul: new EngineApi("Consul", endpoints.consul),
       nomad: new EngineApi("Nomad", endpoints.nomad),
-      say: onProgress,
+      say: (line) => {
+        onProgress(this.variables?.redact(line) ?? line);
+      },
       signal,
     };
   }
 
-  /** @throws LabError that lists all that is not supported or that Nomad would refuse, before anything is written */
+  /**
+   * @throws LabError that lists all that is not supported, has no value, or would be refused by Nomad, before anything is
+   * written
+   */
   async apply(stacks: readonly SynthesizedStack[]): Promise<Changes> {
-    const planned = planResources(stacks);
+    const variables = new Variables(stacks, this.given);
+    this.variables = variables;
+    try {
+      return await this.applyAll(planResources(stacks, variables));
+    } catch (error) {
+      throw variables.redacted(error);
+    }
+  }
+
+  /** Removes all that was applied. */
+  async destroy(): Promise<Changes> {
+    await this.removeAllBut(new Set());
+    return this.changes;
+  }
+
+  private async applyAll(planned: readonly PlannedResource[]): Promise<Changes> {
     this.context.say(
       "This is an offline apply: it writes straight to Consul and Nomad. It shows no plan, and finds only such drift as " +
         "touches what the stacks say.",
@@ -40,12 +64,6 @@ export class OfflineApply {
     const addresses = planned.map(({ address }) => address);
     await this.removeAllBut(new Set(addresses));
     this.state.arrange(addresses);
-    return this.changes;
-  }
-
-  /** Removes all that was applied. */
-  async destroy(): Promise<Changes> {
-    await this.removeAllBut(new Set());
     return this.changes;
   }
 

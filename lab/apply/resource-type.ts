@@ -76,5 +76,5 @@ export function withoutVolatile(live: unknown, alsoVolatile: readonly string[] =
 
 /** Whether two identities of one type are of the same object. */
 export function isSame(one: Identity, other: Identity): boolean {
-  return Object.keys(one).every((key) => one[key] === other[key]);
+  return Object.keys({ ...one, ...other }).every((key) => one[key] === other[key]);
 }

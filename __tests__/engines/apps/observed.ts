@@ -1,0 +1,111 @@
+import { readFileSync } from "node:fs";
+import { join } from "node:path";
+import {
+  AccessLogs,
+  ApiGatewayListener,
+  Constraint,
+  meshRules,
+  Metrics,
+  secureAgents,
+  Sidecar,
+  synthesize,
+  Template,
+  Tracing,
+  Workload,
+  type MeshService,
+  type nomad,
+  type ServiceMesh,
+} from "../../../constructs";
+import { addShop } from "../../../examples/metrics";
+import { MeshStack } from "../../../stacks/mesh-stack";
+import { readSettings } from "../../../stacks/settings";
+
+/** Where the collector of the traces is, seen from each host of the lab. */
+const collector = "10.200.1.1";
+const tracings = {
+  none: undefined,
+  secure: undefined,
+  zipkin: Tracing.zipkin({ address: `${collector}:9411` }),
+  "otlp-http": Tracing.otlp({ address: `${collector}:9411`, transport: "http" }),
+  "otlp-grpc": Tracing.otlp({ address: `${collector}:4317` }),
+};
+
+/** The shop of the example, at the pace of a test: by MESHFORM_TEST_VARIANT with this tracing, or in a secure cluster. */
+synthesize((app) => {
+  const variant = (process.env.MESHFORM_TEST_VARIANT ?? "none") as keyof typeof tracings;
+  const { mesh } = new MeshStack(app, "mesh", {
+    ...readSettings(app),
+    mesh: {
+      metrics: Metrics.prometheus(),
+      accessLogs: AccessLogs.stdout({
+        json: { id: "%REQ(X-REQUEST-ID)%", path: "%REQ(:PATH)%", status: "%RESPONSE_CODE%", to: "%UPSTREAM_CLUSTER%" },
+      }),
+      tracing: tracings[variant],
+    },
+  });
+  const { orders } = addShop(mesh, {
+    runtime: "exec",
+    service: { update: { minHealthyTime: "1s" } },
+    prometheus: {
+      scrapeInterval: "1s",
+      ...(variant === "secure" && secureAgents()),
+      rules: meshRules({ window: "10s", for: "3s" }),
+      update: { minHealthyTime: "1s" },
+    },
+  });
+  if (variant !== "secure") addGateway(mesh, orders);
+  addCollector(mesh);
+});
+
+function addGateway(mesh: ServiceMesh, orders: MeshService): void {
+  mesh
+    .addApiGateway("gate", { listeners: [ApiGatewayListener.http({ port: 8088 })], update: { minHealthyTime: "1s" } })
+    .connectTo(orders);
+}
+
+/** Two services share its group, and so its network: two Envoys, each with a port for its metrics. */
+function addCollector(mesh: ServiceMesh): void {
+  mesh.addService("collector", {
+    port: 9411,
+    publish: 9411,
+    workload: Workload.exec({
+      driver: "raw_exec",
+      command: "node",
+      args: ["${NOMAD_TASK_DIR}/collector.mjs"],
+      env: { HTTP_PORT: "9411", GRPC_PORT: "4317" },
+      templates: [
+        Template.text(readFileSync(join(__dirname, "collector.mjs"), "utf8"), {
+          destination: "local/collector.mjs",
+          leftDelimiter: "[[",
+          rightDelimiter: "]]",
+        }),
+      ],
+    }),
+    constraints: [Constraint.equals("${node.unique.name}", "client-1")],
+    override: {
+      group: {
+        Services: [withSidecar("collector", 9411), withSidecar("collector-admin", 9412)],
+        Networks: [
+          {
+            Mode: "bridge",
+            ReservedPorts: [
+              { Label: "published", Value: 9411, To: 9411 },
+              { Label: "grpc", Value: 4317, To: 4317 },
+            ],
+          },
+        ],
+      },
+    },
+  });
+}
+
+/** A service with an Envoy, as a job of several has it. */
+function withSidecar(name: string, port: number): nomad.Service {
+  const sidecar = Sidecar.exec();
+  return {
+    Name: name,
+    PortLabel: String(port),
+    Provider: "consul",
+    Connect: { SidecarService: sidecar.renderService({}), SidecarTask: sidecar.renderTask() },
+  };
+}

@@ -1,0 +1,116 @@
+import { readFileSync } from "node:fs";
+import { join } from "node:path";
+import {
+  Failover,
+  HashPolicy,
+  HealthCheck,
+  LoadBalancer,
+  Protocol,
+  Redirect,
+  SubsetFilter,
+  synthesize,
+  Template,
+  Workload,
+  type ServiceMesh,
+} from "../../../constructs";
+import { addBlueGreen } from "../../../examples/blue-green";
+import { addCanary, addGreetingApi, addGreetingPage, program, TESTER_HEADER } from "../../../examples/canary";
+import { MeshStack } from "../../../stacks/mesh-stack";
+import { readSettings } from "../../../stacks/settings";
+
+/**
+ * The examples canary and blue-green, and services with faults. MESHFORM_TEST_VARIANT says, like a query,
+ * - `percent`: what the canary gets; `none`: there is none;
+ * - `live`: which of blue and green answers;
+ * - `tagged`: the version of a service that Nomad itself updates by a canary.
+ */
+synthesize((app) => {
+  const variant = new URLSearchParams(process.env.MESHFORM_TEST_VARIANT);
+  const { mesh } = new MeshStack(app, "mesh", readSettings(app));
+  const client = mesh.addService("client", {
+    port: 9300,
+    publish: 9300,
+    protocol: Protocol.HTTP,
+    workload: loadGenerator(),
+    update: { minHealthyTime: "1s" },
+  });
+
+  const percent = variant.get("percent") ?? "none";
+  const greeting = percent === "none" ? addPlain(mesh) : addCanary(mesh, { runtime: "exec", percent: Number(percent) });
+  client.connectTo(greeting, { env: "GREETING" });
+  client.connectTo(mesh.addVirtualService("former", { protocol: Protocol.HTTP, redirect: Redirect.to(greeting) }), {
+    env: "FORMER",
+  });
+
+  const shop = addBlueGreen(mesh, { runtime: "exec", live: variant.get("live") === "green" ? "green" : "blue" });
+  client.connectTo(shop, { env: "SHOP" });
+
+  const flaky = mesh.addService("flaky", { ...faulty("flaky"), count: 3 });
+  flaky.resolve({ failover: Failover.to(greeting) });
+  flaky.route({
+    match: { pathPrefix: "/greeting/" },
+    to: greeting,
+    prefixRewrite: "/",
+    requestHeaders: { set: { "x-route": "greeting" }, remove: ["x-secret"] },
+  });
+  flaky.route({ match: { methods: ["POST"], query: [{ name: "to", exact: "greeting" }] }, to: greeting });
+  flaky.route({ match: { pathPrefix: "/retried" }, retries: { attempts: 5, on: ["5xx"] } });
+  flaky.route({ match: { pathPrefix: "/impatient" }, requestTimeout: "500ms" });
+  // Ejection would hide what only the retries are to hide.
+  client.connectTo(flaky, { env: "FLAKY", passiveHealthCheck: { enforcingConsecutive5xx: 0 } });
+
+  const slow = mesh.addService("slow", faulty("slow"));
+  slow.resolve({ requestTimeout: "1s" });
+  client.connectTo(slow, { env: "SLOW", limits: { maxConnections: 1, maxPendingRequests: 1 } });
+
+  const pair = mesh.addService("pair", { ...faulty("pair"), count: 2 });
+  pair.resolve({ loadBalancer: LoadBalancer.maglev([HashPolicy.header("x-user")]) });
+  client.connectTo(pair, {
+    env: "PAIR",
+    passiveHealthCheck: { interval: "1s", maxFailures: 2, baseEjectionTime: "3s", maxEjectionPercent: 50 },
+  });
+
+  const tagged = mesh.addService("tagged", {
+    ...faulty(variant.get("tagged") ?? "v1"),
+    canaryTags: ["canary"],
+    update: { canary: 1, minHealthyTime: "1s" },
+  });
+  tagged.canary(tagged.addSubset("canary", SubsetFilter.tag("canary")), { percent: 0, header: TESTER_HEADER });
+  client.connectTo(tagged, { env: "TAGGED" });
+});
+
+/** The example without its canary. */
+function addPlain(mesh: ServiceMesh) {
+  const api = addGreetingApi(mesh, "greeting-api", "exec", { VERSION: "v1" });
+  const page = addGreetingPage(mesh, "greeting-page", "exec", { publish: 9100, testerHeader: TESTER_HEADER });
+  page.connectTo(api, { env: "GREETING_URL" });
+  api.resolve({ defaultSubset: api.stable });
+  return api;
+}
+
+/** A service whose instances can be told to fail. */
+function faulty(version: string) {
+  return {
+    port: 9101,
+    protocol: Protocol.HTTP,
+    workload: program("greeting-api.mjs", "exec", { VERSION: version }),
+    healthCheck: HealthCheck.http("/health", { interval: "1s", timeout: "1s" }),
+    update: { minHealthyTime: "1s" },
+  };
+}
+
+function loadGenerator(): Workload {
+  return Workload.exec({
+    driver: "raw_exec",
+    command: "node",
+    args: ["${NOMAD_TASK_DIR}/load.mjs"],
+    env: { PORT: "9300" },
+    templates: [
+      Template.text(readFileSync(join(__dirname, "load.mjs"), "utf8"), {
+        destination: "local/load.mjs",
+        leftDelimiter: "[[",
+        rightDelimiter: "]]",
+      }),
+    ],
+  });
+}

@@ -1,0 +1,132 @@
+import { mkdtempSync, readFileSync, rmSync, writeFileSync } from "node:fs";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { layOut } from "../../graph/layout";
+import { renderPage } from "../../graph/page";
+import type { MeshGraph } from "../../graph/model";
+import { run, TestLab } from "../support/lab";
+
+const MINUTE = 60_000;
+const folder = mkdtempSync(join(tmpdir(), "meshform-graph-"));
+
+afterAll(() => {
+  rmSync(folder, { recursive: true });
+});
+
+/** What a page has become once its script has run, with one of its boxes chosen. */
+async function open(file: string, chosen = ""): Promise<string> {
+  const options = ["--headless", "--no-sandbox", "--disable-gpu", "--dump-dom", "--virtual-time-budget=5000"];
+  const { output } = await run("chromium", [...options, `file://${file}#${encodeURIComponent(chosen)}`], {
+    timeoutMs: MINUTE,
+  });
+  return output;
+}
+
+/** The rows of the details that are shown: whom they are about, what stands beside it, and the facts. */
+function rowsOf(dom: string): string[] {
+  const [, details = ""] = /<div id="details">(.*?)<ul id="list"/s.exec(dom) ?? [];
+  return [...details.matchAll(/<div class="row">(.*?)<\/div>/gs)].map(([, row]) =>
+    row
+      .replaceAll(/<\/?[^>]*>/g, " ")
+      .replaceAll(/\s+/g, " ")
+      .trim(),
+  );
+}
+
+describe("of a running lab", () => {
+  const lab = new TestLab(`graph-${process.pid}`, join(__dirname, "apps", "watched.ts"));
+
+  beforeAll(async () => {
+    const { code, output } = await lab.up("");
+    if (code !== 0) throw new Error(`up ended with ${code}:\n${output}`);
+  }, 10 * MINUTE);
+
+  afterAll(async () => {
+    await lab.down();
+  }, MINUTE);
+
+  test(
+    "the picture has the health of each service, and the rate of just those connections that are used",
+    async () => {
+      const done = new AbortController();
+      const command = lab.meshform(["graph", "--live", "--output", folder]).finally(() => done.abort());
+      let answers = 0;
+      // Requests go on while the Envoys are looked at, however long the command takes on this machine.
+      for (let sent = 0; !done.signal.aborted && sent < 5_000; sent++) {
+        const response = await fetch(`${lab.url("door")}/api`, { signal: AbortSignal.timeout(5_000) });
+        if (response.ok) answers++;
+        await new Promise((resolve) => setTimeout(resolve, 20));
+      }
+      const { code, output } = await command;
+      expect({ code, output }).toMatchObject({ code: 0 });
+      expect(answers).toBeGreaterThan(10);
+      const rate = (source: string, destination: string) => {
+        const [, perSecond, unit] =
+          new RegExp(`^${source} → ${destination} +([\\d.]+) (\\S+)$`, "m").exec(output) ?? [];
+        return { perSecond: Number(perSecond), unit };
+      };
+      expect(rate("count-dashboard", "count-api").unit).toBe("req/s");
+      const asked = rate("count-dashboard", "count-api").perSecond;
+      expect(asked).toBeGreaterThan(0);
+      expect(rate("door", "count-dashboard")).toEqual({ perSecond: expect.any(Number) as number, unit: "req/s" });
+      expect(rate("door", "count-dashboard").perSecond).toBeGreaterThan(0);
+      const shares = ["stable", "v2"].map((subset) => rate("count-api", `count-api@${subset}`).perSecond);
+      expect(Math.min(...shares)).toBeGreaterThan(0);
+      expect(shares[0] + shares[1]).toBeGreaterThan(asked / 2);
+      expect(shares[0] + shares[1]).toBeLessThan(asked * 2);
+      expect(rate("ticker", "count-api")).toEqual({ perSecond: 0, unit: "req/s" });
+      // One connection every 200 ms.
+      expect(rate("ticker", "store").unit).toBe("conn/s");
+      expect(rate("ticker", "store").perSecond).toBeGreaterThan(0);
+      expect(rate("ticker", "store").perSecond).toBeLessThan(8);
+      expect(output).toMatch(/^count-api +2\/2$/m);
+      for (const service of ["count-dashboard", "door", "store", "ticker"]) {
+        expect(output).toMatch(new RegExp(`^${service} +1/1$`, "m"));
+      }
+      expect(readFileSync(join(folder, "mesh.mmd"), "utf8")).toMatch(/\|"[\d.]+ req\/s"\|/);
+    },
+    3 * MINUTE,
+  );
+
+  test(
+    "the page shows them in a browser",
+    async () => {
+      const rows = rowsOf(await open(join(folder, "mesh.html"), "count-api"));
+      expect(rows).toHaveLength(4);
+      expect(rows[0]).toMatch(/^count-api stable 50 % · [\d.]+ req\/s share 50 % now [\d.]+ req\/s$/);
+      expect(rows[1]).toMatch(/^count-api v2 50 % · [\d.]+ req\/s share 50 % now [\d.]+ req\/s$/);
+      expect(rows[2]).toMatch(/^count-dashboard [\d.]+ req\/s by 127\.0\.0\.1:8080 may everything now [\d.]+ req\/s$/);
+      expect(rows[3]).toMatch(/^ticker L7 .*may some requests rule allow GET, HEAD \/never\* now 0\.0 req\/s$/);
+    },
+    2 * MINUTE,
+  );
+});
+
+test(
+  "in a browser, names are words and nothing else, and the page needs no network",
+  async () => {
+    const hostile = `</script><script>document.title = "owned"</script><img src="x" onerror='document.title = "owned"'>`;
+    const graph: MeshGraph = {
+      groups: [],
+      nodes: [
+        { id: "a", kind: "service", name: hostile, protocol: hostile, checks: [hostile] },
+        { id: "b", kind: "service", name: "b" },
+      ],
+      edges: [
+        {
+          ...{ id: "a → b", kind: "connection", source: "a", destination: "b", ways: [hostile] },
+          permission: { allowed: "all", description: hostile },
+        },
+      ],
+      notes: [hostile],
+    };
+    const file = join(folder, "hostile.html");
+    writeFileSync(file, renderPage(graph, await layOut(graph), hostile));
+    const dom = await open(file, "a");
+    expect(dom).not.toMatch(/<img/);
+    expect(dom.match(/<title>[^<]*<\/title>/)?.[0]).toContain("&lt;img");
+    const escaped = hostile.replaceAll("<", "&lt;").replaceAll(">", "&gt;");
+    expect(rowsOf(dom)).toEqual([`b talks to by ${escaped} may everything why ${escaped}`]);
+  },
+  2 * MINUTE,
+);

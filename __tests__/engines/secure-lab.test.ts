@@ -1,0 +1,449 @@
+import { readdirSync, readFileSync, rmSync, statSync } from "node:fs";
+import { join } from "node:path";
+import { LabFiles } from "../../lab/lab-files";
+import { kill } from "../../lab/processes";
+import { eventually } from "../support/eventually";
+import { TestLab, type Outcome } from "../support/lab";
+import { agentOf, powerOff } from "../support/lab-hosts";
+import { traces } from "../support/machine";
+
+const MINUTE = 60_000;
+jest.setTimeout(3 * MINUTE);
+const app = join(__dirname, "apps", "shop.ts");
+const lab = new TestLab(`secure-${process.pid}`, app);
+const files = new LabFiles(lab.name);
+const servers = ["server-1", "server-2", "server-3"];
+const clients = ["client-1", "client-2"];
+
+let before: Record<string, string[]>;
+/** Every command line that was seen on the machine while the lab ran. */
+const commandLines = new Set<string>();
+const watching = setInterval(() => {
+  for (const pid of readdirSync("/proc").filter((entry) => /^\d+$/.test(entry))) {
+    try {
+      commandLines.add(readFileSync(`/proc/${pid}/cmdline`, "utf8"));
+    } catch {
+      // It has just ended.
+    }
+  }
+}, 100);
+
+beforeAll(async () => {
+  before = await traces([lab.name]);
+  const { code, output } = await lab.up("guarded", "--secure");
+  if (code !== 0) throw new Error(`up ended with ${code}:\n${output}`);
+}, 10 * MINUTE);
+
+afterAll(async () => {
+  clearInterval(watching);
+  await lab.down();
+}, MINUTE);
+
+/** A request of the dashboard to the API; by the stranger on request. */
+async function ask(who = "count-dashboard"): Promise<number> {
+  const response = await fetch(`${lab.url(who)}/api`, { signal: AbortSignal.timeout(5_000) });
+  await response.text();
+  return response.status;
+}
+
+/** What requests answer while something happens: one after another, with a short pause, for a minute or two at most. */
+async function loadWhile(action: () => Promise<void>): Promise<(number | string)[]> {
+  const statuses: (number | string)[] = [];
+  const over = new AbortController();
+  const load = (async () => {
+    for (let n = 0; n < 4_000 && !over.signal.aborted; n++) {
+      statuses.push(await ask().catch((error: unknown) => String(error)));
+      await new Promise((resolve) => setTimeout(resolve, 15));
+    }
+  })();
+  try {
+    await action();
+  } finally {
+    over.abort();
+    await load;
+  }
+  return statuses;
+}
+
+function rows({ output }: Outcome, pattern: RegExp): number {
+  return output.split("\n").filter((line) => pattern.test(line)).length;
+}
+
+async function leaderOf(engine: "Consul" | "Nomad"): Promise<string> {
+  const address = await lab.api<string>(engine, "/v1/status/leader");
+  const last = Number(/^10\.200\.0\.(\d+):/.exec(address)?.[1]);
+  return servers[last - 10];
+}
+
+/** What somebody without a token is told. */
+async function refusal(engine: "Consul" | "Nomad", path: string, method: string, body?: unknown): Promise<string> {
+  return lab.api(engine, path, method, body, "").then(
+    (answer) => `allowed: ${JSON.stringify(answer)}`,
+    (error: unknown) => String(error),
+  );
+}
+
+describe("three servers and two clients", () => {
+  test("know each other", async () => {
+    const consul = await lab.onHost("client-1", "consul", "members");
+    expect([rows(consul, /alive\s+server/), rows(consul, /alive\s+client/)]).toEqual([3, 2]);
+    expect(rows(await lab.onHost("server-1", "nomad", "server", "members"), /alive/)).toBe(3);
+    expect(rows(await lab.onHost("server-2", "nomad", "node", "status"), /ready/)).toBe(2);
+  });
+
+  test("count through two sidecars, with tokens from their jobs' own identities", async () => {
+    await eventually(async () => expect(await ask()).toBe(200));
+    const tokens = await lab.api<{ AuthMethod?: string; ServiceIdentities?: { ServiceName: string }[] }[]>(
+      "Consul",
+      "/v1/acl/tokens",
+    );
+    const identities = tokens
+      .filter(({ AuthMethod }) => AuthMethod === "nomad-workloads")
+      .flatMap(({ ServiceIdentities = [] }) => ServiceIdentities.map(({ ServiceName }) => ServiceName));
+    expect(new Set(identities)).toEqual(new Set(["count-api", "count-dashboard", "stranger"]));
+    expect(await ask("stranger")).toBe(403);
+  });
+});
+
+describe("who shows no token", () => {
+  test("may read services and nodes", async () => {
+    const services = await lab.api<object>("Consul", "/v1/catalog/services", "GET", undefined, "");
+    expect(Object.keys(services)).toEqual(expect.arrayContaining(["count-api", "count-dashboard"]));
+    const nodes = await lab.api<{ Node: string }[]>("Consul", "/v1/catalog/nodes", "GET", undefined, "");
+    expect(nodes.map(({ Node }) => Node).sort()).toEqual([...clients, ...servers]);
+  });
+
+  test("finds services by DNS on the host's own agent", async () => {
+    const script = `
+      const { Resolver } = require("dns/promises");
+      const resolver = new Resolver();
+      resolver.setServers(["127.0.0.1:8600"]);
+      resolver.resolve4("count-api.service.consul").then((found) => console.log(JSON.stringify(found.sort())));`;
+    const { output } = await lab.onHost("client-2", "node", "-e", script);
+    expect(JSON.parse(output)).toEqual(["10.200.1.1", "10.200.1.2"]);
+  });
+
+  test.each<[engine: "Consul" | "Nomad", path: string, method: string, body?: unknown]>([
+    ["Consul", "/v1/kv/a", "GET"],
+    ["Consul", "/v1/kv/a", "PUT", "1"],
+    ["Consul", "/v1/acl/tokens", "GET"],
+    ["Consul", "/v1/acl/policies", "GET"],
+    ["Consul", "/v1/config/service-intentions/count-api", "GET"],
+    ["Consul", "/v1/config", "PUT", { Kind: "service-defaults", Name: "x", Protocol: "http" }],
+    ["Consul", "/v1/connect/ca/configuration", "GET"],
+    ["Consul", "/v1/operator/raft/configuration", "GET"],
+    ["Consul", "/v1/operator/keyring", "GET"],
+    ["Consul", "/v1/session/create", "PUT", {}],
+    ["Consul", "/v1/snapshot", "GET"],
+    ["Consul", "/v1/agent/service/register", "PUT", { Name: "x" }],
+    ["Consul", "/v1/catalog/register", "PUT", { Node: "x", Address: "10.0.0.1" }],
+    ["Nomad", "/v1/jobs", "GET"],
+    ["Nomad", "/v1/nodes", "GET"],
+    ["Nomad", "/v1/acl/tokens", "GET"],
+    ["Nomad", "/v1/operator/raft/configuration", "GET"],
+  ])("may not: %s %s (%s)", async (...request) => {
+    expect(await refusal(...request)).toMatch(/with 403/);
+  });
+});
+
+describe("the proxies' gRPC", () => {
+  const inspect = (host: string, port: number, ca: string) =>
+    lab.onHost(
+      host,
+      "node",
+      "-e",
+      `const s = require("tls").connect({ host: "127.0.0.1", port: ${port}, ca: require("fs").readFileSync("${ca}"), servername: "localhost", ALPNProtocols: ["h2"] });
+       s.on("secureConnect", () => { console.log(s.getPeerCertificate().issuer.CN); process.exit(0); });
+       s.on("error", (error) => { console.log(error.code); process.exit(1); });`,
+    );
+
+  test.each([...servers, ...clients])(
+    "is closed in plain text and open with the cluster's certificate on %s",
+    async (host) => {
+      expect(await inspect(host, 8503, "/etc/consul.d/tls/ca.pem")).toMatchObject({
+        code: 0,
+        output: expect.stringContaining("Consul") as string,
+      });
+      expect(await inspect(host, 8503, "/etc/nomad.d/tls/ca.pem")).toMatchObject({ code: 1 });
+      expect(await inspect(host, 8502, "/etc/consul.d/tls/ca.pem")).toMatchObject({
+        code: 1,
+        output: "ECONNREFUSED\n",
+      });
+    },
+  );
+});
+
+/** Each would wait for a metadata service in vain. */
+const cloudFingerprinters = "env_aws,env_gce,env_azure,env_digitalocean";
+
+/** An agent that nobody invited, on a client host: what it says in its first seconds. */
+async function intrude(agent: "consul" | "nomad", config: object, gossip: "the right gossip key" | "no gossip key") {
+  const script = `
+    const { execFileSync, spawnSync } = require("child_process");
+    const { readFileSync, mkdtempSync, writeFileSync } = require("fs");
+    const folder = mkdtempSync("/tmp/intruder-");
+    const { encrypt } = JSON.parse(readFileSync("/etc/consul.d/secrets.json"));
+    const config = { data_dir: folder + "/data", ...${JSON.stringify(config)} };
+    if (${String(gossip === "the right gossip key")}) config.encrypt = encrypt;
+    const strangers = execFileSync("consul", ["tls", "ca", "create"], { cwd: folder });
+    execFileSync("consul", ["tls", "cert", "create", "-server"], { cwd: folder });
+    writeFileSync(folder + "/config.json", JSON.stringify(config).replaceAll("@", folder));
+    const { stdout, stderr } = spawnSync("${agent}", ["agent", "-config=" + folder + "/config.json"].map((it) => "${agent}" === "consul" ? it.replace("-config=", "-config-file=") : it), { timeout: 12000, killSignal: "SIGKILL" });
+    console.log(String(stdout) + String(stderr));`;
+  return (await lab.onHost("client-1", "node", "-e", script)).output;
+}
+
+describe("an agent that nobody invited", () => {
+  const consul = {
+    node_name: "intruder",
+    bind_addr: "10.200.1.1",
+    retry_join: ["10.200.0.10:8301"],
+    retry_interval: "1s",
+    ports: { serf_lan: 9301, serf_wan: -1, server: 9300, http: 9500, https: -1, dns: -1, grpc: -1, grpc_tls: -1 },
+  };
+  const tls = (ca: string, cert: string, key: string) => ({
+    tls: {
+      defaults: { ca_file: ca, cert_file: cert, key_file: key, verify_incoming: true, verify_outgoing: true },
+      internal_rpc: { verify_server_hostname: true },
+    },
+  });
+  const members = async () =>
+    (await lab.api<{ Name: string }[]>("Consul", "/v1/agent/members")).map(({ Name }) => Name);
+
+  afterAll(async () => {
+    await lab.onHost("server-1", "consul", "force-leave", "-prune", "intruder");
+  });
+
+  test("does not get into Consul's gossip without the key", async () => {
+    expect(await intrude("consul", consul, "no gossip key")).toMatch(/is encrypted|failed to join|Couldn't join/i);
+    expect(await members()).not.toContain("intruder");
+  });
+
+  test("gets no answer from Consul's servers with a certificate of somebody else", async () => {
+    const strangers = tls("@/consul-agent-ca.pem", "@/dc1-server-consul-0.pem", "@/dc1-server-consul-0-key.pem");
+    expect(await intrude("consul", { ...consul, ...strangers }, "the right gossip key")).toMatch(
+      /certificate signed by unknown authority|bad certificate|unknown certificate/,
+    );
+  });
+
+  test("is no Consul server with a client's certificate: none talks to it", async () => {
+    const clients = tls("/etc/consul.d/tls/ca.pem", "/etc/consul.d/tls/agent.pem", "/etc/consul.d/tls/agent-key.pem");
+    await intrude("consul", { ...consul, ...clients, server: true, bootstrap_expect: 3 }, "the right gossip key");
+    const log = servers.map((server) => readFileSync(files.hostLog(server, "consul"), "utf8")).join("");
+    expect(log).toContain("certificate is valid for client.dc1.consul, localhost, not server.dc1.consul");
+    const { Servers } = await lab.api<{ Servers: { Node: string; Voter: boolean }[] }>(
+      "Consul",
+      "/v1/operator/raft/configuration",
+    );
+    const voters = Servers.filter(({ Voter }) => Voter).map(({ Node }) => Node);
+    expect(voters.sort()).toEqual(servers);
+  });
+
+  test("does not become a Nomad client with a certificate of somebody else", async () => {
+    const config = {
+      name: "intruder",
+      ports: { http: 9646, rpc: 9647, serf: 9648 },
+      client: {
+        enabled: true,
+        options: { "fingerprint.denylist": cloudFingerprinters },
+        server_join: { retry_join: ["10.200.0.10:4647"], retry_interval: "1s" },
+      },
+      tls: {
+        http: false,
+        rpc: true,
+        ca_file: "@/consul-agent-ca.pem",
+        cert_file: "@/dc1-server-consul-0.pem",
+        key_file: "@/dc1-server-consul-0-key.pem",
+      },
+    };
+    expect(await intrude("nomad", config, "no gossip key")).toMatch(/unknown authority|bad certificate/);
+    const nodes = await lab.api<{ Name: string }[]>("Nomad", "/v1/nodes");
+    expect(nodes.map(({ Name }) => Name).sort()).toEqual(clients);
+  });
+
+  test("does not get into the gossip of Nomad's servers without the key", async () => {
+    const config = {
+      name: "intruder",
+      ports: { http: 9646, rpc: 9647, serf: 9648 },
+      advertise: { http: "10.200.1.1", rpc: "10.200.1.1", serf: "10.200.1.1" },
+      server: { enabled: true, server_join: { retry_join: ["10.200.0.10:4648"], retry_interval: "1s" } },
+    };
+    expect(await intrude("nomad", config, "no gossip key")).toMatch(/is encrypted|failed to join|Couldn't join/i);
+    const { Members } = await lab.api<{ Members: { Name: string }[] }>("Nomad", "/v1/agent/members");
+    expect(Members.map(({ Name }) => Name).sort()).toEqual(servers.map((name) => `${name}.global`));
+  });
+});
+
+describe("the token of a job's identity", () => {
+  const registration = (name: string) => {
+    const script = `
+      const { globSync } = require("fs");
+      const { execSync } = require("child_process");
+      const file = execSync("ls /opt/nomad/data/alloc/*/connect-proxy-count-api/secrets/si_token").toString().trim().split("\\n")[0];
+      const token = require("fs").readFileSync(file, "utf8").trim();
+      fetch("http://127.0.0.1:8500/v1/agent/service/register", {
+        method: "PUT",
+        headers: { "X-Consul-Token": token },
+        body: JSON.stringify({ ID: "probe", Name: "${name}", Port: 1 }),
+      }).then(async (response) => {
+        console.log(response.status, await response.text());
+        await fetch("http://127.0.0.1:8500/v1/agent/service/deregister/probe", { method: "PUT", headers: { "X-Consul-Token": token } });
+      });`;
+    return lab.onHost("client-1", "node", "-e", script);
+  };
+
+  test("registers the job's own service and none of another name", async () => {
+    expect((await registration("count-api")).output).toMatch(/^200/);
+    expect((await registration("count-dashboard")).output).toMatch(/^403 Permission denied/);
+    expect((await registration("anything")).output).toMatch(/^403 Permission denied/);
+  });
+});
+
+test("no secret is in what was synthesized, applied or logged, in a host's data, or on a command line", () => {
+  const secrets = readdirSync(files.secrets).flatMap((name) =>
+    secretsIn(JSON.parse(readFileSync(join(files.secrets, name), "utf8")) as unknown),
+  );
+  expect(secrets.length).toBeGreaterThan(15);
+  const hosts = [...servers, ...clients];
+  const data = hosts.flatMap((host) => [join(files.host(host), "files"), join(files.host(host), "units")]);
+  const folders = [
+    files.synthesized,
+    files.applied,
+    files.access,
+    files.log,
+    ...hosts.map((it) => files.hostLogs(it)),
+    ...data,
+  ];
+  const read = folders.flatMap(filesBelow);
+  expect(read.length).toBeGreaterThan(30);
+  for (const path of read) expect([path, secretsFound(readFileSync(path, "utf8"), secrets)]).toEqual([path, []]);
+  expect(commandLines.size).toBeGreaterThan(20);
+  for (const line of commandLines) expect([line, secretsFound(line, secrets)]).toEqual([line, []]);
+});
+
+/** Everything in a document of the store that is not public: certificates are. */
+function secretsIn(value: unknown): string[] {
+  if (typeof value === "object" && value !== null) return Object.values(value).flatMap(secretsIn);
+  if (typeof value !== "string" || value.includes("BEGIN CERTIFICATE")) return [];
+  // A key may be quoted or wrapped elsewhere: one line of its middle is enough to know it again.
+  return [value.includes("PRIVATE KEY") ? value.split("\n")[1] : value];
+}
+
+function secretsFound(text: string, secrets: readonly string[]): string[] {
+  return secrets.filter((secret) => text.includes(secret)).map((secret) => `${secret.slice(0, 4)}…`);
+}
+
+function filesBelow(folder: string): string[] {
+  return readdirSync(folder, { recursive: true, encoding: "utf8" })
+    .map((entry) => join(folder, entry))
+    .filter((path) => statSync(path).isFile());
+}
+
+describe("when servers fail", () => {
+  test("kill -9 of Consul's leader: no request fails, there is a new leader, and the killed one comes back", async () => {
+    const leader = await leaderOf("Consul");
+    const killed = agentOf(lab, leader, "consul");
+    const statuses = await loadWhile(async () => {
+      await kill([killed]);
+      await eventually(async () => expect(servers).toContain(await leaderOf("Consul")));
+      await eventually(async () => expect(rows(await lab.onHost("client-1", "consul", "members"), /alive/)).toBe(5));
+      expect(agentOf(lab, leader, "consul").pid).not.toBe(killed.pid);
+      await eventually(async () => {
+        const peers = await lab.onHost(leader, "consul", "operator", "raft", "list-peers");
+        expect(rows(peers, /true/)).toBe(3);
+      });
+    });
+    expect(statuses.length).toBeGreaterThan(50);
+    expect(new Set(statuses)).toEqual(new Set([200]));
+  });
+
+  test("kill -9 of Nomad's leader: no request fails and there is a new leader", async () => {
+    const leader = await leaderOf("Nomad");
+    const statuses = await loadWhile(async () => {
+      await kill([agentOf(lab, leader, "nomad")]);
+      await eventually(async () => expect(servers).toContain(await leaderOf("Nomad")));
+      await eventually(async () =>
+        expect(rows(await lab.onHost("server-1", "nomad", "server", "members"), /alive/)).toBe(3),
+      );
+    });
+    expect(new Set(statuses)).toEqual(new Set([200]));
+  });
+
+  test("two of three off: traffic and intentions go on, writes fail and say why; up brings them back", async () => {
+    const statuses = await loadWhile(async () => {
+      await powerOff(lab, "server-2", "server-3");
+      const write = () => lab.api("Consul", "/v1/kv/while-away", "PUT", "1");
+      await eventually(async () => {
+        await expect(write()).rejects.toThrow(/500: .*(No cluster leader|leadership lost)/i);
+      }, MINUTE);
+      await eventually(async () => {
+        const job = lab.api("Nomad", "/v1/jobs/parse", "PUT", { JobHCL: "job a {}" });
+        await expect(job.then(() => lab.api("Nomad", "/v1/jobs", "PUT", { Job: { ID: "a" } }))).rejects.toThrow(/500/);
+      }, MINUTE);
+      expect(await ask("stranger")).toBe(403);
+      for (let n = 0; n < 100; n++) expect(await ask()).toBe(200);
+    });
+    expect(new Set(statuses)).toEqual(new Set([200]));
+    expect(await lab.up("guarded")).toMatchObject({ code: 0 });
+    expect(rows(await lab.onHost("server-3", "consul", "operator", "raft", "list-peers"), /true/)).toBe(3);
+  });
+});
+
+test("a client host that is switched off and on again runs what it ran, with identities of their own", async () => {
+  const onClient = async () => {
+    const all = await lab.api<{ JobID: string; NodeName: string; ClientStatus: string }[]>("Nomad", "/v1/allocations");
+    return all.filter(({ ClientStatus, NodeName }) => ClientStatus === "running" && NodeName === "client-1").length;
+  };
+  expect(await onClient()).toBeGreaterThan(0);
+  await powerOff(lab, "client-1");
+  await lab.up("guarded");
+  await eventually(async () => {
+    const { output } = await lab.meshform(["status", "--json"]);
+    expect(JSON.parse(output)).toMatchObject({ healthy: true });
+    expect(await onClient()).toBeGreaterThan(0);
+    for (let n = 0; n < 20; n++) expect(await ask()).toBe(200);
+    expect(await ask("stranger")).toBe(403);
+  }, 2 * MINUTE);
+});
+
+test(
+  "a snapshot brings back what destroyed servers knew: the mesh works, the intentions are the same",
+  async () => {
+    const tool = "/usr/local/lib/meshform/meshform-host";
+    const intentions = () => lab.api<{ Name: string }[]>("Consul", "/v1/config/service-intentions");
+    const extra = { Kind: "service-intentions", Name: "ledger", Sources: [{ Name: "count-api", Action: "allow" }] };
+    await lab.api("Consul", "/v1/config", "PUT", extra);
+    const earlier = await intentions();
+    expect(await lab.onHost("server-1", tool, "snapshot", "--force")).toMatchObject({ code: 0 });
+    const snapshots = readdirSync(files.snapshots("server-1"));
+    const latest = (engine: string) =>
+      snapshots
+        .filter((name) => name.startsWith(engine))
+        .sort()
+        .at(-1) ?? "";
+
+    await powerOff(lab, ...servers);
+    for (const server of servers) rmSync(files.host(server), { recursive: true });
+    // The new servers know nobody, so no client comes to them yet.
+    expect((await lab.meshform(["up", "--app", app, "--timeout", "15"])).output).toContain("Nomad absent");
+    expect((await intentions()).map(({ Name }) => Name)).not.toContain("ledger");
+    const folder = "/var/lib/meshform/snapshots";
+    const restored = [`--consul=${folder}/${latest("consul")}`, `--nomad=${folder}/${latest("nomad")}`];
+    expect(await lab.onHost("server-1", tool, "restore", ...restored)).toMatchObject({ code: 0 });
+    // They hold to what the new servers told them.
+    for (const client of clients) await kill([agentOf(lab, client, "consul")]);
+
+    await lab.up("guarded");
+    expect(await intentions()).toEqual(earlier);
+    await eventually(async () => {
+      for (let n = 0; n < 20; n++) expect(await ask()).toBe(200);
+      expect(await ask("stranger")).toBe(403);
+    }, 2 * MINUTE);
+  },
+  6 * MINUTE,
+);
+
+test("nothing is left of it", async () => {
+  expect(await lab.down()).toMatchObject({ code: 0 });
+  expect(await traces([lab.name])).toEqual(before);
+});

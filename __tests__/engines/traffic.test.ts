@@ -1,0 +1,294 @@
+import { join } from "node:path";
+import { nanoseconds } from "../../constructs";
+import { eventually } from "../support/eventually";
+import { TestLab, type Outcome } from "../support/lab";
+import { synthMesh } from "../support/synth";
+import { addTrafficGallery } from "../support/traffic-gallery";
+
+const MINUTE = 60_000;
+jest.setTimeout(3 * MINUTE);
+
+const lab = new TestLab(`traffic-${process.pid}`, join(__dirname, "apps", "traffic.ts"));
+
+/** What a series of requests led to. */
+interface Load {
+  /** How many answers there were of each status and version. */
+  readonly answers: Readonly<Record<string, number>>;
+  /** How many answers there were of each instance. */
+  readonly instances: Readonly<Record<string, number>>;
+  readonly slowestMs: number;
+  /** The first answer, and some that were not 200. */
+  readonly samples: readonly {
+    readonly status: number | string;
+    readonly body?: { readonly method?: string; readonly path?: string; readonly headers?: Record<string, string> };
+    readonly flags?: { readonly overloaded?: string };
+  }[];
+}
+
+interface LoadOptions {
+  readonly path?: string;
+  readonly requests?: number;
+  readonly concurrency?: number;
+  readonly intervalMs?: number;
+  readonly headers?: Readonly<Record<string, string>>;
+  readonly method?: string;
+}
+
+/** What the app's variant says, each time anew. */
+async function up(variant: Readonly<Record<string, string>>): Promise<void> {
+  const { code, output } = await lab.up(new URLSearchParams(variant).toString());
+  if (code !== 0) {
+    throw new Error(`up ended with ${code}:\n${output}`);
+  }
+}
+
+/** Sends requests from within the mesh, to an upstream of the client. */
+async function load(upstream: string, { path = "/", ...options }: LoadOptions = {}): Promise<Load> {
+  const url = lab.url("client");
+  const variable = await fetch(`${url}/env?name=${upstream}`, { signal: AbortSignal.timeout(10_000) });
+  const { value } = (await variable.json()) as { value: string };
+  const body = JSON.stringify({ url: `${value}${path}`, requests: 1, ...options });
+  const response = await fetch(`${url}/load`, { method: "POST", body, signal: AbortSignal.timeout(3 * MINUTE) });
+  return (await response.json()) as Load;
+}
+
+/** Ends all loads. */
+async function stopLoads(): Promise<void> {
+  await fetch(`${lab.url("client")}/stop`, { method: "POST", signal: AbortSignal.timeout(10_000) });
+}
+
+interface Allocation {
+  readonly ID: string;
+  readonly ClientStatus: string;
+}
+
+async function allocationsOf(job: string): Promise<string[]> {
+  const allocations = await lab.api<Allocation[]>("Nomad", `/v1/job/${job}/allocations`);
+  return allocations.filter(({ ClientStatus }) => ClientStatus === "running").map(({ ID }) => ID);
+}
+
+/** Has an instance fail, or be slow, or work again. */
+async function setFault(allocation: string, task: string, fault: Readonly<Record<string, string>> = {}): Promise<void> {
+  const query = new URLSearchParams(fault).toString();
+  const request = `fetch("http://127.0.0.1:9111/fault?${query}", { method: "POST" }).then((r) => process.exit(r.ok ? 0 : 1))`;
+  const outcome: Outcome = await lab.inTask(allocation, task, ["node", "-e", request]);
+  expect(outcome).toMatchObject({ code: 0 });
+}
+
+const short = (allocation: string) => allocation.slice(0, 8);
+const sum = (counts: Readonly<Record<string, number>>) => Object.values(counts).reduce((total, one) => total + one, 0);
+
+beforeAll(() => up({ percent: "10", live: "blue", tagged: "v1" }), 10 * MINUTE);
+
+afterAll(async () => {
+  await lab.down();
+}, MINUTE);
+
+describe("a canary", () => {
+  test("of 10 percent answers a tenth of 2,000 requests, to within 3 points", async () => {
+    await eventually(async () => expect((await load("GREETING", { requests: 50 })).answers).toHaveProperty("200 v2"));
+    const { answers } = await load("GREETING", { requests: 2000, concurrency: 8 });
+    expect(sum(answers)).toBe(2000);
+    expect(Object.keys(answers).sort()).toEqual(["200 v1", "200 v2"]);
+    expect(Math.abs((answers["200 v2"] / 2000) * 100 - 10)).toBeLessThanOrEqual(3);
+  });
+
+  test("answers whoever bears the header, every time, also through the page", async () => {
+    const { answers } = await load("GREETING", { requests: 200, concurrency: 4, headers: { "x-canary": "yes" } });
+    expect(answers).toEqual({ "200 v2": 200 });
+    const response = await fetch(lab.url("greeting-page"), { headers: { "x-canary": "yes" } });
+    expect(await response.json()).toMatchObject({ version: "v2" });
+    const page = await fetch(lab.url("greeting-page"), { headers: { accept: "text/html" } });
+    expect(await page.text()).toContain("send <code>x-canary</code>");
+  });
+
+  test("that is unhealthy leaves its part to the others: failover to a subset", async () => {
+    const [canary] = await allocationsOf("greeting-api-v2");
+    const asTester = () => load("GREETING", { requests: 20, headers: { "x-canary": "yes" } });
+    await setFault(canary, "greeting-api", { health: "fail" });
+    await eventually(async () => expect((await asTester()).answers).toEqual({ "200 v1": 20 }));
+    await setFault(canary, "greeting-api");
+    await eventually(async () => expect((await asTester()).answers).toEqual({ "200 v2": 20 }));
+  });
+});
+
+describe("a route", () => {
+  test("leads to another service, with another path and other headers", async () => {
+    const headers = { "x-secret": "s", "x-canary": "yes" };
+    const { samples } = await load("FLAKY", { path: "/greeting/there?a=b", headers });
+    expect(samples[0].body).toMatchObject({ path: "/there?a=b", headers: { "x-route": "greeting" } });
+    expect(samples[0].body?.headers).not.toHaveProperty("x-secret");
+  });
+
+  test("looks at method and query together", async () => {
+    const versionsOf = async (method: string, path: string) =>
+      Object.keys((await load("FLAKY", { requests: 5, method, path })).answers);
+    expect(await versionsOf("POST", "/?to=greeting")).not.toContain("200 flaky");
+    expect(await versionsOf("GET", "/?to=greeting")).toEqual(["200 flaky"]);
+    expect(await versionsOf("POST", "/?to=elsewhere")).toEqual(["200 flaky"]);
+  });
+
+  test("with retries hides one instance of three that fails", async () => {
+    const [broken] = await allocationsOf("flaky");
+    await setFault(broken, "flaky", { status: "500" });
+    const plain = await load("FLAKY", { requests: 60, path: "/plain" });
+    expect(plain.answers["500 flaky"]).toBeGreaterThanOrEqual(10);
+    const retried = await load("FLAKY", { requests: 200, path: "/retried" });
+    expect(retried.answers).toEqual({ "200 flaky": 200 });
+    await setFault(broken, "flaky");
+  });
+
+  test("gives up after its timeout", async () => {
+    const allocations = await allocationsOf("flaky");
+    await Promise.all(allocations.map((each) => setFault(each, "flaky", { delay: "3000" })));
+    const { answers, slowestMs } = await load("FLAKY", { path: "/impatient" });
+    expect(answers).toEqual({ 504: 1 });
+    expect(slowestMs).toBeLessThan(2500);
+    await Promise.all(allocations.map((each) => setFault(each, "flaky")));
+  });
+});
+
+describe("a resolver", () => {
+  test("gives up after its timeout", async () => {
+    const [only] = await allocationsOf("slow");
+    await setFault(only, "slow", { delay: "5000" });
+    const { answers, slowestMs } = await load("SLOW");
+    expect(answers).toEqual({ 504: 1 });
+    expect(slowestMs).toBeLessThan(4500);
+    await setFault(only, "slow");
+  });
+
+  test("fails over to another service when no instance is healthy, and back", async () => {
+    const allocations = await allocationsOf("flaky");
+    await Promise.all(allocations.map((each) => setFault(each, "flaky", { health: "fail" })));
+    await eventually(async () => {
+      const { answers } = await load("FLAKY", { requests: 20 });
+      expect((answers["200 v1"] ?? 0) + (answers["200 v2"] ?? 0)).toBe(20);
+    });
+    await Promise.all(allocations.map((each) => setFault(each, "flaky")));
+    await eventually(async () => expect((await load("FLAKY", { requests: 20 })).answers).toEqual({ "200 flaky": 20 }));
+  });
+
+  test("redirects a former name", async () => {
+    const { answers } = await load("FORMER", { requests: 20 });
+    expect(Object.keys(answers)).toEqual(["200 v1"]);
+  });
+
+  test("sends the same user to the same instance, by maglev", async () => {
+    const users = Array.from({ length: 12 }, (_, user) => `user-${user}`);
+    const answering = await Promise.all(
+      users.map(async (user) =>
+        Object.keys((await load("PAIR", { requests: 5, headers: { "x-user": user } })).instances),
+      ),
+    );
+    expect(answering.map(({ length }) => length)).toEqual(users.map(() => 1));
+    expect(new Set(answering.flat()).size).toBe(2);
+  });
+});
+
+describe("a connection", () => {
+  test("sheds what is beyond its limits, at once, and serves again when the load is gone", async () => {
+    const [only] = await allocationsOf("slow");
+    await setFault(only, "slow", { delay: "400" });
+    // One opens the connection, so that of ten at once one has it, one waits for it, and the client's own Envoy sheds eight.
+    await load("SLOW");
+    const { answers, samples } = await load("SLOW", { requests: 10, concurrency: 10 });
+    expect(answers).toEqual({ "200 slow": 2, 503: 8 });
+    const shed = samples.filter(({ status }) => status === 503);
+    expect(shed.every(({ flags }) => flags?.overloaded === "true")).toBe(true);
+    await setFault(only, "slow");
+    expect((await load("SLOW", { requests: 20 })).answers).toEqual({ "200 slow": 20 });
+  });
+
+  test("ejects an instance that fails, and takes it back when it works again", async () => {
+    const [broken, sound] = await allocationsOf("pair");
+    await setFault(broken, "pair", { status: "500" });
+    await eventually(async () => {
+      const { answers, instances } = await load("PAIR", { requests: 40 });
+      expect(answers).toEqual({ "200 pair": 40 });
+      expect(Object.keys(instances)).toEqual([short(sound)]);
+    });
+    await setFault(broken, "pair");
+    await eventually(async () => {
+      const { answers, instances } = await load("PAIR", { requests: 40 });
+      expect(answers).toEqual({ "200 pair": 40 });
+      expect(Object.keys(instances)).toContain(short(broken));
+    });
+  });
+});
+
+test("from 0 to 100 percent, and from blue to green, no request of a constant load is lost", async () => {
+  await up({ percent: "0", live: "blue", tagged: "v1" });
+  await eventually(async () => {
+    expect((await load("GREETING", { requests: 50 })).answers).toEqual({ "200 v1": 50 });
+    expect((await load("SHOP", { requests: 50 })).answers).toEqual({ "200 blue": 50 });
+  });
+  const constant = { requests: 20_000, concurrency: 2, intervalMs: 20 };
+  const loads = Promise.all([load("GREETING", constant), load("SHOP", constant)]);
+  try {
+    await up({ percent: "100", live: "green", tagged: "v1" });
+    await eventually(async () => {
+      expect((await load("GREETING", { requests: 50 })).answers).toEqual({ "200 v2": 50 });
+      expect((await load("SHOP", { requests: 50 })).answers).toEqual({ "200 green": 50 });
+    });
+  } finally {
+    await stopLoads();
+  }
+  const [greeting, shop] = await loads;
+  expect(Object.keys(greeting.answers).sort()).toEqual(["200 v1", "200 v2"]);
+  expect(Object.keys(shop.answers).sort()).toEqual(["200 blue", "200 green"]);
+  expect(sum(greeting.answers)).toBeGreaterThan(100);
+  // The one that is not live still answers those who ask for it.
+  expect((await load("SHOP", { requests: 20, headers: { "x-preview": "yes" } })).answers).toEqual({ "200 blue": 20 });
+});
+
+test("Nomad's own canary gets only the testers' requests, until it is promoted", async () => {
+  const { output } = await lab.up(new URLSearchParams({ percent: "0", live: "green", tagged: "v2" }).toString());
+  expect(output).toContain("Canaries of tagged run beside it. Once they are to replace it: nomad job promote tagged");
+  const plainly = () => load("TAGGED", { requests: 50 });
+  const asTester = () => load("TAGGED", { requests: 50, headers: { "x-canary": "yes" } });
+  await eventually(async () => {
+    expect((await plainly()).answers).toEqual({ "200 v1": 50 });
+    expect((await asTester()).answers).toEqual({ "200 v2": 50 });
+  });
+  const { ID } = await lab.api<{ ID: string }>("Nomad", "/v1/job/tagged/deployment");
+  await lab.api("Nomad", `/v1/deployment/promote/${ID}`, "PUT", { DeploymentID: ID, All: true });
+  await eventually(async () => expect((await plainly()).answers).toEqual({ "200 v2": 50 }), MINUTE);
+});
+
+test("a version that gets nothing is taken away and brought back, and no request is lost", async () => {
+  await eventually(async () => expect((await load("GREETING", { requests: 50 })).answers).toEqual({ "200 v1": 50 }));
+  const going = load("GREETING", { requests: 20_000, concurrency: 2, intervalMs: 20 });
+  const jobs = async () => (await lab.api<{ ID: string }[]>("Nomad", "/v1/jobs")).map(({ ID }) => ID);
+  try {
+    await up({ percent: "none", live: "green", tagged: "v2" });
+    expect(await jobs()).not.toContain("greeting-api-v2");
+    await up({ percent: "50", live: "green", tagged: "v2" });
+    expect(await jobs()).toContain("greeting-api-v2");
+    await eventually(async () => expect((await load("GREETING", { requests: 50 })).answers).toHaveProperty("200 v2"));
+  } finally {
+    await stopLoads();
+  }
+  const { answers, samples } = await going;
+  expect({ versions: Object.keys(answers).sort(), samples }).toMatchObject({ versions: ["200 v1", "200 v2"] });
+});
+
+test("Consul accepts every rule that can be rendered, and answers with it as it was", async () => {
+  const { entries } = synthMesh(addTrafficGallery, { gatewayDatacenters: ["dc2"] });
+  const order = ["proxy-defaults", "service-defaults", "service-resolver", "service-splitter", "service-router"];
+  const sorted = Object.values(entries).sort((left, right) => order.indexOf(left.Kind) - order.indexOf(right.Kind));
+  for (const entry of sorted.filter(({ Kind }) => order.includes(Kind))) {
+    await lab.api("Consul", "/v1/config", "PUT", entry);
+    const live = await lab.api<object>("Consul", `/v1/config/${entry.Kind}/${(entry as { Name?: string }).Name ?? ""}`);
+    expect(inNanoseconds(live)).toMatchObject(inNanoseconds(entry));
+  }
+  expect(sorted.length).toBeGreaterThan(25);
+});
+
+/** The same with those durations as numbers that Consul answers with as such. */
+function inNanoseconds(entry: object): object {
+  const isNumber = (key: string) => ["Interval", "BaseEjectionTime", "TTL"].includes(key);
+  const convert = (key: string, value: unknown) =>
+    isNumber(key) && typeof value === "string" ? nanoseconds(value) : value;
+  return JSON.parse(JSON.stringify(entry, convert)) as object;
+}

@@ -1,0 +1,58 @@
+import { existsSync, mkdirSync, readFileSync, writeFileSync } from "node:fs";
+import { join } from "node:path";
+import type { LabFiles } from "./lab-files";
+import type { ListenerTls } from "./state";
+
+/** What the host tool keeps for people, as far as it is read here. */
+type OperatorSecret = Readonly<Record<"consul" | "nomad", EngineSecret>>;
+
+interface EngineSecret {
+  /** PEM, as are the next two. */
+  readonly ca: string;
+  readonly certificate: string;
+  readonly key: string;
+  readonly managementToken: string;
+}
+
+/** What the lab's own commands show to a secure lab. */
+export interface Credentials {
+  readonly consulToken: string;
+  readonly nomadToken: string;
+  /** PEM of the authority that signs Nomad's certificates. No secret. */
+  readonly nomadCa: string;
+  readonly consulTls: ListenerTls;
+  readonly nomadTls: ListenerTls;
+}
+
+/**
+ * Reads an operator's share of the lab's secret store, and puts its certificates into files for those who read files.
+ *
+ * @returns undefined in a plain lab, and while no server has booted
+ */
+export function readCredentials(files: LabFiles): Credentials | undefined {
+  const store = join(files.secrets, "operator.json");
+  if (!existsSync(store)) return undefined;
+  const { consul, nomad } = JSON.parse(readFileSync(store, "utf8")) as OperatorSecret;
+  mkdirSync(files.credentials, { recursive: true, mode: 0o700 });
+  const written = (name: string, content: string) => {
+    const file = join(files.credentials, name);
+    if (!existsSync(file) || readFileSync(file, "utf8") !== content) writeFileSync(file, content, { mode: 0o600 });
+    return file;
+  };
+  const tls = (engine: "consul" | "nomad", serverName: string): ListenerTls => {
+    const { ca, certificate, key } = { consul, nomad }[engine];
+    return {
+      caFile: written(`${engine}-ca.pem`, ca),
+      certFile: written(`${engine}.pem`, certificate),
+      keyFile: written(`${engine}-key.pem`, key),
+      serverName,
+    };
+  };
+  return {
+    consulToken: consul.managementToken,
+    nomadToken: nomad.managementToken,
+    nomadCa: nomad.ca,
+    consulTls: tls("consul", "localhost"),
+    nomadTls: tls("nomad", "localhost"),
+  };
+}
