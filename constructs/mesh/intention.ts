@@ -14,7 +14,7 @@ export interface IntentionOptions {
   readonly permissions?: readonly HttpPermission[];
   /** For people. @default none */
   readonly description?: string;
-  /** Cluster peer from which the source comes. @default the same cluster */
+  /** Cluster peer from which the source comes. @default that of its datacenter, for a member of another datacenter's mesh */
   readonly peer?: string;
 }
 
@@ -53,6 +53,11 @@ export class Intention {
   /** @internal The same for a service to which another one's traffic rules lead. */
   towards(via: IConstruct, destinationName: string): Intention {
     return new Intention(via, this.source, destinationName, this.options);
+  }
+
+  /** @internal The same, of a source in another cluster. */
+  from(peer: string | undefined): Intention {
+    return new Intention(this.scope, this.source, this.destinationName, { ...this.options, peer });
   }
 
   /** @internal */

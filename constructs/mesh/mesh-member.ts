@@ -21,6 +21,16 @@ export function nameOf(member: IMeshMember | string): string {
   return typeof member === "string" ? member : member.serviceName;
 }
 
+/**
+ * @internal What the mesh calls the cluster of another one, where they are of two datacenters: each is to the other a cluster
+ * peer by the name of its datacenter.
+ */
+export function peerOf(other: ServiceMesh | undefined, own: ServiceMesh): string | undefined {
+  const there = other?.props.datacenter;
+  const here = own.props.datacenter;
+  return there === undefined || here === undefined || there === here ? undefined : there;
+}
+
 /** @internal The mesh in which it is recorded who may reach the target. */
 export function meshOf(target: IMeshMember | string, own: ServiceMesh): ServiceMesh {
   return (typeof target === "string" ? undefined : target.mesh) ?? own;

@@ -10,7 +10,7 @@ import { Connection, type ConnectOptions } from "./connection";
 import { Intention } from "./intention";
 import { allocateLocalPort } from "./local-ports";
 import type { MeshJob } from "./mesh-job";
-import { meshOf, nameOf, type IMeshService } from "./mesh-member";
+import { meshOf, nameOf, peerOf, type IMeshService } from "./mesh-member";
 import type { ServiceMesh } from "./service-mesh";
 import { Upstream, type UpstreamOptions } from "./upstream";
 
@@ -43,7 +43,8 @@ export abstract class ServiceJob extends Construct implements IMeshService {
   }
 
   /**
-   * Connects this service to another: it finds it (an upstream) and may reach it (an intention).
+   * Connects this service to another: it finds it (an upstream) and may reach it (an intention). A service of another
+   * datacenter's mesh is reached through mesh gateways, and made known to this cluster.
    *
    * @param target the service, or its name in this mesh
    */
@@ -61,8 +62,9 @@ export abstract class ServiceJob extends Construct implements IMeshService {
    *
    * @param target the service, or its name in this mesh
    */
-  addUpstream(target: IMeshService | string, options: UpstreamOptions = {}): Upstream {
+  addUpstream(target: IMeshService | string, given: UpstreamOptions = {}): Upstream {
     const destination = nameOf(target);
+    const options = { ...given, peer: given.peer ?? this.peerOf(target, given) };
     const problem = problemOfUpstreamPolicy(options);
     if (problem !== undefined) {
       throw new MeshError(this, `Of its upstream ${destination}, ${problem[0]}`, problem[1]);
@@ -98,6 +100,14 @@ export abstract class ServiceJob extends Construct implements IMeshService {
         ),
       },
     );
+  }
+
+  private peerOf(target: IMeshService | string, { datacenter }: UpstreamOptions): string | undefined {
+    if (typeof target === "string" || target.mesh === undefined) {
+      return undefined;
+    }
+    this.mesh.join(target.mesh);
+    return datacenter === undefined ? peerOf(target.mesh, this.mesh) : undefined;
   }
 
   private localBindPort(key: string, options: UpstreamOptions): number | undefined {

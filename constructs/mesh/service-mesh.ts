@@ -15,7 +15,7 @@ import { IngressGateway, type IngressGatewayBaseProps } from "./gateways/ingress
 import { MeshGateway, type MeshGatewayBaseProps } from "./gateways/mesh-gateway";
 import { TerminatingGateway, type TerminatingGatewayBaseProps } from "./gateways/terminating-gateway";
 import type { Intention } from "./intention";
-import type { IMeshMember } from "./mesh-member";
+import { peerOf, type IMeshMember } from "./mesh-member";
 import { MeshService, type MeshServiceBaseProps } from "./mesh-service";
 import type { AccessLogs } from "./observability/access-logs";
 import type { Metrics } from "./observability/metrics";
@@ -29,9 +29,14 @@ import { VirtualService, type VirtualServiceBaseProps } from "./traffic/virtual-
 
 /** Props of {@link ServiceMesh}. */
 export interface ServiceMeshProps extends JobPlacement {
-  /** Consul datacenter of the mesh. @default the provider's */
+  /**
+   * Consul datacenter of the mesh. Meshes of one app that say different ones are cluster peers, each by the name of its
+   * datacenter: a connection, a failover or a redirect leads from one to another, through mesh gateways.
+   *
+   * @default the provider's
+   */
   readonly datacenter?: string;
-  /** Other Consul datacenters that have a mesh gateway which is not of this app. @default none */
+  /** Consul datacenters, other ones or this one, that have a mesh gateway which is not of this app. @default none */
   readonly gatewayDatacenters?: readonly string[];
   /** The Envoy beside each service that does not bring its own. @default Sidecar.docker() */
   readonly sidecar?: Sidecar;
@@ -72,6 +77,7 @@ export class ServiceMesh extends Construct {
   private readonly ownJobs: ServiceJob[] = [];
   private readonly ownGateways: Gateway[] = [];
   private readonly intentionsByDestination = new Map<string, Intention[]>();
+  private readonly others = new Set<ServiceMesh>();
   private followed: { readonly revision: number; readonly byDestination: ReadonlyMap<string, Intention[]> } | undefined;
 
   constructor(scope: Construct, id: string, props: ServiceMeshProps = {}) {
@@ -84,7 +90,7 @@ export class ServiceMesh extends Construct {
       this.proxyDefaults = new ConsulConfigEntry<consul.ProxyConfigEntry>(this, "ProxyDefaults", {
         kind: "proxy-defaults",
         name: "global",
-        entry: () => renderProxyDefaults(proxyDefaults, props),
+        entry: () => renderProxyDefaults({ ...this.meshGatewayMode, ...proxyDefaults }, props),
       });
     } else if (props.accessLogs !== undefined || props.tracing !== undefined) {
       throw new MeshError(
@@ -96,7 +102,14 @@ export class ServiceMesh extends Construct {
     new ConsulConfigEntry<consul.ExportedServicesConfigEntry>(this, "ExportedServices", {
       kind: "exported-services",
       name: "default",
-      entry: () => renderExportedServices(this.intentions),
+      entry: () => renderExportedServices([...this.intentions, ...[...this.followedIntentions.values()].flat()]),
+    });
+    new ConsulConfigEntry<consul.MeshConfigEntry>(this, "Peering", {
+      kind: "mesh",
+      name: "mesh",
+      // Consul always answers with TransparentProxy; without it each plan would find a difference.
+      entry: () =>
+        this.peersThroughGateways ? { TransparentProxy: {}, Peering: { PeerThroughMeshGateways: true } } : undefined,
     });
   }
 
@@ -165,6 +178,11 @@ export class ServiceMesh extends Construct {
     return this.ownGateways;
   }
 
+  /** The meshes of other datacenters that traffic goes to, or comes from, in the order in which they were named. */
+  get peers(): readonly ServiceMesh[] {
+    return [...this.others];
+  }
+
   /** Whoever has a name in the mesh: its services, virtual ones and those outside that it knows, and its gateways. */
   get members(): readonly IMeshMember[] {
     return [...this.ownServices, ...this.ownVirtualServices, ...this.ownExternalServices, ...this.ownGateways];
@@ -204,12 +222,22 @@ export class ServiceMesh extends Construct {
     return this.members.filter(isTrafficOwner);
   }
 
-  /** @internal Intentions that follow from the traffic rules, by destination. */
+  /** @internal Intentions that follow from the traffic rules, its own and those of its peers, by destination. */
   get followedIntentions(): ReadonlyMap<string, readonly Intention[]> {
-    if (this.followed?.revision !== this.revision) {
-      this.followed = { revision: this.revision, byDestination: this.followRules() };
+    const revision = this.peers.reduce((sum, peer) => sum + peer.revision, this.revision);
+    if (this.followed?.revision !== revision) {
+      this.followed = { revision, byDestination: this.followRules() };
     }
     return this.followed.byDestination;
+  }
+
+  /** @internal Records that traffic goes between the two, if they are of different datacenters. */
+  join(other: ServiceMesh): void {
+    if (peerOf(other, this) !== undefined && !this.others.has(other)) {
+      this.others.add(other);
+      other.others.add(this);
+      this.revision++;
+    }
   }
 
   /** @internal */
@@ -259,9 +287,15 @@ export class ServiceMesh extends Construct {
 
   /** @internal */
   addIntention(intention: Intention): Intention {
-    append(this.intentionsByDestination, intention.destinationName, intention);
+    const { source, options } = intention;
+    const origin = typeof source === "string" ? undefined : source.mesh;
+    if (origin !== undefined) {
+      this.join(origin);
+    }
+    const added = intention.from(options.peer ?? peerOf(origin, this));
+    append(this.intentionsByDestination, added.destinationName, added);
     this.revision++;
-    return intention;
+    return added;
   }
 
   private register(member: IMeshMember): void {
@@ -272,24 +306,47 @@ export class ServiceMesh extends Construct {
     this.revision++;
   }
 
+  /** Traffic for other datacenters leaves by the mesh's own gateway: no other node needs a way there. */
+  private get meshGatewayMode(): Pick<consul.ProxyConfigEntry, "MeshGateway"> {
+    const hasGateway = this.ownGateways.some((gateway) => gateway instanceof MeshGateway);
+    return this.others.size > 0 && hasGateway ? { MeshGateway: { Mode: "local" } } : {};
+  }
+
+  private get peersThroughGateways(): boolean {
+    const gateways = this.ownGateways.filter((gateway) => gateway instanceof MeshGateway);
+    const said = gateways.map(({ props }) => props.peerThroughMeshGateways).find((it) => it !== undefined);
+    return said ?? (gateways.length > 0 && this.others.size > 0);
+  }
+
   /** Consul asks the intentions of the service at which a request ends, whatever name its source has called. */
   private followRules(): ReadonlyMap<string, Intention[]> {
     const followed = new Map<string, Intention[]>();
-    for (const via of this.trafficOwners) {
-      const intentions = this.intentionsByDestination.get(via.serviceName) ?? [];
-      for (const { service, isRewritten } of intentions.length === 0 ? [] : destinationsOf(via)) {
-        if (service === via.serviceName) {
-          continue;
-        }
-        const known = new Set(this.intentionsByDestination.get(service)?.map(({ origin }) => origin));
-        for (const intention of intentions) {
-          if (!known.has(intention.origin) && !(isRewritten && intention.options.permissions !== undefined)) {
-            append(followed, service, intention.towards(via, service));
+    for (const mesh of [this, ...this.others]) {
+      for (const via of mesh.trafficOwners) {
+        const intentions = mesh.intentionsByDestination.get(via.serviceName) ?? [];
+        for (const { mesh: end, service, isRewritten } of intentions.length === 0 ? [] : destinationsOf(via)) {
+          if (end !== this || (mesh === this && service === via.serviceName)) {
+            continue;
+          }
+          const known = new Set(this.intentionsByDestination.get(service)?.map(({ origin }) => origin));
+          for (const intention of intentions.map((it) => it.towards(via, service).from(this.originOf(it, mesh)))) {
+            if (!known.has(intention.origin) && !(isRewritten && intention.options.permissions !== undefined)) {
+              append(followed, service, intention);
+            }
           }
         }
       }
     }
     return followed;
+  }
+
+  /** The cluster peer, seen from here, whose source another mesh lets in. */
+  private originOf({ options: { peer } }: Intention, mesh: ServiceMesh): string | undefined {
+    if (mesh === this) {
+      return peer;
+    }
+    const own = peerOf(this, mesh);
+    return peer === own ? undefined : (peer ?? peerOf(mesh, this));
   }
 }
 

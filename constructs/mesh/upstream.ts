@@ -37,7 +37,7 @@ export interface UpstreamOptions extends UpstreamPolicy {
   readonly env?: string;
   /** Consul datacenter of the destination. @default the service's own */
   readonly datacenter?: string;
-  /** Cluster peer of the destination. @default the same cluster */
+  /** Cluster peer of the destination. @default that of its datacenter, for a service of another datacenter's mesh */
   readonly peer?: string;
   /** @default the mesh's own */
   readonly meshGateway?: MeshGatewayMode;

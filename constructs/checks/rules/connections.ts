@@ -2,7 +2,7 @@ import { ANY_SERVICE } from "../../consul/service-intentions";
 import { describe } from "../../errors";
 import { isFrontGateway } from "../../mesh/gateways/front-gateway";
 import { Gateway } from "../../mesh/gateways/gateway";
-import type { IMeshMember, IMeshService } from "../../mesh/mesh-member";
+import { peerOf, type IMeshMember, type IMeshService } from "../../mesh/mesh-member";
 import { MeshService } from "../../mesh/mesh-service";
 import type { ServiceMesh } from "../../mesh/service-mesh";
 import { destinationsOf } from "../../mesh/traffic/chain";
@@ -29,8 +29,9 @@ const unknownService: Check = {
           };
         }
       }
-      for (const { scope, source, sourceName, isWildcard } of mesh.intentions) {
-        if (typeof source === "string" && !isWildcard && mesh.find(sourceName) === undefined) {
+      for (const { scope, source, sourceName, isWildcard, options } of mesh.intentions) {
+        const isOwn = typeof source === "string" && !isWildcard && options.peer === undefined;
+        if (isOwn && mesh.find(sourceName) === undefined) {
           yield {
             construct: scope,
             problem: `It lets in "${sourceName}", which is no service of this mesh.`,
@@ -53,7 +54,8 @@ const upstreamWithoutIntention: Check = {
         continue; // Unknown, which another check reports; or another team's, who says itself whom it lets in.
       }
       const { mesh, serviceName } = destination;
-      if (![source.serviceName, ANY_SERVICE].some((name) => admitted.get(mesh)?.has(pair(name, serviceName)))) {
+      const peer = source.mesh && peerOf(source.mesh, mesh);
+      if (![source.serviceName, ANY_SERVICE].some((name) => admitted.get(mesh)?.has(pair(name, serviceName, peer)))) {
         yield {
           construct: source,
           problem: `It ${isRoute ? "leads" : "has an upstream"} to ${destination.serviceName}, but no intention lets it in.`,
@@ -69,15 +71,17 @@ const intentionWithoutUpstream: Check = {
   reason: "Authority that nobody uses is a door left open.",
   level: "error",
   *find({ meshes }) {
+    const connected = connectedIn({ meshes });
     for (const mesh of meshes) {
-      const connected = connectedIn(mesh);
-      for (const { scope, sourceName, destinationName, isWildcard } of mesh.intentions) {
-        const from = mesh.find(sourceName);
+      for (const { scope, source, sourceName, destinationName, isWildcard, options } of mesh.intentions) {
+        const home = typeof source === "string" || source.mesh === undefined ? mesh : source.mesh;
+        const isForeign = home === mesh && options.peer !== undefined;
+        const from = isForeign ? undefined : home.find(sourceName);
         if (
           isWildcard ||
           from === undefined ||
           reachesByItself(from) ||
-          connected.has(pair(sourceName, destinationName))
+          connected.get(mesh)?.has(pair(sourceName, destinationName, peerOf(home, mesh)))
         ) {
           continue;
         }
@@ -158,24 +162,32 @@ const unreachableService: Check = {
 /** Who may reach whom. A set, since it is asked once for each upstream. */
 function admittedTo(mesh: ServiceMesh): ReadonlySet<string> {
   const followed = [...mesh.followedIntentions.values()].flat();
-  return new Set([...mesh.intentions, ...followed].map((it) => pair(it.sourceName, it.destinationName)));
+  return new Set(
+    [...mesh.intentions, ...followed].map((it) => pair(it.sourceName, it.destinationName, it.options.peer)),
+  );
 }
 
-/** Who leads to whom, or to a name that leads there. A set, since it is asked once for each intention. */
-function connectedIn(mesh: ServiceMesh): ReadonlySet<string> {
-  const connected = new Set<string>();
-  for (const { source, destinationName } of linksOf({ meshes: [mesh] })) {
-    connected.add(pair(source.serviceName, destinationName));
-    const owner = mesh.find(destinationName);
-    for (const { service } of owner === undefined || !isTrafficOwner(owner) ? [] : destinationsOf(owner)) {
-      connected.add(pair(source.serviceName, service));
+/** Who leads to a service of each mesh, or to a name that leads there. Sets, since they are asked once for each intention. */
+function connectedIn({ meshes }: Pick<CheckedApp, "meshes">): ReadonlyMap<ServiceMesh, ReadonlySet<string>> {
+  const connected = new Map(meshes.map((mesh) => [mesh, new Set<string>()]));
+  for (const origin of meshes) {
+    const add = (source: IMeshMember, mesh: ServiceMesh, destinationName: string) =>
+      connected.get(mesh)?.add(pair(source.serviceName, destinationName, peerOf(origin, mesh)));
+    for (const { source, destinationName, destination } of linksOf({ meshes: [origin] })) {
+      const end = destination?.mesh ?? origin;
+      add(source, end, destinationName);
+      const owner = end.find(destinationName);
+      for (const { mesh, service } of owner === undefined || !isTrafficOwner(owner) ? [] : destinationsOf(owner)) {
+        add(source, mesh, service);
+      }
     }
   }
   return connected;
 }
 
-function pair(sourceName: string, destinationName: string): string {
-  return `${sourceName}/${destinationName}`;
+/** @param peer the cluster of the source, where that is another one */
+function pair(sourceName: string, destinationName: string, peer: string | undefined): string {
+  return `${peer ?? ""}/${sourceName}/${destinationName}`;
 }
 
 /** How services find each other, and how gateways find them. */

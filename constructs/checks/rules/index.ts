@@ -2,6 +2,7 @@ import type { Check } from "../check";
 import { accessChecks } from "./access";
 import { clusterChecks } from "./clusters";
 import { connectionChecks } from "./connections";
+import { datacenterChecks } from "./datacenters";
 import { frontGatewayChecks } from "./front-gateways";
 import { gatewayChecks } from "./gateways";
 import { intentionChecks } from "./intentions";
@@ -16,6 +17,7 @@ export const CHECKS: readonly Check[] = [
   ...connectionChecks,
   ...intentionChecks,
   ...trafficChecks,
+  ...datacenterChecks,
   ...frontGatewayChecks,
   ...gatewayChecks,
   ...portChecks,

@@ -1,7 +1,6 @@
 import { Protocol } from "../../consul/protocol";
 import { fitsAll } from "../../consul/service-router";
 import { describe } from "../../errors";
-import { MeshGateway } from "../../mesh/gateways/mesh-gateway";
 import type { IMeshService } from "../../mesh/mesh-member";
 import { destinationsOf } from "../../mesh/traffic/chain";
 import { namesOf } from "../../mesh/traffic/destination";
@@ -145,33 +144,11 @@ const protocolMismatch: Check = {
   *find(app) {
     for (const { owner, reference } of referencesIn(app)) {
       const target = targetOf(owner, reference);
-      if (target !== undefined && target.protocol !== owner.protocol && reference.peer === undefined) {
+      if (target !== undefined && target.protocol !== owner.protocol) {
         yield {
           construct: owner,
           problem: `The ${reference.kind} of ${owner.serviceName}, which speaks ${owner.protocol}, leads to ${target.serviceName}, which speaks ${target.protocol}.`,
           fix: `Give both the same protocol, here or at ${describe(target)}.`,
-        };
-      }
-    }
-  },
-};
-
-const datacenterWithoutGateway: Check = {
-  id: "datacenter-without-gateway",
-  reason: "Between datacenters traffic goes through mesh gateways; without one, the way ends in a timeout.",
-  level: "error",
-  *find(app) {
-    const gateways = app.meshes.flatMap((mesh) => mesh.gateways).filter((gateway) => gateway instanceof MeshGateway);
-    const ownDatacenters = gateways.flatMap(({ datacenter }) => datacenter ?? []);
-    for (const { owner, reference } of referencesIn(app)) {
-      const { kind, datacenter } = reference;
-      const { props } = owner.mesh;
-      const known = [...new Set([...ownDatacenters, ...(props.gatewayDatacenters ?? [])])];
-      if (datacenter !== undefined && datacenter !== props.datacenter && !known.includes(datacenter)) {
-        yield {
-          construct: owner,
-          problem: `The ${kind} of ${owner.serviceName} leads to the datacenter "${datacenter}", which no mesh gateway reaches.`,
-          fix: `${closestTo(datacenter, known)} Add a mesh gateway there; one that others run is named in the mesh's gatewayDatacenters.`,
         };
       }
     }
@@ -336,8 +313,10 @@ function* referencesIn(app: Pick<CheckedApp, "meshes">) {
 }
 
 /** The service that a rule names, also one of another team. */
-function targetOf(owner: TrafficOwner, { service, given }: TrafficReference): IMeshService | undefined {
-  return given ?? (service === owner.serviceName ? owner : owner.mesh.findService(service));
+function targetOf(owner: TrafficOwner, { service, given, peer }: TrafficReference): IMeshService | undefined {
+  return (
+    given ?? (service === owner.serviceName ? owner : peer === undefined ? owner.mesh.findService(service) : undefined)
+  );
 }
 
 /** The service that a rule names, where its rules are known here. */
@@ -392,7 +371,6 @@ export const trafficChecks: readonly Check[] = [
   unknownSubset,
   trafficRuleOnTcp,
   protocolMismatch,
-  datacenterWithoutGateway,
   peerWithSubset,
   redirectBesideRules,
   trafficCycle,

@@ -1,6 +1,4 @@
 import type { Construct } from "constructs";
-import { ConsulConfigEntry } from "../../consul/consul-config-entry";
-import type * as consul from "../../consul/generated/config-entries";
 import type { WorkloadIdentityAuthMethod } from "../../consul/workload-identity-auth-method";
 import { listeningCheck, renderGatewayBlockJob, type GatewayBlockProps } from "../../nomad/gateway-job";
 import type * as nomad from "../../nomad/generated/job";
@@ -25,7 +23,7 @@ export interface MeshGatewayBaseProps extends GatewayBaseProps, GatewayBlockProp
    * Whether what Consul's servers of peered clusters tell each other goes through mesh gateways too, so that no server must
    * be reachable from outside. It holds for the whole cluster: say it at one gateway.
    *
-   * @default false
+   * @default whether the mesh has peers in this app
    * @see https://developer.hashicorp.com/consul/docs/reference/config-entry/mesh#peering
    */
   readonly peerThroughMeshGateways?: boolean;
@@ -52,14 +50,6 @@ const DEFAULT_PORT = 8443;
 export class MeshGateway extends Gateway<MeshGatewayBaseProps> {
   constructor(scope: Construct, id: string, props: MeshGatewayProps) {
     super(scope, id, props);
-    if (props.peerThroughMeshGateways === true) {
-      new ConsulConfigEntry<consul.MeshConfigEntry>(this, "Mesh", {
-        kind: "mesh",
-        name: "mesh",
-        // Consul always answers with TransparentProxy; without it each plan would find a difference.
-        entry: () => ({ TransparentProxy: {}, Peering: { PeerThroughMeshGateways: true } }),
-      });
-    }
     this.addJob();
   }
 

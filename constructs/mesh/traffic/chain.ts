@@ -1,43 +1,48 @@
-import { namesOf, type NamedDestination } from "./destination";
+import { peerOf } from "../mesh-member";
+import type { ServiceMesh } from "../service-mesh";
+import { namesOf, serviceOf, type NamedDestination, type TrafficDestination } from "./destination";
 import { isTrafficOwner, type TrafficOwner } from "./service-traffic";
 
 /** A service at which requests end. */
 export interface ChainDestination {
+  /** The mesh of the service: the one where requests began, or that of a peered cluster. */
+  readonly mesh: ServiceMesh;
   readonly service: string;
   /** Whether all requests come with another path than they began with. */
   readonly isRewritten: boolean;
 }
 
 /**
- * The services of the same cluster at which requests for a service end, as Consul compiles its discovery chain: only the
- * routes of the very service count, then splits, each of which may lead to further splits, then redirects, then failovers,
- * which lead no further.
+ * The services at which requests for a service end, as Consul compiles its discovery chain: only the routes of the very
+ * service count, then splits, each of which may lead to further splits, then redirects, then failovers, which lead no
+ * further. In a peered cluster requests go by the rules there.
  *
  * @see https://developer.hashicorp.com/consul/docs/manage-traffic/discovery-chain
  */
 export function destinationsOf(owner: TrafficOwner): readonly ChainDestination[] {
   const { mesh, serviceName, traffic } = owner;
-  const found = new Map<string, boolean>();
-  for (const { to, prefixRewrite } of traffic.routes) {
-    const destination = to === undefined ? { service: serviceName } : namesOf(to);
-    for (const service of endsOf(mesh, destination)) {
-      found.set(service, (found.get(service) ?? true) && prefixRewrite !== undefined);
+  const found = new Map<string, ChainDestination>();
+  const add = (start: NamedDestination, isRewritten: boolean) => {
+    for (const [key, end] of endsOf(mesh, start)) {
+      found.set(key, { ...end, isRewritten: (found.get(key)?.isRewritten ?? true) && isRewritten });
     }
+  };
+  for (const { to, prefixRewrite } of traffic.routes) {
+    add(to === undefined ? { service: serviceName } : namesOf(to), prefixRewrite !== undefined);
   }
-  for (const service of endsOf(mesh, { service: serviceName })) {
-    found.set(service, false);
-  }
-  return [...found].map(([service, isRewritten]) => ({ service, isRewritten }));
+  add({ service: serviceName }, false);
+  return [...found.values()];
 }
 
-type Mesh = TrafficOwner["mesh"];
+type End = Omit<ChainDestination, "isRewritten">;
 
-function endsOf(mesh: Mesh, start: NamedDestination): ReadonlySet<string> {
+/** @param goesAbroad whether other clusters count */
+function endsOf(mesh: ServiceMesh, start: NamedDestination, goesAbroad = true): ReadonlyMap<string, End> {
   const trafficOf = (name: string) => {
     const member = mesh.find(name);
     return member !== undefined && isTrafficOwner(member) ? member.traffic : undefined;
   };
-  const ends = new Set<string>();
+  const ends = new Map<string, End>();
   const seen = new Set<string>();
 
   const follow = ({ service, subset }: NamedDestination): void => {
@@ -57,13 +62,25 @@ function endsOf(mesh: Mesh, start: NamedDestination): ReadonlySet<string> {
     }
   };
 
+  /** Of other clusters only those are known that belong to this app; what they lead on to elsewhere is theirs. */
+  const leave = (to: TrafficDestination | undefined): void => {
+    const abroad = to === undefined ? undefined : serviceOf(to)?.mesh;
+    const peer = peerOf(abroad, mesh);
+    if (to !== undefined && abroad !== undefined && peer !== undefined && goesAbroad) {
+      for (const [key, end] of endsOf(abroad, namesOf(to), false)) {
+        ends.set(`${peer}/${key}`, end);
+      }
+    }
+  };
+
   const resolve = ({ service, subset }: NamedDestination, failsOver: boolean): void => {
     const traffic = trafficOf(service);
-    const redirect = traffic?.options.redirect;
-    if (redirect?.options.peer !== undefined) {
-      return; // Another cluster, with intentions of its own.
+    const redirect = traffic?.redirect;
+    if (redirect?.peer !== undefined) {
+      leave(redirect.to);
+      return;
     }
-    const elsewhere = redirect?.destination === undefined ? undefined : namesOf(redirect.destination);
+    const elsewhere = redirect?.to === undefined ? undefined : namesOf(redirect.to);
     if (elsewhere !== undefined && elsewhere.service !== service) {
       if (!seen.has(`redirect ${service}`)) {
         seen.add(`redirect ${service}`);
@@ -71,11 +88,13 @@ function endsOf(mesh: Mesh, start: NamedDestination): ReadonlySet<string> {
       }
       return;
     }
-    ends.add(service);
+    ends.set(service, { mesh, service });
     const failovers = traffic?.failovers;
     const targets = failovers?.get(subset ?? traffic?.defaultSubset ?? "") ?? failovers?.get("*") ?? [];
     for (const { to, peer } of failsOver ? targets : []) {
-      if (to !== undefined && peer === undefined) {
+      if (peer !== undefined) {
+        leave(to);
+      } else if (to !== undefined) {
         resolve(namesOf(to), false);
       }
     }

@@ -2,11 +2,11 @@ import type { TrafficDestination } from "./destination";
 
 /** One place to try when no healthy instance is left. */
 export interface FailoverTarget {
-  /** Subset or service. @default the same service; of the subset that fails, where there is one */
+  /** Subset or service, be it of another datacenter's mesh. @default the same service; of the subset that fails, where there is one */
   readonly to?: TrafficDestination;
   /** Consul datacenter, reached through mesh gateways. @default the own one */
   readonly datacenter?: string;
-  /** Cluster peer. Excludes `datacenter` and a subset. @default the own cluster */
+  /** Cluster peer. Excludes `datacenter` and a subset. @default that of `to` */
   readonly peer?: string;
 }
 
@@ -21,17 +21,17 @@ export class Failover {
     readonly targets: readonly FailoverTarget[],
   ) {}
 
-  /** To other subsets or services of the same datacenter. */
+  /** To other subsets or services. One of another datacenter's mesh is reached through mesh gateways. */
   static to(...destinations: readonly [TrafficDestination, ...TrafficDestination[]]): Failover {
     return new Failover(destinations.map((to) => ({ to })));
   }
 
-  /** To the same service in other datacenters. Each needs a mesh gateway that reaches it. */
+  /** To the same service in other datacenters of a WAN federation. Each needs a mesh gateway that reaches it. */
   static datacenters(...datacenters: readonly [string, ...string[]]): Failover {
     return new Failover(datacenters.map((datacenter) => ({ datacenter })));
   }
 
-  /** To the same service of cluster peers, which must export it. */
+  /** To the same service of cluster peers which are not of this app; they must export it. */
   static peers(...peers: readonly [string, ...string[]]): Failover {
     return new Failover(peers.map((peer) => ({ peer })));
   }

@@ -4,7 +4,7 @@ import type { TrafficDestination } from "./destination";
 export interface RedirectOptions {
   /** Consul datacenter, reached through mesh gateways. @default the own one */
   readonly datacenter?: string;
-  /** Cluster peer. Excludes `datacenter` and a subset. @default the own cluster */
+  /** Cluster peer. Excludes `datacenter` and a subset. @default that of the destination */
   readonly peer?: string;
 }
 
@@ -21,7 +21,7 @@ export class Redirect {
     readonly options: RedirectOptions,
   ) {}
 
-  /** To another service, or to a subset. */
+  /** To another service, or to a subset. One of another datacenter's mesh is reached through mesh gateways. */
   static to(destination: TrafficDestination, options: RedirectOptions = {}): Redirect {
     return new Redirect(destination, options);
   }

@@ -17,7 +17,7 @@ import { SubsetFilter } from "../../consul/subset-filter";
 import type { Needs } from "../../dependencies";
 import { MeshError } from "../../errors";
 import type { Duration } from "../../nomad/duration";
-import type { IMeshMember, IMeshService } from "../mesh-member";
+import { peerOf, type IMeshMember, type IMeshService } from "../mesh-member";
 import type { ServiceMesh } from "../service-mesh";
 import { namesOf, serviceOf, type HasSubset, type TrafficDestination } from "./destination";
 import { Failover, type FailoverTarget } from "./failover";
@@ -153,6 +153,11 @@ export class ServiceTraffic {
       }
     }
     this.resolution = { ...this.resolution, ...options };
+    for (const { given } of this.references) {
+      if (given?.mesh !== undefined) {
+        this.owner.mesh.join(given.mesh);
+      }
+    }
     this.update();
   }
 
@@ -196,22 +201,24 @@ export class ServiceTraffic {
   /** All that the rules name, this service's own subsets too. */
   get references(): readonly TrafficReference[] {
     const { serviceName } = this.owner;
-    const { redirect } = this.resolution;
-    const named = (to: TrafficDestination | undefined) =>
-      to === undefined ? { service: serviceName, given: this.owner } : { ...namesOf(to), given: serviceOf(to) };
-    const { defaultSubset } = this;
+    const named = (target: FailoverTarget) => {
+      const { to, ...place } = this.placed(target);
+      return {
+        ...(to === undefined ? { service: serviceName, given: this.owner } : { ...namesOf(to), given: serviceOf(to) }),
+        ...place,
+      };
+    };
+    const { defaultSubset, redirect } = this;
     return [
       ...(defaultSubset === undefined
         ? []
         : [{ kind: "default subset" as const, service: serviceName, subset: defaultSubset }]),
-      ...(redirect === undefined
-        ? []
-        : [{ kind: "redirect" as const, ...named(redirect.destination), ...redirect.options }]),
+      ...(redirect === undefined ? [] : [{ kind: "redirect" as const, ...named(redirect) }]),
       ...[...this.failovers.values()].flatMap((targets) =>
-        targets.map(({ to, datacenter, peer }) => ({ kind: "failover" as const, ...named(to), datacenter, peer })),
+        targets.map((target) => ({ kind: "failover" as const, ...named(target) })),
       ),
-      ...this.splits.map(({ to }) => ({ kind: "split" as const, ...named(to) })),
-      ...this.routing.map(({ to }) => ({ kind: "route" as const, ...named(to) })),
+      ...this.splits.map(({ to }) => ({ kind: "split" as const, ...named({ to }) })),
+      ...this.routing.map(({ to }) => ({ kind: "route" as const, ...named({ to }) })),
     ];
   }
 
@@ -219,7 +226,13 @@ export class ServiceTraffic {
   get failovers(): ReadonlyMap<string, readonly FailoverTarget[]> {
     const { failover } = this.resolution;
     const entries = failover instanceof Failover ? [["*", failover] as const] : Object.entries(failover ?? {});
-    return new Map(entries.map(([subset, { targets }]) => [subset, targets]));
+    return new Map(entries.map(([subset, { targets }]) => [subset, targets.map((target) => this.placed(target))]));
+  }
+
+  /** Where all that is meant for the service is sent. */
+  get redirect(): FailoverTarget | undefined {
+    const { redirect } = this.resolution;
+    return redirect && this.placed({ to: redirect.destination, ...redirect.options });
   }
 
   /** Name of the subset that answers where none is named. */
@@ -297,10 +310,11 @@ export class ServiceTraffic {
   }
 
   private renderResolver(): Omit<consul.ServiceResolverConfigEntry, "Kind" | "Name"> {
-    const { connectTimeout, requestTimeout, loadBalancer, redirect, override } = this.resolution;
+    const { connectTimeout, requestTimeout, loadBalancer, override } = this.resolution;
+    const { redirect } = this;
     const failovers = [...this.failovers].map(([subset, targets]): [string, ResolverTarget[]] => [
       subset,
-      targets.map(({ to, datacenter, peer }) => ({ ...this.foreign(to), datacenter, peer })),
+      targets.map(({ to, ...place }) => ({ ...this.foreign(to), ...place })),
     ]);
     return {
       ...renderServiceResolver({
@@ -313,8 +327,9 @@ export class ServiceTraffic {
         loadBalancer,
         // Consul takes a subset or a peer only together with the name of the service, even its own.
         redirect: redirect && {
-          ...(redirect.destination === undefined ? { service: this.owner.serviceName } : namesOf(redirect.destination)),
-          ...redirect.options,
+          ...(redirect.to === undefined ? { service: this.owner.serviceName } : namesOf(redirect.to)),
+          datacenter: redirect.datacenter,
+          peer: redirect.peer,
         },
         failover: new Map(failovers),
       }),
@@ -357,15 +372,20 @@ export class ServiceTraffic {
     return { service: service === this.owner.serviceName ? undefined : service, subset };
   }
 
+  /** With its cluster peer, if it is of another datacenter's mesh. Whoever says a datacenter means one of a WAN federation. */
+  private placed({ to, datacenter, peer }: FailoverTarget): FailoverTarget {
+    const abroad = to === undefined ? undefined : serviceOf(to)?.mesh;
+    return { to, datacenter, peer: peer ?? (datacenter === undefined ? peerOf(abroad, this.owner.mesh) : undefined) };
+  }
+
   /** Consul judges a resolver by the protocols of those to which it leads, and by their subsets if it names one. */
   private resolverNeeds(): Needs {
-    const { redirect } = this.resolution;
-    const destinations = [redirect?.destination, ...[...this.failovers.values()].flat().map(({ to }) => to)];
+    const targets = [...(this.redirect ? [this.redirect] : []), ...[...this.failovers.values()].flat()];
     return [
       this.owner.defaults,
       this.owner.mesh.proxyDefaults,
-      ...destinations
-        .filter((to) => to !== undefined)
+      ...targets
+        .flatMap(({ to, peer }) => (to === undefined || peer !== undefined ? [] : [to]))
         .filter((to) => namesOf(to).service !== this.owner.serviceName)
         .flatMap((to): Needs => {
           const target = this.find(to);

@@ -1,0 +1,249 @@
+import { Failover, type MeshService, Protocol, Redirect, ServiceMesh, type ServiceMeshProps } from "../../constructs";
+import { findingsOf, synthApp, TestStack } from "../support/synth";
+import { testApp } from "../support/test-app";
+import { anyWorkload } from "../support/workload";
+
+const http = { port: 9001, protocol: Protocol.HTTP, workload: anyWorkload };
+
+interface TwoMeshes {
+  readonly east: ServiceMesh;
+  readonly west: ServiceMesh;
+}
+
+/** Two datacenters, each with a mesh gateway. */
+function app(build: (meshes: TwoMeshes) => void, props: ServiceMeshProps = {}) {
+  const root = testApp();
+  const [east, west] = ["dc1", "dc2"].map((datacenter) => {
+    const mesh = new ServiceMesh(new TestStack(root, datacenter), "mesh", { datacenter, ...props });
+    mesh.addMeshGateway("mesh-gateway");
+    return mesh;
+  });
+  build({ east, west });
+  return { dc1: synthApp(root, "dc1"), dc2: synthApp(root, "dc2") };
+}
+
+function connected(options: Parameters<MeshService["connectTo"]>[1] = {}) {
+  return app(({ east, west }) => {
+    const api = west.addService("api", http);
+    const web = east.addService("web", { port: 80, publish: 80, workload: anyWorkload });
+    web.connectTo(api, { env: "API_URL", ...options });
+  });
+}
+
+describe("a connection to a service of another datacenter", () => {
+  test("is an upstream of a peer here, an intention for a peer there, and makes the service known", () => {
+    const { dc1, dc2 } = connected({ localBindPort: 8080 });
+    const [group] = dc1.jobs.web.TaskGroups ?? [];
+    expect(group.Services?.[0]?.Connect?.SidecarService?.Proxy?.Upstreams).toEqual([
+      { DestinationName: "api", DestinationPeer: "dc2", LocalBindPort: 8080 },
+    ]);
+    expect(group.Tasks?.[0]?.Env).toMatchObject({ API_URL: "http://127.0.0.1:8080" });
+    expect(dc2.entries["service-intentions/api"]).toMatchObject({
+      Sources: [{ Name: "web", Peer: "dc1", Action: "allow" }],
+    });
+    expect(dc2.entries["exported-services/default"]).toMatchObject({
+      Services: [{ Name: "api", Consumers: [{ Peer: "dc1" }] }],
+    });
+    expect(dc1.entries).not.toHaveProperty("service-intentions/api");
+    expect(dc1.entries).not.toHaveProperty("exported-services/default");
+  });
+
+  test("goes through the mesh gateways of both, as what their Consuls tell each other does", () => {
+    const { dc1, dc2 } = connected();
+    for (const { entries } of [dc1, dc2]) {
+      expect(entries["proxy-defaults/global"]).toMatchObject({ MeshGateway: { Mode: "local" } });
+      expect(entries["mesh/mesh"]).toMatchObject({ Peering: { PeerThroughMeshGateways: true } });
+    }
+  });
+
+  test("leaves what is said of gateways as it is said", () => {
+    const { dc1 } = app(
+      ({ east, west }) => {
+        east
+          .addService("web", { port: 80, publish: 80, workload: anyWorkload })
+          .connectTo(west.addService("api", http));
+      },
+      { proxyDefaults: { MeshGateway: { Mode: "remote" } } },
+    );
+    expect(dc1.entries["proxy-defaults/global"]).toMatchObject({ MeshGateway: { Mode: "remote" } });
+  });
+
+  test("stands beside one to the service of that name in the own datacenter", () => {
+    const { dc1, dc2 } = app(({ east, west }) => {
+      const web = east.addService("web", { port: 80, publish: 80, workload: anyWorkload });
+      for (const mesh of [east, west]) web.connectTo(mesh.addService("api", http));
+    });
+    const [group] = dc1.jobs.web.TaskGroups ?? [];
+    const upstreams = group.Services?.[0]?.Connect?.SidecarService?.Proxy?.Upstreams ?? [];
+    expect(upstreams.map(({ DestinationPeer }) => DestinationPeer)).toEqual([undefined, "dc2"]);
+    expect(new Set(upstreams.map(({ LocalBindPort }) => LocalBindPort)).size).toBe(2);
+    expect(dc1.entries["service-intentions/api"]).toMatchObject({ Sources: [{ Name: "web", Action: "allow" }] });
+    expect(dc2.entries["service-intentions/api"]).toMatchObject({ Sources: [{ Name: "web", Peer: "dc1" }] });
+  });
+
+  test("can be said in two halves", () => {
+    const { dc2 } = app(({ east, west }) => {
+      const web = east.addService("web", { port: 80, publish: 80, workload: anyWorkload });
+      const api = west.addService("api", http);
+      web.addUpstream(api);
+      api.allowFrom(web);
+    });
+    expect(dc2.entries["service-intentions/api"]).toMatchObject({ Sources: [{ Name: "web", Peer: "dc1" }] });
+  });
+});
+
+describe("traffic rules that lead to another datacenter", () => {
+  const failingOver = (say: (apis: { east: MeshService; west: MeshService }, meshes: TwoMeshes) => void) =>
+    app((meshes) => {
+      const { east, west } = meshes;
+      const apis = { east: east.addService("api", http), west: west.addService("api", http) };
+      east.addService("web", { port: 80, publish: 80, workload: anyWorkload }).connectTo(apis.east);
+      say(apis, meshes);
+    });
+
+  test("a failover names the peer, which lets in those who may reach the service here", () => {
+    const { dc1, dc2 } = failingOver(({ east, west }) => {
+      east.resolve({ failover: Failover.to(west) });
+    });
+    expect(dc1.entries["service-resolver/api"]).toMatchObject({ Failover: { "*": { Targets: [{ Peer: "dc2" }] } } });
+    expect(dc2.entries["service-intentions/api"]).toMatchObject({
+      Sources: [{ Name: "web", Peer: "dc1", Action: "allow" }],
+    });
+    expect(dc2.entries["exported-services/default"]).toMatchObject({
+      Services: [{ Name: "api", Consumers: [{ Peer: "dc1" }] }],
+    });
+  });
+
+  test("each may stand in for the other", () => {
+    const { dc1, dc2 } = failingOver(({ east, west }, meshes) => {
+      meshes.west.addService("app", { port: 80, publish: 80, workload: anyWorkload }).connectTo(west);
+      east.resolve({ failover: Failover.to(west) });
+      west.resolve({ failover: Failover.to(east) });
+    });
+    expect(dc1.entries["service-intentions/api"]).toMatchObject({
+      Sources: [{ Name: "app", Peer: "dc2" }, { Name: "web" }],
+    });
+    expect(dc2.entries["service-intentions/api"]).toMatchObject({
+      Sources: [{ Name: "app" }, { Name: "web", Peer: "dc1" }],
+    });
+  });
+
+  test("where the rules there send requests on, those services let them in too", () => {
+    const { dc2 } = failingOver(({ east, west }, meshes) => {
+      const next = meshes.west.addService("api-next", http);
+      west.split([
+        { to: west, weight: 90 },
+        { to: next, weight: 10 },
+      ]);
+      east.resolve({ failover: Failover.to(west) });
+    });
+    for (const service of ["api", "api-next"]) {
+      expect(dc2.entries[`service-intentions/${service}`]).toMatchObject({ Sources: [{ Name: "web", Peer: "dc1" }] });
+    }
+  });
+
+  test("a redirect, of a virtual service perhaps, names the peer too", () => {
+    const { dc1, dc2 } = app(({ east, west }) => {
+      const api = west.addService("api", http);
+      const alias = east.addVirtualService("api-west", { protocol: Protocol.HTTP, redirect: Redirect.to(api) });
+      east.addService("web", { port: 80, publish: 80, workload: anyWorkload }).connectTo(alias);
+    });
+    expect(dc1.entries["service-resolver/api-west"]).toMatchObject({ Redirect: { Service: "api", Peer: "dc2" } });
+    expect(dc2.entries["service-intentions/api"]).toMatchObject({ Sources: [{ Name: "web", Peer: "dc1" }] });
+  });
+});
+
+describe("checks", () => {
+  const bare = (build: (meshes: TwoMeshes) => void, props: readonly ServiceMeshProps[] = []) => {
+    const root = testApp();
+    const [east, west] = ["dc1", "dc2"].map(
+      (datacenter, index) =>
+        new ServiceMesh(new TestStack(root, datacenter), "mesh", { datacenter, ...props.at(index) }),
+    );
+    return findingsOf(() => {
+      build({ east, west });
+      synthApp(root, "dc1");
+    });
+  };
+  const connect = ({ east, west }: TwoMeshes) => {
+    const web = east.addService("web", { port: 80, publish: 80, workload: anyWorkload });
+    web.connectTo(west.addService("api", http));
+  };
+
+  test("datacenter-without-gateway: both ends need a gateway", () => {
+    expect(bare(connect)).toEqual([
+      'dc1/mesh/web: The upstream api leads out of the datacenter "dc1", which no mesh gateway leads out of. There is none yet. Add a mesh gateway there; one that others run is named in the mesh\'s gatewayDatacenters. (datacenter-without-gateway)',
+      'dc1/mesh/web: The upstream api leads to the datacenter "dc2", which no mesh gateway reaches. There is none yet. Add a mesh gateway there; one that others run is named in the mesh\'s gatewayDatacenters. (datacenter-without-gateway)',
+    ]);
+    const failover = ({ east, west }: TwoMeshes) => {
+      const api = east.addService("api", { ...http, publish: 80 });
+      api.resolve({ failover: Failover.to(west.addService("api", { ...http, publish: 80 })) });
+      east.addMeshGateway("mesh-gateway");
+    };
+    expect(bare(failover)).toEqual([
+      expect.stringContaining('The failover of api leads to the datacenter "dc2", which no mesh gateway reaches.'),
+    ]);
+    expect(bare(failover, [{ gatewayDatacenters: ["dc2"] }])).toEqual([]);
+  });
+
+  test("rule-across-datacenters: splits, routes and gateways name a service of their own cluster", () => {
+    const gateways = ({ east, west }: TwoMeshes) => {
+      east.addMeshGateway("mesh-gateway");
+      west.addMeshGateway("mesh-gateway");
+    };
+    const findings = bare((meshes) => {
+      gateways(meshes);
+      const api = meshes.east.addService("api", { ...http, publish: 80 });
+      const away = meshes.west.addService("api", http);
+      api.split([
+        { to: api, weight: 50 },
+        { to: away, weight: 50 },
+      ]);
+      away.allowFrom("other", { peer: "dc3" });
+    });
+    expect(findings).toContain(
+      'dc1/mesh/api: The split of api leads to api, which is in the datacenter "dc2". Give dc1/mesh a name for it, addVirtualService("api-dc2", { redirect: Redirect.to(…) }), and lead there. (rule-across-datacenters)',
+    );
+  });
+
+  test("unnamed-datacenter: of two connected meshes one says where it is", () => {
+    expect(bare(connect, [{ datacenter: undefined }])).toEqual([
+      "dc1/mesh/web: The upstream api leads to api, and only dc2/mesh says in which datacenter it is. Give dc1/mesh its datacenter too. (unnamed-datacenter)",
+    ]);
+  });
+
+  test("two-datacenters-in-one-stack", () => {
+    const root = testApp();
+    const stack = new TestStack(root, "stack");
+    for (const datacenter of ["dc1", "dc2"]) new ServiceMesh(stack, datacenter, { datacenter, proxyDefaults: false });
+    expect(findingsOf(() => synthApp(root, "stack"))).toEqual([
+      'stack/dc2: It is of the datacenter "dc2", and stack/dc1 in the same stack is of "dc1". Give each datacenter a stack of its own. (two-datacenters-in-one-stack)',
+    ]);
+  });
+
+  test("protocol-mismatch: the two of a failover speak alike", () => {
+    expect(
+      bare(
+        ({ east, west }) => {
+          const api = east.addService("api", { ...http, publish: 80 });
+          api.resolve({
+            failover: Failover.to(west.addService("api", { ...http, protocol: Protocol.TCP, publish: 81 })),
+          });
+        },
+        [{ gatewayDatacenters: ["dc1", "dc2"] }],
+      ),
+    ).toEqual([expect.stringContaining("which speaks http, leads to api, which speaks tcp.")]);
+  });
+
+  test("intention-without-upstream: a door for another datacenter that nobody there uses", () => {
+    expect(
+      bare(
+        ({ east, west }) => {
+          const api = west.addService("api", http);
+          api.allowFrom(east.addService("web", { port: 80, publish: 80, workload: anyWorkload }));
+        },
+        [{ gatewayDatacenters: ["dc1", "dc2"] }],
+      ),
+    ).toEqual([expect.stringContaining("web may reach api, but has no upstream to it.")]);
+  });
+});
