@@ -1,24 +1,22 @@
-import { readdirSync, readFileSync } from "node:fs";
+import { readdirSync } from "node:fs";
 import { join } from "node:path";
+import { runInThisContext } from "node:vm";
 import ts from "typescript";
-import { CHECKS } from "../constructs";
+import { CHECKS, Protocol, type ApiGateway, type MeshService, type ServiceMesh } from "../constructs";
+import { blocksOf, readPage } from "./support/page";
+import { synthMesh } from "./support/synth";
+import { anyWorkload } from "./support/workload";
 
 const root = join(__dirname, "..");
-const read = (path: string) => readFileSync(join(root, path), "utf8");
 
 test("the page about checks lists each of them, with its level and its reason", () => {
-  const rows = read("docs/checks.md")
+  const rows = readPage("docs/checks.md")
     .split("\n")
     .filter((line) => line.startsWith("| `"))
     .map((line) => line.split("|").map((cell) => cell.trim().replaceAll("`", "")))
     .map(([, id, level, reason]) => ({ id, level, reason }));
   expect(rows).toEqual(CHECKS.map(({ id, level, reason }) => ({ id, level, reason })));
 });
-
-/** The TypeScript blocks of a page. */
-function blocksOf(page: string): string[] {
-  return [...read(page).matchAll(/^```ts\n(.*?)^```$/gms)].map(([, code]) => code);
-}
 
 const pages = ["README.md", ...readdirSync(join(root, "docs")).map((name) => `docs/${name}`)].filter((page) =>
   page.endsWith(".md"),
@@ -27,7 +25,7 @@ const pages = ["README.md", ...readdirSync(join(root, "docs")).map((name) => `do
 test("every TypeScript block of the pages compiles as it stands, in a file beside main.ts", () => {
   const blocks = new Map(
     pages.flatMap((page) =>
-      blocksOf(page).map((code, index): [string, string] => [
+      blocksOf(page, "ts").map((code, index): [string, string] => [
         join(root, `${page.replace(/\W/g, "-")}-${index}.ts`),
         code,
       ]),
@@ -36,6 +34,47 @@ test("every TypeScript block of the pages compiles as it stands, in a file besid
   expect(blocks.size).toBeGreaterThan(0);
   expect(problemsIn(blocks)).toEqual([]);
 }, 120_000);
+
+type Snippet = (mesh: ServiceMesh, ...services: readonly MeshService[]) => ApiGateway | undefined;
+
+test("the gateways of their page make one mesh that the checks let pass", () => {
+  const snippets = exportsOf("docs/gateways.md");
+  expect(Object.keys(snippets)).toEqual([
+    "addGateway",
+    "addSecureGateway",
+    "addIngress",
+    "addDatabase",
+    "addMeshGateway",
+  ]);
+  const { jobs } = synthMesh((mesh) => {
+    const [orders, stock, clock] = [Protocol.HTTP, Protocol.HTTP, Protocol.TCP].map((protocol, index) =>
+      mesh.addService(`service-${index}`, { port: 7001 + index, protocol, workload: anyWorkload }),
+    );
+    snippets.addGateway(mesh, orders, stock, clock);
+    snippets.addSecureGateway(mesh)?.connectTo(orders);
+    snippets.addIngress(mesh, orders, clock);
+    snippets.addDatabase(mesh, orders);
+    snippets.addMeshGateway(mesh);
+  });
+  expect(Object.keys(jobs)).toEqual(
+    expect.arrayContaining(["gateway", "site", "ingress", "egress", "mesh-gateway"]) as unknown,
+  );
+});
+
+/** What the TypeScript blocks of a page export, in their order. */
+function exportsOf(page: string): Record<string, Snippet> {
+  const exported = {};
+  for (const code of blocksOf(page, "ts")) {
+    const { outputText } = ts.transpileModule(code, { compilerOptions: { module: ts.ModuleKind.CommonJS } });
+    const load = (name: string): unknown => jest.requireActual(join(root, name));
+    const run = runInThisContext(`(require, exports) => { ${outputText} }`) as (
+      load: unknown,
+      exported: object,
+    ) => void;
+    run(load, exported);
+  }
+  return exported;
+}
 
 /** Type-checks files that exist only in memory, with the project's own settings. */
 function problemsIn(files: ReadonlyMap<string, string>): string[] {

@@ -10,6 +10,7 @@ export { AnonymousPolicy, type AnonymousPolicyOptions } from "./consul/anonymous
 export { ConsulConfigEntry, type ConsulConfigEntryProps } from "./consul/consul-config-entry";
 export type * as consul from "./consul/generated/config-entries";
 export { ConsulDeployerPolicy, type ConsulDeployerPolicyOptions } from "./consul/deployer-policy";
+export { GatewayAccess, type GatewayWorkload } from "./consul/gateway-access";
 export type { HttpRouteMatch } from "./consul/http-route";
 export { HttpPermission, type HeaderMatch, type HttpMatch } from "./consul/http-permission";
 export type { HeaderChanges } from "./consul/header-changes";
@@ -30,7 +31,6 @@ export type { PassiveHealthCheck, UpstreamLimits, UpstreamPolicy } from "./consu
 export { WELL_KNOWN_TOKENS, type TokenRole } from "./consul/well-known-tokens";
 export {
   WorkloadIdentityAuthMethod,
-  type GatewayWorkload,
   type TaskAccess,
   type WorkloadIdentityAuthMethodProps,
 } from "./consul/workload-identity-auth-method";

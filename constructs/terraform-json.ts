@@ -25,17 +25,18 @@ export function toTerraformJson(value: unknown): string {
   );
 }
 
+/** The same for a value that is known only once the graph is complete. */
+export function lazyTerraformJson(produce: () => unknown): string {
+  return lazyText(() => toTerraformJson(produce()));
+}
+
 /**
- * The same for a value that is known only once the graph is complete: a string that is rendered at synthesis.
+ * A string that is rendered at synthesis.
  *
  * Not cdktf's own `Lazy`, which takes a stack trace of each: that costs more than all the rendering.
  */
-export function lazyTerraformJson(produce: () => unknown): string {
-  return Token.asString({
-    creationStack: [],
-    resolve: () => toTerraformJson(produce()),
-    toString: () => "<rendered at synthesis>",
-  });
+export function lazyText(produce: () => string): string {
+  return Token.asString({ creationStack: [], resolve: produce, toString: () => "<rendered at synthesis>" });
 }
 
 /** Escapes text so that Terraform yields it unchanged. */

@@ -2,26 +2,34 @@ import { spawn } from "node:child_process";
 import { once } from "node:events";
 import { existsSync, mkdirSync, readFileSync, rmSync } from "node:fs";
 import { join, resolve } from "node:path";
+import type { Profile } from "../constructs/linux/profile";
 import { LabError } from "./errors";
 
 /** The longest that an app may take, in milliseconds. */
 const limitMs = 120_000;
 
 /**
- * Runs an app as `cdktf synth` does, from the working directory and with the context of the cdktf.json there, and `runtime`
- * set to `exec`: a lab runs programs of the machine, not containers.
+ * Runs an app as `cdktf synth` does, from the working directory and with the context of the cdktf.json there. Of the
+ * settings the lab has two its own way: `runtime` is `exec`, since it runs programs of the machine and not containers, and
+ * `secure` is what the lab is.
  *
  * @param app file with the app, TypeScript or JavaScript
  * @param folder where the stacks go; what is there is replaced
+ * @param profile what the lab is
  * @returns what the app printed, its warnings for example
  * @throws LabError with the app's own words if it fails
  */
-export async function synthesizeApp(app: string, folder: string, signal?: AbortSignal): Promise<string> {
+export async function synthesizeApp(
+  app: string,
+  folder: string,
+  signal?: AbortSignal,
+  profile: Profile = "plain",
+): Promise<string> {
   const file = resolve(app);
   if (!existsSync(file)) throw new LabError(`There is no app ${file}.`, "Name the app's file with --app.");
   rmSync(folder, { recursive: true, force: true });
   mkdirSync(folder, { recursive: true, mode: 0o700 });
-  const output = await run(file, folder, signal);
+  const output = await run(file, folder, profile, signal);
   if (!existsSync(join(folder, "manifest.json"))) {
     throw new LabError(
       `${file} ended well but synthesized nothing.`,
@@ -31,13 +39,14 @@ export async function synthesizeApp(app: string, folder: string, signal?: AbortS
   return output;
 }
 
-async function run(file: string, folder: string, signal?: AbortSignal): Promise<string> {
+async function run(file: string, folder: string, profile: Profile, signal?: AbortSignal): Promise<string> {
+  const settings = { runtime: "exec", secure: String(profile === "secure") };
   const limit = AbortSignal.timeout(limitMs);
   const child = spawn(process.execPath, [require.resolve("tsx/cli"), file], {
     env: {
       ...process.env,
       CDKTF_OUTDIR: folder,
-      CDKTF_CONTEXT_JSON: JSON.stringify({ ...contextOf(process.cwd()), runtime: "exec" }),
+      CDKTF_CONTEXT_JSON: JSON.stringify({ ...contextOf(process.cwd()), ...settings }),
     },
     stdio: ["ignore", "pipe", "pipe"],
     signal: AbortSignal.any(signal ? [signal, limit] : [limit]),

@@ -15,6 +15,7 @@ import { Lab } from "./lab";
 import { readMeshPicture, type MeshPicture } from "./mesh-picture";
 import { prepareMachine } from "./prepare-machine";
 import { PROGRESS } from "./progress";
+import { sharePrometheusSecrets } from "./prometheus-secrets";
 import { ailments } from "./ailments";
 import { publishedBy } from "./published";
 import { isHealthy, readJobs, type JobStatus } from "./services";
@@ -140,7 +141,8 @@ class Ascent {
   }
 
   private async synthesize(results: Results): Promise<void> {
-    results.warnings = await synthesizeApp(this.options.app, this.lab.files.incoming, this.options.signal);
+    const { app, signal } = this.options;
+    results.warnings = await synthesizeApp(app, this.lab.files.incoming, signal, this.topology.profile);
   }
 
   private async boot(results: Results, task: Task): Promise<void> {
@@ -178,7 +180,7 @@ class Ascent {
     });
   }
 
-  /** What the platform team of a real cluster applies once: policies, and how workloads come by tokens. */
+  /** What the platform team of a real cluster does once: policies, how workloads come by tokens, what Prometheus may show. */
   private async applyAccess(results: Results, task: Task): Promise<void> {
     const { files, credentials } = this.lab;
     const outDir = join(files.access, "cdktf.out");
@@ -196,6 +198,7 @@ class Ascent {
       onProgress: (line) => (task.output = line),
       signal: this.options.signal,
     });
+    await sharePrometheusSecrets(results.cluster, files);
     task.title = `Apply the access rules${summary(applied)}`;
   }
 

@@ -2,13 +2,19 @@ import { ConsulProvider } from "@cdktf/provider-consul/lib/provider";
 import { NomadProvider, type NomadProviderConfig } from "@cdktf/provider-nomad/lib/provider";
 import { TerraformStack } from "cdktf";
 import type { Construct } from "constructs";
-import { ServiceMesh, Sidecar, type ServiceMeshProps } from "../constructs";
+import { ServiceMesh, Sidecar, type GatewayAccess, type ServiceMeshProps } from "../constructs";
+import { GatewayAccessStack } from "./gateway-access-stack";
 import type { Settings } from "./settings";
 
 /** Props of {@link MeshStack}. */
 export interface MeshStackProps extends Settings {
-  /** The stack with the access rules, which is applied before. @default none: they are there, or there are none */
-  readonly access?: TerraformStack;
+  /**
+   * The stack with the access rules, which is applied before. Where it has `workloads`, the gateways of the mesh are allowed
+   * there.
+   *
+   * @default in a secure cluster one that just allows the gateways, named after the mesh's; else none
+   */
+  readonly access?: TerraformStack & { readonly workloads?: GatewayAccess };
   /** What the mesh has beside what the settings say: metrics, tracing and so on. @default nothing */
   readonly mesh?: ServiceMeshProps;
 }
@@ -20,8 +26,10 @@ export interface MeshStackProps extends Settings {
 export class MeshStack extends TerraformStack {
   readonly mesh: ServiceMesh;
 
-  constructor(scope: Construct, id: string, { access, mesh, ...settings }: MeshStackProps) {
+  constructor(scope: Construct, id: string, { mesh, ...props }: MeshStackProps) {
     super(scope, id);
+    const { secure = false, ...settings } = props;
+    const access = props.access ?? (secure ? new GatewayAccessStack(scope, `${id}-access`, settings) : undefined);
     if (access !== undefined) {
       this.addDependency(access);
     }
@@ -36,6 +44,7 @@ export class MeshStack extends TerraformStack {
       namespace: settings.nomadNamespace,
       nodePool: settings.nomadNodePool,
       sidecar: settings.runtime === "exec" ? Sidecar.exec() : Sidecar.docker(),
+      gatewayAccess: access?.workloads,
       ...mesh,
     });
   }

@@ -8,6 +8,8 @@ export type Runtime = "docker" | "exec";
 export interface Settings {
   /** @default "docker" */
   readonly runtime: Runtime;
+  /** Whether the clusters have access control and TLS, as this library's hosts have them. @default false */
+  readonly secure?: boolean;
   /** Whether the app applies the access rules of a secure cluster, before its workloads. @default false */
   readonly accessRules?: boolean;
   /** @default CONSUL_HTTP_ADDR, when the stack is applied */
@@ -37,6 +39,7 @@ export function readSettings(scope: Construct): Settings {
   }
   return {
     runtime,
+    secure: read(scope, "secure") === "true" ? true : undefined,
     accessRules: read(scope, "accessRules") === "true" ? true : undefined,
     consulAddress: read(scope, "consulAddress"),
     consulDatacenter: read(scope, "consulDatacenter"),

@@ -6,7 +6,7 @@ import { NomadProvider } from "@cdktf/provider-nomad/lib/provider";
 import { TerraformLocal, TerraformStack, TerraformVariable, type App } from "cdktf";
 import { ConsulAclPolicy, ServiceMesh } from "../../constructs";
 import { AccessStack } from "../../stacks/access-stack";
-import { MeshStack } from "../../stacks/mesh-stack";
+import { MeshStack, type MeshStackProps } from "../../stacks/mesh-stack";
 import { findingsOf, synthApp, synthStack, TestStack } from "../support/synth";
 import { testApp } from "../support/test-app";
 import { anyWorkload } from "../support/workload";
@@ -144,5 +144,27 @@ describe("access-before-mesh", () => {
         return prod;
       }),
     ).toEqual([]);
+  });
+});
+
+describe("gateway-access", () => {
+  const findingsWith = (props: (access: AccessStack) => Partial<MeshStackProps>) => {
+    const app = testApp();
+    const access = new AccessStack(app, "access");
+    const stack = new MeshStack(app, "mesh", { runtime: "exec", ...props(access) });
+    stack.addDependency(access);
+    stack.mesh.addMeshGateway("mesh-gateway");
+    return findingsOf(() => synthApp(app, "mesh"));
+  };
+
+  test("fails if the access rules of the app let a gateway in nowhere", () => {
+    expect(findingsWith(() => ({}))).toEqual([
+      "mesh/mesh/mesh-gateway: The access rules of access let in services, but not this mesh gateway. Give its MeshStack that stack as access, its mesh a gatewayAccess, or say allowIn. (gateway-access)",
+    ]);
+  });
+
+  test("is content if the mesh stack knows the access stack, or the mesh where gateways are let in", () => {
+    expect(findingsWith((access) => ({ access }))).toEqual([]);
+    expect(findingsWith(({ workloads }) => ({ mesh: { gatewayAccess: workloads } }))).toEqual([]);
   });
 });

@@ -103,7 +103,7 @@ describe("the auth method for workload identities", () => {
     expect(policies["nomad-tasks-blog"]).not.toContain("key");
   });
 
-  test("lets one job of one namespace be an API gateway, by the companion that its Envoy logs in as", () => {
+  test("lets one job of one namespace be an API gateway, with the companion that its Envoy logs in as", () => {
     const gateways = build({}, (method) => {
       method.allowApiGateway("gateway");
       method.allowApiGateway("other", { job: 'edge "${1}"', namespace: "ingress" }, "other-proxy");
@@ -114,16 +114,27 @@ describe("the auth method for workload identities", () => {
           "templated-policy",
           "builtin/api-gateway",
           { name: "gateway" },
-          'value.nomad_service == "gateway-envoy" and value.nomad_namespace == "default" and value.nomad_job_id == "gateway"',
+          '(value.nomad_service == "gateway" or value.nomad_service == "gateway-envoy") and value.nomad_namespace == "default" and value.nomad_job_id == "gateway"',
         ],
         [
           "templated-policy",
           "builtin/api-gateway",
           { name: "other" },
-          `value.nomad_service == "other-proxy" and value.nomad_namespace == "ingress" and value.nomad_job_id == "edge \\"\${1}\\""`,
+          `(value.nomad_service == "other" or value.nomad_service == "other-proxy") and value.nomad_namespace == "ingress" and value.nomad_job_id == "edge \\"\${1}\\""`,
         ],
       ]),
     );
+  });
+
+  test("lets the companion of an ingress gateway speak for it", () => {
+    const stack = build({}, (method) => {
+      method.allowIngressGateway("door", { namespace: "edge" });
+    });
+    expect(rulesOf(stack)).toContainEqual([
+      "service",
+      "door",
+      'value.nomad_service == "door-envoy" and value.nomad_namespace == "edge" and value.nomad_job_id == "door"',
+    ]);
   });
 
   test("lets a terminating gateway speak for the services it is given", () => {

@@ -53,6 +53,7 @@ async function applyAccess(props = accessStack): Promise<ApplyResult> {
   const synthesized = testApp();
   const { workloads } = new AccessStack(synthesized, "access", props);
   workloads.allowApiGateway("gateway");
+  workloads.allowIngressGateway("door");
   workloads.allowTerminatingGateway("exit", ["billing"]);
   workloads.allowMeshGateway("bridge");
   synthesized.synth();
@@ -366,12 +367,13 @@ describe("workloads of Nomad", () => {
     await consul("/v1/kv/other/one", "PUT", { one: 1 });
     web = await run("web-job", "web");
     await run("gateway", "gateway-envoy");
+    await run("door", "door-envoy");
     await run("exit", "exit");
     await run("bridge", "bridge");
   }, 180_000);
 
   afterEach(async () => {
-    for (const name of ["web", "web-sidecar-proxy", "gateway", "billing"]) {
+    for (const name of ["web", "web-sidecar-proxy", "gateway", "door", "billing"]) {
       const path = `/v1/agent/service/deregister/${name}-by-hand`;
       await agents.askConsul(agents.endpoints.consul.token ?? "", path, "PUT");
     }
@@ -385,6 +387,7 @@ describe("workloads of Nomad", () => {
       Proxy: { DestinationServiceName: "web" },
     }),
     "register the gateway": registrationOf("gateway", { Kind: "api-gateway", Port: 1235 }),
+    "register the door": registrationOf("door", { Kind: "ingress-gateway", Port: 1236 }),
     "register what is outside": registrationOf("billing"),
     "register nomad": registrationOf("nomad"),
     "find services": ["/v1/health/service/nomad"],
@@ -451,6 +454,14 @@ describe("workloads of Nomad", () => {
     ]);
   });
 
+  test("the Envoy of an ingress gateway may also register the gateway", async () => {
+    expect(await rightsOf((await tokenOfService("door-envoy")).SecretID)).toEqual([
+      "register the door",
+      "find services",
+      "read intentions",
+    ]);
+  });
+
   test("a terminating gateway may also speak for what is outside", async () => {
     expect(await rightsOf((await tokenOfService("exit")).SecretID)).toEqual([
       "register what is outside",
@@ -470,7 +481,7 @@ describe("workloads of Nomad", () => {
 
   test("leave the catalog and lose their tokens when their job ends, and no agent was refused anything", async () => {
     const before = agents.logs();
-    for (const ID of ["web-job", "gateway", "exit", "bridge"]) {
+    for (const ID of ["web-job", "gateway", "door", "exit", "bridge"]) {
       said(await agents.askNomad(deployer.nomad, `/v1/job/${ID}`, "DELETE"), ID);
     }
     await eventually(async () => {

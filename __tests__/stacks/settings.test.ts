@@ -35,6 +35,13 @@ test("the environment overrules the context", () => {
   });
 });
 
+test("the clusters are secure where the context or the environment says so", () => {
+  expect(settingsWith({ secure: "false" }).secure).toBeUndefined();
+  expect(settingsWith({ secure: "true" }).secure).toBe(true);
+  process.env.MESHFORM_SECURE = "true";
+  expect(settingsWith({}).secure).toBe(true);
+});
+
 test("access rules are the app's where the context or the environment says so", () => {
   expect(settingsWith({}).accessRules).toBeUndefined();
   expect(settingsWith({ accessRules: "true" }).accessRules).toBe(true);

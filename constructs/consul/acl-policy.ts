@@ -4,7 +4,7 @@ import { TerraformStack, Token } from "cdktf";
 import { Construct } from "constructs";
 import { attachChecks } from "../checks/attach";
 import { MeshError } from "../errors";
-import { escapeTemplate } from "../terraform-json";
+import { escapeTemplate, lazyText } from "../terraform-json";
 import { type ConsulAclRules, renderConsulRules } from "./acl-rules";
 
 /** Props of {@link ConsulAclPolicy}. */
@@ -13,7 +13,8 @@ export interface ConsulAclPolicyProps {
   readonly name: string;
   /** What it is for. @default none */
   readonly description?: string;
-  readonly rules: ConsulAclRules;
+  /** Where they depend on what is said later: a function, asked at synthesis. */
+  readonly rules: ConsulAclRules | (() => ConsulAclRules);
 }
 
 /**
@@ -39,10 +40,12 @@ export class ConsulAclPolicy extends Construct {
         "Use letters, digits, dashes and underscores, at most 128.",
       );
     }
+    const { name, description, rules } = props;
+    const render = (known: ConsulAclRules) => escapeTemplate(renderConsulRules(this, known));
     this.resource = new AclPolicyResource(this, "Resource", {
-      name: props.name,
-      description: props.description,
-      rules: escapeTemplate(renderConsulRules(this, props.rules)),
+      name,
+      description,
+      rules: typeof rules === "function" ? lazyText(() => render(rules())) : render(rules),
     });
   }
 

@@ -3,6 +3,7 @@ import { attachChecks } from "../checks/attach";
 import { registerMesh } from "../checks/run";
 import { ConsulConfigEntry } from "../consul/consul-config-entry";
 import { renderExportedServices } from "../consul/exported-services";
+import type { GatewayAccess } from "../consul/gateway-access";
 import type * as consul from "../consul/generated/config-entries";
 import { MeshError } from "../errors";
 import type * as nomad from "../nomad/generated/job";
@@ -47,6 +48,13 @@ export interface ServiceMeshProps extends JobPlacement {
    * @see https://developer.hashicorp.com/consul/docs/reference/config-entry/proxy-defaults
    */
   readonly proxyDefaults?: Omit<consul.ProxyConfigEntry, "Kind" | "Name"> | false;
+  /**
+   * Where its gateways are let in to Consul, in a cluster with access control: an `AccessStack`'s `workloads`, or
+   * {@link WorkloadIdentityAuthMethod.fromName} where the rules of services are somebody else's.
+   *
+   * @default nowhere: there is no access control, or each gateway has its `allowIn`
+   */
+  readonly gatewayAccess?: GatewayAccess;
   /** How each Envoy tells what it does. @default it does not */
   readonly metrics?: Metrics;
   /** Where each Envoy writes down requests and connections. @default nowhere */

@@ -3,6 +3,7 @@ import { join } from "node:path";
 import {
   HealthCheck,
   Protocol,
+  secureAgents,
   Template,
   Workload,
   type MeshService,
@@ -16,6 +17,8 @@ import {
 export interface ShopOptions {
   /** Under Docker, or as programs of nodes that have Node.js and Prometheus. */
   readonly runtime: "docker" | "exec";
+  /** Whether the agents of Consul and Nomad ask for TLS and a token. @default false */
+  readonly secure?: boolean;
   /** What Prometheus does otherwise than by default. @default nothing */
   readonly prometheus?: PrometheusBaseProps;
   /** What each of the three services has beside. @default nothing */
@@ -56,6 +59,7 @@ export function addShop(mesh: ServiceMesh, options: ShopOptions): Shop {
     ...(options.runtime === "exec" && {
       workload: (task) => Workload.exec({ ...task, driver: "raw_exec", command: "prometheus" }),
     }),
+    ...(options.secure && secureAgents()),
     ...options.prometheus,
   });
   return { front, orders, stock, prometheus };

@@ -6,7 +6,6 @@ import {
   Constraint,
   meshRules,
   Metrics,
-  secureAgents,
   Sidecar,
   synthesize,
   Template,
@@ -30,11 +29,12 @@ const tracings = {
   "otlp-grpc": Tracing.otlp({ address: `${collector}:4317` }),
 };
 
-/** The shop of the example, at the pace of a test: by MESHFORM_TEST_VARIANT with this tracing, or in a secure cluster. */
+/** The shop of the example, at the pace of a test: by MESHFORM_TEST_VARIANT with this tracing. */
 synthesize((app) => {
   const variant = (process.env.MESHFORM_TEST_VARIANT ?? "none") as keyof typeof tracings;
+  const settings = readSettings(app);
   const { mesh } = new MeshStack(app, "mesh", {
-    ...readSettings(app),
+    ...settings,
     mesh: {
       metrics: Metrics.prometheus(),
       accessLogs: AccessLogs.stdout({
@@ -44,16 +44,15 @@ synthesize((app) => {
     },
   });
   const { orders } = addShop(mesh, {
-    runtime: "exec",
+    ...settings,
     service: { update: { minHealthyTime: "1s" } },
     prometheus: {
       scrapeInterval: "1s",
-      ...(variant === "secure" && secureAgents()),
       rules: meshRules({ window: "10s", for: "3s" }),
       update: { minHealthyTime: "1s" },
     },
   });
-  if (variant !== "secure") addGateway(mesh, orders);
+  addGateway(mesh, orders);
   addCollector(mesh);
 });
 

@@ -1,4 +1,5 @@
 import {
+  ApiGateway,
   ApiGatewayListener,
   IngressListener,
   Protocol,
@@ -7,8 +8,10 @@ import {
   type ServiceMeshProps,
 } from "../../../constructs";
 import { synthStack, TestStack } from "../../support/synth";
+import { testApp } from "../../support/test-app";
 import { anyWorkload } from "../../support/workload";
 
+const listeners = [ApiGatewayListener.tcp({ port: 8080 })];
 const plain = { address: "192.0.2.7", port: 5432, plaintext: "It is a test." };
 
 /** The rules by which workloads get rights, as `[name of the right, variables, whose]`. */
@@ -43,11 +46,15 @@ test("an API gateway and an ingress gateway log in by their companions", () => {
       bind_type: "templated-policy",
       bind_name: "builtin/api-gateway",
       bind_vars: { name: "gateway" },
-      selector: whose("gateway-envoy", "gateway"),
+      selector: `(value.nomad_service == "gateway" or ${whose("gateway-envoy", "gateway").replace(" and", ") and")}`,
     }),
   );
   expect(rules).toContainEqual(
-    expect.objectContaining({ bind_vars: { name: "ingress" }, selector: whose("ingress-envoy", "ingress", "edge") }),
+    expect.objectContaining({
+      bind_type: "service",
+      bind_name: "ingress",
+      selector: whose("ingress-envoy", "ingress", "edge"),
+    }),
   );
 });
 
@@ -72,16 +79,13 @@ test("a terminating gateway speaks for the services to which it leads", () => {
   );
 });
 
-test("fails if a terminating gateway leads on after it was let in", () => {
-  expect(() =>
-    rulesOf((mesh, workloads) => {
-      const egress = mesh.addTerminatingGateway("egress");
-      egress.allowIn(workloads);
-      egress.addService(mesh.addExternalService("db", plain));
-    }),
-  ).toThrow(
-    "stack/mesh/egress: It was let in to Consul before it led to db, so that it could not speak for that service. Say allowIn after all of its addService.",
-  );
+test("a terminating gateway speaks also for services to which it leads later", () => {
+  const { policies } = rulesOf((mesh, workloads) => {
+    const egress = mesh.addTerminatingGateway("egress");
+    egress.allowIn(workloads);
+    egress.addService(mesh.addExternalService("db", plain));
+  });
+  expect(policies).toContainEqual(expect.objectContaining({ rules: 'service "db" {\n  policy = "write"\n}\n' }));
 });
 
 test("a mesh gateway speaks for its datacenter", () => {
@@ -92,4 +96,53 @@ test("a mesh gateway speaks for its datacenter", () => {
   expect(policies).toContainEqual(
     expect.objectContaining({ name: "mesh-gateway-mesh-gateway", rules: 'mesh = "write"\npeering = "read"\n' }),
   );
+});
+
+test("in a datacenter with a name, policies bear it: joined datacenters share them", () => {
+  const { rules, policies } = rulesOf(
+    (mesh, workloads) => {
+      mesh.addMeshGateway("mesh-gateway").allowIn(workloads);
+    },
+    { datacenter: "dc2" },
+  );
+  expect(policies).toContainEqual(
+    expect.objectContaining({
+      name: "mesh-gateway-mesh-gateway-dc2",
+      description: "The mesh gateway mesh-gateway in dc2",
+    }),
+  );
+  expect(rules).toContainEqual(expect.objectContaining({ selector: whose("mesh-gateway", "mesh-gateway") }));
+});
+
+describe("a mesh that knows its gatewayAccess", () => {
+  test("lets each gateway in, once", () => {
+    const stack = new TestStack();
+    const gatewayAccess = WorkloadIdentityAuthMethod.fromName(stack, "workloads", "nomad-of-us");
+    const mesh = new ServiceMesh(stack, "mesh", { gatewayAccess });
+    const clock = mesh.addService("clock", { port: 1, workload: anyWorkload });
+    const gateway = mesh.addApiGateway("gateway", { listeners });
+    gateway.connectTo(clock);
+    gateway.allowIn(gatewayAccess);
+    mesh.addTerminatingGateway("egress").addService(mesh.addExternalService("db", plain));
+    const { terraform } = synthStack(stack);
+    expect(terraform.resource).not.toHaveProperty("consul_acl_auth_method");
+    const rules = Object.values(terraform.resource?.consul_acl_binding_rule ?? {});
+    expect(rules.map(({ auth_method, selector }) => [auth_method, selector])).toEqual([
+      ["nomad-of-us", expect.stringContaining('or value.nomad_service == "gateway-envoy"')],
+      ["nomad-of-us", whose("egress", "egress")],
+    ]);
+  });
+
+  test("has jobs of gateways wait for their rules in the same stack, and for the stack of the rules from another", () => {
+    const app = testApp();
+    const access = new TestStack(app, "access");
+    const gatewayAccess = WorkloadIdentityAuthMethod.fromName(access, "workloads");
+    const mesh = new ServiceMesh(new TestStack(app, "mesh"), "mesh", { gatewayAccess });
+    const team = new TestStack(app, "team");
+    const gateway = new ApiGateway(team, "gateway", { mesh, listeners });
+    expect(team.dependencies).toEqual([access]);
+    expect(gateway.job.dependsOn?.join()).not.toContain("binding_rule");
+    const within = new ApiGateway(access, "other", { mesh, listeners: [ApiGatewayListener.tcp({ port: 8081 })] });
+    expect(within.job.dependsOn).toContainEqual(expect.stringMatching(/^consul_acl_binding_rule\..*ApiGateway-other/));
+  });
 });

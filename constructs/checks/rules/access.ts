@@ -129,6 +129,23 @@ const accessBeforeMesh: Check = {
   },
 };
 
+const gatewayAccess: Check = {
+  id: "gateway-access",
+  reason: "With the rights of a service alone, a gateway gets no listener, or no certificate, from Consul.",
+  level: "error",
+  *find(app) {
+    const strangers = app.meshes.flatMap(({ gateways }) => gateways).filter(({ isAllowedIn }) => !isAllowedIn);
+    const accesses = new Set([...nomadAuthMethodsOf(app)].map((method) => describe(TerraformStack.of(method))));
+    for (const gateway of accesses.size === 0 ? [] : strangers) {
+      yield {
+        construct: gateway,
+        problem: `The access rules of ${[...accesses].join(" or ")} let in services, but not this ${gateway.kind}.`,
+        fix: "Give its MeshStack that stack as access, its mesh a gatewayAccess, or say allowIn.",
+      };
+    }
+  },
+};
+
 function outOfOrder(stack: TerraformStack, accesses: readonly TerraformStack[]): Finding {
   const names = accesses.map(describe).join(" or ");
   return {
@@ -158,4 +175,4 @@ function resolved(scope: IConstruct, value: unknown): unknown {
   }) as unknown;
 }
 
-export const accessChecks: readonly Check[] = [providerToken, maxTokenTtl, accessBeforeMesh];
+export const accessChecks: readonly Check[] = [providerToken, maxTokenTtl, accessBeforeMesh, gatewayAccess];

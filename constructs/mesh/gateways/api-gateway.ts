@@ -1,9 +1,11 @@
+import type { AclBindingRule } from "@cdktf/provider-consul/lib/acl-binding-rule";
 import type { Construct } from "constructs";
 import { ConsulConfigEntry } from "../../consul/consul-config-entry";
+import type { GatewayAccess } from "../../consul/gateway-access";
 import type * as consul from "../../consul/generated/config-entries";
 import { Protocol } from "../../consul/protocol";
 import { MeshError } from "../../errors";
-import { frontTaskName } from "../../nomad/front-gateway-job";
+import { companionOf, frontTaskName } from "../../nomad/front-gateway-job";
 import { sidecarOf } from "../../nomad/gateway-job";
 import type { IntentionOptions } from "../intention";
 import { nameOf, type IMeshService } from "../mesh-member";
@@ -120,6 +122,10 @@ export class ApiGateway extends FrontGateway<ApiGatewayListener, ApiGatewayRoute
           `Its listener on port ${port} takes requests for ${hostname} only, not for ${host}.`,
           "Give the route a host of the listener, or the listener another hostname.",
         ];
+  }
+
+  protected override addRule(access: GatewayAccess): AclBindingRule {
+    return access.allowApiGateway(this.serviceName, this.workload, companionOf(this.serviceName));
   }
 
   private bindCertificates(listener: ApiGatewayListener) {

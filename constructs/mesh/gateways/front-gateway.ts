@@ -1,10 +1,9 @@
 import type { Construct } from "constructs";
 import { ConsulConfigEntry } from "../../consul/consul-config-entry";
 import type { Protocol } from "../../consul/protocol";
-import type { WorkloadIdentityAuthMethod } from "../../consul/workload-identity-auth-method";
 import type { Needs } from "../../dependencies";
 import { MeshError } from "../../errors";
-import { companionOf, renderFrontGatewayJob, type FrontGatewayParts } from "../../nomad/front-gateway-job";
+import { renderFrontGatewayJob, type FrontGatewayParts } from "../../nomad/front-gateway-job";
 import type * as nomad from "../../nomad/generated/job";
 import { Intention, type IntentionOptions } from "../intention";
 import { meshOf, nameOf, type IMeshService } from "../mesh-member";
@@ -97,10 +96,6 @@ export abstract class FrontGateway<
         ? service.defaults
         : undefined,
     );
-  }
-
-  override allowIn(workloads: WorkloadIdentityAuthMethod): void {
-    workloads.allowApiGateway(this.serviceName, this.workload, companionOf(this.serviceName));
   }
 
   override get hostPorts(): readonly number[] {

@@ -1,7 +1,8 @@
+import type { AclBindingRule } from "@cdktf/provider-consul/lib/acl-binding-rule";
 import type { Job } from "@cdktf/provider-nomad/lib/job";
-import { Token } from "cdktf";
+import { TerraformStack, Token } from "cdktf";
 import { Construct } from "constructs";
-import type { GatewayWorkload, WorkloadIdentityAuthMethod } from "../../consul/workload-identity-auth-method";
+import type { GatewayAccess, GatewayWorkload } from "../../consul/gateway-access";
 import type { Needs } from "../../dependencies";
 import { MeshError } from "../../errors";
 import type { GatewayJobProps } from "../../nomad/gateway-job";
@@ -38,6 +39,7 @@ export abstract class Gateway<Props extends GatewayBaseProps = GatewayBaseProps>
   readonly props: Props;
 
   private meshJob: MeshJob | undefined;
+  private readonly rules = new Map<GatewayAccess, AclBindingRule>();
 
   constructor(scope: Construct, id: string, props: Props & InMesh) {
     super(scope, id);
@@ -58,13 +60,27 @@ export abstract class Gateway<Props extends GatewayBaseProps = GatewayBaseProps>
   abstract get kind(): string;
 
   /**
-   * Lets it log in to Consul, where access control is on: what a gateway needs is more than a service gets by itself. Say it
-   * last, in the stack of the access rules.
+   * Lets it log in to Consul, where access control is on: what a gateway needs is more than a service gets by itself. Where the
+   * mesh knows its `gatewayAccess`, that is said already.
    *
    * @example
    * gateway.allowIn(access.workloads);
    */
-  abstract allowIn(workloads: WorkloadIdentityAuthMethod): void;
+  allowIn(access: GatewayAccess): void {
+    if (this.rules.has(access)) {
+      return;
+    }
+    this.rules.set(access, this.addRule(access));
+    const [own, other] = [this, access].map((construct) => TerraformStack.of(construct));
+    if (own !== other) {
+      own.addDependency(other);
+    }
+  }
+
+  /** @internal Whether anything lets it log in to Consul. */
+  get isAllowedIn(): boolean {
+    return this.rules.size > 0;
+  }
 
   /** Ports of the node that it takes. */
   abstract get hostPorts(): readonly number[];
@@ -91,14 +107,27 @@ export abstract class Gateway<Props extends GatewayBaseProps = GatewayBaseProps>
 
   /** Which workload it is for Consul's access rules. */
   protected get workload(): GatewayWorkload {
-    return { job: this.serviceName, namespace: this.effectiveProps.namespace };
+    const { namespace } = this.effectiveProps;
+    return { job: this.serviceName, namespace, datacenter: this.mesh.props.datacenter };
   }
+
+  /** Adds what lets it log in to Consul. */
+  protected abstract addRule(access: GatewayAccess): AclBindingRule;
 
   protected abstract renderAnew(): nomad.Job;
 
   /** Declares the job. @param needs what must be there before it */
   protected addJob(needs: () => Needs = () => []): void {
-    this.meshJob = new MeshJob(this, this.mesh, () => this.renderAnew(), needs);
+    const { gatewayAccess } = this.mesh.props;
+    this.meshJob = new MeshJob(
+      this,
+      this.mesh,
+      () => this.renderAnew(),
+      () => [...needs(), ...this.rules.values()],
+    );
+    if (gatewayAccess !== undefined) {
+      this.allowIn(gatewayAccess);
+    }
   }
 
   private get ownJob(): MeshJob {

@@ -1,8 +1,11 @@
+import type { AclBindingRule } from "@cdktf/provider-consul/lib/acl-binding-rule";
 import type { Construct } from "constructs";
 import { ConsulConfigEntry } from "../../consul/consul-config-entry";
+import type { GatewayAccess } from "../../consul/gateway-access";
 import type * as consul from "../../consul/generated/config-entries";
 import { Protocol } from "../../consul/protocol";
 import { MeshError } from "../../errors";
+import { companionOf } from "../../nomad/front-gateway-job";
 import type { Intention, IntentionOptions } from "../intention";
 import { nameOf, type IMeshService } from "../mesh-member";
 import { FrontGateway, isHostName, type FrontGatewayBaseProps, type GatewayRoute } from "./front-gateway";
@@ -152,6 +155,10 @@ export class IngressGateway extends FrontGateway<IngressListener, IngressRoute, 
           "Name the hosts that clients ask for.",
         ]
       : [`"${host}" is no name of a host.`, "Use a DNS name; * may stand for its leftmost label."];
+  }
+
+  protected override addRule(access: GatewayAccess): AclBindingRule {
+    return access.allowIngressGateway(this.serviceName, this.workload, companionOf(this.serviceName));
   }
 }
 

@@ -1,5 +1,6 @@
+import type { AclBindingRule } from "@cdktf/provider-consul/lib/acl-binding-rule";
 import type { Construct } from "constructs";
-import type { WorkloadIdentityAuthMethod } from "../../consul/workload-identity-auth-method";
+import type { GatewayAccess } from "../../consul/gateway-access";
 import { listeningCheck, renderGatewayBlockJob, type GatewayBlockProps } from "../../nomad/gateway-job";
 import type * as nomad from "../../nomad/generated/job";
 import { Gateway, type GatewayBaseProps, type InMesh } from "./gateway";
@@ -62,10 +63,6 @@ export class MeshGateway extends Gateway<MeshGatewayBaseProps> {
     return this.mesh.props.datacenter;
   }
 
-  override allowIn(workloads: WorkloadIdentityAuthMethod): void {
-    workloads.allowMeshGateway(this.serviceName, this.workload);
-  }
-
   /** Port of the node where it is reached. */
   get port(): number {
     return this.props.port ?? DEFAULT_PORT;
@@ -73,6 +70,10 @@ export class MeshGateway extends Gateway<MeshGatewayBaseProps> {
 
   override get hostPorts(): readonly number[] {
     return [this.port];
+  }
+
+  protected override addRule(access: GatewayAccess): AclBindingRule {
+    return access.allowMeshGateway(this.serviceName, this.workload);
   }
 
   protected override renderAnew(): nomad.Job {

@@ -1,6 +1,6 @@
+import type { AclBindingRule } from "@cdktf/provider-consul/lib/acl-binding-rule";
 import type { Construct } from "constructs";
-import type { WorkloadIdentityAuthMethod } from "../../consul/workload-identity-auth-method";
-import { MeshError } from "../../errors";
+import type { GatewayAccess } from "../../consul/gateway-access";
 import {
   gatewayTaskName,
   listeningCheck,
@@ -29,7 +29,6 @@ export interface TerminatingGatewayProps extends TerminatingGatewayBaseProps, In
  */
 export class TerminatingGateway extends Gateway<TerminatingGatewayBaseProps> {
   private readonly ownServices: ExternalService[] = [];
-  private isAllowed = false;
 
   constructor(scope: Construct, id: string, props: TerminatingGatewayProps) {
     super(scope, id, props);
@@ -38,13 +37,6 @@ export class TerminatingGateway extends Gateway<TerminatingGatewayBaseProps> {
 
   /** Leads to a service outside. Who may go there is said at that service: `connectTo`, `allowFrom`. */
   addService(service: ExternalService): void {
-    if (this.isAllowed) {
-      throw new MeshError(
-        this,
-        `It was let in to Consul before it led to ${service.serviceName}, so that it could not speak for that service.`,
-        "Say allowIn after all of its addService.",
-      );
-    }
     this.ownServices.push(service);
     this.mesh.revision++;
   }
@@ -58,12 +50,6 @@ export class TerminatingGateway extends Gateway<TerminatingGatewayBaseProps> {
     return "terminating gateway";
   }
 
-  override allowIn(workloads: WorkloadIdentityAuthMethod): void {
-    const names = this.ownServices.map(({ serviceName }) => serviceName);
-    workloads.allowTerminatingGateway(this.serviceName, names, this.workload);
-    this.isAllowed = true;
-  }
-
   override get hostPorts(): readonly number[] {
     return [];
   }
@@ -72,6 +58,11 @@ export class TerminatingGateway extends Gateway<TerminatingGatewayBaseProps> {
     return this.ownServices.flatMap(({ props: { tls } }) =>
       [tls?.caFile, tls?.certFile, tls?.keyFile].filter((file) => file !== undefined),
     );
+  }
+
+  protected override addRule(access: GatewayAccess): AclBindingRule {
+    const services = () => this.ownServices.map(({ serviceName }) => serviceName);
+    return access.allowTerminatingGateway(this.serviceName, services, this.workload);
   }
 
   protected override renderAnew(): nomad.Job {

@@ -1,0 +1,134 @@
+import { connect } from "node:net";
+import { join } from "node:path";
+import { eventually } from "../support/eventually";
+import { TestLab } from "../support/lab";
+
+const MINUTE = 60_000;
+jest.setTimeout(4 * MINUTE);
+const name = `secure-gates-${process.pid}`;
+const examples = join(__dirname, "..", "..", "examples");
+const gateways = new TestLab(name, join(examples, "gateways", "app.ts"));
+const database = new TestLab(name, join(examples, "external-database", "app.ts"));
+const canary = new TestLab(name, join(examples, "canary", "main.ts"));
+const bridge = new TestLab(name, join(__dirname, "apps", "bridge.ts"));
+
+/** What `up` printed to open, by `<service> <port that was wanted>`. */
+let urls: ReadonlyMap<string, URL>;
+
+/** Brings the lab to an app, as it is: nothing in it knows that the lab is secure. */
+async function up(lab: TestLab, ...options: readonly string[]): Promise<void> {
+  const { code, output } = await lab.up("", ...options);
+  if (code !== 0) throw new Error(`up ended with ${code}:\n${output}`);
+  const moved = new Map(
+    [...output.matchAll(/Port (\d+) is taken on this machine, so (\d+) leads there/g)].map(([, from, to]) => [
+      to,
+      from,
+    ]),
+  );
+  urls = new Map(
+    [...output.matchAll(/^ {2}(\S+) +(http:\S+)/gm)].map(([, service, text]) => {
+      const url = new URL(text);
+      return [`${service} ${moved.get(url.port) ?? url.port}`, url];
+    }),
+  );
+}
+
+beforeAll(() => up(gateways, "--secure"), 10 * MINUTE);
+
+afterAll(async () => {
+  await gateways.down();
+}, MINUTE);
+
+function urlOf(listener: string): URL {
+  const url = urls.get(listener);
+  if (url === undefined) throw new Error(`up printed no ${listener}, only: ${[...urls.keys()].join(", ")}.`);
+  return url;
+}
+
+interface Answer {
+  readonly status: number;
+  readonly body: string;
+}
+
+async function ask(listener: string, path: string, headers: Readonly<Record<string, string>> = {}): Promise<Answer> {
+  const response = await fetch(new URL(path, urlOf(listener)), { headers, signal: AbortSignal.timeout(5_000) });
+  return { status: response.status, body: await response.text() };
+}
+
+/** What a connection answers to a word; an error where it is closed without one. */
+function say(listener: string): Promise<string> {
+  const socket = connect({ host: "127.0.0.1", port: Number(urlOf(listener).port) });
+  return new Promise((resolve, reject) => {
+    socket.setEncoding("utf8").setTimeout(5_000, () => socket.destroy(new Error("silence")));
+    socket.write("hello");
+    socket.on("data", (said: string) => {
+      resolve(said);
+      socket.destroy();
+    });
+    socket.on("error", reject).on("close", () => reject(new Error("closed without a word")));
+  });
+}
+
+const removeIntentions = (destination: string) =>
+  gateways.api("Consul", `/v1/config/service-intentions/${destination}`, "DELETE");
+
+/** What lets gateways log in to Consul. */
+async function gatewayRules(): Promise<string[]> {
+  const rules = await gateways.api<{ Description: string }[]>("Consul", "/v1/acl/binding-rules");
+  return rules
+    .map(({ Description }) => Description)
+    .filter((it) => !it.startsWith("Nomad "))
+    .sort();
+}
+
+test("an ingress and an API gateway lead to services, by request and by connection, and not without an intention", async () => {
+  const allowed = { status: 200, body: expect.stringContaining('"service":"orders"') as unknown };
+  await eventually(async () => {
+    expect(await ask("gateway 8080", "/orders/1")).toEqual(allowed);
+    expect(await say("gateway 9000")).toBe("clock: hello");
+    expect(await say("ingress 9001")).toBe("clock: hello");
+  });
+  expect(await gatewayRules()).toEqual(["The API gateway gateway", "The ingress gateway ingress"]);
+
+  await removeIntentions("orders");
+  await removeIntentions("clock");
+  await eventually(async () => {
+    expect(await ask("gateway 8080", "/orders/1")).toEqual({ status: 403, body: "RBAC: access denied" });
+    await expect(say("gateway 9000")).rejects.toThrow();
+    await expect(say("ingress 9001")).rejects.toThrow();
+  });
+  expect(await ask("gateway 8080", "/stock/1")).toMatchObject({ status: 200 });
+});
+
+test("a terminating gateway leads to a database outside, and not without an intention", async () => {
+  await up(database);
+  await eventually(async () =>
+    expect(await ask("billing 8090", "/")).toEqual({
+      status: 200,
+      body: '{"asked":"invoices","by":"egress.example"}\n',
+    }),
+  );
+  expect(await gatewayRules()).toEqual(["The terminating gateway egress"]);
+  await removeIntentions("billing-db");
+  await eventually(async () => expect(await ask("billing 8090", "/")).toMatchObject({ status: 502 }));
+});
+
+test("a mesh gateway gets its certificate for the datacenter, and listens", async () => {
+  await up(bridge);
+  const checks = await bridge.api<{ Status: string }[]>("Consul", "/v1/health/checks/mesh-gateway");
+  expect(checks.map(({ Status }) => Status)).toEqual(["passing"]);
+  expect(await gatewayRules()).toEqual(["The mesh gateway mesh-gateway"]);
+});
+
+test("a canary gets those who bear its header, and nobody reaches it without an intention", async () => {
+  await up(canary);
+  const asTester = () => ask("greeting-page 9100", "/", { "x-canary": "yes" });
+  await eventually(async () => {
+    const { body } = await asTester();
+    expect(JSON.parse(body)).toMatchObject({ version: "v2" });
+  });
+  // Nothing is left of the gateways.
+  expect(await gatewayRules()).toEqual([]);
+  await removeIntentions("greeting-api");
+  await eventually(async () => expect((await asTester()).status).not.toBe(200));
+});

@@ -1,0 +1,23 @@
+import { ConsulProvider } from "@cdktf/provider-consul/lib/provider";
+import { TerraformStack } from "cdktf";
+import type { Construct } from "constructs";
+import { WorkloadIdentityAuthMethod, type GatewayAccess } from "../constructs";
+import type { Settings } from "./settings";
+
+/** Props of {@link GatewayAccessStack}. */
+export type GatewayAccessStackProps = Pick<Settings, "consulAddress" | "consulDatacenter">;
+
+/**
+ * What the gateways of a mesh may do in Consul, where the access rules of the cluster are there already. Like those it is
+ * applied with a management token, and makes none itself; the mesh is applied after it, with less.
+ */
+export class GatewayAccessStack extends TerraformStack {
+  /** The tokens of workloads: gateways are allowed here. */
+  readonly workloads: GatewayAccess;
+
+  constructor(scope: Construct, id: string, props: GatewayAccessStackProps = {}) {
+    super(scope, id);
+    new ConsulProvider(this, "consul", { address: props.consulAddress, datacenter: props.consulDatacenter });
+    this.workloads = WorkloadIdentityAuthMethod.fromName(this, "workloads");
+  }
+}
