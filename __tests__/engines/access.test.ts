@@ -1,7 +1,7 @@
 import { execFileSync } from "node:child_process";
 import { readFileSync } from "node:fs";
 import { join } from "node:path";
-import { Protocol, WELL_KNOWN_TOKENS, type TokenRole } from "../../constructs";
+import { ApiGatewayListener, IngressListener, Protocol, WELL_KNOWN_TOKENS, type TokenRole } from "../../constructs";
 import { applyStacks, destroyStacks, type ApplyOptions, type ApplyResult } from "../../lab/apply";
 import { ensureEngines } from "../../lab/engines/ensure-engines";
 import { AccessStack, type AccessStackProps } from "../../stacks/access-stack";
@@ -24,6 +24,8 @@ const deployer = { consul: "", nomad: "" };
 
 const accessStack: AccessStackProps = {
   tasks: { default: { keyPrefixes: ["app/", 'odd "${key}" %{if}/'] } },
+  // Where services outside the mesh are.
+  consulDeployer: { nodePrefixes: ["external-"] },
 };
 
 beforeAll(async () => {
@@ -604,6 +606,10 @@ test("the tokens of deployers are enough to apply a mesh, to apply it again, and
   const { mesh } = new MeshStack(synthesized, "mesh", { runtime: "exec", nomadNodePool: "default" });
   const api = mesh.addService("api", { port: 9001, protocol: Protocol.HTTP, workload: anyWorkload });
   mesh.addService("page", { port: 9002, publish: 9002, workload: anyWorkload }).connectTo(api);
+  mesh.addApiGateway("front-gate", { listeners: [ApiGatewayListener.http({ port: 8080 })] }).connectTo(api);
+  mesh.addIngressGateway("back-gate", { listeners: [IngressListener.http({ port: 8081 })] }).connectTo(api);
+  const outside = mesh.addExternalService("outside", { address: "192.0.2.7", port: 5432, plaintext: "It is a test." });
+  mesh.addTerminatingGateway("egress").addService(outside);
   synthesized.synth();
   const own = new SynthesizedApp();
   try {
@@ -617,8 +623,10 @@ test("the tokens of deployers are enough to apply a mesh, to apply it again, and
     };
     const { created } = await applyStacks(asDeployer);
     expect(created.map((address) => address.split(".")[0]).sort()).toEqual([
-      ...Array<string>(4).fill("mesh/consul_config_entry"),
-      ...Array<string>(2).fill("mesh/nomad_job"),
+      ...Array<string>(8).fill("mesh/consul_config_entry"),
+      "mesh/consul_node",
+      "mesh/consul_service",
+      ...Array<string>(5).fill("mesh/nomad_job"),
     ]);
     expect((await applyStacks(asDeployer)).unchanged.sort()).toEqual(created.sort());
     expect((await destroyStacks(asDeployer)).deleted.sort()).toEqual(created.sort());
