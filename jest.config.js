@@ -1,11 +1,20 @@
+const { availableParallelism } = require("node:os");
+
 const common = {
   transform: { "\\.[jt]s$": ["@swc/jest", { jsc: { parser: { syntax: "typescript" }, target: "es2022" } }] },
   // listr2 is an ES module; jest runs CommonJS, so it is transformed like our own code.
   transformIgnorePatterns: ["node_modules/(?!(listr2)/)"],
+  // `./forwarder` is forwarder.ts, not the program forwarder.mjs beside it.
+  moduleFileExtensions: ["ts", "js", "mjs", "cjs", "json", "node"],
   modulePathIgnorePatterns: ["<rootDir>/cdktf.out", "<rootDir>/\\.meshform"],
+  // When to give a test up as hanging: several suites share a core.
+  testTimeout: 30_000,
 };
 
 module.exports = {
+  // The suites on real engines use a core by half, and each has a lab, or ports, of its own.
+  maxWorkers: 2 * availableParallelism(),
+  testSequencer: "<rootDir>/__tests__/support/longest-first.js",
   projects: [
     {
       ...common,
@@ -14,7 +23,6 @@ module.exports = {
       testPathIgnorePatterns: ["/node_modules/", "/__tests__/engines/", "/__tests__/cdktn/"],
     },
     "<rootDir>/__tests__/cdktn/jest.config.js",
-    // The tests on real engines boot whole labs: one after the other, see `maxWorkers`.
     { ...common, displayName: "engines", testMatch: ["<rootDir>/__tests__/engines/**/*.test.ts"] },
   ],
 };

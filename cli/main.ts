@@ -1,20 +1,27 @@
 import { readFileSync } from "node:fs";
+import { createRequire } from "node:module";
 import { join } from "node:path";
 import { Command, CommanderError } from "commander";
 import { LabError } from "../lab/errors";
-import { registerDoctor } from "./doctor";
-import { registerDown } from "./down";
-import { registerEnv } from "./env";
-import { registerExec } from "./exec";
-import { registerGraph } from "./graph";
-import { registerInstall } from "./install";
 import { Interruption } from "./interruptible";
-import { registerLogs } from "./logs";
-import { registerStatus } from "./status";
-import { registerUp } from "./up";
 
 /** How the process ends, as shells and sysexits.h have it. */
 const EXIT = { failure: 1, usage: 2, defect: 70 } as const;
+
+const load = createRequire(__filename);
+
+/** Only the command that is asked for is loaded, since loading all takes longer than most of them; for the help it is all. */
+const COMMANDS: Readonly<Record<string, (program: Command) => void>> = {
+  up: (program) => (load("./up") as typeof import("./up")).registerUp(program),
+  status: (program) => (load("./status") as typeof import("./status")).registerStatus(program),
+  logs: (program) => (load("./logs") as typeof import("./logs")).registerLogs(program),
+  exec: (program) => (load("./exec") as typeof import("./exec")).registerExec(program),
+  graph: (program) => (load("./graph") as typeof import("./graph")).registerGraph(program),
+  env: (program) => (load("./env") as typeof import("./env")).registerEnv(program),
+  down: (program) => (load("./down") as typeof import("./down")).registerDown(program),
+  install: (program) => (load("./install") as typeof import("./install")).registerInstall(program),
+  doctor: (program) => (load("./doctor") as typeof import("./doctor")).registerDoctor(program),
+};
 
 /** Runs the command that the arguments name, and sets the exit code of the process. */
 export async function main(): Promise<void> {
@@ -24,15 +31,10 @@ export async function main(): Promise<void> {
     .version(manifest.version)
     .exitOverride()
     .showHelpAfterError("Run `meshform --help` to see what there is.");
-  registerUp(program);
-  registerStatus(program);
-  registerLogs(program);
-  registerExec(program);
-  registerGraph(program);
-  registerEnv(program);
-  registerDown(program);
-  registerInstall(program);
-  registerDoctor(program);
+  const [, , asked = ""] = process.argv;
+  for (const [name, register] of Object.entries(COMMANDS)) {
+    if (name === asked || !Object.hasOwn(COMMANDS, asked)) register(program);
+  }
   try {
     await program.parseAsync();
   } catch (error) {

@@ -6,24 +6,39 @@ import { LabError } from "./errors";
 import { Lab } from "./lab";
 import { cleanEnvironment, enterHost } from "./namespaces";
 
+/** A program to start, with all that it gets of its environment. */
+export interface HostCommand {
+  readonly program: string;
+  readonly args: readonly string[];
+  readonly env: Readonly<Record<string, string>>;
+}
+
 /**
- * Runs a command on a host of a lab, with this process's terminal and, in a secure lab, with an operator's tokens.
+ * What runs a command on a host of a lab, in a secure lab with an operator's tokens.
  *
- * @returns its exit code, as a shell gives it
  * @throws LabError if the host does not run
  */
-export async function exec(lab: string, host: string, command: readonly string[]): Promise<number> {
+export function commandOnHost(lab: string, host: string, command: readonly string[]): HostCommand {
   const found = new Lab(lab);
   const init = found.initOf(host);
   if (!init) {
     const known = found.topology?.hosts.map(({ name }) => name).join(", ") ?? "none, since there is no such lab";
     throw new LabError(`Host ${host} of lab ${lab} does not run.`, `The lab's hosts: ${known}.`);
   }
+  const env = { ...cleanEnvironment, ...hostEnvironment(found) };
+  return { program: "nsenter", args: [...enterHost(init), ...command], env };
+}
+
+/**
+ * Runs a command on a host of a lab, with this process's terminal.
+ *
+ * @returns its exit code, as a shell gives it
+ * @throws LabError if the host does not run
+ */
+export async function exec(lab: string, host: string, command: readonly string[]): Promise<number> {
+  const { program, args, env } = commandOnHost(lab, host, command);
   const terminal = process.env.TERM === undefined ? {} : { TERM: process.env.TERM };
-  const child = spawn("nsenter", [...enterHost(init), ...command], {
-    stdio: "inherit",
-    env: { ...cleanEnvironment, ...hostEnvironment(found), ...terminal },
-  });
+  const child = spawn(program, args, { stdio: "inherit", env: { ...env, ...terminal } });
   // Ctrl-C reaches the command by itself, through the terminal; how to end is its own business.
   const ignore = () => undefined;
   process.on("SIGINT", ignore);

@@ -2,6 +2,7 @@ import { execFile } from "node:child_process";
 import { join } from "node:path";
 import { promisify } from "node:util";
 import { readCredentials } from "../../lab/credentials";
+import { commandOnHost } from "../../lab/exec";
 import { ensureEngines } from "../../lab/engines/ensure-engines";
 import { LabFiles } from "../../lab/lab-files";
 
@@ -18,12 +19,17 @@ export interface Outcome {
 export async function run(
   command: string,
   args: readonly string[],
-  options: { readonly env?: Readonly<Record<string, string>>; readonly timeoutMs?: number } = {},
+  options: {
+    readonly env?: Readonly<Record<string, string>>;
+    /** Whether it sees nothing of this process's environment. @default false */
+    readonly isolated?: boolean;
+    readonly timeoutMs?: number;
+  } = {},
 ): Promise<Outcome> {
-  const { env, timeoutMs = 60_000 } = options;
+  const { env, isolated = false, timeoutMs = 60_000 } = options;
   try {
     const { stdout, stderr } = await promisify(execFile)(command, args, {
-      env: { ...process.env, ...env },
+      env: isolated ? env : { ...process.env, ...env },
       timeout: timeoutMs,
       maxBuffer: 64 * 1024 * 1024,
     });
@@ -112,9 +118,10 @@ export class TestLab {
     return run(nomad.path, [...args, ...command], { env: { NOMAD_TOKEN: this.tokenFor("Nomad") ?? "" } });
   }
 
-  /** Runs a command on a host. */
-  onHost(host: string, ...command: readonly string[]): Promise<Outcome> {
-    return this.meshform(["exec", host, "--", ...command]);
+  /** Runs a command on a host, as `meshform exec` does. */
+  async onHost(host: string, ...command: readonly string[]): Promise<Outcome> {
+    const { program, args, env } = commandOnHost(this.name, host, command);
+    return run(program, args, { env, isolated: true });
   }
 
   /** A management token; undefined where the lab asks for none. */
