@@ -76,7 +76,7 @@ function exportsOf(page: string): Record<string, Snippet> {
   return exported;
 }
 
-/** Type-checks files that exist only in memory, with the project's own settings. */
+/** Type-checks files that exist only in memory, with the project's own settings. What they import is checked elsewhere. */
 function problemsIn(files: ReadonlyMap<string, string>): string[] {
   const { config } = ts.readConfigFile(join(root, "tsconfig.json"), (path) => ts.sys.readFile(path)) as {
     config: { compilerOptions: object };
@@ -91,7 +91,8 @@ function problemsIn(files: ReadonlyMap<string, string>): string[] {
     return code === undefined ? onDisk.getSourceFile(path, language) : ts.createSourceFile(path, code, language);
   };
   const program = ts.createProgram([...files.keys()], options, host);
-  return ts
-    .getPreEmitDiagnostics(program)
+  const sources = program.getSourceFiles().filter(({ fileName }) => files.has(fileName));
+  return [program.getOptionsDiagnostics(), ...sources.map((source) => ts.getPreEmitDiagnostics(program, source))]
+    .flat()
     .map(({ file, messageText }) => `${file?.fileName ?? ""}: ${ts.flattenDiagnosticMessageText(messageText, "\n")}`);
 }

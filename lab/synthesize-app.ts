@@ -2,6 +2,7 @@ import { spawn } from "node:child_process";
 import { once } from "node:events";
 import { existsSync, mkdirSync, readFileSync, rmSync } from "node:fs";
 import { join, resolve } from "node:path";
+import { pathToFileURL } from "node:url";
 import type { Profile } from "../constructs/linux/profile";
 import { LabError } from "./errors";
 
@@ -42,7 +43,7 @@ export async function synthesizeApp(
 async function run(file: string, folder: string, profile: Profile, signal?: AbortSignal): Promise<string> {
   const settings = { runtime: "exec", secure: String(profile === "secure") };
   const limit = AbortSignal.timeout(limitMs);
-  const child = spawn(process.execPath, [require.resolve("tsx/cli"), file], {
+  const child = spawn(process.execPath, ["--import", pathToFileURL(require.resolve("tsx")).href, file], {
     env: {
       ...process.env,
       CDKTF_OUTDIR: folder,

@@ -8,7 +8,7 @@ import { readState } from "../../lab/state";
 import type { LabStatus } from "../../lab/status";
 import { eventually } from "../support/eventually";
 import { TestLab } from "../support/lab";
-import { traces } from "../support/machine";
+import { newTraces, traces } from "../support/machine";
 
 const MINUTE = 60_000;
 jest.setTimeout(5 * MINUTE);
@@ -188,10 +188,7 @@ describe("a command that is killed outright in the middle of a boot", () => {
 test("down leaves the machine as it was, and says so when there is nothing", async () => {
   expect(await one.down()).toMatchObject({ code: 0 });
   // The kernel takes namespaces apart a moment after their last process.
-  await eventually(async () => {
-    const after = Object.entries(await traces(names));
-    expect(after.flatMap(([kind, found]) => found.filter((it) => !before[kind].includes(it)))).toEqual([]);
-  });
+  await eventually(async () => expect(await newTraces(before, names)).toEqual([]));
   expect(await one.down()).toEqual({ code: 0, output: `There is no lab ${one.name}: nothing to do.\n` });
   expect(await one.meshform(["status"])).toMatchObject({ code: 1 });
 });

@@ -5,7 +5,7 @@ import { kill } from "../../lab/processes";
 import { eventually } from "../support/eventually";
 import { TestLab, type Outcome } from "../support/lab";
 import { agentOf, powerOff } from "../support/lab-hosts";
-import { traces } from "../support/machine";
+import { newTraces, traces } from "../support/machine";
 
 const MINUTE = 60_000;
 jest.setTimeout(3 * MINUTE);
@@ -493,5 +493,5 @@ test(
 
 test("nothing is left of it", async () => {
   expect(await lab.down()).toMatchObject({ code: 0 });
-  expect(await traces([lab.name])).toEqual(before);
+  await eventually(async () => expect(await newTraces(before, [lab.name])).toEqual([]));
 });

@@ -1,4 +1,5 @@
 import { chmodSync, mkdirSync, readdirSync, readFileSync, statSync, writeFileSync } from "node:fs";
+import { tmpdir } from "node:os";
 import { dirname, join } from "node:path";
 import { hostTool, type HostToolConfig } from "../../constructs/linux/host-tool/host-tool";
 import { ensureEngines } from "../../lab/engines/ensure-engines";
@@ -67,10 +68,11 @@ export class FolderHost {
   }
 }
 
-/** The environment in which the host tool finds the engines' commands. */
+/** The environment in which the host tool finds the engines' commands, and leaves /run of this machine alone. */
 export async function engineEnvironment(): Promise<Record<string, string>> {
   const { consul, nomad } = await ensureEngines();
-  return { PATH: [dirname(consul.path), dirname(nomad.path), process.env.PATH ?? ""].join(":") };
+  const PATH = [dirname(consul.path), dirname(nomad.path), process.env.PATH ?? ""].join(":");
+  return { PATH, TMPDIR: tmpdir() };
 }
 
 /** The documents of a secret store that is a directory. */

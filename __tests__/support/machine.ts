@@ -1,4 +1,5 @@
 import { readdirSync, readFileSync } from "node:fs";
+import { tmpdir } from "node:os";
 import { markedProcesses } from "../../lab/processes";
 import { run } from "./lab";
 
@@ -12,7 +13,8 @@ export async function traces(labs: readonly string[]): Promise<Record<string, st
   const output = async (command: string, ...args: string[]) => lines((await run(command, args)).output);
   const isOurs = (path: string) => labs.some((lab) => path.includes(lab));
   return {
-    mounts: lines(readFileSync("/proc/self/mounts", "utf8")),
+    // Below the folder for temporary files are the agents of other suites; a lab has nothing there.
+    mounts: lines(readFileSync("/proc/self/mounts", "utf8")).filter((line) => !line.includes(` ${tmpdir()}/`)),
     interfaces: (await output("ip", "-oneline", "link")).map((line) => line.replace(/^\d+: /, "")),
     namespaces: await output("ip", "netns"),
     rules: (await output("iptables-save")).filter((line) => !/^[#:]/.test(line)),
@@ -21,6 +23,12 @@ export async function traces(labs: readonly string[]): Promise<Record<string, st
     others: folders(["/run", "/run/netns", "/dev/shm", "/var/lib", "/opt", "/etc/consul.d", "/etc/nomad.d"]),
     processes: labs.flatMap((lab) => markedProcesses(lab).map(({ pid }) => `${lab}: ${pid}`)),
   };
+}
+
+/** What was not there before. What other suites had and have no longer is no matter. */
+export async function newTraces(before: Record<string, string[]>, labs: readonly string[]): Promise<string[]> {
+  const after = Object.entries(await traces(labs));
+  return after.flatMap(([kind, found]) => found.filter((it) => !before[kind].includes(it)));
 }
 
 function lines(text: string): string[] {

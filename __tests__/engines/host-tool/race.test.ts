@@ -41,7 +41,7 @@ const stores: Readonly<Record<string, (round: string) => SecretStore>> = {
 
 async function environment(): Promise<Record<string, string>> {
   const engines = await engineEnvironment();
-  return { ...moto.environment, PATH: [moto.environment.PATH, engines.PATH].join(delimiter) };
+  return { ...engines, ...moto.environment, PATH: [moto.environment.PATH, engines.PATH].join(delimiter) };
 }
 
 function host(name: string, store: SecretStore): FolderHost {
