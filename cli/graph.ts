@@ -79,7 +79,7 @@ async function readLab(name: string, signal: AbortSignal): Promise<MeshGraph> {
       "Run `meshform up` first, or leave out --live.",
     );
   }
-  const jobs = await readJobs(Cluster.through(lab));
+  const jobs = (await Promise.all(Cluster.all(lab).map(readJobs))).flat();
   const traffic = await measureTraffic(jobs, (host) => lab.initOf(host), WINDOW_SECONDS, signal);
   return withLive(readMeshGraph(readStacks(synthesized)), { lab: name, takenAt: new Date(), jobs, traffic });
 }

@@ -22,12 +22,24 @@ export function registerStatus(program: Command): void {
 
 function render(report: LabStatus): string {
   if (!report.exists) return `There is no lab ${report.name}. Run \`npm run up\` to make one.`;
+  const isOne = new Set(report.hosts.map(({ datacenter }) => datacenter)).size <= 1;
+  const at = (datacenter: string) => (isOne ? [] : [datacenter]);
   const blocks = [
-    headed(["HOST", "ADDRESS", "RUNS", "CONSUL", "NOMAD"], report.hosts.map(hostRow)),
-    headed(["SERVICE", "HEALTHY", "ON"], report.jobs.map(jobRow)),
     headed(
-      ["URL", ""],
-      report.listeners.map((it) => [urlOf(it), it.name]),
+      [...at("IN"), "HOST", "ADDRESS", "RUNS", "CONSUL", "NOMAD"],
+      report.hosts.map((host) => [...at(host.datacenter), ...hostRow(host)]),
+    ),
+    headed(
+      [...at("IN"), "SERVICE", "HEALTHY", "ON"],
+      report.jobs.map((job) => [...at(job.datacenter), ...jobRow(job)]),
+    ),
+    headed(
+      [...at("IN"), "URL", ""],
+      report.listeners.map((it) => [...at(it.datacenter), urlOf(it), it.name]),
+    ),
+    headed(
+      ["JOINED", "STATE"],
+      report.peerings.map(({ datacenters, state }) => [datacenters.join(" and "), state]),
     ),
     report.jobs.flatMap(problems),
     report.mesh.remarks,

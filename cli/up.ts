@@ -5,6 +5,7 @@ import { Lab } from "../lab/lab";
 import { isEngine, up, type UpReport } from "../lab/up";
 import { interruptible } from "./interruptible";
 import { labOption } from "./lab-option";
+import { mostDatacenters } from "../lab/topology";
 import { table } from "./table";
 
 interface Options {
@@ -12,6 +13,7 @@ interface Options {
   readonly app: string;
   readonly engine: ApplyOptions["engine"];
   readonly secure?: boolean;
+  readonly datacenters?: number;
   readonly timeout: number;
 }
 
@@ -32,11 +34,16 @@ export function registerUp(program: Command): void {
       "three servers and two clients with TLS, encrypted gossip and ACL (default: as the lab is, else plain)",
     )
     .option("--no-secure", "one server and two clients, without any of it")
+    .option(
+      "--datacenters <number>",
+      "how many clusters the lab has, dc1 first (default: as the lab has, else 1)",
+      datacenterCount,
+    )
     .option("--timeout <seconds>", "time limit of each wait for agents, services and answers", seconds, 180)
-    .action(async ({ name, app, engine, secure, timeout }: Options) => {
+    .action(async ({ name, app, engine, secure, datacenters, timeout }: Options) => {
       try {
         const profile = secure === undefined ? undefined : secure ? ("secure" as const) : ("plain" as const);
-        const options = { name, app, engine, profile, timeoutMs: timeout * 1000 };
+        const options = { name, app, engine, profile, datacenters, timeoutMs: timeout * 1000 };
         const report = await interruptible((signal) => up({ ...options, signal }));
         console.log(render(report, name));
         if (report.problems.length > 0) process.exitCode = 1;
@@ -53,8 +60,15 @@ function seconds(text: string): number {
   return value;
 }
 
+function datacenterCount(text: string): number {
+  const value = Number(text);
+  if (Number.isInteger(value) && value >= 1 && value <= mostDatacenters) return value;
+  throw new InvalidArgumentError(`It must be a whole number from 1 to ${mostDatacenters}.`);
+}
+
 function render(report: UpReport, name: string): string {
   const { applied, listeners, mesh, warnings, problems } = report;
+  const labelled = (what: string, datacenter: string) => (report.datacenters > 1 ? `${what} (${datacenter})` : what);
   const services = listeners.filter((it) => !isEngine(it.name));
   const engines = listeners.filter((it) => isEngine(it.name));
   const titles: Record<string, string> = { consul: "Consul", nomad: "Nomad" };
@@ -69,15 +83,20 @@ function render(report: UpReport, name: string): string {
     ...section(
       "Open",
       table([
-        ...services.map((it) => [it.name, urlOf(it)]),
-        ...engines.map((it) => [titles[it.name] ?? it.name, `${urlOf(it)}/ui/`]),
+        ...services.map((it) => [labelled(it.name, it.datacenter), urlOf(it)]),
+        ...engines.map((it) => [labelled(titles[it.name] ?? it.name, it.datacenter), `${urlOf(it)}/ui/`]),
       ]),
     ),
     ...moved.map(({ wanted, port }) => `  Port ${wanted} is taken on this machine, so ${port} leads there.`),
     ...section(
       "Who talks to whom",
       // Versions of a service are connected alike.
-      new Set(mesh.connections.map((it) => `${it.source} → ${it.destination}${it.partly ? " (some requests)" : ""}`)),
+      new Set(
+        mesh.connections.map(({ source, destination, peer, partly, job: { datacenter } }) => {
+          const ends = [labelled(source, datacenter), labelled(destination, peer ?? datacenter)];
+          return `${ends.join(" → ")}${partly ? " (some requests)" : ""}`;
+        }),
+      ),
     ),
     ...section("Mind", mesh.remarks),
     ...section(

@@ -1,7 +1,6 @@
 import { WELL_KNOWN_TOKENS } from "../constructs/consul/well-known-tokens";
 import { ask, type Cluster } from "./cluster";
-import type { Topology } from "./topology";
-import { hostsOf } from "./topology";
+import { hostsOf, type Datacenter } from "./topology";
 
 /** How the two agents of a host are, as their own clusters see them. */
 export interface AgentStatus {
@@ -48,16 +47,16 @@ export async function areBootstrapped({ consul, nomad }: Cluster): Promise<boole
   return answers.every((answer) => answer !== undefined);
 }
 
-/** How all agents of a topology are. */
-export async function readAgents(cluster: Cluster, topology: Topology): Promise<AgentStatus[]> {
+/** How all agents of a datacenter are. */
+export async function readAgents(cluster: Cluster, datacenter: Datacenter): Promise<AgentStatus[]> {
   const [consulMembers, nomadServers, nomadNodes] = await Promise.all([
     ask(cluster.consul, "/v1/agent/members") as Promise<ConsulMember[] | undefined>,
     ask(cluster.nomad, "/v1/agent/members") as Promise<{ Members?: NomadMember[] } | undefined>,
     ask(cluster.nomad, "/v1/nodes") as Promise<NomadNode[] | undefined>,
   ]);
-  const servers = hostsOf(topology, "server").map(({ name }) => name);
+  const servers = hostsOf(datacenter, "server").map(({ name }) => name);
   return Promise.all(
-    topology.hosts.map(async ({ name }) => {
+    datacenter.hosts.map(async ({ name }) => {
       const member = consulMembers?.find(({ Name }) => Name === name);
       const server = nomadServers?.Members?.find(({ Name }) => Name.startsWith(`${name}.`));
       // A node that was lost and came back under another id is listed twice; the living one counts.

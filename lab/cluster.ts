@@ -3,29 +3,49 @@ import type { ClusterEndpoints } from "./apply";
 import type { Credentials } from "./credentials";
 import { LabError } from "./errors";
 import type { Listener } from "./state";
+import type { Topology } from "./topology";
 
-/** The Consul and the Nomad of a lab, as they are reached from the machine. */
+/** The Consul and the Nomad of a datacenter of a lab, as they are reached from the machine. */
 export class Cluster {
   readonly consul: EngineApi;
   readonly nomad: EngineApi;
 
-  constructor(readonly endpoints: ClusterEndpoints) {
+  constructor(
+    readonly datacenter: string,
+    readonly endpoints: ClusterEndpoints,
+  ) {
     this.consul = new EngineApi("Consul", endpoints.consul);
     this.nomad = new EngineApi("Nomad", endpoints.nomad);
   }
 
   /** @throws LabError if the lab's forwarder does not lead to both */
-  static through({ listeners, credentials }: { listeners: readonly Listener[]; credentials?: Credentials }): Cluster {
+  static through(lab: Reachable, datacenter: string): Cluster {
+    const credentials = lab.credentialsOf(datacenter);
     const address = (name: string) => {
-      const listener = listeners.find((candidate) => candidate.name === name);
+      const listener = lab.listeners.find((it) => it.name === name && it.datacenter === datacenter);
       if (!listener) throw new LabError(`Nothing leads to the lab's ${name}.`, "Run `meshform up` to mend the lab.");
       return urlOf(listener);
     };
-    return new Cluster({
+    return new Cluster(datacenter, {
       consul: { address: address("consul"), token: credentials?.consulToken },
       nomad: { address: address("nomad"), token: credentials?.nomadToken },
     });
   }
+
+  /**
+   * Those of all datacenters of a lab.
+   *
+   * @throws LabError if the lab's forwarder does not lead to one of them
+   */
+  static all(lab: Reachable & { readonly topology: Topology | undefined }): Cluster[] {
+    return (lab.topology?.datacenters ?? []).map(({ name }) => Cluster.through(lab, name));
+  }
+}
+
+/** A lab, as far as it leads to its clusters. */
+interface Reachable {
+  readonly listeners: readonly Listener[];
+  credentialsOf(datacenter: string): Credentials | undefined;
 }
 
 export function urlOf({ port }: Pick<Listener, "port">): string {

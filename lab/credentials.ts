@@ -14,7 +14,7 @@ interface EngineSecret {
   readonly managementToken: string;
 }
 
-/** What the lab's own commands show to a secure lab. */
+/** What the lab's own commands show to a secure datacenter. */
 export interface Credentials {
   readonly consulToken: string;
   readonly nomadToken: string;
@@ -25,17 +25,18 @@ export interface Credentials {
 }
 
 /**
- * Reads an operator's share of the lab's secret store, and puts its certificates into files for those who read files.
+ * Reads an operator's share of a datacenter's secret store, and puts its certificates into files for those who read files.
  *
  * @returns undefined in a plain lab, and while no server has booted
  */
-export function readCredentials(files: LabFiles): Credentials | undefined {
-  const store = join(files.secrets, "operator.json");
+export function readCredentials(files: LabFiles, datacenter: string): Credentials | undefined {
+  const store = join(files.secrets(datacenter), "operator.json");
+  const folder = files.credentials(datacenter);
   if (!existsSync(store)) return undefined;
   const { consul, nomad } = JSON.parse(readFileSync(store, "utf8")) as OperatorSecret;
-  mkdirSync(files.credentials, { recursive: true, mode: 0o700 });
+  mkdirSync(folder, { recursive: true, mode: 0o700 });
   const written = (name: string, content: string) => {
-    const file = join(files.credentials, name);
+    const file = join(folder, name);
     if (!existsSync(file) || readFileSync(file, "utf8") !== content) writeFileSync(file, content, { mode: 0o600 });
     return file;
   };

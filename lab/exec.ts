@@ -5,6 +5,7 @@ import { hostEnvironment } from "./environment";
 import { LabError } from "./errors";
 import { Lab } from "./lab";
 import { cleanEnvironment, enterHost } from "./namespaces";
+import { allHosts } from "./topology";
 
 /** A program to start, with all that it gets of its environment. */
 export interface HostCommand {
@@ -22,10 +23,12 @@ export function commandOnHost(lab: string, host: string, command: readonly strin
   const found = new Lab(lab);
   const init = found.initOf(host);
   if (!init) {
-    const known = found.topology?.hosts.map(({ name }) => name).join(", ") ?? "none, since there is no such lab";
-    throw new LabError(`Host ${host} of lab ${lab} does not run.`, `The lab's hosts: ${known}.`);
+    const known = found.topology
+      ? allHosts(found.topology).map(({ name }) => name)
+      : ["none, since there is no such lab"];
+    throw new LabError(`Host ${host} of lab ${lab} does not run.`, `The lab's hosts: ${known.join(", ")}.`);
   }
-  const env = { ...cleanEnvironment, ...hostEnvironment(found) };
+  const env = { ...cleanEnvironment, ...hostEnvironment(found, host) };
   return { program: "nsenter", args: [...enterHost(init), ...command], env };
 }
 

@@ -52,13 +52,14 @@ export async function ensureForwarder(
 }
 
 /** Without the port, which a listener of before has too. */
-function essence({ name, wanted, targetPort, targets, tls }: WantedListener): WantedListener {
-  return { name, wanted, ...(targetPort && { targetPort }), targets, ...(tls && { tls }) };
+function essence({ name, datacenter, wanted, targetPort, targets, tls }: WantedListener): WantedListener {
+  return { name, datacenter, wanted, ...(targetPort && { targetPort }), targets, ...(tls && { tls }) };
 }
 
 /** The port that a listener had before, so that it stays where people found it. */
-function portBefore(known: ForwarderRecord | undefined, { name, wanted }: WantedListener): number {
-  return known?.listeners.find((listener) => listener.name === name && listener.wanted === wanted)?.port ?? wanted;
+function portBefore(known: ForwarderRecord | undefined, { name, datacenter, wanted }: WantedListener): number {
+  const isSame = (it: Listener) => it.name === name && it.datacenter === datacenter && it.wanted === wanted;
+  return known?.listeners.find(isSame)?.port ?? wanted;
 }
 
 async function listen(listener: WantedListener, preferred: number): Promise<Server> {

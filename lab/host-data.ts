@@ -12,7 +12,7 @@ import type { Engines } from "./engines/engine";
 import { execChroot } from "./exec-chroot";
 import type { BootableHost } from "./host";
 import type { LabFiles } from "./lab-files";
-import { hostsOf, type LabHost, type Topology } from "./topology";
+import { hostsOf, type Datacenter, type LabHost } from "./topology";
 
 /** Where hosts find the lab's secret store, and where servers keep snapshots: shares of the lab's folder. */
 const secretStore = { type: "directory", path: "/var/lib/meshform/secret-store" } as const;
@@ -22,20 +22,20 @@ const snapshotFolder = "/var/lib/meshform/snapshots";
 const cloudFingerprinters = ["env_aws", "env_gce", "env_azure", "env_digitalocean"];
 
 /**
- * The hosts of a topology, from the very roles that cloud machines get, with options that suit one machine: fixed
+ * The hosts of a datacenter, from the very roles that cloud machines get, with options that suit one machine: fixed
  * addresses, short intervals, commands allowed as tasks.
  */
-export function labHosts(topology: Topology, engines: Engines, files: LabFiles): BootableHost[] {
-  const isSecure = topology.profile === "secure";
-  return topology.hosts.map((host) => {
-    const data = composeHost(host.name, ...rolesOf(host, topology, engines), systemFiles(host, topology));
+export function labHosts(datacenter: Datacenter, engines: Engines, files: LabFiles): BootableHost[] {
+  const isSecure = datacenter.profile === "secure";
+  return datacenter.hosts.map((host) => {
+    const data = composeHost(host.name, ...rolesOf(host, datacenter, engines), systemFiles(host, datacenter));
     const programs = Object.fromEntries(data.packages.flatMap((it) => shown(it, engines)));
     return {
       data,
       address: host.address,
       // Tasks of the lab run with the Node that runs Meshform.
       programs: { ...programs, "/usr/local/bin/node": programAt(execPath) },
-      shares: isSecure ? sharesOf(host, files) : {},
+      shares: isSecure ? sharesOf(host, datacenter, files) : {},
       supervisord: join(engines.supervisor.path, "supervisord"),
       // A client that registers before the servers have made their keyring asks again only after 15 to 30 seconds; and an
       // agent whose token may do nothing yet remembers that for as long.
@@ -44,17 +44,16 @@ export function labHosts(topology: Topology, engines: Engines, files: LabFiles):
   });
 }
 
-function rolesOf(host: LabHost, topology: Topology, engines: Engines): HostRole[] {
-  const roles = agentsOf(host, topology, engines);
-  if (topology.profile === "plain") return roles;
+function rolesOf(host: LabHost, datacenter: Datacenter, engines: Engines): HostRole[] {
+  const roles = agentsOf(host, datacenter, engines);
+  if (datacenter.profile === "plain") return roles;
   const { role, address } = host;
-  const { datacenter } = topology;
   return [
     ...roles,
     secureHost({
       roles: [`consul-${role}`, `nomad-${role}`],
       store: secretStore,
-      consulDatacenter: datacenter,
+      consulDatacenter: datacenter.name,
       nomadRegion: "global",
       address,
       snapshots: { directory: snapshotFolder, retain: 10 },
@@ -62,13 +61,19 @@ function rolesOf(host: LabHost, topology: Topology, engines: Engines): HostRole[
   ];
 }
 
-function sharesOf({ name }: LabHost, files: LabFiles): Record<string, string> {
-  return { [secretStore.path]: files.secrets, [snapshotFolder]: files.snapshots(name) };
+function sharesOf({ name }: LabHost, datacenter: Datacenter, files: LabFiles): Record<string, string> {
+  return { [secretStore.path]: files.secrets(datacenter.name), [snapshotFolder]: files.snapshots(name) };
 }
 
-function agentsOf(host: LabHost, { datacenter, profile, ...topology }: Topology, engines: Engines): HostRole[] {
-  const servers = hostsOf(topology, "server");
-  const join = { datacenter, profile, retryJoin: servers.map((server) => server.address), retryInterval: "1s" };
+function agentsOf(host: LabHost, datacenter: Datacenter, engines: Engines): HostRole[] {
+  const { profile } = datacenter;
+  const servers = hostsOf(datacenter, "server");
+  const join = {
+    datacenter: datacenter.name,
+    profile,
+    retryJoin: servers.map((server) => server.address),
+    retryInterval: "1s",
+  };
   const consul = { ...join, version: engines.consul.version, bindAddress: host.address };
   const nomad = { ...join, version: engines.nomad.version, advertiseAddress: host.address };
   if (host.role === "server") {
@@ -94,8 +99,8 @@ function agentsOf(host: LabHost, { datacenter, profile, ...topology }: Topology,
   ];
 }
 
-function systemFiles(host: LabHost, topology: Topology): HostRole {
-  const addresses = topology.hosts.map(({ name, address }) => `${address} ${name}\n`);
+function systemFiles(host: LabHost, { hosts }: Datacenter): HostRole {
+  const addresses = hosts.map(({ name, address }) => `${address} ${name}\n`);
   return {
     files: [
       { path: "/etc/hostname", content: `${host.name}\n` },

@@ -50,19 +50,19 @@ export class LabFiles {
     return join(this.folder, "apply");
   }
 
-  /** The secret store of a secure lab's hosts. */
-  get secrets(): string {
-    return join(this.folder, "secrets");
+  /** The secret store of a secure datacenter's hosts. */
+  secrets(datacenter: string): string {
+    return join(this.folder, "datacenters", datacenter, "secrets");
   }
 
-  /** What the lab's own commands show to a secure lab: certificates and keys, from the secret store. */
-  get credentials(): string {
-    return join(this.folder, "credentials");
+  /** What the lab's own commands show to a secure datacenter: certificates and keys, from the secret store. */
+  credentials(datacenter: string): string {
+    return join(this.folder, "datacenters", datacenter, "credentials");
   }
 
-  /** What the lab applies before any app: access rules, as synthesized and as remembered. */
-  get access(): string {
-    return join(this.folder, "access");
+  /** What the lab applies to a datacenter before any app: access rules, as synthesized and as remembered. */
+  access(datacenter: string): string {
+    return join(this.folder, "datacenters", datacenter, "access");
   }
 
   snapshots(host: string): string {

@@ -24,7 +24,7 @@ export class Lab {
   /** @throws LabError if the name cannot be a lab's */
   constructor(readonly name: string) {
     this.files = new LabFiles(name);
-    this.state = readState(this.files) ?? { version: 1, hosts: [] };
+    this.state = readState(this.files) ?? { version: 2, hosts: [] };
   }
 
   /** Runs an action that changes the lab, while no other command does. */
@@ -32,7 +32,7 @@ export class Lab {
     const options = { what: `Another meshform command on the lab ${this.name}`, timeoutMs: 1_000 };
     try {
       return await withLock(this.files.lock, options, async () => {
-        this.state = readState(this.files) ?? { version: 1, hosts: [] };
+        this.state = readState(this.files) ?? { version: 2, hosts: [] };
         try {
           return await action();
         } finally {
@@ -60,9 +60,9 @@ export class Lab {
     return forwarder && isAlive(forwarder.process) ? forwarder.listeners : [];
   }
 
-  /** What a secure lab asks of its callers; undefined in a plain one, and while no server of a secure one has booted. */
-  get credentials(): Credentials | undefined {
-    return readCredentials(this.files);
+  /** What a secure datacenter asks of its callers; undefined in a plain one, and while no server of it has booted. */
+  credentialsOf(datacenter: string): Credentials | undefined {
+    return readCredentials(this.files, datacenter);
   }
 
   /** The first process of a host, or undefined if that does not run. */

@@ -5,7 +5,7 @@ import { Cluster } from "./cluster";
 import { LabError } from "./errors";
 import { Lab } from "./lab";
 import { readJobs } from "./services";
-import { readTaskLog, type TaskLog } from "./task-log";
+import { readTaskLog } from "./task-log";
 
 export interface LogOptions {
   /** Name of the lab. */
@@ -24,8 +24,9 @@ export interface LogOptions {
  * @throws LabError if there is no such service
  */
 export async function serviceLogs(service: string, sidecar: boolean, options: LogOptions): Promise<void> {
-  const cluster = Cluster.through(runningLab(options.name));
-  const jobs = await readJobs(cluster);
+  const lab = runningLab(options.name);
+  const clusters = Cluster.all(lab);
+  const jobs = (await Promise.all(clusters.map(readJobs))).flat();
   // A service may have a job for each of its versions.
   const ofService = jobs.filter(({ services }) => services.includes(service));
   const meant = ofService.length > 0 ? ofService : jobs.filter(({ id }) => id === service);
@@ -33,19 +34,19 @@ export async function serviceLogs(service: string, sidecar: boolean, options: Lo
     const known = jobs.map(({ id }) => id).join(", ") || "none";
     throw new LabError(`There is no service ${service} in lab ${options.name}.`, `There are: ${known}.`);
   }
-  const instances = meant.flatMap((job) => job.instances);
-  const logs = instances.flatMap(({ allocation, node, tasks }) =>
+  const instances = meant.flatMap((job) => job.instances.map((instance) => ({ ...instance, job })));
+  const logs = instances.flatMap(({ job: { datacenter }, allocation, node, tasks }) =>
     tasks
       .filter(({ isSidecar }) => isSidecar === sidecar)
       .flatMap((task) => [
-        { allocation, node, task: task.name, type: "stdout" as const },
-        { allocation, node, task: task.name, type: "stderr" as const },
+        { datacenter, allocation, node, task: task.name, type: "stdout" as const },
+        { datacenter, allocation, node, task: task.name, type: "stderr" as const },
       ]),
   );
   if (logs.length === 0) throw new LabError(`${service} has no instance.`, "See `meshform status`.");
-  const print = (log: TaskLog & { node: string }) =>
+  const print = (log: (typeof logs)[number]) =>
     readTaskLog(
-      cluster.endpoints.nomad,
+      Cluster.through(lab, log.datacenter).endpoints.nomad,
       log,
       (line) => {
         console.log(`${log.node} ${log.allocation.slice(0, 8)} ${log.type} | ${line}`);

@@ -21,35 +21,56 @@ export interface Intentions {
   readonly Name: string;
   readonly Sources: readonly {
     readonly Name: string;
+    /** The cluster peer of the source; its own cluster if there is none. */
+    readonly Peer?: string;
     readonly Action?: string;
     readonly Permissions?: readonly unknown[] | null;
   }[];
 }
 
-/** Compares the upstreams of the running jobs with Consul's intentions. */
-export async function readMeshPicture(cluster: Cluster, jobs: readonly JobStatus[]): Promise<MeshPicture> {
-  const intentions = (await cluster.consul.get("/v1/config/service-intentions")) ?? [];
-  return meshPicture(intentions as Intentions[], jobs, await readEnds(cluster, jobs));
+/**
+ * Compares the upstreams of the running jobs with the intentions of their destinations.
+ *
+ * @param clusters all of the lab
+ */
+export async function readMeshPicture(clusters: readonly Cluster[], jobs: readonly JobStatus[]): Promise<MeshPicture> {
+  const intentions = new Map<string, Intentions[]>();
+  for (const { datacenter, consul } of clusters) {
+    intentions.set(datacenter, ((await consul.get("/v1/config/service-intentions")) ?? []) as Intentions[]);
+  }
+  const pictures = await Promise.all(
+    clusters.map(async (cluster) => {
+      const own = jobs.filter(({ datacenter }) => datacenter === cluster.datacenter);
+      return meshPicture(cluster.datacenter, intentions, own, await readEnds(cluster, own));
+    }),
+  );
+  return {
+    connections: pictures.flatMap(({ connections }) => connections),
+    remarks: [...new Set(pictures.flatMap(({ remarks }) => remarks))],
+  };
 }
 
 /** Where requests for a name end, for those names that resolvers, splitters and routers say something of. */
-async function readEnds(
-  { consul }: Cluster,
-  jobs: readonly JobStatus[],
-): Promise<ReadonlyMap<string, readonly string[]>> {
+async function readEnds({ consul }: Cluster, jobs: readonly JobStatus[]): Promise<ReadonlyMap<string, readonly End[]>> {
   const kinds = ["service-resolver", "service-splitter", "service-router"];
   const entries = await Promise.all(kinds.map((kind) => consul.get(`/v1/config/${kind}`)));
   const ruled = new Set((entries as ({ Name: string }[] | undefined)[]).flatMap((of) => of ?? []).map((it) => it.Name));
-  const destinations = new Set(jobs.flatMap(({ upstreams }) => upstreams.map(({ destination }) => destination)));
+  const upstreams = jobs.flatMap((job) => job.upstreams).filter(({ peer }) => peer === undefined);
+  const destinations = new Set(upstreams.map(({ destination }) => destination));
   const ends = [...destinations]
     .filter((destination) => ruled.has(destination))
-    .map(async (destination): Promise<[string, readonly string[]]> => {
+    .map(async (destination): Promise<[string, readonly End[]]> => {
       const answer = (await consul.get(`/v1/discovery-chain/${destination}`)) as DiscoveryChain | undefined;
-      // Of other clusters it is not known here whom they let in.
-      const own = Object.values(answer?.Chain.Targets ?? {}).filter(({ Peer }) => !Peer);
-      return [destination, [...new Set(own.map(({ Service }) => Service))]];
+      const targets = Object.values(answer?.Chain.Targets ?? {});
+      return [destination, targets.map(({ Service, Peer }) => ({ service: Service, ...(Peer && { peer: Peer }) }))];
     });
   return new Map(await Promise.all(ends));
+}
+
+/** A service at which requests end, in a peered cluster perhaps. */
+interface End {
+  readonly service: string;
+  readonly peer?: string;
 }
 
 /** What is read of Consul's answer. */
@@ -57,16 +78,32 @@ interface DiscoveryChain {
   readonly Chain: { readonly Targets: Readonly<Record<string, { readonly Service: string; readonly Peer?: string }>> };
 }
 
-/** The same, from what is known. @param ends where requests for a name end, if not just at the service of that name */
+/**
+ * The same for one datacenter, from what is known.
+ *
+ * @param intentions of each datacenter, by its name, which is also what its cluster peers call it
+ * @param ends where requests for a name end, if not just at the service of that name
+ */
 export function meshPicture(
-  intentions: readonly Intentions[],
+  datacenter: string,
+  intentions: ReadonlyMap<string, readonly Intentions[]>,
   jobs: readonly JobStatus[],
-  ends: ReadonlyMap<string, readonly string[]> = new Map(),
+  ends: ReadonlyMap<string, readonly End[]> = new Map(),
 ): MeshPicture {
-  const wanted = jobs.flatMap((job) => job.upstreams.map((upstream) => ({ job, ...upstream })));
-  const permissionFor = ({ source, destination }: UpstreamStatus) => {
+  const own = intentions.get(datacenter) ?? [];
+  // Of clusters outside of the lab it is not known here whom they let in.
+  const isKnown = ({ peer }: Pick<End, "peer">) => peer === undefined || intentions.has(peer);
+  const wanted = jobs.flatMap((job) => job.upstreams.filter(isKnown).map((upstream) => ({ job, ...upstream })));
+  const permissionFor = ({ source, destination, peer }: UpstreamStatus) => {
+    const places = (peer === undefined ? ends.get(destination) : undefined) ?? [{ service: destination, peer }];
     const permissions = new Set(
-      (ends.get(destination) ?? [destination]).map((end) => permissionOf(intentions, source, end)),
+      places
+        .filter(isKnown)
+        .map((end) =>
+          end.peer === undefined
+            ? permissionOf(own, source, end.service)
+            : permissionOf(intentions.get(end.peer) ?? [], source, end.service, datacenter),
+        ),
     );
     return permissions.size === 1 ? [...permissions][0] : "some";
   };
@@ -83,7 +120,7 @@ export function meshPicture(
   const lonely = jobs
     .filter(({ ports }) => ports.length === 0)
     .flatMap(({ services }) => services)
-    .filter((service) => !intentions.some((it) => covers(it.Name, service) && it.Sources.some(allows)))
+    .filter((service) => !own.some((it) => covers(it.Name, service) && it.Sources.some(allows)))
     .map((service) => `Nothing may reach ${service}: no intention allows it, and the mesh denies by default.`);
   const waiting = jobs
     .filter(({ awaitsPromotion }) => awaitsPromotion)
@@ -91,12 +128,18 @@ export function meshPicture(
   return { connections, remarks: [...new Set([...refused, ...lonely, ...waiting])] };
 }
 
-function permissionOf(intentions: readonly Intentions[], source: string, destination: string): "all" | "some" | "none" {
+/** @param peer the cluster of the source, where that is another one than the destination's */
+function permissionOf(
+  intentions: readonly Intentions[],
+  source: string,
+  destination: string,
+  peer = "",
+): "all" | "some" | "none" {
   // Exact names go before wildcards, the destination's first: Consul's own order of precedence.
   const ranked = intentions
     .filter(({ Name }) => covers(Name, destination))
     .flatMap(({ Name, Sources }) => Sources.map((it) => ({ destination: Name, ...it })))
-    .filter((it) => covers(it.Name, source))
+    .filter((it) => covers(it.Name, source) && (it.Peer ?? "") === peer)
     .sort(
       (a, b) =>
         Number(a.destination === "*") - Number(b.destination === "*") ||

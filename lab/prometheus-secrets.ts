@@ -7,11 +7,11 @@ import type { LabFiles } from "./lab-files";
 const variable = "nomad/jobs/prometheus";
 
 /**
- * Puts what the secret store of a secure lab holds for Prometheus where its job may read it, as the people who run a real
+ * Puts what the secret store of a secure datacenter holds for Prometheus where its job may read it, as the people who run a real
  * cluster do: see `secureAgents`.
  */
-export async function sharePrometheusSecrets({ nomad }: Cluster, files: LabFiles): Promise<void> {
-  const secrets = readFileSync(join(files.secrets, "prometheus.json"), "utf8");
+export async function sharePrometheusSecrets({ datacenter, nomad }: Cluster, files: LabFiles): Promise<void> {
+  const secrets = readFileSync(join(files.secrets(datacenter), "prometheus.json"), "utf8");
   const known = (await nomad.get(`/v1/var/${variable}`)) as { Items: Readonly<Record<string, string>> } | undefined;
   if (known?.Items.secrets === secrets) return;
   await nomad.put(`/v1/var/${variable}`, { Path: variable, Items: { ...known?.Items, secrets } });

@@ -30,12 +30,15 @@ export interface UpstreamStatus {
   /** The task group of that service. */
   readonly group: string;
   readonly destination: string;
+  /** Cluster peer of the destination. @default the same cluster */
+  readonly peer?: string;
   readonly localPort: number;
 }
 
 /** One job that should run all the time. */
 export interface JobStatus {
   readonly id: string;
+  readonly datacenter: string;
   readonly namespace: string;
   /** Names of its services in Consul that others may call: those of a gateway are none. */
   readonly services: readonly string[];
@@ -50,8 +53,8 @@ export interface JobStatus {
   readonly unplaced: readonly string[];
 }
 
-/** All jobs of type service and system, with the health of their instances as Nomad and Consul see it. */
-export async function readJobs({ nomad, consul }: Cluster): Promise<JobStatus[]> {
+/** All jobs of a datacenter of type service and system, with the health of their instances as Nomad and Consul see it. */
+export async function readJobs({ datacenter, nomad, consul }: Cluster): Promise<JobStatus[]> {
   const stubs = ((await nomad.get("/v1/jobs?namespace=*")) ?? []) as JobStub[];
   const checks = ((await consul.get("/v1/health/state/any")) ?? []) as ConsulCheck[];
   const nodes = ((await nomad.get("/v1/nodes")) ?? []) as { Status: string }[];
@@ -65,7 +68,8 @@ export async function readJobs({ nomad, consul }: Cluster): Promise<JobStatus[]>
       const allocations = ((await nomad.get(`${path}/allocations${query}`)) ?? []) as Allocation[];
       const hasCanaries = (job.TaskGroups ?? []).some(({ Update }) => (Update?.Canary ?? 0) > 0);
       const deployment = hasCanaries ? await nomad.get(`${path}/deployment${query}`) : undefined;
-      const status = jobStatus(job, allocations, checks, readyNodes, canariesOf(job, deployment as Deployment));
+      const canaries = canariesOf(job, deployment as Deployment);
+      const status = { datacenter, ...jobStatus(job, allocations, checks, readyNodes, canaries) };
       if (status.instances.length >= status.wanted) return status;
       const evaluations = ((await nomad.get(`${path}/evaluations${query}`)) ?? []) as Evaluation[];
       return { ...status, unplaced: placementProblems(latestFailure(evaluations)) };
@@ -87,9 +91,10 @@ function jobStatus(
   checks: readonly ConsulCheck[],
   readyNodes: number,
   canaries: number,
-): JobStatus {
+): Omit<JobStatus, "datacenter"> {
   const groups = job.TaskGroups ?? [];
-  const networks = groups.flatMap(({ Networks }) => Networks ?? []);
+  // A mesh gateway is for other datacenters, not for people.
+  const published = groups.filter((group) => !isMeshGateway(group)).flatMap(({ Networks }) => Networks ?? []);
   const isCurrent = ({ JobVersion }: Allocation) => JobVersion === job.Version || canaries > 0;
   const current = allocations.filter((it) => it.DesiredStatus === "run" && isCurrent(it));
   const count = groups.reduce((sum, { Count }) => sum + (job.Type === "system" ? readyNodes : Count), 0);
@@ -98,7 +103,7 @@ function jobStatus(
     namespace: job.Namespace,
     services: groups.flatMap(callableServicesOf),
     upstreams: groups.flatMap(upstreamsOf),
-    ports: networks.flatMap(({ ReservedPorts }) => (ReservedPorts ?? []).map(({ Value }) => Value)),
+    ports: published.flatMap(({ ReservedPorts }) => (ReservedPorts ?? []).map(({ Value }) => Value)),
     wanted: count + canaries,
     awaitsPromotion: canaries > 0,
     instances: current.map((allocation) => instanceStatus(allocation, groups, checks)),
@@ -118,15 +123,16 @@ function latestFailure(evaluations: readonly Evaluation[]): Evaluation["FailedTG
   return latest?.FailedTGAllocs ?? null;
 }
 
-/** Those of other datacenters and peers are left out: whether they let a service in is not known here. */
+/** Those of a WAN federation's other datacenters are left out: whether they let a service in is not known here. */
 function upstreamsOf({ Name, Services }: TaskGroup): UpstreamStatus[] {
   return (Services ?? []).flatMap((service) =>
     (service.Connect?.SidecarService?.Proxy?.Upstreams ?? [])
-      .filter(({ Datacenter, DestinationPeer }) => !Datacenter && !DestinationPeer)
-      .map(({ DestinationName, LocalBindPort }) => ({
+      .filter(({ Datacenter }) => !Datacenter)
+      .map(({ DestinationName, DestinationPeer, LocalBindPort }) => ({
         source: service.Name,
         group: Name,
         destination: DestinationName,
+        ...(DestinationPeer && { peer: DestinationPeer }),
         localPort: LocalBindPort,
       })),
   );
@@ -169,6 +175,10 @@ function callableServicesOf({ Services }: TaskGroup): string[] {
   return (Services ?? []).filter((it) => !isGateway(it) && !companions.includes(it.Name)).map(({ Name }) => Name);
 }
 
+function isMeshGateway({ Services }: TaskGroup): boolean {
+  return (Services ?? []).some(({ Connect }) => Boolean(Connect?.Gateway?.Mesh));
+}
+
 function isGateway({ Kind, Connect }: Service): boolean {
   return (Kind ?? "").endsWith("-gateway") || Boolean(Connect?.Gateway);
 }
@@ -202,7 +212,7 @@ interface Service {
   readonly Name: string;
   readonly Kind?: string;
   readonly Connect: {
-    readonly Gateway: object | null;
+    readonly Gateway: { readonly Mesh?: object | null } | null;
     readonly SidecarService: { readonly Proxy: { readonly Upstreams: readonly Upstream[] | null } | null } | null;
   } | null;
 }

@@ -22,6 +22,8 @@ export interface HostRecord extends NamespaceRecord {
 export interface Listener {
   /** What is reached through it: `consul`, `nomad`, or a service. */
   readonly name: string;
+  /** Where that is. */
+  readonly datacenter: string;
   /** The port asked for. */
   readonly wanted: number;
   /** The port inside the lab. @default the one asked for */
@@ -50,7 +52,7 @@ export interface ForwarderRecord {
 
 /** What a lab knows about itself between two commands. */
 export interface LabState {
-  readonly version: 1;
+  readonly version: 2;
   readonly topology?: Topology;
   readonly network?: NamespaceRecord;
   readonly hosts: readonly HostRecord[];
@@ -61,7 +63,7 @@ export interface LabState {
 export function readState(files: LabFiles): LabState | undefined {
   try {
     const state = JSON.parse(readFileSync(files.state, "utf8")) as Partial<LabState>;
-    return state.version === 1 && state.hosts ? { ...state, version: 1, hosts: state.hosts } : undefined;
+    return state.version === 2 && state.hosts ? { ...state, version: 2, hosts: state.hosts } : undefined;
   } catch {
     return undefined;
   }

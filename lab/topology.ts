@@ -11,45 +11,58 @@ export interface LabHost {
   readonly address: string;
 }
 
-/** Which hosts a lab has. */
-export interface Topology {
-  readonly datacenter: string;
+/** A Consul cluster and a Nomad cluster on the same hosts. */
+export interface Datacenter {
+  /** Its name in both. */
+  readonly name: string;
   /** What the agents of the hosts ask of each other and of their callers. */
   readonly profile: Profile;
   readonly hosts: readonly LabHost[];
 }
 
+/** Which hosts a lab has. */
+export interface Topology {
+  readonly profile: Profile;
+  readonly datacenters: readonly Datacenter[];
+}
+
 /** The network of every lab. It exists only between the namespaces of one lab, so that two labs can use equal addresses. */
 export const labNetwork = { gateway: "10.200.0.1", prefixLength: 16 } as const;
 
-/** One server host and two client hosts: the smallest lab in which a request crosses from host to host. */
-export const plainTopology: Topology = {
-  datacenter: "dc1",
-  profile: "plain",
-  hosts: [
-    { name: "server-1", role: "server", address: "10.200.0.10" },
-    { name: "client-1", role: "client", address: "10.200.1.1" },
-    { name: "client-2", role: "client", address: "10.200.1.2" },
-  ],
-};
+/** How many datacenters a lab can have. */
+export const mostDatacenters = 4;
 
-/** A cluster as it should be: three servers, of which one may fail, and all of them secure. */
-export const secureTopology: Topology = {
-  datacenter: "dc1",
-  profile: "secure",
-  hosts: [
-    { name: "server-1", role: "server", address: "10.200.0.10" },
-    { name: "server-2", role: "server", address: "10.200.0.11" },
-    { name: "server-3", role: "server", address: "10.200.0.12" },
-    { name: "client-1", role: "client", address: "10.200.1.1" },
-    { name: "client-2", role: "client", address: "10.200.1.2" },
-  ],
-};
-
-export function hostsOf(topology: Pick<Topology, "hosts">, role: LabRole): LabHost[] {
-  return topology.hosts.filter((host) => host.role === role);
+/**
+ * The hosts of a lab. A plain datacenter has one server and two clients: the fewest with which a request crosses from host
+ * to host. A secure one is as it should be: three servers, of which one may fail.
+ */
+export function topologyOf(profile: Profile, datacenters = 1): Topology {
+  return {
+    profile,
+    datacenters: Array.from({ length: datacenters }, (_, index) => datacenterOf(profile, index)),
+  };
 }
 
-export function topologyOf(profile: Profile): Topology {
-  return profile === "secure" ? secureTopology : plainTopology;
+export function hostsOf({ hosts }: Pick<Datacenter, "hosts">, role: LabRole): LabHost[] {
+  return hosts.filter((host) => host.role === role);
+}
+
+export function allHosts({ datacenters }: Topology): LabHost[] {
+  return datacenters.flatMap(({ hosts }) => hosts);
+}
+
+function datacenterOf(profile: Profile, index: number): Datacenter {
+  const name = `dc${index + 1}`;
+  const prefix = index === 0 ? "" : `${name}-`;
+  const network = 10 * index;
+  const hosts = (role: LabRole, count: number, address: (number: number) => string) =>
+    Array.from({ length: count }, (_, nth) => ({ name: `${prefix}${role}-${nth + 1}`, role, address: address(nth) }));
+  return {
+    name,
+    profile,
+    hosts: [
+      ...hosts("server", profile === "secure" ? 3 : 1, (nth) => `10.200.${network}.${10 + nth}`),
+      ...hosts("client", 2, (nth) => `10.200.${network + 1}.${1 + nth}`),
+    ],
+  };
 }

@@ -4,6 +4,7 @@ import { join } from "node:path";
 import { areBootstrapped, areReady, haveLeaders, readAgents } from "./agents";
 import { applyStacks, type ApplyOptions, type ApplyResult } from "./apply";
 import { Cluster, urlOf } from "./cluster";
+import { joinClusters } from "./peering";
 import type { Profile } from "../constructs/linux/profile";
 import type { Credentials } from "./credentials";
 import type { Engines } from "./engines/engine";
@@ -19,9 +20,9 @@ import { sharePrometheusSecrets } from "./prometheus-secrets";
 import { ailments } from "./ailments";
 import { publishedBy } from "./published";
 import { isHealthy, readJobs, type JobStatus } from "./services";
-import type { Listener } from "./state";
+import type { Listener, ListenerTls } from "./state";
 import { synthesizeApp } from "./synthesize-app";
-import { hostsOf, topologyOf, type Topology } from "./topology";
+import { allHosts, hostsOf, topologyOf, type Datacenter, type Topology } from "./topology";
 import { problemOfConnection, problemOfPublished } from "./verify";
 import { waitFor, type WaitOptions } from "./wait";
 
@@ -41,6 +42,8 @@ export interface UpOptions {
   readonly timeoutMs: number;
   /** @default what the lab is, else plain */
   readonly profile?: Profile;
+  /** How many datacenters the lab has. @default what the lab has, else 1 */
+  readonly datacenters?: number;
   /** Stops at the next safe point. The lab stays as it is then, for another `up` or for `down`. @default never */
   readonly signal?: AbortSignal;
 }
@@ -55,6 +58,8 @@ export interface UpReport {
   readonly mesh: MeshPicture;
   /** What was tried and does not work, one sentence each. */
   readonly problems: readonly string[];
+  /** How many datacenters the lab has. */
+  readonly datacenters: number;
   /** What the app printed when it was synthesized: its warnings. */
   readonly warnings: string;
 }
@@ -75,11 +80,17 @@ export async function up(options: UpOptions): Promise<UpReport> {
 interface Results {
   warnings: string;
   booted: boolean;
-  cluster: Cluster;
+  sites: readonly Site[];
   applied: ApplyResult;
   jobs: readonly JobStatus[];
   mesh: MeshPicture;
   problems: readonly string[];
+}
+
+/** A datacenter, as it is reached. */
+interface Site {
+  readonly datacenter: Datacenter;
+  readonly cluster: Cluster;
 }
 
 /** One run of `up`, step by step. */
@@ -92,15 +103,23 @@ class Ascent {
     engines: Engines,
     private readonly options: UpOptions,
   ) {
-    const earlier = lab.topology?.profile;
-    this.topology = topologyOf(options.profile ?? earlier ?? "plain");
-    if (earlier !== undefined && earlier !== this.topology.profile) {
+    const earlier = lab.topology;
+    const { profile = earlier?.profile ?? "plain", datacenters = earlier?.datacenters.length ?? 1 } = options;
+    this.topology = topologyOf(profile, datacenters);
+    const fix = "Take it down first, or give it another name.";
+    if (earlier !== undefined && earlier.profile !== profile) {
       throw new LabError(
-        `Lab ${lab.name} is ${earlier}; what its servers know cannot be made ${this.topology.profile} as it is.`,
-        `Take it down first, or give it another name.`,
+        `Lab ${lab.name} is ${earlier.profile}; what its servers know cannot be made ${profile} as it is.`,
+        fix,
       );
     }
-    this.hosts = labHosts(this.topology, engines, lab.files);
+    if (earlier !== undefined && earlier.datacenters.length > datacenters) {
+      throw new LabError(
+        `Lab ${lab.name} has ${earlier.datacenters.length} datacenters; what the last of them run would be lost.`,
+        fix,
+      );
+    }
+    this.hosts = this.topology.datacenters.flatMap((datacenter) => labHosts(datacenter, engines, lab.files));
   }
 
   async run(): Promise<UpReport> {
@@ -130,6 +149,9 @@ class Ascent {
           ]),
       step("Apply the stacks", (results, task) => this.apply(results, task)),
       step("Wait for the services", (results) => this.awaitServices(results)),
+      ...(this.topology.datacenters.length > 1
+        ? [step("Join the datacenters", (results, task) => this.join(results, task))]
+        : []),
       step("Try the connections and the published ports", (results, task) => this.verify(results, task)),
     ];
     const list = new Listr<Results>(steps, PROGRESS).run();
@@ -137,7 +159,8 @@ class Ascent {
       throw failure ?? error;
     });
     const changed = booted || [applied.created, applied.updated, applied.deleted].some((list) => list.length > 0);
-    return { changed, applied, jobs, mesh, listeners: this.lab.listeners, warnings, problems };
+    const datacenters = this.topology.datacenters.length;
+    return { changed, applied, jobs, mesh, listeners: this.lab.listeners, warnings, problems, datacenters };
   }
 
   private async synthesize(results: Results): Promise<void> {
@@ -147,7 +170,7 @@ class Ascent {
 
   private async boot(results: Results, task: Task): Promise<void> {
     const network = await this.lab.ensureNetwork(this.topology);
-    await this.lab.removeHostsExcept(this.topology.hosts.map(({ name }) => name));
+    await this.lab.removeHostsExcept(allHosts(this.topology).map(({ name }) => name));
     this.options.signal?.throwIfAborted();
     const boots = this.hosts.map(async (host) => {
       const outcome = await this.lab.ensureHost(host);
@@ -161,65 +184,73 @@ class Ascent {
     if (!results.booted) task.title = "Boot the hosts: all run already";
     // What is published already stays so: browsers may have the page open.
     const published = this.lab.listeners.filter(({ name }) => !isEngine(name));
-    const servers = hostsOf(this.topology, "server").map(({ address }) => address);
-    results.cluster = await this.reach([...enginesAt(servers, this.lab.credentials), ...published]);
+    const engines = this.topology.datacenters.flatMap((datacenter, index) =>
+      enginesOf(datacenter, index, this.lab.credentialsOf(datacenter.name)),
+    );
+    results.sites = await this.reach([...engines, ...published]);
   }
 
-  private async awaitServers({ cluster }: Results): Promise<void> {
-    const servers = hostsOf(this.topology, "server");
-    await waitFor("the leaders of Consul and Nomad", () => haveLeaders(cluster), {
-      ...this.patience,
-      intervalMs: 50,
-      lastSeen: () => this.agentLogs(servers.map(({ name }) => name)),
-    });
-    if (!this.isSecure) return;
-    await waitFor("the access control of Consul and Nomad to be set up", () => areBootstrapped(cluster), {
-      ...this.patience,
-      intervalMs: 50,
-      lastSeen: () => servers.map(({ name }) => lastLines(this.lab.files.hostLog(name, "acl"), 5)).join("\n"),
+  private async awaitServers({ sites }: Results): Promise<void> {
+    await this.atEach(sites, async ({ datacenter, cluster }) => {
+      const servers = hostsOf(datacenter, "server");
+      await waitFor(`the leaders of Consul and Nomad${this.in(datacenter)}`, () => haveLeaders(cluster), {
+        ...this.patience,
+        intervalMs: 50,
+        lastSeen: () => this.agentLogs(servers.map(({ name }) => name)),
+      });
+      if (!this.isSecure) return;
+      const what = `the access control of Consul and Nomad${this.in(datacenter)} to be set up`;
+      await waitFor(what, () => areBootstrapped(cluster), {
+        ...this.patience,
+        intervalMs: 50,
+        lastSeen: () => servers.map(({ name }) => lastLines(this.lab.files.hostLog(name, "acl"), 5)).join("\n"),
+      });
     });
   }
 
   /** What the platform team of a real cluster does once: policies, how workloads come by tokens, what Prometheus may show. */
   private async applyAccess(results: Results, task: Task): Promise<void> {
-    const { files, credentials } = this.lab;
-    const outDir = join(files.access, "cdktf.out");
-    await synthesizeApp(join(__dirname, "..", "stacks", "access-app.ts"), outDir, this.options.signal);
-    const applied = await applyStacks({
-      outDir,
-      stateDir: join(files.access, "apply"),
-      endpoints: results.cluster.endpoints,
-      engine: this.options.engine,
-      variables: {
-        // Consul's and Nomad's servers share their hosts.
-        nomad_jwks_url: "https://127.0.0.1:4646/.well-known/jwks.json",
-        nomad_ca_certificate: credentials?.nomadCa ?? "",
-      },
-      onProgress: (line) => (task.output = line),
-      signal: this.options.signal,
+    const { files } = this.lab;
+    const app = join(__dirname, "..", "stacks", "access-app.ts");
+    const applied = await this.atEach(results.sites, async ({ datacenter: { name }, cluster }) => {
+      const outDir = join(files.access(name), "cdktf.out");
+      await synthesizeApp(app, outDir, this.options.signal);
+      return applyStacks({
+        outDir,
+        stateDir: join(files.access(name), "apply"),
+        endpoints: cluster.endpoints,
+        engine: this.options.engine,
+        variables: {
+          // Consul's and Nomad's servers share their hosts.
+          nomad_jwks_url: "https://127.0.0.1:4646/.well-known/jwks.json",
+          nomad_ca_certificate: this.lab.credentialsOf(name)?.nomadCa ?? "",
+        },
+        onProgress: (line) => (task.output = line),
+        signal: this.options.signal,
+      });
     });
-    await sharePrometheusSecrets(results.cluster, files);
-    task.title = `Apply the access rules${summary(applied)}`;
+    await this.atEach(results.sites, ({ cluster }) => sharePrometheusSecrets(cluster, files));
+    task.title = `Apply the access rules${summary(...applied)}`;
   }
 
-  private async awaitAgents({ cluster }: Results): Promise<void> {
-    const clients = hostsOf(this.topology, "client");
-    for (const { name } of clients) openGate(this.lab.files, name);
-    await waitFor(
-      "all agents to be ready",
-      async () => {
-        const agents = await readAgents(cluster, this.topology);
-        return areReady(agents);
-      },
-      {
-        ...this.patience,
-        intervalMs: 50,
-        lastSeen: async () => {
-          const late = (await readAgents(cluster, this.topology)).filter((agent) => !areReady([agent]));
-          const states = late.map(({ host, consul, nomad }) => `${host}: Consul ${consul}, Nomad ${nomad}`);
-          return [...states, this.agentLogs(late.map(({ host }) => host))].join("\n");
+  private async awaitAgents({ sites }: Results): Promise<void> {
+    for (const { name, role } of allHosts(this.topology)) {
+      if (role === "client") openGate(this.lab.files, name);
+    }
+    await this.atEach(sites, ({ datacenter, cluster }) =>
+      waitFor(
+        `all agents${this.in(datacenter)} to be ready`,
+        async () => areReady(await readAgents(cluster, datacenter)),
+        {
+          ...this.patience,
+          intervalMs: 50,
+          lastSeen: async () => {
+            const late = (await readAgents(cluster, datacenter)).filter((agent) => !areReady([agent]));
+            const states = late.map(({ host, consul, nomad }) => `${host}: Consul ${consul}, Nomad ${nomad}`);
+            return [...states, this.agentLogs(late.map(({ host }) => host))].join("\n");
+          },
         },
-      },
+      ),
     );
   }
 
@@ -227,10 +258,12 @@ class Ascent {
     const { files } = this.lab;
     rmSync(files.synthesized, { recursive: true, force: true });
     renameSync(files.incoming, files.synthesized);
+    const { sites } = results;
     results.applied = await applyStacks({
       outDir: files.synthesized,
       stateDir: files.applied,
-      endpoints: results.cluster.endpoints,
+      endpoints: sites[0].cluster.endpoints,
+      datacenters: Object.fromEntries(sites.map(({ datacenter, cluster }) => [datacenter.name, cluster.endpoints])),
       engine: this.options.engine,
       onProgress: (line) => (task.output = line),
       signal: this.options.signal,
@@ -239,30 +272,42 @@ class Ascent {
   }
 
   private async awaitServices(results: Results): Promise<void> {
-    const { cluster } = results;
-    let jobs: readonly JobStatus[] = [];
-    await waitFor(
-      "all services to be healthy",
-      async () => {
-        jobs = await readJobs(cluster);
-        return jobs.every(isHealthy);
-      },
-      { ...this.patience, intervalMs: 200, lastSeen: () => ailments(cluster, jobs), fix: mendServices },
-    );
-    results.jobs = jobs;
-    results.mesh = await readMeshPicture(cluster, jobs);
+    const { sites } = results;
+    const jobs = await this.atEach(sites, async ({ datacenter, cluster }) => {
+      let jobs: readonly JobStatus[] = [];
+      await waitFor(
+        `all services${this.in(datacenter)} to be healthy`,
+        async () => {
+          jobs = await readJobs(cluster);
+          return jobs.every(isHealthy);
+        },
+        { ...this.patience, intervalMs: 200, lastSeen: () => ailments(cluster, jobs), fix: mendServices },
+      );
+      return jobs;
+    });
+    results.jobs = jobs.flat();
+    results.mesh = await readMeshPicture(clustersOf(sites), results.jobs);
     const listeners = this.lab.listeners.filter(({ name }) => isEngine(name));
-    results.cluster = await this.reach([...listeners, ...publishedBy(jobs, this.topology)]);
+    const published = sites.flatMap(({ datacenter }, index) => publishedBy(jobs[index], datacenter));
+    results.sites = await this.reach([...listeners, ...published]);
+  }
+
+  private async join({ sites }: Results, task: Task): Promise<void> {
+    const apart = await joinClusters(clustersOf(sites), {
+      ...this.patience,
+      onJoined: (left, right) => (task.output = `${left} and ${right}`),
+    });
+    if (apart.length > 0) task.title = `Join the datacenters: no mesh gateway in ${apart.join(", ")}`;
   }
 
   /** What does not work is reported, not thrown: everything is in place by now, and worth a look. */
   private async verify(results: Results, task: Task): Promise<void> {
-    const { cluster, mesh } = results;
+    const { sites, mesh } = results;
     const published = this.lab.listeners.filter(({ name }) => !isEngine(name));
     const connections = await Promise.all(
       mesh.connections.map((it) =>
         this.problemOnceSettled(`${it.source} cannot reach ${it.destination}`, () =>
-          problemOfConnection(cluster, it, (host) => this.lab.initOf(host)),
+          problemOfConnection(clustersOf(sites), it, (host) => this.lab.initOf(host)),
         ),
       ),
     );
@@ -288,9 +333,22 @@ class Ascent {
     }
   }
 
-  private async reach(listeners: readonly WantedListener[]): Promise<Cluster> {
+  private async reach(listeners: readonly WantedListener[]): Promise<Site[]> {
     await this.lab.ensureForwarder(listeners);
-    return Cluster.through(this.lab);
+    const clusters = Cluster.all(this.lab);
+    return this.topology.datacenters.map((datacenter, index) => ({ datacenter, cluster: clusters[index] }));
+  }
+
+  /** What is done in all datacenters at once. One that fails does not leave the others at it unattended. */
+  private async atEach<T>(sites: readonly Site[], act: (site: Site) => Promise<T>): Promise<T[]> {
+    const acts = sites.map(act);
+    await Promise.allSettled(acts);
+    return Promise.all(acts);
+  }
+
+  /** ` in dc2`, where there is more than one. */
+  private in({ name }: Datacenter): string {
+    return this.topology.datacenters.length > 1 ? ` in ${name}` : "";
   }
 
   private get isSecure(): boolean {
@@ -312,14 +370,28 @@ class Ascent {
 
 type Task = ListrTaskWrapper<Results, never, never>;
 
-/** The engines' usual ports on the machine. Where the lab wants TLS, the forwarder speaks it with an operator's certificate. */
-function enginesAt(targets: readonly string[], credentials: Credentials | undefined): WantedListener[] {
+/**
+ * The engines' usual ports on the machine, and for each further datacenter ports ten higher. Where the lab wants TLS, the
+ * forwarder speaks it with an operator's certificate.
+ */
+function enginesOf(datacenter: Datacenter, index: number, credentials: Credentials | undefined): WantedListener[] {
+  const targets = hostsOf(datacenter, "server").map(({ address }) => address);
+  const listener = (name: string, port: number, targetPort: number, tls: ListenerTls | undefined) => {
+    const wanted = port + 10 * index;
+    return {
+      ...{ name, datacenter: datacenter.name, wanted, targets },
+      ...(targetPort !== wanted && { targetPort }),
+      ...(tls && { tls }),
+    };
+  };
   return [
-    credentials
-      ? { name: "consul", wanted: 8500, targetPort: 8501, targets, tls: credentials.consulTls }
-      : { name: "consul", wanted: 8500, targets },
-    { name: "nomad", wanted: 4646, targets, ...(credentials && { tls: credentials.nomadTls }) },
+    listener("consul", 8500, credentials ? 8501 : 8500, credentials?.consulTls),
+    listener("nomad", 4646, 4646, credentials?.nomadTls),
   ];
+}
+
+function clustersOf(sites: readonly Site[]): Cluster[] {
+  return sites.map(({ cluster }) => cluster);
 }
 
 /** Whether a listener leads to an engine, not to a service. */
@@ -328,7 +400,10 @@ export function isEngine(name: string): boolean {
 }
 
 /** ` (offline): 2 created, 4 unchanged` */
-function summary({ engine, created, updated, deleted, unchanged }: ApplyResult): string {
-  const counts = Object.entries({ created, updated, deleted, unchanged }).filter(([, names]) => names.length > 0);
-  return ` (${engine}): ${counts.map(([what, names]) => `${names.length} ${what}`).join(", ")}`;
+function summary(...results: readonly ApplyResult[]): string {
+  const changes = (["created", "updated", "deleted", "unchanged"] as const).flatMap((what) => {
+    const count = results.flatMap((result) => result[what]).length;
+    return count > 0 ? [`${count} ${what}`] : [];
+  });
+  return ` (${results[0].engine}): ${changes.join(", ")}`;
 }

@@ -38,12 +38,13 @@ export async function problemOfPublished({ port }: Listener): Promise<string | u
  * @returns what is wrong, or undefined
  */
 export async function problemOfConnection(
-  { consul }: Cluster,
+  clusters: readonly Cluster[],
   connection: Connection,
   initOf: (host: string) => ProcessRecord | undefined,
 ): Promise<string | undefined> {
-  const { destination, group, localPort, job } = connection;
-  const defaults = (await consul.get(`/v1/config/service-defaults/${destination}`)) as
+  const { destination, peer, group, localPort, job } = connection;
+  const home = clusters.find(({ datacenter }) => datacenter === (peer ?? job.datacenter));
+  const defaults = (await home?.consul.get(`/v1/config/service-defaults/${destination}`)) as
     { Protocol?: string } | undefined;
   const kind = ["http", "http2", "grpc"].includes(defaults?.Protocol ?? "tcp") ? "http" : "tcp";
   const problems = await Promise.all(

@@ -331,8 +331,8 @@ describe("the token of a job's identity", () => {
 });
 
 test("no secret is in what was synthesized, applied or logged, in a host's data, or on a command line", () => {
-  const secrets = readdirSync(files.secrets).flatMap((name) =>
-    secretsIn(JSON.parse(readFileSync(join(files.secrets, name), "utf8")) as unknown),
+  const secrets = readdirSync(files.secrets("dc1")).flatMap((name) =>
+    secretsIn(JSON.parse(readFileSync(join(files.secrets("dc1"), name), "utf8")) as unknown),
   );
   expect(secrets.length).toBeGreaterThan(15);
   const hosts = [...servers, ...clients];
@@ -340,7 +340,7 @@ test("no secret is in what was synthesized, applied or logged, in a host's data,
   const folders = [
     files.synthesized,
     files.applied,
-    files.access,
+    files.access("dc1"),
     files.log,
     ...hosts.map((it) => files.hostLogs(it)),
     ...data,

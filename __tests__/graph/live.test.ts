@@ -44,7 +44,16 @@ function job(id: string, ...problems: readonly (readonly string[])[]): JobStatus
     ...{ healthy: reasons.length === 0, problems: reasons },
   }));
   return {
-    ...{ id, namespace: "default", services: [id], upstreams: [], ports: [], wanted: 1, unplaced: [] },
+    ...{
+      id,
+      datacenter: "dc1",
+      namespace: "default",
+      services: [id],
+      upstreams: [],
+      ports: [],
+      wanted: 1,
+      unplaced: [],
+    },
     ...{ awaitsPromotion: false, instances },
   };
 }

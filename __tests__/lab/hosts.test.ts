@@ -5,7 +5,7 @@ import { composeHost } from "../../constructs/linux/compose-host";
 import type { HostUnit } from "../../constructs/linux/host";
 import { commandLine } from "../../constructs/linux/shell";
 import { LabFiles } from "../../lab/lab-files";
-import { plainTopology, secureTopology } from "../../lab/topology";
+import { topologyOf } from "../../lab/topology";
 import type { Engines } from "../../lab/engines/engine";
 import { labHosts } from "../../lab/host-data";
 
@@ -25,9 +25,9 @@ function sh(script: string): { status: number | null; stdout: string; stderr: st
 }
 
 describe("the boot script of every host of a lab", () => {
-  const topologies = [plainTopology, secureTopology];
-  const scripts = topologies
-    .flatMap((topology) => labHosts(topology, engines, files))
+  const datacenters = [...topologyOf("plain", 2).datacenters, ...topologyOf("secure").datacenters];
+  const scripts = datacenters
+    .flatMap((datacenter) => labHosts(datacenter, engines, files))
     .map((host) => bootScript({ ...host, host: host.data, folder: "/tmp/a lab/host", cgroup: "meshform.test.host" }));
 
   test.each(scripts)("is a script that the shell understands", (script) => {
@@ -52,7 +52,7 @@ describe("the boot script of every host of a lab", () => {
 });
 
 describe("the hosts of a lab", () => {
-  const hosts = labHosts(plainTopology, engines, files);
+  const hosts = labHosts(topologyOf("plain").datacenters[0], engines, files);
 
   test("show each engine where the host's data wants it, and Node for the tasks", () => {
     const client = hosts.find(({ data }) => data.name === "client-1");

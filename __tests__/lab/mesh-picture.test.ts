@@ -1,10 +1,10 @@
-import { meshPicture, type Intentions } from "../../lab/mesh-picture";
+import { meshPicture as pictureOf, type Intentions } from "../../lab/mesh-picture";
 import type { JobStatus } from "../../lab/services";
 
 function job(id: string, destinations: readonly string[] = [], ports: readonly number[] = []): JobStatus {
   const upstreams = destinations.map((destination) => ({ source: id, group: id, destination, localPort: 8080 }));
   const state = { wanted: 1, awaitsPromotion: false, unplaced: [], instances: [] };
-  return { id, namespace: "default", services: [id], upstreams, ports, ...state };
+  return { id, datacenter: "dc1", namespace: "default", services: [id], upstreams, ports, ...state };
 }
 
 function intentions(Name: string, ...sources: (readonly [string, "allow" | "deny" | "L7"])[]): Intentions {
@@ -14,6 +14,14 @@ function intentions(Name: string, ...sources: (readonly [string, "allow" | "deny
       action === "L7" ? { Name: source, Permissions: [{}] } : { Name: source, Action: action },
     ),
   };
+}
+
+function meshPicture(
+  entries: readonly Intentions[],
+  jobs: readonly JobStatus[],
+  ends?: ReadonlyMap<string, readonly { readonly service: string; readonly peer?: string }[]>,
+) {
+  return pictureOf("dc1", new Map([["dc1", entries]]), jobs, ends);
 }
 
 const page = job("page", ["api"], [9002]);
@@ -62,7 +70,7 @@ test("in a job of several services each keeps its own upstreams", () => {
 });
 
 test("a name that leads elsewhere is let in by those to whom it leads, all of them or some", () => {
-  const ends = new Map([["api", ["orders", "stock"]]]);
+  const ends = new Map([["api", [{ service: "orders" }, { service: "stock" }]]]);
   const connectionsWith = (...entries: readonly Intentions[]) => meshPicture(entries, [page], ends).connections;
   const [orders, stock] = ["orders", "stock"].map((name) => intentions(name, ["page", "allow"]));
   expect(connectionsWith(orders, stock)).toMatchObject([{ destination: "api", partly: false }]);
@@ -76,4 +84,24 @@ test("what is odd about the versions of a service is said once, and that a canar
     "Nothing may reach api: no intention allows it, and the mesh denies by default.",
     "Canaries of api-v2 run beside it. Once they are to replace it: nomad job promote api-v2",
   ]);
+});
+
+test("a service of another datacenter lets in those that come from this one", () => {
+  const [upstream] = page.upstreams;
+  const reaching = { ...page, upstreams: [{ ...upstream, peer: "dc2" }] };
+  const connectionsWith = (Peer: string, datacenter = "dc2") =>
+    pictureOf("dc1", new Map([[datacenter, [{ Name: "api", Sources: [{ Name: "page", Action: "allow", Peer }] }]]]), [
+      reaching,
+    ]);
+  expect(connectionsWith("dc1").connections).toMatchObject([{ destination: "api", peer: "dc2", partly: false }]);
+  expect(connectionsWith("").remarks).toEqual([expect.stringContaining("no intention lets it in")]);
+  // Nothing is known of other clusters.
+  expect(connectionsWith("dc1", "dc3")).toMatchObject({ connections: [], remarks: [] });
+});
+
+test("a name that leads to another datacenter is let in by those there", () => {
+  const ends = new Map([["api", [{ service: "orders", peer: "dc2" }]]]);
+  const remote = { Name: "orders", Sources: [{ Name: "page", Action: "allow", Peer: "dc1" }] };
+  const { connections } = pictureOf("dc1", new Map([["dc2", [remote]]]), [page], ends);
+  expect(connections).toMatchObject([{ destination: "api", partly: false }]);
 });

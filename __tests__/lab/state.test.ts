@@ -59,7 +59,7 @@ describe("the state of a lab", () => {
   });
 
   test("is read back as it was written", () => {
-    const state = { version: 1, hosts: [] } as const;
+    const state = { version: 2, hosts: [] } as const;
     writeState(files, state);
     expect(readState(files)).toEqual(state);
   });

@@ -232,7 +232,7 @@ describe("in the plain profile", () => {
 
   test("there is neither TLS nor ACL, and still no intention means no", () => {
     const settings = configuration(plainServer, "/etc/consul.d/consul.json");
-    expect(settings).toMatchObject({ default_intention_policy: "deny", ports: { grpc: 8502, grpc_tls: -1 } });
+    expect(settings).toMatchObject({ default_intention_policy: "deny", ports: { grpc: 8502, grpc_tls: 8503 } });
     for (const absent of ["tls", "acl", "addresses"]) expect(settings).not.toHaveProperty(absent);
     const nomadSettings = configuration(plainServer, "/etc/nomad.d/nomad.json");
     expect(nomadSettings.consul).toEqual({ address: "127.0.0.1:8500" });

@@ -62,7 +62,7 @@ export class TestLab {
   /** `meshform up`, with the app in one of its variants. */
   async up(variant: string, ...options: readonly string[]): Promise<Outcome> {
     const outcome = await this.meshform(["up", "--app", this.app, ...options], { MESHFORM_TEST_VARIANT: variant });
-    const lines = [...outcome.output.matchAll(/^ {2}(\S+) +(http:\/\/127\.0\.0\.1:\d+)/gm)];
+    const lines = [...outcome.output.matchAll(/^ {2}(\S+(?: \(dc\d\))?) +(http:\/\/127\.0\.0\.1:\d+)/gm)];
     this.urls = Object.fromEntries(lines.map(([, name, url]) => [name, url]));
     return outcome;
   }
@@ -125,8 +125,8 @@ export class TestLab {
   }
 
   /** A management token; undefined where the lab asks for none. */
-  tokenFor(engine: "Consul" | "Nomad"): string | undefined {
-    const credentials = readCredentials(new LabFiles(this.name));
+  tokenFor(engine: "Consul" | "Nomad", datacenter = "dc1"): string | undefined {
+    const credentials = readCredentials(new LabFiles(this.name), datacenter);
     return engine === "Consul" ? credentials?.consulToken : credentials?.nomadToken;
   }
 }

@@ -24,6 +24,9 @@ export function consulServer(options: ConsulServerOptions): HostRole {
     bootstrap_expect: options.bootstrapExpect,
     autopilot: { min_quorum: options.minQuorum ?? Math.floor(options.bootstrapExpect / 2) + 1 },
     ui_config: { enabled: true },
-    addresses: options.profile === "plain" ? undefined : { https: "0.0.0.0", grpc_tls: "0.0.0.0" },
+    ...(options.profile === "plain"
+      ? // Between peered clusters Consul speaks TLS in any case, with a certificate of the mesh's own authority.
+        { ports: { grpc: 8502, grpc_tls: 8503 } }
+      : { addresses: { https: "0.0.0.0", grpc_tls: "0.0.0.0" } }),
   });
 }

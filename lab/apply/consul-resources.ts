@@ -18,7 +18,8 @@ const configEntry: ResourceType = {
   // Routes and gateways get a Status from Consul itself.
   read: async ({ consul }, { Kind, Name }) =>
     withoutVolatile(await consul.get(`/v1/config/${Kind}/${Name}`), ["Status"]),
-  write: ({ consul }, body) => consul.put("/v1/config", body),
+  // There is one entry of the kind `mesh`, so Consul takes no name for it.
+  write: ({ consul }, { Name, ...body }) => consul.put("/v1/config", body.Kind === "mesh" ? body : { Name, ...body }),
   remove: ({ consul }, { Kind, Name }) => consul.delete(`/v1/config/${Kind}/${Name}`),
   attributes: ({ Kind, Name }) => ({ id: `${Kind}-${Name}` }),
   isJudgedWithOthers: true,

@@ -51,6 +51,11 @@ export class EngineApi {
     return this.parse(status, text);
   }
 
+  async post(path: string, body: unknown): Promise<unknown> {
+    const { status, text } = await this.request("POST", path, JSON.stringify(body));
+    return this.parse(status, text);
+  }
+
   /** Nothing to delete is as good as deleted. */
   async delete(path: string): Promise<void> {
     const { status, text } = await this.request("DELETE", path);

@@ -1,4 +1,5 @@
 import { chooseEngine, holderOf, requireTerraform } from "./choose-engine";
+import { Clusters } from "./clusters";
 import type { EngineEndpoint } from "./engine-api";
 import { OfflineApply } from "./offline";
 import { readStacks } from "./synthesized";
@@ -17,6 +18,12 @@ export interface ApplyOptions {
   /** Folder in which the apply remembers what it did. Created when needed, for its owner only. */
   readonly stateDir: string;
   readonly endpoints: ClusterEndpoints;
+  /**
+   * Clusters by datacenter, `endpoints` among them: a stack goes where its Consul provider says.
+   *
+   * @default all stacks go to `endpoints`
+   */
+  readonly datacenters?: Readonly<Record<string, ClusterEndpoints>>;
   /** `auto` takes Terraform or OpenTofu where they can install the providers, and the offline apply otherwise. */
   readonly engine: "auto" | "terraform" | "offline";
   readonly onProgress: (line: string) => void;
@@ -50,6 +57,7 @@ export interface ApplyResult {
  */
 export async function applyStacks(options: ApplyOptions): Promise<ApplyResult> {
   const stacks = readStacks(options.outDir);
+  new Clusters(options.endpoints, options.datacenters).check(stacks);
   const choice = await chooseEngine(options, stacks);
   const { engine, reason } = choice;
   if (reason !== undefined) options.onProgress(reason);

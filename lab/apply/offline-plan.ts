@@ -5,7 +5,7 @@ import { evaluate, parseTemplate, type Reference, referencesOf } from "./express
 import { blocksOf, isObject, type JsonObject } from "./json";
 import { nomadResources } from "./nomad-resources";
 import { render, type ResourceType } from "./resource-type";
-import type { SynthesizedStack } from "./synthesized";
+import { datacenterOf, type SynthesizedStack } from "./synthesized";
 import { refusedVariableArguments, type Variables } from "./variables";
 
 /** What the offline apply can handle. */
@@ -20,6 +20,8 @@ export interface PlannedResource {
   /** `<stack>/<type>.<name>` */
   readonly address: string;
   readonly type: string;
+  /** Where it goes. @default the first datacenter */
+  readonly datacenter: string | undefined;
   readonly definition: ResourceType;
   /** Whether it refers to others, so that what is sent is known only after them. */
   readonly isOpen: boolean;
@@ -88,7 +90,7 @@ class SynthesizedApp {
         return { given, body: definition.body?.(rendered) ?? rendered };
       };
       if (!isOpen) this.attempt(address, () => evaluate(() => ({})));
-      return { address, type, definition, isOpen, evaluate };
+      return { address, type, datacenter: datacenterOf(node.stack), definition, isOpen, evaluate };
     });
   }
 

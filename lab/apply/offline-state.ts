@@ -8,6 +8,8 @@ export interface AppliedResource {
   /** `<stack>/<type>.<name>` */
   readonly address: string;
   readonly type: string;
+  /** Where it is. @default the first datacenter */
+  readonly datacenter?: string;
   readonly identity: Identity;
   /** Of what the engine was sent. */
   readonly sent: string;

@@ -1,5 +1,6 @@
 import { LabError } from "../errors";
 import type { ApplyOptions, ApplyResult } from "./index";
+import { Clusters } from "./clusters";
 import { EngineApi, EngineRefusal } from "./engine-api";
 import { digest, type JsonObject } from "./json";
 import { planResources, type PlannedResource, resourceTypes } from "./offline-plan";
@@ -14,24 +15,16 @@ export type Changes = Pick<ApplyResult, "created" | "updated" | "unchanged" | "d
 export class OfflineApply {
   readonly changes: Changes = { created: [], updated: [], unchanged: [], deleted: [] };
   private readonly state: OfflineState;
-  private readonly context: ApplyContext;
+  private readonly contexts = new Map<string | undefined, ApplyContext>();
   private readonly attributes = new Map<string, JsonObject>();
   /** Steps that an engine has refused for now. */
   private postponed: { address: string; refusal: EngineRefusal; step: () => Promise<void> }[] = [];
   private variables: Variables | undefined;
   private readonly given: VariableValues;
 
-  constructor({ stateDir, endpoints, onProgress, signal, variables = {} }: ApplyOptions) {
-    this.state = new OfflineState(stateDir);
-    this.given = variables;
-    this.context = {
-      consul: new EngineApi("Consul", endpoints.consul),
-      nomad: new EngineApi("Nomad", endpoints.nomad),
-      say: (line) => {
-        onProgress(this.variables?.redact(line) ?? line);
-      },
-      signal,
-    };
+  constructor(private readonly options: ApplyOptions) {
+    this.state = new OfflineState(options.stateDir);
+    this.given = options.variables ?? {};
   }
 
   /**
@@ -55,7 +48,7 @@ export class OfflineApply {
   }
 
   private async applyAll(planned: readonly PlannedResource[]): Promise<Changes> {
-    this.context.say(
+    this.say(
       "This is an offline apply: it writes straight to Consul and Nomad. It shows no plan, and finds only such drift as " +
         "touches what the stacks say.",
     );
@@ -77,11 +70,11 @@ export class OfflineApply {
   /** All objections of the engines at once, before anything is written. */
   private async validate(planned: readonly PlannedResource[]): Promise<void> {
     const objections: string[] = [];
-    for (const { address, definition, isOpen, evaluate } of planned) {
-      this.context.signal?.throwIfAborted();
+    for (const { address, datacenter, definition, isOpen, evaluate } of planned) {
+      this.options.signal?.throwIfAborted();
       if (isOpen) continue;
       try {
-        await definition.validate?.(this.context, evaluate(this.attributesOf).body);
+        await definition.validate?.(this.contextOf(datacenter), evaluate(this.attributesOf).body);
       } catch (error) {
         if (!(error instanceof EngineRefusal)) throw error;
         objections.push(`\n  ${address}: ${error.words.replaceAll("\n", "\n    ")}`);
@@ -95,13 +88,14 @@ export class OfflineApply {
     }
   }
 
-  private async applyOne({ address, type, definition, evaluate }: PlannedResource): Promise<void> {
-    const { context, state } = this;
+  private async applyOne({ address, type, datacenter, definition, evaluate }: PlannedResource): Promise<void> {
+    const { state } = this;
+    const context = this.contextOf(datacenter);
     context.signal?.throwIfAborted();
     const { given, body } = evaluated(address, () => evaluate(this.attributesOf));
     const earlier = state.find(address);
     const identity = definition.identity(body, earlier?.identity);
-    const isOther = earlier !== undefined && !isSame(identity, earlier.identity);
+    const isOther = earlier !== undefined && (!isSame(identity, earlier.identity) || earlier.datacenter !== datacenter);
     if (isOther) await explained(address, () => this.release(earlier));
 
     const sent = digest(body);
@@ -115,7 +109,7 @@ export class OfflineApply {
       return;
     }
     // Written down first: whatever happens next, a repeated apply or a removal knows of it.
-    state.put({ address, type, identity, sent });
+    state.put({ address, type, datacenter, identity, sent });
     await this.attempt(address, before !== undefined && definition.isJudgedWithOthers === true, async () => {
       await definition.write(context, body, before, identity);
       const after = await definition.read(context, identity);
@@ -126,7 +120,7 @@ export class OfflineApply {
         );
       }
       remember(after);
-      state.put({ address, type, identity, sent, live: digest(after) });
+      state.put({ address, type, datacenter, identity, sent, live: digest(after) });
       if (before && digest(before) === digest(after)) this.changes.unchanged.push(address);
       else if (before ?? isOther) this.report("updated", address);
       else this.report("created", address);
@@ -135,7 +129,7 @@ export class OfflineApply {
 
   private async removeOne(resource: AppliedResource): Promise<void> {
     const { address, type } = resource;
-    this.context.signal?.throwIfAborted();
+    this.options.signal?.throwIfAborted();
     await this.attempt(address, resourceTypes[type].isJudgedWithOthers === true, async () => {
       if (await this.release(resource)) this.report("deleted", address);
       this.state.delete(address);
@@ -143,13 +137,18 @@ export class OfflineApply {
   }
 
   /** Removes what a resource stood for, unless another resource stands for it by now. */
-  private async release({ address, type, identity }: AppliedResource): Promise<boolean> {
+  private async release({ address, type, datacenter, identity }: AppliedResource): Promise<boolean> {
     const isWanted = this.state.resources.some(
-      (other) => other.address !== address && other.type === type && isSame(other.identity, identity),
+      (other) =>
+        other.address !== address &&
+        other.type === type &&
+        other.datacenter === datacenter &&
+        isSame(other.identity, identity),
     );
     if (isWanted) return false;
-    const live = await resourceTypes[type].read(this.context, identity);
-    if (live) await resourceTypes[type].remove(this.context, identity, live);
+    const context = this.contextOf(datacenter);
+    const live = await resourceTypes[type].read(context, identity);
+    if (live) await resourceTypes[type].remove(context, identity, live);
     return live !== undefined;
   }
 
@@ -177,7 +176,28 @@ export class OfflineApply {
 
   private report(change: keyof Changes, address: string): void {
     this.changes[change].push(address);
-    this.context.say(`${change} ${address}`);
+    this.say(`${change} ${address}`);
+  }
+
+  private say(line: string): void {
+    this.options.onProgress(this.variables?.redact(line) ?? line);
+  }
+
+  private contextOf(datacenter: string | undefined): ApplyContext {
+    const { endpoints, datacenters, signal } = this.options;
+    const known = this.contexts.get(datacenter);
+    if (known) return known;
+    const { consul, nomad } = new Clusters(endpoints, datacenters).of(datacenter);
+    const context: ApplyContext = {
+      consul: new EngineApi("Consul", consul),
+      nomad: new EngineApi("Nomad", nomad),
+      say: (line) => {
+        this.say(line);
+      },
+      signal,
+    };
+    this.contexts.set(datacenter, context);
+    return context;
   }
 
   private readonly attributesOf = (address: string): JsonObject => this.attributes.get(address) ?? {};

@@ -1,7 +1,7 @@
 import { readFileSync } from "node:fs";
 import { join } from "node:path";
 import { LabError } from "../errors";
-import type { JsonObject } from "./json";
+import { blocksOf, type JsonObject } from "./json";
 
 /** One stack of a `cdktf.out` folder. */
 export interface SynthesizedStack {
@@ -31,6 +31,14 @@ export function readStacks(outDir: string): SynthesizedStack[] {
       config: readJson(join(outDir, stack.synthesizedStackPath)),
     })),
   );
+}
+
+/** The Consul datacenter that a stack is for, as its provider has it literally; undefined where it leaves that to others. */
+export function datacenterOf({ config }: Pick<SynthesizedStack, "config">): string | undefined {
+  const { consul } = (config.provider ?? {}) as JsonObject;
+  const [own] = blocksOf(consul).filter(({ alias }) => alias === undefined);
+  const datacenter = (own as JsonObject | undefined)?.datacenter;
+  return typeof datacenter === "string" && !datacenter.includes("${") ? datacenter : undefined;
 }
 
 interface ManifestStack {

@@ -1,10 +1,11 @@
 import { cpSync, existsSync, mkdirSync, readdirSync, readFileSync, renameSync, rmSync, writeFileSync } from "node:fs";
 import { basename, join, resolve } from "node:path";
 import { LabError } from "../errors";
+import { Clusters } from "./clusters";
 import type { ApplyOptions, ClusterEndpoints } from "./index";
 import { blocksOf, type JsonObject } from "./json";
 import type { Changes } from "./offline";
-import type { SynthesizedStack } from "./synthesized";
+import { datacenterOf, type SynthesizedStack } from "./synthesized";
 import { runTerraform, type TerraformEvent } from "./terraform-process";
 import { variableEnvironment } from "./variables";
 
@@ -21,12 +22,15 @@ const providers = new Set(["consul", "nomad"]);
 export class TerraformApp {
   private readonly folder: string;
 
+  private readonly clusters: Clusters;
+
   /** @param program Absolute path of `terraform` or `tofu`. */
   constructor(
     private readonly program: string,
     private readonly options: ApplyOptions,
   ) {
     this.folder = terraformFolder(options.stateDir);
+    this.clusters = new Clusters(options.endpoints, options.datacenters);
   }
 
   /**
@@ -119,7 +123,8 @@ export class TerraformApp {
    * @see https://developer.hashicorp.com/terraform/language/files/override
    */
   private override(name: string): void {
-    const config = JSON.parse(readFileSync(this.pathOf(name, "config", "cdk.tf.json"), "utf8")) as JsonObject;
+    const config = this.configOf(name);
+    const endpoints = this.endpointsOf(name);
     const data = (config.data ?? {}) as { terraform_remote_state?: JsonObject };
     const remotes = Object.keys(data.terraform_remote_state ?? {}).map((id): [string, JsonObject] => {
       const other = id.replace(/^cross-stack-reference-input-/, "");
@@ -128,7 +133,7 @@ export class TerraformApp {
     const providers = Object.entries((config.provider ?? {}) as JsonObject).map(([provider, configurations]) => {
       return [
         provider,
-        blocksOf(configurations).map((configuration) => this.overrideProvider(provider, configuration)),
+        blocksOf(configurations).map((configuration) => overrideProvider(provider, configuration, endpoints)),
       ];
     });
     const override = {
@@ -140,24 +145,19 @@ export class TerraformApp {
     writeFileSync(this.pathOf(name, "config", "lab_override.tf.json"), JSON.stringify(override, null, 2));
   }
 
-  private overrideProvider(provider: string, configuration: JsonObject): JsonObject {
-    const { alias } = configuration;
-    if (alias !== undefined) {
-      throw new LabError(
-        `A stack configures ${provider} a second time, as ${JSON.stringify(alias)}, but a lab is one cluster.`,
-        "Leave one configuration of each provider in a stack.",
-      );
-    }
-    const nulls = Object.entries(configuration).map(([key, value]) => [key, Array.isArray(value) ? [] : null]);
-    const endpoint = this.options.endpoints[provider as keyof ClusterEndpoints];
-    return { ...(Object.fromEntries(nulls) as JsonObject), address: endpoint.address };
+  private configOf(name: string): JsonObject {
+    return JSON.parse(readFileSync(this.pathOf(name, "config", "cdk.tf.json"), "utf8")) as JsonObject;
+  }
+
+  private endpointsOf(name: string): ClusterEndpoints {
+    return this.clusters.of(datacenterOf({ config: this.configOf(name) }));
   }
 
   /** Runs Terraform in a working copy and gives what it prints. */
   private async run(name: string, args: readonly string[], settings: RunSettings): Promise<string> {
     const { output, errors } = await runTerraform(this.program, args, {
       folder: this.pathOf(name, "config"),
-      env: this.environment(),
+      env: this.environment(name),
       timeoutMs: settings.timeoutMs ?? stepMs,
       signal: this.options.signal,
       onEvent: settings.onEvent,
@@ -174,8 +174,8 @@ export class TerraformApp {
   }
 
   /** Addresses, tokens and values of variables go by environment: no secret is ever in an argument or in a file. */
-  private environment(): NodeJS.ProcessEnv {
-    const { consul, nomad } = this.options.endpoints;
+  private environment(name: string): NodeJS.ProcessEnv {
+    const { consul, nomad } = this.endpointsOf(name);
     const foreign = /^(CONSUL_|NOMAD_|TF_CLI_ARGS|TF_DATA_DIR$|TF_WORKSPACE$|TF_INPUT$)/;
     return {
       ...Object.fromEntries(Object.entries(process.env).filter(([variable]) => !foreign.test(variable))),
@@ -234,6 +234,19 @@ function terraformFolder(stateDir: string): string {
 function readNames(folder: string): string[] {
   const file = join(folder, namesFile);
   return existsSync(file) ? (JSON.parse(readFileSync(file, "utf8")) as string[]) : [];
+}
+
+function overrideProvider(provider: string, configuration: JsonObject, endpoints: ClusterEndpoints): JsonObject {
+  const { alias } = configuration;
+  if (alias !== undefined) {
+    throw new LabError(
+      `A stack configures ${provider} a second time, as ${JSON.stringify(alias)}, but it is applied to one cluster.`,
+      "Leave one configuration of each provider in a stack.",
+    );
+  }
+  const nulls = Object.entries(configuration).map(([key, value]) => [key, Array.isArray(value) ? [] : null]);
+  const endpoint = endpoints[provider as keyof ClusterEndpoints];
+  return { ...(Object.fromEntries(nulls) as JsonObject), address: endpoint.address };
 }
 
 function refuseForeignProviders(stacks: readonly SynthesizedStack[]): void {

@@ -1,0 +1,53 @@
+import { readFileSync } from "node:fs";
+import { join } from "node:path";
+import { Protocol, Redirect, silence, synthesize, Template, Workload } from "../../../constructs";
+import { addGreetingApi, program } from "../../../examples/canary";
+import { addFailover } from "../../../examples/failover";
+import { MeshStack } from "../../../stacks/mesh-stack";
+import { readSettings } from "../../../stacks/settings";
+
+/**
+ * The example failover, and two clients in dc1 of services in dc2: one of http, one of tcp; the first client knows one of
+ * them by another name too. In the variant `apart` it finds them, but nothing lets it in.
+ */
+synthesize((app) => {
+  const settings = readSettings(app);
+  const [east, west] = ["dc1", "dc2"].map(
+    (datacenter) => new MeshStack(app, datacenter, { ...settings, consulDatacenter: datacenter }).mesh,
+  );
+  addFailover(east, west, settings);
+
+  const load = readFileSync(join(__dirname, "load.mjs"), "utf8");
+  const client = east.addService("client", {
+    port: 9301,
+    publish: 9301,
+    protocol: Protocol.HTTP,
+    workload: Workload.exec({
+      driver: "raw_exec",
+      command: "node",
+      args: ["${NOMAD_TASK_DIR}/load.mjs"],
+      env: { PORT: "9301" },
+      templates: [Template.text(load, { destination: "local/load.mjs", leftDelimiter: "[[", rightDelimiter: "]]" })],
+    }),
+    update: { minHealthyTime: "1s" },
+  });
+  const web = addGreetingApi(west, "web", "exec", { VERSION: "web" });
+  const store = west.addService("store", {
+    port: 9101,
+    workload: program("greeting-api.mjs", "exec", { VERSION: "store" }),
+    update: { minHealthyTime: "1s" },
+  });
+  const other = addGreetingApi(east, "other-client", "exec", { VERSION: "other" });
+  for (const service of [web, store]) other.connectTo(service);
+
+  if (process.env.MESHFORM_TEST_VARIANT === "apart") {
+    client.addUpstream(web, { env: "WEB" });
+    client.addUpstream(store, { env: "STORE" });
+    silence(client, "upstream-without-intention", "it shows what a refusal looks like");
+  } else {
+    client.connectTo(web, { env: "WEB" });
+    client.connectTo(store, { env: "STORE" });
+    const alias = east.addVirtualService("web-west", { protocol: Protocol.HTTP, redirect: Redirect.to(web) });
+    client.connectTo(alias, { env: "ALIAS" });
+  }
+});

@@ -1,0 +1,158 @@
+import { spawn } from "node:child_process";
+import { once } from "node:events";
+import { readdirSync, readFileSync } from "node:fs";
+import { join } from "node:path";
+import { text } from "node:stream/consumers";
+import { LabFiles } from "../../lab/lab-files";
+import { kill, recordOf } from "../../lab/processes";
+import { readState } from "../../lab/state";
+import type { LabStatus } from "../../lab/status";
+import { eventually } from "../support/eventually";
+import { TestLab } from "../support/lab";
+
+const MINUTE = 60_000;
+jest.setTimeout(3 * MINUTE);
+
+const name = `two-${process.pid}`;
+const lab = new TestLab(name, join(__dirname, "apps", "datacenters.ts"));
+
+beforeAll(async () => {
+  expect(await lab.up("connected", "--datacenters", "2")).toMatchObject({ code: 0 });
+}, 5 * MINUTE);
+
+afterAll(async () => {
+  expect(await lab.down()).toMatchObject({ code: 0 });
+}, MINUTE);
+
+/** What the page answers: the datacenter whose API greeted it, or the status that is not 200. */
+async function greeting(): Promise<string> {
+  const response = await fetch(lab.url("greeting-page (dc1)"), { signal: AbortSignal.timeout(10_000) });
+  const body = await response.text();
+  return response.ok ? (JSON.parse(body) as { version: string }).version : String(response.status);
+}
+
+/** Who answers the client in dc1: by status and version. */
+async function answers(env: string, requests = 20): Promise<Readonly<Record<string, number>>> {
+  const url = lab.url("client (dc1)");
+  const variable = await fetch(`${url}/env?name=${env}`, { signal: AbortSignal.timeout(10_000) });
+  const { value } = (await variable.json()) as { value: string };
+  const body = JSON.stringify({ url: value.startsWith("http") ? value : `http://${value}`, requests });
+  const response = await fetch(`${url}/load`, { method: "POST", body, signal: AbortSignal.timeout(MINUTE) });
+  return ((await response.json()) as { answers: Readonly<Record<string, number>> }).answers;
+}
+
+/** Asks without a pause while something happens, and on until an answer is seen. */
+async function askWhile(action: () => Promise<unknown>, until: string): Promise<readonly string[]> {
+  const seen: string[] = [];
+  const over = new AbortController();
+  const load = (async () => {
+    for (let n = 0; n < 20_000 && !over.signal.aborted; n++) {
+      seen.push(await greeting().catch((error: unknown) => String(error)));
+      await new Promise((resolve) => setTimeout(resolve, 10));
+    }
+  })();
+  try {
+    await action();
+    await eventually(async () => {
+      await Promise.resolve();
+      expect(seen.at(-1)).toBe(until);
+    }, MINUTE);
+  } finally {
+    over.abort();
+    await load;
+  }
+  return seen;
+}
+
+/** The process that greets in dc1, found by its own variables. */
+async function greeter() {
+  const { output } = await lab.meshform(["status", "--json"]);
+  const { jobs } = JSON.parse(output) as LabStatus;
+  const job = jobs.find(({ id, datacenter }) => id === "greeting-api" && datacenter === "dc1");
+  const wanted = [`NOMAD_ALLOC_ID=${job?.instances[0]?.allocation ?? ""}`, "NOMAD_TASK_NAME=greeting-api"];
+  const isGreeter = (pid: string) => {
+    try {
+      const variables = readFileSync(`/proc/${pid}/environ`, "utf8").split("\0");
+      return wanted.every((variable) => variables.includes(variable));
+    } catch {
+      return false; // It has ended meanwhile.
+    }
+  };
+  const record = recordOf(Number(readdirSync("/proc").find((pid) => /^\d+$/.test(pid) && isGreeter(pid))));
+  if (!record) throw new Error("No process greets in dc1.");
+  return record;
+}
+
+test("both are joined, and a second up changes nothing", async () => {
+  const { output } = await lab.meshform(["status", "--json"]);
+  expect(JSON.parse(output)).toMatchObject({
+    healthy: true,
+    peerings: [{ datacenters: ["dc1", "dc2"], state: "ACTIVE" }],
+  });
+  const again = await lab.up("connected");
+  expect(again.output).toContain("Nothing changed: the mesh runs as the app says.");
+  expect(again.output).toContain("client (dc1) → store (dc2)");
+});
+
+test("a service is reached in the other datacenter, over http, over tcp, and by a name of the own mesh", async () => {
+  await eventually(async () => {
+    expect(await answers("WEB")).toEqual({ "200 web": 20 });
+    expect(await answers("STORE")).toEqual({ "200 store": 20 });
+    expect(await answers("ALIAS")).toEqual({ "200 web": 20 });
+  }, MINUTE);
+});
+
+test("all that goes between the datacenters goes from gateway to gateway, and is TLS", async () => {
+  const network = readState(new LabFiles(name))?.network?.init;
+  const script = join(__dirname, "..", "support", "sniffer.py");
+  const args = ["--target", String(network?.pid), "--net", "python3", script, "10.200.0.0/23", "10.200.10.0/23"];
+  const sniffer = spawn("nsenter", args, { stdio: ["pipe", "pipe", "inherit"] });
+  await once(sniffer.stdout, "data");
+  for (const env of ["WEB", "STORE", "ALIAS"]) await answers(env, 100);
+  // Long enough for a heartbeat of the peering too.
+  await new Promise((resolve) => setTimeout(resolve, 16_000));
+  sniffer.stdin.end();
+  const { connections, others } = JSON.parse(await text(sniffer.stdout)) as {
+    connections: { ends: string[]; firstBytes: string[] }[];
+    others: string[];
+  };
+  expect(others).toEqual([]);
+  expect(connections.length).toBeGreaterThan(0);
+  for (const { ends, firstBytes } of connections) {
+    expect(ends).toContainEqual(expect.stringMatching(/:8443$/));
+    // A record of TLS: handshake, data, change of cipher or alert.
+    for (const bytes of firstBytes) expect(bytes).toMatch(/^1[4-7]03/);
+  }
+  expect(connections.flatMap(({ firstBytes }) => firstBytes)).not.toEqual([]);
+});
+
+test("the last instance in dc1 is stopped under load: dc2 answers, and dc1 again when it is back", async () => {
+  await eventually(async () => {
+    expect(await greeting()).toBe("dc1");
+  }, MINUTE);
+  const stopped = await askWhile(
+    () => fetch(`${lab.url("Nomad (dc1)")}/v1/job/greeting-api`, { method: "DELETE" }),
+    "dc2",
+  );
+  expect(new Set(stopped)).toEqual(new Set(["dc1", "dc2"]));
+  const returned = await askWhile(() => lab.up("connected"), "dc1");
+  expect(new Set(returned)).toEqual(new Set(["dc2", "dc1"]));
+});
+
+test("it is killed under load: retries hide that it was there at all, and traffic returns", async () => {
+  const killed = await greeter();
+  const seen = await askWhile(() => kill([killed]), "dc2");
+  expect(new Set(seen)).toEqual(new Set(["dc1", "dc2"]));
+  // Nomad starts it again after 15 seconds.
+  const returned = await askWhile(() => Promise.resolve(), "dc1");
+  expect(new Set(returned)).toEqual(new Set(["dc2", "dc1"]));
+});
+
+test("without the connection both are refused, though others are let in", async () => {
+  expect(await lab.up("apart")).toMatchObject({ output: expect.stringContaining("no intention lets it in") as string });
+  await eventually(async () => {
+    expect(await answers("WEB")).toEqual({ 403: 20 });
+    expect(Object.keys(await answers("STORE"))).toEqual([expect.stringMatching(/hang up|ECONNRESET/)]);
+  }, MINUTE);
+  expect(await greeting()).toBe("dc1");
+});

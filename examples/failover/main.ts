@@ -1,0 +1,12 @@
+import { synthesize } from "../../constructs";
+import { MeshStack } from "../../stacks/mesh-stack";
+import { readSettings } from "../../stacks/settings";
+import { addFailover } from ".";
+
+synthesize((app) => {
+  const settings = readSettings(app);
+  const [east, west] = ["dc1", "dc2"].map(
+    (datacenter) => new MeshStack(app, datacenter, { ...settings, consulDatacenter: datacenter }).mesh,
+  );
+  addFailover(east, west, settings);
+});

@@ -1,0 +1,34 @@
+import { LabError } from "../errors";
+import type { ClusterEndpoints } from "./index";
+import { datacenterOf, type SynthesizedStack } from "./synthesized";
+
+/** Which cluster each stack is for. */
+export class Clusters {
+  /** @param byName of each datacenter, `first` among them; where there is but one, it is meant by whatever name */
+  constructor(
+    private readonly first: ClusterEndpoints,
+    private readonly byName: Readonly<Record<string, ClusterEndpoints>> = {},
+  ) {}
+
+  /** @throws LabError that names the stacks whose datacenter is not there */
+  check(stacks: readonly SynthesizedStack[]): void {
+    const known = Object.keys(this.byName);
+    const named = stacks.flatMap((stack) => {
+      const datacenter = datacenterOf(stack);
+      return datacenter === undefined ? [] : [{ name: stack.name, datacenter }];
+    });
+    const lost = named.filter(({ datacenter }) => !known.includes(datacenter));
+    const isOneCluster = known.length <= 1 && new Set(named.map(({ datacenter }) => datacenter)).size <= 1;
+    if (lost.length === 0 || isOneCluster) return;
+    const list = lost.map(({ name, datacenter }) => `\n  ${name}: ${datacenter}`).join("");
+    throw new LabError(
+      `These stacks are for datacenters that are not there:${list}\n`,
+      `There ${known.length === 1 ? "is" : "are"}: ${known.join(", ")}. A lab has as many as \`--datacenters\` says.`,
+    );
+  }
+
+  /** @param datacenter default: the first one */
+  of(datacenter: string | undefined): ClusterEndpoints {
+    return (datacenter === undefined ? undefined : this.byName[datacenter]) ?? this.first;
+  }
+}
