@@ -12,8 +12,8 @@ const common = {
 };
 
 module.exports = {
-  // The suites on real engines use a core by half, and each has a lab, or ports, of its own.
-  maxWorkers: 2 * availableParallelism(),
+  // The suites on real engines wait for a part of their time, and each has a lab, or ports, of its own.
+  maxWorkers: availableParallelism() + 1,
   testSequencer: "<rootDir>/__tests__/support/longest-first.js",
   projects: [
     {

@@ -1,7 +1,19 @@
 const { default: Sequencer } = require("@jest/test-sequencer");
 
 /** Suites that boot labs, the longest first. */
-const LONGEST = ["secure-lab", "servers", "traffic", "gateways", "metrics", "race", "secrets", "count-dashboard"];
+const LONGEST = [
+  "secure-lab",
+  "servers",
+  "traffic",
+  "metrics",
+  "secure-gateways",
+  "gateways",
+  "race",
+  "secrets",
+  "count-dashboard",
+  "lab",
+  "secure-metrics",
+];
 
 /**
  * The suites on real engines first, since they mostly wait: whatever runs beside them costs no time. The longest of all come
