@@ -97,7 +97,7 @@ export class CloudMachine {
     await eventually(() => {
       if (!existsSync(join(this.folder, "ready"))) throw new Error("The machine is not ready.");
       return Promise.resolve();
-    });
+    }, 120_000);
   }
 
   /** Switches it on, and waits until cloud-init is through. */
