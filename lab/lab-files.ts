@@ -60,8 +60,13 @@ export class LabFiles {
     return join(this.folder, "datacenters", datacenter, "credentials");
   }
 
-  /** What the lab applies to a datacenter before any app: access rules, as synthesized and as remembered. */
-  access(datacenter: string): string {
+  /** The access rules that the lab applies to each datacenter before any app, as synthesized. */
+  get access(): string {
+    return join(this.folder, "access");
+  }
+
+  /** What the apply of the access rules remembers. */
+  accessApplied(datacenter: string): string {
     return join(this.folder, "datacenters", datacenter, "access");
   }
 

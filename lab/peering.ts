@@ -4,7 +4,7 @@ import { waitFor, type WaitOptions } from "./wait";
 /** How two datacenters of a lab are joined. */
 export interface PeeringStatus {
   readonly datacenters: readonly [string, string];
-  /** In Consul's words, e.g. `ACTIVE`, or that of the worse side; `absent` while nobody has joined them. */
+  /** In Consul's words, e.g. `ACTIVE`, of the worse side; `absent` while nobody has joined them, `half` if one side is lost. */
   readonly state: string;
 }
 
@@ -27,23 +27,40 @@ export async function joinClusters(
   const hasGateway = await Promise.all(clusters.map(meshGatewayRuns));
   const reachable = clusters.filter((_, index) => hasGateway[index]);
   for (const [left, right] of pairsOf(reachable)) {
+    const untilActive = (timeoutMs: number) =>
+      waitFor(
+        `${left.datacenter} and ${right.datacenter} to be joined`,
+        async () => (await stateOf(left, right)) === "ACTIVE",
+        {
+          ...options,
+          timeoutMs,
+          lastSeen: async () => `Consul calls the peering ${await stateOf(left, right)}.`,
+          fix: "See what the mesh gateways write: `meshform logs <gateway>`.",
+        },
+      );
     const earlier = await stateOf(left, right);
     if (earlier === "ACTIVE") continue;
     options.onJoined?.(left.datacenter, right.datacenter);
-    // Half a peering, or one whose other half was lost, is of no use to anybody.
-    if (earlier !== "absent") await separate(left, right, options);
+    if (earlier !== "absent") {
+      if (earlier !== "half" && (await untilActive(Math.min(recoveryMs, options.timeoutMs)).catch(ended(options)))) {
+        continue;
+      }
+      await separate(left, right, options);
+    }
     await join(left, right);
-    await waitFor(
-      `${left.datacenter} and ${right.datacenter} to be joined`,
-      async () => (await stateOf(left, right)) === "ACTIVE",
-      {
-        ...options,
-        lastSeen: async () => `Consul calls the peering ${await stateOf(left, right)}.`,
-        fix: "See what the mesh gateways write: `meshform logs <gateway>`.",
-      },
-    );
+    await untilActive(options.timeoutMs);
   }
   return clusters.filter((_, index) => !hasGateway[index]).map(({ datacenter }) => datacenter);
+}
+
+/** Time for a peering to recover by itself, in milliseconds: its gateways may just have started anew. */
+const recoveryMs = 20_000;
+
+function ended({ signal }: WaitOptions): () => false {
+  return () => {
+    signal?.throwIfAborted();
+    return false;
+  };
 }
 
 /** How each two datacenters of a lab are joined. */
@@ -75,7 +92,9 @@ async function separate(left: Cluster, right: Cluster, options: WaitOptions): Pr
 async function stateOf(left: Cluster, right: Cluster): Promise<string> {
   const peerings = await peeringsOf(left, right);
   const states = peerings.map((peering) => peering?.State ?? "absent");
-  return states.every((state) => state === "absent") ? "absent" : (states.find((it) => it !== "ACTIVE") ?? "ACTIVE");
+  const absent = states.filter((state) => state === "absent").length;
+  if (absent > 0) return absent === states.length ? "absent" : "half";
+  return states.find((state) => state !== "ACTIVE") ?? "ACTIVE";
 }
 
 async function peeringsOf(left: Cluster, right: Cluster): Promise<(Peering | undefined)[]> {

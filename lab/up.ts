@@ -211,13 +211,13 @@ class Ascent {
   /** What the platform team of a real cluster does once: policies, how workloads come by tokens, what Prometheus may show. */
   private async applyAccess(results: Results, task: Task): Promise<void> {
     const { files } = this.lab;
-    const app = join(__dirname, "..", "stacks", "access-app.ts");
+    const outDir = files.access;
+    await synthesizeApp(join(__dirname, "..", "stacks", "access-app.ts"), outDir, this.options.signal);
     const applied = await this.atEach(results.sites, async ({ datacenter: { name }, cluster }) => {
-      const outDir = join(files.access(name), "cdktf.out");
-      await synthesizeApp(app, outDir, this.options.signal);
+      await sharePrometheusSecrets(cluster, files);
       return applyStacks({
         outDir,
-        stateDir: join(files.access(name), "apply"),
+        stateDir: files.accessApplied(name),
         endpoints: cluster.endpoints,
         engine: this.options.engine,
         variables: {
@@ -229,7 +229,6 @@ class Ascent {
         signal: this.options.signal,
       });
     });
-    await this.atEach(results.sites, ({ cluster }) => sharePrometheusSecrets(cluster, files));
     task.title = `Apply the access rules${summary(...applied)}`;
   }
 

@@ -19,8 +19,8 @@ export interface PageCommand {
   readonly prints: string;
 }
 
-/** The commands of the page's block that begins by bringing a lab to an app. */
-export function commandsAfterUp(path: string, app: string): PageCommand[] {
-  const block = blocksOf(path, "sh").find((it) => it.startsWith(`npm run up -- --app ${app}\n`)) ?? "";
+/** The commands of the page's block that begins by bringing a lab to an app. @param options further ones, as on the page */
+export function commandsAfterUp(path: string, app: string, options = ""): PageCommand[] {
+  const block = blocksOf(path, "sh").find((it) => it.startsWith(`npm run up -- ${options}--app ${app}\n`)) ?? "";
   return [...block.matchAll(/^(.+?) +# (.+)$/gm)].map(([, command, prints]) => ({ command, prints }));
 }
