@@ -15,7 +15,7 @@ export interface HostStatus extends LabHost, Omit<AgentStatus, "host"> {
 export interface LabStatus {
   readonly name: string;
   readonly exists: boolean;
-  /** Whether every host, agent and service is as it should be. */
+  /** Whether every host, agent, service and peering is as it should be. */
   readonly healthy: boolean;
   readonly hosts: readonly HostStatus[];
   readonly jobs: readonly JobStatus[];
@@ -50,7 +50,11 @@ export async function status(name: string): Promise<LabStatus> {
     const jobs = (await Promise.all(clusters.map(readJobs))).flat();
     const mesh = await readMeshPicture(clusters, jobs);
     const peerings = await readPeerings(clusters);
-    const healthy = hosts(agents).every(({ running }) => running) && areReady(agents) && jobs.every(isHealthy);
+    const healthy =
+      hosts(agents).every(({ running }) => running) &&
+      areReady(agents) &&
+      jobs.every(isHealthy) &&
+      peerings.every(({ state }) => state === "ACTIVE" || state === "absent");
     return { ...known, healthy, hosts: hosts(agents), jobs, mesh, peerings };
   } catch (error) {
     const problem = error instanceof Error ? error.message : String(error);
