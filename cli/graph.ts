@@ -113,10 +113,11 @@ async function write(
 }
 
 /** Health and rates, as the picture has them. */
-function readings({ nodes, edges }: MeshGraph): string[] {
-  const names = new Map(nodes.map(({ id, name, subsetOf }) => [id, subsetOf === undefined ? name : id]));
-  const health = nodes.flatMap(({ name, health }) =>
-    health ? [[name, `${health.healthy}/${health.wanted}`, health.problems.join("; ")]] : [],
+function readings({ groups, nodes, edges }: MeshGraph): string[] {
+  const isFlat = groups.length < 2;
+  const names = new Map(nodes.map(({ id, name, subsetOf }) => [id, subsetOf === undefined && isFlat ? name : id]));
+  const health = nodes.flatMap(({ id, health }) =>
+    health ? [[names.get(id) ?? id, `${health.healthy}/${health.wanted}`, health.problems.join("; ")]] : [],
   );
   const rates = edges.flatMap(({ source, destination, traffic }) =>
     traffic ? [[`${names.get(source) ?? source} → ${names.get(destination) ?? destination}`, ratePhrase(traffic)]] : [],

@@ -1,7 +1,9 @@
 import type { EdgeKind, MeshEdge, MeshGroup, MeshNode, NodeKind } from "./model";
+import type { Peerings } from "./peerings";
 
 /** Where a node is: nothing given means the datacenter that needs no name. */
 export interface Place {
+  /** Where it is, or from where it is seen if it is at a peer. */
   readonly datacenter?: string;
   readonly peer?: string;
   readonly samenessGroup?: string;
@@ -24,6 +26,8 @@ export class Drafts {
   private readonly nodes = new Map<string, NodeDraft>();
   private readonly edges = new Map<string, EdgeDraft>();
   private readonly byName = new Map<string, NodeDraft[]>();
+
+  constructor(private readonly peerings: Peerings) {}
 
   /** The node of this name there, made if need be, and at least of this kind. */
   node(name: string, place: Place, kind: NodeKind = "name"): NodeDraft {
@@ -59,10 +63,23 @@ export class Drafts {
     return node;
   }
 
-  /** What a config entry of this name is about: the service there, else those of that name elsewhere, else a mere name. */
+  /**
+   * What a config entry of this name is about: the service there, else those of that name in datacenters that share the entry,
+   * else a mere name. Peers share none.
+   */
   named(name: string, place: Place): readonly NodeDraft[] {
-    const here = this.nodes.get(qualified(name, groupOf(place)));
-    return here ? [here] : (this.byName.get(name) ?? [this.node(name, place)]);
+    const here = this.nodes.get(qualified(name, this.groupOf(place)));
+    if (here) return [here];
+    const elsewhere = (this.byName.get(name) ?? []).filter(
+      ({ group }) => !this.isOfPeer(group) && !this.peerings.join(place.datacenter, group),
+    );
+    return elsewhere.length > 0 ? elsewhere : [this.node(name, place)];
+  }
+
+  /** Whether a group is a peer, or several of them, outside of the app. */
+  isOfPeer(group: string | undefined): boolean {
+    const kind = this.groups.get(group ?? "")?.kind;
+    return kind !== undefined && kind !== "datacenter";
   }
 
   get(id: string): NodeDraft | undefined {
@@ -97,9 +114,16 @@ export class Drafts {
   }
 
   private group(place: Place): MeshGroup | undefined {
-    const group = groupOf(place);
+    const group = this.groupOf(place);
     if (group) this.groups.set(group.id, group);
     return group;
+  }
+
+  private groupOf({ datacenter, peer, samenessGroup }: Place): MeshGroup | undefined {
+    if (peer && this.peerings.join(datacenter, peer)) return datacenterGroup(peer);
+    if (peer) return { id: `peer ${peer}`, kind: "peer", name: peer };
+    if (samenessGroup) return { id: `group ${samenessGroup}`, kind: "sameness group", name: samenessGroup };
+    return datacenter ? datacenterGroup(datacenter) : undefined;
   }
 }
 
@@ -108,10 +132,8 @@ export function including<T>(list: readonly T[] | undefined, ...items: readonly 
   return [...new Set([...(list ?? []), ...items])];
 }
 
-function groupOf({ datacenter, peer, samenessGroup }: Place): MeshGroup | undefined {
-  if (peer) return { id: `peer ${peer}`, kind: "peer", name: peer };
-  if (samenessGroup) return { id: `group ${samenessGroup}`, kind: "sameness group", name: samenessGroup };
-  return datacenter ? { id: datacenter, kind: "datacenter", name: datacenter } : undefined;
+function datacenterGroup(name: string): MeshGroup {
+  return { id: name, kind: "datacenter", name };
 }
 
 function edgeId(kind: EdgeKind, source: NodeDraft, destination: NodeDraft): string {

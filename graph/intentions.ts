@@ -1,16 +1,21 @@
 import type * as consul from "../constructs/consul/generated/config-entries";
 import type { EntryDocument } from "./documents";
 import type { Permission } from "./model";
+import type { Peerings } from "./peerings";
 import { permissionPhrase, providersPhrase } from "./phrases";
 
 export const WILDCARD = "*";
 
-/** One rule: whom a source may reach. */
-export interface IntentionRule {
-  readonly datacenter?: string;
+/** Whom an intention lets in. One from a peer is not one from here, even if they bear the same name. */
+export interface IntentionSource {
   readonly source: string;
   /** Peer from which the source comes. @default the same cluster */
   readonly peer?: string;
+}
+
+/** One rule: whom a source may reach. */
+export interface IntentionRule extends IntentionSource {
+  readonly datacenter?: string;
   readonly destination: string;
   readonly permission: Permission;
 }
@@ -18,25 +23,30 @@ export interface IntentionRule {
 /** All intentions of an app. */
 export class Intentions {
   readonly rules: readonly IntentionRule[];
-  private readonly byPair: ReadonlyMap<string, IntentionRule>;
+  private readonly byPair: ReadonlyMap<string, readonly IntentionRule[]>;
 
-  constructor(entries: readonly EntryDocument[]) {
+  constructor(
+    entries: readonly EntryDocument[],
+    private readonly peerings: Peerings,
+  ) {
     this.rules = entries.flatMap(({ entry, datacenter }) =>
       entry.Kind === "service-intentions" ? rulesOf(entry, datacenter) : [],
     );
-    // Entries are replicated among federated datacenters, so a rule also holds in those that do not say otherwise.
-    this.byPair = new Map(
-      this.rules
-        .filter(({ peer }) => peer === undefined)
-        .reverse()
-        .flatMap((rule): [string, IntentionRule][] =>
-          [undefined, rule.datacenter].map((datacenter) => [keyOf(rule.source, rule.destination, datacenter), rule]),
-        ),
-    );
+    const byPair = new Map<string, IntentionRule[]>();
+    for (const rule of this.rules) {
+      const key = keyOf(rule, rule.destination);
+      const rules = byPair.get(key);
+      if (rules) rules.push(rule);
+      else byPair.set(key, [rule]);
+    }
+    this.byPair = byPair;
   }
 
-  /** The rule that decides. Exact names go before wildcards, the destination's first: Consul's own order. */
-  find(source: string, destination: string, datacenter: string | undefined): IntentionRule | undefined {
+  /**
+   * The rule that decides in the destination's datacenter. Exact names go before wildcards, the destination's first: Consul's
+   * own order. Names of peers have no wildcards.
+   */
+  find({ source, peer }: IntentionSource, destination: string, datacenter: string | undefined) {
     const pairs = [
       [source, destination],
       [WILDCARD, destination],
@@ -44,10 +54,16 @@ export class Intentions {
       [WILDCARD, WILDCARD],
     ] as const;
     for (const [from, to] of pairs) {
-      const rule = this.byPair.get(keyOf(from, to, datacenter)) ?? this.byPair.get(keyOf(from, to, undefined));
+      const rules = this.byPair.get(keyOf({ source: from, peer }, to)) ?? [];
+      const rule = rules.find((it) => it.datacenter === datacenter) ?? this.replicated(rules, datacenter);
       if (rule) return rule;
     }
     return undefined;
+  }
+
+  /** Entries are replicated among federated datacenters, so a rule also holds in those that do not say otherwise. */
+  private replicated(rules: readonly IntentionRule[], datacenter: string | undefined): IntentionRule | undefined {
+    return rules.find((rule) => rule.peer === undefined && !this.peerings.join(rule.datacenter, datacenter));
   }
 }
 
@@ -82,6 +98,6 @@ function permissionOf(
   };
 }
 
-function keyOf(source: string, destination: string, datacenter: string | undefined): string {
-  return JSON.stringify([source, destination, datacenter]);
+function keyOf({ source, peer }: IntentionSource, destination: string): string {
+  return JSON.stringify([source, peer, destination]);
 }

@@ -117,6 +117,7 @@ function describe(
 ) {
   const numberOf = new Map(graph.nodes.map(({ id }, index) => [id, `n${index}`]));
   const idOf = (id: string) => numberOf.get(id) ?? "";
+  const groupOf = new Map(graph.nodes.map(({ id, group }) => [id, group]));
   return {
     directed: true,
     graphAttributes: { rankdir: "LR", ranksep: 0.75, nodesep: 0.15, remincross: true },
@@ -132,7 +133,7 @@ function describe(
       attributes: {
         mark: String(index),
         ...labelAttribute(labels[index]),
-        ...pullOf(edge),
+        ...pullOf(edge, groupOf.get(edge.source) !== groupOf.get(edge.destination)),
       },
     })),
     subgraphs: graph.groups.map(({ id }, index) => ({
@@ -143,10 +144,10 @@ function describe(
   };
 }
 
-/** A service and its versions stay together; where traffic falls back to does not order the picture. */
-function pullOf({ kind }: MeshEdge): Readonly<Record<string, number | boolean>> {
+/** A service and its versions stay together; where traffic falls back to orders the picture only if it is elsewhere. */
+function pullOf({ kind }: MeshEdge, isFar: boolean): Readonly<Record<string, number | boolean>> {
   if (kind === "split" || kind === "subset") return { weight: 4 };
-  return kind === "failover" ? { constraint: false } : {};
+  return kind === "failover" && !isFar ? { constraint: false } : {};
 }
 
 function labelAttribute(label: string): { readonly label?: { readonly html: string } } {

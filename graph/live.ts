@@ -13,21 +13,22 @@ export interface LiveReading {
 
 /** Lays what was seen in a running lab over the graph of what is deployed there. */
 export function withLive(graph: MeshGraph, { lab, takenAt, jobs, traffic }: LiveReading): MeshGraph {
-  const jobOf = new Map(jobs.map((job) => [job.id, job]));
   const nodeOf = new Map(graph.nodes.map((node) => [node.id, node]));
   const meter = new Meter(graph, nodeOf, traffic.flows);
   return {
     ...graph,
-    nodes: graph.nodes.map((node) => withHealth(node, jobOf)),
+    nodes: graph.nodes.map((node) => withHealth(node, jobs)),
     edges: graph.edges.map((edge) => ({ ...edge, traffic: meter.read(edge) })),
     notes: [...graph.notes, ...traffic.problems],
     live: { lab, takenAt: takenAt.toISOString(), seconds: traffic.seconds },
   };
 }
 
-function withHealth(node: MeshNode, jobOf: ReadonlyMap<string, JobStatus>): MeshNode {
+function withHealth(node: MeshNode, all: readonly JobStatus[]): MeshNode {
   if (!node.jobs) return node;
-  const jobs = node.jobs.flatMap(({ id }) => jobOf.get(id) ?? []);
+  // What names no datacenter is deployed to the first.
+  const isHere = ({ datacenter }: JobStatus) => node.group === undefined || datacenter === node.group;
+  const jobs = node.jobs.flatMap(({ id }) => all.find((job) => job.id === id && isHere(job)) ?? []);
   const problems = jobs.flatMap(({ instances, unplaced }) => [
     ...instances.flatMap(({ node: host, problems }) => problems.map((problem) => `on ${host}: ${problem}`)),
     ...unplaced,
@@ -46,57 +47,100 @@ const NOTHING: Rates = { requests: 0, clientErrors: 0, serverErrors: 0, connecti
 class Meter {
   private readonly asked = new Map<string, Rates>();
   private readonly sent = new Map<string, Rates>();
-  /** Who may reach a node: names under which sources count, by the node's id. */
-  private readonly callers = new Map<string, Set<string>>();
+  /** What was sent to one of several choices, by source and destination. */
+  private readonly choices = new Map<string, Flow[]>();
+  /** What came to a service by failover, by source and destination. */
+  private readonly fallen = new Map<string, Rates>();
+  /** Who may reach a node, by the node's id. */
+  private readonly callers = new Map<string, Set<MeshNode>>();
+  /** Subsets that have a failover of their own, by their service's id. */
+  private readonly ownFailovers = new Map<string | undefined, Set<string>>();
 
   constructor(
-    graph: MeshGraph,
+    { groups, edges }: MeshGraph,
     private readonly nodeOf: ReadonlyMap<string, MeshNode>,
     flows: readonly Flow[],
   ) {
-    for (const { source, destination, datacenter, subset, seen, ...rates } of flows) {
-      const readings = seen === "asked" ? this.asked : this.sent;
-      // A graph that names no datacenter has but one.
-      for (const place of new Set(["", datacenter])) {
-        for (const key of [keyOf(source, destination, place), keyOf(source, destination, place, subset)]) {
-          readings.set(key, plus(readings.get(key), rates));
-        }
-      }
-    }
-    for (const { kind, source, destination } of graph.edges) {
+    const peers = new Set(groups.map(({ id }) => id).filter((id) => id.startsWith("peer ")));
+    for (const flow of flows) this.record(flow, peers);
+    for (const { kind, source, destination } of edges) {
       const caller = nodeOf.get(source);
-      if (kind !== "connection" || !caller) continue;
-      const callers = this.callers.get(destination) ?? new Set();
-      this.callers.set(destination, callers.add(counterOf(caller)));
+      if (kind === "connection" && caller) added(this.callers, destination, caller);
+      if (kind === "failover" && caller?.subsetOf) added(this.ownFailovers, caller.subsetOf, caller.name);
+    }
+    for (const edge of edges) {
+      const [service, target] = [edge.source, edge.destination].map((id) => this.serviceOf(nodeOf.get(id)));
+      if (edge.kind !== "failover" || !service || !target || service === target) continue;
+      for (const caller of this.callers.get(service.id) ?? []) {
+        const key = keyOf(caller, target);
+        this.fallen.set(key, plus(this.fallen.get(key), this.failover(edge, caller)));
+      }
     }
   }
 
   read(edge: MeshEdge): EdgeTraffic | undefined {
     const [source, destination] = [this.nodeOf.get(edge.source), this.nodeOf.get(edge.destination)];
     if (!source || !destination || source.kind === "any" || destination.kind === "any") return undefined;
-    const service = destination.kind === "subset" ? this.nodeOf.get(destination.subsetOf ?? "") : destination;
-    const subset = destination.kind === "subset" ? destination.name : undefined;
-    if (!service) return undefined;
-    const place = service.group ?? "";
+    const [from, service] = [source, destination].map((node) => this.serviceOf(node));
+    if (!from || !service || edge.kind === "carries") return undefined;
     if (edge.kind === "connection") {
-      const key = keyOf(counterOf(source), service.name, place);
-      return trafficOf((edge.ways && this.asked.get(key)) ?? this.sent.get(key), service);
+      const key = keyOf(source, service);
+      return trafficOf((edge.ways && this.asked.get(key)) ?? plus(this.sent.get(key), this.fallen.get(key)), service);
     }
-    if (edge.kind === "carries") return undefined;
     // What those who reach a service sent on to where it leads.
-    const from = source.kind === "subset" ? (source.subsetOf ?? "") : source.id;
-    const rates = [...(this.callers.get(from) ?? [])].map((caller) => {
-      const asked = this.asked.get(keyOf(caller, source.name, source.group ?? ""));
-      return (edge.kind === "redirect" && asked) || this.sent.get(keyOf(caller, service.name, place, subset));
+    const subset = destination.kind === "subset" ? destination.name : undefined;
+    const rates = [...(this.callers.get(from.id) ?? [])].map((caller) => {
+      if (edge.kind === "failover") return this.failover(edge, caller);
+      const asked = this.asked.get(keyOf(caller, source));
+      return (edge.kind === "redirect" && asked) || this.sent.get(keyOf(caller, service, subset));
     });
-    return trafficOf(
-      rates.reduce<Rates>((sum, it) => plus(sum, it ?? NOTHING), NOTHING),
-      service,
-    );
+    return trafficOf(rates.reduce<Rates>(plus, NOTHING), service);
+  }
+
+  private record(flow: Flow, peers: ReadonlySet<string>): void {
+    const { source, sourceDatacenter, destination, datacenter, peer, subset, seen, choice } = flow;
+    const readings = seen === "asked" ? this.asked : this.sent;
+    // A graph that names no datacenter has but one.
+    const peerGroup = peers.has(`peer ${peer}`) ? `peer ${peer}` : peer;
+    const places = peer === "" ? new Set([undefined, datacenter]) : [peerGroup];
+    for (const from of new Set([undefined, sourceDatacenter])) {
+      for (const to of places) {
+        const ends = [
+          { name: source, group: from },
+          { name: destination, group: to },
+        ] as const;
+        if (choice !== undefined) {
+          const key = keyOf(...ends);
+          this.choices.set(key, [...(this.choices.get(key) ?? []), flow]);
+        }
+        // Requests are counted for all choices together too.
+        const rates = choice === undefined ? flow : { ...NOTHING, connections: flow.connections };
+        for (const key of [keyOf(...ends), keyOf(...ends, subset)]) readings.set(key, plus(readings.get(key), rates));
+      }
+    }
+  }
+
+  /** What one caller of a service, or of a subset, was answered by this choice. */
+  private failover({ source, choice }: MeshEdge, caller: MeshNode): Rates {
+    const node = this.nodeOf.get(source);
+    const service = this.serviceOf(node);
+    if (!node || !service) return NOTHING;
+    const isOf = ({ subset }: Flow) =>
+      node === service ? !this.ownFailovers.get(service.id)?.has(subset) : subset === node.name;
+    const flows = (this.choices.get(keyOf(caller, service)) ?? []).filter((it) => it.choice === choice && isOf(it));
+    return flows.reduce<Rates>(plus, NOTHING);
+  }
+
+  private serviceOf(node: MeshNode | undefined): MeshNode | undefined {
+    return node?.subsetOf === undefined ? node : this.nodeOf.get(node.subsetOf);
   }
 }
 
-function counterOf({ name, countedAs }: MeshNode): string {
+function added<Key, Item>(sets: Map<Key, Set<Item>>, key: Key, item: Item): void {
+  sets.set(key, (sets.get(key) ?? new Set()).add(item));
+}
+
+function counterOf({ name, countedAs }: End): string {
   return countedAs ?? name;
 }
 
@@ -113,7 +157,7 @@ function trafficOf(rates: Rates = NOTHING, { protocol }: MeshNode): EdgeTraffic 
       };
 }
 
-function plus(left: Rates = NOTHING, right: Rates): Rates {
+function plus(left: Rates = NOTHING, right: Rates = NOTHING): Rates {
   return {
     requests: left.requests + right.requests,
     clientErrors: left.clientErrors + right.clientErrors,
@@ -122,6 +166,8 @@ function plus(left: Rates = NOTHING, right: Rates): Rates {
   };
 }
 
-function keyOf(source: string, destination: string, datacenter: string, subset?: string): string {
-  return JSON.stringify([source, destination, datacenter, subset]);
+type End = Pick<MeshNode, "name" | "group" | "countedAs">;
+
+function keyOf(source: End, destination: End, subset?: string): string {
+  return JSON.stringify([counterOf(source), source.group, destination.name, destination.group, subset]);
 }

@@ -118,6 +118,8 @@ export interface MeshEdge {
   readonly ways?: readonly string[];
   /** In percent. */
   readonly weight?: number;
+  /** Of a failover: its turn among those that are tried, from 1. */
+  readonly choice?: number;
   /** Which requests a route or a gateway's listener is about, e.g. `/v1/*`. @default all */
   readonly matches?: readonly string[];
   /** Further sentences. @default none */

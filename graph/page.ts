@@ -108,7 +108,7 @@ function dataOf(graph: MeshGraph, { nodes }: Layout): PageData {
       const title = titleOf(node);
       return {
         id: node.id,
-        title: namesakes.has(title) && place !== undefined ? `${title} (${place})` : title,
+        title: namesakes.has(title) && node.group !== undefined ? `${title} (${node.group})` : title,
         kind: kindOf(node),
         protocol: node.protocol ?? "",
         place: place ?? "",

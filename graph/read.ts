@@ -11,7 +11,8 @@ import {
 } from "./documents";
 import { Drafts, including, type NodeDraft, type Place } from "./drafts";
 import { Intentions, WILDCARD } from "./intentions";
-import type { MeshGraph, Permission } from "./model";
+import type { EdgeKind, MeshGraph, Permission } from "./model";
+import { Peerings } from "./peerings";
 import { gatewayRoutePhrase, routePhrase } from "./phrases";
 
 /** The mesh of an app, from what it synthesized: from just what would be deployed, whatever wrote it. */
@@ -29,14 +30,19 @@ interface Reach {
 }
 
 class GraphReader {
-  private readonly drafts = new Drafts();
+  private readonly peerings: Peerings;
+  private readonly drafts: Drafts;
   private readonly intentions: Intentions;
   private readonly reaches: Reach[] = [];
   private readonly protocols = new Map<string, string>();
-  private leads: ReadonlyMap<string, readonly string[]> | undefined;
+  /** How proxies leave their datacenter unless something else is said, by datacenter. */
+  private readonly gatewayModes = new Map<string, string>();
+  private readonly leads = new Map<readonly EdgeKind[], ReadonlyMap<string, readonly string[]>>();
 
   constructor(private readonly documents: MeshDocuments) {
-    this.intentions = new Intentions(documents.entries);
+    this.peerings = new Peerings(documents);
+    this.drafts = new Drafts(this.peerings);
+    this.intentions = new Intentions(documents.entries, this.peerings);
   }
 
   read(): MeshGraph {
@@ -51,6 +57,7 @@ class GraphReader {
     for (const service of services) this.addUpstreams(service);
     this.addSubsets();
     this.addPermissions();
+    this.addGatewayRemarks();
     this.addProtocols();
     const { allGroups, allNodes, allEdges } = this.drafts;
     return { groups: allGroups, nodes: allNodes, edges: allEdges, notes };
@@ -102,13 +109,15 @@ class GraphReader {
         }
       }
     }
-    if (entry.Kind === "proxy-defaults" && typeof entry.Config?.protocol === "string") {
-      this.protocols.set(place.datacenter ?? "", entry.Config.protocol);
+    if (entry.Kind === "proxy-defaults") {
+      const { Config, MeshGateway } = entry;
+      if (typeof Config?.protocol === "string") this.protocols.set(place.datacenter ?? "", Config.protocol);
+      if (MeshGateway?.Mode) this.gatewayModes.set(place.datacenter ?? "", MeshGateway.Mode);
     }
     if (entry.Kind === "exported-services") {
       for (const { Name = "", Consumers } of entry.Services ?? []) {
         if (Name === WILDCARD) continue;
-        const consumers = (Consumers ?? []).map(consumerPhrase);
+        const consumers = (Consumers ?? []).map((consumer) => this.consumerPhrase(consumer, place));
         for (const node of this.drafts.named(Name, place)) node.exportedTo = including(node.exportedTo, ...consumers);
       }
     }
@@ -170,7 +179,10 @@ class GraphReader {
       case "service-router":
         for (const service of this.owners(entry.Name ?? "", place)) {
           for (const { Match, Destination = {} } of entry.Routes ?? []) {
-            const edge = this.drafts.edge("route", service, this.target(service, place, Destination));
+            const target = this.target(service, place, Destination);
+            // One that leads nowhere is there for its retries, timeouts and headers.
+            if (target === service && !Match?.HTTP && !Destination.PrefixRewrite) continue;
+            const edge = this.drafts.edge("route", service, target);
             edge.matches = including(edge.matches, routePhrase(Match ?? {}));
             if (Destination.PrefixRewrite) {
               edge.remarks = including(edge.remarks, `the path's beginning becomes ${Destination.PrefixRewrite}`);
@@ -218,7 +230,7 @@ class GraphReader {
       const source = name === WILDCARD ? service : this.drafts.subset(service, name);
       for (const [index, target] of failoverTargets(failover).entries()) {
         const edge = this.drafts.edge("failover", source, this.target(service, place, target));
-        edge.remarks = including(edge.remarks, `choice ${index + 1}`);
+        edge.choice ??= index + 1;
       }
     }
   }
@@ -264,7 +276,7 @@ class GraphReader {
         way: LocalBindPort
           ? `${LocalBindAddress || "127.0.0.1"}:${LocalBindPort}`
           : `${DestinationName}.virtual.consul`,
-        remarks: mode && mode !== "none" ? [`through the mesh gateway, mode ${mode}`] : undefined,
+        remarks: mode && mode !== "none" ? [`${THROUGH_GATEWAY}, mode ${mode}`] : undefined,
       });
     }
   }
@@ -289,46 +301,72 @@ class GraphReader {
     }
     for (const { source, peer, destination, datacenter, permission } of this.intentions.rules) {
       if (permission.allowed === "no") continue;
-      const from =
+      const sources =
         source === WILDCARD
-          ? this.drafts.any({ datacenter, peer }, "source")
-          : this.drafts.node(source, { datacenter, peer });
+          ? [this.drafts.any({ datacenter, peer }, "source")]
+          : peer === undefined
+            ? this.drafts.named(source, { datacenter })
+            : [this.drafts.node(source, { datacenter, peer })];
       const targets =
         destination === WILDCARD
           ? [this.drafts.any({ datacenter }, "destination")]
           : this.drafts.named(destination, { datacenter });
-      for (const to of targets) this.drafts.edge("connection", from, to).permission ??= permission;
+      for (const from of sources) {
+        for (const to of targets) this.drafts.edge("connection", from, to).permission ??= permission;
+      }
     }
     for (const { source, destination } of this.reaches) {
-      for (const target of this.targetsOf(destination)) {
+      const always = this.targetsOf(destination);
+      for (const target of this.targetsOf(destination, ALL_LEADS)) {
         const edge = this.drafts.findEdge("connection", source, target);
-        if (edge && !edge.ways) edge.remarks = including(edge.remarks, `by way of ${destination.name}`);
+        if (!edge || edge.ways) continue;
+        const when = always.has(target) ? "" : ", where nothing healthy is left";
+        edge.remarks = including(edge.remarks, `by way of ${destination.name}${when}`);
       }
     }
   }
 
-  /** The services at the end of what a name leads to, by splits, routes and redirects. */
-  private targetsOf(destination: NodeDraft): ReadonlySet<NodeDraft> {
-    this.leads ??= this.readLeads();
+  /** Between datacenters. What an upstream says of it itself is told already. */
+  private addGatewayRemarks(): void {
+    const gateways = this.drafts.allNodes.filter(({ gateway }) => gateway === "mesh").map(({ group }) => group);
+    for (const edge of this.drafts.allEdges) {
+      const [here, there] = [edge.source, edge.destination].map((id) => this.drafts.get(id)?.group);
+      if (here === undefined || there === undefined || here === there || !gateways.includes(there)) continue;
+      const mode = this.gatewayModes.get(here) ?? (this.peerings.join(here, there) ? "remote" : "none");
+      if (mode === "none" || edge.remarks?.some((remark) => remark.startsWith(THROUGH_GATEWAY))) continue;
+      if (mode === "local" && !gateways.includes(here)) continue;
+      const which = mode === "local" ? `gateways of ${here} and ${there}` : `gateway of ${there}`;
+      edge.remarks = including(edge.remarks, `through the mesh ${which}`);
+    }
+  }
+
+  /**
+   * The services at the end of what a name leads to.
+   *
+   * @param kinds of arrows that lead on. @default splits, routes and redirects
+   */
+  private targetsOf(destination: NodeDraft, kinds: readonly EdgeKind[] = LEADS): ReadonlySet<NodeDraft> {
+    const leads = this.leads.get(kinds) ?? this.readLeads(kinds);
     const [seen, targets] = [new Set([destination.id]), new Set<NodeDraft>()];
     for (const id of seen) {
       const node = this.drafts.get(id);
       if (!node) continue;
       const service = node.subsetOf === undefined ? node : (this.drafts.get(node.subsetOf) ?? node);
       if (service.kind !== "virtual") targets.add(service);
-      for (const next of this.leads.get(id) ?? []) seen.add(next);
+      for (const next of leads.get(id) ?? []) seen.add(next);
     }
     return targets;
   }
 
-  private readLeads(): ReadonlyMap<string, readonly string[]> {
+  private readLeads(kinds: readonly EdgeKind[]): ReadonlyMap<string, readonly string[]> {
     const leads = new Map<string, string[]>();
     for (const { kind, source, destination } of this.drafts.allEdges) {
-      if (kind !== "split" && kind !== "route" && kind !== "redirect") continue;
+      if (!kinds.includes(kind)) continue;
       const list = leads.get(source);
       if (list) list.push(destination);
       else leads.set(source, [destination]);
     }
+    this.leads.set(kinds, leads);
     return leads;
   }
 
@@ -349,14 +387,21 @@ class GraphReader {
 
   private permission(source: NodeDraft, destination: NodeDraft): Permission {
     if (destination.kind === "virtual") return this.virtualPermission(source, destination);
-    const rule =
-      destination.kind === "any"
-        ? this.intentions.find(source.name, WILDCARD, source.group)
-        : this.intentions.find(source.name, destination.name, destination.group);
+    // Whom a peer outside of the app lets in is said there.
+    if (this.drafts.isOfPeer(destination.group)) return { allowed: "unknown" };
+    const { group } = destination;
+    const peer = this.peerings.join(source.group, group) ? source.group : undefined;
+    const name = destination.kind === "any" ? WILDCARD : destination.name;
+    const rule = this.intentions.find({ source: source.name, peer }, name, group);
     if (rule) return rule.permission;
     // Who may reach what another team owns is for that team to say.
     const isOwn = destination.kind !== "name" && destination.kind !== "any";
     return { allowed: isOwn ? "no" : "unknown" };
+  }
+
+  private consumerPhrase({ Peer, Partition, SamenessGroup }: consul.ServiceConsumer, { datacenter }: Place): string {
+    if (Peer) return `${this.peerings.join(datacenter, Peer) ? "datacenter" : "peer"} ${Peer}`;
+    return SamenessGroup ? `sameness group ${SamenessGroup}` : `partition ${Partition ?? "?"}`;
   }
 
   private addProtocols(): void {
@@ -366,6 +411,11 @@ class GraphReader {
     }
   }
 }
+
+const THROUGH_GATEWAY = "through the mesh gateway";
+
+const LEADS: readonly EdgeKind[] = ["split", "route", "redirect"];
+const ALL_LEADS: readonly EdgeKind[] = [...LEADS, "failover"];
 
 const ALLOWED_WORDS: Readonly<Record<Permission["allowed"], string>> = {
   all: "everything",
@@ -431,9 +481,4 @@ function failoverTargets(failover: consul.ServiceResolverFailover): readonly Tar
   if (Targets?.length) return Targets;
   if (Datacenters?.length) return Datacenters.map((Datacenter) => ({ Service, ServiceSubset, Datacenter }));
   return [{ Service, ServiceSubset, SamenessGroup }];
-}
-
-function consumerPhrase({ Peer, Partition, SamenessGroup }: consul.ServiceConsumer): string {
-  if (Peer) return `peer ${Peer}`;
-  return SamenessGroup ? `sameness group ${SamenessGroup}` : `partition ${Partition ?? "?"}`;
 }

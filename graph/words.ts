@@ -79,7 +79,10 @@ function meaningOf({ kind, permission, weight, matches = [] }: MeshEdge): string
 
 /** What an arrow says, for whoever points at it: one sentence. */
 export function sentenceOf(edge: MeshEdge, source: MeshNode, destination: MeshNode): string {
-  const [from, to] = [source, destination].map(titleOf);
+  const isFar = source.group !== destination.group;
+  const [from, to] = [source, destination].map((node) =>
+    isFar && node.group !== undefined ? `${titleOf(node)} (${node.group})` : titleOf(node),
+  );
   switch (edge.kind) {
     case "connection":
       return `${from} ${verbOf(edge)} ${to}`;
@@ -145,13 +148,14 @@ export function nodeFacts(node: MeshNode, groupName: string | undefined): readon
 
 /** All that is known of an arrow. */
 export function edgeFacts(edge: MeshEdge): readonly Fact[] {
-  const { permission, ways, weight, matches, remarks, traffic } = edge;
+  const { permission, ways, weight, choice, matches, remarks, traffic } = edge;
   return [
     ...fact("by", ways?.join(", ")),
     ...fact("may", mayOf(edge)),
     ...(permission?.rules ?? []).flatMap((rule) => fact("rule", rule)),
     ...fact("why", permission?.description),
     ...fact("share", weight === undefined ? undefined : `${weight} %`),
+    ...fact("choice", choice?.toString()),
     ...(matches ?? []).flatMap((match) => fact("for", match)),
     ...(remarks ?? []).flatMap((remark) => fact("note", remark)),
     ...fact("now", traffic && ratePhrase(traffic)),

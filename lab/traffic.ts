@@ -20,8 +20,13 @@ export interface Rates {
 export interface Flow extends Rates {
   /** Consul name of the service that the Envoys are beside, or of the gateway that they are. */
   readonly source: string;
+  /** Where the source is. */
+  readonly sourceDatacenter: string;
   readonly destination: string;
+  /** Where the destination is; empty if it is at a peer. */
   readonly datacenter: string;
+  /** The cluster peer that the destination is at; empty for none. */
+  readonly peer: string;
   /**
    * `asked`: what the source's programs asked an upstream for, wherever that led. `sent`: what Envoys passed on to instances
    * of this very service.
@@ -29,6 +34,11 @@ export interface Flow extends Rates {
   readonly seen: "asked" | "sent";
   /** The subset that was asked for; empty for none. */
   readonly subset: string;
+  /**
+   * Of what was sent where the destination has a failover: 0 is the destination itself, 1 the first choice beside it.
+   * Requests that were sent so are also counted without a choice; their errors only there.
+   */
+  readonly choice?: number;
 }
 
 export interface Traffic {
@@ -41,9 +51,10 @@ export interface Traffic {
 
 /** The counters that are read, by the names that Envoy has for them. */
 const FILTER = [
-  "^http\\.upstream\\..*\\.downstream_rq_(completed|xx|[1-5]xx)$",
-  "^tcp\\.upstream\\..*\\.downstream_cx_total$",
+  "^http\\.upstream(_peered)?\\..*\\.downstream_rq_(completed|xx|[1-5]xx)$",
+  "^tcp\\.upstream(_peered)?\\..*\\.downstream_cx_total$",
   "^cluster\\..*\\.upstream_(rq_completed|rq_xx|rq_[1-5]xx|cx_total)$",
+  "^cluster\\.failover-target~.*\\.upstream_rq_total$",
 ].join("|");
 
 /** How many Envoys are asked at a time: each takes a process. */
@@ -134,18 +145,22 @@ export function parseCounters(stats: string): ReadonlyMap<string, Counter> {
       const labels = Object.fromEntries(
         [...labelText.matchAll(/(\w+)="((?:[^"\\]|\\.)*)"/g)].map(([, key, text]) => [key, text]),
       ) as Partial<Record<string, string>>;
-      const rate = rateOf(name, labels.envoy_response_code_class);
       const flow = flowOf(name, labels);
+      const rate = rateOf(name, labels.envoy_response_code_class, flow?.choice !== undefined);
       return rate && flow ? [[`${name}{${labelText}}`, { flow, rate, value: Number(value) }]] : [];
     }),
   );
 }
 
-function rateOf(name: string, codeClass: string | undefined): keyof Rates | undefined {
+/** Envoy says of one choice of several only how many requests it sent there, and of all together how they ended. */
+function rateOf(name: string, codeClass: string | undefined, isChoice: boolean): keyof Rates | undefined {
   switch (name) {
     case "envoy_http_downstream_rq_completed":
-    case "envoy_cluster_upstream_rq_completed":
       return "requests";
+    case "envoy_cluster_upstream_rq_completed":
+      return isChoice ? undefined : "requests";
+    case "envoy_cluster_upstream_rq_total":
+      return isChoice ? "requests" : undefined;
     case "envoy_http_downstream_rq_xx":
     case "envoy_cluster_upstream_rq_xx":
       return codeClass === "4" ? "clientErrors" : codeClass === "5" ? "serverErrors" : undefined;
@@ -159,18 +174,24 @@ function rateOf(name: string, codeClass: string | undefined): keyof Rates | unde
 
 /** Consul has Envoy label what it counts with who asks whom. */
 function flowOf(name: string, labels: Partial<Record<string, string>>): Counter["flow"] | undefined {
-  const source = labels.consul_source_service;
+  const { consul_source_service: source, consul_source_datacenter: sourceDatacenter = "" } = labels;
   const asked = labels.consul_upstream_service;
   const sent = labels.consul_destination_service;
   if (source === undefined) return undefined;
   if (name.startsWith("envoy_cluster_")) {
     if (sent === undefined) return undefined;
     const { consul_destination_datacenter: datacenter = "", consul_destination_service_subset: subset = "" } = labels;
-    return { source, destination: sent, datacenter, subset, seen: "sent" };
+    const { consul_destination_peer: peer = "", consul_destination_custom_hash: hash = "" } = labels;
+    // The cluster of each choice bears the name of the destination itself, behind its number.
+    const choice = /^failover-target~(\d+)$/.exec(hash)?.[1];
+    return {
+      ...{ source, sourceDatacenter, destination: sent, datacenter, peer, subset, seen: "sent" },
+      ...(choice !== undefined && { choice: Number(choice) }),
+    };
   }
   if (asked === undefined) return undefined;
-  const { consul_upstream_datacenter: datacenter = "" } = labels;
-  return { source, destination: asked, datacenter, subset: "", seen: "asked" };
+  const { consul_upstream_datacenter: datacenter = "", consul_upstream_peer: peer = "" } = labels;
+  return { source, sourceDatacenter, destination: asked, datacenter, peer, subset: "", seen: "asked" };
 }
 
 /** @internal */

@@ -1,5 +1,6 @@
 import { withLive } from "../../graph/live";
 import { renderMermaid } from "../../graph/mermaid";
+import type { MeshGraph } from "../../graph/model";
 import { readMeshGraph } from "../../graph/read";
 import type { JobStatus } from "../../lab/services";
 import type { Flow } from "../../lab/traffic";
@@ -35,7 +36,8 @@ const graph = readMeshGraph([
 
 function flow(source: string, destination: string, of: Partial<Flow>): Flow {
   const nothing = { requests: 0, clientErrors: 0, serverErrors: 0, connections: 0 };
-  return { source, destination, datacenter: "dc1", subset: "", seen: "sent", ...nothing, ...of };
+  const places = { sourceDatacenter: "dc1", datacenter: "dc1", peer: "" };
+  return { source, destination, ...places, subset: "", seen: "sent", ...nothing, ...of };
 }
 
 function job(id: string, ...problems: readonly (readonly string[])[]): JobStatus {
@@ -145,6 +147,94 @@ test("a gateway has what its companion's Envoy counts, and a redirect what was a
   expect(edgeOf(seen, "web", "old-api").traffic?.perSecond).toBe(4);
   expect(edgeOf(seen, "old-api", "api").traffic?.perSecond).toBe(4);
   expect(edgeOf(seen, "web", "api").traffic?.perSecond).toBe(5);
+});
+
+describe("in two datacenters", () => {
+  const failover = {
+    Kind: "service-resolver" as const,
+    Name: "api",
+    Failover: { "*": { Targets: [{ Peer: "dc2" }] } },
+  };
+  const http = { Kind: "service-defaults" as const, Name: "api", Protocol: "http" };
+  const upstream = { DestinationName: "api", LocalBindPort: 1 };
+  const [local, far] = [serviceJob("web", [upstream]), serviceJob("cron", [{ ...upstream, DestinationPeer: "dc2" }])];
+  const fromPeer = ["web", "cron"].map((Name) => ({ Name, Peer: "dc1", Action: "allow" }));
+  const deployed = readMeshGraph([
+    handWritten(
+      { datacenter: "dc1", jobs: [local, far, serviceJob("api")], entries: [http, failover, allow("api", "web")] },
+      "east",
+    ),
+    handWritten(
+      {
+        datacenter: "dc2",
+        jobs: [local, serviceJob("api")],
+        entries: [http, { Kind: "service-intentions", Name: "api", Sources: [...fromPeer, { Name: "web" }] }],
+      },
+      "west",
+    ),
+  ]);
+  const see = (flows: readonly Flow[], jobs: readonly JobStatus[] = []) =>
+    withLive(deployed, { lab: "trial", takenAt: new Date(), jobs, traffic: { seconds: 1, problems: [], flows } });
+  const rate = (graph: MeshGraph, source: string, destination: string) =>
+    edgeOf(graph, source, destination).traffic?.perSecond;
+
+  test("jobs of one name are each in their own", () => {
+    const seen = see([], [job("api", ["http /health: 500"]), { ...job("api", [], []), datacenter: "dc2", wanted: 2 }]);
+    expect(nodeOf(seen, "dc1/api").health).toMatchObject({ healthy: 0, wanted: 1 });
+    expect(nodeOf(seen, "dc2/api").health).toEqual({ healthy: 2, wanted: 2, problems: [] });
+    expect(nodeOf(seen, "dc2/web").health).toMatchObject({ healthy: 0, wanted: 1 });
+  });
+
+  test("sources and destinations of one name are each in their own", () => {
+    const seen = see([
+      flow("web", "api", { seen: "asked", requests: 3 }),
+      flow("web", "api", { seen: "asked", sourceDatacenter: "dc2", datacenter: "dc2", requests: 4 }),
+      flow("cron", "api", { seen: "asked", datacenter: "", peer: "dc2", requests: 5 }),
+    ]);
+    expect(rate(seen, "dc1/web", "dc1/api")).toBe(3);
+    expect(rate(seen, "dc2/web", "dc2/api")).toBe(4);
+    expect(rate(seen, "dc1/cron", "dc2/api")).toBe(5);
+  });
+
+  test("a failover has what was sent to its choice, and so has the arrow from who asked", () => {
+    const seen = see([
+      flow("web", "api", { seen: "asked", requests: 10 }),
+      flow("web", "api", { requests: 10 }),
+      flow("web", "api", { choice: 0, requests: 4 }),
+      flow("web", "api", { choice: 1, requests: 6 }),
+    ]);
+    expect(rate(seen, "dc1/web", "dc1/api")).toBe(10);
+    expect(rate(seen, "dc1/api", "dc2/api")).toBe(6);
+    expect(rate(seen, "dc1/web", "dc2/api")).toBe(6);
+  });
+});
+
+test("each subset's failover has its own, and that of the service has the others'", () => {
+  const canary = readMeshGraph([
+    handWritten({
+      jobs: [serviceJob("web", [{ DestinationName: "api", LocalBindPort: 1 }]), serviceJob("api"), serviceJob("spare")],
+      entries: [
+        { Kind: "proxy-defaults", Name: "global", Config: { protocol: "http" } },
+        allow("api", "web"),
+        {
+          Kind: "service-resolver",
+          Name: "api",
+          Subsets: { v1: {}, v2: {} },
+          Failover: { v2: { ServiceSubset: "v1" }, "*": { Service: "spare" } },
+        },
+      ],
+    }),
+  ]);
+  const flows = [
+    flow("web", "api", { subset: "v1", choice: 1, requests: 3 }),
+    flow("web", "api", { subset: "v2", choice: 1, requests: 5 }),
+  ];
+  const seen = withLive(canary, {
+    ...{ lab: "trial", takenAt: new Date(), jobs: [] },
+    traffic: { seconds: 1, problems: [], flows },
+  });
+  expect(edgeOf(seen, "api@v2", "api@v1").traffic?.perSecond).toBe(5);
+  expect(edgeOf(seen, "api", "spare").traffic?.perSecond).toBe(3);
 });
 
 test("what could not be asked is noted, and the picture says the rates", () => {

@@ -263,6 +263,25 @@ describe("where traffic goes", () => {
     expect(edgeOf(graph, "api", "api@v2").matches).toEqual(["with header x-canary"]);
   });
 
+  test("a route that leads nowhere else, for all requests, is no arrow", () => {
+    const graph = readMeshGraph([
+      handWritten({
+        jobs: [api],
+        entries: [
+          {
+            Kind: "service-router",
+            Name: "api",
+            Routes: [
+              { Match: { HTTP: { PathPrefix: "/slow" } }, Destination: { RequestTimeout: "60s" } },
+              { Destination: { NumRetries: 3 } },
+            ],
+          },
+        ],
+      }),
+    ]);
+    expect(edgeOf(graph, "api", "api").matches).toEqual(["/slow*"]);
+  });
+
   test("failover and redirect lead to other datacenters, peers and services", () => {
     const graph = readMeshGraph([
       handWritten({
@@ -279,8 +298,8 @@ describe("where traffic goes", () => {
         ],
       }),
     ]);
-    expect(edgeOf(graph, "dc1/api", "dc2/api")).toMatchObject({ kind: "failover", remarks: ["choice 1"] });
-    expect(edgeOf(graph, "dc1/api", "dc3/api")).toMatchObject({ kind: "failover", remarks: ["choice 2"] });
+    expect(edgeOf(graph, "dc1/api", "dc2/api")).toMatchObject({ kind: "failover", choice: 1 });
+    expect(edgeOf(graph, "dc1/api", "dc3/api")).toMatchObject({ kind: "failover", choice: 2 });
     expect(edgeOf(graph, "dc1/store@v1", "peer north/store").kind).toBe("failover");
     expect(edgeOf(graph, "dc1/store@v1", "dc1/old-store").kind).toBe("failover");
     expect(edgeOf(graph, "dc1/shop", "dc1/api@v2").kind).toBe("redirect");

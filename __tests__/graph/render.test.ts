@@ -213,7 +213,7 @@ describe("the page", () => {
       ],
     });
     expect(nodes[numberOf("dc2/api")]).toMatchObject({
-      title: "api (datacenter dc2)",
+      title: "api (dc2)",
       facts: expect.arrayContaining([
         ["is", "service"],
         ["in", "datacenter dc2"],
