@@ -291,12 +291,15 @@ class Ascent {
     results.sites = await this.reach([...listeners, ...published]);
   }
 
-  private async join({ sites }: Results, task: Task): Promise<void> {
-    const apart = await joinClusters(clustersOf(sites), {
+  private async join(results: Results, task: Task): Promise<void> {
+    const apart = await joinClusters(clustersOf(results.sites), {
       ...this.patience,
       onJoined: (left, right) => (task.output = `${left} and ${right}`),
     });
-    if (apart.length > 0) task.title = `Join the datacenters: no mesh gateway in ${apart.join(", ")}`;
+    if (apart.length === 0) return;
+    task.title = `Join the datacenters: no mesh gateway in ${apart.join(", ")}`;
+    const remark = `No mesh gateway runs in ${apart.join(" and ")}, so nothing there is joined: addMeshGateway adds one to a mesh.`;
+    results.mesh = { ...results.mesh, remarks: [...results.mesh.remarks, remark] };
   }
 
   /** What does not work is reported, not thrown: everything is in place by now, and worth a look. */
