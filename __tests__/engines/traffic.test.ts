@@ -252,7 +252,8 @@ test("Nomad's own canary gets only the testers' requests, until it is promoted",
     expect((await asTester()).answers).toEqual({ "200 v2": 50 });
   });
   const { ID } = await lab.api<{ ID: string }>("Nomad", "/v1/job/tagged/deployment");
-  await lab.api("Nomad", `/v1/deployment/promote/${ID}`, "PUT", { DeploymentID: ID, All: true });
+  // They answer a moment before Nomad calls them healthy.
+  await eventually(() => lab.api("Nomad", `/v1/deployment/promote/${ID}`, "PUT", { DeploymentID: ID, All: true }));
   await eventually(async () => expect((await plainly()).answers).toEqual({ "200 v2": 50 }), MINUTE);
 });
 

@@ -12,6 +12,9 @@ import { run } from "./lab";
 export async function traces(labs: readonly string[]): Promise<Record<string, string[]>> {
   const output = async (command: string, ...args: string[]) => lines((await run(command, args)).output);
   const isOurs = (path: string) => labs.some((lab) => path.includes(lab));
+  const root = "/var/lib/meshform";
+  // The folder of all labs is there as long as another suite has one.
+  const isShared = folders([root, `${root}/labs`]).some((path) => path !== `${root}/labs` && !isOurs(path));
   return {
     // Below the folder for temporary files are the agents of other suites; a lab has nothing there.
     mounts: lines(readFileSync("/proc/self/mounts", "utf8")).filter((line) => !line.includes(` ${tmpdir()}/`)),
@@ -19,8 +22,10 @@ export async function traces(labs: readonly string[]): Promise<Record<string, st
     namespaces: await output("ip", "netns"),
     rules: (await output("iptables-save")).filter((line) => !/^[#:]/.test(line)),
     groups: (await output("find", "/sys/fs/cgroup", "-type", "d", "-name", "meshform.*")).filter(isOurs),
-    files: folders(["/var/lib/meshform", "/var/lib/meshform/labs"]).filter(isOurs),
-    others: folders(["/run", "/run/netns", "/dev/shm", "/var/lib", "/opt", "/etc/consul.d", "/etc/nomad.d"]),
+    files: folders([root, `${root}/labs`]).filter(isOurs),
+    others: folders(["/run", "/run/netns", "/dev/shm", "/var/lib", "/opt", "/etc/consul.d", "/etc/nomad.d"]).filter(
+      (path) => path !== root || !isShared,
+    ),
     processes: labs.flatMap((lab) => markedProcesses(lab).map(({ pid }) => `${lab}: ${pid}`)),
   };
 }
