@@ -1,4 +1,12 @@
-import { Failover, type MeshService, Protocol, Redirect, ServiceMesh, type ServiceMeshProps } from "../../constructs";
+import {
+  Failover,
+  HttpPermission,
+  type MeshService,
+  Protocol,
+  Redirect,
+  ServiceMesh,
+  type ServiceMeshProps,
+} from "../../constructs";
 import { findingsOf, synthApp, TestStack } from "../support/synth";
 import { testApp } from "../support/test-app";
 import { anyWorkload } from "../support/workload";
@@ -204,6 +212,29 @@ describe("checks", () => {
     expect(findings).toContain(
       'dc1/mesh/api: The split of api leads to api, which is in the datacenter "dc2". Give dc1/mesh a name for it, addVirtualService("api-dc2", { redirect: Redirect.to(…) }), and lead there. (rule-across-datacenters)',
     );
+  });
+
+  test("rewritten-permissions: they are asked in the datacenter where the request ends", () => {
+    const rewriting = (say: (meshes: TwoMeshes, web: MeshService, away: MeshService) => void) =>
+      bare(
+        (meshes) => {
+          const api = meshes.east.addService("api", http);
+          const away = meshes.west.addService("api", http);
+          const alias = meshes.east.addVirtualService("api-west", {
+            protocol: Protocol.HTTP,
+            redirect: Redirect.to(away),
+          });
+          api.route({ match: { pathPrefix: "/old" }, to: alias, prefixRewrite: "/" });
+          const web = meshes.east.addService("web", { port: 80, publish: 80, workload: anyWorkload });
+          web.connectTo(api, { permissions: [HttpPermission.get("/old")] });
+          say(meshes, web, away);
+        },
+        [{ gatewayDatacenters: ["dc1", "dc2"] }],
+      );
+    expect(rewriting(() => undefined)).toEqual([
+      expect.stringContaining("web may ask api for some paths only, and a route sends it to api with another path."),
+    ]);
+    expect(rewriting((_, web, away) => away.allowFrom(web, { permissions: [HttpPermission.get("/")] }))).toEqual([]);
   });
 
   test("unnamed-datacenter: of two connected meshes one says where it is", () => {

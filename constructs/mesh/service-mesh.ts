@@ -337,7 +337,7 @@ export class ServiceMesh extends Construct {
             continue;
           }
           const known = new Set(this.intentionsByDestination.get(service)?.map(({ origin }) => origin));
-          for (const intention of intentions.map((it) => it.towards(via, service).from(this.originOf(it, mesh)))) {
+          for (const intention of intentions.map((it) => this.asSeenHere(it.towards(via, service), mesh))) {
             if (!known.has(intention.origin) && !(isRewritten && intention.options.permissions !== undefined)) {
               append(followed, service, intention);
             }
@@ -348,13 +348,13 @@ export class ServiceMesh extends Construct {
     return followed;
   }
 
-  /** The cluster peer, seen from here, whose source another mesh lets in. */
-  private originOf({ options: { peer } }: Intention, mesh: ServiceMesh): string | undefined {
+  /** @internal An intention of another mesh, with what this one calls the cluster of the source. */
+  asSeenHere(intention: Intention, mesh: ServiceMesh): Intention {
+    const { peer } = intention.options;
     if (mesh === this) {
-      return peer;
+      return intention;
     }
-    const own = peerOf(this, mesh);
-    return peer === own ? undefined : (peer ?? peerOf(mesh, this));
+    return intention.from(peer === peerOf(this, mesh) ? undefined : (peer ?? peerOf(mesh, this)));
   }
 }
 

@@ -281,10 +281,11 @@ const rewrittenPermissions: Check = {
     for (const mesh of meshes) {
       for (const owner of mesh.trafficOwners) {
         const rewritten = destinationsOf(owner).filter(({ isRewritten }) => isRewritten);
-        for (const { service } of rewritten) {
-          const known = new Set(mesh.intentionsFor(service).map(({ origin }) => origin));
-          for (const { origin, sourceName, options } of mesh.intentionsFor(owner.serviceName)) {
-            if (options.permissions !== undefined && !known.has(origin)) {
+        for (const { mesh: end, service } of rewritten) {
+          const known = new Set(end.intentionsFor(service).map(({ origin }) => origin));
+          for (const intention of mesh.intentionsFor(owner.serviceName)) {
+            const { sourceName, options } = intention;
+            if (options.permissions !== undefined && !known.has(end.asSeenHere(intention, mesh).origin)) {
               yield {
                 construct: owner,
                 problem: `${sourceName} may ask ${owner.serviceName} for some paths only, and a route sends it to ${service} with another path.`,
