@@ -52,7 +52,7 @@ async function askWhile(action: () => Promise<unknown>, ...until: readonly strin
   const load = (async () => {
     for (let n = 0; n < 20_000 && !over.signal.aborted; n++) {
       seen.push(await greeting().catch((error: unknown) => String(error)));
-      await new Promise((resolve) => setTimeout(resolve, 10));
+      await new Promise((resolve) => setTimeout(resolve, 25));
     }
   })();
   try {
