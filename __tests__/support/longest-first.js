@@ -8,9 +8,11 @@ const LONGEST = [
   "metrics",
   "secure-gateways",
   "gateways",
-  "race",
   "secrets",
+  "datacenters",
+  "race",
   "count-dashboard",
+  "secure-datacenters",
   "lab",
   "secure-metrics",
 ];
