@@ -27,7 +27,7 @@ import { problemOfConnection, problemOfPublished } from "./verify";
 import { waitFor, type WaitOptions } from "./wait";
 
 /** How long a connection or a page may fail before that counts, in milliseconds. Health checks have passed by then. */
-const settlingMs = 15_000;
+const settlingMs = 25_000;
 
 const mendServices =
   "See all that a service writes with `meshform logs <service>`, mend the app, then run `meshform up` again.";
