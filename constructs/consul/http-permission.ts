@@ -80,14 +80,21 @@ function renderMatch(match: HttpMatch): consul.IntentionHTTPPermission {
     PathExact: match.pathExact,
     PathRegex: match.pathRegex,
     Methods: match.methods?.map((method) => method.toUpperCase()),
-    Header: match.headers?.map((header) => ({
-      Name: header.name,
-      Exact: header.exact,
-      Prefix: header.prefix,
-      Suffix: header.suffix,
-      Regex: header.regex,
-      Present: header.present,
-      Invert: header.invert,
-    })),
+    Header: match.headers?.map(renderHeaderMatch),
+  };
+}
+
+/** As intentions and service-routers have it. */
+export function renderHeaderMatch(
+  header: HeaderMatch,
+): consul.IntentionHTTPHeaderPermission & consul.ServiceRouteHTTPMatchHeader {
+  return {
+    Name: header.name,
+    Exact: header.exact,
+    Prefix: header.prefix,
+    Suffix: header.suffix,
+    Regex: header.regex,
+    Present: header.present,
+    Invert: header.invert,
   };
 }

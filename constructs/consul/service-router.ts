@@ -2,7 +2,7 @@ import type { Duration } from "../nomad/duration";
 import { optionalConsulDuration } from "./duration";
 import type * as consul from "./generated/config-entries";
 import { renderHeaderChanges, type HeaderChanges } from "./header-changes";
-import type { HeaderMatch, HttpMatch } from "./http-permission";
+import { renderHeaderMatch, type HttpMatch } from "./http-permission";
 
 /** A query parameter that a request must have: just one of `exact`, `regex`, `present`. */
 export interface QueryMatch {
@@ -120,25 +120,13 @@ function renderMatch(match: RouteMatch): consul.ServiceRouteHTTPMatch {
     PathRegex: match.pathRegex,
     CaseInsensitive: match.caseInsensitive,
     Methods: match.methods?.map((method) => method.toUpperCase()),
-    Header: match.headers?.map(renderHeader),
+    Header: match.headers?.map(renderHeaderMatch),
     QueryParam: match.query?.map(({ name, exact, regex, present }) => ({
       Name: name,
       Exact: exact,
       Regex: regex,
       Present: present,
     })),
-  };
-}
-
-function renderHeader(header: HeaderMatch): consul.ServiceRouteHTTPMatchHeader {
-  return {
-    Name: header.name,
-    Exact: header.exact,
-    Prefix: header.prefix,
-    Suffix: header.suffix,
-    Regex: header.regex,
-    Present: header.present,
-    Invert: header.invert,
   };
 }
 
