@@ -191,6 +191,11 @@ export class ServiceMesh extends Construct {
     return [...this.others];
   }
 
+  /** @internal Its ways to other datacenters. */
+  get meshGateways(): readonly MeshGateway[] {
+    return this.ownGateways.filter((gateway) => gateway instanceof MeshGateway);
+  }
+
   /** Whoever has a name in the mesh: its services, virtual ones and those outside that it knows, and its gateways. */
   get members(): readonly IMeshMember[] {
     return [...this.ownServices, ...this.ownVirtualServices, ...this.ownExternalServices, ...this.ownGateways];
@@ -316,14 +321,12 @@ export class ServiceMesh extends Construct {
 
   /** Traffic for other datacenters leaves by the mesh's own gateway: no other node needs a way there. */
   private get meshGatewayMode(): Pick<consul.ProxyConfigEntry, "MeshGateway"> {
-    const hasGateway = this.ownGateways.some((gateway) => gateway instanceof MeshGateway);
-    return this.others.size > 0 && hasGateway ? { MeshGateway: { Mode: "local" } } : {};
+    return this.others.size > 0 && this.meshGateways.length > 0 ? { MeshGateway: { Mode: "local" } } : {};
   }
 
   private get peersThroughGateways(): boolean {
-    const gateways = this.ownGateways.filter((gateway) => gateway instanceof MeshGateway);
-    const said = gateways.map(({ props }) => props.peerThroughMeshGateways).find((it) => it !== undefined);
-    return said ?? (gateways.length > 0 && this.others.size > 0);
+    const said = this.meshGateways.map(({ props }) => props.peerThroughMeshGateways).find((it) => it !== undefined);
+    return said ?? (this.meshGateways.length > 0 && this.others.size > 0);
   }
 
   /** Consul asks the intentions of the service at which a request ends, whatever name its source has called. */

@@ -2,7 +2,6 @@ import { TerraformStack } from "cdktf";
 import type { IConstruct } from "constructs";
 import { describe } from "../../errors";
 import { isFrontGateway } from "../../mesh/gateways/front-gateway";
-import { MeshGateway } from "../../mesh/gateways/mesh-gateway";
 import { peerOf, type IMeshMember } from "../../mesh/mesh-member";
 import type { ServiceMesh } from "../../mesh/service-mesh";
 import type { Check, CheckedApp } from "../check";
@@ -13,17 +12,17 @@ const datacenterWithoutGateway: Check = {
   reason: "Between datacenters traffic goes through mesh gateways; without one, the way ends in a timeout.",
   level: "error",
   *find({ meshes }) {
-    const ownGateways = meshes.filter(hasGateway).flatMap(({ props: { datacenter } }) => datacenter ?? []);
+    const ownGateways = meshes.flatMap(({ meshGateways }) =>
+      meshGateways.flatMap(({ datacenter }) => datacenter ?? []),
+    );
     for (const way of waysIn({ meshes })) {
       const { props } = way.mesh;
-      const known = [...new Set([...ownGateways, ...(props.gatewayDatacenters ?? [])])];
       // A federation's own datacenter is taken on trust: it may have a gateway that the app does not know.
-      const needed = way.peer === undefined ? [way.datacenter] : [props.datacenter, way.peer.props.datacenter];
-      for (const datacenter of needed) {
-        if (datacenter === undefined || known.includes(datacenter)) {
-          continue;
-        }
-        if (way.peer === undefined && datacenter === props.datacenter) {
+      const federated = way.datacenter === props.datacenter ? [] : [way.datacenter];
+      const needed = way.peer === undefined ? federated : [props.datacenter, way.peer.props.datacenter];
+      for (const datacenter of needed.filter((it) => it !== undefined)) {
+        const known = [...new Set([...ownGateways, ...(props.gatewayDatacenters ?? [])])];
+        if (known.includes(datacenter)) {
           continue;
         }
         yield {
@@ -147,10 +146,6 @@ function* waysIn({ meshes }: Pick<CheckedApp, "meshes">): Iterable<Way> {
       }
     }
   }
-}
-
-function hasGateway(mesh: ServiceMesh): boolean {
-  return mesh.gateways.some((gateway) => gateway instanceof MeshGateway);
 }
 
 export const datacenterChecks: readonly Check[] = [
