@@ -24,9 +24,11 @@ export interface LogOptions {
  * @throws LabError if there is no such service
  */
 export async function serviceLogs(service: string, sidecar: boolean, options: LogOptions): Promise<void> {
-  const lab = runningLab(options.name);
-  const clusters = Cluster.all(lab);
-  const jobs = (await Promise.all(clusters.map(readJobs))).flat();
+  const clusters = Cluster.all(runningLab(options.name));
+  const perCluster = clusters.map(async (cluster) =>
+    (await readJobs(cluster)).map((job) => ({ ...job, nomad: cluster.endpoints.nomad })),
+  );
+  const jobs = (await Promise.all(perCluster)).flat();
   // A service may have a job for each of its versions.
   const ofService = jobs.filter(({ services }) => services.includes(service));
   const meant = ofService.length > 0 ? ofService : jobs.filter(({ id }) => id === service);
@@ -34,19 +36,19 @@ export async function serviceLogs(service: string, sidecar: boolean, options: Lo
     const known = jobs.map(({ id }) => id).join(", ") || "none";
     throw new LabError(`There is no service ${service} in lab ${options.name}.`, `There are: ${known}.`);
   }
-  const instances = meant.flatMap((job) => job.instances.map((instance) => ({ ...instance, job })));
-  const logs = instances.flatMap(({ job: { datacenter }, allocation, node, tasks }) =>
+  const instances = meant.flatMap((job) => job.instances.map((instance) => ({ ...instance, nomad: job.nomad })));
+  const logs = instances.flatMap(({ nomad, allocation, node, tasks }) =>
     tasks
       .filter(({ isSidecar }) => isSidecar === sidecar)
       .flatMap((task) => [
-        { datacenter, allocation, node, task: task.name, type: "stdout" as const },
-        { datacenter, allocation, node, task: task.name, type: "stderr" as const },
+        { nomad, allocation, node, task: task.name, type: "stdout" as const },
+        { nomad, allocation, node, task: task.name, type: "stderr" as const },
       ]),
   );
   if (logs.length === 0) throw new LabError(`${service} has no instance.`, "See `meshform status`.");
   const print = (log: (typeof logs)[number]) =>
     readTaskLog(
-      Cluster.through(lab, log.datacenter).endpoints.nomad,
+      log.nomad,
       log,
       (line) => {
         console.log(`${log.node} ${log.allocation.slice(0, 8)} ${log.type} | ${line}`);
