@@ -27,10 +27,7 @@ interface Allocation {
 }
 
 beforeAll(async () => {
-  const { code, output } = await lab.up("connected");
-  if (code !== 0) {
-    throw new Error(`up ended with ${code}:\n${output}`);
-  }
+  await lab.mustUp("connected");
 }, 10 * MINUTE);
 
 afterAll(async () => {

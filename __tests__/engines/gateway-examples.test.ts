@@ -19,12 +19,13 @@ async function tryPage(app: string, commands: number): Promise<TestLab> {
   const lab = labOf(app);
   const { code, output } = await lab.up("");
   expect({ code, output }).toMatchObject({ code: 0 });
-  const lines = output.matchAll(/Port (\d+) is taken on this machine, so (\d+) leads there/g);
-  const moved = new Map([...lines].map(([, wanted, port]) => [wanted, port]));
   const tries = commandsAfterUp(page, app);
   expect(tries).toHaveLength(commands);
   for (const { command, prints } of tries) {
-    const here = command.replace(/127\.0\.0\.1:(\d+)/, (_, port: string) => `127.0.0.1:${moved.get(port) ?? port}`);
+    const here = command.replace(
+      /127\.0\.0\.1:(\d+)/,
+      (_, port: string) => `127.0.0.1:${lab.movedPorts.get(Number(port)) ?? port}`,
+    );
     await eventually(async () => expect(await run("bash", ["-c", here])).toMatchObject({ output: including(prints) }));
   }
   return lab;

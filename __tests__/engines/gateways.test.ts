@@ -22,8 +22,6 @@ const site = makeCertificates(join(folder, "site"), "site.example", "nobody.exam
 const text = (file: string) => readFileSync(file, "utf8");
 
 /** Where each published port ended up on this machine. */
-let moved = new Map<number, number>();
-
 beforeAll(async () => {
   copyFileSync(other.serverCertFile, join(outside.folder, "stranger.pem"));
   copyFileSync(other.serverKeyFile, join(outside.folder, "stranger.key"));
@@ -51,8 +49,6 @@ async function up(variant: string): Promise<Outcome> {
   if (outcome.code !== 0 && variant !== "connected") {
     throw new Error(`up ended with ${outcome.code}:\n${outcome.output}`);
   }
-  const lines = outcome.output.matchAll(/Port (\d+) is taken on this machine, so (\d+) leads there/g);
-  moved = new Map([...lines].map(([, wanted, port]) => [Number(wanted), Number(port)]));
   return outcome;
 }
 
@@ -71,7 +67,7 @@ async function startOutside(): Promise<void> {
   child.unref();
 }
 
-const portOf = (wanted: number) => moved.get(wanted) ?? wanted;
+const portOf = (wanted: number) => lab.movedPorts.get(wanted) ?? wanted;
 
 interface Answer {
   readonly status: number | undefined;

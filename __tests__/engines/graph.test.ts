@@ -37,8 +37,7 @@ describe("of a running lab", () => {
   const lab = new TestLab(`graph-${process.pid}`, join(__dirname, "apps", "watched.ts"));
 
   beforeAll(async () => {
-    const { code, output } = await lab.up("");
-    if (code !== 0) throw new Error(`up ended with ${code}:\n${output}`);
+    await lab.mustUp("");
   }, 10 * MINUTE);
 
   afterAll(async () => {

@@ -20,8 +20,7 @@ let before: Record<string, string[]>;
 
 beforeAll(async () => {
   before = await traces(names);
-  const { code, output } = await one.up("bare");
-  if (code !== 0) throw new Error(`up ended with ${code}:\n${output}`);
+  await one.mustUp("bare");
 }, 20 * MINUTE);
 
 afterAll(async () => {

@@ -18,10 +18,7 @@ interface Span {
 }
 
 beforeAll(async () => {
-  const { code, output } = await lab.up("zipkin");
-  if (code !== 0) {
-    throw new Error(`up ended with ${code}:\n${output}`);
-  }
+  await lab.mustUp("zipkin");
 }, 10 * MINUTE);
 
 afterAll(async () => {

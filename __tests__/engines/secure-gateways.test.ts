@@ -17,18 +17,12 @@ let urls: ReadonlyMap<string, URL>;
 
 /** Brings the lab to an app, as it is: nothing in it knows that the lab is secure. */
 async function up(lab: TestLab, ...options: readonly string[]): Promise<void> {
-  const { code, output } = await lab.up("", ...options);
-  if (code !== 0) throw new Error(`up ended with ${code}:\n${output}`);
-  const moved = new Map(
-    [...output.matchAll(/Port (\d+) is taken on this machine, so (\d+) leads there/g)].map(([, from, to]) => [
-      to,
-      from,
-    ]),
-  );
+  const { output } = await lab.mustUp("", ...options);
+  const wanted = new Map([...lab.movedPorts].map(([port, here]) => [String(here), port]));
   urls = new Map(
     [...output.matchAll(/^ {2}(\S+) +(http:\S+)/gm)].map(([, service, text]) => {
       const url = new URL(text);
-      return [`${service} ${moved.get(url.port) ?? url.port}`, url];
+      return [`${service} ${wanted.get(url.port) ?? url.port}`, url];
     }),
   );
 }

@@ -35,8 +35,7 @@ const watching = setInterval(() => {
 
 beforeAll(async () => {
   before = await traces([lab.name]);
-  const { code, output } = await lab.up("guarded", "--secure");
-  if (code !== 0) throw new Error(`up ended with ${code}:\n${output}`);
+  await lab.mustUp("guarded", "--secure");
 }, 10 * MINUTE);
 
 afterAll(async () => {

@@ -13,8 +13,7 @@ const servers = ["server-1", "server-2", "server-3"];
 const clients = ["client-1", "client-2"];
 
 beforeAll(async () => {
-  const { code, output } = await lab.up("none", "--secure");
-  if (code !== 0) throw new Error(`up ended with ${code}:\n${output}`);
+  await lab.mustUp("none", "--secure");
 }, 10 * MINUTE);
 
 afterAll(async () => {

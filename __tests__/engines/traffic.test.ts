@@ -36,10 +36,7 @@ interface LoadOptions {
 
 /** What the app's variant says, each time anew. */
 async function up(variant: Readonly<Record<string, string>>): Promise<void> {
-  const { code, output } = await lab.up(new URLSearchParams(variant).toString());
-  if (code !== 0) {
-    throw new Error(`up ended with ${code}:\n${output}`);
-  }
+  await lab.mustUp(new URLSearchParams(variant).toString());
 }
 
 /** Sends requests from within the mesh, to an upstream of the client. */

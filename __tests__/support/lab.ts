@@ -53,6 +53,7 @@ export async function run(
 /** A lab of a test's own, driven by the very commands that a person would type. */
 export class TestLab {
   private urls: Readonly<Partial<Record<string, string>>> = {};
+  private moved: ReadonlyMap<number, number> = new Map();
 
   constructor(
     readonly name: string,
@@ -64,7 +65,21 @@ export class TestLab {
     const outcome = await this.meshform(["up", "--app", this.app, ...options], { MESHFORM_TEST_VARIANT: variant });
     const lines = [...outcome.output.matchAll(/^ {2}(\S+(?: \(dc\d\))?) +(http:\/\/127\.0\.0\.1:\d+)/gm)];
     this.urls = Object.fromEntries(lines.map(([, name, url]) => [name, url]));
+    const moved = outcome.output.matchAll(/Port (\d+) is taken on this machine, so (\d+) leads there/g);
+    this.moved = new Map([...moved].map(([, wanted, port]) => [Number(wanted), Number(port)]));
     return outcome;
+  }
+
+  /** The same, where anything but success ends the test. */
+  async mustUp(variant: string, ...options: readonly string[]): Promise<Outcome> {
+    const outcome = await this.up(variant, ...options);
+    if (outcome.code !== 0) throw new Error(`up ended with ${outcome.code}:\n${outcome.output}`);
+    return outcome;
+  }
+
+  /** Ports that were taken on this machine, and those that `up` has chosen instead. */
+  get movedPorts(): ReadonlyMap<number, number> {
+    return this.moved;
   }
 
   /** `meshform down`. */

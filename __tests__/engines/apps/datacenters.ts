@@ -1,10 +1,9 @@
-import { readFileSync } from "node:fs";
-import { join } from "node:path";
-import { Protocol, Redirect, silence, synthesize, Template, Workload } from "../../../constructs";
+import { Protocol, Redirect, silence, synthesize } from "../../../constructs";
 import { addGreetingApi, program } from "../../../examples/canary";
 import { addFailover } from "../../../examples/failover";
 import { MeshStack } from "../../../stacks/mesh-stack";
 import { readSettings } from "../../../stacks/settings";
+import { loadGenerator } from "./load-generator";
 
 /**
  * The example failover, and two clients in dc1 of services in dc2: one of http, one of tcp; the first client knows one of
@@ -17,18 +16,11 @@ synthesize((app) => {
   );
   addFailover(east, west, settings);
 
-  const load = readFileSync(join(__dirname, "load.mjs"), "utf8");
   const client = east.addService("client", {
     port: 9301,
     publish: 9301,
     protocol: Protocol.HTTP,
-    workload: Workload.exec({
-      driver: "raw_exec",
-      command: "node",
-      args: ["${NOMAD_TASK_DIR}/load.mjs"],
-      env: { PORT: "9301" },
-      templates: [Template.text(load, { destination: "local/load.mjs", leftDelimiter: "[[", rightDelimiter: "]]" })],
-    }),
+    workload: loadGenerator(9301),
     update: { minHealthyTime: "1s" },
   });
   const web = addGreetingApi(west, "web", "exec", { VERSION: "web" });

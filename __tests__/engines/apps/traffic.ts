@@ -1,5 +1,3 @@
-import { readFileSync } from "node:fs";
-import { join } from "node:path";
 import {
   Failover,
   HashPolicy,
@@ -9,14 +7,13 @@ import {
   Redirect,
   SubsetFilter,
   synthesize,
-  Template,
-  Workload,
   type ServiceMesh,
 } from "../../../constructs";
 import { addBlueGreen } from "../../../examples/blue-green";
 import { addCanary, addGreetingApi, addGreetingPage, program, TESTER_HEADER } from "../../../examples/canary";
 import { MeshStack } from "../../../stacks/mesh-stack";
 import { readSettings } from "../../../stacks/settings";
+import { loadGenerator } from "./load-generator";
 
 /**
  * The examples canary and blue-green, and services with faults. MESHFORM_TEST_VARIANT says, like a query,
@@ -31,7 +28,7 @@ synthesize((app) => {
     port: 9300,
     publish: 9300,
     protocol: Protocol.HTTP,
-    workload: loadGenerator(),
+    workload: loadGenerator(9300),
     update: { minHealthyTime: "1s" },
   });
 
@@ -97,20 +94,4 @@ function faulty(version: string) {
     healthCheck: HealthCheck.http("/health", { interval: "1s", timeout: "1s" }),
     update: { minHealthyTime: "1s" },
   };
-}
-
-function loadGenerator(): Workload {
-  return Workload.exec({
-    driver: "raw_exec",
-    command: "node",
-    args: ["${NOMAD_TASK_DIR}/load.mjs"],
-    env: { PORT: "9300" },
-    templates: [
-      Template.text(readFileSync(join(__dirname, "load.mjs"), "utf8"), {
-        destination: "local/load.mjs",
-        leftDelimiter: "[[",
-        rightDelimiter: "]]",
-      }),
-    ],
-  });
 }
