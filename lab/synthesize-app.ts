@@ -41,11 +41,14 @@ export async function synthesizeApp(
 }
 
 async function run(file: string, folder: string, profile: Profile, signal?: AbortSignal): Promise<string> {
-  const settings = { runtime: "exec", secure: String(profile === "secure") };
+  const settings = { runtime: "exec", secure: profile === "secure" };
   const limit = AbortSignal.timeout(limitMs);
   const child = spawn(process.execPath, ["--import", pathToFileURL(require.resolve("tsx")).href, file], {
     env: {
       ...process.env,
+      // The environment would overrule the context.
+      MESHFORM_RUNTIME: settings.runtime,
+      MESHFORM_SECURE: String(settings.secure),
       CDKTF_OUTDIR: folder,
       CDKTF_CONTEXT_JSON: JSON.stringify({ ...contextOf(process.cwd()), ...settings }),
     },

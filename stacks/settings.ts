@@ -1,5 +1,7 @@
 import type { Construct } from "constructs";
+import * as v from "valibot";
 import { MeshError } from "../constructs";
+import { misspelt } from "./misspelt";
 
 /** What runs the services: containers, or programs of the nodes themselves. */
 export type Runtime = "docker" | "exec";
@@ -26,32 +28,94 @@ export interface Settings {
   readonly nomadNodePool?: string;
 }
 
+const spellings = {
+  true: ["true", "yes", "on", "1"],
+  false: ["false", "no", "off", "0"],
+};
+
+/** Yes or no, as a JSON boolean or in one of the usual spellings, upper or lower case. */
+const flag = v.pipe(
+  v.union([v.boolean(), v.string(), v.number()], "true or false"),
+  v.transform((value) => String(value).trim().toLowerCase()),
+  v.picklist([...spellings.true, ...spellings.false], "true or false (also yes, no, on, off, 1, 0)"),
+  v.transform((spelling) => spellings.true.includes(spelling)),
+);
+
+const text = (what: string) => v.pipe(v.string(what), v.regex(/^\S+$/, what));
+const name = text("a name without spaces");
+const address = text('an address such as "http://127.0.0.1:8500"');
+
+/** What each setting may be; a schema's message says what it must be. */
+const schema = {
+  runtime: v.pipe(
+    v.string('"docker" or "exec"'),
+    v.picklist(["docker", "exec"] satisfies Runtime[], '"docker" or "exec"'),
+  ),
+  secure: flag,
+  accessRules: flag,
+  consulAddress: address,
+  consulDatacenter: name,
+  nomadAddress: address,
+  nomadRegion: name,
+  nomadNamespace: name,
+  nomadNodePool: name,
+};
+
+type Key = keyof typeof schema;
+const keys = Object.keys(schema) as Key[];
+
+/** Variables of this prefix that are no settings. */
+const otherVariables = ["MESHFORM_STACK_TRACES", "MESHFORM_LAB_PROCESS", "MESHFORM_TEST_VARIANT"];
+
 /**
  * Reads the settings from the app's context (`context` in cdktf.json), each overruled by its environment variable:
- * `runtime` by `MESHFORM_RUNTIME`, `nomadNamespace` by `MESHFORM_NOMAD_NAMESPACE`, and so on.
+ * `runtime` by `MESHFORM_RUNTIME`, `nomadNamespace` by `MESHFORM_NOMAD_NAMESPACE`, and so on. Booleans may be JSON's own, or
+ * `true`, `yes`, `on`, `1` and their opposites in any case.
  *
- * @throws MeshError for a runtime that is none
+ * @throws MeshError that lists every value that a setting cannot have and every misspelt setting, with where it was given
  */
 export function readSettings(scope: Construct): Settings {
-  const runtime = read(scope, "runtime") ?? "docker";
-  if (runtime !== "docker" && runtime !== "exec") {
-    throw new MeshError(scope, `The runtime "${runtime}" is none.`, 'Set MESHFORM_RUNTIME to "docker" or "exec".');
+  const context = scope.node.getAllContext() as Readonly<Record<string, unknown>>;
+  const problems = [
+    ...misspelt(Object.keys(context), keys).map(
+      ([given, meant]) => `There is no setting "${given}" (context in cdktf.json). Did you mean "${meant}"?`,
+    ),
+    ...misspelt(
+      Object.keys(process.env).filter((it) => /^MESHFORM_/i.test(it) && !otherVariables.includes(it)),
+      keys.map(variableOf),
+    ).map(([given, meant]) => `There is no setting ${given} (environment). Did you mean ${meant}?`),
+  ];
+  const settings: Partial<Settings> = {};
+  for (const key of keys) {
+    const { value, origin } = given(key, context);
+    if (value === undefined) continue;
+    const result = v.safeParse(schema[key], value);
+    if (result.success) {
+      Object.assign(settings, { [key]: result.output });
+    } else {
+      problems.push(
+        `The setting ${key} is ${JSON.stringify(value)} (${origin}); it must be ${result.issues[0].message}.`,
+      );
+    }
   }
-  return {
-    runtime,
-    secure: read(scope, "secure") === "true" ? true : undefined,
-    accessRules: read(scope, "accessRules") === "true" ? true : undefined,
-    consulAddress: read(scope, "consulAddress"),
-    consulDatacenter: read(scope, "consulDatacenter"),
-    nomadAddress: read(scope, "nomadAddress"),
-    nomadRegion: read(scope, "nomadRegion"),
-    nomadNamespace: read(scope, "nomadNamespace"),
-    nomadNodePool: read(scope, "nomadNodePool"),
-  };
+  if (problems.length > 0) {
+    const [first] = problems;
+    const fix = "Correct it, or remove it to have the default.";
+    throw problems.length === 1
+      ? new MeshError(scope, first, fix)
+      : new MeshError(scope, `${problems.length} settings are wrong.`, problems.map((it) => `\n  - ${it}`).join(""));
+  }
+  return { runtime: "docker", ...settings };
 }
 
-function read(scope: Construct, key: string): string | undefined {
-  const variable = `MESHFORM_${key.replace(/[A-Z]/g, (letter) => `_${letter}`).toUpperCase()}`;
-  const fromContext: unknown = scope.node.tryGetContext(key);
-  return process.env[variable] ?? (typeof fromContext === "string" ? fromContext : undefined);
+function given(key: Key, context: Readonly<Record<string, unknown>>): { value: unknown; origin: string } {
+  const variable = variableOf(key);
+  const fromEnvironment = process.env[variable];
+  return fromEnvironment === undefined
+    ? { value: context[key], origin: "context in cdktf.json" }
+    : { value: fromEnvironment, origin: `environment variable ${variable}` };
+}
+
+function variableOf(key: string): string {
+  return `MESHFORM_${key.replace(/[A-Z]/g, (letter) => `_${letter}`).toUpperCase()}`;
 }

@@ -1,7 +1,7 @@
 import { readSettings } from "../../stacks/settings";
 import { testApp } from "../support/test-app";
 
-const settingsWith = (context: Record<string, string>) => readSettings(testApp({ context }));
+const settingsWith = (context: Record<string, unknown>) => readSettings(testApp({ context }));
 
 const saved = { ...process.env };
 
@@ -35,22 +35,67 @@ test("the environment overrules the context", () => {
   });
 });
 
-test("the clusters are secure where the context or the environment says so", () => {
-  expect(settingsWith({ secure: "false" }).secure).toBeUndefined();
-  expect(settingsWith({ secure: "true" }).secure).toBe(true);
-  process.env.MESHFORM_SECURE = "true";
-  expect(settingsWith({}).secure).toBe(true);
+describe.each(["secure", "accessRules"] as const)("%s", (key) => {
+  const variable = { secure: "MESHFORM_SECURE", accessRules: "MESHFORM_ACCESS_RULES" }[key];
+
+  test.each([true, "true", "True", "yes", "ON", 1, "1"])("is on where the context says %j", (value) => {
+    expect(settingsWith({ [key]: value })[key]).toBe(true);
+  });
+
+  test.each([false, "false", "FALSE", "no", "off", 0, "0"])("is off where the context says %j", (value) => {
+    expect(settingsWith({ [key]: value })[key]).toBe(false);
+  });
+
+  test("is read from the environment, which overrules the context", () => {
+    process.env[variable] = "1";
+    expect(settingsWith({ [key]: false })[key]).toBe(true);
+    process.env[variable] = "off";
+    expect(settingsWith({ [key]: true })[key]).toBe(false);
+  });
+
+  test.each(["ture", "", "2"])("is refused where the environment says %j", (value) => {
+    process.env[variable] = value;
+    expect(() => settingsWith({})).toThrow(
+      `the app: The setting ${key} is "${value}" (environment variable ${variable}); it must be true or false (also yes, no, on, off, 1, 0). Correct it, or remove it to have the default.`,
+    );
+  });
 });
 
-test("access rules are the app's where the context or the environment says so", () => {
-  expect(settingsWith({}).accessRules).toBeUndefined();
-  expect(settingsWith({ accessRules: "true" }).accessRules).toBe(true);
-  process.env.MESHFORM_ACCESS_RULES = "true";
-  expect(settingsWith({}).accessRules).toBe(true);
-});
-
-test("an unknown runtime is refused with the known ones", () => {
+test("an unknown runtime is refused with the known ones, and where it was given", () => {
   expect(() => settingsWith({ runtime: "podman" })).toThrow(
-    'the app: The runtime "podman" is none. Set MESHFORM_RUNTIME to "docker" or "exec".',
+    'the app: The setting runtime is "podman" (context in cdktf.json); it must be "docker" or "exec". Correct it, or remove it to have the default.',
+  );
+});
+
+test("a misspelt setting is refused, in the context and in the environment, and what is somebody else's is not", () => {
+  const others = {
+    excludeStackIdFromLogicalIds: "true",
+    allowSepCharsInLogicalIds: "true",
+    secondary: 1,
+    team: "shop",
+  };
+  process.env.MESHFORM_OF_MY_OWN = "1";
+  expect(settingsWith(others)).toEqual({ runtime: "docker" });
+  expect(() => settingsWith({ nomad_namespace: "shop" })).toThrow(
+    'There is no setting "nomad_namespace" (context in cdktf.json). Did you mean "nomadNamespace"?',
+  );
+  process.env.MESHFORM_SECURED = "true";
+  expect(() => settingsWith({})).toThrow(
+    "the app: There is no setting MESHFORM_SECURED (environment). Did you mean MESHFORM_SECURE?",
+  );
+});
+
+test("all that is wrong is said at once", () => {
+  process.env.MESHFORM_NOMAD_NODEPOOL = "fast";
+  const context = { runtime: 1, secure: "maybe", consulAddress: "", nomadRegion: ["eu"] };
+  expect(() => settingsWith(context)).toThrow(
+    [
+      "the app: 5 settings are wrong. ",
+      "  - There is no setting MESHFORM_NOMAD_NODEPOOL (environment). Did you mean MESHFORM_NOMAD_NODE_POOL?",
+      '  - The setting runtime is 1 (context in cdktf.json); it must be "docker" or "exec".',
+      '  - The setting secure is "maybe" (context in cdktf.json); it must be true or false (also yes, no, on, off, 1, 0).',
+      '  - The setting consulAddress is "" (context in cdktf.json); it must be an address such as "http://127.0.0.1:8500".',
+      '  - The setting nomadRegion is ["eu"] (context in cdktf.json); it must be a name without spaces.',
+    ].join("\n"),
   );
 });

@@ -1,0 +1,35 @@
+import { mkdtempSync, rmSync, writeFileSync } from "node:fs";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { synthesizeApp } from "../../lab/synthesize-app";
+
+const root = join(__dirname, "..", "..");
+let folder: string;
+const saved = { ...process.env };
+
+beforeEach(() => {
+  folder = mkdtempSync(join(tmpdir(), "meshform-synthesize-"));
+});
+
+afterEach(() => {
+  process.env = { ...saved };
+  rmSync(folder, { recursive: true });
+});
+
+test("an app meets the lab as it is, whatever settings the environment has for other clusters", async () => {
+  const app = join(folder, "app.ts");
+  writeFileSync(
+    app,
+    `import { synthesize } from "${root}/constructs";
+     import { readSettings } from "${root}/stacks/settings";
+     import { MeshStack } from "${root}/stacks/mesh-stack";
+     synthesize((app) => {
+       const settings = readSettings(app);
+       new MeshStack(app, "mesh", settings);
+       console.log(JSON.stringify(settings));
+     });`,
+  );
+  Object.assign(process.env, { MESHFORM_SECURE: "1", MESHFORM_RUNTIME: "docker" });
+  const output = await synthesizeApp(app, join(folder, "out"));
+  expect(JSON.parse(output)).toEqual({ runtime: "exec", secure: false });
+});
