@@ -161,6 +161,31 @@ describe("traffic rules that lead to another datacenter", () => {
   });
 });
 
+test("a service is exported after all that says where requests for it end: Consul refuses a further end of a tcp service later", () => {
+  const { dc2 } = app(({ east, west }) => {
+    const [store, spare] = ["store", "spare"].map((name) =>
+      west.addService(name, { port: 9000, workload: anyWorkload }),
+    );
+    const api = west.addService("api", http);
+    const canary = api.addVersion("canary", { workload: anyWorkload });
+    store.resolve({ failover: Failover.to(spare) });
+    api.split([
+      { to: api, weight: 90 },
+      { to: canary, weight: 10 },
+    ]);
+    api.route({ match: { pathPrefix: "/new" }, to: canary });
+    const web = east.addService("web", { port: 80, publish: 80, workload: anyWorkload });
+    for (const service of [store, api]) web.connectTo(service);
+  });
+  const entries = Object.entries(dc2.terraform.resource?.consul_config_entry ?? {});
+  const exported = entries.find(([, { kind }]) => kind === "exported-services")?.[1];
+  const wanted = ["proxy-defaults", "service-defaults", "service-resolver", "service-splitter", "service-router"];
+  const before = entries.filter(([, { kind }]) => wanted.includes(kind as string));
+  expect(new Set(before.map(([, { kind }]) => kind))).toEqual(new Set(wanted));
+  const addresses = before.map(([id]) => `consul_config_entry.${id}`).sort();
+  expect([...((exported?.depends_on ?? []) as string[])].sort()).toEqual(addresses);
+});
+
 describe("checks", () => {
   const bare = (build: (meshes: TwoMeshes) => void, props: readonly ServiceMeshProps[] = []) => {
     const root = testApp();

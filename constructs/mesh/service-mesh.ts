@@ -5,6 +5,7 @@ import { ConsulConfigEntry } from "../consul/consul-config-entry";
 import { renderExportedServices } from "../consul/exported-services";
 import type { GatewayAccess } from "../consul/gateway-access";
 import type * as consul from "../consul/generated/config-entries";
+import type { Needs } from "../dependencies";
 import { MeshError } from "../errors";
 import type * as nomad from "../nomad/generated/job";
 import type { JobPlacement } from "../nomad/job";
@@ -111,6 +112,8 @@ export class ServiceMesh extends Construct {
       kind: "exported-services",
       name: "default",
       entry: () => renderExportedServices([...this.intentions, ...[...this.followedIntentions.values()].flat()]),
+      // Once a tcp service is exported, Consul refuses every entry that would lead its connections to a further service.
+      dependsOn: () => [this.proxyDefaults, ...this.trafficOwners.flatMap(entriesOf)],
     });
     new ConsulConfigEntry<consul.MeshConfigEntry>(this, "Peering", {
       kind: "mesh",
@@ -359,6 +362,11 @@ export class ServiceMesh extends Construct {
     }
     return intention.from(peer === peerOf(this, mesh) ? undefined : (peer ?? peerOf(mesh, this)));
   }
+}
+
+/** All that Consul compiles the discovery chain of a name from. */
+function entriesOf({ defaults, traffic: { resolver, splitter, router } }: TrafficOwner): Needs {
+  return [defaults, resolver, splitter, router];
 }
 
 function append<V>(lists: Map<string, V[]>, key: string, value: V): void {
