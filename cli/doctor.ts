@@ -1,14 +1,17 @@
 import type { Command } from "commander";
 import { checkVersions } from "../constructs/linux/versions";
 import { type EngineReport, locateEngines } from "../lab/engines/locate-engines";
+import { isInstallable } from "../lab/prepare-machine";
 import { checkPrerequisites, type Finding } from "../lab/prerequisites";
 
 /** What `meshform doctor --json` prints. */
 export interface Diagnosis {
-  /** Whether nothing is missing. */
+  /** Whether `meshform up` works on this machine, or the tests do. It may have to install something first. */
   readonly ok: boolean;
   readonly prerequisites: readonly Finding[];
   readonly engines: readonly EngineReport[];
+  /** What `meshform up` would install first. */
+  readonly installs: readonly string[];
   /** What works but should be known, as sentences. */
   readonly warnings: readonly string[];
 }
@@ -18,61 +21,71 @@ export function registerDoctor(program: Command): void {
   program
     .command("doctor")
     .description("show what the lab needs of this machine and what is missing; changes nothing")
+    .option("--tests", "also show what only the tests and some examples need")
     .option("--json", "print it as JSON")
-    .addHelpText("after", "\nThe exit code is 1 when something is missing.")
-    .action(async (options: { json?: boolean }) => {
-      const diagnosis = await diagnose();
-      console.log(options.json ? JSON.stringify(diagnosis, undefined, 2) : render(diagnosis));
+    .addHelpText(
+      "after",
+      "\nThe exit code is 1 when something is missing that `meshform up` (with --tests: `meshform install`) cannot install here.",
+    )
+    .action(async ({ tests = false, json = false }: { tests?: boolean; json?: boolean }) => {
+      const diagnosis = await diagnose(tests);
+      console.log(json ? JSON.stringify(diagnosis, undefined, 2) : render(diagnosis, tests));
       if (!diagnosis.ok) process.exitCode = 1;
     });
 }
 
-async function diagnose(): Promise<Diagnosis> {
+async function diagnose(tests: boolean): Promise<Diagnosis> {
   const engines = await locateEngines();
   const install = engines.filter(({ engine }) => engine === undefined).map(({ name }) => name);
-  const prerequisites = await checkPrerequisites({ install, tests: true });
+  const prerequisites = await checkPrerequisites({ install, tests });
   const versions = Object.fromEntries(engines.map(({ name, engine }) => [name, engine?.version]));
+  const packages = prerequisites
+    .filter((it) => !it.ok && isInstallable(it))
+    .map(({ debianPackage = "" }) => debianPackage);
   return {
-    ok: install.length === 0 && prerequisites.every(({ ok }) => ok),
+    ok: prerequisites.every((it) => it.ok || isInstallable(it)),
     prerequisites,
     engines,
+    installs: [...new Set(packages), ...install],
     warnings: [...engines.flatMap(({ passedOver }) => passedOver), ...checkVersions(versions)],
   };
 }
 
-function render({ ok, prerequisites, engines, warnings }: Diagnosis): string {
+function render({ ok, prerequisites, engines, installs, warnings }: Diagnosis, tests: boolean): string {
   const rows = [
-    ...prerequisites.map(({ ok, what, found }) => [mark(ok), what, found ?? (ok ? "" : "missing")]),
+    ...prerequisites.map((it) => [
+      it.ok ? there : isInstallable(it) ? installable : missing,
+      it.what,
+      it.found ?? (it.ok ? "" : isInstallable(it) ? `in the Debian package ${it.debianPackage ?? ""}` : "missing"),
+    ]),
     ...engines.map(({ name, engine, pinned, source }) =>
       engine
-        ? [mark(true), `${name} ${engine.version}`, `${engine.origin}: ${engine.path}`]
-        : [mark(false), `${name} ${pinned}`, `not installed yet, comes from ${source}`],
+        ? [there, `${name} ${engine.version}`, `${engine.origin}: ${engine.path}`]
+        : [installable, `${name} ${pinned}`, `not installed yet, comes from ${source}`],
     ),
   ];
   const width = Math.max(...rows.map(([, what = ""]) => what.length));
   const table = rows.map(([mark = "", what = "", found = ""]) => `${mark} ${what.padEnd(width)}  ${found}`.trimEnd());
-  const remedies = [
-    ...prerequisites
-      .filter(({ ok }) => !ok)
-      .map(({ what, remedy, debianPackage }) => `${what}: ${remedy}${byInstall(debianPackage)}`),
-    ...(engines.some(({ engine }) => engine === undefined) ? ["The engines: run `meshform install`."] : []),
-  ];
+  const remedies = prerequisites
+    .filter((it) => !it.ok && !isInstallable(it))
+    .map(({ what, remedy }) => `${what}: ${remedy}`);
+  const command = tests ? "meshform install" : "meshform up";
   return [
     ...table,
     ...section("Worth knowing:", warnings),
     ...section("To do:", remedies),
     "",
-    ok ? "Nothing is missing." : "Something is missing.",
+    !ok
+      ? "Something is missing."
+      : installs.length === 0
+        ? "Nothing is missing."
+        : `\`${command}\` works here; it first installs ${installs.join(", ")}.`,
   ].join("\n");
 }
 
-function mark(ok: boolean): string {
-  return ok ? "✔" : "✖";
-}
-
-function byInstall(debianPackage?: string): string {
-  return debianPackage === undefined ? "" : " On Debian, `meshform install` does that.";
-}
+const there = "✔";
+const installable = "↓";
+const missing = "✖";
 
 function section(title: string, lines: readonly string[]): string[] {
   return lines.length === 0 ? [] : ["", title, ...lines.map((line) => `  - ${line}`)];

@@ -1,5 +1,5 @@
 import { spawnSync } from "node:child_process";
-import { cpSync, mkdirSync, mkdtempSync, readdirSync, rmSync, symlinkSync, writeFileSync } from "node:fs";
+import { cpSync, existsSync, mkdirSync, mkdtempSync, readdirSync, rmSync, symlinkSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import type { Diagnosis } from "../../cli/doctor";
@@ -69,16 +69,53 @@ describe("meshform install", () => {
 });
 
 describe("meshform doctor", () => {
-  test("shows what is missing with its remedy, ends with code 1 and makes no folder", () => {
-    const { status, stdout } = meshform(["doctor"], { XDG_CACHE_HOME: join(folder, "cache") });
+  test("shows what is missing with its remedy, ends with code 1 and makes no folder, where up could not run", () => {
+    const { status, stdout } = meshform(["doctor"], {
+      PATH: join(folder, "empty"),
+      XDG_CACHE_HOME: join(folder, "cache"),
+    });
 
     expect(stdout).toMatch(/^✔ Linux +\d/m);
-    expect(stdout).toMatch(/^✖ supervisor 4\.3\.0 +not installed yet, comes from the Python package supervisor$/m);
+    expect(stdout).toMatch(/^✖ the program ip +missing$/m);
+    expect(stdout).toMatch(/^↓ supervisor 4\.3\.0 +not installed yet, comes from the Python package supervisor$/m);
     expect(stdout).toContain("\nTo do:\n");
-    expect(stdout).toContain("- The engines: run `meshform install`.");
+    expect(stdout).toMatch(/^ {2}- Go 1\..* or newer, for consul, nomad, cni: Install Go /m);
+    expect(stdout).not.toContain("chromium");
+    expect(stdout).toMatch(/\nSomething is missing\.\n$/);
     expect(status).toBe(1);
     expect(readdirSync(folder)).toEqual([]);
   });
+
+  test("ends with code 0 where up works, be it that up installs engines and Debian packages first", () => {
+    const bin = mkdtempSync("/var/tmp/meshform-cli-"); // what is in /tmp is hidden while the kernel is tried
+    bringPrograms(bin);
+    const env = { PATH: bin, XDG_CACHE_HOME: join(folder, "cache") };
+
+    const { status, stdout } = meshform(["doctor"], env);
+    const withTests = meshform(["doctor", "--tests"], env).stdout;
+    rmSync(bin, { recursive: true });
+
+    expect(stdout).toMatch(/^↓ the program iptables +in the Debian package iptables$/m);
+    expect(stdout).toMatch(
+      /\n`meshform up` works here; it first installs iptables, consul, nomad, cni, envoy, supervisor\.\n$/,
+    );
+    expect(status).toBe(0);
+    expect(withTests).toMatch(/^↓ the program chromium +in the Debian package chromium$/m);
+    expect(withTests).toMatch(/\n`meshform install` works here; it first installs iptables, .*chromium, /);
+  });
+
+  /** Most of this machine's programs, and what installs the rest. */
+  function bringPrograms(bin: string): void {
+    for (const folder of (process.env.PATH ?? "").split(":").filter(existsSync).reverse()) {
+      for (const program of readdirSync(folder)) {
+        rmSync(join(bin, program), { force: true });
+        symlinkSync(join(folder, program), join(bin, program));
+      }
+    }
+    const absent = ["iptables", "chromium", "consul", "nomad", "envoy"];
+    for (const program of absent) rmSync(join(bin, program), { force: true });
+    if (!readdirSync(bin).includes("apt-get")) writeFileSync(join(bin, "apt-get"), "#!/bin/sh\n", { mode: 0o755 });
+  }
 
   test("names the user's own engines, where they come from, and what their versions mean", () => {
     const bin = join(folder, "bin");
