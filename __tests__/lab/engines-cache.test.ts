@@ -3,6 +3,7 @@ import { once } from "node:events";
 import { existsSync, mkdirSync, mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
+import { text } from "node:stream/consumers";
 import { fillOnce, sweepCache } from "../../lab/engines/cache";
 import { withLock } from "../../lab/engines/lock";
 
@@ -148,6 +149,39 @@ describe("a lock", () => {
       await expect(second).rejects.toThrow("stopped");
     });
   });
+});
+
+test("a lock file that its holder removes still lets in one process at a time", async () => {
+  const file = join(cache, "locks", "lock");
+  const inside = join(cache, "inside");
+  const log = join(cache, "log");
+  // As `down` does: the file goes, and the folder, while others wait for it.
+  const program = `
+    const fs = require("node:fs");
+    const { withLock } = require("${repository}/lab/engines/lock.ts");
+    const pause = (ms) => new Promise((resolve) => setTimeout(resolve, ms));
+    (async () => {
+      for (let n = 0; n < 8; n++) {
+        await withLock("${file}", { what: "Another process", timeoutMs: 20_000 }, async () => {
+          fs.writeFileSync("${inside}", "", { flag: "wx" });
+          await pause(Math.random() * 10);
+          fs.rmSync("${inside}");
+          fs.rmSync("${file}");
+          fs.appendFileSync("${log}", "x");
+        });
+        try { fs.rmdirSync("${join(cache, "locks")}"); } catch {}
+      }
+    })();`;
+  const ends = await Promise.all(
+    Array.from({ length: 5 }, async () => {
+      const args = ["--require", require.resolve("tsx/cjs"), "--eval", program];
+      const child = spawn(process.execPath, args, { stdio: ["ignore", "ignore", "pipe"] });
+      const [said, [code]] = await Promise.all([text(child.stderr), once(child, "close") as Promise<[number]>]);
+      return { code, said };
+    }),
+  );
+  expect(ends).toEqual(Array(5).fill({ code: 0, said: "" }));
+  expect(readFileSync(log, "utf8")).toHaveLength(40);
 });
 
 test("a cache that is not there yet is nothing to sweep", async () => {

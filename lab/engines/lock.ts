@@ -1,6 +1,6 @@
 import { spawn } from "node:child_process";
 import { once } from "node:events";
-import { mkdir } from "node:fs/promises";
+import { mkdir, open, stat, type FileHandle } from "node:fs/promises";
 import { dirname } from "node:path";
 import { LabError } from "../errors";
 
@@ -21,39 +21,73 @@ export interface LockOptions {
 }
 
 /**
- * Runs an action while no other process on this machine holds the same lock file. The kernel keeps the lock, through a
- * `flock` process that ends with this one: even after `kill -9` nothing stale stays behind.
+ * Runs an action while no other process on this machine holds the same lock file. The kernel keeps the lock for as long as this
+ * process has the file open: even after `kill -9` nothing stale stays behind. Who holds the lock may remove the file.
  *
  * @throws LabError when the lock is not free in time.
  * @see https://man7.org/linux/man-pages/man1/flock.1.html
  */
 export async function withLock<T>(file: string, options: LockOptions, action: () => Promise<T>): Promise<T> {
-  await mkdir(dirname(file), { recursive: true });
+  const notice = setTimeout(() => options.onWait?.(), QUIET_MS);
+  let held: FileHandle;
+  try {
+    held = await lockedFile(file, options);
+  } finally {
+    clearTimeout(notice);
+  }
+  try {
+    return await action();
+  } finally {
+    await held.close();
+  }
+}
+
+/** Opens and locks the file, again if it was removed meanwhile: whoever comes next would lock another file of that name. */
+async function lockedFile(file: string, options: LockOptions): Promise<FileHandle> {
+  const end = Date.now() + options.timeoutMs;
+  for (;;) {
+    await mkdir(dirname(file), { recursive: true });
+    const handle = await open(file, "a").catch((error: NodeJS.ErrnoException) => {
+      // The folder went with the last lock in it.
+      if (error.code === "ENOENT" && Date.now() < end) return undefined;
+      throw error;
+    });
+    if (handle === undefined) continue;
+    try {
+      await lock(handle, file, options, Math.max(0, end - Date.now()));
+      if (await isAt(file, handle)) return handle;
+    } catch (error) {
+      await handle.close();
+      throw error;
+    }
+    await handle.close();
+  }
+}
+
+/** The lock is that of the open file, which `flock` shares with this process, so it stays when `flock` ends. */
+async function lock({ fd }: FileHandle, file: string, options: LockOptions, leftMs: number): Promise<void> {
   options.signal?.throwIfAborted();
-  // `cat` lives until its input closes. In a session of its own Ctrl-C does not end it before the action has cleaned up.
-  const seconds = String(options.timeoutMs / 1000);
-  const holder = spawn("flock", ["--timeout", seconds, file, "sh", "-c", "echo; exec cat"], {
-    stdio: ["pipe", "pipe", "ignore"],
+  // In a session of its own Ctrl-C does not end it: the signal does, with its reason.
+  const child = spawn("flock", ["--timeout", String(leftMs / 1000), "3"], {
+    stdio: ["ignore", "ignore", "ignore", fd],
     detached: true,
   });
-  const ended = once(holder, "close") as Promise<[number | null]>;
-  const notice = setTimeout(() => options.onWait?.(), QUIET_MS);
   const giveUp = () => {
-    holder.kill("SIGTERM");
+    child.kill("SIGTERM");
   };
   options.signal?.addEventListener("abort", giveUp, { once: true });
   try {
-    const [first] = (await Promise.race([once(holder.stdout, "data"), ended])) as [Buffer | number | null];
+    const [code] = (await once(child, "close")) as [number | null];
     options.signal?.throwIfAborted();
-    if (!Buffer.isBuffer(first)) throw refusal(file, options, first === TIMED_OUT);
-    clearTimeout(notice);
-    return await action();
+    if (code !== 0) throw refusal(file, options, code === TIMED_OUT);
   } finally {
-    clearTimeout(notice);
     options.signal?.removeEventListener("abort", giveUp);
-    holder.stdin.end();
-    await ended.catch(() => undefined);
   }
+}
+
+async function isAt(file: string, handle: FileHandle): Promise<boolean> {
+  const [held, there] = await Promise.all([handle.stat(), stat(file).catch(() => undefined)]);
+  return there !== undefined && there.ino === held.ino && there.dev === held.dev;
 }
 
 function refusal(file: string, options: LockOptions, timedOut: boolean): LabError {
