@@ -3,6 +3,9 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { synthesizeApp } from "../../lab/synthesize-app";
 
+// It starts a process of its own, which takes its time on a loaded machine.
+jest.setTimeout(60_000);
+
 const root = join(__dirname, "..", "..");
 let folder: string;
 const saved = { ...process.env };

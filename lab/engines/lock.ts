@@ -47,9 +47,9 @@ async function lockedFile(file: string, options: LockOptions): Promise<FileHandl
   const end = Date.now() + options.timeoutMs;
   for (;;) {
     await mkdir(dirname(file), { recursive: true });
-    const handle = await open(file, "a").catch((error: NodeJS.ErrnoException) => {
+    const handle = await open(file, "a").catch((error: unknown) => {
       // The folder went with the last lock in it.
-      if (error.code === "ENOENT" && Date.now() < end) return undefined;
+      if ((error as NodeJS.ErrnoException).code === "ENOENT" && Date.now() < end) return undefined;
       throw error;
     });
     if (handle === undefined) continue;
