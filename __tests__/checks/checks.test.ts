@@ -220,8 +220,32 @@ describe("conflicting-intention", () => {
         api.allowFrom(service, { permissions: [HttpPermission.get()] });
       }),
     ).toEqual([
-      "stack/mesh/api: web may reach api both wholly and by permissions. Keep one of the two. (conflicting-intention)",
+      "stack/mesh/api: web may reach api both wholly and by permissions. Keep one of the two; next to the whole, permissions can only deny. (conflicting-intention)",
     ]);
+  });
+});
+
+describe("permission-order", () => {
+  const exception = [HttpPermission.get("/v1/private/doc"), HttpPermission.deny({ pathPrefix: "/v1/private" })];
+  const message = (source: string, about: string) =>
+    `stack/mesh/api: The permissions of ${source} on api allow something before they deny, which does not hold next to other statements about ${about}. Put what is denied first, or list all permissions in one statement. (permission-order)`;
+
+  test("fails if two statements each allow an exception from what they deny, or if one does so for any source", () => {
+    expect(
+      findings((mesh, api) => {
+        const service = mesh.addService("web", web);
+        service.connectTo(api, { permissions: [HttpPermission.get("/v1")] });
+        api.allowFrom(service, { permissions: exception });
+        api.allowFrom(service, { permissions: exception });
+      }),
+    ).toEqual([message("web", "web"), message("web", "web")]);
+    expect(
+      findings((mesh, api) => {
+        mesh.addService("web", web).connectTo(api);
+        api.allowFrom("*", { permissions: exception });
+        silence(api, "wildcard-allow", "It is a test.");
+      }),
+    ).toEqual([message("*", "web")]);
   });
 });
 

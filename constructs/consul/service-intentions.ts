@@ -1,10 +1,10 @@
 import type * as consul from "./generated/config-entries";
-import type { HttpPermission } from "./http-permission";
+import { HttpPermission } from "./http-permission";
 
 /** Stands for any service in an intention. */
 export const ANY_SERVICE = "*";
 
-/** What one source may do. */
+/** One statement of what a source may do. */
 export interface IntentionSource {
   readonly name: string;
   /** @default everything: the intention decides on connections, not on requests */
@@ -13,6 +13,8 @@ export interface IntentionSource {
   readonly description?: string;
   /** Cluster peer from which the source comes. @default the same cluster */
   readonly peer?: string;
+  /** Whether it only follows from traffic rules: it then counts where nothing was stated for the service itself. @default false */
+  readonly follows?: boolean;
 }
 
 /** Consul ranks an intention by how exactly it names its source; the destination is always exact here. */
@@ -40,23 +42,100 @@ export function renderServiceIntentions(
   return { Sources: rendered.sort(byRankThenName) };
 }
 
-/** Consul takes a source once: what several connections allow it counts together. */
+/**
+ * Consul takes a source once, and asks only the entry that names it most exactly. So each source gets what all statements
+ * about it come to, in whatever order they were made: what is stated for the service itself allows, or else what follows from
+ * traffic rules; and what any of them denies is denied, also where it was denied to any source.
+ */
 function mergeBySource(sources: readonly IntentionSource[]): IntentionSource[] {
-  const merged = new Map<string, IntentionSource>();
-  for (const source of sources) {
-    const key = `${source.peer ?? ""}/${source.name}`;
-    const earlier = merged.get(key);
-    merged.set(key, earlier === undefined ? source : { ...earlier, permissions: bothPermissions(earlier, source) });
-  }
-  return [...merged.values()];
+  const bySource = groupBySource(sources);
+  return [...bySource.values()].map((exact) => {
+    const [{ name, peer }] = exact;
+    const ofAny = name === ANY_SERVICE ? [] : (bySource.get(keyOf({ name: ANY_SERVICE, peer })) ?? []);
+    const stated = [exact, ofAny].map((statements) => statements.filter(({ follows }) => follows !== true));
+    const allowed = stated.find((statements) => statements.length > 0) ?? exact;
+    const denying = [...exact, ...ofAny].filter((statement) => !allowed.includes(statement));
+    return {
+      name,
+      peer,
+      permissions: mergePermissions(
+        allowed.map(({ permissions }) => permissions),
+        denying.map(({ permissions = [] }) => permissions.filter(isDeny)),
+      ),
+      description: exact.find(({ description }) => description !== undefined)?.description,
+    };
+  });
 }
 
-function bothPermissions(left: IntentionSource, right: IntentionSource): readonly HttpPermission[] | undefined {
-  return left.permissions && right.permissions && [...left.permissions, ...right.permissions];
+/**
+ * All that some statements allow, less what any of them denies. A single statement that allows an exception before it denies
+ * keeps its order. Of several such statements no order holds for all, so that their denies come first too.
+ *
+ * @param statements the permissions of each; `undefined` for one that allows everything
+ * @param denied what further statements deny
+ * @returns `undefined` where everything is allowed
+ */
+function mergePermissions(
+  statements: readonly IntentionSource["permissions"][],
+  denied: readonly (readonly HttpPermission[])[],
+): readonly HttpPermission[] | undefined {
+  const all = statements.map((permissions) => permissions ?? [EVERYTHING]).sort(byText);
+  const ordered = all.filter(allowsBeforeItDenies);
+  const [kept] = ordered.length === 1 ? ordered : [[]];
+  const others = all.filter((permissions) => permissions !== kept).flat();
+  const denies = distinct([...[...denied].sort(byText).flat(), ...others.filter(isDeny)]);
+  const allows = distinct(others.filter((permission) => !isDeny(permission)));
+  const allowsEverything = statements.includes(undefined) && denies.length + kept.length === 0;
+  return allowsEverything ? undefined : [...denies, ...kept, ...allows];
+}
+
+/** Any request, as Consul takes it next to permissions that deny. */
+const EVERYTHING = HttpPermission.allow({ pathPrefix: "/" });
+
+/** @internal Whether the order of a statement's permissions has a meaning: it allows a part of what it then denies. */
+export function allowsBeforeItDenies(permissions: readonly HttpPermission[]): boolean {
+  const first = permissions.findIndex((permission) => !isDeny(permission));
+  return first >= 0 && permissions.slice(first).some(isDeny);
+}
+
+/** @internal */
+export function isDeny({ rendered }: HttpPermission): boolean {
+  return rendered.Action === "deny";
+}
+
+function groupBySource(sources: readonly IntentionSource[]): Map<string, [IntentionSource, ...IntentionSource[]]> {
+  const groups = new Map<string, [IntentionSource, ...IntentionSource[]]>();
+  for (const source of sources) {
+    const group = groups.get(keyOf(source));
+    if (group === undefined) {
+      groups.set(keyOf(source), [source]);
+    } else {
+      group.push(source);
+    }
+  }
+  return groups;
+}
+
+function keyOf({ name, peer = "" }: Pick<IntentionSource, "name" | "peer">): string {
+  return `${peer}/${name}`;
+}
+
+function distinct(permissions: readonly HttpPermission[]): HttpPermission[] {
+  return [...new Map(permissions.map((permission) => [JSON.stringify(permission.rendered), permission])).values()];
+}
+
+/** So that the same statements give the same entry, in whatever order they were made. */
+function byText(left: readonly HttpPermission[], right: readonly HttpPermission[]): number {
+  const [one, other] = [left, right].map((permissions) => JSON.stringify(permissions.map(({ rendered }) => rendered)));
+  return compare(one, other);
 }
 
 function byRankThenName(left: consul.SourceIntention, right: consul.SourceIntention): number {
-  return (right.Precedence ?? 0) - (left.Precedence ?? 0) || compare(left.Name ?? "", right.Name ?? "");
+  return (
+    (right.Precedence ?? 0) - (left.Precedence ?? 0) ||
+    compare(left.Name ?? "", right.Name ?? "") ||
+    compare(left.Peer ?? "", right.Peer ?? "")
+  );
 }
 
 function compare(left: string, right: string): number {

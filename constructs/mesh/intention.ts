@@ -9,6 +9,10 @@ export interface IntentionOptions {
    * Requests that the source may make, instead of any: an L7 intention. The destination must speak http, http2 or gRPC.
    * A change bites at the next request, while without permissions open connections live on.
    *
+   * Within one list the first permission that matches a request decides. Several statements about a source, in whatever
+   * order, allow what any of them allows, except what one of them denies; so does a statement about `"*"`, whose denies hold
+   * for each source, while what it allows is for those sources about which nothing else is stated.
+   *
    * @default everything
    */
   readonly permissions?: readonly HttpPermission[];
@@ -33,6 +37,8 @@ export class Intention {
     /** Consul name of whom it may reach. */
     readonly destinationName: string,
     readonly options: IntentionOptions,
+    /** Whether nobody stated it for this destination: traffic rules lead here. */
+    readonly follows = false,
   ) {}
 
   /** Consul name of the source. */
@@ -52,17 +58,17 @@ export class Intention {
 
   /** @internal The same for a service to which another one's traffic rules lead. */
   towards(via: IConstruct, destinationName: string): Intention {
-    return new Intention(via, this.source, destinationName, this.options);
+    return new Intention(via, this.source, destinationName, this.options, true);
   }
 
   /** @internal The same, of a source in another cluster. */
   from(peer: string | undefined): Intention {
-    return new Intention(this.scope, this.source, this.destinationName, { ...this.options, peer });
+    return new Intention(this.scope, this.source, this.destinationName, { ...this.options, peer }, this.follows);
   }
 
   /** @internal */
   render(): IntentionSource {
     const { permissions, description, peer } = this.options;
-    return { name: this.sourceName, permissions, description, peer };
+    return { name: this.sourceName, permissions, description, peer, follows: this.follows };
   }
 }

@@ -342,11 +342,11 @@ export class ServiceMesh extends Construct {
           if (end !== this || (mesh === this && service === via.serviceName)) {
             continue;
           }
-          const known = new Set(this.intentionsByDestination.get(service)?.map(({ origin }) => origin));
-          for (const intention of intentions.map((it) => this.asSeenHere(it.towards(via, service), mesh))) {
-            if (!known.has(intention.origin) && !(isRewritten && intention.options.permissions !== undefined)) {
-              append(followed, service, intention);
-            }
+          // Permissions are about the path that was asked for, not about another one.
+          for (const intention of intentions.filter(
+            ({ options }) => !isRewritten || options.permissions === undefined,
+          )) {
+            append(followed, service, this.asSeenHere(intention.towards(via, service), mesh));
           }
         }
       }
