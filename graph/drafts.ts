@@ -82,6 +82,11 @@ export class Drafts {
     return kind !== undefined && kind !== "datacenter";
   }
 
+  /** The node of this name there, if anything has mentioned it. */
+  find(name: string, place: Place): NodeDraft | undefined {
+    return this.nodes.get(qualified(name, this.groupOf(place)));
+  }
+
   get(id: string): NodeDraft | undefined {
     return this.nodes.get(id);
   }

@@ -1,6 +1,9 @@
 import type * as consul from "../constructs/consul/generated/config-entries";
 import { companionOf } from "../constructs/nomad/front-gateway-job";
 import type * as nomad from "../constructs/nomad/generated/job";
+import type { World } from "../constructs/model/config-entries";
+import { discoveryChain } from "../constructs/model/discovery-chain";
+import { findIntention, WILDCARD } from "../constructs/model/intentions";
 import type { SynthesizedStack } from "../lab/apply/synthesized";
 import {
   readDocuments,
@@ -10,10 +13,11 @@ import {
   type MeshDocuments,
 } from "./documents";
 import { Drafts, including, type NodeDraft, type Place } from "./drafts";
-import { Intentions, WILDCARD } from "./intentions";
-import type { EdgeKind, MeshGraph, Permission } from "./model";
+import { intentionRules, permissionOf } from "./intentions";
+import type { MeshGraph, Permission } from "./model";
 import { Peerings } from "./peerings";
 import { gatewayRoutePhrase, routePhrase } from "./phrases";
+import { worldOf } from "./world";
 
 /** The mesh of an app, from what it synthesized: from just what would be deployed, whatever wrote it. */
 export function readMeshGraph(stacks: readonly SynthesizedStack[]): MeshGraph {
@@ -32,17 +36,16 @@ interface Reach {
 class GraphReader {
   private readonly peerings: Peerings;
   private readonly drafts: Drafts;
-  private readonly intentions: Intentions;
+  private readonly world: World;
   private readonly reaches: Reach[] = [];
   private readonly protocols = new Map<string, string>();
   /** How proxies leave their datacenter unless something else is said, by datacenter. */
   private readonly gatewayModes = new Map<string, string>();
-  private readonly leads = new Map<readonly EdgeKind[], ReadonlyMap<string, readonly string[]>>();
 
   constructor(private readonly documents: MeshDocuments) {
     this.peerings = new Peerings(documents);
     this.drafts = new Drafts(this.peerings);
-    this.intentions = new Intentions(documents.entries, this.peerings);
+    this.world = worldOf(documents, this.peerings);
   }
 
   read(): MeshGraph {
@@ -299,7 +302,7 @@ class GraphReader {
       if (remarks) edge.remarks = including(edge.remarks, ...remarks);
       edge.permission = this.permission(source, destination);
     }
-    for (const { source, peer, destination, datacenter, permission } of this.intentions.rules) {
+    for (const { source, peer, destination, datacenter, permission } of intentionRules(this.documents.entries)) {
       if (permission.allowed === "no") continue;
       const sources =
         source === WILDCARD
@@ -316,11 +319,10 @@ class GraphReader {
       }
     }
     for (const { source, destination } of this.reaches) {
-      const always = this.targetsOf(destination);
-      for (const target of this.targetsOf(destination, ALL_LEADS)) {
-        const edge = this.drafts.findEdge("connection", source, target);
+      for (const { node, isFailover } of this.endsOf(destination)) {
+        const edge = this.drafts.findEdge("connection", source, node);
         if (!edge || edge.ways) continue;
-        const when = always.has(target) ? "" : ", where nothing healthy is left";
+        const when = isFailover ? ", where nothing healthy is left" : "";
         edge.remarks = including(edge.remarks, `by way of ${destination.name}${when}`);
       }
     }
@@ -341,41 +343,27 @@ class GraphReader {
   }
 
   /**
-   * The services at the end of what a name leads to.
-   *
-   * @param kinds of arrows that lead on. @default splits, routes and redirects
+   * The services at which requests for a name end, in the order of their names. What a peer outside of the app does with
+   * them is not known here.
    */
-  private targetsOf(destination: NodeDraft, kinds: readonly EdgeKind[] = LEADS): ReadonlySet<NodeDraft> {
-    const leads = this.leads.get(kinds) ?? this.readLeads(kinds);
-    const [seen, targets] = [new Set([destination.id]), new Set<NodeDraft>()];
-    for (const id of seen) {
-      const node = this.drafts.get(id);
-      if (!node) continue;
-      const service = node.subsetOf === undefined ? node : (this.drafts.get(node.subsetOf) ?? node);
-      if (service.kind !== "virtual") targets.add(service);
-      for (const next of leads.get(id) ?? []) seen.add(next);
-    }
-    return targets;
-  }
-
-  private readLeads(kinds: readonly EdgeKind[]): ReadonlyMap<string, readonly string[]> {
-    const leads = new Map<string, string[]>();
-    for (const { kind, source, destination } of this.drafts.allEdges) {
-      if (!kinds.includes(kind)) continue;
-      const list = leads.get(source);
-      if (list) list.push(destination);
-      else leads.set(source, [destination]);
-    }
-    this.leads.set(kinds, leads);
-    return leads;
+  private endsOf(destination: NodeDraft): readonly { readonly node: NodeDraft; readonly isFailover: boolean }[] {
+    const { name, group } = destination;
+    if (this.drafts.isOfPeer(group)) return [{ node: destination, isFailover: false }];
+    const home = group ?? "";
+    const ends = discoveryChain(this.world, { datacenter: home, service: name }).flatMap((end) => {
+      const { datacenter, service, isFailover } = end;
+      const there = this.world.entries.has(datacenter) ? { datacenter } : { datacenter: home, peer: datacenter };
+      const node = this.drafts.find(service, there) ?? this.drafts.find(service, { datacenter });
+      return node === undefined ? [] : [{ node, isFailover }];
+    });
+    return ends.sort((left, right) => (left.node.id < right.node.id ? -1 : 1));
   }
 
   /** A virtual service has no door: those to which it leads decide. */
   private virtualPermission(source: NodeDraft, destination: NodeDraft): Permission {
-    const decisions = [...this.targetsOf(destination)].map((target) => ({
-      name: target.name,
-      permission: this.permission(source, target),
-    }));
+    const decisions = this.endsOf(destination)
+      .filter(({ node, isFailover }) => node !== destination && !isFailover)
+      .map(({ node }) => ({ name: node.name, permission: this.permission(source, node) }));
     const [allowed, ...others] = new Set(decisions.map(({ permission }) => permission.allowed));
     if (decisions.length === 0) return { allowed: "unknown" };
     if (allowed !== "some requests" && others.length === 0) return { allowed };
@@ -392,8 +380,8 @@ class GraphReader {
     const { group } = destination;
     const peer = this.peerings.join(source.group, group) ? source.group : undefined;
     const name = destination.kind === "any" ? WILDCARD : destination.name;
-    const rule = this.intentions.find({ source: source.name, peer }, name, group);
-    if (rule) return rule.permission;
+    const intention = findIntention(this.world.entries.get(group ?? ""), { service: source.name, peer }, name);
+    if (intention) return permissionOf(intention);
     // Who may reach what another team owns is for that team to say.
     const isOwn = destination.kind !== "name" && destination.kind !== "any";
     return { allowed: isOwn ? "no" : "unknown" };
@@ -413,9 +401,6 @@ class GraphReader {
 }
 
 const THROUGH_GATEWAY = "through the mesh gateway";
-
-const LEADS: readonly EdgeKind[] = ["split", "route", "redirect"];
-const ALL_LEADS: readonly EdgeKind[] = [...LEADS, "failover"];
 
 const ALLOWED_WORDS: Readonly<Record<Permission["allowed"], string>> = {
   all: "everything",

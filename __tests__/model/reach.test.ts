@@ -1,0 +1,200 @@
+import type * as consul from "../../constructs/consul/generated/config-entries";
+import { configEntries, type World } from "../../constructs/model/config-entries";
+import type { HttpRequest } from "../../constructs/model/http-request";
+import { reach } from "../../constructs/model/reach";
+
+/** One datacenter that needs no name. */
+function world(...entries: readonly consul.ConfigEntry[]): World {
+  return { entries: new Map([["", configEntries(entries)]]) };
+}
+
+/** What is allowed, and why, at each service at which requests end. */
+function from(source: string, destination: string, of: World, request?: HttpRequest) {
+  const { allowed, ends } = reach(
+    of,
+    { datacenter: "", service: source },
+    { datacenter: "", service: destination },
+    request,
+  );
+  return { allowed, ends: ends.map(({ service, decision }) => [service, decision?.reason]) };
+}
+
+function intentions(Name: string, ...Sources: readonly consul.SourceIntention[]): consul.ConfigEntry {
+  return { Kind: "service-intentions", Name, Sources };
+}
+
+const allow = (Name: string): consul.SourceIntention => ({ Name, Action: "allow" });
+const deny = (Name: string): consul.SourceIntention => ({ Name, Action: "deny" });
+
+describe("without traffic rules", () => {
+  test("nothing is allowed that no intention allows", () => {
+    expect(from("web", "api", world())).toEqual({
+      allowed: "no",
+      ends: [["api", "no intention allows web to reach api, and the mesh denies by default"]],
+    });
+  });
+
+  test("an exact source goes before the wildcard, whatever it says", () => {
+    const entries = world(intentions("api", allow("*"), deny("web")));
+    expect(from("web", "api", entries).allowed).toBe("no");
+    expect(from("other", "api", entries).allowed).toBe("all");
+  });
+
+  test("an exact destination goes before a wildcard, even with a wildcard as its source", () => {
+    expect(from("web", "api", world(intentions("api", deny("*")), intentions("*", allow("web")))).allowed).toBe("no");
+  });
+
+  test("names are compared as Consul does, without regard to case", () => {
+    expect(from("Web", "API", world(intentions("api", allow("web")))).allowed).toBe("all");
+  });
+});
+
+describe("permissions on requests", () => {
+  const orders = world(
+    intentions("orders", {
+      Name: "web",
+      Permissions: [
+        { Action: "deny", HTTP: { PathPrefix: "/v1/orders/private" } },
+        { Action: "allow", HTTP: { PathPrefix: "/v1/orders", Methods: ["GET", "HEAD"] } },
+        { Action: "allow", HTTP: { PathExact: "/admin", Header: [{ Name: "x-role", Exact: "admin" }] } },
+      ],
+    }),
+  );
+
+  test.each([
+    [{ path: "/v1/orders" }, "all", "permission 2 of the intention web → orders allows it"],
+    [{ path: "/v1/orders/private/1" }, "no", "permission 1 of the intention web → orders denies it"],
+    [{ method: "POST", path: "/v1/orders" }, "no", "no permission of the intention web → orders fits the request"],
+    [{ path: "/admin" }, "no", "no permission of the intention web → orders fits the request"],
+    [{ path: "/admin", headers: { "X-Role": "admin" } }, "all", "permission 3 of the intention web → orders allows it"],
+  ] as const)("%j", (request, allowed, reason) => {
+    expect(from("web", "orders", orders, request)).toEqual({ allowed, ends: [["orders", reason]] });
+  });
+
+  test("without a request, only that some are allowed", () => {
+    expect(from("web", "orders", orders).allowed).toBe("some requests");
+  });
+
+  test("permissions that allow nothing allow nothing", () => {
+    const none = intentions("orders", { Name: "web", Permissions: [{ Action: "deny", HTTP: { PathPrefix: "/" } }] });
+    expect(from("web", "orders", world(none)).allowed).toBe("no");
+  });
+});
+
+describe("traffic rules", () => {
+  const redirect: consul.ConfigEntry = { Kind: "service-resolver", Name: "old", Redirect: { Service: "new" } };
+
+  test("where a redirect leads it is decided, not at the name that was asked for", () => {
+    expect(from("web", "old", world(redirect, intentions("old", allow("web")))).allowed).toBe("no");
+    expect(from("web", "old", world(redirect, intentions("new", allow("web")))).allowed).toBe("all");
+  });
+
+  test("a request goes by the first route that fits it, and by the splits of where that leads", () => {
+    const router: consul.ConfigEntry = {
+      ...{ Kind: "service-router", Name: "shop" },
+      Routes: [
+        { Match: { HTTP: { PathPrefix: "/cart" } }, Destination: { Service: "cart" } },
+        { Match: { HTTP: { PathPrefix: "/" } }, Destination: { Service: "pages" } },
+      ],
+    };
+    const splitter: consul.ConfigEntry = {
+      ...{ Kind: "service-splitter", Name: "cart" },
+      Splits: [
+        { Weight: 90, Service: "cart" },
+        { Weight: 10, Service: "cart-next" },
+      ],
+    };
+    const entries = world(router, splitter, intentions("cart", allow("web")), intentions("pages", allow("web")));
+    expect(from("web", "shop", entries, { path: "/" })).toMatchObject({
+      allowed: "all",
+      ends: [["pages", expect.anything()]],
+    });
+    expect(from("web", "shop", entries, { path: "/cart/1" })).toMatchObject({
+      allowed: "some requests",
+      ends: [
+        ["cart", "the intention web → cart allows it"],
+        ["cart-next", "no intention allows web to reach cart-next, and the mesh denies by default"],
+      ],
+    });
+  });
+
+  test("only what every way rewrites arrives with another path", () => {
+    const routes = (...Routes: readonly consul.ServiceRoute[]): World =>
+      world({ Kind: "service-router", Name: "shop", Routes });
+    const rewrite = { Match: { HTTP: { PathPrefix: "/a" } }, Destination: { Service: "api", PrefixRewrite: "/" } };
+    const plain = { Match: { HTTP: { PathPrefix: "/b" } }, Destination: { Service: "api" } };
+    const isRewritten = (of: World) =>
+      reach(of, { datacenter: "", service: "web" }, { datacenter: "", service: "shop" }).ends.find(
+        ({ service }) => service === "api",
+      )?.isRewritten;
+    expect(isRewritten(routes(rewrite))).toBe(true);
+    expect(isRewritten(routes(rewrite, plain))).toBe(false);
+  });
+
+  test("rules in a circle end", () => {
+    const back: consul.ConfigEntry = { Kind: "service-resolver", Name: "new", Redirect: { Service: "old" } };
+    expect(from("web", "old", world(redirect, back)).allowed).toBe("no");
+  });
+});
+
+describe("between datacenters", () => {
+  const failover: consul.ConfigEntry = {
+    ...{ Kind: "service-resolver", Name: "api" },
+    Failover: { "*": { Targets: [{ Peer: "dc2", Service: "api" }] } },
+  };
+  const both = (exported: boolean, ...sources: readonly consul.SourceIntention[]): World => ({
+    entries: new Map([
+      ["dc1", configEntries([failover, intentions("api", allow("web"))])],
+      [
+        "dc2",
+        configEntries([
+          intentions("api", ...sources),
+          ...(exported
+            ? [
+                {
+                  ...{ Kind: "exported-services" as const, Name: "default" },
+                  Services: [{ Name: "api", Consumers: [{ Peer: "dc1" }] }],
+                },
+              ]
+            : []),
+        ]),
+      ],
+    ]),
+  });
+  const decisions = (of: World) =>
+    reach(of, { datacenter: "dc1", service: "web" }, { datacenter: "dc1", service: "api" }).ends.map(
+      ({ datacenter, isFailover, decision }) => [datacenter, isFailover, decision?.reason],
+    );
+
+  test("a source is that of a peer where requests end in another cluster", () => {
+    expect(decisions(both(true, allow("web")))[1]).toEqual([
+      "dc2",
+      true,
+      "no intention allows web of the peer dc1 to reach api, and the mesh denies by default",
+    ]);
+    expect(decisions(both(true, { ...allow("web"), Peer: "dc1" }))[1]).toEqual([
+      "dc2",
+      true,
+      "the intention web → api allows it",
+    ]);
+  });
+
+  test("what is not exported is not reached", () => {
+    expect(decisions(both(false, { ...allow("web"), Peer: "dc1" }))[1][2]).toBe("api is not exported to the peer dc1");
+  });
+
+  test("datacenters of a WAN federation are one cluster", () => {
+    const { entries } = both(false, allow("web"));
+    expect(decisions({ entries, federated: [["dc1", "dc2"]] })[1][2]).toBe("the intention web → api allows it");
+  });
+
+  test("what belongs to somebody else is not judged", () => {
+    const { entries } = both(false);
+    const { allowed, ends } = reach(
+      { entries: new Map([["dc1", entries.get("dc1") ?? configEntries([])]]) },
+      { datacenter: "dc1", service: "web" },
+      { datacenter: "dc1", service: "api" },
+    );
+    expect([allowed, ends[1].datacenter, ends[1].decision]).toEqual(["all", "dc2", undefined]);
+  });
+});

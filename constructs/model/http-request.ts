@@ -1,0 +1,93 @@
+/** An HTTP request, as far as permissions and routes look at it. */
+export interface HttpRequest {
+  /** @default "GET" */
+  readonly method?: string;
+  /** The path without the query, e.g. `/v1/orders`. @default "/" */
+  readonly path?: string;
+  /** Header values by name; case does not matter in names. @default none */
+  readonly headers?: Readonly<Record<string, string>>;
+  /** Values of the query's parameters. @default none */
+  readonly query?: Readonly<Record<string, string>>;
+}
+
+/** What permissions and routes can ask of a path. At most one of the three is set. */
+interface PathMatch {
+  readonly PathExact?: string;
+  readonly PathPrefix?: string;
+  readonly PathRegex?: string;
+  readonly CaseInsensitive?: boolean;
+}
+
+/** What they can ask of a header. */
+interface HeaderCondition extends ValueMatch {
+  readonly Invert?: boolean;
+  readonly IgnoreCase?: boolean;
+}
+
+interface ValueMatch {
+  readonly Name?: string;
+  readonly Present?: boolean;
+  readonly Exact?: string;
+  readonly Prefix?: string;
+  readonly Suffix?: string;
+  readonly Contains?: string;
+  readonly Regex?: string;
+}
+
+/** The match of a permission or of a route; all that it names must hold. */
+export interface RequestMatch extends PathMatch {
+  readonly Methods?: readonly string[] | null;
+  readonly Header?: readonly HeaderCondition[] | null;
+  readonly QueryParam?: readonly ValueMatch[] | null;
+}
+
+/** Whether a request fits a match, as Envoy decides it once Consul has translated the match. */
+export function fitsRequest(match: RequestMatch | undefined, request: HttpRequest): boolean {
+  if (match === undefined) {
+    return true;
+  }
+  const { method = "GET", path = "/", headers = {}, query = {} } = request;
+  const valueOf = (name: string) =>
+    Object.entries(headers).find(([header]) => header.toLowerCase() === name.toLowerCase())?.[1];
+  return (
+    fitsPath(match, path) &&
+    (!match.Methods?.length || match.Methods.some((it) => it.toUpperCase() === method.toUpperCase())) &&
+    (match.Header ?? []).every(
+      (condition) => fitsValue(condition, valueOf(condition.Name ?? "")) !== (condition.Invert === true),
+    ) &&
+    (match.QueryParam ?? []).every((condition) => fitsValue(condition, query[condition.Name ?? ""]))
+  );
+}
+
+function fitsPath({ PathExact, PathPrefix, PathRegex, CaseInsensitive = false }: PathMatch, path: string): boolean {
+  const folded = (text: string) => (CaseInsensitive ? text.toLowerCase() : text);
+  if (PathExact) {
+    return folded(path) === folded(PathExact);
+  }
+  if (PathPrefix) {
+    return folded(path).startsWith(folded(PathPrefix));
+  }
+  return !PathRegex || fitsWholly(PathRegex, path);
+}
+
+function fitsValue(condition: ValueMatch & { readonly IgnoreCase?: boolean }, value: string | undefined): boolean {
+  if (value === undefined) {
+    return false;
+  }
+  const { Exact, Prefix, Suffix, Contains, Regex, IgnoreCase = false } = condition;
+  const folded = (text: string) => (IgnoreCase ? text.toLowerCase() : text);
+  const own = folded(value);
+  return (
+    (!Exact || own === folded(Exact)) &&
+    (!Prefix || own.startsWith(folded(Prefix))) &&
+    (!Suffix || own.endsWith(folded(Suffix))) &&
+    (!Contains || own.includes(folded(Contains))) &&
+    (!Regex || fitsWholly(Regex, value))
+  );
+}
+
+/** Envoy's regular expressions fit the whole text. RE2 is a subset of what is understood here, but for its flags. */
+function fitsWholly(pattern: string, text: string): boolean {
+  const [, flags = "", rest = pattern] = /^\(\?([is]+)\)([\s\S]*)$/.exec(pattern) ?? [];
+  return new RegExp(`^(?:${rest})$`, flags).test(text);
+}

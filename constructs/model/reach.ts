@@ -1,0 +1,63 @@
+import { areOneCluster, type ConfigEntries, type World } from "./config-entries";
+import { discoveryChain, type ChainEnd, type ServiceAddress } from "./discovery-chain";
+import type { HttpRequest } from "./http-request";
+import { decide, WILDCARD, type Allowed, type Decision } from "./intentions";
+
+/** Whether a service can reach another, and why. */
+export interface Reach {
+  /** `unknown` where all that decides about it belongs to somebody else. */
+  readonly allowed: Allowed | "unknown";
+  /** Where requests end, and what is decided there. */
+  readonly ends: readonly ReachEnd[];
+}
+
+/** A service at which requests end, and what its intentions say of the source. */
+export interface ReachEnd extends ChainEnd {
+  /** `undefined` where the intentions of that datacenter are not known here. */
+  readonly decision?: Decision;
+}
+
+/**
+ * Which way requests of a service to another take, and whether they are let in where they end. This is the only place that
+ * knows: checks, intentions that follow from traffic rules, the diagram and the reports of a lab all ask here.
+ *
+ * @param source the service that asks, and its datacenter
+ * @param destination the name that it asks for, and the datacenter where that name is looked up: its own, or that of a peer
+ * @param request decide about this request @default about any
+ */
+export function reach(world: World, source: ServiceAddress, destination: ServiceAddress, request?: HttpRequest): Reach {
+  const ends = discoveryChain(world, destination, request).map((end): ReachEnd => {
+    const entries = world.entries.get(end.datacenter);
+    return entries === undefined ? end : { ...end, decision: decideAt(world, entries, source, end, request) };
+  });
+  return { allowed: together(ends.flatMap(({ decision }) => decision?.allowed ?? [])), ends };
+}
+
+function decideAt(
+  world: World,
+  entries: ConfigEntries,
+  { service, datacenter }: ServiceAddress,
+  end: ChainEnd,
+  request: HttpRequest | undefined,
+): Decision {
+  if (areOneCluster(world, end.datacenter, datacenter)) {
+    return decide(entries, { service }, end.service, request);
+  }
+  return isExported(entries, end.service, datacenter)
+    ? decide(entries, { service, peer: datacenter }, end.service, request)
+    : { allowed: "no", reason: `${end.service} is not exported to the peer ${datacenter}` };
+}
+
+/** A part of the requests may end where they are let in, and another part where they are not. */
+function together(parts: readonly Allowed[]): Reach["allowed"] {
+  const [first = "unknown", ...others] = parts;
+  return others.every((part) => part === first) ? first : "some requests";
+}
+
+/** @see https://developer.hashicorp.com/consul/docs/reference/config-entry/exported-services */
+function isExported(entries: ConfigEntries, service: string, peer: string): boolean {
+  const { Services } = entries.find("exported-services", "default") ?? {};
+  return (Services ?? []).some(
+    ({ Name, Consumers }) => (Name === service || Name === WILDCARD) && Consumers?.some(({ Peer }) => Peer === peer),
+  );
+}
