@@ -43,6 +43,18 @@ export class ConsulConfigEntry<Entry extends consul.ConfigEntry = consul.ConfigE
     dependAtSynthesis(this.resource, typeof dependsOn === "function" ? dependsOn : () => dependsOn);
   }
 
+  /** What kind of entry it is. */
+  get kind(): Entry["Kind"] & string {
+    return this.props.kind;
+  }
+
+  /** The entry as Consul takes it; `undefined` while there is nothing to emit. */
+  get content(): Entry | undefined {
+    const { kind, name, entry } = this.props;
+    const fields = entry();
+    return fields && ({ Kind: kind, Name: name, ...fields } as unknown as Entry);
+  }
+
   /** The resource, unless there is nothing to emit. */
   get emitted(): ConfigEntryResource | undefined {
     return this.isWanted ? this.resource : undefined;
