@@ -9,6 +9,9 @@ import {
   type ResolveOptions,
   Subset,
   ServiceMesh,
+  Sidecar,
+  SubsetFilter,
+  type nomad,
   type ServiceMeshProps,
 } from "../../constructs";
 import { findingsOf, synthApp, synthMesh, TestStack } from "../support/synth";
@@ -368,4 +371,51 @@ test("a name is taken once, by a service or a virtual one", () => {
   ).toContain(
     'stack/mesh/api-2: The service "api" is already at stack/mesh/api. Give one of them another serviceName. (duplicate-service)',
   );
+});
+
+describe("version-metadata", () => {
+  const next = { workload: anyWorkload };
+
+  test("fails if an override takes the version away from a version's instances, its canaries or their sidecars", () => {
+    const wrong = (service: nomad.Service) =>
+      findings((api) => api.addVersion("v2", { ...next, override: { service } }));
+    const message = (what: string) =>
+      `stack/mesh/api/v2: ${what}, so that rules for "v2" miss its instances. Leave version away in meta, canaryMeta and override. (version-metadata)`;
+    expect(wrong({ Meta: { team: "a" } })).toEqual([message("Its metadata has no version")]);
+    expect(wrong({ CanaryMeta: { version: "v3" } })).toEqual([
+      message('The metadata of its canaries has the version "v3"'),
+    ]);
+    expect(wrong({ Connect: { SidecarService: { Meta: { a: "b" } } } })).toEqual([
+      message("The metadata of its sidecar has no version"),
+    ]);
+  });
+
+  test("fails if the service's own instances pass for a version", () => {
+    const build = (mesh: ServiceMesh) =>
+      mesh.addService("api", { ...http, publish: 1, meta: { version: "v2" } }).addVersion("v2", next);
+    expect(findingsOf(() => synthMesh(build))).toEqual([
+      'stack/mesh/api: Its metadata has the version "v2", which is that of other instances. Give it another version, or none. (version-metadata)',
+    ]);
+  });
+});
+
+describe("sidecar-tags", () => {
+  const withTags = (tags?: readonly string[]) =>
+    findingsOf(() =>
+      synthMesh((mesh) => {
+        const sidecar = Sidecar.docker({ tags });
+        const api = mesh.addService("api", { ...http, publish: 1, canaryTags: ["new"], sidecar });
+        api.addSubset("canary", SubsetFilter.tag("new"));
+      }),
+    );
+
+  test("fails if a subset is told by a tag that the Envoy does not have", () => {
+    for (const tags of [[], ["own"]]) {
+      expect(withTags(tags)).toEqual([
+        'stack/mesh/api: A subset of api is told by the tag "new", which its sidecar, having tags of its own, never has. Leave the sidecar\'s tags away, or tell the subset by metadata. (sidecar-tags)',
+      ]);
+    }
+    expect(withTags()).toEqual([]);
+    expect(withTags(["own", "new"])).toEqual([]);
+  });
 });

@@ -483,6 +483,13 @@ describe("the sidecar", () => {
     });
   });
 
+  test("has none of the service's tags if it is given none", () => {
+    const tagsOf = (tags?: readonly string[]) => connectOf({ sidecar: Sidecar.docker({ tags }) })?.SidecarService?.Tags;
+    // Consul reads an empty list as none given, and copies the service's.
+    expect(tagsOf([])).toEqual([""]);
+    expect(tagsOf()).toBeUndefined();
+  });
+
   test("exposes paths on a port of the node", () => {
     const job = jobOf({ expose: [{ path: "/metrics", portLabel: "metrics", localPort: 9102 }] });
     expect(serviceOf(job).Connect?.SidecarService?.Proxy?.Expose).toEqual({

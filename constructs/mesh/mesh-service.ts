@@ -4,6 +4,7 @@ import { Construct } from "constructs";
 import type { ConsulConfigEntry } from "../consul/consul-config-entry";
 import type * as consul from "../consul/generated/config-entries";
 import { Protocol } from "../consul/protocol";
+import { SubsetFilter } from "../consul/subset-filter";
 import { MeshError } from "../errors";
 import type { ServiceJobProps } from "../nomad/service-job";
 import { Intention, type IntentionOptions } from "./intention";
@@ -118,9 +119,10 @@ export class MeshService extends ServiceJob implements TrafficOwner {
   }
 
   /**
-   * Its instances that are of no version and no canary: those of its own job. Where a first version is to come later, have
-   * them answer by this name from the start, `api.resolve({ defaultSubset: api.stable })`: Consul drops what Envoy knows
-   * under one name a moment before it names another, and requests in between are lost.
+   * Its instances that are of no version and no canary: those of its own job, without Nomad's canaries where `canaryTags` or
+   * `canaryMeta` tell them apart. Where a first version is to come later, have them answer by this name from the start,
+   * `api.resolve({ defaultSubset: api.stable })`: Consul drops what Envoy knows under one name a moment before it names
+   * another, and requests in between are lost.
    */
   get stable(): Subset {
     return this.traffic.stableSubset();
@@ -218,6 +220,14 @@ export class MeshService extends ServiceJob implements TrafficOwner {
     const { UpstreamConfig } = serviceDefaults;
     const Overrides = [...(UpstreamConfig?.Overrides ?? []), ...said.values()];
     return { ...serviceDefaults, UpstreamConfig: { ...UpstreamConfig, Overrides } };
+  }
+
+  /** @internal By a tag, or by metadata, that only its canaries have. */
+  get canaryFilter(): string | undefined {
+    const { tags = [], canaryTags = [], meta = {}, canaryMeta = {} } = this.props;
+    const tag = canaryTags.find((each) => !tags.includes(each));
+    const entry = Object.entries(canaryMeta).find(([key, value]) => meta[key] !== value);
+    return tag === undefined ? entry && SubsetFilter.meta(...entry) : SubsetFilter.tag(tag);
   }
 
   /** @internal */

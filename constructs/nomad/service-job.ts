@@ -40,7 +40,7 @@ export interface ServiceJobProps extends JobProps {
   readonly healthCheck?: HealthCheck | readonly HealthCheck[];
   /** @default none */
   readonly tags?: readonly string[];
-  /** Tags of canaries, instead of `tags`. @default `tags` */
+  /** Tags of Nomad's canaries, instead of `tags`, until they are promoted. @default `tags` */
   readonly canaryTags?: readonly string[];
   /** Metadata of the service in Consul. @default none */
   readonly meta?: Readonly<Record<string, string>>;

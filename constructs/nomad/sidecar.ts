@@ -19,7 +19,11 @@ export interface SidecarOptions {
   readonly env?: Readonly<Record<string, string>>;
   /** @default none */
   readonly meta?: Readonly<Record<string, string>>;
-  /** Tags of the sidecar's own registration. @default the service's */
+  /**
+   * Tags of the sidecar's own registration, which is also what the filters of subsets see; `[]` for none.
+   *
+   * @default the service's
+   */
   readonly tags?: readonly string[];
   /**
    * Proxy configuration, opaque to Nomad, e.g. `{ envoy_prometheus_bind_addr: "0.0.0.0:9102" }`.
@@ -145,7 +149,8 @@ export class Sidecar {
   renderService(proxy: nomad.ConsulProxy): nomad.ConsulSidecarService {
     const { options } = this;
     return {
-      Tags: options.tags,
+      // Of an empty list Consul makes the service's own.
+      Tags: options.tags?.length === 0 ? [""] : options.tags,
       DisableDefaultTCPCheck: options.disableDefaultTcpCheck,
       Proxy: { ...proxy, Config: options.config },
       ...options.serviceOverride,

@@ -3,6 +3,7 @@ import {
   Protocol,
   Subset,
   SubsetFilter,
+  type consul,
   type MeshService,
   type ServiceMesh,
   Workload,
@@ -66,6 +67,35 @@ describe("a version", () => {
         stable: { Filter: 'not (Service.Meta.version == "v2") and not (Service.Meta.version == "v3")' },
       },
     });
+  });
+
+  test("is told also while Nomad runs canaries of it, which have metadata of their own", () => {
+    const canariesOf = (own: object, ofService?: Readonly<Record<string, string>>) => {
+      const { jobs } = synthMesh((mesh) => {
+        const api = mesh.addService("api", { ...http, publish: 1, canaryMeta: ofService });
+        api.addVersion("v2", { ...next, update: { canary: 1 }, ...own });
+      });
+      return serviceOf(jobs["api-v2"]).CanaryMeta;
+    };
+    expect(canariesOf({ canaryMeta: { phase: "new" } })).toEqual({ phase: "new", version: "v2" });
+    expect(canariesOf({}, { phase: "new" })).toEqual({ phase: "new", version: "v2" });
+    expect(canariesOf({ canaryMeta: { version: "other" } })).toEqual({ version: "v2" });
+    expect(canariesOf({})).toBeUndefined();
+  });
+
+  test("leaves Nomad's canaries of the service itself out of the stable instances, where they can be told apart", () => {
+    const stableWith = (props: object) => {
+      const { entries } = synthMesh((mesh) =>
+        mesh.addService("api", { ...http, publish: 1, ...props }).addVersion("v2", next),
+      );
+      return (entries["service-resolver/api"] as consul.ServiceResolverConfigEntry).Subsets?.stable.Filter;
+    };
+    const others = 'not (Service.Meta.version == "v2")';
+    expect(stableWith({ tags: ["a"], canaryTags: ["a", "new"] })).toBe(`${others} and not ("new" in Service.Tags)`);
+    expect(stableWith({ canaryMeta: { team: "a", phase: "new" } })).toBe(
+      `${others} and not (Service.Meta.phase == "new")`,
+    );
+    expect(stableWith({ canaryTags: [], canaryMeta: { team: "a" } })).toBe(others);
   });
 
   test("waits for its subset, and what sends it requests waits for its deployment", () => {

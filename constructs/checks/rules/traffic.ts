@@ -1,10 +1,13 @@
 import { Protocol } from "../../consul/protocol";
 import { fitsAll } from "../../consul/service-router";
+import { SubsetFilter } from "../../consul/subset-filter";
 import { describe } from "../../errors";
 import type { IMeshService } from "../../mesh/mesh-member";
+import type { ServiceJob } from "../../mesh/service-job";
 import { destinationsOf } from "../../mesh/traffic/chain";
 import { namesOf } from "../../mesh/traffic/destination";
 import { isTrafficOwner, type TrafficOwner, type TrafficReference } from "../../mesh/traffic/service-traffic";
+import type * as nomad from "../../nomad/generated/job";
 import type { Check, CheckedApp } from "../check";
 import { closestAmong, closestTo } from "../closest";
 import { cyclesIn } from "../cycles";
@@ -365,6 +368,83 @@ const conflictingUpstreamConfig: Check = {
   },
 };
 
+const versionMetadata: Check = {
+  id: "version-metadata",
+  reason:
+    "Consul knows an instance's version by the metadata of its registration: a wrong one sends it another's requests.",
+  level: "error",
+  *find({ meshes }) {
+    for (const service of meshes.flatMap((mesh) => mesh.services)) {
+      const { versions } = service;
+      for (const { version: other, ...found } of versions.length === 0 ? [] : registeredMetadata(service)) {
+        if (versions.some(({ version }) => version === other)) {
+          yield {
+            construct: service,
+            problem: `${found.where} has the version "${other ?? ""}", which is that of other instances.`,
+            fix: "Give it another version, or none.",
+          };
+        }
+      }
+      for (const version of versions) {
+        for (const { version: other, ...found } of registeredMetadata(version)) {
+          if (other !== version.version) {
+            yield {
+              construct: version,
+              problem: `${found.where} has ${other === undefined ? "no version" : `the version "${other}"`}, so that rules for "${version.version}" miss its instances.`,
+              fix: "Leave version away in meta, canaryMeta and override.",
+            };
+          }
+        }
+      }
+    }
+  },
+};
+
+/** What traffic rules see of instances: metadata of the Envoy, which has that of the service unless it is given its own. */
+function* registeredMetadata(job: ServiceJob): Iterable<{ readonly where: string; readonly version?: string }> {
+  const { Meta, CanaryMeta, Connect } = registrationOf(job);
+  const ofSidecar = Connect?.SidecarService?.Meta;
+  const isGiven = (meta: object = {}) => Object.keys(meta).length > 0;
+  if (isGiven(ofSidecar)) {
+    yield { where: "The metadata of its sidecar", version: ofSidecar?.version };
+    return;
+  }
+  yield { where: "Its metadata", version: Meta?.version };
+  if (isGiven(CanaryMeta)) {
+    yield { where: "The metadata of its canaries", version: CanaryMeta?.version };
+  }
+}
+
+function registrationOf(job: ServiceJob): nomad.Service {
+  const services = job.renderJob().TaskGroups?.flatMap(({ Services = [] }) => Services);
+  return services?.find(({ Name }) => Name === job.serviceName) ?? {};
+}
+
+const sidecarTags: Check = {
+  id: "sidecar-tags",
+  reason: "Traffic rules see the tags of an instance's Envoy: with tags of its own it has none of the service's.",
+  level: "error",
+  *find({ meshes }) {
+    for (const service of meshes.flatMap((mesh) => mesh.services)) {
+      const filters = [...service.traffic.subsets.values()].flatMap(({ filter }) => filter?.() ?? []);
+      for (const job of filters.length === 0 ? [] : [service, ...service.versions]) {
+        const own = registrationOf(job).Connect?.SidecarService?.Tags ?? [];
+        const { tags = [], canaryTags = [] } = job.props;
+        const lost = [...tags, ...canaryTags].find(
+          (tag) => !own.includes(tag) && filters.some((filter) => filter.includes(SubsetFilter.tag(tag))),
+        );
+        if (own.length > 0 && lost !== undefined) {
+          yield {
+            construct: job,
+            problem: `A subset of ${service.serviceName} is told by the tag "${lost}", which its sidecar, having tags of its own, never has.`,
+            fix: "Leave the sidecar's tags away, or tell the subset by metadata.",
+          };
+        }
+      }
+    }
+  },
+};
+
 export const trafficChecks: readonly Check[] = [
   splitWeights,
   duplicateSplit,
@@ -378,4 +458,6 @@ export const trafficChecks: readonly Check[] = [
   shadowedRoute,
   rewrittenPermissions,
   conflictingUpstreamConfig,
+  versionMetadata,
+  sidecarTags,
 ];

@@ -66,6 +66,8 @@ export interface TrafficOwner extends Construct, IMeshService {
   readonly mesh: ServiceMesh;
   readonly traffic: ServiceTraffic;
   readonly defaults: ConsulConfigEntry;
+  /** @internal Picks those of its own instances that Nomad runs as canaries, where they can be told apart. */
+  readonly canaryFilter?: string;
   /** @internal The jobs that must be there before something is sent to the subset. */
   instancesBehind(subset: string | undefined): Needs;
 }
@@ -126,8 +128,10 @@ export class ServiceTraffic {
 
   /** The instances that are of no version and no canary. */
   stableSubset(): Subset {
-    const filter = () =>
-      SubsetFilter.noneOf(...[...this.aside].flatMap((name) => this.declared.get(name)?.filter?.() ?? []));
+    const filter = () => {
+      const apart = [...this.aside].map((name) => this.declared.get(name)?.filter?.());
+      return SubsetFilter.noneOf(...new Set([...apart, this.owner.canaryFilter].filter((each) => each !== undefined)));
+    };
     return this.declared.get(STABLE) ?? this.declare(STABLE, filter);
   }
 

@@ -21,8 +21,9 @@ export interface ServiceVersionProps
 
 /**
  * Another version of a service: a job of its own, registered under the service's own name, so with its identity, its
- * intentions and its defaults. Its instances carry the metadata `version` in Consul and are a {@link Subset}, to which
- * nothing is sent until a rule says so. Terraform waits until its deployment is healthy, and only then writes such rules.
+ * intentions and its defaults. Its instances, Nomad's canaries too, carry the metadata `version` in Consul and are a
+ * {@link Subset}, to which nothing is sent until a rule says so. Terraform waits until its deployment is healthy, and only
+ * then writes such rules.
  *
  * @example
  * const next = api.addVersion("v2", { workload: Workload.docker({ image: "example/api:2" }) });
@@ -53,6 +54,7 @@ export class ServiceVersion extends ServiceJob {
     super(service, version);
     const { inheritConnections = true, ...own } = props;
     const { serviceName, protocol, mesh, traffic } = service;
+    const { canaryMeta = service.props.canaryMeta } = own;
     this.serviceName = serviceName;
     this.protocol = protocol;
     this.mesh = mesh;
@@ -62,6 +64,8 @@ export class ServiceVersion extends ServiceJob {
       publish: undefined,
       ...own,
       meta: { ...service.props.meta, ...own.meta, version },
+      // Nomad's canaries have this instead of the other.
+      canaryMeta: canaryMeta && { ...canaryMeta, version },
     };
     this.inheritsConnections = inheritConnections;
     this.takenPorts = inheritConnections ? takenPorts.add(this.props.port) : new Set([this.props.port]);
