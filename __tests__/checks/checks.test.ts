@@ -347,6 +347,29 @@ describe("tcp-check-behind-sidecar", () => {
   });
 });
 
+describe("duplicate-upstream", () => {
+  test("fails if overrides make one upstream of two, which Consul refuses to register", () => {
+    expect(
+      findings((mesh, api) => {
+        const service = mesh.addService("web", web);
+        service.connectTo(api);
+        service.connectTo(api, { datacenter: "dc2", override: { Datacenter: undefined } });
+      }),
+    ).toEqual([
+      "stack/mesh/web: The upstream api is in its job twice. Change the override that makes it so. (duplicate-upstream)",
+    ]);
+  });
+});
+
+describe("duplicate-port-label", () => {
+  test("fails if two exposed paths share a port", () => {
+    const expose = ["/a", "/b"].map((path) => ({ path, portLabel: "metrics" }));
+    expect(findings((mesh, api) => mesh.addService("web", web).connectTo(api), { expose })).toEqual([
+      'stack/mesh/api: Two ports of its group have the label "metrics". Give each path of `expose` a portLabel of its own. (duplicate-port-label)',
+    ]);
+  });
+});
+
 describe("bound-to-all-interfaces", () => {
   const listening = (workload: Workload, props: Partial<MeshServiceBaseProps> = {}) =>
     findings((mesh, api) => mesh.addService("web", web).connectTo(api), { workload, ...props });

@@ -135,6 +135,15 @@ describe("duplicate-route", () => {
     ]);
   });
 
+  test("fails if two hosts differ in nothing but case, which a host has none of", () => {
+    expect(
+      ofIngress((ingress, api, mesh) => {
+        ingress.connectTo(api, { hosts: ["a.example"] });
+        ingress.connectTo(other(mesh), { hosts: ["A.example"] });
+      }),
+    ).toEqual([expect.stringContaining("leads requests for a.example both to api and to other.")]);
+  });
+
   test("fails if equal requests lead to two services", () => {
     expect(
       ofApiGateway((gateway, api, mesh) => {

@@ -5,6 +5,7 @@ import {
   Protocol,
   ServiceMesh,
   Workload,
+  type ConnectOptions,
   type consul,
   type nomad,
 } from "../../constructs";
@@ -110,6 +111,87 @@ describe("connectTo", () => {
         .addService("web", dashboard)
         .connectTo(mesh.addService("api", api), { localBindPort: 8080 });
       expect(connection.address).toBe("127.0.0.1:8080");
+    });
+  });
+});
+
+describe("a service that is connected to twice", () => {
+  test("is one upstream, with the options of both", () => {
+    const { jobs, entries } = synthMesh((mesh, stack) => {
+      const target = mesh.addService("api", api);
+      const web = mesh.addService("web", dashboard);
+      const first = web.connectTo(target, { localBindPort: 8080, permissions: [HttpPermission.get("/v1")] });
+      const second = web.connectTo("api", { env: "API", permissions: [HttpPermission.get("/v2")] });
+      expect([second.upstream, second.address]).toEqual([first.upstream, "127.0.0.1:8080"]);
+      web.addUpstream(target, { localBindPort: 8080, limits: { maxConnections: 5 } });
+      // A name that this mesh does not know, and then whom it means.
+      web.addUpstream("billing", { env: "BILLING" });
+      web.addUpstream(MeshService.fromServiceName(stack, "billing", "billing", { protocol: Protocol.HTTP }));
+    });
+    expect(upstreamsOf(jobs.web)).toEqual([
+      { DestinationName: "api", LocalBindPort: 8080 },
+      { DestinationName: "billing", LocalBindPort: expect.any(Number) as unknown },
+    ]);
+    expect(taskOf(jobs.web).Env).toEqual({
+      API: "http://${NOMAD_UPSTREAM_ADDR_api}",
+      BILLING: "http://${NOMAD_UPSTREAM_ADDR_billing}",
+    });
+    expect(entries["service-intentions/api"]).toMatchObject({
+      Sources: [{ Permissions: [{ HTTP: { PathPrefix: "/v1" } }, { HTTP: { PathPrefix: "/v2" } }] }],
+    });
+    expect(entries["service-defaults/web"]).toMatchObject({
+      UpstreamConfig: { Overrides: [{ Name: "api", Limits: { MaxConnections: 5 } }] },
+    });
+  });
+
+  test.each<[ConnectOptions, ConnectOptions, string]>([
+    [{ localBindPort: 8080 }, { localBindPort: 8081 }, "localBindPort 8080 and 8081"],
+    [
+      { localBindAddress: "127.0.0.2" },
+      { localBindAddress: "127.0.0.3" },
+      'localBindAddress "127.0.0.2" and "127.0.0.3"',
+    ],
+    [{ env: "A" }, { env: "B" }, 'env "A" and "B"'],
+    [
+      { limits: { maxConnections: 1 } },
+      { limits: { maxConnections: 2 } },
+      'limits {"maxConnections":1} and {"maxConnections":2}',
+    ],
+  ])("fails if %j is followed by %j", (first, second, both) => {
+    expect(() =>
+      synthMesh((mesh) => {
+        const web = mesh.addService("web", dashboard);
+        web.connectTo(mesh.addService("api", api), first);
+        web.connectTo("api", second);
+      }),
+    ).toThrow(
+      `stack/mesh/web: Its upstream api is given both the ${both}. Keep one of the two: it is one upstream, however often it is connected.`,
+    );
+  });
+
+  test("fails if a port is wanted after another one was chosen, and given out", () => {
+    expect(() =>
+      synthMesh((mesh) => {
+        const web = mesh.addService("web", dashboard);
+        web.connectTo(mesh.addService("api", api));
+        web.connectTo("api", { localBindPort: 8080 });
+      }),
+    ).toThrow(/Its upstream api is given both the localBindPort 1\d{4} and 8080\./);
+  });
+
+  test("is another upstream in another datacenter or peer, which its variable names by a port of its own", () => {
+    const { jobs } = synthMesh((mesh) => {
+      const web = mesh.addService("web", dashboard);
+      web.connectTo(mesh.addService("api", api), { env: "HERE", localBindPort: 8080 });
+      web.connectTo("api", { env: "THERE", datacenter: "dc2", localBindPort: 8081 });
+      web.connectTo("api", { env: "PEER", peer: "dc2", localBindPort: 8082 });
+    });
+    expect(upstreamsOf(jobs.web)).toHaveLength(3);
+    // In Nomad's variable each of them would overwrite the others.
+    expect(taskOf(jobs.web).Env).toEqual({
+      HERE: "http://127.0.0.1:8080",
+      THERE: "http://127.0.0.1:8081",
+      PEER: "http://127.0.0.1:8082",
     });
   });
 });

@@ -121,7 +121,9 @@ test("a statement of its own keeps its order: an exception before what is denied
   expect(["/v1/private/doc", "/v2/a"].map((path) => decide(both, "web", path))).toEqual([false, false]);
 });
 
-test("the same permission twice is in the entry once", () => {
+test("the same permission twice is in the entry once, and so is a method, which Consul refuses twice", () => {
+  const twice = { permissions: [HttpPermission.allow({ methods: ["get", "GET", "PUT"] })] };
+  expect(entryOf([["web", twice]]).Sources).toMatchObject([{ Permissions: [{ HTTP: { Methods: ["GET", "PUT"] } }] }]);
   expect(
     entryOf([
       ["web", allowed("/v1")],

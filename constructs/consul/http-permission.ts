@@ -79,7 +79,7 @@ function renderMatch(match: HttpMatch): consul.IntentionHTTPPermission {
     PathPrefix: match.pathPrefix,
     PathExact: match.pathExact,
     PathRegex: match.pathRegex,
-    Methods: match.methods?.map((method) => method.toUpperCase()),
+    Methods: match.methods && [...new Set(match.methods.map((method) => method.toUpperCase()))],
     Header: match.headers?.map(renderHeaderMatch),
   };
 }

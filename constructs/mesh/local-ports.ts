@@ -22,3 +22,46 @@ export function allocateLocalPort(key: string, taken: ReadonlySet<number>): numb
   }
   throw new RangeError(`No local port from ${FIRST} to ${LAST} is left. Give some upstreams a localBindPort.`);
 }
+
+/** Where Envoy listens for an upstream. */
+export interface LocalBind {
+  /** `undefined` where traffic needs none. */
+  readonly port: number | undefined;
+  /** @default "127.0.0.1" */
+  readonly address: string | undefined;
+}
+
+/** Where the upstreams of jobs listen that share them: the same upstream at the same place in each. */
+export class LocalBinds {
+  private readonly taken: Set<number>;
+  private readonly byUpstream = new Map<string, LocalBind>();
+
+  /** @param ports that the jobs themselves take */
+  constructor(...ports: readonly number[]) {
+    this.taken = new Set(ports);
+  }
+
+  /** Keeps a port free. */
+  take(port: number): void {
+    this.taken.add(port);
+  }
+
+  /**
+   * Where an upstream listens: as given, else as it does already, else at a port that is chosen.
+   *
+   * @param id of the upstream
+   * @param needsPort whether one is to be chosen
+   */
+  bind(id: string, given: Partial<LocalBind>, needsPort: boolean): LocalBind {
+    const known = this.byUpstream.get(id);
+    const port = given.port ?? known?.port ?? (needsPort ? allocateLocalPort(id, this.taken) : undefined);
+    const bind = { port, address: given.address ?? known?.address };
+    if (known === undefined) {
+      this.byUpstream.set(id, bind);
+    }
+    if (port !== undefined) {
+      this.take(port);
+    }
+    return bind;
+  }
+}

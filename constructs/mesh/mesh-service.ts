@@ -8,6 +8,7 @@ import { SubsetFilter } from "../consul/subset-filter";
 import { MeshError } from "../errors";
 import type { ServiceJobProps } from "../nomad/service-job";
 import { Intention, type IntentionOptions } from "./intention";
+import { LocalBinds } from "./local-ports";
 import { MeshJob } from "./mesh-job";
 import type { IMeshMember, IMeshService } from "./mesh-member";
 import { addServiceEntries, type ServiceDefaults } from "./service-entries";
@@ -79,7 +80,7 @@ export class MeshService extends ServiceJob implements TrafficOwner {
   /** @internal */
   readonly traffic: ServiceTraffic = new ServiceTraffic(this);
 
-  protected readonly takenPorts: Set<number>;
+  protected readonly localBinds: LocalBinds;
   protected readonly meshJob: MeshJob;
   private readonly ownVersions: ServiceVersion[] = [];
 
@@ -89,7 +90,7 @@ export class MeshService extends ServiceJob implements TrafficOwner {
     this.protocol = props.protocol ?? Protocol.TCP;
     this.mesh = props.mesh;
     this.props = props;
-    this.takenPorts = new Set([props.port]);
+    this.localBinds = new LocalBinds(props.port);
     if (Token.isUnresolved(this.serviceName)) {
       throw new MeshError(
         this,
@@ -153,7 +154,7 @@ export class MeshService extends ServiceJob implements TrafficOwner {
    * @param version metadata `version` of its instances, and name of their subset
    */
   addVersion(version: string, props: ServiceVersionProps): ServiceVersion {
-    const added = new ServiceVersion(this, version, props, this.takenPorts);
+    const added = new ServiceVersion(this, version, props, this.localBinds);
     this.ownVersions.push(added);
     return added;
   }

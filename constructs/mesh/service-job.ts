@@ -8,11 +8,11 @@ import { renderServiceJob, type ServiceJobProps } from "../nomad/service-job";
 import { withoutUndefined } from "../without-undefined";
 import { Connection, type ConnectOptions } from "./connection";
 import { Intention } from "./intention";
-import { allocateLocalPort } from "./local-ports";
+import type { LocalBinds } from "./local-ports";
 import type { MeshJob } from "./mesh-job";
 import { meshOf, nameOf, peerOf, type IMeshService } from "./mesh-member";
 import type { ServiceMesh } from "./service-mesh";
-import { Upstream, type UpstreamOptions } from "./upstream";
+import { Upstream, upstreamId, type UpstreamOptions } from "./upstream";
 
 /**
  * Instances of a service: one Nomad job, and what the Envoys beside its tasks reach. Most services have one such job; those
@@ -27,10 +27,12 @@ export abstract class ServiceJob extends Construct implements IMeshService {
   /** Id of the job in Nomad. */
   abstract readonly jobName: string;
 
-  /** Ports of the allocation that are in use; jobs that share upstreams share them. */
-  protected abstract readonly takenPorts: Set<number>;
+  /** @internal Its ways to other services that were stated for this very job. */
+  readonly ownUpstreams: Upstream[] = [];
+
+  /** Where its upstreams listen; jobs that share upstreams share it. */
+  protected abstract readonly localBinds: LocalBinds;
   protected abstract readonly meshJob: MeshJob;
-  private readonly ownUpstreams: Upstream[] = [];
 
   /** The Terraform resource of its job, for dependencies and lifecycle. */
   get job(): Job {
@@ -47,6 +49,7 @@ export abstract class ServiceJob extends Construct implements IMeshService {
    * datacenter's mesh is reached through mesh gateways, and made known to this cluster.
    *
    * @param target the service, or its name in this mesh
+   * @throws MeshError for options that contradict those of an earlier connection to it
    */
   connectTo(target: IMeshService | string, options: ConnectOptions = {}): Connection {
     const { permissions, description, ...upstreamOptions } = options;
@@ -58,9 +61,11 @@ export abstract class ServiceJob extends Construct implements IMeshService {
   }
 
   /**
-   * Lets this service find another one. Grants nothing: the other's owner says `allowFrom`.
+   * Lets this service find another one. Grants nothing: the other's owner says `allowFrom`. To say it again is to add options
+   * to the same upstream; another datacenter or peer makes it another one.
    *
    * @param target the service, or its name in this mesh
+   * @throws MeshError for options that contradict those that were given before
    */
   addUpstream(target: IMeshService | string, given: UpstreamOptions = {}): Upstream {
     const destination = nameOf(target);
@@ -69,16 +74,25 @@ export abstract class ServiceJob extends Construct implements IMeshService {
     if (problem !== undefined) {
       throw new MeshError(this, `Of its upstream ${destination}, ${problem[0]}`, problem[1]);
     }
-    const key = [destination, options.datacenter, options.peer].filter(Boolean).join("/");
-    const upstream = new Upstream(this, destination, this.localBindPort(key, options), options, () =>
+    const upstream = this.bind(destination, options, () =>
       typeof target === "string" ? this.mesh.findService(target) : target,
     );
-    this.ownUpstreams.push(upstream);
-    if (upstream.localBindPort !== undefined) {
-      this.takenPorts.add(upstream.localBindPort);
-    }
     this.mesh.revision++;
-    return upstream;
+    const earlier = this.ownUpstreams.find(({ id }) => id === upstream.id);
+    if (earlier === undefined) {
+      this.ownUpstreams.push(upstream);
+      return upstream;
+    }
+    const contradiction = earlier.contradictionWith(upstream);
+    if (contradiction !== undefined) {
+      throw new MeshError(
+        this,
+        `Its upstream ${destination} is given ${contradiction}.`,
+        "Keep one of the two: it is one upstream, however often it is connected.",
+      );
+    }
+    earlier.absorb(upstream);
+    return earlier;
   }
 
   /** The job as Nomad's API takes it, with all that the graph adds. */
@@ -89,6 +103,8 @@ export abstract class ServiceJob extends Construct implements IMeshService {
   /** Renders the job as the graph has it by now. */
   protected renderAnew(): nomad.Job {
     const { upstreams } = this;
+    const isOnly = ({ destinationName }: Upstream) =>
+      upstreams.filter((other) => other.destinationName === destinationName).length === 1;
     return renderServiceJob(
       { ...this.mesh.jobDefaults, ...withoutUndefined(this.props) },
       {
@@ -96,7 +112,9 @@ export abstract class ServiceJob extends Construct implements IMeshService {
         jobName: this.jobName,
         upstreams: upstreams.filter(({ localBindPort }) => localBindPort !== undefined).map((u) => u.render()),
         env: Object.fromEntries(
-          upstreams.flatMap((u) => (u.options.env === undefined ? [] : [[u.options.env, u.environmentValue]])),
+          upstreams.flatMap((u) =>
+            u.options.env === undefined ? [] : [[u.options.env, u.environmentValue(isOnly(u))]],
+          ),
         ),
       },
     );
@@ -110,13 +128,13 @@ export abstract class ServiceJob extends Construct implements IMeshService {
     return datacenter === undefined ? peerOf(target.mesh, this.mesh) : undefined;
   }
 
-  private localBindPort(key: string, options: UpstreamOptions): number | undefined {
-    if (options.localBindPort !== undefined) {
-      return options.localBindPort;
-    }
-    if (this.props.transparentProxy !== undefined || this.props.connectNative === true) {
-      return undefined;
-    }
-    return allocateLocalPort(key, this.takenPorts);
+  private bind(destination: string, options: UpstreamOptions, find: () => IMeshService | undefined): Upstream {
+    const { transparentProxy, connectNative } = this.props;
+    const { port, address } = this.localBinds.bind(
+      upstreamId(destination, options),
+      { port: options.localBindPort, address: options.localBindAddress },
+      transparentProxy === undefined && connectNative !== true,
+    );
+    return new Upstream(this, destination, port, { ...options, localBindAddress: address }, find);
   }
 }

@@ -2,6 +2,7 @@ import type * as consul from "../consul/generated/config-entries";
 import { Protocol } from "../consul/protocol";
 import { renderUpstreamPolicy, type UpstreamPolicy } from "../consul/upstream-config";
 import type * as nomad from "../nomad/generated/job";
+import { withoutUndefined } from "../without-undefined";
 import type { IMeshService } from "./mesh-member";
 
 /**
@@ -61,10 +62,51 @@ export class Upstream {
     readonly destinationName: string,
     /** Port on the source's loopback; `undefined` where traffic needs none (transparent proxy, Connect native). */
     readonly localBindPort: number | undefined,
-    /** @internal */
-    readonly options: UpstreamOptions,
-    private readonly findDestination: () => IMeshService | undefined,
+    private given: UpstreamOptions,
+    private findDestination: () => IMeshService | undefined,
   ) {}
+
+  /** @internal */
+  get options(): UpstreamOptions {
+    return this.given;
+  }
+
+  /** @internal What Consul tells it apart by, among the upstreams of its source. */
+  get id(): string {
+    return upstreamId(this.destinationName, this.options);
+  }
+
+  /** @internal Why what was stated about the same upstream elsewhere cannot hold next to this; `undefined` where it can. */
+  contradictionWith(other: Upstream): string | undefined {
+    const fields = (upstream: Upstream): UpstreamOptions => {
+      const { localBindPort, localBindAddress } = upstream;
+      return { ...upstream.options, localBindPort, localBindAddress };
+    };
+    const [here, there] = [this, other].map((upstream) => new Map<string, unknown>(Object.entries(fields(upstream))));
+    const bound = ["localBindPort", "localBindAddress"];
+    for (const [name, value] of there) {
+      const own = here.get(name);
+      const isOpen = !bound.includes(name) && (own === undefined || value === undefined);
+      if (!isOpen && JSON.stringify(own) !== JSON.stringify(value)) {
+        return `both the ${name} ${shown(own)} and ${shown(value)}`;
+      }
+    }
+    return undefined;
+  }
+
+  /** @internal Takes on what was stated about the same upstream a second time. */
+  absorb(other: Upstream): void {
+    const find = this.findDestination;
+    this.given = { ...withoutUndefined(other.given), ...withoutUndefined(this.given) };
+    this.findDestination = () => find() ?? other.findDestination();
+  }
+
+  /** @internal The same, with what another job of the source states about it in addition. */
+  extendedBy(other: Upstream): Upstream {
+    const both = new Upstream(other.source, this.destinationName, this.localBindPort, this.given, this.findDestination);
+    both.absorb(other);
+    return both;
+  }
 
   /** The destination; `undefined` while the graph does not know its name. */
   get destination(): IMeshService | undefined {
@@ -88,11 +130,18 @@ export class Upstream {
       : `${this.localBindAddress}:${this.localBindPort}`;
   }
 
-  /** What the variable of `env` holds. */
-  get environmentValue(): string {
+  /**
+   * @internal What the variable of `env` holds.
+   *
+   * @param isOnly whether no other upstream of the job leads to this name, in another datacenter perhaps: for Nomad they are one
+   */
+  environmentValue(isOnly: boolean): string {
     // Nomad's own variable rather than the literal: it is what users know from every other job.
     const address =
-      this.localBindPort === undefined || this.options.peer !== undefined || this.options.datacenter !== undefined
+      !isOnly ||
+      this.localBindPort === undefined ||
+      this.options.peer !== undefined ||
+      this.options.datacenter !== undefined
         ? this.address
         : `\${NOMAD_UPSTREAM_ADDR_${this.destinationName.replace(/[^A-Za-z0-9_]/g, "_")}}`;
     const protocol = this.destination?.protocol;
@@ -124,4 +173,13 @@ export class Upstream {
       ...options.override,
     };
   }
+}
+
+function shown(value: unknown): string {
+  return value === undefined ? "none" : JSON.stringify(value);
+}
+
+/** @internal What Consul tells an upstream apart by, among those of one service: these three, empty ones too. */
+export function upstreamId(destinationName: string, { datacenter, peer }: UpstreamOptions): string {
+  return [destinationName, datacenter, peer].join("/").replace(/\/+$/, "");
 }

@@ -405,6 +405,12 @@ describe("misuse", () => {
     );
   });
 
+  test("fails if a route leads to a service twice", () => {
+    expect(() => httpGateway().connectTo([{ service: "api", weight: 1 }, { service: "api" }])).toThrow(
+      "stack/mesh/gateway: A route leads to api twice. Name it once, with the sum of its weights.",
+    );
+  });
+
   test("fails if a key stands in the code", () => {
     const certificate = GatewayCertificate.inline({ certificate: "…", privateKey: "-----BEGIN PRIVATE KEY-----" });
     expect(() => gatewayWith(ApiGatewayListener.http({ port: 8443, tls: { certificates: [certificate] } }))).toThrow(

@@ -156,6 +156,16 @@ describe("its job", () => {
     expect(serviceOf(jobs.egress).Connect?.Gateway?.Terminating?.Services).toEqual([{ Name: "one" }, { Name: "two" }]);
   });
 
+  test("leads once to a service that is added twice, since Consul refuses the second", () => {
+    const { jobs } = synthMesh((mesh) => {
+      const egress = mesh.addTerminatingGateway("egress");
+      const service = mesh.addExternalService("one", plain);
+      egress.addService(service);
+      egress.addService(service);
+    });
+    expect(serviceOf(jobs.egress).Connect?.Gateway?.Terminating?.Services).toEqual([{ Name: "one" }]);
+  });
+
   test("brings the files that Envoy reads", () => {
     const { jobs } = synthEgress(
       {},

@@ -1,8 +1,10 @@
 import {
   HealthCheck,
+  MeshGatewayMode,
   Protocol,
   Subset,
   SubsetFilter,
+  type ConnectOptions,
   type consul,
   type MeshService,
   type ServiceMesh,
@@ -130,6 +132,43 @@ describe("a version", () => {
     });
     expect(taskOf(jobs.api).Env).toEqual({ DB: "${NOMAD_UPSTREAM_ADDR_db}" });
   });
+
+  test("has an upstream once that it shares with its service, whichever of them is connected first", () => {
+    const upstreamsOf = (order: readonly ("service" | "version")[], options: ConnectOptions = {}) => {
+      const { jobs } = synthesized((api, mesh) => {
+        const version = api.addVersion("v2", next);
+        const db = mesh.addService("db", { port: 5432, workload: anyWorkload });
+        for (const source of order) {
+          (source === "service" ? api : version).connectTo(db, source === "service" ? { env: "DB" } : options);
+        }
+      });
+      expect(taskOf(jobs["api-v2"], "api").Env).toEqual({ DB: "${NOMAD_UPSTREAM_ADDR_db}" });
+      return ["api", "api-v2"].map((id) => serviceOf(jobs[id]).Connect?.SidecarService?.Proxy?.Upstreams);
+    };
+    const [ofService, ofVersion] = upstreamsOf(["service", "version"]);
+    expect(ofVersion).toEqual(ofService);
+    expect(upstreamsOf(["version", "service"])).toEqual([ofService, ofService]);
+    const mode = { meshGateway: MeshGatewayMode.LOCAL };
+    expect(upstreamsOf(["version", "service"], mode)).toEqual([
+      ofService,
+      [{ ...ofService?.[0], MeshGateway: { Mode: "local" } }],
+    ]);
+  });
+
+  test.each([["service"], ["version"]])(
+    "fails if it contradicts the upstream of its service, the %s first",
+    (first) => {
+      const connect = (api: MeshService, mesh: ServiceMesh) => {
+        const version = api.addVersion("v2", next);
+        mesh.addService("db", { port: 5432, workload: anyWorkload });
+        const connections = [() => api.connectTo("db", { env: "DB" }), () => version.connectTo("db", { env: "OTHER" })];
+        for (const say of first === "service" ? connections : connections.reverse()) say();
+      };
+      expect(findingsOf(() => synthesized(connect))).toEqual([
+        'stack/mesh/api/v2: Its upstream db, which it also has from stack/mesh/api, is given both the env "DB" and "OTHER". Keep one of the two, or set inheritConnections: false. (conflicting-upstream)',
+      ]);
+    },
+  );
 
   test("reaches nothing if it is told to begin afresh", () => {
     const { jobs } = synthesized((api, mesh) => {

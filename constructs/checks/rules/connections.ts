@@ -142,6 +142,27 @@ const environmentClash: Check = {
   },
 };
 
+const conflictingUpstream: Check = {
+  id: "conflicting-upstream",
+  reason:
+    "Consul takes an upstream of a service once, so that what a version has from its service and its own must agree.",
+  level: "error",
+  *find({ meshes }) {
+    for (const version of meshes.flatMap((mesh) => mesh.services).flatMap(({ versions }) => versions)) {
+      for (const own of version.ownUpstreams) {
+        const contradiction = version.inheritedUpstreams.find(({ id }) => id === own.id)?.contradictionWith(own);
+        if (contradiction !== undefined) {
+          yield {
+            construct: version,
+            problem: `Its upstream ${own.destinationName}, which it also has from ${describe(version.service)}, is given ${contradiction}.`,
+            fix: "Keep one of the two, or set inheritConnections: false.",
+          };
+        }
+      }
+    }
+  },
+};
+
 const unreachableService: Check = {
   id: "unreachable-service",
   reason: "The mesh denies by default: a service that nothing is allowed to reach runs for nobody.",
@@ -235,5 +256,6 @@ export const connectionChecks: readonly Check[] = [
   intentionWithoutUpstream,
   nativeWithLocalBind,
   environmentClash,
+  conflictingUpstream,
   unreachableService,
 ];

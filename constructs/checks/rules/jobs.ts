@@ -96,6 +96,64 @@ function placeOfAnyAddress(task: nomad.Task): string | undefined {
   return argument === undefined ? undefined : `argument ${JSON.stringify(argument)}`;
 }
 
+const duplicateUpstream: Check = {
+  id: "duplicate-upstream",
+  reason:
+    "Consul refuses to register an Envoy that has an upstream twice, and the service goes down.",
+  level: "error",
+  *find(app) {
+    for (const { service, definition } of sidecarServicesOf(app)) {
+      const seen = new Set<string>();
+      for (const upstream of definition.Connect?.SidecarService?.Proxy?.Upstreams ?? []) {
+        const key = destinationOf(upstream);
+        if (seen.has(key)) {
+          yield {
+            construct: service,
+            problem: `The upstream ${upstream.DestinationName ?? ""} is in its job twice.`,
+            fix: "Change the override that makes it so.",
+          };
+        }
+        seen.add(key);
+      }
+    }
+  },
+};
+
+/** What Consul tells an upstream apart by. */
+function destinationOf(upstream: nomad.ConsulUpstream): string {
+  const { DestinationType, DestinationPartition, DestinationNamespace, DestinationPeer, DestinationName, Datacenter } =
+    upstream;
+  return JSON.stringify(
+    [DestinationType, DestinationPartition, DestinationNamespace, DestinationPeer, DestinationName, Datacenter].map(
+      (part) => part ?? "",
+    ),
+  );
+}
+
+const duplicatePortLabel: Check = {
+  id: "duplicate-port-label",
+  reason: "Nomad knows a port of a group by its label, and Envoy opens one path at a port.",
+  level: "error",
+  *find({ meshes }) {
+    for (const service of meshes.flatMap((mesh) => mesh.serviceJobs)) {
+      for (const { Networks = [] } of service.renderJob().TaskGroups ?? []) {
+        const labels = Networks.flatMap(({ ReservedPorts = [], DynamicPorts = [] }) => [
+          ...ReservedPorts,
+          ...DynamicPorts,
+        ]);
+        const twice = labels.find(({ Label }, index) => labels.findIndex((other) => other.Label === Label) !== index);
+        if (twice !== undefined) {
+          yield {
+            construct: service,
+            problem: `Two ports of its group have the label "${twice.Label ?? ""}".`,
+            fix: "Give each path of `expose` a portLabel of its own.",
+          };
+        }
+      }
+    }
+  },
+};
+
 function* sidecarServicesOf({ meshes }: CheckedApp): Iterable<{
   service: ServiceJob;
   group: nomad.TaskGroup;
@@ -112,4 +170,11 @@ function* sidecarServicesOf({ meshes }: CheckedApp): Iterable<{
   }
 }
 
-export const jobChecks: readonly Check[] = [namedPort, bridgeMode, tcpCheck, allInterfaces];
+export const jobChecks: readonly Check[] = [
+  namedPort,
+  bridgeMode,
+  tcpCheck,
+  duplicateUpstream,
+  duplicatePortLabel,
+  allInterfaces,
+];

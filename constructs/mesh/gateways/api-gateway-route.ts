@@ -86,7 +86,7 @@ export class ApiGatewayRoute extends Construct implements GatewayRoute {
   get claims(): readonly string[] {
     const hosts = this.hosts.length > 0 ? this.hosts : ["any host"];
     const matches = this.matches.length > 0 ? this.matches : [{}];
-    return hosts.flatMap((host) => matches.map((match) => `requests for ${host}${inWords(match)}`));
+    return hosts.flatMap((host) => matches.map((match) => `requests for ${host.toLowerCase()}${inWords(match)}`));
   }
 
   private get parents(): readonly consul.ResourceReference[] {
@@ -128,6 +128,15 @@ export class ApiGatewayRoute extends Construct implements GatewayRoute {
       if (problem !== undefined) {
         throw new MeshError(this.gateway, ...problem);
       }
+    }
+    const names = this.services.map(({ service }) => nameOf(service));
+    const twice = names.find((name, index) => names.indexOf(name) !== index);
+    if (twice !== undefined) {
+      throw new MeshError(
+        this.gateway,
+        `A route leads to ${twice} twice.`,
+        "Name it once, with the sum of its weights.",
+      );
     }
     for (const { service, weight = 1 } of this.services) {
       if (!Number.isInteger(weight) || weight < 1) {

@@ -140,7 +140,7 @@ export class IngressGateway extends FrontGateway<IngressListener, IngressRoute, 
     this.record(listener, {
       targets: [target],
       hosts: hosts ?? [],
-      claims: (hosts ?? [`${name}.ingress.*`]).map((host) => `requests for ${host}`),
+      claims: (hosts ?? [`${name}.ingress.*`]).map((host) => `requests for ${host.toLowerCase()}`),
       rendered: { Name: name, Hosts: hosts, ...(limits && renderLimits(limits)), ...override },
     });
   }

@@ -37,8 +37,10 @@ export class TerminatingGateway extends Gateway<TerminatingGatewayBaseProps> {
 
   /** Leads to a service outside. Who may go there is said at that service: `connectTo`, `allowFrom`. */
   addService(service: ExternalService): void {
-    this.ownServices.push(service);
-    this.mesh.revision++;
+    if (!this.ownServices.includes(service)) {
+      this.ownServices.push(service);
+      this.mesh.revision++;
+    }
   }
 
   /** The services outside that it leads to. */

@@ -1,5 +1,6 @@
 import { SubsetFilter } from "../../consul/subset-filter";
 import type { ServiceJobProps } from "../../nomad/service-job";
+import { LocalBinds } from "../local-ports";
 import { MeshJob } from "../mesh-job";
 import type { MeshService } from "../mesh-service";
 import { ServiceJob } from "../service-job";
@@ -38,7 +39,7 @@ export class ServiceVersion extends ServiceJob {
   /** Its instances, as traffic rules name them. */
   readonly subset: Subset;
 
-  protected readonly takenPorts: Set<number>;
+  protected readonly localBinds: LocalBinds;
   protected readonly meshJob: MeshJob;
   private readonly inheritsConnections: boolean;
 
@@ -49,7 +50,7 @@ export class ServiceVersion extends ServiceJob {
     /** Metadata `version` of its instances, and name of their subset. */
     readonly version: string,
     props: ServiceVersionProps,
-    takenPorts: Set<number>,
+    localBinds: LocalBinds,
   ) {
     super(service, version);
     const { inheritConnections = true, ...own } = props;
@@ -68,7 +69,8 @@ export class ServiceVersion extends ServiceJob {
       canaryMeta: canaryMeta && { ...canaryMeta, version },
     };
     this.inheritsConnections = inheritConnections;
-    this.takenPorts = inheritConnections ? takenPorts.add(this.props.port) : new Set([this.props.port]);
+    this.localBinds = inheritConnections ? localBinds : new LocalBinds();
+    this.localBinds.take(this.props.port);
     this.subset = traffic.addVersion(version, SubsetFilter.meta("version", version));
     mesh.registerJob(this);
     // Without its subset, its first instance would answer whoever calls the service.
@@ -82,6 +84,20 @@ export class ServiceVersion extends ServiceJob {
   }
 
   override get upstreams(): readonly Upstream[] {
-    return this.inheritsConnections ? [...this.service.upstreams, ...super.upstreams] : super.upstreams;
+    const inherited = this.inheritedUpstreams;
+    const added = new Map(this.ownUpstreams.map((upstream) => [upstream.id, upstream]));
+    const known = new Set(inherited.map(({ id }) => id));
+    return [
+      ...inherited.map((upstream) => {
+        const own = added.get(upstream.id);
+        return own === undefined ? upstream : upstream.extendedBy(own);
+      }),
+      ...this.ownUpstreams.filter(({ id }) => !known.has(id)),
+    ];
+  }
+
+  /** @internal The service's own, as far as it has them too. */
+  get inheritedUpstreams(): readonly Upstream[] {
+    return this.inheritsConnections ? this.service.upstreams : [];
   }
 }
