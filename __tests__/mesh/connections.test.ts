@@ -341,8 +341,8 @@ describe("intentions", () => {
     const resources = Object.values(terraform.resource?.consul_config_entry ?? {});
     const intentions = resources.find(({ kind }) => kind === "service-intentions");
     expect(intentions?.depends_on).toEqual([
-      expect.stringMatching(/^consul_config_entry\.mesh_api_Defaults_/),
-      expect.stringMatching(/^consul_config_entry\.mesh_ProxyDefaults_/),
+      "consul_config_entry.service-defaults_api",
+      "consul_config_entry.proxy-defaults_global",
     ]);
   });
 });

@@ -2,6 +2,7 @@ import { AclPolicy as AclPolicyResource } from "@cdktf/provider-consul/lib/acl-p
 import { AclTokenPolicyAttachment } from "@cdktf/provider-consul/lib/acl-token-policy-attachment";
 import { TerraformStack, Token } from "cdktf";
 import { Construct } from "constructs";
+import { addressByIdentity } from "../address";
 import { attachChecks } from "../checks/attach";
 import { MeshError } from "../errors";
 import { escapeTemplate, lazyText } from "../terraform-json";
@@ -29,6 +30,8 @@ export class ConsulAclPolicy extends Construct {
   /** The Terraform resource, for dependencies and lifecycle. */
   readonly resource: AclPolicyResource;
 
+  private readonly name: string;
+
   /** @throws MeshError for a name that Consul refuses */
   constructor(scope: Construct, id: string, props: ConsulAclPolicyProps) {
     super(scope, id);
@@ -41,12 +44,14 @@ export class ConsulAclPolicy extends Construct {
       );
     }
     const { name, description, rules } = props;
+    this.name = name;
     const render = (known: ConsulAclRules) => escapeTemplate(renderConsulRules(this, known));
     this.resource = new AclPolicyResource(this, "Resource", {
       name,
       description,
       rules: typeof rules === "function" ? lazyText(() => render(rules())) : render(rules),
     });
+    addressByIdentity(this.resource, name);
   }
 
   /**
@@ -63,6 +68,7 @@ export class ConsulAclPolicy extends Construct {
       policy: this.resource.name,
       dependsOn: previous && [previous],
     });
+    addressByIdentity(attachment, accessorId, this.name);
     attachments.set(accessorId, attachment);
     return attachment;
   }

@@ -1,5 +1,6 @@
 import { ConfigEntry as ConfigEntryResource } from "@cdktf/provider-consul/lib/config-entry";
 import { Construct } from "constructs";
+import { addressByIdentity } from "../address";
 import { dependAtSynthesis, type Needs } from "../dependencies";
 import { lazyTerraformJson } from "../terraform-json";
 import type * as consul from "./generated/config-entries";
@@ -39,6 +40,7 @@ export class ConsulConfigEntry<Entry extends consul.ConfigEntry = consul.ConfigE
       },
       () => this.isWanted,
     );
+    addressByIdentity(this.resource, props.kind, props.name);
     const { dependsOn = [] } = props;
     dependAtSynthesis(this.resource, typeof dependsOn === "function" ? dependsOn : () => dependsOn);
   }

@@ -1,5 +1,6 @@
 import { AclBindingRule, type AclBindingRuleConfig } from "@cdktf/provider-consul/lib/acl-binding-rule";
 import { Construct } from "constructs";
+import { addressByIdentity } from "../address";
 import { escapeTemplate } from "../terraform-json";
 import { ConsulAclPolicy } from "./acl-policy";
 import { type ConsulAclRules, forPrefixes } from "./acl-rules";
@@ -26,7 +27,7 @@ export interface GatewayWorkload {
  */
 export abstract class GatewayAccess extends Construct {
   /** Name of the auth method. */
-  protected abstract readonly authMethod: string;
+  protected abstract readonly methodName: string;
 
   /**
    * Lets one job run as an API gateway: Consul's agent reads the gateway's listeners, routes and certificates with the token of
@@ -93,9 +94,16 @@ export abstract class GatewayAccess extends Construct {
     return this.allowByPolicy("mesh gateway", gateway, workload, () => ({ mesh: "write", peering: "read" }));
   }
 
+  /** What rules refer to the auth method by: its name, or the attribute of its resource. */
+  protected get authMethod(): string {
+    return this.methodName;
+  }
+
   /** Binds a rule to the auth method. */
   protected bind(id: string, rule: Omit<AclBindingRuleConfig, "authMethod">): AclBindingRule {
-    return new AclBindingRule(this, id, { ...rule, authMethod: this.authMethod });
+    const bound = new AclBindingRule(this, id, { ...rule, authMethod: this.authMethod });
+    addressByIdentity(bound, this.methodName, id);
+    return bound;
   }
 
   private allowByPolicy(

@@ -1,6 +1,7 @@
 import { AclAuthMethod } from "@cdktf/provider-consul/lib/acl-auth-method";
 import { AclRole } from "@cdktf/provider-consul/lib/acl-role";
 import type { Construct } from "constructs";
+import { addressByIdentity } from "../address";
 import { escapeTemplate } from "../terraform-json";
 import { ConsulAclPolicy } from "./acl-policy";
 import { forPrefixes } from "./acl-rules";
@@ -64,9 +65,12 @@ export class WorkloadIdentityAuthMethod extends GatewayAccess {
   /** The Terraform resource, for dependencies and lifecycle. */
   readonly resource: AclAuthMethod;
 
+  protected readonly methodName: string;
+
   constructor(scope: Construct, id: string, props: WorkloadIdentityAuthMethodProps) {
     super(scope, id);
     const { name = DEFAULT_NAME, audience = "consul.io", tasks = { default: {} } } = props;
+    this.methodName = name;
     this.resource = new AclAuthMethod(this, "Resource", {
       name,
       type: "jwt",
@@ -81,6 +85,7 @@ export class WorkloadIdentityAuthMethod extends GatewayAccess {
         JWTSupportedAlgs: ["RS256"],
       }),
     });
+    addressByIdentity(this.resource, name);
     this.bind("Services", {
       description: "Nomad services: each may register itself",
       bindType: "service",
@@ -115,7 +120,8 @@ export class WorkloadIdentityAuthMethod extends GatewayAccess {
         servicePrefix: { "": { policy: "read", intentions: "deny" } },
       },
     });
-    new AclRole(this, `TaskRole-${namespace}`, { name, description, policies: [policy.resource.id] });
+    const role = new AclRole(this, `TaskRole-${namespace}`, { name, description, policies: [policy.resource.id] });
+    addressByIdentity(role, name);
   }
 }
 
@@ -126,7 +132,7 @@ class ImportedAuthMethod extends GatewayAccess {
   constructor(
     scope: Construct,
     id: string,
-    protected readonly authMethod: string,
+    protected readonly methodName: string,
   ) {
     super(scope, id);
   }

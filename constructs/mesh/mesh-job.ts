@@ -1,9 +1,16 @@
 import { Job, type JobConfig } from "@cdktf/provider-nomad/lib/job";
 import type { Construct } from "constructs";
+import { addressByIdentity } from "../address";
 import { dependAtSynthesis, type Needs } from "../dependencies";
 import type * as nomad from "../nomad/generated/job";
+import type { JobPlacement } from "../nomad/job";
 import { lazyTerraformJson } from "../terraform-json";
 import type { ServiceMesh } from "./service-mesh";
+
+/** What tells a job from others. */
+export interface JobKey extends Pick<JobPlacement, "region" | "namespace"> {
+  readonly id: string;
+}
 
 /** The job of a member of the mesh: rendered at synthesis, and only once for each state of the graph. */
 export class MeshJob {
@@ -15,11 +22,14 @@ export class MeshJob {
   constructor(
     scope: Construct,
     private readonly mesh: ServiceMesh,
+    key: JobKey,
     private readonly renderAnew: () => nomad.Job,
     needs: () => Needs,
     config: Pick<JobConfig, "detach"> = {},
   ) {
     this.resource = new Job(scope, "Job", { jobspec: lazyTerraformJson(() => this.render()), json: true, ...config });
+    const { region, namespace = "default", id } = key;
+    addressByIdentity(this.resource, region, namespace === "default" ? undefined : namespace, id);
     // Envoy reads some of what the mesh says of it, metrics and tracing, only when it starts.
     dependAtSynthesis(this.resource, () => [...needs(), mesh.proxyDefaults]);
   }

@@ -104,6 +104,7 @@ export class MeshService extends ServiceJob implements TrafficOwner {
     this.meshJob = new MeshJob(
       this,
       props.mesh,
+      { ...this.effectiveProps, id: this.jobName },
       () => this.renderAnew(),
       () => [this.defaults, this.traffic.resolver],
     );

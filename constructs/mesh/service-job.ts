@@ -105,19 +105,19 @@ export abstract class ServiceJob extends Construct implements IMeshService {
     const { upstreams } = this;
     const isOnly = ({ destinationName }: Upstream) =>
       upstreams.filter((other) => other.destinationName === destinationName).length === 1;
-    return renderServiceJob(
-      { ...this.mesh.jobDefaults, ...withoutUndefined(this.props) },
-      {
-        serviceName: this.serviceName,
-        jobName: this.jobName,
-        upstreams: upstreams.filter(({ localBindPort }) => localBindPort !== undefined).map((u) => u.render()),
-        env: Object.fromEntries(
-          upstreams.flatMap((u) =>
-            u.options.env === undefined ? [] : [[u.options.env, u.environmentValue(isOnly(u))]],
-          ),
-        ),
-      },
-    );
+    return renderServiceJob(this.effectiveProps, {
+      serviceName: this.serviceName,
+      jobName: this.jobName,
+      upstreams: upstreams.filter(({ localBindPort }) => localBindPort !== undefined).map((u) => u.render()),
+      env: Object.fromEntries(
+        upstreams.flatMap((u) => (u.options.env === undefined ? [] : [[u.options.env, u.environmentValue(isOnly(u))]])),
+      ),
+    });
+  }
+
+  /** Its props and, where they say nothing, the mesh's. */
+  protected get effectiveProps(): ServiceJobProps {
+    return { ...this.mesh.jobDefaults, ...withoutUndefined(this.props) };
   }
 
   private peerOf(target: IMeshService | string, { datacenter }: UpstreamOptions): string | undefined {

@@ -1,6 +1,7 @@
 import { AclPolicy as AclPolicyResource } from "@cdktf/provider-nomad/lib/acl-policy";
 import { Token } from "cdktf";
 import { Construct } from "constructs";
+import { addressByIdentity } from "../address";
 import { attachChecks } from "../checks/attach";
 import { MeshError } from "../errors";
 import { escapeTemplate } from "../terraform-json";
@@ -44,5 +45,6 @@ export class NomadAclPolicy extends Construct {
       description: props.description,
       rulesHcl: escapeTemplate(rules),
     });
+    addressByIdentity(this.resource, props.name);
   }
 }

@@ -245,14 +245,14 @@ test("waits for what Consul judges it by: protocols, and the subsets of others",
   const resources = Object.values(terraform.resource?.consul_config_entry ?? {});
   const resolver = resources.find(({ kind, name }) => kind === "service-resolver" && name === "api");
   expect(resolver?.depends_on).toEqual([
-    expect.stringMatching(/^consul_config_entry\.mesh_api_Defaults_/),
-    expect.stringMatching(/^consul_config_entry\.mesh_ProxyDefaults_/),
-    expect.stringMatching(/^consul_config_entry\.mesh_other_Defaults_/),
-    expect.stringMatching(/^consul_config_entry\.mesh_other_Resolver_/),
+    "consul_config_entry.service-defaults_api",
+    "consul_config_entry.proxy-defaults_global",
+    "consul_config_entry.service-defaults_other",
+    "consul_config_entry.service-resolver_other",
   ]);
   // The first instance of a subset must not answer everybody before the subset is there.
   expect(Object.values(terraform.resource?.nomad_job ?? {})[0].depends_on).toContainEqual(
-    expect.stringMatching(/^consul_config_entry\.mesh_api_Resolver_/),
+    "consul_config_entry.service-resolver_api",
   );
 });
 
@@ -269,6 +269,6 @@ test("waits for the protocol of a service outside the mesh too", () => {
   });
   const resources = Object.values(terraform.resource?.consul_config_entry ?? {});
   expect(resources.find(({ kind }) => kind === "service-resolver")?.depends_on).toContainEqual(
-    expect.stringMatching(/^consul_config_entry\.mesh_outside_Defaults_/),
+    "consul_config_entry.service-defaults_outside",
   );
 });

@@ -136,11 +136,11 @@ test("waits for what it leads to", () => {
     ({ kind }) => kind === "service-router",
   );
   expect(router?.depends_on).toEqual([
-    expect.stringMatching(/^consul_config_entry\.mesh_api_Defaults_/),
-    expect.stringMatching(/^consul_config_entry\.mesh_ProxyDefaults_/),
-    expect.stringMatching(/^consul_config_entry\.mesh_api_Splitter_/),
-    expect.stringMatching(/^consul_config_entry\.mesh_admin_Defaults_/),
-    expect.stringMatching(/^nomad_job\.mesh_admin_Job_/),
+    "consul_config_entry.service-defaults_api",
+    "consul_config_entry.proxy-defaults_global",
+    "consul_config_entry.service-splitter_api",
+    "consul_config_entry.service-defaults_admin",
+    "nomad_job.admin",
   ]);
 });
 

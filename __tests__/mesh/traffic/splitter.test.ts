@@ -45,12 +45,12 @@ test("waits for the protocol, the subsets and the jobs that it sends requests to
     ({ kind }) => kind === "service-splitter",
   );
   expect(splitter?.depends_on).toEqual([
-    expect.stringMatching(/^consul_config_entry\.mesh_api_Defaults_/),
-    expect.stringMatching(/^consul_config_entry\.mesh_ProxyDefaults_/),
-    expect.stringMatching(/^consul_config_entry\.mesh_api_Resolver_/),
-    expect.stringMatching(/^nomad_job\.mesh_api_Job_/),
-    expect.stringMatching(/^consul_config_entry\.mesh_other_Defaults_/),
-    expect.stringMatching(/^nomad_job\.mesh_other_Job_/),
+    "consul_config_entry.service-defaults_api",
+    "consul_config_entry.proxy-defaults_global",
+    "consul_config_entry.service-resolver_api",
+    "nomad_job.api",
+    "consul_config_entry.service-defaults_other",
+    "nomad_job.other",
   ]);
 });
 

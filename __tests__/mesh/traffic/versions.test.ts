@@ -106,7 +106,7 @@ describe("a version", () => {
     });
     const version = Object.entries(terraform.resource?.nomad_job ?? {}).find(([name]) => name.includes("v2"));
     expect(version?.[1].detach).toBe(false);
-    expect(version?.[1].depends_on).toContainEqual(expect.stringMatching(/^consul_config_entry\.mesh_api_Resolver_/));
+    expect(version?.[1].depends_on).toContainEqual("consul_config_entry.service-resolver_api");
     const entries = Object.values(terraform.resource?.consul_config_entry ?? {});
     for (const kind of ["service-splitter", "service-router"]) {
       expect(entries.find((entry) => entry.kind === kind)?.depends_on).toContain(`nomad_job.${version?.[0] ?? ""}`);

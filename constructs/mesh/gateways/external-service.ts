@@ -6,6 +6,7 @@ import { Construct } from "constructs";
 import type { ConsulConfigEntry } from "../../consul/consul-config-entry";
 import type * as consul from "../../consul/generated/config-entries";
 import { Protocol } from "../../consul/protocol";
+import { addressByIdentity } from "../../address";
 import { MeshError } from "../../errors";
 import { Intention, type IntentionOptions } from "../intention";
 import type { IMeshMember, IMeshService } from "../mesh-member";
@@ -95,13 +96,15 @@ export class ExternalService extends Construct implements IMeshService {
     props.mesh.registerExternalService(this);
     this.defaults = addServiceEntries(this, () => props.serviceDefaults);
 
+    const nodeName = props.nodeName ?? `external-${this.serviceName}`;
     const node = new Node(this, "Node", {
-      name: props.nodeName ?? `external-${this.serviceName}`,
+      name: nodeName,
       address: props.address,
       // The names by which Consul's own tools know that no agent runs there.
       meta: { "external-node": "true", "external-probe": "true" },
     });
-    new Service(this, "Service", {
+    addressByIdentity(node, nodeName);
+    const service = new Service(this, "Service", {
       name: this.serviceName,
       nodeAttribute: node.name,
       address: props.address,
@@ -109,6 +112,7 @@ export class ExternalService extends Construct implements IMeshService {
       tags: props.tags && [...props.tags],
       meta: props.meta,
     });
+    addressByIdentity(service, nodeName, this.serviceName);
   }
 
   /**

@@ -122,6 +122,7 @@ export abstract class Gateway<Props extends GatewayBaseProps = GatewayBaseProps>
     this.meshJob = new MeshJob(
       this,
       this.mesh,
+      { ...this.effectiveProps, id: this.serviceName },
       () => this.renderAnew(),
       () => [...needs(), ...this.rules.values()],
     );

@@ -77,6 +77,7 @@ export class ServiceVersion extends ServiceJob {
     this.meshJob = new MeshJob(
       this,
       mesh,
+      { ...this.effectiveProps, id: this.jobName },
       () => this.renderAnew(),
       () => [service.defaults, traffic.resolver],
       { detach: false },
