@@ -12,7 +12,7 @@ export type * as consul from "./consul/generated/config-entries";
 export { ConsulDeployerPolicy, type ConsulDeployerPolicyOptions } from "./consul/deployer-policy";
 export { GatewayAccess, type GatewayWorkload } from "./consul/gateway-access";
 export type { HttpRouteMatch } from "./consul/http-route";
-export { HttpPermission, type HeaderMatch, type HttpMatch } from "./consul/http-permission";
+export { HttpPermission, type HeaderMatch, type HttpMatch, type PermissionMatch } from "./consul/http-permission";
 export type { HeaderChanges } from "./consul/header-changes";
 export {
   HashPolicy,
@@ -22,6 +22,7 @@ export {
   type LeastRequestOptions,
   type RingHashOptions,
 } from "./consul/load-balancer";
+export type { MeshConfig, RequestNormalization } from "./consul/mesh-config";
 export { Protocol } from "./consul/protocol";
 export { RolePolicies, type PolicyRole, type RolePoliciesOptions } from "./consul/role-policies";
 export type { QueryMatch, RetryCondition, RetryOptions, RouteChanges, RouteMatch } from "./consul/service-router";
@@ -110,7 +111,7 @@ export {
   type IngressRouteOptions,
 } from "./mesh/gateways/ingress-gateway";
 export { IngressListener, type IngressListenerOptions, type IngressTls } from "./mesh/gateways/ingress-listener";
-export type { TlsVersion, TlsVersionOptions } from "./mesh/gateways/tls-versions";
+export type { TlsVersion, TlsVersionOptions } from "./consul/tls-versions";
 export { MeshGateway, type MeshGatewayBaseProps, type MeshGatewayProps } from "./mesh/gateways/mesh-gateway";
 export {
   TerminatingGateway,

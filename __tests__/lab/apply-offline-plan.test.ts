@@ -49,6 +49,16 @@ describe("the plan of an offline apply", () => {
     ]);
   });
 
+  test("removes what is gone after it has written all else, so that a resource may ask for that, and for no other lifecycle", () => {
+    const entries = (lifecycle: object) => ({
+      mesh: { resource: { consul_config_entry: { b: defaults("b", { lifecycle }) } } },
+    });
+    expect(refusals(entries({ create_before_destroy: true }))).toEqual([]);
+    expect(refusals(entries({ prevent_destroy: true }))).toEqual([
+      "mesh/consul_config_entry.b: its lifecycle.prevent_destroy is not supported",
+    ]);
+  });
+
   test("follows the toolkit's references from stack to stack", () => {
     const [, role] = plan({
       access: {

@@ -277,9 +277,12 @@ describe("intentions", () => {
         Permissions: [
           { Action: "deny", HTTP: { PathExact: "/admin" } },
           { Action: "allow", HTTP: { PathPrefix: "/v1/", Methods: ["GET", "HEAD"] } },
-          { Action: "allow", HTTP: { PathPrefix: "/v1/orders", Methods: ["POST"] } },
-          { Action: "allow", HTTP: { PathPrefix: "/v1/orders", Methods: ["PUT"] } },
-          { Action: "allow", HTTP: { PathPrefix: "/v1/orders", Methods: ["DELETE"] } },
+          { Action: "allow", HTTP: { PathExact: "/v1/orders", Methods: ["POST"] } },
+          { Action: "allow", HTTP: { PathPrefix: "/v1/orders/", Methods: ["POST"] } },
+          { Action: "allow", HTTP: { PathExact: "/v1/orders", Methods: ["PUT"] } },
+          { Action: "allow", HTTP: { PathPrefix: "/v1/orders/", Methods: ["PUT"] } },
+          { Action: "allow", HTTP: { PathExact: "/v1/orders", Methods: ["DELETE"] } },
+          { Action: "allow", HTTP: { PathPrefix: "/v1/orders/", Methods: ["DELETE"] } },
           {
             Action: "allow",
             HTTP: {

@@ -126,8 +126,8 @@ test("the same permission twice is in the entry once, and so is a method, which 
   expect(entryOf([["web", twice]]).Sources).toMatchObject([{ Permissions: [{ HTTP: { Methods: ["GET", "PUT"] } }] }]);
   expect(
     entryOf([
-      ["web", allowed("/v1")],
-      ["web", allowed("/v1")],
+      ["web", allowed("/v1/")],
+      ["web", allowed("/v1/")],
     ]).Sources?.[0]?.Permissions,
   ).toHaveLength(1);
 });

@@ -9,7 +9,7 @@ export interface ConsulDeployerPolicyOptions {
   /** Only services whose names begin with one of these. @default all */
   readonly servicePrefixes?: readonly string[];
   /**
-   * Whether it may write what concerns the mesh as a whole: proxy-defaults, gateways, routes, JWT providers.
+   * Whether it may write what concerns the mesh as a whole: proxy-defaults, the entry `mesh`, gateways, routes, JWT providers.
    *
    * @default true
    */

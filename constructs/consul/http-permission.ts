@@ -17,9 +17,9 @@ export interface HeaderMatch {
   readonly invert?: boolean;
 }
 
-/** Which requests a permission is about. All that is given must hold. */
+/** Which requests are meant. All that is given must hold. */
 export interface HttpMatch {
-  /** The path begins so. Excludes the other two. @default any path */
+  /** The path begins with this text: `/v1/orders` fits `/v1/ordersprivate` too. Excludes the other two. @default any path */
   readonly pathPrefix?: string;
   /** The path is this. @default any path */
   readonly pathExact?: string;
@@ -31,47 +31,80 @@ export interface HttpMatch {
   readonly headers?: readonly HeaderMatch[];
 }
 
+/** Which requests a permission is about. All that is given must hold; the query of a request is never looked at. */
+export interface PermissionMatch extends HttpMatch {
+  /**
+   * The path is this, or continues after it with a slash: `/v1/orders` fits `/v1/orders` and `/v1/orders/7`, but not
+   * `/v1/ordersprivate`. Excludes the other three. Consul has no such field: it becomes two permissions, one with the exact path and
+   * one with a prefix.
+   *
+   * @default any path
+   */
+  readonly pathSeparatedPrefix?: string;
+}
+
 /**
  * Allows or denies certain HTTP requests of a source. The first permission that fits a request decides, and a request
  * that fits none is denied. The destination's protocol must be http, http2 or grpc.
+ *
+ * Prefer permissions that allow what a source needs over those that deny a part of it: an application may take a path for the
+ * denied one that Envoy takes for another. What Envoys do about that is said by {@link MeshConfig.requestNormalization}.
  *
  * @see https://developer.hashicorp.com/consul/docs/reference/config-entry/service-intentions
  */
 export class HttpPermission {
   private constructor(
     /** @internal */
-    readonly rendered: consul.IntentionPermission,
+    readonly action: "allow" | "deny",
+    /** @internal */
+    readonly match: PermissionMatch,
   ) {}
 
-  /** Allows GET (and HEAD) below a path. */
-  static get(pathPrefix = "/"): HttpPermission {
-    return HttpPermission.allow({ pathPrefix, methods: ["GET", "HEAD"] });
+  /** Allows GET and HEAD of a path and all below it: `/v1/orders` and `/v1/orders/7`, but not `/v1/ordersprivate`. */
+  static get(path = "/"): HttpPermission {
+    return allowBelow(path, ["GET", "HEAD"]);
   }
 
-  /** Allows POST below a path. */
-  static post(pathPrefix = "/"): HttpPermission {
-    return HttpPermission.allow({ pathPrefix, methods: ["POST"] });
+  /** Allows POST to a path and all below it. */
+  static post(path = "/"): HttpPermission {
+    return allowBelow(path, ["POST"]);
   }
 
-  /** Allows PUT below a path. */
-  static put(pathPrefix = "/"): HttpPermission {
-    return HttpPermission.allow({ pathPrefix, methods: ["PUT"] });
+  /** Allows PUT to a path and all below it. */
+  static put(path = "/"): HttpPermission {
+    return allowBelow(path, ["PUT"]);
   }
 
-  /** Allows DELETE below a path. */
-  static delete(pathPrefix = "/"): HttpPermission {
-    return HttpPermission.allow({ pathPrefix, methods: ["DELETE"] });
+  /** Allows DELETE of a path and all below it. */
+  static delete(path = "/"): HttpPermission {
+    return allowBelow(path, ["DELETE"]);
   }
 
-  /** Allows whatever matches. */
-  static allow(match: HttpMatch): HttpPermission {
-    return new HttpPermission({ Action: "allow", HTTP: renderMatch(match) });
+  /** Allows all requests that match. */
+  static allow(match: PermissionMatch): HttpPermission {
+    return new HttpPermission("allow", match);
   }
 
-  /** Denies whatever matches, before later permissions are asked. */
-  static deny(match: HttpMatch): HttpPermission {
-    return new HttpPermission({ Action: "deny", HTTP: renderMatch(match) });
+  /** Denies all requests that match, before later permissions are asked. A check warns of what gets past such a permission. */
+  static deny(match: PermissionMatch): HttpPermission {
+    return new HttpPermission("deny", match);
   }
+
+  /** @internal As Consul has it, in order. */
+  get rendered(): readonly consul.IntentionPermission[] {
+    return pathsOf(this.match).map((path) => ({ Action: this.action, HTTP: renderMatch({ ...this.match, ...path }) }));
+  }
+}
+
+function allowBelow(path: string, methods: readonly string[]): HttpPermission {
+  return HttpPermission.allow({ pathSeparatedPrefix: path, methods });
+}
+
+function pathsOf({ pathSeparatedPrefix: path }: PermissionMatch): readonly HttpMatch[] {
+  if (path === undefined) {
+    return [{}];
+  }
+  return path.endsWith("/") ? [{ pathPrefix: path }] : [{ pathExact: path }, { pathPrefix: `${path}/` }];
 }
 
 function renderMatch(match: HttpMatch): consul.IntentionHTTPPermission {

@@ -34,7 +34,7 @@ export function renderServiceIntentions(
     Name: source.name,
     Peer: source.peer,
     Action: source.permissions === undefined ? "allow" : undefined,
-    Permissions: source.permissions?.map((permission) => permission.rendered),
+    Permissions: source.permissions?.flatMap((permission) => permission.rendered),
     Precedence: source.name === ANY_SERVICE ? PRECEDENCE.wildcard : PRECEDENCE.exact,
     Type: "consul",
     Description: source.description,
@@ -89,8 +89,8 @@ function mergePermissions(
   return allowsEverything ? undefined : [...denies, ...kept, ...allows];
 }
 
-/** Any request, as Consul takes it next to permissions that deny. */
-const EVERYTHING = HttpPermission.allow({ pathPrefix: "/" });
+/** @internal Any request, as Consul takes it next to permissions that deny. */
+export const EVERYTHING = HttpPermission.allow({ pathPrefix: "/" });
 
 /** @internal Whether the order of a statement's permissions has a meaning: it allows a part of what it then denies. */
 export function allowsBeforeItDenies(permissions: readonly HttpPermission[]): boolean {
@@ -99,8 +99,8 @@ export function allowsBeforeItDenies(permissions: readonly HttpPermission[]): bo
 }
 
 /** @internal */
-export function isDeny({ rendered }: HttpPermission): boolean {
-  return rendered.Action === "deny";
+export function isDeny({ action }: HttpPermission): boolean {
+  return action === "deny";
 }
 
 function groupBySource(sources: readonly IntentionSource[]): Map<string, [IntentionSource, ...IntentionSource[]]> {

@@ -29,8 +29,9 @@ export function addServiceEntries(
     kind: "service-intentions",
     name: serviceName,
     entry: () => renderServiceIntentions(mesh.intentionsFor(serviceName).map((each) => each.render())),
-    // Consul judges permissions on requests by the protocol in these two.
-    dependsOn: [defaults, mesh.proxyDefaults],
+    // Consul judges permissions on requests by the protocol in the first two. The third is there before there are permissions, or they
+    // could be got round until then.
+    dependsOn: [defaults, mesh.proxyDefaults, mesh.meshConfig],
   });
   return defaults;
 }

@@ -5,6 +5,7 @@ import { ConsulConfigEntry } from "../consul/consul-config-entry";
 import { renderExportedServices } from "../consul/exported-services";
 import type { GatewayAccess } from "../consul/gateway-access";
 import type * as consul from "../consul/generated/config-entries";
+import { normalizationOf, renderMeshConfig, type MeshConfig, type RequestNormalization } from "../consul/mesh-config";
 import type { Needs } from "../dependencies";
 import { MeshError } from "../errors";
 import type * as nomad from "../nomad/generated/job";
@@ -50,6 +51,14 @@ export interface ServiceMeshProps extends JobPlacement {
    */
   readonly proxyDefaults?: Omit<consul.ProxyConfigEntry, "Kind" | "Name"> | false;
   /**
+   * Fields of Consul's config entry `mesh`, of which a cluster has one; `false` where another stack or team owns that entry, which
+   * must then normalize requests if there are permissions here.
+   *
+   * @default {}, and no entry where it would say nothing
+   * @see https://developer.hashicorp.com/consul/docs/reference/config-entry/mesh
+   */
+  readonly meshConfig?: MeshConfig | false;
+  /**
    * Where its gateways are let in to Consul, in a cluster with access control: an `AccessStack`'s `workloads`, or
    * {@link WorkloadIdentityAuthMethod.fromName} where the rules of services are somebody else's.
    *
@@ -76,6 +85,8 @@ export class ServiceMesh extends Construct {
   readonly props: ServiceMeshProps;
   /** What holds for every Envoy of the mesh; `undefined` where another stack or team owns it. */
   readonly proxyDefaults: ConsulConfigEntry<consul.ProxyConfigEntry> | undefined;
+  /** The config entry `mesh`; `undefined` where another stack or team owns it. */
+  readonly meshConfig: ConsulConfigEntry<consul.MeshConfigEntry> | undefined;
   /** @internal Counts the changes of the graph: what was computed from it holds until the next one. */
   revision = 0;
 
@@ -88,6 +99,7 @@ export class ServiceMesh extends Construct {
   private readonly intentionsByDestination = new Map<string, Intention[]>();
   private readonly others = new Set<ServiceMesh>();
   private followed: { readonly revision: number; readonly byDestination: ReadonlyMap<string, Intention[]> } | undefined;
+  private permitted: { readonly followed: ReadonlyMap<string, unknown>; readonly isTrue: boolean } | undefined;
 
   constructor(scope: Construct, id: string, props: ServiceMeshProps = {}) {
     super(scope, id);
@@ -115,13 +127,21 @@ export class ServiceMesh extends Construct {
       // Once a tcp service is exported, Consul refuses every entry that would lead its connections to a further service.
       dependsOn: () => [this.proxyDefaults, ...this.trafficOwners.flatMap(entriesOf)],
     });
-    new ConsulConfigEntry<consul.MeshConfigEntry>(this, "Peering", {
-      kind: "mesh",
-      name: "mesh",
-      // Consul always answers with TransparentProxy; without it each plan would find a difference.
-      entry: () =>
-        this.peersThroughGateways ? { TransparentProxy: {}, Peering: { PeerThroughMeshGateways: true } } : undefined,
-    });
+    const { meshConfig = {} } = props;
+    if (meshConfig !== false) {
+      // Its id is as old as its first field. With another one Terraform would delete the entry that it has just written.
+      this.meshConfig = new ConsulConfigEntry<consul.MeshConfigEntry>(this, "Peering", {
+        kind: "mesh",
+        name: "mesh",
+        entry: () =>
+          renderMeshConfig(
+            { ...meshConfig, peerThroughMeshGateways: meshConfig.peerThroughMeshGateways ?? this.peersThroughGateways },
+            this.requestNormalization,
+          ),
+      });
+      // Permissions wait for it. When both go, Terraform would else take it away while the permissions are still there.
+      this.meshConfig.resource.lifecycle = { createBeforeDestroy: true };
+    }
   }
 
   /** Adds a service to the mesh, in the mesh's own stack. For another stack: `new MeshService(stack, id, { mesh, … })`. */
@@ -245,6 +265,25 @@ export class ServiceMesh extends Construct {
       this.followed = { revision, byDestination: this.followRules() };
     }
     return this.followed.byDestination;
+  }
+
+  /** @internal Whether something, here or in another datacenter, may make only some requests of a service of this mesh. */
+  get hasPermissions(): boolean {
+    const followed = this.followedIntentions;
+    if (this.permitted?.followed !== followed) {
+      const all = [...this.intentions, ...[...followed.values()].flat()];
+      this.permitted = { followed, isTrue: all.some(({ options }) => options.permissions !== undefined) };
+    }
+    return this.permitted.isTrue;
+  }
+
+  /**
+   * @internal How its Envoys bring requests into their usual form; `undefined` where they do only what Consul does by itself, or where
+   * another stack or team decides.
+   */
+  get requestNormalization(): Required<RequestNormalization> | undefined {
+    const { meshConfig = {} } = this.props;
+    return meshConfig === false ? undefined : normalizationOf(meshConfig, this.hasPermissions);
   }
 
   /** @internal Records that traffic goes between the two, if they are of different datacenters. */

@@ -51,7 +51,7 @@ export function planResources(stacks: readonly SynthesizedStack[], variables: Va
 }
 
 /** What a resource may say to Terraform beside its arguments. `//` is a comment of the toolkit. */
-const metaArguments = new Set(["//", "depends_on"]);
+const metaArguments = new Set(["//", "depends_on", "lifecycle"]);
 const stackBlocks = new Set(["//", "terraform", "provider", "resource", "variable", "output", "data"]);
 const providers = new Set(["consul", "nomad"]);
 /** The toolkit's own name for what a stack reads from another stack of the app. */
@@ -132,6 +132,11 @@ class SynthesizedApp {
     const definition = resourceTypes[type];
     const isArgument = ([argument]: [string, unknown]) => !metaArguments.has(argument);
     const given = Object.fromEntries(Object.entries(block).filter(isArgument));
+    for (const [rule, value] of blocksOf(block.lifecycle).flatMap(Object.entries)) {
+      // What the offline apply does in any case: it removes what is gone after it has written all else.
+      if (rule !== "create_before_destroy" || value !== true)
+        this.refuse(address, `its lifecycle.${rule} is not supported`);
+    }
     for (const argument of Object.keys(given)) {
       if (!Object.hasOwn(definition.fields, argument))
         this.refuse(address, `its argument ${argument} is not supported`);

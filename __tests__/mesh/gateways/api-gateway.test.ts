@@ -83,7 +83,13 @@ describe("connectTo", () => {
   test("may allow some requests only", () => {
     const { entries } = synthGateway({ permissions: [HttpPermission.get("/v1")], description: "the public" });
     expect(entries["service-intentions/api"]).toMatchObject({
-      Sources: [{ Name: "gateway", Description: "the public", Permissions: [{ HTTP: { PathPrefix: "/v1" } }] }],
+      Sources: [
+        {
+          Name: "gateway",
+          Description: "the public",
+          Permissions: [{ HTTP: { PathExact: "/v1" } }, { HTTP: { PathPrefix: "/v1/" } }],
+        },
+      ],
     });
   });
 

@@ -64,7 +64,13 @@ describe("connectTo", () => {
       ingress.connectTo(api, { permissions: [HttpPermission.get("/v1")], description: "the public" }),
     );
     expect(entries["service-intentions/api"]).toMatchObject({
-      Sources: [{ Name: "ingress", Description: "the public", Permissions: [{ HTTP: { PathPrefix: "/v1" } }] }],
+      Sources: [
+        {
+          Name: "ingress",
+          Description: "the public",
+          Permissions: [{ HTTP: { PathExact: "/v1" } }, { HTTP: { PathPrefix: "/v1/" } }],
+        },
+      ],
     });
   });
 

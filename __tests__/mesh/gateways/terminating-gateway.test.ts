@@ -89,7 +89,7 @@ describe("a service outside", () => {
     });
     expect(taskOf(jobs.web).Env).toEqual({ API: "http://${NOMAD_UPSTREAM_ADDR_api}" });
     expect(entries["service-intentions/api"]).toMatchObject({
-      Sources: [{ Name: "web", Permissions: [{ HTTP: { PathPrefix: "/v1" } }] }],
+      Sources: [{ Name: "web", Permissions: [{ HTTP: { PathExact: "/v1" } }, { HTTP: { PathPrefix: "/v1/" } }] }],
     });
   });
 

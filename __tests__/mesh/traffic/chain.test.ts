@@ -121,7 +121,9 @@ test("permissions go with it, unless something was said there", () => {
     });
     return (entries["service-intentions/a"] as consul.ServiceIntentionsConfigEntry).Sources;
   };
-  expect(sourcesOf(() => undefined)).toMatchObject([{ Permissions: [{ HTTP: { PathPrefix: "/v1" } }] }]);
+  expect(sourcesOf(() => undefined)).toMatchObject([
+    { Permissions: [{ HTTP: { PathExact: "/v1" } }, { HTTP: { PathPrefix: "/v1/" } }] },
+  ]);
   expect(sourcesOf((a, web) => a.allowFrom(web))).toEqual([
     { Name: "web", Action: "allow", Precedence: 9, Type: "consul" },
   ]);

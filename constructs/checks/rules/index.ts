@@ -8,6 +8,7 @@ import { gatewayChecks } from "./gateways";
 import { intentionChecks } from "./intentions";
 import { jobChecks } from "./jobs";
 import { ownershipChecks } from "./ownership";
+import { permissionChecks } from "./permissions";
 import { portChecks } from "./ports";
 import { trafficChecks } from "./traffic";
 
@@ -16,6 +17,7 @@ export const CHECKS: readonly Check[] = [
   ...ownershipChecks,
   ...connectionChecks,
   ...intentionChecks,
+  ...permissionChecks,
   ...trafficChecks,
   ...datacenterChecks,
   ...frontGatewayChecks,

@@ -2,7 +2,7 @@ import type * as consul from "../../consul/generated/config-entries";
 import { Protocol } from "../../consul/protocol";
 import type { GatewayListener, ListenerOptions } from "./front-gateway";
 import type { GatewayCertificate } from "./gateway-certificate";
-import type { TlsVersionOptions } from "./tls-versions";
+import type { TlsVersionOptions } from "../../consul/tls-versions";
 
 /** TLS at a listener of an API gateway. */
 export interface ApiGatewayTls extends TlsVersionOptions {

@@ -1,7 +1,7 @@
 import type * as consul from "../../consul/generated/config-entries";
 import { Protocol } from "../../consul/protocol";
 import type { GatewayListener, ListenerOptions } from "./front-gateway";
-import type { TlsVersionOptions } from "./tls-versions";
+import type { TlsVersionOptions } from "../../consul/tls-versions";
 
 /**
  * TLS at a listener of an ingress gateway. Without more the certificate comes from the mesh's own authority, for the hosts

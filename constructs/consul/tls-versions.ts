@@ -1,7 +1,7 @@
 /** A version of TLS, as Consul writes it. */
 export type TlsVersion = "TLS_AUTO" | "TLSv1_0" | "TLSv1_1" | "TLSv1_2" | "TLSv1_3";
 
-/** What a gateway's listener agrees to. */
+/** Which TLS an Envoy agrees to. */
 export interface TlsVersionOptions {
   /** @default "TLSv1_2" */
   readonly minVersion?: TlsVersion;

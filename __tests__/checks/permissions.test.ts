@@ -1,0 +1,150 @@
+import {
+  HttpPermission,
+  Protocol,
+  ServiceMesh,
+  silence,
+  type MeshConfig,
+  type PermissionMatch,
+  type ServiceMeshProps,
+} from "../../constructs";
+import { findingsOf, synthStack, TestStack } from "../support/synth";
+import { warningsOf } from "../support/warnings";
+import { anyWorkload } from "../support/workload";
+
+const allow = (match: PermissionMatch) => HttpPermission.allow(match);
+const deny = (match: PermissionMatch) => HttpPermission.deny(match);
+const get = (path: string) => HttpPermission.get(path);
+
+/** A mesh in which `web` has these permissions on `api`. */
+function withPermissions(permissions: readonly HttpPermission[], props?: ServiceMeshProps): TestStack {
+  const stack = new TestStack();
+  const mesh = new ServiceMesh(stack, "mesh", props);
+  const api = mesh.addService("api", { port: 9001, protocol: Protocol.HTTP, workload: anyWorkload });
+  mesh.addService("web", { port: 9002, publish: 9002, workload: anyWorkload }).connectTo(api, { permissions });
+  return stack;
+}
+
+function warnings(permissions: readonly HttpPermission[], props?: ServiceMeshProps): string[] {
+  const stack = withPermissions(permissions, props);
+  synthStack(stack);
+  return warningsOf(stack);
+}
+
+describe("permission-path", () => {
+  test.each<[string, PermissionMatch, string]>([
+    [
+      "for two paths",
+      { pathPrefix: "/a", pathSeparatedPrefix: "/b" },
+      "asks for pathPrefix and pathSeparatedPrefix. Give one of them, or make several permissions.",
+    ],
+    [
+      "whose path has no slash before it",
+      { pathSeparatedPrefix: "v1" },
+      'asks for the pathSeparatedPrefix "v1", which does not begin with a slash. Write "/v1".',
+    ],
+  ])("fails for a permission %s", (_, match, problem) => {
+    expect(findingsOf(() => synthStack(withPermissions([allow(match)])))).toEqual([
+      `stack/mesh/web: A permission of web on api ${problem} (permission-path)`,
+    ]);
+  });
+
+  test("a regular expression may begin with anything", () => {
+    expect(findingsOf(() => synthStack(withPermissions([allow({ pathRegex: ".*" })])))).toEqual([]);
+  });
+});
+
+describe("deny-before-allow", () => {
+  test("says what gets past a path that is denied", () => {
+    expect(warnings([deny({ pathPrefix: "/v1/orders/private" }), get("/v1/orders")])).toEqual([
+      "The permissions of web on api deny pathPrefix /v1/orders/private, and allow more than that. An application may take " +
+        "for denied what Envoy does not: a path in another case; one with a parameter (;a=b); one that is encoded twice (%252F) or " +
+        "has encoded marks (%3B, %C0%AF); what it reads from the query or from X-HTTP-Method-Override. Allow just what is needed, " +
+        'without a deny; or, where the application is strict, silence(…, "deny-before-allow", "why"). (deny-before-allow)',
+    ]);
+  });
+
+  test.each<[string, HttpPermission[], string]>([
+    ["one path", [deny({ pathExact: "/admin" }), get("/")], "a suffix at its end"],
+    ["a header", [deny({ headers: [{ name: "x-role", exact: "guest" }] }), get("/")], "a header that is left out"],
+    ["a method", [deny({ methods: ["DELETE"] }), allow({ pathPrefix: "/" })], "a method in another case"],
+    ["a pattern", [deny({ pathRegex: ".*/private" }), get("/v1")], "a path in another case"],
+  ])("names what gets past %s that is denied", (_, permissions, words) => {
+    expect(warnings(permissions)).toEqual([expect.stringContaining(words)]);
+  });
+
+  test.each<[string, HttpPermission[]]>([
+    ["nothing is denied", [get("/v1"), allow({ pathExact: "/v2" })]],
+    ["the deny comes last", [get("/v1"), deny({ pathPrefix: "/" })]],
+    ["what is denied is elsewhere", [deny({ pathPrefix: "/admin" }), get("/v1")]],
+    ["just one path is allowed", [deny({ pathPrefix: "/v1/private" }), allow({ pathExact: "/v1/orders" })]],
+    ["it concerns other methods", [deny({ pathPrefix: "/v1/private", methods: ["POST"] }), get("/v1")]],
+    ["all is denied", [deny({ pathPrefix: "/" }), allow({ pathPrefix: "/" })]],
+  ])("is silent if %s", (_, permissions) => {
+    expect(warnings(permissions)).toEqual([]);
+  });
+
+  test("looks at all statements about a source", () => {
+    const stack = withPermissions([deny({ pathPrefix: "/v1/private" })]);
+    const [mesh] = stack.node.children.filter((child) => child instanceof ServiceMesh);
+    mesh.services[0].allowFrom("web");
+    synthStack(stack);
+    expect(warningsOf(stack)).toEqual([expect.stringContaining("deny pathPrefix /v1/private, and allow more")]);
+  });
+
+  test("says more of a service outside, and can be silenced", () => {
+    const stack = new TestStack();
+    const mesh = new ServiceMesh(stack, "mesh");
+    const page = mesh.addExternalService("page", {
+      ...{ address: "192.0.2.7", port: 80, protocol: Protocol.HTTP },
+      plaintext: "It is a test.",
+    });
+    mesh.addTerminatingGateway("egress").addService(page);
+    const web = mesh.addService("web", { port: 9002, publish: 9002, workload: anyWorkload });
+    web.connectTo(page, { permissions: [deny({ pathPrefix: "/private" }), get("/")] });
+    synthStack(stack);
+    expect(warningsOf(stack)).toEqual([expect.stringContaining("at a terminating gateway also //")]);
+
+    const silenced = withPermissions([deny({ pathPrefix: "/private" }), get("/")]);
+    silence(silenced, "deny-before-allow", "The application compares paths as Envoy does.");
+    synthStack(silenced);
+    expect(warningsOf(silenced)).toEqual([]);
+  });
+});
+
+describe("request-normalization", () => {
+  test.each<[string, MeshConfig, string]>([
+    ["is off", { requestNormalization: false }, "//, %2F and %5C, headers with underscores"],
+    ["leaves slashes alone", { requestNormalization: { mergeSlashes: false } }, "//"],
+    ["keeps escaped slashes", { requestNormalization: { pathWithEscapedSlashes: "KEEP_UNCHANGED" } }, "%2F and %5C"],
+    ["takes any header", { requestNormalization: { headersWithUnderscores: "ALLOW" } }, "headers with underscores"],
+    [
+      "leaves paths alone",
+      { requestNormalization: { insecureDisablePathNormalization: true } },
+      "/../ and encoded letters",
+    ],
+  ])("warns if normalization %s", (_, meshConfig, gaps) => {
+    expect(warnings([get("/v1")], { meshConfig })).toEqual([
+      `It has permissions on requests, which can be got round by ${gaps}: its requestNormalization lets them pass. Omit what turns it ` +
+        'off; or, where services need that, allow only whole paths and silence(…, "request-normalization", "why"). (request-normalization)',
+    ]);
+  });
+
+  test("warns if another owns the entry", () => {
+    expect(warnings([get("/v1")], { meshConfig: false })).toEqual([
+      "It has permissions on requests, and leaves the config entry `mesh`, which makes them safe, to another owner. See to it that " +
+        'HTTP.Incoming.RequestNormalization is set there, then silence(…, "request-normalization", "who owns it"). (request-normalization)',
+    ]);
+  });
+
+  test("is silent where nothing is decided by requests, or where they are normalized", () => {
+    const stack = new TestStack();
+    const mesh = new ServiceMesh(stack, "mesh", { meshConfig: { requestNormalization: false } });
+    const api = mesh.addService("api", { port: 9001, protocol: Protocol.HTTP, workload: anyWorkload });
+    mesh.addService("web", { port: 9002, publish: 9002, workload: anyWorkload }).connectTo(api);
+    synthStack(stack);
+    expect(warningsOf(stack)).toEqual([]);
+    expect(
+      warnings([get("/v1")], { meshConfig: { requestNormalization: { pathWithEscapedSlashes: "REJECT_REQUEST" } } }),
+    ).toEqual([]);
+  });
+});

@@ -1,0 +1,162 @@
+import type { HttpPermission, PermissionMatch } from "../../consul/http-permission";
+import type { RequestNormalization } from "../../consul/mesh-config";
+import { EVERYTHING, isDeny } from "../../consul/service-intentions";
+import { ExternalService } from "../../mesh/gateways/external-service";
+import type { Check } from "../check";
+
+const permissionPath: Check = {
+  id: "permission-path",
+  reason: "Consul refuses a permission for several paths, or for one that does not begin with a slash.",
+  level: "error",
+  *find({ meshes }) {
+    for (const { scope, sourceName, destinationName, options } of meshes.flatMap((mesh) => mesh.intentions)) {
+      for (const { match } of options.permissions ?? []) {
+        const given = pathsIn(match);
+        const [first] = given;
+        const about = `A permission of ${sourceName} on ${destinationName}`;
+        if (given.length > 1) {
+          yield {
+            construct: scope,
+            problem: `${about} asks for ${given.map(([kind]) => kind).join(" and ")}.`,
+            fix: "Give one of them, or make several permissions.",
+          };
+        } else if (given.length === 1 && first[0] !== "pathRegex" && !first[1].startsWith("/")) {
+          yield {
+            construct: scope,
+            problem: `${about} asks for the ${first[0]} "${first[1]}", which does not begin with a slash.`,
+            fix: `Write "/${first[1]}".`,
+          };
+        }
+      }
+    }
+  },
+};
+
+const denyBeforeAllow: Check = {
+  id: "deny-before-allow",
+  reason:
+    "What a deny takes out of what is allowed is only as safe as Envoy and the application agree on what a path, a method or a header is.",
+  level: "warning",
+  *find({ meshes }) {
+    for (const mesh of meshes) {
+      for (const intention of mesh.intentions) {
+        const { scope, sourceName, destinationName, options } = intention;
+        const elsewhere = mesh
+          .intentionsFor(destinationName)
+          .filter((other) => other.origin === intention.origin && other.options !== options)
+          .flatMap((other) => other.options.permissions ?? [EVERYTHING]);
+        const isOutside = mesh.findService(destinationName) instanceof ExternalService;
+        for (const [index, denied] of (options.permissions ?? []).entries()) {
+          const allowed = [...(options.permissions?.slice(index) ?? []), ...elsewhere].filter((it) => !isDeny(it));
+          if (isDeny(denied) && allowed.some((permission) => isCarvedOut(denied, permission))) {
+            yield {
+              construct: scope,
+              problem: `The permissions of ${sourceName} on ${destinationName} deny ${inWords(denied.match)}, and allow more than that. An application may take for denied what Envoy does not: ${whatRemains(denied.match, isOutside)}.`,
+              fix: 'Allow just what is needed, without a deny; or, where the application is strict, silence(…, "deny-before-allow", "why").',
+            };
+          }
+        }
+      }
+    }
+  },
+};
+
+const requestNormalization: Check = {
+  id: "request-normalization",
+  reason:
+    "Permissions decide on the path and the headers that Envoy sees; an application that reads them otherwise is asked past them.",
+  level: "warning",
+  *find({ meshes }) {
+    for (const mesh of meshes) {
+      if (!mesh.hasPermissions) {
+        continue;
+      }
+      if (mesh.props.meshConfig === false) {
+        yield {
+          construct: mesh,
+          problem:
+            "It has permissions on requests, and leaves the config entry `mesh`, which makes them safe, to another owner.",
+          fix: 'See to it that HTTP.Incoming.RequestNormalization is set there, then silence(…, "request-normalization", "who owns it").',
+        };
+        continue;
+      }
+      const gaps = gapsOf(mesh.requestNormalization);
+      if (gaps.length > 0) {
+        yield {
+          construct: mesh,
+          problem: `It has permissions on requests, which can be got round by ${gaps.join(", ")}: its requestNormalization lets them pass.`,
+          fix: 'Omit what turns it off; or, where services need that, allow only whole paths and silence(…, "request-normalization", "why").',
+        };
+      }
+    }
+  },
+};
+
+/** What gets past permissions, in words. */
+function gapsOf(normalization: Required<RequestNormalization> | undefined): string[] {
+  const { mergeSlashes, pathWithEscapedSlashes, headersWithUnderscores, insecureDisablePathNormalization } =
+    normalization ?? {};
+  const keepsEscapes = [undefined, "KEEP_UNCHANGED", "IMPLEMENTATION_SPECIFIC_DEFAULT"].includes(
+    pathWithEscapedSlashes,
+  );
+  return [
+    ...(insecureDisablePathNormalization ? ["/../ and encoded letters"] : []),
+    ...(mergeSlashes ? [] : ["//"]),
+    ...(keepsEscapes ? ["%2F and %5C"] : []),
+    ...((headersWithUnderscores ?? "ALLOW") === "ALLOW" ? ["headers with underscores"] : []),
+  ];
+}
+
+/** Whether a request that an application takes for a denied one might be allowed. */
+function isCarvedOut({ match: denied }: HttpPermission, { match: allowed }: HttpPermission): boolean {
+  if (denied.methods && allowed.methods && !denied.methods.some((it) => isSameMethod(it, allowed.methods ?? []))) {
+    return false;
+  }
+  const isByRegex = denied.pathRegex !== undefined || allowed.pathRegex !== undefined;
+  const [deniedPath, allowedPath] = [denied, allowed].map(literalPathOf);
+  const isWithin = deniedPath !== "/" && allowed.pathExact === undefined && deniedPath.startsWith(allowedPath);
+  const isByMore = denied.headers !== undefined || (denied.methods !== undefined && allowed.methods === undefined);
+  return (
+    isByRegex || isWithin || (isByMore && (deniedPath.startsWith(allowedPath) || allowedPath.startsWith(deniedPath)))
+  );
+}
+
+function isSameMethod(method: string, others: readonly string[]): boolean {
+  return others.some((other) => other.toUpperCase() === method.toUpperCase());
+}
+
+function literalPathOf({ pathPrefix, pathExact, pathSeparatedPrefix }: PermissionMatch): string {
+  return pathPrefix ?? pathExact ?? pathSeparatedPrefix ?? "/";
+}
+
+function whatRemains(denied: PermissionMatch, isOutside: boolean): string {
+  return [
+    ...(pathsIn(denied).length > 0
+      ? [
+          "a path in another case",
+          "one with a parameter (;a=b)",
+          "one that is encoded twice (%252F) or has encoded marks (%3B, %C0%AF)",
+        ]
+      : []),
+    ...(denied.pathExact !== undefined ? ["one with a slash, a dot or a suffix at its end"] : []),
+    ...(denied.headers !== undefined ? ["a header that is left out, given twice or in another case"] : []),
+    ...(denied.methods !== undefined ? ["a method in another case"] : []),
+    "what it reads from the query or from X-HTTP-Method-Override",
+    ...(isOutside ? ["at a terminating gateway also // and headers with underscores"] : []),
+  ].join("; ");
+}
+
+function inWords(match: PermissionMatch): string {
+  const path = pathsIn(match).map(([kind, path]) => `${kind} ${path}`);
+  const headers = match.headers?.map(({ name }) => `header ${name}`) ?? [];
+  return [...(match.methods ?? []), ...path, ...headers].join(", ") || "everything";
+}
+
+function pathsIn(match: PermissionMatch): [kind: string, path: string][] {
+  const { pathPrefix, pathExact, pathRegex, pathSeparatedPrefix } = match;
+  return Object.entries({ pathPrefix, pathExact, pathRegex, pathSeparatedPrefix }).filter(
+    (entry): entry is [string, string] => entry[1] !== undefined,
+  );
+}
+
+export const permissionChecks: readonly Check[] = [permissionPath, denyBeforeAllow, requestNormalization];
