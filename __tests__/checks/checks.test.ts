@@ -1,10 +1,12 @@
 import { ConfigEntry } from "@cdktf/provider-consul/lib/config-entry";
 import {
+  ApiGatewayListener,
   CHECKS,
   HealthCheck,
   HttpPermission,
   MeshService,
   Protocol,
+  Redirect,
   ServiceMesh,
   silence,
   Workload,
@@ -54,7 +56,51 @@ test("all errors of a run are reported together, also those of other stacks", ()
 describe("service-name", () => {
   test("fails if a name cannot be looked up by DNS", () => {
     expect(findings((mesh) => mesh.addService("count_api", web))).toEqual([
-      'stack/mesh/count_api: "count_api" cannot be the name of a service. Use letters, digits and dashes, at most 63, no dash at either end. (service-name)',
+      'stack/mesh/count_api: "count_api" cannot be the name of a service. Use lower-case letters, digits and dashes, at most 63, no dash at either end. (service-name)',
+    ]);
+  });
+
+  test("fails if it has upper-case letters, which Nomad refuses, whatever is named so", () => {
+    const name = (serviceName: string) => ({ serviceName });
+    expect(
+      findings(
+        (mesh) => {
+          mesh.addService("web", { ...web, ...name("Web") });
+          mesh.addVirtualService("alias", { ...name("Alias"), redirect: Redirect.to("api") });
+          mesh.addMeshGateway("gateway", name("Gateway"));
+          const db = mesh.addExternalService("db", {
+            address: "10.0.0.1",
+            port: 1,
+            plaintext: "A test.",
+            ...name("Db"),
+          });
+          mesh.addTerminatingGateway("egress").addService(db);
+        },
+        { protocol: Protocol.TCP },
+      ),
+    ).toEqual(
+      ["Web", "Alias", "Db", "Gateway"].map(
+        (each) => expect.stringContaining(`"${each}" cannot be the name of a`) as unknown,
+      ),
+    );
+  });
+
+  test.each([63, 64])("takes up to 63 letters, and not %i", (length) => {
+    expect(findings((mesh) => mesh.addService("a".repeat(length), web))).toHaveLength(length - 63);
+  });
+
+  test("fails if the companion of a gateway would have a name that is too long, or that of another service", () => {
+    const withGateway = (serviceName: string) =>
+      findings((mesh, api) => {
+        mesh.addService("front-envoy", web);
+        mesh
+          .addApiGateway("gateway", { serviceName, listeners: [ApiGatewayListener.http({ port: 1 })] })
+          .connectTo(api);
+      });
+    expect(withGateway("a".repeat(57))).toEqual([]);
+    expect(withGateway("a".repeat(58))).toEqual([expect.stringContaining("at most 57, no dash")]);
+    expect(withGateway("front")).toEqual([
+      'stack/mesh/gateway: Its companion, the service "front-envoy", is already at stack/mesh/front-envoy. Give one of them another serviceName. (duplicate-service)',
     ]);
   });
 
@@ -347,6 +393,39 @@ describe("tcp-check-behind-sidecar", () => {
   });
 });
 
+describe("exposed-path", () => {
+  const connected = (props: Partial<MeshServiceBaseProps>) =>
+    findings((mesh, api) => mesh.addService("web", web).connectTo(api), props);
+
+  test("fails if a check behind a sidecar asks with a query, or an exposed path has one", () => {
+    expect(connected({ healthCheck: HealthCheck.http("/health?full=1") })).toEqual([
+      'stack/mesh/api: The health check "api http" behind a sidecar finds no answer. The path "/health?full=1" has a query, and Envoy opens paths without one. Leave ? and what follows away. (exposed-path)',
+    ]);
+    expect(connected({ expose: [{ path: "metrics", portLabel: "metrics" }] })).toEqual([
+      'stack/mesh/api: An exposed path finds no answer. The path "metrics" does not begin with a slash. Write "/metrics". (exposed-path)',
+    ]);
+    expect(connected({ healthCheck: HealthCheck.http("/health", { override: { Path: "/a?b" } }) })).toHaveLength(1);
+  });
+
+  test("takes a query where the service itself is asked, and the health protocol of gRPC", () => {
+    expect(connected({ connectNative: true, healthCheck: HealthCheck.http("/health?full=1") })).toEqual([]);
+    expect(connected({ healthCheck: HealthCheck.grpc() })).toEqual([]);
+  });
+});
+
+describe("task-name", () => {
+  test.each([
+    ["api", 'Its group has two tasks named "api".'],
+    ["connect-proxy-api", 'Its group has two tasks named "connect-proxy-api".'],
+    ["a/b", '"a/b" cannot be the name of a task.'],
+    ["alloc", '"alloc" cannot be the name of a task.'],
+  ])("fails if a further task is named %s", (name, problem) => {
+    expect(
+      findings((mesh, api) => mesh.addService("web", web).connectTo(api), { tasks: { [name]: anyWorkload } }),
+    ).toEqual([expect.stringContaining(problem)]);
+  });
+});
+
 describe("duplicate-upstream", () => {
   test("fails if overrides make one upstream of two, which Consul refuses to register", () => {
     expect(
@@ -382,6 +461,50 @@ describe("bound-to-all-interfaces", () => {
     expect(listening(Workload.exec({ command: "x", args: ["-listen=0.0.0.0:9001"] }))).toEqual([
       expect.stringContaining('told to listen on 0.0.0.0 (argument "-listen=0.0.0.0:9001")'),
     ]);
+  });
+
+  test.each([
+    "[::]:80",
+    "::",
+    ":::9001",
+    "*:80",
+    "http://*:80",
+    "http://+:80/",
+    "tcp://[::]:80",
+    "0:9001",
+    ":9001",
+    "[::0]:80",
+  ])("fails if a service listens on %s", (address) => {
+    const message = [expect.stringContaining(`The task api is told to listen on ${address} (`)];
+    expect(listening(Workload.docker({ image: "x", env: { LISTEN: address } }))).toEqual(message);
+    expect(listening(Workload.exec({ command: "x", args: [`--listen=${address}`] }))).toEqual(message);
+    expect(listening(Workload.exec({ command: "x", args: ["-c", `run --bind ${address} --workers 2`] }))).toEqual(
+      message,
+    );
+  });
+
+  test.each([
+    ...["0.0.0.0/0", "10.0.0.0/8,0.0.0.0/0", "::/0", "::1", "[::1]:80", "::ffff:127.0.0.1", "127.0.0.1:9001"],
+    ...[
+      "std::string",
+      "*",
+      "0",
+      "*/5 * * * *",
+      ":0",
+      "0:100",
+      "http://[fe80::1]:80",
+      "https://0.0.0.0.example",
+      "1.0.0.0.0",
+    ],
+  ])("lets pass %s, which is no such address", (value) => {
+    expect(
+      listening(Workload.docker({ image: "x", env: { TRUSTED_PROXIES: value }, args: [`--trust=${value}`] })),
+    ).toEqual([]);
+  });
+
+  test("lets pass hosts that are reached without a proxy", () => {
+    const env = { NO_PROXY: "localhost,0.0.0.0", no_proxy: "::" };
+    expect(listening(Workload.docker({ image: "x", env }))).toEqual([]);
   });
 
   test("lets pass a published service, and addresses that only look alike", () => {

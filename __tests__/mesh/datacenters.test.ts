@@ -7,7 +7,7 @@ import {
   ServiceMesh,
   type ServiceMeshProps,
 } from "../../constructs";
-import { findingsOf, synthApp, TestStack } from "../support/synth";
+import { findingsOf, synthApp, synthStack, TestStack } from "../support/synth";
 import { testApp } from "../support/test-app";
 import { anyWorkload } from "../support/workload";
 
@@ -265,6 +265,20 @@ describe("checks", () => {
   test("unnamed-datacenter: of two connected meshes one says where it is", () => {
     expect(bare(connect, [{ datacenter: undefined }])).toEqual([
       "dc1/mesh/web: The upstream api leads to api, and only dc2/mesh says in which datacenter it is. Give dc1/mesh its datacenter too. (unnamed-datacenter)",
+    ]);
+  });
+
+  test("datacenter-name: Consul's own are in lower case, and a peer has the name of a label", () => {
+    const named = (datacenter: string, peer: string) => {
+      const stack = new TestStack();
+      const mesh = new ServiceMesh(stack, "mesh", { datacenter, gatewayDatacenters: [datacenter] });
+      mesh.addService("api", { ...http, publish: 80 }).allowFrom("web", { peer });
+      return findingsOf(() => synthStack(stack));
+    };
+    expect(named("dc_1", "Partner-2")).toEqual([]);
+    expect(named("DC1", "partner_2")).toEqual([
+      'stack/mesh: "DC1" cannot be the name of a datacenter. Use lower-case letters, digits and dashes, at most 63, no dash at either end. (datacenter-name)',
+      'stack/mesh/api: "partner_2" cannot be the name of a peer. Use lower-case letters, digits and dashes, at most 63, no dash at either end. (datacenter-name)',
     ]);
   });
 

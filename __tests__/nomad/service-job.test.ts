@@ -375,6 +375,31 @@ describe("a health check", () => {
     });
   });
 
+  test.each([
+    ["health", 'The path "health" does not begin with a slash. Write "/health".'],
+    ["", 'The path "" does not begin with a slash. Write "/".'],
+    ["?full", 'The path "?full" does not begin with a slash. Write "/?full".'],
+    [
+      "http://127.0.0.1/health",
+      '"http://127.0.0.1/health" is an address, and no path. Leave scheme, host and port away.',
+    ],
+    ["//127.0.0.1/health", '"//127.0.0.1/health" is an address, and no path. Leave scheme, host and port away.'],
+    ["/health#top", 'The path "/health#top" has a fragment, which is never sent. Leave # and what follows away.'],
+    ["/a b", 'The path "/a b" has the character " ". Write it as % and its code, as in %20.'],
+    ["/ü", 'The path "/ü" has the character "ü". Write it as % and its code, as in %20.'],
+    ["/100%", 'The path "/100%" has the character "%". Write it as % and its code, as in %20.'],
+    ["/a/../b", 'The path "/a/../b" has a segment of dots, which is resolved before it is sent. Write where it leads.'],
+  ])("by HTTP fails at once for the path %j, which nothing would answer", (path, problem) => {
+    expect(() => HealthCheck.http(path)).toThrow(`An HTTP health check cannot pass: ${problem}`);
+  });
+
+  test.each(["/", "/health", "/v1/a%20b/.well-known/x;y=1,(z)", "/health?full=1", "/${NOMAD_ALLOC_ID}/health"])(
+    "by HTTP takes the path %j",
+    (path) => {
+      expect(checkOf(HealthCheck.http(path), { connectNative: true }).Path).toBe(path);
+    },
+  );
+
   test("by script runs in the service's task, or in another", () => {
     expect(checkOf(HealthCheck.script("/bin/check", { args: ["-q"] }))).toMatchObject({
       Type: "script",

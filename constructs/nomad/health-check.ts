@@ -1,5 +1,7 @@
+import { Token } from "cdktf";
 import { nanoseconds, optionalNanoseconds, type Duration } from "./duration";
 import type * as nomad from "./generated/job";
+import { problemOfRequestPath } from "./request-path";
 
 /**
  * What every kind of check takes.
@@ -82,8 +84,17 @@ export class HealthCheck {
     private readonly fields: (target: HealthCheckTarget) => nomad.ServiceCheck,
   ) {}
 
-  /** A status from 200 to 299 is healthy, 429 a warning. @param path e.g. `/health` */
+  /**
+   * A status from 200 to 299 is healthy, 429 a warning.
+   *
+   * @param path e.g. `/health`; without a query where a sidecar stands before the service, since Envoy opens just the path
+   * @throws RangeError for a path that can never be asked for
+   */
   static http(path: string, options: HttpHealthCheckOptions = {}): HealthCheck {
+    const problem = Token.isUnresolved(path) ? undefined : problemOfRequestPath(path, true);
+    if (problem !== undefined) {
+      throw new RangeError(`An HTTP health check cannot pass: ${problem.join(" ")}`);
+    }
     return new HealthCheck("http", options, (target) => ({
       Type: "http",
       Path: path,

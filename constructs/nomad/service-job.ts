@@ -11,7 +11,7 @@ import type { Workload } from "./workload";
  * @see https://developer.hashicorp.com/nomad/docs/job-specification/expose
  */
 export interface ExposePath {
-  /** E.g. `/metrics`. */
+  /** E.g. `/metrics`; exactly this one, whatever the query. */
   readonly path: string;
   /** Label of the port, dynamic on the node, where Envoy answers. */
   readonly portLabel: string;

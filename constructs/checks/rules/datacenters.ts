@@ -1,4 +1,4 @@
-import { TerraformStack } from "cdktf";
+import { TerraformStack, Token } from "cdktf";
 import type { IConstruct } from "constructs";
 import { describe } from "../../errors";
 import { isFrontGateway } from "../../mesh/gateways/front-gateway";
@@ -96,6 +96,46 @@ const sharedStack: Check = {
   },
 };
 
+const datacenterName: Check = {
+  id: "datacenter-name",
+  reason: "Consul writes its datacenters in lower case, and refuses a peer by a name that DNS would not take.",
+  level: "error",
+  *find({ meshes }) {
+    const reported = new Set<string>();
+    for (const [construct, kind, name] of placesNamedIn(meshes)) {
+      const isFit = kind === "datacenter" ? /^[a-z0-9_-]{1,63}$/ : /^[a-z0-9]([a-z0-9-]{0,61}[a-z0-9])?$/i;
+      if (!Token.isUnresolved(name) && !isFit.test(name) && !reported.has(name)) {
+        reported.add(name);
+        yield {
+          construct,
+          problem: `"${name}" cannot be the name of a ${kind}.`,
+          fix: "Use lower-case letters, digits and dashes, at most 63, no dash at either end.",
+        };
+      }
+    }
+  },
+};
+
+/** The datacenters and peers that are named, and where. */
+function* placesNamedIn(
+  meshes: readonly ServiceMesh[],
+): Iterable<[construct: IConstruct, kind: "datacenter" | "peer", name: string]> {
+  for (const mesh of meshes) {
+    const named: readonly (readonly [IConstruct, { readonly datacenter?: string; readonly peer?: string }])[] = [
+      [mesh, mesh.props],
+      ...mesh.serviceJobs.flatMap((job) => job.ownUpstreams.map(({ options }) => [job, options] as const)),
+      ...mesh.trafficOwners.flatMap((owner) =>
+        owner.traffic.references.map((reference) => [owner, reference] as const),
+      ),
+      ...mesh.intentions.map(({ scope, options }) => [scope, options] as const),
+    ];
+    for (const [construct, { datacenter, peer }] of named) {
+      yield* datacenter === undefined ? [] : ([[construct, "datacenter", datacenter]] as const);
+      yield* peer === undefined ? [] : ([[construct, "peer", peer]] as const);
+    }
+  }
+}
+
 /** One thing that leads from a mesh to a service, to another datacenter perhaps. */
 interface Way {
   readonly construct: IConstruct;
@@ -153,4 +193,5 @@ export const datacenterChecks: readonly Check[] = [
   ruleAcrossDatacenters,
   unnamedDatacenter,
   sharedStack,
+  datacenterName,
 ];

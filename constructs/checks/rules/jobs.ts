@@ -1,6 +1,8 @@
 import { Token } from "cdktf";
 import type { ServiceJob } from "../../mesh/service-job";
 import type * as nomad from "../../nomad/generated/job";
+import { problemOfRequestPath } from "../../nomad/request-path";
+import { anyAddress } from "../any-address";
 import type { Check, CheckedApp } from "../check";
 
 const namedPort: Check = {
@@ -70,11 +72,11 @@ const allInterfaces: Check = {
         continue;
       }
       for (const task of service.renderJob().TaskGroups?.flatMap((group) => group.Tasks ?? []) ?? []) {
-        const place = placeOfAnyAddress(task);
-        if (place !== undefined) {
+        const found = anyAddressIn(task, service.props.port);
+        if (found !== undefined) {
           yield {
             construct: service,
-            problem: `The task ${task.Name ?? ""} is told to listen on 0.0.0.0 (${place}).`,
+            problem: `The task ${task.Name ?? ""} is told to listen on ${found.address} (${found.place}).`,
             fix: "Behind a sidecar, listen on 127.0.0.1; a port for those outside the mesh is `publish`.",
           };
         }
@@ -83,23 +85,84 @@ const allInterfaces: Check = {
   },
 };
 
-/** The variable or argument that says 0.0.0.0. */
-function placeOfAnyAddress(task: nomad.Task): string | undefined {
-  const isAnyAddress = (value: unknown): boolean =>
-    typeof value === "string" && /(^|[^\d.])0\.0\.0\.0($|[^\d.])/.test(value);
-  const variable = Object.entries(task.Env ?? {}).find(([, value]) => isAnyAddress(value));
-  if (variable !== undefined) {
-    return `variable ${variable[0]}`;
+/** What makes a task listen on every address, and where that is said. */
+function anyAddressIn(
+  task: nomad.Task,
+  port: number,
+): { readonly place: string; readonly address: string } | undefined {
+  const { command, entrypoint, args } = task.Config ?? {};
+  const said: [place: string, value: unknown][] = [
+    // Which hosts to reach without a proxy is no place to listen.
+    ...Object.entries(task.Env ?? {})
+      .filter(([name]) => name.toLowerCase() !== "no_proxy")
+      .map(([name, value]): [string, unknown] => [`variable ${name}`, value]),
+    ...[command, entrypoint, args]
+      .flat()
+      .map((value): [string, unknown] => [`argument ${JSON.stringify(value)}`, value]),
+  ];
+  for (const [place, value] of said) {
+    const address = typeof value === "string" ? anyAddress(value, port) : undefined;
+    if (address !== undefined) {
+      return { place, address };
+    }
   }
-  const args = task.Config?.args;
-  const argument = (Array.isArray(args) ? (args as unknown[]) : []).find(isAnyAddress);
-  return argument === undefined ? undefined : `argument ${JSON.stringify(argument)}`;
+  return undefined;
 }
+
+const exposedPath: Check = {
+  id: "exposed-path",
+  reason: "Envoy opens a path letter by letter and without a query: a check that asks for another one never passes.",
+  level: "error",
+  *find(app) {
+    for (const { service, definition } of sidecarServicesOf(app)) {
+      const checks = (definition.Checks ?? []).filter(({ Expose }) => Expose === true);
+      const paths = [
+        ...checks.map(({ Name = "", Path }) => ({ what: `The health check "${Name}" behind a sidecar`, path: Path })),
+        ...(definition.Connect?.SidecarService?.Proxy?.Expose?.Path ?? []).map(({ Path }) => ({
+          what: "An exposed path",
+          path: Path,
+        })),
+      ];
+      for (const { what, path } of paths) {
+        const problem = path === undefined || Token.isUnresolved(path) ? undefined : problemOfRequestPath(path, false);
+        if (problem !== undefined) {
+          yield { construct: service, problem: `${what} finds no answer. ${problem[0]}`, fix: problem[1] };
+        }
+      }
+    }
+  },
+};
+
+const taskName: Check = {
+  id: "task-name",
+  reason: "Tasks have folders by their names, and the one of an Envoy is Nomad's own.",
+  level: "error",
+  *find({ meshes }) {
+    for (const service of meshes.flatMap((mesh) => mesh.serviceJobs)) {
+      const taken = new Set([`connect-proxy-${service.serviceName}`]);
+      for (const { Name = "" } of service.renderJob().TaskGroups?.flatMap(({ Tasks = [] }) => Tasks) ?? []) {
+        if (Name === "" || Name === "alloc" || /[/\\\0]/.test(Name)) {
+          yield {
+            construct: service,
+            problem: `${JSON.stringify(Name)} cannot be the name of a task.`,
+            fix: 'Use letters, digits and dashes; not "alloc".',
+          };
+        } else if (taken.has(Name)) {
+          yield {
+            construct: service,
+            problem: `Its group has two tasks named "${Name}".`,
+            fix: "Give the one in `tasks` another name; that of the service's own task is the service's.",
+          };
+        }
+        taken.add(Name);
+      }
+    }
+  },
+};
 
 const duplicateUpstream: Check = {
   id: "duplicate-upstream",
-  reason:
-    "Consul refuses to register an Envoy that has an upstream twice, and the service goes down.",
+  reason: "Consul refuses to register an Envoy that has an upstream twice, and the service goes down.",
   level: "error",
   *find(app) {
     for (const { service, definition } of sidecarServicesOf(app)) {
@@ -174,6 +237,8 @@ export const jobChecks: readonly Check[] = [
   namedPort,
   bridgeMode,
   tcpCheck,
+  exposedPath,
+  taskName,
   duplicateUpstream,
   duplicatePortLabel,
   allInterfaces,

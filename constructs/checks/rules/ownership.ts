@@ -3,25 +3,34 @@ import { TerraformStack } from "cdktf";
 import type { IConstruct } from "constructs";
 import { isEmitted } from "../../consul/consul-config-entry";
 import { describe } from "../../errors";
+import { isFrontGateway } from "../../mesh/gateways/front-gateway";
+import { Gateway } from "../../mesh/gateways/gateway";
 import type { ServiceMesh } from "../../mesh/service-mesh";
+import { companionOf } from "../../nomad/front-gateway-job";
 import type { Check } from "../check";
 
 const serviceName: Check = {
   id: "service-name",
-  reason: "A service is found by DNS, and Nomad refuses other names.",
+  reason: "A service is found by DNS, and Nomad refuses other names in a mesh.",
   level: "error",
   *find({ meshes }) {
     for (const member of meshes.flatMap((mesh) => mesh.members)) {
-      if (!/^[a-z0-9]([a-z0-9-]{0,61}[a-z0-9])?$/i.test(member.serviceName)) {
+      const { serviceName } = member;
+      // A companion has a name that is longer by its ending.
+      const spare = member instanceof Gateway && isFrontGateway(member) ? companionOf("").length : 0;
+      if (!/^[a-z0-9]([a-z0-9-]*[a-z0-9])?$/.test(serviceName) || serviceName.length > MAX_LABEL - spare) {
         yield {
           construct: member,
-          problem: `"${member.serviceName}" cannot be the name of a service.`,
-          fix: "Use letters, digits and dashes, at most 63, no dash at either end.",
+          problem: `"${serviceName}" cannot be the name of a ${spare > 0 ? "gateway" : "service"}.`,
+          fix: `Use lower-case letters, digits and dashes, at most ${MAX_LABEL - spare}, no dash at either end.`,
         };
       }
     }
   },
 };
+
+/** How long a label may be in DNS. */
+const MAX_LABEL = 63;
 
 const duplicateService: Check = {
   id: "duplicate-service",
@@ -35,6 +44,17 @@ const duplicateService: Check = {
           yield {
             construct: member,
             problem: `The service "${member.serviceName}" is already at ${describe(first)}.`,
+            fix: "Give one of them another serviceName.",
+          };
+        }
+      }
+      for (const gateway of mesh.gateways.filter(isFrontGateway)) {
+        const companion = companionOf(gateway.serviceName);
+        const other = mesh.find(companion);
+        if (other !== undefined) {
+          yield {
+            construct: gateway,
+            problem: `Its companion, the service "${companion}", is already at ${describe(other)}.`,
             fix: "Give one of them another serviceName.",
           };
         }
