@@ -29,7 +29,11 @@ export function buildPlain(app: App, services: readonly PlainService[]): void {
     const defaults = new ConfigEntry(stack, `${name}-defaults`, {
       kind: "service-defaults",
       name,
-      configJson: JSON.stringify({ TransparentProxy: {}, Protocol: "http" }),
+      configJson: JSON.stringify({
+        TransparentProxy: {},
+        UpstreamConfig: { Defaults: { PassiveHealthCheck: { MaxEjectionPercent: 50 } } },
+        Protocol: "http",
+      }),
     });
     new ConfigEntry(stack, `${name}-intentions`, {
       kind: "service-intentions",
@@ -77,6 +81,9 @@ function jobOf({ name, upstreams }: PlainService): unknown {
       {
         Name: name,
         Count: 1,
+        Update: { Canary: 1, AutoPromote: true },
+        RestartPolicy: { Attempts: 10, Interval: 1_800_000_000_000, Delay: 1_000_000_000, Mode: "fail" },
+        ShutdownDelay: 3_000_000_000,
         Networks: [{ Mode: "bridge" }],
         Services: [
           {
@@ -102,6 +109,7 @@ function jobOf({ name, upstreams }: PlainService): unknown {
                   })),
                 },
               },
+              SidecarTask: { ShutdownDelay: 1_000_000_000 },
             },
           },
         ],

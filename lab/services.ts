@@ -49,6 +49,8 @@ export interface JobStatus {
   readonly instances: readonly InstanceStatus[];
   /** Whether canaries run beside instances of the version before, until somebody promotes them. */
   readonly awaitsPromotion: boolean;
+  /** Whether canaries run beside instances of the version before, and Nomad is about to promote them. */
+  readonly isReplacing: boolean;
   /** Why Nomad finds no node for the rest of what is wanted, one sentence for each group. */
   readonly unplaced: readonly string[];
 }
@@ -78,7 +80,7 @@ export async function readJobs({ datacenter, nomad, consul }: Cluster): Promise<
 }
 
 export function isHealthy(job: JobStatus): boolean {
-  return healthyInstances(job) >= job.wanted && job.instances.every(({ healthy }) => healthy);
+  return !job.isReplacing && healthyInstances(job) >= job.wanted && job.instances.every(({ healthy }) => healthy);
 }
 
 export function healthyInstances({ instances }: JobStatus): number {
@@ -90,12 +92,13 @@ function jobStatus(
   allocations: readonly Allocation[],
   checks: readonly ConsulCheck[],
   readyNodes: number,
-  canaries: number,
+  canaries: Canaries,
 ): Omit<JobStatus, "datacenter"> {
   const groups = job.TaskGroups ?? [];
   // A mesh gateway is for other datacenters, not for people.
   const published = groups.filter((group) => !isMeshGateway(group)).flatMap(({ Networks }) => Networks ?? []);
-  const isCurrent = ({ JobVersion }: Allocation) => JobVersion === job.Version || canaries > 0;
+  const { manual, automatic } = canaries;
+  const isCurrent = ({ JobVersion }: Allocation) => JobVersion === job.Version || manual + automatic > 0;
   const current = allocations.filter((it) => it.DesiredStatus === "run" && isCurrent(it));
   const count = groups.reduce((sum, { Count }) => sum + (job.Type === "system" ? readyNodes : Count), 0);
   return {
@@ -104,18 +107,26 @@ function jobStatus(
     services: groups.flatMap(callableServicesOf),
     upstreams: groups.flatMap(upstreamsOf),
     ports: published.flatMap(({ ReservedPorts }) => (ReservedPorts ?? []).map(({ Value }) => Value)),
-    wanted: count + canaries,
-    awaitsPromotion: canaries > 0,
+    wanted: count + manual + automatic,
+    awaitsPromotion: manual > 0,
+    isReplacing: automatic > 0,
     instances: current.map((allocation) => instanceStatus(allocation, groups, checks)),
     unplaced: [],
   };
 }
 
-/** Canaries that run, or are to run, beside the instances of the version before. */
-function canariesOf({ Version }: Job, deployment: Deployment | undefined): number {
+/** Canaries that run, or are to run, beside the instances of the version before, by who promotes them. */
+interface Canaries {
+  readonly manual: number;
+  readonly automatic: number;
+}
+
+function canariesOf({ Version }: Job, deployment: Deployment | undefined): Canaries {
   const isOpen = deployment?.JobVersion === Version && ["running", "paused", "pending"].includes(deployment.Status);
-  const groups = isOpen ? Object.values(deployment.TaskGroups) : [];
-  return groups.reduce((sum, { DesiredCanaries, Promoted }) => sum + (Promoted ? 0 : DesiredCanaries), 0);
+  const groups = Object.values(isOpen ? deployment.TaskGroups : {}).filter(({ Promoted }) => !Promoted);
+  const sum = (auto: boolean) =>
+    groups.reduce((total, it) => total + (it.AutoPromote === auto ? it.DesiredCanaries : 0), 0);
+  return { manual: sum(false), automatic: sum(true) };
 }
 
 function latestFailure(evaluations: readonly Evaluation[]): Evaluation["FailedTGAllocs"] {
@@ -238,7 +249,13 @@ interface Allocation {
 interface Deployment {
   readonly JobVersion: number;
   readonly Status: string;
-  readonly TaskGroups: Readonly<Record<string, { readonly DesiredCanaries: number; readonly Promoted: boolean }>>;
+  readonly TaskGroups: Readonly<Record<string, DeployedGroup>>;
+}
+
+interface DeployedGroup {
+  readonly DesiredCanaries: number;
+  readonly AutoPromote: boolean;
+  readonly Promoted: boolean;
 }
 
 interface Evaluation {

@@ -3,7 +3,7 @@ import type { JobStatus } from "../../lab/services";
 
 function job(id: string, destinations: readonly string[] = [], ports: readonly number[] = []): JobStatus {
   const upstreams = destinations.map((destination) => ({ source: id, group: id, destination, localPort: 8080 }));
-  const state = { wanted: 1, awaitsPromotion: false, unplaced: [], instances: [] };
+  const state = { wanted: 1, awaitsPromotion: false, isReplacing: false, unplaced: [], instances: [] };
   return { id, datacenter: "dc1", namespace: "default", services: [id], upstreams, ports, ...state };
 }
 

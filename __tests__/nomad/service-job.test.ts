@@ -103,6 +103,12 @@ describe("the job", () => {
     });
   });
 
+  test("has a task that ends start again at once, its Envoy too, and gives up in time", () => {
+    const policy = { Attempts: 10, Interval: 30 * 60 * SECOND, Delay: SECOND, Mode: "fail" };
+    expect(groupOf(jobOf()).RestartPolicy).toEqual(policy);
+    expect(groupOf(jobOf({ restart: { attempts: 3 } })).RestartPolicy).toEqual({ ...policy, Attempts: 3 });
+  });
+
   test("renders each field of the reschedule policy", () => {
     const reschedule = {
       attempts: 5,
@@ -124,6 +130,7 @@ describe("the job", () => {
 
   test("drains for the shutdown delay", () => {
     expect(groupOf(jobOf({ shutdownDelay: "15s" })).ShutdownDelay).toBe(15 * SECOND);
+    expect(groupOf(jobOf()).ShutdownDelay).toBe(3 * SECOND);
   });
 
   test("has constraints, affinities and spreads", () => {
@@ -447,7 +454,7 @@ describe("the sidecar", () => {
   const connectOf = (props: Partial<MeshServiceBaseProps>) => serviceOf(jobOf(props)).Connect;
 
   test("is Nomad's own unless something is asked of it", () => {
-    expect(connectOf({})).toEqual({ SidecarService: { Proxy: {} } });
+    expect(connectOf({})).toEqual({ SidecarService: { Proxy: {} }, SidecarTask: { ShutdownDelay: SECOND } });
   });
 
   test("under Docker takes an image, a log level and threads", () => {

@@ -67,6 +67,17 @@ export function findingsOf(synthesize: () => unknown): string[] {
   return [];
 }
 
+/** The warnings of the checks over a stack with one mesh, one for each finding. */
+export function warningsOf(build: (mesh: ServiceMesh, stack: TestStack) => void): string[] {
+  const stack = new TestStack();
+  build(new ServiceMesh(stack, "mesh"), stack);
+  synthStack(stack);
+  return stack.node
+    .findAll()
+    .flatMap(({ node }) => node.metadata.map(({ data }) => `${node.path}: ${String(data)}`))
+    .filter((line) => /\([a-z-]+\)$/.test(line));
+}
+
 /** Text as Terraform hands it on, where it holds no expressions. */
 export function asTerraformYields(text: string): string {
   return text.replace(/\$\$\{/g, "${").replace(/%%\{/g, "%{");

@@ -19,19 +19,25 @@ export interface UpstreamLimits {
 
 /**
  * When an Envoy stops asking an instance that fails, for a while: it is ejected, and comes back by itself. Ejections of one
- * instance last longer each time. Behind http, http2 and gRPC a status from 500 counts as a failure, behind tcp a
- * connection that cannot be opened.
+ * instance last longer each time. Behind http, http2 and gRPC a status from 500 counts as a failure, and a connection that
+ * cannot be opened; behind tcp the latter alone. An instance is ejected at its last failure in a row, not at the next look.
  *
  * @see https://developer.hashicorp.com/consul/docs/reference/config-entry/service-defaults#upstreamconfig-overrides-passivehealthcheck
  */
 export interface PassiveHealthCheck {
-  /** Time between two looks at who is to be ejected and who is to come back. @default "10s" */
+  /** Time between two looks at which instances are to come back. @default "10s" */
   readonly interval?: Duration;
   /** Failures in a row that eject. @default 5 */
   readonly maxFailures?: number;
   /** How likely it is, in percent, that so many statuses from 500 eject; 0 only counts them. @default 100 */
   readonly enforcingConsecutive5xx?: number;
-  /** Instances that may be ejected at the same time, in percent; one may always be. @default 10 */
+  /**
+   * Instances that may be ejected at the same time, in percent, rounded down to whole instances. Envoy's own default is 10,
+   * which ejects none of nine or fewer. The default here ejects one of two or three, two of four, and never the only one; with
+   * 100 all may be, and until the first is back Envoy answers requests itself, with status 503.
+   *
+   * @default 50
+   */
   readonly maxEjectionPercent?: number;
   /** How long the first ejection of an instance lasts. @default "30s" */
   readonly baseEjectionTime?: Duration;
@@ -41,10 +47,21 @@ export interface PassiveHealthCheck {
 export interface UpstreamPolicy {
   /** @default Envoy's own: 1024 of each */
   readonly limits?: UpstreamLimits;
-  /** @default Envoy's own: 30 s after 5 failures in a row */
+  /** @default ejected for 30 s after 5 failures in a row, at most half of the instances */
   readonly passiveHealthCheck?: PassiveHealthCheck;
   /** How long a connection to an instance may take to open. @default the destination's resolver, else "5s" */
   readonly connectTimeout?: Duration;
+}
+
+/**
+ * @internal Envoy's own default rounds down to no instance where there are fewer than ten, and no current Envoy ejects one
+ * regardless.
+ */
+export const MAX_EJECTION_PERCENT = 50;
+
+/** @internal Upstream configuration of any origin, with the share of instances that may be ejected where it names none. */
+export function withEjection(config: consul.UpstreamConfig = {}): consul.UpstreamConfig {
+  return { ...config, PassiveHealthCheck: { MaxEjectionPercent: MAX_EJECTION_PERCENT, ...config.PassiveHealthCheck } };
 }
 
 /** @internal */
@@ -64,7 +81,7 @@ export function renderUpstreamPolicy({
       Interval: optionalConsulDuration(check.interval),
       MaxFailures: check.maxFailures,
       EnforcingConsecutive5xx: check.enforcingConsecutive5xx,
-      MaxEjectionPercent: check.maxEjectionPercent,
+      MaxEjectionPercent: check.maxEjectionPercent ?? MAX_EJECTION_PERCENT,
       BaseEjectionTime: optionalConsulDuration(check.baseEjectionTime),
     },
   };

@@ -5,6 +5,7 @@ import type { ConsulConfigEntry } from "../consul/consul-config-entry";
 import type * as consul from "../consul/generated/config-entries";
 import { Protocol } from "../consul/protocol";
 import { SubsetFilter } from "../consul/subset-filter";
+import { withEjection } from "../consul/upstream-config";
 import { MeshError } from "../errors";
 import type { ServiceJobProps } from "../nomad/service-job";
 import { Intention, type IntentionOptions } from "./intention";
@@ -208,20 +209,29 @@ export class MeshService extends ServiceJob implements TrafficOwner {
 
   /** The defaults that were given, and what connections say of their upstreams, those of versions too. */
   private renderDefaults(): ServiceDefaults {
-    const { serviceDefaults = {} } = this.props;
+    const { serviceDefaults = {}, connectNative } = this.props;
+    const upstreams = [this, ...this.ownVersions].flatMap((job) => job.upstreams);
+    if (upstreams.length === 0 || connectNative === true) {
+      return serviceDefaults;
+    }
     const said = new Map<string, consul.UpstreamConfig>();
-    for (const upstream of [this, ...this.ownVersions].flatMap(({ upstreams }) => upstreams)) {
+    for (const upstream of upstreams) {
       const defaults = upstream.renderDefaults();
       if (defaults !== undefined) {
         said.set(upstream.key, defaults);
       }
     }
-    if (said.size === 0) {
-      return serviceDefaults;
-    }
     const { UpstreamConfig } = serviceDefaults;
-    const Overrides = [...(UpstreamConfig?.Overrides ?? []), ...said.values()];
-    return { ...serviceDefaults, UpstreamConfig: { ...UpstreamConfig, Overrides } };
+    // A check of an override replaces the one of the defaults as a whole.
+    const given = (UpstreamConfig?.Overrides ?? []).map((it) => (it.PassiveHealthCheck ? withEjection(it) : it));
+    const Overrides = [...given, ...said.values()];
+    return {
+      ...serviceDefaults,
+      UpstreamConfig: {
+        Defaults: withEjection(UpstreamConfig?.Defaults),
+        ...(Overrides.length > 0 && { Overrides }),
+      },
+    };
   }
 
   /** @internal By a tag, or by metadata, that only its canaries have. */

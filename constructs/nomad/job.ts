@@ -1,9 +1,10 @@
+import { withSuccessorBeside } from "./deployment";
 import { optionalNanoseconds, type Duration } from "./duration";
 import type * as nomad from "./generated/job";
 import type { Affinity, Constraint, Spread } from "./placement";
 import {
+  renderGroupRestart,
   renderReschedule,
-  renderRestart,
   renderUpdate,
   type RescheduleOptions,
   type RestartOptions,
@@ -33,13 +34,23 @@ export interface JobPlacement {
 export interface JobProps extends JobPlacement {
   /** Instances. @default 1 */
   readonly count?: number;
-  /** @default Nomad's own */
+  /**
+   * How a new version replaces the old one.
+   *
+   * @default Nomad's own; of a job with one instance, the new one runs next to the old one (`canary: 1, autoPromote: true`) until
+   * it is healthy, unless it has a static port, a volume to write to, a disk that is kept, `canaryTags` or `canaryMeta`
+   */
   readonly update?: UpdateOptions;
-  /** @default Nomad's own */
+  /** What happens to a task that ends, its Envoy included. @default up to 10 restarts in 30 min, each after 1 s, then another node */
   readonly restart?: RestartOptions;
   /** @default Nomad's own */
   readonly reschedule?: RescheduleOptions;
-  /** How long tasks still run after the service is no longer in the catalog, so that requests drain. @default "0s" */
+  /**
+   * How long tasks still run after the service has left the catalog. Envoys hear of that a moment later, and until then still
+   * send requests.
+   *
+   * @default "3s"; for a gateway "0s", whose Envoy has a delay of its own
+   */
   readonly shutdownDelay?: Duration;
   /** Volumes, by the name under which tasks mount them. @default none */
   readonly volumes?: Readonly<Record<string, Volume>>;
@@ -68,7 +79,7 @@ export function renderJob(
   props: JobProps,
   group: Required<Pick<nomad.TaskGroup, "Networks" | "Services" | "Tasks">>,
 ): nomad.Job {
-  return {
+  const job: nomad.Job = {
     ID: name,
     Name: name,
     Type: "service",
@@ -81,6 +92,7 @@ export function renderJob(
     TaskGroups: [{ Name: name, ...renderGroup(props), ...group, ...props.override?.group }],
     ...props.override?.job,
   };
+  return withSuccessorBeside(job);
 }
 
 function renderGroup(props: JobProps): nomad.TaskGroup {
@@ -90,7 +102,7 @@ function renderGroup(props: JobProps): nomad.TaskGroup {
       props.volumes &&
       Object.fromEntries(Object.entries(props.volumes).map(([name, volume]) => [name, volume.render(name)])),
     Update: props.update && renderUpdate(props.update),
-    RestartPolicy: props.restart && renderRestart(props.restart),
+    RestartPolicy: renderGroupRestart(props.restart),
     ReschedulePolicy: props.reschedule && renderReschedule(props.reschedule),
     ShutdownDelay: optionalNanoseconds(props.shutdownDelay),
     Constraints: props.constraints?.map((constraint) => constraint.rendered),

@@ -1,3 +1,4 @@
+import { withoutUndefined } from "../without-undefined";
 import { optionalNanoseconds, type Duration } from "./duration";
 import type * as nomad from "./generated/job";
 
@@ -19,25 +20,34 @@ export interface UpdateOptions {
   readonly progressDeadline?: Duration;
   /** Whether a failed deployment goes back to the last good version. @default false */
   readonly autoRevert?: boolean;
-  /** Whether healthy canaries replace the old version by themselves. @default false */
+  /** Whether healthy canaries replace the old version by themselves. @default false, where `canary` is set */
   readonly autoPromote?: boolean;
-  /** Allocations of the new version that run beside the old one until promoted. @default 0 */
+  /**
+   * Allocations of the new version that run next to the old one until promoted. They get requests as all others do, as soon as
+   * they are healthy, unless a traffic rule tells them apart.
+   *
+   * @default 1, promoted automatically, for a job of one instance, see {@link JobProps.update}; otherwise 0
+   */
   readonly canary?: number;
   /** Delay between replacing allocations off a draining or lost node. @default "30s" */
   readonly stagger?: Duration;
 }
 
 /**
- * What happens on its own node to a task that fails.
+ * What happens on its own node to a task that ends, an Envoy included. While an Envoy waits for its restart, its service
+ * reaches nothing and is not reached; so the wait is short, and a program that fails at once again and again is given up after
+ * some 12 s all the same.
+ *
+ * For a task alone: what is omitted is as for its group.
  *
  * @see https://developer.hashicorp.com/nomad/docs/job-specification/restart
  */
 export interface RestartOptions {
-  /** Restarts allowed within the interval. @default 2 */
+  /** Restarts allowed within the interval. @default 10 */
   readonly attempts?: number;
   /** The window in which attempts count. @default "30m" */
   readonly interval?: Duration;
-  /** Wait before a restart. @default "15s" */
+  /** Wait before a restart; Nomad adds up to a quarter of it. @default "1s" */
   readonly delay?: Duration;
   /** After the last attempt: fail the allocation, or wait for the next interval. @default "fail" */
   readonly mode?: "fail" | "delay";
@@ -78,6 +88,14 @@ export function renderUpdate(options: UpdateOptions): nomad.UpdateStrategy {
     Canary: options.canary,
     Stagger: optionalNanoseconds(options.stagger),
   };
+}
+
+/** Nomad's own wait is 15 s, and it allows 2 attempts. */
+const RESTART = { attempts: 10, interval: "30m", delay: "1s", mode: "fail" } as const;
+
+/** @internal The policy of a group, and so of its Envoys: Nomad lets a sidecar have none of its own. */
+export function renderGroupRestart(options: RestartOptions = {}): nomad.RestartPolicy {
+  return renderRestart({ ...RESTART, ...withoutUndefined(options) });
 }
 
 /** @internal */

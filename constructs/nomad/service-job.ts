@@ -1,3 +1,4 @@
+import { SHUTDOWN_DELAY } from "./deployment";
 import type * as nomad from "./generated/job";
 import type { HealthCheck } from "./health-check";
 import { renderJob, type JobProps } from "./job";
@@ -31,7 +32,8 @@ export interface ServiceJobProps extends JobProps {
   readonly tasks?: Readonly<Record<string, Workload>>;
   /**
    * Port of the node on which the service answers those outside the mesh, without Envoy and without mutual TLS.
-   * A node has it once, so instances of the service need as many nodes.
+   * A node has it once, so instances of the service need as many nodes, and a deployment of the only one pauses it unless
+   * `update` has a canary, for which another node must have the port free.
    *
    * @default none: only the mesh reaches it
    */
@@ -72,14 +74,18 @@ const PUBLISHED_PORT = "published";
 /** Renders the job of one mesh service. */
 export function renderServiceJob(props: ServiceJobProps, connections: ServiceJobConnections): nomad.Job {
   const { serviceName, jobName = serviceName, env } = connections;
-  return renderJob(jobName, props, {
-    Networks: [renderNetwork(props)],
-    Services: [renderService(props, connections)],
-    Tasks: [
-      props.workload.render(serviceName, env),
-      ...Object.entries(props.tasks ?? {}).map(([name, workload]) => workload.render(name, env)),
-    ],
-  });
+  return renderJob(
+    jobName,
+    { ...props, shutdownDelay: props.shutdownDelay ?? SHUTDOWN_DELAY },
+    {
+      Networks: [renderNetwork(props)],
+      Services: [renderService(props, connections)],
+      Tasks: [
+        props.workload.render(serviceName, env),
+        ...Object.entries(props.tasks ?? {}).map(([name, workload]) => workload.render(name, env)),
+      ],
+    },
+  );
 }
 
 function renderNetwork(props: ServiceJobProps): nomad.NetworkResource {

@@ -13,7 +13,11 @@ export interface SidecarOptions {
   readonly concurrency?: number;
   /** How long Envoy may take to end. @default "5s" */
   readonly killTimeout?: Duration;
-  /** How long Envoy still runs after it is no longer in the catalog. @default "5s" */
+  /**
+   * How long Envoy still runs after the service's own tasks have ended; a gateway's, after it has left the catalog.
+   *
+   * @default "1s"; a gateway's "5s"
+   */
   readonly shutdownDelay?: Duration;
   /** @default none */
   readonly env?: Readonly<Record<string, string>>;
@@ -93,15 +97,16 @@ export class Sidecar {
   }
 
   /** @internal What differs from the task that Nomad adds by itself. */
-  renderTask(): nomad.SidecarTask | undefined {
+  renderTask(): nomad.SidecarTask {
     const config = { ...this.config, ...(this.args && { args: this.args }) };
-    const task: nomad.SidecarTask = {
+    return {
       Driver: this.driver,
       Config: Object.keys(config).length > 0 ? config : undefined,
-      ...this.renderCommon(),
+      // Nomad's own 5 s would only be waited for: the group's delay has passed by then, and so have its requests.
+      ShutdownDelay: nanoseconds("1s"),
+      ...withoutUndefined(this.renderCommon()),
       ...this.options.override,
     };
-    return Object.values(task).some((field) => field !== undefined) ? task : undefined;
   }
 
   /**

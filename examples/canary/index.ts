@@ -52,8 +52,6 @@ export function addGreetingApi(
     workload: program("greeting-api.mjs", runtime, env),
     healthCheck: HealthCheck.http("/health", { interval: "1s", timeout: "1s" }),
     update: { minHealthyTime: "1s" },
-    // So long requests still come from Envoys that have not heard yet that an instance is to end.
-    shutdownDelay: "2s",
   });
 }
 
@@ -70,7 +68,8 @@ export function addGreetingPage(
     protocol: Protocol.HTTP,
     workload: program("greeting-page.mjs", runtime, { TESTER_HEADER: testerHeader }),
     healthCheck: HealthCheck.http("/health", { interval: "1s", timeout: "1s" }),
-    update: { minHealthyTime: "1s" },
+    // A node has the port once: the next one starts on another node before this one ends.
+    update: { minHealthyTime: "1s", canary: 1, autoPromote: true },
   });
 }
 

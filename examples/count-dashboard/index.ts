@@ -20,6 +20,8 @@ export function addCountDashboard(mesh: ServiceMesh, { runtime }: CountDashboard
   const dashboard = mesh.addService("count-dashboard", {
     port: 9002,
     publish: 9002,
+    // A node has the port once: the next one starts on another node before this one ends.
+    update: { canary: 1, autoPromote: true },
     protocol: Protocol.HTTP,
     workload:
       runtime === "docker"

@@ -43,6 +43,8 @@ export function addBilling(mesh: ServiceMesh, options: BillingOptions): Billing 
   const billing = mesh.addService("billing", {
     port: 8090,
     publish: 8090,
+    // A node has the port once: the next one starts on another node before this one ends.
+    update: { canary: 1, autoPromote: true },
     protocol: Protocol.HTTP,
     workload: program(runtime),
     healthCheck: HealthCheck.http("/health"),

@@ -13,7 +13,8 @@ const ASIDE = { maxFailures: 1, maxEjectionPercent: 100, baseEjectionTime: "5s" 
 /** A page and its API in one datacenter, and the same API in another one, which answers while no instance is left here. */
 export function addFailover(east: ServiceMesh, west: ServiceMesh, { runtime }: FailoverExampleOptions): void {
   for (const mesh of [east, west]) {
-    mesh.addMeshGateway("mesh-gateway");
+    // A node has its port once: the next one starts on another node before this one ends.
+    mesh.addMeshGateway("mesh-gateway", { update: { canary: 1, autoPromote: true } });
   }
   const api = addGreetingApi(east, "greeting-api", runtime, { VERSION: "dc1" });
   const spare = addGreetingApi(west, "greeting-api", runtime, { VERSION: "dc2" });

@@ -24,6 +24,9 @@ export interface Front {
   readonly ingress: IngressGateway;
 }
 
+/** A node has a port once: the next gateway starts on another node before this one ends. */
+const ON_ANOTHER_NODE = { canary: 1, autoPromote: true };
+
 /** Three services that publish nothing, and two gateways that lead to them: one by what is asked, one by host and port. */
 export function addFront(mesh: ServiceMesh, { runtime }: FrontOptions): Front {
   const addService = (name: string, port: number, protocol: Protocol) =>
@@ -34,6 +37,7 @@ export function addFront(mesh: ServiceMesh, { runtime }: FrontOptions): Front {
 
   const gateway = mesh.addApiGateway("gateway", {
     listeners: [ApiGatewayListener.http({ port: 8080 }), ApiGatewayListener.tcp({ port: 9000 })],
+    update: ON_ANOTHER_NODE,
   });
   gateway.connectTo(orders, { listener: 8080, match: below("/orders"), prefixRewrite: "/" });
   gateway.connectTo(stock, { listener: 8080, match: { pathPrefix: "/stock", methods: ["GET"] } });
@@ -41,6 +45,7 @@ export function addFront(mesh: ServiceMesh, { runtime }: FrontOptions): Front {
 
   const ingress = mesh.addIngressGateway("ingress", {
     listeners: [IngressListener.http({ port: 8081 }), IngressListener.tcp({ port: 9001 })],
+    update: ON_ANOTHER_NODE,
   });
   ingress.connectTo(orders, { listener: 8081, hosts: ["orders.example"] });
   ingress.connectTo(stock, { listener: 8081, hosts: ["stock.example"] });

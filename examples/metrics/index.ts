@@ -49,7 +49,8 @@ export function addShop(mesh: ServiceMesh, options: ShopOptions): Shop {
       ...more,
       ...options.service,
     });
-  const front = addService("front", 8001, { publish: 8001 });
+  // A node has the port once: the next one starts on another node before this one ends.
+  const front = addService("front", 8001, { publish: 8001, update: { canary: 1, autoPromote: true } });
   const orders = addService("orders", 8002);
   const stock = addService("stock", 8003);
   front.connectTo(orders, { env: "NEXT_URL" });

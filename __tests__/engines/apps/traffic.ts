@@ -19,7 +19,8 @@ import { loadGenerator } from "./load-generator";
  * The examples canary and blue-green, and services with faults. MESHFORM_TEST_VARIANT says, like a query,
  * - `percent`: what the canary gets; `none`: there is none;
  * - `live`: which of blue and green answers;
- * - `tagged`: the version of a service that Nomad itself updates by a canary.
+ * - `tagged`: the version of a service that Nomad itself updates by a canary;
+ * - `steady`: the version of two services that say nothing of deployments, restarts and ejection.
  */
 synthesize((app) => {
   const variant = new URLSearchParams(process.env.MESHFORM_TEST_VARIANT);
@@ -64,8 +65,16 @@ synthesize((app) => {
   pair.resolve({ loadBalancer: LoadBalancer.maglev([HashPolicy.header("x-user")]) });
   client.connectTo(pair, {
     env: "PAIR",
-    passiveHealthCheck: { interval: "1s", maxFailures: 2, baseEjectionTime: "3s", maxEjectionPercent: 50 },
+    passiveHealthCheck: { interval: "1s", maxFailures: 2, baseEjectionTime: "3s" },
   });
+
+  for (const [name, count] of [
+    ["single", 1],
+    ["double", 2],
+  ] as const) {
+    const service = mesh.addService(name, { ...faulty(variant.get("steady") ?? "v1"), count });
+    client.connectTo(service, { env: name.toUpperCase() });
+  }
 
   const tagged = mesh.addService("tagged", {
     ...faulty(variant.get("tagged") ?? "v1"),

@@ -1,5 +1,6 @@
 import type { Check } from "../check";
 import { accessChecks } from "./access";
+import { availabilityChecks } from "./availability";
 import { clusterChecks } from "./clusters";
 import { connectionChecks } from "./connections";
 import { datacenterChecks } from "./datacenters";
@@ -24,6 +25,7 @@ export const CHECKS: readonly Check[] = [
   ...gatewayChecks,
   ...portChecks,
   ...jobChecks,
+  ...availabilityChecks,
   ...clusterChecks,
   ...accessChecks,
 ];

@@ -1,0 +1,106 @@
+import {
+  ApiGatewayListener,
+  SubsetFilter,
+  Volume,
+  type MeshServiceBaseProps,
+  type nomad,
+  type ServiceMesh,
+} from "../../constructs";
+import { groupOf } from "../support/job";
+import { synthMesh, warningsOf } from "../support/synth";
+import { anyWorkload } from "../support/workload";
+
+const service = { port: 8000, workload: anyWorkload };
+const BESIDE = { Canary: 1, AutoPromote: true };
+
+function updateOf(props: Partial<MeshServiceBaseProps>): nomad.UpdateStrategy | undefined {
+  return groupOf(synthMesh((mesh) => mesh.addService("web", { ...service, ...props })).jobs.web).Update;
+}
+
+function warningsFor(build: (mesh: ServiceMesh) => unknown): string[] {
+  return warningsOf((mesh) => void build(mesh)).filter((line) => line.includes("(interrupted-deployment)"));
+}
+
+const warningsForService = (props: Partial<MeshServiceBaseProps>) =>
+  warningsFor((mesh) => mesh.addService("web", { ...service, ...props }));
+
+describe("the successor of the only instance runs next to it", () => {
+  test.each<[string, Partial<MeshServiceBaseProps>, object]>([
+    ["of a service of which nothing is said", {}, BESIDE],
+    ["however long it must be healthy", { update: { minHealthyTime: "1s" } }, { MinHealthyTime: 1e9, ...BESIDE }],
+    ["where a volume is only read", { volumes: { data: Volume.host("data", { readOnly: true }) } }, BESIDE],
+    ["where a port is chosen by Nomad", { expose: [{ path: "/metrics", portLabel: "metrics" }] }, BESIDE],
+  ])("%s", (_, props, update) => {
+    expect(updateOf(props)).toEqual(update);
+    expect(warningsForService(props)).toEqual([]);
+  });
+
+  test("of a version too, and of a gateway without a port of its node", () => {
+    const { jobs } = synthMesh((mesh) => {
+      const api = mesh.addService("api", service);
+      api.addVersion("v2", { workload: anyWorkload });
+      const db = mesh.addExternalService("db", { address: "db.example", port: 5432, plaintext: "it is near" });
+      mesh.addTerminatingGateway("out").addService(db);
+      api.connectTo(db);
+    });
+    expect(groupOf(jobs["api-v2"]).Update).toEqual(BESIDE);
+    expect(groupOf(jobs.out).Update).toEqual(BESIDE);
+  });
+
+  test.each<[string, Partial<MeshServiceBaseProps>, object | undefined]>([
+    ["where there are others", { count: 2 }, undefined],
+    ["where canaries wait for somebody", { update: { canary: 1 } }, { Canary: 1 }],
+    ["where there are to be none", { update: { canary: 0 } }, { Canary: 0 }],
+    ["where people say what is healthy", { update: { healthCheck: "manual" } }, { HealthCheck: "manual" }],
+    ["where all is replaced at once", { update: { maxParallel: 0 } }, { MaxParallel: 0 }],
+    ["where rules may tell canaries apart by tag", { canaryTags: ["canary"] }, undefined],
+    ["where rules may tell canaries apart by metadata", { canaryMeta: { canary: "yes" } }, undefined],
+    ["of a system job", { override: { job: { Type: "system" } } }, undefined],
+    ["where the job says it for all groups", { override: { job: { Update: { MaxParallel: 1 } } } }, undefined],
+    ["where its disk goes to the next", { override: { group: { EphemeralDisk: { Sticky: true } } } }, undefined],
+  ])("but not %s", (_, props, update) => {
+    expect(updateOf(props)).toEqual(update);
+    expect(warningsForService(props)).toEqual([]);
+  });
+
+  test("and a canary that rules tell apart is left to those who promote it", () => {
+    const { jobs } = synthMesh((mesh) => {
+      const api = mesh.addService("api", { ...service, canaryTags: ["canary"] });
+      api.resolve({ defaultSubset: api.addSubset("calm", SubsetFilter.noneOf(SubsetFilter.tag("canary"))) });
+    });
+    expect(groupOf(jobs.api).Update).toBeUndefined();
+  });
+});
+
+describe("interrupted-deployment", () => {
+  const gap = (what: string) =>
+    `At each deployment it is gone for some seconds: its only instance ${what}, so it ends before the next one starts.`;
+  const otherNode =
+    "Set count to 2 or more, or update: { canary: 1, autoPromote: true } where another node has the port free. (interrupted-deployment)";
+
+  test.each<[string, Partial<MeshServiceBaseProps>, string, string]>([
+    ["a port of the node", { publish: 80 }, "takes port 80 of its node", otherNode],
+    [
+      "a volume to write to",
+      { volumes: { data: Volume.csi("data") } },
+      "writes to the volume data",
+      "Set count to 2 or more with a volume for each, or update: { canary: 0 } where a pause does no harm. (interrupted-deployment)",
+    ],
+  ])("warns of an only instance with %s", (_, props, what, fix) => {
+    expect(updateOf(props)).toBeUndefined();
+    expect(warningsForService(props)).toEqual([`stack/mesh/web: ${gap(what)} ${fix}`]);
+    expect(warningsForService({ ...props, count: 2 })).toEqual([]);
+    expect(warningsForService({ ...props, update: { canary: 1, autoPromote: true } })).toEqual([]);
+    expect(warningsForService({ ...props, update: { canary: 0 } })).toEqual([]);
+  });
+
+  test("warns of an only gateway", () => {
+    const gateway = (count?: number) =>
+      warningsFor((mesh) => {
+        const api = mesh.addService("api", service);
+        mesh.addApiGateway("gate", { count, listeners: [ApiGatewayListener.tcp({ port: 9000 })] }).connectTo(api);
+      });
+    expect(gateway()).toEqual([`stack/mesh/gate: ${gap("takes port 9000 of its node")} ${otherNode}`]);
+    expect(gateway(2)).toEqual([]);
+  });
+});
