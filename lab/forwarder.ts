@@ -1,6 +1,6 @@
 import { spawn, type ChildProcess } from "node:child_process";
 import { once } from "node:events";
-import { closeSync, mkdirSync, openSync } from "node:fs";
+import { closeSync, existsSync, mkdirSync, openSync } from "node:fs";
 import { createServer, type Server } from "node:net";
 import { join } from "node:path";
 import { isDeepStrictEqual } from "node:util";
@@ -38,9 +38,9 @@ export async function ensureForwarder(
     if (!process) throw new Error("The forwarder ended at once.");
     const record = { process, listeners };
     onRecord(record);
-    for (const [index, { name, wanted, targetPort: port = wanted, targets, tls }] of listeners.entries()) {
+    for (const [index, { name, wanted, targetPort: port = wanted, targets, tls, callers }] of listeners.entries()) {
       const ready = once(child, "message", { signal: AbortSignal.timeout(10_000) });
-      child.send({ name, port, targets, tls }, sockets[index]);
+      child.send({ name, port, targets, tls, callers }, sockets[index]);
       await ready;
     }
     return record;
@@ -52,8 +52,13 @@ export async function ensureForwarder(
 }
 
 /** Without the port, which a listener of before has too. */
-function essence({ name, datacenter, wanted, targetPort, targets, tls }: WantedListener): WantedListener {
-  return { name, datacenter, wanted, ...(targetPort && { targetPort }), targets, ...(tls && { tls }) };
+function essence({ name, datacenter, wanted, targetPort, targets, tls, callers }: WantedListener): WantedListener {
+  return {
+    ...{ name, datacenter, wanted, targets },
+    ...(targetPort && { targetPort }),
+    ...(tls && { tls }),
+    ...(callers && { callers }),
+  };
 }
 
 /** The port that a listener had before, so that it stays where people found it. */
@@ -87,18 +92,20 @@ function portOf(server: Server | undefined): number {
 function startForwarder(files: LabFiles, network: ProcessRecord): ChildProcess {
   mkdirSync(files.log, { recursive: true });
   const log = openSync(join(files.log, "forwarder.log"), "a", 0o600);
+  // Opened here, in the machine's network, they go on showing the machine's connections in any other.
+  const tables = ["/proc/self/net/tcp", "/proc/self/net/tcp6"].filter(existsSync).map((file) => openSync(file, "r"));
+  const program = [join(__dirname, "forwarder.mjs"), ...tables.map((_, index) => String(firstTable + index))];
   try {
-    return spawn(
-      "nsenter",
-      ["--target", String(network.pid), "--net", process.execPath, join(__dirname, "forwarder.mjs")],
-      {
-        detached: true,
-        cwd: "/",
-        stdio: ["ignore", log, log, "ipc"],
-        env: { ...cleanEnvironment, [labMarker]: files.name },
-      },
-    );
+    return spawn("nsenter", ["--target", String(network.pid), "--net", process.execPath, ...program], {
+      detached: true,
+      cwd: "/",
+      stdio: ["ignore", log, log, "ipc", ...tables],
+      env: { ...cleanEnvironment, [labMarker]: files.name },
+    });
   } finally {
-    closeSync(log);
+    for (const file of [log, ...tables]) closeSync(file);
   }
 }
+
+/** The forwarder's file descriptor after its streams and the channel to it. */
+const firstTable = 4;

@@ -34,6 +34,11 @@ export interface Listener {
   readonly targets: readonly string[];
   /** How the forwarder proves what it is where the lab speaks mutual TLS, and whom it trusts. @default no TLS */
   readonly tls?: ListenerTls;
+  /**
+   * Ids of the users of the machine for whom it is there; then it passes on HTTP only, and nothing that a web page of another
+   * origin sends. @default everybody, any protocol
+   */
+  readonly callers?: readonly number[];
 }
 
 /** PEM files on the machine. */

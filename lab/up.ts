@@ -3,6 +3,7 @@ import { Listr, type ListrTask, type ListrTaskWrapper } from "listr2";
 import { join } from "node:path";
 import { areBootstrapped, areReady, haveLeaders, readAgents } from "./agents";
 import { applyStacks, type ApplyOptions, type ApplyResult } from "./apply";
+import { callersNow } from "./callers";
 import { Cluster, urlOf } from "./cluster";
 import { joinClusters } from "./peering";
 import type { Profile } from "../constructs/linux/profile";
@@ -184,8 +185,9 @@ class Ascent {
     if (!results.booted) task.title = "Boot the hosts: all run already";
     // What is published already stays so: browsers may have the page open.
     const published = this.lab.listeners.filter(({ name }) => !isEngine(name));
+    const callers = callersNow(this.lab.listeners.flatMap((it) => it.callers ?? []));
     const engines = this.topology.datacenters.flatMap((datacenter, index) =>
-      enginesOf(datacenter, index, this.lab.credentialsOf(datacenter.name)),
+      enginesOf(datacenter, index, this.lab.credentialsOf(datacenter.name), callers),
     );
     results.sites = await this.reach([...engines, ...published]);
   }
@@ -376,12 +378,17 @@ type Task = ListrTaskWrapper<Results, never, never>;
  * The engines' usual ports on the machine, and for each further datacenter ports ten higher. Where the lab wants TLS, the
  * forwarder speaks it with an operator's certificate.
  */
-function enginesOf(datacenter: Datacenter, index: number, credentials: Credentials | undefined): WantedListener[] {
+function enginesOf(
+  datacenter: Datacenter,
+  index: number,
+  credentials: Credentials | undefined,
+  callers: readonly number[],
+): WantedListener[] {
   const targets = hostsOf(datacenter, "server").map(({ address }) => address);
   const listener = (name: string, port: number, targetPort: number, tls: ListenerTls | undefined) => {
     const wanted = port + 10 * index;
     return {
-      ...{ name, datacenter: datacenter.name, wanted, targets },
+      ...{ name, datacenter: datacenter.name, wanted, targets, callers },
       ...(targetPort !== wanted && { targetPort }),
       ...(tls && { tls }),
     };
