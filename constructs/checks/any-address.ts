@@ -15,26 +15,22 @@ export function anyAddress(text: string, port: number): string | undefined {
 }
 
 function meansAnyAddress(word: string, port: number): boolean {
-  const [, scheme, place] = /^([a-z][a-z0-9+.-]*:\/\/)?(?:-[A-Za-z](?=[[:*\d]))?(.*)$/i.exec(word) ?? [];
-  const address = scheme === undefined ? place : place.split("/")[0];
-  if (isAnyIpv6(address)) {
+  const withoutScheme = word.replace(/^[a-z][a-z0-9+.-]*:\/\//i, "");
+  const isUrl = withoutScheme !== word;
+  // The glued kind of an option: -b[::]:80.
+  const address = isUrl ? withoutScheme.split("/")[0] : word.replace(/^-[A-Za-z](?=[[:*\d])/, "");
+  const host = address.replace(/:\d+$/, "");
+  const hostPort = host === address ? undefined : Number(address.slice(host.length + 1));
+  if (isAnyIpv6(address) || isAnyIpv6(host)) {
     return true;
   }
-  const [, host, hostPort] = /^(.*):(\d+)$/.exec(address) ?? [undefined, address, undefined];
-  switch (host) {
-    case "*":
-    case "+":
-      return hostPort !== undefined || scheme !== undefined;
-    case "":
-    case "0":
-      return Number(hostPort) === port;
-    default:
-      return isAnyIpv6(host);
-  }
+  return host === "*" || host === "+"
+    ? isUrl || hostPort !== undefined
+    : (host === "" || host === "0") && hostPort === port;
 }
 
 /** `::`, however it is written. */
 function isAnyIpv6(host: string): boolean {
-  const [, inner = host] = /^\[(.*)\]$/.exec(host) ?? [];
+  const inner = host.replace(/^\[(.*)\]$/, "$1");
   return isIP(inner) === 6 && /^[0:]+$/.test(inner);
 }

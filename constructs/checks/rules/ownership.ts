@@ -4,7 +4,6 @@ import type { IConstruct } from "constructs";
 import { isEmitted } from "../../consul/consul-config-entry";
 import { describe } from "../../errors";
 import { isFrontGateway } from "../../mesh/gateways/front-gateway";
-import { Gateway } from "../../mesh/gateways/gateway";
 import type { ServiceMesh } from "../../mesh/service-mesh";
 import { companionOf } from "../../nomad/front-gateway-job";
 import type { Check } from "../check";
@@ -17,7 +16,7 @@ const serviceName: Check = {
     for (const member of meshes.flatMap((mesh) => mesh.members)) {
       const { serviceName } = member;
       // A companion has a name that is longer by its ending.
-      const spare = member instanceof Gateway && isFrontGateway(member) ? companionOf("").length : 0;
+      const spare = isFrontGateway(member) ? companionOf("").length : 0;
       if (!/^[a-z0-9]([a-z0-9-]*[a-z0-9])?$/.test(serviceName) || serviceName.length > MAX_LABEL - spare) {
         yield {
           construct: member,

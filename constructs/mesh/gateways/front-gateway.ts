@@ -6,7 +6,7 @@ import { MeshError } from "../../errors";
 import { renderFrontGatewayJob, type FrontGatewayParts } from "../../nomad/front-gateway-job";
 import type * as nomad from "../../nomad/generated/job";
 import { Intention, type IntentionOptions } from "../intention";
-import { meshOf, nameOf, type IMeshService } from "../mesh-member";
+import { meshOf, nameOf, type IMeshMember, type IMeshService } from "../mesh-member";
 import { Gateway, type GatewayBaseProps, type InMesh } from "./gateway";
 
 /** What the listeners of all gateways have in common. */
@@ -144,8 +144,8 @@ export abstract class FrontGateway<
 }
 
 /** @internal */
-export function isFrontGateway(gateway: Gateway): gateway is FrontGateway {
-  return gateway instanceof FrontGateway;
+export function isFrontGateway(member: IMeshMember): member is FrontGateway {
+  return member instanceof FrontGateway;
 }
 
 /** @internal Whether it can be the name of a host; `*` may stand for the leftmost label. */
