@@ -126,7 +126,7 @@ describe("access-before-mesh", () => {
       findingsIn((app) => {
         const access = new AccessStack(app, "access");
         const first = new MeshStack(app, "first", { ...exec, access });
-        const second = new MeshStack(app, "second", exec);
+        const second = new MeshStack(app, "second", { ...exec, mesh: { proxyDefaults: false } });
         second.addDependency(first);
         return second;
       }),
@@ -139,7 +139,11 @@ describe("access-before-mesh", () => {
       findingsIn((app) => {
         const [, prod] = ["dev", "prod"].map((name) => {
           const access = new AccessStack(app, `access-${name}`);
-          return new MeshStack(app, `mesh-${name}`, { ...exec, access });
+          return new MeshStack(app, `mesh-${name}`, {
+            ...exec,
+            access,
+            consulAddress: `https://consul.${name}.example`,
+          });
         });
         return prod;
       }),

@@ -43,9 +43,9 @@ test("a sound mesh has no findings", () => {
 
 test("all errors of a run are reported together, also those of other stacks", () => {
   const app = testApp();
-  const mesh = new ServiceMesh(new TestStack(app, "first"), "mesh");
+  const mesh = new ServiceMesh(new TestStack(app, "first"), "mesh", { datacenter: "dc1" });
   mesh.addService("web", web).connectTo("apy");
-  const other = new ServiceMesh(new TestStack(app, "second"), "mesh");
+  const other = new ServiceMesh(new TestStack(app, "second"), "mesh", { datacenter: "dc2" });
   other.addService("web", { ...web, port: 70_000 });
   expect(findingsOf(() => synthApp(app, "first"))).toEqual([
     expect.stringContaining("(unknown-service)"),
@@ -100,7 +100,7 @@ describe("service-name", () => {
     expect(withGateway("a".repeat(57))).toEqual([]);
     expect(withGateway("a".repeat(58))).toEqual([expect.stringContaining("at most 57, no dash")]);
     expect(withGateway("front")).toEqual([
-      'stack/mesh/gateway: Its companion, the service "front-envoy", is already at stack/mesh/front-envoy. Give one of them another serviceName. (duplicate-service)',
+      'stack/mesh/front-envoy: "front-envoy" is the name under which the Envoy of stack/mesh/gateway is registered. Give the service another serviceName. (duplicate-service)',
     ]);
   });
 
@@ -144,10 +144,10 @@ describe("config-entry-owners", () => {
     expect(findingsOf(() => synthStack(stack))).toEqual([expect.stringContaining("(config-entry-owners)")]);
   });
 
-  test("leaves apart stacks that share no mesh, such as those of two environments", () => {
+  test("leaves apart stacks of two environments, whose datacenters have names", () => {
     const app = testApp();
-    for (const id of ["dev", "prod"]) {
-      new ServiceMesh(new TestStack(app, id), "mesh").addService("web", web);
+    for (const datacenter of ["dev", "prod"]) {
+      new ServiceMesh(new TestStack(app, datacenter), "mesh", { datacenter }).addService("web", web);
     }
     expect(findingsOf(() => synthApp(app, "dev"))).toEqual([]);
   });
@@ -348,7 +348,7 @@ describe("published-port-clash", () => {
         mesh.addService("shop", web);
       }),
     ).toEqual([
-      "stack/mesh/shop: It publishes port 9002, which stack/mesh/web publishes already. Publish another port, or run one of them in another node pool. (published-port-clash)",
+      "stack/mesh/shop: It publishes port 9002, which stack/mesh/web publishes already. Publish another port, or run one of them in another node pool or datacenter. (published-port-clash)",
     ]);
   });
 });

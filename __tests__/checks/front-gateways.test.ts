@@ -277,7 +277,7 @@ describe("published-port-clash", () => {
         mesh.addIngressGateway("ingress", { listeners: [IngressListener.http(listener)] }).connectTo(api);
       }),
     ).toEqual([
-      "stack/mesh/ingress: It publishes port 8080, which stack/mesh/gateway publishes already. Publish another port, or run one of them in another node pool. (published-port-clash)",
+      "stack/mesh/ingress: It publishes port 8080, which stack/mesh/gateway publishes already. Publish another port, or run one of them in another node pool or datacenter. (published-port-clash)",
     ]);
   });
 });

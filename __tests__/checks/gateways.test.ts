@@ -131,7 +131,7 @@ describe("published-port-clash", () => {
   test("fails if a gateway takes the port of the node that a service publishes", () => {
     const web = { port: 8000, publish: 8443, workload: anyWorkload };
     const message =
-      "stack/mesh/mesh-gateway: It publishes port 8443, which stack/mesh/web publishes already. Publish another port, or run one of them in another node pool. (published-port-clash)";
+      "stack/mesh/mesh-gateway: It publishes port 8443, which stack/mesh/web publishes already. Publish another port, or run one of them in another node pool or datacenter. (published-port-clash)";
     const build = (nodePool?: string) => (mesh: ServiceMesh) => {
       mesh.addService("web", web);
       mesh.addMeshGateway("mesh-gateway", { nodePool });

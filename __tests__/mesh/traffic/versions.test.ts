@@ -218,7 +218,7 @@ describe("a version", () => {
         }),
       ),
     ).toEqual([
-      'stack/mesh/api: The job "api-v2" of its version is already that of stack/mesh/api-v2. Give the version, or the other service, another name. (duplicate-service)',
+      'stack/mesh/api-v2: The job "api-v2" is already that of stack/mesh/api of its version v2. Give one of them another name. (duplicate-job)',
     ]);
   });
 });

@@ -4,7 +4,9 @@ import { describe } from "../../errors";
 import { Gateway } from "../../mesh/gateways/gateway";
 import type { ServiceMesh } from "../../mesh/service-mesh";
 import type { ServiceJob } from "../../mesh/service-job";
+import { withoutUndefined } from "../../without-undefined";
 import type { Check, Finding } from "../check";
+import { nomadClusterOf } from "../same-cluster";
 
 /** Nomad gives each Envoy of an allocation an admin port from 19000 up and a readiness port from 19100 up. */
 const ENVOY_PORTS = { first: 19_000, last: 19_199 };
@@ -80,35 +82,82 @@ const publishedPortClash: Check = {
   reason: "A node has a port once: the second service would find no node to run on.",
   level: "error",
   *find({ meshes }) {
-    for (const mesh of meshes) {
-      const owners = new Map<string, IConstruct>();
-      for (const { construct, nodePool, port } of hostPortsOf(mesh)) {
-        const key = `${nodePool}/${port}`;
-        const owner = owners.get(key);
-        if (owner !== undefined) {
-          yield {
-            construct,
-            problem: `It publishes port ${port}, which ${describe(owner)} publishes already.`,
-            fix: "Publish another port, or run one of them in another node pool.",
-          };
-        }
-        owners.set(key, construct);
+    const owners = new Map<string, HostPort[]>();
+    for (const hostPort of meshes.flatMap((mesh) => [...hostPortsOf(mesh)])) {
+      const key = `${hostPort.cluster}/${hostPort.port}`;
+      const others = owners.get(key) ?? [];
+      const owner = others.find((other) => mayShareNodes(other, hostPort));
+      if (owner !== undefined) {
+        yield {
+          construct: hostPort.construct,
+          problem: `It publishes port ${hostPort.port}, which ${describe(owner.construct)} publishes already.`,
+          fix: "Publish another port, or run one of them in another node pool or datacenter.",
+        };
       }
+      owners.set(key, [...others, hostPort]);
     }
   },
 };
 
-/** The ports that a mesh takes on the nodes of a pool. */
-function* hostPortsOf({ serviceJobs, gateways, jobDefaults }: ServiceMesh) {
-  for (const member of [...serviceJobs, ...gateways]) {
-    const ports = member instanceof Gateway ? member.hostPorts : [member.props.publish];
-    const nodePool = member.props.nodePool ?? jobDefaults.nodePool ?? "default";
-    for (const port of ports) {
+/** A port of nodes that a job takes, and which nodes those may be. */
+interface HostPort {
+  readonly construct: IConstruct;
+  readonly port: number;
+  readonly cluster: string;
+  readonly nodePool: string;
+  readonly datacenters: readonly string[];
+}
+
+/** The ports that a mesh takes on nodes. */
+function* hostPortsOf(mesh: ServiceMesh): Iterable<HostPort> {
+  const cluster = nomadClusterOf(mesh);
+  const { jobDefaults } = mesh;
+  for (const construct of [...mesh.serviceJobs, ...mesh.gateways]) {
+    const { nodePool = "default", nomadDatacenters = ["*"] } = { ...jobDefaults, ...withoutUndefined(construct.props) };
+    for (const port of construct instanceof Gateway ? construct.hostPorts : [construct.props.publish]) {
       if (port !== undefined && !Token.isUnresolved(port)) {
-        yield { construct: member, nodePool, port };
+        yield { construct, port, cluster, nodePool, datacenters: nomadDatacenters };
       }
     }
   }
+}
+
+/** Whether there may be a node on which both could run. The pool `all` is every pool. */
+function mayShareNodes(left: HostPort, right: HostPort): boolean {
+  const pools = [left.nodePool, right.nodePool];
+  return (
+    (pools[0] === pools[1] || pools.includes("all")) &&
+    left.datacenters.some((one) => right.datacenters.some((other) => mayMatchAlike(one, other)))
+  );
+}
+
+/** Whether a name exists that both match, where `*` stands for any text; of two such patterns it is assumed. */
+function mayMatchAlike(left: string, right: string): boolean {
+  const isPattern = (name: string) => name.includes("*") || Token.isUnresolved(name);
+  if (isPattern(left) || isPattern(right)) {
+    return (isPattern(left) && isPattern(right)) || matches(left, right) || matches(right, left);
+  }
+  return left === right;
+}
+
+function matches(pattern: string, name: string): boolean {
+  const [first, ...others] = pattern.split("*");
+  const last = others.pop();
+  if (last === undefined) {
+    return pattern === name;
+  }
+  if (!name.startsWith(first)) {
+    return false;
+  }
+  let from = first.length;
+  for (const part of others) {
+    const index = name.indexOf(part, from);
+    if (index < 0) {
+      return false;
+    }
+    from = index + part.length;
+  }
+  return name.length - last.length >= from && name.endsWith(last);
 }
 
 function portsOf({ props, upstreams }: ServiceJob): [what: string, port: number][] {

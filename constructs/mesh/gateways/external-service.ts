@@ -96,14 +96,13 @@ export class ExternalService extends Construct implements IMeshService {
     props.mesh.registerExternalService(this);
     this.defaults = addServiceEntries(this, () => props.serviceDefaults);
 
-    const nodeName = props.nodeName ?? `external-${this.serviceName}`;
     const node = new Node(this, "Node", {
-      name: nodeName,
+      name: this.nodeName,
       address: props.address,
       // The names by which Consul's own tools know that no agent runs there.
       meta: { "external-node": "true", "external-probe": "true" },
     });
-    addressByIdentity(node, nodeName);
+    addressByIdentity(node, this.nodeName);
     const service = new Service(this, "Service", {
       name: this.serviceName,
       nodeAttribute: node.name,
@@ -112,7 +111,7 @@ export class ExternalService extends Construct implements IMeshService {
       tags: props.tags && [...props.tags],
       meta: props.meta,
     });
-    addressByIdentity(service, nodeName, this.serviceName);
+    addressByIdentity(service, this.nodeName, this.serviceName);
   }
 
   /**
@@ -122,6 +121,11 @@ export class ExternalService extends Construct implements IMeshService {
    */
   allowFrom(source: IMeshMember | string, options: IntentionOptions = {}): Intention {
     return this.mesh.addIntention(new Intention(this, source, this.serviceName, options));
+  }
+
+  /** Name of the node in Consul's catalog that stands for its machine. */
+  get nodeName(): string {
+    return this.props.nodeName ?? `external-${this.serviceName}`;
   }
 
   /** The name that its certificate must bear; `undefined` where none is compared. */
