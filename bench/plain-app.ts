@@ -93,7 +93,7 @@ function jobOf({ name, upstreams }: PlainService): unknown {
             Checks: [
               {
                 Name: `${name} http`,
-                Interval: 10_000_000_000,
+                Interval: 2_000_000_000,
                 Timeout: 2_000_000_000,
                 Type: "http",
                 Path: "/health",

@@ -358,7 +358,7 @@ describe("a health check", () => {
       Method: "HEAD",
       Header: { Host: ["web"] },
       Body: "x",
-      Interval: 10 * SECOND,
+      Interval: 2 * SECOND,
       Timeout: 2 * SECOND,
       Expose: true,
     });
@@ -413,6 +413,7 @@ describe("a health check", () => {
       Command: "/bin/check",
       Args: ["-q"],
       TaskName: "web",
+      Interval: 10 * SECOND,
     });
     expect(checkOf(HealthCheck.script("/bin/check", { task: "shipper" })).TaskName).toBe("shipper");
   });

@@ -17,6 +17,7 @@ export interface FrontGatewayParts {
   readonly serviceName: string;
   /** As Consul names it. */
   readonly kind: "ingress-gateway" | "api-gateway";
+  /** At least one; the first also answers Consul's check of the companion's sidecar. */
   readonly ports: readonly FrontPort[];
 }
 
@@ -31,17 +32,24 @@ export interface FrontGatewayParts {
  * and a token, and Envoy is started as the gateway by the documented way of overriding a node's id. No Consul agent listens
  * anywhere else for it.
  *
+ * A Consul agent that reloads or restarts checks the port of every sidecar, whatever its registration says of checks. So the
+ * port of the companion's sidecar, dynamic on the node, leads to the gateway's first listener: something listens there
+ * exactly while the gateway does.
+ *
  * @see https://developer.hashicorp.com/consul/docs/north-south/api-gateway
  */
 export function renderFrontGatewayJob(props: GatewayJobProps, parts: FrontGatewayParts): nomad.Job {
   const { serviceName, kind, ports } = parts;
-  const PortLabel = ports[0]?.label;
+  const first = ports.at(0);
+  const PortLabel = first?.label;
   const companion = companionOf(serviceName);
   // As Nomad names its registrations in Consul.
   const id = `_nomad-task-\${NOMAD_ALLOC_ID}-group-\${NOMAD_GROUP_NAME}-${serviceName}-${PortLabel}`;
   return renderGatewayJob(props, {
     serviceName,
     ports: ports.map(({ label, port, hostPort }) => ({ Label: label, Value: hostPort, To: port })),
+    // Nomad would add it too, under this very label, but leading to a port on which nothing listens.
+    dynamicPorts: [{ Label: frontTaskName(serviceName), To: first?.port }],
     services: [
       {
         Kind: kind,
@@ -57,6 +65,7 @@ export function renderFrontGatewayJob(props: GatewayJobProps, parts: FrontGatewa
         Provider: "consul",
         PortLabel,
         Connect: {
+          // The checks of the gateway say whether it listens, and sooner.
           SidecarService: { DisableDefaultTCPCheck: true, Proxy: { Config: sidecarOf(props).proxyConfig } },
         },
       },

@@ -1,5 +1,6 @@
 import { nanoseconds, optionalNanoseconds, type Duration } from "./duration";
 import type * as nomad from "./generated/job";
+import { CHECK_INTERVAL } from "./health-check";
 import { renderJob, type JobProps } from "./job";
 import type { Constraint } from "./placement";
 import { Sidecar } from "./sidecar";
@@ -30,6 +31,8 @@ export interface GatewayJobParts {
   readonly serviceName: string;
   /** Static ports of the node. */
   readonly ports: readonly nomad.Port[];
+  /** Ports of the node that Nomad chooses. @default those that it adds itself */
+  readonly dynamicPorts?: readonly nomad.Port[];
   readonly services: readonly nomad.Service[];
   /** What the task of its Envoy is called. */
   readonly taskName: string;
@@ -46,11 +49,11 @@ export interface GatewayJobParts {
  * would add that task by itself; only one of our own can have templates and volumes.
  */
 export function renderGatewayJob(props: GatewayJobProps, parts: GatewayJobParts): nomad.Job {
-  const { serviceName, ports, services, taskName, taskKind, envoyArguments, constraints = [] } = parts;
+  const { serviceName, ports, dynamicPorts, services, taskName, taskKind, envoyArguments, constraints = [] } = parts;
   const [service, ...others] = services;
   const envoy = sidecarOf(props).renderWholeTask(taskName, taskKind, envoyArguments);
   return renderJob(serviceName, props, {
-    Networks: [{ Mode: "bridge", ReservedPorts: ports.length > 0 ? ports : undefined }],
+    Networks: [{ Mode: "bridge", ReservedPorts: ports.length > 0 ? ports : undefined, DynamicPorts: dynamicPorts }],
     Services: [
       {
         Name: serviceName,
@@ -110,7 +113,7 @@ export function renderGatewayBlockJob(props: GatewayBlockProps, parts: GatewayBl
 
 /** Healthy once a port of the node accepts connections. @param portLabel default: the service's own */
 export function listeningCheck(name: string, portLabel?: string): nomad.ServiceCheck {
-  return { Name: name, Type: "tcp", PortLabel: portLabel, Interval: nanoseconds("10s"), Timeout: nanoseconds("2s") };
+  return { Name: name, Type: "tcp", PortLabel: portLabel, Interval: nanoseconds(CHECK_INTERVAL), Timeout: nanoseconds("2s") };
 }
 
 /** As Nomad itself names the task of a gateway. */

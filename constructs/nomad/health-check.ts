@@ -11,7 +11,12 @@ import { problemOfRequestPath } from "./request-path";
 export interface HealthCheckOptions {
   /** The check's name in Consul. @default the service's name and the kind of check */
   readonly name?: string;
-  /** Time between two checks. @default "10s" */
+  /**
+   * Time between two checks. After each restart of its Consul agent an instance gets no traffic until its check has run
+   * again, which takes up to this time: keep it short. With `checkRestart` it also says how soon a task is restarted.
+   *
+   * @default "2s"; "10s" for a script, since each run starts a process, and its last result outlives the agent
+   */
   readonly interval?: Duration;
   /** How long an answer may take. @default "2s" */
   readonly timeout?: Duration;
@@ -57,6 +62,11 @@ export interface ScriptHealthCheckOptions extends HealthCheckOptions {
   /** The task in which it runs. @default the service's own */
   readonly task?: string;
 }
+
+/** @internal Time between two checks that cost little: a request or a connection on the node itself. */
+export const CHECK_INTERVAL: Duration = "2s";
+
+const SCRIPT_INTERVAL: Duration = "10s";
 
 /** @internal What a check must know of its service. */
 export interface HealthCheckTarget {
@@ -137,7 +147,7 @@ export class HealthCheck {
     const { options } = this;
     return {
       Name: options.name ?? `${target.serviceName} ${this.kind}`,
-      Interval: nanoseconds(options.interval ?? "10s"),
+      Interval: nanoseconds(options.interval ?? (this.kind === "script" ? SCRIPT_INTERVAL : CHECK_INTERVAL)),
       Timeout: nanoseconds(options.timeout ?? "2s"),
       SuccessBeforePassing: options.successBeforePassing,
       FailuresBeforeCritical: options.failuresBeforeCritical,

@@ -212,6 +212,19 @@ describe("its job", () => {
     ]);
   });
 
+  test("listens where Consul, after a restart of its agent, checks the sidecar of the companion", () => {
+    const { jobs } = synthMesh((mesh) => {
+      const ingress = mesh.addIngressGateway("ingress", {
+        listeners: [IngressListener.tcp({ port: 9000, hostPort: 19000 }), IngressListener.tcp({ port: 9001 })],
+      });
+      ingress.connectTo(mesh.addService("db", tcp(5432)), { listener: 9000 });
+      ingress.connectTo(mesh.addService("cache", tcp(6379)), { listener: 9001 });
+    });
+    expect(only(groupOf(jobs.ingress).Networks).DynamicPorts).toEqual([
+      { Label: "connect-proxy-ingress-envoy", To: 9000 },
+    ]);
+  });
+
   test("runs its Envoy as the mesh runs sidecars, or in its own way", () => {
     const sidecar = Sidecar.exec({ config: { envoy_prometheus_bind_addr: "0.0.0.0:9102" } });
     const { jobs } = synthIngress({ sidecar });
