@@ -8,6 +8,7 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { connect as connectTls } from "node:tls";
 import { makeCertificates } from "../../examples/external-database/certificates";
+import { crashConsul, expectHealthy, reloadConsul } from "../support/consul-agents";
 import { eventually } from "../support/eventually";
 import { CLI, TestLab, type Outcome } from "../support/lab";
 
@@ -298,6 +299,16 @@ test("the mesh gateway is registered as one, with its address for other datacent
   ]);
   const checks = await lab.api<{ Status: string }[]>("Consul", "/v1/health/checks/mesh-gateway");
   expect(checks.map(({ Status }) => Status)).toEqual(["passing"]);
+});
+
+test("gateways of every kind are healthy again after the Consul agents of their hosts have reloaded, or crashed", async () => {
+  const hosts = ["client-1", "client-2"];
+  const companions = ["gateway-envoy", "ingress-envoy"];
+  await reloadConsul(lab, ...hosts);
+  await expectHealthy(lab, hosts, companions);
+  await crashConsul(lab, ...hosts);
+  await expectHealthy(lab, hosts, companions);
+  await eventually(async () => expect(await lab.meshform(["status"])).toMatchObject({ code: 0 }));
 });
 
 test("the logs of a gateway are those of its Envoy", async () => {

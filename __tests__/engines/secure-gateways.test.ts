@@ -1,5 +1,6 @@
 import { connect } from "node:net";
 import { join } from "node:path";
+import { expectHealthy, reloadConsul } from "../support/consul-agents";
 import { eventually } from "../support/eventually";
 import { TestLab } from "../support/lab";
 
@@ -83,6 +84,10 @@ test("an ingress and an API gateway lead to services, by request and by connecti
     expect(await say("ingress 9001")).toBe("clock: hello");
   });
   expect(await gatewayRules()).toEqual(["The API gateway gateway", "The ingress gateway ingress"]);
+
+  const hosts = ["client-1", "client-2"];
+  await reloadConsul(gateways, ...hosts);
+  await expectHealthy(gateways, hosts, ["gateway-envoy", "ingress-envoy"]);
 
   await removeIntentions("orders");
   await removeIntentions("clock");

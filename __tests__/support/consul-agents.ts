@@ -1,0 +1,58 @@
+import { kill } from "../../lab/processes";
+import { eventually } from "./eventually";
+import type { TestLab } from "./lab";
+import { agentOf } from "./lab-hosts";
+
+/** A check of a service, as the Consul agent of its host has it. */
+export interface AgentCheck {
+  readonly ServiceName: string;
+  readonly Name: string;
+  readonly Status: string;
+  readonly Output: string;
+}
+
+/** Has Consul agents read their configuration anew. */
+export async function reloadConsul(lab: TestLab, ...hosts: readonly string[]): Promise<void> {
+  for (const outcome of await Promise.all(hosts.map((host) => lab.onHost(host, "consul", "reload")))) {
+    if (outcome.code !== 0) throw new Error(`consul reload ended with ${outcome.code}: ${outcome.output}`);
+  }
+}
+
+/** Kills Consul agents, and waits until their hosts have started them again. */
+export async function crashConsul(lab: TestLab, ...hosts: readonly string[]): Promise<void> {
+  const agents = hosts.map((host) => agentOf(lab, host, "consul"));
+  await kill(agents);
+  await eventually(async () => {
+    hosts.forEach((host, index) => expect(agentOf(lab, host, "consul").pid).not.toBe(agents[index].pid));
+    await checksOf(lab, ...hosts);
+  });
+}
+
+/** The checks of all services of hosts, asked of the hosts' own agents: servers learn of them later. */
+export async function checksOf(lab: TestLab, ...hosts: readonly string[]): Promise<readonly AgentCheck[]> {
+  const program = `
+    const headers = { "X-Consul-Token": process.env.CONSUL_HTTP_TOKEN ?? "" };
+    fetch("http://127.0.0.1:8500/v1/agent/checks", { headers }).then(async (it) => console.log(await it.text()));`;
+  const outcomes = await Promise.all(hosts.map((host) => lab.onHost(host, "node", "-e", program)));
+  return outcomes.flatMap(({ output }) => Object.values(JSON.parse(output) as Record<string, AgentCheck>));
+}
+
+/**
+ * Waits until every check on hosts passes, among them Consul's own check of each sidecar, which its agent adds whenever it reads
+ * its services anew.
+ *
+ * @param companions services whose sidecars are the Envoys of gateways
+ */
+export async function expectHealthy(
+  lab: TestLab,
+  hosts: readonly string[],
+  companions: readonly string[],
+): Promise<void> {
+  await eventually(async () => {
+    const checks = await checksOf(lab, ...hosts);
+    expect(checks.filter(({ Status }) => Status !== "passing")).toEqual([]);
+    const listening = checks.filter(({ Name }) => Name === "Connect Sidecar Listening");
+    const sidecars = companions.map((companion) => `${companion}-sidecar-proxy`);
+    expect(listening.map(({ ServiceName }) => ServiceName)).toEqual(expect.arrayContaining(sidecars));
+  });
+}
