@@ -1,6 +1,6 @@
 import { readFileSync } from "node:fs";
 import { request as requestHttp } from "node:http";
-import { request as requestHttps } from "node:https";
+import { request as requestHttps, type RequestOptions } from "node:https";
 import { LabError } from "../errors";
 
 /** How to reach one engine. */
@@ -11,6 +11,12 @@ export interface EngineEndpoint {
   readonly token?: string;
   /** PEM file of the authority that signed the engine's certificate. @default those that Node knows */
   readonly caFile?: string;
+  /** PEM file of the certificate that is shown to the engine, with its chain. @default none */
+  readonly certFile?: string;
+  /** PEM file of its private key. @default none */
+  readonly keyFile?: string;
+  /** Name that the engine's certificate must have. @default that of the address */
+  readonly serverName?: string;
 }
 
 /** The longest that an engine may take to answer, in milliseconds. */
@@ -31,13 +37,15 @@ export class EngineRefusal extends Error {
 
 /** The JSON API of Consul or Nomad. */
 export class EngineApi {
-  private readonly ca: Buffer | undefined;
+  private readonly tls: Pick<RequestOptions, "ca" | "cert" | "key" | "servername">;
 
   constructor(
     readonly engine: "Consul" | "Nomad",
     private readonly endpoint: EngineEndpoint,
   ) {
-    this.ca = endpoint.caFile === undefined ? undefined : readFileSync(endpoint.caFile);
+    const { caFile, certFile, keyFile, serverName } = endpoint;
+    const read = (file: string | undefined) => (file === undefined ? undefined : readFileSync(file));
+    this.tls = { ca: read(caFile), cert: read(certFile), key: read(keyFile), servername: serverName };
   }
 
   /** What is there, or undefined when there is nothing. */
@@ -82,7 +90,7 @@ export class EngineApi {
           ),
         );
       };
-      const options = { method, headers, ca: this.ca, signal: AbortSignal.timeout(ANSWER_MS) };
+      const options = { method, headers, ...this.tls, signal: AbortSignal.timeout(ANSWER_MS) };
       const request = send(url, options, (response) => {
         const chunks: Buffer[] = [];
         response.on("error", fail);
