@@ -113,7 +113,13 @@ export function renderGatewayBlockJob(props: GatewayBlockProps, parts: GatewayBl
 
 /** Healthy once a port of the node accepts connections. @param portLabel default: the service's own */
 export function listeningCheck(name: string, portLabel?: string): nomad.ServiceCheck {
-  return { Name: name, Type: "tcp", PortLabel: portLabel, Interval: nanoseconds(CHECK_INTERVAL), Timeout: nanoseconds("2s") };
+  return {
+    Name: name,
+    Type: "tcp",
+    PortLabel: portLabel,
+    Interval: nanoseconds(CHECK_INTERVAL),
+    Timeout: nanoseconds("2s"),
+  };
 }
 
 /** As Nomad itself names the task of a gateway. */
