@@ -2,6 +2,7 @@ import { Listr } from "listr2";
 import { EngineRefusal } from "./apply/engine-api";
 import type { Cluster } from "./cluster";
 import { LabError } from "./errors";
+import { permissionOf, type Intentions } from "./mesh-picture";
 import { PROGRESS } from "./progress";
 import { waitFor } from "./wait";
 
@@ -84,9 +85,9 @@ async function expectDenied({ consul }: Engines, source: string, destination: st
       "Name the source as Consul does, or * for the connections of every source, those of other clusters too.",
     );
   }
-  const query = new URLSearchParams({ source, destination });
-  const answer = await consul.get(`/v1/connect/intentions/check?${query.toString()}`);
-  if ((answer as { Allowed: boolean } | undefined)?.Allowed) {
+  // Consul's own answer to this, `intentions/check`, knows nothing of `default_intention_policy`.
+  const intentions = ((await consul.get("/v1/config/service-intentions")) ?? []) as Intentions[];
+  if (permissionOf(intentions, source, destination) === "all") {
     throw new LabError(
       `The intentions still allow ${source} to reach ${destination}, so it would connect again.`,
       `Deny it first, as in \`consul intention create -deny -replace ${source} ${destination}\`.`,

@@ -128,8 +128,12 @@ export function meshPicture(
   return { connections, remarks: [...new Set([...refused, ...lonely, ...waiting])] };
 }
 
-/** @param peer the cluster of the source, where that is another one than the destination's */
-function permissionOf(
+/**
+ * What the intentions let a source do at a destination, as Consul reads them.
+ *
+ * @param peer the cluster of the source, where that is another one than the destination's
+ */
+export function permissionOf(
   intentions: readonly Intentions[],
   source: string,
   destination: string,

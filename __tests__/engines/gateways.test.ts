@@ -10,7 +10,7 @@ import { connect as connectTls } from "node:tls";
 import { makeCertificates } from "../../examples/external-database/certificates";
 import { crashConsul, expectHealthy, reloadConsul } from "../support/consul-agents";
 import { eventually } from "../support/eventually";
-import { CLI, TestLab, type Outcome } from "../support/lab";
+import { CLI, run, TestLab, type Outcome } from "../support/lab";
 
 const MINUTE = 60_000;
 jest.setTimeout(2 * MINUTE);
@@ -117,6 +117,21 @@ function answerTo(port: number, tls?: { readonly ca: string; readonly servername
   });
 }
 
+/** Opens a connection to a published port, and keeps it open. */
+function openTo(port: number): { say(words: string): Promise<string>; closed(): Promise<unknown> } {
+  const socket = connect({ host: "127.0.0.1", port: portOf(port) }).setEncoding("utf8");
+  // One that is cut ends by an error; that it ends is what counts.
+  socket.on("error", () => undefined);
+  return {
+    closed: async () => socket.closed || once(socket, "close", { signal: AbortSignal.timeout(10_000) }),
+    say: async (words) => {
+      const answer = once(socket, "data", { signal: AbortSignal.timeout(5_000) });
+      socket.write(words);
+      return String((await answer)[0]);
+    },
+  };
+}
+
 /** What the service `client` hears at a local port of its own. */
 async function fromClient(localPort: number, protocol: "http" | "tcp"): Promise<string> {
   const allocations = await lab.api<{ ID: string; ClientStatus: string }[]>("Nomad", "/v1/job/client/allocations");
@@ -135,6 +150,18 @@ async function withoutIntentions(service: string, check: () => Promise<void>): P
   const path = `/v1/config/service-intentions/${service}`;
   const entry = await lab.api<object>("Consul", path);
   await lab.api("Consul", path, "DELETE");
+  try {
+    await check();
+  } finally {
+    await lab.api("Consul", "/v1/config", "PUT", entry);
+  }
+}
+
+/** Denies a source in the intentions of a service, and allows it again. */
+async function withDenied(source: string, service: string, check: () => Promise<void>): Promise<void> {
+  const entry = await lab.api<{ Sources: { Name: string }[] }>("Consul", `/v1/config/service-intentions/${service}`);
+  const Sources = entry.Sources.map((it) => (it.Name === source ? { ...it, Action: "deny" } : it));
+  await lab.api("Consul", "/v1/config", "PUT", { ...entry, Sources });
   try {
     await check();
   } finally {
@@ -282,6 +309,56 @@ describe("the terminating gateway", () => {
     await eventually(async () => {
       expect(await fromClient(7104, "http")).toBe("200 outside /a");
       expect(await fromClient(7105, "http")).toBe("200 outside /a");
+    });
+  });
+});
+
+describe("disconnect", () => {
+  test("closes a connection that is open, and served though its intention is gone, and lets others connect again", async () => {
+    const before = await eventually(async () => {
+      expect(await answerTo(18190)).toBe("clock: hello");
+      return openTo(18091);
+    });
+    expect(await lab.meshform(["disconnect", "ingress", "clock"])).toMatchObject({
+      code: 1,
+      output: expect.stringContaining("The intentions still allow ingress to reach clock") as unknown,
+    });
+    expect(await before.say("hello")).toBe("clock: hello");
+    await withDenied("ingress", "clock", async () => {
+      await eventually(async () => expect(answerTo(18091)).rejects.toThrow());
+      expect(await before.say("still here")).toBe("clock: still here");
+      expect(await lab.meshform(["disconnect", "ingress", "clock"])).toMatchObject({
+        code: 0,
+        output: expect.stringContaining("Every connection to the only instance of clock has been closed.") as unknown,
+      });
+      await before.closed();
+      await expect(answerTo(18091)).rejects.toThrow();
+      await eventually(async () => expect(await answerTo(18190)).toBe("clock: hello"));
+    });
+    await eventually(async () => expect(await answerTo(18091)).toBe("clock: hello"));
+  });
+
+  test("restarts the terminating gateway that leads to a service outside, with the variables of any cluster", async () => {
+    await eventually(async () => expect(await fromClient(7100, "tcp")).toContain("egress.example"));
+    const env = { CONSUL_HTTP_ADDR: lab.url("Consul"), NOMAD_ADDR: lab.url("Nomad") };
+    const command = [CLI, "disconnect", "--environment", "client", "db"];
+    await withoutIntentions("db", async () => {
+      const { code, output } = await run(process.execPath, command, { env });
+      expect({ code, output }).toMatchObject({
+        code: 0,
+        output: expect.stringContaining("Restart connect-terminating-egress on client-") as unknown,
+      });
+    });
+    await eventually(async () => expect(await fromClient(7100, "tcp")).toContain("egress.example"));
+  });
+
+  test.each([
+    [["nobody", "clock"], "Consul knows no service nobody."],
+    [["ingress", "nothing"], "Consul knows no instance of nothing in the mesh."],
+  ])("fails if a service is not there: %j", async (names, message) => {
+    expect(await lab.meshform(["disconnect", ...names])).toMatchObject({
+      code: 1,
+      output: expect.stringContaining(message) as unknown,
     });
   });
 });

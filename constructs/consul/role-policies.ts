@@ -116,7 +116,7 @@ const prometheus: ConsulAclRules = {
   servicePrefix: { "": catalogOnly },
 };
 
-/** Intentions may be written by hand, to cut off a service at once; all else that lasts comes from code. */
+/** Intentions may be written by hand, to cut off a service between deployments; all else that lasts comes from code. */
 function operator({ operatorKeyPrefixes = [] }: RolePoliciesOptions): ConsulAclRules {
   return {
     acl: "read",

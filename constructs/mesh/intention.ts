@@ -7,7 +7,9 @@ import { nameOf, type IMeshMember } from "./mesh-member";
 export interface IntentionOptions {
   /**
    * Requests that the source may make, instead of any: an L7 intention. The destination must speak http, http2 or gRPC.
-   * A change bites at the next request, while without permissions open connections live on.
+   * Whether with or without permissions, a change says nothing of what is open: a connection that two Envoys keep open between
+   * them carries one more request by the rules from before, and one to a tcp service is served until Envoy has drained it, for
+   * ten minutes. `meshform disconnect` closes both.
    *
    * Within one list the first permission that matches a request decides. Several statements about a source, in whatever
    * order, allow what any of them allows, except what one of them denies; so does a statement about `"*"`, whose denies hold
