@@ -183,6 +183,33 @@ describe("a resolver", () => {
   });
 });
 
+describe("permissions", () => {
+  test("deny what one statement denies, whatever another one allows before", async () => {
+    for (const upstream of ["TAGGED", "PAIR"]) {
+      await eventually(async () => {
+        const answers = [await load(upstream), await load(upstream, { path: "/private/a" })];
+        expect(answers.map((each) => Object.keys(each.answers)[0].slice(0, 3))).toEqual(["200", "403"]);
+      });
+    }
+  });
+
+  test("are not widened by a virtual service that leads there", async () => {
+    for (const upstream of ["SLOW", "SLOW_ALIAS"]) {
+      await eventually(async () => expect((await load(upstream)).answers).toEqual({ "200 slow": 1 }));
+      expect((await load(upstream, { method: "POST" })).answers).toEqual({ 403: 1 });
+    }
+  });
+});
+
+test("a sidecar that is given no tags has none, though its service has some", async () => {
+  const tagsOf = async (service: string) =>
+    (await lab.api<{ ServiceTags: string[] }[]>("Consul", `/v1/catalog/service/${service}`)).map(
+      ({ ServiceTags }) => ServiceTags,
+    );
+  expect(await tagsOf("slow")).toContainEqual(["of-slow"]);
+  expect(new Set((await tagsOf("slow-sidecar-proxy")).flat())).toEqual(new Set([""]));
+});
+
 describe("a connection", () => {
   test("sheds what is beyond its limits, at once, and serves again when the load is gone", async () => {
     const [only] = await allocationsOf("slow");
@@ -252,6 +279,33 @@ test("Nomad's own canary gets only the testers' requests, until it is promoted",
   // They answer a moment before Nomad calls them healthy.
   await eventually(() => lab.api("Nomad", `/v1/deployment/promote/${ID}`, "PUT", { DeploymentID: ID, All: true }));
   await eventually(async () => expect((await plainly()).answers).toEqual({ "200 v2": 50 }), MINUTE);
+});
+
+test("Nomad's canary of a version gets nothing of what is for the service's own instances", async () => {
+  interface JobSpec {
+    readonly TaskGroups: {
+      Update: { Canary: number; AutoPromote: boolean };
+      Tasks: { Env: object | null }[];
+    }[];
+  }
+  const write = (Job: JobSpec) => lab.api("Nomad", "/v1/jobs", "POST", { Job });
+  const before = await lab.api<JobSpec>("Nomad", "/v1/job/slow-beta");
+  const edited = structuredClone(before);
+  const [{ Update: update, Tasks: tasks }] = edited.TaskGroups;
+  Object.assign(update, { Canary: 1, AutoPromote: false });
+  tasks.forEach(({ Env }) => Object.assign(Env ?? {}, { VERSION: "beta of tomorrow" }));
+  await write(edited);
+  try {
+    await eventually(async () => {
+      const instances = await lab.api<{ Service: { Meta: object } }[]>("Consul", "/v1/health/connect/slow?passing");
+      expect(instances.map(({ Service }) => Service.Meta)).toContainEqual(
+        expect.objectContaining({ phase: "new", version: "beta" }),
+      );
+    });
+    expect((await load("SLOW", { requests: 60 })).answers).toEqual({ "200 slow": 60 });
+  } finally {
+    await write(before);
+  }
 });
 
 test("a version that gets nothing is taken away and brought back, and no request is lost", async () => {

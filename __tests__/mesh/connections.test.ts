@@ -120,8 +120,9 @@ describe("a service that is connected to twice", () => {
     const { jobs, entries } = synthMesh((mesh, stack) => {
       const target = mesh.addService("api", api);
       const web = mesh.addService("web", dashboard);
-      const first = web.connectTo(target, { localBindPort: 8080, permissions: [HttpPermission.get("/v1")] });
-      const second = web.connectTo("api", { env: "API", permissions: [HttpPermission.get("/v2")] });
+      const [v1, v2] = ["/v1", "/v2"].map((pathPrefix) => HttpPermission.allow({ pathPrefix }));
+      const first = web.connectTo(target, { localBindPort: 8080, permissions: [v1] });
+      const second = web.connectTo("api", { env: "API", permissions: [v2] });
       expect([second.upstream, second.address]).toEqual([first.upstream, "127.0.0.1:8080"]);
       web.addUpstream(target, { localBindPort: 8080, limits: { maxConnections: 5 } });
       // A name that this mesh does not know, and then whom it means.

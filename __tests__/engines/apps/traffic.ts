@@ -2,9 +2,12 @@ import {
   Failover,
   HashPolicy,
   HealthCheck,
+  HttpPermission,
   LoadBalancer,
   Protocol,
   Redirect,
+  Sidecar,
+  silence,
   SubsetFilter,
   synthesize,
   type ServiceMesh,
@@ -57,9 +60,22 @@ synthesize((app) => {
   // Ejection would hide what only the retries are to hide.
   client.connectTo(flaky, { env: "FLAKY", passiveHealthCheck: { enforcingConsecutive5xx: 0 } });
 
-  const slow = mesh.addService("slow", faulty("slow"));
+  const slow = mesh.addService("slow", {
+    ...faulty("slow"),
+    tags: ["of-slow"],
+    sidecar: Sidecar.exec({ tags: [] }),
+    canaryMeta: { phase: "new" },
+  });
   slow.resolve({ requestTimeout: "1s" });
-  client.connectTo(slow, { env: "SLOW", limits: { maxConnections: 1, maxPendingRequests: 1 } });
+  slow.addVersion("beta", { workload: program("greeting-api.mjs", "exec", { VERSION: "beta" }) });
+  // Twice the same upstream, by what it is and by its name.
+  client.addUpstream(slow, { env: "SLOW", limits: { maxConnections: 1, maxPendingRequests: 1 } });
+  client.addUpstream("slow");
+  // Any service may read; that the client may do anything by another name does not make it more.
+  slow.allowFrom("*", { permissions: [HttpPermission.get()] });
+  silence(slow, "wildcard-allow", "It is a test.");
+  const alias = mesh.addVirtualService("slow-alias", { protocol: Protocol.HTTP, redirect: Redirect.to(slow) });
+  client.connectTo(alias, { env: "SLOW_ALIAS" });
 
   const pair = mesh.addService("pair", { ...faulty("pair"), count: 2 });
   pair.resolve({ loadBalancer: LoadBalancer.maglev([HashPolicy.header("x-user")]) });
@@ -67,6 +83,7 @@ synthesize((app) => {
     env: "PAIR",
     passiveHealthCheck: { interval: "1s", maxFailures: 2, baseEjectionTime: "3s" },
   });
+  pair.allowFrom(client, { permissions: [HttpPermission.deny({ pathPrefix: "/private" })] });
 
   for (const [name, count] of [
     ["single", 1],
@@ -82,7 +99,8 @@ synthesize((app) => {
     update: { canary: 1, minHealthyTime: "1s" },
   });
   tagged.canary(tagged.addSubset("canary", SubsetFilter.tag("canary")), { percent: 0, header: TESTER_HEADER });
-  client.connectTo(tagged, { env: "TAGGED" });
+  client.connectTo(tagged, { env: "TAGGED", permissions: [HttpPermission.get()] });
+  tagged.allowFrom(client, { permissions: [HttpPermission.deny({ pathPrefix: "/private" })] });
 });
 
 /** The example without its canary. */
