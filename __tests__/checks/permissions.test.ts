@@ -20,7 +20,9 @@ function withPermissions(permissions: readonly HttpPermission[], props?: Service
   const stack = new TestStack();
   const mesh = new ServiceMesh(stack, "mesh", props);
   const api = mesh.addService("api", { port: 9001, protocol: Protocol.HTTP, workload: anyWorkload });
-  mesh.addService("web", { port: 9002, publish: 9002, workload: anyWorkload }).connectTo(api, { permissions });
+  mesh
+    .addService("web", { port: 9002, publish: 9002, count: 2, workload: anyWorkload })
+    .connectTo(api, { permissions });
   return stack;
 }
 
@@ -99,7 +101,7 @@ describe("deny-before-allow", () => {
       plaintext: "It is a test.",
     });
     mesh.addTerminatingGateway("egress").addService(page);
-    const web = mesh.addService("web", { port: 9002, publish: 9002, workload: anyWorkload });
+    const web = mesh.addService("web", { port: 9002, publish: 9002, count: 2, workload: anyWorkload });
     web.connectTo(page, { permissions: [deny({ pathPrefix: "/private" }), get("/")] });
     synthStack(stack);
     expect(warningsOf(stack)).toEqual([expect.stringContaining("at a terminating gateway also //")]);
@@ -140,7 +142,7 @@ describe("request-normalization", () => {
     const stack = new TestStack();
     const mesh = new ServiceMesh(stack, "mesh", { meshConfig: { requestNormalization: false } });
     const api = mesh.addService("api", { port: 9001, protocol: Protocol.HTTP, workload: anyWorkload });
-    mesh.addService("web", { port: 9002, publish: 9002, workload: anyWorkload }).connectTo(api);
+    mesh.addService("web", { port: 9002, publish: 9002, count: 2, workload: anyWorkload }).connectTo(api);
     synthStack(stack);
     expect(warningsOf(stack)).toEqual([]);
     expect(
