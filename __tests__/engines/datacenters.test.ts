@@ -1,14 +1,14 @@
 import { spawn } from "node:child_process";
 import { once } from "node:events";
-import { readdirSync, readFileSync } from "node:fs";
 import { join } from "node:path";
 import { text } from "node:stream/consumers";
 import { LabFiles } from "../../lab/lab-files";
-import { kill, recordOf } from "../../lab/processes";
+import { kill } from "../../lab/processes";
 import { readState } from "../../lab/state";
 import type { LabStatus } from "../../lab/status";
 import { eventually } from "../support/eventually";
 import { TestLab } from "../support/lab";
+import { processOfTask } from "../support/task-process";
 
 const MINUTE = 60_000;
 jest.setTimeout(3 * MINUTE);
@@ -76,18 +76,7 @@ async function greeter() {
   const { output } = await lab.meshform(["status", "--json"]);
   const { jobs } = JSON.parse(output) as LabStatus;
   const job = jobs.find(({ id, datacenter }) => id === "greeting-api" && datacenter === "dc1");
-  const wanted = [`NOMAD_ALLOC_ID=${job?.instances[0]?.allocation ?? ""}`, "NOMAD_TASK_NAME=greeting-api"];
-  const isGreeter = (pid: string) => {
-    try {
-      const variables = readFileSync(`/proc/${pid}/environ`, "utf8").split("\0");
-      return wanted.every((variable) => variables.includes(variable));
-    } catch {
-      return false; // It has ended meanwhile.
-    }
-  };
-  const record = recordOf(Number(readdirSync("/proc").find((pid) => /^\d+$/.test(pid) && isGreeter(pid))));
-  if (!record) throw new Error("No process greets in dc1.");
-  return record;
+  return processOfTask(job?.instances[0]?.allocation ?? "", "greeting-api");
 }
 
 test("both are joined, and a second up changes nothing", async () => {
@@ -148,7 +137,6 @@ test("the last instance in dc1 is stopped under load: dc2 answers, and dc1 again
 
 test("it is killed under load: retries hide that it was there at all, and traffic returns", async () => {
   const killed = await greeter();
-  // Nomad starts it again after 15 seconds.
   const seen = await askWhile(() => kill([killed]), "dc2", "dc1");
   expect(new Set(seen)).toEqual(new Set(["dc1", "dc2"]));
 });

@@ -1,8 +1,11 @@
 import { join } from "node:path";
+import { setTimeout } from "node:timers/promises";
 import { nanoseconds } from "../../constructs";
+import { kill } from "../../lab/processes";
 import { eventually } from "../support/eventually";
 import { TestLab, type Outcome } from "../support/lab";
 import { synthMesh } from "../support/synth";
+import { processOfTask } from "../support/task-process";
 import { addTrafficGallery } from "../support/traffic-gallery";
 
 const MINUTE = 60_000;
@@ -72,10 +75,33 @@ async function setFault(allocation: string, task: string, fault: Readonly<Record
   expect(outcome).toMatchObject({ code: 0 });
 }
 
+/** Some 20 requests a second to each upstream while something happens, and until it has settled. */
+async function loadsWhile(upstreams: readonly string[], act: () => Promise<unknown>): Promise<readonly Load[]> {
+  const loads = Promise.all(upstreams.map((each) => load(each, { requests: 20_000, intervalMs: 50 })));
+  try {
+    await setTimeout(1_000);
+    await act();
+  } finally {
+    await stopLoads();
+  }
+  return loads;
+}
+
+/** Kills the Envoy beside an instance, and waits until everything is as it was. */
+async function killEnvoy(job: string): Promise<void> {
+  const [allocation] = await allocationsOf(job);
+  await kill([processOfTask(allocation, `connect-proxy-${job}`)]);
+  await setTimeout(8_000);
+}
+
+/** How many answers were not 200. */
+const failures = ({ answers }: Load) =>
+  sum(Object.fromEntries(Object.entries(answers).filter(([answer]) => !answer.startsWith("200 "))));
+
 const short = (allocation: string) => allocation.slice(0, 8);
 const sum = (counts: Readonly<Record<string, number>>) => Object.values(counts).reduce((total, one) => total + one, 0);
 
-beforeAll(() => up({ percent: "10", live: "blue", tagged: "v1" }), 10 * MINUTE);
+beforeAll(() => up({ percent: "10", live: "blue", tagged: "v1", steady: "v1" }), 10 * MINUTE);
 
 afterAll(async () => {
   await lab.down();
@@ -241,8 +267,33 @@ describe("a connection", () => {
   });
 });
 
+describe("where nothing is said of it", () => {
+  test("one of two instances that fails is ejected: of 200 requests all but the first few are answered", async () => {
+    const [broken, sound] = await allocationsOf("double");
+    expect(sound).toBeDefined();
+    await setFault(broken, "double", { status: "500" });
+    const { answers } = await load("DOUBLE", { requests: 200 });
+    await setFault(broken, "double");
+    // Five in a row eject it, for 30 s.
+    expect(answers).toEqual({ "200 v1": 195, "500 v1": 5 });
+  });
+
+  test("an Envoy that is killed is back within seconds, and one beside one of two instances costs a few requests", async () => {
+    const [ofCaller] = await loadsWhile(["SINGLE"], () => killEnvoy("client"));
+    expect(failures(ofCaller)).toBeGreaterThan(0);
+    // Nomad's own 15 s would be 300 requests.
+    expect(failures(ofCaller)).toBeLessThan(150);
+    await eventually(
+      async () => expect(Object.keys((await load("DOUBLE", { requests: 20 })).instances)).toHaveLength(2),
+      MINUTE,
+    );
+    const [ofCalled] = await loadsWhile(["DOUBLE"], () => killEnvoy("double"));
+    expect(failures(ofCalled)).toBeLessThanOrEqual(8);
+  });
+});
+
 test("from 0 to 100 percent, and from blue to green, no request of a constant load is lost", async () => {
-  await up({ percent: "0", live: "blue", tagged: "v1" });
+  await up({ percent: "0", live: "blue", tagged: "v1", steady: "v1" });
   await eventually(async () => {
     expect((await load("GREETING", { requests: 50 })).answers).toEqual({ "200 v1": 50 });
     expect((await load("SHOP", { requests: 50 })).answers).toEqual({ "200 blue": 50 });
@@ -250,7 +301,7 @@ test("from 0 to 100 percent, and from blue to green, no request of a constant lo
   const constant = { requests: 20_000, concurrency: 2, intervalMs: 20 };
   const loads = Promise.all([load("GREETING", constant), load("SHOP", constant)]);
   try {
-    await up({ percent: "100", live: "green", tagged: "v1" });
+    await up({ percent: "100", live: "green", tagged: "v1", steady: "v1" });
     await eventually(async () => {
       expect((await load("GREETING", { requests: 50 })).answers).toEqual({ "200 v2": 50 });
       expect((await load("SHOP", { requests: 50 })).answers).toEqual({ "200 green": 50 });
@@ -266,8 +317,26 @@ test("from 0 to 100 percent, and from blue to green, no request of a constant lo
   expect((await load("SHOP", { requests: 20, headers: { "x-preview": "yes" } })).answers).toEqual({ "200 blue": 20 });
 });
 
+test("a new version of one instance, and of two, replaces the old one, and no request of a constant load is lost", async () => {
+  const loads = await loadsWhile(["SINGLE", "DOUBLE"], async () => {
+    await up({ percent: "100", live: "green", tagged: "v1", steady: "v2" });
+    await eventually(async () => {
+      expect((await load("SINGLE", { requests: 50 })).answers).toEqual({ "200 v2": 50 });
+      expect((await load("DOUBLE", { requests: 50 })).answers).toEqual({ "200 v2": 50 });
+    }, MINUTE);
+    // So long the old ones may take to end.
+    await setTimeout(5_000);
+  });
+  for (const { answers, samples } of loads) {
+    expect({ versions: Object.keys(answers).sort(), samples }).toMatchObject({ versions: ["200 v1", "200 v2"] });
+    expect(sum(answers)).toBeGreaterThan(100);
+  }
+});
+
 test("Nomad's own canary gets only the testers' requests, until it is promoted", async () => {
-  const { output } = await lab.up(new URLSearchParams({ percent: "0", live: "green", tagged: "v2" }).toString());
+  const { output } = await lab.up(
+    new URLSearchParams({ percent: "0", live: "green", tagged: "v2", steady: "v2" }).toString(),
+  );
   expect(output).toContain("Canaries of tagged run beside it. Once they are to replace it: nomad job promote tagged");
   const plainly = () => load("TAGGED", { requests: 50 });
   const asTester = () => load("TAGGED", { requests: 50, headers: { "x-canary": "yes" } });
@@ -313,9 +382,9 @@ test("a version that gets nothing is taken away and brought back, and no request
   const going = load("GREETING", { requests: 20_000, concurrency: 2, intervalMs: 20 });
   const jobs = async () => (await lab.api<{ ID: string }[]>("Nomad", "/v1/jobs")).map(({ ID }) => ID);
   try {
-    await up({ percent: "none", live: "green", tagged: "v2" });
+    await up({ percent: "none", live: "green", tagged: "v2", steady: "v2" });
     expect(await jobs()).not.toContain("greeting-api-v2");
-    await up({ percent: "50", live: "green", tagged: "v2" });
+    await up({ percent: "50", live: "green", tagged: "v2", steady: "v2" });
     expect(await jobs()).toContain("greeting-api-v2");
     await eventually(async () => expect((await load("GREETING", { requests: 50 })).answers).toHaveProperty("200 v2"));
   } finally {
