@@ -77,14 +77,41 @@ export function renderUpstreamPolicy({
       MaxPendingRequests: limits.maxPendingRequests,
       MaxConcurrentRequests: limits.maxConcurrentRequests,
     },
-    PassiveHealthCheck: check && {
-      Interval: optionalConsulDuration(check.interval),
-      MaxFailures: check.maxFailures,
-      EnforcingConsecutive5xx: check.enforcingConsecutive5xx,
-      MaxEjectionPercent: check.maxEjectionPercent ?? MAX_EJECTION_PERCENT,
-      BaseEjectionTime: optionalConsulDuration(check.baseEjectionTime),
-    },
+    PassiveHealthCheck: check && renderPassiveHealthCheck(check),
   };
+}
+
+/** @internal */
+export function renderPassiveHealthCheck(check: PassiveHealthCheck = {}): consul.PassiveHealthCheck {
+  return {
+    Interval: optionalConsulDuration(check.interval),
+    MaxFailures: check.maxFailures,
+    EnforcingConsecutive5xx: check.enforcingConsecutive5xx,
+    MaxEjectionPercent: check.maxEjectionPercent ?? MAX_EJECTION_PERCENT,
+    BaseEjectionTime: optionalConsulDuration(check.baseEjectionTime),
+  };
+}
+
+/**
+ * @internal The same for all that an Envoy reaches, as its own bootstrap takes it: most kinds of gateways have no place for it
+ * in Consul.
+ *
+ * @see https://www.envoyproxy.io/docs/envoy/latest/configuration/upstream/cluster_manager/cluster_runtime#outlier-detection
+ */
+export function renderEnvoyRuntime(check: PassiveHealthCheck = {}): Readonly<Record<string, number>> {
+  const milliseconds = (duration: Duration | undefined) => duration && nanoseconds(duration) / 1e6;
+  const fields = {
+    interval_ms: milliseconds(check.interval),
+    consecutive_5xx: check.maxFailures,
+    enforcing_consecutive_5xx: check.enforcingConsecutive5xx,
+    max_ejection_percent: check.maxEjectionPercent ?? MAX_EJECTION_PERCENT,
+    base_ejection_time_ms: milliseconds(check.baseEjectionTime),
+  };
+  return Object.fromEntries(
+    Object.entries(fields).flatMap(([name, value]) =>
+      typeof value === "number" ? [[`outlier_detection.${name}`, value]] : [],
+    ),
+  );
 }
 
 /** Says what Consul would refuse, or read as something else: a sentence, and what to do. */

@@ -19,6 +19,8 @@ export interface FrontGatewayParts {
   readonly kind: "ingress-gateway" | "api-gateway";
   /** At least one; the first also answers Consul's check of the companion's sidecar. */
   readonly ports: readonly FrontPort[];
+  /** Values of its Envoy's runtime. @default none */
+  readonly runtime?: Readonly<Record<string, number>>;
 }
 
 /**
@@ -39,7 +41,7 @@ export interface FrontGatewayParts {
  * @see https://developer.hashicorp.com/consul/docs/north-south/api-gateway
  */
 export function renderFrontGatewayJob(props: GatewayJobProps, parts: FrontGatewayParts): nomad.Job {
-  const { serviceName, kind, ports } = parts;
+  const { serviceName, kind, ports, runtime } = parts;
   const first = ports.at(0);
   const PortLabel = first?.label;
   const companion = companionOf(serviceName);
@@ -72,7 +74,7 @@ export function renderFrontGatewayJob(props: GatewayJobProps, parts: FrontGatewa
     ],
     taskName: frontTaskName(serviceName),
     taskKind: `connect-proxy:${companion}`,
-    envoyArguments: ["--config-yaml", JSON.stringify({ node: { id, cluster: serviceName } })],
+    bootstrap: { node: { id, cluster: serviceName }, runtime },
     constraints: [Constraint.version("${attr.nomad.version}", `>= ${NOMAD_WITH_KINDS}`)],
   });
 }

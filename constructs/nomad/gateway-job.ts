@@ -26,6 +26,13 @@ export interface GatewayJobProps extends JobProps {
   readonly meta?: Readonly<Record<string, string>>;
 }
 
+/** What is laid over the bootstrap that Nomad writes for an Envoy. */
+export interface EnvoyBootstrap {
+  readonly node?: { readonly id: string; readonly cluster: string };
+  /** Values of Envoy's runtime, which go before what Consul configures. */
+  readonly runtime?: Readonly<Record<string, number>>;
+}
+
 /** What a kind of gateway adds. */
 export interface GatewayJobParts {
   readonly serviceName: string;
@@ -38,8 +45,8 @@ export interface GatewayJobParts {
   readonly taskName: string;
   /** What Nomad makes of that task. */
   readonly taskKind: string;
-  /** Further arguments of Envoy. @default none */
-  readonly envoyArguments?: readonly string[];
+  /** Where its Envoy's bootstrap differs from Nomad's. @default nowhere */
+  readonly bootstrap?: EnvoyBootstrap;
   /** What a node must have for that task, beside a Consul that Envoys can ask. @default nothing */
   readonly constraints?: readonly Constraint[];
 }
@@ -49,9 +56,9 @@ export interface GatewayJobParts {
  * would add that task by itself; only one of our own can have templates and volumes.
  */
 export function renderGatewayJob(props: GatewayJobProps, parts: GatewayJobParts): nomad.Job {
-  const { serviceName, ports, dynamicPorts, services, taskName, taskKind, envoyArguments, constraints = [] } = parts;
+  const { serviceName, ports, dynamicPorts, services, taskName, taskKind, bootstrap, constraints = [] } = parts;
   const [service, ...others] = services;
-  const envoy = sidecarOf(props).renderWholeTask(taskName, taskKind, envoyArguments);
+  const envoy = sidecarOf(props).renderWholeTask(taskName, taskKind, argumentsFor(bootstrap));
   return renderJob(serviceName, props, {
     Networks: [{ Mode: "bridge", ReservedPorts: ports.length > 0 ? ports : undefined, DynamicPorts: dynamicPorts }],
     Services: [
@@ -76,6 +83,13 @@ export function renderGatewayJob(props: GatewayJobProps, parts: GatewayJobParts)
   });
 }
 
+/** Envoy merges the two, and takes layers of the runtime in their order: ours comes after Consul's. */
+function argumentsFor({ node, runtime = {} }: EnvoyBootstrap = {}): readonly string[] {
+  const layers = Object.keys(runtime).length === 0 ? undefined : [{ name: "gateway", static_layer: runtime }];
+  const config = { node, layered_runtime: layers && { layers } };
+  return node === undefined && layers === undefined ? [] : ["--config-yaml", JSON.stringify(config)];
+}
+
 /** Props of a gateway that Nomad itself knows, by a block of its own. */
 export interface GatewayBlockProps extends GatewayJobProps {
   /** How long a connection to a destination may take to open. @default "5s" */
@@ -92,6 +106,8 @@ export interface GatewayBlockParts {
   readonly ports: readonly nomad.Port[];
   /** Further fields of the service. */
   readonly service: nomad.Service;
+  /** Values of its Envoy's runtime. @default none */
+  readonly runtime?: Readonly<Record<string, number>>;
 }
 
 /**
@@ -100,7 +116,7 @@ export interface GatewayBlockParts {
  * @see https://developer.hashicorp.com/nomad/docs/job-specification/gateway
  */
 export function renderGatewayBlockJob(props: GatewayBlockProps, parts: GatewayBlockParts): nomad.Job {
-  const { serviceName, kind, gateway, ports, service } = parts;
+  const { serviceName, kind, gateway, ports, service, runtime } = parts;
   const Proxy = { ConnectTimeout: optionalNanoseconds(props.connectTimeout), Config: sidecarOf(props).proxyConfig };
   return renderGatewayJob(props, {
     serviceName,
@@ -108,6 +124,7 @@ export function renderGatewayBlockJob(props: GatewayBlockProps, parts: GatewayBl
     services: [{ ...service, Connect: { Gateway: { ...gateway, Proxy } } }],
     taskName: gatewayTaskName(kind, serviceName),
     taskKind: `connect-${kind}:${serviceName}`,
+    bootstrap: { runtime },
   });
 }
 

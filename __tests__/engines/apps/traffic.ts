@@ -1,8 +1,10 @@
 import {
+  ApiGatewayListener,
   Failover,
   HashPolicy,
   HealthCheck,
   HttpPermission,
+  IngressListener,
   LoadBalancer,
   Protocol,
   Redirect,
@@ -91,6 +93,15 @@ synthesize((app) => {
   ] as const) {
     const service = mesh.addService(name, { ...faulty(variant.get("steady") ?? "v1"), count });
     client.connectTo(service, { env: name.toUpperCase() });
+    if (count === 2) {
+      const update = { minHealthyTime: "1s" };
+      mesh
+        .addApiGateway("gate", { listeners: [ApiGatewayListener.http({ port: 9301 })], update })
+        .connectTo(service, { match: { pathPrefix: "/" } });
+      mesh
+        .addIngressGateway("ingress", { listeners: [IngressListener.http({ port: 9302 })], update })
+        .connectTo(service, { hosts: ["*"] });
+    }
   }
 
   const tagged = mesh.addService("tagged", {

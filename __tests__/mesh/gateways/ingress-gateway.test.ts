@@ -38,6 +38,7 @@ describe("connectTo", () => {
       Kind: "ingress-gateway",
       Name: "ingress",
       TLS: { Enabled: false },
+      Defaults: { PassiveHealthCheck: { MaxEjectionPercent: 50 } },
       Listeners: [{ Port: 8080, Protocol: "http", Services: [{ Name: "api", Hosts: ["api.example"] }] }],
     });
     expect(entries["service-intentions/api"]).toMatchObject({
@@ -130,6 +131,21 @@ describe("connectTo", () => {
     expect(entryOf(synthIngress({}, (ingress, api) => ingress.connectTo(api, { limits })))).toMatchObject({
       Listeners: [{ Services: [{ Name: "api", ...rendered }] }],
     });
+  });
+
+  test("ejects instances that fail as asked, otherwise one of two", () => {
+    const passiveHealthCheck = { interval: "2s", maxFailures: 3, maxEjectionPercent: 60, baseEjectionTime: "5s" };
+    expect(entryOf(synthIngress({ passiveHealthCheck }))).toMatchObject({
+      Defaults: {
+        PassiveHealthCheck: { Interval: "2s", MaxFailures: 3, MaxEjectionPercent: 60, BaseEjectionTime: "5s" },
+      },
+    });
+    expect(() => synthIngress({ passiveHealthCheck: { enforcingConsecutive5xx: 0 } })).toThrow(
+      "stack/mesh/ingress: enforcingConsecutive5xx is 0, which Consul reads as 100 for an ingress gateway. Use a whole number from 1, or maxEjectionPercent: 0 to eject none.",
+    );
+    expect(() => synthIngress({ passiveHealthCheck: { maxEjectionPercent: 101 } })).toThrow(
+      "stack/mesh/ingress: maxEjectionPercent is 101. Use a whole number from 0 to 100.",
+    );
   });
 
   test("takes whatever else Consul knows of a service", () => {

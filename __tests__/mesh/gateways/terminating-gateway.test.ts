@@ -133,6 +133,7 @@ describe("its job", () => {
           ...["-l", "${meta.connect.log_level}"],
           ...["--concurrency", "${meta.connect.proxy_concurrency}"],
           "--disable-hot-restart",
+          ...["--config-yaml", expect.stringContaining('{"outlier_detection.max_ejection_percent":50}') as string],
         ],
       },
       Resources: { CPU: 250, MemoryMB: 128 },

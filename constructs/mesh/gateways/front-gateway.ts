@@ -106,6 +106,7 @@ export abstract class FrontGateway<
     return renderFrontGatewayJob(this.effectiveProps, {
       serviceName: this.serviceName,
       kind: this.consulKind,
+      runtime: this.envoyRuntime,
       ports: this.listeners.map(({ options: { port, hostPort } }) => ({
         label: `listener-${port}`,
         port,

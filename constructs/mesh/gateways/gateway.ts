@@ -3,6 +3,7 @@ import type { Job } from "@cdktf/provider-nomad/lib/job";
 import { TerraformStack, Token } from "cdktf";
 import { Construct } from "constructs";
 import type { GatewayAccess, GatewayWorkload } from "../../consul/gateway-access";
+import { problemOfUpstreamPolicy, renderEnvoyRuntime, type PassiveHealthCheck } from "../../consul/upstream-config";
 import type { Needs } from "../../dependencies";
 import { MeshError } from "../../errors";
 import type { GatewayJobProps } from "../../nomad/gateway-job";
@@ -16,6 +17,13 @@ import type { ServiceMesh } from "../service-mesh";
 export interface GatewayBaseProps extends GatewayJobProps {
   /** Name in Consul, and of the job. A DNS label. @default the construct's id */
   readonly serviceName?: string;
+  /**
+   * When its Envoy stops asking an instance that fails, of whatever service. Nomad replaces the gateway for a change, except an
+   * ingress gateway.
+   *
+   * @default ejected for 30 s after 5 failures in a row, at most half of the instances
+   */
+  readonly passiveHealthCheck?: PassiveHealthCheck;
 }
 
 /** What a gateway takes where it is not the mesh that adds it. */
@@ -52,6 +60,10 @@ export abstract class Gateway<Props extends GatewayBaseProps = GatewayBaseProps>
         "The name of the gateway is only known to Terraform.",
         "Give it literally: the graph is built on names.",
       );
+    }
+    const problem = problemOfUpstreamPolicy({ passiveHealthCheck: props.passiveHealthCheck });
+    if (problem !== undefined) {
+      throw new MeshError(this, ...problem);
     }
     props.mesh.registerGateway(this);
   }
@@ -103,6 +115,11 @@ export abstract class Gateway<Props extends GatewayBaseProps = GatewayBaseProps>
   /** Its props and, where they say nothing, the mesh's. */
   protected get effectiveProps(): Props {
     return { ...this.mesh.jobDefaults, ...withoutUndefined(this.props) };
+  }
+
+  /** What its Envoy is told past Consul. */
+  protected get envoyRuntime(): Readonly<Record<string, number>> | undefined {
+    return renderEnvoyRuntime(this.props.passiveHealthCheck);
   }
 
   /** Which workload it is for Consul's access rules. */

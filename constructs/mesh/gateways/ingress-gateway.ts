@@ -4,6 +4,7 @@ import { ConsulConfigEntry } from "../../consul/consul-config-entry";
 import type { GatewayAccess } from "../../consul/gateway-access";
 import type * as consul from "../../consul/generated/config-entries";
 import { Protocol } from "../../consul/protocol";
+import { renderPassiveHealthCheck } from "../../consul/upstream-config";
 import { MeshError } from "../../errors";
 import { companionOf } from "../../nomad/front-gateway-job";
 import type { Intention, IntentionOptions } from "../intention";
@@ -71,13 +72,23 @@ export class IngressGateway extends FrontGateway<IngressListener, IngressRoute, 
 
   constructor(scope: Construct, id: string, props: IngressGatewayProps) {
     super(scope, id, props, "ingress-gateway");
+    if (props.passiveHealthCheck?.enforcingConsecutive5xx === 0) {
+      throw new MeshError(
+        this,
+        "enforcingConsecutive5xx is 0, which Consul reads as 100 for an ingress gateway.",
+        "Use a whole number from 1, or maxEjectionPercent: 0 to eject none.",
+      );
+    }
     const entry = new ConsulConfigEntry<consul.IngressGatewayConfigEntry>(this, "Entry", {
       kind: "ingress-gateway",
       name: this.serviceName,
       entry: () => ({
         // Consul always answers with TLS; without it each plan would find a difference.
         TLS: { Enabled: false },
-        Defaults: props.limits && renderLimits(props.limits),
+        Defaults: {
+          ...(props.limits && renderLimits(props.limits)),
+          PassiveHealthCheck: renderPassiveHealthCheck(props.passiveHealthCheck),
+        },
         Listeners: this.listeners.map((listener) =>
           listener.render(this.routesFrom(listener).map(({ rendered }) => rendered)),
         ),
@@ -89,6 +100,11 @@ export class IngressGateway extends FrontGateway<IngressListener, IngressRoute, 
 
   override get kind(): string {
     return "ingress gateway";
+  }
+
+  /** Its config entry says it, and a route may say otherwise. */
+  protected override get envoyRuntime(): undefined {
+    return undefined;
   }
 
   /**

@@ -81,6 +81,7 @@ export class MeshGateway extends Gateway<MeshGatewayBaseProps> {
     return renderGatewayBlockJob(this.effectiveProps, {
       serviceName: this.serviceName,
       kind: "mesh",
+      runtime: this.envoyRuntime,
       gateway: { Mesh: {} },
       // The same number inside and outside: Nomad tells Envoy the node's.
       ports: [{ Label: WAN_PORT, Value: this.port, To: this.port, HostNetwork: hostNetwork }],

@@ -74,6 +74,7 @@ export class TerminatingGateway extends Gateway<TerminatingGatewayBaseProps> {
     return renderGatewayBlockJob(props, {
       serviceName: this.serviceName,
       kind: "terminating",
+      runtime: this.envoyRuntime,
       gateway: {
         Terminating: {
           Services: this.ownServices.map(({ serviceName, sni, props: { tls } }) => ({
