@@ -42,14 +42,21 @@ function render(report: LabStatus): string {
       report.peerings.map(({ datacenters, state }) => [datacenters.join(" and "), state]),
     ),
     report.jobs.flatMap(problems),
+    report.problems,
+    report.mesh.refused,
     report.mesh.remarks,
     report.problem ? [report.problem] : [],
-    [report.healthy ? `Lab ${report.name} is healthy.` : `Lab ${report.name} is not healthy.`],
+    [verdict(report)],
   ];
   return blocks
     .filter((lines) => lines.length > 0)
     .map((lines) => lines.join("\n"))
     .join("\n\n");
+}
+
+function verdict({ name, healthy, mesh }: LabStatus): string {
+  if (!healthy) return `Lab ${name} is not healthy.`;
+  return mesh.refused.length > 0 ? `Lab ${name} is healthy, but refuses calls.` : `Lab ${name} is healthy.`;
 }
 
 function hostRow({ name, address, running, consul, nomad }: HostStatus): string[] {
@@ -63,7 +70,14 @@ function jobRow(job: JobStatus): string[] {
 function problems(job: JobStatus): string[] {
   if (isHealthy(job)) return [];
   const ill = job.instances.filter(({ healthy }) => !healthy);
-  return ill.map((it) => `${job.id} on ${it.node} (${it.allocation.slice(0, 8)}): ${it.problems.join("; ")}`);
+  const ofJob = [
+    ...job.unplaced.map((it) => `${job.id}: ${it}`),
+    ...(job.outdated === undefined ? [] : [job.outdated]),
+  ];
+  return [
+    ...ofJob,
+    ...ill.map((it) => `${job.id} on ${it.node} (${it.allocation.slice(0, 8)}): ${it.problems.join("; ")}`),
+  ];
 }
 
 function headed(heads: readonly string[], rows: readonly (readonly string[])[]): string[] {

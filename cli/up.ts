@@ -2,7 +2,8 @@ import { InvalidArgumentError, Option, type Command } from "commander";
 import type { ApplyOptions } from "../lab/apply";
 import { urlOf } from "../lab/cluster";
 import { Lab } from "../lab/lab";
-import { isEngine, up, type UpReport } from "../lab/up";
+import { isEngine } from "../lab/published";
+import { up, type UpReport } from "../lab/up";
 import { interruptible } from "./interruptible";
 import { labOption } from "./lab-option";
 import { mostDatacenters } from "../lab/topology";
@@ -78,7 +79,7 @@ function render(report: UpReport, name: string): string {
     ...(warnings ? ["", warnings] : []),
     "",
     headline(report),
-    ...problems.map((problem) => `  ${problem}`),
+    ...[...problems, ...mesh.refused].map((line) => `  ${line}`),
     ...(applied.reason ? [`Applied ${applied.engine}. ${applied.reason}`] : []),
     ...section(
       "Open",
@@ -115,9 +116,10 @@ function render(report: UpReport, name: string): string {
   ].join("\n");
 }
 
-function headline({ changed, problems }: UpReport): string {
-  if (problems.length > 0) return "Everything is deployed, but not everything works:";
-  return changed ? "The mesh runs." : "Nothing changed: the mesh runs as the app says.";
+function headline({ changed, problems, mesh }: UpReport): string {
+  if (problems.length > 0) return "Everything is deployed, but not everything is as it should be:";
+  const runs = changed ? "The mesh runs" : "Nothing changed: the mesh runs as the app says";
+  return mesh.refused.length > 0 ? `${runs}, but refuses calls:` : `${runs}.`;
 }
 
 function whatNow(name: string): string {

@@ -1,5 +1,5 @@
 import { WILDCARD, type Intention } from "../constructs/model/intentions";
-import type { EntryDocument } from "./documents";
+import type { EntryDocument } from "../lab/apply/documents";
 import type { Permission } from "./model";
 import { permissionPhrase, providersPhrase } from "./phrases";
 

@@ -1,6 +1,6 @@
 import type * as consul from "../constructs/consul/generated/config-entries";
 import type * as nomad from "../constructs/nomad/generated/job";
-import type { MeshDocuments } from "./documents";
+import type { MeshDocuments } from "../lab/apply/documents";
 
 /**
  * Which datacenters of an app are each other's cluster peers. A peer that bears the name of a datacenter of the same app is

@@ -11,7 +11,7 @@ import {
   type EntryDocument,
   type JobDocument,
   type MeshDocuments,
-} from "./documents";
+} from "../lab/apply/documents";
 import { Drafts, including, type NodeDraft, type Place } from "./drafts";
 import { intentionRules, permissionOf } from "./intentions";
 import type { MeshGraph, Permission } from "./model";

@@ -1,6 +1,6 @@
 import type * as consul from "../constructs/consul/generated/config-entries";
 import { configEntries, type World } from "../constructs/model/config-entries";
-import type { MeshDocuments } from "./documents";
+import type { MeshDocuments } from "../lab/apply/documents";
 import type { Peerings } from "./peerings";
 
 /**

@@ -71,6 +71,11 @@ export class Lab {
     return isAlive(init) ? init : undefined;
   }
 
+  /** The command that runs what follows it on a host. */
+  execOn(host: string): string {
+    return `meshform exec${this.name === "default" ? "" : ` --name ${this.name}`} ${host} --`;
+  }
+
   /** Which hosts the lab was last asked to have; undefined if it does not exist. */
   get topology(): Topology | undefined {
     return this.state.topology;

@@ -5,6 +5,8 @@ import type { JobStatus, UpstreamStatus } from "./services";
 export interface MeshPicture {
   /** Sidecars that have an upstream to a destination which lets them in. */
   readonly connections: readonly Connection[];
+  /** Upstreams that no intention lets in, one sentence each. */
+  readonly refused: readonly string[];
   /** What is odd about the mesh, one sentence each. */
   readonly remarks: readonly string[];
 }
@@ -41,30 +43,53 @@ export async function readMeshPicture(clusters: readonly Cluster[], jobs: readon
   const pictures = await Promise.all(
     clusters.map(async (cluster) => {
       const own = jobs.filter(({ datacenter }) => datacenter === cluster.datacenter);
-      return meshPicture(cluster.datacenter, intentions, own, await readEnds(cluster, own));
+      const ends = await Promise.all(
+        clusters.map(async (other) => {
+          const peer = other === cluster ? undefined : other.datacenter;
+          const upstreams = own.flatMap((job) => job.upstreams).filter((upstream) => upstream.peer === peer);
+          return readEnds(other, new Set(upstreams.map(({ destination }) => destination)), peer);
+        }),
+      );
+      return meshPicture(cluster.datacenter, intentions, own, new Map(ends.flat()));
     }),
   );
   return {
     connections: pictures.flatMap(({ connections }) => connections),
+    refused: [...new Set(pictures.flatMap(({ refused }) => refused))],
     remarks: [...new Set(pictures.flatMap(({ remarks }) => remarks))],
   };
 }
 
-/** Where requests for a name end, for those names that resolvers, splitters and routers say something of. */
-async function readEnds({ consul }: Cluster, jobs: readonly JobStatus[]): Promise<ReadonlyMap<string, readonly End[]>> {
+/**
+ * Where requests for names of a cluster end, for those names that resolvers, splitters and routers say something of.
+ *
+ * @param peer what the cluster is called where the requests come from, if they come from another one
+ */
+async function readEnds(
+  { consul }: Cluster,
+  destinations: ReadonlySet<string>,
+  peer: string | undefined,
+): Promise<[string, readonly End[]][]> {
   const kinds = ["service-resolver", "service-splitter", "service-router"];
   const entries = await Promise.all(kinds.map((kind) => consul.get(`/v1/config/${kind}`)));
   const ruled = new Set((entries as ({ Name: string }[] | undefined)[]).flatMap((of) => of ?? []).map((it) => it.Name));
-  const upstreams = jobs.flatMap((job) => job.upstreams).filter(({ peer }) => peer === undefined);
-  const destinations = new Set(upstreams.map(({ destination }) => destination));
   const ends = [...destinations]
     .filter((destination) => ruled.has(destination))
     .map(async (destination): Promise<[string, readonly End[]]> => {
       const answer = (await consul.get(`/v1/discovery-chain/${destination}`)) as DiscoveryChain | undefined;
       const targets = Object.values(answer?.Chain.Targets ?? {});
-      return [destination, targets.map(({ Service, Peer }) => ({ service: Service, ...(Peer && { peer: Peer }) }))];
+      // What is exported leads no further than the cluster that exports it.
+      const placed = targets
+        .filter(({ Peer }) => peer === undefined || !Peer)
+        .map(({ Service, Peer = peer }) => ({ service: Service, ...(Peer && { peer: Peer }) }));
+      return [keyOf({ destination, peer }), placed];
     });
-  return new Map(await Promise.all(ends));
+  return Promise.all(ends);
+}
+
+/** Names an upstream's destination among those of all clusters. */
+function keyOf({ destination, peer }: Pick<UpstreamStatus, "destination" | "peer">): string {
+  return peer === undefined ? destination : `${peer}/${destination}`;
 }
 
 /** A service at which requests end, in a peered cluster perhaps. */
@@ -82,7 +107,7 @@ interface DiscoveryChain {
  * The same for one datacenter, from what is known.
  *
  * @param intentions of each datacenter, by its name, which is also what its cluster peers call it
- * @param ends where requests for a name end, if not just at the service of that name
+ * @param ends where requests for a name end, if not just at the service of that name; by the name, after `<peer>/` for one of a peer
  */
 export function meshPicture(
   datacenter: string,
@@ -95,7 +120,7 @@ export function meshPicture(
   const isKnown = ({ peer }: Pick<End, "peer">) => peer === undefined || intentions.has(peer);
   const wanted = jobs.flatMap((job) => job.upstreams.filter(isKnown).map((upstream) => ({ job, ...upstream })));
   const permissionFor = ({ source, destination, peer }: UpstreamStatus) => {
-    const places = (peer === undefined ? ends.get(destination) : undefined) ?? [{ service: destination, peer }];
+    const places = ends.get(keyOf({ destination, peer })) ?? [{ service: destination, peer }];
     const permissions = new Set(
       places
         .filter(isKnown)
@@ -125,7 +150,7 @@ export function meshPicture(
   const waiting = jobs
     .filter(({ awaitsPromotion }) => awaitsPromotion)
     .map(({ id }) => `Canaries of ${id} run beside it. Once they are to replace it: nomad job promote ${id}`);
-  return { connections, remarks: [...new Set([...refused, ...lonely, ...waiting])] };
+  return { connections, refused: [...new Set(refused)], remarks: [...new Set([...lonely, ...waiting])] };
 }
 
 /**

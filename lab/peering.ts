@@ -63,6 +63,21 @@ function ended({ signal }: WaitOptions): () => false {
   };
 }
 
+/**
+ * The datacenters that are apart though each has a mesh gateway, one sentence for each two.
+ *
+ * @param withGateways the datacenters that have one
+ */
+export function problemsOfPeerings(peerings: readonly PeeringStatus[], withGateways: ReadonlySet<string>): string[] {
+  return peerings
+    .filter(({ datacenters }) => datacenters.every((name) => withGateways.has(name)))
+    .filter(({ state }) => state !== "ACTIVE")
+    .map(
+      ({ datacenters, state }) =>
+        `${datacenters.join(" and ")} are not joined: their peering is ${state}. \`meshform up\` joins them.`,
+    );
+}
+
 /** How each two datacenters of a lab are joined. */
 export function readPeerings(clusters: readonly Cluster[]): Promise<PeeringStatus[]> {
   return Promise.all(

@@ -25,9 +25,13 @@ if (kind === "http") {
   });
   request.on("error", (error) => say({ error: error.message }));
 } else {
-  // Envoy always accepts; where it may not go on, it hangs up at once.
+  // Envoy always accepts. Where it cannot go on it hangs up at once; where an intention refuses, at the first byte. A line end
+  // is the start of whatever is spoken: a server waits for the rest, or answers.
   const socket = connect({ host, port });
-  socket.on("connect", () => setTimeout(() => say({ open: true }), 500));
+  socket.on("connect", () => {
+    socket.write("\n");
+    setTimeout(() => say({ open: true }), 500);
+  });
   socket.on("data", () => say({ open: true }));
   socket.on("error", (error) => say({ error: error.message }));
   socket.on("close", () => say({ error: "hung up at once" }));

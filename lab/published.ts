@@ -13,3 +13,8 @@ export function publishedBy(jobs: readonly JobStatus[], datacenter: Datacenter):
     .sort(([a], [b]) => a - b)
     .map(([wanted, name]) => ({ name, datacenter: datacenter.name, wanted, targets }));
 }
+
+/** Whether a listener leads to an engine, not to a service. */
+export function isEngine(name: string): boolean {
+  return name === "consul" || name === "nomad";
+}

@@ -53,14 +53,20 @@ export interface JobStatus {
   readonly isReplacing: boolean;
   /** Why Nomad finds no node for the rest of what is wanted, one sentence for each group. */
   readonly unplaced: readonly string[];
+  /** Whether it leads to other datacenters. */
+  readonly isMeshGateway: boolean;
+  /** Why what runs is not what was deployed last, as a sentence. @default it is */
+  readonly outdated?: string;
 }
 
 /** All jobs of a datacenter of type service and system, with the health of their instances as Nomad and Consul see it. */
 export async function readJobs({ datacenter, nomad, consul }: Cluster): Promise<JobStatus[]> {
   const stubs = ((await nomad.get("/v1/jobs?namespace=*")) ?? []) as JobStub[];
   const checks = ((await consul.get("/v1/health/state/any")) ?? []) as ConsulCheck[];
-  const nodes = ((await nomad.get("/v1/nodes")) ?? []) as { Status: string }[];
-  const readyNodes = nodes.filter(({ Status }) => Status === "ready").length;
+  const nodes = ((await nomad.get("/v1/nodes")) ?? []) as { Status: string; SchedulingEligibility: string }[];
+  const readyNodes = nodes.filter(
+    ({ Status, SchedulingEligibility }) => Status === "ready" && SchedulingEligibility === "eligible",
+  ).length;
   const running = stubs.filter(({ Type, Stop }) => (Type === "service" || Type === "system") && !Stop);
   return Promise.all(
     running.map(async ({ ID, Namespace }) => {
@@ -68,10 +74,14 @@ export async function readJobs({ datacenter, nomad, consul }: Cluster): Promise<
       const query = `?namespace=${encodeURIComponent(Namespace)}`;
       const job = (await nomad.get(`${path}${query}`)) as Job;
       const allocations = ((await nomad.get(`${path}/allocations${query}`)) ?? []) as Allocation[];
-      const hasCanaries = (job.TaskGroups ?? []).some(({ Update }) => (Update?.Canary ?? 0) > 0);
-      const deployment = hasCanaries ? await nomad.get(`${path}/deployment${query}`) : undefined;
-      const canaries = canariesOf(job, deployment as Deployment);
-      const status = { datacenter, ...jobStatus(job, allocations, checks, readyNodes, canaries) };
+      const deployments = ((await nomad.get(`${path}/deployments${query}`)) ?? []) as Deployment[];
+      const canaries = canariesOf(job, latestOf(deployments));
+      const outdated = rollbackOf(job, deployments);
+      const status = {
+        datacenter,
+        ...jobStatus(job, allocations, checks, readyNodes, canaries),
+        ...(outdated && { outdated }),
+      };
       if (status.instances.length >= status.wanted) return status;
       const evaluations = ((await nomad.get(`${path}/evaluations${query}`)) ?? []) as Evaluation[];
       return { ...status, unplaced: placementProblems(latestFailure(evaluations)) };
@@ -80,7 +90,12 @@ export async function readJobs({ datacenter, nomad, consul }: Cluster): Promise<
 }
 
 export function isHealthy(job: JobStatus): boolean {
-  return !job.isReplacing && healthyInstances(job) >= job.wanted && job.instances.every(({ healthy }) => healthy);
+  return (
+    job.outdated === undefined &&
+    !job.isReplacing &&
+    healthyInstances(job) >= job.wanted &&
+    job.instances.every(({ healthy }) => healthy)
+  );
 }
 
 export function healthyInstances({ instances }: JobStatus): number {
@@ -112,7 +127,15 @@ function jobStatus(
     isReplacing: automatic > 0,
     instances: current.map((allocation) => instanceStatus(allocation, groups, checks)),
     unplaced: [],
+    isMeshGateway: groups.some(isMeshGateway),
   };
+}
+
+/** The version before runs again where Nomad reverts a deployment that fails: as healthy as ever, but not what was asked for. */
+function rollbackOf({ ID, Version }: Job, deployments: readonly Deployment[]): string | undefined {
+  const before = deployments.find(({ JobVersion }) => JobVersion === Version - 1);
+  if (before?.Status !== "failed" || !/ - rolling back to job version/.test(before.StatusDescription)) return undefined;
+  return `Nomad has taken back the last deployment of ${ID}: ${before.StatusDescription}. See why with \`nomad job deployments ${ID}\`.`;
 }
 
 /** Canaries that run, or are to run, beside the instances of the version before, by who promotes them. */
@@ -130,8 +153,11 @@ function canariesOf({ Version }: Job, deployment: Deployment | undefined): Canar
 }
 
 function latestFailure(evaluations: readonly Evaluation[]): Evaluation["FailedTGAllocs"] {
-  const latest = [...evaluations].sort((left, right) => right.CreateIndex - left.CreateIndex).at(0);
-  return latest?.FailedTGAllocs ?? null;
+  return latestOf(evaluations)?.FailedTGAllocs ?? null;
+}
+
+function latestOf<Item extends { readonly CreateIndex: number }>(items: readonly Item[]): Item | undefined {
+  return [...items].sort((left, right) => right.CreateIndex - left.CreateIndex).at(0);
 }
 
 /** Those of a WAN federation's other datacenters are left out: whether they let a service in is not known here. */
@@ -247,8 +273,10 @@ interface Allocation {
 }
 
 interface Deployment {
+  readonly CreateIndex: number;
   readonly JobVersion: number;
   readonly Status: string;
+  readonly StatusDescription: string;
   readonly TaskGroups: Readonly<Record<string, DeployedGroup>>;
 }
 

@@ -1,11 +1,14 @@
-import { areReady, readAgents, type AgentStatus } from "./agents";
+import { areReady, problemsOfAgents, readAgents, type AgentStatus } from "./agents";
 import { Cluster } from "./cluster";
+import { driftOf } from "./drift";
 import { Lab } from "./lab";
 import { readMeshPicture, type MeshPicture } from "./mesh-picture";
-import { readPeerings, type PeeringStatus } from "./peering";
+import { problemsOfPeerings, readPeerings, type PeeringStatus } from "./peering";
 import { isHealthy, readJobs, type JobStatus } from "./services";
+import { isEngine } from "./published";
 import type { Listener } from "./state";
 import type { LabHost } from "./topology";
+import { tryMesh } from "./verify";
 
 export interface HostStatus extends LabHost, Omit<AgentStatus, "host"> {
   readonly datacenter: string;
@@ -15,7 +18,7 @@ export interface HostStatus extends LabHost, Omit<AgentStatus, "host"> {
 export interface LabStatus {
   readonly name: string;
   readonly exists: boolean;
-  /** Whether every host, agent, service and peering is as it should be. */
+  /** Whether every host, agent, service and peering is as it should be, and everything as the app says. */
   readonly healthy: boolean;
   readonly hosts: readonly HostStatus[];
   readonly jobs: readonly JobStatus[];
@@ -23,16 +26,24 @@ export interface LabStatus {
   readonly mesh: MeshPicture;
   /** How each two datacenters are joined. */
   readonly peerings: readonly PeeringStatus[];
+  /** What is wrong beyond hosts, agents and instances, one sentence each. */
+  readonly problems: readonly string[];
   /** Why something could not be found out, as a sentence. */
   readonly problem?: string;
 }
 
-/** How a lab is. Changes nothing, and also answers while half of the lab is gone. */
+/** How long a connection or a page may fail before that counts, in milliseconds. */
+const settlingMs = 3_000;
+
+/**
+ * How a lab is. Changes nothing, and also answers while half of the lab is gone. Where all else is well it sends a request
+ * through each connection of the mesh, as `up` does.
+ */
 export async function status(name: string): Promise<LabStatus> {
   const lab = new Lab(name);
   const { topology, listeners } = lab;
   const known = { name, exists: lab.exists, listeners };
-  const nothing = { jobs: [], mesh: { connections: [], remarks: [] }, peerings: [] };
+  const nothing = { jobs: [], mesh: { connections: [], refused: [], remarks: [] }, peerings: [], problems: [] };
   const hosts = (agents: readonly AgentStatus[]) =>
     (topology?.datacenters ?? []).flatMap((datacenter) =>
       datacenter.hosts.map((host) => {
@@ -50,12 +61,21 @@ export async function status(name: string): Promise<LabStatus> {
     const jobs = (await Promise.all(clusters.map(readJobs))).flat();
     const mesh = await readMeshPicture(clusters, jobs);
     const peerings = await readPeerings(clusters);
-    const healthy =
-      hosts(agents).every(({ running }) => running) &&
-      areReady(agents) &&
-      jobs.every(isHealthy) &&
-      peerings.every(({ state }) => state === "ACTIVE" || state === "absent");
-    return { ...known, healthy, hosts: hosts(agents), jobs, mesh, peerings };
+    const isWell =
+      hosts(agents).every(({ running }) => running) && areReady(agents) && jobs.every((job) => isHealthy(job));
+    const gateways = new Set(jobs.filter((job) => job.isMeshGateway).map(({ datacenter }) => datacenter));
+    const found = [
+      ...problemsOfAgents(agents, (host) => lab.execOn(host)),
+      ...problemsOfPeerings(peerings, gateways),
+      ...(await driftOf(lab, clusters)),
+    ];
+    const published = listeners.filter((it) => !isEngine(it.name));
+    const { problems } = isWell
+      ? await tryMesh(clusters, mesh, published, { settlingMs, initOf: (host) => lab.initOf(host) })
+      : { problems: [] };
+    const all = [...found, ...problems];
+    const healthy = isWell && all.length === 0;
+    return { ...known, healthy, hosts: hosts(agents), jobs, mesh, peerings, problems: all };
   } catch (error) {
     const problem = error instanceof Error ? error.message : String(error);
     return { ...known, ...nothing, healthy: false, hosts: hosts([]), problem };

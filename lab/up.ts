@@ -1,13 +1,14 @@
 import { renameSync, rmSync } from "node:fs";
 import { Listr, type ListrTask, type ListrTaskWrapper } from "listr2";
 import { join } from "node:path";
-import { areBootstrapped, areReady, haveLeaders, readAgents } from "./agents";
+import { areBootstrapped, areReady, haveLeaders, problemsOfAgents, readAgents } from "./agents";
 import { applyStacks, type ApplyOptions, type ApplyResult } from "./apply";
 import { callersNow } from "./callers";
-import { Cluster, urlOf } from "./cluster";
+import { Cluster } from "./cluster";
 import { joinClusters } from "./peering";
 import type { Profile } from "../constructs/linux/profile";
 import type { Credentials } from "./credentials";
+import { driftOf } from "./drift";
 import type { Engines } from "./engines/engine";
 import type { WantedListener } from "./forwarder";
 import { LabError } from "./errors";
@@ -19,12 +20,12 @@ import { prepareMachine } from "./prepare-machine";
 import { PROGRESS } from "./progress";
 import { sharePrometheusSecrets } from "./prometheus-secrets";
 import { ailments } from "./ailments";
-import { publishedBy } from "./published";
+import { isEngine, publishedBy } from "./published";
 import { isHealthy, readJobs, type JobStatus } from "./services";
 import type { Listener, ListenerTls } from "./state";
 import { synthesizeApp } from "./synthesize-app";
 import { allHosts, hostsOf, topologyOf, type Datacenter, type Topology } from "./topology";
-import { problemOfConnection, problemOfPublished } from "./verify";
+import { tryMesh } from "./verify";
 import { waitFor, type WaitOptions } from "./wait";
 
 /** How long a connection or a page may fail before that counts, in milliseconds. Health checks have passed by then. */
@@ -57,7 +58,7 @@ export interface UpReport {
   readonly listeners: readonly Listener[];
   readonly jobs: readonly JobStatus[];
   readonly mesh: MeshPicture;
-  /** What was tried and does not work, one sentence each. */
+  /** What does not work, or is not as the app says, one sentence each. */
   readonly problems: readonly string[];
   /** How many datacenters the lab has. */
   readonly datacenters: number;
@@ -85,6 +86,8 @@ interface Results {
   applied: ApplyResult;
   jobs: readonly JobStatus[];
   mesh: MeshPicture;
+  /** Which datacenters are not joined, and why, as a sentence. */
+  apart?: readonly string[];
   problems: readonly string[];
 }
 
@@ -149,10 +152,11 @@ class Ascent {
             }),
           ]),
       step("Apply the stacks", (results, task) => this.apply(results, task)),
-      step("Wait for the services", (results) => this.awaitServices(results)),
+      // Before the services: a gateway that leads only to another datacenter is not healthy before.
       ...(this.topology.datacenters.length > 1
         ? [step("Join the datacenters", (results, task) => this.join(results, task))]
         : []),
+      step("Wait for the services", (results) => this.awaitServices(results)),
       step("Try the connections and the published ports", (results, task) => this.verify(results, task)),
     ];
     const list = new Listr<Results>(steps, PROGRESS).run();
@@ -273,68 +277,64 @@ class Ascent {
   }
 
   private async awaitServices(results: Results): Promise<void> {
-    const { sites } = results;
-    const jobs = await this.atEach(sites, async ({ datacenter, cluster }) => {
-      let jobs: readonly JobStatus[] = [];
+    const { sites, apart = [] } = results;
+    const jobs = await this.awaitJobs(sites, "all services", () => true);
+    results.jobs = jobs.flat();
+    const mesh = await readMeshPicture(clustersOf(sites), results.jobs);
+    results.mesh = { ...mesh, remarks: [...mesh.remarks, ...apart] };
+    const listeners = this.lab.listeners.filter(({ name }) => isEngine(name));
+    const published = sites.flatMap(({ datacenter }, index) => publishedBy(jobs[index], datacenter));
+    results.sites = await this.reach([...listeners, ...published]);
+  }
+
+  /** @returns the jobs of each datacenter that were waited for */
+  private awaitJobs(sites: readonly Site[], what: string, counts: (job: JobStatus) => boolean): Promise<JobStatus[][]> {
+    return this.atEach(sites, async ({ datacenter, cluster }) => {
+      let jobs: JobStatus[] = [];
       await waitFor(
-        `all services${this.in(datacenter)} to be healthy`,
+        `${what}${this.in(datacenter)} to be healthy`,
         async () => {
-          jobs = await readJobs(cluster);
+          jobs = (await readJobs(cluster)).filter(counts);
+          const outdated = jobs.find((job) => job.outdated !== undefined);
+          if (outdated !== undefined) throw new LabError(await ailments(cluster, [outdated]), mendServices);
           return jobs.every(isHealthy);
         },
         { ...this.patience, intervalMs: 200, lastSeen: () => ailments(cluster, jobs), fix: mendServices },
       );
       return jobs;
     });
-    results.jobs = jobs.flat();
-    results.mesh = await readMeshPicture(clustersOf(sites), results.jobs);
-    const listeners = this.lab.listeners.filter(({ name }) => isEngine(name));
-    const published = sites.flatMap(({ datacenter }, index) => publishedBy(jobs[index], datacenter));
-    results.sites = await this.reach([...listeners, ...published]);
   }
 
   private async join(results: Results, task: Task): Promise<void> {
+    await this.awaitJobs(results.sites, "the mesh gateways", ({ isMeshGateway }) => isMeshGateway);
     const apart = await joinClusters(clustersOf(results.sites), {
       ...this.patience,
       onJoined: (left, right) => (task.output = `${left} and ${right}`),
     });
     if (apart.length === 0) return;
     task.title = `Join the datacenters: no mesh gateway in ${apart.join(", ")}`;
-    const remark = `No mesh gateway runs in ${apart.join(" and ")}, so nothing there is joined: addMeshGateway adds one to a mesh.`;
-    results.mesh = { ...results.mesh, remarks: [...results.mesh.remarks, remark] };
+    results.apart = [
+      `No mesh gateway runs in ${apart.join(" and ")}, so nothing there is joined: addMeshGateway adds one to a mesh.`,
+    ];
   }
 
   /** What does not work is reported, not thrown: everything is in place by now, and worth a look. */
   private async verify(results: Results, task: Task): Promise<void> {
     const { sites, mesh } = results;
+    const clusters = clustersOf(sites);
     const published = this.lab.listeners.filter(({ name }) => !isEngine(name));
-    const connections = await Promise.all(
-      mesh.connections.map((it) =>
-        this.problemOnceSettled(`${it.source} cannot reach ${it.destination}`, () =>
-          problemOfConnection(clustersOf(sites), it, (host) => this.lab.initOf(host)),
-        ),
-      ),
-    );
-    // After the connections, on which a page may depend.
-    const pages = await Promise.all(
-      published.map((it) => this.problemOnceSettled(`${it.name} fails at ${urlOf(it)}`, () => problemOfPublished(it))),
-    );
-    results.problems = [...connections, ...pages].filter((problem) => problem !== undefined);
-    const { length } = results.problems;
-    if (length > 0) task.title += `: ${length} of ${connections.length + pages.length} fail`;
-  }
-
-  /** Endpoints and certificates take a moment to reach each Envoy, so the first refusal is not the last word. */
-  private async problemOnceSettled(what: string, look: () => Promise<string | undefined>): Promise<string | undefined> {
-    let last: string | undefined;
-    const timeoutMs = Math.min(settlingMs, this.options.timeoutMs);
-    try {
-      await waitFor(what, async () => (last = await look()) === undefined, { ...this.patience, timeoutMs });
-      return undefined;
-    } catch (error) {
-      this.options.signal?.throwIfAborted();
-      return `${what}: ${last ?? String(error)}`;
-    }
+    const { tried, problems } = await tryMesh(clusters, mesh, published, {
+      settlingMs: Math.min(settlingMs, this.options.timeoutMs),
+      signal: this.options.signal,
+      initOf: (host) => this.lab.initOf(host),
+    });
+    const agents = await this.atEach(sites, ({ datacenter, cluster }) => readAgents(cluster, datacenter));
+    const others = [
+      ...problemsOfAgents(agents.flat(), (host) => this.lab.execOn(host)),
+      ...(await driftOf(this.lab, clusters)),
+    ];
+    results.problems = [...problems, ...others];
+    if (problems.length > 0) task.title += `: ${problems.length} of ${tried} fail`;
   }
 
   private async reach(listeners: readonly WantedListener[]): Promise<Site[]> {
@@ -401,11 +401,6 @@ function enginesOf(
 
 function clustersOf(sites: readonly Site[]): Cluster[] {
   return sites.map(({ cluster }) => cluster);
-}
-
-/** Whether a listener leads to an engine, not to a service. */
-export function isEngine(name: string): boolean {
-  return name === "consul" || name === "nomad";
 }
 
 /** ` (offline): 2 created, 4 unchanged` */

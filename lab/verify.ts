@@ -1,11 +1,56 @@
 import { execFile } from "node:child_process";
 import { join } from "node:path";
+import { setTimeout as sleep } from "node:timers/promises";
 import { promisify } from "node:util";
-import type { Cluster } from "./cluster";
-import type { Connection } from "./mesh-picture";
+import { urlOf, type Cluster } from "./cluster";
+import type { Connection, MeshPicture } from "./mesh-picture";
 import { enterAllocation } from "./namespaces";
 import type { ProcessRecord } from "./processes";
 import type { Listener } from "./state";
+
+export interface TryOptions {
+  /** How long a connection or a page may fail before that counts, in milliseconds. Each is tried to the end at least once. */
+  readonly settlingMs: number;
+  /** The first process of a host. */
+  readonly initOf: (host: string) => ProcessRecord | undefined;
+  /** @default never */
+  readonly signal?: AbortSignal;
+}
+
+/**
+ * Sends a request through every connection of a mesh and to every published port, and again for a while where one
+ * fails: endpoints and certificates take a moment to reach each Envoy.
+ *
+ * @returns how many were tried, and what does not work, one sentence each
+ */
+export async function tryMesh(
+  clusters: readonly Cluster[],
+  { connections }: MeshPicture,
+  published: readonly Listener[],
+  { settlingMs, initOf, signal }: TryOptions,
+): Promise<{ readonly tried: number; readonly problems: readonly string[] }> {
+  const settled = async (what: string, look: () => Promise<string | undefined>): Promise<string | undefined> => {
+    const end = Date.now() + settlingMs;
+    for (;;) {
+      signal?.throwIfAborted();
+      const problem = await look().catch((error: unknown) => (error instanceof Error ? error.message : String(error)));
+      if (problem === undefined) return undefined;
+      if (Date.now() >= end) return `${what}: ${problem}`;
+      await sleep(100, undefined, { signal });
+    }
+  };
+  const ofConnections = await Promise.all(
+    connections.map((it) =>
+      settled(`${it.source} cannot reach ${it.destination}`, () => problemOfConnection(clusters, it, initOf)),
+    ),
+  );
+  // After the connections, on which a page may depend.
+  const ofPages = await Promise.all(
+    published.map((it) => settled(`${it.name} fails at ${urlOf(it)}`, () => problemOfPublished(it))),
+  );
+  const all = [...ofConnections, ...ofPages];
+  return { tried: all.length, problems: all.filter((problem) => problem !== undefined) };
+}
 
 /** What a probe saw: an answer, an open connection, or why neither. */
 interface Sighting {
@@ -21,7 +66,7 @@ interface Sighting {
  *
  * @returns what is wrong, or undefined
  */
-export async function problemOfPublished({ port }: Listener): Promise<string | undefined> {
+async function problemOfPublished({ port }: Listener): Promise<string | undefined> {
   const http = await probe([], "127.0.0.1", port, "http");
   if (http.status !== undefined) {
     return http.status < 500 ? undefined : `it answers with status ${http.status}: ${http.body ?? ""}`;
@@ -37,7 +82,7 @@ export async function problemOfPublished({ port }: Listener): Promise<string | u
  * @param initOf the first process of a host
  * @returns what is wrong, or undefined
  */
-export async function problemOfConnection(
+async function problemOfConnection(
   clusters: readonly Cluster[],
   connection: Connection,
   initOf: (host: string) => ProcessRecord | undefined,

@@ -92,6 +92,64 @@ test(
 );
 
 test(
+  "status finds what was changed by hand; up puts it back, and names what is not the app's",
+  async () => {
+    expect(await lab.meshform(["status"])).toMatchObject({ code: 0 });
+    const job = await lab.api<nomad.Job>("Nomad", "/v1/job/count-api");
+    const everyService = { Kind: "service-intentions", Name: "*", Sources: [{ Name: "*", Action: "allow" }] };
+    const denied = { ...everyService, Name: "count-api", Sources: [{ Name: "count-dashboard", Action: "deny" }] };
+    for (const entry of [everyService, denied]) await lab.api("Consul", "/v1/config", "PUT", entry);
+    await lab.api("Nomad", "/v1/job/count-dashboard", "DELETE");
+    const [group] = job.TaskGroups ?? [];
+    await lab.api("Nomad", "/v1/jobs", "PUT", { Job: { ...job, TaskGroups: [{ ...group, Count: 1 }] } });
+
+    const status = await lab.meshform(["status"]);
+    expect(status.code).toBe(1);
+    const remedy = `meshform exec --name ${lab.name} server-1 -- consul config delete -kind service-intentions -name '*'`;
+    const foreign = `The config entry service-intentions/* is not the app's: every service may reach every service. To remove it: ${remedy}`;
+    expect(status.output.split("\n")).toEqual(
+      expect.arrayContaining([
+        "The job count-dashboard was stopped, though the app has it: `meshform up` starts it again.",
+        'The job count-api is not as the app has it (count-api.Count is "1", not "2"): `meshform up` restores it.',
+        "The config entry service-intentions/count-api differs from the app's in Sources: `meshform up` restores it.",
+        foreign,
+        `Lab ${lab.name} is not healthy.`,
+      ]),
+    );
+
+    const up = await lab.up("connected");
+    expect(up).toMatchObject({ code: 1, output: expect.stringContaining(`  ${foreign}\n`) as string });
+    expect(up.output).not.toContain("The mesh runs.");
+    const remaining = await lab.meshform(["status", "--json"]);
+    expect(JSON.parse(remaining.output)).toMatchObject({ healthy: false, problems: [foreign] });
+
+    const [host = "", command = ""] = remedy.replace(/^.*?(server-1)/, "$1").split(" -- ");
+    expect(await lab.onHost(host, ...command.replaceAll("'", "").split(" "))).toMatchObject({ code: 0 });
+    expect(await lab.meshform(["status"])).toMatchObject({ code: 0 });
+    await eventually(async () => expect((await ask()).status).toBe(200));
+  },
+  3 * MINUTE,
+);
+
+test(
+  "status finds a client that an operator has taken out of service, and up does not wait for it",
+  async () => {
+    const remedy = ["nomad", "node", "eligibility", "-self"];
+    expect(await lab.onHost("client-2", ...remedy, "-disable")).toMatchObject({ code: 0 });
+    const sentence = `Nomad places nothing on client-2, which is ineligible. To have jobs there again: meshform exec --name ${lab.name} client-2 -- ${remedy.join(" ")} -enable`;
+    const status = await lab.meshform(["status"]);
+    expect(status).toMatchObject({ code: 1, output: expect.stringContaining(sentence) as string });
+    expect(await lab.up("connected")).toMatchObject({
+      code: 1,
+      output: expect.stringContaining(sentence) as string,
+    });
+    expect(await lab.onHost("client-2", ...remedy, "-enable")).toMatchObject({ code: 0 });
+    expect(await lab.meshform(["status"])).toMatchObject({ code: 0 });
+  },
+  2 * MINUTE,
+);
+
+test(
   "an unhealthy instance gets no traffic, and gets it again when it is healthy",
   async () => {
     const [instance] = (await apiAllocations()).filter(({ ClientStatus }) => ClientStatus === "running");

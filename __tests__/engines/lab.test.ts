@@ -7,7 +7,7 @@ import { kill } from "../../lab/processes";
 import { readState } from "../../lab/state";
 import type { LabStatus } from "../../lab/status";
 import { eventually } from "../support/eventually";
-import { TestLab } from "../support/lab";
+import { CLI, run, TestLab } from "../support/lab";
 import { newTraces, traces } from "../support/machine";
 
 const MINUTE = 60_000;
@@ -52,6 +52,11 @@ test("one server and two clients meet, each host a node of Consul and of Nomad",
   );
   expect(nodes.map(({ Address }) => Address).sort()).toEqual(["10.200.1.1", "10.200.1.2"]);
   expect(nodes.every(({ Drivers }) => Drivers.raw_exec.Healthy)).toBe(true);
+});
+
+test("doctor finds nothing missing where up has just worked", async () => {
+  const { code, output } = await run(process.execPath, [CLI, "doctor"]);
+  expect({ code, output }).toEqual({ code: 0, output: expect.stringContaining("Nothing is missing.") as string });
 });
 
 test("a second up changes nothing and says so", async () => {

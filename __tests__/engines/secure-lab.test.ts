@@ -2,6 +2,7 @@ import { readdirSync, readFileSync, rmSync, statSync } from "node:fs";
 import { join } from "node:path";
 import { LabFiles } from "../../lab/lab-files";
 import { kill } from "../../lab/processes";
+import type { LabStatus } from "../../lab/status";
 import { eventually } from "../support/eventually";
 import { TestLab, type Outcome } from "../support/lab";
 import { agentOf, powerOff } from "../support/lab-hosts";
@@ -436,6 +437,39 @@ describe("when servers fail", () => {
     });
   });
 });
+
+test(
+  "a server that was made anew counts only once it has its vote: up waits for that, and status says it",
+  async () => {
+    await powerOff(lab, "server-2");
+    rmSync(files.host("server-2"), { recursive: true });
+    const raised = lab.up("guarded");
+    const seen = new Set<string>();
+    const over = new AbortController();
+    const watching = (async () => {
+      while (!over.signal.aborted) {
+        const { healthy, hosts } = JSON.parse((await lab.meshform(["status", "--json"])).output) as LabStatus;
+        const { consul, nomad } = hosts.find(({ name }) => name === "server-2") ?? {};
+        seen.add(`${consul} ${nomad} ${healthy ? "healthy" : "not healthy"}`);
+      }
+    })();
+    const { code, output } = await raised;
+    const voters = await Promise.all(
+      (["Consul", "Nomad"] as const).map(async (engine) => {
+        type Raft = { Servers: { Voter: boolean }[] };
+        const { Servers } = await lab.api<Raft>(engine, "/v1/operator/raft/configuration");
+        return Servers.filter(({ Voter }) => Voter).length;
+      }),
+    );
+    over.abort();
+    await watching;
+    expect({ code, output, voters }).toMatchObject({ code: 0, voters: [3, 3] });
+    const withoutVote = [...seen].filter((state) => state.includes("no vote"));
+    expect(withoutVote).not.toEqual([]);
+    for (const state of withoutVote) expect(state).toMatch(/ not healthy$/);
+  },
+  4 * MINUTE,
+);
 
 test("a client host that is switched off and on again runs what it ran, with identities of their own", async () => {
   const onClient = async () => {

@@ -56,7 +56,7 @@ function job(id: string, ...problems: readonly (readonly string[])[]): JobStatus
       wanted: 1,
       unplaced: [],
     },
-    ...{ awaitsPromotion: false, isReplacing: false, instances },
+    ...{ awaitsPromotion: false, isReplacing: false, isMeshGateway: false, instances },
   };
 }
 

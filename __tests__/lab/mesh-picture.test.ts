@@ -3,7 +3,14 @@ import type { JobStatus } from "../../lab/services";
 
 function job(id: string, destinations: readonly string[] = [], ports: readonly number[] = []): JobStatus {
   const upstreams = destinations.map((destination) => ({ source: id, group: id, destination, localPort: 8080 }));
-  const state = { wanted: 1, awaitsPromotion: false, isReplacing: false, unplaced: [], instances: [] };
+  const state = {
+    wanted: 1,
+    awaitsPromotion: false,
+    isReplacing: false,
+    isMeshGateway: false,
+    unplaced: [],
+    instances: [],
+  };
   return { id, datacenter: "dc1", namespace: "default", services: [id], upstreams, ports, ...state };
 }
 
@@ -51,10 +58,9 @@ test("exact names go before wildcards, the destination's first", () => {
 });
 
 test("an upstream that nobody lets in is named, and the service that nothing may reach", () => {
-  expect(meshPicture([], [page, api]).remarks).toEqual([
-    "page has an upstream to api, but no intention lets it in: every call is refused.",
-    "Nothing may reach api: no intention allows it, and the mesh denies by default.",
-  ]);
+  const { refused, remarks } = meshPicture([], [page, api]);
+  expect(refused).toEqual(["page has an upstream to api, but no intention lets it in: every call is refused."]);
+  expect(remarks).toEqual(["Nothing may reach api: no intention allows it, and the mesh denies by default."]);
 });
 
 test("without any upstream the service that nothing may reach is still named, but not a published one", () => {
@@ -94,7 +100,7 @@ test("a service of another datacenter lets in those that come from this one", ()
       reaching,
     ]);
   expect(connectionsWith("dc1").connections).toMatchObject([{ destination: "api", peer: "dc2", partly: false }]);
-  expect(connectionsWith("").remarks).toEqual([expect.stringContaining("no intention lets it in")]);
+  expect(connectionsWith("").refused).toEqual([expect.stringContaining("no intention lets it in")]);
   // Nothing is known of other clusters.
   expect(connectionsWith("dc1", "dc3")).toMatchObject({ connections: [], remarks: [] });
 });

@@ -1,4 +1,5 @@
 import { Job, type JobConfig } from "@cdktf/provider-nomad/lib/job";
+import { Lazy } from "cdktf";
 import type { Construct } from "constructs";
 import { addressByIdentity } from "../address";
 import { dependAtSynthesis, type Needs } from "../dependencies";
@@ -27,7 +28,13 @@ export class MeshJob {
     needs: () => Needs,
     config: Pick<JobConfig, "detach"> = {},
   ) {
-    this.resource = new Job(scope, "Job", { jobspec: lazyTerraformJson(() => this.render()), json: true, ...config });
+    this.resource = new Job(scope, "Job", {
+      jobspec: lazyTerraformJson(() => this.render()),
+      json: true,
+      // A job that somebody has stopped runs again with the next apply. One of no instances is dead at all times.
+      rerunIfDead: Lazy.anyValue({ produce: () => this.hasInstances || undefined }),
+      ...config,
+    });
     const { region, namespace = "default", id } = key;
     addressByIdentity(this.resource, region, namespace === "default" ? undefined : namespace, id);
     // Envoy reads some of what the mesh says of it, metrics and tracing, only when it starts.
@@ -40,5 +47,9 @@ export class MeshJob {
       this.rendered = { revision: this.mesh.revision, job: this.mesh.observe(this.renderAnew()) };
     }
     return this.rendered.job;
+  }
+
+  private get hasInstances(): boolean {
+    return (this.render().TaskGroups ?? []).some(({ Count = 1 }) => Count !== 0);
   }
 }

@@ -1,4 +1,5 @@
 import { EngineRefusal } from "./engine-api";
+import { goDurationMs } from "./go-duration";
 import { isObject, type JsonObject } from "./json";
 import { followDeployment, jobPath } from "./nomad-deployment";
 import type { ApplyContext, Identity, ResourceType } from "./resource-type";
@@ -8,7 +9,8 @@ const deploymentMs = 5 * 60_000;
 
 /**
  * A job, whose specification is the JSON of Nomad's API. As with the provider, nothing waits for its deployment unless
- * `detach = false`. Unlike there, a removed job is always purged.
+ * `detach = false`. Unlike there, a removed job is always purged, and one that was stopped always runs again, also without
+ * `rerun_if_dead`.
  *
  * @see https://github.com/hashicorp/terraform-provider-nomad/blob/main/docs/resources/job.md
  */
@@ -19,6 +21,7 @@ export const nomadJob: ResourceType = {
     detach: "detach",
     timeouts: "timeouts",
     purge_on_destroy: "purge_on_destroy",
+    rerun_if_dead: "rerun_if_dead",
   },
   required: ["jobspec"],
   body: ({ jobspec, json, detach, timeouts }) => {
@@ -94,16 +97,11 @@ async function register(
 
 function milliseconds(timeouts: unknown): Record<string, number> {
   const texts = Object.entries((timeouts ?? {}) as Record<string, string>);
-  return Object.fromEntries(texts.map(([name, duration]) => [name, parseDuration(duration)]));
-}
-
-const unitMs: Readonly<Record<string, number>> = { h: 3_600_000, m: 60_000, s: 1000, ms: 1 };
-
-/** A duration as Go writes it, e.g. `1h30m`, in milliseconds. */
-function parseDuration(text: string): number {
-  if (!/^(\d+(\.\d+)?(h|ms|m|s))+$/.test(text)) throw new Error(`its timeout "${text}" is no duration such as 10m`);
-  return [...text.matchAll(/([\d.]+)(h|ms|m|s)/g)].reduce(
-    (sum, [, count, unit]) => sum + Number(count) * unitMs[unit],
-    0,
+  return Object.fromEntries(
+    texts.map(([name, duration]) => {
+      const ms = goDurationMs(duration);
+      if (ms === undefined) throw new Error(`its timeout "${duration}" is no duration such as 10m`);
+      return [name, ms];
+    }),
   );
 }

@@ -1,4 +1,4 @@
-import { Protocol, Redirect, silence, synthesize } from "../../../constructs";
+import { ApiGatewayListener, Failover, Protocol, Redirect, silence, synthesize } from "../../../constructs";
 import { addGreetingApi, program } from "../../../examples/canary";
 import { addFailover } from "../../../examples/failover";
 import { MeshStack } from "../../../stacks/mesh-stack";
@@ -7,7 +7,8 @@ import { loadGenerator } from "./load-generator";
 
 /**
  * The example failover, and two clients in dc1 of services in dc2: one of http, one of tcp; the first client knows one of
- * them by another name too. In the variant `apart` it finds them, but nothing lets it in.
+ * them by another name too, and the other one has a stand-in. A gateway in dc1 leads only to dc2. In the variant `apart` the
+ * first client finds them, but nothing lets it in.
  */
 synthesize((app) => {
   const settings = readSettings(app);
@@ -32,6 +33,20 @@ synthesize((app) => {
   const other = addGreetingApi(east, "other-client", "exec", { VERSION: "other" });
   for (const service of [web, store]) other.connectTo(service);
 
+  const alias = east.addVirtualService("web-west", { protocol: Protocol.HTTP, redirect: Redirect.to(web) });
+  // A service of tcp that is exported and has a resolver with a further destination.
+  const spare = west.addService("spare", {
+    port: 9101,
+    workload: program("greeting-api.mjs", "exec", { VERSION: "spare" }),
+    update: { minHealthyTime: "1s" },
+  });
+  store.resolve({ failover: Failover.to(spare) });
+  const site = east.addApiGateway("site", {
+    listeners: [ApiGatewayListener.http({ port: 9302 })],
+    update: { minHealthyTime: "1s" },
+  });
+  site.connectTo(alias, { listener: 9302 });
+
   if (process.env.MESHFORM_TEST_VARIANT === "apart") {
     client.addUpstream(web, { env: "WEB" });
     client.addUpstream(store, { env: "STORE" });
@@ -39,7 +54,6 @@ synthesize((app) => {
   } else {
     client.connectTo(web, { env: "WEB" });
     client.connectTo(store, { env: "STORE" });
-    const alias = east.addVirtualService("web-west", { protocol: Protocol.HTTP, redirect: Redirect.to(web) });
     client.connectTo(alias, { env: "ALIAS" });
   }
 });

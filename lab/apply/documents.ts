@@ -1,14 +1,16 @@
-import type * as consul from "../constructs/consul/generated/config-entries";
-import type * as nomad from "../constructs/nomad/generated/job";
-import { evaluate, parseTemplate } from "../lab/apply/expression";
-import { blocksOf, isObject, type JsonObject } from "../lab/apply/json";
-import type { SynthesizedStack } from "../lab/apply/synthesized";
+import type * as consul from "../../constructs/consul/generated/config-entries";
+import type * as nomad from "../../constructs/nomad/generated/job";
+import { evaluate, parseTemplate } from "./expression";
+import { blocksOf, isObject, type JsonObject } from "./json";
+import type { SynthesizedStack } from "./synthesized";
 
 /** Where a document of the synthesized output is from. */
 interface Origin {
   readonly stack: string;
   /** The Consul datacenter that it is for. @default the provider's own */
   readonly datacenter?: string;
+  /** Whether a part of it is known only once Terraform has applied something. */
+  readonly isOpen: boolean;
 }
 
 export interface JobDocument extends Origin {
@@ -20,7 +22,7 @@ export interface EntryDocument extends Origin {
 }
 
 /** An instance that is registered in the catalog without an agent of its own: something outside of the mesh. */
-export interface CatalogDocument extends Origin {
+export interface CatalogDocument extends Omit<Origin, "isOpen"> {
   readonly name: string;
   readonly address: string;
 }
@@ -46,7 +48,7 @@ export function readDocuments(stacks: readonly SynthesizedStack[]): MeshDocument
   for (const { name: stack, config } of stacks) {
     const datacenters = datacentersOf(config);
     const addresses = nodeAddressesOf(config);
-    const originOf = ({ provider = "consul" }: JsonObject): Origin => ({
+    const originOf = ({ provider = "consul" }: JsonObject): Omit<Origin, "isOpen"> => ({
       stack,
       datacenter: datacenters.get(String(provider)),
     });
@@ -64,6 +66,7 @@ export function readDocuments(stacks: readonly SynthesizedStack[]): MeshDocument
           // A job says nothing of Consul's datacenter: it is that of its stack.
           datacenter: datacenters.get("consul"),
           job: parseDocument(block.jobspec) as nomad.Job,
+          isOpen: isOpen(block.jobspec),
         }),
       );
     }
@@ -71,7 +74,7 @@ export function readDocuments(stacks: readonly SynthesizedStack[]): MeshDocument
       attempt(`consul_config_entry.${id}`, () => {
         const fields = parseDocument(block.config_json) as object;
         const entry = { Kind: block.kind, Name: block.name, ...fields } as consul.ConfigEntry;
-        entries.push({ ...originOf(block), entry });
+        entries.push({ ...originOf(block), entry, isOpen: isOpen(block.config_json) || isOpen(block.name) });
       });
     }
     for (const [, { name, node, address, port, datacenter, ...block }] of resourcesOf(config, "consul_service")) {
@@ -135,6 +138,10 @@ function parseDocument(template: unknown): unknown {
     // Said below, for both.
   }
   throw new Error("its document is not JSON");
+}
+
+function isOpen(template: unknown): boolean {
+  return typeof template === "string" && templateText(template).includes(LATER);
 }
 
 function templateText(template: string): string {
