@@ -451,6 +451,7 @@ test(
         const { healthy, hosts } = JSON.parse((await lab.meshform(["status", "--json"])).output) as LabStatus;
         const { consul, nomad } = hosts.find(({ name }) => name === "server-2") ?? {};
         seen.add(`${consul} ${nomad} ${healthy ? "healthy" : "not healthy"}`);
+        await new Promise((resolve) => setTimeout(resolve, 1_000));
       }
     })();
     const { code, output } = await raised;
