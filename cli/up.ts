@@ -15,6 +15,7 @@ interface Options {
   readonly engine: ApplyOptions["engine"];
   readonly secure?: boolean;
   readonly datacenters?: number;
+  readonly show?: readonly string[];
   readonly timeout: number;
 }
 
@@ -40,11 +41,16 @@ export function registerUp(program: Command): void {
       "how many clusters the lab has, dc1 first (default: as the lab has, else 1)",
       datacenterCount,
     )
+    .option(
+      "--show <folder>",
+      "a folder of this machine that tasks may read, at its own path; repeat it for more (default: as the lab does)",
+      (folder: string, before?: readonly string[]) => [...(before ?? []), folder],
+    )
     .option("--timeout <seconds>", "time limit of each wait for agents, services and answers", seconds, 180)
-    .action(async ({ name, app, engine, secure, datacenters, timeout }: Options) => {
+    .action(async ({ name, app, engine, secure, datacenters, show, timeout }: Options) => {
       try {
         const profile = secure === undefined ? undefined : secure ? ("secure" as const) : ("plain" as const);
-        const options = { name, app, engine, profile, datacenters, timeoutMs: timeout * 1000 };
+        const options = { name, app, engine, profile, datacenters, shown: show, timeoutMs: timeout * 1000 };
         const report = await interruptible((signal) => up({ ...options, signal }));
         console.log(render(report, name));
         if (report.problems.length > 0) process.exitCode = 1;

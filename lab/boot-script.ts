@@ -1,3 +1,4 @@
+import { basename, dirname } from "node:path";
 import type { HostData, HostUnit } from "../constructs/linux/host";
 import { hostLines } from "../constructs/linux/host-lines";
 import { commandLine, quote } from "../constructs/linux/shell";
@@ -27,45 +28,108 @@ export interface BootOptions {
 
 /** Folders of the machine that the host sees as they are and writes to a layer of its own, kept while the lab exists. */
 const keptTrees = ["/etc", "/opt", "/usr/local"];
-/** The same, but what the host writes there is lost when it ends. */
-const scratchTrees = ["/var", "/tmp"];
+/** The same, but what the host writes there is lost when it ends. Some are links into /usr, or missing. */
+const scratchTrees = ["/usr", "/bin", "/sbin", "/lib", "/lib32", "/lib64", "/libx32"];
+/** Whether a host sees a folder of the machine in any case. */
+export function isShown(folder: string): boolean {
+  return [...keptTrees, ...scratchTrees].some((tree) => folder === tree || folder.startsWith(`${tree}/`));
+}
+
+/** Folders that are the host's own, and empty at first, by their mode. Anything else of the machine does not exist for it. */
+const ownTrees = {
+  "0755": ["/home", "/media", "/mnt", "/srv", "/var/cache", "/var/lib", "/var/log", "/var/spool"],
+  "0700": ["/root"],
+  "1777": ["/tmp", "/var/tmp"],
+};
+/** What programs need of the machine's devices: no disk, no memory, no kernel log. */
+const devices = ["full", "null", "random", "tty", "urandom", "zero"];
+/** What root on a host may not do, since it would be done to the machine. Privileged containers of LXC may not, either. */
+const droppedCapabilities = [
+  ...["sys_module", "sys_rawio", "sys_time", "sys_boot", "mac_admin", "mac_override"],
+  // Files by their handles, wherever they are.
+  "dac_read_search",
+];
+
+const root = "/run/meshform-root";
+const supervisor = "/run/meshform/supervisor";
 
 /**
  * The script that turns fresh namespaces into a host: it runs as their first process, prepares what a cloud machine finds
- * prepared, and ends by becoming the supervisor of the units. Nothing that it mounts or sets is seen outside.
+ * prepared, and ends by becoming the supervisor of the units. Nothing that it mounts or sets is seen outside. Of the machine's
+ * files the host sees those which programs need, and can change none: its root is a file system of its own, in which layers
+ * take what it writes.
  */
 export function bootScript(options: BootOptions): string {
   return `#!/bin/sh
 # Boots the lab host ${options.host.name}, in namespaces of its own.
 set -eu
+umask 022
 host=${quote(options.folder)}
+root=${root}
 
 overlay() { # <folder> <where its writable layer is kept>
-  mkdir -p "$2/upper$1" "$2/work$1"
+  mkdir -p "$2/upper$1" "$2/work$1" "$root$1"
   chmod --reference="$1" "$2/upper$1"
-  mount -t overlay overlay -o "lowerdir=$1,upperdir=$2/upper$1,workdir=$2/work$1" "$1"
+  mount -t overlay overlay -o "lowerdir=$1,upperdir=$2/upper$1,workdir=$2/work$1" "$root$1"
 }
 
-# --- what belongs to the kernel
-mount -t proc proc /proc
-hostname ${quote(options.host.name)}
+# --- a root of its own; it is not reached from the machine's, nor the machine's from it
 mount -t tmpfs -o mode=0755 tmpfs /run
-mount -t tmpfs -o mode=1777 tmpfs /dev/shm
-mkdir -p /run/lock /run/meshform/host /run/meshform/programs /run/meshform/cgroup
-mkdir -m 1777 ${succeededUnits}
-mount --bind "$host" /run/meshform/host
-${controlGroups(options.cgroup)}
-# --- programs, held fast before the folders they may be in are covered
+mkdir "$root"
+mount -t tmpfs -o mode=0755 tmpfs "$root"
+cd "$root"
+mkdir dev proc run sys
+${Object.entries(ownTrees).map(makeTrees).join("\n")}
+ln -s /run var/run
+ln -s /run/lock var/lock
+mount -t tmpfs -o mode=0755 tmpfs run
+mkdir -p run/lock run/meshform/host run/meshform/programs
+mkdir -m 1777 ${succeededUnits.slice(1)}
+mount --bind "$host" run/meshform/host
+# --- folders: the machine's below, the host's own layer above
+for tree in ${scratchTrees.join(" ")}; do
+  if [ -L "$tree" ]; then cp -P "$tree" ".$tree"
+  elif [ -d "$tree" ]; then overlay "$tree" "$root/run/meshform"
+  fi
+done
+for tree in ${keptTrees.join(" ")}; do
+  [ -d "$tree" ] || { mkdir -p ".$tree"; continue; }
+  # Some file systems cannot hold an upper layer: then it is kept in memory and lost when the host ends.
+  overlay "$tree" "$host" || overlay "$tree" "$root/run/meshform"
+done
+# --- programs and shares, wherever they are on the machine
+${holdProgram([supervisor, { folder: dirname(dirname(options.supervisord)) }])}
 ${Object.entries(options.programs).map(holdProgram).join("\n")}
 ${Object.entries(options.shares).map(holdShare).join("\n")}
-# --- folders: the machine's below, the host's own layer above
-for tree in ${keptTrees.join(" ")}; do
-  # Some file systems cannot hold an upper layer: then it is kept in memory and lost when the host ends.
-  overlay "$tree" "$host" || overlay "$tree" /run/meshform
+# --- what belongs to the kernel
+hostname ${quote(options.host.name)}
+mount -t proc proc proc
+# Settings of the kernel are the machine's, but for those of the host's own network.
+mount --bind proc/sys/net proc/sys/net
+mount --rbind proc/sys proc/sys
+mount -o remount,bind,ro proc/sys
+if [ -e proc/sysrq-trigger ]; then
+  mount --bind proc/sysrq-trigger proc/sysrq-trigger
+  mount -o remount,bind,ro proc/sysrq-trigger
+fi
+mount -t sysfs -o ro sysfs sys
+mount -t tmpfs -o mode=0755,nosuid tmpfs dev
+for device in ${devices.join(" ")}; do
+  : > "dev/$device"
+  mount --bind "/dev/$device" "dev/$device"
 done
-for tree in ${scratchTrees.join(" ")}; do
-  overlay "$tree" /run/meshform
-done
+mkdir dev/pts dev/shm
+mount -t devpts -o newinstance,ptmxmode=0666,mode=0620,gid=5 devpts dev/pts
+ln -s pts/ptmx dev/ptmx
+ln -s /proc/self/fd dev/fd
+for stream in 0:stdin 1:stdout 2:stderr; do ln -s "/proc/self/fd/\${stream%:*}" "dev/\${stream#*:}"; done
+mount -t tmpfs -o mode=1777 tmpfs dev/shm
+${controlGroups(options.cgroup)}
+mkdir run/machine
+pivot_root . run/machine
+cd /
+umount --lazy /run/machine
+rmdir /run/machine
 # A machine that has agents of its own must not lend the lab their files.
 if [ ! -e /etc/meshform-host ]; then
   rm -rf ${commandLine(ownDirectories(options.host))}
@@ -91,8 +155,13 @@ ${kernelLines(options.host)}
 # --- steps of the host
 ${options.host.steps.join("\n")}
 ulimit -n 65536 2>/dev/null || ulimit -n "$(ulimit -H -n)"
-exec ${quote(options.supervisord)} --nodaemon --configuration /run/meshform/host/supervisord.conf
+exec setpriv --bounding-set ${droppedCapabilities.map((name) => `-${name}`).join(",")} \\
+  ${held(supervisor)}/bin/${quote(basename(options.supervisord))} --nodaemon --configuration /run/meshform/host/supervisord.conf
 `;
+}
+
+function makeTrees([mode, trees]: [string, readonly string[]]): string {
+  return `mkdir -p -m ${mode} ${trees.map((tree) => `.${tree}`).join(" ")}`;
 }
 
 /**
@@ -101,7 +170,7 @@ exec ${quote(options.supervisord)} --nodaemon --configuration /run/meshform/host
  */
 function controlGroups(name: string): string {
   return `# --- control groups
-groups=/run/meshform/cgroup
+groups="$root/sys/fs/cgroup"
 if [ -e /sys/fs/cgroup/cgroup.controllers ]; then
   mkdir -p /sys/fs/cgroup/${name}/agents
   for controller in cpuset cpu io memory pids; do
@@ -127,9 +196,6 @@ else
     fi
   done
 fi
-umount --recursive --lazy /sys
-mount -t sysfs sysfs /sys
-mount --move "$groups" /sys/fs/cgroup
 `;
 }
 
@@ -138,8 +204,8 @@ mount --move "$groups" /sys/fs/cgroup
  * Nomad's exec driver, which seals its own program by looking at it in its folder, below any mount.
  */
 function holdProgram([path, { folder }]: [string, Program]): string {
-  return `mkdir ${held(path)}
-mount -o bind,ro ${quote(folder)} ${held(path)}`;
+  return `mkdir "$root"${held(path)}
+mount -o bind,ro ${quote(folder)} "$root"${held(path)}`;
 }
 
 function showProgram([path, { program }]: [string, Program]): string {
@@ -149,8 +215,8 @@ mount --bind ${held(path)} ${quote(path)}`;
 }
 
 function holdShare([path, folder]: [string, string]): string {
-  return `mkdir ${held(path)}
-mount --bind ${quote(folder)} ${held(path)}`;
+  return `mkdir "$root"${held(path)}
+mount --bind ${quote(folder)} "$root"${held(path)}`;
 }
 
 function showShare(path: string): string {

@@ -1,3 +1,4 @@
+import { existsSync, realpathSync } from "node:fs";
 import { execPath } from "node:process";
 import { basename, dirname, join } from "node:path";
 import { composeHost, type HostRole } from "../constructs/linux/compose-host";
@@ -7,7 +8,7 @@ import type { HostPackage } from "../constructs/linux/host";
 import { nomadClient } from "../constructs/linux/nomad-client";
 import { nomadServer } from "../constructs/linux/nomad-server";
 import { secureHost } from "../constructs/linux/secure-host";
-import type { Program } from "./boot-script";
+import { isShown, type Program } from "./boot-script";
 import type { Engines } from "./engines/engine";
 import { execChroot } from "./exec-chroot";
 import type { BootableHost } from "./host";
@@ -24,17 +25,26 @@ const cloudFingerprinters = ["env_aws", "env_gce", "env_azure", "env_digitalocea
 /**
  * The hosts of a datacenter, from the very roles that cloud machines get, with options that suit one machine: fixed
  * addresses, short intervals, commands allowed as tasks.
+ *
+ * @param shown folders of the machine that clients see read-only at their own paths
  */
-export function labHosts(datacenter: Datacenter, engines: Engines, files: LabFiles): BootableHost[] {
+export function labHosts(
+  datacenter: Datacenter,
+  engines: Engines,
+  files: LabFiles,
+  shown: readonly string[] = [],
+): BootableHost[] {
   const isSecure = datacenter.profile === "secure";
   return datacenter.hosts.map((host) => {
     const data = composeHost(host.name, ...rolesOf(host, datacenter, engines), systemFiles(host, datacenter));
-    const programs = Object.fromEntries(data.packages.flatMap((it) => shown(it, engines)));
+    const installed = Object.fromEntries(data.packages.flatMap((it) => installedBy(it, engines)));
+    const folders = host.role === "client" ? shown.map((folder) => [folder, { folder }] as const) : [];
+    const programs = { ...Object.fromEntries(folders), ...installed };
     return {
       data,
       address: host.address,
       // Tasks of the lab run with the Node that runs Meshform.
-      programs: { ...programs, "/usr/local/bin/node": programAt(execPath) },
+      programs: { ...programs, ...pythonOf(engines), "/usr/local/bin/node": programAt(execPath) },
       shares: isSecure ? sharesOf(host, datacenter, files) : {},
       supervisord: join(engines.supervisor.path, "supervisord"),
       // A client that registers before the servers have made their keyring asks again only after 15 to 30 seconds; and an
@@ -112,10 +122,18 @@ function systemFiles(host: LabHost, { hosts }: Datacenter): HostRole {
 }
 
 /** The CNI plugins are a folder, which would hold consul-cni too; the others are a program in one. */
-function shown({ name, installTo }: HostPackage, engines: Engines): [string, Program][] {
+function installedBy({ name, installTo }: HostPackage, engines: Engines): [string, Program][] {
   if (name === "consul-cni") return [];
   if (name === "cni-plugins") return [[installTo, { folder: engines.cni.path }]];
   return [[join(installTo, name), programAt(engines[name].path)]];
+}
+
+/** The Python that runs the supervisor, at its own path, where that is not among the folders of the machine that hosts see. */
+function pythonOf({ supervisor }: Engines): Record<string, Program> {
+  const python = join(supervisor.path, "python3");
+  if (!existsSync(python)) return {};
+  const folder = dirname(dirname(realpathSync(python)));
+  return isShown(folder) ? {} : { [folder]: { folder } };
 }
 
 function programAt(path: string): Program {

@@ -52,7 +52,7 @@ export async function startNamespaces(
 
 /** The arguments of `nsenter` that lead into all namespaces of a host. */
 export function enterHost(init: ProcessRecord): string[] {
-  return ["--target", String(init.pid), "--net", "--mount", "--uts", "--ipc", "--pid", "--wd=/"];
+  return ["--target", String(init.pid), "--net", "--mount", "--uts", "--ipc", "--pid"];
 }
 
 /** The command that leads into the network namespace of an allocation on a host, for a program of the machine's own. */

@@ -24,6 +24,8 @@ export interface Datacenter {
 export interface Topology {
   readonly profile: Profile;
   readonly datacenters: readonly Datacenter[];
+  /** Folders of the machine that clients see read-only at their own paths. @default none */
+  readonly shown?: readonly string[];
 }
 
 /** The network of every lab. It exists only between the namespaces of one lab, so that two labs can use equal addresses. */

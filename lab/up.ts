@@ -1,6 +1,6 @@
-import { renameSync, rmSync } from "node:fs";
+import { renameSync, rmSync, statSync } from "node:fs";
 import { Listr, type ListrTask, type ListrTaskWrapper } from "listr2";
-import { join } from "node:path";
+import { join, resolve } from "node:path";
 import { areBootstrapped, areReady, haveLeaders, problemsOfAgents, readAgents } from "./agents";
 import { applyStacks, type ApplyOptions, type ApplyResult } from "./apply";
 import { callersNow } from "./callers";
@@ -44,6 +44,8 @@ export interface UpOptions {
   readonly timeoutMs: number;
   /** @default what the lab is, else plain */
   readonly profile?: Profile;
+  /** Folders of the machine that clients see read-only at their own paths. @default what the lab shows, else none */
+  readonly shown?: readonly string[];
   /** How many datacenters the lab has. @default what the lab has, else 1 */
   readonly datacenters?: number;
   /** Stops at the next safe point. The lab stays as it is then, for another `up` or for `down`. @default never */
@@ -109,7 +111,8 @@ class Ascent {
   ) {
     const earlier = lab.topology;
     const { profile = earlier?.profile ?? "plain", datacenters = earlier?.datacenters.length ?? 1 } = options;
-    this.topology = topologyOf(profile, datacenters);
+    const shown = options.shown?.map((folder) => resolve(folder)) ?? earlier?.shown;
+    this.topology = { ...topologyOf(profile, datacenters), ...(shown && { shown }) };
     const fix = "Take it down first, or give it another name.";
     if (earlier !== undefined && earlier.profile !== profile) {
       throw new LabError(
@@ -123,7 +126,7 @@ class Ascent {
         fix,
       );
     }
-    this.hosts = this.topology.datacenters.flatMap((datacenter) => labHosts(datacenter, engines, lab.files));
+    this.hosts = this.topology.datacenters.flatMap((datacenter) => labHosts(datacenter, engines, lab.files, shown));
   }
 
   async run(): Promise<UpReport> {
@@ -174,6 +177,8 @@ class Ascent {
   }
 
   private async boot(results: Results, task: Task): Promise<void> {
+    // An app may make its folder when it is synthesized.
+    for (const folder of this.topology.shown ?? []) requireFolder(folder);
     const network = await this.lab.ensureNetwork(this.topology);
     await this.lab.removeHostsExcept(allHosts(this.topology).map(({ name }) => name));
     this.options.signal?.throwIfAborted();
@@ -397,6 +402,14 @@ function enginesOf(
     listener("consul", 8500, credentials ? 8501 : 8500, credentials?.consulTls),
     listener("nomad", 4646, 4646, credentials?.nomadTls),
   ];
+}
+
+function requireFolder(path: string): void {
+  const fix = "Name a folder with files that tasks read, with `--show`.";
+  if (/^\/((dev|proc|run|sys)(\/|$)|$)/.test(path)) throw new LabError(`Hosts have a ${path} of their own.`, fix);
+  if (!statSync(path, { throwIfNoEntry: false })?.isDirectory()) {
+    throw new LabError(`There is no folder ${path} that hosts could show.`, fix);
+  }
 }
 
 function clustersOf(sites: readonly Site[]): Cluster[] {

@@ -1,12 +1,13 @@
 import { spawn } from "node:child_process";
 import { once } from "node:events";
-import { existsSync, readFileSync, writeFileSync } from "node:fs";
+import { existsSync, readFileSync, rmSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { LabFiles } from "../../lab/lab-files";
 import { kill } from "../../lab/processes";
 import { readState } from "../../lab/state";
 import type { LabStatus } from "../../lab/status";
 import { eventually } from "../support/eventually";
+import { look, outcomesOf, statusOfRequest } from "../support/hostile-page";
 import { CLI, run, TestLab } from "../support/lab";
 import { newTraces, traces } from "../support/machine";
 
@@ -103,6 +104,135 @@ test("a task of the exec driver runs with Node, in control groups and a root of 
   const groups = (await traces([one.name])).groups;
   expect(groups.length).toBeGreaterThan(0);
   await one.api("Nomad", "/v1/job/alone?purge=true", "DELETE");
+});
+
+describe("a developer's machine", () => {
+  const name = `${one.name}-trace`;
+  const script = `console.log("up"); setInterval(() => {}, 1000)`;
+  let allocation: string;
+
+  const jobOf = (id: string) => {
+    const task = { Name: "task", Driver: "raw_exec", Config: { command: "node", args: ["-e", script] } };
+    return { ID: id, Type: "service", Datacenters: ["dc1"], TaskGroups: [{ Name: "task", Count: 1, Tasks: [task] }] };
+  };
+  const jobs = async () => (await one.api<{ ID: string }[]>("Nomad", "/v1/jobs")).map(({ ID }) => ID);
+  const exec = () => `/v1/client/allocation/${allocation}/exec?task=task&command=%5B%22id%22%5D`;
+
+  beforeAll(async () => {
+    await one.api("Nomad", "/v1/jobs", "PUT", { Job: jobOf("root") });
+    allocation = await eventually(async () => {
+      const path = "/v1/job/root/allocations";
+      const [{ ID, ClientStatus }] = await one.api<{ ID: string; ClientStatus: string }[]>("Nomad", path);
+      expect(ClientStatus).toBe("running");
+      return ID;
+    });
+  });
+
+  afterAll(async () => {
+    await one.api("Nomad", "/v1/job/root?purge=true", "DELETE");
+  });
+
+  test("is not for its other users to run tasks on", async () => {
+    const asNobody = (url: string, method: string, body: string) =>
+      run(process.execPath, [
+        "-e",
+        `process.setgroups([]); process.setgid(65534); process.setuid(65534);
+        const sent = { method: "${method}", body: ${JSON.stringify(body)}, headers: { "Content-Type": "text/plain" } };
+        fetch("${url}", sent).then(async (it) => console.log(it.status, await it.text()));`,
+      ]);
+    const refused = {
+      code: 0,
+      output: expect.stringMatching(/^403 This port is for root .* user id 65534\./) as string,
+    };
+    const job = JSON.stringify({ Job: jobOf("of-nobody") });
+    expect(await asNobody(`${one.url("Nomad")}/v1/jobs`, "POST", job)).toEqual(refused);
+    expect(await asNobody(`${one.url("Consul")}/v1/kv/of-nobody`, "PUT", "x")).toEqual(refused);
+    expect(await jobs()).toEqual(["root"]);
+    await expect(one.api("Consul", "/v1/kv/of-nobody")).rejects.toThrow("404");
+  });
+
+  test.each(["Consul", "Nomad"] as const)("is not for web pages to open: %s refuses what they send", async (engine) => {
+    const { port, host } = new URL(one.url(engine));
+    const status = (headers: Readonly<Record<string, string>>, path = "/v1/agent/self") =>
+      statusOfRequest(Number(port), path, headers);
+    expect(await status({ Host: host })).toBe(200);
+    expect(await status({ Host: host, Origin: `http://${host}`, "Sec-Fetch-Site": "same-origin" })).toBe(200);
+    expect(await status({ Host: `evil.example:${port}` })).toBe(403);
+    expect(await status({ Host: host, Origin: "http://evil.example" })).toBe(403);
+    expect(await status({ Host: host, Origin: "null" })).toBe(403);
+    expect(await status({ Host: host, "Sec-Fetch-Site": "cross-site" })).toBe(403);
+    if (engine === "Consul") return;
+    const upgrade = {
+      ...{ Connection: "Upgrade", Upgrade: "websocket" },
+      ...{ "Sec-WebSocket-Version": "13", "Sec-WebSocket-Key": "dGhlIHNhbXBsZSBub25jZQ==" },
+    };
+    expect(await status({ ...upgrade, Host: host, Origin: `http://${host}` }, exec())).toBe(101);
+    expect(await status({ ...upgrade, Host: host, Origin: "http://evil.example" }, exec())).toBe(403);
+    expect(
+      await status({ ...upgrade, Host: `evil.example:${port}`, Origin: `http://evil.example:${port}` }, exec()),
+    ).toBe(403);
+  });
+
+  test(
+    "is safe from a page in a real browser, also from one whose name leads to it",
+    async () => {
+      const [consul, nomad] = [one.url("Consul"), one.url("Nomad")];
+      const attempts = ["127.0.0.1", "evil.example"].flatMap((name) => {
+        const at = (url: string, path: string) => url.replace("127.0.0.1", name) + path;
+        const job = JSON.stringify({ Job: jobOf(`of-a-page-${name.replace(/\W/g, "")}`) });
+        return [
+          { kind: "post" as const, url: at(nomad, "/v1/jobs"), body: job },
+          { kind: "form" as const, url: at(nomad, "/v1/jobs"), body: job.replace(/}$/, ',"x":"') },
+          { kind: "put" as const, url: at(consul, "/v1/kv/of-a-page"), body: "x" },
+          { kind: "read" as const, url: at(nomad, `/v1/client/fs/ls/${allocation}?path=/`) },
+          { kind: "websocket" as const, url: at(nomad, exec()) },
+        ];
+      });
+      expect(await outcomesOf(attempts)).toEqual(
+        attempts.map(
+          ({ kind, url }) => `${kind} ${url}: ${{ post: "sent", form: "sent" }[kind as string] ?? "refused"}`,
+        ),
+      );
+      expect(await jobs()).toEqual(["root"]);
+      await expect(one.api("Consul", "/v1/kv/of-a-page")).rejects.toThrow("404");
+      expect(await look(`${nomad.replace("127.0.0.1", "evil.example")}/v1/jobs`)).toContain(
+        "This port answers to 127.",
+      );
+      expect(await look(`${nomad}/v1/jobs`)).toContain('"ID":"root"');
+    },
+    2 * MINUTE,
+  );
+
+  test("has files that a task, though root, can neither change nor, if they are somebody's own, see", async () => {
+    const inTask = async (command: string) => (await one.inTask(allocation, "task", ["sh", "-c", command])).output;
+    const own = ["/root", "/home", "/tmp"].map((folder) => join(folder, name));
+    const written = [
+      "/",
+      "/etc",
+      "/home",
+      "/opt",
+      "/root",
+      "/srv",
+      "/tmp",
+      "/usr/bin",
+      "/usr/local/bin",
+      "/var/lib",
+    ].map((folder) => join(folder, `${name}-of-task`));
+    try {
+      for (const file of own) writeFileSync(file, "own");
+      expect(await inTask(`cat ${own.join(" ")} 2>/dev/null; echo end`)).toBe("end\n");
+      expect(await inTask(`touch ${written.join(" ")} && echo written`)).toBe("written\n");
+      expect(written.filter((file) => existsSync(file))).toEqual([]);
+      expect(await inTask("rm -rf /usr/share && echo gone")).toBe("gone\n");
+      expect(existsSync("/usr/share")).toBe(true);
+    } finally {
+      for (const file of own) rmSync(file, { force: true });
+    }
+    expect(await inTask("find /dev -type b; echo > /proc/sys/kernel/core_pattern || echo refused")).toContain(
+      "refused",
+    );
+    expect(await inTask("find /dev -type b")).toBe("");
+  });
 });
 
 test.each(["client-1", "server-1"])(

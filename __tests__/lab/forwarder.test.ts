@@ -17,8 +17,8 @@ const me = process.getuid?.() ?? -1;
 beforeAll(async () => {
   engine = createServer((request, response) => {
     received.push(`${request.method} ${request.url}`);
-    if (request.url === "/slow") return void response.flushHeaders();
-    request.pipe(response.setHeader("X-Engine", "yes"));
+    if (request.url === "/slow") response.flushHeaders();
+    else request.pipe(response.setHeader("X-Engine", "yes"));
   });
   engine.on("upgrade", (request: IncomingMessage, socket) => {
     received.push(`upgrade ${request.url}`);
@@ -46,7 +46,9 @@ afterAll(async () => {
   engine.close();
 });
 
-beforeEach(() => received.splice(0));
+beforeEach(() => {
+  received.length = 0;
+});
 
 async function forward(callers?: readonly number[], to = (engine.address() as AddressInfo).port): Promise<number> {
   const listener = createTcpServer();

@@ -37,8 +37,8 @@ describe("the boot script of every host of a lab", () => {
   test.each(scripts)("changes folders and settings only after they are the host's own", (script) => {
     const lines = script.split("\n");
     const first = (pattern: RegExp) => lines.findIndex((line) => pattern.test(line));
-    const covered = first(/^ {2}overlay "\$tree" \/run\/meshform$/);
-    expect(covered).toBeGreaterThan(0);
+    const covered = first(/^umount --lazy \/run\/machine$/);
+    expect(covered).toBeGreaterThan(first(/^pivot_root \. run\/machine$/));
     for (const change of [/^ {2}rm -rf \//, /useradd/, /^install /, /^printf /]) {
       const line = first(change);
       if (line >= 0) expect(line).toBeGreaterThan(covered);

@@ -1,7 +1,8 @@
+import { readFileSync } from "node:fs";
 import { join, resolve } from "node:path";
 import { Job } from "@cdktf/provider-nomad/lib/job";
 import { TerraformStack } from "cdktf";
-import { Constraint, synthesize, type nomad } from "../../constructs";
+import { Constraint, synthesize, Template, type nomad } from "../../constructs";
 import { MeshStack } from "../../stacks/mesh-stack";
 import { readSettings } from "../../stacks/settings";
 import { addBilling } from ".";
@@ -12,7 +13,7 @@ const HOST = { name: "client-1", address: "10.200.1.1" };
 const PORT = 5432;
 const NAME = "database.example";
 
-/** Try it: `npm run up -- --app examples/external-database/app.ts`. */
+/** Try it: `npm run up -- --show .meshform/external-database --app examples/external-database/app.ts`. */
 synthesize((app) => {
   const settings = readSettings(app);
   const stack = new MeshStack(app, "mesh", settings);
@@ -34,6 +35,7 @@ synthesize((app) => {
 
 /** A database that knows nothing of the mesh: a plain job on the network of its host. */
 function addDatabase(stack: TerraformStack, { folder }: Certificates): void {
+  const program = readFileSync(join(__dirname, "database.mjs"), "utf8");
   const job: nomad.Job = {
     ID: "database",
     Name: "database",
@@ -48,7 +50,8 @@ function addDatabase(stack: TerraformStack, { folder }: Certificates): void {
           {
             Name: "database",
             Driver: "raw_exec",
-            Config: { command: "node", args: [join(__dirname, "database.mjs"), folder, String(PORT)] },
+            Config: { command: "node", args: ["${NOMAD_TASK_DIR}/database.mjs", folder, String(PORT)] },
+            Templates: [Template.text(program, { destination: "local/database.mjs" }).rendered],
             Resources: { CPU: 100, MemoryMB: 64 },
           },
         ],
