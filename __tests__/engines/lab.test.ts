@@ -223,14 +223,12 @@ describe("a developer's machine", () => {
       expect(await inTask(`cat ${own.join(" ")} 2>/dev/null; echo end`)).toBe("end\n");
       expect(await inTask(`touch ${written.join(" ")} && echo written`)).toBe("written\n");
       expect(written.filter((file) => existsSync(file))).toEqual([]);
-      expect(await inTask("rm -rf /usr/share && echo gone")).toBe("gone\n");
-      expect(existsSync("/usr/share")).toBe(true);
     } finally {
-      for (const file of own) rmSync(file, { force: true });
+      for (const file of [...own, ...written]) rmSync(file, { force: true });
     }
-    expect(await inTask("find /dev -type b; echo > /proc/sys/kernel/core_pattern || echo refused")).toContain(
-      "refused",
-    );
+    // Written as it is, so that it would harm nobody.
+    const setting = "/proc/sys/kernel/core_pattern";
+    expect(await inTask(`cat ${setting} > ${setting} || echo refused`)).toContain("refused");
     expect(await inTask("find /dev -type b")).toBe("");
   });
 });

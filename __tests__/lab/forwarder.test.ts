@@ -6,6 +6,8 @@ import { connect, createServer as createTcpServer, type AddressInfo } from "node
 import { text } from "node:stream/consumers";
 import { join } from "node:path";
 
+jest.setTimeout(30_000);
+
 /** What the server behind the forwarder got. */
 const received: string[] = [];
 let engine: Server;
@@ -163,6 +165,7 @@ describe("a port that leads to an engine", () => {
           socket.write("POST /v1/x HTTP/1.1\\r\\nHost: 127.0.0.1:${ports.root}\\r\\nContent-Length: 0\\r\\n\\r\\n");
           socket.destroy();
         });
+        socket.on("error", () => undefined);
       }`;
     await once(spawn(process.execPath, ["-e", script], { stdio: "inherit" }), "exit");
     expect((await send(ports.root, {}))[0]).toBe(me === 0 ? 200 : 403);
