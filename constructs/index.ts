@@ -66,6 +66,7 @@ export { NomadServers, type NomadServersProps } from "./linux/nomad-servers";
 export type { PackageOptions } from "./linux/packages/package-lines";
 export type { Architecture, ReleaseChecksums, ReleasePackage } from "./linux/packages/checksums";
 export type { HashicorpRepository } from "./linux/packages/hashicorp";
+export { securityGaps, type SecurityGap } from "./linux/security-releases";
 export { checkVersions, DEFAULT_VERSIONS, type Versions } from "./linux/versions";
 
 export { Connection, type ConnectOptions } from "./mesh/connection";

@@ -3,8 +3,8 @@ import { join } from "node:path";
 import type { LabFiles } from "./lab-files";
 import type { ListenerTls } from "./state";
 
-/** What the host tool keeps for people, as far as it is read here. */
-type OperatorSecret = Readonly<Record<"consul" | "nomad", EngineSecret>>;
+/** What the host tool keeps for who applies access rules, as far as it is read here. */
+type ManagementSecret = Readonly<Record<"consul" | "nomad", EngineSecret>>;
 
 interface EngineSecret {
   /** PEM, as are the next two. */
@@ -24,16 +24,23 @@ export interface Credentials {
   readonly nomadTls: ListenerTls;
 }
 
+/** The token of Consul with which commands on a client host look around: a host is shown nothing that is worth more than it. */
+export function readOperatorToken(files: LabFiles, datacenter: string): string | undefined {
+  const file = files.secret(datacenter, "operator");
+  if (!existsSync(file)) return undefined;
+  return (JSON.parse(readFileSync(file, "utf8")) as { tokens: { operator: string } }).tokens.operator;
+}
+
 /**
- * Reads an operator's share of a datacenter's secret store, and puts its certificates into files for those who read files.
+ * Reads the management's share of a datacenter's secret store, and puts its certificates into files for those who read files.
  *
  * @returns undefined in a plain lab, and while no server has booted
  */
 export function readCredentials(files: LabFiles, datacenter: string): Credentials | undefined {
-  const store = join(files.secrets(datacenter), "operator.json");
+  const store = files.secret(datacenter, "management");
   const folder = files.credentials(datacenter);
   if (!existsSync(store)) return undefined;
-  const { consul, nomad } = JSON.parse(readFileSync(store, "utf8")) as OperatorSecret;
+  const { consul, nomad } = JSON.parse(readFileSync(store, "utf8")) as ManagementSecret;
   mkdirSync(folder, { recursive: true, mode: 0o700 });
   const written = (name: string, content: string) => {
     const file = join(folder, name);

@@ -1,6 +1,8 @@
 import { Cluster } from "./cluster";
+import { readOperatorToken } from "./credentials";
 import { LabError } from "./errors";
 import { Lab } from "./lab";
+import { hostsOf } from "./topology";
 
 /**
  * The variables with which the engines' own commands, and Terraform's providers, reach a datacenter of a lab from this
@@ -26,15 +28,24 @@ export function labEnvironment(name: string, datacenter?: string): Readonly<Reco
   };
 }
 
-/** The same for commands on a host of a lab, which meet the host's own agents. */
+/**
+ * The same for commands on a host of a lab, which meet the host's own agents: on a server with the management tokens, on a client
+ * with an operator's for Consul and none for Nomad.
+ */
 export function hostEnvironment(lab: Lab, host: string): Readonly<Record<string, string>> {
   const home = lab.topology?.datacenters.find(({ hosts }) => hosts.some(({ name }) => name === host));
   const credentials = home && lab.credentialsOf(home.name);
   if (!credentials) return {};
+  const isServer = hostsOf(home, "server").some(({ name }) => name === host);
+  const operatorToken = readOperatorToken(lab.files, home.name);
   return {
-    CONSUL_HTTP_TOKEN: credentials.consulToken,
+    CONSUL_HTTP_ADDR: "https://127.0.0.1:8501",
+    CONSUL_CACERT: "/etc/consul.d/tls/ca.pem",
+    CONSUL_CLIENT_CERT: "/etc/consul.d/tls/agent.pem",
+    CONSUL_CLIENT_KEY: "/etc/consul.d/tls/agent-key.pem",
     NOMAD_ADDR: "https://127.0.0.1:4646",
     NOMAD_CACERT: "/etc/nomad.d/tls/ca.pem",
-    NOMAD_TOKEN: credentials.nomadToken,
+    ...(isServer && { CONSUL_HTTP_TOKEN: credentials.consulToken, NOMAD_TOKEN: credentials.nomadToken }),
+    ...(!isServer && operatorToken !== undefined && { CONSUL_HTTP_TOKEN: operatorToken }),
   };
 }

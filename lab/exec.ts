@@ -15,7 +15,7 @@ export interface HostCommand {
 }
 
 /**
- * What runs a command on a host of a lab, in a secure lab with an operator's tokens.
+ * What runs a command on a host of a lab, in a secure lab with tokens as {@link hostEnvironment} says.
  *
  * @throws LabError if the host does not run
  */

@@ -15,7 +15,7 @@ import type { BootableHost } from "./host";
 import type { LabFiles } from "./lab-files";
 import { hostsOf, type Datacenter, type LabHost } from "./topology";
 
-/** Where hosts find the lab's secret store, and where servers keep snapshots: shares of the lab's folder. */
+/** Where hosts find the lab's secret store, or their part of it, and where servers keep snapshots: shares of the lab's folder. */
 const secretStore = { type: "directory", path: "/var/lib/meshform/secret-store" } as const;
 const snapshotFolder = "/var/lib/meshform/snapshots";
 
@@ -71,8 +71,10 @@ function rolesOf(host: LabHost, datacenter: Datacenter, engines: Engines): HostR
   ];
 }
 
-function sharesOf({ name }: LabHost, datacenter: Datacenter, files: LabFiles): Record<string, string> {
-  return { [secretStore.path]: files.secrets(datacenter.name), [snapshotFolder]: files.snapshots(name) };
+function sharesOf({ name, role }: LabHost, datacenter: Datacenter, files: LabFiles): Record<string, string> {
+  const store = files.secrets(datacenter.name);
+  if (role === "client") return { [`${secretStore.path}/client`]: join(store, "client") };
+  return { [secretStore.path]: store, [snapshotFolder]: files.snapshots(name) };
 }
 
 function agentsOf(host: LabHost, datacenter: Datacenter, engines: Engines): HostRole[] {

@@ -5,6 +5,8 @@ import { LabError } from "./errors";
 /** Where labs live. Root's, since hosts are made of namespaces and mounts. */
 const labsRoot = "/var/lib/meshform/labs";
 
+type SecretDocument = "cluster" | "client" | "operator" | "management" | "prometheus";
+
 /**
  * The paths of one lab. Everything that a lab writes on the machine is inside `folder`, and `down` removes that.
  */
@@ -50,9 +52,14 @@ export class LabFiles {
     return join(this.folder, "apply");
   }
 
-  /** The secret store of a secure datacenter's hosts. */
+  /** The secret store of a secure datacenter's servers; its folder `client` is that of the other hosts. */
   secrets(datacenter: string): string {
     return join(this.folder, "datacenters", datacenter, "secrets");
+  }
+
+  /** One document of that store. */
+  secret(datacenter: string, document: SecretDocument): string {
+    return join(this.secrets(datacenter), document, `${document}.json`);
   }
 
   /** What the lab's own commands show to a secure datacenter: certificates and keys, from the secret store. */

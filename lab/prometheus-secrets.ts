@@ -1,5 +1,4 @@
 import { readFileSync } from "node:fs";
-import { join } from "node:path";
 import type { Cluster } from "./cluster";
 import type { LabFiles } from "./lab-files";
 
@@ -11,7 +10,7 @@ const variable = "nomad/jobs/prometheus";
  * cluster do: see `secureAgents`.
  */
 export async function sharePrometheusSecrets({ datacenter, nomad }: Cluster, files: LabFiles): Promise<void> {
-  const secrets = readFileSync(join(files.secrets(datacenter), "prometheus.json"), "utf8");
+  const secrets = readFileSync(files.secret(datacenter, "prometheus"), "utf8");
   const known = (await nomad.get(`/v1/var/${variable}`)) as { Items: Readonly<Record<string, string>> } | undefined;
   if (known?.Items.secrets === secrets) return;
   await nomad.put(`/v1/var/${variable}`, { Path: variable, Items: { ...known?.Items, secrets } });

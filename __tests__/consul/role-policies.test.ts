@@ -53,6 +53,13 @@ describe("the policies of roles", () => {
     );
   });
 
+  test("let a host say whose turn it is to restart agents, and write no other key", () => {
+    for (const [role, rules] of Object.entries(rulesFor())) {
+      const keys = [...rules.matchAll(/^key(?:_prefix)? "(.*)" \{\n {2}policy = "write"/gm)].map(([, key]) => key);
+      expect([role, keys]).toEqual([role, role === "consul-agent" ? ["meshform/turn"] : []]);
+    }
+  });
+
   test("show nobody the gossip key, and let nobody write access rules", () => {
     for (const rules of Object.values(rulesFor())) expect(rules).not.toMatch(/keyring|acl = "write"/);
   });

@@ -150,6 +150,7 @@ describe("in Consul", () => {
     "reload the agent": ["/v1/agent/reload", "PUT"],
     "read keys": ["/v1/kv/app/one"],
     "write keys": ["/v1/kv/app/two", "PUT", { two: 2 }],
+    "take turns": ["/v1/kv/meshform/turn", "PUT", { host: "elsewhere", until: 0 }],
     "read sessions": ["/v1/session/list"],
     "create sessions": ["/v1/session/create", "PUT", { Node: "consul-under-test" }],
     "read access rules": ["/v1/acl/tokens"],
@@ -168,7 +169,7 @@ describe("in Consul", () => {
 
   const rights: Readonly<Record<TokenRole | "deployer", readonly (keyof typeof requests)[]>> = {
     anonymous: ["read services", "read nodes", "read a service's defaults"],
-    "consul-agent": ["read services", "read nodes", "read a service's defaults", "write nodes"],
+    "consul-agent": ["read services", "read nodes", "read a service's defaults", "write nodes", "take turns"],
     "nomad-server": [
       "read nodes",
       "write the entries of gateways",

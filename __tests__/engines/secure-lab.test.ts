@@ -1,11 +1,12 @@
-import { readdirSync, readFileSync, rmSync, statSync } from "node:fs";
+import { readdirSync, readFileSync, rmSync, statSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { LabFiles } from "../../lab/lab-files";
 import { kill } from "../../lab/processes";
 import type { LabStatus } from "../../lab/status";
 import { eventually } from "../support/eventually";
-import { TestLab, type Outcome } from "../support/lab";
-import { agentOf, powerOff } from "../support/lab-hosts";
+import { documentsIn } from "../support/host-tool";
+import { run, TestLab, type Outcome } from "../support/lab";
+import { agentOf, initOf, powerOff } from "../support/lab-hosts";
 import { newTraces, traces } from "../support/machine";
 
 const MINUTE = 60_000;
@@ -15,6 +16,7 @@ const lab = new TestLab(`secure-${process.pid}`, app);
 const files = new LabFiles(lab.name);
 const servers = ["server-1", "server-2", "server-3"];
 const clients = ["client-1", "client-2"];
+const tool = "/usr/local/lib/meshform/meshform-host";
 
 let before: Record<string, string[]>;
 /** Every command line that was seen on the machine while the lab ran. */
@@ -172,13 +174,57 @@ describe("the proxies' gRPC", () => {
         output: expect.stringContaining("Consul") as string,
       });
       expect(await inspect(host, 8503, "/etc/nomad.d/tls/ca.pem")).toMatchObject({ code: 1 });
-      expect(await inspect(host, 8502, "/etc/consul.d/tls/ca.pem")).toMatchObject({
-        code: 1,
-        output: "ECONNREFUSED\n",
-      });
+      for (const plaintext of [8500, 8502]) {
+        expect(await inspect(host, plaintext, "/etc/consul.d/tls/ca.pem")).toMatchObject({
+          code: 1,
+          output: "ECONNREFUSED\n",
+        });
+      }
     },
   );
 });
+
+describe("a client host", () => {
+  test("is shown its own part of the secret store, and no other lab's or host's files", async () => {
+    const { output } = await lab.onHost("client-1", "find", "/var/lib/meshform", "-mindepth", "1");
+    expect(output.trim().split("\n").sort()).toEqual(
+      ["labs", "secret-store", "secret-store/client", "secret-store/client/client.json"].map(
+        (it) => `/var/lib/meshform/${it}`,
+      ),
+    );
+  });
+
+  test("has nothing in its files that is only the servers', nor in the environment of commands on it", async () => {
+    const { cluster, client } = documentsIn(files.secrets("dc1"));
+    const known = secretsIn(client);
+    const serversOnly = secretsIn(cluster).filter((secret) => !known.includes(secret));
+    expect(serversOnly.length).toBeGreaterThan(6);
+    const patterns = join(files.folder, "servers-only");
+    writeFileSync(patterns, serversOnly.join("\n"), { mode: 0o600 });
+    const root = `/proc/${initOf(lab, "client-1").pid}/root`;
+    const folders = ["etc", "opt", "run", "tmp", "var/lib/meshform", "var/log"].map((folder) => `${root}/${folder}`);
+    const search = (...where: string[]) =>
+      run("grep", ["-rlsF", "--devices=skip", "--exclude-dir=alloc", "-f", patterns, ...where]);
+    expect((await search(files.secrets("dc1"))).code).toBe(0);
+    const found = await search(...folders);
+    rmSync(patterns);
+    expect(found.output).toBe("");
+
+    const { output } = await lab.onHost("client-1", "env");
+    expect(
+      secretsFound(
+        output,
+        serversOnly.filter((secret) => secret !== operatorToken()),
+      ),
+    ).toEqual([]);
+    expect(output).toContain(`CONSUL_HTTP_TOKEN=${operatorToken()}\n`);
+    expect(output).not.toContain("NOMAD_TOKEN");
+  });
+});
+
+function operatorToken(): string {
+  return (documentsIn(files.secrets("dc1")).operator as { tokens: { operator: string } }).tokens.operator;
+}
 
 /** Each would wait for a metadata service in vain. */
 const cloudFingerprinters = "env_aws,env_gce,env_azure,env_digitalocean";
@@ -308,17 +354,22 @@ describe("an agent that nobody invited", () => {
 describe("the token of a job's identity", () => {
   const registration = (name: string) => {
     const script = `
-      const { globSync } = require("fs");
+      const { readFileSync } = require("fs");
       const { execSync } = require("child_process");
+      const { request } = require("https");
+      const [ca, cert, key] = ["consul-ca", "consul", "consul-key"].map((name) => readFileSync("/etc/nomad.d/tls/" + name + ".pem"));
+      const put = (path, body) => new Promise((resolve, reject) => {
+        const headers = { "X-Consul-Token": token };
+        const sent = request("https://127.0.0.1:8501" + path, { method: "PUT", headers, ca, cert, key, agent: false }, async (response) => {
+          resolve(response.statusCode + " " + (await response.toArray()).join(""));
+        });
+        sent.on("error", reject).end(body);
+      });
       const file = execSync("ls /opt/nomad/data/alloc/*/connect-proxy-count-api/secrets/si_token").toString().trim().split("\\n")[0];
       const token = require("fs").readFileSync(file, "utf8").trim();
-      fetch("http://127.0.0.1:8500/v1/agent/service/register", {
-        method: "PUT",
-        headers: { "X-Consul-Token": token },
-        body: JSON.stringify({ ID: "probe", Name: "${name}", Port: 1 }),
-      }).then(async (response) => {
-        console.log(response.status, await response.text());
-        await fetch("http://127.0.0.1:8500/v1/agent/service/deregister/probe", { method: "PUT", headers: { "X-Consul-Token": token } });
+      put("/v1/agent/service/register", JSON.stringify({ ID: "probe", Name: "${name}", Port: 1 })).then(async (answer) => {
+        console.log(answer);
+        await put("/v1/agent/service/deregister/probe");
       });`;
     return lab.onHost("client-1", "node", "-e", script);
   };
@@ -331,9 +382,7 @@ describe("the token of a job's identity", () => {
 });
 
 test("no secret is in what was synthesized, applied or logged, in a host's data, or on a command line", () => {
-  const secrets = readdirSync(files.secrets("dc1")).flatMap((name) =>
-    secretsIn(JSON.parse(readFileSync(join(files.secrets("dc1"), name), "utf8")) as unknown),
-  );
+  const secrets = secretsIn(documentsIn(files.secrets("dc1")));
   expect(secrets.length).toBeGreaterThan(15);
   const hosts = [...servers, ...clients];
   const data = hosts.flatMap((host) => [join(files.host(host), "files"), join(files.host(host), "units")]);
@@ -472,6 +521,21 @@ test(
   4 * MINUTE,
 );
 
+test("client hosts that are told at once to restart their Consul agents do so one after the other: no request fails", async () => {
+  const before = clients.map((host) => agentOf(lab, host, "consul").pid);
+  let outcomes: Outcome[] = [];
+  const statuses = await loadWhile(async () => {
+    outcomes = await Promise.all(clients.map((host) => lab.onHost(host, tool, "restart", "consul")));
+  });
+  const said = outcomes.map(({ output }) => output).join("");
+  expect({ said, codes: outcomes.map(({ code }) => code) }).toMatchObject({ codes: [0, 0] });
+  expect(said.match(/Waiting for this host's turn .*: client-\d restarts or reloads its agents/g)).toHaveLength(1);
+  expect(said.match(/Consul is back, and what passed before passes again\./g)).toHaveLength(2);
+  for (const [index, host] of clients.entries()) expect(agentOf(lab, host, "consul").pid).not.toBe(before[index]);
+  expect(statuses.length).toBeGreaterThan(50);
+  expect(new Set(statuses)).toEqual(new Set([200]));
+});
+
 test("a client host that is switched off and on again runs what it ran, with identities of their own", async () => {
   const onClient = async () => {
     const all = await lab.api<{ JobID: string; NodeName: string; ClientStatus: string }[]>("Nomad", "/v1/allocations");
@@ -492,7 +556,6 @@ test("a client host that is switched off and on again runs what it ran, with ide
 test(
   "a snapshot brings back what destroyed servers knew: the mesh works, the intentions are the same",
   async () => {
-    const tool = "/usr/local/lib/meshform/meshform-host";
     const intentions = () => lab.api<{ Name: string }[]>("Consul", "/v1/config/service-intentions");
     const extra = { Kind: "service-intentions", Name: "ledger", Sources: [{ Name: "count-api", Action: "allow" }] };
     await lab.api("Consul", "/v1/config", "PUT", extra);
@@ -514,7 +577,8 @@ test(
     const restored = [`--consul=${folder}/${latest("consul")}`, `--nomad=${folder}/${latest("nomad")}`];
     expect(await lab.onHost("server-1", tool, "restore", ...restored)).toMatchObject({ code: 0 });
     // They hold to what the new servers told them.
-    for (const client of clients) await kill([agentOf(lab, client, "consul")]);
+    const restarts = await Promise.all(clients.map((host) => lab.onHost(host, tool, "restart", "consul")));
+    expect({ restarts, codes: restarts.map(({ code }) => code) }).toMatchObject({ codes: [0, 0] });
 
     await lab.up("guarded");
     expect(await intentions()).toEqual(earlier);

@@ -74,7 +74,7 @@ test(
 
 test("what it shows to the agents is neither in its job, nor in what was applied", async () => {
   const files = new LabFiles(name);
-  const { tokens, consul } = JSON.parse(readFileSync(join(files.secrets("dc1"), "prometheus.json"), "utf8")) as {
+  const { tokens, consul } = JSON.parse(readFileSync(files.secret("dc1", "prometheus"), "utf8")) as {
     tokens: { prometheus: string };
     consul: { key: string };
   };

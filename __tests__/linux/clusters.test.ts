@@ -220,12 +220,31 @@ describe("options", () => {
 describe("synthesis fails if", () => {
   test("versions do not belong together (versions)", () => {
     expect(findings({ consul: { versions: { envoy: "1.20.0" } } })).toEqual([
-      "stack/servers: Consul 1.21.0 is not known to work with Envoy 1.20.0, but with 1.31, 1.32, 1.33, 1.34, 1.35, 1.37, 1.38. " +
+      "stack/servers: Consul 1.21.5 is not known to work with Envoy 1.20.0, but with 1.31, 1.32, 1.33, 1.34, 1.35, 1.37, 1.38. " +
         "Choose versions that belong together; by default they do. (versions)",
     ]);
     expect(findings({ consul: { versions: { nomad: "1.2.0" } } })).toEqual([
       expect.stringContaining("Nomad 1.2.0 is outside the lines that are known here"),
       expect.stringContaining("nomad 1.2.0 should be avoided"),
+    ]);
+  });
+
+  test("versions lack security fixes that their lines got, as a warning (security-release)", () => {
+    const warnings = (options: Options) => {
+      const { stack, consul } = cluster(options);
+      synthStack(stack);
+      return consul.node.metadata.map(({ data }) => data as string);
+    };
+    expect(warnings({ consul: { versions: { consul: "1.22.0", nomad: "1.11.9+ent" } } })).toEqual([
+      "consul 1.22.0 lacks security fixes: 1.22.5, or slow requests occupy the agent, and the Vault CA provider reads any file " +
+        "(GH-22739, GH-23249). Use consul 1.22.5 or newer. (security-release)",
+    ]);
+    expect(warnings({ consul: { versions: { consul: "1.22.6", nomad: "1.11.9+ent", envoy: "1.35.9" } } })).toEqual([]);
+    // Which programs there are depends on the hosts.
+    const withEnvoy = { consul: { versions: { consul: "1.22.6" } }, clients: { docker: false } };
+    expect(warnings(withEnvoy).map((warning) => warning.split(" ", 2).join(" "))).toEqual([
+      "nomad 1.11.3",
+      "envoy 1.38.3",
     ]);
   });
 

@@ -141,11 +141,11 @@ describe("in the secure profile, which is the default,", () => {
     }
   });
 
-  test("plaintext gRPC is closed, gRPC by TLS is open, HTTP is for the host itself", () => {
+  test("plaintext gRPC and HTTP are closed, gRPC by TLS is open, HTTPS is for the host itself on clients", () => {
     for (const host of [server, client]) {
       expect(configuration(host, "/etc/consul.d/consul.json")).toMatchObject({
         client_addr: "127.0.0.1",
-        ports: { http: 8500, https: 8501, grpc: -1, grpc_tls: 8503 },
+        ports: { http: -1, https: 8501, grpc: -1, grpc_tls: 8503 },
       });
     }
     expect(configuration(server, "/etc/consul.d/consul.json").addresses).toEqual({

@@ -1,5 +1,5 @@
 import { composeHost, type HostRole, type HostUnit } from "../../constructs";
-import { unitFiles } from "../../constructs/linux/systemd";
+import { bootUnitFile, unitFiles } from "../../constructs/linux/systemd";
 
 const agent: HostUnit = { name: "agent", description: "An agent", command: ["/usr/local/bin/agent", "run"] };
 
@@ -9,8 +9,9 @@ function units(...list: HostUnit[]): Record<string, Record<string, string>> {
 }
 
 function read(role: HostRole): Record<string, Record<string, string>> {
+  const host = composeHost("group", role);
   return Object.fromEntries(
-    unitFiles(composeHost("group", role)).map(({ path, content }) => [
+    [bootUnitFile("/boot", host), ...unitFiles(host)].map(({ path, content }) => [
       path.replace("/etc/systemd/system/", ""),
       Object.fromEntries(content.split("\n").flatMap((line) => (line.includes("=") ? [pair(line)] : []))),
     ]),
@@ -37,6 +38,19 @@ test("an agent starts after the host is prepared, at every boot, and again howev
     LimitNOFILE: "65536",
     WantedBy: "multi-user.target",
   });
+});
+
+test("a host whose preparation fails is prepared again until that succeeds, and then starts its units", () => {
+  expect(units(agent, { ...agent, name: "again", everySeconds: 60 })["meshform-boot.service"]).toMatchObject({
+    Type: "oneshot",
+    RemainAfterExit: "yes",
+    ExecStart: "/boot",
+    ExecStartPost: "/bin/systemctl start --no-block agent.service again.service again.timer",
+    Restart: "on-failure",
+    RestartSec: "10",
+    StartLimitIntervalSec: "0",
+  });
+  expect(read({})["meshform-boot.service"]).not.toHaveProperty("ExecStartPost");
 });
 
 test("an agent ends as it wants to", () => {

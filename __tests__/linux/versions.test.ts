@@ -1,4 +1,4 @@
-import { checkVersions, DEFAULT_VERSIONS } from "../../constructs/linux/versions";
+import { checkVersions, DEFAULT_VERSIONS, securityGaps } from "../../constructs";
 
 test("the default versions belong together", () => {
   expect(checkVersions(DEFAULT_VERSIONS)).toEqual([]);
@@ -41,5 +41,36 @@ describe("versions that do not belong together", () => {
     ],
   ])("%j is warned about", (versions, warning) => {
     expect(checkVersions(versions)).toEqual([warning]);
+  });
+});
+
+describe("security releases that a version lacks", () => {
+  test("are told with what can happen, and what to use", () => {
+    expect(securityGaps({ consul: "1.21.0" })).toEqual([
+      {
+        problem:
+          "consul 1.21.0 lacks security fixes: 1.21.5, or parameters and keys in URLs get past authentication, and the agent's group " +
+          "reads its TLS key (GH-22612, GH-22682, GH-22626); 1.22.0, or requests to the KV and event endpoints exhaust the agent " +
+          "(CVE-2025-11374, CVE-2025-11375); 1.22.5, or slow requests occupy the agent, and the Vault CA provider reads any file " +
+          "(GH-22739, GH-23249).",
+        fix: "Use consul 1.22.5 or newer. Line 1.21 did not get every fix, but for the Enterprise edition in 1.21.6+ent.",
+      },
+    ]);
+  });
+
+  test.each([
+    [{ consul: "1.22.6" }, []],
+    [{ consul: "1.22.4" }, ["Use consul 1.22.5 or newer."]],
+    [{ consul: "1.20.0" }, [expect.stringMatching(/^Use consul 1.22.5 or newer. Line 1.20 did not/)]],
+    [{ consul: "1.21.6+ent" }, ["Use consul 1.22.5 or newer."]],
+    [{ nomad: "1.10.1" }, [expect.stringMatching(/^Use nomad 2.0.4 or newer. .* in 1.10.14\+ent.$/)]],
+    [{ nomad: "1.11.8+ent" }, []],
+    [{ nomad: "1.11.5+ent" }, ["Use nomad 1.11.8+ent or newer."]],
+    [{ nomad: "2.0.5" }, []],
+    [{ envoy: "1.38.0" }, ["Use envoy 1.38.4 or newer."]],
+    [{ envoy: "1.38.9" }, []],
+    [{ envoy: "1.37.5", cni: "0.1.0", consulCni: "0.1.0" }, []],
+  ])("%j", (versions, fixes) => {
+    expect(securityGaps(versions).map(({ fix }) => fix)).toEqual(fixes);
   });
 });

@@ -122,6 +122,12 @@ export class CloudMachine {
     await run("nsenter", [...this.enter(), "sh", "-c", "kill -KILL $(cat /mnt/machine/web.pid)"]);
   }
 
+  /** Runs a command on the machine's disk while it is off, as who makes its image does. */
+  async prepare(...command: string[]): Promise<void> {
+    const { code, output } = await run("nsenter", [...this.enter(), ...command]);
+    if (code !== 0) throw new Error(output);
+  }
+
   /** Runs a command on the machine. */
   run(...command: string[]): Promise<Outcome> {
     const within = [...this.enter(), "sh", `/mnt/machine/${script}`, "within", ...command];

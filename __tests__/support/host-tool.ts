@@ -1,4 +1,4 @@
-import { chmodSync, mkdirSync, readdirSync, readFileSync, statSync, writeFileSync } from "node:fs";
+import { chmodSync, existsSync, mkdirSync, readdirSync, readFileSync, statSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { dirname, join } from "node:path";
 import { hostTool, type HostToolConfig } from "../../constructs/linux/host-tool/host-tool";
@@ -75,11 +75,16 @@ export async function engineEnvironment(): Promise<Record<string, string>> {
   return { PATH, TMPDIR: tmpdir() };
 }
 
-/** The documents of a secret store that is a directory. */
+/** The file of a document in a secret store that is a directory. */
+export function documentFile(store: string, name: string): string {
+  return join(store, name, `${name}.json`);
+}
+
+/** The documents of a secret store that is a directory, by name. */
 export function documentsIn(store: string): Record<string, unknown> {
-  const names = readdirSync(store).filter((name) => name.endsWith(".json"));
+  const names = readdirSync(store).filter((name) => existsSync(documentFile(store, name)));
   return Object.fromEntries(
-    names.map((name) => [name, JSON.parse(readFileSync(join(store, name), "utf8")) as unknown]),
+    names.map((name) => [name, JSON.parse(readFileSync(documentFile(store, name), "utf8")) as unknown]),
   );
 }
 

@@ -136,7 +136,7 @@ export class TestLab {
   /** Runs a command on a host, as `meshform exec` does. */
   async onHost(host: string, ...command: readonly string[]): Promise<Outcome> {
     const { program, args, env } = commandOnHost(this.name, host, command);
-    return run(program, args, { env, isolated: true });
+    return run(program, args, { env, isolated: true, timeoutMs: 150_000 });
   }
 
   /** A management token; undefined where the lab asks for none. */

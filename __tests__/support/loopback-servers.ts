@@ -14,10 +14,17 @@ import { documentsIn, FolderHost } from "./host-tool";
 
 type Engine = "consul" | "nomad";
 
-/** The document of a store that is for people. */
-export interface OperatorSecrets {
-  readonly consul: { readonly ca: string; readonly managementToken: string };
-  readonly nomad: { readonly ca: string; readonly managementToken: string };
+/** The document of a store that is for who applies access rules. */
+export interface ManagementSecrets {
+  readonly consul: ManagedEngine;
+  readonly nomad: ManagedEngine;
+}
+
+interface ManagedEngine {
+  readonly ca: string;
+  readonly certificate: string;
+  readonly key: string;
+  readonly managementToken: string;
 }
 
 /**
@@ -39,8 +46,8 @@ export class LoopbackServers {
     );
   }
 
-  get operator(): OperatorSecrets {
-    return documentsIn(this.store)["operator.json"] as OperatorSecrets;
+  get management(): ManagementSecrets {
+    return documentsIn(this.store).management as ManagementSecrets;
   }
 
   async stop(): Promise<void> {
@@ -76,7 +83,7 @@ export class LoopbackServer {
     this.host = new FolderHost(join(cluster.folder, name), {
       store: { type: "directory", path: cluster.store },
       ...{ roles, node: name, address },
-      consulApi: `http://${address}:8500`,
+      consulApi: `https://${address}:8501`,
       nomadApi: `https://${address}:4646`,
       snapshots: { directory: "/var/lib/meshform/snapshots", retain: 2 },
     });
@@ -132,34 +139,37 @@ export class LoopbackServer {
     return readFileSync(join(this.cluster.folder, `${this.name}-${engine}.log`), "utf8");
   }
 
-  /** Asks Consul over its plain HTTP port, with the management token unless told otherwise. */
-  async consul<T>(path: string, method = "GET", body?: unknown, token?: string): Promise<T> {
-    const response = await fetch(`http://${this.address}:8500${path}`, {
-      method,
-      headers: { "X-Consul-Token": token ?? this.cluster.operator.consul.managementToken },
-      body: body === undefined ? undefined : JSON.stringify(body),
-      signal: AbortSignal.timeout(10_000),
-    });
-    const text = await response.text();
-    if (!response.ok) throw new Error(`Consul answers ${method} ${path} with ${response.status}: ${text}`);
-    return (text === "" ? undefined : JSON.parse(text)) as T;
+  /** Asks Consul, with the management token. */
+  consul<T>(path: string, method = "GET", body?: unknown): Promise<T> {
+    return this.ask("Consul", 8501, this.cluster.management.consul, path, method, body);
   }
 
-  /** Asks Nomad over HTTPS, with the management token. */
-  async nomad<T>(path: string, method = "GET", body?: unknown): Promise<T> {
-    const { ca, managementToken } = this.cluster.operator.nomad;
-    const call = request(`https://${this.address}:4646${path}`, {
-      ...{ method, ca, timeout: 10_000, agent: false },
-      headers: { "X-Nomad-Token": managementToken },
+  /** Asks Nomad, with the management token. */
+  nomad<T>(path: string, method = "GET", body?: unknown): Promise<T> {
+    return this.ask("Nomad", 4646, this.cluster.management.nomad, path, method, body);
+  }
+
+  private async ask<T>(
+    engine: string,
+    port: number,
+    { ca, certificate, key, managementToken }: ManagedEngine,
+    path: string,
+    method: string,
+    body: unknown,
+  ): Promise<T> {
+    const call = request(`https://${this.address}:${port}${path}`, {
+      ...{ method, ca, cert: certificate, key, timeout: 10_000, agent: false },
+      headers: { [`X-${engine}-Token`]: managementToken },
     });
     call.end(body === undefined ? undefined : JSON.stringify(body));
     const [response] = (await once(call, "response")) as [AsyncIterable<Buffer> & { statusCode: number }];
     const chunks: Buffer[] = [];
     for await (const chunk of response) chunks.push(chunk);
     const text = Buffer.concat(chunks).toString();
-    if (response.statusCode !== 200)
-      throw new Error(`Nomad answers ${method} ${path} with ${response.statusCode}: ${text}`);
-    return JSON.parse(text) as T;
+    if (response.statusCode !== 200) {
+      throw new Error(`${engine} answers ${method} ${path} with ${response.statusCode}: ${text}`);
+    }
+    return (text === "" ? undefined : JSON.parse(text)) as T;
   }
 
   /** Starts an agent, and again whenever it ends by itself. */

@@ -73,11 +73,13 @@ export class RolePolicies extends Construct {
 const catalogOnly = { policy: "read", intentions: "deny" } as const;
 
 /**
- * An agent writes its own node, and by that removes services whose tokens are gone. It resolves the defaults of services.
+ * An agent writes its own node, and by that removes services whose tokens are gone. It resolves the defaults of services. Its
+ * host says with the same token whose turn it is to restart agents.
  *
  * @see https://developer.hashicorp.com/consul/docs/secure/acl/token/agent
  */
 const consulAgent: ConsulAclRules = {
+  key: { "meshform/turn": "write" },
   nodePrefix: { "": "write" },
   servicePrefix: { "": catalogOnly },
 };

@@ -73,15 +73,15 @@ export function cloudInit(host: HostData, options: CloudInitOptions): CloudInit 
     mode: "0755",
     content: bootScript({ ...host, files: small }, large, options),
   };
-  const files: readonly HostFile[] = [...kept, script, bootUnitFile(script.path), ...unitFiles(host)];
+  const files: readonly HostFile[] = [...kept, script, bootUnitFile(script.path, host), ...unitFiles(host)];
   const config = {
     write_files: files.map(({ path, mode = "0644", content }) => ({ path, permissions: mode, content })),
     runcmd: [
       "set -e",
       "systemctl daemon-reload",
       commandLine(["systemctl", "enable", bootUnit, ...unitNames(host)]),
+      // It starts the others.
       commandLine(["systemctl", "start", bootUnit]),
-      ...(host.units.length > 0 ? [commandLine(["systemctl", "start", "--no-block", ...unitNames(host)])] : []),
     ],
   };
   // cloud-init reads YAML 1.1, in which more words are no strings.

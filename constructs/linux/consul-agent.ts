@@ -27,7 +27,7 @@ export interface ConsulAgentOptions {
   readonly bindAddress?: string;
   /**
    * Addresses where the HTTP, gRPC and DNS interfaces listen, besides 127.0.0.1. In the plain profile each is reachable
-   * without a token; in the secure one it is best to have none.
+   * without a token; in the secure one it is best to have none, and HTTP is only by TLS.
    * @default none
    */
   readonly clientAddresses?: readonly string[];
@@ -110,9 +110,13 @@ const plain = {
   ports: { grpc: 8502, grpc_tls: -1 },
 };
 
-/** The gossip key and the agent's token are in a file of their own, which the host fetches at boot. */
+/**
+ * The gossip key and the agent's token are in a file of their own, which the host fetches at boot. Plain HTTP is closed, also on
+ * the loopback: any process of the host may listen there in the agent's place, and any may ask the agent for the keys of its
+ * services.
+ */
 const secure = {
-  ports: { http: 8500, https: 8501, grpc: -1, grpc_tls: 8503 },
+  ports: { http: -1, https: 8501, grpc: -1, grpc_tls: 8503 },
   tls: {
     defaults: { ...tlsFiles(`${consulFolder}/tls`), verify_incoming: true, verify_outgoing: true },
     internal_rpc: { verify_server_hostname: true },

@@ -13,8 +13,8 @@ export interface ConsulServerOptions extends ConsulAgentOptions {
 }
 
 /**
- * A Consul server, with the UI. In the secure profile plain HTTP is for the host itself; who comes from elsewhere needs a
- * certificate (HTTPS, port 8501), and the proxies of other datacenters TLS (gRPC, port 8503).
+ * A Consul server, with the UI. In the secure profile callers need a certificate (HTTPS, port 8501), and the proxies of other
+ * datacenters TLS (gRPC, port 8503).
  *
  * @see https://developer.hashicorp.com/consul/docs/reference/agent/configuration-file
  */

@@ -62,7 +62,7 @@ export interface HostUnit {
    */
   readonly everySeconds?: number;
   /**
-   * TCP ports on 127.0.0.1 that must accept connections before the process starts, e.g. 8500 for a Nomad agent that reads
+   * TCP ports on 127.0.0.1 that must accept connections before the process starts, e.g. 8501 for a Nomad agent that reads
    * its local Consul agent once at start and then only every 15 seconds.
    * @default none
    */

@@ -3,6 +3,9 @@ import type { HostData, HostFile, HostUnit } from "./host";
 /** Seconds that a unit waits for the ports of others before that counts as a failure. */
 const PORTS_SECONDS = 60;
 
+/** Seconds between two attempts to prepare a host: each attempt itself waits longer and longer for what it fetches. */
+const BOOT_RETRY_SECONDS = 10;
+
 /** Name of the unit that prepares the host at every boot. */
 export const bootUnit = "meshform-boot.service";
 
@@ -13,18 +16,27 @@ export function unitNames(host: HostData): string[] {
 
 /**
  * The unit that runs a command before any other unit of the host, at every boot. Should it fail, none of them starts, and the
- * console of the machine says why.
+ * console of the machine says why; it is tried again until it succeeds.
+ *
+ * It starts the others when it has succeeded, since a unit that requires it fails with its first attempt and is not tried again:
+ * only systemd 254 and newer spare it that (`RestartMode=direct`), and Debian 12 has 252.
  */
-export function bootUnitFile(command: string): HostFile {
+export function bootUnitFile(command: string, host: HostData): HostFile {
+  const units = unitNames(host);
   return unitFile(bootUnit, {
     Unit: {
       Description: "Bring this host to what its data says",
       ...networkOnline,
+      // What it waits for may take longer than any number of attempts.
+      StartLimitIntervalSec: "0",
     },
     Service: {
       Type: "oneshot",
       RemainAfterExit: "yes",
       ExecStart: execLine([command]),
+      ExecStartPost: units.length > 0 ? execLine(["/bin/systemctl", "start", "--no-block", ...units]) : undefined,
+      Restart: "on-failure",
+      RestartSec: String(BOOT_RETRY_SECONDS),
       TimeoutStartSec: "30min",
       StandardOutput: "journal+console",
       StandardError: "journal+console",

@@ -11,9 +11,16 @@ export interface Versions {
   readonly consulCni: string;
 }
 
-/** Versions that belong together: the ones that a cluster gets, and that the lab runs, when nothing else is said. */
+/**
+ * Versions that belong together: the ones that the hosts of a cluster get when nothing else is said. Of Consul, Nomad and the CNI
+ * plugins each is the newest that its vendor has published of its line for everybody, as of November 2026: later releases of
+ * Consul 1.21 and Nomad 1.11 are Enterprise's. Of Envoy 1.38 there is 1.38.9; 1.38.3 is the newest whose checksums are known
+ * here.
+ *
+ * The lab runs the same, but for Consul, of which it builds what can be built.
+ */
 export const DEFAULT_VERSIONS: Versions = {
-  consul: "1.21.0",
+  consul: "1.21.5",
   nomad: "1.11.3",
   envoy: "1.38.3",
   cni: "1.9.1",
@@ -67,6 +74,7 @@ const DEFECTIVE: readonly { name: keyof Versions; from: string; before: string; 
     use: "1.16.2",
     defect: "restoring a snapshot corrupts endpoints",
   },
+  { name: "consul", from: "1.22.4", before: "1.22.5", use: "1.22.5", defect: "HashiCorp has withdrawn it" },
   { name: "consul", from: "1.15.0", before: "1.15.2", use: "1.15.2", defect: "leaf certificates are not rotated" },
   { name: "nomad", from: "1.9.2", before: "1.9.3", use: "1.9.3", defect: "restoring a snapshot can lose state" },
   { name: "nomad", from: "0", before: "1.9.2", use: "1.9.3", defect: "its raw_exec driver has no work_dir, for Envoy" },

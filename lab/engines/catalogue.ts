@@ -38,7 +38,8 @@ export const TOOLS_FOLDER = join(__dirname, "..", "..", "tools");
 /** The engines, in the order in which they are installed. */
 export const CATALOGUE: EngineCatalogue = {
   consul: {
-    version: DEFAULT_VERSIONS.consul,
+    // The first of its line: 1.21.1 and later need modules that are not published.
+    version: "1.21.0",
     source: "github.com/hashicorp/consul",
     needs: ["go"],
     onPath: "consul",

@@ -76,7 +76,7 @@ def main() -> None:
         while time.time() < told["start"]:
             pass
         cluster = tool.Cluster(host, tool.Documents(witness), tls).ensure()
-        found = {name: tool.Documents(witness).read(name) for name in ("client", "operator", "prometheus")}
+        found = {name: tool.Documents(witness).read(name) for name in ("client", "operator", "management", "prometheus")}
         text = json.dumps({"cluster": cluster, **found}, sort_keys=True)
         digest = hashlib.sha256(text.encode()).hexdigest()
         print(json.dumps({"digest": digest, "attempts": witness.attempts}), flush=True)

@@ -12,7 +12,7 @@ import { startMoto, type Moto } from "../../support/moto";
 
 jest.setTimeout(5 * 60_000);
 
-const SECRETS = ["client", "cluster", "operator", "prometheus"];
+const SECRETS = ["client", "cluster", "management", "operator", "prometheus"];
 let folder: string;
 let moto: Moto;
 
@@ -133,7 +133,7 @@ describe.each(Object.entries(stores))("three servers that boot at once, with %s 
       );
       expect(new Set(known).size).toBe(1);
       if (store.type === "directory") {
-        expect(Object.keys(documentsIn(store.path)).sort()).toEqual(SECRETS.map((name) => `${name}.json`));
+        expect(Object.keys(documentsIn(store.path)).sort()).toEqual(SECRETS);
       }
     }
   });

@@ -15,11 +15,15 @@ import {
   utimesSync,
   writeFileSync,
 } from "node:fs";
+import { createServer as createHttpServer } from "node:http";
+import { createServer as createHttpsServer } from "node:https";
+import { createServer as createTcpServer, type AddressInfo, type Server } from "node:net";
 import { tmpdir } from "node:os";
 import { delimiter, join } from "node:path";
+import type { TLSSocket } from "node:tls";
 import { HOST_TOOL, type HostToolConfig } from "../../../constructs/linux/host-tool/host-tool";
 import type { SecretStore } from "../../../constructs/linux/host-tool/secret-store";
-import { documentsIn, engineEnvironment, FolderHost, secretsIn, USERS } from "../../support/host-tool";
+import { documentFile, documentsIn, engineEnvironment, FolderHost, secretsIn, USERS } from "../../support/host-tool";
 import { run } from "../../support/lab";
 import { startMoto, type Moto } from "../../support/moto";
 
@@ -66,7 +70,10 @@ interface EngineSecrets {
 }
 
 type Documents = Readonly<
-  Record<"client" | "operator" | "prometheus", { consul: EngineSecrets; nomad: EngineSecrets; tokens: object }>
+  Record<
+    "client" | "operator" | "management" | "prometheus",
+    { consul: EngineSecrets; nomad: EngineSecrets; tokens: object }
+  >
 > & {
   readonly cluster: {
     consul: { ca: EngineSecrets; gossip: { primary: string }; managementToken: string };
@@ -76,8 +83,7 @@ type Documents = Readonly<
 };
 
 function documents(): Documents {
-  const entries = Object.entries(documentsIn(store)).map(([name, value]) => [name.replace(".json", ""), value]);
-  return Object.fromEntries(entries) as Documents;
+  return documentsIn(store) as unknown as Documents;
 }
 
 /** What a certificate says, provided the CA has signed it. */
@@ -124,7 +130,8 @@ describe("a server", () => {
       "/etc/nomad.d/tls/consul-key.pem": `600 ${USERS.nomad}`,
     });
     for (const name of readdirSync(store)) {
-      expect((await run("stat", ["-c", "%a", join(store, name)])).output).toBe("600\n");
+      const modes = await run("stat", ["-c", "%a", join(store, name), documentFile(store, name)]);
+      expect(modes.output).toBe("700\n600\n");
     }
   });
 
@@ -278,19 +285,25 @@ describe("a client", () => {
   });
 });
 
-test("people and Prometheus have certificates and tokens of their own", async () => {
+test("people, who applies access rules and Prometheus have certificates and tokens of their own", async () => {
   await secrets(host("server-1", {}));
-  const { cluster, operator, prometheus } = documents();
-  expect(operator).toMatchObject({
+  const { cluster, operator, management, prometheus } = documents();
+  expect(management).toMatchObject({
     consul: { ca: cluster.consul.ca.certificate, managementToken: cluster.consul.managementToken },
     nomad: { ca: cluster.nomad.ca.certificate, managementToken: cluster.nomad.managementToken },
-    tokens: { operator: cluster.tokens.operator },
+    tokens: {},
   });
+  expect(operator.tokens).toEqual({ operator: cluster.tokens.operator });
   expect(prometheus.tokens).toEqual({ prometheus: cluster.tokens.prometheus });
-  expect(Object.keys(prometheus.consul).sort()).toEqual(["ca", "certificate", "key"]);
-  const keys = [operator, prometheus].flatMap(({ consul, nomad }) => [consul.key, nomad.key]);
-  expect(new Set(keys).size).toBe(4);
   for (const { consul, nomad } of [operator, prometheus]) {
+    expect([consul, nomad].map((engine) => Object.keys(engine).sort())).toEqual([
+      ["ca", "certificate", "key"],
+      ["ca", "certificate", "key"],
+    ]);
+  }
+  const keys = [operator, management, prometheus].flatMap(({ consul, nomad }) => [consul.key, nomad.key]);
+  expect(new Set(keys).size).toBe(6);
+  for (const { consul, nomad } of [operator, management, prometheus]) {
     expect(certificate(consul.certificate, cluster.consul.ca.certificate).subject).toBe("CN=cli.dc1.consul");
     expect(certificate(nomad.certificate, cluster.nomad.ca.certificate).subject).toBe("CN=cli.global.nomad");
   }
@@ -371,7 +384,7 @@ test("shared certificates are rotated in the store, and hosts fetch them", async
 
   const after = documents();
   expect(after.cluster).toEqual(before.cluster);
-  for (const name of ["client", "operator", "prometheus"] as const) {
+  for (const name of ["client", "operator", "management", "prometheus"] as const) {
     for (const engine of ["consul", "nomad"] as const) {
       expect(after[name][engine].key).not.toBe(before[name][engine].key);
       certificate(after[name][engine].certificate, after.cluster[engine].ca.certificate);
@@ -387,7 +400,7 @@ test("a token that is new in this version joins a cluster that is older", async 
   await secrets(server);
   const { cluster } = documents();
   const { operator, ...older } = cluster.tokens;
-  writeFileSync(join(store, "cluster.json"), JSON.stringify({ ...cluster, tokens: older }));
+  writeFileSync(documentFile(store, "cluster"), JSON.stringify({ ...cluster, tokens: older }));
   await secrets(server);
   const { tokens } = documents().cluster;
   expect(tokens).toEqual({ ...older, operator: expect.any(String) as string });
@@ -399,8 +412,8 @@ test("a server mends documents that no longer follow from the cluster's", async 
   const server = host("server-1", {});
   await secrets(server);
   const { client } = documents();
-  writeFileSync(join(store, "client.json"), JSON.stringify({ ...client, tokens: {} }));
-  rmSync(join(store, "prometheus.json"));
+  writeFileSync(documentFile(store, "client"), JSON.stringify({ ...client, tokens: {} }));
+  rmSync(documentFile(store, "prometheus"));
   expect(await secrets(server)).toMatch(/Renewed secret client.\nCreated secret prometheus.\n/);
   expect(documents().client).toEqual(client);
 });
@@ -420,12 +433,12 @@ test("a server that is killed at any moment leaves a state that the next boot co
     for (const document of Object.values(documentsIn(store))) expect(document).toHaveProperty("consul.ca");
   }
   expect(killed).toBeGreaterThan(1);
-  const kept = documentsIn(store)["cluster.json"];
+  const kept = documentsIn(store).cluster;
 
   await secrets(server);
   await secrets(host("server-2", {}));
 
-  if (kept !== undefined) expect(documentsIn(store)["cluster.json"]).toEqual(kept);
+  if (kept !== undefined) expect(documentsIn(store).cluster).toEqual(kept);
   expect(await secrets(server)).toBe("Every file of this host is as it should be.\n");
 });
 
@@ -491,6 +504,102 @@ test("a link that an agent's user has put in the way is not followed", async () 
   expect(lstatSync(key).isSymbolicLink()).toBe(false);
 });
 
+describe("the management tokens reach nobody but the server's own agents", () => {
+  /** What an attacker hears who waits at an agent's port while the agent is down. */
+  async function heard(
+    engine: "consul" | "nomad",
+    listen: (server: FolderHost, hear: (text: string) => void) => Promise<Server>,
+  ): Promise<{ readonly text: string; readonly output: string }> {
+    let text = "";
+    const prepared = host("server-1", {});
+    await secrets(prepared);
+    const attacker = await listen(prepared, (part) => (text += part));
+    try {
+      const api = `https://127.0.0.1:${(attacker.address() as AddressInfo).port}` as const;
+      const roles = [`${engine}-server`] as HostToolConfig["roles"];
+      const attacked = host("server-1", { roles, ...(engine === "consul" ? { consulApi: api } : { nomadApi: api }) });
+      const { code, output } = await attacked.tool(["--wait", "1", "acl"]);
+      expect(code).toBe(1);
+      const { consul, nomad } = documents().cluster;
+      for (const token of [consul.managementToken, nomad.managementToken]) expect(text).not.toContain(token);
+      return { text, output };
+    } finally {
+      const closed = once(attacker, "close");
+      attacker.close();
+      await closed;
+    }
+  }
+
+  async function listening(server: Server): Promise<Server> {
+    await once(server.listen(0, "127.0.0.1"), "listening");
+    return server;
+  }
+
+  /** Shows a certificate, and sends every request elsewhere. */
+  async function byTls(pair: { certificate: string; key: string; ca: string }, hear: (text: string) => void) {
+    const elsewhere = await listening(
+      createHttpServer((request, response) => {
+        hear(`elsewhere: ${JSON.stringify(request.headers)}`);
+        response.end("{}");
+      }),
+    );
+    const { port } = elsewhere.address() as AddressInfo;
+    const options = { cert: pair.certificate, key: pair.key, ca: pair.ca, requestCert: true, rejectUnauthorized: true };
+    const server = createHttpsServer(options, (request, response) => {
+      hear(`asked by ${(request.socket as TLSSocket).getPeerCertificate().subject.CN}\n`);
+      response.writeHead(307, { Location: `http://127.0.0.1:${port}${request.url}` }).end();
+    });
+    server.on("close", () => elsewhere.close());
+    return listening(server);
+  }
+
+  describe.each(["consul", "nomad"] as const)("of %s:", (engine) => {
+    const name = { consul: "Consul", nomad: "Nomad" }[engine];
+
+    test("not who speaks no TLS", async () => {
+      const { text, output } = await heard(engine, (_, hear) =>
+        listening(
+          createTcpServer((socket) => {
+            socket.on("error", () => undefined).on("data", (part) => hear(part.toString("latin1")));
+            socket.end("HTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\n{}");
+          }),
+        ),
+      );
+      expect(text).not.toMatch(/token|HTTP/i);
+      expect(output).toContain(`${name} does not answer at https://127.0.0.1:`);
+    });
+
+    test("not who has a client's certificate of the same cluster", async () => {
+      const { text, output } = await heard(engine, (_, hear) => byTls(documents().client[engine], hear));
+      expect(text).toBe("");
+      expect(output).toMatch(/certificate verify failed: Hostname mismatch, certificate is not valid for 'server\./);
+    });
+
+    test("not who has a certificate of another CA", async () => {
+      const other = mkdtempSync(join(folder, "other-"));
+      const stranger = new FolderHost(join(folder, "stranger"), {
+        ...{ store: { type: "directory", path: other }, roles: SERVER, node: "server-1", address: "10.0.0.10" },
+      });
+      await secrets(stranger);
+      const read = (file: string) => stranger.read(`/etc/${engine}.d/tls/${file}.pem`);
+      const pair = { certificate: read("agent"), key: read("agent-key"), ca: read("ca") };
+      const { text, output } = await heard(engine, (_, hear) => byTls(pair, hear));
+      expect(text).toBe("");
+      expect(output).toContain("certificate verify failed: ");
+    });
+
+    test("not where even the right agent sends a request", async () => {
+      const { text, output } = await heard(engine, (server, hear) => {
+        const read = (file: string) => server.read(`/etc/${engine}.d/tls/${file}.pem`);
+        return byTls({ certificate: read("agent"), key: read("agent-key"), ca: read("ca") }, hear);
+      });
+      // It is met with the host's own certificate, which is what tells this case from the others.
+      expect(text).toBe(`asked by server.${engine === "consul" ? "dc1.consul" : "global.nomad"}\n`);
+      expect(output).toMatch(/ sends GET \/v1\/status\/leader elsewhere, to http:\/\/127\.0\.0\.1:/);
+    });
+  });
+});
+
 describe("clear errors", () => {
   test("where the agents' users are missing", async () => {
     const server = host("server-1", {});
@@ -506,15 +615,16 @@ describe("clear errors", () => {
     const nobody = ["--reuid=65534", "--regid=65534", "--clear-groups", server.path(HOST_TOOL), "--root", server.root];
     const { code, output } = await run("setpriv", [...nobody, "secrets"], { env: await engineEnvironment() });
     expect(code).toBe(1);
-    expect(output).toContain(`${join(store, "cluster.json")} cannot be read: Permission denied.`);
+    expect(output).toContain(`${documentFile(store, "cluster")} cannot be read: Permission denied.`);
   });
 
   test("where a secret in the store is broken, which is left as it is", async () => {
-    writeFileSync(join(store, "cluster.json"), "{");
+    mkdirSync(join(store, "cluster"), { mode: 0o700 });
+    writeFileSync(documentFile(store, "cluster"), "{");
     const { code, output } = await host("server-1", {}).tool(["secrets"]);
     expect(code).toBe(1);
     expect(output).toBe("Secret cluster in the store is no JSON. Bring back an earlier version of it.\n");
-    expect(readFileSync(join(store, "cluster.json"), "utf8")).toBe("{");
+    expect(readFileSync(documentFile(store, "cluster"), "utf8")).toBe("{");
   });
 });
 

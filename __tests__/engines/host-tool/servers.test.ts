@@ -5,7 +5,7 @@ import { cpSync, readdirSync, readFileSync, rmSync, statSync, unlinkSync, writeF
 import { join } from "node:path";
 import { connect } from "node:tls";
 import { eventually } from "../../support/eventually";
-import { documentsIn, secretsIn } from "../../support/host-tool";
+import { documentFile, documentsIn, secretsIn } from "../../support/host-tool";
 import { LoopbackServers, type LoopbackServer } from "../../support/loopback-servers";
 
 jest.setTimeout(5 * 60_000);
@@ -52,7 +52,7 @@ test("three servers at once set up both ACL systems, and again without harm", as
 });
 
 test("the tokens have the secrets of the store and may do nothing yet", async () => {
-  const { tokens } = documentsIn(cluster.store)["cluster.json"] as { tokens: Record<string, string> };
+  const { tokens } = documentsIn(cluster.store).cluster as { tokens: Record<string, string> };
   for (const name of names) {
     const { SecretID, Policies } = await token(name);
     expect({ name, SecretID, Policies }).toEqual({ name, SecretID: tokens[name], Policies: undefined });
@@ -159,7 +159,7 @@ interface ClusterSecrets {
   readonly nomad: { gossip: Gossip };
 }
 
-const clusterFile = () => join(cluster.store, "cluster.json");
+const clusterFile = () => documentFile(cluster.store, "cluster");
 const storedGossip = () => {
   const { consul, nomad } = JSON.parse(readFileSync(clusterFile(), "utf8")) as ClusterSecrets;
   return { consul: consul.gossip, nomad: nomad.gossip };

@@ -49,7 +49,7 @@ describe("a host with the host tool", () => {
 describe("the IAM policy", () => {
   const arn = "arn:aws:secretsmanager:eu-central-1:*:secret:meshform/prod/";
 
-  test.each(["client", "prometheus", "operator"] as const)(
+  test.each(["client", "prometheus", "operator", "management"] as const)(
     "of a %s lets it read its own secret and no other",
     (reader) => {
       expect(secretStorePolicy(aws, reader)).toEqual([
@@ -73,7 +73,10 @@ describe("the IAM policy", () => {
     ]);
     const own = "arn:aws-cn:secretsmanager:eu-central-1:123456789012:secret:meshform/prod/";
     expect(statement.Resource).toEqual(
-      ["cluster", "client", "operator", "prometheus"].flatMap((name) => [`${own}${name}`, `${own}${name}-??????`]),
+      ["cluster", "client", "operator", "management", "prometheus"].flatMap((name) => [
+        `${own}${name}`,
+        `${own}${name}-??????`,
+      ]),
     );
   });
 });
@@ -105,7 +108,7 @@ describe("the program", () => {
   test("has a manual", async () => {
     const { code, output } = await run("python3", [program, "--help"]);
     expect(code).toBe(0);
-    expect(output).toContain("secretsmanager:CreateSecret, GetSecretValue and PutSecretValue on all four");
+    expect(output).toContain("secretsmanager:CreateSecret, GetSecretValue and PutSecretValue on all five");
   });
 
   test("fails if the host is not configured", async () => {
@@ -125,6 +128,11 @@ describe("the program", () => {
       { ...valid, store: { type: "vault" } },
       "'vault' is no kind of secret store. Known kinds: ",
     ],
+    [
+      "would have it send tokens in plain text",
+      { ...valid, consulApi: "http://127.0.0.1:8500" },
+      "names http://127.0.0.1:8500 for an agent, which would be sent tokens in plain text. Name its HTTPS port, ",
+    ],
     ["has half a store", { ...valid, store: { type: "directory" } }, "The secret store in host.json lacks 'path'."],
   ])("fails if its configuration %s", async (_, host, text) => {
     expect(await says(host, "secrets")).toContain(text);
@@ -133,15 +141,19 @@ describe("the program", () => {
   test("fails at once if the store is not there, and does not make one of its own", async () => {
     expect(await says(valid, "secrets")).toBe(
       "The secret store /nowhere cannot be reached: No such file or directory. " +
-        "It must be a directory that all hosts share and only root sees (mode 0700): /nowhere.\n",
+        "Servers share /nowhere, client hosts its folder `client`, all of it only root's (mode 0700).\n",
     );
   });
 
   test("fails if the store is open to others", async () => {
     const store = { type: "directory", path: root };
-    await run("chmod", ["0755", root]);
+    await run("mkdir", ["-p", join(root, "client")]);
+    writeFileSync(join(root, "client/client.json"), "{}");
+    await run("chmod", ["0755", join(root, "client")]);
+    expect(await says({ ...valid, store }, "secrets")).toContain(`${root}/client is open to other users (mode 0755).`);
+    await run("chmod", ["0775", root]);
     expect(await says({ ...valid, store }, "secrets")).toContain(
-      `The secret store ${root} is open to other users (mode 0755).`,
+      `Other users may write to the secret store ${root} (mode 0775).`,
     );
   });
 

@@ -1,6 +1,7 @@
 import { ConsulServers } from "../../linux/consul-servers";
 import { USER_DATA_LIMIT } from "../../linux/cloud-init";
 import { NomadClients } from "../../linux/nomad-clients";
+import { securityGaps } from "../../linux/security-releases";
 import { checkVersions } from "../../linux/versions";
 import type { Check } from "../check";
 
@@ -13,6 +14,23 @@ const versions: Check = {
     for (const servers of hostGroups.filter((group) => group instanceof ConsulServers)) {
       for (const problem of checkVersions(servers.cluster.versions)) {
         yield { construct: servers, problem, fix: "Choose versions that belong together; by default they do." };
+      }
+    }
+  },
+};
+
+const securityRelease: Check = {
+  id: "security-release",
+  reason: "The vendors have closed holes in newer releases, and whoever reads their changelogs knows how to use them.",
+  level: "warning",
+  *find({ hostGroups }) {
+    for (const servers of hostGroups.filter((group) => group instanceof ConsulServers)) {
+      const packages = hostGroups
+        .filter(({ cluster }) => cluster === servers.cluster)
+        .flatMap(({ host }) => host.packages);
+      const installed = Object.fromEntries(packages.map(({ name, version }) => [name, version]));
+      for (const { problem, fix } of securityGaps(installed)) {
+        yield { construct: servers, problem, fix };
       }
     }
   },
@@ -143,6 +161,7 @@ const clientPool: Check = {
 
 export const clusterChecks: readonly Check[] = [
   versions,
+  securityRelease,
   serverCount,
   joinAddress,
   plaintextGrpc,

@@ -26,10 +26,10 @@ export interface HostToolConfig {
    * @default the private IPv4 addresses of the interfaces with a default route, asked at boot
    */
   readonly address?: string;
-  /** The Consul agent of this host. @default "http://127.0.0.1:8500" */
-  readonly consulApi?: string;
-  /** The Nomad agent of this host. @default "https://127.0.0.1:4646" */
-  readonly nomadApi?: string;
+  /** The Consul agent of this host: HTTPS, since it is sent a management token. @default "https://127.0.0.1:8501" */
+  readonly consulApi?: `https://${string}`;
+  /** The Nomad agent of this host, likewise. @default "https://127.0.0.1:4646" */
+  readonly nomadApi?: `https://${string}`;
   /** @default no snapshots */
   readonly snapshots?: SnapshotOptions;
   readonly certificates?: CertificateOptions;
@@ -53,8 +53,8 @@ export interface CertificateOptions {
 
 /**
  * The host tool and its configuration: the program that fetches a host's secrets at boot (`meshform-host secrets`), sets up
- * the ACL systems (`acl`), saves and restores state (`snapshot`, `restore`) and rotates keys (`rotate`). When each command runs
- * is up to the role that uses it. Run the program with `--help` for its manual.
+ * the ACL systems (`acl`), saves and restores state (`snapshot`, `restore`), rotates keys (`rotate`) and restarts agents one host
+ * at a time (`restart`). When each command runs is up to the role that uses it. Run the program with `--help` for its manual.
  *
  * @example
  * composeHost(

@@ -12,30 +12,36 @@ Commands, all run as root; /etc/meshform/host.json says what kind of host this i
   snapshot              saves the state of Consul and Nomad, on whichever server leads
   restore               brings a snapshot back
   mend                  on servers: replaces allocations that lost their identity when their host was booted
+  restart               restarts agents of this host when it is its turn, and waits until its checks pass again
   rotate gossip         a new gossip key, while everything runs
   rotate certificates   new certificates for clients, people and Prometheus, which hosts fetch with secrets --reload
 
-The secret store holds four JSON documents. Each is written as a whole, so what is in one always fits together:
+The secret store holds five JSON documents. Each is written as a whole, so what is in one always fits together:
 
   cluster      both CAs with their keys, gossip keys, management tokens, the secrets of all tokens; servers only
   client       what a client host needs: CA certificates, Consul's gossip key, two tokens, one certificate per engine
-  operator     for people: CA certificates, certificates of their own, management tokens, the operator's token
+  operator     for people: CA certificates, certificates of their own, the operator's token
+  management   for whoever applies access rules: CA certificates, certificates and both management tokens
   prometheus   for Prometheus: CA certificates, certificates and a token of its own
 
-`cluster` is the root: servers derive the others from it, and mend them where they differ.
+`cluster` is the root: servers derive the others from it, and mend them where they differ. In a directory each document
+has a folder of its own, `<path>/<document>`, so that a client host can be given `<path>/client` and no other.
 
 Which IAM actions a host's role needs in AWS Secrets Manager, on secrets of the store's prefix only:
 
-  server               secretsmanager:CreateSecret, GetSecretValue and PutSecretValue on all four
+  server               secretsmanager:CreateSecret, GetSecretValue and PutSecretValue on all five
   client               secretsmanager:GetSecretValue on `client`
-  person, Prometheus   secretsmanager:GetSecretValue on `operator`, on `prometheus`
+  person, Prometheus   secretsmanager:GetSecretValue on `operator`, on `management`, on `prometheus`
+
+Restarts take turns: a host that restarts or reloads an agent holds the key `meshform/turn` in Consul until the checks
+that passed before pass again. The others wait, so the hosts of a cluster may be told all at once.
 
 What it means to restore a snapshot onto new servers that have the same secret store:
 
   tokens      The snapshot's replace those which the new servers have made. Both come from the store, so their secrets
               are the same; policies, roles and auth methods are the snapshot's. With another store the management
               token would be unknown afterwards: restore only together with the store that was in use.
-  mesh CA     Consul's built-in CA keeps its key in its state: the old root is back. Restart the Consul agents of client
+  mesh CA     Consul's built-in CA keeps its key in its state: the old root is back. Run `restart consul` on client
               hosts, which hold to what the new servers told them before; their Envoys get new certificates then.
               Nomad's keys come back too, so it reads its variables and signs as before.
   catalog     The new servers have the names of old ones but other identities, and Consul refuses to register them. So
@@ -51,10 +57,12 @@ Nomad agent is not.
 from __future__ import annotations
 
 import argparse
+import base64
 import contextlib
 import dataclasses
 import fcntl
 import functools
+import http.client
 import ipaddress
 import json
 import os
@@ -62,14 +70,13 @@ import shutil
 import signal
 import socket
 import ssl
+import stat
 import struct
 import subprocess
 import sys
 import tempfile
 import time
-import urllib.error
 import urllib.parse
-import urllib.request
 import uuid
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from pathlib import Path
@@ -91,6 +98,10 @@ class Problem(Exception):
 
 class NotYet(Problem):
     """A problem that may pass by itself."""
+
+
+class NoAnswer(NotYet):
+    """Nobody answers, or somebody who cannot prove to be the agent."""
 
 
 class Output:
@@ -120,15 +131,25 @@ OUTPUT = Output()
 say = OUTPUT.say
 
 
-def wait_for(what: str, limit: float, probe: Callable[[], T]) -> T:
-    """Repeats a probe until it no longer says NotYet, and tells what it is waiting for."""
-    end = time.monotonic() + limit
+# How long a service that starts may take to listen.
+SILENCE_SECONDS = 60
+
+
+def wait_for(what: str, limit: float, probe: Callable[[], T], silence: float | None = None) -> T:
+    """Repeats a probe until it no longer says NotYet, and tells what it is waiting for.
+
+    @param silence for how many seconds to accept NoAnswer (default: as long as anything else)
+    """
+    start = time.monotonic()
+    end = start + limit
     told: str | None = None
     pause = 0.1
     while True:
         try:
             return probe()
         except NotYet as reason:
+            if silence is not None and isinstance(reason, NoAnswer) and time.monotonic() >= start + min(silence, limit):
+                raise
             if time.monotonic() >= end:
                 raise Problem(f"Waited {limit:.0f} s for {what} in vain.", str(reason)) from reason
             if told != str(reason):
@@ -176,7 +197,7 @@ class Host:
                 region=said["nomadRegion"],
                 node=said.get("node") or socket.gethostname(),
                 address=said.get("address"),
-                consul_api=said.get("consulApi", "http://127.0.0.1:8500"),
+                consul_api=said.get("consulApi", "https://127.0.0.1:8501"),
                 nomad_api=said.get("nomadApi", "https://127.0.0.1:4646"),
                 snapshots=said.get("snapshots"),
                 ca_days=certificates.get("caDays", 3650),
@@ -191,6 +212,10 @@ class Host:
             raise Problem(f"{path} does not say {error}.", "Add it.") from error
         except (ValueError, TypeError, AttributeError) as error:
             raise Problem(f"{path} is no configuration of a host: {error}.", "Write it anew.") from error
+        for api in (host.consul_api, host.nomad_api):
+            if urllib.parse.urlsplit(api).scheme != "https":
+                fix = "Name its HTTPS port, e.g. https://127.0.0.1:8501 for Consul."
+                raise Problem(f"{path} names {api} for an agent, which would be sent tokens in plain text.", fix)
         unknown = host.roles - Host.ROLES
         if unknown or not host.roles:
             named = ", ".join(sorted(unknown)) or "none"
@@ -210,6 +235,13 @@ class Host:
     def place(self, engine: str) -> str:
         """What the names in an engine's certificates are made of, e.g. `dc1.consul` of `server.dc1.consul`."""
         return f"{self.datacenter}.consul" if engine == "consul" else f"{self.region}.nomad"
+
+    def agent_name(self, engine: str) -> str:
+        """The name that is in the certificate of the host's own agent, and in that of no other kind of agent."""
+        return f"{'server' if self.is_server(engine) else 'client'}.{self.place(engine)}"
+
+    def api(self, engine: str) -> str:
+        return self.consul_api if engine == "consul" else self.nomad_api
 
     def server_names(self, engine: str) -> set[str]:
         names = {f"server.{self.place(engine)}"}
@@ -253,8 +285,9 @@ class HostFiles:
     link that such a user may have put there.
     """
 
-    def __init__(self, root: Path) -> None:
+    def __init__(self, root: Path, before_change: Callable[[Path], None] = lambda _: None) -> None:
         self._root = root
+        self._before_change = before_change
         self._changed: dict[str, None] = {}
 
     @property
@@ -282,6 +315,7 @@ class HostFiles:
                 stream.flush()
                 self._own(handle, mode, user)
                 os.fsync(handle)
+            self._before_change(path)
             os.rename(fresh, path.name, src_dir_fd=folder, dst_dir_fd=folder)
             self._changed[str(path)] = None
 
@@ -334,6 +368,36 @@ class HostFiles:
         raise Problem(f"There is no user {user} on this host.", f"Create it, e.g. `useradd --system {user}`.")
 
 
+class Unread:
+    """Files that have changed since the agents of this host read them last.
+
+    On disk, so that whoever is interrupted between a change and the reload finds them again.
+    """
+
+    def __init__(self, host: Host) -> None:
+        self._path = host.path("/etc/meshform/unread.json")
+
+    def read(self) -> list[Path]:
+        try:
+            return [Path(path) for path in json.loads(self._path.read_text())]
+        except FileNotFoundError:
+            return []
+
+    def add(self, path: Path) -> None:
+        self._write([*(known for known in self.read() if known != path), path])
+
+    def remove(self, paths: Sequence[Path]) -> None:
+        self._write([path for path in self.read() if path not in paths])
+
+    def _write(self, paths: Sequence[Path]) -> None:
+        if not paths:
+            self._path.unlink(missing_ok=True)
+            return
+        fresh = self._path.with_suffix(".new")
+        fresh.write_text(json.dumps([str(path) for path in paths]))
+        fresh.replace(self._path)
+
+
 def remove_leftovers(directory: Path, pattern: str) -> None:
     """Whoever was killed while writing has left a file; whoever is writing now is younger than an hour."""
     for left in directory.glob(pattern):
@@ -357,19 +421,22 @@ class SecretStore(Protocol):
 
 
 class DirectoryStore:
-    """Secrets as files in a directory that all hosts see, such as the lab's."""
+    """Secrets as files in a directory that hosts share, such as the lab's: each in a folder of its own, so that a host
+    can be shown one and not the others."""
 
     def __init__(self, path: str) -> None:
         self._path = Path(path)
 
     def get(self, name: str) -> str | None:
-        self._check()
+        self._check_root()
         try:
-            return self._file(name).read_text()
+            text = self._file(name).read_text()
         except FileNotFoundError:
             return None
         except OSError as error:
             raise self._problem(f"{self._file(name)} cannot be read: {error.strerror}.") from error
+        self._check(name)
+        return text
 
     def create(self, name: str, text: str) -> bool:
         def link(whole: str) -> bool:
@@ -386,10 +453,13 @@ class DirectoryStore:
 
     def _write(self, name: str, text: str, publish: Callable[[str], T]) -> T:
         """The file gets its name when it is complete and on the disk, so nobody ever sees half of it."""
-        self._check()
+        self._check_root()
+        folder = self._folder(name)
         try:
-            remove_leftovers(self._path, f".{name}.*")
-            handle, whole = tempfile.mkstemp(prefix=f".{name}.", dir=self._path)
+            folder.mkdir(mode=0o700, exist_ok=True)
+            self._check(name)
+            remove_leftovers(folder, f".{name}.*")
+            handle, whole = tempfile.mkstemp(prefix=f".{name}.", dir=folder)
             try:
                 with os.fdopen(handle, "w") as stream:
                     stream.write(text)
@@ -398,31 +468,44 @@ class DirectoryStore:
                 result = publish(whole)
             finally:
                 Path(whole).unlink(missing_ok=True)
-            directory = os.open(self._path, os.O_RDONLY)
-            try:
-                os.fsync(directory)
-            finally:
-                os.close(directory)
+            for directory in (folder, self._path):
+                handle = os.open(directory, os.O_RDONLY)
+                try:
+                    os.fsync(handle)
+                finally:
+                    os.close(handle)
             return result
         except OSError as error:
             raise self._problem(f"{self._file(name)} cannot be written: {error.strerror}.") from error
 
-    def _check(self) -> None:
-        try:
-            mode = self._path.stat().st_mode
-        except OSError as error:
-            raise self._problem(f"The secret store {self._path} cannot be reached: {error.strerror}.") from error
-        if not self._path.is_dir():
-            raise self._problem(f"The secret store {self._path} is not a directory.")
+    def _check_root(self) -> None:
+        mode = self._mode(self._path)
+        if mode & 0o022:
+            raise self._problem(f"Other users may write to the secret store {self._path} (mode {mode:04o}).")
+
+    def _check(self, name: str) -> None:
+        mode = self._mode(self._folder(name))
         if mode & 0o077:
-            raise self._problem(f"The secret store {self._path} is open to other users (mode {mode & 0o777:04o}).")
+            raise self._problem(f"{self._folder(name)} is open to other users (mode {mode:04o}).")
+
+    def _mode(self, path: Path) -> int:
+        try:
+            found = path.stat()
+        except OSError as error:
+            raise self._problem(f"The secret store {path} cannot be reached: {error.strerror}.") from error
+        if not stat.S_ISDIR(found.st_mode):
+            raise self._problem(f"The secret store {path} is not a directory.")
+        return stat.S_IMODE(found.st_mode)
 
     def _problem(self, problem: str) -> Problem:
-        fix = f"It must be a directory that all hosts share and only root sees (mode 0700): {self._path}."
+        fix = f"Servers share {self._path}, client hosts its folder `client`, all of it only root's (mode 0700)."
         return Problem(problem, fix)
 
+    def _folder(self, name: str) -> Path:
+        return self._path / name
+
     def _file(self, name: str) -> Path:
-        return self._path / f"{name}.json"
+        return self._folder(name) / f"{name}.json"
 
 
 class SecretsManagerStore:
@@ -752,7 +835,8 @@ class DerivedDocument:
 
 DERIVED = (
     DerivedDocument("client", "client", ["consul-agent", "nomad-client"], {"consul": ["gossip"]}),
-    DerivedDocument("operator", "cli", ["operator"], {engine: ["managementToken"] for engine in ENGINES}),
+    DerivedDocument("operator", "cli", ["operator"], {}),
+    DerivedDocument("management", "cli", [], {engine: ["managementToken"] for engine in ENGINES}),
     DerivedDocument("prometheus", "cli", ["prometheus"], {}),
 )
 
@@ -820,13 +904,18 @@ class HostSecrets:
         self._client = client
         self._cluster = cluster
         self._certificates = certificates
-        self.files = HostFiles(host.root)
+        self.files = HostFiles(host.root, self._note)
 
     def write(self) -> None:
         if self._host.runs("consul"):
             self._write_consul()
         if self._host.runs("nomad"):
             self._write_nomad()
+
+    def _note(self, path: Path) -> None:
+        """Certificates are all that a running agent can read again."""
+        if path.parent.name == "tls":
+            Unread(self._host).add(path)
 
     def _write_consul(self) -> None:
         token = self._client["tokens"]["consul-agent"]
@@ -908,56 +997,263 @@ def write_secrets(host: Host, arguments: argparse.Namespace) -> None:
     tls = ConsulTls()
     renew: bool = arguments.renew
 
-    def attempt() -> HostSecrets | None:
+    def attempt() -> tuple[HostSecrets, Json, Json | None] | None:
         cluster = Cluster(host, documents, tls).ensure() if host.is_server() else None
         if arguments.only_store:
             return None
-        secrets = HostSecrets(host, documents.need("client"), cluster, Certificates(host, tls, renew))
+        client = documents.need("client")
+        secrets = HostSecrets(host, client, cluster, Certificates(host, tls, renew))
         secrets.write()
-        return secrets
+        return secrets, client, cluster
 
-    secrets = wait_for("the secrets of this host", arguments.wait, attempt)
-    changed = secrets.files.changed if secrets else []
-    for path in changed:
+    written = wait_for("the secrets of this host", arguments.wait, attempt)
+    if written is None:
+        say("The store has every secret.")
+        return
+    secrets, client, cluster = written
+    for path in secrets.files.changed:
         say(f"Wrote {path}.")
-    if not changed:
-        say("Every file of this host is as it should be." if secrets else "The store has every secret.")
+    if not secrets.files.changed:
+        say("Every file of this host is as it should be.")
+    agents = Agents(host, client, cluster, arguments.wait)
+    agents.forget_what_none_has_read()
     if renew or arguments.reload:
-        reload_agents(host, changed)
+        agents.read_again()
 
 
-def reload_agents(host: Host, changed: Sequence[str]) -> None:
-    """Has running agents use what has changed.
+def restart_agents(host: Host, arguments: argparse.Namespace) -> None:
+    for engine in arguments.engine:
+        if not agents_of(host, engine):
+            fix = f"Start it: `systemctl start {engine}`."
+            raise Problem(f"No agent of {engine.capitalize()} runs on this host.", fix)
+    documents = Documents(open_store(host.store))
 
-    On SIGHUP both take a new certificate, key and CA for their own listeners and connections. Nomad reads its
-    certificate for Consul only at start, so a change of that restarts it, which its tasks outlive.
-    """
-    for engine in ENGINES:
-        folder = host.path(f"/etc/{engine}.d")
-        files = [Path(path).name for path in changed if Path(path).parent == folder / "tls"]
-        for pid in agents_of(engine, folder) if files else []:
-            if engine == "nomad" and any(name.startswith("consul") for name in files):
-                say("Nomad restarts, to use its new certificate for Consul. Its tasks go on.")
-                restart(pid)
-            else:
-                say(f"{engine.capitalize()} reads its certificates again.")
-                os.kill(pid, signal.SIGHUP)
+    def read() -> Agents:
+        cluster = documents.need("cluster") if host.is_server() else None
+        return Agents(host, documents.need("client"), cluster, arguments.wait)
+
+    agents = wait_for("the secrets of this host", arguments.wait, read)
+    agents.restart([engine for engine in ENGINES if engine in arguments.engine])
 
 
-def restart(pid: int) -> None:
+class Agents:
+    """The running agents of this host."""
+
+    def __init__(self, host: Host, client: Json, cluster: Json | None, limit: float) -> None:
+        self._host = host
+        self._cluster = cluster
+        self._consul = consul_of(host, client, cluster)
+        self._limit = limit
+        self._unread = Unread(host)
+
+    def forget_what_none_has_read(self) -> None:
+        """An agent that does not run reads everything when it starts."""
+        for engine in ENGINES:
+            if not agents_of(self._host, engine):
+                self._unread.remove(self._unread_by(engine))
+
+    def read_again(self) -> None:
+        """Has the agents use what has changed.
+
+        On SIGHUP both take a new certificate, key and CA for their own listeners and connections. Nomad reads its
+        certificate for Consul only at start, so a change of that restarts it, which its tasks outlive.
+        """
+        changed = [engine for engine in ENGINES if self._unread_by(engine)]
+        if not changed:
+            return
+        with Turn(self._host, self._consul, self._limit):
+            for engine in changed:
+                paths = self._unread_by(engine)
+                if engine == "nomad" and any(path.name.startswith("consul") for path in paths):
+                    say("Nomad restarts, to use its new certificate for Consul. Its tasks go on.")
+                    self._restart(engine)
+                else:
+                    say(f"{engine.capitalize()} reads its certificates again.")
+                    self._reload(engine)
+                self._unread.remove(paths)
+
+    def restart(self, engines: Sequence[str]) -> None:
+        with Turn(self._host, self._consul, self._limit):
+            for engine in engines:
+                paths = self._unread_by(engine)
+                say(f"{engine.capitalize()} restarts.")
+                self._restart(engine)
+                self._unread.remove(paths)
+                say(f"{engine.capitalize()} is back, and what passed before passes again.")
+
+    def _unread_by(self, engine: str) -> list[Path]:
+        return [path for path in self._unread.read() if path.parent == tls_folder(self._host, engine)]
+
+    def _reload(self, engine: str) -> None:
+        passing = self._passing()
+        for pid in agents_of(self._host, engine):
+            os.kill(pid, signal.SIGHUP)
+        what = f"{engine.capitalize()} to show its new certificate"
+        wait_for(what, self._limit, lambda: self._shows_its_own(engine))
+        self._wait_for_checks(passing)
+
+    def _restart(self, engine: str) -> None:
+        name = engine.capitalize()
+        wait_for(f"the other servers of {name}", self._limit, lambda: self._servers_are_healthy(engine))
+        passing = self._passing()
+        before = agents_of(self._host, engine)
+        for pid in before:
+            end_agent(pid, engine)
+
+        def is_back() -> None:
+            now = agents_of(self._host, engine)
+            if not now or set(now) & set(before):
+                raise NotYet("It has not started again.", f"Look at its log: `journalctl --unit {engine}`.")
+            self._shows_its_own(engine)
+
+        wait_for(f"{name} to be back", self._limit, is_back)
+        self._wait_for_checks(passing)
+        wait_for(f"all servers of {name}", self._limit, lambda: self._servers_are_healthy(engine))
+
+    def _shows_its_own(self, engine: str) -> None:
+        """@raises NotYet unless the agent shows the certificate that is in its file"""
+        name, base = engine.capitalize(), self._host.api(engine)
+        address = urllib.parse.urlsplit(base)
+        # Nothing is told to whoever answers, so it need not be trusted either.
+        context = ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
+        context.check_hostname, context.verify_mode = False, ssl.CERT_NONE
+        load_own_pair(self._host, engine, context)
+        try:
+            with socket.create_connection((address.hostname, address.port), timeout=10) as plain:
+                with context.wrap_socket(plain) as secure:
+                    shown = secure.getpeercert(binary_form=True)
+        except OSError as error:
+            raise NotYet(f"{name} does not answer at {base}: {error}.", "Look at its log.") from error
+        if shown != ssl.PEM_cert_to_DER_cert((tls_folder(self._host, engine) / "agent.pem").read_text()):
+            raise NotYet(f"{name} still shows its old certificate.", "Look at its log.")
+
+    def _passing(self) -> set[str]:
+        """Which checks of the local Consul agent pass; none if it does not answer."""
+        with contextlib.suppress(NoAnswer):
+            checks = self._consul.call("GET", "/v1/agent/checks")
+            return {check for check, found in checks.items() if found["Status"] == "passing"}
+        return set()
+
+    def _wait_for_checks(self, before: set[str]) -> None:
+        """Waits until the checks that passed before pass again, in the agent and in the catalog.
+
+        What is no longer registered is not waited for: jobs come and go.
+        """
+
+        def probe() -> None:
+            checks = self._consul.call("GET", "/v1/agent/checks")
+            local = {check: found for check, found in checks.items() if check in before}
+            expect_passing({check: found["Status"] for check, found in local.items()})
+            for node in {found["Node"] for found in local.values()}:
+                catalog = self._consul.call("GET", f"/v1/health/node/{node}")
+                known = {found["CheckID"]: found["Status"] for found in catalog}
+                expect_passing({check: known.get(check, "not in the catalog") for check in local})
+
+        if before:
+            wait_for("the checks of this host to pass again", self._limit, probe)
+
+    def _servers_are_healthy(self, engine: str) -> None:
+        """@raises NotYet on a server while not all are: then the others could not do without it"""
+        if not self._cluster or not self._host.is_server(engine):
+            return
+        try:
+            health = api_of(engine, self._host, self._cluster).call("GET", "/v1/operator/autopilot/health")
+        except ApiError as error:
+            if error.status != 429:
+                raise
+            health = {"Healthy": False}
+        if not health["Healthy"]:
+            command = "consul operator autopilot state" if engine == "consul" else "nomad operator autopilot health"
+            fix = f"Look at `{command}`."
+            raise NotYet(f"Not all servers of {engine.capitalize()} are healthy.", fix)
+
+
+def expect_passing(statuses: Mapping[str, str]) -> None:
+    failing = sorted(f"{check} ({status})" for check, status in statuses.items() if status != "passing")
+    if failing:
+        named = ", ".join(failing[:5]) + (", …" if len(failing) > 5 else "")
+        raise NotYet(f"{len(failing)} of {len(statuses)} do not: {named}.", "Look at these services.")
+
+
+def end_agent(pid: int, engine: str) -> None:
     """By systemd where it runs the process; any other supervisor starts again what has ended."""
     unit = Path(f"/proc/{pid}/cgroup").read_text().strip().rsplit("/", 1)[-1]
     if unit.endswith(".service"):
         run_program("systemctl", ["try-restart", "--no-block", unit], Path("/"))
     else:
-        os.kill(pid, signal.SIGINT)
+        os.kill(pid, signal.SIGINT if engine == "nomad" else signal.SIGTERM)
 
 
-def agents_of(engine: str, configuration: Path) -> list[int]:
-    """The agents that read this configuration, but not those in containers of this host.
+class Turn:
+    """The right to restart or reload agents, which one host of a cluster has at a time.
+
+    A key in Consul with the host's name and until when it may keep it: a host that goes down in the middle does not
+    keep the others waiting for longer. A session would not do, since it ends when the Consul agent of its host leaves.
+    """
+
+    PATH = "/v1/kv/meshform/turn"
+
+    def __init__(self, host: Host, consul: Api, limit: float) -> None:
+        self._node = host.node
+        self._consul = consul
+        self._limit = limit
+        self._taken = False
+
+    def __enter__(self) -> Turn:
+        what = "this host's turn to restart or reload agents"
+        try:
+            wait_for(what, self._limit, self._take, SILENCE_SECONDS)
+            self._taken = True
+        except NoAnswer as silence:
+            say(f"{silence} So there is nothing to lose, and this host waits for no turn.")
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        if not self._taken:
+            return
+        with contextlib.suppress(ApiError, NotYet):
+            held = self._read()
+            if held and held[1]["host"] == self._node:
+                self._consul.call("DELETE", f"{self.PATH}?cas={held[0]}")
+
+    def _take(self) -> None:
+        try:
+            self._take_if_allowed()
+        except ApiError as error:
+            # An agent remembers for a while what a token may not do.
+            raise NotYet(
+                f"Consul does not let this host write the key meshform/turn, {error}.",
+                "Apply the access rules (AccessStack): they let agents do so.",
+            ) from error
+
+    def _take_if_allowed(self) -> None:
+        held = self._read()
+        now = time.time()
+        if held and held[1]["host"] != self._node and held[1]["until"] > now:
+            left = f"{held[1]['until'] - now:.0f} s at most"
+            raise NotYet(f"{held[1]['host']} restarts or reloads its agents, for {left}.", "One host does at a time.")
+        entry = {"host": self._node, "until": now + self._limit}
+        if not self._consul.call("PUT", f"{self.PATH}?cas={held[0] if held else 0}", entry):
+            raise NotYet("Another host was faster.", "One host restarts or reloads its agents at a time.")
+
+    def _read(self) -> tuple[int, Json] | None:
+        """Its index, and who has it."""
+        try:
+            (entry,) = self._consul.call("GET", self.PATH)
+        except ApiError as error:
+            if error.status == 404:
+                return None
+            raise
+        held = json.loads(base64.b64decode(entry["Value"] or ""))
+        return entry["ModifyIndex"], held
+
+
+def agents_of(host: Host, engine: str) -> list[int]:
+    """The agents that read this host's configuration, but not those in containers of this host.
 
     A container has process ids of its own; a systemd service that is shielded has only mounts of its own.
     """
+    configuration = host.path(f"/etc/{engine}.d")
     own = os.readlink("/proc/self/ns/pid")
     found = []
     for process in Path("/proc").glob("[0-9]*"):
@@ -981,16 +1277,18 @@ class ApiError(Exception):
 
 
 class Api:
-    """The HTTP API of the agent on this host."""
+    """The HTTP API of the agent on this host: HTTPS only, with certificates on both sides, and no redirects.
 
-    def __init__(self, engine: str, base: str, token: str, context: ssl.SSLContext | None) -> None:
+    The token goes only to who shows a certificate of the cluster's CA with the name that an agent of this kind has. Any
+    process may wait at the agent's port while the agent is down.
+    """
+
+    def __init__(self, engine: str, base: str, token: str, context: ssl.SSLContext, name: str) -> None:
         self.engine = engine.capitalize()
         self._base = base
         self._token_header = {f"X-{self.engine}-Token": token}
-        handlers: list[urllib.request.BaseHandler] = [urllib.request.ProxyHandler({})]
-        if context:
-            handlers.append(urllib.request.HTTPSHandler(context=context))
-        self._opener = urllib.request.build_opener(*handlers)
+        self._context = context
+        self._name = name
 
     @contextlib.contextmanager
     def open(self, method: str, path: str, body: Any = None, headers: Mapping[str, str] | None = None) -> Iterator[Any]:
@@ -999,22 +1297,38 @@ class Api:
         @raises ApiError if the agent refuses
         @raises NotYet if it does not answer or has no leader
         """
-        every = {**self._token_header, **(headers or {})}
-        request = urllib.request.Request(self._base + path, data=body, method=method, headers=every)
-        try:
-            response = self._opener.open(request, timeout=60)
-        except urllib.error.HTTPError as error:
-            text = error.read().decode(errors="replace")
-            if error.code >= 500:
-                raise NotYet(
-                    f"{self.engine} says to {method} {path}: {text.strip()[:300]}.", "Look at its log."
-                ) from error
-            raise ApiError(error.code, text) from error
-        except OSError as error:
-            reason = getattr(error, "reason", error)
-            raise NotYet(f"{self.engine} does not answer at {self._base}: {reason}.", "Look at its log.") from error
-        with response:
+        with contextlib.ExitStack() as stack:
+            try:
+                connection = stack.enter_context(contextlib.closing(self._connect()))
+                connection.request(method, path, body, {**self._token_header, **(headers or {})})
+                response = connection.getresponse()
+                text = "" if response.status == 200 else response.read().decode(errors="replace")
+            except (OSError, http.client.HTTPException) as error:
+                silence = f"{self.engine} does not answer at {self._base}: {error}."
+                raise NoAnswer(silence, "Look at its log.") from error
+            if 300 <= response.status < 400:
+                place = response.getheader("Location", "nowhere")
+                raise Problem(
+                    f"{self.engine} at {self._base} sends {method} {path} elsewhere, to {place}.",
+                    "An agent never does, so this is something else: look at what listens there.",
+                )
+            if response.status >= 500:
+                raise NotYet(f"{self.engine} says to {method} {path}: {text.strip()[:300]}.", "Look at its log.")
+            if response.status != 200:
+                raise ApiError(response.status, text)
             yield response
+
+    def _connect(self) -> http.client.HTTPConnection:
+        address = urllib.parse.urlsplit(self._base)
+        plain = socket.create_connection((address.hostname, address.port or 443), timeout=60)
+        try:
+            secure = self._context.wrap_socket(plain, server_hostname=self._name)
+        except BaseException:
+            plain.close()
+            raise
+        connection = http.client.HTTPConnection(address.netloc)
+        connection.sock = secure
+        return connection
 
     def call(self, method: str, path: str, body: object = None) -> Any:
         data = None if body is None else json.dumps(body).encode()
@@ -1036,17 +1350,33 @@ class Api:
 
 def api_of(engine: str, host: Host, cluster: Json) -> Api:
     """With the management token, so only servers can."""
-    token = cluster[engine]["managementToken"]
-    base = host.consul_api if engine == "consul" else host.nomad_api
-    if not base.startswith("https:"):
-        return Api(engine, base, token, None)
-    context = ssl.create_default_context(cadata=cluster[engine]["ca"]["certificate"])
-    tls = host.path(f"/etc/{engine}.d/tls")
+    own = cluster[engine]
+    return own_api(engine, host, own["managementToken"], own["ca"]["certificate"])
+
+
+def consul_of(host: Host, client: Json, cluster: Json | None) -> Api:
+    """The Consul agent of this host, with what the host itself may do."""
+    if cluster and host.is_server("consul"):
+        return api_of("consul", host, cluster)
+    return own_api("consul", host, client["tokens"]["consul-agent"], client["consul"]["ca"])
+
+
+def own_api(engine: str, host: Host, token: str, authority: str) -> Api:
+    context = ssl.create_default_context(cadata=authority)
+    load_own_pair(host, engine, context)
+    return Api(engine, host.api(engine), token, context, host.agent_name(engine))
+
+
+def load_own_pair(host: Host, engine: str, context: ssl.SSLContext) -> None:
+    tls = tls_folder(host, engine)
     try:
         context.load_cert_chain(tls / "agent.pem", tls / "agent-key.pem")
     except OSError as error:
         raise Problem(f"The certificate in {tls} cannot be used: {error}.", "Run `meshform-host secrets`.") from error
-    return Api(engine, base, token, context)
+
+
+def tls_folder(host: Host, engine: str) -> Path:
+    return host.path(f"/etc/{engine}.d/tls")
 
 
 def server_apis(host: Host, cluster: Json) -> list[Api]:
@@ -1234,7 +1564,7 @@ def restore_snapshots(host: Host, arguments: argparse.Namespace) -> None:
         wait_until_usable(api, arguments.wait)
         if engine == "consul":
             wait_for("the catalog", arguments.wait, functools.partial(forget_replaced_nodes, api))
-            say("Now restart the Consul agents of the client hosts: they hold to what these servers told them before.")
+            say("Now run `meshform-host restart consul` on each client host, which holds to what it was told before.")
     bootstrap_acl(host, arguments)
 
 
@@ -1441,6 +1771,11 @@ def parser() -> argparse.ArgumentParser:
 
     acl = commands.add_parser("acl", help="bootstrap the ACL systems and create the well-known tokens")
     acl.set_defaults(run=bootstrap_acl)
+
+    restarting = "restart agents of this host when it is its turn, and wait until its checks pass again"
+    restarts = commands.add_parser("restart", help=restarting)
+    restarts.add_argument("engine", nargs="+", choices=ENGINES)
+    restarts.set_defaults(run=restart_agents)
 
     snapshot = commands.add_parser("snapshot", help="save the state of Consul and Nomad, if this server leads them")
     snapshot.add_argument("--force", action="store_true", help="save it on a follower too")

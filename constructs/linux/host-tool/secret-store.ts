@@ -1,7 +1,10 @@
-/** A directory that all hosts of a cluster see and only root may enter (mode 0700), as the lab has one. */
+/**
+ * A directory that only root may enter (mode 0700), as the lab has one. Each document is in a folder of its own: the hosts
+ * with a server agent share the whole directory, any other host its folder `client` and no more.
+ */
 export interface DirectorySecretStore {
   readonly type: "directory";
-  /** Absolute path on each host. */
+  /** Absolute path on each host. A host that is no server has `<path>/client` there. */
   readonly path: string;
 }
 
@@ -19,8 +22,11 @@ export interface AwsSecretStore {
 /** Where a cluster keeps its secrets. */
 export type SecretStore = DirectorySecretStore | AwsSecretStore;
 
-/** Who reads a secret store: a host with a server agent, any other host, Prometheus, or a person. */
-export type SecretReader = "server" | "client" | "prometheus" | "operator";
+/**
+ * Who reads a secret store: a host with a server agent, any other host, Prometheus, a person, or who applies access rules with
+ * the management tokens.
+ */
+export type SecretReader = "server" | "client" | "prometheus" | "operator" | "management";
 
 /** A statement of an IAM policy, as its JSON has it. */
 export interface IamStatement {
@@ -68,7 +74,7 @@ export function secretStorePolicy(
       Sid: "KeepSecretsOfCluster",
       Effect: "Allow",
       Action: ["secretsmanager:CreateSecret", "secretsmanager:GetSecretValue", "secretsmanager:PutSecretValue"],
-      Resource: ["cluster", "client", "operator", "prometheus"].flatMap(arns),
+      Resource: ["cluster", "client", "operator", "management", "prometheus"].flatMap(arns),
     },
   ];
 }
