@@ -230,18 +230,19 @@ describe("synthesis fails if", () => {
   });
 
   test("versions lack security fixes that their lines got, as a warning (security-release)", () => {
+    const newer = { consul: "1.22.6", consulCni: "1.9.11", nomad: "1.11.9+ent" };
     const warnings = (options: Options) => {
       const { stack, consul } = cluster(options);
       synthStack(stack);
       return consul.node.metadata.map(({ data }) => data as string);
     };
-    expect(warnings({ consul: { versions: { consul: "1.22.0", nomad: "1.11.9+ent" } } })).toEqual([
+    expect(warnings({ consul: { versions: { ...newer, consul: "1.22.0" } } })).toEqual([
       "consul 1.22.0 lacks security fixes: 1.22.5, or slow requests occupy the agent, and the Vault CA provider reads any file " +
         "(GH-22739, GH-23249). Use consul 1.22.5 or newer. (security-release)",
     ]);
-    expect(warnings({ consul: { versions: { consul: "1.22.6", nomad: "1.11.9+ent", envoy: "1.35.9" } } })).toEqual([]);
+    expect(warnings({ consul: { versions: newer } })).toEqual([]);
     // Which programs there are depends on the hosts.
-    const withEnvoy = { consul: { versions: { consul: "1.22.6" } }, clients: { docker: false } };
+    const withEnvoy = { consul: { versions: { ...newer, nomad: "1.11.3" } }, clients: { docker: false } };
     expect(warnings(withEnvoy).map((warning) => warning.split(" ", 2).join(" "))).toEqual([
       "nomad 1.11.3",
       "envoy 1.38.3",

@@ -7,6 +7,9 @@ import { HOST_TOOL, hostTool, type HostToolConfig } from "../../../constructs/li
 import { secretStorePolicy, type AwsSecretStore } from "../../../constructs/linux/host-tool/secret-store";
 import { run } from "../../support/lab";
 
+// Each test of the program starts Python, some twice.
+jest.setTimeout(30_000);
+
 const aws: AwsSecretStore = { type: "aws-secrets-manager", prefix: "meshform/prod/", region: "eu-central-1" };
 
 describe("a host with the host tool", () => {

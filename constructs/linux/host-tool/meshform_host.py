@@ -1230,11 +1230,11 @@ class Turn:
         held = self._read()
         now = time.time()
         if held and held[1]["host"] != self._node and held[1]["until"] > now:
-            left = f"{held[1]['until'] - now:.0f} s at most"
-            raise NotYet(f"{held[1]['host']} restarts or reloads its agents, for {left}.", "One host does at a time.")
+            end = time.strftime("%H:%M:%S UTC", time.gmtime(held[1]["until"]))
+            raise NotYet(f"{held[1]['host']} restarts or reloads its agents, until {end} at most.", "Hosts take turns.")
         entry = {"host": self._node, "until": now + self._limit}
         if not self._consul.call("PUT", f"{self.PATH}?cas={held[0] if held else 0}", entry):
-            raise NotYet("Another host was faster.", "One host restarts or reloads its agents at a time.")
+            raise NotYet("Another host was faster.", "Hosts take turns.")
 
     def _read(self) -> tuple[int, Json] | None:
         """Its index, and who has it."""
