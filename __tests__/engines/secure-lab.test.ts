@@ -202,18 +202,10 @@ describe("a client host", () => {
     const patterns = join(files.folder, "servers-only");
     writeFileSync(patterns, serversOnly.join("\n"), { mode: 0o600 });
     const root = `/proc/${initOf(lab, "client-1").pid}/root`;
-    // In run/meshform/programs are the engines, and the share that is shown under var.
-    const folders = ["etc", "opt", "run", "tmp", "var/lib/meshform"].map((folder) => `${root}/${folder}`);
+    const own = ["etc/consul.d", "etc/nomad.d", "etc/meshform", "opt/consul", "opt/nomad", "run/meshform/host"];
+    const folders = [...own, "var/lib/meshform"].map((folder) => `${root}/${folder}`);
     const search = (...where: string[]) =>
-      run("grep", [
-        "-rlsF",
-        "--devices=skip",
-        "--exclude-dir=alloc",
-        "--exclude-dir=programs",
-        "-f",
-        patterns,
-        ...where,
-      ]);
+      run("grep", ["-rlsF", "--devices=skip", "--exclude-dir=alloc", "-f", patterns, ...where]);
     expect((await search(files.secrets("dc1"))).code).toBe(0);
     const found = await search(...folders);
     rmSync(patterns);

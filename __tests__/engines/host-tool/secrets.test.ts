@@ -20,7 +20,7 @@ import { createServer as createHttpsServer } from "node:https";
 import { createServer as createTcpServer, type AddressInfo, type Server } from "node:net";
 import { tmpdir } from "node:os";
 import { delimiter, join } from "node:path";
-import type { TLSSocket } from "node:tls";
+import { TLSSocket } from "node:tls";
 import { HOST_TOOL, type HostToolConfig } from "../../../constructs/linux/host-tool/host-tool";
 import type { SecretStore } from "../../../constructs/linux/host-tool/secret-store";
 import { documentFile, documentsIn, engineEnvironment, FolderHost, secretsIn, USERS } from "../../support/host-tool";
@@ -546,7 +546,9 @@ describe("the management tokens reach nobody but the server's own agents", () =>
     const { port } = elsewhere.address() as AddressInfo;
     const options = { cert: pair.certificate, key: pair.key, ca: pair.ca, requestCert: true, rejectUnauthorized: true };
     const server = createHttpsServer(options, (request, response) => {
-      hear(`asked by ${(request.socket as TLSSocket).getPeerCertificate().subject.CN}\n`);
+      const { socket } = request;
+      const subject = socket instanceof TLSSocket ? socket.getPeerCertificate().subject : undefined;
+      hear(`asked by ${JSON.stringify(subject?.CN)}\n`);
       response.writeHead(307, { Location: `http://127.0.0.1:${port}${request.url}` }).end();
     });
     server.on("close", () => elsewhere.close());
@@ -594,7 +596,7 @@ describe("the management tokens reach nobody but the server's own agents", () =>
         return byTls({ certificate: read("agent"), key: read("agent-key"), ca: read("ca") }, hear);
       });
       // It is met with the host's own certificate, which is what tells this case from the others.
-      expect(text).toBe(`asked by server.${engine === "consul" ? "dc1.consul" : "global.nomad"}\n`);
+      expect(text).toBe(`asked by "server.${engine === "consul" ? "dc1.consul" : "global.nomad"}"\n`);
       expect(output).toMatch(/ sends GET \/v1\/status\/leader elsewhere, to http:\/\/127\.0\.0\.1:/);
     });
   });
