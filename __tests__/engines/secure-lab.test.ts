@@ -188,9 +188,7 @@ describe("a client host", () => {
   test("is shown its own part of the secret store, and no other lab's or host's files", async () => {
     const { output } = await lab.onHost("client-1", "find", "/var/lib/meshform", "-mindepth", "1");
     expect(output.trim().split("\n").sort()).toEqual(
-      ["labs", "secret-store", "secret-store/client", "secret-store/client/client.json"].map(
-        (it) => `/var/lib/meshform/${it}`,
-      ),
+      ["secret-store", "secret-store/client", "secret-store/client/client.json"].map((it) => `/var/lib/meshform/${it}`),
     );
   });
 
