@@ -3,6 +3,7 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import type { nomad } from "../../constructs";
 import { ensureEngines } from "../../lab/engines/ensure-engines";
+import { crashConsul, expectHealthy } from "../support/consul-agents";
 import { eventually } from "../support/eventually";
 import { addGallery } from "../support/gallery";
 import { run, TestLab } from "../support/lab";
@@ -165,6 +166,26 @@ test(
     expect(meanwhile.every(({ status }) => status === 200)).toBe(true);
     await switchHealth("pass");
     await eventually(async () => expect(instancesIn(await askTimes(10))).toContain(short));
+  },
+  3 * MINUTE,
+);
+
+test(
+  "Consul agents that crash one after another, each once the checks on the other's host pass, cost no request",
+  async () => {
+    const answers: Promise<number>[] = [];
+    const load = setInterval(() => answers.push(ask().then(({ status }) => status)), 100);
+    try {
+      for (const host of ["client-1", "client-2"]) {
+        await crashConsul(lab, host);
+        await expectHealthy(lab, [host]);
+      }
+    } finally {
+      clearInterval(load);
+    }
+    const statuses = await Promise.all(answers);
+    expect(statuses.length).toBeGreaterThan(20);
+    expect(statuses.filter((status) => status !== 200)).toEqual([]);
   },
   3 * MINUTE,
 );

@@ -8,7 +8,7 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { connect as connectTls } from "node:tls";
 import { makeCertificates } from "../../examples/external-database/certificates";
-import { crashConsul, expectHealthy, reloadConsul } from "../support/consul-agents";
+import { checksOf, crashConsul, expectHealthy, reloadConsul } from "../support/consul-agents";
 import { eventually } from "../support/eventually";
 import { CLI, run, TestLab, type Outcome } from "../support/lab";
 
@@ -384,6 +384,15 @@ test("gateways of every kind are healthy again after the Consul agents of their 
   await reloadConsul(lab, ...hosts);
   await expectHealthy(lab, hosts, companions);
   await crashConsul(lab, ...hosts);
+  // Their own checks run soon: until then none of them gets traffic.
+  await eventually(async () => {
+    const checks = await checksOf(lab, ...hosts);
+    const own = checks.filter(({ ServiceName }) =>
+      ["gateway", "ingress", "egress", "mesh-gateway"].includes(ServiceName),
+    );
+    expect(own.length).toBeGreaterThanOrEqual(8);
+    expect(own.filter(({ Interval, Status }) => Interval !== "2s" || Status !== "passing")).toEqual([]);
+  }, 6_000);
   await expectHealthy(lab, hosts, companions);
   await eventually(async () => expect(await lab.meshform(["status"])).toMatchObject({ code: 0 }));
 });

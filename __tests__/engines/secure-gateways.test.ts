@@ -2,7 +2,7 @@ import { connect } from "node:net";
 import { join } from "node:path";
 import { expectHealthy, reloadConsul } from "../support/consul-agents";
 import { eventually } from "../support/eventually";
-import { TestLab } from "../support/lab";
+import { CLI, run, TestLab } from "../support/lab";
 
 const MINUTE = 60_000;
 jest.setTimeout(4 * MINUTE);
@@ -38,6 +38,11 @@ function urlOf(listener: string): URL {
   const url = urls.get(listener);
   if (url === undefined) throw new Error(`up printed no ${listener}, only: ${[...urls.keys()].join(", ")}.`);
   return url;
+}
+
+/** A token of either engine. */
+interface Token {
+  readonly SecretID: string;
 }
 
 interface Answer {
@@ -97,6 +102,28 @@ test("an ingress and an API gateway lead to services, by request and by connecti
     await expect(say("ingress 9001")).rejects.toThrow();
   });
   expect(await ask("gateway 8080", "/stock/1")).toMatchObject({ status: 200 });
+});
+
+test("the tokens of an operator are enough to close what the intentions no longer allow", async () => {
+  const consul = await gateways.api<Token>("Consul", "/v1/acl/token", "PUT", { Policies: [{ Name: "operator" }] });
+  const nomad = await gateways.api<Token>("Nomad", "/v1/acl/token", "PUT", { Type: "client", Policies: ["operator"] });
+  const env = {
+    CONSUL_HTTP_ADDR: gateways.url("Consul"),
+    CONSUL_HTTP_TOKEN: consul.SecretID,
+    NOMAD_ADDR: gateways.url("Nomad"),
+    NOMAD_TOKEN: nomad.SecretID,
+  };
+  const command = [CLI, "disconnect", "--environment", "ingress", "clock"];
+  expect(await run(process.execPath, command, { env, timeoutMs: 2 * MINUTE })).toMatchObject({
+    code: 0,
+    output: expect.stringContaining("Every connection to the only instance of clock has been closed.") as unknown,
+  });
+  // Nobody else may.
+  const stranger = { ...env, NOMAD_TOKEN: "" };
+  expect(await run(process.execPath, command, { env: stranger })).toMatchObject({
+    code: 1,
+    output: expect.stringContaining("alloc-lifecycle") as unknown,
+  });
 });
 
 test("a terminating gateway leads to a database outside, and not without an intention", async () => {

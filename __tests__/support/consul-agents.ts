@@ -8,6 +8,8 @@ export interface AgentCheck {
   readonly ServiceName: string;
   readonly Name: string;
   readonly Status: string;
+  /** As Go writes durations. */
+  readonly Interval: string;
   readonly Output: string;
 }
 
@@ -41,12 +43,12 @@ export async function checksOf(lab: TestLab, ...hosts: readonly string[]): Promi
  * Waits until every check on hosts passes, among them Consul's own check of each sidecar, which its agent adds whenever it reads
  * its services anew.
  *
- * @param companions services whose sidecars are the Envoys of gateways
+ * @param companions services whose sidecars must be there, being the Envoys of gateways
  */
 export async function expectHealthy(
   lab: TestLab,
   hosts: readonly string[],
-  companions: readonly string[],
+  companions: readonly string[] = [],
 ): Promise<void> {
   await eventually(async () => {
     const checks = await checksOf(lab, ...hosts);
