@@ -14,15 +14,21 @@ const ruling = [
   ...["proxy-defaults", "mesh", "exported-services", "api-gateway", "http-route", "tcp-route"],
 ] as const;
 
+/** What of a lab is not as the app says that was deployed to it last, one sentence each. */
+export interface Drift {
+  /** Jobs that were stopped or changed by hand, config entries that are gone or changed: the next apply restores them. */
+  readonly changed: readonly string[];
+  /** Config entries that are not the app's, which no apply touches. */
+  readonly foreign: readonly string[];
+}
+
 /**
- * What of a lab is not as the app says that was deployed to it last: jobs that were stopped or changed by hand, config entries
- * that are gone, changed, or not the app's. Nothing before an app was deployed.
+ * Compares a lab with what was deployed to it last; finds nothing before an app was deployed.
  *
  * @param clusters all of the lab, the first one being where the app says none
- * @returns one sentence each
  */
-export async function driftOf(lab: Lab, clusters: readonly Cluster[]): Promise<string[]> {
-  if (!existsSync(lab.files.synthesized)) return [];
+export async function driftOf(lab: Lab, clusters: readonly Cluster[]): Promise<Drift> {
+  if (!existsSync(lab.files.synthesized)) return { changed: [], foreign: [] };
   const { jobs, entries } = readDocuments(readStacks(lab.files.synthesized));
   const drifts = clusters.map(async (cluster, index) => {
     const isHere = ({ datacenter }: { readonly datacenter?: string }) =>
@@ -31,14 +37,13 @@ export async function driftOf(lab: Lab, clusters: readonly Cluster[]): Promise<s
     const server = datacenter && hostsOf(datacenter, "server").at(0);
     const exec = lab.execOn(server?.name ?? "server-1");
     const where = clusters.length > 1 ? ` in ${cluster.datacenter}` : "";
-    return (
-      await Promise.all([
-        ...jobs.filter(isHere).map((document) => driftOfJob(cluster, document, where)),
-        ...ruling.map((kind) => driftOfEntries(cluster, kind, entries.filter(isHere), where, exec)),
-      ])
-    ).flat();
+    const ofJobs = jobs.filter(isHere).map((document) => driftOfJob(cluster, document, where));
+    const ofEntries = ruling.map((kind) => driftOfEntries(cluster, kind, entries.filter(isHere), where, exec));
+    const changed = (await Promise.all(ofJobs)).flat();
+    return [{ changed, foreign: [] }, ...(await Promise.all(ofEntries))];
   });
-  return (await Promise.all(drifts)).flat();
+  const all = (await Promise.all(drifts)).flat();
+  return { changed: all.flatMap(({ changed }) => changed), foreign: all.flatMap(({ foreign }) => foreign) };
 }
 
 async function driftOfJob({ nomad }: Cluster, { job, isOpen }: JobDocument, where: string): Promise<string[]> {
@@ -100,12 +105,12 @@ async function driftOfEntries(
   documents: readonly EntryDocument[],
   where: string,
   exec: string,
-): Promise<string[]> {
+): Promise<Drift> {
   const live = ((await consul.get(`/v1/config/${kind}`)) ?? []) as (JsonObject & { readonly Name: string })[];
   const wanted = documents.filter(({ entry }) => entry.Kind === kind);
   const nameOf = ({ entry }: EntryDocument) => ("Name" in entry && entry.Name) || "mesh";
   const fix = "`meshform up` restores it.";
-  const lacking = wanted.flatMap((document) => {
+  const changed = wanted.flatMap((document) => {
     const name = nameOf(document);
     const found = live.find((it) => (it.Name || "mesh") === name);
     if (found === undefined) return [`Consul${where} lacks the app's config entry ${kind}/${name}: ${fix}`];
@@ -114,10 +119,11 @@ async function driftOfEntries(
       ? []
       : [`The config entry ${kind}/${name}${where} differs from the app's in ${fields.join(", ")}: ${fix}`];
   });
-  if (wanted.some(({ isOpen }) => isOpen)) return lacking;
+  // A name that only Terraform knows may be any of them.
+  if (wanted.some(({ isOpen }) => isOpen)) return { changed, foreign: [] };
   const names = new Set(wanted.map(nameOf));
   const foreign = live.filter(({ Name }) => !names.has(Name || "mesh"));
-  return [...lacking, ...foreign.map((entry) => foreignEntry(kind, entry, where, exec))];
+  return { changed, foreign: foreign.map((entry) => foreignEntry(kind, entry, where, exec)) };
 }
 
 function foreignEntry(

@@ -64,10 +64,12 @@ export async function status(name: string): Promise<LabStatus> {
     const isWell =
       hosts(agents).every(({ running }) => running) && areReady(agents) && jobs.every((job) => isHealthy(job));
     const gateways = new Set(jobs.filter((job) => job.isMeshGateway).map(({ datacenter }) => datacenter));
+    const drift = await driftOf(lab, clusters);
     const found = [
       ...problemsOfAgents(agents, (host) => lab.execOn(host)),
       ...problemsOfPeerings(peerings, gateways),
-      ...(await driftOf(lab, clusters)),
+      ...drift.changed,
+      ...drift.foreign,
     ];
     const published = listeners.filter((it) => !isEngine(it.name));
     const { problems } = isWell

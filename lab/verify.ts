@@ -111,13 +111,25 @@ function problemOf({ status, body = "", open, error }: Sighting, { partly }: Con
   return /^(no healthy upstream|upstream connect error)/.test(body) ? `Envoy says: ${body}` : undefined;
 }
 
+/** How many probes run at a time: each takes a process. */
+const atATime = 6;
+/** How long a probe may take on a busy machine, in milliseconds; it gives up by itself long before. */
+const probeMs = 20_000;
+let running = 0;
+const waiting: (() => void)[] = [];
+
 async function probe(enter: readonly string[], host: string, port: number, kind: "http" | "tcp"): Promise<Sighting> {
   const program = [process.execPath, join(__dirname, "probe.mjs"), host, String(port), kind];
   const [command = "", ...args] = [...enter, ...program];
+  while (running >= atATime) await new Promise<void>((resolve) => waiting.push(resolve));
+  running++;
   try {
-    const { stdout } = await promisify(execFile)(command, args, { timeout: 10_000 });
+    const { stdout } = await promisify(execFile)(command, args, { timeout: probeMs });
     return JSON.parse(stdout) as Sighting;
   } catch (error) {
     return { error: error instanceof Error ? error.message : String(error) };
+  } finally {
+    running--;
+    waiting.shift()?.();
   }
 }
