@@ -41,6 +41,7 @@ test("the gateways of their page make one mesh that the checks let pass", () => 
   const snippets = exportsOf("docs/gateways.md");
   expect(Object.keys(snippets)).toEqual([
     "addGateway",
+    "addGatewayBehindBalancer",
     "addSecureGateway",
     "addIngress",
     "addDatabase",
@@ -51,13 +52,14 @@ test("the gateways of their page make one mesh that the checks let pass", () => 
       mesh.addService(`service-${index}`, { port: 7001 + index, protocol, workload: anyWorkload }),
     );
     snippets.addGateway(mesh, orders, stock, clock);
+    snippets.addGatewayBehindBalancer(mesh, orders);
     snippets.addSecureGateway(mesh)?.connectTo(orders);
     snippets.addIngress(mesh, orders, clock);
     snippets.addDatabase(mesh, orders);
     snippets.addMeshGateway(mesh);
   });
   expect(Object.keys(jobs)).toEqual(
-    expect.arrayContaining(["gateway", "site", "ingress", "egress", "mesh-gateway"]) as unknown,
+    expect.arrayContaining(["gateway", "inner", "site", "ingress", "egress", "mesh-gateway"]) as unknown,
   );
 });
 

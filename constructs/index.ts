@@ -11,6 +11,7 @@ export { ConsulConfigEntry, type ConsulConfigEntryProps } from "./consul/consul-
 export type * as consul from "./consul/generated/config-entries";
 export { ConsulDeployerPolicy, type ConsulDeployerPolicyOptions } from "./consul/deployer-policy";
 export { GatewayAccess, type GatewayWorkload } from "./consul/gateway-access";
+export type { ForwardedHeaders } from "./consul/forwarded-headers";
 export type { HttpRouteMatch } from "./consul/http-route";
 export { HttpPermission, type HeaderMatch, type HttpMatch, type PermissionMatch } from "./consul/http-permission";
 export type { HeaderChanges } from "./consul/header-changes";

@@ -11,6 +11,7 @@ import { makeCertificates } from "../../examples/external-database/certificates"
 import { checksOf, crashConsul, expectHealthy, reloadConsul } from "../support/consul-agents";
 import { eventually } from "../support/eventually";
 import { CLI, run, TestLab, type Outcome } from "../support/lab";
+import { ODD_REQUESTS, REMAINING, type OddRequest } from "./apps/odd-requests";
 
 const MINUTE = 60_000;
 jest.setTimeout(2 * MINUTE);
@@ -132,17 +133,56 @@ function openTo(port: number): { say(words: string): Promise<string>; closed(): 
   };
 }
 
-/** What the service `client` hears at a local port of its own. */
-async function fromClient(localPort: number, protocol: "http" | "tcp"): Promise<string> {
+/** Sends requests byte by byte from a host of the lab. */
+async function sendRaw(
+  target: object,
+  requests: readonly Pick<OddRequest, "text" | "headers">[],
+): Promise<{ status: number; body: string }[]> {
+  const program = join(__dirname, "apps", "raw-requests.mjs");
+  const args = [program, JSON.stringify(target), JSON.stringify(requests)];
+  const { code, output } = await lab.onHost("server-1", "node", ...args);
+  if (code !== 0) {
+    throw new Error(`raw-requests.mjs ended with ${code}:\n${output}`);
+  }
+  return JSON.parse(output) as { status: number; body: string }[];
+}
+
+/** Where a gateway is reached, as a host of the lab sees it. */
+async function addressOf(gateway: string, port: number): Promise<object> {
+  const [{ Address }] = await lab.api<{ Address: string }[]>("Consul", `/v1/catalog/service/${gateway}-envoy`);
+  return { host: Address, port };
+}
+
+interface Seen {
+  readonly service: string;
+  readonly url: string;
+  readonly headers: Readonly<Record<string, string>>;
+}
+
+/** What the service behind a listener sees of a request with headers of the client's own. */
+async function seenBehind(gateway: string, port: number, host: string, ...claims: readonly string[]): Promise<Seen> {
+  const text = ["GET /stock HTTP/1.1", `Host: ${host}`, "Connection: close", ...claims, "", ""].join("\r\n");
+  const [{ status, body }] = await sendRaw(await addressOf(gateway, port), [{ text }]);
+  expect({ status, body }).toMatchObject({ status: 200 });
+  return JSON.parse(body.slice(body.indexOf("{"), body.lastIndexOf("}") + 1)) as Seen;
+}
+
+/** What a program prints that runs where the service `client` does. */
+async function inClient(program: string): Promise<string> {
   const allocations = await lab.api<{ ID: string; ClientStatus: string }[]>("Nomad", "/v1/job/client/allocations");
   const running = allocations.find(({ ClientStatus }) => ClientStatus === "running");
-  const program =
+  const { output } = await lab.inTask(running?.ID ?? "", "client", ["node", "-e", program]);
+  return output.trim();
+}
+
+/** What the service `client` hears at a local port of its own. */
+function fromClient(localPort: number, protocol: "http" | "tcp"): Promise<string> {
+  return inClient(
     protocol === "http"
       ? `fetch("http://127.0.0.1:${localPort}/a").then(async (r) => console.log(r.status, await r.text()))`
       : `const s = require("net").connect(${localPort}, "127.0.0.1").setTimeout(5000, () => s.destroy()); s.write("hello");
-         s.on("data", (d) => { console.log(String(d)); s.destroy(); }).on("error", () => {}).on("close", () => console.log("closed"));`;
-  const { output } = await lab.inTask(running?.ID ?? "", "client", ["node", "-e", program]);
-  return output.trim();
+         s.on("data", (d) => { console.log(String(d)); s.destroy(); }).on("error", () => {}).on("close", () => console.log("closed"));`,
+  );
 }
 
 /** Takes the intentions of a service away, and puts them back. */
@@ -242,6 +282,108 @@ describe("the API gateway", () => {
     const post = { method: "POST" };
     expect(await ask(18180, "any.example", "/stock", post)).toEqual({ status: 403, body: "RBAC: access denied" });
   });
+});
+
+describe("permissions on requests", () => {
+  const targets: [string, () => object | Promise<object>][] = [
+    ["the sidecar of the service", () => ({ sidecarOf: "books", as: "client" })],
+    ["the API gateway", () => addressOf("gateway", 18180)],
+    ["the ingress gateway", () => addressOf("ingress", 18080)],
+  ];
+
+  const inWords = ({ status, body }: { status: number; body: string }) => {
+    const url = /"service":"books","method":"\w+","url":"([^"]*)"/.exec(body)?.[1];
+    // Where it arrives, it does so without the header that is denied.
+    return url === undefined || body.includes('"x-role"') ? (status === 200 ? `200 ${body}` : "refused") : url;
+  };
+
+  test.each(targets)("cannot be got round at %s", async (where, target) => {
+    const requests = [...ODD_REQUESTS, ...REMAINING];
+    const isGateway = !where.startsWith("the sidecar");
+    expect(ODD_REQUESTS.length).toBeGreaterThan(25);
+    await eventually(async () => {
+      const answers = await sendRaw(await target(), requests);
+      const seen = requests.map(({ name }, index) => `${name} -> ${inWords(answers[index])}`);
+      const meant = requests.map(({ name, arrivesAs, isLostAtGateways }) => {
+        return `${name} -> ${isGateway && isLostAtGateways ? "refused" : (arrivesAs ?? "refused")}`;
+      });
+      expect(seen).toEqual(meant);
+    });
+  });
+
+  test("cannot be got round at a terminating gateway by what its Envoy resolves", async () => {
+    const asked = ["/a", "/a/7", "/b", "/ab", "/a/../b", "/a/%2e%2e/b", "/a/..%2fb", "/a\\..\\b", "//b"];
+    const program = `
+      const { connect } = require("net");
+      const ask = (path) => new Promise((resolve) => {
+        let answer = "";
+        const socket = connect(7105, "127.0.0.1").setTimeout(5000, () => socket.destroy());
+        socket.on("data", (part) => (answer += part)).on("error", () => {}).on("close", () => resolve(answer.slice(9, 12)));
+        socket.write("GET " + path + " HTTP/1.1\\r\\nHost: page\\r\\nConnection: close\\r\\n\\r\\n");
+      });
+      Promise.all(${JSON.stringify(asked)}.map(ask)).then((all) => console.log(all.join(" ")));`;
+    await eventually(async () => expect(await inClient(program)).toBe("200 200 403 403 403 403 403 403 403"));
+  });
+});
+
+describe("what clients outside say of themselves", () => {
+  const claims = [
+    "X-Forwarded-For: 10.1.2.3",
+    "X-Forwarded-Proto: https",
+    "X-Forwarded-Host: admin.example",
+    "X-Forwarded-Client-Cert: URI=spiffe://forged/ns/default/dc/dc1/svc/admin",
+    "Forwarded: for=10.1.2.3;proto=https",
+    "X-Real-IP: 10.1.2.3",
+    "X-Original-URL: /admin",
+    "x-envoy-original-path: /admin",
+    "x-envoy-internal: true",
+    "x-envoy-external-address: 10.1.2.3",
+    "x-envoy-original-dst-host: 127.0.0.1:1",
+    "x-envoy-upstream-rq-timeout-ms: 1",
+    "X-Request-Id: of-the-client",
+  ];
+  const SERVER = "10.200.0.10";
+
+  test.each([
+    ["ingress", 18080, "stock.example"],
+    ["gateway", 18180, "any.example"],
+  ])("is replaced by what the %s itself sees", async (gateway, port, host) => {
+    const { headers } = await seenBehind(gateway, port, host, ...claims);
+    expect(headers).toMatchObject({
+      host,
+      "x-forwarded-for": SERVER,
+      "x-forwarded-proto": "http",
+      "x-request-id": "of-the-client",
+    });
+    expect(headers["x-forwarded-client-cert"]).toMatch(new RegExp(`/svc/${gateway}\\b`));
+    expect(headers["x-forwarded-client-cert"]).not.toContain("forged");
+    const own = ["x-forwarded-for", "x-forwarded-proto", "x-forwarded-client-cert", "x-envoy-expected-rq-timeout-ms"];
+    expect(
+      Object.keys(headers)
+        .filter((name) => /^x-(forwarded|envoy|real|original)|^forwarded/.test(name))
+        .sort(),
+    ).toEqual(own.sort());
+  });
+
+  test.each([
+    ["inner-ingress", 18200],
+    ["inner-gateway", 18201],
+  ])(
+    "is kept at the %s, which is told that a trusted proxy says it, and gets that proxy's address",
+    async (gateway, port) => {
+      const { headers } = await seenBehind(gateway, port, "any.example", ...claims);
+      expect(headers).toMatchObject({
+        "x-forwarded-for": `10.1.2.3,${SERVER}`,
+        "x-forwarded-proto": "https",
+        "x-forwarded-host": "admin.example",
+        "x-real-ip": "10.1.2.3",
+      });
+      expect(Object.keys(headers).filter((name) => name.startsWith("x-envoy-"))).toEqual([
+        "x-envoy-expected-rq-timeout-ms",
+      ]);
+      expect(headers["x-forwarded-client-cert"]).not.toContain("forged");
+    },
+  );
 });
 
 describe("without the intention", () => {

@@ -68,9 +68,9 @@ export function findingsOf(synthesize: () => unknown): string[] {
 }
 
 /** The warnings of the checks over a stack with one mesh, one for each finding. */
-export function warningsOf(build: (mesh: ServiceMesh, stack: TestStack) => void): string[] {
+export function warningsOf(build: (mesh: ServiceMesh, stack: TestStack) => void, props?: ServiceMeshProps): string[] {
   const stack = new TestStack();
-  build(new ServiceMesh(stack, "mesh"), stack);
+  build(new ServiceMesh(stack, "mesh", props), stack);
   synthStack(stack);
   return stack.node
     .findAll()

@@ -14,3 +14,22 @@ export interface HeaderChanges {
 export function renderHeaderChanges(changes: HeaderChanges | undefined): consul.HTTPHeaderModifiers | undefined {
   return changes && { Add: changes.add, Set: changes.set, Remove: changes.remove };
 }
+
+/** @internal Both together; what is done to a header that `upper` names is for `upper` alone to say. */
+export function layHeaderChanges(lower: HeaderChanges, upper: HeaderChanges = {}): HeaderChanges | undefined {
+  const named = new Set([...namesIn(upper)].map((name) => name.toLowerCase()));
+  const isFree = (name: string) => !named.has(name.toLowerCase());
+  const free = (headers: HeaderChanges["set"] = {}) =>
+    Object.fromEntries(Object.entries(headers).filter(([name]) => isFree(name)));
+  const changes = {
+    add: { ...free(lower.add), ...upper.add },
+    set: { ...free(lower.set), ...upper.set },
+    remove: [...(lower.remove ?? []).filter(isFree), ...(upper.remove ?? [])],
+  };
+  const filled = Object.entries(changes).filter(([, value]) => Object.keys(value).length > 0);
+  return filled.length > 0 ? Object.fromEntries(filled) : undefined;
+}
+
+function namesIn({ add, set, remove = [] }: HeaderChanges): string[] {
+  return [...Object.keys({ ...add, ...set }), ...remove];
+}

@@ -129,8 +129,7 @@ export class ServiceMesh extends Construct {
     });
     const { meshConfig = {} } = props;
     if (meshConfig !== false) {
-      // Its id is as old as its first field. With another one Terraform would delete the entry that it has just written.
-      this.meshConfig = new ConsulConfigEntry<consul.MeshConfigEntry>(this, "Peering", {
+      this.meshConfig = new ConsulConfigEntry<consul.MeshConfigEntry>(this, "MeshConfig", {
         kind: "mesh",
         name: "mesh",
         entry: () =>

@@ -9,7 +9,7 @@ const server =
   PROTOCOL === "http"
     ? createHttpServer(({ method, url, headers }, response) => {
         response.setHeader("content-type", "application/json");
-        response.end(`${JSON.stringify({ service: NAME, method, url, host: headers.host })}\n`);
+        response.end(`${JSON.stringify({ service: NAME, method, url, headers })}\n`);
       })
     : createServer((socket) => {
         socket.on("error", () => socket.destroy());

@@ -7,7 +7,9 @@ import {
   synthesize,
   Template,
   Workload,
+  type ApiGateway,
   type ExternalServiceBaseProps,
+  type IngressGateway,
   type MeshService,
   type ServiceMesh,
 } from "../../../constructs";
@@ -17,6 +19,13 @@ import { readSettings } from "../../../stacks/settings";
 
 /** Where `outside.mjs` answers: on a host of the lab, and no part of the mesh. */
 const OUTSIDE = "10.200.0.10";
+
+/** What everybody may ask of `books`: all orders but the private ones, and not as a guest. */
+const permissions = [
+  HttpPermission.deny({ pathPrefix: "/v1/orders/private" }),
+  HttpPermission.deny({ headers: [{ name: "x-role", exact: "guest" }] }),
+  HttpPermission.get("/v1/orders"),
+];
 
 /**
  * Every kind of gateway in front of, or behind, small services. By MESHFORM_TEST_VARIANT
@@ -41,15 +50,21 @@ synthesize((app) => {
   if (variant === "bare") {
     return;
   }
-  addIngress(mesh, stock, clock, orders);
-  addApiGateway(mesh, stock, clock, orders);
+  const ingress = addIngress(mesh, stock, clock, orders);
+  const gateway = addApiGateway(mesh, stock, clock, orders);
   if (variant === "connected") {
-    addEgress(mesh);
+    const client = addClient(mesh);
+    addEgress(mesh, client);
+    const books = addTeller("books", 7004, Protocol.HTTP);
+    ingress.connectTo(books, { listener: 18080, hosts: ["books.example"], permissions });
+    gateway.connectTo(books, { listener: 18180, hosts: ["books.example"], permissions });
+    client.connectTo(books, { localBindPort: 7110, permissions });
+    addTrustingGateways(mesh, stock);
   }
   mesh.addMeshGateway("mesh-gateway", { port: 18443, wanAddress: "203.0.113.7", wanPort: 443 });
 });
 
-function addIngress(mesh: ServiceMesh, stock: MeshService, clock: MeshService, orders?: MeshService): void {
+function addIngress(mesh: ServiceMesh, stock: MeshService, clock: MeshService, orders?: MeshService): IngressGateway {
   const ingress = mesh.addIngressGateway("ingress", {
     listeners: [
       IngressListener.http({ port: 18080 }),
@@ -64,9 +79,10 @@ function addIngress(mesh: ServiceMesh, stock: MeshService, clock: MeshService, o
   if (orders !== undefined) {
     ingress.connectTo(orders, { listener: 18080, hosts: ["orders.example", "*.orders.example"] });
   }
+  return ingress;
 }
 
-function addApiGateway(mesh: ServiceMesh, stock: MeshService, clock: MeshService, orders?: MeshService): void {
+function addApiGateway(mesh: ServiceMesh, stock: MeshService, clock: MeshService, orders?: MeshService): ApiGateway {
   const certificates = [GatewayCertificate.files({ certFile: "secrets/site.pem", keyFile: "secrets/site.key" })];
   const gateway = mesh.addApiGateway("gateway", {
     listeners: [
@@ -111,20 +127,25 @@ function addApiGateway(mesh: ServiceMesh, stock: MeshService, clock: MeshService
       },
     );
   }
+  return gateway;
 }
 
-function addEgress(mesh: ServiceMesh): void {
+/** Nothing but a place in the mesh. */
+function addClient(mesh: ServiceMesh): MeshService {
+  return mesh.addService("client", {
+    port: 7009,
+    workload: Workload.exec({ driver: "raw_exec", command: "sleep", args: ["infinity"] }),
+    update: { minHealthyTime: "1s" },
+  });
+}
+
+function addEgress(mesh: ServiceMesh, client: MeshService): void {
   const egress = mesh.addTerminatingGateway("egress", {
     templates: ["ca", "other-ca", "certificate", "key"].map((item) => secret("egress", item.replace("-", "_"), item)),
     update: { minHealthyTime: "1s" },
   });
   const ca = { caFile: "secrets/ca" };
   const own = { certFile: "secrets/certificate", keyFile: "secrets/key" };
-  const client = mesh.addService("client", {
-    port: 7009,
-    workload: Workload.exec({ driver: "raw_exec", command: "sleep", args: ["infinity"] }),
-    update: { minHealthyTime: "1s" },
-  });
   const outside: Readonly<Record<string, Omit<ExternalServiceBaseProps, "address">>> = {
     db: { port: 5433, tls: { ...ca, ...own, sni: "database.example" } },
     "db-of-other-authority": { port: 5433, tls: { caFile: "secrets/other-ca", ...own, sni: "database.example" } },
@@ -136,8 +157,22 @@ function addEgress(mesh: ServiceMesh): void {
   Object.entries(outside).forEach(([name, props], index) => {
     const service = mesh.addExternalService(name, { address: OUTSIDE, ...props });
     egress.addService(service);
-    client.connectTo(service, { localBindPort: 7100 + index });
+    client.connectTo(service, {
+      localBindPort: 7100 + index,
+      permissions: name === "plain-page" ? [HttpPermission.get("/a")] : undefined,
+    });
   });
+}
+
+/** Both kinds of gateway, as they are behind a proxy that is trusted. */
+function addTrustingGateways(mesh: ServiceMesh, stock: MeshService): void {
+  const props = { forwardedHeaders: "append" as const, update: { minHealthyTime: "1s" } };
+  mesh
+    .addIngressGateway("inner-ingress", { listeners: [IngressListener.http({ port: 18200 })], ...props })
+    .connectTo(stock, { hosts: ["*"] });
+  mesh
+    .addApiGateway("inner-gateway", { listeners: [ApiGatewayListener.http({ port: 18201 })], ...props })
+    .connectTo(stock);
 }
 
 /** An item of the job's own Nomad variable, as a file that only its Envoy sees. */

@@ -39,7 +39,13 @@ describe("connectTo", () => {
       Name: "ingress",
       TLS: { Enabled: false },
       Defaults: { PassiveHealthCheck: { MaxEjectionPercent: 50 } },
-      Listeners: [{ Port: 8080, Protocol: "http", Services: [{ Name: "api", Hosts: ["api.example"] }] }],
+      Listeners: [
+        {
+          Port: 8080,
+          Protocol: "http",
+          Services: [{ Name: "api", Hosts: ["api.example"], RequestHeaders: expect.any(Object) as unknown }],
+        },
+      ],
     });
     expect(entries["service-intentions/api"]).toMatchObject({
       Sources: [{ Name: "ingress", Action: "allow", Precedence: 9, Type: "consul" }],

@@ -8,6 +8,7 @@ import {
   TerminatingGateway,
   Volume,
   type ExternalServiceBaseProps,
+  type MeshConfig,
   type TerminatingGatewayBaseProps,
 } from "../../../constructs";
 import { groupOf, only, serviceOf, taskOf } from "../../support/job";
@@ -216,5 +217,38 @@ describe("TLS to the service", () => {
     expect(linkedIn(synthEgress({ ...named, tls: { caFile: "/ca.pem", sni: "other" } }))).toMatchObject([
       { SNI: "other" },
     ]);
+  });
+});
+
+describe("permissions on requests of a service outside", () => {
+  const envoyOf = (permissions?: HttpPermission[], meshConfig?: MeshConfig) => {
+    const { jobs } = synthMesh(
+      (mesh) => {
+        const page = mesh.addExternalService("page", { ...plain, protocol: Protocol.HTTP });
+        mesh.addTerminatingGateway("egress").addService(page);
+        const web = mesh.addService("web", { port: 8000, publish: 8000, workload: anyWorkload });
+        web.connectTo(page, { permissions });
+      },
+      { meshConfig },
+    );
+    return (taskOf(jobs.egress, "connect-terminating-egress").Config?.args as string[]).join(" ");
+  };
+
+  test("have its Envoy bring paths into their usual form, which Consul tells those of services only", () => {
+    expect(envoyOf([HttpPermission.get("/a")])).toContain(
+      '"http_connection_manager.normalize_path":100,"http_connection_manager.path_with_escaped_slashes_action":4',
+    );
+    expect(
+      envoyOf([HttpPermission.get("/a")], {
+        requestNormalization: { pathWithEscapedSlashes: "REJECT_REQUEST", insecureDisablePathNormalization: true },
+      }),
+    ).toContain(
+      '"http_connection_manager.normalize_path":0,"http_connection_manager.path_with_escaped_slashes_action":2',
+    );
+  });
+
+  test("are needed for that", () => {
+    expect(envoyOf()).not.toContain("normalize_path");
+    expect(envoyOf([HttpPermission.get("/a")], { requestNormalization: false })).not.toContain("normalize_path");
   });
 });

@@ -139,7 +139,9 @@ function whatRemains(denied: PermissionMatch, isOutside: boolean): string {
         ]
       : []),
     ...(denied.pathExact !== undefined ? ["one with a slash, a dot or a suffix at its end"] : []),
-    ...(denied.headers !== undefined ? ["a header that is left out, given twice or in another case"] : []),
+    ...(denied.headers !== undefined
+      ? ["a header that is left out, in another case or, with older Envoys, given twice"]
+      : []),
     ...(denied.methods !== undefined ? ["a method in another case"] : []),
     "what it reads from the query or from X-HTTP-Method-Override",
     ...(isOutside ? ["at a terminating gateway also // and headers with underscores"] : []),

@@ -1,6 +1,7 @@
 import { Construct } from "constructs";
 import { ConsulConfigEntry } from "../../consul/consul-config-entry";
 import type * as consul from "../../consul/generated/config-entries";
+import { layHeaderChanges, type HeaderChanges } from "../../consul/header-changes";
 import { renderHttpRouteRule, type HttpRouteMatch } from "../../consul/http-route";
 import { Protocol } from "../../consul/protocol";
 import { problemOfRoute, type RouteChanges } from "../../consul/service-router";
@@ -56,6 +57,7 @@ export class ApiGatewayRoute extends Construct implements GatewayRoute {
     name: string,
     private readonly services: readonly WeightedService[],
     private readonly options: HttpRouteOptions,
+    private readonly ownHeaderChanges: HeaderChanges,
     needs: () => Needs,
   ) {
     super(gateway, name);
@@ -95,10 +97,16 @@ export class ApiGatewayRoute extends Construct implements GatewayRoute {
 
   private renderHttp(): Omit<consul.HTTPRouteConfigEntry, "Kind" | "Name"> {
     const targets = this.services.map(({ service, weight = 1 }) => ({ name: nameOf(service), weight }));
+    const { override, ...changes } = this.options;
+    const requestHeaders = layHeaderChanges(this.ownHeaderChanges, changes.requestHeaders);
+    const rule = renderHttpRouteRule(targets, this.matches, { ...changes, requestHeaders });
     return {
       Parents: this.parents,
       Hostnames: this.hosts.length > 0 ? this.hosts : undefined,
-      Rules: [{ ...renderHttpRouteRule(targets, this.matches, this.options), ...this.options.override }],
+      // Other filters than those of headers leave the gateway's own in place.
+      Rules: [
+        { ...rule, ...override, ...(override?.Filters && { Filters: { ...rule.Filters, ...override.Filters } }) },
+      ],
     };
   }
 

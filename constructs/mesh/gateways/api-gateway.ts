@@ -104,7 +104,8 @@ export class ApiGateway extends FrontGateway<ApiGatewayListener, ApiGatewayRoute
     }
     const targets = services.map(({ service }) => service);
     const needs = () => [this.entry, ...this.defaultsOf({ targets })];
-    this.record(listener, new ApiGatewayRoute(this, listener, name, services, routeOptions, needs));
+    const own = this.headerChangesAt(listener);
+    this.record(listener, new ApiGatewayRoute(this, listener, name, services, routeOptions, own, needs));
   }
 
   override problemOfHost(listener: ApiGatewayListener, host: string): [problem: string, fix: string] | undefined {

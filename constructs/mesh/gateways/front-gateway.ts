@@ -1,5 +1,7 @@
 import type { Construct } from "constructs";
 import { ConsulConfigEntry } from "../../consul/consul-config-entry";
+import { changesFor, type ForwardedHeaders } from "../../consul/forwarded-headers";
+import type { HeaderChanges } from "../../consul/header-changes";
 import type { Protocol } from "../../consul/protocol";
 import type { Needs } from "../../dependencies";
 import { MeshError } from "../../errors";
@@ -20,13 +22,20 @@ export interface ListenerOptions {
 /** Where a gateway takes connections from outside the mesh. */
 export interface GatewayListener {
   readonly protocol: Protocol;
-  readonly options: ListenerOptions;
+  readonly options: ListenerOptions & { readonly tls?: object };
 }
 
 /** What a gateway takes that lets others into the mesh. */
 export interface FrontGatewayBaseProps<Listener extends GatewayListener> extends GatewayBaseProps {
   /** Where it takes connections from outside the mesh: at least one. */
   readonly listeners: readonly Listener[];
+  /**
+   * What becomes of headers by which clients say where they come from and how, `X-Forwarded-For` and its like, of requests at
+   * its http, http2 and gRPC listeners. What a route says of a header goes before it.
+   *
+   * @default "replace"
+   */
+  readonly forwardedHeaders?: ForwardedHeaders;
 }
 
 /** How a gateway leads from a listener to services. */
@@ -127,6 +136,11 @@ export abstract class FrontGateway<
       throw new MeshError(this, `It has no listener on port ${port}.`, known);
     }
     return found;
+  }
+
+  /** What it does to each request of a listener before a route's own changes. */
+  protected headerChangesAt({ options }: Listener): HeaderChanges {
+    return changesFor(this.props.forwardedHeaders ?? "replace", options.tls !== undefined);
   }
 
   protected record(listener: Listener, route: Route): void {

@@ -3,6 +3,7 @@ import type { Construct } from "constructs";
 import { ConsulConfigEntry } from "../../consul/consul-config-entry";
 import type { GatewayAccess } from "../../consul/gateway-access";
 import type * as consul from "../../consul/generated/config-entries";
+import { layHeaderChanges, renderHeaderChanges, type HeaderChanges } from "../../consul/header-changes";
 import { Protocol } from "../../consul/protocol";
 import { renderPassiveHealthCheck } from "../../consul/upstream-config";
 import { MeshError } from "../../errors";
@@ -45,6 +46,10 @@ export interface IngressRouteOptions {
   readonly hosts?: readonly string[];
   /** Limits for this service. @default the gateway's */
   readonly limits?: IngressLimits;
+  /** Changes of the request's headers, after the gateway's own (`forwardedHeaders`). Not at a tcp listener. @default none */
+  readonly requestHeaders?: HeaderChanges;
+  /** Changes of the response's headers. Not at a tcp listener. @default none */
+  readonly responseHeaders?: HeaderChanges;
   /** Anything else of the service in the config entry. @default none */
   readonly override?: consul.IngressService;
 }
@@ -125,10 +130,18 @@ export class IngressGateway extends FrontGateway<IngressListener, IngressRoute, 
    */
   addRoute(target: IMeshService | string, options: IngressRouteOptions = {}): void {
     const listener = this.listenerAt(options.listener);
-    const { hosts, limits, override } = options;
+    const { hosts, limits, requestHeaders, responseHeaders, override } = options;
+    const isTcp = listener.protocol === Protocol.TCP;
     const name = nameOf(target);
-    if (listener.protocol === Protocol.TCP) {
+    if (isTcp) {
       const { port } = listener.options;
+      if (requestHeaders !== undefined || responseHeaders !== undefined) {
+        throw new MeshError(
+          this,
+          `Its listener on port ${port} takes tcp connections, which have no headers.`,
+          "Omit requestHeaders and responseHeaders, or use an http listener.",
+        );
+      }
       if (hosts !== undefined) {
         throw new MeshError(
           this,
@@ -157,7 +170,16 @@ export class IngressGateway extends FrontGateway<IngressListener, IngressRoute, 
       targets: [target],
       hosts: hosts ?? [],
       claims: (hosts ?? [`${name}.ingress.*`]).map((host) => `requests for ${host.toLowerCase()}`),
-      rendered: { Name: name, Hosts: hosts, ...(limits && renderLimits(limits)), ...override },
+      rendered: {
+        Name: name,
+        Hosts: hosts,
+        ...(limits && renderLimits(limits)),
+        ...(!isTcp && {
+          RequestHeaders: renderHeaderChanges(layHeaderChanges(this.headerChangesAt(listener), requestHeaders)),
+          ResponseHeaders: renderHeaderChanges(responseHeaders),
+        }),
+        ...override,
+      },
     });
   }
 

@@ -1,6 +1,7 @@
 import type { AclBindingRule } from "@cdktf/provider-consul/lib/acl-binding-rule";
 import type { Construct } from "constructs";
 import type { GatewayAccess } from "../../consul/gateway-access";
+import { normalizingRuntime } from "../../nomad/envoy-normalization";
 import {
   gatewayTaskName,
   listeningCheck,
@@ -74,7 +75,7 @@ export class TerminatingGateway extends Gateway<TerminatingGatewayBaseProps> {
     return renderGatewayBlockJob(props, {
       serviceName: this.serviceName,
       kind: "terminating",
-      runtime: this.envoyRuntime,
+      runtime: { ...this.envoyRuntime, ...this.normalizingRuntime },
       gateway: {
         Terminating: {
           Services: this.ownServices.map(({ serviceName, sni, props: { tls } }) => ({
@@ -92,5 +93,14 @@ export class TerminatingGateway extends Gateway<TerminatingGatewayBaseProps> {
         Checks: [listeningCheck(`${this.serviceName} listens`)],
       },
     });
+  }
+
+  /** Its Envoy decides on requests for services outside, as sidecars do on those for theirs. */
+  private get normalizingRuntime(): Readonly<Record<string, number>> | undefined {
+    const normalization = this.mesh.requestNormalization;
+    const intentions = this.ownServices.flatMap(({ serviceName }) => this.mesh.intentionsFor(serviceName));
+    return normalization !== undefined && intentions.some(({ options }) => options.permissions !== undefined)
+      ? normalizingRuntime(normalization)
+      : undefined;
   }
 }
