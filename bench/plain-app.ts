@@ -46,6 +46,7 @@ export function buildPlain(app: App, services: readonly PlainService[]): void {
     new Job(stack, `${name}-job`, {
       jobspec: JSON.stringify(jobOf(service)).replaceAll("${", () => "$${"),
       json: true,
+      rerunIfDead: true,
       dependsOn: [defaults, proxyDefaults],
     });
   }
