@@ -16,7 +16,11 @@ export interface DevAgents {
 /** What may do everything in the Consul agent, whose ACL system is on. */
 const managementToken = "7c3a6a1e-1f0e-4c77-9b0c-8f6d7c1f5a10";
 
-export async function startDevAgents({ consul, nomad }: Pick<Engines, "consul" | "nomad">): Promise<DevAgents> {
+/** @param nomadConfig what else is said to Nomad */
+export async function startDevAgents(
+  { consul, nomad }: Pick<Engines, "consul" | "nomad">,
+  nomadConfig: Readonly<Record<string, unknown>> = {},
+): Promise<DevAgents> {
   const folder = mkdtempSync(join(tmpdir(), "meshform-agents-"));
   const ports = await freePorts(9);
   const [consulHttp, consulGrpc, consulServer, consulSerf, consulWan, consulTls, nomadHttp, nomadRpc, nomadSerf] =
@@ -43,6 +47,7 @@ export async function startDevAgents({ consul, nomad }: Pick<Engines, "consul" |
       consul: { address: `127.0.0.1:${consulHttp}`, token: managementToken },
       client: { options: { "fingerprint.denylist": "env_aws,env_gce,env_azure,env_digitalocean" } },
       plugin: { raw_exec: { config: { enabled: true } } },
+      ...nomadConfig,
     }),
   ];
   const stop = async () => {

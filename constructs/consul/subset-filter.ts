@@ -15,6 +15,7 @@ export const SubsetFilter = {
   noneOf: (...filters: readonly string[]): string => filters.map((filter) => `not (${filter})`).join(" and "),
 };
 
+/** Consul ends a text at the next quote of its kind, even at an escaped one. */
 function quote(text: string): string {
-  return JSON.stringify(text);
+  return text.includes('"') ? `\`${text}\`` : JSON.stringify(text);
 }

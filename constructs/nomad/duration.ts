@@ -36,6 +36,30 @@ export function nanoseconds(duration: Duration): number {
   return Math.round(total);
 }
 
+const UNITS = [
+  ["h", 3600e9],
+  ["m", 60e9],
+] as const;
+
+/** A length in nanoseconds as Go writes it, e.g. `"1m30s"`. */
+export function durationOf(length: number): Duration {
+  if (length < 0) {
+    return `-${durationOf(-length)}`;
+  }
+  if (length < 1e9) {
+    const [unit, size] = length >= 1e6 ? ["ms", 1e6] : length >= 1e3 ? ["µs", 1e3] : ["ns", 1];
+    return length === 0 ? "0s" : `${length / size}${unit}`;
+  }
+  let rest = length;
+  let text = "";
+  for (const [unit, size] of UNITS) {
+    const count = Math.floor(rest / size);
+    rest -= count * size;
+    text += count > 0 || text !== "" ? `${count}${unit}` : "";
+  }
+  return `${text}${rest / 1e9}s`;
+}
+
 /** {@link nanoseconds} of an optional duration. */
 export function optionalNanoseconds(duration: Duration | undefined): number | undefined {
   return duration === undefined ? undefined : nanoseconds(duration);

@@ -48,7 +48,7 @@ function exposeInGroup(group: nomad.TaskGroup, options: EnvoyMetricsOptions): no
     // Outside a network namespace of its own Envoy binds the very port that Nomad gives it.
     const port = isolated ? String(inside) : `\${NOMAD_HOST_PORT_${label}}`;
     const isKnown = ownPort !== undefined || (options.byProxyDefaults && port === String(options.port));
-    const listening = withListener(service, label, isKnown ? undefined : `0.0.0.0:${port}`);
+    const listening = withListener(service, inside, isKnown ? undefined : `0.0.0.0:${port}`);
     return front === undefined ? withAddress(listening, label) : listening;
   });
   if (ports.length === 0) {
@@ -78,7 +78,7 @@ function withAddress(service: nomad.Service, label: string): nomad.Service {
   };
 }
 
-function withListener(service: nomad.Service, label: string, bindAddress: string | undefined): nomad.Service {
+function withListener(service: nomad.Service, port: number, bindAddress: string | undefined): nomad.Service {
   const own = ownConfig(service);
   const Config = bindAddress === undefined ? own : { ...own, [BIND_ADDRESS]: bindAddress };
   const { Gateway: gateway, SidecarService: sidecar } = service.Connect ?? {};
@@ -92,10 +92,10 @@ function withListener(service: nomad.Service, label: string, bindAddress: string
   const proxy = {
     ...sidecar?.Proxy,
     Config,
-    // Else a scrape would be led to the listener that asks for a certificate.
+    // Else a scrape would be led to the listener that asks for a certificate. Nomad takes no label of a dynamic port here.
     TransparentProxy: transparent && {
       ...transparent,
-      ExcludeInboundPorts: [...(transparent.ExcludeInboundPorts ?? []), label],
+      ExcludeInboundPorts: [...(transparent.ExcludeInboundPorts ?? []), String(port)],
     },
   };
   return { ...service, Connect: { ...service.Connect, SidecarService: { ...sidecar, Proxy: proxy } } };

@@ -134,10 +134,7 @@ test("a scrape passes a transparent proxy by", () => {
   const job = jobOf((mesh) =>
     mesh.addService("api", { port: 8000, workload: anyWorkload, transparentProxy: { excludeInboundPorts: ["22"] } }),
   );
-  expect(serviceOf(job).Connect?.SidecarService?.Proxy?.TransparentProxy?.ExcludeInboundPorts).toEqual([
-    "22",
-    "envoy_metrics",
-  ]);
+  expect(serviceOf(job).Connect?.SidecarService?.Proxy?.TransparentProxy?.ExcludeInboundPorts).toEqual(["22", "9102"]);
 });
 
 test("a service that is its own proxy has no Envoy to ask", () => {

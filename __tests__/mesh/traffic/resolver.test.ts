@@ -48,7 +48,7 @@ test("names subsets by filters", () => {
     ...named,
     Subsets: {
       v1: { Filter: 'Service.Meta.version == "v1"' },
-      eu: { Filter: 'Service.Meta["data-region"] == "e\\"u"', OnlyPassing: true },
+      eu: { Filter: 'Service.Meta["data-region"] == `e"u`', OnlyPassing: true },
       canary: { Filter: '"canary" in Service.Tags' },
       rest: { Filter: 'not ("canary" in Service.Tags) and not ("eu" in Service.Tags)' },
     },

@@ -1,0 +1,42 @@
+import { createPrivateKey, X509Certificate, type KeyObject } from "node:crypto";
+import type { Place } from "../../problems";
+import type * as consul from "../generated/config-entries";
+
+const LEAST_BITS = 2048;
+
+/** The key is never shown: messages end up in logs. */
+export function examineInlineCertificate(place: Place, entry: consul.InlineCertificateConfigEntry): void {
+  const { Certificate = "", PrivateKey = "" } = entry;
+  const compared = { comparedWith: [Certificate, PrivateKey] };
+  const key = read(() => createPrivateKey(PrivateKey));
+  const certificate = read(() => new X509Certificate(Certificate));
+  if (key === undefined) {
+    place.refuse("PrivateKey", "no key", "a private key in PEM", "Give the key, not its file.", compared);
+  } else if (isShort(key, PrivateKey)) {
+    place.refuse("PrivateKey", "an RSA key of too few bits", `${LEAST_BITS} bits or more`, "Make a new key.", compared);
+  }
+  if (certificate === undefined) {
+    place.refuse(
+      "Certificate",
+      "no certificate",
+      "a certificate in PEM",
+      "Give the certificate, not its file.",
+      compared,
+    );
+  } else if (key !== undefined && !certificate.checkPrivateKey(key)) {
+    place.refuse("PrivateKey", "another certificate's", "the key of the certificate", "Give the right key.", compared);
+  }
+}
+
+function read<T>(parse: () => T): T | undefined {
+  try {
+    return parse();
+  } catch {
+    return undefined;
+  }
+}
+
+/** Consul measures only keys in the older form. */
+function isShort({ asymmetricKeyDetails }: KeyObject, pem: string): boolean {
+  return pem.includes("BEGIN RSA PRIVATE KEY") && (asymmetricKeyDetails?.modulusLength ?? LEAST_BITS) < LEAST_BITS;
+}

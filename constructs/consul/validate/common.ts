@@ -1,0 +1,131 @@
+import { nanoseconds } from "../../nomad/duration";
+import { entriesOf, type Place } from "../../problems";
+
+const MOST_PAIRS = 64;
+const LONGEST_KEY = 128;
+/** Longest value of metadata, and longest description, in bytes. */
+export const LONGEST_TEXT = 512;
+
+/** Fields with the lengths of time of all kinds of entries. */
+const DURATIONS = new Set([
+  "BaseEjectionTime",
+  "BaseInterval",
+  "CacheDuration",
+  "ConnectTimeout",
+  "IdleTimeout",
+  "Interval",
+  "MaxInterval",
+  "RequestTimeout",
+  "TTL",
+]);
+
+/** Fields whose content is not Consul's. */
+const OPAQUE = new Set(["Add", "Arguments", "Config", "Meta", "Set"]);
+
+/** As Go reads it. @see https://pkg.go.dev/time#ParseDuration */
+const DURATION = /^[-+]?(?:0|(?:(?:\d+\.?\d*|\.\d+)(?:ns|us|µs|μs|ms|s|m|h))+)$/;
+
+export const METHODS = ["GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "CONNECT", "OPTIONS", "TRACE"];
+
+/** What all kinds of entries have in common: metadata, lengths of time, numbers. */
+export function examineCommon(place: Place, entry: object): void {
+  examineMeta(place, (entry as { readonly Meta?: Readonly<Record<string, string>> }).Meta);
+  examineLeaves(place, entry);
+}
+
+function examineMeta(place: Place, meta: Readonly<Record<string, string>> | undefined): void {
+  const pairs = entriesOf(meta);
+  if (pairs.length > MOST_PAIRS) {
+    place.refuse("Meta", `${pairs.length} pairs`, `${MOST_PAIRS} pairs or less`, "Omit some.", { comparedWith: meta });
+  }
+  for (const [key, value] of pairs) {
+    if (Buffer.byteLength(key) > LONGEST_KEY) {
+      place.block("Meta").refuse(key, value, `a key of ${LONGEST_KEY} characters or less`, "Shorten the key.");
+    }
+    if (typeof value === "string" && Buffer.byteLength(value) > LONGEST_TEXT) {
+      place.block("Meta").refuse(key, value, `text of ${LONGEST_TEXT} characters or less`, "Shorten it.");
+    }
+  }
+}
+
+function examineLeaves(place: Place, fields: object): void {
+  for (const [key, value] of Object.entries(fields) as [string, unknown][]) {
+    if (DURATIONS.has(key) && typeof value === "string" && !DURATION.test(value)) {
+      place.refuse(key, value, 'a number with a unit (ns, us, ms, s, m, h), such as "30s"', "Correct it.");
+    } else if (typeof value === "number" && !Number.isFinite(value)) {
+      place.refuse(key, value, "a number", "Give a number.");
+    } else if (Array.isArray(value)) {
+      value.forEach((item: unknown, index) => {
+        if (typeof item === "object" && item !== null) {
+          examineLeaves(place.block(`${key}[${index}]`), item);
+        }
+      });
+    } else if (typeof value === "object" && value !== null && !OPAQUE.has(key)) {
+      examineLeaves(place.block(key), value);
+    }
+  }
+}
+
+/** Refuses a length of time below 0. */
+export function notNegative(place: Place, field: string, duration: string | number | undefined): void {
+  const isNegative = typeof duration === "number" ? duration < 0 : /^-.*[1-9]/.test(duration ?? "");
+  if (isNegative) {
+    place.refuse(field, duration, "0 or more", "Give a length of time.");
+  }
+}
+
+/** A length of time in nanoseconds, `undefined` where it is none. */
+export function lengthOf(duration: string | number | undefined): number | undefined {
+  if (typeof duration !== "string") {
+    return duration;
+  }
+  try {
+    return nanoseconds(duration);
+  } catch {
+    return undefined;
+  }
+}
+
+/** Refuses any of the values beyond the first that is set. @returns how many are set */
+export function atMostOne(place: Place, fields: Readonly<Record<string, unknown>>): number {
+  const given = Object.keys(fields).filter((field) => isSet(fields[field]));
+  for (const field of given.slice(1)) {
+    place.refuse(field, fields[field], `no field beside ${given[0]}`, "Omit one of the two.", {
+      comparedWith: fields[given[0]],
+    });
+  }
+  return given.length;
+}
+
+/** Refuses none of the fields, and more than one. */
+export function exactlyOne(place: Place, block: string, fields: Readonly<Record<string, unknown>>): void {
+  if (atMostOne(place.block(block), fields) === 0) {
+    const names = Object.keys(fields);
+    place.refuse(block, "", `one with ${names.slice(0, -1).join(", ")} or ${names.at(-1)}`, "Set one of them.");
+  }
+}
+
+export function isSet(value: unknown): boolean {
+  return value !== undefined && value !== null && value !== "" && value !== false;
+}
+
+/** Refuses a path without a leading slash. */
+export function examinePath(place: Place, field: string, path: string | undefined): void {
+  if (path !== undefined && path !== "" && !path.startsWith("/")) {
+    place.refuse(field, path, "a path that starts with a slash", "Add the slash.");
+  }
+}
+
+/** Refuses methods that HTTP does not have, and any method twice. */
+export function examineMethods(place: Place, methods: readonly string[]): void {
+  const seen = new Set<string>();
+  for (const given of methods) {
+    const method = given.toUpperCase();
+    if (!METHODS.includes(method)) {
+      place.oneOf("Methods", given, METHODS);
+    } else if (seen.has(method)) {
+      place.refuse("Methods", given, "each method once", "Keep one of the two.");
+    }
+    seen.add(method);
+  }
+}

@@ -1,0 +1,9 @@
+/** Whether text can be a name in DNS, by the engines' own lenient reading. @see https://pkg.go.dev/github.com/miekg/dns#IsDomainName */
+export function isDomainName(text: string): boolean {
+  const labels = text.replace(/\.$/, "").split(".");
+  return (
+    text !== "" &&
+    (text === "." || labels.every((label) => label !== "" && Buffer.byteLength(label) < 64)) &&
+    Buffer.byteLength(text) <= 255
+  );
+}

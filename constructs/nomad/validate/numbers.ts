@@ -1,0 +1,84 @@
+import { Token } from "cdktf";
+import type { Place } from "../../problems";
+import type * as nomad from "../generated/job";
+
+/** Fields whose content belongs to a driver, a proxy or a plugin, which take any number. */
+const OPAQUE = new Set(["Config", "Policy"]);
+
+/** The words of the job specification for fields of the API that are called otherwise. */
+const WORDS: Readonly<Record<string, string>> = {
+  Affinities: "affinity",
+  Artifacts: "artifact",
+  CSIPluginConfig: "csi_plugin",
+  Checks: "check",
+  Constraints: "constraint",
+  Devices: "device",
+  DynamicPorts: "port",
+  EphemeralDisk: "ephemeral_disk",
+  Listeners: "listener",
+  LogConfig: "logs",
+  MBits: "mbits",
+  MemoryMB: "memory",
+  MemoryMaxMB: "memory_max",
+  Networks: "network",
+  ReschedulePolicy: "reschedule",
+  ReservedPorts: "port",
+  RestartPolicy: "restart",
+  SecretsMB: "secrets",
+  Services: "service",
+  SizeMB: "size",
+  SpreadTarget: "target",
+  Spreads: "spread",
+  TaskGroups: "group",
+  Tasks: "task",
+  Templates: "template",
+  Upstreams: "upstreams",
+  VolumeMounts: "volume_mount",
+};
+
+/**
+ * Every number of a job is a whole one, and JSON has no other words for those that are none: Nomad would refuse a fraction,
+ * and take `NaN` for a field that is not set.
+ */
+export function examineNumbers(place: Place, job: nomad.Job): void {
+  if (holdsFraction(job)) {
+    walk(place, job);
+  }
+}
+
+/** Looks without naming places, since hardly any job has one. */
+function holdsFraction(fields: object): boolean {
+  return Object.entries(fields).some(([key, value]: [string, unknown]) =>
+    typeof value === "number" ? !Number.isInteger(value) : isBlock(value) && !OPAQUE.has(key) && holdsFraction(value),
+  );
+}
+
+function walk(place: Place, fields: object): void {
+  for (const [key, value] of Object.entries(fields) as [string, unknown][]) {
+    if (typeof value === "number") {
+      if (!Number.isInteger(value)) {
+        place.refuse(wordOf(key), value, "a whole number", "Give a whole number.");
+      }
+    } else if (Array.isArray(value)) {
+      value.forEach((item: unknown, index) => {
+        if (isBlock(item)) {
+          walk(place.labelled(wordOf(key), labelOf(item) ?? index + 1), item);
+        }
+      });
+    } else if (isBlock(value) && !OPAQUE.has(key)) {
+      walk(place.block(wordOf(key)), value);
+    }
+  }
+}
+
+function isBlock(value: unknown): value is object {
+  return typeof value === "object" && value !== null && !Token.isUnresolved(value);
+}
+
+function labelOf(block: { readonly Name?: unknown; readonly Label?: unknown }): unknown {
+  return block.Name ?? block.Label;
+}
+
+function wordOf(key: string): string {
+  return WORDS[key] ?? key.replace(/([a-z])([A-Z])/g, "$1_$2").toLowerCase();
+}

@@ -1,0 +1,19 @@
+import { Shown, type Place } from "../../problems";
+import { durationOf } from "../duration";
+import type { Nanoseconds } from "../generated/job";
+
+export const SECOND = 1e9;
+export const MINUTE = 60 * SECOND;
+export const HOUR = 60 * MINUTE;
+
+/** A length of time, shown as it is written. */
+export function time(length: Nanoseconds | undefined): Shown {
+  return new Shown(length === undefined ? "not set" : durationOf(length), length);
+}
+
+/** Refuses a length of time below the least that is allowed. */
+export function atLeast(place: Place, field: string, length: Nanoseconds | undefined, least: Nanoseconds): void {
+  if (length !== undefined && length < least) {
+    place.refuse(field, time(length), `${durationOf(least)} or more`, "Give a longer time.");
+  }
+}

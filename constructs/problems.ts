@@ -1,0 +1,163 @@
+import { Token } from "cdktf";
+
+/** A value that an engine would refuse. */
+export interface Problem {
+  /** Where it was given, in the words of the engine's own specification: `group "web" > task "api" > resources.memory`. */
+  readonly place: string;
+  /** What was given, as text. */
+  readonly received: string;
+  /** What is allowed there. */
+  readonly allowed: string;
+  /** One sentence: what to do. */
+  readonly fix: string;
+  /** Id of the check that reports the same of what constructs render, in their words. @default none */
+  readonly saidBy?: string;
+}
+
+/** One sentence: what is wrong, with the value received and what is allowed. */
+export function textOf({ place, received, allowed }: Problem): string {
+  return `${place} is ${received}; allowed is ${allowed}.`;
+}
+
+/** A value with the text that shows it, for one that would be hard to read as it is. */
+export class Shown {
+  constructor(
+    readonly text: string,
+    readonly value: unknown,
+  ) {}
+}
+
+/** Something else to say of a problem. */
+export interface Remarks {
+  /** Other values that the rule compared. A rule says nothing where one of them is known only to Terraform. @default none */
+  readonly comparedWith?: unknown;
+  /** @default none */
+  readonly saidBy?: string;
+}
+
+/**
+ * A place in a specification, with the problems found there and below it. Values that only Terraform knows are never refused:
+ * the engine judges them when they are there.
+ */
+export class Place {
+  private constructor(
+    private readonly found: Problem[],
+    private readonly path: string,
+    private readonly joint: string,
+  ) {}
+
+  /** @returns the problems that `examine` reports */
+  static problemsOf(examine: (root: Place) => void): readonly Problem[] {
+    const found: Problem[] = [];
+    examine(new Place(found, "", "."));
+    return found;
+  }
+
+  /** The block of this name here, such as `update`. */
+  block(name: string): Place {
+    return new Place(this.found, this.pathOf(name), ".");
+  }
+
+  /** The block of this name and label here, such as `task "api"`. */
+  labelled(name: string, label: unknown): Place {
+    return new Place(this.found, this.pathOf(`${name} ${show(label)}`), " > ");
+  }
+
+  /**
+   * Reports a value.
+   *
+   * @param field its name here
+   * @param allowed completes "allowed is …"
+   * @param fix one sentence: what to do
+   */
+  refuse(field: string, received: unknown, allowed: string, fix: string, remarks: Remarks = {}): void {
+    const value = received instanceof Shown ? received.value : received;
+    if (!holdsToken(value) && !holdsToken(remarks.comparedWith)) {
+      this.add({ place: this.pathOf(field), received: show(received), allowed, fix, saidBy: remarks.saidBy });
+    }
+  }
+
+  /** Refuses what is missing or empty. */
+  required(field: string, value: unknown, fix: string): void {
+    if (value === undefined || value === null || value === "") {
+      this.refuse(field, value, "any text but an empty one", fix);
+    }
+  }
+
+  /** Refuses a number below the least that is allowed. */
+  atLeast(field: string, value: number | undefined, least: number, fix: string): void {
+    if (value !== undefined && value < least) {
+      this.refuse(field, value, `${least} or more`, fix);
+    }
+  }
+
+  /** Refuses a value that is none of those allowed. */
+  oneOf(field: string, value: unknown, allowed: readonly string[], fix = "Use one of them."): void {
+    if (value !== undefined && !allowed.includes(value as string)) {
+      this.refuse(field, value, listOf(allowed), fix);
+    }
+  }
+
+  /** Of one value, the first problem is enough. */
+  private add(problem: Problem): void {
+    if (!this.found.some(({ place, received }) => place === problem.place && received === problem.received)) {
+      this.found.push(problem);
+    }
+  }
+
+  private pathOf(step: string): string {
+    return this.path === "" ? step : `${this.path}${this.joint}${step}`;
+  }
+}
+
+/** The items of a list that can be looked at: neither the list nor they are known only to Terraform. */
+export function itemsOf<T extends object>(list: readonly T[] | undefined): readonly T[] {
+  return Array.isArray(list) ? (list as readonly T[]).filter(isPlainObject) : [];
+}
+
+/** The texts of a list that can be looked at. */
+export function textsOf(list: readonly string[] | undefined): readonly string[] {
+  return Array.isArray(list) ? (list as readonly string[]) : [];
+}
+
+/** The entries of a map that can be looked at. */
+export function entriesOf<T>(map: Readonly<Record<string, T>> | undefined): [key: string, value: T][] {
+  return isPlainObject(map) ? Object.entries(map) : [];
+}
+
+/** A block that can be looked at, `undefined` where it is not given or known only to Terraform. */
+export function known<T extends object>(block: T | undefined): T | undefined {
+  return isPlainObject(block) ? block : undefined;
+}
+
+/** Whether a value, or something in it, is known only to Terraform. */
+export function holdsToken(value: unknown): boolean {
+  if (Token.isUnresolved(value)) {
+    return true;
+  }
+  if (typeof value !== "object" || value === null) {
+    return false;
+  }
+  return Object.entries(value).some(([key, field]) => Token.isUnresolved(key) || holdsToken(field));
+}
+
+/** `"a", "b" or "c"` */
+export function listOf(values: readonly string[]): string {
+  const quoted = values.map((value) => JSON.stringify(value));
+  return quoted.length < 2 ? quoted.join("") : `${quoted.slice(0, -1).join(", ")} or ${quoted.at(-1)}`;
+}
+
+function isPlainObject(value: unknown): value is object {
+  return typeof value === "object" && value !== null && !Array.isArray(value) && !Token.isUnresolved(value);
+}
+
+function show(value: unknown): string {
+  if (value instanceof Shown) {
+    return value.text;
+  }
+  if (value === undefined || value === null) {
+    return "not set";
+  }
+  const text = typeof value === "number" ? String(value) : JSON.stringify(value);
+  return text.length > 100 ? `${text.slice(0, 99)}…` : text;
+}
