@@ -80,7 +80,7 @@ test("names that Terraform takes in no address, or that could be read in two way
     for (const name of ["a.b", "a/b"]) {
       new ConsulConfigEntry<consul.JWTProviderConfigEntry>(stack, name, {
         ...{ kind: "jwt-provider", name },
-        entry: () => ({ Issuer: "https://issuer.example" }),
+        entry: () => ({ JSONWebKeySet: { Local: { Filename: "/keys.json" } } }),
       });
     }
   });

@@ -23,7 +23,8 @@ export function textOf({ place, received, allowed }: Problem): string {
 export class Shown {
   constructor(
     readonly text: string,
-    readonly value: unknown,
+    /** @default nothing that Terraform could know alone */
+    readonly value?: unknown,
   ) {}
 }
 

@@ -199,9 +199,12 @@ describe("gateway-host", () => {
     expect(ofApiGateway(connect, ApiGatewayListener.http({ port: 8080, hostname: "*.other" }))).toEqual([
       "stack/mesh/gateway: Its listener on port 8080 takes requests for *.other only, not for api.example. Give the route a host of the listener, or the listener another hostname. (gateway-host)",
     ]);
-    for (const hostname of ["*.example", "api.example", "*"]) {
+    for (const hostname of ["*.example", "api.example"]) {
       expect(ofApiGateway(connect, ApiGatewayListener.http({ port: 8080, hostname }))).toEqual([]);
     }
+    expect(ofApiGateway(connect, ApiGatewayListener.http({ port: 8080, hostname: "*" }))).toEqual([
+      'stack/mesh/gateway/Entry: Listeners[0].Hostname is "*"; allowed is a name, with * as the first label at most. Correct the name. (invalid-config-entry)',
+    ]);
   });
 });
 
@@ -247,7 +250,7 @@ describe("config-entry-owners", () => {
       findingsOf(() =>
         synthMesh((mesh) => {
           const listeners = [IngressListener.http(listener)];
-          const Connect = { Gateway: { Ingress: {} } };
+          const Connect = { Gateway: { Ingress: { Listeners: [{ Port: 8080, Services: [{ Name: "api" }] }] } } };
           const ingress = mesh.addIngressGateway("ingress", { listeners, override: { service: { Connect } } });
           ingress.connectTo(mesh.addService("api", http));
         }),
@@ -261,7 +264,8 @@ describe("config-entry-owners", () => {
     expect(
       ofApiGateway((gateway, api, _, stack) => {
         gateway.connectTo(api);
-        new ConfigEntry(stack, "mine", { kind: "api-gateway", name: "gateway", configJson: "{}" });
+        const configJson = JSON.stringify({ Listeners: [{ Name: "http", Port: 8080, Protocol: "http" }] });
+        new ConfigEntry(stack, "mine", { kind: "api-gateway", name: "gateway", configJson });
       }),
     ).toEqual([
       "stack/mine: The config entry api-gateway/gateway already belongs to stack/mesh/gateway/Entry/Resource. Keep one of the two, or tell the mesh that another owns it (proxyDefaults: false). (config-entry-owners)",

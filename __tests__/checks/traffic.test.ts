@@ -18,6 +18,8 @@ import { findingsOf, synthApp, synthMesh, TestStack } from "../support/synth";
 import { testApp } from "../support/test-app";
 import { anyWorkload } from "../support/workload";
 
+const anyFilter = 'Service.Meta.version == "1"';
+
 const http = { port: 9001, protocol: Protocol.HTTP, workload: anyWorkload };
 
 /** What synthesis says of the services `api` and `other`, both of HTTP, and whatever is said of them. */
@@ -37,7 +39,7 @@ function findings(
 describe("split-weights", () => {
   const splitting = (...weights: number[]) =>
     findings((api, other) => {
-      const places = [api, other, api.addSubset("v1", "x"), api.addSubset("v2", "y")];
+      const places = [api, other, api.addSubset("v1", anyFilter), api.addSubset("v2", anyFilter)];
       api.split(weights.map((weight, index) => ({ to: places[index], weight })));
     });
 
@@ -72,7 +74,7 @@ describe("duplicate-split", () => {
   test("fails if two splits go to one place", () => {
     expect(
       findings((api) => {
-        const v1 = api.addSubset("v1", "x");
+        const v1 = api.addSubset("v1", anyFilter);
         api.split([
           { to: v1, weight: 50 },
           { to: Subset.of("api", "v1"), weight: 50 },
@@ -116,7 +118,7 @@ describe("unknown-subset", () => {
   ])("fails if a %s names a subset that there is not", (kind, say) => {
     expect(
       findings((api, other) => {
-        other.addSubset("v2", "x");
+        other.addSubset("v2", anyFilter);
         say(api, other);
       }),
     ).toEqual([
@@ -143,7 +145,10 @@ describe("traffic-rule-on-tcp", () => {
     ["routes", (api) => api.route({})],
     ["requestTimeout", (api) => api.resolve({ requestTimeout: "5s" })],
     ["hash policies", (api) => api.resolve({ loadBalancer: LoadBalancer.maglev([HashPolicy.header("x")]) })],
-    ["routes", (api) => api.blueGreen({ blue: api.stable, green: api.addSubset("g", "x"), live: "blue", header: "x" })],
+    [
+      "routes",
+      (api) => api.blueGreen({ blue: api.stable, green: api.addSubset("g", anyFilter), live: "blue", header: "x" }),
+    ],
   ])("fails for %s", (what, say) => {
     expect(findings(say, Protocol.TCP)).toEqual([
       `stack/mesh/api: The ${what} of api look at requests, but api speaks tcp. Set protocol: Protocol.HTTP (or HTTP2, GRPC), or leave them away. (traffic-rule-on-tcp)`,
@@ -153,7 +158,7 @@ describe("traffic-rule-on-tcp", () => {
   test("lets pass what needs no requests", () => {
     expect(
       findings((api) => {
-        const v1 = api.addSubset("v1", "x");
+        const v1 = api.addSubset("v1", anyFilter);
         api.resolve({
           defaultSubset: v1,
           connectTimeout: "1s",
@@ -210,7 +215,7 @@ describe("peer-with-subset", () => {
   test("fails if a peer is named with a subset or a datacenter", () => {
     expect(
       findings((api) => {
-        api.resolve({ redirect: Redirect.to(api.addSubset("v1", "x"), { peer: "partner" }) });
+        api.resolve({ redirect: Redirect.to(api.addSubset("v1", anyFilter), { peer: "partner" }) });
       }),
     ).toEqual([
       'stack/mesh/api: The redirect of api names the peer "partner" and the subset "v1". Name the peer alone, or with a service. (peer-with-subset)',
@@ -225,7 +230,7 @@ describe("redirect-beside-rules", () => {
   test("fails if something is said that a redirect makes void", () => {
     expect(
       findings((api, other) => {
-        api.addSubset("v1", "x");
+        api.addSubset("v1", anyFilter);
         api.resolve({ redirect: Redirect.to(other), connectTimeout: "1s" });
       }),
     ).toEqual([
@@ -296,8 +301,8 @@ describe("traffic-cycle", () => {
   test("fails if two resolvers wait for each other's subsets", () => {
     expect(
       findings((api, other) => {
-        api.resolve({ failover: Failover.to(other.addSubset("v1", "x")) });
-        other.resolve({ failover: Failover.to(api.addSubset("v1", "x")) });
+        api.resolve({ failover: Failover.to(other.addSubset("v1", anyFilter)) });
+        other.resolve({ failover: Failover.to(api.addSubset("v1", anyFilter)) });
       }),
     ).toEqual([
       "stack/mesh/api: The resolvers of api and other name subsets of each other, and Consul takes neither before the other. Let one of them name the service without a subset. (traffic-cycle)",
@@ -314,10 +319,10 @@ describe("traffic-cycle", () => {
     expect(
       findings((api, other) => {
         api.route({ match: { pathPrefix: "/next" }, to: other });
-        other.resolve({ redirect: Redirect.to(api.addSubset("v2", "x")) });
+        other.resolve({ redirect: Redirect.to(api.addSubset("v2", anyFilter)) });
       }),
     ).toEqual([]);
-    expect(findings((api) => api.resolve({ redirect: Redirect.to(api.addSubset("v2", "x")) }))).toEqual([]);
+    expect(findings((api) => api.resolve({ redirect: Redirect.to(api.addSubset("v2", anyFilter)) }))).toEqual([]);
   });
 });
 

@@ -82,7 +82,7 @@ describe("interrupted-deployment", () => {
     ["a port of the node", { publish: 80 }, "takes port 80 of its node", otherNode],
     [
       "a volume to write to",
-      { volumes: { data: Volume.csi("data") } },
+      { volumes: { data: Volume.csi("data", { accessMode: "multi-node-multi-writer" }) } },
       "writes to the volume data",
       "Set count to 2 or more with a volume for each, or update: { canary: 0 } where a pause does no harm. (interrupted-deployment)",
     ],

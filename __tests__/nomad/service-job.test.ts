@@ -73,7 +73,7 @@ describe("the job", () => {
       healthCheck: "task_states",
       minHealthyTime: "1s",
       healthyDeadline: "2s",
-      progressDeadline: "3s",
+      progressDeadline: "30s",
       autoRevert: true,
       autoPromote: false,
       canary: 1,
@@ -84,7 +84,7 @@ describe("the job", () => {
       HealthCheck: "task_states",
       MinHealthyTime: SECOND,
       HealthyDeadline: 2 * SECOND,
-      ProgressDeadline: 3 * SECOND,
+      ProgressDeadline: 30 * SECOND,
       AutoRevert: true,
       AutoPromote: false,
       Canary: 1,
@@ -93,10 +93,10 @@ describe("the job", () => {
   });
 
   test("renders each field of the restart policy", () => {
-    const restart = { attempts: 4, interval: "1s", delay: "2s", mode: "delay", renderTemplates: true } as const;
+    const restart = { attempts: 4, interval: "10s", delay: "2s", mode: "delay", renderTemplates: true } as const;
     expect(groupOf(jobOf({ restart })).RestartPolicy).toEqual({
       Attempts: 4,
-      Interval: SECOND,
+      Interval: 10 * SECOND,
       Delay: 2 * SECOND,
       Mode: "delay",
       RenderTemplates: true,
@@ -112,18 +112,18 @@ describe("the job", () => {
   test("renders each field of the reschedule policy", () => {
     const reschedule = {
       attempts: 5,
-      interval: "1s",
-      delay: "2s",
+      interval: "60s",
+      delay: "6s",
       delayFunction: "fibonacci",
-      maxDelay: "3s",
+      maxDelay: "9s",
       unlimited: false,
     } as const;
     expect(groupOf(jobOf({ reschedule })).ReschedulePolicy).toEqual({
       Attempts: 5,
-      Interval: SECOND,
-      Delay: 2 * SECOND,
+      Interval: 60 * SECOND,
+      Delay: 6 * SECOND,
       DelayFunction: "fibonacci",
-      MaxDelay: 3 * SECOND,
+      MaxDelay: 9 * SECOND,
       Unlimited: false,
     });
   });
@@ -323,10 +323,10 @@ describe("a workload", () => {
           destination: "local/a",
           changeMode: "signal",
           changeSignal: "SIGHUP",
-          env: true,
           perms: "600",
           splay: "1s",
         }),
+        Template.text("A=b", { destination: "local/a.env", env: true }),
         Template.source("local/b.tpl", { destination: "local/b", leftDelimiter: "[[", rightDelimiter: "]]" }),
       ],
     });
@@ -336,10 +336,10 @@ describe("a workload", () => {
         DestPath: "local/a",
         ChangeMode: "signal",
         ChangeSignal: "SIGHUP",
-        Envvars: true,
         Perms: "600",
         Splay: SECOND,
       },
+      { EmbeddedTmpl: "A=b", DestPath: "local/a.env", Envvars: true },
       { SourcePath: "local/b.tpl", DestPath: "local/b", LeftDelim: "[[", RightDelim: "]]" },
     ]);
   });
@@ -415,7 +415,8 @@ describe("a health check", () => {
       TaskName: "web",
       Interval: 10 * SECOND,
     });
-    expect(checkOf(HealthCheck.script("/bin/check", { task: "shipper" })).TaskName).toBe("shipper");
+    const tasks = { shipper: Workload.exec({ command: "/bin/cat" }) };
+    expect(checkOf(HealthCheck.script("/bin/check", { task: "shipper" }), { tasks }).TaskName).toBe("shipper");
   });
 
   test("of a service without Envoy goes straight to it", () => {
@@ -425,13 +426,13 @@ describe("a health check", () => {
   });
 
   test("renders each of its options", () => {
-    const check = HealthCheck.script("/bin/check", {
+    const check = HealthCheck.http("/check", {
       name: "listens",
       interval: "5s",
       timeout: "1s",
       successBeforePassing: 2,
       failuresBeforeCritical: 3,
-      onUpdate: "ignore",
+      onUpdate: "ignore_warnings",
       checkRestart: { limit: 4, grace: "20s", ignoreWarnings: true },
     });
     expect(checkOf(check)).toMatchObject({
@@ -440,7 +441,7 @@ describe("a health check", () => {
       Timeout: SECOND,
       SuccessBeforePassing: 2,
       FailuresBeforeCritical: 3,
-      OnUpdate: "ignore",
+      OnUpdate: "ignore_warnings",
       CheckRestart: { Limit: 4, Grace: 20 * SECOND, IgnoreWarnings: true },
     });
   });

@@ -859,6 +859,7 @@ const apiGateways: readonly EntryCase[] = [
   api.refused("a host of a tcp listener", apiListener({ Protocol: "tcp", Hostname: "a" }), "Listeners[0].Hostname"),
   api.refused("port 0", apiListener({ Port: 0 }), "Listeners[0].Port"),
   api.refused("port 65536", apiListener({ Port: 65_536 }), "Listeners[0].Port"),
+  api.refused("every host, by a *", apiListener({ Hostname: "*" }), "Listeners[0].Hostname"),
   api.refused("a * inside a host", apiListener({ Hostname: "a.*" }), "Listeners[0].Hostname"),
   api.refused(
     "an unknown certificate",

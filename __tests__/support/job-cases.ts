@@ -1775,6 +1775,13 @@ const gateways: readonly JobCase[] = [
     "a terminating gateway",
     terminating({ Name: "a", CAFile: "/ca", CertFile: "/cert", KeyFile: "/key", SNI: "x" }),
   ),
+  accepted(
+    "a check of a terminating gateway's own port",
+    withGateway(
+      { Terminating: { Services: [{ Name: "a" }] } },
+      { PortLabel: undefined, Checks: [{ ...http, Type: "tcp" }] },
+    ),
+  ),
   refused("a terminating gateway without services", terminating(), `${inGateway}terminating.service`),
   refused("a service outside without a name", terminating({}), `${inGateway}terminating.service not set > name`),
   refused(

@@ -17,6 +17,8 @@ export interface Finding {
   readonly problem: string;
   /** One sentence: what to do. */
   readonly fix: string;
+  /** Id of a check that finds the same in plainer words: where that one speaks, this one is silent. @default none */
+  readonly saidBy?: string;
 }
 
 /** A rule over the finished tree. */

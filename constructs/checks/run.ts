@@ -33,7 +33,11 @@ export function revisionOf(root: IConstruct): number {
 /** Runs every check over the app, less what was silenced. */
 export function findingsOf(root: IConstruct): readonly CheckFinding[] {
   const app = { root, meshes: meshes.get(root) ?? [], hostGroups: hostGroups.get(root) ?? [] };
-  return CHECKS.flatMap((check) => run(check, app)).filter(({ check, construct }) => !isSilenced(construct, check.id));
+  const findings = CHECKS.flatMap((check) => run(check, app)).filter(
+    ({ check, construct }) => !isSilenced(construct, check.id),
+  );
+  const ids = new Set(findings.map(({ check }) => check.id));
+  return findings.filter(({ saidBy }) => saidBy === undefined || !ids.has(saidBy));
 }
 
 /** A rule that crashes has not passed. */

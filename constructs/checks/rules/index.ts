@@ -12,6 +12,7 @@ import { ownershipChecks } from "./ownership";
 import { permissionChecks } from "./permissions";
 import { portChecks } from "./ports";
 import { trafficChecks } from "./traffic";
+import { validityChecks } from "./validity";
 
 /** Every check, in the order in which messages are printed. */
 export const CHECKS: readonly Check[] = [
@@ -28,4 +29,5 @@ export const CHECKS: readonly Check[] = [
   ...availabilityChecks,
   ...clusterChecks,
   ...accessChecks,
+  ...validityChecks,
 ];

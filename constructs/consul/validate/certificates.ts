@@ -1,5 +1,5 @@
 import { createPrivateKey, X509Certificate, type KeyObject } from "node:crypto";
-import type { Place } from "../../problems";
+import { Shown, type Place } from "../../problems";
 import type * as consul from "../generated/config-entries";
 
 const LEAST_BITS = 2048;
@@ -11,20 +11,32 @@ export function examineInlineCertificate(place: Place, entry: consul.InlineCerti
   const key = read(() => createPrivateKey(PrivateKey));
   const certificate = read(() => new X509Certificate(Certificate));
   if (key === undefined) {
-    place.refuse("PrivateKey", "no key", "a private key in PEM", "Give the key, not its file.", compared);
+    place.refuse("PrivateKey", new Shown("no key"), "a private key in PEM", "Give the key, not its file.", compared);
   } else if (isShort(key, PrivateKey)) {
-    place.refuse("PrivateKey", "an RSA key of too few bits", `${LEAST_BITS} bits or more`, "Make a new key.", compared);
+    place.refuse(
+      "PrivateKey",
+      new Shown("an RSA key of too few bits"),
+      `${LEAST_BITS} bits or more`,
+      "Make a new key.",
+      compared,
+    );
   }
   if (certificate === undefined) {
     place.refuse(
       "Certificate",
-      "no certificate",
+      new Shown("no certificate"),
       "a certificate in PEM",
       "Give the certificate, not its file.",
       compared,
     );
   } else if (key !== undefined && !certificate.checkPrivateKey(key)) {
-    place.refuse("PrivateKey", "another certificate's", "the key of the certificate", "Give the right key.", compared);
+    place.refuse(
+      "PrivateKey",
+      new Shown("another certificate's"),
+      "the key of the certificate",
+      "Give the right key.",
+      compared,
+    );
   }
 }
 

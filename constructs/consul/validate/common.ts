@@ -1,5 +1,5 @@
 import { nanoseconds } from "../../nomad/duration";
-import { entriesOf, type Place } from "../../problems";
+import { entriesOf, type Place, Shown } from "../../problems";
 
 const MOST_PAIRS = 64;
 const LONGEST_KEY = 128;
@@ -36,7 +36,9 @@ export function examineCommon(place: Place, entry: object): void {
 function examineMeta(place: Place, meta: Readonly<Record<string, string>> | undefined): void {
   const pairs = entriesOf(meta);
   if (pairs.length > MOST_PAIRS) {
-    place.refuse("Meta", `${pairs.length} pairs`, `${MOST_PAIRS} pairs or less`, "Omit some.", { comparedWith: meta });
+    place.refuse("Meta", new Shown(`${pairs.length} pairs`), `${MOST_PAIRS} pairs or less`, "Omit some.", {
+      comparedWith: meta,
+    });
   }
   for (const [key, value] of pairs) {
     if (Buffer.byteLength(key) > LONGEST_KEY) {
@@ -87,11 +89,12 @@ export function lengthOf(duration: string | number | undefined): number | undefi
 }
 
 /** Refuses any of the values beyond the first that is set. @returns how many are set */
-export function atMostOne(place: Place, fields: Readonly<Record<string, unknown>>): number {
+export function atMostOne(place: Place, fields: Readonly<Record<string, unknown>>, saidBy?: string): number {
   const given = Object.keys(fields).filter((field) => isSet(fields[field]));
   for (const field of given.slice(1)) {
     place.refuse(field, fields[field], `no field beside ${given[0]}`, "Omit one of the two.", {
       comparedWith: fields[given[0]],
+      saidBy,
     });
   }
   return given.length;
@@ -110,9 +113,9 @@ export function isSet(value: unknown): boolean {
 }
 
 /** Refuses a path without a leading slash. */
-export function examinePath(place: Place, field: string, path: string | undefined): void {
+export function examinePath(place: Place, field: string, path: string | undefined, saidBy?: string): void {
   if (path !== undefined && path !== "" && !path.startsWith("/")) {
-    place.refuse(field, path, "a path that starts with a slash", "Add the slash.");
+    place.refuse(field, path, "a path that starts with a slash", "Add the slash.", { saidBy });
   }
 }
 

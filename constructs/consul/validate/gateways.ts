@@ -1,5 +1,5 @@
 import { isDomainName } from "../../domain-name";
-import { itemsOf, known, textsOf, type Place } from "../../problems";
+import { itemsOf, known, type Place, Shown, textsOf } from "../../problems";
 import type * as consul from "../generated/config-entries";
 import { isSet } from "./common";
 import { examineGatewayTls, examineTls } from "./tls";
@@ -38,7 +38,7 @@ function examineIngressListener(
   if (protocol === "tcp" && services.length > 1) {
     place.refuse(
       "Services",
-      `${services.length} services`,
+      new Shown(`${services.length} services`),
       "one service on a tcp listener",
       "Use a listener for each.",
       {

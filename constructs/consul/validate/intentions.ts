@@ -1,4 +1,4 @@
-import { itemsOf, known, textsOf, type Place } from "../../problems";
+import { itemsOf, known, listOf, textsOf, type Place } from "../../problems";
 import type * as consul from "../generated/config-entries";
 import { atMostOne, examineMethods, examinePath, isSet, LONGEST_TEXT } from "./common";
 
@@ -49,7 +49,10 @@ function examineSource(place: Place, source: consul.SourceIntention, isForAll: b
   }
   place.oneOf("Type", Type === "" ? undefined : Type, ["consul"]);
   if ((source.Permissions ?? []).length === 0) {
-    place.oneOf("Action", Action, ACTIONS, "Set Action, or give Permissions.");
+    if (!ACTIONS.includes(Action)) {
+      const saidBy = source.Permissions === undefined ? undefined : "no-permissions";
+      place.refuse("Action", source.Action, listOf(ACTIONS), "Set Action, or give Permissions.", { saidBy });
+    }
   } else if (Action !== "") {
     place.refuse("Action", Action, "no field beside Permissions", "Omit one of the two.", {
       comparedWith: source.Permissions,
@@ -72,10 +75,10 @@ function examinePermission(place: Place, permission: consul.IntentionPermission)
     return;
   }
   const here = place.block("HTTP");
-  examinePath(here, "PathExact", http.PathExact);
-  examinePath(here, "PathPrefix", http.PathPrefix);
+  examinePath(here, "PathExact", http.PathExact, "permission-path");
+  examinePath(here, "PathPrefix", http.PathPrefix, "permission-path");
   const { PathExact, PathPrefix, PathRegex, Header, Methods } = http;
-  const paths = atMostOne(here, { PathExact, PathPrefix, PathRegex });
+  const paths = atMostOne(here, { PathExact, PathPrefix, PathRegex }, "permission-path");
   itemsOf(Header).forEach((header, index) => {
     examineHeader(here.block(`Header[${index}]`), header);
   });

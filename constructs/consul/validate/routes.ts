@@ -1,5 +1,5 @@
 import { isDomainName } from "../../domain-name";
-import { itemsOf, known, textsOf, type Place } from "../../problems";
+import { itemsOf, known, type Place, Shown, textsOf } from "../../problems";
 import type * as consul from "../generated/config-entries";
 import { examinePath, METHODS } from "./common";
 
@@ -20,9 +20,15 @@ export function examineHttpRoute(place: Place, entry: consul.HTTPRouteConfigEntr
 export function examineTcpRoute(place: Place, entry: consul.TCPRouteConfigEntry): void {
   const services = itemsOf(entry.Services);
   if (services.length > 1) {
-    place.refuse("Services", `${services.length} services`, "one service", "Use a splitter of that service.", {
-      comparedWith: entry.Services,
-    });
+    place.refuse(
+      "Services",
+      new Shown(`${services.length} services`),
+      "one service",
+      "Use a splitter of that service.",
+      {
+        comparedWith: entry.Services,
+      },
+    );
   }
   examineParents(place, entry.Parents);
 }

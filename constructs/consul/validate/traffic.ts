@@ -1,4 +1,4 @@
-import { itemsOf, known, textsOf, type Place } from "../../problems";
+import { itemsOf, known, type Place, Shown, textsOf } from "../../problems";
 import type * as consul from "../generated/config-entries";
 import { atMostOne, examineMethods, examinePath } from "./common";
 
@@ -21,7 +21,7 @@ export function examineSplitter(place: Place, entry: consul.ServiceSplitterConfi
   place.required("Name", entry.Name, "Name the service.");
   const splits = itemsOf(entry.Splits);
   if (splits.length === 0) {
-    place.refuse("Splits", entry.Splits, "one split or more", "Add a split.");
+    place.refuse("Splits", entry.Splits, "one split or more", "Add a split.", { saidBy: "split-weights" });
     return;
   }
   const seen = new Set<string>();
@@ -43,7 +43,7 @@ export function examineSplitter(place: Place, entry: consul.ServiceSplitterConfi
   const weights = splits.map(({ Weight = 0 }) => Weight);
   const total = weights.reduce((sum, weight) => sum + hundredths(weight), 0);
   if (total !== 10_000) {
-    place.refuse("Splits", `weights of ${total / 100} in total`, "100 in total", "Change the weights.", {
+    place.refuse("Splits", new Shown(`weights of ${total / 100} in total`), "100 in total", "Change the weights.", {
       comparedWith: weights,
       saidBy: "split-weights",
     });

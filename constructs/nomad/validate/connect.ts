@@ -42,6 +42,7 @@ function requireLowerCase(place: Place, name: string, service: nomad.Service): v
   if (name !== name.toLowerCase()) {
     place.refuse("name", name, "a name in lower case behind a sidecar", "Use such a name.", {
       comparedWith: service.Name,
+      saidBy: "service-name",
     });
   }
 }
@@ -133,7 +134,9 @@ export function examineMeshGroup(place: Place, group: nomad.TaskGroup): void {
     if (known(connect?.SidecarService) !== undefined) {
       examineNetwork(place, group, `for the sidecar of the service ${JSON.stringify(Name)}`, false);
       if (group.Name !== undefined && group.Name !== group.Name.toLowerCase()) {
-        place.refuse("name", group.Name, "a name in lower case for a group with a sidecar", "Use such a name.");
+        place.refuse("name", group.Name, "a name in lower case for a group with a sidecar", "Use such a name.", {
+          saidBy: "service-name",
+        });
       }
     } else if (connect?.Native !== true && known(connect?.Gateway) !== undefined) {
       examineNetwork(place, group, `for the gateway ${JSON.stringify(Name)}`, true);

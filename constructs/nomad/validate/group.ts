@@ -122,7 +122,7 @@ function examineTaskNames(
   const names = new Set<string>();
   for (const { task, here } of tasks) {
     if (task.Name !== undefined && names.has(task.Name)) {
-      here.refuse("name", task.Name, "each name once in a group", "Rename one of the tasks.");
+      here.refuse("name", task.Name, "each name once in a group", "Rename one of the tasks.", { saidBy: "task-name" });
     }
     names.add(task.Name ?? "");
   }

@@ -1,7 +1,7 @@
 import { itemsOf, known } from "../../problems";
 import { withoutUndefined } from "../../without-undefined";
 import type * as nomad from "../generated/job";
-import { nameOf } from "./service-name";
+import { nameOf, type ServiceSurroundings } from "./service-name";
 
 const GATEWAYS = ["connect-ingress", "connect-terminating", "connect-mesh"];
 
@@ -67,6 +67,14 @@ function envoy(name: string, given: nomad.SidecarTask | undefined): nomad.Task {
       MaxFileSizeMB: logs.MaxFileSizeMB > 0 ? logs.MaxFileSizeMB : 2,
     },
   };
+}
+
+/** The service with the port that Nomad gives a terminating gateway which names none. */
+export function withInjectedPort(service: nomad.Service, surroundings: ServiceSurroundings): nomad.Service {
+  const isTerminating = known(known(known(service.Connect)?.Gateway)?.Terminating) !== undefined;
+  return isTerminating && !service.PortLabel && itemsOf(surroundings.group.Networks).length > 0
+    ? { ...service, PortLabel: `connect-terminating-${nameOf(service, surroundings)}` }
+    : service;
 }
 
 /** Labels of the ports that Nomad adds for those Envoys, unless a dynamic port has them already. */

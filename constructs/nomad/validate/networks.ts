@@ -42,7 +42,9 @@ class TakenPorts {
     const { Label = "", Value = 0, HostNetwork } = port;
     const here = place.labelled("port", Label);
     if (this.labels.has(Label)) {
-      here.refuse("label", Label, "each label once in a group", "Give one of the ports another label.");
+      here.refuse("label", Label, "each label once in a group", "Give one of the ports another label.", {
+        saidBy: "duplicate-port-label",
+      });
     }
     this.labels.add(Label);
     if (Value === 0) {

@@ -5,6 +5,9 @@ import type * as nomad from "../generated/job";
 /** Fields whose content belongs to a driver, a proxy or a plugin, which take any number. */
 const OPAQUE = new Set(["Config", "Policy"]);
 
+/** Fields with the number of a port. */
+const PORTS = new Set(["LocalBindPort", "LocalPathPort", "Port", "To", "Value"]);
+
 /** The words of the job specification for fields of the API that are called otherwise. */
 const WORDS: Readonly<Record<string, string>> = {
   Affinities: "affinity",
@@ -57,7 +60,8 @@ function walk(place: Place, fields: object): void {
   for (const [key, value] of Object.entries(fields) as [string, unknown][]) {
     if (typeof value === "number") {
       if (!Number.isInteger(value)) {
-        place.refuse(wordOf(key), value, "a whole number", "Give a whole number.");
+        const saidBy = PORTS.has(key) ? "port-range" : undefined;
+        place.refuse(wordOf(key), value, "a whole number", "Give a whole number.", { saidBy });
       }
     } else if (Array.isArray(value)) {
       value.forEach((item: unknown, index) => {

@@ -1,5 +1,5 @@
 import { RE2JS } from "re2js";
-import { itemsOf, type Place } from "../../problems";
+import { itemsOf, type Place, Shown } from "../../problems";
 import type * as nomad from "../generated/job";
 
 const SETS = ["set_contains", "set_contains_all", "set_contains_any"];
@@ -95,7 +95,7 @@ function examineTargets(place: Place, targets: readonly nomad.SpreadTarget[]): v
   const percents = targets.map(({ Percent = 0 }) => Percent);
   const total = percents.reduce((sum, percent) => sum + percent, 0);
   if (total > 100) {
-    place.refuse("target", `${total} percent in total`, "100 percent or less", "Lower the percentages.", {
+    place.refuse("target", new Shown(`${total} percent in total`), "100 percent or less", "Lower the percentages.", {
       comparedWith: percents,
     });
   }

@@ -2,6 +2,7 @@ import { itemsOf, known, textsOf, type Place } from "../../problems";
 import type * as nomad from "../generated/job";
 import { examineCheck, needsPort } from "./checks";
 import { examineConnect } from "./connect";
+import { withInjectedPort } from "./injected";
 import { isServiceName } from "./names";
 import { portsOf } from "./networks";
 import { nameOf, type ServiceSurroundings } from "./service-name";
@@ -11,7 +12,8 @@ const KINDS = ["api-gateway", "ingress-gateway", "mesh-gateway", "terminating-ga
 /** The services of a group, and what those of its tasks have in common with them. */
 export function examineGroupServices(place: Place, job: nomad.Job, group: nomad.TaskGroup): void {
   const taskNames = itemsOf(group.Tasks).map(({ Name = "" }) => Name);
-  for (const service of itemsOf(group.Services)) {
+  for (const given of itemsOf(group.Services)) {
+    const service = withInjectedPort(given, { job, group });
     const here = place.labelled("service", nameOf(service, { job, group }));
     examineService(here, service, { job, group });
     if (service.AddressMode === "driver") {

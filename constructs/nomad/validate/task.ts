@@ -50,7 +50,7 @@ export function examineTask(place: Place, task: nomad.Task, surroundings: TaskSu
 
 function examineName(place: Place, name: string): void {
   if (name === "" || name === "alloc" || /[/\\\0]/.test(name)) {
-    place.refuse("name", name, 'text without slashes, and not "alloc"', "Use another name.");
+    place.refuse("name", name, 'text without slashes, and not "alloc"', "Use another name.", { saidBy: "task-name" });
   }
 }
 
