@@ -61,8 +61,8 @@ describe("who may reach a service may reach where its rules lead", () => {
   test("by the failover of just the subset that answers", () => {
     expect(
       sources((api, a, b) => {
-        const v1 = api.addSubset("v1", "x");
-        api.addSubset("v2", "y");
+        const v1 = api.addSubset("v1", "a == 1");
+        api.addSubset("v2", "a == 2");
         api.resolve({ defaultSubset: v1, failover: { v1: Failover.to(a), v2: Failover.to(b) } });
       }),
     ).toEqual({ api: ["web"], a: ["web"] });

@@ -64,8 +64,8 @@ test.each(["V1", "v_1", "-v1", "", "x".repeat(64)])("fails if a subset is called
 test("fails if a subset is there twice", () => {
   expect(() =>
     resolverOf((api) => {
-      api.addSubset("v1", "x");
-      api.addSubset("v1", "y");
+      api.addSubset("v1", "a == 1");
+      api.addSubset("v1", "a == 2");
     }),
   ).toThrow('stack/mesh/api: The subset "v1" is already there. Give one of them another name.');
 });
@@ -128,7 +128,7 @@ describe.each<[string, ResolveOptions | ((api: MeshService, mesh: ServiceMesh) =
     "a redirect to a subset of a service that comes later",
     (_, mesh) => {
       const redirect = Redirect.to(Subset.of("other", "v2"));
-      mesh.addService("other", http).addSubset("v2", "x");
+      mesh.addService("other", http).addSubset("v2", "a == 1");
       return { redirect };
     },
     { Redirect: { Service: "other", ServiceSubset: "v2" } },
@@ -168,8 +168,8 @@ describe.each<[string, ResolveOptions | ((api: MeshService, mesh: ServiceMesh) =
   [
     "a failover by subset",
     (api, mesh) => {
-      const v2 = api.addSubset("v2", "y");
-      api.addSubset("v1", "x");
+      const v2 = api.addSubset("v2", "a == 2");
+      api.addSubset("v1", "a == 1");
       return {
         failover: {
           v1: Failover.to(v2),
@@ -178,7 +178,7 @@ describe.each<[string, ResolveOptions | ((api: MeshService, mesh: ServiceMesh) =
       };
     },
     {
-      Subsets: { v2: { Filter: "y" }, v1: { Filter: "x" } },
+      Subsets: { v2: { Filter: "a == 2" }, v1: { Filter: "a == 1" } },
       Failover: {
         v1: { Targets: [{ ServiceSubset: "v2" }] },
         "*": { Targets: [{ Service: "other", Datacenter: "dc2" }, { ServiceSubset: "v2" }] },
@@ -187,16 +187,16 @@ describe.each<[string, ResolveOptions | ((api: MeshService, mesh: ServiceMesh) =
   ],
   [
     "a default subset",
-    (api) => ({ defaultSubset: api.addSubset("v1", "x") }),
-    { DefaultSubset: "v1", Subsets: { v1: { Filter: "x" } } },
+    (api) => ({ defaultSubset: api.addSubset("v1", "a == 1") }),
+    { DefaultSubset: "v1", Subsets: { v1: { Filter: "a == 1" } } },
   ],
   [
     "a default subset by its name",
     (api) => {
-      api.addSubset("v1", "x");
+      api.addSubset("v1", "a == 1");
       return { defaultSubset: "v1" };
     },
-    { DefaultSubset: "v1", Subsets: { v1: { Filter: "x" } } },
+    { DefaultSubset: "v1", Subsets: { v1: { Filter: "a == 1" } } },
   ],
   [
     "whatever else Consul knows",
@@ -240,7 +240,7 @@ test("waits for what Consul judges it by: protocols, and the subsets of others",
   const { terraform } = synthMesh((mesh) => {
     const api = mesh.addService("api", http);
     const other = mesh.addService("other", http);
-    api.resolve({ failover: Failover.to(other.addSubset("v1", "x")) });
+    api.resolve({ failover: Failover.to(other.addSubset("v1", "a == 1")) });
   });
   const resources = Object.values(terraform.resource?.consul_config_entry ?? {});
   const resolver = resources.find(({ kind, name }) => kind === "service-resolver" && name === "api");

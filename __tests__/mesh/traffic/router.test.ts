@@ -93,7 +93,7 @@ describe.each<[string, Route, consul.ServiceRouteDestination]>([
 
 test("leads to services and subsets, in the order in which it was said", () => {
   const { Routes } = routerOf((api, mesh) => {
-    const v2 = api.addSubset("v2", "x");
+    const v2 = api.addSubset("v2", "a == 1");
     api.route({ match: { pathPrefix: "/admin" }, to: "admin" });
     api.route({ match: { pathPrefix: "/next" }, to: v2 });
     api.route({ match: { pathPrefix: "/same" }, to: api });

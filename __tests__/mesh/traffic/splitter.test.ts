@@ -13,7 +13,7 @@ function synthesized(say: (api: MeshService, mesh: ServiceMesh) => void) {
 test("splits among subsets and services, with changes of headers", () => {
   const { entries } = synthesized((api, mesh) => {
     api.split([
-      { to: api.addSubset("v1", "x"), weight: 90.01 },
+      { to: api.addSubset("v1", "a == 1"), weight: 90.01 },
       { to: "other", weight: 9.99, requestHeaders: { add: { a: "1" }, set: { b: "2" }, remove: ["c"] } },
       { to: api, weight: 0, responseHeaders: { set: { d: "4" } } },
     ]);
@@ -37,7 +37,7 @@ test("splits among subsets and services, with changes of headers", () => {
 test("waits for the protocol, the subsets and the jobs that it sends requests to", () => {
   const { terraform } = synthesized((api, mesh) => {
     api.split([
-      { to: api.addSubset("v1", "x"), weight: 90 },
+      { to: api.addSubset("v1", "a == 1"), weight: 90 },
       { to: mesh.addService("other", http), weight: 10 },
     ]);
   });

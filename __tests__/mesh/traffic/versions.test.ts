@@ -206,7 +206,7 @@ describe("a version", () => {
     const message =
       'stack/mesh/api: The subset "stable" is that of the instances of no version. Give this one another name, or use .stable.';
     expect(() => synthesized((api) => api.addVersion("stable", next))).toThrow(message);
-    expect(() => synthesized((api) => api.addSubset("stable", "x"))).toThrow(message);
+    expect(() => synthesized((api) => api.addSubset("stable", "a == 1"))).toThrow(message);
   });
 
   test("fails if its job is that of another service", () => {
@@ -305,9 +305,9 @@ describe("a canary", () => {
   test("may be a subset that is declared further down", () => {
     const { entries } = synthesized((api) => {
       api.canary(Subset.of("api", "canary"), { percent: 0 });
-      api.addSubset("canary", "x");
+      api.addSubset("canary", "a == 1");
     });
-    expect(entries["service-resolver/api"]).toMatchObject({ Subsets: { stable: { Filter: "not (x)" } } });
+    expect(entries["service-resolver/api"]).toMatchObject({ Subsets: { stable: { Filter: "not (a == 1)" } } });
   });
 
   test("fails if it is another service's, or its header says too much", () => {

@@ -189,7 +189,7 @@ function examineExposedPort(place: Place, label: string, group: nomad.TaskGroup)
       label,
       "a number, or the label of a static port, for a service with an exposed check",
       "Give the number on which the service listens.",
-      { comparedWith: group.Networks },
+      { comparedWith: group.Networks, saidBy: "port-range" },
     );
   }
 }
