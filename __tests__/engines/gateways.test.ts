@@ -1,4 +1,4 @@
-import { spawn } from "node:child_process";
+import { spawn, type ChildProcess } from "node:child_process";
 import { once } from "node:events";
 import { copyFileSync, mkdtempSync, readFileSync, rmSync } from "node:fs";
 import { get as getHttp, type IncomingMessage, type RequestOptions } from "node:http";
@@ -7,6 +7,7 @@ import { connect, type Socket } from "node:net";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { connect as connectTls } from "node:tls";
+import { Lab } from "../../lab/lab";
 import { makeCertificates } from "../../examples/external-database/certificates";
 import { checksOf, crashConsul, expectHealthy, reloadConsul } from "../support/consul-agents";
 import { eventually } from "../support/eventually";
@@ -41,6 +42,7 @@ beforeAll(async () => {
 }, 12 * MINUTE);
 
 afterAll(async () => {
+  outsideProgram?.kill();
   await lab.down();
   rmSync(folder, { recursive: true });
 }, MINUTE);
@@ -59,14 +61,24 @@ function putVariable(job: string, Items: Readonly<Record<string, string>>): Prom
   return lab.api("Nomad", `/v1/var/${Path}`, "PUT", { Path, Items });
 }
 
-/** Starts what is outside of the mesh, on a host of the lab: it ends with it. */
+/** A program of this folder with the network of a host of the lab, and with this machine's files, which a host does not see. */
+function inNetworkOfServer(program: string, ...args: readonly string[]): string[] {
+  const init = new Lab(lab.name).initOf("server-1");
+  if (init === undefined) {
+    throw new Error("The host server-1 does not run.");
+  }
+  return ["--target", String(init.pid), "--net", process.execPath, join(__dirname, "apps", program), ...args];
+}
+
+let outsideProgram: ChildProcess | undefined;
+
+/** Starts what is outside of the mesh, on a host of the lab. */
 async function startOutside(): Promise<void> {
-  const program = join(__dirname, "apps", "outside.mjs");
-  const args = ["exec", "--name", lab.name, "server-1", "--", "node", program, outside.folder];
-  const child = spawn(process.execPath, [CLI, ...args], { stdio: ["ignore", "pipe", "inherit"] });
-  await once(child.stdout, "data");
-  child.stdout.destroy();
-  child.unref();
+  const child = spawn("nsenter", inNetworkOfServer("outside.mjs", outside.folder), {
+    stdio: ["ignore", "pipe", "inherit"],
+  });
+  outsideProgram = child;
+  await once(child.stdout, "data", { signal: AbortSignal.timeout(30_000) });
 }
 
 const portOf = (wanted: number) => lab.movedPorts.get(wanted) ?? wanted;
@@ -138,9 +150,8 @@ async function sendRaw(
   target: object,
   requests: readonly Pick<OddRequest, "text" | "headers">[],
 ): Promise<{ status: number; body: string }[]> {
-  const program = join(__dirname, "apps", "raw-requests.mjs");
-  const args = [program, JSON.stringify(target), JSON.stringify(requests)];
-  const { code, output } = await lab.onHost("server-1", "node", ...args);
+  const args = inNetworkOfServer("raw-requests.mjs", JSON.stringify(target), JSON.stringify(requests));
+  const { code, output } = await run("nsenter", args);
   if (code !== 0) {
     throw new Error(`raw-requests.mjs ended with ${code}:\n${output}`);
   }
