@@ -408,6 +408,48 @@ test("a version that gets nothing is taken away and brought back, and no request
   expect({ versions: Object.keys(answers).sort(), samples }).toMatchObject({ versions: ["200 v1", "200 v2"] });
 });
 
+test("a page on a port of its node is replaced by one on another node, and none from outside is refused", async () => {
+  const nodesOf = async () =>
+    (await lab.api<(Allocation & { NodeName: string })[]>("Nomad", "/v1/job/greeting-page/allocations"))
+      .filter(({ ClientStatus }) => ClientStatus === "running")
+      .map(({ NodeName }) => NodeName);
+  const [before] = await nodesOf();
+  const job = await lab.api<{ Version: number; TaskGroups: { Tasks: { Env: object | null }[] }[] }>(
+    "Nomad",
+    "/v1/job/greeting-page",
+  );
+  job.TaskGroups[0].Tasks.forEach((task) => (task.Env = { ...task.Env, EDITION: "next" }));
+  const seen = new Set<string | number>();
+  const over = new AbortController();
+  const asking = (async () => {
+    for (let n = 0; n < 2_000 && !over.signal.aborted; n++) {
+      const options = { headers: { connection: "close" }, signal: AbortSignal.timeout(10_000) };
+      const answer = fetch(lab.url("greeting-page"), options).then(async (response) => {
+        await response.text();
+        return response.status;
+      });
+      seen.add(await answer.catch(String));
+      await setTimeout(50);
+    }
+  })();
+  try {
+    await lab.api("Nomad", "/v1/jobs", "POST", { Job: job });
+    await eventually(async () => {
+      const path = "/v1/job/greeting-page/deployment";
+      const deployment = await lab.api<{ JobVersion: number; Status: string }>("Nomad", path);
+      expect(deployment).toMatchObject({ JobVersion: job.Version + 1, Status: "successful" });
+      expect(await nodesOf()).toHaveLength(1);
+    }, MINUTE);
+  } finally {
+    over.abort();
+    await asking;
+  }
+  // Whoever does not look at its health check gets 502 from the new page, as long as its Envoy knows no API.
+  seen.delete(502);
+  expect(seen).toEqual(new Set([200]));
+  expect(await nodesOf()).not.toContain(before);
+});
+
 test("Consul accepts every rule that can be rendered, and answers with it as it was", async () => {
   const { entries } = synthMesh(addTrafficGallery, { gatewayDatacenters: ["dc2"] });
   const order = ["proxy-defaults", "service-defaults", "service-resolver", "service-splitter", "service-router"];

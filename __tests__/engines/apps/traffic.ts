@@ -71,13 +71,15 @@ synthesize((app) => {
   slow.resolve({ requestTimeout: "1s" });
   slow.addVersion("beta", { workload: program("greeting-api.mjs", "exec", { VERSION: "beta" }) });
   // Twice the same upstream, by what it is and by its name.
-  client.addUpstream(slow, { env: "SLOW", limits: { maxConnections: 1, maxPendingRequests: 1 } });
+  const limits = { maxConnections: 1, maxPendingRequests: 1 };
+  client.addUpstream(slow, { env: "SLOW", limits });
   client.addUpstream("slow");
   // Any service may read; that the client may do anything by another name does not make it more.
   slow.allowFrom("*", { permissions: [HttpPermission.get()] });
   silence(slow, "wildcard-allow", "It is a test.");
   const alias = mesh.addVirtualService("slow-alias", { protocol: Protocol.HTTP, redirect: Redirect.to(slow) });
-  client.connectTo(alias, { env: "SLOW_ALIAS" });
+  // Consul has Envoy reach both names by one cluster, with the limits of whichever comes last.
+  client.connectTo(alias, { env: "SLOW_ALIAS", limits });
 
   const pair = mesh.addService("pair", { ...faulty("pair"), count: 2 });
   pair.resolve({ loadBalancer: LoadBalancer.maglev([HashPolicy.header("x-user")]) });
