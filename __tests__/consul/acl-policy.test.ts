@@ -58,8 +58,8 @@ describe("a policy of Consul", () => {
     const of = (token: string) => attachments.filter(({ token_id }) => token_id === token);
     expect(of(prometheus)).toEqual([expect.not.objectContaining({ depends_on: expect.anything() as unknown })]);
     expect(of(operator)).toMatchObject([
-      { policy: expect.stringMatching(/^\$\{consul_acl_policy\.first_\w+\.name\}$/) as unknown },
-      { depends_on: [expect.stringMatching(/^consul_acl_token_policy_attachment\.first_Operator/)] },
+      { policy: "${consul_acl_policy.first.name}" },
+      { depends_on: [`consul_acl_token_policy_attachment.first_${operator}`] },
     ]);
   });
 

@@ -68,7 +68,7 @@ export class ConsulAclPolicy extends Construct {
       policy: this.resource.name,
       dependsOn: previous && [previous],
     });
-    addressByIdentity(attachment, accessorId, this.name);
+    addressByIdentity(attachment, this.name, accessorId);
     attachments.set(accessorId, attachment);
     return attachment;
   }

@@ -46,9 +46,8 @@ export async function withLock<T>(file: string, options: LockOptions, action: ()
 async function lockedFile(file: string, options: LockOptions): Promise<FileHandle> {
   const end = Date.now() + options.timeoutMs;
   for (;;) {
-    await mkdir(dirname(file), { recursive: true });
-    const handle = await open(file, "a").catch((error: unknown) => {
-      // The folder went with the last lock in it.
+    const handle = await opened(file).catch((error: unknown) => {
+      // The folder went with the last lock in it, before this one was there.
       if ((error as NodeJS.ErrnoException).code === "ENOENT" && Date.now() < end) return undefined;
       throw error;
     });
@@ -62,6 +61,11 @@ async function lockedFile(file: string, options: LockOptions): Promise<FileHandl
     }
     await handle.close();
   }
+}
+
+async function opened(file: string): Promise<FileHandle> {
+  await mkdir(dirname(file), { recursive: true });
+  return open(file, "a");
 }
 
 /** The lock is that of the open file, which `flock` shares with this process, so it stays when `flock` ends. */
