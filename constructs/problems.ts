@@ -43,25 +43,27 @@ export interface Remarks {
 export class Place {
   private constructor(
     private readonly found: Problem[],
-    private readonly path: string,
-    private readonly joint: string,
+    private readonly parent?: Place,
+    private readonly name = "",
+    /** Of a block that has one. */
+    private readonly label?: { readonly value: unknown },
   ) {}
 
   /** @returns the problems that `examine` reports */
   static problemsOf(examine: (root: Place) => void): readonly Problem[] {
     const found: Problem[] = [];
-    examine(new Place(found, "", "."));
+    examine(new Place(found));
     return found;
   }
 
   /** The block of this name here, such as `update`. */
   block(name: string): Place {
-    return new Place(this.found, this.pathOf(name), ".");
+    return new Place(this.found, this, name);
   }
 
   /** The block of this name and label here, such as `task "api"`. */
   labelled(name: string, label: unknown): Place {
-    return new Place(this.found, this.pathOf(`${name} ${show(label)}`), " > ");
+    return new Place(this.found, this, name, { value: label });
   }
 
   /**
@@ -106,8 +108,14 @@ export class Place {
     }
   }
 
+  /** Put together only where there is something to report. */
   private pathOf(step: string): string {
-    return this.path === "" ? step : `${this.path}${this.joint}${step}`;
+    if (this.parent === undefined) {
+      return step;
+    }
+    const joint = this.label === undefined ? "." : " > ";
+    const own = this.label === undefined ? this.name : `${this.name} ${show(this.label.value)}`;
+    return this.parent.pathOf(`${own}${joint}${step}`);
   }
 }
 
@@ -149,7 +157,18 @@ export function listOf(values: readonly string[]): string {
 }
 
 function isPlainObject(value: unknown): value is object {
-  return typeof value === "object" && value !== null && !Array.isArray(value) && !Token.isUnresolved(value);
+  return typeof value === "object" && value !== null && !Array.isArray(value) && !isTokenObject(value);
+}
+
+/** `Token.isUnresolved` for objects, of which there are many: a token is one by its method, or by its only key. */
+function isTokenObject(value: object): boolean {
+  if (typeof (value as { readonly resolve?: unknown }).resolve === "function") {
+    return true;
+  }
+  for (const key in value) {
+    return key.startsWith("${") && Token.isUnresolved(key);
+  }
+  return false;
 }
 
 function show(value: unknown): string {

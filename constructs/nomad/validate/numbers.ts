@@ -51,9 +51,17 @@ export function examineNumbers(place: Place, job: nomad.Job): void {
 
 /** Looks without naming places, since hardly any job has one. */
 function holdsFraction(fields: object): boolean {
-  return Object.entries(fields).some(([key, value]: [string, unknown]) =>
-    typeof value === "number" ? !Number.isInteger(value) : isBlock(value) && !OPAQUE.has(key) && holdsFraction(value),
-  );
+  for (const key in fields) {
+    const value = (fields as Readonly<Record<string, unknown>>)[key];
+    if (typeof value === "number") {
+      if (!Number.isInteger(value)) {
+        return true;
+      }
+    } else if (typeof value === "object" && value !== null && !OPAQUE.has(key) && holdsFraction(value)) {
+      return true;
+    }
+  }
+  return false;
 }
 
 function walk(place: Place, fields: object): void {
