@@ -30,7 +30,9 @@ export function examineGroup(place: Place, job: nomad.Job, group: nomad.TaskGrou
   examineAffinities(place, group.Affinities, jobType);
   examineSpreads(place, group.Spreads, jobType);
   place.block("ephemeral_disk").atLeast("size", known(group.EphemeralDisk)?.SizeMB, 10, "Give a size in MiB.");
-  examineRestart(place.block("restart"), job, known(group.RestartPolicy) ?? {});
+  if (known(group.RestartPolicy) !== undefined) {
+    examineRestart(place.block("restart"), job, group.RestartPolicy ?? {});
+  }
   examineTypedPolicies(place, job, group, update);
   if (known(group.Disconnect) !== undefined) {
     examineDisconnect(place.block("disconnect"), job, group.Disconnect ?? {});
@@ -93,21 +95,23 @@ function examineTypedPolicies(
       place.refuse(block, given, `no block in a job of type ${jobType}`, "Omit it.", { comparedWith: jobType });
     }
   };
-  if (jobType === "service" || jobType === "system") {
-    examineUpdate(place.block("update"), update);
-  } else {
+  // What is not given has Nomad's own values, which it takes.
+  const isGiven = (...blocks: readonly (object | undefined)[]) => blocks.some((block) => known(block) !== undefined);
+  if (jobType !== "service" && jobType !== "system") {
     refuse("update", job.Update ?? group.Update);
+  } else if (isGiven(job.Update, group.Update)) {
+    examineUpdate(place.block("update"), update);
   }
-  if (jobType === "service") {
+  if (jobType !== "service") {
+    refuse("migrate", job.Migrate ?? group.Migrate);
+  } else if (isGiven(job.Migrate, group.Migrate)) {
     const migrate = { ...withoutUndefined(known(job.Migrate) ?? {}), ...withoutUndefined(known(group.Migrate) ?? {}) };
     examineMigrate(place.block("migrate"), migrate);
-  } else {
-    refuse("migrate", job.Migrate ?? group.Migrate);
   }
-  if (jobType === "service" || jobType === "batch") {
-    examineReschedule(place.block("reschedule"), rescheduleOf(job, group));
-  } else {
+  if (jobType !== "service" && jobType !== "batch") {
     refuse("reschedule", job.Reschedule ?? group.ReschedulePolicy);
+  } else if (isGiven(job.Reschedule, group.ReschedulePolicy)) {
+    examineReschedule(place.block("reschedule"), rescheduleOf(job, group));
   }
 }
 

@@ -19,7 +19,10 @@ const UPDATE: Required<nomad.UpdateStrategy> = {
 
 /** The update block of a group as Nomad merges it. */
 export function updateOf(job: nomad.Job, group: nomad.TaskGroup): Required<nomad.UpdateStrategy> {
-  return { ...UPDATE, ...withoutUndefined(known(job.Update) ?? {}), ...withoutUndefined(known(group.Update) ?? {}) };
+  const [outer, own] = [known(job.Update), known(group.Update)];
+  return outer === undefined && own === undefined
+    ? UPDATE
+    : { ...UPDATE, ...withoutUndefined(outer ?? {}), ...withoutUndefined(own ?? {}) };
 }
 
 export function examineUpdate(place: Place, update: Required<nomad.UpdateStrategy>): void {
