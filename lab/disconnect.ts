@@ -1,8 +1,9 @@
 import { Listr } from "listr2";
+import { decide } from "../constructs/model/intentions";
 import { EngineRefusal } from "./apply/engine-api";
 import type { Cluster } from "./cluster";
+import { readConfigEntries } from "./config-entries";
 import { LabError } from "./errors";
-import { permissionOf, type Intentions } from "./mesh-picture";
 import { PROGRESS } from "./progress";
 import { waitFor } from "./wait";
 
@@ -77,8 +78,9 @@ async function endsOf(cluster: Engines, { source, destination }: DisconnectOptio
   return Promise.all(found.map((instance) => endOf(cluster, instance, destination)));
 }
 
-async function expectDenied({ consul }: Engines, source: string, destination: string): Promise<void> {
-  const known = (await consul.get(`/v1/catalog/service/${encodeURIComponent(source)}`)) as unknown[] | undefined;
+async function expectDenied(cluster: Engines, source: string, destination: string): Promise<void> {
+  const known = (await cluster.consul.get(`/v1/catalog/service/${encodeURIComponent(source)}`)) as
+    unknown[] | undefined;
   if (!known?.length) {
     throw new LabError(
       `Consul knows no service ${source}.`,
@@ -86,8 +88,8 @@ async function expectDenied({ consul }: Engines, source: string, destination: st
     );
   }
   // Consul's own answer to this, `intentions/check`, knows nothing of `default_intention_policy`.
-  const intentions = ((await consul.get("/v1/config/service-intentions")) ?? []) as Intentions[];
-  if (permissionOf(intentions, source, destination) === "all") {
+  const { allowed } = decide(await readConfigEntries(cluster), { service: source }, destination);
+  if (allowed === "all") {
     throw new LabError(
       `The intentions still allow ${source} to reach ${destination}, so it would connect again.`,
       `Deny it first, as in \`consul intention create -deny -replace ${source} ${destination}\`.`,

@@ -1,4 +1,6 @@
-import { meshPicture as pictureOf, type Intentions } from "../../lab/mesh-picture";
+import type * as consul from "../../constructs/consul/generated/config-entries";
+import { configEntries } from "../../constructs/model/config-entries";
+import { meshPicture as pictureOf } from "../../lab/mesh-picture";
 import type { JobStatus } from "../../lab/services";
 
 function job(id: string, destinations: readonly string[] = [], ports: readonly number[] = []): JobStatus {
@@ -14,27 +16,33 @@ function job(id: string, destinations: readonly string[] = [], ports: readonly n
   return { id, datacenter: "dc1", namespace: "default", services: [id], upstreams, ports, ...state };
 }
 
-function intentions(Name: string, ...sources: (readonly [string, "allow" | "deny" | "L7"])[]): Intentions {
+function intentions(
+  Name: string,
+  ...sources: (readonly [string, "allow" | "deny" | "L7", peer?: string])[]
+): consul.ConfigEntry {
   return {
-    Name,
-    Sources: sources.map(([source, action]) =>
-      action === "L7" ? { Name: source, Permissions: [{}] } : { Name: source, Action: action },
-    ),
+    ...{ Kind: "service-intentions", Name },
+    Sources: sources.map(([source, action, Peer]) => ({
+      ...{ Name: source, Peer },
+      ...(action === "L7" ? { Permissions: [{ Action: "allow" }] } : { Action: action }),
+    })),
   };
 }
 
-function meshPicture(
-  entries: readonly Intentions[],
-  jobs: readonly JobStatus[],
-  ends?: ReadonlyMap<string, readonly { readonly service: string; readonly peer?: string }[]>,
-) {
-  return pictureOf("dc1", new Map([["dc1", entries]]), jobs, ends);
+/** The picture of dc1, from the entries of each datacenter. */
+function pictureIn(datacenters: Readonly<Record<string, readonly consul.ConfigEntry[]>>, jobs: readonly JobStatus[]) {
+  const entries = Object.entries(datacenters).map(([name, of]) => [name, configEntries(of)] as const);
+  return pictureOf("dc1", { entries: new Map(entries) }, jobs);
+}
+
+function meshPicture(entries: readonly consul.ConfigEntry[], jobs: readonly JobStatus[]) {
+  return pictureIn({ dc1: entries }, jobs);
 }
 
 const page = job("page", ["api"], [9002]);
 const api = job("api");
 
-function permission(...entries: readonly Intentions[]): "all" | "some" | "none" {
+function permission(...entries: readonly consul.ConfigEntry[]): "all" | "some" | "none" {
   const connection = meshPicture(entries, [page, api]).connections.at(0);
   if (connection === undefined) return "none";
   return connection.partly ? "some" : "all";
@@ -52,7 +60,7 @@ test("permissions on requests let in some of them", () => {
 
 test("exact names go before wildcards, the destination's first", () => {
   expect(permission(intentions("*", ["*", "allow"]))).toBe("all");
-  expect(permission(intentions("*", ["*", "allow"]), intentions("*", ["page", "deny"]))).toBe("none");
+  expect(permission(intentions("*", ["*", "allow"], ["page", "deny"]))).toBe("none");
   expect(permission(intentions("*", ["page", "allow"]), intentions("api", ["*", "deny"]))).toBe("none");
   expect(permission(intentions("api", ["*", "deny"], ["page", "allow"]))).toBe("all");
 });
@@ -76,8 +84,15 @@ test("in a job of several services each keeps its own upstreams", () => {
 });
 
 test("a name that leads elsewhere is let in by those to whom it leads, all of them or some", () => {
-  const ends = new Map([["api", [{ service: "orders" }, { service: "stock" }]]]);
-  const connectionsWith = (...entries: readonly Intentions[]) => meshPicture(entries, [page], ends).connections;
+  const splitter: consul.ConfigEntry = {
+    ...{ Kind: "service-splitter", Name: "api" },
+    Splits: [
+      { Weight: 50, Service: "orders" },
+      { Weight: 50, Service: "stock" },
+    ],
+  };
+  const connectionsWith = (...entries: readonly consul.ConfigEntry[]) =>
+    meshPicture([splitter, ...entries], [page]).connections;
   const [orders, stock] = ["orders", "stock"].map((name) => intentions(name, ["page", "allow"]));
   expect(connectionsWith(orders, stock)).toMatchObject([{ destination: "api", partly: false }]);
   expect(connectionsWith(orders)).toMatchObject([{ destination: "api", partly: true }]);
@@ -95,10 +110,8 @@ test("what is odd about the versions of a service is said once, and that a canar
 test("a service of another datacenter lets in those that come from this one", () => {
   const [upstream] = page.upstreams;
   const reaching = { ...page, upstreams: [{ ...upstream, peer: "dc2" }] };
-  const connectionsWith = (Peer: string, datacenter = "dc2") =>
-    pictureOf("dc1", new Map([[datacenter, [{ Name: "api", Sources: [{ Name: "page", Action: "allow", Peer }] }]]]), [
-      reaching,
-    ]);
+  const connectionsWith = (peer: string, datacenter = "dc2") =>
+    pictureIn({ dc1: [], [datacenter]: [intentions("api", ["page", "allow", peer]), exported("api")] }, [reaching]);
   expect(connectionsWith("dc1").connections).toMatchObject([{ destination: "api", peer: "dc2", partly: false }]);
   expect(connectionsWith("").refused).toEqual([expect.stringContaining("no intention lets it in")]);
   // Nothing is known of other clusters.
@@ -106,8 +119,16 @@ test("a service of another datacenter lets in those that come from this one", ()
 });
 
 test("a name that leads to another datacenter is let in by those there", () => {
-  const ends = new Map([["api", [{ service: "orders", peer: "dc2" }]]]);
-  const remote = { Name: "orders", Sources: [{ Name: "page", Action: "allow", Peer: "dc1" }] };
-  const { connections } = pictureOf("dc1", new Map([["dc2", [remote]]]), [page], ends);
+  const redirect: consul.ConfigEntry = {
+    ...{ Kind: "service-resolver", Name: "api" },
+    Redirect: { Service: "orders", Peer: "dc2" },
+  };
+  const remote = [intentions("orders", ["page", "allow", "dc1"]), exported("orders")];
+  const { connections } = pictureIn({ dc1: [redirect], dc2: remote }, [page]);
   expect(connections).toMatchObject([{ destination: "api", partly: false }]);
 });
+
+/** Makes a service known to dc1. */
+function exported(Name: string): consul.ConfigEntry {
+  return { Kind: "exported-services", Name: "default", Services: [{ Name, Consumers: [{ Peer: "dc1" }] }] };
+}

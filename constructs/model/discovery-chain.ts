@@ -36,13 +36,22 @@ interface Place {
 /**
  * The services at which requests for a service end, as Consul compiles its discovery chain: only the router of the very
  * service counts, then splitters, each of which may lead to further splitters, then redirects, then failovers, which lead no
- * further. In a peered cluster requests go by the rules there.
+ * further. In a peered cluster requests go by the rules there, which lead to no third one.
  *
  * @param request only where this request ends @default wherever any request may end
+ * @param from the datacenter in which requests begin @default that of the start
  * @see https://developer.hashicorp.com/consul/docs/manage-traffic/discovery-chain
  */
-export function discoveryChain(world: World, start: ServiceAddress, request?: HttpRequest): readonly ChainEnd[] {
-  return new Chain(world, start.datacenter, true).compile(start.service, request);
+export function discoveryChain(
+  world: World,
+  start: ServiceAddress,
+  request?: HttpRequest,
+  from = start.datacenter,
+): readonly ChainEnd[] {
+  return new Chain(world, start.datacenter, areOneCluster(world, from, start.datacenter)).compile(
+    start.service,
+    request,
+  );
 }
 
 class Chain {
@@ -52,8 +61,8 @@ class Chain {
   constructor(
     private readonly world: World,
     private readonly home: string,
-    /** Whether the rules of cluster peers are followed; those of a peer's own peers are not, since nothing passes on twice. */
-    private readonly followsPeers: boolean,
+    /** Whether it may lead to cluster peers. What is exported leads no further than the cluster that exports it. */
+    private readonly mayLeave: boolean,
   ) {}
 
   compile(service: string, request: HttpRequest | undefined): readonly ChainEnd[] {
@@ -157,9 +166,15 @@ class Chain {
     { Peer, Datacenter = "" }: Target,
     way: Omit<ChainEnd, keyof ServiceAddress>,
   ): void {
-    const isKnownPeer = Peer !== undefined && Peer !== "" && this.world.entries.has(Peer);
-    if (!isKnownPeer || !this.followsPeers || areOneCluster(this.world, Peer, this.home)) {
+    if (!Peer || areOneCluster(this.world, Peer, this.home)) {
       this.add({ service, datacenter: Peer || Datacenter, ...way });
+      return;
+    }
+    if (!this.mayLeave) {
+      return;
+    }
+    if (!this.world.entries.has(Peer)) {
+      this.add({ service, datacenter: Peer, ...way });
       return;
     }
     // The sidecars over there go by the chain over there.

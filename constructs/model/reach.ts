@@ -26,7 +26,7 @@ export interface ReachEnd extends ChainEnd {
  * @param request decide about this request @default about any
  */
 export function reach(world: World, source: ServiceAddress, destination: ServiceAddress, request?: HttpRequest): Reach {
-  const ends = discoveryChain(world, destination, request).map((end): ReachEnd => {
+  const ends = discoveryChain(world, destination, request, source.datacenter).map((end): ReachEnd => {
     const entries = world.entries.get(end.datacenter);
     return entries === undefined ? end : { ...end, decision: decideAt(world, entries, source, end, request) };
   });
