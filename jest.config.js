@@ -7,11 +7,11 @@ const common = {
   // `./forwarder` is forwarder.ts, not the program forwarder.mjs beside it.
   moduleFileExtensions: ["ts", "js", "mjs", "cjs", "json", "node"],
   modulePathIgnorePatterns: ["<rootDir>/cdktf.out", "<rootDir>/\\.meshform"],
-  // When to give a test up as hanging: several suites share a core.
-  testTimeout: 30_000,
 };
 
 module.exports = {
+  // When to give a test up as hanging: several suites share a core. Of a project jest does not read it.
+  testTimeout: 30_000,
   // The suites on real engines wait for a part of their time, and each has a lab, or ports, of its own.
   maxWorkers: availableParallelism() + 1,
   testSequencer: "<rootDir>/__tests__/support/longest-first.js",

@@ -76,8 +76,8 @@ function datacenterCount(text: string): number {
 function render(report: UpReport, name: string): string {
   const { applied, listeners, mesh, warnings, problems } = report;
   const labelled = (what: string, datacenter: string) => (report.datacenters > 1 ? `${what} (${datacenter})` : what);
-  const services = listeners.filter((it) => !isEngine(it.name));
-  const engines = listeners.filter((it) => isEngine(it.name));
+  const services = listeners.filter((it) => !isEngine(it));
+  const engines = listeners.filter(isEngine);
   const titles: Record<string, string> = { consul: "Consul", nomad: "Nomad" };
   const moved = listeners.filter(({ wanted, port }) => wanted !== port);
   const option = optionOf(name);

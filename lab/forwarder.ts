@@ -4,6 +4,8 @@ import { closeSync, existsSync, mkdirSync, openSync } from "node:fs";
 import { createServer, type Server } from "node:net";
 import { join } from "node:path";
 import { isDeepStrictEqual } from "node:util";
+import { LabError } from "./errors";
+import { lastLines } from "./host";
 import type { LabFiles } from "./lab-files";
 import { cleanEnvironment } from "./namespaces";
 import { isAlive, kill, labMarker, recordOf, type ProcessRecord } from "./processes";
@@ -35,13 +37,14 @@ export async function ensureForwarder(
   const child = startForwarder(files, network);
   try {
     const process = child.pid === undefined ? undefined : recordOf(child.pid);
-    if (!process) throw new Error("The forwarder ended at once.");
+    if (!process) throw ended(files);
     const record = { process, listeners };
     onRecord(record);
+    const exit = once(child, "exit").then(() => Promise.reject(ended(files)));
     for (const [index, { name, wanted, targetPort: port = wanted, targets, tls, callers }] of listeners.entries()) {
       const ready = once(child, "message", { signal: AbortSignal.timeout(10_000) });
       child.send({ name, port, targets, tls, callers }, sockets[index]);
-      await ready;
+      await Promise.race([ready, exit]);
     }
     return record;
   } finally {
@@ -49,6 +52,17 @@ export async function ensureForwarder(
     if (child.connected) child.disconnect();
     child.unref();
   }
+}
+
+function ended(files: LabFiles): LabError {
+  return new LabError(
+    `The program that carries the lab's ports to this machine ended at once.\n${lastLines(forwarderLog(files))}`,
+    "Take the lab down with `down` and try again; if it is about a missing package, run `npm ci` first.",
+  );
+}
+
+function forwarderLog({ log }: LabFiles): string {
+  return join(log, "forwarder.log");
 }
 
 /** Without the port, which a listener of before has too. */
@@ -91,7 +105,7 @@ function portOf(server: Server | undefined): number {
 
 function startForwarder(files: LabFiles, network: ProcessRecord): ChildProcess {
   mkdirSync(files.log, { recursive: true });
-  const log = openSync(join(files.log, "forwarder.log"), "a", 0o600);
+  const log = openSync(forwarderLog(files), "a", 0o600);
   // Opened here, in the machine's network, they go on showing the machine's connections in any other.
   const tables = ["/proc/self/net/tcp", "/proc/self/net/tcp6"].filter(existsSync).map((file) => openSync(file, "r"));
   const program = [join(__dirname, "forwarder.mjs"), ...tables.map((_, index) => String(firstTable + index))];

@@ -15,6 +15,6 @@ export function publishedBy(jobs: readonly JobStatus[], datacenter: Datacenter):
 }
 
 /** Whether a listener leads to an engine, not to a service. */
-export function isEngine(name: string): boolean {
-  return name === "consul" || name === "nomad";
+export function isEngine({ callers }: Pick<WantedListener, "callers">): boolean {
+  return callers !== undefined;
 }

@@ -71,7 +71,7 @@ export async function status(name: string): Promise<LabStatus> {
       ...drift.changed,
       ...drift.foreign,
     ];
-    const published = listeners.filter((it) => !isEngine(it.name));
+    const published = listeners.filter((it) => !isEngine(it));
     const { problems } = isWell
       ? await tryMesh(clusters, mesh, published, { settlingMs, initOf: (host) => lab.initOf(host) })
       : { problems: [] };

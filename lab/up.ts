@@ -193,7 +193,7 @@ class Ascent {
     results.booted = [network, ...outcomes].some((outcome) => outcome !== "unchanged");
     if (!results.booted) task.title = "Boot the hosts: all run already";
     // What is published already stays so: browsers may have the page open.
-    const published = this.lab.listeners.filter(({ name }) => !isEngine(name));
+    const published = this.lab.listeners.filter((it) => !isEngine(it));
     const callers = callersNow(this.lab.listeners.flatMap((it) => it.callers ?? []));
     const engines = this.topology.datacenters.flatMap((datacenter, index) =>
       enginesOf(datacenter, index, this.lab.credentialsOf(datacenter.name), callers),
@@ -287,7 +287,7 @@ class Ascent {
     results.jobs = jobs.flat();
     const mesh = await readMeshPicture(clustersOf(sites), results.jobs);
     results.mesh = { ...mesh, remarks: [...mesh.remarks, ...apart] };
-    const listeners = this.lab.listeners.filter(({ name }) => isEngine(name));
+    const listeners = this.lab.listeners.filter(isEngine);
     const published = sites.flatMap(({ datacenter }, index) => publishedBy(jobs[index], datacenter));
     results.sites = await this.reach([...listeners, ...published]);
   }
@@ -327,7 +327,7 @@ class Ascent {
   private async verify(results: Results, task: Task): Promise<void> {
     const { sites, mesh } = results;
     const clusters = clustersOf(sites);
-    const published = this.lab.listeners.filter(({ name }) => !isEngine(name));
+    const published = this.lab.listeners.filter((it) => !isEngine(it));
     const { tried, problems } = await tryMesh(clusters, mesh, published, {
       settlingMs: Math.min(settlingMs, this.options.timeoutMs),
       signal: this.options.signal,
