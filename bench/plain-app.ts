@@ -110,7 +110,11 @@ function jobOf({ name, upstreams }: PlainService): unknown {
                   })),
                 },
               },
-              SidecarTask: { ShutdownDelay: 1_000_000_000 },
+              SidecarTask: {
+                ShutdownDelay: 1_000_000_000,
+                Resources: { CPU: 250, MemoryMB: 128 },
+                LogConfig: { MaxFiles: 2, MaxFileSizeMB: 2 },
+              },
             },
           },
         ],

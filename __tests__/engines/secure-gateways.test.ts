@@ -1,3 +1,4 @@
+import { mkdirSync } from "node:fs";
 import { connect } from "node:net";
 import { join } from "node:path";
 import { expectHealthy, reloadConsul } from "../support/consul-agents";
@@ -28,7 +29,13 @@ async function up(lab: TestLab, ...options: readonly string[]): Promise<void> {
   );
 }
 
-beforeAll(() => up(gateways, "--secure"), 10 * MINUTE);
+/** In it the example of an external database makes its keys: its job, which plays that database, reads them there. */
+const shown = join(__dirname, "..", "..", ".meshform");
+
+beforeAll(async () => {
+  mkdirSync(shown, { recursive: true });
+  await up(gateways, "--secure", "--show", shown);
+}, 10 * MINUTE);
 
 afterAll(async () => {
   await gateways.down();

@@ -456,7 +456,15 @@ describe("the sidecar", () => {
   const connectOf = (props: Partial<MeshServiceBaseProps>) => serviceOf(jobOf(props)).Connect;
 
   test("is Nomad's own unless something is asked of it", () => {
-    expect(connectOf({})).toEqual({ SidecarService: { Proxy: {} }, SidecarTask: { ShutdownDelay: SECOND } });
+    expect(connectOf({})).toEqual({
+      SidecarService: { Proxy: {} },
+      // What Nomad gives to a sidecar of which a job says nothing.
+      SidecarTask: {
+        ShutdownDelay: SECOND,
+        Resources: { CPU: 250, MemoryMB: 128 },
+        LogConfig: { MaxFiles: 2, MaxFileSizeMB: 2 },
+      },
+    });
   });
 
   test("under Docker takes an image, a log level and threads", () => {

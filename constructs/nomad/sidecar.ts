@@ -59,6 +59,15 @@ export interface ExecSidecarOptions extends SidecarOptions {
 }
 
 /**
+ * What Nomad gives to a sidecar of which a job says nothing. Where a job says anything, it would fill in what other tasks get:
+ * 100 MHz, 300 MiB and 100 MB of logs.
+ */
+const NOMADS_SIDECAR: Pick<nomad.SidecarTask, "Resources" | "LogConfig"> = {
+  Resources: { CPU: 250, MemoryMB: 128 },
+  LogConfig: { MaxFiles: 2, MaxFileSizeMB: 2 },
+};
+
+/**
  * The Envoy beside a service. Nomad starts it before the service's tasks and ends it after them.
  *
  * @see https://developer.hashicorp.com/nomad/docs/job-specification/sidecar_task
@@ -104,6 +113,7 @@ export class Sidecar {
       Config: Object.keys(config).length > 0 ? config : undefined,
       // Nomad's own 5 s would only be waited for: the group's delay has passed by then, and so have its requests.
       ShutdownDelay: nanoseconds("1s"),
+      ...NOMADS_SIDECAR,
       ...withoutUndefined(this.renderCommon()),
       ...this.options.override,
     };
@@ -123,9 +133,8 @@ export class Sidecar {
       Driver: this.driver ?? "docker",
       Config: { ...image, ...this.config, args: [...(this.args ?? NODE_ARGUMENTS), ...furtherArguments] },
       ShutdownDelay: nanoseconds("5s"),
-      LogConfig: { MaxFiles: 2, MaxFileSizeMB: 2 },
+      ...NOMADS_SIDECAR,
       Constraints: [{ LTarget: "${attr.consul.grpc}", Operand: ">", RTarget: "0" }],
-      Resources: { CPU: 250, MemoryMB: 128 },
       ...withoutUndefined(this.renderCommon()),
       ...this.options.override,
     };
