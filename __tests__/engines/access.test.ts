@@ -645,11 +645,8 @@ test("an edited stack changes what it says, and only that", async () => {
   };
   const { created, updated, deleted } = await applyAccess(edited);
   expect({ created, updated: updated.sort(), deleted }).toEqual({
-    created: [expect.stringMatching(/nomad_acl_policy\.nomad-anonymous/)],
-    updated: [
-      expect.stringMatching(/consul_acl_policy\.anonymous/),
-      expect.stringMatching(/consul_acl_policy\.roles_nomad-server/),
-    ],
+    created: ["access/nomad_acl_policy.anonymous"],
+    updated: ["access/consul_acl_policy.anonymous", "access/consul_acl_policy.nomad-server"],
     deleted: [],
   });
   expect(Object.keys((await agents.askConsul("", "/v1/catalog/services")).body as object)).toEqual(["nomad-client"]);

@@ -278,7 +278,10 @@ describe("of everything that can be rendered", () => {
     const entries = Object.values(gallery.entries).sort((left, right) => left.Kind.localeCompare(right.Kind));
     expect(entries.length).toBeGreaterThan(6);
     for (const entry of entries) {
-      expect(await lab.api("Consul", "/v1/config", "PUT", entry)).toBe(true);
+      // Of the kind `mesh` there is one, and Consul takes no name for it; the provider sends none.
+      const { Name, ...nameless } = { Name: undefined, ...entry };
+      const sent = entry.Kind === "mesh" ? nameless : { ...nameless, Name };
+      expect(await lab.api("Consul", "/v1/config", "PUT", sent)).toBe(true);
     }
   });
 });

@@ -547,7 +547,18 @@ test("gateways of every kind are healthy again after the Consul agents of their 
     expect(own.filter(({ Interval, Status }) => Interval !== "2s" || Status !== "passing")).toEqual([]);
   }, 6_000);
   await expectHealthy(lab, hosts, companions);
-  await eventually(async () => expect(await lab.meshform(["status"])).toMatchObject({ code: 0 }));
+  await eventually(async () => {
+    const { output } = await lab.meshform(["status"]);
+    for (const gateway of ["gateway", "ingress", "egress", "mesh-gateway"]) {
+      expect(output).toMatch(new RegExp(`^${gateway} +1/1 `, "m"));
+    }
+    // Only what the databases outside refuse, as they should.
+    expect([...output.matchAll(/^\S+ cannot reach (\S+):/gm)].map(([, name]) => name)).toEqual([
+      "db-of-other-authority",
+      "db-of-other-name",
+      "db-for-nobody",
+    ]);
+  });
 });
 
 test("the logs of a gateway are those of its Envoy", async () => {

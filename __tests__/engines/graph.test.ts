@@ -95,7 +95,9 @@ describe("of a running lab", () => {
       expect(rows[0]).toMatch(/^count-api stable 50 % · [\d.]+ req\/s share 50 % now [\d.]+ req\/s$/);
       expect(rows[1]).toMatch(/^count-api v2 50 % · [\d.]+ req\/s share 50 % now [\d.]+ req\/s$/);
       expect(rows[2]).toMatch(/^count-dashboard [\d.]+ req\/s by 127\.0\.0\.1:8080 may everything now [\d.]+ req\/s$/);
-      expect(rows[3]).toMatch(/^ticker L7 .*may some requests rule allow GET, HEAD \/never\* now 0\.0 req\/s$/);
+      expect(rows[3]).toMatch(
+        /^ticker L7 .*may some requests rule allow GET, HEAD \/never rule allow GET, HEAD \/never\/\* now 0\.0 req\/s$/,
+      );
     },
     2 * MINUTE,
   );

@@ -13,7 +13,17 @@ export function startAgent(folder: string, name: string, [program, ...args]: str
   const log = openSync(join(folder, `${name}.log`), "w");
   // Nomad's AWS library dies of this variable, and development mode keeps its data in TMPDIR.
   const env = { ...process.env, AWS_CA_BUNDLE: undefined, TMPDIR: temporary };
-  return spawn(program, [...args, file], { env, stdio: ["ignore", log, log] });
+  const agent = spawn(program, [...args, file], { env, stdio: ["ignore", log, log] });
+  agent.once("exit", (code, signal) => {
+    if (agent.killed) return;
+    const last = readFileSync(join(folder, `${name}.log`), "utf8")
+      .trimEnd()
+      .split("\n")
+      .slice(-20)
+      .join("\n");
+    console.error(`${name} ended although nobody ended it (${signal ?? code}):\n${last}`);
+  });
+  return agent;
 }
 
 /** Ends agents, and removes all that they left. */
