@@ -71,12 +71,15 @@ async function askWhile(action: () => Promise<unknown>, ...until: readonly strin
   return seen;
 }
 
-/** The process that greets in dc1, found by its own variables. */
-async function greeter() {
+/** The process that greets in dc1. */
+const greeter = () => processIn("greeting-api", "greeting-api");
+
+/** The process of a task in dc1, found by its own variables. */
+async function processIn(id: string, task: string) {
   const { output } = await lab.meshform(["status", "--json"]);
   const { jobs } = JSON.parse(output) as LabStatus;
-  const job = jobs.find(({ id, datacenter }) => id === "greeting-api" && datacenter === "dc1");
-  return processOfTask(job?.instances[0]?.allocation ?? "", "greeting-api");
+  const job = jobs.find((it) => it.id === id && it.datacenter === "dc1");
+  return processOfTask(job?.instances[0]?.allocation ?? "", task);
 }
 
 test("both are joined, and a second up changes nothing", async () => {
@@ -103,6 +106,30 @@ test("a gateway leads to the other datacenter, though it was not healthy before 
     const response = await fetch(lab.url("site (dc1)"), { signal: AbortSignal.timeout(10_000) });
     expect([response.status, ((await response.json()) as { version: string }).version]).toEqual([200, "web"]);
   }, MINUTE);
+});
+
+test("the Envoy of the only mesh gateway is killed under load: requests pass again within seconds, while it is restarted", async () => {
+  const url = lab.url("site (dc1)");
+  const isAnswered = () =>
+    fetch(url, { signal: AbortSignal.timeout(2_000) }).then(
+      ({ ok }) => ok,
+      () => false,
+    );
+  await eventually(async () => {
+    expect(await isAnswered()).toBe(true);
+  }, MINUTE);
+  await kill([await processIn("mesh-gateway", "connect-mesh-mesh-gateway")]);
+  const seen: boolean[] = [];
+  for (const end = Date.now() + 12_000; Date.now() < end;) {
+    seen.push(await isAnswered());
+    await new Promise((resolve) => setTimeout(resolve, 50));
+  }
+  // Nomad by itself would wait 15 s before it restarts a task, and none of these would be answered.
+  const failed = seen.filter((ok) => !ok).length;
+  console.log(`${failed} of ${seen.length} requests failed after the mesh gateway's Envoy was killed`);
+  expect(failed).toBeGreaterThan(0);
+  expect(failed).toBeLessThan(seen.length / 2);
+  expect(seen.slice(-20)).not.toContain(false);
 });
 
 test("all that goes between the datacenters goes from gateway to gateway, and is TLS", async () => {

@@ -52,10 +52,11 @@ describe("the state of a lab", () => {
     override get state(): string {
       return join(folder, "state.json");
     }
-  })("state-test");
+  })(lab);
 
   afterAll(() => {
     rmSync(folder, { recursive: true });
+    rmSync(files.folder, { recursive: true, force: true });
   });
 
   test("is read back as it was written", () => {

@@ -21,7 +21,8 @@ const versions: Check = {
 
 const securityRelease: Check = {
   id: "security-release",
-  reason: "The vendors have closed holes in newer releases, and whoever reads their changelogs knows how to use them.",
+  reason:
+    "The vendors have closed holes in newer releases, and anyone can read in their changelogs how to exploit them.",
   level: "warning",
   *find({ hostGroups }) {
     for (const servers of hostGroups.filter((group) => group instanceof ConsulServers)) {
