@@ -74,11 +74,11 @@ async function askWhile(action: () => Promise<unknown>, ...until: readonly strin
 /** The process that greets in dc1. */
 const greeter = () => processIn("greeting-api", "greeting-api");
 
-/** The process of a task in dc1, found by its own variables. */
-async function processIn(id: string, task: string) {
+/** The process of a task, found by its own variables. */
+async function processIn(id: string, task: string, home = "dc1") {
   const { output } = await lab.meshform(["status", "--json"]);
   const { jobs } = JSON.parse(output) as LabStatus;
-  const job = jobs.find((it) => it.id === id && it.datacenter === "dc1");
+  const job = jobs.find((it) => it.id === id && it.datacenter === home);
   return processOfTask(job?.instances[0]?.allocation ?? "", task);
 }
 
@@ -118,7 +118,8 @@ test("the Envoy of the only mesh gateway is killed under load: requests pass aga
   await eventually(async () => {
     expect(await isAnswered()).toBe(true);
   }, MINUTE);
-  await kill([await processIn("mesh-gateway", "connect-mesh-mesh-gateway")]);
+  // That of the destination, through which all requests pass.
+  await kill([await processIn("mesh-gateway", "connect-mesh-mesh-gateway", "dc2")]);
   const seen: boolean[] = [];
   for (const end = Date.now() + 12_000; Date.now() < end;) {
     seen.push(await isAnswered());

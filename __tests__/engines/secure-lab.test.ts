@@ -532,7 +532,7 @@ test("client hosts that are told at once to restart their Consul agents do so on
   expect(said.match(/Consul is back, and what passed before passes again\./g)).toHaveLength(2);
   for (const [index, host] of clients.entries()) expect(agentOf(lab, host, "consul").pid).not.toBe(before[index]);
   expect(statuses.length).toBeGreaterThan(50);
-  expect(new Set(statuses)).toEqual(new Set([200]));
+  expect(statuses.filter((status) => status !== 200)).toEqual([]);
 });
 
 test("a client host that is switched off and on again runs what it ran, with identities of their own", async () => {

@@ -518,6 +518,7 @@ describe("the sidecar", () => {
       SidecarTask: {
         Resources: { CPU: 50, MemoryMB: 64 },
         KillTimeout: 3 * SECOND,
+        LogConfig: { MaxFiles: 2, MaxFileSizeMB: 2 },
         ShutdownDelay: 4 * SECOND,
         Env: { A: "b" },
         Meta: { c: "d" },

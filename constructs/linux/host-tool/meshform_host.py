@@ -133,6 +133,8 @@ say = OUTPUT.say
 
 # How long a service that starts may take to listen.
 SILENCE_SECONDS = 60
+# How long Envoys may take to hear from their agents that an instance is healthy again.
+SETTLING_SECONDS = 3
 
 
 def wait_for(what: str, limit: float, probe: Callable[[], T], silence: float | None = None) -> T:
@@ -1151,6 +1153,8 @@ class Agents:
 
         if before:
             wait_for("the checks of this host to pass again", self._limit, probe)
+            # The Envoys of other hosts hear of it a moment later, and would find nobody if the next host went by then.
+            time.sleep(SETTLING_SECONDS)
 
     def _servers_are_healthy(self, engine: str) -> None:
         """@raises NotYet on a server while not all are: then the others could not do without it"""
