@@ -2,7 +2,7 @@ import type * as consul from "../constructs/consul/generated/config-entries";
 import { companionOf } from "../constructs/nomad/front-gateway-job";
 import type * as nomad from "../constructs/nomad/generated/job";
 import type { World } from "../constructs/model/config-entries";
-import { discoveryChain } from "../constructs/model/discovery-chain";
+import { discoveryChain, failoverTargets } from "../constructs/model/discovery-chain";
 import { findIntention, WILDCARD } from "../constructs/model/intentions";
 import type { SynthesizedStack } from "../lab/apply/synthesized";
 import {
@@ -459,11 +459,4 @@ function gatewayKindOf({ Kind, Connect }: nomad.Service): NodeDraft["gateway"] {
 function proxyOf(connect: nomad.ConsulConnect | undefined): NodeDraft["proxy"] {
   if (connect?.Native) return "connect native";
   return connect?.SidecarService?.Proxy?.TransparentProxy ? "transparent proxy" : "sidecar";
-}
-
-function failoverTargets(failover: consul.ServiceResolverFailover): readonly Target[] {
-  const { Service, ServiceSubset, Datacenters, Targets, SamenessGroup } = failover;
-  if (Targets?.length) return Targets;
-  if (Datacenters?.length) return Datacenters.map((Datacenter) => ({ Service, ServiceSubset, Datacenter }));
-  return [{ Service, ServiceSubset, SamenessGroup }];
 }

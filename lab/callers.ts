@@ -4,7 +4,7 @@ import { readFileSync } from "node:fs";
 const nobodyLoggedIn = 0xffff_ffff;
 
 /**
- * The users of the machine for whom a lab's engines are there: root, whoever runs this command as root, and those who did so before.
+ * The users of the machine for whom a lab's engines are there: root, the user who runs this command as root, and those who did so before.
  *
  * @param before user ids
  */

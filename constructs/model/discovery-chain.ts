@@ -1,3 +1,4 @@
+import type * as consul from "../consul/generated/config-entries";
 import { areOneCluster, type World } from "./config-entries";
 import { fitsRequest, type HttpRequest } from "./http-request";
 
@@ -143,7 +144,7 @@ class Chain {
     }
     this.add({ service, datacenter: this.home, isRewritten, isFailover: role === "failover", by: way });
     const failover = role === "node" ? (resolver?.Failover?.[subset] ?? resolver?.Failover?.["*"]) : undefined;
-    for (const target of failover === undefined ? [] : targetsOf(failover)) {
+    for (const target of failover === undefined ? [] : failoverTargets(failover)) {
       const next = this.rewritten({ service, subset }, target);
       const onward = [...way, `the failover of ${service}`];
       if (target.Peer || (target.Datacenter && target.Datacenter !== this.home)) {
@@ -195,16 +196,15 @@ class Chain {
   }
 }
 
-/** What Consul's older forms of a failover mean in the newer one. */
-function targetsOf(failover: {
-  readonly Service?: string;
-  readonly ServiceSubset?: string;
-  readonly Datacenters?: readonly string[] | null;
-  readonly Targets?: readonly Target[] | null;
-}): readonly Target[] {
-  const { Service, ServiceSubset, Datacenters, Targets } = failover;
+/** Where a failover leads, its older forms included: the first that is set counts. */
+export function failoverTargets(failover: consul.ServiceResolverFailover): readonly FailoverPlace[] {
+  const { Service, ServiceSubset, Datacenters, Targets, SamenessGroup } = failover;
   if (Datacenters?.length) {
     return Datacenters.map((Datacenter) => ({ Service, ServiceSubset, Datacenter }));
   }
-  return Targets?.length ? Targets : [{ Service, ServiceSubset }];
+  return Targets?.length ? Targets : [{ Service, ServiceSubset, SamenessGroup }];
+}
+
+interface FailoverPlace extends Target {
+  readonly SamenessGroup?: string;
 }

@@ -42,7 +42,7 @@ export async function withLock<T>(file: string, options: LockOptions, action: ()
   }
 }
 
-/** Opens and locks the file, again if it was removed meanwhile: whoever comes next would lock another file of that name. */
+/** Opens and locks the file, again if it was removed meanwhile: the next process would lock another file of that name. */
 async function lockedFile(file: string, options: LockOptions): Promise<FileHandle> {
   const end = Date.now() + options.timeoutMs;
   for (;;) {
