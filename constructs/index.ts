@@ -192,10 +192,21 @@ export {
   type HttpHealthCheckOptions,
   type ScriptHealthCheckOptions,
 } from "./nomad/health-check";
-export type { JobOverride, JobPlacement, JobProps } from "./nomad/job";
+export type { EphemeralDiskOptions, GroupOptions, ScalingOptions } from "./nomad/group";
+export type { JobOptions, JobOverride, JobPlacement, JobProps, JobSpec } from "./nomad/job";
+export { JobKind, type ParameterizedOptions, type PeriodicOptions } from "./nomad/job-kind";
+export type { DnsOptions, NetworkOptions } from "./nomad/network";
 export { Affinity, Constraint, Spread } from "./nomad/placement";
-export type { RescheduleOptions, RestartOptions, UpdateOptions } from "./nomad/policies";
-export type { ExposePath, ServiceJobProps } from "./nomad/service-job";
+export type {
+  DisconnectOptions,
+  MigrateOptions,
+  RescheduleOptions,
+  RestartOptions,
+  UpdateOptions,
+} from "./nomad/policies";
+export { Port, type PortOptions, type StaticPortOptions } from "./nomad/port";
+export type { CatalogServiceOptions, ConnectServiceOptions, ExposePath, RegistrationOptions } from "./nomad/service";
+export type { ServiceJobProps } from "./nomad/service-job";
 export { Sidecar, type DockerSidecarOptions, type ExecSidecarOptions, type SidecarOptions } from "./nomad/sidecar";
 export { Template, type TemplateOptions } from "./nomad/template";
 export type { TransparentProxyOptions } from "./nomad/transparent-proxy";

@@ -5,6 +5,7 @@ import {
   HealthCheck,
   HttpPermission,
   MeshService,
+  Port,
   Protocol,
   Redirect,
   ServiceMesh,
@@ -360,6 +361,22 @@ describe("named-port", () => {
     ).toEqual([
       'stack/mesh/web: The port of the service web is the label "http". Give the number on which the program listens inside its allocation. (named-port)',
     ]);
+  });
+
+  test.each([
+    ["leads to another port inside", Port.dynamic({ to: 8080 }), undefined, 1],
+    ["is one number inside and on the node", Port.static(8080), undefined, 0],
+    ["is one number that Nomad chooses", Port.dynamic(), undefined, 0],
+    ["leads to a port that Envoy is told", Port.dynamic({ to: 8080 }), 8080, 0],
+  ])("of a label that %s, says so only where Envoy is misled", (_, port, LocalServicePort, count) => {
+    const service = {
+      PortLabel: "http",
+      Checks: [],
+      Connect: { SidecarService: { Proxy: { LocalServicePort } } },
+    };
+    expect(
+      findings((mesh) => mesh.addService("web", { ...web, ports: { http: port }, override: { service } })),
+    ).toHaveLength(count);
   });
 });
 

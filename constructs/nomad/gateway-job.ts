@@ -1,7 +1,7 @@
 import { nanoseconds, optionalNanoseconds, type Duration } from "./duration";
 import type * as nomad from "./generated/job";
 import { CHECK_INTERVAL } from "./health-check";
-import { renderJob, type JobProps } from "./job";
+import { renderJobOfOneGroup, type JobProps } from "./job";
 import type { Constraint } from "./placement";
 import { Sidecar } from "./sidecar";
 import type { Template } from "./template";
@@ -59,7 +59,7 @@ export function renderGatewayJob(props: GatewayJobProps, parts: GatewayJobParts)
   const { serviceName, ports, dynamicPorts, services, taskName, taskKind, bootstrap, constraints = [] } = parts;
   const [service, ...others] = services;
   const envoy = sidecarOf(props).renderWholeTask(taskName, taskKind, argumentsFor(bootstrap));
-  return renderJob(serviceName, props, {
+  return renderJobOfOneGroup(serviceName, props, {
     Networks: [{ Mode: "bridge", ReservedPorts: ports.length > 0 ? ports : undefined, DynamicPorts: dynamicPorts }],
     Services: [
       {

@@ -71,9 +71,10 @@ const SCRIPT_INTERVAL: Duration = "10s";
 /** @internal What a check must know of its service. */
 export interface HealthCheckTarget {
   readonly serviceName: string;
-  readonly port: number;
-  /** Name of the service's own task. */
-  readonly task: string;
+  /** The label of a port, or a number inside the allocation. @default none: a script is the only check that it can have */
+  readonly port: number | string | undefined;
+  /** Name of the service's own task. @default none: a script names its task */
+  readonly task: string | undefined;
   /** Whether an Envoy stands before the service. */
   readonly sidecar: boolean;
 }
@@ -163,10 +164,11 @@ export class HealthCheck {
   }
 }
 
+/** Envoy opens the path of a check only where it knows the service's port. That of a label is open already. */
 function throughEnvoy(target: HealthCheckTarget): nomad.ServiceCheck {
-  return target.sidecar ? { Expose: true } : directly(target);
+  return target.sidecar && typeof target.port !== "string" ? { Expose: true } : directly(target);
 }
 
-function directly(target: HealthCheckTarget): nomad.ServiceCheck {
-  return { AddressMode: "alloc", PortLabel: String(target.port) };
+function directly({ port }: HealthCheckTarget): nomad.ServiceCheck {
+  return typeof port === "number" ? { AddressMode: "alloc", PortLabel: String(port) } : { PortLabel: port };
 }

@@ -1,16 +1,9 @@
 import { withSuccessorBeside } from "./deployment";
-import { optionalNanoseconds, type Duration } from "./duration";
 import type * as nomad from "./generated/job";
+import { renderGroup, type GroupOptions, type GroupParts } from "./group";
+import { JobKind } from "./job-kind";
 import type { Affinity, Constraint, Spread } from "./placement";
-import {
-  renderGroupRestart,
-  renderReschedule,
-  renderUpdate,
-  type RescheduleOptions,
-  type RestartOptions,
-  type UpdateOptions,
-} from "./policies";
-import type { Volume } from "./volume";
+import { renderUpdate, type UpdateOptions } from "./policies";
 
 /**
  * Where jobs go, for a whole mesh or for one service.
@@ -30,38 +23,41 @@ export interface JobPlacement {
   readonly priority?: number;
 }
 
-/** What a job takes, whatever runs in it. */
-export interface JobProps extends JobPlacement {
-  /** Instances. @default 1 */
-  readonly count?: number;
-  /**
-   * How a new version replaces the old one.
-   *
-   * @default Nomad's own; of a job with one instance, the new one runs next to the old one (`canary: 1, autoPromote: true`) until
-   * it is healthy, unless it has a static port, a volume to write to, a disk that is kept, `canaryTags` or `canaryMeta`
-   */
-  readonly update?: UpdateOptions;
-  /** What happens to a task that ends, its Envoy included. @default up to 10 restarts in 30 min, each after 1 s, then another node */
-  readonly restart?: RestartOptions;
-  /** @default Nomad's own */
-  readonly reschedule?: RescheduleOptions;
-  /**
-   * How long tasks still run after the service has left the catalog. Envoys hear of that a moment later, and until then still
-   * send requests.
-   *
-   * @default "3s"; for a gateway "0s", whose Envoy has a delay of its own
-   */
-  readonly shutdownDelay?: Duration;
-  /** Volumes, by the name under which tasks mount them. @default none */
-  readonly volumes?: Readonly<Record<string, Volume>>;
-  /** @default none */
-  readonly constraints?: readonly Constraint[];
-  /** @default none */
-  readonly affinities?: readonly Affinity[];
-  /** @default none */
-  readonly spreads?: readonly Spread[];
-  /** Metadata of the job in Nomad. @default none */
+/** What any job takes, whatever groups it has. */
+export interface JobOptions extends JobPlacement {
+  /** How Nomad schedules it. @default JobKind.service() */
+  readonly kind?: JobKind;
+  /** Metadata of the job in Nomad, which tasks find as `${NOMAD_META_<key>}`. @default none */
   readonly jobMeta?: Readonly<Record<string, string>>;
+  /**
+   * What Nomad's pages say of the job, in Markdown, at most 1000 characters.
+   *
+   * @default nothing
+   * @see https://developer.hashicorp.com/nomad/docs/job-specification/ui
+   */
+  readonly description?: string;
+  /** Links on Nomad's pages: URL by label. @default none */
+  readonly links?: Readonly<Record<string, string>>;
+  /** Whether Nomad places either all allocations of an evaluation or none. @default false */
+  readonly allAtOnce?: boolean;
+}
+
+/** What a job of any number of groups takes. */
+export interface JobSpec extends JobOptions {
+  /** How new versions of its groups replace the old ones, as far as a group has no `update` of its own. @default Nomad's own */
+  readonly update?: UpdateOptions;
+  /** For all of its groups. @default none */
+  readonly constraints?: readonly Constraint[];
+  /** For all of its groups. @default none */
+  readonly affinities?: readonly Affinity[];
+  /** For all of its groups. @default none */
+  readonly spreads?: readonly Spread[];
+  /** Anything else of Nomad's job block. @default none */
+  readonly override?: nomad.Job;
+}
+
+/** What a job of one group takes, whatever runs in it. */
+export interface JobProps extends JobOptions, GroupOptions {
   /** Anything else that Nomad can express, laid over what is rendered, field by field. @default none */
   readonly override?: JobOverride;
 }
@@ -73,40 +69,41 @@ export interface JobOverride {
   readonly service?: nomad.Service;
 }
 
-/** @internal The job of one group that has the job's own name. */
-export function renderJob(
-  name: string,
-  props: JobProps,
-  group: Required<Pick<nomad.TaskGroup, "Networks" | "Services" | "Tasks">>,
-): nomad.Job {
-  const job: nomad.Job = {
+/** @internal A job with these groups, finished. */
+export function renderJob(name: string, spec: JobSpec, groups: readonly nomad.TaskGroup[]): nomad.Job {
+  const { kind = JobKind.service(), description, links } = spec;
+  const { Type, Periodic, ParameterizedJob } = kind.rendered;
+  return withSuccessorBeside({
     ID: name,
     Name: name,
-    Type: "service",
-    Datacenters: props.nomadDatacenters ?? ["*"],
-    Region: props.region,
-    Namespace: props.namespace,
-    NodePool: props.nodePool,
-    Priority: props.priority,
-    Meta: props.jobMeta,
-    TaskGroups: [{ Name: name, ...renderGroup(props), ...group, ...props.override?.group }],
-    ...props.override?.job,
-  };
-  return withSuccessorBeside(job);
+    Type,
+    Datacenters: spec.nomadDatacenters ?? ["*"],
+    Region: spec.region,
+    Namespace: spec.namespace,
+    NodePool: spec.nodePool,
+    Priority: spec.priority,
+    AllAtOnce: spec.allAtOnce,
+    Periodic,
+    ParameterizedJob,
+    Update: spec.update && renderUpdate(spec.update),
+    Constraints: spec.constraints?.map((constraint) => constraint.rendered),
+    Affinities: spec.affinities?.map((affinity) => affinity.rendered),
+    Spreads: spec.spreads?.map((spread) => spread.rendered),
+    Meta: spec.jobMeta,
+    UI:
+      description === undefined && links === undefined
+        ? undefined
+        : { Description: description, Links: links && Object.entries(links).map(([Label, URL]) => ({ Label, URL })) },
+    TaskGroups: groups,
+    ...spec.override,
+  });
 }
 
-function renderGroup(props: JobProps): nomad.TaskGroup {
-  return {
-    Count: props.count ?? 1,
-    Volumes:
-      props.volumes &&
-      Object.fromEntries(Object.entries(props.volumes).map(([name, volume]) => [name, volume.render(name)])),
-    Update: props.update && renderUpdate(props.update),
-    RestartPolicy: renderGroupRestart(props.restart),
-    ReschedulePolicy: props.reschedule && renderReschedule(props.reschedule),
-    ShutdownDelay: optionalNanoseconds(props.shutdownDelay),
-    Constraints: props.constraints?.map((constraint) => constraint.rendered),
-    Affinities: props.affinities?.map((affinity) => affinity.rendered),
-    Spreads: props.spreads?.map((spread) => spread.rendered),
-  };
+/** @internal The job of one group, which has the job's own name. */
+export function renderJobOfOneGroup(name: string, props: JobProps, parts: GroupParts): nomad.Job {
+  const { override = {} } = props;
+  const group = renderGroup(name, props, parts, override.group);
+  // Those that are given are the group's.
+  const ofGroup = { update: undefined, constraints: undefined, affinities: undefined, spreads: undefined };
+  return renderJob(name, { ...props, ...ofGroup, override: override.job }, [group]);
 }

@@ -75,6 +75,38 @@ export interface RescheduleOptions {
   readonly unlimited?: boolean;
 }
 
+/**
+ * How allocations of a service job leave a node that is drained.
+ *
+ * @see https://developer.hashicorp.com/nomad/docs/job-specification/migrate
+ */
+export interface MigrateOptions {
+  /** Allocations that move at the same time. @default 1 */
+  readonly maxParallel?: number;
+  /** What tells that the new allocation is healthy. @default "checks" */
+  readonly healthCheck?: "checks" | "task_states";
+  /** How long it must be healthy before the next one moves. @default "10s" */
+  readonly minHealthyTime?: Duration;
+  /** How long it may take to become healthy. @default "5m" */
+  readonly healthyDeadline?: Duration;
+}
+
+/**
+ * What happens to allocations whose node no longer answers, and when it is back.
+ *
+ * @see https://developer.hashicorp.com/nomad/docs/job-specification/disconnect
+ */
+export interface DisconnectOptions {
+  /** How long the servers take them for running, though unknown; excludes `stopOnClientAfter`. @default not at all: they are lost at once */
+  readonly lostAfter?: Duration;
+  /** After how long without a server the node itself stops them; excludes `lostAfter`. @default never */
+  readonly stopOnClientAfter?: Duration;
+  /** Whether others replace them meanwhile. @default true */
+  readonly replace?: boolean;
+  /** Which ones stay when the node is back. @default "best_score" */
+  readonly reconcile?: "best_score" | "keep_original" | "keep_replacement" | "longest_running";
+}
+
 /** @internal */
 export function renderUpdate(options: UpdateOptions): nomad.UpdateStrategy {
   return {
@@ -118,5 +150,25 @@ export function renderReschedule(options: RescheduleOptions): nomad.ReschedulePo
     DelayFunction: options.delayFunction,
     MaxDelay: optionalNanoseconds(options.maxDelay),
     Unlimited: options.unlimited,
+  };
+}
+
+/** @internal */
+export function renderMigrate(options: MigrateOptions): nomad.MigrateStrategy {
+  return {
+    MaxParallel: options.maxParallel,
+    HealthCheck: options.healthCheck,
+    MinHealthyTime: optionalNanoseconds(options.minHealthyTime),
+    HealthyDeadline: optionalNanoseconds(options.healthyDeadline),
+  };
+}
+
+/** @internal */
+export function renderDisconnect(options: DisconnectOptions): nomad.DisconnectStrategy {
+  return {
+    LostAfter: optionalNanoseconds(options.lostAfter),
+    StopOnClientAfter: optionalNanoseconds(options.stopOnClientAfter),
+    Replace: options.replace,
+    Reconcile: options.reconcile,
   };
 }

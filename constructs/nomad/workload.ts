@@ -144,6 +144,14 @@ export class Workload {
   }
 }
 
+/** @internal The tasks of a group, by name. @param env what the graph adds to the environment of each */
+export function renderTasks(
+  tasks: Readonly<Record<string, Workload>>,
+  env: Readonly<Record<string, string>> = {},
+): readonly nomad.Task[] {
+  return Object.entries(tasks).map(([name, workload]) => workload.render(name, env));
+}
+
 /** @internal */
 export function renderResources(resources: ResourceOptions): nomad.Resources {
   return {

@@ -11,9 +11,9 @@ const namedPort: Check = {
     "With a label Nomad tells Envoy the node's port, on which nothing listens inside the allocation (Nomad GH-9907).",
   level: "error",
   *find(app) {
-    for (const { service, definition } of sidecarServicesOf(app)) {
+    for (const { service, group, definition } of sidecarServicesOf(app)) {
       const label = definition.PortLabel;
-      if (label !== undefined && !Token.isUnresolved(label) && !/^\d+$/.test(label)) {
+      if (label !== undefined && !Token.isUnresolved(label) && !/^\d+$/.test(label) && misleads(definition, group)) {
         yield {
           construct: service,
           problem: `The port of the service ${definition.Name ?? ""} is the label "${label}".`,
@@ -23,6 +23,16 @@ const namedPort: Check = {
     }
   },
 };
+
+/** Whether a label stands for another port on the node than inside, and Envoy is not told the one inside. */
+function misleads({ PortLabel, Connect }: nomad.Service, { Networks = [] }: nomad.TaskGroup): boolean {
+  const port = Networks.flatMap(({ ReservedPorts = [], DynamicPorts = [] }) => [
+    ...ReservedPorts,
+    ...DynamicPorts,
+  ]).find(({ Label }) => Label === PortLabel);
+  const isSame = port !== undefined && ((port.To ?? -1) <= 0 || port.To === port.Value);
+  return !isSame && Connect?.SidecarService?.Proxy?.LocalServicePort === undefined;
+}
 
 const bridgeMode: Check = {
   id: "bridge-mode",

@@ -1,0 +1,86 @@
+import { JobKind, type nomad } from "../../constructs";
+import { synthMesh } from "../support/synth";
+import { anyWorkload } from "../support/workload";
+
+function jobOf(kind?: JobKind): nomad.Job {
+  return synthMesh((mesh) => mesh.addService("web", { port: 8000, workload: anyWorkload, kind })).jobs.web;
+}
+
+describe("the kind of a job", () => {
+  test("is a service, if nothing is said", () => {
+    expect(jobOf()).toMatchObject({ Type: "service" });
+    expect(jobOf()).not.toHaveProperty("Periodic");
+  });
+
+  test.each([
+    ["service", JobKind.service()],
+    ["system", JobKind.system()],
+    ["batch", JobKind.batch()],
+    ["sysbatch", JobKind.sysbatch()],
+  ])("can be %s", (type, kind) => {
+    expect(jobOf(kind).Type).toBe(type);
+  });
+
+  test("starts at certain times, as a batch job", () => {
+    expect(jobOf(JobKind.periodic({ crons: ["0 3 * * *", "@weekly"] }))).toMatchObject({
+      Type: "batch",
+      Periodic: { Specs: ["0 3 * * *", "@weekly"], SpecType: "cron", Enabled: true },
+    });
+  });
+
+  test("takes all that Nomad knows of such times", () => {
+    const kind = JobKind.periodic({
+      crons: ["@daily"],
+      timeZone: "Europe/Berlin",
+      prohibitOverlap: true,
+      enabled: false,
+      type: "sysbatch",
+    });
+    expect(jobOf(kind)).toMatchObject({
+      Type: "sysbatch",
+      Periodic: {
+        Specs: ["@daily"],
+        SpecType: "cron",
+        TimeZone: "Europe/Berlin",
+        ProhibitOverlap: true,
+        Enabled: false,
+      },
+    });
+  });
+
+  test("starts when it is dispatched, with what the dispatch passes", () => {
+    const kind = JobKind.parameterized({ payload: "required", metaRequired: ["order"], metaOptional: ["reason"] });
+    expect(jobOf(kind)).toMatchObject({
+      Type: "batch",
+      ParameterizedJob: { Payload: "required", MetaRequired: ["order"], MetaOptional: ["reason"] },
+    });
+    expect(jobOf(JobKind.parameterized({ type: "sysbatch" })).Type).toBe("sysbatch");
+  });
+
+  test("has a successor run beside the only instance of nothing but a service job", () => {
+    const updateOf = (kind?: JobKind) => jobOf(kind).TaskGroups?.[0]?.Update;
+    expect(updateOf()).toMatchObject({ Canary: 1 });
+    expect(updateOf(JobKind.batch())).toBeUndefined();
+    expect(updateOf(JobKind.system())).toBeUndefined();
+  });
+
+  test("fails at synthesis for a time that Nomad cannot read", () => {
+    expect(() => jobOf(JobKind.periodic({ crons: ["every day"] }))).toThrow(/cron/);
+  });
+});
+
+test("a job can say what it is, with links", () => {
+  const { jobs } = synthMesh((mesh) =>
+    mesh.addService("web", {
+      port: 8000,
+      workload: anyWorkload,
+      description: "The *shop*.",
+      links: { Runbook: "https://example.com/runbook" },
+      allAtOnce: true,
+    }),
+  );
+  expect(jobs.web).toMatchObject({
+    AllAtOnce: true,
+    UI: { Description: "The *shop*.", Links: [{ Label: "Runbook", URL: "https://example.com/runbook" }] },
+  });
+});

@@ -1,0 +1,101 @@
+import type * as nomad from "./generated/job";
+
+/**
+ * When a job runs, for {@link JobKind.periodic}.
+ *
+ * @see https://developer.hashicorp.com/nomad/docs/job-specification/periodic
+ */
+export interface PeriodicOptions {
+  /** Cron expressions, each a time at which an instance starts, e.g. `"0 3 * * *"` or `"@daily"`. At least one. */
+  readonly crons: readonly string[];
+  /** Name of the time zone of the expressions, e.g. `"Europe/Berlin"`. @default "UTC" */
+  readonly timeZone?: string;
+  /** Whether a time is skipped while the instance of an earlier one still runs. @default false */
+  readonly prohibitOverlap?: boolean;
+  /** Whether it starts at these times at all, or only by `nomad job periodic force`. @default true */
+  readonly enabled?: boolean;
+  /** Whether it runs once where Nomad places it, or once on every node that fits. @default "batch" */
+  readonly type?: "batch" | "sysbatch";
+}
+
+/**
+ * What a dispatch passes, for {@link JobKind.parameterized}.
+ *
+ * @see https://developer.hashicorp.com/nomad/docs/job-specification/parameterized
+ */
+export interface ParameterizedOptions {
+  /** Whether a dispatch has a payload, which a task finds in its `dispatchPayload` file. @default "optional" */
+  readonly payload?: "optional" | "required" | "forbidden";
+  /** Keys of metadata that a dispatch must give. @default none */
+  readonly metaRequired?: readonly string[];
+  /** Keys of metadata that a dispatch may give. @default none */
+  readonly metaOptional?: readonly string[];
+  /** Whether it runs once where Nomad places it, or once on every node that fits. @default "batch" */
+  readonly type?: "batch" | "sysbatch";
+}
+
+/**
+ * How Nomad schedules a job.
+ *
+ * @example
+ * JobKind.periodic({ crons: ["0 3 * * *"], timeZone: "Europe/Berlin", prohibitOverlap: true });
+ *
+ * @see https://developer.hashicorp.com/nomad/docs/concepts/scheduling/schedulers
+ */
+export class JobKind {
+  private constructor(
+    /** @internal */
+    readonly rendered: Pick<nomad.Job, "Type" | "Periodic" | "ParameterizedJob">,
+  ) {}
+
+  /** Runs for as long as the job exists: `count` allocations of each group. */
+  static service(): JobKind {
+    return new JobKind({ Type: "service" });
+  }
+
+  /** Runs for as long as the job exists, on every node that fits. */
+  static system(): JobKind {
+    return new JobKind({ Type: "system" });
+  }
+
+  /** Runs until its tasks have ended well. */
+  static batch(): JobKind {
+    return new JobKind({ Type: "batch" });
+  }
+
+  /** Runs until its tasks have ended well, on every node that fits. */
+  static sysbatch(): JobKind {
+    return new JobKind({ Type: "sysbatch" });
+  }
+
+  /** Starts a batch job at certain times. Each start is a job of its own, `<id>/periodic-<time>`. */
+  static periodic(options: PeriodicOptions): JobKind {
+    return new JobKind({
+      Type: options.type ?? "batch",
+      Periodic: {
+        Specs: options.crons,
+        SpecType: "cron",
+        TimeZone: options.timeZone,
+        ProhibitOverlap: options.prohibitOverlap,
+        Enabled: options.enabled ?? true,
+      },
+    });
+  }
+
+  /** Starts a batch job whenever somebody dispatches it, with the payload and metadata given there. */
+  static parameterized(options: ParameterizedOptions = {}): JobKind {
+    return new JobKind({
+      Type: options.type ?? "batch",
+      ParameterizedJob: {
+        Payload: options.payload,
+        MetaRequired: options.metaRequired,
+        MetaOptional: options.metaOptional,
+      },
+    });
+  }
+
+  /** @internal Whether its tasks are meant to end. */
+  get ends(): boolean {
+    return this.rendered.Type === "batch" || this.rendered.Type === "sysbatch";
+  }
+}

@@ -1,0 +1,152 @@
+import type * as nomad from "./generated/job";
+import type { HealthCheck } from "./health-check";
+import type { Port } from "./port";
+import { Sidecar } from "./sidecar";
+import { renderTransparentProxy, type TransparentProxyOptions } from "./transparent-proxy";
+
+/**
+ * How a service of a group stands in Consul's catalog.
+ *
+ * @see https://developer.hashicorp.com/nomad/docs/job-specification/service
+ */
+export interface RegistrationOptions {
+  /** @default none: an instance counts as healthy once its Envoy listens */
+  readonly healthCheck?: HealthCheck | readonly HealthCheck[];
+  /** @default none */
+  readonly tags?: readonly string[];
+  /** Tags of Nomad's canaries, instead of `tags`, until they are promoted. @default `tags` */
+  readonly canaryTags?: readonly string[];
+  /** Metadata of the service in Consul. @default none */
+  readonly meta?: Readonly<Record<string, string>>;
+  /** Metadata of the service in Consul while an instance is a canary. @default `meta` */
+  readonly canaryMeta?: Readonly<Record<string, string>>;
+}
+
+/**
+ * A service in Consul's catalog that is outside the mesh: whoever reaches its port may use it, without mutual TLS or intention.
+ * For an external load balancer, a scraper, or a program of the node.
+ */
+export interface CatalogServiceOptions extends RegistrationOptions {
+  /**
+   * The label of a port of the group, or a number, which is registered with the node's own address.
+   *
+   * @default none: only the address is registered
+   */
+  readonly port?: number | string;
+  /** The task in which its scripts run. @default none */
+  readonly task?: string;
+  /** Anything else of Nomad's service block. @default none */
+  readonly override?: nomad.Service;
+}
+
+/**
+ * A path that Envoy opens without mutual TLS, for those who have no certificate: a scraper, a load balancer's check.
+ *
+ * @see https://developer.hashicorp.com/nomad/docs/job-specification/expose
+ */
+export interface ExposePath {
+  /** E.g. `/metrics`; exactly this one, whatever the query. */
+  readonly path: string;
+  /** Label of the port where Envoy answers: one of the group's `ports`, or a new one, dynamic on the node. */
+  readonly portLabel: string;
+  /** Where the service answers it. @default the service's port */
+  readonly localPort?: number;
+  /** @default "http" */
+  readonly protocol?: "http" | "http2";
+}
+
+/**
+ * How a service of a group takes part in the mesh.
+ *
+ * @see https://developer.hashicorp.com/nomad/docs/job-specification/connect
+ */
+export interface ConnectServiceOptions extends RegistrationOptions {
+  /** The Envoy beside it. @default the mesh's */
+  readonly sidecar?: Sidecar;
+  /** The service speaks mutual TLS by itself and needs no Envoy. @default false */
+  readonly connectNative?: boolean;
+  /** Paths that Envoy opens without mutual TLS. @default none but those of health checks */
+  readonly expose?: readonly ExposePath[];
+  /** @default explicit upstreams only */
+  readonly transparentProxy?: TransparentProxyOptions;
+}
+
+/** @internal What {@link renderConnectService} takes of a service, and of the graph. */
+export interface ConnectServiceParts {
+  readonly serviceName: string;
+  /**
+   * Where it listens: a number inside its allocation, or the label of a port of its group. With a label it is registered in
+   * the catalog at the node's address, for those outside the mesh too.
+   *
+   * @default nowhere: it only reaches others
+   */
+  readonly port?: number | string;
+  /** Ports of its group, by label. @default none */
+  readonly ports?: Readonly<Record<string, Port>>;
+  /** Its own task, where scripts run and native mutual TLS is spoken. @default none */
+  readonly task?: string;
+  readonly upstreams: readonly nomad.ConsulUpstream[];
+  /** Anything else of Nomad's service block. @default none */
+  readonly override?: nomad.Service;
+}
+
+/** @internal A service outside the mesh. */
+export function renderCatalogService(serviceName: string, options: CatalogServiceOptions): nomad.Service {
+  const { port, task, override } = options;
+  return { ...renderRegistration(options, { serviceName, port, task, sidecar: false }), ...override };
+}
+
+/** @internal A service of the mesh: with a sidecar, or Connect native. */
+export function renderConnectService(options: ConnectServiceOptions, parts: ConnectServiceParts): nomad.Service {
+  const { serviceName, port, task, override } = parts;
+  const isNative = options.connectNative === true;
+  const registration = renderRegistration(options, { serviceName, port, task, sidecar: !isNative });
+  return {
+    ...registration,
+    TaskName: isNative ? task : undefined,
+    Connect: isNative ? { Native: true } : renderSidecar(options, parts),
+    ...override,
+  };
+}
+
+function renderRegistration(options: RegistrationOptions, target: Parameters<HealthCheck["render"]>[0]): nomad.Service {
+  return {
+    Name: target.serviceName,
+    PortLabel: target.port === undefined ? undefined : String(target.port),
+    Provider: "consul",
+    Tags: options.tags,
+    CanaryTags: options.canaryTags,
+    Meta: options.meta,
+    CanaryMeta: options.canaryMeta,
+    Checks: [options.healthCheck ?? []].flat().map((check) => check.render(target)),
+  };
+}
+
+function renderSidecar(options: ConnectServiceOptions, parts: ConnectServiceParts): nomad.ConsulConnect {
+  const { port, ports = {}, upstreams } = parts;
+  const sidecar = options.sidecar ?? Sidecar.docker();
+  const inside = typeof port === "string" && Object.hasOwn(ports, port) ? ports[port].to : undefined;
+  return {
+    SidecarService: sidecar.renderService({
+      // With a label alone Nomad tells Envoy the node's port, on which nothing listens inside.
+      LocalServicePort: inside,
+      Upstreams: upstreams.length > 0 ? upstreams : undefined,
+      TransparentProxy: options.transparentProxy && renderTransparentProxy(options.transparentProxy),
+      Expose: options.expose && {
+        Path: options.expose.map((exposed) => ({
+          Path: exposed.path,
+          Protocol: exposed.protocol ?? "http",
+          LocalPathPort: exposed.localPort ?? (typeof port === "number" ? port : inside),
+          ListenerPort: exposed.portLabel,
+        })),
+      },
+    }),
+    SidecarTask: sidecar.renderTask(),
+  };
+}
+
+/** @internal Ports that `expose` opens: each dynamic on the node, and inside the allocation the same number. */
+export function exposedPorts(expose: readonly ExposePath[] = []): readonly nomad.Port[] {
+  const labels = new Set(expose.map(({ portLabel }) => portLabel));
+  return [...labels].map((label) => ({ Label: label, To: -1 }));
+}
