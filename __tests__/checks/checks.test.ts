@@ -461,7 +461,7 @@ describe("duplicate-port-label", () => {
   test("fails if two exposed paths share a port", () => {
     const expose = ["/a", "/b"].map((path) => ({ path, portLabel: "metrics" }));
     expect(findings((mesh, api) => mesh.addService("web", web).connectTo(api), { expose })).toEqual([
-      'stack/mesh/api: Two ports of its group have the label "metrics". Give each path of `expose` a portLabel of its own. (duplicate-port-label)',
+      'stack/mesh/api: Two exposed paths share the port "metrics", and Envoy opens one path at a port. Give each path of `expose` a portLabel of its own. (duplicate-port-label)',
     ]);
   });
 });

@@ -125,7 +125,7 @@ describe("a group", () => {
   });
 });
 
-test("several paths that Envoy opens have a port each, unless they name the same one", () => {
+test("paths that Envoy opens have a port each", () => {
   const group = groupWith({
     expose: [
       { path: "/health", portLabel: "health" },

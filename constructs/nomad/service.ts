@@ -47,7 +47,10 @@ export interface CatalogServiceOptions extends RegistrationOptions {
 export interface ExposePath {
   /** E.g. `/metrics`; exactly this one, whatever the query. */
   readonly path: string;
-  /** Label of the port where Envoy answers: one of the group's `ports`, or a new one, dynamic on the node. */
+  /**
+   * Label of the port where Envoy answers: one of the group's `ports`, or a new one, dynamic on the node. Envoy opens one path at
+   * a port.
+   */
   readonly portLabel: string;
   /** Where the service answers it. @default the service's port */
   readonly localPort?: number;

@@ -209,16 +209,27 @@ const duplicatePortLabel: Check = {
   level: "error",
   *find({ meshes }) {
     for (const service of meshes.flatMap((mesh) => mesh.serviceJobs)) {
-      for (const { Networks = [] } of service.renderJob().TaskGroups ?? []) {
-        const labels = Networks.flatMap(({ ReservedPorts = [], DynamicPorts = [] }) => [
-          ...ReservedPorts,
-          ...DynamicPorts,
-        ]);
-        const twice = labels.find(({ Label }, index) => labels.findIndex((other) => other.Label === Label) !== index);
+      for (const { Networks = [], Services = [] } of service.renderJob().TaskGroups ?? []) {
+        const labels = Networks.flatMap(({ ReservedPorts = [], DynamicPorts = [] }) =>
+          [...ReservedPorts, ...DynamicPorts].map(({ Label }) => Label),
+        );
+        const twice = firstTwice(labels);
         if (twice !== undefined) {
           yield {
             construct: service,
-            problem: `Two ports of its group have the label "${twice.Label ?? ""}".`,
+            problem: `Two ports of its group have the label "${twice}".`,
+            fix: "Give each path of `expose` a portLabel of its own.",
+          };
+        }
+        const shared = firstTwice(
+          Services.flatMap(({ Connect }) =>
+            (Connect?.SidecarService?.Proxy?.Expose?.Path ?? []).map(({ ListenerPort }) => ListenerPort),
+          ),
+        );
+        if (shared !== undefined && shared !== twice) {
+          yield {
+            construct: service,
+            problem: `Two exposed paths share the port "${shared}", and Envoy opens one path at a port.`,
             fix: "Give each path of `expose` a portLabel of its own.",
           };
         }
@@ -226,6 +237,10 @@ const duplicatePortLabel: Check = {
     }
   },
 };
+
+function firstTwice<T>(list: readonly T[]): T | undefined {
+  return list.find((item, index) => list.indexOf(item) !== index);
+}
 
 function* sidecarServicesOf({ meshes }: CheckedApp): Iterable<{
   service: ServiceJob;
