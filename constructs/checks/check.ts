@@ -1,18 +1,17 @@
 import type { IConstruct } from "constructs";
-import type { HostGroup } from "../linux/host-group";
-import type { ServiceMesh } from "../mesh/service-mesh";
+import type { Snapshot } from "../model/snapshot";
 
-/** What a check looks at: the finished tree. */
+/** What a check looks at: the finished app. */
 export interface CheckedApp {
   readonly root: IConstruct;
-  readonly meshes: readonly ServiceMesh[];
-  readonly hostGroups: readonly HostGroup[];
+  /** Its clusters as plain data, with the jobs and config entries that follow. */
+  readonly graph: Snapshot;
 }
 
 /** Something that is wrong, and what to do about it. */
 export interface Finding {
-  /** The construct to look at. */
-  readonly construct: IConstruct;
+  /** The construct to look at, or its path. */
+  readonly at: IConstruct | string;
   /** One sentence: what is wrong, with the value that was given. */
   readonly problem: string;
   /** One sentence: what to do. */
@@ -21,7 +20,7 @@ export interface Finding {
   readonly saidBy?: string;
 }
 
-/** A rule over the finished tree. */
+/** A rule over the finished app. */
 export interface Check {
   /** Names it in messages, and where it is silenced. */
   readonly id: string;

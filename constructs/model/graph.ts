@@ -1,0 +1,85 @@
+import type { IConstruct } from "constructs";
+import { MeshError } from "../errors";
+import { order } from "./order";
+import { originOf } from "./origin";
+import type { GraphData } from "./records";
+import { Snapshot, type Emission } from "./snapshot";
+
+/** Shared by all copies of the library that an app may have. */
+const GRAPH = Symbol.for("meshform.graph");
+
+/**
+ * The graph of an app. Constructs write records to it; at synthesis it is closed, everything is rendered once from what it then
+ * holds, and resources and stacks are put in order.
+ */
+export class Graph {
+  private readonly data: GraphData = {
+    meshes: new Map(),
+    members: new Map(),
+    jobs: new Map(),
+    instances: new Map(),
+    upstreams: new Map(),
+    intentions: [],
+    traffic: new Map(),
+    routes: new Map(),
+    outside: new Map(),
+  };
+  private readonly emissions: Emission[] = [];
+  private current: Snapshot | undefined;
+  private isClosed = false;
+
+  private constructor(private readonly root: IConstruct) {}
+
+  /** The graph of the construct's app. */
+  static of(scope: IConstruct): Graph {
+    const root = scope.node.root as IConstruct & { [GRAPH]?: Graph };
+    return (root[GRAPH] ??= new Graph(root));
+  }
+
+  /**
+   * Changes the records.
+   *
+   * @param scope the construct that is told something, for the message
+   * @throws MeshError once synthesis has begun
+   */
+  write<T>(scope: IConstruct, change: (data: GraphData) => T): T {
+    this.refuseIfClosed(scope);
+    this.current = undefined;
+    return change(this.data);
+  }
+
+  /** Has a resource follow from the graph. @throws MeshError once synthesis has begun */
+  emit<Content extends object>(scope: IConstruct, emission: Omit<Emission<Content>, "origin">): void {
+    this.refuseIfClosed(scope);
+    this.current = undefined;
+    this.emissions.push({ ...emission, origin: originOf(scope) } as unknown as Emission);
+  }
+
+  /** What the graph says by now. */
+  get snapshot(): Snapshot {
+    return (this.current ??= new Snapshot(this.root, this.data, this.emissions));
+  }
+
+  /** Ends the writing, and puts into the resources what follows. To say it again changes nothing. */
+  close(): Snapshot {
+    const { snapshot } = this;
+    if (!this.isClosed) {
+      this.isClosed = true;
+      snapshot.stackCycles = order(snapshot);
+      for (const emission of snapshot.emissions) {
+        emission.write(snapshot.contentOf(emission));
+      }
+    }
+    return snapshot;
+  }
+
+  private refuseIfClosed(scope: IConstruct): void {
+    if (this.isClosed) {
+      throw new MeshError(
+        scope,
+        "The graph is closed: synthesis has begun, and what is added now would be missing from what is rendered already.",
+        "Add it before app.synth(), not in an aspect or a validation.",
+      );
+    }
+  }
+}

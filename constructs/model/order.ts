@@ -1,0 +1,117 @@
+import { TerraformStack, type TerraformResource } from "cdktf";
+import { cyclesIn } from "./cycles";
+import type { Need } from "./needs";
+import type { StackEdge } from "./records";
+import type { Snapshot } from "./snapshot";
+
+/** A stack that must be applied after another one, and the resources that say so. */
+interface Edge {
+  readonly from: TerraformStack;
+  readonly to: TerraformStack;
+  readonly because: string;
+}
+
+/** Where each stack leads: to those that are applied before it. */
+type StackGraph = ReadonlyMap<TerraformStack, TerraformStack[]>;
+
+/**
+ * Puts resources in order within their stack, and stacks among each other, by what each resource needs.
+ *
+ * @returns circles of stacks, which can be applied in no order; stacks are then left as they were
+ */
+export function order(snapshot: Snapshot): readonly (readonly StackEdge[])[] {
+  const hard = new Map<string, Edge>();
+  const soft = new Map<string, Edge>();
+  for (const emission of snapshot.emissions) {
+    const { resource, origin } = emission;
+    const from = TerraformStack.of(resource);
+    const addresses = new Set<string>(resource.dependsOn);
+    for (const need of snapshot.contentOf(emission) === undefined ? [] : emission.needs(snapshot)) {
+      for (const needed of resourcesOf(snapshot, need, origin.stack)) {
+        const to = TerraformStack.of(needed);
+        if (to === from) {
+          addresses.add(`${needed.terraformResourceType}.${needed.friendlyUniqueId}`);
+        } else {
+          const edges = "isSoft" in need && need.isSoft === true ? soft : hard;
+          const key = `${from.node.path}\n${to.node.path}`;
+          edges.set(key, edges.get(key) ?? { from, to, because: `${resource.node.path} needs ${needed.node.path}` });
+        }
+      }
+    }
+    resource.dependsOn = addresses.size > 0 ? [...addresses] : undefined;
+  }
+  const graph = stackGraph([...hard.values()], [...soft.values()]);
+  const circles = cyclesIn(graph).map((cycle) => edgesOf(cycle, hard));
+  if (circles.length === 0) {
+    addWhereOpen(graph, [...soft.values()]);
+    for (const [stack, nexts] of graph) {
+      // Not addDependency, which follows every path between two stacks anew.
+      stack.dependencies.push(...nexts.filter((next) => !stack.dependencies.includes(next)));
+    }
+  }
+  return circles;
+}
+
+function resourcesOf(snapshot: Snapshot, need: Need, stack: string): readonly TerraformResource[] {
+  if ("resource" in need) {
+    return [need.resource];
+  }
+  const emissions =
+    "job" in need
+      ? snapshot.emissionsOfJob(need.job)
+      : snapshot.emissionsOfEntry(snapshot.clusterOfStack(stack), need.entry);
+  return emissions.filter((it) => snapshot.contentOf(it) !== undefined).map(({ resource }) => resource);
+}
+
+/** Steps by the hard edges, and by what the app's author has ordered. */
+function stackGraph(hard: readonly Edge[], soft: readonly Edge[]): StackGraph {
+  const graph = new Map<TerraformStack, TerraformStack[]>();
+  const add = (stack: TerraformStack): TerraformStack[] => {
+    const known = graph.get(stack);
+    if (known !== undefined) {
+      return known;
+    }
+    const nexts = [...stack.dependencies];
+    graph.set(stack, nexts);
+    nexts.forEach(add);
+    return nexts;
+  };
+  for (const { from, to } of [...hard, ...soft]) {
+    add(from);
+    add(to);
+  }
+  for (const { from, to } of hard) {
+    if (!add(from).includes(to)) {
+      add(from).push(to);
+    }
+  }
+  return graph;
+}
+
+function edgesOf(cycle: readonly TerraformStack[], edges: ReadonlyMap<string, Edge>): readonly StackEdge[] {
+  return cycle.map((from, index) => {
+    const to = cycle[(index + 1) % cycle.length];
+    const edge = edges.get(`${from.node.path}\n${to.node.path}`);
+    const because = edge?.because ?? `${from.node.path} depends on ${to.node.path}, as the app states`;
+    return { from: from.node.path, to: to.node.path, because };
+  });
+}
+
+function addWhereOpen(graph: StackGraph, edges: readonly Edge[]): void {
+  for (const { from, to } of edges) {
+    const nexts = graph.get(from);
+    if (nexts?.includes(to) === false && !leadsTo(graph, to, from)) {
+      nexts.push(to);
+    }
+  }
+}
+
+function leadsTo(graph: StackGraph, start: TerraformStack, end: TerraformStack): boolean {
+  const seen = new Set([start]);
+  for (const stack of seen) {
+    for (const next of graph.get(stack) ?? []) {
+      seen.add(next);
+    }
+  }
+  return seen.has(end);
+}

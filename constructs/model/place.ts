@@ -1,0 +1,47 @@
+import { TerraformProvider, TerraformStack, Token } from "cdktf";
+import type { IConstruct } from "constructs";
+
+/** What the providers of a stack say about where it goes. */
+export interface Place {
+  readonly consul: ProviderPlace;
+  readonly nomad: ProviderPlace;
+}
+
+/** Fields are left out where the provider takes them from its environment. */
+export interface ProviderPlace {
+  readonly address?: string;
+  readonly datacenter?: string;
+  readonly region?: string;
+}
+
+/** Where the resources of a stack go by its providers of Consul and Nomad, those without an alias. */
+export function placeOf(stack: IConstruct): Place {
+  const providers = stack.node.children.filter((node): node is TerraformProvider & ProviderInputs =>
+    TerraformProvider.isTerraformProvider(node),
+  );
+  const find = (type: string): ProviderPlace => {
+    const provider = providers.find((it) => it.terraformResourceType === type && it.alias === undefined);
+    return {
+      address: literal(provider?.addressInput),
+      datacenter: literal(provider?.datacenterInput),
+      region: literal(provider?.regionInput),
+    };
+  };
+  return { consul: find("consul"), nomad: find("nomad") };
+}
+
+/** Where a construct goes. */
+export function placeOfConstruct(scope: IConstruct): Place {
+  return placeOf(TerraformStack.of(scope));
+}
+
+/** The same token is the same place. */
+function literal(value: string | undefined): string | undefined {
+  return Token.isUnresolved(value) ? JSON.stringify(value) : value;
+}
+
+interface ProviderInputs extends IConstruct {
+  readonly addressInput?: string;
+  readonly datacenterInput?: string;
+  readonly regionInput?: string;
+}

@@ -1,0 +1,366 @@
+import type { TerraformResource } from "cdktf";
+import type { IConstruct } from "constructs";
+import type * as consul from "../consul/generated/config-entries";
+import { normalizationOf, type RequestNormalization } from "../consul/mesh-config";
+import type * as nomad from "../nomad/generated/job";
+import { append, Cluster, peerName, sourceSeenIn } from "./cluster";
+import type { ConfigEntries, ConfigEntryKind, ConfigEntryOf, World } from "./config-entries";
+import { discoveryChain, type ChainEnd } from "./discovery-chain";
+import { keyOf, type EntryKey, type Need } from "./needs";
+import { constructAt } from "./origin";
+import { placeOf, type Place } from "./place";
+import type {
+  GatewayRecord,
+  GatewayRouteRecord,
+  GraphData,
+  InstancesRecord,
+  JobRecord,
+  MemberRecord,
+  MeshRecord,
+  Origin,
+  Reference,
+  StackEdge,
+  TrafficOwnerRecord,
+  TrafficRecord,
+  UpstreamRecord,
+} from "./records";
+import { referencesOf } from "./traffic";
+import { mergeUpstreams } from "./upstream";
+
+/** A resource whose content follows from the graph. */
+export interface Emission<Content extends object = object> {
+  readonly origin: Origin;
+  /** A config entry, or the key of a job. */
+  readonly subject: { readonly entry: EntryKey } | { readonly job: string };
+  readonly resource: TerraformResource;
+  /** The content; `undefined` where nothing is to be emitted. */
+  readonly render: (snapshot: Snapshot) => Content | undefined;
+  readonly needs: (snapshot: Snapshot) => readonly Need[];
+  /** Puts the content into the resource, once the graph is closed. */
+  readonly write: (content: Content | undefined) => void;
+}
+
+/** A service at which requests end, in a cluster of this app. */
+export interface Destination extends Pick<ChainEnd, "service" | "isRewritten"> {
+  readonly cluster: Cluster;
+}
+
+/** What the graph says at one moment: the clusters of an app, and what follows from them. */
+export class Snapshot {
+  readonly clusters: readonly Cluster[];
+  /** Circles of stacks that need each other, once they are put in order. */
+  stackCycles: readonly (readonly StackEdge[])[] = [];
+  /** What could not be rendered, and why. */
+  readonly failures: { readonly origin: string; readonly error: unknown }[] = [];
+
+  private readonly byMesh = new Map<string, Cluster>();
+  private readonly byStack = new Map<string, Cluster>();
+  private readonly places = new Map<string, Place>();
+  private readonly entryEmissions = new Map<string, Emission[]>();
+  private readonly jobEmissions = new Map<string, Emission[]>();
+  private readonly contents = new Map<Emission, object | undefined>();
+  private readonly worlds = new Map<Cluster, World>();
+  private readonly versions = new Map<string, InstancesRecord[]>();
+
+  constructor(
+    readonly root: IConstruct,
+    readonly data: Readonly<GraphData>,
+    readonly emissions: readonly Emission[],
+  ) {
+    this.clusters = this.findClusters();
+    this.indexEmissions();
+    this.findPeers();
+    this.followRules();
+  }
+
+  /** The cluster of a mesh. */
+  clusterOf(mesh: string): Cluster {
+    const found = this.byMesh.get(mesh);
+    if (found === undefined) {
+      throw new Error(`No mesh has the key ${mesh}.`);
+    }
+    return found;
+  }
+
+  /** The cluster of the meshes that have something in a stack. */
+  clusterOfStack(stack: string): Cluster | undefined {
+    return this.byStack.get(stack);
+  }
+
+  /** The cluster of a member; `undefined` for one that another team owns. */
+  home(member: MemberRecord): Cluster | undefined {
+    return member.mesh === undefined ? undefined : this.clusterOf(member.mesh);
+  }
+
+  /** Where a stack goes by its providers. */
+  placeOf(stack: string): Place {
+    const known = this.places.get(stack);
+    if (known !== undefined) {
+      return known;
+    }
+    const construct = constructAt(this.root, stack);
+    const place = construct === undefined ? { consul: {}, nomad: {} } : placeOf(construct);
+    this.places.set(stack, place);
+    return place;
+  }
+
+  /** What jobs have in common that go to the same Nomad: its cluster, address and region. */
+  nomadOf({ mesh, region, origin }: Pick<JobRecord, "mesh" | "region" | "origin">): string {
+    const { nomad } = this.placeOf(this.data.meshes.get(mesh)?.origin.stack ?? origin.stack);
+    const meshRegion = this.data.meshes.get(mesh)?.region;
+    return JSON.stringify([this.clusterOf(mesh).key, nomad.address, region ?? meshRegion ?? nomad.region]);
+  }
+
+  /** What a rule or connection of a cluster names; `undefined` where the app does not know it. */
+  resolve(cluster: Cluster, { service, member, peer }: Reference): Exclude<MemberRecord, GatewayRecord> | undefined {
+    if (member !== undefined) {
+      const given = this.data.members.get(member);
+      return given?.kind === "gateway" ? undefined : given;
+    }
+    return (peer === undefined ? cluster : this.clusterIn(peer))?.findService(service);
+  }
+
+  /** The cluster of a datacenter, as long as the app has one. */
+  clusterIn(datacenter: string): Cluster | undefined {
+    return this.clusters.find((cluster) => cluster.datacenter === datacenter);
+  }
+
+  trafficOf(owner: TrafficOwnerRecord): TrafficRecord {
+    return this.data.traffic.get(owner.key) ?? NO_TRAFFIC;
+  }
+
+  routesOf(gateway: GatewayRecord): readonly GatewayRouteRecord[] {
+    return this.data.routes.get(gateway.key) ?? [];
+  }
+
+  /** Keys of the services outside to which a terminating gateway leads. */
+  outsideOf(gateway: GatewayRecord): ReadonlySet<string> {
+    return this.data.outside.get(gateway.key) ?? new Set();
+  }
+
+  /** What was stated for these very instances. */
+  ownUpstreamsOf({ key }: InstancesRecord): readonly UpstreamRecord[] {
+    return [...(this.data.upstreams.get(key)?.values() ?? [])];
+  }
+
+  /** All ways of the instances, those of the service of a version too. */
+  upstreamsOf(instances: InstancesRecord): readonly UpstreamRecord[] {
+    const own = this.data.upstreams.get(instances.key);
+    const inherited = this.inheritedUpstreamsOf(instances);
+    if (inherited.size === 0) {
+      return [...(own?.values() ?? [])];
+    }
+    const extended = [...inherited].map(([id, upstream]) => {
+      const added = own?.get(id);
+      return added === undefined ? upstream : mergeUpstreams(upstream, added);
+    });
+    return [...extended, ...[...(own ?? [])].filter(([id]) => !inherited.has(id)).map(([, upstream]) => upstream)];
+  }
+
+  /** By id. */
+  inheritedUpstreamsOf({ inherits }: InstancesRecord): ReadonlyMap<string, UpstreamRecord> {
+    return (
+      (inherits === undefined ? undefined : this.data.upstreams.get(inherits)) ?? new Map<string, UpstreamRecord>()
+    );
+  }
+
+  /** All instances of a service, in whatever jobs. */
+  instancesOf(service: string): readonly InstancesRecord[] {
+    return this.versions.get(service) ?? [];
+  }
+
+  /** The services of this app at which requests for a name end. */
+  destinationsOf(owner: TrafficOwnerRecord): readonly Destination[] {
+    const cluster = this.clusterOf(owner.mesh);
+    const world = this.worldOf(cluster);
+    const homes = new Map([cluster, ...cluster.peers].map((it) => [it.datacenter ?? "", it]));
+    return discoveryChain(world, { datacenter: cluster.datacenter ?? "", service: owner.name }).flatMap((end) => {
+      const home = homes.get(end.datacenter);
+      return home === undefined ? [] : [{ cluster: home, service: end.service, isRewritten: end.isRewritten }];
+    });
+  }
+
+  /** Whether something, here or in another datacenter, may make only some requests of a service of the cluster. */
+  hasPermissions(cluster: Cluster): boolean {
+    return [...cluster.intentions, ...cluster.followedIntentions].some(({ permissions }) => permissions !== undefined);
+  }
+
+  /**
+   * How the Envoys of a mesh bring requests into their usual form; `undefined` where they do only what Consul does by itself, or
+   * where another stack or team decides.
+   */
+  requestNormalizationOf({
+    key,
+    ownsMeshConfig,
+    requestNormalization,
+  }: MeshRecord): Required<RequestNormalization> | undefined {
+    return ownsMeshConfig
+      ? normalizationOf({ requestNormalization }, this.hasPermissions(this.clusterOf(key)))
+      : undefined;
+  }
+
+  /** The content of a resource, rendered once. */
+  contentOf(emission: Emission): object | undefined {
+    if (!this.contents.has(emission)) {
+      this.contents.set(emission, this.render(emission));
+    }
+    return this.contents.get(emission);
+  }
+
+  /** The job of a key, as Nomad's API takes it. */
+  jobOf(key: string): nomad.Job {
+    const [emission] = this.emissionsOfJob(key);
+    return (emission && this.contentOf(emission)) ?? {};
+  }
+
+  /** A config entry of a cluster, as Consul takes it. */
+  entryOf(cluster: Cluster, key: EntryKey): consul.ConfigEntry | undefined {
+    const emissions = this.emissionsOfEntry(cluster, key);
+    for (const emission of emissions) {
+      const content = this.contentOf(emission);
+      if (content !== undefined) {
+        return { Kind: key.kind, Name: key.name, ...content } as unknown as consul.ConfigEntry;
+      }
+    }
+    return undefined;
+  }
+
+  emissionsOfJob(key: string): readonly Emission[] {
+    return this.jobEmissions.get(key) ?? [];
+  }
+
+  emissionsOfEntry(cluster: Cluster | undefined, key: EntryKey): readonly Emission[] {
+    return this.entryEmissions.get(`${cluster?.key ?? ""}\n${keyOf(key)}`) ?? [];
+  }
+
+  private render(emission: Emission): object | undefined {
+    try {
+      return emission.render(this);
+    } catch (error) {
+      this.failures.push({ origin: emission.origin.path, error });
+      return undefined;
+    }
+  }
+
+  private findClusters(): readonly Cluster[] {
+    const clusters = new Map<string, Cluster>();
+    for (const mesh of this.data.meshes.values()) {
+      const { address, datacenter: ofProvider } = this.placeOf(mesh.origin.stack).consul;
+      const datacenter = mesh.datacenter ?? ofProvider;
+      const key = JSON.stringify([address, datacenter]);
+      const cluster = clusters.get(key) ?? new Cluster(key);
+      clusters.set(key, cluster);
+      cluster.meshes.push(mesh);
+      this.byMesh.set(mesh.key, cluster);
+      this.claim(mesh.origin.stack, cluster);
+    }
+    for (const member of this.data.members.values()) {
+      if (member.mesh !== undefined) {
+        const cluster = this.clusterOf(member.mesh);
+        cluster.addMember(member);
+        this.claim(member.origin.stack, cluster);
+      }
+    }
+    for (const job of this.data.jobs.values()) {
+      this.clusterOf(job.mesh).jobs.push(job);
+    }
+    for (const instances of this.data.instances.values()) {
+      append(this.versions, instances.service, instances);
+      const mesh = this.data.jobs.get(instances.job)?.mesh;
+      if (mesh !== undefined) {
+        this.clusterOf(mesh).instances.push(instances);
+      }
+    }
+    for (const intention of this.data.intentions) {
+      this.clusterOf(intention.mesh).addIntention(intention);
+    }
+    return [...clusters.values()];
+  }
+
+  private claim(stack: string, cluster: Cluster): void {
+    if (!this.byStack.has(stack)) {
+      this.byStack.set(stack, cluster);
+    }
+  }
+
+  private indexEmissions(): void {
+    for (const emission of this.emissions) {
+      const { subject, origin } = emission;
+      if ("job" in subject) {
+        append(this.jobEmissions, subject.job, emission);
+      } else {
+        append(this.entryEmissions, `${this.byStack.get(origin.stack)?.key ?? ""}\n${keyOf(subject.entry)}`, emission);
+      }
+    }
+  }
+
+  private findPeers(): void {
+    const join = (one: Cluster, member: string | undefined) => {
+      const given = member === undefined ? undefined : this.data.members.get(member);
+      const other = given && this.home(given);
+      if (other !== undefined && peerName(other, one) !== undefined) {
+        one.peers.add(other);
+        other.peers.add(one);
+      }
+    };
+    for (const cluster of this.clusters) {
+      for (const instances of cluster.instances) {
+        for (const { destination } of this.data.upstreams.get(instances.key)?.values() ?? []) {
+          join(cluster, destination.member);
+        }
+      }
+      for (const { source } of cluster.intentions) {
+        join(cluster, source.member);
+      }
+      for (const owner of cluster.trafficOwners) {
+        for (const { member } of referencesOf(owner, this.trafficOf(owner))) {
+          join(cluster, member);
+        }
+      }
+    }
+  }
+
+  private worldOf(cluster: Cluster): World {
+    const known = this.worlds.get(cluster);
+    if (known !== undefined) {
+      return known;
+    }
+    const entries = new Map([cluster, ...cluster.peers].map((it) => [it.datacenter ?? "", this.entriesIn(it)]));
+    this.worlds.set(cluster, { entries });
+    return { entries };
+  }
+
+  private entriesIn(cluster: Cluster): ConfigEntries {
+    return {
+      find: <Kind extends ConfigEntryKind>(kind: Kind, name: string) =>
+        this.entryOf(cluster, { kind: kind as EntryKey["kind"], name }) as ConfigEntryOf<Kind> | undefined,
+    };
+  }
+
+  /** Consul asks the intentions of the service at which a request ends, whatever name its source has called. */
+  private followRules(): void {
+    for (const cluster of this.clusters) {
+      for (const via of cluster.trafficOwners) {
+        const intentions = cluster.statedFor(via.name);
+        for (const { cluster: end, service, isRewritten } of intentions.length === 0 ? [] : this.destinationsOf(via)) {
+          if (end === cluster && service === via.name) {
+            continue;
+          }
+          // Permissions are about the path that was asked for, not about another one.
+          for (const intention of intentions.filter(({ permissions }) => !isRewritten || permissions === undefined)) {
+            end.addFollowed({
+              ...intention,
+              origin: via.origin,
+              mesh: end.meshes[0].key,
+              source: sourceSeenIn(end, intention.source, cluster),
+              destination: service,
+              follows: true,
+            });
+          }
+        }
+      }
+    }
+  }
+}
+
+const NO_TRAFFIC: TrafficRecord = { subsets: [], resolve: { given: [], fields: {} }, routes: [] };
