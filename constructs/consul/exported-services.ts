@@ -2,8 +2,9 @@ import type * as consul from "./generated/config-entries";
 
 /** Who of another cluster may reach a service. */
 export interface PeerAccess {
-  readonly destinationName: string;
-  readonly options: { readonly peer?: string };
+  readonly destination: string;
+  /** Cluster of the source, where that is another one. */
+  readonly peer?: string;
 }
 
 /**
@@ -15,9 +16,9 @@ export function renderExportedServices(
   accesses: readonly PeerAccess[],
 ): Omit<consul.ExportedServicesConfigEntry, "Kind" | "Name"> | undefined {
   const peersOf = new Map<string, Set<string>>();
-  for (const { destinationName, options } of accesses) {
-    if (options.peer !== undefined) {
-      peersOf.set(destinationName, (peersOf.get(destinationName) ?? new Set()).add(options.peer));
+  for (const { destination, peer } of accesses) {
+    if (peer !== undefined) {
+      peersOf.set(destination, (peersOf.get(destination) ?? new Set()).add(peer));
     }
   }
   if (peersOf.size === 0) {

@@ -1,7 +1,4 @@
-import type { Duration } from "../nomad/duration";
-import { optionalConsulDuration } from "./duration";
 import type * as consul from "./generated/config-entries";
-import type { LoadBalancer } from "./load-balancer";
 
 /** Where requests are sent, by names. */
 export interface ResolverTarget {
@@ -22,9 +19,8 @@ export interface ResolverSubset {
 export interface ServiceResolverProps {
   readonly subsets: ReadonlyMap<string, ResolverSubset>;
   readonly defaultSubset?: string;
-  readonly connectTimeout?: Duration;
-  readonly requestTimeout?: Duration;
-  readonly loadBalancer?: LoadBalancer;
+  /** What is rendered already. */
+  readonly fields: Pick<consul.ServiceResolverConfigEntry, "ConnectTimeout" | "RequestTimeout" | "LoadBalancer">;
   readonly redirect?: ResolverTarget;
   /** By subset, `*` for all others. */
   readonly failover: ReadonlyMap<string, readonly ResolverTarget[]>;
@@ -40,9 +36,7 @@ export function renderServiceResolver(
       Filter: filter === "" ? undefined : filter,
       OnlyPassing: onlyPassing,
     })),
-    ConnectTimeout: optionalConsulDuration(props.connectTimeout),
-    RequestTimeout: optionalConsulDuration(props.requestTimeout),
-    LoadBalancer: props.loadBalancer?.render(),
+    ...props.fields,
     Redirect: props.redirect && renderTarget(props.redirect),
     Failover: record(props.failover, (targets) => ({ Targets: targets.map(renderTarget) })),
   };

@@ -77,39 +77,30 @@ export interface RouteChanges {
   readonly responseHeaders?: HeaderChanges;
 }
 
-/** A route, by names. */
-export interface ServiceRouteProps extends RouteChanges {
+/** What a route says, wherever it leads. */
+export interface RouteProps extends RouteChanges {
   /** @default any request */
   readonly match?: RouteMatch;
-  readonly service?: string;
-  readonly subset?: string;
 }
 
-/** Renders a service-router. */
-export function renderServiceRouter(
-  routes: readonly ServiceRouteProps[],
-): Omit<consul.ServiceRouterConfigEntry, "Kind" | "Name"> {
+/** @internal A route as a service-router has it, without its destination. */
+export function renderRoute({ match, ...changes }: RouteProps): {
+  readonly match?: consul.ServiceRouteHTTPMatch;
+  readonly fields: Omit<consul.ServiceRouteDestination, "Service" | "ServiceSubset">;
+} {
+  const { retries } = changes;
   return {
-    Routes: routes.map((route) => ({
-      Match: route.match && { HTTP: renderMatch(route.match) },
-      Destination: renderDestination(route),
-    })),
-  };
-}
-
-function renderDestination(route: ServiceRouteProps): consul.ServiceRouteDestination {
-  const { retries } = route;
-  return {
-    Service: route.service,
-    ServiceSubset: route.subset,
-    PrefixRewrite: route.prefixRewrite,
-    RequestTimeout: optionalConsulDuration(route.requestTimeout),
-    IdleTimeout: optionalConsulDuration(route.idleTimeout),
-    NumRetries: retries && (retries.attempts ?? 1),
-    RetryOn: retries && (retries.on ?? (retries.onStatusCodes ? undefined : ["connect-failure", "refused-stream"])),
-    RetryOnStatusCodes: retries?.onStatusCodes,
-    RequestHeaders: renderHeaderChanges(route.requestHeaders),
-    ResponseHeaders: renderHeaderChanges(route.responseHeaders),
+    match: match && renderMatch(match),
+    fields: {
+      PrefixRewrite: changes.prefixRewrite,
+      RequestTimeout: optionalConsulDuration(changes.requestTimeout),
+      IdleTimeout: optionalConsulDuration(changes.idleTimeout),
+      NumRetries: retries && (retries.attempts ?? 1),
+      RetryOn: retries && (retries.on ?? (retries.onStatusCodes ? undefined : ["connect-failure", "refused-stream"])),
+      RetryOnStatusCodes: retries?.onStatusCodes,
+      RequestHeaders: renderHeaderChanges(changes.requestHeaders),
+      ResponseHeaders: renderHeaderChanges(changes.responseHeaders),
+    },
   };
 }
 
@@ -130,19 +121,15 @@ function renderMatch(match: RouteMatch): consul.ServiceRouteHTTPMatch {
   };
 }
 
-/** Whether a match fits every request. */
-export function fitsAll({ pathPrefix, ...others }: RouteMatch = {}): boolean {
-  return (pathPrefix ?? "/") === "/" && !Object.values(others).some(Boolean);
+/** @internal Whether a match of a service-router fits every request. */
+export function fitsAll({ PathPrefix, ...others }: consul.ServiceRouteHTTPMatch = {}): boolean {
+  return (PathPrefix ?? "/") === "/" && !Object.values(others).some(Boolean);
 }
 
 const METHODS = ["GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "CONNECT", "OPTIONS", "TRACE"];
 
 /** Says what Consul would refuse in a route: a sentence, and what to do. */
-export function problemOfRoute({
-  match = {},
-  prefixRewrite,
-  retries,
-}: ServiceRouteProps): [string, string] | undefined {
+export function problemOfRoute({ match = {}, prefixRewrite, retries }: RouteProps): [string, string] | undefined {
   const paths = Object.entries({
     pathPrefix: match.pathPrefix,
     pathExact: match.pathExact,

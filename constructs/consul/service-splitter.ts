@@ -9,25 +9,13 @@ export interface SplitChanges {
   readonly responseHeaders?: HeaderChanges;
 }
 
-/** A share of the requests, by names. */
-export interface ServiceSplitProps extends SplitChanges {
-  /** In percent. */
-  readonly weight: number;
-  readonly service?: string;
-  readonly subset?: string;
-}
-
-/** Renders a service-splitter. */
-export function renderServiceSplitter(
-  splits: readonly ServiceSplitProps[],
-): Omit<consul.ServiceSplitterConfigEntry, "Kind" | "Name"> {
+/** @internal A share as a service-splitter has it, without its weight and its destination. */
+export function renderSplitChanges({
+  requestHeaders,
+  responseHeaders,
+}: SplitChanges): Pick<consul.ServiceSplit, "RequestHeaders" | "ResponseHeaders"> {
   return {
-    Splits: splits.map(({ weight, service, subset, requestHeaders, responseHeaders }) => ({
-      Weight: weight,
-      Service: service,
-      ServiceSubset: subset,
-      RequestHeaders: renderHeaderChanges(requestHeaders),
-      ResponseHeaders: renderHeaderChanges(responseHeaders),
-    })),
+    RequestHeaders: renderHeaderChanges(requestHeaders),
+    ResponseHeaders: renderHeaderChanges(responseHeaders),
   };
 }

@@ -1,5 +1,6 @@
 import type { Intention, IntentionOptions } from "./intention";
-import type { Upstream, UpstreamOptions } from "./upstream";
+import type { UpstreamOptions } from "../model/upstream";
+import type { Upstream } from "./upstream";
 
 /** What {@link MeshService.connectTo} takes: how the destination is found, and what may be asked of it. */
 export interface ConnectOptions extends UpstreamOptions, Pick<IntentionOptions, "permissions" | "description"> {}

@@ -1,7 +1,9 @@
-import type { IConstruct } from "constructs";
+import type { Construct, IConstruct } from "constructs";
 import type { HttpPermission } from "../consul/http-permission";
-import { ANY_SERVICE, type IntentionSource } from "../consul/service-intentions";
-import { nameOf, type IMeshMember } from "./mesh-member";
+import { ANY_SERVICE } from "../consul/service-intentions";
+import type { IntentionRecord, Reference } from "../model/records";
+import { Mesh } from "./mesh";
+import { nameOf, referenceTo, type IMeshMember } from "./mesh-member";
 
 /** What a source may do. */
 export interface IntentionOptions {
@@ -25,52 +27,52 @@ export interface IntentionOptions {
 }
 
 /**
- * Says that one service may reach another. Without one, nobody may: the mesh denies by default.
+ * Says that one service may reach another. Without one, nothing may: the mesh denies by default.
  *
  * @see https://developer.hashicorp.com/consul/docs/secure-mesh/intention
  */
 export class Intention {
   /** @internal */
   constructor(
-    /** The construct that asked for it, which messages name. */
+    /** The construct that asked for it. */
     readonly scope: IConstruct,
-    /** Who may reach, or the name. */
-    readonly source: IMeshMember | string,
-    /** Consul name of whom it may reach. */
+    /** Consul name of the source. */
+    readonly sourceName: string,
+    /** Consul name of what it may reach. */
     readonly destinationName: string,
     readonly options: IntentionOptions,
-    /** Whether nobody stated it for this destination: traffic rules lead here. */
-    readonly follows = false,
   ) {}
 
-  /** Consul name of the source. */
-  get sourceName(): string {
-    return nameOf(this.source);
-  }
-
-  /** Whether it lets anybody in. */
+  /** Whether it lets any service in. */
   get isWildcard(): boolean {
     return this.sourceName === ANY_SERVICE;
   }
+}
 
-  /** @internal The source, whichever cluster it is in. */
-  get origin(): string {
-    return `${this.options.peer ?? ""}/${this.sourceName}`;
-  }
-
-  /** @internal The same for a service to which another one's traffic rules lead. */
-  towards(via: IConstruct, destinationName: string): Intention {
-    return new Intention(via, this.source, destinationName, this.options, true);
-  }
-
-  /** @internal The same, of a source in another cluster. */
-  from(peer: string | undefined): Intention {
-    return new Intention(this.scope, this.source, this.destinationName, { ...this.options, peer }, this.follows);
-  }
-
-  /** @internal */
-  render(): IntentionSource {
-    const { permissions, description, peer } = this.options;
-    return { name: this.sourceName, permissions, description, peer, follows: this.follows };
-  }
+/**
+ * @internal States that a source may reach a destination, where that is kept: in the destination's mesh, or in the own one for a
+ * service that is only named here or that another team owns.
+ *
+ * @param scope the construct that states it
+ * @param own the mesh of the scope
+ */
+export function allow(
+  scope: Construct,
+  own: Mesh,
+  source: IMeshMember | string,
+  destination: IMeshMember | string,
+  options: IntentionOptions,
+): Intention {
+  const { permissions, description } = options;
+  const given = typeof destination === "string" ? undefined : destination.mesh;
+  const home = given instanceof Mesh ? given : own;
+  const reference: Reference = referenceTo(source, home);
+  const intention: Omit<IntentionRecord, "origin" | "mesh" | "follows"> = {
+    source: { ...reference, peer: options.peer ?? reference.peer },
+    destination: nameOf(destination),
+    permissions,
+    description,
+  };
+  home.addIntention(scope, intention);
+  return new Intention(scope, intention.source.service, intention.destination, options);
 }

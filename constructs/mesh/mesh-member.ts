@@ -1,19 +1,33 @@
+import { Token } from "cdktf";
 import type { IConstruct } from "constructs";
 import type { Protocol } from "../consul/protocol";
-import type { ServiceMesh } from "./service-mesh";
+import { MeshError } from "../errors";
+import type { Reference } from "../model/records";
 
-/** Whoever has a name in the mesh, and so can be let in somewhere: a service or a gateway. */
+/** A mesh: one of this app, or one that another app owns. */
+export interface IServiceMesh extends IConstruct {
+  /** Its Consul datacenter; `undefined` where that is the provider's own. */
+  readonly datacenter: string | undefined;
+}
+
+/** What has a name in the mesh, and so can be let in somewhere: a service or a gateway. */
 export interface IMeshMember extends IConstruct {
   /** Name in Consul. */
   readonly serviceName: string;
-  /** The mesh that owns it; `undefined` for a service that another team owns. */
-  readonly mesh: ServiceMesh | undefined;
+  /** The mesh that it is in; `undefined` for a service that another team owns, in the same cluster. */
+  readonly mesh: IServiceMesh | undefined;
 }
 
-/** What can be connected to: a service of the mesh, whoever owns it, or one outside that a terminating gateway reaches. */
+/** What can be connected to: a service of the mesh, of whatever team, or one outside that a terminating gateway reaches. */
 export interface IMeshService extends IMeshMember {
   /** What it speaks. */
   readonly protocol: Protocol;
+}
+
+/** A gateway of the mesh. */
+export interface IGateway extends IMeshMember {
+  /** What it is, for messages. */
+  readonly kind: string;
 }
 
 /** @internal */
@@ -22,16 +36,29 @@ export function nameOf(member: IMeshMember | string): string {
 }
 
 /**
- * @internal What the mesh calls the cluster of another one, where they are of two datacenters: each is to the other a cluster
+ * @internal What a mesh calls the cluster of another one, where they are of two datacenters: each is to the other a cluster
  * peer by the name of its datacenter.
  */
-export function peerOf(other: ServiceMesh | undefined, own: ServiceMesh): string | undefined {
-  const there = other?.props.datacenter;
-  const here = own.props.datacenter;
+export function peerOf(other: IServiceMesh | undefined, own: IServiceMesh): string | undefined {
+  const there = other?.datacenter;
+  const here = own.datacenter;
   return there === undefined || here === undefined || there === here ? undefined : there;
 }
 
-/** @internal The mesh in which it is recorded who may reach the target. */
-export function meshOf(target: IMeshMember | string, own: ServiceMesh): ServiceMesh {
-  return (typeof target === "string" ? undefined : target.mesh) ?? own;
+/** @internal How records of a mesh name a member. @param own the mesh that names it */
+export function referenceTo(target: IMeshMember | string, own: IServiceMesh): Reference {
+  return typeof target === "string"
+    ? { service: target }
+    : { service: target.serviceName, member: target.node.path, peer: peerOf(target.mesh, own) };
+}
+
+/** @internal @throws MeshError for a name that only Terraform knows */
+export function refuseUnknownName(scope: IConstruct, what: string, name: string): void {
+  if (Token.isUnresolved(name)) {
+    throw new MeshError(
+      scope,
+      `The name of the ${what} is only known to Terraform.`,
+      "Give it literally: the graph is built on names.",
+    );
+  }
 }

@@ -1,20 +1,25 @@
 import type { Job } from "@cdktf/provider-nomad/lib/job";
-import { Token } from "cdktf";
 import { Construct } from "constructs";
-import type { ConsulConfigEntry } from "../consul/consul-config-entry";
 import type * as consul from "../consul/generated/config-entries";
 import { Protocol } from "../consul/protocol";
 import { SubsetFilter } from "../consul/subset-filter";
 import { withEjection } from "../consul/upstream-config";
-import { MeshError } from "../errors";
-import type { ServiceJobProps } from "../nomad/service-job";
-import { Intention, type IntentionOptions } from "./intention";
-import { LocalBinds } from "./local-ports";
-import { MeshJob } from "./mesh-job";
-import type { IMeshMember, IMeshService } from "./mesh-member";
+import { Graph } from "../model/graph";
+import { AllocationPorts, LocalBinds } from "../model/local-ports";
+import { originOf } from "../model/origin";
+import type { ImportedServiceRecord, InstancesRecord, ServiceRecord } from "../model/records";
+import type { Snapshot } from "../model/snapshot";
+import { upstreamKey } from "../model/upstream";
+import { renderServiceJob, type ServiceJobProps } from "../nomad/service-job";
+import { withoutUndefined } from "../without-undefined";
+import type { ConsulConfigEntry } from "./config-entry";
+import { allow, type Intention, type IntentionOptions } from "./intention";
+import type { Mesh } from "./mesh";
+import { refuseUnknownName, type IMeshMember, type IMeshService, type IServiceMesh } from "./mesh-member";
+import { declareJob } from "./nomad-job";
+import { connectionsOf, renderUpstreamDefaults } from "./render-upstream";
 import { addServiceEntries, type ServiceDefaults } from "./service-entries";
-import { ServiceJob } from "./service-job";
-import type { ServiceMesh } from "./service-mesh";
+import { ServiceInstances } from "./service-instances";
 import { planBlueGreen, type BlueGreenOptions } from "./traffic/blue-green";
 import { planCanary, type CanaryOptions } from "./traffic/canary";
 import type { HasSubset } from "./traffic/destination";
@@ -41,13 +46,15 @@ export interface MeshServiceBaseProps extends ServiceJobProps {
 /** Props of {@link MeshService}. */
 export interface MeshServiceProps extends MeshServiceBaseProps {
   /** The mesh that it belongs to, in this stack or another one. */
-  readonly mesh: ServiceMesh;
+  readonly mesh: Mesh;
 }
 
 /** What is known of a service that another team owns. */
 export interface ImportedMeshServiceOptions {
   /** What it speaks. @default Protocol.TCP */
   readonly protocol?: Protocol;
+  /** The mesh that it is in, where that is another cluster's: see {@link ServiceMesh.fromDatacenter}. @default the own cluster */
+  readonly mesh?: IServiceMesh;
 }
 
 /**
@@ -57,7 +64,7 @@ export interface ImportedMeshServiceOptions {
  * const dashboard = mesh.addService("count-dashboard", { port: 9002, publish: 9002, workload });
  * dashboard.connectTo(api, { localBindPort: 8080, env: "COUNTING_SERVICE_URL" });
  */
-export class MeshService extends ServiceJob implements TrafficOwner {
+export class MeshService extends ServiceInstances implements TrafficOwner {
   /**
    * A service that another team owns. Nothing is emitted for it: who may reach it is for its owner to say.
    *
@@ -74,51 +81,40 @@ export class MeshService extends ServiceJob implements TrafficOwner {
 
   readonly serviceName: string;
   readonly protocol: Protocol;
-  readonly mesh: ServiceMesh;
-  readonly props: MeshServiceProps;
+  readonly mesh: Mesh;
+  readonly job: Job;
   /** Its service-defaults. */
   readonly defaults: ConsulConfigEntry<consul.ServiceConfigEntry>;
   /** @internal */
-  readonly traffic: ServiceTraffic = new ServiceTraffic(this);
+  readonly traffic: ServiceTraffic;
 
-  protected readonly localBinds: LocalBinds;
-  protected readonly meshJob: MeshJob;
-  private readonly ownVersions: ServiceVersion[] = [];
+  private readonly props: MeshServiceProps;
+  private readonly localBinds: LocalBinds;
 
   constructor(scope: Construct, id: string, props: MeshServiceProps) {
     super(scope, id);
-    this.serviceName = props.serviceName ?? id;
-    this.protocol = props.protocol ?? Protocol.TCP;
-    this.mesh = props.mesh;
-    this.props = props;
-    this.localBinds = new LocalBinds(props.port);
-    if (Token.isUnresolved(this.serviceName)) {
-      throw new MeshError(
-        this,
-        "The name of the service is only known to Terraform.",
-        "Give it literally: the graph is built on names.",
-      );
-    }
-    props.mesh.registerService(this);
-
-    this.defaults = addServiceEntries(this, () => this.renderDefaults());
-    this.meshJob = new MeshJob(
-      this,
-      props.mesh,
-      { ...this.effectiveProps, id: this.jobName },
-      () => this.renderAnew(),
-      () => [this.defaults, this.traffic.resolver],
-    );
-  }
-
-  /** @internal */
-  get jobName(): string {
-    return this.serviceName;
-  }
-
-  /** Its versions, see {@link addVersion}. */
-  get versions(): readonly ServiceVersion[] {
-    return this.ownVersions;
+    const { mesh, serviceName = id, protocol = Protocol.TCP, serviceDefaults } = props;
+    refuseUnknownName(this, "service", serviceName);
+    this.serviceName = serviceName;
+    this.protocol = protocol;
+    this.mesh = mesh;
+    this.props = { ...mesh.memberDefaults, ...withoutUndefined(props) };
+    this.traffic = new ServiceTraffic(this, this.canaryFilter);
+    mesh.addMember<ServiceRecord>(this, {
+      kind: "service",
+      name: serviceName,
+      protocol,
+      upstreamConfig: serviceDefaults?.UpstreamConfig,
+    });
+    this.localBinds = new LocalBinds(new AllocationPorts());
+    this.addInstances(instancesRecord(this, serviceName, this.props, this.localBinds));
+    this.defaults = addServiceEntries(this, (graph) => this.renderDefaults(graph));
+    const { region, namespace } = this.props;
+    this.job = declareJob(this, {
+      ...{ mesh, region, namespace, id: serviceName, owner: this.node.path },
+      render: (graph) => renderServiceJob(this.props, { serviceName, ...connectionsOf(graph, this.node.path) }),
+      needs: () => [this.defaults, { entry: { kind: "service-resolver", name: serviceName } }],
+    });
   }
 
   /**
@@ -137,7 +133,7 @@ export class MeshService extends ServiceJob implements TrafficOwner {
    * @param source the service or gateway, its name in this mesh, or `"*"` for any
    */
   allowFrom(source: IMeshMember | string, options: IntentionOptions = {}): Intention {
-    return this.mesh.addIntention(new Intention(this, source, this.serviceName, options));
+    return allow(this, this.mesh, source, this, options);
   }
 
   /**
@@ -156,9 +152,7 @@ export class MeshService extends ServiceJob implements TrafficOwner {
    * @param version metadata `version` of its instances, and name of their subset
    */
   addVersion(version: string, props: ServiceVersionProps): ServiceVersion {
-    const added = new ServiceVersion(this, version, props, this.localBinds);
-    this.ownVersions.push(added);
-    return added;
+    return new ServiceVersion(this, version, { ...props, of: this.props, localBinds: this.localBinds });
   }
 
   /**
@@ -208,17 +202,17 @@ export class MeshService extends ServiceJob implements TrafficOwner {
   }
 
   /** The defaults that were given, and what connections say of their upstreams, those of versions too. */
-  private renderDefaults(): ServiceDefaults {
+  private renderDefaults(graph: Snapshot): ServiceDefaults {
     const { serviceDefaults = {}, connectNative } = this.props;
-    const upstreams = [this, ...this.ownVersions].flatMap((job) => job.upstreams);
+    const upstreams = graph.instancesOf(this.node.path).flatMap((instances) => graph.upstreamsOf(instances));
     if (upstreams.length === 0 || connectNative === true) {
       return serviceDefaults;
     }
     const said = new Map<string, consul.UpstreamConfig>();
     for (const upstream of upstreams) {
-      const defaults = upstream.renderDefaults();
+      const defaults = renderUpstreamDefaults(upstream);
       if (defaults !== undefined) {
-        said.set(upstream.key, defaults);
+        said.set(upstreamKey(upstream), defaults);
       }
     }
     const { UpstreamConfig } = serviceDefaults;
@@ -234,24 +228,34 @@ export class MeshService extends ServiceJob implements TrafficOwner {
     };
   }
 
-  /** @internal By a tag, or by metadata, that only its canaries have. */
-  get canaryFilter(): string | undefined {
+  /** Picks those of its own instances that Nomad runs as canaries: by a tag, or by metadata, that only they have. */
+  private get canaryFilter(): string | undefined {
     const { tags = [], canaryTags = [], meta = {}, canaryMeta = {} } = this.props;
     const tag = canaryTags.find((each) => !tags.includes(each));
     const entry = Object.entries(canaryMeta).find(([key, value]) => meta[key] !== value);
     return tag === undefined ? entry && SubsetFilter.meta(...entry) : SubsetFilter.tag(tag);
   }
+}
 
-  /** @internal */
-  instancesBehind(subset: string | undefined): readonly Job[] {
-    const versions = this.ownVersions.filter(({ version }) => subset === undefined || version === subset);
-    return [this, ...versions].map(({ job }) => job);
-  }
+/** @internal The record of instances that have a job to themselves. @param job name of the job and of its group */
+export function instancesRecord(
+  scope: Construct,
+  job: string,
+  props: Pick<ServiceJobProps, "port" | "publish" | "connectNative" | "transparentProxy" | "tags" | "canaryTags">,
+  localBinds: LocalBinds,
+): Omit<InstancesRecord, "key" | "origin"> & { readonly localBinds: LocalBinds } {
+  const { port, publish, connectNative, transparentProxy, tags = [], canaryTags = [] } = props;
+  return {
+    ...{ service: scope.node.path, job: scope.node.path, group: job, port, publish, localBinds },
+    proxy: connectNative === true ? "native" : "sidecar",
+    isTransparent: transparentProxy !== undefined,
+    tags: [...tags, ...canaryTags],
+  };
 }
 
 class ImportedMeshService extends Construct implements IMeshService {
   readonly protocol: Protocol;
-  readonly mesh = undefined;
+  readonly mesh: IServiceMesh | undefined;
 
   constructor(
     scope: Construct,
@@ -261,5 +265,11 @@ class ImportedMeshService extends Construct implements IMeshService {
   ) {
     super(scope, id);
     this.protocol = options.protocol ?? Protocol.TCP;
+    this.mesh = options.mesh;
+    const record: ImportedServiceRecord = {
+      ...{ kind: "imported service", key: this.node.path, origin: originOf(this) },
+      ...{ name: serviceName, protocol: this.protocol, mesh: undefined },
+    };
+    Graph.of(this).write(this, ({ members }) => members.set(record.key, record));
   }
 }

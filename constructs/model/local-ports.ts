@@ -31,20 +31,33 @@ export interface LocalBind {
   readonly address: string | undefined;
 }
 
-/** Where the upstreams of jobs listen that share them: the same upstream at the same place in each. */
-export class LocalBinds {
-  private readonly taken: Set<number>;
-  private readonly byUpstream = new Map<string, LocalBind>();
+/** Ports that are in use inside the allocations of a group: all that is in one allocation shares them. */
+export class AllocationPorts {
+  private readonly ports: Set<number>;
 
-  /** @param ports that the jobs themselves take */
+  /** @param ports that the members of the group take themselves */
   constructor(...ports: readonly number[]) {
-    this.taken = new Set(ports);
+    this.ports = new Set(ports);
+  }
+
+  get taken(): ReadonlySet<number> {
+    return this.ports;
   }
 
   /** Keeps a port free. */
   take(port: number): void {
-    this.taken.add(port);
+    this.ports.add(port);
   }
+}
+
+/** Where the upstreams of one service listen; further versions of it share it, so that each upstream is at the same place in all. */
+export class LocalBinds {
+  private readonly byUpstream = new Map<string, LocalBind>();
+
+  constructor(
+    /** Those of its allocations. */
+    readonly ports: AllocationPorts,
+  ) {}
 
   /**
    * Where an upstream listens: as given, else as it does already, else at a port that is chosen.
@@ -54,13 +67,13 @@ export class LocalBinds {
    */
   bind(id: string, given: Partial<LocalBind>, needsPort: boolean): LocalBind {
     const known = this.byUpstream.get(id);
-    const port = given.port ?? known?.port ?? (needsPort ? allocateLocalPort(id, this.taken) : undefined);
+    const port = given.port ?? known?.port ?? (needsPort ? allocateLocalPort(id, this.ports.taken) : undefined);
     const bind = { port, address: given.address ?? known?.address };
     if (known === undefined) {
       this.byUpstream.set(id, bind);
     }
     if (port !== undefined) {
-      this.take(port);
+      this.ports.take(port);
     }
     return bind;
   }

@@ -194,33 +194,36 @@ export interface IntentionRecord {
   readonly follows: boolean;
 }
 
-/** The traffic rules of one name. */
+/** The traffic rules of one name, which grow as they are stated. */
 export interface TrafficRecord {
-  readonly subsets: readonly SubsetRecord[];
-  readonly resolve: ResolveRecord;
-  readonly splits?: readonly SplitRecord[];
-  readonly routes: readonly RouteRecord[];
+  /** By name. */
+  readonly subsets: Map<string, SubsetRecord>;
+  /** Names of the subsets whose instances are not among the stable ones: those of versions and canaries. */
+  readonly apart: Set<string>;
+  resolve: ResolveRecord;
+  splits?: readonly SplitRecord[];
+  readonly routes: RouteRecord[];
   /** Requests that go to one subset wherever others would have gone by the splits. */
-  readonly testers?: { readonly header: consul.ServiceRouteHTTPMatchHeader; readonly subset: string };
+  testers?: { readonly header: consul.ServiceRouteHTTPMatchHeader; readonly to: Reference };
 }
 
 export interface SubsetRecord {
-  readonly name: string;
-  /** `undefined` for all instances that are in no subset which is kept apart. */
+  /** `undefined` for the stable instances: all that are in no subset which is kept apart. */
   readonly filter?: string;
+  /** What picks Nomad's canaries among the service's own instances, which are not stable either. */
+  readonly canaryFilter?: string;
   readonly onlyPassing?: boolean;
-  /** Whether its instances are not among those of the subset without a filter. */
-  readonly isApart: boolean;
   /** Whether its instances have a job of their own. */
   readonly isVersion: boolean;
 }
 
 export interface ResolveRecord {
+  /** @default all instances, or the stable ones once there is a version */
   readonly defaultSubset?: string;
   readonly redirect?: Reference;
   /** By subset, `*` for all others. */
   readonly failover?: Readonly<Record<string, readonly Reference[]>>;
-  /** The other fields that were given, by the names of the options, for messages. */
+  /** Names of the options that were given, for messages. */
   readonly given: readonly string[];
   /** What it says of connections and load balancing, as Consul takes it. */
   readonly fields: Pick<consul.ServiceResolverConfigEntry, "ConnectTimeout" | "RequestTimeout" | "LoadBalancer">;
@@ -264,8 +267,10 @@ export interface GraphData {
   readonly traffic: Map<string, TrafficRecord>;
   /** By key of the gateway. */
   readonly routes: Map<string, GatewayRouteRecord[]>;
-  /** Services outside to which terminating gateways lead, by keys. */
+  /** Keys of the services outside to which terminating gateways lead, by key of the gateway. */
   readonly outside: Map<string, Set<string>>;
+  /** Keys of the gateways that may log in to Consul. */
+  readonly allowed: Set<string>;
 }
 
 /** A stack that must be applied after another one, by paths. */

@@ -24,7 +24,7 @@ import type {
   TrafficRecord,
   UpstreamRecord,
 } from "./records";
-import { referencesOf } from "./traffic";
+import { noTraffic, referencesOf } from "./traffic";
 import { mergeUpstreams } from "./upstream";
 
 /** A resource whose content follows from the graph. */
@@ -126,7 +126,7 @@ export class Snapshot {
   }
 
   trafficOf(owner: TrafficOwnerRecord): TrafficRecord {
-    return this.data.traffic.get(owner.key) ?? NO_TRAFFIC;
+    return this.data.traffic.get(owner.key) ?? noTraffic();
   }
 
   routesOf(gateway: GatewayRecord): readonly GatewayRouteRecord[] {
@@ -155,6 +155,16 @@ export class Snapshot {
       return added === undefined ? upstream : mergeUpstreams(upstream, added);
     });
     return [...extended, ...[...(own ?? [])].filter(([id]) => !inherited.has(id)).map(([, upstream]) => upstream)];
+  }
+
+  /** All ways of the instances of a key, and the cluster that they are in. */
+  waysOf(key: string): { readonly upstreams: readonly UpstreamRecord[]; readonly cluster: Cluster } {
+    const instances = this.data.instances.get(key);
+    const job = instances && this.data.jobs.get(instances.job);
+    if (instances === undefined || job === undefined) {
+      throw new Error(`No instances have the key ${key}.`);
+    }
+    return { upstreams: this.upstreamsOf(instances), cluster: this.clusterOf(job.mesh) };
   }
 
   /** By id. */
@@ -362,5 +372,3 @@ export class Snapshot {
     }
   }
 }
-
-const NO_TRAFFIC: TrafficRecord = { subsets: [], resolve: { given: [], fields: {} }, routes: [] };

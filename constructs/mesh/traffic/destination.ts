@@ -1,4 +1,6 @@
-import type { IMeshService } from "../mesh-member";
+import type { Reference } from "../../model/records";
+import { peerOf, type IMeshService } from "../mesh-member";
+import type { Mesh } from "../mesh";
 import { Subset } from "./subset";
 
 /**
@@ -12,31 +14,39 @@ export interface HasSubset {
   readonly subset: Subset;
 }
 
-/** A destination, by names. */
-export interface NamedDestination {
-  readonly service: string;
-  readonly subset?: string;
+/** @internal The subset that a choice stands for. */
+export function subsetOf(choice: Subset | HasSubset): Subset {
+  return choice instanceof Subset ? choice : choice.subset;
 }
 
-/** @internal The names of a destination. */
-export function namesOf(destination: TrafficDestination): NamedDestination {
+/**
+ * @internal How records name a destination, with its cluster peer if it is of another datacenter's mesh. A datacenter that is
+ * stated is one of a WAN federation.
+ */
+export function referenceToDestination(
+  destination: TrafficDestination,
+  own: Mesh,
+  { datacenter, peer }: Pick<Reference, "datacenter" | "peer"> = {},
+): Reference {
+  const { service, subset } = partsOf(destination);
+  if (typeof service === "string") {
+    return { service, subset, datacenter, peer };
+  }
+  return {
+    ...{ service: service.serviceName, member: service.node.path, subset, datacenter },
+    peer: peer ?? (datacenter === undefined ? peerOf(service.mesh, own) : undefined),
+  };
+}
+
+function partsOf(destination: TrafficDestination): {
+  readonly service: IMeshService | string;
+  readonly subset?: string;
+} {
   if (typeof destination === "string") {
     return { service: destination };
   }
   if (destination instanceof Subset) {
-    const { service, name } = destination;
-    return { service: typeof service === "string" ? service : service.serviceName, subset: name };
+    return { service: destination.service, subset: destination.name };
   }
-  return "subset" in destination ? namesOf(destination.subset) : { service: destination.serviceName };
-}
-
-/** @internal The service of a destination, where it was given as such. */
-export function serviceOf(destination: TrafficDestination): IMeshService | undefined {
-  if (typeof destination === "string") {
-    return undefined;
-  }
-  if (destination instanceof Subset) {
-    return typeof destination.service === "string" ? undefined : destination.service;
-  }
-  return "subset" in destination ? serviceOf(destination.subset) : destination;
+  return "subset" in destination ? partsOf(destination.subset) : { service: destination };
 }

@@ -16,10 +16,6 @@ export class Subset {
     /** The service, or its name. */
     readonly service: IMeshService | string,
     readonly name: string,
-    /** @internal The filter; `undefined` for a subset that is only named here. */
-    readonly filter?: () => string,
-    /** @internal */
-    readonly options: SubsetOptions = {},
   ) {}
 
   /**
@@ -29,10 +25,5 @@ export class Subset {
    */
   static of(service: IMeshService | string, name: string): Subset {
     return new Subset(service, name);
-  }
-
-  /** @internal */
-  static declare(service: IMeshService, name: string, filter: () => string, options?: SubsetOptions): Subset {
-    return new Subset(service, name, filter, options);
   }
 }

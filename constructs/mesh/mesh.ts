@@ -1,0 +1,44 @@
+import { Construct } from "constructs";
+import { attachChecks } from "../checks/attach";
+import type { GatewayAccess } from "../consul/gateway-access";
+import type * as nomad from "../nomad/generated/job";
+import type { JobPlacement } from "../nomad/job";
+import type { Sidecar } from "../nomad/sidecar";
+import { Graph } from "../model/graph";
+import { originOf } from "../model/origin";
+import type { IntentionRecord, MemberRecord } from "../model/records";
+import type { IServiceMesh } from "./mesh-member";
+
+/** What members take from their mesh where they say nothing. */
+export interface MeshDefaults extends JobPlacement {
+  /** The Envoy beside each service that does not bring its own. @default Sidecar.docker() */
+  readonly sidecar?: Sidecar;
+}
+
+/** The part of a mesh that its members know. */
+export abstract class Mesh extends Construct implements IServiceMesh {
+  abstract readonly datacenter: string | undefined;
+  /** @internal */
+  abstract readonly memberDefaults: MeshDefaults;
+  /** @internal Where its gateways are let in to Consul. */
+  abstract readonly gatewayAccess: GatewayAccess | undefined;
+
+  /** @internal Adds to a finished job what the mesh's metrics and tracing need of its Envoys. */
+  abstract observe(job: nomad.Job): nomad.Job;
+
+  /** @internal Records a member, whose key is its path. */
+  addMember<Record extends MemberRecord>(member: Construct, record: Omit<Record, "key" | "origin" | "mesh">): void {
+    attachChecks(member);
+    const key = member.node.path;
+    Graph.of(this).write(member, (data) => {
+      data.members.set(key, { ...record, key, origin: originOf(member), mesh: this.node.path } as unknown as Record);
+    });
+  }
+
+  /** @internal Records who may reach a service of this mesh. */
+  addIntention(scope: Construct, intention: Omit<IntentionRecord, "origin" | "mesh" | "follows">): void {
+    Graph.of(this).write(scope, (data) =>
+      data.intentions.push({ ...intention, origin: originOf(scope), mesh: this.node.path, follows: false }),
+    );
+  }
+}

@@ -1,0 +1,61 @@
+import { Job, type JobConfig } from "@cdktf/provider-nomad/lib/job";
+import type { Construct } from "constructs";
+import { addressByIdentity } from "../address";
+import { Graph } from "../model/graph";
+import { originOf } from "../model/origin";
+import type { JobRecord } from "../model/records";
+import type { Snapshot } from "../model/snapshot";
+import type * as nomad from "../nomad/generated/job";
+import { toTerraformJson } from "../terraform-json";
+import { needsOf, type Dependency } from "./config-entry";
+import type { Mesh } from "./mesh";
+
+/** What a job of the mesh is made from. */
+export interface NomadJobParts extends Omit<JobRecord, "key" | "origin" | "mesh">, Pick<JobConfig, "detach"> {
+  readonly mesh: Mesh;
+  /** The job without what the mesh adds to each, metrics and tracing. */
+  readonly render: (graph: Snapshot) => nomad.Job;
+  readonly needs: (graph: Snapshot) => readonly Dependency[];
+}
+
+/**
+ * Declares a job and its Terraform resource. The key of its record is the path of the scope.
+ *
+ * @returns the resource
+ */
+export function declareJob(scope: Construct, parts: NomadJobParts): Job {
+  const { mesh, render, needs, detach, ...record } = parts;
+  const key = scope.node.path;
+  const graph = Graph.of(scope);
+  graph.write(scope, (data) => data.jobs.set(key, { ...record, key, origin: originOf(scope), mesh: mesh.node.path }));
+  const resource = new MeshJobResource(scope, "Job", { jobspec: "{}", json: true, detach });
+  const { region, namespace = "default", id } = record;
+  addressByIdentity(resource, region, namespace === "default" ? undefined : namespace, id);
+  graph.emit(scope, {
+    subject: { job: key },
+    resource,
+    render: (snapshot) => mesh.observe(render(snapshot)),
+    needs: (snapshot) => [
+      ...needsOf(needs(snapshot)),
+      // Envoy reads some of what the mesh says of it, metrics and tracing, only when it starts.
+      { entry: { kind: "proxy-defaults", name: "global" }, isSoft: true },
+    ],
+    write: (job = {}) => {
+      resource.jobspec = toTerraformJson(job);
+      // A job that somebody has stopped runs again with the next apply. One of no instances is dead at all times.
+      resource.rerunIfDead = hasInstances(job) || undefined;
+    },
+  });
+  return resource;
+}
+
+function hasInstances({ TaskGroups = [] }: nomad.Job): boolean {
+  return TaskGroups.some(({ Count = 1 }) => Count !== 0);
+}
+
+class MeshJobResource extends Job {
+  override toTerraform(): unknown {
+    Graph.of(this).close();
+    return super.toTerraform();
+  }
+}

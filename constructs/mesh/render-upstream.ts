@@ -1,0 +1,69 @@
+import type * as consul from "../consul/generated/config-entries";
+import { Protocol } from "../consul/protocol";
+import { renderUpstreamPolicy } from "../consul/upstream-config";
+import type { UpstreamRecord } from "../model/records";
+import type { Snapshot } from "../model/snapshot";
+import { addressOf } from "../model/upstream";
+import type * as nomad from "../nomad/generated/job";
+import type { ServiceJobConnections } from "../nomad/service-job";
+
+/** What the graph adds to instances. @param key theirs */
+export function connectionsOf(graph: Snapshot, key: string): Pick<ServiceJobConnections, "upstreams" | "env"> {
+  const { upstreams, cluster } = graph.waysOf(key);
+  const counts = new Map<string, number>();
+  for (const { destination } of upstreams) {
+    counts.set(destination.service, (counts.get(destination.service) ?? 0) + 1);
+  }
+  return {
+    upstreams: upstreams.filter(({ localBindPort }) => localBindPort !== undefined).map(renderUpstream),
+    env: Object.fromEntries(
+      upstreams.flatMap((upstream) => {
+        const { env } = upstream.options;
+        const isOnly = counts.get(upstream.destination.service) === 1;
+        const protocol = graph.resolve(cluster, upstream.destination)?.protocol;
+        return env === undefined ? [] : [[env, environmentValue(upstream, isOnly, protocol)]];
+      }),
+    ),
+  };
+}
+
+/** As Nomad's upstreams block has it. */
+function renderUpstream({ destination, localBindPort, options }: UpstreamRecord): nomad.ConsulUpstream {
+  return {
+    DestinationName: destination.service,
+    DestinationPeer: destination.peer,
+    Datacenter: destination.datacenter,
+    LocalBindAddress: options.localBindAddress,
+    LocalBindPort: localBindPort,
+    MeshGateway: options.meshGateway && { Mode: options.meshGateway },
+    Config: options.config,
+    ...options.override,
+  };
+}
+
+/**
+ * What the source's service-defaults say of an upstream. It stands there and not in the job, since there it holds behind a
+ * transparent proxy too, and a change takes effect without the job.
+ */
+export function renderUpstreamDefaults({ destination, options }: UpstreamRecord): consul.UpstreamConfig | undefined {
+  const { limits, passiveHealthCheck, connectTimeout } = options;
+  return limits === undefined && passiveHealthCheck === undefined && connectTimeout === undefined
+    ? undefined
+    : { Name: destination.service, Peer: destination.peer, ...renderUpstreamPolicy(options) };
+}
+
+/**
+ * What the variable of `env` holds.
+ *
+ * @param isOnly whether no other upstream of the job leads to this name, in another datacenter perhaps: for Nomad they are one
+ */
+function environmentValue(upstream: UpstreamRecord, isOnly: boolean, protocol: Protocol | undefined): string {
+  const { destination, localBindPort } = upstream;
+  const isPlain =
+    isOnly && localBindPort !== undefined && destination.peer === undefined && destination.datacenter === undefined;
+  // Nomad's own variable rather than the literal: it is what users know from every other job.
+  const address = isPlain
+    ? `\${NOMAD_UPSTREAM_ADDR_${destination.service.replace(/[^A-Za-z0-9_]/g, "_")}}`
+    : addressOf(upstream);
+  return protocol === Protocol.HTTP || protocol === Protocol.HTTP2 ? `http://${address}` : address;
+}

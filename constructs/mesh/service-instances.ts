@@ -1,0 +1,108 @@
+import type { Job } from "@cdktf/provider-nomad/lib/job";
+import { Construct } from "constructs";
+import type { Protocol } from "../consul/protocol";
+import { problemOfUpstreamPolicy } from "../consul/upstream-config";
+import { MeshError } from "../errors";
+import { Graph } from "../model/graph";
+import type { LocalBinds } from "../model/local-ports";
+import { originOf } from "../model/origin";
+import type { InstancesRecord, Reference, UpstreamRecord } from "../model/records";
+import { contradictionOf, mergeUpstreams, upstreamId, type UpstreamOptions } from "../model/upstream";
+import { Connection, type ConnectOptions } from "./connection";
+import { allow } from "./intention";
+import type { Mesh } from "./mesh";
+import { referenceTo, type IMeshService } from "./mesh-member";
+import { Upstream } from "./upstream";
+
+/** What the instances of a service are, for the graph. */
+export interface InstancesParts extends Omit<InstancesRecord, "key" | "origin"> {
+  /** Where their upstreams listen. */
+  readonly localBinds: LocalBinds;
+}
+
+/**
+ * Instances of a service, and what the Envoys beside them reach. Most services have them in one job; those with versions have a
+ * job for each.
+ */
+export abstract class ServiceInstances extends Construct implements IMeshService {
+  abstract readonly serviceName: string;
+  abstract readonly protocol: Protocol;
+  abstract readonly mesh: Mesh;
+  /** The Terraform resource of its job, for dependencies and lifecycle. */
+  abstract readonly job: Job;
+
+  private localBinds: LocalBinds | undefined;
+  private needsPorts = true;
+
+  /**
+   * Connects this service to another: it finds it (an upstream) and may reach it (an intention). A service of another
+   * datacenter's mesh is reached through mesh gateways, and made known to this cluster.
+   *
+   * @param target the service, or its name in this mesh
+   * @throws MeshError for options that contradict those of an earlier connection to it
+   */
+  connectTo(target: IMeshService | string, options: ConnectOptions = {}): Connection {
+    const { permissions, description, ...upstreamOptions } = options;
+    const upstream = this.addUpstream(target, upstreamOptions);
+    const intention = allow(this, this.mesh, this, target, { permissions, description });
+    return new Connection(upstream, intention);
+  }
+
+  /**
+   * Lets this service find another one. Grants nothing: the other's owner says `allowFrom`. To say it again is to add options
+   * to the same upstream; another datacenter or peer makes it another one.
+   *
+   * @param target the service, or its name in this mesh
+   * @throws MeshError for options that contradict those that were given before
+   */
+  addUpstream(target: IMeshService | string, options: UpstreamOptions = {}): Upstream {
+    const reference = referenceTo(target, this.mesh);
+    const { datacenter } = options;
+    const peer = options.peer ?? (datacenter === undefined ? reference.peer : undefined);
+    const destination: Reference = { ...reference, datacenter, peer };
+    const problem = problemOfUpstreamPolicy(options);
+    if (problem !== undefined) {
+      throw new MeshError(this, `Of its upstream ${destination.service}, ${problem[0]}`, problem[1]);
+    }
+    const id = upstreamId(destination);
+    const record = Graph.of(this).write(this, ({ upstreams }) => {
+      const own = upstreams.get(this.node.path) ?? new Map<string, UpstreamRecord>();
+      upstreams.set(this.node.path, own);
+      const added = this.bind(id, destination, options);
+      const earlier = own.get(id);
+      const contradiction = earlier && contradictionOf(earlier, added);
+      if (contradiction !== undefined) {
+        throw new MeshError(
+          this,
+          `Its upstream ${destination.service} is given ${contradiction}.`,
+          "Keep one of the two: it is one upstream, however often it is connected.",
+        );
+      }
+      const merged = earlier === undefined ? added : mergeUpstreams(earlier, added);
+      own.set(id, merged);
+      return merged;
+    });
+    return new Upstream(this, record);
+  }
+
+  /** Records the instances, whose key is the path of this construct. */
+  protected addInstances({ localBinds, ...record }: InstancesParts): void {
+    this.localBinds = localBinds;
+    this.needsPorts = !record.isTransparent && record.proxy === "sidecar";
+    if (record.port !== undefined) {
+      localBinds.ports.take(record.port);
+    }
+    const key = this.node.path;
+    Graph.of(this).write(this, ({ instances }) => instances.set(key, { ...record, key, origin: originOf(this) }));
+  }
+
+  private bind(id: string, destination: Reference, options: UpstreamOptions): UpstreamRecord {
+    const given = { port: options.localBindPort, address: options.localBindAddress };
+    const { port, address } = this.localBinds?.bind(id, given, this.needsPorts) ?? given;
+    return {
+      destination,
+      localBindPort: port,
+      options: { ...options, peer: destination.peer, localBindPort: port, localBindAddress: address },
+    };
+  }
+}

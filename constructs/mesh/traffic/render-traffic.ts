@@ -1,0 +1,157 @@
+import type * as consul from "../../consul/generated/config-entries";
+import { renderServiceResolver } from "../../consul/service-resolver";
+import { fitsAll } from "../../consul/service-router";
+import type { Reference, RouteRecord, TrafficOwnerRecord } from "../../model/records";
+import type { Snapshot } from "../../model/snapshot";
+import { defaultSubsetOf, filterOf } from "../../model/traffic";
+import type { Need } from "../../model/needs";
+
+/** The resolver of a name. */
+export function renderResolver(
+  graph: Snapshot,
+  owner: TrafficOwnerRecord,
+): Omit<consul.ServiceResolverConfigEntry, "Kind" | "Name"> {
+  const traffic = graph.trafficOf(owner);
+  const { subsets, resolve } = traffic;
+  const { redirect, failover = {}, fields, override } = resolve;
+  return {
+    ...renderServiceResolver({
+      subsets: new Map(
+        [...subsets].map(([name, { onlyPassing }]) => [name, { filter: filterOf(traffic, name), onlyPassing }]),
+      ),
+      defaultSubset: defaultSubsetOf(traffic),
+      fields,
+      // Consul takes a subset or a peer only together with the name of the service, even its own.
+      redirect,
+      failover: new Map(
+        Object.entries(failover).map(([subset, targets]) => [
+          subset,
+          targets.map((target) => ({ ...target, service: foreign(owner, target) })),
+        ]),
+      ),
+    }),
+    ...override,
+  };
+}
+
+/** The splitter of a name. */
+export function renderSplitter(
+  graph: Snapshot,
+  owner: TrafficOwnerRecord,
+): Omit<consul.ServiceSplitterConfigEntry, "Kind" | "Name"> {
+  const { splits = [] } = graph.trafficOf(owner);
+  return {
+    Splits: splits.map(({ to, weight, fields }) => ({
+      Weight: weight,
+      Service: foreign(owner, to),
+      ServiceSubset: to.subset,
+      ...fields,
+    })),
+  };
+}
+
+/**
+ * The router of a name. Testers' requests go their way wherever others would have gone by the splits, with all that a route
+ * changes; and the resolver's timeout, which Consul leaves out behind a splitter, is said at each route.
+ */
+export function renderRouter(
+  graph: Snapshot,
+  owner: TrafficOwnerRecord,
+): Omit<consul.ServiceRouterConfigEntry, "Kind" | "Name"> | undefined {
+  const { routes, testers, splits, resolve } = graph.trafficOf(owner);
+  const { RequestTimeout } = resolve.fields;
+  const isOwn = ({ to }: RouteRecord) => to === undefined || (to.service === owner.name && to.subset === undefined);
+  const forTesters = (route: RouteRecord): RouteRecord[] =>
+    testers === undefined || !isOwn(route)
+      ? []
+      : [
+          {
+            ...route,
+            match: { ...route.match, Header: [...(route.match?.Header ?? []), testers.header] },
+            to: testers.to,
+          },
+        ];
+  const rest: RouteRecord = { fields: {} };
+  const all = [...routes.flatMap((route) => [...forTesters(route), route])];
+  if (!routes.some(({ match }) => fitsAll(match))) {
+    all.push(...forTesters(rest));
+    if (RequestTimeout !== undefined && (splits !== undefined || routes.length > 0)) {
+      all.push(rest);
+    }
+  }
+  if (all.length === 0) {
+    return undefined;
+  }
+  return {
+    Routes: all.map(({ to, match, fields }) => ({
+      Match: match && { HTTP: match },
+      Destination: {
+        Service: to && foreign(owner, to),
+        ServiceSubset: to?.subset,
+        ...fields,
+        RequestTimeout: fields.RequestTimeout ?? RequestTimeout,
+      },
+    })),
+  };
+}
+
+/** Consul judges a resolver by the protocols of those to which it leads, and by their subsets if it names one. */
+export function needsOfResolver(graph: Snapshot, owner: TrafficOwnerRecord): readonly Need[] {
+  const { redirect, failover = {} } = graph.trafficOf(owner).resolve;
+  const targets = [...(redirect ? [redirect] : []), ...Object.values(failover).flat()];
+  return [
+    ...ofName(owner.name),
+    ...targets
+      .filter(({ peer, service }) => peer === undefined && service !== owner.name)
+      .flatMap(({ service, subset }): Need[] => [
+        defaults(service),
+        ...(subset === undefined ? [] : [resolver(service)]),
+      ]),
+  ];
+}
+
+/** A share is sent to a place only once that place is there. */
+export function needsOfSplitter(graph: Snapshot, owner: TrafficOwnerRecord): readonly Need[] {
+  const { splits = [] } = graph.trafficOf(owner);
+  return [...ofName(owner.name), resolver(owner.name), ...splits.flatMap(({ to }) => ofDestination(graph, owner, to))];
+}
+
+/** So is a request. */
+export function needsOfRouter(graph: Snapshot, owner: TrafficOwnerRecord): readonly Need[] {
+  const { routes, testers } = graph.trafficOf(owner);
+  return [
+    ...ofName(owner.name),
+    resolver(owner.name),
+    { entry: { kind: "service-splitter", name: owner.name } },
+    ...[...routes.flatMap(({ to }) => to ?? []), ...(testers ? [testers.to] : [])].flatMap((to) =>
+      ofDestination(graph, owner, to),
+    ),
+  ];
+}
+
+function ofName(name: string): readonly Need[] {
+  return [defaults(name), { entry: { kind: "proxy-defaults", name: "global" }, isSoft: true }];
+}
+
+function ofDestination(graph: Snapshot, owner: TrafficOwnerRecord, to: Reference): readonly Need[] {
+  const cluster = graph.clusterOf(owner.mesh);
+  const target = graph.resolve(cluster, to);
+  const instances = target === undefined ? [] : graph.instancesOf(target.key);
+  const behind = instances.filter(
+    ({ version }) => version === undefined || to.subset === undefined || version === to.subset,
+  );
+  return [defaults(to.service), resolver(to.service), ...behind.map(({ job }) => ({ job }))];
+}
+
+function defaults(name: string): Need {
+  return { entry: { kind: "service-defaults", name } };
+}
+
+function resolver(name: string): Need {
+  return { entry: { kind: "service-resolver", name } };
+}
+
+/** The name of a destination, as far as it differs from that of the rules' own service. */
+function foreign(owner: TrafficOwnerRecord, { service }: Reference): string | undefined {
+  return service === owner.name ? undefined : service;
+}
