@@ -3,7 +3,7 @@ import { ConsulProvider } from "@cdktf/provider-consul/lib/provider";
 import { Job } from "@cdktf/provider-nomad/lib/job";
 import { NomadProvider } from "@cdktf/provider-nomad/lib/provider";
 import { TerraformStack, type App } from "cdktf";
-import { allocateLocalPort } from "../constructs/mesh/local-ports";
+import { allocateLocalPort } from "../constructs/model/local-ports";
 import { IMAGE, NEXT_URL, PORT, type RingService } from "./ring";
 
 /** What somebody without Meshform has to know, and to keep right, of each service. */

@@ -7,7 +7,6 @@ export { silence } from "./checks/silence";
 export { ConsulAclPolicy, type ConsulAclPolicyProps } from "./consul/acl-policy";
 export type { ConsulAccess, ConsulAclRules, ConsulKeyAccess, ConsulServiceAccess } from "./consul/acl-rules";
 export { AnonymousPolicy, type AnonymousPolicyOptions } from "./consul/anonymous-policy";
-export { ConsulConfigEntry, type ConsulConfigEntryProps } from "./consul/consul-config-entry";
 export type * as consul from "./consul/generated/config-entries";
 export { ConsulDeployerPolicy, type ConsulDeployerPolicyOptions } from "./consul/deployer-policy";
 export { GatewayAccess, type GatewayWorkload } from "./consul/gateway-access";
@@ -70,6 +69,7 @@ export type { HashicorpRepository } from "./linux/packages/hashicorp";
 export { securityGaps, type SecurityGap } from "./linux/security-releases";
 export { checkVersions, DEFAULT_VERSIONS, type Versions } from "./linux/versions";
 
+export { ConsulConfigEntry, type ConsulConfigEntryProps, type Dependency } from "./mesh/config-entry";
 export { Connection, type ConnectOptions } from "./mesh/connection";
 export {
   ApiGateway,
@@ -101,7 +101,6 @@ export {
   FrontGateway,
   type FrontGatewayBaseProps,
   type GatewayListener,
-  type GatewayRoute,
   type ListenerOptions,
 } from "./mesh/gateways/front-gateway";
 export {
@@ -121,7 +120,8 @@ export {
   type TerminatingGatewayProps,
 } from "./mesh/gateways/terminating-gateway";
 export { Intention, type IntentionOptions } from "./mesh/intention";
-export type { IMeshMember, IMeshService } from "./mesh/mesh-member";
+export { Mesh } from "./mesh/mesh";
+export type { IGateway, IMeshMember, IMeshService, IServiceMesh } from "./mesh/mesh-member";
 export {
   MeshService,
   type ImportedMeshServiceOptions,
@@ -158,7 +158,7 @@ export {
   type TracingOptions,
   type ZipkinTracingOptions,
 } from "./mesh/observability/tracing";
-export { ServiceJob } from "./mesh/service-job";
+export { ServiceInstances } from "./mesh/service-instances";
 export { ServiceMesh, type ServiceMeshProps } from "./mesh/service-mesh";
 export type { BlueGreenOptions } from "./mesh/traffic/blue-green";
 export type { CanaryOptions } from "./mesh/traffic/canary";
@@ -169,7 +169,8 @@ export type { ResolveOptions, Route, Split, TrafficOwner } from "./mesh/traffic/
 export { ServiceVersion, type ServiceVersionProps } from "./mesh/traffic/service-version";
 export { Subset, type SubsetOptions } from "./mesh/traffic/subset";
 export { VirtualService, type VirtualServiceBaseProps, type VirtualServiceProps } from "./mesh/traffic/virtual-service";
-export { MeshGatewayMode, Upstream, type UpstreamOptions } from "./mesh/upstream";
+export { Upstream } from "./mesh/upstream";
+export { MeshGatewayMode, type UpstreamOptions } from "./model/upstream";
 
 export { NomadAclPolicy, type NomadAclPolicyProps } from "./nomad/acl-policy";
 export type {

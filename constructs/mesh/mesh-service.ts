@@ -7,7 +7,7 @@ import { withEjection } from "../consul/upstream-config";
 import { Graph } from "../model/graph";
 import { AllocationPorts, LocalBinds } from "../model/local-ports";
 import { originOf } from "../model/origin";
-import type { ImportedServiceRecord, InstancesRecord, ServiceRecord } from "../model/records";
+import type { ImportedServiceRecord, ServiceRecord } from "../model/records";
 import type { Snapshot } from "../model/snapshot";
 import { upstreamKey } from "../model/upstream";
 import { renderServiceJob, type ServiceJobProps } from "../nomad/service-job";
@@ -19,7 +19,7 @@ import { refuseUnknownName, type IMeshMember, type IMeshService, type IServiceMe
 import { declareJob } from "./nomad-job";
 import { connectionsOf, renderUpstreamDefaults } from "./render-upstream";
 import { addServiceEntries, type ServiceDefaults } from "./service-entries";
-import { ServiceInstances } from "./service-instances";
+import { instancesParts, ServiceInstances } from "./service-instances";
 import { planBlueGreen, type BlueGreenOptions } from "./traffic/blue-green";
 import { planCanary, type CanaryOptions } from "./traffic/canary";
 import type { HasSubset } from "./traffic/destination";
@@ -107,7 +107,7 @@ export class MeshService extends ServiceInstances implements TrafficOwner {
       upstreamConfig: serviceDefaults?.UpstreamConfig,
     });
     this.localBinds = new LocalBinds(new AllocationPorts());
-    this.addInstances(instancesRecord(this, serviceName, this.props, this.localBinds));
+    this.addInstances({ ...instancesParts(this, this, serviceName, this.props), localBinds: this.localBinds });
     this.defaults = addServiceEntries(this, (graph) => this.renderDefaults(graph));
     const { region, namespace } = this.props;
     this.job = declareJob(this, {
@@ -152,7 +152,7 @@ export class MeshService extends ServiceInstances implements TrafficOwner {
    * @param version metadata `version` of its instances, and name of their subset
    */
   addVersion(version: string, props: ServiceVersionProps): ServiceVersion {
-    return new ServiceVersion(this, version, { ...props, of: this.props, localBinds: this.localBinds });
+    return new ServiceVersion(this, version, props, { props: this.props, localBinds: this.localBinds });
   }
 
   /**
@@ -235,22 +235,6 @@ export class MeshService extends ServiceInstances implements TrafficOwner {
     const entry = Object.entries(canaryMeta).find(([key, value]) => meta[key] !== value);
     return tag === undefined ? entry && SubsetFilter.meta(...entry) : SubsetFilter.tag(tag);
   }
-}
-
-/** @internal The record of instances that have a job to themselves. @param job name of the job and of its group */
-export function instancesRecord(
-  scope: Construct,
-  job: string,
-  props: Pick<ServiceJobProps, "port" | "publish" | "connectNative" | "transparentProxy" | "tags" | "canaryTags">,
-  localBinds: LocalBinds,
-): Omit<InstancesRecord, "key" | "origin"> & { readonly localBinds: LocalBinds } {
-  const { port, publish, connectNative, transparentProxy, tags = [], canaryTags = [] } = props;
-  return {
-    ...{ service: scope.node.path, job: scope.node.path, group: job, port, publish, localBinds },
-    proxy: connectNative === true ? "native" : "sidecar",
-    isTransparent: transparentProxy !== undefined,
-    tags: [...tags, ...canaryTags],
-  };
 }
 
 class ImportedMeshService extends Construct implements IMeshService {

@@ -43,10 +43,19 @@ export function declareJob(scope: Construct, parts: NomadJobParts): Job {
     write: (job = {}) => {
       resource.jobspec = toTerraformJson(job);
       // A job that somebody has stopped runs again with the next apply. One of no instances is dead at all times.
-      resource.rerunIfDead = hasInstances(job) || undefined;
+      if (hasInstances(job)) {
+        resource.rerunIfDead = true;
+      }
     },
   });
   return resource;
+}
+
+/** @internal The job of a resource that was declared here, as Nomad's API takes it. */
+export function renderedJob(resource: Job): nomad.Job {
+  const { snapshot } = Graph.of(resource);
+  const emission = snapshot.emissions.find((it) => it.resource === resource);
+  return (emission && snapshot.contentOf(emission)) ?? {};
 }
 
 function hasInstances({ TaskGroups = [] }: nomad.Job): boolean {

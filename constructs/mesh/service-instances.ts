@@ -8,10 +8,13 @@ import type { LocalBinds } from "../model/local-ports";
 import { originOf } from "../model/origin";
 import type { InstancesRecord, Reference, UpstreamRecord } from "../model/records";
 import { contradictionOf, mergeUpstreams, upstreamId, type UpstreamOptions } from "../model/upstream";
+import type * as nomad from "../nomad/generated/job";
+import type { ServiceJobProps } from "../nomad/service-job";
 import { Connection, type ConnectOptions } from "./connection";
 import { allow } from "./intention";
 import type { Mesh } from "./mesh";
 import { referenceTo, type IMeshService } from "./mesh-member";
+import { renderedJob } from "./nomad-job";
 import { Upstream } from "./upstream";
 
 /** What the instances of a service are, for the graph. */
@@ -31,7 +34,7 @@ export abstract class ServiceInstances extends Construct implements IMeshService
   /** The Terraform resource of its job, for dependencies and lifecycle. */
   abstract readonly job: Job;
 
-  private localBinds: LocalBinds | undefined;
+  private binds: LocalBinds | undefined;
   private needsPorts = true;
 
   /**
@@ -85,9 +88,14 @@ export abstract class ServiceInstances extends Construct implements IMeshService
     return new Upstream(this, record);
   }
 
+  /** Its job as Nomad's API takes it, with all that the graph adds by now. */
+  renderJob(): nomad.Job {
+    return renderedJob(this.job);
+  }
+
   /** Records the instances, whose key is the path of this construct. */
   protected addInstances({ localBinds, ...record }: InstancesParts): void {
-    this.localBinds = localBinds;
+    this.binds = localBinds;
     this.needsPorts = !record.isTransparent && record.proxy === "sidecar";
     if (record.port !== undefined) {
       localBinds.ports.take(record.port);
@@ -98,11 +106,32 @@ export abstract class ServiceInstances extends Construct implements IMeshService
 
   private bind(id: string, destination: Reference, options: UpstreamOptions): UpstreamRecord {
     const given = { port: options.localBindPort, address: options.localBindAddress };
-    const { port, address } = this.localBinds?.bind(id, given, this.needsPorts) ?? given;
+    const { port, address } = this.binds?.bind(id, given, this.needsPorts) ?? given;
     return {
       destination,
       localBindPort: port,
       options: { ...options, peer: destination.peer, localBindPort: port, localBindAddress: address },
     };
   }
+}
+
+/**
+ * @internal The record of instances that have a job to themselves.
+ *
+ * @param job the construct of the job
+ * @param group name of the job, and of its group
+ */
+export function instancesParts(
+  service: IMeshService,
+  job: Construct,
+  group: string,
+  props: Pick<ServiceJobProps, "port" | "publish" | "connectNative" | "transparentProxy" | "tags" | "canaryTags">,
+): Omit<InstancesParts, "localBinds"> {
+  const { port, publish, connectNative, transparentProxy, tags = [], canaryTags = [] } = props;
+  return {
+    ...{ service: service.node.path, job: job.node.path, group, port, publish },
+    proxy: connectNative === true ? "native" : "sidecar",
+    isTransparent: transparentProxy !== undefined,
+    tags: [...tags, ...canaryTags],
+  };
 }

@@ -1,33 +1,33 @@
-import { Construct } from "constructs";
+import type { Construct } from "constructs";
 import { attachChecks } from "../checks/attach";
-import { registerMesh } from "../checks/run";
-import { ConsulConfigEntry } from "../consul/consul-config-entry";
-import { renderExportedServices } from "../consul/exported-services";
 import type { GatewayAccess } from "../consul/gateway-access";
+import { renderExportedServices } from "../consul/exported-services";
 import type * as consul from "../consul/generated/config-entries";
-import { normalizationOf, renderMeshConfig, type MeshConfig, type RequestNormalization } from "../consul/mesh-config";
-import type { Needs } from "../dependencies";
+import { renderMeshConfig, type MeshConfig } from "../consul/mesh-config";
 import { MeshError } from "../errors";
+import { Graph } from "../model/graph";
+import type { Need } from "../model/needs";
+import { constructAt, originOf } from "../model/origin";
+import type { GatewayRecord } from "../model/records";
+import type { Cluster } from "../model/cluster";
+import type { Snapshot } from "../model/snapshot";
 import type * as nomad from "../nomad/generated/job";
 import type { JobPlacement } from "../nomad/job";
 import type { Sidecar } from "../nomad/sidecar";
+import { ConsulConfigEntry } from "./config-entry";
 import { ApiGateway, type ApiGatewayBaseProps } from "./gateways/api-gateway";
 import { ExternalService, type ExternalServiceBaseProps } from "./gateways/external-service";
-import type { Gateway } from "./gateways/gateway";
+import { Gateway } from "./gateways/gateway";
 import { IngressGateway, type IngressGatewayBaseProps } from "./gateways/ingress-gateway";
 import { MeshGateway, type MeshGatewayBaseProps } from "./gateways/mesh-gateway";
 import { TerminatingGateway, type TerminatingGatewayBaseProps } from "./gateways/terminating-gateway";
-import type { Intention } from "./intention";
-import { peerOf, type IMeshMember } from "./mesh-member";
+import { Mesh, type MeshDefaults } from "./mesh";
 import { MeshService, type MeshServiceBaseProps } from "./mesh-service";
 import type { AccessLogs } from "./observability/access-logs";
 import type { Metrics } from "./observability/metrics";
 import { Prometheus, type PrometheusBaseProps } from "./observability/prometheus";
 import { renderProxyDefaults } from "./observability/proxy-defaults";
 import type { Tracing } from "./observability/tracing";
-import type { ServiceJob } from "./service-job";
-import { destinationsOf } from "./traffic/chain";
-import { isTrafficOwner, type TrafficOwner } from "./traffic/service-traffic";
 import { VirtualService, type VirtualServiceBaseProps } from "./traffic/virtual-service";
 
 /** Props of {@link ServiceMesh}. */
@@ -80,67 +80,47 @@ export interface ServiceMeshProps extends JobPlacement {
  * const mesh = new ServiceMesh(stack, "mesh");
  * const api = mesh.addService("count-api", { port: 9001, protocol: Protocol.HTTP, workload });
  */
-export class ServiceMesh extends Construct {
-  /** @internal */
-  readonly props: ServiceMeshProps;
+export class ServiceMesh extends Mesh {
+  readonly datacenter: string | undefined;
   /** What holds for every Envoy of the mesh; `undefined` where another stack or team owns it. */
   readonly proxyDefaults: ConsulConfigEntry<consul.ProxyConfigEntry> | undefined;
   /** The config entry `mesh`; `undefined` where another stack or team owns it. */
   readonly meshConfig: ConsulConfigEntry<consul.MeshConfigEntry> | undefined;
-  /** @internal Counts the changes of the graph: what was computed from it holds until the next one. */
-  revision = 0;
+  /** @internal */
+  readonly memberDefaults: MeshDefaults;
+  /** @internal */
+  readonly gatewayAccess: GatewayAccess | undefined;
 
-  private readonly byName = new Map<string, IMeshMember>();
-  private readonly ownServices: MeshService[] = [];
-  private readonly ownExternalServices: ExternalService[] = [];
-  private readonly ownVirtualServices: VirtualService[] = [];
-  private readonly ownJobs: ServiceJob[] = [];
-  private readonly ownGateways: Gateway[] = [];
-  private readonly intentionsByDestination = new Map<string, Intention[]>();
-  private readonly others = new Set<ServiceMesh>();
-  private followed: { readonly revision: number; readonly byDestination: ReadonlyMap<string, Intention[]> } | undefined;
-  private permitted: { readonly followed: ReadonlyMap<string, unknown>; readonly isTrue: boolean } | undefined;
-
-  constructor(scope: Construct, id: string, props: ServiceMeshProps = {}) {
+  constructor(
+    scope: Construct,
+    id: string,
+    private readonly props: ServiceMeshProps = {},
+  ) {
     super(scope, id);
-    this.props = props;
-    registerMesh(this);
+    const { datacenter, region, gatewayDatacenters = [], proxyDefaults = {}, meshConfig = {} } = props;
+    const { nomadDatacenters, namespace, nodePool, priority, sidecar } = props;
+    this.datacenter = datacenter;
+    this.memberDefaults = { nomadDatacenters, region, namespace, nodePool, priority, sidecar };
+    this.gatewayAccess = props.gatewayAccess;
+    const key = this.node.path;
+    Graph.of(this).write(this, ({ meshes }) =>
+      meshes.set(key, {
+        ...{ key, origin: originOf(this), datacenter, region, gatewayDatacenters },
+        ownsMeshConfig: meshConfig !== false,
+        requestNormalization: meshConfig === false ? undefined : meshConfig.requestNormalization,
+      }),
+    );
     attachChecks(this);
-    const { proxyDefaults = {} } = props;
-    if (proxyDefaults !== false) {
-      this.proxyDefaults = new ConsulConfigEntry<consul.ProxyConfigEntry>(this, "ProxyDefaults", {
-        kind: "proxy-defaults",
-        name: "global",
-        entry: () => renderProxyDefaults({ ...this.meshGatewayMode, ...proxyDefaults }, props),
-      });
-    } else if (props.accessLogs !== undefined || props.tracing !== undefined) {
+    if (proxyDefaults === false && (props.accessLogs !== undefined || props.tracing !== undefined)) {
       throw new MeshError(
         this,
         `${props.accessLogs === undefined ? "Tracing stands" : "Access logs stand"} in proxy-defaults, which another stack or team owns here.`,
         "Say it where that entry is, or leave proxyDefaults: false away.",
       );
     }
-    new ConsulConfigEntry<consul.ExportedServicesConfigEntry>(this, "ExportedServices", {
-      kind: "exported-services",
-      name: "default",
-      entry: () => renderExportedServices([...this.intentions, ...[...this.followedIntentions.values()].flat()]),
-      // Once a tcp service is exported, Consul refuses every entry that would lead its connections to a further service.
-      dependsOn: () => [this.proxyDefaults, ...this.trafficOwners.flatMap(entriesOf)],
-    });
-    const { meshConfig = {} } = props;
-    if (meshConfig !== false) {
-      this.meshConfig = new ConsulConfigEntry<consul.MeshConfigEntry>(this, "MeshConfig", {
-        kind: "mesh",
-        name: "mesh",
-        entry: () =>
-          renderMeshConfig(
-            { ...meshConfig, peerThroughMeshGateways: meshConfig.peerThroughMeshGateways ?? this.peersThroughGateways },
-            this.requestNormalization,
-          ),
-      });
-      // Permissions wait for it. When both go, Terraform would else take it away while the permissions are still there.
-      this.meshConfig.resource.lifecycle = { createBeforeDestroy: true };
-    }
+    this.proxyDefaults = proxyDefaults === false ? undefined : this.addProxyDefaults(proxyDefaults);
+    this.addExportedServices();
+    this.meshConfig = meshConfig === false ? undefined : this.addMeshConfig(meshConfig);
   }
 
   /** Adds a service to the mesh, in the mesh's own stack. For another stack: `new MeshService(stack, id, { mesh, … })`. */
@@ -185,233 +165,104 @@ export class ServiceMesh extends Construct {
 
   /** The services of the mesh, in whatever stack, in the order they were added. */
   get services(): readonly MeshService[] {
-    return this.ownServices;
-  }
-
-  /** The services outside the mesh that it knows, in the order they were added. */
-  get externalServices(): readonly ExternalService[] {
-    return this.ownExternalServices;
-  }
-
-  /** The names of the mesh that lead to other services, in the order they were added. */
-  get virtualServices(): readonly VirtualService[] {
-    return this.ownVirtualServices;
-  }
-
-  /** The jobs of its services: one for each, and one for each further version. */
-  get serviceJobs(): readonly ServiceJob[] {
-    return this.ownJobs;
+    return this.membersOf((member) => member instanceof MeshService);
   }
 
   /** The gateways of the mesh, of whatever kind, in the order they were added. */
   get gateways(): readonly Gateway[] {
-    return this.ownGateways;
-  }
-
-  /** The meshes of other datacenters that traffic goes to, or comes from, in the order in which they were named. */
-  get peers(): readonly ServiceMesh[] {
-    return [...this.others];
-  }
-
-  /** @internal Its ways to other datacenters. */
-  get meshGateways(): readonly MeshGateway[] {
-    return this.ownGateways.filter((gateway) => gateway instanceof MeshGateway);
-  }
-
-  /** Whoever has a name in the mesh: its services, virtual ones and those outside that it knows, and its gateways. */
-  get members(): readonly IMeshMember[] {
-    return [...this.ownServices, ...this.ownVirtualServices, ...this.ownExternalServices, ...this.ownGateways];
-  }
-
-  /** Who may reach whom, as connections say it. */
-  get intentions(): readonly Intention[] {
-    return [...this.intentionsByDestination.values()].flat();
-  }
-
-  /** Whoever has this name in Consul. */
-  find(serviceName: string): IMeshMember | undefined {
-    return this.byName.get(serviceName);
-  }
-
-  /** The service of this name in Consul, be it virtual or outside the mesh. */
-  findService(serviceName: string): MeshService | VirtualService | ExternalService | undefined {
-    const member = this.find(serviceName);
-    return member instanceof MeshService || member instanceof VirtualService || member instanceof ExternalService
-      ? member
-      : undefined;
-  }
-
-  /**
-   * Who may reach the service of this name: those whom a connection lets in, and those who may reach a service whose traffic
-   * rules lead here.
-   */
-  intentionsFor(serviceName: string): readonly Intention[] {
-    return [
-      ...(this.intentionsByDestination.get(serviceName) ?? []),
-      ...(this.followedIntentions.get(serviceName) ?? []),
-    ];
-  }
-
-  /** @internal The members that have traffic rules, or could. */
-  get trafficOwners(): readonly TrafficOwner[] {
-    return this.members.filter(isTrafficOwner);
-  }
-
-  /** @internal Intentions that follow from the traffic rules, its own and those of its peers, by destination. */
-  get followedIntentions(): ReadonlyMap<string, readonly Intention[]> {
-    const revision = this.peers.reduce((sum, peer) => sum + peer.revision, this.revision);
-    if (this.followed?.revision !== revision) {
-      this.followed = { revision, byDestination: this.followRules() };
-    }
-    return this.followed.byDestination;
-  }
-
-  /** @internal Whether something, here or in another datacenter, may make only some requests of a service of this mesh. */
-  get hasPermissions(): boolean {
-    const followed = this.followedIntentions;
-    if (this.permitted?.followed !== followed) {
-      const all = [...this.intentions, ...[...followed.values()].flat()];
-      this.permitted = { followed, isTrue: all.some(({ options }) => options.permissions !== undefined) };
-    }
-    return this.permitted.isTrue;
-  }
-
-  /**
-   * @internal How its Envoys bring requests into their usual form; `undefined` where they do only what Consul does by itself, or where
-   * another stack or team decides.
-   */
-  get requestNormalization(): Required<RequestNormalization> | undefined {
-    const { meshConfig = {} } = this.props;
-    return meshConfig === false ? undefined : normalizationOf(meshConfig, this.hasPermissions);
-  }
-
-  /** @internal Records that traffic goes between the two, if they are of different datacenters. */
-  join(other: ServiceMesh): void {
-    if (peerOf(other, this) !== undefined && !this.others.has(other)) {
-      this.others.add(other);
-      other.others.add(this);
-      this.revision++;
-    }
+    return this.membersOf((member) => member instanceof Gateway);
   }
 
   /** @internal */
-  get jobDefaults(): JobPlacement & { readonly sidecar?: Sidecar } {
-    const { nomadDatacenters, region, namespace, nodePool, priority, sidecar } = this.props;
-    return { nomadDatacenters, region, namespace, nodePool, priority, sidecar };
-  }
-
-  /** @internal Adds to a finished job what the mesh's metrics and tracing need of its Envoys. */
-  observe(job: nomad.Job): nomad.Job {
+  override observe(job: nomad.Job): nomad.Job {
     const { metrics, tracing, proxyDefaults = {} } = this.props;
     const traced = tracing?.trace(job) ?? job;
     return metrics?.expose(traced, proxyDefaults) ?? traced;
   }
 
-  /** @internal */
-  registerService(service: MeshService): void {
-    this.ownServices.push(service);
-    this.register(service);
-    this.registerJob(service);
+  private membersOf<Member>(isOne: (member: unknown) => member is Member): readonly Member[] {
+    return Graph.of(this).read(({ members }) =>
+      [...members.values()]
+        .filter(({ mesh }) => mesh === this.node.path)
+        .map(({ key }) => constructAt(this.node.root, key))
+        .filter(isOne),
+    );
   }
 
-  /** @internal */
-  registerJob(job: ServiceJob): void {
-    attachChecks(job);
-    this.ownJobs.push(job);
-    this.revision++;
+  private addProxyDefaults(
+    own: Omit<consul.ProxyConfigEntry, "Kind" | "Name">,
+  ): ConsulConfigEntry<consul.ProxyConfigEntry> {
+    return new ConsulConfigEntry<consul.ProxyConfigEntry>(this, "ProxyDefaults", {
+      kind: "proxy-defaults",
+      name: "global",
+      entry: (graph) => renderProxyDefaults({ ...meshGatewayMode(this.clusterIn(graph)), ...own }, this.props),
+    });
   }
 
-  /** @internal */
-  registerVirtualService(service: VirtualService): void {
-    this.ownVirtualServices.push(service);
-    this.register(service);
+  private addExportedServices(): void {
+    new ConsulConfigEntry<consul.ExportedServicesConfigEntry>(this, "ExportedServices", {
+      kind: "exported-services",
+      name: "default",
+      entry: (graph) => {
+        const { meshes, intentions, followedIntentions } = this.clusterIn(graph);
+        // A cluster has one such entry, whatever number of meshes states what is in it.
+        return meshes[0]?.key === this.node.path
+          ? renderExportedServices(
+              [...intentions, ...followedIntentions].map(({ destination, source }) => ({
+                destination,
+                peer: source.peer,
+              })),
+            )
+          : undefined;
+      },
+      // Once a tcp service is exported, Consul refuses every entry that would lead its connections to a further service.
+      dependsOn: (graph) => [this.proxyDefaults, ...this.chainsOfOwnStack(graph)],
+    });
   }
 
-  /** @internal */
-  registerExternalService(service: ExternalService): void {
-    this.ownExternalServices.push(service);
-    this.register(service);
+  private addMeshConfig(config: MeshConfig): ConsulConfigEntry<consul.MeshConfigEntry> {
+    const entry = new ConsulConfigEntry<consul.MeshConfigEntry>(this, "MeshConfig", {
+      kind: "mesh",
+      name: "mesh",
+      entry: (graph) =>
+        renderMeshConfig(
+          {
+            ...config,
+            peerThroughMeshGateways: config.peerThroughMeshGateways ?? peersThroughGateways(this.clusterIn(graph)),
+          },
+          graph.requestNormalizationOf(this.node.path),
+        ),
+    });
+    // Permissions wait for it. When both go, Terraform would else take it away while the permissions are still there.
+    entry.resource.lifecycle = { createBeforeDestroy: true };
+    return entry;
   }
 
-  /** @internal */
-  registerGateway(gateway: Gateway): void {
-    this.ownGateways.push(gateway);
-    this.register(gateway);
+  private clusterIn(graph: Snapshot): Cluster {
+    return graph.clusterOf(this.node.path);
   }
 
-  /** @internal */
-  addIntention(intention: Intention): Intention {
-    const { source, options } = intention;
-    const origin = typeof source === "string" ? undefined : source.mesh;
-    if (origin !== undefined) {
-      this.join(origin);
-    }
-    const added = intention.from(options.peer ?? peerOf(origin, this));
-    append(this.intentionsByDestination, added.destinationName, added);
-    this.revision++;
-    return added;
-  }
-
-  private register(member: IMeshMember): void {
-    attachChecks(member);
-    if (!this.byName.has(member.serviceName)) {
-      this.byName.set(member.serviceName, member);
-    }
-    this.revision++;
-  }
-
-  /** Traffic for other datacenters leaves by the mesh's own gateway: no other node needs a way there. */
-  private get meshGatewayMode(): Pick<consul.ProxyConfigEntry, "MeshGateway"> {
-    return this.others.size > 0 && this.meshGateways.length > 0 ? { MeshGateway: { Mode: "local" } } : {};
-  }
-
-  private get peersThroughGateways(): boolean {
-    const said = this.meshGateways.map(({ props }) => props.peerThroughMeshGateways).find((it) => it !== undefined);
-    return said ?? (this.meshGateways.length > 0 && this.others.size > 0);
-  }
-
-  /** Consul asks the intentions of the service at which a request ends, whatever name its source has called. */
-  private followRules(): ReadonlyMap<string, Intention[]> {
-    const followed = new Map<string, Intention[]>();
-    for (const mesh of [this, ...this.others]) {
-      for (const via of mesh.trafficOwners) {
-        const intentions = mesh.intentionsByDestination.get(via.serviceName) ?? [];
-        for (const { mesh: end, service, isRewritten } of intentions.length === 0 ? [] : destinationsOf(via)) {
-          if (end !== this || (mesh === this && service === via.serviceName)) {
-            continue;
-          }
-          // Permissions are about the path that was asked for, not about another one.
-          for (const intention of intentions.filter(
-            ({ options }) => !isRewritten || options.permissions === undefined,
-          )) {
-            append(followed, service, this.asSeenHere(intention.towards(via, service), mesh));
-          }
-        }
-      }
-    }
-    return followed;
-  }
-
-  /** @internal An intention of another mesh, with what this one calls the cluster of the source. */
-  asSeenHere(intention: Intention, mesh: ServiceMesh): Intention {
-    const { peer } = intention.options;
-    if (mesh === this) {
-      return intention;
-    }
-    return intention.from(peer === peerOf(this, mesh) ? undefined : (peer ?? peerOf(mesh, this)));
+  /** All that Consul compiles discovery chains from, in this stack: other stacks wait for the mesh's. */
+  private chainsOfOwnStack(graph: Snapshot): readonly Need[] {
+    const { stack } = originOf(this);
+    const kinds = ["service-defaults", "service-resolver", "service-splitter", "service-router"] as const;
+    return this.clusterIn(graph)
+      .trafficOwners.filter(({ origin }) => origin.stack === stack)
+      .flatMap(({ name }) => kinds.map((kind) => ({ entry: { kind, name } })));
   }
 }
 
-/** All that Consul compiles the discovery chain of a name from. */
-function entriesOf({ defaults, traffic: { resolver, splitter, router } }: TrafficOwner): Needs {
-  return [defaults, resolver, splitter, router];
+/** Traffic for other datacenters leaves by the mesh's own gateway: no other node needs a way there. */
+function meshGatewayMode(cluster: Cluster): Pick<consul.ProxyConfigEntry, "MeshGateway"> {
+  return cluster.peers.size > 0 && meshGatewaysOf(cluster).length > 0 ? { MeshGateway: { Mode: "local" } } : {};
 }
 
-function append<V>(lists: Map<string, V[]>, key: string, value: V): void {
-  const list = lists.get(key);
-  if (list === undefined) {
-    lists.set(key, [value]);
-  } else {
-    list.push(value);
-  }
+function peersThroughGateways(cluster: Cluster): boolean {
+  const gateways = meshGatewaysOf(cluster);
+  const said = gateways.map(({ peerThroughMeshGateways }) => peerThroughMeshGateways).find((it) => it !== undefined);
+  return said ?? (gateways.length > 0 && cluster.peers.size > 0);
+}
+
+function meshGatewaysOf({ gateways }: Cluster): readonly GatewayRecord[] {
+  return gateways.filter(({ gatewayKind }) => gatewayKind === "mesh gateway");
 }

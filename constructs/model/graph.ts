@@ -49,6 +49,11 @@ export class Graph {
     return change(this.data);
   }
 
+  /** Looks at what was written so far. */
+  read<T>(look: (data: GraphData) => T): T {
+    return look(this.data);
+  }
+
   /** Has a resource follow from the graph. @throws MeshError once synthesis has begun */
   emit<Content extends object>(scope: IConstruct, emission: Omit<Emission<Content>, "origin">): void {
     this.refuseIfClosed(scope);

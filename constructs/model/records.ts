@@ -2,7 +2,6 @@ import type { HttpPermission } from "../consul/http-permission";
 import type * as consul from "../consul/generated/config-entries";
 import type { RequestNormalization } from "../consul/mesh-config";
 import type { Protocol } from "../consul/protocol";
-import type { TlsVersionOptions } from "../consul/tls-versions";
 import type { UpstreamOptions } from "./upstream";
 
 // The graph of an app as plain data. Records name each other by key and never hold each other: the key of what a construct stands
@@ -100,7 +99,11 @@ export interface ListenerRecord {
   readonly protocol: Protocol;
   /** The host whose requests it takes. @default any */
   readonly hostname?: string;
-  readonly tls?: TlsVersionOptions & { readonly hasInlineKey: boolean };
+  /** @default plaintext */
+  readonly tls?: {
+    /** Whether the key of its certificate passes through Terraform. */
+    readonly hasInlineKey: boolean;
+  };
 }
 
 /** A service that another team owns: known by its name alone, in no mesh of the app. */
@@ -252,6 +255,8 @@ export interface GatewayRouteRecord {
   readonly hosts: readonly string[];
   /** What no other route of the listener may lead elsewhere, in words. */
   readonly claims: readonly string[];
+  /** What an ingress gateway's entry says of it. */
+  readonly ingress?: consul.IngressService;
 }
 
 /** The records of an app, by their keys. */

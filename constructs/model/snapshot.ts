@@ -10,6 +10,7 @@ import { keyOf, type EntryKey, type Need } from "./needs";
 import { constructAt } from "./origin";
 import { placeOf, type Place } from "./place";
 import type {
+  ExternalServiceRecord,
   GatewayRecord,
   GatewayRouteRecord,
   GraphData,
@@ -129,13 +130,17 @@ export class Snapshot {
     return this.data.traffic.get(owner.key) ?? noTraffic();
   }
 
-  routesOf(gateway: GatewayRecord): readonly GatewayRouteRecord[] {
-    return this.data.routes.get(gateway.key) ?? [];
+  /** How the gateway of a key leads on. */
+  routesOf(gateway: string): readonly GatewayRouteRecord[] {
+    return this.data.routes.get(gateway) ?? [];
   }
 
-  /** Keys of the services outside to which a terminating gateway leads. */
-  outsideOf(gateway: GatewayRecord): ReadonlySet<string> {
-    return this.data.outside.get(gateway.key) ?? new Set();
+  /** The services outside to which the terminating gateway of a key leads. */
+  outsideServicesOf(gateway: string): readonly ExternalServiceRecord[] {
+    return [...(this.data.outside.get(gateway) ?? [])].flatMap((key) => {
+      const member = this.data.members.get(key);
+      return member?.kind === "external service" ? member : [];
+    });
   }
 
   /** What was stated for these very instances. */
@@ -196,16 +201,13 @@ export class Snapshot {
   }
 
   /**
-   * How the Envoys of a mesh bring requests into their usual form; `undefined` where they do only what Consul does by itself, or
+   * How the Envoys of the mesh of a key bring requests into their usual form; `undefined` where they do only what Consul does by itself, or
    * where another stack or team decides.
    */
-  requestNormalizationOf({
-    key,
-    ownsMeshConfig,
-    requestNormalization,
-  }: MeshRecord): Required<RequestNormalization> | undefined {
+  requestNormalizationOf(mesh: string): Required<RequestNormalization> | undefined {
+    const { ownsMeshConfig = false, requestNormalization } = this.data.meshes.get(mesh) ?? {};
     return ownsMeshConfig
-      ? normalizationOf({ requestNormalization }, this.hasPermissions(this.clusterOf(key)))
+      ? normalizationOf({ requestNormalization }, this.hasPermissions(this.clusterOf(mesh)))
       : undefined;
   }
 

@@ -1,5 +1,6 @@
 import type * as consul from "../../consul/generated/config-entries";
 import { Protocol } from "../../consul/protocol";
+import type { ListenerRecord } from "../../model/records";
 import type { GatewayListener, ListenerOptions } from "./front-gateway";
 import type { GatewayCertificate } from "./gateway-certificate";
 import type { TlsVersionOptions } from "../../consul/tls-versions";
@@ -47,6 +48,13 @@ export class ApiGatewayListener implements GatewayListener {
   /** @internal Its name in the config entry. */
   get name(): string {
     return `listener-${this.options.port}`;
+  }
+
+  /** @internal */
+  get record(): ListenerRecord {
+    const { port, hostPort = port, hostname, tls } = this.options;
+    const hasInlineKey = tls?.certificates.some(({ isInline }) => isInline) ?? false;
+    return { ...{ port, hostPort, hostname, protocol: this.protocol }, tls: tls && { hasInlineKey } };
   }
 
   /** @internal */

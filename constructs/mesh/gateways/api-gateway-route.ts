@@ -1,16 +1,15 @@
 import { Construct } from "constructs";
-import { ConsulConfigEntry } from "../../consul/consul-config-entry";
 import type * as consul from "../../consul/generated/config-entries";
 import { layHeaderChanges, type HeaderChanges } from "../../consul/header-changes";
 import { renderHttpRouteRule, type HttpRouteMatch } from "../../consul/http-route";
 import { Protocol } from "../../consul/protocol";
 import { problemOfRoute, type RouteChanges } from "../../consul/service-router";
-import type { Needs } from "../../dependencies";
 import { MeshError } from "../../errors";
+import type { Need } from "../../model/needs";
 import { withoutUndefined } from "../../without-undefined";
+import { ConsulConfigEntry } from "../config-entry";
 import { nameOf, type IMeshMember, type IMeshService } from "../mesh-member";
 import type { ApiGatewayListener } from "./api-gateway-listener";
-import type { GatewayRoute } from "./front-gateway";
 
 /** A service to which a route leads with a part of its requests. */
 export interface WeightedService {
@@ -43,7 +42,7 @@ export interface ApiGatewayRouteOptions extends HttpRouteOptions {
 }
 
 /** @internal A route of an API gateway, with its config entry. */
-export class ApiGatewayRoute extends Construct implements GatewayRoute {
+export class ApiGatewayRoute extends Construct {
   readonly targets: readonly (IMeshService | string)[];
   readonly hosts: readonly string[];
   readonly entry: ConsulConfigEntry;
@@ -58,7 +57,7 @@ export class ApiGatewayRoute extends Construct implements GatewayRoute {
     private readonly services: readonly WeightedService[],
     private readonly options: HttpRouteOptions,
     private readonly ownHeaderChanges: HeaderChanges,
-    needs: () => Needs,
+    needs: readonly Need[],
   ) {
     super(gateway, name);
     this.targets = services.map(({ service }) => service);
@@ -85,6 +84,7 @@ export class ApiGatewayRoute extends Construct implements GatewayRoute {
         });
   }
 
+  /** What no other route of the listener may lead elsewhere, in words. */
   get claims(): readonly string[] {
     const hosts = this.hosts.length > 0 ? this.hosts : ["any host"];
     const matches = this.matches.length > 0 ? this.matches : [{}];

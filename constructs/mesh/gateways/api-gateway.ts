@@ -1,17 +1,16 @@
 import type { AclBindingRule } from "@cdktf/provider-consul/lib/acl-binding-rule";
 import type { Construct } from "constructs";
-import { ConsulConfigEntry } from "../../consul/consul-config-entry";
 import type { GatewayAccess } from "../../consul/gateway-access";
 import type * as consul from "../../consul/generated/config-entries";
-import { Protocol } from "../../consul/protocol";
 import { MeshError } from "../../errors";
 import { companionOf, frontTaskName } from "../../nomad/front-gateway-job";
 import { sidecarOf } from "../../nomad/gateway-job";
-import type { IntentionOptions } from "../intention";
+import { ConsulConfigEntry } from "../config-entry";
+import { allow, type IntentionOptions } from "../intention";
 import { nameOf, type IMeshService } from "../mesh-member";
 import type { ApiGatewayListener } from "./api-gateway-listener";
 import { ApiGatewayRoute, type ApiGatewayRouteOptions, type WeightedService } from "./api-gateway-route";
-import { FrontGateway, isHostName, type FrontGatewayBaseProps } from "./front-gateway";
+import { defaultsOf, FrontGateway, type FrontGatewayBaseProps } from "./front-gateway";
 import type { InMesh } from "./gateway";
 
 /** What {@link ServiceMesh.addApiGateway} takes. */
@@ -36,11 +35,12 @@ export interface ApiGatewayConnectOptions
  * gateway.connectTo(api, { hosts: ["api.example"], match: { pathPrefix: "/v1" } });
  * @see https://developer.hashicorp.com/consul/docs/north-south/api-gateway
  */
-export class ApiGateway extends FrontGateway<ApiGatewayListener, ApiGatewayRoute, ApiGatewayBaseProps> {
+export class ApiGateway extends FrontGateway<ApiGatewayListener, ApiGatewayBaseProps> {
   private readonly entry: ConsulConfigEntry;
+  private readonly routes: ApiGatewayRoute[] = [];
 
   constructor(scope: Construct, id: string, props: ApiGatewayProps) {
-    super(scope, id, props, "api-gateway");
+    super(scope, id, props, "API gateway");
     const listeners = this.listeners.map((listener) => ({ listener, certificates: this.bindCertificates(listener) }));
     this.entry = new ConsulConfigEntry<consul.APIGatewayConfigEntry>(this, "Entry", {
       kind: "api-gateway",
@@ -52,16 +52,11 @@ export class ApiGateway extends FrontGateway<ApiGatewayListener, ApiGatewayRoute
       }),
       dependsOn: listeners.flatMap(({ certificates }) => certificates.map(({ entry }) => entry)),
     });
-    // Its listeners open once their routes are there, and until then it does not count as healthy.
-    this.addJob(() => [this.entry, ...this.routes.map(({ entry }) => entry)]);
-  }
-
-  override get kind(): string {
-    return "API gateway";
-  }
-
-  override get envoyFiles(): readonly string[] {
-    return this.listeners.flatMap(({ options }) => options.tls?.certificates.flatMap(({ files }) => files) ?? []);
+    this.declareFront("api-gateway", {
+      files: this.listeners.flatMap(({ options }) => options.tls?.certificates.flatMap(({ files }) => files) ?? []),
+      // Its listeners open once their routes are there, and until then it does not count as healthy.
+      needs: () => [this.entry, ...this.routes.map(({ entry }) => entry)],
+    });
   }
 
   /**
@@ -74,7 +69,7 @@ export class ApiGateway extends FrontGateway<ApiGatewayListener, ApiGatewayRoute
     const { permissions, description, ...routeOptions } = options;
     this.addRoute(target, routeOptions);
     for (const { service } of weighted(target)) {
-      this.intend(service, { permissions, description });
+      allow(this, this.mesh, this, service, { permissions, description });
     }
   }
 
@@ -95,34 +90,12 @@ export class ApiGateway extends FrontGateway<ApiGatewayListener, ApiGatewayRoute
         "Give one of the two another name; or, where both do the same, say what they match in a list.",
       );
     }
-    if (listener.protocol === Protocol.TCP && this.routesFrom(listener).length > 0) {
-      throw new MeshError(
-        this,
-        `Its listener on port ${listener.options.port} takes tcp connections, and leads to a service already.`,
-        "Give the other service a listener of its own.",
-      );
-    }
-    const targets = services.map(({ service }) => service);
-    const needs = () => [this.entry, ...this.defaultsOf({ targets })];
     const own = this.headerChangesAt(listener);
-    this.record(listener, new ApiGatewayRoute(this, listener, name, services, routeOptions, own, needs));
-  }
-
-  override problemOfHost(listener: ApiGatewayListener, host: string): [problem: string, fix: string] | undefined {
-    const { port, hostname = "*" } = listener.options;
-    if (host.includes("*") || !isHostName(host)) {
-      return [
-        `"${host}" cannot be the host of a route.`,
-        "Use a DNS name without wildcards; a listener's hostname may have one.",
-      ];
-    }
-    const fits = hostname.startsWith("*") ? host.endsWith(hostname.slice(1)) : host === hostname;
-    return fits
-      ? undefined
-      : [
-          `Its listener on port ${port} takes requests for ${hostname} only, not for ${host}.`,
-          "Give the route a host of the listener, or the listener another hostname.",
-        ];
+    const targets = this.referencesTo(services.map(({ service }) => service));
+    const needs = [{ entry: { kind: "api-gateway", name: this.serviceName } }, ...defaultsOf(targets)] as const;
+    const route = new ApiGatewayRoute(this, listener, name, services, routeOptions, own, needs);
+    this.addRouteRecord(listener, { targets, hosts: route.hosts, claims: route.claims });
+    this.routes.push(route);
   }
 
   protected override addRule(access: GatewayAccess): AclBindingRule {
@@ -142,7 +115,7 @@ export class ApiGateway extends FrontGateway<ApiGatewayListener, ApiGatewayRoute
       certificate.bind(
         this,
         [this.serviceName, listener.options.port, ...(index === 0 ? [] : [index + 1])].join("-"),
-        (file) => sidecarOf(this.effectiveProps).pathOf(frontTaskName(this.serviceName), file),
+        (file) => sidecarOf(this.props).pathOf(frontTaskName(this.serviceName), file),
       ),
     );
   }

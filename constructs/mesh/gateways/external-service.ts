@@ -3,15 +3,13 @@ import { Node } from "@cdktf/provider-consul/lib/node";
 import { Service } from "@cdktf/provider-consul/lib/service";
 import { Token } from "cdktf";
 import { Construct } from "constructs";
-import type { ConsulConfigEntry } from "../../consul/consul-config-entry";
-import type * as consul from "../../consul/generated/config-entries";
-import { Protocol } from "../../consul/protocol";
 import { addressByIdentity } from "../../address";
-import { MeshError } from "../../errors";
-import { Intention, type IntentionOptions } from "../intention";
-import type { IMeshMember, IMeshService } from "../mesh-member";
+import { Protocol } from "../../consul/protocol";
+import type { ExternalServiceRecord } from "../../model/records";
+import { allow, type Intention, type IntentionOptions } from "../intention";
+import type { Mesh } from "../mesh";
+import { refuseUnknownName, type IMeshMember, type IMeshService } from "../mesh-member";
 import { addServiceEntries, type ServiceDefaults } from "../service-entries";
-import type { ServiceMesh } from "../service-mesh";
 import type { InMesh } from "./gateway";
 
 /**
@@ -74,44 +72,40 @@ export interface ExternalServiceProps extends ExternalServiceBaseProps, InMesh {
 export class ExternalService extends Construct implements IMeshService {
   readonly serviceName: string;
   readonly protocol: Protocol;
-  readonly mesh: ServiceMesh;
-  /** The props it was made with. */
-  readonly props: ExternalServiceBaseProps;
-  /** Its service-defaults. */
-  readonly defaults: ConsulConfigEntry<consul.ServiceConfigEntry>;
+  readonly mesh: Mesh;
+  /** Name of the node in Consul's catalog that stands for its machine. */
+  readonly nodeName: string;
 
   constructor(scope: Construct, id: string, props: ExternalServiceProps) {
     super(scope, id);
-    this.serviceName = props.serviceName ?? id;
-    this.protocol = props.protocol ?? Protocol.TCP;
-    this.mesh = props.mesh;
-    this.props = props;
-    if (Token.isUnresolved(this.serviceName)) {
-      throw new MeshError(
-        this,
-        "The name of the external service is only known to Terraform.",
-        "Give it literally: the graph is built on names.",
-      );
-    }
-    props.mesh.registerExternalService(this);
-    this.defaults = addServiceEntries(this, () => props.serviceDefaults);
+    const { mesh, serviceName = id, protocol = Protocol.TCP, address, port, tls, plaintext, serviceDefaults } = props;
+    refuseUnknownName(this, "external service", serviceName);
+    this.serviceName = serviceName;
+    this.protocol = protocol;
+    this.mesh = mesh;
+    this.nodeName = props.nodeName ?? `external-${serviceName}`;
+    mesh.addMember<ExternalServiceRecord>(this, {
+      ...{ kind: "external service", name: serviceName, protocol, address, port, plaintext, nodeName: this.nodeName },
+      tls: tls && { ...tls, sni: tls.sni ?? (hasName(address) ? address : undefined) },
+    });
+    addServiceEntries(this, () => serviceDefaults);
 
     const node = new Node(this, "Node", {
       name: this.nodeName,
-      address: props.address,
+      address,
       // The names by which Consul's own tools know that no agent runs there.
       meta: { "external-node": "true", "external-probe": "true" },
     });
     addressByIdentity(node, this.nodeName);
     const service = new Service(this, "Service", {
-      name: this.serviceName,
+      name: serviceName,
       nodeAttribute: node.name,
-      address: props.address,
-      port: props.port,
+      address,
+      port,
       tags: props.tags && [...props.tags],
       meta: props.meta,
     });
-    addressByIdentity(service, this.nodeName, this.serviceName);
+    addressByIdentity(service, this.nodeName, serviceName);
   }
 
   /**
@@ -120,17 +114,11 @@ export class ExternalService extends Construct implements IMeshService {
    * @param source the service, its name in this mesh, or `"*"` for any
    */
   allowFrom(source: IMeshMember | string, options: IntentionOptions = {}): Intention {
-    return this.mesh.addIntention(new Intention(this, source, this.serviceName, options));
+    return allow(this, this.mesh, source, this, options);
   }
+}
 
-  /** Name of the node in Consul's catalog that stands for its machine. */
-  get nodeName(): string {
-    return this.props.nodeName ?? `external-${this.serviceName}`;
-  }
-
-  /** The name that its certificate must bear; `undefined` where none is compared. */
-  get sni(): string | undefined {
-    const { tls, address } = this.props;
-    return tls && (tls.sni ?? (Token.isUnresolved(address) || isIP(address) !== 0 ? undefined : address));
-  }
+/** Whether an address is a name that a certificate can bear. */
+function hasName(address: string): boolean {
+  return !Token.isUnresolved(address) && isIP(address) === 0;
 }

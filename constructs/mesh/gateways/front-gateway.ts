@@ -1,15 +1,14 @@
 import type { Construct } from "constructs";
-import { ConsulConfigEntry } from "../../consul/consul-config-entry";
 import { changesFor, type ForwardedHeaders } from "../../consul/forwarded-headers";
 import type { HeaderChanges } from "../../consul/header-changes";
-import type { Protocol } from "../../consul/protocol";
-import type { Needs } from "../../dependencies";
+import { Protocol } from "../../consul/protocol";
 import { MeshError } from "../../errors";
+import { Graph } from "../../model/graph";
+import type { Need } from "../../model/needs";
+import type { GatewayRouteRecord, ListenerRecord, Reference } from "../../model/records";
 import { renderFrontGatewayJob, type FrontGatewayParts } from "../../nomad/front-gateway-job";
-import type * as nomad from "../../nomad/generated/job";
-import { Intention, type IntentionOptions } from "../intention";
-import { meshOf, nameOf, type IMeshMember, type IMeshService } from "../mesh-member";
-import { Gateway, type GatewayBaseProps, type InMesh } from "./gateway";
+import { referenceTo, type IMeshService } from "../mesh-member";
+import { Gateway, type GatewayBaseProps, type GatewayParts, type InMesh } from "./gateway";
 
 /** What the listeners of all gateways have in common. */
 export interface ListenerOptions {
@@ -23,6 +22,10 @@ export interface ListenerOptions {
 export interface GatewayListener {
   readonly protocol: Protocol;
   readonly options: ListenerOptions & { readonly tls?: object };
+  /** @internal Its name in the config entry. */
+  readonly name: string;
+  /** @internal */
+  readonly record: ListenerRecord;
 }
 
 /** What a gateway takes that lets others into the mesh. */
@@ -38,31 +41,13 @@ export interface FrontGatewayBaseProps<Listener extends GatewayListener> extends
   readonly forwardedHeaders?: ForwardedHeaders;
 }
 
-/** How a gateway leads from a listener to services. */
-export interface GatewayRoute {
-  /** The services to which it leads, or their names. */
-  readonly targets: readonly (IMeshService | string)[];
-  /** Names that a request must be for; empty where any will do. */
-  readonly hosts: readonly string[];
-  /** What no other route of the listener may lead elsewhere, in words. */
-  readonly claims: readonly string[];
-}
-
 /** A gateway that lets those outside into the mesh, on ports of the node. */
 export abstract class FrontGateway<
   Listener extends GatewayListener = GatewayListener,
-  Route extends GatewayRoute = GatewayRoute,
   Props extends FrontGatewayBaseProps<Listener> = FrontGatewayBaseProps<Listener>,
 > extends Gateway<Props> {
-  private readonly routesByListener = new Map<Listener, Route[]>();
-
-  constructor(
-    scope: Construct,
-    id: string,
-    props: Props & InMesh,
-    private readonly consulKind: FrontGatewayParts["kind"],
-  ) {
-    super(scope, id, props);
+  constructor(scope: Construct, id: string, props: Props & InMesh, kind: "API gateway" | "ingress gateway") {
+    super(scope, id, props, kind);
     if (props.listeners.length === 0) {
       throw new MeshError(this, "It has no listener.", "Give it at least one.");
     }
@@ -73,54 +58,23 @@ export abstract class FrontGateway<
     return this.props.listeners;
   }
 
-  /** How it leads from its listeners to services. */
-  get routes(): readonly Route[] {
-    return [...this.routesByListener.values()].flat();
-  }
-
-  /** How it leads on from a listener. */
-  routesFrom(listener: Listener): readonly Route[] {
-    return this.routesByListener.get(listener) ?? [];
-  }
-
-  /** @internal Why a listener cannot have a route for a host: a sentence, and what to do. */
-  abstract problemOfHost(listener: GatewayListener, host: string): [problem: string, fix: string] | undefined;
-
-  /** The services to which a route leads; `undefined` where the graph does not know the name. */
-  destinationsOf({ targets }: Pick<GatewayRoute, "targets">): [name: string, service: IMeshService | undefined][] {
-    return targets.map((target) => [
-      nameOf(target),
-      typeof target === "string" ? this.mesh.findService(target) : target,
-    ]);
-  }
-
-  /** The defaults of the services to which it leads: Consul judges its entries by their protocols. */
-  protected get defaultsOfServices(): Needs {
-    return this.routes.flatMap((route) => this.defaultsOf(route));
-  }
-
-  protected defaultsOf(route: Pick<GatewayRoute, "targets">): Needs {
-    return this.destinationsOf(route).map(([, service]) =>
-      service !== undefined && "defaults" in service && service.defaults instanceof ConsulConfigEntry
-        ? service.defaults
-        : undefined,
-    );
-  }
-
-  override get hostPorts(): readonly number[] {
-    return this.listeners.map(({ options }) => options.hostPort ?? options.port);
-  }
-
-  protected override renderAnew(): nomad.Job {
-    return renderFrontGatewayJob(this.effectiveProps, {
-      serviceName: this.serviceName,
-      kind: this.consulKind,
-      runtime: this.envoyRuntime,
-      ports: this.listeners.map(({ options: { port, hostPort } }) => ({
-        label: `listener-${port}`,
-        port,
-        hostPort: hostPort ?? port,
-      })),
+  /** @param consulKind as Consul names it */
+  protected declareFront(
+    consulKind: FrontGatewayParts["kind"],
+    { files, needs }: Pick<GatewayParts, "files" | "needs">,
+  ): void {
+    const { serviceName } = this;
+    const listeners = this.listeners.map(({ record }) => record);
+    this.declare({
+      ...{ listeners, files, needs },
+      hostPorts: listeners.map(({ hostPort }) => hostPort),
+      render: () =>
+        renderFrontGatewayJob(this.props, {
+          serviceName,
+          kind: consulKind,
+          runtime: this.envoyRuntime,
+          ports: this.listeners.map(({ name, record: { port, hostPort } }) => ({ label: name, port, hostPort })),
+        }),
     });
   }
 
@@ -143,27 +97,32 @@ export abstract class FrontGateway<
     return changesFor(this.props.forwardedHeaders ?? "replace", options.tls !== undefined);
   }
 
-  protected record(listener: Listener, route: Route): void {
-    const routes = this.routesByListener.get(listener);
-    if (routes === undefined) {
-      this.routesByListener.set(listener, [route]);
-    } else {
-      routes.push(route);
-    }
-    this.mesh.revision++;
+  protected referencesTo(targets: readonly (IMeshService | string)[]): readonly Reference[] {
+    return targets.map((target) => referenceTo(target, this.mesh));
   }
 
-  protected intend(target: IMeshService | string, options: IntentionOptions): Intention {
-    return meshOf(target, this.mesh).addIntention(new Intention(this, this, nameOf(target), options));
+  /** @throws MeshError for a second route of a tcp listener */
+  protected addRouteRecord(
+    { options: { port }, protocol }: Listener,
+    route: Omit<GatewayRouteRecord, "listener">,
+  ): void {
+    const key = this.node.path;
+    Graph.of(this).write(this, ({ routes }) => {
+      const known = routes.get(key) ?? [];
+      routes.set(key, known);
+      if (protocol === Protocol.TCP && known.some(({ listener }) => listener === port)) {
+        throw new MeshError(
+          this,
+          `Its listener on port ${port} takes tcp connections, and leads to a service already.`,
+          "Give the other service a listener of its own.",
+        );
+      }
+      known.push({ ...route, listener: port });
+    });
   }
 }
 
-/** @internal */
-export function isFrontGateway(member: IMeshMember): member is FrontGateway {
-  return member instanceof FrontGateway;
-}
-
-/** @internal Whether it can be the name of a host; `*` may stand for the leftmost label. */
-export function isHostName(host: string): boolean {
-  return /^(\*\.)?([a-z0-9_]([a-z0-9_-]{0,61}[a-z0-9_])?)(\.[a-z0-9_]([a-z0-9_-]{0,61}[a-z0-9_])?)*\.?$/i.test(host);
+/** The defaults of the services to which a gateway leads: Consul judges its entries by their protocols. */
+export function defaultsOf(targets: readonly Reference[]): readonly Need[] {
+  return targets.map(({ service }) => ({ entry: { kind: "service-defaults", name: service } }));
 }

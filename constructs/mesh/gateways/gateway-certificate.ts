@@ -1,8 +1,8 @@
 import { Token } from "cdktf";
 import type { Construct } from "constructs";
-import { ConsulConfigEntry } from "../../consul/consul-config-entry";
 import type * as consul from "../../consul/generated/config-entries";
 import { MeshError } from "../../errors";
+import { ConsulConfigEntry } from "../config-entry";
 
 /** Files with a certificate and its key, as the gateway's Envoy reads them. */
 export interface CertificateFiles {

@@ -1,17 +1,19 @@
 import type { AclBindingRule } from "@cdktf/provider-consul/lib/acl-binding-rule";
 import type { Job } from "@cdktf/provider-nomad/lib/job";
-import { TerraformStack, Token } from "cdktf";
 import { Construct } from "constructs";
 import type { GatewayAccess, GatewayWorkload } from "../../consul/gateway-access";
 import { problemOfUpstreamPolicy, renderEnvoyRuntime, type PassiveHealthCheck } from "../../consul/upstream-config";
-import type { Needs } from "../../dependencies";
 import { MeshError } from "../../errors";
+import { Graph } from "../../model/graph";
+import type { GatewayKind, GatewayRecord } from "../../model/records";
+import type { Snapshot } from "../../model/snapshot";
 import type { GatewayJobProps } from "../../nomad/gateway-job";
 import type * as nomad from "../../nomad/generated/job";
 import { withoutUndefined } from "../../without-undefined";
-import { MeshJob } from "../mesh-job";
-import type { IMeshMember } from "../mesh-member";
-import type { ServiceMesh } from "../service-mesh";
+import type { Dependency } from "../config-entry";
+import type { Mesh } from "../mesh";
+import { refuseUnknownName, type IGateway } from "../mesh-member";
+import { declareJob, renderedJob } from "../nomad-job";
 
 /** What every gateway takes. */
 export interface GatewayBaseProps extends GatewayJobProps {
@@ -29,7 +31,18 @@ export interface GatewayBaseProps extends GatewayJobProps {
 /** What a gateway takes where it is not the mesh that adds it. */
 export interface InMesh {
   /** The mesh that it belongs to, in this stack or another one. */
-  readonly mesh: ServiceMesh;
+  readonly mesh: Mesh;
+}
+
+/** What a kind of gateway says of itself. */
+export interface GatewayParts extends Pick<GatewayRecord, "hostPorts" | "peerThroughMeshGateways"> {
+  /** @default none: it takes no connections from outside the mesh */
+  readonly listeners?: GatewayRecord["listeners"];
+  /** The files that its Envoy is told to read. @default none */
+  readonly files?: readonly string[];
+  readonly render: (graph: Snapshot) => nomad.Job;
+  /** What its job waits for. @default nothing */
+  readonly needs?: () => readonly Dependency[];
 }
 
 /**
@@ -37,39 +50,32 @@ export interface InMesh {
  *
  * @see https://developer.hashicorp.com/consul/docs/north-south
  */
-export abstract class Gateway<Props extends GatewayBaseProps = GatewayBaseProps>
-  extends Construct
-  implements IMeshMember
-{
+export abstract class Gateway<Props extends GatewayBaseProps = GatewayBaseProps> extends Construct implements IGateway {
   readonly serviceName: string;
-  readonly mesh: ServiceMesh;
-  /** The props it was made with. */
-  readonly props: Props;
+  readonly mesh: Mesh;
 
-  private meshJob: MeshJob | undefined;
+  /** Its props and, where they say nothing, the mesh's. */
+  protected readonly props: Props;
+  private ownJob: Job | undefined;
   private readonly rules = new Map<GatewayAccess, AclBindingRule>();
 
-  constructor(scope: Construct, id: string, props: Props & InMesh) {
+  constructor(
+    scope: Construct,
+    id: string,
+    { mesh, ...props }: Props & InMesh,
+    /** What it is, for messages. */
+    readonly kind: GatewayKind,
+  ) {
     super(scope, id);
     this.serviceName = props.serviceName ?? id;
-    this.mesh = props.mesh;
-    this.props = props;
-    if (Token.isUnresolved(this.serviceName)) {
-      throw new MeshError(
-        this,
-        "The name of the gateway is only known to Terraform.",
-        "Give it literally: the graph is built on names.",
-      );
-    }
+    this.mesh = mesh;
+    this.props = { ...mesh.memberDefaults, ...withoutUndefined(props) } as unknown as Props;
+    refuseUnknownName(this, "gateway", this.serviceName);
     const problem = problemOfUpstreamPolicy({ passiveHealthCheck: props.passiveHealthCheck });
     if (problem !== undefined) {
       throw new MeshError(this, ...problem);
     }
-    props.mesh.registerGateway(this);
   }
-
-  /** What it is, for messages. */
-  abstract get kind(): string;
 
   /**
    * Lets it log in to Consul, where access control is on: what a gateway needs is more than a service gets by itself. Where the
@@ -79,42 +85,23 @@ export abstract class Gateway<Props extends GatewayBaseProps = GatewayBaseProps>
    * gateway.allowIn(access.workloads);
    */
   allowIn(access: GatewayAccess): void {
-    if (this.rules.has(access)) {
-      return;
-    }
-    this.rules.set(access, this.addRule(access));
-    const [own, other] = [this, access].map((construct) => TerraformStack.of(construct));
-    if (own !== other) {
-      own.addDependency(other);
+    if (!this.rules.has(access)) {
+      this.rules.set(access, this.addRule(access));
+      Graph.of(this).write(this, ({ allowed }) => allowed.add(this.node.path));
     }
   }
-
-  /** @internal Whether anything lets it log in to Consul. */
-  get isAllowedIn(): boolean {
-    return this.rules.size > 0;
-  }
-
-  /** Ports of the node that it takes. */
-  abstract get hostPorts(): readonly number[];
 
   /** The Terraform resource of its job, for dependencies and lifecycle. */
   get job(): Job {
-    return this.ownJob.resource;
+    if (this.ownJob === undefined) {
+      throw new Error(`${this.node.path} has no job yet.`);
+    }
+    return this.ownJob;
   }
 
-  /** The job as Nomad's API takes it, with all that the graph adds. */
+  /** Its job as Nomad's API takes it, with all that the graph adds by now. */
   renderJob(): nomad.Job {
-    return this.ownJob.render();
-  }
-
-  /** @internal The files that its Envoy is told to read. */
-  get envoyFiles(): readonly string[] {
-    return [];
-  }
-
-  /** Its props and, where they say nothing, the mesh's. */
-  protected get effectiveProps(): Props {
-    return { ...this.mesh.jobDefaults, ...withoutUndefined(this.props) };
+    return renderedJob(this.job);
   }
 
   /** What its Envoy is told past Consul. */
@@ -124,34 +111,29 @@ export abstract class Gateway<Props extends GatewayBaseProps = GatewayBaseProps>
 
   /** Which workload it is for Consul's access rules. */
   protected get workload(): GatewayWorkload {
-    const { namespace } = this.effectiveProps;
-    return { job: this.serviceName, namespace, datacenter: this.mesh.props.datacenter };
+    return { job: this.serviceName, namespace: this.props.namespace, datacenter: this.mesh.datacenter };
   }
 
   /** Adds what lets it log in to Consul. */
   protected abstract addRule(access: GatewayAccess): AclBindingRule;
 
-  protected abstract renderAnew(): nomad.Job;
-
-  /** Declares the job. @param needs what must be there before it */
-  protected addJob(needs: () => Needs = () => []): void {
-    const { gatewayAccess } = this.mesh.props;
-    this.meshJob = new MeshJob(
-      this,
-      this.mesh,
-      { ...this.effectiveProps, id: this.serviceName },
-      () => this.renderAnew(),
-      () => [...needs(), ...this.rules.values()],
-    );
+  /** Records the gateway, and declares its job. */
+  protected declare(parts: GatewayParts): void {
+    const { listeners = [], hostPorts, files = [], peerThroughMeshGateways, render, needs = () => [] } = parts;
+    const { mesh, serviceName: id } = this;
+    const { region, namespace, templates = [] } = this.props;
+    mesh.addMember<GatewayRecord>(this, {
+      ...{ kind: "gateway", gatewayKind: this.kind, name: id },
+      ...{ listeners, hostPorts, files, peerThroughMeshGateways },
+      renderedFiles: templates.flatMap((template) => template.rendered.DestPath ?? []),
+    });
+    const { gatewayAccess } = mesh;
     if (gatewayAccess !== undefined) {
       this.allowIn(gatewayAccess);
     }
-  }
-
-  private get ownJob(): MeshJob {
-    if (this.meshJob === undefined) {
-      throw new Error(`${this.node.path} has no job yet.`);
-    }
-    return this.meshJob;
+    this.ownJob = declareJob(this, {
+      ...{ mesh, region, namespace, id, owner: this.node.path, render },
+      needs: () => [...needs(), ...this.rules.values()],
+    });
   }
 }

@@ -1,6 +1,5 @@
 import type { AclBindingRule } from "@cdktf/provider-consul/lib/acl-binding-rule";
 import type { Construct } from "constructs";
-import { ConsulConfigEntry } from "../../consul/consul-config-entry";
 import type { GatewayAccess } from "../../consul/gateway-access";
 import type * as consul from "../../consul/generated/config-entries";
 import { layHeaderChanges, renderHeaderChanges, type HeaderChanges } from "../../consul/header-changes";
@@ -8,9 +7,10 @@ import { Protocol } from "../../consul/protocol";
 import { renderPassiveHealthCheck } from "../../consul/upstream-config";
 import { MeshError } from "../../errors";
 import { companionOf } from "../../nomad/front-gateway-job";
-import type { Intention, IntentionOptions } from "../intention";
+import { ConsulConfigEntry } from "../config-entry";
+import { allow, type Intention, type IntentionOptions } from "../intention";
 import { nameOf, type IMeshService } from "../mesh-member";
-import { FrontGateway, isHostName, type FrontGatewayBaseProps, type GatewayRoute } from "./front-gateway";
+import { defaultsOf, FrontGateway, type FrontGatewayBaseProps } from "./front-gateway";
 import type { InMesh } from "./gateway";
 import type { IngressListener } from "./ingress-listener";
 
@@ -58,10 +58,6 @@ export interface IngressRouteOptions {
 export interface IngressConnectOptions
   extends IngressRouteOptions, Pick<IntentionOptions, "permissions" | "description"> {}
 
-interface IngressRoute extends GatewayRoute {
-  readonly rendered: consul.IngressService;
-}
-
 /**
  * Lets those outside into the mesh, by host name or by port. Consul has deprecated ingress gateways since 1.16; new work
  * takes an {@link ApiGateway}. What only this one does: http2 and gRPC, and certificates of the mesh's own authority.
@@ -71,12 +67,12 @@ interface IngressRoute extends GatewayRoute {
  * ingress.connectTo(api, { hosts: ["api.example"] });
  * @see https://developer.hashicorp.com/consul/docs/north-south/ingress-gateway
  */
-export class IngressGateway extends FrontGateway<IngressListener, IngressRoute, IngressGatewayBaseProps> {
+export class IngressGateway extends FrontGateway<IngressListener, IngressGatewayBaseProps> {
   /** Which listener leads to which service. */
   private readonly served = new Set<string>();
 
   constructor(scope: Construct, id: string, props: IngressGatewayProps) {
-    super(scope, id, props, "ingress-gateway");
+    super(scope, id, props, "ingress gateway");
     if (props.passiveHealthCheck?.enforcingConsecutive5xx === 0) {
       throw new MeshError(
         this,
@@ -87,7 +83,7 @@ export class IngressGateway extends FrontGateway<IngressListener, IngressRoute, 
     const entry = new ConsulConfigEntry<consul.IngressGatewayConfigEntry>(this, "Entry", {
       kind: "ingress-gateway",
       name: this.serviceName,
-      entry: () => ({
+      entry: (graph) => ({
         // Consul always answers with TLS; without it each plan would find a difference.
         TLS: { Enabled: false },
         Defaults: {
@@ -95,16 +91,16 @@ export class IngressGateway extends FrontGateway<IngressListener, IngressRoute, 
           PassiveHealthCheck: renderPassiveHealthCheck(props.passiveHealthCheck),
         },
         Listeners: this.listeners.map((listener) =>
-          listener.render(this.routesFrom(listener).map(({ rendered }) => rendered)),
+          listener.render(
+            graph
+              .routesOf(this.node.path)
+              .flatMap(({ listener: port, ingress }) => (port === listener.options.port ? (ingress ?? []) : [])),
+          ),
         ),
       }),
-      dependsOn: () => this.defaultsOfServices,
+      dependsOn: (graph) => graph.routesOf(this.node.path).flatMap(({ targets }) => defaultsOf(targets)),
     });
-    this.addJob(() => [entry]);
-  }
-
-  override get kind(): string {
-    return "ingress gateway";
+    this.declareFront("ingress-gateway", { needs: () => [entry] });
   }
 
   /** Its config entry says it, and a route may say otherwise. */
@@ -120,7 +116,7 @@ export class IngressGateway extends FrontGateway<IngressListener, IngressRoute, 
   connectTo(target: IMeshService | string, options: IngressConnectOptions = {}): Intention {
     const { permissions, description, ...routeOptions } = options;
     this.addRoute(target, routeOptions);
-    return this.intend(target, { permissions, description });
+    return allow(this, this.mesh, this, target, { permissions, description });
   }
 
   /**
@@ -149,13 +145,6 @@ export class IngressGateway extends FrontGateway<IngressListener, IngressRoute, 
           "Leave hosts away, or use an http listener.",
         );
       }
-      if (this.routesFrom(listener).length > 0) {
-        throw new MeshError(
-          this,
-          `Its listener on port ${port} takes tcp connections, and leads to a service already.`,
-          "Give the other service a listener of its own.",
-        );
-      }
     }
     const key = `${listener.options.port}/${name}`;
     if (this.served.has(key)) {
@@ -166,11 +155,11 @@ export class IngressGateway extends FrontGateway<IngressListener, IngressRoute, 
       );
     }
     this.served.add(key);
-    this.record(listener, {
-      targets: [target],
+    this.addRouteRecord(listener, {
+      targets: this.referencesTo([target]),
       hosts: hosts ?? [],
       claims: (hosts ?? [`${name}.ingress.*`]).map((host) => `requests for ${host.toLowerCase()}`),
-      rendered: {
+      ingress: {
         Name: name,
         Hosts: hosts,
         ...(limits && renderLimits(limits)),
@@ -181,18 +170,6 @@ export class IngressGateway extends FrontGateway<IngressListener, IngressRoute, 
         ...override,
       },
     });
-  }
-
-  override problemOfHost(listener: IngressListener, host: string): [problem: string, fix: string] | undefined {
-    if (host === "*" ? listener.options.tls === undefined : isHostName(host)) {
-      return undefined;
-    }
-    return host === "*"
-      ? [
-          `Its listener on port ${listener.options.port} has TLS, and no certificate is for any host.`,
-          "Name the hosts that clients ask for.",
-        ]
-      : [`"${host}" is no name of a host.`, "Use a DNS name; * may stand for its leftmost label."];
   }
 
   protected override addRule(access: GatewayAccess): AclBindingRule {

@@ -1,5 +1,6 @@
 import type * as consul from "../../consul/generated/config-entries";
 import { Protocol } from "../../consul/protocol";
+import type { ListenerRecord } from "../../model/records";
 import type { GatewayListener, ListenerOptions } from "./front-gateway";
 import type { TlsVersionOptions } from "../../consul/tls-versions";
 
@@ -50,6 +51,17 @@ export class IngressListener implements GatewayListener {
   /** gRPC calls. */
   static grpc(options: IngressListenerOptions): IngressListener {
     return new IngressListener(Protocol.GRPC, options);
+  }
+
+  /** @internal */
+  get name(): string {
+    return `listener-${this.options.port}`;
+  }
+
+  /** @internal */
+  get record(): ListenerRecord {
+    const { port, hostPort = port, tls } = this.options;
+    return { ...{ port, hostPort, protocol: this.protocol }, tls: tls && { hasInlineKey: false } };
   }
 
   /** @internal */

@@ -2,7 +2,6 @@ import type { AclBindingRule } from "@cdktf/provider-consul/lib/acl-binding-rule
 import type { Construct } from "constructs";
 import type { GatewayAccess } from "../../consul/gateway-access";
 import { listeningCheck, renderGatewayBlockJob, type GatewayBlockProps } from "../../nomad/gateway-job";
-import type * as nomad from "../../nomad/generated/job";
 import { Gateway, type GatewayBaseProps, type InMesh } from "./gateway";
 
 /** What {@link ServiceMesh.addMeshGateway} takes. */
@@ -50,17 +49,35 @@ const DEFAULT_PORT = 8443;
  */
 export class MeshGateway extends Gateway<MeshGatewayBaseProps> {
   constructor(scope: Construct, id: string, props: MeshGatewayProps) {
-    super(scope, id, props);
-    this.addJob();
-  }
-
-  override get kind(): string {
-    return "mesh gateway";
+    super(scope, id, props, "mesh gateway");
+    const { serviceName, port } = this;
+    const { hostNetwork, wanAddress, wanPort, peerThroughMeshGateways } = this.props;
+    this.declare({
+      hostPorts: [port],
+      peerThroughMeshGateways,
+      render: () =>
+        renderGatewayBlockJob(this.props, {
+          serviceName,
+          kind: "mesh",
+          runtime: this.envoyRuntime,
+          gateway: { Mesh: {} },
+          // The same number inside and outside: Nomad tells Envoy the node's.
+          ports: [{ Label: WAN_PORT, Value: port, To: port, HostNetwork: hostNetwork }],
+          service: {
+            PortLabel: WAN_PORT,
+            TaggedAddresses:
+              wanAddress === undefined && wanPort === undefined
+                ? undefined
+                : { wan: `${wanAddress ?? "${attr.unique.network.ip-address}"}:${wanPort ?? port}` },
+            Checks: [listeningCheck(`${serviceName} listens`, WAN_PORT)],
+          },
+        }),
+    });
   }
 
   /** Consul datacenter whose traffic it carries; `undefined` where that is the provider's own. */
   get datacenter(): string | undefined {
-    return this.mesh.props.datacenter;
+    return this.mesh.datacenter;
   }
 
   /** Port of the node where it is reached. */
@@ -68,31 +85,7 @@ export class MeshGateway extends Gateway<MeshGatewayBaseProps> {
     return this.props.port ?? DEFAULT_PORT;
   }
 
-  override get hostPorts(): readonly number[] {
-    return [this.port];
-  }
-
   protected override addRule(access: GatewayAccess): AclBindingRule {
     return access.allowMeshGateway(this.serviceName, this.workload);
-  }
-
-  protected override renderAnew(): nomad.Job {
-    const { hostNetwork, wanAddress, wanPort } = this.props;
-    return renderGatewayBlockJob(this.effectiveProps, {
-      serviceName: this.serviceName,
-      kind: "mesh",
-      runtime: this.envoyRuntime,
-      gateway: { Mesh: {} },
-      // The same number inside and outside: Nomad tells Envoy the node's.
-      ports: [{ Label: WAN_PORT, Value: this.port, To: this.port, HostNetwork: hostNetwork }],
-      service: {
-        PortLabel: WAN_PORT,
-        TaggedAddresses:
-          wanAddress === undefined && wanPort === undefined
-            ? undefined
-            : { wan: `${wanAddress ?? "${attr.unique.network.ip-address}"}:${wanPort ?? this.port}` },
-        Checks: [listeningCheck(`${this.serviceName} listens`, WAN_PORT)],
-      },
-    });
   }
 }

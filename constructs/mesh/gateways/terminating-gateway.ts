@@ -10,6 +10,8 @@ import {
   type GatewayBlockProps,
 } from "../../nomad/gateway-job";
 import type * as nomad from "../../nomad/generated/job";
+import { Graph } from "../../model/graph";
+import type { Snapshot } from "../../model/snapshot";
 import type { ExternalService } from "./external-service";
 import { Gateway, type GatewayBaseProps, type InMesh } from "./gateway";
 
@@ -29,77 +31,61 @@ export interface TerminatingGatewayProps extends TerminatingGatewayBaseProps, In
  * @see https://developer.hashicorp.com/consul/docs/north-south/terminating-gateway
  */
 export class TerminatingGateway extends Gateway<TerminatingGatewayBaseProps> {
-  private readonly ownServices: ExternalService[] = [];
-
   constructor(scope: Construct, id: string, props: TerminatingGatewayProps) {
-    super(scope, id, props);
-    this.addJob();
+    super(scope, id, props, "terminating gateway");
+    this.declare({ hostPorts: [], render: (graph) => this.renderWith(graph) });
   }
 
-  /** Leads to a service outside. Who may go there is said at that service: `connectTo`, `allowFrom`. */
+  /** Leads to a service outside. What may go there is said at that service: `connectTo`, `allowFrom`. */
   addService(service: ExternalService): void {
-    if (!this.ownServices.includes(service)) {
-      this.ownServices.push(service);
-      this.mesh.revision++;
-    }
-  }
-
-  /** The services outside that it leads to. */
-  get services(): readonly ExternalService[] {
-    return this.ownServices;
-  }
-
-  override get kind(): string {
-    return "terminating gateway";
-  }
-
-  override get hostPorts(): readonly number[] {
-    return [];
-  }
-
-  override get envoyFiles(): readonly string[] {
-    return this.ownServices.flatMap(({ props: { tls } }) =>
-      [tls?.caFile, tls?.certFile, tls?.keyFile].filter((file) => file !== undefined),
+    const key = this.node.path;
+    Graph.of(this).write(this, ({ outside }) =>
+      outside.set(key, (outside.get(key) ?? new Set()).add(service.node.path)),
     );
   }
 
   protected override addRule(access: GatewayAccess): AclBindingRule {
-    const services = () => this.ownServices.map(({ serviceName }) => serviceName);
+    const services = () => {
+      const { snapshot } = Graph.of(this);
+      return snapshot.outsideServicesOf(this.node.path).map(({ name }) => name);
+    };
     return access.allowTerminatingGateway(this.serviceName, services, this.workload);
   }
 
-  protected override renderAnew(): nomad.Job {
-    const props = this.effectiveProps;
-    const pathOf = (file: string | undefined) =>
-      file === undefined ? undefined : sidecarOf(props).pathOf(gatewayTaskName("terminating", this.serviceName), file);
+  private renderWith(graph: Snapshot): nomad.Job {
+    const { serviceName, props } = this;
+    const task = gatewayTaskName("terminating", serviceName);
+    const pathOf = (file: string | undefined) => (file === undefined ? undefined : sidecarOf(props).pathOf(task, file));
     return renderGatewayBlockJob(props, {
-      serviceName: this.serviceName,
+      serviceName,
       kind: "terminating",
-      runtime: { ...this.envoyRuntime, ...this.normalizingRuntime },
+      runtime: { ...this.envoyRuntime, ...this.normalizingRuntime(graph) },
       gateway: {
         Terminating: {
-          Services: this.ownServices.map(({ serviceName, sni, props: { tls } }) => ({
-            Name: serviceName,
+          Services: graph.outsideServicesOf(this.node.path).map(({ name, tls }) => ({
+            Name: name,
             CAFile: pathOf(tls?.caFile),
             CertFile: pathOf(tls?.certFile),
             KeyFile: pathOf(tls?.keyFile),
-            SNI: sni,
+            SNI: tls?.sni,
           })),
         },
       },
       ports: [],
       service: {
         // Without a port of its own Nomad gives it a dynamic one, where its Envoy listens; the check is of that port.
-        Checks: [listeningCheck(`${this.serviceName} listens`)],
+        Checks: [listeningCheck(`${serviceName} listens`)],
       },
     });
   }
 
   /** Its Envoy decides on requests for services outside, as sidecars do on those for theirs. */
-  private get normalizingRuntime(): Readonly<Record<string, number>> | undefined {
-    const normalization = this.mesh.requestNormalization;
-    const intentions = this.ownServices.flatMap(({ serviceName }) => this.mesh.intentionsFor(serviceName));
-    return normalization !== undefined && intentions.some(({ options }) => options.permissions !== undefined)
+  private normalizingRuntime(graph: Snapshot): Readonly<Record<string, number>> | undefined {
+    const mesh = this.mesh.node.path;
+    const cluster = graph.clusterOf(mesh);
+    const normalization = graph.requestNormalizationOf(mesh);
+    const intentions = graph.outsideServicesOf(this.node.path).flatMap(({ name }) => cluster.intentionsFor(name));
+    return normalization !== undefined && intentions.some(({ permissions }) => permissions !== undefined)
       ? normalizingRuntime(normalization)
       : undefined;
   }

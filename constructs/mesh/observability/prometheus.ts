@@ -4,7 +4,7 @@ import { HealthCheck } from "../../nomad/health-check";
 import { Template } from "../../nomad/template";
 import { Workload, type TaskOptions } from "../../nomad/workload";
 import { MeshService, type MeshServiceBaseProps } from "../mesh-service";
-import type { ServiceMesh } from "../service-mesh";
+import type { Mesh } from "../mesh";
 import { meshRules, renderRules, type RuleGroup } from "./rules";
 import { renderSecrets, renderScrapeConfig, renderTargets, type ScrapeOptions } from "./scrape-config";
 
@@ -34,7 +34,7 @@ export interface PrometheusBaseProps
 /** Props of {@link Prometheus}. */
 export interface PrometheusProps extends PrometheusBaseProps {
   /** The mesh that it watches. */
-  readonly mesh: ServiceMesh;
+  readonly mesh: Mesh;
 }
 
 /** What the program that runs Prometheus is given. */

@@ -1,7 +1,6 @@
 import { Protocol } from "../../consul/protocol";
 import type { HeaderMatch } from "../../consul/http-permission";
-import { subsetOf } from "./canary";
-import type { HasSubset } from "./destination";
+import { subsetOf, type HasSubset } from "./destination";
 import type { TrafficOwner } from "./service-traffic";
 import type { Subset } from "./subset";
 

@@ -1,8 +1,9 @@
 import type { HeaderMatch } from "../../consul/http-permission";
 import { MeshError } from "../../errors";
-import { Subset } from "./subset";
-import { namesOf, type HasSubset } from "./destination";
+import { nameOf } from "../mesh-member";
+import { subsetOf, type HasSubset } from "./destination";
 import type { TrafficOwner } from "./service-traffic";
+import type { Subset } from "./subset";
 
 /** What {@link MeshService.canary} takes. */
 export interface CanaryOptions {
@@ -26,16 +27,17 @@ export function planCanary(owner: TrafficOwner, canary: Subset | HasSubset, opti
     throw new MeshError(owner, `Its canary is to get ${percent} % of the requests.`, "Use a number from 0 to 100.");
   }
   const to = subsetOf(canary);
-  if (namesOf(to).service !== owner.serviceName) {
+  const ownerName = nameOf(to.service);
+  if (ownerName !== owner.serviceName) {
     throw new MeshError(
       owner,
-      `Its canary is a subset of ${namesOf(to).service}.`,
+      `Its canary is a subset of ${ownerName}.`,
       "Between services, say the shares with split.",
     );
   }
   traffic.setAside(to);
   const stable = options.stable === undefined ? traffic.stableSubset() : subsetOf(options.stable);
-  if (traffic.defaultSubset === undefined) {
+  if (!traffic.hasDefaultSubset) {
     traffic.resolve({ defaultSubset: stable });
   }
   // In hundredths, since 100 - 33.3 is not quite 66.7 to a computer.
@@ -47,9 +49,4 @@ export function planCanary(owner: TrafficOwner, canary: Subset | HasSubset, opti
   if (header !== undefined) {
     traffic.sendTesters(header, to);
   }
-}
-
-/** @internal */
-export function subsetOf(choice: Subset | HasSubset): Subset {
-  return choice instanceof Subset ? choice : choice.subset;
 }

@@ -177,7 +177,7 @@ export class ServiceTraffic {
   }
 
   private get record(): TrafficRecord {
-    return Graph.of(this.owner).snapshot.data.traffic.get(this.owner.node.path) ?? noTraffic();
+    return Graph.of(this.owner).read(({ traffic }) => traffic.get(this.owner.node.path)) ?? noTraffic();
   }
 
   private reference(to: TrafficDestination): Reference {
@@ -246,19 +246,20 @@ export class ServiceTraffic {
     if (traffic.splits !== undefined) {
       this.declareEntry("Splitter", "service-splitter", renderSplitter, needsOfSplitter);
     }
+    const { routes, testers, splits, resolve } = traffic;
     if (
-      traffic.routes.length > 0 ||
-      traffic.testers !== undefined ||
-      traffic.resolve.fields.RequestTimeout !== undefined
+      routes.length > 0 ||
+      testers !== undefined ||
+      (splits !== undefined && resolve.fields.RequestTimeout !== undefined)
     ) {
       this.declareEntry("Router", "service-router", renderRouter, needsOfRouter);
     }
   }
 
-  private declareEntry<Kind extends "service-resolver" | "service-splitter" | "service-router">(
+  private declareEntry(
     id: string,
-    kind: Kind,
-    render: (graph: Snapshot, owner: TrafficOwnerRecord) => Omit<EntryOf<Kind>, "Kind" | "Name"> | undefined,
+    kind: "service-resolver" | "service-splitter" | "service-router",
+    render: (graph: Snapshot, owner: TrafficOwnerRecord) => object | undefined,
     needs: (graph: Snapshot, owner: TrafficOwnerRecord) => readonly Need[],
   ): void {
     const { owner } = this;
@@ -267,7 +268,7 @@ export class ServiceTraffic {
     }
     this.entries.add(kind);
     const recordOf = (graph: Snapshot) => graph.data.members.get(owner.node.path) as TrafficOwnerRecord;
-    new ConsulConfigEntry<EntryOf<Kind>>(owner, id, {
+    new ConsulConfigEntry(owner, id, {
       kind,
       name: owner.serviceName,
       entry: (graph) => render(graph, recordOf(graph)),
@@ -275,5 +276,3 @@ export class ServiceTraffic {
     });
   }
 }
-
-type EntryOf<Kind extends consul.ConfigEntry["Kind"]> = Extract<consul.ConfigEntry, { readonly Kind: Kind }>;

@@ -1,10 +1,14 @@
+import type { Job } from "@cdktf/provider-nomad/lib/job";
+import type { Protocol } from "../../consul/protocol";
 import { SubsetFilter } from "../../consul/subset-filter";
-import type { ServiceJobProps } from "../../nomad/service-job";
-import { LocalBinds } from "../local-ports";
-import { MeshJob } from "../mesh-job";
-import type { MeshService } from "../mesh-service";
-import { ServiceJob } from "../service-job";
-import type { Upstream } from "../upstream";
+import { AllocationPorts, LocalBinds } from "../../model/local-ports";
+import { renderServiceJob, type ServiceJobProps } from "../../nomad/service-job";
+import { withoutUndefined } from "../../without-undefined";
+import type { Mesh } from "../mesh";
+import { declareJob } from "../nomad-job";
+import { connectionsOf } from "../render-upstream";
+import { instancesParts, ServiceInstances } from "../service-instances";
+import type { TrafficOwner } from "./service-traffic";
 import type { Subset } from "./subset";
 
 /** What {@link MeshService.addVersion} takes: what differs from the service itself. */
@@ -20,6 +24,12 @@ export interface ServiceVersionProps
   readonly publish?: number;
 }
 
+/** What a version takes from its service. */
+interface ServiceParts {
+  readonly props: ServiceJobProps;
+  readonly localBinds: LocalBinds;
+}
+
 /**
  * Another version of a service: a job of its own, registered under the service's own name, so with its identity, its
  * intentions and its defaults. Its instances, Nomad's canaries too, carry the metadata `version` in Consul and are a
@@ -30,75 +40,56 @@ export interface ServiceVersionProps
  * const next = api.addVersion("v2", { workload: Workload.docker({ image: "example/api:2" }) });
  * api.canary(next, { percent: 10, header: "x-canary" });
  */
-export class ServiceVersion extends ServiceJob {
-  readonly serviceName;
-  readonly protocol;
-  readonly mesh;
+export class ServiceVersion extends ServiceInstances {
+  readonly serviceName: string;
+  readonly protocol: Protocol;
+  readonly mesh: Mesh;
+  readonly job: Job;
+  /** Id of its job in Nomad. */
   readonly jobName: string;
-  readonly props: ServiceJobProps;
   /** Its instances, as traffic rules name them. */
   readonly subset: Subset;
-
-  protected readonly localBinds: LocalBinds;
-  protected readonly meshJob: MeshJob;
-  private readonly inheritsConnections: boolean;
 
   /** @internal Made by {@link MeshService.addVersion}. */
   constructor(
     /** The service that it is a version of. */
-    readonly service: MeshService,
+    readonly service: TrafficOwner,
     /** Metadata `version` of its instances, and name of their subset. */
     readonly version: string,
-    props: ServiceVersionProps,
-    localBinds: LocalBinds,
+    { inheritConnections = true, ...own }: ServiceVersionProps,
+    of: ServiceParts,
   ) {
     super(service, version);
-    const { inheritConnections = true, ...own } = props;
     const { serviceName, protocol, mesh, traffic } = service;
-    const { canaryMeta = service.props.canaryMeta } = own;
-    this.serviceName = serviceName;
-    this.protocol = protocol;
-    this.mesh = mesh;
-    this.jobName = `${serviceName}-${version}`;
-    this.props = {
-      ...service.props,
+    const { canaryMeta = of.props.canaryMeta } = own;
+    const jobName = `${serviceName}-${version}`;
+    const props: ServiceJobProps = {
+      ...of.props,
       publish: undefined,
-      ...own,
-      meta: { ...service.props.meta, ...own.meta, version },
+      ...withoutUndefined(own),
+      meta: { ...of.props.meta, ...own.meta, version },
       // Nomad's canaries have this instead of the other.
       canaryMeta: canaryMeta && { ...canaryMeta, version },
     };
-    this.inheritsConnections = inheritConnections;
-    this.localBinds = inheritConnections ? localBinds : new LocalBinds();
-    this.localBinds.take(this.props.port);
+    this.serviceName = serviceName;
+    this.protocol = protocol;
+    this.mesh = mesh;
+    this.jobName = jobName;
     this.subset = traffic.addVersion(version, SubsetFilter.meta("version", version));
-    mesh.registerJob(this);
-    // Without its subset, its first instance would answer whoever calls the service.
-    this.meshJob = new MeshJob(
-      this,
-      mesh,
-      { ...this.effectiveProps, id: this.jobName },
-      () => this.renderAnew(),
-      () => [service.defaults, traffic.resolver],
-      { detach: false },
-    );
-  }
-
-  override get upstreams(): readonly Upstream[] {
-    const inherited = this.inheritedUpstreams;
-    const added = new Map(this.ownUpstreams.map((upstream) => [upstream.id, upstream]));
-    const known = new Set(inherited.map(({ id }) => id));
-    return [
-      ...inherited.map((upstream) => {
-        const own = added.get(upstream.id);
-        return own === undefined ? upstream : upstream.extendedBy(own);
-      }),
-      ...this.ownUpstreams.filter(({ id }) => !known.has(id)),
-    ];
-  }
-
-  /** @internal The service's own, as far as it has them too. */
-  get inheritedUpstreams(): readonly Upstream[] {
-    return this.inheritsConnections ? this.service.upstreams : [];
+    this.addInstances({
+      ...instancesParts(service, this, jobName, props),
+      ...{ version, inherits: inheritConnections ? service.node.path : undefined },
+      localBinds: inheritConnections ? of.localBinds : new LocalBinds(new AllocationPorts()),
+    });
+    const { region, namespace } = props;
+    this.job = declareJob(this, {
+      ...{ mesh, region, namespace, id: jobName, owner: service.node.path, version, detach: false },
+      render: (graph) => renderServiceJob(props, { serviceName, jobName, ...connectionsOf(graph, this.node.path) }),
+      // Without its subset, its first instance would answer whatever calls the service.
+      needs: () => [
+        { entry: { kind: "service-defaults", name: serviceName } },
+        { entry: { kind: "service-resolver", name: serviceName } },
+      ],
+    });
   }
 }

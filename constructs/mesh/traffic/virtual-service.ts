@@ -1,10 +1,10 @@
-import { Token } from "cdktf";
 import { Construct } from "constructs";
-import { ConsulConfigEntry } from "../../consul/consul-config-entry";
 import type * as consul from "../../consul/generated/config-entries";
 import { Protocol } from "../../consul/protocol";
-import { MeshError } from "../../errors";
-import type { ServiceMesh } from "../service-mesh";
+import type { VirtualServiceRecord } from "../../model/records";
+import { ConsulConfigEntry } from "../config-entry";
+import type { Mesh } from "../mesh";
+import { refuseUnknownName } from "../mesh-member";
 import { ServiceTraffic, type ResolveOptions, type Route, type Split, type TrafficOwner } from "./service-traffic";
 
 /** What {@link ServiceMesh.addVirtualService} takes. */
@@ -25,7 +25,7 @@ export interface VirtualServiceBaseProps extends Pick<
 /** Props of {@link VirtualService}. */
 export interface VirtualServiceProps extends VirtualServiceBaseProps {
   /** The mesh that it belongs to, in this stack or another one. */
-  readonly mesh: ServiceMesh;
+  readonly mesh: Mesh;
 }
 
 /**
@@ -38,27 +38,20 @@ export interface VirtualServiceProps extends VirtualServiceBaseProps {
 export class VirtualService extends Construct implements TrafficOwner {
   readonly serviceName: string;
   readonly protocol: Protocol;
-  readonly mesh: ServiceMesh;
+  readonly mesh: Mesh;
   /** @internal */
-  readonly traffic: ServiceTraffic = new ServiceTraffic(this);
-  /** @internal */
-  readonly defaults: ConsulConfigEntry<consul.ServiceConfigEntry>;
+  readonly traffic: ServiceTraffic;
 
   constructor(scope: Construct, id: string, props: VirtualServiceProps) {
     super(scope, id);
     const { mesh, serviceName = id, protocol = Protocol.TCP, splits, routes = [], ...resolution } = props;
+    refuseUnknownName(this, "service", serviceName);
     this.serviceName = serviceName;
     this.protocol = protocol;
     this.mesh = mesh;
-    if (Token.isUnresolved(serviceName)) {
-      throw new MeshError(
-        this,
-        "The name of the service is only known to Terraform.",
-        "Give it literally: the graph is built on names.",
-      );
-    }
-    mesh.registerVirtualService(this);
-    this.defaults = new ConsulConfigEntry<consul.ServiceConfigEntry>(this, "Defaults", {
+    this.traffic = new ServiceTraffic(this);
+    mesh.addMember<VirtualServiceRecord>(this, { kind: "virtual service", name: serviceName, protocol });
+    new ConsulConfigEntry<consul.ServiceConfigEntry>(this, "Defaults", {
       kind: "service-defaults",
       name: serviceName,
       // Consul always answers with TransparentProxy; without it each plan would find a difference.
@@ -71,10 +64,5 @@ export class VirtualService extends Construct implements TrafficOwner {
     for (const route of routes) {
       this.traffic.route(route);
     }
-  }
-
-  /** @internal */
-  instancesBehind(): readonly [] {
-    return [];
   }
 }
