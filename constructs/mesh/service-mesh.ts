@@ -1,4 +1,4 @@
-import type { Construct } from "constructs";
+import type { Construct, IConstruct } from "constructs";
 import { attachChecks } from "../checks/attach";
 import type { GatewayAccess } from "../consul/gateway-access";
 import { renderExportedServices } from "../consul/exported-services";
@@ -180,11 +180,11 @@ export class ServiceMesh extends Mesh {
     return metrics?.expose(traced, proxyDefaults) ?? traced;
   }
 
-  private membersOf<Member>(isOne: (member: unknown) => member is Member): readonly Member[] {
+  private membersOf<Member extends IConstruct>(isOne: (member: IConstruct) => member is Member): readonly Member[] {
     return Graph.of(this).read(({ members }) =>
       [...members.values()]
         .filter(({ mesh }) => mesh === this.node.path)
-        .map(({ key }) => constructAt(this.node.root, key))
+        .flatMap(({ key }) => constructAt(this.node.root, key) ?? [])
         .filter(isOne),
     );
   }

@@ -17,7 +17,6 @@ import type {
   InstancesRecord,
   JobRecord,
   MemberRecord,
-  MeshRecord,
   Origin,
   Reference,
   StackEdge,
