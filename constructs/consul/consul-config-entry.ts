@@ -1,8 +1,8 @@
 import { ConfigEntry as ConfigEntryResource } from "@cdktf/provider-consul/lib/config-entry";
 import { Construct } from "constructs";
-import { addressByIdentity } from "../address";
+import { addressByIdentity } from "../core/address";
 import { dependAtSynthesis, type Needs } from "../dependencies";
-import { lazyTerraformJson } from "../terraform-json";
+import { lazyTerraformJson } from "../core/terraform-json";
 import type * as consul from "./generated/config-entries";
 
 /** Props of {@link ConsulConfigEntry}. */

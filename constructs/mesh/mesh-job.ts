@@ -1,11 +1,11 @@
 import { Job, type JobConfig } from "@cdktf/provider-nomad/lib/job";
 import { Lazy } from "cdktf";
 import type { Construct } from "constructs";
-import { addressByIdentity } from "../address";
+import { addressByIdentity } from "../core/address";
 import { dependAtSynthesis, type Needs } from "../dependencies";
 import type * as nomad from "../nomad/generated/job";
 import type { JobPlacement } from "../nomad/job";
-import { lazyTerraformJson } from "../terraform-json";
+import { lazyTerraformJson } from "../core/terraform-json";
 import type { ServiceMesh } from "./service-mesh";
 
 /** What tells a job from others. */

@@ -6,7 +6,7 @@ import type * as consul from "../consul/generated/config-entries";
 import { Protocol } from "../consul/protocol";
 import { SubsetFilter } from "../consul/subset-filter";
 import { withEjection } from "../consul/upstream-config";
-import { MeshError } from "../errors";
+import { MeshError } from "../core/errors";
 import type { ServiceJobProps } from "../nomad/service-job";
 import { Intention, type IntentionOptions } from "./intention";
 import { LocalBinds } from "./local-ports";

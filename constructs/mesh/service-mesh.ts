@@ -7,7 +7,7 @@ import type { GatewayAccess } from "../consul/gateway-access";
 import type * as consul from "../consul/generated/config-entries";
 import { normalizationOf, renderMeshConfig, type MeshConfig, type RequestNormalization } from "../consul/mesh-config";
 import type { Needs } from "../dependencies";
-import { MeshError } from "../errors";
+import { MeshError } from "../core/errors";
 import type * as nomad from "../nomad/generated/job";
 import type { JobPlacement } from "../nomad/job";
 import type { Sidecar } from "../nomad/sidecar";

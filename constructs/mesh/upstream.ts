@@ -2,7 +2,7 @@ import type * as consul from "../consul/generated/config-entries";
 import { Protocol } from "../consul/protocol";
 import { renderUpstreamPolicy, type UpstreamPolicy } from "../consul/upstream-config";
 import type * as nomad from "../nomad/generated/job";
-import { withoutUndefined } from "../without-undefined";
+import { withoutUndefined } from "../core/without-undefined";
 import type { IMeshService } from "./mesh-member";
 
 /**

@@ -1,5 +1,5 @@
 import { Token } from "cdktf";
-import { nanoseconds, optionalNanoseconds, type Duration } from "./duration";
+import { nanoseconds, optionalNanoseconds, type Duration } from "../core/duration";
 import type * as nomad from "./generated/job";
 import { problemOfRequestPath } from "./request-path";
 

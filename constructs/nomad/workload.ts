@@ -1,5 +1,5 @@
 import { renderArtifact, type ArtifactOptions } from "./artifact";
-import { optionalNanoseconds, type Duration } from "./duration";
+import { optionalNanoseconds, type Duration } from "../core/duration";
 import type * as nomad from "./generated/job";
 import { renderIdentities, type IdentityOptions } from "./identity";
 import type { Affinity, Constraint } from "./placement";

@@ -6,8 +6,8 @@ import { renderHttpRouteRule, type HttpRouteMatch } from "../../consul/http-rout
 import { Protocol } from "../../consul/protocol";
 import { problemOfRoute, type RouteChanges } from "../../consul/service-router";
 import type { Needs } from "../../dependencies";
-import { MeshError } from "../../errors";
-import { withoutUndefined } from "../../without-undefined";
+import { MeshError } from "../../core/errors";
+import { withoutUndefined } from "../../core/without-undefined";
 import { nameOf, type IMeshMember, type IMeshService } from "../mesh-member";
 import type { ApiGatewayListener } from "./api-gateway-listener";
 import type { GatewayRoute } from "./front-gateway";

@@ -4,7 +4,7 @@ import { ConsulConfigEntry } from "../../consul/consul-config-entry";
 import type { GatewayAccess } from "../../consul/gateway-access";
 import type * as consul from "../../consul/generated/config-entries";
 import { Protocol } from "../../consul/protocol";
-import { MeshError } from "../../errors";
+import { MeshError } from "../../core/errors";
 import { companionOf, frontTaskName } from "../../nomad/front-gateway-job";
 import { sidecarOf } from "../../nomad/gateway-job";
 import type { IntentionOptions } from "../intention";

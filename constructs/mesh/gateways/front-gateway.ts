@@ -4,7 +4,7 @@ import { changesFor, type ForwardedHeaders } from "../../consul/forwarded-header
 import type { HeaderChanges } from "../../consul/header-changes";
 import type { Protocol } from "../../consul/protocol";
 import type { Needs } from "../../dependencies";
-import { MeshError } from "../../errors";
+import { MeshError } from "../../core/errors";
 import { renderFrontGatewayJob, type FrontGatewayParts } from "../../nomad/front-gateway-job";
 import type * as nomad from "../../nomad/generated/job";
 import { Intention, type IntentionOptions } from "../intention";

@@ -2,7 +2,7 @@ import { Token } from "cdktf";
 import type { Construct } from "constructs";
 import { ConsulConfigEntry } from "../../consul/consul-config-entry";
 import type * as consul from "../../consul/generated/config-entries";
-import { MeshError } from "../../errors";
+import { MeshError } from "../../core/errors";
 
 /** Files with a certificate and its key, as the gateway's Envoy reads them. */
 export interface CertificateFiles {

@@ -15,8 +15,8 @@ import {
 import { renderServiceSplitter, type SplitChanges } from "../../consul/service-splitter";
 import { SubsetFilter } from "../../consul/subset-filter";
 import type { Needs } from "../../dependencies";
-import { MeshError } from "../../errors";
-import type { Duration } from "../../nomad/duration";
+import { MeshError } from "../../core/errors";
+import type { Duration } from "../../core/duration";
 import { peerOf, type IMeshMember, type IMeshService } from "../mesh-member";
 import type { ServiceMesh } from "../service-mesh";
 import { namesOf, serviceOf, type HasSubset, type TrafficDestination } from "./destination";

@@ -3,7 +3,7 @@ import { Construct } from "constructs";
 import { ConsulConfigEntry } from "../../consul/consul-config-entry";
 import type * as consul from "../../consul/generated/config-entries";
 import { Protocol } from "../../consul/protocol";
-import { MeshError } from "../../errors";
+import { MeshError } from "../../core/errors";
 import type { ServiceMesh } from "../service-mesh";
 import { ServiceTraffic, type ResolveOptions, type Route, type Split, type TrafficOwner } from "./service-traffic";
 
