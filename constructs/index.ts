@@ -36,7 +36,7 @@ export {
   type WorkloadIdentityAuthMethodProps,
 } from "./consul/workload-identity-auth-method";
 
-export { MeshError } from "./errors";
+export { MeshError } from "./core/errors";
 export { synthesize } from "./synthesize";
 
 export {
@@ -181,19 +181,23 @@ export type {
   NomadVariableCapability,
 } from "./nomad/acl-rules";
 export { NomadAnonymousPolicy, type NomadAnonymousPolicyOptions } from "./nomad/anonymous-policy";
+export type { ArtifactOptions } from "./nomad/artifact";
 export { NomadDeployerPolicy, type NomadDeployerPolicyOptions } from "./nomad/deployer-policy";
 export { NomadOperatorPolicy, type NomadOperatorPolicyOptions } from "./nomad/operator-policy";
-export { nanoseconds, type Duration } from "./nomad/duration";
+export { nanoseconds, type Duration } from "./core/duration";
 export type { GatewayBlockProps, GatewayJobProps } from "./nomad/gateway-job";
 export type * as nomad from "./nomad/generated/job";
 export {
   HealthCheck,
+  type ExposableHealthCheckOptions,
   type GrpcHealthCheckOptions,
   type HealthCheckOptions,
   type HttpHealthCheckOptions,
+  type NetworkHealthCheckOptions,
   type ScriptHealthCheckOptions,
 } from "./nomad/health-check";
 export type { EphemeralDiskOptions, GroupOptions, ScalingOptions } from "./nomad/group";
+export type { IdentityOptions } from "./nomad/identity";
 export type { JobOptions, JobOverride, JobPlacement, JobProps, JobSpec } from "./nomad/job";
 export { JobKind, type ParameterizedOptions, type PeriodicOptions } from "./nomad/job-kind";
 export type { DnsOptions, NetworkOptions } from "./nomad/network";
@@ -209,13 +213,22 @@ export { Port, type PortOptions, type StaticPortOptions } from "./nomad/port";
 export type { CatalogServiceOptions, ConnectServiceOptions, ExposePath, RegistrationOptions } from "./nomad/service";
 export type { ServiceJobProps } from "./nomad/service-job";
 export { Sidecar, type DockerSidecarOptions, type ExecSidecarOptions, type SidecarOptions } from "./nomad/sidecar";
-export { Template, type TemplateOptions } from "./nomad/template";
+export { Template, type ChangeScriptOptions, type TemplateOptions } from "./nomad/template";
 export type { TransparentProxyOptions } from "./nomad/transparent-proxy";
-export { Volume, type SharedVolumeOptions, type VolumeMountOptions, type VolumeOptions } from "./nomad/volume";
+export type { SecretOptions, VaultOptions } from "./nomad/vault";
+export {
+  Volume,
+  type HostVolumeOptions,
+  type SharedVolumeOptions,
+  type VolumeMountOptions,
+  type VolumeOptions,
+} from "./nomad/volume";
 export {
   Workload,
+  type ActionOptions,
+  type CsiPluginOptions,
   type DockerWorkloadOptions,
   type ExecWorkloadOptions,
-  type ResourceOptions,
+  type LogOptions,
   type TaskOptions,
 } from "./nomad/workload";

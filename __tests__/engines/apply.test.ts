@@ -1,6 +1,6 @@
 import { existsSync, readdirSync, readFileSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
-import { escapeTemplate } from "../../constructs/terraform-json";
+import { escapeTemplate } from "../../constructs/core/terraform-json";
 import { applyStacks, type ApplyOptions, type ApplyResult, destroyStacks } from "../../lab/apply";
 import { ensureEngines } from "../../lab/engines/ensure-engines";
 import { LabError } from "../../lab/errors";

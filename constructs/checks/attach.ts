@@ -1,6 +1,6 @@
 import { Annotations, TerraformStack } from "cdktf";
 import type { IConstruct } from "constructs";
-import { describe } from "../errors";
+import { describe } from "../core/errors";
 import { findingsOf, revisionOf } from "./run";
 
 /** One pass of the checks over an app, which answers for all its stacks. */

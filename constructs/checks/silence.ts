@@ -1,5 +1,5 @@
 import type { IConstruct } from "constructs";
-import { MeshError } from "../errors";
+import { MeshError } from "../core/errors";
 import { closestTo } from "./closest";
 import { CHECKS } from "./rules";
 

@@ -2,10 +2,10 @@ import { AclPolicy as AclPolicyResource } from "@cdktf/provider-consul/lib/acl-p
 import { AclTokenPolicyAttachment } from "@cdktf/provider-consul/lib/acl-token-policy-attachment";
 import { TerraformStack, Token } from "cdktf";
 import { Construct } from "constructs";
-import { addressByIdentity } from "../address";
+import { addressByIdentity } from "../core/address";
 import { attachChecks } from "../checks/attach";
-import { MeshError } from "../errors";
-import { escapeTemplate, lazyText } from "../terraform-json";
+import { MeshError } from "../core/errors";
+import { escapeTemplate, lazyText } from "../core/terraform-json";
 import { type ConsulAclRules, renderConsulRules } from "./acl-rules";
 
 /** Props of {@link ConsulAclPolicy}. */

@@ -1,5 +1,5 @@
 import type { IConstruct } from "constructs";
-import { type HclBlock, renderHcl } from "../hcl";
+import { type HclBlock, renderHcl } from "../core/hcl";
 
 /** How much a rule grants. `deny` wins over every other policy of the same token. */
 export type ConsulAccess = "deny" | "read" | "write";

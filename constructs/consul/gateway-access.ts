@@ -1,7 +1,7 @@
 import { AclBindingRule, type AclBindingRuleConfig } from "@cdktf/provider-consul/lib/acl-binding-rule";
 import { Construct } from "constructs";
-import { addressByIdentity } from "../address";
-import { escapeTemplate } from "../terraform-json";
+import { addressByIdentity } from "../core/address";
+import { escapeTemplate } from "../core/terraform-json";
 import { ConsulAclPolicy } from "./acl-policy";
 import { type ConsulAclRules, forPrefixes } from "./acl-rules";
 

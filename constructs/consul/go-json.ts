@@ -1,5 +1,5 @@
 import { Token } from "cdktf";
-import { toTerraformJson } from "../terraform-json";
+import { toTerraformJson } from "../core/terraform-json";
 
 /**
  * Renders a value as the Consul provider reads it back from Consul: keys in order, and the characters that Go escapes

@@ -1,4 +1,4 @@
-import { optionalNanoseconds } from "../nomad/duration";
+import { optionalNanoseconds } from "../core/duration";
 import type * as consul from "./generated/config-entries";
 import type { HeaderChanges } from "./header-changes";
 import type { HeaderMatch } from "./http-permission";

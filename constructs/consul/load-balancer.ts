@@ -1,5 +1,4 @@
-import type { Duration } from "../nomad/duration";
-import { optionalConsulDuration } from "./duration";
+import { type Duration, optionalConsulDuration } from "../core/duration";
 import type * as consul from "./generated/config-entries";
 
 /** What every hash policy takes. */

@@ -1,4 +1,4 @@
-import { withoutUndefined } from "../without-undefined";
+import { withoutUndefined } from "../core/without-undefined";
 import type * as consul from "./generated/config-entries";
 import type { TlsVersionOptions } from "./tls-versions";
 

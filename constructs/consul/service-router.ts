@@ -1,5 +1,4 @@
-import type { Duration } from "../nomad/duration";
-import { optionalConsulDuration } from "./duration";
+import { type Duration, optionalConsulDuration } from "../core/duration";
 import type * as consul from "./generated/config-entries";
 import { renderHeaderChanges, type HeaderChanges } from "./header-changes";
 import { renderHeaderMatch, type HttpMatch } from "./http-permission";

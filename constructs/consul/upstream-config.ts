@@ -1,5 +1,4 @@
-import { nanoseconds, type Duration } from "../nomad/duration";
-import { optionalConsulDuration } from "./duration";
+import { type Duration, nanoseconds, optionalConsulDuration } from "../core/duration";
 import type * as consul from "./generated/config-entries";
 
 /**

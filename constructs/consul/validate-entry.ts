@@ -1,4 +1,4 @@
-import { Place, type Problem } from "../problems";
+import { Place, type Problem } from "../core/problems";
 import type * as consul from "./generated/config-entries";
 import { examineInlineCertificate } from "./validate/certificates";
 import { examineCommon } from "./validate/common";

@@ -1,8 +1,8 @@
 import { AclAuthMethod } from "@cdktf/provider-consul/lib/acl-auth-method";
 import { AclRole } from "@cdktf/provider-consul/lib/acl-role";
 import type { Construct } from "constructs";
-import { addressByIdentity } from "../address";
-import { escapeTemplate } from "../terraform-json";
+import { addressByIdentity } from "../core/address";
+import { escapeTemplate } from "../core/terraform-json";
 import { ConsulAclPolicy } from "./acl-policy";
 import { forPrefixes } from "./acl-rules";
 import { GatewayAccess } from "./gateway-access";

@@ -1,7 +1,7 @@
 import { Construct } from "constructs";
 import { attachChecks } from "../checks/attach";
 import { registerHostGroup } from "../checks/run";
-import { MeshError } from "../errors";
+import { MeshError } from "../core/errors";
 import { cloudInit, type CloudInit, type CloudInitOptions } from "./cloud-init";
 import { composeHost, type HostRole } from "./compose-host";
 import type { HostData } from "./host";

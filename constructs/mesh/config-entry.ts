@@ -1,12 +1,12 @@
 import { ConfigEntry as ConfigEntryResource } from "@cdktf/provider-consul/lib/config-entry";
 import type { TerraformResource } from "cdktf";
 import { Construct } from "constructs";
-import { addressByIdentity } from "../address";
+import { addressByIdentity } from "../core/address";
 import type * as consul from "../consul/generated/config-entries";
 import { Graph } from "../model/graph";
 import type { Need } from "../model/needs";
 import type { Snapshot } from "../model/snapshot";
-import { toTerraformJson } from "../terraform-json";
+import { toTerraformJson } from "../core/terraform-json";
 
 /** What a config entry can wait for: another one, any resource, or something of the graph. */
 export type Dependency = ConsulConfigEntry | TerraformResource | Need | undefined;

@@ -1,7 +1,7 @@
 import { Token } from "cdktf";
 import type { IConstruct } from "constructs";
 import type { Protocol } from "../consul/protocol";
-import { MeshError } from "../errors";
+import { MeshError } from "../core/errors";
 import type { Reference } from "../model/records";
 
 /** A mesh: one of this app, or one that another app owns. */

@@ -11,7 +11,7 @@ import type { ImportedServiceRecord, ServiceRecord } from "../model/records";
 import type { Snapshot } from "../model/snapshot";
 import { upstreamKey } from "../model/upstream";
 import { renderServiceJob, type ServiceJobProps } from "../nomad/service-job";
-import { withoutUndefined } from "../without-undefined";
+import { withoutUndefined } from "../core/without-undefined";
 import type { ConsulConfigEntry } from "./config-entry";
 import { allow, type Intention, type IntentionOptions } from "./intention";
 import type { Mesh } from "./mesh";

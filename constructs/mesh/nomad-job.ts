@@ -1,12 +1,12 @@
 import { Job, type JobConfig } from "@cdktf/provider-nomad/lib/job";
 import type { Construct } from "constructs";
-import { addressByIdentity } from "../address";
+import { addressByIdentity } from "../core/address";
 import { Graph } from "../model/graph";
 import { originOf } from "../model/origin";
 import type { JobRecord } from "../model/records";
 import type { Snapshot } from "../model/snapshot";
 import type * as nomad from "../nomad/generated/job";
-import { toTerraformJson } from "../terraform-json";
+import { toTerraformJson } from "../core/terraform-json";
 import { needsOf, type Dependency } from "./config-entry";
 import type { Mesh } from "./mesh";
 

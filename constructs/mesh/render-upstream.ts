@@ -20,7 +20,7 @@ export function connectionsOf(graph: Snapshot, key: string): Pick<ServiceJobConn
       upstreams.flatMap((upstream) => {
         const { env } = upstream.options;
         const isOnly = counts.get(upstream.destination.service) === 1;
-        const protocol = graph.resolve(cluster, upstream.destination)?.protocol;
+        const protocol = graph.destinationOf(cluster, upstream)?.protocol;
         return env === undefined ? [] : [[env, environmentValue(upstream, isOnly, protocol)]];
       }),
     ),

@@ -2,7 +2,7 @@ import type { Job } from "@cdktf/provider-nomad/lib/job";
 import { Construct } from "constructs";
 import type { Protocol } from "../consul/protocol";
 import { problemOfUpstreamPolicy } from "../consul/upstream-config";
-import { MeshError } from "../errors";
+import { MeshError } from "../core/errors";
 import { Graph } from "../model/graph";
 import type { LocalBinds } from "../model/local-ports";
 import { originOf } from "../model/origin";
@@ -68,7 +68,7 @@ export abstract class ServiceInstances extends Construct implements IMeshService
       throw new MeshError(this, `Of its upstream ${destination.service}, ${problem[0]}`, problem[1]);
     }
     const id = upstreamId(destination);
-    const record = Graph.of(this).write(this, ({ upstreams }) => {
+    Graph.of(this).write(this, ({ upstreams }) => {
       const own = upstreams.get(this.node.path) ?? new Map<string, UpstreamRecord>();
       upstreams.set(this.node.path, own);
       const added = this.bind(id, destination, options);
@@ -81,11 +81,9 @@ export abstract class ServiceInstances extends Construct implements IMeshService
           "Keep one of the two: it is one upstream, however often it is connected.",
         );
       }
-      const merged = earlier === undefined ? added : mergeUpstreams(earlier, added);
-      own.set(id, merged);
-      return merged;
+      own.set(id, earlier === undefined ? added : mergeUpstreams(earlier, added));
     });
-    return new Upstream(this, record);
+    return new Upstream(this, id);
   }
 
   /** Its job as Nomad's API takes it, with all that the graph adds by now. */

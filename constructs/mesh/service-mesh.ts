@@ -4,7 +4,7 @@ import type { GatewayAccess } from "../consul/gateway-access";
 import { renderExportedServices } from "../consul/exported-services";
 import type * as consul from "../consul/generated/config-entries";
 import { renderMeshConfig, type MeshConfig } from "../consul/mesh-config";
-import { MeshError } from "../errors";
+import { MeshError } from "../core/errors";
 import { Graph } from "../model/graph";
 import type { Need } from "../model/needs";
 import { constructAt, originOf } from "../model/origin";

@@ -1,3 +1,4 @@
+import { Graph } from "../model/graph";
 import type { UpstreamRecord } from "../model/records";
 import { addressOf } from "../model/upstream";
 import type { IMeshService } from "./mesh-member";
@@ -8,7 +9,8 @@ export class Upstream {
   constructor(
     /** Service that reaches out. */
     readonly source: IMeshService,
-    private readonly record: UpstreamRecord,
+    /** What Consul tells it apart by, among the upstreams of the source. */
+    private readonly id: string,
   ) {}
 
   /** Consul name of the destination. */
@@ -29,5 +31,13 @@ export class Upstream {
   /** `address:port` that the source's tasks connect to. */
   get address(): string {
     return addressOf(this.record);
+  }
+
+  private get record(): UpstreamRecord {
+    const found = Graph.of(this.source).read(({ upstreams }) => upstreams.get(this.source.node.path)?.get(this.id));
+    if (found === undefined) {
+      throw new Error(`${this.source.node.path} has no upstream ${this.id}.`);
+    }
+    return found;
   }
 }

@@ -1,5 +1,5 @@
 import type { IConstruct } from "constructs";
-import { MeshError } from "../errors";
+import { MeshError } from "../core/errors";
 import { order } from "./order";
 import { originOf } from "./origin";
 import type { GraphData } from "./records";

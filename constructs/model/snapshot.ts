@@ -120,6 +120,14 @@ export class Snapshot {
     return (peer === undefined ? cluster : this.clusterIn(peer))?.findService(service);
   }
 
+  /**
+   * What an upstream of a cluster leads to. Of a cluster that the app does not know it is taken that the service of a name speaks
+   * what the one of the same name here does.
+   */
+  destinationOf(cluster: Cluster, { destination }: UpstreamRecord): Exclude<MemberRecord, GatewayRecord> | undefined {
+    return this.resolve(cluster, destination) ?? cluster.findService(destination.service);
+  }
+
   /** The cluster of a datacenter, as long as the app has one. */
   clusterIn(datacenter: string): Cluster | undefined {
     return this.clusters.find((cluster) => cluster.datacenter === datacenter);

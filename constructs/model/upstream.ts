@@ -1,6 +1,6 @@
 import type { UpstreamPolicy } from "../consul/upstream-config";
 import type * as nomad from "../nomad/generated/job";
-import { withoutUndefined } from "../without-undefined";
+import { withoutUndefined } from "../core/without-undefined";
 import type { Reference, UpstreamRecord } from "./records";
 
 /**

@@ -1,10 +1,10 @@
 import { AclPolicy as AclPolicyResource } from "@cdktf/provider-nomad/lib/acl-policy";
 import { Token } from "cdktf";
 import { Construct } from "constructs";
-import { addressByIdentity } from "../address";
+import { addressByIdentity } from "../core/address";
 import { attachChecks } from "../checks/attach";
-import { MeshError } from "../errors";
-import { escapeTemplate } from "../terraform-json";
+import { MeshError } from "../core/errors";
+import { escapeTemplate } from "../core/terraform-json";
 import { type NomadAclRules, renderNomadRules } from "./acl-rules";
 
 /** Props of {@link NomadAclPolicy}. */

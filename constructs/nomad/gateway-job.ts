@@ -1,4 +1,4 @@
-import { nanoseconds, optionalNanoseconds, type Duration } from "./duration";
+import { nanoseconds, optionalNanoseconds, type Duration } from "../core/duration";
 import type * as nomad from "./generated/job";
 import { CHECK_INTERVAL } from "./health-check";
 import { renderJobOfOneGroup, type JobProps } from "./job";

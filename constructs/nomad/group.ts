@@ -1,4 +1,4 @@
-import { optionalNanoseconds, type Duration } from "./duration";
+import { optionalNanoseconds, type Duration } from "../core/duration";
 import type * as nomad from "./generated/job";
 import type { Affinity, Constraint, Spread } from "./placement";
 import {

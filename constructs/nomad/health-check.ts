@@ -1,5 +1,5 @@
 import { Token } from "cdktf";
-import { nanoseconds, optionalNanoseconds, type Duration } from "./duration";
+import { nanoseconds, optionalNanoseconds, type Duration } from "../core/duration";
 import type * as nomad from "./generated/job";
 import { problemOfRequestPath } from "./request-path";
 
@@ -33,14 +33,49 @@ export interface HealthCheckOptions {
     /** @default false */
     readonly ignoreWarnings?: boolean;
   };
+  /** Bad answers in a row before an instance counts as in doubt. @default `failuresBeforeCritical` */
+  readonly failuresBeforeWarning?: number;
+  /** What Consul takes for its answer until there is one. @default "critical" */
+  readonly initialStatus?: "passing" | "warning" | "critical";
+  /** What Consul's pages say of it, at most 255 characters. @default nothing */
+  readonly notes?: string;
   /** What a deployment makes of this check. @default "require_healthy" */
   readonly onUpdate?: "require_healthy" | "ignore_warnings" | "ignore";
   /** Anything else of Nomad's check block. @default none */
   readonly override?: nomad.ServiceCheck;
 }
 
+/** What every check takes that opens a connection. */
+export interface NetworkHealthCheckOptions extends HealthCheckOptions {
+  /**
+   * Where it is asked, if not at the service's own port: the label of a port of the group, or a number inside the allocation, at
+   * which the program listens on more than 127.0.0.1. It is asked directly, past the Envoy beside the service.
+   *
+   * @default the service's port
+   */
+  readonly port?: number | string;
+  /** Whose address is asked. @default "alloc" for a number; for a label, "host" */
+  readonly addressMode?: "host" | "alloc" | "alloc_ipv6";
+}
+
+/** What a check takes that can pass through an Envoy. */
+export interface ExposableHealthCheckOptions extends NetworkHealthCheckOptions {
+  /**
+   * Whether Envoy opens the path that it asks for. With `port`, the label of the port at which Envoy does.
+   *
+   * @default true behind a sidecar, where neither it nor the service has a label as port
+   */
+  readonly expose?: boolean;
+  /** Whether it is asked by TLS. @default false */
+  readonly tls?: boolean;
+  /** Name that its certificate must have. @default the address */
+  readonly tlsServerName?: string;
+  /** Whether a certificate that nobody vouches for is accepted. @default false */
+  readonly tlsSkipVerify?: boolean;
+}
+
 /** Options of {@link HealthCheck.http}. */
-export interface HttpHealthCheckOptions extends HealthCheckOptions {
+export interface HttpHealthCheckOptions extends ExposableHealthCheckOptions {
   /** @default "GET" */
   readonly method?: string;
   /** @default none */
@@ -50,7 +85,7 @@ export interface HttpHealthCheckOptions extends HealthCheckOptions {
 }
 
 /** Options of {@link HealthCheck.grpc}. */
-export interface GrpcHealthCheckOptions extends HealthCheckOptions {
+export interface GrpcHealthCheckOptions extends ExposableHealthCheckOptions {
   /** Name that the gRPC health protocol asks for. @default the server as a whole */
   readonly service?: string;
 }
@@ -109,28 +144,37 @@ export class HealthCheck {
     return new HealthCheck("http", options, (target) => ({
       Type: "http",
       Path: path,
+      Protocol: options.tls === true ? "https" : undefined,
       Method: options.method,
       Header: options.headers,
       Body: options.body,
-      ...throughEnvoy(target),
+      TLSServerName: options.tlsServerName,
+      TLSSkipVerify: options.tlsSkipVerify,
+      ...throughEnvoy(options, target),
     }));
   }
 
   /** A connection that opens is healthy. Only for a service without a sidecar, on its allocation's own address. */
-  static tcp(options: HealthCheckOptions = {}): HealthCheck {
-    return new HealthCheck("tcp", options, (target) => ({ Type: "tcp", ...directly(target) }));
+  static tcp(options: NetworkHealthCheckOptions = {}): HealthCheck {
+    return new HealthCheck("tcp", options, (target) => ({ Type: "tcp", ...directly(options, target) }));
   }
 
   /** The gRPC health protocol. @see https://grpc.io/docs/guides/health-checking/ */
   static grpc(options: GrpcHealthCheckOptions = {}): HealthCheck {
-    return new HealthCheck("grpc", options, (target) => ({
-      Type: "grpc",
-      GRPCService: options.service,
-      // Envoy opens the very path of the health protocol.
-      Path: target.sidecar ? "/grpc.health.v1.Health/Check" : undefined,
-      Protocol: target.sidecar ? "http2" : undefined,
-      ...throughEnvoy(target),
-    }));
+    return new HealthCheck("grpc", options, (target) => {
+      const isExposed = passesEnvoy(options, target);
+      return {
+        Type: "grpc",
+        GRPCService: options.service,
+        GRPCUseTLS: options.tls,
+        TLSServerName: options.tlsServerName,
+        TLSSkipVerify: options.tlsSkipVerify,
+        // Envoy opens the very path of the health protocol.
+        Path: isExposed ? "/grpc.health.v1.Health/Check" : undefined,
+        Protocol: isExposed ? "http2" : undefined,
+        ...throughEnvoy(options, target),
+      };
+    });
   }
 
   /** A command inside the task: exit code 0 is healthy, 1 a warning. @param command absolute path in the task */
@@ -152,6 +196,9 @@ export class HealthCheck {
       Timeout: nanoseconds(options.timeout ?? "2s"),
       SuccessBeforePassing: options.successBeforePassing,
       FailuresBeforeCritical: options.failuresBeforeCritical,
+      FailuresBeforeWarning: options.failuresBeforeWarning,
+      InitialStatus: options.initialStatus,
+      Notes: options.notes,
       OnUpdate: options.onUpdate,
       CheckRestart: options.checkRestart && {
         Limit: options.checkRestart.limit,
@@ -164,11 +211,19 @@ export class HealthCheck {
   }
 }
 
-/** Envoy opens the path of a check only where it knows the service's port. That of a label is open already. */
-function throughEnvoy(target: HealthCheckTarget): nomad.ServiceCheck {
-  return target.sidecar && typeof target.port !== "string" ? { Expose: true } : directly(target);
+/** Envoy opens the path of a check only where Nomad can tell it the service's port. That of a label is open already. */
+function passesEnvoy(options: ExposableHealthCheckOptions, target: HealthCheckTarget): boolean {
+  return options.expose ?? (target.sidecar && options.port === undefined && typeof target.port !== "string");
 }
 
-function directly({ port }: HealthCheckTarget): nomad.ServiceCheck {
-  return typeof port === "number" ? { AddressMode: "alloc", PortLabel: String(port) } : { PortLabel: port };
+function throughEnvoy(options: ExposableHealthCheckOptions, target: HealthCheckTarget): nomad.ServiceCheck {
+  const { port, addressMode } = options;
+  return passesEnvoy(options, target)
+    ? { Expose: true, PortLabel: port === undefined ? undefined : String(port), AddressMode: addressMode }
+    : directly(options, target);
+}
+
+function directly(options: NetworkHealthCheckOptions, target: HealthCheckTarget): nomad.ServiceCheck {
+  const { port = target.port, addressMode = typeof port === "number" ? "alloc" : undefined } = options;
+  return { AddressMode: addressMode, PortLabel: port === undefined ? undefined : String(port) };
 }

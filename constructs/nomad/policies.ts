@@ -1,5 +1,5 @@
-import { withoutUndefined } from "../without-undefined";
-import { optionalNanoseconds, type Duration } from "./duration";
+import { withoutUndefined } from "../core/without-undefined";
+import { optionalNanoseconds, type Duration } from "../core/duration";
 import type * as nomad from "./generated/job";
 
 /**

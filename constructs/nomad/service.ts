@@ -1,5 +1,6 @@
 import type * as nomad from "./generated/job";
 import type { HealthCheck } from "./health-check";
+import { renderIdentity, type IdentityOptions } from "./identity";
 import type { Port } from "./port";
 import { Sidecar } from "./sidecar";
 import { renderTransparentProxy, type TransparentProxyOptions } from "./transparent-proxy";
@@ -20,6 +21,22 @@ export interface RegistrationOptions {
   readonly meta?: Readonly<Record<string, string>>;
   /** Metadata of the service in Consul while an instance is a canary. @default `meta` */
   readonly canaryMeta?: Readonly<Record<string, string>>;
+  /** Whose address is registered: the node's, or the allocation's own. @default "auto": the node's */
+  readonly addressMode?: "auto" | "host" | "alloc" | "alloc_ipv6";
+  /** The address that is registered, such as `"${attr.unique.platform.aws.public-hostname}"`. @default by `addressMode` */
+  readonly address?: string;
+  /** Further addresses, by what they are for, e.g. `{ wan: "203.0.113.7:80" }`. @default none */
+  readonly taggedAddresses?: Readonly<Record<string, string>>;
+  /** Whether others may change its tags in Consul for good. @default false */
+  readonly enableTagOverride?: boolean;
+  /** What a deployment makes of its checks, where one says nothing itself. @default "require_healthy" */
+  readonly onUpdate?: "require_healthy" | "ignore_warnings" | "ignore";
+  /** Share of DNS answers that its instances get, by what their checks say. @default 1 each */
+  readonly weights?: { readonly passing?: number; readonly warning?: number };
+  /** Token by which Nomad registers it in Consul. @default the one in the configuration of Nomad's servers */
+  readonly identity?: IdentityOptions;
+  /** Name of the Consul cluster, where Nomad's agents know several (Enterprise). @default the group's */
+  readonly consulCluster?: string;
 }
 
 /**
@@ -121,6 +138,14 @@ function renderRegistration(options: RegistrationOptions, target: Parameters<Hea
     CanaryTags: options.canaryTags,
     Meta: options.meta,
     CanaryMeta: options.canaryMeta,
+    AddressMode: options.addressMode,
+    Address: options.address,
+    TaggedAddresses: options.taggedAddresses,
+    EnableTagOverride: options.enableTagOverride,
+    OnUpdate: options.onUpdate,
+    Weights: options.weights && { Passing: options.weights.passing, Warning: options.weights.warning },
+    Identity: options.identity && renderIdentity(options.identity),
+    Cluster: options.consulCluster,
     Checks: [options.healthCheck ?? []].flat().map((check) => check.render(target)),
   };
 }

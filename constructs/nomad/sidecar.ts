@@ -1,7 +1,7 @@
-import { withoutUndefined } from "../without-undefined";
-import { nanoseconds, optionalNanoseconds, type Duration } from "./duration";
+import { withoutUndefined } from "../core/without-undefined";
+import { nanoseconds, optionalNanoseconds, type Duration } from "../core/duration";
 import type * as nomad from "./generated/job";
-import { renderResources, type ResourceOptions } from "./workload";
+import { renderResources, type ResourceOptions } from "./resources";
 
 /** What every sidecar takes, whatever runs its Envoy. */
 export interface SidecarOptions {

@@ -1,5 +1,17 @@
-import { optionalNanoseconds, type Duration } from "./duration";
+import { optionalNanoseconds, type Duration } from "../core/duration";
 import type * as nomad from "./generated/job";
+
+/** A program that runs in the task when the rendered text changes. */
+export interface ChangeScriptOptions {
+  /** A program in the task, with its path. */
+  readonly command: string;
+  /** @default none */
+  readonly args?: readonly string[];
+  /** How long it may take. @default "5s" */
+  readonly timeout?: Duration;
+  /** Whether the task ends where the program fails. @default false */
+  readonly failOnError?: boolean;
+}
 
 /**
  * How a template is rendered into a task.
@@ -9,14 +21,26 @@ import type * as nomad from "./generated/job";
 export interface TemplateOptions {
   /** Path below the task's directory, e.g. `local/app.conf`, or `secrets/app.env`. */
   readonly destination: string;
-  /** What to do when the rendered text changes. @default "restart" */
+  /** What to do when the rendered text changes. @default "script" where there is a `changeScript`, else "restart" */
   readonly changeMode?: "restart" | "signal" | "script" | "noop";
   /** The signal of change mode `signal`. @default none */
   readonly changeSignal?: string;
+  /** The program of change mode `script`. @default none */
+  readonly changeScript?: ChangeScriptOptions;
   /** Whether the text is read as `KEY=value` lines into the task's environment. @default false */
   readonly env?: boolean;
   /** Permissions in octal. @default "644" */
   readonly perms?: string;
+  /** Number of the user that owns the file. @default the one that runs Nomad's client */
+  readonly uid?: number;
+  /** Number of the group that owns the file. @default the one that runs Nomad's client */
+  readonly gid?: number;
+  /** Whether it is rendered only once, and changes are not waited for. @default false */
+  readonly once?: boolean;
+  /** Whether a key that is not there is an error, instead of the text `<no value>`. @default false */
+  readonly errMissingKey?: boolean;
+  /** How long changes are gathered before it is rendered: at least, and at most. @default at once */
+  readonly wait?: { readonly min?: Duration; readonly max?: Duration };
   /** Longest random wait before a change takes effect. @default "5s" */
   readonly splay?: Duration;
   /** What opens an action, where the text itself has `{{`. @default "{{" */
@@ -48,10 +72,24 @@ export class Template {
 function render(options: TemplateOptions): nomad.Template {
   return {
     DestPath: options.destination,
-    ChangeMode: options.changeMode,
+    ChangeMode: options.changeMode ?? (options.changeScript && "script"),
     ChangeSignal: options.changeSignal,
+    ChangeScript: options.changeScript && {
+      Command: options.changeScript.command,
+      Args: options.changeScript.args,
+      Timeout: optionalNanoseconds(options.changeScript.timeout),
+      FailOnError: options.changeScript.failOnError,
+    },
     Envvars: options.env,
     Perms: options.perms,
+    Uid: options.uid,
+    Gid: options.gid,
+    Once: options.once,
+    ErrMissingKey: options.errMissingKey,
+    Wait: options.wait && {
+      Min: optionalNanoseconds(options.wait.min),
+      Max: optionalNanoseconds(options.wait.max),
+    },
     Splay: optionalNanoseconds(options.splay),
     LeftDelim: options.leftDelimiter,
     RightDelim: options.rightDelimiter,

@@ -1,4 +1,4 @@
-import { itemsOf, known, Place, textsOf, type Problem } from "../problems";
+import { itemsOf, known, Place, textsOf, type Problem } from "../core/problems";
 import type * as nomad from "./generated/job";
 import { examineGroup } from "./validate/group";
 import { examineNumbers } from "./validate/numbers";

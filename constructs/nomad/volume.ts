@@ -8,14 +8,39 @@ export interface VolumeOptions {
   readonly override?: nomad.VolumeRequest;
 }
 
-/** What a CSI or dynamic host volume takes beside. */
+/** What a host volume takes. */
+export interface HostVolumeOptions extends VolumeOptions {
+  /** Which allocations use it at a time; only of a dynamic host volume. @default "single-node-writer" */
+  readonly accessMode?:
+    "single-node-writer" | "single-node-reader-only" | "single-node-single-writer" | "single-node-multi-writer";
+  /** Only of a dynamic host volume. @default "file-system" */
+  readonly attachmentMode?: "file-system" | "block-device";
+  /** Whether each allocation has a volume of its own, named `<source>[<index>]`. @default false */
+  readonly perAlloc?: boolean;
+  /** Whether a new allocation gets the volume that the old one had; only of a dynamic host volume. @default false */
+  readonly sticky?: boolean;
+}
+
+/** What a volume of a CSI plugin takes. */
 export interface SharedVolumeOptions extends VolumeOptions {
-  /** @default "single-node-writer" */
-  readonly accessMode?: string;
+  /** Which nodes and allocations use it at a time. @default "single-node-writer" */
+  readonly accessMode?:
+    | "single-node-reader-only"
+    | "single-node-writer"
+    | "multi-node-reader-only"
+    | "multi-node-single-writer"
+    | "multi-node-multi-writer";
   /** @default "file-system" */
   readonly attachmentMode?: "file-system" | "block-device";
-  /** Whether each allocation has a volume of its own, named with its index. @default false */
+  /** Whether each allocation has a volume of its own, named `<source>[<index>]`. @default false */
   readonly perAlloc?: boolean;
+  /** How it is mounted. @default as the volume itself says */
+  readonly mountOptions?: {
+    /** File system that it is formatted with, e.g. `"ext4"`. @default the plugin's */
+    readonly fsType?: string;
+    /** Flags of the mount, e.g. `["noatime"]`. @default none */
+    readonly mountFlags?: readonly string[];
+  };
 }
 
 /**
@@ -27,8 +52,17 @@ export class Volume {
   private constructor(private readonly request: nomad.VolumeRequest) {}
 
   /** A host volume, as a client's configuration or `nomad volume create` declares it. */
-  static host(source: string, options: VolumeOptions = {}): Volume {
-    return new Volume({ Type: "host", Source: source, ReadOnly: options.readOnly, ...options.override });
+  static host(source: string, options: HostVolumeOptions = {}): Volume {
+    return new Volume({
+      Type: "host",
+      Source: source,
+      ReadOnly: options.readOnly,
+      AccessMode: options.accessMode,
+      AttachmentMode: options.attachmentMode,
+      PerAlloc: options.perAlloc,
+      Sticky: options.sticky,
+      ...options.override,
+    });
   }
 
   /** A volume of a CSI plugin. */
@@ -40,6 +74,10 @@ export class Volume {
       AccessMode: options.accessMode ?? "single-node-writer",
       AttachmentMode: options.attachmentMode ?? "file-system",
       PerAlloc: options.perAlloc,
+      MountOptions: options.mountOptions && {
+        FSType: options.mountOptions.fsType,
+        MountFlags: options.mountOptions.mountFlags,
+      },
       ...options.override,
     });
   }
@@ -62,9 +100,19 @@ export interface VolumeMountOptions {
   readonly destination: string;
   /** @default false */
   readonly readOnly?: boolean;
+  /** Which mounts below it the task and the node see of each other. @default "private" */
+  readonly propagationMode?: "private" | "host-to-task" | "bidirectional";
+  /** SELinux label: `"z"` for one that tasks share, `"Z"` for one of its own. @default none */
+  readonly selinuxLabel?: "z" | "Z";
 }
 
 /** @internal */
 export function renderVolumeMount(mount: VolumeMountOptions): nomad.VolumeMount {
-  return { Volume: mount.volume, Destination: mount.destination, ReadOnly: mount.readOnly };
+  return {
+    Volume: mount.volume,
+    Destination: mount.destination,
+    ReadOnly: mount.readOnly,
+    PropagationMode: mount.propagationMode,
+    SELinuxLabel: mount.selinuxLabel,
+  };
 }

@@ -1,24 +1,55 @@
-import { optionalNanoseconds, type Duration } from "./duration";
+import { renderArtifact, type ArtifactOptions } from "./artifact";
+import { optionalNanoseconds, type Duration } from "../core/duration";
 import type * as nomad from "./generated/job";
-import { renderRestart, type RestartOptions } from "./policies";
+import { renderIdentities, type IdentityOptions } from "./identity";
 import type { Affinity, Constraint } from "./placement";
+import { renderRestart, type RestartOptions } from "./policies";
+import { renderResources, type ResourceOptions } from "./resources";
 import type { Template } from "./template";
+import { renderSecret, renderVault, type SecretOptions, type VaultOptions } from "./vault";
 import { renderVolumeMount, type VolumeMountOptions } from "./volume";
 
 /**
- * What a task is promised of its node.
+ * Files into which Nomad writes what a task says, on stdout and on stderr each.
  *
- * @see https://developer.hashicorp.com/nomad/docs/job-specification/resources
+ * @see https://developer.hashicorp.com/nomad/docs/job-specification/logs
  */
-export interface ResourceOptions {
-  /** Share of the processor in MHz. @default 100 */
-  readonly cpuMhz?: number;
-  /** Whole cores of its own; excludes `cpuMhz`. @default none */
-  readonly cores?: number;
-  /** Memory in MiB. @default 300 */
-  readonly memoryMib?: number;
-  /** Memory in MiB that it may use while the node has some to spare. @default `memoryMib` */
-  readonly memoryMaxMib?: number;
+export interface LogOptions {
+  /** Files that are kept, the one being written included. @default 10 */
+  readonly maxFiles?: number;
+  /** Size in MiB at which a new file begins. @default 10 */
+  readonly maxFileSizeMib?: number;
+  /** Whether Nomad leaves the logs to the driver. @default false */
+  readonly disabled?: boolean;
+}
+
+/**
+ * A command that people run inside a running task: `nomad action`.
+ *
+ * @see https://developer.hashicorp.com/nomad/docs/job-specification/action
+ */
+export interface ActionOptions {
+  /** A program in the task. */
+  readonly command: string;
+  /** @default none */
+  readonly args?: readonly string[];
+}
+
+/**
+ * What makes a task a plugin for CSI volumes.
+ *
+ * @see https://developer.hashicorp.com/nomad/docs/job-specification/csi_plugin
+ */
+export interface CsiPluginOptions {
+  /** Name of the plugin, as volumes give it. */
+  readonly id: string;
+  readonly type: "node" | "controller" | "monolith";
+  /** Where the plugin makes its socket. @default "/csi" */
+  readonly mountDir?: string;
+  /** Where the plugin stages volumes. @default "/local/csi" */
+  readonly stagePublishBaseDir?: string;
+  /** How long it may take to become healthy. @default "30s" */
+  readonly healthTimeout?: Duration;
 }
 
 /**
@@ -35,8 +66,24 @@ export interface TaskOptions {
   readonly templates?: readonly Template[];
   /** Volumes of the group that it sees. @default none */
   readonly volumeMounts?: readonly VolumeMountOptions[];
-  /** URLs (go-getter) that Nomad fetches into `local/` before the task starts. @default none */
-  readonly artifacts?: readonly string[];
+  /** What Nomad fetches before the task starts; a URL alone (go-getter) goes into `local/`. @default none */
+  readonly artifacts?: readonly (ArtifactOptions | string)[];
+  /** Access to Vault. @default none */
+  readonly vault?: VaultOptions;
+  /** Secrets that Nomad fetches, by name. @default none */
+  readonly secrets?: Readonly<Record<string, SecretOptions>>;
+  /** Tokens by which others know it, by name; `default` is the one that every task has. @default that one, which it does not see */
+  readonly identities?: Readonly<Record<string, IdentityOptions>>;
+  /** Consul cluster in which Nomad gives it a token, for its templates and for itself; `"default"` for the only one. @default none */
+  readonly consulCluster?: string;
+  /** Commands that people run in it, by name. @default none */
+  readonly actions?: Readonly<Record<string, ActionOptions>>;
+  /** @default 10 files of 10 MiB, on stdout and stderr each */
+  readonly logs?: LogOptions;
+  /** File below `local/` in which it finds the payload of a dispatched job. @default none */
+  readonly dispatchPayload?: string;
+  /** Makes it a plugin for CSI volumes. @default it is none */
+  readonly csiPlugin?: CsiPluginOptions;
   /** The user that runs it. @default the driver's own */
   readonly user?: string;
   /** How long it may take to end after the signal. @default "5s" */
@@ -128,7 +175,17 @@ export class Workload {
       Resources: options.resources && renderResources(options.resources),
       Templates: options.templates?.map((template) => template.rendered),
       VolumeMounts: options.volumeMounts?.map(renderVolumeMount),
-      Artifacts: options.artifacts?.map((GetterSource) => ({ GetterSource })),
+      Artifacts: options.artifacts?.map(renderArtifact),
+      Vault: options.vault && renderVault(options.vault),
+      Secrets: options.secrets && Object.entries(options.secrets).map(([key, secret]) => renderSecret(key, secret)),
+      ...(options.identities && renderIdentities(options.identities)),
+      Consul: options.consulCluster === undefined ? undefined : { Cluster: options.consulCluster },
+      Actions:
+        options.actions &&
+        Object.entries(options.actions).map(([Name, { command, args }]) => ({ Name, Command: command, Args: args })),
+      LogConfig: options.logs && renderLogs(options.logs),
+      DispatchPayload: options.dispatchPayload === undefined ? undefined : { File: options.dispatchPayload },
+      CSIPluginConfig: options.csiPlugin && renderCsiPlugin(options.csiPlugin),
       User: options.user,
       KillTimeout: optionalNanoseconds(options.killTimeout),
       KillSignal: options.killSignal,
@@ -152,13 +209,17 @@ export function renderTasks(
   return Object.entries(tasks).map(([name, workload]) => workload.render(name, env));
 }
 
-/** @internal */
-export function renderResources(resources: ResourceOptions): nomad.Resources {
+function renderLogs({ maxFiles, maxFileSizeMib, disabled }: LogOptions): nomad.LogConfig {
+  return { MaxFiles: maxFiles, MaxFileSizeMB: maxFileSizeMib, Disabled: disabled };
+}
+
+function renderCsiPlugin(options: CsiPluginOptions): nomad.TaskCSIPluginConfig {
   return {
-    CPU: resources.cpuMhz,
-    Cores: resources.cores,
-    MemoryMB: resources.memoryMib,
-    MemoryMaxMB: resources.memoryMaxMib,
+    ID: options.id,
+    Type: options.type,
+    MountDir: options.mountDir,
+    StagePublishBaseDir: options.stagePublishBaseDir,
+    HealthTimeout: optionalNanoseconds(options.healthTimeout),
   };
 }
 

@@ -12,7 +12,7 @@ import {
   type TerraformElement,
 } from "cdktf";
 import type { IConstruct } from "constructs";
-import { describe } from "../../errors";
+import { describe } from "../../core/errors";
 import type { Check, CheckedApp, Finding } from "../check";
 
 const providerToken: Check = {

@@ -1,5 +1,5 @@
 import { ANY_SERVICE } from "../../consul/service-intentions";
-import { describe } from "../../errors";
+import { describe } from "../../core/errors";
 import { isFrontGateway } from "../../mesh/gateways/front-gateway";
 import { Gateway } from "../../mesh/gateways/gateway";
 import { peerOf, type IMeshMember, type IMeshService } from "../../mesh/mesh-member";

@@ -1,6 +1,6 @@
 import { TerraformStack, Token } from "cdktf";
 import type { IConstruct } from "constructs";
-import { describe } from "../../errors";
+import { describe } from "../../core/errors";
 import { isFrontGateway } from "../../mesh/gateways/front-gateway";
 import { peerOf, type IMeshMember } from "../../mesh/mesh-member";
 import type { ServiceMesh } from "../../mesh/service-mesh";

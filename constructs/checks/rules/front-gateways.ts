@@ -1,5 +1,5 @@
 import { Protocol } from "../../consul/protocol";
-import { describe } from "../../errors";
+import { describe } from "../../core/errors";
 import { ApiGateway } from "../../mesh/gateways/api-gateway";
 import {
   isFrontGateway,

@@ -1,6 +1,6 @@
 import { Protocol } from "../../consul/protocol";
 import { allowsBeforeItDenies, ANY_SERVICE, isDeny } from "../../consul/service-intentions";
-import { describe } from "../../errors";
+import { describe } from "../../core/errors";
 import type { Intention } from "../../mesh/intention";
 import type { ServiceMesh } from "../../mesh/service-mesh";
 import type { Check } from "../check";

@@ -2,7 +2,7 @@ import { ConfigEntry } from "@cdktf/provider-consul/lib/config-entry";
 import { TerraformStack } from "cdktf";
 import type { IConstruct } from "constructs";
 import { isEmitted } from "../../consul/consul-config-entry";
-import { describe } from "../../errors";
+import { describe } from "../../core/errors";
 import { isFrontGateway } from "../../mesh/gateways/front-gateway";
 import type { ServiceMesh } from "../../mesh/service-mesh";
 import type { IMeshMember } from "../../mesh/mesh-member";

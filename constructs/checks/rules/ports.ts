@@ -1,10 +1,10 @@
 import { Token } from "cdktf";
 import type { IConstruct } from "constructs";
-import { describe } from "../../errors";
+import { describe } from "../../core/errors";
 import { Gateway } from "../../mesh/gateways/gateway";
 import type { ServiceMesh } from "../../mesh/service-mesh";
 import type { ServiceJob } from "../../mesh/service-job";
-import { withoutUndefined } from "../../without-undefined";
+import { withoutUndefined } from "../../core/without-undefined";
 import type { Check, Finding } from "../check";
 import { nomadClusterOf } from "../same-cluster";
 

@@ -1,7 +1,7 @@
 import { Protocol } from "../../consul/protocol";
 import { fitsAll } from "../../consul/service-router";
 import { SubsetFilter } from "../../consul/subset-filter";
-import { describe } from "../../errors";
+import { describe } from "../../core/errors";
 import type { IMeshService } from "../../mesh/mesh-member";
 import type { ServiceJob } from "../../mesh/service-job";
 import { destinationsOf } from "../../mesh/traffic/chain";

@@ -7,7 +7,7 @@ import type * as consul from "../../consul/generated/config-entries";
 import { problemsOfEntry } from "../../consul/validate-entry";
 import type * as nomad from "../../nomad/generated/job";
 import { problemsOfJob } from "../../nomad/validate-job";
-import { textOf, type Problem } from "../../problems";
+import { textOf, type Problem } from "../../core/problems";
 import type { Check, CheckedApp, Finding } from "../check";
 
 const invalidJob: Check = {

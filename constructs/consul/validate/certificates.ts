@@ -1,5 +1,5 @@
 import { createPrivateKey, X509Certificate, type KeyObject } from "node:crypto";
-import { Shown, type Place } from "../../problems";
+import { Shown, type Place } from "../../core/problems";
 import type * as consul from "../generated/config-entries";
 
 const LEAST_BITS = 2048;

@@ -1,5 +1,5 @@
-import { nanoseconds } from "../../nomad/duration";
-import { entriesOf, type Place, Shown } from "../../problems";
+import { nanoseconds } from "../../core/duration";
+import { entriesOf, type Place, Shown } from "../../core/problems";
 
 const MOST_PAIRS = 64;
 const LONGEST_KEY = 128;

@@ -1,6 +1,6 @@
 import { isIP } from "node:net";
-import { isDomainName } from "../../domain-name";
-import { itemsOf, known, textsOf, type Place } from "../../problems";
+import { isDomainName } from "../../core/domain-name";
+import { itemsOf, known, textsOf, type Place } from "../../core/problems";
 import type * as consul from "../generated/config-entries";
 import { notNegative } from "./common";
 import { examineGatewayTls } from "./tls";

@@ -1,4 +1,4 @@
-import { itemsOf, type Place } from "../../problems";
+import { itemsOf, type Place } from "../../core/problems";
 import type * as consul from "../generated/config-entries";
 import { atMostOne } from "./common";
 

@@ -1,5 +1,5 @@
-import { isDomainName } from "../../domain-name";
-import { itemsOf, known, type Place, Shown, textsOf } from "../../problems";
+import { isDomainName } from "../../core/domain-name";
+import { itemsOf, known, type Place, Shown, textsOf } from "../../core/problems";
 import type * as consul from "../generated/config-entries";
 import { isSet } from "./common";
 import { examineGatewayTls, examineTls } from "./tls";

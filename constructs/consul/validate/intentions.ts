@@ -1,4 +1,4 @@
-import { itemsOf, known, listOf, textsOf, type Place } from "../../problems";
+import { itemsOf, known, listOf, textsOf, type Place } from "../../core/problems";
 import type * as consul from "../generated/config-entries";
 import { atMostOne, examineMethods, examinePath, isSet, LONGEST_TEXT } from "./common";
 

@@ -1,4 +1,4 @@
-import { itemsOf, known, type Place } from "../../problems";
+import { itemsOf, known, type Place } from "../../core/problems";
 import type * as consul from "../generated/config-entries";
 import { exactlyOne, isSet, lengthOf } from "./common";
 

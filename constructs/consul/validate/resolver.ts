@@ -1,4 +1,4 @@
-import { entriesOf, itemsOf, known, textsOf, type Place } from "../../problems";
+import { entriesOf, itemsOf, known, textsOf, type Place } from "../../core/problems";
 import type * as consul from "../generated/config-entries";
 import { isSet, notNegative } from "./common";
 import { examineFailoverPolicy } from "./defaults";

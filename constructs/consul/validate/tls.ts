@@ -1,4 +1,4 @@
-import { known, textsOf, type Place } from "../../problems";
+import { known, textsOf, type Place } from "../../core/problems";
 
 const VERSIONS = ["TLS_AUTO", "TLSv1_0", "TLSv1_1", "TLSv1_2", "TLSv1_3"];
 

@@ -1,4 +1,4 @@
-import { itemsOf, known, type Place, Shown, textsOf } from "../../problems";
+import { itemsOf, known, type Place, Shown, textsOf } from "../../core/problems";
 import type * as consul from "../generated/config-entries";
 import { atMostOne, examineMethods, examinePath } from "./common";
 

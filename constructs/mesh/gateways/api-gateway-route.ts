@@ -4,9 +4,9 @@ import { layHeaderChanges, type HeaderChanges } from "../../consul/header-change
 import { renderHttpRouteRule, type HttpRouteMatch } from "../../consul/http-route";
 import { Protocol } from "../../consul/protocol";
 import { problemOfRoute, type RouteChanges } from "../../consul/service-router";
-import { MeshError } from "../../errors";
+import { MeshError } from "../../core/errors";
 import type { Need } from "../../model/needs";
-import { withoutUndefined } from "../../without-undefined";
+import { withoutUndefined } from "../../core/without-undefined";
 import { ConsulConfigEntry } from "../config-entry";
 import { nameOf, type IMeshMember, type IMeshService } from "../mesh-member";
 import type { ApiGatewayListener } from "./api-gateway-listener";

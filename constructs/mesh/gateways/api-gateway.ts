@@ -2,7 +2,7 @@ import type { AclBindingRule } from "@cdktf/provider-consul/lib/acl-binding-rule
 import type { Construct } from "constructs";
 import type { GatewayAccess } from "../../consul/gateway-access";
 import type * as consul from "../../consul/generated/config-entries";
-import { MeshError } from "../../errors";
+import { MeshError } from "../../core/errors";
 import { companionOf, frontTaskName } from "../../nomad/front-gateway-job";
 import { sidecarOf } from "../../nomad/gateway-job";
 import { ConsulConfigEntry } from "../config-entry";

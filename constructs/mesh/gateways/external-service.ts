@@ -3,7 +3,7 @@ import { Node } from "@cdktf/provider-consul/lib/node";
 import { Service } from "@cdktf/provider-consul/lib/service";
 import { Token } from "cdktf";
 import { Construct } from "constructs";
-import { addressByIdentity } from "../../address";
+import { addressByIdentity } from "../../core/address";
 import { Protocol } from "../../consul/protocol";
 import type { ExternalServiceRecord } from "../../model/records";
 import { allow, type Intention, type IntentionOptions } from "../intention";

@@ -2,7 +2,7 @@ import type { Construct } from "constructs";
 import { changesFor, type ForwardedHeaders } from "../../consul/forwarded-headers";
 import type { HeaderChanges } from "../../consul/header-changes";
 import { Protocol } from "../../consul/protocol";
-import { MeshError } from "../../errors";
+import { MeshError } from "../../core/errors";
 import { Graph } from "../../model/graph";
 import type { Need } from "../../model/needs";
 import type { GatewayRouteRecord, ListenerRecord, Reference } from "../../model/records";

@@ -1,7 +1,7 @@
 import { Token } from "cdktf";
 import type { Construct } from "constructs";
 import type * as consul from "../../consul/generated/config-entries";
-import { MeshError } from "../../errors";
+import { MeshError } from "../../core/errors";
 import { ConsulConfigEntry } from "../config-entry";
 
 /** Files with a certificate and its key, as the gateway's Envoy reads them. */

@@ -5,7 +5,7 @@ import type * as consul from "../../consul/generated/config-entries";
 import { layHeaderChanges, renderHeaderChanges, type HeaderChanges } from "../../consul/header-changes";
 import { Protocol } from "../../consul/protocol";
 import { renderPassiveHealthCheck } from "../../consul/upstream-config";
-import { MeshError } from "../../errors";
+import { MeshError } from "../../core/errors";
 import { companionOf } from "../../nomad/front-gateway-job";
 import { ConsulConfigEntry } from "../config-entry";
 import { allow, type Intention, type IntentionOptions } from "../intention";

@@ -1,4 +1,4 @@
-import type { Duration } from "../../nomad/duration";
+import type { Duration } from "../../core/duration";
 import { renderYaml } from "./yaml";
 
 /** A rule that keeps the answer of a query as a series of its own. */

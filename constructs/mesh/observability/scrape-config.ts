@@ -1,7 +1,7 @@
 import { METRICS_ADDRESS } from "../../nomad/envoy-metrics";
 import { Template } from "../../nomad/template";
 import { renderYaml } from "./yaml";
-import type { Duration } from "../../nomad/duration";
+import type { Duration } from "../../core/duration";
 
 /** How the agents of Consul or Nomad are scraped. */
 export interface AgentScrape {

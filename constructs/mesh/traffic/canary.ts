@@ -1,5 +1,5 @@
 import type { HeaderMatch } from "../../consul/http-permission";
-import { MeshError } from "../../errors";
+import { MeshError } from "../../core/errors";
 import { nameOf } from "../mesh-member";
 import { subsetOf, type HasSubset } from "./destination";
 import type { TrafficOwner } from "./service-traffic";

@@ -3,7 +3,7 @@ import type { Protocol } from "../../consul/protocol";
 import { SubsetFilter } from "../../consul/subset-filter";
 import { AllocationPorts, LocalBinds } from "../../model/local-ports";
 import { renderServiceJob, type ServiceJobProps } from "../../nomad/service-job";
-import { withoutUndefined } from "../../without-undefined";
+import { withoutUndefined } from "../../core/without-undefined";
 import type { Mesh } from "../mesh";
 import { declareJob } from "../nomad-job";
 import { connectionsOf } from "../render-upstream";

@@ -1,4 +1,4 @@
-import { known, type Place } from "../../problems";
+import { known, type Place } from "../../core/problems";
 import type * as nomad from "../generated/job";
 import { atLeast, SECOND } from "./times";
 

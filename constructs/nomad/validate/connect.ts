@@ -1,5 +1,5 @@
 import { isIP } from "node:net";
-import { itemsOf, known, listOf, Shown, textsOf, type Place } from "../../problems";
+import { itemsOf, known, listOf, Shown, textsOf, type Place } from "../../core/problems";
 import type * as nomad from "../generated/job";
 import { examineGateway } from "./gateways";
 import { portsOf } from "./networks";

@@ -1,4 +1,4 @@
-import { itemsOf, known, type Place } from "../../problems";
+import { itemsOf, known, type Place } from "../../core/problems";
 import type * as nomad from "../generated/job";
 import { holdsVariable } from "./names";
 import { escapesAllocation } from "./paths";

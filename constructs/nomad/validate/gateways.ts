@@ -1,4 +1,4 @@
-import { entriesOf, itemsOf, known, textsOf, type Place } from "../../problems";
+import { entriesOf, itemsOf, known, textsOf, type Place } from "../../core/problems";
 import type * as nomad from "../generated/job";
 
 const PROTOCOLS = ["tcp", "http", "http2", "grpc"];

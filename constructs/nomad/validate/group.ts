@@ -1,5 +1,5 @@
-import { itemsOf, known, type Place } from "../../problems";
-import { withoutUndefined } from "../../without-undefined";
+import { itemsOf, known, type Place } from "../../core/problems";
+import { withoutUndefined } from "../../core/without-undefined";
 import type * as nomad from "../generated/job";
 import { examineMeshGroup } from "./connect";
 import { injectedLabels, injectedTasks } from "./injected";

@@ -1,5 +1,5 @@
-import { itemsOf, known } from "../../problems";
-import { withoutUndefined } from "../../without-undefined";
+import { itemsOf, known } from "../../core/problems";
+import { withoutUndefined } from "../../core/without-undefined";
 import type * as nomad from "../generated/job";
 import { nameOf, type ServiceSurroundings } from "./service-name";
 

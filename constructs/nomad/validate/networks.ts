@@ -1,5 +1,5 @@
-import { isDomainName } from "../../domain-name";
-import { entriesOf, itemsOf, type Place } from "../../problems";
+import { isDomainName } from "../../core/domain-name";
+import { entriesOf, itemsOf, type Place } from "../../core/problems";
 import type * as nomad from "../generated/job";
 
 const HIGHEST_PORT = 65_535;

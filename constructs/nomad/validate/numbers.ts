@@ -1,5 +1,5 @@
 import { Token } from "cdktf";
-import type { Place } from "../../problems";
+import type { Place } from "../../core/problems";
 import type * as nomad from "../generated/job";
 
 /** Fields whose content belongs to a driver, a proxy or a plugin, which take any number. */

@@ -1,5 +1,5 @@
 import { RE2JS } from "re2js";
-import { itemsOf, type Place, Shown } from "../../problems";
+import { itemsOf, type Place, Shown } from "../../core/problems";
 import type * as nomad from "../generated/job";
 
 const SETS = ["set_contains", "set_contains_all", "set_contains_any"];

@@ -1,6 +1,6 @@
-import { known, type Place } from "../../problems";
-import { withoutUndefined } from "../../without-undefined";
-import { durationOf } from "../duration";
+import { known, type Place } from "../../core/problems";
+import { withoutUndefined } from "../../core/without-undefined";
+import { durationOf } from "../../core/duration";
 import type * as nomad from "../generated/job";
 import { atLeast, HOUR, MINUTE, SECOND, time } from "./times";
 

@@ -1,4 +1,4 @@
-import { itemsOf, known, listOf, textsOf, type Place } from "../../problems";
+import { itemsOf, known, listOf, textsOf, type Place } from "../../core/problems";
 import type * as nomad from "../generated/job";
 import { examineAffinities, examineConstraints } from "./placement";
 

@@ -1,4 +1,4 @@
-import { textsOf, type Place } from "../../problems";
+import { textsOf, type Place } from "../../core/problems";
 import type * as nomad from "../generated/job";
 
 const ALIASES: Readonly<Record<string, string>> = {

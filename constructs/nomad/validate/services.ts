@@ -1,4 +1,4 @@
-import { itemsOf, known, textsOf, type Place } from "../../problems";
+import { itemsOf, known, textsOf, type Place } from "../../core/problems";
 import type * as nomad from "../generated/job";
 import { examineCheck, needsPort } from "./checks";
 import { examineConnect } from "./connect";

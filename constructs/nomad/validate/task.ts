@@ -1,5 +1,5 @@
-import { entriesOf, itemsOf, known, type Place } from "../../problems";
-import { durationOf } from "../duration";
+import { entriesOf, itemsOf, known, type Place } from "../../core/problems";
+import { durationOf } from "../../core/duration";
 import type * as nomad from "../generated/job";
 import { examineArtifacts, examineDispatchPayload, examineTemplates } from "./files";
 import { examineIdentities, examineSecrets, examineVault } from "./identities";

@@ -1,5 +1,5 @@
-import { Shown, type Place } from "../../problems";
-import { durationOf } from "../duration";
+import { Shown, type Place } from "../../core/problems";
+import { durationOf } from "../../core/duration";
 import type { Nanoseconds } from "../generated/job";
 
 export const SECOND = 1e9;

@@ -1,4 +1,4 @@
-import { entriesOf, itemsOf, known, listOf, type Place } from "../../problems";
+import { entriesOf, itemsOf, known, listOf, type Place } from "../../core/problems";
 import type * as nomad from "../generated/job";
 
 const HOST_ACCESS = [

@@ -1,6 +1,6 @@
 import { TerraformVariable } from "cdktf";
-import { renderHcl } from "../constructs/hcl";
-import { TestStack } from "./support/synth";
+import { renderHcl } from "../../constructs/core/hcl";
+import { TestStack } from "../support/synth";
 
 const stack = new TestStack();
 

@@ -1,8 +1,8 @@
 import { TerraformStack, TerraformVariable, Testing } from "cdktf";
 import { ConfigEntry } from "@cdktf/provider-consul/lib/config-entry";
-import { toTerraformJson } from "../constructs/terraform-json";
-import { asTerraformYields } from "./support/synth";
-import { testApp } from "./support/test-app";
+import { toTerraformJson } from "../../constructs/core/terraform-json";
+import { asTerraformYields } from "../support/synth";
+import { testApp } from "../support/test-app";
 
 function stackWithVariables() {
   const stack = new TerraformStack(testApp(), "stack");

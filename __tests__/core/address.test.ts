@@ -9,8 +9,8 @@ import {
   Workload,
   WorkloadIdentityAuthMethod,
   type consul,
-} from "../constructs";
-import { synthStack, TestStack } from "./support/synth";
+} from "../../constructs";
+import { synthStack, TestStack } from "../support/synth";
 
 const workload = Workload.docker({ image: "example/api:1" });
 

@@ -64,3 +64,17 @@ export function durationOf(length: number): Duration {
 export function optionalNanoseconds(duration: Duration | undefined): number | undefined {
   return duration === undefined ? undefined : nanoseconds(duration);
 }
+
+/**
+ * A duration as Consul answers with it, e.g. `"1m30s"` for `"90s"`, so that what is written and what is read look alike.
+ *
+ * @throws RangeError for text which is no duration
+ */
+export function consulDuration(duration: Duration): string {
+  return durationOf(nanoseconds(duration));
+}
+
+/** {@link consulDuration} of an optional duration. */
+export function optionalConsulDuration(duration: Duration | undefined): string | undefined {
+  return duration === undefined ? undefined : consulDuration(duration);
+}

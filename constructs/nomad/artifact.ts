@@ -1,0 +1,42 @@
+import type * as nomad from "./generated/job";
+
+/**
+ * Something that Nomad fetches before a task starts.
+ *
+ * @see https://developer.hashicorp.com/nomad/docs/job-specification/artifact
+ */
+export interface ArtifactOptions {
+  /** URL, as go-getter knows them: http, https, git, hg, s3 and gcs; archives are unpacked. */
+  readonly source: string;
+  /** Folder below the task's, or, with mode `file`, the file. @default "local/" */
+  readonly destination?: string;
+  /** Whether the source is a file or a folder. @default "any": go-getter finds out */
+  readonly mode?: "any" | "file" | "dir";
+  /** Algorithm and digest in hex, e.g. `"sha256:2c26b4…"`. @default none: whatever is there is taken */
+  readonly checksum?: string;
+  /** Further options of go-getter, e.g. `{ ref: "v1.2.0", depth: "1" }` for git. @default none */
+  readonly options?: Readonly<Record<string, string>>;
+  /** Headers of an http request. @default none */
+  readonly headers?: Readonly<Record<string, string>>;
+  /** Whether a certificate that nobody vouches for is accepted. @default false */
+  readonly insecure?: boolean;
+  /** Whether the task's user owns what was fetched. @default false */
+  readonly chown?: boolean;
+}
+
+/** @internal */
+export function renderArtifact(artifact: ArtifactOptions | string): nomad.TaskArtifact {
+  if (typeof artifact === "string") {
+    return { GetterSource: artifact };
+  }
+  const { source, destination, mode, checksum, options, headers, insecure, chown } = artifact;
+  return {
+    GetterSource: source,
+    RelativeDest: destination,
+    GetterMode: mode,
+    GetterOptions: checksum === undefined ? options : { ...options, checksum },
+    GetterHeaders: headers,
+    GetterInsecure: insecure,
+    Chown: chown,
+  };
+}
