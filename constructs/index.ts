@@ -120,10 +120,13 @@ export {
   type TerminatingGatewayProps,
 } from "./mesh/gateways/terminating-gateway";
 export { Intention, type IntentionOptions } from "./mesh/intention";
+export { JobGroup, type CatalogServiceProps, type JobGroupProps } from "./mesh/jobs/job-group";
+export { MeshJob, type MeshJobBaseProps, type MeshJobProps } from "./mesh/jobs/mesh-job";
 export { Mesh } from "./mesh/mesh";
 export type { IGateway, IMeshMember, IMeshService, IServiceMesh } from "./mesh/mesh-member";
 export {
   MeshService,
+  type GroupServiceProps,
   type ImportedMeshServiceOptions,
   type MeshServiceBaseProps,
   type MeshServiceProps,

@@ -2,6 +2,7 @@ import type { Job } from "@cdktf/provider-nomad/lib/job";
 import { Construct } from "constructs";
 import type * as consul from "../consul/generated/config-entries";
 import { Protocol } from "../consul/protocol";
+import { MeshError } from "../core/errors";
 import { SubsetFilter } from "../consul/subset-filter";
 import { withEjection } from "../consul/upstream-config";
 import { Graph } from "../model/graph";
@@ -10,13 +11,15 @@ import { originOf } from "../model/origin";
 import type { ImportedServiceRecord, ServiceRecord } from "../model/records";
 import type { Snapshot } from "../model/snapshot";
 import { upstreamKey } from "../model/upstream";
+import type * as nomad from "../nomad/generated/job";
+import type { ConnectServiceOptions } from "../nomad/service";
 import { renderServiceJob, type ServiceJobProps } from "../nomad/service-job";
 import { withoutUndefined } from "../core/without-undefined";
 import type { ConsulConfigEntry } from "./config-entry";
 import { allow, type Intention, type IntentionOptions } from "./intention";
 import type { Mesh } from "./mesh";
 import { refuseUnknownName, type IMeshMember, type IMeshService, type IServiceMesh } from "./mesh-member";
-import { declareJob } from "./nomad-job";
+import { declareJob } from "./jobs/declare-job";
 import { connectionsOf, renderUpstreamDefaults } from "./render-upstream";
 import { addServiceEntries, type ServiceDefaults } from "./service-entries";
 import { instancesParts, ServiceInstances } from "./service-instances";
@@ -47,6 +50,39 @@ export interface MeshServiceBaseProps extends ServiceJobProps {
 export interface MeshServiceProps extends MeshServiceBaseProps {
   /** The mesh that it belongs to, in this stack or another one. */
   readonly mesh: Mesh;
+}
+
+/** What {@link JobGroup.addService} takes. */
+export interface GroupServiceProps extends ConnectServiceOptions {
+  /** Name in Consul. A DNS label. @default the construct's id */
+  readonly serviceName?: string;
+  /**
+   * Where it listens inside its allocation: a number, since Envoy is told it literally; or the label of a port of the group that
+   * leads `to` one, at which it is then in the catalog, for those outside the mesh too.
+   *
+   * @default nowhere: it only reaches others
+   */
+  readonly port?: number | string;
+  /** What it speaks. @default Protocol.TCP */
+  readonly protocol?: Protocol;
+  /** Name of the task that it is, where scripts run, native mutual TLS is spoken, and variables of connections are set. @default all */
+  readonly task?: string;
+  /** Further fields of its service-defaults. @default none */
+  readonly serviceDefaults?: ServiceDefaults;
+  /** Anything else of Nomad's service block. @default none */
+  readonly override?: nomad.Service;
+}
+
+/** A service in a group of a job. */
+interface InGroup extends GroupServiceProps {
+  readonly group: {
+    readonly mesh: Mesh;
+    readonly job: Job;
+    /** Key of the job. */
+    readonly key: string;
+    readonly name: string;
+    readonly ports: AllocationPorts;
+  };
 }
 
 /** What is known of a service that another team owns. */
@@ -88,17 +124,19 @@ export class MeshService extends ServiceInstances implements TrafficOwner {
   /** @internal */
   readonly traffic: ServiceTraffic;
 
-  private readonly props: MeshServiceProps;
+  private readonly props: MeshServiceProps | InGroup;
   private readonly localBinds: LocalBinds;
 
-  constructor(scope: Construct, id: string, props: MeshServiceProps) {
+  /** In a job of its own; one in a group of a job is made by {@link JobGroup.addService}. */
+  constructor(scope: Construct, id: string, given: MeshServiceProps | InGroup) {
     super(scope, id);
-    const { mesh, serviceName = id, protocol = Protocol.TCP, serviceDefaults } = props;
+    const { serviceName = id, protocol = Protocol.TCP, serviceDefaults } = given;
+    const mesh = "group" in given ? given.group.mesh : given.mesh;
     refuseUnknownName(this, "service", serviceName);
     this.serviceName = serviceName;
     this.protocol = protocol;
     this.mesh = mesh;
-    this.props = { ...mesh.memberDefaults, ...withoutUndefined(props) };
+    this.props = "group" in given ? given : { ...mesh.memberDefaults, ...withoutUndefined(given) };
     this.traffic = new ServiceTraffic(this, this.canaryFilter);
     mesh.addMember<ServiceRecord>(this, {
       kind: "service",
@@ -106,15 +144,24 @@ export class MeshService extends ServiceInstances implements TrafficOwner {
       protocol,
       upstreamConfig: serviceDefaults?.UpstreamConfig,
     });
-    this.localBinds = new LocalBinds(new AllocationPorts());
-    this.addInstances({ ...instancesParts(this, this, serviceName, this.props), localBinds: this.localBinds });
     this.defaults = addServiceEntries(this, (graph) => this.renderDefaults(graph));
-    const { region, namespace } = this.props;
-    this.job = declareJob(this, {
-      ...{ mesh, region, namespace, id: serviceName, owner: this.node.path },
-      render: (graph) => renderServiceJob(this.props, { serviceName, ...connectionsOf(graph, this.node.path) }),
-      needs: () => [this.defaults, { entry: { kind: "service-resolver", name: serviceName } }],
-    });
+    const { props } = this;
+    if ("group" in props) {
+      const { job, key, name, ports } = props.group;
+      this.localBinds = new LocalBinds(ports);
+      this.addInstances({ ...instancesParts(this, key, name, props), localBinds: this.localBinds });
+      this.job = job;
+    } else {
+      this.localBinds = new LocalBinds(new AllocationPorts());
+      const key = this.node.path;
+      this.addInstances({ ...instancesParts(this, key, serviceName, props), localBinds: this.localBinds });
+      const { region, namespace } = props;
+      this.job = declareJob(this, {
+        ...{ mesh, region, namespace, id: serviceName, owner: key },
+        render: (graph) => renderServiceJob(props, { serviceName, ...connectionsOf(graph, key) }),
+        needs: () => [this.defaults, { entry: { kind: "service-resolver", name: serviceName } }],
+      });
+    }
   }
 
   /**
@@ -150,8 +197,16 @@ export class MeshService extends ServiceInstances implements TrafficOwner {
    * Adds a job that runs another version of this service beside it. It gets nothing until a rule sends it something.
    *
    * @param version metadata `version` of its instances, and name of their subset
+   * @throws MeshError for a service in a group of a job
    */
   addVersion(version: string, props: ServiceVersionProps): ServiceVersion {
+    if ("group" in this.props) {
+      throw new MeshError(
+        this,
+        `Its instances are in the group "${this.props.group.name}" of a job, which a version of it alone cannot copy.`,
+        "Give a service that has versions a job of its own, with mesh.addService.",
+      );
+    }
     return new ServiceVersion(this, version, props, { props: this.props, localBinds: this.localBinds });
   }
 

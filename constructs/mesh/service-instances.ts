@@ -9,12 +9,12 @@ import { originOf } from "../model/origin";
 import type { InstancesRecord, Reference, UpstreamRecord } from "../model/records";
 import { contradictionOf, mergeUpstreams, upstreamId, type UpstreamOptions } from "../model/upstream";
 import type * as nomad from "../nomad/generated/job";
-import type { ServiceJobProps } from "../nomad/service-job";
+import type { ConnectServiceOptions } from "../nomad/service";
 import { Connection, type ConnectOptions } from "./connection";
 import { allow } from "./intention";
 import type { Mesh } from "./mesh";
 import { referenceTo, type IMeshService } from "./mesh-member";
-import { renderedJob } from "./nomad-job";
+import { renderedJob } from "./jobs/declare-job";
 import { Upstream } from "./upstream";
 
 /** What the instances of a service are, for the graph. */
@@ -95,7 +95,7 @@ export abstract class ServiceInstances extends Construct implements IMeshService
   protected addInstances({ localBinds, ...record }: InstancesParts): void {
     this.binds = localBinds;
     this.needsPorts = !record.isTransparent && record.proxy === "sidecar";
-    if (record.port !== undefined) {
+    if (typeof record.port === "number") {
       localBinds.ports.take(record.port);
     }
     const key = this.node.path;
@@ -114,20 +114,20 @@ export abstract class ServiceInstances extends Construct implements IMeshService
 }
 
 /**
- * @internal The record of instances that have a job to themselves.
+ * @internal The record of instances.
  *
- * @param job the construct of the job
- * @param group name of the job, and of its group
+ * @param job key of the job
+ * @param group name of the group
  */
 export function instancesParts(
   service: IMeshService,
-  job: Construct,
+  job: string,
   group: string,
-  props: Pick<ServiceJobProps, "port" | "publish" | "connectNative" | "transparentProxy" | "tags" | "canaryTags">,
+  props: ConnectServiceOptions & { readonly port?: number | string; readonly publish?: number },
 ): Omit<InstancesParts, "localBinds"> {
   const { port, publish, connectNative, transparentProxy, tags = [], canaryTags = [] } = props;
   return {
-    ...{ service: service.node.path, job: job.node.path, group, port, publish },
+    ...{ service: service.node.path, job, group, port, publish },
     proxy: connectNative === true ? "native" : "sidecar",
     isTransparent: transparentProxy !== undefined,
     tags: [...tags, ...canaryTags],

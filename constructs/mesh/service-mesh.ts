@@ -21,6 +21,7 @@ import { Gateway } from "./gateways/gateway";
 import { IngressGateway, type IngressGatewayBaseProps } from "./gateways/ingress-gateway";
 import { MeshGateway, type MeshGatewayBaseProps } from "./gateways/mesh-gateway";
 import { TerminatingGateway, type TerminatingGatewayBaseProps } from "./gateways/terminating-gateway";
+import { MeshJob, type MeshJobBaseProps } from "./jobs/mesh-job";
 import { Mesh, type MeshDefaults } from "./mesh";
 import { MeshService, type MeshServiceBaseProps } from "./mesh-service";
 import type { AccessLogs } from "./observability/access-logs";
@@ -126,6 +127,11 @@ export class ServiceMesh extends Mesh {
   /** Adds a service to the mesh, in the mesh's own stack. For another stack: `new MeshService(stack, id, { mesh, … })`. */
   addService(id: string, props: MeshServiceBaseProps): MeshService {
     return new MeshService(this, id, { mesh: this, ...props });
+  }
+
+  /** Adds a job with groups and services of its own choice. For another stack: `new MeshJob(stack, id, { mesh, … })`. */
+  addJob(id: string, props: MeshJobBaseProps = {}): MeshJob {
+    return new MeshJob(this, id, { mesh: this, ...props });
   }
 
   /** Adds a gateway for those outside the mesh: by host, path or header of a request, or by port. */

@@ -23,6 +23,7 @@ export class Graph {
     traffic: new Map(),
     routes: new Map(),
     outside: new Map(),
+    catalogServices: [],
     allowed: new Set(),
   };
   private readonly emissions: Emission[] = [];

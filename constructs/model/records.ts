@@ -148,8 +148,8 @@ export interface InstancesRecord {
   readonly job: string;
   /** Name of the group. */
   readonly group: string;
-  /** Port inside the allocation. @default none: it only reaches others */
-  readonly port?: number;
+  /** Port inside the allocation, or label of a port of the group. @default none: it only reaches others */
+  readonly port?: number | string;
   /** Port of the node. */
   readonly publish?: number;
   /** How it speaks mutual TLS. */
@@ -161,6 +161,14 @@ export interface InstancesRecord {
   readonly version?: string;
   /** Key of other instances whose upstreams these have too. */
   readonly inherits?: string;
+}
+
+/** A service of a job in Consul's catalog that is outside the mesh. */
+export interface CatalogServiceRecord {
+  readonly origin: Origin;
+  /** Name in Consul. */
+  readonly name: string;
+  readonly mesh: string;
 }
 
 /** A service that a rule or a connection names. */
@@ -274,6 +282,8 @@ export interface GraphData {
   readonly routes: Map<string, GatewayRouteRecord[]>;
   /** Keys of the services outside to which terminating gateways lead, by key of the gateway. */
   readonly outside: Map<string, Set<string>>;
+  /** Services in Consul's catalog that are outside the mesh. */
+  readonly catalogServices: CatalogServiceRecord[];
   /** Keys of the gateways that may log in to Consul. */
   readonly allowed: Set<string>;
 }

@@ -13,7 +13,7 @@ import { withoutUndefined } from "../../core/without-undefined";
 import type { Dependency } from "../config-entry";
 import type { Mesh } from "../mesh";
 import { refuseUnknownName, type IGateway } from "../mesh-member";
-import { declareJob, renderedJob } from "../nomad-job";
+import { declareJob, renderedJob } from "../jobs/declare-job";
 
 /** What every gateway takes. */
 export interface GatewayBaseProps extends GatewayJobProps {

@@ -5,7 +5,7 @@ import { AllocationPorts, LocalBinds } from "../../model/local-ports";
 import { renderServiceJob, type ServiceJobProps } from "../../nomad/service-job";
 import { withoutUndefined } from "../../core/without-undefined";
 import type { Mesh } from "../mesh";
-import { declareJob } from "../nomad-job";
+import { declareJob } from "../jobs/declare-job";
 import { connectionsOf } from "../render-upstream";
 import { instancesParts, ServiceInstances } from "../service-instances";
 import type { TrafficOwner } from "./service-traffic";
@@ -77,7 +77,7 @@ export class ServiceVersion extends ServiceInstances {
     this.jobName = jobName;
     this.subset = traffic.addVersion(version, SubsetFilter.meta("version", version));
     this.addInstances({
-      ...instancesParts(service, this, jobName, props),
+      ...instancesParts(service, this.node.path, jobName, props),
       ...{ version, inherits: inheritConnections ? service.node.path : undefined },
       localBinds: inheritConnections ? of.localBinds : new LocalBinds(new AllocationPorts()),
     });

@@ -1,14 +1,14 @@
 import { Job, type JobConfig } from "@cdktf/provider-nomad/lib/job";
 import type { Construct } from "constructs";
-import { addressByIdentity } from "../core/address";
-import { Graph } from "../model/graph";
-import { originOf } from "../model/origin";
-import type { JobRecord } from "../model/records";
-import type { Snapshot } from "../model/snapshot";
-import type * as nomad from "../nomad/generated/job";
-import { toTerraformJson } from "../core/terraform-json";
-import { needsOf, type Dependency } from "./config-entry";
-import type { Mesh } from "./mesh";
+import { addressByIdentity } from "../../core/address";
+import { Graph } from "../../model/graph";
+import { originOf } from "../../model/origin";
+import type { JobRecord } from "../../model/records";
+import type { Snapshot } from "../../model/snapshot";
+import type * as nomad from "../../nomad/generated/job";
+import { toTerraformJson } from "../../core/terraform-json";
+import { needsOf, type Dependency } from "../config-entry";
+import type { Mesh } from "../mesh";
 
 /** What a job of the mesh is made from. */
 export interface NomadJobParts extends Omit<JobRecord, "key" | "origin" | "mesh">, Pick<JobConfig, "detach"> {
@@ -42,8 +42,8 @@ export function declareJob(scope: Construct, parts: NomadJobParts): Job {
     ],
     write: (job = {}) => {
       resource.jobspec = toTerraformJson(job);
-      // A job that somebody has stopped runs again with the next apply. One of no instances is dead at all times.
-      if (hasInstances(job)) {
+      // A job that somebody has stopped runs again with the next apply. One of no instances, or that is to end, may well be dead.
+      if (isToRun(job)) {
         resource.rerunIfDead = true;
       }
     },
@@ -58,8 +58,8 @@ export function renderedJob(resource: Job): nomad.Job {
   return (emission && snapshot.contentOf(emission)) ?? {};
 }
 
-function hasInstances({ TaskGroups = [] }: nomad.Job): boolean {
-  return TaskGroups.some(({ Count = 1 }) => Count !== 0);
+function isToRun({ Type = "service", TaskGroups = [] }: nomad.Job): boolean {
+  return (Type === "service" || Type === "system") && TaskGroups.some(({ Count = 1 }) => Count !== 0);
 }
 
 class MeshJobResource extends Job {

@@ -1,0 +1,81 @@
+import type { Job } from "@cdktf/provider-nomad/lib/job";
+import { Construct } from "constructs";
+import { withoutUndefined } from "../../core/without-undefined";
+import type * as nomad from "../../nomad/generated/job";
+import { renderJob, type JobSpec } from "../../nomad/job";
+import type { Mesh } from "../mesh";
+import { refuseUnknownName } from "../mesh-member";
+import { declareJob, renderedJob } from "./declare-job";
+import { JobGroup, type JobGroupProps } from "./job-group";
+
+/** What {@link ServiceMesh.addJob} takes. */
+export interface MeshJobBaseProps extends JobSpec {
+  /** Its id and name in Nomad. To take over a job that is there already, give its id. @default the construct's id */
+  readonly jobName?: string;
+}
+
+/** Props of {@link MeshJob}. */
+export interface MeshJobProps extends MeshJobBaseProps {
+  /** The mesh that it belongs to, in this stack or another one. */
+  readonly mesh: Mesh;
+}
+
+/**
+ * A job with any number of groups, each with any number of services, tasks and ports. For the common case of one service there is
+ * {@link ServiceMesh.addService}.
+ *
+ * @example
+ * const shop = mesh.addJob("shop");
+ * const web = shop.addGroup("web", { count: 2, ports: { metrics: Port.dynamic() }, tasks: { server: Workload.docker({ image }) } });
+ * const page = web.addService("shop-page", { port: 8080, protocol: Protocol.HTTP });
+ * const admin = web.addService("shop-admin", { port: 8081, protocol: Protocol.GRPC });
+ * web.addCatalogService("shop-metrics", { port: "metrics", tags: ["prometheus"] });
+ *
+ * @see https://developer.hashicorp.com/nomad/docs/job-specification
+ */
+export class MeshJob extends Construct {
+  readonly mesh: Mesh;
+  /** Its id in Nomad. */
+  readonly jobName: string;
+  /** The Terraform resource, for dependencies and lifecycle. */
+  readonly job: Job;
+
+  private readonly groups: JobGroup[] = [];
+
+  constructor(scope: Construct, id: string, props: MeshJobProps) {
+    super(scope, id);
+    const { mesh, jobName = id, ...given } = props;
+    refuseUnknownName(this, "job", jobName);
+    this.mesh = mesh;
+    this.jobName = jobName;
+    const { sidecar: _, ...placement } = mesh.memberDefaults;
+    const spec: JobSpec = { ...placement, ...withoutUndefined(given) };
+    const { region, namespace } = spec;
+    this.job = declareJob(this, {
+      ...{ mesh, region, namespace, id: jobName },
+      render: (graph) =>
+        renderJob(
+          jobName,
+          spec,
+          this.groups.map((group) => group.render(graph)),
+        ),
+      needs: () => this.groups.flatMap((group) => group.needs),
+    });
+  }
+
+  /**
+   * Adds a group: tasks that run together on one node, in one network namespace.
+   *
+   * @param id name of the group, if it is given no other
+   */
+  addGroup(id: string, props: JobGroupProps): JobGroup {
+    const group = new JobGroup(this, id, props, { mesh: this.mesh, job: this.job, key: this.node.path });
+    this.groups.push(group);
+    return group;
+  }
+
+  /** The job as Nomad's API takes it, with all that the graph adds by now. */
+  renderJob(): nomad.Job {
+    return renderedJob(this.job);
+  }
+}
