@@ -1,4 +1,4 @@
-import { type Duration, optionalConsulDuration } from "../core/duration";
+import { type DurationLike, optionalConsulDuration } from "../core/duration";
 import type * as consul from "./generated/config-entries";
 import type { LoadBalancer } from "./load-balancer";
 
@@ -21,8 +21,8 @@ export interface ResolverSubset {
 export interface ServiceResolverProps {
   readonly subsets: ReadonlyMap<string, ResolverSubset>;
   readonly defaultSubset?: string;
-  readonly connectTimeout?: Duration;
-  readonly requestTimeout?: Duration;
+  readonly connectTimeout?: DurationLike;
+  readonly requestTimeout?: DurationLike;
   readonly loadBalancer?: LoadBalancer;
   readonly redirect?: ResolverTarget;
   /** By subset, `*` for all others. */

@@ -16,7 +16,7 @@ import { renderServiceSplitter, type SplitChanges } from "../../consul/service-s
 import { SubsetFilter } from "../../consul/subset-filter";
 import type { Needs } from "../../dependencies";
 import { MeshError } from "../../core/errors";
-import type { Duration } from "../../core/duration";
+import type { DurationLike } from "../../core/duration";
 import { peerOf, type IMeshMember, type IMeshService } from "../mesh-member";
 import type { ServiceMesh } from "../service-mesh";
 import { namesOf, serviceOf, type HasSubset, type TrafficDestination } from "./destination";
@@ -33,9 +33,9 @@ export interface ResolveOptions {
   /** Which instances answer where no rule names a subset. @default all, or those of no version once there is a version */
   readonly defaultSubset?: Subset | HasSubset | string;
   /** How long a connection to an instance may take to open. @default "5s" */
-  readonly connectTimeout?: Duration;
+  readonly connectTimeout?: DurationLike;
   /** How long a request may take; a route may say otherwise. Only for services that speak http, http2 or gRPC. @default "15s" */
-  readonly requestTimeout?: Duration;
+  readonly requestTimeout?: DurationLike;
   /** How an instance is chosen. @default LoadBalancer.roundRobin() */
   readonly loadBalancer?: LoadBalancer;
   /** Sends everything elsewhere. Nothing else of these options holds beside a redirect to another service. @default none */
