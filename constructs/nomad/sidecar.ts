@@ -134,7 +134,10 @@ export class Sidecar {
       Config: { ...image, ...this.config, args: [...(this.args ?? NODE_ARGUMENTS), ...furtherArguments] },
       ShutdownDelay: nanoseconds("5s"),
       ...NOMADS_SIDECAR,
-      Constraints: [{ LTarget: "${attr.consul.grpc}", Operand: ">", RTarget: "0" }],
+      Constraints: [
+        { LTarget: "${attr.consul.version}", Operand: "semver", RTarget: ">= 1.8.0" },
+        { LTarget: "${attr.consul.grpc}", Operand: ">", RTarget: "0" },
+      ],
       ...withoutUndefined(this.renderCommon()),
       ...this.options.override,
     };
