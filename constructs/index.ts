@@ -187,7 +187,7 @@ export { NomadAnonymousPolicy, type NomadAnonymousPolicyOptions } from "./nomad/
 export type { ArtifactOptions } from "./nomad/artifact";
 export { NomadDeployerPolicy, type NomadDeployerPolicyOptions } from "./nomad/deployer-policy";
 export { NomadOperatorPolicy, type NomadOperatorPolicyOptions } from "./nomad/operator-policy";
-export { nanoseconds, type Duration } from "./core/duration";
+export { Duration, nanoseconds, type DurationLike } from "./core/duration";
 export type { GatewayBlockProps, GatewayJobProps } from "./nomad/gateway-job";
 export type * as nomad from "./nomad/generated/job";
 export {

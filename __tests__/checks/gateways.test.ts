@@ -108,7 +108,8 @@ describe("gateway-network", () => {
   });
 
   test("takes another network namespace", () => {
-    const override = { group: { Networks: [{ Mode: "cni/mine" }] } };
+    const ReservedPorts = [{ Label: "wan", Value: 8443, To: 8443 }];
+    const override = { group: { Networks: [{ Mode: "cni/mine", ReservedPorts }] } };
     expect(findings((mesh) => mesh.addMeshGateway("mesh-gateway", { override }))).toEqual([]);
   });
 });

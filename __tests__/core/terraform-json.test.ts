@@ -1,6 +1,7 @@
 import { TerraformStack, TerraformVariable, Testing } from "cdktf";
 import { ConfigEntry } from "@cdktf/provider-consul/lib/config-entry";
 import { toTerraformJson } from "../../constructs/core/terraform-json";
+import { evaluate, parseTemplate } from "../../lab/apply/expression";
 import { asTerraformYields } from "../support/synth";
 import { testApp } from "../support/test-app";
 
@@ -47,4 +48,20 @@ test("tokens of numbers and lists keep their type", () => {
   expect(synthesized(stack, { number: number.numberValue, list: list.listValue })).toBe(
     '{"number":${jsonencode(var.number)},"list":${jsonencode(var.list)}}',
   );
+});
+
+test("keys that only Terraform knows are written by it, as text", () => {
+  const { stack, text, number } = stackWithVariables();
+  const value = { [text.stringValue]: "${NOMAD_X}", [`n-${number.value}`]: 1, plain: { [text.stringValue]: true } };
+  expect(synthesized(stack, value)).toBe(
+    '{${jsonencode(join("", [var.text]))}:"$${NOMAD_X}",${jsonencode(join("", [join("", ["n-", var.number])]))}:1,' +
+      '"plain":{${jsonencode(join("", [var.text]))}:true}}',
+  );
+});
+
+test("backslashes and control characters next to a token are quoted as HCL does it", () => {
+  const { stack, text } = stackWithVariables();
+  const rendered = synthesized(stack, { path: `C:\\bin\b\f\t\n "${text.stringValue}"` });
+  expect(rendered).toBe('{"path":${jsonencode(join("", ["C:\\\\bin\\u0008\\u000c\\t\\n \\"", var.text, "\\""]))}}');
+  expect(JSON.parse(String(evaluate(parseTemplate(rendered), () => "x")))).toEqual({ path: 'C:\\bin\b\f\t\n "x"' });
 });

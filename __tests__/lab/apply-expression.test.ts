@@ -2,6 +2,7 @@ import { evaluate, parseTemplate, type Reference, referencesOf } from "../../lab
 
 const values: Readonly<Record<string, unknown>> = {
   "var.count": 3,
+  "var.map": { a: "z" },
   "var.name": 'a "quoted" name',
   "consul_acl_policy.read-only.id": "1234",
   "consul_acl_role.web.policies": ["one", "two"],
@@ -26,6 +27,15 @@ describe("a Terraform template", () => {
     ['${jsonencode("id ${consul_acl_policy.read-only.id}\\n$${x}")}', '"id 1234\\n${x}"'],
     ['${jsonencode(join("", ["pre ", var.name, " \\"q\\" \\u00e9"]))}', '"pre a \\"quoted\\" name \\"q\\" é"'],
     ['${join(", ", consul_acl_role.web.policies)}', "one, two"],
+    [
+      '${jsonencode(merge({"a" = "x$${y}", "b c" = 1, "d" = [true, null]}, var.map, {}))}',
+      '{"a":"z","b c":1,"d":[true,null]}',
+    ],
+    [
+      '${jsonencode(zipmap([var.name, "${var.count}"], ["v", {"e" = 1.5e3}]))}',
+      '{"3":{"e":1500},"a \\"quoted\\" name":"v"}',
+    ],
+    ["${((var.count * 1000000000) / 1000000)}ms", "3000ms"],
   ])("%j yields %j", (template, expected) => {
     expect(yielded(template)).toBe(expected);
   });

@@ -5,6 +5,7 @@ import { NomadProvider } from "@cdktf/provider-nomad/lib/provider";
 import { TerraformStack, Testing, type App } from "cdktf";
 import type { Construct } from "constructs";
 import { ServiceMesh, type consul, type nomad, type ServiceMeshProps } from "../../constructs";
+import { evaluate, parseTemplate, type Reference } from "../../lab/apply/expression";
 import { testApp } from "./test-app";
 
 /** What a stack became. */
@@ -46,6 +47,14 @@ export function synthStack(stack: TerraformStack): SynthesizedStack {
   return read(JSON.parse(Testing.synth(stack, true)) as TerraformJson);
 }
 
+/** The same of a stack with Terraform variables, as Terraform fills them in. */
+export function synthWithVariables(stack: TerraformStack, values: Readonly<Record<string, unknown>>): SynthesizedStack {
+  const lookUp = ({ path }: Reference) => values[path[1]];
+  return read(JSON.parse(Testing.synth(stack, true)) as TerraformJson, (text) =>
+    String(evaluate(parseTemplate(text), lookUp)),
+  );
+}
+
 /** Synthesizes a whole app into a folder, as `npx cdktf synth` does, and reads one of its stacks. */
 export function synthApp(app: App, stackName: string): SynthesizedStack {
   app.synth();
@@ -83,9 +92,9 @@ export function asTerraformYields(text: string): string {
   return text.replace(/\$\$\{/g, "${").replace(/%%\{/g, "%{");
 }
 
-function read(terraform: TerraformJson): SynthesizedStack {
+function read(terraform: TerraformJson, yielded = asTerraformYields): SynthesizedStack {
   const jobs = Object.values(terraform.resource?.nomad_job ?? {}).map(
-    (resource) => JSON.parse(asTerraformYields(resource.jobspec as string)) as nomad.Job,
+    (resource) => JSON.parse(yielded(resource.jobspec as string)) as nomad.Job,
   );
   const entries = Object.values(terraform.resource?.consul_config_entry ?? {}).map(
     ({ kind, name, config_json }): [string, consul.ConfigEntry] => [
@@ -93,7 +102,7 @@ function read(terraform: TerraformJson): SynthesizedStack {
       {
         Kind: kind,
         Name: name,
-        ...(JSON.parse(asTerraformYields(config_json as string)) as object),
+        ...(JSON.parse(yielded(config_json as string)) as object),
       } as consul.ConfigEntry,
     ],
   );

@@ -1,4 +1,4 @@
-import { type Duration, optionalConsulDuration } from "../core/duration";
+import { type DurationLike, optionalConsulDuration } from "../core/duration";
 import type * as consul from "./generated/config-entries";
 
 /** What every hash policy takes. */
@@ -10,7 +10,7 @@ export interface HashPolicyOptions {
 /** Options of {@link HashPolicy.cookie}. */
 export interface CookieHashPolicyOptions extends HashPolicyOptions {
   /** Envoy gives a client without the cookie one that lasts so long. Excludes `session`. @default none */
-  readonly ttl?: Duration;
+  readonly ttl?: DurationLike;
   /** Envoy gives a client without the cookie one that lasts as long as its session. @default false */
   readonly session?: boolean;
   /** Path of the cookie that Envoy gives. @default none */

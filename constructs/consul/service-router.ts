@@ -1,4 +1,4 @@
-import { type Duration, optionalConsulDuration } from "../core/duration";
+import { type DurationLike, optionalConsulDuration } from "../core/duration";
 import type * as consul from "./generated/config-entries";
 import { renderHeaderChanges, type HeaderChanges } from "./header-changes";
 import { renderHeaderMatch, type HttpMatch } from "./http-permission";
@@ -65,9 +65,9 @@ export interface RouteChanges {
   /** Replaces what `pathPrefix` or `pathExact` has matched. @default the path stays */
   readonly prefixRewrite?: string;
   /** How long the whole request may take, retries included. @default the resolver's, else "15s" */
-  readonly requestTimeout?: Duration;
+  readonly requestTimeout?: DurationLike;
   /** How long a request may be still without a byte either way. @default Envoy's */
-  readonly idleTimeout?: Duration;
+  readonly idleTimeout?: DurationLike;
   /** @default no retries */
   readonly retries?: RetryOptions;
   /** Changes of the request's headers. @default none */

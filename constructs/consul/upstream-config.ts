@@ -1,4 +1,5 @@
-import { type Duration, nanoseconds, optionalConsulDuration } from "../core/duration";
+import { Token } from "cdktf";
+import { optionalConsulDuration, optionalMilliseconds, type DurationLike } from "../core/duration";
 import type * as consul from "./generated/config-entries";
 
 /**
@@ -25,7 +26,7 @@ export interface UpstreamLimits {
  */
 export interface PassiveHealthCheck {
   /** Time between two looks at which instances are to come back. @default "10s" */
-  readonly interval?: Duration;
+  readonly interval?: DurationLike;
   /** Failures in a row that eject. @default 5 */
   readonly maxFailures?: number;
   /** How likely it is, in percent, that so many statuses from 500 eject; 0 only counts them. @default 100 */
@@ -39,7 +40,7 @@ export interface PassiveHealthCheck {
    */
   readonly maxEjectionPercent?: number;
   /** How long the first ejection of an instance lasts. @default "30s" */
-  readonly baseEjectionTime?: Duration;
+  readonly baseEjectionTime?: DurationLike;
 }
 
 /** How an upstream is dealt with, whoever it is. */
@@ -49,7 +50,7 @@ export interface UpstreamPolicy {
   /** @default ejected for 30 s after 5 failures in a row, at most half of the instances */
   readonly passiveHealthCheck?: PassiveHealthCheck;
   /** How long a connection to an instance may take to open. @default the destination's resolver, else "5s" */
-  readonly connectTimeout?: Duration;
+  readonly connectTimeout?: DurationLike;
 }
 
 /**
@@ -70,7 +71,7 @@ export function renderUpstreamPolicy({
   connectTimeout,
 }: UpstreamPolicy): Omit<consul.UpstreamConfig, "Name"> {
   return {
-    ConnectTimeoutMs: connectTimeout === undefined ? undefined : nanoseconds(connectTimeout) / 1e6,
+    ConnectTimeoutMs: optionalMilliseconds(connectTimeout),
     Limits: limits && {
       MaxConnections: limits.maxConnections,
       MaxPendingRequests: limits.maxPendingRequests,
@@ -98,13 +99,12 @@ export function renderPassiveHealthCheck(check: PassiveHealthCheck = {}): consul
  * @see https://www.envoyproxy.io/docs/envoy/latest/configuration/upstream/cluster_manager/cluster_runtime#outlier-detection
  */
 export function renderEnvoyRuntime(check: PassiveHealthCheck = {}): Readonly<Record<string, number>> {
-  const milliseconds = (duration: Duration | undefined) => duration && nanoseconds(duration) / 1e6;
   const fields = {
-    interval_ms: milliseconds(check.interval),
+    interval_ms: optionalMilliseconds(check.interval),
     consecutive_5xx: check.maxFailures,
     enforcing_consecutive_5xx: check.enforcingConsecutive5xx,
     max_ejection_percent: check.maxEjectionPercent ?? MAX_EJECTION_PERCENT,
-    base_ejection_time_ms: milliseconds(check.baseEjectionTime),
+    base_ejection_time_ms: optionalMilliseconds(check.baseEjectionTime),
   };
   return Object.fromEntries(
     Object.entries(fields).flatMap(([name, value]) =>
@@ -120,18 +120,23 @@ export function problemOfUpstreamPolicy(policy: UpstreamPolicy): [string, string
   for (const [name, count] of Object.entries<number | undefined>(counts)) {
     // Consul reads 0 failures as no number at all.
     const least = name === "maxFailures" ? 1 : 0;
-    if (count !== undefined && !(Number.isInteger(count) && count >= least)) {
+    if (count !== undefined && !Token.isUnresolved(count) && !(Number.isInteger(count) && count >= least)) {
       return [`${name} is ${count}.`, `Use a whole number from ${least}.`];
     }
   }
   const { enforcingConsecutive5xx, maxEjectionPercent } = check;
   for (const [name, percent] of Object.entries({ enforcingConsecutive5xx, maxEjectionPercent })) {
-    if (percent !== undefined && !(Number.isInteger(percent) && percent >= 0 && percent <= 100)) {
+    if (
+      percent !== undefined &&
+      !Token.isUnresolved(percent) &&
+      !(Number.isInteger(percent) && percent >= 0 && percent <= 100)
+    ) {
       return [`${name} is ${percent}.`, "Use a whole number from 0 to 100."];
     }
   }
-  if (connectTimeout !== undefined && !Number.isInteger(nanoseconds(connectTimeout) / 1e6)) {
-    return [`connectTimeout is ${connectTimeout}.`, "Use whole milliseconds."];
+  const timeout = optionalMilliseconds(connectTimeout);
+  if (timeout !== undefined && !Token.isUnresolved(timeout) && !Number.isInteger(timeout)) {
+    return [`connectTimeout is ${String(connectTimeout)}.`, "Use whole milliseconds."];
   }
   return undefined;
 }

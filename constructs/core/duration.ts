@@ -1,50 +1,147 @@
-const NANOSECONDS: Readonly<Record<string, number>> = {
-  ns: 1,
-  us: 1e3,
-  µs: 1e3,
-  ms: 1e6,
-  s: 1e9,
-  m: 60e9,
-  h: 3600e9,
-};
+import { Op, Token, Tokenization } from "cdktf";
+
+const NANOSECONDS = { ns: 1, us: 1e3, µs: 1e3, ms: 1e6, s: 1e9, m: 60e9, h: 3600e9 };
+const ONE = /(\d+(?:\.\d+)?)(ns|us|µs|ms|s|m|h)/g;
+const ALL = new RegExp(`^(?:${ONE.source})+$`);
+
+type Unit = keyof typeof NANOSECONDS;
+
+/** A length of time: a {@link Duration}, or text as Nomad and Consul write it, such as `"30s"`, `"1m30s"`, `"500ms"`. */
+export type DurationLike = Duration | string;
 
 /**
- * A length of time as Nomad and Consul write it, e.g. `"30s"`, `"1m30s"`, `"500ms"`.
+ * A length of time.
  *
- * @see https://pkg.go.dev/time#ParseDuration
+ * @example
+ * { interval: Duration.seconds(30) }
  */
-export type Duration = string;
+export class Duration {
+  private constructor(
+    /** In nanoseconds, the unit of Nomad's API. */
+    readonly nanoseconds: number,
+    private readonly text: string,
+  ) {}
+
+  /** @param count 0 or more @throws RangeError for anything else */
+  static milliseconds(count: number): Duration {
+    return Duration.of("milliseconds", count, "ms");
+  }
+
+  /** @param count 0 or more @throws RangeError for anything else */
+  static seconds(count: number): Duration {
+    return Duration.of("seconds", count, "s");
+  }
+
+  /** @param count 0 or more @throws RangeError for anything else */
+  static minutes(count: number): Duration {
+    return Duration.of("minutes", count, "m");
+  }
+
+  /** @param count 0 or more @throws RangeError for anything else */
+  static hours(count: number): Duration {
+    return Duration.of("hours", count, "h");
+  }
+
+  /** @param count 0 or more @throws RangeError for anything else */
+  static days(count: number): Duration {
+    return Duration.of("days", count, "h", 24);
+  }
+
+  /**
+   * @param text as Nomad and Consul write it, such as `"1m30s"`; `"0"` for none
+   * @throws RangeError for text which is no duration
+   * @see https://pkg.go.dev/time#ParseDuration
+   */
+  static parse(text: string): Duration {
+    const length = lengthOfText(text);
+    if (length === undefined) {
+      throw new RangeError(`${JSON.stringify(text)} is not a duration. Write ${DURATION_ALLOWED}.`);
+    }
+    return new Duration(length, durationText(length));
+  }
+
+  private static of(factory: string, count: number, unit: Unit, factor = 1): Duration {
+    if (Token.isUnresolved(count)) {
+      const inUnit = factor === 1 ? count : Token.asNumber(Op.mul(count, factor));
+      return new Duration(
+        Token.asNumber(Op.mul(count, factor * NANOSECONDS[unit])),
+        `${Tokenization.stringifyNumber(inUnit)}${unit}`,
+      );
+    }
+    if (typeof count !== "number" || !Number.isFinite(count) || count < 0) {
+      throw new RangeError(`Duration.${factory} takes a number, 0 or more, not ${String(count)}.`);
+    }
+    const length = Math.round(count * factor * NANOSECONDS[unit]);
+    return new Duration(length, durationText(length));
+  }
+
+  /** As Go writes it, and so Nomad and Consul do, e.g. `"1m30s"`. */
+  toString(): string {
+    return this.text;
+  }
+}
+
+/** @internal Completes "allowed is …". */
+export const DURATION_ALLOWED = 'a number and a unit (ns, us, ms, s, m, h), such as "30s" or "1m30s"';
+
+/** @internal Whether a value is a duration that is known before Terraform runs, or one that it can reckon with. */
+export function isDuration(value: unknown): value is DurationLike {
+  return typeof value === "string"
+    ? lengthOfText(value) !== undefined
+    : typeof (value as Duration | null | undefined)?.nanoseconds === "number";
+}
 
 /**
- * The same length in nanoseconds, the unit of Nomad's API.
+ * A length of time in nanoseconds, the unit of Nomad's API.
+ *
+ * @throws RangeError for text which is no duration, or which only Terraform knows
+ */
+export function nanoseconds(duration: DurationLike): number {
+  if (typeof duration !== "string") {
+    return duration.nanoseconds;
+  }
+  if (Token.isUnresolved(duration)) {
+    throw new RangeError(
+      "The text of a duration is known only to Terraform, and Nomad takes nanoseconds. Give a number: Duration.seconds(variable.numberValue).",
+    );
+  }
+  return Duration.parse(duration).nanoseconds;
+}
+
+/** {@link nanoseconds} of an optional duration. */
+export function optionalNanoseconds(duration: DurationLike | undefined): number | undefined {
+  return duration === undefined ? undefined : nanoseconds(duration);
+}
+
+/** @internal A length of time in milliseconds, `undefined` where there is none. */
+export function optionalMilliseconds(duration: DurationLike | undefined): number | undefined {
+  const length = optionalNanoseconds(duration);
+  return length !== undefined && Token.isUnresolved(length)
+    ? Token.asNumber(Op.div(length, 1e6))
+    : length && length / 1e6;
+}
+
+/**
+ * A duration as Consul answers with it, e.g. `"1m30s"` for `"90s"`, so that what is written and what is read look alike. Text that
+ * only Terraform knows is passed on.
  *
  * @throws RangeError for text which is no duration
  */
-export function nanoseconds(duration: Duration): number {
-  if (duration === "0") {
-    return 0;
-  }
-  if (!/^(\d+(\.\d+)?(ns|us|µs|ms|s|m|h))+$/.test(duration)) {
-    throw new RangeError(
-      `"${duration}" is not a duration. Write a number and a unit (ns, us, ms, s, m, h), such as "30s" or "1m30s".`,
-    );
-  }
-  let total = 0;
-  for (const [, amount, unit] of duration.matchAll(/(\d+(?:\.\d+)?)(ns|us|µs|ms|s|m|h)/g)) {
-    total += Number(amount) * NANOSECONDS[unit];
-  }
-  return Math.round(total);
+export function consulDuration(duration: DurationLike): string {
+  return typeof duration !== "string" || Token.isUnresolved(duration)
+    ? String(duration)
+    : String(Duration.parse(duration));
 }
 
-const UNITS = [
-  ["h", 3600e9],
-  ["m", 60e9],
-] as const;
+/** {@link consulDuration} of an optional duration. */
+export function optionalConsulDuration(duration: DurationLike | undefined): string | undefined {
+  return duration === undefined ? undefined : consulDuration(duration);
+}
 
 /** A length in nanoseconds as Go writes it, e.g. `"1m30s"`. */
-export function durationOf(length: number): Duration {
+export function durationText(length: number): string {
   if (length < 0) {
-    return `-${durationOf(-length)}`;
+    return `-${durationText(-length)}`;
   }
   if (length < 1e9) {
     const [unit, size] = length >= 1e6 ? ["ms", 1e6] : length >= 1e3 ? ["µs", 1e3] : ["ns", 1];
@@ -52,29 +149,22 @@ export function durationOf(length: number): Duration {
   }
   let rest = length;
   let text = "";
-  for (const [unit, size] of UNITS) {
-    const count = Math.floor(rest / size);
-    rest -= count * size;
+  for (const unit of ["h", "m"] as const) {
+    const count = Math.floor(rest / NANOSECONDS[unit]);
+    rest -= count * NANOSECONDS[unit];
     text += count > 0 || text !== "" ? `${count}${unit}` : "";
   }
   return `${text}${rest / 1e9}s`;
 }
 
-/** {@link nanoseconds} of an optional duration. */
-export function optionalNanoseconds(duration: Duration | undefined): number | undefined {
-  return duration === undefined ? undefined : nanoseconds(duration);
-}
-
-/**
- * A duration as Consul answers with it, e.g. `"1m30s"` for `"90s"`, so that what is written and what is read look alike.
- *
- * @throws RangeError for text which is no duration
- */
-export function consulDuration(duration: Duration): string {
-  return durationOf(nanoseconds(duration));
-}
-
-/** {@link consulDuration} of an optional duration. */
-export function optionalConsulDuration(duration: Duration | undefined): string | undefined {
-  return duration === undefined ? undefined : consulDuration(duration);
+/** @returns `undefined` for text which is no duration */
+function lengthOfText(text: string): number | undefined {
+  if (text === "0") {
+    return 0;
+  }
+  if (!ALL.test(text)) {
+    return undefined;
+  }
+  const parts = [...text.matchAll(ONE)].map(([, amount, unit]) => Number(amount) * NANOSECONDS[unit as Unit]);
+  return Math.round(parts.reduce((total, part) => total + part, 0));
 }

@@ -1,4 +1,4 @@
-import { nanoseconds, optionalNanoseconds, type Duration } from "../core/duration";
+import { nanoseconds, optionalNanoseconds, type DurationLike } from "../core/duration";
 import type * as nomad from "./generated/job";
 import { CHECK_INTERVAL } from "./health-check";
 import { renderJobOfOneGroup, type JobProps } from "./job";
@@ -93,7 +93,7 @@ function argumentsFor({ node, runtime = {} }: EnvoyBootstrap = {}): readonly str
 /** Props of a gateway that Nomad itself knows, by a block of its own. */
 export interface GatewayBlockProps extends GatewayJobProps {
   /** How long a connection to a destination may take to open. @default "5s" */
-  readonly connectTimeout?: Duration;
+  readonly connectTimeout?: DurationLike;
 }
 
 /** What {@link renderGatewayBlockJob} needs to know. */

@@ -1,4 +1,4 @@
-import { optionalNanoseconds, type Duration } from "../core/duration";
+import { optionalNanoseconds, type DurationLike } from "../core/duration";
 import type * as nomad from "./generated/job";
 import type { Affinity, Constraint, Spread } from "./placement";
 import {
@@ -78,7 +78,7 @@ export interface GroupOptions {
    *
    * @default "3s"; for a gateway "0s", whose Envoy has a delay of its own
    */
-  readonly shutdownDelay?: Duration;
+  readonly shutdownDelay?: DurationLike;
   /** Volumes, by the name under which tasks mount them. @default none */
   readonly volumes?: Readonly<Record<string, Volume>>;
   /** @default none */

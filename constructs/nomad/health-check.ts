@@ -1,5 +1,5 @@
 import { Token } from "cdktf";
-import { nanoseconds, optionalNanoseconds, type Duration } from "../core/duration";
+import { nanoseconds, optionalNanoseconds, type DurationLike } from "../core/duration";
 import type * as nomad from "./generated/job";
 import { problemOfRequestPath } from "./request-path";
 
@@ -17,9 +17,9 @@ export interface HealthCheckOptions {
    *
    * @default "2s"; "10s" for a script, since each run starts a process, and its last result outlives the agent
    */
-  readonly interval?: Duration;
+  readonly interval?: DurationLike;
   /** How long an answer may take. @default "2s" */
-  readonly timeout?: Duration;
+  readonly timeout?: DurationLike;
   /** Good answers in a row before an instance counts as healthy again. @default 0 */
   readonly successBeforePassing?: number;
   /** Bad answers in a row before an instance counts as unhealthy. @default 0 */
@@ -29,7 +29,7 @@ export interface HealthCheckOptions {
     /** Bad answers in a row. */
     readonly limit: number;
     /** Wait after a start before checks count. @default "1s" */
-    readonly grace?: Duration;
+    readonly grace?: DurationLike;
     /** @default false */
     readonly ignoreWarnings?: boolean;
   };
@@ -99,9 +99,9 @@ export interface ScriptHealthCheckOptions extends HealthCheckOptions {
 }
 
 /** @internal Time between two checks that cost little: a request or a connection on the node itself. */
-export const CHECK_INTERVAL: Duration = "2s";
+export const CHECK_INTERVAL: DurationLike = "2s";
 
-const SCRIPT_INTERVAL: Duration = "10s";
+const SCRIPT_INTERVAL: DurationLike = "10s";
 
 /** @internal What a check must know of its service. */
 export interface HealthCheckTarget {

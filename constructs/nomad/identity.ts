@@ -1,4 +1,4 @@
-import { optionalNanoseconds, type Duration } from "../core/duration";
+import { optionalNanoseconds, type DurationLike } from "../core/duration";
 import type * as nomad from "./generated/job";
 
 /**
@@ -20,7 +20,7 @@ export interface IdentityOptions {
   /** The signal of change mode `signal`. @default none */
   readonly changeSignal?: string;
   /** How long it is good for; not of the default identity. @default for as long as the allocation runs */
-  readonly ttl?: Duration;
+  readonly ttl?: DurationLike;
 }
 
 /** The identity that every task has. */

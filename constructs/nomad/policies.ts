@@ -1,5 +1,5 @@
 import { withoutUndefined } from "../core/without-undefined";
-import { optionalNanoseconds, type Duration } from "../core/duration";
+import { optionalNanoseconds, type DurationLike } from "../core/duration";
 import type * as nomad from "./generated/job";
 
 /**
@@ -13,11 +13,11 @@ export interface UpdateOptions {
   /** What tells that an allocation is healthy. @default "checks" */
   readonly healthCheck?: "checks" | "task_states" | "manual";
   /** How long an allocation must be healthy before the next is replaced. @default "10s" */
-  readonly minHealthyTime?: Duration;
+  readonly minHealthyTime?: DurationLike;
   /** How long an allocation may take to become healthy. @default "5m" */
-  readonly healthyDeadline?: Duration;
+  readonly healthyDeadline?: DurationLike;
   /** How long the whole deployment may go without progress. @default "10m" */
-  readonly progressDeadline?: Duration;
+  readonly progressDeadline?: DurationLike;
   /** Whether a failed deployment goes back to the last good version. @default false */
   readonly autoRevert?: boolean;
   /** Whether healthy canaries replace the old version by themselves. @default false, where `canary` is set */
@@ -30,7 +30,7 @@ export interface UpdateOptions {
    */
   readonly canary?: number;
   /** Delay between replacing allocations off a draining or lost node. @default "30s" */
-  readonly stagger?: Duration;
+  readonly stagger?: DurationLike;
 }
 
 /**
@@ -46,9 +46,9 @@ export interface RestartOptions {
   /** Restarts allowed within the interval. @default 10 */
   readonly attempts?: number;
   /** The window in which attempts count. @default "30m" */
-  readonly interval?: Duration;
+  readonly interval?: DurationLike;
   /** Wait before a restart; Nomad adds up to a quarter of it. @default "1s" */
-  readonly delay?: Duration;
+  readonly delay?: DurationLike;
   /** After the last attempt: fail the allocation, or wait for the next interval. @default "fail" */
   readonly mode?: "fail" | "delay";
   /** Whether templates are rendered anew at a restart. @default false */
@@ -64,13 +64,13 @@ export interface RescheduleOptions {
   /** Attempts within the interval; no meaning where `unlimited`. @default 0 */
   readonly attempts?: number;
   /** The window in which attempts count. @default "0s" */
-  readonly interval?: Duration;
+  readonly interval?: DurationLike;
   /** Wait before the first attempt. @default "30s" */
-  readonly delay?: Duration;
+  readonly delay?: DurationLike;
   /** How the wait grows. @default "exponential" */
   readonly delayFunction?: "constant" | "exponential" | "fibonacci";
   /** The longest wait. @default "1h" */
-  readonly maxDelay?: Duration;
+  readonly maxDelay?: DurationLike;
   /** Whether it is tried for ever. @default true */
   readonly unlimited?: boolean;
 }
@@ -86,9 +86,9 @@ export interface MigrateOptions {
   /** What tells that the new allocation is healthy. @default "checks" */
   readonly healthCheck?: "checks" | "task_states";
   /** How long it must be healthy before the next one moves. @default "10s" */
-  readonly minHealthyTime?: Duration;
+  readonly minHealthyTime?: DurationLike;
   /** How long it may take to become healthy. @default "5m" */
-  readonly healthyDeadline?: Duration;
+  readonly healthyDeadline?: DurationLike;
 }
 
 /**
@@ -98,9 +98,9 @@ export interface MigrateOptions {
  */
 export interface DisconnectOptions {
   /** How long the servers take them for running, though unknown; excludes `stopOnClientAfter`. @default not at all: they are lost at once */
-  readonly lostAfter?: Duration;
+  readonly lostAfter?: DurationLike;
   /** After how long without a server the node itself stops them; excludes `lostAfter`. @default never */
-  readonly stopOnClientAfter?: Duration;
+  readonly stopOnClientAfter?: DurationLike;
   /** Whether others replace them meanwhile. @default true */
   readonly replace?: boolean;
   /** Which ones stay when the node is back. @default "best_score" */

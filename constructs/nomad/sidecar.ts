@@ -1,5 +1,5 @@
 import { withoutUndefined } from "../core/without-undefined";
-import { nanoseconds, optionalNanoseconds, type Duration } from "../core/duration";
+import { nanoseconds, optionalNanoseconds, type DurationLike } from "../core/duration";
 import type * as nomad from "./generated/job";
 import { renderResources, type ResourceOptions } from "./resources";
 
@@ -12,13 +12,13 @@ export interface SidecarOptions {
   /** Envoy's worker threads. @default 1 */
   readonly concurrency?: number;
   /** How long Envoy may take to end. @default "5s" */
-  readonly killTimeout?: Duration;
+  readonly killTimeout?: DurationLike;
   /**
    * How long Envoy still runs after the service's own tasks have ended; a gateway's, after it has left the catalog.
    *
    * @default "1s"; a gateway's "5s"
    */
-  readonly shutdownDelay?: Duration;
+  readonly shutdownDelay?: DurationLike;
   /** @default none */
   readonly env?: Readonly<Record<string, string>>;
   /** @default none */
@@ -134,7 +134,10 @@ export class Sidecar {
       Config: { ...image, ...this.config, args: [...(this.args ?? NODE_ARGUMENTS), ...furtherArguments] },
       ShutdownDelay: nanoseconds("5s"),
       ...NOMADS_SIDECAR,
-      Constraints: [{ LTarget: "${attr.consul.grpc}", Operand: ">", RTarget: "0" }],
+      Constraints: [
+        { LTarget: "${attr.consul.version}", Operand: "semver", RTarget: ">= 1.8.0" },
+        { LTarget: "${attr.consul.grpc}", Operand: ">", RTarget: "0" },
+      ],
       ...withoutUndefined(this.renderCommon()),
       ...this.options.override,
     };

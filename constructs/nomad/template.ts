@@ -1,4 +1,4 @@
-import { optionalNanoseconds, type Duration } from "../core/duration";
+import { optionalNanoseconds, type DurationLike } from "../core/duration";
 import type * as nomad from "./generated/job";
 
 /** A program that runs in the task when the rendered text changes. */
@@ -8,7 +8,7 @@ export interface ChangeScriptOptions {
   /** @default none */
   readonly args?: readonly string[];
   /** How long it may take. @default "5s" */
-  readonly timeout?: Duration;
+  readonly timeout?: DurationLike;
   /** Whether the task ends where the program fails. @default false */
   readonly failOnError?: boolean;
 }
@@ -40,9 +40,9 @@ export interface TemplateOptions {
   /** Whether a key that is not there is an error, instead of the text `<no value>`. @default false */
   readonly errMissingKey?: boolean;
   /** How long changes are gathered before it is rendered: at least, and at most. @default at once */
-  readonly wait?: { readonly min?: Duration; readonly max?: Duration };
+  readonly wait?: { readonly min?: DurationLike; readonly max?: DurationLike };
   /** Longest random wait before a change takes effect. @default "5s" */
-  readonly splay?: Duration;
+  readonly splay?: DurationLike;
   /** What opens an action, where the text itself has `{{`. @default "{{" */
   readonly leftDelimiter?: string;
   /** What closes an action. @default "}}" */

@@ -1,5 +1,5 @@
 import { renderArtifact, type ArtifactOptions } from "./artifact";
-import { optionalNanoseconds, type Duration } from "../core/duration";
+import { optionalNanoseconds, type DurationLike } from "../core/duration";
 import type * as nomad from "./generated/job";
 import { renderIdentities, type IdentityOptions } from "./identity";
 import type { Affinity, Constraint } from "./placement";
@@ -49,7 +49,7 @@ export interface CsiPluginOptions {
   /** Where the plugin stages volumes. @default "/local/csi" */
   readonly stagePublishBaseDir?: string;
   /** How long it may take to become healthy. @default "30s" */
-  readonly healthTimeout?: Duration;
+  readonly healthTimeout?: DurationLike;
 }
 
 /**
@@ -87,11 +87,11 @@ export interface TaskOptions {
   /** The user that runs it. @default the driver's own */
   readonly user?: string;
   /** How long it may take to end after the signal. @default "5s" */
-  readonly killTimeout?: Duration;
+  readonly killTimeout?: DurationLike;
   /** The signal that asks it to end. @default "SIGINT" */
   readonly killSignal?: string;
   /** How long it still runs after it is no longer in the catalog. @default "0s" */
-  readonly shutdownDelay?: Duration;
+  readonly shutdownDelay?: DurationLike;
   /** When it runs, if it is not the service itself. @default it runs as long as the group */
   readonly lifecycle?: { readonly hook: "prestart" | "poststart" | "poststop"; readonly sidecar?: boolean };
   /** Whether the others end when it ends. @default false */

@@ -1,13 +1,19 @@
 /**
- * The part of Terraform's template language which the synthesized stacks of this library need: references, variables,
- * `jsonencode` and `join`. Everything else is refused, never guessed.
+ * The part of Terraform's template language which the synthesized stacks of this library need: references, variables, a few
+ * functions, and the arithmetic of lengths of time. Everything else is refused, never guessed.
  *
  * @see https://developer.hashicorp.com/terraform/language/expressions/strings
  */
 export type Expression =
-  | { readonly kind: "literal"; readonly value: string }
+  | { readonly kind: "literal"; readonly value: string | number | boolean | null }
   | { readonly kind: "template"; readonly parts: readonly Expression[] }
   | { readonly kind: "list"; readonly items: readonly Expression[] }
+  | { readonly kind: "object"; readonly fields: readonly (readonly [key: string, value: Expression])[] }
+  | {
+      readonly kind: "operation";
+      readonly operator: keyof typeof operators;
+      readonly operands: readonly [Expression, Expression];
+    }
   | { readonly kind: "call"; readonly name: FunctionName; readonly parameters: readonly Expression[] }
   | Reference;
 
@@ -20,6 +26,16 @@ export interface Reference {
 const functions = {
   jsonencode: (value: unknown) => JSON.stringify(value),
   join: (separator: unknown, items: unknown) => toList(items).map(toText).join(toText(separator)),
+  merge: (...maps: unknown[]) => Object.assign({}, ...maps.map(toMap)) as unknown,
+  zipmap: (keys: unknown, values: unknown) => {
+    const fields = toList(values);
+    return Object.fromEntries(toList(keys).map((key, index) => [toText(key), fields[index]]));
+  },
+} as const;
+
+const operators = {
+  "*": (left: number, right: number) => left * right,
+  "/": (left: number, right: number) => left / right,
 } as const;
 
 type FunctionName = keyof typeof functions;
@@ -39,6 +55,10 @@ export function referencesOf(expression: Expression): Reference[] {
       return expression.parts.flatMap(referencesOf);
     case "list":
       return expression.items.flatMap(referencesOf);
+    case "object":
+      return expression.fields.flatMap(([, field]) => referencesOf(field));
+    case "operation":
+      return expression.operands.flatMap(referencesOf);
     case "call":
       return expression.parameters.flatMap(referencesOf);
   }
@@ -58,8 +78,16 @@ export function evaluate(expression: Expression, lookUp: (reference: Reference) 
         : expression.parts.map((part) => toText(value(part))).join("");
     case "list":
       return expression.items.map(value);
-    case "call":
-      return (functions[expression.name] as (...values: unknown[]) => unknown)(...expression.parameters.map(value));
+    case "object":
+      return Object.fromEntries(expression.fields.map(([key, field]) => [key, value(field)]));
+    case "operation": {
+      const [left, right] = expression.operands.map((operand) => toNumber(value(operand)));
+      return operators[expression.operator](left, right);
+    }
+    case "call": {
+      const call: (...values: unknown[]) => unknown = functions[expression.name];
+      return call(...expression.parameters.map(value));
+    }
   }
 }
 
@@ -68,6 +96,16 @@ function toText(value: unknown): string {
   if (typeof value === "string") return value;
   if (typeof value === "number" || typeof value === "boolean") return String(value);
   throw new Error(`${JSON.stringify(value)} stands where a text is needed`);
+}
+
+function toNumber(value: unknown): number {
+  if (typeof value === "number") return value;
+  throw new Error(`${JSON.stringify(value)} stands where a number is needed`);
+}
+
+function toMap(value: unknown): object {
+  if (typeof value === "object" && value !== null && !Array.isArray(value)) return value;
+  throw new Error(`${JSON.stringify(value)} stands where a map is needed`);
 }
 
 function toList(value: unknown): unknown[] {
@@ -119,6 +157,14 @@ class Parser {
       return string;
     }
     if (this.take("[")) return { kind: "list", items: this.sequence("]") };
+    if (this.take("{")) return { kind: "object", fields: this.fields() };
+    if (this.take("(")) return this.operation();
+    const [word] = /^(?:\d+(?:\.\d+)?(?:[eE][+-]?\d+)?|true|false|null)(?![\w.-])/.exec(
+      this.text.slice(this.position),
+    ) ?? [""];
+    if (this.take(word) && word !== "") {
+      return { kind: "literal", value: JSON.parse(word) as number | boolean | null };
+    }
     const [path] = /^[A-Za-z_][\w-]*(\.[A-Za-z_][\w-]*)*/.exec(this.text.slice(this.position)) ?? this.refuse();
     this.position += path.length;
     if (!this.take("(")) return path.includes(".") ? { kind: "reference", path: path.split(".") } : this.refuse();
@@ -135,6 +181,33 @@ class Parser {
       this.skipBlanks();
     }
     return items;
+  }
+
+  /** `"key" = value, …` up to the closing brace, as cdktf writes it. */
+  private fields(): (readonly [string, Expression])[] {
+    const fields: (readonly [string, Expression])[] = [];
+    this.skipBlanks();
+    while (!this.take("}")) {
+      const [key] = /^"[^"\\$%]*"/.exec(this.text.slice(this.position)) ?? this.refuse();
+      this.position += key.length;
+      this.skipBlanks();
+      this.expect("=");
+      fields.push([key.slice(1, -1), this.expression()]);
+      if (!this.take(",") && this.text[this.position] !== "}") this.refuse();
+      this.skipBlanks();
+    }
+    return fields;
+  }
+
+  /** What follows a parenthesis: cdktf puts each operation into a pair of its own. */
+  private operation(): Expression {
+    const left = this.expression();
+    const operator = this.text[this.position];
+    if (!(operator in operators)) this.refuse();
+    this.position++;
+    const right = this.expression();
+    this.expect(")");
+    return { kind: "operation", operator: operator as keyof typeof operators, operands: [left, right] };
   }
 
   private escape(): string {

@@ -224,6 +224,7 @@ describe("its job", () => {
       Kind: "connect-proxy:ingress-envoy",
       Driver: "docker",
       Constraints: [
+        { LTarget: "${attr.consul.version}", RTarget: ">= 1.8.0" },
         { LTarget: "${attr.consul.grpc}" },
         { LTarget: "${attr.nomad.version}", Operand: "version", RTarget: ">= 1.10.3" },
       ],

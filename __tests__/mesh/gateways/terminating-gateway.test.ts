@@ -139,7 +139,10 @@ describe("its job", () => {
       },
       Resources: { CPU: 250, MemoryMB: 128 },
       ShutdownDelay: 5e9,
-      Constraints: [{ LTarget: "${attr.consul.grpc}", Operand: ">", RTarget: "0" }],
+      Constraints: [
+        { LTarget: "${attr.consul.version}", Operand: "semver", RTarget: ">= 1.8.0" },
+        { LTarget: "${attr.consul.grpc}", Operand: ">", RTarget: "0" },
+      ],
     });
   });
 

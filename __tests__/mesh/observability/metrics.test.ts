@@ -1,6 +1,7 @@
 import {
   ApiGatewayListener,
   Metrics,
+  Port,
   Protocol,
   Sidecar,
   type ServiceMesh,
@@ -115,8 +116,9 @@ test("an address that the author has set is the one that is mapped", () => {
 
 test("an address that only Nomad knows is left to its author", () => {
   const sidecar = Sidecar.docker({ config: { envoy_prometheus_bind_addr: "0.0.0.0:${NOMAD_PORT_stats}" } });
-  const job = jobOf((mesh) => mesh.addService("api", { port: 8000, workload: anyWorkload, sidecar }));
-  expect(portsOf(job)).toBeUndefined();
+  const ports = { stats: Port.dynamic() };
+  const job = jobOf((mesh) => mesh.addService("api", { port: 8000, workload: anyWorkload, sidecar, ports }));
+  expect(portsOf(job)).toEqual([{ Label: "stats" }]);
   expect(serviceOf(job).Meta).toBeUndefined();
 });
 

@@ -6,6 +6,7 @@ import { ConsulConfigEntry } from "../../consul/consul-config-entry";
 import type * as consul from "../../consul/generated/config-entries";
 import { problemsOfEntry } from "../../consul/validate-entry";
 import type * as nomad from "../../nomad/generated/job";
+import { problemsOfPortLabels } from "../../nomad/validate/port-labels";
 import { problemsOfJob } from "../../nomad/validate-job";
 import { textOf, type Problem } from "../../core/problems";
 import type { Check, CheckedApp, Finding } from "../check";
@@ -17,6 +18,18 @@ const invalidJob: Check = {
   *find(app) {
     for (const [construct, job] of jobsOf(app)) {
       yield* findingsOf(construct, problemsOfJob(job));
+    }
+  },
+};
+
+const undefinedPortLabel: Check = {
+  id: "undefined-port-label",
+  reason:
+    "Nomad takes such a job, and its tasks get the variable's name for a port, do not start, or are in no catalog.",
+  level: "error",
+  *find(app) {
+    for (const [construct, job] of jobsOf(app)) {
+      yield* findingsOf(construct, problemsOfPortLabels(job));
     }
   },
 };
@@ -85,4 +98,4 @@ function literalJson(text: string | undefined): object | undefined {
   }
 }
 
-export const validityChecks: readonly Check[] = [invalidJob, invalidConfigEntry];
+export const validityChecks: readonly Check[] = [invalidJob, undefinedPortLabel, invalidConfigEntry];

@@ -5,6 +5,8 @@ import { Template } from "../../nomad/template";
 import { Workload, type TaskOptions } from "../../nomad/workload";
 import { MeshService, type MeshServiceBaseProps } from "../mesh-service";
 import type { Mesh } from "../mesh";
+import type { DurationLike } from "../../core/duration";
+import { prometheusDuration } from "./prometheus-duration";
 import { meshRules, renderRules, type RuleGroup } from "./rules";
 import { renderSecrets, renderScrapeConfig, renderTargets, type ScrapeOptions } from "./scrape-config";
 
@@ -18,7 +20,7 @@ export interface PrometheusBaseProps
    */
   readonly workload?: (task: PrometheusTask) => Workload;
   /** How long data is kept, e.g. `30d`. @default "15d" */
-  readonly retention?: string;
+  readonly retention?: DurationLike;
   /**
    * Where data is kept. The default moves with the job to its next allocation, from node to node too.
    *
@@ -93,7 +95,7 @@ function renderTask(props: PrometheusBaseProps, port: number): PrometheusTask {
     args: [
       "--config.file=${NOMAD_TASK_DIR}/prometheus.yml",
       `--storage.tsdb.path=${props.dataDirectory ?? "${NOMAD_ALLOC_DIR}/data/prometheus"}`,
-      `--storage.tsdb.retention.time=${props.retention ?? "15d"}`,
+      `--storage.tsdb.retention.time=${prometheusDuration(props.retention ?? "15d")}`,
       `--web.listen-address=${address}:${port}`,
     ],
     templates: [

@@ -1,4 +1,5 @@
-import type { Duration } from "../../core/duration";
+import type { DurationLike } from "../../core/duration";
+import { prometheusDuration } from "./prometheus-duration";
 import { renderYaml } from "./yaml";
 
 /** A rule that keeps the answer of a query as a series of its own. */
@@ -13,7 +14,7 @@ export interface AlertingRule {
   readonly alert: string;
   readonly expr: string;
   /** How long it must have had one. @default "0s" */
-  readonly for?: Duration;
+  readonly for?: DurationLike;
   readonly labels?: Readonly<Record<string, string>>;
   readonly annotations?: Readonly<Record<string, string>>;
 }
@@ -26,16 +27,16 @@ export interface AlertingRule {
 export interface RuleGroup {
   readonly name: string;
   /** @default the evaluation interval */
-  readonly interval?: Duration;
+  readonly interval?: DurationLike;
   readonly rules: readonly (RecordingRule | AlertingRule)[];
 }
 
 /** From when on {@link meshRules} call somebody. */
 export interface MeshRulesOptions {
   /** The time over which rates are taken: four scrapes or more. @default "5m" */
-  readonly window?: Duration;
+  readonly window?: DurationLike;
   /** How long something must have been wrong. @default "5m" */
-  readonly for?: Duration;
+  readonly for?: DurationLike;
   /** Share of the requests of an edge that fail, from 0 to 1. @default 0.05 */
   readonly errorRatio?: number;
   /** Requests per second below which an edge is too quiet to judge. @default 0.1 */
@@ -70,7 +71,7 @@ const QUANTILES = [0.5, 0.9, 0.99];
  */
 export function meshRules(options: MeshRulesOptions = {}): readonly RuleGroup[] {
   return [
-    { name: "mesh-edges", rules: edgeRules(options.window ?? "5m") },
+    { name: "mesh-edges", rules: edgeRules(prometheusDuration(options.window ?? "5m")) },
     { name: "mesh-traffic-alerts", rules: trafficAlerts(options) },
     { name: "mesh-control-plane-alerts", rules: controlPlaneAlerts(options) },
     { name: "mesh-certificate-alerts", rules: certificateAlerts(options) },
@@ -79,10 +80,18 @@ export function meshRules(options: MeshRulesOptions = {}): readonly RuleGroup[] 
 
 /** Rules as a file of Prometheus. */
 export function renderRules(groups: readonly RuleGroup[]): string {
-  return renderYaml({ groups });
+  return renderYaml({
+    groups: groups.map(({ interval, rules, ...group }) => ({
+      ...group,
+      interval: interval && prometheusDuration(interval),
+      rules: rules.map((rule) =>
+        "alert" in rule && rule.for !== undefined ? { ...rule, for: prometheusDuration(rule.for) } : rule,
+      ),
+    })),
+  });
 }
 
-function edgeRules(window: Duration): RecordingRule[] {
+function edgeRules(window: string): RecordingRule[] {
   const rate = (metric: string, more = "") => `rate(${metric}{${OF_EDGES}${more}}[${window}])`;
   const errors = `sum ${BY_EDGE} (${rate("envoy_cluster_upstream_rq_xx", ',envoy_response_code_class="5"')})`;
   return [

@@ -1,7 +1,8 @@
 import { METRICS_ADDRESS } from "../../nomad/envoy-metrics";
 import { Template } from "../../nomad/template";
+import { prometheusDuration } from "./prometheus-duration";
 import { renderYaml } from "./yaml";
-import type { Duration } from "../../core/duration";
+import type { DurationLike } from "../../core/duration";
 
 /** How the agents of Consul or Nomad are scraped. */
 export interface AgentScrape {
@@ -42,9 +43,9 @@ export interface ScrapeOptions {
   /** Port on which Prometheus itself answers. @default 9090 */
   readonly port?: number;
   /** Time between two scrapes of a target. @default "15s" */
-  readonly scrapeInterval?: Duration;
+  readonly scrapeInterval?: DurationLike;
   /** Time between two evaluations of the rules. @default scrapeInterval */
-  readonly evaluationInterval?: Duration;
+  readonly evaluationInterval?: DurationLike;
   /** Labels on all that leaves this Prometheus: alerts, federation, remote writes. @default none */
   readonly externalLabels?: Readonly<Record<string, string>>;
   /** `host:port` of each Alertmanager. @default none: alerts are only shown */
@@ -63,12 +64,13 @@ export interface ScrapeOptions {
  * @see https://prometheus.io/docs/prometheus/latest/configuration/configuration/
  */
 export function renderScrapeConfig(props: ScrapeOptions): string {
-  const { scrapeInterval = "15s", alertmanagers = [], consul = {}, nomad = {} } = props;
+  const { alertmanagers = [], consul = {}, nomad = {} } = props;
+  const scrapeInterval = prometheusDuration(props.scrapeInterval ?? "15s");
   const config = {
     global: {
       scrape_interval: scrapeInterval,
       scrape_timeout: scrapeInterval,
-      evaluation_interval: props.evaluationInterval ?? scrapeInterval,
+      evaluation_interval: props.evaluationInterval ? prometheusDuration(props.evaluationInterval) : scrapeInterval,
       external_labels: props.externalLabels,
     },
     rule_files: ["rules.yml"],

@@ -11,7 +11,7 @@ import type { Need } from "../../model/needs";
 import type { Reference, ResolveRecord, SubsetRecord, TrafficOwnerRecord, TrafficRecord } from "../../model/records";
 import type { Snapshot } from "../../model/snapshot";
 import { defaultSubsetOf, noTraffic, STABLE } from "../../model/traffic";
-import type { Duration } from "../../core/duration";
+import type { DurationLike } from "../../core/duration";
 import { withoutUndefined } from "../../core/without-undefined";
 import { ConsulConfigEntry } from "../config-entry";
 import type { IMeshService } from "../mesh-member";
@@ -38,9 +38,9 @@ export interface ResolveOptions {
   /** Which instances answer where no rule names a subset. @default all, or those of no version once there is a version */
   readonly defaultSubset?: Subset | HasSubset | string;
   /** How long a connection to an instance may take to open. @default "5s" */
-  readonly connectTimeout?: Duration;
+  readonly connectTimeout?: DurationLike;
   /** How long a request may take; a route may say otherwise. Only for services that speak http, http2 or gRPC. @default "15s" */
-  readonly requestTimeout?: Duration;
+  readonly requestTimeout?: DurationLike;
   /** How an instance is chosen. @default LoadBalancer.roundRobin() */
   readonly loadBalancer?: LoadBalancer;
   /** Sends everything elsewhere. Nothing else of these options holds beside a redirect to another service. @default none */

@@ -1,6 +1,6 @@
 import { known, type Place } from "../../core/problems";
 import { withoutUndefined } from "../../core/without-undefined";
-import { durationOf } from "../../core/duration";
+import { durationText } from "../../core/duration";
 import type * as nomad from "../generated/job";
 import { atLeast, HOUR, MINUTE, SECOND, time } from "./times";
 
@@ -41,7 +41,7 @@ export function examineUpdate(place: Place, update: Required<nomad.UpdateStrateg
     place.refuse(
       "healthy_deadline",
       time(update.HealthyDeadline),
-      `more than min_healthy_time (${durationOf(update.MinHealthyTime)})`,
+      `more than min_healthy_time (${durationText(update.MinHealthyTime)})`,
       "Raise healthy_deadline, or lower min_healthy_time.",
       { comparedWith: update.MinHealthyTime },
     );
@@ -50,7 +50,7 @@ export function examineUpdate(place: Place, update: Required<nomad.UpdateStrateg
     place.refuse(
       "progress_deadline",
       time(update.ProgressDeadline),
-      `0 or more than healthy_deadline (${durationOf(update.HealthyDeadline)})`,
+      `0 or more than healthy_deadline (${durationText(update.HealthyDeadline)})`,
       "Raise progress_deadline, or lower healthy_deadline.",
       { comparedWith: update.HealthyDeadline },
     );
@@ -76,7 +76,7 @@ export function examineRestart(place: Place, job: nomad.Job, policy: nomad.Resta
     place.refuse(
       "interval",
       time(restart.Interval),
-      `${durationOf(restart.Attempts * restart.Delay)} or more for ${restart.Attempts} attempts, each after a delay of ${durationOf(restart.Delay)}`,
+      `${durationText(restart.Attempts * restart.Delay)} or more for ${restart.Attempts} attempts, each after a delay of ${durationText(restart.Delay)}`,
       "Raise interval, or lower attempts or delay.",
       { comparedWith: [restart.Attempts, restart.Delay] },
     );
@@ -127,7 +127,7 @@ export function examineReschedule(place: Place, policy: Required<nomad.Reschedul
   if (grows) {
     atLeast(place, "max_delay", MaxDelay, 5 * SECOND);
     if (MaxDelay < Delay) {
-      place.refuse("max_delay", time(MaxDelay), `delay (${durationOf(Delay)}) or more`, "Raise max_delay.", {
+      place.refuse("max_delay", time(MaxDelay), `delay (${durationText(Delay)}) or more`, "Raise max_delay.", {
         comparedWith: Delay,
       });
     }
@@ -156,7 +156,7 @@ function intervalFor({ Attempts, Interval, Delay, DelayFunction, MaxDelay }: Req
   switch (DelayFunction) {
     case "constant": {
       const needed = Attempts * Delay;
-      return { suffices: Interval >= needed, allowed: `${durationOf(needed)} or more` };
+      return { suffices: Interval >= needed, allowed: `${durationText(needed)} or more` };
     }
     case "exponential": {
       if (Delay * 2 ** (Attempts - 1) >= 2 ** 63) {
@@ -167,7 +167,7 @@ function intervalFor({ Attempts, Interval, Delay, DelayFunction, MaxDelay }: Req
         const delay = 2 ** attempt * Delay;
         needed = delay > MaxDelay ? needed + MaxDelay : delay;
       }
-      return { suffices: needed < Interval, allowed: `more than ${durationOf(needed)}` };
+      return { suffices: needed < Interval, allowed: `more than ${durationText(needed)}` };
     }
     case "fibonacci": {
       let [previous, needed] = [Delay, Delay];
@@ -178,7 +178,7 @@ function intervalFor({ Attempts, Interval, Delay, DelayFunction, MaxDelay }: Req
         [previous, needed] = [needed, isOver ? MaxDelay : delay];
         isAtCeiling ||= isOver;
       }
-      return { suffices: Interval >= needed, allowed: `${durationOf(needed)} or more` };
+      return { suffices: Interval >= needed, allowed: `${durationText(needed)} or more` };
     }
     default:
       return undefined;
@@ -203,7 +203,7 @@ export function examineMigrate(place: Place, policy: nomad.MigrateStrategy): voi
     place.refuse(
       "healthy_deadline",
       time(migrate.HealthyDeadline),
-      `min_healthy_time (${durationOf(migrate.MinHealthyTime)}) or more`,
+      `min_healthy_time (${durationText(migrate.MinHealthyTime)}) or more`,
       "Raise healthy_deadline, or lower min_healthy_time.",
       { comparedWith: migrate.MinHealthyTime },
     );

@@ -1,5 +1,5 @@
 import { entriesOf, itemsOf, known, type Place } from "../../core/problems";
-import { durationOf } from "../../core/duration";
+import { durationText } from "../../core/duration";
 import type * as nomad from "../generated/job";
 import { examineArtifacts, examineDispatchPayload, examineTemplates } from "./files";
 import { examineIdentities, examineSecrets, examineVault } from "./identities";
@@ -62,7 +62,7 @@ function examineTimes(place: Place, task: nomad.Task, { jobType, progressDeadlin
     place.refuse(
       "kill_timeout",
       time(KillTimeout),
-      `update.progress_deadline (${durationOf(progressDeadline)}) or less`,
+      `update.progress_deadline (${durationText(progressDeadline)}) or less`,
       "Lower kill_timeout, or raise progress_deadline.",
       { comparedWith: progressDeadline },
     );

@@ -1,5 +1,5 @@
 import { Shown, type Place } from "../../core/problems";
-import { durationOf } from "../../core/duration";
+import { durationText } from "../../core/duration";
 import type { Nanoseconds } from "../generated/job";
 
 export const SECOND = 1e9;
@@ -8,12 +8,12 @@ export const HOUR = 60 * MINUTE;
 
 /** A length of time, shown as it is written. */
 export function time(length: Nanoseconds | undefined): Shown {
-  return new Shown(length === undefined ? "not set" : durationOf(length), length);
+  return new Shown(length === undefined ? "not set" : durationText(length), length);
 }
 
 /** Refuses a length of time below the least that is allowed. */
 export function atLeast(place: Place, field: string, length: Nanoseconds | undefined, least: Nanoseconds): void {
   if (length !== undefined && length < least) {
-    place.refuse(field, time(length), `${durationOf(least)} or more`, "Give a longer time.");
+    place.refuse(field, time(length), `${durationText(least)} or more`, "Give a longer time.");
   }
 }

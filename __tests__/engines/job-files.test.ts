@@ -1,0 +1,116 @@
+import { readdirSync, readFileSync } from "node:fs";
+import { join } from "node:path";
+import type { nomad } from "../../constructs";
+import { ensureEngines } from "../../lab/engines/ensure-engines";
+import { JOB_FILES } from "../nomad/job-files";
+import { startDevAgents, type DevAgents } from "../support/dev-agents";
+import { run } from "../support/lab";
+import { synthMesh } from "../support/synth";
+
+jest.setTimeout(120_000);
+
+const FOLDER = join(__dirname, "..", "nomad", "job-files");
+
+let agents: DevAgents;
+let program: string;
+
+beforeAll(async () => {
+  const engines = await ensureEngines();
+  program = engines.nomad.path;
+  // A Vault that is never there: Nomad refuses jobs that use one where it knows of none.
+  agents = await startDevAgents(engines, { vault: { enabled: true, address: "http://127.0.0.1:9" } });
+  // Only what Nomad makes of the jobs is of interest: none of them is to run.
+  const [node] = await ask<{ readonly ID: string }[]>("GET", "/v1/nodes");
+  await ask("POST", `/v1/node/${node.ID}/eligibility`, { Eligibility: "ineligible" });
+  await ask("PUT", "/v1/namespace/shop", { Name: "shop" });
+  await ask("PUT", "/v1/node/pool/storage", { Name: "storage" });
+}, 20 * 60_000);
+
+afterAll(() => agents.stop());
+
+async function ask<T>(method: string, path: string, body?: unknown): Promise<T> {
+  const answer = await fetch(`${agents.endpoints.nomad.address}${path}`, { method, body: JSON.stringify(body) });
+  const text = await answer.text();
+  if (!answer.ok) {
+    throw new Error(`Nomad answers ${method} ${path} with ${answer.status}: ${text}`);
+  }
+  return (text === "" ? undefined : JSON.parse(text)) as T;
+}
+
+/** The job as `nomad job run` sends it. */
+async function read(name: string): Promise<nomad.Job> {
+  const file = join(FOLDER, `${name}.nomad.hcl`);
+  const { code, output } = await run(program, ["job", "run", "-output", file], {
+    env: { NOMAD_ADDR: agents.endpoints.nomad.address },
+  });
+  expect({ code, output: code === 0 ? "" : output }).toEqual({ code: 0, output: "" });
+  return (JSON.parse(output) as { readonly Job: nomad.Job }).Job;
+}
+
+/** What Nomad says of a registration, not of the job. */
+const OF_REGISTRATION = [
+  "CreateIndex",
+  "JobModifyIndex",
+  "ModifyIndex",
+  "Stable",
+  "Status",
+  "StatusDescription",
+  "SubmitTime",
+  "Version",
+];
+
+/** What Nomad stores of a job: its defaults filled in, and the Envoys that it adds. */
+async function stored(job: nomad.Job): Promise<unknown> {
+  const namespace = job.Namespace ?? "default";
+  const path = `/v1/job/${job.ID}?namespace=${namespace}`;
+  await ask("PUT", `/v1/jobs?namespace=${namespace}`, { Job: job });
+  const registered = await ask<nomad.Job>("GET", path);
+  await ask("DELETE", `${path}&purge=true`);
+  return { ...without(registered, OF_REGISTRATION), TaskGroups: registered.TaskGroups?.map(withoutWays) };
+}
+
+/** A group without what Nomad stores of the ways in which the same may be written. */
+function withoutWays(group: nomad.TaskGroup): unknown {
+  return {
+    ...group,
+    // It has an id of each registration.
+    Scaling: group.Scaling && without(group.Scaling, ["ID", "CreateIndex", "ModifyIndex"]),
+    Services: group.Services?.map(({ Connect, ...service }) => ({
+      ...service,
+      Connect: Connect && {
+        ...Connect,
+        // Nomad has added the Envoy as a task by then: that, and not the block with what to make of it, is what runs.
+        SidecarTask: undefined,
+        // A block in which nothing is set is the same as none.
+        SidecarService: Connect.SidecarService && {
+          ...Connect.SidecarService,
+          Proxy: hasValue(Connect.SidecarService.Proxy) ? Connect.SidecarService.Proxy : undefined,
+        },
+      },
+    })),
+  };
+}
+
+function without(fields: object, names: readonly string[]): object {
+  return Object.fromEntries(Object.entries(fields).filter(([name]) => !names.includes(name)));
+}
+
+function hasValue(block: object | null | undefined): boolean {
+  return Object.values(block ?? {}).some((value) => value !== null && value !== "" && value !== 0);
+}
+
+test("each file has its constructs, none of which has an override", () => {
+  const files = readdirSync(FOLDER).filter((file) => file !== "index.ts");
+  expect(files).toEqual(JOB_FILES.flatMap(({ name }) => [`${name}.nomad.hcl`, `${name}.ts`]));
+  for (const file of files.filter((each) => each.endsWith(".ts"))) {
+    expect(readFileSync(join(FOLDER, file), "utf8")).not.toMatch(/\boverride\b|serviceOverride/);
+  }
+});
+
+test.each(JOB_FILES.map((each) => [each.name, each] as const))(
+  "%s: the constructs render the job of the file",
+  async (name, { job, add }) => {
+    const { jobs } = synthMesh(add);
+    expect(await stored(jobs[job])).toEqual(await stored(await read(name)));
+  },
+);
