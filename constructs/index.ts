@@ -1,15 +1,16 @@
 // The whole public surface of the library.
 
 export type { Check, CheckedApp, Finding } from "./checks/check";
-export { CHECKS } from "./checks/rules";
-export { silence } from "./checks/silence";
+export { CHECKS } from "./built-in-checks";
+export { registerCheck, type CheckPack } from "./checks/registry";
+export { silence, type Silence } from "./checks/silence";
 
-export { ConsulAclPolicy, type ConsulAclPolicyProps } from "./consul/acl-policy";
+export { ConsulAclPolicy, type ConsulAclPolicyProps } from "./access/consul-acl-policy";
 export type { ConsulAccess, ConsulAclRules, ConsulKeyAccess, ConsulServiceAccess } from "./consul/acl-rules";
-export { AnonymousPolicy, type AnonymousPolicyOptions } from "./consul/anonymous-policy";
+export { AnonymousPolicy, type AnonymousPolicyOptions } from "./access/consul-anonymous-policy";
 export type * as consul from "./consul/generated/config-entries";
-export { ConsulDeployerPolicy, type ConsulDeployerPolicyOptions } from "./consul/deployer-policy";
-export { GatewayAccess, type GatewayWorkload } from "./consul/gateway-access";
+export { ConsulDeployerPolicy, type ConsulDeployerPolicyOptions } from "./access/consul-deployer-policy";
+export { GatewayAccess, type GatewayWorkload } from "./access/gateway-access";
 export type { ForwardedHeaders } from "./consul/forwarded-headers";
 export type { HttpRouteMatch } from "./consul/http-route";
 export { HttpPermission, type HeaderMatch, type HttpMatch, type PermissionMatch } from "./consul/http-permission";
@@ -24,7 +25,7 @@ export {
 } from "./consul/load-balancer";
 export type { MeshConfig, RequestNormalization } from "./consul/mesh-config";
 export { Protocol } from "./consul/protocol";
-export { RolePolicies, type PolicyRole, type RolePoliciesOptions } from "./consul/role-policies";
+export { RolePolicies, type PolicyRole, type RolePoliciesOptions } from "./access/role-policies";
 export type { QueryMatch, RetryCondition, RetryOptions, RouteChanges, RouteMatch } from "./consul/service-router";
 export type { SplitChanges } from "./consul/service-splitter";
 export { SubsetFilter } from "./consul/subset-filter";
@@ -34,7 +35,7 @@ export {
   WorkloadIdentityAuthMethod,
   type TaskAccess,
   type WorkloadIdentityAuthMethodProps,
-} from "./consul/workload-identity-auth-method";
+} from "./access/workload-identity-auth-method";
 
 export { MeshError } from "./core/errors";
 export { synthesize } from "./synthesize";
@@ -175,7 +176,7 @@ export { VirtualService, type VirtualServiceBaseProps, type VirtualServiceProps 
 export { Upstream } from "./mesh/upstream";
 export { MeshGatewayMode, type UpstreamOptions } from "./model/upstream";
 
-export { NomadAclPolicy, type NomadAclPolicyProps } from "./nomad/acl-policy";
+export { NomadAclPolicy, type NomadAclPolicyProps } from "./access/nomad-acl-policy";
 export type {
   NomadAccess,
   NomadAclRules,
@@ -183,10 +184,10 @@ export type {
   NomadNamespaceCapability,
   NomadVariableCapability,
 } from "./nomad/acl-rules";
-export { NomadAnonymousPolicy, type NomadAnonymousPolicyOptions } from "./nomad/anonymous-policy";
+export { NomadAnonymousPolicy, type NomadAnonymousPolicyOptions } from "./access/nomad-anonymous-policy";
 export type { ArtifactOptions } from "./nomad/artifact";
-export { NomadDeployerPolicy, type NomadDeployerPolicyOptions } from "./nomad/deployer-policy";
-export { NomadOperatorPolicy, type NomadOperatorPolicyOptions } from "./nomad/operator-policy";
+export { NomadDeployerPolicy, type NomadDeployerPolicyOptions } from "./access/nomad-deployer-policy";
+export { NomadOperatorPolicy, type NomadOperatorPolicyOptions } from "./access/nomad-operator-policy";
 export { Duration, nanoseconds, type DurationLike } from "./core/duration";
 export type { GatewayBlockProps, GatewayJobProps } from "./nomad/gateway-job";
 export type * as nomad from "./nomad/generated/job";

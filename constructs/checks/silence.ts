@@ -1,28 +1,27 @@
 import type { IConstruct } from "constructs";
 import { MeshError } from "../core/errors";
-import { closestTo } from "./closest";
-import { CHECKS } from "./rules";
 
-const silenced = new WeakMap<IConstruct, Set<string>>();
+/** A finding that somebody has accepted, and why. */
+export interface Silence {
+  readonly id: string;
+  readonly reason: string;
+  /** Path of the construct at which, and below which, it holds. */
+  readonly path: string;
+}
+
+/** Shared by all copies of the library that an app may have. */
+const SILENCES = Symbol.for("meshform.silences");
+
+type Root = IConstruct & { [SILENCES]?: Map<string, Map<string, Silence>> };
 
 /**
  * Accepts what a check finds at a construct and below it.
  *
- * @param checkId the id at the end of the message
+ * @param checkId the id at the end of the message; an unknown one is reported at synthesis
  * @param reason why it is right here; it is for those who read the code after you, and must not be empty
- * @throws MeshError for an unknown id, or without a reason
+ * @throws MeshError without a reason
  */
 export function silence(construct: IConstruct, checkId: string, reason: string): void {
-  if (!CHECKS.some(({ id }) => id === checkId)) {
-    throw new MeshError(
-      construct,
-      `There is no check "${checkId}" to silence.`,
-      closestTo(
-        checkId,
-        CHECKS.map(({ id }) => id),
-      ),
-    );
-  }
   if (reason.trim() === "") {
     throw new MeshError(
       construct,
@@ -30,11 +29,32 @@ export function silence(construct: IConstruct, checkId: string, reason: string):
       "Write why it is right here.",
     );
   }
-  const ids = silenced.get(construct) ?? new Set();
-  silenced.set(construct, ids.add(checkId));
+  const { path } = construct.node;
+  const silences = silencesByPath(construct.node.root);
+  const here = silences.get(path) ?? new Map<string, Silence>();
+  silences.set(path, here.set(checkId, { id: checkId, reason, path }));
 }
 
-/** @internal Whether a finding at the construct is accepted. */
-export function isSilenced(construct: IConstruct, checkId: string): boolean {
-  return construct.node.scopes.some((scope) => silenced.get(scope)?.has(checkId));
+/** All that was silenced in an app. */
+export function silencesOf(root: IConstruct): readonly Silence[] {
+  return [...silencesByPath(root).values()].flatMap((here) => [...here.values()]);
+}
+
+/** What silences a check at a path; `undefined` if nothing does. */
+export function silenceAt(root: IConstruct, path: string, checkId: string): Silence | undefined {
+  const silences = silencesByPath(root);
+  if (silences.size === 0) {
+    return undefined;
+  }
+  for (let end = path.length; end >= 0; end = end === 0 ? -1 : Math.max(path.lastIndexOf("/", end - 1), 0)) {
+    const found = silences.get(path.slice(0, end))?.get(checkId);
+    if (found !== undefined) {
+      return found;
+    }
+  }
+  return undefined;
+}
+
+function silencesByPath(root: Root): Map<string, Map<string, Silence>> {
+  return (root[SILENCES] ??= new Map<string, Map<string, Silence>>());
 }

@@ -7,3 +7,8 @@ export function isDomainName(text: string): boolean {
     Buffer.byteLength(text) <= 255
   );
 }
+
+/** Whether text can be the name of a host, of which `*` may be the leftmost label. */
+export function isHostName(host: string): boolean {
+  return /^(\*\.)?([a-z0-9_]([a-z0-9_-]{0,61}[a-z0-9_])?)(\.[a-z0-9_]([a-z0-9_-]{0,61}[a-z0-9_])?)*\.?$/i.test(host);
+}

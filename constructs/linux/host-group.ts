@@ -1,7 +1,7 @@
 import { Construct } from "constructs";
 import { attachChecks } from "../checks/attach";
-import { registerHostGroup } from "../checks/run";
 import { MeshError } from "../core/errors";
+import { HOST_CHECKS, hostsOf } from "./checks";
 import { cloudInit, type CloudInit, type CloudInitOptions } from "./cloud-init";
 import { composeHost, type HostRole } from "./compose-host";
 import type { HostData } from "./host";
@@ -71,8 +71,8 @@ export class HostGroup extends Construct {
   ) {
     super(scope, id);
     this.count = props.count;
-    registerHostGroup(this);
-    attachChecks(this);
+    hostsOf(this).push(this);
+    attachChecks(this, HOST_CHECKS);
   }
 
   /** One host of the group as data, for `cloudInit`. Its name is the group's: each machine has a name of its own. */

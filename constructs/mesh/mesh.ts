@@ -1,6 +1,7 @@
 import { Construct } from "constructs";
 import { attachChecks } from "../checks/attach";
-import type { GatewayAccess } from "../consul/gateway-access";
+import { MESH_CHECKS } from "../checks/rules";
+import type { GatewayAccess } from "../access/gateway-access";
 import type * as nomad from "../nomad/generated/job";
 import type { JobPlacement } from "../nomad/job";
 import type { Sidecar } from "../nomad/sidecar";
@@ -28,7 +29,7 @@ export abstract class Mesh extends Construct implements IServiceMesh {
 
   /** @internal Records a member, whose key is its path. */
   addMember<Record extends MemberRecord>(member: Construct, record: Omit<Record, "key" | "origin" | "mesh">): void {
-    attachChecks(member);
+    attachChecks(member, MESH_CHECKS);
     const key = member.node.path;
     Graph.of(this).write(member, (data) => {
       data.members.set(key, { ...record, key, origin: originOf(member), mesh: this.node.path } as unknown as Record);

@@ -123,11 +123,11 @@ export function instancesParts(
   service: IMeshService,
   job: string,
   group: string,
-  props: ConnectServiceOptions & { readonly port?: number | string; readonly publish?: number },
+  props: ConnectServiceOptions & { readonly port?: number | string; readonly publish?: number; readonly task?: string },
 ): Omit<InstancesParts, "localBinds"> {
-  const { port, publish, connectNative, transparentProxy, tags = [], canaryTags = [] } = props;
+  const { port, publish, task, connectNative, transparentProxy, tags = [], canaryTags = [] } = props;
   return {
-    ...{ service: service.node.path, job, group, port, publish },
+    ...{ service: service.node.path, job, group, port, publish, task },
     proxy: connectNative === true ? "native" : "sidecar",
     isTransparent: transparentProxy !== undefined,
     tags: [...tags, ...canaryTags],

@@ -1,6 +1,7 @@
 import type { Construct, IConstruct } from "constructs";
 import { attachChecks } from "../checks/attach";
-import type { GatewayAccess } from "../consul/gateway-access";
+import { MESH_CHECKS } from "../checks/rules";
+import type { GatewayAccess } from "../access/gateway-access";
 import { renderExportedServices } from "../consul/exported-services";
 import type * as consul from "../consul/generated/config-entries";
 import { renderMeshConfig, type MeshConfig } from "../consul/mesh-config";
@@ -111,7 +112,7 @@ export class ServiceMesh extends Mesh {
         requestNormalization: meshConfig === false ? undefined : meshConfig.requestNormalization,
       }),
     );
-    attachChecks(this);
+    attachChecks(this, MESH_CHECKS);
     if (proxyDefaults === false && (props.accessLogs !== undefined || props.tracing !== undefined)) {
       throw new MeshError(
         this,

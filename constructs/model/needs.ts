@@ -3,7 +3,7 @@ import type * as consul from "../consul/generated/config-entries";
 
 /** What tells a config entry from others of its cluster. */
 export interface EntryKey {
-  readonly kind: consul.ConfigEntry["Kind"] & string;
+  readonly kind: Exclude<consul.ConfigEntry["Kind"], undefined>;
   readonly name: string;
 }
 

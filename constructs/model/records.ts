@@ -157,6 +157,8 @@ export interface InstancesRecord {
   /** Whether traffic goes through its Envoy without upstreams. */
   readonly isTransparent: boolean;
   readonly tags: readonly string[];
+  /** Name of the task that they are. @default all of the group */
+  readonly task?: string;
   /** Metadata `version` of the instances. */
   readonly version?: string;
   /** Key of other instances whose upstreams these have too. */

@@ -228,7 +228,7 @@ export class Snapshot {
 
   /** The job of a key, as Nomad's API takes it. */
   jobOf(key: string): nomad.Job {
-    const [emission] = this.emissionsOfJob(key);
+    const emission = this.emissionsOfJob(key).at(0);
     return (emission && this.contentOf(emission)) ?? {};
   }
 
@@ -238,7 +238,7 @@ export class Snapshot {
     for (const emission of emissions) {
       const content = this.contentOf(emission);
       if (content !== undefined) {
-        return { Kind: key.kind, Name: key.name, ...content } as unknown as consul.ConfigEntry;
+        return { Kind: key.kind, Name: key.name, ...content };
       }
     }
     return undefined;
@@ -352,7 +352,7 @@ export class Snapshot {
   private entriesIn(cluster: Cluster): ConfigEntries {
     return {
       find: <Kind extends ConfigEntryKind>(kind: Kind, name: string) =>
-        this.entryOf(cluster, { kind: kind as EntryKey["kind"], name }) as ConfigEntryOf<Kind> | undefined,
+        this.entryOf(cluster, { kind: kind, name }) as ConfigEntryOf<Kind> | undefined,
     };
   }
 

@@ -13,7 +13,9 @@ import {
 } from "cdktf";
 import type { IConstruct } from "constructs";
 import { describe } from "../../core/errors";
+import { constructAt } from "../../model/origin";
 import type { Check, CheckedApp, Finding } from "../check";
+import { gatewaysIn } from "./records";
 
 const providerToken: Check = {
   id: "provider-token-from-own-stack",
@@ -25,7 +27,7 @@ const providerToken: Check = {
       const source = resourceBehind(provider, credentialsOf(provider));
       if (source !== undefined) {
         yield {
-          construct: provider,
+          at: provider,
           problem: `Its token comes from ${describe(source)}, which the same stack creates.`,
           fix: "Create the token outside Terraform and give it by environment, or create it in a stack that is applied before.",
         };
@@ -102,7 +104,7 @@ const maxTokenTtl: Check = {
       // A duration is zero if all its digits are.
       if (ttl !== undefined && !Token.isUnresolved(ttl) && /[1-9]/.test(ttl)) {
         yield {
-          construct: method,
+          at: method,
           problem: `The tokens of Nomad's workloads expire after ${ttl}.`,
           fix: "Leave maxTokenTtl away: Nomad removes a token when its workload ends.",
         };
@@ -120,26 +122,47 @@ const accessBeforeMesh: Check = {
     if (accesses.size === 0) {
       return;
     }
-    const services = app.meshes.flatMap((mesh) => [mesh, ...mesh.serviceJobs]);
-    for (const stack of new Set(services.map((service) => TerraformStack.of(service)))) {
-      if (![...accesses].some((access) => access === stack || stack.dependsOn(access))) {
+    for (const stack of stacksOf(app)) {
+      const before = stacksBefore(stack);
+      if (![...accesses].some((access) => before.has(access))) {
         yield outOfOrder(stack, [...accesses]);
       }
     }
   },
 };
 
+/** The stacks in which meshes and their jobs are. */
+function stacksOf({ root, graph }: CheckedApp): readonly TerraformStack[] {
+  const { meshes, jobs } = graph.data;
+  const paths = new Set([...meshes.values(), ...jobs.values()].map(({ origin }) => origin.stack));
+  return [...paths].flatMap((path) => {
+    const stack = constructAt(root, path);
+    return TerraformStack.isStack(stack) ? stack : [];
+  });
+}
+
+/** The stack itself, and all that are applied before it. */
+function stacksBefore(stack: TerraformStack): ReadonlySet<TerraformStack> {
+  const found = new Set([stack]);
+  for (const { dependencies } of found) {
+    for (const dependency of dependencies) {
+      found.add(dependency);
+    }
+  }
+  return found;
+}
+
 const gatewayAccess: Check = {
   id: "gateway-access",
   reason: "With the rights of a service alone, a gateway gets no listener, or no certificate, from Consul.",
   level: "error",
   *find(app) {
-    const strangers = app.meshes.flatMap(({ gateways }) => gateways).filter(({ isAllowedIn }) => !isAllowedIn);
+    const strangers = gatewaysIn(app.graph).filter(({ key }) => !app.graph.data.allowed.has(key));
     const accesses = new Set([...nomadAuthMethodsOf(app)].map((method) => describe(TerraformStack.of(method))));
     for (const gateway of accesses.size === 0 ? [] : strangers) {
       yield {
-        construct: gateway,
-        problem: `The access rules of ${[...accesses].join(" or ")} let in services, but not this ${gateway.kind}.`,
+        at: gateway.key,
+        problem: `The access rules of ${[...accesses].join(" or ")} let in services, but not this ${gateway.gatewayKind}.`,
         fix: "Give its MeshStack that stack as access, its mesh a gatewayAccess, or say allowIn.",
       };
     }
@@ -149,7 +172,7 @@ const gatewayAccess: Check = {
 function outOfOrder(stack: TerraformStack, accesses: readonly TerraformStack[]): Finding {
   const names = accesses.map(describe).join(" or ");
   return {
-    construct: stack,
+    at: stack,
     problem: `Its jobs need the access rules of ${names}, but it may be applied before.`,
     fix: `Give its MeshStack that stack as access, or call addDependency.`,
   };

@@ -1,18 +1,20 @@
 import { Token } from "cdktf";
 import { MAX_EJECTION_PERCENT } from "../../consul/upstream-config";
-import { MeshService } from "../../mesh/mesh-service";
+import type { ServiceRecord } from "../../model/records";
+import type { Snapshot } from "../../model/snapshot";
 import { obstaclesOf } from "../../nomad/deployment";
 import type { Check } from "../check";
+import { jobsIn, upstreamsIn } from "./records";
 
 const interruptedDeployment: Check = {
   id: "interrupted-deployment",
   reason: "Where the only instance ends before the next one starts, requests fail for some seconds at each deployment.",
   level: "warning",
-  *find({ meshes }) {
-    for (const member of meshes.flatMap((mesh) => [...mesh.serviceJobs, ...mesh.gateways])) {
-      for (const { kind, text } of obstaclesOf(member.renderJob())) {
+  *find({ graph }) {
+    for (const { job, rendered } of jobsIn(graph)) {
+      for (const { kind, text } of obstaclesOf(rendered)) {
         yield {
-          construct: member,
+          at: job.key,
           problem: `At each deployment it is gone for some seconds: its only instance ${text}, so it ends before the next one starts.`,
           fix: FIXES[kind],
         };
@@ -32,21 +34,19 @@ const noEjection: Check = {
   reason:
     "Envoy rounds the share of instances that it may eject down, and at none of them a passive health check does nothing.",
   level: "warning",
-  *find({ meshes }) {
-    for (const job of meshes.flatMap((mesh) => mesh.serviceJobs)) {
-      for (const { source, destination, destinationName, options } of job.upstreams) {
-        const { passiveHealthCheck: check, peer } = options;
-        const percent = check?.maxEjectionPercent ?? MAX_EJECTION_PERCENT;
-        const isMeant = check !== undefined && check.enforcingConsecutive5xx !== 0 && percent > 0;
-        // Of a peer Consul has Envoy eject all.
-        if (!isMeant || source !== job || peer !== undefined || !(destination instanceof MeshService)) {
-          continue;
-        }
-        const instances = instancesOf(destination);
+  *find({ graph }) {
+    for (const { cluster, instances: source, upstream } of upstreamsIn(graph)) {
+      const { passiveHealthCheck: check } = upstream.options;
+      const percent = check?.maxEjectionPercent ?? MAX_EJECTION_PERCENT;
+      const isMeant = check !== undefined && check.enforcingConsecutive5xx !== 0 && percent > 0;
+      const destination = graph.resolve(cluster, upstream.destination);
+      // Of a peer Consul has Envoy eject all.
+      if (isMeant && upstream.destination.peer === undefined && destination?.kind === "service") {
+        const instances = countOf(graph, destination);
         if (instances !== undefined && Math.floor((percent * instances) / 100) < 1) {
           yield {
-            construct: job,
-            problem: `Its passive health check of ${destinationName} never ejects an instance: ${percent} % of ${instances} is less than one.`,
+            at: source.key,
+            problem: `Its passive health check of ${destination.name} never ejects an instance: ${percent} % of ${instances} is less than one.`,
             fix:
               instances === 1
                 ? "Run 2 instances or more; with maxEjectionPercent: 100 the only one is ejected too, and requests fail until it is back."
@@ -59,12 +59,14 @@ const noEjection: Check = {
 };
 
 /** Instances of a service, all versions together; undefined where only Terraform or Nomad knows, or they are elsewhere. */
-function instancesOf(service: MeshService): number | undefined {
-  const jobs = [service, ...service.versions].map((job) => job.renderJob());
-  const counts = jobs.flatMap(({ TaskGroups = [] }) => TaskGroups.map(({ Count = 1 }) => Count));
-  const isKnown = jobs.every(({ Type }) => Type === "service") && !counts.some((count) => Token.isUnresolved(count));
+function countOf(graph: Snapshot, service: ServiceRecord): number | undefined {
+  const counts = graph.instancesOf(service.key).map(({ job, group }) => {
+    const { Type, TaskGroups = [] } = graph.jobOf(job);
+    const { Count = 1 } = TaskGroups.find(({ Name }) => Name === group) ?? {};
+    return Type === "service" && !Token.isUnresolved(Count) ? Count : NaN;
+  });
   const total = counts.reduce((sum, count) => sum + count, 0);
-  return isKnown && total > 0 && service.traffic.redirect === undefined ? total : undefined;
+  return total > 0 && graph.trafficOf(service).resolve.redirect === undefined ? total : undefined;
 }
 
 export const availabilityChecks: readonly Check[] = [noEjection, interruptedDeployment];

@@ -1,27 +1,23 @@
+import { Token } from "cdktf";
 import { Protocol } from "../../consul/protocol";
-import { describe } from "../../core/errors";
-import { ApiGateway } from "../../mesh/gateways/api-gateway";
-import {
-  isFrontGateway,
-  type FrontGateway,
-  type GatewayListener,
-  type GatewayRoute,
-} from "../../mesh/gateways/front-gateway";
-import type { Check, CheckedApp } from "../check";
+import { isHostName } from "../../core/domain-name";
+import type { GatewayRecord, GatewayRouteRecord, ListenerRecord } from "../../model/records";
+import type { Snapshot } from "../../model/snapshot";
+import type { Check } from "../check";
+import { describePath, gatewaysIn } from "./records";
 
 const duplicateListener: Check = {
   id: "duplicate-listener",
   reason: "A gateway listens on a port once, and a port of the node leads to one listener.",
   level: "error",
-  *find(app) {
-    for (const gateway of frontGatewaysOf(app)) {
+  *find({ graph }) {
+    for (const gateway of gatewaysIn(graph)) {
       const inside = new Set<number>();
       const outside = new Set<number>();
-      for (const { options } of gateway.listeners) {
-        const { port, hostPort = port } = options;
+      for (const { port, hostPort } of gateway.listeners) {
         if (inside.has(port) || outside.has(hostPort)) {
           yield {
-            construct: gateway,
+            at: gateway.key,
             problem: inside.has(port)
               ? `Two of its listeners are on port ${port}.`
               : `Two of its listeners take port ${hostPort} of the node.`,
@@ -39,14 +35,14 @@ const listenerWithoutRoute: Check = {
   id: "listener-without-route",
   reason: "Envoy does not open a listener that leads nowhere, and Consul refuses such an ingress gateway.",
   level: "error",
-  *find(app) {
-    for (const gateway of frontGatewaysOf(app)) {
-      for (const listener of gateway.listeners) {
-        if (gateway.routesFrom(listener).length === 0) {
+  *find({ graph }) {
+    for (const gateway of gatewaysIn(graph)) {
+      for (const { port } of gateway.listeners) {
+        if (!graph.routesOf(gateway.key).some(({ listener }) => listener === port)) {
           yield {
-            construct: gateway,
-            problem: `Its listener on port ${listener.options.port} leads to no service.`,
-            fix: `Connect it: connectTo(…, { listener: ${listener.options.port} }), or take the listener away.`,
+            at: gateway.key,
+            problem: `Its listener on port ${port} leads to no service.`,
+            fix: `Connect it: connectTo(…, { listener: ${port} }), or take the listener away.`,
           };
         }
       }
@@ -58,15 +54,17 @@ const gatewayProtocol: Check = {
   id: "gateway-protocol",
   reason: "Consul leads a listener to services of its own protocol only; routes of API gateways are http or tcp.",
   level: "error",
-  *find(app) {
-    for (const gateway of frontGatewaysOf(app)) {
-      for (const { listener, route } of routesOf(gateway)) {
-        for (const [name, service] of gateway.destinationsOf(route)) {
+  *find({ graph }) {
+    for (const gateway of gatewaysIn(graph)) {
+      const cluster = graph.clusterOf(gateway.mesh);
+      for (const { listener, route } of routesOf(graph, gateway)) {
+        for (const target of route.targets) {
+          const service = graph.resolve(cluster, target);
           if (service !== undefined && service.protocol !== listener.protocol) {
             yield {
-              construct: gateway,
-              problem: `Its listener on port ${listener.options.port} speaks ${listener.protocol}, but ${name} speaks ${service.protocol}.`,
-              fix: fixOfProtocol(gateway, service.protocol, describe(service)),
+              at: gateway.key,
+              problem: `Its listener on port ${listener.port} speaks ${listener.protocol}, but ${target.service} speaks ${service.protocol}.`,
+              fix: fixOfProtocol(gateway, service.protocol, describePath(service.key)),
             };
           }
         }
@@ -75,8 +73,8 @@ const gatewayProtocol: Check = {
   },
 };
 
-function fixOfProtocol(gateway: FrontGateway, protocol: Protocol, service: string): string {
-  const isApiGateway = gateway instanceof ApiGateway;
+function fixOfProtocol({ gatewayKind }: GatewayRecord, protocol: Protocol, service: string): string {
+  const isApiGateway = gatewayKind === "API gateway";
   return isApiGateway && (protocol === Protocol.HTTP2 || protocol === Protocol.GRPC)
     ? `An API gateway has no listener for ${protocol}: set another protocol at ${service}, or use an ingress gateway.`
     : `Use ${isApiGateway ? "ApiGatewayListener" : "IngressListener"}.${protocol}, or set another protocol at ${service}.`;
@@ -87,23 +85,22 @@ const duplicateRoute: Check = {
   reason:
     "A request is led one way: which of two equal routes it takes would be chance, and Consul refuses equal hosts.",
   level: "error",
-  *find(app) {
-    for (const gateway of frontGatewaysOf(app)) {
-      for (const listener of gateway.listeners) {
-        const owners = new Map<string, string>();
-        for (const route of gateway.routesFrom(listener)) {
-          const names = gateway.destinationsOf(route).map(([name]) => name);
-          for (const claim of route.claims) {
-            const owner = owners.get(claim);
-            if (owner !== undefined) {
-              yield {
-                construct: gateway,
-                problem: `Its listener on port ${listener.options.port} leads ${claim} both to ${owner} and to ${names.join(", ")}.`,
-                fix: "Give one of the two other hosts, or another match.",
-              };
-            }
-            owners.set(claim, names.join(", "));
+  *find({ graph }) {
+    for (const gateway of gatewaysIn(graph)) {
+      const owners = new Map<string, string>();
+      for (const { listener, route } of routesOf(graph, gateway)) {
+        const names = route.targets.map(({ service }) => service);
+        for (const claim of route.claims) {
+          const key = `${listener.port}/${claim}`;
+          const owner = owners.get(key);
+          if (owner !== undefined) {
+            yield {
+              at: gateway.key,
+              problem: `Its listener on port ${listener.port} leads ${claim} both to ${owner} and to ${names.join(", ")}.`,
+              fix: "Give one of the two other hosts, or another match.",
+            };
           }
+          owners.set(key, names.join(", "));
         }
       }
     }
@@ -114,13 +111,17 @@ const gatewayHost: Check = {
   id: "gateway-host",
   reason: "A host that is none, or that the listener does not take, is refused by Consul or never asked for.",
   level: "error",
-  *find(app) {
-    for (const gateway of frontGatewaysOf(app)) {
-      for (const { listener, route } of routesOf(gateway)) {
+  *find({ graph }) {
+    for (const gateway of gatewaysIn(graph)) {
+      for (const { listener, route } of routesOf(graph, gateway)) {
         for (const host of route.hosts) {
-          const problem = gateway.problemOfHost(listener, host);
+          const problem = Token.isUnresolved(host)
+            ? undefined
+            : gateway.gatewayKind === "API gateway"
+              ? problemOfApiHost(listener, host)
+              : problemOfIngressHost(listener, host);
           if (problem !== undefined) {
-            yield { construct: gateway, problem: problem[0], fix: problem[1] };
+            yield { at: gateway.key, problem: problem[0], fix: problem[1] };
           }
         }
       }
@@ -132,13 +133,13 @@ const inlineCertificate: Check = {
   id: "inline-certificate",
   reason: "Whoever reads Terraform's state, or Consul's configuration, has the key.",
   level: "warning",
-  *find(app) {
-    for (const gateway of frontGatewaysOf(app)) {
-      for (const { options } of gateway instanceof ApiGateway ? gateway.listeners : []) {
-        if (options.tls?.certificates.some(({ isInline }) => isInline)) {
+  *find({ graph }) {
+    for (const gateway of gatewaysIn(graph)) {
+      for (const { port, tls } of gateway.listeners) {
+        if (tls?.hasInlineKey === true) {
           yield {
-            construct: gateway,
-            problem: `The key of its listener on port ${options.port} passes through Terraform's state.`,
+            at: gateway.key,
+            problem: `The key of its listener on port ${port} passes through Terraform's state.`,
             fix: 'Use GatewayCertificate.files; or, where that is meant, silence(…, "inline-certificate", "why").',
           };
         }
@@ -147,13 +148,44 @@ const inlineCertificate: Check = {
   },
 };
 
-function frontGatewaysOf({ meshes }: CheckedApp): FrontGateway[] {
-  return meshes.flatMap((mesh) => mesh.gateways).filter(isFrontGateway);
+/** Why a listener of an API gateway cannot have a route for a host: a sentence, and what to do. */
+function problemOfApiHost({ port, hostname = "*" }: ListenerRecord, host: string): [string, string] | undefined {
+  if (host.includes("*") || !isHostName(host)) {
+    return [
+      `"${host}" cannot be the host of a route.`,
+      "Use a DNS name without wildcards; a listener's hostname may have one.",
+    ];
+  }
+  const fits = hostname.startsWith("*") ? host.endsWith(hostname.slice(1)) : host === hostname;
+  return fits
+    ? undefined
+    : [
+        `Its listener on port ${port} takes requests for ${hostname} only, not for ${host}.`,
+        "Give the route a host of the listener, or the listener another hostname.",
+      ];
 }
 
-function* routesOf(gateway: FrontGateway): Iterable<{ listener: GatewayListener; route: GatewayRoute }> {
-  for (const listener of gateway.listeners) {
-    for (const route of gateway.routesFrom(listener)) {
+/** The same for an ingress gateway. */
+function problemOfIngressHost({ port, tls }: ListenerRecord, host: string): [string, string] | undefined {
+  if (host === "*" ? tls === undefined : isHostName(host)) {
+    return undefined;
+  }
+  return host === "*"
+    ? [
+        `Its listener on port ${port} has TLS, and no certificate is for any host.`,
+        "Name the hosts that clients ask for.",
+      ]
+    : [`"${host}" is no name of a host.`, "Use a DNS name; * may stand for its leftmost label."];
+}
+
+function* routesOf(
+  graph: Snapshot,
+  gateway: GatewayRecord,
+): Iterable<{ readonly listener: ListenerRecord; readonly route: GatewayRouteRecord }> {
+  const listeners = new Map(gateway.listeners.map((listener) => [listener.port, listener]));
+  for (const route of graph.routesOf(gateway.key)) {
+    const listener = listeners.get(route.listener);
+    if (listener !== undefined) {
       yield { listener, route };
     }
   }

@@ -1,27 +1,28 @@
 import { Token } from "cdktf";
-import type { ExternalService } from "../../mesh/gateways/external-service";
-import { TerminatingGateway } from "../../mesh/gateways/terminating-gateway";
-import type { Check, CheckedApp } from "../check";
+import type { ExternalServiceRecord } from "../../model/records";
+import type { Snapshot } from "../../model/snapshot";
+import type { Check } from "../check";
+import { gatewayOf, gatewaysIn, jobsIn } from "./records";
 
 const externalPlaintext: Check = {
   id: "external-plaintext",
   reason:
     "Without the certificates of an authority Envoy speaks plaintext to a service outside, and says nothing about it.",
   level: "error",
-  *find(app) {
-    for (const service of externalServicesOf(app)) {
-      const { tls, plaintext } = service.props;
+  *find({ graph }) {
+    for (const service of externalServicesIn(graph)) {
+      const { tls, plaintext } = service;
       if (tls === undefined && (plaintext ?? "").trim() === "") {
         yield {
-          construct: service,
-          problem: `Gateways would speak plaintext to ${service.serviceName}: it has neither tls nor a reason.`,
+          at: service.key,
+          problem: `Gateways would speak plaintext to ${service.name}: it has neither tls nor a reason.`,
           fix: "Give it tls with a caFile; or, where plaintext is meant, write the reason into `plaintext`.",
         };
       }
       if (tls !== undefined && plaintext !== undefined) {
         yield {
-          construct: service,
-          problem: `${service.serviceName} has both tls and a reason for plaintext.`,
+          at: service.key,
+          problem: `${service.name} has both tls and a reason for plaintext.`,
           fix: "Keep one of the two.",
         };
       }
@@ -34,23 +35,23 @@ const externalAuthority: Check = {
   reason:
     "A terminating gateway trusts just the authorities that it is told, and of their certificates just those with the right name.",
   level: "error",
-  *find(app) {
-    for (const service of externalServicesOf(app)) {
-      const { tls, address } = service.props;
+  *find({ graph }) {
+    for (const service of externalServicesIn(graph)) {
+      const { tls, address } = service;
       if (tls === undefined) {
         continue;
       }
       if (tls.caFile === "") {
         yield {
-          construct: service,
-          problem: `The caFile of ${service.serviceName} is empty, so that Envoy would speak plaintext.`,
+          at: service.key,
+          problem: `The caFile of ${service.name} is empty, so that Envoy would speak plaintext.`,
           fix: "Name the file with the certificates of its authority.",
         };
       }
-      if (service.sni === undefined || service.sni === "") {
+      if (tls.sni === undefined || tls.sni === "") {
         yield {
-          construct: service,
-          problem: `No name is known for the certificate of ${service.serviceName} at ${shown(address)}: any certificate of its authority would do.`,
+          at: service.key,
+          problem: `No name is known for the certificate of ${service.name} at ${shown(address)}: any certificate of its authority would do.`,
           fix: "Give its tls an sni, a name that its certificate bears.",
         };
       }
@@ -62,14 +63,14 @@ const clientCertificate: Check = {
   id: "client-certificate",
   reason: "A certificate is of no use without its key, nor a key without its certificate; Consul refuses the gateway.",
   level: "error",
-  *find(app) {
-    for (const service of externalServicesOf(app)) {
-      const { certFile, keyFile } = service.props.tls ?? {};
+  *find({ graph }) {
+    for (const service of externalServicesIn(graph)) {
+      const { certFile, keyFile } = service.tls ?? {};
       if ((certFile === undefined) !== (keyFile === undefined)) {
         const [given, missing] = certFile === undefined ? ["keyFile", "certFile"] : ["certFile", "keyFile"];
         yield {
-          construct: service,
-          problem: `The tls of ${service.serviceName} has a ${given}, but no ${missing}.`,
+          at: service.key,
+          problem: `The tls of ${service.name} has a ${given}, but no ${missing}.`,
           fix: `Add the ${missing}, or leave both away.`,
         };
       }
@@ -81,17 +82,15 @@ const externalWithoutGateway: Check = {
   id: "external-without-gateway",
   reason: "Nothing in the mesh speaks to a service outside but a terminating gateway.",
   level: "error",
-  *find({ meshes }) {
-    for (const mesh of meshes) {
-      const reached = new Set(terminatingGatewaysOf({ meshes: [mesh] }).flatMap(({ services }) => services));
-      for (const service of mesh.externalServices) {
-        if (!reached.has(service)) {
-          yield {
-            construct: service,
-            problem: `No terminating gateway leads to ${service.serviceName}.`,
-            fix: "Say mesh.addTerminatingGateway(…).addService(…).",
-          };
-        }
+  *find({ graph }) {
+    const reached = new Set([...graph.data.outside.values()].flatMap((services) => [...services]));
+    for (const { key, name } of externalServicesIn(graph)) {
+      if (!reached.has(key)) {
+        yield {
+          at: key,
+          problem: `No terminating gateway leads to ${name}.`,
+          fix: "Say mesh.addTerminatingGateway(…).addService(…).",
+        };
       }
     }
   },
@@ -101,12 +100,12 @@ const gatewayWithoutService: Check = {
   id: "gateway-without-service",
   reason: "Nomad refuses a terminating gateway that leads nowhere.",
   level: "error",
-  *find(app) {
-    for (const gateway of terminatingGatewaysOf(app)) {
-      if (gateway.services.length === 0) {
+  *find({ graph }) {
+    for (const { gatewayKind, key, name } of gatewaysIn(graph)) {
+      if (gatewayKind === "terminating gateway" && graph.outsideServicesOf(key).length === 0) {
         yield {
-          construct: gateway,
-          problem: `The terminating gateway ${gateway.serviceName} leads to no service.`,
+          at: key,
+          problem: `The terminating gateway ${name} leads to no service.`,
           fix: "Add one with addService, or take the gateway away.",
         };
       }
@@ -118,13 +117,16 @@ const gatewayFile: Check = {
   id: "gateway-file",
   reason: "Envoy waits in silence for a certificate whose file is not there.",
   level: "error",
-  *find({ meshes }) {
-    for (const gateway of meshes.flatMap((mesh) => mesh.gateways)) {
-      const rendered = new Set(gateway.props.templates?.map((template) => template.rendered.DestPath));
-      for (const file of new Set(gateway.envoyFiles)) {
+  *find({ graph }) {
+    for (const gateway of gatewaysIn(graph)) {
+      const rendered = new Set(gateway.renderedFiles);
+      const outside = graph
+        .outsideServicesOf(gateway.key)
+        .flatMap(({ tls }) => [tls?.caFile, tls?.certFile, tls?.keyFile].filter((file) => file !== undefined));
+      for (const file of new Set([...gateway.files, ...outside])) {
         if (!Token.isUnresolved(file) && !file.startsWith("/") && file !== "" && !rendered.has(file)) {
           yield {
-            construct: gateway,
+            at: gateway.key,
             problem: `Its Envoy is to read ${file}, but no template of the gateway brings that file.`,
             fix: `Add Template.text(…, { destination: "${file}" }) to its templates, or name the file by an absolute path.`,
           };
@@ -139,14 +141,15 @@ const gatewayNetwork: Check = {
   reason:
     "On the host's network a gateway listens on every address of the node, and its Envoy's admin port is open to all of the node.",
   level: "error",
-  *find({ meshes }) {
-    for (const gateway of meshes.flatMap((mesh) => mesh.gateways)) {
-      for (const { Name, Networks } of gateway.renderJob().TaskGroups ?? []) {
+  *find({ graph }) {
+    for (const { job, rendered } of jobsIn(graph)) {
+      const gateway = gatewayOf(graph, job);
+      for (const { Name, Networks } of (gateway && rendered.TaskGroups) ?? []) {
         const mode = Networks?.[0]?.Mode;
         if (mode !== "bridge" && mode?.startsWith("cni/") !== true) {
           yield {
-            construct: gateway,
-            problem: `The group ${Name ?? ""} of the ${gateway.kind} runs on the network "${mode ?? "host"}".`,
+            at: job.key,
+            problem: `The group ${Name ?? ""} of the ${gateway?.gatewayKind ?? ""} runs on the network "${mode ?? "host"}".`,
             fix: "A gateway needs the mode bridge, or cni/<name>; its ports are opened on the node one by one.",
           };
         }
@@ -155,12 +158,8 @@ const gatewayNetwork: Check = {
   },
 };
 
-function externalServicesOf({ meshes }: Pick<CheckedApp, "meshes">): ExternalService[] {
-  return meshes.flatMap((mesh) => mesh.externalServices);
-}
-
-function terminatingGatewaysOf({ meshes }: Pick<CheckedApp, "meshes">): TerminatingGateway[] {
-  return meshes.flatMap((mesh) => mesh.gateways).filter((gateway) => gateway instanceof TerminatingGateway);
+function externalServicesIn(graph: Snapshot): ExternalServiceRecord[] {
+  return graph.clusters.flatMap(({ members }) => members.filter((member) => member.kind === "external service"));
 }
 
 function shown(value: string): string {

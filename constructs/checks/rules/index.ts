@@ -1,11 +1,11 @@
 import type { Check } from "../check";
 import { accessChecks } from "./access";
 import { availabilityChecks } from "./availability";
-import { clusterChecks } from "./clusters";
 import { connectionChecks } from "./connections";
 import { datacenterChecks } from "./datacenters";
 import { frontGatewayChecks } from "./front-gateways";
 import { gatewayChecks } from "./gateways";
+import { graphChecks } from "./graph";
 import { intentionChecks } from "./intentions";
 import { jobChecks } from "./jobs";
 import { ownershipChecks } from "./ownership";
@@ -14,8 +14,9 @@ import { portChecks } from "./ports";
 import { trafficChecks } from "./traffic";
 import { validityChecks } from "./validity";
 
-/** Every check, in the order in which messages are printed. */
-export const CHECKS: readonly Check[] = [
+/** The checks of meshes, in the order in which messages are printed. */
+export const MESH_CHECKS: readonly Check[] = [
+  ...graphChecks,
   ...ownershipChecks,
   ...connectionChecks,
   ...intentionChecks,
@@ -27,7 +28,6 @@ export const CHECKS: readonly Check[] = [
   ...portChecks,
   ...jobChecks,
   ...availabilityChecks,
-  ...clusterChecks,
   ...accessChecks,
   ...validityChecks,
 ];

@@ -1,21 +1,21 @@
 import { Token } from "cdktf";
-import type { ServiceJob } from "../../mesh/service-job";
 import type * as nomad from "../../nomad/generated/job";
 import { problemOfRequestPath } from "../../nomad/request-path";
 import { anyAddress } from "../any-address";
-import type { Check, CheckedApp } from "../check";
+import type { Check } from "../check";
+import { instancesIn, serviceJobsIn, sidecarServicesIn } from "./records";
 
 const namedPort: Check = {
   id: "named-port",
   reason:
     "With a label Nomad tells Envoy the node's port, on which nothing listens inside the allocation (Nomad GH-9907).",
   level: "error",
-  *find(app) {
-    for (const { service, group, definition } of sidecarServicesOf(app)) {
+  *find({ graph }) {
+    for (const { at, group, definition } of sidecarServicesIn(graph)) {
       const label = definition.PortLabel;
       if (label !== undefined && !Token.isUnresolved(label) && !/^\d+$/.test(label) && misleads(definition, group)) {
         yield {
-          construct: service,
+          at,
           problem: `The port of the service ${definition.Name ?? ""} is the label "${label}".`,
           fix: "Give the number on which the program listens inside its allocation.",
         };
@@ -39,12 +39,12 @@ const bridgeMode: Check = {
   reason:
     "Outside a network namespace of its own, a service is reached past its Envoy, and two Envoys take each other's ports.",
   level: "error",
-  *find(app) {
-    for (const { service, group } of sidecarServicesOf(app)) {
+  *find({ graph }) {
+    for (const { at, group } of sidecarServicesIn(graph)) {
       const mode = group.Networks?.[0]?.Mode;
       if (mode !== "bridge" && mode?.startsWith("cni/") !== true) {
         yield {
-          construct: service,
+          at,
           problem: `The group ${group.Name ?? ""} runs on the network "${mode ?? "host"}".`,
           fix: "A service with a sidecar needs the mode bridge, or cni/<name>.",
         };
@@ -57,12 +57,12 @@ const tcpCheck: Check = {
   id: "tcp-check-behind-sidecar",
   reason: "The service listens where only its Envoy reaches it, so Nomad refuses a tcp check of it.",
   level: "error",
-  *find(app) {
-    for (const { service, definition } of sidecarServicesOf(app)) {
+  *find({ graph }) {
+    for (const { at, definition } of sidecarServicesIn(graph)) {
       for (const check of definition.Checks ?? []) {
         if (check.Type === "tcp") {
           yield {
-            construct: service,
+            at,
             problem: `The health check "${check.Name ?? ""}" opens a tcp connection to a service behind a sidecar.`,
             fix: "Use HealthCheck.http or .grpc, which pass through Envoy, or .script, which runs in the task.",
           };
@@ -76,16 +76,17 @@ const allInterfaces: Check = {
   id: "bound-to-all-interfaces",
   reason: "Whoever is on the node's bridge then reaches the service past its Envoy, without mutual TLS or intention.",
   level: "error",
-  *find({ meshes }) {
-    for (const service of meshes.flatMap((mesh) => mesh.serviceJobs)) {
-      if (service.props.publish !== undefined || service.props.connectNative === true) {
+  *find({ graph }) {
+    for (const { instances, group } of instancesIn(graph)) {
+      const { port, publish, proxy, task: own } = instances;
+      if (publish !== undefined || proxy === "native" || typeof port !== "number") {
         continue;
       }
-      for (const task of service.renderJob().TaskGroups?.flatMap((group) => group.Tasks ?? []) ?? []) {
-        const found = anyAddressIn(task, service.props.port);
+      for (const task of (group.Tasks ?? []).filter(({ Name }) => own === undefined || Name === own)) {
+        const found = anyAddressIn(task, port);
         if (found !== undefined) {
           yield {
-            construct: service,
+            at: instances.key,
             problem: `The task ${task.Name ?? ""} is told to listen on ${found.address} (${found.place}).`,
             fix: "Behind a sidecar, listen on 127.0.0.1; a port for those outside the mesh is `publish`.",
           };
@@ -123,8 +124,8 @@ const exposedPath: Check = {
   id: "exposed-path",
   reason: "Envoy opens a path letter by letter and without a query: a check that asks for another one never passes.",
   level: "error",
-  *find(app) {
-    for (const { service, definition } of sidecarServicesOf(app)) {
+  *find({ graph }) {
+    for (const { at, definition } of sidecarServicesIn(graph)) {
       const checks = (definition.Checks ?? []).filter(({ Expose }) => Expose === true);
       const paths = [
         ...checks.map(({ Name = "", Path }) => ({ what: `The health check "${Name}" behind a sidecar`, path: Path })),
@@ -136,7 +137,7 @@ const exposedPath: Check = {
       for (const { what, path } of paths) {
         const problem = path === undefined || Token.isUnresolved(path) ? undefined : problemOfRequestPath(path, false);
         if (problem !== undefined) {
-          yield { construct: service, problem: `${what} finds no answer. ${problem[0]}`, fix: problem[1] };
+          yield { at, problem: `${what} finds no answer. ${problem[0]}`, fix: problem[1] };
         }
       }
     }
@@ -147,24 +148,30 @@ const taskName: Check = {
   id: "task-name",
   reason: "Tasks have folders by their names, and the one of an Envoy is Nomad's own.",
   level: "error",
-  *find({ meshes }) {
-    for (const service of meshes.flatMap((mesh) => mesh.serviceJobs)) {
-      const taken = new Set([`connect-proxy-${service.serviceName}`]);
-      for (const { Name = "" } of service.renderJob().TaskGroups?.flatMap(({ Tasks = [] }) => Tasks) ?? []) {
-        if (Name === "" || Name === "alloc" || /[/\\\0]/.test(Name)) {
-          yield {
-            construct: service,
-            problem: `${JSON.stringify(Name)} cannot be the name of a task.`,
-            fix: 'Use letters, digits and dashes; not "alloc".',
-          };
-        } else if (taken.has(Name)) {
-          yield {
-            construct: service,
-            problem: `Its group has two tasks named "${Name}".`,
-            fix: "Give the one in `tasks` another name; that of the service's own task is the service's.",
-          };
+  *find({ graph }) {
+    for (const { job, rendered } of serviceJobsIn(graph)) {
+      for (const { Services = [], Tasks = [] } of rendered.TaskGroups ?? []) {
+        const taken = new Set(
+          Services.flatMap(({ Name = "", Connect }) =>
+            Connect?.SidecarService === undefined ? [] : [`connect-proxy-${Name}`],
+          ),
+        );
+        for (const { Name = "" } of Tasks) {
+          if (Name === "" || Name === "alloc" || /[/\\\0]/.test(Name)) {
+            yield {
+              at: job.key,
+              problem: `${JSON.stringify(Name)} cannot be the name of a task.`,
+              fix: 'Use letters, digits and dashes; not "alloc".',
+            };
+          } else if (taken.has(Name)) {
+            yield {
+              at: job.key,
+              problem: `Its group has two tasks named "${Name}".`,
+              fix: "Give the one in `tasks` another name; that of the service's own task is the service's.",
+            };
+          }
+          taken.add(Name);
         }
-        taken.add(Name);
       }
     }
   },
@@ -174,14 +181,14 @@ const duplicateUpstream: Check = {
   id: "duplicate-upstream",
   reason: "Consul refuses to register an Envoy that has an upstream twice, and the service goes down.",
   level: "error",
-  *find(app) {
-    for (const { service, definition } of sidecarServicesOf(app)) {
+  *find({ graph }) {
+    for (const { at, definition } of sidecarServicesIn(graph)) {
       const seen = new Set<string>();
       for (const upstream of definition.Connect?.SidecarService?.Proxy?.Upstreams ?? []) {
         const key = destinationOf(upstream);
         if (seen.has(key)) {
           yield {
-            construct: service,
+            at,
             problem: `The upstream ${upstream.DestinationName ?? ""} is in its job twice.`,
             fix: "Change the override that makes it so.",
           };
@@ -207,16 +214,16 @@ const duplicatePortLabel: Check = {
   id: "duplicate-port-label",
   reason: "Nomad knows a port of a group by its label, and Envoy opens one path at a port.",
   level: "error",
-  *find({ meshes }) {
-    for (const service of meshes.flatMap((mesh) => mesh.serviceJobs)) {
-      for (const { Networks = [], Services = [] } of service.renderJob().TaskGroups ?? []) {
+  *find({ graph }) {
+    for (const { job, rendered } of serviceJobsIn(graph)) {
+      for (const { Networks = [], Services = [] } of rendered.TaskGroups ?? []) {
         const labels = Networks.flatMap(({ ReservedPorts = [], DynamicPorts = [] }) =>
           [...ReservedPorts, ...DynamicPorts].map(({ Label }) => Label),
         );
         const twice = firstTwice(labels);
         if (twice !== undefined) {
           yield {
-            construct: service,
+            at: job.key,
             problem: `Two ports of its group have the label "${twice}".`,
             fix: "Give each path of `expose` a portLabel of its own.",
           };
@@ -228,7 +235,7 @@ const duplicatePortLabel: Check = {
         );
         if (shared !== undefined && shared !== twice) {
           yield {
-            construct: service,
+            at: job.key,
             problem: `Two exposed paths share the port "${shared}", and Envoy opens one path at a port.`,
             fix: "Give each path of `expose` a portLabel of its own.",
           };
@@ -240,22 +247,6 @@ const duplicatePortLabel: Check = {
 
 function firstTwice<T>(list: readonly T[]): T | undefined {
   return list.find((item, index) => list.indexOf(item) !== index);
-}
-
-function* sidecarServicesOf({ meshes }: CheckedApp): Iterable<{
-  service: ServiceJob;
-  group: nomad.TaskGroup;
-  definition: nomad.Service;
-}> {
-  for (const service of meshes.flatMap((mesh) => mesh.serviceJobs)) {
-    for (const group of service.renderJob().TaskGroups ?? []) {
-      for (const definition of group.Services ?? []) {
-        if (definition.Connect?.SidecarService !== undefined) {
-          yield { service, group, definition };
-        }
-      }
-    }
-  }
 }
 
 export const jobChecks: readonly Check[] = [

@@ -1,29 +1,28 @@
-import { ConfigEntry } from "@cdktf/provider-consul/lib/config-entry";
 import { TerraformStack } from "cdktf";
 import type { IConstruct } from "constructs";
-import { isEmitted } from "../../consul/consul-config-entry";
-import { describe } from "../../core/errors";
-import { isFrontGateway } from "../../mesh/gateways/front-gateway";
-import type { ServiceMesh } from "../../mesh/service-mesh";
-import type { IMeshMember } from "../../mesh/mesh-member";
-import { ServiceVersion } from "../../mesh/traffic/service-version";
+import type { Cluster } from "../../model/cluster";
+import { keyOf } from "../../model/needs";
+import { constructAt } from "../../model/origin";
+import type { GatewayRecord, MemberRecord } from "../../model/records";
+import type { Snapshot } from "../../model/snapshot";
 import { companionOf } from "../../nomad/front-gateway-job";
-import type { Check } from "../check";
-import { consulClusters, nomadClusterOf, type ConsulCluster } from "../same-cluster";
+import type { Check, CheckedApp } from "../check";
+import { foreignEntriesIn } from "./foreign";
+import { describePath, jobsIn } from "./records";
 
 const serviceName: Check = {
   id: "service-name",
   reason: "A service is found by DNS, and Nomad refuses other names in a mesh.",
   level: "error",
-  *find({ meshes }) {
-    for (const member of meshes.flatMap((mesh) => mesh.members)) {
-      const { serviceName } = member;
+  *find({ graph }) {
+    for (const member of graph.clusters.flatMap(({ members }) => members)) {
+      const { name } = member;
       // A companion has a name that is longer by its ending.
       const spare = isFrontGateway(member) ? companionOf("").length : 0;
-      if (!/^[a-z0-9]([a-z0-9-]*[a-z0-9])?$/.test(serviceName) || serviceName.length > MAX_LABEL - spare) {
+      if (!/^[a-z0-9]([a-z0-9-]*[a-z0-9])?$/.test(name) || name.length > MAX_LABEL - spare) {
         yield {
-          construct: member,
-          problem: `"${serviceName}" cannot be the name of a ${spare > 0 ? "gateway" : "service"}.`,
+          at: member.key,
+          problem: `"${name}" cannot be the name of a ${spare > 0 ? "gateway" : "service"}.`,
           fix: `Use lower-case letters, digits and dashes, at most ${MAX_LABEL - spare}, no dash at either end.`,
         };
       }
@@ -39,22 +38,22 @@ const duplicateService: Check = {
   reason:
     "A Consul datacenter knows a name once, in upper or lower case: it would balance between two different programs.",
   level: "error",
-  *find({ meshes }) {
-    for (const cluster of consulClusters(meshes)) {
-      for (const { member, first } of duplicateMembers(cluster)) {
+  *find({ root, graph }) {
+    for (const cluster of graph.clusters) {
+      for (const { member, first } of duplicateMembers(graph, cluster)) {
         yield {
-          construct: member,
-          problem: `The service "${member.serviceName}" is already at ${describe(first)}.`,
-          fix: `Give one of them another serviceName${elsewhere(first, member)}.`,
+          at: member.key,
+          problem: `The service "${member.name}" is already at ${describePath(first.key)}.`,
+          fix: `Give one of them another serviceName${elsewhere(root, first.key, member.key)}.`,
         };
       }
-      const owners = new Map(membersOf(cluster).map((member) => [member.serviceName.toLowerCase(), member]));
-      for (const [name, member] of namesOfProxies(cluster.meshes)) {
+      const owners = new Map(namedIn(graph, cluster).map((member) => [member.name.toLowerCase(), member]));
+      for (const [name, member] of namesOfProxies(graph, cluster)) {
         const other = owners.get(name.toLowerCase());
         if (other !== undefined) {
           yield {
-            construct: other,
-            problem: `"${name}" is the name under which the Envoy of ${describe(member)} is registered.`,
+            at: other.key,
+            problem: `"${name}" is the name under which the Envoy of ${describePath(member.key)} is registered.`,
             fix: "Give the service another serviceName.",
           };
         }
@@ -63,15 +62,24 @@ const duplicateService: Check = {
   },
 };
 
-function membersOf({ meshes }: ConsulCluster): IMeshMember[] {
-  return meshes.flatMap((mesh) => mesh.members);
+/** What has a name in the catalog of a cluster. */
+interface Named {
+  readonly key: string;
+  readonly name: string;
 }
 
-/** Each member whose name another one has before it. */
-function duplicateMembers(cluster: ConsulCluster): { readonly member: IMeshMember; readonly first: IMeshMember }[] {
-  const owners = new Map<string, IMeshMember>();
-  return membersOf(cluster).flatMap((member) => {
-    const name = member.serviceName.toLowerCase();
+/** Members, and services outside the mesh that jobs register. */
+function namedIn(graph: Snapshot, cluster: Cluster): readonly Named[] {
+  const meshes = new Set(cluster.meshes.map(({ key }) => key));
+  const others = graph.data.catalogServices.filter(({ mesh }) => meshes.has(mesh));
+  return [...cluster.members, ...others.map(({ origin, name }) => ({ key: origin.path, name }))];
+}
+
+/** What has a name that something else has before it. */
+function duplicateMembers(graph: Snapshot, cluster: Cluster): { readonly member: Named; readonly first: Named }[] {
+  const owners = new Map<string, Named>();
+  return namedIn(graph, cluster).flatMap((member) => {
+    const name = member.name.toLowerCase();
     const first = owners.get(name);
     owners.set(name, first ?? member);
     return first === undefined ? [] : [{ member, first }];
@@ -79,81 +87,75 @@ function duplicateMembers(cluster: ConsulCluster): { readonly member: IMeshMembe
 }
 
 /** The services that Nomad and Consul register next to those of the mesh. */
-function* namesOfProxies(meshes: readonly ServiceMesh[]): Iterable<[name: string, owner: IMeshMember]> {
-  for (const mesh of meshes) {
-    for (const service of mesh.services) {
-      if (service.props.connectNative !== true) {
-        yield [`${service.serviceName}-sidecar-proxy`, service];
-      }
-    }
-    for (const gateway of mesh.gateways.filter(isFrontGateway)) {
-      yield [companionOf(gateway.serviceName), gateway];
+function* namesOfProxies(graph: Snapshot, { members }: Cluster): Iterable<[name: string, owner: MemberRecord]> {
+  for (const member of members) {
+    if (member.kind === "service" && graph.instancesOf(member.key).some(({ proxy }) => proxy === "sidecar")) {
+      yield [`${member.name}-sidecar-proxy`, member];
+    } else if (isFrontGateway(member)) {
+      yield [companionOf(member.name), member];
     }
   }
+}
+
+function isFrontGateway(member: MemberRecord): member is GatewayRecord {
+  return member.kind === "gateway" && member.listeners.length > 0;
 }
 
 const duplicateJob: Check = {
   id: "duplicate-job",
   reason: "Nomad knows an id once in a namespace: of two jobs the second replaces the first.",
   level: "error",
-  *find({ meshes }) {
-    const owners = new Map<string, { readonly construct: IMeshMember; readonly what: string }>();
-    for (const mesh of meshes) {
-      const cluster = nomadClusterOf(mesh);
-      for (const { construct, id, namespace = "default", what } of jobsOf(mesh)) {
-        const key = JSON.stringify([cluster, namespace, id]);
-        const owner = owners.get(key);
-        // Two services of one name are reported as such.
-        if (owner !== undefined && owner.construct.serviceName !== construct.serviceName) {
-          yield {
-            construct,
-            problem: `The job "${id}"${what} is already that of ${describe(owner.construct)}${owner.what}.`,
-            fix: `Give one of them another name${elsewhere(owner.construct, construct)}.`,
-          };
-        }
-        owners.set(key, owner ?? { construct, what });
+  *find({ root, graph }) {
+    const owners = new Map<string, { readonly key: string; readonly name?: string; readonly what: string }>();
+    for (const job of graph.data.jobs.values()) {
+      const { id, namespace = "default", version } = job;
+      const what = version === undefined ? "" : ` of its version ${version}`;
+      const key = job.owner ?? job.key;
+      const name = graph.data.members.get(key)?.name;
+      const place = JSON.stringify([graph.nomadOf(job), namespace, id]);
+      const owner = owners.get(place);
+      // Two services of one name are reported as such.
+      if (owner !== undefined && (owner.name !== name || name === undefined)) {
+        yield {
+          at: key,
+          problem: `The job "${id}"${what} is already that of ${describePath(owner.key)}${owner.what}.`,
+          fix: `Give one of them another name${elsewhere(root, owner.key, key)}.`,
+        };
       }
+      owners.set(place, owner ?? { key, name, what });
     }
   },
 };
-
-function* jobsOf(mesh: ServiceMesh) {
-  for (const job of mesh.serviceJobs) {
-    const what = job instanceof ServiceVersion ? ` of its version ${job.version}` : "";
-    const construct = job instanceof ServiceVersion ? job.service : job;
-    yield { construct, what, id: job.jobName, namespace: job.props.namespace ?? mesh.props.namespace };
-  }
-  for (const gateway of mesh.gateways) {
-    const namespace = gateway.props.namespace ?? mesh.props.namespace;
-    yield { construct: gateway, what: "", id: gateway.serviceName, namespace };
-  }
-}
 
 const duplicateNode: Check = {
   id: "duplicate-node",
   reason: "A node of Consul's catalog has one address: of two services outside, one would be sought at the other's.",
   level: "error",
-  *find({ meshes }) {
-    for (const cluster of consulClusters(meshes)) {
-      const owners = new Map<string, IConstruct>();
-      for (const service of cluster.meshes.flatMap((mesh) => mesh.externalServices)) {
-        const owner = owners.get(service.nodeName.toLowerCase());
+  *find({ graph }) {
+    for (const { members } of graph.clusters) {
+      const owners = new Map<string, string>();
+      for (const { key, nodeName } of members.filter((member) => member.kind === "external service")) {
+        const owner = owners.get(nodeName.toLowerCase());
         if (owner !== undefined) {
           yield {
-            construct: service,
-            problem: `The catalog node "${service.nodeName}" is already that of ${describe(owner)}.`,
+            at: key,
+            problem: `The catalog node "${nodeName}" is already that of ${describePath(owner)}.`,
             fix: "Give one of them another nodeName.",
           };
         }
-        owners.set(service.nodeName.toLowerCase(), owner ?? service);
+        owners.set(nodeName.toLowerCase(), owner ?? key);
       }
     }
   },
 };
 
 /** What else could be meant where two stacks use a name. */
-function elsewhere(left: IConstruct, right: IConstruct): string {
-  return TerraformStack.of(left) === TerraformStack.of(right)
+function elsewhere(root: IConstruct, left: string, right: string): string {
+  const [one, other] = [left, right].map((path) => {
+    const construct = constructAt(root, path);
+    return construct && TerraformStack.of(construct);
+  });
+  return one === other
     ? ""
     : "; or, if the stacks are for different clusters, name the datacenter of each mesh or the address of each provider";
 }
@@ -162,58 +164,79 @@ const configEntryOwners: Check = {
   id: "config-entry-owners",
   reason: "A config entry has one content: of two owners the last to apply wins, and each plan finds a difference.",
   level: "error",
-  *find({ meshes }) {
-    for (const cluster of consulClusters(meshes)) {
+  *find(app) {
+    const { root, graph } = app;
+    for (const cluster of graph.clusters) {
       // Of two services with one name everything is there twice, and that they are is reported already.
-      const duplicates = new Set<IConstruct>(duplicateMembers(cluster).map(({ member }) => member));
-      const isOfDuplicate = (entry: ConfigEntry) => entry.node.scopes.some((scope) => duplicates.has(scope));
-      const writtenByNomad = new Map(cluster.meshes.flatMap((mesh) => [...entriesWrittenByNomad(mesh)]));
-      const owners = new Map<string, ConfigEntry>();
-      for (const entry of configEntriesOf(cluster.meshes)) {
-        const key = `${String(entry.kindInput)}/${String(entry.nameInput)}`;
-        const job = writtenByNomad.get(key);
+      const duplicates = duplicateMembers(graph, cluster).map(({ member }) => `${member.key}/`);
+      const writtenByNomad = new Map(entriesWrittenByNomad(graph, cluster));
+      const owners = new Map<string, string>();
+      for (const { at, kind, name } of entriesIn(app, cluster)) {
+        const key = `${kind}/${name}`;
         const owner = owners.get(key.toLowerCase());
-        if (isOfDuplicate(entry)) {
+        const job = writtenByNomad.get(key.toLowerCase());
+        if (duplicates.some((path) => at.startsWith(path))) {
           continue;
         }
-        if (job !== undefined) {
+        if (job !== undefined && !at.startsWith(`${job}/`)) {
           yield {
-            construct: entry,
-            problem: `The config entry ${key} already belongs to Nomad, which writes it from the gateway block in the job of ${describe(job)}.`,
+            at,
+            problem: `The config entry ${key} already belongs to Nomad, which writes it from the gateway block in the job of ${describePath(job)}.`,
             fix: "Keep one of the two.",
           };
         } else if (owner !== undefined) {
           yield {
-            construct: entry,
-            problem: `The config entry ${key} already belongs to ${describe(owner)}.`,
-            fix: `Keep one of the two, or tell the mesh that another owns it (proxyDefaults: false)${elsewhere(owner, entry)}.`,
+            at,
+            problem: `The config entry ${key} already belongs to ${describePath(owner)}.`,
+            fix: `Keep one of the two, or tell the mesh that another owns it (proxyDefaults: false)${elsewhere(root, owner, at)}.`,
           };
         } else {
-          owners.set(key.toLowerCase(), entry);
+          owners.set(key.toLowerCase(), at);
         }
       }
     }
   },
 };
 
-/** The entries of all stacks in which the meshes have members: one Consul, as far as an app can tell. */
-function configEntriesOf(meshes: readonly ServiceMesh[]): ConfigEntry[] {
-  const members = meshes.flatMap((mesh) => [mesh, ...mesh.members]);
-  const stacks = new Set(members.map((construct) => TerraformStack.of(construct)));
-  return [...stacks]
-    .flatMap((stack) => stack.node.findAll())
-    .filter((node) => node instanceof ConfigEntry)
-    .filter(isEmitted);
+/** A config entry, and the resource that owns it. */
+interface OwnedEntry {
+  /** Path of the resource. */
+  readonly at: string;
+  readonly kind: string;
+  readonly name: string;
 }
 
-function* entriesWrittenByNomad({ services, gateways }: ServiceMesh): Iterable<[key: string, owner: IConstruct]> {
-  for (const owner of [...services, ...gateways]) {
-    for (const { Name = "", Connect } of owner.renderJob().TaskGroups?.flatMap((group) => group.Services ?? []) ?? []) {
+/** The entries of all stacks in which the meshes have something: one Consul, as far as an app can tell. */
+function* entriesIn(app: CheckedApp, cluster: Cluster): Iterable<OwnedEntry> {
+  const { graph } = app;
+  for (const emission of graph.emissions) {
+    const { subject, resource, origin } = emission;
+    if (
+      "entry" in subject &&
+      graph.clusterOfStack(origin.stack) === cluster &&
+      graph.contentOf(emission) !== undefined
+    ) {
+      yield { at: resource.node.path, ...subject.entry };
+    }
+  }
+  for (const entry of foreignEntriesIn(app)) {
+    if (graph.clusterOfStack(TerraformStack.of(entry).node.path) === cluster) {
+      yield { at: entry.node.path, kind: String(entry.kindInput), name: String(entry.nameInput) };
+    }
+  }
+}
+
+function* entriesWrittenByNomad(graph: Snapshot, cluster: Cluster): Iterable<[key: string, owner: string]> {
+  for (const { job, rendered } of jobsIn(graph)) {
+    if (graph.clusterOf(job.mesh) !== cluster) {
+      continue;
+    }
+    for (const { Name = "", Connect } of rendered.TaskGroups?.flatMap((group) => group.Services ?? []) ?? []) {
       if (Connect?.Gateway?.Ingress !== undefined) {
-        yield [`ingress-gateway/${Name}`, owner];
+        yield [keyOf({ kind: "ingress-gateway", name: Name }), job.key];
       }
       if (Connect?.Gateway?.Terminating !== undefined) {
-        yield [`terminating-gateway/${Name}`, owner];
+        yield [keyOf({ kind: "terminating-gateway", name: Name }), job.key];
       }
     }
   }

@@ -1,28 +1,28 @@
 import type { HttpPermission, PermissionMatch } from "../../consul/http-permission";
 import type { RequestNormalization } from "../../consul/mesh-config";
 import { EVERYTHING, isDeny } from "../../consul/service-intentions";
-import { ExternalService } from "../../mesh/gateways/external-service";
+import type { IntentionRecord } from "../../model/records";
 import type { Check } from "../check";
 
 const permissionPath: Check = {
   id: "permission-path",
   reason: "Consul refuses a permission for several paths, or for one that does not begin with a slash.",
   level: "error",
-  *find({ meshes }) {
-    for (const { scope, sourceName, destinationName, options } of meshes.flatMap((mesh) => mesh.intentions)) {
-      for (const { match } of options.permissions ?? []) {
+  *find({ graph }) {
+    for (const { origin, source, destination, permissions } of graph.data.intentions) {
+      for (const { match } of permissions ?? []) {
         const given = pathsIn(match);
         const [first] = given;
-        const about = `A permission of ${sourceName} on ${destinationName}`;
+        const about = `A permission of ${source.service} on ${destination}`;
         if (given.length > 1) {
           yield {
-            construct: scope,
+            at: origin.path,
             problem: `${about} asks for ${given.map(([kind]) => kind).join(" and ")}.`,
             fix: "Give one of them, or make several permissions.",
           };
         } else if (given.length === 1 && first[0] !== "pathRegex" && !first[1].startsWith("/")) {
           yield {
-            construct: scope,
+            at: origin.path,
             problem: `${about} asks for the ${first[0]} "${first[1]}", which does not begin with a slash.`,
             fix: `Write "/${first[1]}".`,
           };
@@ -37,21 +37,21 @@ const denyBeforeAllow: Check = {
   reason:
     "What a deny takes out of what is allowed is only as safe as Envoy and the application agree on what a path, a method or a header is.",
   level: "warning",
-  *find({ meshes }) {
-    for (const mesh of meshes) {
-      for (const intention of mesh.intentions) {
-        const { scope, sourceName, destinationName, options } = intention;
-        const elsewhere = mesh
-          .intentionsFor(destinationName)
-          .filter((other) => other.origin === intention.origin && other.options !== options)
-          .flatMap((other) => other.options.permissions ?? [EVERYTHING]);
-        const isOutside = mesh.findService(destinationName) instanceof ExternalService;
-        for (const [index, denied] of (options.permissions ?? []).entries()) {
-          const allowed = [...(options.permissions?.slice(index) ?? []), ...elsewhere].filter((it) => !isDeny(it));
+  *find({ graph }) {
+    for (const cluster of graph.clusters) {
+      for (const intention of cluster.intentions) {
+        const { origin, source, destination, permissions } = intention;
+        const elsewhere = cluster
+          .intentionsFor(destination)
+          .filter((other) => isSameSource(other, intention) && other.permissions !== permissions)
+          .flatMap((other) => other.permissions ?? [EVERYTHING]);
+        const isOutside = cluster.find(destination)?.kind === "external service";
+        for (const [index, denied] of (permissions ?? []).entries()) {
+          const allowed = [...(permissions?.slice(index) ?? []), ...elsewhere].filter((it) => !isDeny(it));
           if (isDeny(denied) && allowed.some((permission) => isCarvedOut(denied, permission))) {
             yield {
-              construct: scope,
-              problem: `The permissions of ${sourceName} on ${destinationName} deny ${inWords(denied.match)}, and allow more than that. An application may take for denied what Envoy does not: ${whatRemains(denied.match, isOutside)}.`,
+              at: origin.path,
+              problem: `The permissions of ${source.service} on ${destination} deny ${inWords(denied.match)}, and allow more than that. An application may take for denied what Envoy does not: ${whatRemains(denied.match, isOutside)}.`,
               fix: 'Allow just what is needed, without a deny; or, where the application is strict, silence(…, "deny-before-allow", "why").',
             };
           }
@@ -66,24 +66,24 @@ const requestNormalization: Check = {
   reason:
     "Permissions decide on the path and the headers that Envoy sees; an application that reads them otherwise is asked past them.",
   level: "warning",
-  *find({ meshes }) {
-    for (const mesh of meshes) {
-      if (!mesh.hasPermissions) {
+  *find({ graph }) {
+    for (const mesh of graph.data.meshes.values()) {
+      if (!graph.hasPermissions(graph.clusterOf(mesh.key))) {
         continue;
       }
-      if (mesh.props.meshConfig === false) {
+      if (!mesh.ownsMeshConfig) {
         yield {
-          construct: mesh,
+          at: mesh.key,
           problem:
             "It has permissions on requests, and leaves the config entry `mesh`, which makes them safe, to another owner.",
           fix: 'See to it that HTTP.Incoming.RequestNormalization is set there, then silence(…, "request-normalization", "who owns it").',
         };
         continue;
       }
-      const gaps = gapsOf(mesh.requestNormalization);
+      const gaps = gapsOf(graph.requestNormalizationOf(mesh.key));
       if (gaps.length > 0) {
         yield {
-          construct: mesh,
+          at: mesh.key,
           problem: `It has permissions on requests, which can be got round by ${gaps.join(", ")}: its requestNormalization lets them pass.`,
           fix: 'Omit what turns it off; or, where services need that, allow only whole paths and silence(…, "request-normalization", "why").',
         };
@@ -91,6 +91,10 @@ const requestNormalization: Check = {
     }
   },
 };
+
+function isSameSource(one: IntentionRecord, other: IntentionRecord): boolean {
+  return one.source.service === other.source.service && one.source.peer === other.source.peer;
+}
 
 /** What gets past permissions, in words. */
 function gapsOf(normalization: Required<RequestNormalization> | undefined): string[] {

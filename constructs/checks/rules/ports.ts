@@ -1,12 +1,8 @@
 import { Token } from "cdktf";
-import type { IConstruct } from "constructs";
-import { describe } from "../../core/errors";
-import { Gateway } from "../../mesh/gateways/gateway";
-import type { ServiceMesh } from "../../mesh/service-mesh";
-import type { ServiceJob } from "../../mesh/service-job";
-import { withoutUndefined } from "../../core/without-undefined";
+import type { InstancesRecord, UpstreamRecord } from "../../model/records";
+import type { Snapshot } from "../../model/snapshot";
 import type { Check, Finding } from "../check";
-import { nomadClusterOf } from "../same-cluster";
+import { allocationsIn, describePath, gatewaysIn, jobsIn } from "./records";
 
 /** Nomad gives each Envoy of an allocation an admin port from 19000 up and a readiness port from 19100 up. */
 const ENVOY_PORTS = { first: 19_000, last: 19_199 };
@@ -15,23 +11,23 @@ const portRange: Check = {
   id: "port-range",
   reason: "A port is a number from 1 to 65535.",
   level: "error",
-  *find({ meshes }) {
-    for (const service of meshes.flatMap((mesh) => mesh.serviceJobs)) {
-      for (const [what, port] of portsOf(service)) {
+  *find({ graph }) {
+    const fix = "Use a whole number from 1 to 65535.";
+    for (const instances of graph.data.instances.values()) {
+      for (const [what, port] of portsOf(instances, graph.upstreamsOf(instances))) {
         if (!isPort(port)) {
-          yield { construct: service, problem: `${what} is ${port}.`, fix: "Use a whole number from 1 to 65535." };
+          yield { at: instances.key, problem: `${what} is ${port}.`, fix };
         }
       }
     }
-    for (const gateway of meshes.flatMap((mesh) => mesh.gateways)) {
+    for (const gateway of gatewaysIn(graph)) {
       for (const port of gateway.hostPorts.filter((each) => !isPort(each))) {
-        yield { construct: gateway, problem: `A port is ${port}.`, fix: "Use a whole number from 1 to 65535." };
+        yield { at: gateway.key, problem: `A port is ${port}.`, fix };
       }
     }
-    for (const service of meshes.flatMap((mesh) => mesh.externalServices)) {
-      const { port } = service.props;
-      if (!isPort(port)) {
-        yield { construct: service, problem: `port is ${port}.`, fix: "Use a whole number from 1 to 65535." };
+    for (const member of graph.data.members.values()) {
+      if (member.kind === "external service" && !isPort(member.port)) {
+        yield { at: member.key, problem: `port is ${member.port}.`, fix };
       }
     }
   },
@@ -45,78 +41,112 @@ const localBindClash: Check = {
   id: "local-bind-clash",
   reason: "In one allocation a port is bound once: Envoy would not start, or would shadow the service.",
   level: "error",
-  *find({ meshes }) {
-    for (const service of meshes.flatMap((mesh) => mesh.serviceJobs)) {
-      yield* clashesOf(service);
+  *find({ graph }) {
+    for (const allocation of allocationsIn(graph)) {
+      yield* clashesOf(graph, allocation);
     }
   },
 };
 
-function* clashesOf(service: ServiceJob): Iterable<Finding> {
-  const owners = new Map<number, string>([[service.props.port, "the service itself"]]);
-  for (const { localBindPort, destinationName } of service.upstreams) {
-    if (localBindPort === undefined || Token.isUnresolved(localBindPort)) {
-      continue;
+function* clashesOf(graph: Snapshot, allocation: readonly InstancesRecord[]): Iterable<Finding> {
+  const owners = new Map<string, string>();
+  const nameOf = ({ service }: InstancesRecord) => graph.data.members.get(service)?.name ?? "";
+  for (const instances of allocation) {
+    const { port } = instances;
+    if (typeof port === "number" && !Token.isUnresolved(port)) {
+      const owner = owners.get(`127.0.0.1:${port}`);
+      if (owner !== undefined) {
+        yield {
+          at: instances.key,
+          problem: `The port ${port} of ${nameOf(instances)} is taken by ${owner} in the same group.`,
+          fix: "Give one of the two another port: they share a network namespace.",
+        };
+      }
+      owners.set(`127.0.0.1:${port}`, allocation.length === 1 ? "the service itself" : nameOf(instances));
     }
-    const owner = owners.get(localBindPort);
-    if (owner !== undefined) {
-      yield {
-        construct: service,
-        problem: `Local port ${localBindPort} is to be bound for ${destinationName}, but is taken by ${owner}.`,
-        fix: "Give the connection another localBindPort, or none to have one chosen.",
-      };
-    }
-    if (localBindPort >= ENVOY_PORTS.first && localBindPort <= ENVOY_PORTS.last) {
-      yield {
-        construct: service,
-        problem: `Local port ${localBindPort} for ${destinationName} is one of Envoy's own (${ENVOY_PORTS.first} to ${ENVOY_PORTS.last}).`,
-        fix: "Give the connection another localBindPort, or none to have one chosen.",
-      };
-    }
-    owners.set(localBindPort, `the upstream ${destinationName}`);
   }
+  for (const instances of allocation) {
+    for (const upstream of graph.upstreamsOf(instances)) {
+      yield* clashOf(instances, upstream, owners);
+    }
+  }
+}
+
+function* clashOf(
+  { key }: InstancesRecord,
+  { localBindPort, destination, options }: UpstreamRecord,
+  owners: Map<string, string>,
+): Iterable<Finding> {
+  if (localBindPort === undefined || Token.isUnresolved(localBindPort)) {
+    return;
+  }
+  const place = `${options.localBindAddress ?? "127.0.0.1"}:${localBindPort}`;
+  const owner = owners.get(place);
+  if (owner !== undefined) {
+    yield {
+      at: key,
+      problem: `Local port ${localBindPort} is to be bound for ${destination.service}, but is taken by ${owner}.`,
+      fix: "Give the connection another localBindPort, or none to have one chosen.",
+    };
+  }
+  if (localBindPort >= ENVOY_PORTS.first && localBindPort <= ENVOY_PORTS.last) {
+    yield {
+      at: key,
+      problem: `Local port ${localBindPort} for ${destination.service} is one of Envoy's own (${ENVOY_PORTS.first} to ${ENVOY_PORTS.last}).`,
+      fix: "Give the connection another localBindPort, or none to have one chosen.",
+    };
+  }
+  owners.set(place, `the upstream ${destination.service}`);
 }
 
 const publishedPortClash: Check = {
   id: "published-port-clash",
   reason: "A node has a port once: the second service would find no node to run on.",
   level: "error",
-  *find({ meshes }) {
+  *find({ graph }) {
     const owners = new Map<string, HostPort[]>();
-    for (const hostPort of meshes.flatMap((mesh) => [...hostPortsOf(mesh)])) {
-      const key = `${hostPort.cluster}/${hostPort.port}`;
+    for (const hostPort of hostPortsIn(graph)) {
+      const key = `${hostPort.nomad}/${hostPort.port}`;
       const others = owners.get(key) ?? [];
-      const owner = others.find((other) => mayShareNodes(other, hostPort));
+      const owner = others.find((other) => other.group !== hostPort.group && mayShareNodes(other, hostPort));
       if (owner !== undefined) {
         yield {
-          construct: hostPort.construct,
-          problem: `It publishes port ${hostPort.port}, which ${describe(owner.construct)} publishes already.`,
+          at: hostPort.at,
+          problem: `It publishes port ${hostPort.port}, which ${describePath(owner.at)} publishes already.`,
           fix: "Publish another port, or run one of them in another node pool or datacenter.",
         };
       }
-      owners.set(key, [...others, hostPort]);
+      others.push(hostPort);
+      owners.set(key, others);
     }
   },
 };
 
 /** A port of nodes that a job takes, and which nodes those may be. */
 interface HostPort {
-  readonly construct: IConstruct;
+  /** Path of the construct. */
+  readonly at: string;
+  /** Job and group. */
+  readonly group: string;
   readonly port: number;
-  readonly cluster: string;
+  readonly nomad: string;
   readonly nodePool: string;
   readonly datacenters: readonly string[];
 }
 
-/** The ports that a mesh takes on nodes. */
-function* hostPortsOf(mesh: ServiceMesh): Iterable<HostPort> {
-  const cluster = nomadClusterOf(mesh);
-  const { jobDefaults } = mesh;
-  for (const construct of [...mesh.serviceJobs, ...mesh.gateways]) {
-    const { nodePool = "default", nomadDatacenters = ["*"] } = { ...jobDefaults, ...withoutUndefined(construct.props) };
-    for (const port of construct instanceof Gateway ? construct.hostPorts : [construct.props.publish]) {
-      if (port !== undefined && !Token.isUnresolved(port)) {
-        yield { construct, port, cluster, nodePool, datacenters: nomadDatacenters };
+/** The ports that jobs take on nodes. */
+function* hostPortsIn(graph: Snapshot): Iterable<HostPort> {
+  for (const { job, rendered } of jobsIn(graph)) {
+    const { NodePool: nodePool = "default", Datacenters: datacenters = ["*"], TaskGroups = [] } = rendered;
+    const nomad = graph.nomadOf(job);
+    for (const { Name = "", Networks = [] } of TaskGroups) {
+      for (const { Value: port, HostNetwork = "default" } of Networks.flatMap(
+        ({ ReservedPorts }) => ReservedPorts ?? [],
+      )) {
+        if (port !== undefined && !Token.isUnresolved(port)) {
+          const place = { nomad: `${nomad}/${HostNetwork}`, nodePool, datacenters };
+          yield { at: job.key, group: `${job.key}/${Name}`, port, ...place };
+        }
       }
     }
   }
@@ -160,12 +190,15 @@ function matches(pattern: string, name: string): boolean {
   return name.length - last.length >= from && name.endsWith(last);
 }
 
-function portsOf({ props, upstreams }: ServiceJob): [what: string, port: number][] {
+function portsOf(
+  { port, publish }: InstancesRecord,
+  upstreams: readonly UpstreamRecord[],
+): [what: string, port: number][] {
+  const own = Object.entries({ port, publish }).filter((it): it is [string, number] => typeof it[1] === "number");
   return [
-    ["port", props.port],
-    ...(props.publish === undefined ? [] : ([["publish", props.publish]] as [string, number][])),
-    ...upstreams.flatMap(({ localBindPort, destinationName }): [string, number][] =>
-      localBindPort === undefined ? [] : [[`The localBindPort for ${destinationName}`, localBindPort]],
+    ...own,
+    ...upstreams.flatMap(({ localBindPort, destination }): [string, number][] =>
+      localBindPort === undefined ? [] : [[`The localBindPort for ${destination.service}`, localBindPort]],
     ),
   ];
 }

@@ -1,23 +1,22 @@
-import { ConfigEntry } from "@cdktf/provider-consul/lib/config-entry";
-import { Job } from "@cdktf/provider-nomad/lib/job";
 import { Token } from "cdktf";
 import type { IConstruct } from "constructs";
-import { ConsulConfigEntry } from "../../consul/consul-config-entry";
 import type * as consul from "../../consul/generated/config-entries";
 import { problemsOfEntry } from "../../consul/validate-entry";
+import { textOf, type Problem } from "../../core/problems";
 import type * as nomad from "../../nomad/generated/job";
 import { problemsOfPortLabels } from "../../nomad/validate/port-labels";
 import { problemsOfJob } from "../../nomad/validate-job";
-import { textOf, type Problem } from "../../core/problems";
 import type { Check, CheckedApp, Finding } from "../check";
+import { foreignEntriesIn, foreignJobsIn } from "./foreign";
+import { jobsIn } from "./records";
 
 const invalidJob: Check = {
   id: "invalid-job",
   reason: "Nomad refuses such a job, and a deployment ends halfway.",
   level: "error",
   *find(app) {
-    for (const [construct, job] of jobsOf(app)) {
-      yield* findingsOf(construct, problemsOfJob(job));
+    for (const [at, job] of jobsOf(app)) {
+      yield* findingsOf(at, problemsOfJob(job));
     }
   },
 };
@@ -28,8 +27,8 @@ const undefinedPortLabel: Check = {
     "Nomad takes such a job, and its tasks get the variable's name for a port, do not start, or are in no catalog.",
   level: "error",
   *find(app) {
-    for (const [construct, job] of jobsOf(app)) {
-      yield* findingsOf(construct, problemsOfPortLabels(job));
+    for (const [at, job] of jobsOf(app)) {
+      yield* findingsOf(at, problemsOfPortLabels(job));
     }
   },
 };
@@ -39,49 +38,44 @@ const invalidConfigEntry: Check = {
   reason: "Consul refuses such a config entry, and a deployment ends halfway.",
   level: "error",
   *find(app) {
-    for (const [construct, entry] of entriesOf(app)) {
-      yield* findingsOf(construct, problemsOfEntry(entry));
+    for (const [at, entry] of entriesOf(app)) {
+      yield* findingsOf(at, problemsOfEntry(entry));
     }
   },
 };
 
-function findingsOf(construct: IConstruct, problems: readonly Problem[]): Finding[] {
-  return problems.map((problem) => ({
-    construct,
-    problem: textOf(problem),
-    fix: problem.fix,
-    saidBy: problem.saidBy,
-  }));
+function findingsOf(at: IConstruct | string, problems: readonly Problem[]): Finding[] {
+  return problems.map((problem) => ({ at, problem: textOf(problem), fix: problem.fix, saidBy: problem.saidBy }));
 }
 
 /** The jobs of meshes, overrides included, and those that are written out in Nomad's JSON. */
-function* jobsOf({ root, meshes }: CheckedApp): Iterable<[construct: IConstruct, job: nomad.Job]> {
-  for (const member of meshes.flatMap(({ serviceJobs, gateways }) => [...serviceJobs, ...gateways])) {
-    yield [member, member.renderJob()];
+function* jobsOf(app: CheckedApp): Iterable<[at: IConstruct | string, job: nomad.Job]> {
+  for (const { job, rendered } of jobsIn(app.graph)) {
+    yield [job.key, rendered];
   }
-  for (const node of root.node.findAll()) {
-    if (node instanceof Job && node.jsonInput === true) {
-      const written = literalJson(node.jobspecInput) as (nomad.Job & { readonly Job?: nomad.Job }) | undefined;
-      if (written !== undefined) {
-        yield [node, written.Job ?? written];
-      }
+  for (const resource of foreignJobsIn(app).filter(({ jsonInput }) => jsonInput === true)) {
+    const written = literalJson(resource.jobspecInput) as (nomad.Job & { readonly Job?: nomad.Job }) | undefined;
+    if (written !== undefined) {
+      yield [resource, written.Job ?? written];
     }
   }
 }
 
 /** The config entries of the app, and those whose content is written out in JSON. */
-function* entriesOf({ root }: CheckedApp): Iterable<[construct: IConstruct, entry: consul.ConfigEntry]> {
-  for (const node of root.node.findAll()) {
-    if (node instanceof ConsulConfigEntry) {
-      const { content } = node as ConsulConfigEntry;
-      if (content !== undefined) {
-        yield [node, content];
-      }
-    } else if (node instanceof ConfigEntry) {
-      const fields = literalJson(node.configJsonInput);
-      if (fields !== undefined) {
-        yield [node, { Kind: node.kindInput, Name: node.nameInput, ...fields } as consul.ConfigEntry];
-      }
+function* entriesOf(app: CheckedApp): Iterable<[at: IConstruct | string, entry: consul.ConfigEntry]> {
+  const { graph } = app;
+  for (const emission of graph.emissions) {
+    const { subject, origin } = emission;
+    const content = "entry" in subject ? graph.contentOf(emission) : undefined;
+    if ("entry" in subject && content !== undefined) {
+      const { kind, name } = subject.entry;
+      yield [origin.path, { Kind: kind, Name: name, ...content }];
+    }
+  }
+  for (const resource of foreignEntriesIn(app)) {
+    const fields = literalJson(resource.configJsonInput);
+    if (fields !== undefined) {
+      yield [resource, { Kind: resource.kindInput, Name: resource.nameInput, ...fields } as consul.ConfigEntry];
     }
   }
 }

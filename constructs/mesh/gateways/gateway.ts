@@ -1,7 +1,7 @@
 import type { AclBindingRule } from "@cdktf/provider-consul/lib/acl-binding-rule";
 import type { Job } from "@cdktf/provider-nomad/lib/job";
 import { Construct } from "constructs";
-import type { GatewayAccess, GatewayWorkload } from "../../consul/gateway-access";
+import type { GatewayAccess, GatewayWorkload } from "../../access/gateway-access";
 import { problemOfUpstreamPolicy, renderEnvoyRuntime, type PassiveHealthCheck } from "../../consul/upstream-config";
 import { MeshError } from "../../core/errors";
 import { Graph } from "../../model/graph";

@@ -1,6 +1,6 @@
 import type { AclBindingRule } from "@cdktf/provider-consul/lib/acl-binding-rule";
 import type { Construct } from "constructs";
-import type { GatewayAccess } from "../../consul/gateway-access";
+import type { GatewayAccess } from "../../access/gateway-access";
 import type * as consul from "../../consul/generated/config-entries";
 import { layHeaderChanges, renderHeaderChanges, type HeaderChanges } from "../../consul/header-changes";
 import { Protocol } from "../../consul/protocol";

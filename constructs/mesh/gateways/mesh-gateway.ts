@@ -1,6 +1,6 @@
 import type { AclBindingRule } from "@cdktf/provider-consul/lib/acl-binding-rule";
 import type { Construct } from "constructs";
-import type { GatewayAccess } from "../../consul/gateway-access";
+import type { GatewayAccess } from "../../access/gateway-access";
 import { listeningCheck, renderGatewayBlockJob, type GatewayBlockProps } from "../../nomad/gateway-job";
 import { Gateway, type GatewayBaseProps, type InMesh } from "./gateway";
 

@@ -148,7 +148,8 @@ export class JobGroup extends Construct {
         Tasks: Object.entries(props.tasks).flatMap(([name, workload]) => {
           // What a service without a task of its own finds, all of them may ask for.
           const ofTask = connected.filter(({ options: { task = name } }) => task === name);
-          return renderTasks({ [name]: workload }, Object.assign({}, ...ofTask.map(({ connections: { env } }) => env)));
+          const env = Object.fromEntries(ofTask.flatMap(({ connections }) => Object.entries(connections.env)));
+          return renderTasks({ [name]: workload }, env);
         }),
       },
       props.override,

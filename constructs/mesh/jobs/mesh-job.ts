@@ -48,9 +48,10 @@ export class MeshJob extends Construct {
     refuseUnknownName(this, "job", jobName);
     this.mesh = mesh;
     this.jobName = jobName;
-    const { sidecar: _, ...placement } = mesh.memberDefaults;
+    const { nomadDatacenters, nodePool, priority, ...defaults } = mesh.memberDefaults;
+    const { region = defaults.region, namespace = defaults.namespace } = given;
+    const placement = { nomadDatacenters, region, namespace, nodePool, priority };
     const spec: JobSpec = { ...placement, ...withoutUndefined(given) };
-    const { region, namespace } = spec;
     this.job = declareJob(this, {
       ...{ mesh, region, namespace, id: jobName },
       render: (graph) =>

@@ -1,5 +1,5 @@
 import { Construct } from "constructs";
-import { NomadAclPolicy } from "./acl-policy";
+import { NomadAclPolicy } from "./nomad-acl-policy";
 
 /** Options of {@link NomadOperatorPolicy}. */
 export interface NomadOperatorPolicyOptions {

@@ -2,8 +2,8 @@ import { AclBindingRule, type AclBindingRuleConfig } from "@cdktf/provider-consu
 import { Construct } from "constructs";
 import { addressByIdentity } from "../core/address";
 import { escapeTemplate } from "../core/terraform-json";
-import { ConsulAclPolicy } from "./acl-policy";
-import { type ConsulAclRules, forPrefixes } from "./acl-rules";
+import { ConsulAclPolicy } from "./consul-acl-policy";
+import { type ConsulAclRules, forPrefixes } from "../consul/acl-rules";
 
 /** Which workload a gateway is. */
 export interface GatewayWorkload {

@@ -1,7 +1,7 @@
 import { Construct } from "constructs";
-import { ConsulAclPolicy } from "./acl-policy";
-import { type ConsulAclRules, forPrefixes } from "./acl-rules";
-import { WELL_KNOWN_TOKENS } from "./well-known-tokens";
+import { ConsulAclPolicy } from "./consul-acl-policy";
+import { type ConsulAclRules, forPrefixes } from "../consul/acl-rules";
+import { WELL_KNOWN_TOKENS } from "../consul/well-known-tokens";
 
 /** What one may read without a token. */
 export interface AnonymousPolicyOptions {

@@ -1,4 +1,4 @@
-import { cyclesIn } from "../../constructs/checks/cycles";
+import { cyclesIn } from "../../constructs/model/cycles";
 
 const graph = (steps: Record<string, string>) =>
   new Map(Object.entries(steps).map(([node, nexts]): [string, string[]] => [node, Array.from(nexts)]));

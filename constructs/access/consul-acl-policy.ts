@@ -4,9 +4,10 @@ import { TerraformStack, Token } from "cdktf";
 import { Construct } from "constructs";
 import { addressByIdentity } from "../core/address";
 import { attachChecks } from "../checks/attach";
+import { accessChecks } from "../checks/rules/access";
 import { MeshError } from "../core/errors";
 import { escapeTemplate, lazyText } from "../core/terraform-json";
-import { type ConsulAclRules, renderConsulRules } from "./acl-rules";
+import { type ConsulAclRules, renderConsulRules } from "../consul/acl-rules";
 
 /** Props of {@link ConsulAclPolicy}. */
 export interface ConsulAclPolicyProps {
@@ -35,7 +36,7 @@ export class ConsulAclPolicy extends Construct {
   /** @throws MeshError for a name that Consul refuses */
   constructor(scope: Construct, id: string, props: ConsulAclPolicyProps) {
     super(scope, id);
-    attachChecks(this);
+    attachChecks(this, accessChecks);
     if (!Token.isUnresolved(props.name) && !/^[\w-]{1,128}$/.test(props.name)) {
       throw new MeshError(
         this,

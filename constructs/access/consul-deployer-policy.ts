@@ -1,6 +1,6 @@
 import { Construct } from "constructs";
-import { ConsulAclPolicy } from "./acl-policy";
-import { forPrefixes } from "./acl-rules";
+import { ConsulAclPolicy } from "./consul-acl-policy";
+import { forPrefixes } from "../consul/acl-rules";
 
 /** Options of {@link ConsulDeployerPolicy}. */
 export interface ConsulDeployerPolicyOptions {

@@ -3,9 +3,10 @@ import { Token } from "cdktf";
 import { Construct } from "constructs";
 import { addressByIdentity } from "../core/address";
 import { attachChecks } from "../checks/attach";
+import { accessChecks } from "../checks/rules/access";
 import { MeshError } from "../core/errors";
 import { escapeTemplate } from "../core/terraform-json";
-import { type NomadAclRules, renderNomadRules } from "./acl-rules";
+import { type NomadAclRules, renderNomadRules } from "../nomad/acl-rules";
 
 /** Props of {@link NomadAclPolicy}. */
 export interface NomadAclPolicyProps {
@@ -28,7 +29,7 @@ export class NomadAclPolicy extends Construct {
   /** @throws MeshError for a name that Nomad refuses, or without a rule */
   constructor(scope: Construct, id: string, props: NomadAclPolicyProps) {
     super(scope, id);
-    attachChecks(this);
+    attachChecks(this, accessChecks);
     if (!Token.isUnresolved(props.name) && !/^[A-Za-z0-9-]{1,128}$/.test(props.name)) {
       throw new MeshError(
         this,

@@ -1,19 +1,43 @@
-import { ConsulServers } from "../../linux/consul-servers";
-import { USER_DATA_LIMIT } from "../../linux/cloud-init";
-import { NomadClients } from "../../linux/nomad-clients";
-import { securityGaps } from "../../linux/security-releases";
-import { checkVersions } from "../../linux/versions";
-import type { Check } from "../check";
+import type { IConstruct } from "constructs";
+import type { Check } from "../checks/check";
+import { USER_DATA_LIMIT, type CloudInit } from "./cloud-init";
+import type { HostData } from "./host";
+import { securityGaps } from "./security-releases";
+import { checkVersions, type Versions } from "./versions";
+
+/** What the checks know of a group of hosts. */
+export interface CheckedHosts extends IConstruct {
+  readonly count: number | undefined;
+  readonly cluster: { readonly versions: Versions };
+  readonly host: HostData;
+  readonly hasServers: boolean;
+  readonly overrides: readonly Readonly<Record<string, unknown>>[];
+  readonly rendered: readonly CloudInit[];
+  /** How agents find the servers; `undefined` for what are no Consul servers. */
+  readonly join?: readonly string[];
+  /** Of Nomad's clients. */
+  readonly nodePool?: string;
+}
+
+/** Shared by all copies of the library that an app may have. */
+const HOSTS = Symbol.for("meshform.hosts");
+
+/** The groups of hosts of an app; those that are added to the list are checked. */
+export function hostsOf(scope: IConstruct): CheckedHosts[] {
+  const root: IConstruct & { [HOSTS]?: CheckedHosts[] } = scope.node.root;
+  return (root[HOSTS] ??= []);
+}
 
 const versions: Check = {
   id: "versions",
   reason:
     "Consul drives only some releases of Envoy, and Nomad works only with some of Consul; others fail at run time.",
   level: "error",
-  *find({ hostGroups }) {
-    for (const servers of hostGroups.filter((group) => group instanceof ConsulServers)) {
+  *find({ root }) {
+    const hostGroups = hostsOf(root);
+    for (const servers of hostGroups.filter(({ join }) => join !== undefined)) {
       for (const problem of checkVersions(servers.cluster.versions)) {
-        yield { construct: servers, problem, fix: "Choose versions that belong together; by default they do." };
+        yield { at: servers, problem, fix: "Choose versions that belong together; by default they do." };
       }
     }
   },
@@ -24,14 +48,15 @@ const securityRelease: Check = {
   reason:
     "The vendors have closed holes in newer releases, and anyone can read in their changelogs how to exploit them.",
   level: "warning",
-  *find({ hostGroups }) {
-    for (const servers of hostGroups.filter((group) => group instanceof ConsulServers)) {
+  *find({ root }) {
+    const hostGroups = hostsOf(root);
+    for (const servers of hostGroups.filter(({ join }) => join !== undefined)) {
       const packages = hostGroups
         .filter(({ cluster }) => cluster === servers.cluster)
         .flatMap(({ host }) => host.packages);
       const installed = Object.fromEntries(packages.map(({ name, version }) => [name, version]));
       for (const { problem, fix } of securityGaps(installed)) {
-        yield { construct: servers, problem, fix };
+        yield { at: servers, problem, fix };
       }
     }
   },
@@ -42,11 +67,12 @@ const serverCount: Check = {
   reason:
     "Of two or four servers one more must stay alive than of one or three; a single one takes the cluster with it.",
   level: "error",
-  *find({ hostGroups }) {
+  *find({ root }) {
+    const hostGroups = hostsOf(root);
     for (const servers of hostGroups.filter(({ hasServers }) => hasServers)) {
       if (servers.count !== 3 && servers.count !== 5) {
         yield {
-          construct: servers,
+          at: servers,
           problem: `It has ${servers.count ?? "no"} server${servers.count === 1 ? "" : "s"}.`,
           fix: "Use 3, which survive the loss of one, or 5, which survive the loss of two.",
         };
@@ -59,11 +85,12 @@ const joinAddress: Check = {
   id: "no-join-address",
   reason: "Agents that know no server wait for ever.",
   level: "error",
-  *find({ hostGroups }) {
-    for (const servers of hostGroups.filter((group) => group instanceof ConsulServers)) {
-      if (servers.join.length === 0) {
+  *find({ root }) {
+    const hostGroups = hostsOf(root);
+    for (const servers of hostGroups.filter(({ join }) => join !== undefined)) {
+      if (servers.join?.length === 0) {
         yield {
-          construct: servers,
+          at: servers,
           problem: "Nothing says how agents find the servers: join is empty.",
           fix: 'Give the addresses of the servers, or a cloud auto-join string such as "provider=aws tag_key=… tag_value=…".',
         };
@@ -76,12 +103,13 @@ const plaintextGrpc: Check = {
   id: "plaintext-grpc",
   reason: "The plaintext gRPC port hands an Envoy its certificates unencrypted, beside the port that does so by TLS.",
   level: "error",
-  *find({ hostGroups }) {
+  *find({ root }) {
+    const hostGroups = hostsOf(root);
     for (const group of hostGroups) {
       for (const { ports } of group.overrides as readonly { readonly ports?: { readonly grpc?: number } }[]) {
         if ((ports?.grpc ?? 0) > 0) {
           yield {
-            construct: group,
+            at: group,
             problem: `The override opens the plaintext gRPC port ${ports?.grpc}.`,
             fix: "Leave ports.grpc away: proxies use TLS on port 8503.",
           };
@@ -95,11 +123,12 @@ const secretInHost: Check = {
   id: "secret-in-host",
   reason: "What a host is made of is in its user data, which every process of the host can read.",
   level: "error",
-  *find({ hostGroups }) {
+  *find({ root }) {
+    const hostGroups = hostsOf(root);
     for (const group of hostGroups) {
       for (const path of group.overrides.flatMap((override) => [...secretsIn(override, "")])) {
         yield {
-          construct: group,
+          at: group,
           problem: `The override sets ${path}, which is a secret.`,
           fix: "Leave it away: hosts fetch the cluster's own from the secret store at boot.",
         };
@@ -122,7 +151,8 @@ const userDataSize: Check = {
   id: "user-data-size",
   reason: "EC2 takes no more than 16 KiB of user data, counted after compression and before base64.",
   level: "error",
-  *find({ hostGroups }) {
+  *find({ root }) {
+    const hostGroups = hostsOf(root);
     for (const group of hostGroups) {
       for (const { bytes, parts } of group.rendered.filter(({ bytes }) => bytes > USER_DATA_LIMIT)) {
         const sizes = parts
@@ -130,7 +160,7 @@ const userDataSize: Check = {
           .map((part) => `${part.name} ${part.bytes}`)
           .join(", ");
         yield {
-          construct: group,
+          at: group,
           problem: `The user data has ${bytes} bytes when compressed, of which ${USER_DATA_LIMIT} are allowed.`,
           fix: `Give \`assets\`, from where machines fetch what is large, or shrink a part. The largest, each compressed by itself: ${sizes}.`,
         };
@@ -144,14 +174,16 @@ const clientPool: Check = {
   reason:
     "A service with a sidecar is placed only where a node of its pool has the CNI plugins and the bridge settings.",
   level: "error",
-  *find({ meshes, hostGroups }) {
-    const pools = new Set(hostGroups.filter((group) => group instanceof NomadClients).map(({ nodePool }) => nodePool));
+  *find({ root, graph }) {
+    const hostGroups = hostsOf(root);
+    const pools = new Set(hostGroups.flatMap(({ nodePool }) => nodePool ?? []));
     if (pools.size === 0) return; // The clients are another app's.
-    for (const service of meshes.flatMap((mesh) => mesh.services)) {
-      const { NodePool: pool = "default" } = service.renderJob();
-      if (pool !== "all" && !pools.has(pool)) {
+    for (const { key, owner, version } of graph.data.jobs.values()) {
+      const { NodePool: pool = "default" } = graph.jobOf(key);
+      const isGateway = owner !== undefined && graph.data.members.get(owner)?.kind === "gateway";
+      if (!isGateway && version === undefined && pool !== "all" && !pools.has(pool)) {
         yield {
-          construct: service,
+          at: key,
           problem: `Its node pool is "${pool}", and no NomadClients of this app are in it.`,
           fix: `Known are: ${[...pools].join(", ")}. Set nodePool at the mesh or at the service, or add such clients.`,
         };
@@ -160,7 +192,7 @@ const clientPool: Check = {
   },
 };
 
-export const clusterChecks: readonly Check[] = [
+export const HOST_CHECKS: readonly Check[] = [
   versions,
   securityRelease,
   serverCount,

@@ -3,10 +3,10 @@ import { AclRole } from "@cdktf/provider-consul/lib/acl-role";
 import type { Construct } from "constructs";
 import { addressByIdentity } from "../core/address";
 import { escapeTemplate } from "../core/terraform-json";
-import { ConsulAclPolicy } from "./acl-policy";
-import { forPrefixes } from "./acl-rules";
+import { ConsulAclPolicy } from "./consul-acl-policy";
+import { forPrefixes } from "../consul/acl-rules";
 import { GatewayAccess } from "./gateway-access";
-import { goJson } from "./go-json";
+import { goJson } from "../consul/go-json";
 
 /** What the tasks of a Nomad namespace may read in Consul, beside services and nodes. */
 export interface TaskAccess {

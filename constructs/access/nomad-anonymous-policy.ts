@@ -1,6 +1,6 @@
 import { Construct } from "constructs";
-import { NomadAclPolicy } from "./acl-policy";
-import type { NomadNamespaceAccess } from "./acl-rules";
+import { NomadAclPolicy } from "./nomad-acl-policy";
+import type { NomadNamespaceAccess } from "../nomad/acl-rules";
 
 /** Options of {@link NomadAnonymousPolicy}. */
 export interface NomadAnonymousPolicyOptions {

@@ -1,6 +1,6 @@
 import { Construct } from "constructs";
-import { NomadAclPolicy } from "./acl-policy";
-import type { NomadNamespaceCapability } from "./acl-rules";
+import { NomadAclPolicy } from "./nomad-acl-policy";
+import type { NomadNamespaceCapability } from "../nomad/acl-rules";
 
 /** Options of {@link NomadDeployerPolicy}. */
 export interface NomadDeployerPolicyOptions {

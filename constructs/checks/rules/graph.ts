@@ -1,0 +1,116 @@
+import { Token } from "cdktf";
+import { MeshError } from "../../core/errors";
+import type { UpstreamRecord } from "../../model/records";
+import { upstreamId } from "../../model/upstream";
+import type * as nomad from "../../nomad/generated/job";
+import type { Check, Finding } from "../check";
+import { describePath, gatewayOf, instancesIn, jobsIn, type RenderedInstances } from "./records";
+
+const notRendered: Check = {
+  id: "not-rendered",
+  reason: "What cannot be rendered is missing from the deployment.",
+  level: "error",
+  *find({ graph }) {
+    for (const { origin, error } of graph.failures) {
+      yield error instanceof MeshError
+        ? { at: error.scope, problem: error.problem, fix: error.fix }
+        : {
+            at: origin,
+            problem: `It could not be rendered: ${error instanceof Error ? error.message : String(error)}`,
+            fix: "Correct what it names; if nothing of yours is wrong, report it as a defect of Meshform.",
+          };
+    }
+  },
+};
+
+const stackCycle: Check = {
+  id: "stack-cycle",
+  reason: "Of stacks that need each other, none can be applied first.",
+  level: "error",
+  *find({ graph }) {
+    for (const cycle of graph.stackCycles) {
+      const [{ from: first }] = cycle;
+      yield {
+        at: first,
+        problem: `The stacks ${cycle.map(({ from }) => from).join(" and ")} need each other: ${cycle.map(({ because }) => because).join("; ")}.`,
+        fix: "Put what needs each other into one stack.",
+      };
+    }
+  },
+};
+
+const overrideRemoved: Check = {
+  id: "override-removed",
+  reason: "What the graph states, others rely on: an override that takes it out of a job breaks them in silence.",
+  level: "error",
+  *find({ graph }) {
+    for (const rendered of instancesIn(graph)) {
+      const missing = missingFrom(rendered, graph.upstreamsOf(rendered.instances));
+      if (missing !== undefined) {
+        yield removed(rendered.instances.key, missing);
+      }
+    }
+    for (const { job, rendered } of jobsIn(graph)) {
+      const gateway = gatewayOf(graph, job);
+      const services = (rendered.TaskGroups ?? []).flatMap(({ Services = [] }) => Services);
+      if (
+        gateway !== undefined &&
+        rendered.TaskGroups !== undefined &&
+        !services.some(({ Name }) => Name === gateway.name)
+      ) {
+        yield removed(gateway.key, `the service ${gateway.name}`);
+      }
+    }
+  },
+};
+
+function removed(at: string, missing: string): Finding {
+  return {
+    at,
+    problem: `The finished job lacks ${missing}, which ${describePath(at)} states: an override has replaced it.`,
+    fix: "Name in the override only what is to change, or state the change with props.",
+  };
+}
+
+/** What the records have and the job does not. */
+function missingFrom(
+  { instances, name, job, group, definition }: RenderedInstances,
+  upstreams: readonly UpstreamRecord[],
+): string | undefined {
+  if (job.TaskGroups === undefined) {
+    return undefined; // It could not be rendered, which another check reports.
+  }
+  if (group.Name === undefined) {
+    return `the group ${instances.group}`;
+  }
+  if (definition.Name === undefined) {
+    return `the service ${name}`;
+  }
+  if (instances.proxy === "native") {
+    return definition.Connect?.Native === true ? undefined : `the native mutual TLS of ${name}`;
+  }
+  const sidecar = definition.Connect?.SidecarService;
+  if (sidecar === undefined) {
+    return `the sidecar of ${name}`;
+  }
+  const { port } = instances;
+  if (port !== undefined && !Token.isUnresolved(port) && definition.PortLabel !== String(port)) {
+    return `the port ${port} of ${name}`;
+  }
+  const there = new Set((sidecar.Proxy?.Upstreams ?? []).map(idOf));
+  const lost = upstreams.find(
+    ({ destination, localBindPort, options }) =>
+      localBindPort !== undefined && options.override === undefined && !there.has(upstreamId(destination)),
+  );
+  return lost && `the upstream ${lost.destination.service}`;
+}
+
+function idOf({ DestinationName = "", Datacenter, DestinationPeer }: nomad.ConsulUpstream): string {
+  return upstreamId({
+    service: DestinationName,
+    datacenter: Datacenter || undefined,
+    peer: DestinationPeer || undefined,
+  });
+}
+
+export const graphChecks: readonly Check[] = [notRendered, stackCycle, overrideRemoved];
