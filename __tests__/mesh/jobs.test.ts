@@ -87,13 +87,20 @@ describe("a group", () => {
     expect(metrics).toMatchObject({ Name: "shop-metrics", PortLabel: "metrics", Tags: ["prometheus"] });
     expect(metrics.Connect).toBeUndefined();
     // Envoy is told where the program listens, and the catalog the node's port.
-    expect(page).toMatchObject({ PortLabel: "http", Connect: { SidecarService: { Proxy: { LocalServicePort: 8080 } } } });
+    expect(page).toMatchObject({
+      PortLabel: "http",
+      Connect: { SidecarService: { Proxy: { LocalServicePort: 8080 } } },
+    });
   });
 
   test("may have a service that offers nothing, and only reaches others", () => {
     const { jobs, entries } = synthMesh((mesh) => {
       const api = mesh.addService("api", { port: 9000, workload: anyWorkload });
-      mesh.addJob("report", { kind: JobKind.batch() }).addGroup("report", { tasks }).addService("report").connectTo(api);
+      mesh
+        .addJob("report", { kind: JobKind.batch() })
+        .addGroup("report", { tasks })
+        .addService("report")
+        .connectTo(api);
     });
     expect(jobs.report).toMatchObject({
       Type: "batch",

@@ -60,7 +60,10 @@ function resourcesOf(snapshot: Snapshot, need: Need, stack: string): readonly Te
     "job" in need
       ? snapshot.emissionsOfJob(need.job)
       : snapshot.emissionsOfEntry(snapshot.clusterOfStack(stack), need.entry);
-  return emissions.filter((it) => snapshot.contentOf(it) !== undefined).map(({ resource }) => resource);
+  const found = emissions.filter((it) => snapshot.contentOf(it) !== undefined);
+  // Of two with one name, which a check reports, the nearer one is meant.
+  const near = found.filter(({ origin }) => origin.stack === stack);
+  return (near.length > 0 ? near : found).map(({ resource }) => resource);
 }
 
 /** Steps by the hard edges, and by what the app's author has ordered. */

@@ -7,7 +7,7 @@ import {
   WorkloadIdentityAuthMethod,
   type ServiceMeshProps,
 } from "../../../constructs";
-import { synthStack, TestStack } from "../../support/synth";
+import { synthApp, synthStack, TestStack } from "../../support/synth";
 import { testApp } from "../../support/test-app";
 import { anyWorkload } from "../../support/workload";
 
@@ -140,9 +140,13 @@ describe("a mesh that knows its gatewayAccess", () => {
     const mesh = new ServiceMesh(new TestStack(app, "mesh"), "mesh", { gatewayAccess });
     const team = new TestStack(app, "team");
     const gateway = new ApiGateway(team, "gateway", { mesh, listeners });
-    expect(team.dependencies).toEqual([access]);
-    expect(gateway.job.dependsOn?.join()).not.toContain("binding_rule");
     const within = new ApiGateway(access, "other", { mesh, listeners: [ApiGatewayListener.tcp({ port: 8081 })] });
+    const clock = mesh.addService("clock", { port: 1, workload: anyWorkload });
+    gateway.connectTo(clock);
+    within.connectTo(clock);
+    synthApp(app, "team");
+    expect(team.dependencies.map(({ node }) => node.path)).toContain("access");
+    expect(gateway.job.dependsOn?.join()).not.toContain("binding_rule");
     expect(within.job.dependsOn).toContainEqual(expect.stringMatching(/^consul_acl_binding_rule\..*ApiGateway-other/));
   });
 });

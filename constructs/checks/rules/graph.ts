@@ -89,12 +89,14 @@ function missingFrom(
   if (instances.proxy === "native") {
     return definition.Connect?.Native === true ? undefined : `the native mutual TLS of ${name}`;
   }
-  const sidecar = definition.Connect?.SidecarService;
-  if (sidecar === undefined) {
+  // An override may say null, whatever its type.
+  const sidecar = definition.Connect?.SidecarService as nomad.ConsulSidecarService | null | undefined;
+  if (sidecar == null) {
     return `the sidecar of ${name}`;
   }
   const { port } = instances;
-  if (port !== undefined && !Token.isUnresolved(port) && definition.PortLabel !== String(port)) {
+  // Whether a label misleads Envoy is for another check.
+  if (port !== undefined && !Token.isUnresolved(port) && !isSamePort(definition.PortLabel, port)) {
     return `the port ${port} of ${name}`;
   }
   const there = new Set((sidecar.Proxy?.Upstreams ?? []).map(idOf));
@@ -103,6 +105,10 @@ function missingFrom(
       localBindPort !== undefined && options.override === undefined && !there.has(upstreamId(destination)),
   );
   return lost && `the upstream ${lost.destination.service}`;
+}
+
+function isSamePort(label: string | undefined, port: number | string): boolean {
+  return label === String(port) || (label !== undefined && !/^\d+$/.test(label));
 }
 
 function idOf({ DestinationName = "", Datacenter, DestinationPeer }: nomad.ConsulUpstream): string {

@@ -178,7 +178,9 @@ const configEntryOwners: Check = {
         if (duplicates.some((path) => at.startsWith(path))) {
           continue;
         }
-        if (job !== undefined && !at.startsWith(`${job}/`)) {
+        // What a terminating gateway itself declares is what Nomad writes too, so that it goes with the gateway.
+        const isSame = kind === "terminating-gateway" && job !== undefined && at.startsWith(`${job}/`);
+        if (job !== undefined && !isSame) {
           yield {
             at,
             problem: `The config entry ${key} already belongs to Nomad, which writes it from the gateway block in the job of ${describePath(job)}.`,

@@ -12,7 +12,9 @@ export function describePath(path: string): string {
 
 /** All jobs, as Nomad will read them. */
 export function jobsIn(graph: Snapshot): { readonly job: JobRecord; readonly rendered: nomad.Job }[] {
-  return [...graph.data.jobs.values()].map((job) => ({ job, rendered: graph.jobOf(job.key) }));
+  return [...graph.data.jobs.values()]
+    .map((job) => ({ job, rendered: graph.jobOf(job.key) }))
+    .filter(({ rendered }) => Object.keys(rendered).length > 0); // What could not be rendered is reported as such.
 }
 
 /** The jobs of services, of whatever number. */
