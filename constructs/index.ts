@@ -38,6 +38,7 @@ export {
 } from "./consul/workload-identity-auth-method";
 
 export { MeshError } from "./core/errors";
+export type { Override } from "./core/override";
 export { synthesize } from "./synthesize";
 
 export {

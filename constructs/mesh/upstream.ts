@@ -2,6 +2,8 @@ import type * as consul from "../consul/generated/config-entries";
 import { Protocol } from "../consul/protocol";
 import { renderUpstreamPolicy, type UpstreamPolicy } from "../consul/upstream-config";
 import type * as nomad from "../nomad/generated/job";
+import { overridden } from "../nomad/override";
+import type { Override } from "../core/override";
 import { withoutUndefined } from "../core/without-undefined";
 import type { IMeshService } from "./mesh-member";
 
@@ -49,7 +51,7 @@ export interface UpstreamOptions extends UpstreamPolicy {
    */
   readonly config?: Readonly<Record<string, unknown>>;
   /** Anything else of Nomad's upstreams block. @default none */
-  readonly override?: nomad.ConsulUpstream;
+  readonly override?: Override<nomad.ConsulUpstream>;
 }
 
 /** One service's way to another: discovery, without any authority. */
@@ -162,7 +164,7 @@ export class Upstream {
   /** @internal */
   render(): nomad.ConsulUpstream {
     const { options } = this;
-    return {
+    const rendered: nomad.ConsulUpstream = {
       DestinationName: this.destinationName,
       DestinationPeer: options.peer,
       Datacenter: options.datacenter,
@@ -170,8 +172,8 @@ export class Upstream {
       LocalBindPort: this.localBindPort,
       MeshGateway: options.meshGateway && { Mode: options.meshGateway },
       Config: options.config,
-      ...options.override,
     };
+    return overridden(rendered, options.override);
   }
 }
 

@@ -2,6 +2,7 @@ import { nanoseconds, optionalNanoseconds, type DurationLike } from "../core/dur
 import type * as nomad from "./generated/job";
 import { CHECK_INTERVAL } from "./health-check";
 import { renderJobOfOneGroup, type JobProps } from "./job";
+import { overridden } from "./override";
 import type { Constraint } from "./placement";
 import { Sidecar } from "./sidecar";
 import type { Template } from "./template";
@@ -62,14 +63,10 @@ export function renderGatewayJob(props: GatewayJobProps, parts: GatewayJobParts)
   return renderJobOfOneGroup(serviceName, props, {
     Networks: [{ Mode: "bridge", ReservedPorts: ports.length > 0 ? ports : undefined, DynamicPorts: dynamicPorts }],
     Services: [
-      {
-        Name: serviceName,
-        Provider: "consul",
-        Tags: props.tags,
-        Meta: props.meta,
-        ...service,
-        ...props.override?.service,
-      },
+      overridden(
+        { Name: serviceName, Provider: "consul", Tags: props.tags, Meta: props.meta, ...service },
+        props.override?.service,
+      ),
       ...others,
     ],
     Tasks: [

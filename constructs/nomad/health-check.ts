@@ -1,6 +1,8 @@
 import { Token } from "cdktf";
 import { nanoseconds, optionalNanoseconds, type DurationLike } from "../core/duration";
+import type { Override } from "../core/override";
 import type * as nomad from "./generated/job";
+import { overridden } from "./override";
 import { problemOfRequestPath } from "./request-path";
 
 /**
@@ -42,7 +44,7 @@ export interface HealthCheckOptions {
   /** What a deployment makes of this check. @default "require_healthy" */
   readonly onUpdate?: "require_healthy" | "ignore_warnings" | "ignore";
   /** Anything else of Nomad's check block. @default none */
-  readonly override?: nomad.ServiceCheck;
+  readonly override?: Override<nomad.ServiceCheck>;
 }
 
 /** What every check takes that opens a connection. */
@@ -190,7 +192,7 @@ export class HealthCheck {
   /** @internal */
   render(target: HealthCheckTarget): nomad.ServiceCheck {
     const { options } = this;
-    return {
+    const rendered: nomad.ServiceCheck = {
       Name: options.name ?? `${target.serviceName} ${this.kind}`,
       Interval: nanoseconds(options.interval ?? (this.kind === "script" ? SCRIPT_INTERVAL : CHECK_INTERVAL)),
       Timeout: nanoseconds(options.timeout ?? "2s"),
@@ -206,8 +208,8 @@ export class HealthCheck {
         IgnoreWarnings: options.checkRestart.ignoreWarnings,
       },
       ...this.fields(target),
-      ...options.override,
     };
+    return overridden(rendered, options.override);
   }
 }
 

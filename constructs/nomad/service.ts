@@ -1,6 +1,8 @@
+import type { Override } from "../core/override";
 import type * as nomad from "./generated/job";
 import type { HealthCheck } from "./health-check";
 import { renderIdentity, type IdentityOptions } from "./identity";
+import { overridden } from "./override";
 import type { Port } from "./port";
 import { Sidecar } from "./sidecar";
 import { renderTransparentProxy, type TransparentProxyOptions } from "./transparent-proxy";
@@ -53,7 +55,7 @@ export interface CatalogServiceOptions extends RegistrationOptions {
   /** The task in which its scripts run. @default none */
   readonly task?: string;
   /** Anything else of Nomad's service block. @default none */
-  readonly override?: nomad.Service;
+  readonly override?: Override<nomad.Service>;
 }
 
 /**
@@ -107,13 +109,13 @@ export interface ConnectServiceParts {
   readonly task?: string;
   readonly upstreams: readonly nomad.ConsulUpstream[];
   /** Anything else of Nomad's service block. @default none */
-  readonly override?: nomad.Service;
+  readonly override?: Override<nomad.Service>;
 }
 
 /** @internal A service outside the mesh. */
 export function renderCatalogService(serviceName: string, options: CatalogServiceOptions): nomad.Service {
   const { port, task, override } = options;
-  return { ...renderRegistration(options, { serviceName, port, task, sidecar: false }), ...override };
+  return overridden(renderRegistration(options, { serviceName, port, task, sidecar: false }), override);
 }
 
 /** @internal A service of the mesh: with a sidecar, or Connect native. */
@@ -121,12 +123,12 @@ export function renderConnectService(options: ConnectServiceOptions, parts: Conn
   const { serviceName, port, task, override } = parts;
   const isNative = options.connectNative === true;
   const registration = renderRegistration(options, { serviceName, port, task, sidecar: !isNative });
-  return {
+  const rendered: nomad.Service = {
     ...registration,
     TaskName: isNative ? task : undefined,
     Connect: isNative ? { Native: true } : renderSidecar(options, parts),
-    ...override,
   };
+  return overridden(rendered, override);
 }
 
 function renderRegistration(options: RegistrationOptions, target: Parameters<HealthCheck["render"]>[0]): nomad.Service {

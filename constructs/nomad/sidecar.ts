@@ -1,6 +1,8 @@
 import { withoutUndefined } from "../core/without-undefined";
 import { nanoseconds, optionalNanoseconds, type DurationLike } from "../core/duration";
+import type { Override } from "../core/override";
 import type * as nomad from "./generated/job";
+import { overridden } from "./override";
 import { renderResources, type ResourceOptions } from "./resources";
 
 /** What every sidecar takes, whatever runs its Envoy. */
@@ -39,9 +41,9 @@ export interface SidecarOptions {
   /** Whether Consul does without its tcp check of Envoy's public listener. @default false */
   readonly disableDefaultTcpCheck?: boolean;
   /** Anything else of Nomad's sidecar_task block. @default none */
-  readonly override?: nomad.SidecarTask;
+  readonly override?: Override<nomad.SidecarTask>;
   /** Anything else of Nomad's sidecar_service block. @default none */
-  readonly serviceOverride?: nomad.ConsulSidecarService;
+  readonly serviceOverride?: Override<nomad.ConsulSidecarService>;
 }
 
 /** Options of {@link Sidecar.docker}. */
@@ -108,15 +110,15 @@ export class Sidecar {
   /** @internal What differs from the task that Nomad adds by itself. */
   renderTask(): nomad.SidecarTask {
     const config = { ...this.config, ...(this.args && { args: this.args }) };
-    return {
+    const rendered: nomad.SidecarTask = {
       Driver: this.driver,
       Config: Object.keys(config).length > 0 ? config : undefined,
       // Nomad's own 5 s would only be waited for: the group's delay has passed by then, and so have its requests.
       ShutdownDelay: nanoseconds("1s"),
       ...NOMADS_SIDECAR,
       ...withoutUndefined(this.renderCommon()),
-      ...this.options.override,
     };
+    return overridden(rendered, this.options.override);
   }
 
   /**
@@ -127,7 +129,7 @@ export class Sidecar {
    */
   renderWholeTask(name: string, kind: string, furtherArguments: readonly string[] = []): nomad.Task {
     const image = this.driver === undefined ? { image: "${meta.connect.gateway_image}" } : {};
-    return {
+    const rendered: nomad.Task = {
       Name: name,
       Kind: kind,
       Driver: this.driver ?? "docker",
@@ -139,8 +141,8 @@ export class Sidecar {
         { LTarget: "${attr.consul.grpc}", Operand: ">", RTarget: "0" },
       ],
       ...withoutUndefined(this.renderCommon()),
-      ...this.options.override,
     };
+    return overridden(rendered, this.options.override);
   }
 
   /** @internal A file of the task, `secrets/…` or `local/…`, as Envoy itself names it. */
@@ -165,13 +167,13 @@ export class Sidecar {
   /** @internal */
   renderService(proxy: nomad.ConsulProxy): nomad.ConsulSidecarService {
     const { options } = this;
-    return {
+    const rendered: nomad.ConsulSidecarService = {
       // Of an empty list Consul makes the service's own.
       Tags: options.tags?.length === 0 ? [""] : options.tags,
       DisableDefaultTCPCheck: options.disableDefaultTcpCheck,
       Proxy: { ...proxy, Config: options.config },
-      ...options.serviceOverride,
     };
+    return overridden(rendered, options.serviceOverride);
   }
 }
 

@@ -15,6 +15,8 @@ import {
 import { renderServiceSplitter, type SplitChanges } from "../../consul/service-splitter";
 import { SubsetFilter } from "../../consul/subset-filter";
 import type { Needs } from "../../dependencies";
+import type { Override } from "../../core/override";
+import { overridden } from "../../consul/override";
 import { MeshError } from "../../core/errors";
 import type { DurationLike } from "../../core/duration";
 import { peerOf, type IMeshMember, type IMeshService } from "../mesh-member";
@@ -43,7 +45,7 @@ export interface ResolveOptions {
   /** Where to go when no healthy instance is left; by name of the subset that fails, `*` for all others. @default nowhere */
   readonly failover?: Failover | Readonly<Record<string, Failover>>;
   /** Anything else of Consul's service-resolver. @default none */
-  readonly override?: Omit<consul.ServiceResolverConfigEntry, "Kind" | "Name">;
+  readonly override?: Override<Omit<consul.ServiceResolverConfigEntry, "Kind" | "Name">>;
 }
 
 /** A share of a service's requests. */
@@ -320,8 +322,8 @@ export class ServiceTraffic {
       subset,
       targets.map(({ to, ...place }) => ({ ...this.foreign(to), ...place })),
     ]);
-    return {
-      ...renderServiceResolver({
+    return overridden(
+      renderServiceResolver({
         subsets: new Map(
           [...this.declared].map(([name, { filter, options }]) => [name, { filter: filter?.() ?? "", ...options }]),
         ),
@@ -337,8 +339,8 @@ export class ServiceTraffic {
         },
         failover: new Map(failovers),
       }),
-      ...override,
-    };
+      override,
+    );
   }
 
   /**
