@@ -102,3 +102,10 @@ describe("a health check", () => {
     });
   });
 });
+
+test("a native service is its task, and scripts of any service run in its task", () => {
+  expect(serviceWith({ connectNative: true }).TaskName).toBe("web");
+  const service = serviceWith({ healthCheck: HealthCheck.script("/bin/check") });
+  expect(service.TaskName).toBeUndefined();
+  expect(only(service.Checks).TaskName).toBe("web");
+});

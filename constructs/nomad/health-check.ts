@@ -227,5 +227,7 @@ function throughEnvoy(options: ExposableHealthCheckOptions, target: HealthCheckT
 
 function directly(options: NetworkHealthCheckOptions, target: HealthCheckTarget): nomad.ServiceCheck {
   const { port = target.port, addressMode = typeof port === "number" ? "alloc" : undefined } = options;
-  return { AddressMode: addressMode, PortLabel: port === undefined ? undefined : String(port) };
+  // Nomad asks at the label of the service where a check has none.
+  const isInherited = options.port === undefined && typeof port === "string";
+  return { AddressMode: addressMode, PortLabel: port === undefined || isInherited ? undefined : String(port) };
 }

@@ -52,7 +52,7 @@ export interface CatalogServiceOptions extends RegistrationOptions {
    * @default none: only the address is registered
    */
   readonly port?: number | string;
-  /** The task in which its scripts run. @default none */
+  /** The task that it is: its scripts run there, and a failing check with `checkRestart` restarts it alone. @default the group */
   readonly task?: string;
   /** Anything else of Nomad's service block. @default none */
   readonly override?: Override<nomad.Service>;
@@ -105,8 +105,10 @@ export interface ConnectServiceParts {
   readonly port?: number | string;
   /** Ports of its group, by label. @default none */
   readonly ports?: Readonly<Record<string, Port>>;
-  /** Its own task, where scripts run and native mutual TLS is spoken. @default none */
+  /** The task that it is: its scripts run there, and native mutual TLS is spoken. @default the group */
   readonly task?: string;
+  /** Where scripts run that name no task. @default `task` */
+  readonly scriptTask?: string;
   readonly upstreams: readonly nomad.ConsulUpstream[];
   /** Anything else of Nomad's service block. @default none */
   readonly override?: Override<nomad.Service>;
@@ -115,17 +117,17 @@ export interface ConnectServiceParts {
 /** @internal A service outside the mesh. */
 export function renderCatalogService(serviceName: string, options: CatalogServiceOptions): nomad.Service {
   const { port, task, override } = options;
-  return overridden(renderRegistration(options, { serviceName, port, task, sidecar: false }), override);
+  const target = { serviceName, port, task, sidecar: false };
+  return overridden({ ...renderRegistration(options, target), TaskName: task }, override);
 }
 
 /** @internal A service of the mesh: with a sidecar, or Connect native. */
 export function renderConnectService(options: ConnectServiceOptions, parts: ConnectServiceParts): nomad.Service {
-  const { serviceName, port, task, override } = parts;
+  const { serviceName, port, task, scriptTask = task, override } = parts;
   const isNative = options.connectNative === true;
-  const registration = renderRegistration(options, { serviceName, port, task, sidecar: !isNative });
   const rendered: nomad.Service = {
-    ...registration,
-    TaskName: isNative ? task : undefined,
+    ...renderRegistration(options, { serviceName, port, task: scriptTask, sidecar: !isNative }),
+    TaskName: task,
     Connect: isNative ? { Native: true } : renderSidecar(options, parts),
   };
   return overridden(rendered, override);
