@@ -1,5 +1,5 @@
 import { Token } from "cdktf";
-import { mergeMaps } from "./maps";
+import { mergeMaps } from "./collections";
 
 /**
  * Fields to lay over what is rendered, at any depth.

@@ -6,6 +6,7 @@ import type * as consul from "../consul/generated/config-entries";
 import { Protocol } from "../consul/protocol";
 import { SubsetFilter } from "../consul/subset-filter";
 import { withEjection } from "../consul/upstream-config";
+import { knownEntries, knownItems } from "../core/collections";
 import { MeshError } from "../core/errors";
 import type { ServiceJobProps } from "../nomad/service-job";
 import { Intention, type IntentionOptions } from "./intention";
@@ -236,9 +237,9 @@ export class MeshService extends ServiceJob implements TrafficOwner {
 
   /** @internal By a tag, or by metadata, that only its canaries have. */
   get canaryFilter(): string | undefined {
-    const { tags = [], canaryTags = [], meta = {}, canaryMeta = {} } = this.props;
-    const tag = canaryTags.find((each) => !tags.includes(each));
-    const entry = Object.entries(canaryMeta).find(([key, value]) => meta[key] !== value);
+    const { tags, canaryTags, meta = {}, canaryMeta } = this.props;
+    const tag = knownItems(canaryTags).find((each) => !knownItems(tags).includes(each));
+    const entry = knownEntries(canaryMeta).find(([key, value]) => meta[key] !== value);
     return tag === undefined ? entry && SubsetFilter.meta(...entry) : SubsetFilter.tag(tag);
   }
 

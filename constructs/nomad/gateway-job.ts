@@ -1,4 +1,5 @@
 import { nanoseconds, optionalNanoseconds, type DurationLike } from "../core/duration";
+import { jsonText } from "../core/terraform-json";
 import type * as nomad from "./generated/job";
 import { CHECK_INTERVAL } from "./health-check";
 import { renderJobOfOneGroup, type JobProps } from "./job";
@@ -84,7 +85,7 @@ export function renderGatewayJob(props: GatewayJobProps, parts: GatewayJobParts)
 function argumentsFor({ node, runtime = {} }: EnvoyBootstrap = {}): readonly string[] {
   const layers = Object.keys(runtime).length === 0 ? undefined : [{ name: "gateway", static_layer: runtime }];
   const config = { node, layered_runtime: layers && { layers } };
-  return node === undefined && layers === undefined ? [] : ["--config-yaml", JSON.stringify(config)];
+  return node === undefined && layers === undefined ? [] : ["--config-yaml", jsonText(config)];
 }
 
 /** Props of a gateway that Nomad itself knows, by a block of its own. */

@@ -1,3 +1,4 @@
+import { numberText } from "../core/collections";
 import { withoutUndefined } from "../core/without-undefined";
 import { nanoseconds, optionalNanoseconds, type DurationLike } from "../core/duration";
 import type { Override } from "../core/override";
@@ -181,7 +182,7 @@ export class Sidecar {
 const NODE_ARGUMENTS = envoyCommandLine("${meta.connect.log_level}", "${meta.connect.proxy_concurrency}");
 
 function envoyArguments({ logLevel = "info", concurrency = 1 }: SidecarOptions): readonly string[] {
-  return envoyCommandLine(logLevel, String(concurrency));
+  return envoyCommandLine(logLevel, numberText(concurrency));
 }
 
 function envoyCommandLine(logLevel: string, concurrency: string): readonly string[] {

@@ -1,6 +1,6 @@
 import { renderArtifact, type ArtifactOptions } from "./artifact";
 import { optionalNanoseconds, type DurationLike } from "../core/duration";
-import { mergeMaps, mergeMapsOrNone } from "../core/maps";
+import { mergeMaps, mergeMapsOrNone } from "../core/collections";
 import type { Override } from "../core/override";
 import type * as nomad from "./generated/job";
 import { renderIdentities, type IdentityOptions } from "./identity";

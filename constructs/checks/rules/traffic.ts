@@ -1,3 +1,5 @@
+import { Token } from "cdktf";
+import { isUnknown, knownEntries, knownItems } from "../../core/collections";
 import { Protocol } from "../../consul/protocol";
 import { fitsAll } from "../../consul/service-router";
 import { SubsetFilter } from "../../consul/subset-filter";
@@ -19,6 +21,9 @@ const splitWeights: Check = {
   *find(app) {
     for (const owner of ownersIn(app)) {
       const weights = owner.traffic.splits.map(({ weight }) => weight);
+      if (weights.some(isUnknown)) {
+        continue; // Consul sums them up when they are known.
+      }
       const odd = weights.find((weight) => !(weight >= 0 && weight <= 100 && isHundredths(weight)));
       // In hundredths, since to a computer 33.3 + 33.3 + 33.4 is not quite 100.
       const sum = weights.reduce((total, weight) => total + Math.round(weight * 100), 0) / 100;
@@ -404,12 +409,14 @@ const versionMetadata: Check = {
 function* registeredMetadata(job: ServiceJob): Iterable<{ readonly where: string; readonly version?: string }> {
   const { Meta, CanaryMeta, Connect } = registrationOf(job);
   const ofSidecar = Connect?.SidecarService?.Meta;
-  const isGiven = (meta: object = {}) => Object.keys(meta).length > 0;
+  const isGiven = (meta: Readonly<Record<string, string>> | undefined) => knownEntries(meta).length > 0;
   if (isGiven(ofSidecar)) {
     yield { where: "The metadata of its sidecar", version: ofSidecar?.version };
     return;
   }
-  yield { where: "Its metadata", version: Meta?.version };
+  if (!Token.isUnresolved(Meta)) {
+    yield { where: "Its metadata", version: Meta?.version };
+  }
   if (isGiven(CanaryMeta)) {
     yield { where: "The metadata of its canaries", version: CanaryMeta?.version };
   }
@@ -430,7 +437,7 @@ const sidecarTags: Check = {
       for (const job of filters.length === 0 ? [] : [service, ...service.versions]) {
         const own = registrationOf(job).Connect?.SidecarService?.Tags ?? [];
         const { tags = [], canaryTags = [] } = job.props;
-        const lost = [...tags, ...canaryTags].find(
+        const lost = [...knownItems(tags), ...knownItems(canaryTags)].find(
           (tag) => !own.includes(tag) && filters.some((filter) => filter.includes(SubsetFilter.tag(tag))),
         );
         if (own.length > 0 && lost !== undefined) {

@@ -4,6 +4,7 @@ import { ConsulConfigEntry } from "../../consul/consul-config-entry";
 import type { GatewayAccess } from "../../consul/gateway-access";
 import type * as consul from "../../consul/generated/config-entries";
 import { Protocol } from "../../consul/protocol";
+import { isUnknown } from "../../core/collections";
 import { MeshError } from "../../core/errors";
 import { companionOf, frontTaskName } from "../../nomad/front-gateway-job";
 import { sidecarOf } from "../../nomad/gateway-job";
@@ -110,13 +111,16 @@ export class ApiGateway extends FrontGateway<ApiGatewayListener, ApiGatewayRoute
 
   override problemOfHost(listener: ApiGatewayListener, host: string): [problem: string, fix: string] | undefined {
     const { port, hostname = "*" } = listener.options;
+    if (isUnknown(host)) {
+      return undefined;
+    }
     if (host.includes("*") || !isHostName(host)) {
       return [
         `"${host}" cannot be the host of a route.`,
         "Use a DNS name without wildcards; a listener's hostname may have one.",
       ];
     }
-    const fits = hostname.startsWith("*") ? host.endsWith(hostname.slice(1)) : host === hostname;
+    const fits = isUnknown(hostname) || hostname.startsWith("*") ? host.endsWith(hostname.slice(1)) : host === hostname;
     return fits
       ? undefined
       : [

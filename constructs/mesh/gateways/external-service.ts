@@ -108,7 +108,7 @@ export class ExternalService extends Construct implements IMeshService {
       nodeAttribute: node.name,
       address: props.address,
       port: props.port,
-      tags: props.tags && [...props.tags],
+      tags: props.tags as string[] | undefined,
       meta: props.meta,
     });
     addressByIdentity(service, this.nodeName, this.serviceName);

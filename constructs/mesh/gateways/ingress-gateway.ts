@@ -8,6 +8,7 @@ import { Protocol } from "../../consul/protocol";
 import { renderPassiveHealthCheck } from "../../consul/upstream-config";
 import type { Override } from "../../core/override";
 import { overridden } from "../../consul/override";
+import { isUnknown } from "../../core/collections";
 import { MeshError } from "../../core/errors";
 import { companionOf } from "../../nomad/front-gateway-job";
 import type { Intention, IntentionOptions } from "../intention";
@@ -188,6 +189,9 @@ export class IngressGateway extends FrontGateway<IngressListener, IngressRoute, 
   }
 
   override problemOfHost(listener: IngressListener, host: string): [problem: string, fix: string] | undefined {
+    if (isUnknown(host)) {
+      return undefined;
+    }
     if (host === "*" ? listener.options.tls === undefined : isHostName(host)) {
       return undefined;
     }

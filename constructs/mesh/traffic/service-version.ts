@@ -1,3 +1,4 @@
+import { mergeMaps } from "../../core/collections";
 import { SubsetFilter } from "../../consul/subset-filter";
 import type { ServiceJobProps } from "../../nomad/service-job";
 import { LocalBinds } from "../local-ports";
@@ -64,9 +65,9 @@ export class ServiceVersion extends ServiceJob {
       ...service.props,
       publish: undefined,
       ...own,
-      meta: { ...service.props.meta, ...own.meta, version },
+      meta: mergeMaps(service.props.meta, own.meta, { version }),
       // Nomad's canaries have this instead of the other.
-      canaryMeta: canaryMeta && { ...canaryMeta, version },
+      canaryMeta: canaryMeta && mergeMaps(canaryMeta, { version }),
     };
     this.inheritsConnections = inheritConnections;
     this.localBinds = inheritConnections ? localBinds : new LocalBinds();

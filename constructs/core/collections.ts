@@ -1,4 +1,4 @@
-import { Fn, Token } from "cdktf";
+import { Fn, Token, Tokenization } from "cdktf";
 import { asExpression } from "./terraform-json";
 
 type MapOf<T> = Readonly<Record<string, T>>;
@@ -31,4 +31,30 @@ export function knownEntries<T>(map: MapOf<T> | undefined): [key: string, value:
 
 function isEmpty(map: object): boolean {
   return !Token.isUnresolved(map) && Object.keys(map).length === 0;
+}
+
+/** Lists one after another; Terraform joins them where one of them is known only to it. */
+export function joinLists<T>(...lists: readonly (readonly T[] | undefined)[]): readonly T[] {
+  const given = lists.filter((list) => list !== undefined).filter((list) => list.length > 0);
+  if (given.length === 1) {
+    return given[0];
+  }
+  return given.some((list) => Token.isUnresolved(list))
+    ? (Fn.concat(given.map((list) => asExpression(list) as T[])) as readonly T[])
+    : given.flatMap((list) => list);
+}
+
+/** Whether a text or number is known only to Terraform: itself, or as the one item that stands for a list. */
+export function isUnknown(value: string | number): boolean {
+  return Token.isUnresolved(value) || Token.isUnresolved([value]);
+}
+
+/** The items of a list; none of one that is known only to Terraform. */
+export function knownItems<T>(list: readonly T[] | undefined): readonly T[] {
+  return list === undefined || Token.isUnresolved(list) ? [] : list;
+}
+
+/** A number as text, also of one that is known only to Terraform. */
+export function numberText(value: number): string {
+  return Token.isUnresolved(value) ? Fn.join("", [Tokenization.stringifyNumber(value)]) : String(value);
 }
