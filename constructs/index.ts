@@ -200,6 +200,7 @@ export type { EphemeralDiskOptions, GroupOptions, ScalingOptions } from "./nomad
 export type { IdentityOptions } from "./nomad/identity";
 export type { JobOptions, JobOverride, JobPlacement, JobProps, JobSpec } from "./nomad/job";
 export { JobKind, type ParameterizedOptions, type PeriodicOptions } from "./nomad/job-kind";
+export type { LogOptions } from "./nomad/logs";
 export type { DnsOptions, NetworkOptions } from "./nomad/network";
 export { Affinity, Constraint, Spread } from "./nomad/placement";
 export type {
@@ -210,6 +211,7 @@ export type {
   UpdateOptions,
 } from "./nomad/policies";
 export { Port, type PortOptions, type StaticPortOptions } from "./nomad/port";
+export type { DeviceOptions, NumaOptions, ResourceOptions } from "./nomad/resources";
 export type { CatalogServiceOptions, ConnectServiceOptions, ExposePath, RegistrationOptions } from "./nomad/service";
 export type { ServiceJobProps } from "./nomad/service-job";
 export { Sidecar, type DockerSidecarOptions, type ExecSidecarOptions, type SidecarOptions } from "./nomad/sidecar";
@@ -229,6 +231,5 @@ export {
   type CsiPluginOptions,
   type DockerWorkloadOptions,
   type ExecWorkloadOptions,
-  type LogOptions,
   type TaskOptions,
 } from "./nomad/workload";

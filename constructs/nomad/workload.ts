@@ -5,26 +5,13 @@ import type { Override } from "../core/override";
 import type * as nomad from "./generated/job";
 import { renderIdentities, type IdentityOptions } from "./identity";
 import { overridden } from "./override";
+import { renderLogs, type LogOptions } from "./logs";
 import type { Affinity, Constraint } from "./placement";
 import { renderRestart, type RestartOptions } from "./policies";
 import { renderResources, type ResourceOptions } from "./resources";
 import type { Template } from "./template";
 import { renderSecret, renderVault, type SecretOptions, type VaultOptions } from "./vault";
 import { renderVolumeMount, type VolumeMountOptions } from "./volume";
-
-/**
- * Files into which Nomad writes what a task says, on stdout and on stderr each.
- *
- * @see https://developer.hashicorp.com/nomad/docs/job-specification/logs
- */
-export interface LogOptions {
-  /** Files that are kept, the one being written included. @default 10 */
-  readonly maxFiles?: number;
-  /** Size in MiB at which a new file begins. @default 10 */
-  readonly maxFileSizeMib?: number;
-  /** Whether Nomad leaves the logs to the driver. @default false */
-  readonly disabled?: boolean;
-}
 
 /**
  * A command that people run inside a running task: `nomad action`.
@@ -210,10 +197,6 @@ export function renderTasks(
   env: Readonly<Record<string, string>> = {},
 ): readonly nomad.Task[] {
   return Object.entries(tasks).map(([name, workload]) => workload.render(name, env));
-}
-
-function renderLogs({ maxFiles, maxFileSizeMib, disabled }: LogOptions): nomad.LogConfig {
-  return { MaxFiles: maxFiles, MaxFileSizeMB: maxFileSizeMib, Disabled: disabled };
 }
 
 function renderCsiPlugin(options: CsiPluginOptions): nomad.TaskCSIPluginConfig {
