@@ -189,6 +189,7 @@ export type { GatewayBlockProps, GatewayJobProps } from "./nomad/gateway-job";
 export type * as nomad from "./nomad/generated/job";
 export {
   HealthCheck,
+  type CheckRestartOptions,
   type ExposableHealthCheckOptions,
   type GrpcHealthCheckOptions,
   type HealthCheckOptions,

@@ -1,6 +1,6 @@
 import type { Override } from "../core/override";
 import type * as nomad from "./generated/job";
-import type { HealthCheck } from "./health-check";
+import { renderCheckRestart, type CheckRestartOptions, type HealthCheck } from "./health-check";
 import { renderIdentity, type IdentityOptions } from "./identity";
 import { overridden } from "./override";
 import type { Port } from "./port";
@@ -33,6 +33,8 @@ export interface RegistrationOptions {
   readonly enableTagOverride?: boolean;
   /** What a deployment makes of its checks, where one says nothing itself. @default "require_healthy" */
   readonly onUpdate?: "require_healthy" | "ignore_warnings" | "ignore";
+  /** For those of its checks that have none of their own. @default never */
+  readonly checkRestart?: CheckRestartOptions;
   /** Share of DNS answers that its instances get, by what their checks say. @default 1 each */
   readonly weights?: { readonly passing?: number; readonly warning?: number };
   /** Token by which Nomad registers it in Consul. @default the one in the configuration of Nomad's servers */
@@ -52,6 +54,8 @@ export interface CatalogServiceOptions extends RegistrationOptions {
    * @default none: only the address is registered
    */
   readonly port?: number | string;
+  /** Whose catalog it is in; of all services of a group the same, and those of the mesh are in Consul's. @default "consul" */
+  readonly provider?: "consul" | "nomad";
   /** The task that it is: its scripts run there, and a failing check with `checkRestart` restarts it alone. @default the group */
   readonly task?: string;
   /** Anything else of Nomad's service block. @default none */
@@ -116,9 +120,9 @@ export interface ConnectServiceParts {
 
 /** @internal A service outside the mesh. */
 export function renderCatalogService(serviceName: string, options: CatalogServiceOptions): nomad.Service {
-  const { port, task, override } = options;
+  const { port, task, provider = "consul", override } = options;
   const target = { serviceName, port, task, sidecar: false };
-  return overridden({ ...renderRegistration(options, target), TaskName: task }, override);
+  return overridden({ ...renderRegistration(options, target), Provider: provider, TaskName: task }, override);
 }
 
 /** @internal A service of the mesh: with a sidecar, or Connect native. */
@@ -147,6 +151,7 @@ function renderRegistration(options: RegistrationOptions, target: Parameters<Hea
     TaggedAddresses: options.taggedAddresses,
     EnableTagOverride: options.enableTagOverride,
     OnUpdate: options.onUpdate,
+    CheckRestart: options.checkRestart && renderCheckRestart(options.checkRestart),
     Weights: options.weights && { Passing: options.weights.passing, Warning: options.weights.warning },
     Identity: options.identity && renderIdentity(options.identity),
     Cluster: options.consulCluster,
