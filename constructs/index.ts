@@ -38,6 +38,7 @@ export {
 } from "./access/workload-identity-auth-method";
 
 export { MeshError } from "./core/errors";
+export type { Override } from "./core/override";
 export { synthesize } from "./synthesize";
 
 export {
@@ -193,6 +194,7 @@ export type { GatewayBlockProps, GatewayJobProps } from "./nomad/gateway-job";
 export type * as nomad from "./nomad/generated/job";
 export {
   HealthCheck,
+  type CheckRestartOptions,
   type ExposableHealthCheckOptions,
   type GrpcHealthCheckOptions,
   type HealthCheckOptions,
@@ -204,6 +206,7 @@ export type { EphemeralDiskOptions, GroupOptions, ScalingOptions } from "./nomad
 export type { IdentityOptions } from "./nomad/identity";
 export type { JobOptions, JobOverride, JobPlacement, JobProps, JobSpec } from "./nomad/job";
 export { JobKind, type ParameterizedOptions, type PeriodicOptions } from "./nomad/job-kind";
+export type { LogOptions } from "./nomad/logs";
 export type { DnsOptions, NetworkOptions } from "./nomad/network";
 export { Affinity, Constraint, Spread } from "./nomad/placement";
 export type {
@@ -214,6 +217,7 @@ export type {
   UpdateOptions,
 } from "./nomad/policies";
 export { Port, type PortOptions, type StaticPortOptions } from "./nomad/port";
+export type { DeviceOptions, NumaOptions, ResourceOptions } from "./nomad/resources";
 export type { CatalogServiceOptions, ConnectServiceOptions, ExposePath, RegistrationOptions } from "./nomad/service";
 export type { ServiceJobProps } from "./nomad/service-job";
 export { Sidecar, type DockerSidecarOptions, type ExecSidecarOptions, type SidecarOptions } from "./nomad/sidecar";
@@ -233,6 +237,5 @@ export {
   type CsiPluginOptions,
   type DockerWorkloadOptions,
   type ExecWorkloadOptions,
-  type LogOptions,
   type TaskOptions,
 } from "./nomad/workload";

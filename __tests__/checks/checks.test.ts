@@ -449,7 +449,7 @@ describe("duplicate-upstream", () => {
       findings((mesh, api) => {
         const service = mesh.addService("web", web);
         service.connectTo(api);
-        service.connectTo(api, { datacenter: "dc2", override: { Datacenter: undefined } });
+        service.connectTo(api, { datacenter: "dc2", override: { Datacenter: null } });
       }),
     ).toEqual([
       "stack/mesh/web: The upstream api is in its job twice. Change the override that makes it so. (duplicate-upstream)",

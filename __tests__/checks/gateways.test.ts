@@ -100,7 +100,7 @@ describe("gateway-file", () => {
 describe("gateway-network", () => {
   test.each([
     ["host", [{ Mode: "host" }]],
-    ["host", undefined],
+    ["host", null],
   ])("fails if a gateway runs on the network %s", (mode, Networks) => {
     expect(findings((mesh) => mesh.addMeshGateway("mesh-gateway", { override: { group: { Networks } } }))).toEqual([
       `stack/mesh/mesh-gateway: The group mesh-gateway of the mesh gateway runs on the network "${mode}". A gateway needs the mode bridge, or cni/<name>; its ports are opened on the node one by one. (gateway-network)`,

@@ -12,6 +12,7 @@ import {
   Sidecar,
   SubsetFilter,
   type nomad,
+  type Override,
   type ServiceMeshProps,
 } from "../../constructs";
 import { findingsOf, synthApp, synthMesh, TestStack } from "../support/synth";
@@ -385,11 +386,11 @@ describe("version-metadata", () => {
   const next = { workload: anyWorkload };
 
   test("fails if an override takes the version away from a version's instances, its canaries or their sidecars", () => {
-    const wrong = (service: nomad.Service) =>
+    const wrong = (service: Override<nomad.Service>) =>
       findings((api) => api.addVersion("v2", { ...next, override: { service } }));
     const message = (what: string) =>
       `stack/mesh/api/v2: ${what}, so that rules for "v2" miss its instances. Leave version away in meta, canaryMeta and override. (version-metadata)`;
-    expect(wrong({ Meta: { team: "a" } })).toEqual([message("Its metadata has no version")]);
+    expect(wrong({ Meta: { version: null } })).toEqual([message("Its metadata has no version")]);
     expect(wrong({ CanaryMeta: { version: "v3" } })).toEqual([
       message('The metadata of its canaries has the version "v3"'),
     ]);

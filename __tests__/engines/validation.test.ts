@@ -1,6 +1,9 @@
-import type { consul } from "../../constructs";
+import type { consul, nomad } from "../../constructs";
+import { problemsOfJob } from "../../constructs/nomad/validate-job";
+import { problemsOfPortLabels } from "../../constructs/nomad/validate/port-labels";
 import { ensureEngines } from "../../lab/engines/ensure-engines";
 import { startDevAgents, type DevAgents } from "../support/dev-agents";
+import { eventually } from "../support/eventually";
 import { ENTRY_CASES, type EntryCase } from "../support/entry-cases";
 import { JOB_CASES, type JobCase } from "../support/job-cases";
 
@@ -38,6 +41,45 @@ describe("Nomad", () => {
     const path = isRegistered ? "/v1/jobs" : `/v1/job/${encodeURIComponent(job.ID ?? "")}/plan`;
     const refusal = await refusalOf(`${address}${path}`, { Job: job });
     expectVerdict(refusal, verdict, /Enterprise|unlicensed|Multiple vault namespaces/i);
+  });
+});
+
+describe("Nomad takes a label that no port of the group has", () => {
+  /** Runs a job of one task to its end. */
+  async function outcomeOf(ID: string, group: nomad.TaskGroup, script: string): Promise<string> {
+    const { address } = agents.endpoints.nomad;
+    const task = { Name: "task", Driver: "raw_exec", Env: { PORT: "${NOMAD_PORT_nope}" } };
+    const job: nomad.Job = {
+      ...{ ID, Type: "batch", Datacenters: ["*"] },
+      TaskGroups: [
+        {
+          Name: "group",
+          RestartPolicy: { Attempts: 0, Mode: "fail" },
+          ReschedulePolicy: { Attempts: 0, Unlimited: false },
+          ...group,
+          Tasks: [{ ...task, Config: { command: "/bin/sh", args: ["-c", script] } }],
+        },
+      ],
+    };
+    expect(problemsOfJob(job)).toEqual([]);
+    expect(problemsOfPortLabels(job)).not.toEqual([]);
+    expect(await refusalOf(`${address}/v1/jobs`, { Job: job })).toBeUndefined();
+    return await eventually(async () => {
+      const answer = await fetch(`${address}/v1/job/${ID}/allocations`);
+      const [status = ""] = ((await answer.json()) as { readonly ClientStatus: string }[]).map((it) => it.ClientStatus);
+      expect(["complete", "failed"]).toContain(status);
+      return status;
+    });
+  }
+
+  test("and leaves a variable as it is", async () => {
+    const script = 'case "$PORT" in *NOMAD_PORT_nope*) exit 0 ;; *) exit 1 ;; esac';
+    expect(await outcomeOf("variable", {}, script)).toBe("complete");
+  });
+
+  test("and never starts what has a service there", async () => {
+    const Services = [{ Name: "nope", PortLabel: "nope", Provider: "consul" }];
+    expect(await outcomeOf("service", { Services }, "sleep 60")).toBe("failed");
   });
 });
 

@@ -20,6 +20,7 @@ describe("the registration of a service", () => {
       taggedAddresses: { wan: "203.0.113.7:80" },
       enableTagOverride: true,
       onUpdate: "ignore",
+      checkRestart: { limit: 3, grace: "30s", ignoreWarnings: true },
       weights: { passing: 5, warning: 1 },
       identity: { audience: ["consul.io"], ttl: "1h" },
       consulCluster: "east",
@@ -29,6 +30,7 @@ describe("the registration of a service", () => {
       TaggedAddresses: { wan: "203.0.113.7:80" },
       EnableTagOverride: true,
       OnUpdate: "ignore",
+      CheckRestart: { Limit: 3, Grace: 30e9, IgnoreWarnings: true },
       Weights: { Passing: 5, Warning: 1 },
       Identity: { Audience: ["consul.io"], TTL: 3600e9 },
       Cluster: "east",
@@ -87,6 +89,15 @@ describe("a health check", () => {
     });
   });
 
+  test("may be about one task of the group, which alone it restarts", () => {
+    const options = { task: "web", checkRestart: { limit: 2 } };
+    expect(checkWith(HealthCheck.http("/health", options))).toMatchObject({
+      TaskName: "web",
+      CheckRestart: { Limit: 2 },
+    });
+    expect(() => checkWith(HealthCheck.http("/health", { task: "nope" }))).toThrow(/check "web http" > task is "nope"/);
+  });
+
   test("says what Consul is to make of it", () => {
     const options = {
       failuresBeforeWarning: 1,
@@ -101,4 +112,11 @@ describe("a health check", () => {
       Notes: "Why.",
     });
   });
+});
+
+test("a native service is its task, and scripts of any service run in its task", () => {
+  expect(serviceWith({ connectNative: true }).TaskName).toBe("web");
+  const service = serviceWith({ healthCheck: HealthCheck.script("/bin/check") });
+  expect(service.TaskName).toBeUndefined();
+  expect(only(service.Checks).TaskName).toBe("web");
 });

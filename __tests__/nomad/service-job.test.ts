@@ -9,6 +9,7 @@ import {
   Workload,
   type MeshServiceBaseProps,
   type nomad,
+  type ResourceOptions,
 } from "../../constructs";
 import { groupOf, only, serviceOf, taskOf } from "../support/job";
 import { synthMesh } from "../support/synth";
@@ -501,29 +502,47 @@ describe("the sidecar", () => {
   test("renders each of its options", () => {
     const sidecar = Sidecar.docker({
       resources: { cpuMhz: 50, memoryMib: 64 },
+      logs: { maxFiles: 3 },
+      user: "101",
+      driverConfig: { memory_hard_limit: 256 },
+      killSignal: "SIGTERM",
       killTimeout: "3s",
       shutdownDelay: "4s",
       env: { A: "b" },
       meta: { c: "d" },
       tags: ["proxy"],
+      serviceMeta: { e: "f" },
+      portLabel: "envoy",
       config: { envoy_prometheus_bind_addr: "0.0.0.0:9102" },
       disableDefaultTcpCheck: true,
     });
     expect(connectOf({ sidecar })).toEqual({
       SidecarService: {
         Tags: ["proxy"],
+        Port: "envoy",
+        Meta: { e: "f" },
         DisableDefaultTCPCheck: true,
         Proxy: { Config: { envoy_prometheus_bind_addr: "0.0.0.0:9102" } },
       },
       SidecarTask: {
+        Config: { memory_hard_limit: 256 },
         Resources: { CPU: 50, MemoryMB: 64 },
+        User: "101",
+        KillSignal: "SIGTERM",
         KillTimeout: 3 * SECOND,
-        LogConfig: { MaxFiles: 2, MaxFileSizeMB: 2 },
+        LogConfig: { MaxFiles: 3, MaxFileSizeMB: 2 },
         ShutdownDelay: 4 * SECOND,
         Env: { A: "b" },
         Meta: { c: "d" },
       },
     });
+  });
+
+  test("has what Nomad gives to a sidecar for whatever of its resources is omitted", () => {
+    const resourcesOf = (resources: ResourceOptions) =>
+      connectOf({ sidecar: Sidecar.docker({ resources }) })?.SidecarTask?.Resources;
+    expect(resourcesOf({ memoryMib: 64 })).toEqual({ CPU: 250, MemoryMB: 64 });
+    expect(resourcesOf({ cpuMhz: 50 })).toEqual({ CPU: 50, MemoryMB: 128 });
   });
 
   test("has none of the service's tags if it is given none", () => {

@@ -1,3 +1,5 @@
+import { Token } from "cdktf";
+import { joinLists, knownEntries, knownItems, mergeMapsOrNone } from "../core/collections";
 import type * as consul from "./generated/config-entries";
 
 /** What happens to the headers of a request or a response on its way. */
@@ -20,16 +22,18 @@ export function layHeaderChanges(lower: HeaderChanges, upper: HeaderChanges = {}
   const named = new Set([...namesIn(upper)].map((name) => name.toLowerCase()));
   const isFree = (name: string) => !named.has(name.toLowerCase());
   const free = (headers: HeaderChanges["set"] = {}) =>
-    Object.fromEntries(Object.entries(headers).filter(([name]) => isFree(name)));
+    Token.isUnresolved(headers)
+      ? headers
+      : Object.fromEntries(Object.entries(headers).filter(([name]) => isFree(name)));
   const changes = {
-    add: { ...free(lower.add), ...upper.add },
-    set: { ...free(lower.set), ...upper.set },
-    remove: [...(lower.remove ?? []).filter(isFree), ...(upper.remove ?? [])],
+    add: mergeMapsOrNone(free(lower.add), upper.add),
+    set: mergeMapsOrNone(free(lower.set), upper.set),
+    remove: joinLists(Token.isUnresolved(lower.remove) ? lower.remove : lower.remove?.filter(isFree), upper.remove),
   };
-  const filled = Object.entries(changes).filter(([, value]) => Object.keys(value).length > 0);
+  const filled = Object.entries(changes).filter(([, value]) => value !== undefined && value.length !== 0);
   return filled.length > 0 ? Object.fromEntries(filled) : undefined;
 }
 
 function namesIn({ add, set, remove = [] }: HeaderChanges): string[] {
-  return [...Object.keys({ ...add, ...set }), ...remove];
+  return [...knownEntries(add), ...knownEntries(set)].map(([name]) => name).concat(knownItems(remove));
 }

@@ -131,7 +131,7 @@ export function textsOf(list: readonly string[] | undefined): readonly string[] 
 
 /** The entries of a map that can be looked at. */
 export function entriesOf<T>(map: Readonly<Record<string, T>> | undefined): [key: string, value: T][] {
-  return isPlainObject(map) ? Object.entries(map) : [];
+  return isPlainObject(map) ? Object.entries(map).filter(([key]) => !Token.isUnresolved(key)) : [];
 }
 
 /** A block that can be looked at, `undefined` where it is not given or known only to Terraform. */
@@ -161,12 +161,12 @@ function isPlainObject(value: unknown): value is object {
 }
 
 /** `Token.isUnresolved` for objects, of which there are many: a token is one by its method, or by its only key. */
-function isTokenObject(value: object): boolean {
+export function isTokenObject(value: object): boolean {
   if (typeof (value as { readonly resolve?: unknown }).resolve === "function") {
     return true;
   }
   for (const key in value) {
-    return key.startsWith("${") && Token.isUnresolved(key);
+    return (key.startsWith("${") && Token.isUnresolved(key)) || (key.startsWith("&{") && Token.isUnresolved(value));
   }
   return false;
 }

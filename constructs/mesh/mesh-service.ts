@@ -2,7 +2,9 @@ import type { Job } from "@cdktf/provider-nomad/lib/job";
 import { Construct } from "constructs";
 import type * as consul from "../consul/generated/config-entries";
 import { Protocol } from "../consul/protocol";
+import { knownEntries, knownItems } from "../core/collections";
 import { MeshError } from "../core/errors";
+import type { Override } from "../core/override";
 import { SubsetFilter } from "../consul/subset-filter";
 import { withEjection } from "../consul/upstream-config";
 import { Graph } from "../model/graph";
@@ -70,7 +72,7 @@ export interface GroupServiceProps extends ConnectServiceOptions {
   /** Further fields of its service-defaults. @default none */
   readonly serviceDefaults?: ServiceDefaults;
   /** Anything else of Nomad's service block. @default none */
-  readonly override?: nomad.Service;
+  readonly override?: Override<nomad.Service>;
 }
 
 /** A service in a group of a job. */
@@ -285,9 +287,9 @@ export class MeshService extends ServiceInstances implements TrafficOwner {
 
   /** Picks those of its own instances that Nomad runs as canaries: by a tag, or by metadata, that only they have. */
   private get canaryFilter(): string | undefined {
-    const { tags = [], canaryTags = [], meta = {}, canaryMeta = {} } = this.props;
-    const tag = canaryTags.find((each) => !tags.includes(each));
-    const entry = Object.entries(canaryMeta).find(([key, value]) => meta[key] !== value);
+    const { tags, canaryTags, meta = {}, canaryMeta } = this.props;
+    const tag = knownItems(canaryTags).find((each) => !knownItems(tags).includes(each));
+    const entry = knownEntries(canaryMeta).find(([key, value]) => meta[key] !== value);
     return tag === undefined ? entry && SubsetFilter.meta(...entry) : SubsetFilter.tag(tag);
   }
 }

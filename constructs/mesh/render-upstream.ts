@@ -5,6 +5,7 @@ import type { UpstreamRecord } from "../model/records";
 import type { Snapshot } from "../model/snapshot";
 import { addressOf } from "../model/upstream";
 import type * as nomad from "../nomad/generated/job";
+import { overridden } from "../nomad/override";
 import type { ServiceJobConnections } from "../nomad/service-job";
 
 /** What the graph adds to instances. @param key theirs */
@@ -29,7 +30,7 @@ export function connectionsOf(graph: Snapshot, key: string): Pick<ServiceJobConn
 
 /** As Nomad's upstreams block has it. */
 function renderUpstream({ destination, localBindPort, options }: UpstreamRecord): nomad.ConsulUpstream {
-  return {
+  const rendered: nomad.ConsulUpstream = {
     DestinationName: destination.service,
     DestinationPeer: destination.peer,
     Datacenter: destination.datacenter,
@@ -37,8 +38,8 @@ function renderUpstream({ destination, localBindPort, options }: UpstreamRecord)
     LocalBindPort: localBindPort,
     MeshGateway: options.meshGateway && { Mode: options.meshGateway },
     Config: options.config,
-    ...options.override,
   };
+  return overridden(rendered, options.override);
 }
 
 /**

@@ -2,6 +2,7 @@ import type { Job } from "@cdktf/provider-nomad/lib/job";
 import { Construct } from "constructs";
 import type { Protocol } from "../consul/protocol";
 import { problemOfUpstreamPolicy } from "../consul/upstream-config";
+import { knownItems } from "../core/collections";
 import { MeshError } from "../core/errors";
 import { Graph } from "../model/graph";
 import type { LocalBinds } from "../model/local-ports";
@@ -125,11 +126,11 @@ export function instancesParts(
   group: string,
   props: ConnectServiceOptions & { readonly port?: number | string; readonly publish?: number; readonly task?: string },
 ): Omit<InstancesParts, "localBinds"> {
-  const { port, publish, task, connectNative, transparentProxy, tags = [], canaryTags = [] } = props;
+  const { port, publish, task, connectNative, transparentProxy, tags, canaryTags } = props;
   return {
     ...{ service: service.node.path, job, group, port, publish, task },
     proxy: connectNative === true ? "native" : "sidecar",
     isTransparent: transparentProxy !== undefined,
-    tags: [...tags, ...canaryTags],
+    tags: [...knownItems(tags), ...knownItems(canaryTags)],
   };
 }

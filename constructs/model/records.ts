@@ -2,6 +2,7 @@ import type { HttpPermission } from "../consul/http-permission";
 import type * as consul from "../consul/generated/config-entries";
 import type { RequestNormalization } from "../consul/mesh-config";
 import type { Protocol } from "../consul/protocol";
+import type { Override } from "../core/override";
 import type { UpstreamOptions } from "./upstream";
 
 // The graph of an app as plain data. Records name each other by key and never hold each other: the key of what a construct stands
@@ -240,7 +241,7 @@ export interface ResolveRecord {
   readonly given: readonly string[];
   /** What it says of connections and load balancing, as Consul takes it. */
   readonly fields: Pick<consul.ServiceResolverConfigEntry, "ConnectTimeout" | "RequestTimeout" | "LoadBalancer">;
-  readonly override?: Omit<consul.ServiceResolverConfigEntry, "Kind" | "Name">;
+  readonly override?: Override<Omit<consul.ServiceResolverConfigEntry, "Kind" | "Name">>;
 }
 
 export interface SplitRecord {

@@ -1,5 +1,6 @@
 import type { UpstreamPolicy } from "../consul/upstream-config";
 import type * as nomad from "../nomad/generated/job";
+import type { Override } from "../core/override";
 import { withoutUndefined } from "../core/without-undefined";
 import type { Reference, UpstreamRecord } from "./records";
 
@@ -47,7 +48,7 @@ export interface UpstreamOptions extends UpstreamPolicy {
    */
   readonly config?: Readonly<Record<string, unknown>>;
   /** Anything else of Nomad's upstreams block. @default none */
-  readonly override?: nomad.ConsulUpstream;
+  readonly override?: Override<nomad.ConsulUpstream>;
 }
 
 /** What Consul tells an upstream apart by, among those of one service: these three, empty ones too. */

@@ -1,3 +1,4 @@
+import { mergeMaps } from "../core/collections";
 import type * as nomad from "./generated/job";
 
 /**
@@ -34,7 +35,7 @@ export function renderArtifact(artifact: ArtifactOptions | string): nomad.TaskAr
     GetterSource: source,
     RelativeDest: destination,
     GetterMode: mode,
-    GetterOptions: checksum === undefined ? options : { ...options, checksum },
+    GetterOptions: checksum === undefined ? options : mergeMaps(options, { checksum }),
     GetterHeaders: headers,
     GetterInsecure: insecure,
     Chown: chown,

@@ -1,3 +1,4 @@
+import { joinLists, mergeMaps } from "../core/collections";
 import { frontGatewayOf, hasEnvoy } from "./envoy-tasks";
 import type * as nomad from "./generated/job";
 
@@ -73,14 +74,14 @@ function withAddress(service: nomad.Service, label: string): nomad.Service {
   const address = { [METRICS_ADDRESS]: `\${NOMAD_HOST_ADDR_${label}}` };
   return {
     ...service,
-    Meta: { ...service.Meta, ...address },
-    CanaryMeta: service.CanaryMeta && { ...service.CanaryMeta, ...address },
+    Meta: mergeMaps(service.Meta, address),
+    CanaryMeta: service.CanaryMeta && mergeMaps(service.CanaryMeta, address),
   };
 }
 
 function withListener(service: nomad.Service, port: number, bindAddress: string | undefined): nomad.Service {
   const own = ownConfig(service);
-  const Config = bindAddress === undefined ? own : { ...own, [BIND_ADDRESS]: bindAddress };
+  const Config = bindAddress === undefined ? own : mergeMaps<unknown>(own, { [BIND_ADDRESS]: bindAddress });
   const { Gateway: gateway, SidecarService: sidecar } = service.Connect ?? {};
   if (gateway !== undefined) {
     return {
@@ -95,7 +96,7 @@ function withListener(service: nomad.Service, port: number, bindAddress: string 
     // Else a scrape would be led to the listener that asks for a certificate. Nomad takes no label of a dynamic port here.
     TransparentProxy: transparent && {
       ...transparent,
-      ExcludeInboundPorts: [...(transparent.ExcludeInboundPorts ?? []), String(port)],
+      ExcludeInboundPorts: joinLists(transparent.ExcludeInboundPorts, [String(port)]),
     },
   };
   return { ...service, Connect: { ...service.Connect, SidecarService: { ...sidecar, Proxy: proxy } } };

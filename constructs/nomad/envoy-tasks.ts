@@ -1,3 +1,4 @@
+import { mergeMaps } from "../core/collections";
 import type * as nomad from "./generated/job";
 
 /** @internal What is added to the task of an Envoy; what its author has set there stays. */
@@ -19,7 +20,7 @@ function addInGroup(
   const front = frontGatewayOf(group)?.Name;
   const added = (serviceName: string, task?: EnvoyTaskAdditions): EnvoyTaskAdditions => {
     const { Env, Meta } = additions(serviceName);
-    return { Env: { ...Env, ...task?.Env }, Meta: { ...Meta, ...task?.Meta } };
+    return { Env: mergeMaps(Env, task?.Env), Meta: mergeMaps(Meta, task?.Meta) };
   };
   return {
     ...group,

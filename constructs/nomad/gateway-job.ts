@@ -1,7 +1,9 @@
 import { nanoseconds, optionalNanoseconds, type DurationLike } from "../core/duration";
+import { jsonText } from "../core/terraform-json";
 import type * as nomad from "./generated/job";
 import { CHECK_INTERVAL } from "./health-check";
 import { renderJobOfOneGroup, type JobProps } from "./job";
+import { overridden } from "./override";
 import type { Constraint } from "./placement";
 import { Sidecar } from "./sidecar";
 import type { Template } from "./template";
@@ -62,14 +64,10 @@ export function renderGatewayJob(props: GatewayJobProps, parts: GatewayJobParts)
   return renderJobOfOneGroup(serviceName, props, {
     Networks: [{ Mode: "bridge", ReservedPorts: ports.length > 0 ? ports : undefined, DynamicPorts: dynamicPorts }],
     Services: [
-      {
-        Name: serviceName,
-        Provider: "consul",
-        Tags: props.tags,
-        Meta: props.meta,
-        ...service,
-        ...props.override?.service,
-      },
+      overridden(
+        { Name: serviceName, Provider: "consul", Tags: props.tags, Meta: props.meta, ...service },
+        props.override?.service,
+      ),
       ...others,
     ],
     Tasks: [
@@ -87,7 +85,7 @@ export function renderGatewayJob(props: GatewayJobProps, parts: GatewayJobParts)
 function argumentsFor({ node, runtime = {} }: EnvoyBootstrap = {}): readonly string[] {
   const layers = Object.keys(runtime).length === 0 ? undefined : [{ name: "gateway", static_layer: runtime }];
   const config = { node, layered_runtime: layers && { layers } };
-  return node === undefined && layers === undefined ? [] : ["--config-yaml", JSON.stringify(config)];
+  return node === undefined && layers === undefined ? [] : ["--config-yaml", jsonText(config)];
 }
 
 /** Props of a gateway that Nomad itself knows, by a block of its own. */

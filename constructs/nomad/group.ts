@@ -1,5 +1,7 @@
 import { optionalNanoseconds, type DurationLike } from "../core/duration";
+import type { Override } from "../core/override";
 import type * as nomad from "./generated/job";
+import { overriddenGroup } from "./override";
 import type { Affinity, Constraint, Spread } from "./placement";
 import {
   renderDisconnect,
@@ -101,9 +103,9 @@ export function renderGroup(
   name: string,
   options: GroupOptions,
   parts: GroupParts,
-  override?: nomad.TaskGroup,
+  override?: Override<nomad.TaskGroup>,
 ): nomad.TaskGroup {
-  return {
+  const rendered: nomad.TaskGroup = {
     Name: name,
     Count: options.count ?? 1,
     Volumes:
@@ -127,8 +129,8 @@ export function renderGroup(
     Consul: options.consulCluster === undefined ? undefined : { Cluster: options.consulCluster },
     Meta: options.groupMeta,
     ...parts,
-    ...override,
   };
+  return overriddenGroup(rendered, override);
 }
 
 function renderScaling({ min, max, enabled, policy }: ScalingOptions): nomad.ScalingPolicy {

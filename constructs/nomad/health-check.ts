@@ -1,7 +1,23 @@
 import { Token } from "cdktf";
 import { nanoseconds, optionalNanoseconds, type DurationLike } from "../core/duration";
+import type { Override } from "../core/override";
 import type * as nomad from "./generated/job";
+import { overridden } from "./override";
 import { problemOfRequestPath } from "./request-path";
+
+/**
+ * When a check that fails again and again restarts its task, or, without one, all tasks of the group.
+ *
+ * @see https://developer.hashicorp.com/nomad/docs/job-specification/check_restart
+ */
+export interface CheckRestartOptions {
+  /** Bad answers in a row; 0 for never. */
+  readonly limit: number;
+  /** Wait after a start before checks count. @default "1s" */
+  readonly grace?: DurationLike;
+  /** Whether an answer that is a warning counts as a good one. @default false */
+  readonly ignoreWarnings?: boolean;
+}
 
 /**
  * What every kind of check takes.
@@ -24,15 +40,10 @@ export interface HealthCheckOptions {
   readonly successBeforePassing?: number;
   /** Bad answers in a row before an instance counts as unhealthy. @default 0 */
   readonly failuresBeforeCritical?: number;
-  /** Restarts the task when it stays unhealthy. @default never */
-  readonly checkRestart?: {
-    /** Bad answers in a row. */
-    readonly limit: number;
-    /** Wait after a start before checks count. @default "1s" */
-    readonly grace?: DurationLike;
-    /** @default false */
-    readonly ignoreWarnings?: boolean;
-  };
+  /** Restarts the task when it stays unhealthy. @default the service's; else never */
+  readonly checkRestart?: CheckRestartOptions;
+  /** The task that it is about: a script runs in it, and `checkRestart` restarts it alone. @default the service's own */
+  readonly task?: string;
   /** Bad answers in a row before an instance counts as in doubt. @default `failuresBeforeCritical` */
   readonly failuresBeforeWarning?: number;
   /** What Consul takes for its answer until there is one. @default "critical" */
@@ -42,7 +53,7 @@ export interface HealthCheckOptions {
   /** What a deployment makes of this check. @default "require_healthy" */
   readonly onUpdate?: "require_healthy" | "ignore_warnings" | "ignore";
   /** Anything else of Nomad's check block. @default none */
-  readonly override?: nomad.ServiceCheck;
+  readonly override?: Override<nomad.ServiceCheck>;
 }
 
 /** What every check takes that opens a connection. */
@@ -94,8 +105,6 @@ export interface GrpcHealthCheckOptions extends ExposableHealthCheckOptions {
 export interface ScriptHealthCheckOptions extends HealthCheckOptions {
   /** @default none */
   readonly args?: readonly string[];
-  /** The task in which it runs. @default the service's own */
-  readonly task?: string;
 }
 
 /** @internal Time between two checks that cost little: a request or a connection on the node itself. */
@@ -190,7 +199,7 @@ export class HealthCheck {
   /** @internal */
   render(target: HealthCheckTarget): nomad.ServiceCheck {
     const { options } = this;
-    return {
+    const rendered: nomad.ServiceCheck = {
       Name: options.name ?? `${target.serviceName} ${this.kind}`,
       Interval: nanoseconds(options.interval ?? (this.kind === "script" ? SCRIPT_INTERVAL : CHECK_INTERVAL)),
       Timeout: nanoseconds(options.timeout ?? "2s"),
@@ -200,15 +209,17 @@ export class HealthCheck {
       InitialStatus: options.initialStatus,
       Notes: options.notes,
       OnUpdate: options.onUpdate,
-      CheckRestart: options.checkRestart && {
-        Limit: options.checkRestart.limit,
-        Grace: optionalNanoseconds(options.checkRestart.grace),
-        IgnoreWarnings: options.checkRestart.ignoreWarnings,
-      },
+      TaskName: options.task,
+      CheckRestart: options.checkRestart && renderCheckRestart(options.checkRestart),
       ...this.fields(target),
-      ...options.override,
     };
+    return overridden(rendered, options.override);
   }
+}
+
+/** @internal */
+export function renderCheckRestart({ limit, grace, ignoreWarnings }: CheckRestartOptions): nomad.CheckRestart {
+  return { Limit: limit, Grace: optionalNanoseconds(grace), IgnoreWarnings: ignoreWarnings };
 }
 
 /** Envoy opens the path of a check only where Nomad can tell it the service's port. That of a label is open already. */
@@ -225,5 +236,7 @@ function throughEnvoy(options: ExposableHealthCheckOptions, target: HealthCheckT
 
 function directly(options: NetworkHealthCheckOptions, target: HealthCheckTarget): nomad.ServiceCheck {
   const { port = target.port, addressMode = typeof port === "number" ? "alloc" : undefined } = options;
-  return { AddressMode: addressMode, PortLabel: port === undefined ? undefined : String(port) };
+  // Nomad asks at the label of the service where a check has none.
+  const isInherited = options.port === undefined && typeof port === "string";
+  return { AddressMode: addressMode, PortLabel: port === undefined || isInherited ? undefined : String(port) };
 }

@@ -1,7 +1,9 @@
 import { withSuccessorBeside } from "./deployment";
+import type { Override } from "../core/override";
 import type * as nomad from "./generated/job";
 import { renderGroup, type GroupOptions, type GroupParts } from "./group";
 import { JobKind } from "./job-kind";
+import { overriddenJob } from "./override";
 import type { Affinity, Constraint, Spread } from "./placement";
 import { renderUpdate, type UpdateOptions } from "./policies";
 
@@ -53,27 +55,30 @@ export interface JobSpec extends JobOptions {
   /** For all of its groups. @default none */
   readonly spreads?: readonly Spread[];
   /** Anything else of Nomad's job block. @default none */
-  readonly override?: nomad.Job;
+  readonly override?: Override<nomad.Job>;
 }
 
 /** What a job of one group takes, whatever runs in it. */
 export interface JobProps extends JobOptions, GroupOptions {
-  /** Anything else that Nomad can express, laid over what is rendered, field by field. @default none */
+  /** Anything else that Nomad can express, laid over what is rendered: see {@link Override}. @default none */
   readonly override?: JobOverride;
 }
 
-/** Fields of Nomad's API that replace those rendered. */
+/** Fields of Nomad's API, laid over those that are rendered: first those of the service, then of the group, then of the job. */
 export interface JobOverride {
-  readonly job?: nomad.Job;
-  readonly group?: nomad.TaskGroup;
-  readonly service?: nomad.Service;
+  /** @default none */
+  readonly job?: Override<nomad.Job>;
+  /** @default none */
+  readonly group?: Override<nomad.TaskGroup>;
+  /** @default none */
+  readonly service?: Override<nomad.Service>;
 }
 
 /** @internal A job with these groups, finished. */
 export function renderJob(name: string, spec: JobSpec, groups: readonly nomad.TaskGroup[]): nomad.Job {
   const { kind = JobKind.service(), description, links } = spec;
   const { Type, Periodic, ParameterizedJob } = kind.rendered;
-  return withSuccessorBeside({
+  const rendered: nomad.Job = {
     ID: name,
     Name: name,
     Type,
@@ -95,8 +100,8 @@ export function renderJob(name: string, spec: JobSpec, groups: readonly nomad.Ta
         ? undefined
         : { Description: description, Links: links && Object.entries(links).map(([Label, URL]) => ({ Label, URL })) },
     TaskGroups: groups,
-    ...spec.override,
-  });
+  };
+  return withSuccessorBeside(overriddenJob(rendered, spec.override));
 }
 
 /** @internal The job of one group, which has the job's own name. */

@@ -1,3 +1,4 @@
+import { numberText } from "../core/collections";
 import type * as nomad from "./generated/job";
 
 /**
@@ -43,7 +44,7 @@ export class Constraint {
 
   /** At most this many allocations for each value of the attribute. @param limit default 1 */
   static distinctProperty(attribute: string, limit = 1): Constraint {
-    return Constraint.of(attribute, "distinct_property", String(limit));
+    return Constraint.of(attribute, "distinct_property", numberText(limit));
   }
 
   /** Any other operator that Nomad knows. */

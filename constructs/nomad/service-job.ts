@@ -53,7 +53,8 @@ export function renderServiceJob(props: ServiceJobProps, connections: ServiceJob
       Services: [
         renderConnectService(props, {
           ...{ serviceName, port, ports, upstreams },
-          task: serviceName,
+          task: props.connectNative === true ? serviceName : undefined,
+          scriptTask: serviceName,
           override: override.service,
         }),
       ],

@@ -1,6 +1,8 @@
+import type { Override } from "../core/override";
 import type * as nomad from "./generated/job";
-import type { HealthCheck } from "./health-check";
+import { renderCheckRestart, type CheckRestartOptions, type HealthCheck } from "./health-check";
 import { renderIdentity, type IdentityOptions } from "./identity";
+import { overridden } from "./override";
 import type { Port } from "./port";
 import { Sidecar } from "./sidecar";
 import { renderTransparentProxy, type TransparentProxyOptions } from "./transparent-proxy";
@@ -31,6 +33,8 @@ export interface RegistrationOptions {
   readonly enableTagOverride?: boolean;
   /** What a deployment makes of its checks, where one says nothing itself. @default "require_healthy" */
   readonly onUpdate?: "require_healthy" | "ignore_warnings" | "ignore";
+  /** For those of its checks that have none of their own. @default never */
+  readonly checkRestart?: CheckRestartOptions;
   /** Share of DNS answers that its instances get, by what their checks say. @default 1 each */
   readonly weights?: { readonly passing?: number; readonly warning?: number };
   /** Token by which Nomad registers it in Consul. @default the one in the configuration of Nomad's servers */
@@ -50,10 +54,12 @@ export interface CatalogServiceOptions extends RegistrationOptions {
    * @default none: only the address is registered
    */
   readonly port?: number | string;
-  /** The task in which its scripts run. @default none */
+  /** Whose catalog it is in; of all services of a group the same, and those of the mesh are in Consul's. @default "consul" */
+  readonly provider?: "consul" | "nomad";
+  /** The task that it is: its scripts run there, and a failing check with `checkRestart` restarts it alone. @default the group */
   readonly task?: string;
   /** Anything else of Nomad's service block. @default none */
-  readonly override?: nomad.Service;
+  readonly override?: Override<nomad.Service>;
 }
 
 /**
@@ -103,30 +109,32 @@ export interface ConnectServiceParts {
   readonly port?: number | string;
   /** Ports of its group, by label. @default none */
   readonly ports?: Readonly<Record<string, Port>>;
-  /** Its own task, where scripts run and native mutual TLS is spoken. @default none */
+  /** The task that it is: its scripts run there, and native mutual TLS is spoken. @default the group */
   readonly task?: string;
+  /** Where scripts run that name no task. @default `task` */
+  readonly scriptTask?: string;
   readonly upstreams: readonly nomad.ConsulUpstream[];
   /** Anything else of Nomad's service block. @default none */
-  readonly override?: nomad.Service;
+  readonly override?: Override<nomad.Service>;
 }
 
 /** @internal A service outside the mesh. */
 export function renderCatalogService(serviceName: string, options: CatalogServiceOptions): nomad.Service {
-  const { port, task, override } = options;
-  return { ...renderRegistration(options, { serviceName, port, task, sidecar: false }), ...override };
+  const { port, task, provider = "consul", override } = options;
+  const target = { serviceName, port, task, sidecar: false };
+  return overridden({ ...renderRegistration(options, target), Provider: provider, TaskName: task }, override);
 }
 
 /** @internal A service of the mesh: with a sidecar, or Connect native. */
 export function renderConnectService(options: ConnectServiceOptions, parts: ConnectServiceParts): nomad.Service {
-  const { serviceName, port, task, override } = parts;
+  const { serviceName, port, task, scriptTask = task, override } = parts;
   const isNative = options.connectNative === true;
-  const registration = renderRegistration(options, { serviceName, port, task, sidecar: !isNative });
-  return {
-    ...registration,
-    TaskName: isNative ? task : undefined,
+  const rendered: nomad.Service = {
+    ...renderRegistration(options, { serviceName, port, task: scriptTask, sidecar: !isNative }),
+    TaskName: task,
     Connect: isNative ? { Native: true } : renderSidecar(options, parts),
-    ...override,
   };
+  return overridden(rendered, override);
 }
 
 function renderRegistration(options: RegistrationOptions, target: Parameters<HealthCheck["render"]>[0]): nomad.Service {
@@ -143,6 +151,7 @@ function renderRegistration(options: RegistrationOptions, target: Parameters<Hea
     TaggedAddresses: options.taggedAddresses,
     EnableTagOverride: options.enableTagOverride,
     OnUpdate: options.onUpdate,
+    CheckRestart: options.checkRestart && renderCheckRestart(options.checkRestart),
     Weights: options.weights && { Passing: options.weights.passing, Warning: options.weights.warning },
     Identity: options.identity && renderIdentity(options.identity),
     Cluster: options.consulCluster,

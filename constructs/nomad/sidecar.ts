@@ -1,16 +1,28 @@
+import { numberText } from "../core/collections";
 import { withoutUndefined } from "../core/without-undefined";
 import { nanoseconds, optionalNanoseconds, type DurationLike } from "../core/duration";
+import type { Override } from "../core/override";
 import type * as nomad from "./generated/job";
+import { renderLogs, type LogOptions } from "./logs";
+import { overridden } from "./override";
 import { renderResources, type ResourceOptions } from "./resources";
 
 /** What every sidecar takes, whatever runs its Envoy. */
 export interface SidecarOptions {
-  /** @default 250 MHz and 128 MiB */
+  /** @default 250 MHz, unless it has `cores`, and 128 MiB */
   readonly resources?: ResourceOptions;
+  /** @default 2 files of 2 MiB, on stdout and stderr each */
+  readonly logs?: LogOptions;
   /** How much Envoy logs. @default "info" */
   readonly logLevel?: "trace" | "debug" | "info" | "warning" | "error" | "critical" | "off";
   /** Envoy's worker threads. @default 1 */
   readonly concurrency?: number;
+  /** The user that runs Envoy. @default the driver's own */
+  readonly user?: string;
+  /** Anything else of the driver's configuration, e.g. `{ memory_hard_limit: 256 }`. @default none */
+  readonly driverConfig?: Readonly<Record<string, unknown>>;
+  /** The signal that asks Envoy to end. @default "SIGINT" */
+  readonly killSignal?: string;
   /** How long Envoy may take to end. @default "5s" */
   readonly killTimeout?: DurationLike;
   /**
@@ -29,6 +41,15 @@ export interface SidecarOptions {
    * @default the service's
    */
   readonly tags?: readonly string[];
+  /** Metadata of the sidecar's own registration. @default the service's */
+  readonly serviceMeta?: Readonly<Record<string, string>>;
+  /**
+   * Label of the port of the group at which others' Envoys reach it. Where `ports` has it, as in `Port.dynamic({ to: -1, hostNetwork })`,
+   * it must be the same number inside.
+   *
+   * @default one that Nomad adds, dynamic on the node
+   */
+  readonly portLabel?: string;
   /**
    * Proxy configuration, opaque to Nomad, e.g. `{ envoy_prometheus_bind_addr: "0.0.0.0:9102" }`.
    *
@@ -39,9 +60,9 @@ export interface SidecarOptions {
   /** Whether Consul does without its tcp check of Envoy's public listener. @default false */
   readonly disableDefaultTcpCheck?: boolean;
   /** Anything else of Nomad's sidecar_task block. @default none */
-  readonly override?: nomad.SidecarTask;
+  readonly override?: Override<nomad.SidecarTask>;
   /** Anything else of Nomad's sidecar_service block. @default none */
-  readonly serviceOverride?: nomad.ConsulSidecarService;
+  readonly serviceOverride?: Override<nomad.ConsulSidecarService>;
 }
 
 /** Options of {@link Sidecar.docker}. */
@@ -62,10 +83,7 @@ export interface ExecSidecarOptions extends SidecarOptions {
  * What Nomad gives to a sidecar of which a job says nothing. Where a job says anything, it would fill in what other tasks get:
  * 100 MHz, 300 MiB and 100 MB of logs.
  */
-const NOMADS_SIDECAR: Pick<nomad.SidecarTask, "Resources" | "LogConfig"> = {
-  Resources: { CPU: 250, MemoryMB: 128 },
-  LogConfig: { MaxFiles: 2, MaxFileSizeMB: 2 },
-};
+const NOMADS_SIDECAR = { cpuMhz: 250, memoryMib: 128, logs: { maxFiles: 2, maxFileSizeMib: 2 } };
 
 /**
  * The Envoy beside a service. Nomad starts it before the service's tasks and ends it after them.
@@ -84,7 +102,7 @@ export class Sidecar {
   /** Envoy in a container, as Nomad does it by itself. */
   static docker(options: DockerSidecarOptions = {}): Sidecar {
     const tuned = options.logLevel !== undefined || options.concurrency !== undefined;
-    const config = options.image === undefined ? {} : { image: options.image };
+    const config = { ...(options.image !== undefined && { image: options.image }), ...options.driverConfig };
     return new Sidecar(options, undefined, config, tuned ? envoyArguments(options) : undefined);
   }
 
@@ -96,6 +114,7 @@ export class Sidecar {
       // Nomad's bootstrap names Consul's socket relative to the allocation's directory. Under `exec` that is the root
       // of the chroot, where Envoy starts anyway; under `raw_exec` Envoy must be told, or it waits for ever.
       ...(driver === "raw_exec" && { work_dir: "${NOMAD_ALLOC_DIR}/.." }),
+      ...options.driverConfig,
     };
     return new Sidecar(options, driver, config, envoyArguments(options));
   }
@@ -108,15 +127,14 @@ export class Sidecar {
   /** @internal What differs from the task that Nomad adds by itself. */
   renderTask(): nomad.SidecarTask {
     const config = { ...this.config, ...(this.args && { args: this.args }) };
-    return {
+    const rendered: nomad.SidecarTask = {
       Driver: this.driver,
       Config: Object.keys(config).length > 0 ? config : undefined,
       // Nomad's own 5 s would only be waited for: the group's delay has passed by then, and so have its requests.
       ShutdownDelay: nanoseconds("1s"),
-      ...NOMADS_SIDECAR,
       ...withoutUndefined(this.renderCommon()),
-      ...this.options.override,
     };
+    return overridden(rendered, this.options.override);
   }
 
   /**
@@ -127,20 +145,19 @@ export class Sidecar {
    */
   renderWholeTask(name: string, kind: string, furtherArguments: readonly string[] = []): nomad.Task {
     const image = this.driver === undefined ? { image: "${meta.connect.gateway_image}" } : {};
-    return {
+    const rendered: nomad.Task = {
       Name: name,
       Kind: kind,
       Driver: this.driver ?? "docker",
       Config: { ...image, ...this.config, args: [...(this.args ?? NODE_ARGUMENTS), ...furtherArguments] },
       ShutdownDelay: nanoseconds("5s"),
-      ...NOMADS_SIDECAR,
       Constraints: [
         { LTarget: "${attr.consul.version}", Operand: "semver", RTarget: ">= 1.8.0" },
         { LTarget: "${attr.consul.grpc}", Operand: ">", RTarget: "0" },
       ],
       ...withoutUndefined(this.renderCommon()),
-      ...this.options.override,
     };
+    return overridden(rendered, this.options.override);
   }
 
   /** @internal A file of the task, `secrets/…` or `local/…`, as Envoy itself names it. */
@@ -153,8 +170,14 @@ export class Sidecar {
 
   private renderCommon(): nomad.SidecarTask {
     const { options } = this;
+    const { resources = {}, logs } = options;
+    const { cpuMhz = resources.cores === undefined ? NOMADS_SIDECAR.cpuMhz : undefined } = resources;
+    const { memoryMib = NOMADS_SIDECAR.memoryMib } = resources;
     return {
-      Resources: options.resources && renderResources(options.resources),
+      Resources: renderResources({ ...resources, cpuMhz, memoryMib }),
+      LogConfig: renderLogs({ ...NOMADS_SIDECAR.logs, ...withoutUndefined(logs ?? {}) }),
+      User: options.user,
+      KillSignal: options.killSignal,
       KillTimeout: optionalNanoseconds(options.killTimeout),
       ShutdownDelay: optionalNanoseconds(options.shutdownDelay),
       Env: options.env,
@@ -165,13 +188,15 @@ export class Sidecar {
   /** @internal */
   renderService(proxy: nomad.ConsulProxy): nomad.ConsulSidecarService {
     const { options } = this;
-    return {
+    const rendered: nomad.ConsulSidecarService = {
       // Of an empty list Consul makes the service's own.
       Tags: options.tags?.length === 0 ? [""] : options.tags,
+      Port: options.portLabel,
+      Meta: options.serviceMeta,
       DisableDefaultTCPCheck: options.disableDefaultTcpCheck,
       Proxy: { ...proxy, Config: options.config },
-      ...options.serviceOverride,
     };
+    return overridden(rendered, options.serviceOverride);
   }
 }
 
@@ -179,7 +204,7 @@ export class Sidecar {
 const NODE_ARGUMENTS = envoyCommandLine("${meta.connect.log_level}", "${meta.connect.proxy_concurrency}");
 
 function envoyArguments({ logLevel = "info", concurrency = 1 }: SidecarOptions): readonly string[] {
-  return envoyCommandLine(logLevel, String(concurrency));
+  return envoyCommandLine(logLevel, numberText(concurrency));
 }
 
 function envoyCommandLine(logLevel: string, concurrency: string): readonly string[] {

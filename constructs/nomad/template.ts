@@ -1,5 +1,7 @@
 import { optionalNanoseconds, type DurationLike } from "../core/duration";
+import type { Override } from "../core/override";
 import type * as nomad from "./generated/job";
+import { overridden } from "./override";
 
 /** A program that runs in the task when the rendered text changes. */
 export interface ChangeScriptOptions {
@@ -48,7 +50,7 @@ export interface TemplateOptions {
   /** What closes an action. @default "}}" */
   readonly rightDelimiter?: string;
   /** Anything else of Nomad's template block. @default none */
-  readonly override?: nomad.Template;
+  readonly override?: Override<nomad.Template>;
 }
 
 /** A file that Nomad renders into a task before it starts. */
@@ -70,7 +72,7 @@ export class Template {
 }
 
 function render(options: TemplateOptions): nomad.Template {
-  return {
+  const rendered = {
     DestPath: options.destination,
     ChangeMode: options.changeMode ?? (options.changeScript && "script"),
     ChangeSignal: options.changeSignal,
@@ -93,6 +95,6 @@ function render(options: TemplateOptions): nomad.Template {
     Splay: optionalNanoseconds(options.splay),
     LeftDelim: options.leftDelimiter,
     RightDelim: options.rightDelimiter,
-    ...options.override,
   };
+  return overridden<nomad.Template>(rendered, options.override);
 }

@@ -1,11 +1,13 @@
+import type { Override } from "../core/override";
 import type * as nomad from "./generated/job";
+import { overridden } from "./override";
 
 /** What every kind of volume takes. */
 export interface VolumeOptions {
   /** Whether tasks may only read it. @default false */
   readonly readOnly?: boolean;
   /** Anything else of Nomad's volume block. @default none */
-  readonly override?: nomad.VolumeRequest;
+  readonly override?: Override<nomad.VolumeRequest>;
 }
 
 /** What a host volume takes. */
@@ -53,7 +55,7 @@ export class Volume {
 
   /** A host volume, as a client's configuration or `nomad volume create` declares it. */
   static host(source: string, options: HostVolumeOptions = {}): Volume {
-    return new Volume({
+    const rendered: nomad.VolumeRequest = {
       Type: "host",
       Source: source,
       ReadOnly: options.readOnly,
@@ -61,13 +63,13 @@ export class Volume {
       AttachmentMode: options.attachmentMode,
       PerAlloc: options.perAlloc,
       Sticky: options.sticky,
-      ...options.override,
-    });
+    };
+    return new Volume(overridden(rendered, options.override));
   }
 
   /** A volume of a CSI plugin. */
   static csi(source: string, options: SharedVolumeOptions = {}): Volume {
-    return new Volume({
+    const rendered: nomad.VolumeRequest = {
       Type: "csi",
       Source: source,
       ReadOnly: options.readOnly,
@@ -78,8 +80,8 @@ export class Volume {
         FSType: options.mountOptions.fsType,
         MountFlags: options.mountOptions.mountFlags,
       },
-      ...options.override,
-    });
+    };
+    return new Volume(overridden(rendered, options.override));
   }
 
   /** @internal */

@@ -1,27 +1,17 @@
 import { renderArtifact, type ArtifactOptions } from "./artifact";
 import { optionalNanoseconds, type DurationLike } from "../core/duration";
+import { mergeMaps, mergeMapsOrNone } from "../core/collections";
+import type { Override } from "../core/override";
 import type * as nomad from "./generated/job";
 import { renderIdentities, type IdentityOptions } from "./identity";
+import { overridden } from "./override";
+import { renderLogs, type LogOptions } from "./logs";
 import type { Affinity, Constraint } from "./placement";
 import { renderRestart, type RestartOptions } from "./policies";
 import { renderResources, type ResourceOptions } from "./resources";
 import type { Template } from "./template";
 import { renderSecret, renderVault, type SecretOptions, type VaultOptions } from "./vault";
 import { renderVolumeMount, type VolumeMountOptions } from "./volume";
-
-/**
- * Files into which Nomad writes what a task says, on stdout and on stderr each.
- *
- * @see https://developer.hashicorp.com/nomad/docs/job-specification/logs
- */
-export interface LogOptions {
-  /** Files that are kept, the one being written included. @default 10 */
-  readonly maxFiles?: number;
-  /** Size in MiB at which a new file begins. @default 10 */
-  readonly maxFileSizeMib?: number;
-  /** Whether Nomad leaves the logs to the driver. @default false */
-  readonly disabled?: boolean;
-}
 
 /**
  * A command that people run inside a running task: `nomad action`.
@@ -105,7 +95,7 @@ export interface TaskOptions {
   /** @default none */
   readonly meta?: Readonly<Record<string, string>>;
   /** Anything else of Nomad's task block. @default none */
-  readonly override?: nomad.Task;
+  readonly override?: Override<nomad.Task>;
 }
 
 /** A task under Docker. @see https://developer.hashicorp.com/nomad/docs/drivers/docker */
@@ -150,13 +140,13 @@ export class Workload {
   /** A container. */
   static docker(options: DockerWorkloadOptions): Workload {
     const { image, command, args, entrypoint, config } = options;
-    return new Workload("docker", { image, command, args, entrypoint, ...config }, options);
+    return new Workload("docker", mergeMaps<unknown>({ image, command, args, entrypoint }, config), options);
   }
 
   /** A program of the node. */
   static exec(options: ExecWorkloadOptions): Workload {
     const { command, args, driver, config } = options;
-    return new Workload(driver ?? "exec", { command, args, ...config }, options);
+    return new Workload(driver ?? "exec", mergeMaps<unknown>({ command, args }, config), options);
   }
 
   /** A task of any other driver (`java`, `podman`, `qemu`, …), with that driver's configuration. */
@@ -167,11 +157,11 @@ export class Workload {
   /** @internal */
   render(name: string, env: Readonly<Record<string, string>>): nomad.Task {
     const { options } = this;
-    return {
+    const rendered: nomad.Task = {
       Name: name,
       Driver: this.driver,
       Config: this.config,
-      Env: emptyAsUndefined({ ...env, ...options.env }),
+      Env: mergeMapsOrNone(env, options.env),
       Resources: options.resources && renderResources(options.resources),
       Templates: options.templates?.map((template) => template.rendered),
       VolumeMounts: options.volumeMounts?.map(renderVolumeMount),
@@ -196,8 +186,8 @@ export class Workload {
       Constraints: options.constraints?.map((constraint) => constraint.rendered),
       Affinities: options.affinities?.map((affinity) => affinity.rendered),
       Meta: options.meta,
-      ...options.override,
     };
+    return overridden(rendered, options.override);
   }
 }
 
@@ -209,10 +199,6 @@ export function renderTasks(
   return Object.entries(tasks).map(([name, workload]) => workload.render(name, env));
 }
 
-function renderLogs({ maxFiles, maxFileSizeMib, disabled }: LogOptions): nomad.LogConfig {
-  return { MaxFiles: maxFiles, MaxFileSizeMB: maxFileSizeMib, Disabled: disabled };
-}
-
 function renderCsiPlugin(options: CsiPluginOptions): nomad.TaskCSIPluginConfig {
   return {
     ID: options.id,
@@ -221,8 +207,4 @@ function renderCsiPlugin(options: CsiPluginOptions): nomad.TaskCSIPluginConfig {
     StagePublishBaseDir: options.stagePublishBaseDir,
     HealthTimeout: optionalNanoseconds(options.healthTimeout),
   };
-}
-
-function emptyAsUndefined<T extends object>(record: T): T | undefined {
-  return Object.keys(record).length === 0 ? undefined : record;
 }

@@ -26,6 +26,7 @@ export interface Reference {
 const functions = {
   jsonencode: (value: unknown) => JSON.stringify(value),
   join: (separator: unknown, items: unknown) => toList(items).map(toText).join(toText(separator)),
+  concat: (...lists: unknown[]) => lists.flatMap(toList),
   merge: (...maps: unknown[]) => Object.assign({}, ...maps.map(toMap)) as unknown,
   zipmap: (keys: unknown, values: unknown) => {
     const fields = toList(values);
@@ -34,6 +35,7 @@ const functions = {
 } as const;
 
 const operators = {
+  "-": (left: number, right: number) => left - right,
   "*": (left: number, right: number) => left * right,
   "/": (left: number, right: number) => left / right,
 } as const;

@@ -92,7 +92,7 @@ test("two Envoys that share a group have a port each", () => {
     { Label: "envoy_metrics", To: 9102 },
     { Label: "envoy_metrics_2", To: 9103 },
   ]);
-  expect(groupOf(job).Services).toEqual([
+  expect(groupOf(job).Services).toMatchObject([
     {
       ...own,
       Meta: { envoy_metrics_address: "${NOMAD_HOST_ADDR_envoy_metrics}" },

@@ -113,7 +113,7 @@ test("takes what any service takes", () => {
     override: { job: { Priority: 80 }, group: { EphemeralDisk: { SizeMB: 150 } }, service: { Tags: ["a"] } },
   });
   expect(job).toMatchObject({ Priority: 80, NodePool: "ops" });
-  expect(groupOf(job).EphemeralDisk).toEqual({ SizeMB: 150 });
+  expect(groupOf(job).EphemeralDisk).toEqual({ SizeMB: 150, Sticky: true, Migrate: true });
   expect(serviceOf(job)).toMatchObject({ PortLabel: "9099", Checks: [], Tags: ["a"] });
   expect(argsOf(job)).toContain("--web.listen-address=0.0.0.0:9099");
   expect(scrapeOf("prometheus", { port: 9099 })).toMatchObject({ static_configs: [{ targets: ["127.0.0.1:9099"] }] });

@@ -4,6 +4,8 @@ import { addSeries } from "./csi-volume";
 import { addReports } from "./exposed-paths";
 import { addCrossing } from "./mesh-gateway";
 import { addEdge } from "./native-system";
+import { addInvoice } from "./parameterized";
+import { addExit } from "./terminating-gateway";
 import { addBilling } from "./transparent-proxy";
 
 /** A job file, next to what builds the same job by constructs. */
@@ -12,7 +14,7 @@ export interface JobFile {
   readonly name: string;
   /** Id of the job. */
   readonly job: string;
-  readonly add: (mesh: ServiceMesh) => void;
+  readonly add: (mesh: ServiceMesh) => unknown;
 }
 
 /** Small job files, each with some of what is in public ones that have a `connect` block. */
@@ -22,5 +24,7 @@ export const JOB_FILES: readonly JobFile[] = [
   { name: "exposed-paths", job: "reports", add: addReports },
   { name: "mesh-gateway", job: "crossing", add: addCrossing },
   { name: "native-system", job: "edge", add: addEdge },
+  { name: "parameterized", job: "invoice", add: addInvoice },
+  { name: "terminating-gateway", job: "exit", add: addExit },
   { name: "transparent-proxy", job: "billing", add: addBilling },
 ];

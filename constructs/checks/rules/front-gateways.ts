@@ -156,7 +156,8 @@ function problemOfApiHost({ port, hostname = "*" }: ListenerRecord, host: string
       "Use a DNS name without wildcards; a listener's hostname may have one.",
     ];
   }
-  const fits = hostname.startsWith("*") ? host.endsWith(hostname.slice(1)) : host === hostname;
+  const fits =
+    Token.isUnresolved(hostname) || hostname.startsWith("*") ? host.endsWith(hostname.slice(1)) : host === hostname;
   return fits
     ? undefined
     : [

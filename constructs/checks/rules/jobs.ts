@@ -1,3 +1,4 @@
+import { knownEntries } from "../../core/collections";
 import { Token } from "cdktf";
 import type * as nomad from "../../nomad/generated/job";
 import { problemOfRequestPath } from "../../nomad/request-path";
@@ -104,7 +105,7 @@ function anyAddressIn(
   const { command, entrypoint, args } = task.Config ?? {};
   const said: [place: string, value: unknown][] = [
     // Which hosts to reach without a proxy is no place to listen.
-    ...Object.entries(task.Env ?? {})
+    ...knownEntries(task.Env)
       .filter(([name]) => name.toLowerCase() !== "no_proxy")
       .map(([name, value]): [string, unknown] => [`variable ${name}`, value]),
     ...[command, entrypoint, args]

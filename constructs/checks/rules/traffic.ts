@@ -1,3 +1,5 @@
+import { Token } from "cdktf";
+import { isUnknown, knownEntries } from "../../core/collections";
 import { Protocol } from "../../consul/protocol";
 import { fitsAll } from "../../consul/service-router";
 import { SubsetFilter } from "../../consul/subset-filter";
@@ -21,6 +23,9 @@ const splitWeights: Check = {
     for (const owner of ownersIn(graph)) {
       const { splits } = graph.trafficOf(owner);
       const weights = (splits ?? []).map(({ weight }) => weight);
+      if (weights.some(isUnknown)) {
+        continue; // Consul sums them up when they are known.
+      }
       const odd = weights.find((weight) => !(weight >= 0 && weight <= 100 && isHundredths(weight)));
       // In hundredths, since to a computer 33.3 + 33.3 + 33.4 is not quite 100.
       const sum = weights.reduce((total, weight) => total + Math.round(weight * 100), 0) / 100;
@@ -426,12 +431,14 @@ function* registeredMetadata({
   Connect,
 }: nomad.Service): Iterable<{ readonly where: string; readonly version?: string }> {
   const ofSidecar = Connect?.SidecarService?.Meta;
-  const isGiven = (meta: object = {}) => Object.keys(meta).length > 0;
+  const isGiven = (meta: Readonly<Record<string, string>> | undefined) => knownEntries(meta).length > 0;
   if (isGiven(ofSidecar)) {
     yield { where: "The metadata of its sidecar", version: ofSidecar?.version };
     return;
   }
-  yield { where: "Its metadata", version: Meta?.version };
+  if (!Token.isUnresolved(Meta)) {
+    yield { where: "Its metadata", version: Meta?.version };
+  }
   if (isGiven(CanaryMeta)) {
     yield { where: "The metadata of its canaries", version: CanaryMeta?.version };
   }

@@ -1,5 +1,5 @@
 import { nanoseconds } from "../../core/duration";
-import { entriesOf, type Place, Shown } from "../../core/problems";
+import { entriesOf, isTokenObject, type Place, Shown } from "../../core/problems";
 
 const MOST_PAIRS = 64;
 const LONGEST_KEY = 128;
@@ -62,7 +62,7 @@ function examineLeaves(place: Place, fields: object): void {
           examineLeaves(place.block(`${key}[${index}]`), item);
         }
       });
-    } else if (typeof value === "object" && value !== null && !OPAQUE.has(key)) {
+    } else if (typeof value === "object" && value !== null && !OPAQUE.has(key) && !isTokenObject(value)) {
       examineLeaves(place.block(key), value);
     }
   }

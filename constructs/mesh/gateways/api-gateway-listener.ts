@@ -1,4 +1,6 @@
 import type * as consul from "../../consul/generated/config-entries";
+import type { Override } from "../../core/override";
+import { overridden } from "../../consul/override";
 import { Protocol } from "../../consul/protocol";
 import type { ListenerRecord } from "../../model/records";
 import type { GatewayListener, ListenerOptions } from "./front-gateway";
@@ -19,7 +21,7 @@ export interface ApiGatewayListenerOptions extends ListenerOptions {
   /** @default plaintext */
   readonly tls?: ApiGatewayTls;
   /** Anything else of the listener in the config entry. @default none */
-  readonly override?: consul.APIGatewayListener;
+  readonly override?: Override<consul.APIGatewayListener>;
 }
 
 /** Options of {@link ApiGatewayListener.http}. */
@@ -60,7 +62,7 @@ export class ApiGatewayListener implements GatewayListener {
   /** @internal */
   render(certificates: readonly consul.ResourceReference[]): consul.APIGatewayListener {
     const { hostname, port, tls, override } = this.options;
-    return {
+    const rendered: consul.APIGatewayListener = {
       Name: this.name,
       Hostname: hostname,
       Port: port,
@@ -71,7 +73,7 @@ export class ApiGatewayListener implements GatewayListener {
         MaxVersion: tls.maxVersion,
         CipherSuites: tls.cipherSuites,
       },
-      ...override,
     };
+    return overridden(rendered, override);
   }
 }

@@ -4,6 +4,8 @@ import { layHeaderChanges, type HeaderChanges } from "../../consul/header-change
 import { renderHttpRouteRule, type HttpRouteMatch } from "../../consul/http-route";
 import { Protocol } from "../../consul/protocol";
 import { problemOfRoute, type RouteChanges } from "../../consul/service-router";
+import type { Override } from "../../core/override";
+import { overridden } from "../../consul/override";
 import { MeshError } from "../../core/errors";
 import type { Need } from "../../model/needs";
 import { withoutUndefined } from "../../core/without-undefined";
@@ -26,7 +28,7 @@ export interface HttpRouteOptions extends RouteChanges {
   /** Which requests are meant: any that fits one of these. @default all */
   readonly match?: HttpRouteMatch | readonly HttpRouteMatch[];
   /** Anything else of the route's rule. @default none */
-  readonly override?: consul.HTTPRouteRule;
+  readonly override?: Override<consul.HTTPRouteRule>;
 }
 
 /**
@@ -103,10 +105,7 @@ export class ApiGatewayRoute extends Construct {
     return {
       Parents: this.parents,
       Hostnames: this.hosts.length > 0 ? this.hosts : undefined,
-      // Other filters than those of headers leave the gateway's own in place.
-      Rules: [
-        { ...rule, ...override, ...(override?.Filters && { Filters: { ...rule.Filters, ...override.Filters } }) },
-      ],
+      Rules: [overridden(rule, override)],
     };
   }
 

@@ -102,7 +102,7 @@ export class ExternalService extends Construct implements IMeshService {
       nodeAttribute: node.name,
       address,
       port,
-      tags: props.tags && [...props.tags],
+      tags: props.tags as string[] | undefined,
       meta: props.meta,
     });
     addressByIdentity(service, this.nodeName, serviceName);

@@ -5,6 +5,8 @@ import type * as consul from "../../consul/generated/config-entries";
 import { layHeaderChanges, renderHeaderChanges, type HeaderChanges } from "../../consul/header-changes";
 import { Protocol } from "../../consul/protocol";
 import { renderPassiveHealthCheck } from "../../consul/upstream-config";
+import type { Override } from "../../core/override";
+import { overridden } from "../../consul/override";
 import { MeshError } from "../../core/errors";
 import { companionOf } from "../../nomad/front-gateway-job";
 import { ConsulConfigEntry } from "../config-entry";
@@ -51,7 +53,7 @@ export interface IngressRouteOptions {
   /** Changes of the response's headers. Not at a tcp listener. @default none */
   readonly responseHeaders?: HeaderChanges;
   /** Anything else of the service in the config entry. @default none */
-  readonly override?: consul.IngressService;
+  readonly override?: Override<consul.IngressService>;
 }
 
 /** What {@link IngressGateway.connectTo} takes: how the service is found, and what may be asked of it. */
@@ -159,16 +161,18 @@ export class IngressGateway extends FrontGateway<IngressListener, IngressGateway
       targets: this.referencesTo([target]),
       hosts: hosts ?? [],
       claims: (hosts ?? [`${name}.ingress.*`]).map((host) => `requests for ${host.toLowerCase()}`),
-      ingress: {
-        Name: name,
-        Hosts: hosts,
-        ...(limits && renderLimits(limits)),
-        ...(!isTcp && {
-          RequestHeaders: renderHeaderChanges(layHeaderChanges(this.headerChangesAt(listener), requestHeaders)),
-          ResponseHeaders: renderHeaderChanges(responseHeaders),
-        }),
-        ...override,
-      },
+      ingress: overridden<consul.IngressService>(
+        {
+          Name: name,
+          Hosts: hosts,
+          ...(limits && renderLimits(limits)),
+          ...(!isTcp && {
+            RequestHeaders: renderHeaderChanges(layHeaderChanges(this.headerChangesAt(listener), requestHeaders)),
+            ResponseHeaders: renderHeaderChanges(responseHeaders),
+          }),
+        },
+        override,
+      ),
     });
   }
 

@@ -1,6 +1,7 @@
 import type { Job } from "@cdktf/provider-nomad/lib/job";
 import { Construct } from "constructs";
 import { MeshError } from "../../core/errors";
+import type { Override } from "../../core/override";
 import { Graph } from "../../model/graph";
 import { AllocationPorts } from "../../model/local-ports";
 import { originOf } from "../../model/origin";
@@ -28,7 +29,7 @@ export interface JobGroupProps extends GroupOptions, NetworkOptions {
   /** What runs, by name of the task. */
   readonly tasks: Readonly<Record<string, Workload>>;
   /** Anything else of Nomad's group block. @default none */
-  readonly override?: nomad.TaskGroup;
+  readonly override?: Override<nomad.TaskGroup>;
 }
 
 /** What {@link JobGroup.addCatalogService} takes. */

@@ -1,3 +1,4 @@
+import { jsonText } from "../../core/terraform-json";
 import type * as consul from "../../consul/generated/config-entries";
 
 /** How Envoy writes down each request and connection. */
@@ -54,7 +55,7 @@ function render({ json, text, disableListenerLogs }: AccessLogOptions): consul.A
   }
   return {
     Enabled: true,
-    JSONFormat: json && JSON.stringify(json),
+    JSONFormat: json && jsonText(json),
     TextFormat: text,
     // Consul leaves out what is false, and each plan would find a difference.
     DisableListenerLogs: disableListenerLogs === true ? true : undefined,

@@ -70,13 +70,7 @@ export class Prometheus extends MeshService {
       port,
       protocol: Protocol.HTTP,
       workload: workload(renderTask(props, port)),
-      override: {
-        ...props.override,
-        group: {
-          EphemeralDisk: { Sticky: true, Migrate: true, SizeMB: props.diskMib ?? 2000 },
-          ...props.override?.group,
-        },
-      },
+      ephemeralDisk: props.ephemeralDisk ?? { sticky: true, migrate: true, sizeMib: props.diskMib ?? 2000 },
     });
   }
 }

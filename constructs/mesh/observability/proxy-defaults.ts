@@ -1,3 +1,4 @@
+import { mergeMapsOrNone } from "../../core/collections";
 import type * as consul from "../../consul/generated/config-entries";
 import type { AccessLogs } from "./access-logs";
 import type { Metrics } from "./metrics";
@@ -17,17 +18,17 @@ export function renderProxyDefaults(
   const clusters = [own.Config?.[STATIC_CLUSTERS], traced?.[STATIC_CLUSTERS]].filter(
     (text) => typeof text === "string",
   );
-  const config = {
-    ...metrics?.renderProxyConfig(),
-    ...traced,
-    ...own.Config,
-    ...(clusters.length > 0 && { [STATIC_CLUSTERS]: clusters.join(",") }),
-  };
+  const config = mergeMapsOrNone<unknown>(
+    metrics?.renderProxyConfig(),
+    traced,
+    own.Config,
+    clusters.length > 0 ? { [STATIC_CLUSTERS]: clusters.join(",") } : undefined,
+  );
   return {
     // Consul always answers with these two; without them each plan would find a difference.
     TransparentProxy: {},
     AccessLogs: accessLogs?.rendered ?? {},
     ...own,
-    Config: Object.keys(config).length > 0 ? config : undefined,
+    Config: config,
   };
 }

@@ -1,6 +1,8 @@
 import { createHash } from "node:crypto";
 import { isIP } from "node:net";
 import { addToEnvoyTasks } from "../../nomad/envoy-tasks";
+import { Token } from "cdktf";
+import { jsonText } from "../../core/terraform-json";
 import type * as nomad from "../../nomad/generated/job";
 
 /** What each way of tracing takes. */
@@ -55,7 +57,7 @@ export class Tracing {
     if (!/^[^/\s]+:\d+$/.test(address)) {
       throw new RangeError(`"${address}" is no address of a collector. Write host:port, such as "10.0.0.7:4317".`);
     }
-    if (!(samplePercent >= 0 && samplePercent <= 100)) {
+    if (!Token.isUnresolved(samplePercent) && !(samplePercent >= 0 && samplePercent <= 100)) {
       throw new RangeError(`A share of ${samplePercent} percent cannot be traced. Give samplePercent from 0 to 100.`);
     }
   }
@@ -105,7 +107,7 @@ export class Tracing {
     return {
       envoy_tracing_json: JSON.stringify({ http: this.tracer }),
       envoy_extra_static_clusters_json: JSON.stringify(this.renderCluster()),
-      envoy_listener_tracing_json: JSON.stringify({
+      envoy_listener_tracing_json: jsonText({
         "@type":
           "type.googleapis.com/envoy.extensions.filters.network.http_connection_manager.v3.HttpConnectionManager.Tracing",
         random_sampling: { value: this.options.samplePercent ?? 100 },

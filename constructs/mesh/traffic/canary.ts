@@ -1,3 +1,4 @@
+import { Op, Token } from "cdktf";
 import type { HeaderMatch } from "../../consul/http-permission";
 import { MeshError } from "../../core/errors";
 import { nameOf } from "../mesh-member";
@@ -23,7 +24,7 @@ export interface CanaryOptions {
 export function planCanary(owner: TrafficOwner, canary: Subset | HasSubset, options: CanaryOptions): void {
   const { traffic } = owner;
   const { percent, header } = options;
-  if (!(percent >= 0 && percent <= 100)) {
+  if (!Token.isUnresolved(percent) && !(percent >= 0 && percent <= 100)) {
     throw new MeshError(owner, `Its canary is to get ${percent} % of the requests.`, "Use a number from 0 to 100.");
   }
   const to = subsetOf(canary);
@@ -41,7 +42,9 @@ export function planCanary(owner: TrafficOwner, canary: Subset | HasSubset, opti
     traffic.resolve({ defaultSubset: stable });
   }
   // In hundredths, since 100 - 33.3 is not quite 66.7 to a computer.
-  const rest = Math.round((100 - percent) * 100) / 100;
+  const rest = Token.isUnresolved(percent)
+    ? Token.asNumber(Op.sub(100, percent))
+    : Math.round((100 - percent) * 100) / 100;
   traffic.split([
     { to: stable, weight: rest },
     { to, weight: percent },

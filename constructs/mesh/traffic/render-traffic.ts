@@ -1,4 +1,5 @@
 import type * as consul from "../../consul/generated/config-entries";
+import { overridden } from "../../consul/override";
 import { renderServiceResolver } from "../../consul/service-resolver";
 import { fitsAll } from "../../consul/service-router";
 import type { Reference, RouteRecord, TrafficOwnerRecord } from "../../model/records";
@@ -14,8 +15,8 @@ export function renderResolver(
   const traffic = graph.trafficOf(owner);
   const { subsets, resolve } = traffic;
   const { redirect, failover = {}, fields, override } = resolve;
-  return {
-    ...renderServiceResolver({
+  return overridden(
+    renderServiceResolver({
       subsets: new Map(
         [...subsets].map(([name, { onlyPassing }]) => [name, { filter: filterOf(traffic, name), onlyPassing }]),
       ),
@@ -30,8 +31,8 @@ export function renderResolver(
         ]),
       ),
     }),
-    ...override,
-  };
+    override,
+  );
 }
 
 /** The splitter of a name. */

@@ -5,6 +5,7 @@ import { renderHeaderMatch, type HeaderMatch } from "../../consul/http-permissio
 import type { LoadBalancer } from "../../consul/load-balancer";
 import { problemOfRoute, renderRoute, type RouteChanges, type RouteMatch } from "../../consul/service-router";
 import { renderSplitChanges, type SplitChanges } from "../../consul/service-splitter";
+import type { Override } from "../../core/override";
 import { MeshError } from "../../core/errors";
 import { Graph } from "../../model/graph";
 import type { Need } from "../../model/needs";
@@ -48,7 +49,7 @@ export interface ResolveOptions {
   /** Where to go when no healthy instance is left; by name of the subset that fails, `*` for all others. @default nowhere */
   readonly failover?: Failover | Readonly<Record<string, Failover>>;
   /** Anything else of Consul's service-resolver. @default none */
-  readonly override?: Omit<consul.ServiceResolverConfigEntry, "Kind" | "Name">;
+  readonly override?: Override<Omit<consul.ServiceResolverConfigEntry, "Kind" | "Name">>;
 }
 
 /** A share of a service's requests. */

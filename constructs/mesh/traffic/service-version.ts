@@ -1,5 +1,6 @@
 import type { Job } from "@cdktf/provider-nomad/lib/job";
 import type { Protocol } from "../../consul/protocol";
+import { mergeMaps } from "../../core/collections";
 import { SubsetFilter } from "../../consul/subset-filter";
 import { AllocationPorts, LocalBinds } from "../../model/local-ports";
 import { renderServiceJob, type ServiceJobProps } from "../../nomad/service-job";
@@ -67,9 +68,9 @@ export class ServiceVersion extends ServiceInstances {
       ...of.props,
       publish: undefined,
       ...withoutUndefined(own),
-      meta: { ...of.props.meta, ...own.meta, version },
+      meta: mergeMaps(of.props.meta, own.meta, { version }),
       // Nomad's canaries have this instead of the other.
-      canaryMeta: canaryMeta && { ...canaryMeta, version },
+      canaryMeta: canaryMeta && mergeMaps(canaryMeta, { version }),
     };
     this.serviceName = serviceName;
     this.protocol = protocol;

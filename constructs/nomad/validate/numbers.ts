@@ -1,5 +1,5 @@
 import { Token } from "cdktf";
-import type { Place } from "../../core/problems";
+import { isTokenObject, type Place } from "../../core/problems";
 import type * as nomad from "../generated/job";
 
 /** Fields whose content belongs to a driver, a proxy or a plugin, which take any number. */
@@ -57,7 +57,13 @@ function holdsFraction(fields: object): boolean {
       if (!Number.isInteger(value)) {
         return true;
       }
-    } else if (typeof value === "object" && value !== null && !OPAQUE.has(key) && holdsFraction(value)) {
+    } else if (
+      typeof value === "object" &&
+      value !== null &&
+      !OPAQUE.has(key) &&
+      !isTokenObject(value) &&
+      holdsFraction(value)
+    ) {
       return true;
     }
   }

@@ -1,4 +1,4 @@
-import { itemsOf, known, listOf, Place, type Problem } from "../../core/problems";
+import { isTokenObject, itemsOf, known, listOf, Place, type Problem } from "../../core/problems";
 import type * as nomad from "../generated/job";
 import { injectedLabels } from "./injected";
 import { portsOf } from "./networks";
@@ -154,7 +154,7 @@ function examineTexts(place: Place, block: object, labels: Labels, field = ""): 
     const here = Array.isArray(block) ? field : field === "" ? word : `${field}.${word}`;
     if (typeof value === "string") {
       labels.examineText(place, here, value);
-    } else if (typeof value === "object" && value !== null) {
+    } else if (typeof value === "object" && value !== null && !isTokenObject(value)) {
       examineTexts(place, value, labels, here);
     }
   }

@@ -1,0 +1,14 @@
+import { layOver, type NamesOfItems, type Override } from "../core/override";
+
+/** What names the items of a list in a config entry. Routes and splits have no names. */
+const NAMES: NamesOfItems = Object.fromEntries(
+  ["Listeners", "Overrides", "Services", "Sources"].map((list) => [
+    list,
+    ({ Name }) => (typeof Name === "string" ? Name : undefined),
+  ]),
+);
+
+/** @internal Lays what its author says over a part of a config entry. */
+export function overridden<T extends object>(rendered: T, override: Override<T> | undefined): T {
+  return layOver(rendered, override, NAMES);
+}

@@ -1,0 +1,60 @@
+import { Fn, Token, Tokenization } from "cdktf";
+import { asExpression } from "./terraform-json";
+
+type MapOf<T> = Readonly<Record<string, T>>;
+
+/**
+ * Maps laid over one another: what a later one says goes before what an earlier one says of the same key. Where one of them is known
+ * only to Terraform, such as `Fn.merge(…)`, Terraform merges them.
+ */
+export function mergeMaps<T>(...maps: readonly (MapOf<T> | undefined)[]): MapOf<T> {
+  const given = maps.filter((map) => map !== undefined);
+  const last = given.at(-1);
+  if (given.length === 1 && last !== undefined) {
+    return last;
+  }
+  return given.some((map) => Token.isUnresolved(map))
+    ? (Fn.merge(given.filter((map) => !isEmpty(map)).map(asExpression)) as MapOf<T>)
+    : (Object.assign({}, ...given) as MapOf<T>);
+}
+
+/** {@link mergeMaps}, `undefined` for a map without keys. */
+export function mergeMapsOrNone<T>(...maps: readonly (MapOf<T> | undefined)[]): MapOf<T> | undefined {
+  const merged = mergeMaps(...maps);
+  return isEmpty(merged) ? undefined : merged;
+}
+
+/** The entries of a map; none of one that is known only to Terraform. */
+export function knownEntries<T>(map: MapOf<T> | undefined): [key: string, value: T][] {
+  return map === undefined || Token.isUnresolved(map) ? [] : Object.entries(map);
+}
+
+function isEmpty(map: object): boolean {
+  return !Token.isUnresolved(map) && Object.keys(map).length === 0;
+}
+
+/** Lists one after another; Terraform joins them where one of them is known only to it. */
+export function joinLists<T>(...lists: readonly (readonly T[] | undefined)[]): readonly T[] {
+  const given = lists.filter((list) => list !== undefined).filter((list) => list.length > 0);
+  if (given.length === 1) {
+    return given[0];
+  }
+  return given.some((list) => Token.isUnresolved(list))
+    ? (Fn.concat(given.map((list) => asExpression(list) as T[])) as readonly T[])
+    : given.flatMap((list) => list);
+}
+
+/** Whether a text or number is known only to Terraform: itself, or as the one item that stands for a list. */
+export function isUnknown(value: string | number): boolean {
+  return Token.isUnresolved(value) || Token.isUnresolved([value]);
+}
+
+/** The items of a list; none of one that is known only to Terraform. */
+export function knownItems<T>(list: readonly T[] | undefined): readonly T[] {
+  return list === undefined || Token.isUnresolved(list) ? [] : list;
+}
+
+/** A number as text, also of one that is known only to Terraform. */
+export function numberText(value: number): string {
+  return Token.isUnresolved(value) ? Fn.join("", [Tokenization.stringifyNumber(value)]) : String(value);
+}

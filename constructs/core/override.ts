@@ -1,0 +1,94 @@
+import { Token } from "cdktf";
+import { mergeMaps } from "./collections";
+
+/**
+ * Fields to lay over what is rendered, at any depth.
+ *
+ * - A field that is omitted or `undefined` leaves what is rendered; `null` removes it.
+ * - Objects and maps are merged key by key.
+ * - Lists of named things (`TaskGroups`, `Tasks`, `Services`, ports and so on) are merged by name: an item with the name of a rendered one is
+ *   laid over it, any other is appended. An empty list, and one
+ *   in which an item has no name, replace the rendered one.
+ * - Any other list, and any other value, replaces the rendered one.
+ */
+export type Override<T> = { readonly [Field in keyof T]?: OverrideValue<T[Field]> | null };
+
+type OverrideValue<T> = T extends readonly (infer Item)[]
+  ? readonly OverrideValue<Item>[]
+  : T extends object
+    ? Override<T>
+    : T;
+
+/** By field, what names an item of the list there; `undefined` for an item without a name. */
+export type NamesOfItems = Readonly<Record<string, (item: Readonly<Record<string, unknown>>) => string | undefined>>;
+
+/** Lays an {@link Override} over what is rendered. Neither is changed. */
+export function layOver<T extends object>(rendered: T, override: Override<T> | undefined, names: NamesOfItems): T {
+  return override === undefined ? rendered : (layOverObject(rendered as Fields, override, names) as T);
+}
+
+type Fields = Readonly<Record<string, unknown>>;
+
+function layOverObject(rendered: Fields, override: Fields, names: NamesOfItems): unknown {
+  if (Token.isUnresolved(rendered) || Token.isUnresolved(override)) {
+    return mergeMaps(rendered, override);
+  }
+  const result: Record<string, unknown> = { ...rendered };
+  for (const [field, value] of Object.entries(override)) {
+    if (value === null) {
+      // Its place stays, so that a spread does not bring back what stands below.
+      result[field] = undefined;
+    } else if (value !== undefined) {
+      result[field] = layOverValue(result[field], value, names, field);
+    }
+  }
+  return result;
+}
+
+function layOverValue(rendered: unknown, value: unknown, names: NamesOfItems, field: string): unknown {
+  if (isObject(value) || isMapToken(rendered, value)) {
+    const below = isObject(rendered) || Token.isUnresolved(rendered) ? rendered : {};
+    return layOverObject(below as Fields, value as Fields, names);
+  }
+  if (isList(value) && value.length > 0 && isList(rendered) && Object.hasOwn(names, field)) {
+    return layOverList(rendered, value, names, names[field]) ?? value;
+  }
+  return value;
+}
+
+/** @returns `undefined` where something has no name */
+function layOverList(
+  rendered: readonly unknown[],
+  override: readonly unknown[],
+  names: NamesOfItems,
+  nameOf: NamesOfItems[string],
+): readonly unknown[] | undefined {
+  const result = [...rendered];
+  const places = new Map(rendered.map((item, index) => [isObject(item) ? nameOf(item) : undefined, index]));
+  for (const item of override) {
+    const name = isObject(item) ? nameOf(item) : undefined;
+    if (name === undefined) {
+      return undefined;
+    }
+    const place = places.get(name);
+    if (place === undefined) {
+      places.set(name, result.push(layOverObject({}, item as Fields, names)) - 1);
+    } else {
+      result[place] = layOverObject(result[place] as Fields, item as Fields, names);
+    }
+  }
+  return result;
+}
+
+/** Whether a map that only Terraform knows meets another map. */
+function isMapToken(rendered: unknown, value: unknown): boolean {
+  return Token.isUnresolved(value) && isObject(rendered);
+}
+
+function isObject(value: unknown): value is Fields {
+  return typeof value === "object" && value !== null && !Array.isArray(value) && !Token.isUnresolved(value);
+}
+
+function isList(value: unknown): value is readonly unknown[] {
+  return Array.isArray(value) && !Token.isUnresolved(value);
+}
