@@ -96,7 +96,6 @@ describe("override-removed", () => {
 
   test.each([
     [{ service: { Name: "other" } }, "the service web"],
-    [{ group: { Services: [{ Name: "other" }] } }, "the service web"],
     [{ service: { PortLabel: "9002" } }, "the port 9001 of web"],
     [{ service: { Connect: { Native: true, SidecarService: null } } }, "the sidecar of web"],
     [{ group: { Name: "other" } }, "the group web"],

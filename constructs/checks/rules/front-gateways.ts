@@ -1,4 +1,4 @@
-import { Token } from "cdktf";
+import { isUnknown } from "../../core/collections";
 import { Protocol } from "../../consul/protocol";
 import { isHostName } from "../../core/domain-name";
 import type { GatewayRecord, GatewayRouteRecord, ListenerRecord } from "../../model/records";
@@ -115,7 +115,7 @@ const gatewayHost: Check = {
     for (const gateway of gatewaysIn(graph)) {
       for (const { listener, route } of routesOf(graph, gateway)) {
         for (const host of route.hosts) {
-          const problem = Token.isUnresolved(host)
+          const problem = isUnknown(host)
             ? undefined
             : gateway.gatewayKind === "API gateway"
               ? problemOfApiHost(listener, host)
@@ -156,8 +156,8 @@ function problemOfApiHost({ port, hostname = "*" }: ListenerRecord, host: string
       "Use a DNS name without wildcards; a listener's hostname may have one.",
     ];
   }
-  const fits =
-    Token.isUnresolved(hostname) || hostname.startsWith("*") ? host.endsWith(hostname.slice(1)) : host === hostname;
+  const isWithin = hostname.startsWith("*") ? host.endsWith(hostname.slice(1)) : host === hostname;
+  const fits = isUnknown(hostname) || isWithin;
   return fits
     ? undefined
     : [
