@@ -175,7 +175,7 @@ export { ServiceVersion, type ServiceVersionProps } from "./mesh/traffic/service
 export { Subset, type SubsetOptions } from "./mesh/traffic/subset";
 export { VirtualService, type VirtualServiceBaseProps, type VirtualServiceProps } from "./mesh/traffic/virtual-service";
 export { Upstream } from "./mesh/upstream";
-export { MeshGatewayMode, type UpstreamOptions } from "./model/upstream";
+export { MeshGatewayMode, type UpstreamOptions } from "./model/upstream-options";
 
 export { NomadAclPolicy, type NomadAclPolicyProps } from "./access/nomad-acl-policy";
 export type {

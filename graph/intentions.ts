@@ -1,4 +1,5 @@
-import { WILDCARD, type Intention } from "../constructs/model/intentions";
+import { ANY_SERVICE } from "../constructs/consul/service-intentions";
+import type { Intention } from "../constructs/model/intentions";
 import type { EntryDocument } from "../lab/apply/documents";
 import type { Permission } from "./model";
 import { permissionPhrase, providersPhrase } from "./phrases";
@@ -40,6 +41,6 @@ export function permissionOf({ source, destination, rule, jwt }: Intention): Per
     allowed: Permissions?.length ? "some requests" : Action !== "allow" ? "no" : partly ? "some requests" : "all",
     ...(partly && { rules }),
     ...(Description && { description: Description }),
-    ...([source, destination].includes(WILDCARD) && { wildcard: true }),
+    ...([source, destination].includes(ANY_SERVICE) && { wildcard: true }),
   };
 }

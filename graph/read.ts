@@ -1,9 +1,10 @@
+import { ANY_SERVICE } from "../constructs/consul/service-intentions";
 import type * as consul from "../constructs/consul/generated/config-entries";
 import { companionOf } from "../constructs/nomad/front-gateway-job";
 import type * as nomad from "../constructs/nomad/generated/job";
 import type { World } from "../constructs/model/config-entries";
 import { discoveryChain, failoverTargets } from "../constructs/model/discovery-chain";
-import { findIntention, WILDCARD } from "../constructs/model/intentions";
+import { findIntention } from "../constructs/model/intentions";
 import type { SynthesizedStack } from "../lab/apply/synthesized";
 import {
   readDocuments,
@@ -119,7 +120,7 @@ class GraphReader {
     }
     if (entry.Kind === "exported-services") {
       for (const { Name = "", Consumers } of entry.Services ?? []) {
-        if (Name === WILDCARD) continue;
+        if (Name === ANY_SERVICE) continue;
         const consumers = (Consumers ?? []).map((consumer) => this.consumerPhrase(consumer, place));
         for (const node of this.drafts.named(Name, place)) node.exportedTo = including(node.exportedTo, ...consumers);
       }
@@ -155,13 +156,13 @@ class GraphReader {
     const way = `${listener.Protocol} :${listener.Port}`;
     gateway.listeners = including(gateway.listeners, way);
     for (const { Name = "", Hosts } of listener.Services) {
-      const destination = Name === WILDCARD ? this.drafts.any(place, "destination") : this.drafts.node(Name, place);
+      const destination = Name === ANY_SERVICE ? this.drafts.any(place, "destination") : this.drafts.node(Name, place);
       this.reaches.push({ source: gateway, destination, way, matches: Hosts?.length ? [...Hosts] : undefined });
     }
   }
 
   private addLinked(gateway: NodeDraft, place: Place, name: string): void {
-    const destination = name === WILDCARD ? this.drafts.any(place, "destination") : this.drafts.node(name, place);
+    const destination = name === ANY_SERVICE ? this.drafts.any(place, "destination") : this.drafts.node(name, place);
     if (destination.kind === "name") destination.kind = "external";
     this.drafts.edge("carries", gateway, destination);
   }
@@ -230,7 +231,7 @@ class GraphReader {
     const { Redirect, Failover } = entry;
     if (Redirect) this.drafts.edge("redirect", service, this.target(service, place, Redirect));
     for (const [name, failover] of Object.entries(Failover ?? {})) {
-      const source = name === WILDCARD ? service : this.drafts.subset(service, name);
+      const source = name === ANY_SERVICE ? service : this.drafts.subset(service, name);
       for (const [index, target] of failoverTargets(failover).entries()) {
         const edge = this.drafts.edge("failover", source, this.target(service, place, target));
         edge.choice ??= index + 1;
@@ -305,13 +306,13 @@ class GraphReader {
     for (const { source, peer, destination, datacenter, permission } of intentionRules(this.documents.entries)) {
       if (permission.allowed === "no") continue;
       const sources =
-        source === WILDCARD
+        source === ANY_SERVICE
           ? [this.drafts.any({ datacenter, peer }, "source")]
           : peer === undefined
             ? this.drafts.named(source, { datacenter })
             : [this.drafts.node(source, { datacenter, peer })];
       const targets =
-        destination === WILDCARD
+        destination === ANY_SERVICE
           ? [this.drafts.any({ datacenter }, "destination")]
           : this.drafts.named(destination, { datacenter });
       for (const from of sources) {
@@ -379,7 +380,7 @@ class GraphReader {
     if (this.drafts.isOfPeer(destination.group)) return { allowed: "unknown" };
     const { group } = destination;
     const peer = this.peerings.join(source.group, group) ? source.group : undefined;
-    const name = destination.kind === "any" ? WILDCARD : destination.name;
+    const name = destination.kind === "any" ? ANY_SERVICE : destination.name;
     const intention = findIntention(this.world.entries.get(group ?? ""), { service: source.name, peer }, name);
     if (intention) return permissionOf(intention);
     // Who may reach what another team owns is for that team to say.

@@ -1,5 +1,5 @@
 import type { ConfigEntries, World } from "../constructs/model/config-entries";
-import { WILDCARD } from "../constructs/model/intentions";
+import { ANY_SERVICE } from "../constructs/consul/service-intentions";
 import { reach } from "../constructs/model/reach";
 import type { Cluster } from "./cluster";
 import { readConfigEntries } from "./config-entries";
@@ -81,7 +81,7 @@ export function meshPicture(datacenter: string, world: World, jobs: readonly Job
 
 /** Whether any intention lets any source reach a service. */
 function isReachable(entries: ConfigEntries | undefined, service: string): boolean {
-  return [service, WILDCARD]
+  return [service, ANY_SERVICE]
     .flatMap((name) => entries?.find("service-intentions", name)?.Sources ?? [])
     .some(({ Action, Permissions }) => Action === "allow" || (Permissions?.length ?? 0) > 0);
 }

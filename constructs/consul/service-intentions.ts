@@ -1,8 +1,8 @@
 import type * as consul from "./generated/config-entries";
-import { WILDCARD as ANY_SERVICE } from "../model/intentions";
 import { HttpPermission } from "./http-permission";
 
-export { WILDCARD as ANY_SERVICE } from "../model/intentions";
+/** Stands for any service in an intention. */
+export const ANY_SERVICE = "*";
 
 /** One statement of what a source may do. */
 export interface IntentionSource {

@@ -1,5 +1,5 @@
 import type { Intention, IntentionOptions } from "./intention";
-import type { UpstreamOptions } from "../model/upstream";
+import type { UpstreamOptions } from "../model/upstream-options";
 import type { Upstream } from "./upstream";
 
 /** What {@link MeshService.connectTo} takes: how the destination is found, and what may be asked of it. */

@@ -1,9 +1,7 @@
 import type * as consul from "../consul/generated/config-entries";
+import { ANY_SERVICE } from "../consul/service-intentions";
 import type { ConfigEntries } from "./config-entries";
 import { fitsRequest, type HttpRequest } from "./http-request";
-
-/** Stands for any service in an intention. */
-export const WILDCARD = "*";
 
 /** A service that asks to be let in. One of a cluster peer is not the one of the same name here. */
 export interface Source {
@@ -46,9 +44,9 @@ export function findIntention(
   { service, peer = "" }: Source,
   destination: string,
 ): Intention | undefined {
-  for (const to of [destination, WILDCARD]) {
+  for (const to of [destination, ANY_SERVICE]) {
     const { Sources, JWT } = entries?.find("service-intentions", to) ?? {};
-    for (const from of [service, WILDCARD]) {
+    for (const from of [service, ANY_SERVICE]) {
       const rule = Sources?.find(({ Name = "", Peer }) => sameName(Name, from) && (Peer ?? "") === peer);
       if (rule !== undefined) {
         return { source: from, destination: to, rule, ...(JWT && { jwt: JWT }) };

@@ -1,7 +1,8 @@
+import { ANY_SERVICE } from "../consul/service-intentions";
 import { areOneCluster, type ConfigEntries, type World } from "./config-entries";
 import { discoveryChain, type ChainEnd, type ServiceAddress } from "./discovery-chain";
 import type { HttpRequest } from "./http-request";
-import { decide, WILDCARD, type Allowed, type Decision } from "./intentions";
+import { decide, type Allowed, type Decision } from "./intentions";
 
 /** Whether a service can reach another, and why. */
 export interface Reach {
@@ -58,6 +59,6 @@ function together(parts: readonly Allowed[]): Reach["allowed"] {
 function isExported(entries: ConfigEntries, service: string, peer: string): boolean {
   const { Services } = entries.find("exported-services", "default") ?? {};
   return (Services ?? []).some(
-    ({ Name, Consumers }) => (Name === service || Name === WILDCARD) && Consumers?.some(({ Peer }) => Peer === peer),
+    ({ Name, Consumers }) => (Name === service || Name === ANY_SERVICE) && Consumers?.some(({ Peer }) => Peer === peer),
   );
 }

@@ -3,7 +3,7 @@ import type * as consul from "../consul/generated/config-entries";
 import type { RequestNormalization } from "../consul/mesh-config";
 import type { Protocol } from "../consul/protocol";
 import type { Override } from "../core/override";
-import type { UpstreamOptions } from "./upstream";
+import type { UpstreamOptions } from "./upstream-options";
 
 // The graph of an app as plain data. Records name each other by key and never hold each other: the key of what a construct stands
 // for is the construct's path.

@@ -1,5 +1,5 @@
 import { LabError } from "../errors";
-import type { ClusterEndpoints } from "./index";
+import type { ClusterEndpoints } from "./options";
 import { datacenterOf, type SynthesizedStack } from "./synthesized";
 
 /** Which cluster each stack is for. */

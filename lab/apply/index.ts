@@ -1,53 +1,11 @@
 import { chooseEngine, holderOf, requireTerraform } from "./choose-engine";
 import { Clusters } from "./clusters";
-import type { EngineEndpoint } from "./engine-api";
 import { OfflineApply } from "./offline";
+import type { ApplyOptions, ApplyResult } from "./options";
 import { readStacks } from "./synthesized";
 import { TerraformApp } from "./terraform";
-import type { VariableValues } from "./variables";
 
-/** Where the cluster is that the stacks are applied to. */
-export interface ClusterEndpoints {
-  readonly consul: EngineEndpoint;
-  readonly nomad: EngineEndpoint;
-}
-
-export interface ApplyOptions {
-  /** A `cdktf.out` folder. It is only read. */
-  readonly outDir: string;
-  /** Folder in which the apply remembers what it did. Created when needed, for its owner only. */
-  readonly stateDir: string;
-  readonly endpoints: ClusterEndpoints;
-  /**
-   * Clusters by datacenter, `endpoints` among them: a stack goes where its Consul provider says.
-   *
-   * @default all stacks go to `endpoints`
-   */
-  readonly datacenters?: Readonly<Record<string, ClusterEndpoints>>;
-  /** `auto` takes Terraform or OpenTofu where they can install the providers, and the offline apply otherwise. */
-  readonly engine: "auto" | "terraform" | "offline";
-  readonly onProgress: (line: string) => void;
-  /**
-   * Values of the stacks' variables by name, written as in `TF_VAR_<name>`. What no stack asks for is left aside.
-   *
-   * @default those of `TF_VAR_<name>` in the environment, then each variable's own default
-   */
-  readonly variables?: VariableValues;
-  /** Stops the apply after the step that is under way; its reason is thrown. @default never */
-  readonly signal?: AbortSignal;
-}
-
-/** Resources are named `<stack>/<type>.<name>`. */
-export interface ApplyResult {
-  readonly engine: "terraform" | "offline";
-  /** Why not the other engine, as a sentence, where nobody chose it. */
-  readonly reason?: string;
-  readonly created: string[];
-  /** Those that were replaced too. */
-  readonly updated: string[];
-  readonly unchanged: string[];
-  readonly deleted: string[];
-}
+export type { ApplyOptions, ApplyResult, ClusterEndpoints } from "./options";
 
 /**
  * Brings a cluster to what the synthesized stacks say, also where somebody else has changed it. Can be repeated: what is as it

@@ -1,5 +1,5 @@
 import { LabError } from "../errors";
-import type { ApplyOptions, ApplyResult } from "./index";
+import type { ApplyOptions, ApplyResult } from "./options";
 import { Clusters } from "./clusters";
 import { EngineApi, EngineRefusal } from "./engine-api";
 import { digest, type JsonObject } from "./json";

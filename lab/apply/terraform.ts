@@ -2,7 +2,7 @@ import { cpSync, existsSync, mkdirSync, readdirSync, readFileSync, renameSync, r
 import { basename, join, resolve } from "node:path";
 import { LabError } from "../errors";
 import { Clusters } from "./clusters";
-import type { ApplyOptions, ClusterEndpoints } from "./index";
+import type { ApplyOptions, ClusterEndpoints } from "./options";
 import { blocksOf, type JsonObject } from "./json";
 import type { Changes } from "./offline";
 import { datacenterOf, type SynthesizedStack } from "./synthesized";
