@@ -16,8 +16,8 @@ const unknownService: Check = {
       const services = cluster.members.filter(({ kind }) => kind !== "gateway");
       const closestService = closestAmong(services.map(({ name }) => name));
       const closestMember = closestAmong(cluster.members.map(({ name }) => name));
-      for (const { at, destinationName, destination } of linksIn(graph, [cluster])) {
-        if (destination === undefined) {
+      for (const { at, destinationName, destination, cluster: own } of linksIn(graph)) {
+        if (destination === undefined && own === cluster) {
           yield {
             at,
             problem: `It connects to "${destinationName}", which is no service of this mesh.`,

@@ -118,12 +118,13 @@ const datacenterName: Check = {
 
 /** The datacenters and peers that are named, and where. */
 function* placesNamedIn(graph: Snapshot): Iterable<[at: string, kind: "datacenter" | "peer", name: string]> {
+  const ofUpstreams = upstreamsIn(graph).map(
+    ({ instances, upstream }) => [instances.key, upstream.destination] as const,
+  );
   for (const cluster of graph.clusters) {
     const named: readonly (readonly [string, Pick<Reference, "datacenter" | "peer">])[] = [
+      ...(cluster === graph.clusters[0] ? ofUpstreams : []),
       ...cluster.meshes.map((mesh) => [mesh.key, { datacenter: mesh.datacenter }] as const),
-      ...[...upstreamsIn(graph, [cluster])].map(
-        ({ instances, upstream }) => [instances.key, upstream.destination] as const,
-      ),
       ...cluster.trafficOwners.flatMap((owner) =>
         referencesOf(owner, graph.trafficOf(owner)).map((reference) => [owner.key, reference] as const),
       ),
@@ -163,10 +164,10 @@ function* waysIn(graph: Snapshot): Iterable<Way> {
       const isPeer = datacenter === undefined && peerName(other, cluster) !== undefined;
       return { at, cluster, what, destination: service, other, peer: isPeer ? other : undefined, datacenter, isDirect };
     };
-    for (const { instances, upstream } of upstreamsIn(graph, [cluster])) {
+    for (const { instances, upstream, cluster: own } of upstreamsIn(graph)) {
       const { destination } = upstream;
       // In a WAN federation sidecars may reach each other by themselves.
-      if (destination.datacenter === undefined) {
+      if (own === cluster && destination.datacenter === undefined) {
         yield way(instances.key, `The upstream ${destination.service}`, destination, false);
       }
     }

@@ -3,24 +3,42 @@ import type { GatewayRecord, InstancesRecord, JobRecord, MemberRecord, UpstreamR
 import type { Snapshot } from "../../model/snapshot";
 import type * as nomad from "../../nomad/generated/job";
 
-// How checks go through the graph.
+// How checks go through the graph. What several of them go through is put together once for each snapshot, which never changes.
+
+function once<Result>(compute: (graph: Snapshot) => Result): (graph: Snapshot) => Result {
+  const results = new WeakMap<Snapshot, Result>();
+  return (graph) => {
+    let result = results.get(graph);
+    if (result === undefined) {
+      result = compute(graph);
+      results.set(graph, result);
+    }
+    return result;
+  };
+}
 
 /** How messages name what is at a path. */
 export function describePath(path: string): string {
   return path || "the app";
 }
 
-/** All jobs, as Nomad will read them. */
-export function jobsIn(graph: Snapshot): { readonly job: JobRecord; readonly rendered: nomad.Job }[] {
-  return [...graph.data.jobs.values()]
-    .map((job) => ({ job, rendered: graph.jobOf(job.key) }))
-    .filter(({ rendered }) => Object.keys(rendered).length > 0); // What could not be rendered is reported as such.
+/** A job, as Nomad will read it. */
+export interface RenderedJob {
+  readonly job: JobRecord;
+  readonly rendered: nomad.Job;
 }
 
+/** All jobs. What could not be rendered is reported as such. */
+export const jobsIn = once((graph): readonly RenderedJob[] =>
+  [...graph.data.jobs.values()]
+    .map((job) => ({ job, rendered: graph.jobOf(job.key) }))
+    .filter(({ rendered }) => rendered.ID !== undefined),
+);
+
 /** The jobs of services, of whatever number. */
-export function serviceJobsIn(graph: Snapshot): { readonly job: JobRecord; readonly rendered: nomad.Job }[] {
-  return jobsIn(graph).filter(({ job }) => gatewayOf(graph, job) === undefined);
-}
+export const serviceJobsIn = once((graph): readonly RenderedJob[] =>
+  jobsIn(graph).filter(({ job }) => gatewayOf(graph, job) === undefined),
+);
 
 /** The gateway whose job it is. */
 export function gatewayOf(graph: Snapshot, { owner }: JobRecord): GatewayRecord | undefined {
@@ -42,19 +60,19 @@ export interface SidecarService {
 }
 
 /** All services with sidecars, those that an override adds too. */
-export function* sidecarServicesIn(graph: Snapshot): Iterable<SidecarService> {
+export const sidecarServicesIn = once((graph): readonly SidecarService[] => {
   const instances = instancesByPlace(graph);
-  for (const { job, rendered } of serviceJobsIn(graph)) {
-    for (const group of rendered.TaskGroups ?? []) {
-      for (const definition of group.Services ?? []) {
-        if (definition.Connect?.SidecarService !== undefined) {
+  return serviceJobsIn(graph).flatMap(({ job, rendered }) =>
+    (rendered.TaskGroups ?? []).flatMap((group) =>
+      (group.Services ?? [])
+        .filter(({ Connect }) => Connect?.SidecarService != null)
+        .map((definition) => {
           const own = instances.get(placeKey(job.key, group.Name, definition.Name));
-          yield { at: own?.key ?? job.key, group, definition };
-        }
-      }
-    }
-  }
-}
+          return { at: own?.key ?? job.key, group, definition };
+        }),
+    ),
+  );
+});
 
 /** Instances of services, with what their finished job says of them. */
 export interface RenderedInstances {
@@ -69,24 +87,21 @@ export interface RenderedInstances {
 }
 
 /** All instances of services. */
-export function* instancesIn(
-  graph: Snapshot,
-  clusters: readonly Cluster[] = graph.clusters,
-): Iterable<RenderedInstances> {
-  for (const cluster of clusters) {
-    for (const instances of cluster.instances) {
+export const instancesIn = once((graph): readonly RenderedInstances[] =>
+  graph.clusters.flatMap((cluster) =>
+    cluster.instances.map((instances) => {
       const job = graph.jobOf(instances.job);
       const name = graph.data.members.get(instances.service)?.name ?? "";
       const { TaskGroups = [] } = job;
       const group = TaskGroups.find(({ Name }) => Name === instances.group) ?? {};
       const definition = group.Services?.find(({ Name }) => Name === name) ?? {};
-      yield { instances, cluster, name, job, group, definition };
-    }
-  }
-}
+      return { instances, cluster, name, job, group, definition };
+    }),
+  ),
+);
 
 /** Instances that share an allocation, by job and group. */
-export function allocationsIn(graph: Snapshot): readonly (readonly InstancesRecord[])[] {
+export const allocationsIn = once((graph): readonly (readonly InstancesRecord[])[] => {
   const allocations = new Map<string, InstancesRecord[]>();
   for (const instances of graph.data.instances.values()) {
     const key = placeKey(instances.job, instances.group);
@@ -95,7 +110,7 @@ export function allocationsIn(graph: Snapshot): readonly (readonly InstancesReco
     allocations.set(key, others);
   }
   return [...allocations.values()];
-}
+});
 
 /** What leads from one member to another: upstreams, and routes of gateways. */
 export interface Link {
@@ -111,46 +126,43 @@ export interface Link {
 }
 
 /** How services find each other, and how gateways find them. What a version has from its service is listed once, at the service. */
-export function* linksIn(graph: Snapshot, clusters: readonly Cluster[] = graph.clusters): Iterable<Link> {
-  for (const { cluster, instances, upstream, name } of upstreamsIn(graph, clusters)) {
-    yield {
-      ...{ cluster, at: instances.key, sourceName: name, isRoute: false },
-      destinationName: upstream.destination.service,
-      destination: graph.destinationOf(cluster, upstream),
-    };
-  }
-  for (const cluster of clusters) {
-    for (const gateway of cluster.gateways) {
-      for (const target of graph.routesOf(gateway.key).flatMap(({ targets }) => targets)) {
-        yield {
-          ...{ cluster, at: gateway.key, sourceName: gateway.name, isRoute: true },
+export const linksIn = once((graph): readonly Link[] => [
+  ...upstreamsIn(graph).map(({ cluster, instances, upstream, name }) => ({
+    ...{ cluster, at: instances.key, sourceName: name, isRoute: false },
+    destinationName: upstream.destination.service,
+    destination: graph.destinationOf(cluster, upstream),
+  })),
+  ...graph.clusters.flatMap((cluster) =>
+    cluster.gateways.flatMap(({ key, name }) =>
+      graph.routesOf(key).flatMap(({ targets }) =>
+        targets.map((target) => ({
+          ...{ cluster, at: key, sourceName: name, isRoute: true },
           destinationName: target.service,
           destination: graph.resolve(cluster, target),
-        };
-      }
-    }
-  }
+        })),
+      ),
+    ),
+  ),
+]);
+
+/** An upstream, of these very instances. */
+export interface StatedUpstream {
+  readonly cluster: Cluster;
+  readonly instances: InstancesRecord;
+  /** Consul name of the service that reaches out. */
+  readonly name: string;
+  readonly upstream: UpstreamRecord;
 }
 
 /** The upstreams that were stated for these very instances. */
-export function* upstreamsIn(
-  graph: Snapshot,
-  clusters: readonly Cluster[] = graph.clusters,
-): Iterable<{
-  readonly cluster: Cluster;
-  readonly instances: InstancesRecord;
-  readonly name: string;
-  readonly upstream: UpstreamRecord;
-}> {
-  for (const cluster of clusters) {
-    for (const instances of cluster.instances) {
+export const upstreamsIn = once((graph): readonly StatedUpstream[] =>
+  graph.clusters.flatMap((cluster) =>
+    cluster.instances.flatMap((instances) => {
       const name = graph.data.members.get(instances.service)?.name ?? "";
-      for (const upstream of graph.ownUpstreamsOf(instances)) {
-        yield { cluster, instances, name, upstream };
-      }
-    }
-  }
-}
+      return graph.ownUpstreamsOf(instances).map((upstream) => ({ cluster, instances, name, upstream }));
+    }),
+  ),
+);
 
 function instancesByPlace(graph: Snapshot): ReadonlyMap<string, InstancesRecord> {
   return new Map(
