@@ -124,12 +124,13 @@ export {
 export { Intention, type IntentionOptions } from "./mesh/intention";
 export { JobGroup, type CatalogServiceProps, type JobGroupProps } from "./mesh/jobs/job-group";
 export { MeshJob, type MeshJobBaseProps, type MeshJobProps } from "./mesh/jobs/mesh-job";
+export { ImportedMesh } from "./mesh/imported-mesh";
+export type { ImportedMeshServiceOptions } from "./mesh/imported-service";
 export { Mesh } from "./mesh/mesh";
 export type { IGateway, IMeshMember, IMeshService, IServiceMesh } from "./mesh/mesh-member";
 export {
   MeshService,
   type GroupServiceProps,
-  type ImportedMeshServiceOptions,
   type MeshServiceBaseProps,
   type MeshServiceProps,
 } from "./mesh/mesh-service";

@@ -1,12 +1,14 @@
 import {
   Failover,
   HttpPermission,
+  type ImportedMesh,
   type MeshService,
   Protocol,
   Redirect,
   ServiceMesh,
   type ServiceMeshProps,
 } from "../../constructs";
+import { serviceOf, taskOf } from "../support/job";
 import { findingsOf, synthApp, synthStack, TestStack } from "../support/synth";
 import { testApp } from "../support/test-app";
 import { anyWorkload } from "../support/workload";
@@ -315,5 +317,49 @@ describe("checks", () => {
         [{ gatewayDatacenters: ["dc1", "dc2"] }],
       ),
     ).toEqual([expect.stringContaining("web may reach api, but has no upstream to it.")]);
+  });
+});
+
+describe("a mesh that another app owns", () => {
+  /** A mesh in dc1, with a gateway, beside one of another app in dc2. */
+  function beside(build: (mesh: ServiceMesh, other: ImportedMesh) => void, gateway = true) {
+    const stack = new TestStack();
+    const mesh = new ServiceMesh(stack, "mesh", { datacenter: "dc1" });
+    if (gateway) {
+      mesh.addMeshGateway("mesh-gateway");
+    }
+    build(mesh, ServiceMesh.fromDatacenter(stack, "other", "dc2"));
+    return synthStack(stack);
+  }
+
+  test("is reached by the name of its datacenter, and nothing is emitted for it", () => {
+    const { jobs, entries } = beside((mesh, other) => {
+      const web = mesh.addService("web", { port: 80, publish: 80, workload: anyWorkload });
+      web.connectTo(other.service("api", { protocol: Protocol.HTTP }), { env: "API", localBindPort: 8080 });
+      web.allowFrom(other.service("shop"));
+      mesh.addService("api", { port: 81, publish: 81, workload: anyWorkload });
+    });
+    // That of the same name here is another one.
+    expect(entries).not.toHaveProperty(["service-intentions/api"]);
+    expect(serviceOf(jobs.web).Connect?.SidecarService?.Proxy?.Upstreams).toEqual([
+      { DestinationName: "api", DestinationPeer: "dc2", LocalBindPort: 8080 },
+    ]);
+    expect(taskOf(jobs.web).Env).toEqual({ API: "http://127.0.0.1:8080" });
+    expect(entries["service-intentions/web"]).toMatchObject({ Sources: [{ Name: "shop", Peer: "dc2" }] });
+    expect(entries["exported-services/default"]).toMatchObject({
+      Services: [{ Name: "web", Consumers: [{ Peer: "dc2" }] }],
+    });
+    expect(entries["proxy-defaults/global"]).toMatchObject({ MeshGateway: { Mode: "local" } });
+    expect(Object.keys(entries).filter((key) => /shop/.test(key))).toEqual([]);
+  });
+
+  test("needs a mesh gateway here", () => {
+    expect(
+      findingsOf(() =>
+        beside((mesh, other) => {
+          mesh.addService("web", { port: 80, publish: 80, workload: anyWorkload }).connectTo(other.service("api"));
+        }, false),
+      ),
+    ).toEqual([expect.stringContaining('leads out of the datacenter "dc1", which no mesh gateway leads out of.')]);
   });
 });

@@ -3,7 +3,7 @@ import type { HttpPermission } from "../consul/http-permission";
 import { ANY_SERVICE } from "../consul/service-intentions";
 import type { IntentionRecord, Reference } from "../model/records";
 import { Mesh } from "./mesh";
-import { nameOf, referenceTo, type IMeshMember } from "./mesh-member";
+import { nameOf, peerOf, referenceTo, type IMeshMember } from "./mesh-member";
 
 /** What a source may do. */
 export interface IntentionOptions {
@@ -73,6 +73,9 @@ export function allow(
     permissions,
     description,
   };
-  home.addIntention(scope, intention);
+  // What may reach a service of another app's cluster is not for this one to say.
+  if (home === given || peerOf(given, own) === undefined) {
+    home.addIntention(scope, intention);
+  }
   return new Intention(scope, intention.source.service, intention.destination, options);
 }

@@ -7,10 +7,8 @@ import { MeshError } from "../core/errors";
 import type { Override } from "../core/override";
 import { SubsetFilter } from "../consul/subset-filter";
 import { withEjection } from "../consul/upstream-config";
-import { Graph } from "../model/graph";
 import { AllocationPorts, LocalBinds } from "../model/local-ports";
-import { originOf } from "../model/origin";
-import type { ImportedServiceRecord, ServiceRecord } from "../model/records";
+import type { ServiceRecord } from "../model/records";
 import type { Snapshot } from "../model/snapshot";
 import { upstreamKey } from "../model/upstream";
 import type * as nomad from "../nomad/generated/job";
@@ -18,9 +16,10 @@ import type { ConnectServiceOptions } from "../nomad/service";
 import { renderServiceJob, type ServiceJobProps } from "../nomad/service-job";
 import { withoutUndefined } from "../core/without-undefined";
 import type { ConsulConfigEntry } from "./config-entry";
+import { ImportedService, type ImportedMeshServiceOptions } from "./imported-service";
 import { allow, type Intention, type IntentionOptions } from "./intention";
 import type { Mesh } from "./mesh";
-import { refuseUnknownName, type IMeshMember, type IMeshService, type IServiceMesh } from "./mesh-member";
+import { refuseUnknownName, type IMeshMember, type IMeshService } from "./mesh-member";
 import { declareJob } from "./jobs/declare-job";
 import { connectionsOf, renderUpstreamDefaults } from "./render-upstream";
 import { addServiceEntries, type ServiceDefaults } from "./service-entries";
@@ -87,14 +86,6 @@ interface InGroup extends GroupServiceProps {
   };
 }
 
-/** What is known of a service that another team owns. */
-export interface ImportedMeshServiceOptions {
-  /** What it speaks. @default Protocol.TCP */
-  readonly protocol?: Protocol;
-  /** The mesh that it is in, where that is another cluster's: see {@link ServiceMesh.fromDatacenter}. @default the own cluster */
-  readonly mesh?: IServiceMesh;
-}
-
 /**
  * A service with its job, its Envoy, its defaults in Consul, and the one entry that says who may reach it.
  *
@@ -114,7 +105,7 @@ export class MeshService extends ServiceInstances implements TrafficOwner {
     serviceName: string,
     options: ImportedMeshServiceOptions = {},
   ): IMeshService {
-    return new ImportedMeshService(scope, id, serviceName, options);
+    return new ImportedService(scope, id, serviceName, options);
   }
 
   readonly serviceName: string;
@@ -291,26 +282,5 @@ export class MeshService extends ServiceInstances implements TrafficOwner {
     const tag = knownItems(canaryTags).find((each) => !knownItems(tags).includes(each));
     const entry = knownEntries(canaryMeta).find(([key, value]) => meta[key] !== value);
     return tag === undefined ? entry && SubsetFilter.meta(...entry) : SubsetFilter.tag(tag);
-  }
-}
-
-class ImportedMeshService extends Construct implements IMeshService {
-  readonly protocol: Protocol;
-  readonly mesh: IServiceMesh | undefined;
-
-  constructor(
-    scope: Construct,
-    id: string,
-    readonly serviceName: string,
-    options: ImportedMeshServiceOptions,
-  ) {
-    super(scope, id);
-    this.protocol = options.protocol ?? Protocol.TCP;
-    this.mesh = options.mesh;
-    const record: ImportedServiceRecord = {
-      ...{ kind: "imported service", key: this.node.path, origin: originOf(this) },
-      ...{ name: serviceName, protocol: this.protocol, mesh: undefined },
-    };
-    Graph.of(this).write(this, ({ members }) => members.set(record.key, record));
   }
 }

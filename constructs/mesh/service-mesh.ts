@@ -23,6 +23,7 @@ import { IngressGateway, type IngressGatewayBaseProps } from "./gateways/ingress
 import { MeshGateway, type MeshGatewayBaseProps } from "./gateways/mesh-gateway";
 import { TerminatingGateway, type TerminatingGatewayBaseProps } from "./gateways/terminating-gateway";
 import { MeshJob, type MeshJobBaseProps } from "./jobs/mesh-job";
+import { ImportedMesh } from "./imported-mesh";
 import { Mesh, type MeshDefaults } from "./mesh";
 import { MeshService, type MeshServiceBaseProps } from "./mesh-service";
 import type { AccessLogs } from "./observability/access-logs";
@@ -83,6 +84,16 @@ export interface ServiceMeshProps extends JobPlacement {
  * const api = mesh.addService("count-api", { port: 9001, protocol: Protocol.HTTP, workload });
  */
 export class ServiceMesh extends Mesh {
+  /**
+   * A mesh that another app owns. Its services are named by `service(…)`; they are reached through mesh gateways where it is in another
+   * datacenter, which then is a cluster peer by that name.
+   *
+   * @param datacenter its Consul datacenter
+   */
+  static fromDatacenter(scope: Construct, id: string, datacenter: string): ImportedMesh {
+    return new ImportedMesh(scope, id, datacenter);
+  }
+
   readonly datacenter: string | undefined;
   /** What holds for every Envoy of the mesh; `undefined` where another stack or team owns it. */
   readonly proxyDefaults: ConsulConfigEntry<consul.ProxyConfigEntry> | undefined;
@@ -261,13 +272,17 @@ export class ServiceMesh extends Mesh {
 
 /** Traffic for other datacenters leaves by the mesh's own gateway: no other node needs a way there. */
 function meshGatewayMode(cluster: Cluster): Pick<consul.ProxyConfigEntry, "MeshGateway"> {
-  return cluster.peers.size > 0 && meshGatewaysOf(cluster).length > 0 ? { MeshGateway: { Mode: "local" } } : {};
+  return hasPeers(cluster) && meshGatewaysOf(cluster).length > 0 ? { MeshGateway: { Mode: "local" } } : {};
 }
 
 function peersThroughGateways(cluster: Cluster): boolean {
   const gateways = meshGatewaysOf(cluster);
   const said = gateways.map(({ peerThroughMeshGateways }) => peerThroughMeshGateways).find((it) => it !== undefined);
-  return said ?? (gateways.length > 0 && cluster.peers.size > 0);
+  return said ?? (gateways.length > 0 && hasPeers(cluster));
+}
+
+function hasPeers({ peers, foreignPeers }: Cluster): boolean {
+  return peers.size + foreignPeers.size > 0;
 }
 
 function meshGatewaysOf({ gateways }: Cluster): readonly GatewayRecord[] {

@@ -17,6 +17,8 @@ export class Cluster {
   readonly instances: InstancesRecord[] = [];
   /** Clusters of the app that traffic goes to, or comes from. */
   readonly peers = new Set<Cluster>();
+  /** Names of clusters of other apps that services here reach, or are reached from. */
+  readonly foreignPeers = new Set<string>();
   /** Who may reach what here, as connections state it. */
   readonly intentions: IntentionRecord[] = [];
 

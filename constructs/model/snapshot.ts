@@ -314,9 +314,12 @@ export class Snapshot {
   }
 
   private findPeers(): void {
-    const join = (one: Cluster, member: string | undefined) => {
+    const join = (one: Cluster, { member, peer }: Reference) => {
       const given = member === undefined ? undefined : this.data.members.get(member);
       const other = given && this.home(given);
+      if (given?.kind === "imported service" && peer !== undefined) {
+        one.foreignPeers.add(peer);
+      }
       if (other !== undefined && peerName(other, one) !== undefined) {
         one.peers.add(other);
         other.peers.add(one);
@@ -325,15 +328,15 @@ export class Snapshot {
     for (const cluster of this.clusters) {
       for (const instances of cluster.instances) {
         for (const { destination } of this.data.upstreams.get(instances.key)?.values() ?? []) {
-          join(cluster, destination.member);
+          join(cluster, destination);
         }
       }
       for (const { source } of cluster.intentions) {
-        join(cluster, source.member);
+        join(cluster, source);
       }
       for (const owner of cluster.trafficOwners) {
-        for (const { member } of referencesOf(owner, this.trafficOf(owner))) {
-          join(cluster, member);
+        for (const reference of referencesOf(owner, this.trafficOf(owner))) {
+          join(cluster, reference);
         }
       }
     }

@@ -18,7 +18,12 @@ const datacenterWithoutGateway: Check = {
     for (const { cluster, ...way } of waysIn(graph)) {
       // A federation's own datacenter is taken on trust: it may have a gateway that the app does not know.
       const federated = way.datacenter === cluster.datacenter ? [] : [way.datacenter];
-      const needed = way.peer === undefined ? federated : [cluster.datacenter, way.peer.datacenter];
+      // Whether the cluster of another app has one, that app knows.
+      const needed = way.isForeign
+        ? [cluster.datacenter]
+        : way.peer === undefined
+          ? federated
+          : [cluster.datacenter, way.peer.datacenter];
       const named = cluster.meshes.flatMap(({ gatewayDatacenters }) => gatewayDatacenters);
       for (const datacenter of needed.filter((it) => it !== undefined)) {
         const known = [...new Set([...withGateway.flatMap((it) => it.datacenter ?? []), ...named])];
@@ -149,6 +154,8 @@ interface Way {
   readonly other: Cluster | undefined;
   /** The same, if it is of another datacenter that is joined by peering. */
   readonly peer: Cluster | undefined;
+  /** Whether it leads to the mesh of another app. */
+  readonly isForeign: boolean;
   /** A datacenter of a WAN federation that is named. */
   readonly datacenter: string | undefined;
   /** Whether Consul has no word for a peer there. */
@@ -162,7 +169,9 @@ function* waysIn(graph: Snapshot): Iterable<Way> {
       const given: MemberRecord | undefined = member === undefined ? undefined : graph.data.members.get(member);
       const other = given && graph.home(given);
       const isPeer = datacenter === undefined && peerName(other, cluster) !== undefined;
-      return { at, cluster, what, destination: service, other, peer: isPeer ? other : undefined, datacenter, isDirect };
+      const isForeign = given?.kind === "imported service" && reference.peer !== undefined;
+      const peer = isPeer ? other : undefined;
+      return { at, cluster, what, destination: service, other, peer, isForeign, datacenter, isDirect };
     };
     for (const { instances, upstream, cluster: own } of upstreamsIn(graph)) {
       const { destination } = upstream;
