@@ -39,6 +39,7 @@ export {
 
 export { MeshError } from "./core/errors";
 export type { Override } from "./core/override";
+export type { HttpMethod } from "./core/http-method";
 export { synthesize } from "./synthesize";
 
 export {
@@ -209,7 +210,7 @@ export type { JobOptions, JobOverride, JobPlacement, JobProps, JobSpec } from ".
 export { JobKind, type ParameterizedOptions, type PeriodicOptions } from "./nomad/job-kind";
 export type { LogOptions } from "./nomad/logs";
 export type { DnsOptions, NetworkOptions } from "./nomad/network";
-export { Affinity, Constraint, Spread } from "./nomad/placement";
+export { Affinity, Constraint, Spread, type AffinityOperator, type ConstraintOperator } from "./nomad/placement";
 export type {
   DisconnectOptions,
   MigrateOptions,
@@ -221,6 +222,7 @@ export { Port, type PortOptions, type StaticPortOptions } from "./nomad/port";
 export type { DeviceOptions, NumaOptions, ResourceOptions } from "./nomad/resources";
 export type { CatalogServiceOptions, ConnectServiceOptions, ExposePath, RegistrationOptions } from "./nomad/service";
 export type { ServiceJobProps } from "./nomad/service-job";
+export type { Signal } from "./nomad/signal";
 export { Sidecar, type DockerSidecarOptions, type ExecSidecarOptions, type SidecarOptions } from "./nomad/sidecar";
 export { Template, type ChangeScriptOptions, type TemplateOptions } from "./nomad/template";
 export type { TransparentProxyOptions } from "./nomad/transparent-proxy";

@@ -1,3 +1,4 @@
+import * as is from "../core/shape";
 import { Token } from "cdktf";
 import { joinLists, knownEntries, knownItems, mergeMapsOrNone } from "../core/collections";
 import type * as consul from "./generated/config-entries";
@@ -11,6 +12,13 @@ export interface HeaderChanges {
   /** Headers that are taken away. @default none */
   readonly remove?: readonly string[];
 }
+
+/** @internal */
+export const HEADER_CHANGES_SHAPE: is.Shape<HeaderChanges> = {
+  add: is.map(is.text),
+  set: is.map(is.text),
+  remove: is.list(is.text),
+};
 
 /** @internal */
 export function renderHeaderChanges(changes: HeaderChanges | undefined): consul.HTTPHeaderModifiers | undefined {

@@ -1,3 +1,6 @@
+import { HTTP_METHODS, type HttpMethod } from "../core/http-method";
+import type { Place } from "../core/problems";
+import * as is from "../core/shape";
 import type * as consul from "./generated/config-entries";
 
 /** A header that a request must have. All that is given must hold. */
@@ -17,6 +20,17 @@ export interface HeaderMatch {
   readonly invert?: boolean;
 }
 
+/** @internal */
+export const HEADER_MATCH_SHAPE: is.Shape<HeaderMatch> = {
+  name: is.required(is.text),
+  exact: is.text,
+  prefix: is.text,
+  suffix: is.text,
+  regex: is.text,
+  present: is.flag,
+  invert: is.flag,
+};
+
 /** Which requests are meant. All that is given must hold. */
 export interface HttpMatch {
   /** The path begins with this text: `/v1/orders` fits `/v1/ordersprivate` too. Excludes the other two. @default any path */
@@ -26,10 +40,21 @@ export interface HttpMatch {
   /** The path matches this (RE2). @default any path */
   readonly pathRegex?: string;
   /** @default any method */
-  readonly methods?: readonly string[];
+  readonly methods?: readonly HttpMethod[];
   /** @default any headers */
   readonly headers?: readonly HeaderMatch[];
 }
+
+const LOWER_CASE = new RegExp(`^(?:${HTTP_METHODS.join("|").toLowerCase()})$`);
+
+/** @internal */
+export const HTTP_MATCH_SHAPE: is.Shape<HttpMatch> = {
+  pathPrefix: is.text,
+  pathExact: is.text,
+  pathRegex: is.text,
+  methods: is.list(is.oneOf(HTTP_METHODS, LOWER_CASE)),
+  headers: is.list(is.block(HEADER_MATCH_SHAPE)),
+};
 
 /** Which requests a permission is about. All that is given must hold; the query of a request is never looked at. */
 export interface PermissionMatch extends HttpMatch {
@@ -42,6 +67,12 @@ export interface PermissionMatch extends HttpMatch {
    */
   readonly pathSeparatedPrefix?: string;
 }
+
+/** @internal */
+export const PERMISSION_MATCH_SHAPE: is.Shape<PermissionMatch> = {
+  ...HTTP_MATCH_SHAPE,
+  pathSeparatedPrefix: is.text,
+};
 
 /**
  * Allows or denies certain HTTP requests of a source. The first permission that fits a request decides, and a request
@@ -90,13 +121,18 @@ export class HttpPermission {
     return new HttpPermission("deny", match);
   }
 
+  /** @internal */
+  examine(place: Place): void {
+    is.examineProperties(place, this.match, PERMISSION_MATCH_SHAPE);
+  }
+
   /** @internal As Consul has it, in order. */
   get rendered(): readonly consul.IntentionPermission[] {
     return pathsOf(this.match).map((path) => ({ Action: this.action, HTTP: renderMatch({ ...this.match, ...path }) }));
   }
 }
 
-function allowBelow(path: string, methods: readonly string[]): HttpPermission {
+function allowBelow(path: string, methods: readonly HttpMethod[]): HttpPermission {
   return HttpPermission.allow({ pathSeparatedPrefix: path, methods });
 }
 

@@ -1,3 +1,5 @@
+import type { Place } from "../core/problems";
+import * as is from "../core/shape";
 import { type DurationLike, optionalConsulDuration } from "../core/duration";
 import type * as consul from "./generated/config-entries";
 
@@ -17,42 +19,61 @@ export interface CookieHashPolicyOptions extends HashPolicyOptions {
   readonly path?: string;
 }
 
+/** @internal */
+export const COOKIE_HASH_POLICY_SHAPE: is.Shape<CookieHashPolicyOptions> = {
+  terminal: is.flag,
+  ttl: is.durationText,
+  session: is.flag,
+  path: is.text,
+};
+
 /** What of a request decides on the instance that answers it. */
 export class HashPolicy {
   private constructor(
-    /** @internal */
-    readonly rendered: consul.HashPolicy,
+    private readonly fields: consul.HashPolicy,
+    private readonly options: CookieHashPolicyOptions,
   ) {}
 
   /** The value of a header. */
-  static header(name: string, { terminal }: HashPolicyOptions = {}): HashPolicy {
-    return new HashPolicy({ Field: "header", FieldValue: name, Terminal: terminal });
+  static header(name: string, options: HashPolicyOptions = {}): HashPolicy {
+    return new HashPolicy({ Field: "header", FieldValue: name }, options);
   }
 
   /** The value of a cookie, which Envoy can hand out itself. */
-  static cookie(name: string, { ttl, session, path, terminal }: CookieHashPolicyOptions = {}): HashPolicy {
-    const isGiven = ttl !== undefined || session !== undefined || path !== undefined;
-    return new HashPolicy({
-      Field: "cookie",
-      FieldValue: name,
-      CookieConfig: isGiven ? { Session: session, TTL: optionalConsulDuration(ttl), Path: path } : undefined,
-      Terminal: terminal,
-    });
+  static cookie(name: string, options: CookieHashPolicyOptions = {}): HashPolicy {
+    return new HashPolicy({ Field: "cookie", FieldValue: name }, options);
   }
 
   /** The value of a query parameter. */
-  static queryParameter(name: string, { terminal }: HashPolicyOptions = {}): HashPolicy {
-    return new HashPolicy({ Field: "query_parameter", FieldValue: name, Terminal: terminal });
+  static queryParameter(name: string, options: HashPolicyOptions = {}): HashPolicy {
+    return new HashPolicy({ Field: "query_parameter", FieldValue: name }, options);
   }
 
   /** The address of the client. The one policy that a tcp service can have. */
-  static sourceIp({ terminal }: HashPolicyOptions = {}): HashPolicy {
-    return new HashPolicy({ SourceIP: true, Terminal: terminal });
+  static sourceIp(options: HashPolicyOptions = {}): HashPolicy {
+    return new HashPolicy({ SourceIP: true }, options);
+  }
+
+  /** @internal */
+  get rendered(): consul.HashPolicy {
+    const { terminal, ttl, session, path } = this.options;
+    const isGiven = ttl !== undefined || session !== undefined || path !== undefined;
+    return {
+      ...this.fields,
+      CookieConfig: isGiven ? { Session: session, TTL: optionalConsulDuration(ttl), Path: path } : undefined,
+      Terminal: terminal,
+    };
+  }
+
+  /** @internal */
+  examine(place: Place): void {
+    is.text(place, "name", this.fields.FieldValue);
+    is.examineProperties(place, this.options, COOKIE_HASH_POLICY_SHAPE);
   }
 
   /** @internal Whether it looks into a request, which only an Envoy that understands requests can. */
   get isAboutRequests(): boolean {
-    return this.rendered.SourceIP !== true;
+    return this.fields.SourceIP !== true;
   }
 }
 
@@ -116,6 +137,15 @@ export class LoadBalancer {
   /** The same one for the same hash, by a table of fixed size: quicker to look up, and evener, than a ring. */
   static maglev(hashPolicies: readonly HashPolicy[]): LoadBalancer {
     return new LoadBalancer({ Policy: "maglev" }, hashPolicies);
+  }
+
+  /** @internal */
+  examine(place: Place): void {
+    const { LeastRequestConfig: least = {}, RingHashConfig: ring = {} } = this.entry;
+    is.number(place, "choiceCount", least.ChoiceCount);
+    is.number(place, "minimumRingSize", ring.MinimumRingSize);
+    is.number(place, "maximumRingSize", ring.MaximumRingSize);
+    is.list(is.made("a HashPolicy, such as HashPolicy.header(…)"))(place, "hashPolicies", this.hashPolicies);
   }
 
   /** @internal */

@@ -1,7 +1,8 @@
+import * as is from "../core/shape";
 import { type DurationLike, optionalConsulDuration } from "../core/duration";
 import type * as consul from "./generated/config-entries";
-import { renderHeaderChanges, type HeaderChanges } from "./header-changes";
-import { renderHeaderMatch, type HttpMatch } from "./http-permission";
+import { HEADER_CHANGES_SHAPE, type HeaderChanges, renderHeaderChanges } from "./header-changes";
+import { HTTP_MATCH_SHAPE, type HttpMatch, renderHeaderMatch } from "./http-permission";
 
 /** A query parameter that a request must have: just one of `exact`, `regex`, `present`. */
 export interface QueryMatch {
@@ -13,6 +14,14 @@ export interface QueryMatch {
   /** The parameter must be there, with whatever value. @default false */
   readonly present?: boolean;
 }
+
+/** @internal */
+export const QUERY_MATCH_SHAPE: is.Shape<QueryMatch> = {
+  name: is.required(is.text),
+  exact: is.text,
+  regex: is.text,
+  present: is.flag,
+};
 
 /**
  * Which requests a route is about. All that is given must hold; of a header, just one thing can be asked.
@@ -26,24 +35,36 @@ export interface RouteMatch extends HttpMatch {
   readonly caseInsensitive?: boolean;
 }
 
+/** @internal */
+export const ROUTE_MATCH_SHAPE: is.Shape<RouteMatch> = {
+  ...HTTP_MATCH_SHAPE,
+  // `problemOfRoute` judges them, all at once.
+  methods: is.list(is.text),
+  query: is.list(is.block(QUERY_MATCH_SHAPE)),
+  caseInsensitive: is.flag,
+};
+
+const RETRY_CONDITIONS = [
+  "5xx",
+  "gateway-error",
+  "reset",
+  "connect-failure",
+  "envoy-ratelimited",
+  "retriable-4xx",
+  "refused-stream",
+  "cancelled",
+  "deadline-exceeded",
+  "internal",
+  "resource-exhausted",
+  "unavailable",
+] as const;
+
 /**
  * What counts as a failure that a retry may mend.
  *
  * @see https://www.envoyproxy.io/docs/envoy/latest/configuration/http/http_filters/router_filter#x-envoy-retry-on
  */
-export type RetryCondition =
-  | "5xx"
-  | "gateway-error"
-  | "reset"
-  | "connect-failure"
-  | "envoy-ratelimited"
-  | "retriable-4xx"
-  | "refused-stream"
-  | "cancelled"
-  | "deadline-exceeded"
-  | "internal"
-  | "resource-exhausted"
-  | "unavailable";
+export type RetryCondition = (typeof RETRY_CONDITIONS)[number];
 
 /** How often, and why, a request is tried again. */
 export interface RetryOptions {
@@ -60,6 +81,13 @@ export interface RetryOptions {
   readonly onStatusCodes?: readonly number[];
 }
 
+/** @internal */
+export const RETRY_SHAPE: is.Shape<RetryOptions> = {
+  attempts: is.number,
+  on: is.list(is.oneOf(RETRY_CONDITIONS)),
+  onStatusCodes: is.list(is.number),
+};
+
 /** What happens to the requests of a route. */
 export interface RouteChanges {
   /** Replaces what `pathPrefix` or `pathExact` has matched. @default the path stays */
@@ -75,6 +103,16 @@ export interface RouteChanges {
   /** Changes of the response's headers. @default none */
   readonly responseHeaders?: HeaderChanges;
 }
+
+/** @internal */
+export const ROUTE_CHANGES_SHAPE: is.Shape<RouteChanges> = {
+  prefixRewrite: is.text,
+  requestTimeout: is.durationText,
+  idleTimeout: is.durationText,
+  retries: is.block(RETRY_SHAPE),
+  requestHeaders: is.block(HEADER_CHANGES_SHAPE),
+  responseHeaders: is.block(HEADER_CHANGES_SHAPE),
+};
 
 /** What a route says, wherever it leads. */
 export interface RouteProps extends RouteChanges {

@@ -1,5 +1,6 @@
+import * as is from "../core/shape";
 import type * as consul from "./generated/config-entries";
-import { renderHeaderChanges, type HeaderChanges } from "./header-changes";
+import { HEADER_CHANGES_SHAPE, renderHeaderChanges, type HeaderChanges } from "./header-changes";
 
 /** What a share of the requests takes beside its weight and its destination. */
 export interface SplitChanges {
@@ -8,6 +9,12 @@ export interface SplitChanges {
   /** Changes of the response's headers. @default none */
   readonly responseHeaders?: HeaderChanges;
 }
+
+/** @internal */
+export const SPLIT_CHANGES_SHAPE: is.Shape<SplitChanges> = {
+  requestHeaders: is.block(HEADER_CHANGES_SHAPE),
+  responseHeaders: is.block(HEADER_CHANGES_SHAPE),
+};
 
 /** @internal A share as a service-splitter has it, without its weight and its destination. */
 export function renderSplitChanges({

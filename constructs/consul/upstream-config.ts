@@ -1,3 +1,4 @@
+import * as is from "../core/shape";
 import { Token } from "cdktf";
 import { optionalConsulDuration, optionalMilliseconds, type DurationLike } from "../core/duration";
 import type * as consul from "./generated/config-entries";
@@ -16,6 +17,13 @@ export interface UpstreamLimits {
   /** Requests under way; the one that counts for http2 and gRPC, where a connection carries many. @default 1024 */
   readonly maxConcurrentRequests?: number;
 }
+
+/** @internal */
+export const UPSTREAM_LIMITS_SHAPE: is.Shape<UpstreamLimits> = {
+  maxConnections: is.number,
+  maxPendingRequests: is.number,
+  maxConcurrentRequests: is.number,
+};
 
 /**
  * When an Envoy stops asking an instance that fails, for a while: it is ejected, and comes back by itself. Ejections of one
@@ -43,6 +51,15 @@ export interface PassiveHealthCheck {
   readonly baseEjectionTime?: DurationLike;
 }
 
+/** @internal */
+export const PASSIVE_HEALTH_CHECK_SHAPE: is.Shape<PassiveHealthCheck> = {
+  interval: is.durationText,
+  maxFailures: is.number,
+  enforcingConsecutive5xx: is.number,
+  maxEjectionPercent: is.number,
+  baseEjectionTime: is.durationText,
+};
+
 /** How an upstream is dealt with, whoever it is. */
 export interface UpstreamPolicy {
   /** @default Envoy's own: 1024 of each */
@@ -52,6 +69,13 @@ export interface UpstreamPolicy {
   /** How long a connection to an instance may take to open. @default the destination's resolver, else "5s" */
   readonly connectTimeout?: DurationLike;
 }
+
+/** @internal */
+export const UPSTREAM_POLICY_SHAPE: is.Shape<UpstreamPolicy> = {
+  limits: is.block(UPSTREAM_LIMITS_SHAPE),
+  passiveHealthCheck: is.block(PASSIVE_HEALTH_CHECK_SHAPE),
+  connectTimeout: is.durationText,
+};
 
 /**
  * @internal Envoy's own default rounds down to no instance where there are fewer than ten, and no current Envoy ejects one

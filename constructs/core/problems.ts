@@ -178,6 +178,20 @@ function show(value: unknown): string {
   if (value === undefined || value === null) {
     return "not set";
   }
-  const text = typeof value === "number" ? String(value) : JSON.stringify(value);
+  const text = typeof value === "number" ? String(value) : jsonOf(value);
   return text.length > 100 ? `${text.slice(0, 99)}…` : text;
+}
+
+function jsonOf(value: unknown): string {
+  const maker = Array.isArray(value)
+    ? undefined
+    : (value as { readonly constructor?: { readonly name: string } }).constructor;
+  if (typeof value === "function" || (typeof value === "object" && maker !== undefined && maker.name !== "Object")) {
+    return `a ${maker?.name ?? "Function"}`;
+  }
+  try {
+    return JSON.stringify(value);
+  } catch {
+    return "an object";
+  }
 }

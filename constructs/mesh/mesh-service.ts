@@ -36,6 +36,8 @@ import {
 } from "./traffic/service-traffic";
 import { ServiceVersion, type ServiceVersionProps } from "./traffic/service-version";
 import type { Subset, SubsetOptions } from "./traffic/subset";
+import { refuseWrongValues } from "../core/shape";
+import { GROUP_SERVICE_SHAPE, SERVICE_SHAPE } from "./shapes";
 
 /** What {@link ServiceMesh.addService} takes. */
 export interface MeshServiceBaseProps extends ServiceJobProps {
@@ -123,6 +125,7 @@ export class MeshService extends ServiceInstances implements TrafficOwner {
   /** In a job of its own; one in a group of a job is made by {@link JobGroup.addService}. */
   constructor(scope: Construct, id: string, given: MeshServiceProps | InGroup) {
     super(scope, id);
+    refuseWrongValues(this, given, "group" in given ? GROUP_SERVICE_SHAPE : SERVICE_SHAPE);
     const { serviceName = id, protocol = Protocol.TCP, serviceDefaults } = given;
     const mesh = "group" in given ? given.group.mesh : given.mesh;
     refuseUnknownName(this, "service", serviceName);

@@ -32,6 +32,8 @@ import { Prometheus, type PrometheusBaseProps } from "./observability/prometheus
 import { renderProxyDefaults } from "./observability/proxy-defaults";
 import type { Tracing } from "./observability/tracing";
 import { VirtualService, type VirtualServiceBaseProps } from "./traffic/virtual-service";
+import { refuseWrongValues } from "../core/shape";
+import { MESH_SHAPE } from "./shapes";
 
 /** Props of {@link ServiceMesh}. */
 export interface ServiceMeshProps extends JobPlacement {
@@ -110,6 +112,7 @@ export class ServiceMesh extends Mesh {
     private readonly props: ServiceMeshProps = {},
   ) {
     super(scope, id);
+    refuseWrongValues(this, props, MESH_SHAPE);
     const { datacenter, region, gatewayDatacenters = [], proxyDefaults = {}, meshConfig = {} } = props;
     const { nomadDatacenters, namespace, nodePool, priority, sidecar } = props;
     this.datacenter = datacenter;

@@ -1,3 +1,4 @@
+import * as is from "../core/shape";
 import { mergeMaps } from "../core/collections";
 import type * as nomad from "./generated/job";
 
@@ -24,6 +25,18 @@ export interface ArtifactOptions {
   /** Whether the task's user owns what was fetched. @default false */
   readonly chown?: boolean;
 }
+
+/** @internal */
+export const ARTIFACT_SHAPE: is.Shape<ArtifactOptions> = {
+  source: is.required(is.text),
+  destination: is.text,
+  mode: is.oneOf(["any", "file", "dir"]),
+  checksum: is.text,
+  options: is.map(is.text),
+  headers: is.map(is.text),
+  insecure: is.flag,
+  chown: is.flag,
+};
 
 /** @internal */
 export function renderArtifact(artifact: ArtifactOptions | string): nomad.TaskArtifact {

@@ -1,13 +1,14 @@
+import * as is from "../core/shape";
 import { nanoseconds, optionalNanoseconds, type DurationLike } from "../core/duration";
 import { jsonText } from "../core/terraform-json";
 import type * as nomad from "./generated/job";
 import { CHECK_INTERVAL } from "./health-check";
-import { renderJobOfOneGroup, type JobProps } from "./job";
+import { JOB_PROPS_SHAPE, type JobProps, renderJobOfOneGroup } from "./job";
 import { overridden } from "./override";
 import type { Constraint } from "./placement";
 import { Sidecar } from "./sidecar";
 import type { Template } from "./template";
-import { renderVolumeMount, type VolumeMountOptions } from "./volume";
+import { renderVolumeMount, VOLUME_MOUNT_SHAPE, type VolumeMountOptions } from "./volume";
 
 /** Everything about a gateway's job that does not come from the graph. */
 export interface GatewayJobProps extends JobProps {
@@ -27,6 +28,16 @@ export interface GatewayJobProps extends JobProps {
   /** Metadata of the gateway in Consul. @default none */
   readonly meta?: Readonly<Record<string, string>>;
 }
+
+/** @internal */
+export const GATEWAY_JOB_SHAPE: is.Shape<GatewayJobProps> = {
+  ...JOB_PROPS_SHAPE,
+  sidecar: is.made("a Sidecar, such as Sidecar.docker()"),
+  templates: is.list(is.made("a Template, such as Template.text(…)")),
+  volumeMounts: is.list(is.block(VOLUME_MOUNT_SHAPE)),
+  tags: is.list(is.text),
+  meta: is.map(is.text),
+};
 
 /** What is laid over the bootstrap that Nomad writes for an Envoy. */
 export interface EnvoyBootstrap {
@@ -93,6 +104,12 @@ export interface GatewayBlockProps extends GatewayJobProps {
   /** How long a connection to a destination may take to open. @default "5s" */
   readonly connectTimeout?: DurationLike;
 }
+
+/** @internal */
+export const GATEWAY_BLOCK_SHAPE: is.Shape<GatewayBlockProps> = {
+  ...GATEWAY_JOB_SHAPE,
+  connectTimeout: is.duration,
+};
 
 /** What {@link renderGatewayBlockJob} needs to know. */
 export interface GatewayBlockParts {

@@ -1,18 +1,24 @@
+import * as is from "../core/shape";
 import { optionalNanoseconds, type DurationLike } from "../core/duration";
 import type { Override } from "../core/override";
 import type * as nomad from "./generated/job";
 import { overriddenGroup } from "./override";
 import type { Affinity, Constraint, Spread } from "./placement";
 import {
+  DISCONNECT_SHAPE,
+  type DisconnectOptions,
+  MIGRATE_SHAPE,
+  type MigrateOptions,
   renderDisconnect,
   renderGroupRestart,
   renderMigrate,
   renderReschedule,
   renderUpdate,
-  type DisconnectOptions,
-  type MigrateOptions,
+  RESCHEDULE_SHAPE,
   type RescheduleOptions,
+  RESTART_SHAPE,
   type RestartOptions,
+  UPDATE_SHAPE,
   type UpdateOptions,
 } from "./policies";
 import type { Volume } from "./volume";
@@ -31,6 +37,13 @@ export interface EphemeralDiskOptions {
   readonly migrate?: boolean;
 }
 
+/** @internal */
+export const EPHEMERAL_DISK_SHAPE: is.Shape<EphemeralDiskOptions> = {
+  sizeMib: is.number,
+  sticky: is.flag,
+  migrate: is.flag,
+};
+
 /**
  * Bounds within which an autoscaler, or `nomad job scale`, changes the count of a group.
  *
@@ -46,6 +59,14 @@ export interface ScalingOptions {
   /** The autoscaler's policy, opaque to Nomad. @default none */
   readonly policy?: Readonly<Record<string, unknown>>;
 }
+
+/** @internal */
+export const SCALING_SHAPE: is.Shape<ScalingOptions> = {
+  min: is.number,
+  max: is.required(is.number),
+  enabled: is.flag,
+  policy: is.fields,
+};
 
 /**
  * What a group takes, whatever is in it.
@@ -94,6 +115,25 @@ export interface GroupOptions {
   /** Metadata, which tasks find as `${NOMAD_META_<key>}`. @default none */
   readonly groupMeta?: Readonly<Record<string, string>>;
 }
+
+/** @internal */
+export const GROUP_SHAPE: is.Shape<GroupOptions> = {
+  count: is.number,
+  update: is.block(UPDATE_SHAPE),
+  restart: is.block(RESTART_SHAPE),
+  reschedule: is.block(RESCHEDULE_SHAPE),
+  migrate: is.block(MIGRATE_SHAPE),
+  disconnect: is.block(DISCONNECT_SHAPE),
+  ephemeralDisk: is.block(EPHEMERAL_DISK_SHAPE),
+  scaling: is.block(SCALING_SHAPE),
+  shutdownDelay: is.duration,
+  volumes: is.named(is.made('a Volume, such as Volume.host("data")')),
+  constraints: is.list(is.made("a Constraint, such as Constraint.equals(…)")),
+  affinities: is.list(is.made("an Affinity, such as Affinity.equals(…)")),
+  spreads: is.list(is.made("a Spread, such as Spread.over(…)")),
+  consulCluster: is.text,
+  groupMeta: is.map(is.text),
+};
 
 /** @internal What a group holds: networks, services and tasks, any number of each. */
 export type GroupParts = Required<Pick<nomad.TaskGroup, "Networks" | "Services" | "Tasks">>;

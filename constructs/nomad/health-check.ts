@@ -1,3 +1,6 @@
+import type { Place } from "../core/problems";
+import { HTTP_METHODS, type HttpMethod } from "../core/http-method";
+import * as is from "../core/shape";
 import { Token } from "cdktf";
 import { nanoseconds, optionalNanoseconds, type DurationLike } from "../core/duration";
 import type { Override } from "../core/override";
@@ -18,6 +21,13 @@ export interface CheckRestartOptions {
   /** Whether an answer that is a warning counts as a good one. @default false */
   readonly ignoreWarnings?: boolean;
 }
+
+/** @internal */
+export const CHECK_RESTART_SHAPE: is.Shape<CheckRestartOptions> = {
+  limit: is.required(is.number),
+  grace: is.duration,
+  ignoreWarnings: is.flag,
+};
 
 /**
  * What every kind of check takes.
@@ -56,6 +66,22 @@ export interface HealthCheckOptions {
   readonly override?: Override<nomad.ServiceCheck>;
 }
 
+/** @internal */
+export const HEALTH_CHECK_SHAPE: is.Shape<HealthCheckOptions> = {
+  name: is.text,
+  interval: is.duration,
+  timeout: is.duration,
+  successBeforePassing: is.number,
+  failuresBeforeCritical: is.number,
+  checkRestart: is.block(CHECK_RESTART_SHAPE),
+  task: is.text,
+  failuresBeforeWarning: is.number,
+  initialStatus: is.oneOf(["passing", "warning", "critical"]),
+  notes: is.text,
+  onUpdate: is.oneOf(["require_healthy", "ignore_warnings", "ignore"]),
+  override: is.fields,
+};
+
 /** What every check takes that opens a connection. */
 export interface NetworkHealthCheckOptions extends HealthCheckOptions {
   /**
@@ -68,6 +94,13 @@ export interface NetworkHealthCheckOptions extends HealthCheckOptions {
   /** Whose address is asked. @default "alloc" for a number; for a label, "host" */
   readonly addressMode?: "host" | "alloc" | "alloc_ipv6";
 }
+
+/** @internal */
+export const NETWORK_HEALTH_CHECK_SHAPE: is.Shape<NetworkHealthCheckOptions> = {
+  ...HEALTH_CHECK_SHAPE,
+  port: is.textOrNumber,
+  addressMode: is.oneOf(["host", "alloc", "alloc_ipv6"]),
+};
 
 /** What a check takes that can pass through an Envoy. */
 export interface ExposableHealthCheckOptions extends NetworkHealthCheckOptions {
@@ -85,15 +118,32 @@ export interface ExposableHealthCheckOptions extends NetworkHealthCheckOptions {
   readonly tlsSkipVerify?: boolean;
 }
 
+/** @internal */
+export const EXPOSABLE_HEALTH_CHECK_SHAPE: is.Shape<ExposableHealthCheckOptions> = {
+  ...NETWORK_HEALTH_CHECK_SHAPE,
+  expose: is.flag,
+  tls: is.flag,
+  tlsServerName: is.text,
+  tlsSkipVerify: is.flag,
+};
+
 /** Options of {@link HealthCheck.http}. */
 export interface HttpHealthCheckOptions extends ExposableHealthCheckOptions {
   /** @default "GET" */
-  readonly method?: string;
+  readonly method?: HttpMethod;
   /** @default none */
   readonly headers?: Readonly<Record<string, readonly string[]>>;
   /** @default none */
   readonly body?: string;
 }
+
+/** @internal */
+export const HTTP_HEALTH_CHECK_SHAPE: is.Shape<HttpHealthCheckOptions> = {
+  ...EXPOSABLE_HEALTH_CHECK_SHAPE,
+  method: is.oneOf(HTTP_METHODS),
+  headers: is.map(is.list(is.text)),
+  body: is.text,
+};
 
 /** Options of {@link HealthCheck.grpc}. */
 export interface GrpcHealthCheckOptions extends ExposableHealthCheckOptions {
@@ -101,11 +151,24 @@ export interface GrpcHealthCheckOptions extends ExposableHealthCheckOptions {
   readonly service?: string;
 }
 
+/** @internal */
+export const GRPC_HEALTH_CHECK_SHAPE: is.Shape<GrpcHealthCheckOptions> = {
+  ...EXPOSABLE_HEALTH_CHECK_SHAPE,
+  service: is.text,
+};
+
 /** Options of {@link HealthCheck.script}. */
 export interface ScriptHealthCheckOptions extends HealthCheckOptions {
   /** @default none */
   readonly args?: readonly string[];
 }
+
+/** @internal */
+export const SCRIPT_HEALTH_CHECK_SHAPE: is.Shape<ScriptHealthCheckOptions> = {
+  ...HEALTH_CHECK_SHAPE,
+  args: is.list(is.text),
+  task: is.text,
+};
 
 /** @internal Time between two checks that cost little: a request or a connection on the node itself. */
 export const CHECK_INTERVAL: DurationLike = "2s";
@@ -137,6 +200,7 @@ export class HealthCheck {
     private readonly kind: string,
     private readonly options: HealthCheckOptions,
     private readonly fields: (target: HealthCheckTarget) => nomad.ServiceCheck,
+    private readonly examineGiven: (place: Place) => void,
   ) {}
 
   /**
@@ -146,54 +210,89 @@ export class HealthCheck {
    * @throws RangeError for a path that can never be asked for
    */
   static http(path: string, options: HttpHealthCheckOptions = {}): HealthCheck {
-    const problem = Token.isUnresolved(path) ? undefined : problemOfRequestPath(path, true);
+    const problem = typeof path !== "string" || Token.isUnresolved(path) ? undefined : problemOfRequestPath(path, true);
     if (problem !== undefined) {
       throw new RangeError(`An HTTP health check cannot pass: ${problem.join(" ")}`);
     }
-    return new HealthCheck("http", options, (target) => ({
-      Type: "http",
-      Path: path,
-      Protocol: options.tls === true ? "https" : undefined,
-      Method: options.method,
-      Header: options.headers,
-      Body: options.body,
-      TLSServerName: options.tlsServerName,
-      TLSSkipVerify: options.tlsSkipVerify,
-      ...throughEnvoy(options, target),
-    }));
+    return new HealthCheck(
+      "http",
+      options,
+      (target) => ({
+        Type: "http",
+        Path: path,
+        Protocol: options.tls === true ? "https" : undefined,
+        Method: options.method,
+        Header: options.headers,
+        Body: options.body,
+        TLSServerName: options.tlsServerName,
+        TLSSkipVerify: options.tlsSkipVerify,
+        ...throughEnvoy(options, target),
+      }),
+      (place) => {
+        is.required(is.text)(place, "path", path);
+        is.examineProperties(place, options, HTTP_HEALTH_CHECK_SHAPE);
+      },
+    );
   }
 
   /** A connection that opens is healthy. Only for a service without a sidecar, on its allocation's own address. */
   static tcp(options: NetworkHealthCheckOptions = {}): HealthCheck {
-    return new HealthCheck("tcp", options, (target) => ({ Type: "tcp", ...directly(options, target) }));
+    return new HealthCheck(
+      "tcp",
+      options,
+      (target) => ({ Type: "tcp", ...directly(options, target) }),
+      (place) => {
+        is.examineProperties(place, options, NETWORK_HEALTH_CHECK_SHAPE);
+      },
+    );
   }
 
   /** The gRPC health protocol. @see https://grpc.io/docs/guides/health-checking/ */
   static grpc(options: GrpcHealthCheckOptions = {}): HealthCheck {
-    return new HealthCheck("grpc", options, (target) => {
-      const isExposed = passesEnvoy(options, target);
-      return {
-        Type: "grpc",
-        GRPCService: options.service,
-        GRPCUseTLS: options.tls,
-        TLSServerName: options.tlsServerName,
-        TLSSkipVerify: options.tlsSkipVerify,
-        // Envoy opens the very path of the health protocol.
-        Path: isExposed ? "/grpc.health.v1.Health/Check" : undefined,
-        Protocol: isExposed ? "http2" : undefined,
-        ...throughEnvoy(options, target),
-      };
-    });
+    return new HealthCheck(
+      "grpc",
+      options,
+      (target) => {
+        const isExposed = passesEnvoy(options, target);
+        return {
+          Type: "grpc",
+          GRPCService: options.service,
+          GRPCUseTLS: options.tls,
+          TLSServerName: options.tlsServerName,
+          TLSSkipVerify: options.tlsSkipVerify,
+          // Envoy opens the very path of the health protocol.
+          Path: isExposed ? "/grpc.health.v1.Health/Check" : undefined,
+          Protocol: isExposed ? "http2" : undefined,
+          ...throughEnvoy(options, target),
+        };
+      },
+      (place) => {
+        is.examineProperties(place, options, GRPC_HEALTH_CHECK_SHAPE);
+      },
+    );
   }
 
   /** A command inside the task: exit code 0 is healthy, 1 a warning. @param command absolute path in the task */
   static script(command: string, options: ScriptHealthCheckOptions = {}): HealthCheck {
-    return new HealthCheck("script", options, (target) => ({
-      Type: "script",
-      Command: command,
-      Args: options.args,
-      TaskName: options.task ?? target.task,
-    }));
+    return new HealthCheck(
+      "script",
+      options,
+      (target) => ({
+        Type: "script",
+        Command: command,
+        Args: options.args,
+        TaskName: options.task ?? target.task,
+      }),
+      (place) => {
+        is.required(is.text)(place, "command", command);
+        is.examineProperties(place, options, SCRIPT_HEALTH_CHECK_SHAPE);
+      },
+    );
+  }
+
+  /** @internal */
+  examine(place: Place): void {
+    this.examineGiven(place);
   }
 
   /** @internal */

@@ -1,3 +1,5 @@
+import { type Signal, signal } from "./signal";
+import * as is from "../core/shape";
 import { optionalNanoseconds, type DurationLike } from "../core/duration";
 import type * as nomad from "./generated/job";
 
@@ -18,10 +20,21 @@ export interface IdentityOptions {
   /** What to do when it is renewed. @default "noop" */
   readonly changeMode?: "noop" | "restart" | "signal";
   /** The signal of change mode `signal`. @default none */
-  readonly changeSignal?: string;
+  readonly changeSignal?: Signal;
   /** How long it is good for; not of the default identity. @default for as long as the allocation runs */
   readonly ttl?: DurationLike;
 }
+
+/** @internal */
+export const IDENTITY_SHAPE: is.Shape<IdentityOptions> = {
+  audience: is.list(is.text),
+  env: is.flag,
+  file: is.flag,
+  filepath: is.text,
+  changeMode: is.oneOf(["noop", "restart", "signal"]),
+  changeSignal: signal,
+  ttl: is.duration,
+};
 
 /** The identity that every task has. */
 const DEFAULT = "default";

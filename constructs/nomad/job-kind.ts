@@ -1,3 +1,5 @@
+import type { Place } from "../core/problems";
+import * as is from "../core/shape";
 import type * as nomad from "./generated/job";
 
 /**
@@ -18,6 +20,15 @@ export interface PeriodicOptions {
   readonly type?: "batch" | "sysbatch";
 }
 
+/** @internal */
+export const PERIODIC_SHAPE: is.Shape<PeriodicOptions> = {
+  crons: is.required(is.list(is.text)),
+  timeZone: is.text,
+  prohibitOverlap: is.flag,
+  enabled: is.flag,
+  type: is.oneOf(["batch", "sysbatch"]),
+};
+
 /**
  * What a dispatch passes, for {@link JobKind.parameterized}.
  *
@@ -34,6 +45,14 @@ export interface ParameterizedOptions {
   readonly type?: "batch" | "sysbatch";
 }
 
+/** @internal */
+export const PARAMETERIZED_SHAPE: is.Shape<ParameterizedOptions> = {
+  payload: is.oneOf(["optional", "required", "forbidden"]),
+  metaRequired: is.list(is.text),
+  metaOptional: is.list(is.text),
+  type: is.oneOf(["batch", "sysbatch"]),
+};
+
 /**
  * How Nomad schedules a job.
  *
@@ -46,6 +65,7 @@ export class JobKind {
   private constructor(
     /** @internal */
     readonly rendered: Pick<nomad.Job, "Type" | "Periodic" | "ParameterizedJob">,
+    private readonly examineOptions: (place: Place) => void = () => undefined,
   ) {}
 
   /** Runs for as long as the job exists: `count` allocations of each group. */
@@ -70,28 +90,43 @@ export class JobKind {
 
   /** Starts a batch job at certain times. Each start is a job of its own, `<id>/periodic-<time>`. */
   static periodic(options: PeriodicOptions): JobKind {
-    return new JobKind({
-      Type: options.type ?? "batch",
-      Periodic: {
-        Specs: options.crons,
-        SpecType: "cron",
-        TimeZone: options.timeZone,
-        ProhibitOverlap: options.prohibitOverlap,
-        Enabled: options.enabled ?? true,
+    return new JobKind(
+      {
+        Type: options.type ?? "batch",
+        Periodic: {
+          Specs: options.crons,
+          SpecType: "cron",
+          TimeZone: options.timeZone,
+          ProhibitOverlap: options.prohibitOverlap,
+          Enabled: options.enabled ?? true,
+        },
       },
-    });
+      (place) => {
+        is.examineProperties(place, options, PERIODIC_SHAPE);
+      },
+    );
   }
 
   /** Starts a batch job whenever somebody dispatches it, with the payload and metadata given there. */
   static parameterized(options: ParameterizedOptions = {}): JobKind {
-    return new JobKind({
-      Type: options.type ?? "batch",
-      ParameterizedJob: {
-        Payload: options.payload,
-        MetaRequired: options.metaRequired,
-        MetaOptional: options.metaOptional,
+    return new JobKind(
+      {
+        Type: options.type ?? "batch",
+        ParameterizedJob: {
+          Payload: options.payload,
+          MetaRequired: options.metaRequired,
+          MetaOptional: options.metaOptional,
+        },
       },
-    });
+      (place) => {
+        is.examineProperties(place, options, PARAMETERIZED_SHAPE);
+      },
+    );
+  }
+
+  /** @internal */
+  examine(place: Place): void {
+    this.examineOptions(place);
   }
 
   /** @internal Whether its tasks are meant to end. */

@@ -1,11 +1,12 @@
+import * as is from "../core/shape";
 import { withSuccessorBeside } from "./deployment";
 import type { Override } from "../core/override";
 import type * as nomad from "./generated/job";
-import { renderGroup, type GroupOptions, type GroupParts } from "./group";
+import { GROUP_SHAPE, type GroupOptions, type GroupParts, renderGroup } from "./group";
 import { JobKind } from "./job-kind";
 import { overriddenJob } from "./override";
 import type { Affinity, Constraint, Spread } from "./placement";
-import { renderUpdate, type UpdateOptions } from "./policies";
+import { renderUpdate, UPDATE_SHAPE, type UpdateOptions } from "./policies";
 
 /**
  * Where jobs go, for a whole mesh or for one service.
@@ -24,6 +25,15 @@ export interface JobPlacement {
   /** From 1 to 100. @default 50 */
   readonly priority?: number;
 }
+
+/** @internal */
+export const JOB_PLACEMENT_SHAPE: is.Shape<JobPlacement> = {
+  nomadDatacenters: is.list(is.text),
+  region: is.text,
+  namespace: is.text,
+  nodePool: is.text,
+  priority: is.number,
+};
 
 /** What any job takes, whatever groups it has. */
 export interface JobOptions extends JobPlacement {
@@ -44,6 +54,16 @@ export interface JobOptions extends JobPlacement {
   readonly allAtOnce?: boolean;
 }
 
+/** @internal */
+export const JOB_SHAPE: is.Shape<JobOptions> = {
+  ...JOB_PLACEMENT_SHAPE,
+  kind: is.made("a JobKind, such as JobKind.batch()"),
+  jobMeta: is.map(is.text),
+  description: is.text,
+  links: is.map(is.text),
+  allAtOnce: is.flag,
+};
+
 /** What a job of any number of groups takes. */
 export interface JobSpec extends JobOptions {
   /** How new versions of its groups replace the old ones, as far as a group has no `update` of its own. @default Nomad's own */
@@ -58,11 +78,28 @@ export interface JobSpec extends JobOptions {
   readonly override?: Override<nomad.Job>;
 }
 
+/** @internal */
+export const JOB_SPEC_SHAPE: is.Shape<JobSpec> = {
+  ...JOB_SHAPE,
+  update: is.block(UPDATE_SHAPE),
+  constraints: is.list(is.made("a Constraint, such as Constraint.equals(…)")),
+  affinities: is.list(is.made("an Affinity, such as Affinity.equals(…)")),
+  spreads: is.list(is.made("a Spread, such as Spread.over(…)")),
+  override: is.fields,
+};
+
 /** What a job of one group takes, whatever runs in it. */
 export interface JobProps extends JobOptions, GroupOptions {
   /** Anything else that Nomad can express, laid over what is rendered: see {@link Override}. @default none */
   readonly override?: JobOverride;
 }
+
+/** @internal */
+export const JOB_PROPS_SHAPE: is.Shape<JobProps> = {
+  ...JOB_SHAPE,
+  ...GROUP_SHAPE,
+  override: is.fields,
+};
 
 /** Fields of Nomad's API, laid over those that are rendered: first those of the service, then of the group, then of the job. */
 export interface JobOverride {

@@ -1,3 +1,4 @@
+import * as is from "../core/shape";
 import type * as nomad from "./generated/job";
 
 /**
@@ -13,6 +14,13 @@ export interface LogOptions {
   /** Whether Nomad leaves the logs to the driver. @default false */
   readonly disabled?: boolean;
 }
+
+/** @internal */
+export const LOG_SHAPE: is.Shape<LogOptions> = {
+  maxFiles: is.number,
+  maxFileSizeMib: is.number,
+  disabled: is.flag,
+};
 
 /** @internal */
 export function renderLogs({ maxFiles, maxFileSizeMib, disabled }: LogOptions): nomad.LogConfig {

@@ -1,3 +1,4 @@
+import * as is from "../core/shape";
 import type * as nomad from "./generated/job";
 import type { Port } from "./port";
 
@@ -14,6 +15,13 @@ export interface DnsOptions {
   /** Options of the resolver, e.g. `"ndots:2"`. @default the node's */
   readonly options?: readonly string[];
 }
+
+/** @internal */
+export const DNS_SHAPE: is.Shape<DnsOptions> = {
+  servers: is.list(is.text),
+  searches: is.list(is.text),
+  options: is.list(is.text),
+};
 
 /**
  * The network of a group.
@@ -36,6 +44,15 @@ export interface NetworkOptions {
   /** Arguments for the CNI plugins, of a `networkMode` of cni. @default none */
   readonly cniArgs?: Readonly<Record<string, string>>;
 }
+
+/** @internal */
+export const NETWORK_SHAPE: is.Shape<NetworkOptions> = {
+  ports: is.named(is.made("a Port, such as Port.static(80)")),
+  networkMode: is.oneOf(["bridge", "host", "none"], /^cni\//),
+  dns: is.block(DNS_SHAPE),
+  hostname: is.text,
+  cniArgs: is.map(is.text),
+};
 
 /** @internal @param further ports that follow from something else; those with a label of `ports` are there already */
 export function renderNetwork(

@@ -1,5 +1,44 @@
+import type { Place } from "../core/problems";
+import * as is from "../core/shape";
 import { numberText } from "../core/collections";
 import type * as nomad from "./generated/job";
+
+const AFFINITY_OPERATORS = [
+  ...["=", "==", "is", "!=", "not", "<", "<=", ">", ">=", "regexp", "version", "semver"],
+  ...["set_contains", "set_contains_all", "set_contains_any"],
+] as const;
+const CONSTRAINT_OPERATORS = [
+  ...AFFINITY_OPERATORS,
+  ...["is_set", "is_not_set", "distinct_hosts", "distinct_property"],
+] as const;
+
+/** How the attribute of an {@link Affinity} is compared. */
+export type AffinityOperator = (typeof AFFINITY_OPERATORS)[number];
+
+/** How the attribute of a {@link Constraint} is compared, or spread over nodes. */
+export type ConstraintOperator = (typeof CONSTRAINT_OPERATORS)[number];
+
+interface Comparison {
+  readonly attribute?: string;
+  readonly operator?: string;
+  readonly value?: string;
+}
+
+const CONSTRAINT: is.Shape<Comparison> = {
+  attribute: is.text,
+  operator: is.oneOf(CONSTRAINT_OPERATORS),
+  value: is.text,
+};
+
+const AFFINITY: is.Shape<Comparison & { readonly weight?: number }> = {
+  ...CONSTRAINT,
+  operator: is.oneOf(AFFINITY_OPERATORS),
+  weight: is.number,
+};
+
+function wordsOf({ LTarget, Operand, RTarget }: nomad.Constraint): Comparison {
+  return { attribute: LTarget, operator: Operand, value: RTarget };
+}
 
 /**
  * A condition that a node must meet.
@@ -48,8 +87,13 @@ export class Constraint {
   }
 
   /** Any other operator that Nomad knows. */
-  static of(attribute: string, operator: string, value: string): Constraint {
+  static of(attribute: string, operator: ConstraintOperator, value: string): Constraint {
     return new Constraint({ LTarget: attribute, Operand: operator, RTarget: value });
+  }
+
+  /** @internal */
+  examine(place: Place): void {
+    is.examineProperties(place, wordsOf(this.rendered), CONSTRAINT);
   }
 }
 
@@ -70,8 +114,13 @@ export class Affinity {
   }
 
   /** Any operator that Nomad knows. @param weight from -100 (avoid) to 100; default 50 */
-  static of(attribute: string, operator: string, value: string, weight = 50): Affinity {
+  static of(attribute: string, operator: AffinityOperator, value: string, weight = 50): Affinity {
     return new Affinity({ LTarget: attribute, Operand: operator, RTarget: value, Weight: weight });
+  }
+
+  /** @internal */
+  examine(place: Place): void {
+    is.examineProperties(place, { ...wordsOf(this.rendered), weight: this.rendered.Weight }, AFFINITY);
   }
 }
 
@@ -97,5 +146,15 @@ export class Spread {
       Weight: weight,
       SpreadTarget: Object.entries(targets).map(([Value, Percent]) => ({ Value, Percent })),
     });
+  }
+
+  /** @internal */
+  examine(place: Place): void {
+    const { Attribute: attribute, Weight: weight, SpreadTarget: targets } = this.rendered;
+    is.text(place, "attribute", attribute);
+    is.number(place, "weight", weight);
+    for (const { Value, Percent } of targets ?? []) {
+      is.literal(is.number, "Write it out.")(place.block("targets"), Value ?? "", Percent);
+    }
   }
 }

@@ -1,3 +1,4 @@
+import * as is from "../core/shape";
 import { withoutUndefined } from "../core/without-undefined";
 import { optionalNanoseconds, type DurationLike } from "../core/duration";
 import type * as nomad from "./generated/job";
@@ -33,6 +34,19 @@ export interface UpdateOptions {
   readonly stagger?: DurationLike;
 }
 
+/** @internal */
+export const UPDATE_SHAPE: is.Shape<UpdateOptions> = {
+  maxParallel: is.number,
+  healthCheck: is.oneOf(["checks", "task_states", "manual"]),
+  minHealthyTime: is.duration,
+  healthyDeadline: is.duration,
+  progressDeadline: is.duration,
+  autoRevert: is.flag,
+  autoPromote: is.flag,
+  canary: is.number,
+  stagger: is.duration,
+};
+
 /**
  * What happens on its own node to a task that ends, an Envoy included. While an Envoy waits for its restart, its service
  * reaches nothing and is not reached; so the wait is short, and a program that fails at once again and again is given up after
@@ -55,6 +69,15 @@ export interface RestartOptions {
   readonly renderTemplates?: boolean;
 }
 
+/** @internal */
+export const RESTART_SHAPE: is.Shape<RestartOptions> = {
+  attempts: is.number,
+  interval: is.duration,
+  delay: is.duration,
+  mode: is.oneOf(["fail", "delay"]),
+  renderTemplates: is.flag,
+};
+
 /**
  * What happens to an allocation that failed for good: whether and when another node tries.
  *
@@ -75,6 +98,16 @@ export interface RescheduleOptions {
   readonly unlimited?: boolean;
 }
 
+/** @internal */
+export const RESCHEDULE_SHAPE: is.Shape<RescheduleOptions> = {
+  attempts: is.number,
+  interval: is.duration,
+  delay: is.duration,
+  delayFunction: is.oneOf(["constant", "exponential", "fibonacci"]),
+  maxDelay: is.duration,
+  unlimited: is.flag,
+};
+
 /**
  * How allocations of a service job leave a node that is drained.
  *
@@ -91,6 +124,14 @@ export interface MigrateOptions {
   readonly healthyDeadline?: DurationLike;
 }
 
+/** @internal */
+export const MIGRATE_SHAPE: is.Shape<MigrateOptions> = {
+  maxParallel: is.number,
+  healthCheck: is.oneOf(["checks", "task_states"]),
+  minHealthyTime: is.duration,
+  healthyDeadline: is.duration,
+};
+
 /**
  * What happens to allocations whose node no longer answers, and when it is back.
  *
@@ -106,6 +147,14 @@ export interface DisconnectOptions {
   /** Which ones stay when the node is back. @default "best_score" */
   readonly reconcile?: "best_score" | "keep_original" | "keep_replacement" | "longest_running";
 }
+
+/** @internal */
+export const DISCONNECT_SHAPE: is.Shape<DisconnectOptions> = {
+  lostAfter: is.duration,
+  stopOnClientAfter: is.duration,
+  replace: is.flag,
+  reconcile: is.oneOf(["best_score", "keep_original", "keep_replacement", "longest_running"]),
+};
 
 /** @internal */
 export function renderUpdate(options: UpdateOptions): nomad.UpdateStrategy {

@@ -1,3 +1,5 @@
+import type { Place } from "../core/problems";
+import * as is from "../core/shape";
 import type * as nomad from "./generated/job";
 
 /** What every port of a group takes. */
@@ -17,11 +19,23 @@ export interface PortOptions {
   readonly hostNetwork?: string;
 }
 
+/** @internal */
+export const PORT_SHAPE: is.Shape<PortOptions> = {
+  to: is.number,
+  hostNetwork: is.text,
+};
+
 /** Options of {@link Port.static}. */
 export interface StaticPortOptions extends PortOptions {
   /** Whether Nomad places it where something else has the port already; only on the node's own network. @default false */
   readonly ignoreCollision?: boolean;
 }
+
+/** @internal */
+export const STATIC_PORT_SHAPE: is.Shape<StaticPortOptions> = {
+  ...PORT_SHAPE,
+  ignoreCollision: is.flag,
+};
 
 /**
  * A port of the node that a group takes, for TCP and UDP alike. Tasks find it as `${NOMAD_PORT_<label>}` (inside),
@@ -47,6 +61,12 @@ export class Port {
   /** This very port. A node has it once, so allocations need as many nodes. @param value from 1 to 65535 */
   static static(value: number, options: StaticPortOptions = {}): Port {
     return new Port(value, options);
+  }
+
+  /** @internal */
+  examine(place: Place): void {
+    is.number(place, "value", this.value);
+    is.examineProperties(place, this.options, STATIC_PORT_SHAPE);
   }
 
   /** @internal The port inside the allocation, `undefined` where it is the number on the node. */

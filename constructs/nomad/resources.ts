@@ -1,3 +1,4 @@
+import * as is from "../core/shape";
 import type * as nomad from "./generated/job";
 import type { Affinity, Constraint } from "./placement";
 
@@ -37,6 +38,13 @@ export interface DeviceOptions {
   readonly affinities?: readonly Affinity[];
 }
 
+/** @internal */
+export const DEVICE_SHAPE: is.Shape<DeviceOptions> = {
+  count: is.number,
+  constraints: is.list(is.made("a Constraint, such as Constraint.equals(…)")),
+  affinities: is.list(is.made("an Affinity, such as Affinity.equals(…)")),
+};
+
 /** @see https://developer.hashicorp.com/nomad/docs/job-specification/numa */
 export interface NumaOptions {
   /** Whether its cores must be, or had better be, of one NUMA node. @default "none" */
@@ -44,6 +52,23 @@ export interface NumaOptions {
   /** Those of `devices` that are to be of the same NUMA node. @default none */
   readonly devices?: readonly string[];
 }
+
+/** @internal */
+export const NUMA_SHAPE: is.Shape<NumaOptions> = {
+  affinity: is.oneOf(["none", "prefer", "require"]),
+  devices: is.list(is.text),
+};
+
+/** @internal */
+export const RESOURCE_SHAPE: is.Shape<ResourceOptions> = {
+  cpuMhz: is.number,
+  cores: is.number,
+  memoryMib: is.number,
+  memoryMaxMib: is.number,
+  secretsMib: is.number,
+  devices: is.named(is.block(DEVICE_SHAPE)),
+  numa: is.block(NUMA_SHAPE),
+};
 
 /** @internal */
 export function renderResources(resources: ResourceOptions): nomad.Resources {

@@ -1,8 +1,9 @@
+import * as is from "../core/shape";
 import { SHUTDOWN_DELAY } from "./deployment";
 import type * as nomad from "./generated/job";
-import { renderJobOfOneGroup, type JobProps } from "./job";
-import { renderNetwork, type NetworkOptions } from "./network";
-import { exposedPorts, renderConnectService, type ConnectServiceOptions } from "./service";
+import { JOB_PROPS_SHAPE, type JobProps, renderJobOfOneGroup } from "./job";
+import { NETWORK_SHAPE, type NetworkOptions, renderNetwork } from "./network";
+import { CONNECT_SERVICE_SHAPE, type ConnectServiceOptions, exposedPorts, renderConnectService } from "./service";
 import { renderTasks, type Workload } from "./workload";
 
 /** Everything about a service's job that does not come from the graph. */
@@ -22,6 +23,17 @@ export interface ServiceJobProps extends JobProps, NetworkOptions, ConnectServic
    */
   readonly publish?: number;
 }
+
+/** @internal */
+export const SERVICE_JOB_SHAPE: is.Shape<ServiceJobProps> = {
+  ...JOB_PROPS_SHAPE,
+  ...NETWORK_SHAPE,
+  ...CONNECT_SERVICE_SHAPE,
+  port: is.required(is.literal(is.number, "Write the number out: Envoy is told it when the job is rendered.")),
+  workload: is.required(is.made("a Workload, such as Workload.docker({ image })")),
+  tasks: is.named(is.made("a Workload, such as Workload.docker({ image })")),
+  publish: is.number,
+};
 
 /** What the graph adds. */
 export interface ServiceJobConnections {

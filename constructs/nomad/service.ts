@@ -1,11 +1,12 @@
+import * as is from "../core/shape";
 import type { Override } from "../core/override";
 import type * as nomad from "./generated/job";
-import { renderCheckRestart, type CheckRestartOptions, type HealthCheck } from "./health-check";
-import { renderIdentity, type IdentityOptions } from "./identity";
+import { CHECK_RESTART_SHAPE, renderCheckRestart, type CheckRestartOptions, type HealthCheck } from "./health-check";
+import { IDENTITY_SHAPE, renderIdentity, type IdentityOptions } from "./identity";
 import { overridden } from "./override";
 import type { Port } from "./port";
 import { Sidecar } from "./sidecar";
-import { renderTransparentProxy, type TransparentProxyOptions } from "./transparent-proxy";
+import { renderTransparentProxy, TRANSPARENT_PROXY_SHAPE, type TransparentProxyOptions } from "./transparent-proxy";
 
 /**
  * How a service of a group stands in Consul's catalog.
@@ -43,6 +44,24 @@ export interface RegistrationOptions {
   readonly consulCluster?: string;
 }
 
+/** @internal */
+export const REGISTRATION_SHAPE: is.Shape<RegistrationOptions> = {
+  checkRestart: is.block(CHECK_RESTART_SHAPE),
+  healthCheck: is.oneOrMore(is.made('a HealthCheck, such as HealthCheck.http("/health")')),
+  tags: is.list(is.text),
+  canaryTags: is.list(is.text),
+  meta: is.map(is.text),
+  canaryMeta: is.map(is.text),
+  addressMode: is.oneOf(["auto", "host", "alloc", "alloc_ipv6"]),
+  address: is.text,
+  taggedAddresses: is.map(is.text),
+  enableTagOverride: is.flag,
+  onUpdate: is.oneOf(["require_healthy", "ignore_warnings", "ignore"]),
+  weights: is.block({ passing: is.number, warning: is.number }),
+  identity: is.block(IDENTITY_SHAPE),
+  consulCluster: is.text,
+};
+
 /**
  * A service in Consul's catalog that is outside the mesh: whoever reaches its port may use it, without mutual TLS or intention.
  * For an external load balancer, a scraper, or a program of the node.
@@ -61,6 +80,15 @@ export interface CatalogServiceOptions extends RegistrationOptions {
   /** Anything else of Nomad's service block. @default none */
   readonly override?: Override<nomad.Service>;
 }
+
+/** @internal */
+export const CATALOG_SERVICE_SHAPE: is.Shape<CatalogServiceOptions> = {
+  provider: is.oneOf(["consul", "nomad"]),
+  ...REGISTRATION_SHAPE,
+  port: is.textOrNumber,
+  task: is.text,
+  override: is.fields,
+};
 
 /**
  * A path that Envoy opens without mutual TLS, for those who have no certificate: a scraper, a load balancer's check.
@@ -81,6 +109,14 @@ export interface ExposePath {
   readonly protocol?: "http" | "http2";
 }
 
+/** @internal */
+export const EXPOSE_PATH_SHAPE: is.Shape<ExposePath> = {
+  path: is.required(is.text),
+  portLabel: is.required(is.text),
+  localPort: is.number,
+  protocol: is.oneOf(["http", "http2"]),
+};
+
 /**
  * How a service of a group takes part in the mesh.
  *
@@ -96,6 +132,15 @@ export interface ConnectServiceOptions extends RegistrationOptions {
   /** @default explicit upstreams only */
   readonly transparentProxy?: TransparentProxyOptions;
 }
+
+/** @internal */
+export const CONNECT_SERVICE_SHAPE: is.Shape<ConnectServiceOptions> = {
+  ...REGISTRATION_SHAPE,
+  sidecar: is.made("a Sidecar, such as Sidecar.docker()"),
+  connectNative: is.flag,
+  expose: is.list(is.block(EXPOSE_PATH_SHAPE)),
+  transparentProxy: is.block(TRANSPARENT_PROXY_SHAPE),
+};
 
 /** @internal What {@link renderConnectService} takes of a service, and of the graph. */
 export interface ConnectServiceParts {

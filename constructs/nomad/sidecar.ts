@@ -1,11 +1,14 @@
-import { numberText } from "../core/collections";
+import type { Place } from "../core/problems";
+import { type Signal, signal } from "./signal";
+import * as is from "../core/shape";
+import { mergeMaps, mergeMapsOrNone, numberText } from "../core/collections";
 import { withoutUndefined } from "../core/without-undefined";
 import { nanoseconds, optionalNanoseconds, type DurationLike } from "../core/duration";
 import type { Override } from "../core/override";
 import type * as nomad from "./generated/job";
-import { renderLogs, type LogOptions } from "./logs";
+import { LOG_SHAPE, type LogOptions, renderLogs } from "./logs";
 import { overridden } from "./override";
-import { renderResources, type ResourceOptions } from "./resources";
+import { renderResources, RESOURCE_SHAPE, type ResourceOptions } from "./resources";
 
 /** What every sidecar takes, whatever runs its Envoy. */
 export interface SidecarOptions {
@@ -22,7 +25,7 @@ export interface SidecarOptions {
   /** Anything else of the driver's configuration, e.g. `{ memory_hard_limit: 256 }`. @default none */
   readonly driverConfig?: Readonly<Record<string, unknown>>;
   /** The signal that asks Envoy to end. @default "SIGINT" */
-  readonly killSignal?: string;
+  readonly killSignal?: Signal;
   /** How long Envoy may take to end. @default "5s" */
   readonly killTimeout?: DurationLike;
   /**
@@ -65,11 +68,39 @@ export interface SidecarOptions {
   readonly serviceOverride?: Override<nomad.ConsulSidecarService>;
 }
 
+/** @internal */
+export const SIDECAR_SHAPE: is.Shape<SidecarOptions> = {
+  resources: is.block(RESOURCE_SHAPE),
+  logs: is.block(LOG_SHAPE),
+  logLevel: is.oneOf(["trace", "debug", "info", "warning", "error", "critical", "off"]),
+  concurrency: is.number,
+  user: is.text,
+  driverConfig: is.fields,
+  killSignal: signal,
+  killTimeout: is.duration,
+  shutdownDelay: is.duration,
+  env: is.map(is.text),
+  meta: is.map(is.text),
+  tags: is.list(is.text),
+  serviceMeta: is.map(is.text),
+  portLabel: is.text,
+  config: is.fields,
+  disableDefaultTcpCheck: is.flag,
+  override: is.fields,
+  serviceOverride: is.fields,
+};
+
 /** Options of {@link Sidecar.docker}. */
 export interface DockerSidecarOptions extends SidecarOptions {
   /** Envoy's image. @default the one that Nomad picks for its Consul */
   readonly image?: string;
 }
+
+/** @internal */
+export const DOCKER_SIDECAR_SHAPE: is.Shape<DockerSidecarOptions> = {
+  ...SIDECAR_SHAPE,
+  image: is.text,
+};
 
 /** Options of {@link Sidecar.exec}. */
 export interface ExecSidecarOptions extends SidecarOptions {
@@ -78,6 +109,13 @@ export interface ExecSidecarOptions extends SidecarOptions {
   /** @default "raw_exec" */
   readonly driver?: "exec" | "raw_exec";
 }
+
+/** @internal */
+export const EXEC_SIDECAR_SHAPE: is.Shape<ExecSidecarOptions> = {
+  ...SIDECAR_SHAPE,
+  command: is.text,
+  driver: is.oneOf(["exec", "raw_exec"]),
+};
 
 /**
  * What Nomad gives to a sidecar of which a job says nothing. Where a job says anything, it would fill in what other tasks get:
@@ -97,26 +135,35 @@ export class Sidecar {
     private readonly driver: "exec" | "raw_exec" | undefined,
     private readonly config: Readonly<Record<string, unknown>>,
     private readonly args: readonly string[] | undefined,
+    private readonly shape: is.Shape<SidecarOptions>,
   ) {}
 
   /** Envoy in a container, as Nomad does it by itself. */
   static docker(options: DockerSidecarOptions = {}): Sidecar {
     const tuned = options.logLevel !== undefined || options.concurrency !== undefined;
-    const config = { ...(options.image !== undefined && { image: options.image }), ...options.driverConfig };
-    return new Sidecar(options, undefined, config, tuned ? envoyArguments(options) : undefined);
+    const config = mergeMaps<unknown>(
+      options.image === undefined ? {} : { image: options.image },
+      options.driverConfig,
+    );
+    return new Sidecar(options, undefined, config, tuned ? envoyArguments(options) : undefined, DOCKER_SIDECAR_SHAPE);
   }
 
   /** Envoy as a program of the node, where there is no Docker. */
   static exec(options: ExecSidecarOptions = {}): Sidecar {
     const driver = options.driver ?? "raw_exec";
-    const config = {
+    const own = {
       command: options.command ?? "envoy",
       // Nomad's bootstrap names Consul's socket relative to the allocation's directory. Under `exec` that is the root
       // of the chroot, where Envoy starts anyway; under `raw_exec` Envoy must be told, or it waits for ever.
       ...(driver === "raw_exec" && { work_dir: "${NOMAD_ALLOC_DIR}/.." }),
-      ...options.driverConfig,
     };
-    return new Sidecar(options, driver, config, envoyArguments(options));
+    const config = mergeMaps<unknown>(own, options.driverConfig);
+    return new Sidecar(options, driver, config, envoyArguments(options), EXEC_SIDECAR_SHAPE);
+  }
+
+  /** @internal */
+  examine(place: Place): void {
+    is.examineProperties(place, this.options, this.shape);
   }
 
   /** @internal Proxy configuration, opaque to Nomad. */
@@ -126,10 +173,10 @@ export class Sidecar {
 
   /** @internal What differs from the task that Nomad adds by itself. */
   renderTask(): nomad.SidecarTask {
-    const config = { ...this.config, ...(this.args && { args: this.args }) };
+    const config = mergeMapsOrNone<unknown>(this.config, this.args && { args: this.args });
     const rendered: nomad.SidecarTask = {
       Driver: this.driver,
-      Config: Object.keys(config).length > 0 ? config : undefined,
+      Config: config,
       // Nomad's own 5 s would only be waited for: the group's delay has passed by then, and so have its requests.
       ShutdownDelay: nanoseconds("1s"),
       ...withoutUndefined(this.renderCommon()),
@@ -149,7 +196,7 @@ export class Sidecar {
       Name: name,
       Kind: kind,
       Driver: this.driver ?? "docker",
-      Config: { ...image, ...this.config, args: [...(this.args ?? NODE_ARGUMENTS), ...furtherArguments] },
+      Config: mergeMaps<unknown>(image, this.config, { args: [...(this.args ?? NODE_ARGUMENTS), ...furtherArguments] }),
       ShutdownDelay: nanoseconds("5s"),
       Constraints: [
         { LTarget: "${attr.consul.version}", Operand: "semver", RTarget: ">= 1.8.0" },

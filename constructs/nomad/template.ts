@@ -1,3 +1,6 @@
+import type { Place } from "../core/problems";
+import { type Signal, signal } from "./signal";
+import * as is from "../core/shape";
 import { optionalNanoseconds, type DurationLike } from "../core/duration";
 import type { Override } from "../core/override";
 import type * as nomad from "./generated/job";
@@ -15,6 +18,14 @@ export interface ChangeScriptOptions {
   readonly failOnError?: boolean;
 }
 
+/** @internal */
+export const CHANGE_SCRIPT_SHAPE: is.Shape<ChangeScriptOptions> = {
+  command: is.required(is.text),
+  args: is.list(is.text),
+  timeout: is.duration,
+  failOnError: is.flag,
+};
+
 /**
  * How a template is rendered into a task.
  *
@@ -26,7 +37,7 @@ export interface TemplateOptions {
   /** What to do when the rendered text changes. @default "script" where there is a `changeScript`, else "restart" */
   readonly changeMode?: "restart" | "signal" | "script" | "noop";
   /** The signal of change mode `signal`. @default none */
-  readonly changeSignal?: string;
+  readonly changeSignal?: Signal;
   /** The program of change mode `script`. @default none */
   readonly changeScript?: ChangeScriptOptions;
   /** Whether the text is read as `KEY=value` lines into the task's environment. @default false */
@@ -53,21 +64,52 @@ export interface TemplateOptions {
   readonly override?: Override<nomad.Template>;
 }
 
+/** @internal */
+export const TEMPLATE_SHAPE: is.Shape<TemplateOptions> = {
+  destination: is.required(is.text),
+  changeMode: is.oneOf(["restart", "signal", "script", "noop"]),
+  changeSignal: signal,
+  changeScript: is.block(CHANGE_SCRIPT_SHAPE),
+  env: is.flag,
+  perms: is.text,
+  uid: is.number,
+  gid: is.number,
+  once: is.flag,
+  errMissingKey: is.flag,
+  wait: is.block({ min: is.duration, max: is.duration }),
+  splay: is.duration,
+  leftDelimiter: is.text,
+  rightDelimiter: is.text,
+  override: is.fields,
+};
+
 /** A file that Nomad renders into a task before it starts. */
 export class Template {
   private constructor(
-    /** @internal */
-    readonly rendered: nomad.Template,
+    private readonly origin: Pick<nomad.Template, "EmbeddedTmpl" | "SourcePath">,
+    private readonly options: TemplateOptions,
   ) {}
 
   /** The template's text, in Consul Template's language. */
   static text(text: string, options: TemplateOptions): Template {
-    return new Template({ EmbeddedTmpl: text, ...render(options) });
+    return new Template({ EmbeddedTmpl: text }, options);
   }
 
   /** A file that an artifact brought, as a template. */
   static source(path: string, options: TemplateOptions): Template {
-    return new Template({ SourcePath: path, ...render(options) });
+    return new Template({ SourcePath: path }, options);
+  }
+
+  /** @internal */
+  get rendered(): nomad.Template {
+    return { ...this.origin, ...render(this.options) };
+  }
+
+  /** @internal */
+  examine(place: Place): void {
+    is.text(place, "text", this.origin.EmbeddedTmpl);
+    is.text(place, "path", this.origin.SourcePath);
+    is.examineProperties(place, this.options, TEMPLATE_SHAPE);
   }
 }
 

@@ -1,3 +1,4 @@
+import * as is from "../core/shape";
 import type * as nomad from "./generated/job";
 
 /**
@@ -22,6 +23,17 @@ export interface TransparentProxyOptions {
   /** Whether DNS is left alone. @default false */
   readonly noDns?: boolean;
 }
+
+/** @internal */
+export const TRANSPARENT_PROXY_SHAPE: is.Shape<TransparentProxyOptions> = {
+  uid: is.text,
+  outboundPort: is.number,
+  excludeInboundPorts: is.list(is.text),
+  excludeOutboundPorts: is.list(is.number),
+  excludeOutboundCidrs: is.list(is.text),
+  excludeUids: is.list(is.text),
+  noDns: is.flag,
+};
 
 /** @internal */
 export function renderTransparentProxy(options: TransparentProxyOptions): nomad.ConsulTransparentProxy {

@@ -1,3 +1,5 @@
+import { type Signal, signal } from "./signal";
+import * as is from "../core/shape";
 import type * as nomad from "./generated/job";
 
 /**
@@ -21,10 +23,23 @@ export interface VaultOptions {
   /** What to do when the token had to be replaced. @default "restart" */
   readonly changeMode?: "noop" | "restart" | "signal";
   /** The signal of change mode `signal`. @default "SIGHUP" */
-  readonly changeSignal?: string;
+  readonly changeSignal?: Signal;
   /** Whether the token may end before the task does, and is not renewed. For short batch tasks. @default false */
   readonly allowTokenExpiration?: boolean;
 }
+
+/** @internal */
+export const VAULT_SHAPE: is.Shape<VaultOptions> = {
+  role: is.text,
+  policies: is.list(is.text),
+  namespace: is.text,
+  cluster: is.text,
+  env: is.flag,
+  disableFile: is.flag,
+  changeMode: is.oneOf(["noop", "restart", "signal"]),
+  changeSignal: signal,
+  allowTokenExpiration: is.flag,
+};
 
 /**
  * A secret that Nomad fetches before a task starts. Environment, templates and the driver's configuration name its fields as
@@ -42,6 +57,14 @@ export interface SecretOptions {
   /** Environment of a plugin. @default none */
   readonly env?: Readonly<Record<string, string>>;
 }
+
+/** @internal */
+export const SECRET_SHAPE: is.Shape<SecretOptions> = {
+  provider: is.required(is.text),
+  path: is.required(is.text),
+  config: is.fields,
+  env: is.map(is.text),
+};
 
 /** @internal */
 export function renderVault(options: VaultOptions): nomad.Vault {

@@ -1,3 +1,5 @@
+import type { Place } from "../core/problems";
+import * as is from "../core/shape";
 import type { Override } from "../core/override";
 import type * as nomad from "./generated/job";
 import { overridden } from "./override";
@@ -9,6 +11,12 @@ export interface VolumeOptions {
   /** Anything else of Nomad's volume block. @default none */
   readonly override?: Override<nomad.VolumeRequest>;
 }
+
+/** @internal */
+export const VOLUME_SHAPE: is.Shape<VolumeOptions> = {
+  readOnly: is.flag,
+  override: is.fields,
+};
 
 /** What a host volume takes. */
 export interface HostVolumeOptions extends VolumeOptions {
@@ -22,6 +30,20 @@ export interface HostVolumeOptions extends VolumeOptions {
   /** Whether a new allocation gets the volume that the old one had; only of a dynamic host volume. @default false */
   readonly sticky?: boolean;
 }
+
+/** @internal */
+export const HOST_VOLUME_SHAPE: is.Shape<HostVolumeOptions> = {
+  ...VOLUME_SHAPE,
+  accessMode: is.oneOf([
+    "single-node-writer",
+    "single-node-reader-only",
+    "single-node-single-writer",
+    "single-node-multi-writer",
+  ]),
+  attachmentMode: is.oneOf(["file-system", "block-device"]),
+  perAlloc: is.flag,
+  sticky: is.flag,
+};
 
 /** What a volume of a CSI plugin takes. */
 export interface SharedVolumeOptions extends VolumeOptions {
@@ -45,13 +67,31 @@ export interface SharedVolumeOptions extends VolumeOptions {
   };
 }
 
+/** @internal */
+export const SHARED_VOLUME_SHAPE: is.Shape<SharedVolumeOptions> = {
+  ...VOLUME_SHAPE,
+  accessMode: is.oneOf([
+    "single-node-reader-only",
+    "single-node-writer",
+    "multi-node-reader-only",
+    "multi-node-single-writer",
+    "multi-node-multi-writer",
+  ]),
+  attachmentMode: is.oneOf(["file-system", "block-device"]),
+  perAlloc: is.flag,
+  mountOptions: is.block({ fsType: is.text, mountFlags: is.list(is.text) }),
+};
+
 /**
  * A volume of a group, which its tasks mount by name.
  *
  * @see https://developer.hashicorp.com/nomad/docs/job-specification/volume
  */
 export class Volume {
-  private constructor(private readonly request: nomad.VolumeRequest) {}
+  private constructor(
+    private readonly request: nomad.VolumeRequest,
+    private readonly examineOptions: (place: Place) => void,
+  ) {}
 
   /** A host volume, as a client's configuration or `nomad volume create` declares it. */
   static host(source: string, options: HostVolumeOptions = {}): Volume {
@@ -64,7 +104,10 @@ export class Volume {
       PerAlloc: options.perAlloc,
       Sticky: options.sticky,
     };
-    return new Volume(overridden(rendered, options.override));
+    return new Volume(overridden(rendered, options.override), (place) => {
+      is.text(place, "source", source);
+      is.examineProperties(place, options, HOST_VOLUME_SHAPE);
+    });
   }
 
   /** A volume of a CSI plugin. */
@@ -81,7 +124,15 @@ export class Volume {
         MountFlags: options.mountOptions.mountFlags,
       },
     };
-    return new Volume(overridden(rendered, options.override));
+    return new Volume(overridden(rendered, options.override), (place) => {
+      is.text(place, "source", source);
+      is.examineProperties(place, options, SHARED_VOLUME_SHAPE);
+    });
+  }
+
+  /** @internal */
+  examine(place: Place): void {
+    this.examineOptions(place);
   }
 
   /** @internal */
@@ -107,6 +158,15 @@ export interface VolumeMountOptions {
   /** SELinux label: `"z"` for one that tasks share, `"Z"` for one of its own. @default none */
   readonly selinuxLabel?: "z" | "Z";
 }
+
+/** @internal */
+export const VOLUME_MOUNT_SHAPE: is.Shape<VolumeMountOptions> = {
+  volume: is.required(is.text),
+  destination: is.required(is.text),
+  readOnly: is.flag,
+  propagationMode: is.oneOf(["private", "host-to-task", "bidirectional"]),
+  selinuxLabel: is.oneOf(["z", "Z"]),
+};
 
 /** @internal */
 export function renderVolumeMount(mount: VolumeMountOptions): nomad.VolumeMount {

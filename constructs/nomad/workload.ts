@@ -1,17 +1,20 @@
-import { renderArtifact, type ArtifactOptions } from "./artifact";
+import type { Place } from "../core/problems";
+import { type Signal, signal } from "./signal";
+import * as is from "../core/shape";
+import { ARTIFACT_SHAPE, type ArtifactOptions, renderArtifact } from "./artifact";
 import { optionalNanoseconds, type DurationLike } from "../core/duration";
 import { mergeMaps, mergeMapsOrNone } from "../core/collections";
 import type { Override } from "../core/override";
 import type * as nomad from "./generated/job";
-import { renderIdentities, type IdentityOptions } from "./identity";
+import { IDENTITY_SHAPE, type IdentityOptions, renderIdentities } from "./identity";
 import { overridden } from "./override";
-import { renderLogs, type LogOptions } from "./logs";
+import { LOG_SHAPE, type LogOptions, renderLogs } from "./logs";
 import type { Affinity, Constraint } from "./placement";
-import { renderRestart, type RestartOptions } from "./policies";
-import { renderResources, type ResourceOptions } from "./resources";
+import { renderRestart, RESTART_SHAPE, type RestartOptions } from "./policies";
+import { renderResources, RESOURCE_SHAPE, type ResourceOptions } from "./resources";
 import type { Template } from "./template";
-import { renderSecret, renderVault, type SecretOptions, type VaultOptions } from "./vault";
-import { renderVolumeMount, type VolumeMountOptions } from "./volume";
+import { renderSecret, renderVault, SECRET_SHAPE, type SecretOptions, VAULT_SHAPE, type VaultOptions } from "./vault";
+import { renderVolumeMount, VOLUME_MOUNT_SHAPE, type VolumeMountOptions } from "./volume";
 
 /**
  * A command that people run inside a running task: `nomad action`.
@@ -24,6 +27,12 @@ export interface ActionOptions {
   /** @default none */
   readonly args?: readonly string[];
 }
+
+/** @internal */
+export const ACTION_SHAPE: is.Shape<ActionOptions> = {
+  command: is.required(is.text),
+  args: is.list(is.text),
+};
 
 /**
  * What makes a task a plugin for CSI volumes.
@@ -41,6 +50,15 @@ export interface CsiPluginOptions {
   /** How long it may take to become healthy. @default "30s" */
   readonly healthTimeout?: DurationLike;
 }
+
+/** @internal */
+export const CSI_PLUGIN_SHAPE: is.Shape<CsiPluginOptions> = {
+  id: is.required(is.text),
+  type: is.required(is.oneOf(["node", "controller", "monolith"])),
+  mountDir: is.text,
+  stagePublishBaseDir: is.text,
+  healthTimeout: is.duration,
+};
 
 /**
  * What any task takes, whatever runs it.
@@ -79,7 +97,7 @@ export interface TaskOptions {
   /** How long it may take to end after the signal. @default "5s" */
   readonly killTimeout?: DurationLike;
   /** The signal that asks it to end. @default "SIGINT" */
-  readonly killSignal?: string;
+  readonly killSignal?: Signal;
   /** How long it still runs after it is no longer in the catalog. @default "0s" */
   readonly shutdownDelay?: DurationLike;
   /** When it runs, if it is not the service itself. @default it runs as long as the group */
@@ -98,6 +116,36 @@ export interface TaskOptions {
   readonly override?: Override<nomad.Task>;
 }
 
+/** @internal */
+export const TASK_SHAPE: is.Shape<TaskOptions> = {
+  env: is.map(is.text),
+  resources: is.block(RESOURCE_SHAPE),
+  templates: is.list(is.made("a Template, such as Template.text(…)")),
+  volumeMounts: is.list(is.block(VOLUME_MOUNT_SHAPE)),
+  artifacts: is.list(
+    is.either({ fits: (value) => typeof value === "string", rule: is.text }, is.block(ARTIFACT_SHAPE)),
+  ),
+  vault: is.block(VAULT_SHAPE),
+  secrets: is.named(is.block(SECRET_SHAPE)),
+  identities: is.named(is.block(IDENTITY_SHAPE)),
+  consulCluster: is.text,
+  actions: is.named(is.block(ACTION_SHAPE)),
+  logs: is.block(LOG_SHAPE),
+  dispatchPayload: is.text,
+  csiPlugin: is.block(CSI_PLUGIN_SHAPE),
+  user: is.text,
+  killTimeout: is.duration,
+  killSignal: signal,
+  shutdownDelay: is.duration,
+  lifecycle: is.block({ hook: is.required(is.oneOf(["prestart", "poststart", "poststop"])), sidecar: is.flag }),
+  leader: is.flag,
+  restart: is.block(RESTART_SHAPE),
+  constraints: is.list(is.made("a Constraint, such as Constraint.equals(…)")),
+  affinities: is.list(is.made("an Affinity, such as Affinity.equals(…)")),
+  meta: is.map(is.text),
+  override: is.fields,
+};
+
 /** A task under Docker. @see https://developer.hashicorp.com/nomad/docs/drivers/docker */
 export interface DockerWorkloadOptions extends TaskOptions {
   /** Image with its tag or digest. */
@@ -112,6 +160,16 @@ export interface DockerWorkloadOptions extends TaskOptions {
   readonly config?: Readonly<Record<string, unknown>>;
 }
 
+/** @internal */
+export const DOCKER_WORKLOAD_SHAPE: is.Shape<DockerWorkloadOptions> = {
+  ...TASK_SHAPE,
+  image: is.required(is.text),
+  command: is.text,
+  args: is.list(is.text),
+  entrypoint: is.list(is.text),
+  config: is.fields,
+};
+
 /** A program of the node itself. @see https://developer.hashicorp.com/nomad/docs/drivers/exec */
 export interface ExecWorkloadOptions extends TaskOptions {
   /** A program on the node's path, or one that an artifact or template brought. */
@@ -124,6 +182,15 @@ export interface ExecWorkloadOptions extends TaskOptions {
   readonly config?: Readonly<Record<string, unknown>>;
 }
 
+/** @internal */
+export const EXEC_WORKLOAD_SHAPE: is.Shape<ExecWorkloadOptions> = {
+  ...TASK_SHAPE,
+  command: is.required(is.text),
+  args: is.list(is.text),
+  driver: is.oneOf(["exec", "raw_exec"]),
+  config: is.fields,
+};
+
 /**
  * What runs: one task of a service's group.
  *
@@ -135,23 +202,34 @@ export class Workload {
     private readonly driver: string,
     private readonly config: Readonly<Record<string, unknown>>,
     private readonly options: TaskOptions,
+    private readonly shape: is.Shape<TaskOptions>,
   ) {}
 
   /** A container. */
   static docker(options: DockerWorkloadOptions): Workload {
     const { image, command, args, entrypoint, config } = options;
-    return new Workload("docker", mergeMaps<unknown>({ image, command, args, entrypoint }, config), options);
+    return new Workload(
+      "docker",
+      mergeMaps<unknown>({ image, command, args, entrypoint }, config),
+      options,
+      DOCKER_WORKLOAD_SHAPE,
+    );
   }
 
   /** A program of the node. */
   static exec(options: ExecWorkloadOptions): Workload {
     const { command, args, driver, config } = options;
-    return new Workload(driver ?? "exec", mergeMaps<unknown>({ command, args }, config), options);
+    return new Workload(driver ?? "exec", mergeMaps<unknown>({ command, args }, config), options, EXEC_WORKLOAD_SHAPE);
   }
 
   /** A task of any other driver (`java`, `podman`, `qemu`, …), with that driver's configuration. */
   static driver(driver: string, config: Readonly<Record<string, unknown>>, options: TaskOptions = {}): Workload {
-    return new Workload(driver, config, options);
+    return new Workload(driver, config, options, TASK_SHAPE);
+  }
+
+  /** @internal */
+  examine(place: Place): void {
+    is.examineProperties(place, this.options, this.shape);
   }
 
   /** @internal */

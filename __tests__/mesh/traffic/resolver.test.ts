@@ -233,7 +233,9 @@ test("fails for text that is no duration", () => {
     resolverOf((api) => {
       api.resolve({ connectTimeout: "soon" });
     }),
-  ).toThrow(/"soon" is not a duration/);
+  ).toThrow(
+    'stack/mesh/api: resolve.connectTimeout is "soon"; allowed is a number and a unit (ns, us, ms, s, m, h), such as "30s" or "1m30s". Correct it.',
+  );
 });
 
 test("waits for what Consul judges it by: protocols, and the subsets of others", () => {

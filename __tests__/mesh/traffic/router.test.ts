@@ -164,7 +164,7 @@ test.each<[Route, string]>([
     'A route asks for the query parameter "a" in 2 ways. Give just one of exact, regex and present.',
   ],
   [
-    { match: { methods: ["FETCH"] } },
+    { match: { methods: ["FETCH" as "GET"] } },
     "A route asks for the method FETCH, which there is not. There are GET, HEAD, POST, PUT, PATCH, DELETE, CONNECT, OPTIONS, TRACE.",
   ],
   [

@@ -11,6 +11,8 @@ import type { Mesh } from "../mesh";
 import { refuseUnknownName, type IMeshMember, type IMeshService } from "../mesh-member";
 import { addServiceEntries, type ServiceDefaults } from "../service-entries";
 import type { InMesh } from "./gateway";
+import { refuseWrongValues } from "../../core/shape";
+import { EXTERNAL_SERVICE_SHAPE } from "../shapes";
 
 /**
  * How a terminating gateway speaks TLS to a service outside. Each file is one that the gateway's Envoy can read: a template
@@ -78,6 +80,7 @@ export class ExternalService extends Construct implements IMeshService {
 
   constructor(scope: Construct, id: string, props: ExternalServiceProps) {
     super(scope, id);
+    refuseWrongValues(this, props, EXTERNAL_SERVICE_SHAPE);
     const { mesh, serviceName = id, protocol = Protocol.TCP, address, port, tls, plaintext, serviceDefaults } = props;
     refuseUnknownName(this, "external service", serviceName);
     this.serviceName = serviceName;

@@ -9,6 +9,8 @@ import type { GatewayRouteRecord, ListenerRecord, Reference } from "../../model/
 import { renderFrontGatewayJob, type FrontGatewayParts } from "../../nomad/front-gateway-job";
 import { referenceTo, type IMeshService } from "../mesh-member";
 import { Gateway, type GatewayBaseProps, type GatewayParts, type InMesh } from "./gateway";
+import { refuseWrongValues } from "../../core/shape";
+import { LISTENER_SHAPE } from "../shapes";
 
 /** What the listeners of all gateways have in common. */
 export interface ListenerOptions {
@@ -48,6 +50,9 @@ export abstract class FrontGateway<
 > extends Gateway<Props> {
   constructor(scope: Construct, id: string, props: Props & InMesh, kind: "API gateway" | "ingress gateway") {
     super(scope, id, props, kind);
+    props.listeners.forEach(({ options }, index) => {
+      refuseWrongValues(this, options, LISTENER_SHAPE, `listeners[${index}]`);
+    });
     if (props.listeners.length === 0) {
       throw new MeshError(this, "It has no listener.", "Give it at least one.");
     }

@@ -1,3 +1,5 @@
+import { refuseWrongValues } from "../../core/shape";
+import { GATEWAY_SHAPE } from "../shapes";
 import type { AclBindingRule } from "@cdktf/provider-consul/lib/acl-binding-rule";
 import type { Job } from "@cdktf/provider-nomad/lib/job";
 import { Construct } from "constructs";
@@ -67,6 +69,7 @@ export abstract class Gateway<Props extends GatewayBaseProps = GatewayBaseProps>
     readonly kind: GatewayKind,
   ) {
     super(scope, id);
+    refuseWrongValues(this, props, GATEWAY_SHAPE);
     this.serviceName = props.serviceName ?? id;
     this.mesh = mesh;
     this.props = { ...mesh.memberDefaults, ...withoutUndefined(props) } as unknown as Props;

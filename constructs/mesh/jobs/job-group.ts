@@ -11,6 +11,7 @@ import type * as nomad from "../../nomad/generated/job";
 import { renderGroup, type GroupOptions } from "../../nomad/group";
 import { renderNetwork, type NetworkOptions } from "../../nomad/network";
 import {
+  CATALOG_SERVICE_SHAPE,
   exposedPorts,
   renderCatalogService,
   renderConnectService,
@@ -21,6 +22,8 @@ import type { Dependency } from "../config-entry";
 import type { Mesh } from "../mesh";
 import { MeshService, type GroupServiceProps } from "../mesh-service";
 import { connectionsOf } from "../render-upstream";
+import { refuseWrongValues } from "../../core/shape";
+import { JOB_GROUP_SHAPE } from "../shapes";
 
 /** What {@link MeshJob.addGroup} takes. */
 export interface JobGroupProps extends GroupOptions, NetworkOptions {
@@ -68,6 +71,7 @@ export class JobGroup extends Construct {
     private readonly parent: JobOfGroup,
   ) {
     super(scope, id);
+    refuseWrongValues(this, props, JOB_GROUP_SHAPE);
     this.groupName = props.groupName ?? id;
     for (const port of Object.values(props.ports ?? {})) {
       if (port.to !== undefined) {
@@ -108,6 +112,7 @@ export class JobGroup extends Construct {
    */
   addCatalogService(id: string, props: CatalogServiceProps = {}): void {
     const { serviceName = id, ...options } = props;
+    refuseWrongValues(this, options, CATALOG_SERVICE_SHAPE, "service", serviceName);
     Graph.of(this).write(this, ({ catalogServices }) =>
       catalogServices.push({ origin: originOf(this), name: serviceName, mesh: this.parent.mesh.node.path }),
     );

@@ -7,6 +7,8 @@ import type { Mesh } from "../mesh";
 import { refuseUnknownName } from "../mesh-member";
 import { declareJob, renderedJob } from "./declare-job";
 import { JobGroup, type JobGroupProps } from "./job-group";
+import { refuseWrongValues } from "../../core/shape";
+import { MESH_JOB_SHAPE } from "../shapes";
 
 /** What {@link ServiceMesh.addJob} takes. */
 export interface MeshJobBaseProps extends JobSpec {
@@ -44,6 +46,7 @@ export class MeshJob extends Construct {
 
   constructor(scope: Construct, id: string, props: MeshJobProps) {
     super(scope, id);
+    refuseWrongValues(this, props, MESH_JOB_SHAPE);
     const { mesh, jobName = id, ...given } = props;
     refuseUnknownName(this, "job", jobName);
     this.mesh = mesh;

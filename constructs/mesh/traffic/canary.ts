@@ -1,3 +1,5 @@
+import { refuseWrongValues } from "../../core/shape";
+import { CANARY_SHAPE } from "../shapes";
 import { Op, Token } from "cdktf";
 import type { HeaderMatch } from "../../consul/http-permission";
 import { MeshError } from "../../core/errors";
@@ -23,6 +25,7 @@ export interface CanaryOptions {
 /** Resolver, splitter and router of a canary. */
 export function planCanary(owner: TrafficOwner, canary: Subset | HasSubset, options: CanaryOptions): void {
   const { traffic } = owner;
+  refuseWrongValues(owner, options, CANARY_SHAPE, "canary");
   const { percent, header } = options;
   if (!Token.isUnresolved(percent) && !(percent >= 0 && percent <= 100)) {
     throw new MeshError(owner, `Its canary is to get ${percent} % of the requests.`, "Use a number from 0 to 100.");

@@ -29,6 +29,8 @@ import {
   renderSplitter,
 } from "./render-traffic";
 import { Subset, type SubsetOptions } from "./subset";
+import { refuseWrongValues } from "../../core/shape";
+import { RESOLVE_SHAPE, ROUTE_SHAPE, SPLIT_SHAPE } from "../shapes";
 
 /**
  * What holds for all who reach a service, without looking into requests.
@@ -113,6 +115,7 @@ export class ServiceTraffic {
 
   /** @throws MeshError if something is said twice */
   resolve(options: ResolveOptions): void {
+    refuseWrongValues(this.owner, options, RESOLVE_SHAPE, "resolve");
     this.change((traffic) => {
       const { resolve } = traffic;
       const given = Object.entries(options).flatMap(([key, value]) => (value === undefined ? [] : [key]));
@@ -130,6 +133,9 @@ export class ServiceTraffic {
 
   /** @throws MeshError if requests are split already */
   split(splits: readonly Split[]): void {
+    splits.forEach((split, index) => {
+      refuseWrongValues(this.owner, split, SPLIT_SHAPE, `split[${index}]`);
+    });
     this.change((traffic) => {
       if (traffic.splits !== undefined) {
         throw new MeshError(
@@ -146,6 +152,7 @@ export class ServiceTraffic {
 
   /** @throws MeshError for what Consul would refuse */
   route({ to, ...route }: Route): void {
+    refuseWrongValues(this.owner, route, ROUTE_SHAPE, "route");
     const problem = problemOfRoute(route);
     if (problem !== undefined) {
       throw new MeshError(this.owner, ...problem);

@@ -11,6 +11,8 @@ import { connectionsOf } from "../render-upstream";
 import { instancesParts, ServiceInstances } from "../service-instances";
 import type { TrafficOwner } from "./service-traffic";
 import type { Subset } from "./subset";
+import { refuseWrongValues } from "../../core/shape";
+import { SERVICE_SHAPE } from "../shapes";
 
 /** What {@link MeshService.addVersion} takes: what differs from the service itself. */
 export interface ServiceVersionProps
@@ -72,6 +74,7 @@ export class ServiceVersion extends ServiceInstances {
       // Nomad's canaries have this instead of the other.
       canaryMeta: canaryMeta && mergeMaps(canaryMeta, { version }),
     };
+    refuseWrongValues(this, props, SERVICE_SHAPE);
     this.serviceName = serviceName;
     this.protocol = protocol;
     this.mesh = mesh;

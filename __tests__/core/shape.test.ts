@@ -1,0 +1,260 @@
+import { Fn, TerraformVariable } from "cdktf";
+import {
+  Affinity,
+  ApiGatewayListener,
+  Constraint,
+  Duration,
+  HashPolicy,
+  HealthCheck,
+  HttpPermission,
+  JobKind,
+  LoadBalancer,
+  Port,
+  Protocol,
+  ServiceMesh,
+  Sidecar,
+  Spread,
+  Template,
+  Volume,
+  Workload,
+  type MeshService,
+} from "../../constructs";
+import { TestStack } from "../support/synth";
+
+const image = "a:1";
+const base = { port: 8080, protocol: Protocol.HTTP, workload: Workload.docker({ image }) };
+
+/** What a program in plain JavaScript can give. */
+const wrong = (value: unknown) => value as never;
+
+function mesh() {
+  return new ServiceMesh(new TestStack(), "mesh");
+}
+
+/** What is said of the props of a service. */
+function refusal(props: Readonly<Record<string, unknown>>): string {
+  return messageOf(() => mesh().addService("web", { ...base, ...props }));
+}
+
+/** What is said of something done to a service. */
+function refusalOf(act: (web: MeshService, api: MeshService, of: ServiceMesh) => unknown): string {
+  const of = mesh();
+  const [web, api] = ["web", "api"].map((name) => of.addService(name, base));
+  return messageOf(() => act(web, api, of));
+}
+
+function messageOf(act: () => unknown): string {
+  try {
+    act();
+  } catch (error) {
+    return (error as Error).message;
+  }
+  return "nothing";
+}
+
+const DURATION = 'a number and a unit (ns, us, ms, s, m, h), such as "30s" or "1m30s". Correct it.';
+const task = (options: Readonly<Record<string, unknown>>) => ({
+  workload: Workload.docker(wrong({ image, ...options })),
+});
+const check = (options: Readonly<Record<string, unknown>>) => ({ healthCheck: HealthCheck.http("/", wrong(options)) });
+
+test.each<[Readonly<Record<string, unknown>>, string]>([
+  [{ port: "8080" }, 'port is "8080"; allowed is a number. Give a number.'],
+  [{ port: undefined }, "port is not set; allowed is a value. Set it."],
+  [{ workload: undefined }, "workload is not set; allowed is a value. Set it."],
+  [
+    { workload: { image } },
+    'workload is {"image":"a:1"}; allowed is a Workload, such as Workload.docker({ image }). Make one with the builder.',
+  ],
+  [{ count: "3" }, 'count is "3"; allowed is a number. Give a number.'],
+  [{ tags: "a" }, 'tags is "a"; allowed is a list. Give a list.'],
+  [{ tags: ["a", 1] }, "tags[1] is 1; allowed is text. Give a text."],
+  [{ tags: ["a", null] }, "tags[1] is not set; allowed is a value. Omit the item."],
+  [{ meta: ["a"] }, 'meta is ["a"]; allowed is an object. Give an object: a value for each key.'],
+  [{ meta: { a: 1 } }, "meta.a is 1; allowed is text. Give a text."],
+  [{ connectNative: "yes" }, 'connectNative is "yes"; allowed is true or false. Give one of them.'],
+  [{ protocol: "https" }, 'protocol is "https"; allowed is "tcp", "http", "http2" or "grpc". Use one of them.'],
+  [{ networkMode: "nat" }, 'networkMode is "nat"; allowed is "bridge", "host" or "none". Use one of them.'],
+  [{ update: { maxParallel: "1" } }, 'update.maxParallel is "1"; allowed is a number. Give a number.'],
+  [{ update: 1 }, "update is 1; allowed is an object. Give an object with properties."],
+  [
+    { update: { healthCheck: "check" } },
+    'update.healthCheck is "check"; allowed is "checks", "task_states" or "manual". Use one of them.',
+  ],
+  [{ update: { minHealthyTime: 30 } }, `update.minHealthyTime is 30; allowed is ${DURATION}`],
+  [{ shutdownDelay: "3 s" }, `shutdownDelay is "3 s"; allowed is ${DURATION}`],
+  [
+    { addressMode: "node" },
+    'addressMode is "node"; allowed is "auto", "host", "alloc" or "alloc_ipv6". Use one of them.',
+  ],
+  [check({ interval: "2" }), `healthCheck.interval is "2"; allowed is ${DURATION}`],
+  [check({ method: "FETCH" }), 'healthCheck.method is "FETCH"; allowed is "GET", "HEAD", '],
+  [check({ onUpdate: "ok" }), 'healthCheck.onUpdate is "ok"; allowed is "require_healthy", '],
+  [{ healthCheck: [HealthCheck.tcp({ timeout: "x" })] }, `healthCheck[0].timeout is "x"; allowed is ${DURATION}`],
+  [{ healthCheck: HealthCheck.http(wrong(undefined)) }, "healthCheck.path is not set; allowed is a value."],
+  [task({ image: 1 }), "workload.image is 1; allowed is text. Give a text."],
+  [task({ killSignal: "TERM" }), 'workload.killSignal is "TERM"; allowed is "SIGABRT", '],
+  [task({ killTimeout: "soon" }), `workload.killTimeout is "soon"; allowed is ${DURATION}`],
+  [task({ env: { A: 1 } }), "workload.env.A is 1; allowed is text. Give a text."],
+  [task({ lifecycle: { hook: "start" } }), 'workload.lifecycle.hook is "start"; allowed is "prestart", '],
+  [task({ resources: { memoryMib: "64" } }), 'workload.resources.memoryMib is "64"; allowed is a number.'],
+  [task({ artifacts: [{ destination: "local/" }] }), "workload.artifacts[0].source is not set; allowed is a value."],
+  [
+    task({ volumeMounts: [{ volume: "a", destination: "/a", propagationMode: "shared" }] }),
+    'workload.volumeMounts[0].propagationMode is "shared"; allowed is "private", "host-to-task" or "bidirectional".',
+  ],
+  [
+    task({ templates: [Template.text("x", { destination: "local/x", splay: "5 s" })] }),
+    `workload.templates[0].splay is "5 s"; allowed is ${DURATION}`,
+  ],
+  [{ tasks: { logs: {} } }, "tasks.logs is {}; allowed is a Workload, such as Workload.docker({ image })."],
+  [{ sidecar: Sidecar.docker({ logLevel: wrong("verbose") }) }, 'sidecar.logLevel is "verbose"; allowed is "trace", '],
+  [
+    { sidecar: Sidecar.exec({ driver: wrong("docker") }) },
+    'sidecar.driver is "docker"; allowed is "exec" or "raw_exec".',
+  ],
+  [
+    { volumes: { data: Volume.csi("data", { accessMode: wrong("rw") }) } },
+    'volumes.data.accessMode is "rw"; allowed is "single-node-reader-only", ',
+  ],
+  [
+    { volumes: { data: Volume.host("data", { attachmentMode: wrong("fs") }) } },
+    'volumes.data.attachmentMode is "fs"; allowed is "file-system" or "block-device". Use one of them.',
+  ],
+  [{ ports: { http: 80 } }, "ports.http is 80; allowed is a Port, such as Port.static(80). Make one with the builder."],
+  [{ ports: { http: Port.static(wrong("80")) } }, 'ports.http.value is "80"; allowed is a number. Give a number.'],
+  [
+    { constraints: [Constraint.of("${node.class}", wrong("~"), "a")] },
+    'constraints[0].operator is "~"; allowed is "=", ',
+  ],
+  [{ affinities: [Affinity.of("${node.class}", wrong("is_set"), "a")] }, 'affinities[0].operator is "is_set"; '],
+  [{ affinities: [Affinity.equals("${node.class}", "a", wrong("5"))] }, 'affinities[0].weight is "5"; '],
+  [{ spreads: [Spread.over("${node.class}", { a: wrong("5") })] }, 'spreads[0].targets.a is "5"; allowed is a number.'],
+  [{ kind: "batch" }, 'kind is "batch"; allowed is a JobKind, such as JobKind.batch(). Make one with the builder.'],
+  [{ kind: JobKind.periodic({ crons: wrong("@daily") }) }, 'kind.crons is "@daily"; allowed is a list. Give a list.'],
+  [{ override: "x" }, 'override is "x"; allowed is an object'],
+])("%j is refused where it is given", (props, message) => {
+  expect(refusal(props)).toContain(`stack/mesh/web: ${message}`);
+});
+
+test.each<[string, (web: MeshService, api: MeshService, of: ServiceMesh) => unknown, string]>([
+  [
+    "an upstream",
+    (web, api) => web.addUpstream(api, wrong({ localBindPort: "80" })),
+    'web: upstream "api" > localBindPort is "80";',
+  ],
+  [
+    "a connection",
+    (web, api) => web.connectTo(api, wrong({ meshGateway: "any", permissions: [] })),
+    'web: upstream "api" > meshGateway is "any"; allowed is "none", "local" or "remote". Use one of them.',
+  ],
+  [
+    "a permission",
+    (web, api) => web.connectTo(api, wrong({ permissions: [HttpPermission.allow({ methods: [wrong("FETCH")] })] })),
+    'web: connection "api" > permissions[0].methods[0] is "FETCH"; allowed is "GET", "HEAD", ',
+  ],
+  [
+    "a resolver",
+    (web) => web.resolve(wrong({ requestTimeout: 5 })),
+    `web: resolve.requestTimeout is 5; allowed is ${DURATION}`,
+  ],
+  [
+    "a load balancer",
+    (web) => web.resolve(wrong({ loadBalancer: LoadBalancer.maglev([HashPolicy.cookie("a", { ttl: "1 h" })]) })),
+    `web: resolve.loadBalancer.hashPolicies[0].ttl is "1 h"; allowed is ${DURATION}`,
+  ],
+  [
+    "a route",
+    (web) => web.route(wrong({ retries: { on: ["any"] } })),
+    'web: route.retries.on[0] is "any"; allowed is "5xx", ',
+  ],
+  [
+    "a split",
+    (web, api) => web.split(wrong([{ to: api, weight: "100" }])),
+    'web: split[0].weight is "100"; allowed is a number.',
+  ],
+  [
+    "a gateway",
+    (_, __, of) => of.addMeshGateway("m", wrong({ port: "1" })),
+    'm: port is "1"; allowed is a number. Give a number.',
+  ],
+  [
+    "a listener",
+    (_, __, of) => of.addApiGateway("g", { listeners: [ApiGatewayListener.http({ port: wrong("80") })] }),
+    'g: listeners[0].port is "80"; allowed is a number. Give a number.',
+  ],
+  [
+    "a service outside",
+    (_, __, of) => of.addExternalService("db", wrong({ address: "192.0.2.1", port: "5432", plaintext: "A test." })),
+    'db: port is "5432"; allowed is a number. Give a number.',
+  ],
+])("a wrong value of %s is refused where it is given", (_, act, message) => {
+  expect(refusalOf(act)).toContain(`stack/mesh/${message}`);
+});
+
+test("all that is wrong with the props of a construct is said at once", () => {
+  expect(refusal({ count: "3", shutdownDelay: "x", tags: 1 })).toMatch(/count is .* shutdownDelay is .* tags is /);
+});
+
+test("a wrong value of a mesh is refused", () => {
+  expect(messageOf(() => new ServiceMesh(new TestStack(), "mesh", { priority: wrong("9") }))).toBe(
+    'stack/mesh: priority is "9"; allowed is a number. Give a number.',
+  );
+});
+
+test("lengths of time may be of either kind", () => {
+  const props = {
+    shutdownDelay: Duration.seconds(5),
+    restart: { interval: "1m", delay: Duration.milliseconds(500) },
+    healthCheck: HealthCheck.http("/", { interval: Duration.seconds(10), timeout: "2s" }),
+  };
+  expect(refusal(props)).toBe("nothing");
+});
+
+describe("what must be literal is said in one sentence", () => {
+  const stack = new TestStack();
+  const variable = (name: string, type: string) => new TerraformVariable(stack, name, { type });
+  const [number, text, map] = [
+    variable("n", "number").numberValue,
+    variable("t", "string").stringValue,
+    variable("m", "any"),
+  ];
+  const why = "Write the number out: Envoy is told it when the job is rendered.";
+
+  test.each<[string, () => string, string]>([
+    ["a port", () => refusal({ port: number }), `port is known only to Terraform; allowed is a literal value. ${why}`],
+    [
+      "a local port",
+      () => refusalOf((web, api) => web.connectTo(api, wrong({ localBindPort: number }))),
+      `upstream "api" > localBindPort is known only to Terraform; allowed is a literal value. ${why}`,
+    ],
+    [
+      "a listener's port",
+      () => refusalOf((_, __, of) => of.addApiGateway("g", { listeners: [ApiGatewayListener.http({ port: number })] })),
+      `listeners[0].port is known only to Terraform; allowed is a literal value. ${why}`,
+    ],
+    [
+      "the text of a length of time",
+      () => refusal({ shutdownDelay: text }),
+      "shutdownDelay is known only to Terraform; allowed is text that is known before, or a Duration. Give a number: Duration.seconds(variable.numberValue).",
+    ],
+    [
+      "names of volumes",
+      () => refusal({ volumes: Fn.merge([map.value]) as unknown }),
+      "volumes is known only to Terraform; allowed is a literal value. Write its names out: they are names of things in the job.",
+    ],
+    [
+      "the name of a port",
+      () => refusal({ ports: { [text]: Port.dynamic() } }),
+      "ports is an object with a key that is known only to Terraform; allowed is literal keys. Write its names out: they are names of things in the job.",
+    ],
+    [
+      "the destination's datacenter",
+      () => refusalOf((web, api) => web.connectTo(api, wrong({ datacenter: text }))),
+      'upstream "api" > datacenter is known only to Terraform; allowed is a literal value. Write it out: the graph is built on names.',
+    ],
+  ])("%s", (_, act, message) => {
+    expect(act()).toContain(message);
+    expect(act()).not.toMatch(/e\+\d|TfToken/);
+  });
+});
