@@ -338,15 +338,18 @@ describe("intentions", () => {
     expect(Object.keys(source.entries)).toEqual(["service-defaults/web"]);
   });
 
-  test("depend on what tells Consul the protocol", () => {
+  test("depend on what tells Consul the protocol, where they judge requests", () => {
     const { terraform } = synthMesh((mesh) => {
-      mesh.addService("web", dashboard).connectTo(mesh.addService("api", api));
+      mesh
+        .addService("web", dashboard)
+        .connectTo(mesh.addService("api", api), { permissions: [HttpPermission.get("/")] });
     });
     const resources = Object.values(terraform.resource?.consul_config_entry ?? {});
     const intentions = resources.find(({ kind }) => kind === "service-intentions");
     expect(intentions?.depends_on).toEqual([
       "consul_config_entry.service-defaults_api",
       "consul_config_entry.proxy-defaults_global",
+      "consul_config_entry.mesh_mesh",
     ]);
   });
 });
