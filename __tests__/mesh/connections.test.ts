@@ -61,9 +61,9 @@ describe("connectTo", () => {
     });
   });
 
-  test("leaves to the task's own env what it sets itself", () => {
+  test("leaves to a task's override what it sets itself, next to the task's own env", () => {
     const { jobs } = synthMesh((mesh) => {
-      const workload = Workload.docker({ image: "x", env: { API: "elsewhere", A: "b" } });
+      const workload = Workload.docker({ image: "x", env: { A: "b" }, override: { Env: { API: "elsewhere" } } });
       mesh.addService("web", { ...dashboard, workload }).connectTo(mesh.addService("api", api), { env: "API" });
     });
     expect(taskOf(jobs.web).Env).toEqual({ API: "elsewhere", A: "b" });
