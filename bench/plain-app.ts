@@ -26,6 +26,13 @@ export function buildPlain(app: App, services: readonly PlainService[]): void {
   });
   for (const service of services) {
     const { name, sources } = service;
+    const intentions = new ConfigEntry(stack, `${name}-intentions`, {
+      kind: "service-intentions",
+      name,
+      configJson: JSON.stringify({
+        Sources: sources.map((source) => ({ Name: source, Action: "allow", Precedence: 9, Type: "consul" })),
+      }),
+    });
     const defaults = new ConfigEntry(stack, `${name}-defaults`, {
       kind: "service-defaults",
       name,
@@ -34,14 +41,8 @@ export function buildPlain(app: App, services: readonly PlainService[]): void {
         UpstreamConfig: { Defaults: { PassiveHealthCheck: { MaxEjectionPercent: 50 } } },
         Protocol: "http",
       }),
-    });
-    new ConfigEntry(stack, `${name}-intentions`, {
-      kind: "service-intentions",
-      name,
-      configJson: JSON.stringify({
-        Sources: sources.map((source) => ({ Name: source, Action: "allow", Precedence: 9, Type: "consul" })),
-      }),
-      dependsOn: [defaults, proxyDefaults],
+      dependsOn: [intentions],
+      lifecycle: { createBeforeDestroy: true },
     });
     new Job(stack, `${name}-job`, {
       jobspec: JSON.stringify(jobOf(service)).replaceAll("${", () => "$${"),

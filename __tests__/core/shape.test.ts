@@ -151,7 +151,7 @@ test.each<[string, (web: MeshService, api: MeshService, of: ServiceMesh) => unkn
   [
     "a permission",
     (web, api) => web.connectTo(api, wrong({ permissions: [HttpPermission.allow({ methods: [wrong("FETCH")] })] })),
-    'web: connection "api" > permissions[0].methods[0] is "FETCH"; allowed is "GET", "HEAD", ',
+    'web: intention "api" > permissions[0].methods[0] is "FETCH"; allowed is "GET", "HEAD", ',
   ],
   [
     "a resolver",

@@ -191,6 +191,22 @@ test(
 );
 
 test(
+  "jobs of several groups, services and ports run, and a client of a periodic job reaches each of their services",
+  async () => {
+    await lab.mustUp("job-files");
+    await lab.api("Nomad", "/v1/job/tour/periodic/force", "POST");
+    await eventually(async () => {
+      const jobs = await lab.api<{ readonly ID: string }[]>("Nomad", "/v1/jobs?prefix=tour/");
+      const allocations = await Promise.all(
+        jobs.map(({ ID }) => lab.api<Allocation[]>("Nomad", `/v1/job/${encodeURIComponent(ID)}/allocations`)),
+      );
+      expect(allocations.flat().map(({ ClientStatus }) => ClientStatus)).toEqual(["complete"]);
+    }, MINUTE);
+  },
+  3 * MINUTE,
+);
+
+test(
   "what goes over the wire between hosts is TLS, while the published port is plain",
   async () => {
     const { dashboard } = await ask();

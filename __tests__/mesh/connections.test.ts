@@ -61,9 +61,9 @@ describe("connectTo", () => {
     });
   });
 
-  test("leaves to the task's own env what it sets itself", () => {
+  test("leaves to a task's override what it sets itself, next to the task's own env", () => {
     const { jobs } = synthMesh((mesh) => {
-      const workload = Workload.docker({ image: "x", env: { API: "elsewhere", A: "b" } });
+      const workload = Workload.docker({ image: "x", env: { A: "b" }, override: { Env: { API: "elsewhere" } } });
       mesh.addService("web", { ...dashboard, workload }).connectTo(mesh.addService("api", api), { env: "API" });
     });
     expect(taskOf(jobs.web).Env).toEqual({ API: "elsewhere", A: "b" });
@@ -338,15 +338,18 @@ describe("intentions", () => {
     expect(Object.keys(source.entries)).toEqual(["service-defaults/web"]);
   });
 
-  test("depend on what tells Consul the protocol", () => {
+  test("depend on what tells Consul the protocol, where they judge requests", () => {
     const { terraform } = synthMesh((mesh) => {
-      mesh.addService("web", dashboard).connectTo(mesh.addService("api", api));
+      mesh
+        .addService("web", dashboard)
+        .connectTo(mesh.addService("api", api), { permissions: [HttpPermission.get("/")] });
     });
     const resources = Object.values(terraform.resource?.consul_config_entry ?? {});
     const intentions = resources.find(({ kind }) => kind === "service-intentions");
     expect(intentions?.depends_on).toEqual([
       "consul_config_entry.service-defaults_api",
       "consul_config_entry.proxy-defaults_global",
+      "consul_config_entry.mesh_mesh",
     ]);
   });
 });

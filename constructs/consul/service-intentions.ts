@@ -62,9 +62,15 @@ function mergeBySource(sources: readonly IntentionSource[]): IntentionSource[] {
         allowed.map(({ permissions }) => permissions),
         denying.map(({ permissions = [] }) => permissions.filter(isDeny)),
       ),
-      description: exact.find(({ description }) => description !== undefined)?.description,
+      description: descriptionOf(exact),
     };
   });
+}
+
+/** What all statements say, in an order of its own. */
+function descriptionOf(statements: readonly IntentionSource[]): string | undefined {
+  const texts = new Set(statements.flatMap(({ description }) => description ?? []));
+  return texts.size === 0 ? undefined : [...texts].sort().join(" ");
 }
 
 /**

@@ -75,6 +75,11 @@ export class Duration {
     return new Duration(length, durationText(length));
   }
 
+  /** The same as text, so that records of it are plain. */
+  toJSON(): string {
+    return this.text;
+  }
+
   /** As Go writes it, and so Nomad and Consul do, e.g. `"1m30s"`. */
   toString(): string {
     return this.text;

@@ -19,6 +19,24 @@ export class MeshError extends Error {
   }
 }
 
+/**
+ * A value that contradicts another one, found while something is rendered, by code that does not know its construct. It is reported with
+ * the construct, next to what else is found.
+ */
+export class ValueError extends Error {
+  /**
+   * @param problem one sentence: what is wrong, with the values received
+   * @param fix one sentence: what to do
+   */
+  constructor(
+    readonly problem: string,
+    readonly fix: string,
+  ) {
+    super(`${problem} ${fix}`);
+    this.name = "ValueError";
+  }
+}
+
 /** How messages name a construct: its path in the app. */
 export function describe(scope: IConstruct): string {
   return scope.node.path || "the app";

@@ -191,6 +191,15 @@ export function block(shape: Readonly<Record<string, Rule>>): Rule {
   };
 }
 
+/** Refuses fields of an opaque configuration that have properties of their own, and are set there too. */
+export function refuseRepeated(place: Place, options: object, configuration: object | undefined): void {
+  for (const [field, value] of Object.entries(isPlain(configuration) ? configuration : {}) as [string, unknown][]) {
+    if ((options as Readonly<Record<string, unknown>>)[field] !== undefined) {
+      place.refuse(field, value, `no second ${field}`, `Omit it: the property ${field} is set too.`);
+    }
+  }
+}
+
 /** Something that a builder makes. @param example completes "allowed is …" */
 export function made(example: string): Rule {
   return (place, property, value) => {

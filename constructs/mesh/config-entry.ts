@@ -1,5 +1,5 @@
 import { ConfigEntry as ConfigEntryResource } from "@cdktf/provider-consul/lib/config-entry";
-import type { TerraformResource } from "cdktf";
+import { DataResource, type TerraformResource } from "cdktf";
 import { Construct } from "constructs";
 import { addressByIdentity } from "../core/address";
 import type * as consul from "../consul/generated/config-entries";
@@ -24,6 +24,22 @@ export interface ConsulConfigEntryProps<Entry extends consul.ConfigEntry> {
    * @default nothing
    */
   readonly dependsOn?: readonly Dependency[] | ((graph: Snapshot) => readonly Dependency[]);
+  /**
+   * Whether Terraform removes it only after all that depended on it has changed. Never for what `renewedBy` renews: Terraform would
+   * write it first, and then remove the entry of that name.
+   *
+   * @default false: what depends on it is changed after it is gone
+   * @see https://developer.hashicorp.com/terraform/language/meta-arguments/lifecycle#create_before_destroy
+   */
+  readonly isRemovedLast?: boolean | ((graph: Snapshot) => boolean);
+  /**
+   * Values by name. Once one of them changes, the entry is removed before what it depends on changes, and written anew afterwards:
+   * Consul judges some entries together, and Terraform changes one at a time.
+   *
+   * @default none
+   * @see https://developer.hashicorp.com/terraform/language/meta-arguments/lifecycle#replace_triggered_by
+   */
+  readonly renewedBy?: Readonly<Record<string, string>>;
 }
 
 /**
@@ -39,22 +55,41 @@ export class ConsulConfigEntry<Entry extends consul.ConfigEntry = consul.ConfigE
   /** Its name in Consul. */
   readonly entryName: string;
 
-  constructor(scope: Construct, id: string, props: ConsulConfigEntryProps<Entry>) {
-    super(scope, id);
-    const { kind, name, entry, dependsOn = [] } = props;
+  constructor(scope: Construct, constructId: string, props: ConsulConfigEntryProps<Entry>) {
+    super(scope, constructId);
+    const { kind, name, entry, dependsOn = [], isRemovedLast = false, renewedBy = {} } = props;
     this.kind = kind;
     this.entryName = name;
     const resource = new OptionalConfigEntry(this, "Resource", { kind, name, configJson: "{}" });
     addressByIdentity(resource, kind, name);
     this.resource = resource;
-    Graph.of(this).emit(this, {
+    const triggers = Object.entries(renewedBy).map(([id, value]) => {
+      const trigger = new OptionalTrigger(this, id, { input: { value } });
+      addressByIdentity(trigger, kind, name, id);
+      return trigger;
+    });
+    const graph = Graph.of(this);
+    graph.emit(this, {
       subject: { entry: { kind, name } },
       resource,
       render: entry,
-      needs: (graph) => needsOf(typeof dependsOn === "function" ? dependsOn(graph) : dependsOn),
+      needs: (snapshot) => needsOf(typeof dependsOn === "function" ? dependsOn(snapshot) : dependsOn),
       write: (content) => {
         resource.isWanted = content !== undefined;
         resource.configJson = toTerraformJson(content ?? {});
+        if (content === undefined) {
+          return;
+        }
+        if (typeof isRemovedLast === "function" ? isRemovedLast(graph.snapshot) : isRemovedLast) {
+          resource.addOverride("lifecycle.create_before_destroy", true);
+        } else if (triggers.length > 0) {
+          for (const trigger of triggers) {
+            trigger.isWanted = true;
+          }
+          const addresses = triggers.map(({ friendlyUniqueId }) => `terraform_data.${friendlyUniqueId}`);
+          // The toolkit's own property renders expressions, which Terraform refuses here.
+          resource.addOverride("lifecycle.replace_triggered_by", addresses);
+        }
       },
     });
   }
@@ -76,6 +111,20 @@ export function needsOf(dependencies: readonly Dependency[]): readonly Need[] {
 /** Leaves no trace in the stack where there is nothing to emit: Consul refuses intentions without a source. */
 class OptionalConfigEntry extends ConfigEntryResource {
   isWanted = true;
+
+  override toTerraform(): unknown {
+    Graph.of(this).close();
+    return this.isWanted ? super.toTerraform() : {};
+  }
+
+  override toMetadata(): unknown {
+    return this.isWanted ? super.toMetadata() : {};
+  }
+}
+
+/** Has an entry renewed once its input changes. */
+class OptionalTrigger extends DataResource {
+  isWanted = false;
 
   override toTerraform(): unknown {
     Graph.of(this).close();

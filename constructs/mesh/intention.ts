@@ -4,6 +4,8 @@ import { ANY_SERVICE } from "../consul/service-intentions";
 import type { IntentionRecord, Reference } from "../model/records";
 import { Mesh } from "./mesh";
 import { nameOf, peerOf, referenceTo, type IMeshMember } from "./mesh-member";
+import { refuseWrongValues } from "../core/shape";
+import { INTENTION_SHAPE } from "./shapes";
 
 /** What a source may do. */
 export interface IntentionOptions {
@@ -63,6 +65,7 @@ export function allow(
   destination: IMeshMember | string,
   options: IntentionOptions,
 ): Intention {
+  refuseWrongValues(scope, options, INTENTION_SHAPE, "intention", nameOf(destination));
   const { permissions, description } = options;
   const given = typeof destination === "string" ? undefined : destination.mesh;
   const home = given instanceof Mesh ? given : own;

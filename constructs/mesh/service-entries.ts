@@ -21,24 +21,32 @@ export function addServiceEntries(
   serviceDefaults: (graph: Snapshot) => ServiceDefaults | undefined,
 ): ConsulConfigEntry<consul.ServiceConfigEntry> {
   const { mesh, serviceName, protocol } = service;
+  const intentionsIn = (graph: Snapshot) => graph.clusterOf(mesh.node.path).intentionsFor(serviceName);
+  const judgesRequests = (graph: Snapshot) => intentionsIn(graph).some(({ permissions }) => permissions !== undefined);
   const defaults = new ConsulConfigEntry<consul.ServiceConfigEntry>(service, "Defaults", {
     kind: "service-defaults",
     name: serviceName,
     // Consul always answers with TransparentProxy; without it each plan would find a difference.
     entry: (graph) => ({ TransparentProxy: {}, ...serviceDefaults(graph), Protocol: protocol }),
+    // A service that stops speaking HTTP has lost its permissions by then.
+    dependsOn: (graph) => (judgesRequests(graph) ? [] : [{ entry: { kind: "service-intentions", name: serviceName } }]),
+    // A gateway that led to it no longer does by then.
+    isRemovedLast: true,
   });
   new ConsulConfigEntry<consul.ServiceIntentionsConfigEntry>(service, "Intentions", {
     kind: "service-intentions",
     name: serviceName,
-    entry: (graph) =>
-      renderServiceIntentions(graph.clusterOf(mesh.node.path).intentionsFor(serviceName).map(renderedSource)),
+    entry: (graph) => renderServiceIntentions(intentionsIn(graph).map(renderedSource)),
     // Consul judges permissions on requests by the protocol in the first two. The third is there before there are permissions, or they
     // could be got round until then.
-    dependsOn: [
-      defaults,
-      { entry: { kind: "proxy-defaults", name: "global" }, isSoft: true },
-      { entry: { kind: "mesh", name: "mesh" }, isSoft: true },
-    ],
+    dependsOn: (graph) =>
+      judgesRequests(graph)
+        ? [
+            defaults,
+            { entry: { kind: "proxy-defaults", name: "global" }, isSoft: true },
+            { entry: { kind: "mesh", name: "mesh" }, isSoft: true },
+          ]
+        : [],
   });
   return defaults;
 }

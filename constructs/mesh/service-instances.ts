@@ -15,11 +15,11 @@ import type { ConnectServiceOptions } from "../nomad/service";
 import { Connection, type ConnectOptions } from "./connection";
 import { allow } from "./intention";
 import type { Mesh } from "./mesh";
-import { nameOf, referenceTo, type IMeshService } from "./mesh-member";
+import { referenceTo, type IMeshService } from "./mesh-member";
 import { renderedJob } from "./jobs/declare-job";
 import { Upstream } from "./upstream";
 import { refuseWrongValues } from "../core/shape";
-import { INTENTION_SHAPE, UPSTREAM_SHAPE } from "./shapes";
+import { UPSTREAM_SHAPE } from "./shapes";
 
 /** What the instances of a service are, for the graph. */
 export interface InstancesParts extends Omit<InstancesRecord, "key" | "origin"> {
@@ -50,7 +50,6 @@ export abstract class ServiceInstances extends Construct implements IMeshService
    */
   connectTo(target: IMeshService | string, options: ConnectOptions = {}): Connection {
     const { permissions, description, ...upstreamOptions } = options;
-    refuseWrongValues(this, { permissions, description }, INTENTION_SHAPE, "connection", nameOf(target));
     const upstream = this.addUpstream(target, upstreamOptions);
     const intention = allow(this, this.mesh, this, target, { permissions, description });
     return new Connection(upstream, intention);

@@ -1,3 +1,5 @@
+import { Token } from "cdktf";
+import { consulDuration, isDuration } from "../core/duration";
 import { withoutUndefined } from "../core/without-undefined";
 import type { Reference, UpstreamRecord } from "./records";
 
@@ -20,11 +22,18 @@ export function contradictionOf(one: UpstreamRecord, other: UpstreamRecord): str
   for (const name of new Set([...there.keys(), ...bound])) {
     const [own, value] = [here.get(name), there.get(name)];
     const isOpen = !bound.includes(name) && (own === undefined || value === undefined);
-    if (!isOpen && JSON.stringify(own) !== JSON.stringify(value)) {
+    if (!isOpen && comparable(own) !== comparable(value)) {
       return `both the ${name} ${shown(own)} and ${shown(value)}`;
     }
   }
   return undefined;
+}
+
+/** Text by which values compare: one length of time can be written in several ways. */
+function comparable(value: unknown): unknown {
+  const inOneWay = (_: string, field: unknown) =>
+    isDuration(field) && !Token.isUnresolved(field) ? consulDuration(field) : field;
+  return JSON.stringify(value, inOneWay);
 }
 
 /** One upstream that was stated in two places; what the first says goes before. */

@@ -1,5 +1,5 @@
 import * as is from "../core/shape";
-import { mergeMaps } from "../core/collections";
+import { knownEntries, mergeMaps } from "../core/collections";
 import type * as nomad from "./generated/job";
 
 /**
@@ -32,7 +32,12 @@ export const ARTIFACT_SHAPE: is.Shape<ArtifactOptions> = {
   destination: is.text,
   mode: is.oneOf(["any", "file", "dir"]),
   checksum: is.text,
-  options: is.map(is.text),
+  options: (place, property, value) => {
+    is.map(is.text)(place, property, value);
+    if (knownEntries(value as ArtifactOptions["options"]).some(([key]) => key === "checksum")) {
+      place.refuse(property, value, "no checksum, which has a property of its own", "Give it as checksum.");
+    }
+  },
   headers: is.map(is.text),
   insecure: is.flag,
   chown: is.flag,

@@ -1,4 +1,5 @@
-import { joinLists, mergeMaps } from "../core/collections";
+import { joinLists, knownEntries, mergeMaps } from "../core/collections";
+import { ValueError } from "../core/errors";
 import { frontGatewayOf, hasEnvoy } from "./envoy-tasks";
 import type * as nomad from "./generated/job";
 
@@ -72,6 +73,13 @@ function ownConfig({ Connect }: nomad.Service): Readonly<Record<string, unknown>
 /** At the service and not at its sidecar: Nomad fills in the address only there, and Consul copies it to the sidecar. */
 function withAddress(service: nomad.Service, label: string): nomad.Service {
   const address = { [METRICS_ADDRESS]: `\${NOMAD_HOST_ADDR_${label}}` };
+  const own = [service.Meta, service.CanaryMeta].flatMap(knownEntries).find(([key]) => key === METRICS_ADDRESS);
+  if (own !== undefined) {
+    throw new ValueError(
+      `The metadata ${METRICS_ADDRESS} of the service ${service.Name ?? ""} is ${JSON.stringify(own[1])}, and the mesh's metrics set it too.`,
+      "Omit it, or the metrics of the mesh.",
+    );
+  }
   return {
     ...service,
     Meta: mergeMaps(service.Meta, address),

@@ -164,6 +164,8 @@ export class Sidecar {
   /** @internal */
   examine(place: Place): void {
     is.examineProperties(place, this.options, this.shape);
+    const { driverConfig, ...options } = this.options;
+    is.refuseRepeated(place.block("driverConfig"), options, driverConfig);
   }
 
   /** @internal Proxy configuration, opaque to Nomad. */

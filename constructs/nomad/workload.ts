@@ -3,7 +3,8 @@ import { type Signal, signal } from "./signal";
 import * as is from "../core/shape";
 import { ARTIFACT_SHAPE, type ArtifactOptions, renderArtifact } from "./artifact";
 import { optionalNanoseconds, type DurationLike } from "../core/duration";
-import { mergeMaps, mergeMapsOrNone } from "../core/collections";
+import { knownEntries, mergeMaps, mergeMapsOrNone } from "../core/collections";
+import { ValueError } from "../core/errors";
 import type { Override } from "../core/override";
 import type * as nomad from "./generated/job";
 import { IDENTITY_SHAPE, type IdentityOptions, renderIdentities } from "./identity";
@@ -66,7 +67,12 @@ export const CSI_PLUGIN_SHAPE: is.Shape<CsiPluginOptions> = {
  * @see https://developer.hashicorp.com/nomad/docs/job-specification/task
  */
 export interface TaskOptions {
-  /** Environment variables; Nomad's own `${NOMAD_…}` may stand in the values. Never a secret. @default none */
+  /**
+   * Environment variables; Nomad's own `${NOMAD_…}` may stand in the values. Never a secret. A variable that a connection sets too must have
+   * the same value; of a map that only Terraform knows, these values go before those of connections.
+   *
+   * @default none
+   */
   readonly env?: Readonly<Record<string, string>>;
   /** @default Nomad's own */
   readonly resources?: ResourceOptions;
@@ -230,11 +236,14 @@ export class Workload {
   /** @internal */
   examine(place: Place): void {
     is.examineProperties(place, this.options, this.shape);
+    const { config, ...options } = this.options as DockerWorkloadOptions & ExecWorkloadOptions;
+    is.refuseRepeated(place.block("config"), options, config);
   }
 
   /** @internal */
   render(name: string, env: Readonly<Record<string, string>>): nomad.Task {
     const { options } = this;
+    refuseClash(name, env, options.env);
     const rendered: nomad.Task = {
       Name: name,
       Driver: this.driver,
@@ -266,6 +275,19 @@ export class Workload {
       Meta: options.meta,
     };
     return overridden(rendered, options.override);
+  }
+}
+
+/** A variable has one value, whoever gives it. Of a map that only Terraform knows, the task's own values go before. */
+function refuseClash(task: string, ofConnections: Readonly<Record<string, string>>, own: TaskOptions["env"]): void {
+  for (const [variable, value] of knownEntries(own)) {
+    const other = Object.hasOwn(ofConnections, variable) ? ofConnections[variable] : value;
+    if (other !== value) {
+      throw new ValueError(
+        `The variable ${variable} of the task ${task} is ${JSON.stringify(value)} by its env, and ${JSON.stringify(other)} by the env of a connection.`,
+        "Omit it in one of the two, or rename it.",
+      );
+    }
   }
 }
 

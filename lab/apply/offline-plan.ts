@@ -6,6 +6,7 @@ import { blocksOf, isObject, type JsonObject } from "./json";
 import { nomadResources } from "./nomad-resources";
 import { render, type ResourceType } from "./resource-type";
 import { datacenterOf, type SynthesizedStack } from "./synthesized";
+import { terraformData } from "./terraform-data";
 import { refusedVariableArguments, type Variables } from "./variables";
 
 /** What the offline apply can handle. */
@@ -13,6 +14,7 @@ export const resourceTypes: Readonly<Record<string, ResourceType>> = {
   ...nomadResources,
   ...consulResources,
   ...consulAclResources,
+  terraform_data: terraformData,
 };
 
 /** A resource of a stack, ready to be applied. */
@@ -134,7 +136,7 @@ class SynthesizedApp {
     const given = Object.fromEntries(Object.entries(block).filter(isArgument));
     for (const [rule, value] of blocksOf(block.lifecycle).flatMap(Object.entries)) {
       // What the offline apply does in any case: it removes what is gone after it has written all else.
-      if (rule !== "create_before_destroy" || value !== true)
+      if ((rule !== "create_before_destroy" || value !== true) && rule !== "replace_triggered_by")
         this.refuse(address, `its lifecycle.${rule} is not supported`);
     }
     for (const argument of Object.keys(given)) {

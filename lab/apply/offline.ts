@@ -99,7 +99,8 @@ export class OfflineApply {
     if (isOther) await explained(address, () => this.release(earlier));
 
     const sent = digest(body);
-    const before = await explained(address, () => definition.read(context, identity));
+    const isThere = definition.isKeptInState !== true || earlier !== undefined;
+    const before = isThere ? await explained(address, () => definition.read(context, identity)) : undefined;
     const remember = (live: JsonObject) => {
       this.attributes.set(address, { ...given, ...definition.attributes(identity, live) });
     };

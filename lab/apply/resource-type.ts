@@ -27,6 +27,8 @@ export interface ResourceType {
   /** Creates the object, or gives the one that `live` shows the body's content. */
   write(context: ApplyContext, body: JsonObject, live: JsonObject | undefined, identity: Identity): Promise<unknown>;
   remove(context: ApplyContext, identity: Identity, live: JsonObject): Promise<unknown>;
+  /** Whether it is in no engine, but in the state alone. @default false */
+  readonly isKeptInState?: boolean;
   /** Attributes beside its arguments and `id`. */
   readonly computed?: readonly string[];
   /** What other resources can refer to beside its arguments. */

@@ -10,6 +10,10 @@ import {
 import { program } from "../../../examples/count-dashboard";
 import { MeshStack } from "../../../stacks/mesh-stack";
 import { readSettings } from "../../../stacks/settings";
+import { addTour } from "../../nomad/job-files/periodic-client";
+import { addCatalogue } from "../../nomad/job-files/port-label";
+import { addShop } from "../../nomad/job-files/several-groups";
+import { addAccounts } from "../../nomad/job-files/several-services";
 
 /** Answers `/api` with the status that the API answers with, and anything else with 200. */
 const passOn = `
@@ -24,7 +28,8 @@ require("http").createServer(async ({ url }, response) => {
  * - `disconnected`: without the connection;
  * - `readers`: the dashboard may only ask for another path than it does;
  * - `guarded`: with a stranger, who looks for the API too, but is not let in;
- * - `alone`: without the dashboard.
+ * - `alone`: without the dashboard;
+ * - `job-files`: with four of the jobs whose files are in `__tests__/nomad/job-files`.
  */
 synthesize((app) => {
   const variant = process.env.MESHFORM_TEST_VARIANT ?? "connected";
@@ -57,6 +62,14 @@ synthesize((app) => {
     });
     stranger.addUpstream(api, options);
     silence(stranger, "upstream-without-intention", "It shows that nobody gets in without an intention.");
+  }
+  if (variant === "job-files") {
+    const { api: shop, page } = addShop(mesh);
+    const { accounts, admin } = addAccounts(mesh, shop);
+    const stations = [page, accounts, admin, addCatalogue(mesh)];
+    const tour = addTour(mesh, stations);
+    shop.allowFrom(accounts);
+    stations.forEach((station) => station.allowFrom(tour));
   }
   if (variant === "readers") {
     dashboard.connectTo(api, { ...options, permissions: [HttpPermission.get("/elsewhere")] });

@@ -38,7 +38,10 @@ describe("connectTo", () => {
       Kind: "ingress-gateway",
       Name: "ingress",
       TLS: { Enabled: false },
-      Defaults: { PassiveHealthCheck: { MaxEjectionPercent: 50 } },
+      Defaults: {
+        ...{ MaxConnections: 0, MaxPendingRequests: 0, MaxConcurrentRequests: 0 },
+        PassiveHealthCheck: { MaxEjectionPercent: 50 },
+      },
       Listeners: [
         {
           Port: 8080,

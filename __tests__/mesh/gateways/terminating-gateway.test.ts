@@ -146,10 +146,16 @@ describe("its job", () => {
     });
   });
 
-  test("Nomad writes the config entry from it, so that Terraform writes none", () => {
-    const stack = synthEgress();
-    expect(linkedIn(stack)).toEqual([{ Name: "db" }]);
-    expect(Object.keys(stack.entries)).not.toContain("terminating-gateway/egress");
+  test("has a config entry that says the same as Nomad's, which goes with the gateway and comes before its job", () => {
+    const stack = synthEgress(
+      { tls: { caFile: "secrets/ca.pem", sni: "db.example" }, plaintext: undefined },
+      { templates: [file("ca.pem")] },
+    );
+    expect(linkedIn(stack)).toMatchObject([{ Name: "db", SNI: "db.example" }]);
+    expect(stack.entries["terminating-gateway/egress"]).toMatchObject({ Services: linkedIn(stack) });
+    expect(stack.terraform.resource?.nomad_job.egress.depends_on).toContain(
+      "consul_config_entry.terminating-gateway_egress",
+    );
   });
 
   test("leads to several services", () => {

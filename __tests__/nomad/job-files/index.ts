@@ -5,6 +5,10 @@ import { addReports } from "./exposed-paths";
 import { addCrossing } from "./mesh-gateway";
 import { addEdge } from "./native-system";
 import { addInvoice } from "./parameterized";
+import { addTour } from "./periodic-client";
+import { addCatalogue } from "./port-label";
+import { addShop } from "./several-groups";
+import { addAccounts } from "./several-services";
 import { addExit } from "./terminating-gateway";
 import { addBilling } from "./transparent-proxy";
 
@@ -25,6 +29,10 @@ export const JOB_FILES: readonly JobFile[] = [
   { name: "mesh-gateway", job: "crossing", add: addCrossing },
   { name: "native-system", job: "edge", add: addEdge },
   { name: "parameterized", job: "invoice", add: addInvoice },
+  { name: "periodic-client", job: "tour", add: (mesh) => addTour(mesh) },
+  { name: "port-label", job: "catalogue", add: addCatalogue },
+  { name: "several-groups", job: "shop", add: addShop },
+  { name: "several-services", job: "accounts", add: (mesh) => addAccounts(mesh) },
   { name: "terminating-gateway", job: "exit", add: addExit },
   { name: "transparent-proxy", job: "billing", add: addBilling },
 ];

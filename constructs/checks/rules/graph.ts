@@ -1,5 +1,5 @@
 import { Token } from "cdktf";
-import { MeshError } from "../../core/errors";
+import { MeshError, ValueError } from "../../core/errors";
 import type { UpstreamRecord } from "../../model/records";
 import { upstreamId } from "../../model/upstream";
 import type * as nomad from "../../nomad/generated/job";
@@ -14,11 +14,13 @@ const notRendered: Check = {
     for (const { origin, error } of graph.failures) {
       yield error instanceof MeshError
         ? { at: error.scope, problem: error.problem, fix: error.fix }
-        : {
-            at: origin,
-            problem: `It could not be rendered: ${error instanceof Error ? error.message : String(error)}`,
-            fix: "Correct what it names; if nothing of yours is wrong, report it as a defect of Meshform.",
-          };
+        : error instanceof ValueError
+          ? { at: origin, problem: error.problem, fix: error.fix }
+          : {
+              at: origin,
+              problem: `It could not be rendered: ${error instanceof Error ? error.message : String(error)}`,
+              fix: "Correct what it names; if nothing of yours is wrong, report it as a defect of Meshform.",
+            };
     }
   },
 };

@@ -426,10 +426,14 @@ const versionMetadata: Check = {
 
 /** What traffic rules see of instances: metadata of the Envoy, which has that of the service unless it is given its own. */
 function* registeredMetadata({
+  Name,
   Meta,
   CanaryMeta,
   Connect,
 }: nomad.Service): Iterable<{ readonly where: string; readonly version?: string }> {
+  if (Name === undefined) {
+    return; // It could not be rendered, which is reported already.
+  }
   const ofSidecar = Connect?.SidecarService?.Meta;
   const isGiven = (meta: Readonly<Record<string, string>> | undefined) => knownEntries(meta).length > 0;
   if (isGiven(ofSidecar)) {

@@ -86,10 +86,10 @@ export class IngressGateway extends FrontGateway<IngressListener, IngressGateway
       kind: "ingress-gateway",
       name: this.serviceName,
       entry: (graph) => ({
-        // Consul always answers with TLS; without it each plan would find a difference.
+        // Consul always answers with TLS and limits, 0 being none; without them each plan would find a difference.
         TLS: { Enabled: false },
         Defaults: {
-          ...(props.limits && renderLimits(props.limits)),
+          ...renderLimits({ maxConnections: 0, maxPendingRequests: 0, maxConcurrentRequests: 0, ...props.limits }),
           PassiveHealthCheck: renderPassiveHealthCheck(props.passiveHealthCheck),
         },
         Listeners: this.listeners.map((listener) =>
@@ -101,6 +101,10 @@ export class IngressGateway extends FrontGateway<IngressListener, IngressGateway
         ),
       }),
       dependsOn: (graph) => graph.routesOf(this.node.path).flatMap(({ targets }) => defaultsOf(targets)),
+      // Consul wants what a listener leads to to speak its protocol.
+      renewedBy: Object.fromEntries(
+        this.listeners.map(({ options, protocol }) => [`listener-${options.port}`, protocol]),
+      ),
     });
     this.declareFront("ingress-gateway", { needs: () => [entry] });
   }

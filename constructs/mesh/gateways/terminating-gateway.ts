@@ -1,5 +1,6 @@
 import type { AclBindingRule } from "@cdktf/provider-consul/lib/acl-binding-rule";
 import type { Construct } from "constructs";
+import type * as consul from "../../consul/generated/config-entries";
 import type { GatewayAccess } from "../../access/gateway-access";
 import { normalizingRuntime } from "../../nomad/envoy-normalization";
 import {
@@ -12,6 +13,7 @@ import {
 import type * as nomad from "../../nomad/generated/job";
 import { Graph } from "../../model/graph";
 import type { Snapshot } from "../../model/snapshot";
+import { ConsulConfigEntry } from "../config-entry";
 import type { ExternalService } from "./external-service";
 import { Gateway, type GatewayBaseProps, type InMesh } from "./gateway";
 
@@ -25,15 +27,22 @@ export interface TerminatingGatewayProps extends TerminatingGatewayBaseProps, In
  * The way out of the mesh: services reach it by mutual TLS like any other, it asks the intentions of the service outside, and
  * speaks TLS with that service's own authority.
  *
- * Nomad writes its config entry from the job. (It leaves the entry there when the job goes; without a gateway it means
- * nothing.)
+ * Its config entry is a resource, so that it goes with the gateway. Nomad writes the same entry from the job, and never removes it.
  *
  * @see https://developer.hashicorp.com/consul/docs/north-south/terminating-gateway
  */
 export class TerminatingGateway extends Gateway<TerminatingGatewayBaseProps> {
   constructor(scope: Construct, id: string, props: TerminatingGatewayProps) {
     super(scope, id, props, "terminating gateway");
-    this.declare({ hostPorts: [], render: (graph) => this.renderWith(graph) });
+    const entry = new ConsulConfigEntry<consul.TerminatingGatewayConfigEntry>(this, "Entry", {
+      kind: "terminating-gateway",
+      name: this.serviceName,
+      entry: (graph) => {
+        const Services = this.linkedServices(graph);
+        return Services.length > 0 ? { Services } : undefined;
+      },
+    });
+    this.declare({ hostPorts: [], render: (graph) => this.renderWith(graph), needs: () => [entry] });
   }
 
   /** Leads to a service outside. What may go there is said at that service: `connectTo`, `allowFrom`. */
@@ -54,21 +63,13 @@ export class TerminatingGateway extends Gateway<TerminatingGatewayBaseProps> {
 
   private renderWith(graph: Snapshot): nomad.Job {
     const { serviceName, props } = this;
-    const task = gatewayTaskName("terminating", serviceName);
-    const pathOf = (file: string | undefined) => (file === undefined ? undefined : sidecarOf(props).pathOf(task, file));
     return renderGatewayBlockJob(props, {
       serviceName,
       kind: "terminating",
       runtime: { ...this.envoyRuntime, ...this.normalizingRuntime(graph) },
       gateway: {
         Terminating: {
-          Services: graph.outsideServicesOf(this.node.path).map(({ name, tls }) => ({
-            Name: name,
-            CAFile: pathOf(tls?.caFile),
-            CertFile: pathOf(tls?.certFile),
-            KeyFile: pathOf(tls?.keyFile),
-            SNI: tls?.sni,
-          })),
+          Services: this.linkedServices(graph),
         },
       },
       ports: [],
@@ -77,6 +78,19 @@ export class TerminatingGateway extends Gateway<TerminatingGatewayBaseProps> {
         Checks: [listeningCheck(`${serviceName} listens`)],
       },
     });
+  }
+
+  private linkedServices(graph: Snapshot): consul.LinkedService[] {
+    const task = gatewayTaskName("terminating", this.serviceName);
+    const pathOf = (file: string | undefined) =>
+      file === undefined ? undefined : sidecarOf(this.props).pathOf(task, file);
+    return graph.outsideServicesOf(this.node.path).map(({ name, tls }) => ({
+      Name: name,
+      CAFile: pathOf(tls?.caFile),
+      CertFile: pathOf(tls?.certFile),
+      KeyFile: pathOf(tls?.keyFile),
+      SNI: tls?.sni,
+    }));
   }
 
   /** Its Envoy decides on requests for services outside, as sidecars do on those for theirs. */

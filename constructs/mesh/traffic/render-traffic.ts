@@ -96,19 +96,26 @@ export function renderRouter(
   };
 }
 
+/** Whether a resolver leads to other services of the cluster. */
+export function leadsElsewhere(graph: Snapshot, owner: TrafficOwnerRecord): boolean {
+  return targetsOfResolver(graph, owner).length > 0;
+}
+
 /** Consul judges a resolver by the protocols of those to which it leads, and by their subsets if it names one. */
 export function needsOfResolver(graph: Snapshot, owner: TrafficOwnerRecord): readonly Need[] {
-  const { redirect, failover = {} } = graph.trafficOf(owner).resolve;
-  const targets = [...(redirect ? [redirect] : []), ...Object.values(failover).flat()];
   return [
     ...ofName(owner.name),
-    ...targets
-      .filter(({ peer, service }) => peer === undefined && service !== owner.name)
-      .flatMap(({ service, subset }): Need[] => [
-        defaults(service),
-        ...(subset === undefined ? [] : [resolver(service)]),
-      ]),
+    ...targetsOfResolver(graph, owner).flatMap(({ service, subset }): Need[] => [
+      defaults(service),
+      ...(subset === undefined ? [] : [resolver(service)]),
+    ]),
   ];
+}
+
+function targetsOfResolver(graph: Snapshot, owner: TrafficOwnerRecord): readonly Reference[] {
+  const { redirect, failover = {} } = graph.trafficOf(owner).resolve;
+  const targets = [...(redirect ? [redirect] : []), ...Object.values(failover).flat()];
+  return targets.filter(({ peer, service }) => peer === undefined && service !== owner.name);
 }
 
 /** A share is sent to a place only once that place is there. */

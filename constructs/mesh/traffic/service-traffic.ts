@@ -21,6 +21,7 @@ import { referenceToDestination, subsetOf, type HasSubset, type TrafficDestinati
 import { Failover } from "./failover";
 import type { Redirect } from "./redirect";
 import {
+  leadsElsewhere,
   needsOfResolver,
   needsOfRouter,
   needsOfSplitter,
@@ -281,6 +282,9 @@ export class ServiceTraffic {
       name: owner.serviceName,
       entry: (graph) => render(graph, recordOf(graph)),
       dependsOn: (graph) => needs(graph, recordOf(graph)),
+      // Others name its subsets; where it leads to others itself, all of them must speak one protocol.
+      isRemovedLast: (graph) => kind === "service-resolver" && !leadsElsewhere(graph, recordOf(graph)),
+      renewedBy: { protocol: owner.protocol },
     });
   }
 }

@@ -35,7 +35,7 @@ interface ServiceParts {
 
 /**
  * Another version of a service: a job of its own, registered under the service's own name, so with its identity, its
- * intentions and its defaults. Its instances, Nomad's canaries too, carry the metadata `version` in Consul and are a
+ * intentions and its defaults. Its instances, Nomad's canaries too, carry the metadata `version` in Consul, whatever `meta` says, and are a
  * {@link Subset}, to which nothing is sent until a rule says so. Terraform waits until its deployment is healthy, and only
  * then writes such rules.
  *

@@ -1,0 +1,78 @@
+import {
+  Failover,
+  HttpPermission,
+  IngressListener,
+  Protocol,
+  SubsetFilter,
+  type MeshService,
+  type ServiceMesh,
+} from "../../constructs";
+import { synthMesh } from "../support/synth";
+import { anyWorkload } from "../support/workload";
+
+type Say = (api: MeshService, web: MeshService, mesh: ServiceMesh) => void;
+
+/** The resources of a mesh of two services. */
+function resources(protocol: Protocol, say: Say) {
+  const { terraform } = synthMesh((mesh) => {
+    const api = mesh.addService("api", { port: 9001, protocol, workload: anyWorkload });
+    say(api, mesh.addService("web", { port: 9002, protocol, workload: anyWorkload }), mesh);
+  });
+  const { consul_config_entry: entries = {}, terraform_data: data = {} } = terraform.resource ?? {};
+  return { entries, data };
+}
+
+const renewedBy = (...names: string[]) => ({ replace_triggered_by: names.map((name) => `terraform_data.${name}`) });
+
+describe("in what order Terraform makes an edit", () => {
+  test("service-defaults are removed after all that led to the service, and change after intentions without permissions", () => {
+    const { entries, data } = resources(Protocol.TCP, (api, web) => web.connectTo(api));
+    expect(entries["service-defaults_api"]).toMatchObject({
+      lifecycle: { create_before_destroy: true },
+      depends_on: ["consul_config_entry.service-intentions_api"],
+    });
+    expect(entries["service-intentions_api"]).not.toHaveProperty("depends_on");
+    expect(data).toEqual({});
+  });
+
+  test("permissions come after the protocol that they need", () => {
+    const { entries } = resources(Protocol.HTTP, (api, web) =>
+      web.connectTo(api, { permissions: [HttpPermission.get("/")] }),
+    );
+    expect(entries["service-defaults_api"]).not.toHaveProperty("depends_on");
+    expect(entries["service-intentions_api"].depends_on).toContain("consul_config_entry.service-defaults_api");
+  });
+
+  test("routes are renewed when the protocol changes, and a resolver with subsets outlives those who name them", () => {
+    const { entries, data } = resources(Protocol.HTTP, (api, web) => {
+      api.addSubset("v1", SubsetFilter.meta("version", "v1"));
+      api.route({ match: { pathPrefix: "/web" }, to: web });
+      web.addUpstream(api);
+      api.allowFrom(web);
+    });
+    expect(entries["service-router_api"].lifecycle).toEqual(renewedBy("service-router_api_protocol"));
+    expect(entries["service-resolver_api"].lifecycle).toEqual({ create_before_destroy: true });
+    expect(data).toEqual({ "service-router_api_protocol": { input: { value: "http" } } });
+  });
+
+  test("a resolver that leads to others is renewed when the protocol changes", () => {
+    const { entries } = resources(Protocol.HTTP, (api, web, mesh) => {
+      const other = mesh.addService("other", { port: 9003, protocol: Protocol.HTTP, workload: anyWorkload });
+      api.resolve({ failover: Failover.to(other) });
+      web.connectTo(api);
+    });
+    expect(entries["service-resolver_api"].lifecycle).toEqual(renewedBy("service-resolver_api_protocol"));
+  });
+
+  test("an ingress gateway is renewed when the protocol of a listener changes, not when there is another listener", () => {
+    const { entries, data } = resources(Protocol.HTTP, (api, web, mesh) => {
+      const listeners = [IngressListener.http({ port: 8080 }), IngressListener.http({ port: 8081 })];
+      const ingress = mesh.addIngressGateway("ingress", { listeners });
+      ingress.connectTo(api, { listener: 8080 });
+      ingress.connectTo(web, { listener: 8081 });
+    });
+    const triggers = ["ingress-gateway_ingress_listener-8080", "ingress-gateway_ingress_listener-8081"];
+    expect(entries["ingress-gateway_ingress"].lifecycle).toEqual(renewedBy(...triggers));
+    expect(Object.keys(data)).toEqual(triggers);
+  });
+});
