@@ -65,6 +65,13 @@ const allowed = (...paths: string[]): IntentionOptions => ({
   permissions: paths.map((path) => HttpPermission.get(path)),
 });
 
+test("any source comes last, at the rank that Consul gives it, whatever was stated first", () => {
+  expect(entryOf([["*"], ["web"]]).Sources).toMatchObject([
+    { Name: "web", Precedence: 9 },
+    { Name: "*", Precedence: 8 },
+  ]);
+});
+
 describe("what one statement denies is denied, whatever the order of the statements", () => {
   test("next to permissions that allow more", () => {
     const entry = entryOf([

@@ -323,6 +323,17 @@ describe("a canary", () => {
     ).toThrow('stack/mesh/api: A route asks for the header "a" in 2 ways.');
   });
 
+  test.each([
+    [8.04, 91.96],
+    [99.99, 0.01],
+    [0.07, 99.93],
+  ])("with %d %% leaves %d %% to the others, as a person reckons", (percent, rest) => {
+    const [, splitter] = rulesOf((api) => {
+      api.canary(api.addVersion("v2", next), { percent });
+    });
+    expect(splitter).toMatchObject({ Splits: [{ Weight: rest }, { Weight: percent }] });
+  });
+
   test.each([-1, 100.5, NaN])("fails for a percentage of %p", (percent) => {
     expect(() =>
       rulesOf((api) => {
