@@ -46,6 +46,7 @@ test("an address says what the object is", () => {
     "consul_config_entry.service-defaults_db",
     "consul_config_entry.service-defaults_web",
     "consul_config_entry.service-intentions_api",
+    "consul_config_entry.terminating-gateway_egress",
     "consul_node.external-db",
     "consul_service.external-db_db",
     "nomad_job.eu_api",

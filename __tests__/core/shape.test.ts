@@ -15,6 +15,7 @@ import {
   Sidecar,
   Spread,
   Template,
+  Tracing,
   Volume,
   Workload,
   type MeshService,
@@ -232,6 +233,11 @@ describe("what must be literal is said in one sentence", () => {
       "a listener's port",
       () => refusalOf((_, __, of) => of.addApiGateway("g", { listeners: [ApiGatewayListener.http({ port: number })] })),
       `listeners[0].port is known only to Terraform; allowed is a literal value. ${why}`,
+    ],
+    [
+      "the address of a collector",
+      () => messageOf(() => Tracing.otlp({ address: text })),
+      "The address of a collector is known only to Terraform. Write it out: Envoy is told host and port apart.",
     ],
     [
       "the text of a length of time",

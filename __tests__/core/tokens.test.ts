@@ -213,6 +213,16 @@ describe("a text, number or list that only Terraform knows", () => {
     });
   });
 
+  test("is the port of a node, of which messages do not print the number", () => {
+    const { jobs } = synth((mesh, { number }) => {
+      mesh.addService("api", { ...base, publish: number });
+      mesh.addService("web", { ...base, publish: number });
+      mesh.addMeshGateway("mesh-gateway", { wanAddress: "192.0.2.1", wanPort: number });
+    });
+    expect(groupOf(jobs.api).Networks).toMatchObject([{ ReservedPorts: [{ Value: 7 }] }]);
+    expect(serviceOf(jobs["mesh-gateway"]).TaggedAddresses).toEqual({ wan: "192.0.2.1:7" });
+  });
+
   test("is one of traffic rules, limits and gateways", () => {
     const { entries, jobs } = synth(
       (mesh, { text, number, list }) => {

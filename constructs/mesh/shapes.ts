@@ -76,7 +76,7 @@ export const GATEWAY_SHAPE = {
 /** Of the options of a listener. */
 export const LISTENER_SHAPE = {
   port: is.required(LISTENS),
-  hostPort: is.number,
+  hostPort: LISTENS,
   hostname: is.text,
   tls: is.fields,
 };

@@ -39,7 +39,12 @@ export interface Obstacle {
 function obstacleOf({ Networks = [], Volumes = {} }: nomad.TaskGroup): Obstacle | undefined {
   const port = Networks.flatMap(({ ReservedPorts }) => ReservedPorts ?? []).at(0);
   if (port !== undefined) {
-    return { kind: "port", text: `takes port ${port.Value} of its node` };
+    return {
+      kind: "port",
+      text: Token.isUnresolved(port.Value)
+        ? "takes a certain port of its node"
+        : `takes port ${port.Value} of its node`,
+    };
   }
   if (Networks.some(({ Mode = "host" }) => Mode !== "bridge" && !Mode.startsWith("cni/"))) {
     return { kind: "network", text: "listens on its node's own network" };

@@ -106,6 +106,9 @@ const publishedPortClash: Check = {
   *find({ graph }) {
     const owners = new Map<string, HostPort[]>();
     for (const hostPort of hostPortsIn(graph)) {
+      if (Token.isUnresolved(hostPort.port)) {
+        continue;
+      }
       const key = `${hostPort.nomad}/${hostPort.port}`;
       const others = owners.get(key) ?? [];
       const owner = others.find((other) => other.group !== hostPort.group && mayShareNodes(other, hostPort));

@@ -3,6 +3,7 @@ import type { Construct } from "constructs";
 import type { GatewayAccess } from "../../access/gateway-access";
 import { listeningCheck, renderGatewayBlockJob, type GatewayBlockProps } from "../../nomad/gateway-job";
 import { Gateway, type GatewayBaseProps, type InMesh } from "./gateway";
+import { numberText } from "../../core/collections";
 
 /** What {@link ServiceMesh.addMeshGateway} takes. */
 export interface MeshGatewayBaseProps extends GatewayBaseProps, GatewayBlockProps {
@@ -68,7 +69,7 @@ export class MeshGateway extends Gateway<MeshGatewayBaseProps> {
             TaggedAddresses:
               wanAddress === undefined && wanPort === undefined
                 ? undefined
-                : { wan: `${wanAddress ?? "${attr.unique.network.ip-address}"}:${wanPort ?? port}` },
+                : { wan: `${wanAddress ?? "${attr.unique.network.ip-address}"}:${numberText(wanPort ?? port)}` },
             Checks: [listeningCheck(`${serviceName} listens`, WAN_PORT)],
           },
         }),

@@ -54,6 +54,11 @@ export class Tracing {
     private readonly isHttp2: boolean,
   ) {
     const { address, samplePercent = 100 } = options;
+    if (Token.isUnresolved(address)) {
+      throw new RangeError(
+        "The address of a collector is known only to Terraform. Write it out: Envoy is told host and port apart.",
+      );
+    }
     if (!/^[^/\s]+:\d+$/.test(address)) {
       throw new RangeError(`"${address}" is no address of a collector. Write host:port, such as "10.0.0.7:4317".`);
     }
