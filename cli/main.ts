@@ -16,7 +16,6 @@ const COMMANDS: Readonly<Record<string, (program: Command) => void>> = {
   status: (program) => (load("./status") as typeof import("./status")).registerStatus(program),
   logs: (program) => (load("./logs") as typeof import("./logs")).registerLogs(program),
   exec: (program) => (load("./exec") as typeof import("./exec")).registerExec(program),
-  checks: (program) => (load("./checks") as typeof import("./checks")).registerChecks(program),
   graph: (program) => (load("./graph") as typeof import("./graph")).registerGraph(program),
   disconnect: (program) => (load("./disconnect") as typeof import("./disconnect")).registerDisconnect(program),
   env: (program) => (load("./env") as typeof import("./env")).registerEnv(program),

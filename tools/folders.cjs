@@ -18,7 +18,7 @@ module.exports = {
   stacks: ["constructs"],
   lab: ["constructs/nomad", "constructs/consul", "constructs/model", "constructs/linux"],
   graph: ["constructs/nomad", "constructs/consul", "constructs/model", "lab"],
-  cli: ["constructs/checks", "constructs/linux", "lab", "graph"],
+  cli: ["constructs/linux", "lab", "graph"],
   examples: ["constructs", "stacks"],
   bench: ["constructs", "constructs/model", "lab", "graph"],
 };

@@ -4,7 +4,6 @@ import { constructAt } from "../model/origin";
 import type { Check } from "./check";
 import { registerCheck } from "./registry";
 import { runChecks, SILENCE_CHECKS, type Report } from "./run";
-import { writeReport } from "./write-report";
 
 /** One pass of the checks over an app, which answers for all its stacks. */
 interface Run {
@@ -43,7 +42,6 @@ function errorsOf(stack: TerraformStack): string[] {
     run = { report: runChecks(root), answered: new Set() };
     runs.set(root, run);
     warn(root, run.report);
-    writeReport(root, run.report);
   }
   run.answered.add(stack);
   return run.report.findings

@@ -15,8 +15,6 @@ export interface CheckFinding extends Omit<Finding, "at"> {
 
 /** What the checks say of an app. */
 export interface Report {
-  /** All that was looked for. */
-  readonly checks: readonly Check[];
   readonly findings: readonly CheckFinding[];
   /** What was silenced, and how often it silenced something. */
   readonly silences: readonly (Silence & { readonly findings: number })[];
@@ -40,7 +38,6 @@ export function runChecks(root: IConstruct): Report {
   const findings = open.filter(({ saidBy }) => saidBy === undefined || !ids.has(saidBy));
   const known = new Set(checks.map(({ id }) => id));
   return {
-    checks,
     findings: [...findings, ...[...counts].flatMap(([silence, count]) => findingOf(silence, count, [...known]))],
     silences: [...counts].map(([silence, count]) => ({ ...silence, findings: count })),
   };
