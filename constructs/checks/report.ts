@@ -56,7 +56,7 @@ export function sentenceOfSilence(silence: ReportedSilence): string {
   return `${silence.path || "the app"}: ${remarkOf(silence)}`;
 }
 
-/** The same for whoever knows where. */
+/** The same for where the construct is known. */
 export function remarkOf({ id, reason, findings }: ReportedSilence): string {
   return `${id} is silenced (${findings} finding${findings === 1 ? "" : "s"}): ${reason}`;
 }
