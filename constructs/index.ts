@@ -2,7 +2,9 @@
 
 export type { Check, CheckedApp, Finding } from "./checks/check";
 export { CHECKS } from "./built-in-checks";
-export { registerCheck, type CheckPack } from "./checks/registry";
+export { registerCheck } from "./checks/attach";
+export type { CheckPack } from "./checks/registry";
+export type { Report, ReportedFinding, ReportedSilence } from "./checks/report";
 export { silence, type Silence } from "./checks/silence";
 
 export { ConsulAclPolicy, type ConsulAclPolicyProps } from "./access/consul-acl-policy";

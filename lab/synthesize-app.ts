@@ -3,6 +3,7 @@ import { once } from "node:events";
 import { existsSync, mkdirSync, readFileSync, rmSync } from "node:fs";
 import { join, resolve } from "node:path";
 import { pathToFileURL } from "node:url";
+import { readReport, sentenceOf, sentenceOfSilence, type Report } from "../constructs/checks/report";
 import type { Profile } from "../constructs/linux/profile";
 import { LabError } from "./errors";
 
@@ -16,15 +17,15 @@ const limitMs = 120_000;
  *
  * @param app file with the app, TypeScript or JavaScript
  * @param folder where the stacks go; what is there is replaced
- * @param profile what the lab is
- * @returns what the app printed, its warnings for example
+ * @param profile what the lab is; `own` leaves the app its own settings
+ * @returns what the app printed, and what its checks warn of
  * @throws LabError with the app's own words if it fails
  */
 export async function synthesizeApp(
   app: string,
   folder: string,
   signal?: AbortSignal,
-  profile: Profile = "plain",
+  profile: Profile | "own" = "plain",
 ): Promise<string> {
   const file = resolve(app);
   if (!existsSync(file)) throw new LabError(`There is no app ${file}.`, "Name the app's file with --app.");
@@ -37,18 +38,25 @@ export async function synthesizeApp(
       "Let it call `synthesize`, or `app.synth()`, with no outdir of its own.",
     );
   }
-  return output;
+  return [output, ...remarksOf(readReport(folder))].filter((text) => text !== "").join("\n");
 }
 
-async function run(file: string, folder: string, profile: Profile, signal?: AbortSignal): Promise<string> {
-  const settings = { runtime: "exec", secure: profile === "secure" };
+/** What `cdktf synth` prints of warnings and silences. */
+function remarksOf({ findings, silences }: Pick<Report, "findings" | "silences"> = { findings: [], silences: [] }) {
+  return [
+    ...findings.filter(({ level }) => level === "warning").map((finding) => `Warning: ${sentenceOf(finding)}`),
+    ...silences.map(sentenceOfSilence),
+  ];
+}
+
+async function run(file: string, folder: string, profile: Profile | "own", signal?: AbortSignal): Promise<string> {
+  const settings = profile === "own" ? undefined : { runtime: "exec", secure: profile === "secure" };
   const limit = AbortSignal.timeout(limitMs);
   const child = spawn(process.execPath, ["--import", pathToFileURL(require.resolve("tsx")).href, file], {
     env: {
       ...process.env,
       // The environment would overrule the context.
-      MESHFORM_RUNTIME: settings.runtime,
-      MESHFORM_SECURE: String(settings.secure),
+      ...(settings && { MESHFORM_RUNTIME: settings.runtime, MESHFORM_SECURE: String(settings.secure) }),
       CDKTF_OUTDIR: folder,
       CDKTF_CONTEXT_JSON: JSON.stringify({ ...contextOf(process.cwd()), ...settings }),
     },

@@ -16,9 +16,9 @@ module.exports = {
   ],
   "constructs/linux": ["constructs/core", "constructs/consul", "constructs/checks"],
   stacks: ["constructs"],
-  lab: ["constructs/nomad", "constructs/consul", "constructs/model", "constructs/linux"],
+  lab: ["constructs/nomad", "constructs/consul", "constructs/model", "constructs/checks", "constructs/linux"],
   graph: ["constructs/nomad", "constructs/consul", "constructs/model", "lab"],
-  cli: ["constructs/linux", "lab", "graph"],
+  cli: ["constructs/checks", "constructs/linux", "lab", "graph"],
   examples: ["constructs", "stacks"],
   bench: ["constructs", "constructs/model", "lab", "graph"],
 };

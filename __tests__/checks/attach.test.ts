@@ -1,4 +1,7 @@
-import { CHECKS, MeshService, ServiceMesh } from "../../constructs";
+import { readFileSync } from "node:fs";
+import { join } from "node:path";
+import type { App } from "cdktf";
+import { CHECKS, MeshService, registerCheck, ServiceMesh, silence, type Report } from "../../constructs";
 import { findingsOf, synthApp, synthStack, TestStack } from "../support/synth";
 import { anyWorkload } from "../support/workload";
 import { testApp } from "../support/test-app";
@@ -35,6 +38,85 @@ test("each stack that is synthesized by itself reports the errors of the whole a
   }
 });
 
+describe("the report in the output", () => {
+  const reportOf = ({ outdir }: App) =>
+    JSON.parse(readFileSync(join(outdir, "meshform", "checks.json"), "utf8")) as Report;
+
+  test("holds what was looked for, found and silenced", () => {
+    const { app, services } = appOfStacks();
+    silence(services[1], "unreachable-service", "It was public once.");
+    synthApp(app, "stack-0");
+    const report = reportOf(app);
+    expect(report.checks).toContainEqual({
+      ...{ id: "port-range", level: "error", reason: "A port is a number from 1 to 65535." },
+    });
+    expect(report.findings.map(({ id, level, path }) => ({ id, level, path }))).toEqual([
+      { id: "idle-silence", level: "warning", path: "stack-1/service-1" },
+    ]);
+    expect(report.silences).toEqual([
+      { id: "unreachable-service", reason: "It was public once.", path: "stack-1/service-1", findings: 0 },
+    ]);
+  });
+
+  test("is there where errors end the synthesis, and says what was silenced and why", () => {
+    const { app, services } = appOfStacks();
+    services[0].connectTo("service-9");
+    services[1].connectTo("service-9");
+    silence(services[1], "unknown-service", "Another team adds it.");
+    expect(findingsOf(() => synthApp(app, "stack-0"))).toHaveLength(1);
+    const { findings, silences } = reportOf(app);
+    expect(findings).toEqual([
+      {
+        ...{ id: "unknown-service", level: "error", path: "stack-0/service-0" },
+        problem: 'It connects to "service-9", which is no service of this mesh.',
+        fix: expect.stringMatching(/^Did you mean "service-\d"\?/) as string,
+      },
+    ]);
+    expect(silences.map(({ id, findings }) => [id, findings])).toEqual([["unknown-service", 1]]);
+    expect(services[1].node.metadata.map(({ data }) => data as string)).toContain(
+      "unknown-service is silenced (1 finding): Another team adds it.",
+    );
+  });
+});
+
+test("rules of one's own run in an app without a mesh too", () => {
+  const app = testApp();
+  registerCheck(app, {
+    ...{ id: "acme-stacks", reason: "A test.", level: "error" },
+    find: ({ root }) => [{ at: root, problem: `It has ${root.node.children.length} stacks.`, fix: "Add some." }],
+  });
+  expect(() => {
+    app.synth();
+  }).toThrow("the app: It has 0 stacks. Add some. (acme-stacks)");
+});
+
+test("two copies of the library check an app once", () => {
+  const { app, services } = appOfStacks();
+  services[0].connectTo("service-9");
+  jest.isolateModules(() => {
+    const copy = jest.requireActual<typeof import("../../constructs")>("../../constructs");
+    expect(copy.CHECKS[0]).not.toBe(CHECKS[0]);
+    silence(services[1], "unknown-service", "Another team adds it.");
+    copy.silence(services[0], "port-range", "By the other copy.");
+    new copy.ServiceMesh(new TestStack(app, "other"), "mesh", { proxyDefaults: false });
+  });
+  expect(findingsOf(() => synthApp(app, "stack-0"))).toEqual([
+    expect.stringMatching(/^stack-0\/service-0: .*unknown-service/),
+  ]);
+});
+
+test("a silence of what is found of silences is a silence like others", () => {
+  const { app, stacks, services } = appOfStacks();
+  silence(services[0], "unreachable-service", "It is one of many.");
+  silence(stacks[0], "idle-silence", "A rule for all our services.");
+  synthApp(app, "stack-0");
+  const said = services[0].node.metadata.map(({ data }) => data as string);
+  expect(said).toEqual(["unreachable-service is silenced (0 findings): It is one of many."]);
+  expect(stacks[0].node.metadata.map(({ data }) => data as string)).toEqual([
+    "idle-silence is silenced (1 finding): A rule for all our services.",
+  ]);
+});
+
 /** A service in each stack, one mesh for all. */
 function appOfStacks() {
   const app = testApp();
@@ -42,7 +124,13 @@ function appOfStacks() {
   const mesh = new ServiceMesh(stacks[0], "mesh");
   const services = stacks.map(
     (stack, index) =>
-      new MeshService(stack, `service-${index}`, { mesh, port: 80, publish: 8000 + index, workload: anyWorkload }),
+      new MeshService(stack, `service-${index}`, {
+        mesh,
+        port: 80,
+        count: 2,
+        publish: 8000 + index,
+        workload: anyWorkload,
+      }),
   );
   return { app, stacks, services };
 }

@@ -36,3 +36,24 @@ test("an app meets the lab as it is, whatever settings the environment has for o
   const output = await synthesizeApp(app, join(folder, "out"));
   expect(JSON.parse(output)).toEqual({ runtime: "exec", secure: false });
 });
+
+test("what the checks warn of is told, although the toolkit's own synthesis prints nothing of it", async () => {
+  const app = join(folder, "app.ts");
+  writeFileSync(
+    app,
+    `import { readSettings } from "${root}/stacks/settings";
+     import { MeshStack } from "${root}/stacks/mesh-stack";
+     import { silence, synthesize, Workload } from "${root}/constructs";
+     synthesize((app) => {
+       const { mesh } = new MeshStack(app, "mesh", readSettings(app));
+       for (const name of ["api", "batch"]) {
+         mesh.addService(name, { port: 9001, workload: Workload.exec({ command: "/bin/x" }) });
+       }
+       silence(mesh.node.findChild("batch"), "unreachable-service", "It only calls.");
+     });`,
+  );
+  expect((await synthesizeApp(app, join(folder, "out"))).split("\n")).toEqual([
+    expect.stringMatching(/^Warning: mesh\/mesh\/api: Nothing may reach api: .* \(unreachable-service\)$/),
+    "mesh/mesh/batch: unreachable-service is silenced (1 finding): It only calls.",
+  ]);
+});

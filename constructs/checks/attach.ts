@@ -1,20 +1,29 @@
-import { Annotations, TerraformStack } from "cdktf";
+import { Annotations, App, TerraformStack } from "cdktf";
 import type { IConstruct } from "constructs";
 import { constructAt } from "../model/origin";
 import type { Check } from "./check";
-import { registerCheck } from "./registry";
-import { runChecks, SILENCE_CHECKS, type Report } from "./run";
+import { addChecks, type CheckPack } from "./registry";
+import { remarkOf, sentenceOf, writeReport, type Report } from "./report";
+import { runChecks, SILENCE_CHECKS } from "./run";
 
-/** One pass of the checks over an app, which answers for all its stacks. */
-interface Run {
-  readonly report: Report;
-  readonly answered: Set<TerraformStack>;
+/** What is known of an app's checks. */
+interface State {
+  /** Ids of checks that come with the library. */
+  readonly builtIn: Set<string>;
+  /** Stacks, and the app itself, that answer with what is wrong. */
+  readonly attached: Set<IConstruct>;
+  /** What the toolkit was told already. */
+  readonly told: Set<string>;
+  /** The last pass over the app, which answers once for each of them. */
+  run?: { readonly errors: string[]; readonly answered: Set<IConstruct> };
 }
 
-const attached = new WeakSet<TerraformStack>();
-const packs = new WeakMap<IConstruct, Set<readonly Check[]>>();
-const runs = new WeakMap<IConstruct, Run>();
-const warned = new WeakMap<IConstruct, Set<string>>();
+/** Shared by all copies of the library that an app may have. */
+const STATE = Symbol.for("meshform.check-state");
+
+function stateOf(root: IConstruct & { [STATE]?: State }): State {
+  return (root[STATE] ??= { builtIn: new Set(), attached: new Set(), told: new Set() });
+}
 
 /**
  * Sees to it that these checks run when the construct's stack is synthesized. They look at the whole app, so that whichever
@@ -22,43 +31,85 @@ const warned = new WeakMap<IConstruct, Set<string>>();
  */
 export function attachChecks(scope: IConstruct, checks: readonly Check[]): void {
   const { root } = scope.node;
-  const known = packs.get(root) ?? new Set([SILENCE_CHECKS]);
-  if (!known.has(checks)) {
-    packs.set(root, known.add(checks));
-    registerCheck(root, { name: "built in", checks: [...checks, ...SILENCE_CHECKS] });
+  const { builtIn } = stateOf(root);
+  const added = [...SILENCE_CHECKS, ...checks].filter(({ id }) => !builtIn.has(id));
+  addChecks(root, added);
+  for (const { id } of added) {
+    builtIn.add(id);
   }
-  const stack = TerraformStack.of(scope);
-  if (!attached.has(stack)) {
-    attached.add(stack);
-    stack.node.addValidation({ validate: () => errorsOf(stack) });
+  answerFor(TerraformStack.of(scope));
+}
+
+/**
+ * Adds rules of your own to the checks of an app.
+ *
+ * @param scope any construct of the app
+ * @throws MeshError for an id that is taken, or that is not made of small letters and dashes
+ *
+ * @example
+ * registerCheck(app, {
+ *   id: "acme-team-tag",
+ *   reason: "The on-call page is chosen by the tag.",
+ *   level: "error",
+ *   *find({ graph }) {
+ *     for (const { key, tags, service } of graph.data.instances.values()) {
+ *       if (!tags.some((tag) => tag.startsWith("team-"))) {
+ *         yield { at: key, problem: `${service} has no tag team-….`, fix: "Give its tags one." };
+ *       }
+ *     }
+ *   },
+ * });
+ */
+export function registerCheck(scope: IConstruct, added: Check | CheckPack): void {
+  addChecks(scope, "checks" in added ? added.checks : [added]);
+  // Nothing else of an app may have checks that are attached to its stacks.
+  answerFor(scope.node.root);
+}
+
+function answerFor(construct: IConstruct): void {
+  const { attached } = stateOf(construct.node.root);
+  if (!attached.has(construct)) {
+    attached.add(construct);
+    construct.node.addValidation({ validate: () => errorsOf(construct) });
   }
 }
 
-function errorsOf(stack: TerraformStack): string[] {
-  const { root } = stack.node;
-  let run = runs.get(root);
+function errorsOf(asked: IConstruct): string[] {
+  const { root } = asked.node;
+  const state = stateOf(root);
   // A synthesis asks once for each stack, and the whole app is checked once for all of them. Another synthesis gets a new answer.
-  if (run === undefined || run.answered.has(stack)) {
-    run = { report: runChecks(root), answered: new Set() };
-    runs.set(root, run);
-    warn(root, run.report);
+  if (state.run === undefined || state.run.answered.has(asked)) {
+    const report = runChecks(root);
+    state.run = {
+      errors: report.findings.filter(({ level }) => level === "error").map(sentenceOf),
+      answered: new Set(),
+    };
+    annotate(root, report);
+    if (App.isApp(root)) {
+      writeReport(root.outdir, report);
+    }
   }
-  run.answered.add(stack);
-  return run.report.findings
-    .filter(({ check }) => check.level === "error")
-    .map(({ check, path, problem, fix }) => `${path || "the app"}: ${problem} ${fix} (${check.id})`);
+  state.run.answered.add(asked);
+  return state.run.errors;
 }
 
-/** Once for each construct, however often it is synthesized. */
-function warn(root: IConstruct, { findings }: Report): void {
-  for (const { check, path, problem, fix } of findings.filter((finding) => finding.check.level === "warning")) {
-    const construct = constructAt(root, path) ?? root;
-    const message = `${problem} ${fix} (${check.id})`;
-    const messages = warned.get(construct) ?? new Set();
-    warned.set(construct, messages);
-    if (!messages.has(message)) {
-      messages.add(message);
-      Annotations.of(construct).addWarning(message);
+/** Has the toolkit print warnings and what was silenced, once, however often the app is synthesized. */
+function annotate(root: IConstruct, { findings, silences }: Report): void {
+  for (const { level, path, problem, fix, id } of findings) {
+    if (level === "warning") {
+      tell(root, path, "addWarning", `${problem} ${fix} (${id})`);
     }
+  }
+  for (const silence of silences) {
+    tell(root, silence.path, "addInfo", remarkOf(silence));
+  }
+}
+
+function tell(root: IConstruct, path: string, how: "addWarning" | "addInfo", message: string): void {
+  const { told } = stateOf(root);
+  const key = `${path}\n${message}`;
+  if (!told.has(key)) {
+    told.add(key);
+    Annotations.of(constructAt(root, path) ?? root)[how](message);
   }
 }

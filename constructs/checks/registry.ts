@@ -14,29 +14,10 @@ const CHECKS = Symbol.for("meshform.checks");
 
 type Root = IConstruct & { [CHECKS]?: Map<string, Check> };
 
-/**
- * Adds rules of your own to the checks of an app.
- *
- * @param scope any construct of the app
- * @throws MeshError for an id that is taken, or that is not made of small letters and dashes
- *
- * @example
- * registerCheck(app, {
- *   id: "acme-team-tag",
- *   reason: "The on-call page is chosen by the tag.",
- *   level: "error",
- *   *find({ graph }) {
- *     for (const { key, tags, service } of graph.data.instances.values()) {
- *       if (!tags.some((tag) => tag.startsWith("team-"))) {
- *         yield { at: key, problem: `${service} has no tag team-….`, fix: "Give its tags one." };
- *       }
- *     }
- *   },
- * });
- */
-export function registerCheck(scope: IConstruct, added: Check | CheckPack): void {
+/** Adds to the checks of the construct's app. @throws MeshError for an id that is taken, or that is none */
+export function addChecks(scope: IConstruct, added: readonly Check[]): void {
   const known = checksOf(scope);
-  for (const check of "checks" in added ? added.checks : [added]) {
+  for (const check of added) {
     if (!/^[a-z0-9]+(-[a-z0-9]+)*$/.test(check.id)) {
       throw new MeshError(
         scope,

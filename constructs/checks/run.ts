@@ -1,53 +1,51 @@
 import type { IConstruct } from "constructs";
 import { MeshError } from "../core/errors";
 import { Graph } from "../model/graph";
-import type { Check, CheckedApp, Finding } from "./check";
+import type { Check, CheckedApp } from "./check";
 import { closestTo } from "./closest";
 import { checksOf } from "./registry";
+import type { Report, ReportedFinding } from "./report";
 import { silenceAt, silencesOf, type Silence } from "./silence";
 
-/** A finding, the check that made it, and where. */
-export interface CheckFinding extends Omit<Finding, "at"> {
-  readonly check: Check;
-  /** Path of the construct. */
-  readonly path: string;
-}
-
-/** What the checks say of an app. */
-export interface Report {
-  readonly findings: readonly CheckFinding[];
-  /** What was silenced, and how often it silenced something. */
-  readonly silences: readonly (Silence & { readonly findings: number })[];
+/** A finding, with what only the run needs. */
+interface RunFinding extends ReportedFinding {
+  readonly saidBy?: string;
 }
 
 /** Runs every check over the app, and sets apart what was silenced. */
 export function runChecks(root: IConstruct): Report {
   const app: CheckedApp = { root, graph: Graph.of(root).close() };
   const checks = [...checksOf(root).values()];
-  const counts = new Map<Silence, number>(silencesOf(root).map((silence) => [silence, 0]));
-  const open = checks
-    .flatMap((check) => run(check, app))
-    .filter(({ check, path }) => {
-      const silence = silenceAt(root, path, check.id);
-      if (silence !== undefined) {
-        counts.set(silence, (counts.get(silence) ?? 0) + 1);
-      }
-      return silence === undefined;
-    });
-  const ids = new Set(open.map(({ check }) => check.id));
+  const known = checks.map(({ id }) => id);
+  const silences = silencesOf(root);
+  const counts = new Map<Silence, number>(silences.map((silence) => [silence, 0]));
+  const isOpen = ({ id, path }: ReportedFinding): boolean => {
+    const silence = silenceAt(root, path, id);
+    if (silence !== undefined) {
+      counts.set(silence, (counts.get(silence) ?? 0) + 1);
+    }
+    return silence === undefined;
+  };
+  const open = checks.flatMap((check) => run(check, app)).filter(isOpen);
+  const ids = new Set(open.map(({ id }) => id));
   const findings = open.filter(({ saidBy }) => saidBy === undefined || !ids.has(saidBy));
-  const known = new Set(checks.map(({ id }) => id));
+  const ofSilences = silences.flatMap((silence) => findingOf(silence, counts.get(silence) ?? 0, known)).filter(isOpen);
   return {
-    findings: [...findings, ...[...counts].flatMap(([silence, count]) => findingOf(silence, count, [...known]))],
-    silences: [...counts].map(([silence, count]) => ({ ...silence, findings: count })),
+    checks: checks.map(({ id, level, reason }) => ({ id, level, reason })),
+    findings: [...findings, ...ofSilences].map(({ id, level, path, problem, fix }) => ({
+      ...{ id, level, path },
+      ...{ problem, fix },
+    })),
+    silences: silences.map((silence) => ({ ...silence, findings: counts.get(silence) ?? 0 })),
   };
 }
 
 /** A rule that crashes has not passed. */
-function run(check: Check, app: CheckedApp): CheckFinding[] {
+function run(check: Check, app: CheckedApp): RunFinding[] {
+  const { id, level } = check;
   try {
     return [...check.find(app)].map(({ at, ...finding }) => ({
-      ...{ check, path: typeof at === "string" ? at : at.node.path },
+      ...{ id, level, path: typeof at === "string" ? at : at.node.path },
       ...finding,
     }));
   } catch (error) {
@@ -57,8 +55,8 @@ function run(check: Check, app: CheckedApp): CheckFinding[] {
         : [app.root.node.path, error instanceof Error ? error.message : String(error)];
     return [
       {
-        ...{ check: { ...check, level: "error" }, path },
-        problem: `The check "${check.id}" could not finish: ${problem}`,
+        ...{ id, level: "error", path },
+        problem: `The check "${id}" could not finish: ${problem}`,
         fix: "Correct what it names, or report it to those who wrote the check.",
       },
     ];
@@ -82,18 +80,18 @@ const IDLE_SILENCE: Check = {
 /** What is found of silences themselves, once all else is. */
 export const SILENCE_CHECKS: readonly Check[] = [UNKNOWN_SILENCE, IDLE_SILENCE];
 
-function findingOf({ id, path }: Silence, count: number, known: readonly string[]): CheckFinding[] {
+function findingOf({ id, path }: Silence, count: number, known: readonly string[]): ReportedFinding[] {
   if (!known.includes(id)) {
-    const problem = `There is no check "${id}" to silence.`;
-    return [{ check: UNKNOWN_SILENCE, path, problem, fix: closestTo(id, known) }];
+    const { id: unknown, level } = UNKNOWN_SILENCE;
+    return [
+      { ...{ id: unknown, level, path }, problem: `There is no check "${id}" to silence.`, fix: closestTo(id, known) },
+    ];
   }
-  return count > 0
-    ? []
-    : [
-        {
-          ...{ check: IDLE_SILENCE, path },
-          problem: `The check "${id}" is silenced, and finds nothing here.`,
-          fix: "Take the silence away.",
-        },
-      ];
+  // What is found of silences is counted later.
+  if (count > 0 || id === IDLE_SILENCE.id) {
+    return [];
+  }
+  const { id: idle, level } = IDLE_SILENCE;
+  const problem = `The check "${id}" is silenced, and finds nothing here.`;
+  return [{ ...{ id: idle, level, path }, problem, fix: "Take the silence away." }];
 }

@@ -1,0 +1,84 @@
+import { mkdtempSync, rmSync } from "node:fs";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import type { Command } from "commander";
+import { readReport, sentenceOf, sentenceOfSilence, type Report } from "../constructs/checks/report";
+import { LabError } from "../lab/errors";
+import { synthesizeApp } from "../lab/synthesize-app";
+import { interruptible } from "./interruptible";
+import { table } from "./table";
+
+interface Options {
+  readonly app: string;
+  readonly json?: boolean;
+}
+
+/** `meshform checks`: what synthesis looks for in an app, what it finds, and what was silenced. Deploys nothing. */
+export function registerChecks(program: Command): void {
+  program
+    .command("checks")
+    .description("list the checks of an app, what they find, and what was silenced; deploys nothing")
+    .option("--app <file>", "the app to synthesize", "main.ts")
+    .option("--json", "print it as JSON")
+    .addHelpText("after", "\nThe exit code is 1 when there is an error.")
+    .action(({ app, json = false }: Options) =>
+      interruptible(async (signal) => {
+        const report = await reportOf(app, signal);
+        console.log(json ? JSON.stringify(report, undefined, 2) : render(report));
+        if (hasErrors(report)) process.exitCode = 1;
+      }),
+    );
+}
+
+async function reportOf(app: string, signal: AbortSignal): Promise<Report> {
+  const folder = mkdtempSync(join(tmpdir(), "meshform-checks-"));
+  try {
+    const failed = await synthesizeApp(app, folder, signal, "own").then(
+      () => undefined,
+      (error: unknown) => ({ error }),
+    );
+    const report = readReport(folder);
+    // An app that ends for another reason has been checked in part, if at all.
+    if (failed !== undefined && (report === undefined || !hasErrors(report))) throw failed.error;
+    if (report === undefined) {
+      throw new LabError(
+        `No check ran for ${app}.`,
+        "They run where an app has a mesh, hosts or checks of its own, and not with skipValidation.",
+      );
+    }
+    return report;
+  } finally {
+    rmSync(folder, { recursive: true, force: true });
+  }
+}
+
+function hasErrors({ findings }: Report): boolean {
+  return findings.some(({ level }) => level === "error");
+}
+
+/** What matters most comes last, where a terminal shows it. */
+function render({ checks, findings, silences }: Report): string {
+  const of = (wanted: string) => findings.filter(({ level }) => level === wanted);
+  const [errors, warnings] = [of("error"), of("warning")];
+  return [
+    ...table([["CHECK", "LEVEL", "REASON"], ...checks.map(({ id, level, reason }) => [id, level, reason])]),
+    ...section("Silenced:", silences.map(sentenceOfSilence)),
+    ...section("Warnings:", warnings.map(sentenceOf)),
+    ...section("Errors:", errors.map(sentenceOf)),
+    "",
+    [
+      counted(checks.length, "check"),
+      counted(errors.length, "error"),
+      counted(warnings.length, "warning"),
+      counted(silences.length, "silence"),
+    ].join(", "),
+  ].join("\n");
+}
+
+function section(title: string, lines: readonly string[]): string[] {
+  return lines.length === 0 ? [] : ["", title, ...lines.map((line) => `  ${line}`)];
+}
+
+function counted(count: number, what: string): string {
+  return `${count} ${what}${count === 1 ? "" : "s"}`;
+}

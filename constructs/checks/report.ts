@@ -1,0 +1,66 @@
+import { mkdirSync, readFileSync, writeFileSync } from "node:fs";
+import { dirname, join } from "node:path";
+import type { Check } from "./check";
+import type { Silence } from "./silence";
+
+/** What the checks say of an app, as data. Synthesis writes it next to the stacks, also where an error ends it. */
+export interface Report {
+  /** All that was looked for, in its order. */
+  readonly checks: readonly Pick<Check, "id" | "level" | "reason">[];
+  readonly findings: readonly ReportedFinding[];
+  readonly silences: readonly ReportedSilence[];
+}
+
+/** What was accepted, and how many findings that were. */
+export interface ReportedSilence extends Silence {
+  readonly findings: number;
+}
+
+/** A finding of a check. */
+export interface ReportedFinding {
+  /** Id of the check. */
+  readonly id: string;
+  readonly level: Check["level"];
+  /** Path of the construct; empty for the app. */
+  readonly path: string;
+  readonly problem: string;
+  readonly fix: string;
+}
+
+/** Writes a report into the folder of an app's output. */
+export function writeReport(outdir: string, report: Report): void {
+  const file = fileIn(outdir);
+  mkdirSync(dirname(file), { recursive: true });
+  writeFileSync(file, `${JSON.stringify(report, undefined, 2)}\n`);
+}
+
+/** Reads what {@link writeReport} wrote; `undefined` where no check ran. */
+export function readReport(outdir: string): Report | undefined {
+  try {
+    return JSON.parse(readFileSync(fileIn(outdir), "utf8")) as Report;
+  } catch (error) {
+    if ((error as NodeJS.ErrnoException).code === "ENOENT") {
+      return undefined;
+    }
+    throw error;
+  }
+}
+
+/** A finding in one line. */
+export function sentenceOf({ id, path, problem, fix }: ReportedFinding): string {
+  return `${path || "the app"}: ${problem} ${fix} (${id})`;
+}
+
+/** A silence in one line: where it is, what it silences, how often and why. */
+export function sentenceOfSilence(silence: ReportedSilence): string {
+  return `${silence.path || "the app"}: ${remarkOf(silence)}`;
+}
+
+/** The same for where the construct is known. */
+export function remarkOf({ id, reason, findings }: ReportedSilence): string {
+  return `${id} is silenced (${findings} finding${findings === 1 ? "" : "s"}): ${reason}`;
+}
+
+function fileIn(outdir: string): string {
+  return join(outdir, "meshform", "checks.json");
+}
