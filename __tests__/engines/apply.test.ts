@@ -234,7 +234,9 @@ describe("the offline apply", () => {
       const defaults = names.map((name) => [name, entry("service-defaults", name, http, more)]);
       const depends_on = names.map((name) => `consul_config_entry.${name}`);
       const ingress = entry("ingress-gateway", "ingress", { Listeners: [listener] }, { depends_on });
-      return { mesh: { resource: { consul_config_entry: { ...Object.fromEntries(defaults), ingress } } } };
+      return {
+        mesh: { resource: { consul_config_entry: Object.assign(Object.fromEntries(defaults) as object, { ingress }) } },
+      };
     };
     await apply(leading(["one", "two"]));
     expect((await failure(apply(leading(["one"])))).problem).toMatch(

@@ -27,28 +27,27 @@ export interface Edit {
   readonly refusal?: RegExp;
 }
 
-type BuildMesh = (mesh: ServiceMesh, stack: TestStack) => void;
+type BuildMesh = (mesh: ServiceMesh, stack: TestStack) => unknown;
 type ServiceOptions = Partial<Omit<MeshServiceProps, "mesh">>;
 
 /** Each edit follows the one before it, on one cluster. */
 export const EDITS: readonly Edit[] = [
   // Services, and what they may be asked.
-  edit("two services", (mesh) => void pair(mesh)),
-  edit("a permission", (mesh) => void pair(mesh, { permissions: [HttpPermission.get("/")] })),
-  edit(
-    "another permission",
-    (mesh) => void pair(mesh, { permissions: [HttpPermission.get("/"), HttpPermission.post("/a")] }),
+  edit("two services", (mesh) => pair(mesh)),
+  edit("a permission", (mesh) => pair(mesh, { permissions: [HttpPermission.get("/")] })),
+  edit("another permission", (mesh) =>
+    pair(mesh, { permissions: [HttpPermission.get("/"), HttpPermission.post("/a")] }),
   ),
-  edit("http to tcp, with its permissions", (mesh) => void pair(mesh, { protocol: Protocol.TCP })),
-  edit("tcp to http, with permissions", (mesh) => void pair(mesh, { permissions: [HttpPermission.get("/")] })),
+  edit("http to tcp, with its permissions", (mesh) => pair(mesh, { protocol: Protocol.TCP })),
+  edit("tcp to http, with permissions", (mesh) => pair(mesh, { permissions: [HttpPermission.get("/")] })),
   edit("http to tcp, and nothing may reach it any more", (mesh) => {
     service(mesh, "api", Protocol.TCP);
     service(mesh, "web", Protocol.TCP);
   }),
   edit("tcp to grpc, with permissions", (mesh) => {
-    void pair(mesh, { protocol: Protocol.GRPC, permissions: [HttpPermission.post("/shop")] });
+    pair(mesh, { protocol: Protocol.GRPC, permissions: [HttpPermission.post("/shop")] });
   }),
-  edit("grpc to http, without permissions", (mesh) => void pair(mesh)),
+  edit("grpc to http, without permissions", (mesh) => pair(mesh)),
   edit("a service reaches it by its name alone", (mesh) => {
     const { api } = pair(mesh);
     const billing = service(mesh, "billing", Protocol.TCP);
@@ -70,22 +69,22 @@ export const EDITS: readonly Edit[] = [
     const api = new ServiceIn(team, mesh, "api").service;
     new ServiceIn(team, mesh, "web").service.connectTo(api);
   }),
-  edit("the mesh renamed, and all moved back", (mesh) => void pair(mesh), { mesh: "renamed" }),
+  edit("the mesh renamed, and all moved back", (mesh) => pair(mesh), { mesh: "renamed" }),
   edit("a service renamed", (mesh) => {
     service(mesh, "shop-web", Protocol.TCP).connectTo(service(mesh, "api"));
   }),
   edit("what it reaches renamed, with permissions", (mesh) => {
     service(mesh, "web", Protocol.TCP).connectTo(service(mesh, "api-2"), { permissions: [HttpPermission.get("/")] });
   }),
-  edit("renamed back", (mesh) => void pair(mesh)),
+  edit("renamed back", (mesh) => pair(mesh)),
   // Rules.
   edit("a resolver", (mesh) => {
     pair(mesh).api.resolve({ connectTimeout: "3s", loadBalancer: LoadBalancer.leastRequest() });
   }),
-  edit("subsets and a split", (mesh) => void splitting(pair(mesh).api, { v1: 90, v2: 10 })),
-  edit("other shares", (mesh) => void splitting(pair(mesh).api, { v1: 50, v2: 50 })),
-  edit("one more subset, with a share", (mesh) => void splitting(pair(mesh).api, { v1: 50, v2: 30, v3: 20 })),
-  edit("a subset that a share still names is removed", (mesh) => void splitting(pair(mesh).api, { v1: 50, v2: 50 }), {
+  edit("subsets and a split", (mesh) => splitting(pair(mesh).api, { v1: 90, v2: 10 })),
+  edit("other shares", (mesh) => splitting(pair(mesh).api, { v1: 50, v2: 50 })),
+  edit("one more subset, with a share", (mesh) => splitting(pair(mesh).api, { v1: 50, v2: 30, v3: 20 })),
+  edit("a subset that a share still names is removed", (mesh) => splitting(pair(mesh).api, { v1: 50, v2: 50 }), {
     refusal: /does not have a subset named "v3"/,
   }),
   edit("first without its share", (mesh) => {
@@ -93,12 +92,12 @@ export const EDITS: readonly Edit[] = [
     subsets(api, ["v1", "v2", "v3"]);
     share(api, { v1: 50, v2: 50 });
   }),
-  edit("then without the subset", (mesh) => void splitting(pair(mesh).api, { v1: 50, v2: 50 })),
-  edit("the split removed together with its subsets", (mesh) => void pair(mesh)),
-  edit("a route to another service", (mesh) => void routed(mesh, Protocol.HTTP)),
-  edit("http to grpc of services that a route joins", (mesh) => void routed(mesh, Protocol.GRPC)),
-  edit("grpc to http2 of services that a route joins", (mesh) => void routed(mesh, Protocol.HTTP2)),
-  edit("one of them removed with the route", (mesh) => void pair(mesh, { protocol: Protocol.HTTP2 })),
+  edit("then without the subset", (mesh) => splitting(pair(mesh).api, { v1: 50, v2: 50 })),
+  edit("the split removed together with its subsets", (mesh) => pair(mesh)),
+  edit("a route to another service", (mesh) => routed(mesh, Protocol.HTTP)),
+  edit("http to grpc of services that a route joins", (mesh) => routed(mesh, Protocol.GRPC)),
+  edit("grpc to http2 of services that a route joins", (mesh) => routed(mesh, Protocol.HTTP2)),
+  edit("one of them removed with the route", (mesh) => pair(mesh, { protocol: Protocol.HTTP2 })),
   edit("a router, splitter and resolver at once", (mesh) => {
     const { api, other } = routed(mesh, Protocol.HTTP);
     splitting(api, { v1: 60, v2: 40 });
@@ -106,14 +105,14 @@ export const EDITS: readonly Edit[] = [
   }),
   edit("http to tcp together with all its rules", (mesh) => {
     service(mesh, "other", Protocol.TCP);
-    void pair(mesh, { protocol: Protocol.TCP });
+    pair(mesh, { protocol: Protocol.TCP });
   }),
-  edit("a failover", (mesh) => void failingOver(mesh, Protocol.HTTP)),
-  edit("http to grpc of services that a failover joins", (mesh) => void failingOver(mesh, Protocol.GRPC)),
-  edit("the failover removed with where it led", (mesh) => void pair(mesh)),
+  edit("a failover", (mesh) => failingOver(mesh, Protocol.HTTP)),
+  edit("http to grpc of services that a failover joins", (mesh) => failingOver(mesh, Protocol.GRPC)),
+  edit("the failover removed with where it led", (mesh) => pair(mesh)),
   edit("a virtual service that redirects", (mesh) => redirected(mesh, Protocol.HTTP)),
   edit("http to tcp of both", (mesh) => redirected(mesh, Protocol.TCP)),
-  edit("the virtual service removed", (mesh) => void pair(mesh)),
+  edit("the virtual service removed", (mesh) => pair(mesh)),
   edit("a version with canary traffic", (mesh) => {
     const { api } = pair(mesh);
     api.canary(api.addVersion("v2", { workload: anyWorkload, count: 0 }), { percent: 10, header: "x-canary" });
@@ -122,45 +121,45 @@ export const EDITS: readonly Edit[] = [
     const { api } = pair(mesh);
     api.canary(api.addVersion("v2", { workload: anyWorkload, count: 0 }), { percent: 50, header: "x-canary" });
   }),
-  edit("the version removed", (mesh) => void pair(mesh)),
+  edit("the version removed", (mesh) => pair(mesh)),
   // Gateways.
-  edit("an ingress gateway before two services", (mesh) => void behindIngress(mesh, ["api", "other"])),
-  edit("a service behind it removed", (mesh) => void behindIngress(mesh, ["api"])),
-  edit("another one added", (mesh) => void behindIngress(mesh, ["api", "third"])),
+  edit("an ingress gateway before two services", (mesh) => behindIngress(mesh, ["api", "other"])),
+  edit("a service behind it removed", (mesh) => behindIngress(mesh, ["api"])),
+  edit("another one added", (mesh) => behindIngress(mesh, ["api", "third"])),
   edit("protocol and listener together, http to grpc", (mesh) => {
-    void behindIngress(mesh, ["api", "third"], Protocol.GRPC);
+    behindIngress(mesh, ["api", "third"], Protocol.GRPC);
   }),
-  edit("protocol and listener together, grpc to tcp", (mesh) => void behindIngress(mesh, ["api"], Protocol.TCP)),
-  edit("protocol and listener together, tcp to http", (mesh) => void behindIngress(mesh, ["api"], Protocol.HTTP)),
-  edit("the ingress gateway removed, and http to tcp", (mesh) => void pair(mesh, { protocol: Protocol.TCP })),
-  edit("an API gateway", (mesh) => void behindApiGateway(mesh, ["api", "other"])),
+  edit("protocol and listener together, grpc to tcp", (mesh) => behindIngress(mesh, ["api"], Protocol.TCP)),
+  edit("protocol and listener together, tcp to http", (mesh) => behindIngress(mesh, ["api"], Protocol.HTTP)),
+  edit("the ingress gateway removed, and http to tcp", (mesh) => pair(mesh, { protocol: Protocol.TCP })),
+  edit("an API gateway", (mesh) => behindApiGateway(mesh, ["api", "other"])),
   edit("a service behind it removed, a permission added", (mesh) => {
-    void behindApiGateway(mesh, ["api"], [HttpPermission.get("/")]);
+    behindApiGateway(mesh, ["api"], [HttpPermission.get("/")]);
   }),
   edit("its listener and the service become tcp", (mesh) => {
     const gateway = mesh.addApiGateway("front", { count: 0, listeners: [ApiGatewayListener.tcp({ port: 8080 })] });
     gateway.connectTo(service(mesh, "api", Protocol.TCP));
   }),
-  edit("the API gateway removed", (mesh) => void pair(mesh)),
-  edit("a terminating gateway to two services outside", (mesh) => void outside(mesh, ["db", "mail"])),
-  edit("one of them removed", (mesh) => void outside(mesh, ["db"])),
-  edit("the terminating gateway renamed", (mesh) => void outside(mesh, ["db"], "way-out")),
-  edit("the terminating gateway removed", (mesh) => void pair(mesh)),
+  edit("the API gateway removed", (mesh) => pair(mesh)),
+  edit("a terminating gateway to two services outside", (mesh) => outside(mesh, ["db", "mail"])),
+  edit("one of them removed", (mesh) => outside(mesh, ["db"])),
+  edit("the terminating gateway renamed", (mesh) => outside(mesh, ["db"], "way-out")),
+  edit("the terminating gateway removed", (mesh) => pair(mesh)),
   edit("a mesh gateway", (mesh) => {
-    void pair(mesh);
+    pair(mesh);
     mesh.addMeshGateway("mesh-gateway", { count: 0 });
   }),
   // The mesh as a whole.
-  edit("other defaults of the mesh", (mesh) => void pair(mesh), {
+  edit("other defaults of the mesh", (mesh) => pair(mesh), {
     props: {
       proxyDefaults: { MeshGateway: { Mode: MeshGatewayMode.LOCAL } },
       meshConfig: { peerThroughMeshGateways: true },
     },
   }),
-  edit("no defaults of the mesh", (mesh) => void pair(mesh), { props: { proxyDefaults: false, meshConfig: false } }),
-  edit("a second stack", (mesh) => void pair(mesh), { second: "second" }),
-  edit("that stack renamed", (mesh) => void pair(mesh), { second: "other" }),
-  edit("that stack removed", (mesh) => void pair(mesh)),
+  edit("no defaults of the mesh", (mesh) => pair(mesh), { props: { proxyDefaults: false, meshConfig: false } }),
+  edit("a second stack", (mesh) => pair(mesh), { second: "second" }),
+  edit("that stack renamed", (mesh) => pair(mesh), { second: "other" }),
+  edit("that stack removed", (mesh) => pair(mesh)),
   edit("everything at once, changed once more", (mesh) => {
     const { api, other } = routed(mesh, Protocol.HTTP);
     splitting(api, { v1: 60, v2: 40 });
@@ -175,7 +174,7 @@ export const EDITS: readonly Edit[] = [
     egress.addService(db);
     other.connectTo(db);
   }),
-  edit("two services again", (mesh) => void pair(mesh)),
+  edit("two services again", (mesh) => pair(mesh)),
   edit("everything at once, as what stays", (mesh) => {
     const { api } = routed(mesh, Protocol.HTTP);
     splitting(api, { v1: 60, v2: 40 });
@@ -265,13 +264,13 @@ function redirected(mesh: ServiceMesh, protocol: Protocol): void {
 }
 
 function behindIngress(mesh: ServiceMesh, names: readonly string[], protocol: Protocol = Protocol.HTTP): void {
-  const listener = {
-    [Protocol.HTTP]: IngressListener.http,
-    [Protocol.HTTP2]: IngressListener.http2,
-    [Protocol.GRPC]: IngressListener.grpc,
-    [Protocol.TCP]: IngressListener.tcp,
-  }[protocol]({ port: 8080 });
-  const ingress = mesh.addIngressGateway("ingress", { count: 0, listeners: [listener] });
+  const listeners = {
+    [Protocol.HTTP]: IngressListener.http({ port: 8080 }),
+    [Protocol.HTTP2]: IngressListener.http2({ port: 8080 }),
+    [Protocol.GRPC]: IngressListener.grpc({ port: 8080 }),
+    [Protocol.TCP]: IngressListener.tcp({ port: 8080 }),
+  };
+  const ingress = mesh.addIngressGateway("ingress", { count: 0, listeners: [listeners[protocol]] });
   for (const name of names) ingress.connectTo(service(mesh, name, protocol));
 }
 
