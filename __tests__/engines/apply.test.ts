@@ -173,16 +173,19 @@ describe("the offline apply", () => {
     expect(readdirSync(app.stateDir)).toEqual([]);
   }, 60_000);
 
-  test("keeps what only got another address, and replaces what got another name", async () => {
+  test("refuses what only got another address, since Terraform may remove it, and replaces what got another name", async () => {
     await apply({ mesh: mesh() });
     const moved = mesh();
     const { api } = moved.resource.nomad_job;
     Object.assign(moved.resource, { nomad_job: { renamed: api } });
+    const error = await failure(apply({ mesh: moved }));
+    expect(error.problem).toMatch(/^mesh\/nomad_job.api and mesh\/nomad_job.renamed are the same object/);
+    moved.resource.nomad_job = { api };
     moved.resource.consul_config_entry.intentions = intentions("other", { Action: "allow" });
     expect(await apply({ mesh: moved })).toMatchObject({
       created: [],
       updated: ["mesh/consul_config_entry.intentions"],
-      unchanged: ["mesh/nomad_job.renamed", "mesh/consul_config_entry.defaults"],
+      unchanged: ["mesh/nomad_job.api", "mesh/consul_config_entry.defaults"],
       deleted: [],
     });
     expect(await ask("nomad", "/v1/job/api")).toMatchObject({ Stop: false });
@@ -190,22 +193,73 @@ describe("the offline apply", () => {
     expect(await ask("consul", "/v1/config/service-intentions/other")).toBeDefined();
   }, 60_000);
 
-  test("finds the order in which Consul accepts a service that stops speaking HTTP", async () => {
-    const speaking = (protocol: object, source: object) => ({
+  test("makes an edit in Terraform's order, and fails where Terraform does", async () => {
+    const waiting = { depends_on: ["consul_config_entry.defaults"] };
+    const speaking = (protocol: object, source: object, more: object = {}) => ({
       mesh: {
         resource: {
+          terraform_data: { protocol: { input: protocol } },
           consul_config_entry: {
             defaults: entry("service-defaults", "turncoat", protocol),
-            intentions: intentions("turncoat", source, { depends_on: ["consul_config_entry.defaults"] }),
+            intentions: intentions("turncoat", source, { ...waiting, ...more }),
           },
         },
       },
     });
     await apply(speaking(http, anyRequest));
-    expect(await apply(speaking(tcp, { Action: "allow" }))).toMatchObject({
-      updated: ["mesh/consul_config_entry.intentions", "mesh/consul_config_entry.defaults"],
+    const refusal = await failure(apply(speaking(tcp, { Action: "allow" })));
+    expect(refusal.problem).toMatch(/^mesh\/consul_config_entry.defaults: Consul refuses it/);
+    expect(await ask("consul", "/v1/config/service-defaults/turncoat")).toMatchObject(http);
+    await destroyStacks(options());
+
+    const lifecycle = { lifecycle: { replace_triggered_by: ["terraform_data.protocol"] } };
+    await apply(speaking(http, anyRequest, lifecycle));
+    expect(await apply(speaking(tcp, { Action: "allow" }, lifecycle))).toMatchObject({
+      updated: [
+        "mesh/terraform_data.protocol",
+        "mesh/consul_config_entry.defaults",
+        "mesh/consul_config_entry.intentions",
+      ],
     });
     expect(await ask("consul", "/v1/config/service-defaults/turncoat")).toMatchObject(tcp);
+  });
+
+  test("removes what is created first only after what led to it has changed, and else before", async () => {
+    const leading = (names: readonly string[], more: object = {}) => {
+      const listener = {
+        Port: 8080,
+        Protocol: "http",
+        Services: names.map((Name) => ({ Name, Hosts: [`${Name}.x`] })),
+      };
+      const defaults = names.map((name) => [name, entry("service-defaults", name, http, more)]);
+      const depends_on = names.map((name) => `consul_config_entry.${name}`);
+      const ingress = entry("ingress-gateway", "ingress", { Listeners: [listener] }, { depends_on });
+      return {
+        mesh: { resource: { consul_config_entry: Object.assign(Object.fromEntries(defaults) as object, { ingress }) } },
+      };
+    };
+    await apply(leading(["one", "two"]));
+    expect((await failure(apply(leading(["one"])))).problem).toMatch(
+      /^mesh\/consul_config_entry.two: Consul refuses it/,
+    );
+    const first = { lifecycle: { create_before_destroy: true } };
+    await apply(leading(["one", "two"], first));
+    expect(await apply(leading(["one"], first))).toMatchObject({
+      updated: ["mesh/consul_config_entry.ingress"],
+      deleted: ["mesh/consul_config_entry.two"],
+    });
+  });
+
+  test("removes nothing that is protected, and leaves what is not to be followed", async () => {
+    const lifecycle = (more: object) => ({
+      mesh: { resource: { consul_config_entry: { a: entry("service-defaults", "kept", http, { lifecycle: more }) } } },
+    });
+    await apply(lifecycle({ prevent_destroy: true, ignore_changes: ["config_json"] }));
+    expect((await failure(destroyStacks(options()))).problem).toMatch(/which its lifecycle.prevent_destroy forbids/);
+    const other = lifecycle({ ignore_changes: "all" });
+    other.mesh.resource.consul_config_entry.a.config_json = JSON.stringify(tcp);
+    expect(await apply(other)).toMatchObject({ unchanged: ["mesh/consul_config_entry.a"] });
+    expect(await ask("consul", "/v1/config/service-defaults/kept")).toMatchObject(http);
   });
 
   test("says which resource Consul refuses, in Consul's words, and goes on from there once it is corrected", async () => {

@@ -49,13 +49,29 @@ describe("the plan of an offline apply", () => {
     ]);
   });
 
-  test("removes what is gone after it has written all else, so that a resource may ask for that, and for no other lifecycle", () => {
+  test("takes the lifecycle that Terraform does, as far as it can follow", () => {
     const entries = (lifecycle: object) => ({
-      mesh: { resource: { consul_config_entry: { b: defaults("b", { lifecycle }) } } },
+      mesh: {
+        resource: { terraform_data: { d: { input: 1 } }, consul_config_entry: { b: defaults("b", { lifecycle }) } },
+      },
     });
-    expect(refusals(entries({ create_before_destroy: true }))).toEqual([]);
-    expect(refusals(entries({ prevent_destroy: true }))).toEqual([
-      "mesh/consul_config_entry.b: its lifecycle.prevent_destroy is not supported",
+    const triggered = { replace_triggered_by: ["terraform_data.d"], prevent_destroy: true };
+    expect(refusals(entries({ ...triggered, create_before_destroy: true, ignore_changes: ["config_json"] }))).toEqual(
+      [],
+    );
+    const odd = {
+      precondition: [],
+      ignore_changes: ["name"],
+      replace_triggered_by: ["nomad_job.x", "terraform_data.d.id"],
+    };
+    expect(refusals(entries(odd))).toEqual([
+      "mesh/consul_config_entry.b: its lifecycle.precondition is not supported",
+      "mesh/consul_config_entry.b: its lifecycle.replace_triggered_by names nomad_job.x, and only a terraform_data is supported there",
+      "mesh/consul_config_entry.b: its lifecycle.replace_triggered_by names terraform_data.d.id, and only a terraform_data is supported there",
+      "mesh/consul_config_entry.b: its lifecycle.ignore_changes of name is not supported",
+    ]);
+    expect(refusals({ mesh: { resource: { terraform_data: { d: { triggers_replace: 1 } } } } })).toEqual([
+      "mesh/terraform_data.d: its argument triggers_replace is not supported",
     ]);
   });
 

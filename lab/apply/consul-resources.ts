@@ -22,7 +22,6 @@ const configEntry: ResourceType = {
   write: ({ consul }, { Name, ...body }) => consul.put("/v1/config", body.Kind === "mesh" ? body : { Name, ...body }),
   remove: ({ consul }, { Kind, Name }) => consul.delete(`/v1/config/${Kind}/${Name}`),
   attributes: ({ Kind, Name }) => ({ id: `${Kind}-${Name}` }),
-  isJudgedWithOthers: true,
 };
 
 /** @see https://github.com/hashicorp/terraform-provider-consul/blob/main/docs/resources/node.md */

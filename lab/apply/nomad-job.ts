@@ -9,8 +9,8 @@ const deploymentMs = 5 * 60_000;
 
 /**
  * A job, whose specification is the JSON of Nomad's API. As with the provider, nothing waits for its deployment unless
- * `detach = false`. Unlike there, a removed job is always purged, and one that was stopped always runs again, also without
- * `rerun_if_dead`.
+ * `detach = false`, and one that is dead runs again with `rerun_if_dead`. Unlike there, a removed job is always purged, and one that
+ * somebody has stopped always runs again.
  *
  * @see https://github.com/hashicorp/terraform-provider-nomad/blob/main/docs/resources/job.md
  */
@@ -24,7 +24,7 @@ export const nomadJob: ResourceType = {
     rerun_if_dead: "rerun_if_dead",
   },
   required: ["jobspec"],
-  body: ({ jobspec, json, detach, timeouts }) => {
+  body: ({ jobspec, json, detach, timeouts, rerun_if_dead: rerunIfDead }) => {
     if (json !== true) throw new Error("its jobspec must be JSON, with json = true");
     const parsed = JSON.parse(jobspec as string) as JsonObject;
     const job = isObject(parsed.Job) ? parsed.Job : parsed;
@@ -33,6 +33,7 @@ export const nomadJob: ResourceType = {
       Job: { Namespace: "default", ...job },
       // What the web interface shows as the job's definition.
       Submission: { Source: jobspec, Format: "json" },
+      ...(rerunIfDead === true && { rerunIfDead }),
       ...(detach === false && { waitMs: { create: deploymentMs, update: deploymentMs, ...milliseconds(timeouts) } }),
     };
   },
@@ -51,8 +52,10 @@ export const nomadJob: ResourceType = {
     // A job that was stopped and not yet forgotten is as good as gone. This index moves only when somebody changes the job.
     return job && job.Stop !== true ? { JobModifyIndex: job.JobModifyIndex } : undefined;
   },
+  isDue,
   write: async (context, body, live, identity) => {
-    const evaluation = await register(context, body, live, identity);
+    const isForced = await isDue(context, body, identity);
+    const evaluation = await register(context, body, isForced ? undefined : live, identity);
     const waitMs = body.waitMs as { create: number; update: number } | undefined;
     if (waitMs) await followDeployment(context, identity, evaluation, live ? waitMs.update : waitMs.create);
   },
@@ -60,6 +63,13 @@ export const nomadJob: ResourceType = {
   computed: ["name", "namespace"],
   attributes: ({ ID, Namespace }) => ({ id: ID, name: ID, namespace: Namespace }),
 };
+
+/** Whether the job is dead although it is to run. */
+async function isDue({ nomad }: ApplyContext, { rerunIfDead }: JsonObject, identity: Identity): Promise<boolean> {
+  if (rerunIfDead !== true) return false;
+  const job = (await nomad.get(jobPath(identity))) as JsonObject | undefined;
+  return job?.Status === "dead";
+}
 
 /** The job as it would be in a namespace and a node pool that are there: its own may be created by the same apply. */
 async function amongExisting(nomad: ApplyContext["nomad"], job: JsonObject): Promise<JsonObject> {

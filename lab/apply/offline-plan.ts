@@ -3,6 +3,7 @@ import { consulAclResources } from "./consul-acl-resources";
 import { consulResources } from "./consul-resources";
 import { evaluate, parseTemplate, type Reference, referencesOf } from "./expression";
 import { blocksOf, isObject, type JsonObject } from "./json";
+import { type Lifecycle, readLifecycle } from "./lifecycle";
 import { nomadResources } from "./nomad-resources";
 import { render, type ResourceType } from "./resource-type";
 import { datacenterOf, type SynthesizedStack } from "./synthesized";
@@ -25,6 +26,10 @@ export interface PlannedResource {
   /** Where it goes. @default the first datacenter */
   readonly datacenter: string | undefined;
   readonly definition: ResourceType;
+  readonly stack: string;
+  readonly lifecycle: Lifecycle;
+  /** Addresses of the resources that come first. */
+  readonly dependencies: readonly string[];
   /** Whether it refers to others, so that what is sent is known only after them. */
   readonly isOpen: boolean;
   /**
@@ -68,6 +73,7 @@ interface Node {
   /** Addresses of the resources that come first. */
   readonly dependencies: readonly string[];
   readonly isOpen: boolean;
+  readonly lifecycle: Lifecycle;
 }
 
 class SynthesizedApp {
@@ -83,7 +89,7 @@ class SynthesizedApp {
     for (const stack of this.stacks) this.readStack(stack);
     if (this.refusals.length > 0) return [];
     return this.inOrder().map((node) => {
-      const { address, type, definition, isOpen } = node;
+      const { address, type, definition, isOpen, dependencies, lifecycle } = node;
       const evaluate = (attributesOf: (address: string) => JsonObject) => {
         const given = mapTemplates(node.arguments, (text) =>
           this.valueOf(node.stack, text, attributesOf),
@@ -92,7 +98,11 @@ class SynthesizedApp {
         return { given, body: definition.body?.(rendered) ?? rendered };
       };
       if (!isOpen) this.attempt(address, () => evaluate(() => ({})));
-      return { address, type, datacenter: datacenterOf(node.stack), definition, isOpen, evaluate };
+      const datacenter = datacenterOf(node.stack);
+      return {
+        ...{ address, type, datacenter, definition, stack: node.stack.name, isOpen, lifecycle, dependencies },
+        evaluate,
+      };
     });
   }
 
@@ -134,11 +144,9 @@ class SynthesizedApp {
     const definition = resourceTypes[type];
     const isArgument = ([argument]: [string, unknown]) => !metaArguments.has(argument);
     const given = Object.fromEntries(Object.entries(block).filter(isArgument));
-    for (const [rule, value] of blocksOf(block.lifecycle).flatMap(Object.entries)) {
-      // What the offline apply does in any case: it removes what is gone after it has written all else.
-      if ((rule !== "create_before_destroy" || value !== true) && rule !== "replace_triggered_by")
-        this.refuse(address, `its lifecycle.${rule} is not supported`);
-    }
+    const lifecycle = readLifecycle(block.lifecycle, (why) => {
+      this.refuse(address, why);
+    });
     for (const argument of Object.keys(given)) {
       if (!Object.hasOwn(definition.fields, argument))
         this.refuse(address, `its argument ${argument} is not supported`);
@@ -147,12 +155,17 @@ class SynthesizedApp {
       if (given[argument] === undefined) this.refuse(address, `its argument ${argument} is missing`);
     }
     const referred = templatesIn(given).flatMap((text) => this.referred(stack, address, text));
-    const awaited = ((block.depends_on ?? []) as string[]).map((target) => `${stack.name}/${target}`);
+    const awaited = [...((block.depends_on ?? []) as string[]), ...lifecycle.triggers].map(
+      (target) => `${stack.name}/${target}`,
+    );
+    if (definition.isKeptInState === true && referred.length > 0)
+      this.refuse(address, "it refers to other resources, which is not supported");
     this.nodes.set(address, {
       ...{ stack, address, type, definition },
       arguments: given,
       dependencies: [...referred, ...awaited],
       isOpen: referred.length > 0,
+      lifecycle,
     });
   }
 

@@ -15,6 +15,12 @@ export interface AppliedResource {
   readonly sent: string;
   /** Of what the engine then had. Undefined while a write is under way, or was interrupted. */
   readonly live?: string;
+  /** Addresses of all that it depends on, by whatever way. */
+  readonly dependencies?: readonly string[];
+  /** Whether its successor is created before it is removed. */
+  readonly isCreatedFirst?: boolean;
+  /** Whether it must not be removed as long as its stack has it. */
+  readonly isProtected?: boolean;
 }
 
 /** What an offline apply has done so far, in the order in which it was done. Every change is on disk before the next step. */

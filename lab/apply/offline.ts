@@ -6,6 +6,7 @@ import { digest, type JsonObject } from "./json";
 import { planResources, type PlannedResource, resourceTypes } from "./offline-plan";
 import { type AppliedResource, OfflineState } from "./offline-state";
 import { type ApplyContext, isSame } from "./resource-type";
+import { inTerraformOrder, type Recorded, recordsOf } from "./steps";
 import type { SynthesizedStack } from "./synthesized";
 import { Variables, type VariableValues } from "./variables";
 
@@ -17,8 +18,6 @@ export class OfflineApply {
   private readonly state: OfflineState;
   private readonly contexts = new Map<string | undefined, ApplyContext>();
   private readonly attributes = new Map<string, JsonObject>();
-  /** Steps that an engine has refused for now. */
-  private postponed: { address: string; refusal: EngineRefusal; step: () => Promise<void> }[] = [];
   private variables: Variables | undefined;
   private readonly given: VariableValues;
 
@@ -35,36 +34,148 @@ export class OfflineApply {
     const variables = new Variables(stacks, this.given);
     this.variables = variables;
     try {
-      return await this.applyAll(planResources(stacks, variables));
+      return await this.applyAll(planResources(stacks, variables), stacks);
     } catch (error) {
       throw variables.redacted(error);
     }
   }
 
-  /** Removes all that was applied. */
+  /** Removes all that was applied, the last one applied first. */
   async destroy(): Promise<Changes> {
-    await this.removeAllBut(new Set());
+    const { resources } = this.state;
+    const kept = resources.find(({ isProtected: isKept }) => isKept);
+    if (kept) throw isProtected(kept.address);
+    for (const resource of [...resources].reverse()) await this.removeOne(resource);
     return this.changes;
   }
 
-  private async applyAll(planned: readonly PlannedResource[]): Promise<Changes> {
+  private async applyAll(planned: readonly PlannedResource[], stacks: readonly SynthesizedStack[]): Promise<Changes> {
     this.say(
       "This is an offline apply: it writes straight to Consul and Nomad. It shows no plan, and finds only such drift as " +
         "touches what the stacks say.",
     );
     await this.validate(planned);
-    for (const resource of planned) await this.applyOne(resource);
-    const addresses = planned.map(({ address }) => address);
-    await this.removeAllBut(new Set(addresses));
-    this.state.arrange(addresses);
+    const names = stacks.map(({ name }) => name);
+    // As with Terraform: what moved to another stack is created there afterwards.
+    const vanished = this.state.resources.filter(({ address }) => !names.includes(stackOf(address)));
+    for (const resource of [...vanished].reverse()) await this.removeOne(resource);
+    for (const name of names) {
+      await this.applyStack(
+        name,
+        planned.filter(({ stack }) => stack === name),
+      );
+    }
+    this.state.arrange(planned.map(({ address }) => address));
     return this.changes;
   }
 
-  /** Removes the other resources, the last one applied first, and then does what was postponed. */
-  private async removeAllBut(addresses: ReadonlySet<string>): Promise<void> {
-    const vanished = this.state.resources.filter(({ address }) => !addresses.has(address)).reverse();
-    for (const resource of vanished) await this.removeOne(resource);
-    await this.retryPostponed();
+  private async applyStack(name: string, planned: readonly PlannedResource[]): Promise<void> {
+    const isOwn = (address: string) => stackOf(address) === name;
+    const wanted = planned.map((resource) => {
+      const { address, lifecycle, dependencies } = resource;
+      return {
+        ...{
+          resource,
+          address,
+          isCreatedFirst: lifecycle.isCreatedFirst,
+          isReplaced: this.isReplaced(resource, planned),
+        },
+        dependencies: dependencies.filter(isOwn),
+        recorded: this.state.find(address)?.dependencies ?? [],
+      };
+    });
+    const addresses = new Set(planned.map(({ address }) => address));
+    const gone = this.state.resources
+      .filter(({ address }) => isOwn(address) && !addresses.has(address))
+      .reverse()
+      .map((applied) => {
+        const { address, dependencies: recorded = [], isCreatedFirst = false } = applied;
+        return { applied, address, recorded, isCreatedFirst };
+      });
+    const records = recordsOf(wanted);
+    this.refuseWhatIsLost(
+      wanted.filter(({ isReplaced }) => isReplaced).map(({ resource }) => resource),
+      records,
+      gone.map(({ applied }) => applied),
+      planned,
+    );
+    const steps = inTerraformOrder(wanted, gone);
+    if (steps === undefined) {
+      throw new LabError(
+        `The stack ${name} has no order: its changes wait for each other.`,
+        "Make the edit in two steps.",
+      );
+    }
+    const byAddress = new Map(planned.map((resource) => [resource.address, resource]));
+    /** What is replaced, as it was. */
+    const predecessors = new Map(
+      wanted.filter(({ isReplaced }) => isReplaced).map(({ address }) => [address, this.state.find(address)]),
+    );
+    for (const { does, address } of steps) {
+      this.options.signal?.throwIfAborted();
+      const resource = byAddress.get(address);
+      const predecessor = predecessors.get(address);
+      if (does === "write" && resource) {
+        await this.applyOne(resource, records.get(address), predecessor);
+      } else if (predecessor) {
+        await explained(address, () => this.release(predecessor));
+      } else {
+        const applied = this.state.find(address);
+        if (applied) await this.removeOne(applied);
+      }
+    }
+  }
+
+  /** Whether Terraform would make another object of it, as far as that is known before anything is applied. */
+  private isReplaced(resource: PlannedResource, planned: readonly PlannedResource[]): boolean {
+    const { address, datacenter, definition, isOpen, evaluate, lifecycle, stack } = resource;
+    const earlier = this.state.find(address);
+    if (earlier === undefined) return false;
+    const isTriggered = lifecycle.triggers.some((trigger) => {
+      const before = this.state.find(`${stack}/${trigger}`);
+      const now = planned.find((other) => other.address === `${stack}/${trigger}`);
+      return before && now && before.sent !== digest(now.evaluate(this.attributesOf).body);
+    });
+    if (isTriggered || isOpen) return isTriggered;
+    const identity = definition.identity(evaluate(this.attributesOf).body, earlier.identity);
+    return !isSame(identity, earlier.identity) || earlier.datacenter !== datacenter;
+  }
+
+  /** Edits after which Terraform leaves less than the stacks say, or may do so. */
+  private refuseWhatIsLost(
+    replaced: readonly PlannedResource[],
+    records: ReadonlyMap<string, Recorded>,
+    gone: readonly AppliedResource[],
+    planned: readonly PlannedResource[],
+  ): void {
+    for (const { address, lifecycle, definition, evaluate } of replaced) {
+      const earlier = this.state.find(address);
+      if (lifecycle.isProtected) throw isProtected(address);
+      const isSelf =
+        earlier && isSame(definition.identity(evaluate(this.attributesOf).body, earlier.identity), earlier.identity);
+      if (isSelf === true && records.get(address)?.isCreatedFirst === true) {
+        throw new LabError(
+          `${address}: Terraform would write it and then remove it, since create_before_destroy holds for it or for what depends on it.`,
+          "Remove it in a step of its own.",
+        );
+      }
+    }
+    for (const one of gone) {
+      const other = planned.find(
+        ({ type, datacenter, definition, isOpen, evaluate }) =>
+          type === one.type &&
+          datacenter === one.datacenter &&
+          !isOpen &&
+          isSame(definition.identity(evaluate(this.attributesOf).body, one.identity), one.identity),
+      );
+      if (other) {
+        throw new LabError(
+          `${one.address} and ${other.address} are the same object: Terraform would write it by the one address and remove it by the ` +
+            "other, in no certain order.",
+          "Keep the address.",
+        );
+      }
+    }
   }
 
   /** All objections of the engines at once, before anything is written. */
@@ -88,30 +199,48 @@ export class OfflineApply {
     }
   }
 
-  private async applyOne({ address, type, datacenter, definition, evaluate }: PlannedResource): Promise<void> {
+  private async applyOne(
+    { address, type, datacenter, definition, evaluate, lifecycle }: PlannedResource,
+    { dependencies, isCreatedFirst }: Recorded = { dependencies: [], isCreatedFirst: false },
+    predecessor: AppliedResource | undefined,
+  ): Promise<void> {
     const { state } = this;
     const context = this.contextOf(datacenter);
-    context.signal?.throwIfAborted();
     const { given, body } = evaluated(address, () => evaluate(this.attributesOf));
     const earlier = state.find(address);
     const identity = definition.identity(body, earlier?.identity);
-    const isOther = earlier !== undefined && (!isSame(identity, earlier.identity) || earlier.datacenter !== datacenter);
+    const isOther =
+      predecessor === undefined &&
+      earlier !== undefined &&
+      (!isSame(identity, earlier.identity) || earlier.datacenter !== datacenter);
+    // Known only now, since it hung on another resource.
     if (isOther) await explained(address, () => this.release(earlier));
 
     const sent = digest(body);
-    const isThere = definition.isKeptInState !== true || earlier !== undefined;
+    const isThere = definition.isKeptInState !== true || (earlier !== undefined && predecessor === undefined);
     const before = isThere ? await explained(address, () => definition.read(context, identity)) : undefined;
+    const record = {
+      ...{ address, type, datacenter, identity, sent, dependencies, isCreatedFirst },
+      ...(lifecycle.isProtected && { isProtected: true }),
+    };
     const remember = (live: JsonObject) => {
       this.attributes.set(address, { ...given, ...definition.attributes(identity, live) });
     };
     if (before) remember(before);
-    if (before && !isOther && earlier?.sent === sent && earlier.live === digest(before)) {
+    const isSettled =
+      earlier?.sent === sent &&
+      before !== undefined &&
+      earlier.live === digest(before) &&
+      !(await definition.isDue?.(context, body, identity));
+    if (before && earlier && !isOther && predecessor === undefined && (isSettled || lifecycle.isFrozen)) {
+      const live = earlier.live;
+      if (digest({ ...earlier, sent }) !== digest({ ...record, live })) state.put({ ...record, live });
       this.changes.unchanged.push(address);
       return;
     }
     // Written down first: whatever happens next, a repeated apply or a removal knows of it.
-    state.put({ address, type, datacenter, identity, sent });
-    await this.attempt(address, before !== undefined && definition.isJudgedWithOthers === true, async () => {
+    state.put(record);
+    await explained(address, async () => {
       await definition.write(context, body, before, identity);
       const after = await definition.read(context, identity);
       if (after === undefined) {
@@ -121,58 +250,30 @@ export class OfflineApply {
         );
       }
       remember(after);
-      state.put({ address, type, datacenter, identity, sent, live: digest(after) });
-      if (before && digest(before) === digest(after)) this.changes.unchanged.push(address);
-      else if (before ?? isOther) this.report("updated", address);
+      state.put({ ...record, live: digest(after) });
+      const isUntouched =
+        before && (definition.isKeptInState === true ? earlier?.sent === sent : digest(before) === digest(after));
+      if (isUntouched === true) this.changes.unchanged.push(address);
+      else if (before ?? (isOther || predecessor)) this.report("updated", address);
       else this.report("created", address);
     });
   }
 
   private async removeOne(resource: AppliedResource): Promise<void> {
-    const { address, type } = resource;
+    const { address } = resource;
     this.options.signal?.throwIfAborted();
-    await this.attempt(address, resourceTypes[type].isJudgedWithOthers === true, async () => {
+    await explained(address, async () => {
       if (await this.release(resource)) this.report("deleted", address);
       this.state.delete(address);
     });
   }
 
-  /** Removes what a resource stood for, unless another resource stands for it by now. */
-  private async release({ address, type, datacenter, identity }: AppliedResource): Promise<boolean> {
-    const isWanted = this.state.resources.some(
-      (other) =>
-        other.address !== address &&
-        other.type === type &&
-        other.datacenter === datacenter &&
-        isSame(other.identity, identity),
-    );
-    if (isWanted) return false;
+  /** Removes what a resource stood for. */
+  private async release({ type, datacenter, identity }: AppliedResource): Promise<boolean> {
     const context = this.contextOf(datacenter);
     const live = await resourceTypes[type].read(context, identity);
     if (live) await resourceTypes[type].remove(context, identity, live);
     return live !== undefined;
-  }
-
-  /**
-   * Does a step. Consul refuses config entries that do not fit together, so a step that it refuses may pass once the others
-   * are done: a service that becomes tcp, after its intentions have lost their HTTP permissions.
-   */
-  private async attempt(address: string, canWait: boolean, step: () => Promise<void>): Promise<void> {
-    try {
-      await step();
-    } catch (refusal) {
-      if (!canWait || !(refusal instanceof EngineRefusal)) throw explanation(address, refusal);
-      this.postponed.push({ address, refusal, step });
-    }
-  }
-
-  private async retryPostponed(): Promise<void> {
-    while (this.postponed.length > 0) {
-      const steps = this.postponed;
-      this.postponed = [];
-      for (const { address, step } of steps) await this.attempt(address, true, step);
-      if (this.postponed.length === steps.length) throw explanation(steps[0].address, steps[0].refusal);
-    }
   }
 
   private report(change: keyof Changes, address: string): void {
@@ -202,6 +303,17 @@ export class OfflineApply {
   }
 
   private readonly attributesOf = (address: string): JsonObject => this.attributes.get(address) ?? {};
+}
+
+function stackOf(address: string): string {
+  return address.slice(0, address.indexOf("/"));
+}
+
+function isProtected(address: string): LabError {
+  return new LabError(
+    `${address}: It would be removed, which its lifecycle.prevent_destroy forbids.`,
+    "Take prevent_destroy out of the stack and apply it, then try again.",
+  );
 }
 
 function evaluated<T>(address: string, evaluate: () => T): T {

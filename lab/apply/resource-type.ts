@@ -26,6 +26,8 @@ export interface ResourceType {
   read(context: ApplyContext, identity: Identity): Promise<JsonObject | undefined>;
   /** Creates the object, or gives the one that `live` shows the body's content. */
   write(context: ApplyContext, body: JsonObject, live: JsonObject | undefined, identity: Identity): Promise<unknown>;
+  /** Whether it is written anew although nothing about it has changed. */
+  isDue?(context: ApplyContext, body: JsonObject, identity: Identity): Promise<boolean>;
   remove(context: ApplyContext, identity: Identity, live: JsonObject): Promise<unknown>;
   /** Whether it is in no engine, but in the state alone. @default false */
   readonly isKeptInState?: boolean;
@@ -33,8 +35,6 @@ export interface ResourceType {
   readonly computed?: readonly string[];
   /** What other resources can refer to beside its arguments. */
   attributes(identity: Identity, live: JsonObject): JsonObject;
-  /** Whether the engine judges it together with others of its type, so that it is worth another try after them. */
-  readonly isJudgedWithOthers?: boolean;
 }
 
 export type Fields = Readonly<Record<string, string | Field>>;
