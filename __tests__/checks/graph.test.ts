@@ -1,5 +1,6 @@
 import { TerraformStack } from "cdktf";
 import {
+  ApiGatewayListener,
   MeshService,
   Protocol,
   registerCheck,
@@ -90,7 +91,7 @@ describe("override-removed", () => {
     findingsOf(() =>
       synthMesh((mesh) => {
         const api = mesh.addService("api", http);
-        mesh.addService("web", { ...http, publish: 80, override }).connectTo(api);
+        mesh.addService("web", { ...http, publish: 80, override }).connectTo(api, { localBindPort: 5000 });
       }),
     ).filter((finding) => finding.includes("override-removed"));
 
@@ -98,10 +99,37 @@ describe("override-removed", () => {
     [{ service: { Name: "other" } }, "the service web"],
     [{ service: { PortLabel: "9002" } }, "the port 9001 of web"],
     [{ service: { Connect: { Native: true, SidecarService: null } } }, "the sidecar of web"],
+    [{ group: { Networks: [{ Mode: "bridge", ReservedPorts: null }] } }, "the published port 80 of web"],
+    [
+      {
+        service: {
+          Connect: {
+            SidecarService: { Proxy: { Upstreams: [{ DestinationName: "api", LocalBindPort: 5001 }] } },
+          },
+        },
+      },
+      "the local port 5000 of the upstream api",
+    ],
     [{ group: { Name: "other" } }, "the group web"],
   ])("says of %j that the job lacks what the graph states", (override, missing) => {
     expect(withOverride(override)).toEqual([
       `stack/mesh/web: The finished job lacks ${missing}, which stack/mesh/web states: an override has replaced it. Name in the override only what is to change, or state the change with props. (override-removed)`,
+    ]);
+  });
+
+  test.each([
+    [{ service: { Name: "other" } }, "the service front"],
+    [{ group: { Networks: [{ Mode: "bridge", ReservedPorts: null }] } }, "the port 8080 of the node"],
+  ])("says of %j that the job of a gateway lacks it", (override, missing) => {
+    const found = findingsOf(() =>
+      synthMesh((mesh) => {
+        const api = mesh.addService("api", http);
+        const listeners = [ApiGatewayListener.http({ port: 8080 })];
+        mesh.addApiGateway("front", { listeners, override }).connectTo(api);
+      }),
+    );
+    expect(found.filter((finding) => finding.includes("override-removed"))).toEqual([
+      expect.stringMatching(`^stack/mesh/front: The finished job lacks ${missing}, which stack/mesh/front states: `),
     ]);
   });
 

@@ -32,7 +32,7 @@ function stateOf(root: IConstruct & { [STATE]?: State }): State {
 export function attachChecks(scope: IConstruct, checks: readonly Check[]): void {
   const { root } = scope.node;
   const { builtIn } = stateOf(root);
-  const added = [...SILENCE_CHECKS, ...checks].filter(({ id }) => !builtIn.has(id));
+  const added = [...checks, ...SILENCE_CHECKS].filter(({ id }) => !builtIn.has(id));
   addChecks(root, added);
   for (const { id } of added) {
     builtIn.add(id);

@@ -2,7 +2,7 @@ import { Token } from "cdktf";
 import type { ExternalServiceRecord } from "../../model/records";
 import type { Snapshot } from "../../model/snapshot";
 import type { Check } from "../check";
-import { gatewayOf, gatewaysIn, jobsIn } from "./records";
+import { gatewayOf, gatewaysIn, isIsolated, jobsIn } from "./records";
 
 const externalPlaintext: Check = {
   id: "external-plaintext",
@@ -144,12 +144,12 @@ const gatewayNetwork: Check = {
   *find({ graph }) {
     for (const { job, rendered } of jobsIn(graph)) {
       const gateway = gatewayOf(graph, job);
-      for (const { Name, Networks } of (gateway && rendered.TaskGroups) ?? []) {
-        const mode = Networks?.[0]?.Mode;
-        if (mode !== "bridge" && mode?.startsWith("cni/") !== true) {
+      for (const group of (gateway && rendered.TaskGroups) ?? []) {
+        if (!isIsolated(group)) {
+          const { Name, Networks } = group;
           yield {
             at: job.key,
-            problem: `The group ${Name ?? ""} of the ${gateway?.gatewayKind ?? ""} runs on the network "${mode ?? "host"}".`,
+            problem: `The group ${Name ?? ""} of the ${gateway?.gatewayKind ?? ""} runs on the network "${Networks?.[0]?.Mode ?? "host"}".`,
             fix: "A gateway needs the mode bridge, or cni/<name>; its ports are opened on the node one by one.",
           };
         }

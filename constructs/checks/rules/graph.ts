@@ -1,10 +1,10 @@
 import { Token } from "cdktf";
 import { MeshError, ValueError } from "../../core/errors";
-import type { UpstreamRecord } from "../../model/records";
+import type { GatewayRecord, UpstreamRecord } from "../../model/records";
 import { upstreamId } from "../../model/upstream";
 import type * as nomad from "../../nomad/generated/job";
 import type { Check, Finding } from "../check";
-import { describePath, gatewayOf, instancesIn, jobsIn, type RenderedInstances } from "./records";
+import { describePath, gatewayOf, instancesIn, isIsolated, jobsIn, type RenderedInstances } from "./records";
 
 const notRendered: Check = {
   id: "not-rendered",
@@ -54,17 +54,33 @@ const overrideRemoved: Check = {
     }
     for (const { job, rendered } of jobsIn(graph)) {
       const gateway = gatewayOf(graph, job);
-      const services = (rendered.TaskGroups ?? []).flatMap(({ Services = [] }) => Services);
-      if (
-        gateway !== undefined &&
-        rendered.TaskGroups !== undefined &&
-        !services.some(({ Name }) => Name === gateway.name)
-      ) {
-        yield removed(gateway.key, `the service ${gateway.name}`);
+      const missing = gateway && missingFromGateway(gateway, rendered.TaskGroups ?? []);
+      if (gateway !== undefined && missing !== undefined) {
+        yield removed(gateway.key, missing);
       }
     }
   },
 };
+
+function missingFromGateway(
+  { name, hostPorts }: GatewayRecord,
+  groups: readonly nomad.TaskGroup[],
+): string | undefined {
+  if (!groups.some(({ Services = [] }) => Services.some(({ Name }) => Name === name))) {
+    return `the service ${name}`;
+  }
+  const lost = hostPorts.find((port) => !takesPort(groups, port));
+  return lost === undefined ? undefined : `the port ${lost} of the node`;
+}
+
+/**
+ * Whether groups take a port of the node. It is assumed of a port that only Terraform knows, and of a group on another network,
+ * which other checks report.
+ */
+function takesPort(groups: readonly nomad.TaskGroup[], port: number): boolean {
+  const taken = groups.flatMap(({ Networks }) => (Networks ?? []).flatMap(({ ReservedPorts }) => ReservedPorts ?? []));
+  return Token.isUnresolved(port) || !groups.every(isIsolated) || taken.some(({ Value }) => Value === port);
+}
 
 function removed(at: string, missing: string): Finding {
   return {
@@ -101,12 +117,23 @@ function missingFrom(
   if (port !== undefined && !Token.isUnresolved(port) && !isSamePort(definition.PortLabel, port)) {
     return `the port ${port} of ${name}`;
   }
-  const there = new Set((sidecar.Proxy?.Upstreams ?? []).map(idOf));
-  const lost = upstreams.find(
-    ({ destination, localBindPort, options }) =>
-      localBindPort !== undefined && options.override === undefined && !there.has(upstreamId(destination)),
-  );
-  return lost && `the upstream ${lost.destination.service}`;
+  if (instances.publish !== undefined && !takesPort([group], instances.publish)) {
+    return `the published port ${instances.publish} of ${name}`;
+  }
+  const there = sidecar.Proxy?.Upstreams ?? [];
+  const ids = new Set(there.map(idOf));
+  const bound = new Set(there.map((upstream) => `${idOf(upstream)}:${upstream.LocalBindPort}`));
+  // What an upstream is told to override is its own affair.
+  for (const { destination, localBindPort } of upstreams.filter(({ options }) => !options.override)) {
+    const [id, upstream] = [upstreamId(destination), `the upstream ${destination.service}`];
+    if (localBindPort !== undefined && !ids.has(id)) {
+      return upstream;
+    }
+    if (localBindPort !== undefined && !bound.has(`${id}:${localBindPort}`)) {
+      return `the local port ${localBindPort} of ${upstream}`;
+    }
+  }
+  return undefined;
 }
 
 function isSamePort(label: string | undefined, port: number | string): boolean {

@@ -4,7 +4,7 @@ import type * as nomad from "../../nomad/generated/job";
 import { problemOfRequestPath } from "../../nomad/request-path";
 import { anyAddress } from "../any-address";
 import type { Check } from "../check";
-import { instancesIn, serviceJobsIn, sidecarServicesIn } from "./records";
+import { instancesIn, isIsolated, serviceJobsIn, sidecarServicesIn } from "./records";
 
 const namedPort: Check = {
   id: "named-port",
@@ -42,11 +42,10 @@ const bridgeMode: Check = {
   level: "error",
   *find({ graph }) {
     for (const { at, group } of sidecarServicesIn(graph)) {
-      const mode = group.Networks?.[0]?.Mode;
-      if (mode !== "bridge" && mode?.startsWith("cni/") !== true) {
+      if (!isIsolated(group)) {
         yield {
           at,
-          problem: `The group ${group.Name ?? ""} runs on the network "${mode ?? "host"}".`,
+          problem: `The group ${group.Name ?? ""} runs on the network "${group.Networks?.[0]?.Mode ?? "host"}".`,
           fix: "A service with a sidecar needs the mode bridge, or cni/<name>.",
         };
       }

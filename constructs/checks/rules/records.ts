@@ -176,3 +176,9 @@ function instancesByPlace(graph: Snapshot): ReadonlyMap<string, InstancesRecord>
 function placeKey(...parts: readonly (string | undefined)[]): string {
   return parts.join("\n");
 }
+
+/** Whether each allocation of a group has a network namespace of its own. */
+export function isIsolated({ Networks }: nomad.TaskGroup): boolean {
+  const mode = Networks?.[0]?.Mode;
+  return mode === "bridge" || mode?.startsWith("cni/") === true;
+}
