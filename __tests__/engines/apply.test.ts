@@ -230,6 +230,22 @@ describe("the offline apply", () => {
     expect(await ask("consul", "/v1/config/service-intentions/other")).toBeDefined();
   }, 60_000);
 
+  test("refuses what moved to a stack that is applied before, since Terraform would write it and then remove it", async () => {
+    const stack = (names: readonly string[], more: object = {}) => ({
+      ...more,
+      resource: {
+        consul_config_entry: Object.fromEntries(names.map((name) => [name, entry("service-defaults", name, http)])),
+      },
+    });
+    const after = { dependencies: ["first"] };
+    await apply({ first: stack(["a"]), second: stack(["b", "moved"], after) });
+    const error = await failure(apply({ first: stack(["a", "moved"]), second: stack(["b"], after) }));
+    expect(error.problem).toMatch(
+      /^second\/consul_config_entry.moved is to be removed, and first\/consul_config_entry.moved/,
+    );
+    expect(await ask("consul", "/v1/config/service-defaults/moved")).toMatchObject(http);
+  });
+
   test("makes an edit in Terraform's order, and fails where Terraform does", async () => {
     const waiting = { depends_on: ["consul_config_entry.defaults"] };
     const speaking = (protocol: object, source: object, more: object = {}) => ({
