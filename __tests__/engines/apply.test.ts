@@ -1,5 +1,7 @@
 import { existsSync, readdirSync, readFileSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
+import { Fn, TerraformVariable, Testing } from "cdktf";
+import { Duration, ServiceMesh, Workload } from "../../constructs";
 import { escapeTemplate } from "../../constructs/core/terraform-json";
 import { applyStacks, type ApplyOptions, type ApplyResult, destroyStacks } from "../../lab/apply";
 import { ensureEngines } from "../../lab/engines/ensure-engines";
@@ -7,6 +9,7 @@ import { LabError } from "../../lab/errors";
 import { findProgram } from "../../lab/find-program";
 import { waitFor } from "../../lab/wait";
 import { type DevAgents, startDevAgents } from "../support/dev-agents";
+import { TestStack } from "../support/synth";
 import { type StackJson, SynthesizedApp } from "../support/synthesized-app";
 
 let agents: DevAgents;
@@ -115,6 +118,40 @@ const meshAddresses = [
   "mesh/consul_config_entry.intentions",
 ];
 
+test("a map that only Terraform knows, a key of one, and a length of time reach the engines merged and reckoned", async () => {
+  const stack = new TestStack();
+  const variable = (name: string, type: string, value: unknown) =>
+    new TerraformVariable(stack, name, { type, default: value });
+  const labels = variable("labels", "map(string)", { team: "blue", rack: "1" }).value as Readonly<
+    Record<string, string>
+  >;
+  const key = variable("key", "string", "EXTRA").stringValue;
+  const minutes = variable("minutes", "number", 2).numberValue;
+  new ServiceMesh(stack, "mesh").addService("api", {
+    port: 8080,
+    meta: Fn.merge([labels, { rack: "2" }]) as Readonly<Record<string, string>>,
+    workload: Workload.exec({
+      driver: "raw_exec",
+      command: "/bin/true",
+      env: { [key]: "${NOMAD_DC}" },
+      killTimeout: Duration.minutes(minutes),
+      override: { Env: labels },
+    }),
+  });
+  await apply({ [stack.node.id]: JSON.parse(Testing.synth(stack, true)) as StackJson });
+  expect(await ask("nomad", "/v1/job/api")).toMatchObject({
+    TaskGroups: [
+      {
+        Services: [{ Meta: { team: "blue", rack: "2" } }],
+        Tasks: [
+          { Env: { EXTRA: "${NOMAD_DC}", team: "blue", rack: "1" }, KillTimeout: 120e9 },
+          { Name: "connect-proxy-api" },
+        ],
+      },
+    ],
+  });
+});
+
 describe("the offline apply", () => {
   test("creates what the stacks say, changes nothing a second time, and updates only what differs", async () => {
     const env = { ID: "${NOMAD_ALLOC_ID} %{x} $${y}" };
@@ -192,6 +229,22 @@ describe("the offline apply", () => {
     expect(await ask("consul", "/v1/config/service-intentions/api")).toBeUndefined();
     expect(await ask("consul", "/v1/config/service-intentions/other")).toBeDefined();
   }, 60_000);
+
+  test("refuses what moved to a stack that is applied before, since Terraform would write it and then remove it", async () => {
+    const stack = (names: readonly string[], more: object = {}) => ({
+      ...more,
+      resource: {
+        consul_config_entry: Object.fromEntries(names.map((name) => [name, entry("service-defaults", name, http)])),
+      },
+    });
+    const after = { dependencies: ["first"] };
+    await apply({ first: stack(["a"]), second: stack(["b", "moved"], after) });
+    const error = await failure(apply({ first: stack(["a", "moved"]), second: stack(["b"], after) }));
+    expect(error.problem).toMatch(
+      /^second\/consul_config_entry.moved is to be removed, and first\/consul_config_entry.moved/,
+    );
+    expect(await ask("consul", "/v1/config/service-defaults/moved")).toMatchObject(http);
+  });
 
   test("makes an edit in Terraform's order, and fails where Terraform does", async () => {
     const waiting = { depends_on: ["consul_config_entry.defaults"] };

@@ -108,7 +108,16 @@ export const EDITS: readonly Edit[] = [
     pair(mesh, { protocol: Protocol.TCP });
   }),
   edit("a failover", (mesh) => failingOver(mesh, Protocol.HTTP)),
-  edit("http to grpc of services that a failover joins", (mesh) => failingOver(mesh, Protocol.GRPC)),
+  edit(
+    "http to grpc of both, where the resolver loses the failover",
+    (mesh) => {
+      pair(mesh, { protocol: Protocol.GRPC }).api.resolve({ connectTimeout: "3s" });
+      service(mesh, "other", Protocol.GRPC);
+    },
+    { refusal: /inconsistent protocols/ },
+  ),
+  edit("first as it was", (mesh) => failingOver(mesh, Protocol.HTTP)),
+  edit("then http to grpc of services that a failover joins", (mesh) => failingOver(mesh, Protocol.GRPC)),
   edit("the failover removed with where it led", (mesh) => pair(mesh)),
   edit("a virtual service that redirects", (mesh) => redirected(mesh, Protocol.HTTP)),
   edit("http to tcp of both", (mesh) => redirected(mesh, Protocol.TCP)),

@@ -161,6 +161,19 @@ export class OfflineApply {
       }
     }
     for (const one of gone) {
+      const elsewhere = this.state.resources.find(
+        ({ address, type, datacenter, identity }) =>
+          stackOf(address) !== stackOf(one.address) &&
+          type === one.type &&
+          datacenter === one.datacenter &&
+          isSame(identity, one.identity),
+      );
+      if (elsewhere) {
+        throw new LabError(
+          `${one.address} is to be removed, and ${elsewhere.address}, in a stack that is applied before, is the same object by now.`,
+          "Remove it from the one stack first, then add it to the other one.",
+        );
+      }
       const other = planned.find(
         ({ type, datacenter, definition, isOpen, evaluate }) =>
           type === one.type &&
