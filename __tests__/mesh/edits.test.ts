@@ -76,3 +76,35 @@ describe("in what order Terraform makes an edit", () => {
     expect(Object.keys(data)).toEqual(triggers);
   });
 });
+
+describe("an apply waits for healthy jobs", () => {
+  const detached = (mesh: boolean | undefined, service?: boolean) => {
+    const props = { port: 9001, protocol: Protocol.HTTP, workload: anyWorkload };
+    const { terraform } = synthMesh(
+      (it) => {
+        it.addService("api", { ...props, waitUntilHealthy: service });
+        it.addJob("shop").addGroup("web", { tasks: { web: anyWorkload } });
+        it.addMeshGateway("gateway");
+      },
+      { waitUntilHealthy: mesh },
+    );
+    return Object.entries(terraform.resource?.nomad_job ?? {}).map(([name, { detach }]) => [name, detach]);
+  };
+
+  test("never by default, since most edits can do without", () => {
+    expect(detached(undefined)).toEqual([
+      ["api", undefined],
+      ["gateway", undefined],
+      ["shop", undefined],
+    ]);
+  });
+
+  test("where one asks for it, or the whole mesh does, and a service can decline", () => {
+    expect(detached(undefined, true)).toContainEqual(["api", false]);
+    expect(detached(true, false)).toEqual([
+      ["api", undefined],
+      ["gateway", false],
+      ["shop", false],
+    ]);
+  });
+});

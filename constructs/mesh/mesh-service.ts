@@ -151,9 +151,9 @@ export class MeshService extends ServiceInstances implements TrafficOwner {
       this.localBinds = new LocalBinds(new AllocationPorts());
       const key = this.node.path;
       this.addInstances({ ...instancesParts(this, key, serviceName, props), localBinds: this.localBinds });
-      const { region, namespace } = props;
+      const { region, namespace, waitUntilHealthy } = props;
       this.job = declareJob(this, {
-        ...{ mesh, region, namespace, id: serviceName, owner: key },
+        ...{ mesh, region, namespace, id: serviceName, owner: key, waitUntilHealthy },
         render: (graph) => renderServiceJob(props, { serviceName, ...connectionsOf(graph, key) }),
         needs: () => [this.defaults, { entry: { kind: "service-resolver", name: serviceName } }],
       });

@@ -114,9 +114,9 @@ export class ServiceMesh extends Mesh {
     super(scope, id);
     refuseWrongValues(this, props, MESH_SHAPE);
     const { datacenter, region, gatewayDatacenters = [], proxyDefaults = {}, meshConfig = {} } = props;
-    const { nomadDatacenters, namespace, nodePool, priority, sidecar } = props;
+    const { nomadDatacenters, namespace, nodePool, priority, waitUntilHealthy, sidecar } = props;
     this.datacenter = datacenter;
-    this.memberDefaults = { nomadDatacenters, region, namespace, nodePool, priority, sidecar };
+    this.memberDefaults = { nomadDatacenters, region, namespace, nodePool, priority, waitUntilHealthy, sidecar };
     this.gatewayAccess = props.gatewayAccess;
     const key = this.node.path;
     Graph.of(this).write(this, ({ meshes }) =>

@@ -24,6 +24,14 @@ export interface JobPlacement {
   readonly nodePool?: string;
   /** From 1 to 100. @default 50 */
   readonly priority?: number;
+  /**
+   * Whether an apply waits until Nomad calls the job's deployment successful, and fails when it does not: at most 5 minutes. Versions of a
+   * service are waited for in any case. Jobs without deployments (system, batch) are only waited for until they are placed.
+   *
+   * @default false: an apply ends as soon as Nomad has taken the job
+   * @see https://registry.terraform.io/providers/hashicorp/nomad/latest/docs/resources/job#detach
+   */
+  readonly waitUntilHealthy?: boolean;
 }
 
 /** @internal */
@@ -33,6 +41,7 @@ export const JOB_PLACEMENT_SHAPE: is.Shape<JobPlacement> = {
   namespace: is.text,
   nodePool: is.text,
   priority: is.number,
+  waitUntilHealthy: is.flag,
 };
 
 /** What any job takes, whatever groups it has. */

@@ -124,7 +124,7 @@ export abstract class Gateway<Props extends GatewayBaseProps = GatewayBaseProps>
   protected declare(parts: GatewayParts): void {
     const { listeners = [], hostPorts, files = [], peerThroughMeshGateways, render, needs = () => [] } = parts;
     const { mesh, serviceName: id } = this;
-    const { region, namespace, templates = [] } = this.props;
+    const { region, namespace, waitUntilHealthy, templates = [] } = this.props;
     mesh.addMember<GatewayRecord>(this, {
       ...{ kind: "gateway", gatewayKind: this.kind, name: id },
       ...{ listeners, hostPorts, files, peerThroughMeshGateways },
@@ -135,7 +135,7 @@ export abstract class Gateway<Props extends GatewayBaseProps = GatewayBaseProps>
       this.allowIn(gatewayAccess);
     }
     this.ownJob = declareJob(this, {
-      ...{ mesh, region, namespace, id, owner: this.node.path, render },
+      ...{ mesh, region, namespace, id, owner: this.node.path, waitUntilHealthy, render },
       needs: () => [...needs(), ...this.rules.values()],
     });
   }

@@ -1,17 +1,19 @@
-import { Job, type JobConfig } from "@cdktf/provider-nomad/lib/job";
+import { Job } from "@cdktf/provider-nomad/lib/job";
 import type { Construct } from "constructs";
 import { addressByIdentity } from "../../core/address";
 import { Graph } from "../../model/graph";
 import { originOf } from "../../model/origin";
 import type { JobRecord } from "../../model/records";
 import type { Snapshot } from "../../model/snapshot";
+import type { JobPlacement } from "../../nomad/job";
 import type * as nomad from "../../nomad/generated/job";
 import { toTerraformJson } from "../../core/terraform-json";
 import { needsOf, type Dependency } from "../config-entry";
 import type { Mesh } from "../mesh";
 
 /** What a job of the mesh is made from. */
-export interface NomadJobParts extends Omit<JobRecord, "key" | "origin" | "mesh">, Pick<JobConfig, "detach"> {
+export interface NomadJobParts
+  extends Omit<JobRecord, "key" | "origin" | "mesh">, Pick<JobPlacement, "waitUntilHealthy"> {
   readonly mesh: Mesh;
   /** The job without what the mesh adds to each, metrics and tracing. */
   readonly render: (graph: Snapshot) => nomad.Job;
@@ -24,11 +26,15 @@ export interface NomadJobParts extends Omit<JobRecord, "key" | "origin" | "mesh"
  * @returns the resource
  */
 export function declareJob(scope: Construct, parts: NomadJobParts): Job {
-  const { mesh, render, needs, detach, ...record } = parts;
+  const { mesh, render, needs, waitUntilHealthy, ...record } = parts;
   const key = scope.node.path;
   const graph = Graph.of(scope);
   graph.write(scope, (data) => data.jobs.set(key, { ...record, key, origin: originOf(scope), mesh: mesh.node.path }));
-  const resource = new MeshJobResource(scope, "Job", { jobspec: "{}", json: true, detach });
+  const resource = new MeshJobResource(scope, "Job", {
+    jobspec: "{}",
+    json: true,
+    detach: waitUntilHealthy === true ? false : undefined,
+  });
   const { region, namespace = "default", id } = record;
   addressByIdentity(resource, region, namespace === "default" ? undefined : namespace, id);
   graph.emit(scope, {

@@ -51,12 +51,12 @@ export class MeshJob extends Construct {
     refuseUnknownName(this, "job", jobName);
     this.mesh = mesh;
     this.jobName = jobName;
-    const { nomadDatacenters, nodePool, priority, ...defaults } = mesh.memberDefaults;
+    const { nomadDatacenters, nodePool, priority, waitUntilHealthy, ...defaults } = mesh.memberDefaults;
     const { region = defaults.region, namespace = defaults.namespace } = given;
-    const placement = { nomadDatacenters, region, namespace, nodePool, priority };
+    const placement = { nomadDatacenters, region, namespace, nodePool, priority, waitUntilHealthy };
     const spec: JobSpec = { ...placement, ...withoutUndefined(given) };
     this.job = declareJob(this, {
-      ...{ mesh, region, namespace, id: jobName },
+      ...{ mesh, region, namespace, id: jobName, waitUntilHealthy: spec.waitUntilHealthy },
       render: (graph) =>
         renderJob(
           jobName,

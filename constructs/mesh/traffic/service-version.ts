@@ -87,7 +87,7 @@ export class ServiceVersion extends ServiceInstances {
     });
     const { region, namespace } = props;
     this.job = declareJob(this, {
-      ...{ mesh, region, namespace, id: jobName, owner: service.node.path, version, detach: false },
+      ...{ mesh, region, namespace, id: jobName, owner: service.node.path, version, waitUntilHealthy: true },
       render: (graph) => renderServiceJob(props, { serviceName, jobName, ...connectionsOf(graph, this.node.path) }),
       // Without its subset, its first instance would answer whatever calls the service.
       needs: () => [
