@@ -140,6 +140,11 @@ export const EDITS: readonly Edit[] = [
   }),
   edit("protocol and listener together, grpc to tcp", (mesh) => behindIngress(mesh, ["api"], Protocol.TCP)),
   edit("protocol and listener together, tcp to http", (mesh) => behindIngress(mesh, ["api"], Protocol.HTTP)),
+  edit("a route next to the gateway", (mesh) => {
+    routed(mesh, Protocol.HTTP);
+    behindIngress(mesh, ["third"]);
+  }),
+  edit("the route removed, and the gateway stays", (mesh) => behindIngress(mesh, ["api"], Protocol.HTTP)),
   edit("the ingress gateway removed, and http to tcp", (mesh) => pair(mesh, { protocol: Protocol.TCP })),
   edit("an API gateway", (mesh) => behindApiGateway(mesh, ["api", "other"])),
   edit("a service behind it removed, a permission added", (mesh) => {

@@ -179,7 +179,8 @@ export class OfflineApply {
           type === one.type &&
           datacenter === one.datacenter &&
           !isOpen &&
-          isSame(definition.identity(evaluate(this.attributesOf).body, one.identity), one.identity),
+          // By what it says of itself alone: an id that the engine gave it is not another one's.
+          isSame(definition.identity(evaluate(this.attributesOf).body, undefined), one.identity),
       );
       if (other) {
         throw new LabError(
