@@ -42,7 +42,7 @@ test.each(["docker", "exec"])(
   "the app becomes the same JSON as with cdktf, apart from the version (%s)",
   (runtime) => {
     const withCdktf = synthesize(ROOT, runtime, CDKTF);
-    expect([...withCdktf.keys()]).toEqual(["manifest.json", "stacks/mesh/cdk.tf.json"]);
+    expect([...withCdktf.keys()]).toEqual(["manifest.json", "meshform/checks.json", "stacks/mesh/cdk.tf.json"]);
     expect(synthesize(MOVED, runtime, CDKTN)).toEqual(withCdktf);
   },
   PROCESS_MS,

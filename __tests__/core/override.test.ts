@@ -74,7 +74,7 @@ describe("override", () => {
           service: {
             Meta: { team: "a" },
             Checks: [{ Name: "web http", Timeout: 1e9 }],
-            Connect: { SidecarService: { Proxy: { Upstreams: [{ DestinationName: "api", LocalBindPort: 9000 }] } } },
+            Connect: { SidecarService: { Proxy: { Upstreams: [{ DestinationName: "api", Config: { a: 1 } }] } } },
           },
         },
         { healthCheck, meta: { rack: "1" } },
@@ -84,7 +84,7 @@ describe("override", () => {
     expect(service.Checks).toEqual([{ ...plain.Checks?.at(0), Timeout: 1e9 }]);
     expect(service.Connect?.SidecarTask).toEqual(plain.Connect?.SidecarTask);
     expect(service.Connect?.SidecarService?.Proxy?.Upstreams).toEqual([
-      { DestinationName: "api", LocalBindPort: 9000 },
+      { ...plain.Connect?.SidecarService?.Proxy?.Upstreams?.at(0), Config: { a: 1 } },
     ]);
   });
 
