@@ -624,10 +624,11 @@ test("the tokens of deployers are enough to apply a mesh, to apply it again, and
     };
     const { created } = await applyStacks(asDeployer);
     expect(created.map((address) => address.split(".")[0]).sort()).toEqual([
-      ...Array<string>(8).fill("mesh/consul_config_entry"),
+      ...Array<string>(9).fill("mesh/consul_config_entry"),
       "mesh/consul_node",
       "mesh/consul_service",
       ...Array<string>(5).fill("mesh/nomad_job"),
+      "mesh/terraform_data",
     ]);
     expect((await applyStacks(asDeployer)).unchanged.sort()).toEqual(created.sort());
     expect((await destroyStacks(asDeployer)).deleted.sort()).toEqual(created.sort());
