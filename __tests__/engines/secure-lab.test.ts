@@ -503,6 +503,10 @@ test(
       }
     })();
     const { code, output } = await raised;
+    if (code !== 0) {
+      over.abort();
+      throw new Error(`up ended with ${code}:\n${output}`);
+    }
     const voters = await Promise.all(
       (["Consul", "Nomad"] as const).map(async (engine) => {
         type Raft = { Servers: { Voter: boolean }[] };
