@@ -71,6 +71,7 @@ export class OfflineApply {
 
   private async applyStack(name: string, planned: readonly PlannedResource[]): Promise<void> {
     const isOwn = (address: string) => stackOf(address) === name;
+    const byAddress = new Map(planned.map((resource) => [resource.address, resource]));
     const wanted = planned.map((resource) => {
       const { address, lifecycle, dependencies } = resource;
       return {
@@ -78,15 +79,14 @@ export class OfflineApply {
           resource,
           address,
           isCreatedFirst: lifecycle.isCreatedFirst,
-          isReplaced: this.isReplaced(resource, planned),
+          isReplaced: this.isReplaced(resource, byAddress),
         },
         dependencies: dependencies.filter(isOwn),
         recorded: this.state.find(address)?.dependencies ?? [],
       };
     });
-    const addresses = new Set(planned.map(({ address }) => address));
     const gone = this.state.resources
-      .filter(({ address }) => isOwn(address) && !addresses.has(address))
+      .filter(({ address }) => isOwn(address) && !byAddress.has(address))
       .reverse()
       .map((applied) => {
         const { address, dependencies: recorded = [], isCreatedFirst = false } = applied;
@@ -106,7 +106,6 @@ export class OfflineApply {
         "Make the edit in two steps.",
       );
     }
-    const byAddress = new Map(planned.map((resource) => [resource.address, resource]));
     /** What is replaced, as it was. */
     const predecessors = new Map(
       wanted.filter(({ isReplaced }) => isReplaced).map(({ address }) => [address, this.state.find(address)]),
@@ -127,13 +126,13 @@ export class OfflineApply {
   }
 
   /** Whether Terraform would make another object of it, as far as that is known before anything is applied. */
-  private isReplaced(resource: PlannedResource, planned: readonly PlannedResource[]): boolean {
+  private isReplaced(resource: PlannedResource, planned: ReadonlyMap<string, PlannedResource>): boolean {
     const { address, datacenter, definition, isOpen, evaluate, lifecycle, stack } = resource;
     const earlier = this.state.find(address);
     if (earlier === undefined) return false;
     const isTriggered = lifecycle.triggers.some((trigger) => {
       const before = this.state.find(`${stack}/${trigger}`);
-      const now = planned.find((other) => other.address === `${stack}/${trigger}`);
+      const now = planned.get(`${stack}/${trigger}`);
       return before && now && before.sent !== digest(now.evaluate(this.attributesOf).body);
     });
     if (isTriggered || isOpen) return isTriggered;

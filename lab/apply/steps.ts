@@ -114,18 +114,23 @@ function sorted(waits: ReadonlyMap<string, ReadonlySet<string>>): Step[] | undef
   const open = new Map<string, number>();
   for (const [step, others] of waits) {
     open.set(step, others.size);
-    for (const other of others) followers.set(other, [...(followers.get(other) ?? []), step]);
+    for (const other of others) {
+      const known = followers.get(other);
+      if (known) known.push(step);
+      else followers.set(other, [step]);
+    }
   }
-  const ready = [...waits.keys()].filter((step) => open.get(step) === 0);
+  const ready: Readonly<Record<Step["does"], string[]>> = { remove: [], write: [] };
+  const add = (step: string) => ready[stepOf(step).does].push(step);
+  const next = () => ready.remove.shift() ?? ready.write.shift();
+  for (const step of waits.keys()) if (open.get(step) === 0) add(step);
   const steps: Step[] = [];
-  while (ready.length > 0) {
-    const removal = ready.findIndex((step) => step.startsWith("remove"));
-    const [step] = ready.splice(Math.max(removal, 0), 1);
+  for (let step = next(); step !== undefined; step = next()) {
     steps.push(stepOf(step));
     for (const follower of followers.get(step) ?? []) {
       const left = (open.get(follower) ?? 0) - 1;
       open.set(follower, left);
-      if (left === 0) ready.push(follower);
+      if (left === 0) add(follower);
     }
   }
   return steps.length === waits.size ? steps : undefined;
