@@ -4,7 +4,8 @@ import { isHostName } from "../../core/domain-name";
 import type { GatewayRecord, GatewayRouteRecord, ListenerRecord } from "../../model/records";
 import type { Snapshot } from "../../model/snapshot";
 import type { Check } from "../check";
-import { describePath, gatewaysIn } from "./records";
+import { describePath } from "../../core/errors";
+import { gatewaysIn } from "./records";
 
 const duplicateListener: Check = {
   id: "duplicate-listener",
@@ -131,7 +132,7 @@ const gatewayHost: Check = {
 
 const inlineCertificate: Check = {
   id: "inline-certificate",
-  reason: "Whoever reads Terraform's state, or Consul's configuration, has the key.",
+  reason: "Anyone who can read Terraform's state, or Consul's configuration, has the key.",
   level: "warning",
   *find({ graph }) {
     for (const gateway of gatewaysIn(graph)) {

@@ -3,7 +3,7 @@ import { allowsBeforeItDenies, ANY_SERVICE, isDeny } from "../../consul/service-
 import type { IntentionRecord } from "../../model/records";
 import type { Snapshot } from "../../model/snapshot";
 import type { Check } from "../check";
-import { describePath } from "./records";
+import { describePath } from "../../core/errors";
 
 const httpRuleOnTcp: Check = {
   id: "http-rule-on-tcp",
@@ -116,7 +116,7 @@ function* sourcesIn(graph: Snapshot): Iterable<{
 
 const wildcardAllow: Check = {
   id: "wildcard-allow",
-  reason: "Whoever gets any service of the mesh then gets this one too.",
+  reason: "An attacker who controls any service of the mesh then reaches this one too.",
   level: "error",
   *find({ graph }) {
     for (const { origin, source, destination } of graph.data.intentions) {
