@@ -8,6 +8,8 @@ import { runChecks, SILENCE_CHECKS } from "./run";
 
 /** What is known of an app's checks. */
 interface State {
+  /** Lists of checks that were attached, since each member of a mesh attaches the same one. */
+  readonly packs: Set<readonly Check[]>;
   /** Ids of checks that come with the library. */
   readonly builtIn: Set<string>;
   /** Stacks, and the app itself, that answer with what is wrong. */
@@ -22,7 +24,7 @@ interface State {
 const STATE = Symbol.for("meshform.check-state");
 
 function stateOf(root: IConstruct & { [STATE]?: State }): State {
-  return (root[STATE] ??= { builtIn: new Set(), attached: new Set(), told: new Set() });
+  return (root[STATE] ??= { packs: new Set(), builtIn: new Set(), attached: new Set(), told: new Set() });
 }
 
 /**
@@ -31,13 +33,21 @@ function stateOf(root: IConstruct & { [STATE]?: State }): State {
  */
 export function attachChecks(scope: IConstruct, checks: readonly Check[]): void {
   const { root } = scope.node;
-  const { builtIn } = stateOf(root);
+  const { packs, builtIn } = stateOf(root);
+  if (!packs.has(checks)) {
+    packs.add(checks);
+    addBuiltIn(root, builtIn, checks);
+  }
+  answerFor(TerraformStack.of(scope));
+}
+
+/** Those of another copy of the library are the same by their ids. */
+function addBuiltIn(root: IConstruct, builtIn: Set<string>, checks: readonly Check[]): void {
   const added = [...checks, ...SILENCE_CHECKS].filter(({ id }) => !builtIn.has(id));
   addChecks(root, added);
   for (const { id } of added) {
     builtIn.add(id);
   }
-  answerFor(TerraformStack.of(scope));
 }
 
 /**

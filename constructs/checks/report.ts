@@ -1,5 +1,6 @@
 import { mkdirSync, readFileSync, writeFileSync } from "node:fs";
 import { dirname, join } from "node:path";
+import { describePath } from "../core/errors";
 import type { Check } from "./check";
 import type { Silence } from "./silence";
 
@@ -48,12 +49,12 @@ export function readReport(outdir: string): Report | undefined {
 
 /** A finding in one line. */
 export function sentenceOf({ id, path, problem, fix }: ReportedFinding): string {
-  return `${path || "the app"}: ${problem} ${fix} (${id})`;
+  return `${describePath(path)}: ${problem} ${fix} (${id})`;
 }
 
 /** A silence in one line: where it is, what it silences, how often and why. */
 export function sentenceOfSilence(silence: ReportedSilence): string {
-  return `${silence.path || "the app"}: ${remarkOf(silence)}`;
+  return `${describePath(silence.path)}: ${remarkOf(silence)}`;
 }
 
 /** The same for where the construct is known. */

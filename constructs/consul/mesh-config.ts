@@ -1,4 +1,3 @@
-import * as is from "../core/shape";
 import { withoutUndefined } from "../core/without-undefined";
 import type * as consul from "./generated/config-entries";
 import type { TlsVersionOptions } from "./tls-versions";
@@ -38,20 +37,6 @@ export interface RequestNormalization {
    */
   readonly insecureDisablePathNormalization?: boolean;
 }
-
-/** @internal */
-export const REQUEST_NORMALIZATION_SHAPE: is.Shape<RequestNormalization> = {
-  mergeSlashes: is.flag,
-  pathWithEscapedSlashes: is.oneOf([
-    "UNESCAPE_AND_FORWARD",
-    "UNESCAPE_AND_REDIRECT",
-    "REJECT_REQUEST",
-    "KEEP_UNCHANGED",
-    "IMPLEMENTATION_SPECIFIC_DEFAULT",
-  ]),
-  headersWithUnderscores: is.oneOf(["REJECT_REQUEST", "DROP_HEADER", "ALLOW"]),
-  insecureDisablePathNormalization: is.flag,
-};
 
 /**
  * What holds for the mesh as a whole: Consul's config entry `mesh`, of which there is one in a cluster.

@@ -44,7 +44,8 @@ export const ROUTE_MATCH_SHAPE: is.Shape<RouteMatch> = {
   caseInsensitive: is.flag,
 };
 
-const RETRY_CONDITIONS = [
+/** @internal What Consul takes as a reason for a retry. */
+export const RETRY_CONDITIONS = [
   "5xx",
   "gateway-error",
   "reset",

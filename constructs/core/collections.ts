@@ -58,3 +58,13 @@ export function knownItems<T>(list: readonly T[] | undefined): readonly T[] {
 export function numberText(value: number): string {
   return Token.isUnresolved(value) ? Fn.join("", [Tokenization.stringifyNumber(value)]) : String(value);
 }
+
+/** Adds to one of several lists. */
+export function append<V>(lists: Map<string, V[]>, key: string, value: V): void {
+  const list = lists.get(key);
+  if (list === undefined) {
+    lists.set(key, [value]);
+  } else {
+    list.push(value);
+  }
+}

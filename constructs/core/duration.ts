@@ -118,7 +118,7 @@ export function optionalNanoseconds(duration: DurationLike | undefined): number 
   return duration === undefined ? undefined : nanoseconds(duration);
 }
 
-/** @internal A length of time in milliseconds, `undefined` where there is none. */
+/** @internal A length of time in milliseconds, `undefined` where none is given. */
 export function optionalMilliseconds(duration: DurationLike | undefined): number | undefined {
   const length = optionalNanoseconds(duration);
   return length !== undefined && Token.isUnresolved(length)

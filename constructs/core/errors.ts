@@ -20,8 +20,7 @@ export class MeshError extends Error {
 }
 
 /**
- * A value that contradicts another one, found while something is rendered, by code that does not know its construct. It is reported with
- * the construct, next to what else is found.
+ * A value that something cannot be rendered from, found by code that does not know its construct. It is reported with the construct.
  */
 export class ValueError extends Error {
   /**
@@ -39,5 +38,10 @@ export class ValueError extends Error {
 
 /** How messages name a construct: its path in the app. */
 export function describe(scope: IConstruct): string {
-  return scope.node.path || "the app";
+  return describePath(scope.node.path);
+}
+
+/** How messages name what is at a path. */
+export function describePath(path: string): string {
+  return path || "the app";
 }

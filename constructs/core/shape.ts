@@ -66,7 +66,6 @@ export const name = rule(
 /** Which numbers, and whether NaN, the rules of the engines judge, of all that was given together. */
 export const number = rule("a number", "Give a number.", (value) => typeof value === "number");
 export const flag = rule("true or false", "Give one of them.", (value) => typeof value === "boolean");
-export const func = rule("a function", "Give a function.", (value) => typeof value === "function");
 export const textOrNumber = rule("text or a number", "Give one of them.", (value) =>
   ["string", "number"].includes(typeof value),
 );

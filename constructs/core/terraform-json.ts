@@ -57,11 +57,6 @@ export function asExpression(value: unknown): unknown {
     : Object.fromEntries(entries.map(([key], index) => [key, fields[index]]));
 }
 
-/** The same for a value that is known only once the graph is complete. */
-export function lazyTerraformJson(produce: () => unknown): string {
-  return lazyText(() => toTerraformJson(produce()));
-}
-
 /**
  * A string that is rendered at synthesis.
  *

@@ -1,6 +1,6 @@
 import { createHash } from "node:crypto";
 import type { HostFile } from "./host";
-import { HostError } from "./host-error";
+import { ValueError } from "../core/errors";
 import { fileLines } from "./host-lines";
 import { commandLine, quote } from "./shell";
 
@@ -27,12 +27,12 @@ export function assetOf({ content }: HostFile): Asset {
 /**
  * What the lines of this part need of the distribution.
  *
- * @throws HostError if the location is none that a machine can fetch from
+ * @throws ValueError if the location is none that a machine can fetch from
  */
 export function assetNeeds(location: string): readonly string[] {
   if (/^https:\/\/[^/]/.test(location)) return ["ca-certificates", "curl"];
   if (/^s3:\/\/[^/]/.test(location)) return ["ca-certificates", "python3-boto3"];
-  throw new HostError(
+  throw new ValueError(
     `Machines cannot fetch assets from "${location}".`,
     "Give an address that begins with https://, or s3://<bucket>/<prefix>.",
   );

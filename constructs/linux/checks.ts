@@ -28,14 +28,17 @@ export function hostsOf(scope: IConstruct): CheckedHosts[] {
   return (root[HOSTS] ??= []);
 }
 
+function consulServersIn(root: IConstruct): CheckedHosts[] {
+  return hostsOf(root).filter(({ join }) => join !== undefined);
+}
+
 const versions: Check = {
   id: "versions",
   reason:
     "Consul drives only some releases of Envoy, and Nomad works only with some of Consul; others fail at run time.",
   level: "error",
   *find({ root }) {
-    const hostGroups = hostsOf(root);
-    for (const servers of hostGroups.filter(({ join }) => join !== undefined)) {
+    for (const servers of consulServersIn(root)) {
       for (const problem of checkVersions(servers.cluster.versions)) {
         yield { at: servers, problem, fix: "Choose versions that belong together; by default they do." };
       }
@@ -50,7 +53,7 @@ const securityRelease: Check = {
   level: "warning",
   *find({ root }) {
     const hostGroups = hostsOf(root);
-    for (const servers of hostGroups.filter(({ join }) => join !== undefined)) {
+    for (const servers of consulServersIn(root)) {
       const packages = hostGroups
         .filter(({ cluster }) => cluster === servers.cluster)
         .flatMap(({ host }) => host.packages);
@@ -68,8 +71,7 @@ const serverCount: Check = {
     "Of two or four servers one more must stay alive than of one or three; a single one takes the cluster with it.",
   level: "error",
   *find({ root }) {
-    const hostGroups = hostsOf(root);
-    for (const servers of hostGroups.filter(({ hasServers }) => hasServers)) {
+    for (const servers of hostsOf(root).filter(({ hasServers }) => hasServers)) {
       if (servers.count !== 3 && servers.count !== 5) {
         yield {
           at: servers,
@@ -86,8 +88,7 @@ const joinAddress: Check = {
   reason: "Agents that know no server wait for ever.",
   level: "error",
   *find({ root }) {
-    const hostGroups = hostsOf(root);
-    for (const servers of hostGroups.filter(({ join }) => join !== undefined)) {
+    for (const servers of consulServersIn(root)) {
       if (servers.join?.length === 0) {
         yield {
           at: servers,
@@ -104,8 +105,7 @@ const plaintextGrpc: Check = {
   reason: "The plaintext gRPC port hands an Envoy its certificates unencrypted, beside the port that does so by TLS.",
   level: "error",
   *find({ root }) {
-    const hostGroups = hostsOf(root);
-    for (const group of hostGroups) {
+    for (const group of hostsOf(root)) {
       for (const { ports } of group.overrides as readonly { readonly ports?: { readonly grpc?: number } }[]) {
         if ((ports?.grpc ?? 0) > 0) {
           yield {
@@ -124,8 +124,7 @@ const secretInHost: Check = {
   reason: "What a host is made of is in its user data, which every process of the host can read.",
   level: "error",
   *find({ root }) {
-    const hostGroups = hostsOf(root);
-    for (const group of hostGroups) {
+    for (const group of hostsOf(root)) {
       for (const path of group.overrides.flatMap((override) => [...secretsIn(override, "")])) {
         yield {
           at: group,
@@ -152,8 +151,7 @@ const userDataSize: Check = {
   reason: "EC2 takes no more than 16 KiB of user data, counted after compression and before base64.",
   level: "error",
   *find({ root }) {
-    const hostGroups = hostsOf(root);
-    for (const group of hostGroups) {
+    for (const group of hostsOf(root)) {
       for (const { bytes, parts } of group.rendered.filter(({ bytes }) => bytes > USER_DATA_LIMIT)) {
         const sizes = parts
           .slice(0, 5)

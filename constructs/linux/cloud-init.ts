@@ -58,7 +58,7 @@ const folder = "/usr/local/lib/meshform";
  * and settings, steps. What a machine has once fetched it does not fetch again.
  *
  * @param host its name is the name of the group
- * @throws HostError if a package cannot be installed with these options
+ * @throws ValueError if a package cannot be installed with these options
  * @see https://docs.cloud-init.io/en/latest/reference/modules.html
  *
  * @example

@@ -1,11 +1,10 @@
 import { Construct } from "constructs";
 import { attachChecks } from "../checks/attach";
-import { MeshError } from "../core/errors";
+import { MeshError, ValueError } from "../core/errors";
 import { HOST_CHECKS, hostsOf } from "./checks";
 import { cloudInit, type CloudInit, type CloudInitOptions } from "./cloud-init";
 import { composeHost, type HostRole } from "./compose-host";
 import type { HostData } from "./host";
-import { HostError } from "./host-error";
 import type { HostToolRole } from "./host-tool/host-tool";
 import type { SecretStore } from "./host-tool/secret-store";
 import { secureHost } from "./secure-host";
@@ -110,7 +109,7 @@ export class HostGroup extends Construct {
       this.rendered.push(rendered);
       return rendered;
     } catch (error) {
-      if (error instanceof HostError) throw new MeshError(this, error.problem, error.fix);
+      if (error instanceof ValueError) throw new MeshError(this, error.problem, error.fix);
       throw error;
     }
   }

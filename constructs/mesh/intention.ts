@@ -1,9 +1,10 @@
 import type { Construct, IConstruct } from "constructs";
 import type { HttpPermission } from "../consul/http-permission";
 import { ANY_SERVICE } from "../consul/service-intentions";
+import { peerName } from "../model/cluster";
 import type { IntentionRecord, Reference } from "../model/records";
 import { Mesh } from "./mesh";
-import { nameOf, peerOf, referenceTo, type IMeshMember } from "./mesh-member";
+import { nameOf, referenceTo, type IMeshMember } from "./mesh-member";
 import { refuseWrongValues } from "../core/shape";
 import { INTENTION_SHAPE } from "./shapes";
 
@@ -77,7 +78,7 @@ export function allow(
     description,
   };
   // What may reach a service of another app's cluster is not for this one to say.
-  if (home === given || peerOf(given, own) === undefined) {
+  if (home === given || peerName(given, own) === undefined) {
     home.addIntention(scope, intention);
   }
   return new Intention(scope, intention.source.service, intention.destination, options);

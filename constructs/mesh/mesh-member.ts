@@ -2,6 +2,7 @@ import { Token } from "cdktf";
 import type { IConstruct } from "constructs";
 import type { Protocol } from "../consul/protocol";
 import { MeshError } from "../core/errors";
+import { peerName } from "../model/cluster";
 import type { Reference } from "../model/records";
 
 /** A mesh: one of this app, or one that another app owns. */
@@ -35,21 +36,11 @@ export function nameOf(member: IMeshMember | string): string {
   return typeof member === "string" ? member : member.serviceName;
 }
 
-/**
- * @internal What a mesh calls the cluster of another one, where they are of two datacenters: each is to the other a cluster
- * peer by the name of its datacenter.
- */
-export function peerOf(other: IServiceMesh | undefined, own: IServiceMesh): string | undefined {
-  const there = other?.datacenter;
-  const here = own.datacenter;
-  return there === undefined || here === undefined || there === here ? undefined : there;
-}
-
 /** @internal How records of a mesh name a member. @param own the mesh that names it */
 export function referenceTo(target: IMeshMember | string, own: IServiceMesh): Reference {
   return typeof target === "string"
     ? { service: target }
-    : { service: target.serviceName, member: target.node.path, peer: peerOf(target.mesh, own) };
+    : { service: target.serviceName, member: target.node.path, peer: peerName(target.mesh, own) };
 }
 
 /** @internal @throws MeshError for a name that only Terraform knows */

@@ -209,7 +209,7 @@ export class MeshService extends ServiceInstances implements TrafficOwner {
   /**
    * Says how those who reach this service find an instance.
    *
-   * @throws MeshError if something is said twice
+   * @throws MeshError if an option is given twice
    */
   resolve(options: ResolveOptions): void {
     this.traffic.resolve(options);

@@ -242,7 +242,7 @@ export class ServiceMesh extends Mesh {
   }
 
   private addMeshConfig(config: MeshConfig): ConsulConfigEntry<consul.MeshConfigEntry> {
-    const entry = new ConsulConfigEntry<consul.MeshConfigEntry>(this, "MeshConfig", {
+    return new ConsulConfigEntry<consul.MeshConfigEntry>(this, "MeshConfig", {
       kind: "mesh",
       name: "mesh",
       entry: (graph) =>
@@ -253,10 +253,9 @@ export class ServiceMesh extends Mesh {
           },
           graph.requestNormalizationOf(this.node.path),
         ),
+      // Permissions wait for it. When both go, Terraform would else take it away while the permissions are still there.
+      isRemovedLast: true,
     });
-    // Permissions wait for it. When both go, Terraform would else take it away while the permissions are still there.
-    entry.resource.lifecycle = { createBeforeDestroy: true };
-    return entry;
   }
 
   private clusterIn(graph: Snapshot): Cluster {

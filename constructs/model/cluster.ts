@@ -1,8 +1,8 @@
+import { append } from "../core/collections";
 import type {
   GatewayRecord,
   InstancesRecord,
   IntentionRecord,
-  JobRecord,
   MemberRecord,
   MeshRecord,
   Reference,
@@ -13,7 +13,6 @@ import type {
 export class Cluster {
   readonly meshes: MeshRecord[] = [];
   readonly members: MemberRecord[] = [];
-  readonly jobs: JobRecord[] = [];
   readonly instances: InstancesRecord[] = [];
   /** Clusters of the app that traffic goes to, or comes from. */
   readonly peers = new Set<Cluster>();
@@ -95,7 +94,7 @@ export function isTrafficOwner(member: MemberRecord): member is TrafficOwnerReco
 }
 
 /**
- * What a cluster calls another one, where they are of two datacenters: each is to the other a cluster peer by the name of its
+ * What a cluster, or a mesh of it, calls another one, where they are of two datacenters: each is to the other a cluster peer by the name of its
  * datacenter.
  */
 export function peerName(
@@ -114,14 +113,4 @@ export function sourceSeenIn(end: Cluster, source: Reference, stated: Cluster): 
   }
   const peer = source.peer === peerName(end, stated) ? undefined : (source.peer ?? peerName(stated, end));
   return { ...source, peer };
-}
-
-/** Adds to one of several lists. */
-export function append<V>(lists: Map<string, V[]>, key: string, value: V): void {
-  const list = lists.get(key);
-  if (list === undefined) {
-    lists.set(key, [value]);
-  } else {
-    list.push(value);
-  }
 }

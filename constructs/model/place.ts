@@ -1,4 +1,4 @@
-import { TerraformProvider, TerraformStack, Token } from "cdktf";
+import { TerraformProvider, Token } from "cdktf";
 import type { IConstruct } from "constructs";
 
 /** What the providers of a stack say about where it goes. */
@@ -28,11 +28,6 @@ export function placeOf(stack: IConstruct): Place {
     };
   };
   return { consul: find("consul"), nomad: find("nomad") };
-}
-
-/** Where a construct goes. */
-export function placeOfConstruct(scope: IConstruct): Place {
-  return placeOf(TerraformStack.of(scope));
 }
 
 /** The same token is the same place. */

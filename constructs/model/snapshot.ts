@@ -3,7 +3,8 @@ import type { IConstruct } from "constructs";
 import type * as consul from "../consul/generated/config-entries";
 import { normalizationOf, type RequestNormalization } from "../consul/mesh-config";
 import type * as nomad from "../nomad/generated/job";
-import { append, Cluster, peerName, sourceSeenIn } from "./cluster";
+import { append } from "../core/collections";
+import { Cluster, peerName, sourceSeenIn } from "./cluster";
 import type { ConfigEntries, ConfigEntryKind, ConfigEntryOf, World } from "./config-entries";
 import { discoveryChain, type ChainEnd } from "./discovery-chain";
 import { keyOf, type EntryKey, type Need } from "./needs";
@@ -44,6 +45,9 @@ export interface Emission<Content extends object = object> {
 export interface Destination extends Pick<ChainEnd, "service" | "isRewritten"> {
   readonly cluster: Cluster;
 }
+
+/** Of most names; it is only read. */
+const NO_TRAFFIC = noTraffic();
 
 /** What the graph says at one moment: the clusters of an app, and what follows from them. */
 export class Snapshot {
@@ -134,7 +138,7 @@ export class Snapshot {
   }
 
   trafficOf(owner: TrafficOwnerRecord): TrafficRecord {
-    return this.data.traffic.get(owner.key) ?? noTraffic();
+    return this.data.traffic.get(owner.key) ?? NO_TRAFFIC;
   }
 
   /** How the gateway of a key leads on. */
@@ -279,9 +283,6 @@ export class Snapshot {
         cluster.addMember(member);
         this.claim(member.origin.stack, cluster);
       }
-    }
-    for (const job of this.data.jobs.values()) {
-      this.clusterOf(job.mesh).jobs.push(job);
     }
     for (const instances of this.data.instances.values()) {
       append(this.versions, instances.service, instances);

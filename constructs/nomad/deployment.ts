@@ -1,5 +1,6 @@
 import { Token } from "cdktf";
 import type * as nomad from "./generated/job";
+import { isIsolated } from "./network";
 
 /**
  * @internal How long the tasks of a service still run after it has left the catalog. Nomad's own default ends them at once, and
@@ -46,7 +47,7 @@ function obstacleOf({ Networks = [], Volumes = {} }: nomad.TaskGroup): Obstacle 
         : `takes port ${port.Value} of its node`,
     };
   }
-  if (Networks.some(({ Mode = "host" }) => Mode !== "bridge" && !Mode.startsWith("cni/"))) {
+  if (!Networks.every(isIsolated)) {
     return { kind: "network", text: "listens on its node's own network" };
   }
   const volume = Object.entries(Volumes).find(([, { ReadOnly, PerAlloc }]) => ReadOnly !== true || PerAlloc === true);

@@ -2,6 +2,7 @@ import { joinLists, knownEntries, mergeMaps } from "../core/collections";
 import { ValueError } from "../core/errors";
 import { frontGatewayOf, hasEnvoy } from "./envoy-tasks";
 import type * as nomad from "./generated/job";
+import { isIsolated } from "./network";
 
 /** @internal Where the Envoys of a job answer Prometheus. */
 export interface EnvoyMetricsOptions {
@@ -33,7 +34,7 @@ export function exposeEnvoyMetrics(job: nomad.Job, options: EnvoyMetricsOptions)
 function exposeInGroup(group: nomad.TaskGroup, options: EnvoyMetricsOptions): nomad.TaskGroup {
   const network = group.Networks?.at(0);
   const otherNetworks = group.Networks?.slice(1) ?? [];
-  const isolated = network?.Mode === "bridge" || network?.Mode?.startsWith("cni/") === true;
+  const isolated = isIsolated(network);
   const taken = portsInUse(group);
   const front = frontGatewayOf(group);
   const ports: nomad.Port[] = [];

@@ -79,3 +79,8 @@ export function renderNetwork(
     CNI: cniArgs && { Args: cniArgs },
   };
 }
+
+/** @internal Whether each allocation of a group with this network has a namespace of its own. */
+export function isIsolated(network: nomad.NetworkResource | undefined): boolean {
+  return network?.Mode === "bridge" || network?.Mode?.startsWith("cni/") === true;
+}

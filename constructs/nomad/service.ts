@@ -63,7 +63,7 @@ export const REGISTRATION_SHAPE: is.Shape<RegistrationOptions> = {
 };
 
 /**
- * A service in Consul's catalog that is outside the mesh: whoever reaches its port may use it, without mutual TLS or intention.
+ * A service in Consul's catalog that is outside the mesh: anything that reaches its port may use it, without mutual TLS or intention.
  * For an external load balancer, a scraper, or a program of the node.
  */
 export interface CatalogServiceOptions extends RegistrationOptions {

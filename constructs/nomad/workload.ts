@@ -278,7 +278,7 @@ export class Workload {
   }
 }
 
-/** A variable has one value, whoever gives it. Of a map that only Terraform knows, the task's own values go before. */
+/** A variable has one value, wherever it is set. Of a map that only Terraform knows, the task's own values go before. */
 function refuseClash(task: string, ofConnections: Readonly<Record<string, string>>, own: TaskOptions["env"]): void {
   for (const [variable, value] of knownEntries(own)) {
     const other = Object.hasOwn(ofConnections, variable) ? ofConnections[variable] : value;

@@ -5,7 +5,8 @@ import type { Snapshot } from "../../model/snapshot";
 import { contradictionOf } from "../../model/upstream";
 import type { Check } from "../check";
 import { closestAmong } from "../closest";
-import { allocationsIn, describePath, linksIn, upstreamsIn } from "./records";
+import { describePath } from "../../core/errors";
+import { allocationsIn, linksIn, upstreamsIn } from "./records";
 
 const unknownService: Check = {
   id: "unknown-service",

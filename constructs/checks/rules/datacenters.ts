@@ -5,7 +5,8 @@ import type { Snapshot } from "../../model/snapshot";
 import { referencesOf } from "../../model/traffic";
 import type { Check } from "../check";
 import { closestTo } from "../closest";
-import { describePath, upstreamsIn } from "./records";
+import { describePath } from "../../core/errors";
+import { upstreamsIn } from "./records";
 
 const datacenterWithoutGateway: Check = {
   id: "datacenter-without-gateway",

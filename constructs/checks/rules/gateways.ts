@@ -1,8 +1,9 @@
 import { Token } from "cdktf";
 import type { ExternalServiceRecord } from "../../model/records";
 import type { Snapshot } from "../../model/snapshot";
+import { isIsolated } from "../../nomad/network";
 import type { Check } from "../check";
-import { gatewayOf, gatewaysIn, isIsolated, jobsIn } from "./records";
+import { gatewayOf, gatewaysIn, jobsIn } from "./records";
 
 const externalPlaintext: Check = {
   id: "external-plaintext",
@@ -145,7 +146,7 @@ const gatewayNetwork: Check = {
     for (const { job, rendered } of jobsIn(graph)) {
       const gateway = gatewayOf(graph, job);
       for (const group of (gateway && rendered.TaskGroups) ?? []) {
-        if (!isIsolated(group)) {
+        if (!isIsolated(group.Networks?.[0])) {
           const { Name, Networks } = group;
           yield {
             at: job.key,

@@ -1,10 +1,11 @@
 import { Token } from "cdktf";
-import { MeshError, ValueError } from "../../core/errors";
+import { MeshError, ValueError, describePath } from "../../core/errors";
 import type { GatewayRecord, UpstreamRecord } from "../../model/records";
 import { upstreamId } from "../../model/upstream";
 import type * as nomad from "../../nomad/generated/job";
+import { isIsolated } from "../../nomad/network";
 import type { Check, Finding } from "../check";
-import { describePath, gatewayOf, instancesIn, isIsolated, jobsIn, type RenderedInstances } from "./records";
+import { gatewayOf, instancesIn, jobsIn, type RenderedInstances } from "./records";
 
 const notRendered: Check = {
   id: "not-rendered",
@@ -79,7 +80,11 @@ function missingFromGateway(
  */
 function takesPort(groups: readonly nomad.TaskGroup[], port: number): boolean {
   const taken = groups.flatMap(({ Networks }) => (Networks ?? []).flatMap(({ ReservedPorts }) => ReservedPorts ?? []));
-  return Token.isUnresolved(port) || !groups.every(isIsolated) || taken.some(({ Value }) => Value === port);
+  return (
+    Token.isUnresolved(port) ||
+    !groups.every(({ Networks }) => isIsolated(Networks?.[0])) ||
+    taken.some(({ Value }) => Value === port)
+  );
 }
 
 function removed(at: string, missing: string): Finding {

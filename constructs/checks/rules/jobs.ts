@@ -3,8 +3,9 @@ import { Token } from "cdktf";
 import type * as nomad from "../../nomad/generated/job";
 import { problemOfRequestPath } from "../../nomad/request-path";
 import { anyAddress } from "../any-address";
+import { isIsolated } from "../../nomad/network";
 import type { Check } from "../check";
-import { instancesIn, isIsolated, serviceJobsIn, sidecarServicesIn } from "./records";
+import { instancesIn, serviceJobsIn, sidecarServicesIn } from "./records";
 
 const namedPort: Check = {
   id: "named-port",
@@ -42,7 +43,7 @@ const bridgeMode: Check = {
   level: "error",
   *find({ graph }) {
     for (const { at, group } of sidecarServicesIn(graph)) {
-      if (!isIsolated(group)) {
+      if (!isIsolated(group.Networks?.[0])) {
         yield {
           at,
           problem: `The group ${group.Name ?? ""} runs on the network "${group.Networks?.[0]?.Mode ?? "host"}".`,
@@ -74,7 +75,7 @@ const tcpCheck: Check = {
 
 const allInterfaces: Check = {
   id: "bound-to-all-interfaces",
-  reason: "Whoever is on the node's bridge then reaches the service past its Envoy, without mutual TLS or intention.",
+  reason: "Anything on the node's bridge then reaches the service past its Envoy, without mutual TLS or intention.",
   level: "error",
   *find({ graph }) {
     for (const { instances, group } of instancesIn(graph)) {

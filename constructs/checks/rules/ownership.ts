@@ -8,7 +8,8 @@ import type { Snapshot } from "../../model/snapshot";
 import { companionOf } from "../../nomad/front-gateway-job";
 import type { Check, CheckedApp } from "../check";
 import { foreignEntriesIn } from "./foreign";
-import { describePath, jobsIn } from "./records";
+import { describePath } from "../../core/errors";
+import { jobsIn } from "./records";
 
 const serviceName: Check = {
   id: "service-name",

@@ -1,8 +1,10 @@
 import { Token } from "cdktf";
+import { append } from "../../core/collections";
 import type { InstancesRecord, UpstreamRecord } from "../../model/records";
 import type { Snapshot } from "../../model/snapshot";
 import type { Check, Finding } from "../check";
-import { allocationsIn, describePath, gatewaysIn, jobsIn } from "./records";
+import { describePath } from "../../core/errors";
+import { allocationsIn, gatewaysIn, jobsIn } from "./records";
 
 /** Nomad gives each Envoy of an allocation an admin port from 19000 up and a readiness port from 19100 up. */
 const ENVOY_PORTS = { first: 19_000, last: 19_199 };
@@ -110,8 +112,7 @@ const publishedPortClash: Check = {
         continue;
       }
       const key = `${hostPort.nomad}/${hostPort.port}`;
-      const others = owners.get(key) ?? [];
-      const owner = others.find((other) => other.group !== hostPort.group && mayShareNodes(other, hostPort));
+      const owner = owners.get(key)?.find((other) => other.group !== hostPort.group && mayShareNodes(other, hostPort));
       if (owner !== undefined) {
         yield {
           at: hostPort.at,
@@ -119,8 +120,7 @@ const publishedPortClash: Check = {
           fix: "Publish another port, or run one of them in another node pool or datacenter.",
         };
       }
-      others.push(hostPort);
-      owners.set(key, others);
+      append(owners, key, hostPort);
     }
   },
 };

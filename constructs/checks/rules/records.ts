@@ -1,3 +1,4 @@
+import { append } from "../../core/collections";
 import type { Cluster } from "../../model/cluster";
 import type { GatewayRecord, InstancesRecord, JobRecord, MemberRecord, UpstreamRecord } from "../../model/records";
 import type { Snapshot } from "../../model/snapshot";
@@ -15,11 +16,6 @@ function once<Result>(compute: (graph: Snapshot) => Result): (graph: Snapshot) =
     }
     return result;
   };
-}
-
-/** How messages name what is at a path. */
-export function describePath(path: string): string {
-  return path || "the app";
 }
 
 /** A job, as Nomad will read it. */
@@ -104,10 +100,7 @@ export const instancesIn = once((graph): readonly RenderedInstances[] =>
 export const allocationsIn = once((graph): readonly (readonly InstancesRecord[])[] => {
   const allocations = new Map<string, InstancesRecord[]>();
   for (const instances of graph.data.instances.values()) {
-    const key = placeKey(instances.job, instances.group);
-    const others = allocations.get(key) ?? [];
-    others.push(instances);
-    allocations.set(key, others);
+    append(allocations, placeKey(instances.job, instances.group), instances);
   }
   return [...allocations.values()];
 });
@@ -175,10 +168,4 @@ function instancesByPlace(graph: Snapshot): ReadonlyMap<string, InstancesRecord>
 
 function placeKey(...parts: readonly (string | undefined)[]): string {
   return parts.join("\n");
-}
-
-/** Whether each allocation of a group has a network namespace of its own. */
-export function isIsolated({ Networks }: nomad.TaskGroup): boolean {
-  const mode = Networks?.[0]?.Mode;
-  return mode === "bridge" || mode?.startsWith("cni/") === true;
 }

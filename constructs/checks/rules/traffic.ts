@@ -13,7 +13,8 @@ import { renderUpstreamPolicy } from "../../consul/upstream-config";
 import type * as nomad from "../../nomad/generated/job";
 import type { Check } from "../check";
 import { closestAmong, closestTo } from "../closest";
-import { describePath, instancesIn } from "./records";
+import { describePath } from "../../core/errors";
+import { instancesIn } from "./records";
 
 const splitWeights: Check = {
   id: "split-weights",

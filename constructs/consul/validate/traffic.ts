@@ -1,21 +1,7 @@
 import { itemsOf, known, type Place, Shown, textsOf } from "../../core/problems";
 import type * as consul from "../generated/config-entries";
+import { RETRY_CONDITIONS } from "../service-router";
 import { atMostOne, examineMethods, examinePath } from "./common";
-
-const RETRY_CONDITIONS = [
-  "5xx",
-  "gateway-error",
-  "reset",
-  "connect-failure",
-  "envoy-ratelimited",
-  "retriable-4xx",
-  "refused-stream",
-  "cancelled",
-  "deadline-exceeded",
-  "internal",
-  "resource-exhausted",
-  "unavailable",
-];
 
 export function examineSplitter(place: Place, entry: consul.ServiceSplitterConfigEntry): void {
   place.required("Name", entry.Name, "Name the service.");

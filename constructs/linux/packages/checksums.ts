@@ -1,4 +1,4 @@
-import { HostError } from "../host-error";
+import { ValueError } from "../../core/errors";
 
 /** Processor architectures, as Debian and Ubuntu call them. */
 export type Architecture = "amd64" | "arm64";
@@ -40,19 +40,19 @@ const KNOWN: Readonly<Record<ReleasePackage, Readonly<Partial<Record<string, Rel
 /**
  * The checksums of a release: those that the user gives, else those that are known here.
  *
- * @throws HostError if there are none, or if one is no SHA-256
+ * @throws ValueError if there are none, or if one is no SHA-256
  */
 export function checksumsOf(name: ReleasePackage, version: string, given?: ReleaseChecksums): ReleaseChecksums {
   const checksums = given ?? KNOWN[name][version];
   if (checksums === undefined || Object.keys(checksums).length === 0) {
-    throw new HostError(
+    throw new ValueError(
       `No checksum of ${name} ${version} is known here, only of ${Object.keys(KNOWN[name]).join(", ")}.`,
       `Give the SHA-256 that its release names: checksums: { "${name}": { amd64: "…", arm64: "…" } }.`,
     );
   }
   for (const [architecture, checksum] of Object.entries(checksums)) {
     if (!/^[0-9a-f]{64}$/.test(checksum)) {
-      throw new HostError(
+      throw new ValueError(
         `The checksum of ${name} ${version} for ${architecture} is "${checksum}".`,
         `Give its SHA-256: 64 hexadecimal digits in lower case.`,
       );

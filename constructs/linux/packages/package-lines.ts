@@ -29,7 +29,7 @@ export interface PackageOptions {
  * Lines of a bash script that bring the packages of a host to exactly their versions. What is there already needs no network.
  *
  * @param otherNeeds packages of the distribution that other parts of the script need
- * @throws HostError if no checksum is known of a release
+ * @throws ValueError if no checksum is known of a release
  */
 export function packageLines(host: HostData, options: PackageOptions, otherNeeds: readonly string[]): string[] {
   const hashicorp = host.packages.filter(({ name }) => hashicorpPackages.includes(name));

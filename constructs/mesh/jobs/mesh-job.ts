@@ -51,12 +51,10 @@ export class MeshJob extends Construct {
     refuseUnknownName(this, "job", jobName);
     this.mesh = mesh;
     this.jobName = jobName;
-    const { nomadDatacenters, nodePool, priority, waitUntilHealthy, ...defaults } = mesh.memberDefaults;
-    const { region = defaults.region, namespace = defaults.namespace } = given;
-    const placement = { nomadDatacenters, region, namespace, nodePool, priority, waitUntilHealthy };
-    const spec: JobSpec = { ...placement, ...withoutUndefined(given) };
+    const spec: JobSpec = { ...mesh.memberDefaults, ...withoutUndefined(given) };
+    const { region, namespace, waitUntilHealthy } = spec;
     this.job = declareJob(this, {
-      ...{ mesh, region, namespace, id: jobName, waitUntilHealthy: spec.waitUntilHealthy },
+      ...{ mesh, region, namespace, id: jobName, waitUntilHealthy },
       render: (graph) =>
         renderJob(
           jobName,

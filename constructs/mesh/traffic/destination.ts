@@ -1,5 +1,6 @@
 import type { Reference } from "../../model/records";
-import { peerOf, type IMeshService } from "../mesh-member";
+import { peerName } from "../../model/cluster";
+import type { IMeshService } from "../mesh-member";
 import type { Mesh } from "../mesh";
 import { Subset } from "./subset";
 
@@ -34,7 +35,7 @@ export function referenceToDestination(
   }
   return {
     ...{ service: service.serviceName, member: service.node.path, subset, datacenter },
-    peer: peer ?? (datacenter === undefined ? peerOf(service.mesh, own) : undefined),
+    peer: peer ?? (datacenter === undefined ? peerName(service.mesh, own) : undefined),
   };
 }
 

@@ -83,8 +83,6 @@ export interface TrafficOwner extends Construct, IMeshService {
  * @internal
  */
 export class ServiceTraffic {
-  private readonly entries = new Set<string>();
-
   /** @param canaryFilter picks those of its own instances that Nomad runs as canaries, where they can be told apart */
   constructor(
     private readonly owner: TrafficOwner,
@@ -114,7 +112,7 @@ export class ServiceTraffic {
     return subset;
   }
 
-  /** @throws MeshError if something is said twice */
+  /** @throws MeshError if an option is given twice */
   resolve(options: ResolveOptions): void {
     refuseWrongValues(this.owner, options, RESOLVE_SHAPE, "resolve");
     this.change((traffic) => {
@@ -272,10 +270,9 @@ export class ServiceTraffic {
     needs: (graph: Snapshot, owner: TrafficOwnerRecord) => readonly Need[],
   ): void {
     const { owner } = this;
-    if (this.entries.has(kind)) {
+    if (owner.node.tryFindChild(id) !== undefined) {
       return;
     }
-    this.entries.add(kind);
     const recordOf = (graph: Snapshot) => graph.data.members.get(owner.node.path) as TrafficOwnerRecord;
     new ConsulConfigEntry(owner, id, {
       kind,
