@@ -1,11 +1,13 @@
 import { spawn } from "node:child_process";
 import { once } from "node:events";
-import { mkdtempSync, rmSync } from "node:fs";
+import { mkdtempSync } from "node:fs";
+import { rm } from "node:fs/promises";
 import { createServer, request, type IncomingMessage } from "node:http";
 import type { AddressInfo } from "node:net";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { text } from "node:stream/consumers";
+import { eventually } from "./eventually";
 import { run } from "./lab";
 
 /** Something that a web page tries at an address that is not its own. */
@@ -49,7 +51,8 @@ export async function outcomesOf(attempts: readonly Attempt[]): Promise<string[]
     await ended;
     server.closeAllConnections();
     server.close();
-    rmSync(profile, { recursive: true, force: true, maxRetries: 10 });
+    // The browser's own children may still write for a moment. Node.js repeats only the last step, with what it has listed before.
+    await eventually(() => rm(profile, { recursive: true, force: true }));
   }
 }
 
