@@ -62,7 +62,11 @@ describe("a cluster by default", () => {
   });
 
   test("has clients that join them, each with a Consul agent", () => {
-    expect(configuration(clients.host, consulFile)).toMatchObject({ server: false, retry_join: join });
+    expect(configuration(clients.host, consulFile)).toMatchObject({
+      server: false,
+      retry_join: join,
+      rejoin_after_leave: true,
+    });
     expect(configuration(clients.host, nomadFile)).toMatchObject({
       client: { enabled: true, server_join: { retry_join: join } },
     });
@@ -151,7 +155,11 @@ describe("options", () => {
       datacenter: "hall-2",
       server: { bootstrap_expect: 5 },
     });
-    expect(configuration(nomad.host, consulFile)).toMatchObject({ server: false, retry_join: join });
+    expect(configuration(nomad.host, consulFile)).toMatchObject({
+      server: false,
+      retry_join: join,
+      rejoin_after_leave: true,
+    });
     expect(configuration(clients.host, nomadFile)).toMatchObject({
       datacenter: "hall-2",
       client: { server_join: { retry_join: ["10.0.1.1"] } },

@@ -16,7 +16,12 @@ export interface ConsulClientOptions extends ConsulAgentOptions {
  * @see https://developer.hashicorp.com/consul/docs/reference/agent/configuration-file
  */
 export function consulClient({ dnsForwarding = true, ...options }: ConsulClientOptions): HostRole {
-  const agent = consulAgent(options, { server: false });
+  const agent = consulAgent(options, {
+    server: false,
+    // A client leaves when it stops, and forgets the others then. Until it has found them again after a restart, its
+    // proxies' watches fail and retry each at its own pace, and an Envoy would lose upstreams whose chain came late.
+    rejoin_after_leave: true,
+  });
   return dnsForwarding ? { ...agent, ...forwarding(agent) } : agent;
 }
 
