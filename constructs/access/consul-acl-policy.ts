@@ -75,10 +75,11 @@ export class ConsulAclPolicy extends Construct {
   }
 }
 
-const latest = new WeakMap<TerraformStack, Map<string, AclTokenPolicyAttachment>>();
+/** Shared by all copies of the library that an app may have. */
+const LATEST = Symbol.for("meshform.latest-attachments");
 
-function attachmentsIn(stack: TerraformStack): Map<string, AclTokenPolicyAttachment> {
-  const attachments = latest.get(stack) ?? new Map<string, AclTokenPolicyAttachment>();
-  latest.set(stack, attachments);
-  return attachments;
+function attachmentsIn(
+  stack: TerraformStack & { [LATEST]?: Map<string, AclTokenPolicyAttachment> },
+): Map<string, AclTokenPolicyAttachment> {
+  return (stack[LATEST] ??= new Map<string, AclTokenPolicyAttachment>());
 }

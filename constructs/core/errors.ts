@@ -1,9 +1,14 @@
 import type { IConstruct } from "constructs";
+import { sharedClass } from "./shared-class";
 
 /**
  * Misuse of a construct. The message names the construct, says what is wrong, and what to do about it.
  */
 export class MeshError extends Error {
+  static {
+    sharedClass(this, "MeshError");
+  }
+
   /**
    * @param scope the construct that was misused
    * @param problem one sentence: what is wrong, with the value received
@@ -23,6 +28,10 @@ export class MeshError extends Error {
  * A value that something cannot be rendered from, found by code that does not know its construct. It is reported with the construct.
  */
 export class ValueError extends Error {
+  static {
+    sharedClass(this, "ValueError");
+  }
+
   /**
    * @param problem one sentence: what is wrong, with the values received
    * @param fix one sentence: what to do

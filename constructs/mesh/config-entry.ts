@@ -7,6 +7,7 @@ import { Graph } from "../model/graph";
 import type { Need } from "../model/needs";
 import type { Snapshot } from "../model/snapshot";
 import { toTerraformJson } from "../core/terraform-json";
+import { sharedClass } from "../core/shared-class";
 
 /** What a config entry can wait for: another one, any resource, or something of the graph. */
 export type Dependency = ConsulConfigEntry | TerraformResource | Need | undefined;
@@ -48,6 +49,10 @@ export interface ConsulConfigEntryProps<Entry extends consul.ConfigEntry> {
  * @see https://developer.hashicorp.com/consul/docs/reference/config-entry
  */
 export class ConsulConfigEntry<Entry extends consul.ConfigEntry = consul.ConfigEntry> extends Construct {
+  static {
+    sharedClass(this, "ConsulConfigEntry");
+  }
+
   /** The Terraform resource, for dependencies and lifecycle. */
   readonly resource: ConfigEntryResource;
   /** What kind of entry it is. */

@@ -4,6 +4,7 @@ import { Graph } from "../model/graph";
 import { originOf } from "../model/origin";
 import type { ImportedServiceRecord } from "../model/records";
 import type { IMeshService, IServiceMesh } from "./mesh-member";
+import { sharedClass } from "../core/shared-class";
 
 /** What is known of a service that another team owns. */
 export interface ImportedMeshServiceOptions {
@@ -15,6 +16,10 @@ export interface ImportedMeshServiceOptions {
 
 /** @internal A service that another team owns. */
 export class ImportedService extends Construct implements IMeshService {
+  static {
+    sharedClass(this, "ImportedService");
+  }
+
   readonly protocol: Protocol;
   readonly mesh: IServiceMesh | undefined;
 

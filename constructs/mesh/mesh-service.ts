@@ -37,6 +37,7 @@ import {
 import { ServiceVersion, type ServiceVersionProps } from "./traffic/service-version";
 import type { Subset, SubsetOptions } from "./traffic/subset";
 import { refuseWrongValues } from "../core/shape";
+import { sharedClass } from "../core/shared-class";
 import { GROUP_SERVICE_SHAPE, SERVICE_SHAPE } from "./shapes";
 
 /** What {@link ServiceMesh.addService} takes. */
@@ -96,6 +97,10 @@ interface InGroup extends GroupServiceProps {
  * dashboard.connectTo(api, { localBindPort: 8080, env: "COUNTING_SERVICE_URL" });
  */
 export class MeshService extends ServiceInstances implements TrafficOwner {
+  static {
+    sharedClass(this, "MeshService");
+  }
+
   /**
    * A service that another team owns. Nothing is emitted for it: who may reach it is for its owner to say.
    *

@@ -9,6 +9,7 @@ import { Graph } from "../model/graph";
 import { originOf } from "../model/origin";
 import type { IntentionRecord, MemberRecord } from "../model/records";
 import type { IServiceMesh } from "./mesh-member";
+import { sharedClass } from "../core/shared-class";
 
 /** What members take from their mesh where they say nothing. */
 export interface MeshDefaults extends JobPlacement {
@@ -18,6 +19,10 @@ export interface MeshDefaults extends JobPlacement {
 
 /** The part of a mesh that its members know. */
 export abstract class Mesh extends Construct implements IServiceMesh {
+  static {
+    sharedClass(this, "Mesh");
+  }
+
   abstract readonly datacenter: string | undefined;
   /** @internal */
   abstract readonly memberDefaults: MeshDefaults;

@@ -1,4 +1,4 @@
-import { AclAuthMethod } from "@cdktf/provider-consul/lib/acl-auth-method";
+import type { AclAuthMethod } from "@cdktf/provider-consul/lib/acl-auth-method";
 import {
   DefaultTokenResolver,
   StringConcat,
@@ -13,6 +13,7 @@ import {
 } from "cdktf";
 import type { IConstruct } from "constructs";
 import { describe } from "../../core/errors";
+import { isResource } from "../../core/resource-type";
 import { constructAt } from "../../model/origin";
 import type { Check, CheckedApp, Finding } from "../check";
 import { gatewaysIn } from "./records";
@@ -59,7 +60,7 @@ function resourceBehind(scope: IConstruct, value: unknown): IConstruct | undefin
   const seen = new Set<IConstruct>();
   for (const reference of open) {
     const element = elements.get(reference);
-    if (element instanceof TerraformResource) {
+    if (element !== undefined && TerraformResource.isTerraformResource(element)) {
       return element;
     }
     if (element !== undefined && !seen.has(element)) {
@@ -73,10 +74,10 @@ function resourceBehind(scope: IConstruct, value: unknown): IConstruct | undefin
 /** Resources, data sources and locals by the names that expressions use. */
 function elementsOf(stack: TerraformStack): ReadonlyMap<string, TerraformElement> {
   const addressed = stack.node.findAll().flatMap((node): [string, TerraformElement][] => {
-    if (node instanceof TerraformResource) {
+    if (TerraformResource.isTerraformResource(node)) {
       return [[`${node.terraformResourceType}.${node.friendlyUniqueId}`, node]];
     }
-    if (node instanceof TerraformDataSource) {
+    if (TerraformDataSource.isTerraformDataSource(node)) {
       return [[`data.${node.terraformResourceType}.${node.friendlyUniqueId}`, node]];
     }
     return node instanceof TerraformLocal ? [[`local.${node.friendlyUniqueId}`, node]] : [];
@@ -181,7 +182,7 @@ function outOfOrder(stack: TerraformStack, accesses: readonly TerraformStack[]):
 /** The auth methods by which Nomad's workloads get tokens, known by the claims that only Nomad writes. */
 function* nomadAuthMethodsOf({ root }: CheckedApp): Iterable<AclAuthMethod> {
   for (const method of root.node.findAll()) {
-    if (method instanceof AclAuthMethod && method.typeInput === "jwt") {
+    if (isResource<AclAuthMethod>("consul_acl_auth_method", method) && method.typeInput === "jwt") {
       const config = JSON.stringify(resolved(method, [method.configJsonInput, method.configInput]));
       if (/\bnomad_(namespace|job_id|service|task)\b/.test(config)) {
         yield method;

@@ -12,6 +12,7 @@ import type { Snapshot } from "../../model/snapshot";
 import type { GatewayJobProps } from "../../nomad/gateway-job";
 import type * as nomad from "../../nomad/generated/job";
 import { withoutUndefined } from "../../core/without-undefined";
+import { sharedClass } from "../../core/shared-class";
 import type { Dependency } from "../config-entry";
 import type { Mesh } from "../mesh";
 import { refuseUnknownName, type IGateway } from "../mesh-member";
@@ -53,6 +54,10 @@ export interface GatewayParts extends Pick<GatewayRecord, "hostPorts" | "peerThr
  * @see https://developer.hashicorp.com/consul/docs/north-south
  */
 export abstract class Gateway<Props extends GatewayBaseProps = GatewayBaseProps> extends Construct implements IGateway {
+  static {
+    sharedClass(this, "Gateway");
+  }
+
   readonly serviceName: string;
   readonly mesh: Mesh;
 

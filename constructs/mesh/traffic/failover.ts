@@ -1,4 +1,5 @@
 import type { TrafficDestination } from "./destination";
+import { sharedClass } from "../../core/shared-class";
 
 /** One place to try when no healthy instance is left. */
 export interface FailoverTarget {
@@ -16,6 +17,10 @@ export interface FailoverTarget {
  * @see https://developer.hashicorp.com/consul/docs/reference/config-entry/service-resolver#failover
  */
 export class Failover {
+  static {
+    sharedClass(this, "Failover");
+  }
+
   private constructor(
     /** @internal */
     readonly targets: readonly FailoverTarget[],

@@ -1,4 +1,5 @@
 import type { IMeshService } from "../mesh-member";
+import { sharedClass } from "../../core/shared-class";
 
 /** What {@link MeshService.addSubset} takes beside name and filter. */
 export interface SubsetOptions {
@@ -12,6 +13,10 @@ export interface SubsetOptions {
  * @see https://developer.hashicorp.com/consul/docs/reference/config-entry/service-resolver#subsets
  */
 export class Subset {
+  static {
+    sharedClass(this, "Subset");
+  }
+
   private constructor(
     /** The service, or its name. */
     readonly service: IMeshService | string,
