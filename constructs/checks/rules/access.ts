@@ -1,4 +1,4 @@
-import type { AclAuthMethod } from "@cdktf/provider-consul/lib/acl-auth-method";
+import { AclAuthMethod } from "@cdktf/provider-consul/lib/acl-auth-method";
 import {
   DefaultTokenResolver,
   StringConcat,
@@ -182,7 +182,7 @@ function outOfOrder(stack: TerraformStack, accesses: readonly TerraformStack[]):
 /** The auth methods by which Nomad's workloads get tokens, known by the claims that only Nomad writes. */
 function* nomadAuthMethodsOf({ root }: CheckedApp): Iterable<AclAuthMethod> {
   for (const method of root.node.findAll()) {
-    if (isResource<AclAuthMethod>("consul_acl_auth_method", method) && method.typeInput === "jwt") {
+    if (isResource(AclAuthMethod, method) && method.typeInput === "jwt") {
       const config = JSON.stringify(resolved(method, [method.configJsonInput, method.configInput]));
       if (/\bnomad_(namespace|job_id|service|task)\b/.test(config)) {
         yield method;

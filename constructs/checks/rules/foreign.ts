@@ -1,5 +1,5 @@
-import type { ConfigEntry } from "@cdktf/provider-consul/lib/config-entry";
-import type { Job } from "@cdktf/provider-nomad/lib/job";
+import { ConfigEntry } from "@cdktf/provider-consul/lib/config-entry";
+import { Job } from "@cdktf/provider-nomad/lib/job";
 import { isResource } from "../../core/resource-type";
 import type { Snapshot } from "../../model/snapshot";
 import type { CheckedApp } from "../check";
@@ -29,8 +29,8 @@ function foreignIn({ root, graph }: CheckedApp): Foreign {
   const own = new Set<unknown>(graph.emissions.map(({ resource }) => resource));
   const nodes = root.node.findAll().filter((node) => !own.has(node));
   const foreign = {
-    entries: nodes.filter((node) => isResource<ConfigEntry>("consul_config_entry", node)),
-    jobs: nodes.filter((node) => isResource<Job>("nomad_job", node)),
+    entries: nodes.filter((node) => isResource(ConfigEntry, node)),
+    jobs: nodes.filter((node) => isResource(Job, node)),
   };
   found.set(graph, foreign);
   return foreign;
