@@ -452,6 +452,7 @@ describe("duplicate-upstream", () => {
         service.connectTo(api, { datacenter: "dc2", override: { Datacenter: null } });
       }),
     ).toEqual([
+      expect.stringMatching(/lacks the upstream api, .*: the override of the upstream api has replaced it/),
       "stack/mesh/web: The upstream api is in its job twice. Change the override that makes it so. (duplicate-upstream)",
     ]);
   });

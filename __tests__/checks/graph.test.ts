@@ -1,4 +1,4 @@
-import { TerraformStack } from "cdktf";
+import { Fn, TerraformVariable, TerraformStack, type TerraformResource } from "cdktf";
 import {
   ApiGatewayListener,
   MeshService,
@@ -7,9 +7,11 @@ import {
   ServiceMesh,
   silence,
   VirtualService,
+  Workload,
   type Check,
 } from "../../constructs";
-import { findingsOf, synthApp, synthMesh, synthStack, TestStack } from "../support/synth";
+import { taskOf } from "../support/job";
+import { findingsOf, synthApp, synthMesh, synthStack, synthWithVariables, TestStack } from "../support/synth";
 import { testApp } from "../support/test-app";
 import { anyWorkload } from "../support/workload";
 
@@ -87,19 +89,29 @@ describe("the order of stacks", () => {
 });
 
 describe("override-removed", () => {
-  const withOverride = (override: object) =>
-    findingsOf(() =>
-      synthMesh((mesh) => {
-        const api = mesh.addService("api", http);
-        mesh.addService("web", { ...http, publish: 80, override }).connectTo(api, { localBindPort: 5000 });
-      }),
-    ).filter((finding) => finding.includes("override-removed"));
+  const only = (findings: readonly string[]) => findings.filter((finding) => finding.includes("override-removed"));
+  const found = (build: Parameters<typeof synthMesh>[0]) => only(findingsOf(() => synthMesh(build)));
+  const sentence = (at: string, missing: string, culprit: string) =>
+    `${at}: The finished ${missing}, which ${at} states: ${culprit} replaced it. Name in the override only what is to change, or state the change with props. (override-removed)`;
+  const withOverride = (override: object, options: object = {}) =>
+    found((mesh) => {
+      const api = mesh.addService("api", http);
+      mesh
+        .addService("web", { ...http, publish: 80, override, ...options })
+        .connectTo(api, { localBindPort: 5000, env: "API" });
+    });
 
   test.each([
-    [{ service: { Name: "other" } }, "the service web"],
-    [{ service: { PortLabel: "9002" } }, "the port 9001 of web"],
-    [{ service: { Connect: { Native: true, SidecarService: null } } }, "the sidecar of web"],
-    [{ group: { Networks: [{ Mode: "bridge", ReservedPorts: null }] } }, "the published port 80 of web"],
+    [{ service: { Name: "other" } }, "the service web", "the service web"],
+    [{ group: { Services: [{ Name: "other" }, {}] } }, "the service web", "the group web"],
+    [{ job: { TaskGroups: [{ Name: "web", Services: null }] } }, "the service web", "the job web"],
+    [{ service: { PortLabel: "9002" } }, "the port 9001 of web", "the service web"],
+    [{ service: { Connect: { Native: true, SidecarService: null } } }, "the sidecar of web", "the service web"],
+    [
+      { group: { Networks: [{ Mode: "bridge", ReservedPorts: null }] } },
+      "the published port 80 of web",
+      "the group web",
+    ],
     [
       {
         service: {
@@ -109,28 +121,125 @@ describe("override-removed", () => {
         },
       },
       "the local port 5000 of the upstream api",
+      "the service web",
     ],
-    [{ group: { Name: "other" } }, "the group web"],
-  ])("says of %j that the job lacks what the graph states", (override, missing) => {
+    [{ group: { Name: "other" } }, "the group web", "the group web"],
+    [{ group: { Tasks: [{ Name: "web", Env: null }] } }, "the variable API of the task web", "the group web"],
+    [{ group: { Tasks: [{ Name: "web", Env: { API: null } }] } }, "the variable API of the task web", "the group web"],
+    [{ group: { Tasks: [] } }, "the task web", "the group web"],
+  ])("says of %j that the job lacks what the graph states, and whose override it is", (override, missing, culprit) => {
     expect(withOverride(override)).toEqual([
-      `stack/mesh/web: The finished job lacks ${missing}, which stack/mesh/web states: an override has replaced it. Name in the override only what is to change, or state the change with props. (override-removed)`,
+      sentence("stack/mesh/web", `job lacks ${missing}`, `the override of ${culprit} has`),
+    ]);
+  });
+
+  test("looks at each task that is told of a connection, and names the task whose override it is", () => {
+    const image = "x:1";
+    const tasks = {
+      tail: Workload.docker({ image, override: { Env: { API: "of its own" } } }),
+      sync: Workload.docker({ image, env: { TZ: Fn.upper("utc") }, override: { Env: { API: null } } }),
+    };
+    expect(withOverride({}, { tasks })).toEqual([
+      sentence("stack/mesh/web", "job lacks the variable API of the task sync", "the override of the task sync has"),
+    ]);
+  });
+
+  test("asks of the service of one task that this task is told, and no other", () => {
+    const build = (server: object, other: object) =>
+      found((mesh) => {
+        const tasks = {
+          server: Workload.docker({ image: "x:1", override: server }),
+          other: Workload.docker({ image: "x:1", override: other }),
+        };
+        const page = mesh.addJob("shop").addGroup("web", { tasks }).addService("page", { task: "server" });
+        page.connectTo(mesh.addService("api", http), { env: "API" });
+      });
+    expect(build({}, { Env: null })).toEqual([]);
+    expect(build({ Env: null }, {})).toEqual([
+      sentence(
+        "stack/mesh/shop/web/page",
+        "job lacks the variable API of the task server",
+        "the override of the task server has",
+      ),
+    ]);
+  });
+
+  test("lets pass variables that Terraform puts together", () => {
+    const stack = new TestStack();
+    const mesh = new ServiceMesh(stack, "mesh");
+    const env = new TerraformVariable(stack, "env", { type: "map(string)" }).value as Record<string, string>;
+    const workload = Workload.docker({ image: "x:1", env });
+    const web = mesh.addService("web", { ...http, publish: 80, workload });
+    web.connectTo(mesh.addService("api", http), { env: "API" });
+    const { jobs } = synthWithVariables(stack, { env: { A: "b" } });
+    expect(taskOf(jobs.web).Env).toEqual({ API: "http://${NOMAD_UPSTREAM_ADDR_api}", A: "b" });
+  });
+
+  test("looks at the override of an upstream, too", () => {
+    const build = (override: object) =>
+      found((mesh) => {
+        mesh
+          .addService("web", { ...http, publish: 80 })
+          .connectTo(mesh.addService("api", http), { localBindPort: 5000, override });
+      });
+    expect(build({ DestinationName: "other" })).toEqual([
+      sentence("stack/mesh/web", "job lacks the upstream api", "the override of the upstream api has"),
+    ]);
+    expect(build({ LocalBindSocketMode: "0600" })).toEqual([]);
+  });
+
+  test("says where only several overrides together take something away", () => {
+    const none = { Name: "web", Env: { API: null } };
+    expect(withOverride({ group: { Tasks: [none] }, job: { TaskGroups: [{ Name: "web", Tasks: [none] }] } })).toEqual([
+      sentence("stack/mesh/web", "job lacks the variable API of the task web", "overrides have"),
+    ]);
+  });
+
+  test("finds an intention that is missing from the finished entry, and a job that is written over", () => {
+    const intentions = (Sources: readonly object[]) =>
+      found((mesh) => {
+        const api = mesh.addService("api", http);
+        mesh.addService("web", { ...http, publish: 80 }).connectTo(api);
+        const { resource } = api.node.findChild("Intentions") as unknown as { readonly resource: TerraformResource };
+        resource.addOverride("config_json", JSON.stringify({ Sources }));
+      });
+    expect(intentions([{ Name: "web", Action: "allow" }])).toEqual([]);
+    expect(intentions([{ Name: "web", Peer: "east", Action: "allow" }])).toEqual([
+      sentence(
+        "stack/mesh/api",
+        "service-intentions lacks the intention web → api",
+        "the override of the resource stack/mesh/api/Intentions/Resource (addOverride) has",
+      ),
+    ]);
+    expect(
+      found((mesh) => {
+        const api = mesh.addService("api", { ...http, publish: 1 });
+        api.job.addOverride("jobspec", JSON.stringify({ ID: "api", TaskGroups: [{ Name: "api" }] }));
+      }),
+    ).toEqual([
+      sentence(
+        "stack/mesh/api",
+        "job lacks the service api",
+        "the override of the resource stack/mesh/api/Job (addOverride) has",
+      ),
     ]);
   });
 
   test.each([
-    [{ service: { Name: "other" } }, "the service front"],
-    [{ group: { Networks: [{ Mode: "bridge", ReservedPorts: null }] } }, "the port 8080 of the node"],
-  ])("says of %j that the job of a gateway lacks it", (override, missing) => {
-    const found = findingsOf(() =>
-      synthMesh((mesh) => {
+    [{ service: { Name: "other" } }, "the service front", "the service front"],
+    [
+      { group: { Networks: [{ Mode: "bridge", ReservedPorts: null }] } },
+      "the port 8080 of the node",
+      "the group front",
+    ],
+  ])("says of %j that the job of a gateway lacks it", (override, missing, culprit) => {
+    expect(
+      found((mesh) => {
         const api = mesh.addService("api", http);
         const listeners = [ApiGatewayListener.http({ port: 8080 })];
         mesh.addApiGateway("front", { listeners, override }).connectTo(api);
       }),
-    );
-    expect(found.filter((finding) => finding.includes("override-removed"))).toEqual([
-      expect.stringMatching(`^stack/mesh/front: The finished job lacks ${missing}, which stack/mesh/front states: `),
-    ]);
+    ).toEqual([sentence("stack/mesh/front", `job lacks ${missing}`, `the override of ${culprit} has`)]);
   });
 
   test("lets pass what adds or changes something else", () => {

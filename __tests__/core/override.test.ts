@@ -7,7 +7,8 @@ import { synthMesh, synthWithVariables, TestStack } from "../support/synth";
 
 describe("layOver", () => {
   const names = { Tasks: ({ Name }: Readonly<Record<string, unknown>>) => Name as string | undefined };
-  const lay = <T extends object>(rendered: T, override: Override<T> | undefined) => layOver(rendered, override, names);
+  const lay = <T extends object>(rendered: T, override: Override<T> | undefined) =>
+    layOver(rendered, override, names, "it");
   const task = (Name: string | undefined, more: object = {}) => ({ Name, ...more });
 
   test("leaves what an override does not name, and what it names undefined", () => {

@@ -10,5 +10,5 @@ const NAMES: NamesOfItems = Object.fromEntries(
 
 /** @internal Lays what its author says over a part of a config entry. */
 export function overridden<T extends object>(rendered: T, override: Override<T> | undefined): T {
-  return layOver(rendered, override, NAMES);
+  return layOver(rendered, override, NAMES, "a config entry");
 }

@@ -22,9 +22,46 @@ type OverrideValue<T> = T extends readonly (infer Item)[]
 /** By field, what names an item of the list there; `undefined` for an item without a name. */
 export type NamesOfItems = Readonly<Record<string, (item: Readonly<Record<string, unknown>>) => string | undefined>>;
 
-/** Lays an {@link Override} over what is rendered. Neither is changed. */
-export function layOver<T extends object>(rendered: T, override: Override<T> | undefined, names: NamesOfItems): T {
-  return override === undefined ? rendered : (layOverObject(rendered as Fields, override, names) as T);
+/**
+ * Lays an {@link Override} over what is rendered. Neither is changed.
+ *
+ * @param of whose override it is, such as `the task api`
+ */
+export function layOver<T extends object>(
+  rendered: T,
+  override: Override<T> | undefined,
+  names: NamesOfItems,
+  of: string,
+): T {
+  const isOut = override === undefined || (trace !== undefined && trace.seen.push(of) - 1 === trace.leftOut);
+  return isOut ? rendered : (layOverObject(rendered as Fields, override, names) as T);
+}
+
+/** The overrides that something was rendered with, in their order, and which of them was left out. */
+interface Trace {
+  readonly seen: string[];
+  readonly leftOut?: number;
+}
+
+let trace: Trace | undefined;
+
+/**
+ * Finds the override that takes something out of what is rendered.
+ *
+ * @param isThere whether it is in what was rendered
+ * @returns whose override it is; `undefined` where none does it alone
+ */
+export function culpritAmongOverrides<T>(render: () => T, isThere: (rendered: T) => boolean): string | undefined {
+  const renderWithout = (leftOut?: number): Trace & { readonly rendered: T } => {
+    const own: Trace = { seen: [], leftOut };
+    trace = own;
+    try {
+      return { ...own, rendered: render() };
+    } finally {
+      trace = undefined;
+    }
+  };
+  return renderWithout().seen.find((_, index) => isThere(renderWithout(index).rendered));
 }
 
 type Fields = Readonly<Record<string, unknown>>;

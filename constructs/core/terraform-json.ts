@@ -27,6 +27,22 @@ export function toTerraformJson(value: unknown): string {
   );
 }
 
+/**
+ * Reads what {@link toTerraformJson} writes, or what others have written.
+ *
+ * @returns `undefined` where parts of it are known only to Terraform, or where it is no JSON
+ */
+export function fromTerraformJson(text: unknown): object | undefined {
+  if (typeof text !== "string" || Token.isUnresolved(text)) {
+    return undefined;
+  }
+  try {
+    return JSON.parse(text.replace(/\$\$\{/g, "${").replace(/%%\{/g, "%{")) as object;
+  } catch {
+    return undefined;
+  }
+}
+
 /** A JSON document inside another one, such as a field that an engine hands on as text. */
 export function jsonText(value: unknown): string {
   return holdsToken(value) ? Fn.jsonencode(asExpression(value)) : JSON.stringify(value);

@@ -13,7 +13,7 @@ import type { Snapshot } from "../model/snapshot";
 import { upstreamKey } from "../model/upstream";
 import type * as nomad from "../nomad/generated/job";
 import type { ConnectServiceOptions } from "../nomad/service";
-import { renderServiceJob, type ServiceJobProps } from "../nomad/service-job";
+import { renderServiceJob, tasksOf, type ServiceJobProps } from "../nomad/service-job";
 import { withoutUndefined } from "../core/without-undefined";
 import type { ConsulConfigEntry } from "./config-entry";
 import { ImportedService, type ImportedMeshServiceOptions } from "./imported-service";
@@ -85,6 +85,8 @@ interface InGroup extends GroupServiceProps {
     /** Key of the job. */
     readonly key: string;
     readonly name: string;
+    /** Names of its tasks. */
+    readonly tasks: readonly string[];
     readonly ports: AllocationPorts;
   };
 }
@@ -148,14 +150,17 @@ export class MeshService extends ServiceInstances implements TrafficOwner {
     this.defaults = addServiceEntries(this, (graph) => this.renderDefaults(graph));
     const { props } = this;
     if ("group" in props) {
-      const { job, key, name, ports } = props.group;
+      const { job, key, name, tasks, ports } = props.group;
       this.localBinds = new LocalBinds(ports);
-      this.addInstances({ ...instancesParts(this, key, name, props), localBinds: this.localBinds });
+      this.addInstances({ ...instancesParts(this, key, name, props, tasks), localBinds: this.localBinds });
       this.job = job;
     } else {
       this.localBinds = new LocalBinds(new AllocationPorts());
       const key = this.node.path;
-      this.addInstances({ ...instancesParts(this, key, serviceName, props), localBinds: this.localBinds });
+      this.addInstances({
+        ...instancesParts(this, key, serviceName, props, tasksOf(serviceName, props)),
+        localBinds: this.localBinds,
+      });
       const { region, namespace, waitUntilHealthy } = props;
       this.job = declareJob(this, {
         ...{ mesh, region, namespace, id: serviceName, owner: key, waitUntilHealthy },

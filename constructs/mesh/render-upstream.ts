@@ -39,7 +39,7 @@ function renderUpstream({ destination, localBindPort, options }: UpstreamRecord)
     MeshGateway: options.meshGateway && { Mode: options.meshGateway },
     Config: options.config,
   };
-  return overridden(rendered, options.override);
+  return overridden(rendered, options.override, `the upstream ${destination.service}`);
 }
 
 /**

@@ -123,16 +123,19 @@ export abstract class ServiceInstances extends Construct implements IMeshService
  *
  * @param job key of the job
  * @param group name of the group
+ * @param tasks names of the tasks in it
  */
 export function instancesParts(
   service: IMeshService,
   job: string,
   group: string,
   props: ConnectServiceOptions & { readonly port?: number | string; readonly publish?: number; readonly task?: string },
+  tasks: readonly string[],
 ): Omit<InstancesParts, "localBinds"> {
   const { port, publish, task, connectNative, transparentProxy, tags, canaryTags } = props;
   return {
     ...{ service: service.node.path, job, group, port, publish, task },
+    tasks: task === undefined ? tasks : [task],
     proxy: connectNative === true ? "native" : "sidecar",
     isTransparent: transparentProxy !== undefined,
     tags: [...knownItems(tags), ...knownItems(canaryTags)],

@@ -160,6 +160,8 @@ export interface InstancesRecord {
   readonly tags: readonly string[];
   /** Name of the task that they are. @default all of the group */
   readonly task?: string;
+  /** Names of the tasks that are told where to find their upstreams. */
+  readonly tasks: readonly string[];
   /** Metadata `version` of the instances. */
   readonly version?: string;
   /** Key of other instances whose upstreams these have too. */

@@ -4,6 +4,7 @@ import type * as consul from "../consul/generated/config-entries";
 import { normalizationOf, type RequestNormalization } from "../consul/mesh-config";
 import type * as nomad from "../nomad/generated/job";
 import { append } from "../core/collections";
+import { fromTerraformJson } from "../core/terraform-json";
 import { Cluster, peerName, sourceSeenIn } from "./cluster";
 import type { ConfigEntries, ConfigEntryKind, ConfigEntryOf, World } from "./config-entries";
 import { discoveryChain, type ChainEnd } from "./discovery-chain";
@@ -44,6 +45,12 @@ export interface Emission<Content extends object = object> {
 /** A service at which requests end, in a cluster of this app. */
 export interface Destination extends Pick<ChainEnd, "service" | "isRewritten"> {
   readonly cluster: Cluster;
+}
+
+/** The content that the author of the app has written over the one that is rendered, by the toolkit's `addOverride`. */
+function writtenOver({ subject, resource }: Emission): object | undefined {
+  const { rawOverrides } = resource as unknown as { readonly rawOverrides: Readonly<Record<string, unknown>> };
+  return fromTerraformJson(rawOverrides["job" in subject ? "jobspec" : "config_json"]);
 }
 
 /** Of most names; it is only read. */
@@ -258,7 +265,8 @@ export class Snapshot {
 
   private render(emission: Emission): object | undefined {
     try {
-      return emission.render(this);
+      const rendered = emission.render(this);
+      return rendered && (writtenOver(emission) ?? rendered);
     } catch (error) {
       this.failures.push({ origin: emission.origin.path, error });
       return undefined;

@@ -78,6 +78,7 @@ export function renderGatewayJob(props: GatewayJobProps, parts: GatewayJobParts)
       overridden(
         { Name: serviceName, Provider: "consul", Tags: props.tags, Meta: props.meta, ...service },
         props.override?.service,
+        `the service ${serviceName}`,
       ),
       ...others,
     ],

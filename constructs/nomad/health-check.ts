@@ -312,7 +312,7 @@ export class HealthCheck {
       CheckRestart: options.checkRestart && renderCheckRestart(options.checkRestart),
       ...this.fields(target),
     };
-    return overridden(rendered, options.override);
+    return overridden(rendered, options.override, "a health check");
   }
 }
 

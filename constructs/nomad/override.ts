@@ -16,9 +16,9 @@ const NAMES: NamesOfItems = {
     textOf(DestinationName) && JSON.stringify([DestinationName, DestinationPeer, Datacenter]),
 };
 
-/** @internal Lays what its author says over a part of a job. */
-export function overridden<T extends object>(rendered: T, override: Override<T> | undefined): T {
-  return layOver(rendered, override, NAMES);
+/** @internal Lays what its author says over a part of a job. @param of which part, such as `the task api` */
+export function overridden<T extends object>(rendered: T, override: Override<T> | undefined, of: string): T {
+  return layOver(rendered, override, NAMES, of);
 }
 
 /** @internal The same for a group. A port is one by its label, also where it becomes static or dynamic. */
@@ -27,7 +27,11 @@ export function overriddenGroup(
   override: Override<nomad.TaskGroup> | undefined,
 ): nomad.TaskGroup {
   const network = override?.Networks?.at(0);
-  return overridden(network === undefined ? group : withPortsWhere(network, group), override);
+  return overridden(
+    network === undefined ? group : withPortsWhere(network, group),
+    override,
+    `the group ${group.Name ?? ""}`,
+  );
 }
 
 /** @internal The same for a whole job. */
@@ -37,7 +41,7 @@ export function overriddenJob(job: nomad.Job, override: Override<nomad.Job> | un
     const network = networks.get(group.Name);
     return network === undefined ? group : withPortsWhere(network, group);
   });
-  return overridden(networks.size === 0 ? job : { ...job, TaskGroups }, override);
+  return overridden(networks.size === 0 ? job : { ...job, TaskGroups }, override, `the job ${job.ID ?? ""}`);
 }
 
 /** Moves ports of a group to the list in which an override has them. */

@@ -48,6 +48,11 @@ export interface ServiceJobConnections {
 /** Label of the port that `publish` opens. */
 const PUBLISHED_PORT = "published";
 
+/** @internal Names of the tasks of a service's job. */
+export function tasksOf(serviceName: string, { tasks = {} }: Pick<ServiceJobProps, "tasks">): readonly string[] {
+  return [serviceName, ...Object.keys(tasks)];
+}
+
 /** Renders the job of one mesh service: one group, with that service alone. */
 export function renderServiceJob(props: ServiceJobProps, connections: ServiceJobConnections): nomad.Job {
   const { serviceName, jobName = serviceName, upstreams, env } = connections;

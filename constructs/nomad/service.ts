@@ -167,7 +167,8 @@ export interface ConnectServiceParts {
 export function renderCatalogService(serviceName: string, options: CatalogServiceOptions): nomad.Service {
   const { port, task, provider = "consul", override } = options;
   const target = { serviceName, port, task, sidecar: false };
-  return overridden({ ...renderRegistration(options, target), Provider: provider, TaskName: task }, override);
+  const rendered: nomad.Service = { ...renderRegistration(options, target), Provider: provider, TaskName: task };
+  return overridden(rendered, override, `the service ${serviceName}`);
 }
 
 /** @internal A service of the mesh: with a sidecar, or Connect native. */
@@ -179,7 +180,7 @@ export function renderConnectService(options: ConnectServiceOptions, parts: Conn
     TaskName: task,
     Connect: isNative ? { Native: true } : renderSidecar(options, parts),
   };
-  return overridden(rendered, override);
+  return overridden(rendered, override, `the service ${serviceName}`);
 }
 
 function renderRegistration(options: RegistrationOptions, target: Parameters<HealthCheck["render"]>[0]): nomad.Service {

@@ -183,7 +183,7 @@ export class Sidecar {
       ShutdownDelay: nanoseconds("1s"),
       ...withoutUndefined(this.renderCommon()),
     };
-    return overridden(rendered, this.options.override);
+    return overridden(rendered, this.options.override, "the sidecar's task");
   }
 
   /**
@@ -206,7 +206,7 @@ export class Sidecar {
       ],
       ...withoutUndefined(this.renderCommon()),
     };
-    return overridden(rendered, this.options.override);
+    return overridden(rendered, this.options.override, "the sidecar's task");
   }
 
   /** @internal A file of the task, `secrets/…` or `local/…`, as Envoy itself names it. */
@@ -245,7 +245,7 @@ export class Sidecar {
       DisableDefaultTCPCheck: options.disableDefaultTcpCheck,
       Proxy: { ...proxy, Config: options.config },
     };
-    return overridden(rendered, options.serviceOverride);
+    return overridden(rendered, options.serviceOverride, "the sidecar");
   }
 }
 

@@ -138,5 +138,5 @@ function render(options: TemplateOptions): nomad.Template {
     LeftDelim: options.leftDelimiter,
     RightDelim: options.rightDelimiter,
   };
-  return overridden<nomad.Template>(rendered, options.override);
+  return overridden<nomad.Template>(rendered, options.override, "a template");
 }

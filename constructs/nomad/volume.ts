@@ -104,7 +104,7 @@ export class Volume {
       PerAlloc: options.perAlloc,
       Sticky: options.sticky,
     };
-    return new Volume(overridden(rendered, options.override), (place) => {
+    return new Volume(overridden(rendered, options.override, "a volume"), (place) => {
       is.text(place, "source", source);
       is.examineProperties(place, options, HOST_VOLUME_SHAPE);
     });
@@ -124,7 +124,7 @@ export class Volume {
         MountFlags: options.mountOptions.mountFlags,
       },
     };
-    return new Volume(overridden(rendered, options.override), (place) => {
+    return new Volume(overridden(rendered, options.override, "a volume"), (place) => {
       is.text(place, "source", source);
       is.examineProperties(place, options, SHARED_VOLUME_SHAPE);
     });

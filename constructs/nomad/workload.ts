@@ -274,7 +274,7 @@ export class Workload {
       Affinities: options.affinities?.map((affinity) => affinity.rendered),
       Meta: options.meta,
     };
-    return overridden(rendered, options.override);
+    return overridden(rendered, options.override, `the task ${name}`);
   }
 }
 

@@ -1,11 +1,15 @@
 import { Token } from "cdktf";
+import type * as consul from "../../consul/generated/config-entries";
 import { MeshError, ValueError, describePath } from "../../core/errors";
-import type { GatewayRecord, UpstreamRecord } from "../../model/records";
+import { culpritAmongOverrides } from "../../core/override";
+import { itemsOf } from "../../core/problems";
+import type { GatewayRecord, InstancesRecord, Reference, UpstreamRecord } from "../../model/records";
+import type { Emission, Snapshot } from "../../model/snapshot";
 import { upstreamId } from "../../model/upstream";
 import type * as nomad from "../../nomad/generated/job";
 import { isIsolated } from "../../nomad/network";
 import type { Check, Finding } from "../check";
-import { gatewayOf, instancesIn, jobsIn, type RenderedInstances } from "./records";
+import { gatewayOf, instancesIn, jobsIn, renderedInstances, type RenderedInstances } from "./records";
 
 const notRendered: Check = {
   id: "not-rendered",
@@ -48,20 +52,62 @@ const overrideRemoved: Check = {
   level: "error",
   *find({ graph }) {
     for (const rendered of instancesIn(graph)) {
-      const missing = missingFrom(rendered, graph.upstreamsOf(rendered.instances));
+      const { instances, cluster } = rendered;
+      const upstreams = graph.upstreamsOf(instances);
+      const missing = missingFrom(rendered, upstreams);
       if (missing !== undefined) {
-        yield removed(rendered.instances.key, missing);
+        const isThere = (job: nomad.Job) =>
+          missingFrom(renderedInstances(graph, cluster, instances, job), upstreams) !== missing;
+        yield removed(instances.key, missing, "job", culpritIn(graph, graph.emissionsOfJob(instances.job), isThere));
       }
     }
     for (const { job, rendered } of jobsIn(graph)) {
       const gateway = gatewayOf(graph, job);
       const missing = gateway && missingFromGateway(gateway, rendered.TaskGroups ?? []);
       if (gateway !== undefined && missing !== undefined) {
-        yield removed(gateway.key, missing);
+        const isThere = ({ TaskGroups = [] }: nomad.Job) => missingFromGateway(gateway, TaskGroups) !== missing;
+        yield removed(gateway.key, missing, "job", culpritIn(graph, graph.emissionsOfJob(job.key), isThere));
+      }
+    }
+    for (const cluster of graph.clusters) {
+      for (const { key, name } of cluster.members.filter(({ kind }) => kind !== "gateway")) {
+        const entryKey = { kind: "service-intentions", name } as const;
+        const emissions = graph.emissionsOfEntry(cluster, entryKey);
+        const entry = graph.entryOf(cluster, entryKey) as consul.ServiceIntentionsConfigEntry | undefined;
+        const sources = entry && sourcesOf(entry);
+        const lost = sources && cluster.intentionsFor(name).find(({ source }) => !sources.has(sourceKey(source)));
+        if (lost !== undefined) {
+          const isThere = (without: Pick<consul.ServiceIntentionsConfigEntry, "Sources">) =>
+            sourcesOf(without).has(sourceKey(lost.source));
+          const missing = `the intention ${lost.source.service} → ${name}`;
+          yield removed(key, missing, "service-intentions", culpritIn(graph, emissions, isThere));
+        }
       }
     }
   },
 };
+
+/** The sources about which an entry says something. */
+function sourcesOf({ Sources }: Pick<consul.ServiceIntentionsConfigEntry, "Sources">): ReadonlySet<string> {
+  return new Set(itemsOf(Sources).map(({ Name = "", Peer }) => sourceKey({ service: Name, peer: Peer })));
+}
+
+function sourceKey({ service, peer = "" }: Pick<Reference, "service" | "peer">): string {
+  return `${peer}/${service}`;
+}
+
+/** Whose override it is that takes something away; that of a resource goes last. */
+function culpritIn(
+  graph: Snapshot,
+  emissions: readonly Emission[],
+  isThere: (content: object) => boolean,
+): string | undefined {
+  const [emission] = emissions;
+  const render = () => emission.render(graph) ?? {};
+  return isThere(render())
+    ? `the resource ${emission.resource.node.path} (addOverride)`
+    : culpritAmongOverrides(render, isThere);
+}
 
 function missingFromGateway(
   { name, hostPorts }: GatewayRecord,
@@ -87,10 +133,12 @@ function takesPort(groups: readonly nomad.TaskGroup[], port: number): boolean {
   );
 }
 
-function removed(at: string, missing: string): Finding {
+/** @param culprit whose override it is, where a single one does it */
+function removed(at: string, missing: string, what: string, culprit: string | undefined): Finding {
+  const override = culprit === undefined ? "overrides have" : `the override of ${culprit} has`;
   return {
     at,
-    problem: `The finished job lacks ${missing}, which ${describePath(at)} states: an override has replaced it.`,
+    problem: `The finished ${what} lacks ${missing}, which ${describePath(at)} states: ${override} replaced it.`,
     fix: "Name in the override only what is to change, or state the change with props.",
   };
 }
@@ -108,6 +156,10 @@ function missingFrom(
   }
   if (definition.Name === undefined) {
     return `the service ${name}`;
+  }
+  const variable = missingVariable(instances, group, upstreams);
+  if (variable !== undefined) {
+    return variable;
   }
   if (instances.proxy === "native") {
     return definition.Connect?.Native === true ? undefined : `the native mutual TLS of ${name}`;
@@ -128,8 +180,7 @@ function missingFrom(
   const there = sidecar.Proxy?.Upstreams ?? [];
   const ids = new Set(there.map(idOf));
   const bound = new Set(there.map((upstream) => `${idOf(upstream)}:${upstream.LocalBindPort}`));
-  // What an upstream is told to override is its own affair.
-  for (const { destination, localBindPort } of upstreams.filter(({ options }) => !options.override)) {
+  for (const { destination, localBindPort } of upstreams) {
     const [id, upstream] = [upstreamId(destination), `the upstream ${destination.service}`];
     if (localBindPort !== undefined && !ids.has(id)) {
       return upstream;
@@ -140,6 +191,29 @@ function missingFrom(
   }
   return undefined;
 }
+
+/** The variable of a connection that a task lacks, or the task itself. Its value may be another one: an override can say that. */
+function missingVariable(
+  { tasks }: InstancesRecord,
+  { Tasks = [] }: nomad.TaskGroup,
+  upstreams: readonly UpstreamRecord[],
+): string | undefined {
+  for (const name of tasks) {
+    const task = Tasks.find(({ Name }) => Name === name);
+    if (task === undefined) {
+      return `the task ${name}`;
+    }
+    const { Env = {} } = task;
+    const lost = upstreams.find(({ options: { env } }) => env !== undefined && (Env as Env)?.[env] === undefined);
+    if (lost !== undefined && !Token.isUnresolved(Env)) {
+      return `the variable ${lost.options.env ?? ""} of the task ${name}`;
+    }
+  }
+  return undefined;
+}
+
+/** An override may say null, whatever its type. */
+type Env = Readonly<Record<string, string>> | null;
 
 function isSamePort(label: string | undefined, port: number | string): boolean {
   return label === String(port) || (label !== undefined && !/^\d+$/.test(label));

@@ -85,16 +85,23 @@ export interface RenderedInstances {
 /** All instances of services. */
 export const instancesIn = once((graph): readonly RenderedInstances[] =>
   graph.clusters.flatMap((cluster) =>
-    cluster.instances.map((instances) => {
-      const job = graph.jobOf(instances.job);
-      const name = graph.data.members.get(instances.service)?.name ?? "";
-      const { TaskGroups = [] } = job;
-      const group = TaskGroups.find(({ Name }) => Name === instances.group) ?? {};
-      const definition = group.Services?.find(({ Name }) => Name === name) ?? {};
-      return { instances, cluster, name, job, group, definition };
-    }),
+    cluster.instances.map((instances) => renderedInstances(graph, cluster, instances, graph.jobOf(instances.job))),
   ),
 );
+
+/** What a job says of instances. */
+export function renderedInstances(
+  graph: Snapshot,
+  cluster: Cluster,
+  instances: InstancesRecord,
+  job: nomad.Job,
+): RenderedInstances {
+  const name = graph.data.members.get(instances.service)?.name ?? "";
+  const { TaskGroups = [] } = job;
+  const group = TaskGroups.find(({ Name }) => Name === instances.group) ?? {};
+  const definition = group.Services?.find(({ Name }) => Name === name) ?? {};
+  return { instances, cluster, name, job, group, definition };
+}
 
 /** Instances that share an allocation, by job and group. */
 export const allocationsIn = once((graph): readonly (readonly InstancesRecord[])[] => {

@@ -1,8 +1,8 @@
-import { Token } from "cdktf";
 import type { IConstruct } from "constructs";
 import type * as consul from "../../consul/generated/config-entries";
 import { problemsOfEntry } from "../../consul/validate-entry";
 import { textOf, type Problem } from "../../core/problems";
+import { fromTerraformJson } from "../../core/terraform-json";
 import type * as nomad from "../../nomad/generated/job";
 import { problemsOfPortLabels } from "../../nomad/validate/port-labels";
 import { problemsOfJob } from "../../nomad/validate-job";
@@ -54,7 +54,7 @@ function* jobsOf(app: CheckedApp): Iterable<[at: IConstruct | string, job: nomad
     yield [job.key, rendered];
   }
   for (const resource of foreignJobsIn(app).filter(({ jsonInput }) => jsonInput === true)) {
-    const written = literalJson(resource.jobspecInput) as (nomad.Job & { readonly Job?: nomad.Job }) | undefined;
+    const written = fromTerraformJson(resource.jobspecInput) as (nomad.Job & { readonly Job?: nomad.Job }) | undefined;
     if (written !== undefined) {
       yield [resource, written.Job ?? written];
     }
@@ -73,22 +73,10 @@ function* entriesOf(app: CheckedApp): Iterable<[at: IConstruct | string, entry: 
     }
   }
   for (const resource of foreignEntriesIn(app)) {
-    const fields = literalJson(resource.configJsonInput);
+    const fields = fromTerraformJson(resource.configJsonInput);
     if (fields !== undefined) {
       yield [resource, { Kind: resource.kindInput, Name: resource.nameInput, ...fields } as consul.ConfigEntry];
     }
-  }
-}
-
-/** JSON as the engine will read it, `undefined` where parts of it are known only to Terraform, or where it is none. */
-function literalJson(text: string | undefined): object | undefined {
-  if (text === undefined || Token.isUnresolved(text)) {
-    return undefined;
-  }
-  try {
-    return JSON.parse(text.replace(/\$\$\{/g, "${").replace(/%%\{/g, "%{")) as object;
-  } catch {
-    return undefined;
   }
 }
 

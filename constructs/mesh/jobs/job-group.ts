@@ -100,7 +100,7 @@ export class JobGroup extends Construct {
     const options = { sidecar: mesh.memberDefaults.sidecar, ...props };
     const service = new MeshService(this, id, {
       ...options,
-      group: { mesh, job, key, name: this.groupName, ports: this.ports },
+      group: { mesh, job, key, name: this.groupName, tasks: Object.keys(tasks), ports: this.ports },
     });
     this.services.push({ service, options });
     return service;

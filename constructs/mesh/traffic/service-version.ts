@@ -3,7 +3,7 @@ import type { Protocol } from "../../consul/protocol";
 import { mergeMaps } from "../../core/collections";
 import { SubsetFilter } from "../../consul/subset-filter";
 import { AllocationPorts, LocalBinds } from "../../model/local-ports";
-import { renderServiceJob, type ServiceJobProps } from "../../nomad/service-job";
+import { renderServiceJob, tasksOf, type ServiceJobProps } from "../../nomad/service-job";
 import { withoutUndefined } from "../../core/without-undefined";
 import type { Mesh } from "../mesh";
 import { declareJob } from "../jobs/declare-job";
@@ -81,7 +81,7 @@ export class ServiceVersion extends ServiceInstances {
     this.jobName = jobName;
     this.subset = traffic.addVersion(version, SubsetFilter.meta("version", version));
     this.addInstances({
-      ...instancesParts(service, this.node.path, jobName, props),
+      ...instancesParts(service, this.node.path, jobName, props, tasksOf(serviceName, props)),
       ...{ version, inherits: inheritConnections ? service.node.path : undefined },
       localBinds: inheritConnections ? of.localBinds : new LocalBinds(new AllocationPorts()),
     });
