@@ -117,6 +117,47 @@ test("a silence of what is found of silences is a silence like others", () => {
   ]);
 });
 
+describe("what a check says in plainer words", () => {
+  const invalid = { group: { Networks: [{ ReservedPorts: [{ Label: "published", Value: 70_000 }] }] } };
+  const ports = (findings: readonly string[]) =>
+    findings.filter((line) => /\((port-range|invalid-job)\)$/.test(line)).map((line) => line.replace(/:.*\(/, " ("));
+
+  /** Two services with a port that is none: one by its props, the other by an override. */
+  function twoServices() {
+    const { app, stacks, mesh } = appOfStacks();
+    const own = { mesh, port: 80, workload: anyWorkload };
+    const first = new MeshService(stacks[0], "first", { ...own, publish: 70_000 });
+    const second = new MeshService(stacks[1], "second", { ...own, publish: 81, override: invalid });
+    return { app, first, second };
+  }
+
+  test("is left out at its construct, and nowhere else", () => {
+    const { app } = twoServices();
+    expect(ports(findingsOf(() => synthApp(app, "stack-0")))).toEqual([
+      "stack-0/first (port-range)",
+      "stack-1/second (invalid-job)",
+    ]);
+  });
+
+  test("is not silenced with it", () => {
+    const { app, first } = twoServices();
+    silence(first, "port-range", "A test.");
+    expect(ports(findingsOf(() => synthApp(app, "stack-0")))).toEqual([
+      "stack-0/first (invalid-job)",
+      "stack-1/second (invalid-job)",
+    ]);
+  });
+
+  test("is left out where another construct states it", () => {
+    const { app, services } = appOfStacks();
+    services[0].connectTo(services[1], { permissions: [] });
+    expect(findingsOf(() => synthApp(app, "stack-0")).map((line) => line.replace(/:.*\(/, " ("))).toEqual([
+      "stack-0/service-0 (http-rule-on-tcp)",
+      "stack-0/service-0 (no-permissions)",
+    ]);
+  });
+});
+
 /** A service in each stack, one mesh for all. */
 function appOfStacks() {
   const app = testApp();
@@ -132,5 +173,5 @@ function appOfStacks() {
         workload: anyWorkload,
       }),
   );
-  return { app, stacks, services };
+  return { app, stacks, mesh, services };
 }

@@ -16,8 +16,15 @@ export interface Finding {
   readonly problem: string;
   /** One sentence: what to do. */
   readonly fix: string;
-  /** Id of a check that finds the same in plainer words: where that one speaks, this one is silent. @default none */
+  /**
+   * Id of a check that finds the same in plainer words: this finding is left out where that one has found something at the construct,
+   * above or below it, and was not silenced.
+   *
+   * @default none
+   */
   readonly saidBy?: string;
+  /** Paths of further constructs that it is about, for findings that are `saidBy` this check. @default none */
+  readonly alsoAbout?: readonly string[];
 }
 
 /** A rule over the finished app. */

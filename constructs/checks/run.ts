@@ -10,6 +10,7 @@ import { silenceAt, silencesOf, type Silence } from "./silence";
 /** A finding, with what only the run needs. */
 interface RunFinding extends ReportedFinding {
   readonly saidBy?: string;
+  readonly alsoAbout?: readonly string[];
 }
 
 /** Runs every check over the app, and sets apart what was silenced. */
@@ -27,8 +28,7 @@ export function runChecks(root: IConstruct): Report {
     return silence === undefined;
   };
   const open = checks.flatMap((check) => run(check, app)).filter(isOpen);
-  const ids = new Set(open.map(({ id }) => id));
-  const findings = open.filter(({ saidBy }) => saidBy === undefined || !ids.has(saidBy));
+  const findings = withoutSaid(open);
   const ofSilences = silences.flatMap((silence) => findingOf(silence, counts.get(silence) ?? 0, known)).filter(isOpen);
   return {
     checks: checks.map(({ id, level, reason }) => ({ id, level, reason })),
@@ -38,6 +38,22 @@ export function runChecks(root: IConstruct): Report {
     })),
     silences: silences.map((silence) => ({ ...silence, findings: counts.get(silence) ?? 0 })),
   };
+}
+
+/** Leaves out what another check says of the same construct in plainer words. */
+function withoutSaid(findings: readonly RunFinding[]): readonly RunFinding[] {
+  const pathsBy = new Map<string, string[]>();
+  for (const { id, path, alsoAbout = [] } of findings) {
+    pathsBy.set(id, [...(pathsBy.get(id) ?? []), path, ...alsoAbout]);
+  }
+  return findings.filter(
+    ({ saidBy = "", path }) => pathsBy.get(saidBy)?.some((other) => isIn(path, other) || isIn(other, path)) !== true,
+  );
+}
+
+/** Whether a path is another one, or below it. */
+function isIn(path: string, other: string): boolean {
+  return path === other || path.startsWith(`${other}/`);
 }
 
 /** A rule that crashes has not passed. */

@@ -73,6 +73,7 @@ const clientCertificate: Check = {
           at: service.key,
           problem: `The tls of ${service.name} has a ${given}, but no ${missing}.`,
           fix: `Add the ${missing}, or leave both away.`,
+          alsoAbout: [...graph.data.outside].flatMap(([gateway, keys]) => (keys.has(service.key) ? gateway : [])),
         };
       }
     }

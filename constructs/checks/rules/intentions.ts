@@ -4,6 +4,7 @@ import type { IntentionRecord } from "../../model/records";
 import type { Snapshot } from "../../model/snapshot";
 import type { Check } from "../check";
 import { describePath } from "../../core/errors";
+import { keysOfDestination } from "./records";
 
 const httpRuleOnTcp: Check = {
   id: "http-rule-on-tcp",
@@ -30,12 +31,14 @@ const noPermissions: Check = {
   reason: "An empty list of permissions denies everything, where leaving it away allows everything.",
   level: "error",
   *find({ graph }) {
-    for (const { origin, source, destination, permissions } of graph.data.intentions) {
+    for (const intention of graph.data.intentions) {
+      const { origin, source, destination, permissions } = intention;
       if (permissions?.length === 0) {
         yield {
           at: origin.path,
           problem: `The permissions of ${source.service} on ${destination} are an empty list.`,
           fix: "List what it may ask, or leave permissions away to allow everything.",
+          alsoAbout: keysOfDestination(graph, intention),
         };
       }
     }
@@ -57,6 +60,7 @@ const conflictingIntention: Check = {
           at: last.origin.path,
           problem: `${last.source.service} may reach ${last.destination} both wholly and by permissions.`,
           fix: "Keep one of the two; next to the whole, permissions can only deny.",
+          alsoAbout: keysOfDestination(graph, last),
         };
       }
     }

@@ -3,13 +3,16 @@ import type { RequestNormalization } from "../../consul/mesh-config";
 import { EVERYTHING, isDeny } from "../../consul/service-intentions";
 import type { IntentionRecord } from "../../model/records";
 import type { Check } from "../check";
+import { keysOfDestination } from "./records";
 
 const permissionPath: Check = {
   id: "permission-path",
   reason: "Consul refuses a permission for several paths, or for one that does not begin with a slash.",
   level: "error",
   *find({ graph }) {
-    for (const { origin, source, destination, permissions } of graph.data.intentions) {
+    for (const intention of graph.data.intentions) {
+      const { origin, source, destination, permissions } = intention;
+      const alsoAbout = keysOfDestination(graph, intention);
       for (const { match } of permissions ?? []) {
         const given = pathsIn(match);
         const [first] = given;
@@ -19,12 +22,14 @@ const permissionPath: Check = {
             at: origin.path,
             problem: `${about} asks for ${given.map(([kind]) => kind).join(" and ")}.`,
             fix: "Give one of them, or make several permissions.",
+            alsoAbout,
           };
         } else if (given.length === 1 && first[0] !== "pathRegex" && !first[1].startsWith("/")) {
           yield {
             at: origin.path,
             problem: `${about} asks for the ${first[0]} "${first[1]}", which does not begin with a slash.`,
             fix: `Write "/${first[1]}".`,
+            alsoAbout,
           };
         }
       }

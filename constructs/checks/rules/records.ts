@@ -1,6 +1,13 @@
 import { append } from "../../core/collections";
 import type { Cluster } from "../../model/cluster";
-import type { GatewayRecord, InstancesRecord, JobRecord, MemberRecord, UpstreamRecord } from "../../model/records";
+import type {
+  GatewayRecord,
+  InstancesRecord,
+  IntentionRecord,
+  JobRecord,
+  MemberRecord,
+  UpstreamRecord,
+} from "../../model/records";
 import type { Snapshot } from "../../model/snapshot";
 import type * as nomad from "../../nomad/generated/job";
 
@@ -123,6 +130,12 @@ export interface Link {
   readonly destination: Exclude<MemberRecord, GatewayRecord> | undefined;
   /** Whether it is a gateway's. */
   readonly isRoute: boolean;
+}
+
+/** The service whose config entry says what may reach it. */
+export function keysOfDestination(graph: Snapshot, { mesh, destination }: IntentionRecord): readonly string[] {
+  const service = graph.clusterOf(mesh).findService(destination);
+  return service === undefined ? [] : [service.key];
 }
 
 /** How services find each other, and how gateways find them. What a version has from its service is listed once, at the service. */
