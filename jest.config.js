@@ -6,7 +6,9 @@ const common = {
   transformIgnorePatterns: ["node_modules/(?!(listr2)/)"],
   // `./forwarder` is forwarder.ts, not the program forwarder.mjs beside it.
   moduleFileExtensions: ["ts", "js", "mjs", "cjs", "json", "node"],
-  modulePathIgnorePatterns: ["<rootDir>/cdktf.out", "<rootDir>/\\.meshform"],
+  // As the paths of tsconfig.json have it: the examples import the package by its name.
+  moduleNameMapper: { "^meshform$": "<rootDir>/constructs", "^meshform/(stacks|testing)$": "<rootDir>/$1" },
+  modulePathIgnorePatterns: ["<rootDir>/cdktf.out", "<rootDir>/\\.meshform", "<rootDir>/dist"],
 };
 
 module.exports = {
@@ -19,7 +21,7 @@ module.exports = {
     {
       ...common,
       displayName: "unit",
-      testMatch: ["<rootDir>/__tests__/**/*.test.ts"],
+      testMatch: ["<rootDir>/__tests__/**/*.test.ts", "<rootDir>/examples/**/*.test.ts"],
       testPathIgnorePatterns: ["/node_modules/", "/__tests__/engines/", "/__tests__/cdktn/"],
     },
     "<rootDir>/__tests__/cdktn/jest.config.js",

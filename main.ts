@@ -1,8 +1,6 @@
-import { synthesize } from "./constructs";
+import { synthesize } from "meshform";
+import { AccessStack, MeshStack, readSettings } from "meshform/stacks";
 import { addCountDashboard } from "./examples/count-dashboard";
-import { AccessStack } from "./stacks/access-stack";
-import { MeshStack } from "./stacks/mesh-stack";
-import { readSettings } from "./stacks/settings";
 
 synthesize((app) => {
   const settings = readSettings(app);

@@ -68,7 +68,7 @@ function exportsOf(page: string): Record<string, Snippet> {
   const exported = {};
   for (const code of blocksOf(page, "ts")) {
     const { outputText } = ts.transpileModule(code, { compilerOptions: { module: ts.ModuleKind.CommonJS } });
-    const load = (name: string): unknown => jest.requireActual(join(root, name));
+    const load = (name: string): unknown => jest.requireActual(name);
     const run = runInThisContext(`(require, exports) => { ${outputText} }`) as (
       load: unknown,
       exported: object,

@@ -1,6 +1,5 @@
 import { readFileSync } from "node:fs";
 import { createRequire } from "node:module";
-import { join } from "node:path";
 import { Command, CommanderError } from "commander";
 import { LabError } from "../lab/errors";
 import { Interruption } from "./interruptible";
@@ -27,7 +26,7 @@ const COMMANDS: Readonly<Record<string, (program: Command) => void>> = {
 
 /** Runs the command that the arguments name, and sets the exit code of the process. */
 export async function main(): Promise<void> {
-  const manifest = JSON.parse(readFileSync(join(__dirname, "..", "package.json"), "utf8")) as { version: string };
+  const manifest = JSON.parse(readFileSync(require.resolve("meshform/package.json"), "utf8")) as { version: string };
   const program = new Command("meshform")
     .description("A Consul service mesh on Nomad: as code, and as a lab on this machine.")
     .version(manifest.version)

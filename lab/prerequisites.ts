@@ -275,7 +275,7 @@ function debian(debianPackage: string): Pick<Finding, "remedy" | "debianPackage"
 }
 
 function minimumNode(): string {
-  const manifest = JSON.parse(readFileSync(join(__dirname, "..", "package.json"), "utf8")) as {
+  const manifest = JSON.parse(readFileSync(require.resolve("meshform/package.json"), "utf8")) as {
     engines: { node: string };
   };
   return manifest.engines.node.replace(/^\D+/, "");

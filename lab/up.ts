@@ -1,6 +1,6 @@
 import { renameSync, rmSync, statSync } from "node:fs";
 import { Listr, type ListrTask, type ListrTaskWrapper } from "listr2";
-import { join, resolve } from "node:path";
+import { resolve } from "node:path";
 import { areBootstrapped, areReady, haveLeaders, problemsOfAgents, readAgents } from "./agents";
 import { applyStacks, type ApplyOptions, type ApplyResult } from "./apply";
 import { callersNow } from "./callers";
@@ -223,7 +223,7 @@ class Ascent {
   private async applyAccess(results: Results, task: Task): Promise<void> {
     const { files } = this.lab;
     const outDir = files.access;
-    await synthesizeApp(join(__dirname, "..", "stacks", "access-app.ts"), outDir, this.options.signal);
+    await synthesizeApp(require.resolve("../stacks/access-app"), outDir, this.options.signal);
     const applied = await this.atEach(results.sites, async ({ datacenter: { name }, cluster }) => {
       await sharePrometheusSecrets(cluster, files);
       return applyStacks({

@@ -18,7 +18,8 @@ module.exports = {
   stacks: ["constructs"],
   lab: ["constructs/nomad", "constructs/consul", "constructs/model", "constructs/checks", "constructs/linux"],
   graph: ["constructs/nomad", "constructs/consul", "constructs/model", "lab"],
+  testing: ["constructs/nomad", "constructs/consul", "constructs/model", "constructs/checks", "lab", "graph"],
   cli: ["constructs/checks", "constructs/linux", "lab", "graph"],
-  examples: ["constructs", "stacks"],
+  examples: ["constructs", "stacks", "testing"],
   bench: ["constructs", "constructs/model", "lab", "graph"],
 };

@@ -9,10 +9,12 @@ import { MOVED, PINS, ROOT } from "./project";
 
 interface Manifest {
   readonly dependencies: Readonly<Record<string, string>>;
+  readonly peerDependencies: Readonly<Record<string, string>>;
+  readonly devDependencies: Readonly<Record<string, string>>;
 }
 
-const { dependencies } = readJson(join(ROOT, "package.json")) as Manifest;
-const CDKTF = dependencies.cdktf;
+const { dependencies, peerDependencies, devDependencies } = readJson(join(ROOT, "package.json")) as Manifest;
+const CDKTF = devDependencies.cdktf;
 const CDKTN = "0.24.0";
 
 /** Each starts Node.js, or the compiler, on the whole app. */
@@ -20,7 +22,11 @@ const PROCESS_MS = 60_000;
 
 test("the move to cdktn is one line of package.json", () => {
   expect(readJson(PINS[0])).toMatchObject({
-    dependencies: { ...dependencies, cdktf: `npm:cdktn@${CDKTN}` },
+    dependencies: {
+      ...dependencies,
+      ...Object.fromEntries(Object.keys(peerDependencies).map((peer) => [peer, devDependencies[peer]])),
+      cdktf: `npm:cdktn@${CDKTN}`,
+    },
     overrides: { cdktf: "$cdktf" },
   });
 });
@@ -63,7 +69,13 @@ function synthesize(project: string, runtime: string, version: string): Readonly
     execFileSync(process.execPath, ["--import", "tsx", join(project, "main.ts")], {
       // One working folder for both: the path of the local state is in the output.
       cwd: ROOT,
-      env: { ...process.env, CDKTF_OUTDIR: outdir, MESHFORM_RUNTIME: runtime },
+      env: {
+        ...process.env,
+        CDKTF_OUTDIR: outdir,
+        MESHFORM_RUNTIME: runtime,
+        // It is what the name of the package leads by.
+        TSX_TSCONFIG_PATH: join(project, "tsconfig.json"),
+      },
     });
     const files = readdirSync(outdir, { recursive: true, encoding: "utf8" }).filter((file) => file.endsWith(".json"));
     return new Map(files.sort().map((file) => [file, readJson(join(outdir, file), version)]));

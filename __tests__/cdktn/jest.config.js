@@ -9,6 +9,7 @@ module.exports = {
   rootDir: "../..",
   globalSetup: "<rootDir>/__tests__/cdktn/install.ts",
   moduleNameMapper: {
+    ...unit.moduleNameMapper,
     "^(cdktf|constructs|@cdktf/[^/]+)(/.*)?$": "<rootDir>/.meshform/cdktn/node_modules/$1$2",
   },
   testPathIgnorePatterns: [

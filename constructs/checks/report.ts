@@ -1,4 +1,4 @@
-import { mkdirSync, readFileSync, writeFileSync } from "node:fs";
+import { mkdirSync, readFileSync, rmSync, writeFileSync } from "node:fs";
 import { dirname, join } from "node:path";
 import { describePath } from "../core/errors";
 import type { Check } from "./check";
@@ -45,6 +45,11 @@ export function readReport(outdir: string): Report | undefined {
     }
     throw error;
   }
+}
+
+/** Removes the report of an earlier synthesis. */
+export function removeReport(outdir: string): void {
+  rmSync(fileIn(outdir), { force: true });
 }
 
 /** A finding in one line. */

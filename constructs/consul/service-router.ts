@@ -44,7 +44,7 @@ export const ROUTE_MATCH_SHAPE: is.Shape<RouteMatch> = {
   caseInsensitive: is.flag,
 };
 
-/** @internal What Consul takes as a reason for a retry. */
+/** What Consul takes as a reason for a retry. */
 export const RETRY_CONDITIONS = [
   "5xx",
   "gateway-error",

@@ -1,4 +1,4 @@
-import type { MeshService, ServiceMesh } from "../../constructs";
+import type { MeshService, ServiceMesh } from "meshform";
 import { addGreetingApi, addGreetingPage, program, type Runtime } from "../canary";
 
 /** Options of {@link addBlueGreen}. */

@@ -1,6 +1,5 @@
-import { synthesize } from "../../constructs";
-import { MeshStack } from "../../stacks/mesh-stack";
-import { readSettings } from "../../stacks/settings";
+import { synthesize } from "meshform";
+import { MeshStack, readSettings } from "meshform/stacks";
 import { addBlueGreen } from ".";
 
 synthesize((app) => {

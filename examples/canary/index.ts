@@ -1,14 +1,6 @@
 import { readFileSync } from "node:fs";
 import { join } from "node:path";
-import {
-  Failover,
-  HealthCheck,
-  Protocol,
-  Template,
-  Workload,
-  type MeshService,
-  type ServiceMesh,
-} from "../../constructs";
+import { Failover, HealthCheck, Protocol, Template, Workload, type MeshService, type ServiceMesh } from "meshform";
 
 /** What runs the programs of this folder. */
 export type Runtime = "docker" | "exec";

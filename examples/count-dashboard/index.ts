@@ -1,6 +1,6 @@
 import { readFileSync } from "node:fs";
 import { join } from "node:path";
-import { HealthCheck, Protocol, Template, Workload, type ServiceMesh } from "../../constructs";
+import { HealthCheck, Protocol, Template, Workload, type ServiceMesh } from "meshform";
 
 /** Options of {@link addCountDashboard}. */
 export interface CountDashboardOptions {

@@ -2,9 +2,8 @@ import { readFileSync } from "node:fs";
 import { join, resolve } from "node:path";
 import { Job } from "@cdktf/provider-nomad/lib/job";
 import { TerraformStack } from "cdktf";
-import { Constraint, synthesize, Template, type nomad } from "../../constructs";
-import { MeshStack } from "../../stacks/mesh-stack";
-import { readSettings } from "../../stacks/settings";
+import { Constraint, synthesize, Template, type nomad } from "meshform";
+import { MeshStack, readSettings } from "meshform/stacks";
 import { addBilling } from ".";
 import { makeCertificates, type Certificates } from "./certificates";
 

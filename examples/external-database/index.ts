@@ -10,7 +10,7 @@ import {
   type MeshService,
   type ServiceMesh,
   type TerminatingGateway,
-} from "../../constructs";
+} from "meshform";
 
 /** Options of {@link addBilling}. */
 export interface BillingOptions {

@@ -1,4 +1,4 @@
-import { Failover, type ServiceMesh } from "../../constructs";
+import { Failover, type ServiceMesh } from "meshform";
 import { addGreetingApi, addGreetingPage, type Runtime } from "../canary";
 
 /** Options of {@link addFailover}. */

@@ -10,7 +10,7 @@ import {
   type HttpRouteMatch,
   type IngressGateway,
   type ServiceMesh,
-} from "../../constructs";
+} from "meshform";
 
 /** Options of {@link addFront}. */
 export interface FrontOptions {

@@ -1,6 +1,5 @@
-import { AccessLogs, Metrics, synthesize } from "../../constructs";
-import { MeshStack } from "../../stacks/mesh-stack";
-import { readSettings } from "../../stacks/settings";
+import { AccessLogs, Metrics, synthesize } from "meshform";
+import { MeshStack, readSettings } from "meshform/stacks";
 import { addShop } from ".";
 
 /** Try it: `npm run up -- --app examples/metrics/app.ts`. */

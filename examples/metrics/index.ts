@@ -11,7 +11,7 @@ import {
   type Prometheus,
   type PrometheusBaseProps,
   type ServiceMesh,
-} from "../../constructs";
+} from "meshform";
 
 /** Options of {@link addShop}. */
 export interface ShopOptions {

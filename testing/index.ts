@@ -1,0 +1,17 @@
+// For tests of apps: what an app becomes, and what may reach what in it.
+
+export type { HttpRequest } from "../constructs/model/http-request";
+export type { Report, ReportedFinding, ReportedSilence } from "../constructs/checks/report";
+export { meshMatchers } from "./matchers";
+export type { MeshMatchers } from "./matchers";
+export {
+  entryOf,
+  findingsOf,
+  intentionsOf,
+  jobOf,
+  reachOf,
+  synthesizeForTest,
+  type Reachability,
+  type ReachedService,
+  type ReachOptions,
+} from "./synthesized";

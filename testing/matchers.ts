@@ -1,0 +1,104 @@
+import { App } from "cdktf";
+import { Construct, type IConstruct } from "constructs";
+import { closest } from "fastest-levenshtein";
+import { sentenceOf } from "../constructs/checks/report";
+import { reachOf, reportOf, type ReachOptions } from "./synthesized";
+
+/** What {@link meshMatchers} add to `expect(app)`. */
+export interface MeshMatchers<R> {
+  /**
+   * Whether a service may reach another. Without a request, or with only a part of one, all requests must be allowed; after `not`, none may be.
+   *
+   * @example
+   * expect(app).toAllow("web", "api", { method: "GET", path: "/orders" });
+   * expect(app).not.toAllow("web", "billing");
+   */
+  toAllow(source: string, destination: string, request?: ReachOptions): R;
+  /**
+   * Whether a check finds something.
+   *
+   * @param id of the check
+   * @param at path of the construct @default anywhere
+   *
+   * @example
+   * expect(app).not.toHaveFinding("wildcard-allow");
+   */
+  toHaveFinding(id: string, at?: string): R;
+}
+
+declare global {
+  // How jest's and vitest's types are extended.
+  // eslint-disable-next-line @typescript-eslint/no-namespace
+  namespace jest {
+    // eslint-disable-next-line @typescript-eslint/no-empty-object-type
+    interface Matchers<R> extends MeshMatchers<R> {}
+  }
+}
+
+interface Outcome {
+  readonly pass: boolean;
+  readonly message: () => string;
+}
+
+/**
+ * Matchers about an app, for jest or vitest.
+ *
+ * @example
+ * import { meshMatchers } from "meshform/testing";
+ *
+ * expect.extend(meshMatchers);
+ */
+export const meshMatchers = { toAllow, toHaveFinding };
+
+function toAllow(
+  this: { readonly isNot?: boolean },
+  received: unknown,
+  source: string,
+  destination: string,
+  request?: ReachOptions,
+): Outcome {
+  const { allowed, ends } = reachOf(scopeOf(received, "toAllow"), source, destination, request);
+  if (allowed === "unknown") {
+    throw new Error(`Whether ${source} may reach ${destination} is for entries of another team to say.`);
+  }
+  const reasons = ends.map(
+    ({ service, by, reason }) => `  - ${service}${by.length > 0 ? ` (by ${by.join(", ")})` : ""}: ${reason}`,
+  );
+  return {
+    // What may be allowed for some requests is neither allowed nor refused.
+    pass: this.isNot === true ? allowed !== "no" : allowed === "all",
+    message: () =>
+      [
+        `Expected ${source} ${this.isNot === true ? "not to be allowed" : "to be allowed"} to reach ${destination}` +
+          `${request === undefined ? "" : ` with ${JSON.stringify(request)}`}, but ${ANSWERS[allowed]}:`,
+        ...reasons,
+      ].join("\n"),
+  };
+}
+
+const ANSWERS = { all: "it is allowed", no: "it is not", "some requests": "only some requests are" };
+
+function toHaveFinding(received: unknown, id: string, at?: string): Outcome {
+  const { checks, findings } = reportOf(scopeOf(received, "toHaveFinding"));
+  const ids = checks.map((check) => check.id);
+  if (!ids.includes(id)) {
+    throw new Error(`There is no check "${id}". Did you mean ${closest(id, ids)}? \`meshform checks\` lists them all.`);
+  }
+  const found = findings.filter((finding) => finding.id === id && (at === undefined || finding.path === at));
+  const place = at === undefined ? "" : ` at ${at}`;
+  return {
+    pass: found.length > 0,
+    message: () =>
+      found.length > 0
+        ? `Expected no finding of ${id}${place}, but found:\n${found.map((finding) => `  - ${sentenceOf(finding)}`).join("\n")}`
+        : [
+            `Expected a finding of ${id}${place}. These were found:`,
+            ...findings.map((finding) => `  - ${sentenceOf(finding)}`),
+          ].join("\n"),
+  };
+}
+
+function scopeOf(received: unknown, matcher: string): IConstruct {
+  if (App.isApp(received) || Construct.isConstruct(received)) return received;
+  throw new Error(`${matcher} is about an app or a construct: expect(app).${matcher}(…).`);
+}

@@ -1,0 +1,270 @@
+import { App, TerraformStack } from "cdktf";
+import type { IConstruct } from "constructs";
+import { closest } from "fastest-levenshtein";
+import type * as consul from "../constructs/consul/generated/config-entries";
+import { readReport, removeReport, type Report, type ReportedFinding } from "../constructs/checks/report";
+import type { ConfigEntryKind, ConfigEntryOf } from "../constructs/model/config-entries";
+import type { HttpRequest } from "../constructs/model/http-request";
+import { reach, type Reach } from "../constructs/model/reach";
+import type * as nomad from "../constructs/nomad/generated/job";
+import { Peerings } from "../graph/peerings";
+import { worldOf } from "../graph/world";
+import { readDocuments, type MeshDocuments } from "../lab/apply/documents";
+import { readStacks } from "../lab/apply/synthesized";
+
+/** What an app became. */
+interface Synthesized {
+  readonly report: Report;
+  /** What ended the synthesis. */
+  readonly error?: Error;
+  /** @default nothing was synthesized */
+  readonly documents?: MeshDocuments;
+}
+
+/** Each app is synthesized once: its graph is closed then. */
+const results = new WeakMap<IConstruct, Synthesized>();
+
+/**
+ * Synthesizes an app as `cdktf synth` does, into its output folder (that of `Testing.app()` is a temporary one). Other than
+ * cdktf's `Testing.synth(stack)` it puts the stacks in order and runs the checks over the whole app. The other functions here do
+ * it by themselves; a second synthesis of the same app returns what the first one found.
+ *
+ * @returns what the checks found: warnings, and what is silenced
+ * @throws Error that lists all errors that the checks found, as `cdktf synth` does
+ */
+export function synthesizeForTest(app: IConstruct): Report {
+  const { error, report } = synthesized(app);
+  if (error !== undefined) throw error;
+  return report;
+}
+
+/**
+ * What the checks find, errors and warnings, without those that are silenced.
+ *
+ * @param scope the app, or any construct of it
+ */
+export function findingsOf(scope: IConstruct): readonly ReportedFinding[] {
+  return reportOf(scope).findings;
+}
+
+/** @internal */
+export function reportOf(scope: IConstruct): Report {
+  return synthesized(scope).report;
+}
+
+/**
+ * A Nomad job as Nomad's API takes it. What only Terraform knows reads `(known to Terraform)`.
+ *
+ * @param scope the app, a stack of it, or any other construct: the job must be of its stack, where it is in one
+ * @param id the job's id in Nomad
+ * @throws Error if there is none, with the ids that there are
+ */
+export function jobOf(scope: IConstruct, id: string): nomad.Job {
+  const jobs = within(scope, documentsOf(scope).jobs).map(({ job }) => job);
+  const found = jobs.find(({ ID }) => ID === id);
+  if (found === undefined)
+    throw missing(
+      `job ${id}`,
+      id,
+      jobs.map(({ ID = "" }) => ID),
+    );
+  return found;
+}
+
+/**
+ * A config entry as Consul's API takes it.
+ *
+ * @param scope as for {@link jobOf}
+ * @param name the entry's name: that of a service, or `global` for proxy-defaults
+ * @throws Error if there is none, with the names that there are
+ */
+export function entryOf<Kind extends ConfigEntryKind>(
+  scope: IConstruct,
+  kind: Kind,
+  name: string,
+): ConfigEntryOf<Kind> {
+  const entries = entriesOf(scope, kind);
+  const found = entries.find((entry) => nameOf(entry) === name);
+  if (found === undefined) throw missing(`config entry ${kind}/${name}`, name, entries.map(nameOf));
+  return found;
+}
+
+/**
+ * What the intentions say of each source of a service, by the name of the source, without what Consul works out of them.
+ *
+ * @param scope as for {@link jobOf}
+ * @returns none where nothing may reach it
+ * @throws Error if the app does not know the destination
+ */
+export function intentionsOf(scope: IConstruct, destination: string): readonly consul.SourceIntention[] {
+  requireServices(scope, destination);
+  return entriesOf(scope, "service-intentions")
+    .filter(({ Name }) => Name === destination)
+    .flatMap(({ Sources }) => Sources ?? [])
+    .map((source): consul.SourceIntention =>
+      Object.fromEntries(Object.entries(source).filter(([key]) => !COMPUTED.has(key))),
+    )
+    .sort((left, right) => (left.Name ?? "").localeCompare(right.Name ?? ""));
+}
+
+/** The same whenever the rest is. */
+const COMPUTED = new Set(["Precedence", "Type"]);
+
+/** A request, and where its names are looked up. */
+export interface ReachOptions extends HttpRequest {
+  /** Consul datacenter of the source. @default that of the app, where it has one */
+  readonly datacenter?: string;
+}
+
+/** Whether one service can reach another. */
+export interface Reachability {
+  /** `some requests` where it depends on the request and none was given; `unknown` where another team's entries decide. */
+  readonly allowed: Reach["allowed"];
+  /** Where requests end, after routes, splits, redirects and failovers. */
+  readonly ends: readonly ReachedService[];
+}
+
+/** A service at which requests end. */
+export interface ReachedService {
+  readonly service: string;
+  /** @default the only one of the app, which has no name */
+  readonly datacenter?: string;
+  /** The rules that lead there, such as `the redirect of orders-old`. */
+  readonly by: readonly string[];
+  /** What decides, in one sentence. */
+  readonly reason: string;
+}
+
+/**
+ * Whether a service can reach another, and why, by all traffic rules and intentions of the app.
+ *
+ * @param scope the app, or any construct of it
+ * @param source name of the service that asks
+ * @param destination the name that it asks for
+ * @param request decide about this request @default about any
+ * @throws Error if the app does not know one of the two
+ */
+export function reachOf(
+  scope: IConstruct,
+  source: string,
+  destination: string,
+  { datacenter, ...request }: ReachOptions = {},
+): Reachability {
+  const documents = documentsOf(scope);
+  requireServices(scope, source, destination);
+  const world = worldOf(documents, new Peerings(documents));
+  const home = datacenter ?? onlyOne([...world.entries.keys()]);
+  const from = (service: string) => ({ datacenter: home, service });
+  const asked = Object.keys(request).length > 0 ? request : undefined;
+  const { allowed, ends } = reach(world, from(source), from(destination), asked);
+  return {
+    allowed,
+    ends: ends.map(({ service, datacenter: place, by, decision }) => ({
+      service,
+      ...(place !== "" && { datacenter: place }),
+      by,
+      reason: decision?.reason ?? "another team's entries decide",
+    })),
+  };
+}
+
+function synthesized(scope: IConstruct): Synthesized {
+  const app = scope.node.root;
+  const known = results.get(app);
+  if (known !== undefined) return known;
+  if (!App.isApp(app)) {
+    throw new Error("A test needs a whole app: let the first construct be cdktf's `Testing.app()` or `new App()`.");
+  }
+  const result = synthesize(app);
+  results.set(app, result);
+  return result;
+}
+
+function synthesize(app: App): Synthesized {
+  let error: Error | undefined;
+  // Of an earlier run of the test.
+  removeReport(app.outdir);
+  try {
+    app.synth();
+  } catch (thrown) {
+    error = thrown as Error;
+  }
+  const report = readReport(app.outdir);
+  // An app that no check has looked at is broken in some other way, or has nothing to do with a mesh.
+  if (error !== undefined && !report?.findings.some(({ level }) => level === "error")) throw error;
+  if (report === undefined) throw new Error("The app has neither a mesh nor a host: there is nothing to check.");
+  return error === undefined ? { report, documents: readDocuments(readStacks(app.outdir)) } : { report, error };
+}
+
+function documentsOf(scope: IConstruct): MeshDocuments {
+  const { error, documents } = synthesized(scope);
+  if (documents === undefined) throw error ?? new Error("Nothing was synthesized.");
+  return documents;
+}
+
+function entriesOf<Kind extends ConfigEntryKind>(scope: IConstruct, kind: Kind): ConfigEntryOf<Kind>[] {
+  return within(scope, documentsOf(scope).entries).flatMap(({ entry }) =>
+    entry.Kind === kind ? [entry as ConfigEntryOf<Kind>] : [],
+  );
+}
+
+function nameOf(entry: consul.ConfigEntry): string {
+  return "Name" in entry ? (entry.Name ?? "") : "mesh";
+}
+
+/** Those of the construct's stack; all for the app. */
+function within<Document extends { readonly stack: string }>(
+  scope: IConstruct,
+  documents: readonly Document[],
+): readonly Document[] {
+  if (App.isApp(scope)) return documents;
+  const { id } = TerraformStack.of(scope).node;
+  return documents.filter(({ stack }) => stack === id);
+}
+
+/** @throws Error for a name that the app does not know: a test about it would say nothing */
+function requireServices(scope: IConstruct, ...names: readonly string[]): void {
+  const known = servicesIn(documentsOf(scope));
+  for (const name of names) {
+    if (!known.has(name)) throw missing(`service ${name}`, name, [...known]);
+  }
+}
+
+/** Whatever has a name in the mesh: instances, defaults, rules, and sources that belong to other teams. */
+function servicesIn({ jobs, entries, catalog }: MeshDocuments): ReadonlySet<string> {
+  const instances = jobs.flatMap(({ job }) =>
+    (job.TaskGroups ?? []).flatMap(({ Services }) => Services ?? []).map(({ Name }) => Name),
+  );
+  const named = entries.flatMap(({ entry }) => (NAMED_AFTER_SERVICES.includes(entry.Kind) ? [nameOf(entry)] : []));
+  const sources = entries.flatMap(({ entry }) => (entry.Kind === "service-intentions" ? (entry.Sources ?? []) : []));
+  const names = [...instances, ...named, ...sources.map(({ Name }) => Name), ...catalog.map(({ name }) => name)];
+  return new Set(names.flatMap((name) => (name === undefined || name === "" ? [] : [name])));
+}
+
+const NAMED_AFTER_SERVICES: readonly ConfigEntryKind[] = [
+  "api-gateway",
+  "ingress-gateway",
+  "service-defaults",
+  "service-intentions",
+  "service-resolver",
+  "service-router",
+  "service-splitter",
+  "terminating-gateway",
+];
+
+function onlyOne(datacenters: readonly string[]): string {
+  if (datacenters.length > 1) {
+    throw new Error(
+      `The app has several datacenters: ${datacenters.join(", ")}. Say that of the source as datacenter.`,
+    );
+  }
+  return datacenters[0] ?? "";
+}
+
+function missing(what: string, name: string, known: readonly string[]): Error {
+  return new Error(
+    known.length === 0
+      ? `There is no ${what}: there is nothing of this kind.`
+      : `There is no ${what}. Did you mean ${closest(name, [...known])}? There are: ${[...known].sort().join(", ")}.`,
+  );
+}

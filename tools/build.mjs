@@ -1,0 +1,29 @@
+// Builds what the package consists of: `npm pack` does so by itself, and fails if this does.
+import { spawnSync } from "node:child_process";
+import { cpSync, rmSync } from "node:fs";
+import { dirname, join } from "node:path";
+import { fileURLToPath } from "node:url";
+import { ensurePackages, fail } from "../cli/node-packages.mjs";
+
+const root = dirname(dirname(fileURLToPath(import.meta.url)));
+const dist = join(root, "dist");
+
+/** Folders with files that the compiled code reads or runs, at the same place beside it. */
+const WITH_FILES = ["cli", "constructs", "graph", "lab"];
+/** The pinned lists of what the engines are made from. */
+const ENGINES = ["cni", "consul", "envoy", "nomad", "supervisor"].map((engine) => join("tools", engine));
+
+ensurePackages(root);
+rmSync(dist, { recursive: true, force: true });
+const compiler = join(root, "node_modules", "typescript", "bin", "tsc");
+const { status } = spawnSync(process.execPath, [compiler, "--project", join(root, "tsconfig.build.json")], {
+  // Standard output is npm's, which prints the tarball's name there.
+  stdio: ["ignore", 2, "inherit"],
+});
+if (status !== 0) fail("The package does not compile.", "Correct what the compiler says, then try again.");
+for (const folder of [...WITH_FILES, ...ENGINES]) {
+  cpSync(join(root, folder), join(dist, folder), {
+    recursive: true,
+    filter: (file) => !/\.c?ts$/.test(file),
+  });
+}
