@@ -339,6 +339,55 @@ describe("local-bind-clash", () => {
       expect.stringContaining("Local port 19001 for api is one of Envoy's own (19000 to 19199)."),
     ]);
   });
+
+  describe("fails if an exposed path is opened at a port that is taken", () => {
+    const opened = (ports: Readonly<Record<string, Port>>, ...labels: readonly string[]) => {
+      const expose = labels.map((portLabel, index) => ({ path: `/${index}`, portLabel }));
+      return findings((mesh, api) => mesh.addService("web", web).connectTo(api), { ports, expose });
+    };
+
+    test.each<[string, Readonly<Record<string, Port>>, readonly string[], string]>([
+      [
+        "by the service",
+        { a: Port.dynamic({ to: 9001 }) },
+        ["a"],
+        'path /0 is to be opened at port 9001, to which "a"',
+      ],
+      [
+        "by another path, whatever the labels",
+        { a: Port.dynamic({ to: 9102 }), b: Port.static(9102) },
+        ["a", "b"],
+        'path /1 is to be opened at port 9102, to which "b"',
+      ],
+    ])("%s", (_, ports, labels, problem) => {
+      const owner = labels.length === 1 ? "the service api" : "the exposed path /0";
+      expect(opened(ports, ...labels)).toEqual([
+        `stack/mesh/api: The exposed ${problem} leads, but that port is taken by ${owner}. Have the label lead to a port of its own, or omit its \`to\`. (local-bind-clash)`,
+      ]);
+    });
+
+    test("by an upstream, or by another service of the group", () => {
+      const found = findings((mesh, api) => {
+        const ports = { a: Port.dynamic({ to: 5000 }), b: Port.dynamic({ to: 8081 }) };
+        const group = mesh.addJob("shop").addGroup("web", { ports, tasks: { server: anyWorkload } });
+        const expose = ["a", "b"].map((portLabel) => ({ path: "/metrics", portLabel, localPort: 9 }));
+        const page = group.addService("page", { port: 8080, expose });
+        const admin = group.addService("admin", { port: 8081 });
+        page.connectTo(api, { localBindPort: 5000 });
+        admin.connectTo(api);
+        page.allowFrom(api);
+        admin.allowFrom(api);
+      }).filter((line) => line.includes("local-bind-clash"));
+      expect(found).toEqual([
+        expect.stringContaining("web/page: The exposed path /metrics is to be opened at port 5000, to which"),
+        expect.stringContaining('"b" leads, but that port is taken by the service admin.'),
+      ]);
+    });
+
+    test("and lets pass ports of their own", () => {
+      expect(opened({ a: Port.dynamic({ to: 9102 }), b: Port.dynamic() }, "a", "b", "c")).toEqual([]);
+    });
+  });
 });
 
 describe("published-port-clash", () => {

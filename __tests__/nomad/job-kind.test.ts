@@ -1,4 +1,5 @@
 import { JobKind, type nomad } from "../../constructs";
+import { groupOf } from "../support/job";
 import { synthMesh } from "../support/synth";
 import { anyWorkload } from "../support/workload";
 
@@ -62,6 +63,31 @@ describe("the kind of a job", () => {
     expect(updateOf()).toMatchObject({ Canary: 1 });
     expect(updateOf(JobKind.batch())).toBeUndefined();
     expect(updateOf(JobKind.system())).toBeUndefined();
+  });
+
+  test.each([
+    ["batch", JobKind.batch()],
+    ["sysbatch", JobKind.sysbatch()],
+    ["periodic", JobKind.periodic({ crons: ["@daily"] })],
+    ["parameterized", JobKind.parameterized()],
+  ])("leaves to Nomad how often tasks of a %s job are tried again, as far as nothing is said", (_, kind) => {
+    expect(groupOf(jobOf(kind))).not.toHaveProperty("RestartPolicy");
+    const { jobs } = synthMesh((mesh) => {
+      const tasks = { task: anyWorkload };
+      const job = mesh.addJob("job", { kind });
+      job.addGroup("own", { tasks });
+      job.addGroup("given", { tasks, restart: { attempts: 1 } });
+    });
+    expect(jobs.job.TaskGroups?.map(({ RestartPolicy }) => RestartPolicy)).toEqual([undefined, { Attempts: 1 }]);
+  });
+
+  test.each([undefined, JobKind.service(), JobKind.system()])("has services start again at once", (kind) => {
+    const policy = { Attempts: 10, Interval: 1.8e12, Delay: 1e9, Mode: "fail" };
+    expect(groupOf(jobOf(kind)).RestartPolicy).toEqual(policy);
+    const { jobs } = synthMesh((mesh) => {
+      mesh.addJob("job", { kind }).addGroup("group", { tasks: { task: anyWorkload } });
+    });
+    expect(groupOf(jobs.job).RestartPolicy).toEqual(policy);
   });
 
   test("fails at synthesis for a time that Nomad cannot read", () => {

@@ -2,6 +2,7 @@ import * as is from "../core/shape";
 import { optionalNanoseconds, type DurationLike } from "../core/duration";
 import type { Override } from "../core/override";
 import type * as nomad from "./generated/job";
+import type { JobKind } from "./job-kind";
 import { overriddenGroup } from "./override";
 import type { Affinity, Constraint, Spread } from "./placement";
 import {
@@ -83,7 +84,12 @@ export interface GroupOptions {
    * until it is healthy, unless it has a static port, a volume to write to, a disk that is kept, `canaryTags` or `canaryMeta`
    */
   readonly update?: UpdateOptions;
-  /** What happens to a task that ends, its Envoy included. @default up to 10 restarts in 30 min, each after 1 s, then another node */
+  /**
+   * What happens to a task that ends, its Envoy included.
+   *
+   * @default up to 10 restarts in 30 min, each after 1 s, then another node; in batch and sysbatch jobs Nomad's own, for tasks that
+   * fail: up to 3 in 24 h, each after 15 s
+   */
   readonly restart?: RestartOptions;
   /** @default Nomad's own */
   readonly reschedule?: RescheduleOptions;
@@ -138,10 +144,10 @@ export const GROUP_SHAPE: is.Shape<GroupOptions> = {
 /** @internal What a group holds: networks, services and tasks, any number of each. */
 export type GroupParts = Required<Pick<nomad.TaskGroup, "Networks" | "Services" | "Tasks">>;
 
-/** @internal One group of a job. */
+/** @internal One group of a job. @param options its kind is the job's */
 export function renderGroup(
   name: string,
-  options: GroupOptions,
+  options: GroupOptions & { readonly kind?: JobKind },
   parts: GroupParts,
   override?: Override<nomad.TaskGroup>,
 ): nomad.TaskGroup {
@@ -152,7 +158,7 @@ export function renderGroup(
       options.volumes &&
       Object.fromEntries(Object.entries(options.volumes).map(([label, volume]) => [label, volume.render(label)])),
     Update: options.update && renderUpdate(options.update),
-    RestartPolicy: renderGroupRestart(options.restart),
+    RestartPolicy: renderGroupRestart(options.restart, options.kind?.ends),
     ReschedulePolicy: options.reschedule && renderReschedule(options.reschedule),
     Migrate: options.migrate && renderMigrate(options.migrate),
     Disconnect: options.disconnect && renderDisconnect(options.disconnect),

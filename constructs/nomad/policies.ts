@@ -48,20 +48,21 @@ export const UPDATE_SHAPE: is.Shape<UpdateOptions> = {
 };
 
 /**
- * What happens on its own node to a task that ends, an Envoy included. While an Envoy waits for its restart, its service
- * reaches nothing and is not reached; so the wait is short, and a program that fails at once again and again is given up after
- * some 12 s all the same.
+ * What happens on its own node to a task that ends (of a batch job: that fails), an Envoy included. While an Envoy waits for its
+ * restart, its service reaches nothing and is not reached; so the wait is short, and a program that fails at once again and again
+ * is given up after some 12 s all the same. For jobs of kind batch and sysbatch, periodic and parameterized ones included, the defaults
+ * are Nomad's own: 3 restarts in 24 h, each after 15 s.
  *
  * For a task alone: what is omitted is as for its group.
  *
  * @see https://developer.hashicorp.com/nomad/docs/job-specification/restart
  */
 export interface RestartOptions {
-  /** Restarts allowed within the interval. @default 10 */
+  /** Restarts allowed within the interval. @default 10, or 3 for what is to end */
   readonly attempts?: number;
-  /** The window in which attempts count. @default "30m" */
+  /** The window in which attempts count. @default "30m", or "24h" for what is to end */
   readonly interval?: DurationLike;
-  /** Wait before a restart; Nomad adds up to a quarter of it. @default "1s" */
+  /** Wait before a restart; Nomad adds up to a quarter of it. @default "1s", or "15s" for what is to end */
   readonly delay?: DurationLike;
   /** After the last attempt: fail the allocation, or wait for the next interval. @default "fail" */
   readonly mode?: "fail" | "delay";
@@ -171,12 +172,16 @@ export function renderUpdate(options: UpdateOptions): nomad.UpdateStrategy {
   };
 }
 
-/** Nomad's own wait is 15 s, and it allows 2 attempts. */
+/** For what runs for good. Nomad's own wait is 15 s, and it allows 2 attempts. */
 const RESTART = { attempts: 10, interval: "30m", delay: "1s", mode: "fail" } as const;
 
-/** @internal The policy of a group, and so of its Envoys: Nomad lets a sidecar have none of its own. */
-export function renderGroupRestart(options: RestartOptions = {}): nomad.RestartPolicy {
-  return renderRestart({ ...RESTART, ...withoutUndefined(options) });
+/**
+ * @internal The policy of a group, and so of its Envoys: Nomad lets a sidecar have none of its own.
+ *
+ * @param ends whether its tasks are meant to end: what is omitted is then Nomad's own
+ */
+export function renderGroupRestart(options: RestartOptions | undefined, ends = false): nomad.RestartPolicy | undefined {
+  return ends ? options && renderRestart(options) : renderRestart({ ...RESTART, ...withoutUndefined(options ?? {}) });
 }
 
 /** @internal */

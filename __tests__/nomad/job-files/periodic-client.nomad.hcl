@@ -43,9 +43,6 @@ job "tour" {
 
     restart {
       attempts = 0
-      interval = "24h"
-      delay    = "1s"
-      mode     = "fail"
     }
 
     reschedule {

@@ -38,7 +38,7 @@ export function addTour(mesh: ServiceMesh, services?: readonly IMeshService[]): 
       kind: JobKind.periodic({ crons: ["0 3 1 1 *"], timeZone: "Europe/Berlin", prohibitOverlap: true }),
     })
     .addGroup("tour", {
-      restart: { attempts: 0, interval: "24h" },
+      restart: { attempts: 0 },
       reschedule: { attempts: 0, unlimited: false },
       tasks: {
         tour: Workload.exec({ driver: "raw_exec", command: "node", args: ["-e", TOUR], resources: RESOURCES }),

@@ -4,7 +4,7 @@ import type { InstancesRecord, UpstreamRecord } from "../../model/records";
 import type { Snapshot } from "../../model/snapshot";
 import type { Check, Finding } from "../check";
 import { describePath } from "../../core/errors";
-import { allocationsIn, gatewaysIn, jobsIn } from "./records";
+import { allocationsIn, gatewaysIn, jobsIn, sidecarServicesIn, type SidecarService } from "./records";
 
 /** Nomad gives each Envoy of an allocation an admin port from 19000 up and a readiness port from 19100 up. */
 const ENVOY_PORTS = { first: 19_000, last: 19_199 };
@@ -47,8 +47,44 @@ const localBindClash: Check = {
     for (const allocation of allocationsIn(graph)) {
       yield* clashesOf(graph, allocation);
     }
+    for (const service of sidecarServicesIn(graph)) {
+      yield* clashesOfExposedPaths(service);
+    }
   },
 };
+
+/** An Envoy opens a path at the port inside to which its label leads, on all addresses, whatever the path. */
+function* clashesOfExposedPaths({ at, group, definition }: SidecarService): Iterable<Finding> {
+  const { Networks = [], Services = [] } = group;
+  const ports = Networks.flatMap(({ ReservedPorts = [], DynamicPorts = [] }) => [...ReservedPorts, ...DynamicPorts]);
+  const proxies = Services.map(({ Name = "", PortLabel, Connect }) => ({
+    ...{ Name, PortLabel },
+    ...Connect?.SidecarService?.Proxy,
+  }));
+  const owners = new Map<number, { readonly what: string; readonly label?: string }>();
+  for (const { Name, PortLabel, LocalServicePort, Upstreams = [] } of proxies) {
+    owners.set(LocalServicePort ?? Number(PortLabel), { what: `the service ${Name}` });
+    for (const { DestinationName = "", LocalBindPort = 0 } of Upstreams) {
+      owners.set(LocalBindPort, { what: `the upstream ${DestinationName}` });
+    }
+  }
+  for (const { Name, Path = "", ListenerPort: label } of proxies.flatMap(({ Name, Expose }) =>
+    (Expose?.Path ?? []).map((exposed) => ({ Name, ...exposed })),
+  )) {
+    const { To = -1, Value = -1 } = ports.find(({ Label }) => Label === label) ?? {};
+    const inside = To > 0 ? To : Value;
+    const owner = owners.get(inside);
+    // Of one label for two paths another check speaks.
+    if (inside > 0 && owner !== undefined && owner.label !== label && Name === definition.Name) {
+      yield {
+        at,
+        problem: `The exposed path ${Path} is to be opened at port ${inside}, to which "${label ?? ""}" leads, but that port is taken by ${owner.what}.`,
+        fix: "Have the label lead to a port of its own, or omit its `to`.",
+      };
+    }
+    owners.set(inside, { what: `the exposed path ${Path}`, label });
+  }
+}
 
 function* clashesOf(graph: Snapshot, allocation: readonly InstancesRecord[]): Iterable<Finding> {
   const owners = new Map<string, string>();

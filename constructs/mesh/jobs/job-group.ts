@@ -9,6 +9,7 @@ import type { Snapshot } from "../../model/snapshot";
 import { SHUTDOWN_DELAY } from "../../nomad/deployment";
 import type * as nomad from "../../nomad/generated/job";
 import { renderGroup, type GroupOptions } from "../../nomad/group";
+import type { JobKind } from "../../nomad/job-kind";
 import { renderNetwork, type NetworkOptions } from "../../nomad/network";
 import {
   CATALOG_SERVICE_SHAPE,
@@ -47,6 +48,7 @@ interface JobOfGroup {
   readonly job: Job;
   /** Key of its record. */
   readonly key: string;
+  readonly kind?: JobKind;
 }
 
 /**
@@ -137,7 +139,7 @@ export class JobGroup extends Construct {
     const delay = services.length > 0 ? SHUTDOWN_DELAY : undefined;
     return renderGroup(
       this.groupName,
-      { ...props, shutdownDelay: props.shutdownDelay ?? delay },
+      { ...props, kind: this.parent.kind, shutdownDelay: props.shutdownDelay ?? delay },
       {
         Networks: [
           renderNetwork(props, { DynamicPorts: exposedPorts(services.flatMap(({ options }) => options.expose ?? [])) }),

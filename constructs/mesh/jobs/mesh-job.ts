@@ -2,6 +2,7 @@ import type { Job } from "@cdktf/provider-nomad/lib/job";
 import { Construct } from "constructs";
 import { withoutUndefined } from "../../core/without-undefined";
 import type * as nomad from "../../nomad/generated/job";
+import type { JobKind } from "../../nomad/job-kind";
 import { renderJob, type JobSpec } from "../../nomad/job";
 import type { Mesh } from "../mesh";
 import { refuseUnknownName } from "../mesh-member";
@@ -42,6 +43,7 @@ export class MeshJob extends Construct {
   /** The Terraform resource, for dependencies and lifecycle. */
   readonly job: Job;
 
+  private readonly kind: JobKind | undefined;
   private readonly groups: JobGroup[] = [];
 
   constructor(scope: Construct, id: string, props: MeshJobProps) {
@@ -51,6 +53,7 @@ export class MeshJob extends Construct {
     refuseUnknownName(this, "job", jobName);
     this.mesh = mesh;
     this.jobName = jobName;
+    this.kind = props.kind;
     const spec: JobSpec = { ...mesh.memberDefaults, ...withoutUndefined(given) };
     const { region, namespace, waitUntilHealthy } = spec;
     this.job = declareJob(this, {
@@ -71,7 +74,8 @@ export class MeshJob extends Construct {
    * @param id name of the group, if it is given no other
    */
   addGroup(id: string, props: JobGroupProps): JobGroup {
-    const group = new JobGroup(this, id, props, { mesh: this.mesh, job: this.job, key: this.node.path });
+    const { mesh, job, kind } = this;
+    const group = new JobGroup(this, id, props, { mesh, job, key: this.node.path, kind });
     this.groups.push(group);
     return group;
   }
