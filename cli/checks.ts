@@ -3,13 +3,15 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import type { Command } from "commander";
 import { readReport, sentenceOf, sentenceOfSilence, type Report } from "../constructs/checks/report";
+import { findApp, type AppSource } from "../lab/app-source";
 import { LabError } from "../lab/errors";
 import { synthesizeApp } from "../lab/synthesize-app";
+import { appOption } from "./app-option";
 import { interruptible } from "./interruptible";
 import { table } from "./table";
 
 interface Options {
-  readonly app: string;
+  readonly app?: string;
   readonly json?: boolean;
 }
 
@@ -18,19 +20,19 @@ export function registerChecks(program: Command): void {
   program
     .command("checks")
     .description("list the checks of an app, what they find, and what was silenced; deploys nothing")
-    .option("--app <file>", "the app to synthesize", "main.ts")
+    .addOption(appOption())
     .option("--json", "print it as JSON")
     .addHelpText("after", "\nThe exit code is 1 when there is an error.")
     .action(({ app, json = false }: Options) =>
       interruptible(async (signal) => {
-        const report = await reportOf(app, signal);
+        const report = await reportOf(findApp(app), signal);
         console.log(json ? JSON.stringify(report, undefined, 2) : render(report));
         if (hasErrors(report)) process.exitCode = 1;
       }),
     );
 }
 
-async function reportOf(app: string, signal: AbortSignal): Promise<Report> {
+async function reportOf(app: AppSource, signal: AbortSignal): Promise<Report> {
   const folder = mkdtempSync(join(tmpdir(), "meshform-checks-"));
   try {
     const failed = await synthesizeApp(app, folder, signal, "own").then(
@@ -42,7 +44,7 @@ async function reportOf(app: string, signal: AbortSignal): Promise<Report> {
     if (failed !== undefined && (report === undefined || !hasErrors(report))) throw failed.error;
     if (report === undefined) {
       throw new LabError(
-        `No check ran for ${app}.`,
+        `No check ran for ${app.name}.`,
         "They run where an app has a mesh, hosts or checks of its own, and not with skipValidation.",
       );
     }

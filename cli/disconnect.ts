@@ -3,6 +3,7 @@ import { Cluster } from "../lab/cluster";
 import { disconnect } from "../lab/disconnect";
 import { enginesOfEnvironment } from "../lab/engines-of-environment";
 import { LabError } from "../lab/errors";
+import { invocation } from "../lab/invocation";
 import { Lab } from "../lab/lab";
 import { interruptible } from "./interruptible";
 import { labOption } from "./lab-option";
@@ -45,7 +46,8 @@ export function registerDisconnect(program: Command): void {
 
 function clustersOf(name: string): Cluster[] {
   const lab = new Lab(name);
-  if (!lab.exists) throw new LabError(`There is no lab ${name}.`, "Run `meshform up`, or give --environment.");
+  if (!lab.exists)
+    throw new LabError(`There is no lab ${name}.`, `Run \`${invocation("up")}\`, or give --environment.`);
   return Cluster.all(lab);
 }
 

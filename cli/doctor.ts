@@ -1,6 +1,7 @@
-import type { Command } from "commander";
+import { Option, type Command } from "commander";
 import { checkVersions } from "../constructs/linux/versions";
 import { type EngineReport, locateEngines } from "../lab/engines/locate-engines";
+import { IS_CLONE, invocation } from "../lab/invocation";
 import { isInstallable } from "../lab/prepare-machine";
 import { checkPrerequisites, type Finding } from "../lab/prerequisites";
 
@@ -21,11 +22,14 @@ export function registerDoctor(program: Command): void {
   program
     .command("doctor")
     .description("show what the lab needs of this machine and what is missing; changes nothing")
-    .option("--tests", "also show what only the tests and some examples need")
+    .addOption(
+      // The package has no tests.
+      new Option("--tests", "also show what only the tests and some examples need").hideHelp(!IS_CLONE),
+    )
     .option("--json", "print it as JSON")
     .addHelpText(
       "after",
-      "\nThe exit code is 1 when something is missing that `meshform up` (with --tests: `meshform install`) cannot install here.",
+      `\nThe exit code is 1 when something is missing that \`${invocation("up")}\`${IS_CLONE ? ` (with --tests: \`${invocation("install")}\`)` : ""} cannot install here.`,
     )
     .action(async ({ tests = false, json = false }: { tests?: boolean; json?: boolean }) => {
       const diagnosis = await diagnose(tests);
@@ -69,7 +73,7 @@ function render({ ok, prerequisites, engines, installs, warnings }: Diagnosis, t
   const remedies = prerequisites
     .filter((it) => !it.ok && !isInstallable(it))
     .map(({ what, remedy }) => `${what}: ${remedy}`);
-  const command = tests ? "meshform install" : "meshform up";
+  const command = invocation(tests ? "install" : "up");
   return [
     ...table,
     ...section("Worth knowing:", warnings),

@@ -10,13 +10,16 @@ import { renderPage, summaryOf } from "../graph/page";
 import { readMeshGraph } from "../graph/read";
 import { renderSvg } from "../graph/svg";
 import { ratePhrase } from "../graph/words";
+import { findApp, type AppSource } from "../lab/app-source";
 import { readStacks } from "../lab/apply/synthesized";
 import { Cluster } from "../lab/cluster";
 import { LabError } from "../lab/errors";
+import { invocation } from "../lab/invocation";
 import { Lab } from "../lab/lab";
 import { readJobs } from "../lab/services";
 import { synthesizeApp } from "../lab/synthesize-app";
 import { measureTraffic } from "../lab/traffic";
+import { appOption } from "./app-option";
 import { interruptible } from "./interruptible";
 import { labOption } from "./lab-option";
 import { table } from "./table";
@@ -30,7 +33,7 @@ type Format = (typeof FORMATS)[number];
 const FILES: Readonly<Record<Format, string>> = { mermaid: "mesh.mmd", svg: "mesh.svg", html: "mesh.html" };
 
 interface Options {
-  readonly app: string;
+  readonly app?: string;
   readonly format: Format | "all";
   readonly output: string;
   readonly live?: boolean;
@@ -42,7 +45,7 @@ export function registerGraph(program: Command): void {
   program
     .command("graph")
     .description("draw the mesh: services, who may talk to whom, splits, gateways, datacenters")
-    .option("--app <file>", "the app to synthesize and draw", "main.ts")
+    .addOption(appOption())
     .addOption(new Option("--format <format>", "what to write").choices([...FORMATS, "all"]).default("all"))
     .option("--output <folder>", "where the files go", "meshform-graph")
     .addOption(new Option("--live", "draw what a running lab has, with health and request rates").conflicts(["app"]))
@@ -50,15 +53,16 @@ export function registerGraph(program: Command): void {
     .addHelpText("after", "\nNothing needs to run, except for --live, which is about the lab of --name.")
     .action(({ app, format, output, live = false, name }: Options) =>
       interruptible(async (signal) => {
-        const graph = live ? await readLab(name, signal) : await readApp(app, signal);
-        const title = live ? `The mesh of the lab ${name}` : `The mesh of ${app}`;
+        const source = live ? undefined : findApp(app);
+        const graph = source ? await readApp(source, signal) : await readLab(name, signal);
+        const title = `The mesh of ${source?.name ?? `the lab ${name}`}`;
         const files = await write(graph, title, output, format === "all" ? FORMATS : [format]);
         console.log([...(live ? readings(graph) : []), ...remarks(graph), ...files].join("\n"));
       }),
     );
 }
 
-async function readApp(app: string, signal: AbortSignal): Promise<MeshGraph> {
+async function readApp(app: AppSource, signal: AbortSignal): Promise<MeshGraph> {
   const folder = mkdtempSync(join(tmpdir(), "meshform-graph-"));
   try {
     const warnings = await synthesizeApp(app, folder, signal);
@@ -76,7 +80,7 @@ async function readLab(name: string, signal: AbortSignal): Promise<MeshGraph> {
   if (!lab.exists || !existsSync(synthesized)) {
     throw new LabError(
       lab.exists ? `Nothing has been deployed to the lab ${name} yet.` : `There is no lab ${name}.`,
-      "Run `meshform up` first, or leave out --live.",
+      `Run \`${invocation("up")}\` first, or leave out --live.`,
     );
   }
   const jobs = (await Promise.all(Cluster.all(lab).map(readJobs))).flat();

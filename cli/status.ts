@@ -1,5 +1,6 @@
 import type { Command } from "commander";
 import { urlOf } from "../lab/cluster";
+import { invocation } from "../lab/invocation";
 import { healthyInstances, isHealthy, type JobStatus } from "../lab/services";
 import { status, type HostStatus, type LabStatus } from "../lab/status";
 import { labOption } from "./lab-option";
@@ -21,7 +22,7 @@ export function registerStatus(program: Command): void {
 }
 
 function render(report: LabStatus): string {
-  if (!report.exists) return `There is no lab ${report.name}. Run \`npm run up\` to make one.`;
+  if (!report.exists) return `There is no lab ${report.name}. Run \`${invocation("up")}\` to make one.`;
   const isOne = new Set(report.hosts.map(({ datacenter }) => datacenter)).size <= 1;
   const at = (datacenter: string) => (isOne ? [] : [datacenter]);
   const blocks = [

@@ -1,9 +1,12 @@
 import { InvalidArgumentError, Option, type Command } from "commander";
+import { findApp } from "../lab/app-source";
 import type { ApplyOptions } from "../lab/apply";
 import { urlOf } from "../lab/cluster";
 import { Lab } from "../lab/lab";
 import { isEngine } from "../lab/published";
 import { up, type UpReport } from "../lab/up";
+import { invocation } from "../lab/invocation";
+import { appOption } from "./app-option";
 import { interruptible } from "./interruptible";
 import { labOption } from "./lab-option";
 import { mostDatacenters } from "../lab/topology";
@@ -11,7 +14,7 @@ import { table } from "./table";
 
 interface Options {
   readonly name: string;
-  readonly app: string;
+  readonly app?: string;
   readonly engine: ApplyOptions["engine"];
   readonly secure?: boolean;
   readonly datacenters?: number;
@@ -25,7 +28,7 @@ export function registerUp(program: Command): void {
     .command("up")
     .description("boot a lab on this machine, deploy the app to it and try it; repeat it after every edit")
     .addOption(labOption())
-    .option("--app <file>", "the app to deploy", "main.ts")
+    .addOption(appOption())
     .addOption(
       new Option("--engine <engine>", "what applies the stacks")
         .choices(["auto", "terraform", "offline"])
@@ -50,7 +53,15 @@ export function registerUp(program: Command): void {
     .action(async ({ name, app, engine, secure, datacenters, show, timeout }: Options) => {
       try {
         const profile = secure === undefined ? undefined : secure ? ("secure" as const) : ("plain" as const);
-        const options = { name, app, engine, profile, datacenters, shown: show, timeoutMs: timeout * 1000 };
+        const options = {
+          name,
+          app: findApp(app),
+          engine,
+          profile,
+          datacenters,
+          shown: show,
+          timeoutMs: timeout * 1000,
+        };
         const report = await interruptible((signal) => up({ ...options, signal }));
         console.log(render(report, name));
         if (report.problems.length > 0) process.exitCode = 1;
@@ -80,7 +91,7 @@ function render(report: UpReport, name: string): string {
   const engines = listeners.filter(isEngine);
   const titles: Record<string, string> = { consul: "Consul", nomad: "Nomad" };
   const moved = listeners.filter(({ wanted, port }) => wanted !== port);
-  const option = optionOf(name);
+  const lab = optionOf(name);
   return [
     ...(warnings ? ["", warnings] : []),
     "",
@@ -109,14 +120,11 @@ function render(report: UpReport, name: string): string {
     ...section(
       "Next",
       table([
-        [`npm run status${option}`, "hosts, agents, services"],
-        [`npm run logs${option || " --"} <service>`, "what a service writes; --sidecar: its Envoy"],
-        [
-          `npm run graph -- --live${name === "default" ? "" : ` --name ${name}`}`,
-          "a picture of it, with request rates",
-        ],
-        [`npm run up${option}`, "after an edit"],
-        [`npm run down${option}`, "removes it all"],
+        [invocation("status", ...lab), "hosts, agents, services"],
+        [invocation("logs", ...lab, "<service>"), "what a service writes; --sidecar: its Envoy"],
+        [invocation("graph", "--live", ...lab), "a picture of it, with request rates"],
+        [invocation("up", ...lab), "after an edit"],
+        [invocation("down", ...lab), "removes it all"],
       ]),
     ),
   ].join("\n");
@@ -129,13 +137,12 @@ function headline({ changed, problems, mesh }: UpReport): string {
 }
 
 function whatNow(name: string): string {
-  const option = optionOf(name);
-  return `Repeat \`npm run up${option}\` to go on from here; \`npm run down${option}\` removes what there is.`;
+  const lab = optionOf(name);
+  return `Repeat \`${invocation("up", ...lab)}\` to go on from here; \`${invocation("down", ...lab)}\` removes what there is.`;
 }
 
-/** npm passes on only what stands after two dashes. */
-function optionOf(name: string): string {
-  return name === "default" ? "" : ` -- --name ${name}`;
+function optionOf(name: string): readonly string[] {
+  return name === "default" ? [] : ["--name", name];
 }
 
 function section(title: string, content: Iterable<string>): string[] {

@@ -2,6 +2,7 @@ import { EngineApi } from "./apply/engine-api";
 import type { ClusterEndpoints } from "./apply";
 import type { Credentials } from "./credentials";
 import { LabError } from "./errors";
+import { invocation } from "./invocation";
 import type { Listener } from "./state";
 import type { Topology } from "./topology";
 
@@ -23,7 +24,8 @@ export class Cluster {
     const credentials = lab.credentialsOf(datacenter);
     const address = (name: string) => {
       const listener = lab.listeners.find((it) => it.name === name && it.datacenter === datacenter);
-      if (!listener) throw new LabError(`Nothing leads to the lab's ${name}.`, "Run `meshform up` to mend the lab.");
+      if (!listener)
+        throw new LabError(`Nothing leads to the lab's ${name}.`, `Run \`${invocation("up")}\` to mend the lab.`);
       return urlOf(listener);
     };
     return new Cluster(datacenter, {

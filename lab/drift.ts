@@ -5,6 +5,7 @@ import { isObject, type JsonObject } from "./apply/json";
 import { jobPath } from "./apply/nomad-deployment";
 import { readStacks } from "./apply/synthesized";
 import type { Cluster } from "./cluster";
+import { invocation } from "./invocation";
 import type { Lab } from "./lab";
 import { hostsOf } from "./topology";
 
@@ -50,7 +51,7 @@ async function driftOfJob({ nomad }: Cluster, { job, isOpen }: JobDocument, wher
   const { ID = job.Name ?? "", Namespace = "default" } = job;
   const path = jobPath({ ID, Namespace });
   const live = (await nomad.get(path)) as { readonly Stop: boolean } | undefined;
-  const fix = "`meshform up` starts it again.";
+  const fix = `\`${invocation("up")}\` starts it again.`;
   if (live === undefined) return [`The job ${ID}${where} is not in Nomad, though the app has it: ${fix}`];
   if (live.Stop) return [`The job ${ID}${where} was stopped, though the app has it: ${fix}`];
   if (isOpen) return [];
@@ -60,7 +61,7 @@ async function driftOfJob({ nomad }: Cluster, { job, isOpen }: JobDocument, wher
   const changes = changesOf(Diff);
   return changes.length === 0
     ? []
-    : [`The job ${ID}${where} is not as the app has it (${changes.join(", ")}): \`meshform up\` restores it.`];
+    : [`The job ${ID}${where} is not as the app has it (${changes.join(", ")}): \`${invocation("up")}\` restores it.`];
 }
 
 /** What is read of Nomad's plan. */
@@ -109,7 +110,7 @@ async function driftOfEntries(
   const live = ((await consul.get(`/v1/config/${kind}`)) ?? []) as (JsonObject & { readonly Name: string })[];
   const wanted = documents.filter(({ entry }) => entry.Kind === kind);
   const nameOf = ({ entry }: EntryDocument) => ("Name" in entry && entry.Name) || "mesh";
-  const fix = "`meshform up` restores it.";
+  const fix = `\`${invocation("up")}\` restores it.`;
   const changed = wanted.flatMap((document) => {
     const name = nameOf(document);
     const found = live.find((it) => (it.Name || "mesh") === name);

@@ -1,6 +1,7 @@
 import { Cluster } from "./cluster";
 import { readOperatorToken } from "./credentials";
 import { LabError } from "./errors";
+import { invocation } from "./invocation";
 import { Lab } from "./lab";
 import { hostsOf } from "./topology";
 
@@ -13,7 +14,7 @@ import { hostsOf } from "./topology";
  */
 export function labEnvironment(name: string, datacenter?: string): Readonly<Record<string, string>> {
   const lab = new Lab(name);
-  if (!lab.exists) throw new LabError(`There is no lab ${name}.`, "Run `npm run up` to make one.");
+  if (!lab.exists) throw new LabError(`There is no lab ${name}.`, `Run \`${invocation("up")}\` to make one.`);
   const known = lab.topology?.datacenters.map((it) => it.name) ?? [];
   const meant = datacenter ?? known.at(0) ?? "";
   if (datacenter !== undefined && !known.includes(datacenter)) {

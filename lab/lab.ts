@@ -4,6 +4,7 @@ import { readCredentials, type Credentials } from "./credentials";
 import { withLock } from "./engines/lock";
 import { bootHost, fingerprint, stopHost, type BootableHost } from "./host";
 import { ensureForwarder, type WantedListener } from "./forwarder";
+import { invocation } from "./invocation";
 import { LabFiles, removeEmptyRoots } from "./lab-files";
 import { startNetwork } from "./network";
 import { isAlive, isOnMachine, kill, markedProcesses, type ProcessRecord } from "./processes";
@@ -73,7 +74,7 @@ export class Lab {
 
   /** The command that runs what follows it on a host. */
   execOn(host: string): string {
-    return `meshform exec${this.name === "default" ? "" : ` --name ${this.name}`} ${host} --`;
+    return invocation("exec", ...(this.name === "default" ? [] : ["--name", this.name]), host, "--");
   }
 
   /** Which hosts the lab was last asked to have; undefined if it does not exist. */

@@ -3,6 +3,7 @@ import { once } from "node:events";
 import { existsSync, readdirSync } from "node:fs";
 import { Cluster } from "./cluster";
 import { LabError } from "./errors";
+import { invocation } from "./invocation";
 import { Lab } from "./lab";
 import { readJobs } from "./services";
 import { readTaskLog } from "./task-log";
@@ -45,7 +46,7 @@ export async function serviceLogs(service: string, sidecar: boolean, options: Lo
         { nomad, allocation, node, task: task.name, type: "stderr" as const },
       ]),
   );
-  if (logs.length === 0) throw new LabError(`${service} has no instance.`, "See `meshform status`.");
+  if (logs.length === 0) throw new LabError(`${service} has no instance.`, `See \`${invocation("status")}\`.`);
   const print = (log: (typeof logs)[number]) =>
     readTaskLog(
       log.nomad,
@@ -74,7 +75,7 @@ export async function hostLogs(host: string, unit: string, options: LogOptions):
       `Host ${host} of lab ${options.name} has no log of ${unit}.`,
       known.length > 0
         ? `There are: ${known.map((file) => file.slice(0, -".log".length)).join(", ")}.`
-        : "See `meshform status` for the hosts.",
+        : `See \`${invocation("status")}\` for the hosts.`,
     );
   }
   const child = spawn("tail", ["--lines=500", ...(options.follow ? ["--follow=name"] : []), log], {
@@ -88,6 +89,6 @@ export async function hostLogs(host: string, unit: string, options: LogOptions):
 
 function runningLab(name: string): Lab {
   const lab = new Lab(name);
-  if (!lab.exists) throw new LabError(`There is no lab ${name}.`, "Run `meshform up` to make one.");
+  if (!lab.exists) throw new LabError(`There is no lab ${name}.`, `Run \`${invocation("up")}\` to make one.`);
   return lab;
 }

@@ -1,4 +1,5 @@
 import { type Cluster } from "./cluster";
+import { invocation } from "./invocation";
 import { waitFor, type WaitOptions } from "./wait";
 
 /** How two datacenters of a lab are joined. */
@@ -35,7 +36,7 @@ export async function joinClusters(
           ...options,
           timeoutMs,
           lastSeen: async () => `Consul calls the peering ${await stateOf(left, right)}.`,
-          fix: "See what the mesh gateways write: `meshform logs <gateway>`.",
+          fix: `See what the mesh gateways write: \`${invocation("logs", "<gateway>")}\`.`,
         },
       );
     const earlier = await stateOf(left, right);
@@ -74,7 +75,7 @@ export function problemsOfPeerings(peerings: readonly PeeringStatus[], withGatew
     .filter(({ state }) => state !== "ACTIVE")
     .map(
       ({ datacenters, state }) =>
-        `${datacenters.join(" and ")} are not joined: their peering is ${state}. \`meshform up\` joins them.`,
+        `${datacenters.join(" and ")} are not joined: their peering is ${state}. \`${invocation("up")}\` joins them.`,
     );
 }
 

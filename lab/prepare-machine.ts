@@ -4,6 +4,7 @@ import { ensureEngines } from "./engines/ensure-engines";
 import type { Engines } from "./engines/engine";
 import { locateEngines } from "./engines/locate-engines";
 import { LabError } from "./errors";
+import { invocation } from "./invocation";
 import { checkPrerequisites, type Finding, thisMachine } from "./prerequisites";
 import { isInteractive, PROGRESS } from "./progress";
 
@@ -66,6 +67,6 @@ function lacking(missing: readonly Finding[], outcome: string): LabError {
   const list = missing.map(({ what, found, remedy }) => `\n  - ${what}${found ? ` (found: ${found})` : ""}. ${remedy}`);
   return new LabError(
     `This machine lacks ${missing.length === 1 ? "one thing" : `${missing.length} things`}:${list.join("")}`,
-    `${outcome} Mend these and try again; \`meshform doctor\` shows the whole list.`,
+    `${outcome} Mend these and try again; \`${invocation("doctor")}\` shows the whole list.`,
   );
 }

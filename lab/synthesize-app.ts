@@ -1,10 +1,10 @@
 import { spawn } from "node:child_process";
 import { once } from "node:events";
-import { existsSync, mkdirSync, readFileSync, rmSync } from "node:fs";
-import { join, resolve } from "node:path";
-import { pathToFileURL } from "node:url";
+import { existsSync, mkdirSync, rmSync } from "node:fs";
+import { join } from "node:path";
 import { readReport, sentenceOf, sentenceOfSilence, type Report } from "../constructs/checks/report";
 import type { Profile } from "../constructs/linux/profile";
+import { contextOfProject, type AppSource } from "./app-source";
 import { LabError } from "./errors";
 
 /** The longest that an app may take, in milliseconds. */
@@ -15,26 +15,23 @@ const limitMs = 120_000;
  * settings the lab has two its own way: `runtime` is `exec`, since it runs programs of the machine and not containers, and
  * `secure` is what the lab is.
  *
- * @param app file with the app, TypeScript or JavaScript
  * @param folder where the stacks go; what is there is replaced
  * @param profile what the lab is; `own` leaves the app its own settings
  * @returns what the app printed, and what its checks warn of
  * @throws LabError with the app's own words if it fails
  */
 export async function synthesizeApp(
-  app: string,
+  app: AppSource,
   folder: string,
   signal?: AbortSignal,
   profile: Profile | "own" = "plain",
 ): Promise<string> {
-  const file = resolve(app);
-  if (!existsSync(file)) throw new LabError(`There is no app ${file}.`, "Name the app's file with --app.");
   rmSync(folder, { recursive: true, force: true });
   mkdirSync(folder, { recursive: true, mode: 0o700 });
-  const output = await run(file, folder, profile, signal);
+  const output = await run(app, folder, profile, signal);
   if (!existsSync(join(folder, "manifest.json"))) {
     throw new LabError(
-      `${file} ended well but synthesized nothing.`,
+      `${app.name} ended well but synthesized nothing.`,
       "Let it call `synthesize`, or `app.synth()`, with no outdir of its own.",
     );
   }
@@ -49,39 +46,42 @@ function remarksOf({ findings, silences }: Pick<Report, "findings" | "silences">
   ];
 }
 
-async function run(file: string, folder: string, profile: Profile | "own", signal?: AbortSignal): Promise<string> {
+async function run(
+  { name, program, args }: AppSource,
+  folder: string,
+  profile: Profile | "own",
+  signal?: AbortSignal,
+): Promise<string> {
   const settings = profile === "own" ? undefined : { runtime: "exec", secure: profile === "secure" };
   const limit = AbortSignal.timeout(limitMs);
-  const child = spawn(process.execPath, ["--import", pathToFileURL(require.resolve("tsx")).href, file], {
+  const child = spawn(program, args ?? [], {
+    shell: args === undefined,
+    // A shell has children of its own: all of them are ended together.
+    detached: true,
     env: {
       ...process.env,
       // The environment would overrule the context.
       ...(settings && { MESHFORM_RUNTIME: settings.runtime, MESHFORM_SECURE: String(settings.secure) }),
       CDKTF_OUTDIR: folder,
-      CDKTF_CONTEXT_JSON: JSON.stringify({ ...contextOf(process.cwd()), ...settings }),
+      CDKTF_CONTEXT_JSON: JSON.stringify({ ...contextOfProject(), ...settings }),
     },
     stdio: ["ignore", "pipe", "pipe"],
-    signal: AbortSignal.any(signal ? [signal, limit] : [limit]),
   });
+  const stop = AbortSignal.any(signal ? [signal, limit] : [limit]);
+  const end = () => child.pid !== undefined && process.kill(-child.pid, "SIGKILL");
+  stop.addEventListener("abort", end);
   let output = "";
   for (const stream of [child.stdout, child.stderr]) {
     stream.setEncoding("utf8").on("data", (text: string) => (output += text));
   }
-  const [code] = (await once(child, "close").catch((error: unknown) => {
-    signal?.throwIfAborted();
-    throw limit.aborted
-      ? new LabError(`${file} did not end within ${limitMs / 1000} s.`, "Make the app end by itself.")
-      : error;
-  })) as [number | null];
+  const [code] = (await once(child, "close").finally(() => stop.removeEventListener("abort", end))) as [number | null];
+  signal?.throwIfAborted();
+  if (limit.aborted) {
+    throw new LabError(`${name} did not end within ${limitMs / 1000} s.`, "Make the app end by itself.");
+  }
   if (code === 0) return output.trim();
   throw new LabError(
-    output.trim() || `${file} ended with code ${code ?? "none"} and said nothing.`,
+    output.trim() || `${name} ended with code ${code ?? "none"} and said nothing.`,
     "Nothing was deployed. Correct the app, then try again.",
   );
-}
-
-function contextOf(folder: string): object {
-  const file = join(folder, "cdktf.json");
-  if (!existsSync(file)) return {};
-  return (JSON.parse(readFileSync(file, "utf8")) as { context?: object }).context ?? {};
 }

@@ -3,6 +3,7 @@ import { request as requestHttps } from "node:https";
 import { readFileSync } from "node:fs";
 import type { EngineEndpoint } from "./apply/engine-api";
 import { LabError } from "./errors";
+import { invocation } from "./invocation";
 
 /** How much of a log is shown, in bytes from its end. */
 const shownBytes = 64 * 1024;
@@ -40,7 +41,7 @@ export async function readTaskLog(
     const words = (await response.toArray()).join("").trim();
     throw new LabError(
       `Nomad does not give the ${log.type} of task ${log.task}: ${words}`,
-      "See with `meshform status` whether the task has started.",
+      `See with \`${invocation("status")}\` whether the task has started.`,
     );
   }
   let rest = "";

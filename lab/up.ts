@@ -2,9 +2,11 @@ import { renameSync, rmSync, statSync } from "node:fs";
 import { Listr, type ListrTask, type ListrTaskWrapper } from "listr2";
 import { resolve } from "node:path";
 import { areBootstrapped, areReady, haveLeaders, problemsOfAgents, readAgents } from "./agents";
+import { findApp, type AppSource } from "./app-source";
 import { applyStacks, type ApplyOptions, type ApplyResult } from "./apply";
 import { callersNow } from "./callers";
 import { Cluster } from "./cluster";
+import { invocation } from "./invocation";
 import { joinClusters } from "./peering";
 import type { Profile } from "../constructs/linux/profile";
 import type { Credentials } from "./credentials";
@@ -31,14 +33,13 @@ import { waitFor, type WaitOptions } from "./wait";
 /** How long a connection or a page may fail before that counts, in milliseconds. Health checks have passed by then. */
 const settlingMs = 25_000;
 
-const mendServices =
-  "See all that a service writes with `meshform logs <service>`, mend the app, then run `meshform up` again.";
+const mendServices = `See all that a service writes with \`${invocation("logs", "<service>")}\`, mend the app, then run \`${invocation("up")}\` again.`;
 
 export interface UpOptions {
   /** Name of the lab. */
   readonly name: string;
-  /** File with the app to deploy. */
-  readonly app: string;
+  /** What is deployed. */
+  readonly app: AppSource;
   readonly engine: ApplyOptions["engine"];
   /** Time limit of each wait for agents, services and answers, in milliseconds. */
   readonly timeoutMs: number;
@@ -140,7 +141,7 @@ class Ascent {
         }),
     });
     const steps = [
-      step(`Synthesize ${this.options.app}`, (results) => this.synthesize(results)),
+      step(`Synthesize ${this.options.app.name}`, (results) => this.synthesize(results)),
       step("Boot the hosts", (results, task) => this.boot(results, task)),
       ...(this.isSecure
         ? [
@@ -223,7 +224,7 @@ class Ascent {
   private async applyAccess(results: Results, task: Task): Promise<void> {
     const { files } = this.lab;
     const outDir = files.access;
-    await synthesizeApp(require.resolve("../stacks/access-app"), outDir, this.options.signal);
+    await synthesizeApp(findApp(require.resolve("../stacks/access-app")), outDir, this.options.signal);
     const applied = await this.atEach(results.sites, async ({ datacenter: { name }, cluster }) => {
       await sharePrometheusSecrets(cluster, files);
       return applyStacks({

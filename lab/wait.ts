@@ -1,6 +1,7 @@
 import { setTimeout as sleep } from "node:timers/promises";
 import { types } from "node:util";
 import { LabError } from "./errors";
+import { invocation } from "./invocation";
 
 export interface WaitOptions {
   /** Time limit in milliseconds. A probe that hangs counts too. */
@@ -49,7 +50,7 @@ export async function waitFor<T>(
     const last = seen ? ` Last seen: ${seen.trim()}` : "";
     throw new LabError(
       `Waited ${options.timeoutMs / 1000} s for ${what}, in vain.${last}`,
-      options.fix ?? "Run `meshform doctor` to check this machine, then try again.",
+      options.fix ?? `Run \`${invocation("doctor")}\` to check this machine, then try again.`,
       { cause: lastError },
     );
   }

@@ -4,7 +4,17 @@ import { copyFileSync, cpSync, existsSync, mkdirSync, readFileSync, rmSync, writ
 import { basename, join } from "node:path";
 import { MOVED, PINS, ROOT } from "./project";
 
-const SOURCES = ["main.ts", "cdktf.json", "tsconfig.json", "constructs", "stacks", "testing", "graph", "lab", "examples"];
+const SOURCES = [
+  "main.ts",
+  "cdktf.json",
+  "tsconfig.json",
+  "constructs",
+  "stacks",
+  "testing",
+  "graph",
+  "lab",
+  "examples",
+];
 
 /** Moves a copy of the project to cdktn. Installs only what has changed since the last time. */
 function install(): void {

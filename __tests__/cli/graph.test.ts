@@ -76,7 +76,7 @@ test.each([
     "an app that is not there",
     ["--app", "none.ts"],
     1,
-    /^There is no app .*none\.ts\.\nName the app's file with --app\.\n$/,
+    /^There is no app .*none\.ts\.\nName the app's file with --app, or run this in the folder of its cdktf\.json\.\n$/,
   ],
   [
     "an unknown format",
@@ -84,12 +84,7 @@ test.each([
     2,
     /argument 'png' is invalid\. Allowed choices are mermaid, svg, html, all/,
   ],
-  [
-    "a lab that is not there",
-    ["--live", "--name", "nowhere"],
-    1,
-    /^There is no lab nowhere\.\nRun `meshform up` first/,
-  ],
+  ["a lab that is not there", ["--live", "--name", "nowhere"], 1, /^There is no lab nowhere\.\nRun `npm run up` first/],
   ["--live with an app", ["--live", "--app", "main.ts"], 2, /'--live' cannot be used with option '--app <file>'/],
   [
     "a folder that cannot be",

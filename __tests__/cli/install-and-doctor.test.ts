@@ -1,7 +1,7 @@
 import { spawnSync } from "node:child_process";
 import { cpSync, existsSync, mkdirSync, mkdtempSync, readdirSync, rmSync, symlinkSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
-import { join } from "node:path";
+import { dirname, join } from "node:path";
 import type { Diagnosis } from "../../cli/doctor";
 
 const bootstrap = join(__dirname, "..", "..", "cli", "meshform.mjs");
@@ -63,7 +63,7 @@ describe("meshform install", () => {
     }
     expect(stderr).toMatch(/\n {2}- Go 1\.\d+(\.\d+)? or newer, for consul, nomad, cni, typegen\. Install Go /);
     expect(stderr).toMatch(/\n {2}- Python 3\.10 or newer with venv, for envoy, supervisor\. /);
-    expect(stderr).toMatch(/\nNothing was changed\. .*`meshform doctor` shows the whole list\.\n$/);
+    expect(stderr).toMatch(/\nNothing was changed\. .*`npm run doctor` shows the whole list\.\n$/);
     expect(readdirSync(folder)).toEqual([]);
   });
 });
@@ -97,11 +97,11 @@ describe("meshform doctor", () => {
 
     expect(stdout).toMatch(/^↓ the program iptables +in the Debian package iptables$/m);
     expect(stdout).toMatch(
-      /\n`meshform up` works here; it first installs iptables, consul, nomad, cni, envoy, supervisor\.\n$/,
+      /\n`npm run up` works here; it first installs iptables, consul, nomad, cni, envoy, supervisor\.\n$/,
     );
     expect(status).toBe(0);
     expect(withTests).toMatch(/^↓ the program chromium +in the Debian package chromium$/m);
-    expect(withTests).toMatch(/\n`meshform install` works here; it first installs iptables, .*chromium, /);
+    expect(withTests).toMatch(/\n`node cli\/meshform.mjs install` works here; it first installs iptables, .*chromium, /);
   });
 
   /** Most of this machine's programs, and what installs the rest. */
@@ -151,7 +151,9 @@ describe("the bootstrap on a fresh clone", () => {
   /** A clone with the bootstrap and little else. */
   function clone(manifest: object, lock: object): string {
     mkdirSync(join(folder, "cli"));
-    cpSync(bootstrap, join(folder, "cli", "meshform.mjs"));
+    for (const file of ["meshform.mjs", "node-packages.mjs"]) {
+      cpSync(join(dirname(bootstrap), file), join(folder, "cli", file));
+    }
     writeFileSync(
       join(folder, "cli", "main.ts"),
       "export function main(): void { console.log(process.argv.slice(2)); }",

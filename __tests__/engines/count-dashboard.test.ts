@@ -106,13 +106,13 @@ test(
 
     const status = await lab.meshform(["status"]);
     expect(status.code).toBe(1);
-    const remedy = `meshform exec --name ${lab.name} server-1 -- consul config delete -kind service-intentions -name '*'`;
+    const remedy = `npm run exec -- --name ${lab.name} server-1 -- consul config delete -kind service-intentions -name '*'`;
     const foreign = `The config entry service-intentions/* is not the app's: every service may reach every service. To remove it: ${remedy}`;
     expect(status.output.split("\n")).toEqual(
       expect.arrayContaining([
-        "The job count-dashboard was stopped, though the app has it: `meshform up` starts it again.",
-        'The job count-api is not as the app has it (count-api.Count is "1", not "2"): `meshform up` restores it.',
-        "The config entry service-intentions/count-api differs from the app's in Sources: `meshform up` restores it.",
+        "The job count-dashboard was stopped, though the app has it: `npm run up` starts it again.",
+        'The job count-api is not as the app has it (count-api.Count is "1", not "2"): `npm run up` restores it.',
+        "The config entry service-intentions/count-api differs from the app's in Sources: `npm run up` restores it.",
         foreign,
         `Lab ${lab.name} is not healthy.`,
       ]),
@@ -137,7 +137,7 @@ test(
   async () => {
     const remedy = ["nomad", "node", "eligibility", "-self"];
     expect(await lab.onHost("client-2", ...remedy, "-disable")).toMatchObject({ code: 0 });
-    const sentence = `Nomad places nothing on client-2, which is ineligible. To have jobs there again: meshform exec --name ${lab.name} client-2 -- ${remedy.join(" ")} -enable`;
+    const sentence = `Nomad places nothing on client-2, which is ineligible. To have jobs there again: npm run exec -- --name ${lab.name} client-2 -- ${remedy.join(" ")} -enable`;
     const status = await lab.meshform(["status"]);
     expect(status).toMatchObject({ code: 1, output: expect.stringContaining(sentence) as string });
     expect(await lab.up("connected")).toMatchObject({

@@ -1,7 +1,10 @@
-import { mkdtempSync, rmSync, writeFileSync } from "node:fs";
+import { existsSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from "node:fs";
+import { readdir } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
+import { findApp } from "../../lab/app-source";
 import { synthesizeApp } from "../../lab/synthesize-app";
+import { eventually } from "../support/eventually";
 
 // It starts a process of its own, which takes its time on a loaded machine.
 jest.setTimeout(60_000);
@@ -33,7 +36,7 @@ test("an app meets the lab as it is, whatever settings the environment has for o
      });`,
   );
   Object.assign(process.env, { MESHFORM_SECURE: "1", MESHFORM_RUNTIME: "docker" });
-  const output = await synthesizeApp(app, join(folder, "out"));
+  const output = await synthesizeApp(findApp(app), join(folder, "out"));
   expect(JSON.parse(output)).toEqual({ runtime: "exec", secure: false });
 });
 
@@ -52,8 +55,61 @@ test("what the checks warn of is told, although the toolkit's own synthesis prin
        silence(mesh.node.findChild("batch"), "unreachable-service", "It only calls.");
      });`,
   );
-  expect((await synthesizeApp(app, join(folder, "out"))).split("\n")).toEqual([
+  expect((await synthesizeApp(findApp(app), join(folder, "out"))).split("\n")).toEqual([
     expect.stringMatching(/^Warning: mesh\/mesh\/api: Nothing may reach api: .* \(unreachable-service\)$/),
     "mesh/mesh/batch: unreachable-service is silenced (1 finding): It only calls.",
   ]);
 });
+
+describe("the app that is meant without --app", () => {
+  const here = process.cwd();
+  beforeEach(() => process.chdir(folder));
+  afterEach(() => process.chdir(here));
+
+  test("is the command of cdktf.json, in a shell, with what cdktf gives it", async () => {
+    const app = "echo from the shell; node app.cjs && true";
+    writeFileSync(join(folder, "cdktf.json"), JSON.stringify({ app, context: { stage: "test" } }));
+    writeFileSync(
+      join(folder, "app.cjs"),
+      `const { App, TerraformStack } = require("${root}/node_modules/cdktf");
+       const app = new App();
+       new TerraformStack(app, app.node.tryGetContext("stage"));
+       app.synth();`,
+    );
+    expect(await synthesizeApp(findApp(), join(folder, "out"))).toBe("from the shell");
+    expect(existsSync(join(folder, "out", "stacks", "test", "cdk.tf.json"))).toBe(true);
+  });
+
+  test("is main.ts where there is no cdktf.json, and an error where there is neither", () => {
+    expect(findApp).toThrow(`There is neither a cdktf.json with an app here nor ${join(folder, "main.ts")}.`);
+    writeFileSync(join(folder, "main.ts"), "");
+    expect(findApp().name).toBe("main.ts");
+  });
+
+  test("is named when cdktf.json cannot be read", () => {
+    writeFileSync(join(folder, "cdktf.json"), "{ app }");
+    expect(findApp).toThrow(/cdktf\.json is not JSON: /);
+  });
+
+  test("leaves no process behind when it is stopped", async () => {
+    const marker = `meshform-stopped-${process.pid}`;
+    writeFileSync(join(folder, "cdktf.json"), JSON.stringify({ app: `bash -c 'exec -a ${marker} sleep 100'; true` }));
+    const controller = new AbortController();
+    const running = synthesizeApp(findApp(), join(folder, "out"), controller.signal);
+    await eventually(async () => expect(await withMarker(marker)).not.toEqual([]));
+    controller.abort();
+    await expect(running).rejects.toThrow(/abort/i);
+    await eventually(async () => expect(await withMarker(marker)).toEqual([]));
+  });
+});
+
+/** The processes that bear a name. */
+async function withMarker(marker: string): Promise<string[]> {
+  return (await readdir("/proc")).filter((pid) => {
+    try {
+      return /^\d+$/.test(pid) && readFileSync(`/proc/${pid}/cmdline`, "utf8").startsWith(marker);
+    } catch {
+      return false; // It has just ended.
+    }
+  });
+}

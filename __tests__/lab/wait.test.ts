@@ -26,7 +26,7 @@ describe("a wait", () => {
     const probe = () => Promise.reject(new Error("fetch failed", { cause: new Error("connect ECONNREFUSED") }));
 
     await expect(waitFor("the Consul leader", probe, quick)).rejects.toThrow(
-      "Waited 0.12 s for the Consul leader, in vain. Last seen: fetch failed: connect ECONNREFUSED Run `meshform doctor`",
+      "Waited 0.12 s for the Consul leader, in vain. Last seen: fetch failed: connect ECONNREFUSED Run `npm run doctor`",
     );
   });
 
