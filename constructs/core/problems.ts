@@ -1,4 +1,4 @@
-import { Token } from "cdktf";
+import { holdsToken, isToken, isTokenObject } from "./token";
 
 /** A value that an engine would refuse. */
 export interface Problem {
@@ -131,23 +131,12 @@ export function textsOf(list: readonly string[] | undefined): readonly string[] 
 
 /** The entries of a map that can be looked at. */
 export function entriesOf<T>(map: Readonly<Record<string, T>> | undefined): [key: string, value: T][] {
-  return isPlainObject(map) ? Object.entries(map).filter(([key]) => !Token.isUnresolved(key)) : [];
+  return isPlainObject(map) ? Object.entries(map).filter(([key]) => !isToken(key)) : [];
 }
 
 /** A block that can be looked at, `undefined` where it is not given or known only to Terraform. */
 export function known<T extends object>(block: T | undefined): T | undefined {
   return isPlainObject(block) ? block : undefined;
-}
-
-/** Whether a value, or something in it, is known only to Terraform. */
-export function holdsToken(value: unknown): boolean {
-  if (Token.isUnresolved(value)) {
-    return true;
-  }
-  if (typeof value !== "object" || value === null) {
-    return false;
-  }
-  return Object.entries(value).some(([key, field]) => Token.isUnresolved(key) || holdsToken(field));
 }
 
 /** `"a", "b" or "c"` */
@@ -158,17 +147,6 @@ export function listOf(values: readonly string[]): string {
 
 function isPlainObject(value: unknown): value is object {
   return typeof value === "object" && value !== null && !Array.isArray(value) && !isTokenObject(value);
-}
-
-/** `Token.isUnresolved` for objects, of which there are many: a token is one by its method, or by its only key. */
-export function isTokenObject(value: object): boolean {
-  if (typeof (value as { readonly resolve?: unknown }).resolve === "function") {
-    return true;
-  }
-  for (const key in value) {
-    return (key.startsWith("${") && Token.isUnresolved(key)) || (key.startsWith("&{") && Token.isUnresolved(value));
-  }
-  return false;
 }
 
 function show(value: unknown): string {

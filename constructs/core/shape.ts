@@ -1,8 +1,8 @@
-import { Token } from "cdktf";
 import type { IConstruct } from "constructs";
 import { DURATION_ALLOWED, isDuration } from "./duration";
 import { MeshError } from "./errors";
-import { isTokenObject, Place, Shown, textOf } from "./problems";
+import { Place, Shown, textOf } from "./problems";
+import { isToken, isTokenObject } from "./token";
 
 /** Says what is wrong with a value that was given for a property: TypeScript's types hold for those who compile with them. */
 export type Rule = (place: Place, property: string, value: unknown) => void;
@@ -51,7 +51,7 @@ export function examineProperties(place: Place, given: object, shape: Readonly<R
 /** A value that may be omitted. Of one that only Terraform knows, its type is Terraform's to judge. */
 function rule(allowed: string, fix: string, fits: (value: unknown) => boolean): Rule {
   return (place, property, value) => {
-    if (value !== undefined && !Token.isUnresolved(value) && !fits(value)) {
+    if (value !== undefined && !isToken(value) && !fits(value)) {
       place.refuse(property, value, allowed, fix);
     }
   };
@@ -75,7 +75,7 @@ export const anything: Rule = () => undefined;
 
 /** A length of time for Nomad, which takes numbers. */
 export const duration: Rule = (place, property, value) => {
-  if (Token.isUnresolved(value)) {
+  if (isToken(value)) {
     const fix = "Give a number: Duration.seconds(variable.numberValue).";
     place.refuse(property, UNKNOWN, "text that is known before, or a Duration", fix);
   } else if (value !== undefined && !isDuration(value)) {
@@ -91,7 +91,7 @@ const UNKNOWN = new Shown("known only to Terraform");
 /** A value by which the graph is built, or which an Envoy is told while the job is rendered. */
 export function literal(inner: Rule, why: string): Rule {
   return (place, property, value) => {
-    if (Token.isUnresolved(value)) {
+    if (isToken(value)) {
       place.refuse(property, UNKNOWN, "a literal value", why);
     } else {
       inner(place, property, value);
@@ -125,7 +125,7 @@ export const fields = rule("an object", "Give an object with fields.", isPlain);
 /** A list of such values. */
 export function list(inner: Rule): Rule {
   return (place, property, value) => {
-    if (value === undefined || Token.isUnresolved(value)) {
+    if (value === undefined || isToken(value)) {
       return;
     }
     if (!Array.isArray(value)) {
@@ -148,7 +148,7 @@ export function oneOrMore(inner: Rule): Rule {
 /** A map of such values, whatever the keys. */
 export function map(inner: Rule): Rule {
   return (place, property, value) => {
-    if (value === undefined || Token.isUnresolved(value)) {
+    if (value === undefined || isToken(value)) {
       return;
     }
     if (!isPlain(value)) {
@@ -168,7 +168,7 @@ export function named(inner: Rule): Rule {
   const why = "Write its names out: they are names of things in the job.";
   const literalMap = literal(map(inner), why);
   return (place, property, value) => {
-    if (typeof value === "object" && value !== null && Object.keys(value).some((key) => Token.isUnresolved(key))) {
+    if (typeof value === "object" && value !== null && Object.keys(value).some((key) => isToken(key))) {
       place.refuse(property, new Shown("an object with a key that is known only to Terraform"), "literal keys", why);
     } else {
       literalMap(place, property, value);
@@ -179,7 +179,7 @@ export function named(inner: Rule): Rule {
 /** An object with these properties. */
 export function block(shape: Readonly<Record<string, Rule>>): Rule {
   return (place, property, value) => {
-    if (value === undefined || Token.isUnresolved(value)) {
+    if (value === undefined || isToken(value)) {
       return;
     }
     if (isPlain(value)) {

@@ -1,5 +1,5 @@
 import { Fn, Token, Tokenization } from "cdktf";
-import { holdsToken } from "./problems";
+import { holdsToken, isToken } from "./token";
 
 /** Marks the place of an expression in the text; a private-use character, which no engine's field holds. */
 const MARK = "\uE000";
@@ -14,6 +14,10 @@ const MARK = "\uE000";
  * @see https://developer.hashicorp.com/terraform/language/expressions/strings#escape-sequences
  */
 export function toTerraformJson(value: unknown): string {
+  return holdsToken(value) ? withExpressions(value) : escapeTemplate(JSON.stringify(value));
+}
+
+function withExpressions(value: unknown): string {
   const expressions: string[] = [];
   const mark = (expression: string) => `${MARK}${expressions.push(expression) - 1}${MARK}`;
   const text = JSON.stringify(value, function (this: Record<string, unknown>, key: string, field: unknown) {
@@ -33,7 +37,7 @@ export function toTerraformJson(value: unknown): string {
  * @returns `undefined` where parts of it are known only to Terraform, or where it is no JSON
  */
 export function fromTerraformJson(text: unknown): object | undefined {
-  if (typeof text !== "string" || Token.isUnresolved(text)) {
+  if (typeof text !== "string" || isToken(text)) {
     return undefined;
   }
   try {
@@ -57,7 +61,7 @@ export function asExpression(value: unknown): unknown {
   if (typeof value === "string") {
     return withLiteralsQuoted(value);
   }
-  if (typeof value !== "object" || value === null || Token.isUnresolved(value)) {
+  if (typeof value !== "object" || value === null || isToken(value)) {
     return value;
   }
   if (Array.isArray(value)) {
@@ -65,7 +69,7 @@ export function asExpression(value: unknown): unknown {
   }
   const entries = Object.entries(value).filter(([, field]) => field !== undefined);
   const fields = entries.map(([, field]) => asExpression(field));
-  return entries.some(([key]) => Token.isUnresolved(key) || /[$%]\{/.test(key))
+  return entries.some(([key]) => isToken(key) || /[$%]\{/.test(key))
     ? Fn.zipmap(
         entries.map(([key]) => withLiteralsQuoted(key)),
         fields,
@@ -101,13 +105,9 @@ function withMarkedKeys(field: unknown, mark: (expression: string) => string): u
   );
 }
 
-function isToken(value: unknown): boolean {
-  return Token.isUnresolved(value);
-}
-
 /** The expression that yields the JSON of a field which holds tokens, `undefined` for a field which holds none. */
 function expressionOf(field: unknown): string | undefined {
-  if (!Token.isUnresolved(field)) {
+  if (!isToken(field)) {
     return undefined;
   }
   return Fn.jsonencode(typeof field === "string" ? withLiteralsQuoted(field) : field);
@@ -119,11 +119,11 @@ function withLiteralsQuoted(text: string): string {
     join: (left: unknown, right: unknown) => [left, right].flat(),
   }) as string | string[];
   if (!Array.isArray(parts)) {
-    return Token.isUnresolved(text) ? text : literal(text);
+    return isToken(text) ? text : literal(text);
   }
   return Fn.join(
     "",
-    parts.map((part) => (Token.isUnresolved(part) ? part : literal(part))),
+    parts.map((part) => (isToken(part) ? part : literal(part))),
   );
 }
 

@@ -7,6 +7,7 @@ import { Graph } from "../model/graph";
 import type { Need } from "../model/needs";
 import type { Snapshot } from "../model/snapshot";
 import { toTerraformJson } from "../core/terraform-json";
+import { resolvedOnce } from "../core/lean-resource";
 import { sharedClass } from "../core/shared-class";
 
 /** What a config entry can wait for: another one, any resource, or something of the graph. */
@@ -119,7 +120,7 @@ class OptionalConfigEntry extends ConfigEntryResource {
 
   override toTerraform(): unknown {
     Graph.of(this).close();
-    return this.isWanted ? super.toTerraform() : {};
+    return this.isWanted ? resolvedOnce(super.toTerraform()) : {};
   }
 
   override toMetadata(): unknown {
@@ -133,7 +134,7 @@ class OptionalTrigger extends DataResource {
 
   override toTerraform(): unknown {
     Graph.of(this).close();
-    return this.isWanted ? super.toTerraform() : {};
+    return this.isWanted ? resolvedOnce(super.toTerraform()) : {};
   }
 
   override toMetadata(): unknown {

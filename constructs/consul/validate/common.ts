@@ -1,5 +1,6 @@
 import { nanoseconds } from "../../core/duration";
-import { entriesOf, isTokenObject, type Place, Shown } from "../../core/problems";
+import { entriesOf, type Place, Shown } from "../../core/problems";
+import { isTokenObject } from "../../core/token";
 
 const MOST_PAIRS = 64;
 const LONGEST_KEY = 128;

@@ -1,6 +1,7 @@
 import { Job } from "@cdktf/provider-nomad/lib/job";
 import type { Construct } from "constructs";
 import { addressByIdentity } from "../../core/address";
+import { resolvedOnce, withoutTraces } from "../../core/lean-resource";
 import { Graph } from "../../model/graph";
 import { originOf } from "../../model/origin";
 import type { JobRecord } from "../../model/records";
@@ -30,11 +31,8 @@ export function declareJob(scope: Construct, parts: NomadJobParts): Job {
   const key = scope.node.path;
   const graph = Graph.of(scope);
   graph.write(scope, (data) => data.jobs.set(key, { ...record, key, origin: originOf(scope), mesh: mesh.node.path }));
-  const resource = new MeshJobResource(scope, "Job", {
-    jobspec: "{}",
-    json: true,
-    detach: waitUntilHealthy === true ? false : undefined,
-  });
+  const detach = waitUntilHealthy === true ? false : undefined;
+  const resource = withoutTraces(() => new MeshJobResource(scope, "Job", { jobspec: "{}", json: true, detach }));
   const { region, namespace = "default", id } = record;
   addressByIdentity(resource, region, namespace === "default" ? undefined : namespace, id);
   graph.emit(scope, {
@@ -71,6 +69,6 @@ function isToRun({ Type = "service", TaskGroups = [] }: nomad.Job): boolean {
 class MeshJobResource extends Job {
   override toTerraform(): unknown {
     Graph.of(this).close();
-    return super.toTerraform();
+    return resolvedOnce(super.toTerraform());
   }
 }

@@ -1,5 +1,6 @@
 import { Token } from "cdktf";
-import { isTokenObject, type Place } from "../../core/problems";
+import { type Place } from "../../core/problems";
+import { isTokenObject } from "../../core/token";
 import type * as nomad from "../generated/job";
 
 /** Fields whose content belongs to a driver, a proxy or a plugin, which take any number. */

@@ -1,4 +1,5 @@
-import { isTokenObject, itemsOf, known, listOf, Place, type Problem } from "../../core/problems";
+import { itemsOf, known, listOf, Place, type Problem } from "../../core/problems";
+import { isTokenObject } from "../../core/token";
 import type * as nomad from "../generated/job";
 import { injectedLabels } from "./injected";
 import { portsOf } from "./networks";
