@@ -83,7 +83,7 @@ async function readLab(name: string, signal: AbortSignal): Promise<MeshGraph> {
       `Run \`${invocation("up")}\` first, or leave out --live.`,
     );
   }
-  const jobs = (await Promise.all(Cluster.all(lab).map(readJobs))).flat();
+  const jobs = (await Promise.all(Cluster.all(lab).map((cluster) => readJobs(cluster)))).flat();
   const traffic = await measureTraffic(jobs, (host) => lab.initOf(host), WINDOW_SECONDS, signal);
   return withLive(readMeshGraph(readStacks(synthesized)), { lab: name, takenAt: new Date(), jobs, traffic });
 }

@@ -13,6 +13,7 @@ const load = createRequire(__filename);
 const COMMANDS: Readonly<Record<string, (program: Command) => void>> = {
   up: (program) => (load("./up") as typeof import("./up")).registerUp(program),
   status: (program) => (load("./status") as typeof import("./status")).registerStatus(program),
+  health: (program) => (load("./health") as typeof import("./health")).registerHealth(program),
   logs: (program) => (load("./logs") as typeof import("./logs")).registerLogs(program),
   exec: (program) => (load("./exec") as typeof import("./exec")).registerExec(program),
   graph: (program) => (load("./graph") as typeof import("./graph")).registerGraph(program),

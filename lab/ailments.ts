@@ -1,26 +1,40 @@
-import type { Cluster } from "./cluster";
-import { isHealthy, type JobStatus } from "./services";
-import { lastErrors } from "./task-log";
+import type { EngineApi } from "./apply/engine-api";
+import { type InstanceStatus, isHealthy, type JobStatus } from "./services";
+import { lastWords } from "./task-log";
 
-/** What is wrong with each instance that is not healthy: reasons, last events, last words. */
-export async function ailments({ endpoints }: Cluster, jobs: readonly JobStatus[]): Promise<string> {
+/** How many of its last events are shown of a task. */
+const shownEvents = 3;
+
+/** What is wrong with each instance that is not healthy: reasons, what its checks say, last events, last words. */
+export async function ailments(nomad: EngineApi, jobs: readonly JobStatus[]): Promise<string> {
   const sick = jobs.filter((job) => !isHealthy(job));
-  const lines = sick.map(async ({ id, wanted, instances, unplaced, isReplacing, outdated }) => {
+  const lines = sick.map(async (job) => {
+    const { id, wanted, instances, failed, unplaced, isReplacing, outdated, failure } = job;
     const ill = instances.filter(({ healthy }) => !healthy);
-    const details = ill.map(async ({ allocation, node, problems, tasks }) => {
-      const words = tasks.map(async ({ name, state, events }) => [
-        `  task ${name} is ${state}`,
-        ...events.slice(-3).map((event) => `    ${event}`),
-        ...(await lastErrors(endpoints.nomad, allocation, name)).map((line) => `    stderr: ${line}`),
-      ]);
-      return [` on ${node}: ${problems.join("; ")}`, ...(await Promise.all(words)).flat()];
-    });
+    // What has replaced them may not have come so far yet.
+    const replaced = failed.filter(({ group }) => outdated !== undefined || ill.some((it) => it.group === group));
     return [
       `${id}: ${instances.length - ill.length} of ${wanted} instances are healthy`,
       ...(isReplacing ? ["  its canaries are not promoted yet: Nomad does that once all of them are healthy"] : []),
-      ...[...unplaced, ...(outdated === undefined ? [] : [outdated])].map((problem) => `  ${problem}`),
-      ...(await Promise.all(details)).flat(),
+      ...[...unplaced, ...(outdated === undefined ? [] : [outdated]), ...(failure === undefined ? [] : [failure])].map(
+        (problem) => `  ${problem}`,
+      ),
+      ...(await Promise.all(ill.map((it) => instanceLines(nomad, it, "on")))).flat(),
+      ...(await Promise.all(replaced.map((it) => instanceLines(nomad, it, "before, on")))).flat(),
     ];
   });
   return (await Promise.all(lines)).flat().join("\n");
+}
+
+async function instanceLines(
+  nomad: EngineApi,
+  { allocation, node, problems, tasks }: InstanceStatus,
+  where: string,
+): Promise<string[]> {
+  const words = tasks.map(async ({ name, state, events }) => [
+    `  task ${name} is ${state}`,
+    ...events.slice(-shownEvents).map((event) => `    ${event}`),
+    ...(await lastWords(nomad, allocation, name)).map((line) => `    ${line}`),
+  ]);
+  return [` ${where} ${node}: ${problems.join("; ")}`, ...(await Promise.all(words)).flat()];
 }

@@ -1,5 +1,5 @@
 import { EngineApi } from "./apply/engine-api";
-import type { ClusterEndpoints } from "./apply";
+import type { ClusterEndpoints } from "./apply/options";
 import type { Credentials } from "./credentials";
 import { LabError } from "./errors";
 import { invocation } from "./invocation";

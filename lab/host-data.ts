@@ -98,7 +98,7 @@ function agentsOf(host: LabHost, datacenter: Datacenter, engines: Engines): Host
     ];
   }
   return [
-    consulClient(consul),
+    consulClient({ ...consul, checkUpdateInterval: "1s" }),
     nomadClient({
       ...nomad,
       cniVersion: engines.cni.version,

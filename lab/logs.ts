@@ -5,7 +5,7 @@ import { Cluster } from "./cluster";
 import { LabError } from "./errors";
 import { invocation } from "./invocation";
 import { Lab } from "./lab";
-import { readJobs } from "./services";
+import { type InstanceStatus, readJobs, type TaskStatus } from "./services";
 import { readTaskLog } from "./task-log";
 
 export interface LogOptions {
@@ -18,41 +18,59 @@ export interface LogOptions {
 }
 
 /**
- * Prints the logs of a service's running instances, both streams.
+ * Prints the logs of the instances of a service or job, both streams: of those that run, of the last run of a batch job, and where there
+ * is none, of the last one that failed.
  *
- * @param service name of the job, or of a service of it
+ * @param service name of a service, or id of a job
  * @param sidecar whether the Envoys' logs are meant, not the service's own
  * @throws LabError if there is no such service
  */
 export async function serviceLogs(service: string, sidecar: boolean, options: LogOptions): Promise<void> {
   const clusters = Cluster.all(runningLab(options.name));
   const perCluster = clusters.map(async (cluster) =>
-    (await readJobs(cluster)).map((job) => ({ ...job, nomad: cluster.endpoints.nomad })),
+    (await readJobs(cluster)).map((job) => ({ ...job, nomad: cluster.nomad })),
   );
   const jobs = (await Promise.all(perCluster)).flat();
   // A service may have a job for each of its versions.
-  const ofService = jobs.filter(({ services }) => services.includes(service));
-  const meant = ofService.length > 0 ? ofService : jobs.filter(({ id }) => id === service);
+  const ofService = jobs.filter(({ services }) => services.some(({ name }) => name === service));
+  const meant =
+    ofService.length > 0 ? ofService : jobs.filter(({ id, runs }) => id === service || runs?.includes(service));
   if (meant.length === 0) {
-    const known = jobs.map(({ id }) => id).join(", ") || "none";
-    throw new LabError(`There is no service ${service} in lab ${options.name}.`, `There are: ${known}.`);
+    const known = jobs.flatMap(({ id, services }) => [id, ...services.map(({ name }) => name)]);
+    const names = [...new Set(known)].sort().join(", ") || "none";
+    throw new LabError(`There is no service and no job ${service} in lab ${options.name}.`, `There are: ${names}.`);
   }
-  const instances = meant.flatMap((job) => job.instances.map((instance) => ({ ...instance, nomad: job.nomad })));
+  const instances = meant.flatMap(({ nomad, services, instances, failed }) => {
+    const groups = services.filter(({ name }) => name === service).map(({ group }) => group);
+    const isMeant = ({ group }: InstanceStatus) => groups.length === 0 || groups.includes(group);
+    const [current, former] = [instances, failed].map((all) => all.filter(isMeant));
+    return (current.length > 0 ? current : former).map((instance) => ({ ...instance, nomad }));
+  });
+  // A group may have several services, each with an Envoy of its own.
+  const own = `connect-proxy-${service}`;
+  const isOne = instances.some(({ tasks }) => tasks.some(({ name }) => name === own));
+  const isMeant = ({ name, state, isSidecar }: TaskStatus) =>
+    isSidecar === sidecar && (!sidecar || !isOne || name === own) && state !== "pending";
   const logs = instances.flatMap(({ nomad, allocation, node, tasks }) =>
     tasks
-      .filter(({ isSidecar }) => isSidecar === sidecar)
-      .flatMap((task) => [
-        { nomad, allocation, node, task: task.name, type: "stdout" as const },
-        { nomad, allocation, node, task: task.name, type: "stderr" as const },
-      ]),
+      .filter(isMeant)
+      .flatMap((task) =>
+        (["stdout", "stderr"] as const).map((type) => ({ nomad, allocation, node, task: task.name, type })),
+      ),
   );
-  if (logs.length === 0) throw new LabError(`${service} has no instance.`, `See \`${invocation("status")}\`.`);
+  if (logs.length === 0) {
+    throw new LabError(
+      `${service} has no ${sidecar ? "Envoy" : "task"} that has started.`,
+      `See with \`${invocation("status")}\` what it has.`,
+    );
+  }
+  const isAlone = new Set(logs.map(({ task }) => task)).size === 1;
   const print = (log: (typeof logs)[number]) =>
     readTaskLog(
       log.nomad,
       log,
       (line) => {
-        console.log(`${log.node} ${log.allocation.slice(0, 8)} ${log.type} | ${line}`);
+        console.log(`${log.node} ${log.allocation.slice(0, 8)} ${isAlone ? "" : `${log.task} `}${log.type} | ${line}`);
       },
       options,
     );

@@ -9,6 +9,8 @@ export interface InstanceStatus {
   readonly group: string;
   readonly node: string;
   readonly tasks: readonly TaskStatus[];
+  readonly isRunning: boolean;
+  /** A batch job's instance that has done its work is healthy. */
   readonly healthy: boolean;
   /** Why it is not healthy, one reason each; empty if it is. */
   readonly problems: readonly string[];
@@ -35,18 +37,32 @@ export interface UpstreamStatus {
   readonly localPort: number;
 }
 
-/** One job that should run all the time. */
+/** A service that a job registers in Consul. Those of a gateway are none. */
+export interface ServiceStatus {
+  readonly name: string;
+  /** The task group that registers it. */
+  readonly group: string;
+  /** Whether it is in the mesh, and others may want to reach it there: it has a port and an Envoy, or speaks the mesh's TLS itself. */
+  readonly isDestination: boolean;
+}
+
+/** One job, whatever its kind. Of a periodic or parameterized job the instances are those of its runs that go on, and of the last one. */
 export interface JobStatus {
   readonly id: string;
   readonly datacenter: string;
   readonly namespace: string;
-  /** Names of its services in Consul that others may call: those of a gateway are none. */
-  readonly services: readonly string[];
+  /** `service` and `system` jobs run until they are stopped; `batch` and `sysbatch` until they are done. */
+  readonly kind: "service" | "system" | "batch" | "sysbatch";
+  /** Ids of its latest runs, the last one first, where it is periodic or parameterized. @default it runs itself */
+  readonly runs?: readonly string[];
+  readonly services: readonly ServiceStatus[];
   readonly upstreams: readonly UpstreamStatus[];
   /** Its static ports on the hosts. */
   readonly ports: readonly number[];
   readonly wanted: number;
   readonly instances: readonly InstanceStatus[];
+  /** The last one of each group that has failed and was replaced, or taken back with its deployment. */
+  readonly failed: readonly InstanceStatus[];
   /** Whether canaries run beside instances of the version before, until somebody promotes them. */
   readonly awaitsPromotion: boolean;
   /** Whether canaries run beside instances of the version before, and Nomad is about to promote them. */
@@ -57,36 +73,88 @@ export interface JobStatus {
   readonly isMeshGateway: boolean;
   /** Why what runs is not what was deployed last, as a sentence. @default it is */
   readonly outdated?: string;
+  /** How the last deployment of what should run has failed, as a sentence. @default it has not */
+  readonly failure?: string;
 }
 
-/** All jobs of a datacenter of type service and system, with the health of their instances as Nomad and Consul see it. */
-export async function readJobs({ datacenter, nomad, consul }: Cluster): Promise<JobStatus[]> {
+/** What is read of a cluster here. */
+export type ReadableCluster = Pick<Cluster, "consul" | "nomad"> & Partial<Pick<Cluster, "datacenter">>;
+
+/**
+ * The jobs of a datacenter, with the health of their instances as Nomad and Consul see it.
+ *
+ * @param isMeant which of them. Default: all
+ */
+export async function readJobs(
+  cluster: ReadableCluster,
+  isMeant: (job: { readonly ID: string; readonly Namespace: string }) => boolean = () => true,
+): Promise<JobStatus[]> {
+  const { nomad, consul } = cluster;
   const stubs = ((await nomad.get("/v1/jobs?namespace=*")) ?? []) as JobStub[];
   const checks = ((await consul.get("/v1/health/state/any")) ?? []) as ConsulCheck[];
   const nodes = ((await nomad.get("/v1/nodes")) ?? []) as { Status: string; SchedulingEligibility: string }[];
   const readyNodes = nodes.filter(
     ({ Status, SchedulingEligibility }) => Status === "ready" && SchedulingEligibility === "eligible",
   ).length;
-  const running = stubs.filter(({ Type, Stop }) => (Type === "service" || Type === "system") && !Stop);
+  const wanted = stubs.filter((stub) => !stub.ParentID && !stub.Stop && isMeant(stub));
   return Promise.all(
-    running.map(async ({ ID, Namespace }) => {
-      const path = `/v1/job/${encodeURIComponent(ID)}`;
-      const query = `?namespace=${encodeURIComponent(Namespace)}`;
-      const job = (await nomad.get(`${path}${query}`)) as Job;
-      const allocations = ((await nomad.get(`${path}/allocations${query}`)) ?? []) as Allocation[];
-      const deployments = ((await nomad.get(`${path}/deployments${query}`)) ?? []) as Deployment[];
-      const canaries = canariesOf(job, latestOf(deployments));
-      const outdated = rollbackOf(job, deployments);
-      const status = {
-        datacenter,
-        ...jobStatus(job, allocations, checks, readyNodes, canaries),
-        ...(outdated && { outdated }),
-      };
-      if (status.instances.length >= status.wanted) return status;
-      const evaluations = ((await nomad.get(`${path}/evaluations${query}`)) ?? []) as Evaluation[];
-      return { ...status, unplaced: placementProblems(latestFailure(evaluations)) };
+    wanted.map(async (stub) => {
+      if (stub.Periodic || stub.ParameterizedJob) return readRuns(cluster, stub, stubs, checks, readyNodes);
+      return readJob(cluster, stub, checks, readyNodes);
     }),
   );
+}
+
+async function readJob(
+  { datacenter = "", nomad }: ReadableCluster,
+  { ID, Namespace }: JobStub,
+  checks: readonly ConsulCheck[],
+  readyNodes: number,
+): Promise<JobStatus> {
+  const path = `/v1/job/${encodeURIComponent(ID)}`;
+  const query = `?namespace=${encodeURIComponent(Namespace)}`;
+  const job = (await nomad.get(`${path}${query}`)) as Job;
+  const allocations = ((await nomad.get(`${path}/allocations${query}`)) ?? []) as Allocation[];
+  const deployments = ((await nomad.get(`${path}/deployments${query}`)) ?? []) as Deployment[];
+  const latest = latestOf(deployments);
+  const outdated = rollbackOf(job, deployments);
+  const status = {
+    datacenter,
+    ...jobStatus(job, allocations, checks, readyNodes, canariesOf(job, latest)),
+    ...(outdated && { outdated }),
+    ...(latest?.JobVersion === job.Version &&
+      latest.Status === "failed" && {
+        failure: `The last deployment of ${ID} has failed: ${latest.StatusDescription}.`,
+      }),
+  };
+  if (status.instances.length >= status.wanted) return status;
+  const evaluations = ((await nomad.get(`${path}/evaluations${query}`)) ?? []) as Evaluation[];
+  return { ...status, unplaced: placementProblems(latestFailure(evaluations)) };
+}
+
+/** A job that only starts others: what it says, and how those are. */
+async function readRuns(
+  cluster: ReadableCluster,
+  parent: JobStub,
+  stubs: readonly JobStub[],
+  checks: readonly ConsulCheck[],
+  readyNodes: number,
+): Promise<JobStatus> {
+  const children = stubs
+    .filter(({ ParentID, Namespace }) => ParentID === parent.ID && Namespace === parent.Namespace)
+    .sort((left, right) => right.SubmitTime - left.SubmitTime)
+    .filter(({ Status }, index) => index === 0 || Status !== "dead");
+  const [status, ...runs] = await Promise.all(
+    [parent, ...children].map((stub) => readJob(cluster, stub, checks, readyNodes)),
+  );
+  return {
+    ...status,
+    runs: runs.map(({ id }) => id),
+    wanted: runs.reduce((sum, { wanted }) => sum + wanted, 0),
+    instances: runs.flatMap(({ instances }) => instances),
+    failed: runs.flatMap(({ failed }) => failed),
+    unplaced: runs.flatMap(({ unplaced }) => unplaced),
+  };
 }
 
 export function isHealthy(job: JobStatus): boolean {
@@ -114,21 +182,50 @@ function jobStatus(
   const published = groups.filter((group) => !isMeshGateway(group)).flatMap(({ Networks }) => Networks ?? []);
   const { manual, automatic } = canaries;
   const isCurrent = ({ JobVersion }: Allocation) => JobVersion === job.Version || manual + automatic > 0;
-  const current = allocations.filter((it) => it.DesiredStatus === "run" && isCurrent(it));
-  const count = groups.reduce((sum, { Count }) => sum + (job.Type === "system" ? readyNodes : Count), 0);
+  const isEndless = job.Type === "service" || job.Type === "system";
+  const current = (isEndless ? allocations : latestOfEach(allocations)).filter(
+    (it) => it.DesiredStatus === "run" && isCurrent(it),
+  );
+  const isParent = Boolean(job.Periodic ?? job.ParameterizedJob);
+  const count = groups.reduce((sum, { Count }) => sum + (job.Type.startsWith("sys") ? readyNodes : Count), 0);
+  const read = (allocation: Allocation) => instanceStatus(allocation, groups, checks, isEndless);
   return {
     id: job.ID,
     namespace: job.Namespace,
-    services: groups.flatMap(callableServicesOf),
+    kind: job.Type,
+    services: groups.flatMap(servicesOf),
     upstreams: groups.flatMap(upstreamsOf),
     ports: published.flatMap(({ ReservedPorts }) => (ReservedPorts ?? []).map(({ Value }) => Value)),
-    wanted: count + manual + automatic,
+    wanted: isParent ? 0 : count + manual + automatic,
     awaitsPromotion: manual > 0,
     isReplacing: automatic > 0,
-    instances: current.map((allocation) => instanceStatus(allocation, groups, checks)),
+    instances: current.map(read),
+    failed: lastFailuresOf(allocations.filter((it) => !current.includes(it))).map(read),
     unplaced: [],
     isMeshGateway: groups.some(isMeshGateway),
   };
+}
+
+/** Nomad keeps those that it has placed anew. */
+function latestOfEach(allocations: readonly Allocation[]): Allocation[] {
+  const byName = new Map<string, Allocation>();
+  for (const it of [...allocations].sort((left, right) => left.CreateIndex - right.CreateIndex)) byName.set(it.Name, it);
+  return [...byName.values()];
+}
+
+/** Of each group the last one that failed, of the last version that has any. */
+function lastFailuresOf(allocations: readonly Allocation[]): Allocation[] {
+  const failed = allocations.filter(
+    ({ ClientStatus, DeploymentStatus }) => ClientStatus === "failed" || DeploymentStatus?.Healthy === false,
+  );
+  const version = Math.max(...failed.map(({ JobVersion }) => JobVersion));
+  const groups = new Map(
+    failed
+      .filter(({ JobVersion }) => JobVersion === version)
+      .sort((left, right) => left.CreateIndex - right.CreateIndex)
+      .map((it) => [it.TaskGroup, it]),
+  );
+  return [...groups.values()];
 }
 
 /** The version before runs again where Nomad reverts a deployment that fails: as healthy as ever, but not what was asked for. */
@@ -179,15 +276,18 @@ function instanceStatus(
   allocation: Allocation,
   groups: readonly TaskGroup[],
   checks: readonly ConsulCheck[],
+  isEndless: boolean,
 ): InstanceStatus {
   const group = groups.find(({ Name }) => Name === allocation.TaskGroup);
   const own = checks.filter(({ ServiceID }) => ServiceID.includes(allocation.ID));
   const registers = (group?.Services ?? []).some((it) => it.Connect?.SidecarService || isGateway(it));
   const isOfGateway = (group?.Services ?? []).some(isGateway);
+  const isRunning = allocation.ClientStatus === "running";
+  const isDone = !isEndless && allocation.ClientStatus === "complete";
   const problems = [
-    ...(allocation.ClientStatus === "running" ? [] : [`Nomad calls it ${allocation.ClientStatus}`]),
+    ...(isRunning || isDone ? [] : [`Nomad calls it ${allocation.ClientStatus}`]),
     ...(allocation.DeploymentStatus?.Healthy === false ? ["Nomad calls it unhealthy"] : []),
-    ...(registers && own.length === 0 ? ["not registered in Consul yet"] : []),
+    ...(registers && isRunning && own.length === 0 ? ["not registered in Consul yet"] : []),
     ...own.filter(({ Status }) => Status !== "passing").map((it) => `${it.Name}: ${it.Output.trim() || it.Status}`),
   ];
   return {
@@ -202,14 +302,20 @@ function instanceStatus(
         !isOfGateway &&
         (group?.Tasks ?? []).some((task) => task.Name === name && (task.Kind ?? "").startsWith("connect-")),
     })),
+    isRunning,
     healthy: problems.length === 0,
     problems,
   };
 }
 
-function callableServicesOf({ Services }: TaskGroup): string[] {
+function servicesOf({ Name: group, Services }: TaskGroup): ServiceStatus[] {
   const companions = (Services ?? []).filter(isGateway).map(({ Name }) => companionOf(Name));
-  return (Services ?? []).filter((it) => !isGateway(it) && !companions.includes(it.Name)).map(({ Name }) => Name);
+  return (Services ?? [])
+    .filter((it) => !isGateway(it) && !companions.includes(it.Name))
+    .map(({ Name: name, PortLabel, Connect }) => ({
+      ...{ name, group },
+      isDestination: Boolean(PortLabel) && Boolean(Connect?.SidecarService ?? Connect?.Native),
+    }));
 }
 
 function isMeshGateway({ Services }: TaskGroup): boolean {
@@ -223,15 +329,21 @@ function isGateway({ Kind, Connect }: Service): boolean {
 /** What is read of the engines' answers. */
 interface JobStub {
   readonly ID: string;
+  readonly ParentID: string;
   readonly Namespace: string;
-  readonly Type: string;
   readonly Stop: boolean;
+  readonly Periodic: boolean;
+  readonly ParameterizedJob: boolean;
+  readonly Status: string;
+  readonly SubmitTime: number;
 }
 
 interface Job {
   readonly ID: string;
   readonly Namespace: string;
-  readonly Type: string;
+  readonly Type: JobStatus["kind"];
+  readonly Periodic: object | null;
+  readonly ParameterizedJob: object | null;
   readonly Version: number;
   readonly TaskGroups: readonly TaskGroup[] | null;
 }
@@ -248,7 +360,9 @@ interface TaskGroup {
 interface Service {
   readonly Name: string;
   readonly Kind?: string;
+  readonly PortLabel: string;
   readonly Connect: {
+    readonly Native: boolean;
     readonly Gateway: { readonly Mesh?: object | null } | null;
     readonly SidecarService: { readonly Proxy: { readonly Upstreams: readonly Upstream[] | null } | null } | null;
   } | null;
@@ -263,6 +377,8 @@ interface Upstream {
 
 interface Allocation {
   readonly ID: string;
+  readonly Name: string;
+  readonly CreateIndex: number;
   readonly NodeName: string;
   readonly TaskGroup: string;
   readonly JobVersion: number;

@@ -58,7 +58,7 @@ export async function status(name: string): Promise<LabStatus> {
     const agents = (
       await Promise.all(clusters.map((cluster, index) => readAgents(cluster, topology.datacenters[index])))
     ).flat();
-    const jobs = (await Promise.all(clusters.map(readJobs))).flat();
+    const jobs = (await Promise.all(clusters.map((cluster) => readJobs(cluster)))).flat();
     const mesh = await readMeshPicture(clusters, jobs);
     const peerings = await readPeerings(clusters);
     const isWell =

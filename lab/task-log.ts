@@ -1,7 +1,4 @@
-import { request as requestHttp, type IncomingMessage } from "node:http";
-import { request as requestHttps } from "node:https";
-import { readFileSync } from "node:fs";
-import type { EngineEndpoint } from "./apply/engine-api";
+import type { EngineApi } from "./apply/engine-api";
 import { LabError } from "./errors";
 import { invocation } from "./invocation";
 
@@ -23,7 +20,7 @@ export interface TaskLog {
  * @see https://developer.hashicorp.com/nomad/api-docs/client#stream-logs
  */
 export async function readTaskLog(
-  nomad: EngineEndpoint,
+  nomad: EngineApi,
   log: TaskLog,
   onLine: (line: string) => void,
   options: { readonly follow?: boolean; readonly signal?: AbortSignal } = {},
@@ -36,7 +33,8 @@ export async function readTaskLog(
     offset: String(shownBytes),
     follow: String(options.follow ?? false),
   });
-  const response = await open(nomad, `/v1/client/fs/logs/${log.allocation}?${query.toString()}`, options.signal);
+  // With nothing to show Nomad does not even begin to answer, so the signal may come before the answer.
+  const response = await nomad.stream(`/v1/client/fs/logs/${log.allocation}?${query.toString()}`, options.signal);
   if (response.statusCode !== 200) {
     const words = (await response.toArray()).join("").trim();
     throw new LabError(
@@ -58,32 +56,16 @@ export async function readTaskLog(
   if (rest !== "") onLine(rest);
 }
 
-/** The last lines of a task's stderr; empty if there is none. */
-export async function lastErrors(nomad: EngineEndpoint, allocation: string, task: string): Promise<string[]> {
-  const lines: string[] = [];
-  const signal = AbortSignal.timeout(5_000);
-  await readTaskLog(nomad, { allocation, task, type: "stderr" }, (line) => lines.push(line), { signal }).catch(
-    () => undefined,
+/** The last lines of what a task wrote, to standard error if it wrote anything there; none if Nomad has none. */
+export async function lastWords(nomad: EngineApi, allocation: string, task: string): Promise<string[]> {
+  const [errors, output] = await Promise.all(
+    (["stderr", "stdout"] as const).map(async (type) => {
+      const lines: string[] = [];
+      const signal = AbortSignal.timeout(5_000);
+      const onLine = (line: string) => lines.push(`${type}: ${line}`);
+      await readTaskLog(nomad, { allocation, task, type }, onLine, { signal }).catch(() => undefined);
+      return lines.slice(-10);
+    }),
   );
-  return lines.slice(-10);
-}
-
-function open(nomad: EngineEndpoint, path: string, signal?: AbortSignal): Promise<IncomingMessage> {
-  const url = new URL(path, nomad.address);
-  return new Promise((resolve, reject) => {
-    const request = (url.protocol === "https:" ? requestHttps : requestHttp)(
-      url,
-      {
-        headers: nomad.token === undefined ? {} : { "X-Nomad-Token": nomad.token },
-        ca: nomad.caFile === undefined ? undefined : readFileSync(nomad.caFile),
-        signal,
-      },
-      resolve,
-    );
-    // With nothing to show Nomad does not even begin to answer, so the end may come here too.
-    request.on("error", (error) => {
-      reject(signal?.aborted ? (signal.reason as Error) : error);
-    });
-    request.end();
-  });
+  return errors.length > 0 ? errors : output;
 }

@@ -72,7 +72,9 @@ export async function measureTraffic(
   seconds: number,
   signal?: AbortSignal,
 ): Promise<Traffic> {
-  const instances = jobs.flatMap(({ id, instances }) => instances.map((instance) => ({ job: id, ...instance })));
+  const instances = jobs.flatMap(({ id, instances }) =>
+    instances.filter(({ isRunning }) => isRunning).map((instance) => ({ job: id, ...instance })),
+  );
   const look = async (): Promise<Looks> => {
     const looks: Looks = { samples: new Map(), problems: [] };
     for (let start = 0; start < instances.length; start += AT_A_TIME) {

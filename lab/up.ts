@@ -284,8 +284,9 @@ class Ascent {
 
   private async awaitServices(results: Results): Promise<void> {
     const { sites, apart = [] } = results;
-    const jobs = await this.awaitJobs(sites, "all services", () => true);
-    results.jobs = jobs.flat();
+    // A run of a periodic job that has failed long ago can only be made good by the next one.
+    const jobs = await this.awaitJobs(sites, "all services", ({ runs }) => runs === undefined);
+    results.jobs = (await Promise.all(clustersOf(sites).map((cluster) => readJobs(cluster)))).flat();
     const mesh = await readMeshPicture(clustersOf(sites), results.jobs);
     results.mesh = { ...mesh, remarks: [...mesh.remarks, ...apart] };
     const listeners = this.lab.listeners.filter(isEngine);
@@ -302,10 +303,10 @@ class Ascent {
         async () => {
           jobs = (await readJobs(cluster)).filter(counts);
           const outdated = jobs.find((job) => job.outdated !== undefined);
-          if (outdated !== undefined) throw new LabError(await ailments(cluster, [outdated]), mendServices);
+          if (outdated !== undefined) throw new LabError(await ailments(cluster.nomad, [outdated]), mendServices);
           return jobs.every(isHealthy);
         },
-        { ...this.patience, intervalMs: 200, lastSeen: () => ailments(cluster, jobs), fix: mendServices },
+        { ...this.patience, intervalMs: 200, lastSeen: () => ailments(cluster.nomad, jobs), fix: mendServices },
       );
       return jobs;
     });

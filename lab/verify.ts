@@ -94,7 +94,7 @@ async function problemOfConnection(
   const kind = ["http", "http2", "grpc"].includes(defaults?.Protocol ?? "tcp") ? "http" : "tcp";
   const problems = await Promise.all(
     job.instances
-      .filter((instance) => instance.group === group)
+      .filter((instance) => instance.group === group && instance.isRunning)
       .map(async ({ allocation, node }) => {
         const init = initOf(node);
         if (!init) return `host ${node} does not run`;

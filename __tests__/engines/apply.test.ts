@@ -385,15 +385,99 @@ describe("the offline apply", () => {
     expect(await ask("nomad", "/v1/job/patient/deployment")).toMatchObject({ Status: "successful" });
   }, 60_000);
 
-  test("shows what happened to the tasks of a job that cannot be deployed, each time it is asked to deploy it", async () => {
-    const Update = { HealthCheck: "task_states", MinHealthyTime: 1e8, HealthyDeadline: 3e9, ProgressDeadline: 4e9 };
-    const failing = { ...job("failing", { Update, command: "exit 3" }), detach: false };
-    const stacks = { mesh: { resource: { nomad_job: { failing } } } };
+  const quick = { MinHealthyTime: 1e8, HealthyDeadline: 3e9, ProgressDeadline: 4e9 };
+  /** A job that is waited for, and whose deployment fails within seconds unless its task runs. */
+  const waited = (id: string, command: string, more: object = {}) => ({
+    ...job(id, { Update: { HealthCheck: "task_states", ...quick, ...more }, command }),
+    detach: false,
+  });
+
+  test("shows what a task of a job that cannot be deployed wrote, and makes another job of one that never ran", async () => {
+    const stacks = { mesh: { resource: { nomad_job: { failing: waited("failing", "echo no such wheel >&2; exit 3") } } } };
     const error = await failure(apply(stacks));
     expect(error.problem).toMatch(/^mesh\/nomad_job.failing: The deployment of job failing ended as failed/);
-    expect(error.problem).toMatch(/task sleep on .*: Terminated: Exit Code: 3/);
+    expect(error.problem).toMatch(/task sleep is \w+\n.*Terminated: Exit Code: 3/s);
+    expect(error.problem).toContain("stderr: no such wheel");
+    const { JobModifyIndex } = (await ask("nomad", "/v1/job/failing")) as { JobModifyIndex: number };
     expect((await failure(apply(stacks))).problem).toMatch(/ended as failed/);
+    // Terraform calls it tainted: it removes the job and makes it anew.
+    expect(await ask("nomad", "/v1/job/failing")).toMatchObject({ Version: 0 });
+    expect(((await ask("nomad", "/v1/job/failing")) as { JobModifyIndex: number }).JobModifyIndex).toBeGreaterThan(
+      JobModifyIndex,
+    );
+    const better = { mesh: { resource: { nomad_job: { failing: waited("failing", "exec sleep 1000") } } } };
+    expect(await apply(better)).toMatchObject({ updated: ["mesh/nomad_job.failing"] });
+    expect(await apply(better)).toMatchObject({ unchanged: ["mesh/nomad_job.failing"] });
   }, 60_000);
+
+  test("shows what a failing check says soon after Nomad has given up, and leaves an update that failed to itself", async () => {
+    const Checks = [{ Name: "answers", Type: "tcp", Interval: 1e9, Timeout: 1e9 }];
+    const group = (command: string) => {
+      const { TaskGroups } = JSON.parse(job("checked", { command }).jobspec) as { TaskGroups: object[] };
+      const Services = [{ Name: "checked", PortLabel: "http", Provider: "consul", Checks }];
+      return TaskGroups.map((it) => ({ ...it, Networks: [{ DynamicPorts: [{ Label: "http" }] }], Services }));
+    };
+    const checked = (command: string) => {
+      const jobspec = { ID: "checked", Update: { HealthCheck: "checks", ...quick }, TaskGroups: group(command) };
+      const body = { jobspec: escapeTemplate(JSON.stringify(jobspec)), json: true, detach: false };
+      return { mesh: { resource: { nomad_job: { checked: body } } } };
+    };
+    const server = 'require("net").createServer().listen(process.env.NOMAD_PORT_http)';
+    await apply(checked(`exec '${process.execPath}' -e '${server}'`));
+    const failed = waitFor(
+      "the end of the deployment",
+      async () => {
+        const { Status } = (await ask("nomad", "/v1/job/checked/deployment")) as { Status: string };
+        return Status === "failed" && Date.now();
+      },
+      { timeoutMs: 30_000 },
+    );
+    const error = await failure(apply(checked("exec sleep 1000")));
+    const told = Date.now();
+    expect(error.problem).toMatch(/ended as failed: Failed due to progress deadline/);
+    expect(error.problem).toMatch(/answers.*connection refused/);
+    expect(told - (await failed)).toBeLessThan(3_000);
+    expect(await apply(checked("exec sleep 1000"))).toMatchObject({ unchanged: ["mesh/nomad_job.checked"] });
+  }, 60_000);
+
+  test("waits for jobs at once, so that each may need the others", async () => {
+    const file = join(app.folder, "begun");
+    const resource = {
+      nomad_job: {
+        a: waited("a", `until [ -e '${file}' ]; do sleep 0.1; done; exec sleep 1000`, { MinHealthyTime: 15e8 }),
+        b: waited("b", `touch '${file}'; exec sleep 1000`),
+      },
+      terraform_data: { last: { input: "1", depends_on: ["nomad_job.a"] } },
+    };
+    const { created } = await apply({ mesh: { resource } });
+    expect(created).toEqual(["mesh/nomad_job.b", "mesh/nomad_job.a", "mesh/terraform_data.last"]);
+  }, 60_000);
+
+  test("goes on after a failure with what does not depend on it, and reports all failures", async () => {
+    const permitted = { ...anyRequest };
+    const resource = {
+      consul_config_entry: {
+        defaults: entry("service-defaults", "t", tcp),
+        refused: intentions("t", permitted, { depends_on: ["consul_config_entry.defaults"] }),
+        other: entry("service-defaults", "other", http),
+        wrong: entry("service-splitter", "t", { Splits: [{ Weight: 5 }] }),
+      },
+      terraform_data: {
+        after: { input: "1", depends_on: ["consul_config_entry.refused"] },
+        later: { input: "1", depends_on: ["terraform_data.after"] },
+      },
+    };
+    const next = { dependencies: ["mesh"], resource: { terraform_data: { next: { input: "1" } } } };
+    const error = await failure(apply({ mesh: { resource }, next }));
+    expect(error.problem).toMatch(/^2 resources could not be applied:/);
+    expect(error.problem).toMatch(/mesh\/consul_config_entry.refused: Consul refuses it .*service "t" has protocol "tcp"/);
+    expect(error.problem).toMatch(/mesh\/consul_config_entry.wrong: Consul refuses it .*100/);
+    expect(error.problem).toMatch(/Not tried, .*: mesh\/terraform_data.after, mesh\/terraform_data.later\.$/);
+    expect(progress).toEqual(
+      expect.arrayContaining(["created mesh/consul_config_entry.defaults", "created mesh/consul_config_entry.other"]),
+    );
+    expect(progress.join()).not.toContain("next/");
+  });
 
   test("gives up waiting for a job that no node can run, and says why", async () => {
     const Constraints = [{ LTarget: "${attr.kernel.name}", RTarget: "plan9", Operand: "=" }];
@@ -403,23 +487,22 @@ describe("the offline apply", () => {
     expect(progress.join("\n")).toMatch(/no place yet for group group .*\$\{attr.kernel.name\} = plan9/);
   }, 60_000);
 
-  test("applies namespaces and node pools before their jobs, and removes them once the jobs have ended", async () => {
+  test("applies namespaces before their jobs, and removes them once the jobs have ended", async () => {
     const placed = job("placed", { Namespace: "team" });
     const stack = {
       resource: {
         nomad_namespace: { team: { name: "team", description: "a team", meta: { "a-b": "c" } } },
-        nomad_node_pool: { pool: { name: "pool", meta: { a: "b" } } },
         nomad_job: { placed: { ...placed, depends_on: ["nomad_namespace.team"] } },
       },
     };
-    expect((await apply({ stack })).created).toHaveLength(3);
-    expect(await ask("nomad", "/v1/node/pool/pool")).toMatchObject({ Meta: { a: "b" } });
+    expect((await apply({ stack })).created).toHaveLength(2);
+    expect(await ask("nomad", "/v1/namespace/team")).toMatchObject({ Meta: { "a-b": "c" } });
     const isRunning = async () => JSON.stringify(await ask("nomad", "/v1/job/placed/allocations?namespace=team"));
     await waitFor("the job's task", async () => (await isRunning()).includes('"ClientStatus":"running"'), {
       timeoutMs: 20_000,
     });
-    expect((await apply({ stack })).unchanged).toHaveLength(3);
-    expect((await destroyStacks(options())).deleted).toHaveLength(3);
+    expect((await apply({ stack })).unchanged).toHaveLength(2);
+    expect((await destroyStacks(options())).deleted).toHaveLength(2);
     expect(await ask("nomad", "/v1/namespace/team")).toBeUndefined();
   }, 60_000);
 
@@ -497,7 +580,7 @@ describe("the offline apply", () => {
     expect(readFileSync(join(app.stateDir, "offline-state.json"), "utf8")).not.toMatch(/hunter2|other/);
   }, 60_000);
 
-  test("registers external services and keys", async () => {
+  test("registers external services", async () => {
     const stack = (port: number) => ({
       resource: {
         consul_node: { n: { name: "outside", address: "192.0.2.1", meta: { "external-node": "true" } } },
@@ -509,17 +592,15 @@ describe("the offline apply", () => {
             check: [{ check_id: "db", name: "tcp", tcp: "192.0.2.1:5432", interval: "10s", timeout: "2s" }],
           },
         },
-        consul_key_prefix: { k: { path_prefix: "app/", subkeys: { one: "1", two: "${consul_node.n.address}" } } },
       },
     });
-    expect((await apply({ outside: stack(5432) })).created).toHaveLength(3);
-    expect((await apply({ outside: stack(5432) })).unchanged).toHaveLength(3);
+    expect((await apply({ outside: stack(5432) })).created).toHaveLength(2);
+    expect((await apply({ outside: stack(5432) })).unchanged).toHaveLength(2);
     expect(await ask("consul", "/v1/catalog/service/db")).toMatchObject([
       { Node: "outside", ServiceAddress: "192.0.2.1", ServicePort: 5432 },
     ]);
     expect(await apply({ outside: stack(5433) })).toMatchObject({ updated: ["outside/consul_service.s"] });
-    expect((await destroyStacks(options())).deleted).toHaveLength(3);
-    expect(await ask("consul", "/v1/kv/app?recurse=true")).toBeUndefined();
+    expect((await destroyStacks(options())).deleted).toHaveLength(2);
     expect(await ask("consul", "/v1/catalog/service/db")).toEqual([]);
   }, 60_000);
 

@@ -106,6 +106,42 @@ test("a task of the exec driver runs with Node, in control groups and a root of 
   await one.api("Nomad", "/v1/job/alone?purge=true", "DELETE");
 });
 
+test("health says of jobs that cannot be deployed which task dies with what words, and what a failing check says", async () => {
+  const jobOf = (id: string, command: string, more: object = {}) => {
+    const task = { Name: "task", Driver: "raw_exec", Config: { command: "sh", args: ["-c", command] } };
+    const Update = { MinHealthyTime: 1e8, HealthyDeadline: 4e9, ProgressDeadline: 5e9 };
+    const group = { Name: id, Tasks: [task], Networks: [{ DynamicPorts: [{ Label: "http" }] }], ...more };
+    return { ID: id, Type: "service", Datacenters: ["dc1"], Update, TaskGroups: [group] };
+  };
+  const Checks = [{ Name: "answers", Type: "http", Path: "/", Interval: 1e9, Timeout: 1e9 }];
+  const jobs = {
+    deaf: jobOf("deaf", "exec sleep 1000", { Services: [{ Name: "deaf", PortLabel: "http", Checks }] }),
+    dying: jobOf("dying", "echo no such wheel >&2; exit 3"),
+    well: jobOf("well", "exec sleep 1000"),
+  };
+  for (const Job of Object.values(jobs)) await one.api("Nomad", "/v1/jobs", "PUT", { Job });
+  const failed = eventually(async () => {
+    const { Status } = await one.api<{ Status: string }>("Nomad", "/v1/job/deaf/deployment");
+    expect(Status).toBe("failed");
+    return Date.now();
+  }, MINUTE);
+  const env = { CONSUL_HTTP_ADDR: one.url("Consul"), NOMAD_ADDR: one.url("Nomad") };
+  const ofDeaf = await run(process.execPath, [CLI, "health", "--environment", "--wait", "60", "deaf", "well"], { env });
+  // In time to be read, and not only once the wait is over.
+  expect(Date.now() - (await failed)).toBeLessThan(10_000);
+  expect(ofDeaf.code).toBe(1);
+  expect(ofDeaf.output).toMatch(/^deaf +0\/1$/m);
+  expect(ofDeaf.output).toMatch(/^well +1\/1$/m);
+  expect(ofDeaf.output).toContain("The last deployment of deaf has failed: Failed due to progress deadline");
+  expect(ofDeaf.output).toMatch(/answers: .*connection refused/);
+  const { code, output } = await one.meshform(["health", "--wait", "60", "dying"]);
+  expect(code).toBe(1);
+  expect(output).toMatch(/Terminated: Exit Code: 3/);
+  expect(output).toContain("stderr: no such wheel");
+  expect(await one.meshform(["health", "well"])).toMatchObject({ code: 0 });
+  for (const id of Object.keys(jobs)) await one.api("Nomad", `/v1/job/${id}?purge=true`, "DELETE");
+});
+
 describe("a developer's machine", () => {
   const name = `${one.name}-trace`;
   const script = `console.log("up"); setInterval(() => {}, 1000)`;

@@ -43,20 +43,21 @@ function flow(source: string, destination: string, of: Partial<Flow>): Flow {
 function job(id: string, ...problems: readonly (readonly string[])[]): JobStatus {
   const instances = problems.map((reasons, index) => ({
     ...{ allocation: `${id}-${index}`, group: id, node: "client-1", tasks: [] },
-    ...{ healthy: reasons.length === 0, problems: reasons },
+    ...{ isRunning: true, healthy: reasons.length === 0, problems: reasons },
   }));
   return {
     ...{
       id,
       datacenter: "dc1",
       namespace: "default",
-      services: [id],
+      kind: "service" as const,
+      services: [{ name: id, group: id, isDestination: true }],
       upstreams: [],
       ports: [],
       wanted: 1,
       unplaced: [],
     },
-    ...{ awaitsPromotion: false, isReplacing: false, isMeshGateway: false, instances },
+    ...{ awaitsPromotion: false, isReplacing: false, isMeshGateway: false, instances, failed: [] },
   };
 }
 

@@ -1,7 +1,7 @@
 import type * as consul from "../../constructs/consul/generated/config-entries";
 import { configEntries } from "../../constructs/model/config-entries";
 import { meshPicture as pictureOf } from "../../lab/mesh-picture";
-import type { JobStatus } from "../../lab/services";
+import type { JobStatus, ServiceStatus } from "../../lab/services";
 
 function job(id: string, destinations: readonly string[] = [], ports: readonly number[] = []): JobStatus {
   const upstreams = destinations.map((destination) => ({ source: id, group: id, destination, localPort: 8080 }));
@@ -13,7 +13,12 @@ function job(id: string, destinations: readonly string[] = [], ports: readonly n
     unplaced: [],
     instances: [],
   };
-  return { id, datacenter: "dc1", namespace: "default", services: [id], upstreams, ports, ...state };
+  const names = { id, datacenter: "dc1", namespace: "default", kind: "service" as const };
+  return { ...names, services: [service(id)], upstreams, ports, failed: [], ...state };
+}
+
+function service(name: string, isDestination = true): ServiceStatus {
+  return { name, group: name, isDestination };
 }
 
 function intentions(
@@ -78,7 +83,7 @@ test("without any upstream the service that nothing may reach is still named, bu
 });
 
 test("in a job of several services each keeps its own upstreams", () => {
-  const both: JobStatus = { ...page, services: ["page", "admin"] };
+  const both: JobStatus = { ...page, services: [service("page"), service("admin")] };
   const { connections } = meshPicture([intentions("api", ["*", "allow"])], [both, api]);
   expect(connections.map(({ source }) => source)).toEqual(["page"]);
 });
@@ -100,11 +105,16 @@ test("a name that leads elsewhere is let in by those to whom it leads, all of th
 });
 
 test("what is odd about the versions of a service is said once, and that a canary waits", () => {
-  const second = { ...job("api-v2"), services: ["api"], awaitsPromotion: true };
+  const second = { ...job("api-v2"), services: [service("api")], awaitsPromotion: true };
   expect(meshPicture([], [api, second]).remarks).toEqual([
     "Nothing may reach api: no intention allows it, and the mesh denies by default.",
     "Canaries of api-v2 run beside it. Once they are to replace it: nomad job promote api-v2",
   ]);
+});
+
+test("what is outside the mesh, or has no port, is no service that somebody should be let in to", () => {
+  const clients = { ...job("figures"), services: [service("figures", false)] };
+  expect(meshPicture([], [clients]).remarks).toEqual([]);
 });
 
 test("a service of another datacenter lets in those that come from this one", () => {

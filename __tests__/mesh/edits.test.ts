@@ -2,9 +2,11 @@ import {
   Failover,
   HttpPermission,
   IngressListener,
+  JobKind,
   Protocol,
   SubsetFilter,
   type MeshService,
+  type MeshServiceProps,
   type ServiceMesh,
 } from "../../constructs";
 import { synthMesh } from "../support/synth";
@@ -106,5 +108,23 @@ describe("an apply waits for healthy jobs", () => {
       ["gateway", false],
       ["shop", false],
     ]);
+  });
+
+  test("as long as Nomad takes to decide, which is longer than the provider would wait by itself", () => {
+    const timeouts = (service: Partial<MeshServiceProps>) => {
+      const { terraform } = synthMesh((it) => {
+        it.addService("api", { port: 9001, workload: anyWorkload, waitUntilHealthy: true, ...service });
+      });
+      return terraform.resource?.nomad_job.api.timeouts;
+    };
+    expect(timeouts({})).toEqual({ create: "11m0s", update: "11m0s" });
+    expect(timeouts({ count: 4, update: { maxParallel: 2, progressDeadline: "2m", healthyDeadline: "1m" } })).toEqual({
+      ...{ create: "3m0s", update: "5m0s" },
+    });
+    const canaries = { canary: 2, autoPromote: true, maxParallel: 4, progressDeadline: "0s", healthyDeadline: "90s" };
+    expect(timeouts({ count: 4, update: canaries })).toEqual({ create: "2m30s", update: "4m0s" });
+    expect(timeouts({ count: 0 })).toBeUndefined();
+    expect(timeouts({ kind: JobKind.system() })).toBeUndefined();
+    expect(timeouts({ waitUntilHealthy: false })).toBeUndefined();
   });
 });

@@ -31,6 +31,7 @@ export async function startDevAgents(
   };
   const agents = [
     startAgent(folder, "consul", [consul.path, "agent", "-dev", "-bind=127.0.0.1", "-config-file"], {
+      check_update_interval: "1s",
       acl: { enabled: true, default_policy: "allow", tokens: { initial_management: managementToken } },
       ports: {
         http: consulHttp,

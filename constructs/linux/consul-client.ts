@@ -8,6 +8,14 @@ export interface ConsulClientOptions extends ConsulAgentOptions {
    * @see https://developer.hashicorp.com/consul/docs/discover/dns/forwarding/enable
    */
   readonly dnsForwarding?: boolean;
+  /**
+   * How long it takes at most, and half as long again, until Consul's servers hear what a check says whose status stays the same, as a Go
+   * duration. A new instance is critical from the beginning: until then they do not know why.
+   *
+   * @default "30s"; Consul's own is 5m, which is longer than most deployments
+   * @see https://developer.hashicorp.com/consul/docs/reference/agent/configuration-file/general#check_update_interval
+   */
+  readonly checkUpdateInterval?: string;
 }
 
 /**
@@ -15,9 +23,14 @@ export interface ConsulClientOptions extends ConsulAgentOptions {
  *
  * @see https://developer.hashicorp.com/consul/docs/reference/agent/configuration-file
  */
-export function consulClient({ dnsForwarding = true, ...options }: ConsulClientOptions): HostRole {
+export function consulClient({
+  dnsForwarding = true,
+  checkUpdateInterval = "30s",
+  ...options
+}: ConsulClientOptions): HostRole {
   const agent = consulAgent(options, {
     server: false,
+    check_update_interval: checkUpdateInterval,
     // A client leaves when it stops, and forgets the others then. Until it has found them again after a restart, its
     // proxies' watches fail and retry each at its own pace, and an Envoy would lose upstreams whose chain came late.
     rejoin_after_leave: true,

@@ -1,6 +1,9 @@
 import { Token } from "cdktf";
+import { isToken } from "../core/token";
 import type * as nomad from "./generated/job";
 import { isIsolated } from "./network";
+import { updateOf } from "./validate/policies";
+import { MINUTE } from "./validate/times";
 
 /**
  * @internal How long the tasks of a service still run after it has left the catalog. Nomad's own default ends them at once, and
@@ -20,6 +23,38 @@ export function withSuccessorBeside(job: nomad.Job): nomad.Job {
         ? { ...group, Update: { ...group.Update, Canary: 1, AutoPromote: true } }
         : group,
     ),
+  };
+}
+
+/** @internal How long Nomad may take to decide whether a job is deployed, in nanoseconds. */
+export interface DeploymentLimits {
+  /** Of a new job, whose instances start at once. */
+  readonly create: nomad.Nanoseconds;
+  /** Of a new version, whose instances replace the old ones step by step. */
+  readonly update: nomad.Nanoseconds;
+}
+
+/**
+ * @internal The limits of a finished job: its progress deadline for each step, and a minute for what comes before and after. Undefined
+ * where there is no deployment to wait for, or what it depends on is known to Terraform only.
+ */
+export function deploymentLimits(job: nomad.Job): DeploymentLimits | undefined {
+  if ((job.Type ?? "service") !== "service") return undefined;
+  const groups = (job.TaskGroups ?? []).filter(({ Count = 1 }) => Count !== 0);
+  const limits = groups.map((group) => {
+    const { Count = 1 } = group;
+    const { ProgressDeadline, HealthyDeadline, MaxParallel, Canary } = updateOf(job, group);
+    // Without a deadline for progress the first instance that is not healthy in time ends it.
+    const step = ProgressDeadline === 0 ? HealthyDeadline : ProgressDeadline;
+    const steps = Math.ceil(Count / Math.max(MaxParallel, 1)) + (Canary > 0 && Count > 1 ? 1 : 0);
+    return [Count, ProgressDeadline, HealthyDeadline, MaxParallel, Canary].some((it) => isToken(it))
+      ? undefined
+      : { create: step + MINUTE, update: step * steps + MINUTE };
+  });
+  if (limits.length === 0 || !limits.every((it) => it !== undefined)) return undefined;
+  return {
+    create: Math.max(...limits.map(({ create }) => create)),
+    update: Math.max(...limits.map(({ update }) => update)),
   };
 }
 

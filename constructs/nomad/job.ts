@@ -25,8 +25,10 @@ export interface JobPlacement {
   /** From 1 to 100. @default 50 */
   readonly priority?: number;
   /**
-   * Whether an apply waits until Nomad calls the job's deployment successful, and fails when it does not: at most 5 minutes. Versions of a
-   * service are waited for in any case. Jobs without deployments (system, batch) are only waited for until they are placed.
+   * Whether an apply waits until Nomad calls the job's deployment successful, and fails when it does not. Nomad decides after
+   * `progressDeadline` of `update`, 10 minutes by default, or `healthyDeadline` where that is 0; the resource's `timeouts` follow from it.
+   * Versions of a service are waited for in any case. Jobs without deployments (system, batch) are only waited for until they are placed.
+   * With canaries that somebody promotes an apply waits for that.
    *
    * @default false: an apply ends as soon as Nomad has taken the job
    * @see https://registry.terraform.io/providers/hashicorp/nomad/latest/docs/resources/job#detach

@@ -101,52 +101,11 @@ const service: ResourceType = {
   attributes: ({ ID }) => ({ id: ID, service_id: ID }),
 };
 
-/** How many operations Consul takes at once. */
-const transactionLimit = 64;
-
-/** @see https://github.com/hashicorp/terraform-provider-consul/blob/main/docs/resources/key_prefix.md */
-const keyPrefix: ResourceType = {
-  fields: { path_prefix: "path_prefix", subkeys: "subkeys" },
-  required: ["path_prefix", "subkeys"],
-  identity: ({ path_prefix }) => ({ path_prefix: path_prefix as string }),
-  read: async ({ consul }, { path_prefix }) => {
-    const pairs = (await consul.get(`/v1/kv/${keyPath(path_prefix)}?recurse=true`)) as Pair[] | undefined;
-    const valueOf = ({ Value }: Pair) => Buffer.from(Value ?? "", "base64").toString();
-    return pairs && Object.fromEntries(pairs.map((pair) => [pair.Key.slice(path_prefix.length), valueOf(pair)]));
-  },
-  write: async ({ consul }, { subkeys }, live, { path_prefix }) => {
-    const wanted = subkeys as Record<string, string>;
-    const operations = [
-      ...Object.keys(live ?? {})
-        .filter((key) => !Object.hasOwn(wanted, key))
-        .map((key) => ({ Verb: "delete", Key: path_prefix + key })),
-      ...Object.entries(wanted).map(([key, value]) => {
-        return { Verb: "set", Key: path_prefix + key, Value: Buffer.from(value).toString("base64") };
-      }),
-    ];
-    for (let start = 0; start < operations.length; start += transactionLimit) {
-      const part = operations.slice(start, start + transactionLimit);
-      await consul.put(
-        "/v1/txn",
-        part.map((KV) => ({ KV })),
-      );
-    }
-  },
-  remove: ({ consul }, { path_prefix }) => consul.delete(`/v1/kv/${keyPath(path_prefix)}?recurse=true`),
-  attributes: ({ path_prefix }) => ({ id: path_prefix }),
-};
-
 export const consulResources: Readonly<Record<string, ResourceType>> = {
   consul_config_entry: configEntry,
   consul_node: node,
   consul_service: service,
-  consul_key_prefix: keyPrefix,
 };
-
-interface Pair {
-  readonly Key: string;
-  readonly Value: string | null;
-}
 
 interface CatalogNode {
   readonly Node: JsonObject & { readonly Address: string };
@@ -156,8 +115,4 @@ interface CatalogNode {
 async function nodeIn(consul: ApplyContext["consul"], name: string): Promise<CatalogNode | undefined> {
   const found = await consul.get(`/v1/catalog/node/${encodeURIComponent(name)}`);
   return (found ?? undefined) as CatalogNode | undefined;
-}
-
-function keyPath(key: string): string {
-  return key.split("/").map(encodeURIComponent).join("/");
 }

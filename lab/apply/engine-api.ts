@@ -1,5 +1,5 @@
 import { readFileSync } from "node:fs";
-import { request as requestHttp } from "node:http";
+import { request as requestHttp, type IncomingMessage } from "node:http";
 import { request as requestHttps, type RequestOptions } from "node:https";
 import { LabError } from "../errors";
 
@@ -70,16 +70,29 @@ export class EngineApi {
     if (!isAbsence(status, text)) this.parse(status, text);
   }
 
+  /**
+   * An answer as it comes, for as long as it goes on. Its status is the reader's to look at.
+   *
+   * @param signal Ends it; its reason is thrown.
+   */
+  stream(path: string, signal?: AbortSignal): Promise<IncomingMessage> {
+    const { url, headers, send } = this.target(path);
+    return new Promise((resolve, reject) => {
+      const request = send(url, { headers, ...this.tls, signal }, resolve);
+      request.on("error", (error) => {
+        reject(signal?.aborted ? (signal.reason as Error) : error);
+      });
+      request.end();
+    });
+  }
+
   private parse(status: number, text: string): unknown {
     if (status < 200 || status > 299) throw new EngineRefusal(this.engine, status, text.trim());
     return text.trim() === "" ? undefined : (JSON.parse(text) as unknown);
   }
 
   private request(method: string, path: string, body?: string): Promise<{ status: number; text: string }> {
-    const url = new URL(path, this.endpoint.address);
-    const token = this.endpoint.token;
-    const headers = token === undefined ? {} : { [`X-${this.engine}-Token`]: token };
-    const send = url.protocol === "https:" ? requestHttps : requestHttp;
+    const { url, headers, send } = this.target(path);
     return new Promise((resolve, reject) => {
       const fail = (error: Error) => {
         reject(
@@ -102,6 +115,13 @@ export class EngineApi {
       request.on("error", fail);
       request.end(body);
     });
+  }
+
+  private target(path: string) {
+    const url = new URL(path, this.endpoint.address);
+    const { token } = this.endpoint;
+    const headers = token === undefined ? {} : { [`X-${this.engine}-Token`]: token };
+    return { url, headers, send: url.protocol === "https:" ? requestHttps : requestHttp };
   }
 }
 

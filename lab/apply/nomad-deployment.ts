@@ -1,12 +1,12 @@
+import { ailments } from "../ailments";
 import { LabError } from "../errors";
 import { placementProblems, type PlacementFailure } from "../placement";
+import { readJobs } from "../services";
 import { waitFor } from "../wait";
 import type { ApplyContext, Identity } from "./resource-type";
 
 /** How often Nomad is asked how far it is, in milliseconds. */
 const pollMs = 500;
-/** How many events of a failing task are shown. */
-const shownEvents = 5;
 
 /** The API path of a job. */
 export function jobPath({ ID, Namespace }: Identity, below = ""): string {
@@ -18,7 +18,7 @@ export function jobPath({ ID, Namespace }: Identity, below = ""): string {
  * is done once it is placed.
  *
  * @param evaluation What the registration led to; undefined follows the latest deployment.
- * @throws LabError with the events of the tasks that fail
+ * @throws LabError with what failing checks say, and the last events and words of failing tasks
  */
 export async function followDeployment(
   context: ApplyContext,
@@ -27,6 +27,7 @@ export async function followDeployment(
   timeoutMs: number,
 ): Promise<void> {
   const { say, signal } = context;
+  const witness = new Witness(context, job);
   let lastSeen = "";
   const progress = (line: string) => {
     if (line !== lastSeen) say(`job ${job.ID}: ${line}`);
@@ -36,7 +37,7 @@ export async function followDeployment(
     timeoutMs,
     intervalMs: pollMs,
     signal,
-    lastSeen: async () => [lastSeen, ...(await failures(context, job))].join("\n"),
+    lastSeen: async () => [lastSeen, await witness.report()].join("\n"),
     fix: fixFor(job),
   };
   let next = evaluation;
@@ -53,7 +54,7 @@ export async function followDeployment(
           options,
         );
   if (!placed.DeploymentID) return;
-  await waitFor(`the deployment of job ${job.ID}`, () => isDeployed(context, job, progress), options);
+  await waitFor(`the deployment of job ${job.ID}`, () => isDeployed(context, job, witness, progress), options);
 }
 
 interface Evaluation {
@@ -89,14 +90,20 @@ interface Deployment {
   readonly TaskGroups: Readonly<Record<string, { HealthyAllocs: number; DesiredTotal: number }>>;
 }
 
-async function isDeployed(context: ApplyContext, job: Identity, progress: (line: string) => void): Promise<boolean> {
+async function isDeployed(
+  context: ApplyContext,
+  job: Identity,
+  witness: Witness,
+  progress: (line: string) => void,
+): Promise<boolean> {
+  await witness.look();
   const deployment = await latestDeployment(context, job);
   if (!deployment || deployment.Status === "successful") return true;
   if (deployment.Status === "failed" || deployment.Status === "cancelled") {
     throw new LabError(
       [
         `The deployment of job ${job.ID} ended as ${deployment.Status}: ${deployment.StatusDescription}.`,
-        ...(await failures(context, job)),
+        await witness.report(),
       ].join("\n"),
       fixFor(job),
     );
@@ -114,28 +121,42 @@ async function latestDeployment({ nomad }: ApplyContext, job: Identity): Promise
   return ((await nomad.get(jobPath(job, "/deployment"))) ?? undefined) as Deployment | undefined;
 }
 
-interface Allocation {
-  readonly ID: string;
-  readonly JobVersion: number;
-  readonly NodeName: string;
-  readonly TaskStates: Readonly<Record<string, { Events: { Type: string; DisplayMessage: string }[] | null }>> | null;
-  readonly ClientStatus: string;
-  readonly DeploymentStatus: { readonly Healthy: boolean | null } | null;
+/** Sees what the checks of a job say: that is gone with the instances, which Nomad replaces before the deployment has failed. */
+class Witness {
+  /** What each check that failed said last, by its name. */
+  private readonly said = new Map<string, string>();
+
+  constructor(
+    private readonly context: ApplyContext,
+    private readonly job: Identity,
+  ) {}
+
+  async look(): Promise<void> {
+    const { nomad, consul } = this.context;
+    const allocations = ((await nomad.get(jobPath(this.job, "/allocations"))) ?? []) as { readonly ID: string }[];
+    const critical = ((await consul.get("/v1/health/state/critical")) ?? []) as Check[];
+    for (const { ServiceID, Name, Output } of critical) {
+      const isOwn = allocations.some(({ ID }) => ServiceID.includes(ID));
+      if (isOwn && Output.trim() !== "") this.said.set(Name, Output.trim());
+    }
+  }
+
+  async report(): Promise<string> {
+    const { ID, Namespace } = this.job;
+    const jobs = await readJobs(this.context, (it) => it.ID === ID && it.Namespace === Namespace);
+    const text = await ailments(
+      this.context.nomad,
+      jobs.map((job) => ({ ...job, failure: undefined })),
+    );
+    const earlier = [...this.said].filter(([, output]) => !text.includes(output));
+    return [text, ...earlier.map(([name, output]) => `  check ${name} said before: ${output}`)].join("\n");
+  }
 }
 
-/** What happened to one task of each kind that is not healthy, in Nomad's words. */
-async function failures({ nomad }: ApplyContext, job: Identity): Promise<string[]> {
-  const allocations = ((await nomad.get(jobPath(job, "/allocations"))) ?? []) as Allocation[];
-  const version = Math.max(...allocations.map(({ JobVersion }) => JobVersion));
-  const unhealthy = allocations.find(
-    (it) => it.JobVersion === version && (it.ClientStatus === "failed" || it.DeploymentStatus?.Healthy !== true),
-  );
-  if (!unhealthy) return [];
-  return Object.entries(unhealthy.TaskStates ?? {}).flatMap(([task, { Events }]) =>
-    (Events ?? [])
-      .slice(-shownEvents)
-      .map(({ Type, DisplayMessage }) => `  task ${task} on ${unhealthy.NodeName}: ${Type}: ${DisplayMessage}`),
-  );
+interface Check {
+  readonly ServiceID: string;
+  readonly Name: string;
+  readonly Output: string;
 }
 
 function fixFor({ ID }: Identity): string {

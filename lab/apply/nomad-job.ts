@@ -55,9 +55,12 @@ export const nomadJob: ResourceType = {
   isDue,
   write: async (context, body, live, identity) => {
     const isForced = await isDue(context, body, identity);
-    const evaluation = await register(context, body, isForced ? undefined : live, identity);
-    const waitMs = body.waitMs as { create: number; update: number } | undefined;
-    if (waitMs) await followDeployment(context, identity, evaluation, live ? waitMs.update : waitMs.create);
+    return register(context, body, isForced ? undefined : live, identity);
+  },
+  settle: (context, { waitMs }, evaluation, live, identity) => {
+    if (waitMs === undefined) return undefined;
+    const { create, update } = waitMs as { create: number; update: number };
+    return () => followDeployment(context, identity, evaluation as string | undefined, live ? update : create);
   },
   remove: ({ nomad }, identity) => nomad.delete(`${jobPath(identity)}&purge=true`),
   computed: ["name", "namespace"],
@@ -71,15 +74,10 @@ async function isDue({ nomad }: ApplyContext, { rerunIfDead }: JsonObject, ident
   return job?.Status === "dead";
 }
 
-/** The job as it would be in a namespace and a node pool that are there: its own may be created by the same apply. */
+/** The job as it would be in a namespace that is there: its own may be created by the same apply. */
 async function amongExisting(nomad: ApplyContext["nomad"], job: JsonObject): Promise<JsonObject> {
-  const isThere = async (path: string, name: unknown) =>
-    name === undefined || (await nomad.get(`${path}/${encodeURIComponent(name as string)}`)) !== undefined;
-  return {
-    ...job,
-    ...(!(await isThere("/v1/namespace", job.Namespace)) && { Namespace: "default" }),
-    ...(!(await isThere("/v1/node/pool", job.NodePool)) && { NodePool: "default" }),
-  };
+  const namespace = await nomad.get(`/v1/namespace/${encodeURIComponent(job.Namespace as string)}`);
+  return namespace === undefined ? { ...job, Namespace: "default" } : job;
 }
 
 interface Verdict {

@@ -1,4 +1,4 @@
-import { mkdirSync, readFileSync, renameSync, rmSync, writeFileSync } from "node:fs";
+import { appendFileSync, mkdirSync, readFileSync, renameSync, rmSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { LabError } from "../errors";
 import type { Identity } from "./resource-type";
@@ -19,86 +19,132 @@ export interface AppliedResource {
   readonly dependencies?: readonly string[];
   /** Whether its successor is created before it is removed. */
   readonly isCreatedFirst?: boolean;
+  /** Whether it was made, but did not become what it should be: the next apply makes another one in its place. */
+  readonly isTainted?: boolean;
   /** Whether it must not be removed as long as its stack has it. */
   readonly isProtected?: boolean;
 }
 
-/** What an offline apply has done so far, in the order in which it was done. Every change is on disk before the next step. */
+/**
+ * What an offline apply has done so far, in the order in which it was done. Every change is on disk before the next step: as one more line
+ * of a journal, so that a step costs the same however many resources there are.
+ */
 export class OfflineState {
   private readonly file: string;
-  private readonly lines = new WeakMap<AppliedResource, string>();
-  private applied: AppliedResource[];
+  private readonly journal: string;
+  private applied: Map<string, AppliedResource>;
+  /** Whether there is a journal of an apply that did not come to its end; its last line may be cut off. */
+  private isInterrupted: boolean;
 
   /** @throws LabError if there is a state that cannot be read */
   constructor(private readonly folder: string) {
     this.file = join(folder, "offline-state.json");
-    this.applied = this.read();
+    this.journal = join(folder, "offline-state.journal");
+    this.applied = new Map(this.read().map((resource) => [resource.address, resource]));
+    const journal = textOf(this.journal);
+    this.isInterrupted = journal !== undefined;
+    for (const change of this.parse(journal ?? "")) this.change(change);
   }
 
   get resources(): readonly AppliedResource[] {
-    return this.applied;
+    return [...this.applied.values()];
   }
 
   find(address: string): AppliedResource | undefined {
-    return this.applied.find((resource) => resource.address === address);
+    return this.applied.get(address);
   }
 
   put(resource: AppliedResource): void {
-    const known = this.find(resource.address);
-    this.applied = known
-      ? this.applied.map((other) => (other === known ? resource : other))
-      : [...this.applied, resource];
-    this.write();
+    this.record({ put: resource });
   }
 
   delete(address: string): void {
-    this.applied = this.applied.filter((resource) => resource.address !== address);
-    this.write();
+    this.record({ delete: address });
   }
 
-  /** Gives the resources the order of these addresses, for the day when they are removed in reverse. */
-  arrange(addresses: readonly string[]): void {
-    const rank = new Map(addresses.map((address, index) => [address, index]));
-    const arranged = [...this.applied].sort((a, b) => (rank.get(a.address) ?? -1) - (rank.get(b.address) ?? -1));
-    if (arranged.every((resource, index) => resource === this.applied[index])) return;
-    this.applied = arranged;
+  /**
+   * Writes the state as a whole, once an apply or a removal is over.
+   *
+   * @param addresses The resources get this order, for the day when they are removed in reverse. Default: they keep theirs
+   */
+  settle(addresses?: readonly string[]): void {
+    if (addresses) {
+      const rank = new Map(addresses.map((address, index) => [address, index]));
+      const arranged = [...this.resources].sort((a, b) => (rank.get(a.address) ?? -1) - (rank.get(b.address) ?? -1));
+      this.applied = new Map(arranged.map((resource) => [resource.address, resource]));
+    }
     this.write();
+    // What it says is in the file by now: read once more after a crash, it would change nothing.
+    rmSync(this.journal, { force: true });
+    this.isInterrupted = false;
+  }
+
+  private record(change: JournalLine): void {
+    if (this.isInterrupted) this.settle();
+    mkdirSync(this.folder, { recursive: true, mode: 0o700 });
+    appendFileSync(this.journal, `${JSON.stringify(change)}\n`, { mode: 0o600 });
+    this.change(change);
+  }
+
+  private change(line: JournalLine): void {
+    if ("put" in line) this.applied.set(line.put.address, line.put);
+    else this.applied.delete(line.delete);
   }
 
   private read(): AppliedResource[] {
+    const text = textOf(this.file);
+    if (text === undefined) return [];
     try {
-      const { version, resources } = JSON.parse(readFileSync(this.file, "utf8")) as StateFile;
+      const { version, resources } = JSON.parse(text) as StateFile;
       if (version === 1) return resources;
-    } catch (error) {
-      if ((error as NodeJS.ErrnoException).code === "ENOENT") return [];
+    } catch {
+      // Said below.
     }
-    throw new LabError(
-      `${this.file}, which says what was applied, cannot be read.`,
-      "Take the lab down, then bring it up again.",
-    );
+    throw unreadable(this.file);
+  }
+
+  private parse(journal: string): JournalLine[] {
+    // What follows the last line break was cut off as it was written, and what it was about has not been begun.
+    const lines = journal.split("\n").slice(0, -1);
+    try {
+      return lines.map((line) => JSON.parse(line) as JournalLine);
+    } catch {
+      throw unreadable(this.journal);
+    }
   }
 
   private write(): void {
-    if (this.applied.length === 0) {
+    if (this.applied.size === 0) {
       rmSync(this.file, { force: true });
       return;
     }
     mkdirSync(this.folder, { recursive: true, mode: 0o700 });
-    const lines = this.applied.map((resource) => this.lineOf(resource)).join(",\n");
+    const lines = this.resources.map((resource) => JSON.stringify(resource)).join(",\n");
     const partial = `${this.file}.${process.pid}`;
     writeFileSync(partial, `{"version":1,"resources":[\n${lines}\n]}\n`, { mode: 0o600 });
     renameSync(partial, this.file);
-  }
-
-  /** The file is written at each step, so what has not changed is not rendered again. */
-  private lineOf(resource: AppliedResource): string {
-    const line = this.lines.get(resource) ?? JSON.stringify(resource);
-    this.lines.set(resource, line);
-    return line;
   }
 }
 
 interface StateFile {
   readonly version: number;
   readonly resources: AppliedResource[];
+}
+
+type JournalLine = { readonly put: AppliedResource } | { readonly delete: string };
+
+function textOf(file: string): string | undefined {
+  try {
+    return readFileSync(file, "utf8");
+  } catch (error) {
+    if ((error as NodeJS.ErrnoException).code === "ENOENT") return undefined;
+    throw unreadable(file);
+  }
+}
+
+function unreadable(file: string): LabError {
+  return new LabError(
+    `${file}, which says what was applied, cannot be read.`,
+    "Take the lab down, then bring it up again.",
+  );
 }

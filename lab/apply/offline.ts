@@ -5,10 +5,11 @@ import { EngineApi, EngineRefusal } from "./engine-api";
 import { digest, type JsonObject } from "./json";
 import { planResources, type PlannedResource, resourceTypes } from "./offline-plan";
 import { type AppliedResource, OfflineState } from "./offline-state";
-import { type ApplyContext, isSame } from "./resource-type";
-import { inTerraformOrder, type Recorded, recordsOf } from "./steps";
+import { type ApplyContext, type Identity, isSame } from "./resource-type";
+import { inTerraformOrder, type Recorded, recordsOf, type Step } from "./steps";
 import type { SynthesizedStack } from "./synthesized";
 import { Variables, type VariableValues } from "./variables";
+import { type Settling, walk } from "./walk";
 
 export type Changes = Pick<ApplyResult, "created" | "updated" | "unchanged" | "deleted">;
 
@@ -45,7 +46,7 @@ export class OfflineApply {
     const { resources } = this.state;
     const kept = resources.find(({ isProtected: isKept }) => isKept);
     if (kept) throw isProtected(kept.address);
-    for (const resource of [...resources].reverse()) await this.removeOne(resource);
+    await this.removeAll(resources);
     return this.changes;
   }
 
@@ -58,15 +59,33 @@ export class OfflineApply {
     const names = stacks.map(({ name }) => name);
     // As with Terraform: what moved to another stack is created there afterwards.
     const vanished = this.state.resources.filter(({ address }) => !names.includes(stackOf(address)));
-    for (const resource of [...vanished].reverse()) await this.removeOne(resource);
-    for (const name of names) {
-      await this.applyStack(
-        name,
-        planned.filter(({ stack }) => stack === name),
-      );
+    await this.removeAll(vanished);
+    try {
+      // As Terraform has it: stack by stack, and no further one after a failure.
+      for (const name of names) {
+        await this.applyStack(
+          name,
+          planned.filter(({ stack }) => stack === name),
+        );
+      }
+    } finally {
+      this.state.settle(planned.map(({ address }) => address));
     }
-    this.state.arrange(planned.map(({ address }) => address));
     return this.changes;
+  }
+
+  /** Removes resources, of the last stack first, and each after what depended on it. */
+  private async removeAll(resources: readonly AppliedResource[]): Promise<void> {
+    const stacks = grouped([...resources].reverse(), ({ address }) => stackOf(address));
+    try {
+      for (const [name, ofStack] of stacks) {
+        const gone = ofStack.map((it) => ({ ...it, recorded: it.dependencies ?? [], isCreatedFirst: false }));
+        const steps = ordered(name, inTerraformOrder([], gone));
+        await walk(steps, ({ address }) => this.removeOne(address), this.options.signal);
+      }
+    } finally {
+      this.state.settle();
+    }
   }
 
   private async applyStack(name: string, planned: readonly PlannedResource[]): Promise<void> {
@@ -99,30 +118,23 @@ export class OfflineApply {
       gone.map(({ applied }) => applied),
       planned,
     );
-    const steps = inTerraformOrder(wanted, gone);
-    if (steps === undefined) {
-      throw new LabError(
-        `The stack ${name} has no order: its changes wait for each other.`,
-        "Make the edit in two steps.",
-      );
-    }
+    const steps = ordered(name, inTerraformOrder(wanted, gone));
     /** What is replaced, as it was. */
     const predecessors = new Map(
       wanted.filter(({ isReplaced }) => isReplaced).map(({ address }) => [address, this.state.find(address)]),
     );
-    for (const { does, address } of steps) {
-      this.options.signal?.throwIfAborted();
-      const resource = byAddress.get(address);
-      const predecessor = predecessors.get(address);
-      if (does === "write" && resource) {
-        await this.applyOne(resource, records.get(address), predecessor);
-      } else if (predecessor) {
-        await explained(address, () => this.release(predecessor));
-      } else {
-        const applied = this.state.find(address);
-        if (applied) await this.removeOne(applied);
-      }
-    }
+    await walk(
+      steps,
+      async ({ does, address }) => {
+        const resource = byAddress.get(address);
+        const predecessor = predecessors.get(address);
+        if (does === "write" && resource) return this.applyOne(resource, records.get(address), predecessor);
+        if (predecessor) await explained(address, () => this.release(predecessor));
+        else await this.removeOne(address);
+        return undefined;
+      },
+      this.options.signal,
+    );
   }
 
   /** Whether Terraform would make another object of it, as far as that is known before anything is applied. */
@@ -130,6 +142,7 @@ export class OfflineApply {
     const { address, datacenter, definition, isOpen, evaluate, lifecycle, stack } = resource;
     const earlier = this.state.find(address);
     if (earlier === undefined) return false;
+    if (earlier.isTainted) return true;
     const isTriggered = lifecycle.triggers.some((trigger) => {
       const before = this.state.find(`${stack}/${trigger}`);
       const now = planned.get(`${stack}/${trigger}`);
@@ -159,28 +172,23 @@ export class OfflineApply {
         );
       }
     }
+    if (gone.length === 0) return;
+    const applied = grouped(this.state.resources, (it) => objectOf(it, it.identity));
+    const coming = grouped(
+      planned.filter(({ isOpen }) => !isOpen),
+      // By what it says of itself alone: an id that the engine gave it is not another one's.
+      (it) => objectOf(it, it.definition.identity(it.evaluate(this.attributesOf).body, undefined)),
+    );
     for (const one of gone) {
-      const elsewhere = this.state.resources.find(
-        ({ address, type, datacenter, identity }) =>
-          stackOf(address) !== stackOf(one.address) &&
-          type === one.type &&
-          datacenter === one.datacenter &&
-          isSame(identity, one.identity),
-      );
+      const object = objectOf(one, one.identity);
+      const elsewhere = applied.get(object)?.find(({ address }) => stackOf(address) !== stackOf(one.address));
       if (elsewhere) {
         throw new LabError(
           `${one.address} is to be removed, and ${elsewhere.address}, in a stack that is applied before, is the same object by now.`,
           "Remove it from the one stack first, then add it to the other one.",
         );
       }
-      const other = planned.find(
-        ({ type, datacenter, definition, isOpen, evaluate }) =>
-          type === one.type &&
-          datacenter === one.datacenter &&
-          !isOpen &&
-          // By what it says of itself alone: an id that the engine gave it is not another one's.
-          isSame(definition.identity(evaluate(this.attributesOf).body, undefined), one.identity),
-      );
+      const [other] = coming.get(object) ?? [];
       if (other) {
         throw new LabError(
           `${one.address} and ${other.address} are the same object: Terraform would write it by the one address and remove it by the ` +
@@ -216,7 +224,7 @@ export class OfflineApply {
     { address, type, datacenter, definition, evaluate, lifecycle }: PlannedResource,
     { dependencies, isCreatedFirst }: Recorded = { dependencies: [], isCreatedFirst: false },
     predecessor: AppliedResource | undefined,
-  ): Promise<void> {
+  ): Promise<Settling | undefined> {
     const { state } = this;
     const context = this.contextOf(datacenter);
     const { given, body } = evaluated(address, () => evaluate(this.attributesOf));
@@ -249,12 +257,11 @@ export class OfflineApply {
       const live = earlier.live;
       if (digest({ ...earlier, sent }) !== digest({ ...record, live })) state.put({ ...record, live });
       this.changes.unchanged.push(address);
-      return;
+      return undefined;
     }
     // Written down first: whatever happens next, a repeated apply or a removal knows of it.
     state.put(record);
-    await explained(address, async () => {
-      await definition.write(context, body, before, identity);
+    const finish = async (more: Partial<AppliedResource> = {}) => {
       const after = await definition.read(context, identity);
       if (after === undefined) {
         throw new LabError(
@@ -263,18 +270,40 @@ export class OfflineApply {
         );
       }
       remember(after);
-      state.put({ ...record, live: digest(after) });
+      state.put({ ...record, live: digest(after), ...more });
+      return after;
+    };
+    const report = (after: JsonObject) => {
       const isUntouched =
         before && (definition.isKeptInState === true ? earlier?.sent === sent : digest(before) === digest(after));
       if (isUntouched === true) this.changes.unchanged.push(address);
       else if (before ?? (isOther || predecessor)) this.report("updated", address);
       else this.report("created", address);
+    };
+    return explained(address, async () => {
+      const written = await definition.write(context, body, before, identity);
+      const settle = definition.settle?.(context, body, written, before, identity);
+      if (settle === undefined) {
+        report(await finish());
+        return undefined;
+      }
+      return () =>
+        explained(address, async () => {
+          try {
+            await settle();
+          } catch (error) {
+            // As with Terraform, which asks no more how an update has ended, once it has failed.
+            await finish(before === undefined ? { isTainted: true } : {});
+            throw error;
+          }
+          report(await finish());
+        });
     });
   }
 
-  private async removeOne(resource: AppliedResource): Promise<void> {
-    const { address } = resource;
-    this.options.signal?.throwIfAborted();
+  private async removeOne(address: string): Promise<undefined> {
+    const resource = this.state.find(address);
+    if (resource === undefined) return;
     await explained(address, async () => {
       if (await this.release(resource)) this.report("deleted", address);
       this.state.delete(address);
@@ -320,6 +349,30 @@ export class OfflineApply {
 
 function stackOf(address: string): string {
   return address.slice(0, address.indexOf("/"));
+}
+
+function ordered(stack: string, steps: readonly Step[] | undefined): readonly Step[] {
+  if (steps !== undefined) return steps;
+  throw new LabError(
+    `The stack ${stack} has no order: its changes wait for each other.`,
+    "Make the edit in two steps.",
+  );
+}
+
+/** What tells an object from all others, as text. */
+function objectOf({ type, datacenter }: Pick<AppliedResource, "type" | "datacenter">, identity: Identity): string {
+  return JSON.stringify([type, datacenter, Object.entries(identity).sort(([a], [b]) => (a < b ? -1 : 1))]);
+}
+
+function grouped<Item>(items: readonly Item[], keyOf: (item: Item) => string): ReadonlyMap<string, Item[]> {
+  const groups = new Map<string, Item[]>();
+  for (const item of items) {
+    const key = keyOf(item);
+    const known = groups.get(key);
+    if (known) known.push(item);
+    else groups.set(key, [item]);
+  }
+  return groups;
 }
 
 function isProtected(address: string): LabError {

@@ -26,6 +26,20 @@ export interface ResourceType {
   read(context: ApplyContext, identity: Identity): Promise<JsonObject | undefined>;
   /** Creates the object, or gives the one that `live` shows the body's content. */
   write(context: ApplyContext, body: JsonObject, live: JsonObject | undefined, identity: Identity): Promise<unknown>;
+  /**
+   * What is to be waited for once it is written, while others go on. Terraform remembers an object that did not come so far: one that
+   * is new is replaced by the next apply, another one counts as written.
+   *
+   * @param written What `write` gave.
+   * @param live As `write` was given it.
+   */
+  settle?(
+    context: ApplyContext,
+    body: JsonObject,
+    written: unknown,
+    live: JsonObject | undefined,
+    identity: Identity,
+  ): (() => Promise<void>) | undefined;
   /** Whether it is written anew although nothing about it has changed. */
   isDue?(context: ApplyContext, body: JsonObject, identity: Identity): Promise<boolean>;
   remove(context: ApplyContext, identity: Identity, live: JsonObject): Promise<unknown>;

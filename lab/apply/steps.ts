@@ -21,6 +21,8 @@ export interface GoneNode {
 export interface Step {
   readonly does: "write" | "remove";
   readonly address: string;
+  /** Those that it waits for. */
+  readonly after: readonly Step[];
 }
 
 /** What is recorded of a resource that is written. */
@@ -121,26 +123,26 @@ function sorted(waits: ReadonlyMap<string, ReadonlySet<string>>): Step[] | undef
     }
   }
   const ready: Readonly<Record<Step["does"], string[]>> = { remove: [], write: [] };
-  const add = (step: string) => ready[stepOf(step).does].push(step);
+  const add = (step: string) => ready[doesOf(step)].push(step);
   const next = () => ready.remove.shift() ?? ready.write.shift();
   for (const step of waits.keys()) if (open.get(step) === 0) add(step);
-  const steps: Step[] = [];
+  const steps = new Map<string, Step>();
   for (let step = next(); step !== undefined; step = next()) {
-    steps.push(stepOf(step));
+    const after = [...(waits.get(step) ?? [])].flatMap((other) => steps.get(other) ?? []);
+    steps.set(step, { does: doesOf(step), address: step.slice(step.indexOf(" ") + 1), after });
     for (const follower of followers.get(step) ?? []) {
       const left = (open.get(follower) ?? 0) - 1;
       open.set(follower, left);
       if (left === 0) add(follower);
     }
   }
-  return steps.length === waits.size ? steps : undefined;
+  return steps.size === waits.size ? [...steps.values()] : undefined;
 }
 
 function key(does: Step["does"], address: string): string {
   return `${does} ${address}`;
 }
 
-function stepOf(text: string): Step {
-  const [does, address] = text.split(" ");
-  return { does: does as Step["does"], address };
+function doesOf(key: string): Step["does"] {
+  return key.slice(0, key.indexOf(" ")) as Step["does"];
 }

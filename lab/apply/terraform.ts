@@ -1,16 +1,19 @@
 import { cpSync, existsSync, mkdirSync, readdirSync, readFileSync, renameSync, rmSync, writeFileSync } from "node:fs";
 import { basename, join, resolve } from "node:path";
+import { ailments } from "../ailments";
 import { LabError } from "../errors";
+import { readJobs } from "../services";
 import { Clusters } from "./clusters";
 import type { ApplyOptions, ClusterEndpoints } from "./options";
 import { blocksOf, type JsonObject } from "./json";
+import { EngineApi } from "./engine-api";
 import type { Changes } from "./offline";
 import { datacenterOf, type SynthesizedStack } from "./synthesized";
 import { runTerraform, type TerraformEvent } from "./terraform-process";
 import { variableEnvironment } from "./variables";
 
 /** How long one step may take, in milliseconds: jobs with `detach = false` are waited for. */
-const stepMs = 30 * 60_000;
+const stepMs = 60 * 60_000;
 
 /** What stacks may be about. Anything else, above all a cloud, is no business of a lab. */
 const providers = new Set(["consul", "nomad"]);
@@ -91,6 +94,7 @@ export class TerraformApp {
     const outputs = Object.values(plan.output_changes ?? {});
     if ([...planned.map(({ change }) => change), ...outputs].some(({ actions }) => actions.join() !== "no-op")) {
       await this.run(name, ["apply", "-json", "-input=false", "plan"], {
+        explain: (errors) => this.ailmentsIn(name, errors),
         onEvent: (event) => {
           const { action, resource } = event.hook ?? {};
           if (event.type === "apply_complete") this.options.onProgress(`${doneBy(action)} ${name}/${resource?.addr}`);
@@ -166,11 +170,22 @@ export class TerraformApp {
       },
     });
     if (errors.length === 0) return output;
-    const words = errors.join("\n").replaceAll("\n", "\n  ");
+    const more = await settings.explain?.(errors);
+    const words = [...errors, ...(more ? [more] : [])].join("\n").replaceAll("\n", "\n  ");
     throw new TerraformFailure(
       `\`${basename(this.program)} ${args[0]}\` failed for the stack ${name}:\n  ${words}\n`,
       errors[0],
     );
+  }
+
+  /** The provider says of a job that was waited for only that it failed. */
+  private async ailmentsIn(name: string, errors: readonly string[]): Promise<string> {
+    const ids = errors.flatMap((error) => /waiting for job '(.+?)' to schedule\/deploy/.exec(error)?.[1] ?? []);
+    if (ids.length === 0) return "";
+    const endpoints = this.endpointsOf(name);
+    const nomad = new EngineApi("Nomad", endpoints.nomad);
+    const consul = new EngineApi("Consul", endpoints.consul);
+    return ailments(nomad, await readJobs({ nomad, consul }, ({ ID }) => ids.includes(ID)));
   }
 
   /** Addresses, tokens and values of variables go by environment: no secret is ever in an argument or in a file. */
@@ -204,9 +219,11 @@ export class TerraformApp {
 }
 
 interface RunSettings {
-  /** In milliseconds. @default half an hour */
+  /** In milliseconds. @default an hour */
   readonly timeoutMs?: number;
   readonly onEvent?: (event: TerraformEvent) => void;
+  /** What is to be said beyond Terraform's errors. */
+  readonly explain?: (errors: readonly string[]) => Promise<string>;
 }
 
 /** Terraform has failed, in its own words. */

@@ -1,11 +1,13 @@
 import { Job } from "@cdktf/provider-nomad/lib/job";
 import type { Construct } from "constructs";
 import { addressByIdentity } from "../../core/address";
+import { durationText } from "../../core/duration";
 import { resolvedOnce, withoutTraces } from "../../core/lean-resource";
 import { Graph } from "../../model/graph";
 import { originOf } from "../../model/origin";
 import type { JobRecord } from "../../model/records";
 import type { Snapshot } from "../../model/snapshot";
+import { deploymentLimits } from "../../nomad/deployment";
 import type { JobPlacement } from "../../nomad/job";
 import type * as nomad from "../../nomad/generated/job";
 import { toTerraformJson } from "../../core/terraform-json";
@@ -46,6 +48,11 @@ export function declareJob(scope: Construct, parts: NomadJobParts): Job {
     ],
     write: (job = {}) => {
       resource.jobspec = toTerraformJson(job);
+      // It is for Nomad to decide when it has taken too long. The provider's own limit of 5 minutes is shorter than Nomad's.
+      const limits = waitUntilHealthy === true ? deploymentLimits(job) : undefined;
+      if (limits) {
+        resource.putTimeouts({ create: durationText(limits.create), update: durationText(limits.update) });
+      }
       // A job that somebody has stopped runs again with the next apply. One of no instances, or that is to end, may well be dead.
       if (isToRun(job)) {
         resource.rerunIfDead = true;
