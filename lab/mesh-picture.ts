@@ -72,7 +72,9 @@ export function meshPicture(datacenter: string, world: World, jobs: readonly Job
     .filter(({ ports }) => ports.length === 0)
     .flatMap(({ services }) => services.filter(({ isDestination }) => isDestination))
     .filter(({ name }) => !isReachable(world.entries.get(datacenter), name))
-    .map(({ name: service }) => `Nothing may reach ${service}: no intention allows it, and the mesh denies by default.`);
+    .map(
+      ({ name: service }) => `Nothing may reach ${service}: no intention allows it, and the mesh denies by default.`,
+    );
   const waiting = jobs
     .filter(({ awaitsPromotion }) => awaitsPromotion)
     .map(({ id }) => `Canaries of ${id} run beside it. Once they are to replace it: nomad job promote ${id}`);

@@ -209,7 +209,8 @@ function jobStatus(
 /** Nomad keeps those that it has placed anew. */
 function latestOfEach(allocations: readonly Allocation[]): Allocation[] {
   const byName = new Map<string, Allocation>();
-  for (const it of [...allocations].sort((left, right) => left.CreateIndex - right.CreateIndex)) byName.set(it.Name, it);
+  for (const it of [...allocations].sort((left, right) => left.CreateIndex - right.CreateIndex))
+    byName.set(it.Name, it);
   return [...byName.values()];
 }
 

@@ -393,7 +393,9 @@ describe("the offline apply", () => {
   });
 
   test("shows what a task of a job that cannot be deployed wrote, and makes another job of one that never ran", async () => {
-    const stacks = { mesh: { resource: { nomad_job: { failing: waited("failing", "echo no such wheel >&2; exit 3") } } } };
+    const stacks = {
+      mesh: { resource: { nomad_job: { failing: waited("failing", "echo no such wheel >&2; exit 3") } } },
+    };
     const error = await failure(apply(stacks));
     expect(error.problem).toMatch(/^mesh\/nomad_job.failing: The deployment of job failing ended as failed/);
     expect(error.problem).toMatch(/task sleep is \w+\n.*Terminated: Exit Code: 3/s);
@@ -470,7 +472,9 @@ describe("the offline apply", () => {
     const next = { dependencies: ["mesh"], resource: { terraform_data: { next: { input: "1" } } } };
     const error = await failure(apply({ mesh: { resource }, next }));
     expect(error.problem).toMatch(/^2 resources could not be applied:/);
-    expect(error.problem).toMatch(/mesh\/consul_config_entry.refused: Consul refuses it .*service "t" has protocol "tcp"/);
+    expect(error.problem).toMatch(
+      /mesh\/consul_config_entry.refused: Consul refuses it .*service "t" has protocol "tcp"/,
+    );
     expect(error.problem).toMatch(/mesh\/consul_config_entry.wrong: Consul refuses it .*100/);
     expect(error.problem).toMatch(/Not tried, .*: mesh\/terraform_data.after, mesh\/terraform_data.later\.$/);
     expect(progress).toEqual(

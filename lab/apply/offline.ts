@@ -188,7 +188,7 @@ export class OfflineApply {
           "Remove it from the one stack first, then add it to the other one.",
         );
       }
-      const [other] = coming.get(object) ?? [];
+      const other = coming.get(object)?.at(0);
       if (other) {
         throw new LabError(
           `${one.address} and ${other.address} are the same object: Terraform would write it by the one address and remove it by the ` +

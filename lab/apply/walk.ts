@@ -65,7 +65,7 @@ export async function walk<Item extends Task>(
   await Promise.all(settling);
   signal?.throwIfAborted();
   const unexpected = failures.find((error) => !isExpected(error));
-  if (unexpected !== undefined) throw unexpected;
+  if (unexpected !== undefined) throw unexpected as Error;
   if (failures.length > 0) throw together(failures as readonly LabError[], [...new Set(skipped)]);
 }
 
