@@ -7,7 +7,8 @@ import { attachChecks } from "../checks/attach";
 import { accessChecks } from "../checks/rules/access";
 import { MeshError } from "../core/errors";
 import { escapeTemplate, lazyText } from "../core/terraform-json";
-import { type ConsulAclRules, renderConsulRules } from "../consul/acl-rules";
+import * as is from "../core/shape";
+import { CONSUL_ACL_RULES_SHAPE, type ConsulAclRules, renderConsulRules } from "../consul/acl-rules";
 
 /** Props of {@link ConsulAclPolicy}. */
 export interface ConsulAclPolicyProps {
@@ -18,6 +19,14 @@ export interface ConsulAclPolicyProps {
   /** Where they depend on what is said later: a function, asked at synthesis. */
   readonly rules: ConsulAclRules | (() => ConsulAclRules);
 }
+
+const POLICY_SHAPE: is.Shape<ConsulAclPolicyProps> = {
+  name: is.required(is.text),
+  description: is.text,
+  rules: is.required(
+    is.either({ fits: (value) => typeof value === "function", rule: is.anything }, is.block(CONSUL_ACL_RULES_SHAPE)),
+  ),
+};
 
 /**
  * A policy of Consul, typed, and the tokens that have it.
@@ -36,6 +45,7 @@ export class ConsulAclPolicy extends Construct {
   /** @throws MeshError for a name that Consul refuses */
   constructor(scope: Construct, id: string, props: ConsulAclPolicyProps) {
     super(scope, id);
+    is.refuseWrongValues(this, props, POLICY_SHAPE);
     attachChecks(this, accessChecks);
     if (!Token.isUnresolved(props.name) && !/^[\w-]{1,128}$/.test(props.name)) {
       throw new MeshError(
@@ -61,6 +71,7 @@ export class ConsulAclPolicy extends Construct {
    * @param accessorId what names the token; its secret is neither needed nor seen
    */
   attachTo(id: string, accessorId: string): AclTokenPolicyAttachment {
+    is.refuseWrongArgument(this, "accessorId", accessorId, is.name);
     // An attachment reads the token, adds its policy and writes the token back. Two at once would undo each other.
     const attachments = attachmentsIn(TerraformStack.of(this));
     const previous = attachments.get(accessorId);

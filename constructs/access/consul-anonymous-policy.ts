@@ -1,4 +1,5 @@
 import { Construct } from "constructs";
+import * as is from "../core/shape";
 import { ConsulAclPolicy } from "./consul-acl-policy";
 import { type ConsulAclRules, forPrefixes } from "../consul/acl-rules";
 import { WELL_KNOWN_TOKENS } from "../consul/well-known-tokens";
@@ -15,6 +16,9 @@ export interface AnonymousPolicyOptions {
   readonly nodes?: boolean | readonly string[];
 }
 
+const PREFIXES = is.either({ fits: (value) => typeof value === "boolean", rule: is.flag }, is.list(is.text));
+const ANONYMOUS_SHAPE: is.Shape<AnonymousPolicyOptions> = { services: PREFIXES, nodes: PREFIXES };
+
 /**
  * What Consul shows to whoever gives no token: by default the catalog of services and nodes, as DNS needs it, and nothing
  * else. Who may reach whom is not shown, although Consul by itself would show that along with a service.
@@ -26,6 +30,7 @@ export class AnonymousPolicy extends Construct {
 
   constructor(scope: Construct, id: string, options: AnonymousPolicyOptions = {}) {
     super(scope, id);
+    is.refuseWrongValues(this, options, ANONYMOUS_SHAPE);
     const rules: ConsulAclRules = {
       nodePrefix: forPrefixes(prefixesOf(options.nodes), "read"),
       servicePrefix: forPrefixes(prefixesOf(options.services), { policy: "read", intentions: "deny" }),

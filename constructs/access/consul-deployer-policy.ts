@@ -1,4 +1,5 @@
 import { Construct } from "constructs";
+import * as is from "../core/shape";
 import { ConsulAclPolicy } from "./consul-acl-policy";
 import { forPrefixes } from "../consul/acl-rules";
 
@@ -20,6 +21,14 @@ export interface ConsulDeployerPolicyOptions {
   readonly keyPrefixes?: readonly string[];
 }
 
+const DEPLOYER_SHAPE: is.Shape<ConsulDeployerPolicyOptions> = {
+  name: is.text,
+  servicePrefixes: is.list(is.text),
+  mesh: is.flag,
+  nodePrefixes: is.list(is.text),
+  keyPrefixes: is.list(is.text),
+};
+
 /**
  * What whoever applies mesh stacks needs in Consul: config entries and intentions. No token has it at first, see
  * docs/access.md.
@@ -32,6 +41,7 @@ export class ConsulDeployerPolicy extends Construct {
 
   constructor(scope: Construct, id: string, options: ConsulDeployerPolicyOptions = {}) {
     super(scope, id);
+    is.refuseWrongValues(this, options, DEPLOYER_SHAPE);
     const {
       name = "mesh-deployer",
       servicePrefixes = [""],

@@ -6,7 +6,8 @@ import { attachChecks } from "../checks/attach";
 import { accessChecks } from "../checks/rules/access";
 import { MeshError } from "../core/errors";
 import { escapeTemplate } from "../core/terraform-json";
-import { type NomadAclRules, renderNomadRules } from "../nomad/acl-rules";
+import * as is from "../core/shape";
+import { NOMAD_ACL_RULES_SHAPE, type NomadAclRules, renderNomadRules } from "../nomad/acl-rules";
 
 /** Props of {@link NomadAclPolicy}. */
 export interface NomadAclPolicyProps {
@@ -16,6 +17,12 @@ export interface NomadAclPolicyProps {
   readonly description?: string;
   readonly rules: NomadAclRules;
 }
+
+const POLICY_SHAPE: is.Shape<NomadAclPolicyProps> = {
+  name: is.required(is.text),
+  description: is.text,
+  rules: is.required(is.block(NOMAD_ACL_RULES_SHAPE)),
+};
 
 /**
  * A policy of Nomad, typed. Tokens refer to it by its name.
@@ -29,6 +36,7 @@ export class NomadAclPolicy extends Construct {
   /** @throws MeshError for a name that Nomad refuses, or without a rule */
   constructor(scope: Construct, id: string, props: NomadAclPolicyProps) {
     super(scope, id);
+    is.refuseWrongValues(this, props, POLICY_SHAPE);
     attachChecks(this, accessChecks);
     if (!Token.isUnresolved(props.name) && !/^[A-Za-z0-9-]{1,128}$/.test(props.name)) {
       throw new MeshError(

@@ -1,4 +1,5 @@
 import { Construct } from "constructs";
+import * as is from "../core/shape";
 import { NomadAclPolicy } from "./nomad-acl-policy";
 import type { NomadNamespaceAccess } from "../nomad/acl-rules";
 
@@ -11,6 +12,10 @@ export interface NomadAnonymousPolicyOptions {
   readonly namespaces: Readonly<Record<string, "list" | "read">>;
 }
 
+const ANONYMOUS_SHAPE: is.Shape<NomadAnonymousPolicyOptions> = {
+  namespaces: is.required(is.literal(is.map(is.oneOf(["list", "read"])), "Write it out: the rules follow from it.")),
+};
+
 /**
  * What Nomad shows to whoever gives no token. Without this policy that is nothing but the keys that verify its workload
  * identities, its leader, its metrics and its health.
@@ -20,8 +25,10 @@ export interface NomadAnonymousPolicyOptions {
 export class NomadAnonymousPolicy extends Construct {
   readonly policy: NomadAclPolicy;
 
-  constructor(scope: Construct, id: string, { namespaces }: NomadAnonymousPolicyOptions) {
+  constructor(scope: Construct, id: string, options: NomadAnonymousPolicyOptions) {
     super(scope, id);
+    is.refuseWrongValues(this, options, ANONYMOUS_SHAPE);
+    const { namespaces } = options;
     const shown = Object.entries(namespaces).map(([namespace, what]): [string, NomadNamespaceAccess] => [
       namespace,
       { capabilities: what === "list" ? ["list-jobs"] : ["list-jobs", "read-job"] },

@@ -1,6 +1,7 @@
 import { Construct } from "constructs";
+import * as is from "../core/shape";
 import { NomadAclPolicy } from "./nomad-acl-policy";
-import type { NomadNamespaceCapability } from "../nomad/acl-rules";
+import { NAMESPACE_CAPABILITIES, type NomadNamespaceCapability } from "../nomad/acl-rules";
 
 /** Options of {@link NomadDeployerPolicy}. */
 export interface NomadDeployerPolicyOptions {
@@ -14,12 +15,20 @@ export interface NomadDeployerPolicyOptions {
   readonly capabilities?: readonly NomadNamespaceCapability[];
 }
 
+const DEPLOYER_SHAPE: is.Shape<NomadDeployerPolicyOptions> = {
+  name: is.text,
+  namespace: is.text,
+  hostVolumes: is.map(is.oneOf(["read", "write"])),
+  capabilities: NAMESPACE_CAPABILITIES,
+};
+
 /** What whoever applies mesh stacks needs in Nomad: to submit the jobs of one namespace and to see how they come up. */
 export class NomadDeployerPolicy extends Construct {
   readonly policy: NomadAclPolicy;
 
   constructor(scope: Construct, id: string, options: NomadDeployerPolicyOptions = {}) {
     super(scope, id);
+    is.refuseWrongValues(this, options, DEPLOYER_SHAPE);
     const { namespace = "default", name = `deployer-${namespace}`, hostVolumes, capabilities = [] } = options;
     this.policy = new NomadAclPolicy(this, "Policy", {
       name,

@@ -1,4 +1,5 @@
 import { Construct } from "constructs";
+import * as is from "../core/shape";
 import { NomadAclPolicy } from "./nomad-acl-policy";
 
 /** Options of {@link NomadOperatorPolicy}. */
@@ -13,6 +14,8 @@ export interface NomadOperatorPolicyOptions {
   readonly exec?: boolean;
 }
 
+const OPERATOR_SHAPE: is.Shape<NomadOperatorPolicyOptions> = { name: is.text, exec: is.flag };
+
 /**
  * What people who run the cluster need day by day: to look at everything, to restart and stop allocations, to drain nodes.
  * Jobs change by code, so they may not submit one; nor do they see Nomad's variables.
@@ -20,8 +23,10 @@ export interface NomadOperatorPolicyOptions {
 export class NomadOperatorPolicy extends Construct {
   readonly policy: NomadAclPolicy;
 
-  constructor(scope: Construct, id: string, { name = "operator", exec = false }: NomadOperatorPolicyOptions = {}) {
+  constructor(scope: Construct, id: string, options: NomadOperatorPolicyOptions = {}) {
     super(scope, id);
+    is.refuseWrongValues(this, options, OPERATOR_SHAPE);
+    const { name = "operator", exec = false } = options;
     this.policy = new NomadAclPolicy(this, "Policy", {
       name,
       description: "People who run the cluster: look at everything, restart allocations, drain nodes",

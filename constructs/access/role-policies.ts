@@ -1,4 +1,5 @@
 import { Construct } from "constructs";
+import * as is from "../core/shape";
 import { ConsulAclPolicy } from "./consul-acl-policy";
 import { type ConsulAclRules, forPrefixes } from "../consul/acl-rules";
 import { type TokenRole, WELL_KNOWN_TOKENS } from "../consul/well-known-tokens";
@@ -26,6 +27,12 @@ export interface RolePoliciesOptions {
   readonly operatorKeyPrefixes?: readonly string[];
 }
 
+const ROLES_SHAPE: is.Shape<RolePoliciesOptions> = {
+  gatewaysByNomad: is.flag,
+  nomadServiceName: is.name,
+  operatorKeyPrefixes: is.list(is.text),
+};
+
 /**
  * What the agents, Prometheus and the operators may do in Consul: what each needs and no more, attached to the tokens that
  * the hosts have made without a policy.
@@ -37,6 +44,7 @@ export class RolePolicies extends Construct {
 
   constructor(scope: Construct, id: string, options: RolePoliciesOptions = {}) {
     super(scope, id);
+    is.refuseWrongValues(this, options, ROLES_SHAPE);
     const add = (role: PolicyRole, description: string, rules: ConsulAclRules) => {
       const policy = new ConsulAclPolicy(this, role, { name: role, description, rules });
       policy.attachTo("Attachment", WELL_KNOWN_TOKENS[role]);

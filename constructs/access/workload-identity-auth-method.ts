@@ -6,6 +6,7 @@ import { escapeTemplate } from "../core/terraform-json";
 import { ConsulAclPolicy } from "./consul-acl-policy";
 import { forPrefixes } from "../consul/acl-rules";
 import { GatewayAccess } from "./gateway-access";
+import * as is from "../core/shape";
 import { goJson } from "../consul/go-json";
 
 /** What the tasks of a Nomad namespace may read in Consul, beside services and nodes. */
@@ -42,6 +43,15 @@ export interface WorkloadIdentityAuthMethodProps {
   readonly tasks?: Readonly<Record<string, TaskAccess>>;
 }
 
+const TASK_ACCESS_SHAPE: is.Shape<TaskAccess> = { keyPrefixes: is.list(is.text) };
+const AUTH_METHOD_SHAPE: is.Shape<WorkloadIdentityAuthMethodProps> = {
+  jwksUrl: is.required(is.text),
+  jwksCaCertificate: is.text,
+  name: is.name,
+  audience: is.name,
+  tasks: is.literal(is.map(is.block(TASK_ACCESS_SHAPE)), "Write it out: each namespace gets a policy."),
+};
+
 /**
  * Lets the workloads of a Nomad cluster get tokens of Consul for the identities that Nomad signs: each service may register
  * itself, and no other, and tasks may find services.
@@ -69,6 +79,7 @@ export class WorkloadIdentityAuthMethod extends GatewayAccess {
 
   constructor(scope: Construct, id: string, props: WorkloadIdentityAuthMethodProps) {
     super(scope, id);
+    is.refuseWrongValues(this, props, AUTH_METHOD_SHAPE);
     const { name = DEFAULT_NAME, audience = "consul.io", tasks = { default: {} } } = props;
     this.methodName = name;
     this.resource = new AclAuthMethod(this, "Resource", {
@@ -108,7 +119,9 @@ export class WorkloadIdentityAuthMethod extends GatewayAccess {
   }
 
   /** Lets the tasks of a Nomad namespace find services and nodes, and read keys. */
-  allowTasks(namespace: string, { keyPrefixes = [] }: TaskAccess = {}): void {
+  allowTasks(namespace: string, access: TaskAccess = {}): void {
+    is.refuseWrongValues(this, access, TASK_ACCESS_SHAPE, "tasks", namespace);
+    const { keyPrefixes = [] } = access;
     const name = `nomad-tasks-${namespace}`;
     const description = `Tasks of the Nomad namespace ${namespace}`;
     const policy = new ConsulAclPolicy(this, `TaskPolicy-${namespace}`, {

@@ -2,7 +2,7 @@ import type { IConstruct } from "constructs";
 import { MeshError } from "../core/errors";
 import { Graph } from "../model/graph";
 import type { Check, CheckedApp } from "./check";
-import { closestTo } from "./closest";
+import { closestTo } from "../core/closest";
 import { checksOf } from "./registry";
 import type { Report, ReportedFinding } from "./report";
 import { silenceAt, silencesOf, type Silence } from "./silence";

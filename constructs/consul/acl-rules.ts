@@ -1,5 +1,6 @@
 import type { IConstruct } from "constructs";
 import { type HclBlock, renderHcl } from "../core/hcl";
+import * as is from "../core/shape";
 
 /** How much a rule grants. `deny` wins over every other policy of the same token. */
 export type ConsulAccess = "deny" | "read" | "write";
@@ -54,6 +55,37 @@ export interface ConsulAclRules {
   readonly session?: Rules<ConsulAccess>;
   readonly sessionPrefix?: Rules<ConsulAccess>;
 }
+
+const ACCESS = is.oneOf(["deny", "read", "write"]);
+const KEY_ACCESS = is.oneOf(["deny", "list", "read", "write"]);
+const SERVICE_ACCESS_SHAPE: is.Shape<ConsulServiceAccess> = { policy: is.required(ACCESS), intentions: ACCESS };
+const SERVICE_ACCESS = is.either(
+  { fits: (value) => typeof value === "string", rule: ACCESS },
+  is.block(SERVICE_ACCESS_SHAPE),
+);
+
+/** @internal */
+export const CONSUL_ACL_RULES_SHAPE: is.Shape<ConsulAclRules> = {
+  acl: ACCESS,
+  keyring: ACCESS,
+  mesh: ACCESS,
+  operator: ACCESS,
+  peering: ACCESS,
+  agent: is.map(ACCESS),
+  agentPrefix: is.map(ACCESS),
+  event: is.map(ACCESS),
+  eventPrefix: is.map(ACCESS),
+  key: is.map(KEY_ACCESS),
+  keyPrefix: is.map(KEY_ACCESS),
+  node: is.map(ACCESS),
+  nodePrefix: is.map(ACCESS),
+  query: is.map(ACCESS),
+  queryPrefix: is.map(ACCESS),
+  service: is.map(SERVICE_ACCESS),
+  servicePrefix: is.map(SERVICE_ACCESS),
+  session: is.map(ACCESS),
+  sessionPrefix: is.map(ACCESS),
+};
 
 type Rules<Access> = Readonly<Record<string, Access>>;
 

@@ -1,8 +1,9 @@
 import { optionalNanoseconds } from "../core/duration";
 import type * as consul from "./generated/config-entries";
 import type { HeaderChanges } from "./header-changes";
-import type { HeaderMatch } from "./http-permission";
-import type { QueryMatch, RouteChanges, RouteMatch } from "./service-router";
+import * as is from "../core/shape";
+import { HEADER_MATCH_SHAPE, type HeaderMatch } from "./http-permission";
+import { ROUTE_MATCH_SHAPE, type QueryMatch, type RouteChanges, type RouteMatch } from "./service-router";
 
 /**
  * Which requests a route of an API gateway is about. All that is given must hold; of a header, just one thing can be asked.
@@ -13,6 +14,12 @@ import type { QueryMatch, RouteChanges, RouteMatch } from "./service-router";
 export type HttpRouteMatch = Omit<RouteMatch, "caseInsensitive" | "headers"> & {
   /** @default any headers */
   readonly headers?: readonly Omit<HeaderMatch, "invert">[];
+};
+
+/** @internal */
+export const HTTP_ROUTE_MATCH_SHAPE: is.Shape<HttpRouteMatch> = {
+  ...is.without(ROUTE_MATCH_SHAPE, "caseInsensitive"),
+  headers: is.list(is.block(is.without(HEADER_MATCH_SHAPE, "invert"))),
 };
 
 /** A service to which a route leads, by name. */

@@ -1,6 +1,7 @@
 import { withoutUndefined } from "../core/without-undefined";
 import type * as consul from "./generated/config-entries";
-import type { TlsVersionOptions } from "./tls-versions";
+import * as is from "../core/shape";
+import { TLS_VERSION_SHAPE, type TlsVersionOptions } from "./tls-versions";
 
 /**
  * How Envoys bring a request into its usual form before permissions decide on it. What is decided upon is what the service gets.
@@ -77,6 +78,32 @@ export interface MeshConfig {
   /** @default none */
   readonly meta?: Readonly<Record<string, string>>;
 }
+
+const NORMALIZATION_SHAPE: is.Shape<RequestNormalization> = {
+  mergeSlashes: is.flag,
+  pathWithEscapedSlashes: is.oneOf([
+    "UNESCAPE_AND_FORWARD",
+    "UNESCAPE_AND_REDIRECT",
+    "REJECT_REQUEST",
+    "KEEP_UNCHANGED",
+    "IMPLEMENTATION_SPECIFIC_DEFAULT",
+  ]),
+  headersWithUnderscores: is.oneOf(["REJECT_REQUEST", "DROP_HEADER", "ALLOW"]),
+  insecureDisablePathNormalization: is.flag,
+};
+
+/** @internal */
+export const MESH_CONFIG_SHAPE: is.Shape<MeshConfig> = {
+  requestNormalization: is.falseOr(is.block(NORMALIZATION_SHAPE)),
+  sanitizeXForwardedClientCert: is.flag,
+  incomingTls: is.block(TLS_VERSION_SHAPE),
+  outgoingTls: is.block(TLS_VERSION_SHAPE),
+  meshDestinationsOnly: is.flag,
+  allowEnablingPermissiveMutualTls: is.flag,
+  validateClusters: is.flag,
+  peerThroughMeshGateways: is.flag,
+  meta: is.map(is.text),
+};
 
 const STRICT: Required<RequestNormalization> = {
   mergeSlashes: true,

@@ -1,3 +1,5 @@
+import * as is from "../core/shape";
+
 /** A version of TLS, as Consul writes it. */
 export type TlsVersion = "TLS_AUTO" | "TLSv1_0" | "TLSv1_1" | "TLSv1_2" | "TLSv1_3";
 
@@ -10,3 +12,10 @@ export interface TlsVersionOptions {
   /** For TLS 1.2 and older only, e.g. `["TLS_ECDHE_ECDSA_WITH_AES_128_GCM_SHA256"]`. @default Envoy's */
   readonly cipherSuites?: readonly string[];
 }
+
+/** @internal */
+export const TLS_VERSION_SHAPE: is.Shape<TlsVersionOptions> = {
+  minVersion: is.oneOf(["TLS_AUTO", "TLSv1_0", "TLSv1_1", "TLSv1_2", "TLSv1_3"]),
+  maxVersion: is.oneOf(["TLS_AUTO", "TLSv1_0", "TLSv1_1", "TLSv1_2", "TLSv1_3"]),
+  cipherSuites: is.list(is.text),
+};

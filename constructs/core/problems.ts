@@ -167,6 +167,9 @@ function jsonOf(value: unknown): string {
   if (typeof value === "function" || (typeof value === "object" && maker !== undefined && maker.name !== "Object")) {
     return `a ${maker?.name ?? "Function"}`;
   }
+  if (typeof value === "symbol" || typeof value === "bigint") {
+    return String(value);
+  }
   try {
     return JSON.stringify(value);
   } catch {

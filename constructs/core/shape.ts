@@ -1,6 +1,7 @@
 import type { IConstruct } from "constructs";
 import { DURATION_ALLOWED, isDuration } from "./duration";
-import { MeshError } from "./errors";
+import { closestTo } from "./closest";
+import { MeshError, ValueError } from "./errors";
 import { Place, Shown, textOf } from "./problems";
 import { isToken, isTokenObject } from "./token";
 
@@ -10,6 +11,14 @@ export type Rule = (place: Place, property: string, value: unknown) => void;
 /** A rule for each property of an interface. */
 export type Shape<T> = { readonly [Property in keyof T]-?: Rule };
 
+/** A shape without these properties. */
+export function without<Full extends object, Name extends keyof Full>(shape: Full, ...names: Name[]): Omit<Full, Name> {
+  return Object.fromEntries(Object.entries(shape).filter(([name]) => !names.includes(name as Name))) as Omit<
+    Full,
+    Name
+  >;
+}
+
 /** What a builder knows of what it was given. A builder has no construct that a message could name. */
 export interface Examinable {
   /** @internal */
@@ -17,23 +26,47 @@ export interface Examinable {
 }
 
 /**
- * Refuses what was given to a construct, where it was given.
+ * Refuses what was given to a construct, where it was given: values of the wrong kind, and properties that there are not.
  *
  * @param block what the properties are of, where they are not the construct's own, such as `route` or `upstream`
  * @param label which one
  * @throws MeshError with everything that is wrong
  */
-export function refuseWrongValues(
+export function refuseWrongValues<T extends object>(
   scope: IConstruct,
-  given: object,
-  shape: Readonly<Record<string, Rule>>,
+  given: T,
+  shape: Shape<T>,
   block?: string,
   label?: string,
 ): void {
-  const problems = Place.problemsOf((root) => {
+  refuseProblems(scope, (root) => {
     const place = label === undefined ? root : root.labelled(block ?? "", label);
     examineProperties(block === undefined || label !== undefined ? place : root.block(block), given, shape);
   });
+}
+
+/** Refuses properties that there are not, where the values are examined later. */
+export function refuseUnknownProperties<T extends object>(
+  scope: IConstruct,
+  given: T,
+  shape: Shape<T>,
+  block: string,
+  label: string,
+): void {
+  refuseProblems(scope, (root) => {
+    examineNames(root.labelled(block, label), given, shape);
+  });
+}
+
+/** Refuses an argument of a construct's method. @param name what it is, such as `target` */
+export function refuseWrongArgument(scope: IConstruct, name: string, value: unknown, rule: Rule): void {
+  refuseProblems(scope, (root) => {
+    required(rule, "Give one.")(root, name, value);
+  });
+}
+
+function refuseProblems(scope: IConstruct, examine: (root: Place) => void): void {
+  const problems = Place.problemsOf(examine);
   const last = problems.at(-1);
   if (last !== undefined) {
     const others = problems.slice(0, -1).map((problem) => `${textOf(problem)} ${problem.fix}`);
@@ -41,23 +74,69 @@ export function refuseWrongValues(
   }
 }
 
-/** Examines each property. */
-export function examineProperties(place: Place, given: object, shape: Readonly<Record<string, Rule>>): void {
-  for (const property in shape) {
-    shape[property](place, property, (given as Readonly<Record<string, unknown>>)[property]);
+/** Examines each property, and finds those that there are not. */
+export function examineProperties<T extends object>(place: Place, given: T, shape: Shape<T>): void {
+  if (examineNames(place, given, shape)) {
+    const rules: Readonly<Record<string, Rule>> = shape;
+    for (const property in rules) {
+      rules[property](place, property, (given as Readonly<Record<string, unknown>>)[property]);
+    }
   }
 }
 
+/** @returns whether there are properties at all */
+function examineNames(place: Place, given: object, shape: object): boolean {
+  if (!isPlain(given)) {
+    place.refuse("options", shown(given), "an object", "Give an object with properties.");
+    return false;
+  }
+  for (const [name, value] of Object.entries(given)) {
+    if (!Object.hasOwn(shape, name) && value !== undefined) {
+      // What was given may be a secret.
+      place.refuse(name, SET, "no property of this name", closestTo(name, Object.keys(shape)));
+    }
+  }
+  return true;
+}
+
+const SET = new Shown("set");
+
+/** Nothing was given, or null, which is not the same. */
+function shown(value: unknown): unknown {
+  return value === null ? NULL : value;
+}
+
+const NULL = new Shown("null");
+
+/**
+ * Refuses options of a builder that are no object. @param builder its name, since it has no construct that a message could name
+ *
+ * @throws ValueError
+ */
+export function optionsOf<T extends object>(builder: string, options: T): T {
+  if (!isPlain(options) && !isToken(options)) {
+    throw new ValueError(
+      `${builder} is given ${typeof options === "object" ? "no object" : typeof options}.`,
+      "Give it an object with options.",
+    );
+  }
+  return options;
+}
+
 /** A value that may be omitted. Of one that only Terraform knows, its type is Terraform's to judge. */
-function rule(allowed: string, fix: string, fits: (value: unknown) => boolean): Rule {
+export function rule(allowed: string, fix: string, fits: (value: unknown) => boolean): Rule {
   return (place, property, value) => {
     if (value !== undefined && !isToken(value) && !fits(value)) {
-      place.refuse(property, value, allowed, fix);
+      place.refuse(property, shown(value), allowed, fix);
     }
   };
 }
 
 export const text = rule("text", "Give a text.", (value) => typeof value === "string");
+/** Text that no message shows. */
+export const secret: Rule = (place, property, value) => {
+  text(place, property, typeof value === "string" ? "" : new Shown(`a ${typeof value}`));
+};
 export const name = rule(
   "text, and no empty one",
   "Give a name, or omit it.",
@@ -65,6 +144,11 @@ export const name = rule(
 );
 /** Which numbers, and whether NaN, the rules of the engines judge, of all that was given together. */
 export const number = rule("a number", "Give a number.", (value) => typeof value === "number");
+export const port = rule(
+  "a whole number from 1 to 65535",
+  "Give such a port.",
+  (value) => Number.isInteger(value) && Number(value) >= 1 && Number(value) <= 65_535,
+);
 export const flag = rule("true or false", "Give one of them.", (value) => typeof value === "boolean");
 export const textOrNumber = rule("text or a number", "Give one of them.", (value) =>
   ["string", "number"].includes(typeof value),
@@ -79,7 +163,7 @@ export const duration: Rule = (place, property, value) => {
     const fix = "Give a number: Duration.seconds(variable.numberValue).";
     place.refuse(property, UNKNOWN, "text that is known before, or a Duration", fix);
   } else if (value !== undefined && !isDuration(value)) {
-    place.refuse(property, value, DURATION_ALLOWED, "Correct it.");
+    place.refuse(property, shown(value), DURATION_ALLOWED, "Correct it.");
   }
 };
 
@@ -114,7 +198,16 @@ export function required(inner: Rule, fix = "Set it."): Rule {
 export function oneOf(allowed: readonly string[], further?: RegExp): Rule {
   return (place, property, value) => {
     if (typeof value !== "string" || further?.test(value) !== true) {
-      place.oneOf(property, value, allowed);
+      place.oneOf(property, shown(value), allowed);
+    }
+  };
+}
+
+/** What the rule lets pass, or false. */
+export function falseOr(inner: Rule): Rule {
+  return (place, property, value) => {
+    if (value !== false) {
+      inner(place, property, value);
     }
   };
 }
@@ -129,13 +222,18 @@ export function list(inner: Rule): Rule {
       return;
     }
     if (!Array.isArray(value)) {
-      place.refuse(property, value, "a list", "Give a list.");
+      place.refuse(property, shown(value), "a list", "Give a list.");
       return;
     }
     value.forEach((item: unknown, index) => {
       required(inner, "Omit the item.")(place, `${property}[${index}]`, item);
     });
   };
+}
+
+/** A list of such values by which something is built, so that how many there are must be known. */
+export function literalList(inner: Rule): Rule {
+  return literal(list(inner), "Write the list out.");
 }
 
 /** One such value, or a list of them. */
@@ -152,7 +250,7 @@ export function map(inner: Rule): Rule {
       return;
     }
     if (!isPlain(value)) {
-      place.refuse(property, value, "an object", "Give an object: a value for each key.");
+      place.refuse(property, shown(value), "an object", "Give an object: a value for each key.");
       return;
     }
     for (const [key, field] of Object.entries(value)) {
@@ -177,15 +275,15 @@ export function named(inner: Rule): Rule {
 }
 
 /** An object with these properties. */
-export function block(shape: Readonly<Record<string, Rule>>): Rule {
+export function block<T extends object>(shape: Shape<T>): Rule {
   return (place, property, value) => {
     if (value === undefined || isToken(value)) {
       return;
     }
     if (isPlain(value)) {
-      examineProperties(place.block(property), value, shape);
+      examineProperties(place.block(property), value as T, shape);
     } else {
-      place.refuse(property, value, "an object", "Give an object with properties.");
+      place.refuse(property, shown(value), "an object", "Give an object with properties.");
     }
   };
 }
@@ -209,9 +307,24 @@ export function made(example: string): Rule {
     if (typeof examine === "function") {
       examine.call(value, place.block(property));
     } else {
-      place.refuse(property, value, example, "Make one with the builder.");
+      place.refuse(property, shown(value), example, "Make one with the builder.");
     }
   };
+}
+
+/** An object that has this method or property, as TypeScript would ask for. @param example completes "allowed is …" */
+export function like(example: string, member: string): Rule {
+  return rule(example, "Give one.", (value) => has(value, member));
+}
+
+/** Whether a value is an object that has this member. */
+export function has<Member extends string>(value: unknown, member: Member): value is Readonly<Record<Member, unknown>> {
+  return typeof value === "object" && value !== null && member in value;
+}
+
+/** Whether a builder made it. */
+export function isMade(value: unknown): boolean {
+  return typeof (Object(value) as Partial<Examinable>).examine === "function";
 }
 
 /** Whatever one of the rules lets pass. */

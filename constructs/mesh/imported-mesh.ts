@@ -1,4 +1,5 @@
 import { Construct } from "constructs";
+import { literal, name, refuseWrongArgument } from "../core/shape";
 import { ImportedService, type ImportedMeshServiceOptions } from "./imported-service";
 import type { IMeshService, IServiceMesh } from "./mesh-member";
 
@@ -18,6 +19,7 @@ export class ImportedMesh extends Construct implements IServiceMesh {
     readonly datacenter: string,
   ) {
     super(scope, id);
+    refuseWrongArgument(this, "datacenter", datacenter, literal(name, "Write it out: the graph is built on names."));
   }
 
   /**

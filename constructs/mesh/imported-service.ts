@@ -4,6 +4,8 @@ import { Graph } from "../model/graph";
 import { originOf } from "../model/origin";
 import type { ImportedServiceRecord } from "../model/records";
 import type { IMeshService, IServiceMesh } from "./mesh-member";
+import { literal, name, refuseWrongArgument, refuseWrongValues } from "../core/shape";
+import { IMPORTED_SERVICE_SHAPE } from "./shapes";
 import { sharedClass } from "../core/shared-class";
 
 /** What is known of a service that another team owns. */
@@ -30,6 +32,8 @@ export class ImportedService extends Construct implements IMeshService {
     options: ImportedMeshServiceOptions,
   ) {
     super(scope, id);
+    refuseWrongArgument(this, "serviceName", serviceName, literal(name, "Write it out: the graph is built on names."));
+    refuseWrongValues(this, options, IMPORTED_SERVICE_SHAPE);
     this.protocol = options.protocol ?? Protocol.TCP;
     this.mesh = options.mesh;
     const record: ImportedServiceRecord = {

@@ -5,8 +5,8 @@ import { peerName } from "../model/cluster";
 import type { IntentionRecord, Reference } from "../model/records";
 import { Mesh } from "./mesh";
 import { nameOf, referenceTo, type IMeshMember } from "./mesh-member";
-import { refuseWrongValues } from "../core/shape";
-import { INTENTION_SHAPE } from "./shapes";
+import { refuseWrongArgument, refuseWrongValues } from "../core/shape";
+import { INTENTION_SHAPE, MEMBER } from "./shapes";
 
 /** What a source may do. */
 export interface IntentionOptions {
@@ -66,6 +66,8 @@ export function allow(
   destination: IMeshMember | string,
   options: IntentionOptions,
 ): Intention {
+  refuseWrongArgument(scope, "source", source, MEMBER);
+  refuseWrongArgument(scope, "destination", destination, MEMBER);
   refuseWrongValues(scope, options, INTENTION_SHAPE, "intention", nameOf(destination));
   const { permissions, description } = options;
   const given = typeof destination === "string" ? undefined : destination.mesh;

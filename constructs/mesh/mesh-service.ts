@@ -36,6 +36,7 @@ import {
 } from "./traffic/service-traffic";
 import { ServiceVersion, type ServiceVersionProps } from "./traffic/service-version";
 import type { Subset, SubsetOptions } from "./traffic/subset";
+import * as is from "../core/shape";
 import { refuseWrongValues } from "../core/shape";
 import { sharedClass } from "../core/shared-class";
 import { GROUP_SERVICE_SHAPE, SERVICE_SHAPE } from "./shapes";
@@ -132,7 +133,11 @@ export class MeshService extends ServiceInstances implements TrafficOwner {
   /** In a job of its own; one in a group of a job is made by {@link JobGroup.addService}. */
   constructor(scope: Construct, id: string, given: MeshServiceProps | InGroup) {
     super(scope, id);
-    refuseWrongValues(this, given, "group" in given ? GROUP_SERVICE_SHAPE : SERVICE_SHAPE);
+    if (is.has(given, "group")) {
+      refuseWrongValues(this, given, GROUP_SERVICE_SHAPE);
+    } else {
+      refuseWrongValues(this, given, SERVICE_SHAPE);
+    }
     const { serviceName = id, protocol = Protocol.TCP, serviceDefaults } = given;
     const mesh = "group" in given ? given.group.mesh : given.mesh;
     refuseUnknownName(this, "service", serviceName);

@@ -15,11 +15,11 @@ import type { ConnectServiceOptions } from "../nomad/service";
 import { Connection, type ConnectOptions } from "./connection";
 import { allow } from "./intention";
 import type { Mesh } from "./mesh";
-import { referenceTo, type IMeshService } from "./mesh-member";
+import { nameOf, referenceTo, type IMeshService } from "./mesh-member";
 import { renderedJob } from "./jobs/declare-job";
 import { Upstream } from "./upstream";
-import { refuseWrongValues } from "../core/shape";
-import { UPSTREAM_SHAPE } from "./shapes";
+import { refuseUnknownProperties, refuseWrongArgument, refuseWrongValues } from "../core/shape";
+import { CONNECTION_SHAPE, MEMBER, UPSTREAM_SHAPE } from "./shapes";
 
 /** What the instances of a service are, for the graph. */
 export interface InstancesParts extends Omit<InstancesRecord, "key" | "origin"> {
@@ -49,6 +49,8 @@ export abstract class ServiceInstances extends Construct implements IMeshService
    * @throws MeshError for options that contradict those of an earlier connection to it
    */
   connectTo(target: IMeshService | string, options: ConnectOptions = {}): Connection {
+    refuseWrongArgument(this, "target", target, MEMBER);
+    refuseUnknownProperties(this, options, CONNECTION_SHAPE, "connection", nameOf(target));
     const { permissions, description, ...upstreamOptions } = options;
     const upstream = this.addUpstream(target, upstreamOptions);
     const intention = allow(this, this.mesh, this, target, { permissions, description });
@@ -63,11 +65,12 @@ export abstract class ServiceInstances extends Construct implements IMeshService
    * @throws MeshError for options that contradict those that were given before
    */
   addUpstream(target: IMeshService | string, options: UpstreamOptions = {}): Upstream {
+    refuseWrongArgument(this, "target", target, MEMBER);
     const reference = referenceTo(target, this.mesh);
+    refuseWrongValues(this, options, UPSTREAM_SHAPE, "upstream", reference.service);
     const { datacenter } = options;
     const peer = options.peer ?? (datacenter === undefined ? reference.peer : undefined);
     const destination: Reference = { ...reference, datacenter, peer };
-    refuseWrongValues(this, options, UPSTREAM_SHAPE, "upstream", destination.service);
     const problem = problemOfUpstreamPolicy(options);
     if (problem !== undefined) {
       throw new MeshError(this, `Of its upstream ${destination.service}, ${problem[0]}`, problem[1]);

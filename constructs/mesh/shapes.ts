@@ -1,25 +1,54 @@
 import { HEADER_MATCH_SHAPE } from "../consul/http-permission";
+import { HEADER_CHANGES_SHAPE } from "../consul/header-changes";
+import { HTTP_ROUTE_MATCH_SHAPE } from "../consul/http-route";
+import { MESH_CONFIG_SHAPE } from "../consul/mesh-config";
 import { Protocol } from "../consul/protocol";
 import { ROUTE_CHANGES_SHAPE, ROUTE_MATCH_SHAPE } from "../consul/service-router";
 import { SPLIT_CHANGES_SHAPE } from "../consul/service-splitter";
 import { PASSIVE_HEALTH_CHECK_SHAPE, UPSTREAM_LIMITS_SHAPE, UPSTREAM_POLICY_SHAPE } from "../consul/upstream-config";
 import * as is from "../core/shape";
-import { GATEWAY_BLOCK_SHAPE } from "../nomad/gateway-job";
+import { GATEWAY_BLOCK_SHAPE, GATEWAY_JOB_SHAPE } from "../nomad/gateway-job";
 import { GROUP_SHAPE } from "../nomad/group";
 import { JOB_PLACEMENT_SHAPE, JOB_SPEC_SHAPE } from "../nomad/job";
 import { NETWORK_SHAPE } from "../nomad/network";
 import { CONNECT_SERVICE_SHAPE } from "../nomad/service";
 import { SERVICE_JOB_SHAPE } from "../nomad/service-job";
+import { DESTINATION, SUBSET } from "./traffic/destination";
 
 const SIDECAR = is.made("a Sidecar, such as Sidecar.docker()");
 const BUILT_ON_NAMES = "Write it out: the graph is built on names.";
 const ENVOY_IS_TOLD = "Write the number out: Envoy is told it when the job is rendered.";
 const LISTENS = is.literal(is.number, ENVOY_IS_TOLD);
-const PROTOCOL = is.literal(is.oneOf(Object.values(Protocol)), "Write it out: traffic rules depend on it.");
+export const PROTOCOL = is.literal(is.oneOf(Object.values(Protocol)), "Write it out: traffic rules depend on it.");
+
+/** A service or a gateway, or its name. */
+export const MEMBER = is.rule(
+  "a service, or its name",
+  "Give one.",
+  (value) => (typeof value === "string" && value !== "") || is.has(value, "serviceName"),
+);
+
+/** Of the props of whatever belongs to a mesh and has a name. */
+export const MEMBER_SHAPE = {
+  mesh: is.required(is.like("a ServiceMesh", "memberDefaults")),
+  serviceName: is.name,
+};
+
+/** Of what is known of a service that another team owns. */
+export const IMPORTED_SERVICE_SHAPE = {
+  protocol: PROTOCOL,
+  mesh: is.like("a mesh, such as ServiceMesh.fromDatacenter(…)", "datacenter"),
+};
 
 /** Of the props of a mesh. */
 export const MESH_SHAPE = {
   ...JOB_PLACEMENT_SHAPE,
+  proxyDefaults: is.falseOr(is.fields),
+  meshConfig: is.falseOr(is.block(MESH_CONFIG_SHAPE)),
+  gatewayAccess: is.like("a GatewayAccess, such as the workloads of an AccessStack", "allowApiGateway"),
+  metrics: is.made("Metrics, such as Metrics.prometheus()"),
+  accessLogs: is.made("AccessLogs, such as AccessLogs.stdout()"),
+  tracing: is.made('Tracing, such as Tracing.otlp({ address: "10.0.0.7:4317" })'),
   datacenter: is.literal(is.name, BUILT_ON_NAMES),
   gatewayDatacenters: is.literal(is.list(is.name), BUILT_ON_NAMES),
   sidecar: SIDECAR,
@@ -28,13 +57,19 @@ export const MESH_SHAPE = {
 /** Of the props of a service. */
 export const SERVICE_SHAPE = {
   ...SERVICE_JOB_SHAPE,
+  ...MEMBER_SHAPE,
   protocol: PROTOCOL,
   serviceDefaults: is.fields,
 };
 
+/** Of the props of a version of a service. */
+export const VERSION_SHAPE = { ...SERVICE_JOB_SHAPE, port: LISTENS, inheritConnections: is.flag };
+
 /** Of the props of a service in a group. */
 export const GROUP_SERVICE_SHAPE = {
   ...CONNECT_SERVICE_SHAPE,
+  group: is.fields,
+  serviceName: is.name,
   port: is.literal(is.textOrNumber, ENVOY_IS_TOLD),
   task: is.name,
   protocol: PROTOCOL,
@@ -52,37 +87,88 @@ export const JOB_GROUP_SHAPE = {
 };
 
 /** Of the props of a job. */
-export const MESH_JOB_SHAPE = { ...JOB_SPEC_SHAPE, jobName: is.literal(is.name, BUILT_ON_NAMES) };
+export const MESH_JOB_SHAPE = {
+  ...JOB_SPEC_SHAPE,
+  mesh: MEMBER_SHAPE.mesh,
+  jobName: is.literal(is.name, BUILT_ON_NAMES),
+};
 
-/** Of the props of any gateway. */
-export const GATEWAY_SHAPE = {
-  ...GATEWAY_BLOCK_SHAPE,
-  // Those of its listeners, and of a mesh gateway.
-  port: LISTENS,
-  wanPort: is.number,
-  wanAddress: is.text,
-  hostNetwork: is.text,
-  peerThroughMeshGateways: is.flag,
-  forwardedHeaders: is.oneOf(["replace", "append", "keep"]),
-  limits: is.block(UPSTREAM_LIMITS_SHAPE),
-  // Its own bootstrap takes numbers.
+// A gateway's own bootstrap takes numbers.
+const OF_GATEWAY = {
+  ...MEMBER_SHAPE,
   passiveHealthCheck: is.block({
     ...PASSIVE_HEALTH_CHECK_SHAPE,
     interval: is.duration,
     baseEjectionTime: is.duration,
   }),
 };
+const OF_FRONT_GATEWAY = {
+  ...GATEWAY_JOB_SHAPE,
+  ...OF_GATEWAY,
+  forwardedHeaders: is.literal(is.oneOf(["replace", "append", "keep"]), "Write it out: routes follow from it."),
+};
+
+/** Of the props of an API gateway. */
+export const API_GATEWAY_SHAPE = {
+  ...OF_FRONT_GATEWAY,
+  listeners: is.required(
+    is.literalList(is.made("an ApiGatewayListener, such as ApiGatewayListener.http({ port: 8080 })")),
+  ),
+};
+
+/** Of the props of an ingress gateway. */
+export const INGRESS_GATEWAY_SHAPE = {
+  ...OF_FRONT_GATEWAY,
+  listeners: is.required(is.literalList(is.made("an IngressListener, such as IngressListener.http({ port: 8080 })"))),
+  limits: is.block(UPSTREAM_LIMITS_SHAPE),
+};
+
+/** Of the props of a terminating gateway. */
+export const TERMINATING_GATEWAY_SHAPE = { ...GATEWAY_BLOCK_SHAPE, ...OF_GATEWAY };
+
+/** Of the props of a mesh gateway. */
+export const MESH_GATEWAY_SHAPE = {
+  ...GATEWAY_BLOCK_SHAPE,
+  ...OF_GATEWAY,
+  port: LISTENS,
+  wanPort: is.number,
+  wanAddress: is.text,
+  hostNetwork: is.text,
+  peerThroughMeshGateways: is.flag,
+};
 
 /** Of the options of a listener. */
-export const LISTENER_SHAPE = {
-  port: is.required(LISTENS),
-  hostPort: LISTENS,
-  hostname: is.text,
-  tls: is.fields,
+export const LISTENER_SHAPE = { port: is.required(LISTENS), hostPort: LISTENS };
+
+const ROUTE_PORT = is.literal(is.number, "Write the number out: it names the listener.");
+
+/** Of the options of a route of an API gateway. */
+export const API_GATEWAY_ROUTE_SHAPE = {
+  ...ROUTE_CHANGES_SHAPE,
+  hosts: is.list(is.text),
+  match: is.oneOrMore(is.block(HTTP_ROUTE_MATCH_SHAPE)),
+  override: is.fields,
+  listener: ROUTE_PORT,
+  name: is.literal(is.name, BUILT_ON_NAMES),
 };
+
+/** Of the options of a route of an ingress gateway. */
+export const INGRESS_ROUTE_SHAPE = {
+  listener: ROUTE_PORT,
+  hosts: is.list(is.text),
+  limits: is.block(UPSTREAM_LIMITS_SHAPE),
+  requestHeaders: is.block(HEADER_CHANGES_SHAPE),
+  responseHeaders: is.block(HEADER_CHANGES_SHAPE),
+  override: is.fields,
+};
+
+/** Of the services to which a route leads by their weights. */
+export const WEIGHTED_SERVICES = is.list(is.block({ service: is.required(MEMBER), weight: is.number }));
 
 /** Of the props of a service outside the mesh. */
 export const EXTERNAL_SERVICE_SHAPE = {
+  ...MEMBER_SHAPE,
+  tls: is.block({ caFile: is.required(is.text), sni: is.text, certFile: is.text, keyFile: is.text }),
   address: is.required(is.name),
   port: is.required(is.number),
   protocol: PROTOCOL,
@@ -113,22 +199,41 @@ export const INTENTION_SHAPE = {
   peer: is.literal(is.name, BUILT_ON_NAMES),
 };
 
+/** Of the options of a connection. */
+export const CONNECTION_SHAPE = {
+  ...UPSTREAM_SHAPE,
+  permissions: INTENTION_SHAPE.permissions,
+  description: INTENTION_SHAPE.description,
+};
+
+const FAILOVER = is.made("a Failover, such as Failover.to(…)");
+
 /** Of what a resolver is asked. */
 export const RESOLVE_SHAPE = {
   connectTimeout: is.durationText,
   requestTimeout: is.durationText,
   loadBalancer: is.made("a LoadBalancer, such as LoadBalancer.random()"),
+  defaultSubset: is.either({ fits: (value) => typeof value === "string", rule: is.name }, SUBSET),
+  redirect: is.made("a Redirect, such as Redirect.to(…)"),
+  failover: is.either({ fits: is.isMade, rule: FAILOVER }, is.map(FAILOVER)),
   override: is.fields,
 };
 
 /** Of a route. */
-export const ROUTE_SHAPE = { ...ROUTE_CHANGES_SHAPE, match: is.block(ROUTE_MATCH_SHAPE) };
+export const ROUTE_SHAPE = { ...ROUTE_CHANGES_SHAPE, to: DESTINATION, match: is.block(ROUTE_MATCH_SHAPE) };
 
 /** Of a share of the requests. */
-export const SPLIT_SHAPE = { ...SPLIT_CHANGES_SHAPE, weight: is.required(is.number) };
+export const SPLIT_SHAPE = { ...SPLIT_CHANGES_SHAPE, to: is.required(DESTINATION), weight: is.required(is.number) };
+
+const TESTERS = is.either({ fits: (value) => typeof value === "string", rule: is.text }, is.block(HEADER_MATCH_SHAPE));
 
 /** Of the options of a canary. */
-export const CANARY_SHAPE = {
-  percent: is.required(is.number),
-  header: is.either({ fits: (value) => typeof value === "string", rule: is.text }, is.block(HEADER_MATCH_SHAPE)),
+export const CANARY_SHAPE = { percent: is.required(is.number), header: TESTERS, stable: SUBSET };
+
+/** Of the options of two versions that take turns. */
+export const BLUE_GREEN_SHAPE = {
+  blue: is.required(SUBSET),
+  green: is.required(SUBSET),
+  live: is.required(is.literal(is.oneOf(["blue", "green"]), "Write it out: the rules follow from it.")),
+  header: TESTERS,
 };

@@ -1,5 +1,6 @@
 import type { IConstruct } from "constructs";
 import { type HclBlock, renderHcl } from "../core/hcl";
+import * as is from "../core/shape";
 
 /** How much a rule grants. `deny` wins over every other policy of the same token. */
 export type NomadAccess = "deny" | "read" | "write";
@@ -9,34 +10,37 @@ export type NomadAccess = "deny" | "read" | "write";
  *
  * @see https://developer.hashicorp.com/nomad/docs/other-specifications/acl-policy#namespace-rules
  */
-export type NomadNamespaceCapability =
-  | "alloc-exec"
-  | "alloc-lifecycle"
-  | "alloc-node-exec"
-  | "csi-list-volume"
-  | "csi-mount-volume"
-  | "csi-read-volume"
-  | "csi-register-plugin"
-  | "csi-write-volume"
-  | "deny"
-  | "dispatch-job"
-  | "host-volume-create"
-  | "host-volume-delete"
-  | "host-volume-read"
-  | "host-volume-register"
-  | "host-volume-write"
-  | "list-jobs"
-  | "list-scaling-policies"
-  | "parse-job"
-  | "read-fs"
-  | "read-job"
-  | "read-job-scaling"
-  | "read-logs"
-  | "read-scaling-policy"
-  | "scale-job"
-  | "sentinel-override"
-  | "submit-job"
-  | "submit-recommendation";
+export type NomadNamespaceCapability = (typeof CAPABILITIES)[number];
+
+const CAPABILITIES = [
+  "alloc-exec",
+  "alloc-lifecycle",
+  "alloc-node-exec",
+  "csi-list-volume",
+  "csi-mount-volume",
+  "csi-read-volume",
+  "csi-register-plugin",
+  "csi-write-volume",
+  "deny",
+  "dispatch-job",
+  "host-volume-create",
+  "host-volume-delete",
+  "host-volume-read",
+  "host-volume-register",
+  "host-volume-write",
+  "list-jobs",
+  "list-scaling-policies",
+  "parse-job",
+  "read-fs",
+  "read-job",
+  "read-job-scaling",
+  "read-logs",
+  "read-scaling-policy",
+  "scale-job",
+  "sentinel-override",
+  "submit-job",
+  "submit-recommendation",
+] as const;
 
 /** What may be done with the variables below a path. */
 export type NomadVariableCapability = "deny" | "destroy" | "list" | "read" | "write";
@@ -71,6 +75,28 @@ export interface NomadAclRules {
   /** Host volumes that nodes offer: `read` mounts them read-only. */
   readonly hostVolume?: Readonly<Record<string, NomadAccess>>;
 }
+
+/** @internal */
+export const NAMESPACE_CAPABILITIES = is.list(is.oneOf(CAPABILITIES));
+
+const ACCESS = is.oneOf(["deny", "read", "write"]);
+const NAMESPACE_ACCESS_SHAPE: is.Shape<NomadNamespaceAccess> = {
+  policy: is.oneOf(["deny", "read", "write", "scale"]),
+  capabilities: NAMESPACE_CAPABILITIES,
+  variables: is.map(is.list(is.oneOf(["deny", "destroy", "list", "read", "write"]))),
+};
+
+/** @internal */
+export const NOMAD_ACL_RULES_SHAPE: is.Shape<NomadAclRules> = {
+  agent: ACCESS,
+  node: ACCESS,
+  operator: ACCESS,
+  plugin: is.oneOf(["deny", "list", "read"]),
+  quota: ACCESS,
+  namespace: is.map(is.block(NAMESPACE_ACCESS_SHAPE)),
+  nodePool: is.map(ACCESS),
+  hostVolume: is.map(ACCESS),
+};
 
 /** @internal The rules as Nomad reads them. */
 export function renderNomadRules(scope: IConstruct, rules: NomadAclRules): string {

@@ -29,8 +29,10 @@ test.each([
 });
 
 test("fails if a line is to be both JSON and text", () => {
-  expect(() => AccessLogs.stdout({ json: {}, text: "" })).toThrow(
-    "Access logs are either JSON or text. Give json or text, not both.",
+  expect(() => {
+    synthMesh(() => undefined, { accessLogs: AccessLogs.stdout({ json: {}, text: "%PROTOCOL%" }) });
+  }).toThrow(
+    'stack/mesh: accessLogs.text is "%PROTOCOL%"; allowed is no text next to json. Give json or text, not both.',
   );
 });
 

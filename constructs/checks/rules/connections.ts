@@ -4,7 +4,7 @@ import type { IntentionRecord, MemberRecord } from "../../model/records";
 import type { Snapshot } from "../../model/snapshot";
 import { contradictionOf } from "../../model/upstream";
 import type { Check } from "../check";
-import { closestAmong } from "../closest";
+import { closestAmong } from "../../core/closest";
 import { describePath } from "../../core/errors";
 import { allocationsIn, linksIn, upstreamsIn } from "./records";
 

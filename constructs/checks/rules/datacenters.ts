@@ -4,7 +4,7 @@ import type { MemberRecord, Reference } from "../../model/records";
 import type { Snapshot } from "../../model/snapshot";
 import { referencesOf } from "../../model/traffic";
 import type { Check } from "../check";
-import { closestTo } from "../closest";
+import { closestTo } from "../../core/closest";
 import { describePath } from "../../core/errors";
 import { upstreamsIn } from "./records";
 

@@ -12,7 +12,7 @@ import { upstreamKey } from "../../model/upstream";
 import { renderUpstreamPolicy } from "../../consul/upstream-config";
 import type * as nomad from "../../nomad/generated/job";
 import type { Check } from "../check";
-import { closestAmong, closestTo } from "../closest";
+import { closestAmong, closestTo } from "../../core/closest";
 import { describePath } from "../../core/errors";
 import { instancesIn } from "./records";
 

@@ -5,7 +5,10 @@ import { Protocol } from "../../consul/protocol";
 import type { ListenerRecord } from "../../model/records";
 import type { GatewayListener, ListenerOptions } from "./front-gateway";
 import type { GatewayCertificate } from "./gateway-certificate";
-import type { TlsVersionOptions } from "../../consul/tls-versions";
+import type { Place } from "../../core/problems";
+import * as is from "../../core/shape";
+import { LISTENER_SHAPE } from "../shapes";
+import { TLS_VERSION_SHAPE, type TlsVersionOptions } from "../../consul/tls-versions";
 
 /** TLS at a listener of an API gateway. */
 export interface ApiGatewayTls extends TlsVersionOptions {
@@ -30,21 +33,40 @@ export interface ApiGatewayHttpListenerOptions extends ApiGatewayListenerOptions
   readonly hostname?: string;
 }
 
+const TLS_SHAPE: is.Shape<ApiGatewayTls> = {
+  ...TLS_VERSION_SHAPE,
+  certificates: is.required(
+    is.literalList(is.made("a GatewayCertificate, such as GatewayCertificate.files({ certFile, keyFile })")),
+  ),
+};
+const TCP_LISTENER_SHAPE: is.Shape<ApiGatewayListenerOptions> = {
+  ...LISTENER_SHAPE,
+  tls: is.block(TLS_SHAPE),
+  override: is.fields,
+};
+const HTTP_LISTENER_SHAPE: is.Shape<ApiGatewayHttpListenerOptions> = { ...TCP_LISTENER_SHAPE, hostname: is.text };
+
 /** Where an API gateway takes connections. The services that it leads to must speak the listener's protocol. */
 export class ApiGatewayListener implements GatewayListener {
   private constructor(
     readonly protocol: Protocol.HTTP | Protocol.TCP,
     readonly options: ApiGatewayHttpListenerOptions,
+    private readonly shape: is.Shape<ApiGatewayListenerOptions>,
   ) {}
+
+  /** @internal */
+  examine(place: Place): void {
+    is.examineProperties(place, this.options, this.shape);
+  }
 
   /** HTTP requests, by what they ask for. */
   static http(options: ApiGatewayHttpListenerOptions): ApiGatewayListener {
-    return new ApiGatewayListener(Protocol.HTTP, options);
+    return new ApiGatewayListener(Protocol.HTTP, options, HTTP_LISTENER_SHAPE);
   }
 
   /** Connections as they are, to a single service. */
   static tcp(options: ApiGatewayListenerOptions): ApiGatewayListener {
-    return new ApiGatewayListener(Protocol.TCP, options);
+    return new ApiGatewayListener(Protocol.TCP, options, TCP_LISTENER_SHAPE);
   }
 
   /** @internal Its name in the config entry. */

@@ -12,6 +12,9 @@ import type { ApiGatewayListener } from "./api-gateway-listener";
 import { ApiGatewayRoute, type ApiGatewayRouteOptions, type WeightedService } from "./api-gateway-route";
 import { defaultsOf, FrontGateway, type FrontGatewayBaseProps } from "./front-gateway";
 import type { InMesh } from "./gateway";
+import * as is from "../../core/shape";
+import { refuseUnknownProperties, refuseWrongArgument, refuseWrongValues } from "../../core/shape";
+import { API_GATEWAY_ROUTE_SHAPE, API_GATEWAY_SHAPE, INTENTION_SHAPE, MEMBER, WEIGHTED_SERVICES } from "../shapes";
 
 /** What {@link ServiceMesh.addApiGateway} takes. */
 export type ApiGatewayBaseProps = FrontGatewayBaseProps<ApiGatewayListener>;
@@ -22,6 +25,13 @@ export interface ApiGatewayProps extends ApiGatewayBaseProps, InMesh {}
 /** What {@link ApiGateway.connectTo} takes: how the service is found, and what may be asked of it. */
 export interface ApiGatewayConnectOptions
   extends ApiGatewayRouteOptions, Pick<IntentionOptions, "permissions" | "description"> {}
+
+const TARGET = is.either({ fits: Array.isArray, rule: WEIGHTED_SERVICES }, MEMBER);
+const OF_CONNECTION = {
+  ...API_GATEWAY_ROUTE_SHAPE,
+  permissions: INTENTION_SHAPE.permissions,
+  description: INTENTION_SHAPE.description,
+};
 
 /**
  * Lets those outside into the mesh: by host, path, header and parameter of a request, or by port.
@@ -40,7 +50,7 @@ export class ApiGateway extends FrontGateway<ApiGatewayListener, ApiGatewayBaseP
   private readonly routes: ApiGatewayRoute[] = [];
 
   constructor(scope: Construct, id: string, props: ApiGatewayProps) {
-    super(scope, id, props, "API gateway");
+    super(scope, id, props, "API gateway", API_GATEWAY_SHAPE);
     const listeners = this.listeners.map((listener) => ({ listener, certificates: this.bindCertificates(listener) }));
     this.entry = new ConsulConfigEntry<consul.APIGatewayConfigEntry>(this, "Entry", {
       kind: "api-gateway",
@@ -66,6 +76,8 @@ export class ApiGateway extends FrontGateway<ApiGatewayListener, ApiGatewayBaseP
    * @param target the service, or its name in this mesh
    */
   connectTo(target: IMeshService | string | readonly WeightedService[], options: ApiGatewayConnectOptions = {}): void {
+    refuseWrongArgument(this, "target", target, TARGET);
+    refuseUnknownProperties(this, options, OF_CONNECTION, "connection", nameOf(weighted(target)[0]?.service ?? ""));
     const { permissions, description, ...routeOptions } = options;
     this.addRoute(target, routeOptions);
     for (const { service } of weighted(target)) {
@@ -79,6 +91,8 @@ export class ApiGateway extends FrontGateway<ApiGatewayListener, ApiGatewayBaseP
    * @param target the service, or its name in this mesh
    */
   addRoute(target: IMeshService | string | readonly WeightedService[], options: ApiGatewayRouteOptions = {}): void {
+    refuseWrongArgument(this, "target", target, TARGET);
+    refuseWrongValues(this, options, API_GATEWAY_ROUTE_SHAPE, "route");
     const { listener: port, name: givenName, ...routeOptions } = options;
     const listener = this.listenerAt(port);
     const services = weighted(target);

@@ -9,8 +9,8 @@ import type { GatewayRouteRecord, ListenerRecord, Reference } from "../../model/
 import { renderFrontGatewayJob, type FrontGatewayParts } from "../../nomad/front-gateway-job";
 import { referenceTo, type IMeshService } from "../mesh-member";
 import { Gateway, type GatewayBaseProps, type GatewayParts, type InMesh } from "./gateway";
-import { refuseWrongValues } from "../../core/shape";
-import { LISTENER_SHAPE } from "../shapes";
+import type { Place } from "../../core/problems";
+import type { Shape } from "../../core/shape";
 
 /** What the listeners of all gateways have in common. */
 export interface ListenerOptions {
@@ -24,6 +24,8 @@ export interface ListenerOptions {
 export interface GatewayListener {
   readonly protocol: Protocol;
   readonly options: ListenerOptions & { readonly tls?: object };
+  /** @internal */
+  examine(place: Place): void;
   /** @internal Its name in the config entry. */
   readonly name: string;
   /** @internal */
@@ -48,11 +50,14 @@ export abstract class FrontGateway<
   Listener extends GatewayListener = GatewayListener,
   Props extends FrontGatewayBaseProps<Listener> = FrontGatewayBaseProps<Listener>,
 > extends Gateway<Props> {
-  constructor(scope: Construct, id: string, props: Props & InMesh, kind: "API gateway" | "ingress gateway") {
-    super(scope, id, props, kind);
-    props.listeners.forEach(({ options }, index) => {
-      refuseWrongValues(this, options, LISTENER_SHAPE, `listeners[${index}]`);
-    });
+  constructor(
+    scope: Construct,
+    id: string,
+    props: Props & InMesh,
+    kind: "API gateway" | "ingress gateway",
+    shape: Shape<Props & InMesh>,
+  ) {
+    super(scope, id, props, kind, shape);
     if (props.listeners.length === 0) {
       throw new MeshError(this, "It has no listener.", "Give it at least one.");
     }

@@ -2,6 +2,8 @@ import { Token } from "cdktf";
 import type { Construct } from "constructs";
 import type * as consul from "../../consul/generated/config-entries";
 import { MeshError } from "../../core/errors";
+import type { Place } from "../../core/problems";
+import * as is from "../../core/shape";
 import { ConsulConfigEntry } from "../config-entry";
 
 /** Files with a certificate and its key, as the gateway's Envoy reads them. */
@@ -29,12 +31,25 @@ export interface CertificateReference {
   readonly name: string;
 }
 
+const FILES_SHAPE: is.Shape<CertificateFiles> = { certFile: is.required(is.text), keyFile: is.required(is.text) };
+const TEXT_SHAPE: is.Shape<CertificateText> = { certificate: is.required(is.text), privateKey: is.required(is.secret) };
+const REFERENCE_SHAPE: is.Shape<CertificateReference> = {
+  name: is.required(is.name),
+  kind: is.oneOf(["file-system-certificate", "inline-certificate"]),
+};
+
 /** Where a listener of an API gateway has its certificate from. */
 export class GatewayCertificate {
   private constructor(
     /** @internal */
     readonly source: CertificateFiles | CertificateText | CertificateReference,
+    private readonly examineSource: (place: Place) => void,
   ) {}
+
+  /** @internal */
+  examine(place: Place): void {
+    this.examineSource(place);
+  }
 
   /**
    * Files in the gateway's task: nobody but its Envoy sees the key.
@@ -42,7 +57,9 @@ export class GatewayCertificate {
    * @see https://developer.hashicorp.com/consul/docs/reference/config-entry/file-system-certificate
    */
   static files(files: CertificateFiles): GatewayCertificate {
-    return new GatewayCertificate(files);
+    return new GatewayCertificate(files, (place) => {
+      is.examineProperties(place, files, FILES_SHAPE);
+    });
   }
 
   /**
@@ -51,12 +68,17 @@ export class GatewayCertificate {
    * @see https://developer.hashicorp.com/consul/docs/reference/config-entry/inline-certificate
    */
   static inline(text: CertificateText): GatewayCertificate {
-    return new GatewayCertificate(text);
+    return new GatewayCertificate(text, (place) => {
+      is.examineProperties(place, text, TEXT_SHAPE);
+    });
   }
 
   /** An entry that somebody else writes to Consul, so that its key never passes through Terraform. */
   static fromEntryName(name: string, kind: CertificateReference["kind"] = "inline-certificate"): GatewayCertificate {
-    return new GatewayCertificate({ name, kind });
+    const reference = { name, kind };
+    return new GatewayCertificate(reference, (place) => {
+      is.examineProperties(place, reference, REFERENCE_SHAPE);
+    });
   }
 
   /** @internal The files that Envoy reads. */

@@ -1,5 +1,4 @@
-import { refuseWrongValues } from "../../core/shape";
-import { GATEWAY_SHAPE } from "../shapes";
+import { refuseWrongValues, type Shape } from "../../core/shape";
 import type { AclBindingRule } from "@cdktf/provider-consul/lib/acl-binding-rule";
 import type { Job } from "@cdktf/provider-nomad/lib/job";
 import { Construct } from "constructs";
@@ -69,12 +68,14 @@ export abstract class Gateway<Props extends GatewayBaseProps = GatewayBaseProps>
   constructor(
     scope: Construct,
     id: string,
-    { mesh, ...props }: Props & InMesh,
+    given: Props & InMesh,
     /** What it is, for messages. */
     readonly kind: GatewayKind,
+    shape: Shape<Props & InMesh>,
   ) {
     super(scope, id);
-    refuseWrongValues(this, props, GATEWAY_SHAPE);
+    refuseWrongValues(this, given, shape);
+    const { mesh, ...props } = given;
     this.serviceName = props.serviceName ?? id;
     this.mesh = mesh;
     this.props = { ...mesh.memberDefaults, ...withoutUndefined(props) } as unknown as Props;

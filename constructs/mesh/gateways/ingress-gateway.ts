@@ -14,6 +14,8 @@ import { allow, type Intention, type IntentionOptions } from "../intention";
 import { nameOf, type IMeshService } from "../mesh-member";
 import { defaultsOf, FrontGateway, type FrontGatewayBaseProps } from "./front-gateway";
 import type { InMesh } from "./gateway";
+import { refuseUnknownProperties, refuseWrongArgument, refuseWrongValues } from "../../core/shape";
+import { INGRESS_GATEWAY_SHAPE, INGRESS_ROUTE_SHAPE, INTENTION_SHAPE, MEMBER } from "../shapes";
 import type { IngressListener } from "./ingress-listener";
 
 /** What {@link ServiceMesh.addIngressGateway} takes. */
@@ -60,6 +62,12 @@ export interface IngressRouteOptions {
 export interface IngressConnectOptions
   extends IngressRouteOptions, Pick<IntentionOptions, "permissions" | "description"> {}
 
+const OF_CONNECTION = {
+  ...INGRESS_ROUTE_SHAPE,
+  permissions: INTENTION_SHAPE.permissions,
+  description: INTENTION_SHAPE.description,
+};
+
 /**
  * Lets those outside into the mesh, by host name or by port. Consul has deprecated ingress gateways since 1.16; new work
  * takes an {@link ApiGateway}. What only this one does: http2 and gRPC, and certificates of the mesh's own authority.
@@ -74,7 +82,7 @@ export class IngressGateway extends FrontGateway<IngressListener, IngressGateway
   private readonly served = new Set<string>();
 
   constructor(scope: Construct, id: string, props: IngressGatewayProps) {
-    super(scope, id, props, "ingress gateway");
+    super(scope, id, props, "ingress gateway", INGRESS_GATEWAY_SHAPE);
     if (props.passiveHealthCheck?.enforcingConsecutive5xx === 0) {
       throw new MeshError(
         this,
@@ -120,6 +128,8 @@ export class IngressGateway extends FrontGateway<IngressListener, IngressGateway
    * @param target the service, or its name in this mesh
    */
   connectTo(target: IMeshService | string, options: IngressConnectOptions = {}): Intention {
+    refuseWrongArgument(this, "target", target, MEMBER);
+    refuseUnknownProperties(this, options, OF_CONNECTION, "connection", nameOf(target));
     const { permissions, description, ...routeOptions } = options;
     this.addRoute(target, routeOptions);
     return allow(this, this.mesh, this, target, { permissions, description });
@@ -131,6 +141,8 @@ export class IngressGateway extends FrontGateway<IngressListener, IngressGateway
    * @param target the service, or its name in this mesh
    */
   addRoute(target: IMeshService | string, options: IngressRouteOptions = {}): void {
+    refuseWrongArgument(this, "target", target, MEMBER);
+    refuseWrongValues(this, options, INGRESS_ROUTE_SHAPE, "route", nameOf(target));
     const listener = this.listenerAt(options.listener);
     const { hosts, limits, requestHeaders, responseHeaders, override } = options;
     const isTcp = listener.protocol === Protocol.TCP;

@@ -2,7 +2,10 @@ import type * as consul from "../../consul/generated/config-entries";
 import { Protocol } from "../../consul/protocol";
 import type { ListenerRecord } from "../../model/records";
 import type { GatewayListener, ListenerOptions } from "./front-gateway";
-import type { TlsVersionOptions } from "../../consul/tls-versions";
+import type { Place } from "../../core/problems";
+import * as is from "../../core/shape";
+import { LISTENER_SHAPE } from "../shapes";
+import { TLS_VERSION_SHAPE, type TlsVersionOptions } from "../../consul/tls-versions";
 
 /**
  * TLS at a listener of an ingress gateway. Without more the certificate comes from the mesh's own authority, for the hosts
@@ -26,12 +29,23 @@ export interface IngressListenerOptions extends ListenerOptions {
   readonly tls?: IngressTls;
 }
 
+const TLS_SHAPE: is.Shape<IngressTls> = {
+  ...TLS_VERSION_SHAPE,
+  sds: is.block({ clusterName: is.required(is.text), certResource: is.required(is.text) }),
+};
+const INGRESS_LISTENER_SHAPE: is.Shape<IngressListenerOptions> = { ...LISTENER_SHAPE, tls: is.block(TLS_SHAPE) };
+
 /** Where an ingress gateway takes connections. The services that it leads to must speak the listener's protocol. */
 export class IngressListener implements GatewayListener {
   private constructor(
     readonly protocol: Protocol,
     readonly options: IngressListenerOptions,
   ) {}
+
+  /** @internal */
+  examine(place: Place): void {
+    is.examineProperties(place, this.options, INGRESS_LISTENER_SHAPE);
+  }
 
   /** Connections as they are, to a single service. */
   static tcp(options: IngressListenerOptions): IngressListener {

@@ -2,6 +2,7 @@ import type { AclBindingRule } from "@cdktf/provider-consul/lib/acl-binding-rule
 import type { Construct } from "constructs";
 import type { GatewayAccess } from "../../access/gateway-access";
 import { listeningCheck, renderGatewayBlockJob, type GatewayBlockProps } from "../../nomad/gateway-job";
+import { MESH_GATEWAY_SHAPE } from "../shapes";
 import { Gateway, type GatewayBaseProps, type InMesh } from "./gateway";
 import { numberText } from "../../core/collections";
 
@@ -50,7 +51,7 @@ const DEFAULT_PORT = 8443;
  */
 export class MeshGateway extends Gateway<MeshGatewayBaseProps> {
   constructor(scope: Construct, id: string, props: MeshGatewayProps) {
-    super(scope, id, props, "mesh gateway");
+    super(scope, id, props, "mesh gateway", MESH_GATEWAY_SHAPE);
     const { serviceName, port } = this;
     const { hostNetwork, wanAddress, wanPort, peerThroughMeshGateways } = this.props;
     this.declare({

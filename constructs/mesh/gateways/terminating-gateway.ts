@@ -15,6 +15,8 @@ import { Graph } from "../../model/graph";
 import type { Snapshot } from "../../model/snapshot";
 import { ConsulConfigEntry } from "../config-entry";
 import type { ExternalService } from "./external-service";
+import { like, refuseWrongArgument } from "../../core/shape";
+import { TERMINATING_GATEWAY_SHAPE } from "../shapes";
 import { Gateway, type GatewayBaseProps, type InMesh } from "./gateway";
 
 /** What {@link ServiceMesh.addTerminatingGateway} takes. */
@@ -33,7 +35,7 @@ export interface TerminatingGatewayProps extends TerminatingGatewayBaseProps, In
  */
 export class TerminatingGateway extends Gateway<TerminatingGatewayBaseProps> {
   constructor(scope: Construct, id: string, props: TerminatingGatewayProps) {
-    super(scope, id, props, "terminating gateway");
+    super(scope, id, props, "terminating gateway", TERMINATING_GATEWAY_SHAPE);
     const entry = new ConsulConfigEntry<consul.TerminatingGatewayConfigEntry>(this, "Entry", {
       kind: "terminating-gateway",
       name: this.serviceName,
@@ -47,6 +49,7 @@ export class TerminatingGateway extends Gateway<TerminatingGatewayBaseProps> {
 
   /** Leads to a service outside. What may go there is said at that service: `connectTo`, `allowFrom`. */
   addService(service: ExternalService): void {
+    refuseWrongArgument(this, "service", service, like("an ExternalService", "nodeName"));
     const key = this.node.path;
     Graph.of(this).write(this, ({ outside }) =>
       outside.set(key, (outside.get(key) ?? new Set()).add(service.node.path)),

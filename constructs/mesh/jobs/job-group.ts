@@ -23,8 +23,9 @@ import type { Dependency } from "../config-entry";
 import type { Mesh } from "../mesh";
 import { MeshService, type GroupServiceProps } from "../mesh-service";
 import { connectionsOf } from "../render-upstream";
-import { refuseWrongValues } from "../../core/shape";
-import { JOB_GROUP_SHAPE } from "../shapes";
+import * as is from "../../core/shape";
+import { refuseUnknownProperties, refuseWrongValues } from "../../core/shape";
+import { GROUP_SERVICE_SHAPE, JOB_GROUP_SHAPE } from "../shapes";
 
 /** What {@link MeshJob.addGroup} takes. */
 export interface JobGroupProps extends GroupOptions, NetworkOptions {
@@ -90,6 +91,7 @@ export class JobGroup extends Construct {
    * group.addService("shop-page", { port: 8080, protocol: Protocol.HTTP }).connectTo(api);
    */
   addService(id: string, props: GroupServiceProps = {}): MeshService {
+    refuseUnknownProperties(this, props, is.without(GROUP_SERVICE_SHAPE, "group"), "service", id);
     const { mesh, job, key } = this.parent;
     const { tasks } = this.props;
     if (props.task !== undefined && !Object.hasOwn(tasks, props.task)) {
@@ -113,8 +115,8 @@ export class JobGroup extends Construct {
    * its port may use it.
    */
   addCatalogService(id: string, props: CatalogServiceProps = {}): void {
+    refuseWrongValues(this, props, { ...CATALOG_SERVICE_SHAPE, serviceName: is.name }, "service", id);
     const { serviceName = id, ...options } = props;
-    refuseWrongValues(this, options, CATALOG_SERVICE_SHAPE, "service", serviceName);
     Graph.of(this).write(this, ({ catalogServices }) =>
       catalogServices.push({ origin: originOf(this), name: serviceName, mesh: this.parent.mesh.node.path }),
     );

@@ -1,3 +1,5 @@
+import type { Place } from "../../core/problems";
+import * as is from "../../core/shape";
 import { jsonText } from "../../core/terraform-json";
 import type * as consul from "../../consul/generated/config-entries";
 
@@ -16,6 +18,8 @@ export interface AccessLogOptions {
   readonly disableListenerLogs?: boolean;
 }
 
+const ACCESS_LOG_SHAPE: is.Shape<AccessLogOptions> = { json: is.fields, text: is.text, disableListenerLogs: is.flag };
+
 /**
  * Where Envoy writes down each request and connection. It stands in proxy-defaults, so that it holds for every sidecar and
  * gateway, and a change takes effect without a restart.
@@ -29,30 +33,43 @@ export interface AccessLogOptions {
  */
 export class AccessLogs {
   private constructor(
-    /** @internal */
-    readonly rendered: consul.AccessLogsConfig,
+    private readonly sink: consul.AccessLogsConfig,
+    private readonly options: AccessLogOptions,
   ) {}
+
+  /** @internal */
+  get rendered(): consul.AccessLogsConfig {
+    return { ...this.sink, ...render(this.options) };
+  }
+
+  /** @internal */
+  examine(place: Place): void {
+    if (this.sink.Type === "file") {
+      is.required(is.name)(place, "path", this.sink.Path);
+    }
+    is.examineProperties(place, this.options, ACCESS_LOG_SHAPE);
+    if (this.options.json !== undefined && this.options.text !== undefined) {
+      place.refuse("text", this.options.text, "no text next to json", "Give json or text, not both.");
+    }
+  }
 
   /** In the log of Envoy's task: `nomad alloc logs`. */
   static stdout(options: AccessLogOptions = {}): AccessLogs {
-    return new AccessLogs({ Type: "stdout", ...render(options) });
+    return new AccessLogs({ Type: "stdout" }, options);
   }
 
   /** In the error log of Envoy's task, among what Envoy says of itself: `nomad alloc logs -stderr`. */
   static stderr(options: AccessLogOptions = {}): AccessLogs {
-    return new AccessLogs({ Type: "stderr", ...render(options) });
+    return new AccessLogs({ Type: "stderr" }, options);
   }
 
   /** In a file that Envoy can write, e.g. `/alloc/logs/access.log`. Nobody rotates it. */
   static file(path: string, options: AccessLogOptions = {}): AccessLogs {
-    return new AccessLogs({ Type: "file", Path: path, ...render(options) });
+    return new AccessLogs({ Type: "file", Path: path }, options);
   }
 }
 
 function render({ json, text, disableListenerLogs }: AccessLogOptions): consul.AccessLogsConfig {
-  if (json !== undefined && text !== undefined) {
-    throw new RangeError("Access logs are either JSON or text. Give json or text, not both.");
-  }
   return {
     Enabled: true,
     JSONFormat: json && jsonText(json),

@@ -1,4 +1,6 @@
 import type * as consul from "../../consul/generated/config-entries";
+import type { Place } from "../../core/problems";
+import * as is from "../../core/shape";
 import { BIND_ADDRESS, exposeEnvoyMetrics } from "../../nomad/envoy-metrics";
 import type * as nomad from "../../nomad/generated/job";
 
@@ -20,6 +22,11 @@ export interface PrometheusMetricsOptions {
   readonly hostNetwork?: string;
 }
 
+const METRICS_SHAPE: is.Shape<PrometheusMetricsOptions> = {
+  port: is.literal(is.port, "Write the number out: Envoy is told it when the job is rendered."),
+  hostNetwork: is.text,
+};
+
 /**
  * How the Envoys of a mesh tell what they do.
  *
@@ -32,6 +39,11 @@ export interface PrometheusMetricsOptions {
  */
 export class Metrics {
   private constructor(private readonly options: PrometheusMetricsOptions) {}
+
+  /** @internal */
+  examine(place: Place): void {
+    is.examineProperties(place, this.options, METRICS_SHAPE);
+  }
 
   /** Each Envoy answers `GET /metrics` in Prometheus' format. */
   static prometheus(options: PrometheusMetricsOptions = {}): Metrics {

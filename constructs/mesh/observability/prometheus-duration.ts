@@ -1,7 +1,18 @@
-import { nanoseconds, type DurationLike } from "../../core/duration";
+import { DURATION_ALLOWED, isDuration, nanoseconds, type DurationLike } from "../../core/duration";
+import * as is from "../../core/shape";
 
 /** As Prometheus writes it, which knows days, weeks and years, and no fractions. */
 const OWN = /^(?:0|(?:\d+y)?(?:\d+w)?(?:\d+d)?(?:\d+h)?(?:\d+m)?(?:\d+s)?(?:\d+ms)?)$/;
+
+/** A length of time that can be written for Prometheus. */
+export const PROMETHEUS_DURATION = is.literal(
+  is.rule(DURATION_ALLOWED, "Correct it.", (value) => isOwn(value) || isDuration(value)),
+  "Write it out: it is in Prometheus' configuration.",
+);
+
+function isOwn(value: unknown): value is string {
+  return typeof value === "string" && value !== "" && OWN.test(value);
+}
 
 /**
  * A length of time as Prometheus takes it.
@@ -10,7 +21,7 @@ const OWN = /^(?:0|(?:\d+y)?(?:\d+w)?(?:\d+d)?(?:\d+h)?(?:\d+m)?(?:\d+s)?(?:\d+m
  * @see https://prometheus.io/docs/prometheus/latest/configuration/configuration/
  */
 export function prometheusDuration(duration: DurationLike): string {
-  if (typeof duration === "string" && duration !== "" && OWN.test(duration)) {
+  if (isOwn(duration)) {
     return duration;
   }
   const milliseconds = nanoseconds(duration) / 1e6;

@@ -3,12 +3,15 @@ import { Protocol } from "../../consul/protocol";
 import { HealthCheck } from "../../nomad/health-check";
 import { Template } from "../../nomad/template";
 import { Workload, type TaskOptions } from "../../nomad/workload";
-import { MeshService, type MeshServiceBaseProps } from "../mesh-service";
+import { MeshService, type MeshServiceBaseProps, type MeshServiceProps } from "../mesh-service";
 import type { Mesh } from "../mesh";
 import type { DurationLike } from "../../core/duration";
-import { prometheusDuration } from "./prometheus-duration";
-import { meshRules, renderRules, type RuleGroup } from "./rules";
-import { renderSecrets, renderScrapeConfig, renderTargets, type ScrapeOptions } from "./scrape-config";
+import { PROMETHEUS_DURATION, prometheusDuration } from "./prometheus-duration";
+import { meshRules, renderRules, RULE_GROUP_SHAPE, type RuleGroup } from "./rules";
+import * as is from "../../core/shape";
+import { refuseWrongValues } from "../../core/shape";
+import { SERVICE_SHAPE } from "../shapes";
+import { renderSecrets, renderScrapeConfig, renderTargets, SCRAPE_SHAPE, type ScrapeOptions } from "./scrape-config";
 
 /** What {@link ServiceMesh.addPrometheus} takes: anything of a service, and what Prometheus is to do. */
 export interface PrometheusBaseProps
@@ -39,6 +42,18 @@ export interface PrometheusProps extends PrometheusBaseProps {
   readonly mesh: Mesh;
 }
 
+type ServiceProps = Omit<MeshServiceProps, "port" | "workload" | "protocol">;
+
+const OWN_SHAPE: is.Shape<Omit<PrometheusProps, Exclude<keyof MeshServiceProps, "port" | "workload" | "protocol">>> = {
+  ...SCRAPE_SHAPE,
+  workload: is.rule("a function", "Give one that makes a Workload of a task.", (value) => typeof value === "function"),
+  retention: PROMETHEUS_DURATION,
+  dataDirectory: is.text,
+  diskMib: is.number,
+  rules: is.list(is.block(RULE_GROUP_SHAPE)),
+};
+const PROMETHEUS_SHAPE: is.Shape<PrometheusProps> = { ...is.without(SERVICE_SHAPE, "protocol"), ...OWN_SHAPE };
+
 /** What the program that runs Prometheus is given. */
 export interface PrometheusTask extends TaskOptions {
   readonly args: readonly string[];
@@ -60,13 +75,15 @@ const NO_ACTIONS = { leftDelimiter: "<<<", rightDelimiter: ">>>" };
  */
 export class Prometheus extends MeshService {
   constructor(scope: Construct, id: string, props: PrometheusProps) {
+    refuseWrongValues(scope, props, PROMETHEUS_SHAPE, "prometheus", id);
     const {
       port = 9090,
       workload = (task: PrometheusTask) => Workload.docker({ image: "prom/prometheus:v3.5.0", ...task }),
     } = props;
+    const service = Object.entries(props).filter(([name]) => !Object.hasOwn(OWN_SHAPE, name));
     super(scope, id, {
       healthCheck: HealthCheck.http("/-/ready"),
-      ...props,
+      ...(Object.fromEntries(service) as unknown as ServiceProps),
       port,
       protocol: Protocol.HTTP,
       workload: workload(renderTask(props, port)),

@@ -1,5 +1,6 @@
 import type { DurationLike } from "../../core/duration";
-import { prometheusDuration } from "./prometheus-duration";
+import * as is from "../../core/shape";
+import { PROMETHEUS_DURATION, prometheusDuration } from "./prometheus-duration";
 import { renderYaml } from "./yaml";
 
 /** A rule that keeps the answer of a query as a series of its own. */
@@ -30,6 +31,13 @@ export interface RuleGroup {
   readonly interval?: DurationLike;
   readonly rules: readonly (RecordingRule | AlertingRule)[];
 }
+
+/** @internal */
+export const RULE_GROUP_SHAPE: is.Shape<RuleGroup> = {
+  name: is.required(is.text),
+  interval: PROMETHEUS_DURATION,
+  rules: is.required(is.list(is.fields)),
+};
 
 /** From when on {@link meshRules} call somebody. */
 export interface MeshRulesOptions {

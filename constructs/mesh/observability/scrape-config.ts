@@ -1,6 +1,7 @@
 import { METRICS_ADDRESS } from "../../nomad/envoy-metrics";
+import * as is from "../../core/shape";
 import { Template } from "../../nomad/template";
-import { prometheusDuration } from "./prometheus-duration";
+import { PROMETHEUS_DURATION, prometheusDuration } from "./prometheus-duration";
 import { renderYaml } from "./yaml";
 import type { DurationLike } from "../../core/duration";
 
@@ -57,6 +58,32 @@ export interface ScrapeOptions {
   /** Further entries of `scrape_configs`, as Prometheus takes them. @default none */
   readonly scrapeConfigs?: readonly Readonly<Record<string, unknown>>[];
 }
+
+const TLS_SHAPE: is.Shape<AgentScrapeTls> = {
+  ca: is.text,
+  cert: is.text,
+  key: is.text,
+  serverName: is.text,
+  insecureSkipVerify: is.flag,
+};
+const AGENT_SHAPE: is.Shape<AgentScrape> = {
+  scheme: is.oneOf(["http", "https"]),
+  port: is.number,
+  tls: is.block(TLS_SHAPE),
+  token: is.text,
+};
+
+/** @internal */
+export const SCRAPE_SHAPE: is.Shape<ScrapeOptions> = {
+  port: is.literal(is.port, "Write the number out: Envoy is told it when the job is rendered."),
+  scrapeInterval: PROMETHEUS_DURATION,
+  evaluationInterval: PROMETHEUS_DURATION,
+  externalLabels: is.map(is.text),
+  alertmanagers: is.list(is.text),
+  consul: is.falseOr(is.block(AGENT_SHAPE)),
+  nomad: is.falseOr(is.block(AGENT_SHAPE)),
+  scrapeConfigs: is.list(is.fields),
+};
 
 /**
  * Prometheus' configuration. Paths are relative to its own folder.

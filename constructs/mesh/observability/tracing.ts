@@ -2,6 +2,8 @@ import { createHash } from "node:crypto";
 import { isIP } from "node:net";
 import { addToEnvoyTasks } from "../../nomad/envoy-tasks";
 import { Token } from "cdktf";
+import type { Place } from "../../core/problems";
+import * as is from "../../core/shape";
 import { jsonText } from "../../core/terraform-json";
 import type * as nomad from "../../nomad/generated/job";
 
@@ -32,6 +34,13 @@ export interface ZipkinTracingOptions extends TracingOptions {
   readonly path?: string;
 }
 
+const TRACING_SHAPE: is.Shape<TracingOptions> = { address: is.required(is.text), samplePercent: is.number };
+const ZIPKIN_SHAPE: is.Shape<ZipkinTracingOptions> = {
+  ...TRACING_SHAPE,
+  path: is.literal(is.text, "Write it out: Envoy is told it when it starts."),
+};
+const OTLP_SHAPE: is.Shape<OtlpTracingOptions> = { ...ZIPKIN_SHAPE, transport: is.oneOf(["grpc", "http"]) };
+
 /** How Envoy calls the collector among its clusters, and so in its metrics. */
 const CLUSTER = "tracing_collector";
 
@@ -52,6 +61,7 @@ export class Tracing {
     private readonly options: TracingOptions,
     private readonly tracer: Readonly<Record<string, unknown>>,
     private readonly isHttp2: boolean,
+    private readonly shape: is.Shape<TracingOptions>,
   ) {
     const { address, samplePercent = 100 } = options;
     if (Token.isUnresolved(address)) {
@@ -59,8 +69,10 @@ export class Tracing {
         "The address of a collector is known only to Terraform. Write it out: Envoy is told host and port apart.",
       );
     }
-    if (!/^[^/\s]+:\d+$/.test(address)) {
-      throw new RangeError(`"${address}" is no address of a collector. Write host:port, such as "10.0.0.7:4317".`);
+    if (typeof address !== "string" || !/^[^/\s]+:\d+$/.test(address)) {
+      throw new RangeError(
+        `${JSON.stringify(address)} is no address of a collector. Write host:port, such as "10.0.0.7:4317".`,
+      );
     }
     if (!Token.isUnresolved(samplePercent) && !(samplePercent >= 0 && samplePercent <= 100)) {
       throw new RangeError(`A share of ${samplePercent} percent cannot be traced. Give samplePercent from 0 to 100.`);
@@ -69,7 +81,7 @@ export class Tracing {
 
   /** Spans in OpenTelemetry's protocol. Each is of the service before which its Envoy stands. */
   static otlp(options: OtlpTracingOptions): Tracing {
-    const { address, transport = "grpc", path = "/v1/traces" } = options;
+    const { address, transport = "grpc", path = "/v1/traces" } = is.optionsOf("Tracing.otlp", options);
     const service =
       transport === "grpc"
         ? { grpc_service: { envoy_grpc: { cluster_name: CLUSTER }, timeout: "1s" } }
@@ -86,23 +98,29 @@ export class Tracing {
         resource_detectors: [{ name: detector, typed_config: { "@type": detectorType } }],
       },
     };
-    return new Tracing(options, tracer, transport === "grpc");
+    return new Tracing(options, tracer, transport === "grpc", OTLP_SHAPE);
   }
 
   /** Spans in Zipkin's JSON, version 2, which many collectors take. */
   static zipkin(options: ZipkinTracingOptions): Tracing {
+    const { path = "/api/v2/spans" } = is.optionsOf("Tracing.zipkin", options);
     const tracer = {
       name: "envoy.tracers.zipkin",
       typed_config: {
         "@type": "type.googleapis.com/envoy.config.trace.v3.ZipkinConfig",
         collector_cluster: CLUSTER,
-        collector_endpoint: options.path ?? "/api/v2/spans",
+        collector_endpoint: path,
         collector_endpoint_version: "HTTP_JSON",
         shared_span_context: false,
         trace_id_128bit: true,
       },
     };
-    return new Tracing(options, tracer, false);
+    return new Tracing(options, tracer, false, ZIPKIN_SHAPE);
+  }
+
+  /** @internal */
+  examine(place: Place): void {
+    is.examineProperties(place, this.options, this.shape);
   }
 
   /** @internal Fields of proxy-defaults' Config. */

@@ -1,5 +1,7 @@
 import { Protocol } from "../../consul/protocol";
 import type { HeaderMatch } from "../../consul/http-permission";
+import { refuseWrongValues } from "../../core/shape";
+import { BLUE_GREEN_SHAPE } from "../shapes";
 import { subsetOf, type HasSubset } from "./destination";
 import type { TrafficOwner } from "./service-traffic";
 import type { Subset } from "./subset";
@@ -21,7 +23,9 @@ export interface BlueGreenOptions {
 }
 
 /** Resolver, splitter and router of two versions that take turns. */
-export function planBlueGreen(owner: TrafficOwner, { blue, green, live, header }: BlueGreenOptions): void {
+export function planBlueGreen(owner: TrafficOwner, options: BlueGreenOptions): void {
+  refuseWrongValues(owner, options, BLUE_GREEN_SHAPE, "blueGreen");
+  const { blue, green, live, header } = options;
   const { traffic, protocol } = owner;
   const [active, idle] = (live === "blue" ? [blue, green] : [green, blue]).map(subsetOf);
   traffic.resolve({ defaultSubset: active });

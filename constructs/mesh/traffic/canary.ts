@@ -1,10 +1,10 @@
-import { refuseWrongValues } from "../../core/shape";
+import { refuseWrongArgument, refuseWrongValues } from "../../core/shape";
 import { CANARY_SHAPE } from "../shapes";
 import { Op, Token } from "cdktf";
 import type { HeaderMatch } from "../../consul/http-permission";
 import { MeshError } from "../../core/errors";
 import { nameOf } from "../mesh-member";
-import { subsetOf, type HasSubset } from "./destination";
+import { SUBSET, subsetOf, type HasSubset } from "./destination";
 import type { TrafficOwner } from "./service-traffic";
 import type { Subset } from "./subset";
 
@@ -25,6 +25,7 @@ export interface CanaryOptions {
 /** Resolver, splitter and router of a canary. */
 export function planCanary(owner: TrafficOwner, canary: Subset | HasSubset, options: CanaryOptions): void {
   const { traffic } = owner;
+  refuseWrongArgument(owner, "canary", canary, SUBSET);
   refuseWrongValues(owner, options, CANARY_SHAPE, "canary");
   const { percent, header } = options;
   if (!Token.isUnresolved(percent) && !(percent >= 0 && percent <= 100)) {

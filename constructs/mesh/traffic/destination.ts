@@ -1,3 +1,4 @@
+import * as is from "../../core/shape";
 import type { Reference } from "../../model/records";
 import { peerName } from "../../model/cluster";
 import type { IMeshService } from "../mesh-member";
@@ -9,6 +10,24 @@ import { Subset } from "./subset";
  * mesh.
  */
 export type TrafficDestination = Subset | HasSubset | IMeshService | string;
+
+/** @internal */
+export const DESTINATION = is.rule(
+  "a subset, a version, a service, or its name",
+  "Give one.",
+  (value) =>
+    (typeof value === "string" && value !== "") ||
+    value instanceof Subset ||
+    is.has(value, "serviceName") ||
+    (is.has(value, "subset") && value.subset instanceof Subset),
+);
+
+/** @internal */
+export const SUBSET = is.rule(
+  "a subset or a version",
+  "Give one.",
+  (value) => value instanceof Subset || (is.has(value, "subset") && value.subset instanceof Subset),
+);
 
 /** What stands for a subset. */
 export interface HasSubset {

@@ -1,4 +1,6 @@
-import type { TrafficDestination } from "./destination";
+import type { Place } from "../../core/problems";
+import * as is from "../../core/shape";
+import { DESTINATION, type TrafficDestination } from "./destination";
 import { sharedClass } from "../../core/shared-class";
 
 /** One place to try when no healthy instance is left. */
@@ -10,6 +12,8 @@ export interface FailoverTarget {
   /** Cluster peer. Excludes `datacenter` and a subset. @default that of `to` */
   readonly peer?: string;
 }
+
+const FAILOVER_TARGET_SHAPE: is.Shape<FailoverTarget> = { to: DESTINATION, datacenter: is.name, peer: is.name };
 
 /**
  * Where requests go while a service, or a subset of it, has no healthy instance. Places are tried in their order.
@@ -25,6 +29,13 @@ export class Failover {
     /** @internal */
     readonly targets: readonly FailoverTarget[],
   ) {}
+
+  /** @internal */
+  examine(place: Place): void {
+    this.targets.forEach((target, index) => {
+      is.required(is.block(FAILOVER_TARGET_SHAPE))(place, `targets[${index}]`, target);
+    });
+  }
 
   /** To other subsets or services. One of another datacenter's mesh is reached through mesh gateways. */
   static to(...destinations: readonly [TrafficDestination, ...TrafficDestination[]]): Failover {

@@ -1,4 +1,6 @@
-import type { TrafficDestination } from "./destination";
+import type { Place } from "../../core/problems";
+import * as is from "../../core/shape";
+import { DESTINATION, type TrafficDestination } from "./destination";
 
 /** Where else a service's name leads. */
 export interface RedirectOptions {
@@ -7,6 +9,8 @@ export interface RedirectOptions {
   /** Cluster peer. Excludes `datacenter` and a subset. @default that of the destination */
   readonly peer?: string;
 }
+
+const REDIRECT_SHAPE: is.Shape<RedirectOptions> = { datacenter: is.name, peer: is.name };
 
 /**
  * Sends all that is meant for a service elsewhere, whatever its health.
@@ -20,6 +24,12 @@ export class Redirect {
     /** @internal */
     readonly options: RedirectOptions,
   ) {}
+
+  /** @internal */
+  examine(place: Place): void {
+    DESTINATION(place, "destination", this.destination);
+    is.examineProperties(place, this.options, REDIRECT_SHAPE);
+  }
 
   /** To another service, or to a subset. One of another datacenter's mesh is reached through mesh gateways. */
   static to(destination: TrafficDestination, options: RedirectOptions = {}): Redirect {

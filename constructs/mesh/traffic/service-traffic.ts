@@ -29,8 +29,9 @@ import {
   renderRouter,
   renderSplitter,
 } from "./render-traffic";
-import { Subset, type SubsetOptions } from "./subset";
-import { refuseWrongValues } from "../../core/shape";
+import { Subset, SUBSET_SHAPE, type SubsetOptions } from "./subset";
+import * as is from "../../core/shape";
+import { refuseWrongArgument, refuseWrongValues } from "../../core/shape";
 import { RESOLVE_SHAPE, ROUTE_SHAPE, SPLIT_SHAPE } from "../shapes";
 
 /**
@@ -100,7 +101,11 @@ export class ServiceTraffic {
   }
 
   /** @throws MeshError if the name is taken, or is no DNS label */
-  addSubset(name: string, filter: string, { onlyPassing }: SubsetOptions = {}): Subset {
+  addSubset(name: string, filter: string, options: SubsetOptions = {}): Subset {
+    refuseWrongArgument(this.owner, "name", name, is.text);
+    refuseWrongArgument(this.owner, "filter", filter, is.name);
+    refuseWrongValues(this.owner, options, SUBSET_SHAPE, "subset", name);
+    const { onlyPassing } = options;
     return this.declare(name, { filter, onlyPassing, isVersion: false });
   }
 
@@ -132,6 +137,7 @@ export class ServiceTraffic {
 
   /** @throws MeshError if requests are split already */
   split(splits: readonly Split[]): void {
+    refuseWrongArgument(this.owner, "splits", splits, is.list(is.anything));
     splits.forEach((split, index) => {
       refuseWrongValues(this.owner, split, SPLIT_SHAPE, `split[${index}]`);
     });
@@ -150,8 +156,9 @@ export class ServiceTraffic {
   }
 
   /** @throws MeshError for what Consul would refuse */
-  route({ to, ...route }: Route): void {
-    refuseWrongValues(this.owner, route, ROUTE_SHAPE, "route");
+  route(given: Route): void {
+    refuseWrongValues(this.owner, given, ROUTE_SHAPE, "route");
+    const { to, ...route } = given;
     const problem = problemOfRoute(route);
     if (problem !== undefined) {
       throw new MeshError(this.owner, ...problem);

@@ -12,7 +12,7 @@ import { instancesParts, ServiceInstances } from "../service-instances";
 import type { TrafficOwner } from "./service-traffic";
 import type { Subset } from "./subset";
 import { refuseWrongValues } from "../../core/shape";
-import { SERVICE_SHAPE } from "../shapes";
+import { VERSION_SHAPE } from "../shapes";
 
 /** What {@link MeshService.addVersion} takes: what differs from the service itself. */
 export interface ServiceVersionProps
@@ -59,10 +59,12 @@ export class ServiceVersion extends ServiceInstances {
     readonly service: TrafficOwner,
     /** Metadata `version` of its instances, and name of their subset. */
     readonly version: string,
-    { inheritConnections = true, ...own }: ServiceVersionProps,
+    given: ServiceVersionProps,
     of: ServiceParts,
   ) {
     super(service, version);
+    refuseWrongValues(this, given, VERSION_SHAPE);
+    const { inheritConnections = true, ...own } = given;
     const { serviceName, protocol, mesh, traffic } = service;
     const { canaryMeta = of.props.canaryMeta } = own;
     const jobName = `${serviceName}-${version}`;
@@ -74,7 +76,6 @@ export class ServiceVersion extends ServiceInstances {
       // Nomad's canaries have this instead of the other.
       canaryMeta: canaryMeta && mergeMaps(canaryMeta, { version }),
     };
-    refuseWrongValues(this, props, SERVICE_SHAPE);
     this.serviceName = serviceName;
     this.protocol = protocol;
     this.mesh = mesh;

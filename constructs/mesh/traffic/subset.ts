@@ -1,3 +1,4 @@
+import * as is from "../../core/shape";
 import type { IMeshService } from "../mesh-member";
 import { sharedClass } from "../../core/shared-class";
 
@@ -6,6 +7,9 @@ export interface SubsetOptions {
   /** Whether instances with a warning are left out. @default false */
   readonly onlyPassing?: boolean;
 }
+
+/** @internal */
+export const SUBSET_SHAPE: is.Shape<SubsetOptions> = { onlyPassing: is.flag };
 
 /**
  * A named part of a service's instances, which routes, splits and failovers can point to.

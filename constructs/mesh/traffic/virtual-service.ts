@@ -2,7 +2,10 @@ import { Construct } from "constructs";
 import type * as consul from "../../consul/generated/config-entries";
 import { Protocol } from "../../consul/protocol";
 import type { VirtualServiceRecord } from "../../model/records";
+import { refuseWrongValues } from "../../core/shape";
+import * as is from "../../core/shape";
 import { ConsulConfigEntry } from "../config-entry";
+import { MEMBER_SHAPE, PROTOCOL, RESOLVE_SHAPE, ROUTE_SHAPE, SPLIT_SHAPE } from "../shapes";
 import type { Mesh } from "../mesh";
 import { refuseUnknownName } from "../mesh-member";
 import { ServiceTraffic, type ResolveOptions, type Route, type Split, type TrafficOwner } from "./service-traffic";
@@ -28,6 +31,17 @@ export interface VirtualServiceProps extends VirtualServiceBaseProps {
   readonly mesh: Mesh;
 }
 
+const VIRTUAL_SERVICE_SHAPE: is.Shape<VirtualServiceProps> = {
+  ...MEMBER_SHAPE,
+  protocol: PROTOCOL,
+  splits: is.list(is.block(SPLIT_SHAPE)),
+  routes: is.list(is.block(ROUTE_SHAPE)),
+  redirect: RESOLVE_SHAPE.redirect,
+  failover: RESOLVE_SHAPE.failover,
+  connectTimeout: RESOLVE_SHAPE.connectTimeout,
+  requestTimeout: RESOLVE_SHAPE.requestTimeout,
+};
+
 /**
  * A name without instances of its own, which leads to other services: the former name of one, or one name for several.
  *
@@ -44,6 +58,7 @@ export class VirtualService extends Construct implements TrafficOwner {
 
   constructor(scope: Construct, id: string, props: VirtualServiceProps) {
     super(scope, id);
+    refuseWrongValues(this, props, VIRTUAL_SERVICE_SHAPE);
     const { mesh, serviceName = id, protocol = Protocol.TCP, splits, routes = [], ...resolution } = props;
     refuseUnknownName(this, "service", serviceName);
     this.serviceName = serviceName;
