@@ -22,9 +22,11 @@ module.exports = {
       ...common,
       displayName: "unit",
       testMatch: ["<rootDir>/__tests__/**/*.test.ts", "<rootDir>/examples/**/*.test.ts"],
-      testPathIgnorePatterns: ["/node_modules/", "/__tests__/engines/", "/__tests__/cdktn/"],
+      testPathIgnorePatterns: ["/node_modules/", "/__tests__/(engines|cdktn|package)/"],
     },
     "<rootDir>/__tests__/cdktn/jest.config.js",
+    // The package in projects of other people.
+    { ...common, displayName: "package", testMatch: ["<rootDir>/__tests__/package/**/*.test.ts"] },
     { ...common, displayName: "engines", testMatch: ["<rootDir>/__tests__/engines/**/*.test.ts"] },
   ],
 };

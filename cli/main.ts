@@ -11,6 +11,7 @@ const load = createRequire(__filename);
 
 /** Only the command that is asked for is loaded, since loading all takes longer than most of them; for the help it is all. */
 const COMMANDS: Readonly<Record<string, (program: Command) => void>> = {
+  init: (program) => (load("./init") as typeof import("./init")).registerInit(program),
   up: (program) => (load("./up") as typeof import("./up")).registerUp(program),
   status: (program) => (load("./status") as typeof import("./status")).registerStatus(program),
   health: (program) => (load("./health") as typeof import("./health")).registerHealth(program),

@@ -24,6 +24,7 @@ if (status !== 0) fail("The package does not compile.", "Correct what the compil
 for (const folder of [...WITH_FILES, ...ENGINES]) {
   cpSync(join(root, folder), join(dist, folder), {
     recursive: true,
-    filter: (file) => !/\.c?ts$/.test(file),
+    // A new project's own TypeScript stays what it is.
+    filter: (file) => file.startsWith(join(root, "cli", "project")) || !/\.c?ts$/.test(file),
   });
 }

@@ -101,7 +101,9 @@ describe("meshform doctor", () => {
     );
     expect(status).toBe(0);
     expect(withTests).toMatch(/^↓ the program chromium +in the Debian package chromium$/m);
-    expect(withTests).toMatch(/\n`node cli\/meshform.mjs install` works here; it first installs iptables, .*chromium, /);
+    expect(withTests).toMatch(
+      /\n`node cli\/meshform.mjs install` works here; it first installs iptables, .*chromium, /,
+    );
   });
 
   /** Most of this machine's programs, and what installs the rest. */

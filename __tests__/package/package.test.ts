@@ -1,0 +1,320 @@
+import { cpSync, existsSync, mkdtempSync, readdirSync, rmSync, symlinkSync } from "node:fs";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { parse } from "yaml";
+import manifest from "../../package.json";
+import { Consumer, pack } from "../support/consumer";
+import { blocksOf } from "../support/page";
+
+/** npm, compilers and Node.js, each several times, on a machine that does other things too. */
+jest.setTimeout(5 * 60_000);
+
+const { devDependencies: pins, peerDependencies: peers } = manifest;
+const [tenLines] = blocksOf("README.md", "ts");
+const strict = {
+  target: "es2022",
+  module: "nodenext",
+  moduleResolution: "nodenext",
+  types: ["node"],
+  strict: true,
+  exactOptionalPropertyTypes: true,
+  noUncheckedIndexedAccess: true,
+  // Our own declarations are checked too.
+  skipLibCheck: false,
+  noEmit: true,
+};
+
+const packed = mkdtempSync(join(tmpdir(), "meshform-package-"));
+let tarball: string;
+const consumers: Consumer[] = [];
+
+beforeAll(() => {
+  tarball = pack(packed);
+});
+
+afterAll(() => {
+  for (const folder of [packed, ...consumers.map((it) => it.folder)]) rmSync(folder, { recursive: true, force: true });
+});
+
+function consumer(): Consumer {
+  const made = new Consumer();
+  consumers.push(made);
+  return made;
+}
+
+/** A project with README's app. */
+function shop(packages: Readonly<Record<string, string>>, more: object = {}): Consumer {
+  const made = consumer();
+  made.write("package.json", {
+    name: "shop",
+    private: true,
+    dependencies: { meshform: tarball, ...packages },
+    ...more,
+  });
+  made.write("tsconfig.json", { compilerOptions: strict, include: ["*.ts"] });
+  made.write("main.ts", tenLines);
+  made.install();
+  return made;
+}
+
+/** What README's app becomes; the rest of a stack names its folder, and the versions of the packages. */
+function synthesized(project: Consumer, ...command: readonly [string, ...string[]]): unknown {
+  rmSync(join(project.folder, "cdktf.out"), { recursive: true, force: true });
+  project.must(...command);
+  const { resource, provider } = JSON.parse(project.read("cdktf.out/stacks/mesh/cdk.tf.json")) as Record<
+    string,
+    unknown
+  >;
+  return { resource, provider };
+}
+
+function copiesOf(project: Consumer, name: string): string[] {
+  const found = project.must("find", "node_modules", "-path", `*node_modules/${name}/package.json`);
+  return found.trim().split("\n");
+}
+
+describe("the tarball", () => {
+  test("has what users need, and nothing else", () => {
+    const files = new Consumer();
+    consumers.push(files);
+    files.must("tar", "xzf", tarball);
+    const names = readdirSync(join(files.folder, "package"), { recursive: true, encoding: "utf8" });
+    const sources = names.filter((name) => /\.[cm]?ts$/.test(name) && !name.endsWith(".d.ts"));
+    expect(sources.filter((name) => !name.startsWith("dist/cli/project/"))).toEqual([]);
+    expect(
+      names.filter(
+        (name) => /test|bench|typegen|moto|examples/.test(name) && !/^dist\/(testing|cli\/project)/.test(name),
+      ),
+    ).toEqual([]);
+    expect(readdirSync(join(files.folder, "package")).sort()).toEqual([
+      ...["CHANGELOG.md", "LICENSE", "README.md"],
+      ...["dist", "package.json"],
+    ]);
+  });
+
+  test("is not made of what does not compile", () => {
+    const copy = consumer();
+    cpSync(join(__dirname, "../.."), copy.folder, {
+      recursive: true,
+      filter: (path) => !/\/(node_modules|\.git|\.meshform|dist|cdktf\.out)$/.test(path),
+    });
+    symlinkSync(join(__dirname, "../../node_modules"), join(copy.folder, "node_modules"));
+    copy.write("stacks/broken.ts", "export const port: number = '9001';");
+    const { code, output } = copy.run("npm", "pack");
+    expect(output).toContain("stacks/broken.ts(1,14): error TS2322");
+    expect(output).toContain("The package does not compile.");
+    expect(code).not.toBe(0);
+    expect(existsSync(join(copy.folder, `meshform-${manifest.version}.tgz`))).toBe(false);
+  });
+});
+
+describe("a project of somebody else", () => {
+  const oldest = { cdktf: lowest(peers.cdktf), constructs: lowest(peers.constructs) };
+  let reference: unknown;
+
+  describe("with the oldest peers, CommonJS, and ts-node", () => {
+    let project: Consumer;
+    beforeAll(() => {
+      project = shop({
+        ...oldest,
+        "@cdktf/provider-consul": lowest(peers["@cdktf/provider-consul"]),
+        "@cdktf/provider-nomad": lowest(peers["@cdktf/provider-nomad"]),
+        ...{ "@types/node": pins["@types/node"], "ts-node": "10.9.2", typescript: "5.4.5" },
+      });
+    });
+
+    test("compiles README's ten lines, as strictly as there is", () => {
+      expect(project.run("tsc")).toEqual({ code: 0, output: "" });
+    });
+
+    test("runs them", () => {
+      reference = synthesized(project, "ts-node", "main.ts");
+      expect(reference).toHaveProperty("resource.nomad_job");
+    });
+
+    test("has one copy of every class", () => {
+      for (const name of Object.keys(peers))
+        expect(copiesOf(project, name)).toEqual([`node_modules/${name}/package.json`]);
+    });
+
+    test("works with constructs of a package that has a copy of its own", () => {
+      const own = "node_modules/platform/node_modules/meshform";
+      project.must("mkdir", "-p", "node_modules/platform/node_modules");
+      project.must("cp", "-r", "node_modules/meshform", own);
+      project.write(
+        "node_modules/platform/index.js",
+        `const { HealthCheck, MeshService, Protocol, Subset, Workload } = require("meshform");
+         exports.addOrders = (mesh) => mesh.addService("orders", {
+           port: 7001,
+           protocol: Protocol.HTTP,
+           workload: Workload.docker({ image: "example/orders:1" }),
+           healthCheck: HealthCheck.http("/health"),
+         });
+         exports.newest = (orders) => Subset.of(orders, "newest");
+         exports.isService = (it) => it instanceof MeshService;
+         exports.copy = require.resolve("meshform");`,
+      );
+      project.write(
+        "two-copies.js",
+        `const { MeshService, Protocol, SubsetFilter, synthesize, Workload } = require("meshform");
+         const { MeshStack } = require("meshform/stacks");
+         const platform = require("platform");
+         synthesize((app) => {
+           const { mesh } = new MeshStack(app, "mesh", { runtime: "docker" });
+           const orders = platform.addOrders(mesh);
+           const web = mesh.addService("web", { port: 7002, protocol: Protocol.HTTP, workload: Workload.docker({ image: "example/web:1" }) });
+           web.connectTo(orders);
+           orders.addSubset("newest", SubsetFilter.meta("version", "2"));
+           orders.split([{ to: platform.newest(orders), weight: 100 }]);
+           console.log(platform.copy === require.resolve("meshform"), orders instanceof MeshService, platform.isService(web), mesh.services.length);
+         });`,
+      );
+      expect(project.must("node", "two-copies.js")).toBe("false true true 2\n");
+      const stack = project.read("cdktf.out/stacks/mesh/cdk.tf.json");
+      expect(stack).toContain("service-intentions");
+      expect(stack).toMatch(
+        /service-splitter.*\\"ServiceSubset\\":\\"newest\\"|\\"ServiceSubset\\":\\"newest\\".*service-splitter/s,
+      );
+    });
+  });
+
+  describe("with the newest peers, ES modules, and tsx", () => {
+    let project: Consumer;
+    beforeAll(() => {
+      project = shop(
+        {
+          ...{ cdktf: pins.cdktf, constructs: "10.8.1" },
+          ...{
+            "@cdktf/provider-consul": pins["@cdktf/provider-consul"],
+            "@cdktf/provider-nomad": pins["@cdktf/provider-nomad"],
+          },
+          ...{ "@types/node": pins["@types/node"], tsx: manifest.dependencies.tsx, typescript: pins.typescript },
+        },
+        { type: "module" },
+      );
+    });
+
+    test("compiles README's ten lines, as strictly as there is", () => {
+      expect(project.run("tsc")).toEqual({ code: 0, output: "" });
+    });
+
+    test("runs them, to the same end", () => {
+      expect(synthesized(project, "tsx", "main.ts")).toEqual(reference);
+    });
+
+    test("runs them as JavaScript", () => {
+      project.write("main.js", tenLines);
+      expect(synthesized(project, "node", "main.js")).toEqual(reference);
+    });
+
+    test("has what the package exports, and nothing else of it", () => {
+      project.write(
+        "exports.js",
+        `import { synthesize } from "meshform";
+         import { MeshStack } from "meshform/stacks";
+         import { jobOf } from "meshform/testing";
+         console.log([synthesize, MeshStack, jobOf].map((it) => typeof it).join());
+         await import("meshform/dist/constructs/index.js").catch(({ code }) => console.log(code));`,
+      );
+      expect(project.must("node", "exports.js")).toBe("function,function,function\nERR_PACKAGE_PATH_NOT_EXPORTED\n");
+    });
+
+    test("is told by its own commands how to call them", () => {
+      const { code, output } = project.run("meshform", "logs", "nobody", "--name", "no-such-lab");
+      expect(output).toBe("There is no lab no-such-lab.\nRun `npx meshform up` to make one.\n");
+      expect(code).toBe(1);
+      expect(project.must("meshform", "--version")).toBe(`${manifest.version}\n`);
+      expect(project.must("meshform", "doctor", "--help")).not.toContain("--tests");
+      const { prerequisites } = JSON.parse(project.run("meshform", "doctor", "--json").output) as {
+        prerequisites: { id: string }[];
+      };
+      expect(prerequisites.map(({ id }) => id)).not.toContain("chromium");
+    });
+  });
+
+  describe("on cdktn", () => {
+    test("compiles and runs README's ten lines, to the same end", () => {
+      const project = shop(
+        {
+          ...{ cdktf: "npm:cdktn@0.24.0", constructs: pins.constructs },
+          ...{
+            "@cdktf/provider-consul": pins["@cdktf/provider-consul"],
+            "@cdktf/provider-nomad": pins["@cdktf/provider-nomad"],
+          },
+          ...{ "@types/node": pins["@types/node"], tsx: manifest.dependencies.tsx, typescript: pins.typescript },
+        },
+        { overrides: { cdktf: "$cdktf" } },
+      );
+      expect(project.run("tsc")).toEqual({ code: 0, output: "" });
+      expect(synthesized(project, "tsx", "main.ts")).toEqual(reference);
+      expect(copiesOf(project, "cdktf")).toHaveLength(1);
+    });
+  });
+});
+
+describe("meshform init", () => {
+  let typescript: Consumer;
+
+  /** Makes a project with the package's own command; the package comes from the tarball, since no registry has it yet. */
+  function init(...options: readonly string[]): Consumer {
+    const made = consumer();
+    made.must("node", join(__dirname, "../../cli/meshform.mjs"), "init", ".", "--no-install", ...options);
+    const project = JSON.parse(made.read("package.json")) as { dependencies: Record<string, string> };
+    made.write("package.json", { ...project, dependencies: { ...project.dependencies, meshform: tarball } });
+    return made;
+  }
+
+  /** The commands of the project's CI workflow after its packages are installed. */
+  function stepsOf(project: Consumer): readonly string[] {
+    const { jobs } = parse(project.read(".github/workflows/ci.yml")) as {
+      jobs: Record<string, { steps: { run?: string }[] }>;
+    };
+    const [install, ...steps] = jobs.test.steps.flatMap(({ run }) => run ?? []);
+    expect(install).toBe("npm ci");
+    return steps;
+  }
+
+  beforeAll(() => {
+    typescript = init();
+    typescript.install();
+  });
+
+  test("makes a project in TypeScript whose CI workflow passes", () => {
+    const steps = stepsOf(typescript);
+    expect(steps).toEqual(["npm test", "npm run synth", "npx meshform checks"]);
+    for (const step of steps) typescript.must("sh", "-c", step);
+    expect(existsSync(join(typescript.folder, "cdktf.out/stacks/mesh/cdk.tf.json"))).toBe(true);
+  });
+
+  test("makes one in JavaScript whose CI workflow passes", () => {
+    const javascript = init("--language", "javascript");
+    symlinkSync(join(typescript.folder, "node_modules"), join(javascript.folder, "node_modules"));
+    for (const step of stepsOf(javascript)) javascript.must("sh", "-c", step);
+    expect(existsSync(join(javascript.folder, "cdktf.out/stacks/mesh/cdk.tf.json"))).toBe(true);
+  });
+
+  test("runs in a lab", () => {
+    const lab = `package-${process.pid}`;
+    try {
+      expect(typescript.must("npx", "meshform", "up", "--name", lab)).toMatch(/^The mesh runs\.$/m);
+      const { listeners } = JSON.parse(typescript.must("npx", "meshform", "status", "--name", lab, "--json")) as {
+        listeners: { name: string; port: number }[];
+      };
+      const port = listeners.find(({ name }) => name === "hello")?.port;
+      expect(typescript.must("curl", "--silent", `http://127.0.0.1:${port}/`)).toBe("Hello from the mesh!\n");
+    } finally {
+      typescript.must("npx", "meshform", "down", "--name", lab);
+    }
+  });
+
+  test("touches no folder that has something in it", () => {
+    const { code, output } = typescript.run("meshform", "init", ".");
+    expect(output).toBe(`${typescript.folder} is not empty.\nName a new folder, or an empty one.\n`);
+    expect(code).toBe(1);
+  });
+});
+
+/** The lowest version of a range such as `^10.4.2` or `>=0.21.0 <0.25.0`. */
+function lowest(range: string): string {
+  return /\d+\.\d+\.\d+/.exec(range)?.[0] ?? range;
+}

@@ -1,0 +1,151 @@
+import { spawn } from "node:child_process";
+import { once } from "node:events";
+import { cpSync, existsSync, mkdirSync, readdirSync, readFileSync, writeFileSync } from "node:fs";
+import { basename, join, resolve } from "node:path";
+import { Option, type Command } from "commander";
+import { Listr } from "listr2";
+import { LabError } from "../lab/errors";
+import { isInteractive, PROGRESS } from "../lab/progress";
+import { interruptible } from "./interruptible";
+
+const LANGUAGES = ["typescript", "javascript"] as const;
+type Language = (typeof LANGUAGES)[number];
+
+interface Options {
+  readonly language: Language;
+  readonly install: boolean;
+}
+
+/** What the files of a project are made from. */
+const FILES = join(__dirname, "project");
+
+/** What a project pins, in the versions that the package itself is tested with. */
+const PINS: Readonly<Record<Language | "shared", readonly string[]>> = {
+  shared: ["@cdktf/provider-consul", "@cdktf/provider-nomad", "cdktf", "constructs"],
+  typescript: ["@types/jest", "@types/node", "jest", "ts-jest", "tsx", "typescript"],
+  javascript: ["jest"],
+};
+
+/** The package itself has no use for it. */
+const TS_JEST = "29.4.15";
+
+/** `meshform init`: a project of one's own, which works at once. */
+export function registerInit(program: Command): void {
+  program
+    .command("init")
+    .description("create a project: an app with one service, its test, and a CI workflow")
+    .argument("<folder>", "where it goes; the folder must be empty or new")
+    .addOption(new Option("--language <language>", "what it is written in").choices(LANGUAGES).default("typescript"))
+    .option("--no-install", "leave out `npm install`")
+    .action((folder: string, { language, install }: Options) =>
+      interruptible(async (signal) => {
+        const path = resolve(folder);
+        createProject(path, language);
+        if (install) await installPackages(path, signal);
+        const steps = [
+          ...(path === process.cwd() ? [] : [`cd ${folder}`]),
+          ...(install ? [] : ["npm install"]),
+          "npm test",
+          "npx meshform up",
+        ];
+        console.log([`${path} is there. Next:`, ...steps.map((step) => `  ${step}`)].join("\n"));
+      }),
+    );
+}
+
+function createProject(folder: string, language: Language): void {
+  if (existsSync(folder) && readdirSync(folder).length > 0) {
+    throw new LabError(`${folder} is not empty.`, "Name a new folder, or an empty one.");
+  }
+  mkdirSync(folder, { recursive: true });
+  for (const part of ["shared", language]) {
+    cpSync(join(FILES, part), folder, {
+      recursive: true,
+      filter: (file) => basename(file) !== "gitignore",
+    });
+  }
+  // npm leaves a .gitignore out of every package.
+  cpSync(join(FILES, "shared", "gitignore"), join(folder, ".gitignore"));
+  const name =
+    basename(folder)
+      .toLowerCase()
+      .replace(/[^a-z0-9-]+/g, "-")
+      .replace(/^-+|-+$/g, "") || "mesh";
+  writeJson(join(folder, "package.json"), manifestOf(name, language));
+  writeJson(join(folder, "cdktf.json"), {
+    language: "typescript",
+    app: runOf(language),
+    projectId: name,
+    sendCrashReports: "false",
+    terraformProviders: [],
+    terraformModules: [],
+    context: { excludeStackIdFromLogicalIds: "true", allowSepCharsInLogicalIds: "true" },
+  });
+}
+
+function manifestOf(name: string, language: Language): object {
+  const own = JSON.parse(readFileSync(require.resolve("meshform/package.json"), "utf8")) as {
+    readonly version: string;
+    readonly dependencies: Readonly<Record<string, string>>;
+    readonly devDependencies: Readonly<Record<string, string>>;
+  };
+  const known: Readonly<Record<string, string>> = { ...own.dependencies, ...own.devDependencies, "ts-jest": TS_JEST };
+  const pinned = (names: readonly string[]) => Object.fromEntries(names.map((it) => [it, known[it]]));
+  return {
+    name,
+    version: "0.1.0",
+    private: true,
+    type: "commonjs",
+    scripts: {
+      test: `${language === "typescript" ? "tsc && " : ""}jest`,
+      synth: runOf(language),
+      deploy: `npx --yes cdktf-cli@${known["cdktf-cli"]} deploy mesh`,
+    },
+    dependencies: { ...pinned(PINS.shared), meshform: own.version },
+    devDependencies: pinned(PINS[language]),
+    ...(language === "typescript" && { jest: { preset: "ts-jest" } }),
+  };
+}
+
+function runOf(language: Language): string {
+  return language === "typescript" ? "npx tsx main.ts" : "node main.js";
+}
+
+async function installPackages(folder: string, signal: AbortSignal): Promise<void> {
+  await new Listr(
+    [
+      {
+        title: "Install the packages (npm install)",
+        task: async (_, task) => {
+          let said = "";
+          const npm = spawn("npm", ["install", "--no-audit", "--no-fund"], {
+            cwd: folder,
+            stdio: ["ignore", "pipe", "pipe"],
+          });
+          const stop = () => npm.kill();
+          signal.addEventListener("abort", stop);
+          for (const stream of [npm.stdout, npm.stderr]) {
+            stream.setEncoding("utf8").on("data", (text: string) => {
+              said += text;
+              if (isInteractive()) task.output = text;
+            });
+          }
+          const [code] = (await once(npm, "close")) as [number | null];
+          signal.removeEventListener("abort", stop);
+          signal.throwIfAborted();
+          if (code !== 0) {
+            throw new LabError(
+              `\`npm install\` in ${folder} failed. It said:\n  ${said.trimEnd().split("\n").slice(0, 25).join("\n  ")}`,
+              "The project is there: make sure that npm reaches its registry, then run `npm install` in it.",
+            );
+          }
+        },
+      },
+    ],
+    PROGRESS,
+  ).run();
+}
+
+function writeJson(file: string, content: object): void {
+  writeFileSync(file, `${JSON.stringify(content, undefined, 2)}\n`);
+}

@@ -1,0 +1,22 @@
+const { Testing } = require("cdktf");
+const { MeshStack } = require("meshform/stacks");
+const { jobOf, meshMatchers, synthesizeForTest } = require("meshform/testing");
+const { addServices } = require("./services");
+
+expect.extend(meshMatchers);
+
+const app = Testing.app();
+const stack = new MeshStack(app, "mesh", { runtime: "docker" });
+addServices(stack.mesh);
+
+test("the app passes all checks", () => {
+  expect(synthesizeForTest(app).findings).toEqual([]);
+});
+
+test("nobody may say more than is stated", () => {
+  expect(app).not.toHaveFinding("wildcard-allow");
+});
+
+test("hello is a job of its own", () => {
+  expect(jobOf(stack, "hello").TaskGroups).toHaveLength(1);
+});
