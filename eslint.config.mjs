@@ -2,7 +2,9 @@ import js from "@eslint/js";
 import tseslint from "typescript-eslint";
 
 export default tseslint.config(
-  { ignores: ["cdktf.out", "dist", "coverage", ".meshform", "meshform-graph", "constructs/*/generated", "cli/project"] },
+  {
+    ignores: ["cdktf.out", "dist", "coverage", ".meshform", "meshform-graph", "constructs/*/generated", "cli/project"],
+  },
   js.configs.recommended,
   {
     files: ["**/*.ts"],
