@@ -3,7 +3,7 @@ import tseslint from "typescript-eslint";
 
 export default tseslint.config(
   {
-    ignores: ["cdktf.out", "dist", "coverage", ".meshform", "meshform-graph", "constructs/*/generated", "cli/project"],
+    ignores: ["cdktf.out", "dist", "coverage", "reference", ".meshform", "meshform-graph", "constructs/*/generated", "cli/project"],
   },
   js.configs.recommended,
   {
