@@ -1,4 +1,5 @@
-import { holdsToken } from "./token";
+import type { IResolveContext } from "cdktf";
+import { literalOf } from "./token";
 
 // What cdktf does for each resource, and what costs more than all the rest, is left out where it comes to nothing.
 
@@ -18,16 +19,27 @@ export function withoutTraces<Resource>(make: () => Resource): Resource {
   }
 }
 
+/** What a resource is resolved in. */
+type Context = Pick<IResolveContext, "preparing" | "registerPostProcessor">;
+
 /**
- * What a resource becomes in Terraform's JSON, in a form that cdktf resolves once and not twice. Before an app is written, cdktf resolves
- * all of it to find what refers to another stack; where there is no token, nothing does.
+ * What a resource becomes in Terraform's JSON, in a form that cdktf takes as it is where there is nothing to resolve. Otherwise it would
+ * resolve each key and value of it three times: to find what refers to another stack, one resource after the other, and all of them
+ * together.
  *
- * @param fragment what `toTerraform` returns
+ * @param fragment what `toTerraform` or `toMetadata` returns
  */
 export function resolvedOnce(fragment: unknown): unknown {
-  const resolve = ({ preparing }: { readonly preparing: boolean }): object => {
-    const plain = { ...(fragment as object) };
-    return preparing && !holdsToken(plain) ? {} : plain;
+  const resolve = ({ preparing, registerPostProcessor }: Context): object => {
+    const fields = { ...(fragment as object) };
+    const literal = literalOf(fields);
+    if (literal === undefined) {
+      return fields;
+    }
+    if (!preparing) {
+      registerPostProcessor({ postProcess: () => literal });
+    }
+    return {};
   };
   return Object.defineProperty(fragment, "resolve", { value: resolve });
 }

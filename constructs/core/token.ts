@@ -6,6 +6,9 @@ import { Token } from "cdktf";
 /** How every token looks in a text: `${TfToken[…]}`, and `#{…` and `&{…` for those of lists and maps. */
 const MARK = "{TfToken[";
 
+/** How a number that stands for a token goes on behind its digits, once it is a part of a text. */
+const SPELLED = "e+2";
+
 /** Every number that stands for a token is far below it. */
 const ABOVE_NUMBER_TOKENS = -1e200;
 
@@ -71,4 +74,50 @@ export function holdsToken(value: unknown, depth = 0): boolean {
     }
   }
   return false;
+}
+
+/**
+ * What the toolkit would resolve a value to, where that is the value itself without the fields that are `undefined`. It is not where the value
+ * holds a token, a number that stands for one and is spelled out in a text, or something else than data.
+ *
+ * @returns `undefined` where the toolkit has to resolve it
+ */
+export function literalOf(value: object, depth = 0): object | undefined {
+  if (isResolvable(value) || !isData(value) || depth > DEEPEST) {
+    return undefined;
+  }
+  const copy: Record<string, unknown> | unknown[] = Array.isArray(value) ? [] : {};
+  for (const key in value) {
+    const field = (value as Readonly<Record<string, unknown>>)[key];
+    if (field === undefined) {
+      continue;
+    }
+    const literal = typeof field === "object" && field !== null ? literalOf(field, depth + 1) : field;
+    if (literal === undefined || !isLiteral(literal) || !isLiteral(key)) {
+      return undefined;
+    }
+    if (Array.isArray(copy)) {
+      copy.push(literal);
+    } else {
+      copy[key] = literal;
+    }
+  }
+  return copy;
+}
+
+/** Whether it is a list, or an object of no class. */
+function isData(value: object): boolean {
+  return Array.isArray(value) || Object.getPrototypeOf(value) === Object.prototype;
+}
+
+/** The same for a value that is none of several. */
+function isLiteral(value: unknown): boolean {
+  switch (typeof value) {
+    case "string":
+      return !value.includes(MARK) && !value.includes(SPELLED);
+    case "number":
+      return !(value < ABOVE_NUMBER_TOKENS);
+    default:
+      return typeof value !== "function";
+  }
 }

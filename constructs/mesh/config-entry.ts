@@ -87,7 +87,7 @@ export class ConsulConfigEntry<Entry extends consul.ConfigEntry = consul.ConfigE
           return;
         }
         if (typeof isRemovedLast === "function" ? isRemovedLast(graph.snapshot) : isRemovedLast) {
-          resource.addOverride("lifecycle.create_before_destroy", true);
+          resource.isRemovedLast = true;
         } else if (triggers.length > 0) {
           for (const trigger of triggers) {
             trigger.isWanted = true;
@@ -117,6 +117,13 @@ export function needsOf(dependencies: readonly Dependency[]): readonly Need[] {
 /** Leaves no trace in the stack where there is nothing to emit: Consul refuses intentions without a source. */
 class OptionalConfigEntry extends ConfigEntryResource {
   isWanted = true;
+  isRemovedLast = false;
+
+  /** Whatever else the author of the app, or an aspect, says of its lifecycle. */
+  override get terraformMetaArguments(): Record<string, unknown> {
+    const given = super.terraformMetaArguments as { readonly lifecycle?: object };
+    return this.isRemovedLast ? { ...given, lifecycle: { ...given.lifecycle, createBeforeDestroy: true } } : given;
+  }
 
   override toTerraform(): unknown {
     Graph.of(this).close();
@@ -124,7 +131,7 @@ class OptionalConfigEntry extends ConfigEntryResource {
   }
 
   override toMetadata(): unknown {
-    return this.isWanted ? super.toMetadata() : {};
+    return this.isWanted ? resolvedOnce(super.toMetadata()) : {};
   }
 }
 
@@ -138,6 +145,6 @@ class OptionalTrigger extends DataResource {
   }
 
   override toMetadata(): unknown {
-    return this.isWanted ? super.toMetadata() : {};
+    return this.isWanted ? resolvedOnce(super.toMetadata()) : {};
   }
 }

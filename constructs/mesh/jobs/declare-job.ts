@@ -78,4 +78,8 @@ class MeshJobResource extends Job {
     Graph.of(this).close();
     return resolvedOnce(super.toTerraform());
   }
+
+  override toMetadata(): unknown {
+    return resolvedOnce(super.toMetadata());
+  }
 }
