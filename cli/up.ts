@@ -3,6 +3,7 @@ import { findApp } from "../lab/app-source";
 import type { ApplyOptions } from "../lab/apply";
 import { urlOf } from "../lab/cluster";
 import { Lab } from "../lab/lab";
+import type { Runtime } from "../lab/synthesize-app";
 import { isEngine } from "../lab/published";
 import { up, type UpReport } from "../lab/up";
 import { invocation } from "../lab/invocation";
@@ -19,6 +20,7 @@ interface Options {
   readonly secure?: boolean;
   readonly datacenters?: number;
   readonly show?: readonly string[];
+  readonly runtime?: Runtime;
   readonly timeout: number;
 }
 
@@ -49,8 +51,14 @@ export function registerUp(program: Command): void {
       "a folder of this machine that tasks may read, at its own path; repeat it for more (default: as the lab does)",
       (folder: string, before?: readonly string[]) => [...(before ?? []), folder],
     )
+    .addOption(
+      new Option(
+        "--runtime <runtime>",
+        "what the setting `runtime` is for the app (default: as the last time, else exec, or docker where the app has containers anyway)",
+      ).choices(["exec", "docker"]),
+    )
     .option("--timeout <seconds>", "time limit of each wait for agents, services and answers", seconds, 180)
-    .action(async ({ name, app, engine, secure, datacenters, show, timeout }: Options) => {
+    .action(async ({ name, app, engine, secure, datacenters, show, runtime, timeout }: Options) => {
       try {
         const profile = secure === undefined ? undefined : secure ? ("secure" as const) : ("plain" as const);
         const options = {
@@ -60,6 +68,7 @@ export function registerUp(program: Command): void {
           profile,
           datacenters,
           shown: show,
+          runtime,
           timeoutMs: timeout * 1000,
         };
         const report = await interruptible((signal) => up({ ...options, signal }));

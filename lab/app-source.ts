@@ -15,7 +15,7 @@ export interface AppSource {
 /** The part of cdktf.json that matters here. */
 interface CdktfConfig {
   readonly app?: string;
-  readonly context?: object;
+  readonly context?: Readonly<Record<string, unknown>>;
 }
 
 /** Where there is no cdktf.json. */
@@ -46,7 +46,7 @@ export function findApp(file?: string): AppSource {
 }
 
 /** The context of the cdktf.json in the working directory. @default {} */
-export function contextOfProject(): object {
+export function contextOfProject(): Readonly<Record<string, unknown>> {
   return readCdktfConfig().context ?? {};
 }
 

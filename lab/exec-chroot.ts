@@ -20,7 +20,7 @@ export function execChroot(): Record<string, string> {
 }
 
 /** The shared libraries of a program, its loader too; none for one that is linked statically. */
-function librariesOf(program: string): string[] {
+export function librariesOf(program: string): string[] {
   try {
     const output = execFileSync("ldd", [realpathSync(program)], {
       encoding: "utf8",

@@ -9,6 +9,8 @@ import { nomadClient } from "../constructs/linux/nomad-client";
 import { nomadServer } from "../constructs/linux/nomad-server";
 import { secureHost } from "../constructs/linux/secure-host";
 import { isShown, type Program } from "./boot-script";
+import { dockerData, dockerRole } from "./docker/docker-role";
+import { envoyImage, pauseImage } from "./docker/lab-images";
 import type { Engines } from "./engines/engine";
 import { execChroot } from "./exec-chroot";
 import type { BootableHost } from "./host";
@@ -22,21 +24,27 @@ const snapshotFolder = "/var/lib/meshform/snapshots";
 /** A lab machine is in no cloud; each of these fingerprinters would wait for a metadata service in vain. */
 const cloudFingerprinters = ["env_aws", "env_gce", "env_azure", "env_digitalocean"];
 
+export interface LabHostOptions {
+  /** Folders of the machine that clients see read-only at their own paths. @default none */
+  readonly shown?: readonly string[];
+  /** The Docker daemon that clients run. @default they run no containers */
+  readonly dockerd?: string;
+}
+
 /**
  * The hosts of a datacenter, from the very roles that cloud machines get, with options that suit one machine: fixed
  * addresses, short intervals, commands allowed as tasks.
  *
- * @param shown folders of the machine that clients see read-only at their own paths
  */
 export function labHosts(
   datacenter: Datacenter,
   engines: Engines,
   files: LabFiles,
-  shown: readonly string[] = [],
+  { shown = [], dockerd }: LabHostOptions = {},
 ): BootableHost[] {
   const isSecure = datacenter.profile === "secure";
   return datacenter.hosts.map((host) => {
-    const data = composeHost(host.name, ...rolesOf(host, datacenter, engines), systemFiles(host, datacenter));
+    const data = composeHost(host.name, ...rolesOf(host, datacenter, engines, dockerd), systemFiles(host, datacenter));
     const installed = Object.fromEntries(data.packages.flatMap((it) => installedBy(it, engines)));
     const folders = host.role === "client" ? shown.map((folder) => [folder, { folder }] as const) : [];
     const programs = { ...Object.fromEntries(folders), ...installed };
@@ -45,7 +53,11 @@ export function labHosts(
       address: host.address,
       // Tasks of the lab run with the Node that runs Meshform.
       programs: { ...programs, ...pythonOf(engines), "/usr/local/bin/node": programAt(execPath) },
-      shares: isSecure ? sharesOf(host, datacenter, files) : {},
+      shares: {
+        ...(isSecure && sharesOf(host, datacenter, files)),
+        // Of a layer Docker could make no layers.
+        ...(dockerd !== undefined && host.role === "client" && { [dockerData]: files.docker(host.name) }),
+      },
       supervisord: join(engines.supervisor.path, "supervisord"),
       // A client that registers before the servers have made their keyring asks again only after 15 to 30 seconds; and an
       // agent whose token may do nothing yet remembers that for as long.
@@ -54,8 +66,8 @@ export function labHosts(
   });
 }
 
-function rolesOf(host: LabHost, datacenter: Datacenter, engines: Engines): HostRole[] {
-  const roles = agentsOf(host, datacenter, engines);
+function rolesOf(host: LabHost, datacenter: Datacenter, engines: Engines, dockerd?: string): HostRole[] {
+  const roles = agentsOf(host, datacenter, engines, dockerd);
   if (datacenter.profile === "plain") return roles;
   const { role, address } = host;
   return [
@@ -77,7 +89,7 @@ function sharesOf({ name, role }: LabHost, datacenter: Datacenter, files: LabFil
   return { [secretStore.path]: store, [snapshotFolder]: files.snapshots(name) };
 }
 
-function agentsOf(host: LabHost, datacenter: Datacenter, engines: Engines): HostRole[] {
+function agentsOf(host: LabHost, datacenter: Datacenter, engines: Engines, dockerd?: string): HostRole[] {
   const { profile } = datacenter;
   const servers = hostsOf(datacenter, "server");
   const join = {
@@ -106,10 +118,15 @@ function agentsOf(host: LabHost, datacenter: Datacenter, engines: Engines): Host
       fingerprintDenylist: cloudFingerprinters,
       rawExec: true,
       chrootEnv: execChroot(),
+      ...(dockerd !== undefined && { envoyImage: envoyImage(engines.envoy), override: dockerPlugin }),
     }),
+    ...(dockerd === undefined ? [] : [dockerRole(dockerd)]),
     { packages: [{ name: "envoy", version: engines.envoy.version, installTo: "/usr/local/bin" }] },
   ];
 }
+
+/** Images are there before their tasks, and no registry is: none is fetched, and none removed. */
+const dockerPlugin = { plugin: { docker: { config: { infra_image: pauseImage, gc: { image: false } } } } };
 
 function systemFiles(host: LabHost, { hosts }: Datacenter): HostRole {
   const addresses = hosts.map(({ name, address }) => `${address} ${name}\n`);

@@ -85,6 +85,21 @@ export class LabFiles {
     return join(this.folder, "hosts", name);
   }
 
+  /** Where the Docker daemon of a host keeps images and containers. */
+  docker(host: string): string {
+    return join(this.host(host), "docker");
+  }
+
+  /** Which images a host has, and of what they were made. */
+  hostImages(host: string): string {
+    return join(this.host(host), "images.json");
+  }
+
+  /** What the Docker daemon needs that fetches and builds images. */
+  get builder(): string {
+    return join(this.folder, "images");
+  }
+
   /** The controllers of control groups that were switched on for this lab; none on cgroup v1. */
   controllers(): string[] {
     const hosts = join(this.folder, "hosts");

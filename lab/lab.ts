@@ -1,6 +1,7 @@
 import { existsSync, mkdirSync, rmSync } from "node:fs";
 import { cgroupsOf, disableControllers, removeCgroups } from "./cgroups";
 import { readCredentials, type Credentials } from "./credentials";
+import { removeBuilds } from "./docker/images";
 import { withLock } from "./engines/lock";
 import { bootHost, fingerprint, stopHost, type BootableHost } from "./host";
 import { ensureForwarder, type WantedListener } from "./forwarder";
@@ -133,6 +134,7 @@ export class Lab {
     await kill(markedProcesses(this.name));
     await removeCgroups(cgroupsOf(this.name));
     disableControllers(this.files.controllers());
+    await removeBuilds(this.files);
     rmSync(this.files.folder, { recursive: true, force: true });
   }
 

@@ -1,6 +1,8 @@
 import { execFile, spawn } from "node:child_process";
-import { closeSync, openSync, readFileSync } from "node:fs";
+import { closeSync, existsSync, openSync, readFileSync } from "node:fs";
 import { promisify } from "node:util";
+import { Daemon } from "./docker/daemon";
+import { dockerSocket } from "./docker/docker-role";
 import { labMarker, recordOf, type ProcessRecord } from "./processes";
 import type { NamespaceRecord } from "./state";
 import { waitFor } from "./wait";
@@ -11,6 +13,13 @@ export const cleanEnvironment = {
   HOME: "/root",
   LANG: "C.UTF-8",
 };
+
+export interface NamespaceOptions {
+  /** Whose network the script is in. @default "own" */
+  readonly network?: "own" | "machine";
+  /** Added to the environment of a service manager's units. @default nothing */
+  readonly env?: Readonly<Record<string, string>>;
+}
 
 /**
  * Starts a script as the first process of new network, mount, pid, host name and IPC namespaces. When that process ends,
@@ -23,16 +32,18 @@ export async function startNamespaces(
   script: string,
   logFile: string,
   onHolder: (holder: ProcessRecord) => void,
+  { network = "own", env }: NamespaceOptions = {},
 ): Promise<Required<NamespaceRecord>> {
   const log = openSync(logFile, "w", 0o600);
   const child = spawn(
     "unshare",
     [
-      ...["--net", "--mount", "--propagation", "private", "--uts", "--ipc", "--pid", "--fork", "--kill-child=SIGKILL"],
+      ...(network === "own" ? ["--net"] : []),
+      ...["--mount", "--propagation", "private", "--uts", "--ipc", "--pid", "--fork", "--kill-child=SIGKILL"],
       ...["sh", script],
     ],
     // A session of its own keeps it alive when the command ends or is interrupted.
-    { detached: true, stdio: ["ignore", log, log], cwd: "/", env: { ...cleanEnvironment, [labMarker]: lab } },
+    { detached: true, stdio: ["ignore", log, log], cwd: "/", env: { ...cleanEnvironment, ...env, [labMarker]: lab } },
   );
   closeSync(log);
   const failed = new Promise<never>((_, reject) => child.once("error", reject));
@@ -55,9 +66,20 @@ export function enterHost(init: ProcessRecord): string[] {
   return ["--target", String(init.pid), "--net", "--mount", "--uts", "--ipc", "--pid"];
 }
 
-/** The command that leads into the network namespace of an allocation on a host, for a program of the machine's own. */
-export function enterAllocation(init: ProcessRecord, allocation: string): [string, ...string[]] {
-  return ["nsenter", `--net=/proc/${init.pid}/root/run/netns/${allocation}`];
+/**
+ * The command that leads into the network namespace of an allocation on a host, for a program of the machine's own. Where a task
+ * of the group is a container, Docker has made that namespace, else Nomad.
+ */
+export async function enterAllocation(init: ProcessRecord, allocation: string): Promise<[string, ...string[]]> {
+  const root = `/proc/${init.pid}/root`;
+  const own = `/run/netns/${allocation}`;
+  const path = existsSync(root + own) ? own : await hostDaemon(init).networkOf(`nomad_init_${allocation}`);
+  return ["nsenter", `--net=${root}${path ?? own}`];
+}
+
+/** The Docker daemon of a host that has one. */
+export function hostDaemon(init: ProcessRecord): Daemon {
+  return new Daemon(`/proc/${init.pid}/root${dockerSocket}`);
 }
 
 /** Runs a command of the machine's own inside the network namespace of a process; its failure is thrown. */

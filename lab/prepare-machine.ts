@@ -4,8 +4,10 @@ import { ensureEngines } from "./engines/ensure-engines";
 import type { Engines } from "./engines/engine";
 import { locateEngines } from "./engines/locate-engines";
 import { LabError } from "./errors";
+import { findProgram } from "./find-program";
+import { isShown } from "./boot-script";
 import { invocation } from "./invocation";
-import { checkPrerequisites, type Finding, thisMachine } from "./prerequisites";
+import { checkDocker, checkPrerequisites, type Finding, thisMachine } from "./prerequisites";
 import { isInteractive, PROGRESS } from "./progress";
 
 export interface PrepareOptions {
@@ -42,6 +44,36 @@ export async function prepareMachine(options: PrepareOptions = {}): Promise<Engi
 export function isInstallable(finding: Finding): boolean {
   const machine = thisMachine();
   return finding.debianPackage !== undefined && machine.uid === 0 && machine.find("apt-get") !== undefined;
+}
+
+export interface EnsureDockerOptions {
+  /** Called before a Debian package is installed. */
+  readonly onInstall: (debianPackage: string) => void;
+  /** Sees what the installation says. */
+  readonly onLine: (line: string) => void;
+  readonly signal?: AbortSignal;
+}
+
+/**
+ * The Docker daemon's program, for hosts that run containers; its Debian package is installed where it is missing.
+ *
+ * @throws LabError if there is none, and none can be installed here
+ */
+export async function ensureDocker({ onInstall, onLine, signal }: EnsureDockerOptions): Promise<string> {
+  const finding = await checkDocker(thisMachine());
+  if (!finding.ok) {
+    if (!isInstallable(finding)) throw lacking([finding], "Nothing was deployed.");
+    const { debianPackage = "" } = finding;
+    onInstall(debianPackage);
+    await installDebianPackages([debianPackage], { signal, onLine });
+  }
+  const dockerd = findProgram("dockerd");
+  if (dockerd === undefined) throw lacking([await checkDocker(thisMachine())], "Nothing was deployed.");
+  if (isShown(dockerd)) return dockerd;
+  throw new LabError(
+    `Hosts of the lab do not see ${dockerd}, the Docker daemon.`,
+    "Put it into /usr/local/bin, with containerd and runc, or install the package docker.io.",
+  );
 }
 
 async function installPackages(missing: readonly Finding[], signal?: AbortSignal): Promise<void> {

@@ -124,7 +124,7 @@ function resources(machine: Machine, compiles: boolean): Check[] {
 }
 
 function programs(machine: Machine, tests: boolean): Check[] {
-  const list: readonly { program: string; debianPackage: string; version: string }[] = [
+  const list: readonly WantedProgram[] = [
     { program: "ip", debianPackage: "iproute2", version: "-V" },
     { program: "iptables", debianPackage: "iptables", version: "--version" },
     { program: "unshare", debianPackage: "util-linux", version: "--version" },
@@ -132,24 +132,41 @@ function programs(machine: Machine, tests: boolean): Check[] {
     { program: "flock", debianPackage: "util-linux", version: "--version" },
     ...(tests ? testPrograms : []),
   ];
-  return list.map(async ({ program, debianPackage, version }) => {
-    const path = machine.find(program);
-    const said = path === undefined ? undefined : await machine.probe([path, version]);
-    return {
-      id: program,
-      ok: path !== undefined,
-      what: `the program ${program}`,
-      found: said?.output.split("\n")[0],
-      ...debian(debianPackage),
-    };
-  });
+  return list.map((wanted) => programFinding(machine, wanted));
+}
+
+interface WantedProgram {
+  readonly program: string;
+  readonly debianPackage: string;
+  /** The argument with which it tells its version. */
+  readonly version: string;
+}
+
+async function programFinding(machine: Machine, { program, debianPackage, version }: WantedProgram): Promise<Finding> {
+  const path = machine.find(program);
+  const said = path === undefined ? undefined : await machine.probe([path, version]);
+  return {
+    id: program,
+    ok: path !== undefined,
+    what: `the program ${program}`,
+    found: said?.output.split("\n")[0],
+    ...debian(debianPackage),
+  };
+}
+
+const docker: WantedProgram = { program: "dockerd", debianPackage: "docker.io", version: "--version" };
+
+/** The Docker daemon, which only apps with containers need. */
+export function checkDocker(machine: Machine): Promise<Finding> {
+  return programFinding(machine, docker);
 }
 
 /**
- * What only the tests, and some examples, run: certificates, a look at the wire, Prometheus as a job, a browser for pages, and
+ * What only the tests, and some examples, run: containers, certificates, a look at the wire, Prometheus as a job, a browser for pages, and
  * what boots a cloud machine.
  */
-const testPrograms = [
+const testPrograms: readonly WantedProgram[] = [
+  docker,
   { program: "openssl", debianPackage: "openssl", version: "version" },
   { program: "tcpdump", debianPackage: "tcpdump", version: "--version" },
   { program: "prometheus", debianPackage: "prometheus", version: "--version" },

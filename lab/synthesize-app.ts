@@ -7,16 +7,19 @@ import type { Profile } from "../constructs/linux/profile";
 import { contextOfProject, type AppSource } from "./app-source";
 import { LabError } from "./errors";
 
+/** What runs the services of an app: programs of the hosts, or containers. */
+export type Runtime = "exec" | "docker";
+
 /** The longest that an app may take, in milliseconds. */
 const limitMs = 120_000;
 
 /**
  * Runs an app as `cdktf synth` does, from the working directory and with the context of the cdktf.json there. Of the
- * settings the lab has two its own way: `runtime` is `exec`, since it runs programs of the machine and not containers, and
- * `secure` is what the lab is.
+ * settings the lab sets two: `runtime`, as it is asked to, and `secure`, which is what the lab is.
  *
  * @param folder where the stacks go; what is there is replaced
  * @param profile what the lab is; `own` leaves the app its own settings
+ * @param runtime programs of the machine, or containers
  * @returns what the app printed, and what its checks warn of
  * @throws LabError with the app's own words if it fails
  */
@@ -25,10 +28,12 @@ export async function synthesizeApp(
   folder: string,
   signal?: AbortSignal,
   profile: Profile | "own" = "plain",
+  runtime: Runtime = "exec",
 ): Promise<string> {
+  const settings = profile === "own" ? undefined : { runtime, secure: profile === "secure" };
   rmSync(folder, { recursive: true, force: true });
   mkdirSync(folder, { recursive: true, mode: 0o700 });
-  const output = await run(app, folder, profile, signal);
+  const output = await run(app, folder, settings, signal);
   if (!existsSync(join(folder, "manifest.json"))) {
     throw new LabError(
       `${app.name} ended well but synthesized nothing.`,
@@ -49,10 +54,9 @@ function remarksOf({ findings, silences }: Pick<Report, "findings" | "silences">
 async function run(
   { name, program, args }: AppSource,
   folder: string,
-  profile: Profile | "own",
+  settings: { readonly runtime: Runtime; readonly secure: boolean } | undefined,
   signal?: AbortSignal,
 ): Promise<string> {
-  const settings = profile === "own" ? undefined : { runtime: "exec", secure: profile === "secure" };
   const limit = AbortSignal.timeout(limitMs);
   const child = spawn(program, args ?? [], {
     shell: args === undefined,

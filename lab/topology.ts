@@ -26,6 +26,10 @@ export interface Topology {
   readonly datacenters: readonly Datacenter[];
   /** Folders of the machine that clients see read-only at their own paths. @default none */
   readonly shown?: readonly string[];
+  /** Whether clients run containers. @default false */
+  readonly docker?: boolean;
+  /** What runs the services, if somebody has said so. @default programs, or containers where the app has them anyway */
+  readonly runtime?: "exec" | "docker";
 }
 
 /** The network of every lab. It exists only between the namespaces of one lab, so that two labs can use equal addresses. */

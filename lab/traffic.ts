@@ -129,7 +129,7 @@ export interface Counter {
 
 async function readCounters(init: ProcessRecord, allocation: string): Promise<Sample[]> {
   const [command, ...args] = [
-    ...enterAllocation(init, allocation),
+    ...(await enterAllocation(init, allocation)),
     ...[process.execPath, join(__dirname, "envoy-stats.mjs"), FILTER],
   ];
   const { stdout } = await promisify(execFile)(command, args, { timeout: 15_000, maxBuffer: 64 * 1024 * 1024 });

@@ -1,31 +1,42 @@
 import { renameSync, rmSync, statSync } from "node:fs";
 import { Listr, type ListrTask, type ListrTaskWrapper } from "listr2";
-import { resolve } from "node:path";
+import { join, resolve } from "node:path";
 import { areBootstrapped, areReady, haveLeaders, problemsOfAgents, readAgents } from "./agents";
-import { findApp, type AppSource } from "./app-source";
+import { contextOfProject, findApp, type AppSource } from "./app-source";
 import { applyStacks, type ApplyOptions, type ApplyResult } from "./apply";
+import { needsOf, requireNeeds } from "./app-needs";
+import { readDocuments } from "./apply/documents";
+import { readStacks } from "./apply/synthesized";
 import { callersNow } from "./callers";
 import { Cluster } from "./cluster";
 import { invocation } from "./invocation";
 import { joinClusters } from "./peering";
 import type { Profile } from "../constructs/linux/profile";
 import type { Credentials } from "./credentials";
+import type { Daemon } from "./docker/daemon";
+import { readImageSources } from "./docker/image-sources";
+import { envoyImage } from "./docker/lab-images";
+import { restartTasks } from "./docker/restart-tasks";
+import { loadImages, prepareImages, type NeededImage, type PreparedImage } from "./docker/images";
 import { driftOf } from "./drift";
 import type { Engines } from "./engines/engine";
 import type { WantedListener } from "./forwarder";
 import { LabError } from "./errors";
+import { execChroot } from "./exec-chroot";
+import { findProgram } from "./find-program";
 import { lastLines, openGate, type BootableHost } from "./host";
 import { labHosts } from "./host-data";
 import { Lab } from "./lab";
 import { readMeshPicture, type MeshPicture } from "./mesh-picture";
-import { prepareMachine } from "./prepare-machine";
+import { hostDaemon } from "./namespaces";
+import { ensureDocker, prepareMachine } from "./prepare-machine";
 import { PROGRESS } from "./progress";
 import { sharePrometheusSecrets } from "./prometheus-secrets";
 import { ailments } from "./ailments";
 import { isEngine, publishedBy } from "./published";
 import { isHealthy, readJobs, type JobStatus } from "./services";
 import type { Listener, ListenerTls } from "./state";
-import { synthesizeApp } from "./synthesize-app";
+import { synthesizeApp, type Runtime } from "./synthesize-app";
 import { allHosts, hostsOf, topologyOf, type Datacenter, type Topology } from "./topology";
 import { tryMesh } from "./verify";
 import { waitFor, type WaitOptions } from "./wait";
@@ -49,6 +60,11 @@ export interface UpOptions {
   readonly shown?: readonly string[];
   /** How many datacenters the lab has. @default what the lab has, else 1 */
   readonly datacenters?: number;
+  /**
+   * What runs the services of an app that asks for the setting `runtime`. @default what it was the last time, else programs, or
+   * containers where the app has some whatever the setting is
+   */
+  readonly runtime?: Runtime;
   /** Stops at the next safe point. The lab stays as it is then, for another `up` or for `down`. @default never */
   readonly signal?: AbortSignal;
 }
@@ -83,7 +99,11 @@ export async function up(options: UpOptions): Promise<UpReport> {
 
 /** What the steps tell each other. */
 interface Results {
+  /** What there is for containers; undefined where the app has none. */
+  docker?: DockerNeeds;
   warnings: string;
+  /** When the images were loaded, in milliseconds. */
+  loadedAt?: number;
   booted: boolean;
   sites: readonly Site[];
   applied: ApplyResult;
@@ -94,6 +114,13 @@ interface Results {
   problems: readonly string[];
 }
 
+interface DockerNeeds {
+  readonly dockerd: string;
+  readonly needed: readonly NeededImage[];
+  /** Those that a host lacks. */
+  images: readonly PreparedImage[];
+}
+
 /** A datacenter, as it is reached. */
 interface Site {
   readonly datacenter: Datacenter;
@@ -102,18 +129,24 @@ interface Site {
 
 /** One run of `up`, step by step. */
 class Ascent {
-  private readonly topology: Topology;
-  private readonly hosts: readonly BootableHost[];
+  private topology: Topology;
 
   constructor(
     private readonly lab: Lab,
-    engines: Engines,
+    private readonly engines: Engines,
     private readonly options: UpOptions,
   ) {
     const earlier = lab.topology;
     const { profile = earlier?.profile ?? "plain", datacenters = earlier?.datacenters.length ?? 1 } = options;
     const shown = options.shown?.map((folder) => resolve(folder)) ?? earlier?.shown;
-    this.topology = { ...topologyOf(profile, datacenters), ...(shown && { shown }) };
+    const runtime = options.runtime ?? earlier?.runtime;
+    this.topology = {
+      ...topologyOf(profile, datacenters),
+      ...(shown && { shown }),
+      ...(runtime && { runtime }),
+      // What runs containers goes on to do so: other apps may come.
+      ...(earlier?.docker && { docker: true }),
+    };
     const fix = "Take it down first, or give it another name.";
     if (earlier !== undefined && earlier.profile !== profile) {
       throw new LabError(
@@ -127,7 +160,6 @@ class Ascent {
         fix,
       );
     }
-    this.hosts = this.topology.datacenters.flatMap((datacenter) => labHosts(datacenter, engines, lab.files, shown));
   }
 
   async run(): Promise<UpReport> {
@@ -140,9 +172,13 @@ class Ascent {
           throw new Error(this.options.signal?.aborted ? "stopped" : "failed, see below", { cause: error });
         }),
     });
-    const steps = [
+    const hasContainers = ({ docker }: Results) => docker !== undefined;
+    const steps: ListrTask<Results>[] = [
       step(`Synthesize ${this.options.app.name}`, (results) => this.synthesize(results)),
+      step("Compare what the app needs with what the lab has", (results, task) => this.compare(results, task)),
+      { ...step("Prepare the images", (results, task) => this.prepareImages(results, task)), enabled: hasContainers },
       step("Boot the hosts", (results, task) => this.boot(results, task)),
+      { ...step("Load the images", (results, task) => this.loadImages(results, task)), enabled: hasContainers },
       ...(this.isSecure
         ? [
             step("Wait for the servers", (results) => this.awaitServers(results)),
@@ -164,17 +200,118 @@ class Ascent {
       step("Try the connections and the published ports", (results, task) => this.verify(results, task)),
     ];
     const list = new Listr<Results>(steps, PROGRESS).run();
-    const { booted, applied, jobs, mesh, warnings, problems } = await list.catch((error: unknown) => {
+    const { docker, booted, applied, jobs, mesh, warnings, problems } = await list.catch((error: unknown) => {
       throw failure ?? error;
     });
-    const changed = booted || [applied.created, applied.updated, applied.deleted].some((list) => list.length > 0);
+    const hasLoaded = (docker?.images.length ?? 0) > 0;
+    const changed =
+      booted || hasLoaded || [applied.created, applied.updated, applied.deleted].some((list) => list.length > 0);
     const datacenters = this.topology.datacenters.length;
     return { changed, applied, jobs, mesh, listeners: this.lab.listeners, warnings, problems, datacenters };
   }
 
   private async synthesize(results: Results): Promise<void> {
     const { app, signal } = this.options;
-    results.warnings = await synthesizeApp(app, this.lab.files.incoming, signal, this.topology.profile);
+    const { incoming } = this.lab.files;
+    const { profile, runtime = "exec" } = this.topology;
+    results.warnings = await synthesizeApp(app, incoming, signal, profile, runtime);
+    const isOpen = this.topology.runtime === undefined;
+    // The Envoys of an app of containers are containers too, as they are elsewhere.
+    if (isOpen && needsOf(readDocuments(readStacks(incoming)).jobs, this.envoyImage).hasContainers) {
+      results.warnings = await synthesizeApp(app, incoming, signal, profile, "docker");
+    }
+  }
+
+  /** Before anything boots: what cannot run is not waited for. */
+  private async compare(results: Results, task: Task): Promise<void> {
+    const { signal } = this.options;
+    const { files } = this.lab;
+    const { jobs } = readDocuments(readStacks(files.incoming));
+    const { shown = [] } = this.topology;
+    const hosts = this.topology.datacenters.flatMap((datacenter) => hostsOf(datacenter, "client"));
+    const [client] = this.bootable().filter(({ data }) => data.name === hosts[0].name);
+    requireNeeds(jobs, {
+      ...{ shown, programs: Object.keys(client.programs), chroot: Object.keys(execChroot()) },
+      clients: new Map(this.topology.datacenters.map((it) => [it.name, hostsOf(it, "client").length])),
+      roots: hosts.flatMap(({ name }) => {
+        const init = this.lab.initOf(name);
+        return [join(files.host(name), "upper"), ...(init ? [`/proc/${init.pid}/root`] : [])];
+      }),
+    });
+    const { needsDocker, images: needed } = needsOf(jobs, this.envoyImage);
+    if (!needsDocker) return;
+    const { title } = task;
+    const dockerd = await ensureDocker({
+      signal,
+      onInstall: (name) => (task.title = `Install the Debian package ${name}`),
+      onLine: (line) => (task.output = line),
+    });
+    task.title = title;
+    this.topology = { ...this.topology, docker: true };
+    results.docker = { dockerd, needed, images: [] };
+  }
+
+  private async prepareImages({ docker }: Results, task: Task): Promise<void> {
+    if (!docker) return;
+    const { files } = this.lab;
+    const hosts = this.topology.datacenters.flatMap((datacenter) => hostsOf(datacenter, "client"));
+    try {
+      docker.images = await prepareImages({
+        ...{
+          files,
+          engines: this.engines,
+          needed: docker.needed,
+          dockerd: docker.dockerd,
+          signal: this.options.signal,
+        },
+        sources: readImageSources(contextOfProject().images, process.cwd()),
+        hosts: hosts.map(({ name }) => ({ name, daemon: this.daemonOf(name) })),
+        onProgress: (line) => (task.output = line),
+      });
+    } catch (error) {
+      // Nothing has booted: there is no lab yet.
+      if (this.lab.topology === undefined) await this.lab.remove();
+      throw error;
+    }
+    const names = docker.images.map(({ name }) => name);
+    task.title = `Prepare the images: ${names.length > 0 ? names.join(", ") : "the hosts have all of them"}`;
+  }
+
+  private async loadImages(results: Results, task: Task): Promise<void> {
+    const { docker } = results;
+    if (!docker) return;
+    const clients = this.topology.datacenters.flatMap((datacenter) => hostsOf(datacenter, "client"));
+    await waitFor(
+      "Docker on all hosts that run tasks",
+      async () => (await Promise.all(clients.map(async ({ name }) => this.daemonOf(name)?.answers()))).every(Boolean),
+      {
+        ...this.patience,
+        intervalMs: 50,
+        lastSeen: () => clients.map(({ name }) => lastLines(this.lab.files.hostLog(name, "docker"), 5)).join("\n"),
+      },
+    );
+    const daemonOf = (host: string) => {
+      const daemon = this.daemonOf(host);
+      if (daemon) return daemon;
+      throw new LabError(`Host ${host} has ended.`, "Run `meshform up` again.");
+    };
+    results.loadedAt = Date.now();
+    await loadImages(docker.images, this.lab.files, daemonOf, (line) => (task.output = line), this.options.signal);
+  }
+
+  private get envoyImage(): string {
+    return envoyImage(this.engines.envoy);
+  }
+
+  private daemonOf(host: string): Daemon | undefined {
+    const init = this.lab.initOf(host);
+    return init && hostDaemon(init);
+  }
+
+  private bootable(): BootableHost[] {
+    const { datacenters, shown, docker } = this.topology;
+    const dockerd = docker ? findProgram("dockerd") : undefined;
+    return datacenters.flatMap((it) => labHosts(it, this.engines, this.lab.files, { shown, dockerd }));
   }
 
   private async boot(results: Results, task: Task): Promise<void> {
@@ -183,7 +320,7 @@ class Ascent {
     const network = await this.lab.ensureNetwork(this.topology);
     await this.lab.removeHostsExcept(allHosts(this.topology).map(({ name }) => name));
     this.options.signal?.throwIfAborted();
-    const boots = this.hosts.map(async (host) => {
+    const boots = this.bootable().map(async (host) => {
       const outcome = await this.lab.ensureHost(host);
       if (outcome !== "unchanged") task.output = `${host.data.name} ${outcome}`;
       return outcome;
@@ -280,6 +417,18 @@ class Ascent {
       signal: this.options.signal,
     });
     task.title = `Apply the stacks${summary(results.applied)}`;
+    const replaced = (results.docker?.images ?? []).filter(({ replaces }) => replaces).map(({ name }) => name);
+    if (replaced.length === 0) return;
+    task.output = `restarts what runs ${replaced.join(", ")}`;
+    const { jobs } = readDocuments(readStacks(files.synthesized));
+    await this.atEach(sites, ({ datacenter: { name }, cluster }, index) =>
+      restartTasks(
+        cluster,
+        jobs.filter(({ datacenter }) => (datacenter === undefined ? index === 0 : datacenter === name)),
+        new Set(replaced),
+        results.loadedAt ?? 0,
+      ),
+    );
   }
 
   private async awaitServices(results: Results): Promise<void> {
@@ -352,7 +501,7 @@ class Ascent {
   }
 
   /** What is done in all datacenters at once. One that fails does not leave the others at it unattended. */
-  private async atEach<T>(sites: readonly Site[], act: (site: Site) => Promise<T>): Promise<T[]> {
+  private async atEach<T>(sites: readonly Site[], act: (site: Site, index: number) => Promise<T>): Promise<T[]> {
     const acts = sites.map(act);
     await Promise.allSettled(acts);
     return Promise.all(acts);

@@ -98,7 +98,10 @@ async function problemOfConnection(
       .map(async ({ allocation, node }) => {
         const init = initOf(node);
         if (!init) return `host ${node} does not run`;
-        return problemOf(await probe(enterAllocation(init, allocation), "127.0.0.1", localPort, kind), connection);
+        return problemOf(
+          await probe(await enterAllocation(init, allocation), "127.0.0.1", localPort, kind),
+          connection,
+        );
       }),
   );
   return problems.find((problem) => problem !== undefined);

@@ -15,7 +15,7 @@ describe("the prerequisites", () => {
     expect(findings.map(({ id }) => id)).toEqual([
       ...["linux", "root", "node", "disk", "memory"],
       ...["ip", "iptables", "unshare", "nsenter", "flock"],
-      ...["openssl", "tcpdump", "prometheus", "promtool", "chromium"],
+      ...["dockerd", "openssl", "tcpdump", "prometheus", "promtool", "chromium"],
       ...["cloud-init", "systemd-analyze", "shellcheck", "curl", "gpg", "gpg-agent"],
       ...["network-namespaces", "process-namespaces", "bridge", "veth", "nat", "overlayfs", "br_netfilter"],
       ...["go", "c-compiler", "c-headers", "python"],
@@ -46,6 +46,7 @@ describe("the prerequisites", () => {
       ["unshare", "util-linux"],
       ["nsenter", "util-linux"],
       ["flock", "util-linux"],
+      ["dockerd", "docker.io"],
       ["openssl", "openssl"],
       ["tcpdump", "tcpdump"],
       ["prometheus", "prometheus"],

@@ -38,6 +38,9 @@ test("an app meets the lab as it is, whatever settings the environment has for o
   Object.assign(process.env, { MESHFORM_SECURE: "1", MESHFORM_RUNTIME: "docker" });
   const output = await synthesizeApp(findApp(app), join(folder, "out"));
   expect(JSON.parse(output)).toEqual({ runtime: "exec", secure: false });
+  process.env.MESHFORM_RUNTIME = "exec";
+  const withContainers = await synthesizeApp(findApp(app), join(folder, "out"), undefined, "secure", "docker");
+  expect(JSON.parse(withContainers)).toEqual({ runtime: "docker", secure: true });
 });
 
 test("what the checks warn of is told, although the toolkit's own synthesis prints nothing of it", async () => {

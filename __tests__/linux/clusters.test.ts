@@ -100,6 +100,10 @@ describe("a cluster by default", () => {
   test("runs containers, so that Envoy is one too", () => {
     expect(clients.host.systemPackages).toContain("docker.io");
     expect(clients.host.packages.map(({ name }) => name)).toEqual(["consul", "nomad", "cni-plugins"]);
+    const image = "docker.io/envoyproxy/envoy:v1.38.3";
+    expect(configuration(clients.host, "/etc/nomad.d/nomad.json")).toMatchObject({
+      client: { meta: { "connect.sidecar_image": image, "connect.gateway_image": image } },
+    });
   });
 
   test("names no machine in its data, since one set of user data serves them all", () => {
@@ -244,17 +248,19 @@ describe("synthesis fails if", () => {
       synthStack(stack);
       return consul.node.metadata.map(({ data }) => data as string);
     };
-    expect(warnings({ consul: { versions: { ...newer, consul: "1.22.0" } } })).toEqual([
+    expect(warnings({ consul: { versions: { ...newer, envoy: "1.38.9", consul: "1.22.0" } } })).toEqual([
       "consul 1.22.0 lacks security fixes: 1.22.5, or slow requests occupy the agent, and the Vault CA provider reads any file " +
         "(GH-22739, GH-23249). Use consul 1.22.5 or newer. (security-release)",
     ]);
-    expect(warnings({ consul: { versions: newer } })).toEqual([]);
-    // Which programs there are depends on the hosts.
-    const withEnvoy = { consul: { versions: { ...newer, nomad: "1.11.3" } }, clients: { docker: false } };
-    expect(warnings(withEnvoy).map((warning) => warning.split(" ", 2).join(" "))).toEqual([
-      "nomad 1.11.3",
-      "envoy 1.38.3",
-    ]);
+    expect(warnings({ consul: { versions: { ...newer, envoy: "1.38.9" } } })).toEqual([]);
+    // Envoy is a program of the hosts, or an image for their containers.
+    for (const docker of [true, false]) {
+      const withEnvoy = { consul: { versions: { ...newer, nomad: "1.11.3" } }, clients: { docker } };
+      expect(warnings(withEnvoy).map((warning) => warning.split(" ", 2).join(" "))).toEqual([
+        "nomad 1.11.3",
+        "envoy 1.38.3",
+      ]);
+    }
   });
 
   test.each([1, 2, 4])("there are %i servers (server-count)", (count) => {

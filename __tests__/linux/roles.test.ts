@@ -86,6 +86,16 @@ describe("a client host", () => {
     });
   });
 
+  test("tells Nomad which image sidecars and gateways have that name none", () => {
+    const host = composeHost(
+      "host",
+      nomadClient({ ...nomad, cniVersion: "1.9.1", envoyImage: "envoy:1", meta: { zone: "a" } }),
+    );
+    expect(configuration(host, "/etc/nomad.d/nomad.json")).toMatchObject({
+      client: { meta: { "connect.sidecar_image": "envoy:1", "connect.gateway_image": "envoy:1", zone: "a" } },
+    });
+  });
+
   test("passes on pool, class, metadata and the fingerprinters to leave out", () => {
     const role = nomadClient({
       ...nomad,

@@ -23,12 +23,15 @@ export async function run(
     readonly env?: Readonly<Record<string, string>>;
     /** Whether it sees nothing of this process's environment. @default false */
     readonly isolated?: boolean;
+    /** @default that of this process */
+    readonly cwd?: string;
     readonly timeoutMs?: number;
   } = {},
 ): Promise<Outcome> {
-  const { env, isolated = false, timeoutMs = 60_000 } = options;
+  const { env, isolated = false, cwd, timeoutMs = 60_000 } = options;
   try {
     const { stdout, stderr } = await promisify(execFile)(command, args, {
+      cwd,
       env: isolated ? env : { ...process.env, ...env },
       timeout: timeoutMs,
       maxBuffer: 64 * 1024 * 1024,
@@ -58,6 +61,8 @@ export class TestLab {
   constructor(
     readonly name: string,
     private readonly app: string,
+    /** The folder of its cdktf.json. @default that of this process */
+    private readonly folder?: string,
   ) {}
 
   /** `meshform up`, with the app in one of its variants. */
@@ -89,7 +94,10 @@ export class TestLab {
 
   /** A command of `meshform`, on this lab. */
   meshform([command = "", ...args]: readonly string[], env: Readonly<Record<string, string>> = {}): Promise<Outcome> {
-    return run(process.execPath, [CLI, command, "--name", this.name, ...args], { env, timeoutMs: 10 * 60_000 });
+    return run(process.execPath, [CLI, command, "--name", this.name, ...args], {
+      ...{ env, timeoutMs: 10 * 60_000 },
+      ...(this.folder !== undefined && { cwd: this.folder }),
+    });
   }
 
   /** What `up` printed to open. */

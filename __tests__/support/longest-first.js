@@ -10,6 +10,7 @@ const LONGEST = [
   "gateways",
   "secrets",
   "datacenters",
+  "docker",
   "race",
   "count-dashboard",
   "secure-datacenters",

@@ -54,10 +54,12 @@ const securityRelease: Check = {
   *find({ root }) {
     const hostGroups = hostsOf(root);
     for (const servers of consulServersIn(root)) {
-      const packages = hostGroups
-        .filter(({ cluster }) => cluster === servers.cluster)
-        .flatMap(({ host }) => host.packages);
-      const installed = Object.fromEntries(packages.map(({ name, version }) => [name, version]));
+      const hosts = hostGroups.filter(({ cluster }) => cluster === servers.cluster).map(({ host }) => host);
+      const packages = hosts.flatMap((host) => host.packages.map(({ name, version }) => [name, version] as const));
+      // Where hosts run containers, Envoy is an image of the cluster's version.
+      const { envoy } = servers.cluster.versions;
+      const hasDocker = hosts.some(({ systemPackages }) => systemPackages.includes("docker.io"));
+      const installed = Object.fromEntries([...packages, ...(hasDocker ? [["envoy", envoy] as const] : [])]);
       for (const { problem, fix } of securityGaps(installed)) {
         yield { at: servers, problem, fix };
       }

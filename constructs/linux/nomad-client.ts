@@ -17,6 +17,12 @@ export interface NomadClientOptions extends NomadAgentOptions {
   readonly nodeClass?: string;
   /** Metadata of the node, for constraints. @default none */
   readonly meta?: Readonly<Record<string, string>>;
+  /**
+   * The image of Envoy for sidecars and gateways under Docker whose job names none.
+   * @default what Nomad picks for its Consul
+   * @see https://developer.hashicorp.com/nomad/docs/job-specification/sidecar_task
+   */
+  readonly envoyImage?: string;
   /** Fingerprinters that must not run, e.g. `env_aws` where no cloud is. @default none */
   readonly fingerprintDenylist?: readonly string[];
   /**
@@ -49,7 +55,7 @@ export function nomadClient(options: NomadClientOptions): HostRole {
         network_interface: options.networkInterface,
         node_pool: options.nodePool,
         node_class: options.nodeClass,
-        meta: options.meta,
+        meta: options.envoyImage === undefined ? options.meta : { ...envoyMeta(options.envoyImage), ...options.meta },
         chroot_env: options.chrootEnv,
         cni_path: "/opt/cni/bin",
         options: options.fingerprintDenylist && { "fingerprint.denylist": options.fingerprintDenylist.join(",") },
@@ -74,4 +80,9 @@ export function nomadClient(options: NomadClientOptions): HostRole {
       ["arptables", "ip6tables", "iptables"].map((table) => [`net.bridge.bridge-nf-call-${table}`, "1"]),
     ),
   };
+}
+
+/** How a node tells Nomad, and the jobs of gateways, which image has their Envoy. */
+function envoyMeta(image: string): Readonly<Record<string, string>> {
+  return { "connect.sidecar_image": image, "connect.gateway_image": image };
 }

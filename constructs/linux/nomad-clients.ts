@@ -64,6 +64,7 @@ export class NomadClients extends HostGroup {
         nodePool: props.nodePool,
         nodeClass: props.nodeClass,
         meta: props.meta,
+        envoyImage: docker ? `docker.io/envoyproxy/envoy:v${versions.envoy}` : undefined,
         rawExec: props.rawExec,
         consulCniVersion: consulCni ? versions.consulCni : undefined,
         logLevel: props.logLevel,

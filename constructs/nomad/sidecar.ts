@@ -92,7 +92,10 @@ export const SIDECAR_SHAPE: is.Shape<SidecarOptions> = {
 
 /** Options of {@link Sidecar.docker}. */
 export interface DockerSidecarOptions extends SidecarOptions {
-  /** Envoy's image. @default the one that Nomad picks for its Consul */
+  /**
+   * Envoy's image. @default the one that the node's metadata names (`connect.sidecar_image`), as the nodes of this library and of the
+   * lab do, else the one that Nomad picks for its Consul
+   */
   readonly image?: string;
 }
 

@@ -14,6 +14,8 @@ interface Origin {
 }
 
 export interface JobDocument extends Origin {
+  /** Path of the construct that it is from; the resource's address where it has none. */
+  readonly construct: string;
   readonly job: nomad.Job;
 }
 
@@ -63,6 +65,7 @@ export function readDocuments(stacks: readonly SynthesizedStack[]): MeshDocument
       attempt(`nomad_job.${id}`, () =>
         jobs.push({
           stack,
+          construct: constructOf(block) ?? `${stack}/nomad_job.${id}`,
           // A job says nothing of Consul's datacenter: it is that of its stack.
           datacenter: datacenters.get("consul"),
           job: parseDocument(block.jobspec) as nomad.Job,
@@ -117,6 +120,12 @@ function nodeAddressesOf(config: JsonObject): ReadonlyMap<string, string> {
 function resourcesOf(config: JsonObject, type: string): [string, JsonObject][] {
   const { [type]: resources } = (config.resource ?? {}) as JsonObject;
   return isObject(resources) ? Object.entries(resources).filter(isResource) : [];
+}
+
+/** The construct that users wrote, of which the resource is a part. */
+function constructOf({ "//": comment }: JsonObject): string | undefined {
+  const { path } = ((comment as JsonObject | undefined)?.metadata ?? {}) as JsonObject;
+  return typeof path === "string" ? path.replace(/\/Job$/, "") : undefined;
 }
 
 function isResource(pair: [string, unknown]): pair is [string, JsonObject] {

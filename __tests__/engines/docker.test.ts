@@ -1,0 +1,148 @@
+import { copyFileSync, mkdirSync, readFileSync, rmSync, writeFileSync } from "node:fs";
+import { dirname, join } from "node:path";
+import { librariesOf } from "../../lab/exec-chroot";
+import { LabFiles } from "../../lab/lab-files";
+import { eventually } from "../support/eventually";
+import { TestLab } from "../support/lab";
+import { newTraces, traces } from "../support/machine";
+import { blocksOf } from "../support/page";
+
+const MINUTE = 60_000;
+jest.setTimeout(3 * MINUTE);
+
+const root = join(__dirname, "..", "..");
+/** A project of its own, below this one so that it finds the same packages. */
+const project = join(root, ".meshform", `docker-${process.pid}`);
+const name = `docker-${process.pid}`;
+const lab = new TestLab(name, join(project, "app.ts"), project);
+/** The app reads it, so it is the image's and not the job's. */
+const program = join(project, "dashboard.mjs");
+let before: Record<string, string[]>;
+
+const images = {
+  "hashicorpdev/counter-api:v3": "counter-api.mjs",
+  "hashicorpdev/counter-dashboard:v3": "dashboard.mjs",
+  "test/sleeper:1": "sleeper",
+};
+
+/** README's ten lines, and by MESHFORM_TEST_VARIANT a job with one more image. */
+function writeApp(): void {
+  const [code] = blocksOf("README.md", "ts");
+  const jobs = ["sleeper", "saved", "lost"].map(
+    (it) => `  if (process.env.MESHFORM_TEST_VARIANT === "${it}") {
+    mesh.addJob("${it}").addGroup("group", { tasks: { task: Workload.docker({ image: "test/${it}:1" }) } });
+  }\n`,
+  );
+  writeFileSync(join(project, "app.ts"), code.replace(/\}\);\s*$/, `${jobs.join("")}});\n`));
+}
+
+/** What the app says of its images. */
+function writeContext(images: Readonly<Record<string, string>>): void {
+  const { context } = JSON.parse(readFileSync(join(root, "cdktf.json"), "utf8")) as { context: object };
+  writeFileSync(join(project, "cdktf.json"), JSON.stringify({ context: { ...context, images } }));
+}
+
+/** A folder with a Dockerfile that needs no image to build on. */
+function writeSleeper(): void {
+  const folder = join(project, "sleeper");
+  for (const file of ["/bin/sleep", ...librariesOf("/bin/sleep")]) {
+    mkdirSync(join(folder, "root", dirname(file)), { recursive: true });
+    copyFileSync(file, join(folder, "root", file));
+  }
+  const lines = ["FROM scratch", "COPY root /", 'ENTRYPOINT ["/bin/sleep", "1000000"]', ""];
+  writeFileSync(join(folder, "Dockerfile"), lines.join("\n"));
+}
+
+beforeAll(async () => {
+  before = await traces([name]);
+  mkdirSync(project, { recursive: true });
+  for (const file of ["counter-api.mjs", "counter-dashboard.mjs"]) {
+    copyFileSync(join(root, "examples", "count-dashboard", file), join(project, file.replace("counter-d", "d")));
+  }
+  writeSleeper();
+  writeContext(images);
+  writeApp();
+  await lab.mustUp("readme");
+  url = lab.url("count-dashboard");
+}, 10 * MINUTE);
+
+afterAll(async () => {
+  await lab.down();
+  rmSync(project, { recursive: true, force: true });
+}, MINUTE);
+
+/** The images of the containers that run, on all hosts. */
+async function containers(): Promise<string[]> {
+  const hosts = await Promise.all(
+    ["client-1", "client-2"].map((host) => lab.onHost(host, "docker", "ps", "--format", "{{.Image}}")),
+  );
+  return hosts.flatMap(({ output }) => output.split("\n").filter((line) => line !== "")).sort();
+}
+
+let url: string;
+
+const ask = async (path = "/api") => {
+  const headers = path === "/" ? { Accept: "text/html" } : undefined;
+  const response = await fetch(`${url}${path}`, { headers, signal: AbortSignal.timeout(5_000) });
+  return { status: response.status, text: await response.text() };
+};
+
+test("README's ten lines count through Nomad's own sidecars, all of them containers", async () => {
+  const { status, text } = await ask();
+  expect({ status, answer: JSON.parse(text) as object }).toMatchObject({
+    status: 200,
+    answer: { mesh: "reachable", count: expect.any(Number) as number },
+  });
+  expect(await containers()).toEqual([
+    ...["envoyproxy/envoy:v1.38.3", "envoyproxy/envoy:v1.38.3"],
+    ...["hashicorpdev/counter-api:v3", "hashicorpdev/counter-dashboard:v3"],
+    ...["meshform/pause:1", "meshform/pause:1"],
+  ]);
+  expect(await lab.meshform(["status"])).toMatchObject({ code: 0 });
+});
+
+test("a second up changes nothing; one after an edit of the program alone has the new one run", async () => {
+  expect((await lab.up("readme")).output).toContain("Nothing changed");
+  const text = readFileSync(program, "utf8");
+  writeFileSync(program, text.replace("<title>", "<title>Edited: "));
+  const { code, output } = await lab.up("readme");
+  expect({ code, output }).toMatchObject({
+    code: 0,
+    output: expect.stringContaining("Prepare the images: hashicorpdev/counter-dashboard:v3") as string,
+  });
+  await eventually(async () => expect((await ask("/")).text).toContain("<title>Edited: "));
+});
+
+test("images come from a folder with a Dockerfile, and from an archive", async () => {
+  expect(await lab.up("sleeper")).toMatchObject({ code: 0 });
+  expect(await containers()).toContain("test/sleeper:1");
+  const saved = await Promise.all(
+    ["client-1", "client-2"].map((host) =>
+      lab.onHost(host, "docker", "save", "--output", "/run/meshform/host/saved.tar", "test/sleeper:1"),
+    ),
+  );
+  expect(saved).toEqual([expect.objectContaining({ code: 0 }), expect.objectContaining({ code: 0 })]);
+  copyFileSync(join(new LabFiles(name).host("client-1"), "saved.tar"), join(project, "saved.tar"));
+  writeContext({ ...images, "test/saved:1": "saved.tar" });
+  expect(await lab.up("saved")).toMatchObject({ code: 0 });
+  expect(await containers()).toContain("test/saved:1");
+});
+
+test("an image that is nowhere fails before anything changes, and names the construct, the image and the fix", async () => {
+  const started = Date.now();
+  const { code, output } = await lab.up("lost");
+  expect(Date.now() - started).toBeLessThan(MINUTE);
+  expect({ code, output }).toEqual({
+    code: 1,
+    output: expect.stringMatching(
+      /mesh\/mesh\/lost: the image test\/lost:1 is not .*"images": \{ "test\/lost:1": /,
+    ) as string,
+  });
+  expect(output).not.toContain("Boot the hosts");
+  expect((await ask()).status).toBe(200);
+});
+
+test("down leaves nothing of Docker on the machine", async () => {
+  expect(await lab.down()).toMatchObject({ code: 0 });
+  await eventually(async () => expect(await newTraces(before, [name])).toEqual([]));
+});
