@@ -6,6 +6,7 @@ import { readReport, sentenceOf, sentenceOfSilence, type Report } from "../const
 import type { Profile } from "../constructs/linux/profile";
 import { contextOfProject, type AppSource } from "./app-source";
 import { LabError } from "./errors";
+import { IS_CLONE } from "./invocation";
 
 /** What runs the services of an app: programs of the hosts, or containers. */
 export type Runtime = "exec" | "docker";
@@ -66,6 +67,8 @@ async function run(
       ...process.env,
       // The environment would overrule the context.
       ...(settings && { MESHFORM_RUNTIME: settings.runtime, MESHFORM_SECURE: String(settings.secure) }),
+      // In a clone the package's name leads to the sources, from whatever folder the app is run.
+      ...(IS_CLONE && { TSX_TSCONFIG_PATH: join(__dirname, "..", "tsconfig.json") }),
       CDKTF_OUTDIR: folder,
       CDKTF_CONTEXT_JSON: JSON.stringify({ ...contextOfProject(), ...settings }),
     },
