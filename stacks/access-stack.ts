@@ -18,6 +18,7 @@ import {
   type RolePoliciesOptions,
   type TaskAccess,
 } from "../constructs";
+import * as is from "../constructs/core/shape";
 import type { Settings } from "./settings";
 
 /** Props of {@link AccessStack}. */
@@ -41,6 +42,21 @@ export interface AccessStackProps extends Pick<
   readonly nomadDeployers?: readonly NomadDeployerPolicyOptions[];
 }
 
+const ACCESS_STACK_SHAPE: is.Shape<AccessStackProps> = {
+  consulAddress: is.text,
+  consulDatacenter: is.text,
+  nomadAddress: is.text,
+  nomadRegion: is.text,
+  nomadNamespace: is.text,
+  consulAnonymous: is.falseOr(is.fields),
+  nomadAnonymous: is.fields,
+  roles: is.fields,
+  tasks: is.map(is.fields),
+  nomadOperator: is.fields,
+  consulDeployer: is.fields,
+  nomadDeployers: is.list(is.fields),
+};
+
 /**
  * Who may do what in Consul and Nomad, once both run with access control. It is applied with a management token of each, from
  * `CONSUL_HTTP_TOKEN` and `NOMAD_TOKEN`, and makes no token itself: a secret never passes through Terraform.
@@ -56,6 +72,7 @@ export class AccessStack extends TerraformStack {
 
   constructor(scope: Construct, id: string, props: AccessStackProps = {}) {
     super(scope, id);
+    is.refuseWrongValues(this, props, ACCESS_STACK_SHAPE);
     new ConsulProvider(this, "consul", { address: props.consulAddress, datacenter: props.consulDatacenter });
     // The bindings ask for an address; the provider itself takes it from NOMAD_ADDR when the block has none.
     new NomadProvider(this, "nomad", { address: props.nomadAddress, region: props.nomadRegion } as NomadProviderConfig);

@@ -2,10 +2,13 @@ import { ConsulProvider } from "@cdktf/provider-consul/lib/provider";
 import { TerraformStack } from "cdktf";
 import type { Construct } from "constructs";
 import { WorkloadIdentityAuthMethod, type GatewayAccess } from "../constructs";
+import * as is from "../constructs/core/shape";
 import type { Settings } from "./settings";
 
 /** Props of {@link GatewayAccessStack}. */
 export type GatewayAccessStackProps = Pick<Settings, "consulAddress" | "consulDatacenter">;
+
+const SHAPE: is.Shape<GatewayAccessStackProps> = { consulAddress: is.text, consulDatacenter: is.text };
 
 /**
  * What the gateways of a mesh may do in Consul, where the access rules of the cluster are there already. Like those it is
@@ -17,6 +20,7 @@ export class GatewayAccessStack extends TerraformStack {
 
   constructor(scope: Construct, id: string, props: GatewayAccessStackProps = {}) {
     super(scope, id);
+    is.refuseWrongValues(this, props, SHAPE);
     new ConsulProvider(this, "consul", { address: props.consulAddress, datacenter: props.consulDatacenter });
     this.workloads = WorkloadIdentityAuthMethod.fromName(this, "workloads");
   }

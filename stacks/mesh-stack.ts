@@ -4,6 +4,7 @@ import { TerraformStack } from "cdktf";
 import type { Construct } from "constructs";
 import { ServiceMesh, Sidecar, type GatewayAccess, type ServiceMeshProps } from "../constructs";
 import { GatewayAccessStack } from "./gateway-access-stack";
+import * as is from "../constructs/core/shape";
 import type { Settings } from "./settings";
 
 /** Props of {@link MeshStack}. */
@@ -19,6 +20,20 @@ export interface MeshStackProps extends Settings {
   readonly mesh?: ServiceMeshProps;
 }
 
+const MESH_STACK_SHAPE: is.Shape<MeshStackProps> = {
+  runtime: is.required(is.oneOf(["docker", "exec"])),
+  secure: is.flag,
+  accessRules: is.flag,
+  consulAddress: is.text,
+  consulDatacenter: is.text,
+  nomadAddress: is.text,
+  nomadRegion: is.text,
+  nomadNamespace: is.text,
+  nomadNodePool: is.text,
+  access: is.like("a stack with access rules", "dependencies"),
+  mesh: is.fields,
+};
+
 /**
  * The workloads: services, their jobs, and who may reach whom. It needs a Consul and a Nomad that are there already, and
  * finds them by their own variables (`CONSUL_HTTP_ADDR`, `NOMAD_ADDR`, …), so that no address or token is in the output.
@@ -26,21 +41,25 @@ export interface MeshStackProps extends Settings {
 export class MeshStack extends TerraformStack {
   readonly mesh: ServiceMesh;
 
-  constructor(scope: Construct, id: string, { mesh, ...props }: MeshStackProps) {
+  constructor(scope: Construct, id: string, props: MeshStackProps) {
     super(scope, id);
-    const { secure = false, ...settings } = props;
-    const access = props.access ?? (secure ? new GatewayAccessStack(scope, `${id}-access`, settings) : undefined);
+    is.refuseWrongValues(this, props, MESH_STACK_SHAPE);
+    const { mesh, secure = false, ...settings } = props;
+    const { consulAddress, consulDatacenter } = settings;
+    const access =
+      props.access ??
+      (secure ? new GatewayAccessStack(scope, `${id}-access`, { consulAddress, consulDatacenter }) : undefined);
     if (access !== undefined) {
       this.addDependency(access);
     }
-    new ConsulProvider(this, "consul", { address: settings.consulAddress, datacenter: settings.consulDatacenter });
+    new ConsulProvider(this, "consul", { address: consulAddress, datacenter: consulDatacenter });
     // The bindings ask for an address; the provider itself takes it from NOMAD_ADDR when the block has none.
     new NomadProvider(this, "nomad", {
       address: settings.nomadAddress,
       region: settings.nomadRegion,
     } as NomadProviderConfig);
     this.mesh = new ServiceMesh(this, "mesh", {
-      datacenter: settings.consulDatacenter,
+      datacenter: consulDatacenter,
       namespace: settings.nomadNamespace,
       nodePool: settings.nomadNodePool,
       sidecar: settings.runtime === "exec" ? Sidecar.exec() : Sidecar.docker(),

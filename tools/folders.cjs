@@ -15,7 +15,7 @@ module.exports = {
     "constructs/access",
   ],
   "constructs/linux": ["constructs/core", "constructs/consul", "constructs/checks"],
-  stacks: ["constructs"],
+  stacks: ["constructs", "constructs/core"],
   lab: ["constructs/nomad", "constructs/consul", "constructs/model", "constructs/checks", "constructs/linux"],
   graph: ["constructs/nomad", "constructs/consul", "constructs/model", "lab"],
   testing: ["constructs/nomad", "constructs/consul", "constructs/model", "constructs/checks", "lab", "graph"],

@@ -4,6 +4,7 @@ import {
   ApiGatewayListener,
   Constraint,
   Duration,
+  GatewayCertificate,
   HashPolicy,
   HealthCheck,
   HttpPermission,
@@ -195,6 +196,63 @@ test.each<[string, (web: MeshService, api: MeshService, of: ServiceMesh) => unkn
 
 test("all that is wrong with the props of a construct is said at once", () => {
   expect(refusal({ count: "3", shutdownDelay: "x", tags: 1 })).toMatch(/count is .* shutdownDelay is .* tags is /);
+});
+
+describe("a property that there is not is refused where it is given", () => {
+  test.each<[string, () => string, string]>([
+    [
+      "of a service, with all else that is wrong",
+      () => refusal({ healtCheck: HealthCheck.tcp(), count: "3" }),
+      'web: healtCheck is set; allowed is no property of this name. Did you mean "healthCheck"? count is "3"; allowed is a number.',
+    ],
+    [
+      "of a block",
+      () => refusal({ update: { maxParalel: 1 } }),
+      'web: update.maxParalel is set; allowed is no property of this name. Did you mean "maxParallel"?',
+    ],
+    [
+      "of a builder",
+      () => refusal({ workload: Workload.docker(wrong({ image, killtimeout: "1s" })) }),
+      'web: workload.killtimeout is set; allowed is no property of this name. Did you mean "killTimeout"?',
+    ],
+    [
+      "of a connection",
+      () => refusalOf((web, api) => web.connectTo(api, wrong({ permisions: [] }))),
+      'web: connection "api" > permisions is set; allowed is no property of this name. Did you mean "permissions"?',
+    ],
+    [
+      "of a service in a group",
+      () =>
+        refusalOf((_, __, of) =>
+          of
+            .addJob("job")
+            .addGroup("group", { tasks: { a: base.workload } })
+            .addService("page", wrong({ prot: 1 })),
+        ),
+      'job/group: service "page" > prot is set; allowed is no property of this name. Did you mean "port"?',
+    ],
+    [
+      "that is like none",
+      () => refusal({ replicas: 3 }),
+      "web: replicas is set; allowed is no property of this name. Known are: ",
+    ],
+  ])("%s", (_, act, message) => {
+    expect(act()).toContain(`stack/mesh/${message}`);
+  });
+
+  test("without showing what may be a secret", () => {
+    const tls = { certificates: [GatewayCertificate.inline(wrong({ certificate: "c", privateKeys: "hush" }))] };
+    const said = refusalOf((_, __, of) =>
+      of.addApiGateway("g", { listeners: [ApiGatewayListener.http({ port: 80, tls })] }),
+    );
+    expect(said).toContain("certificates[0].privateKeys is set; allowed is no property of this name.");
+    expect(said).toContain("privateKey is not set;");
+    expect(said).not.toContain("hush");
+  });
+
+  test("but may be undefined", () => {
+    expect(refusal({ replicas: undefined })).toBe("nothing");
+  });
 });
 
 test("a wrong value of a mesh is refused", () => {

@@ -91,6 +91,9 @@ export interface RingHashOptions {
   readonly maximumRingSize?: number;
 }
 
+const LEAST_REQUEST_SHAPE: is.Shape<LeastRequestOptions> = { choiceCount: is.number };
+const RING_HASH_SHAPE: is.Shape<RingHashOptions> = { minimumRingSize: is.number, maximumRingSize: is.number };
+
 /**
  * How the Envoys of a service's clients choose among its instances.
  *
@@ -101,6 +104,7 @@ export class LoadBalancer {
     private readonly entry: consul.LoadBalancer,
     /** @internal */
     readonly hashPolicies: readonly HashPolicy[] = [],
+    private readonly examineOptions: (place: Place) => void = () => undefined,
   ) {}
 
   /** One after the other; what Envoy does by itself. */
@@ -114,16 +118,23 @@ export class LoadBalancer {
   }
 
   /** The least busy of a few. */
-  static leastRequest({ choiceCount }: LeastRequestOptions = {}): LoadBalancer {
-    return new LoadBalancer({
-      Policy: "least_request",
-      LeastRequestConfig: choiceCount === undefined ? undefined : { ChoiceCount: choiceCount },
-    });
+  static leastRequest(options: LeastRequestOptions = {}): LoadBalancer {
+    const { choiceCount } = is.optionsOf("LoadBalancer.leastRequest", options);
+    return new LoadBalancer(
+      {
+        Policy: "least_request",
+        LeastRequestConfig: choiceCount === undefined ? undefined : { ChoiceCount: choiceCount },
+      },
+      [],
+      (place) => {
+        is.examineProperties(place, options, LEAST_REQUEST_SHAPE);
+      },
+    );
   }
 
   /** The same one for the same hash; a change of instances moves few clients. */
   static ringHash(hashPolicies: readonly HashPolicy[], options: RingHashOptions = {}): LoadBalancer {
-    const { minimumRingSize, maximumRingSize } = options;
+    const { minimumRingSize, maximumRingSize } = is.optionsOf("LoadBalancer.ringHash", options);
     const isSized = minimumRingSize !== undefined || maximumRingSize !== undefined;
     return new LoadBalancer(
       {
@@ -131,6 +142,9 @@ export class LoadBalancer {
         RingHashConfig: isSized ? { MinimumRingSize: minimumRingSize, MaximumRingSize: maximumRingSize } : undefined,
       },
       hashPolicies,
+      (place) => {
+        is.examineProperties(place, options, RING_HASH_SHAPE);
+      },
     );
   }
 
@@ -141,10 +155,7 @@ export class LoadBalancer {
 
   /** @internal */
   examine(place: Place): void {
-    const { LeastRequestConfig: least = {}, RingHashConfig: ring = {} } = this.entry;
-    is.number(place, "choiceCount", least.ChoiceCount);
-    is.number(place, "minimumRingSize", ring.MinimumRingSize);
-    is.number(place, "maximumRingSize", ring.MaximumRingSize);
+    this.examineOptions(place);
     is.list(is.made("a HashPolicy, such as HashPolicy.header(…)"))(place, "hashPolicies", this.hashPolicies);
   }
 

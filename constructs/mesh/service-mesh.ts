@@ -32,7 +32,8 @@ import { Prometheus, type PrometheusBaseProps } from "./observability/prometheus
 import { renderProxyDefaults } from "./observability/proxy-defaults";
 import type { Tracing } from "./observability/tracing";
 import { VirtualService, type VirtualServiceBaseProps } from "./traffic/virtual-service";
-import { refuseWrongValues } from "../core/shape";
+import * as is from "../core/shape";
+import { refuseWrongArgument, refuseWrongValues } from "../core/shape";
 import { MESH_SHAPE } from "./shapes";
 
 /** Props of {@link ServiceMesh}. */
@@ -141,47 +142,47 @@ export class ServiceMesh extends Mesh {
 
   /** Adds a service to the mesh, in the mesh's own stack. For another stack: `new MeshService(stack, id, { mesh, … })`. */
   addService(id: string, props: MeshServiceBaseProps): MeshService {
-    return new MeshService(this, id, { mesh: this, ...props });
+    return new MeshService(this, id, this.inThisMesh(id, props));
   }
 
   /** Adds a job with groups and services of its own choice. For another stack: `new MeshJob(stack, id, { mesh, … })`. */
   addJob(id: string, props: MeshJobBaseProps = {}): MeshJob {
-    return new MeshJob(this, id, { mesh: this, ...props });
+    return new MeshJob(this, id, this.inThisMesh(id, props));
   }
 
   /** Adds a gateway for those outside the mesh: by host, path or header of a request, or by port. */
   addApiGateway(id: string, props: ApiGatewayBaseProps): ApiGateway {
-    return new ApiGateway(this, id, { mesh: this, ...props });
+    return new ApiGateway(this, id, this.inThisMesh(id, props));
   }
 
   /** Adds a gateway for those outside the mesh, by host or port. Consul has deprecated this kind: see {@link addApiGateway}. */
   addIngressGateway(id: string, props: IngressGatewayBaseProps): IngressGateway {
-    return new IngressGateway(this, id, { mesh: this, ...props });
+    return new IngressGateway(this, id, this.inThisMesh(id, props));
   }
 
   /** Adds a service outside the mesh, which a terminating gateway leads to. */
   addExternalService(id: string, props: ExternalServiceBaseProps): ExternalService {
-    return new ExternalService(this, id, { mesh: this, ...props });
+    return new ExternalService(this, id, this.inThisMesh(id, props));
   }
 
   /** Adds a gateway to services outside the mesh. */
   addTerminatingGateway(id: string, props: TerminatingGatewayBaseProps = {}): TerminatingGateway {
-    return new TerminatingGateway(this, id, { mesh: this, ...props });
+    return new TerminatingGateway(this, id, this.inThisMesh(id, props));
   }
 
   /** Adds a name that leads to other services. For another stack: `new VirtualService(stack, id, { mesh, … })`. */
   addVirtualService(id: string, props: VirtualServiceBaseProps): VirtualService {
-    return new VirtualService(this, id, { mesh: this, ...props });
+    return new VirtualService(this, id, this.inThisMesh(id, props));
   }
 
   /** Adds a gateway to other datacenters and peered clusters. */
   addMeshGateway(id: string, props: MeshGatewayBaseProps = {}): MeshGateway {
-    return new MeshGateway(this, id, { mesh: this, ...props });
+    return new MeshGateway(this, id, this.inThisMesh(id, props));
   }
 
   /** Adds a Prometheus that watches the mesh, with its rules, in the mesh's own stack. */
   addPrometheus(id: string, props: PrometheusBaseProps = {}): Prometheus {
-    return new Prometheus(this, id, { mesh: this, ...props });
+    return new Prometheus(this, id, this.inThisMesh(id, props));
   }
 
   /** The services of the mesh, in whatever stack, in the order they were added. */
@@ -199,6 +200,11 @@ export class ServiceMesh extends Mesh {
     const { metrics, tracing, proxyDefaults = {} } = this.props;
     const traced = tracing?.trace(job) ?? job;
     return metrics?.expose(traced, proxyDefaults) ?? traced;
+  }
+
+  private inThisMesh<Props extends object>(id: string, props: Props): Props & { readonly mesh: ServiceMesh } {
+    refuseWrongArgument(this, `props of ${id}`, props, is.fields);
+    return { mesh: this, ...props };
   }
 
   private membersOf<Member extends IConstruct>(isOne: (member: IConstruct) => member is Member): readonly Member[] {

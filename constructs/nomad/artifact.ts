@@ -34,7 +34,7 @@ export const ARTIFACT_SHAPE: is.Shape<ArtifactOptions> = {
   checksum: is.text,
   options: (place, property, value) => {
     is.map(is.text)(place, property, value);
-    if (knownEntries(value as ArtifactOptions["options"]).some(([key]) => key === "checksum")) {
+    if (knownEntries((value ?? undefined) as ArtifactOptions["options"]).some(([key]) => key === "checksum")) {
       place.refuse(property, value, "no checksum, which has a property of its own", "Give it as checksum.");
     }
   },

@@ -92,7 +92,7 @@ export class JobKind {
   static periodic(options: PeriodicOptions): JobKind {
     return new JobKind(
       {
-        Type: options.type ?? "batch",
+        Type: is.optionsOf("JobKind.periodic", options).type ?? "batch",
         Periodic: {
           Specs: options.crons,
           SpecType: "cron",
@@ -111,7 +111,7 @@ export class JobKind {
   static parameterized(options: ParameterizedOptions = {}): JobKind {
     return new JobKind(
       {
-        Type: options.type ?? "batch",
+        Type: is.optionsOf("JobKind.parameterized", options).type ?? "batch",
         ParameterizedJob: {
           Payload: options.payload,
           MetaRequired: options.metaRequired,

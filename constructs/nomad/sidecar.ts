@@ -143,6 +143,7 @@ export class Sidecar {
 
   /** Envoy in a container, as Nomad does it by itself. */
   static docker(options: DockerSidecarOptions = {}): Sidecar {
+    is.optionsOf("Sidecar.docker", options);
     const tuned = options.logLevel !== undefined || options.concurrency !== undefined;
     const config = mergeMaps<unknown>(
       options.image === undefined ? {} : { image: options.image },
@@ -153,7 +154,7 @@ export class Sidecar {
 
   /** Envoy as a program of the node, where there is no Docker. */
   static exec(options: ExecSidecarOptions = {}): Sidecar {
-    const driver = options.driver ?? "raw_exec";
+    const driver = is.optionsOf("Sidecar.exec", options).driver ?? "raw_exec";
     const own = {
       command: options.command ?? "envoy",
       // Nomad's bootstrap names Consul's socket relative to the allocation's directory. Under `exec` that is the root

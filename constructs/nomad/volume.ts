@@ -90,11 +90,13 @@ export const SHARED_VOLUME_SHAPE: is.Shape<SharedVolumeOptions> = {
 export class Volume {
   private constructor(
     private readonly request: nomad.VolumeRequest,
+    private readonly override: Override<nomad.VolumeRequest> | undefined,
     private readonly examineOptions: (place: Place) => void,
   ) {}
 
   /** A host volume, as a client's configuration or `nomad volume create` declares it. */
   static host(source: string, options: HostVolumeOptions = {}): Volume {
+    is.optionsOf("Volume.host", options);
     const rendered: nomad.VolumeRequest = {
       Type: "host",
       Source: source,
@@ -104,7 +106,7 @@ export class Volume {
       PerAlloc: options.perAlloc,
       Sticky: options.sticky,
     };
-    return new Volume(overridden(rendered, options.override, "a volume"), (place) => {
+    return new Volume(rendered, options.override, (place) => {
       is.text(place, "source", source);
       is.examineProperties(place, options, HOST_VOLUME_SHAPE);
     });
@@ -112,6 +114,7 @@ export class Volume {
 
   /** A volume of a CSI plugin. */
   static csi(source: string, options: SharedVolumeOptions = {}): Volume {
+    is.optionsOf("Volume.csi", options);
     const rendered: nomad.VolumeRequest = {
       Type: "csi",
       Source: source,
@@ -124,7 +127,7 @@ export class Volume {
         MountFlags: options.mountOptions.mountFlags,
       },
     };
-    return new Volume(overridden(rendered, options.override, "a volume"), (place) => {
+    return new Volume(rendered, options.override, (place) => {
       is.text(place, "source", source);
       is.examineProperties(place, options, SHARED_VOLUME_SHAPE);
     });
@@ -137,7 +140,7 @@ export class Volume {
 
   /** @internal */
   render(name: string): nomad.VolumeRequest {
-    return { Name: name, ...this.request };
+    return { Name: name, ...overridden(this.request, this.override, `the volume ${name}`) };
   }
 }
 

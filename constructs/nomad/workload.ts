@@ -213,7 +213,7 @@ export class Workload {
 
   /** A container. */
   static docker(options: DockerWorkloadOptions): Workload {
-    const { image, command, args, entrypoint, config } = options;
+    const { image, command, args, entrypoint, config } = is.optionsOf("Workload.docker", options);
     return new Workload(
       "docker",
       mergeMaps<unknown>({ image, command, args, entrypoint }, config),
@@ -224,13 +224,13 @@ export class Workload {
 
   /** A program of the node. */
   static exec(options: ExecWorkloadOptions): Workload {
-    const { command, args, driver, config } = options;
+    const { command, args, driver, config } = is.optionsOf("Workload.exec", options);
     return new Workload(driver ?? "exec", mergeMaps<unknown>({ command, args }, config), options, EXEC_WORKLOAD_SHAPE);
   }
 
   /** A task of any other driver (`java`, `podman`, `qemu`, …), with that driver's configuration. */
   static driver(driver: string, config: Readonly<Record<string, unknown>>, options: TaskOptions = {}): Workload {
-    return new Workload(driver, config, options, TASK_SHAPE);
+    return new Workload(driver, config, is.optionsOf("Workload.driver", options), TASK_SHAPE);
   }
 
   /** @internal */

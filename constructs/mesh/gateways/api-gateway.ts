@@ -13,7 +13,7 @@ import { ApiGatewayRoute, type ApiGatewayRouteOptions, type WeightedService } fr
 import { defaultsOf, FrontGateway, type FrontGatewayBaseProps } from "./front-gateway";
 import type { InMesh } from "./gateway";
 import * as is from "../../core/shape";
-import { refuseUnknownProperties, refuseWrongArgument, refuseWrongValues } from "../../core/shape";
+import { refuseWrongArgument, refuseWrongValues } from "../../core/shape";
 import { API_GATEWAY_ROUTE_SHAPE, API_GATEWAY_SHAPE, INTENTION_SHAPE, MEMBER, WEIGHTED_SERVICES } from "../shapes";
 
 /** What {@link ServiceMesh.addApiGateway} takes. */
@@ -77,7 +77,7 @@ export class ApiGateway extends FrontGateway<ApiGatewayListener, ApiGatewayBaseP
    */
   connectTo(target: IMeshService | string | readonly WeightedService[], options: ApiGatewayConnectOptions = {}): void {
     refuseWrongArgument(this, "target", target, TARGET);
-    refuseUnknownProperties(this, options, OF_CONNECTION, "connection", nameOf(weighted(target)[0]?.service ?? ""));
+    refuseWrongValues(this, options, OF_CONNECTION, "route");
     const { permissions, description, ...routeOptions } = options;
     this.addRoute(target, routeOptions);
     for (const { service } of weighted(target)) {

@@ -14,7 +14,7 @@ import { allow, type Intention, type IntentionOptions } from "../intention";
 import { nameOf, type IMeshService } from "../mesh-member";
 import { defaultsOf, FrontGateway, type FrontGatewayBaseProps } from "./front-gateway";
 import type { InMesh } from "./gateway";
-import { refuseUnknownProperties, refuseWrongArgument, refuseWrongValues } from "../../core/shape";
+import { refuseWrongArgument, refuseWrongValues } from "../../core/shape";
 import { INGRESS_GATEWAY_SHAPE, INGRESS_ROUTE_SHAPE, INTENTION_SHAPE, MEMBER } from "../shapes";
 import type { IngressListener } from "./ingress-listener";
 
@@ -129,7 +129,7 @@ export class IngressGateway extends FrontGateway<IngressListener, IngressGateway
    */
   connectTo(target: IMeshService | string, options: IngressConnectOptions = {}): Intention {
     refuseWrongArgument(this, "target", target, MEMBER);
-    refuseUnknownProperties(this, options, OF_CONNECTION, "connection", nameOf(target));
+    refuseWrongValues(this, options, OF_CONNECTION, "route", nameOf(target));
     const { permissions, description, ...routeOptions } = options;
     this.addRoute(target, routeOptions);
     return allow(this, this.mesh, this, target, { permissions, description });

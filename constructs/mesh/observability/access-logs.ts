@@ -48,8 +48,9 @@ export class AccessLogs {
       is.required(is.name)(place, "path", this.sink.Path);
     }
     is.examineProperties(place, this.options, ACCESS_LOG_SHAPE);
-    if (this.options.json !== undefined && this.options.text !== undefined) {
-      place.refuse("text", this.options.text, "no text next to json", "Give json or text, not both.");
+    const { json, text } = Object(this.options) as AccessLogOptions;
+    if (json !== undefined && text !== undefined) {
+      place.refuse("text", text, "no text next to json", "Give json or text, not both.");
     }
   }
 

@@ -1,0 +1,884 @@
+import { TerraformStack } from "cdktf";
+import {
+  AccessLogs,
+  Affinity,
+  AnonymousPolicy,
+  ApiGatewayListener,
+  Constraint,
+  ConsulAclPolicy,
+  ConsulDeployerPolicy,
+  Failover,
+  GatewayCertificate,
+  HashPolicy,
+  HealthCheck,
+  HttpPermission,
+  IngressListener,
+  JobKind,
+  LoadBalancer,
+  MeshGatewayMode,
+  MeshService,
+  Metrics,
+  NomadAclPolicy,
+  NomadAnonymousPolicy,
+  NomadDeployerPolicy,
+  NomadOperatorPolicy,
+  Port,
+  Protocol,
+  Redirect,
+  RolePolicies,
+  ServiceMesh,
+  Sidecar,
+  Spread,
+  Template,
+  Tracing,
+  Volume,
+  WorkloadIdentityAuthMethod,
+  Workload,
+  type AccessLogOptions,
+  type AnonymousPolicyOptions,
+  type ApiGatewayBaseProps,
+  type ApiGatewayConnectOptions,
+  type ApiGatewayHttpListenerOptions,
+  type BlueGreenOptions,
+  type CanaryOptions,
+  type CatalogServiceProps,
+  type CertificateFiles,
+  type CertificateText,
+  type ConnectOptions,
+  type ConsulAclPolicyProps,
+  type ConsulDeployerPolicyOptions,
+  type CookieHashPolicyOptions,
+  type DockerSidecarOptions,
+  type DockerWorkloadOptions,
+  type ExecSidecarOptions,
+  type ExecWorkloadOptions,
+  type ExternalServiceBaseProps,
+  type FailoverTarget,
+  type GroupServiceProps,
+  type GrpcHealthCheckOptions,
+  type HostVolumeOptions,
+  type HttpHealthCheckOptions,
+  type ImportedMeshServiceOptions,
+  type IngressConnectOptions,
+  type IngressGatewayBaseProps,
+  type IngressListenerOptions,
+  type IntentionOptions,
+  type JobGroupProps,
+  type LeastRequestOptions,
+  type MeshGatewayBaseProps,
+  type MeshJobBaseProps,
+  type MeshServiceBaseProps,
+  type NetworkHealthCheckOptions,
+  type NomadAclPolicyProps,
+  type NomadAnonymousPolicyOptions,
+  type NomadDeployerPolicyOptions,
+  type NomadOperatorPolicyOptions,
+  type OtlpTracingOptions,
+  type ParameterizedOptions,
+  type PeriodicOptions,
+  type PermissionMatch,
+  type PrometheusBaseProps,
+  type PrometheusMetricsOptions,
+  type RedirectOptions,
+  type ResolveOptions,
+  type RingHashOptions,
+  type RolePoliciesOptions,
+  type Route,
+  type ScriptHealthCheckOptions,
+  type ServiceMeshProps,
+  type ServiceVersionProps,
+  type SharedVolumeOptions,
+  type Split,
+  type StaticPortOptions,
+  type SubsetOptions,
+  type TaskOptions,
+  type TemplateOptions,
+  type TerminatingGatewayBaseProps,
+  type VirtualServiceBaseProps,
+  type WorkloadIdentityAuthMethodProps,
+  type ZipkinTracingOptions,
+} from "../../constructs";
+import { AccessStack, GatewayAccessStack, MeshStack, type AccessStackProps, type MeshStackProps } from "../../stacks";
+import type { GatewayAccessStackProps } from "../../stacks";
+import { TestStack } from "./synth";
+import { testApp } from "./test-app";
+
+/** What something of the library is made from. */
+export interface OptionCase {
+  readonly name: string;
+  /** A value of the right kind for each option that there is. */
+  readonly options: Readonly<Record<string, unknown>>;
+  readonly make: (options: never) => unknown;
+}
+
+/** The compiler sees to it that no option is missing. */
+function of<Options extends object>(
+  name: string,
+  options: { readonly [Name in keyof Options]-?: unknown },
+  make: (options: Options) => unknown,
+): OptionCase {
+  return { name, options, make };
+}
+
+const image = "example:1";
+const workload = Workload.docker({ image });
+const http = { port: 8080, protocol: Protocol.HTTP, workload };
+
+function mesh(): ServiceMesh {
+  return new ServiceMesh(new TestStack(), "mesh");
+}
+
+/** Two services, one to do something with the other. */
+function services(): { readonly of: ServiceMesh; readonly web: MeshService; readonly api: MeshService } {
+  const all = mesh();
+  return { of: all, web: all.addService("web", http), api: all.addService("api", http) };
+}
+
+const PLACEMENT = {
+  nomadDatacenters: ["dc1"],
+  region: "global",
+  namespace: "default",
+  nodePool: "default",
+  priority: 50,
+  waitUntilHealthy: true,
+};
+const JOB = {
+  ...PLACEMENT,
+  kind: JobKind.service(),
+  jobMeta: { a: "b" },
+  description: "x",
+  links: { a: "b" },
+  allAtOnce: true,
+};
+const UPDATE = {
+  maxParallel: 1,
+  healthCheck: "checks",
+  minHealthyTime: "1s",
+  healthyDeadline: "2s",
+  progressDeadline: "3s",
+  autoRevert: true,
+  autoPromote: true,
+  canary: 1,
+  stagger: "1s",
+};
+const RESTART = { attempts: 1, interval: "1m", delay: "1s", mode: "fail", renderTemplates: true };
+const GROUP = {
+  count: 1,
+  update: UPDATE,
+  restart: RESTART,
+  reschedule: {
+    attempts: 1,
+    interval: "1h",
+    delay: "30s",
+    delayFunction: "constant",
+    maxDelay: "1h",
+    unlimited: false,
+  },
+  migrate: { maxParallel: 1, healthCheck: "checks", minHealthyTime: "1s", healthyDeadline: "2s" },
+  disconnect: { lostAfter: "1m", stopOnClientAfter: "1m", replace: true, reconcile: "best_score" },
+  ephemeralDisk: { sizeMib: 100, sticky: true, migrate: true },
+  scaling: { min: 1, max: 2, enabled: true, policy: {} },
+  shutdownDelay: "1s",
+  volumes: { data: Volume.host("data") },
+  constraints: [Constraint.distinctHosts()],
+  affinities: [Affinity.equals("a", "b")],
+  spreads: [Spread.over("a")],
+  consulCluster: "default",
+  groupMeta: { a: "b" },
+};
+const NETWORK = {
+  ports: { a: Port.dynamic() },
+  networkMode: "bridge",
+  dns: { servers: ["192.0.2.1"], searches: ["a"], options: ["b"] },
+  hostname: "a",
+  cniArgs: { a: "b" },
+};
+const IDENTITY = {
+  audience: ["a"],
+  env: true,
+  file: true,
+  filepath: "a",
+  changeMode: "noop",
+  changeSignal: "SIGHUP",
+  ttl: "1h",
+};
+const CHECK_RESTART = { limit: 1, grace: "1s", ignoreWarnings: true };
+const REGISTRATION = {
+  healthCheck: HealthCheck.http("/"),
+  tags: ["a"],
+  canaryTags: ["a"],
+  meta: { a: "b" },
+  canaryMeta: { a: "b" },
+  addressMode: "auto",
+  address: "a",
+  taggedAddresses: { a: "b" },
+  enableTagOverride: true,
+  onUpdate: "ignore",
+  checkRestart: CHECK_RESTART,
+  weights: { passing: 1, warning: 1 },
+  identity: IDENTITY,
+  consulCluster: "default",
+};
+const CONNECT = {
+  ...REGISTRATION,
+  sidecar: Sidecar.docker(),
+  connectNative: true,
+  expose: [{ path: "/a", portLabel: "a", localPort: 1, protocol: "http" }],
+  transparentProxy: {
+    uid: "101",
+    outboundPort: 1,
+    excludeInboundPorts: ["a"],
+    excludeOutboundPorts: [1],
+    excludeOutboundCidrs: ["192.0.2.0/24"],
+    excludeUids: ["1"],
+    noDns: true,
+  },
+};
+const SERVICE = {
+  ...{ ...JOB, ...GROUP, ...NETWORK, ...CONNECT },
+  port: 8080,
+  workload,
+  tasks: { log: workload },
+  publish: 80,
+  override: {},
+};
+const IN_CONSUL = { serviceName: "a", protocol: Protocol.HTTP, serviceDefaults: {} };
+const TASK = {
+  env: { A: "b" },
+  resources: {
+    cpuMhz: 100,
+    cores: 1,
+    memoryMib: 100,
+    memoryMaxMib: 100,
+    secretsMib: 1,
+    devices: { gpu: { count: 1, constraints: [Constraint.distinctHosts()], affinities: [Affinity.equals("a", "b")] } },
+    numa: { affinity: "none", devices: ["a"] },
+  },
+  templates: [Template.text("x", { destination: "local/x" })],
+  volumeMounts: [{ volume: "data", destination: "/a", readOnly: true, propagationMode: "private", selinuxLabel: "z" }],
+  artifacts: [
+    {
+      source: "a",
+      destination: "b",
+      mode: "any",
+      checksum: "c",
+      options: { a: "b" },
+      headers: { a: "b" },
+      insecure: true,
+      chown: true,
+    },
+  ],
+  vault: {
+    role: "a",
+    policies: ["a"],
+    namespace: "a",
+    cluster: "a",
+    env: true,
+    disableFile: true,
+    changeMode: "noop",
+    changeSignal: "SIGHUP",
+    allowTokenExpiration: true,
+  },
+  secrets: { a: { provider: "a", path: "b", config: {}, env: { a: "b" } } },
+  identities: { a: IDENTITY },
+  consulCluster: "default",
+  actions: { a: { command: "a", args: ["b"] } },
+  logs: { maxFiles: 1, maxFileSizeMib: 1, disabled: true },
+  dispatchPayload: "a",
+  csiPlugin: { id: "a", type: "node", mountDir: "/a", stagePublishBaseDir: "/b", healthTimeout: "1s" },
+  user: "a",
+  killTimeout: "1s",
+  killSignal: "SIGHUP",
+  shutdownDelay: "1s",
+  lifecycle: { hook: "prestart", sidecar: true },
+  leader: true,
+  restart: RESTART,
+  constraints: [Constraint.distinctHosts()],
+  affinities: [Affinity.equals("a", "b")],
+  meta: { a: "b" },
+  override: {},
+};
+const SIDECAR = {
+  resources: TASK.resources,
+  logLevel: "info",
+  concurrency: 1,
+  logs: TASK.logs,
+  user: "a",
+  driverConfig: {},
+  killSignal: "SIGHUP",
+  killTimeout: "1s",
+  shutdownDelay: "1s",
+  env: { A: "b" },
+  meta: { a: "b" },
+  tags: ["a"],
+  serviceMeta: { a: "b" },
+  portLabel: "a",
+  config: {},
+  disableDefaultTcpCheck: true,
+  override: {},
+  serviceOverride: {},
+};
+const LIMITS = { maxConnections: 1, maxPendingRequests: 1, maxConcurrentRequests: 1 };
+const PASSIVE = {
+  interval: "1s",
+  maxFailures: 1,
+  enforcingConsecutive5xx: 1,
+  maxEjectionPercent: 1,
+  baseEjectionTime: "1s",
+};
+const GATEWAY = {
+  ...{ ...JOB, ...GROUP },
+  override: {},
+  sidecar: Sidecar.docker(),
+  templates: TASK.templates,
+  volumeMounts: TASK.volumeMounts,
+  tags: ["a"],
+  meta: { a: "b" },
+  serviceName: "a",
+  passiveHealthCheck: PASSIVE,
+};
+const HEADERS = { add: { a: "b" }, set: { a: "b" }, remove: ["a"] };
+const HEADER = { name: "a", exact: "a", prefix: "a", suffix: "a", regex: "a", present: true, invert: true };
+const MATCH = { pathPrefix: "/", pathExact: "/", pathRegex: "/", methods: ["GET"], headers: [HEADER] };
+const ROUTE = {
+  prefixRewrite: "/",
+  requestTimeout: "1s",
+  idleTimeout: "1s",
+  retries: { attempts: 1, on: ["5xx"], onStatusCodes: [503] },
+  requestHeaders: HEADERS,
+  responseHeaders: HEADERS,
+};
+const ROUTE_MATCH = {
+  ...MATCH,
+  caseInsensitive: true,
+  query: [{ name: "a", exact: "b", regex: "c", present: true }],
+};
+const CHECK = {
+  name: "a",
+  interval: "1s",
+  timeout: "1s",
+  successBeforePassing: 1,
+  failuresBeforeCritical: 1,
+  failuresBeforeWarning: 1,
+  checkRestart: CHECK_RESTART,
+  task: "a",
+  initialStatus: "passing",
+  notes: "a",
+  onUpdate: "ignore",
+  override: {},
+};
+const NETWORK_CHECK = { ...CHECK, port: "a", addressMode: "host" };
+const EXPOSABLE_CHECK = { ...NETWORK_CHECK, expose: true, tls: true, tlsServerName: "a", tlsSkipVerify: true };
+const TLS_VERSIONS = { minVersion: "TLSv1_2", maxVersion: "TLSv1_3", cipherSuites: ["a"] };
+const AGENT = {
+  scheme: "https",
+  port: 1,
+  tls: { ca: "a", cert: "a", key: "a", serverName: "a", insecureSkipVerify: true },
+  token: "a",
+};
+
+const withWorkload = (task: Workload) => mesh().addService("web", { ...http, workload: task });
+const withSidecar = (sidecar: Sidecar) => mesh().addService("web", { ...http, sidecar });
+const withCheck = (healthCheck: HealthCheck) => mesh().addService("web", { ...http, healthCheck });
+const withVolume = (data: Volume) => mesh().addService("web", { ...http, volumes: { data } });
+const withKind = (kind: JobKind) => mesh().addService("web", { ...http, kind });
+const ofMesh = (props: ServiceMeshProps) => new ServiceMesh(new TestStack(), "mesh", props);
+const withBalancer = (loadBalancer: LoadBalancer) => {
+  services().web.resolve({ loadBalancer });
+};
+
+/** The constructs, their methods, and the builders. */
+export const OPTION_CASES: readonly OptionCase[] = [
+  of<ServiceMeshProps>(
+    "a mesh",
+    {
+      ...PLACEMENT,
+      datacenter: "dc1",
+      gatewayDatacenters: ["dc2"],
+      sidecar: Sidecar.docker(),
+      proxyDefaults: {},
+      meshConfig: {
+        requestNormalization: {
+          mergeSlashes: true,
+          pathWithEscapedSlashes: "REJECT_REQUEST",
+          headersWithUnderscores: "ALLOW",
+          insecureDisablePathNormalization: true,
+        },
+        sanitizeXForwardedClientCert: true,
+        incomingTls: TLS_VERSIONS,
+        outgoingTls: TLS_VERSIONS,
+        meshDestinationsOnly: true,
+        allowEnablingPermissiveMutualTls: true,
+        validateClusters: true,
+        peerThroughMeshGateways: true,
+        meta: { a: "b" },
+      },
+      gatewayAccess: WorkloadIdentityAuthMethod.fromName(new TestStack(), "access"),
+      metrics: Metrics.prometheus(),
+      accessLogs: AccessLogs.stdout(),
+      tracing: Tracing.zipkin({ address: "192.0.2.1:9411" }),
+    },
+    ofMesh,
+  ),
+  of<MeshServiceBaseProps>("a service", { ...SERVICE, ...IN_CONSUL }, (props) => mesh().addService("a", props)),
+  of<MeshJobBaseProps>(
+    "a job",
+    {
+      ...JOB,
+      jobName: "a",
+      update: UPDATE,
+      constraints: GROUP.constraints,
+      affinities: GROUP.affinities,
+      spreads: GROUP.spreads,
+      override: {},
+    },
+    (props) => mesh().addJob("a", props),
+  ),
+  of<JobGroupProps>(
+    "a group",
+    { ...GROUP, ...NETWORK, groupName: "a", tasks: { a: workload }, override: {} },
+    (props) => mesh().addJob("a").addGroup("a", props),
+  ),
+  of<GroupServiceProps>(
+    "a service of a group",
+    { ...CONNECT, ...IN_CONSUL, port: "a", task: "a", override: {} },
+    (props) =>
+      mesh()
+        .addJob("a")
+        .addGroup("a", { tasks: { a: workload } })
+        .addService("b", props),
+  ),
+  of<CatalogServiceProps>(
+    "a service outside the mesh",
+    { ...REGISTRATION, serviceName: "a", port: "a", provider: "consul", task: "a", override: {} },
+    (props) => {
+      mesh()
+        .addJob("a")
+        .addGroup("a", { tasks: { a: workload } })
+        .addCatalogService("b", props);
+    },
+  ),
+  of<ServiceVersionProps>("a version", { ...SERVICE, inheritConnections: true }, (props) =>
+    services().api.addVersion("v2", props),
+  ),
+  of<VirtualServiceBaseProps>(
+    "a virtual service",
+    {
+      serviceName: "a",
+      protocol: Protocol.HTTP,
+      splits: [{ to: "a", weight: 100, requestHeaders: HEADERS, responseHeaders: HEADERS }],
+      routes: [{ ...ROUTE, to: "a", match: ROUTE_MATCH }],
+      redirect: Redirect.to("a"),
+      failover: Failover.to("a"),
+      connectTimeout: "1s",
+      requestTimeout: "1s",
+    },
+    (props) => mesh().addVirtualService("v", props),
+  ),
+  of<ExternalServiceBaseProps>(
+    "a service outside",
+    {
+      ...IN_CONSUL,
+      address: "192.0.2.1",
+      port: 1,
+      tls: { caFile: "a", sni: "b", certFile: "c", keyFile: "d" },
+      plaintext: "A test.",
+      tags: ["a"],
+      meta: { a: "b" },
+      nodeName: "a",
+    },
+    (props) => mesh().addExternalService("e", props),
+  ),
+  of<ApiGatewayBaseProps>(
+    "an API gateway",
+    { ...GATEWAY, listeners: [ApiGatewayListener.http({ port: 1 })], forwardedHeaders: "keep" },
+    (props) => mesh().addApiGateway("g", props),
+  ),
+  of<IngressGatewayBaseProps>(
+    "an ingress gateway",
+    { ...GATEWAY, listeners: [IngressListener.http({ port: 1 })], forwardedHeaders: "keep", limits: LIMITS },
+    (props) => mesh().addIngressGateway("g", props),
+  ),
+  of<TerminatingGatewayBaseProps>("a terminating gateway", { ...GATEWAY, connectTimeout: "1s" }, (props) =>
+    mesh().addTerminatingGateway("g", props),
+  ),
+  of<MeshGatewayBaseProps>(
+    "a mesh gateway",
+    {
+      ...GATEWAY,
+      connectTimeout: "1s",
+      port: 1,
+      hostNetwork: "a",
+      wanAddress: "a",
+      wanPort: 1,
+      peerThroughMeshGateways: true,
+    },
+    (props) => mesh().addMeshGateway("g", props),
+  ),
+  of<PrometheusBaseProps>(
+    "a Prometheus",
+    {
+      ...SERVICE,
+      serviceName: "a",
+      serviceDefaults: {},
+      workload: () => workload,
+      retention: "1d",
+      dataDirectory: "/a",
+      diskMib: 1,
+      rules: [{ name: "a", interval: "1s", rules: [{}] }],
+      scrapeInterval: "1s",
+      evaluationInterval: "1s",
+      externalLabels: { a: "b" },
+      alertmanagers: ["a:1"],
+      consul: AGENT,
+      nomad: AGENT,
+      scrapeConfigs: [{}],
+    },
+    (props) => mesh().addPrometheus("p", props),
+  ),
+  of<ImportedMeshServiceOptions>(
+    "a service of another team",
+    { protocol: Protocol.HTTP, mesh: ServiceMesh.fromDatacenter(new TestStack(), "other", "dc2") },
+    (options) => MeshService.fromServiceName(new TestStack(), "a", "a", options),
+  ),
+  of<ConnectOptions>(
+    "a connection",
+    {
+      limits: LIMITS,
+      passiveHealthCheck: PASSIVE,
+      connectTimeout: "1s",
+      localBindPort: 1,
+      localBindAddress: "127.0.0.1",
+      env: "A",
+      datacenter: "dc1",
+      peer: "a",
+      meshGateway: MeshGatewayMode.LOCAL,
+      config: {},
+      override: {},
+      permissions: [HttpPermission.get()],
+      description: "a",
+    },
+    (options) => {
+      const { web, api } = services();
+      return web.connectTo(api, options);
+    },
+  ),
+  of<IntentionOptions>(
+    "an intention",
+    { permissions: [HttpPermission.get()], description: "a", peer: "a" },
+    (options) => {
+      const { web, api } = services();
+      return api.allowFrom(web, options);
+    },
+  ),
+  of<SubsetOptions>("a subset", { onlyPassing: true }, (options) => services().api.addSubset("a", "b", options)),
+  of<ResolveOptions>(
+    "a resolver",
+    {
+      defaultSubset: "a",
+      connectTimeout: "1s",
+      requestTimeout: "1s",
+      loadBalancer: LoadBalancer.random(),
+      redirect: Redirect.to("a"),
+      failover: { a: Failover.to("a") },
+      override: {},
+    },
+    (options) => {
+      services().api.resolve(options);
+    },
+  ),
+  of<Split>("a split", { to: "a", weight: 100, requestHeaders: HEADERS, responseHeaders: HEADERS }, (split) => {
+    services().api.split([split]);
+  }),
+  of<Route>("a route", { ...ROUTE, to: "a", match: ROUTE_MATCH }, (route) => {
+    services().api.route(route);
+  }),
+  of<CanaryOptions>("a canary", { percent: 1, header: HEADER, stable: services().api.stable }, (options) => {
+    const { api } = services();
+    api.canary(api.addVersion("v2", { workload }), options);
+  }),
+  of<BlueGreenOptions>(
+    "blue and green",
+    { blue: services().api.stable, green: services().api.stable, live: "blue", header: HEADER },
+    (options) => {
+      services().api.blueGreen(options);
+    },
+  ),
+  of<ApiGatewayConnectOptions>(
+    "a route of an API gateway",
+    {
+      ...ROUTE,
+      hosts: ["a.example"],
+      match: {
+        pathPrefix: "/",
+        pathExact: "/",
+        pathRegex: "/",
+        methods: ["GET"],
+        headers: [{ name: "a", exact: "a", prefix: "a", suffix: "a", regex: "a", present: true }],
+        query: ROUTE_MATCH.query,
+      },
+      override: {},
+      listener: 1,
+      name: "a",
+      permissions: [HttpPermission.get()],
+      description: "a",
+    },
+    (options) => {
+      const { of: all, api } = services();
+      all.addApiGateway("g", { listeners: [ApiGatewayListener.http({ port: 1 })] }).connectTo(api, options);
+    },
+  ),
+  of<IngressConnectOptions>(
+    "a route of an ingress gateway",
+    {
+      listener: 1,
+      hosts: ["a.example"],
+      limits: LIMITS,
+      requestHeaders: HEADERS,
+      responseHeaders: HEADERS,
+      override: {},
+      permissions: [HttpPermission.get()],
+      description: "a",
+    },
+    (options) => {
+      const { of: all, api } = services();
+      all.addIngressGateway("g", { listeners: [IngressListener.http({ port: 1 })] }).connectTo(api, options);
+    },
+  ),
+  of<ApiGatewayHttpListenerOptions>(
+    "a listener of an API gateway",
+    {
+      port: 1,
+      hostPort: 1,
+      tls: { ...TLS_VERSIONS, certificates: [GatewayCertificate.files({ certFile: "a", keyFile: "b" })] },
+      override: {},
+      hostname: "a",
+    },
+    (options) => mesh().addApiGateway("g", { listeners: [ApiGatewayListener.http(options)] }),
+  ),
+  of<IngressListenerOptions>(
+    "a listener of an ingress gateway",
+    { port: 1, hostPort: 1, tls: { ...TLS_VERSIONS, sds: { clusterName: "a", certResource: "b" } } },
+    (options) => mesh().addIngressGateway("g", { listeners: [IngressListener.http(options)] }),
+  ),
+  ...[
+    of<CertificateFiles>("a certificate in files", { certFile: "a", keyFile: "b" }, (files) =>
+      GatewayCertificate.files(files),
+    ),
+    of<CertificateText>("a certificate as text", { certificate: "a", privateKey: "b" }, (text) =>
+      GatewayCertificate.inline(text),
+    ),
+  ].map((each) => ({
+    ...each,
+    make: (options: never) => {
+      const tls = { certificates: [each.make(options) as GatewayCertificate] };
+      return mesh().addApiGateway("g", { listeners: [ApiGatewayListener.http({ port: 1, tls })] });
+    },
+  })),
+  of<DockerWorkloadOptions>(
+    "a container",
+    { ...TASK, image, command: "a", args: ["b"], entrypoint: ["c"], config: {} },
+    (options) => withWorkload(Workload.docker(options)),
+  ),
+  of<ExecWorkloadOptions>("a program", { ...TASK, command: "a", args: ["b"], driver: "exec", config: {} }, (options) =>
+    withWorkload(Workload.exec(options)),
+  ),
+  of<TaskOptions>("a task", TASK, (options) => withWorkload(Workload.driver("java", {}, options))),
+  of<DockerSidecarOptions>("an Envoy in a container", { ...SIDECAR, image }, (options) =>
+    withSidecar(Sidecar.docker(options)),
+  ),
+  of<ExecSidecarOptions>("an Envoy of the node", { ...SIDECAR, command: "a", driver: "exec" }, (options) =>
+    withSidecar(Sidecar.exec(options)),
+  ),
+  of<HttpHealthCheckOptions>(
+    "a check by HTTP",
+    { ...EXPOSABLE_CHECK, method: "GET", headers: { a: ["b"] }, body: "a" },
+    (options) => withCheck(HealthCheck.http("/", options)),
+  ),
+  of<NetworkHealthCheckOptions>("a check by TCP", NETWORK_CHECK, (options) => withCheck(HealthCheck.tcp(options))),
+  of<GrpcHealthCheckOptions>("a check by gRPC", { ...EXPOSABLE_CHECK, service: "a" }, (options) =>
+    withCheck(HealthCheck.grpc(options)),
+  ),
+  of<ScriptHealthCheckOptions>("a check by script", { ...CHECK, args: ["a"] }, (options) =>
+    withCheck(HealthCheck.script("/a", options)),
+  ),
+  of<TemplateOptions>(
+    "a template",
+    {
+      destination: "local/x",
+      changeMode: "noop",
+      changeSignal: "SIGHUP",
+      changeScript: { command: "a", args: ["b"], timeout: "1s", failOnError: true },
+      env: true,
+      perms: "600",
+      uid: 1,
+      gid: 1,
+      once: true,
+      errMissingKey: true,
+      wait: { min: "1s", max: "2s" },
+      splay: "1s",
+      leftDelimiter: "<",
+      rightDelimiter: ">",
+      override: {},
+    },
+    (options) => withWorkload(Workload.docker({ image, templates: [Template.text("x", options)] })),
+  ),
+  of<HostVolumeOptions>(
+    "a host volume",
+    {
+      readOnly: true,
+      accessMode: "single-node-writer",
+      attachmentMode: "file-system",
+      perAlloc: true,
+      sticky: true,
+      override: {},
+    },
+    (options) => withVolume(Volume.host("a", options)),
+  ),
+  of<SharedVolumeOptions>(
+    "a CSI volume",
+    {
+      readOnly: true,
+      accessMode: "single-node-writer",
+      attachmentMode: "file-system",
+      perAlloc: true,
+      mountOptions: { fsType: "ext4", mountFlags: ["a"] },
+      override: {},
+    },
+    (options) => withVolume(Volume.csi("a", options)),
+  ),
+  of<StaticPortOptions>("a port", { to: 1, hostNetwork: "a", ignoreCollision: true }, (options) =>
+    mesh().addService("web", { ...http, ports: { a: Port.static(1, options) } }),
+  ),
+  of<PeriodicOptions>(
+    "a periodic job",
+    { crons: ["@daily"], timeZone: "UTC", prohibitOverlap: true, enabled: true, type: "batch" },
+    (options) => withKind(JobKind.periodic(options)),
+  ),
+  of<ParameterizedOptions>(
+    "a parameterized job",
+    { payload: "optional", metaRequired: ["a"], metaOptional: ["b"], type: "batch" },
+    (options) => withKind(JobKind.parameterized(options)),
+  ),
+  of<PrometheusMetricsOptions>("metrics", { port: 1, hostNetwork: "a" }, (options) =>
+    ofMesh({ metrics: Metrics.prometheus(options) }),
+  ),
+  of<AccessLogOptions>("access logs", { json: {}, text: "a", disableListenerLogs: true }, (options) =>
+    ofMesh({ accessLogs: AccessLogs.stdout(options) }),
+  ),
+  of<OtlpTracingOptions>(
+    "tracing by OTLP",
+    { address: "192.0.2.1:4317", samplePercent: 1, transport: "http", path: "/" },
+    (options) => ofMesh({ tracing: Tracing.otlp(options) }),
+  ),
+  of<ZipkinTracingOptions>("tracing by Zipkin", { address: "192.0.2.1:9411", samplePercent: 1, path: "/" }, (options) =>
+    ofMesh({ tracing: Tracing.zipkin(options) }),
+  ),
+  of<PermissionMatch>("a permission", { ...MATCH, pathSeparatedPrefix: "/" }, (match) => {
+    const { web, api } = services();
+    return web.connectTo(api, { permissions: [HttpPermission.allow(match)] });
+  }),
+  of<LeastRequestOptions>("the least request", { choiceCount: 2 }, (options) =>
+    withBalancer(LoadBalancer.leastRequest(options)),
+  ),
+  of<RingHashOptions>("a ring", { minimumRingSize: 1, maximumRingSize: 2 }, (options) =>
+    withBalancer(LoadBalancer.ringHash([HashPolicy.sourceIp()], options)),
+  ),
+  of<CookieHashPolicyOptions>("a hash", { terminal: true, ttl: "1s", session: true, path: "/" }, (options) =>
+    withBalancer(LoadBalancer.maglev([HashPolicy.cookie("a", options)])),
+  ),
+  of<FailoverTarget>("a failover", { to: "a", datacenter: "dc2", peer: "a" }, (target) => {
+    services().api.resolve({ failover: Failover.targets(target) });
+  }),
+  of<RedirectOptions>("a redirect", { datacenter: "dc2", peer: "a" }, (options) => {
+    services().api.resolve({ redirect: Redirect.to("a", options) });
+  }),
+  of<ConsulAclPolicyProps>(
+    "a policy of Consul",
+    {
+      name: "a",
+      description: "b",
+      rules: { acl: "read", key: { a: "list" }, service: { a: { policy: "read", intentions: "read" } } },
+    },
+    (props) => new ConsulAclPolicy(new TestStack(), "p", props),
+  ),
+  of<NomadAclPolicyProps>(
+    "a policy of Nomad",
+    {
+      name: "a",
+      description: "b",
+      rules: {
+        node: "read",
+        namespace: { a: { policy: "read", capabilities: ["read-job"], variables: { "*": ["read"] } } },
+      },
+    },
+    (props) => new NomadAclPolicy(new TestStack(), "p", props),
+  ),
+  of<ConsulDeployerPolicyOptions>(
+    "what applies in Consul",
+    { name: "a", servicePrefixes: ["a"], mesh: true, nodePrefixes: ["a"], keyPrefixes: ["a"] },
+    (options) => new ConsulDeployerPolicy(new TestStack(), "p", options),
+  ),
+  of<NomadDeployerPolicyOptions>(
+    "what applies in Nomad",
+    { name: "a", namespace: "b", hostVolumes: { a: "read" }, capabilities: ["read-job"] },
+    (options) => new NomadDeployerPolicy(new TestStack(), "p", options),
+  ),
+  of<NomadOperatorPolicyOptions>("operators", { name: "a", exec: true }, (options) => {
+    new NomadOperatorPolicy(new TestStack(), "p", options);
+  }),
+  of<NomadAnonymousPolicyOptions>("what Nomad shows", { namespaces: { a: "read" } }, (options) => {
+    new NomadAnonymousPolicy(new TestStack(), "p", options);
+  }),
+  of<AnonymousPolicyOptions>("what Consul shows", { services: ["a"], nodes: ["a"] }, (options) => {
+    new AnonymousPolicy(new TestStack(), "p", options);
+  }),
+  of<RolePoliciesOptions>(
+    "roles",
+    { gatewaysByNomad: true, nomadServiceName: "a", operatorKeyPrefixes: ["a"] },
+    (options) => new RolePolicies(new TestStack(), "p", options),
+  ),
+  of<WorkloadIdentityAuthMethodProps>(
+    "an auth method",
+    { jwksUrl: "a", jwksCaCertificate: "b", name: "c", audience: "d", tasks: { a: { keyPrefixes: ["a"] } } },
+    (props) => new WorkloadIdentityAuthMethod(new TestStack(), "p", props),
+  ),
+  of<AccessStackProps>(
+    "a stack of access",
+    {
+      consulAddress: "a",
+      consulDatacenter: "dc1",
+      nomadAddress: "a",
+      nomadRegion: "a",
+      nomadNamespace: "a",
+      consulAnonymous: { services: ["a"], nodes: ["a"] },
+      nomadAnonymous: { namespaces: { a: "read" } },
+      roles: { gatewaysByNomad: true },
+      tasks: { a: { keyPrefixes: ["a"] } },
+      nomadOperator: { exec: true },
+      consulDeployer: { name: "a" },
+      nomadDeployers: [{ namespace: "a" }],
+    },
+    (props) => new AccessStack(testApp(), "access", props),
+  ),
+  of<GatewayAccessStackProps>("a stack of gateways", { consulAddress: "a", consulDatacenter: "dc1" }, (props) => {
+    new GatewayAccessStack(testApp(), "access", props);
+  }),
+  of<MeshStackProps>(
+    "a stack of a mesh",
+    {
+      consulAddress: "a",
+      consulDatacenter: "dc1",
+      nomadAddress: "a",
+      nomadRegion: "a",
+      nomadNamespace: "a",
+      nomadNodePool: "a",
+      runtime: "exec",
+      secure: false,
+      accessRules: false,
+      access: new TerraformStack(testApp(), "access"),
+      mesh: {},
+    },
+    (props) => new MeshStack(testApp(), "mesh", props),
+  ),
+];
