@@ -30,10 +30,7 @@ function render(report: LabStatus): string {
       [...at("IN"), "HOST", "ADDRESS", "RUNS", "CONSUL", "NOMAD"],
       report.hosts.map((host) => [...at(host.datacenter), ...hostRow(host)]),
     ),
-    headed(
-      [...at("IN"), "SERVICE", "HEALTHY", "ON"],
-      report.jobs.map((job) => [...at(job.datacenter), ...jobRow(job)]),
-    ),
+    jobTable(report.jobs, at),
     headed(
       [...at("IN"), "URL", ""],
       report.listeners.map((it) => [...at(it.datacenter), urlOf(it), it.name]),
@@ -64,8 +61,34 @@ function hostRow({ name, address, running, consul, nomad }: HostStatus): string[
   return [name, address, running ? "yes" : "no", consul, nomad];
 }
 
-function jobRow(job: JobStatus): string[] {
-  return [job.id, `${healthyInstances(job)}/${job.wanted}`, job.instances.map(({ node }) => node).join(", ")];
+/** Columns that would say the same of each job are left out. */
+function jobTable(jobs: readonly JobStatus[], at: (datacenter: string) => string[]): string[] {
+  const columns: readonly (readonly [string, boolean, (job: JobStatus) => string])[] = [
+    ["JOB", true, ({ id }) => id],
+    ["NAMESPACE", jobs.some(({ namespace }) => namespace !== "default"), ({ namespace }) => namespace],
+    ["KIND", jobs.some(({ kind }) => kind !== "service"), kindOf],
+    ["HEALTHY", true, (job) => `${healthyInstances(job)}/${job.wanted}`],
+    ["ON", true, ({ instances }) => instances.map(({ node }) => node).join(", ")],
+    ["SERVICES", jobs.some((job) => servicesOf(job) !== job.id), servicesOf],
+  ];
+  const shown = columns.filter(([, isShown]) => isShown);
+  return headed(
+    [...at("IN"), ...shown.map(([head]) => head)],
+    jobs.map((job) => [...at(job.datacenter), ...shown.map(([, , cell]) => cell(job))]),
+  );
+}
+
+function kindOf({ kind, trigger, instances }: JobStatus): string {
+  const isOver = instances.length > 0 && !instances.some(({ isRunning }) => isRunning);
+  const end = instances.every(({ healthy }) => healthy) ? "done" : "failed";
+  if (trigger === undefined) return isOver && kind.endsWith("batch") ? `${kind}, ${end}` : kind;
+  const name = trigger === "periodic" ? "periodic" : "parameterized";
+  if (instances.length === 0) return `${name}, no run yet`;
+  return isOver ? `${name}, last run ${end}` : `${name}, runs now`;
+}
+
+function servicesOf({ services }: JobStatus): string {
+  return [...new Set(services.map(({ name }) => name))].join(", ");
 }
 
 function problems(job: JobStatus): string[] {

@@ -1,4 +1,4 @@
-import { healthyInstances, type JobStatus } from "../lab/services";
+import type { JobStatus } from "../lab/services";
 import type { Flow, Rates, Traffic } from "../lab/traffic";
 import type { EdgeTraffic, MeshEdge, MeshGraph, MeshNode } from "./model";
 import { instancesOf } from "./words";
@@ -28,17 +28,27 @@ function withHealth(node: MeshNode, all: readonly JobStatus[]): MeshNode {
   if (!node.jobs) return node;
   // What names no datacenter is deployed to the first.
   const isHere = ({ datacenter }: JobStatus) => node.group === undefined || datacenter === node.group;
-  const jobs = node.jobs.flatMap(({ id }) => all.find((job) => job.id === id && isHere(job)) ?? []);
-  const problems = jobs.flatMap(({ instances, unplaced }) => [
+  const parts = node.jobs.flatMap(({ id, namespace = "default", group = id, kind }) => {
+    const job = all.find((it) => it.id === id && it.namespace === namespace && isHere(it));
+    const isOf = (it: { readonly group: string }) => it.group === group;
+    return job ? [{ ...job, wanted: job.groups[group] ?? 0, instances: job.instances.filter(isOf), group, kind }] : [];
+  });
+  const instances = parts.flatMap((part) => part.instances);
+  const problems = parts.flatMap(({ instances, unplaced, group }) => [
     ...instances.flatMap(({ node: host, problems }) => problems.map((problem) => `on ${host}: ${problem}`)),
-    ...unplaced,
+    ...unplaced.filter((sentence) => sentence.includes(` group ${group} `)),
   ]);
+  const running = node.jobs.filter(({ kind }) => kind !== "periodic" && kind !== "parameterized" && kind !== "system");
   // A job that the lab does not have is missing altogether.
   const wanted = Math.max(
-    instancesOf(node),
-    jobs.reduce((sum, job) => sum + job.wanted, 0),
+    instancesOf({ ...node, jobs: running }),
+    parts.reduce((sum, part) => sum + part.wanted, 0),
   );
-  return { ...node, health: { healthy: jobs.reduce((sum, job) => sum + healthyInstances(job), 0), wanted, problems } };
+  // What is started now and then, and was not yet.
+  if (wanted === 0 && running.length === 0 && parts.length > 0) return node;
+  const healthy = instances.filter((it) => it.healthy).length;
+  const isDone = healthy > 0 && healthy >= wanted && instances.every(({ isRunning }) => !isRunning);
+  return { ...node, health: { healthy, wanted, problems, ...(isDone && { isDone }) } };
 }
 
 const NOTHING: Rates = { requests: 0, clientErrors: 0, serverErrors: 0, connections: 0 };

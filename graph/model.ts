@@ -29,7 +29,7 @@ export type NodeKind =
   | "subset"
   /** An Envoy at the edge of the mesh. */
   | "gateway"
-  /** What is outside of the mesh: behind a terminating gateway, or a destination by address. */
+  /** What is outside of the mesh: behind a terminating gateway, a destination by address, or a service without an Envoy. */
   | "external"
   /** A name without instances that leads on to others. */
   | "virtual"
@@ -82,7 +82,14 @@ export interface MeshJob {
   readonly id: string;
   /** The Terraform stack that it is in. */
   readonly stack: string;
+  /** How many instances there are to be; of a periodic or parameterized job, at each of its runs. */
   readonly instances: number;
+  /** Its task group. @default named like the job */
+  readonly group?: string;
+  /** Its namespace in Nomad. @default "default" */
+  readonly namespace?: string;
+  /** What kind of job it is. @default one that runs all the time */
+  readonly kind?: "system" | "batch" | "sysbatch" | "periodic" | "parameterized";
 }
 
 export type EdgeKind =
@@ -144,6 +151,8 @@ export interface Permission {
 export interface NodeHealth {
   readonly healthy: number;
   readonly wanted: number;
+  /** Whether all of them have done their work. @default false */
+  readonly isDone?: boolean;
   /** Why they are not healthy, one sentence each. */
   readonly problems: readonly string[];
 }

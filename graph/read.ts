@@ -15,7 +15,7 @@ import {
 } from "../lab/apply/documents";
 import { Drafts, including, type NodeDraft, type Place } from "./drafts";
 import { intentionRules, permissionOf } from "./intentions";
-import type { MeshGraph, Permission } from "./model";
+import type { MeshGraph, MeshJob, Permission } from "./model";
 import { Peerings } from "./peerings";
 import { gatewayRoutePhrase, routePhrase } from "./phrases";
 import { worldOf } from "./world";
@@ -70,13 +70,11 @@ class GraphReader {
   private addService({ document, group, service, companion }: MeshServiceDocument): void {
     const { Connect, Name = "" } = service;
     const gateway = gatewayKindOf(service);
-    const node = this.drafts.node(Name, document, gateway ? "gateway" : "service");
+    const node = this.drafts.node(Name, document, gateway ? "gateway" : Connect ? "service" : "external");
     if (gateway) node.gateway = gateway;
-    else node.proxy = proxyOf(Connect);
+    else if (Connect) node.proxy = proxyOf(Connect);
     if (companion !== undefined) node.countedAs = companion;
-    const { ID, Name: jobName = "" } = document.job;
-    const job = { id: ID ?? jobName, stack: document.stack, instances: group.Count ?? 1 };
-    node.jobs = [...(node.jobs ?? []), job];
+    node.jobs = [...(node.jobs ?? []), jobOf(document, group)];
     const ports = (group.Networks ?? []).flatMap(({ ReservedPorts }) => ReservedPorts ?? []);
     const { PortLabel } = service;
     const port = ports.find(({ Label }) => Label === PortLabel)?.Value ?? PortLabel;
@@ -441,13 +439,23 @@ function meshServicesOf(document: JobDocument): MeshServiceDocument[] {
     const names = new Set(services.map(({ Name = "" }) => Name));
     const companions = new Set(services.filter(gatewayKindOf).map(({ Name = "" }) => companionOf(Name)));
     return services
-      .filter((service) => service.Connect ?? gatewayKindOf(service))
       .filter(({ Name = "" }) => !companions.has(Name))
       .map((service) => {
         const companion = companionOf(service.Name ?? "");
         return { document, group, service, ...(gatewayKindOf(service) && names.has(companion) && { companion }) };
       });
   });
+}
+
+function jobOf({ job, stack }: JobDocument, { Name, Count = 1 }: nomad.TaskGroup): MeshJob {
+  const { Name: jobName = "", ID: id = jobName, Namespace = "default", Type = "service" } = job;
+  const kind = job.Periodic ? "periodic" : job.ParameterizedJob ? "parameterized" : Type;
+  return {
+    ...{ id, stack, instances: Count },
+    ...(Name && Name !== id && { group: Name }),
+    ...(Namespace !== "default" && { namespace: Namespace }),
+    ...(kind !== "service" && { kind: kind as MeshJob["kind"] }),
+  };
 }
 
 function gatewayKindOf({ Kind, Connect }: nomad.Service): NodeDraft["gateway"] {

@@ -1,4 +1,4 @@
-import type { EdgeTraffic, MeshEdge, MeshNode } from "./model";
+import type { EdgeTraffic, MeshEdge, MeshJob, MeshNode } from "./model";
 
 /** A line of what is known: what it is about, and what there is. */
 export type Fact = readonly [label: string, value: string];
@@ -26,16 +26,18 @@ export function kindOf({ kind, gateway }: MeshNode): string {
 export function sublineOf(node: MeshNode): string {
   const { kind, protocol, port, published = [], addresses = [], listeners = [], health } = node;
   const instances = instancesOf(node);
-  const count = health ? `${health.healthy}/${health.wanted} healthy` : instances > 1 ? `×${instances}` : "";
+  const state = health?.isDone ? "done" : health && `${health.healthy}/${health.wanted} healthy`;
+  const count = state ?? (instances > 1 ? `×${instances}` : "");
+  const kinds = [...new Set((node.jobs ?? []).flatMap((job) => job.kind ?? []))].join(", ");
   switch (kind) {
     case "service": {
       const where = [protocol, port && `:${port}`].filter(Boolean).join(" ");
-      return [where, published.length > 0 && "published", count].filter(Boolean).join(" · ");
+      return [where, published.length > 0 && "published", kinds, count].filter(Boolean).join(" · ");
     }
     case "gateway":
       return [kindOf(node), shortened(listeners), count].filter(Boolean).join(" · ");
     case "external":
-      return [protocol, shortened(addresses) || kindOf(node)].filter(Boolean).join(" · ");
+      return [protocol, shortened(addresses) || kindOf(node), kinds, count].filter(Boolean).join(" · ");
     case "virtual":
     case "name":
       return [protocol, kindOf(node)].filter(Boolean).join(" · ");
@@ -49,7 +51,7 @@ function shortened(list: readonly string[]): string {
   return list.length > 1 ? `${list[0]} +${list.length - 1}` : (list.at(0) ?? "");
 }
 
-export function instancesOf({ jobs = [] }: MeshNode): number {
+export function instancesOf({ jobs = [] }: Pick<MeshNode, "jobs">): number {
   return jobs.reduce((sum, { instances }) => sum + instances, 0);
 }
 
@@ -138,12 +140,24 @@ export function nodeFacts(node: MeshNode, groupName: string | undefined): readon
     ...fact("proxy", proxy),
     ...fact("health checks", checks?.join(", ")),
     ...fact("exported to", exportedTo?.join(", ")),
-    ...(jobs ?? []).flatMap(({ id, stack, instances }) =>
-      fact("job", `${id}, ${instances === 1 ? "1 instance" : `${instances} instances`}, stack ${stack}`),
-    ),
-    ...fact("healthy", health && `${health.healthy} of ${health.wanted}`),
+    ...(jobs ?? []).flatMap((job) => fact("job", jobPhrase(job))),
+    ...fact("healthy", health && `${health.healthy} of ${health.wanted}${health.isDone ? ", done" : ""}`),
     ...(health?.problems ?? []).flatMap((problem) => fact("problem", problem)),
   ];
+}
+
+function jobPhrase({ id, stack, instances, group, namespace, kind }: MeshJob): string {
+  const count = instances === 1 ? "1 instance" : `${instances} instances`;
+  return [
+    id,
+    kind,
+    ...(group === undefined ? [] : [`group ${group}`]),
+    kind === "system" || kind === "sysbatch" ? "on every node that fits" : count,
+    ...(namespace === undefined ? [] : [`namespace ${namespace}`]),
+    `stack ${stack}`,
+  ]
+    .filter(Boolean)
+    .join(", ");
 }
 
 /** All that is known of an arrow. */

@@ -31,10 +31,12 @@ async function instanceLines(
   { allocation, node, problems, tasks }: InstanceStatus,
   where: string,
 ): Promise<string[]> {
-  const words = tasks.map(async ({ name, state, events }) => [
+  // An Envoy that ends with its service has nothing to say about it.
+  const isCulprit = tasks.some(({ isSidecar, hasFailed }) => hasFailed && !isSidecar);
+  const words = tasks.map(async ({ name, state, events, isSidecar }) => [
     `  task ${name} is ${state}`,
     ...events.slice(-shownEvents).map((event) => `    ${event}`),
-    ...(await lastWords(nomad, allocation, name)).map((line) => `    ${line}`),
+    ...(isSidecar && isCulprit ? [] : (await lastWords(nomad, allocation, name)).map((line) => `    ${line}`)),
   ]);
   return [` ${where} ${node}: ${problems.join("; ")}`, ...(await Promise.all(words)).flat()];
 }

@@ -1,6 +1,8 @@
 /** Why Nomad found no node for a group, as an evaluation tells it. */
 export interface PlacementFailure {
   readonly NodesEvaluated: number;
+  /** How many more instances of the group failed in the same way. */
+  readonly CoalescedFailures: number;
   readonly ConstraintFiltered: Readonly<Record<string, number>> | null;
   readonly DimensionExhausted: Readonly<Record<string, number>> | null;
 }

@@ -19,6 +19,8 @@ export interface InstanceStatus {
 export interface TaskStatus {
   readonly name: string;
   readonly state: string;
+  /** Whether it ended otherwise than it should, once at least. */
+  readonly hasFailed: boolean;
   /** What happened to it, the latest last. */
   readonly events: readonly string[];
   /** Whether it is an Envoy beside a service; that of a gateway is the gateway itself. */
@@ -53,13 +55,16 @@ export interface JobStatus {
   readonly namespace: string;
   /** `service` and `system` jobs run until they are stopped; `batch` and `sysbatch` until they are done. */
   readonly kind: "service" | "system" | "batch" | "sysbatch";
-  /** Ids of its latest runs, the last one first, where it is periodic or parameterized. @default it runs itself */
+  /** What starts its runs, and the ids of the latest of them, the last one first. @default it runs itself */
+  readonly trigger?: "periodic" | "dispatch";
   readonly runs?: readonly string[];
   readonly services: readonly ServiceStatus[];
   readonly upstreams: readonly UpstreamStatus[];
   /** Its static ports on the hosts. */
   readonly ports: readonly number[];
   readonly wanted: number;
+  /** Of that, what each group is to have. */
+  readonly groups: Readonly<Record<string, number>>;
   readonly instances: readonly InstanceStatus[];
   /** The last one of each group that has failed and was replaced, or taken back with its deployment. */
   readonly failed: readonly InstanceStatus[];
@@ -92,15 +97,11 @@ export async function readJobs(
   const { nomad, consul } = cluster;
   const stubs = ((await nomad.get("/v1/jobs?namespace=*")) ?? []) as JobStub[];
   const checks = ((await consul.get("/v1/health/state/any")) ?? []) as ConsulCheck[];
-  const nodes = ((await nomad.get("/v1/nodes")) ?? []) as { Status: string; SchedulingEligibility: string }[];
-  const readyNodes = nodes.filter(
-    ({ Status, SchedulingEligibility }) => Status === "ready" && SchedulingEligibility === "eligible",
-  ).length;
   const wanted = stubs.filter((stub) => !stub.ParentID && !stub.Stop && isMeant(stub));
   return Promise.all(
     wanted.map(async (stub) => {
-      if (stub.Periodic || stub.ParameterizedJob) return readRuns(cluster, stub, stubs, checks, readyNodes);
-      return readJob(cluster, stub, checks, readyNodes);
+      if (stub.Periodic || stub.ParameterizedJob) return readRuns(cluster, stub, stubs, checks);
+      return readJob(cluster, stub, checks);
     }),
   );
 }
@@ -109,7 +110,6 @@ async function readJob(
   { datacenter = "", nomad }: ReadableCluster,
   { ID, Namespace }: JobStub,
   checks: readonly ConsulCheck[],
-  readyNodes: number,
 ): Promise<JobStatus> {
   const path = `/v1/job/${encodeURIComponent(ID)}`;
   const query = `?namespace=${encodeURIComponent(Namespace)}`;
@@ -120,16 +120,31 @@ async function readJob(
   const outdated = rollbackOf(job, deployments);
   const status = {
     datacenter,
-    ...jobStatus(job, allocations, checks, readyNodes, canariesOf(job, latest)),
+    ...jobStatus(job, allocations, checks, canariesOf(job, latest)),
     ...(outdated && { outdated }),
     ...(latest?.JobVersion === job.Version &&
       latest.Status === "failed" && {
         failure: `The last deployment of ${ID} has failed: ${latest.StatusDescription}.`,
       }),
   };
-  if (status.instances.length >= status.wanted) return status;
+  if (status.instances.length >= status.wanted && !isOnEachNode(job)) return status;
   const evaluations = ((await nomad.get(`${path}/evaluations${query}`)) ?? []) as Evaluation[];
-  return { ...status, unplaced: placementProblems(latestFailure(evaluations)) };
+  const last = latestOf(evaluations);
+  const failures = last?.FailedTGAllocs ?? {};
+  const isToBePlaced = last === undefined || last.Status === "pending";
+  const missing = (group: string) => (isToBePlaced ? 1 : group in failures ? failures[group].CoalescedFailures + 1 : 0);
+  const groups = Object.entries(status.groups).map(([name, count]): [string, number] => [name, count + missing(name)]);
+  return {
+    ...status,
+    ...(isOnEachNode(job) && wantedOf(groups)),
+    unplaced: placementProblems(failures),
+  };
+}
+
+function wantedOf(groups: readonly (readonly [string, number])[]): Pick<JobStatus, "wanted" | "groups"> {
+  const counts: Record<string, number> = {};
+  for (const [name, count] of groups) counts[name] = (counts[name] ?? 0) + count;
+  return { wanted: Object.values(counts).reduce((sum, count) => sum + count, 0), groups: counts };
 }
 
 /** A job that only starts others: what it says, and how those are. */
@@ -138,19 +153,17 @@ async function readRuns(
   parent: JobStub,
   stubs: readonly JobStub[],
   checks: readonly ConsulCheck[],
-  readyNodes: number,
 ): Promise<JobStatus> {
   const children = stubs
     .filter(({ ParentID, Namespace }) => ParentID === parent.ID && Namespace === parent.Namespace)
     .sort((left, right) => right.SubmitTime - left.SubmitTime)
     .filter(({ Status }, index) => index === 0 || Status !== "dead");
-  const [status, ...runs] = await Promise.all(
-    [parent, ...children].map((stub) => readJob(cluster, stub, checks, readyNodes)),
-  );
+  const [status, ...runs] = await Promise.all([parent, ...children].map((stub) => readJob(cluster, stub, checks)));
   return {
     ...status,
+    trigger: parent.Periodic ? "periodic" : "dispatch",
     runs: runs.map(({ id }) => id),
-    wanted: runs.reduce((sum, { wanted }) => sum + wanted, 0),
+    ...wantedOf(runs.flatMap(({ groups }) => Object.entries(groups))),
     instances: runs.flatMap(({ instances }) => instances),
     failed: runs.flatMap(({ failed }) => failed),
     unplaced: runs.flatMap(({ unplaced }) => unplaced),
@@ -174,20 +187,25 @@ function jobStatus(
   job: Job,
   allocations: readonly Allocation[],
   checks: readonly ConsulCheck[],
-  readyNodes: number,
-  canaries: Canaries,
+  canaries: readonly Canaries[],
 ): Omit<JobStatus, "datacenter"> {
   const groups = job.TaskGroups ?? [];
   // A mesh gateway is for other datacenters, not for people.
   const published = groups.filter((group) => !isMeshGateway(group)).flatMap(({ Networks }) => Networks ?? []);
-  const { manual, automatic } = canaries;
-  const isCurrent = ({ JobVersion }: Allocation) => JobVersion === job.Version || manual + automatic > 0;
+  const [manual, automatic] = [false, true].map((isAutomatic) =>
+    canaries.filter((it) => it.isAutomatic === isAutomatic),
+  );
+  const isCurrent = ({ JobVersion }: Allocation) => JobVersion === job.Version || canaries.length > 0;
   const isEndless = job.Type === "service" || job.Type === "system";
   const current = (isEndless ? allocations : latestOfEach(allocations)).filter(
     (it) => it.DesiredStatus === "run" && isCurrent(it),
   );
-  const isParent = Boolean(job.Periodic ?? job.ParameterizedJob);
-  const count = groups.reduce((sum, { Count }) => sum + (job.Type.startsWith("sys") ? readyNodes : Count), 0);
+  const isParent = !job.ParentID && Boolean(job.Periodic ?? job.ParameterizedJob);
+  // Where a system job runs is for Nomad to say: which nodes are ready, and fit.
+  const countOf = ({ Name, Count }: TaskGroup) => {
+    if (isParent) return 0;
+    return isOnEachNode(job) ? current.filter(({ TaskGroup }) => TaskGroup === Name).length : Count;
+  };
   const read = (allocation: Allocation) => instanceStatus(allocation, groups, checks, isEndless);
   return {
     id: job.ID,
@@ -196,9 +214,12 @@ function jobStatus(
     services: groups.flatMap(servicesOf),
     upstreams: groups.flatMap(upstreamsOf),
     ports: published.flatMap(({ ReservedPorts }) => (ReservedPorts ?? []).map(({ Value }) => Value)),
-    wanted: isParent ? 0 : count + manual + automatic,
-    awaitsPromotion: manual > 0,
-    isReplacing: automatic > 0,
+    ...wantedOf([
+      ...groups.map((group): [string, number] => [group.Name, countOf(group)]),
+      ...canaries.map(({ group, count }): [string, number] => [group, count]),
+    ]),
+    awaitsPromotion: manual.length > 0,
+    isReplacing: automatic.length > 0,
     instances: current.map(read),
     failed: lastFailuresOf(allocations.filter((it) => !current.includes(it))).map(read),
     unplaced: [],
@@ -236,22 +257,23 @@ function rollbackOf({ ID, Version }: Job, deployments: readonly Deployment[]): s
   return `Nomad has taken back the last deployment of ${ID}: ${before.StatusDescription}. See why with \`nomad job deployments ${ID}\`.`;
 }
 
-/** Canaries that run, or are to run, beside the instances of the version before, by who promotes them. */
+/** Canaries of a group that run, or are to run, beside the instances of the version before. */
 interface Canaries {
-  readonly manual: number;
-  readonly automatic: number;
+  readonly group: string;
+  readonly count: number;
+  /** Whether Nomad promotes them. */
+  readonly isAutomatic: boolean;
 }
 
-function canariesOf({ Version }: Job, deployment: Deployment | undefined): Canaries {
+function canariesOf({ Version }: Job, deployment: Deployment | undefined): Canaries[] {
   const isOpen = deployment?.JobVersion === Version && ["running", "paused", "pending"].includes(deployment.Status);
-  const groups = Object.values(isOpen ? deployment.TaskGroups : {}).filter(({ Promoted }) => !Promoted);
-  const sum = (auto: boolean) =>
-    groups.reduce((total, it) => total + (it.AutoPromote === auto ? it.DesiredCanaries : 0), 0);
-  return { manual: sum(false), automatic: sum(true) };
+  return Object.entries(isOpen ? deployment.TaskGroups : {})
+    .filter(([, { Promoted, DesiredCanaries }]) => !Promoted && DesiredCanaries > 0)
+    .map(([group, { DesiredCanaries, AutoPromote }]) => ({ group, count: DesiredCanaries, isAutomatic: AutoPromote }));
 }
 
-function latestFailure(evaluations: readonly Evaluation[]): Evaluation["FailedTGAllocs"] {
-  return latestOf(evaluations)?.FailedTGAllocs ?? null;
+function isOnEachNode({ Type }: Job): boolean {
+  return Type === "system" || Type === "sysbatch";
 }
 
 function latestOf<Item extends { readonly CreateIndex: number }>(items: readonly Item[]): Item | undefined {
@@ -298,6 +320,7 @@ function instanceStatus(
     tasks: Object.entries(allocation.TaskStates ?? {}).map(([name, state]) => ({
       name,
       state: state.State,
+      hasFailed: state.Failed || state.Restarts > 0,
       events: (state.Events ?? []).map(({ Type, DisplayMessage }) => `${Type}: ${DisplayMessage}`),
       isSidecar:
         !isOfGateway &&
@@ -341,6 +364,7 @@ interface JobStub {
 
 interface Job {
   readonly ID: string;
+  readonly ParentID: string;
   readonly Namespace: string;
   readonly Type: JobStatus["kind"];
   readonly Periodic: object | null;
@@ -405,11 +429,14 @@ interface DeployedGroup {
 
 interface Evaluation {
   readonly CreateIndex: number;
+  readonly Status: string;
   readonly FailedTGAllocs: Readonly<Record<string, PlacementFailure>> | null;
 }
 
 interface TaskState {
   readonly State: string;
+  readonly Failed: boolean;
+  readonly Restarts: number;
   readonly Events: readonly { readonly Type: string; readonly DisplayMessage: string }[] | null;
 }
 

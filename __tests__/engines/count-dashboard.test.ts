@@ -1,4 +1,4 @@
-import { mkdtempSync, rmSync, writeFileSync } from "node:fs";
+import { mkdtempSync, readFileSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import type { nomad } from "../../constructs";
@@ -190,22 +190,131 @@ test(
   3 * MINUTE,
 );
 
-test(
-  "jobs of several groups, services and ports run, and a client of a periodic job reaches each of their services",
-  async () => {
-    await lab.mustUp("job-files");
-    await lab.api("Nomad", "/v1/job/tour/periodic/force", "POST");
-    const [{ ID }] = await lab.api<{ readonly ID: string }[]>("Nomad", "/v1/jobs?prefix=tour/");
-    const path = `/v1/job/${encodeURIComponent(ID)}`;
+describe("jobs of each kind, of several groups, services and ports, in several namespaces", () => {
+  const runs: string[] = [];
+  let output: string;
+
+  beforeAll(async () => {
+    ({ output } = await lab.mustUp("job-files"));
+  }, 3 * MINUTE);
+
+  afterAll(async () => {
+    // Nomad keeps them even when the jobs are gone that started them.
+    for (const path of runs) await lab.api("Nomad", path.replace("?", "?purge=true&"), "DELETE");
+  }, MINUTE);
+
+  /** Waits for the end of a run. */
+  async function done(id: string, namespace: string): Promise<void> {
+    const [path, query] = [`/v1/job/${encodeURIComponent(id)}`, `?namespace=${namespace}`];
+    runs.push(`${path}${query}`);
     await eventually(async () => {
-      const allocations = await lab.api<Allocation[]>("Nomad", `${path}/allocations`);
+      const allocations = await lab.api<Allocation[]>("Nomad", `${path}/allocations${query}`);
       expect(allocations.map(({ ClientStatus }) => ClientStatus)).toEqual(["complete"]);
     }, MINUTE);
-    // Nomad keeps it even when the periodic job is gone.
-    await lab.api("Nomad", `${path}?purge=true`, "DELETE");
-  },
-  3 * MINUTE,
-);
+  }
+
+  const rowsOf = (text: string) => text.split("\n").map((line) => line.split(/ {2,}/));
+
+  test(
+    "run, and a client of a periodic job reaches each of their services",
+    async () => {
+      const before = await lab.meshform(["status"]);
+      expect(before.code).toBe(0);
+      expect(rowsOf(before.output)).toEqual(
+        expect.arrayContaining([
+          ["tour", "default", "periodic, no run yet", "0/0", "tour"],
+          ["mailing", "office", "parameterized, no run yet", "0/0", "mailing"],
+        ]),
+      );
+      await lab.api("Nomad", "/v1/job/tour/periodic/force", "POST");
+      const [{ ID }] = await lab.api<{ readonly ID: string }[]>("Nomad", "/v1/jobs?prefix=tour/");
+      await done(ID, "default");
+    },
+    3 * MINUTE,
+  );
+
+  test(
+    "have a row in status each, with namespace, kind, and the services of all groups",
+    async () => {
+      const dispatch = "/v1/job/mailing/dispatch?namespace=office";
+      const { DispatchedJobID } = await lab.api<{ DispatchedJobID: string }>("Nomad", dispatch, "POST", {
+        Meta: { to: "ada" },
+      });
+      await done(DispatchedJobID, "office");
+      const { code, output } = await lab.meshform(["status"]);
+      expect(code).toBe(0);
+      const rows = rowsOf(output).map((row) => row.map((cell, column) => (column === 4 ? "…" : cell)));
+      expect(rows).toEqual(
+        expect.arrayContaining([
+          ["JOB", "NAMESPACE", "KIND", "HEALTHY", "…", "SERVICES"],
+          ["shop", "default", "service", "4/4", "…", "shop-store, shop-api, shop-page, shop-page-outside"],
+          ["accounts", "default", "service", "1/1", "…", "accounts, accounts-admin, accounts-figures"],
+          ["tour", "default", "periodic, last run done", "1/1", "…", "tour"],
+          ["closing", "office", "batch, done", "1/1", "…", "closing"],
+          ["mailing", "office", "parameterized, last run done", "1/1", "…", "mailing"],
+          ["lamp", "office", "system", "1/1", "…", "lamp"],
+        ]),
+      );
+    },
+    2 * MINUTE,
+  );
+
+  test(
+    "have logs by service and by job, also those that are done, of the tasks of just that group and of just that Envoy",
+    async () => {
+      const logs = async (...args: string[]) => (await lab.meshform(["logs", ...args])).output;
+      expect(await logs("closing")).toMatch(/stdout \| closed with entries/);
+      expect(await logs("mailing")).toMatch(/stdout \| mailed ada/);
+      expect(await logs("ledger")).toMatch(/ clerk stdout \| the clerk is in/);
+      const allocationsIn = (text: string) => new Set([...text.matchAll(/^\S+ (\w{8}) /gm)].map(([, id]) => id));
+      expect(allocationsIn(await logs("--sidecar", "shop")).size).toBe(4);
+      expect(allocationsIn(await logs("--sidecar", "shop-api")).size).toBe(2);
+      const both = await logs("--sidecar", "accounts");
+      expect(both).toMatch(/listener 'shop-api:127.0.0.1:7110'/);
+      expect(await logs("--sidecar", "accounts-admin")).not.toMatch(/listener 'shop-api:/);
+      expect(await logs("--sidecar", "lamp")).toMatch(/^lamp has no Envoy that has started/);
+      expect(await logs("nothing")).toMatch(/There are: accounts, .*ledger.*tour, watcher\.$/m);
+    },
+    2 * MINUTE,
+  );
+
+  test("are among those who talk to each other, and nobody is missed who offers nothing, or is outside the mesh", () => {
+    const [, talks = ""] = /Who talks to whom:\n(.*?)\n\n/s.exec(output) ?? [];
+    expect(talks.split("\n").map((line) => line.trim())).toEqual(
+      expect.arrayContaining(["tour → accounts-admin", "closing → ledger", "mailing → ledger", "watcher → shop-api"]),
+    );
+    expect(output).not.toContain("Nothing may reach");
+  });
+
+  test(
+    "are in the picture, with the health of their own group",
+    async () => {
+      const folder = mkdtempSync(join(tmpdir(), "picture-"));
+      try {
+        const { output } = await lab.meshform(["graph", "--live", "--output", folder, "--format", "svg"]);
+        const health = Object.fromEntries(rowsOf(output).map(([name, count]) => [name, count]));
+        expect(health).toMatchObject({
+          "shop-api": "2/2",
+          "shop-page": "1/1",
+          "shop-store": "1/1",
+          tour: "1/1",
+          lamp: "1/1",
+        });
+        const svg = readFileSync(join(folder, "mesh.svg"), "utf8");
+        const boxes = [...svg.matchAll(/<text[^>]*>([^<]+)<\/text>/g)].map(([, text]) => text);
+        expect(boxes).toEqual(
+          expect.arrayContaining([
+            ...["shop-api", "http :7002 · 2/2 healthy", "tcp · periodic · done", "tcp · batch · done"],
+            ...["tcp · parameterized · done", "lamp", "outside the mesh · system · 1/1 healthy"],
+          ]),
+        );
+      } finally {
+        rmSync(folder, { recursive: true });
+      }
+    },
+    2 * MINUTE,
+  );
+});
 
 test(
   "what goes over the wire between hosts is TLS, while the published port is plain",

@@ -1,11 +1,14 @@
 import { mkdtempSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
-import { Testing } from "cdktf";
+import { type App, Testing } from "cdktf";
+import { Protocol, ServiceMesh } from "../../constructs";
 import { applyStacks, type ApplyOptions, type ApplyResult, destroyStacks } from "../../lab/apply";
 import { ensureEngines } from "../../lab/engines/ensure-engines";
 import { type DevAgents, startDevAgents } from "../support/dev-agents";
 import { type Edit, EDITS } from "../support/edit-series";
+import { TestStack } from "../support/synth";
+import { anyWorkload } from "../support/workload";
 
 let agents: DevAgents;
 let folder: string;
@@ -22,23 +25,24 @@ afterAll(async () => {
 
 const ENGINE = "offline";
 
-function options(): ApplyOptions {
+/** @param state name of the folder with what was applied: whatever has another one knows nothing of it */
+function options(state = "state"): ApplyOptions {
   return {
     outDir: join(folder, "cdktf.out"),
-    stateDir: join(folder, "state"),
+    stateDir: join(folder, state),
     endpoints: agents.endpoints,
     engine: ENGINE,
     onProgress: () => undefined,
   };
 }
 
-async function deploy({ build }: Edit): Promise<ApplyResult> {
+async function deploy({ build }: Pick<Edit, "build">, state?: string): Promise<ApplyResult> {
   const { outDir } = options();
   rmSync(outDir, { recursive: true, force: true });
   const app = Testing.app({ outdir: outDir });
   build(app);
   app.synth();
-  return applyStacks(options());
+  return applyStacks(options(state));
 }
 
 const KINDS = [
@@ -108,5 +112,36 @@ describe("a series of edits", () => {
     await deploy(last);
     expect(edited).toEqual(await everything());
     await destroyStacks(options());
+  }, 60_000);
+});
+
+describe("a stack renamed, as with cdktf deploy, which keeps a state for each name", () => {
+  const named = (name: string) => ({
+    build: (app: App) => {
+      const mesh = new ServiceMesh(new TestStack(app, name), "mesh");
+      const props = { count: 0, port: 9001, workload: anyWorkload, protocol: Protocol.HTTP };
+      mesh.addService("web", props).connectTo(mesh.addService("api", props));
+    },
+  });
+
+  test("loses what it has where its old name is destroyed last", async () => {
+    await deploy(named("old"), "old");
+    await deploy(named("new"), "new");
+    const before = await everything();
+    await destroyStacks(options("old"));
+    expect(before.jobs).toHaveLength(2);
+    expect(await everything()).toEqual({ entries: [], jobs: [], nodes: [], services: [] });
+    await destroyStacks(options("new"));
+  }, 60_000);
+
+  test("has all of it where its old name is destroyed first", async () => {
+    await deploy(named("old"), "old");
+    const before = await everything();
+    await destroyStacks(options("old"));
+    await deploy(named("new"), "new");
+    expect(await everything()).toEqual(before);
+    const again = await deploy(named("new"), "new");
+    expect([again.created, again.updated, again.deleted]).toEqual([[], [], []]);
+    await destroyStacks(options("new"));
   }, 60_000);
 });

@@ -55,6 +55,7 @@ function job(id: string, ...problems: readonly (readonly string[])[]): JobStatus
       upstreams: [],
       ports: [],
       wanted: 1,
+      groups: { [id]: 1 },
       unplaced: [],
     },
     ...{ awaitsPromotion: false, isReplacing: false, isMeshGateway: false, instances, failed: [] },
@@ -180,7 +181,10 @@ describe("in two datacenters", () => {
     edgeOf(graph, source, destination).traffic?.perSecond;
 
   test("jobs of one name are each in their own", () => {
-    const seen = see([], [job("api", ["http /health: 500"]), { ...job("api", [], []), datacenter: "dc2", wanted: 2 }]);
+    const seen = see(
+      [],
+      [job("api", ["http /health: 500"]), { ...job("api", [], []), datacenter: "dc2", groups: { api: 2 } }],
+    );
     expect(nodeOf(seen, "dc1/api").health).toMatchObject({ healthy: 0, wanted: 1 });
     expect(nodeOf(seen, "dc2/api").health).toEqual({ healthy: 2, wanted: 2, problems: [] });
     expect(nodeOf(seen, "dc2/web").health).toMatchObject({ healthy: 0, wanted: 1 });

@@ -7,6 +7,7 @@ function job(id: string, destinations: readonly string[] = [], ports: readonly n
   const upstreams = destinations.map((destination) => ({ source: id, group: id, destination, localPort: 8080 }));
   const state = {
     wanted: 1,
+    groups: { [id]: 1 },
     awaitsPromotion: false,
     isReplacing: false,
     isMeshGateway: false,

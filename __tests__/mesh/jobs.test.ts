@@ -133,7 +133,7 @@ describe("a group", () => {
       'stack/mesh/shop/web: Its service page is of the task "sever", which the group does not have. Known are: server.',
     );
     expect(() => group.addService("page").addVersion("v2", { workload: server })).toThrow(
-      /Give a service that has versions a job of its own/,
+      /Versions are only for services with a job of their own, and this one shares the group "web".* Make it with mesh.addService\("page"/,
     );
   });
 });

@@ -3,6 +3,7 @@ import {
   ApiGatewayListener,
   Failover,
   HttpPermission,
+  IngressGateway,
   IngressListener,
   LoadBalancer,
   MeshGatewayMode,
@@ -14,6 +15,7 @@ import {
   SubsetFilter,
   MeshService,
   type MeshServiceProps,
+  VirtualService,
 } from "../../constructs";
 import { TestStack } from "./synth";
 import { anyWorkload } from "./workload";
@@ -174,6 +176,27 @@ export const EDITS: readonly Edit[] = [
   edit("a second stack", (mesh) => pair(mesh), { second: "second" }),
   edit("that stack renamed", (mesh) => pair(mesh), { second: "other" }),
   edit("that stack removed", (mesh) => pair(mesh)),
+  // Rules in another stack than the service that they lead to.
+  edit("a redirect, a failover and an ingress gateway in another stack than where they lead", (mesh, stack) => {
+    ledFromElsewhere(mesh, stack, Protocol.HTTP, { connectTimeout: "2s" });
+  }),
+  edit("those rules changed", (mesh, stack) => {
+    ledFromElsewhere(mesh, stack, Protocol.HTTP, { connectTimeout: "4s" });
+  }),
+  edit(
+    "http to grpc of it and of what leads there",
+    (mesh, stack) => {
+      ledFromElsewhere(mesh, stack, Protocol.GRPC, { connectTimeout: "4s" });
+    },
+    { refusal: /shop\/consul_config_entry.*(inconsistent protocols|protocol "http".*protocol "grpc"|does not match)/s },
+  ),
+  edit("first without what leads there", (mesh, stack) => {
+    ledFromElsewhere(mesh, stack, Protocol.HTTP);
+  }),
+  edit("then grpc, and the rules again", (mesh, stack) => {
+    ledFromElsewhere(mesh, stack, Protocol.GRPC, { connectTimeout: "4s" });
+  }),
+  edit("that stack removed with its rules", (mesh) => pair(mesh, { protocol: Protocol.GRPC })),
   edit("everything at once, changed once more", (mesh) => {
     const { api, other } = routed(mesh, Protocol.HTTP);
     splitting(api, { v1: 60, v2: 40 });
@@ -275,6 +298,27 @@ function redirected(mesh: ServiceMesh, protocol: Protocol): void {
   const { api, web } = pair(mesh, { protocol });
   const former = mesh.addVirtualService("former", { protocol, redirect: Redirect.to(api) });
   web.connectTo(former);
+}
+
+/** @param rules of the other stack. Default: it has none */
+function ledFromElsewhere(
+  mesh: ServiceMesh,
+  { node }: TestStack,
+  protocol: typeof Protocol.HTTP | typeof Protocol.GRPC,
+  rules?: { readonly connectTimeout: string },
+): void {
+  const { api } = pair(mesh, { protocol });
+  const edge = new TestStack(node.root, "edge");
+  const props = { mesh, count: 0, port: 9001, workload: anyWorkload };
+  const visitor = new MeshService(edge, "visitor", { ...props, protocol: Protocol.TCP });
+  const front = new MeshService(edge, "front", { ...props, protocol });
+  visitor.connectTo(front);
+  if (rules === undefined) return;
+  front.resolve({ ...rules, failover: Failover.to(api) });
+  visitor.connectTo(new VirtualService(edge, "former", { mesh, protocol, redirect: Redirect.to(api) }));
+  const listener =
+    protocol === Protocol.HTTP ? IngressListener.http({ port: 8080 }) : IngressListener.grpc({ port: 8080 });
+  new IngressGateway(edge, "door", { mesh, count: 0, listeners: [listener] }).connectTo(api);
 }
 
 function behindIngress(mesh: ServiceMesh, names: readonly string[], protocol: Protocol = Protocol.HTTP): void {

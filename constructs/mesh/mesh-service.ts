@@ -214,8 +214,8 @@ export class MeshService extends ServiceInstances implements TrafficOwner {
     if ("group" in this.props) {
       throw new MeshError(
         this,
-        `Its instances are in the group "${this.props.group.name}" of a job, which a version of it alone cannot copy.`,
-        "Give a service that has versions a job of its own, with mesh.addService.",
+        `addVersion("${version}"): Versions are only for services with a job of their own, and this one shares the group "${this.props.group.name}" with whatever else is in it.`,
+        `Make it with mesh.addService("${this.serviceName}", { workload, … }); one that it reached in its group at 127.0.0.1 it then reaches with connectTo.`,
       );
     }
     return new ServiceVersion(this, version, props, { props: this.props, localBinds: this.localBinds });

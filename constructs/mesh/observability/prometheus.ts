@@ -120,6 +120,6 @@ function renderTask(props: PrometheusBaseProps, port: number): PrometheusTask {
     killSignal: "SIGTERM",
     killTimeout: "30s",
     // Has Nomad give the task a token of its own where Consul asks for one.
-    override: { Consul: { Cluster: "default" } },
+    consulCluster: "default",
   };
 }
