@@ -19,7 +19,7 @@ import {
 } from "../../constructs";
 import { TestStack } from "./synth";
 import { anyWorkload } from "./workload";
-import type { App } from "cdktf";
+import { App } from "cdktf";
 
 /** One edit: what the app is from then on. */
 export interface Edit {
@@ -303,12 +303,12 @@ function redirected(mesh: ServiceMesh, protocol: Protocol): void {
 /** @param rules of the other stack. Default: it has none */
 function ledFromElsewhere(
   mesh: ServiceMesh,
-  { node }: TestStack,
+  stack: TestStack,
   protocol: typeof Protocol.HTTP | typeof Protocol.GRPC,
   rules?: { readonly connectTimeout: string },
 ): void {
   const { api } = pair(mesh, { protocol });
-  const edge = new TestStack(node.root, "edge");
+  const edge = new TestStack(App.of(stack), "edge");
   const props = { mesh, count: 0, port: 9001, workload: anyWorkload };
   const visitor = new MeshService(edge, "visitor", { ...props, protocol: Protocol.TCP });
   const front = new MeshService(edge, "front", { ...props, protocol });
