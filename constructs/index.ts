@@ -28,7 +28,14 @@ export {
 export type { MeshConfig, RequestNormalization } from "./consul/mesh-config";
 export { Protocol } from "./consul/protocol";
 export { RolePolicies, type PolicyRole, type RolePoliciesOptions } from "./access/role-policies";
-export type { QueryMatch, RetryCondition, RetryOptions, RouteChanges, RouteMatch } from "./consul/service-router";
+export {
+  RETRY_CONDITIONS,
+  type QueryMatch,
+  type RetryCondition,
+  type RetryOptions,
+  type RouteChanges,
+  type RouteMatch,
+} from "./consul/service-router";
 export type { SplitChanges } from "./consul/service-splitter";
 export { SubsetFilter } from "./consul/subset-filter";
 export type { PassiveHealthCheck, UpstreamLimits, UpstreamPolicy } from "./consul/upstream-config";
@@ -40,8 +47,8 @@ export {
 } from "./access/workload-identity-auth-method";
 
 export { MeshError } from "./core/errors";
-export type { Override } from "./core/override";
-export type { HttpMethod } from "./core/http-method";
+export type { Override, OverrideValue } from "./core/override";
+export { HTTP_METHODS, type HttpMethod } from "./core/http-method";
 export { synthesize } from "./synthesize";
 
 export {
@@ -167,6 +174,7 @@ export {
   type TracingOptions,
   type ZipkinTracingOptions,
 } from "./mesh/observability/tracing";
+export type { ServiceDefaults } from "./mesh/service-entries";
 export { ServiceInstances } from "./mesh/service-instances";
 export { ServiceMesh, type ServiceMeshProps } from "./mesh/service-mesh";
 export type { BlueGreenOptions } from "./mesh/traffic/blue-green";
@@ -179,15 +187,18 @@ export { ServiceVersion, type ServiceVersionProps } from "./mesh/traffic/service
 export { Subset, type SubsetOptions } from "./mesh/traffic/subset";
 export { VirtualService, type VirtualServiceBaseProps, type VirtualServiceProps } from "./mesh/traffic/virtual-service";
 export { Upstream } from "./mesh/upstream";
+export type { EntryKey, Need } from "./model/needs";
+export type { GatewayKind } from "./model/records";
 export { MeshGatewayMode, type UpstreamOptions } from "./model/upstream-options";
 
 export { NomadAclPolicy, type NomadAclPolicyProps } from "./access/nomad-acl-policy";
-export type {
-  NomadAccess,
-  NomadAclRules,
-  NomadNamespaceAccess,
-  NomadNamespaceCapability,
-  NomadVariableCapability,
+export {
+  NOMAD_NAMESPACE_CAPABILITIES,
+  type NomadAccess,
+  type NomadAclRules,
+  type NomadNamespaceAccess,
+  type NomadNamespaceCapability,
+  type NomadVariableCapability,
 } from "./nomad/acl-rules";
 export { NomadAnonymousPolicy, type NomadAnonymousPolicyOptions } from "./access/nomad-anonymous-policy";
 export type { ArtifactOptions } from "./nomad/artifact";
@@ -212,7 +223,15 @@ export type { JobOptions, JobOverride, JobPlacement, JobProps, JobSpec } from ".
 export { JobKind, type ParameterizedOptions, type PeriodicOptions } from "./nomad/job-kind";
 export type { LogOptions } from "./nomad/logs";
 export type { DnsOptions, NetworkOptions } from "./nomad/network";
-export { Affinity, Constraint, Spread, type AffinityOperator, type ConstraintOperator } from "./nomad/placement";
+export {
+  Affinity,
+  AFFINITY_OPERATORS,
+  Constraint,
+  CONSTRAINT_OPERATORS,
+  Spread,
+  type AffinityOperator,
+  type ConstraintOperator,
+} from "./nomad/placement";
 export type {
   DisconnectOptions,
   MigrateOptions,
@@ -224,7 +243,7 @@ export { Port, type PortOptions, type StaticPortOptions } from "./nomad/port";
 export type { DeviceOptions, NumaOptions, ResourceOptions } from "./nomad/resources";
 export type { CatalogServiceOptions, ConnectServiceOptions, ExposePath, RegistrationOptions } from "./nomad/service";
 export type { ServiceJobProps } from "./nomad/service-job";
-export type { Signal } from "./nomad/signal";
+export { SIGNALS, type Signal } from "./nomad/signal";
 export { Sidecar, type DockerSidecarOptions, type ExecSidecarOptions, type SidecarOptions } from "./nomad/sidecar";
 export { Template, type ChangeScriptOptions, type TemplateOptions } from "./nomad/template";
 export type { TransparentProxyOptions } from "./nomad/transparent-proxy";

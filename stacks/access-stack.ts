@@ -67,7 +67,9 @@ const ACCESS_STACK_SHAPE: is.Shape<AccessStackProps> = {
 export class AccessStack extends TerraformStack {
   /** The tokens of workloads: gateways are allowed here. */
   readonly workloads: WorkloadIdentityAuthMethod;
+  /** The policies of agents, Prometheus and operators in Consul. */
   readonly roles: RolePolicies;
+  /** The policy in Consul for pipelines that apply mesh stacks. */
   readonly consulDeployer: ConsulDeployerPolicy;
 
   constructor(scope: Construct, id: string, props: AccessStackProps = {}) {

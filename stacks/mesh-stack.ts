@@ -15,7 +15,10 @@ export interface MeshStackProps extends Settings {
    *
    * @default in a secure cluster one that just allows the gateways, named after the mesh's; else none
    */
-  readonly access?: TerraformStack & { readonly workloads?: GatewayAccess };
+  readonly access?: TerraformStack & {
+    /** Where the gateways of the mesh get their rights. @default nowhere: they have none */
+    readonly workloads?: GatewayAccess;
+  };
   /** What the mesh has beside what the settings say: metrics, tracing and so on. @default nothing */
   readonly mesh?: ServiceMeshProps;
 }
@@ -39,6 +42,7 @@ const MESH_STACK_SHAPE: is.Shape<MeshStackProps> = {
  * finds them by their own variables (`CONSUL_HTTP_ADDR`, `NOMAD_ADDR`, …), so that no address or token is in the output.
  */
 export class MeshStack extends TerraformStack {
+  /** The mesh of the stack: add services, gateways and jobs here. */
   readonly mesh: ServiceMesh;
 
   constructor(scope: Construct, id: string, props: MeshStackProps) {

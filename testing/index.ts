@@ -1,9 +1,11 @@
 // For tests of apps: what an app becomes, and what may reach what in it.
 
+export type { ConfigEntryKind, ConfigEntryOf } from "../constructs/model/config-entries";
+export type { Allowed } from "../constructs/model/intentions";
 export type { HttpRequest } from "../constructs/model/http-request";
 export type { Report, ReportedFinding, ReportedSilence } from "../constructs/checks/report";
 export { meshMatchers } from "./matchers";
-export type { MeshMatchers } from "./matchers";
+export type { MatcherResult, MeshMatchers } from "./matchers";
 export {
   entryOf,
   findingsOf,

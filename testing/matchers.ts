@@ -35,8 +35,11 @@ declare global {
   }
 }
 
-interface Outcome {
+/** What jest and vitest take from a matcher. */
+export interface MatcherResult {
+  /** Whether it matches, before `not`. */
   readonly pass: boolean;
+  /** Explains why the assertion failed. */
   readonly message: () => string;
 }
 
@@ -48,7 +51,12 @@ interface Outcome {
  *
  * expect.extend(meshMatchers);
  */
-export const meshMatchers = { toAllow, toHaveFinding };
+export const meshMatchers = {
+  /** {@inheritDoc MeshMatchers.toAllow} */
+  toAllow,
+  /** {@inheritDoc MeshMatchers.toHaveFinding} */
+  toHaveFinding,
+};
 
 function toAllow(
   this: { readonly isNot?: boolean },
@@ -56,7 +64,7 @@ function toAllow(
   source: string,
   destination: string,
   request?: ReachOptions,
-): Outcome {
+): MatcherResult {
   const { allowed, ends } = reachOf(scopeOf(received, "toAllow"), source, destination, request);
   if (allowed === "unknown") {
     throw new Error(`Whether ${source} may reach ${destination} is for entries of another team to say.`);
@@ -78,7 +86,7 @@ function toAllow(
 
 const ANSWERS = { all: "it is allowed", no: "it is not", "some requests": "only some requests are" };
 
-function toHaveFinding(received: unknown, id: string, at?: string): Outcome {
+function toHaveFinding(received: unknown, id: string, at?: string): MatcherResult {
   const { checks, findings } = reportOf(scopeOf(received, "toHaveFinding"));
   const ids = checks.map((check) => check.id);
   if (!ids.includes(id)) {

@@ -126,6 +126,7 @@ export interface Reachability {
 
 /** A service at which requests end. */
 export interface ReachedService {
+  /** Name in Consul. */
   readonly service: string;
   /** @default the only one of the app, which has no name */
   readonly datacenter?: string;

@@ -26,6 +26,7 @@ const ANONYMOUS_SHAPE: is.Shape<AnonymousPolicyOptions> = { services: PREFIXES, 
  * @see https://developer.hashicorp.com/consul/docs/secure/acl/token/anonymous
  */
 export class AnonymousPolicy extends Construct {
+  /** The policy `anonymous`, which is attached to Consul's anonymous token. */
   readonly policy: ConsulAclPolicy;
 
   constructor(scope: Construct, id: string, options: AnonymousPolicyOptions = {}) {

@@ -37,6 +37,7 @@ const DEPLOYER_SHAPE: is.Shape<ConsulDeployerPolicyOptions> = {
  * Consul does not tell them apart. So this belongs to a pipeline, not to people.
  */
 export class ConsulDeployerPolicy extends Construct {
+  /** The policy. Attach it to a token with {@link ConsulAclPolicy.attachTo}. */
   readonly policy: ConsulAclPolicy;
 
   constructor(scope: Construct, id: string, options: ConsulDeployerPolicyOptions = {}) {

@@ -15,6 +15,7 @@ export interface NomadAclPolicyProps {
   readonly name: string;
   /** What it is for. @default none */
   readonly description?: string;
+  /** What it grants. At least one rule. */
   readonly rules: NomadAclRules;
 }
 

@@ -23,6 +23,7 @@ const ANONYMOUS_SHAPE: is.Shape<NomadAnonymousPolicyOptions> = {
  * @see https://developer.hashicorp.com/nomad/docs/secure/acl/tokens#anonymous-token
  */
 export class NomadAnonymousPolicy extends Construct {
+  /** The policy `anonymous`, which Nomad applies to requests without a token. */
   readonly policy: NomadAclPolicy;
 
   constructor(scope: Construct, id: string, options: NomadAnonymousPolicyOptions) {

@@ -24,6 +24,7 @@ const DEPLOYER_SHAPE: is.Shape<NomadDeployerPolicyOptions> = {
 
 /** What whoever applies mesh stacks needs in Nomad: to submit the jobs of one namespace and to see how they come up. */
 export class NomadDeployerPolicy extends Construct {
+  /** The policy. A token gets it by its name: `nomad acl token create -policy <name>`. */
   readonly policy: NomadAclPolicy;
 
   constructor(scope: Construct, id: string, options: NomadDeployerPolicyOptions = {}) {

@@ -21,6 +21,7 @@ const OPERATOR_SHAPE: is.Shape<NomadOperatorPolicyOptions> = { name: is.text, ex
  * Jobs change by code, so they may not submit one; nor do they see Nomad's variables.
  */
 export class NomadOperatorPolicy extends Construct {
+  /** The policy. A token gets it by its name: `nomad acl token create -policy <name>`. */
   readonly policy: NomadAclPolicy;
 
   constructor(scope: Construct, id: string, options: NomadOperatorPolicyOptions = {}) {

@@ -3,8 +3,14 @@ import type { Snapshot } from "../model/snapshot";
 
 /** What a check looks at: the finished app. */
 export interface CheckedApp {
+  /** The app's own construct, from which the tree of all others can be walked. */
   readonly root: IConstruct;
-  /** Its clusters as plain data, with the jobs and config entries that follow. */
+  /**
+   * The graph of the app when it is complete: its records (`data`), the same for each Consul datacenter (`clusters`), and the finished
+   * jobs and config entries (`jobOf`, `entryOf`).
+   *
+   * @see https://github.com/meshform/meshform/blob/main/docs/checks.md
+   */
   readonly graph: Snapshot;
 }
 
@@ -35,5 +41,6 @@ export interface Check {
   readonly reason: string;
   /** An error ends synthesis, a warning is printed. */
   readonly level: "error" | "warning";
+  /** Runs once per synthesis, when the graph is complete. A check that throws is reported as an error, whatever its level. */
   find(app: CheckedApp): Iterable<Finding>;
 }

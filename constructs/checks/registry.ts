@@ -6,6 +6,7 @@ import type { Check } from "./check";
 export interface CheckPack {
   /** E.g. the name of the package. */
   readonly name: string;
+  /** The rules, in the order in which they run. */
   readonly checks: readonly Check[];
 }
 

@@ -8,12 +8,15 @@ import type { Silence } from "./silence";
 export interface Report {
   /** All that was looked for, in its order. */
   readonly checks: readonly Pick<Check, "id" | "level" | "reason">[];
+  /** Errors and warnings, without those that are silenced. */
   readonly findings: readonly ReportedFinding[];
+  /** Every call of {@link silence}, those that accept nothing included. */
   readonly silences: readonly ReportedSilence[];
 }
 
 /** What was accepted, and how many findings that were. */
 export interface ReportedSilence extends Silence {
+  /** How many findings it accepts; with 0 it can be removed. */
   readonly findings: number;
 }
 
@@ -21,10 +24,13 @@ export interface ReportedSilence extends Silence {
 export interface ReportedFinding {
   /** Id of the check. */
   readonly id: string;
+  /** `error` ends synthesis with a failure, `warning` does not. */
   readonly level: Check["level"];
   /** Path of the construct; empty for the app. */
   readonly path: string;
+  /** One sentence: what is wrong, with the value that was given. */
   readonly problem: string;
+  /** One sentence in the imperative: what to do about it. */
   readonly fix: string;
 }
 

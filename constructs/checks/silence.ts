@@ -3,7 +3,9 @@ import { MeshError } from "../core/errors";
 
 /** A finding that somebody has accepted, and why. */
 export interface Silence {
+  /** Id of the check. */
   readonly id: string;
+  /** Why the finding is acceptable here; never empty. */
   readonly reason: string;
   /** Path of the construct at which, and below which, it holds. */
   readonly path: string;

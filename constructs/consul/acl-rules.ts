@@ -36,23 +36,35 @@ export interface ConsulAclRules {
   readonly mesh?: ConsulAccess;
   /** Raft, autopilot and the certificate authority. */
   readonly operator?: ConsulAccess;
-  /** @default as `operator` */
+  /** Cluster peerings: `read` lists them, `write` establishes and deletes them. @default as `operator` */
   readonly peering?: ConsulAccess;
   /** The agents' own API: configuration, metrics, logs. By node name. */
   readonly agent?: Rules<ConsulAccess>;
+  /** As `agent`, by the beginning of the node's name. @default none */
   readonly agentPrefix?: Rules<ConsulAccess>;
+  /** User events by their name: `read` lists them, `write` fires them. @default none */
   readonly event?: Rules<ConsulAccess>;
+  /** As `event`, by the beginning of the name. @default none */
   readonly eventPrefix?: Rules<ConsulAccess>;
+  /** Keys of the KV store by their full path. @default none */
   readonly key?: Rules<ConsulKeyAccess>;
+  /** As `key`, by the beginning of the path: `{ "shop/": "read" }`. @default none */
   readonly keyPrefix?: Rules<ConsulKeyAccess>;
+  /** Nodes of the catalog: `read` discovers them, `write` registers and removes them and their checks. @default none */
   readonly node?: Rules<ConsulAccess>;
+  /** As `node`, by the beginning of the name. @default none */
   readonly nodePrefix?: Rules<ConsulAccess>;
+  /** Prepared queries by their name: `read` shows them, `write` changes them. Running one needs rights on its service. @default none */
   readonly query?: Rules<ConsulAccess>;
+  /** As `query`, by the beginning of the name. @default none */
   readonly queryPrefix?: Rules<ConsulAccess>;
+  /** Services of the catalog: `read` discovers them, `write` registers them and gets their certificates. @default none */
   readonly service?: Rules<ConsulAccess | ConsulServiceAccess>;
+  /** As `service`, by the beginning of the name. @default none */
   readonly servicePrefix?: Rules<ConsulAccess | ConsulServiceAccess>;
-  /** By node name. */
+  /** Sessions, which locks of the KV store are held by. By node name. @default none */
   readonly session?: Rules<ConsulAccess>;
+  /** As `session`, by the beginning of the node's name. @default none */
   readonly sessionPrefix?: Rules<ConsulAccess>;
 }
 

@@ -5,6 +5,7 @@ import type * as consul from "./generated/config-entries";
 
 /** A header that a request must have. All that is given must hold. */
 export interface HeaderMatch {
+  /** Name of the header; upper and lower case are the same. */
   readonly name: string;
   /** @default any */
   readonly exact?: string;

@@ -6,6 +6,7 @@ import { HTTP_MATCH_SHAPE, type HttpMatch, renderHeaderMatch } from "./http-perm
 
 /** A query parameter that a request must have: just one of `exact`, `regex`, `present`. */
 export interface QueryMatch {
+  /** Name of the parameter, in its exact spelling. */
   readonly name: string;
   /** @default any */
   readonly exact?: string;
@@ -44,7 +45,7 @@ export const ROUTE_MATCH_SHAPE: is.Shape<RouteMatch> = {
   caseInsensitive: is.flag,
 };
 
-/** What Consul takes as a reason for a retry. */
+/** All conditions that Consul accepts for a retry. */
 export const RETRY_CONDITIONS = [
   "5xx",
   "gateway-error",

@@ -13,7 +13,8 @@ import { mergeMaps } from "./collections";
  */
 export type Override<T> = { readonly [Field in keyof T]?: OverrideValue<T[Field]> | null };
 
-type OverrideValue<T> = T extends readonly (infer Item)[]
+/** What an {@link Override} may have in the place of a value: of objects and list items, any part. */
+export type OverrideValue<T> = T extends readonly (infer Item)[]
   ? readonly OverrideValue<Item>[]
   : T extends object
     ? Override<T>

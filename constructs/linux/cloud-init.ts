@@ -7,6 +7,7 @@ import { packageLines, type PackageOptions } from "./packages/package-lines";
 import { commandLine, quote } from "./shell";
 import { bootUnit, bootUnitFile, unitFiles, unitNames } from "./systemd";
 
+/** Options of {@link cloudInit}: the machine's distribution, and where its files and packages come from. */
 export interface CloudInitOptions extends PackageOptions {
   /**
    * From where machines fetch files of more than 4 KiB at boot: `https://…`, or `s3://<bucket>/<prefix>` with the

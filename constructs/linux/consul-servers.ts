@@ -43,6 +43,7 @@ export interface ConsulServersProps extends HostGroupProps, Pick<ConsulServerOpt
  * });
  */
 export class ConsulServers extends HostGroup {
+  /** How agents find the servers: addresses, or a cloud auto-join string. */
   readonly join: readonly string[];
 
   constructor(scope: Construct, id: string, props: ConsulServersProps) {

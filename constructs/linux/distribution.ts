@@ -1,4 +1,5 @@
-/** Distributions that cloud hosts can run, and the names of their releases. */
-export const CODENAMES = { "ubuntu-24.04": "noble", "debian-12": "bookworm" } as const;
+/** A distribution that the hosts of a cloud can run, on amd64 and arm64. */
+export type Distribution = "ubuntu-24.04" | "debian-12";
 
-export type Distribution = keyof typeof CODENAMES;
+/** The names of their releases, as their package repositories have them. */
+export const CODENAMES: Readonly<Record<Distribution, string>> = { "ubuntu-24.04": "noble", "debian-12": "bookworm" };

@@ -33,9 +33,13 @@ export interface SnapshotOptions {
 
 /** What the hosts of one cluster have in common. */
 export interface ClusterOptions {
+  /** Consul's name of the datacenter, e.g. `dc1`. */
   readonly consulDatacenter: string;
+  /** Nomad's region, e.g. `global`; the names in the agents' certificates contain it. */
   readonly nomadRegion: string;
+  /** Where the hosts keep the cluster's secrets. */
   readonly secretStore: SecretStore;
+  /** Versions of the programs on every host. */
   readonly versions: Versions;
   /** @default none are saved */
   readonly snapshots?: SnapshotOptions;

@@ -28,6 +28,7 @@ export interface HostDirectory {
  * A system user of a host, made before anything else since files and directories belong to it.
  */
 export interface HostUser {
+  /** Login name; the primary group has the same. */
   readonly name: string;
   /** Absolute path of its home, which is not created. */
   readonly home: string;
@@ -42,6 +43,7 @@ export interface HostUser {
 export interface HostUnit {
   /** Name without `.service`. */
   readonly name: string;
+  /** One line for `systemctl status` and the journal. */
   readonly description: string;
   /** The command line, one element per argument; the first is an absolute path. */
   readonly command: readonly string[];
@@ -91,6 +93,7 @@ export interface HostUnit {
  * archive on a cloud machine, an engine of the cache in the lab.
  */
 export interface HostPackage {
+  /** Which program: `cni-plugins` for bridge networks, `consul-cni` for transparent proxy. */
   readonly name: "consul" | "nomad" | "envoy" | "cni-plugins" | "consul-cni";
   /** Exact version, e.g. `1.21.0`. */
   readonly version: string;
@@ -104,14 +107,18 @@ export interface HostPackage {
 export interface HostData {
   /** Name of the host, and of its agents. */
   readonly name: string;
+  /** Programs that must be there, at exact versions. */
   readonly packages: readonly HostPackage[];
   /**
    * Names of packages of the distribution's own, e.g. `python3-boto3`. The lab, whose hosts see the programs of the machine,
    * installs none.
    */
   readonly systemPackages: readonly string[];
+  /** System users, made before directories and files. */
   readonly users: readonly HostUser[];
+  /** Directories, made before files, parents first. */
   readonly directories: readonly HostDirectory[];
+  /** Files, written at every boot before any step runs. */
   readonly files: readonly HostFile[];
   /** Kernel modules, loaded at every boot. */
   readonly kernelModules: readonly string[];
@@ -119,5 +126,6 @@ export interface HostData {
   readonly sysctls: Readonly<Record<string, string>>;
   /** Shell commands, run as root at every boot after the files are written and before the units start. */
   readonly steps: readonly string[];
+  /** Processes, started by their `after`. */
   readonly units: readonly HostUnit[];
 }

@@ -34,6 +34,7 @@ export interface NomadClientsProps
  * const clients = new NomadClients(stack, "clients", { nomad, nodePool: "default" });
  */
 export class NomadClients extends HostGroup {
+  /** Nomad's node pool that the hosts join. @see https://developer.hashicorp.com/nomad/docs/concepts/node-pools */
   readonly nodePool: string;
 
   constructor(scope: Construct, id: string, props: NomadClientsProps) {

@@ -32,10 +32,13 @@ export interface NomadServersProps
  * const nomad = new NomadServers(stack, "nomad", { consul });
  */
 export class NomadServers extends Construct {
+  /** The Consul servers of the same cluster. */
   readonly consul: ConsulServers;
   /** The hosts that they run on. */
   readonly hosts: HostGroup;
+  /** How agents find the servers: addresses, or a cloud auto-join string. */
   readonly join: readonly string[];
+  /** Nomad's datacenter of the servers, and of the clients that are given them. */
   readonly datacenter: string;
 
   constructor(scope: Construct, id: string, props: NomadServersProps) {

@@ -92,6 +92,7 @@ const SECURITY_RELEASES: readonly SecurityRelease[] = [
 export interface SecurityGap {
   /** e.g. `consul 1.21.0 lacks the security releases 1.21.5 (…) and 1.22.0 (…).` */
   readonly problem: string;
+  /** Which version to use instead. */
   readonly fix: string;
 }
 

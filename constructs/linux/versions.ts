@@ -2,8 +2,11 @@ import { isAtLeast, versionLine } from "./version-number";
 
 /** Exact versions of the programs of a mesh, e.g. `1.21.0`. */
 export interface Versions {
+  /** Consul, servers and clients alike. */
   readonly consul: string;
+  /** Nomad, servers and clients alike. */
   readonly nomad: string;
+  /** Envoy as a program of hosts without Docker. With Docker the image of {@link Sidecar.docker} decides. */
   readonly envoy: string;
   /** The CNI plugins, for bridge networks. */
   readonly cni: string;

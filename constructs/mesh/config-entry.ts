@@ -15,7 +15,9 @@ export type Dependency = ConsulConfigEntry | TerraformResource | Need | undefine
 
 /** Props of {@link ConsulConfigEntry}. */
 export interface ConsulConfigEntryProps<Entry extends consul.ConfigEntry> {
+  /** Kind of the entry, e.g. `service-resolver`. It is part of the Terraform address. */
   readonly kind: Entry["Kind"] & string;
+  /** Name of the entry: that of a service, or `global` for proxy-defaults and `mesh` for the mesh. */
   readonly name: string;
   /** The other fields. Asked once, at synthesis, when the graph is complete; `undefined` where nothing is to be emitted. */
   readonly entry: (graph: Snapshot) => Omit<Entry, "Kind" | "Name"> | undefined;

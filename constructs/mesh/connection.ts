@@ -9,7 +9,9 @@ export interface ConnectOptions extends UpstreamOptions, Pick<IntentionOptions, 
 export class Connection {
   /** @internal */
   constructor(
+    /** Discovery: where the source's tasks find the destination. */
     readonly upstream: Upstream,
+    /** Authority: what the source may request. */
     readonly intention: Intention,
   ) {}
 

@@ -43,6 +43,7 @@ export class Intention {
     readonly sourceName: string,
     /** Consul name of what it may reach. */
     readonly destinationName: string,
+    /** Permissions, description and peer, as they were given. */
     readonly options: IntentionOptions,
   ) {}
 

@@ -131,6 +131,10 @@ export class MeshService extends ServiceInstances implements TrafficOwner {
   private readonly localBinds: LocalBinds;
 
   /** In a job of its own; one in a group of a job is made by {@link JobGroup.addService}. */
+  constructor(scope: Construct, id: string, props: MeshServiceProps);
+  /** @internal */
+  // eslint-disable-next-line @typescript-eslint/unified-signatures -- only the first one is public
+  constructor(scope: Construct, id: string, props: InGroup);
   constructor(scope: Construct, id: string, given: MeshServiceProps | InGroup) {
     super(scope, id);
     if (is.has(given, "group")) {

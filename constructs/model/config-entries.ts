@@ -6,8 +6,13 @@ export interface ConfigEntries {
   find<Kind extends ConfigEntryKind>(kind: Kind, name: string): ConfigEntryOf<Kind> | undefined;
 }
 
+/** `service-defaults`, `service-intentions` and so on. */
 export type ConfigEntryKind = consul.ConfigEntry["Kind"];
-export type ConfigEntryOf<Kind extends ConfigEntryKind> = Extract<consul.ConfigEntry, { readonly Kind: Kind }>;
+/** The type of the entries of a kind. */
+export type ConfigEntryOf<Kind extends ConfigEntryKind> = Extract<
+  consul.ConfigEntry,
+  Pick<{ readonly Kind: Kind }, "Kind">
+>;
 
 /** Looks entries up in a list. Of two with the same kind and name the first counts. */
 export function configEntries(entries: Iterable<consul.ConfigEntry>): ConfigEntries {

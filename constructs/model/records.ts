@@ -76,6 +76,7 @@ export interface ExternalTlsRecord {
   readonly sni?: string;
 }
 
+/** What Consul calls the kinds of gateways. */
 export type GatewayKind = "API gateway" | "ingress gateway" | "terminating gateway" | "mesh gateway";
 
 /** A gateway of the mesh. */

@@ -10,9 +10,10 @@ export type NomadAccess = "deny" | "read" | "write";
  *
  * @see https://developer.hashicorp.com/nomad/docs/other-specifications/acl-policy#namespace-rules
  */
-export type NomadNamespaceCapability = (typeof CAPABILITIES)[number];
+export type NomadNamespaceCapability = (typeof NOMAD_NAMESPACE_CAPABILITIES)[number];
 
-const CAPABILITIES = [
+/** All {@link NomadNamespaceCapability | capabilities}. */
+export const NOMAD_NAMESPACE_CAPABILITIES = [
   "alloc-exec",
   "alloc-lifecycle",
   "alloc-node-exec",
@@ -68,16 +69,20 @@ export interface NomadAclRules {
   readonly node?: NomadAccess;
   /** Raft, autopilot and the scheduler. */
   readonly operator?: NomadAccess;
+  /** CSI plugins: `list` shows which there are, `read` also their state. */
   readonly plugin?: "deny" | "list" | "read";
+  /** Quotas of resources (Nomad Enterprise). `write` also changes them. */
   readonly quota?: NomadAccess;
+  /** Jobs, allocations, volumes and variables, by the name of their namespace. */
   readonly namespace?: Readonly<Record<string, NomadNamespaceAccess>>;
+  /** Node pools by name: `read` shows a pool with its jobs and nodes, `write` also changes and deletes it. */
   readonly nodePool?: Readonly<Record<string, NomadAccess>>;
   /** Host volumes that nodes offer: `read` mounts them read-only. */
   readonly hostVolume?: Readonly<Record<string, NomadAccess>>;
 }
 
 /** @internal */
-export const NAMESPACE_CAPABILITIES = is.list(is.oneOf(CAPABILITIES));
+export const NAMESPACE_CAPABILITIES = is.list(is.oneOf(NOMAD_NAMESPACE_CAPABILITIES));
 
 const ACCESS = is.oneOf(["deny", "read", "write"]);
 const NAMESPACE_ACCESS_SHAPE: is.Shape<NomadNamespaceAccess> = {

@@ -3,11 +3,13 @@ import * as is from "../core/shape";
 import { numberText } from "../core/collections";
 import type * as nomad from "./generated/job";
 
-const AFFINITY_OPERATORS = [
+/** All operators of an {@link Affinity}. */
+export const AFFINITY_OPERATORS = [
   ...["=", "==", "is", "!=", "not", "<", "<=", ">", ">=", "regexp", "version", "semver"],
   ...["set_contains", "set_contains_all", "set_contains_any"],
 ] as const;
-const CONSTRAINT_OPERATORS = [
+/** All operators of a {@link Constraint}. */
+export const CONSTRAINT_OPERATORS = [
   ...AFFINITY_OPERATORS,
   ...["is_set", "is_not_set", "distinct_hosts", "distinct_property"],
 ] as const;
@@ -136,6 +138,8 @@ export class Spread {
   ) {}
 
   /**
+   * Prefers nodes by how many allocations of the job each value of the attribute has.
+   *
    * @param attribute e.g. `"${node.datacenter}"`
    * @param targets percentage for each value; default: evenly over all values
    * @param weight from 1 to 100; default 50

@@ -37,7 +37,12 @@ export interface RegistrationOptions {
   /** For those of its checks that have none of their own. @default never */
   readonly checkRestart?: CheckRestartOptions;
   /** Share of DNS answers that its instances get, by what their checks say. @default 1 each */
-  readonly weights?: { readonly passing?: number; readonly warning?: number };
+  readonly weights?: {
+    /** While all of its checks pass; from 1 to 65535. @default 1 */
+    readonly passing?: number;
+    /** While one of them is a warning; 0 leaves such instances out. @default 1 */
+    readonly warning?: number;
+  };
   /** Token by which Nomad registers it in Consul. @default the one in the configuration of Nomad's servers */
   readonly identity?: IdentityOptions;
   /** Name of the Consul cluster, where Nomad's agents know several (Enterprise). @default the group's */

@@ -53,7 +53,12 @@ export interface TemplateOptions {
   /** Whether a key that is not there is an error, instead of the text `<no value>`. @default false */
   readonly errMissingKey?: boolean;
   /** How long changes are gathered before it is rendered: at least, and at most. @default at once */
-  readonly wait?: { readonly min?: DurationLike; readonly max?: DurationLike };
+  readonly wait?: {
+    /** Quiet time after a change before it is rendered. @default none */
+    readonly min?: DurationLike;
+    /** Longest delay while changes keep coming. @default four times `min` */
+    readonly max?: DurationLike;
+  };
   /** Longest random wait before a change takes effect. @default "5s" */
   readonly splay?: DurationLike;
   /** What opens an action, where the text itself has `{{`. @default "{{" */

@@ -43,6 +43,7 @@ export const ACTION_SHAPE: is.Shape<ActionOptions> = {
 export interface CsiPluginOptions {
   /** Name of the plugin, as volumes give it. */
   readonly id: string;
+  /** `controller` creates and attaches volumes, `node` mounts them on its node, `monolith` does both. */
   readonly type: "node" | "controller" | "monolith";
   /** Where the plugin makes its socket. @default "/csi" */
   readonly mountDir?: string;
@@ -107,7 +108,16 @@ export interface TaskOptions {
   /** How long it still runs after it is no longer in the catalog. @default "0s" */
   readonly shutdownDelay?: DurationLike;
   /** When it runs, if it is not the service itself. @default it runs as long as the group */
-  readonly lifecycle?: { readonly hook: "prestart" | "poststart" | "poststop"; readonly sidecar?: boolean };
+  readonly lifecycle?: {
+    /**
+     * `prestart`: before the main tasks; `poststart`: once they have started; `poststop`: after they have ended.
+     *
+     * @see https://developer.hashicorp.com/nomad/docs/job-specification/lifecycle
+     */
+    readonly hook: "prestart" | "poststart" | "poststop";
+    /** Whether it keeps running next to the main tasks, and is restarted if it ends. @default false: it must end with code 0 */
+    readonly sidecar?: boolean;
+  };
   /** Whether the others end when it ends. @default false */
   readonly leader?: boolean;
   /** Restart policy of this task alone. @default the group's */

@@ -3,6 +3,7 @@
  * with a server agent share the whole directory, any other host its folder `client` and no more.
  */
 export interface DirectorySecretStore {
+  /** Tells it from {@link AwsSecretStore}. */
   readonly type: "directory";
   /** Absolute path on each host. A host that is no server has `<path>/client` there. */
   readonly path: string;
@@ -10,6 +11,7 @@ export interface DirectorySecretStore {
 
 /** AWS Secrets Manager, reached with the credentials of the host's own role. */
 export interface AwsSecretStore {
+  /** Tells it from {@link DirectorySecretStore}. */
   readonly type: "aws-secrets-manager";
   /** What the names of the cluster's secrets begin with, e.g. `meshform/prod/`. */
   readonly prefix: string;
@@ -28,14 +30,23 @@ export type SecretStore = DirectorySecretStore | AwsSecretStore;
  */
 export type SecretReader = "server" | "client" | "prometheus" | "operator" | "management";
 
-/** A statement of an IAM policy, as its JSON has it. */
+/**
+ * A statement of an IAM policy, as its JSON has it.
+ *
+ * @see https://docs.aws.amazon.com/IAM/latest/UserGuide/reference_policies_elements.html
+ */
 export interface IamStatement {
+  /** Names the statement within its policy. */
   readonly Sid: string;
+  /** IAM denies what no statement allows. */
   readonly Effect: "Allow";
+  /** Actions of Secrets Manager, e.g. `secretsmanager:GetSecretValue`. */
   readonly Action: readonly string[];
+  /** ARNs of the secrets, with and without the six characters that Secrets Manager appends. */
   readonly Resource: readonly string[];
 }
 
+/** Which account and partition the ARNs of {@link secretStorePolicy} name. */
 export interface SecretStoreArnOptions {
   /** Number of the AWS account, or `*`. @default "*" */
   readonly account?: string;

@@ -11,7 +11,9 @@ import {
 import { GITHUB, releaseLines, releaseNeeds } from "./releases";
 import { systemPackageLines } from "./system";
 
+/** Where the packages of a host come from. */
 export interface PackageOptions {
+  /** Distribution of the machine's image; it decides which apt repository is used. */
   readonly distribution: Distribution;
   /**
    * SHA-256 of release files, for versions of which none is known here. Only the architectures of the group's machines are

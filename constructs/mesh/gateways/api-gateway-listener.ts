@@ -49,7 +49,9 @@ const HTTP_LISTENER_SHAPE: is.Shape<ApiGatewayHttpListenerOptions> = { ...TCP_LI
 /** Where an API gateway takes connections. The services that it leads to must speak the listener's protocol. */
 export class ApiGatewayListener implements GatewayListener {
   private constructor(
+    /** `http` routes requests, `tcp` passes connections on to one service. */
     readonly protocol: Protocol.HTTP | Protocol.TCP,
+    /** Port, host name and TLS, as they were given. */
     readonly options: ApiGatewayHttpListenerOptions,
     private readonly shape: is.Shape<ApiGatewayListenerOptions>,
   ) {}

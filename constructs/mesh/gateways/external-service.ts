@@ -40,6 +40,7 @@ export interface ExternalTls {
 export interface ExternalServiceBaseProps {
   /** IP address or host name. */
   readonly address: string;
+  /** TCP port at `address`, from 1 to 65535. */
   readonly port: number;
   /** How the gateway speaks TLS to it. @default none */
   readonly tls?: ExternalTls;

@@ -22,8 +22,13 @@ export interface ListenerOptions {
 
 /** Where a gateway takes connections from outside the mesh. */
 export interface GatewayListener {
+  /** What clients speak to it; the services that it leads to must speak the same. */
   readonly protocol: Protocol;
-  readonly options: ListenerOptions & { readonly tls?: object };
+  /** Port and TLS, as they were given. */
+  readonly options: ListenerOptions & {
+    /** @default plaintext */
+    readonly tls?: object;
+  };
   /** @internal */
   examine(place: Place): void;
   /** @internal Its name in the config entry. */
@@ -50,6 +55,7 @@ export abstract class FrontGateway<
   Listener extends GatewayListener = GatewayListener,
   Props extends FrontGatewayBaseProps<Listener> = FrontGatewayBaseProps<Listener>,
 > extends Gateway<Props> {
+  /** @internal */
   constructor(
     scope: Construct,
     id: string,

@@ -27,7 +27,9 @@ export interface CertificateText {
 
 /** A certificate entry of Consul. */
 export interface CertificateReference {
+  /** `file-system-certificate` names files that Envoy reads, `inline-certificate` holds the key itself. */
   readonly kind: "file-system-certificate" | "inline-certificate";
+  /** Name of the entry in Consul. */
   readonly name: string;
 }
 

@@ -65,6 +65,7 @@ export abstract class Gateway<Props extends GatewayBaseProps = GatewayBaseProps>
   private ownJob: Job | undefined;
   private readonly rules = new Map<GatewayAccess, AclBindingRule>();
 
+  /** @internal */
   constructor(
     scope: Construct,
     id: string,

@@ -38,7 +38,9 @@ const INGRESS_LISTENER_SHAPE: is.Shape<IngressListenerOptions> = { ...LISTENER_S
 /** Where an ingress gateway takes connections. The services that it leads to must speak the listener's protocol. */
 export class IngressListener implements GatewayListener {
   private constructor(
+    /** What clients speak to it; the services that it leads to must speak the same. */
     readonly protocol: Protocol,
+    /** Port and TLS, as they were given. */
     readonly options: IngressListenerOptions,
   ) {}
 

@@ -37,6 +37,7 @@ export interface MeshJobProps extends MeshJobBaseProps {
  * @see https://developer.hashicorp.com/nomad/docs/job-specification
  */
 export class MeshJob extends Construct {
+  /** The mesh of its services. */
   readonly mesh: Mesh;
   /** Its id in Nomad. */
   readonly jobName: string;

@@ -14,19 +14,41 @@ export interface DashboardOptions {
  * @see https://grafana.com/docs/grafana/latest/visualizations/dashboards/build-dashboards/view-dashboard-json-model/
  */
 export interface Dashboard {
+  /** Heading in Grafana. */
   readonly title: string;
+  /** Names the dashboard in Grafana's URLs; importing one of the same uid replaces it. */
   readonly uid: string;
+  /** What it shows, from left to right and top to bottom. */
   readonly panels: readonly DashboardPanel[];
   readonly [field: string]: unknown;
 }
 
 /** A panel of a {@link Dashboard}. */
 export interface DashboardPanel {
+  /** Heading of the panel. */
   readonly title: string;
+  /** Grafana's visualization: one number, a graph over time, or a table. */
   readonly type: "stat" | "timeseries" | "table";
   /** Its place in the grid of 24 columns. */
-  readonly gridPos: { readonly x: number; readonly y: number; readonly w: number; readonly h: number };
-  readonly targets: readonly { readonly expr: string; readonly legendFormat: string; readonly refId: string }[];
+  readonly gridPos: {
+    /** Column of its left edge, from 0. */
+    readonly x: number;
+    /** Row of its top edge, from 0; a row is 30 pixels. */
+    readonly y: number;
+    /** Width in columns. */
+    readonly w: number;
+    /** Height in rows. */
+    readonly h: number;
+  };
+  /** Its queries. */
+  readonly targets: readonly {
+    /** The query in PromQL. */
+    readonly expr: string;
+    /** Name of each series; `{{label}}` stands for a label's value. */
+    readonly legendFormat: string;
+    /** Letter that tells the query from others of the panel. */
+    readonly refId: string;
+  }[];
   readonly [field: string]: unknown;
 }
 

@@ -56,6 +56,7 @@ const PROMETHEUS_SHAPE: is.Shape<PrometheusProps> = { ...is.without(SERVICE_SHAP
 
 /** What the program that runs Prometheus is given. */
 export interface PrometheusTask extends TaskOptions {
+  /** Command line arguments, those for its files included. */
   readonly args: readonly string[];
   readonly templates: readonly Template[];
 }

@@ -5,18 +5,25 @@ import { renderYaml } from "./yaml";
 
 /** A rule that keeps the answer of a query as a series of its own. */
 export interface RecordingRule {
+  /** Name of the new series, e.g. `mesh:edge_requests:rate`. */
   readonly record: string;
+  /** The query in PromQL. */
   readonly expr: string;
+  /** Labels that are added to the result, or replaced in it. @default none */
   readonly labels?: Readonly<Record<string, string>>;
 }
 
 /** A rule that calls somebody when its query has an answer. */
 export interface AlertingRule {
+  /** Name of the alert. */
   readonly alert: string;
+  /** The query in PromQL: each series of its answer is an alert. */
   readonly expr: string;
   /** How long it must have had one. @default "0s" */
   readonly for?: DurationLike;
+  /** Labels by which Alertmanager routes it, e.g. `severity`. @default none */
   readonly labels?: Readonly<Record<string, string>>;
+  /** Text for people; `{{ $labels.x }}` and `{{ $value }}` are filled in. @default none */
   readonly annotations?: Readonly<Record<string, string>>;
 }
 
@@ -26,9 +33,11 @@ export interface AlertingRule {
  * @see https://prometheus.io/docs/prometheus/latest/configuration/recording_rules/
  */
 export interface RuleGroup {
+  /** Unique within its file. */
   readonly name: string;
   /** @default the evaluation interval */
   readonly interval?: DurationLike;
+  /** In the order in which they are evaluated. */
   readonly rules: readonly (RecordingRule | AlertingRule)[];
 }
 

@@ -31,6 +31,7 @@ export const SUBSET = is.rule(
 
 /** What stands for a subset. */
 export interface HasSubset {
+  /** The subset: that of a {@link ServiceVersion}, for example. */
   readonly subset: Subset;
 }
 

@@ -58,6 +58,7 @@ export interface ResolveOptions {
 
 /** A share of a service's requests. */
 export interface Split extends SplitChanges {
+  /** Where the share goes. */
   readonly to: TrafficDestination;
   /** In percent, as fine as 0.01. The weights of a service sum to 100. */
   readonly weight: number;

@@ -24,6 +24,7 @@ export class Subset {
   private constructor(
     /** The service, or its name. */
     readonly service: IMeshService | string,
+    /** Its name in the service's resolver. */
     readonly name: string,
   ) {}
 
