@@ -7,8 +7,12 @@ import { isIP } from "node:net";
  * @param port of the program: an address that is left out, as in `:80`, counts for this one alone
  */
 export function anyAddress(text: string, port: number): string | undefined {
-  if (/(^|[^\d.])0\.0\.0\.0($|[^\d./]|\/(?!\d))/.test(text)) {
+  if (text.includes("0.0.0.0") && /(^|[^\d.])0\.0\.0\.0($|[^\d./]|\/(?!\d))/.test(text)) {
     return "0.0.0.0";
+  }
+  // All that follows has a colon, of IPv6, of a port or of a scheme.
+  if (!text.includes(":")) {
+    return undefined;
   }
   // Words, of `--listen=…`, of lists and of JSON.
   return text.split(/[\s,;="'(){}]+/).find((word) => meansAnyAddress(word, port));

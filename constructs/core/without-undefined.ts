@@ -1,4 +1,10 @@
 /** The same object without the fields that are `undefined`, so that it can be laid over another. */
 export function withoutUndefined<T extends object>(fields: T): T {
-  return Object.fromEntries(Object.entries(fields).filter(([, value]) => value !== undefined)) as T;
+  const result: Partial<T> = {};
+  for (const key of Object.keys(fields) as (keyof T)[]) {
+    if (fields[key] !== undefined) {
+      result[key] = fields[key];
+    }
+  }
+  return result as T;
 }

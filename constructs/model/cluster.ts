@@ -21,6 +21,13 @@ export class Cluster {
   /** Who may reach what here, as connections state it. */
   readonly intentions: IntentionRecord[] = [];
 
+  /** Those of its members that are gateways. */
+  readonly gateways: GatewayRecord[] = [];
+  /** The members that have traffic rules, or could. */
+  readonly trafficOwners: TrafficOwnerRecord[] = [];
+
+  private ownDatacenter: string | undefined;
+  private decidesOnRequests = false;
   private readonly byName = new Map<string, MemberRecord>();
   private readonly intentionsByDestination = new Map<string, IntentionRecord[]>();
   private readonly followed = new Map<string, IntentionRecord[]>();
@@ -29,7 +36,12 @@ export class Cluster {
 
   /** As its meshes name it; `undefined` where it is the provider's own. */
   get datacenter(): string | undefined {
-    return this.meshes.find(({ datacenter }) => datacenter !== undefined)?.datacenter;
+    return this.ownDatacenter;
+  }
+
+  /** Whether something, here or in another datacenter, may make only some requests of a service here. */
+  get hasPermissions(): boolean {
+    return this.decidesOnRequests;
   }
 
   /** What has this name. */
@@ -41,15 +53,6 @@ export class Cluster {
   findService(name: string): Exclude<MemberRecord, GatewayRecord> | undefined {
     const member = this.find(name);
     return member?.kind === "gateway" ? undefined : member;
-  }
-
-  get gateways(): readonly GatewayRecord[] {
-    return this.members.filter((member) => member.kind === "gateway");
-  }
-
-  /** The members that have traffic rules, or could. */
-  get trafficOwners(): readonly TrafficOwnerRecord[] {
-    return this.members.filter(isTrafficOwner);
   }
 
   /** What is stated about this destination alone. */
@@ -69,8 +72,19 @@ export class Cluster {
   }
 
   /** @internal */
+  addMesh(mesh: MeshRecord): void {
+    this.meshes.push(mesh);
+    this.ownDatacenter ??= mesh.datacenter;
+  }
+
+  /** @internal */
   addMember(member: MemberRecord): void {
     this.members.push(member);
+    if (member.kind === "gateway") {
+      this.gateways.push(member);
+    } else if (isTrafficOwner(member)) {
+      this.trafficOwners.push(member);
+    }
     if (!this.byName.has(member.name)) {
       this.byName.set(member.name, member);
     }
@@ -80,11 +94,13 @@ export class Cluster {
   addIntention(intention: IntentionRecord): void {
     this.intentions.push(intention);
     append(this.intentionsByDestination, intention.destination, intention);
+    this.decidesOnRequests ||= intention.permissions !== undefined;
   }
 
   /** @internal */
   addFollowed(intention: IntentionRecord): void {
     append(this.followed, intention.destination, intention);
+    this.decidesOnRequests ||= intention.permissions !== undefined;
   }
 }
 

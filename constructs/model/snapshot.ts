@@ -71,6 +71,7 @@ export class Snapshot {
   private readonly jobEmissions = new Map<string, Emission[]>();
   private readonly contents = new Map<Emission, object | undefined>();
   private readonly worlds = new Map<Cluster, World>();
+  private readonly destinations = new Map<TrafficOwnerRecord, readonly Destination[]>();
   private readonly versions = new Map<string, InstancesRecord[]>();
 
   constructor(
@@ -148,6 +149,12 @@ export class Snapshot {
     return this.data.traffic.get(owner.key) ?? NO_TRAFFIC;
   }
 
+  /** Those in a cluster for which traffic rules were stated. */
+  ruleOwnersOf({ trafficOwners }: Cluster): readonly TrafficOwnerRecord[] {
+    const { traffic } = this.data;
+    return traffic.size === 0 ? [] : trafficOwners.filter(({ key }) => traffic.has(key));
+  }
+
   /** How the gateway of a key leads on. */
   routesOf(gateway: string): readonly GatewayRouteRecord[] {
     return this.data.routes.get(gateway) ?? [];
@@ -204,6 +211,16 @@ export class Snapshot {
 
   /** The services of this app at which requests for a name end. */
   destinationsOf(owner: TrafficOwnerRecord): readonly Destination[] {
+    const known = this.destinations.get(owner);
+    if (known !== undefined) {
+      return known;
+    }
+    const found = this.findDestinations(owner);
+    this.destinations.set(owner, found);
+    return found;
+  }
+
+  private findDestinations(owner: TrafficOwnerRecord): readonly Destination[] {
     const cluster = this.clusterOf(owner.mesh);
     const world = this.worldOf(cluster);
     const homes = new Map([cluster, ...cluster.peers].map((it) => [it.datacenter ?? "", it]));
@@ -213,20 +230,13 @@ export class Snapshot {
     });
   }
 
-  /** Whether something, here or in another datacenter, may make only some requests of a service of the cluster. */
-  hasPermissions(cluster: Cluster): boolean {
-    return [...cluster.intentions, ...cluster.followedIntentions].some(({ permissions }) => permissions !== undefined);
-  }
-
   /**
    * How the Envoys of the mesh of a key bring requests into their usual form; `undefined` where they do only what Consul does by itself, or
    * where another stack or team decides.
    */
   requestNormalizationOf(mesh: string): Required<RequestNormalization> | undefined {
     const { ownsMeshConfig = false, requestNormalization } = this.data.meshes.get(mesh) ?? {};
-    return ownsMeshConfig
-      ? normalizationOf({ requestNormalization }, this.hasPermissions(this.clusterOf(mesh)))
-      : undefined;
+    return ownsMeshConfig ? normalizationOf({ requestNormalization }, this.clusterOf(mesh).hasPermissions) : undefined;
   }
 
   /** The content of a resource, rendered once. */
@@ -281,7 +291,7 @@ export class Snapshot {
       const key = JSON.stringify([address, datacenter]);
       const cluster = clusters.get(key) ?? new Cluster(key);
       clusters.set(key, cluster);
-      cluster.meshes.push(mesh);
+      cluster.addMesh(mesh);
       this.byMesh.set(mesh.key, cluster);
       this.claim(mesh.origin.stack, cluster);
     }
@@ -343,7 +353,7 @@ export class Snapshot {
       for (const { source } of cluster.intentions) {
         join(cluster, source);
       }
-      for (const owner of cluster.trafficOwners) {
+      for (const owner of this.ruleOwnersOf(cluster)) {
         for (const reference of referencesOf(owner, this.trafficOf(owner))) {
           join(cluster, reference);
         }

@@ -1,10 +1,10 @@
-import { AclAuthMethod } from "@cdktf/provider-consul/lib/acl-auth-method";
+import type { AclAuthMethod } from "@cdktf/provider-consul/lib/acl-auth-method";
 import {
   DefaultTokenResolver,
   StringConcat,
   TerraformDataSource,
   TerraformLocal,
-  TerraformProvider,
+  type TerraformProvider,
   TerraformResource,
   TerraformStack,
   Token,
@@ -13,9 +13,9 @@ import {
 } from "cdktf";
 import type { IConstruct } from "constructs";
 import { describe } from "../../core/errors";
-import { isResource } from "../../core/resource-type";
 import { constructAt } from "../../model/origin";
 import type { Check, CheckedApp, Finding } from "../check";
+import { authMethodsIn, providersIn } from "./foreign";
 import { gatewaysIn } from "./records";
 
 const providerToken: Check = {
@@ -23,8 +23,8 @@ const providerToken: Check = {
   reason:
     "A provider must know its token before its stack makes anything: such a stack can be applied to no new cluster.",
   level: "error",
-  *find({ root }) {
-    for (const provider of root.node.findAll().filter((node) => TerraformProvider.isTerraformProvider(node))) {
+  *find(app) {
+    for (const provider of providersIn(app)) {
       const source = resourceBehind(provider, credentialsOf(provider));
       if (source !== undefined) {
         yield {
@@ -123,9 +123,9 @@ const accessBeforeMesh: Check = {
     if (accesses.size === 0) {
       return;
     }
+    const waits = new Map([...accesses].map((access) => [access, true]));
     for (const stack of stacksOf(app)) {
-      const before = stacksBefore(stack);
-      if (![...accesses].some((access) => before.has(access))) {
+      if (!waitsForAny(stack, waits)) {
         yield outOfOrder(stack, [...accesses]);
       }
     }
@@ -142,14 +142,16 @@ function stacksOf({ root, graph }: CheckedApp): readonly TerraformStack[] {
   });
 }
 
-/** The stack itself, and all that are applied before it. */
-function stacksBefore(stack: TerraformStack): ReadonlySet<TerraformStack> {
-  const found = new Set([stack]);
-  for (const { dependencies } of found) {
-    for (const dependency of dependencies) {
-      found.add(dependency);
-    }
+/** Whether a stack is one of some, or applied after one of them. @param known what is known of stacks already */
+function waitsForAny(stack: TerraformStack, known: Map<TerraformStack, boolean>): boolean {
+  const answer = known.get(stack);
+  if (answer !== undefined) {
+    return answer;
   }
+  // A circle of stacks is reported by another check.
+  known.set(stack, false);
+  const found = stack.dependencies.some((dependency) => waitsForAny(dependency, known));
+  known.set(stack, found);
   return found;
 }
 
@@ -180,9 +182,9 @@ function outOfOrder(stack: TerraformStack, accesses: readonly TerraformStack[]):
 }
 
 /** The auth methods by which Nomad's workloads get tokens, known by the claims that only Nomad writes. */
-function* nomadAuthMethodsOf({ root }: CheckedApp): Iterable<AclAuthMethod> {
-  for (const method of root.node.findAll()) {
-    if (isResource(AclAuthMethod, method) && method.typeInput === "jwt") {
+function* nomadAuthMethodsOf(app: CheckedApp): Iterable<AclAuthMethod> {
+  for (const method of authMethodsIn(app)) {
+    if (method.typeInput === "jwt") {
       const config = JSON.stringify(resolved(method, [method.configJsonInput, method.configInput]));
       if (/\bnomad_(namespace|job_id|service|task)\b/.test(config)) {
         yield method;

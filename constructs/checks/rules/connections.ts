@@ -13,12 +13,13 @@ const unknownService: Check = {
   reason: "Consul takes any name for an upstream or a source; a misspelt one is found by nobody.",
   level: "error",
   *find({ graph }) {
+    const leadingNowhere = linksIn(graph).filter(({ destination }) => destination === undefined);
     for (const cluster of graph.clusters) {
       const services = cluster.members.filter(({ kind }) => kind !== "gateway");
       const closestService = closestAmong(services.map(({ name }) => name));
       const closestMember = closestAmong(cluster.members.map(({ name }) => name));
-      for (const { at, destinationName, destination, cluster: own } of linksIn(graph)) {
-        if (destination === undefined && own === cluster) {
+      for (const { at, destinationName, cluster: own } of leadingNowhere) {
+        if (own === cluster) {
           yield {
             at,
             problem: `It connects to "${destinationName}", which is no service of this mesh.`,
@@ -52,7 +53,9 @@ const upstreamWithoutIntention: Check = {
         continue; // Unknown, which another check reports; or another team's, which says itself what it lets in.
       }
       const peer = peerName(cluster, home);
-      if (![sourceName, ANY_SERVICE].some((name) => admitted.get(home)?.has(pair(name, destination.name, peer)))) {
+      const sources = admitted.get(home);
+      const { name } = destination;
+      if (sources?.has(pair(sourceName, name, peer)) !== true && sources?.has(pair(ANY_SERVICE, name, peer)) !== true) {
         yield {
           at,
           problem: `It ${isRoute ? "leads" : "has an upstream"} to ${destination.name}, but no intention lets it in.`,
@@ -137,13 +140,16 @@ const environmentClash: Check = {
       const owners = new Map<string, string>();
       for (const instances of allocation) {
         for (const { options, destination } of graph.upstreamsOf(instances)) {
+          if (options.env === undefined) {
+            continue;
+          }
           // Two services that are different tasks have variables of their own.
-          const key = `${options.env ?? ""}\n${instances.task ?? ""}`;
-          const owner = options.env === undefined ? undefined : owners.get(key);
+          const key = `${options.env}\n${instances.task ?? ""}`;
+          const owner = owners.get(key);
           if (owner !== undefined) {
             yield {
               at: instances.key,
-              problem: `The variable ${options.env ?? ""} is to name both ${owner} and ${destination.service}.`,
+              problem: `The variable ${options.env} is to name both ${owner} and ${destination.service}.`,
               fix: "Give one of the connections another env.",
             };
           }
@@ -211,14 +217,14 @@ function admittedTo({ intentions, followedIntentions }: Cluster): ReadonlySet<st
 function connectedIn(graph: Snapshot): ReadonlyMap<Cluster, ReadonlySet<string>> {
   const connected = new Map(graph.clusters.map((cluster) => [cluster, new Set<string>()]));
   for (const { cluster, sourceName, destinationName, destination } of linksIn(graph)) {
-    const add = (end: Cluster, name: string) => connected.get(end)?.add(pair(sourceName, name, peerName(cluster, end)));
     const end = (destination && graph.home(destination)) ?? cluster;
-    add(end, destinationName);
+    connected.get(end)?.add(pair(sourceName, destinationName, peerName(cluster, end)));
     const owner = end.find(destinationName);
-    for (const { cluster: last, service } of owner !== undefined && isTrafficOwner(owner)
-      ? graph.destinationsOf(owner)
-      : []) {
-      add(last, service);
+    const isOwner = owner !== undefined && isTrafficOwner(owner);
+    for (const { cluster: last, service } of isOwner ? graph.destinationsOf(owner) : []) {
+      if (last !== end || service !== destinationName) {
+        connected.get(last)?.add(pair(sourceName, service, peerName(cluster, last)));
+      }
     }
   }
   return connected;

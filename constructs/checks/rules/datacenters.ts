@@ -6,17 +6,24 @@ import { referencesOf } from "../../model/traffic";
 import type { Check } from "../check";
 import { closestTo } from "../../core/closest";
 import { describePath } from "../../core/errors";
-import { upstreamsIn } from "./records";
+import { once, upstreamsIn } from "./records";
 
 const datacenterWithoutGateway: Check = {
   id: "datacenter-without-gateway",
   reason: "Between datacenters traffic goes through mesh gateways; without one, the way ends in a timeout.",
   level: "error",
   *find({ graph }) {
-    const withGateway = graph.clusters.filter(({ gateways }) =>
-      gateways.some(({ gatewayKind }) => gatewayKind === "mesh gateway"),
+    const own = graph.clusters
+      .filter(({ gateways }) => gateways.some(({ gatewayKind }) => gatewayKind === "mesh gateway"))
+      .flatMap(({ datacenter }) => datacenter ?? []);
+    const knownIn = new Map(
+      graph.clusters.map((cluster) => {
+        const named = cluster.meshes.flatMap(({ gatewayDatacenters }) => gatewayDatacenters);
+        return [cluster, [...new Set([...own, ...named])]];
+      }),
     );
-    for (const { cluster, ...way } of waysIn(graph)) {
+    for (const way of waysIn(graph)) {
+      const { cluster } = way;
       // A federation's own datacenter is taken on trust: it may have a gateway that the app does not know.
       const federated = way.datacenter === cluster.datacenter ? [] : [way.datacenter];
       // Whether the cluster of another app has one, that app knows.
@@ -25,9 +32,8 @@ const datacenterWithoutGateway: Check = {
         : way.peer === undefined
           ? federated
           : [cluster.datacenter, way.peer.datacenter];
-      const named = cluster.meshes.flatMap(({ gatewayDatacenters }) => gatewayDatacenters);
+      const known = knownIn.get(cluster) ?? [];
       for (const datacenter of needed.filter((it) => it !== undefined)) {
-        const known = [...new Set([...withGateway.flatMap((it) => it.datacenter ?? []), ...named])];
         if (!known.includes(datacenter)) {
           yield {
             at: way.at,
@@ -124,22 +130,38 @@ const datacenterName: Check = {
 
 /** The datacenters and peers that are named, and where. */
 function* placesNamedIn(graph: Snapshot): Iterable<[at: string, kind: "datacenter" | "peer", name: string]> {
-  const ofUpstreams = upstreamsIn(graph).map(
-    ({ instances, upstream }) => [instances.key, upstream.destination] as const,
-  );
-  for (const cluster of graph.clusters) {
-    const named: readonly (readonly [string, Pick<Reference, "datacenter" | "peer">])[] = [
-      ...(cluster === graph.clusters[0] ? ofUpstreams : []),
-      ...cluster.meshes.map((mesh) => [mesh.key, { datacenter: mesh.datacenter }] as const),
-      ...cluster.trafficOwners.flatMap((owner) =>
-        referencesOf(owner, graph.trafficOf(owner)).map((reference) => [owner.key, reference] as const),
-      ),
-      ...cluster.intentions.map(({ origin, source }) => [origin.path, source] as const),
-    ];
-    for (const [at, { datacenter, peer }] of named) {
-      yield* datacenter === undefined ? [] : ([[at, "datacenter", datacenter]] as const);
-      yield* peer === undefined ? [] : ([[at, "peer", peer]] as const);
+  for (const { instances, upstream } of upstreamsIn(graph)) {
+    const { datacenter, peer } = upstream.destination;
+    if (datacenter !== undefined || peer !== undefined) {
+      yield* placesOf(instances.key, upstream.destination);
     }
+  }
+  for (const cluster of graph.clusters) {
+    for (const mesh of cluster.meshes) {
+      yield* placesOf(mesh.key, { datacenter: mesh.datacenter });
+    }
+    for (const owner of graph.ruleOwnersOf(cluster)) {
+      for (const reference of referencesOf(owner, graph.trafficOf(owner))) {
+        yield* placesOf(owner.key, reference);
+      }
+    }
+    for (const { origin, source } of cluster.intentions) {
+      if (source.datacenter !== undefined || source.peer !== undefined) {
+        yield* placesOf(origin.path, source);
+      }
+    }
+  }
+}
+
+function* placesOf(
+  at: string,
+  { datacenter, peer }: Pick<Reference, "datacenter" | "peer">,
+): Iterable<[at: string, kind: "datacenter" | "peer", name: string]> {
+  if (datacenter !== undefined) {
+    yield [at, "datacenter", datacenter];
+  }
+  if (peer !== undefined) {
+    yield [at, "peer", peer];
   }
 }
 
@@ -163,36 +185,43 @@ interface Way {
   readonly isDirect: boolean;
 }
 
-function* waysIn(graph: Snapshot): Iterable<Way> {
-  for (const cluster of graph.clusters) {
-    const way = (at: string, what: string, reference: Reference, isDirect: boolean): Way => {
-      const { service, member, datacenter } = reference;
-      const given: MemberRecord | undefined = member === undefined ? undefined : graph.data.members.get(member);
-      const other = given && graph.home(given);
+/** What leads out of a cluster, or names a datacenter. What stays within one, as most does, is nothing to these checks. */
+const waysIn = once((graph): readonly Way[] => {
+  const ways = new Map(graph.clusters.map((cluster): [Cluster, Way[]] => [cluster, []]));
+  const add = (at: string, cluster: Cluster, reference: Reference, what: () => string, isDirect = false): void => {
+    const { service, member, datacenter } = reference;
+    const given: MemberRecord | undefined = member === undefined ? undefined : graph.data.members.get(member);
+    const other = given && graph.home(given);
+    const isForeign = given?.kind === "imported service" && reference.peer !== undefined;
+    if (isForeign || datacenter !== undefined || (other !== undefined && other !== cluster)) {
       const isPeer = datacenter === undefined && peerName(other, cluster) !== undefined;
-      const isForeign = given?.kind === "imported service" && reference.peer !== undefined;
       const peer = isPeer ? other : undefined;
-      return { at, cluster, what, destination: service, other, peer, isForeign, datacenter, isDirect };
-    };
-    for (const { instances, upstream, cluster: own } of upstreamsIn(graph)) {
-      const { destination } = upstream;
-      // In a WAN federation sidecars may reach each other by themselves.
-      if (own === cluster && destination.datacenter === undefined) {
-        yield way(instances.key, `The upstream ${destination.service}`, destination, false);
-      }
+      const destination = service;
+      ways.get(cluster)?.push({ at, cluster, what: what(), destination, other, peer, isForeign, datacenter, isDirect });
     }
-    for (const owner of cluster.trafficOwners) {
+  };
+  for (const { instances, upstream, cluster } of upstreamsIn(graph)) {
+    const { destination } = upstream;
+    // In a WAN federation sidecars may reach each other by themselves.
+    if (destination.datacenter === undefined) {
+      add(instances.key, cluster, destination, () => `The upstream ${destination.service}`);
+    }
+  }
+  for (const cluster of graph.clusters) {
+    for (const owner of graph.ruleOwnersOf(cluster)) {
       for (const { kind, ...reference } of referencesOf(owner, graph.trafficOf(owner))) {
-        yield way(owner.key, `The ${kind} of ${owner.name}`, reference, kind === "split" || kind === "route");
+        const what = () => `The ${kind} of ${owner.name}`;
+        add(owner.key, cluster, reference, what, kind === "split" || kind === "route");
       }
     }
     for (const gateway of cluster.gateways) {
       for (const target of graph.routesOf(gateway.key).flatMap(({ targets }) => targets)) {
-        yield way(gateway.key, "Its route", target, true);
+        add(gateway.key, cluster, target, () => "Its route", true);
       }
     }
   }
-}
+  return [...ways.values()].flat();
+});
 
 export const datacenterChecks: readonly Check[] = [
   datacenterWithoutGateway,

@@ -1,11 +1,15 @@
+import { AclAuthMethod } from "@cdktf/provider-consul/lib/acl-auth-method";
 import { ConfigEntry } from "@cdktf/provider-consul/lib/config-entry";
 import { Job } from "@cdktf/provider-nomad/lib/job";
+import { TerraformElement, TerraformProvider } from "cdktf";
 import { isResource } from "../../core/resource-type";
 import type { Snapshot } from "../../model/snapshot";
 import type { CheckedApp } from "../check";
 
-/** Jobs and config entries of an app that do not follow from its graph: plain resources of the providers. */
+/** What an app has that does not follow from its graph: providers, and plain resources of theirs. */
 interface Foreign {
+  readonly providers: readonly TerraformProvider[];
+  readonly authMethods: readonly AclAuthMethod[];
   readonly entries: readonly ConfigEntry[];
   readonly jobs: readonly Job[];
 }
@@ -21,16 +25,28 @@ export function foreignJobsIn(app: CheckedApp): readonly Job[] {
   return foreignIn(app).jobs;
 }
 
+/** Providers of an app. */
+export function providersIn(app: CheckedApp): readonly TerraformProvider[] {
+  return foreignIn(app).providers;
+}
+
+/** Auth methods of Consul in an app. */
+export function authMethodsIn(app: CheckedApp): readonly AclAuthMethod[] {
+  return foreignIn(app).authMethods;
+}
+
 function foreignIn({ root, graph }: CheckedApp): Foreign {
   const known = found.get(graph);
   if (known !== undefined) {
     return known;
   }
   const own = new Set<unknown>(graph.emissions.map(({ resource }) => resource));
-  const nodes = root.node.findAll().filter((node) => !own.has(node));
+  const elements = root.node.findAll().filter((node) => TerraformElement.isTerraformElement(node) && !own.has(node));
   const foreign = {
-    entries: nodes.filter((node) => isResource(ConfigEntry, node)),
-    jobs: nodes.filter((node) => isResource(Job, node)),
+    entries: elements.filter((node) => isResource(ConfigEntry, node)),
+    jobs: elements.filter((node) => isResource(Job, node)),
+    authMethods: elements.filter((node) => isResource(AclAuthMethod, node)),
+    providers: elements.filter((node) => TerraformProvider.isTerraformProvider(node)),
   };
   found.set(graph, foreign);
   return foreign;

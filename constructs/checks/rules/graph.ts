@@ -70,7 +70,11 @@ const overrideRemoved: Check = {
       }
     }
     for (const cluster of graph.clusters) {
-      for (const { key, name } of cluster.members.filter(({ kind }) => kind !== "gateway")) {
+      for (const { key, kind, name } of cluster.members) {
+        // What gateways may be reached from, no entry says.
+        if (kind === "gateway" || cluster.intentionsFor(name).length === 0) {
+          continue;
+        }
         const entryKey = { kind: "service-intentions", name } as const;
         const emissions = graph.emissionsOfEntry(cluster, entryKey);
         const entry = graph.entryOf(cluster, entryKey) as consul.ServiceIntentionsConfigEntry | undefined;
@@ -178,6 +182,9 @@ function missingFrom(
     return `the published port ${instances.publish} of ${name}`;
   }
   const there = sidecar.Proxy?.Upstreams ?? [];
+  if (areRendered(upstreams, there)) {
+    return undefined;
+  }
   const ids = new Set(there.map(idOf));
   const bound = new Set(there.map((upstream) => `${idOf(upstream)}:${upstream.LocalBindPort}`));
   for (const { destination, localBindPort } of upstreams) {
@@ -190,6 +197,22 @@ function missingFrom(
     }
   }
   return undefined;
+}
+
+/** Whether the upstreams of a job are plainly those that were stated, one by one, as in most jobs. */
+function areRendered(stated: readonly UpstreamRecord[], there: readonly nomad.ConsulUpstream[]): boolean {
+  return (
+    stated.length === there.length &&
+    stated.every(({ destination: { service, datacenter, peer }, localBindPort }, index) => {
+      const { DestinationName, Datacenter, DestinationPeer, LocalBindPort } = there[index];
+      return (
+        DestinationName === service &&
+        LocalBindPort === localBindPort &&
+        Datacenter === datacenter &&
+        DestinationPeer === peer
+      );
+    })
+  );
 }
 
 /** The variable of a connection that a task lacks, or the task itself. Its value may be another one: an override can say that. */

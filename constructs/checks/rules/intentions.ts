@@ -92,7 +92,10 @@ const permissionOrder: Check = {
   },
 };
 
-/** What is stated about each source of each destination, and what is stated there about any source. */
+/**
+ * What is stated about each source of a destination, and what is stated there about any source; of those destinations of which some
+ * statement has permissions.
+ */
 function* sourcesIn(graph: Snapshot): Iterable<{
   readonly statements: readonly [IntentionRecord, ...IntentionRecord[]];
   readonly ofAny: readonly IntentionRecord[];
@@ -101,7 +104,11 @@ function* sourcesIn(graph: Snapshot): Iterable<{
     const groups = new Map<string, [IntentionRecord, ...IntentionRecord[]]>();
     const keyOf = ({ destination, source }: IntentionRecord, name: string) =>
       [destination, source.peer ?? "", name].join("/");
-    for (const intention of [...cluster.intentions, ...cluster.followedIntentions]) {
+    const all = cluster.hasPermissions ? [...cluster.intentions, ...cluster.followedIntentions] : [];
+    const judged = new Set(
+      all.filter(({ permissions }) => permissions !== undefined).map(({ destination }) => destination),
+    );
+    for (const intention of all.filter(({ destination }) => judged.has(destination))) {
       const key = keyOf(intention, intention.source.service);
       const group = groups.get(key);
       if (group === undefined) {

@@ -102,23 +102,25 @@ function anyAddressIn(
   task: nomad.Task,
   port: number,
 ): { readonly place: string; readonly address: string } | undefined {
-  const { command, entrypoint, args } = task.Config ?? {};
-  const said: [place: string, value: unknown][] = [
+  for (const [name, value] of knownEntries(task.Env)) {
     // Which hosts to reach without a proxy is no place to listen.
-    ...knownEntries(task.Env)
-      .filter(([name]) => name.toLowerCase() !== "no_proxy")
-      .map(([name, value]): [string, unknown] => [`variable ${name}`, value]),
-    ...[command, entrypoint, args]
-      .flat()
-      .map((value): [string, unknown] => [`argument ${JSON.stringify(value)}`, value]),
-  ];
-  for (const [place, value] of said) {
-    const address = typeof value === "string" ? anyAddress(value, port) : undefined;
+    const address = name.toLowerCase() === "no_proxy" ? undefined : anyAddressOf(value, port);
     if (address !== undefined) {
-      return { place, address };
+      return { place: `variable ${name}`, address };
+    }
+  }
+  const { command, entrypoint, args } = task.Config ?? {};
+  for (const value of [command, entrypoint, args].flat()) {
+    const address = anyAddressOf(value, port);
+    if (address !== undefined) {
+      return { place: `argument ${JSON.stringify(value)}`, address };
     }
   }
   return undefined;
+}
+
+function anyAddressOf(value: unknown, port: number): string | undefined {
+  return typeof value === "string" ? anyAddress(value, port) : undefined;
 }
 
 const exposedPath: Check = {
@@ -184,8 +186,12 @@ const duplicateUpstream: Check = {
   level: "error",
   *find({ graph }) {
     for (const { at, definition } of sidecarServicesIn(graph)) {
+      const upstreams = definition.Connect?.SidecarService?.Proxy?.Upstreams ?? [];
+      if (new Set(upstreams.map(({ DestinationName }) => DestinationName)).size === upstreams.length) {
+        continue;
+      }
       const seen = new Set<string>();
-      for (const upstream of definition.Connect?.SidecarService?.Proxy?.Upstreams ?? []) {
+      for (const upstream of upstreams) {
         const key = destinationOf(upstream);
         if (seen.has(key)) {
           yield {

@@ -71,9 +71,10 @@ interface Named {
 
 /** Members, and services outside the mesh that jobs register. */
 function namedIn(graph: Snapshot, cluster: Cluster): readonly Named[] {
-  const meshes = new Set(cluster.meshes.map(({ key }) => key));
-  const others = graph.data.catalogServices.filter(({ mesh }) => meshes.has(mesh));
-  return [...cluster.members, ...others.map(({ origin, name }) => ({ key: origin.path, name }))];
+  const others = graph.data.catalogServices.filter(({ mesh }) => graph.clusterOf(mesh) === cluster);
+  return others.length === 0
+    ? cluster.members
+    : [...cluster.members, ...others.map(({ origin, name }) => ({ key: origin.path, name }))];
 }
 
 /** What has a name that something else has before it. */
@@ -167,15 +168,18 @@ const configEntryOwners: Check = {
   level: "error",
   *find(app) {
     const { root, graph } = app;
+    const entries = entriesIn(app);
+    const written = entriesWrittenByNomad(graph);
     for (const cluster of graph.clusters) {
       // Of two services with one name everything is there twice, and that they are is reported already.
       const duplicates = duplicateMembers(graph, cluster).map(({ member }) => `${member.key}/`);
-      const writtenByNomad = new Map(entriesWrittenByNomad(graph, cluster));
+      const writtenByNomad = written.get(cluster);
       const owners = new Map<string, string>();
-      for (const { at, kind, name } of entriesIn(app, cluster)) {
+      for (const { at, kind, name } of entries.get(cluster) ?? []) {
         const key = `${kind}/${name}`;
-        const owner = owners.get(key.toLowerCase());
-        const job = writtenByNomad.get(key.toLowerCase());
+        const known = key.toLowerCase();
+        const owner = owners.get(known);
+        const job = writtenByNomad?.get(known);
         if (duplicates.some((path) => at.startsWith(path))) {
           continue;
         }
@@ -194,7 +198,7 @@ const configEntryOwners: Check = {
             fix: `Keep one of the two, or tell the mesh that another owns it (proxyDefaults: false)${elsewhere(root, owner, at)}.`,
           };
         } else {
-          owners.set(key.toLowerCase(), at);
+          owners.set(known, at);
         }
       }
     }
@@ -209,40 +213,45 @@ interface OwnedEntry {
   readonly name: string;
 }
 
-/** The entries of all stacks in which the meshes have something: one Consul, as far as an app can tell. */
-function* entriesIn(app: CheckedApp, cluster: Cluster): Iterable<OwnedEntry> {
+/** The entries of all stacks in which the meshes of a cluster have something: one Consul, as far as an app can tell. */
+function entriesIn(app: CheckedApp): ReadonlyMap<Cluster, readonly OwnedEntry[]> {
   const { graph } = app;
+  const entries = new Map(graph.clusters.map((cluster): [Cluster, OwnedEntry[]] => [cluster, []]));
+  const add = (stack: string, entry: OwnedEntry) => {
+    const cluster = graph.clusterOfStack(stack);
+    if (cluster !== undefined) {
+      entries.get(cluster)?.push(entry);
+    }
+  };
   for (const emission of graph.emissions) {
     const { subject, resource, origin } = emission;
-    if (
-      "entry" in subject &&
-      graph.clusterOfStack(origin.stack) === cluster &&
-      graph.contentOf(emission) !== undefined
-    ) {
-      yield { at: resource.node.path, ...subject.entry };
+    if ("entry" in subject && graph.contentOf(emission) !== undefined) {
+      add(origin.stack, { at: resource.node.path, kind: subject.entry.kind, name: subject.entry.name });
     }
   }
   for (const entry of foreignEntriesIn(app)) {
-    if (graph.clusterOfStack(TerraformStack.of(entry).node.path) === cluster) {
-      yield { at: entry.node.path, kind: String(entry.kindInput), name: String(entry.nameInput) };
-    }
+    const { path: stack } = TerraformStack.of(entry).node;
+    add(stack, { at: entry.node.path, kind: String(entry.kindInput), name: String(entry.nameInput) });
   }
+  return entries;
 }
 
-function* entriesWrittenByNomad(graph: Snapshot, cluster: Cluster): Iterable<[key: string, owner: string]> {
+/** The keys of entries that Nomad writes, with the jobs that have it do so. */
+function entriesWrittenByNomad(graph: Snapshot): ReadonlyMap<Cluster, ReadonlyMap<string, string>> {
+  const written = new Map(graph.clusters.map((cluster) => [cluster, new Map<string, string>()]));
   for (const { job, rendered } of jobsIn(graph)) {
-    if (graph.clusterOf(job.mesh) !== cluster) {
-      continue;
-    }
-    for (const { Name = "", Connect } of rendered.TaskGroups?.flatMap((group) => group.Services ?? []) ?? []) {
-      if (Connect?.Gateway?.Ingress !== undefined) {
-        yield [keyOf({ kind: "ingress-gateway", name: Name }), job.key];
-      }
-      if (Connect?.Gateway?.Terminating !== undefined) {
-        yield [keyOf({ kind: "terminating-gateway", name: Name }), job.key];
+    for (const { Services = [] } of rendered.TaskGroups ?? []) {
+      for (const { Name = "", Connect } of Services) {
+        if (Connect?.Gateway?.Ingress !== undefined) {
+          written.get(graph.clusterOf(job.mesh))?.set(keyOf({ kind: "ingress-gateway", name: Name }), job.key);
+        }
+        if (Connect?.Gateway?.Terminating !== undefined) {
+          written.get(graph.clusterOf(job.mesh))?.set(keyOf({ kind: "terminating-gateway", name: Name }), job.key);
+        }
       }
     }
   }
+  return written;
 }
 
 export const ownershipChecks: readonly Check[] = [

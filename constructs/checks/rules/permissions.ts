@@ -2,6 +2,7 @@ import type { HttpPermission, PermissionMatch } from "../../consul/http-permissi
 import type { RequestNormalization } from "../../consul/mesh-config";
 import { EVERYTHING, isDeny } from "../../consul/service-intentions";
 import type { IntentionRecord } from "../../model/records";
+import { append } from "../../core/collections";
 import type { Check } from "../check";
 import { keysOfDestination } from "./records";
 
@@ -44,15 +45,21 @@ const denyBeforeAllow: Check = {
   level: "warning",
   *find({ graph }) {
     for (const cluster of graph.clusters) {
-      for (const intention of cluster.intentions) {
+      const statements = new Map<string, IntentionRecord[]>();
+      for (const intention of cluster.hasPermissions ? [...cluster.intentions, ...cluster.followedIntentions] : []) {
+        append(statements, keyOf(intention), intention);
+      }
+      for (const intention of cluster.hasPermissions ? cluster.intentions : []) {
         const { origin, source, destination, permissions } = intention;
-        const elsewhere = cluster
-          .intentionsFor(destination)
-          .filter((other) => isSameSource(other, intention) && other.permissions !== permissions)
+        if (permissions?.some(isDeny) !== true) {
+          continue;
+        }
+        const elsewhere = (statements.get(keyOf(intention)) ?? [])
+          .filter((other) => other.permissions !== permissions)
           .flatMap((other) => other.permissions ?? [EVERYTHING]);
         const isOutside = cluster.find(destination)?.kind === "external service";
-        for (const [index, denied] of (permissions ?? []).entries()) {
-          const allowed = [...(permissions?.slice(index) ?? []), ...elsewhere].filter((it) => !isDeny(it));
+        for (const [index, denied] of permissions.entries()) {
+          const allowed = [...permissions.slice(index), ...elsewhere].filter((it) => !isDeny(it));
           if (isDeny(denied) && allowed.some((permission) => isCarvedOut(denied, permission))) {
             yield {
               at: origin.path,
@@ -73,7 +80,7 @@ const requestNormalization: Check = {
   level: "warning",
   *find({ graph }) {
     for (const mesh of graph.data.meshes.values()) {
-      if (!graph.hasPermissions(graph.clusterOf(mesh.key))) {
+      if (!graph.clusterOf(mesh.key).hasPermissions) {
         continue;
       }
       if (!mesh.ownsMeshConfig) {
@@ -97,8 +104,9 @@ const requestNormalization: Check = {
   },
 };
 
-function isSameSource(one: IntentionRecord, other: IntentionRecord): boolean {
-  return one.source.service === other.source.service && one.source.peer === other.source.peer;
+/** What several statements have in common that are about one source and one destination. */
+function keyOf({ source, destination }: IntentionRecord): string {
+  return JSON.stringify([destination, source.service, source.peer]);
 }
 
 /** What gets past permissions, in words. */

@@ -1,5 +1,5 @@
-import { Token } from "cdktf";
 import { append } from "../../core/collections";
+import { isToken } from "../../core/token";
 import type { InstancesRecord, UpstreamRecord } from "../../model/records";
 import type { Snapshot } from "../../model/snapshot";
 import type { Check, Finding } from "../check";
@@ -16,9 +16,18 @@ const portRange: Check = {
   *find({ graph }) {
     const fix = "Use a whole number from 1 to 65535.";
     for (const instances of graph.data.instances.values()) {
-      for (const [what, port] of portsOf(instances, graph.upstreamsOf(instances))) {
-        if (!isPort(port)) {
-          yield { at: instances.key, problem: `${what} is ${port}.`, fix };
+      const { key: at, port, publish } = instances;
+      for (const [what, given] of [
+        ["port", port],
+        ["publish", publish],
+      ] as const) {
+        if (typeof given === "number" && !isPort(given)) {
+          yield { at, problem: `${what} is ${given}.`, fix };
+        }
+      }
+      for (const { localBindPort, destination } of graph.upstreamsOf(instances)) {
+        if (localBindPort !== undefined && !isPort(localBindPort)) {
+          yield { at, problem: `The localBindPort for ${destination.service} is ${localBindPort}.`, fix };
         }
       }
     }
@@ -36,7 +45,7 @@ const portRange: Check = {
 };
 
 function isPort(port: number): boolean {
-  return Token.isUnresolved(port) || (Number.isInteger(port) && port >= 1 && port <= 65_535);
+  return isToken(port) || (Number.isInteger(port) && port >= 1 && port <= 65_535);
 }
 
 const localBindClash: Check = {
@@ -45,10 +54,14 @@ const localBindClash: Check = {
   level: "error",
   *find({ graph }) {
     for (const allocation of allocationsIn(graph)) {
-      yield* clashesOf(graph, allocation);
+      if (!takesPortsOnce(graph, allocation)) {
+        yield* clashesOf(graph, allocation);
+      }
     }
     for (const service of sidecarServicesIn(graph)) {
-      yield* clashesOfExposedPaths(service);
+      if (service.definition.Connect?.SidecarService?.Proxy?.Expose?.Path !== undefined) {
+        yield* clashesOfExposedPaths(service);
+      }
     }
   },
 };
@@ -86,12 +99,34 @@ function* clashesOfExposedPaths({ at, group, definition }: SidecarService): Iter
   }
 }
 
+/** Whether it is plain without a look at addresses that no port is bound twice, nor one of Envoy's own, as in most allocations. */
+function takesPortsOnce(graph: Snapshot, allocation: readonly InstancesRecord[]): boolean {
+  const taken = new Set<number>();
+  let count = 0;
+  for (const instances of allocation) {
+    if (typeof instances.port === "number") {
+      count++;
+      taken.add(instances.port);
+    }
+    for (const { localBindPort } of graph.upstreamsOf(instances)) {
+      if (localBindPort !== undefined) {
+        if (localBindPort >= ENVOY_PORTS.first) {
+          return false;
+        }
+        count++;
+        taken.add(localBindPort);
+      }
+    }
+  }
+  return taken.size === count;
+}
+
 function* clashesOf(graph: Snapshot, allocation: readonly InstancesRecord[]): Iterable<Finding> {
   const owners = new Map<string, string>();
   const nameOf = ({ service }: InstancesRecord) => graph.data.members.get(service)?.name ?? "";
   for (const instances of allocation) {
     const { port } = instances;
-    if (typeof port === "number" && !Token.isUnresolved(port)) {
+    if (typeof port === "number" && !isToken(port)) {
       const owner = owners.get(`127.0.0.1:${port}`);
       if (owner !== undefined) {
         yield {
@@ -115,7 +150,7 @@ function* clashOf(
   { localBindPort, destination, options }: UpstreamRecord,
   owners: Map<string, string>,
 ): Iterable<Finding> {
-  if (localBindPort === undefined || Token.isUnresolved(localBindPort)) {
+  if (localBindPort === undefined || isToken(localBindPort)) {
     return;
   }
   const place = `${options.localBindAddress ?? "127.0.0.1"}:${localBindPort}`;
@@ -144,7 +179,7 @@ const publishedPortClash: Check = {
   *find({ graph }) {
     const owners = new Map<string, HostPort[]>();
     for (const hostPort of hostPortsIn(graph)) {
-      if (Token.isUnresolved(hostPort.port)) {
+      if (isToken(hostPort.port)) {
         continue;
       }
       const key = `${hostPort.nomad}/${hostPort.port}`;
@@ -182,7 +217,7 @@ function* hostPortsIn(graph: Snapshot): Iterable<HostPort> {
       for (const { Value: port, HostNetwork = "default" } of Networks.flatMap(
         ({ ReservedPorts }) => ReservedPorts ?? [],
       )) {
-        if (port !== undefined && !Token.isUnresolved(port)) {
+        if (port !== undefined && !isToken(port)) {
           const place = { nomad: `${nomad}/${HostNetwork}`, nodePool, datacenters };
           yield { at: job.key, group: `${job.key}/${Name}`, port, ...place };
         }
@@ -202,7 +237,7 @@ function mayShareNodes(left: HostPort, right: HostPort): boolean {
 
 /** Whether a name exists that both match, where `*` stands for any text; of two such patterns it is assumed. */
 function mayMatchAlike(left: string, right: string): boolean {
-  const isPattern = (name: string) => name.includes("*") || Token.isUnresolved(name);
+  const isPattern = (name: string) => name.includes("*") || isToken(name);
   if (isPattern(left) || isPattern(right)) {
     return (isPattern(left) && isPattern(right)) || matches(left, right) || matches(right, left);
   }
@@ -227,19 +262,6 @@ function matches(pattern: string, name: string): boolean {
     from = index + part.length;
   }
   return name.length - last.length >= from && name.endsWith(last);
-}
-
-function portsOf(
-  { port, publish }: InstancesRecord,
-  upstreams: readonly UpstreamRecord[],
-): [what: string, port: number][] {
-  const own = Object.entries({ port, publish }).filter((it): it is [string, number] => typeof it[1] === "number");
-  return [
-    ...own,
-    ...upstreams.flatMap(({ localBindPort, destination }): [string, number][] =>
-      localBindPort === undefined ? [] : [[`The localBindPort for ${destination.service}`, localBindPort]],
-    ),
-  ];
 }
 
 export const portChecks: readonly Check[] = [portRange, localBindClash, publishedPortClash];

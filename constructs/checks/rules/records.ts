@@ -13,7 +13,8 @@ import type * as nomad from "../../nomad/generated/job";
 
 // How checks go through the graph. What several of them go through is put together once for each snapshot, which never changes.
 
-function once<Result>(compute: (graph: Snapshot) => Result): (graph: Snapshot) => Result {
+/** What is put together once for each snapshot. */
+export function once<Result>(compute: (graph: Snapshot) => Result): (graph: Snapshot) => Result {
   const results = new WeakMap<Snapshot, Result>();
   return (graph) => {
     let result = results.get(graph);
@@ -50,9 +51,7 @@ export function gatewayOf(graph: Snapshot, { owner }: JobRecord): GatewayRecord 
 }
 
 /** All gateways. */
-export function gatewaysIn(graph: Snapshot): GatewayRecord[] {
-  return graph.clusters.flatMap(({ gateways }) => gateways);
-}
+export const gatewaysIn = once((graph): readonly GatewayRecord[] => graph.clusters.flatMap(({ gateways }) => gateways));
 
 /** A service with a sidecar, as its finished job has it. */
 export interface SidecarService {

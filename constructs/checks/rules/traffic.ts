@@ -14,7 +14,7 @@ import type * as nomad from "../../nomad/generated/job";
 import type { Check } from "../check";
 import { closestAmong, closestTo } from "../../core/closest";
 import { describePath } from "../../core/errors";
-import { instancesIn } from "./records";
+import { instancesIn, once } from "./records";
 
 const splitWeights: Check = {
   id: "split-weights",
@@ -74,9 +74,9 @@ const unknownDestination: Check = {
   reason: "Consul takes any name for a service in a rule; a misspelt one answers nobody.",
   level: "error",
   *find({ graph }) {
-    for (const { trafficOwners } of graph.clusters) {
-      const closest = closestAmong(trafficOwners.map(({ name }) => name));
-      for (const { owner, reference } of trafficOwners.flatMap((it) => referencesOfOwner(graph, it))) {
+    for (const cluster of graph.clusters) {
+      const closest = closestAmong(cluster.trafficOwners.map(({ name }) => name));
+      for (const { owner, reference } of graph.ruleOwnersOf(cluster).flatMap((it) => referencesOfOwner(graph, it))) {
         if (reference.peer === undefined && targetOf(graph, owner, reference) === undefined) {
           yield {
             at: owner.key,
@@ -221,7 +221,7 @@ const trafficCycle: Check = {
   reason: "Requests that are sent in a circle arrive nowhere, and Consul refuses such rules.",
   level: "error",
   *find({ graph: snapshot }) {
-    const owners = [...ownersIn(snapshot)];
+    const owners = ownersIn(snapshot);
     const graph = (
       kinds: readonly TrafficReference["kind"][],
       counts: (it: TrafficReference) => boolean = () => true,
@@ -294,7 +294,7 @@ const rewrittenPermissions: Check = {
   reason: "Permissions are asked where a request ends, with the path that it has there.",
   level: "error",
   *find({ graph }) {
-    for (const owner of ownersIn(graph)) {
+    for (const owner of graph.clusters.flatMap((it) => (it.hasPermissions ? it.trafficOwners : []))) {
       const cluster = graph.clusterOf(owner.mesh);
       const intentions = cluster.intentionsFor(owner.name).filter(({ permissions }) => permissions !== undefined);
       const rewritten = intentions.length === 0 ? [] : graph.destinationsOf(owner).filter((it) => it.isRewritten);
@@ -318,11 +318,10 @@ function sourceKey({ service, peer = "" }: Reference): string {
   return `${peer}/${service}`;
 }
 
-function* ownersIn(graph: Snapshot): Iterable<TrafficOwnerRecord> {
-  for (const { trafficOwners } of graph.clusters) {
-    yield* trafficOwners;
-  }
-}
+/** What has traffic rules. */
+const ownersIn = once((graph): readonly TrafficOwnerRecord[] =>
+  graph.clusters.flatMap((cluster) => graph.ruleOwnersOf(cluster)),
+);
 
 function* referencesIn(graph: Snapshot) {
   for (const owner of ownersIn(graph)) {

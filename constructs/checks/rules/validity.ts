@@ -49,16 +49,16 @@ function findingsOf(at: IConstruct | string, problems: readonly Problem[]): Find
 }
 
 /** The jobs of meshes, overrides included, and those that are written out in Nomad's JSON. */
-function* jobsOf(app: CheckedApp): Iterable<[at: IConstruct | string, job: nomad.Job]> {
-  for (const { job, rendered } of jobsIn(app.graph)) {
-    yield [job.key, rendered];
-  }
-  for (const resource of foreignJobsIn(app).filter(({ jsonInput }) => jsonInput === true)) {
-    const written = fromTerraformJson(resource.jobspecInput) as (nomad.Job & { readonly Job?: nomad.Job }) | undefined;
-    if (written !== undefined) {
-      yield [resource, written.Job ?? written];
-    }
-  }
+function jobsOf(app: CheckedApp): readonly [at: IConstruct | string, job: nomad.Job][] {
+  const own = jobsIn(app.graph).map(({ job, rendered }): [string, nomad.Job] => [job.key, rendered]);
+  const foreign = foreignJobsIn(app)
+    .filter(({ jsonInput }) => jsonInput === true)
+    .flatMap((resource): [IConstruct, nomad.Job][] => {
+      const written = fromTerraformJson(resource.jobspecInput) as
+        (nomad.Job & { readonly Job?: nomad.Job }) | undefined;
+      return written === undefined ? [] : [[resource, written.Job ?? written]];
+    });
+  return [...own, ...foreign];
 }
 
 /** The config entries of the app, and those whose content is written out in JSON. */

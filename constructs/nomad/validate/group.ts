@@ -90,29 +90,33 @@ function examineTypedPolicies(
   update: Required<nomad.UpdateStrategy>,
 ): void {
   const jobType = job.Type ?? "service";
-  const refuse = (block: string, given: unknown) => {
-    if (given !== undefined) {
-      place.refuse(block, given, `no block in a job of type ${jobType}`, "Omit it.", { comparedWith: jobType });
-    }
-  };
-  // What is not given has Nomad's own values, which it takes.
-  const isGiven = (...blocks: readonly (object | undefined)[]) => blocks.some((block) => known(block) !== undefined);
   if (jobType !== "service" && jobType !== "system") {
-    refuse("update", job.Update ?? group.Update);
+    refuseOfType(place, jobType, "update", job.Update ?? group.Update);
   } else if (isGiven(job.Update, group.Update)) {
     examineUpdate(place.block("update"), update);
   }
   if (jobType !== "service") {
-    refuse("migrate", job.Migrate ?? group.Migrate);
+    refuseOfType(place, jobType, "migrate", job.Migrate ?? group.Migrate);
   } else if (isGiven(job.Migrate, group.Migrate)) {
     const migrate = { ...withoutUndefined(known(job.Migrate) ?? {}), ...withoutUndefined(known(group.Migrate) ?? {}) };
     examineMigrate(place.block("migrate"), migrate);
   }
   if (jobType !== "service" && jobType !== "batch") {
-    refuse("reschedule", job.Reschedule ?? group.ReschedulePolicy);
+    refuseOfType(place, jobType, "reschedule", job.Reschedule ?? group.ReschedulePolicy);
   } else if (isGiven(job.Reschedule, group.ReschedulePolicy)) {
     examineReschedule(place.block("reschedule"), rescheduleOf(job, group));
   }
+}
+
+function refuseOfType(place: Place, jobType: string, block: string, given: unknown): void {
+  if (given !== undefined) {
+    place.refuse(block, given, `no block in a job of type ${jobType}`, "Omit it.", { comparedWith: jobType });
+  }
+}
+
+/** Whether one of two blocks is given. What is not has Nomad's own values, which it takes. */
+function isGiven(ofJob: object | undefined, ofGroup: object | undefined): boolean {
+  return known(ofJob) !== undefined || known(ofGroup) !== undefined;
 }
 
 function examineTaskNames(

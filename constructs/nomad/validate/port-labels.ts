@@ -16,7 +16,7 @@ import { nameOf } from "./service-name";
 export function problemsOfPortLabels(job: nomad.Job): readonly Problem[] {
   return Place.problemsOf((place) => {
     itemsOf(job.TaskGroups).forEach((group, index) => {
-      const labels = new Labels(job, group);
+      const labels = new Labels(job, group, mentionsPort(group));
       const here = place.labelled("group", group.Name ?? index + 1);
       for (const service of itemsOf(group.Services)) {
         examineService(here.labelled("service", nameOf(service, { job, group })), service, labels);
@@ -35,6 +35,8 @@ class Labels {
   constructor(
     private readonly job: nomad.Job,
     private readonly group: nomad.TaskGroup,
+    /** Whether any text of the group has a variable that names a port. */
+    readonly areInTexts: boolean,
   ) {}
 
   private get own(): readonly string[] {
@@ -101,6 +103,8 @@ class Labels {
 /** Followed by a label that is written out. */
 const VARIABLE = /NOMAD_(?:PORT|HOST_PORT|ALLOC_PORT|(?:HOST_|ALLOC_)?(?:ADDR|IP)|IPv[46]|ALLOC_INTERFACE)_(?=\w)/g;
 
+const MENTIONED = new RegExp(VARIABLE.source);
+
 /** In a template: a variable that may be empty, since it is looked at first. */
 const TESTED = new RegExp(
   String.raw`(?:(?::=|\b(?:if|with|or|and|not)\b)[\s(]*env|\benvOrDefault)\s+"${VARIABLE.source}(\w+)"`,
@@ -148,8 +152,26 @@ function examineTask(place: Place, task: nomad.Task, labels: Labels): void {
 /** What a field of Nomad's API is called in the job specification, where it is not the same word. */
 const WORDS: Readonly<Record<string, string>> = { Templates: "template", EmbeddedTmpl: "data", Artifacts: "artifact" };
 
+/** Whether a text of a block has such a variable, without a word on where: hardly any job has one. */
+function mentionsPort(block: object): boolean {
+  for (const key in block) {
+    const value = (block as Readonly<Record<string, unknown>>)[key];
+    const isMentioned =
+      typeof value === "string"
+        ? value.includes("NOMAD_") && MENTIONED.test(value)
+        : typeof value === "object" && value !== null && !isTokenObject(value) && mentionsPort(value);
+    if (isMentioned) {
+      return true;
+    }
+  }
+  return false;
+}
+
 /** Looks at every text of a block, however deep. */
 function examineTexts(place: Place, block: object, labels: Labels, field = ""): void {
+  if (!labels.areInTexts) {
+    return;
+  }
   for (const [key, value] of Object.entries(block) as [string, unknown][]) {
     const word = WORDS[key] ?? (/^[A-Z]/.test(key) && field === "" ? key.toLowerCase() : key);
     const here = Array.isArray(block) ? field : field === "" ? word : `${field}.${word}`;

@@ -10,6 +10,9 @@ export interface ServiceSurroundings {
 
 /** The name under which a service is registered, with what Nomad fills in when the job is registered. */
 export function nameOf(service: nomad.Service, { job, group, task }: ServiceSurroundings): string {
+  if (service.Name !== undefined && service.Name !== "" && !service.Name.includes("${")) {
+    return service.Name;
+  }
   const [jobName, groupName, taskName] = [job.Name ?? job.ID ?? "", group.Name ?? "", task?.Name];
   if (service.Name === undefined || service.Name === "") {
     return [jobName, groupName, ...(taskName === undefined ? [] : [taskName])].join("-");

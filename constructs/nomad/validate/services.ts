@@ -51,7 +51,10 @@ function examineUniqueness(place: Place, job: nomad.Job, group: nomad.TaskGroup)
   const owners = [
     { task: undefined, services: itemsOf(group.Services) },
     ...itemsOf(group.Tasks).map((task) => ({ task, services: itemsOf(task.Services) })),
-  ];
+  ].filter(({ services }) => services.length > 0);
+  if (owners.length === 1 && owners[0].services.length === 1) {
+    return;
+  }
   for (const { task, services } of owners) {
     for (const service of services) {
       const name = nameOf(service, { job, group, task });
@@ -86,6 +89,10 @@ export function examineTaskServices(
   { job, group, task }: Required<ServiceSurroundings>,
   injected: readonly string[],
 ): void {
+  const services = itemsOf(task.Services);
+  if (services.length === 0) {
+    return;
+  }
   const labels = new Set([
     ...injected,
     ...itemsOf(group.Networks)
@@ -96,7 +103,7 @@ export function examineTaskServices(
       .flatMap(portsOf)
       .map(({ Label = "" }) => Label),
   ]);
-  for (const service of itemsOf(task.Services)) {
+  for (const service of services) {
     const place = here.labelled("service", nameOf(service, { job, group, task }));
     const fixGroup = "Move the service to the group.";
     examineService(place, service, { job, group, task });
