@@ -19,7 +19,7 @@ import {
   type TaskAccess,
 } from "../constructs";
 import * as is from "../constructs/core/shape";
-import type { Settings } from "./settings";
+import { ANY_SETTINGS_SHAPE, type Settings } from "./settings";
 
 /** Props of {@link AccessStack}. */
 export interface AccessStackProps extends Pick<
@@ -42,12 +42,8 @@ export interface AccessStackProps extends Pick<
   readonly nomadDeployers?: readonly NomadDeployerPolicyOptions[];
 }
 
-const ACCESS_STACK_SHAPE: is.Shape<AccessStackProps> = {
-  consulAddress: is.text,
-  consulDatacenter: is.text,
-  nomadAddress: is.text,
-  nomadRegion: is.text,
-  nomadNamespace: is.text,
+const ACCESS_STACK_SHAPE: is.Shape<AccessStackProps & Settings> = {
+  ...ANY_SETTINGS_SHAPE,
   consulAnonymous: is.falseOr(is.fields),
   nomadAnonymous: is.fields,
   roles: is.fields,

@@ -3,12 +3,10 @@ import { TerraformStack } from "cdktf";
 import type { Construct } from "constructs";
 import { WorkloadIdentityAuthMethod, type GatewayAccess } from "../constructs";
 import * as is from "../constructs/core/shape";
-import type { Settings } from "./settings";
+import { ANY_SETTINGS_SHAPE, type Settings } from "./settings";
 
 /** Props of {@link GatewayAccessStack}. */
 export type GatewayAccessStackProps = Pick<Settings, "consulAddress" | "consulDatacenter">;
-
-const SHAPE: is.Shape<GatewayAccessStackProps> = { consulAddress: is.text, consulDatacenter: is.text };
 
 /**
  * What the gateways of a mesh may do in Consul, where the access rules of the cluster are there already. Like those it is
@@ -20,7 +18,7 @@ export class GatewayAccessStack extends TerraformStack {
 
   constructor(scope: Construct, id: string, props: GatewayAccessStackProps = {}) {
     super(scope, id);
-    is.refuseWrongValues(this, props, SHAPE);
+    is.refuseWrongValues(this, props, ANY_SETTINGS_SHAPE);
     new ConsulProvider(this, "consul", { address: props.consulAddress, datacenter: props.consulDatacenter });
     this.workloads = WorkloadIdentityAuthMethod.fromName(this, "workloads");
   }

@@ -5,7 +5,7 @@ import type { Construct } from "constructs";
 import { ServiceMesh, Sidecar, type GatewayAccess, type ServiceMeshProps } from "../constructs";
 import { GatewayAccessStack } from "./gateway-access-stack";
 import * as is from "../constructs/core/shape";
-import type { Settings } from "./settings";
+import { SETTINGS_SHAPE, type Settings } from "./settings";
 
 /** Props of {@link MeshStack}. */
 export interface MeshStackProps extends Settings {
@@ -24,15 +24,7 @@ export interface MeshStackProps extends Settings {
 }
 
 const MESH_STACK_SHAPE: is.Shape<MeshStackProps> = {
-  runtime: is.required(is.oneOf(["docker", "exec"])),
-  secure: is.flag,
-  accessRules: is.flag,
-  consulAddress: is.text,
-  consulDatacenter: is.text,
-  nomadAddress: is.text,
-  nomadRegion: is.text,
-  nomadNamespace: is.text,
-  nomadNodePool: is.text,
+  ...SETTINGS_SHAPE,
   access: is.like("a stack with access rules", "dependencies"),
   mesh: is.fields,
 };

@@ -2,6 +2,7 @@ import type { Construct } from "constructs";
 import * as v from "valibot";
 import { MeshError } from "../constructs";
 import { misspelt } from "./misspelt";
+import * as is from "../constructs/core/shape";
 
 /** What runs the services: containers, or programs of the nodes themselves. */
 export type Runtime = "docker" | "exec";
@@ -27,6 +28,22 @@ export interface Settings {
   /** @default "default" */
   readonly nomadNodePool?: string;
 }
+
+/** @internal */
+export const SETTINGS_SHAPE: is.Shape<Settings> = {
+  runtime: is.required(is.oneOf(["docker", "exec"])),
+  secure: is.flag,
+  accessRules: is.flag,
+  consulAddress: is.text,
+  consulDatacenter: is.text,
+  nomadAddress: is.text,
+  nomadRegion: is.text,
+  nomadNamespace: is.text,
+  nomadNodePool: is.text,
+};
+
+/** @internal For stacks that need a part of them: all of them may be given, as `readSettings` returns them. */
+export const ANY_SETTINGS_SHAPE: is.Shape<Settings> = { ...SETTINGS_SHAPE, runtime: is.oneOf(["docker", "exec"]) };
 
 const spellings = {
   true: ["true", "yes", "on", "1"],

@@ -1,5 +1,6 @@
 import { AccessStack, type AccessStackProps } from "../../stacks/access-stack";
 import { MeshStack } from "../../stacks/mesh-stack";
+import { readSettings } from "../../stacks/settings";
 import { resourcesIn, rulesIn } from "../support/access";
 import { synthStack } from "../support/synth";
 import { testApp } from "../support/test-app";
@@ -33,6 +34,17 @@ describe("the access stack", () => {
       consul: [{ address: "http://c", datacenter: "dc2" }],
       nomad: [{ address: "http://n", region: "eu" }],
     });
+  });
+
+  test("takes all settings as they are read, as a mesh stack does, and so do the rights of its gateways", () => {
+    const app = testApp({ context: { runtime: "exec", secure: true, accessRules: true, nomadNodePool: "fast" } });
+    const settings = readSettings(app);
+    const access = new AccessStack(app, "access", settings);
+    expect(() => new MeshStack(app, "mesh", { ...settings, access })).not.toThrow();
+    expect(() => new MeshStack(app, "other", settings)).not.toThrow();
+    expect(() => new AccessStack(app, "wrong", { ...settings, consulAdress: "http://c" } as object)).toThrow(
+      "consulAdress",
+    );
   });
 
   test("is about the namespace of the jobs", () => {
