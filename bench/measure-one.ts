@@ -14,9 +14,9 @@ export interface Measurement {
   readonly peakRssMib: number;
 }
 
-// node --import tsx bench/measure-one.ts meshform|plain <services> <output folder>
-const [which, size, outdir] = process.argv.slice(2);
-const ring = ringOf(Number(size));
+// node --import tsx bench/measure-one.ts meshform|plain <services> <stacks> <connections> <output folder>
+const [which, services, stacks, connections, outdir] = process.argv.slice(2);
+const ring = ringOf({ services: Number(services), stacks: Number(stacks), connections: Number(connections) });
 const synthesizeOne = which === "plain" ? plainApp() : meshformApp();
 
 const start = performance.now();
@@ -35,12 +35,12 @@ function meshformApp(): () => void {
 }
 
 function plainApp(): () => void {
-  const services = plainServicesOf(ring);
+  const plainServices = plainServicesOf(ring);
   // As `synthesize` does: with source maps on, both apps would spend half their time on mapping stack traces.
   process.setSourceMapsEnabled(false);
   return () => {
     const app = new App({ outdir });
-    buildPlain(app, services);
+    buildPlain(app, plainServices);
     app.synth();
   };
 }

@@ -4,28 +4,29 @@ import { Job } from "@cdktf/provider-nomad/lib/job";
 import { NomadProvider } from "@cdktf/provider-nomad/lib/provider";
 import { TerraformStack, type App } from "cdktf";
 import { allocateLocalPort } from "../constructs/model/local-ports";
-import { IMAGE, NEXT_URL, PORT, type RingService } from "./ring";
+import { IMAGE, MESH_STACK, NEXT_URL, PORT, type RingService } from "./ring";
 
 /** What somebody without Meshform has to know, and to keep right, of each service. */
 interface PlainService {
   readonly name: string;
+  readonly stack: string;
   readonly upstreams: readonly { readonly destination: string; readonly localPort: number }[];
   readonly sources: readonly string[];
 }
 
 /** The same resources in the provider bindings' own terms: objects, `JSON.stringify`, and ports and sources by hand. */
 export function buildPlain(app: App, services: readonly PlainService[]): void {
-  const stack = new TerraformStack(app, "mesh");
-  new ConsulProvider(stack, "consul");
-  new NomadProvider(stack, "nomad", { address: "http://127.0.0.1:4646" });
-
-  const proxyDefaults = new ConfigEntry(stack, "proxy-defaults", {
+  const meshStack = stackWithProviders(app, MESH_STACK);
+  const stacks = new Map([[MESH_STACK, meshStack]]);
+  const proxyDefaults = new ConfigEntry(meshStack, "proxy-defaults", {
     kind: "proxy-defaults",
     name: "global",
     configJson: JSON.stringify({ TransparentProxy: {}, AccessLogs: {} }),
   });
   for (const service of services) {
     const { name, sources } = service;
+    const stack = stacks.get(service.stack) ?? stackWithProviders(app, service.stack);
+    stacks.set(service.stack, stack);
     const intentions = new ConfigEntry(stack, `${name}-intentions`, {
       kind: "service-intentions",
       name,
@@ -48,9 +49,21 @@ export function buildPlain(app: App, services: readonly PlainService[]): void {
       jobspec: JSON.stringify(jobOf(service)).replaceAll("${", () => "$${"),
       json: true,
       rerunIfDead: true,
-      dependsOn: [defaults, proxyDefaults],
+      dependsOn: stack === meshStack ? [defaults, proxyDefaults] : [defaults],
     });
   }
+  for (const stack of stacks.values()) {
+    if (stack !== meshStack) {
+      stack.addDependency(meshStack);
+    }
+  }
+}
+
+function stackWithProviders(app: App, name: string): TerraformStack {
+  const stack = new TerraformStack(app, name);
+  new ConsulProvider(stack, "consul");
+  new NomadProvider(stack, "nomad", { address: "http://127.0.0.1:4646" });
+  return stack;
 }
 
 /** What a person would have looked up and written down; not part of what is measured. */
@@ -61,14 +74,14 @@ export function plainServicesOf(ring: readonly RingService[]): PlainService[] {
       sources.get(target)?.push(name);
     }
   }
-  return ring.map(({ name, targets }) => {
+  return ring.map(({ name, stack, targets }) => {
     const taken = new Set([PORT]);
     const upstreams = targets.map((destination) => {
       const localPort = allocateLocalPort(destination, taken);
       taken.add(localPort);
       return { destination, localPort };
     });
-    return { name, upstreams, sources: (sources.get(name) ?? []).sort() };
+    return { name, stack, upstreams, sources: (sources.get(name) ?? []).sort() };
   });
 }
 

@@ -6,15 +6,42 @@ type Attributes = Readonly<Record<string, unknown>>;
 /** Attributes that are JSON documents themselves: the order of their fields means nothing. */
 const DOCUMENTS = ["config_json", "jobspec"];
 
-/** The Terraform JSON that an app of the benchmark wrote. */
-export function outputFile(outdir: string): string {
-  return join(outdir, "stacks", "mesh", "cdk.tf.json");
+/** An app's output: what was written for each stack, and which stacks each one waits for. */
+export interface Output {
+  readonly stacks: ReadonlyMap<string, { readonly dependencies: readonly string[]; readonly resources: Resources }>;
+  readonly bytes: number;
 }
 
-/** What Terraform would make of an app's output: its resources by what they are, whatever they are called there. */
-export function readResources(outdir: string): ReadonlyMap<string, Attributes> {
-  const { resource } = JSON.parse(readFileSync(outputFile(outdir), "utf8")) as {
-    readonly resource: Readonly<Record<string, Readonly<Record<string, Attributes>>>>;
+type Resources = ReadonlyMap<string, Attributes>;
+
+/** Reads the output of an app of the benchmark. */
+export function readOutput(outdir: string): Output {
+  const { stacks } = JSON.parse(readFileSync(join(outdir, "manifest.json"), "utf8")) as Manifest;
+  const read = Object.values(stacks)
+    .sort((one, other) => (one.name < other.name ? -1 : 1))
+    .map(({ name, dependencies, synthesizedStackPath }) => {
+      const text = readFileSync(join(outdir, synthesizedStackPath), "utf8");
+      return { name, dependencies: [...dependencies].sort(), resources: resourcesOf(text), bytes: text.length };
+    });
+  return {
+    stacks: new Map(read.map(({ name, dependencies, resources }) => [name, { dependencies, resources }])),
+    bytes: read.reduce((sum, { bytes }) => sum + bytes, 0),
+  };
+}
+
+interface Manifest {
+  readonly stacks: Readonly<
+    Record<
+      string,
+      { readonly name: string; readonly dependencies: readonly string[]; readonly synthesizedStackPath: string }
+    >
+  >;
+}
+
+/** What Terraform would make of a stack's output: its resources by what they are, whatever they are called there. */
+function resourcesOf(text: string): Resources {
+  const { resource = {} } = JSON.parse(text) as {
+    readonly resource?: Readonly<Record<string, Readonly<Record<string, Attributes>>>>;
   };
   const read = Object.entries(resource).flatMap(([type, resources]) =>
     Object.entries(resources).map(([id, attributes]) => {

@@ -1,73 +1,85 @@
 import { deepStrictEqual } from "node:assert";
 import { execFileSync } from "node:child_process";
-import { mkdtempSync, rmSync, statSync } from "node:fs";
+import { mkdtempSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import type { Measurement } from "./measure-one";
-import { outputFile, readResources } from "./resources";
+import { readOutput } from "./resources";
+import type { RingShape } from "./ring";
 
 const APPS = ["meshform", "plain"] as const;
 
-/** How many services, and how often each app is run: large ones vary little. */
-const CASES = [
-  { services: 100, runs: 7 },
-  { services: 1_000, runs: 5 },
-  { services: 10_000, runs: 3 },
-];
+/** How often each app is run, in turn. */
+const RUNS = 5;
+
+/** What is to grow, in steps: services in one stack, stacks, connections. */
+const SERIES: Readonly<Record<string, readonly RingShape[]>> = {
+  services: [100, 1_000, 10_000].map((services) => ({ services, stacks: 1, connections: 2 })),
+  stacks: [10, 50, 100].map((stacks) => ({ services: 20 * stacks, stacks, connections: 2 })),
+  connections: [100, 300, 1_000].map((services) => ({ services, stacks: 1, connections: 20 })),
+};
 
 interface Result extends Measurement {
   readonly outputMib: number;
 }
 
 interface Row {
-  readonly services: number;
+  readonly shape: RingShape;
   readonly resources: number;
   readonly meshform: Result;
   readonly plain: Result;
 }
 
+// npm run bench [-- services|stacks|connections …]
+const asked = process.argv.slice(2);
 const folder = mkdtempSync(join(tmpdir(), "meshform-bench-"));
 try {
-  printTable(CASES.map(({ services, runs }) => measure(services, runs)));
+  for (const [name, shapes] of Object.entries(SERIES)) {
+    if (asked.length === 0 || asked.includes(name)) {
+      console.log(`\n${name}\n`);
+      printTable(shapes.map(measure));
+    }
+  }
 } finally {
   rmSync(folder, { recursive: true });
 }
 
 /** Runs both apps in turn, each time in a process of its own, and makes sure that they said the same. */
-function measure(services: number, runs: number): Row {
+function measure(shape: RingShape): Row {
   const measurements = { meshform: [] as Measurement[], plain: [] as Measurement[] };
-  for (let run = 1; run <= runs; run++) {
+  for (let run = 1; run <= RUNS; run++) {
     for (const app of APPS) {
-      console.error(`${services} services, run ${run} of ${runs}: ${app}`);
-      measurements[app].push(runOne(app, services));
+      console.error(`${shape.services} services in ${shape.stacks} stacks, run ${run} of ${RUNS}: ${app}`);
+      measurements[app].push(runOne(app, shape));
     }
   }
-  const resources = readResources(outdirOf("meshform"));
-  deepStrictEqual(resources, readResources(outdirOf("plain")));
+  const [meshform, plain] = APPS.map((app) => readOutput(outdirOf(app)));
+  deepStrictEqual(meshform.stacks, plain.stacks);
   return {
-    services,
-    resources: resources.size,
-    meshform: resultOf("meshform", measurements.meshform),
-    plain: resultOf("plain", measurements.plain),
+    shape,
+    resources: [...meshform.stacks.values()].reduce((sum, { resources }) => sum + resources.size, 0),
+    meshform: resultOf(measurements.meshform, meshform.bytes),
+    plain: resultOf(measurements.plain, plain.bytes),
   };
 }
 
-function runOne(app: string, services: number): Measurement {
+function runOne(app: string, { services, stacks, connections }: RingShape): Measurement {
   const outdir = outdirOf(app);
   rmSync(outdir, { recursive: true, force: true });
   const script = join(__dirname, "measure-one.ts");
-  const output = execFileSync(process.execPath, ["--import", "tsx", script, app, String(services), outdir], {
+  const numbers = [services, stacks, connections].map(String);
+  const output = execFileSync(process.execPath, ["--import", "tsx", script, app, ...numbers, outdir], {
     encoding: "utf8",
   });
   return JSON.parse(output) as Measurement;
 }
 
-function resultOf(app: string, measurements: readonly Measurement[]): Result {
+function resultOf(measurements: readonly Measurement[], bytes: number): Result {
   return {
     wallSeconds: median(measurements.map(({ wallSeconds }) => wallSeconds)),
     cpuSeconds: median(measurements.map(({ cpuSeconds }) => cpuSeconds)),
     peakRssMib: median(measurements.map(({ peakRssMib }) => peakRssMib)),
-    outputMib: statSync(outputFile(outdirOf(app))).size / 2 ** 20,
+    outputMib: bytes / 2 ** 20,
   };
 }
 
@@ -80,10 +92,20 @@ function median(values: readonly number[]): number {
 }
 
 function printTable(rows: readonly Row[]): void {
-  const titles = ["services", "resources", "app", "wall time", "processor time", "growth", "peak memory", "output"];
+  const titles = [
+    "services",
+    "stacks",
+    "resources",
+    "app",
+    "wall time",
+    "processor time",
+    "growth",
+    "memory",
+    "output",
+  ];
   const lines = rows.flatMap((row, index) => {
-    const { services, resources, meshform, plain } = row;
-    const size = [services, resources].map((count) => count.toLocaleString("en"));
+    const { shape, resources, meshform, plain } = row;
+    const size = [shape.services, shape.stacks, resources].map((count) => count.toLocaleString("en"));
     const previous = index === 0 ? undefined : rows[index - 1];
     return [
       [...size, "Meshform", ...cellsOf(meshform, previous?.meshform)],

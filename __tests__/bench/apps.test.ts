@@ -1,28 +1,33 @@
-import { rmSync } from "node:fs";
-import { Testing } from "cdktf";
+import type { App } from "cdktf";
 import { buildWithMeshform } from "../../bench/meshform-app";
 import { buildPlain, plainServicesOf } from "../../bench/plain-app";
-import { readResources } from "../../bench/resources";
+import { readOutput } from "../../bench/resources";
 import { ringOf } from "../../bench/ring";
+import { testApp } from "../support/test-app";
 
-const meshform = Testing.app();
-const plain = Testing.app();
+test.each([
+  { services: 20, stacks: 1, connections: 2 },
+  { services: 20, stacks: 4, connections: 2 },
+  { services: 30, stacks: 1, connections: 20 },
+])("the two apps of the benchmark emit the same: $services services, $stacks stacks", (shape) => {
+  const ring = ringOf(shape);
+  const meshform = synthesized((app) => {
+    buildWithMeshform(app, ring);
+  });
+  const plain = synthesized((app) => {
+    buildPlain(app, plainServicesOf(ring));
+  });
 
-afterAll(() => {
-  for (const { outdir } of [meshform, plain]) {
-    rmSync(outdir, { recursive: true });
-  }
-});
-
-test("the two apps of the benchmark emit the same resources", () => {
-  const ring = ringOf(20);
-  buildWithMeshform(meshform, ring);
-  meshform.synth();
-  buildPlain(plain, plainServicesOf(ring));
-  plain.synth();
-
-  const resources = readResources(meshform.outdir);
-  expect(resources).toEqual(readResources(plain.outdir));
+  expect(meshform.stacks).toEqual(plain.stacks);
+  expect(meshform.stacks.size).toBe(shape.stacks === 1 ? 1 : 1 + shape.stacks);
+  const sizes = [...meshform.stacks.values()].map(({ resources }) => resources.size);
   // Defaults, intentions and job of each, and the mesh's proxy-defaults.
-  expect(resources.size).toBe(3 * ring.length + 1);
+  expect(sizes.reduce((sum, size) => sum + size, 0)).toBe(3 * shape.services + 1);
 });
+
+function synthesized(build: (app: App) => void) {
+  const app = testApp();
+  build(app);
+  app.synth();
+  return readOutput(app.outdir);
+}
