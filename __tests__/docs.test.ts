@@ -44,6 +44,7 @@ test("the gateways of their page make one mesh that the checks let pass", () => 
     "addGatewayBehindBalancer",
     "addSecureGateway",
     "addIngress",
+    "addPreview",
     "addDatabase",
     "addMeshGateway",
   ]);
@@ -55,11 +56,12 @@ test("the gateways of their page make one mesh that the checks let pass", () => 
     snippets.addGatewayBehindBalancer(mesh, orders);
     snippets.addSecureGateway(mesh)?.connectTo(orders);
     snippets.addIngress(mesh, orders, clock);
+    snippets.addPreview(mesh, orders);
     snippets.addDatabase(mesh, orders);
     snippets.addMeshGateway(mesh);
   });
   expect(Object.keys(jobs)).toEqual(
-    expect.arrayContaining(["gateway", "inner", "site", "ingress", "egress", "mesh-gateway"]) as unknown,
+    expect.arrayContaining(["gateway", "inner", "site", "ingress", "preview", "egress", "mesh-gateway"]) as unknown,
   );
 });
 

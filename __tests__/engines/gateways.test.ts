@@ -236,6 +236,19 @@ describe("the ingress gateway", () => {
     await eventually(async () => expect(await answerTo(18091)).toBe("clock: hello"));
   });
 
+  test("leads to every service of its listener's protocol by the service's name, and may ask each what is stated there", async () => {
+    await eventually(async () => {
+      for (const service of ["stock", "orders"]) {
+        expect((await ask(18082, `${service}.ingress.example`)).body).toContain(`"service":"${service}"`);
+      }
+      expect(await ask(18082, "books.ingress.example", "/v1/orders/1")).toMatchObject({ status: 200 });
+    });
+    expect(await ask(18082, "books.ingress.example", "/v1/orders/private")).toMatchObject({ status: 403 });
+    // It speaks tcp, and is no service of the listener's.
+    expect(await ask(18082, "clock.ingress.example")).toMatchObject({ status: 404 });
+    expect(await ask(18082, "stock.example")).toMatchObject({ status: 404 });
+  });
+
   test("has a certificate of the mesh's own authority, and no other trusts it", async () => {
     const { Roots } = await lab.api<{ Roots: { RootCert: string }[] }>("Consul", "/v1/connect/ca/roots");
     const ca = Roots.map(({ RootCert }) => RootCert).join("\n");

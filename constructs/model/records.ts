@@ -265,6 +265,12 @@ export interface GatewayRouteRecord {
   /** Port of the listener. */
   readonly listener: number;
   readonly targets: readonly Reference[];
+  /**
+   * Whether it leads to every service with an Envoy that speaks the listener's protocol, `allowed` being what the gateway may do there.
+   *
+   * @default just the targets
+   */
+  readonly anyService?: { readonly allowed?: Pick<IntentionRecord, "permissions" | "description"> };
   /** Names that a request must be for; empty where any will do. */
   readonly hosts: readonly string[];
   /** What no other route of the listener may lead elsewhere, in words. */

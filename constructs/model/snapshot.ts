@@ -17,10 +17,12 @@ import type {
   GatewayRouteRecord,
   GraphData,
   InstancesRecord,
+  IntentionRecord,
   JobRecord,
   MemberRecord,
   Origin,
   Reference,
+  ServiceRecord,
   StackEdge,
   TrafficOwnerRecord,
   TrafficRecord,
@@ -158,6 +160,24 @@ export class Snapshot {
   /** How the gateway of a key leads on. */
   routesOf(gateway: string): readonly GatewayRouteRecord[] {
     return this.data.routes.get(gateway) ?? [];
+  }
+
+  /**
+   * The services of the app to which a route for every service leads, but those that another route of its listener names. Consul looks for
+   * Envoys, and for their protocol.
+   */
+  servicesBehind(gateway: GatewayRecord, route: GatewayRouteRecord): readonly ServiceRecord[] {
+    const protocol = gateway.listeners.find(({ port }) => port === route.listener)?.protocol;
+    const named = this.routesOf(gateway.key)
+      .filter(({ listener }) => listener === route.listener)
+      .flatMap(({ targets }) => targets.map(({ service }) => service));
+    return this.clusterOf(gateway.mesh).members.filter(
+      (member): member is ServiceRecord =>
+        member.kind === "service" &&
+        member.protocol === protocol &&
+        !named.includes(member.name) &&
+        this.instancesOf(member.key).some(({ port }) => port !== undefined),
+    );
   }
 
   /** The services outside to which the terminating gateway of a key leads. */
@@ -378,11 +398,38 @@ export class Snapshot {
     };
   }
 
+  /** What gateways that lead to every service may do, by name of the service, as far as nothing is stated of gateway and service. */
+  private intentionsOfGateways(cluster: Cluster): ReadonlyMap<string, readonly IntentionRecord[]> {
+    const intentions = new Map<string, IntentionRecord[]>();
+    for (const gateway of cluster.gateways) {
+      for (const route of this.routesOf(gateway.key)) {
+        const allowed = route.anyService?.allowed;
+        for (const { name } of allowed === undefined ? [] : this.servicesBehind(gateway, route)) {
+          const isStated = cluster
+            .statedFor(name)
+            .some(({ source: { service, peer } }) => service === gateway.name && peer === undefined);
+          if (!isStated) {
+            append(intentions, name, {
+              ...{ ...allowed, origin: gateway.origin, mesh: gateway.mesh, destination: name, follows: true },
+              source: { service: gateway.name, member: gateway.key },
+            });
+          }
+        }
+      }
+    }
+    return intentions;
+  }
+
   /** Consul asks the intentions of the service at which a request ends, whatever name its source has called. */
   private followRules(): void {
     for (const cluster of this.clusters) {
+      const ofGateways = this.intentionsOfGateways(cluster);
       for (const via of cluster.trafficOwners) {
-        const intentions = cluster.statedFor(via.name);
+        const followed = ofGateways.get(via.name) ?? [];
+        for (const intention of followed) {
+          cluster.addFollowed(intention);
+        }
+        const intentions = [...cluster.statedFor(via.name), ...followed];
         for (const { cluster: end, service, isRewritten } of intentions.length === 0 ? [] : this.destinationsOf(via)) {
           if (end === cluster && service === via.name) {
             continue;

@@ -70,12 +70,14 @@ function addIngress(mesh: ServiceMesh, stock: MeshService, clock: MeshService, o
       IngressListener.http({ port: 18080 }),
       IngressListener.tcp({ port: 18091 }),
       IngressListener.http({ port: 18081, tls: { minVersion: "TLSv1_2" } }),
+      IngressListener.http({ port: 18082 }),
     ],
     update: { minHealthyTime: "1s" },
   });
   ingress.connectTo(stock, { listener: 18080, hosts: ["stock.example"] });
   ingress.connectTo(stock, { listener: 18081, hosts: ["stock.example"] });
   ingress.connectTo(clock, { listener: 18091 });
+  ingress.connectTo("*", { listener: 18082 });
   if (orders !== undefined) {
     ingress.connectTo(orders, { listener: 18080, hosts: ["orders.example", "*.orders.example"] });
   }

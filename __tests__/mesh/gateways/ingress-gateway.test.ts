@@ -7,6 +7,7 @@ import {
   ServiceMesh,
   Sidecar,
   Template,
+  type consul,
   type IngressGatewayBaseProps,
   type MeshServiceBaseProps,
 } from "../../../constructs";
@@ -370,4 +371,118 @@ test("may be in another stack than its mesh", () => {
   ingress.connectTo(mesh.addService("db", tcp(9001)));
   expect(synthStack(stack).entries).toHaveProperty("ingress-gateway/ingress");
   expect(findingsOf(() => synthStack(stack))).toEqual([]);
+});
+
+describe("every service", () => {
+  /** What the sources of each service's intentions may do, with a gateway in front of all of them. */
+  function behind(
+    build: (ingress: IngressGateway, mesh: ServiceMesh) => void,
+    listener = IngressListener.http({ port: 8080 }),
+  ) {
+    const stack = synthMesh((mesh) => {
+      build(mesh.addIngressGateway("ingress", { listeners: [listener] }), mesh);
+    });
+    const intentions = Object.entries(stack.entries).flatMap(([key, entry]) => {
+      const { Sources = [] } = entry as consul.ServiceIntentionsConfigEntry;
+      const allowed = Sources.map(
+        ({ Name, Action, Permissions }) => `${Name ?? ""}: ${Action ?? Permissions?.length ?? ""}`,
+      );
+      return key.startsWith("service-intentions/") ? [[key.slice("service-intentions/".length), allowed] as const] : [];
+    });
+    return { ...stack, intentions: Object.fromEntries(intentions) };
+  }
+
+  test("that speaks the listener's protocol is led to, and lets the gateway in, added later too", () => {
+    const { entries, intentions } = behind((ingress, mesh) => {
+      ingress.connectTo("*", { limits: { maxConnections: 7 } });
+      mesh.addService("api", http(9001));
+      mesh.addService("clock", { ...tcp(9002), publish: 1 });
+      const client = mesh.addJob("job").addGroup("group", { tasks: { a: anyWorkload } });
+      client.addService("client", { protocol: Protocol.HTTP });
+      client.addService("page", { port: 9003, protocol: Protocol.HTTP });
+    });
+    expect(entries["ingress-gateway/ingress"]).toMatchObject({
+      Listeners: [{ Protocol: "http", Services: [{ Name: "*", MaxConnections: 7 }] }],
+    });
+    expect(intentions).toEqual({ api: ["ingress: allow"], page: ["ingress: allow"] });
+  });
+
+  test("of the protocol http2 likewise", () => {
+    const { intentions } = behind(
+      (ingress, mesh) => {
+        ingress.connectTo("*");
+        mesh.addService("api", { ...http(9001), publish: 1 });
+        mesh.addService("calls", { ...tcp(9002), protocol: Protocol.HTTP2 });
+      },
+      IngressListener.http2({ port: 8080 }),
+    );
+    expect(intentions).toEqual({ calls: ["ingress: allow"] });
+  });
+
+  test("may be asked some requests only, and what is stated at a service goes before", () => {
+    const { intentions } = behind((ingress, mesh) => {
+      ingress.connectTo("*", { permissions: [HttpPermission.get("/v1")] });
+      mesh.addService("api", http(9001));
+      mesh.addService("open", http(9002)).allowFrom(ingress);
+    });
+    expect(intentions).toEqual({ api: ["ingress: 2"], open: ["ingress: allow"] });
+  });
+
+  test("but those that the listener names, which have hosts and permissions of their own", () => {
+    const { entries, intentions } = behind((ingress, mesh) => {
+      ingress.connectTo("*");
+      const named = mesh.addService("named", http(9001));
+      ingress.connectTo(named, { hosts: ["named.example"], permissions: [HttpPermission.get("/")] });
+      mesh.addService("api", http(9002));
+    });
+    expect(entries["ingress-gateway/ingress"]).toMatchObject({
+      Listeners: [{ Services: [{ Name: "*" }, { Name: "named", Hosts: ["named.example"] }] }],
+    });
+    expect(intentions).toEqual({ named: ["ingress: 1"], api: ["ingress: allow"] });
+  });
+
+  test("lets the gateway in where its rules lead, too", () => {
+    const { intentions } = behind((ingress, mesh) => {
+      ingress.connectTo("*");
+      const inner = mesh.addService("inner", http(9001));
+      ingress.addRoute(inner, { hosts: ["inner.example"] });
+      mesh.addService("api", http(9002)).route({ match: { pathPrefix: "/inner" }, to: inner });
+    });
+    expect(intentions).toEqual({ api: ["ingress: allow"], inner: ["ingress: allow"] });
+  });
+
+  test("says itself what it lets in, where the gateway has only a route", () => {
+    const { intentions } = behind((ingress, mesh) => {
+      ingress.addRoute("*");
+      mesh.addService("api", http(9001)).allowFrom(ingress);
+      mesh.addService("internal", { ...http(9002), publish: 1 });
+    });
+    expect(intentions).toEqual({ api: ["ingress: allow"] });
+  });
+
+  test.each<[string, IngressListener, (ingress: IngressGateway) => unknown, string]>([
+    [
+      "a tcp listener",
+      IngressListener.tcp({ port: 8080 }),
+      (ingress) => ingress.connectTo("*"),
+      'Its listener on port 8080 takes tcp connections, which can lead to one service only, not to every one ("*"). Name the service, or use an http listener.',
+    ],
+    [
+      "hosts",
+      IngressListener.http({ port: 8080 }),
+      (ingress) => ingress.connectTo("*", { hosts: ["a.example"] }),
+      'Its listener on port 8080 leads to every service ("*"), each by the host <service>.ingress.*, and is given hosts. Omit hosts, and connect by its name, with its hosts, what is to have others.',
+    ],
+    [
+      "a second time",
+      IngressListener.http({ port: 8080 }),
+      (ingress) => {
+        ingress.connectTo("*");
+        ingress.addRoute("*");
+      },
+      "Its listener on port 8080 leads to * already.",
+    ],
+  ])("is refused with %s", (_, listener, connect, message) => {
+    expect(() => behind(connect, listener)).toThrow(`stack/mesh/ingress: ${message}`);
+  });
 });

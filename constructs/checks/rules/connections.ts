@@ -47,9 +47,9 @@ const upstreamWithoutIntention: Check = {
   level: "error",
   *find({ graph }) {
     const admitted = new Map(graph.clusters.map((cluster) => [cluster, admittedTo(cluster)]));
-    for (const { cluster, at, sourceName, destination, isRoute } of linksIn(graph)) {
+    for (const { cluster, at, sourceName, destination, isRoute, isOfMany } of linksIn(graph)) {
       const home = destination && graph.home(destination);
-      if (destination === undefined || home === undefined) {
+      if (destination === undefined || home === undefined || isOfMany === true) {
         continue; // Unknown, which another check reports; or another team's, which says itself what it lets in.
       }
       const peer = peerName(cluster, home);

@@ -129,6 +129,8 @@ export interface Link {
   readonly destination: Exclude<MemberRecord, GatewayRecord> | undefined;
   /** Whether it is a gateway's. */
   readonly isRoute: boolean;
+  /** Whether that leads to every service, whether it is let in or not. */
+  readonly isOfMany?: boolean;
 }
 
 /** The service whose config entry says what may reach it. */
@@ -151,6 +153,16 @@ export const linksIn = once((graph): readonly Link[] => [
           ...{ cluster, at: key, sourceName: name, isRoute: true },
           destinationName: target.service,
           destination: graph.resolve(cluster, target),
+        })),
+      ),
+    ),
+  ),
+  ...graph.clusters.flatMap((cluster) =>
+    cluster.gateways.flatMap((gateway) =>
+      graph.routesOf(gateway.key).flatMap((route) =>
+        (route.anyService === undefined ? [] : graph.servicesBehind(gateway, route)).map((destination) => ({
+          ...{ cluster, at: gateway.key, sourceName: gateway.name, isRoute: true, isOfMany: true },
+          ...{ destinationName: destination.name, destination },
         })),
       ),
     ),

@@ -4,13 +4,14 @@ import type { GatewayAccess } from "../../access/gateway-access";
 import type * as consul from "../../consul/generated/config-entries";
 import { layHeaderChanges, renderHeaderChanges, type HeaderChanges } from "../../consul/header-changes";
 import { Protocol } from "../../consul/protocol";
+import { ANY_SERVICE } from "../../consul/service-intentions";
 import { renderPassiveHealthCheck } from "../../consul/upstream-config";
 import type { Override } from "../../core/override";
 import { overridden } from "../../consul/override";
 import { MeshError } from "../../core/errors";
 import { companionOf } from "../../nomad/front-gateway-job";
 import { ConsulConfigEntry } from "../config-entry";
-import { allow, type Intention, type IntentionOptions } from "../intention";
+import { allow, Intention, type IntentionOptions } from "../intention";
 import { nameOf, type IMeshService } from "../mesh-member";
 import { defaultsOf, FrontGateway, type FrontGatewayBaseProps } from "./front-gateway";
 import type { InMesh } from "./gateway";
@@ -43,7 +44,7 @@ export interface IngressRouteOptions {
   readonly listener?: number;
   /**
    * Host names whose requests are for the service; `*` may stand for the leftmost label, or, without TLS, for any host. Not at
-   * a tcp listener.
+   * a tcp listener, and not for every service (`"*"`).
    *
    * @default `<service>.ingress.*`
    */
@@ -125,30 +126,63 @@ export class IngressGateway extends FrontGateway<IngressListener, IngressGateway
   /**
    * Connects those outside to a service: the gateway leads there (a route) and may reach it (an intention).
    *
-   * @param target the service, or its name in this mesh
+   * With `"*"` it leads to every service of the datacenter that has an Envoy and speaks the listener's protocol, by the host
+   * `<service>.ingress.*`, and may reach those that are in this app; other teams say `allowFrom` at theirs. A service that is connected
+   * to the listener by its name has the hosts that are said there instead; what is stated about this gateway at a service, permissions
+   * say, holds there instead. Services without an Envoy, virtual ones, and those outside the mesh are not meant.
+   *
+   * @param target the service, or its name in this mesh, or `"*"` for all of them
+   * @see https://developer.hashicorp.com/consul/docs/reference/config-entry/ingress-gateway#listeners-services-name
    */
   connectTo(target: IMeshService | string, options: IngressConnectOptions = {}): Intention {
     refuseWrongArgument(this, "target", target, MEMBER);
     refuseWrongValues(this, options, OF_CONNECTION, "route", nameOf(target));
     const { permissions, description, ...routeOptions } = options;
+    if (target === ANY_SERVICE) {
+      this.addRouteTo(target, routeOptions, { permissions, description });
+      return new Intention(this, this.serviceName, target, { permissions, description });
+    }
     this.addRoute(target, routeOptions);
     return allow(this, this.mesh, this, target, { permissions, description });
   }
 
   /**
-   * Leads to a service. Grants nothing: the service's owner says `allowFrom`.
+   * Leads to a service, or with `"*"` to every one as {@link connectTo} does. Grants nothing: the service's owner says `allowFrom`.
    *
-   * @param target the service, or its name in this mesh
+   * @param target the service, or its name in this mesh, or `"*"` for all of them
    */
   addRoute(target: IMeshService | string, options: IngressRouteOptions = {}): void {
+    this.addRouteTo(target, options);
+  }
+
+  private addRouteTo(
+    target: IMeshService | string,
+    options: IngressRouteOptions,
+    allowed?: Pick<IntentionOptions, "permissions" | "description">,
+  ): void {
     refuseWrongArgument(this, "target", target, MEMBER);
     refuseWrongValues(this, options, INGRESS_ROUTE_SHAPE, "route", nameOf(target));
     const listener = this.listenerAt(options.listener);
     const { hosts, limits, requestHeaders, responseHeaders, override } = options;
     const isTcp = listener.protocol === Protocol.TCP;
     const name = nameOf(target);
+    const isAny = name === ANY_SERVICE;
+    const { port } = listener.options;
+    if (isAny && hosts !== undefined) {
+      throw new MeshError(
+        this,
+        `Its listener on port ${port} leads to every service ("*"), each by the host <service>.ingress.*, and is given hosts.`,
+        "Omit hosts, and connect by its name, with its hosts, what is to have others.",
+      );
+    }
     if (isTcp) {
-      const { port } = listener.options;
+      if (isAny) {
+        throw new MeshError(
+          this,
+          `Its listener on port ${port} takes tcp connections, which can lead to one service only, not to every one ("*").`,
+          "Name the service, or use an http listener.",
+        );
+      }
       if (requestHeaders !== undefined || responseHeaders !== undefined) {
         throw new MeshError(
           this,
@@ -164,19 +198,20 @@ export class IngressGateway extends FrontGateway<IngressListener, IngressGateway
         );
       }
     }
-    const key = `${listener.options.port}/${name}`;
+    const key = `${port}/${name}`;
     if (this.served.has(key)) {
       throw new MeshError(
         this,
-        `Its listener on port ${listener.options.port} leads to ${name} already.`,
+        `Its listener on port ${port} leads to ${name} already.`,
         "Say all hosts of a service at once.",
       );
     }
     this.served.add(key);
     this.addRouteRecord(listener, {
-      targets: this.referencesTo([target]),
+      targets: isAny ? [] : this.referencesTo([target]),
+      anyService: isAny ? { allowed } : undefined,
       hosts: hosts ?? [],
-      claims: (hosts ?? [`${name}.ingress.*`]).map((host) => `requests for ${host.toLowerCase()}`),
+      claims: isAny ? [] : (hosts ?? [`${name}.ingress.*`]).map((host) => `requests for ${host.toLowerCase()}`),
       ingress: overridden<consul.IngressService>(
         {
           Name: name,
