@@ -81,6 +81,30 @@ describe("permissions on requests", () => {
   });
 });
 
+describe("tokens of users", () => {
+  const JWT = { Providers: [{ Name: "login" }] };
+  const get = { Action: "allow" as const, HTTP: { PathPrefix: "/" } };
+  const withToken = (entry: object, source: consul.SourceIntention) =>
+    world({ ...intentions("api", source), ...entry });
+
+  test.each<[string, World]>([
+    ["of the whole entry, on connections", withToken({ JWT }, allow("web"))],
+    ["of the whole entry, on requests", withToken({ JWT }, { Name: "web", Permissions: [get] })],
+    ["of a permission", withToken({}, { Name: "web", Permissions: [{ ...get, JWT }] })],
+  ])("%s, leave some requests", (_, entries) => {
+    const { allowed, ends } = from("web", "api", entries, { path: "/" });
+    expect(allowed).toBe("some requests");
+    expect(ends[0][1]).toMatch(/allows (it|requests) with a token$/);
+  });
+
+  test("are not asked for where nothing asks for them", () => {
+    expect(from("web", "api", withToken({}, { Name: "web", Permissions: [get] }), { path: "/" })).toEqual({
+      allowed: "all",
+      ends: [["api", "permission 1 of the intention web → api allows it"]],
+    });
+  });
+});
+
 describe("traffic rules", () => {
   const redirect: consul.ConfigEntry = { Kind: "service-resolver", Name: "old", Redirect: { Service: "new" } };
 
@@ -181,6 +205,24 @@ describe("between datacenters", () => {
 
   test("what is not exported is not reached", () => {
     expect(decisions(both(false, { ...allow("web"), Peer: "dc1" }))[1][2]).toBe("api is not exported to the peer dc1");
+  });
+
+  test.each<[string, readonly consul.ExportedService[], boolean]>([
+    ["each service", [{ Name: "*", Consumers: [{ Peer: "dc1" }] }], true],
+    ["the service, to several peers", [{ Name: "api", Consumers: [{ Peer: "dc3" }, { Peer: "dc1" }] }], true],
+    ["the service, to another peer", [{ Name: "api", Consumers: [{ Peer: "dc3" }] }], false],
+    ["another service", [{ Name: "other", Consumers: [{ Peer: "dc1" }] }], false],
+    ["the service, to nobody", [{ Name: "api" }], false],
+  ])("what is exported is %s", (_, Services, isReached) => {
+    const { entries } = both(false, { ...allow("web"), Peer: "dc1" });
+    const there = [
+      intentions("api", { ...allow("web"), Peer: "dc1" }),
+      { Kind: "exported-services" as const, Name: "default", Services },
+    ];
+    const of = { entries: new Map([...entries, ["dc2", configEntries(there)]]) };
+    expect(decisions(of)[1][2]).toBe(
+      isReached ? "the intention web → api allows it" : "api is not exported to the peer dc1",
+    );
   });
 
   test("datacenters of a WAN federation are one cluster", () => {

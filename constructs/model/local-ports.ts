@@ -69,9 +69,7 @@ export class LocalBinds {
     const known = this.byUpstream.get(id);
     const port = given.port ?? known?.port ?? (needsPort ? allocateLocalPort(id, this.ports.taken) : undefined);
     const bind = { port, address: given.address ?? known?.address };
-    if (known === undefined) {
-      this.byUpstream.set(id, bind);
-    }
+    this.byUpstream.set(id, bind);
     if (port !== undefined) {
       this.ports.take(port);
     }
