@@ -188,7 +188,7 @@ export const EDITS: readonly Edit[] = [
     (mesh, stack) => {
       ledFromElsewhere(mesh, stack, Protocol.GRPC, { connectTimeout: "4s" });
     },
-    { refusal: /shop\/consul_config_entry.*(inconsistent protocols|protocol "http".*protocol "grpc"|does not match)/s },
+    { refusal: /consul_config_entry.service-defaults_api.*uses inconsistent protocols/s },
   ),
   edit("first without what leads there", (mesh, stack) => {
     ledFromElsewhere(mesh, stack, Protocol.HTTP);
