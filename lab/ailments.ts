@@ -33,7 +33,9 @@ async function instanceLines(
 ): Promise<string[]> {
   // An Envoy that ends with its service has nothing to say about it.
   const isCulprit = tasks.some(({ isSidecar, hasFailed }) => hasFailed && !isSidecar);
-  const words = tasks.map(async ({ name, state, events, isSidecar }) => [
+  // Envoy says much, and of the failures of others.
+  const inOrder = [...tasks].sort((left, right) => Number(left.isSidecar) - Number(right.isSidecar));
+  const words = inOrder.map(async ({ name, state, events, isSidecar }) => [
     `  task ${name} is ${state}`,
     ...events.slice(-shownEvents).map((event) => `    ${event}`),
     ...(isSidecar && isCulprit ? [] : (await lastWords(nomad, allocation, name)).map((line) => `    ${line}`)),

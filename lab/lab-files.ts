@@ -3,7 +3,7 @@ import { dirname, join } from "node:path";
 import { LabError } from "./errors";
 
 /** Where labs live. Root's, since hosts are made of namespaces and mounts. */
-const labsRoot = "/var/lib/meshform/labs";
+export const labsRoot = "/var/lib/meshform/labs";
 
 type SecretDocument = "cluster" | "client" | "operator" | "management" | "prometheus";
 

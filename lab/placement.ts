@@ -1,6 +1,7 @@
 /** Why Nomad found no node for a group, as an evaluation tells it. */
 export interface PlacementFailure {
   readonly NodesEvaluated: number;
+  readonly NodesFiltered: number;
   /** How many more instances of the group failed in the same way. */
   readonly CoalescedFailures: number;
   readonly ConstraintFiltered: Readonly<Record<string, number>> | null;
@@ -17,4 +18,12 @@ export function placementProblems(failures: Readonly<Record<string, PlacementFai
       : "";
     return `no place yet for group ${group} on ${failure.NodesEvaluated} nodes: ${why}.${hint}`;
   });
+}
+
+/** Whether a group finds no node since none is of the right kind: no room that is made would help. */
+export function isUnplaceable(failures: Readonly<Record<string, PlacementFailure>> | null): boolean {
+  return Object.values(failures ?? {}).some(
+    ({ NodesEvaluated, NodesFiltered, DimensionExhausted }) =>
+      NodesFiltered >= NodesEvaluated && Object.keys(DimensionExhausted ?? {}).length === 0,
+  );
 }

@@ -8,6 +8,7 @@ import { engineCache } from "./engines/cache";
 import { CATALOGUE, TOOLS_FOLDER } from "./engines/catalogue";
 import type { EngineName } from "./engines/engine";
 import { findProgram } from "./find-program";
+import { labsRoot } from "./lab-files";
 
 /** How long one look at the machine may take, in milliseconds. */
 const PROBE_MS = 15_000;
@@ -61,7 +62,7 @@ export async function checkPrerequisites(options: PrerequisiteOptions = {}): Pro
   const needs = new Set((options.install ?? []).flatMap((name) => CATALOGUE[name].needs));
   const findings = await Promise.all([
     ...basics(machine),
-    ...resources(machine, needs.has("go")),
+    ...resources(machine, needs),
     ...programs(machine, options.tests ?? false),
     ...kernelFeatures(machine),
     ...toolchains(machine, options.install ?? [], options.tests ?? false),
@@ -98,19 +99,29 @@ function basics(machine: Machine): Check[] {
   ];
 }
 
-function resources(machine: Machine, compiles: boolean): Check[] {
+function resources(machine: Machine, needs: ReadonlySet<string>): Check[] {
+  const compiles = needs.has("go");
   // Go's module and build caches take most of the room, its linker most of the memory.
   const [disk, memory] = compiles ? [8, 3] : [1, 1];
   const purpose = compiles ? " to build the engines" : "";
   const cache = engineCache();
+  const room = async (id: string, gibs: number, folder: string, why: string, remedy: string): Promise<Finding> => {
+    const free = await machine.freeDisk(folder);
+    return { id, ok: free >= gibs * GIB, what: `${gibs} GiB of free disk${why}`, found: gib(free), remedy };
+  };
   return [
-    machine.freeDisk(cache).then((free) => ({
-      id: "disk",
-      ok: free >= disk * GIB,
-      what: `${disk} GiB of free disk${purpose}`,
-      found: gib(free),
-      remedy: `Free ${disk} GiB where ${cache} is, or set XDG_CACHE_HOME to a folder elsewhere.`,
-    })),
+    ...(needs.size > 0
+      ? [
+          room(
+            "disk",
+            disk,
+            cache,
+            purpose,
+            `Free ${disk} GiB where ${cache} is, or set XDG_CACHE_HOME to a folder elsewhere.`,
+          ),
+        ]
+      : []),
+    room("lab-disk", 1, labsRoot, " for the hosts and their tasks", `Free 1 GiB where ${labsRoot} is.`),
     {
       id: "memory",
       ok: machine.availableMemory >= memory * GIB,

@@ -1,6 +1,6 @@
 import { companionOf } from "../constructs/nomad/front-gateway-job";
 import type { Cluster } from "./cluster";
-import { placementProblems, type PlacementFailure } from "./placement";
+import { isUnplaceable, placementProblems, type PlacementFailure } from "./placement";
 
 /** One instance of a job. */
 export interface InstanceStatus {
@@ -25,6 +25,8 @@ export interface TaskStatus {
   readonly events: readonly string[];
   /** Whether it is an Envoy beside a service; that of a gateway is the gateway itself. */
   readonly isSidecar: boolean;
+  /** Why no restart on its node would help, and since when, in milliseconds. @default one may */
+  readonly fatal?: { readonly reason: string; readonly at: number };
 }
 
 /** One destination that a service reaches through its sidecar. */
@@ -74,6 +76,8 @@ export interface JobStatus {
   readonly isReplacing: boolean;
   /** Why Nomad finds no node for the rest of what is wanted, one sentence for each group. */
   readonly unplaced: readonly string[];
+  /** Whether no node fits one of those groups at all, be there room or not. @default false */
+  readonly isUnplaceable?: boolean;
   /** Whether it leads to other datacenters. */
   readonly isMeshGateway: boolean;
   /** Why what runs is not what was deployed last, as a sentence. @default it is */
@@ -138,6 +142,7 @@ async function readJob(
     ...status,
     ...(isOnEachNode(job) && wantedOf(groups)),
     unplaced: placementProblems(failures),
+    isUnplaceable: isUnplaceable(failures),
   };
 }
 
@@ -325,11 +330,30 @@ function instanceStatus(
       isSidecar:
         !isOfGateway &&
         (group?.Tasks ?? []).some((task) => task.Name === name && (task.Kind ?? "").startsWith("connect-")),
+      fatal: fatalOf(state.Events ?? []),
     })),
     isRunning,
     healthy: problems.length === 0,
     problems,
   };
+}
+
+/** Of a driver's failures those that come again with each start: what it is to run is not there, or is no program. */
+const lasting =
+  /executable file not found|could not be found|no such file or directory|permission denied|exec format error|failed to pull/i;
+
+/** Why a task cannot run: Nomad calls its error unrecoverable, or its driver could not start it and never will. */
+function fatalOf(events: readonly TaskEvent[]): TaskStatus["fatal"] {
+  const isStart = ({ Type }: TaskEvent) => Type === "Started";
+  // What has started since has got over it.
+  const since = events.slice(events.map(isStart).lastIndexOf(true) + 1);
+  const failure = since.filter(({ Type }) => Type === "Driver Failure" || Type === "Setup Failure").at(-1);
+  const end = since.find(
+    ({ Type, DisplayMessage }) => Type === "Not Restarting" && /unrecoverable/.test(DisplayMessage),
+  );
+  const isLasting = failure !== undefined && lasting.test(failure.DisplayMessage);
+  const event = end ?? (isLasting ? failure : undefined);
+  return event && { reason: (failure ?? event).DisplayMessage, at: event.Time / 1e6 };
 }
 
 function servicesOf({ Name: group, Services }: TaskGroup): ServiceStatus[] {
@@ -437,7 +461,14 @@ interface TaskState {
   readonly State: string;
   readonly Failed: boolean;
   readonly Restarts: number;
-  readonly Events: readonly { readonly Type: string; readonly DisplayMessage: string }[] | null;
+  readonly Events: readonly TaskEvent[] | null;
+}
+
+interface TaskEvent {
+  readonly Type: string;
+  readonly DisplayMessage: string;
+  /** In nanoseconds. */
+  readonly Time: number;
 }
 
 interface ConsulCheck {

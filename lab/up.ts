@@ -1,4 +1,5 @@
 import { renameSync, rmSync, statSync } from "node:fs";
+import { statfs } from "node:fs/promises";
 import { Listr, type ListrTask, type ListrTaskWrapper } from "listr2";
 import { join, resolve } from "node:path";
 import { areBootstrapped, areReady, haveLeaders, problemsOfAgents, readAgents } from "./agents";
@@ -10,6 +11,7 @@ import { readStacks } from "./apply/synthesized";
 import { callersNow } from "./callers";
 import { Cluster } from "./cluster";
 import { invocation } from "./invocation";
+import { HopelessJobs, retryFailed } from "./hopeless";
 import { joinClusters } from "./peering";
 import type { Profile } from "../constructs/linux/profile";
 import type { Credentials } from "./credentials";
@@ -130,6 +132,8 @@ interface Site {
 /** One run of `up`, step by step. */
 class Ascent {
   private topology: Topology;
+  /** When the apply began, in milliseconds: earlier failures are those of an earlier app, or put right since. */
+  private appliedAt = 0;
 
   constructor(
     private readonly lab: Lab,
@@ -404,6 +408,7 @@ class Ascent {
 
   private async apply(results: Results, task: Task): Promise<void> {
     const { files } = this.lab;
+    this.appliedAt = Date.now();
     rmSync(files.synthesized, { recursive: true, force: true });
     renameSync(files.incoming, files.synthesized);
     const { sites } = results;
@@ -446,13 +451,19 @@ class Ascent {
   /** @returns the jobs of each datacenter that were waited for */
   private awaitJobs(sites: readonly Site[], what: string, counts: (job: JobStatus) => boolean): Promise<JobStatus[][]> {
     return this.atEach(sites, async ({ datacenter, cluster }) => {
-      let jobs: JobStatus[] = [];
+      let jobs = (await readJobs(cluster)).filter(counts);
+      const { appliedAt } = this;
+      await retryFailed(cluster, jobs, appliedAt);
+      const hopeless = new HopelessJobs(appliedAt);
       await waitFor(
         `${what}${this.in(datacenter)} to be healthy`,
         async () => {
           jobs = (await readJobs(cluster)).filter(counts);
-          const outdated = jobs.find((job) => job.outdated !== undefined);
-          if (outdated !== undefined) throw new LabError(await ailments(cluster.nomad, [outdated]), mendServices);
+          const reasons = hopeless.find(jobs);
+          if (reasons.length > 0) {
+            throw new LabError([...reasons, await ailments(cluster.nomad, jobs)].join("\n"), mendServices);
+          }
+          await requireRoom(this.lab.files.folder);
           return jobs.every(isHealthy);
         },
         { ...this.patience, intervalMs: 200, lastSeen: () => ailments(cluster.nomad, jobs), fix: mendServices },
@@ -554,6 +565,19 @@ function enginesOf(
     listener("consul", 8500, credentials ? 8501 : 8500, credentials?.consulTls),
     listener("nomad", 4646, 4646, credentials?.nomadTls),
   ];
+}
+
+/** Room without which neither the engines nor tasks can write, in bytes. */
+const leastRoom = 64 * 2 ** 20;
+
+/** @throws LabError if the disk of a folder is full */
+async function requireRoom(folder: string): Promise<void> {
+  const { bavail, bsize } = await statfs(folder);
+  if (bavail * bsize >= leastRoom) return;
+  throw new LabError(
+    `The disk of ${folder} is full: ${Math.floor((bavail * bsize) / 2 ** 20)} MiB are left for the hosts and their tasks.`,
+    `Free some space there, then run \`${invocation("up")}\` again.`,
+  );
 }
 
 function requireFolder(path: string): void {

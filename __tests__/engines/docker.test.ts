@@ -28,12 +28,25 @@ const images = {
 /** README's ten lines, and by MESHFORM_TEST_VARIANT a job with one more image. */
 function writeApp(): void {
   const [code] = blocksOf("README.md", "ts");
-  const jobs = ["sleeper", "saved", "lost"].map(
-    (it) => `  if (process.env.MESHFORM_TEST_VARIANT === "${it}") {
-    mesh.addJob("${it}").addGroup("group", { tasks: { task: Workload.docker({ image: "test/${it}:1" }) } });
+  const image = (it: string, more = "") => `tasks: { task: Workload.docker({ image: "${it}"${more} }) }`;
+  const program = (command: string) => `tasks: { task: Workload.exec({ driver: "raw_exec", command: "${command}" }) }`;
+  const groups = {
+    sleeper: image("test/sleeper:1"),
+    saved: image("test/saved:1"),
+    lost: image("test/lost:1"),
+    misspelt: image("hashicorpdev/counter-api:v3", ', entrypoint: ["/bin/no-such-program"]'),
+    gone: program("local/no-such-program"),
+    homeless: `${program("/bin/true")}, constraints: [Constraint.equals("\${attr.kernel.name}", "plan9")]`,
+  };
+  const jobs = Object.entries(groups).map(
+    ([it, options]) => `  if (process.env.MESHFORM_TEST_VARIANT === "${it}") {
+    mesh.addJob("${it}").addGroup("group", { ${options} });
   }\n`,
   );
-  writeFileSync(join(project, "app.ts"), code.replace(/\}\);\s*$/, `${jobs.join("")}});\n`));
+  const whole = code
+    .replace("{ HealthCheck", "{ Constraint, HealthCheck")
+    .replace(/\}\);\s*$/, `${jobs.join("")}});\n`);
+  writeFileSync(join(project, "app.ts"), whole);
 }
 
 /** What the app says of its images. */
@@ -140,6 +153,17 @@ test("an image that is nowhere fails before anything changes, and names the cons
   });
   expect(output).not.toContain("Boot the hosts");
   expect((await ask()).status).toBe(200);
+});
+
+test.each([
+  ["misspelt", /^The task task of misspelt cannot run on client-\d: .*no-such-program.*no such file or directory/m],
+  ["gone", /^The task task of gone cannot run on client-\d: .*no-such-program/m],
+  ["homeless", /^homeless: no place yet for group group on 2 nodes: \$\{attr\.kernel\.name\} = plan9/m],
+])("what cannot run ends up within seconds, the reason first: %s", async (variant, reason) => {
+  const started = Date.now();
+  const { code, output } = await lab.up(variant);
+  expect(Date.now() - started).toBeLessThan(MINUTE);
+  expect({ code, output }).toMatchObject({ code: 1, output: expect.stringMatching(reason) as string });
 });
 
 test("down leaves nothing of Docker on the machine", async () => {
