@@ -49,8 +49,12 @@ export function renderServiceIntentions(
  */
 function mergeBySource(sources: readonly IntentionSource[]): IntentionSource[] {
   const bySource = groupBySource(sources);
+  const isPlain = sources.every(({ name, permissions }) => permissions === undefined && name !== ANY_SERVICE);
   return [...bySource.values()].map((exact) => {
     const [{ name, peer }] = exact;
+    if (isPlain) {
+      return { name, peer, description: descriptionOf(exact) };
+    }
     const ofAny = name === ANY_SERVICE ? [] : (bySource.get(keyOf({ name: ANY_SERVICE, peer })) ?? []);
     const stated = [exact, ofAny].map((statements) => statements.filter(({ follows }) => follows !== true));
     const allowed = stated.find((statements) => statements.length > 0) ?? exact;

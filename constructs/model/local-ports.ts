@@ -13,7 +13,7 @@ const LAST = 14_999;
  */
 export function allocateLocalPort(key: string, taken: ReadonlySet<number>): number {
   const size = LAST - FIRST + 1;
-  const start = createHash("sha256").update(key).digest().readUInt32BE(0) % size;
+  const start = placeOf(key) % size;
   for (let step = 0; step < size; step++) {
     const port = FIRST + ((start + step) % size);
     if (!taken.has(port)) {
@@ -21,6 +21,19 @@ export function allocateLocalPort(key: string, taken: ReadonlySet<number>): numb
     }
   }
   throw new RangeError(`No local port from ${FIRST} to ${LAST} is left. Give some upstreams a localBindPort.`);
+}
+
+/** By key, since many services reach one. */
+const places = new Map<string, number>();
+
+function placeOf(key: string): number {
+  const known = places.get(key);
+  if (known !== undefined) {
+    return known;
+  }
+  const place = createHash("sha256").update(key).digest().readUInt32BE(0);
+  places.set(key, place);
+  return place;
 }
 
 /** Where Envoy listens for an upstream. */

@@ -2,9 +2,18 @@ import { TerraformStack } from "cdktf";
 import type { IConstruct } from "constructs";
 import type { Origin } from "./records";
 
+/** A construct states several things, and stays where it is. */
+const origins = new WeakMap<IConstruct, Origin>();
+
 /** Where a construct states something. */
 export function originOf(scope: IConstruct): Origin {
-  return { path: scope.node.path, stack: TerraformStack.of(scope).node.path };
+  const known = origins.get(scope);
+  if (known !== undefined) {
+    return known;
+  }
+  const origin = { path: scope.node.path, stack: TerraformStack.of(scope).node.path };
+  origins.set(scope, origin);
+  return origin;
 }
 
 /** The construct of a path. */

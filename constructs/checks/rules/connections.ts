@@ -55,7 +55,7 @@ const upstreamWithoutIntention: Check = {
       const peer = peerName(cluster, home);
       const sources = admitted.get(home);
       const { name } = destination;
-      if (sources?.has(pair(sourceName, name, peer)) !== true && sources?.has(pair(ANY_SERVICE, name, peer)) !== true) {
+      if (sources?.has(sourceName, name, peer) !== true && sources?.has(ANY_SERVICE, name, peer) !== true) {
         yield {
           at,
           problem: `It ${isRoute ? "leads" : "has an upstream"} to ${destination.name}, but no intention lets it in.`,
@@ -79,7 +79,7 @@ const intentionWithoutUpstream: Check = {
           from === undefined ||
           source.service === ANY_SERVICE ||
           reachesByItself(graph, from) ||
-          connected.get(cluster)?.has(pair(source.service, destination, source.peer))
+          connected.get(cluster)?.has(source.service, destination, source.peer)
         ) {
           continue;
         }
@@ -205,34 +205,47 @@ const unreachableService: Check = {
 };
 
 /** What may reach what, as sets, since they are asked once for each upstream. */
-function admittedTo({ intentions, followedIntentions }: Cluster): ReadonlySet<string> {
-  return new Set(
-    [...intentions, ...followedIntentions].map(({ source, destination }) =>
-      pair(source.service, destination, source.peer),
-    ),
-  );
+function admittedTo({ intentions, followedIntentions }: Cluster): Pairs {
+  const pairs = new Pairs();
+  for (const { source, destination } of [...intentions, ...followedIntentions]) {
+    pairs.add(source.service, destination, source.peer);
+  }
+  return pairs;
 }
 
 /** What leads to a service of each cluster, or to a name that leads there. Sets, since they are asked once for each intention. */
-function connectedIn(graph: Snapshot): ReadonlyMap<Cluster, ReadonlySet<string>> {
-  const connected = new Map(graph.clusters.map((cluster) => [cluster, new Set<string>()]));
+function connectedIn(graph: Snapshot): ReadonlyMap<Cluster, Pairs> {
+  const connected = new Map(graph.clusters.map((cluster) => [cluster, new Pairs()]));
   for (const { cluster, sourceName, destinationName, destination } of linksIn(graph)) {
     const end = (destination && graph.home(destination)) ?? cluster;
-    connected.get(end)?.add(pair(sourceName, destinationName, peerName(cluster, end)));
+    connected.get(end)?.add(sourceName, destinationName, peerName(cluster, end));
     const owner = end.find(destinationName);
     const isOwner = owner !== undefined && isTrafficOwner(owner);
     for (const { cluster: last, service } of isOwner ? graph.destinationsOf(owner) : []) {
       if (last !== end || service !== destinationName) {
-        connected.get(last)?.add(pair(sourceName, service, peerName(cluster, last)));
+        connected.get(last)?.add(sourceName, service, peerName(cluster, last));
       }
     }
   }
   return connected;
 }
 
-/** @param peer the cluster of the source, where that is another one */
-function pair(sourceName: string, destinationName: string, peer: string | undefined): string {
-  return `${peer ?? ""}/${sourceName}/${destinationName}`;
+/** Sources and destinations, of which each pair is asked for. The peer is the cluster of the source, where that is another one. */
+class Pairs {
+  private readonly sources = new Map<string, Set<string>>();
+
+  add(source: string, destination: string, peer: string | undefined): void {
+    const known = this.sources.get(destination) ?? new Set();
+    this.sources.set(destination, known.add(Pairs.sourceKey(source, peer)));
+  }
+
+  has(source: string, destination: string, peer: string | undefined): boolean {
+    return this.sources.get(destination)?.has(Pairs.sourceKey(source, peer)) === true;
+  }
+
+  private static sourceKey(source: string, peer: string | undefined): string {
+    return peer === undefined ? source : `${peer}/${source}`;
+  }
 }
 
 /** Whether a member of the mesh is a service that needs no upstream to reach another. */

@@ -1,8 +1,12 @@
+import { Job } from "@cdktf/provider-nomad/lib/job";
 import type { IConstruct } from "constructs";
 import type * as consul from "../../consul/generated/config-entries";
 import { problemsOfEntry } from "../../consul/validate-entry";
 import { textOf, type Problem } from "../../core/problems";
+import { isResource } from "../../core/resource-type";
+import { isToken } from "../../core/token";
 import { fromTerraformJson } from "../../core/terraform-json";
+import type { Snapshot } from "../../model/snapshot";
 import type * as nomad from "../../nomad/generated/job";
 import { problemsOfPortLabels } from "../../nomad/validate/port-labels";
 import { problemsOfJob } from "../../nomad/validate-job";
@@ -27,8 +31,8 @@ const undefinedPortLabel: Check = {
     "Nomad takes such a job, and its tasks get the variable's name for a port, do not start, or are in no catalog.",
   level: "error",
   *find(app) {
-    for (const [at, job] of jobsOf(app)) {
-      yield* findingsOf(at, problemsOfPortLabels(job));
+    for (const [at, job, text] of jobsOf(app)) {
+      yield* findingsOf(at, problemsOfPortLabels(job, text));
     }
   },
 };
@@ -48,17 +52,27 @@ function findingsOf(at: IConstruct | string, problems: readonly Problem[]): Find
   return problems.map((problem) => ({ at, problem: textOf(problem), fix: problem.fix, saidBy: problem.saidBy }));
 }
 
+type WrittenJob = readonly [at: IConstruct | string, job: nomad.Job, text?: string];
+
 /** The jobs of meshes, overrides included, and those that are written out in Nomad's JSON. */
-function jobsOf(app: CheckedApp): readonly [at: IConstruct | string, job: nomad.Job][] {
-  const own = jobsIn(app.graph).map(({ job, rendered }): [string, nomad.Job] => [job.key, rendered]);
+function jobsOf(app: CheckedApp): readonly WrittenJob[] {
+  const { graph } = app;
+  const own = jobsIn(graph).map(({ job, rendered }): WrittenJob => [job.key, rendered, specOf(graph, job.key)]);
   const foreign = foreignJobsIn(app)
     .filter(({ jsonInput }) => jsonInput === true)
-    .flatMap((resource): [IConstruct, nomad.Job][] => {
+    .flatMap((resource): WrittenJob[] => {
       const written = fromTerraformJson(resource.jobspecInput) as
         (nomad.Job & { readonly Job?: nomad.Job }) | undefined;
       return written === undefined ? [] : [[resource, written.Job ?? written]];
     });
   return [...own, ...foreign];
+}
+
+/** A job as JSON; `undefined` where parts of it are known only to Terraform. */
+function specOf(graph: Snapshot, key: string): string | undefined {
+  const resource = graph.emissionsOfJob(key).at(0)?.resource;
+  const text = resource === undefined || !isResource(Job, resource) ? undefined : resource.jobspecInput;
+  return isToken(text) ? undefined : text;
 }
 
 /** The config entries of the app, and those whose content is written out in JSON. */

@@ -11,12 +11,14 @@ import { nameOf } from "./service-name";
  *
  * Nomad takes such a job. Then the variable stays as it is, the driver refuses to start, or the service is never registered.
  *
+ * @param text the job as JSON, where it is known: to look through it at once is quicker than through each of its texts
  * @see https://developer.hashicorp.com/nomad/docs/reference/runtime-environment-settings
  */
-export function problemsOfPortLabels(job: nomad.Job): readonly Problem[] {
+export function problemsOfPortLabels(job: nomad.Job, text?: string): readonly Problem[] {
+  const areInTexts = text === undefined || MENTIONED.test(text);
   return Place.problemsOf((place) => {
     itemsOf(job.TaskGroups).forEach((group, index) => {
-      const labels = new Labels(job, group, mentionsPort(group));
+      const labels = new Labels(job, group, areInTexts);
       const here = place.labelled("group", group.Name ?? index + 1);
       for (const service of itemsOf(group.Services)) {
         examineService(here.labelled("service", nameOf(service, { job, group })), service, labels);
@@ -35,7 +37,7 @@ class Labels {
   constructor(
     private readonly job: nomad.Job,
     private readonly group: nomad.TaskGroup,
-    /** Whether any text of the group has a variable that names a port. */
+    /** Whether any text of the job has a variable that names a port. */
     readonly areInTexts: boolean,
   ) {}
 
@@ -151,21 +153,6 @@ function examineTask(place: Place, task: nomad.Task, labels: Labels): void {
 
 /** What a field of Nomad's API is called in the job specification, where it is not the same word. */
 const WORDS: Readonly<Record<string, string>> = { Templates: "template", EmbeddedTmpl: "data", Artifacts: "artifact" };
-
-/** Whether a text of a block has such a variable, without a word on where: hardly any job has one. */
-function mentionsPort(block: object): boolean {
-  for (const key in block) {
-    const value = (block as Readonly<Record<string, unknown>>)[key];
-    const isMentioned =
-      typeof value === "string"
-        ? value.includes("NOMAD_") && MENTIONED.test(value)
-        : typeof value === "object" && value !== null && !isTokenObject(value) && mentionsPort(value);
-    if (isMentioned) {
-      return true;
-    }
-  }
-  return false;
-}
 
 /** Looks at every text of a block, however deep. */
 function examineTexts(place: Place, block: object, labels: Labels, field = ""): void {
