@@ -194,6 +194,13 @@ test.each<[string, (web: MeshService, api: MeshService, of: ServiceMesh) => unkn
   expect(refusalOf(act)).toContain(`stack/mesh/${message}`);
 });
 
+test("all that is wrong with a connection is said at once, of its upstream and of its intention", () => {
+  const options = wrong({ localBindPort: "80", permissions: [1], permision: [] });
+  expect(refusalOf((web, api) => web.connectTo(api, options))).toMatch(
+    /connection "api" > permision is .* upstream "api" > localBindPort is .* intention "api" > permissions\[0\] is /,
+  );
+});
+
 test("all that is wrong with the props of a construct is said at once", () => {
   expect(refusal({ count: "3", shutdownDelay: "x", tags: 1 })).toMatch(/count is .* shutdownDelay is .* tags is /);
 });

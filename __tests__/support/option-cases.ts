@@ -7,6 +7,7 @@ import {
   Constraint,
   ConsulAclPolicy,
   ConsulDeployerPolicy,
+  ConsulServers,
   Failover,
   GatewayCertificate,
   HashPolicy,
@@ -20,8 +21,10 @@ import {
   Metrics,
   NomadAclPolicy,
   NomadAnonymousPolicy,
+  NomadClients,
   NomadDeployerPolicy,
   NomadOperatorPolicy,
+  NomadServers,
   Port,
   Protocol,
   Redirect,
@@ -47,6 +50,7 @@ import {
   type ConnectOptions,
   type ConsulAclPolicyProps,
   type ConsulDeployerPolicyOptions,
+  type ConsulServersProps,
   type CookieHashPolicyOptions,
   type DockerSidecarOptions,
   type DockerWorkloadOptions,
@@ -71,8 +75,10 @@ import {
   type NetworkHealthCheckOptions,
   type NomadAclPolicyProps,
   type NomadAnonymousPolicyOptions,
+  type NomadClientsProps,
   type NomadDeployerPolicyOptions,
   type NomadOperatorPolicyOptions,
+  type NomadServersProps,
   type OtlpTracingOptions,
   type ParameterizedOptions,
   type PeriodicOptions,
@@ -386,6 +392,11 @@ const ofMesh = (props: ServiceMeshProps) => new ServiceMesh(new TestStack(), "me
 const withBalancer = (loadBalancer: LoadBalancer) => {
   services().web.resolve({ loadBalancer });
 };
+
+function consulServers(): ConsulServers {
+  const secretStore = { type: "directory", path: "/a" } as const;
+  return new ConsulServers(new TestStack(), "servers", { join: ["192.0.2.1"], secretStore });
+}
 
 /** The constructs, their methods, and the builders. */
 export const OPTION_CASES: readonly OptionCase[] = [
@@ -842,6 +853,58 @@ export const OPTION_CASES: readonly OptionCase[] = [
     "an auth method",
     { jwksUrl: "a", jwksCaCertificate: "b", name: "c", audience: "d", tasks: { a: { keyPrefixes: ["a"] } } },
     (props) => new WorkloadIdentityAuthMethod(new TestStack(), "p", props),
+  ),
+  of<ConsulServersProps>(
+    "servers of Consul",
+    {
+      count: 3,
+      extra: {},
+      minQuorum: 3,
+      nodeMeta: { a: "b" },
+      join: ["192.0.2.1"],
+      secretStore: { type: "aws-secrets-manager", prefix: "a", region: "b", endpoint: "c" },
+      datacenter: "dc1",
+      nomadRegion: "global",
+      versions: { consul: "1.21.5", nomad: "1.11.3", envoy: "1.34.1", cni: "1.9.1", consulCni: "1.9.3" },
+      snapshots: { directory: "/a", everySeconds: 1, retain: 1 },
+      logLevel: "info",
+      override: {},
+    },
+    (props) => new ConsulServers(new TestStack(), "servers", props),
+  ),
+  of<NomadServersProps>(
+    "servers of Nomad",
+    {
+      count: 3,
+      extra: {},
+      schedulerAlgorithm: "spread",
+      memoryOversubscription: true,
+      logLevel: "INFO",
+      consul: consulServers(),
+      join: ["192.0.2.1"],
+      datacenter: "dc1",
+      override: {},
+    },
+    (props) => new NomadServers(new TestStack(), "servers", props),
+  ),
+  of<NomadClientsProps>(
+    "clients of Nomad",
+    {
+      count: 3,
+      extra: {},
+      networkInterface: "eth0",
+      nodePool: "default",
+      nodeClass: "a",
+      meta: { a: "b" },
+      rawExec: true,
+      logLevel: "INFO",
+      nomad: new NomadServers(new TestStack(), "servers", { consul: consulServers() }),
+      docker: true,
+      consulCni: true,
+      override: {},
+      consulOverride: {},
+    },
+    (props) => new NomadClients(new TestStack(), "clients", props),
   ),
   of<AccessStackProps>(
     "a stack of access",

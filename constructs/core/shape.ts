@@ -45,19 +45,6 @@ export function refuseWrongValues<T extends object>(
   });
 }
 
-/** Refuses properties that there are not, where the values are examined later. */
-export function refuseUnknownProperties<T extends object>(
-  scope: IConstruct,
-  given: T,
-  shape: Shape<T>,
-  block: string,
-  label: string,
-): void {
-  refuseProblems(scope, (root) => {
-    examineNames(root.labelled(block, label), given, shape);
-  });
-}
-
 /** Refuses an argument of a construct's method. @param name what it is, such as `target` */
 export function refuseWrongArgument(scope: IConstruct, name: string, value: unknown, rule: Rule): void {
   refuseProblems(scope, (root) => {
@@ -65,7 +52,8 @@ export function refuseWrongArgument(scope: IConstruct, name: string, value: unkn
   });
 }
 
-function refuseProblems(scope: IConstruct, examine: (root: Place) => void): void {
+/** Refuses all that is found at once. @throws MeshError */
+export function refuseProblems(scope: IConstruct, examine: (root: Place) => void): void {
   const problems = Place.problemsOf(examine);
   const last = problems.at(-1);
   if (last !== undefined) {
@@ -84,8 +72,8 @@ export function examineProperties<T extends object>(place: Place, given: T, shap
   }
 }
 
-/** @returns whether there are properties at all */
-function examineNames(place: Place, given: object, shape: object): boolean {
+/** Finds properties that there are not. @returns whether there are properties at all */
+export function examineNames(place: Place, given: object, shape: object): boolean {
   if (!isPlain(given)) {
     place.refuse("options", shown(given), "an object", "Give an object with properties.");
     return false;

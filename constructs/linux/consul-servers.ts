@@ -1,8 +1,39 @@
 import type { Construct } from "constructs";
 import { consulServer, type ConsulServerOptions } from "./consul-server";
-import { HostGroup, type ClusterOptions, type HostGroupProps, type SnapshotOptions } from "./host-group";
-import type { SecretStore } from "./host-tool/secret-store";
+import {
+  HOST_GROUP_SHAPE,
+  HostGroup,
+  type ClusterOptions,
+  type HostGroupProps,
+  type SnapshotOptions,
+} from "./host-group";
+import * as is from "../core/shape";
+import { refuseWrongValues } from "../core/shape";
+import type { AwsSecretStore, DirectorySecretStore, SecretStore } from "./host-tool/secret-store";
 import { DEFAULT_VERSIONS, type Versions } from "./versions";
+
+const DIRECTORY_SHAPE: is.Shape<DirectorySecretStore> = {
+  type: is.oneOf(["directory"]),
+  path: is.required(is.name),
+};
+const AWS_SHAPE: is.Shape<AwsSecretStore> = {
+  type: is.required(is.oneOf(["aws-secrets-manager", "directory"])),
+  prefix: is.required(is.text),
+  region: is.required(is.name),
+  endpoint: is.text,
+};
+const VERSIONS_SHAPE: is.Shape<Versions> = {
+  consul: is.name,
+  nomad: is.name,
+  envoy: is.name,
+  cni: is.name,
+  consulCni: is.name,
+};
+const SNAPSHOT_SHAPE: is.Shape<SnapshotOptions> = {
+  directory: is.name,
+  everySeconds: is.number,
+  retain: is.number,
+};
 
 /** Props of {@link ConsulServers}. */
 export interface ConsulServersProps extends HostGroupProps, Pick<ConsulServerOptions, "minQuorum" | "nodeMeta"> {
@@ -33,6 +64,25 @@ export interface ConsulServersProps extends HostGroupProps, Pick<ConsulServerOpt
   readonly override?: ConsulServerOptions["override"];
 }
 
+const SECRET_STORE = is.either(
+  { fits: (value) => is.has(value, "type") && value.type === "directory", rule: is.block(DIRECTORY_SHAPE) },
+  is.block(AWS_SHAPE),
+);
+
+const CONSUL_SERVERS_SHAPE: is.Shape<ConsulServersProps> = {
+  ...HOST_GROUP_SHAPE,
+  minQuorum: is.number,
+  nodeMeta: is.map(is.text),
+  join: is.required(is.list(is.text)),
+  secretStore: is.required(SECRET_STORE),
+  datacenter: is.name,
+  nomadRegion: is.name,
+  versions: is.block<Partial<Versions>>(VERSIONS_SHAPE),
+  snapshots: is.falseOr(is.block(SNAPSHOT_SHAPE)),
+  logLevel: is.oneOf(["trace", "debug", "info", "warn", "error"]),
+  override: is.fields,
+};
+
 /**
  * The servers of a Consul datacenter: mutual TLS, encrypted gossip, ACL that denies by default, service mesh on.
  *
@@ -47,6 +97,7 @@ export class ConsulServers extends HostGroup {
   readonly join: readonly string[];
 
   constructor(scope: Construct, id: string, props: ConsulServersProps) {
+    refuseWrongValues(scope, props, CONSUL_SERVERS_SHAPE, "servers", id);
     const { count = 3, datacenter = "dc1" } = props;
     super(scope, id, clusterOf(props), { ...props, count });
     this.join = props.join;

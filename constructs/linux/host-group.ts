@@ -1,5 +1,6 @@
 import { Construct } from "constructs";
 import { attachChecks } from "../checks/attach";
+import * as is from "../core/shape";
 import { MeshError, ValueError } from "../core/errors";
 import { HOST_CHECKS, hostsOf } from "./checks";
 import { cloudInit, type CloudInit, type CloudInitOptions } from "./cloud-init";
@@ -20,6 +21,9 @@ export interface HostGroupProps {
    */
   readonly extra?: HostRole;
 }
+
+/** @internal */
+export const HOST_GROUP_SHAPE: is.Shape<HostGroupProps> = { count: is.number, extra: is.fields };
 
 /** How servers save what they know. */
 export interface SnapshotOptions {

@@ -1,7 +1,9 @@
 import type { Construct } from "constructs";
 import { consulClient, type ConsulClientOptions } from "./consul-client";
 import type { HostRole } from "./compose-host";
-import { HostGroup, type HostGroupProps } from "./host-group";
+import * as is from "../core/shape";
+import { refuseWrongValues } from "../core/shape";
+import { HOST_GROUP_SHAPE, HostGroup, type HostGroupProps } from "./host-group";
 import { nomadClient, type NomadClientOptions } from "./nomad-client";
 import type { NomadServers } from "./nomad-servers";
 
@@ -26,6 +28,21 @@ export interface NomadClientsProps
   readonly consulOverride?: ConsulClientOptions["override"];
 }
 
+const NOMAD_CLIENTS_SHAPE: is.Shape<NomadClientsProps> = {
+  ...HOST_GROUP_SHAPE,
+  networkInterface: is.text,
+  nodePool: is.name,
+  nodeClass: is.name,
+  meta: is.map(is.text),
+  rawExec: is.flag,
+  logLevel: is.oneOf(["TRACE", "DEBUG", "INFO", "WARN", "ERROR"]),
+  nomad: is.required(is.like("NomadServers", "consul")),
+  docker: is.flag,
+  consulCni: is.flag,
+  override: is.fields,
+  consulOverride: is.fields,
+};
+
 /**
  * Hosts that run the jobs: a Nomad client and a Consul client, CNI plugins, and a kernel that shows iptables the traffic of
  * bridges.
@@ -38,6 +55,7 @@ export class NomadClients extends HostGroup {
   readonly nodePool: string;
 
   constructor(scope: Construct, id: string, props: NomadClientsProps) {
+    refuseWrongValues(scope, props, NOMAD_CLIENTS_SHAPE, "clients", id);
     const { nomad, docker = true, consulCni = false } = props;
     const { cluster } = nomad.consul;
     super(scope, id, cluster, props);

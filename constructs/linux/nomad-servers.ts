@@ -2,7 +2,9 @@ import { Construct } from "constructs";
 import { consulClient } from "./consul-client";
 import type { ConsulServers } from "./consul-servers";
 import type { HostData } from "./host";
-import { HostGroup, type HostGroupProps } from "./host-group";
+import * as is from "../core/shape";
+import { refuseWrongValues } from "../core/shape";
+import { HOST_GROUP_SHAPE, HostGroup, type HostGroupProps } from "./host-group";
 import { nomadServer, type NomadServerOptions } from "./nomad-server";
 
 /** Props of {@link NomadServers}. */
@@ -24,6 +26,17 @@ export interface NomadServersProps
   readonly override?: NomadServerOptions["override"];
 }
 
+const NOMAD_SERVERS_SHAPE: is.Shape<NomadServersProps> = {
+  ...HOST_GROUP_SHAPE,
+  schedulerAlgorithm: is.oneOf(["binpack", "spread"]),
+  memoryOversubscription: is.flag,
+  logLevel: is.oneOf(["TRACE", "DEBUG", "INFO", "WARN", "ERROR"]),
+  consul: is.required(is.like("ConsulServers", "cluster")),
+  join: is.list(is.text),
+  datacenter: is.name,
+  override: is.fields,
+};
+
 /**
  * The servers of a Nomad region: mutual TLS, encrypted gossip, ACL, and identities with which jobs get Consul tokens of
  * their own.
@@ -43,6 +56,7 @@ export class NomadServers extends Construct {
 
   constructor(scope: Construct, id: string, props: NomadServersProps) {
     super(scope, id);
+    refuseWrongValues(this, props, NOMAD_SERVERS_SHAPE);
     const { consul } = props;
     const { consulDatacenter, nomadRegion, versions } = consul.cluster;
     this.consul = consul;

@@ -18,8 +18,8 @@ import type { Mesh } from "./mesh";
 import { nameOf, referenceTo, type IMeshService } from "./mesh-member";
 import { renderedJob } from "./jobs/declare-job";
 import { Upstream } from "./upstream";
-import { refuseUnknownProperties, refuseWrongArgument, refuseWrongValues } from "../core/shape";
-import { CONNECTION_SHAPE, MEMBER, UPSTREAM_SHAPE } from "./shapes";
+import { examineNames, examineProperties, refuseProblems, refuseWrongArgument, refuseWrongValues } from "../core/shape";
+import { CONNECTION_SHAPE, INTENTION_SHAPE, MEMBER, UPSTREAM_SHAPE } from "./shapes";
 
 /** What the instances of a service are, for the graph. */
 export interface InstancesParts extends Omit<InstancesRecord, "key" | "origin"> {
@@ -50,7 +50,14 @@ export abstract class ServiceInstances extends Construct implements IMeshService
    */
   connectTo(target: IMeshService | string, options: ConnectOptions = {}): Connection {
     refuseWrongArgument(this, "target", target, MEMBER);
-    refuseUnknownProperties(this, options, CONNECTION_SHAPE, "connection", nameOf(target));
+    const name = nameOf(target);
+    refuseProblems(this, (root) => {
+      if (examineNames(root.labelled("connection", name), options, CONNECTION_SHAPE)) {
+        const { permissions, description, ...ofUpstream } = options;
+        examineProperties(root.labelled("upstream", name), ofUpstream, UPSTREAM_SHAPE);
+        examineProperties(root.labelled("intention", name), { permissions, description }, INTENTION_SHAPE);
+      }
+    });
     const { permissions, description, ...upstreamOptions } = options;
     const upstream = this.addUpstream(target, upstreamOptions);
     const intention = allow(this, this.mesh, this, target, { permissions, description });

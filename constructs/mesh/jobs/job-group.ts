@@ -24,7 +24,7 @@ import type { Mesh } from "../mesh";
 import { MeshService, type GroupServiceProps } from "../mesh-service";
 import { connectionsOf } from "../render-upstream";
 import * as is from "../../core/shape";
-import { refuseUnknownProperties, refuseWrongValues } from "../../core/shape";
+import { refuseWrongValues } from "../../core/shape";
 import { GROUP_SERVICE_SHAPE, JOB_GROUP_SHAPE } from "../shapes";
 
 /** What {@link MeshJob.addGroup} takes. */
@@ -42,6 +42,8 @@ export interface CatalogServiceProps extends CatalogServiceOptions {
   /** Name in Consul. A DNS label. @default the construct's id */
   readonly serviceName?: string;
 }
+
+const OF_SERVICE = is.without(GROUP_SERVICE_SHAPE, "group");
 
 /** The job that a group is in. */
 interface JobOfGroup {
@@ -91,7 +93,7 @@ export class JobGroup extends Construct {
    * group.addService("shop-page", { port: 8080, protocol: Protocol.HTTP }).connectTo(api);
    */
   addService(id: string, props: GroupServiceProps = {}): MeshService {
-    refuseUnknownProperties(this, props, is.without(GROUP_SERVICE_SHAPE, "group"), "service", id);
+    refuseWrongValues(this, props, OF_SERVICE, "service", id);
     const { mesh, job, key } = this.parent;
     const { tasks } = this.props;
     if (props.task !== undefined && !Object.hasOwn(tasks, props.task)) {
