@@ -3,7 +3,7 @@ import { dirname, join } from "node:path";
 import { librariesOf } from "../../lab/exec-chroot";
 import { LabFiles } from "../../lab/lab-files";
 import { eventually } from "../support/eventually";
-import { TestLab } from "../support/lab";
+import { run, TestLab } from "../support/lab";
 import { newTraces, traces } from "../support/machine";
 import { blocksOf } from "../support/page";
 
@@ -164,6 +164,16 @@ test.each([
   const { code, output } = await lab.up(variant);
   expect(Date.now() - started).toBeLessThan(MINUTE);
   expect({ code, output }).toMatchObject({ code: 1, output: expect.stringMatching(reason) as string });
+});
+
+test("the example of one's own programs runs Node, Python and a Go binary by exec, by raw_exec and as a container", async () => {
+  const folder = join(root, "examples", "own-program");
+  await run("go", ["build", "-C", join(folder, "stock"), "-o", "../build/stock", "."], { timeoutMs: 2 * MINUTE });
+  const own = new TestLab(name, join(folder, "main.ts"), folder);
+  expect(await own.up("")).toMatchObject({ code: 0 });
+  const response = await fetch(own.url("shop"), { signal: AbortSignal.timeout(5_000) });
+  expect(await response.json()).toEqual({ orders: [{ id: 1, item: "wheel" }], stock: { wheel: 4 } });
+  expect(await containers()).toContain("own/stock:1");
 });
 
 test("down leaves nothing of Docker on the machine", async () => {
