@@ -58,9 +58,19 @@ describe("the successor of the only instance runs next to it", () => {
     ["of a system job", { override: { job: { Type: "system" } } }, undefined],
     ["where the job says it for all groups", { override: { job: { Update: { MaxParallel: 1 } } } }, undefined],
     ["where its disk goes to the next", { override: { group: { EphemeralDisk: { Sticky: true } } } }, undefined],
+    ["where its disk moves to the next", { override: { group: { EphemeralDisk: { Migrate: true } } } }, undefined],
   ])("but not %s", (_, props, update) => {
     expect(updateOf(props)).toEqual(update);
     expect(warningsForService(props)).toEqual([]);
+  });
+
+  test("nor where one of several services of a group may be told apart", () => {
+    const { jobs } = synthMesh((mesh) => {
+      const group = mesh.addJob("shop").addGroup("web", { tasks: { server: anyWorkload } });
+      group.addService("page");
+      group.addService("admin", { canaryTags: ["canary"] });
+    });
+    expect(groupOf(jobs.shop).Update).toBeUndefined();
   });
 
   test("and a canary that rules tell apart is left to those who promote it", () => {
@@ -92,6 +102,21 @@ describe("interrupted-deployment", () => {
     expect(warningsForService({ ...props, count: 2 })).toEqual([]);
     expect(warningsForService({ ...props, update: { canary: 1, autoPromote: true } })).toEqual([]);
     expect(warningsForService({ ...props, update: { canary: 0 } })).toEqual([]);
+  });
+
+  test("warns of an only instance with a volume of its own, though it is only read", () => {
+    const data = Volume.csi("data", { readOnly: true, perAlloc: true, accessMode: "multi-node-reader-only" });
+    expect(updateOf({ volumes: { data } })).toBeUndefined();
+    expect(warningsForService({ volumes: { data } })).toEqual([
+      expect.stringContaining(gap("writes to the volume data")),
+    ]);
+  });
+
+  test("warns of an only instance on its node's own network", () => {
+    const job = (mesh: ServiceMesh) =>
+      mesh.addJob("edge").addGroup("edge", { networkMode: "host", tasks: { edge: anyWorkload } });
+    expect(groupOf(synthMesh((mesh) => void job(mesh)).jobs.edge).Update).toBeUndefined();
+    expect(warningsFor(job)).toEqual([expect.stringContaining(gap("listens on its node's own network"))]);
   });
 
   test("warns of an only gateway", () => {
