@@ -1,11 +1,22 @@
 import js from "@eslint/js";
+import markdown from "@eslint/markdown";
 import tseslint from "typescript-eslint";
+import prose from "./tools/prose/eslint-plugin.mjs";
 
 export default tseslint.config(
   {
-    ignores: ["cdktf.out", "dist", "coverage", "reference", ".meshform", "meshform-graph", "constructs/*/generated", "cli/project"],
+    ignores: [
+      "cdktf.out",
+      "dist",
+      "coverage",
+      "reference",
+      ".meshform",
+      "meshform-graph",
+      "constructs/*/generated",
+      "cli/project",
+    ],
   },
-  js.configs.recommended,
+  { files: ["**/*.{js,mjs,cjs,ts}"], ...js.configs.recommended },
   {
     files: ["**/*.ts"],
     extends: [...tseslint.configs.strictTypeChecked],
@@ -59,5 +70,18 @@ export default tseslint.config(
         AbortSignal: "readonly",
       },
     },
+  },
+  {
+    // The words of pages.
+    files: ["**/*.md"],
+    plugins: { markdown, prose },
+    language: "markdown/gfm",
+    rules: { "prose/words": "error" },
+  },
+  {
+    // And of comments and messages. The folders that are missing here have such words still.
+    files: ["{bench,cli,examples,stacks,testing}/**/*.ts", "{cli,tools}/*.mjs"],
+    plugins: { prose },
+    rules: { "prose/words": "error" },
   },
 );

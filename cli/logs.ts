@@ -17,7 +17,7 @@ export function registerLogs(program: Command): void {
     .description("print what a service writes, its Envoy, or an agent of a host")
     .argument("<service>", "the service; with --host the unit: consul, nomad, boot")
     .addOption(labOption())
-    .option("--sidecar", "the Envoys beside the service instead")
+    .option("--sidecar", "the Envoys of the service instead")
     .option("--host <host>", "the log of a unit of this host")
     .option("-f, --follow", "go on as it grows")
     .action((service: string, { name, host, sidecar = false, follow = false }: Options) =>

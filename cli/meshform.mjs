@@ -7,7 +7,7 @@ import { fileURLToPath } from "node:url";
 import { ensurePackages, fail, readJson } from "./node-packages.mjs";
 
 const here = dirname(fileURLToPath(import.meta.url));
-// Beside its package.json in a clone, and one folder further down where it is compiled.
+// Next to its package.json in a clone, and one folder further down where it is compiled.
 const root = existsSync(join(here, "../package.json")) ? dirname(here) : dirname(dirname(here));
 
 requireNode();

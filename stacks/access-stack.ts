@@ -36,9 +36,9 @@ export interface AccessStackProps extends Pick<
   readonly tasks?: Readonly<Record<string, TaskAccess>>;
   /** What operators may do in Nomad. @default {} */
   readonly nomadOperator?: NomadOperatorPolicyOptions;
-  /** What whoever applies mesh stacks may do in Consul. @default {} */
+  /** What a pipeline that applies mesh stacks may do in Consul. @default {} */
   readonly consulDeployer?: ConsulDeployerPolicyOptions;
-  /** What whoever applies mesh stacks may do in Nomad, for each namespace. @default [{ namespace: nomadNamespace }] */
+  /** What a pipeline that applies mesh stacks may do in Nomad, for each namespace. @default [{ namespace: nomadNamespace }] */
   readonly nomadDeployers?: readonly NomadDeployerPolicyOptions[];
 }
 

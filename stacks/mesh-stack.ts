@@ -30,7 +30,7 @@ const MESH_STACK_SHAPE: is.Shape<MeshStackProps> = {
 };
 
 /**
- * The workloads: services, their jobs, and who may reach whom. It needs a Consul and a Nomad that are there already, and
+ * The workloads: services, their jobs, and which service can reach which. It needs a Consul and a Nomad that are there already, and
  * finds them by their own variables (`CONSUL_HTTP_ADDR`, `NOMAD_ADDR`, …), so that no address or token is in the output.
  */
 export class MeshStack extends TerraformStack {

@@ -89,7 +89,7 @@ const otherVariables = ["MESHFORM_STACK_TRACES", "MESHFORM_LAB_PROCESS", "MESHFO
  * `runtime` by `MESHFORM_RUNTIME`, `nomadNamespace` by `MESHFORM_NOMAD_NAMESPACE`, and so on. Booleans may be JSON's own, or
  * `true`, `yes`, `on`, `1` and their opposites in any case.
  *
- * @throws MeshError that lists every value that a setting cannot have and every misspelt setting, with where it was given
+ * @throws MeshError that lists every value that a setting cannot have and every misspelled setting, with where it was given
  */
 export function readSettings(scope: Construct): Settings {
   const context = scope.node.getAllContext() as Readonly<Record<string, unknown>>;

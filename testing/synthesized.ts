@@ -27,7 +27,7 @@ const results = new WeakMap<IConstruct, Synthesized>();
 /**
  * Synthesizes an app as `cdktf synth` does, into its output folder (that of `Testing.app()` is a temporary one). Other than
  * cdktf's `Testing.synth(stack)` it puts the stacks in order and runs the checks over the whole app. The other functions here do
- * it by themselves; a second synthesis of the same app returns what the first one found.
+ * it automatically; a second synthesis of the same app returns what the first one found.
  *
  * @returns what the checks found: warnings, and what is silenced
  * @throws Error that lists all errors that the checks found, as `cdktf synth` does

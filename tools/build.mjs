@@ -1,4 +1,4 @@
-// Builds what the package consists of: `npm pack` does so by itself, and fails if this does.
+// Builds what the package consists of: `npm pack` runs it, and fails if this does.
 import { spawnSync } from "node:child_process";
 import { cpSync, rmSync } from "node:fs";
 import { dirname, join } from "node:path";
@@ -8,7 +8,7 @@ import { ensurePackages, fail } from "../cli/node-packages.mjs";
 const root = dirname(dirname(fileURLToPath(import.meta.url)));
 const dist = join(root, "dist");
 
-/** Folders with files that the compiled code reads or runs, at the same place beside it. */
+/** Folders with files that the compiled code reads or runs, at the same place in dist. */
 const WITH_FILES = ["cli", "constructs", "graph", "lab"];
 /** The pinned lists of what the engines are made from. */
 const ENGINES = ["cni", "consul", "envoy", "nomad", "supervisor"].map((engine) => join("tools", engine));

@@ -81,7 +81,7 @@ function run(check: Check, app: CheckedApp): RunFinding[] {
 
 const UNKNOWN_SILENCE: Check = {
   id: "unknown-silence",
-  reason: "A misspelt id silences nothing.",
+  reason: "A misspelled id silences nothing.",
   level: "error",
   find: () => [],
 };

@@ -87,7 +87,7 @@ const serverCount: Check = {
 
 const joinAddress: Check = {
   id: "no-join-address",
-  reason: "Agents that know no server wait for ever.",
+  reason: "Agents that know no server never join.",
   level: "error",
   *find({ root }) {
     for (const servers of consulServersIn(root)) {
@@ -104,7 +104,7 @@ const joinAddress: Check = {
 
 const plaintextGrpc: Check = {
   id: "plaintext-grpc",
-  reason: "The plaintext gRPC port hands an Envoy its certificates unencrypted, beside the port that does so by TLS.",
+  reason: "The plaintext gRPC port hands an Envoy its certificates unencrypted, next to the port that does so by TLS.",
   level: "error",
   *find({ root }) {
     for (const group of hostsOf(root)) {

@@ -10,7 +10,7 @@ import { allocationsIn, linksIn, upstreamsIn } from "./records";
 
 const unknownService: Check = {
   id: "unknown-service",
-  reason: "Consul takes any name for an upstream or a source; a misspelt one is found by nobody.",
+  reason: "Consul takes any name for an upstream or a source; it finds no instance of a misspelled one.",
   level: "error",
   *find({ graph }) {
     const leadingNowhere = linksIn(graph).filter(({ destination }) => destination === undefined);
@@ -68,7 +68,7 @@ const upstreamWithoutIntention: Check = {
 
 const intentionWithoutUpstream: Check = {
   id: "intention-without-upstream",
-  reason: "Authority that nobody uses is a door left open.",
+  reason: "Access that is not used is an unnecessary risk.",
   level: "error",
   *find({ graph }) {
     const connected = connectedIn(graph);
@@ -115,7 +115,7 @@ function sourceOf(
 
 const nativeWithLocalBind: Check = {
   id: "native-with-local-bind",
-  reason: "A service that speaks mutual TLS by itself has no Envoy that could listen for its upstreams.",
+  reason: "A Connect-native service has no Envoy that could listen for its upstreams.",
   level: "error",
   *find({ graph }) {
     for (const { instances, upstream } of upstreamsIn(graph)) {

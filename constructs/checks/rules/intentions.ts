@@ -28,7 +28,7 @@ const httpRuleOnTcp: Check = {
 
 const noPermissions: Check = {
   id: "no-permissions",
-  reason: "An empty list of permissions denies everything, where leaving it away allows everything.",
+  reason: "An empty list of permissions denies everything, where omitting it allows everything.",
   level: "error",
   *find({ graph }) {
     for (const intention of graph.data.intentions) {

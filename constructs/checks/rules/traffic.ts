@@ -71,7 +71,7 @@ const duplicateSplit: Check = {
 
 const unknownDestination: Check = {
   id: "unknown-destination",
-  reason: "Consul takes any name for a service in a rule; a misspelt one answers nobody.",
+  reason: "Consul takes any name for a service in a rule; no instance answers to a misspelled one.",
   level: "error",
   *find({ graph }) {
     for (const cluster of graph.clusters) {

@@ -1,0 +1,26 @@
+/**
+ * Words that readers of Consul's, Nomad's and Terraform's own documentation would stumble over, and what to write instead. Spaces stand for
+ * any white space; upper and lower case are the same.
+ */
+export const WORDS = [
+  [/\bleav(?:e|es|ing) (?:it |them |that |this )?away\b/, "omit"],
+  [/\bleft away\b/, "omitted"],
+  [/\b(?:is|are|was|were|be) said (?:twice|once|again)\b/, "is set twice"],
+  [/\b(?:is|are) said (?:by|of|to|for|here|there)\b/, "is set, or is given"],
+  [/\bin vain\b/, '"timed out after … waiting for …"'],
+  [/\bmend(?:s|ed|ing)?\b/, "fix, or repair"],
+  [/\bwho(?:so)?ever\b/, '"anyone who", or "any service that"'],
+  [/\bwho may (?:reach )?whom\b/, '"which service can reach which"'],
+  [/\ba door left open\b/, '"unused access"'],
+  [/\bfor ever\b/, '"forever", or "until …"'],
+  [/\bmisspelt\b/, "misspelled"],
+  [/\banew\b/, "again"],
+  [/\bhave a say\b/, '"decide"'],
+  [/\bset aside\b/, "ignored, or excluded"],
+  [/\bail(?:s|ments?|ing)\b/, "problem"],
+  [/\bbeside (?:it|them|each other|those|their|the|`)/, '"next to", or "in addition to"'],
+  [/\bby (?:itself|themselves)\b/, "automatically, or on its own"],
+].map(([pattern, instead]) => ({
+  pattern: new RegExp(pattern.source.replaceAll(" ", "\\s+"), "gi"),
+  instead,
+}));
