@@ -1,9 +1,11 @@
+import { spawn, type ChildProcess } from "node:child_process";
+import { once } from "node:events";
 import { copyFileSync, mkdirSync, readFileSync, rmSync, writeFileSync } from "node:fs";
 import { dirname, join } from "node:path";
 import { librariesOf } from "../../lab/exec-chroot";
 import { LabFiles } from "../../lab/lab-files";
 import { eventually } from "../support/eventually";
-import { run, TestLab } from "../support/lab";
+import { CLI, run, TestLab } from "../support/lab";
 import { newTraces, traces } from "../support/machine";
 import { blocksOf } from "../support/page";
 
@@ -34,6 +36,10 @@ function writeApp(): void {
     sleeper: image("test/sleeper:1"),
     saved: image("test/saved:1"),
     lost: image("test/lost:1"),
+    owned: `tasks: {
+      task: Workload.docker({ image: "test/owned:1" }),
+      built: Workload.docker({ image: "test/sleeper:1" }),
+    }`,
     misspelt: image("hashicorpdev/counter-api:v3", ', entrypoint: ["/bin/no-such-program"]'),
     gone: program("local/no-such-program"),
     homeless: `${program("/bin/true")}, constraints: [Constraint.equals("\${attr.kernel.name}", "plan9")]`,
@@ -174,6 +180,70 @@ test("the example of one's own programs runs Node, Python and a Go binary by exe
   const response = await fetch(own.url("shop"), { signal: AbortSignal.timeout(5_000) });
   expect(await response.json()).toEqual({ orders: [{ id: 1, item: "wheel" }], stock: { wheel: 4 } });
   expect(await containers()).toContain("own/stock:1");
+});
+
+describe("with a Docker daemon of the machine's own", () => {
+  const folder = join(project, "machine");
+  const socket = join(folder, "docker.sock");
+  let daemon: ChildProcess;
+  const docker = (...args: string[]) => run("docker", ["--host", `unix://${socket}`, ...args]);
+  const imagesThere = async () => (await docker("images", "--all", "--format", "{{.Repository}}:{{.Tag}}")).output;
+
+  beforeAll(async () => {
+    mkdirSync(folder, { recursive: true });
+    const options = [
+      ...["--host", `unix://${socket}`, "--data-root", join(folder, "data"), "--exec-root", join(folder, "run")],
+      ...["--pidfile", join(folder, "pid"), "--bridge=none", "--iptables=false", "--ip-forward=false"],
+      ...["--exec-opt", "native.cgroupdriver=cgroupfs", "--cgroup-parent", `/meshform.${name}.machine`],
+    ];
+    daemon = spawn(
+      "unshare",
+      [
+        ...["--mount", "--pid", "--mount-proc", "--fork", "--kill-child=SIGKILL"],
+        ...[
+          "sh",
+          "-c",
+          `[ ! -d /run/containerd ] || mount -t tmpfs t /run/containerd; exec dockerd "$@"`,
+          "sh",
+          ...options,
+        ],
+      ],
+      { stdio: "ignore" },
+    );
+    await eventually(async () => expect((await docker("version")).code).toBe(0));
+    const archive = join(project, "root.tar");
+    await run("tar", ["--create", "--file", archive, "--directory", join(project, "sleeper", "root"), "."]);
+    const change = 'ENTRYPOINT ["/bin/sleep", "1000000"]';
+    expect(await docker("import", "--change", change, archive, "test/owned:1")).toMatchObject({ code: 0 });
+    process.env.DOCKER_HOST = `unix://${socket}`;
+  }, MINUTE);
+
+  afterAll(async () => {
+    delete process.env.DOCKER_HOST;
+    daemon.kill("SIGKILL");
+    await once(daemon, "exit");
+  });
+
+  test("images come from it, and are built by it, which leaves it as it was once the lab is down", async () => {
+    expect(await lab.up("owned")).toMatchObject({ code: 0 });
+    expect(await containers()).toEqual(expect.arrayContaining(["test/owned:1", "test/sleeper:1"]));
+    expect(await imagesThere()).toContain("<none>");
+    expect(await lab.down()).toMatchObject({ code: 0 });
+    expect(await imagesThere()).toBe("test/owned:1\n");
+  });
+});
+
+test("an up that is interrupted while it loads images ends at once, and leaves what down removes", async () => {
+  const args = [CLI, "up", "--name", name, "--app", join(project, "app.ts")];
+  const up = spawn(process.execPath, args, { cwd: project, stdio: ["ignore", "pipe", "pipe"] });
+  let output = "";
+  for (const stream of [up.stdout, up.stderr])
+    stream.setEncoding("utf8").on("data", (text: string) => (output += text));
+  const ended = once(up, "close") as Promise<[number]>;
+  await eventually(() => Promise.resolve(expect(output).toContain("Load the images")), MINUTE);
+  up.kill("SIGINT");
+  const [code] = await ended;
+  expect({ code, output }).toEqual({ code: 130, output: expect.stringMatching(/\nStopped\.\n$/) as string });
 });
 
 test("down leaves nothing of Docker on the machine", async () => {

@@ -42,15 +42,19 @@ export class Daemon {
 
   /** Loads the images of an archive as `docker save` writes it. */
   async load(file: string, signal?: AbortSignal): Promise<void> {
-    const body = createReadStream(file);
-    const response = await this.open("POST", "/images/load?quiet=1", { body, signal, quietMs: silenceMs });
-    await refuseErrors(response);
+    await stoppable(signal, async () => {
+      const body = createReadStream(file);
+      const response = await this.open("POST", "/images/load?quiet=1", { body, signal, quietMs: silenceMs });
+      await refuseErrors(response);
+    });
   }
 
   /** Saves an image to a file, under its name or id. */
   async save(name: string, file: string, signal?: AbortSignal): Promise<void> {
-    const response = await this.open("GET", `/images/${encodeURI(name)}/get`, { signal, quietMs: silenceMs });
-    await pipeline(response, createWriteStream(file, { mode: 0o600 }));
+    await stoppable(signal, async () => {
+      const response = await this.open("GET", `/images/${encodeURI(name)}/get`, { signal, quietMs: silenceMs });
+      await pipeline(response, createWriteStream(file, { mode: 0o600 }));
+    });
   }
 
   /** Gives an image one more name. */
@@ -69,7 +73,9 @@ export class Daemon {
   async pull(name: string, signal?: AbortSignal): Promise<void> {
     const { repository, tag } = partsOf(name);
     const path = `/images/create?fromImage=${encodeURIComponent(repository)}&tag=${encodeURIComponent(tag)}`;
-    await refuseErrors(await this.open("POST", path, { signal, quietMs: registrySilenceMs }));
+    await stoppable(signal, async () => {
+      await refuseErrors(await this.open("POST", path, { signal, quietMs: registrySilenceMs }));
+    });
   }
 
   private async find<T>(path: string): Promise<T | undefined> {
@@ -93,11 +99,27 @@ export class Daemon {
       asked.once("response", resolve);
       asked.on("error", reject);
     });
-    if (body) await Promise.race([pipeline(body, asked), response]);
-    else asked.end();
+    if (body) {
+      // A daemon that refuses does not read to the end.
+      const sent = pipeline(body, asked);
+      for (const promise of [sent, response]) promise.catch(() => undefined);
+      await Promise.race([sent, response]);
+    } else {
+      asked.end();
+    }
     const answer = await response;
     if (refuse && (answer.statusCode ?? 0) >= 400) throw refusal(await textOf(answer));
     return answer;
+  }
+}
+
+/** What is stopped ends with the reason of its signal, whatever the streams make of it. */
+async function stoppable(signal: AbortSignal | undefined, action: () => Promise<void>): Promise<void> {
+  try {
+    await action();
+  } catch (error) {
+    signal?.throwIfAborted();
+    throw error;
   }
 }
 
