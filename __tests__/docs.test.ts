@@ -1,5 +1,5 @@
-import { readdirSync } from "node:fs";
-import { join } from "node:path";
+import { existsSync, readdirSync } from "node:fs";
+import { dirname, join } from "node:path";
 import { runInThisContext } from "node:vm";
 import ts from "typescript";
 import { CHECKS, Protocol, type ApiGateway, type MeshService, type ServiceMesh } from "../constructs";
@@ -34,6 +34,29 @@ test("every TypeScript block of the pages compiles as it stands, in a file besid
   expect(blocks.size).toBeGreaterThan(0);
   expect(problemsIn(blocks)).toEqual([]);
 }, 120_000);
+
+test("links between the pages lead to files and headings that there are", () => {
+  const all = [...pages, "CONTRIBUTING.md", "CHANGELOG.md", "SECURITY.md", "bench/README.md"];
+  const broken = all.flatMap((page) =>
+    [...readPage(page).matchAll(/\]\((?!https?:)([^)\s]*)\)/g)].flatMap(([, target]) => {
+      const [file, anchor] = target.split("#");
+      const path = file === "" ? page : join(dirname(page), file);
+      if (!existsSync(join(root, path))) return [`${page}: ${target}`];
+      return anchor === undefined || anchorsOf(path).includes(anchor) ? [] : [`${page}: ${target}`];
+    }),
+  );
+  expect(broken).toEqual([]);
+});
+
+/** The anchors that GitHub makes of a page's headings. */
+function anchorsOf(page: string): string[] {
+  return [...readPage(page).matchAll(/^#+ (.*)$/gm)].map(([, heading]) =>
+    heading
+      .toLowerCase()
+      .replace(/[^\p{L}\p{N} _-]/gu, "")
+      .replaceAll(" ", "-"),
+  );
+}
 
 type Snippet = (mesh: ServiceMesh, ...services: readonly MeshService[]) => ApiGateway | undefined;
 

@@ -9,10 +9,7 @@ export interface ConfigEntries {
 /** `service-defaults`, `service-intentions` and so on. */
 export type ConfigEntryKind = consul.ConfigEntry["Kind"];
 /** The type of the entries of a kind. */
-export type ConfigEntryOf<Kind extends ConfigEntryKind> = Extract<
-  consul.ConfigEntry,
-  Pick<{ readonly Kind: Kind }, "Kind">
->;
+export type ConfigEntryOf<Kind extends ConfigEntryKind> = Extract<consul.ConfigEntry, Record<"Kind", Kind>>;
 
 /** Looks entries up in a list. Of two with the same kind and name the first counts. */
 export function configEntries(entries: Iterable<consul.ConfigEntry>): ConfigEntries {
