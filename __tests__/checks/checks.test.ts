@@ -270,6 +270,30 @@ describe("conflicting-intention", () => {
       "stack/mesh/api: web may reach api both wholly and by permissions. Keep one of the two; next to the whole, permissions can only deny. (conflicting-intention)",
     ]);
   });
+
+  test("names the statement that came last, whatever else is stated", () => {
+    const [whole, partial] = [{}, { permissions: [HttpPermission.get()] }];
+    const denying = { permissions: [HttpPermission.deny({ pathPrefix: "/private" })] };
+    expect(
+      findings((mesh, api) => {
+        const service = mesh.addService("web", web);
+        api.allowFrom(service, partial);
+        service.connectTo(api, whole);
+        api.allowFrom(service, denying);
+      }),
+    ).toEqual([expect.stringMatching(/^stack\/mesh\/web: web may reach api both wholly and by permissions/)]);
+  });
+
+  test("lets pass what denies a part of the whole, and sources of which each is stated once", () => {
+    expect(
+      findings((mesh, api) => {
+        const service = mesh.addService("web", web);
+        service.connectTo(api);
+        api.allowFrom(service, { permissions: [HttpPermission.deny({ pathPrefix: "/private" })] });
+        mesh.addService("shop", { ...web, publish: 9003 }).connectTo(api, { permissions: [HttpPermission.get()] });
+      }),
+    ).toEqual([]);
+  });
 });
 
 describe("permission-order", () => {
@@ -293,6 +317,22 @@ describe("permission-order", () => {
         silence(api, "wildcard-allow", "It is a test.");
       }),
     ).toEqual([message("*", "web")]);
+  });
+
+  test("reports a statement once, however many sources it concerns, and lets pass one that is alone", () => {
+    expect(
+      findings((mesh, api) => {
+        mesh.addService("web", web).connectTo(api);
+        mesh.addService("shop", { ...web, publish: 9003 }).connectTo(api);
+        api.allowFrom("*", { permissions: exception });
+        silence(api, "wildcard-allow", "It is a test.");
+      }),
+    ).toEqual([message("*", "web")]);
+    expect(
+      findings((mesh, api) => {
+        mesh.addService("web", web).connectTo(api, { permissions: [...exception, HttpPermission.get("/v1")] });
+      }),
+    ).toEqual([]);
   });
 });
 
