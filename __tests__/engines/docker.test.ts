@@ -240,7 +240,10 @@ test("an up that is interrupted while it loads images ends at once, and leaves w
   for (const stream of [up.stdout, up.stderr])
     stream.setEncoding("utf8").on("data", (text: string) => (output += text));
   const ended = once(up, "close") as Promise<[number]>;
-  await eventually(() => Promise.resolve(expect(output).toContain("Load the images")), MINUTE);
+  // eslint-disable-next-line @typescript-eslint/require-await
+  await eventually(async () => {
+    expect(output).toContain("Load the images");
+  }, MINUTE);
   up.kill("SIGINT");
   const [code] = await ended;
   expect({ code, output }).toEqual({ code: 130, output: expect.stringMatching(/\nStopped\.\n$/) as string });
