@@ -39,7 +39,7 @@ test("links between the pages lead to files and headings that there are", () => 
   const all = [...pages, "CONTRIBUTING.md", "CHANGELOG.md", "SECURITY.md", "bench/README.md"];
   const broken = all.flatMap((page) =>
     [...readPage(page).matchAll(/\]\((?!https?:)([^)\s]*)\)/g)].flatMap(([, target]) => {
-      const [file, anchor] = target.split("#");
+      const [file, anchor] = target.split("#") as [string, string?];
       const path = file === "" ? page : join(dirname(page), file);
       if (!existsSync(join(root, path))) return [`${page}: ${target}`];
       return anchor === undefined || anchorsOf(path).includes(anchor) ? [] : [`${page}: ${target}`];
