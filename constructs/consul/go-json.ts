@@ -1,5 +1,5 @@
-import { Token } from "cdktf";
 import { toTerraformJson } from "../core/terraform-json";
+import { isToken } from "../core/token";
 
 /**
  * Renders a value as the Consul provider reads it back from Consul: keys in order, and the characters that Go escapes
@@ -18,7 +18,7 @@ function sorted(value: unknown): unknown {
   if (Array.isArray(value)) {
     return value.map(sorted);
   }
-  if (typeof value !== "object" || value === null || Token.isUnresolved(value)) {
+  if (typeof value !== "object" || value === null || isToken(value)) {
     return value;
   }
   return Object.fromEntries(

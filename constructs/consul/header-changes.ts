@@ -1,7 +1,7 @@
 import * as is from "../core/shape";
-import { Token } from "cdktf";
 import { joinLists, knownEntries, knownItems, mergeMapsOrNone } from "../core/collections";
 import type * as consul from "./generated/config-entries";
+import { isToken } from "../core/token";
 
 /** What happens to the headers of a request or a response on its way. */
 export interface HeaderChanges {
@@ -30,13 +30,11 @@ export function layHeaderChanges(lower: HeaderChanges, upper: HeaderChanges = {}
   const named = new Set([...namesIn(upper)].map((name) => name.toLowerCase()));
   const isFree = (name: string) => !named.has(name.toLowerCase());
   const free = (headers: HeaderChanges["set"] = {}) =>
-    Token.isUnresolved(headers)
-      ? headers
-      : Object.fromEntries(Object.entries(headers).filter(([name]) => isFree(name)));
+    isToken(headers) ? headers : Object.fromEntries(Object.entries(headers).filter(([name]) => isFree(name)));
   const changes = {
     add: mergeMapsOrNone(free(lower.add), upper.add),
     set: mergeMapsOrNone(free(lower.set), upper.set),
-    remove: joinLists(Token.isUnresolved(lower.remove) ? lower.remove : lower.remove?.filter(isFree), upper.remove),
+    remove: joinLists(isToken(lower.remove) ? lower.remove : lower.remove?.filter(isFree), upper.remove),
   };
   const filled = Object.entries(changes).filter(([, value]) => value !== undefined && value.length !== 0);
   return filled.length > 0 ? Object.fromEntries(filled) : undefined;

@@ -1,7 +1,7 @@
 import * as is from "../core/shape";
-import { Token } from "cdktf";
 import { optionalConsulDuration, optionalMilliseconds, type DurationLike } from "../core/duration";
 import type * as consul from "./generated/config-entries";
+import { isToken } from "../core/token";
 
 /**
  * How much one Envoy asks of an upstream at the same time. What is more, Envoy answers itself, at once and with status 503:
@@ -144,22 +144,18 @@ export function problemOfUpstreamPolicy(policy: UpstreamPolicy): [string, string
   for (const [name, count] of Object.entries<number | undefined>(counts)) {
     // Consul reads 0 failures as no number at all.
     const least = name === "maxFailures" ? 1 : 0;
-    if (count !== undefined && !Token.isUnresolved(count) && !(Number.isInteger(count) && count >= least)) {
+    if (count !== undefined && !isToken(count) && !(Number.isInteger(count) && count >= least)) {
       return [`${name} is ${count}.`, `Use a whole number from ${least}.`];
     }
   }
   const { enforcingConsecutive5xx, maxEjectionPercent } = check;
   for (const [name, percent] of Object.entries({ enforcingConsecutive5xx, maxEjectionPercent })) {
-    if (
-      percent !== undefined &&
-      !Token.isUnresolved(percent) &&
-      !(Number.isInteger(percent) && percent >= 0 && percent <= 100)
-    ) {
+    if (percent !== undefined && !isToken(percent) && !(Number.isInteger(percent) && percent >= 0 && percent <= 100)) {
       return [`${name} is ${percent}.`, "Use a whole number from 0 to 100."];
     }
   }
   const timeout = optionalMilliseconds(connectTimeout);
-  if (timeout !== undefined && !Token.isUnresolved(timeout) && !Number.isInteger(timeout)) {
+  if (timeout !== undefined && !isToken(timeout) && !Number.isInteger(timeout)) {
     return [`connectTimeout is ${String(connectTimeout)}.`, "Use whole milliseconds."];
   }
   return undefined;

@@ -1,5 +1,6 @@
 import { createHash } from "node:crypto";
-import { Token, type TerraformElement } from "cdktf";
+import { type TerraformElement } from "cdktf";
+import { isToken } from "./token";
 
 /**
  * Gives a resource a Terraform address that says what the object is, not where its construct stands: Terraform then sees that a
@@ -11,7 +12,7 @@ import { Token, type TerraformElement } from "cdktf";
  */
 export function addressByIdentity(element: TerraformElement, ...parts: readonly (string | undefined)[]): void {
   const known = parts.filter((part) => part !== undefined);
-  if (!known.some((part) => Token.isUnresolved(part))) {
+  if (!known.some((part) => isToken(part))) {
     element.overrideLogicalId(identifier(known));
   }
 }

@@ -1,5 +1,6 @@
-import { Fn, Token, Tokenization } from "cdktf";
+import { Fn, Tokenization } from "cdktf";
 import { asExpression } from "./terraform-json";
+import { isToken } from "./token";
 
 type MapOf<T> = Readonly<Record<string, T>>;
 
@@ -13,7 +14,7 @@ export function mergeMaps<T>(...maps: readonly (MapOf<T> | undefined)[]): MapOf<
   if (given.length === 1 && last !== undefined) {
     return last;
   }
-  return given.some((map) => Token.isUnresolved(map))
+  return given.some((map) => isToken(map))
     ? (Fn.merge(given.filter((map) => !isEmpty(map)).map(asExpression)) as MapOf<T>)
     : (Object.assign({}, ...given) as MapOf<T>);
 }
@@ -26,11 +27,11 @@ export function mergeMapsOrNone<T>(...maps: readonly (MapOf<T> | undefined)[]): 
 
 /** The entries of a map; none of one that is known only to Terraform. */
 export function knownEntries<T>(map: MapOf<T> | undefined): [key: string, value: T][] {
-  return map === undefined || Token.isUnresolved(map) ? [] : Object.entries(map);
+  return map === undefined || isToken(map) ? [] : Object.entries(map);
 }
 
 function isEmpty(map: object): boolean {
-  return !Token.isUnresolved(map) && Object.keys(map).length === 0;
+  return !isToken(map) && Object.keys(map).length === 0;
 }
 
 /** Lists one after another; Terraform joins them where one of them is known only to it. */
@@ -39,24 +40,24 @@ export function joinLists<T>(...lists: readonly (readonly T[] | undefined)[]): r
   if (given.length === 1) {
     return given[0];
   }
-  return given.some((list) => Token.isUnresolved(list))
+  return given.some((list) => isToken(list))
     ? (Fn.concat(given.map((list) => asExpression(list) as T[])) as readonly T[])
     : given.flatMap((list) => list);
 }
 
 /** Whether a text or number is known only to Terraform: itself, or as the one item that stands for a list. */
 export function isUnknown(value: string | number): boolean {
-  return Token.isUnresolved(value) || Token.isUnresolved([value]);
+  return isToken(value) || isToken([value]);
 }
 
 /** The items of a list; none of one that is known only to Terraform. */
 export function knownItems<T>(list: readonly T[] | undefined): readonly T[] {
-  return list === undefined || Token.isUnresolved(list) ? [] : list;
+  return list === undefined || isToken(list) ? [] : list;
 }
 
 /** A number as text, also of one that is known only to Terraform. */
 export function numberText(value: number): string {
-  return Token.isUnresolved(value) ? Fn.join("", [Tokenization.stringifyNumber(value)]) : String(value);
+  return isToken(value) ? Fn.join("", [Tokenization.stringifyNumber(value)]) : String(value);
 }
 
 /** Adds to one of several lists. */

@@ -1,4 +1,5 @@
 import { Op, Token, Tokenization } from "cdktf";
+import { isToken } from "./token";
 
 const NANOSECONDS = { ns: 1, us: 1e3, µs: 1e3, ms: 1e6, s: 1e9, m: 60e9, h: 3600e9 };
 const ONE = /(\d+(?:\.\d+)?)(ns|us|µs|ms|s|m|h)/g;
@@ -61,7 +62,7 @@ export class Duration {
   }
 
   private static of(factory: string, count: number, unit: Unit, factor = 1): Duration {
-    if (Token.isUnresolved(count)) {
+    if (isToken(count)) {
       const inUnit = factor === 1 ? count : Token.asNumber(Op.mul(count, factor));
       return new Duration(
         Token.asNumber(Op.mul(count, factor * NANOSECONDS[unit])),
@@ -105,7 +106,7 @@ export function nanoseconds(duration: DurationLike): number {
   if (typeof duration !== "string") {
     return duration.nanoseconds;
   }
-  if (Token.isUnresolved(duration)) {
+  if (isToken(duration)) {
     throw new RangeError(
       "The text of a duration is known only to Terraform, and Nomad takes nanoseconds. Give a number: Duration.seconds(variable.numberValue).",
     );
@@ -121,9 +122,7 @@ export function optionalNanoseconds(duration: DurationLike | undefined): number 
 /** @internal A length of time in milliseconds, `undefined` where none is given. */
 export function optionalMilliseconds(duration: DurationLike | undefined): number | undefined {
   const length = optionalNanoseconds(duration);
-  return length !== undefined && Token.isUnresolved(length)
-    ? Token.asNumber(Op.div(length, 1e6))
-    : length && length / 1e6;
+  return length !== undefined && isToken(length) ? Token.asNumber(Op.div(length, 1e6)) : length && length / 1e6;
 }
 
 /**
@@ -133,9 +132,7 @@ export function optionalMilliseconds(duration: DurationLike | undefined): number
  * @throws RangeError for text which is no duration
  */
 export function consulDuration(duration: DurationLike): string {
-  return typeof duration !== "string" || Token.isUnresolved(duration)
-    ? String(duration)
-    : String(Duration.parse(duration));
+  return typeof duration !== "string" || isToken(duration) ? String(duration) : String(Duration.parse(duration));
 }
 
 /** {@link consulDuration} of an optional duration. */

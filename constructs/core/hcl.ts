@@ -1,6 +1,6 @@
-import { Token } from "cdktf";
 import type { IConstruct } from "constructs";
 import { MeshError } from "./errors";
+import { isToken } from "./token";
 
 /** What stands between the braces of a block, or in a whole document. */
 export interface HclBody {
@@ -44,7 +44,7 @@ function literal(scope: IConstruct, value: string | readonly string[]): string {
   if (typeof value !== "string") {
     return `[${value.map((item) => literal(scope, item)).join(", ")}]`;
   }
-  if (Token.isUnresolved(value)) {
+  if (isToken(value)) {
     throw new MeshError(
       scope,
       "A rule names something that is known only when the stack is applied.",

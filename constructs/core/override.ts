@@ -1,5 +1,5 @@
-import { Token } from "cdktf";
 import { mergeMaps } from "./collections";
+import { isToken } from "./token";
 
 /**
  * Fields to lay over what is rendered, at any depth.
@@ -68,7 +68,7 @@ export function culpritAmongOverrides<T>(render: () => T, isThere: (rendered: T)
 type Fields = Readonly<Record<string, unknown>>;
 
 function layOverObject(rendered: Fields, override: Fields, names: NamesOfItems): unknown {
-  if (Token.isUnresolved(rendered) || Token.isUnresolved(override)) {
+  if (isToken(rendered) || isToken(override)) {
     return mergeMaps(rendered, override);
   }
   const result: Record<string, unknown> = { ...rendered };
@@ -85,7 +85,7 @@ function layOverObject(rendered: Fields, override: Fields, names: NamesOfItems):
 
 function layOverValue(rendered: unknown, value: unknown, names: NamesOfItems, field: string): unknown {
   if (isObject(value) || isMapToken(rendered, value)) {
-    const below = isObject(rendered) || Token.isUnresolved(rendered) ? rendered : {};
+    const below = isObject(rendered) || isToken(rendered) ? rendered : {};
     return layOverObject(below as Fields, value as Fields, names);
   }
   if (isList(value) && value.length > 0 && isList(rendered) && Object.hasOwn(names, field)) {
@@ -120,13 +120,13 @@ function layOverList(
 
 /** Whether a map that only Terraform knows meets another map. */
 function isMapToken(rendered: unknown, value: unknown): boolean {
-  return Token.isUnresolved(value) && isObject(rendered);
+  return isToken(value) && isObject(rendered);
 }
 
 function isObject(value: unknown): value is Fields {
-  return typeof value === "object" && value !== null && !Array.isArray(value) && !Token.isUnresolved(value);
+  return typeof value === "object" && value !== null && !Array.isArray(value) && !isToken(value);
 }
 
 function isList(value: unknown): value is readonly unknown[] {
-  return Array.isArray(value) && !Token.isUnresolved(value);
+  return Array.isArray(value) && !isToken(value);
 }

@@ -65,11 +65,38 @@ export function refuseProblems(scope: IConstruct, examine: (root: Place) => void
 /** Examines each property, and finds those that there are not. */
 export function examineProperties<T extends object>(place: Place, given: T, shape: Shape<T>): void {
   if (examineNames(place, given, shape)) {
-    const rules: Readonly<Record<string, Rule>> = shape;
-    for (const property in rules) {
-      rules[property](place, property, (given as Readonly<Record<string, unknown>>)[property]);
+    const values = given as Readonly<Record<string, unknown>>;
+    for (const { property, rule, mindsAbsence } of rulesOf(shape)) {
+      const value = values[property];
+      if (value !== undefined || mindsAbsence) {
+        rule(place, property, value);
+      }
     }
   }
+}
+
+interface PropertyRule {
+  readonly property: string;
+  readonly rule: Rule;
+  /** Whether it refuses that nothing is given. Most do not, and of most properties nothing is. */
+  readonly mindsAbsence: boolean;
+}
+
+const rulesByShape = new WeakMap<object, readonly PropertyRule[]>();
+
+function rulesOf(shape: object): readonly PropertyRule[] {
+  const known = rulesByShape.get(shape);
+  if (known !== undefined) {
+    return known;
+  }
+  const rules = Object.entries(shape as Readonly<Record<string, Rule>>).map(([property, rule]) => {
+    const problems = Place.problemsOf((place) => {
+      rule(place, property, undefined);
+    });
+    return { property, rule, mindsAbsence: problems.length > 0 };
+  });
+  rulesByShape.set(shape, rules);
+  return rules;
 }
 
 /** Finds properties that there are not. @returns whether there are properties at all */

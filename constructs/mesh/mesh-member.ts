@@ -1,9 +1,9 @@
-import { Token } from "cdktf";
 import type { IConstruct } from "constructs";
 import type { Protocol } from "../consul/protocol";
 import { MeshError } from "../core/errors";
 import { peerName } from "../model/cluster";
 import type { Reference } from "../model/records";
+import { isToken } from "../core/token";
 
 /** A mesh: one of this app, or one that another app owns. */
 export interface IServiceMesh extends IConstruct {
@@ -45,7 +45,7 @@ export function referenceTo(target: IMeshMember | string, own: IServiceMesh): Re
 
 /** @internal @throws MeshError for a name that only Terraform knows */
 export function refuseUnknownName(scope: IConstruct, what: string, name: string): void {
-  if (Token.isUnresolved(name)) {
+  if (isToken(name)) {
     throw new MeshError(
       scope,
       `The name of the ${what} is only known to Terraform.`,

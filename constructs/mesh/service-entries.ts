@@ -20,27 +20,26 @@ export function addServiceEntries(
   service: Construct & IMeshService & { readonly mesh: Mesh },
   serviceDefaults: (graph: Snapshot) => ServiceDefaults | undefined,
 ): ConsulConfigEntry<consul.ServiceConfigEntry> {
-  const { mesh, serviceName, protocol } = service;
-  const intentionsIn = (graph: Snapshot) => graph.clusterOf(mesh.node.path).intentionsFor(serviceName);
-  const judgesRequests = (graph: Snapshot) => intentionsIn(graph).some(({ permissions }) => permissions !== undefined);
+  const { serviceName, protocol } = service;
   const defaults = new ConsulConfigEntry<consul.ServiceConfigEntry>(service, "Defaults", {
     kind: "service-defaults",
     name: serviceName,
     // Consul always answers with TransparentProxy; without it each plan would find a difference.
     entry: (graph) => ({ TransparentProxy: {}, ...serviceDefaults(graph), Protocol: protocol }),
     // A service that stops speaking HTTP has lost its permissions by then.
-    dependsOn: (graph) => (judgesRequests(graph) ? [] : [{ entry: { kind: "service-intentions", name: serviceName } }]),
+    dependsOn: (graph) =>
+      judgesRequests(graph, service) ? [] : [{ entry: { kind: "service-intentions", name: serviceName } }],
     // A gateway that led to it no longer does by then.
     isRemovedLast: true,
   });
   new ConsulConfigEntry<consul.ServiceIntentionsConfigEntry>(service, "Intentions", {
     kind: "service-intentions",
     name: serviceName,
-    entry: (graph) => renderServiceIntentions(intentionsIn(graph).map(renderedSource)),
+    entry: (graph) => renderServiceIntentions(intentionsFor(graph, service).map(renderedSource)),
     // Consul judges permissions on requests by the protocol in the first two. The third is there before there are permissions, or they
     // could be got round until then.
     dependsOn: (graph) =>
-      judgesRequests(graph)
+      judgesRequests(graph, service)
         ? [
             defaults,
             { entry: { kind: "proxy-defaults", name: "global" }, isSoft: true },
@@ -49,6 +48,16 @@ export function addServiceEntries(
         : [],
   });
   return defaults;
+}
+
+type MeshMember = IMeshService & { readonly mesh: Mesh };
+
+function intentionsFor(graph: Snapshot, { mesh, serviceName }: MeshMember): readonly IntentionRecord[] {
+  return graph.clusterOf(mesh.node.path).intentionsFor(serviceName);
+}
+
+function judgesRequests(graph: Snapshot, service: MeshMember): boolean {
+  return intentionsFor(graph, service).some(({ permissions }) => permissions !== undefined);
 }
 
 function renderedSource({ source, permissions, description, follows }: IntentionRecord) {

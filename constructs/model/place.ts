@@ -1,5 +1,6 @@
-import { TerraformProvider, Token } from "cdktf";
+import { TerraformProvider } from "cdktf";
 import type { IConstruct } from "constructs";
+import { isToken } from "../core/token";
 
 /** What the providers of a stack say about where it goes. */
 export interface Place {
@@ -32,7 +33,7 @@ export function placeOf(stack: IConstruct): Place {
 
 /** The same token is the same place. */
 function literal(value: string | undefined): string | undefined {
-  return Token.isUnresolved(value) ? JSON.stringify(value) : value;
+  return isToken(value) ? JSON.stringify(value) : value;
 }
 
 interface ProviderInputs extends IConstruct {

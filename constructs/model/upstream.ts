@@ -1,7 +1,7 @@
-import { Token } from "cdktf";
 import { consulDuration, isDuration } from "../core/duration";
 import { withoutUndefined } from "../core/without-undefined";
 import type { Reference, UpstreamRecord } from "./records";
+import { isToken } from "../core/token";
 
 /** What Consul tells an upstream apart by, among those of one service: these three, empty ones too. */
 export function upstreamId({ service, datacenter, peer }: Reference): string {
@@ -32,7 +32,7 @@ export function contradictionOf(one: UpstreamRecord, other: UpstreamRecord): str
 /** Text by which values compare: one length of time can be written in several ways. */
 function comparable(value: unknown): unknown {
   const inOneWay = (_: string, field: unknown) =>
-    isDuration(field) && !Token.isUnresolved(field) ? consulDuration(field) : field;
+    isDuration(field) && !isToken(field) ? consulDuration(field) : field;
   return JSON.stringify(value, inOneWay);
 }
 

@@ -1,4 +1,3 @@
-import { Token } from "cdktf";
 import { isToken } from "../core/token";
 import type * as nomad from "./generated/job";
 import { isIsolated } from "./network";
@@ -77,9 +76,7 @@ function obstacleOf({ Networks = [], Volumes = {} }: nomad.TaskGroup): Obstacle 
   if (port !== undefined) {
     return {
       kind: "port",
-      text: Token.isUnresolved(port.Value)
-        ? "takes a certain port of its node"
-        : `takes port ${port.Value} of its node`,
+      text: isToken(port.Value) ? "takes a certain port of its node" : `takes port ${port.Value} of its node`,
     };
   }
   if (!Networks.every(isIsolated)) {
@@ -95,7 +92,7 @@ function leavesGap(job: nomad.Job, { Count = 1, Update = {}, Services = [] }: no
   const hasOwnCanaries = Services.some(({ CanaryTags, CanaryMeta }) => CanaryTags ?? CanaryMeta);
   const isDecided = [Update.Canary, Update.AutoPromote, job.Update].some((it) => it !== undefined);
   const isRolling = Update.HealthCheck !== "manual" && Update.MaxParallel !== 0;
-  const isSingle = !Token.isUnresolved(Count) && Count === 1;
+  const isSingle = !isToken(Count) && Count === 1;
   return (job.Type ?? "service") === "service" && isSingle && isRolling && !isDecided && !hasOwnCanaries;
 }
 

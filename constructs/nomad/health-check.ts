@@ -1,12 +1,12 @@
 import type { Place } from "../core/problems";
 import { HTTP_METHODS, type HttpMethod } from "../core/http-method";
 import * as is from "../core/shape";
-import { Token } from "cdktf";
 import { nanoseconds, optionalNanoseconds, type DurationLike } from "../core/duration";
 import type { Override } from "../core/override";
 import type * as nomad from "./generated/job";
 import { overridden } from "./override";
 import { problemOfRequestPath } from "./request-path";
+import { isToken } from "../core/token";
 
 /**
  * When a check that fails again and again restarts its task, or, without one, all tasks of the group.
@@ -210,7 +210,7 @@ export class HealthCheck {
    * @throws RangeError for a path that can never be asked for
    */
   static http(path: string, options: HttpHealthCheckOptions = {}): HealthCheck {
-    const problem = typeof path !== "string" || Token.isUnresolved(path) ? undefined : problemOfRequestPath(path, true);
+    const problem = typeof path !== "string" || isToken(path) ? undefined : problemOfRequestPath(path, true);
     if (problem !== undefined) {
       throw new RangeError(`An HTTP health check cannot pass: ${problem.join(" ")}`);
     }

@@ -7,7 +7,6 @@ import {
   type TerraformProvider,
   TerraformResource,
   TerraformStack,
-  Token,
   Tokenization,
   type TerraformElement,
 } from "cdktf";
@@ -17,6 +16,7 @@ import { constructAt } from "../../model/origin";
 import type { Check, CheckedApp, Finding } from "../check";
 import { authMethodsIn, providersIn } from "./foreign";
 import { gatewaysIn } from "./records";
+import { isToken } from "../../core/token";
 
 const providerToken: Check = {
   id: "provider-token-from-own-stack",
@@ -103,7 +103,7 @@ const maxTokenTtl: Check = {
     for (const method of nomadAuthMethodsOf(app)) {
       const ttl = method.maxTokenTtlInput;
       // A duration is zero if all its digits are.
-      if (ttl !== undefined && !Token.isUnresolved(ttl) && /[1-9]/.test(ttl)) {
+      if (ttl !== undefined && !isToken(ttl) && /[1-9]/.test(ttl)) {
         yield {
           at: method,
           problem: `The tokens of Nomad's workloads expire after ${ttl}.`,

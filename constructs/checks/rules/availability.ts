@@ -1,10 +1,10 @@
-import { Token } from "cdktf";
 import { MAX_EJECTION_PERCENT } from "../../consul/upstream-config";
 import type { ServiceRecord } from "../../model/records";
 import type { Snapshot } from "../../model/snapshot";
 import { obstaclesOf } from "../../nomad/deployment";
 import type { Check } from "../check";
 import { jobsIn, upstreamsIn } from "./records";
+import { isToken } from "../../core/token";
 
 const interruptedDeployment: Check = {
   id: "interrupted-deployment",
@@ -63,7 +63,7 @@ function countOf(graph: Snapshot, service: ServiceRecord): number | undefined {
   const counts = graph.instancesOf(service.key).map(({ job, group }) => {
     const { Type, TaskGroups = [] } = graph.jobOf(job);
     const { Count = 1 } = TaskGroups.find(({ Name }) => Name === group) ?? {};
-    return Type === "service" && !Token.isUnresolved(Count) ? Count : NaN;
+    return Type === "service" && !isToken(Count) ? Count : NaN;
   });
   const total = counts.reduce((sum, count) => sum + count, 0);
   return total > 0 && graph.trafficOf(service).resolve.redirect === undefined ? total : undefined;

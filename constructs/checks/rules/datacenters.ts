@@ -1,4 +1,3 @@
-import { Token } from "cdktf";
 import { peerName, type Cluster } from "../../model/cluster";
 import type { MemberRecord, Reference } from "../../model/records";
 import type { Snapshot } from "../../model/snapshot";
@@ -7,6 +6,7 @@ import type { Check } from "../check";
 import { closestTo } from "../../core/closest";
 import { describePath } from "../../core/errors";
 import { once, upstreamsIn } from "./records";
+import { isToken } from "../../core/token";
 
 const datacenterWithoutGateway: Check = {
   id: "datacenter-without-gateway",
@@ -116,7 +116,7 @@ const datacenterName: Check = {
     const reported = new Set<string>();
     for (const [at, kind, name] of placesNamedIn(graph)) {
       const isFit = kind === "datacenter" ? /^[a-z0-9_-]{1,63}$/ : /^[a-z0-9]([a-z0-9-]{0,61}[a-z0-9])?$/i;
-      if (!Token.isUnresolved(name) && !isFit.test(name) && !reported.has(name)) {
+      if (!isToken(name) && !isFit.test(name) && !reported.has(name)) {
         reported.add(name);
         yield {
           at,

@@ -1,9 +1,9 @@
-import { Token } from "cdktf";
 import type { ExternalServiceRecord } from "../../model/records";
 import type { Snapshot } from "../../model/snapshot";
 import { isIsolated } from "../../nomad/network";
 import type { Check } from "../check";
 import { gatewayOf, gatewaysIn, jobsIn } from "./records";
+import { isToken } from "../../core/token";
 
 const externalPlaintext: Check = {
   id: "external-plaintext",
@@ -126,7 +126,7 @@ const gatewayFile: Check = {
         .outsideServicesOf(gateway.key)
         .flatMap(({ tls }) => [tls?.caFile, tls?.certFile, tls?.keyFile].filter((file) => file !== undefined));
       for (const file of new Set([...gateway.files, ...outside])) {
-        if (!Token.isUnresolved(file) && !file.startsWith("/") && file !== "" && !rendered.has(file)) {
+        if (!isToken(file) && !file.startsWith("/") && file !== "" && !rendered.has(file)) {
           yield {
             at: gateway.key,
             problem: `Its Envoy is to read ${file}, but no template of the gateway brings that file.`,
@@ -165,7 +165,7 @@ function externalServicesIn(graph: Snapshot): ExternalServiceRecord[] {
 }
 
 function shown(value: string): string {
-  return Token.isUnresolved(value) ? "an address that only Terraform knows" : value;
+  return isToken(value) ? "an address that only Terraform knows" : value;
 }
 
 export const gatewayChecks: readonly Check[] = [

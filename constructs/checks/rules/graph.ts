@@ -1,4 +1,3 @@
-import { Token } from "cdktf";
 import type * as consul from "../../consul/generated/config-entries";
 import { MeshError, ValueError, describePath } from "../../core/errors";
 import { culpritAmongOverrides } from "../../core/override";
@@ -10,6 +9,7 @@ import type * as nomad from "../../nomad/generated/job";
 import { isIsolated } from "../../nomad/network";
 import type { Check, Finding } from "../check";
 import { gatewayOf, instancesIn, jobsIn, renderedInstances, type RenderedInstances } from "./records";
+import { isToken } from "../../core/token";
 
 const notRendered: Check = {
   id: "not-rendered",
@@ -131,7 +131,7 @@ function missingFromGateway(
 function takesPort(groups: readonly nomad.TaskGroup[], port: number): boolean {
   const taken = groups.flatMap(({ Networks }) => (Networks ?? []).flatMap(({ ReservedPorts }) => ReservedPorts ?? []));
   return (
-    Token.isUnresolved(port) ||
+    isToken(port) ||
     !groups.every(({ Networks }) => isIsolated(Networks?.[0])) ||
     taken.some(({ Value }) => Value === port)
   );
@@ -175,7 +175,7 @@ function missingFrom(
   }
   const { port } = instances;
   // Whether a label misleads Envoy is for another check.
-  if (port !== undefined && !Token.isUnresolved(port) && !isSamePort(definition.PortLabel, port)) {
+  if (port !== undefined && !isToken(port) && !isSamePort(definition.PortLabel, port)) {
     return `the port ${port} of ${name}`;
   }
   if (instances.publish !== undefined && !takesPort([group], instances.publish)) {
@@ -228,7 +228,7 @@ function missingVariable(
     }
     const { Env = {} } = task;
     const lost = upstreams.find(({ options: { env } }) => env !== undefined && (Env as Env)?.[env] === undefined);
-    if (lost !== undefined && !Token.isUnresolved(Env)) {
+    if (lost !== undefined && !isToken(Env)) {
       return `the variable ${lost.options.env ?? ""} of the task ${name}`;
     }
   }

@@ -1,11 +1,11 @@
 import { knownEntries } from "../../core/collections";
-import { Token } from "cdktf";
 import type * as nomad from "../../nomad/generated/job";
 import { problemOfRequestPath } from "../../nomad/request-path";
 import { anyAddress } from "../any-address";
 import { isIsolated } from "../../nomad/network";
 import type { Check } from "../check";
 import { instancesIn, serviceJobsIn, sidecarServicesIn } from "./records";
+import { isToken } from "../../core/token";
 
 const namedPort: Check = {
   id: "named-port",
@@ -15,7 +15,7 @@ const namedPort: Check = {
   *find({ graph }) {
     for (const { at, group, definition } of sidecarServicesIn(graph)) {
       const label = definition.PortLabel;
-      if (label !== undefined && !Token.isUnresolved(label) && !/^\d+$/.test(label) && misleads(definition, group)) {
+      if (label !== undefined && !isToken(label) && !/^\d+$/.test(label) && misleads(definition, group)) {
         yield {
           at,
           problem: `The port of the service ${definition.Name ?? ""} is the label "${label}".`,
@@ -138,7 +138,7 @@ const exposedPath: Check = {
         })),
       ];
       for (const { what, path } of paths) {
-        const problem = path === undefined || Token.isUnresolved(path) ? undefined : problemOfRequestPath(path, false);
+        const problem = path === undefined || isToken(path) ? undefined : problemOfRequestPath(path, false);
         if (problem !== undefined) {
           yield { at, problem: `${what} finds no answer. ${problem[0]}`, fix: problem[1] };
         }

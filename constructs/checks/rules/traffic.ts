@@ -1,4 +1,3 @@
-import { Token } from "cdktf";
 import { isUnknown, knownEntries } from "../../core/collections";
 import { Protocol } from "../../consul/protocol";
 import { fitsAll } from "../../consul/service-router";
@@ -15,6 +14,7 @@ import type { Check } from "../check";
 import { closestAmong, closestTo } from "../../core/closest";
 import { describePath } from "../../core/errors";
 import { instancesIn, once } from "./records";
+import { isToken } from "../../core/token";
 
 const splitWeights: Check = {
   id: "split-weights",
@@ -440,7 +440,7 @@ function* registeredMetadata({
     yield { where: "The metadata of its sidecar", version: ofSidecar?.version };
     return;
   }
-  if (!Token.isUnresolved(Meta)) {
+  if (!isToken(Meta)) {
     yield { where: "Its metadata", version: Meta?.version };
   }
   if (isGiven(CanaryMeta)) {

@@ -1,7 +1,6 @@
 import { isIP } from "node:net";
 import { Node } from "@cdktf/provider-consul/lib/node";
 import { Service } from "@cdktf/provider-consul/lib/service";
-import { Token } from "cdktf";
 import { Construct } from "constructs";
 import { addressByIdentity } from "../../core/address";
 import { Protocol } from "../../consul/protocol";
@@ -13,6 +12,7 @@ import { addServiceEntries, type ServiceDefaults } from "../service-entries";
 import type { InMesh } from "./gateway";
 import { refuseWrongValues } from "../../core/shape";
 import { EXTERNAL_SERVICE_SHAPE } from "../shapes";
+import { isToken } from "../../core/token";
 
 /**
  * How a terminating gateway speaks TLS to a service outside. Each file is one that the gateway's Envoy can read: a template
@@ -124,5 +124,5 @@ export class ExternalService extends Construct implements IMeshService {
 
 /** Whether an address is a name that a certificate can bear. */
 function hasName(address: string): boolean {
-  return !Token.isUnresolved(address) && isIP(address) === 0;
+  return !isToken(address) && isIP(address) === 0;
 }

@@ -1,10 +1,10 @@
-import { Token } from "cdktf";
 import type { Construct } from "constructs";
 import type * as consul from "../../consul/generated/config-entries";
 import { MeshError } from "../../core/errors";
 import type { Place } from "../../core/problems";
 import * as is from "../../core/shape";
 import { ConsulConfigEntry } from "../config-entry";
+import { isToken } from "../../core/token";
 
 /** Files with a certificate and its key, as the gateway's Envoy reads them. */
 export interface CertificateFiles {
@@ -118,7 +118,7 @@ export class GatewayCertificate {
       });
       return { reference: { Kind: kind, Name: name }, entry };
     }
-    if (!Token.isUnresolved(source.privateKey)) {
+    if (!isToken(source.privateKey)) {
       throw new MeshError(
         scope,
         "The key of an inline certificate stands in the code, so that it would be in the synthesized output.",

@@ -1,11 +1,11 @@
 import { createHash } from "node:crypto";
 import { isIP } from "node:net";
 import { addToEnvoyTasks } from "../../nomad/envoy-tasks";
-import { Token } from "cdktf";
 import type { Place } from "../../core/problems";
 import * as is from "../../core/shape";
 import { jsonText } from "../../core/terraform-json";
 import type * as nomad from "../../nomad/generated/job";
+import { isToken } from "../../core/token";
 
 /** What each way of tracing takes. */
 export interface TracingOptions {
@@ -64,7 +64,7 @@ export class Tracing {
     private readonly shape: is.Shape<TracingOptions>,
   ) {
     const { address, samplePercent = 100 } = options;
-    if (Token.isUnresolved(address)) {
+    if (isToken(address)) {
       throw new RangeError(
         "The address of a collector is known only to Terraform. Write it out: Envoy is told host and port apart.",
       );
@@ -74,7 +74,7 @@ export class Tracing {
         `${JSON.stringify(address)} is no address of a collector. Write host:port, such as "10.0.0.7:4317".`,
       );
     }
-    if (!Token.isUnresolved(samplePercent) && !(samplePercent >= 0 && samplePercent <= 100)) {
+    if (!isToken(samplePercent) && !(samplePercent >= 0 && samplePercent <= 100)) {
       throw new RangeError(`A share of ${samplePercent} percent cannot be traced. Give samplePercent from 0 to 100.`);
     }
   }

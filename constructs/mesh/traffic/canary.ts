@@ -7,6 +7,7 @@ import { nameOf } from "../mesh-member";
 import { SUBSET, subsetOf, type HasSubset } from "./destination";
 import type { TrafficOwner } from "./service-traffic";
 import type { Subset } from "./subset";
+import { isToken } from "../../core/token";
 
 /** What {@link MeshService.canary} takes. */
 export interface CanaryOptions {
@@ -28,7 +29,7 @@ export function planCanary(owner: TrafficOwner, canary: Subset | HasSubset, opti
   refuseWrongArgument(owner, "canary", canary, SUBSET);
   refuseWrongValues(owner, options, CANARY_SHAPE, "canary");
   const { percent, header } = options;
-  if (!Token.isUnresolved(percent) && !(percent >= 0 && percent <= 100)) {
+  if (!isToken(percent) && !(percent >= 0 && percent <= 100)) {
     throw new MeshError(owner, `Its canary is to get ${percent} % of the requests.`, "Use a number from 0 to 100.");
   }
   const to = subsetOf(canary);
@@ -46,9 +47,7 @@ export function planCanary(owner: TrafficOwner, canary: Subset | HasSubset, opti
     traffic.resolve({ defaultSubset: stable });
   }
   // In hundredths, since 100 - 33.3 is not quite 66.7 to a computer.
-  const rest = Token.isUnresolved(percent)
-    ? Token.asNumber(Op.sub(100, percent))
-    : Math.round((100 - percent) * 100) / 100;
+  const rest = isToken(percent) ? Token.asNumber(Op.sub(100, percent)) : Math.round((100 - percent) * 100) / 100;
   traffic.split([
     { to: stable, weight: rest },
     { to, weight: percent },

@@ -1,6 +1,5 @@
-import { Token } from "cdktf";
 import { type Place } from "../../core/problems";
-import { isTokenObject } from "../../core/token";
+import { isToken, isTokenObject } from "../../core/token";
 import type * as nomad from "../generated/job";
 
 /** Fields whose content belongs to a driver, a proxy or a plugin, which take any number. */
@@ -91,7 +90,7 @@ function walk(place: Place, fields: object): void {
 }
 
 function isBlock(value: unknown): value is object {
-  return typeof value === "object" && value !== null && !Token.isUnresolved(value);
+  return typeof value === "object" && value !== null && !isToken(value);
 }
 
 function labelOf(block: { readonly Name?: unknown; readonly Label?: unknown }): unknown {
