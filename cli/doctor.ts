@@ -2,8 +2,9 @@ import { Option, type Command } from "commander";
 import { checkVersions } from "../constructs/linux/versions";
 import { type EngineReport, locateEngines } from "../lab/engines/locate-engines";
 import { IS_CLONE, invocation } from "../lab/invocation";
+import { invocation } from "../lab/invocation";
 import { isInstallable } from "../lab/prepare-machine";
-import { checkPrerequisites, type Finding } from "../lab/prerequisites";
+import { checkDocker, checkPrerequisites, thisMachine, type Finding } from "../lab/prerequisites";
 
 /** What `meshform doctor --json` prints. */
 export interface Diagnosis {
@@ -51,8 +52,19 @@ async function diagnose(tests: boolean): Promise<Diagnosis> {
     prerequisites,
     engines,
     installs: [...new Set(packages), ...install],
-    warnings: [...engines.flatMap(({ passedOver }) => passedOver), ...checkVersions(versions)],
+    warnings: [
+      ...engines.flatMap(({ passedOver }) => passedOver),
+      ...checkVersions(versions),
+      ...(tests ? [] : remarkOnDocker(await checkDocker(thisMachine()))),
+    ],
   };
+}
+
+/** Only apps with containers need it. */
+function remarkOnDocker(finding: Finding): string[] {
+  if (finding.ok) return [];
+  const outcome = isInstallable(finding) ? `\`${invocation("up")}\` installs it for them` : "install it for them";
+  return [`Apps with containers need dockerd, from the Debian package ${finding.debianPackage ?? ""}: ${outcome}.`];
 }
 
 function render({ ok, prerequisites, engines, installs, warnings }: Diagnosis, tests: boolean): string {
