@@ -2,7 +2,6 @@ import { Option, type Command } from "commander";
 import { checkVersions } from "../constructs/linux/versions";
 import { type EngineReport, locateEngines } from "../lab/engines/locate-engines";
 import { IS_CLONE, invocation } from "../lab/invocation";
-import { invocation } from "../lab/invocation";
 import { isInstallable } from "../lab/prepare-machine";
 import { checkDocker, checkPrerequisites, thisMachine, type Finding } from "../lab/prerequisites";
 

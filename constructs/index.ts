@@ -12,7 +12,7 @@ export type { ConsulAccess, ConsulAclRules, ConsulKeyAccess, ConsulServiceAccess
 export { AnonymousPolicy, type AnonymousPolicyOptions } from "./access/consul-anonymous-policy";
 export type * as consul from "./consul/generated/config-entries";
 export { ConsulDeployerPolicy, type ConsulDeployerPolicyOptions } from "./access/consul-deployer-policy";
-export { GatewayAccess, type GatewayWorkload } from "./access/gateway-access";
+export { WorkloadAuthMethod, type GatewayWorkload } from "./access/workload-auth-method";
 export type { ForwardedHeaders } from "./consul/forwarded-headers";
 export type { HttpRouteMatch } from "./consul/http-route";
 export { HttpPermission, type HeaderMatch, type HttpMatch, type PermissionMatch } from "./consul/http-permission";
@@ -110,11 +110,11 @@ export {
 } from "./mesh/gateways/external-service";
 export { Gateway, type GatewayBaseProps, type InMesh } from "./mesh/gateways/gateway";
 export {
-  FrontGateway,
-  type FrontGatewayBaseProps,
+  InboundGateway,
+  type InboundGatewayBaseProps,
   type GatewayListener,
   type ListenerOptions,
-} from "./mesh/gateways/front-gateway";
+} from "./mesh/gateways/inbound-gateway";
 export {
   IngressGateway,
   type IngressConnectOptions,

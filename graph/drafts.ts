@@ -71,7 +71,7 @@ export class Drafts {
     const here = this.nodes.get(qualified(name, this.groupOf(place)));
     if (here) return [here];
     const elsewhere = (this.byName.get(name) ?? []).filter(
-      ({ group }) => !this.isOfPeer(group) && !this.peerings.join(place.datacenter, group),
+      ({ group }) => !this.isOfPeer(group) && !this.peerings.arePeers(place.datacenter, group),
     );
     return elsewhere.length > 0 ? elsewhere : [this.node(name, place)];
   }
@@ -125,7 +125,7 @@ export class Drafts {
   }
 
   private groupOf({ datacenter, peer, samenessGroup }: Place): MeshGroup | undefined {
-    if (peer && this.peerings.join(datacenter, peer)) return datacenterGroup(peer);
+    if (peer && this.peerings.arePeers(datacenter, peer)) return datacenterGroup(peer);
     if (peer) return { id: `peer ${peer}`, kind: "peer", name: peer };
     if (samenessGroup) return { id: `group ${samenessGroup}`, kind: "sameness group", name: samenessGroup };
     return datacenter ? datacenterGroup(datacenter) : undefined;

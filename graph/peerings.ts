@@ -25,7 +25,7 @@ export class Peerings {
   }
 
   /** Whether the two are datacenters of the app that know each other as peers. */
-  join(left: string | undefined, right: string | undefined): boolean {
+  arePeers(left: string | undefined, right: string | undefined): boolean {
     return this.pairs.has(keyOf(left, right));
   }
 }

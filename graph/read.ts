@@ -1,6 +1,6 @@
 import { ANY_SERVICE } from "../constructs/consul/service-intentions";
 import type * as consul from "../constructs/consul/generated/config-entries";
-import { companionOf } from "../constructs/nomad/front-gateway-job";
+import { proxyServiceOf } from "../constructs/nomad/inbound-gateway-job";
 import type * as nomad from "../constructs/nomad/generated/job";
 import type { World } from "../constructs/model/config-entries";
 import { discoveryChain, failoverTargets } from "../constructs/model/discovery-chain";
@@ -67,13 +67,13 @@ class GraphReader {
     return { groups: allGroups, nodes: allNodes, edges: allEdges, notes };
   }
 
-  private addService({ document, group, service, companion }: MeshServiceDocument): void {
+  private addService({ document, group, service, proxyService }: MeshServiceDocument): void {
     const { Connect, Name = "" } = service;
     const gateway = gatewayKindOf(service);
     const node = this.drafts.node(Name, document, gateway ? "gateway" : Connect ? "service" : "external");
     if (gateway) node.gateway = gateway;
     else if (Connect) node.proxy = proxyOf(Connect);
-    if (companion !== undefined) node.countedAs = companion;
+    if (proxyService !== undefined) node.countedAs = proxyService;
     node.jobs = [...(node.jobs ?? []), jobOf(document, group)];
     const ports = (group.Networks ?? []).flatMap(({ ReservedPorts }) => ReservedPorts ?? []);
     const { PortLabel } = service;
@@ -333,7 +333,7 @@ class GraphReader {
     for (const edge of this.drafts.allEdges) {
       const [here, there] = [edge.source, edge.destination].map((id) => this.drafts.get(id)?.group);
       if (here === undefined || there === undefined || here === there || !gateways.includes(there)) continue;
-      const mode = this.gatewayModes.get(here) ?? (this.peerings.join(here, there) ? "remote" : "none");
+      const mode = this.gatewayModes.get(here) ?? (this.peerings.arePeers(here, there) ? "remote" : "none");
       if (mode === "none" || edge.remarks?.some((remark) => remark.startsWith(THROUGH_GATEWAY))) continue;
       if (mode === "local" && !gateways.includes(here)) continue;
       const which = mode === "local" ? `gateways of ${here} and ${there}` : `gateway of ${there}`;
@@ -377,7 +377,7 @@ class GraphReader {
     // Whom a peer outside of the app lets in is said there.
     if (this.drafts.isOfPeer(destination.group)) return { allowed: "unknown" };
     const { group } = destination;
-    const peer = this.peerings.join(source.group, group) ? source.group : undefined;
+    const peer = this.peerings.arePeers(source.group, group) ? source.group : undefined;
     const name = destination.kind === "any" ? ANY_SERVICE : destination.name;
     const intention = findIntention(this.world.entries.get(group ?? ""), { service: source.name, peer }, name);
     if (intention) return permissionOf(intention);
@@ -387,7 +387,7 @@ class GraphReader {
   }
 
   private consumerPhrase({ Peer, Partition, SamenessGroup }: consul.ServiceConsumer, { datacenter }: Place): string {
-    if (Peer) return `${this.peerings.join(datacenter, Peer) ? "datacenter" : "peer"} ${Peer}`;
+    if (Peer) return `${this.peerings.arePeers(datacenter, Peer) ? "datacenter" : "peer"} ${Peer}`;
     return SamenessGroup ? `sameness group ${SamenessGroup}` : `partition ${Partition ?? "?"}`;
   }
 
@@ -414,7 +414,7 @@ interface MeshServiceDocument {
   readonly group: nomad.TaskGroup;
   readonly service: nomad.Service;
   /** The service by which a gateway's Envoy reaches Consul, where it has one. */
-  readonly companion?: string;
+  readonly proxyService?: string;
 }
 
 interface IngressListener {
@@ -432,17 +432,17 @@ interface Target {
   readonly SamenessGroup?: string;
 }
 
-/** A gateway that is registered as one and its companion are one box. */
+/** A gateway that is registered as one and its proxy service are one box. */
 function meshServicesOf(document: JobDocument): MeshServiceDocument[] {
   return (document.job.TaskGroups ?? []).flatMap((group) => {
     const services = group.Services ?? [];
     const names = new Set(services.map(({ Name = "" }) => Name));
-    const companions = new Set(services.filter(gatewayKindOf).map(({ Name = "" }) => companionOf(Name)));
+    const proxyServices = new Set(services.filter(gatewayKindOf).map(({ Name = "" }) => proxyServiceOf(Name)));
     return services
-      .filter(({ Name = "" }) => !companions.has(Name))
+      .filter(({ Name = "" }) => !proxyServices.has(Name))
       .map((service) => {
-        const companion = companionOf(service.Name ?? "");
-        return { document, group, service, ...(gatewayKindOf(service) && names.has(companion) && { companion }) };
+        const proxyService = proxyServiceOf(service.Name ?? "");
+        return { document, group, service, ...(gatewayKindOf(service) && names.has(proxyService) && { proxyService }) };
       });
   });
 }

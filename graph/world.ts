@@ -10,7 +10,7 @@ import type { Peerings } from "./peerings";
 export function worldOf({ jobs, entries, catalog }: MeshDocuments, peerings: Peerings): World {
   const names = new Set([...jobs, ...entries, ...catalog].map(({ datacenter }) => datacenter));
   const federatedWith = (name: string | undefined) =>
-    [...names].filter((it) => it === name || !peerings.join(it, name));
+    [...names].filter((it) => it === name || !peerings.arePeers(it, name));
   const byDatacenter = [...names].map((name): [string, ReturnType<typeof configEntries>] => {
     const own = entries.filter(({ datacenter }) => datacenter === name);
     const replicated = federatedWith(name).flatMap((other) =>

@@ -94,12 +94,13 @@ export async function readAgents(cluster: Cluster, datacenter: Datacenter): Prom
 }
 
 /** What an operator has said of a client, and nobody else takes back: no reason to wait. */
-const setAside = ["draining", "ineligible"];
+const unschedulable = ["draining", "ineligible"];
 
 /** Whether every agent does its part: each server has its vote, and jobs with sidecars can be placed on every client that takes any. */
 export function areReady(agents: readonly AgentStatus[]): boolean {
   return agents.every(
-    ({ consul, nomad }) => consul === "alive" && (nomad === "alive" || nomad === "ready" || setAside.includes(nomad)),
+    ({ consul, nomad }) =>
+      consul === "alive" && (nomad === "alive" || nomad === "ready" || unschedulable.includes(nomad)),
   );
 }
 
@@ -110,7 +111,7 @@ export function areReady(agents: readonly AgentStatus[]): boolean {
  */
 export function problemsOfAgents(agents: readonly AgentStatus[], exec: (host: string) => string): string[] {
   return agents
-    .filter(({ nomad }) => setAside.includes(nomad))
+    .filter(({ nomad }) => unschedulable.includes(nomad))
     .map(
       ({ host, nomad }) =>
         `Nomad places nothing on ${host}, which is ${nomad}. ` +

@@ -1,5 +1,5 @@
 import { setTimeout as sleep } from "node:timers/promises";
-import { ailments } from "./ailments";
+import { describeFailures } from "./failures";
 import { readDocuments } from "./apply/documents";
 import { readStacks } from "./apply/synthesized";
 import { isHealthy, readJobs, type JobStatus, type ReadableCluster } from "./services";
@@ -61,7 +61,7 @@ export async function health(
     if (sick.length === 0 && missing.length === 0) return { healthy: true, jobs, problems: [] };
     const isCertain = sick.some(({ failure, outdated }) => (failure ?? outdated) !== undefined);
     if (isCertain || Date.now() >= end) {
-      const words = await Promise.all(perCluster.map(({ cluster, jobs }) => ailments(cluster.nomad, jobs)));
+      const words = await Promise.all(perCluster.map(({ cluster, jobs }) => describeFailures(cluster.nomad, jobs)));
       const absent = missing.map(({ id }) => `${id}: Nomad has no such job`);
       return { healthy: false, jobs, problems: [...absent, ...words.filter((text) => text !== "")] };
     }

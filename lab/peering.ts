@@ -30,7 +30,7 @@ export async function joinClusters(
   for (const [left, right] of pairsOf(reachable)) {
     const untilActive = (timeoutMs: number) =>
       waitFor(
-        `${left.datacenter} and ${right.datacenter} to be joined`,
+        `${left.datacenter} and ${right.datacenter} to be peered`,
         async () => (await stateOf(left, right)) === "ACTIVE",
         {
           ...options,
@@ -75,7 +75,7 @@ export function problemsOfPeerings(peerings: readonly PeeringStatus[], withGatew
     .filter(({ state }) => state !== "ACTIVE")
     .map(
       ({ datacenters, state }) =>
-        `${datacenters.join(" and ")} are not joined: their peering is ${state}. \`${invocation("up")}\` joins them.`,
+        `${datacenters.join(" and ")} are not peered: their peering is ${state}. \`${invocation("up")}\` joins them.`,
     );
 }
 

@@ -1,4 +1,4 @@
-import { companionOf } from "../constructs/nomad/front-gateway-job";
+import { proxyServiceOf } from "../constructs/nomad/inbound-gateway-job";
 import type { Cluster } from "./cluster";
 import { isUnplaceable, placementProblems, type PlacementFailure } from "./placement";
 
@@ -357,9 +357,9 @@ function fatalOf(events: readonly TaskEvent[]): TaskStatus["fatal"] {
 }
 
 function servicesOf({ Name: group, Services }: TaskGroup): ServiceStatus[] {
-  const companions = (Services ?? []).filter(isGateway).map(({ Name }) => companionOf(Name));
+  const proxyServices = (Services ?? []).filter(isGateway).map(({ Name }) => proxyServiceOf(Name));
   return (Services ?? [])
-    .filter((it) => !isGateway(it) && !companions.includes(it.Name))
+    .filter((it) => !isGateway(it) && !proxyServices.includes(it.Name))
     .map(({ Name: name, PortLabel, Connect }) => ({
       ...{ name, group },
       isDestination: Boolean(PortLabel) && Boolean(Connect?.SidecarService ?? Connect?.Native),

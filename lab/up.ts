@@ -34,7 +34,7 @@ import { hostDaemon } from "./namespaces";
 import { ensureDocker, prepareMachine } from "./prepare-machine";
 import { PROGRESS } from "./progress";
 import { sharePrometheusSecrets } from "./prometheus-secrets";
-import { ailments } from "./ailments";
+import { describeFailures } from "./failures";
 import { isEngine, publishedBy } from "./published";
 import { isHealthy, readJobs, type JobStatus } from "./services";
 import type { Listener, ListenerTls } from "./state";
@@ -96,7 +96,7 @@ export interface UpReport {
 export async function up(options: UpOptions): Promise<UpReport> {
   const lab = new Lab(options.name);
   const engines = await prepareMachine({ signal: options.signal });
-  return lab.exclusively(() => new Ascent(lab, engines, options).run());
+  return lab.exclusively(() => new UpRun(lab, engines, options).run());
 }
 
 /** What the steps tell each other. */
@@ -130,7 +130,7 @@ interface Site {
 }
 
 /** One run of `up`, step by step. */
-class Ascent {
+class UpRun {
   private topology: Topology;
   /** When the apply began, in milliseconds: earlier failures are those of an earlier app, or put right since. */
   private appliedAt = 0;
@@ -198,7 +198,7 @@ class Ascent {
       step("Apply the stacks", (results, task) => this.apply(results, task)),
       // Before the services: a gateway that leads only to another datacenter is not healthy before.
       ...(this.topology.datacenters.length > 1
-        ? [step("Join the datacenters", (results, task) => this.join(results, task))]
+        ? [step("Peer the datacenters", (results, task) => this.peer(results, task))]
         : []),
       step("Wait for the services", (results) => this.awaitServices(results)),
       step("Try the connections and the published ports", (results, task) => this.verify(results, task)),
@@ -461,25 +461,25 @@ class Ascent {
           jobs = (await readJobs(cluster)).filter(counts);
           const reasons = hopeless.find(jobs);
           if (reasons.length > 0) {
-            throw new LabError([...reasons, await ailments(cluster.nomad, jobs)].join("\n"), mendServices);
+            throw new LabError([...reasons, await describeFailures(cluster.nomad, jobs)].join("\n"), mendServices);
           }
           await requireRoom(this.lab.files.folder);
           return jobs.every(isHealthy);
         },
-        { ...this.patience, intervalMs: 200, lastSeen: () => ailments(cluster.nomad, jobs), fix: mendServices },
+        { ...this.patience, intervalMs: 200, lastSeen: () => describeFailures(cluster.nomad, jobs), fix: mendServices },
       );
       return jobs;
     });
   }
 
-  private async join(results: Results, task: Task): Promise<void> {
+  private async peer(results: Results, task: Task): Promise<void> {
     await this.awaitJobs(results.sites, "the mesh gateways", ({ isMeshGateway }) => isMeshGateway);
     const apart = await joinClusters(clustersOf(results.sites), {
       ...this.patience,
       onJoined: (left, right) => (task.output = `${left} and ${right}`),
     });
     if (apart.length === 0) return;
-    task.title = `Join the datacenters: no mesh gateway in ${apart.join(", ")}`;
+    task.title = `Peer the datacenters: no mesh gateway in ${apart.join(", ")}`;
     results.apart = [
       `No mesh gateway runs in ${apart.join(" and ")}, so nothing there is joined: addMeshGateway adds one to a mesh.`,
     ];

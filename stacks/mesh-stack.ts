@@ -2,8 +2,8 @@ import { ConsulProvider } from "@cdktf/provider-consul/lib/provider";
 import { NomadProvider, type NomadProviderConfig } from "@cdktf/provider-nomad/lib/provider";
 import { TerraformStack } from "cdktf";
 import type { Construct } from "constructs";
-import { ServiceMesh, Sidecar, type GatewayAccess, type ServiceMeshProps } from "../constructs";
-import { GatewayAccessStack } from "./gateway-access-stack";
+import { ServiceMesh, Sidecar, type WorkloadAuthMethod, type ServiceMeshProps } from "../constructs";
+import { GatewayBindingRulesStack } from "./gateway-binding-rules-stack";
 import * as is from "../constructs/core/shape";
 import { SETTINGS_SHAPE, type Settings } from "./settings";
 
@@ -17,7 +17,7 @@ export interface MeshStackProps extends Settings {
    */
   readonly access?: TerraformStack & {
     /** Where the gateways of the mesh get their rights. @default nowhere: they have none */
-    readonly workloads?: GatewayAccess;
+    readonly workloads?: WorkloadAuthMethod;
   };
   /** What the mesh has beside what the settings say: metrics, tracing and so on. @default nothing */
   readonly mesh?: ServiceMeshProps;
@@ -44,7 +44,7 @@ export class MeshStack extends TerraformStack {
     const { consulAddress, consulDatacenter } = settings;
     const access =
       props.access ??
-      (secure ? new GatewayAccessStack(scope, `${id}-access`, { consulAddress, consulDatacenter }) : undefined);
+      (secure ? new GatewayBindingRulesStack(scope, `${id}-access`, { consulAddress, consulDatacenter }) : undefined);
     if (access !== undefined) {
       this.addDependency(access);
     }
@@ -59,7 +59,7 @@ export class MeshStack extends TerraformStack {
       namespace: settings.nomadNamespace,
       nodePool: settings.nomadNodePool,
       sidecar: settings.runtime === "exec" ? Sidecar.exec() : Sidecar.docker(),
-      gatewayAccess: access?.workloads,
+      gatewayAuthMethod: access?.workloads,
       ...mesh,
     });
   }

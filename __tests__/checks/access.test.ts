@@ -163,12 +163,12 @@ describe("gateway-access", () => {
 
   test("fails if the access rules of the app let a gateway in nowhere", () => {
     expect(findingsWith(() => ({}))).toEqual([
-      "mesh/mesh/mesh-gateway: The access rules of access let in services, but not this mesh gateway. Give its MeshStack that stack as access, its mesh a gatewayAccess, or say allowIn. (gateway-access)",
+      "mesh/mesh/mesh-gateway: The access rules of access let in services, but not this mesh gateway. Give its MeshStack that stack as access, its mesh a gatewayAuthMethod, or call bindTo of the gateway. (gateway-access)",
     ]);
   });
 
   test("is content if the mesh stack knows the access stack, or the mesh where gateways are let in", () => {
     expect(findingsWith((access) => ({ access }))).toEqual([]);
-    expect(findingsWith(({ workloads }) => ({ mesh: { gatewayAccess: workloads } }))).toEqual([]);
+    expect(findingsWith(({ workloads }) => ({ mesh: { gatewayAuthMethod: workloads } }))).toEqual([]);
   });
 });

@@ -90,7 +90,7 @@ describe("service-name", () => {
     expect(findings((mesh) => mesh.addService("a".repeat(length), web))).toHaveLength(length - 63);
   });
 
-  test("fails if the companion of a gateway would have a name that is too long, or that of another service", () => {
+  test("fails if the proxy service of a gateway would have a name that is too long, or that of another service", () => {
     const withGateway = (serviceName: string) =>
       findings((mesh, api) => {
         mesh.addService("front-envoy", web);

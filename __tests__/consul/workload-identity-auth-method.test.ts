@@ -103,7 +103,7 @@ describe("the auth method for workload identities", () => {
     expect(policies["nomad-tasks-blog"]).not.toContain("key");
   });
 
-  test("lets one job of one namespace be an API gateway, with the companion that its Envoy logs in as", () => {
+  test("lets one job of one namespace be an API gateway, with the proxy service that its Envoy logs in as", () => {
     const gateways = build({}, (method) => {
       method.allowApiGateway("gateway");
       method.allowApiGateway("other", { job: 'edge "${1}"', namespace: "ingress" }, "other-proxy");
@@ -126,7 +126,7 @@ describe("the auth method for workload identities", () => {
     );
   });
 
-  test("lets the companion of an ingress gateway speak for it", () => {
+  test("lets the proxy service of an ingress gateway speak for it", () => {
     const stack = build({}, (method) => {
       method.allowIngressGateway("door", { namespace: "edge" });
     });

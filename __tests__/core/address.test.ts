@@ -31,7 +31,7 @@ test("an address says what the object is", () => {
     const db = mesh.addExternalService("db", { address: "10.0.0.1", port: 5432, plaintext: "a test" });
     mesh.addTerminatingGateway("egress").addService(db);
     const access = new WorkloadIdentityAuthMethod(stack, "workloads", { jwksUrl: "https://nomad.example/jwks.json" });
-    mesh.gateways[0].allowIn(access);
+    mesh.gateways[0].bindTo(access);
   });
   expect(addresses).toEqual([
     "consul_acl_auth_method.nomad-workloads",

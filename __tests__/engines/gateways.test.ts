@@ -546,9 +546,9 @@ test("the mesh gateway is registered as one, with its address for other datacent
 
 test("gateways of every kind are healthy again after the Consul agents of their hosts have reloaded, or crashed", async () => {
   const hosts = ["client-1", "client-2"];
-  const companions = ["gateway-envoy", "ingress-envoy"];
+  const proxyServices = ["gateway-envoy", "ingress-envoy"];
   await reloadConsul(lab, ...hosts);
-  await expectHealthy(lab, hosts, companions);
+  await expectHealthy(lab, hosts, proxyServices);
   await crashConsul(lab, ...hosts);
   // Their own checks run soon: until then none of them gets traffic.
   await eventually(async () => {
@@ -559,7 +559,7 @@ test("gateways of every kind are healthy again after the Consul agents of their 
     expect(own.length).toBeGreaterThanOrEqual(8);
     expect(own.filter(({ Interval, Status }) => Interval !== "2s" || Status !== "passing")).toEqual([]);
   }, 6_000);
-  await expectHealthy(lab, hosts, companions);
+  await expectHealthy(lab, hosts, proxyServices);
   await eventually(async () => {
     const { output } = await lab.meshform(["status"]);
     for (const gateway of ["gateway", "ingress", "egress", "mesh-gateway"]) {

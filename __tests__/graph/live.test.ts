@@ -105,7 +105,7 @@ test("a split has what all callers of its service sent that way", () => {
   expect(edgeOf(live, "api", "api@v2").traffic?.perSecond).toBe(2);
 });
 
-test("a gateway has what its companion's Envoy counts, and a redirect what was asked of its name", () => {
+test("a gateway has what its proxy service's Envoy counts, and a redirect what was asked of its name", () => {
   const gateway = readMeshGraph([
     handWritten({
       jobs: [

@@ -42,7 +42,7 @@ describe("a mesh of Meshform", () => {
     expect(graph.notes).toEqual([]);
   });
 
-  test("each gateway is one box with what it leads to, without the companion by which its Envoy reaches Consul", () => {
+  test("each gateway is one box with what it leads to, without the proxy service by which its Envoy reaches Consul", () => {
     const graph = graphOf((mesh) => {
       const api = mesh.addService("api", { port: 1, protocol: Protocol.HTTP, workload: anyWorkload });
       const gateway = mesh.addApiGateway("door", { listeners: [ApiGatewayListener.http({ port: 8080 })] });

@@ -50,18 +50,18 @@ export async function checksOf(lab: TestLab, ...hosts: readonly string[]): Promi
  * Waits until every check on hosts passes, among them Consul's own check of each sidecar, which its agent adds whenever it reads
  * its services anew.
  *
- * @param companions services whose sidecars must be there, being the Envoys of gateways
+ * @param proxyServices services whose sidecars must be there, being the Envoys of gateways
  */
 export async function expectHealthy(
   lab: TestLab,
   hosts: readonly string[],
-  companions: readonly string[] = [],
+  proxyServices: readonly string[] = [],
 ): Promise<void> {
   await eventually(async () => {
     const checks = await checksOf(lab, ...hosts);
     expect(checks.filter(({ Status }) => Status !== "passing")).toEqual([]);
     const listening = checks.filter(({ Name }) => Name === "Connect Sidecar Listening");
-    const sidecars = companions.map((companion) => `${companion}-sidecar-proxy`);
+    const sidecars = proxyServices.map((proxyService) => `${proxyService}-sidecar-proxy`);
     expect(listening.map(({ ServiceName }) => ServiceName)).toEqual(expect.arrayContaining(sidecars));
   });
 }

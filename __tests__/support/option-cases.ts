@@ -104,8 +104,14 @@ import {
   type WorkloadIdentityAuthMethodProps,
   type ZipkinTracingOptions,
 } from "../../constructs";
-import { AccessStack, GatewayAccessStack, MeshStack, type AccessStackProps, type MeshStackProps } from "../../stacks";
-import type { GatewayAccessStackProps } from "../../stacks";
+import {
+  AccessStack,
+  GatewayBindingRulesStack,
+  MeshStack,
+  type AccessStackProps,
+  type MeshStackProps,
+} from "../../stacks";
+import type { GatewayBindingRulesStackProps } from "../../stacks";
 import { TestStack } from "./synth";
 import { testApp } from "./test-app";
 
@@ -424,7 +430,7 @@ export const OPTION_CASES: readonly OptionCase[] = [
         peerThroughMeshGateways: true,
         meta: { a: "b" },
       },
-      gatewayAccess: WorkloadIdentityAuthMethod.fromName(new TestStack(), "access"),
+      gatewayAuthMethod: WorkloadIdentityAuthMethod.fromName(new TestStack(), "access"),
       metrics: Metrics.prometheus(),
       accessLogs: AccessLogs.stdout(),
       tracing: Tracing.zipkin({ address: "192.0.2.1:9411" }),
@@ -924,8 +930,8 @@ export const OPTION_CASES: readonly OptionCase[] = [
     },
     (props) => new AccessStack(testApp(), "access", props),
   ),
-  of<GatewayAccessStackProps>("a stack of gateways", { consulAddress: "a", consulDatacenter: "dc1" }, (props) => {
-    new GatewayAccessStack(testApp(), "access", props);
+  of<GatewayBindingRulesStackProps>("a stack of gateways", { consulAddress: "a", consulDatacenter: "dc1" }, (props) => {
+    new GatewayBindingRulesStack(testApp(), "access", props);
   }),
   of<MeshStackProps>(
     "a stack of a mesh",

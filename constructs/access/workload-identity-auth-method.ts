@@ -5,7 +5,7 @@ import { addressByIdentity } from "../core/address";
 import { escapeTemplate } from "../core/terraform-json";
 import { ConsulAclPolicy } from "./consul-acl-policy";
 import { forPrefixes } from "../consul/acl-rules";
-import { GatewayAccess } from "./gateway-access";
+import { WorkloadAuthMethod } from "./workload-auth-method";
 import * as is from "../core/shape";
 import { goJson } from "../consul/go-json";
 
@@ -62,13 +62,13 @@ const AUTH_METHOD_SHAPE: is.Shape<WorkloadIdentityAuthMethodProps> = {
  *
  * @see https://developer.hashicorp.com/nomad/docs/secure/acl/consul#configuring-consul-authentication
  */
-export class WorkloadIdentityAuthMethod extends GatewayAccess {
+export class WorkloadIdentityAuthMethod extends WorkloadAuthMethod {
   /**
    * The auth method of a cluster whose access rules are somebody else's. Nothing is emitted for it; gateways can be allowed.
    *
    * @param name of the method
    */
-  static fromName(scope: Construct, id: string, name = DEFAULT_NAME): GatewayAccess {
+  static fromName(scope: Construct, id: string, name = DEFAULT_NAME): WorkloadAuthMethod {
     return new ImportedAuthMethod(scope, id, name);
   }
 
@@ -141,7 +141,7 @@ export class WorkloadIdentityAuthMethod extends GatewayAccess {
 /** As Nomad expects. */
 const DEFAULT_NAME = "nomad-workloads";
 
-class ImportedAuthMethod extends GatewayAccess {
+class ImportedAuthMethod extends WorkloadAuthMethod {
   constructor(
     scope: Construct,
     id: string,

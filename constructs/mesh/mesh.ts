@@ -1,7 +1,7 @@
 import { Construct } from "constructs";
 import { attachChecks } from "../checks/attach";
 import { MESH_CHECKS } from "../checks/rules";
-import type { GatewayAccess } from "../access/gateway-access";
+import type { WorkloadAuthMethod } from "../access/workload-auth-method";
 import type * as nomad from "../nomad/generated/job";
 import type { JobPlacement } from "../nomad/job";
 import type { Sidecar } from "../nomad/sidecar";
@@ -27,7 +27,7 @@ export abstract class Mesh extends Construct implements IServiceMesh {
   /** @internal */
   abstract readonly memberDefaults: MeshDefaults;
   /** @internal Where its gateways are let in to Consul. */
-  abstract readonly gatewayAccess: GatewayAccess | undefined;
+  abstract readonly gatewayAuthMethod: WorkloadAuthMethod | undefined;
 
   /** @internal Adds to a finished job what the mesh's metrics and tracing need of its Envoys. */
   abstract observe(job: nomad.Job): nomad.Job;

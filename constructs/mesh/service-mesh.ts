@@ -1,7 +1,7 @@
 import type { Construct, IConstruct } from "constructs";
 import { attachChecks } from "../checks/attach";
 import { MESH_CHECKS } from "../checks/rules";
-import type { GatewayAccess } from "../access/gateway-access";
+import type { WorkloadAuthMethod } from "../access/workload-auth-method";
 import { renderExportedServices } from "../consul/exported-services";
 import type * as consul from "../consul/generated/config-entries";
 import { renderMeshConfig, type MeshConfig } from "../consul/mesh-config";
@@ -68,9 +68,9 @@ export interface ServiceMeshProps extends JobPlacement {
    * Where its gateways are let in to Consul, in a cluster with access control: an `AccessStack`'s `workloads`, or
    * {@link WorkloadIdentityAuthMethod.fromName} where the rules of services are somebody else's.
    *
-   * @default nowhere: there is no access control, or each gateway has its `allowIn`
+   * @default nowhere: there is no access control, or each gateway has its `bindTo`
    */
-  readonly gatewayAccess?: GatewayAccess;
+  readonly gatewayAuthMethod?: WorkloadAuthMethod;
   /** How each Envoy tells what it does. @default it does not */
   readonly metrics?: Metrics;
   /** Where each Envoy writes down requests and connections. @default nowhere */
@@ -105,7 +105,7 @@ export class ServiceMesh extends Mesh {
   /** @internal */
   readonly memberDefaults: MeshDefaults;
   /** @internal */
-  readonly gatewayAccess: GatewayAccess | undefined;
+  readonly gatewayAuthMethod: WorkloadAuthMethod | undefined;
 
   constructor(
     scope: Construct,
@@ -118,7 +118,7 @@ export class ServiceMesh extends Mesh {
     const { nomadDatacenters, namespace, nodePool, priority, waitUntilHealthy, sidecar } = props;
     this.datacenter = datacenter;
     this.memberDefaults = { nomadDatacenters, region, namespace, nodePool, priority, waitUntilHealthy, sidecar };
-    this.gatewayAccess = props.gatewayAccess;
+    this.gatewayAuthMethod = props.gatewayAuthMethod;
     const key = this.node.path;
     Graph.of(this).write(this, ({ meshes }) =>
       meshes.set(key, {
@@ -231,11 +231,11 @@ export class ServiceMesh extends Mesh {
       kind: "exported-services",
       name: "default",
       entry: (graph) => {
-        const { meshes, intentions, followedIntentions } = this.clusterIn(graph);
+        const { meshes, intentions, derivedIntentions } = this.clusterIn(graph);
         // A cluster has one such entry, whatever number of meshes states what is in it.
         return meshes[0]?.key === this.node.path
           ? renderExportedServices(
-              [...intentions, ...followedIntentions].map(({ destination, source }) => ({
+              [...intentions, ...derivedIntentions].map(({ destination, source }) => ({
                 destination,
                 peer: source.peer,
               })),

@@ -45,7 +45,7 @@ export const MESH_SHAPE = {
   ...JOB_PLACEMENT_SHAPE,
   proxyDefaults: is.falseOr(is.fields),
   meshConfig: is.falseOr(is.block(MESH_CONFIG_SHAPE)),
-  gatewayAccess: is.like("a GatewayAccess, such as the workloads of an AccessStack", "allowApiGateway"),
+  gatewayAuthMethod: is.like("a WorkloadAuthMethod, such as the workloads of an AccessStack", "allowApiGateway"),
   metrics: is.made("Metrics, such as Metrics.prometheus()"),
   accessLogs: is.made("AccessLogs, such as AccessLogs.stdout()"),
   tracing: is.made('Tracing, such as Tracing.otlp({ address: "10.0.0.7:4317" })'),
@@ -102,7 +102,7 @@ const OF_GATEWAY = {
     baseEjectionTime: is.duration,
   }),
 };
-const OF_FRONT_GATEWAY = {
+const OF_INBOUND_GATEWAY = {
   ...GATEWAY_JOB_SHAPE,
   ...OF_GATEWAY,
   forwardedHeaders: is.literal(is.oneOf(["replace", "append", "keep"]), "Write it out: routes follow from it."),
@@ -110,7 +110,7 @@ const OF_FRONT_GATEWAY = {
 
 /** Of the props of an API gateway. */
 export const API_GATEWAY_SHAPE = {
-  ...OF_FRONT_GATEWAY,
+  ...OF_INBOUND_GATEWAY,
   listeners: is.required(
     is.literalList(is.made("an ApiGatewayListener, such as ApiGatewayListener.http({ port: 8080 })")),
   ),
@@ -118,7 +118,7 @@ export const API_GATEWAY_SHAPE = {
 
 /** Of the props of an ingress gateway. */
 export const INGRESS_GATEWAY_SHAPE = {
-  ...OF_FRONT_GATEWAY,
+  ...OF_INBOUND_GATEWAY,
   listeners: is.required(is.literalList(is.made("an IngressListener, such as IngressListener.http({ port: 8080 })"))),
   limits: is.block(UPSTREAM_LIMITS_SHAPE),
 };

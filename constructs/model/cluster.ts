@@ -61,7 +61,7 @@ export class Cluster {
   }
 
   /** Intentions that follow from traffic rules, this cluster's and those of its peers. */
-  get followedIntentions(): readonly IntentionRecord[] {
+  get derivedIntentions(): readonly IntentionRecord[] {
     return [...this.followed.values()].flat();
   }
 
@@ -98,7 +98,7 @@ export class Cluster {
   }
 
   /** @internal */
-  addFollowed(intention: IntentionRecord): void {
+  addDerived(intention: IntentionRecord): void {
     append(this.followed, intention.destination, intention);
     this.decidesOnRequests ||= intention.permissions !== undefined;
   }

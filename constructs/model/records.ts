@@ -216,7 +216,7 @@ export interface TrafficRecord {
   /** By name. */
   readonly subsets: Map<string, SubsetRecord>;
   /** Names of the subsets whose instances are not among the stable ones: those of versions and canaries. */
-  readonly apart: Set<string>;
+  readonly outsideStable: Set<string>;
   resolve: ResolveRecord;
   splits?: readonly SplitRecord[];
   readonly routes: RouteRecord[];
@@ -225,7 +225,7 @@ export interface TrafficRecord {
 }
 
 export interface SubsetRecord {
-  /** `undefined` for the stable instances: all that are in no subset which is kept apart. */
+  /** `undefined` for the stable instances: all that are in no subset which is kept apart from them. */
   readonly filter?: string;
   /** What picks Nomad's canaries among the service's own instances, which are not stable either. */
   readonly canaryFilter?: string;

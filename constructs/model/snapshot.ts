@@ -427,7 +427,7 @@ export class Snapshot {
       for (const via of cluster.trafficOwners) {
         const followed = ofGateways.get(via.name) ?? [];
         for (const intention of followed) {
-          cluster.addFollowed(intention);
+          cluster.addDerived(intention);
         }
         const intentions = [...cluster.statedFor(via.name), ...followed];
         for (const { cluster: end, service, isRewritten } of intentions.length === 0 ? [] : this.destinationsOf(via)) {
@@ -436,7 +436,7 @@ export class Snapshot {
           }
           // Permissions are about the path that was asked for, not about another one.
           for (const intention of intentions.filter(({ permissions }) => !isRewritten || permissions === undefined)) {
-            end.addFollowed({
+            end.addDerived({
               ...intention,
               origin: via.origin,
               mesh: end.meshes[0].key,

@@ -6,7 +6,7 @@ export const STABLE = "stable";
 
 /** What is stated of a name without traffic rules. */
 export function noTraffic(): TrafficRecord {
-  return { subsets: new Map(), apart: new Set(), resolve: { given: [], fields: {} }, routes: [] };
+  return { subsets: new Map(), outsideStable: new Set(), resolve: { given: [], fields: {} }, routes: [] };
 }
 
 /** Name of the subset that answers where none is named. */
@@ -16,12 +16,12 @@ export function defaultSubsetOf({ resolve, subsets }: TrafficRecord): string | u
 }
 
 /** What picks the instances of a subset, as Consul takes it; empty for all. */
-export function filterOf({ subsets, apart }: TrafficRecord, name: string): string {
+export function filterOf({ subsets, outsideStable }: TrafficRecord, name: string): string {
   const { filter, canaryFilter } = subsets.get(name) ?? {};
   if (filter !== undefined) {
     return filter;
   }
-  const others = [...[...apart].map((other) => subsets.get(other)?.filter), canaryFilter];
+  const others = [...[...outsideStable].map((other) => subsets.get(other)?.filter), canaryFilter];
   return SubsetFilter.noneOf(...new Set(others.filter((other) => other !== undefined)));
 }
 

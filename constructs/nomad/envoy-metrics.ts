@@ -1,6 +1,6 @@
 import { joinLists, knownEntries, mergeMaps } from "../core/collections";
 import { ValueError } from "../core/errors";
-import { frontGatewayOf, hasEnvoy } from "./envoy-tasks";
+import { inboundGatewayOf, hasEnvoy } from "./envoy-tasks";
 import type * as nomad from "./generated/job";
 import { isIsolated } from "./network";
 
@@ -36,7 +36,7 @@ function exposeInGroup(group: nomad.TaskGroup, options: EnvoyMetricsOptions): no
   const otherNetworks = group.Networks?.slice(1) ?? [];
   const isolated = isIsolated(network);
   const taken = portsInUse(group);
-  const front = frontGatewayOf(group);
+  const front = inboundGatewayOf(group);
   const ports: nomad.Port[] = [];
   const services = group.Services?.map((service) => {
     const own = ownConfig(service)?.[BIND_ADDRESS];

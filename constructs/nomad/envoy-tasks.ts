@@ -17,7 +17,7 @@ function addInGroup(
   additions: (serviceName: string) => Required<EnvoyTaskAdditions>,
 ): nomad.TaskGroup {
   const ownTasks = new Set(group.Tasks?.map(envoyOf));
-  const front = frontGatewayOf(group)?.Name;
+  const front = inboundGatewayOf(group)?.Name;
   const added = (serviceName: string, task?: EnvoyTaskAdditions): EnvoyTaskAdditions => {
     const { Env, Meta } = additions(serviceName);
     return { Env: mergeMaps(Env, task?.Env), Meta: mergeMaps(Meta, task?.Meta) };
@@ -54,6 +54,6 @@ export function hasEnvoy({ Connect }: nomad.Service): boolean {
  * @internal The gateway of a group whose Envoy stands, for Nomad, before another service: that is only the way in which it comes
  * to its configuration.
  */
-export function frontGatewayOf(group: nomad.TaskGroup): nomad.Service | undefined {
+export function inboundGatewayOf(group: nomad.TaskGroup): nomad.Service | undefined {
   return group.Services?.find(({ Kind }) => Kind?.endsWith("-gateway"));
 }

@@ -1,4 +1,4 @@
-import { ailments } from "../ailments";
+import { describeFailures } from "../failures";
 import { LabError } from "../errors";
 import { placementProblems, type PlacementFailure } from "../placement";
 import { readJobs } from "../services";
@@ -144,7 +144,7 @@ class Witness {
   async report(): Promise<string> {
     const { ID, Namespace } = this.job;
     const jobs = await readJobs(this.context, (it) => it.ID === ID && it.Namespace === Namespace);
-    const text = await ailments(
+    const text = await describeFailures(
       this.context.nomad,
       jobs.map((job) => ({ ...job, failure: undefined })),
     );

@@ -1,6 +1,6 @@
 import { cpSync, existsSync, mkdirSync, readdirSync, readFileSync, renameSync, rmSync, writeFileSync } from "node:fs";
 import { basename, join, resolve } from "node:path";
-import { ailments } from "../ailments";
+import { describeFailures } from "../failures";
 import { LabError } from "../errors";
 import { readJobs } from "../services";
 import { Clusters } from "./clusters";
@@ -94,7 +94,7 @@ export class TerraformApp {
     const outputs = Object.values(plan.output_changes ?? {});
     if ([...planned.map(({ change }) => change), ...outputs].some(({ actions }) => actions.join() !== "no-op")) {
       await this.run(name, ["apply", "-json", "-input=false", "plan"], {
-        explain: (errors) => this.ailmentsIn(name, errors),
+        explain: (errors) => this.failuresIn(name, errors),
         onEvent: (event) => {
           const { action, resource } = event.hook ?? {};
           if (event.type === "apply_complete") this.options.onProgress(`${doneBy(action)} ${name}/${resource?.addr}`);
@@ -179,13 +179,13 @@ export class TerraformApp {
   }
 
   /** The provider says of a job that was waited for only that it failed. */
-  private async ailmentsIn(name: string, errors: readonly string[]): Promise<string> {
+  private async failuresIn(name: string, errors: readonly string[]): Promise<string> {
     const ids = errors.flatMap((error) => /waiting for job '(.+?)' to schedule\/deploy/.exec(error)?.[1] ?? []);
     if (ids.length === 0) return "";
     const endpoints = this.endpointsOf(name);
     const nomad = new EngineApi("Nomad", endpoints.nomad);
     const consul = new EngineApi("Consul", endpoints.consul);
-    return ailments(nomad, await readJobs({ nomad, consul }, ({ ID }) => ids.includes(ID)));
+    return describeFailures(nomad, await readJobs({ nomad, consul }, ({ ID }) => ids.includes(ID)));
   }
 
   /** Addresses, tokens and values of variables go by environment: no secret is ever in an argument or in a file. */

@@ -28,7 +28,7 @@ function rulesOf(build: (mesh: ServiceMesh, workloads: WorkloadIdentityAuthMetho
 const whose = (service: string, job: string, namespace = "default") =>
   `value.nomad_service == "${service}" and value.nomad_namespace == "${namespace}" and value.nomad_job_id == "${job}"`;
 
-test("an API gateway and an ingress gateway log in by their companions", () => {
+test("an API gateway and an ingress gateway log in by their proxyServices", () => {
   const { rules } = rulesOf((mesh, workloads) => {
     const api = mesh.addService("api", { port: 1, protocol: Protocol.HTTP, workload: anyWorkload });
     const gateway = mesh.addApiGateway("gateway", { listeners: [ApiGatewayListener.http({ port: 8080 })] });
@@ -38,8 +38,8 @@ test("an API gateway and an ingress gateway log in by their companions", () => {
     });
     gateway.connectTo(api);
     ingress.connectTo(api);
-    gateway.allowIn(workloads);
-    ingress.allowIn(workloads);
+    gateway.bindTo(workloads);
+    ingress.bindTo(workloads);
   });
   expect(rules).toContainEqual(
     expect.objectContaining({
@@ -64,7 +64,7 @@ test("a terminating gateway speaks for the services to which it leads", () => {
       const egress = mesh.addTerminatingGateway("egress");
       egress.addService(mesh.addExternalService("one", plain));
       egress.addService(mesh.addExternalService("two", plain));
-      egress.allowIn(workloads);
+      egress.bindTo(workloads);
     },
     { namespace: "shop" },
   );
@@ -82,7 +82,7 @@ test("a terminating gateway speaks for the services to which it leads", () => {
 test("a terminating gateway speaks also for services to which it leads later", () => {
   const { policies } = rulesOf((mesh, workloads) => {
     const egress = mesh.addTerminatingGateway("egress");
-    egress.allowIn(workloads);
+    egress.bindTo(workloads);
     egress.addService(mesh.addExternalService("db", plain));
   });
   expect(policies).toContainEqual(expect.objectContaining({ rules: 'service "db" {\n  policy = "write"\n}\n' }));
@@ -90,7 +90,7 @@ test("a terminating gateway speaks also for services to which it leads later", (
 
 test("a mesh gateway speaks for its datacenter", () => {
   const { rules, policies } = rulesOf((mesh, workloads) => {
-    mesh.addMeshGateway("mesh-gateway").allowIn(workloads);
+    mesh.addMeshGateway("mesh-gateway").bindTo(workloads);
   });
   expect(rules).toContainEqual(expect.objectContaining({ selector: whose("mesh-gateway", "mesh-gateway") }));
   expect(policies).toContainEqual(
@@ -101,7 +101,7 @@ test("a mesh gateway speaks for its datacenter", () => {
 test("in a datacenter with a name, policies bear it: joined datacenters share them", () => {
   const { rules, policies } = rulesOf(
     (mesh, workloads) => {
-      mesh.addMeshGateway("mesh-gateway").allowIn(workloads);
+      mesh.addMeshGateway("mesh-gateway").bindTo(workloads);
     },
     { datacenter: "dc2" },
   );
@@ -114,15 +114,15 @@ test("in a datacenter with a name, policies bear it: joined datacenters share th
   expect(rules).toContainEqual(expect.objectContaining({ selector: whose("mesh-gateway", "mesh-gateway") }));
 });
 
-describe("a mesh that knows its gatewayAccess", () => {
+describe("a mesh that knows its gatewayAuthMethod", () => {
   test("lets each gateway in, once", () => {
     const stack = new TestStack();
-    const gatewayAccess = WorkloadIdentityAuthMethod.fromName(stack, "workloads", "nomad-of-us");
-    const mesh = new ServiceMesh(stack, "mesh", { gatewayAccess });
+    const gatewayAuthMethod = WorkloadIdentityAuthMethod.fromName(stack, "workloads", "nomad-of-us");
+    const mesh = new ServiceMesh(stack, "mesh", { gatewayAuthMethod });
     const clock = mesh.addService("clock", { port: 1, workload: anyWorkload });
     const gateway = mesh.addApiGateway("gateway", { listeners });
     gateway.connectTo(clock);
-    gateway.allowIn(gatewayAccess);
+    gateway.bindTo(gatewayAuthMethod);
     mesh.addTerminatingGateway("egress").addService(mesh.addExternalService("db", plain));
     const { terraform } = synthStack(stack);
     expect(terraform.resource).not.toHaveProperty("consul_acl_auth_method");
@@ -136,8 +136,8 @@ describe("a mesh that knows its gatewayAccess", () => {
   test("has jobs of gateways wait for their rules in the same stack, and for the stack of the rules from another", () => {
     const app = testApp();
     const access = new TestStack(app, "access");
-    const gatewayAccess = WorkloadIdentityAuthMethod.fromName(access, "workloads");
-    const mesh = new ServiceMesh(new TestStack(app, "mesh"), "mesh", { gatewayAccess });
+    const gatewayAuthMethod = WorkloadIdentityAuthMethod.fromName(access, "workloads");
+    const mesh = new ServiceMesh(new TestStack(app, "mesh"), "mesh", { gatewayAuthMethod });
     const team = new TestStack(app, "team");
     const gateway = new ApiGateway(team, "gateway", { mesh, listeners });
     const within = new ApiGateway(access, "other", { mesh, listeners: [ApiGatewayListener.tcp({ port: 8081 })] });

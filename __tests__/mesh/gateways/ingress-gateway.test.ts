@@ -239,7 +239,7 @@ describe("its job", () => {
     ]);
   });
 
-  test("listens where Consul, after a restart of its agent, checks the sidecar of the companion", () => {
+  test("listens where Consul, after a restart of its agent, checks the sidecar of the proxy service", () => {
     const { jobs } = synthMesh((mesh) => {
       const ingress = mesh.addIngressGateway("ingress", {
         listeners: [IngressListener.tcp({ port: 9000, hostPort: 19000 }), IngressListener.tcp({ port: 9001 })],

@@ -159,9 +159,9 @@ describe("a gateway", () => {
       const gateway = mesh.addApiGateway("gate", { listeners: [ApiGatewayListener.http({ port: 8080 })] });
       gateway.connectTo(mesh.addService("api", { port: 8000, protocol: Protocol.HTTP, workload: anyWorkload }));
     }, props);
-    const [gateway, companion] = groupOf(jobs.gate).Services ?? [];
+    const [gateway, proxyService] = groupOf(jobs.gate).Services ?? [];
     expect(gateway.Meta).toEqual({ envoy_metrics_address: "${NOMAD_HOST_ADDR_envoy_metrics}" });
-    expect(companion).not.toHaveProperty("Meta");
+    expect(proxyService).not.toHaveProperty("Meta");
     expect(only(groupOf(jobs.gate).Networks).DynamicPorts).toContainEqual({ Label: "envoy_metrics", To: 9102 });
   });
 

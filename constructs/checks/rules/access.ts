@@ -155,7 +155,7 @@ function waitsForAny(stack: TerraformStack, known: Map<TerraformStack, boolean>)
   return found;
 }
 
-const gatewayAccess: Check = {
+const gatewayAuthMethod: Check = {
   id: "gateway-access",
   reason: "With the rights of a service alone, a gateway gets no listener, or no certificate, from Consul.",
   level: "error",
@@ -166,7 +166,7 @@ const gatewayAccess: Check = {
       yield {
         at: gateway.key,
         problem: `The access rules of ${[...accesses].join(" or ")} let in services, but not this ${gateway.gatewayKind}.`,
-        fix: "Give its MeshStack that stack as access, its mesh a gatewayAccess, or say allowIn.",
+        fix: "Give its MeshStack that stack as access, its mesh a gatewayAuthMethod, or call bindTo of the gateway.",
       };
     }
   },
@@ -201,4 +201,4 @@ function resolved(scope: IConstruct, value: unknown): unknown {
   }) as unknown;
 }
 
-export const accessChecks: readonly Check[] = [providerToken, maxTokenTtl, accessBeforeMesh, gatewayAccess];
+export const accessChecks: readonly Check[] = [providerToken, maxTokenTtl, accessBeforeMesh, gatewayAuthMethod];

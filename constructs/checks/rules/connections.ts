@@ -205,9 +205,9 @@ const unreachableService: Check = {
 };
 
 /** What may reach what, as sets, since they are asked once for each upstream. */
-function admittedTo({ intentions, followedIntentions }: Cluster): Pairs {
+function admittedTo({ intentions, derivedIntentions }: Cluster): Pairs {
   const pairs = new Pairs();
-  for (const { source, destination } of [...intentions, ...followedIntentions]) {
+  for (const { source, destination } of [...intentions, ...derivedIntentions]) {
     pairs.add(source.service, destination, source.peer);
   }
   return pairs;

@@ -3,7 +3,7 @@ import { accessChecks } from "./access";
 import { availabilityChecks } from "./availability";
 import { connectionChecks } from "./connections";
 import { datacenterChecks } from "./datacenters";
-import { frontGatewayChecks } from "./front-gateways";
+import { inboundGatewayChecks } from "./inbound-gateways";
 import { gatewayChecks } from "./gateways";
 import { graphChecks } from "./graph";
 import { intentionChecks } from "./intentions";
@@ -23,7 +23,7 @@ export const MESH_CHECKS: readonly Check[] = [
   ...permissionChecks,
   ...trafficChecks,
   ...datacenterChecks,
-  ...frontGatewayChecks,
+  ...inboundGatewayChecks,
   ...gatewayChecks,
   ...portChecks,
   ...jobChecks,

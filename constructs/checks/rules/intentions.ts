@@ -104,7 +104,7 @@ function* sourcesIn(graph: Snapshot): Iterable<{
     const groups = new Map<string, [IntentionRecord, ...IntentionRecord[]]>();
     const keyOf = ({ destination, source }: IntentionRecord, name: string) =>
       [destination, source.peer ?? "", name].join("/");
-    const all = cluster.hasPermissions ? [...cluster.intentions, ...cluster.followedIntentions] : [];
+    const all = cluster.hasPermissions ? [...cluster.intentions, ...cluster.derivedIntentions] : [];
     const judged = new Set(
       all.filter(({ permissions }) => permissions !== undefined).map(({ destination }) => destination),
     );

@@ -5,7 +5,7 @@ import { keyOf } from "../../model/needs";
 import { constructAt } from "../../model/origin";
 import type { GatewayRecord, MemberRecord } from "../../model/records";
 import type { Snapshot } from "../../model/snapshot";
-import { companionOf } from "../../nomad/front-gateway-job";
+import { proxyServiceOf } from "../../nomad/inbound-gateway-job";
 import type { Check, CheckedApp } from "../check";
 import { foreignEntriesIn } from "./foreign";
 import { describePath } from "../../core/errors";
@@ -18,8 +18,8 @@ const serviceName: Check = {
   *find({ graph }) {
     for (const member of graph.clusters.flatMap(({ members }) => members)) {
       const { name } = member;
-      // A companion has a name that is longer by its ending.
-      const spare = isFrontGateway(member) ? companionOf("").length : 0;
+      // A proxy service has a name that is longer by its ending.
+      const spare = isInboundGateway(member) ? proxyServiceOf("").length : 0;
       if (!/^[a-z0-9]([a-z0-9-]*[a-z0-9])?$/.test(name) || name.length > MAX_LABEL - spare) {
         yield {
           at: member.key,
@@ -93,13 +93,13 @@ function* namesOfProxies(graph: Snapshot, { members }: Cluster): Iterable<[name:
   for (const member of members) {
     if (member.kind === "service" && graph.instancesOf(member.key).some(({ proxy }) => proxy === "sidecar")) {
       yield [`${member.name}-sidecar-proxy`, member];
-    } else if (isFrontGateway(member)) {
-      yield [companionOf(member.name), member];
+    } else if (isInboundGateway(member)) {
+      yield [proxyServiceOf(member.name), member];
     }
   }
 }
 
-function isFrontGateway(member: MemberRecord): member is GatewayRecord {
+function isInboundGateway(member: MemberRecord): member is GatewayRecord {
   return member.kind === "gateway" && member.listeners.length > 0;
 }
 

@@ -46,7 +46,7 @@ const denyBeforeAllow: Check = {
   *find({ graph }) {
     for (const cluster of graph.clusters) {
       const statements = new Map<string, IntentionRecord[]>();
-      for (const intention of cluster.hasPermissions ? [...cluster.intentions, ...cluster.followedIntentions] : []) {
+      for (const intention of cluster.hasPermissions ? [...cluster.intentions, ...cluster.derivedIntentions] : []) {
         append(statements, keyOf(intention), intention);
       }
       for (const intention of cluster.hasPermissions ? cluster.intentions : []) {

@@ -3,7 +3,7 @@ import type { Override } from "../../core/override";
 import { overridden } from "../../consul/override";
 import { Protocol } from "../../consul/protocol";
 import type { ListenerRecord } from "../../model/records";
-import type { GatewayListener, ListenerOptions } from "./front-gateway";
+import type { GatewayListener, ListenerOptions } from "./inbound-gateway";
 import type { GatewayCertificate } from "./gateway-certificate";
 import type { Place } from "../../core/problems";
 import * as is from "../../core/shape";

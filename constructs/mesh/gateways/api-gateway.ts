@@ -1,23 +1,23 @@
 import type { AclBindingRule } from "@cdktf/provider-consul/lib/acl-binding-rule";
 import type { Construct } from "constructs";
-import type { GatewayAccess } from "../../access/gateway-access";
+import type { WorkloadAuthMethod } from "../../access/workload-auth-method";
 import type * as consul from "../../consul/generated/config-entries";
 import { MeshError } from "../../core/errors";
-import { companionOf, frontTaskName } from "../../nomad/front-gateway-job";
+import { proxyServiceOf, inboundTaskName } from "../../nomad/inbound-gateway-job";
 import { sidecarOf } from "../../nomad/gateway-job";
 import { ConsulConfigEntry } from "../config-entry";
 import { allow, type IntentionOptions } from "../intention";
 import { nameOf, type IMeshService } from "../mesh-member";
 import type { ApiGatewayListener } from "./api-gateway-listener";
 import { ApiGatewayRoute, type ApiGatewayRouteOptions, type WeightedService } from "./api-gateway-route";
-import { defaultsOf, FrontGateway, type FrontGatewayBaseProps } from "./front-gateway";
+import { defaultsOf, InboundGateway, type InboundGatewayBaseProps } from "./inbound-gateway";
 import type { InMesh } from "./gateway";
 import * as is from "../../core/shape";
 import { refuseWrongArgument, refuseWrongValues } from "../../core/shape";
 import { API_GATEWAY_ROUTE_SHAPE, API_GATEWAY_SHAPE, INTENTION_SHAPE, MEMBER, WEIGHTED_SERVICES } from "../shapes";
 
 /** What {@link ServiceMesh.addApiGateway} takes. */
-export type ApiGatewayBaseProps = FrontGatewayBaseProps<ApiGatewayListener>;
+export type ApiGatewayBaseProps = InboundGatewayBaseProps<ApiGatewayListener>;
 
 /** Props of {@link ApiGateway}. */
 export interface ApiGatewayProps extends ApiGatewayBaseProps, InMesh {}
@@ -37,7 +37,7 @@ const OF_CONNECTION = {
  * Lets those outside into the mesh: by host, path, header and parameter of a request, or by port.
  *
  * Its job and its entries in Consul are Terraform's: the gateway with its listeners, a route for each connection, and the
- * certificates. Nomad 1.10.3 or newer must run it. In Consul it comes with a companion, a service named after it and ending
+ * certificates. Nomad 1.10.3 or newer must run it. In Consul it comes with a proxy service, a service named after it and ending
  * in `-envoy`, by which its Envoy reaches Consul as sidecars do; at that name its ports on the nodes are found.
  *
  * @example
@@ -45,7 +45,7 @@ const OF_CONNECTION = {
  * gateway.connectTo(api, { hosts: ["api.example"], match: { pathPrefix: "/v1" } });
  * @see https://developer.hashicorp.com/consul/docs/north-south/api-gateway
  */
-export class ApiGateway extends FrontGateway<ApiGatewayListener, ApiGatewayBaseProps> {
+export class ApiGateway extends InboundGateway<ApiGatewayListener, ApiGatewayBaseProps> {
   private readonly entry: ConsulConfigEntry;
   private readonly routes: ApiGatewayRoute[] = [];
 
@@ -112,8 +112,8 @@ export class ApiGateway extends FrontGateway<ApiGatewayListener, ApiGatewayBaseP
     this.routes.push(route);
   }
 
-  protected override addRule(access: GatewayAccess): AclBindingRule {
-    return access.allowApiGateway(this.serviceName, this.workload, companionOf(this.serviceName));
+  protected override addRule(access: WorkloadAuthMethod): AclBindingRule {
+    return access.allowApiGateway(this.serviceName, this.workload, proxyServiceOf(this.serviceName));
   }
 
   private bindCertificates(listener: ApiGatewayListener) {
@@ -129,7 +129,7 @@ export class ApiGateway extends FrontGateway<ApiGatewayListener, ApiGatewayBaseP
       certificate.bind(
         this,
         [this.serviceName, listener.options.port, ...(index === 0 ? [] : [index + 1])].join("-"),
-        (file) => sidecarOf(this.props).pathOf(frontTaskName(this.serviceName), file),
+        (file) => sidecarOf(this.props).pathOf(inboundTaskName(this.serviceName), file),
       ),
     );
   }

@@ -2,7 +2,7 @@ import { refuseWrongValues, type Shape } from "../../core/shape";
 import type { AclBindingRule } from "@cdktf/provider-consul/lib/acl-binding-rule";
 import type { Job } from "@cdktf/provider-nomad/lib/job";
 import { Construct } from "constructs";
-import type { GatewayAccess, GatewayWorkload } from "../../access/gateway-access";
+import type { WorkloadAuthMethod, GatewayWorkload } from "../../access/workload-auth-method";
 import { problemOfUpstreamPolicy, renderEnvoyRuntime, type PassiveHealthCheck } from "../../consul/upstream-config";
 import { MeshError } from "../../core/errors";
 import { Graph } from "../../model/graph";
@@ -63,7 +63,7 @@ export abstract class Gateway<Props extends GatewayBaseProps = GatewayBaseProps>
   /** Its props and, where they say nothing, the mesh's. */
   protected readonly props: Props;
   private ownJob: Job | undefined;
-  private readonly rules = new Map<GatewayAccess, AclBindingRule>();
+  private readonly rules = new Map<WorkloadAuthMethod, AclBindingRule>();
 
   /** @internal */
   constructor(
@@ -88,15 +88,15 @@ export abstract class Gateway<Props extends GatewayBaseProps = GatewayBaseProps>
   }
 
   /**
-   * Lets it log in to Consul, where access control is on: what a gateway needs is more than a service gets by itself. Where the
-   * mesh knows its `gatewayAccess`, that is said already.
+   * Adds the binding rule by which the gateway gets its token, where Consul has access control: a gateway needs more than a
+   * service gets by itself. A mesh with a `gatewayAuthMethod` does this for each of its gateways.
    *
    * @example
-   * gateway.allowIn(access.workloads);
+   * gateway.bindTo(access.workloads);
    */
-  allowIn(access: GatewayAccess): void {
-    if (!this.rules.has(access)) {
-      this.rules.set(access, this.addRule(access));
+  bindTo(authMethod: WorkloadAuthMethod): void {
+    if (!this.rules.has(authMethod)) {
+      this.rules.set(authMethod, this.addRule(authMethod));
       Graph.of(this).write(this, ({ allowed }) => allowed.add(this.node.path));
     }
   }
@@ -125,7 +125,7 @@ export abstract class Gateway<Props extends GatewayBaseProps = GatewayBaseProps>
   }
 
   /** Adds what lets it log in to Consul. */
-  protected abstract addRule(access: GatewayAccess): AclBindingRule;
+  protected abstract addRule(access: WorkloadAuthMethod): AclBindingRule;
 
   /** Records the gateway, and declares its job. */
   protected declare(parts: GatewayParts): void {
@@ -137,9 +137,9 @@ export abstract class Gateway<Props extends GatewayBaseProps = GatewayBaseProps>
       ...{ listeners, hostPorts, files, peerThroughMeshGateways },
       renderedFiles: templates.flatMap((template) => template.rendered.DestPath ?? []),
     });
-    const { gatewayAccess } = mesh;
-    if (gatewayAccess !== undefined) {
-      this.allowIn(gatewayAccess);
+    const { gatewayAuthMethod } = mesh;
+    if (gatewayAuthMethod !== undefined) {
+      this.bindTo(gatewayAuthMethod);
     }
     this.ownJob = declareJob(this, {
       ...{ mesh, region, namespace, id, owner: this.node.path, waitUntilHealthy, render },

@@ -1,6 +1,6 @@
 import type { AclBindingRule } from "@cdktf/provider-consul/lib/acl-binding-rule";
 import type { Construct } from "constructs";
-import type { GatewayAccess } from "../../access/gateway-access";
+import type { WorkloadAuthMethod } from "../../access/workload-auth-method";
 import type * as consul from "../../consul/generated/config-entries";
 import { layHeaderChanges, renderHeaderChanges, type HeaderChanges } from "../../consul/header-changes";
 import { Protocol } from "../../consul/protocol";
@@ -9,18 +9,18 @@ import { renderPassiveHealthCheck } from "../../consul/upstream-config";
 import type { Override } from "../../core/override";
 import { overridden } from "../../consul/override";
 import { MeshError } from "../../core/errors";
-import { companionOf } from "../../nomad/front-gateway-job";
+import { proxyServiceOf } from "../../nomad/inbound-gateway-job";
 import { ConsulConfigEntry } from "../config-entry";
 import { allow, Intention, type IntentionOptions } from "../intention";
 import { nameOf, type IMeshService } from "../mesh-member";
-import { defaultsOf, FrontGateway, type FrontGatewayBaseProps } from "./front-gateway";
+import { defaultsOf, InboundGateway, type InboundGatewayBaseProps } from "./inbound-gateway";
 import type { InMesh } from "./gateway";
 import { refuseWrongArgument, refuseWrongValues } from "../../core/shape";
 import { INGRESS_GATEWAY_SHAPE, INGRESS_ROUTE_SHAPE, INTENTION_SHAPE, MEMBER } from "../shapes";
 import type { IngressListener } from "./ingress-listener";
 
 /** What {@link ServiceMesh.addIngressGateway} takes. */
-export interface IngressGatewayBaseProps extends FrontGatewayBaseProps<IngressListener> {
+export interface IngressGatewayBaseProps extends InboundGatewayBaseProps<IngressListener> {
   /** Limits for each service behind it. @default none */
   readonly limits?: IngressLimits;
 }
@@ -78,7 +78,7 @@ const OF_CONNECTION = {
  * ingress.connectTo(api, { hosts: ["api.example"] });
  * @see https://developer.hashicorp.com/consul/docs/north-south/ingress-gateway
  */
-export class IngressGateway extends FrontGateway<IngressListener, IngressGatewayBaseProps> {
+export class IngressGateway extends InboundGateway<IngressListener, IngressGatewayBaseProps> {
   /** Which listener leads to which service. */
   private readonly served = new Set<string>();
 
@@ -227,8 +227,8 @@ export class IngressGateway extends FrontGateway<IngressListener, IngressGateway
     });
   }
 
-  protected override addRule(access: GatewayAccess): AclBindingRule {
-    return access.allowIngressGateway(this.serviceName, this.workload, companionOf(this.serviceName));
+  protected override addRule(access: WorkloadAuthMethod): AclBindingRule {
+    return access.allowIngressGateway(this.serviceName, this.workload, proxyServiceOf(this.serviceName));
   }
 }
 

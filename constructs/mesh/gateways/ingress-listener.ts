@@ -1,7 +1,7 @@
 import type * as consul from "../../consul/generated/config-entries";
 import { Protocol } from "../../consul/protocol";
 import type { ListenerRecord } from "../../model/records";
-import type { GatewayListener, ListenerOptions } from "./front-gateway";
+import type { GatewayListener, ListenerOptions } from "./inbound-gateway";
 import type { Place } from "../../core/problems";
 import * as is from "../../core/shape";
 import { LISTENER_SHAPE } from "../shapes";

@@ -1,6 +1,6 @@
 import type { AclBindingRule } from "@cdktf/provider-consul/lib/acl-binding-rule";
 import type { Construct } from "constructs";
-import type { GatewayAccess } from "../../access/gateway-access";
+import type { WorkloadAuthMethod } from "../../access/workload-auth-method";
 import { listeningCheck, renderGatewayBlockJob, type GatewayBlockProps } from "../../nomad/gateway-job";
 import { MESH_GATEWAY_SHAPE } from "../shapes";
 import { Gateway, type GatewayBaseProps, type InMesh } from "./gateway";
@@ -87,7 +87,7 @@ export class MeshGateway extends Gateway<MeshGatewayBaseProps> {
     return this.props.port ?? DEFAULT_PORT;
   }
 
-  protected override addRule(access: GatewayAccess): AclBindingRule {
+  protected override addRule(access: WorkloadAuthMethod): AclBindingRule {
     return access.allowMeshGateway(this.serviceName, this.workload);
   }
 }

@@ -1,7 +1,7 @@
 import type { AclBindingRule } from "@cdktf/provider-consul/lib/acl-binding-rule";
 import type { Construct } from "constructs";
 import type * as consul from "../../consul/generated/config-entries";
-import type { GatewayAccess } from "../../access/gateway-access";
+import type { WorkloadAuthMethod } from "../../access/workload-auth-method";
 import { normalizingRuntime } from "../../nomad/envoy-normalization";
 import {
   gatewayTaskName,
@@ -56,7 +56,7 @@ export class TerminatingGateway extends Gateway<TerminatingGatewayBaseProps> {
     );
   }
 
-  protected override addRule(access: GatewayAccess): AclBindingRule {
+  protected override addRule(access: WorkloadAuthMethod): AclBindingRule {
     const services = () => {
       const { snapshot } = Graph.of(this);
       return snapshot.outsideServicesOf(this.node.path).map(({ name }) => name);

@@ -41,7 +41,7 @@ export function planCanary(owner: TrafficOwner, canary: Subset | HasSubset, opti
       "Between services, say the shares with split.",
     );
   }
-  traffic.setAside(to);
+  traffic.excludeFromStable(to);
   const stable = options.stable === undefined ? traffic.stableSubset() : subsetOf(options.stable);
   if (!traffic.hasDefaultSubset) {
     traffic.resolve({ defaultSubset: stable });

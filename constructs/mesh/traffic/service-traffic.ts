@@ -85,7 +85,7 @@ export interface TrafficOwner extends Construct, IMeshService {
  * @internal
  */
 export class ServiceTraffic {
-  /** @param canaryFilter picks those of its own instances that Nomad runs as canaries, where they can be told apart */
+  /** @param canaryFilter picks those of its own instances that Nomad runs as canaries, where they can be told outsideStable */
   constructor(
     private readonly owner: TrafficOwner,
     private readonly canaryFilter?: string,
@@ -113,7 +113,7 @@ export class ServiceTraffic {
   /** The subset of a version. From now on what names no subset goes to the instances of no version. */
   addVersion(name: string, filter: string): Subset {
     const subset = this.declare(name, { filter, isVersion: true });
-    this.setAside(subset);
+    this.excludeFromStable(subset);
     this.stableSubset();
     return subset;
   }
@@ -181,9 +181,9 @@ export class ServiceTraffic {
     });
   }
 
-  /** Keeps a subset apart from the stable instances. */
-  setAside({ name }: Subset): void {
-    this.change(({ apart }) => apart.add(name));
+  /** Keeps a subset outsideStable from the stable instances. */
+  excludeFromStable({ name }: Subset): void {
+    this.change(({ outsideStable }) => outsideStable.add(name));
   }
 
   /** Whether it is stated which instances answer where no subset is named. */

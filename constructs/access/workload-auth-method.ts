@@ -25,43 +25,47 @@ export interface GatewayWorkload {
  *
  * Each method returns what the gateway's job has to wait for.
  */
-export abstract class GatewayAccess extends Construct {
+export abstract class WorkloadAuthMethod extends Construct {
   /** Name of the auth method. */
   protected abstract readonly methodName: string;
 
   /**
    * Lets one job run as an API gateway: Consul's agent reads the gateway's listeners, routes and certificates with the token of
-   * its service. Its Envoy logs in as the companion of the gateway, a service of the same job by which it comes to its
+   * its service. Its Envoy logs in as the proxy service of the gateway, a service of the same job by which it comes to its
    * bootstrap.
    *
    * @param gateway name of the gateway's service, and of its config entry
-   * @param companion name of that other service; default: the gateway's name and `-envoy`
+   * @param proxyService name of that other service; default: the gateway's name and `-envoy`
    * @see https://developer.hashicorp.com/consul/docs/secure/acl/token/api-gateway
    */
-  allowApiGateway(gateway: string, workload: GatewayWorkload = {}, companion = `${gateway}-envoy`): AclBindingRule {
+  allowApiGateway(gateway: string, workload: GatewayWorkload = {}, proxyService = `${gateway}-envoy`): AclBindingRule {
     return this.bind(`ApiGateway-${gateway}`, {
       description: `The API gateway ${gateway}`,
       bindType: "templated-policy",
       bindName: "builtin/api-gateway",
       bindVars: { name: gateway },
-      selector: selectorOf([gateway, companion], { job: gateway, ...workload }),
+      selector: selectorOf([gateway, proxyService], { job: gateway, ...workload }),
     });
   }
 
   /**
-   * Lets one job run as an ingress gateway that Terraform owns: the companion, as which its Envoy logs in, may also speak for
+   * Lets one job run as an ingress gateway that Terraform owns: the proxy service, as which its Envoy logs in, may also speak for
    * the gateway's service.
    *
    * @param gateway name of the gateway's service, and of its config entry
-   * @param companion name of that other service; default: the gateway's name and `-envoy`
+   * @param proxyService name of that other service; default: the gateway's name and `-envoy`
    * @see https://developer.hashicorp.com/consul/docs/secure/acl/token/ingress-gateway
    */
-  allowIngressGateway(gateway: string, workload: GatewayWorkload = {}, companion = `${gateway}-envoy`): AclBindingRule {
+  allowIngressGateway(
+    gateway: string,
+    workload: GatewayWorkload = {},
+    proxyService = `${gateway}-envoy`,
+  ): AclBindingRule {
     return this.bind(`IngressGateway-${gateway}`, {
       description: `The ingress gateway ${gateway}`,
       bindType: "service",
       bindName: gateway,
-      selector: selectorOf([companion], { job: gateway, ...workload }),
+      selector: selectorOf([proxyService], { job: gateway, ...workload }),
     });
   }
 

@@ -6,7 +6,7 @@ import { lastWords } from "./task-log";
 const shownEvents = 3;
 
 /** What is wrong with each instance that is not healthy: reasons, what its checks say, last events, last words. */
-export async function ailments(nomad: EngineApi, jobs: readonly JobStatus[]): Promise<string> {
+export async function describeFailures(nomad: EngineApi, jobs: readonly JobStatus[]): Promise<string> {
   const sick = jobs.filter((job) => !isHealthy(job));
   const lines = sick.map(async (job) => {
     const { id, wanted, instances, failed, unplaced, isReplacing, outdated, failure } = job;

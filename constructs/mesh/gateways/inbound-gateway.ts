@@ -6,7 +6,7 @@ import { MeshError } from "../../core/errors";
 import { Graph } from "../../model/graph";
 import type { Need } from "../../model/needs";
 import type { GatewayRouteRecord, ListenerRecord, Reference } from "../../model/records";
-import { renderFrontGatewayJob, type FrontGatewayParts } from "../../nomad/front-gateway-job";
+import { renderInboundGatewayJob, type InboundGatewayParts } from "../../nomad/inbound-gateway-job";
 import { referenceTo, type IMeshService } from "../mesh-member";
 import { Gateway, type GatewayBaseProps, type GatewayParts, type InMesh } from "./gateway";
 import type { Place } from "../../core/problems";
@@ -38,7 +38,7 @@ export interface GatewayListener {
 }
 
 /** What a gateway takes that lets others into the mesh. */
-export interface FrontGatewayBaseProps<Listener extends GatewayListener> extends GatewayBaseProps {
+export interface InboundGatewayBaseProps<Listener extends GatewayListener> extends GatewayBaseProps {
   /** Where it takes connections from outside the mesh: at least one. */
   readonly listeners: readonly Listener[];
   /**
@@ -51,9 +51,9 @@ export interface FrontGatewayBaseProps<Listener extends GatewayListener> extends
 }
 
 /** A gateway that lets those outside into the mesh, on ports of the node. */
-export abstract class FrontGateway<
+export abstract class InboundGateway<
   Listener extends GatewayListener = GatewayListener,
-  Props extends FrontGatewayBaseProps<Listener> = FrontGatewayBaseProps<Listener>,
+  Props extends InboundGatewayBaseProps<Listener> = InboundGatewayBaseProps<Listener>,
 > extends Gateway<Props> {
   /** @internal */
   constructor(
@@ -76,7 +76,7 @@ export abstract class FrontGateway<
 
   /** @param consulKind as Consul names it */
   protected declareFront(
-    consulKind: FrontGatewayParts["kind"],
+    consulKind: InboundGatewayParts["kind"],
     { files, needs }: Pick<GatewayParts, "files" | "needs">,
   ): void {
     const { serviceName } = this;
@@ -85,7 +85,7 @@ export abstract class FrontGateway<
       ...{ listeners, files, needs },
       hostPorts: listeners.map(({ hostPort }) => hostPort),
       render: () =>
-        renderFrontGatewayJob(this.props, {
+        renderInboundGatewayJob(this.props, {
           serviceName,
           kind: consulKind,
           runtime: this.envoyRuntime,

@@ -193,7 +193,7 @@ function* routesOf(
   }
 }
 
-export const frontGatewayChecks: readonly Check[] = [
+export const inboundGatewayChecks: readonly Check[] = [
   duplicateListener,
   listenerWithoutRoute,
   gatewayProtocol,
