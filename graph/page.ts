@@ -7,7 +7,7 @@ import type { MeshGraph } from "./model";
 import { pictureStyle, renderDrawing } from "./svg";
 import { edgeFacts, isIll, kindOf, labelOf, nodeFacts, sentenceOf, titleOf, verbOf, type Fact } from "./words";
 
-/** What the page's script knows, beside the drawing. */
+/** What the page's script knows, in addition to the drawing. */
 interface PageData {
   readonly nodes: readonly PageNode[];
   readonly edges: readonly PageEdge[];
@@ -70,7 +70,7 @@ export function renderPage(graph: MeshGraph, layout: Layout, title: string): str
 </div>
 </header>
 <main>
-<section id="canvas" tabindex="0" aria-label="Picture of the mesh. Arrow keys move it, plus and minus change its size, 0 shows all. The list beside it says the same in words.">
+<section id="canvas" tabindex="0" aria-label="Picture of the mesh. Arrow keys move it, plus and minus change its size, 0 shows all. The list next to it says the same in words.">
 <svg class="picture" id="picture" role="presentation" width="100%" height="100%" data-width="${width}" data-height="${height}">
 <g id="drawing">
 ${renderDrawing(layout)}

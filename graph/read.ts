@@ -54,7 +54,7 @@ class GraphReader {
     const services = jobs.flatMap((document) => meshServicesOf(document));
     for (const service of services) this.addService(service);
     for (const instance of catalog) this.addExternal(instance);
-    // What is said of a service before where it leads, and gateways before their routes.
+    // What a service is before where it leads, and gateways before their routes.
     for (const document of entries) this.addDefaults(document);
     for (const document of entries) this.addGateway(document);
     for (const document of entries) this.addTraffic(document);
@@ -86,7 +86,7 @@ class GraphReader {
     this.addNomadGateway(node, document, Connect?.Gateway);
   }
 
-  /** What stands in Nomad's gateway block, which Nomad writes to Consul by itself. */
+  /** What stands in Nomad's gateway block, which Nomad writes to Consul. */
   private addNomadGateway(node: NodeDraft, place: Place, gateway: nomad.ConsulGateway | undefined): void {
     for (const { Port = 0, Protocol = "tcp", Services } of gateway?.Ingress?.Listeners ?? []) {
       this.addListener(node, place, { Port, Protocol, Services: Services ?? [] });
@@ -374,7 +374,7 @@ class GraphReader {
 
   private permission(source: NodeDraft, destination: NodeDraft): Permission {
     if (destination.kind === "virtual") return this.virtualPermission(source, destination);
-    // Whom a peer outside of the app lets in is said there.
+    // Which services a peer outside of the app lets in is stated there.
     if (this.drafts.isOfPeer(destination.group)) return { allowed: "unknown" };
     const { group } = destination;
     const peer = this.peerings.arePeers(source.group, group) ? source.group : undefined;

@@ -79,7 +79,7 @@ function meaningOf({ kind, permission, weight, matches = [] }: MeshEdge): string
   }
 }
 
-/** What an arrow says, for whoever points at it: one sentence. */
+/** What an arrow says when it is pointed at: one sentence. */
 export function sentenceOf(edge: MeshEdge, source: MeshNode, destination: MeshNode): string {
   const isFar = source.group !== destination.group;
   const [from, to] = [source, destination].map((node) =>
@@ -123,7 +123,7 @@ export function titleOf({ name, group, subsetOf }: MeshNode): string {
   return subsetOf === undefined ? name : `${subsetOf.slice(group === undefined ? 0 : group.length + 1)} ${name}`;
 }
 
-/** All that is known of a node beside its name and its arrows. */
+/** All that is known of a node except its name and its arrows. */
 export function nodeFacts(node: MeshNode, groupName: string | undefined): readonly Fact[] {
   const { protocol, port, published, proxy, checks, listeners, addresses, exportedTo, filter } = node;
   const { isDefault, jobs, health } = node;

@@ -24,7 +24,7 @@ export interface DisconnectOptions {
 const HOLD_MS = 10_000;
 
 /**
- * Closes the open connections to a service, so that the intentions of now decide on all of them anew. Consul's intentions are
+ * Closes the open connections to a service, so that the intentions of now decide on all of them again. Consul's intentions are
  * asked when a connection opens, and for HTTP at each request; Envoy has no means to close those of one source. So the Envoys
  * that end the connections are restarted, one instance after another: each is healthy again before the next one's turn. A
  * source that is still allowed connects again. Shows its progress on standard output.

@@ -9,7 +9,7 @@ import { invocation } from "./invocation";
 import type { Lab } from "./lab";
 import { hostsOf } from "./topology";
 
-/** What changes who may reach whom, and where requests go. The kinds that Nomad and Consul write themselves are none of them. */
+/** What changes which service can reach which, and where requests go. The kinds that Nomad and Consul write themselves are none of them. */
 const ruling = [
   ...["service-intentions", "service-defaults", "service-resolver", "service-splitter", "service-router"],
   ...["proxy-defaults", "mesh", "exported-services", "api-gateway", "http-route", "tcp-route"],

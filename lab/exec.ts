@@ -42,7 +42,7 @@ export async function exec(lab: string, host: string, command: readonly string[]
   const { program, args, env } = commandOnHost(lab, host, command);
   const terminal = process.env.TERM === undefined ? {} : { TERM: process.env.TERM };
   const child = spawn(program, args, { stdio: "inherit", env: { ...env, ...terminal } });
-  // Ctrl-C reaches the command by itself, through the terminal; how to end is its own business.
+  // Ctrl-C reaches the command through the terminal; how it ends is up to the command.
   const ignore = () => undefined;
   process.on("SIGINT", ignore);
   const [code, signal] = (await once(child, "close")) as [number | null, NodeJS.Signals | null];

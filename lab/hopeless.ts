@@ -58,7 +58,7 @@ interface Suspicion {
 }
 
 /**
- * Has Nomad place anew, and at once, what failed before: it would wait for up to an hour, and the reason may be gone.
+ * Has Nomad place again, and at once, what failed before: it would wait for up to an hour, and the reason may be gone.
  *
  * @param start failures before this time, in milliseconds
  */

@@ -21,7 +21,7 @@ import { hostsOf, type Datacenter, type LabHost } from "./topology";
 const secretStore = { type: "directory", path: "/var/lib/meshform/secret-store" } as const;
 const snapshotFolder = "/var/lib/meshform/snapshots";
 
-/** A lab machine is in no cloud; each of these fingerprinters would wait for a metadata service in vain. */
+/** A lab machine is in no cloud; each of these fingerprinters would wait for a metadata service that is not there. */
 const cloudFingerprinters = ["env_aws", "env_gce", "env_azure", "env_digitalocean"];
 
 export interface LabHostOptions {

@@ -28,7 +28,7 @@ export class LabFiles {
     return join(this.folder, "state.json");
   }
 
-  /** Held by whichever command changes the lab. Beside the folder, since the folder comes and goes. */
+  /** Held by whichever command changes the lab. Next to the folder, since the folder comes and goes. */
   get lock(): string {
     return join(labsRoot, `.${this.name}.lock`);
   }
@@ -37,7 +37,7 @@ export class LabFiles {
     return join(this.folder, "log");
   }
 
-  /** What the app synthesizes, until it is known to be whole. Beside the folder too: an app that fails makes no lab. */
+  /** What the app synthesizes, until it is known to be whole. Next to the folder too: an app that fails makes no lab. */
   get incoming(): string {
     return join(labsRoot, `.${this.name}.cdktf.out`);
   }

@@ -77,7 +77,7 @@ export function meshPicture(datacenter: string, world: World, jobs: readonly Job
     );
   const waiting = jobs
     .filter(({ awaitsPromotion }) => awaitsPromotion)
-    .map(({ id }) => `Canaries of ${id} run beside it. Once they are to replace it: nomad job promote ${id}`);
+    .map(({ id }) => `Canaries of ${id} run next to it. Once they are to replace it: nomad job promote ${id}`);
   return { connections, refused: [...new Set(refused)], remarks: [...new Set([...lonely, ...waiting])] };
 }
 

@@ -7,7 +7,7 @@ import { labMarker, recordOf, type ProcessRecord } from "./processes";
 import type { NamespaceRecord } from "./state";
 import { waitFor } from "./wait";
 
-/** What a service manager gives to its units: nothing of the environment of whoever runs the command. */
+/** What a service manager gives to its units: nothing of the environment of the command's caller. */
 export const cleanEnvironment = {
   PATH: "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin",
   HOME: "/root",

@@ -54,7 +54,7 @@ export async function joinClusters(
   return clusters.filter((_, index) => !hasGateway[index]).map(({ datacenter }) => datacenter);
 }
 
-/** Time for a peering to recover by itself, in milliseconds: its gateways may just have started anew. */
+/** Time for a peering to recover, in milliseconds: its gateways may just have restarted. */
 const recoveryMs = 20_000;
 
 function ended({ signal }: WaitOptions): () => false {

@@ -99,6 +99,6 @@ function lacking(missing: readonly Finding[], outcome: string): LabError {
   const list = missing.map(({ what, found, remedy }) => `\n  - ${what}${found ? ` (found: ${found})` : ""}. ${remedy}`);
   return new LabError(
     `This machine lacks ${missing.length === 1 ? "one thing" : `${missing.length} things`}:${list.join("")}`,
-    `${outcome} Mend these and try again; \`${invocation("doctor")}\` shows the whole list.`,
+    `${outcome} Fix these and try again; \`${invocation("doctor")}\` shows the whole list.`,
   );
 }

@@ -236,7 +236,7 @@ async function bridgeFilter(machine: Machine): Promise<Finding> {
 
 function toolchains(machine: Machine, install: readonly EngineName[], tests: boolean): Check[] {
   const needing = (tool: "go" | "c" | "python") => install.filter((name) => CATALOGUE[name].needs.includes(tool));
-  // The tests generate the types anew, with Go.
+  // The tests generate the types again, with Go.
   const goModules = [...needing("go"), ...(tests ? ["typegen"] : [])];
   return [
     goModules.length > 0 ? go(machine, goModules) : undefined,

@@ -91,6 +91,6 @@ function signalGroup(pid: number | undefined, signal: NodeJS.Signals): void {
   try {
     if (pid !== undefined) process.kill(-pid, signal);
   } catch {
-    // It has just ended by itself.
+    // It has just ended.
   }
 }

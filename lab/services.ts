@@ -232,7 +232,7 @@ function jobStatus(
   };
 }
 
-/** Nomad keeps those that it has placed anew. */
+/** Nomad keeps those that it has placed again. */
 function latestOfEach(allocations: readonly Allocation[]): Allocation[] {
   const byName = new Map<string, Allocation>();
   for (const it of [...allocations].sort((left, right) => left.CreateIndex - right.CreateIndex))
@@ -262,7 +262,7 @@ function rollbackOf({ ID, Version }: Job, deployments: readonly Deployment[]): s
   return `Nomad has taken back the last deployment of ${ID}: ${before.StatusDescription}. See why with \`nomad job deployments ${ID}\`.`;
 }
 
-/** Canaries of a group that run, or are to run, beside the instances of the version before. */
+/** Canaries of a group that run, or are to run, next to the instances of the version before. */
 interface Canaries {
   readonly group: string;
   readonly count: number;

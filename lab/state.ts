@@ -46,7 +46,7 @@ export interface ListenerTls {
   readonly caFile: string;
   readonly certFile: string;
   readonly keyFile: string;
-  /** The name that must be in the certificate of whoever answers. */
+  /** The name that must be in the certificate of the one that answers. */
   readonly serverName: string;
 }
 

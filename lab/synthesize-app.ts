@@ -84,7 +84,7 @@ async function run(
   const [code] = (await once(child, "close").finally(() => stop.removeEventListener("abort", end))) as [number | null];
   signal?.throwIfAborted();
   if (limit.aborted) {
-    throw new LabError(`${name} did not end within ${limitMs / 1000} s.`, "Make the app end by itself.");
+    throw new LabError(`${name} did not end within ${limitMs / 1000} s.`, "Make the app end on its own.");
   }
   if (code === 0) return output.trim();
   throw new LabError(

@@ -11,7 +11,7 @@ export interface Rates {
   readonly requests: number;
   /** Requests answered with a status of 400 to 499. */
   readonly clientErrors: number;
-  /** Requests answered with a status of 500 or more, by whoever. */
+  /** Requests answered with a status of 500 or more, by anyone. */
   readonly serverErrors: number;
   readonly connections: number;
 }
@@ -35,7 +35,7 @@ export interface Flow extends Rates {
   /** The subset that was asked for; empty for none. */
   readonly subset: string;
   /**
-   * Of what was sent where the destination has a failover: 0 is the destination itself, 1 the first choice beside it.
+   * Of what was sent where the destination has a failover: 0 is the destination itself, 1 the first choice after it.
    * Requests that were sent so are also counted without a choice; their errors only there.
    */
   readonly choice?: number;
@@ -206,7 +206,7 @@ export function flowsBetween(first: ReadonlyMap<string, Sample>, second: Readonl
     for (const [line, { flow, rate, value }] of counters) {
       const key = JSON.stringify(flow);
       const sum = flows.get(key) ?? { ...flow, requests: 0, clientErrors: 0, serverErrors: 0, connections: 0 };
-      // An Envoy that has started anew counts from zero.
+      // An Envoy that has restarted counts from zero.
       sum[rate] += Math.max(0, value - (before.counters.get(line)?.value ?? 0)) / seconds;
       flows.set(key, sum);
     }

@@ -46,7 +46,7 @@ import { waitFor, type WaitOptions } from "./wait";
 /** How long a connection or a page may fail before that counts, in milliseconds. Health checks have passed by then. */
 const settlingMs = 25_000;
 
-const mendServices = `See all that a service writes with \`${invocation("logs", "<service>")}\`, mend the app, then run \`${invocation("up")}\` again.`;
+const fixServices = `See all that a service writes with \`${invocation("logs", "<service>")}\`, fix the app, then run \`${invocation("up")}\` again.`;
 
 export interface UpOptions {
   /** Name of the lab. */
@@ -461,12 +461,12 @@ class UpRun {
           jobs = (await readJobs(cluster)).filter(counts);
           const reasons = hopeless.find(jobs);
           if (reasons.length > 0) {
-            throw new LabError([...reasons, await describeFailures(cluster.nomad, jobs)].join("\n"), mendServices);
+            throw new LabError([...reasons, await describeFailures(cluster.nomad, jobs)].join("\n"), fixServices);
           }
           await requireRoom(this.lab.files.folder);
           return jobs.every(isHealthy);
         },
-        { ...this.patience, intervalMs: 200, lastSeen: () => describeFailures(cluster.nomad, jobs), fix: mendServices },
+        { ...this.patience, intervalMs: 200, lastSeen: () => describeFailures(cluster.nomad, jobs), fix: fixServices },
       );
       return jobs;
     });

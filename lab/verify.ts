@@ -116,7 +116,7 @@ function problemOf({ status, body = "", open, error }: Sighting, { partly }: Con
 
 /** How many probes run at a time: each takes a process. */
 const atATime = 6;
-/** How long a probe may take on a busy machine, in milliseconds; it gives up by itself long before. */
+/** How long a probe may take on a busy machine, in milliseconds; it gives up long before. */
 const probeMs = 20_000;
 let running = 0;
 const waiting: (() => void)[] = [];

@@ -49,7 +49,7 @@ export async function waitFor<T>(
     const seen = (await options.lastSeen?.()) ?? describe(lastError);
     const last = seen ? ` Last seen: ${seen.trim()}` : "";
     throw new LabError(
-      `Waited ${options.timeoutMs / 1000} s for ${what}, in vain.${last}`,
+      `Timed out after ${options.timeoutMs / 1000} s waiting for ${what}.${last}`,
       options.fix ?? `Run \`${invocation("doctor")}\` to check this machine, then try again.`,
       { cause: lastError },
     );

@@ -1,7 +1,7 @@
 import type { Construct } from "constructs";
 import * as v from "valibot";
 import { MeshError } from "../constructs";
-import { misspelt } from "./misspelt";
+import { misspelled } from "./misspelled";
 import * as is from "../constructs/core/shape";
 
 /** What runs the services: containers, or programs of the nodes themselves. */
@@ -94,10 +94,10 @@ const otherVariables = ["MESHFORM_STACK_TRACES", "MESHFORM_LAB_PROCESS", "MESHFO
 export function readSettings(scope: Construct): Settings {
   const context = scope.node.getAllContext() as Readonly<Record<string, unknown>>;
   const problems = [
-    ...misspelt(Object.keys(context), keys).map(
+    ...misspelled(Object.keys(context), keys).map(
       ([given, meant]) => `There is no setting "${given}" (context in cdktf.json). Did you mean "${meant}"?`,
     ),
-    ...misspelt(
+    ...misspelled(
       Object.keys(process.env).filter((it) => /^MESHFORM_/i.test(it) && !otherVariables.includes(it)),
       keys.map(variableOf),
     ).map(([given, meant]) => `There is no setting ${given} (environment). Did you mean ${meant}?`),

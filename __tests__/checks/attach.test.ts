@@ -29,7 +29,7 @@ test("a graph is not changed between two stacks", () => {
   expect(() => services[0].connectTo("service-9")).toThrow(/The graph is closed: synthesis has begun/);
 });
 
-test("each stack that is synthesized by itself reports the errors of the whole app", () => {
+test("each stack that is synthesized alone reports the errors of the whole app", () => {
   const { stacks, services } = appOfStacks();
   services[0].connectTo("service-9");
 

@@ -127,7 +127,7 @@ describe("duplicate-service", () => {
 });
 
 describe("config-entry-owners", () => {
-  test("fails if a config entry is declared beside the mesh's own", () => {
+  test("fails if a config entry is declared next to the mesh's own", () => {
     expect(
       findings((mesh, api, stack) => {
         mesh.addService("web", web).connectTo(api);
@@ -155,13 +155,13 @@ describe("config-entry-owners", () => {
 });
 
 describe("unknown-service", () => {
-  test("fails if an upstream is misspelt, and says which name was meant", () => {
+  test("fails if an upstream is misspelled, and says which name was meant", () => {
     expect(findings((mesh) => mesh.addService("web", web).addUpstream("apy"))).toEqual([
       'stack/mesh/web: It connects to "apy", which is no service of this mesh. Did you mean "api"? A service of another team comes from MeshService.fromServiceName. (unknown-service)',
     ]);
   });
 
-  test("fails if a source is misspelt, and lists the names where none is near", () => {
+  test("fails if a source is misspelled, and lists the names where none is near", () => {
     expect(findings((_mesh, api) => api.allowFrom("dashboard"))).toEqual([
       'stack/mesh/api: It lets in "dashboard", which is no service of this mesh. Known are: api. A service of another team comes from MeshService.fromServiceName. (unknown-service)',
     ]);

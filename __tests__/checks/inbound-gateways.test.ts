@@ -260,7 +260,7 @@ describe("config-entry-owners", () => {
     ]);
   });
 
-  test("fails if an entry of a gateway is declared beside its own", () => {
+  test("fails if an entry of a gateway is declared next to its own", () => {
     expect(
       ofApiGateway((gateway, api, _, stack) => {
         gateway.connectTo(api);

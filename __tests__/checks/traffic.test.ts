@@ -23,7 +23,7 @@ const anyFilter = 'Service.Meta.version == "1"';
 
 const http = { port: 9001, protocol: Protocol.HTTP, workload: anyWorkload };
 
-/** What synthesis says of the services `api` and `other`, both of HTTP, and whatever is said of them. */
+/** What synthesis says of the services `api` and `other`, both of HTTP, and whatever is stated about them. */
 function findings(
   say: (api: MeshService, other: MeshService, mesh: ServiceMesh) => void,
   protocol = Protocol.HTTP,
@@ -91,7 +91,7 @@ describe("unknown-destination", () => {
     ["route", (api) => api.route({ to: "othr" })],
     ["failover", (api) => api.resolve({ failover: Failover.to("othr") })],
     ["redirect", (api) => api.resolve({ redirect: Redirect.to("othr") })],
-  ])("fails if a %s is misspelt, and says which name was meant", (kind, say) => {
+  ])("fails if a %s is misspelled, and says which name was meant", (kind, say) => {
     expect(findings(say)).toEqual([
       `stack/mesh/api: The ${kind} of api names "othr", which is no service of this mesh. Did you mean "other"? A service of another team comes from MeshService.fromServiceName. (unknown-destination)`,
     ]);
@@ -133,9 +133,9 @@ describe("unknown-subset", () => {
     ]);
   });
 
-  test("fails if a failover is said for none", () => {
+  test("fails if a failover is set for none", () => {
     expect(findings((api) => api.resolve({ failover: { v1: Failover.to("other") } }))).toEqual([
-      'stack/mesh/api: A failover is said for the subset "v1", which api does not have. There is none yet. For all subsets, say "*". (unknown-subset)',
+      'stack/mesh/api: A failover is set for the subset "v1", which api does not have. There is none yet. For all subsets, say "*". (unknown-subset)',
     ]);
   });
 });
@@ -152,7 +152,7 @@ describe("traffic-rule-on-tcp", () => {
     ],
   ])("fails for %s", (what, say) => {
     expect(findings(say, Protocol.TCP)).toEqual([
-      `stack/mesh/api: The ${what} of api look at requests, but api speaks tcp. Set protocol: Protocol.HTTP (or HTTP2, GRPC), or leave them away. (traffic-rule-on-tcp)`,
+      `stack/mesh/api: The ${what} of api look at requests, but api speaks tcp. Set protocol: Protocol.HTTP (or HTTP2, GRPC), or omit them. (traffic-rule-on-tcp)`,
     ]);
   });
 

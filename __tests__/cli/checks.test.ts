@@ -88,7 +88,7 @@ test.each([
     `require("${root}/constructs").synthesize(() => {});`,
     /^No check ran for .*\./,
   ],
-  ["an app that fails by itself", `throw new Error("no app today");`, /no app today/],
+  ["an app that fails on its own", `throw new Error("no app today");`, /no app today/],
 ])("says so of %s", (_, code, said) => {
   const file = join(folder, "app.ts");
   writeFileSync(file, code);

@@ -89,7 +89,7 @@ describe("the anonymous policy", () => {
   const node = (prefix: string) => `node_prefix "${prefix}" {\n  policy = "read"\n}\n`;
   const service = (prefix: string) => `service_prefix "${prefix}" {\n  policy = "read"\n  intentions = "deny"\n}\n`;
 
-  test("shows services and nodes, and not who may reach whom", () => {
+  test("shows services and nodes, and not which service can reach which", () => {
     expect(rules()).toBe(node("") + service(""));
   });
 

@@ -33,12 +33,12 @@ function mesh() {
   return new ServiceMesh(new TestStack(), "mesh");
 }
 
-/** What is said of the props of a service. */
+/** What is reported of the props of a service. */
 function refusal(props: Readonly<Record<string, unknown>>): string {
   return messageOf(() => mesh().addService("web", { ...base, ...props }));
 }
 
-/** What is said of something done to a service. */
+/** What is reported of something done to a service. */
 function refusalOf(act: (web: MeshService, api: MeshService, of: ServiceMesh) => unknown): string {
   const of = mesh();
   const [web, api] = ["web", "api"].map((name) => of.addService(name, base));

@@ -46,7 +46,7 @@ function isPlain(value: unknown): value is Fields {
   return typeof value === "object" && value !== null && Object.getPrototypeOf(value) === Object.prototype;
 }
 
-/** What is said of an option of the wrong kind; `undefined` where its message names it. */
+/** What is reported of an option of the wrong kind; `undefined` where its message names it. */
 function complaint({ make }: OptionCase, options: unknown, name: string): string | undefined {
   try {
     make(options as never);
@@ -87,9 +87,9 @@ describe.each(OPTION_CASES.map((each) => [each.name, each] as const))("%s", (_, 
 
   test("refuses an option that there is not, with the one that was meant", () => {
     const said = Object.entries(each.options).map(([name, value]) => {
-      const misspelt = `${name}z`;
-      const options = { ...each.options, [misspelt]: value };
-      return complaint(each, options, `${misspelt} is set; allowed is no property of this name. Did you mean "`);
+      const misspelled = `${name}z`;
+      const options = { ...each.options, [misspelled]: value };
+      return complaint(each, options, `${misspelled} is set; allowed is no property of this name. Did you mean "`);
     });
     expect(said.filter((it) => it !== undefined)).toEqual([]);
   });

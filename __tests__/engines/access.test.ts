@@ -282,7 +282,7 @@ describe("in Consul", () => {
 
 describe("the agents", () => {
   test("are at work once the access rules are there: nobody has to restart them", async () => {
-    // By itself a Consul agent compares its node with the catalog each minute or two; to tell it its token makes it do so.
+    // A Consul agent compares its node with the catalog each minute or two; to tell it its token makes it do so.
     await consul("/v1/agent/token/agent", "PUT", { Token: agents.secrets["consul-agent"] });
     await eventually(async () => {
       const { Node } = (await consul(`/v1/catalog/node/${agents.consulNode}`)) as { Node: object };
@@ -561,7 +561,7 @@ describe("in Nomad", () => {
 
   const open = ["read the keys of workload identities", "read health", "read metrics"];
 
-  test("whoever gives no token sees nothing of the jobs", async () => {
+  test("requests without a token see nothing of the jobs", async () => {
     expect(await allowed(requests, ask(""))).toEqual(open);
   });
 

@@ -402,7 +402,7 @@ describe("the offline apply", () => {
     expect(error.problem).toContain("stderr: no such wheel");
     const { JobModifyIndex } = (await ask("nomad", "/v1/job/failing")) as { JobModifyIndex: number };
     expect((await failure(apply(stacks))).problem).toMatch(/ended as failed/);
-    // Terraform calls it tainted: it removes the job and makes it anew.
+    // Terraform calls it tainted: it removes the job and makes it again.
     expect(await ask("nomad", "/v1/job/failing")).toMatchObject({ Version: 0 });
     expect(((await ask("nomad", "/v1/job/failing")) as { JobModifyIndex: number }).JobModifyIndex).toBeGreaterThan(
       JobModifyIndex,
@@ -487,7 +487,7 @@ describe("the offline apply", () => {
     const Constraints = [{ LTarget: "${attr.kernel.name}", RTarget: "plan9", Operand: "=" }];
     const homeless = { ...job("homeless", { Constraints }), detach: false, timeouts: { create: "2s" } };
     const error = await failure(apply({ mesh: { resource: { nomad_job: { homeless } } } }));
-    expect(error.problem).toMatch(/Waited 2 s for the deployment of job homeless/);
+    expect(error.problem).toMatch(/Timed out after 2 s waiting for the deployment of job homeless/);
     expect(progress.join("\n")).toMatch(/no place yet for group group .*\$\{attr.kernel.name\} = plan9/);
   }, 60_000);
 

@@ -114,7 +114,7 @@ describe("a server of a secure cluster", () => {
     });
   });
 
-  test("comes up again without network, once its secret store is there, and mends what was changed", async () => {
+  test("comes up again without network, once its secret store is there, and corrects what was changed", async () => {
     await succeed(machine, "sh", "-c", "echo '{' > /etc/consul.d/consul.json; chmod 666 /etc/nomad.d/nomad.json");
     await succeed(machine, "mv", store, `${store}.away`);
     await machine.powerOff();
@@ -221,7 +221,7 @@ describe("a client", () => {
     expect(journal).toMatch(/^Line \d+ of \/usr\/local\/lib\/meshform\/boot failed: false$/m);
   });
 
-  test("starts them when what was wrong is mended, and nobody has to say so", async () => {
+  test("starts them when what was wrong is corrected, and nobody has to say so", async () => {
     await succeed(machine, "sed", "--in-place", "s/^echo it went wrong; false$//", "/usr/local/lib/meshform/boot");
     await eventually(async () => {
       expect(await states(machine, "meshform-boot", "consul", "nomad")).toEqual(["active", "active", "active"]);

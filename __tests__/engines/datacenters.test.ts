@@ -125,7 +125,7 @@ test("the Envoy of the only mesh gateway is killed under load: requests pass aga
     seen.push(await isAnswered());
     await new Promise((resolve) => setTimeout(resolve, 50));
   }
-  // Nomad by itself would wait 15 s before it restarts a task, and none of these would be answered.
+  // Nomad's default is to wait 15 s before it restarts a task, and none of these would be answered.
   const failed = seen.filter((ok) => !ok).length;
   console.log(`${failed} of ${seen.length} requests failed after the mesh gateway's Envoy was killed`);
   expect(failed).toBeGreaterThan(0);

@@ -40,7 +40,7 @@ function writeApp(): void {
       task: Workload.docker({ image: "test/owned:1" }),
       built: Workload.docker({ image: "test/sleeper:1" }),
     }`,
-    misspelt: image("hashicorpdev/counter-api:v3", ', entrypoint: ["/bin/no-such-program"]'),
+    misspelled: image("hashicorpdev/counter-api:v3", ', entrypoint: ["/bin/no-such-program"]'),
     gone: program("local/no-such-program"),
     homeless: `${program("/bin/true")}, constraints: [Constraint.equals("\${attr.kernel.name}", "plan9")]`,
   };
@@ -162,7 +162,7 @@ test("an image that is nowhere fails before anything changes, and names the cons
 });
 
 test.each([
-  ["misspelt", /^The task task of misspelt cannot run on client-\d: .*no-such-program.*no such file or directory/m],
+  ["misspelled", /^The task task of misspelled cannot run on client-\d: .*no-such-program.*no such file or directory/m],
   ["gone", /^The task task of gone cannot run on client-\d: .*no-such-program/m],
   ["homeless", /^homeless: no place yet for group group on 2 nodes: \$\{attr\.kernel\.name\} = plan9/m],
 ])("what cannot run ends up within seconds, the reason first: %s", async (variant, reason) => {

@@ -22,7 +22,7 @@ async function open(file: string, chosen = ""): Promise<string> {
   return output;
 }
 
-/** The rows of the details that are shown: whom they are about, what stands beside it, and the facts. */
+/** The rows of the details that are shown: which box they are about, what stands next to it, and the facts. */
 function rowsOf(dom: string): string[] {
   const [, details = ""] = /<div id="details">(.*?)<ul id="list"/s.exec(dom) ?? [];
   return [...details.matchAll(/<div class="row">(.*?)<\/div>/gs)].map(([, row]) =>

@@ -311,7 +311,7 @@ test("while one command works on a lab, another is refused", async () => {
 test("an app that fails ends up with its own words, before anything is touched", async () => {
   const { code, output } = await killed.up("broken");
   expect(code).toBe(1);
-  expect(output).toContain("mesh: this app is broken. Mend it.");
+  expect(output).toContain("mesh: this app is broken. Fix it.");
   expect(existsSync(new LabFiles(killed.name).folder)).toBe(false);
 });
 

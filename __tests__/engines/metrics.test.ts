@@ -123,7 +123,7 @@ test(
 );
 
 test(
-  "a service that fails makes the alert on errors fire, for each edge that is hurt, and mending it ends that",
+  "a service that fails makes the alert on errors fire, for each edge that is hurt, and repairing it ends that",
   async () => {
     const hurt = () =>
       prometheus.firing(
@@ -136,7 +136,7 @@ test(
       expect(new Set(await request(5))).toEqual(new Set([502]));
       expect(await hurt()).toEqual(EDGES);
     }, MINUTE);
-    await tellStock("mend");
+    await tellStock("repair");
     await eventually(async () => {
       expect(new Set(await request(5))).toEqual(new Set([200]));
       expect(await hurt()).toEqual([]);
@@ -223,7 +223,7 @@ async function scrapedSince<T>(moment: number, read: () => Promise<T>): Promise<
   });
 }
 
-async function tellStock(what: "fail" | "mend"): Promise<void> {
+async function tellStock(what: "fail" | "repair"): Promise<void> {
   const [{ ID }] = await lab.api<{ ID: string; ClientStatus: string }[]>("Nomad", "/v1/job/stock/allocations");
   const command = `fetch("http://127.0.0.1:9011/${what}", { method: "POST" }).then((r) => process.exit(r.ok ? 0 : 1))`;
   expect(await lab.inTask(ID, "stock", ["node", "-e", command])).toMatchObject({ code: 0 });

@@ -225,7 +225,7 @@ function operatorToken(): string {
   return (documentsIn(files.secrets("dc1")).operator as { tokens: { operator: string } }).tokens.operator;
 }
 
-/** Each would wait for a metadata service in vain. */
+/** Each would wait for a metadata service that is not there. */
 const cloudFingerprinters = "env_aws,env_gce,env_azure,env_digitalocean";
 
 /**
@@ -487,7 +487,7 @@ describe("when servers fail", () => {
 });
 
 test(
-  "a server that was made anew counts only once it has its vote: up waits for that, and status says it",
+  "a server that was made again counts only once it has its vote: up waits for that, and status says it",
   async () => {
     await powerOff(lab, "server-2");
     rmSync(files.host("server-2"), { recursive: true });

@@ -37,7 +37,7 @@ interface LoadOptions {
   readonly method?: string;
 }
 
-/** What the app's variant says, each time anew. */
+/** What the app's variant says, each time again. */
 async function up(variant: Readonly<Record<string, string>>): Promise<void> {
   await lab.mustUp(new URLSearchParams(variant).toString());
 }
@@ -127,7 +127,7 @@ describe("a canary", () => {
     expect(Math.abs((answers["200 v2"] / 2000) * 100 - 10)).toBeLessThanOrEqual(3);
   });
 
-  test("answers whoever bears the header, every time, also through the page", async () => {
+  test("answers every request with the header, every time, also through the page", async () => {
     const { answers } = await load("GREETING", { requests: 200, concurrency: 4, headers: { "x-canary": "yes" } });
     expect(answers).toEqual({ "200 v2": 200 });
     const response = await fetch(lab.url("greeting-page"), { headers: { "x-canary": "yes" } });
@@ -278,7 +278,7 @@ describe("a connection", () => {
   });
 });
 
-describe("where nothing is said of it", () => {
+describe("where nothing is stated about it", () => {
   test("one of two instances that fails is ejected, by gateways too: all but the first few requests are answered", async () => {
     const [broken, sound] = await allocationsOf("double");
     expect(sound).toBeDefined();
@@ -351,7 +351,7 @@ test("Nomad's own canary gets only the testers' requests, until it is promoted",
   const { output } = await lab.up(
     new URLSearchParams({ percent: "0", live: "green", tagged: "v2", steady: "v2" }).toString(),
   );
-  expect(output).toContain("Canaries of tagged run beside it. Once they are to replace it: nomad job promote tagged");
+  expect(output).toContain("Canaries of tagged run next to it. Once they are to replace it: nomad job promote tagged");
   const plainly = () => load("TAGGED", { requests: 50 });
   const asTester = () => load("TAGGED", { requests: 50, headers: { "x-canary": "yes" } });
   await eventually(async () => {
@@ -444,7 +444,7 @@ test("a page on a port of its node is replaced by one on another node, and none 
     over.abort();
     await asking;
   }
-  // Whoever does not look at its health check gets 502 from the new page, as long as its Envoy knows no API.
+  // A client that does not look at its health check gets 502 from the new page, as long as its Envoy knows no API.
   seen.delete(502);
   expect(seen).toEqual(new Set([200]));
   expect(await nodesOf()).not.toContain(before);

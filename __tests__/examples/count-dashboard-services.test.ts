@@ -37,7 +37,7 @@ describe("the API", () => {
     expect(await getJson(url)).toMatchObject({ status: 200, body: { count: 3 } });
   });
 
-  test("says which instance on which host answered, beside the two fields of the public image", async () => {
+  test("says which instance on which host answered, in addition to the two fields of the public image", async () => {
     const { url } = await startApi({ NOMAD_ALLOC_ID: "b81e77aa-0c5f-4d0e-9a51-5b6c1f1f2d3e", NODE_NAME: "client-2" });
 
     const { body } = await getJson(url);

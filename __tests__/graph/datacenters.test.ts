@@ -96,12 +96,12 @@ describe("a peer that bears the name of a datacenter of the app", () => {
   });
 });
 
-describe("who may reach whom in another datacenter", () => {
+describe("which service can reach which in another datacenter", () => {
   const permission = (east: Written, west: Written) =>
     edgeOf(graphOf({ jobs: [page], ...east }, { jobs: [serviceJob("api")], ...west }), "dc1/page", "dc2/api")
       .permission;
 
-  test("is said there, of a source at the peer", () => {
+  test("is shown there, of a source at the peer", () => {
     const entries = [intentions("api", [{ Name: "page", Peer: "dc1", Action: "allow" }])];
     expect(permission({}, { entries })).toEqual({ allowed: "all" });
     expect(permission({}, {})).toEqual({ allowed: "no" });

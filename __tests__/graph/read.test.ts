@@ -150,7 +150,7 @@ describe("a mesh of Meshform", () => {
   });
 });
 
-describe("who may reach whom", () => {
+describe("which service can reach which", () => {
   const page = serviceJob("page", [{ DestinationName: "api", LocalBindPort: 8080 }]);
   const api = serviceJob("api");
 

@@ -174,7 +174,7 @@ describe("the SVG", () => {
     expect(text.replaceAll(/&(amp|lt|gt|quot|#39);/g, "")).not.toMatch(/&|\0/);
   });
 
-  test("names what a box and an arrow mean to whoever points at them", async () => {
+  test("names what a box and an arrow mean when they are pointed at", async () => {
     const text = await svg(variety);
     expect(text).toContain("<title>web may send some requests to api</title>");
     expect(text).toContain("<title>door has an upstream to, but is refused by, web</title>");

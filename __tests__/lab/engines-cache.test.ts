@@ -36,7 +36,7 @@ function installer(shell: string) {
     const { fillOnce } = require("${repository}/lab/engines/cache.ts");
     const { runTool } = require("${repository}/lab/run-tool.ts");
     const run = (cwd, signal) => runTool(["sh", "-c", ${JSON.stringify(shell)}], {
-      what: "It", fix: "Mend it.", timeoutMs: 90_000, cwd, signal, onLine: (line) => console.log(line),
+      what: "It", fix: "Fix it.", timeoutMs: 90_000, cwd, signal, onLine: (line) => console.log(line),
     });
     interruptible((signal) => fillOnce("${target}", {
       what: "It", timeoutMs: 30_000, signal,

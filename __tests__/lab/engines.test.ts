@@ -109,7 +109,7 @@ describe("an installation that fails", () => {
     expect(readdirSync(join(folder, "cache", "meshform", "engines", "nomad"))).toEqual([".lock"]);
   });
 
-  test("ends the installations beside it, which clean up too", async () => {
+  test("ends the installations next to it, which clean up too", async () => {
     const catalogue = {
       ...standIns(),
       consul: standIn("consul", "echo half > consul; sleep 60"),

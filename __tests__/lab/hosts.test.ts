@@ -93,7 +93,7 @@ describe("the script of a unit", () => {
     expect(stdout).toBe("listening\nstarted\n");
   });
 
-  test("hands over to what runs for ever, and stays with what runs once", () => {
+  test("hands over to what runs permanently, and stays with what runs once", () => {
     expect(unitScript(unit, [], false)).toContain(`exec /usr/local/bin/agent 'it'\\''s'\n`);
     expect(unitScript({ ...unit, oneshot: true }, [], false)).not.toContain("exec ");
   });

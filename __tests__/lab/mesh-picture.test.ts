@@ -105,11 +105,11 @@ test("a name that leads elsewhere is let in by those to whom it leads, all of th
   expect(connectionsWith(intentions("api", ["page", "allow"]))).toEqual([]);
 });
 
-test("what is odd about the versions of a service is said once, and that a canary waits", () => {
+test("what is odd about the versions of a service is reported once, and that a canary waits", () => {
   const second = { ...job("api-v2"), services: [service("api")], awaitsPromotion: true };
   expect(meshPicture([], [api, second]).remarks).toEqual([
     "Nothing may reach api: no intention allows it, and the mesh denies by default.",
-    "Canaries of api-v2 run beside it. Once they are to replace it: nomad job promote api-v2",
+    "Canaries of api-v2 run next to it. Once they are to replace it: nomad job promote api-v2",
   ]);
 });
 

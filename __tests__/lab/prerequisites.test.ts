@@ -114,7 +114,7 @@ describe("the prerequisites", () => {
   test.each([
     ["go1.26.8\nlocal", true],
     ["go1.24.4\nlocal", false],
-    ["go1.24.4\nauto", true], // fetches a newer one by itself
+    ["go1.24.4\nauto", true], // fetches a newer one automatically
     ["go1.19.8\n", false],
   ])("Go that says %j is enough for Nomad: %s", async (output, ok) => {
     const machine = answering((command) => command.startsWith("go env"), output);
@@ -193,7 +193,7 @@ describe("Debian packages", () => {
     aptGet('case "$*" in *install*) echo "E: Unable to locate package iproute2" >&2; exit 100;; esac');
 
     await expect(installDebianPackages(["iproute2"])).rejects.toThrow(
-      /^The installation of the Debian packages iproute2 failed: .* ended with code 100\. It last said:\n {2}E: Unable to locate package iproute2 Mend /s,
+      /^The installation of the Debian packages iproute2 failed: .* ended with code 100\. It last said:\n {2}E: Unable to locate package iproute2 Correct /s,
     );
   });
 

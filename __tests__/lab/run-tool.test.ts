@@ -1,6 +1,6 @@
 import { type RunToolOptions, runTool } from "../../lab/run-tool";
 
-const options: RunToolOptions = { what: "The build of it", fix: "Mend it.", timeoutMs: 10_000 };
+const options: RunToolOptions = { what: "The build of it", fix: "Fix it.", timeoutMs: 10_000 };
 
 describe("a tool that is run", () => {
   test("is heard line by line, on both of its outputs", async () => {
@@ -17,14 +17,14 @@ describe("a tool that is run", () => {
 
     const error: unknown = await runTool(["sh", "-c", script], options).catch((error: unknown) => error);
 
-    expect(error).toMatchObject({ name: "LabError", fix: "Mend it." });
+    expect(error).toMatchObject({ name: "LabError", fix: "Fix it." });
     expect(String(error)).toMatch(
       /The build of it failed: .* ended with code 2\. It last said:\n {2}line 26\n.* {2}line 40 /s,
     );
     expect(String(error)).not.toContain("line 25");
   });
 
-  test("that does not exist is said to be so", async () => {
+  test("that does not exist is named", async () => {
     await expect(runTool(["meshform-no-such-tool"], options)).rejects.toThrow(
       "The build of it failed: `meshform-no-such-tool` could not start (ENOENT). It said nothing.",
     );

@@ -24,7 +24,7 @@ envoy_cluster_upstream_cx_total{${sent("store")}} ${connections}
 
 const sample = (at: number, text: string) => ({ address: "127.0.0.2:19001", at, counters: parseCounters(text) });
 
-test("rates are what was counted between the looks, by the second, for whoever asked whom", () => {
+test("rates are what was counted between the looks, by the second, for each pair of source and destination", () => {
   const flows = flowsBetween(
     new Map([["envoy", sample(1_000, stats(10, 0, 1))]]),
     new Map([["envoy", sample(3_000, stats(30, 4, 2))]]),
@@ -51,7 +51,7 @@ test("instances of one service count together", () => {
   expect(flowsBetween(before, after).find(({ seen }) => seen === "asked")?.requests).toBe(10);
 });
 
-test("an Envoy that has started anew between the looks does not count backwards", () => {
+test("an Envoy that has restarted between the looks does not count backwards", () => {
   const flows = flowsBetween(
     new Map([["envoy", sample(0, stats(100, 0, 0))]]),
     new Map([["envoy", sample(1_000, stats(1, 0, 0))]]),

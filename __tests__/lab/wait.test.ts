@@ -26,7 +26,7 @@ describe("a wait", () => {
     const probe = () => Promise.reject(new Error("fetch failed", { cause: new Error("connect ECONNREFUSED") }));
 
     await expect(waitFor("the Consul leader", probe, quick)).rejects.toThrow(
-      "Waited 0.12 s for the Consul leader, in vain. Last seen: fetch failed: connect ECONNREFUSED Run `npm run doctor`",
+      "Timed out after 0.12 s waiting for the Consul leader. Last seen: fetch failed: connect ECONNREFUSED Run `npm run doctor`",
     );
   });
 
@@ -36,7 +36,7 @@ describe("a wait", () => {
     const wait = waitFor("the leader", () => undefined, { ...quick, lastSeen, fix: "Look at the log." });
 
     await expect(wait).rejects.toMatchObject({
-      problem: "Waited 0.12 s for the leader, in vain. Last seen: agent: no leader",
+      problem: "Timed out after 0.12 s waiting for the leader. Last seen: agent: no leader",
       fix: "Look at the log.",
     });
   });

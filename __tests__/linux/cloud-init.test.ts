@@ -236,7 +236,7 @@ describe("the user data of a group", () => {
     consul.cloudInit({ distribution: "debian-12" });
     expect(findingsOf(() => synthStack(stack))).toEqual([
       expect.stringMatching(
-        /^stack\/servers: The user data has \d{5} bytes when compressed, of which 16384 are allowed\. Give `assets`, from where machines fetch what is large, or shrink a part\. The largest, each compressed by itself: \/etc\/large \d+, \/usr\/local\/lib\/meshform\/meshform-host \d+, .*\. \(user-data-size\)$/,
+        /^stack\/servers: The user data has \d{5} bytes when compressed, of which 16384 are allowed\. Give `assets`, from where machines fetch what is large, or shrink a part\. The largest, each compressed alone: \/etc\/large \d+, \/usr\/local\/lib\/meshform\/meshform-host \d+, .*\. \(user-data-size\)$/,
       ),
     ]);
   });

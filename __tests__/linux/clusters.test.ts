@@ -296,7 +296,7 @@ describe("synthesis fails if", () => {
   ])("an override holds a secret: %j (secret-in-host)", (override, path) => {
     expect(findings({ nomad: { override } })).toEqual([
       `stack/servers: The override sets ${path}, which is a secret. ` +
-        "Leave it away: hosts fetch the cluster's own from the secret store at boot. (secret-in-host)",
+        "Omit it: hosts fetch the cluster's own from the secret store at boot. (secret-in-host)",
     ]);
   });
 

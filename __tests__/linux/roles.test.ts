@@ -176,7 +176,7 @@ describe("in the secure profile, which is the default,", () => {
     }
   });
 
-  test("Consul runs no scripts for whoever asks, has the mesh on, and metrics for Prometheus", () => {
+  test("Consul runs no scripts on request, has the mesh on, and metrics for Prometheus", () => {
     for (const host of [server, client]) {
       expect(configuration(host, "/etc/consul.d/consul.json")).toMatchObject({
         enable_script_checks: false,

@@ -376,7 +376,7 @@ describe("a service of another team", () => {
 });
 
 describe("defaults", () => {
-  test("carry the service's protocol, and what Consul would add by itself", () => {
+  test("carry the service's protocol, and what Consul would add", () => {
     const { entries } = synthMesh((mesh) => {
       mesh.addService("api", { ...api, publish: 1, serviceDefaults: { MaxInboundConnections: 10 } });
     });

@@ -66,7 +66,7 @@ describe("a connection to a service of another datacenter", () => {
     }
   });
 
-  test("leaves what is said of gateways as it is said", () => {
+  test("leaves what is stated about gateways as it is", () => {
     const { dc1 } = app(
       ({ east, west }) => {
         east

@@ -110,7 +110,7 @@ describe("an apply waits for healthy jobs", () => {
     ]);
   });
 
-  test("as long as Nomad takes to decide, which is longer than the provider would wait by itself", () => {
+  test("as long as Nomad takes to decide, which is longer than the provider would wait by default", () => {
     const timeouts = (service: Partial<MeshServiceProps>) => {
       const { terraform } = synthMesh((it) => {
         it.addService("api", { port: 9001, workload: anyWorkload, waitUntilHealthy: true, ...service });

@@ -63,7 +63,7 @@ namespace "*" {
 
   test("fails if it has no rule", () => {
     expect(() => rulesOf({})).toThrow(
-      "stack/policy: The policy has no rule, and Nomad refuses it. Give it one, or leave it away.",
+      "stack/policy: The policy has no rule, and Nomad refuses it. Give it one, or omit it.",
     );
   });
 });

@@ -58,7 +58,7 @@ describe("the kind of a job", () => {
     expect(jobOf(JobKind.parameterized({ type: "sysbatch" })).Type).toBe("sysbatch");
   });
 
-  test("has a successor run beside the only instance of nothing but a service job", () => {
+  test("has a successor run next to the only instance of nothing but a service job", () => {
     const updateOf = (kind?: JobKind) => jobOf(kind).TaskGroups?.[0]?.Update;
     expect(updateOf()).toMatchObject({ Canary: 1 });
     expect(updateOf(JobKind.batch())).toBeUndefined();

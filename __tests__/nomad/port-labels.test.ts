@@ -59,7 +59,7 @@ describe("a label that the group does not have", () => {
   });
 });
 
-describe("nothing is said of", () => {
+describe("nothing is reported of", () => {
   test.each<[string, nomad.Task]>([
     [
       "labels that are there",

@@ -44,7 +44,7 @@ describe("the registration of a service", () => {
 });
 
 describe("a health check", () => {
-  test("passes through the Envoy beside its service", () => {
+  test("passes through its service's Envoy", () => {
     const check = checkWith(HealthCheck.http("/health"));
     expect(check).toMatchObject({ Expose: true });
     expect(check).not.toHaveProperty("PortLabel");

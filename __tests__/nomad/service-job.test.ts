@@ -581,7 +581,7 @@ describe("the sidecar", () => {
     });
   });
 
-  test("is absent where the service speaks mutual TLS by itself", () => {
+  test("is absent where the service speaks mutual TLS on its own", () => {
     const service = serviceOf(jobOf({ connectNative: true }));
     expect(service.Connect).toEqual({ Native: true });
     expect(service.TaskName).toBe("web");

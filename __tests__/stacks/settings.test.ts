@@ -67,7 +67,7 @@ test("an unknown runtime is refused with the known ones, and where it was given"
   );
 });
 
-test("a misspelt setting is refused, in the context and in the environment, and what is somebody else's is not", () => {
+test("a misspelled setting is refused, in the context and in the environment, and what is somebody else's is not", () => {
   const others = {
     excludeStackIdFromLogicalIds: "true",
     allowSepCharsInLogicalIds: "true",

@@ -13,7 +13,7 @@ export interface AgentCheck {
   readonly Output: string;
 }
 
-/** Has Consul agents read their configuration anew, as `systemctl reload` does: the tokens of a client host may not ask for it. */
+/** Has Consul agents read their configuration again, as `systemctl reload` does: the tokens of a client host may not ask for it. */
 export async function reloadConsul(lab: TestLab, ...hosts: readonly string[]): Promise<void> {
   const pids = hosts.map((host) => agentOf(lab, host, "consul").pid);
   for (const pid of pids) process.kill(pid, "SIGHUP");
@@ -48,7 +48,7 @@ export async function checksOf(lab: TestLab, ...hosts: readonly string[]): Promi
 
 /**
  * Waits until every check on hosts passes, among them Consul's own check of each sidecar, which its agent adds whenever it reads
- * its services anew.
+ * its services again.
  *
  * @param proxyServices services whose sidecars must be there, being the Envoys of gateways
  */

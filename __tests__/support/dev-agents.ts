@@ -16,7 +16,7 @@ export interface DevAgents {
 /** What may do everything in the Consul agent, whose ACL system is on. */
 const managementToken = "7c3a6a1e-1f0e-4c77-9b0c-8f6d7c1f5a10";
 
-/** @param nomadConfig what else is said to Nomad */
+/** @param nomadConfig what else Nomad is configured with */
 export async function startDevAgents(
   { consul, nomad }: Pick<Engines, "consul" | "nomad">,
   nomadConfig: Readonly<Record<string, unknown>> = {},

@@ -4,7 +4,7 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import type { consul } from "../../constructs";
 
-/** A config entry, and what is said of it. */
+/** A config entry, and what is reported of it. */
 export interface EntryCase {
   readonly name: string;
   readonly entry: consul.ConfigEntry;
@@ -1100,7 +1100,7 @@ const others: readonly EntryCase[] = [
   casesOf("service-defualts" as "service-defaults", "an unknown kind").refused("any", {}, "Kind"),
 ];
 
-/** What is said of config entries, by us and by Consul. */
+/** What is reported of config entries, by us and by Consul. */
 export const ENTRY_CASES: readonly EntryCase[] = [
   ...serviceDefaults,
   ...proxyDefaults,

@@ -1,6 +1,6 @@
 import type { nomad } from "../../constructs";
 
-/** A job, and what is said of it. */
+/** A job, and what is reported of it. */
 export interface JobCase {
   readonly name: string;
   readonly job: nomad.Job;
@@ -1850,7 +1850,7 @@ const consul: readonly JobCase[] = [
   enterprise("another Consul for a task", ofTask({ Consul: { Cluster: "other" } })),
 ];
 
-/** What is said of jobs, by us and by Nomad. */
+/** What is reported of jobs, by us and by Nomad. */
 export const JOB_CASES: readonly JobCase[] = [
   ...jobs,
   ...periodic,

@@ -45,7 +45,7 @@ export async function run(
       message,
     } = error as Error & { code: unknown; stdout?: string; stderr?: string };
     if (typeof code !== "number") {
-      throw new Error(`${command} ${args.join(" ")} did not end by itself: ${message}\n${stdout}${stderr}`, {
+      throw new Error(`${command} ${args.join(" ")} did not end: ${message}\n${stdout}${stderr}`, {
         cause: error,
       });
     }

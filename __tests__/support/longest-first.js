@@ -19,7 +19,7 @@ const LONGEST = [
 ];
 
 /**
- * The suites on real engines first, since they mostly wait: whatever runs beside them costs no time. The longest of all come
+ * The suites on real engines first, since they mostly wait: whatever runs next to them costs no time. The longest of all come
  * before the others, so that none of them is alone in the end.
  */
 module.exports = class LongestFirst extends Sequencer {

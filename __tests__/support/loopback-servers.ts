@@ -172,7 +172,7 @@ export class LoopbackServer {
     return (text === "" ? undefined : JSON.parse(text)) as T;
   }
 
-  /** Starts an agent, and again whenever it ends by itself. */
+  /** Starts an agent, and again whenever it ends. */
   private supervise(engine: Engine, [program, ...args]: [string, ...string[]]): void {
     const log = openSync(join(this.cluster.folder, `${this.name}-${engine}.log`), "a");
     // Nomad's AWS library dies of this variable.

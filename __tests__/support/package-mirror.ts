@@ -87,7 +87,7 @@ function envoyRelease({ version, path }: Engine, architecture: Architecture, fol
   return sha256(file);
 }
 
-/** Signs a file with a new key, puts the key beside it, and returns the key's fingerprint. */
+/** Signs a file with a new key, puts the key next to it, and returns the key's fingerprint. */
 async function sign(file: string, signed: string, key: string): Promise<string> {
   const home = mkdtempSync(join(tmpdir(), "meshform-key-"));
   const gpg = (...args: string[]) => must("gpg", "--homedir", home, "--batch", "--passphrase", "", ...args);

@@ -6,7 +6,7 @@ export interface Sample {
 
 /** The Prometheus of a lab. */
 export class PrometheusApi {
-  /** @param url asked anew each time, since `up` may print another one */
+  /** @param url asked again each time, since `up` may print another one */
   constructor(private readonly url: () => string) {}
 
   /** What its API answers at a path below `/api/v1/`. */

@@ -138,7 +138,7 @@ export async function startSecureAgents({ consul, nomad }: Pick<Engines, "consul
     for (const [index, name] of ["consul", "nomad-server", "nomad-client"].entries()) {
       const { exitCode, signalCode } = agents[index];
       if ((exitCode ?? signalCode) !== null) {
-        console.warn(`${name} has ended by itself (${exitCode ?? signalCode}):\n${logOf(name).slice(-4000)}`);
+        console.warn(`${name} has ended (${exitCode ?? signalCode}):\n${logOf(name).slice(-4000)}`);
       }
     }
     await endTasks((path, method) => askNomad(management.nomad, path, method)).catch((error: unknown) => {

@@ -20,8 +20,8 @@ const PREFIXES = is.either({ fits: (value) => typeof value === "boolean", rule: 
 const ANONYMOUS_SHAPE: is.Shape<AnonymousPolicyOptions> = { services: PREFIXES, nodes: PREFIXES };
 
 /**
- * What Consul shows to whoever gives no token: by default the catalog of services and nodes, as DNS needs it, and nothing
- * else. Who may reach whom is not shown, although Consul by itself would show that along with a service.
+ * What Consul shows to requests without a token: by default the catalog of services and nodes, as DNS needs it, and nothing
+ * else. Which service can reach which is not shown, although Consul shows that along with a service by default.
  *
  * @see https://developer.hashicorp.com/consul/docs/secure/acl/token/anonymous
  */
@@ -38,7 +38,7 @@ export class AnonymousPolicy extends Construct {
     };
     this.policy = new ConsulAclPolicy(this, "Policy", {
       name: "anonymous",
-      description: "What is shown to whoever gives no token",
+      description: "What is shown to requests without a token",
       rules,
     });
     this.policy.attachTo("Attachment", WELL_KNOWN_TOKENS.anonymous);

@@ -30,7 +30,7 @@ const DEPLOYER_SHAPE: is.Shape<ConsulDeployerPolicyOptions> = {
 };
 
 /**
- * What whoever applies mesh stacks needs in Consul: config entries and intentions. No token has it at first, see
+ * What the deployer of mesh stacks needs in Consul: config entries and intentions. No token has it at first, see
  * docs/access.md.
  *
  * The right to write a service's config entries is also the right to register instances of it and to get its certificate:
@@ -52,7 +52,7 @@ export class ConsulDeployerPolicy extends Construct {
     } = options;
     this.policy = new ConsulAclPolicy(this, "Policy", {
       name,
-      description: "Whoever applies mesh stacks: config entries and intentions",
+      description: "Deployer of mesh stacks: config entries and intentions",
       rules: {
         mesh: mesh ? "write" : undefined,
         keyPrefix: forPrefixes(keyPrefixes, "write"),

@@ -17,7 +17,7 @@ const ANONYMOUS_SHAPE: is.Shape<NomadAnonymousPolicyOptions> = {
 };
 
 /**
- * What Nomad shows to whoever gives no token. Without this policy that is nothing but the keys that verify its workload
+ * What Nomad shows to requests without a token. Without this policy that is nothing but the keys that verify its workload
  * identities, its leader, its metrics and its health.
  *
  * @see https://developer.hashicorp.com/nomad/docs/secure/acl/tokens#anonymous-token
@@ -36,7 +36,7 @@ export class NomadAnonymousPolicy extends Construct {
     ]);
     this.policy = new NomadAclPolicy(this, "Policy", {
       name: "anonymous",
-      description: "What is shown to whoever gives no token",
+      description: "What is shown to requests without a token",
       rules: { namespace: Object.fromEntries(shown) },
     });
   }

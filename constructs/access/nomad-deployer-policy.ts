@@ -22,7 +22,7 @@ const DEPLOYER_SHAPE: is.Shape<NomadDeployerPolicyOptions> = {
   capabilities: NAMESPACE_CAPABILITIES,
 };
 
-/** What whoever applies mesh stacks needs in Nomad: to submit the jobs of one namespace and to see how they come up. */
+/** What the deployer of mesh stacks needs in Nomad: to submit the jobs of one namespace and to see how they come up. */
 export class NomadDeployerPolicy extends Construct {
   /** The policy. A token gets it by its name: `nomad acl token create -policy <name>`. */
   readonly policy: NomadAclPolicy;
@@ -33,7 +33,7 @@ export class NomadDeployerPolicy extends Construct {
     const { namespace = "default", name = `deployer-${namespace}`, hostVolumes, capabilities = [] } = options;
     this.policy = new NomadAclPolicy(this, "Policy", {
       name,
-      description: `Whoever applies mesh stacks: the jobs of the namespace ${namespace}`,
+      description: `Deployer of mesh stacks: the jobs of the namespace ${namespace}`,
       rules: {
         namespace: { [namespace]: { capabilities: ["list-jobs", "read-job", "submit-job", ...capabilities] } },
         // A job may name its node pool, and the lab's own apply asks whether that is there.

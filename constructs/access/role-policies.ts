@@ -77,7 +77,7 @@ export class RolePolicies extends Construct {
   }
 }
 
-/** To find services without a look at who may reach whom. */
+/** To find services without seeing which service can reach which. */
 const catalogOnly = { policy: "read", intentions: "deny" } as const;
 
 /**

@@ -20,7 +20,7 @@ export interface GatewayWorkload {
 }
 
 /**
- * Which of Nomad's workloads may be a gateway in Consul. A gateway needs more than a service gets by itself; it gets it by rules
+ * Which of Nomad's workloads may be a gateway in Consul. A gateway needs more rights than a service gets by default; it gets them by rules
  * of the auth method with which Nomad's workloads log in, for one service of one job in one namespace.
  *
  * Each method returns what the gateway's job has to wait for.
@@ -89,7 +89,7 @@ export abstract class WorkloadAuthMethod extends Construct {
   /**
    * Lets a mesh gateway, in a job with a `gateway` block, have a certificate that stands for the whole datacenter, and see
    * the clusters that are peered with it. Consul knows no smaller right for the former than all that concerns the mesh as a
-   * whole: whoever may run a job of that name in that namespace has it.
+   * whole: anyone who may run a job of that name in that namespace has it.
    *
    * @param gateway name of the gateway's service
    * @see https://developer.hashicorp.com/consul/docs/secure/acl/token/mesh-gateway

@@ -5,7 +5,7 @@ import { isToken } from "../core/token";
 
 /** What happens to the headers of a request or a response on its way. */
 export interface HeaderChanges {
-  /** Headers beside those that are there. @default none */
+  /** Headers in addition to those that are there. @default none */
   readonly add?: Readonly<Record<string, string>>;
   /** Headers instead of those that are there. @default none */
   readonly set?: Readonly<Record<string, string>>;

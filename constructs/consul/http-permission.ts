@@ -80,7 +80,7 @@ export const PERMISSION_MATCH_SHAPE: is.Shape<PermissionMatch> = {
  * that fits none is denied. The destination's protocol must be http, http2 or grpc.
  *
  * Prefer permissions that allow what a source needs over those that deny a part of it: an application may take a path for the
- * denied one that Envoy takes for another. What Envoys do about that is said by {@link MeshConfig.requestNormalization}.
+ * denied one that Envoy takes for another. What Envoys do about that is set by {@link MeshConfig.requestNormalization}.
  *
  * @see https://developer.hashicorp.com/consul/docs/reference/config-entry/service-intentions
  */

@@ -107,7 +107,7 @@ export class LoadBalancer {
     private readonly examineOptions: (place: Place) => void = () => undefined,
   ) {}
 
-  /** One after the other; what Envoy does by itself. */
+  /** One after the other; Envoy's default. */
   static roundRobin(): LoadBalancer {
     return new LoadBalancer({ Policy: "round_robin" });
   }

@@ -47,7 +47,7 @@ export interface RequestNormalization {
 export interface MeshConfig {
   /**
    * How a request is brought into its usual form before permissions decide on it; `{}` for the defaults of that. `false` leaves just
-   * what Consul does by itself: permissions can then be got round, and a check warns where there are any.
+   * Consul's default: permissions can then be got round, and a check warns where there are any.
    *
    * @default {} where something may make only some requests of a service of the mesh, else false
    */
@@ -122,7 +122,7 @@ export function normalizationOf(
     : { ...STRICT, ...withoutUndefined(asked ?? {}) };
 }
 
-/** @returns `undefined` where there is nothing to say that Consul would not do by itself */
+/** @returns `undefined` where there is nothing to say that is not Consul's default */
 export function renderMeshConfig(
   config: MeshConfig,
   normalization: Required<RequestNormalization> | undefined,

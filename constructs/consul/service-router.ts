@@ -62,7 +62,7 @@ export const RETRY_CONDITIONS = [
 ] as const;
 
 /**
- * What counts as a failure that a retry may mend.
+ * What counts as a failure that a retry may fix.
  *
  * @see https://www.envoyproxy.io/docs/envoy/latest/configuration/http/http_filters/router_filter#x-envoy-retry-on
  */

@@ -2,7 +2,7 @@ import * as is from "../core/shape";
 import type * as consul from "./generated/config-entries";
 import { HEADER_CHANGES_SHAPE, renderHeaderChanges, type HeaderChanges } from "./header-changes";
 
-/** What a share of the requests takes beside its weight and its destination. */
+/** What a share of the requests has in addition to its weight and its destination. */
 export interface SplitChanges {
   /** Changes of the request's headers. @default none */
   readonly requestHeaders?: HeaderChanges;

@@ -26,7 +26,7 @@ export const UPSTREAM_LIMITS_SHAPE: is.Shape<UpstreamLimits> = {
 };
 
 /**
- * When an Envoy stops asking an instance that fails, for a while: it is ejected, and comes back by itself. Ejections of one
+ * When an Envoy stops asking an instance that fails, for a while: it is ejected, and comes back automatically. Ejections of one
  * instance last longer each time. Behind http, http2 and gRPC a status from 500 counts as a failure, and a connection that
  * cannot be opened; behind tcp the latter alone. An instance is ejected at its last failure in a row, not at the next look.
  *
@@ -60,7 +60,7 @@ export const PASSIVE_HEALTH_CHECK_SHAPE: is.Shape<PassiveHealthCheck> = {
   baseEjectionTime: is.durationText,
 };
 
-/** How an upstream is dealt with, whoever it is. */
+/** How any upstream is dealt with. */
 export interface UpstreamPolicy {
   /** @default Envoy's own: 1024 of each */
   readonly limits?: UpstreamLimits;

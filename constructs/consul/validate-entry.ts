@@ -39,7 +39,7 @@ const EXAMINERS: {
 };
 
 /**
- * What Consul 1.21 would refuse of a config entry by itself, by the rules of its own `Validate` functions.
+ * What Consul 1.21 would refuse of a config entry on its own, by the rules of its own `Validate` functions.
  *
  * Left to Consul is what it judges by other entries (protocols, references), which editions have which features, what an Envoy
  * extension makes of its arguments, and values that only Terraform knows.

@@ -7,7 +7,7 @@
  * @see https://developer.hashicorp.com/consul/docs/security/acl/tokens
  */
 export const WELL_KNOWN_TOKENS = {
-  /** Whoever gives no token. Consul has it by itself. */
+  /** The token of requests without one. Consul creates it. */
   anonymous: "00000000-0000-0000-0000-000000000002",
   /** Each Consul agent, servers too: `acl.tokens.agent`. */
   "consul-agent": "7c68e1e6-5109-4557-9fc6-d8bcc1fd6184",

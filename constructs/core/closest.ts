@@ -1,6 +1,6 @@
 import { closest, distance } from "fastest-levenshtein";
 
-/** {@link closestTo} for many names, each of which is looked for once however often it is misspelt. */
+/** {@link closestTo} for many names, each of which is looked for once however often it is misspelled. */
 export function closestAmong(known: readonly string[]): (name: string) => string {
   const answers = new Map<string, string>();
   return (name) => {

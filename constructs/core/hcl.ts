@@ -4,7 +4,7 @@ import { isToken } from "./token";
 
 /** What stands between the braces of a block, or in a whole document. */
 export interface HclBody {
-  /** Fields that are undefined are left away. @default none */
+  /** Fields that are undefined are omitted. @default none */
   readonly attributes?: Readonly<Record<string, string | readonly string[] | undefined>>;
   /** @default none */
   readonly blocks?: readonly HclBlock[];

@@ -131,7 +131,7 @@ const secretInHost: Check = {
         yield {
           at: group,
           problem: `The override sets ${path}, which is a secret.`,
-          fix: "Leave it away: hosts fetch the cluster's own from the secret store at boot.",
+          fix: "Omit it: hosts fetch the cluster's own from the secret store at boot.",
         };
       }
     }
@@ -162,7 +162,7 @@ const userDataSize: Check = {
         yield {
           at: group,
           problem: `The user data has ${bytes} bytes when compressed, of which ${USER_DATA_LIMIT} are allowed.`,
-          fix: `Give \`assets\`, from where machines fetch what is large, or shrink a part. The largest, each compressed by itself: ${sizes}.`,
+          fix: `Give \`assets\`, from where machines fetch what is large, or shrink a part. The largest, each compressed alone: ${sizes}.`,
         };
       }
     }

@@ -21,7 +21,7 @@ export interface CloudInitOptions extends PackageOptions {
 export interface CloudInitPart {
   /** The file that it becomes. */
   readonly name: string;
-  /** Its size when compressed by itself. */
+  /** Its size when compressed alone. */
   readonly bytes: number;
 }
 

@@ -19,7 +19,7 @@ export interface ConsulClientOptions extends ConsulAgentOptions {
 }
 
 /**
- * A Consul client agent. Every Nomad client has one beside it, which serves the proxies of that host.
+ * A Consul client agent. Every Nomad client host has one, which serves the proxies of that host.
  *
  * @see https://developer.hashicorp.com/consul/docs/reference/agent/configuration-file
  */

@@ -54,7 +54,7 @@ export interface HostUnit {
   /** Names of units which start earlier; of those that run once, each has succeeded by then. @default none */
   readonly after?: readonly string[];
   /**
-   * Runs once at boot instead of for ever: ending with 0 is success, anything else is tried again.
+   * Runs once at boot instead of permanently: ending with 0 is success, anything else is tried again.
    * @default false
    */
   readonly oneshot?: boolean;
@@ -70,7 +70,7 @@ export interface HostUnit {
    */
   readonly waitForPorts?: readonly number[];
   /**
-   * Whether it tells by itself when it is ready, so that units which name it in `after` start only then. The lab does not
+   * Whether it reports when it is ready, so that units which name it in `after` start only then. The lab does not
    * listen for it.
    * @default false
    * @see https://www.freedesktop.org/software/systemd/man/latest/sd_notify.html

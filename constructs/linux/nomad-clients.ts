@@ -95,7 +95,7 @@ export class NomadClients extends HostGroup {
   }
 }
 
-/** The program in place of the container that Nomad starts by itself. */
+/** The program in place of the container that Nomad starts by default. */
 function envoy(version: string): HostRole {
   return { packages: [{ name: "envoy", version, installTo: "/usr/local/bin" }] };
 }

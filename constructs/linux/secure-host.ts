@@ -2,7 +2,7 @@ import type { HostRole } from "./compose-host";
 import type { HostUnit } from "./host";
 import { HOST_TOOL, hostTool, type HostToolConfig } from "./host-tool/host-tool";
 
-/** What a host needs beside its agents to be part of a secure cluster. */
+/** What a host needs in addition to its agents to be part of a secure cluster. */
 export interface SecureHostOptions extends HostToolConfig {
   /** Seconds between two snapshots of the servers' state. @default 3600 */
   readonly snapshotEverySeconds?: number;
@@ -48,11 +48,11 @@ function serverUnits({ roles, snapshots }: HostToolConfig, everySeconds: number)
     after,
     everySeconds,
   };
-  const mend: HostUnit = {
-    name: "meshform-mend",
+  const repair: HostUnit = {
+    name: "meshform-repair",
     description: "Replacement of allocations that lost their identity when their host was booted",
-    command: [HOST_TOOL, "mend"],
+    command: [HOST_TOOL, "repair"],
     after,
   };
-  return [acl, ...(runsNomad ? [mend] : []), ...(snapshots === undefined ? [] : [snapshot])];
+  return [acl, ...(runsNomad ? [repair] : []), ...(snapshots === undefined ? [] : [snapshot])];
 }

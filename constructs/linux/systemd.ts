@@ -59,7 +59,7 @@ const networkOnline = { Wants: "network-online.target", After: "network-online.t
 function service(unit: HostUnit, host: HostData): HostFile {
   const earlier = host.units.filter(({ name }) => unit.after?.includes(name));
   // One that runs once must have succeeded. One that has a timer has, since it is tried until it does; to require it would
-  // start it anew whenever this unit starts.
+  // start it again whenever this unit starts.
   const required = earlier.filter((other) => other.oneshot && !isTimed(other));
   const wanted = earlier.filter((other) => !runsOnce(other));
   const services = (units: readonly HostUnit[]) => units.map(({ name }) => `${name}.service`);

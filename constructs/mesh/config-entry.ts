@@ -37,7 +37,7 @@ export interface ConsulConfigEntryProps<Entry extends consul.ConfigEntry> {
    */
   readonly isRemovedLast?: boolean | ((graph: Snapshot) => boolean);
   /**
-   * Values by name. Once one of them changes, the entry is removed before what it depends on changes, and written anew afterwards:
+   * Values by name. Once one of them changes, the entry is removed before what it depends on changes, and written again afterwards:
    * Consul judges some entries together, and Terraform changes one at a time.
    *
    * @default none

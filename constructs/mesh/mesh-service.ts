@@ -209,7 +209,7 @@ export class MeshService extends ServiceInstances implements TrafficOwner {
   }
 
   /**
-   * Adds a job that runs another version of this service beside it. It gets nothing until a rule sends it something.
+   * Adds a job that runs another version of this service next to it. It gets nothing until a rule sends it something.
    *
    * @param version metadata `version` of its instances, and name of their subset
    * @throws MeshError for a service in a group of a job

@@ -7,7 +7,7 @@ import { ConsulConfigEntry } from "./config-entry";
 import type { Mesh } from "./mesh";
 import type { IMeshService } from "./mesh-member";
 
-/** Fields of service-defaults beside those that the graph knows. */
+/** Fields of service-defaults in addition to those that the graph knows. */
 export type ServiceDefaults = Omit<consul.ServiceConfigEntry, "Kind" | "Name" | "Protocol">;
 
 /**

@@ -28,7 +28,7 @@ export interface InstancesParts extends Omit<InstancesRecord, "key" | "origin"> 
 }
 
 /**
- * Instances of a service, and what the Envoys beside them reach. Most services have them in one job; those with versions have a
+ * Instances of a service, and what their Envoys reach. Most services have them in one job; those with versions have a
  * job for each.
  */
 export abstract class ServiceInstances extends Construct implements IMeshService {

@@ -45,7 +45,7 @@ export function order(snapshot: Snapshot): readonly (readonly StackEdge[])[] {
   if (circles.length === 0) {
     addWhereOpen(graph, [...soft.values()]);
     for (const [stack, nexts] of graph) {
-      // Not addDependency, which follows every path between two stacks anew.
+      // Not addDependency, which follows every path between two stacks again.
       stack.dependencies.push(...nexts.filter((next) => !stack.dependencies.includes(next)));
     }
   }

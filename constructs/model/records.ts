@@ -140,7 +140,7 @@ export interface JobRecord {
   readonly version?: string;
 }
 
-/** The instances of a service that are in one group of one job, with the Envoys beside them. */
+/** The instances of a service that are in one group of one job, with their Envoys. */
 export interface InstancesRecord {
   readonly key: string;
   readonly origin: Origin;

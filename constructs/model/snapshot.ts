@@ -251,7 +251,7 @@ export class Snapshot {
   }
 
   /**
-   * How the Envoys of the mesh of a key bring requests into their usual form; `undefined` where they do only what Consul does by itself, or
+   * How the Envoys of the mesh of a key bring requests into their usual form; `undefined` where they do only what is Consul's default, or
    * where another stack or team decides.
    */
   requestNormalizationOf(mesh: string): Required<RequestNormalization> | undefined {

@@ -50,7 +50,7 @@ export type NomadVariableCapability = "deny" | "destroy" | "list" | "read" | "wr
 export interface NomadNamespaceAccess {
   /** Many capabilities by one word. @default none */
   readonly policy?: NomadAccess | "scale";
-  /** Beside those of `policy`. @default none */
+  /** In addition to those of `policy`. @default none */
   readonly capabilities?: readonly NomadNamespaceCapability[];
   /** By path, in which `*` stands for anything. @default none */
   readonly variables?: Readonly<Record<string, readonly NomadVariableCapability[]>>;

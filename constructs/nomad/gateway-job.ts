@@ -66,7 +66,7 @@ export interface GatewayJobParts {
 
 /**
  * Renders the job of a gateway: one group, always in a network namespace of its own, whose only task is an Envoy. Nomad
- * would add that task by itself; only one of our own can have templates and volumes.
+ * would add that task automatically; only one of our own can have templates and volumes.
  */
 export function renderGatewayJob(props: GatewayJobProps, parts: GatewayJobParts): nomad.Job {
   const { serviceName, ports, dynamicPorts, services, taskName, taskKind, bootstrap, constraints = [] } = parts;

@@ -86,7 +86,7 @@ export const HEALTH_CHECK_SHAPE: is.Shape<HealthCheckOptions> = {
 export interface NetworkHealthCheckOptions extends HealthCheckOptions {
   /**
    * Where it is asked, if not at the service's own port: the label of a port of the group, or a number inside the allocation, at
-   * which the program listens on more than 127.0.0.1. It is asked directly, past the Envoy beside the service.
+   * which the program listens on more than 127.0.0.1. It is asked directly, past the service's Envoy.
    *
    * @default the service's port
    */

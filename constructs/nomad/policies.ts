@@ -21,7 +21,7 @@ export interface UpdateOptions {
   readonly progressDeadline?: DurationLike;
   /** Whether a failed deployment goes back to the last good version. @default false */
   readonly autoRevert?: boolean;
-  /** Whether healthy canaries replace the old version by themselves. @default false, where `canary` is set */
+  /** Whether healthy canaries replace the old version automatically. @default false, where `canary` is set */
   readonly autoPromote?: boolean;
   /**
    * Allocations of the new version that run next to the old one until promoted. They get requests as all others do, as soon as
@@ -66,7 +66,7 @@ export interface RestartOptions {
   readonly delay?: DurationLike;
   /** After the last attempt: fail the allocation, or wait for the next interval. @default "fail" */
   readonly mode?: "fail" | "delay";
-  /** Whether templates are rendered anew at a restart. @default false */
+  /** Whether templates are rendered again at a restart. @default false */
   readonly renderTemplates?: boolean;
 }
 
@@ -95,7 +95,7 @@ export interface RescheduleOptions {
   readonly delayFunction?: "constant" | "exponential" | "fibonacci";
   /** The longest wait. @default "1h" */
   readonly maxDelay?: DurationLike;
-  /** Whether it is tried for ever. @default true */
+  /** Whether it is tried without limit. @default true */
   readonly unlimited?: boolean;
 }
 

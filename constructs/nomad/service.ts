@@ -128,9 +128,9 @@ export const EXPOSE_PATH_SHAPE: is.Shape<ExposePath> = {
  * @see https://developer.hashicorp.com/nomad/docs/job-specification/connect
  */
 export interface ConnectServiceOptions extends RegistrationOptions {
-  /** The Envoy beside it. @default the mesh's */
+  /** Its Envoy. @default the mesh's */
   readonly sidecar?: Sidecar;
-  /** The service speaks mutual TLS by itself and needs no Envoy. @default false */
+  /** The service speaks mutual TLS on its own and needs no Envoy. @default false */
   readonly connectNative?: boolean;
   /** Paths that Envoy opens without mutual TLS. @default none but those of health checks */
   readonly expose?: readonly ExposePath[];

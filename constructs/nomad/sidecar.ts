@@ -141,7 +141,7 @@ export class Sidecar {
     private readonly shape: is.Shape<SidecarOptions>,
   ) {}
 
-  /** Envoy in a container, as Nomad does it by itself. */
+  /** Envoy in a container, Nomad's default. */
   static docker(options: DockerSidecarOptions = {}): Sidecar {
     is.optionsOf("Sidecar.docker", options);
     const tuned = options.logLevel !== undefined || options.concurrency !== undefined;
@@ -158,7 +158,7 @@ export class Sidecar {
     const own = {
       command: options.command ?? "envoy",
       // Nomad's bootstrap names Consul's socket relative to the allocation's directory. Under `exec` that is the root
-      // of the chroot, where Envoy starts anyway; under `raw_exec` Envoy must be told, or it waits for ever.
+      // of the chroot, where Envoy starts anyway; under `raw_exec` Envoy must be told, or it waits forever.
       ...(driver === "raw_exec" && { work_dir: "${NOMAD_ALLOC_DIR}/.." }),
     };
     const config = mergeMaps<unknown>(own, options.driverConfig);
@@ -177,7 +177,7 @@ export class Sidecar {
     return this.options.config;
   }
 
-  /** @internal What differs from the task that Nomad adds by itself. */
+  /** @internal What differs from the task that Nomad adds automatically. */
   renderTask(): nomad.SidecarTask {
     const config = mergeMapsOrNone<unknown>(this.config, this.args && { args: this.args });
     const rendered: nomad.SidecarTask = {

@@ -1,4 +1,4 @@
-// Tells its name to whoever asks: to HTTP requests with what was asked, to plain connections with what they send.
+// Answers with its name: HTTP requests with what was asked, plain connections with what they send.
 import { createServer as createHttpServer } from "node:http";
 import { createServer } from "node:net";
 import process from "node:process";

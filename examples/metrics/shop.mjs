@@ -5,12 +5,12 @@
 //   NAME        how it calls itself                              @default "service"
 //   PORT        where it serves                                  @default 8000
 //   BIND_ADDRESS  behind a sidecar nothing else may reach it   @default 127.0.0.1
-//   NEXT_URL    the service that it asks                         @default none: it answers by itself
+//   NEXT_URL    the service that it asks                         @default none: it answers on its own
 //   ADMIN_PORT  where it is told to fail                         @default 9011
 //
 //   GET /                         200 {"name":"front","next":{"name":"orders",…}}, or 500 while it is told to fail, or 502
 //   GET /health                   200 {"status":"passing"}
-//   POST /fail, POST /mend        on 127.0.0.1:ADMIN_PORT, where no peer of the mesh gets
+//   POST /fail, POST /repair      on 127.0.0.1:ADMIN_PORT, where no peer of the mesh gets
 
 import { createServer } from "node:http";
 
@@ -43,7 +43,7 @@ serve(Number(process.env.PORT || 8000), process.env.BIND_ADDRESS || "127.0.0.1",
 });
 serve(Number(process.env.ADMIN_PORT || 9011), "127.0.0.1", {
   "POST /fail": setFailing(true),
-  "POST /mend": setFailing(false),
+  "POST /repair": setFailing(false),
 });
 
 for (const signal of ["SIGTERM", "SIGINT"]) process.once(signal, () => process.exit(0));

@@ -41,7 +41,7 @@ export interface MeshDocuments {
 /** Stands where a value is known only once Terraform has applied something. */
 const LATER = "(known to Terraform)";
 
-/** Finds jobs, config entries and catalog entries in the stacks of an app, whoever wrote them; passes over all else. */
+/** Finds jobs, config entries and catalog entries in the stacks of an app, written by hand or not; passes over all else. */
 export function readDocuments(stacks: readonly SynthesizedStack[]): MeshDocuments {
   const jobs: JobDocument[] = [];
   const entries: EntryDocument[] = [];

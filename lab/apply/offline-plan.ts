@@ -57,7 +57,7 @@ export function planResources(stacks: readonly SynthesizedStack[], variables: Va
   );
 }
 
-/** What a resource may say to Terraform beside its arguments. `//` is a comment of the toolkit. */
+/** What a resource may say to Terraform in addition to its arguments. `//` is a comment of the toolkit. */
 const metaArguments = new Set(["//", "depends_on", "lifecycle"]);
 const stackBlocks = new Set(["//", "terraform", "provider", "resource", "variable", "output", "data"]);
 const providers = new Set(["consul", "nomad"]);

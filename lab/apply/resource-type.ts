@@ -22,7 +22,7 @@ export interface ResourceType {
   validate?(context: ApplyContext, body: JsonObject): Promise<void>;
   /** @param earlier The identity under which the resource was applied before. */
   identity(body: JsonObject, earlier: Identity | undefined): Identity;
-  /** The object as it is now, without what changes by itself. */
+  /** The object as it is now, without what the engine changes. */
   read(context: ApplyContext, identity: Identity): Promise<JsonObject | undefined>;
   /** Creates the object, or gives the one that `live` shows the body's content. */
   write(context: ApplyContext, body: JsonObject, live: JsonObject | undefined, identity: Identity): Promise<unknown>;
@@ -40,14 +40,14 @@ export interface ResourceType {
     live: JsonObject | undefined,
     identity: Identity,
   ): (() => Promise<void>) | undefined;
-  /** Whether it is written anew although nothing about it has changed. */
+  /** Whether it is written again although nothing about it has changed. */
   isDue?(context: ApplyContext, body: JsonObject, identity: Identity): Promise<boolean>;
   remove(context: ApplyContext, identity: Identity, live: JsonObject): Promise<unknown>;
   /** Whether it is in no engine, but in the state alone. @default false */
   readonly isKeptInState?: boolean;
-  /** Attributes beside its arguments and `id`. */
+  /** Attributes in addition to its arguments and `id`. */
   readonly computed?: readonly string[];
-  /** What other resources can refer to beside its arguments. */
+  /** What other resources can refer to in addition to its arguments. */
   attributes(identity: Identity, live: JsonObject): JsonObject;
 }
 
@@ -83,7 +83,7 @@ export function block(to: string, fields: Fields): Field {
 
 const volatile = new Set(["CreateIndex", "ModifyIndex", "CreateTime", "ModifyTime", "Hash", "SecretID"]);
 
-/** The object without what the engine changes by itself, and without secrets. */
+/** The object without what the engine changes, and without secrets. */
 export function withoutVolatile(live: unknown, alsoVolatile: readonly string[] = []): JsonObject | undefined {
   if (live === undefined || live === null) return undefined;
   const entries = Object.entries(live as JsonObject);

@@ -109,6 +109,6 @@ function killGroup(pid: number | undefined): void {
   try {
     if (pid !== undefined) process.kill(-pid, "SIGKILL");
   } catch {
-    // It has just ended by itself.
+    // It has just ended.
   }
 }

@@ -20,7 +20,7 @@ const providers = new Set(["consul", "nomad"]);
 
 /**
  * The stacks of an app, applied by Terraform or OpenTofu. Each gets a working copy in the state folder, where its state is
- * too: nothing is ever written beside the synthesized stacks, and no backend of theirs is used.
+ * too: nothing is ever written next to the synthesized stacks, and no backend of theirs is used.
  */
 export class TerraformApp {
   private readonly folder: string;
@@ -49,7 +49,7 @@ export class TerraformApp {
     }
   }
 
-  /** Removes working copies that were made in vain. */
+  /** Removes working copies that were not needed. */
   discard(): void {
     rmSync(this.folder, { recursive: true, force: true });
   }

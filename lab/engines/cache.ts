@@ -23,7 +23,7 @@ export interface FillOptions extends LockOptions {
 
 /**
  * Fills a folder `<cache>/<engine>/<version>` once. The folder appears complete or not at all: the work is done in a
- * folder beside it, which is renamed at the end and removed on any failure. When two processes want the same folder, the
+ * folder next to it, which is renamed at the end and removed on any failure. When two processes want the same folder, the
  * second waits and finds it filled.
  */
 export async function fillOnce(folder: string, options: FillOptions): Promise<void> {
@@ -58,7 +58,7 @@ export async function sweepCache(cache: string): Promise<void> {
   }
 }
 
-/** Whoever holds the lock knows that nobody works in a partial folder any more. */
+/** The holder of the lock knows that nobody works in a partial folder any more. */
 async function removePartials(engineFolder: string): Promise<void> {
   for (const entry of await readdir(engineFolder)) {
     if (entry.includes(PARTIAL)) await rm(join(engineFolder, entry), { recursive: true, force: true });

@@ -103,7 +103,7 @@ export const CATALOGUE: EngineCatalogue = {
     versionPattern: /^(\d\S+)/,
     install: async (folder, run) => {
       await pipInstall("supervisor", folder, run);
-      // The scripts that pip writes name the folder they were installed into; these find their Python beside themselves.
+      // The scripts that pip writes name the folder they were installed into; these find their Python in their own folder.
       for (const program of ["supervisord", "supervisorctl"]) {
         const python = '"$(dirname "$(readlink -f "$0")")/python3"';
         const launcher = `#!/bin/sh\nexec ${python} -m supervisor.${program} "$@"\n`;

@@ -47,7 +47,7 @@ async function installAll(
   env: NodeJS.ProcessEnv,
   outer: AbortSignal = new AbortController().signal,
 ): Promise<void> {
-  // The first failure ends what runs beside it, and all have cleaned up before it is thrown.
+  // The first failure ends what runs at the same time, and all have cleaned up before it is thrown.
   const failure = new AbortController();
   const signal = AbortSignal.any([failure.signal, outer]);
   const installation = (name: EngineName): ListrTask => ({
@@ -63,7 +63,7 @@ async function installAll(
       }
     },
   });
-  // Go keeps all cores busy by itself, so its builds follow each other; the downloads for Python run beside them.
+  // One Go build keeps all cores busy, so builds follow each other; the downloads for Python run at the same time.
   const isGo = (name: EngineName) => catalogue[name].needs.includes("go");
   const chains = [names.filter(isGo), names.filter((name) => !isGo(name))].filter((chain) => chain.length > 0);
   await new Listr(

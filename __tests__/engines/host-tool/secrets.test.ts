@@ -188,7 +188,7 @@ describe("a server", () => {
     }
   });
 
-  test("mends what differs: content, mode and owner", async () => {
+  test("corrects what differs: content, mode and owner", async () => {
     const server = host("server-1", {});
     await secrets(server);
     const before = server.written();
@@ -408,7 +408,7 @@ test("a token that is new in this version joins a cluster that is older", async 
   expect(documents().operator.tokens).toEqual({ operator: tokens.operator });
 });
 
-test("a server mends documents that no longer follow from the cluster's", async () => {
+test("a server corrects documents that no longer follow from the cluster's", async () => {
   const server = host("server-1", {});
   await secrets(server);
   const { client } = documents();
@@ -611,7 +611,7 @@ describe("clear errors", () => {
     expect(output).toContain("There is no user consul on this host. Create it, e.g. `useradd --system consul`.");
   });
 
-  test("for whoever is not root", async () => {
+  test("for a user that is not root", async () => {
     const server = host("server-1", {});
     chmodSync(folder, 0o755);
     const nobody = ["--reuid=65534", "--regid=65534", "--clear-groups", server.path(HOST_TOOL), "--root", server.root];

@@ -323,7 +323,7 @@ test("Nomad, which reads its certificate for Consul only at start, restarts for 
   const [server] = cluster.servers;
   const before = { consul: server.pid("consul"), nomad: server.pid("nomad") };
   expect(await server.host.tool(["rotate", "certificates"])).toMatchObject({ code: 0 });
-  // As when the program is interrupted after it has written the files: whoever comes next must not forget the agents.
+  // As when the program is interrupted after it has written the files: the next run must not forget the agents.
   expect(await server.host.tool(["secrets"])).toMatchObject({ code: 0 });
 
   const { code, output } = await server.host.tool(["secrets", "--reload"]);

@@ -164,7 +164,7 @@ describe("the program", () => {
     const store = { type: "directory", path: root };
     expect(await says({ ...valid, store }, "--wait", "1", "secrets")).toBe(
       "Waiting for the secrets of this host: Secret client is not in the store yet. The first server that boots creates it.\n" +
-        "Waited 1 s for the secrets of this host in vain. Secret client is not in the store yet. " +
+        "Timed out after 1 s waiting for the secrets of this host. Secret client is not in the store yet. " +
         "The first server that boots creates it.\n",
     );
   });

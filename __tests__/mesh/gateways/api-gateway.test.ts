@@ -389,7 +389,7 @@ describe("misuse", () => {
 
   test("fails if a tcp listener is to look at requests", () => {
     expect(() => tcpGateway().connectTo("db", { hosts: ["db.example"] })).toThrow(
-      "stack/mesh/gateway: Its listener on port 9000 takes tcp connections, so that hosts has no meaning there. Leave it away, or use an http listener.",
+      "stack/mesh/gateway: Its listener on port 9000 takes tcp connections, so that hosts has no meaning there. Omit it, or use an http listener.",
     );
   });
 

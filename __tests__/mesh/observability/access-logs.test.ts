@@ -23,7 +23,7 @@ test.each([
     AccessLogs.stdout({ disableListenerLogs: true }),
     { Enabled: true, Type: "stdout", DisableListenerLogs: true },
   ],
-  ["what is false is left away", AccessLogs.stdout({ disableListenerLogs: false }), { Enabled: true, Type: "stdout" }],
+  ["what is false is omitted", AccessLogs.stdout({ disableListenerLogs: false }), { Enabled: true, Type: "stdout" }],
 ])("access logs: %s", (_, accessLogs, rendered) => {
   expect((proxyDefaults({ accessLogs }) as { AccessLogs: object }).AccessLogs).toEqual(rendered);
 });

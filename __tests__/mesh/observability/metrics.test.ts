@@ -40,7 +40,7 @@ test("proxy-defaults tell each Envoy to answer Prometheus, and each job maps tha
   expect(bindAddressOf(jobs.api)).toBeUndefined();
 });
 
-test("the address is in the service's metadata, also in a canary's, and beside its own", () => {
+test("the address is in the service's metadata, also in a canary's, and in addition to its own", () => {
   const job = jobOf((mesh) =>
     mesh.addService("api", { port: 8000, workload: anyWorkload, meta: { version: "1" }, canaryMeta: { version: "2" } }),
   );

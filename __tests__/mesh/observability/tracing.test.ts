@@ -126,7 +126,7 @@ test("another collector replaces each Envoy, since it reads that at its start; a
   expect(marks[2]).not.toBe(marks[0]);
 });
 
-test("clusters and settings of the author's own stay, beside the metrics", () => {
+test("clusters and settings of the author's own stay, next to the metrics", () => {
   const own = { envoy_extra_static_clusters_json: '{"name":"own"}', protocol: "http" };
   const { config } = synth({
     metrics: Metrics.prometheus(),

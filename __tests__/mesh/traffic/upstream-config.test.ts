@@ -88,7 +88,7 @@ describe("half of the instances may be ejected, so one of two,", () => {
   });
 });
 
-test("limits stand beside what else is said of upstreams", () => {
+test("limits stand next to what else is stated about upstreams", () => {
   expect(
     configOf((web, api) => web.connectTo(api, { limits: { maxConnections: 1 } }), {
       UpstreamConfig: { Defaults: { ConnectTimeoutMs: 1 }, Overrides: [{ Name: "other" }] },

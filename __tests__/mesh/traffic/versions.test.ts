@@ -188,7 +188,7 @@ describe("a version", () => {
     expect([portsOf("api"), portsOf("api-v2"), portsOf("api-v3")]).toEqual([[9001], undefined, [9003]]);
   });
 
-  test("is looked at by the checks like any job, and a fault of the service is said once", () => {
+  test("is looked at by the checks like any job, and a fault of the service is reported once", () => {
     expect(findingsOf(() => synthesized((api) => api.addVersion("v2", { ...next, port: 0 })))).toEqual([
       expect.stringMatching(/^stack\/mesh\/api\/v2: port is 0\./),
     ]);

@@ -202,7 +202,7 @@ const waysIn = once((graph): readonly Way[] => {
   };
   for (const { instances, upstream, cluster } of upstreamsIn(graph)) {
     const { destination } = upstream;
-    // In a WAN federation sidecars may reach each other by themselves.
+    // In a WAN federation sidecars may reach each other without a gateway.
     if (destination.datacenter === undefined) {
       add(instances.key, cluster, destination, () => `The upstream ${destination.service}`);
     }

@@ -112,7 +112,7 @@ const unknownSubset: Check = {
         if (subset !== "*" && !subsets.has(subset)) {
           yield {
             at: owner.key,
-            problem: `A failover is said for the subset "${subset}", which ${owner.name} does not have.`,
+            problem: `A failover is set for the subset "${subset}", which ${owner.name} does not have.`,
             fix: `${closestTo(subset, [...subsets.keys()])} For all subsets, say "*".`,
           };
         }
@@ -146,7 +146,7 @@ const trafficRuleOnTcp: Check = {
         yield {
           at: owner.key,
           problem: `The ${rules.join(" and ")} of ${name} look at requests, but ${name} speaks tcp.`,
-          fix: "Set protocol: Protocol.HTTP (or HTTP2, GRPC), or leave them away.",
+          fix: "Set protocol: Protocol.HTTP (or HTTP2, GRPC), or omit them.",
         };
       }
     }

@@ -115,13 +115,13 @@ function examineSds(
   const compared = { comparedWith: [outer, middle, own] };
   const missing = (field: string, why: string) => at.refuse(field, undefined, `text ${why}`, "Set it.", compared);
   if (has("CertResource", outer) && !has("ClusterName", outer)) {
-    missing("ClusterName", "beside the CertResource of the gateway");
+    missing("ClusterName", "next to the CertResource of the gateway");
   }
   if (has("ClusterName", outer) && !has("CertResource", outer) && !has("CertResource", middle)) {
-    missing("CertResource", "at the gateway or the listener, beside the ClusterName of the gateway");
+    missing("CertResource", "at the gateway or the listener, next to the ClusterName of the gateway");
   }
   if (has("ClusterName", middle) && !has("CertResource", middle)) {
-    missing("CertResource", "beside the ClusterName of the listener");
+    missing("CertResource", "next to the ClusterName of the listener");
   }
   if (
     (has("CertResource", middle) && !isCluster) ||

@@ -117,7 +117,7 @@ function examineFailover(place: Place, failover: consul.ServiceResolverFailover,
   });
 }
 
-/** Refuses fields beside the one that rules them out. */
+/** Refuses fields next to the one that rules them out. */
 function excludes(
   place: Place,
   ruling: Readonly<Record<string, unknown>>,

@@ -1,7 +1,7 @@
 #!/usr/bin/env python3
 """Looks after the secrets, the tokens and the state of one host of a Meshform cluster.
 
-The first server that boots creates the secrets of the cluster and puts them into the secret store; whoever comes
+The first server that boots creates the secrets of the cluster and puts them into the secret store; any host that comes
 second finds them there. No secret is ever in user data, in Terraform's state, on a command line or in what this
 program prints.
 
@@ -11,7 +11,7 @@ Commands, all run as root; /etc/meshform/host.json says what kind of host this i
   acl                   on servers, after the agents: bootstraps the ACL systems, creates the well-known tokens
   snapshot              saves the state of Consul and Nomad, on whichever server leads
   restore               brings a snapshot back
-  mend                  on servers: replaces allocations that lost their identity when their host was booted
+  repair                on servers: replaces allocations that lost their identity when their host was booted
   restart               restarts agents of this host when it is its turn, and waits until its checks pass again
   rotate gossip         a new gossip key, while everything runs
   rotate certificates   new certificates for clients, people and Prometheus, which hosts fetch with secrets --reload
@@ -21,10 +21,10 @@ The secret store holds five JSON documents. Each is written as a whole, so what 
   cluster      both CAs with their keys, gossip keys, management tokens, the secrets of all tokens; servers only
   client       what a client host needs: CA certificates, Consul's gossip key, two tokens, one certificate per engine
   operator     for people: CA certificates, certificates of their own, the operator's token
-  management   for whoever applies access rules: CA certificates, certificates and both management tokens
+  management   for the deployer of access rules: CA certificates, certificates and both management tokens
   prometheus   for Prometheus: CA certificates, certificates and a token of its own
 
-`cluster` is the root: servers derive the others from it, and mend them where they differ. In a directory each document
+`cluster` is the root: servers derive the others from it, and correct them where they differ. In a directory each document
 has a folder of its own, `<path>/<document>`, so that a client host can be given `<path>/client` and no other.
 
 Which IAM actions a host's role needs in AWS Secrets Manager, on secrets of the store's prefix only:
@@ -97,7 +97,7 @@ class Problem(Exception):
 
 
 class NotYet(Problem):
-    """A problem that may pass by itself."""
+    """A problem that may pass with time."""
 
 
 class NoAnswer(NotYet):
@@ -153,7 +153,7 @@ def wait_for(what: str, limit: float, probe: Callable[[], T], silence: float | N
             if silence is not None and isinstance(reason, NoAnswer) and time.monotonic() >= start + min(silence, limit):
                 raise
             if time.monotonic() >= end:
-                raise Problem(f"Waited {limit:.0f} s for {what} in vain.", str(reason)) from reason
+                raise Problem(f"Timed out after {limit:.0f} s waiting for {what}.", str(reason)) from reason
             if told != str(reason):
                 told = str(reason)
                 say(f"Waiting for {what}: {told}")
@@ -213,7 +213,7 @@ class Host:
         except KeyError as error:
             raise Problem(f"{path} does not say {error}.", "Add it.") from error
         except (ValueError, TypeError, AttributeError) as error:
-            raise Problem(f"{path} is no configuration of a host: {error}.", "Write it anew.") from error
+            raise Problem(f"{path} is no configuration of a host: {error}.", "Write it again.") from error
         for api in (host.consul_api, host.nomad_api):
             if urllib.parse.urlsplit(api).scheme != "https":
                 fix = "Name its HTTPS port, e.g. https://127.0.0.1:8501 for Consul."
@@ -373,7 +373,7 @@ class HostFiles:
 class Unread:
     """Files that have changed since the agents of this host read them last.
 
-    On disk, so that whoever is interrupted between a change and the reload finds them again.
+    On disk, so that a run that is interrupted between a change and the reload finds them again.
     """
 
     def __init__(self, host: Host) -> None:
@@ -401,7 +401,7 @@ class Unread:
 
 
 def remove_leftovers(directory: Path, pattern: str) -> None:
-    """Whoever was killed while writing has left a file; whoever is writing now is younger than an hour."""
+    """A process that was killed while writing has left a file; one that writes now is younger than an hour."""
     for left in directory.glob(pattern):
         with contextlib.suppress(FileNotFoundError):
             if time.time() - left.stat().st_mtime > 60 * 60:
@@ -604,7 +604,7 @@ class Documents:
         return document
 
     def create(self, name: str, document: Json) -> Json:
-        """Creates a document, or takes the one of whoever was first."""
+        """Creates a document, or takes the one of the host that was first."""
         if self._store.create(name, self._text(document)):
             say(f"Created secret {name}.")
             return document
@@ -690,7 +690,7 @@ class ConsulTls:
 
 
 def run_program(name: str, arguments: Sequence[str], folder: Path) -> str:
-    """Runs an engine's command, without the environment of whoever called, which might point it elsewhere."""
+    """Runs an engine's command, without the caller's environment, which might point it elsewhere."""
     path = f"{os.environ.get('PATH', os.defpath)}:/usr/local/bin"
     program = shutil.which(name, path=path)
     if program is None:
@@ -855,7 +855,7 @@ class Cluster:
         return self._documents.need("cluster")
 
     def ensure(self, renew: bool = False) -> Json:
-        """Creates whatever is missing and mends what no longer follows from `cluster`."""
+        """Creates whatever is missing and corrects what no longer follows from `cluster`."""
         cluster = self._documents.read("cluster")
         if cluster is None:
             cluster = self._documents.create("cluster", new_cluster(self._host, self._tls))
@@ -870,7 +870,7 @@ class Cluster:
         return cluster
 
     def _ensure_derived(self, derived: DerivedDocument, certificates: Certificates) -> Json:
-        # `cluster` is read after the document: whoever changes both writes `cluster` first, so it is never the older.
+        # `cluster` is read after the document: a host that changes both writes `cluster` first, so it is never the older.
         current = self._documents.read(derived.name)
         cluster = self.read()
         wanted = derived.follow(cluster, current, self._host, certificates)
@@ -925,9 +925,9 @@ class HostSecrets:
         # The agent's token for its own work and to answer DNS. Not as the default: then all on this host would have it.
         self._write_secrets("consul", {"encrypt": gossip["primary"], "acl": {"tokens": {"agent": token, "dns": token}}})
         self._write_pair("consul", "ca", "agent", self._client["consul"]["ca"], self._agent_pair("consul"))
-        self._mend_keyring("consul", "/opt/consul/serf/local.keyring", gossip)
+        self._repair_keyring("consul", "/opt/consul/serf/local.keyring", gossip)
         if self._host.is_server("consul"):
-            self._mend_keyring("consul", "/opt/consul/serf/remote.keyring", gossip)
+            self._repair_keyring("consul", "/opt/consul/serf/remote.keyring", gossip)
 
     def _write_nomad(self) -> None:
         secrets: Json = {"consul": {"token": self._client["tokens"]["nomad-client"]}}
@@ -937,7 +937,7 @@ class HostSecrets:
                 "consul": {"token": self._cluster["tokens"]["nomad-server"]},
                 "server": {"encrypt": gossip["primary"]},
             }
-            self._mend_keyring("nomad", "/opt/nomad/data/server/serf.keyring", gossip)
+            self._repair_keyring("nomad", "/opt/nomad/data/server/serf.keyring", gossip)
         self._write_secrets("nomad", secrets)
         self._write_pair("nomad", "ca", "agent", self._client["nomad"]["ca"], self._agent_pair("nomad"))
         self._write_pair(
@@ -975,7 +975,7 @@ class HostSecrets:
         content = json.dumps(secrets, indent=2, sort_keys=True) + "\n"
         self.files.file(directory / "secrets.json", content, 0o600, self._host.user(engine))
 
-    def _mend_keyring(self, engine: str, path: str, gossip: Mapping[str, str]) -> None:
+    def _repair_keyring(self, engine: str, path: str, gossip: Mapping[str, str]) -> None:
         """An agent that has a keyring heeds no `encrypt`, so one that slept through a rotation is told here.
 
         While a rotation goes on the host must understand both keys.
@@ -1116,7 +1116,7 @@ class Agents:
         """@raises NotYet unless the agent shows the certificate that is in its file"""
         name, base = engine.capitalize(), self._host.api(engine)
         address = urllib.parse.urlsplit(base)
-        # Nothing is told to whoever answers, so it need not be trusted either.
+        # Nothing is told to the one that answers, so it need not be trusted either.
         context = ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
         context.check_hostname, context.verify_mode = False, ssl.CERT_NONE
         load_own_pair(self._host, engine, context)
@@ -1642,7 +1642,7 @@ KEYRINGS: Mapping[str, Callable[[Api], Keyring]] = {"consul": ConsulKeyring, "no
 class GossipRotation:
     """A new gossip key for an engine, in steps of which each leaves all agents able to understand each other.
 
-    The store says how far it is, so whoever is interrupted finishes when run again:
+    The store says how far it is, so a run that is interrupted finishes when it is repeated:
 
       primary                the rest
       primary, next          `next` is being given to everybody; hosts that boot now get both
@@ -1708,17 +1708,17 @@ def rotate(host: Host, arguments: argparse.Namespace) -> None:
         GossipRotation(api, cluster, tls, arguments.wait).run()
 
 
-# --- mend
+# --- repair
 
 
 MEND_SECONDS = 10
 
 
-def mend(host: Host, arguments: argparse.Namespace) -> None:
+def repair(host: Host, arguments: argparse.Namespace) -> None:
     """Replaces allocations that came back with a booted host as strangers.
 
     Nomad starts their tasks again, but does not bring back the tokens of their identities, which were in memory, so
-    Consul tells their Envoys nothing (Nomad's issue 27824). New allocations log in anew.
+    Consul tells their Envoys nothing (Nomad's issue 27824). New allocations log in again.
     """
     api = api_of("nomad", host, cluster_of(host, arguments.wait))
     wait_until_usable(api, arguments.wait)
@@ -1791,9 +1791,9 @@ def parser() -> argparse.ArgumentParser:
     restore.set_defaults(run=restore_snapshots)
 
     replacing = "keep replacing allocations that lost their identity when their host was booted"
-    mending = commands.add_parser("mend", help=replacing)
-    mending.add_argument("--once", action="store_true", help="do it now and end")
-    mending.set_defaults(run=mend)
+    repairing = commands.add_parser("repair", help=replacing)
+    repairing.add_argument("--once", action="store_true", help="do it now and end")
+    repairing.set_defaults(run=repair)
 
     rotation = commands.add_parser("rotate", help="replace gossip keys, or the certificates of all but servers")
     rotation.add_argument("what", choices=["gossip", "certificates"])

@@ -22,7 +22,7 @@ export const hashicorpNeeds: readonly string[] = ["ca-certificates", "curl", "gp
 
 /**
  * Shell lines that take programs out of HashiCorp's packages. The packages are not installed: with them would come a user, a
- * unit and a configuration, which makes a Nomad agent both server and client, beside those of the host.
+ * unit and a configuration, which makes a Nomad agent both server and client, in addition to those of the host.
  *
  * apt checks the packages against the repository's signature. It works with lists of its own, so that the host's remain as
  * they are and nobody else's lock is in the way.

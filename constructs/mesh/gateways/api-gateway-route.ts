@@ -116,7 +116,7 @@ export class ApiGatewayRoute extends Construct {
       throw new MeshError(
         this.gateway,
         `Its listener on port ${port} takes tcp connections, so that ${meaningless} has no meaning there.`,
-        "Leave it away, or use an http listener.",
+        "Omit it, or use an http listener.",
       );
     }
     if (this.services.length > 1) {

@@ -65,7 +65,7 @@ export class GatewayCertificate {
   }
 
   /**
-   * Text that Consul keeps, and Terraform in its state: whoever reads either has the key. Prefer {@link files}.
+   * Text that Consul keeps, and Terraform in its state: anyone who reads either has the key. Prefer {@link files}.
    *
    * @see https://developer.hashicorp.com/consul/docs/reference/config-entry/inline-certificate
    */

@@ -89,7 +89,7 @@ export abstract class Gateway<Props extends GatewayBaseProps = GatewayBaseProps>
 
   /**
    * Adds the binding rule by which the gateway gets its token, where Consul has access control: a gateway needs more than a
-   * service gets by itself. A mesh with a `gatewayAuthMethod` does this for each of its gateways.
+   * service gets by default. A mesh with a `gatewayAuthMethod` does this for each of its gateways.
    *
    * @example
    * gateway.bindTo(access.workloads);

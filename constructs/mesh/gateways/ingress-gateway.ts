@@ -128,7 +128,7 @@ export class IngressGateway extends InboundGateway<IngressListener, IngressGatew
    *
    * With `"*"` it leads to every service of the datacenter that has an Envoy and speaks the listener's protocol, by the host
    * `<service>.ingress.*`, and may reach those that are in this app; other teams say `allowFrom` at theirs. A service that is connected
-   * to the listener by its name has the hosts that are said there instead; what is stated about this gateway at a service, permissions
+   * to the listener by its name has the hosts that are given there instead; what is stated about this gateway at a service, permissions
    * say, holds there instead. Services without an Envoy, virtual ones, and those outside the mesh are not meant.
    *
    * @param target the service, or its name in this mesh, or `"*"` for all of them

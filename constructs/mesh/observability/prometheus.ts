@@ -95,7 +95,7 @@ export class Prometheus extends MeshService {
 
 function renderTask(props: PrometheusBaseProps, port: number): PrometheusTask {
   const address = props.publish === undefined ? "127.0.0.1" : "0.0.0.0";
-  // Prometheus notices by itself when a list of targets changes.
+  // Prometheus notices when a list of targets changes.
   const targets = Object.entries(renderTargets(props)).map(([file, text]) =>
     Template.text(text, { destination: `local/${file}`, changeMode: "noop" }),
   );

@@ -165,7 +165,7 @@ function ofService(label: string): object {
   return { source_labels: [label, "service"], regex: ".+;(.+)", target_label: label };
 }
 
-/** Certificates and tokens, as Nomad renders them. Prometheus reads them anew when they change. */
+/** Certificates and tokens, as Nomad renders them. Prometheus reads them again when they change. */
 export function renderSecrets({ consul, nomad }: ScrapeOptions): Template[] {
   return Object.entries({ consul, nomad }).flatMap(([agent, scrape]) => {
     const { tls, token } = scrape === false || scrape === undefined ? {} : scrape;

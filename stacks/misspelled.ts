@@ -8,7 +8,7 @@ const mostSlips = 2;
  *
  * @returns each with the name that was meant
  */
-export function misspelt(given: readonly string[], known: readonly string[]): [string, string][] {
+export function misspelled(given: readonly string[], known: readonly string[]): [string, string][] {
   return given
     .filter((name) => !known.includes(name))
     .flatMap((name): [string, string][] => {
