@@ -13,6 +13,10 @@ machine() { # <folder: seed/ for cloud-init, www/ for the web server> <Node.js>:
   mount -t tmpfs -o size=4g tmpfs /mnt
   mkdir -p /mnt/machine /mnt/dev
   mount --bind "$1" /mnt/machine
+  # Hidden, not removed: labs of this machine come and go there meanwhile. Overlays take this for "there is nothing of this name".
+  mkdir -p /mnt/upper/var/lib
+  chmod --reference=/var/lib /mnt/upper/var/lib
+  mknod /mnt/upper/var/lib/meshform c 0 0
   for tree in /etc /home /opt /root /srv /usr /var; do
     mkdir -p "/mnt/upper$tree" "/mnt/work$tree"
     chmod --reference="$tree" "/mnt/upper$tree"
@@ -33,7 +37,7 @@ machine() { # <folder: seed/ for cloud-init, www/ for the web server> <Node.js>:
 
   echo cloud-1 > /etc/hostname
   # As an image from a vendor: none of this machine's services and agents, nothing booted yet.
-  rm -rf /etc/systemd/system/* /etc/rc?.d/* /etc/cloud/cloud-init.disabled /var/lib/cloud /var/lib/meshform /var/log/journal
+  rm -rf /etc/systemd/system/* /etc/rc?.d/* /etc/cloud/cloud-init.disabled /var/lib/cloud /var/log/journal
   rm -rf /etc/consul.d /etc/nomad.d /etc/cni /opt/consul /opt/nomad /opt/cni
   rm -f /usr/local/bin/consul /usr/local/bin/nomad /usr/local/bin/envoy
   for unit in console-getty.service getty.target ssh.service sshd.service systemd-logind.service systemd-udevd.service; do
