@@ -1,11 +1,7 @@
-import { InvalidArgumentError, Option, type Command } from "commander";
-import { Cluster } from "../lab/cluster";
-import { enginesOfEnvironment } from "../lab/engines-of-environment";
-import { LabError } from "../lab/errors";
+import { InvalidArgumentError, type Command } from "commander";
 import { health, jobsOfApp } from "../lab/health";
-import { invocation } from "../lab/invocation";
-import { Lab } from "../lab/lab";
 import { healthyInstances } from "../lab/services";
+import { clustersOf, environmentOption } from "./cluster-options";
 import { interruptible } from "./interruptible";
 import { labOption } from "./lab-option";
 import { table } from "./table";
@@ -25,12 +21,7 @@ export function registerHealth(program: Command): void {
     .description("say of each job that is not healthy which task or check fails, and what it wrote")
     .argument("[jobs...]", "ids of jobs in Nomad (default: all)")
     .addOption(labOption())
-    .addOption(
-      new Option(
-        "--environment",
-        "the cluster that CONSUL_HTTP_ADDR, NOMAD_ADDR and their tokens name, not a lab",
-      ).conflicts("name"),
-    )
+    .addOption(environmentOption())
     .option("--stacks <folder>", "the jobs of an app's synthesized stacks, such as cdktf.out")
     .option("--wait <seconds>", "how long they may take; ends sooner once Nomad has given up", seconds, 0)
     .option("--json", "print it as JSON")
@@ -38,8 +29,8 @@ export function registerHealth(program: Command): void {
       "after",
       "\nMeant for a pipeline after `cdktf deploy`, whether that has failed or not. The exit code is 0 only when all are healthy.",
     )
-    .action(async (ids: string[], { name, environment = false, stacks, wait, json }: Options) => {
-      const clusters = environment ? [enginesOfEnvironment(process.env)] : clustersOf(name);
+    .action(async (ids: string[], { name, environment, stacks, wait, json }: Options) => {
+      const clusters = clustersOf({ name, environment });
       const named = ids.map((id) => ({ id }));
       const jobs = stacks === undefined ? named : [...jobsOfApp(stacks), ...named];
       const report = await interruptible((signal) =>
@@ -50,13 +41,6 @@ export function registerHealth(program: Command): void {
       console.log(json ? JSON.stringify(report, undefined, 2) : text);
       if (!report.healthy) process.exitCode = 1;
     });
-}
-
-function clustersOf(name: string): Cluster[] {
-  const lab = new Lab(name);
-  if (!lab.exists)
-    throw new LabError(`There is no lab ${name}.`, `Run \`${invocation("up")}\`, or give --environment.`);
-  return Cluster.all(lab);
 }
 
 function seconds(text: string): number {

@@ -1,11 +1,10 @@
-import { spawn } from "node:child_process";
-import { once } from "node:events";
 import { cpSync, existsSync, mkdirSync, readdirSync, readFileSync, writeFileSync } from "node:fs";
 import { basename, join, resolve } from "node:path";
 import { Option, type Command } from "commander";
 import { Listr } from "listr2";
 import { LabError } from "../lab/errors";
 import { isInteractive, PROGRESS } from "../lab/progress";
+import { runTool } from "../lab/run-tool";
 import { interruptible } from "./interruptible";
 
 const LANGUAGES = ["typescript", "javascript"] as const;
@@ -15,6 +14,9 @@ interface Options {
   readonly language: Language;
   readonly install: boolean;
 }
+
+/** How long npm may take, in milliseconds. */
+const installMs = 10 * 60_000;
 
 /** What the files of a project are made from. */
 const FILES = join(__dirname, "project");
@@ -116,30 +118,17 @@ async function installPackages(folder: string, signal: AbortSignal): Promise<voi
     [
       {
         title: "Install the packages (npm install)",
-        task: async (_, task) => {
-          let said = "";
-          const npm = spawn("npm", ["install", "--no-audit", "--no-fund"], {
+        task: (_, task) =>
+          runTool(["npm", "install", "--no-audit", "--no-fund"], {
+            what: "The installation of the packages",
+            fix: "The project is there: make sure that npm reaches its registry, then run `npm install` in it.",
+            timeoutMs: installMs,
             cwd: folder,
-            stdio: ["ignore", "pipe", "pipe"],
-          });
-          const stop = () => npm.kill();
-          signal.addEventListener("abort", stop);
-          for (const stream of [npm.stdout, npm.stderr]) {
-            stream.setEncoding("utf8").on("data", (text: string) => {
-              said += text;
-              if (isInteractive()) task.output = text;
-            });
-          }
-          const [code] = (await once(npm, "close")) as [number | null];
-          signal.removeEventListener("abort", stop);
-          signal.throwIfAborted();
-          if (code !== 0) {
-            throw new LabError(
-              `\`npm install\` in ${folder} failed. It said:\n  ${said.trimEnd().split("\n").slice(0, 25).join("\n  ")}`,
-              "The project is there: make sure that npm reaches its registry, then run `npm install` in it.",
-            );
-          }
-        },
+            signal,
+            onLine: (line) => {
+              if (isInteractive()) task.output = line;
+            },
+          }),
       },
     ],
     PROGRESS,

@@ -11,6 +11,7 @@ import { appOption } from "./app-option";
 import { interruptible } from "./interruptible";
 import { labOption } from "./lab-option";
 import { mostDatacenters } from "../lab/topology";
+import { seconds } from "./seconds";
 import { table } from "./table";
 
 interface Options {
@@ -79,12 +80,6 @@ export function registerUp(program: Command): void {
         throw error;
       }
     });
-}
-
-function seconds(text: string): number {
-  const value = Number(text);
-  if (!(value > 0)) throw new InvalidArgumentError("It must be a number of seconds above 0.");
-  return value;
 }
 
 function datacenterCount(text: string): number {

@@ -7,6 +7,7 @@ import { discoveryChain, failoverTargets } from "../constructs/model/discovery-c
 import { findIntention } from "../constructs/model/intentions";
 import type { SynthesizedStack } from "../lab/apply/synthesized";
 import {
+  identityOf,
   readDocuments,
   type CatalogDocument,
   type EntryDocument,
@@ -448,12 +449,13 @@ function meshServicesOf(document: JobDocument): MeshServiceDocument[] {
 }
 
 function jobOf({ job, stack }: JobDocument, { Name, Count = 1 }: nomad.TaskGroup): MeshJob {
-  const { Name: jobName = "", ID: id = jobName, Namespace = "default", Type = "service" } = job;
+  const { ID: id, Namespace: namespace } = identityOf(job);
+  const { Type = "service" } = job;
   const kind = job.Periodic ? "periodic" : job.ParameterizedJob ? "parameterized" : Type;
   return {
     ...{ id, stack, instances: Count },
     ...(Name && Name !== id && { group: Name }),
-    ...(Namespace !== "default" && { namespace: Namespace }),
+    ...(namespace !== "default" && { namespace }),
     ...(kind !== "service" && { kind: kind as MeshJob["kind"] }),
   };
 }

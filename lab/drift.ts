@@ -1,5 +1,5 @@
 import { existsSync } from "node:fs";
-import { readDocuments, type EntryDocument, type JobDocument } from "./apply/documents";
+import { identityOf, readDocuments, type EntryDocument, type JobDocument } from "./apply/documents";
 import { goDurationMs } from "./apply/go-duration";
 import { isObject, type JsonObject } from "./apply/json";
 import { jobPath } from "./apply/nomad-deployment";
@@ -48,7 +48,7 @@ export async function driftOf(lab: Lab, clusters: readonly Cluster[]): Promise<D
 }
 
 async function driftOfJob({ nomad }: Cluster, { job, isOpen }: JobDocument, where: string): Promise<string[]> {
-  const { ID = job.Name ?? "", Namespace = "default" } = job;
+  const { ID, Namespace } = identityOf(job);
   const path = jobPath({ ID, Namespace });
   const live = (await nomad.get(path)) as { readonly Stop: boolean } | undefined;
   const fix = `\`${invocation("up")}\` starts it again.`;

@@ -1,6 +1,6 @@
 import { setTimeout as sleep } from "node:timers/promises";
 import { describeFailures } from "./failures";
-import { readDocuments } from "./apply/documents";
+import { identityOf, readDocuments } from "./apply/documents";
 import { readStacks } from "./apply/synthesized";
 import { isHealthy, readJobs, type JobStatus, type ReadableCluster } from "./services";
 
@@ -33,10 +33,10 @@ export interface HealthReport {
 
 /** The jobs of an app, from its synthesized output. */
 export function jobsOfApp(outDir: string): WantedJob[] {
-  return readDocuments(readStacks(outDir)).jobs.map(({ job: { ID, Name = "", Namespace = "default" } }) => ({
-    id: ID ?? Name,
-    namespace: Namespace,
-  }));
+  return readDocuments(readStacks(outDir)).jobs.map(({ job }) => {
+    const { ID: id, Namespace: namespace } = identityOf(job);
+    return { id, namespace };
+  });
 }
 
 /**

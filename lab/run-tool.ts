@@ -87,7 +87,8 @@ function failure(how: string, command: readonly string[], lines: readonly string
   return new LabError(`${options.what} failed: \`${command.join(" ")}\` ${how}.${last}`, options.fix);
 }
 
-function signalGroup(pid: number | undefined, signal: NodeJS.Signals): void {
+/** Sends a signal to a process and to all that it has started, if it still runs. The process must have a group of its own. */
+export function signalGroup(pid: number | undefined, signal: NodeJS.Signals): void {
   try {
     if (pid !== undefined) process.kill(-pid, signal);
   } catch {

@@ -7,6 +7,7 @@ import type { Profile } from "../constructs/linux/profile";
 import { contextOfProject, type AppSource } from "./app-source";
 import { LabError } from "./errors";
 import { IS_CLONE } from "./invocation";
+import { signalGroup } from "./run-tool";
 
 /** What runs the services of an app: programs of the hosts, or containers. */
 export type Runtime = "exec" | "docker";
@@ -58,6 +59,7 @@ async function run(
   settings: { readonly runtime: Runtime; readonly secure: boolean } | undefined,
   signal?: AbortSignal,
 ): Promise<string> {
+  signal?.throwIfAborted();
   const limit = AbortSignal.timeout(limitMs);
   const child = spawn(program, args ?? [], {
     shell: args === undefined,
@@ -75,7 +77,9 @@ async function run(
     stdio: ["ignore", "pipe", "pipe"],
   });
   const stop = AbortSignal.any(signal ? [signal, limit] : [limit]);
-  const end = () => child.pid !== undefined && process.kill(-child.pid, "SIGKILL");
+  const end = () => {
+    signalGroup(child.pid, "SIGKILL");
+  };
   stop.addEventListener("abort", end);
   let output = "";
   for (const stream of [child.stdout, child.stderr]) {

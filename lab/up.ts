@@ -1,12 +1,11 @@
 import { renameSync, rmSync, statSync } from "node:fs";
-import { statfs } from "node:fs/promises";
 import { Listr, type ListrTask, type ListrTaskWrapper } from "listr2";
 import { join, resolve } from "node:path";
 import { areBootstrapped, areReady, haveLeaders, problemsOfAgents, readAgents } from "./agents";
 import { contextOfProject, findApp, type AppSource } from "./app-source";
 import { applyStacks, type ApplyOptions, type ApplyResult } from "./apply";
 import { needsOf, requireNeeds } from "./app-needs";
-import { readDocuments } from "./apply/documents";
+import { readDocuments, type JobDocument } from "./apply/documents";
 import { readStacks } from "./apply/synthesized";
 import { callersNow } from "./callers";
 import { Cluster } from "./cluster";
@@ -32,6 +31,7 @@ import { Lab } from "./lab";
 import { readMeshPicture, type MeshPicture } from "./mesh-picture";
 import { hostDaemon } from "./namespaces";
 import { ensureDocker, prepareMachine } from "./prepare-machine";
+import { thisMachine } from "./prerequisites";
 import { PROGRESS } from "./progress";
 import { sharePrometheusSecrets } from "./prometheus-secrets";
 import { describeFailures } from "./failures";
@@ -39,7 +39,7 @@ import { isEngine, publishedBy } from "./published";
 import { isHealthy, readJobs, type JobStatus } from "./services";
 import type { Listener, ListenerTls } from "./state";
 import { synthesizeApp, type Runtime } from "./synthesize-app";
-import { allHosts, hostsOf, topologyOf, type Datacenter, type Topology } from "./topology";
+import { allHosts, hostsOf, topologyOf, type Datacenter, type LabHost, type Topology } from "./topology";
 import { tryMesh } from "./verify";
 import { waitFor, type WaitOptions } from "./wait";
 
@@ -104,6 +104,8 @@ interface Results {
   /** What there is for containers; undefined where the app has none. */
   docker?: DockerNeeds;
   warnings: string;
+  /** The jobs that the app was synthesized to. */
+  documents: readonly JobDocument[];
   /** When the images were loaded, in milliseconds. */
   loadedAt?: number;
   booted: boolean;
@@ -217,12 +219,15 @@ class UpRun {
   private async synthesize(results: Results): Promise<void> {
     const { app, signal } = this.options;
     const { incoming } = this.lab.files;
-    const { profile, runtime = "exec" } = this.topology;
-    results.warnings = await synthesizeApp(app, incoming, signal, profile, runtime);
-    const isOpen = this.topology.runtime === undefined;
+    const { profile, runtime } = this.topology;
+    const synthesizeFor = async (wanted: Runtime) => {
+      results.warnings = await synthesizeApp(app, incoming, signal, profile, wanted);
+      results.documents = readDocuments(readStacks(incoming)).jobs;
+    };
+    await synthesizeFor(runtime ?? "exec");
     // The Envoys of an app of containers are containers too, as they are elsewhere.
-    if (isOpen && needsOf(readDocuments(readStacks(incoming)).jobs, this.envoyImage).hasContainers) {
-      results.warnings = await synthesizeApp(app, incoming, signal, profile, "docker");
+    if (runtime === undefined && needsOf(results.documents, this.envoyImage).hasContainers) {
+      await synthesizeFor("docker");
     }
   }
 
@@ -230,19 +235,19 @@ class UpRun {
   private async compare(results: Results, task: Task): Promise<void> {
     const { signal } = this.options;
     const { files } = this.lab;
-    const { jobs } = readDocuments(readStacks(files.incoming));
+    const { documents } = results;
     const { shown = [] } = this.topology;
-    const hosts = this.topology.datacenters.flatMap((datacenter) => hostsOf(datacenter, "client"));
-    const [client] = this.bootable().filter(({ data }) => data.name === hosts[0].name);
-    requireNeeds(jobs, {
-      ...{ shown, programs: Object.keys(client.programs), chroot: Object.keys(execChroot()) },
+    const hosts = this.clients;
+    const client = this.bootable().find(({ data }) => data.name === hosts[0].name);
+    requireNeeds(documents, {
+      ...{ shown, programs: Object.keys(client?.programs ?? {}), chroot: Object.keys(execChroot()) },
       clients: new Map(this.topology.datacenters.map((it) => [it.name, hostsOf(it, "client").length])),
       roots: hosts.flatMap(({ name }) => {
         const init = this.lab.initOf(name);
         return [join(files.host(name), "upper"), ...(init ? [`/proc/${init.pid}/root`] : [])];
       }),
     });
-    const { needsDocker, images: needed } = needsOf(jobs, this.envoyImage);
+    const { needsDocker, images: needed } = needsOf(documents, this.envoyImage);
     if (!needsDocker) return;
     const { title } = task;
     const dockerd = await ensureDocker({
@@ -258,7 +263,6 @@ class UpRun {
   private async prepareImages({ docker }: Results, task: Task): Promise<void> {
     if (!docker) return;
     const { files } = this.lab;
-    const hosts = this.topology.datacenters.flatMap((datacenter) => hostsOf(datacenter, "client"));
     try {
       docker.images = await prepareImages({
         ...{
@@ -269,7 +273,7 @@ class UpRun {
           signal: this.options.signal,
         },
         sources: readImageSources(contextOfProject().images, process.cwd()),
-        hosts: hosts.map(({ name }) => ({ name, daemon: this.daemonOf(name) })),
+        hosts: this.clients.map(({ name }) => ({ name, daemon: this.daemonOf(name) })),
         onProgress: (line) => (task.output = line),
       });
     } catch (error) {
@@ -284,7 +288,7 @@ class UpRun {
   private async loadImages(results: Results, task: Task): Promise<void> {
     const { docker } = results;
     if (!docker) return;
-    const clients = this.topology.datacenters.flatMap((datacenter) => hostsOf(datacenter, "client"));
+    const { clients } = this;
     await waitFor(
       "Docker on all hosts that run tasks",
       async () => (await Promise.all(clients.map(async ({ name }) => this.daemonOf(name)?.answers()))).every(Boolean),
@@ -297,10 +301,15 @@ class UpRun {
     const daemonOf = (host: string) => {
       const daemon = this.daemonOf(host);
       if (daemon) return daemon;
-      throw new LabError(`Host ${host} has ended.`, "Run `meshform up` again.");
+      throw new LabError(`Host ${host} has ended.`, `Run \`${invocation("up")}\` again.`);
     };
     results.loadedAt = Date.now();
     await loadImages(docker.images, this.lab.files, daemonOf, (line) => (task.output = line), this.options.signal);
+  }
+
+  /** The hosts that run tasks. */
+  private get clients(): readonly LabHost[] {
+    return this.topology.datacenters.flatMap((datacenter) => hostsOf(datacenter, "client"));
   }
 
   private get envoyImage(): string {
@@ -425,11 +434,11 @@ class UpRun {
     const replaced = (results.docker?.images ?? []).filter(({ replaces }) => replaces).map(({ name }) => name);
     if (replaced.length === 0) return;
     task.output = `restarts what runs ${replaced.join(", ")}`;
-    const { jobs } = readDocuments(readStacks(files.synthesized));
+    const { documents } = results;
     await this.atEach(sites, ({ datacenter: { name }, cluster }, index) =>
       restartTasks(
         cluster,
-        jobs.filter(({ datacenter }) => (datacenter === undefined ? index === 0 : datacenter === name)),
+        documents.filter(({ datacenter }) => (datacenter === undefined ? index === 0 : datacenter === name)),
         new Set(replaced),
         results.loadedAt ?? 0,
       ),
@@ -572,10 +581,10 @@ const leastRoom = 64 * 2 ** 20;
 
 /** @throws LabError if the disk of a folder is full */
 async function requireRoom(folder: string): Promise<void> {
-  const { bavail, bsize } = await statfs(folder);
-  if (bavail * bsize >= leastRoom) return;
+  const free = await thisMachine().freeDisk(folder);
+  if (free >= leastRoom) return;
   throw new LabError(
-    `The disk of ${folder} is full: ${Math.floor((bavail * bsize) / 2 ** 20)} MiB are left for the hosts and their tasks.`,
+    `The disk of ${folder} is full: ${Math.floor(free / 2 ** 20)} MiB are left for the hosts and their tasks.`,
     `Free some space there, then run \`${invocation("up")}\` again.`,
   );
 }

@@ -271,7 +271,7 @@ describe("conflicting-intention", () => {
     ]);
   });
 
-  test("names the statement that came last, whatever else is stated", () => {
+  test("names the statement that came last, among any others", () => {
     const [whole, partial] = [{}, { permissions: [HttpPermission.get()] }];
     const denying = { permissions: [HttpPermission.deny({ pathPrefix: "/private" })] };
     expect(

@@ -8,7 +8,6 @@ import {
   type SnapshotOptions,
 } from "./host-group";
 import * as is from "../core/shape";
-import { refuseWrongValues } from "../core/shape";
 import type { AwsSecretStore, DirectorySecretStore, SecretStore } from "./host-tool/secret-store";
 import { DEFAULT_VERSIONS, type Versions } from "./versions";
 
@@ -97,7 +96,7 @@ export class ConsulServers extends HostGroup {
   readonly join: readonly string[];
 
   constructor(scope: Construct, id: string, props: ConsulServersProps) {
-    refuseWrongValues(scope, props, CONSUL_SERVERS_SHAPE, "servers", id);
+    is.refuseWrongValues(scope, props, CONSUL_SERVERS_SHAPE, "servers", id);
     const { count = 3, datacenter = "dc1" } = props;
     super(scope, id, clusterOf(props), { ...props, count });
     this.join = props.join;

@@ -2,7 +2,6 @@ import type { Construct } from "constructs";
 import { consulClient, type ConsulClientOptions } from "./consul-client";
 import type { HostRole } from "./compose-host";
 import * as is from "../core/shape";
-import { refuseWrongValues } from "../core/shape";
 import { HOST_GROUP_SHAPE, HostGroup, type HostGroupProps } from "./host-group";
 import { nomadClient, type NomadClientOptions } from "./nomad-client";
 import type { NomadServers } from "./nomad-servers";
@@ -55,7 +54,7 @@ export class NomadClients extends HostGroup {
   readonly nodePool: string;
 
   constructor(scope: Construct, id: string, props: NomadClientsProps) {
-    refuseWrongValues(scope, props, NOMAD_CLIENTS_SHAPE, "clients", id);
+    is.refuseWrongValues(scope, props, NOMAD_CLIENTS_SHAPE, "clients", id);
     const { nomad, docker = true, consulCni = false } = props;
     const { cluster } = nomad.consul;
     super(scope, id, cluster, props);

@@ -3,7 +3,6 @@ import { consulClient } from "./consul-client";
 import type { ConsulServers } from "./consul-servers";
 import type { HostData } from "./host";
 import * as is from "../core/shape";
-import { refuseWrongValues } from "../core/shape";
 import { HOST_GROUP_SHAPE, HostGroup, type HostGroupProps } from "./host-group";
 import { nomadServer, type NomadServerOptions } from "./nomad-server";
 
@@ -56,7 +55,7 @@ export class NomadServers extends Construct {
 
   constructor(scope: Construct, id: string, props: NomadServersProps) {
     super(scope, id);
-    refuseWrongValues(this, props, NOMAD_SERVERS_SHAPE);
+    is.refuseWrongValues(this, props, NOMAD_SERVERS_SHAPE);
     const { consul } = props;
     const { consulDatacenter, nomadRegion, versions } = consul.cluster;
     this.consul = consul;

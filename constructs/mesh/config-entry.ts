@@ -121,7 +121,7 @@ class OptionalConfigEntry extends ConfigEntryResource {
   isWanted = true;
   isRemovedLast = false;
 
-  /** Whatever else the author of the app, or an aspect, says of its lifecycle. */
+  /** The rest of its lifecycle is as the app, or an aspect, has set it. */
   override get terraformMetaArguments(): Record<string, unknown> {
     const given = super.terraformMetaArguments as { readonly lifecycle?: object };
     return this.isRemovedLast ? { ...given, lifecycle: { ...given.lifecycle, createBeforeDestroy: true } } : given;

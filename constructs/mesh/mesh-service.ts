@@ -37,7 +37,6 @@ import {
 import { ServiceVersion, type ServiceVersionProps } from "./traffic/service-version";
 import type { Subset, SubsetOptions } from "./traffic/subset";
 import * as is from "../core/shape";
-import { refuseWrongValues } from "../core/shape";
 import { sharedClass } from "../core/shared-class";
 import { GROUP_SERVICE_SHAPE, SERVICE_SHAPE } from "./shapes";
 
@@ -138,9 +137,9 @@ export class MeshService extends ServiceInstances implements TrafficOwner {
   constructor(scope: Construct, id: string, given: MeshServiceProps | InGroup) {
     super(scope, id);
     if (is.has(given, "group")) {
-      refuseWrongValues(this, given, GROUP_SERVICE_SHAPE);
+      is.refuseWrongValues(this, given, GROUP_SERVICE_SHAPE);
     } else {
-      refuseWrongValues(this, given, SERVICE_SHAPE);
+      is.refuseWrongValues(this, given, SERVICE_SHAPE);
     }
     const { serviceName = id, protocol = Protocol.TCP, serviceDefaults } = given;
     const mesh = "group" in given ? given.group.mesh : given.mesh;

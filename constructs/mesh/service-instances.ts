@@ -59,7 +59,7 @@ export abstract class ServiceInstances extends Construct implements IMeshService
       }
     });
     const { permissions, description, ...upstreamOptions } = options;
-    const upstream = this.addUpstream(target, upstreamOptions);
+    const upstream = this.addUpstreamTo(target, upstreamOptions);
     const intention = allow(this, this.mesh, this, target, { permissions, description });
     return new Connection(upstream, intention);
   }
@@ -73,8 +73,12 @@ export abstract class ServiceInstances extends Construct implements IMeshService
    */
   addUpstream(target: IMeshService | string, options: UpstreamOptions = {}): Upstream {
     refuseWrongArgument(this, "target", target, MEMBER);
+    refuseWrongValues(this, options, UPSTREAM_SHAPE, "upstream", nameOf(target));
+    return this.addUpstreamTo(target, options);
+  }
+
+  private addUpstreamTo(target: IMeshService | string, options: UpstreamOptions): Upstream {
     const reference = referenceTo(target, this.mesh);
-    refuseWrongValues(this, options, UPSTREAM_SHAPE, "upstream", reference.service);
     const { datacenter } = options;
     const peer = options.peer ?? (datacenter === undefined ? reference.peer : undefined);
     const destination: Reference = { ...reference, datacenter, peer };

@@ -33,7 +33,6 @@ import { renderProxyDefaults } from "./observability/proxy-defaults";
 import type { Tracing } from "./observability/tracing";
 import { VirtualService, type VirtualServiceBaseProps } from "./traffic/virtual-service";
 import * as is from "../core/shape";
-import { refuseWrongArgument, refuseWrongValues } from "../core/shape";
 import { MESH_SHAPE } from "./shapes";
 
 /** Props of {@link ServiceMesh}. */
@@ -113,7 +112,7 @@ export class ServiceMesh extends Mesh {
     private readonly props: ServiceMeshProps = {},
   ) {
     super(scope, id);
-    refuseWrongValues(this, props, MESH_SHAPE);
+    is.refuseWrongValues(this, props, MESH_SHAPE);
     const { datacenter, region, gatewayDatacenters = [], proxyDefaults = {}, meshConfig = {} } = props;
     const { nomadDatacenters, namespace, nodePool, priority, waitUntilHealthy, sidecar } = props;
     this.datacenter = datacenter;
@@ -203,7 +202,7 @@ export class ServiceMesh extends Mesh {
   }
 
   private inThisMesh<Props extends object>(id: string, props: Props): Props & { readonly mesh: ServiceMesh } {
-    refuseWrongArgument(this, `props of ${id}`, props, is.fields);
+    is.refuseWrongArgument(this, `props of ${id}`, props, is.fields);
     return { mesh: this, ...props };
   }
 

@@ -192,19 +192,23 @@ export const UPSTREAM_SHAPE = {
   override: is.fields,
 };
 
-/** Of the options of an intention. */
-export const INTENTION_SHAPE = {
+/** Of what a connection says of its intention. */
+const GRANT_SHAPE = {
   permissions: is.list(is.made('an HttpPermission, such as HttpPermission.get("/v1")')),
   description: is.text,
-  peer: is.literal(is.name, BUILT_ON_NAMES),
 };
 
+/** Of the options of an intention. */
+export const INTENTION_SHAPE = { ...GRANT_SHAPE, peer: is.literal(is.name, BUILT_ON_NAMES) };
+
 /** Of the options of a connection. */
-export const CONNECTION_SHAPE = {
-  ...UPSTREAM_SHAPE,
-  permissions: INTENTION_SHAPE.permissions,
-  description: INTENTION_SHAPE.description,
-};
+export const CONNECTION_SHAPE = { ...UPSTREAM_SHAPE, ...GRANT_SHAPE };
+
+/** Of the options of an API gateway's connection. */
+export const API_GATEWAY_CONNECTION_SHAPE = { ...API_GATEWAY_ROUTE_SHAPE, ...GRANT_SHAPE };
+
+/** Of the options of an ingress gateway's connection. */
+export const INGRESS_CONNECTION_SHAPE = { ...INGRESS_ROUTE_SHAPE, ...GRANT_SHAPE };
 
 const FAILOVER = is.made("a Failover, such as Failover.to(…)");
 

@@ -41,6 +41,11 @@ export interface MeshDocuments {
 /** Stands where a value is known only once Terraform has applied something. */
 const LATER = "(known to Terraform)";
 
+/** Where Nomad keeps a job. */
+export function identityOf({ Name = "", ID = Name, Namespace = "default" }: nomad.Job) {
+  return { ID, Namespace };
+}
+
 /** Finds jobs, config entries and catalog entries in the stacks of an app, written by hand or not; passes over all else. */
 export function readDocuments(stacks: readonly SynthesizedStack[]): MeshDocuments {
   const jobs: JobDocument[] = [];

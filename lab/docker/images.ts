@@ -151,16 +151,7 @@ class Preparation {
   private async candidate(name: string): Promise<Candidate | undefined> {
     const { engines, sources, signal } = this.options;
     const source = sources.get(name);
-    const contents =
-      source?.kind === "contents"
-        ? source.contents
-        : source !== undefined
-          ? undefined
-          : name === envoyImage(engines.envoy)
-            ? envoyContents(engines.envoy)
-            : name === pauseImage
-              ? pauseContents()
-              : undefined;
+    const contents = contentsOf(name, source, engines);
     if (contents) return { key: keyOf(contents), contents };
     if (source?.kind === "archive") {
       await idInArchive(source.file, name);
@@ -220,13 +211,14 @@ class Preparation {
     mkdirSync(this.options.files.builder, { recursive: true, mode: 0o700 });
     const idFile = join(this.options.files.builder, "built");
     rmSync(idFile, { force: true });
-    const command = [
-      ...[docker, "build", "--iidfile", idFile, "--label", imageLabel(this.options.files.name)],
+    const command: [string, ...string[]] = [
+      docker,
+      ...["build", "--iidfile", idFile, "--label", imageLabel(this.options.files.name)],
       // Without a bridge of its own the lab's daemon has no other network to give to a build.
       ...(isOwn ? ["--network", "host"] : []),
       folder,
-    ] as const;
-    await runTool([command[0], ...command.slice(1)] as [string, ...string[]], {
+    ];
+    await runTool(command, {
       what: `The build of the image ${name}`,
       fix: `Correct ${join(folder, "Dockerfile")}; what it builds on must be in this daemon or in a registry that can be reached.`,
       timeoutMs: buildMs,
@@ -258,6 +250,13 @@ class Preparation {
     this.builder ??= await ImageBuilder.start(files, dockerd, signal);
     return this.builder.daemon;
   }
+}
+
+/** What an image is made of that needs no daemon: as the app says, or the lab's own. */
+function contentsOf(name: string, source: ImageSource | undefined, { envoy }: Engines): ImageContents | undefined {
+  if (source !== undefined) return source.kind === "contents" ? source.contents : undefined;
+  if (name === envoyImage(envoy)) return envoyContents(envoy);
+  return name === pauseImage ? pauseContents() : undefined;
 }
 
 /**

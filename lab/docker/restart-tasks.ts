@@ -1,6 +1,6 @@
 import { tasksWithImages } from "../app-needs";
 import { jobPath } from "../apply/nomad-deployment";
-import type { JobDocument } from "../apply/documents";
+import { identityOf, type JobDocument } from "../apply/documents";
 import type { Cluster } from "../cluster";
 
 interface Allocation {
@@ -27,8 +27,7 @@ export async function restartTasks(
   for (const document of jobs) {
     const tasks = tasksWithImages(document, images);
     if (tasks.length === 0) continue;
-    const { ID = document.job.Name ?? "", Namespace = "default" } = document.job;
-    const allocations = ((await nomad.get(jobPath({ ID, Namespace }, "/allocations"))) ?? []) as Allocation[];
+    const allocations = ((await nomad.get(jobPath(identityOf(document.job), "/allocations"))) ?? []) as Allocation[];
     const running = allocations.filter(
       ({ ClientStatus, DesiredStatus, CreateTime }) =>
         ClientStatus === "running" && DesiredStatus === "run" && CreateTime / 1e6 < since,

@@ -340,7 +340,7 @@ describe("misuse", () => {
 
   test("fails if a tcp listener is to look at hosts, or to lead to two services", () => {
     expect(() => misuse(IngressListener.tcp({ port: 9000 }), (it, api) => it.connectTo(api, { hosts: ["a"] }))).toThrow(
-      "stack/mesh/ingress: Its listener on port 9000 takes tcp connections, which are for no host. Leave hosts away, or use an http listener.",
+      "stack/mesh/ingress: Its listener on port 9000 takes tcp connections, which are for no host. Omit hosts, or use an http listener.",
     );
     expect(() =>
       misuse(IngressListener.tcp({ port: 9000 }), (ingress, api) => {

@@ -155,7 +155,7 @@ function waitsForAny(stack: TerraformStack, known: Map<TerraformStack, boolean>)
   return found;
 }
 
-const gatewayAuthMethod: Check = {
+const gatewayAccess: Check = {
   id: "gateway-access",
   reason: "With the rights of a service alone, a gateway gets no listener, or no certificate, from Consul.",
   level: "error",
@@ -201,4 +201,4 @@ function resolved(scope: IConstruct, value: unknown): unknown {
   }) as unknown;
 }
 
-export const accessChecks: readonly Check[] = [providerToken, maxTokenTtl, accessBeforeMesh, gatewayAuthMethod];
+export const accessChecks: readonly Check[] = [providerToken, maxTokenTtl, accessBeforeMesh, gatewayAccess];

@@ -13,8 +13,13 @@ import { ApiGatewayRoute, type ApiGatewayRouteOptions, type WeightedService } fr
 import { defaultsOf, InboundGateway, type InboundGatewayBaseProps } from "./inbound-gateway";
 import type { InMesh } from "./gateway";
 import * as is from "../../core/shape";
-import { refuseWrongArgument, refuseWrongValues } from "../../core/shape";
-import { API_GATEWAY_ROUTE_SHAPE, API_GATEWAY_SHAPE, INTENTION_SHAPE, MEMBER, WEIGHTED_SERVICES } from "../shapes";
+import {
+  API_GATEWAY_CONNECTION_SHAPE,
+  API_GATEWAY_ROUTE_SHAPE,
+  API_GATEWAY_SHAPE,
+  MEMBER,
+  WEIGHTED_SERVICES,
+} from "../shapes";
 
 /** What {@link ServiceMesh.addApiGateway} takes. */
 export type ApiGatewayBaseProps = InboundGatewayBaseProps<ApiGatewayListener>;
@@ -27,11 +32,6 @@ export interface ApiGatewayConnectOptions
   extends ApiGatewayRouteOptions, Pick<IntentionOptions, "permissions" | "description"> {}
 
 const TARGET = is.either({ fits: Array.isArray, rule: WEIGHTED_SERVICES }, MEMBER);
-const OF_CONNECTION = {
-  ...API_GATEWAY_ROUTE_SHAPE,
-  permissions: INTENTION_SHAPE.permissions,
-  description: INTENTION_SHAPE.description,
-};
 
 /**
  * Lets those outside into the mesh: by host, path, header and parameter of a request, or by port.
@@ -76,10 +76,10 @@ export class ApiGateway extends InboundGateway<ApiGatewayListener, ApiGatewayBas
    * @param target the service, or its name in this mesh
    */
   connectTo(target: IMeshService | string | readonly WeightedService[], options: ApiGatewayConnectOptions = {}): void {
-    refuseWrongArgument(this, "target", target, TARGET);
-    refuseWrongValues(this, options, OF_CONNECTION, "route");
+    is.refuseWrongArgument(this, "target", target, TARGET);
+    is.refuseWrongValues(this, options, API_GATEWAY_CONNECTION_SHAPE, "route");
     const { permissions, description, ...routeOptions } = options;
-    this.addRoute(target, routeOptions);
+    this.addRouteTo(target, routeOptions);
     for (const { service } of weighted(target)) {
       allow(this, this.mesh, this, service, { permissions, description });
     }
@@ -91,8 +91,15 @@ export class ApiGateway extends InboundGateway<ApiGatewayListener, ApiGatewayBas
    * @param target the service, or its name in this mesh
    */
   addRoute(target: IMeshService | string | readonly WeightedService[], options: ApiGatewayRouteOptions = {}): void {
-    refuseWrongArgument(this, "target", target, TARGET);
-    refuseWrongValues(this, options, API_GATEWAY_ROUTE_SHAPE, "route");
+    is.refuseWrongArgument(this, "target", target, TARGET);
+    is.refuseWrongValues(this, options, API_GATEWAY_ROUTE_SHAPE, "route");
+    this.addRouteTo(target, options);
+  }
+
+  private addRouteTo(
+    target: IMeshService | string | readonly WeightedService[],
+    options: ApiGatewayRouteOptions,
+  ): void {
     const { listener: port, name: givenName, ...routeOptions } = options;
     const listener = this.listenerAt(port);
     const services = weighted(target);

@@ -16,7 +16,7 @@ import { nameOf, type IMeshService } from "../mesh-member";
 import { defaultsOf, InboundGateway, type InboundGatewayBaseProps } from "./inbound-gateway";
 import type { InMesh } from "./gateway";
 import { refuseWrongArgument, refuseWrongValues } from "../../core/shape";
-import { INGRESS_GATEWAY_SHAPE, INGRESS_ROUTE_SHAPE, INTENTION_SHAPE, MEMBER } from "../shapes";
+import { INGRESS_GATEWAY_SHAPE, INGRESS_CONNECTION_SHAPE, INGRESS_ROUTE_SHAPE, MEMBER } from "../shapes";
 import type { IngressListener } from "./ingress-listener";
 
 /** What {@link ServiceMesh.addIngressGateway} takes. */
@@ -62,12 +62,6 @@ export interface IngressRouteOptions {
 /** What {@link IngressGateway.connectTo} takes: how the service is found, and what may be asked of it. */
 export interface IngressConnectOptions
   extends IngressRouteOptions, Pick<IntentionOptions, "permissions" | "description"> {}
-
-const OF_CONNECTION = {
-  ...INGRESS_ROUTE_SHAPE,
-  permissions: INTENTION_SHAPE.permissions,
-  description: INTENTION_SHAPE.description,
-};
 
 /**
  * Lets those outside into the mesh, by host name or by port. Consul has deprecated ingress gateways since 1.16; new work
@@ -136,13 +130,13 @@ export class IngressGateway extends InboundGateway<IngressListener, IngressGatew
    */
   connectTo(target: IMeshService | string, options: IngressConnectOptions = {}): Intention {
     refuseWrongArgument(this, "target", target, MEMBER);
-    refuseWrongValues(this, options, OF_CONNECTION, "route", nameOf(target));
+    refuseWrongValues(this, options, INGRESS_CONNECTION_SHAPE, "route", nameOf(target));
     const { permissions, description, ...routeOptions } = options;
     if (target === ANY_SERVICE) {
       this.addRouteTo(target, routeOptions, { permissions, description });
       return new Intention(this, this.serviceName, target, { permissions, description });
     }
-    this.addRoute(target, routeOptions);
+    this.addRouteTo(target, routeOptions);
     return allow(this, this.mesh, this, target, { permissions, description });
   }
 
@@ -152,6 +146,8 @@ export class IngressGateway extends InboundGateway<IngressListener, IngressGatew
    * @param target the service, or its name in this mesh, or `"*"` for all of them
    */
   addRoute(target: IMeshService | string, options: IngressRouteOptions = {}): void {
+    refuseWrongArgument(this, "target", target, MEMBER);
+    refuseWrongValues(this, options, INGRESS_ROUTE_SHAPE, "route", nameOf(target));
     this.addRouteTo(target, options);
   }
 
@@ -160,8 +156,6 @@ export class IngressGateway extends InboundGateway<IngressListener, IngressGatew
     options: IngressRouteOptions,
     allowed?: Pick<IntentionOptions, "permissions" | "description">,
   ): void {
-    refuseWrongArgument(this, "target", target, MEMBER);
-    refuseWrongValues(this, options, INGRESS_ROUTE_SHAPE, "route", nameOf(target));
     const listener = this.listenerAt(options.listener);
     const { hosts, limits, requestHeaders, responseHeaders, override } = options;
     const isTcp = listener.protocol === Protocol.TCP;
@@ -194,7 +188,7 @@ export class IngressGateway extends InboundGateway<IngressListener, IngressGatew
         throw new MeshError(
           this,
           `Its listener on port ${port} takes tcp connections, which are for no host.`,
-          "Leave hosts away, or use an http listener.",
+          "Omit hosts, or use an http listener.",
         );
       }
     }

@@ -24,7 +24,6 @@ import type { Mesh } from "../mesh";
 import { MeshService, type GroupServiceProps } from "../mesh-service";
 import { connectionsOf } from "../render-upstream";
 import * as is from "../../core/shape";
-import { refuseWrongValues } from "../../core/shape";
 import { GROUP_SERVICE_SHAPE, JOB_GROUP_SHAPE } from "../shapes";
 
 /** What {@link MeshJob.addGroup} takes. */
@@ -44,6 +43,7 @@ export interface CatalogServiceProps extends CatalogServiceOptions {
 }
 
 const OF_SERVICE = is.without(GROUP_SERVICE_SHAPE, "group");
+const OF_CATALOG_SERVICE = { ...CATALOG_SERVICE_SHAPE, serviceName: is.name };
 
 /** The job that a group is in. */
 interface JobOfGroup {
@@ -76,7 +76,7 @@ export class JobGroup extends Construct {
     private readonly parent: JobOfGroup,
   ) {
     super(scope, id);
-    refuseWrongValues(this, props, JOB_GROUP_SHAPE);
+    is.refuseWrongValues(this, props, JOB_GROUP_SHAPE);
     this.groupName = props.groupName ?? id;
     for (const port of Object.values(props.ports ?? {})) {
       if (port.to !== undefined) {
@@ -93,7 +93,7 @@ export class JobGroup extends Construct {
    * group.addService("shop-page", { port: 8080, protocol: Protocol.HTTP }).connectTo(api);
    */
   addService(id: string, props: GroupServiceProps = {}): MeshService {
-    refuseWrongValues(this, props, OF_SERVICE, "service", id);
+    is.refuseWrongValues(this, props, OF_SERVICE, "service", id);
     const { mesh, job, key } = this.parent;
     const { tasks } = this.props;
     if (props.task !== undefined && !Object.hasOwn(tasks, props.task)) {
@@ -117,7 +117,7 @@ export class JobGroup extends Construct {
    * its port may use it.
    */
   addCatalogService(id: string, props: CatalogServiceProps = {}): void {
-    refuseWrongValues(this, props, { ...CATALOG_SERVICE_SHAPE, serviceName: is.name }, "service", id);
+    is.refuseWrongValues(this, props, OF_CATALOG_SERVICE, "service", id);
     const { serviceName = id, ...options } = props;
     Graph.of(this).write(this, ({ catalogServices }) =>
       catalogServices.push({ origin: originOf(this), name: serviceName, mesh: this.parent.mesh.node.path }),

@@ -9,7 +9,6 @@ import type { DurationLike } from "../../core/duration";
 import { PROMETHEUS_DURATION, prometheusDuration } from "./prometheus-duration";
 import { meshRules, renderRules, RULE_GROUP_SHAPE, type RuleGroup } from "./rules";
 import * as is from "../../core/shape";
-import { refuseWrongValues } from "../../core/shape";
 import { SERVICE_SHAPE } from "../shapes";
 import { renderSecrets, renderScrapeConfig, renderTargets, SCRAPE_SHAPE, type ScrapeOptions } from "./scrape-config";
 
@@ -76,7 +75,7 @@ const NO_ACTIONS = { leftDelimiter: "<<<", rightDelimiter: ">>>" };
  */
 export class Prometheus extends MeshService {
   constructor(scope: Construct, id: string, props: PrometheusProps) {
-    refuseWrongValues(scope, props, PROMETHEUS_SHAPE, "prometheus", id);
+    is.refuseWrongValues(scope, props, PROMETHEUS_SHAPE, "prometheus", id);
     const {
       port = 9090,
       workload = (task: PrometheusTask) => Workload.docker({ image: "prom/prometheus:v3.5.0", ...task }),

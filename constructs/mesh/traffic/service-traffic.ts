@@ -31,7 +31,6 @@ import {
 } from "./render-traffic";
 import { Subset, SUBSET_SHAPE, type SubsetOptions } from "./subset";
 import * as is from "../../core/shape";
-import { refuseWrongArgument, refuseWrongValues } from "../../core/shape";
 import { RESOLVE_SHAPE, ROUTE_SHAPE, SPLIT_SHAPE } from "../shapes";
 
 /**
@@ -103,9 +102,9 @@ export class ServiceTraffic {
 
   /** @throws MeshError if the name is taken, or is no DNS label */
   addSubset(name: string, filter: string, options: SubsetOptions = {}): Subset {
-    refuseWrongArgument(this.owner, "name", name, is.text);
-    refuseWrongArgument(this.owner, "filter", filter, is.name);
-    refuseWrongValues(this.owner, options, SUBSET_SHAPE, "subset", name);
+    is.refuseWrongArgument(this.owner, "name", name, is.text);
+    is.refuseWrongArgument(this.owner, "filter", filter, is.name);
+    is.refuseWrongValues(this.owner, options, SUBSET_SHAPE, "subset", name);
     const { onlyPassing } = options;
     return this.declare(name, { filter, onlyPassing, isVersion: false });
   }
@@ -120,7 +119,7 @@ export class ServiceTraffic {
 
   /** @throws MeshError if an option is given twice */
   resolve(options: ResolveOptions): void {
-    refuseWrongValues(this.owner, options, RESOLVE_SHAPE, "resolve");
+    is.refuseWrongValues(this.owner, options, RESOLVE_SHAPE, "resolve");
     this.change((traffic) => {
       const { resolve } = traffic;
       const given = Object.entries(options).flatMap(([key, value]) => (value === undefined ? [] : [key]));
@@ -138,9 +137,9 @@ export class ServiceTraffic {
 
   /** @throws MeshError if requests are split already */
   split(splits: readonly Split[]): void {
-    refuseWrongArgument(this.owner, "splits", splits, is.list(is.anything));
+    is.refuseWrongArgument(this.owner, "splits", splits, is.list(is.anything));
     splits.forEach((split, index) => {
-      refuseWrongValues(this.owner, split, SPLIT_SHAPE, `split[${index}]`);
+      is.refuseWrongValues(this.owner, split, SPLIT_SHAPE, `split[${index}]`);
     });
     this.change((traffic) => {
       if (traffic.splits !== undefined) {
@@ -158,7 +157,7 @@ export class ServiceTraffic {
 
   /** @throws MeshError for what Consul would refuse */
   route(given: Route): void {
-    refuseWrongValues(this.owner, given, ROUTE_SHAPE, "route");
+    is.refuseWrongValues(this.owner, given, ROUTE_SHAPE, "route");
     const { to, ...route } = given;
     const problem = problemOfRoute(route);
     if (problem !== undefined) {

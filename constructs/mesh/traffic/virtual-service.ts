@@ -2,7 +2,6 @@ import { Construct } from "constructs";
 import type * as consul from "../../consul/generated/config-entries";
 import { Protocol } from "../../consul/protocol";
 import type { VirtualServiceRecord } from "../../model/records";
-import { refuseWrongValues } from "../../core/shape";
 import * as is from "../../core/shape";
 import { ConsulConfigEntry } from "../config-entry";
 import { MEMBER_SHAPE, PROTOCOL, RESOLVE_SHAPE, ROUTE_SHAPE, SPLIT_SHAPE } from "../shapes";
@@ -58,7 +57,7 @@ export class VirtualService extends Construct implements TrafficOwner {
 
   constructor(scope: Construct, id: string, props: VirtualServiceProps) {
     super(scope, id);
-    refuseWrongValues(this, props, VIRTUAL_SERVICE_SHAPE);
+    is.refuseWrongValues(this, props, VIRTUAL_SERVICE_SHAPE);
     const { mesh, serviceName = id, protocol = Protocol.TCP, splits, routes = [], ...resolution } = props;
     refuseUnknownName(this, "service", serviceName);
     this.serviceName = serviceName;

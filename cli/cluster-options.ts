@@ -1,0 +1,23 @@
+import { Option } from "commander";
+import { Cluster } from "../lab/cluster";
+import { enginesOfEnvironment } from "../lab/engines-of-environment";
+import { LabError } from "../lab/errors";
+import { invocation } from "../lab/invocation";
+import { Lab } from "../lab/lab";
+
+/** `--environment`: a cluster that is not a lab's, in place of `--name`. */
+export function environmentOption(): Option {
+  return new Option(
+    "--environment",
+    "the cluster that CONSUL_HTTP_ADDR, NOMAD_ADDR and their tokens name, not a lab",
+  ).conflicts("name");
+}
+
+/** The cluster of the environment, or all those of a lab. @throws LabError if there is no such lab */
+export function clustersOf({ name, environment = false }: { readonly name: string; readonly environment?: boolean }) {
+  if (environment) return [enginesOfEnvironment(process.env)];
+  const lab = new Lab(name);
+  if (!lab.exists)
+    throw new LabError(`There is no lab ${name}.`, `Run \`${invocation("up")}\`, or give --environment.`);
+  return Cluster.all(lab);
+}
