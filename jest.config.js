@@ -16,6 +16,7 @@ module.exports = {
   testTimeout: 30_000,
   // The suites on real engines wait for a part of their time, and each has a lab, or ports, of its own.
   maxWorkers: availableParallelism() + 1,
+  reporters: ["default", "<rootDir>/__tests__/support/running-suites.js"],
   testSequencer: "<rootDir>/__tests__/support/longest-first.js",
   projects: [
     {

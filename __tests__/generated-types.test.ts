@@ -179,6 +179,7 @@ function go(...args: string[]): string {
     cwd: join(ROOT, "tools/typegen"),
     env: { ...process.env, GOFLAGS: "-mod=readonly" },
     encoding: "utf8",
+    timeout: 10 * 60_000,
   });
 }
 

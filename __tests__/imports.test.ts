@@ -30,6 +30,7 @@ test("no folder imports what it may not, and there is no circle, of types neithe
     execFileSync(process.execPath, [bin, ...folders, "--output-type", "json", "--config", ".dependency-cruiser.cjs"], {
       cwd: root,
       encoding: "utf8",
+      timeout: 5 * 60_000,
       maxBuffer: 64 * 2 ** 20,
     }),
   ) as Cruise;

@@ -9,7 +9,7 @@ function complaints(file: string, content: string): string[] {
   const { stdout, stderr } = spawnSync(
     process.execPath,
     [eslint, "--format", "json", "--stdin", "--stdin-filename", join(root, file)],
-    { cwd: root, input: content, encoding: "utf8" },
+    { cwd: root, input: content, encoding: "utf8", timeout: 60_000 },
   );
   if (stderr !== "") throw new Error(stderr);
   const [{ messages }] = JSON.parse(stdout) as [{ messages: { ruleId: string; message: string }[] }];

@@ -13,6 +13,7 @@ function complaints(): string[] {
     {
       cwd: root,
       encoding: "utf8",
+      timeout: 5 * 60_000,
       env: { ...process.env, NO_COLOR: "1" },
     },
   );

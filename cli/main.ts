@@ -1,7 +1,9 @@
 import { readFileSync } from "node:fs";
 import { createRequire } from "node:module";
 import { Command, CommanderError } from "commander";
+import { EngineRefusal } from "../lab/apply/engine-api";
 import { LabError } from "../lab/errors";
+import { invocation } from "../lab/invocation";
 import { Interruption } from "./interruptible";
 
 /** How the process ends, as shells and sysexits.h have it. */
@@ -54,6 +56,12 @@ function report(error: unknown): number {
   }
   if (error instanceof LabError) {
     console.error(`${error.problem}\n${error.fix}`);
+    return EXIT.failure;
+  }
+  if (error instanceof EngineRefusal && error.status >= 500) {
+    console.error(
+      `${error.message}\nRun \`${invocation("status")}\` to see which agents are not well, then try again.`,
+    );
     return EXIT.failure;
   }
   console.error("Meshform has a defect:", error);

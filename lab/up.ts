@@ -360,13 +360,15 @@ class UpRun {
         intervalMs: 50,
         lastSeen: () => this.agentLogs(servers.map(({ name }) => name)),
       });
-      if (!this.isSecure) return;
       const what = `the access control of Consul and Nomad${this.in(datacenter)} to be set up`;
-      await waitFor(what, () => areBootstrapped(cluster), {
+      const isSetUp = () => !this.isSecure || areBootstrapped(cluster);
+      await waitFor(what, isSetUp, {
         ...this.patience,
         intervalMs: 50,
         lastSeen: () => servers.map(({ name }) => lastLines(this.lab.files.hostLog(name, "acl"), 5)).join("\n"),
       });
+      // A server that is not yet counted knows no leader, and what follows may ask any of them.
+      await this.awaitAgentsOf({ datacenter, cluster }, servers);
     });
   }
 
@@ -398,21 +400,24 @@ class UpRun {
     for (const { name, role } of allHosts(this.topology)) {
       if (role === "client") openGate(this.lab.files, name);
     }
-    await this.atEach(sites, ({ datacenter, cluster }) =>
-      waitFor(
-        `all agents${this.in(datacenter)} to be ready`,
-        async () => areReady(await readAgents(cluster, datacenter)),
-        {
-          ...this.patience,
-          intervalMs: 50,
-          lastSeen: async () => {
-            const late = (await readAgents(cluster, datacenter)).filter((agent) => !areReady([agent]));
-            const states = late.map(({ host, consul, nomad }) => `${host}: Consul ${consul}, Nomad ${nomad}`);
-            return [...states, this.agentLogs(late.map(({ host }) => host))].join("\n");
-          },
-        },
-      ),
-    );
+    await this.atEach(sites, (site) => this.awaitAgentsOf(site, site.datacenter.hosts));
+  }
+
+  private async awaitAgentsOf({ datacenter, cluster }: Site, hosts: readonly LabHost[]): Promise<void> {
+    const notReady = async () => {
+      const agents = await readAgents(cluster, datacenter);
+      return agents.filter((agent) => hosts.some(({ name }) => name === agent.host) && !areReady([agent]));
+    };
+    const whose = hosts === datacenter.hosts ? "all agents" : "the agents of all servers";
+    await waitFor(`${whose}${this.in(datacenter)} to be ready`, async () => (await notReady()).length === 0, {
+      ...this.patience,
+      intervalMs: 50,
+      lastSeen: async () => {
+        const late = await notReady();
+        const states = late.map(({ host, consul, nomad }) => `${host}: Consul ${consul}, Nomad ${nomad}`);
+        return [...states, this.agentLogs(late.map(({ host }) => host))].join("\n");
+      },
+    });
   }
 
   private async apply(results: Results, task: Task): Promise<void> {

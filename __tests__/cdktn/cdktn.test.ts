@@ -18,7 +18,7 @@ const CDKTF = devDependencies.cdktf;
 const CDKTN = "0.24.0";
 
 /** Each starts Node.js, or the compiler, on the whole app. */
-const PROCESS_MS = 60_000;
+const PROCESS_MS = 3 * 60_000;
 
 test("the move to cdktn is one line of package.json", () => {
   expect(readJson(PINS[0])).toMatchObject({
@@ -57,7 +57,10 @@ test.each(["docker", "exec"])(
 test(
   "the project's types hold",
   () => {
-    execFileSync(process.execPath, [require.resolve("typescript/bin/tsc"), "--project", MOVED], { stdio: "inherit" });
+    execFileSync(process.execPath, [require.resolve("typescript/bin/tsc"), "--project", MOVED], {
+      stdio: "inherit",
+      timeout: PROCESS_MS,
+    });
   },
   PROCESS_MS,
 );
@@ -69,6 +72,7 @@ function synthesize(project: string, runtime: string, version: string): Readonly
     execFileSync(process.execPath, ["--import", "tsx", join(project, "main.ts")], {
       // One working folder for both: the path of the local state is in the output.
       cwd: ROOT,
+      timeout: PROCESS_MS,
       env: {
         ...process.env,
         CDKTF_OUTDIR: outdir,

@@ -39,6 +39,7 @@ function install(): void {
   // The standard output is the runner's: it may be asked for JSON there.
   execFileSync("npm", ["ci", "--ignore-scripts", "--no-audit", "--no-fund"], {
     cwd: MOVED,
+    timeout: 10 * 60_000,
     stdio: ["ignore", "ignore", "inherit"],
   });
   writeFileSync(stamp, digest);

@@ -21,7 +21,11 @@ afterEach(() => {
 
 function checks(...args: readonly string[]) {
   const command = [join(root, "cli", "meshform.mjs"), "checks", ...args];
-  const { status, stdout, stderr } = spawnSync(process.execPath, command, { cwd: folder, encoding: "utf8" });
+  const { status, stdout, stderr } = spawnSync(process.execPath, command, {
+    cwd: folder,
+    encoding: "utf8",
+    timeout: 60_000,
+  });
   return { status, stdout, stderr };
 }
 

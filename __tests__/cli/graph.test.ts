@@ -26,6 +26,7 @@ function graph(...args: readonly string[]) {
     {
       cwd: folder,
       encoding: "utf8",
+      timeout: 60_000,
     },
   );
   return { status, stdout, stderr };

@@ -24,6 +24,7 @@ function meshform(args: readonly string[], env: NodeJS.ProcessEnv = {}, script =
     cwd: folder, // not the repository: the command works from anywhere
     env: { ...process.env, ...env },
     encoding: "utf8",
+    timeout: 60_000,
   });
   return { status, stdout, stderr };
 }

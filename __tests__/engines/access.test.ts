@@ -679,7 +679,7 @@ test("destroyed, the stack leaves the tokens and nothing else; what Nomad's own 
   execFileSync(
     agents.nomadProgram,
     ["setup", "consul", "-y", "-jwks-url", agents.jwksUrl, "-jwks-ca-file", agents.caFile],
-    { env: { ...process.env, CONSUL_HTTP_ADDR: address, CONSUL_HTTP_TOKEN: token } },
+    { env: { ...process.env, CONSUL_HTTP_ADDR: address, CONSUL_HTTP_TOKEN: token }, timeout: 60_000 },
   );
   const indices = { CreateIndex: expect.anything() as unknown, ModifyIndex: expect.anything() as unknown };
   expect(await consul("/v1/acl/auth-method/nomad-workloads")).toEqual({ ...(own.method as object), ...indices });

@@ -21,7 +21,7 @@ const files = new LabFiles("test");
 const unit: HostUnit = { name: "agent", description: "An agent", command: ["/usr/local/bin/agent", "it's"] };
 
 function sh(script: string): { status: number | null; stdout: string; stderr: string } {
-  return spawnSync("sh", ["-c", script], { encoding: "utf8" });
+  return spawnSync("sh", ["-c", script], { encoding: "utf8", timeout: 60_000 });
 }
 
 describe("the boot script of every host of a lab", () => {

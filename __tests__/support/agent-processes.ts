@@ -61,7 +61,7 @@ function unmountBelow(folder: string): void {
     .split("\n")
     .map((line) => line.split(" ").at(1) ?? "")
     .filter((path) => path.startsWith(`${folder}/`));
-  for (const mount of mounts.reverse()) execFileSync("umount", [mount]);
+  for (const mount of mounts.reverse()) execFileSync("umount", [mount], { timeout: 60_000 });
 }
 
 /** Taken all at once, so that they differ. */

@@ -5,6 +5,9 @@ import { tmpdir } from "node:os";
 
 export const ROOT = join(__dirname, "../..");
 
+/** When to give up on a command: nothing else can while jest waits for it. */
+const PROCESS_MS = 10 * 60_000;
+
 /** How a command ended, and all that it printed. */
 export interface Ended {
   readonly code: number | null;
@@ -17,6 +20,7 @@ export function pack(folder: string): string {
     cwd: ROOT,
     encoding: "utf8",
     stdio: ["ignore", "pipe", "pipe"],
+    timeout: PROCESS_MS,
   });
   return join(folder, name.trim().split("\n").at(-1) ?? "");
 }
@@ -52,6 +56,7 @@ export class Consumer {
         ...(process.env.XDG_CACHE_HOME && { XDG_CACHE_HOME: process.env.XDG_CACHE_HOME }),
       },
       maxBuffer: 64 * 2 ** 20,
+      timeout: PROCESS_MS,
     });
     return { code: status, output: `${stdout}${stderr}` };
   }

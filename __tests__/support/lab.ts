@@ -125,7 +125,7 @@ export class TestLab {
       method,
       headers: token ? { [`X-${engine}-Token`]: token } : {},
       body: body === undefined ? undefined : JSON.stringify(body),
-      signal: AbortSignal.timeout(10_000),
+      signal: AbortSignal.timeout(30_000),
     });
     const text = await response.text();
     if (!response.ok) {

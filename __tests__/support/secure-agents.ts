@@ -51,8 +51,8 @@ export async function startSecureAgents({ consul, nomad }: Pick<Engines, "consul
   const secrets = Object.fromEntries(
     Object.keys(WELL_KNOWN_TOKENS).map((role) => [role, role === "anonymous" ? "" : randomUUID()]),
   ) as Record<TokenRole, string>;
-  execFileSync(nomad.path, ["tls", "ca", "create"], { cwd: folder });
-  execFileSync(nomad.path, ["tls", "cert", "create", "-server", "-region", "global"], { cwd: folder });
+  execFileSync(nomad.path, ["tls", "ca", "create"], { cwd: folder, timeout: 60_000 });
+  execFileSync(nomad.path, ["tls", "cert", "create", "-server", "-region", "global"], { cwd: folder, timeout: 60_000 });
   const caFile = join(folder, "nomad-agent-ca.pem");
   const consulNode = "consul-under-test";
   const endpoints: ClusterEndpoints = {

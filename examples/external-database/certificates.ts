@@ -69,5 +69,5 @@ function makeCertificate(folder: string, name: string, host: string): void {
 }
 
 function openssl(folder: string, args: readonly string[]): void {
-  execFileSync("openssl", args, { cwd: folder, stdio: ["ignore", "ignore", "pipe"] });
+  execFileSync("openssl", args, { cwd: folder, stdio: ["ignore", "ignore", "pipe"], timeout: 60_000 });
 }
