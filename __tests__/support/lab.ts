@@ -68,6 +68,8 @@ export class TestLab {
   /** `meshform up`, with the app in one of its variants. */
   async up(variant: string, ...options: readonly string[]): Promise<Outcome> {
     const outcome = await this.meshform(["up", "--app", this.app, ...options], { MESHFORM_TEST_VARIANT: variant });
+    // What it printed before still leads there, so that one failure stays one.
+    if (outcome.code !== 0) return outcome;
     const lines = [...outcome.output.matchAll(/^ {2}(\S+(?: \(dc\d\))?) +(http:\/\/127\.0\.0\.1:\d+)/gm)];
     this.urls = Object.fromEntries(lines.map(([, name, url]) => [name, url]));
     const moved = outcome.output.matchAll(/Port (\d+) is taken on this machine, so (\d+) leads there/g);
