@@ -1,4 +1,4 @@
-import { existsSync, readdirSync } from "node:fs";
+import { existsSync, readdirSync, readFileSync } from "node:fs";
 import { dirname, join } from "node:path";
 import { runInThisContext } from "node:vm";
 import ts from "typescript";
@@ -57,6 +57,34 @@ function anchorsOf(page: string): string[] {
       .replaceAll(" ", "-"),
   );
 }
+
+test("examples of docstrings call only what the package exports, or what they make themselves", () => {
+  const exported = ["constructs", "stacks", "testing"]
+    .map((folder) => readFileSync(join(root, folder, "index.ts"), "utf8"))
+    .join("\n");
+  const sources = ["constructs", "stacks", "testing"].flatMap((folder) =>
+    readdirSync(join(root, folder), { recursive: true, encoding: "utf8" })
+      .filter((name) => name.endsWith(".ts"))
+      .map((name) => join(folder, name)),
+  );
+  const examples = sources.flatMap((source) =>
+    [...readFileSync(join(root, source), "utf8").matchAll(/@example([\s\S]*?)\*\/\n(.*)/g)].map(
+      ([, code = "", next = ""]) => ({
+        source,
+        code,
+        isInternal: next.includes("sharedClass") || next.includes("hostTool("),
+      }),
+    ),
+  );
+  expect(examples.length).toBeGreaterThan(30);
+  const known = ["expect", "writeFileSync", "find"]; // Jest's, Node's, and a method that the example defines.
+  const unknown = examples.flatMap(({ source, code, isInternal }) =>
+    [...code.matchAll(/(?<![.\w"`/-])([A-Za-z]\w*)(?=\()/g)].flatMap(([, name = ""]) =>
+      isInternal || known.includes(name) || new RegExp(`\\b${name}\\b`).test(exported) ? [] : [`${source}: ${name}`],
+    ),
+  );
+  expect(unknown).toEqual([]);
+});
 
 type Snippet = (mesh: ServiceMesh, ...services: readonly MeshService[]) => ApiGateway | undefined;
 

@@ -63,7 +63,13 @@ export { composeHost, type HostRole } from "./linux/compose-host";
 export type { Distribution } from "./linux/distribution";
 export { ConsulServers, type ConsulServersProps } from "./linux/consul-servers";
 export type { HostData, HostDirectory, HostFile, HostPackage, HostUnit, HostUser } from "./linux/host";
-export { HostGroup, type ClusterOptions, type HostGroupProps, type SnapshotOptions } from "./linux/host-group";
+export {
+  HostGroup,
+  type ClusterOptions,
+  type GroupCloudInitOptions,
+  type HostGroupProps,
+  type SnapshotOptions,
+} from "./linux/host-group";
 export {
   secretStorePolicy,
   type AwsSecretStore,

@@ -7,7 +7,6 @@ import {
   ConsulServers,
   NomadClients,
   NomadServers,
-  USER_DATA_LIMIT,
   type CloudInit,
   type CloudInitOptions,
   type HostRole,
@@ -212,6 +211,7 @@ describe("packages", () => {
 describe("the user data of a group", () => {
   const join = ["provider=aws tag_key=consul tag_value=prod"];
   const secretStore = { type: "aws-secrets-manager", prefix: "meshform/prod/", region: "eu-central-1" } as const;
+  const assets = "s3://artifacts/meshform";
 
   function cluster(extra: HostRole = {}, versions = {}) {
     const stack = new TestStack();
@@ -224,34 +224,43 @@ describe("the user data of a group", () => {
   test.each(["debian-12", "ubuntu-24.04"] as const)("of a whole cluster has room enough on %s", (distribution) => {
     const { stack, consul, clients } = cluster();
     for (const group of [consul, clients]) {
-      const { bytes, assets } = group.cloudInit({ distribution, assets: "s3://artifacts/meshform" });
-      expect(bytes).toBeLessThan(USER_DATA_LIMIT / 2);
-      expect(assets).toHaveLength(1);
+      const rendered = group.cloudInit({ distribution, assets });
+      expect(rendered.bytes).toBeLessThan(6 * 1024);
+      expect(rendered.assets).toHaveLength(1);
     }
     expect(findingsOf(() => synthStack(stack))).toEqual([]);
   });
 
   test("fails if it is larger than EC2 takes, and tells what takes the room", () => {
-    const { stack, consul } = cluster({ files: [{ path: "/etc/large", content: noise(40_000) }] });
-    consul.cloudInit({ distribution: "debian-12" });
+    const files = Array.from({ length: 10 }, (_, nth) => ({ path: `/etc/part-${nth}`, content: noise(4000, nth + 1) }));
+    const { stack, consul } = cluster({ files });
+    consul.cloudInit({ distribution: "debian-12", assets });
     expect(findingsOf(() => synthStack(stack))).toEqual([
       expect.stringMatching(
-        /^stack\/servers: The user data has \d{5} bytes when compressed, of which 16384 are allowed\. Give `assets`, from where machines fetch what is large, or shrink a part\. The largest, each compressed alone: \/etc\/large \d+, \/usr\/local\/lib\/meshform\/meshform-host \d+, .*\. \(user-data-size\)$/,
+        /^stack\/servers: The user data has \d{5} bytes when compressed, of which 16384 are allowed\. Shrink a part, or join small files to one of more than 4 KiB, which machines fetch from `assets`\. The largest, each compressed alone: \/etc\/part-\d \d+, .*\. \(user-data-size\)$/,
       ),
     ]);
   });
 
   test("fails with the name of the group if a package cannot be installed", () => {
     const { clients } = cluster({}, { envoy: "1.37.0" });
-    expect(() => clients.cloudInit({ distribution: "debian-12" })).toThrow(
+    expect(() => clients.cloudInit({ distribution: "debian-12", assets })).toThrow(
       "stack/clients: No checksum of envoy 1.37.0 is known here",
+    );
+  });
+
+  test("fails without assets, in which the tool is that fetches the secrets of a host", () => {
+    const { clients } = cluster();
+    // @ts-expect-error TypeScript refuses it first.
+    expect(() => clients.cloudInit({ distribution: "debian-12" })).toThrow(
+      "stack/clients: assets is not set; allowed is a value. Give one.",
     );
   });
 
   test("fails if something is added to the hosts afterwards", () => {
     const stack = new TestStack();
     const consul = new ConsulServers(stack, "servers", { join, secretStore });
-    consul.cloudInit({ distribution: "debian-12" });
+    consul.cloudInit({ distribution: "debian-12", assets });
     expect(() => new NomadServers(stack, "schedulers", { consul })).toThrow(
       "stack/servers: Something was added to these hosts after their user data was rendered. Call cloudInit last.",
     );
@@ -259,8 +268,8 @@ describe("the user data of a group", () => {
 });
 
 /** Text that hardly compresses, the same each time. */
-function noise(length: number): string {
-  let state = 1;
+function noise(length: number, seed = 1): string {
+  let state = seed;
   const next = () => (state = (state * 48271) % 0x7fffffff);
   return Array.from({ length }, () => String.fromCharCode(33 + (next() % 90))).join("");
 }

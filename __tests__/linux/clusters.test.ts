@@ -150,6 +150,38 @@ describe("options", () => {
     expect(without.units.map(({ name }) => name)).not.toContain("meshform-snapshot");
   });
 
+  test("leafCertTtl, how long the certificates of services last", () => {
+    expect(configuration(cluster({ consul: { leafCertTtl: "24h" } }).consul.host, consulFile)).toMatchObject({
+      connect: { enabled: true, ca_config: { leaf_cert_ttl: "24h" } },
+    });
+    expect(configuration(cluster().consul.host, consulFile).connect).toEqual({ enabled: true });
+  });
+
+  test.each(["59m", "2921h", "a day"])("leafCertTtl of %s is refused, since Consul would", (leafCertTtl) => {
+    expect(() => cluster({ consul: { leafCertTtl } })).toThrow(
+      `leafCertTtl is "${leafCertTtl}"; allowed is a Go duration from 1h to 2920h. Give such a duration, for example 24h.`,
+    );
+  });
+
+  test("extra of Nomad's servers is on their hosts, with and without hosts of their own", () => {
+    const file = { path: "/etc/motd", content: "A scheduler.\n" };
+    for (const join of [undefined, ["10.0.1.1"]]) {
+      const { nomad, clients } = cluster({ nomad: { join, extra: { files: [file] } } });
+      expect(nomad.host.files).toContainEqual(file);
+      expect(clients.host.files).not.toContainEqual(file);
+    }
+  });
+
+  test("count of Nomad's servers without hosts of their own is that of the Consul servers", () => {
+    expect(configuration(cluster({ consul: { count: 5 }, nomad: { count: 5 } }).consul.host, nomadFile)).toMatchObject({
+      server: { bootstrap_expect: 5 },
+    });
+    expect(() => cluster({ nomad: { count: 5 } })).toThrow(
+      "stack/schedulers: count is 5, but without join Nomad's servers run on the 3 hosts of stack/servers. " +
+        "Set count of the Consul servers, or give join, for hosts of their own.",
+    );
+  });
+
   test("join gives Nomad's servers hosts of their own, with a Consul client each", () => {
     const { consul, nomad, clients } = cluster({ nomad: { join: ["10.0.1.1"], count: 5, datacenter: "hall-2" } });
     expect(nomad.hosts).not.toBe(consul);

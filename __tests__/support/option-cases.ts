@@ -867,6 +867,7 @@ export const OPTION_CASES: readonly OptionCase[] = [
       extra: {},
       minQuorum: 3,
       nodeMeta: { a: "b" },
+      leafCertTtl: "24h",
       join: ["192.0.2.1"],
       secretStore: { type: "aws-secrets-manager", prefix: "a", region: "b", endpoint: "c" },
       datacenter: "dc1",

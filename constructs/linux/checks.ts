@@ -162,7 +162,7 @@ const userDataSize: Check = {
         yield {
           at: group,
           problem: `The user data has ${bytes} bytes when compressed, of which ${USER_DATA_LIMIT} are allowed.`,
-          fix: `Give \`assets\`, from where machines fetch what is large, or shrink a part. The largest, each compressed alone: ${sizes}.`,
+          fix: `Shrink a part, or join small files to one of more than 4 KiB, which machines fetch from \`assets\`. The largest, each compressed alone: ${sizes}.`,
         };
       }
     }

@@ -63,7 +63,8 @@ const folder = "/usr/local/lib/meshform";
  * @see https://docs.cloud-init.io/en/latest/reference/modules.html
  *
  * @example
- * const { userData } = cloudInit(composeHost("clients", consulClient({ … }), nomadClient({ … })), { distribution: "debian-12" });
+ * const greeter = { name: "greeter", description: "A greeter", command: ["/usr/bin/logger", "Hello."], everySeconds: 60 };
+ * const { userData } = cloudInit(composeHost("greeters", { units: [greeter] }), { distribution: "debian-12" });
  */
 export function cloudInit(host: HostData, options: CloudInitOptions): CloudInit {
   const large = options.assets === undefined ? [] : host.files.filter(isLarge);

@@ -16,7 +16,9 @@ export type HostRole = Partial<Omit<HostData, "name">>;
  * @throws Error if two roles contradict each other
  *
  * @example
- * composeHost("client-1", consulClient({ version: "1.21.0", retryJoin: ["10.0.0.10"] }))
+ * const clock = { systemPackages: ["chrony"] };
+ * const greeting = { files: [{ path: "/etc/motd", content: "Whatever is done here by hand is lost.\n" }] };
+ * const host = composeHost("client-1", clock, greeting);
  */
 export function composeHost(name: string, ...roles: readonly HostRole[]): HostData {
   const packages = roles.flatMap((role) => role.packages ?? []);

@@ -10,6 +10,14 @@ export interface ConsulServerOptions extends ConsulAgentOptions {
    * @see https://developer.hashicorp.com/consul/docs/reference/agent/configuration-file/general#autopilot
    */
   readonly minQuorum?: number;
+  /**
+   * How long the certificate of a service in the mesh lasts, as a Go duration from 1h to 2920h; Envoys get the next one before it ends. Read once,
+   * when the first leader is elected: later, `consul connect ca set-config` changes it.
+   *
+   * @default Consul's own, 72h
+   * @see https://developer.hashicorp.com/consul/docs/reference/agent/configuration-file/connect#ca_leaf_cert_ttl
+   */
+  readonly leafCertTtl?: string;
 }
 
 /**
@@ -24,6 +32,9 @@ export function consulServer(options: ConsulServerOptions): HostRole {
     bootstrap_expect: options.bootstrapExpect,
     autopilot: { min_quorum: options.minQuorum ?? Math.floor(options.bootstrapExpect / 2) + 1 },
     ui_config: { enabled: true },
+    ...(options.leafCertTtl === undefined
+      ? {}
+      : { connect: { enabled: true, ca_config: { leaf_cert_ttl: options.leafCertTtl } } }),
     ...(options.profile === "plain"
       ? // Between peered clusters Consul speaks TLS in any case, with a certificate of the mesh's own authority.
         { ports: { grpc: 8502, grpc_tls: 8503 } }

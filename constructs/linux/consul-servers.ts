@@ -7,6 +7,7 @@ import {
   type HostGroupProps,
   type SnapshotOptions,
 } from "./host-group";
+import { isDuration, nanoseconds } from "../core/duration";
 import * as is from "../core/shape";
 import type { AwsSecretStore, DirectorySecretStore, SecretStore } from "./host-tool/secret-store";
 import { DEFAULT_VERSIONS, type Versions } from "./versions";
@@ -35,7 +36,8 @@ const SNAPSHOT_SHAPE: is.Shape<SnapshotOptions> = {
 };
 
 /** Props of {@link ConsulServers}. */
-export interface ConsulServersProps extends HostGroupProps, Pick<ConsulServerOptions, "minQuorum" | "nodeMeta"> {
+export interface ConsulServersProps
+  extends HostGroupProps, Pick<ConsulServerOptions, "minQuorum" | "nodeMeta" | "leafCertTtl"> {
   /** How many servers: 3 survive the loss of one, 5 of two. @default 3 */
   readonly count?: number;
   /**
@@ -68,10 +70,19 @@ const SECRET_STORE = is.either(
   is.block(AWS_SHAPE),
 );
 
+/** Consul refuses less than an hour, and more than a third of what the certificate of its own CA lasts, which is a year. */
+const LEAF_HOURS = { least: 1, most: 2920 };
+const leafCertTtl = is.rule("a Go duration from 1h to 2920h", "Give such a duration, for example 24h.", (value) => {
+  if (typeof value !== "string" || !isDuration(value)) return false;
+  const hours = nanoseconds(value) / 3600e9;
+  return hours >= LEAF_HOURS.least && hours <= LEAF_HOURS.most;
+});
+
 const CONSUL_SERVERS_SHAPE: is.Shape<ConsulServersProps> = {
   ...HOST_GROUP_SHAPE,
   minQuorum: is.number,
   nodeMeta: is.map(is.text),
+  leafCertTtl,
   join: is.required(is.list(is.text)),
   secretStore: is.required(SECRET_STORE),
   datacenter: is.name,
@@ -109,6 +120,7 @@ export class ConsulServers extends HostGroup {
         bootstrapExpect: count,
         minQuorum: props.minQuorum,
         nodeMeta: props.nodeMeta,
+        leafCertTtl: props.leafCertTtl,
         logLevel: props.logLevel,
         override: props.override,
       }),

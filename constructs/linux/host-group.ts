@@ -22,6 +22,15 @@ export interface HostGroupProps {
   readonly extra?: HostRole;
 }
 
+/** Options of {@link HostGroup.cloudInit}. */
+export interface GroupCloudInitOptions extends CloudInitOptions {
+  /**
+   * From where machines fetch files of more than 4 KiB at boot, such as the tool that fetches their secrets: see
+   * {@link CloudInitOptions.assets}. User data has no room for them.
+   */
+  readonly assets: string;
+}
+
 /** @internal */
 export const HOST_GROUP_SHAPE: is.Shape<HostGroupProps> = { count: is.number, extra: is.fields };
 
@@ -109,9 +118,10 @@ export class HostGroup extends Construct {
    * @throws MeshError if a package of the group cannot be installed with these options
    *
    * @example
-   * const { userData } = clients.cloudInit({ distribution: "ubuntu-24.04" });
+   * const { userData } = clients.cloudInit({ distribution: "ubuntu-24.04", assets: "https://artifacts.example/meshform" });
    */
-  cloudInit(options: CloudInitOptions): CloudInit {
+  cloudInit(options: GroupCloudInitOptions): CloudInit {
+    is.refuseWrongArgument(this, "assets", (options as Partial<GroupCloudInitOptions>).assets, is.name);
     try {
       const rendered = cloudInit(this.host, options);
       this.rendered.push(rendered);

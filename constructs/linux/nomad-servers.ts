@@ -1,6 +1,7 @@
 import { Construct } from "constructs";
 import { consulClient } from "./consul-client";
 import type { ConsulServers } from "./consul-servers";
+import { MeshError } from "../core/errors";
 import type { HostData } from "./host";
 import * as is from "../core/shape";
 import { HOST_GROUP_SHAPE, HostGroup, type HostGroupProps } from "./host-group";
@@ -17,7 +18,10 @@ export interface NomadServersProps
    * @see https://developer.hashicorp.com/nomad/docs/configuration/server_join
    */
   readonly join?: readonly string[];
-  /** How many servers there are on hosts of their own: 3 survive the loss of one, 5 of two. @default 3 */
+  /**
+   * How many servers there are on hosts of their own: 3 survive the loss of one, 5 of two. Without `join` there are as many as Consul servers.
+   * @default 3
+   */
   readonly count?: number;
   /** Nomad's datacenter of the hosts. @default Consul's */
   readonly datacenter?: string;
@@ -61,7 +65,7 @@ export class NomadServers extends Construct {
     this.consul = consul;
     this.join = props.join ?? consul.join;
     this.datacenter = props.datacenter ?? consulDatacenter;
-    this.hosts = props.join === undefined ? consul : this.ownHosts(props);
+    this.hosts = props.join === undefined ? this.consulHosts(props) : this.ownHosts(props);
     this.hosts.addPart({
       agent: "nomad-server",
       role: nomadServer({
@@ -82,6 +86,19 @@ export class NomadServers extends Construct {
   /** One of its hosts as data, for `cloudInit`. */
   get host(): HostData {
     return this.hosts.host;
+  }
+
+  /** The hosts of the Consul servers, of which there are as many as there are. */
+  private consulHosts({ consul, count, extra }: NomadServersProps): HostGroup {
+    if (count !== undefined && count !== consul.count) {
+      throw new MeshError(
+        this,
+        `count is ${count}, but without join Nomad's servers run on the ${consul.count ?? 0} hosts of ${consul.node.path}.`,
+        "Set count of the Consul servers, or give join, for hosts of their own.",
+      );
+    }
+    if (extra !== undefined) consul.addPart({ role: extra });
+    return consul;
   }
 
   private ownHosts({ consul, count = 3, extra }: NomadServersProps): HostGroup {
