@@ -3,7 +3,7 @@ import { existsSync, mkdirSync, readFileSync, rmSync, writeFileSync } from "node
 import { once } from "node:events";
 import { connect } from "node:net";
 import { dirname, join } from "node:path";
-import type { HostData } from "../constructs/linux/host";
+import { bytesOf, type HostData } from "../constructs/linux/host";
 import { bootScript, gate, type Program, supervisorConfiguration, supervisorSocket, unitScript } from "./boot-script";
 import { cgroupOf } from "./cgroups";
 import { LabError } from "./errors";
@@ -96,10 +96,10 @@ function writeHostFiles(files: LabFiles, folder: string, host: BootableHost): st
   for (const part of ["files", "units"]) rmSync(join(folder, part), { recursive: true, force: true });
   for (const part of ["", "files", "units", "log"]) mkdirSync(join(folder, part), { recursive: true, mode: 0o755 });
   rmSync(join(folder, gate), { force: true });
-  for (const { path, content } of host.data.files) {
-    const target = join(folder, "files", path);
+  for (const file of host.data.files) {
+    const target = join(folder, "files", file.path);
     mkdirSync(dirname(target), { recursive: true });
-    writeFileSync(target, content);
+    writeFileSync(target, bytesOf(file));
   }
   for (const unit of host.data.units) {
     const held = host.heldUnits.includes(unit.name);

@@ -9,7 +9,7 @@ const root = dirname(dirname(fileURLToPath(import.meta.url)));
 const dist = join(root, "dist");
 
 /** Folders with files that the compiled code reads or runs, at the same place in dist. */
-const WITH_FILES = ["cli", "constructs", "graph", "lab"];
+const WITH_FILES = ["cli", "constructs", "graph", "host-tool", "lab"];
 /** The pinned lists of what the engines are made from. */
 const ENGINES = ["cni", "consul", "envoy", "nomad", "supervisor"].map((engine) => join("tools", engine));
 
@@ -24,7 +24,8 @@ if (status !== 0) fail("The package does not compile.", "Correct what the compil
 for (const folder of [...WITH_FILES, ...ENGINES]) {
   cpSync(join(root, folder), join(dist, folder), {
     recursive: true,
-    // A new project's own TypeScript stays what it is.
-    filter: (file) => file.startsWith(join(root, "cli", "project")) || !/\.c?ts$/.test(file),
+    // A new project's own TypeScript stays what it is. What Python's tools have written is of this machine.
+    filter: (file) =>
+      file.startsWith(join(root, "cli", "project")) || !/\.(c?ts|toml)$|\/(__pycache__|\.\w+_cache)$/.test(file),
   });
 }

@@ -1,6 +1,7 @@
 import { chmodSync, existsSync, mkdirSync, readdirSync, readFileSync, statSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { dirname, join } from "node:path";
+import { bytesOf } from "../../constructs/linux/host";
 import { hostTool, type HostToolConfig } from "../../constructs/linux/host-tool/host-tool";
 import { ensureEngines } from "../../lab/engines/ensure-engines";
 import { run, type Outcome } from "./lab";
@@ -16,9 +17,9 @@ export class FolderHost {
     readonly root: string,
     readonly config: HostToolConfig,
   ) {
-    for (const { path, content, mode = "0644" } of hostTool(config).files ?? []) {
-      this.write(path, content);
-      chmodSync(this.path(path), parseInt(mode, 8));
+    for (const file of hostTool(config).files ?? []) {
+      this.write(file.path, bytesOf(file));
+      chmodSync(this.path(file.path), parseInt(file.mode ?? "0644", 8));
     }
     const users = Object.entries(USERS).map(([name, id]) => `${name}:x:${id}:${id}::/:/usr/sbin/nologin\n`);
     this.write("/etc/passwd", ["root:x:0:0:root:/root:/bin/sh\n", ...users].join(""));
@@ -45,7 +46,7 @@ export class FolderHost {
     return JSON.parse(this.read(path));
   }
 
-  write(path: string, content: string): void {
+  write(path: string, content: string | Buffer): void {
     mkdirSync(dirname(this.path(path)), { recursive: true });
     writeFileSync(this.path(path), content);
   }

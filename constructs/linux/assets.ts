@@ -1,5 +1,5 @@
 import { createHash } from "node:crypto";
-import type { HostFile } from "./host";
+import { bytesOf, type HostFile } from "./host";
 import { ValueError } from "../core/errors";
 import { fileLines } from "./host-lines";
 import { commandLine, quote } from "./shell";
@@ -19,9 +19,9 @@ export function isLarge({ content }: HostFile): boolean {
   return content.length > ASSET_CHARACTERS;
 }
 
-export function assetOf({ content }: HostFile): Asset {
-  const key = createHash("sha256").update(content).digest("hex");
-  return { key, base64: Buffer.from(content).toString("base64") };
+export function assetOf(file: HostFile): Asset {
+  const bytes = bytesOf(file);
+  return { key: createHash("sha256").update(bytes).digest("hex"), base64: bytes.toString("base64") };
 }
 
 /**

@@ -69,7 +69,7 @@ const folder = "/usr/local/lib/meshform";
 export function cloudInit(host: HostData, options: CloudInitOptions): CloudInit {
   const large = options.assets === undefined ? [] : host.files.filter(isLarge);
   const small = host.files.filter((file) => !large.includes(file));
-  const kept = small.map((file) => ({ path: `${folder}/files${file.path}`, mode: "0600", content: file.content }));
+  const kept = small.map((file) => ({ ...file, path: `${folder}/files${file.path}`, mode: "0600" }));
   const script = {
     path: `${folder}/boot`,
     mode: "0755",
@@ -77,7 +77,10 @@ export function cloudInit(host: HostData, options: CloudInitOptions): CloudInit 
   };
   const files: readonly HostFile[] = [...kept, script, bootUnitFile(script.path, host), ...unitFiles(host)];
   const config = {
-    write_files: files.map(({ path, mode = "0644", content }) => ({ path, permissions: mode, content })),
+    write_files: files.map(({ path, mode = "0644", content, encoding }) => ({
+      ...{ path, permissions: mode, content },
+      ...(encoding === "base64" && { encoding: "b64" }),
+    })),
     runcmd: [
       "set -e",
       "systemctl daemon-reload",

@@ -4,12 +4,19 @@
 export interface HostFile {
   /** Absolute path on the host. */
   readonly path: string;
-  /** The whole content, UTF-8. Never a secret: this text reaches user data and the synthesized output. */
+  /** The whole content. Never a secret: this text reaches user data and the synthesized output. */
   readonly content: string;
+  /** How `content` gives the bytes: as UTF-8 text, or in base64. @default "utf8" */
+  readonly encoding?: "utf8" | "base64";
   /** Permissions in octal, as `chmod` takes them. @default "0644" */
   readonly mode?: string;
   /** `user:group`. @default "root:root" */
   readonly owner?: string;
+}
+
+/** @internal What is in a file. */
+export function bytesOf({ content, encoding = "utf8" }: HostFile): Buffer {
+  return Buffer.from(content, encoding);
 }
 
 /**

@@ -9,40 +9,35 @@ and looked at once.
 
 import functools
 import hashlib
-import importlib.machinery
-import importlib.util
 import itertools
 import json
 import sys
 import time
 from pathlib import Path
 
-loader = importlib.machinery.SourceFileLoader("meshform_host", sys.argv[1])
-spec = importlib.util.spec_from_loader("meshform_host", loader)
-tool = importlib.util.module_from_spec(spec)
-sys.modules["meshform_host"] = tool
-loader.exec_module(tool)
+sys.path.insert(0, sys.argv[1])
+from meshform_host import basics, cluster, host, store, tls
 
 
-class FewKeys(tool.ConsulTls):
+class FewKeys(tls.ConsulTls):
     def __init__(self) -> None:
         made = super()
         self._gossip = itertools.cycle([made.keygen() for _ in range(3)])
         self._authorities = {
-            engine: itertools.cycle([made.authority(engine, 3650) for _ in range(2)]) for engine in tool.ENGINES
+            engine: itertools.cycle([made.authority(engine, 3650) for _ in range(2)]) for engine in basics.ENGINES
         }
 
     def keygen(self) -> str:
         return next(self._gossip)
 
-    def authority(self, engine: str, days: int) -> tool.KeyPair:
+    def authority(self, engine: str, days: int) -> tls.KeyPair:
         return next(self._authorities[engine])
 
-    def issue(self, kind, authority, place, days, names, addresses) -> tool.KeyPair:
+    def issue(self, kind, authority, place, days, names, addresses) -> tls.KeyPair:
         return self._issue_once(kind, authority, place, days, frozenset(names), frozenset(addresses))
 
     @functools.cache
-    def _issue_once(self, kind, authority, place, days, names, addresses) -> tool.KeyPair:
+    def _issue_once(self, kind, authority, place, days, names, addresses) -> tls.KeyPair:
         return super().issue(kind, authority, place, days, names, addresses)
 
 
@@ -60,24 +55,25 @@ class Witness:
 
 
 def main() -> None:
-    host = tool.Host.read(Path(sys.argv[2]))
-    if host.store["type"] == "aws-secrets-manager":
+    server = host.Host.read(Path(sys.argv[2]))
+    if server.store["type"] == "aws-secrets-manager":
         import boto3
 
         make = functools.cache(boto3.client)
         boto3.client = lambda name, config, **rest: make(name, **rest)
-    tool.say = lambda sentence: None
-    tool.facts_of = functools.cache(tool.facts_of)
-    tls = FewKeys()
+    basics.OUTPUT.say = lambda sentence: None
+    tls.facts_of = functools.cache(tls.facts_of)
+    keys = FewKeys()
     print("{}", flush=True)
     for line in sys.stdin:
         told = json.loads(line)
-        witness = Witness(tool.open_store({**host.store, **told["store"]}))
+        witness = Witness(store.open_store({**server.store, **told["store"]}))
         while time.time() < told["start"]:
             pass
-        cluster = tool.Cluster(host, tool.Documents(witness), tls).ensure()
-        found = {name: tool.Documents(witness).read(name) for name in ("client", "operator", "management", "prometheus")}
-        text = json.dumps({"cluster": cluster, **found}, sort_keys=True)
+        documents = store.Documents(witness)
+        ensured = cluster.Cluster(server, documents, keys).ensure()
+        found = {name: documents.read(name) for name in ("client", "operator", "management", "prometheus")}
+        text = json.dumps({"cluster": ensured, **found}, sort_keys=True)
         digest = hashlib.sha256(text.encode()).hexdigest()
         print(json.dumps({"digest": digest, "attempts": witness.attempts}), flush=True)
 

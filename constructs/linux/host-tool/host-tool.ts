@@ -1,8 +1,7 @@
-import { readFileSync } from "node:fs";
-import { join } from "node:path";
 import { WELL_KNOWN_TOKENS } from "../../consul/well-known-tokens";
 import type { HostRole } from "../compose-host";
 import { json } from "../json";
+import { hostToolArchive } from "./archive";
 import type { SecretStore } from "./secret-store";
 
 /** Where the host tool is on a host: it is an executable program. */
@@ -69,7 +68,7 @@ export function hostTool(config: HostToolConfig): HostRole {
     systemPackages: config.store.type === "aws-secrets-manager" ? ["python3-boto3"] : [],
     directories: [{ path: "/etc/meshform" }],
     files: [
-      { path: HOST_TOOL, mode: "0755", content: readFileSync(join(__dirname, "meshform_host.py"), "utf8") },
+      { path: HOST_TOOL, mode: "0755", content: hostToolArchive().toString("base64"), encoding: "base64" },
       { path: "/etc/meshform/host.json", content: json({ ...rest, consulDatacenter, nomadRegion, accessorIds }) },
     ],
   };

@@ -1,0 +1,131 @@
+"""The HTTP API of the agents on this host."""
+
+from __future__ import annotations
+
+import contextlib
+import http.client
+import json
+import socket
+import ssl
+import urllib.parse
+from collections.abc import Iterator, Mapping
+from typing import Any
+
+from .basics import ENGINES, Json, NoAnswer, NotYet, Problem
+from .host import Host, tls_folder
+
+
+class ApiError(Exception):
+    def __init__(self, status: int, text: str) -> None:
+        super().__init__(f"status {status}: {' '.join(text.split())[:300]}")
+        self.status = status
+        self.text = text
+
+
+class Api:
+    """The HTTP API of the agent on this host: HTTPS only, with certificates on both sides, and no redirects.
+
+    The token goes only to who shows a certificate of the cluster's CA with the name that an agent of this kind has. Any
+    process may wait at the agent's port while the agent is down.
+    """
+
+    def __init__(self, engine: str, base: str, token: str, context: ssl.SSLContext, name: str) -> None:
+        self.engine = engine.capitalize()
+        self._base = base
+        self._token_header = {f"X-{self.engine}-Token": token}
+        self._context = context
+        self._name = name
+
+    @contextlib.contextmanager
+    def open(self, method: str, path: str, body: Any = None, headers: Mapping[str, str] | None = None) -> Iterator[Any]:
+        """The answer as a stream.
+
+        @raises ApiError if the agent refuses
+        @raises NotYet if it does not answer or has no leader
+        """
+        with contextlib.ExitStack() as stack:
+            try:
+                connection = stack.enter_context(contextlib.closing(self._connect()))
+                connection.request(method, path, body, {**self._token_header, **(headers or {})})
+                response = connection.getresponse()
+                text = "" if response.status == 200 else response.read().decode(errors="replace")
+            except (OSError, http.client.HTTPException) as error:
+                silence = f"{self.engine} does not answer at {self._base}: {error}."
+                raise NoAnswer(silence, "Look at its log.") from error
+            if 300 <= response.status < 400:
+                place = response.getheader("Location", "nowhere")
+                raise Problem(
+                    f"{self.engine} at {self._base} sends {method} {path} elsewhere, to {place}.",
+                    "An agent never does, so this is something else: look at what listens there.",
+                )
+            if response.status >= 500:
+                raise NotYet(f"{self.engine} says to {method} {path}: {text.strip()[:300]}.", "Look at its log.")
+            if response.status != 200:
+                raise ApiError(response.status, text)
+            yield response
+
+    def _connect(self) -> http.client.HTTPConnection:
+        address = urllib.parse.urlsplit(self._base)
+        plain = socket.create_connection((address.hostname, address.port or 443), timeout=60)
+        try:
+            secure = self._context.wrap_socket(plain, server_hostname=self._name)
+        except BaseException:
+            plain.close()
+            raise
+        connection = http.client.HTTPConnection(address.netloc)
+        connection.sock = secure
+        return connection
+
+    def call(self, method: str, path: str, body: object = None) -> Any:
+        data = None if body is None else json.dumps(body).encode()
+        with self.open(method, path, data) as response:
+            text = response.read()
+        return json.loads(text) if text.strip() else None
+
+    def leader(self) -> str:
+        """@raises NotYet while there is none"""
+        leader = self.call("GET", "/v1/status/leader")
+        if not leader:
+            raise NotYet(f"{self.engine} has no leader.", "Most of its servers must run and reach each other.")
+        return str(leader)
+
+    def explain(self, what: str, error: ApiError) -> Problem:
+        fix = "Look at its log, and see that its ACL system is enabled."
+        return Problem(f"{self.engine} refuses to {what}, {error}.", fix)
+
+
+def api_of(engine: str, host: Host, cluster: Json) -> Api:
+    """With the management token, so only servers can."""
+    own = cluster[engine]
+    return own_api(engine, host, own["managementToken"], own["ca"]["certificate"])
+
+
+def consul_of(host: Host, client: Json, cluster: Json | None) -> Api:
+    """The Consul agent of this host, with what the host itself may do."""
+    if cluster and host.is_server("consul"):
+        return api_of("consul", host, cluster)
+    return own_api("consul", host, client["tokens"]["consul-agent"], client["consul"]["ca"])
+
+
+def own_api(engine: str, host: Host, token: str, authority: str) -> Api:
+    context = ssl.create_default_context(cadata=authority)
+    load_own_pair(host, engine, context)
+    return Api(engine, host.api(engine), token, context, host.agent_name(engine))
+
+
+def load_own_pair(host: Host, engine: str, context: ssl.SSLContext) -> None:
+    tls = tls_folder(host, engine)
+    try:
+        context.load_cert_chain(tls / "agent.pem", tls / "agent-key.pem")
+    except OSError as error:
+        raise Problem(f"The certificate in {tls} cannot be used: {error}.", "Run `meshform-host secrets`.") from error
+
+
+def server_apis(host: Host, cluster: Json) -> list[Api]:
+    """Those of the engines that this host is a server of."""
+    return [api_of(engine, host, cluster) for engine in ENGINES if host.is_server(engine)]
+
+
+def leads(api: Api) -> bool:
+    said = {name.lower(): value for name, value in api.call("GET", "/v1/agent/self").items()}
+    return bool(said["stats"][api.engine.lower()]["leader"] == "true")

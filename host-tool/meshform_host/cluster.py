@@ -1,0 +1,126 @@
+"""The secrets of the cluster, and the documents that follow from them."""
+
+from __future__ import annotations
+
+import ssl
+import time
+import uuid
+from collections.abc import Mapping, Sequence
+
+from .basics import DAY, ENGINES, Json, Problem, say, wait_for
+from .host import Host
+from .store import Documents, open_store
+from .tls import Certificates, ConsulTls, KeyPair
+
+
+def new_cluster(host: Host, tls: ConsulTls) -> Json:
+    """Everything that a new cluster keeps secret."""
+
+    def engine(name: str) -> Json:
+        return {
+            "ca": tls.authority(name, host.ca_days).document(),
+            "gossip": {"primary": tls.keygen()},
+            "managementToken": str(uuid.uuid4()),
+        }
+
+    return {
+        **{name: engine(name) for name in ENGINES},
+        "tokens": {name: str(uuid.uuid4()) for name in host.accessor_ids},
+    }
+
+
+class DerivedDocument:
+    """A document whose contents follow from `cluster`, but for its certificates."""
+
+    def __init__(self, name: str, kind: str, tokens: Sequence[str], extra: Mapping[str, Sequence[str]]) -> None:
+        self.name = name
+        self._kind = kind
+        self._tokens = tokens
+        self._extra = extra
+
+    def follow(self, cluster: Json, current: Json | None, host: Host, certificates: Certificates) -> Json:
+        """What the document must be, with its present certificates as long as they are good."""
+        return {
+            **{engine: self._engine(engine, cluster, current, host, certificates) for engine in ENGINES},
+            "tokens": {name: cluster["tokens"][name] for name in self._tokens},
+        }
+
+    def _engine(self, engine: str, cluster: Json, current: Json | None, host: Host, certificates: Certificates) -> Json:
+        own = cluster[engine]
+        names, addresses = {f"{self._kind}.{host.place(engine)}", "localhost"}, {"127.0.0.1"}
+        if self._kind == "cli":
+            names, addresses = {f"cli.{host.place(engine)}", "localhost"}, set()
+        held = KeyPair.of(current[engine]) if current else None
+        pair = certificates.keep_or_issue(self._kind, engine, held, KeyPair.of(own["ca"]), names, addresses)
+        return {
+            "ca": own["ca"]["certificate"],
+            **pair.document(),
+            **{field: own[field] for field in self._extra.get(engine, ())},
+        }
+
+
+DERIVED = (
+    DerivedDocument("client", "client", ["consul-agent", "nomad-client"], {"consul": ["gossip"]}),
+    DerivedDocument("operator", "cli", ["operator"], {}),
+    DerivedDocument("management", "cli", [], {engine: ["managementToken"] for engine in ENGINES}),
+    DerivedDocument("prometheus", "cli", ["prometheus"], {}),
+)
+
+
+class Cluster:
+    """The secrets of the cluster, as a server sees them."""
+
+    def __init__(self, host: Host, documents: Documents, tls: ConsulTls) -> None:
+        self._host = host
+        self._documents = documents
+        self._tls = tls
+
+    def read(self) -> Json:
+        return self._documents.need("cluster")
+
+    def ensure(self, renew: bool = False) -> Json:
+        """Creates whatever is missing and corrects what no longer follows from `cluster`."""
+        cluster = self._documents.read("cluster")
+        if cluster is None:
+            cluster = self._documents.create("cluster", new_cluster(self._host, self._tls))
+        missing = {name: str(uuid.uuid4()) for name in self._host.accessor_ids if name not in cluster["tokens"]}
+        if missing:
+            # This program is newer than the cluster.
+            self._documents.replace("cluster", {**cluster, "tokens": {**cluster["tokens"], **missing}})
+        self._warn_of_old_authorities(cluster)
+        certificates = Certificates(self._host, self._tls, renew)
+        for derived in DERIVED:
+            cluster = self._ensure_derived(derived, certificates)
+        return cluster
+
+    def _ensure_derived(self, derived: DerivedDocument, certificates: Certificates) -> Json:
+        # `cluster` is read after the document: who changes both writes `cluster` first, so it is never the older.
+        current = self._documents.read(derived.name)
+        cluster = self.read()
+        wanted = derived.follow(cluster, current, self._host, certificates)
+        if current is None:
+            self._documents.create(derived.name, wanted)
+        elif current != wanted:
+            self._documents.replace(derived.name, wanted)
+        return cluster
+
+    def replace(self, cluster: Json) -> None:
+        """Changes `cluster`, then everything that follows from it."""
+        self._documents.replace("cluster", cluster)
+        self.ensure()
+
+    def _warn_of_old_authorities(self, cluster: Json) -> None:
+        for engine in ENGINES:
+            context = ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
+            context.load_verify_locations(cadata=cluster[engine]["ca"]["certificate"])
+            for authority in context.get_ca_certs():
+                days = (ssl.cert_time_to_seconds(str(authority["notAfter"])) - time.time()) / DAY
+                if days < self._host.certificate_days:
+                    say(f"The CA of {engine.capitalize()} expires in {days:.0f} days, and nothing here renews it.")
+
+
+def cluster_of(host: Host, wait: float) -> Json:
+    if not host.is_server():
+        raise Problem("This host is no server.", "Run this command on a server.")
+    documents = Documents(open_store(host.store))
+    return wait_for("the secrets of the cluster", wait, lambda: Cluster(host, documents, ConsulTls()).read())

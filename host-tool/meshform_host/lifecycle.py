@@ -1,0 +1,181 @@
+"""The running agents of this host: what they have read, how they restart, and whether they are well."""
+
+from __future__ import annotations
+
+import argparse
+import contextlib
+import os
+import signal
+import socket
+import ssl
+import time
+import urllib.parse
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+
+from .api import ApiError, api_of, consul_of, load_own_pair
+from .basics import ENGINES, Json, NoAnswer, NotYet, Problem, say, wait_for
+from .files import Unread
+from .host import Host, tls_folder
+from .processes import agents_of, end_agent
+from .store import Documents, open_store
+from .turn import Turn
+
+# How long Envoys may take to hear from their agents that an instance is healthy again.
+SETTLING_SECONDS = 3
+
+
+def restart_agents(host: Host, arguments: argparse.Namespace) -> None:
+    for engine in arguments.engine:
+        if not agents_of(host, engine):
+            fix = f"Start it: `systemctl start {engine}`."
+            raise Problem(f"No agent of {engine.capitalize()} runs on this host.", fix)
+    documents = Documents(open_store(host.store))
+
+    def read() -> Agents:
+        cluster = documents.need("cluster") if host.is_server() else None
+        return Agents(host, documents.need("client"), cluster, arguments.wait)
+
+    agents = wait_for("the secrets of this host", arguments.wait, read)
+    agents.restart([engine for engine in ENGINES if engine in arguments.engine])
+
+
+class Agents:
+    """The running agents of this host."""
+
+    def __init__(self, host: Host, client: Json, cluster: Json | None, limit: float) -> None:
+        self._host = host
+        self._cluster = cluster
+        self._consul = consul_of(host, client, cluster)
+        self._limit = limit
+        self._unread = Unread(host)
+
+    def forget_what_none_has_read(self) -> None:
+        """An agent that does not run reads everything when it starts."""
+        for engine in ENGINES:
+            if not agents_of(self._host, engine):
+                self._unread.remove(self._unread_by(engine))
+
+    def read_again(self) -> None:
+        """Has the agents use what has changed.
+
+        On SIGHUP both take a new certificate, key and CA for their own listeners and connections. Nomad reads its
+        certificate for Consul only at start, so a change of that restarts it, which its tasks outlive.
+        """
+        changed = [engine for engine in ENGINES if self._unread_by(engine)]
+        if not changed:
+            return
+        with Turn(self._host, self._consul, self._limit):
+            for engine in changed:
+                paths = self._unread_by(engine)
+                if engine == "nomad" and any(path.name.startswith("consul") for path in paths):
+                    say("Nomad restarts, to use its new certificate for Consul. Its tasks go on.")
+                    self._restart(engine)
+                else:
+                    say(f"{engine.capitalize()} reads its certificates again.")
+                    self._reload(engine)
+                self._unread.remove(paths)
+
+    def restart(self, engines: Sequence[str]) -> None:
+        with Turn(self._host, self._consul, self._limit):
+            for engine in engines:
+                paths = self._unread_by(engine)
+                say(f"{engine.capitalize()} restarts.")
+                self._restart(engine)
+                self._unread.remove(paths)
+                say(f"{engine.capitalize()} is back, and what passed before passes again.")
+
+    def _unread_by(self, engine: str) -> list[Path]:
+        return [path for path in self._unread.read() if path.parent == tls_folder(self._host, engine)]
+
+    def _reload(self, engine: str) -> None:
+        passing = self._passing()
+        for pid in agents_of(self._host, engine):
+            os.kill(pid, signal.SIGHUP)
+        what = f"{engine.capitalize()} to show its new certificate"
+        wait_for(what, self._limit, lambda: self._shows_its_own(engine))
+        self._wait_for_checks(passing)
+
+    def _restart(self, engine: str) -> None:
+        name = engine.capitalize()
+        wait_for(f"the other servers of {name}", self._limit, lambda: self._servers_are_healthy(engine))
+        passing = self._passing()
+        before = agents_of(self._host, engine)
+        for pid in before:
+            end_agent(pid, engine)
+
+        def is_back() -> None:
+            now = agents_of(self._host, engine)
+            if not now or set(now) & set(before):
+                raise NotYet("It has not started again.", f"Look at its log: `journalctl --unit {engine}`.")
+            self._shows_its_own(engine)
+
+        wait_for(f"{name} to be back", self._limit, is_back)
+        self._wait_for_checks(passing)
+        wait_for(f"all servers of {name}", self._limit, lambda: self._servers_are_healthy(engine))
+
+    def _shows_its_own(self, engine: str) -> None:
+        """@raises NotYet unless the agent shows the certificate that is in its file"""
+        name, base = engine.capitalize(), self._host.api(engine)
+        address = urllib.parse.urlsplit(base)
+        # Nothing is told to the one that answers, so it need not be trusted either.
+        context = ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
+        context.check_hostname, context.verify_mode = False, ssl.CERT_NONE
+        load_own_pair(self._host, engine, context)
+        try:
+            with socket.create_connection((address.hostname, address.port or 443), timeout=10) as plain:
+                with context.wrap_socket(plain) as secure:
+                    shown = secure.getpeercert(binary_form=True)
+        except OSError as error:
+            raise NotYet(f"{name} does not answer at {base}: {error}.", "Look at its log.") from error
+        if shown != ssl.PEM_cert_to_DER_cert((tls_folder(self._host, engine) / "agent.pem").read_text()):
+            raise NotYet(f"{name} still shows its old certificate.", "Look at its log.")
+
+    def _passing(self) -> set[str]:
+        """Which checks of the local Consul agent pass; none if it does not answer."""
+        with contextlib.suppress(NoAnswer):
+            checks = self._consul.call("GET", "/v1/agent/checks")
+            return {check for check, found in checks.items() if found["Status"] == "passing"}
+        return set()
+
+    def _wait_for_checks(self, before: set[str]) -> None:
+        """Waits until the checks that passed before pass again, in the agent and in the catalog.
+
+        What is no longer registered is not waited for: jobs come and go.
+        """
+
+        def probe() -> None:
+            checks = self._consul.call("GET", "/v1/agent/checks")
+            local = {check: found for check, found in checks.items() if check in before}
+            expect_passing({check: found["Status"] for check, found in local.items()})
+            for node in {found["Node"] for found in local.values()}:
+                catalog = self._consul.call("GET", f"/v1/health/node/{node}")
+                known = {found["CheckID"]: found["Status"] for found in catalog}
+                expect_passing({check: known.get(check, "not in the catalog") for check in local})
+
+        if before:
+            wait_for("the checks of this host to pass again", self._limit, probe)
+            # The Envoys of other hosts hear of it a moment later, and would find nobody if the next host went by then.
+            time.sleep(SETTLING_SECONDS)
+
+    def _servers_are_healthy(self, engine: str) -> None:
+        """@raises NotYet on a server while not all are: then the others could not do without it"""
+        if not self._cluster or not self._host.is_server(engine):
+            return
+        try:
+            health = api_of(engine, self._host, self._cluster).call("GET", "/v1/operator/autopilot/health")
+        except ApiError as error:
+            if error.status != 429:
+                raise
+            health = {"Healthy": False}
+        if not health["Healthy"]:
+            command = "consul operator autopilot state" if engine == "consul" else "nomad operator autopilot health"
+            fix = f"Look at `{command}`."
+            raise NotYet(f"Not all servers of {engine.capitalize()} are healthy.", fix)
+
+
+def expect_passing(statuses: Mapping[str, str]) -> None:
+    failing = sorted(f"{check} ({status})" for check, status in statuses.items() if status != "passing")
+    if failing:
+        named = ", ".join(failing[:5]) + (", …" if len(failing) > 5 else "")
+        raise NotYet(f"{len(failing)} of {len(statuses)} do not: {named}.", "Look at these services.")

@@ -1,0 +1,147 @@
+"""Looks after the secrets, the tokens and the state of one host of a Meshform cluster.
+
+The first server that boots creates the secrets of the cluster and puts them into the secret store; any host that comes
+second finds them there. No secret is ever in user data, in Terraform's state, on a command line or in what this
+program prints.
+
+Commands, all run as root; /etc/meshform/host.json says what kind of host this is:
+
+  secrets               at every boot, before the agents: creates what the store lacks, writes this host's files
+  acl                   on servers, after the agents: bootstraps the ACL systems, creates the well-known tokens
+  snapshot              saves the state of Consul and Nomad, on whichever server leads
+  restore               brings a snapshot back
+  repair                on servers: replaces allocations that lost their identity when their host was booted
+  restart               restarts agents of this host when it is its turn, and waits until its checks pass again
+  rotate gossip         a new gossip key, while everything runs
+  rotate certificates   new certificates for clients, people and Prometheus, which hosts fetch with secrets --reload
+
+The secret store holds five JSON documents. Each is written as a whole, so what is in one always fits together:
+
+  cluster      both CAs with their keys, gossip keys, management tokens, the secrets of all tokens; servers only
+  client       what a client host needs: CA certificates, Consul's gossip key, two tokens, one certificate per engine
+  operator     for people: CA certificates, certificates of their own, the operator's token
+  management   for the deployer of access rules: CA certificates, certificates and both management tokens
+  prometheus   for Prometheus: CA certificates, certificates and a token of its own
+
+`cluster` is the root: servers derive the others from it, and correct them where they differ. In a directory each
+document has a folder of its own, `<path>/<document>`, so that a client host can be given `<path>/client` and no other.
+
+Which IAM actions a host's role needs in AWS Secrets Manager, on secrets of the store's prefix only:
+
+  server               secretsmanager:CreateSecret, GetSecretValue and PutSecretValue on all five
+  client               secretsmanager:GetSecretValue on `client`
+  person, Prometheus   secretsmanager:GetSecretValue on `operator`, on `management`, on `prometheus`
+
+Restarts take turns: a host that restarts or reloads an agent holds the key `meshform/turn` in Consul until the checks
+that passed before pass again. The others wait, so the hosts of a cluster may be told all at once.
+
+What it means to restore a snapshot onto new servers that have the same secret store:
+
+  tokens      The snapshot's replace those which the new servers have made. Both come from the store, so their secrets
+              are the same; policies, roles and auth methods are the snapshot's. With another store the management
+              token would be unknown afterwards: restore only together with the store that was in use.
+  mesh CA     Consul's built-in CA keeps its key in its state: the old root is back. Run `restart consul` on client
+              hosts, which hold to what the new servers told them before; their Envoys get new certificates then.
+              Nomad's keys come back too, so it reads its variables and signs as before.
+  catalog     The new servers have the names of old ones but other identities, and Consul refuses to register them. So
+              `restore` forgets the old ones; the new ones register themselves within about a minute.
+
+A snapshot holds the key of the mesh CA, all tokens and Nomad's keys: keep it like the store. The CAs in the store that
+sign the agents' certificates, and the gossip keys, are not in it. This program never renews those CAs.
+
+Certificates come from `consul tls`, which signs for any domain, Nomad's too: a Consul agent is beside every server, a
+Nomad agent is not.
+"""
+
+from __future__ import annotations
+
+import argparse
+import os
+import signal
+from collections.abc import Sequence
+from pathlib import Path
+from typing import NoReturn
+
+from .acl import bootstrap_acl
+from .api import ApiError
+from .basics import ENGINES, Problem, say
+from .host import Host
+from .host_secrets import write_secrets
+from .lifecycle import restart_agents
+from .repair import repair
+from .rotate import rotate
+from .snapshot import restore_snapshots, save_snapshots
+
+
+def parser() -> argparse.ArgumentParser:
+    summary, _, manual = (__doc__ or "").partition("\n\n")
+    raw = argparse.RawDescriptionHelpFormatter
+    top = argparse.ArgumentParser("meshform-host", description=summary, epilog=manual, formatter_class=raw)
+    root = "where the host's file system begins, for tests and image builds"
+    top.add_argument("--root", type=Path, default=Path("/"), help=root)
+    longest = "the longest wait for something (default: 900)"
+    top.add_argument("--wait", type=float, default=15 * 60, metavar="SECONDS", help=longest)
+    commands = top.add_subparsers(required=True, metavar="COMMAND")
+
+    secrets = commands.add_parser("secrets", help="create what the store lacks and write this host's files")
+    secrets.add_argument("--only-store", action="store_true", help="write no file of this host")
+    renewing = "take a new certificate even if the present one is good, and reload"
+    secrets.add_argument("--renew", action="store_true", help=renewing)
+    reloading = "have running agents use what has changed"
+    secrets.add_argument("--reload", action="store_true", help=reloading)
+    secrets.set_defaults(run=write_secrets)
+
+    acl = commands.add_parser("acl", help="bootstrap the ACL systems and create the well-known tokens")
+    acl.set_defaults(run=bootstrap_acl)
+
+    restarting = "restart agents of this host when it is its turn, and wait until its checks pass again"
+    restarts = commands.add_parser("restart", help=restarting)
+    restarts.add_argument("engine", nargs="+", choices=ENGINES)
+    restarts.set_defaults(run=restart_agents)
+
+    snapshot = commands.add_parser("snapshot", help="save the state of Consul and Nomad, if this server leads them")
+    snapshot.add_argument("--force", action="store_true", help="save it on a follower too")
+    snapshot.set_defaults(run=save_snapshots)
+
+    restore = commands.add_parser("restore", help="bring snapshots back")
+    restore.add_argument("--consul", type=Path, metavar="FILE", help="a snapshot of Consul")
+    restore.add_argument("--nomad", type=Path, metavar="FILE", help="a snapshot of Nomad")
+    restore.set_defaults(run=restore_snapshots)
+
+    replacing = "keep replacing allocations that lost their identity when their host was booted"
+    repairing = commands.add_parser("repair", help=replacing)
+    repairing.add_argument("--once", action="store_true", help="do it now and end")
+    repairing.set_defaults(run=repair)
+
+    rotation = commands.add_parser("rotate", help="replace gossip keys, or the certificates of all but servers")
+    rotation.add_argument("what", choices=["gossip", "certificates"])
+    rotation.set_defaults(run=rotate)
+    return top
+
+
+def end_cleanly(*_: object) -> NoReturn:
+    """Leaves through every `finally`, so that no private directory stays behind."""
+    raise SystemExit(143)
+
+
+def main(words: Sequence[str] | None = None) -> int:
+    os.umask(0o077)
+    signal.signal(signal.SIGTERM, end_cleanly)
+    arguments = parser().parse_args(words)
+    try:
+        arguments.run(Host.read(arguments.root), arguments)
+    except Problem as problem:
+        say(str(problem))
+        return 1
+    except ApiError as error:
+        say(f"An agent refuses a request, {error}. Look at its log.")
+        return 1
+    except PermissionError as error:
+        say(f"{error.filename or 'A file'} may not be touched: {error.strerror}. Run this as root.")
+        return 1
+    except OSError as error:
+        say(f"This failed: {error}. See that the disk has room and the network is up, then try again.")
+        return 1
+    except KeyboardInterrupt:
+        return 130
+    return 0

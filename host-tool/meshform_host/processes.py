@@ -1,0 +1,66 @@
+"""Programs that the host tool runs, and the agents that run on this host."""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import shutil
+import signal
+
+# Programs are named here, and get lists of arguments: no shell reads them.
+import subprocess  # nosec B404
+from collections.abc import Sequence
+from pathlib import Path
+
+from .basics import Problem
+from .host import Host
+
+
+def run_program(name: str, arguments: Sequence[str], folder: Path) -> str:
+    """Runs an engine's command, without the caller's environment, which might point it elsewhere."""
+    path = f"{os.environ.get('PATH', os.defpath)}:/usr/local/bin"
+    program = shutil.which(name, path=path)
+    if program is None:
+        raise Problem(f"There is no program {name} on this host.", f"Install it, e.g. as /usr/local/bin/{name}.")
+    # What is in the arguments comes from this program and from root's own configuration.
+    done = subprocess.run(  # nosec B603
+        [program, *arguments],
+        cwd=folder,
+        env={"PATH": path, "HOME": str(folder)},
+        stdin=subprocess.DEVNULL,
+        capture_output=True,
+        text=True,
+        timeout=60,
+        umask=0o077,
+    )
+    if done.returncode != 0:
+        said = " ".join((done.stderr + done.stdout).split())[:500]
+        raise Problem(f"`{name} {arguments[0]} …` failed: {said}.", f"Try {program} by hand on this host.")
+    return done.stdout
+
+
+def agents_of(host: Host, engine: str) -> list[int]:
+    """The agents that read this host's configuration, but not those in containers of this host.
+
+    A container has process ids of its own; a systemd service that is shielded has only mounts of its own.
+    """
+    configuration = host.path(f"/etc/{engine}.d")
+    own = os.readlink("/proc/self/ns/pid")
+    found = []
+    for process in Path("/proc").glob("[0-9]*"):
+        with contextlib.suppress(OSError):
+            words = (process / "cmdline").read_bytes().decode(errors="replace").split("\0")
+            is_agent = Path(words[0]).name == engine and words[1:2] == ["agent"]
+            reads = any(word.split("=")[-1].rstrip("/") == str(configuration) for word in words)
+            if is_agent and reads and os.readlink(process / "ns/pid") == own:
+                found.append(int(process.name))
+    return found
+
+
+def end_agent(pid: int, engine: str) -> None:
+    """By systemd where it runs the process; any other supervisor starts again what has ended."""
+    unit = Path(f"/proc/{pid}/cgroup").read_text().strip().rsplit("/", 1)[-1]
+    if unit.endswith(".service"):
+        run_program("systemctl", ["try-restart", "--no-block", unit], Path("/"))
+    else:
+        os.kill(pid, signal.SIGINT if engine == "nomad" else signal.SIGTERM)

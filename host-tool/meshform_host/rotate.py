@@ -1,0 +1,127 @@
+"""New secrets in place of old ones, while everything runs."""
+
+from __future__ import annotations
+
+import argparse
+from collections.abc import Callable, Mapping
+from typing import Protocol
+
+from .acl import wait_until_usable
+from .api import Api, ApiError, server_apis
+from .basics import NotYet, Problem, say, wait_for
+from .cluster import Cluster, cluster_of
+from .host import Host
+from .store import Documents, open_store
+from .tls import ConsulTls
+
+
+class Keyring(Protocol):
+    """The gossip keys of all agents of an engine."""
+
+    def change(self, operation: str, key: str) -> None:
+        """Has every agent `install`, `use` or `remove` a key. Each may be repeated.
+
+        @raises NotYet unless all have done so
+        """
+
+
+class ConsulKeyring:
+    METHODS: Mapping[str, str] = {"install": "POST", "use": "PUT", "remove": "DELETE"}
+
+    def __init__(self, api: Api) -> None:
+        self._api = api
+
+    def change(self, operation: str, key: str) -> None:
+        self._api.call(self.METHODS[operation], "/v1/operator/keyring", {"Key": key})
+        for pool in self._api.call("GET", "/v1/operator/keyring"):
+            holders = (pool["PrimaryKeys"] if operation == "use" else pool["Keys"]).get(key, 0)
+            expect_all(operation, holders, pool["NumNodes"], "WAN" if pool["WAN"] else "LAN")
+
+
+class NomadKeyring:
+    def __init__(self, api: Api) -> None:
+        self._api = api
+
+    def change(self, operation: str, key: str) -> None:
+        self._api.call("PUT", f"/v1/agent/keyring/{operation}", {"Key": key})
+        said = self._api.call("GET", "/v1/agent/keyring/list")
+        expect_all(operation, said["Keys"].get(key, 0), said["NumNodes"], "server")
+
+
+def expect_all(operation: str, holders: int, nodes: int, pool: str) -> None:
+    wanted = 0 if operation == "remove" else nodes
+    if holders != wanted:
+        seen = f"{holders} of {nodes} agents in the {pool} pool hold the key after `{operation}`."
+        raise NotYet(seen, "All must answer.")
+
+
+KEYRINGS: Mapping[str, Callable[[Api], Keyring]] = {"consul": ConsulKeyring, "nomad": NomadKeyring}
+
+
+class GossipRotation:
+    """A new gossip key for an engine, in steps of which each leaves all agents able to understand each other.
+
+    The store says how far it is, so a run that is interrupted finishes when it is repeated:
+
+      primary                the rest
+      primary, next          `next` is being given to everybody; hosts that boot now get both
+      primary, previous      everybody uses `primary`; `previous` is being taken away
+    """
+
+    def __init__(self, api: Api, cluster: Cluster, tls: ConsulTls, wait: float) -> None:
+        self._engine = api.engine
+        self._keyring = KEYRINGS[api.engine.lower()](api)
+        self._cluster = cluster
+        self._tls = tls
+        self._wait = wait
+
+    def run(self) -> None:
+        gossip = self._gossip()
+        if gossip.keys() == {"primary"}:
+            self._store({**gossip, "next": self._tls.keygen()})
+            gossip = self._gossip()
+        else:
+            say(f"A rotation of {self._engine}'s gossip key was interrupted. This completes it.")
+        if "next" in gossip:
+            self._change("install", gossip["next"])
+            self._change("use", gossip["next"])
+            if self._gossip() != gossip:
+                fix = "Wait for them, then run this once more."
+                raise Problem("Somebody else rotates the gossip key at this time.", fix)
+            gossip = {"primary": gossip["next"], "previous": gossip["primary"]}
+            self._store(gossip)
+        self._change("remove", gossip["previous"])
+        self._store({"primary": gossip["primary"]})
+        say(f"All agents of {self._engine} use a new gossip key.")
+
+    def _change(self, operation: str, key: str) -> None:
+        def attempt() -> None:
+            try:
+                self._keyring.change(operation, key)
+            except ApiError as error:
+                refusal = f"{self._engine} refuses to {operation} a gossip key, {error}."
+                raise Problem(refusal, "Look at its log.") from error
+
+        wait_for(f"all agents of {self._engine} to {operation} the key", self._wait, attempt)
+
+    def _gossip(self) -> dict[str, str]:
+        gossip: dict[str, str] = self._cluster.read()[self._engine.lower()]["gossip"]
+        return gossip
+
+    def _store(self, gossip: Mapping[str, str]) -> None:
+        cluster = self._cluster.read()
+        engine = self._engine.lower()
+        self._cluster.replace({**cluster, engine: {**cluster[engine], "gossip": dict(gossip)}})
+
+
+def rotate(host: Host, arguments: argparse.Namespace) -> None:
+    cluster_of(host, arguments.wait)
+    tls = ConsulTls()
+    cluster = Cluster(host, Documents(open_store(host.store)), tls)
+    if arguments.what == "certificates":
+        cluster.ensure(renew=True)
+        say("Hosts fetch them with `meshform-host secrets --reload`; servers renew their own with `secrets --renew`.")
+        return
+    for api in server_apis(host, cluster.read()):
+        wait_until_usable(api, arguments.wait)
+        GossipRotation(api, cluster, tls, arguments.wait).run()

@@ -1,0 +1,79 @@
+"""Restarts take turns."""
+
+from __future__ import annotations
+
+import base64
+import contextlib
+import json
+import time
+
+from .api import Api, ApiError
+from .basics import Json, NoAnswer, NotYet, say, wait_for
+from .host import Host
+
+# How long a service that starts may take to listen.
+SILENCE_SECONDS = 60
+
+
+class Turn:
+    """The right to restart or reload agents, which one host of a cluster has at a time.
+
+    A key in Consul with the host's name and until when it may keep it: a host that goes down in the middle does not
+    keep the others waiting for longer. A session would not do, since it ends when the Consul agent of its host leaves.
+    """
+
+    PATH = "/v1/kv/meshform/turn"
+
+    def __init__(self, host: Host, consul: Api, limit: float) -> None:
+        self._node = host.node
+        self._consul = consul
+        self._limit = limit
+        self._taken = False
+
+    def __enter__(self) -> Turn:
+        what = "this host's turn to restart or reload agents"
+        try:
+            wait_for(what, self._limit, self._take, SILENCE_SECONDS)
+            self._taken = True
+        except NoAnswer as silence:
+            say(f"{silence} So there is nothing to lose, and this host waits for no turn.")
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        if not self._taken:
+            return
+        with contextlib.suppress(ApiError, NotYet):
+            held = self._read()
+            if held and held[1]["host"] == self._node:
+                self._consul.call("DELETE", f"{self.PATH}?cas={held[0]}")
+
+    def _take(self) -> None:
+        try:
+            self._take_if_allowed()
+        except ApiError as error:
+            # An agent remembers for a while what a token may not do.
+            raise NotYet(
+                f"Consul does not let this host write the key meshform/turn, {error}.",
+                "Apply the access rules (AccessStack): they let agents do so.",
+            ) from error
+
+    def _take_if_allowed(self) -> None:
+        held = self._read()
+        now = time.time()
+        if held and held[1]["host"] != self._node and held[1]["until"] > now:
+            end = time.strftime("%H:%M:%S UTC", time.gmtime(held[1]["until"]))
+            raise NotYet(f"{held[1]['host']} restarts or reloads its agents, until {end} at most.", "Hosts take turns.")
+        entry = {"host": self._node, "until": now + self._limit}
+        if not self._consul.call("PUT", f"{self.PATH}?cas={held[0] if held else 0}", entry):
+            raise NotYet("Another host was faster.", "Hosts take turns.")
+
+    def _read(self) -> tuple[int, Json] | None:
+        """Its index, and who has it."""
+        try:
+            (entry,) = self._consul.call("GET", self.PATH)
+        except ApiError as error:
+            if error.status == 404:
+                return None
+            raise
+        held = json.loads(base64.b64decode(entry["Value"] or ""))
+        return entry["ModifyIndex"], held
