@@ -3,7 +3,7 @@ import { checkVersions } from "../constructs/linux/versions";
 import { type EngineReport, locateEngines } from "../lab/engines/locate-engines";
 import { IS_CLONE, invocation } from "../lab/invocation";
 import { isInstallable } from "../lab/prepare-machine";
-import { checkDocker, checkPrerequisites, thisMachine, type Finding } from "../lab/prerequisites";
+import { checkDocker, checkDockerClient, checkPrerequisites, thisMachine, type Finding } from "../lab/prerequisites";
 
 /** What `meshform doctor --json` prints. */
 export interface Diagnosis {
@@ -54,16 +54,23 @@ async function diagnose(tests: boolean): Promise<Diagnosis> {
     warnings: [
       ...engines.flatMap(({ passedOver }) => passedOver),
       ...checkVersions(versions),
-      ...(tests ? [] : remarkOnDocker(await checkDocker(thisMachine()))),
+      ...(tests ? [] : await remarksOnDocker()),
     ],
   };
 }
 
 /** Only apps with containers need it. */
-function remarkOnDocker(finding: Finding): string[] {
-  if (finding.ok) return [];
-  const outcome = isInstallable(finding) ? `\`${invocation("up")}\` installs it for them` : "install it for them";
-  return [`Apps with containers need dockerd, from the Debian package ${finding.debianPackage ?? ""}: ${outcome}.`];
+async function remarksOnDocker(): Promise<string[]> {
+  const machine = thisMachine();
+  const remark = (who: string, finding: Finding | undefined): string[] => {
+    if (finding === undefined || finding.ok) return [];
+    const outcome = isInstallable(finding) ? `\`${invocation("up")}\` installs it for them` : "install it for them";
+    return [`${who} need ${finding.id}, from the Debian package ${finding.debianPackage ?? ""}: ${outcome}.`];
+  };
+  return [
+    ...remark("Apps with containers", await checkDocker(machine)),
+    ...remark("Images that are built from a Dockerfile", await checkDockerClient(machine)),
+  ];
 }
 
 function render({ ok, prerequisites, engines, installs, warnings }: Diagnosis, tests: boolean): string {

@@ -7,7 +7,14 @@ import { LabError } from "./errors";
 import { findProgram } from "./find-program";
 import { isShown } from "./boot-script";
 import { invocation } from "./invocation";
-import { checkDocker, checkPrerequisites, type Finding, thisMachine } from "./prerequisites";
+import {
+  checkDocker,
+  checkDockerClient,
+  checkPrerequisites,
+  type Finding,
+  type Machine,
+  thisMachine,
+} from "./prerequisites";
 import { isInteractive, PROGRESS } from "./progress";
 
 export interface PrepareOptions {
@@ -29,29 +36,37 @@ export async function prepareMachine(options: PrepareOptions = {}): Promise<Engi
   const install = reports.filter(({ engine }) => engine === undefined).map(({ name }) => name);
   const check = () => checkPrerequisites({ install, tests: options.tests });
 
-  const missing = (await check()).filter(({ ok }) => !ok);
-  if (missing.some((finding) => !isInstallable(finding))) throw lacking(missing, "Nothing was changed.");
-  if (missing.length > 0) {
-    await installPackages(missing, options.signal);
-    // What could not be judged without those packages, and what they did not bring.
-    const still = (await check()).filter(({ ok }) => !ok);
-    if (still.length > 0) throw lacking(still, "The Debian packages that were missing are installed now.");
+  let installed: readonly string[] = [];
+  for (;;) {
+    const missing = (await check()).filter(({ ok }) => !ok);
+    if (missing.length === 0) break;
+    const packages = packagesOf(missing).filter((name) => !installed.includes(name));
+    if (packages.length === 0 || missing.some((finding) => !isInstallable(finding))) {
+      throw lacking(
+        missing,
+        installed.length === 0 ? "Nothing was changed." : "The Debian packages that were missing are installed now.",
+      );
+    }
+    await installPackages(packages, options.signal);
+    // Again: what could not be judged without those packages, and what they did not bring.
+    installed = [...installed, ...packages];
   }
   return ensureEngines({ signal: options.signal, reports });
 }
 
 /** Whether `install` and `up` can bring what is missing, on this machine. */
-export function isInstallable(finding: Finding): boolean {
-  const machine = thisMachine();
+export function isInstallable(finding: Finding, machine: Machine = thisMachine()): boolean {
   return finding.debianPackage !== undefined && machine.uid === 0 && machine.find("apt-get") !== undefined;
 }
 
-export interface EnsureDockerOptions {
+export interface EnsureProgramOptions {
   /** Called before a Debian package is installed. */
   readonly onInstall: (debianPackage: string) => void;
   /** Sees what the installation says. */
   readonly onLine: (line: string) => void;
   readonly signal?: AbortSignal;
+  /** @default this machine */
+  readonly machine?: Machine;
 }
 
 /**
@@ -59,14 +74,8 @@ export interface EnsureDockerOptions {
  *
  * @throws LabError if there is none, and none can be installed here
  */
-export async function ensureDocker({ onInstall, onLine, signal }: EnsureDockerOptions): Promise<string> {
-  const finding = await checkDocker(thisMachine());
-  if (!finding.ok) {
-    if (!isInstallable(finding)) throw lacking([finding], "Nothing was deployed.");
-    const { debianPackage = "" } = finding;
-    onInstall(debianPackage);
-    await installDebianPackages([debianPackage], { signal, onLine });
-  }
+export async function ensureDocker(options: EnsureProgramOptions): Promise<string> {
+  await ensureProgram(checkDocker, options);
   const dockerd = findProgram("dockerd");
   if (dockerd === undefined) throw lacking([await checkDocker(thisMachine())], "Nothing was deployed.");
   if (isShown(dockerd)) return dockerd;
@@ -76,8 +85,32 @@ export async function ensureDocker({ onInstall, onLine, signal }: EnsureDockerOp
   );
 }
 
-async function installPackages(missing: readonly Finding[], signal?: AbortSignal): Promise<void> {
-  const packages = [...new Set(missing.map(({ debianPackage }) => debianPackage))].filter((name) => name !== undefined);
+/**
+ * The Docker client, for images that are built from a Dockerfile; the same for its package. The daemon has to be there.
+ *
+ * @throws LabError if there is none, and none can be installed here
+ */
+export function ensureDockerClient(options: EnsureProgramOptions): Promise<void> {
+  return ensureProgram(checkDockerClient, options);
+}
+
+async function ensureProgram(
+  check: (machine: Machine) => Promise<Finding | undefined>,
+  { onInstall, onLine, signal, machine = thisMachine() }: EnsureProgramOptions,
+): Promise<void> {
+  const finding = await check(machine);
+  if (finding === undefined || finding.ok) return;
+  if (!isInstallable(finding, machine)) throw lacking([finding], "Nothing was deployed.");
+  const { debianPackage = "" } = finding;
+  onInstall(debianPackage);
+  await installDebianPackages([debianPackage], { signal, onLine });
+}
+
+function packagesOf(missing: readonly Finding[]): string[] {
+  return [...new Set(missing.map(({ debianPackage }) => debianPackage))].filter((name) => name !== undefined);
+}
+
+async function installPackages(packages: readonly string[], signal?: AbortSignal): Promise<void> {
   await new Listr(
     [
       {

@@ -143,7 +143,7 @@ function programs(machine: Machine, tests: boolean): Check[] {
     { program: "flock", debianPackage: "util-linux", version: "--version" },
     ...(tests ? testPrograms : []),
   ];
-  return list.map((wanted) => programFinding(machine, wanted));
+  return [...list.map((wanted) => programFinding(machine, wanted)), ...(tests ? [checkDockerClient(machine)] : [])];
 }
 
 interface WantedProgram {
@@ -166,10 +166,17 @@ async function programFinding(machine: Machine, { program, debianPackage, versio
 }
 
 const docker: WantedProgram = { program: "dockerd", debianPackage: "docker.io", version: "--version" };
+/** Up to Debian 12 it comes with docker.io, from Debian 13 on in a package of its own. */
+const dockerClient: WantedProgram = { program: "docker", debianPackage: "docker-cli", version: "--version" };
 
 /** The Docker daemon, which only apps with containers need. */
 export function checkDocker(machine: Machine): Promise<Finding> {
   return programFinding(machine, docker);
+}
+
+/** The client, which only builds from a Dockerfile need. Cannot be judged before the daemon is there, which may bring it. */
+export async function checkDockerClient(machine: Machine): Promise<Finding | undefined> {
+  return machine.find(docker.program) === undefined ? undefined : programFinding(machine, dockerClient);
 }
 
 /**

@@ -14,8 +14,8 @@ import { HopelessJobs, retryFailed } from "./hopeless";
 import { joinClusters } from "./peering";
 import type { Profile } from "../constructs/linux/profile";
 import type { Credentials } from "./credentials";
-import type { Daemon } from "./docker/daemon";
-import { readImageSources } from "./docker/image-sources";
+import { plainName, type Daemon } from "./docker/daemon";
+import { readImageSources, type ImageSource } from "./docker/image-sources";
 import { envoyImage } from "./docker/lab-images";
 import { restartTasks } from "./docker/restart-tasks";
 import { loadImages, prepareImages, type NeededImage, type PreparedImage } from "./docker/images";
@@ -30,7 +30,7 @@ import { labHosts } from "./host-data";
 import { Lab } from "./lab";
 import { readMeshPicture, type MeshPicture } from "./mesh-picture";
 import { hostDaemon } from "./namespaces";
-import { ensureDocker, prepareMachine } from "./prepare-machine";
+import { ensureDocker, ensureDockerClient, prepareMachine } from "./prepare-machine";
 import { thisMachine } from "./prerequisites";
 import { PROGRESS } from "./progress";
 import { sharePrometheusSecrets } from "./prometheus-secrets";
@@ -121,6 +121,8 @@ interface Results {
 interface DockerNeeds {
   readonly dockerd: string;
   readonly needed: readonly NeededImage[];
+  /** What the app says of where its images come from. */
+  readonly sources: ReadonlyMap<string, ImageSource>;
   /** Those that a host lacks. */
   images: readonly PreparedImage[];
 }
@@ -249,15 +251,19 @@ class UpRun {
     });
     const { needsDocker, images: needed } = needsOf(documents, this.envoyImage);
     if (!needsDocker) return;
+    const sources = readImageSources(contextOfProject().images, process.cwd());
     const { title } = task;
-    const dockerd = await ensureDocker({
+    const installation = {
       signal,
-      onInstall: (name) => (task.title = `Install the Debian package ${name}`),
-      onLine: (line) => (task.output = line),
-    });
+      onInstall: (name: string) => (task.title = `Install the Debian package ${name}`),
+      onLine: (line: string) => (task.output = line),
+    };
+    const dockerd = await ensureDocker(installation);
+    if (needed.some(({ name }) => sources.get(plainName(name))?.kind === "folder"))
+      await ensureDockerClient(installation);
     task.title = title;
     this.topology = { ...this.topology, docker: true };
-    results.docker = { dockerd, needed, images: [] };
+    results.docker = { dockerd, needed, sources, images: [] };
   }
 
   private async prepareImages({ docker }: Results, task: Task): Promise<void> {
@@ -269,10 +275,10 @@ class UpRun {
           files,
           engines: this.engines,
           needed: docker.needed,
+          sources: docker.sources,
           dockerd: docker.dockerd,
           signal: this.options.signal,
         },
-        sources: readImageSources(contextOfProject().images, process.cwd()),
         hosts: this.clients.map(({ name }) => ({ name, daemon: this.daemonOf(name) })),
         onProgress: (line) => (task.output = line),
       });

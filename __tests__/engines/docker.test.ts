@@ -1,10 +1,10 @@
 import { spawn, type ChildProcess } from "node:child_process";
 import { once } from "node:events";
 import { copyFileSync, mkdirSync, readFileSync, rmSync, writeFileSync } from "node:fs";
-import { dirname, join } from "node:path";
-import { librariesOf } from "../../lab/exec-chroot";
+import { join } from "node:path";
 import { LabFiles } from "../../lab/lab-files";
 import { eventually } from "../support/eventually";
+import { writeImageFolder } from "../support/image-folder";
 import { CLI, run, TestLab } from "../support/lab";
 import { newTraces, traces } from "../support/machine";
 import { blocksOf } from "../support/page";
@@ -61,24 +61,13 @@ function writeContext(images: Readonly<Record<string, string>>): void {
   writeFileSync(join(project, "cdktf.json"), JSON.stringify({ context: { ...context, images } }));
 }
 
-/** A folder with a Dockerfile that needs no image to build on. */
-function writeSleeper(): void {
-  const folder = join(project, "sleeper");
-  for (const file of ["/bin/sleep", ...librariesOf("/bin/sleep")]) {
-    mkdirSync(join(folder, "root", dirname(file)), { recursive: true });
-    copyFileSync(file, join(folder, "root", file));
-  }
-  const lines = ["FROM scratch", "COPY root /", 'ENTRYPOINT ["/bin/sleep", "1000000"]', ""];
-  writeFileSync(join(folder, "Dockerfile"), lines.join("\n"));
-}
-
 beforeAll(async () => {
   before = await traces([name]);
   mkdirSync(project, { recursive: true });
   for (const file of ["counter-api.mjs", "counter-dashboard.mjs"]) {
     copyFileSync(join(root, "examples", "count-dashboard", file), join(project, file.replace("counter-d", "d")));
   }
-  writeSleeper();
+  writeImageFolder(join(project, "sleeper"), "/bin/sleep", ["1000000"]);
   writeContext(images);
   writeApp();
   await lab.mustUp("readme");

@@ -2,6 +2,7 @@ import { chmodSync, existsSync, mkdtempSync, rmSync, writeFileSync } from "node:
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { installDebianPackages } from "../../lab/debian-packages";
+import { ensureDockerClient } from "../../lab/prepare-machine";
 import { checkPrerequisites, type Machine, thisMachine } from "../../lab/prerequisites";
 
 const ALL = ["consul", "nomad", "cni", "envoy", "supervisor"] as const;
@@ -16,7 +17,7 @@ describe("the prerequisites", () => {
       ...["linux", "root", "node", "disk", "lab-disk", "memory"],
       ...["ip", "iptables", "unshare", "nsenter", "flock"],
       ...["dockerd", "openssl", "tcpdump", "prometheus", "promtool", "chromium"],
-      ...["cloud-init", "systemd-analyze", "shellcheck", "curl", "gpg", "gpg-agent"],
+      ...["cloud-init", "systemd-analyze", "shellcheck", "curl", "gpg", "gpg-agent", "docker"],
       ...["network-namespaces", "process-namespaces", "bridge", "veth", "nat", "overlayfs", "br_netfilter"],
       ...["go", "c-compiler", "c-headers", "python"],
     ]);
@@ -187,6 +188,26 @@ describe("Debian packages", () => {
     await installDebianPackages(["cloud-init"], { etc });
 
     expect(existsSync(join(etc, "cloud/cloud-init.disabled"))).toBe(true);
+  });
+
+  test("bring the Docker client of its own package where the daemon's has none, before an image is built", async () => {
+    aptGet('case "$*" in *install*) echo "$*";; esac');
+    const [asked, said]: [string[], string[]] = [[], []];
+    const ensure = (machine: Machine) =>
+      ensureDockerClient({ machine, onInstall: (name) => asked.push(name), onLine: (line) => said.push(line) });
+    const without = (...missing: string[]): Machine => ({
+      ...fit,
+      find: (program) => (missing.includes(program) ? undefined : fit.find(program)),
+    });
+
+    await ensure(fit);
+    expect(asked).toEqual([]);
+    await ensure(without("docker"));
+    expect(asked).toEqual(["docker-cli"]);
+    expect(said).toEqual([expect.stringMatching(/ install .* docker-cli$/)]);
+    await expect(ensure(without("docker", "apt-get"))).rejects.toThrow(
+      /^This machine lacks one thing:\n {2}- the program docker\. .*docker-cli.* Nothing was deployed\./s,
+    );
   });
 
   test("that cannot be installed end in apt-get's own last words", async () => {

@@ -3,7 +3,8 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { parse } from "yaml";
 import manifest from "../../package.json";
-import { Consumer, pack } from "../support/consumer";
+import { Consumer, pack, ROOT } from "../support/consumer";
+import { writeImageFolder } from "../support/image-folder";
 import { blocksOf } from "../support/page";
 
 /** npm, compilers and Node.js, each several times, on a machine that does other things too. */
@@ -27,12 +28,15 @@ const strict = {
 const packed = mkdtempSync(join(tmpdir(), "meshform-package-"));
 let tarball: string;
 const consumers: Consumer[] = [];
+/** The lab of all that runs, one after another. */
+const lab = `package-${process.pid}`;
 
 beforeAll(() => {
   tarball = pack(packed);
 });
 
 afterAll(() => {
+  consumer().must("node", join(ROOT, "cli/meshform.mjs"), "down", "--name", lab);
   for (const folder of [packed, ...consumers.map((it) => it.folder)]) rmSync(folder, { recursive: true, force: true });
 });
 
@@ -40,6 +44,18 @@ function consumer(): Consumer {
   const made = new Consumer();
   consumers.push(made);
   return made;
+}
+
+/** The newest peers, and what compiles and runs TypeScript. */
+function newest(): Record<string, string> {
+  return {
+    ...{ cdktf: pins.cdktf, constructs: "10.8.1" },
+    ...{
+      "@cdktf/provider-consul": pins["@cdktf/provider-consul"],
+      "@cdktf/provider-nomad": pins["@cdktf/provider-nomad"],
+    },
+    ...{ "@types/node": pins["@types/node"], tsx: manifest.dependencies.tsx, typescript: pins.typescript },
+  };
 }
 
 /** A project with README's app. */
@@ -55,6 +71,13 @@ function shop(packages: Readonly<Record<string, string>>, more: object = {}): Co
   made.write("main.ts", tenLines);
   made.install();
   return made;
+}
+
+let shopOfNewest: Consumer | undefined;
+
+/** README's app with the newest peers, as an ES module; one project for all who only add files. */
+function newestShop(): Consumer {
+  return (shopOfNewest ??= shop(newest(), { type: "module" }));
 }
 
 /** What README's app becomes; the rest of a stack names its folder, and the versions of the packages. */
@@ -181,17 +204,7 @@ describe("a project of somebody else", () => {
   describe("with the newest peers, ES modules, and tsx", () => {
     let project: Consumer;
     beforeAll(() => {
-      project = shop(
-        {
-          ...{ cdktf: pins.cdktf, constructs: "10.8.1" },
-          ...{
-            "@cdktf/provider-consul": pins["@cdktf/provider-consul"],
-            "@cdktf/provider-nomad": pins["@cdktf/provider-nomad"],
-          },
-          ...{ "@types/node": pins["@types/node"], tsx: manifest.dependencies.tsx, typescript: pins.typescript },
-        },
-        { type: "module" },
-      );
+      project = newestShop();
     });
 
     test("compiles README's ten lines, as strictly as there is", () => {
@@ -236,12 +249,8 @@ describe("a project of somebody else", () => {
     test("compiles and runs README's ten lines, to the same end", () => {
       const project = shop(
         {
+          ...newest(),
           ...{ cdktf: "npm:cdktn@0.24.0", constructs: pins.constructs },
-          ...{
-            "@cdktf/provider-consul": pins["@cdktf/provider-consul"],
-            "@cdktf/provider-nomad": pins["@cdktf/provider-nomad"],
-          },
-          ...{ "@types/node": pins["@types/node"], tsx: manifest.dependencies.tsx, typescript: pins.typescript },
         },
         { overrides: { cdktf: "$cdktf" } },
       );
@@ -293,26 +302,67 @@ describe("meshform init", () => {
     expect(existsSync(join(javascript.folder, "cdktf.out/stacks/mesh/cdk.tf.json"))).toBe(true);
   });
 
-  test("runs in a lab", () => {
-    const lab = `package-${process.pid}`;
-    try {
-      expect(typescript.must("npx", "meshform", "up", "--name", lab)).toMatch(/^The mesh runs\.$/m);
-      const { listeners } = JSON.parse(typescript.must("npx", "meshform", "status", "--name", lab, "--json")) as {
-        listeners: { name: string; port: number }[];
-      };
-      const port = listeners.find(({ name }) => name === "hello")?.port;
-      expect(typescript.must("curl", "--silent", `http://127.0.0.1:${port}/`)).toBe("Hello from the mesh!\n");
-    } finally {
-      typescript.must("npx", "meshform", "down", "--name", lab);
-    }
-  });
-
   test("touches no folder that has something in it", () => {
     const { code, output } = typescript.run("meshform", "init", ".");
     expect(output).toBe(`${typescript.folder} is not empty.\nName a new folder, or an empty one.\n`);
     expect(code).toBe(1);
   });
+
+  test("makes a project that runs in a lab", () => {
+    expect(typescript.must("npx", "meshform", "up", "--name", lab)).toMatch(/^The mesh runs\.$/m);
+    expect(answerOf(typescript, "hello", "/")).toBe("Hello from the mesh!\n");
+  });
 });
+
+describe("README's ten lines, in a project of somebody else", () => {
+  /** The images of README: one of a folder with a Dockerfile, one of a script. */
+  function withImages(): Consumer {
+    const example = join(__dirname, "../../examples/count-dashboard");
+    const project = newestShop();
+    writeImageFolder(
+      join(project.folder, "api"),
+      process.execPath,
+      ["/counter-api.mjs"],
+      [join(example, "counter-api.mjs")],
+    );
+    cpSync(join(example, "counter-dashboard.mjs"), join(project.folder, "dashboard.mjs"));
+    project.write("cdktf.json", {
+      app: "npx tsx main.ts",
+      context: {
+        images: { "hashicorpdev/counter-api:v3": "./api", "hashicorpdev/counter-dashboard:v3": "./dashboard.mjs" },
+      },
+    });
+    return project;
+  }
+
+  // In the lab that is there already: it comes to run containers, and loses the app of before.
+  test("run in a lab as containers, with Nomad's own sidecars", () => {
+    const project = withImages();
+    expect(project.must("npx", "meshform", "up", "--name", lab)).toMatch(/^The mesh runs\.$/m);
+    expect(JSON.parse(answerOf(project, "count-dashboard", "/api"))).toMatchObject({
+      mesh: "reachable",
+      count: expect.any(Number) as number,
+    });
+    const images = ["client-1", "client-2"].flatMap((host) =>
+      project
+        .must("npx", "meshform", "exec", "--name", lab, host, "--", "docker", "ps", "--format", "{{.Image}}")
+        .trim()
+        .split("\n"),
+    );
+    expect(images.filter((image) => /envoy|counter/.test(image)).sort()).toEqual([
+      ...["envoyproxy/envoy:v1.38.3", "envoyproxy/envoy:v1.38.3"],
+      ...["hashicorpdev/counter-api:v3", "hashicorpdev/counter-dashboard:v3"],
+    ]);
+  });
+});
+
+/** What a published service of the lab answers. */
+function answerOf(project: Consumer, service: string, path: string): string {
+  const status = project.must("npx", "meshform", "status", "--name", lab, "--json");
+  const { listeners } = JSON.parse(status) as { listeners: { name: string; port: number }[] };
+  const port = listeners.find(({ name }) => name === service)?.port;
+  return project.must("curl", "--silent", "--fail", `http://127.0.0.1:${port}${path}`);
+}
 
 /** The lowest version of a range such as `^10.4.2` or `>=0.21.0 <0.25.0`. */
 function lowest(range: string): string {
