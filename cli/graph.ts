@@ -1,5 +1,4 @@
-import { existsSync, mkdirSync, mkdtempSync, rmSync, writeFileSync } from "node:fs";
-import { tmpdir } from "node:os";
+import { existsSync, mkdirSync, writeFileSync } from "node:fs";
 import { join, relative } from "node:path";
 import { Option, type Command } from "commander";
 import { layOut } from "../graph/layout";
@@ -10,18 +9,18 @@ import { renderPage, summaryOf } from "../graph/page";
 import { readMeshGraph } from "../graph/read";
 import { renderSvg } from "../graph/svg";
 import { ratePhrase } from "../graph/words";
-import { findApp, type AppSource } from "../lab/app-source";
+import { findApp } from "../lab/app-source";
 import { readStacks } from "../lab/apply/synthesized";
 import { Cluster } from "../lab/cluster";
 import { LabError } from "../lab/errors";
 import { invocation } from "../lab/invocation";
 import { Lab } from "../lab/lab";
 import { readJobs } from "../lab/services";
-import { synthesizeApp } from "../lab/synthesize-app";
 import { measureTraffic } from "../lab/traffic";
 import { appOption } from "./app-option";
 import { interruptible } from "./interruptible";
 import { labOption } from "./lab-option";
+import { synthesizedStacks } from "./synthesized-stacks";
 import { table } from "./table";
 
 /** How long `--live` counts requests, in seconds. */
@@ -54,23 +53,12 @@ export function registerGraph(program: Command): void {
     .action(({ app, format, output, live = false, name }: Options) =>
       interruptible(async (signal) => {
         const source = live ? undefined : findApp(app);
-        const graph = source ? await readApp(source, signal) : await readLab(name, signal);
+        const graph = source ? readMeshGraph(await synthesizedStacks(source, signal)) : await readLab(name, signal);
         const title = `The mesh of ${source?.name ?? `the lab ${name}`}`;
         const files = await write(graph, title, output, format === "all" ? FORMATS : [format]);
         console.log([...(live ? readings(graph) : []), ...remarks(graph), ...files].join("\n"));
       }),
     );
-}
-
-async function readApp(app: AppSource, signal: AbortSignal): Promise<MeshGraph> {
-  const folder = mkdtempSync(join(tmpdir(), "meshform-graph-"));
-  try {
-    const warnings = await synthesizeApp(app, folder, signal);
-    if (warnings) console.error(warnings);
-    return readMeshGraph(readStacks(folder));
-  } finally {
-    rmSync(folder, { recursive: true, force: true });
-  }
 }
 
 /** What is drawn is what is deployed there, whatever the app says by now. */

@@ -1,14 +1,13 @@
 import { App, TerraformStack } from "cdktf";
 import type { IConstruct } from "constructs";
-import { closest } from "fastest-levenshtein";
 import type * as consul from "../constructs/consul/generated/config-entries";
 import { readReport, removeReport, type Report, type ReportedFinding } from "../constructs/checks/report";
 import type { ConfigEntryKind, ConfigEntryOf } from "../constructs/model/config-entries";
 import type { HttpRequest } from "../constructs/model/http-request";
-import { reach, type Reach } from "../constructs/model/reach";
+import type { Reach } from "../constructs/model/reach";
 import type * as nomad from "../constructs/nomad/generated/job";
-import { Peerings } from "../graph/peerings";
-import { worldOf } from "../graph/world";
+import { explain } from "../graph/explain";
+import { missing, nameOf, requireServices } from "../graph/names";
 import { readDocuments, type MeshDocuments } from "../lab/apply/documents";
 import { readStacks } from "../lab/apply/synthesized";
 
@@ -97,7 +96,7 @@ export function entryOf<Kind extends ConfigEntryKind>(
  * @throws Error if the app does not know the destination
  */
 export function intentionsOf(scope: IConstruct, destination: string): readonly consul.SourceIntention[] {
-  requireServices(scope, destination);
+  requireServices(documentsOf(scope), destination);
   return entriesOf(scope, "service-intentions")
     .filter(({ Name }) => Name === destination)
     .flatMap(({ Sources }) => Sources ?? [])
@@ -151,20 +150,14 @@ export function reachOf(
   destination: string,
   { datacenter, ...request }: ReachOptions = {},
 ): Reachability {
-  const documents = documentsOf(scope);
-  requireServices(scope, source, destination);
-  const world = worldOf(documents, new Peerings(documents));
-  const home = datacenter ?? onlyOne([...world.entries.keys()]);
-  const from = (service: string) => ({ datacenter: home, service });
   const asked = Object.keys(request).length > 0 ? request : undefined;
-  const { allowed, ends } = reach(world, from(source), from(destination), asked);
+  const { allowed, ends } = explain(documentsOf(scope), { source, destination, datacenter, request: asked });
   return {
     allowed,
-    ends: ends.map(({ service, datacenter: place, by, decision }) => ({
+    ends: ends.map(({ service, datacenter: place, by, reason }) => ({
       service,
-      ...(place !== "" && { datacenter: place }),
-      by,
-      reason: decision?.reason ?? "another team's entries decide",
+      ...(place !== undefined && { datacenter: place }),
+      ...{ by, reason },
     })),
   };
 }
@@ -209,10 +202,6 @@ function entriesOf<Kind extends ConfigEntryKind>(scope: IConstruct, kind: Kind):
   );
 }
 
-function nameOf(entry: consul.ConfigEntry): string {
-  return "Name" in entry ? (entry.Name ?? "") : "mesh";
-}
-
 /** Those of the construct's stack; all for the app. */
 function within<Document extends { readonly stack: string }>(
   scope: IConstruct,
@@ -221,51 +210,4 @@ function within<Document extends { readonly stack: string }>(
   if (App.isApp(scope)) return documents;
   const { id } = TerraformStack.of(scope).node;
   return documents.filter(({ stack }) => stack === id);
-}
-
-/** @throws Error for a name that the app does not know: a test about it would say nothing */
-function requireServices(scope: IConstruct, ...names: readonly string[]): void {
-  const known = servicesIn(documentsOf(scope));
-  for (const name of names) {
-    if (!known.has(name)) throw missing(`service ${name}`, name, [...known]);
-  }
-}
-
-/** Whatever has a name in the mesh: instances, defaults, rules, and sources that belong to other teams. */
-function servicesIn({ jobs, entries, catalog }: MeshDocuments): ReadonlySet<string> {
-  const instances = jobs.flatMap(({ job }) =>
-    (job.TaskGroups ?? []).flatMap(({ Services }) => Services ?? []).map(({ Name }) => Name),
-  );
-  const named = entries.flatMap(({ entry }) => (NAMED_AFTER_SERVICES.includes(entry.Kind) ? [nameOf(entry)] : []));
-  const sources = entries.flatMap(({ entry }) => (entry.Kind === "service-intentions" ? (entry.Sources ?? []) : []));
-  const names = [...instances, ...named, ...sources.map(({ Name }) => Name), ...catalog.map(({ name }) => name)];
-  return new Set(names.flatMap((name) => (name === undefined || name === "" ? [] : [name])));
-}
-
-const NAMED_AFTER_SERVICES: readonly ConfigEntryKind[] = [
-  "api-gateway",
-  "ingress-gateway",
-  "service-defaults",
-  "service-intentions",
-  "service-resolver",
-  "service-router",
-  "service-splitter",
-  "terminating-gateway",
-];
-
-function onlyOne(datacenters: readonly string[]): string {
-  if (datacenters.length > 1) {
-    throw new Error(
-      `The app has several datacenters: ${datacenters.join(", ")}. Say that of the source as datacenter.`,
-    );
-  }
-  return datacenters[0] ?? "";
-}
-
-function missing(what: string, name: string, known: readonly string[]): Error {
-  return new Error(
-    known.length === 0
-      ? `There is no ${what}: there is nothing of this kind.`
-      : `There is no ${what}. Did you mean ${closest(name, [...known])}? There are: ${[...known].sort().join(", ")}.`,
-  );
 }

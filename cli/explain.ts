@@ -1,0 +1,117 @@
+import { InvalidArgumentError, Option, type Command } from "commander";
+import { explain, type ExplainedEnd, type Explanation, type Question } from "../graph/explain";
+import { readDocuments } from "../lab/apply/documents";
+import { findApp } from "../lab/app-source";
+import { appOption } from "./app-option";
+import { interruptible } from "./interruptible";
+import { synthesizedStacks } from "./synthesized-stacks";
+import { table } from "./table";
+
+interface Options {
+  readonly app?: string;
+  readonly datacenter?: string;
+  readonly header: Readonly<Record<string, string>>;
+  readonly json?: boolean;
+}
+
+/** `meshform explain`: whether one service may reach another, and what decides. Deploys nothing. */
+export function registerExplain(program: Command): void {
+  program
+    .command("explain")
+    .description("explain whether one service can reach another: the way of its requests, and what decides about them")
+    .argument("<source>", "the service that asks")
+    .argument("<destination>", "the name that it asks for")
+    .argument("[method]", "decide about a request of this HTTP method (default: about any request)")
+    .argument("[path]", "its path, query included (default: /)")
+    .addOption(appOption())
+    .addOption(
+      new Option("--header <name=value>", "a header of the request; may be given several times")
+        .argParser(withHeader)
+        .default({}, "none"),
+    )
+    .option("--datacenter <name>", "Consul datacenter of the source (default: the only one of the app)")
+    .option("--json", "print it as JSON")
+    .addHelpText(
+      "after",
+      "\nThe exit code is 1 when the source cannot reach the destination, or not with this request.",
+    )
+    .action(
+      (source: string, destination: string, method: string | undefined, path: string | undefined, options: Options) =>
+        interruptible(async (signal) => {
+          const { app, datacenter, header, json = false } = options;
+          const request = requestOf(method, path, header);
+          const question: Question = { source, destination, datacenter, request };
+          const explanation = explain(readDocuments(await synthesizedStacks(findApp(app), signal)), question);
+          console.log(json ? JSON.stringify(explanation, undefined, 2) : render(question, explanation));
+          if (!canReach(explanation)) process.exitCode = 1;
+        }),
+    );
+}
+
+function withHeader(text: string, earlier: Readonly<Record<string, string>>): Readonly<Record<string, string>> {
+  const end = text.indexOf("=");
+  if (end < 1) throw new InvalidArgumentError("It takes name=value.");
+  return { ...earlier, [text.slice(0, end)]: text.slice(end + 1) };
+}
+
+function requestOf(
+  method: string | undefined,
+  target: string | undefined,
+  headers: Readonly<Record<string, string>>,
+): Question["request"] {
+  if (method === undefined && Object.keys(headers).length === 0) return undefined;
+  const { pathname, searchParams } = new URL(target ?? "/", "http://destination");
+  return { method, path: pathname, query: Object.fromEntries(searchParams), headers };
+}
+
+function canReach({ allowed, upstreams }: Explanation): boolean {
+  return allowed !== "no" && upstreams?.length !== 0;
+}
+
+/** The verdict comes first, then the way of a request, and last what to do where it ends too early. */
+function render(question: Question, explanation: Explanation): string {
+  const { source, destination } = question;
+  const { allowed, upstreams, ends } = explanation;
+  const way = upstreams?.length
+    ? [["  upstream", `${source} asks for ${destination} at ${upstreams.join(" and ")}`]]
+    : [];
+  return [
+    `${source} → ${destination}: ${verdict(question, allowed)}.`,
+    "",
+    ...table([...way, ...ends.map(rowOf)]),
+    ...fixes(question, explanation),
+  ].join("\n");
+}
+
+function verdict({ request }: Question, allowed: Explanation["allowed"]): string {
+  const subject = request ? `${request.method ?? "GET"} ${request.path ?? "/"}` : "every request";
+  switch (allowed) {
+    case "all":
+      return `${subject} is allowed`;
+    case "no":
+      return `${subject} is refused`;
+    case "some requests":
+      return request ? `${subject} is allowed in some cases` : "some requests are allowed";
+    case "unknown":
+      return `another team's entries decide whether ${subject} is allowed`;
+  }
+}
+
+function rowOf({ service, datacenter, isFailover, by, reason }: ExplainedEnd): string[] {
+  const place = datacenter === undefined ? service : `${service} in ${datacenter}`;
+  const way = by.length > 0 ? `by ${by.join(", then ")}${isFailover ? ", while nothing healthy is left" : ""}: ` : "";
+  return [`  ${place}`, `${way}${reason}`];
+}
+
+function fixes({ source, destination }: Question, { upstreams, ends }: Explanation): string[] {
+  const refusing = [...new Set(ends.filter(({ allowed }) => allowed === "no").map(({ service }) => service))];
+  const lines = [
+    ...(upstreams?.length === 0
+      ? [`No Envoy of ${source} leads to ${destination}: connectTo or addUpstream of ${source} adds the upstream.`]
+      : []),
+    ...refusing.map(
+      (service) => `To allow it: connectTo(${service}) of ${source}, or allowFrom(${source}) of ${service}.`,
+    ),
+  ];
+  return lines.length > 0 ? ["", ...lines] : [];
+}

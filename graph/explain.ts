@@ -1,0 +1,121 @@
+import type * as nomad from "../constructs/nomad/generated/job";
+import type { HttpRequest } from "../constructs/model/http-request";
+import { reach, type Reach } from "../constructs/model/reach";
+import type { MeshDocuments } from "../lab/apply/documents";
+import { LabError } from "../lab/errors";
+import { requireServices } from "./names";
+import { Peerings } from "./peerings";
+import { worldOf } from "./world";
+
+/** A question: may this service reach that one? */
+export interface Question {
+  /** Name of the service that asks. */
+  readonly source: string;
+  /** The name that it asks for. */
+  readonly destination: string;
+  /** Consul datacenter of the source. @default that of the app, where it has one */
+  readonly datacenter?: string;
+  /** Decide about this request. @default about any */
+  readonly request?: HttpRequest;
+}
+
+/** Whether a service can reach another, by what way, and what decides. */
+export interface Explanation {
+  /** `some requests` where it depends on the request and none was given; `unknown` where another team's entries decide. */
+  readonly allowed: Reach["allowed"];
+  /**
+   * How the source's Envoys lead to the name: `127.0.0.1:8080`, or `api.virtual.consul`. Empty where they do not; `undefined` for
+   * a gateway, or a source that is not in the app.
+   */
+  readonly upstreams?: readonly string[];
+  /** Where requests end, after routes, splits, redirects and failovers. */
+  readonly ends: readonly ExplainedEnd[];
+}
+
+/** A service at which requests end. */
+export interface ExplainedEnd {
+  /** Name in Consul. */
+  readonly service: string;
+  /** @default the only one of the app, which has no name */
+  readonly datacenter?: string;
+  /** Whether requests come here only while nothing healthy is left elsewhere. */
+  readonly isFailover: boolean;
+  /** The rules that lead there, in order, such as `the redirect of orders-old`. */
+  readonly by: readonly string[];
+  readonly allowed: Reach["allowed"];
+  /** What decides, in one sentence without a full stop. */
+  readonly reason: string;
+}
+
+/**
+ * Explains whether one service can reach another, from what an app synthesized.
+ *
+ * @throws LabError if the app does not know one of the two, or has several datacenters and none is named
+ */
+export function explain(documents: MeshDocuments, question: Question): Explanation {
+  const { source, destination, request } = question;
+  requireServices(documents, source, destination);
+  const world = worldOf(documents, new Peerings(documents));
+  const datacenter = question.datacenter ?? onlyOne([...world.entries.keys()]);
+  if (!world.entries.has(datacenter)) {
+    throw new LabError(
+      `The app has no datacenter ${datacenter}.`,
+      `There are: ${[...world.entries.keys()].sort().join(", ")}.`,
+    );
+  }
+  const { allowed, ends } = reach(
+    world,
+    { datacenter, service: source },
+    { datacenter, service: destination },
+    request,
+  );
+  const upstreams = upstreamsOf(documents, { datacenter, source, destination });
+  return {
+    allowed,
+    ...(upstreams && { upstreams }),
+    ends: ends.map(({ service, datacenter: place, isFailover, by, decision }) => ({
+      service,
+      ...(place !== "" && { datacenter: place }),
+      ...{ isFailover, by },
+      allowed: decision?.allowed ?? "unknown",
+      reason: decision?.reason ?? "another team's entries decide",
+    })),
+  };
+}
+
+function upstreamsOf(
+  { jobs }: MeshDocuments,
+  { datacenter, source, destination }: Question,
+): readonly string[] | undefined {
+  const proxies = jobs
+    .filter((document) => (document.datacenter ?? "") === datacenter)
+    .flatMap(({ job }) => job.TaskGroups ?? [])
+    .flatMap(({ Services }) => Services ?? [])
+    .filter(({ Name, Connect }) => Name === source && Connect && !Connect.Gateway)
+    .map(({ Connect }) => Connect);
+  if (proxies.length === 0) return undefined;
+  return [...new Set(proxies.flatMap((connect) => waysTo(destination, connect)))].sort();
+}
+
+function waysTo(destination: string, connect: nomad.ConsulConnect | undefined): string[] {
+  // Its own code asks Consul.
+  if (connect?.Native) return ["Connect native"];
+  const { Upstreams, TransparentProxy } = connect?.SidecarService?.Proxy ?? {};
+  const own = (Upstreams ?? []).filter(({ DestinationName }) => DestinationName === destination);
+  return [
+    ...own.map(({ LocalBindAddress, LocalBindPort }) =>
+      LocalBindPort ? `${LocalBindAddress || "127.0.0.1"}:${LocalBindPort}` : `${destination}.virtual.consul`,
+    ),
+    ...(TransparentProxy ? [`${destination}.virtual.consul`] : []),
+  ];
+}
+
+function onlyOne(datacenters: readonly string[]): string {
+  if (datacenters.length > 1) {
+    throw new LabError(
+      `The app has several datacenters: ${datacenters.join(", ")}.`,
+      "Say that of the source as datacenter.",
+    );
+  }
+  return datacenters[0] ?? "";
+}
