@@ -29,3 +29,7 @@ for (const folder of [...WITH_FILES, ...ENGINES]) {
       file.startsWith(join(root, "cli", "project")) || !/\.(c?ts|toml)$|\/(__pycache__|\.\w+_cache)$/.test(file),
   });
 }
+const bill = spawnSync(process.execPath, [join(root, "tools", "sbom.mjs"), join(dist, "sbom.cdx.json")], {
+  stdio: ["ignore", 2, "inherit"],
+});
+if (bill.status !== 0) fail("There is no bill of materials.", "Correct what npm says, then try again.");

@@ -113,6 +113,7 @@ describe("the tarball", () => {
       ...["CHANGELOG.md", "LICENSE", "README.md"],
       ...["dist", "package.json"],
     ]);
+    expect(JSON.parse(files.read("package/dist/sbom.cdx.json"))).toMatchObject({ bomFormat: "CycloneDX" });
   });
 
   test("is not made of what does not compile", () => {
