@@ -7,7 +7,11 @@ const common = {
   // `./forwarder` is forwarder.ts, not the program forwarder.mjs beside it.
   moduleFileExtensions: ["ts", "js", "mjs", "cjs", "json", "node"],
   // As the paths of tsconfig.json have it: the examples import the package by its name.
-  moduleNameMapper: { "^meshform$": "<rootDir>/constructs", "^meshform/(stacks|testing)$": "<rootDir>/$1" },
+  moduleNameMapper: {
+    "^meshform$": "<rootDir>/constructs",
+    "^meshform/aws$": "<rootDir>/constructs/aws",
+    "^meshform/(stacks|testing)$": "<rootDir>/$1",
+  },
   modulePathIgnorePatterns: ["<rootDir>/cdktf.out", "<rootDir>/\\.meshform", "<rootDir>/dist"],
 };
 

@@ -19,7 +19,7 @@ const runtime = Object.entries(packages as unknown as Readonly<Record<string, Lo
 );
 
 /** What users have in their projects already, or install next to it. */
-const peers = ["@cdktf/provider-consul", "@cdktf/provider-nomad", "cdktf", "constructs"];
+const peers = ["@cdktf/provider-aws", "@cdktf/provider-consul", "@cdktf/provider-nomad", "cdktf", "constructs"];
 
 test("each package that comes with this one has a licence of the list", () => {
   expect(runtime.length).toBeGreaterThan(10);

@@ -15,6 +15,7 @@ module.exports = {
     "constructs/access",
   ],
   "constructs/linux": ["constructs/core", "constructs/consul", "constructs/checks"],
+  "constructs/aws": ["constructs/core", "constructs/checks", "constructs/linux"],
   stacks: ["constructs", "constructs/core"],
   lab: ["constructs/nomad", "constructs/consul", "constructs/model", "constructs/checks", "constructs/linux"],
   graph: ["constructs/nomad", "constructs/consul", "constructs/model", "lab"],

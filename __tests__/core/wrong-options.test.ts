@@ -1,3 +1,4 @@
+import { AWS_OPTION_CASES } from "../support/aws-option-cases";
 import { OPTION_CASES, type OptionCase } from "../support/option-cases";
 
 type Fields = Readonly<Record<string, unknown>>;
@@ -32,6 +33,8 @@ const ALSO_RIGHT: Readonly<Record<string, readonly string[] | undefined>> = {
   // A function or an object.
   rules: ["function"],
   service: ["text"],
+  // How many, or which.
+  zones: ["list"],
 };
 
 function kindOf(value: unknown): string {
@@ -79,7 +82,7 @@ function* wrongOptions(options: Fields): Iterable<{ readonly name: string; reado
   }
 }
 
-describe.each(OPTION_CASES.map((each) => [each.name, each] as const))("%s", (_, each) => {
+describe.each([...OPTION_CASES, ...AWS_OPTION_CASES].map((each) => [each.name, each] as const))("%s", (_, each) => {
   test("refuses an option of any wrong kind by its name", () => {
     const said = [...wrongOptions(each.options)].map(({ name, wrong }) => complaint(each, wrong, name));
     expect(said.filter((it) => it !== undefined)).toEqual([]);

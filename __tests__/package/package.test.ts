@@ -25,6 +25,23 @@ const strict = {
   noEmit: true,
 };
 
+const PROVIDER = "@cdktf/provider-aws";
+/** Prints which modules of AWS are loaded with those of a mesh. */
+const LOADED = `for (const entry of ["", "/stacks", "/testing"]) require("meshform" + entry);
+console.log(Object.keys(require.cache).filter((file) => /provider-aws|constructs.aws/.test(file)));`;
+const AWS_APP = `import { AwsProvider } from "@cdktf/provider-aws/lib/provider";
+import { App, TerraformStack } from "cdktf";
+import { Nat, Network, type NetworkLike } from "meshform/aws";
+
+const app = new App();
+const stack = new TerraformStack(app, "account");
+new AwsProvider(stack, "aws", { region: "eu-central-1" });
+const network: NetworkLike = new Network(stack, "network", { cidr: "10.8.0.0/16", nat: Nat.none() });
+if (network.hasWayOut) throw new Error();
+app.synth();
+`;
+const AWS_COMPILED = ["--strict", "--target", "es2022", "--module", "nodenext", "--moduleResolution", "nodenext"];
+
 const packed = mkdtempSync(join(tmpdir(), "meshform-package-"));
 let tarball: string;
 const consumers: Consumer[] = [];
@@ -157,8 +174,31 @@ describe("a project of somebody else", () => {
     });
 
     test("has one copy of every class", () => {
-      for (const name of Object.keys(peers))
+      for (const name of Object.keys(peers).filter((name) => !(name in manifest.peerDependenciesMeta)))
         expect(copiesOf(project, name)).toEqual([`node_modules/${name}/package.json`]);
+    });
+
+    test("needs the AWS provider for meshform/aws alone, which says what to install", () => {
+      expect(existsSync(join(project.folder, "node_modules", PROVIDER))).toBe(false);
+      const { code, output } = project.run("node", "--eval", 'require("meshform/aws")');
+      expect(output).toContain(
+        `Error: meshform/aws needs the package ${PROVIDER}, which is not installed. Install it next to meshform: npm install ${PROVIDER}@${pins[PROVIDER]}\n`,
+      );
+      expect(code).toBe(1);
+    });
+
+    test("has a network on AWS where that provider is installed, and loads nothing of AWS for a mesh", () => {
+      // 392 MB, which are on this machine already.
+      symlinkSync(join(__dirname, "../../node_modules", PROVIDER), join(project.folder, "node_modules", PROVIDER));
+      try {
+        project.write("aws.ts", AWS_APP);
+        project.must("tsc", "--preserveSymlinks", "--skipLibCheck", ...AWS_COMPILED, "aws.ts");
+        project.must("node", "--preserve-symlinks", "aws.js");
+        expect(project.must("node", "--eval", LOADED)).toBe("[]\n");
+        expect(project.read("cdktf.out/stacks/account/cdk.tf.json")).toContain('"cidr_block": "10.8.0.0/19"');
+      } finally {
+        rmSync(join(project.folder, "node_modules", PROVIDER));
+      }
     });
 
     test("works with constructs of a package that has a copy of its own", () => {

@@ -124,7 +124,7 @@ export interface OptionCase {
 }
 
 /** The compiler sees to it that no option is missing. */
-function of<Options extends object>(
+export function of<Options extends object>(
   name: string,
   options: { readonly [Name in keyof Options]-?: unknown },
   make: (options: Options) => unknown,

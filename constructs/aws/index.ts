@@ -1,0 +1,9 @@
+// Where hosts live on AWS. An entry of its own: the others load no AWS provider.
+import "./require-provider";
+
+export { FlowLogs, type FlowLogsOptions } from "./network/flow-logs";
+export type { NetworkIds } from "./network/imported-network";
+export { Nat } from "./network/nat";
+export { Network, type NetworkProps } from "./network/network";
+export type { NetworkLike, NetworkSubnet } from "./network/network-like";
+export type { Tags } from "./tags";

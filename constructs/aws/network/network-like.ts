@@ -1,0 +1,27 @@
+import type { IConstruct } from "constructs";
+
+/** A subnet that is there, or will be. */
+export interface NetworkSubnet {
+  readonly id: string;
+  /** Its addresses, as far as they are known. @default not known */
+  readonly cidr?: string;
+}
+
+/** A VPC with its subnets: a {@link Network}, or one of somebody else's. */
+export interface NetworkLike extends IConstruct {
+  readonly vpcId: string;
+  /** One for each zone; machines run here. */
+  readonly privateSubnets: readonly NetworkSubnet[];
+  /** One for each zone, for load balancers that the internet reaches; none where the network has none. */
+  readonly publicSubnets: readonly NetworkSubnet[];
+  /** One for each zone, without any way out; none where the network has none. */
+  readonly isolatedSubnets: readonly NetworkSubnet[];
+  /** Whether machines in private subnets reach the internet over IPv4. */
+  readonly hasWayOut: boolean;
+  /** Whether load balancers have IPv6 addresses, and machines reach the internet over IPv6. */
+  readonly ipv6: boolean;
+  /** The security group of the interface endpoints, which machines must be let in to; `undefined` without such endpoints. */
+  readonly endpointsSecurityGroupId: string | undefined;
+  /** The prefix list of the gateway endpoint for S3, which rules of security groups can name; `undefined` without one. */
+  readonly s3PrefixListId: string | undefined;
+}
