@@ -62,7 +62,7 @@ export type { Asset } from "./linux/assets";
 export { composeHost, type HostRole } from "./linux/compose-host";
 export type { Distribution } from "./linux/distribution";
 export { ConsulServers, type ConsulServersProps } from "./linux/consul-servers";
-export type { HostData, HostDirectory, HostFile, HostPackage, HostUnit, HostUser } from "./linux/host";
+export type { HostData, HostDirectory, HostFile, HostPackage, HostUnit, HostUnitRights, HostUser } from "./linux/host";
 export {
   HostGroup,
   type ClusterOptions,

@@ -2,6 +2,7 @@ import { basename, dirname } from "node:path";
 import type { HostData, HostUnit } from "../constructs/linux/host";
 import { hostLines } from "../constructs/linux/host-lines";
 import { commandLine, quote } from "../constructs/linux/shell";
+import { LEFT_FILE } from "../constructs/linux/systemd";
 import { labNetwork } from "./topology";
 
 /** Where a program, or a folder of programs, is on the machine. */
@@ -270,6 +271,7 @@ export function unitScript(unit: HostUnit, units: readonly HostUnit[], held: boo
     `# ${unit.description}`,
     "set -eu",
     ...Object.entries(unit.environment ?? {}).map(([name, value]) => `export ${name}=${quote(value)}`),
+    ...(unit.downAfterLeave ? [`while [ -e ${LEFT_FILE} ]; do sleep 0.5; done`] : []),
     ...(held ? [`until [ -e ${gateInside} ]; do sleep 0.05; done`] : []),
     ...awaited.map(({ name }) => `until [ -e ${succeededUnits}/${name} ]; do sleep 0.05; done`),
     ...(unit.waitForPorts ?? []).map(listening),
@@ -327,7 +329,7 @@ export function supervisorConfiguration(host: HostData): string {
         ? ["autorestart = unexpected", "exitcodes = 0", "startsecs = 0"]
         : ["autorestart = true", "startretries = 1000000"]),
       `stopsignal = ${(unit.killSignal ?? "SIGTERM").slice("SIG".length)}`,
-      "stopwaitsecs = 30",
+      `stopwaitsecs = ${unit.stopSeconds ?? 30}`,
       // The shell that waits for a command does not hand a signal on to it.
       ...(runsOnce(unit) ? ["stopasgroup = true"] : []),
       `killasgroup = ${unit.killMode === "process" && !runsOnce(unit) ? "false" : "true"}`,

@@ -94,6 +94,7 @@ function agentsOf(host: LabHost, datacenter: Datacenter, engines: Engines, docke
   const servers = hostsOf(datacenter, "server");
   const join = {
     datacenter: datacenter.name,
+    nodeName: host.name,
     profile,
     retryJoin: servers.map((server) => server.address),
     retryInterval: "1s",

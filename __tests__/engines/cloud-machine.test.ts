@@ -97,9 +97,24 @@ describe("a server of a secure cluster", () => {
     expect(await succeed(machine, "systemd-analyze", "verify", "--man=no", ...units)).toBe("");
   });
 
-  test("shuts its agents in: systemd rates what they could do as little", async () => {
-    await succeed(machine, "systemd-analyze", "security", "--no-pager", "--threshold=20", "consul.service");
-    await succeed(machine, "systemd-analyze", "security", "--no-pager", "--threshold=20", "nomad.service");
+  test.each([
+    ["consul", 2],
+    ["nomad", 2],
+    ["meshform-acl", 2.2],
+    ["meshform-repair", 2.2],
+    ["meshform-snapshot", 2.2],
+    ["meshform-renewal", 3],
+    ["meshform-boot", 8],
+  ])("shuts %s in: systemd rates what it could do with %d of 10 at most", async (unit, most) => {
+    const rated = await succeed(machine, "systemd-analyze", "security", "--no-pager", `${unit}.service`);
+    expect(Number(/Overall exposure level for \S+: ([\d.]+)/.exec(rated)?.[1])).toBeLessThanOrEqual(most);
+  });
+
+  test("has a name that no other machine has, for both agents, and keeps it", async () => {
+    const name = (await succeed(machine, "cat", "/etc/meshform/node-name")).trim();
+    expect(name).toMatch(/^cloud-1-[0-9a-f]{12}$/);
+    expect(JSON.parse(await succeed(machine, "cat", "/etc/consul.d/node-name.json"))).toEqual({ node_name: name });
+    expect(JSON.parse(await succeed(machine, "cat", "/etc/nomad.d/node-name.json"))).toEqual({ name });
   });
 
   test("saves snapshots again and again", async () => {
@@ -123,6 +138,7 @@ describe("a server of a secure cluster", () => {
     expect(output).toMatch(/^status: done$/m);
     const attempts = async () => {
       const journal = await succeed(machine, "journalctl", "--boot", "--unit=meshform-boot", "--output=cat");
+      expect(await bootProgress(machine)).toMatchObject({ stage: "steps" });
       return journal.split(`The secret store ${store} cannot be reached: No such file or directory.`).length - 1;
     };
     await eventually(async () => expect(await attempts()).toBeGreaterThan(1), MINUTE);
@@ -209,7 +225,7 @@ describe("a client", () => {
 
   test("starts no agent when it could not be prepared, and cloud-init and the journal say why", async () => {
     const boot = "/usr/local/lib/meshform/boot";
-    await succeed(machine, "sh", "-c", `echo 'echo it went wrong; false' >> ${boot}`);
+    await succeed(machine, "sh", "-c", `echo 'echo "it went wrong \\"here\\""; false "\\\\here"' >> ${boot}`);
     await machine.powerOff();
     await machine.boot();
     await eventually(async () => {
@@ -217,17 +233,34 @@ describe("a client", () => {
       expect(await succeed(machine, "systemctl", "show", "--property=NRestarts", "meshform-boot")).not.toMatch(/=0$/m);
     }, MINUTE);
     const journal = await succeed(machine, "journalctl", "--boot", "--unit=meshform-boot", "--output=cat");
-    expect(journal).toMatch(/^it went wrong$/m);
-    expect(journal).toMatch(/^Line \d+ of \/usr\/local\/lib\/meshform\/boot failed: false$/m);
+    expect(journal).toMatch(/^it went wrong "here"$/m);
+    expect(journal).toMatch(/^Line \d+ of \/usr\/local\/lib\/meshform\/boot failed: false "\\here"$/m);
+    // Each attempt waits longer than the one before, and says so.
+    expect(journal).toMatch(/^Attempt 2 to prepare this host begins in 5 s\./m);
+    expect(await bootProgress(machine)).toMatchObject({
+      state: expect.stringMatching(/^(failed|running)$/) as string,
+      attempt: expect.any(Number) as number,
+      since: expect.stringMatching(/^20\d\d-\d\d-\d\dT\d\d:\d\d:\d\dZ$/) as string,
+    });
+    await eventually(async () => {
+      const { reason } = await bootProgress(machine);
+      expect(reason).toMatch(/^Line \d+ of \/usr\/local\/lib\/meshform\/boot failed: false "\\here"$/);
+    });
   });
 
   test("starts them when what was wrong is corrected, and nobody has to say so", async () => {
-    await succeed(machine, "sed", "--in-place", "s/^echo it went wrong; false$//", "/usr/local/lib/meshform/boot");
+    await succeed(machine, "sed", "--in-place", 's/^echo "it went wrong.*//', "/usr/local/lib/meshform/boot");
     await eventually(async () => {
       expect(await states(machine, "meshform-boot", "consul", "nomad")).toEqual(["active", "active", "active"]);
     }, MINUTE);
+    expect(await bootProgress(machine)).toMatchObject({ state: "done", reason: "" });
   });
 });
+
+/** How far the machine says its boot is. */
+async function bootProgress(machine: CloudMachine): Promise<{ readonly reason: string }> {
+  return JSON.parse(await succeed(machine, "cat", "/run/meshform/boot.json")) as { reason: string };
+}
 
 /** The script that prepares a host, out of its user data. */
 function bootScriptOf(text: string): string {

@@ -74,7 +74,7 @@ describe("a client host", () => {
     expect(contentOf(client, path)).toBe("[Resolve]\nDNS=127.0.0.1:8600\nDNSSEC=false\nDomains=~consul\n");
     expect(client.systemPackages).toContain("systemd-resolved");
     expect(client.steps.join()).toContain("systemctl restart systemd-resolved");
-    const deaf = composeHost("deaf", consulClient({ ...consul, dnsForwarding: false }));
+    const deaf = composeHost("deaf", consulClient({ ...consul, dnsForwarding: false, nodeName: "deaf" }));
     expect([deaf.files.map((file) => file.path), deaf.steps]).toEqual([["/etc/consul.d/consul.json"], []]);
   });
 
@@ -131,6 +131,29 @@ describe("both", () => {
         expect({ path, mode }).toEqual({ path, mode: "0640" });
       }
     }
+  });
+});
+
+describe("the name of a node", () => {
+  test("is what a role is told", () => {
+    const host = composeHost(
+      "host",
+      consulClient({ ...consul, nodeName: "client-1", dnsForwarding: false }),
+      nomadClient({ ...nomad, cniVersion: "1.9.1", nodeName: "client-1" }),
+    );
+    expect(configuration(host, "/etc/consul.d/consul.json")).toMatchObject({ node_name: "client-1" });
+    expect(configuration(host, "/etc/nomad.d/nomad.json")).toMatchObject({ name: "client-1" });
+    expect(host.steps).toEqual([]);
+  });
+
+  test("else each machine makes one, the same for both agents, before they start", () => {
+    expect(configuration(server, "/etc/consul.d/consul.json")).not.toHaveProperty("node_name");
+    expect(configuration(server, "/etc/nomad.d/nomad.json")).not.toHaveProperty("name");
+    expect(server.steps.map((step) => step.split("\n").at(-1))).toEqual([
+      'echo "$host-$hash" > /etc/meshform/node-name',
+      "install -m 0640 -o consul -g consul /run/meshform/node_name.json /etc/consul.d/node-name.json",
+      "install -m 0640 -o nomad -g nomad /run/meshform/name.json /etc/nomad.d/node-name.json",
+    ]);
   });
 });
 
@@ -262,6 +285,7 @@ describe("each option is found in the file that the agent reads", () => {
     [{ bindAddress: "10.0.0.1" }, { bind_addr: "10.0.0.1" }],
     [{ clientAddresses: ["10.0.0.1"] }, { client_addr: "127.0.0.1 10.0.0.1" }],
     [{ nodeMeta: { zone: "a" } }, { node_meta: { zone: "a" } }],
+    [{ nodeName: "a" }, { node_name: "a" }],
     [{ logLevel: "debug" }, { log_level: "debug" }],
     [{ minQuorum: 3 }, { autopilot: { min_quorum: 3 } }],
     [{ profile: "plain" }, { ports: { grpc: 8502 } }],
@@ -278,6 +302,7 @@ describe("each option is found in the file that the agent reads", () => {
     [{ retryInterval: "1s" }, { server: { server_join: { retry_interval: "1s" } } }],
     [{ datacenter: "dc2" }, { datacenter: "dc2" }],
     [{ region: "eu" }, { region: "eu" }],
+    [{ nodeName: "a" }, { name: "a" }],
     [{ advertiseAddress: "10.0.0.1" }, { advertise: { http: "10.0.0.1", rpc: "10.0.0.1", serf: "10.0.0.1" } }],
     [{ consulAddress: "127.0.0.1:9501" }, { consul: { address: "127.0.0.1:9501" } }],
     [{ logLevel: "DEBUG" }, { log_level: "DEBUG" }],

@@ -47,7 +47,7 @@ test("a host whose preparation fails is prepared again until that succeeds, and 
     ExecStart: "/boot",
     ExecStartPost: "/bin/systemctl start --no-block agent.service again.service again.timer",
     Restart: "on-failure",
-    RestartSec: "10",
+    RestartSec: "1",
     StartLimitIntervalSec: "0",
   });
   expect(read({})["meshform-boot.service"]).not.toHaveProperty("ExecStartPost");
@@ -128,6 +128,45 @@ test("an agent that is not root may write only what belongs to it", () => {
     NoNewPrivileges: "yes",
     CapabilityBoundingSet: "",
   });
+});
+
+test("a unit of root that names its rights is shut in like the others, but for these", () => {
+  const rights = { capabilities: ["CAP_KILL", "CAP_CHOWN"], writablePaths: ["/etc/agent", "/opt/agent"] };
+  const settings = units({ ...agent, rights })["agent.service"];
+  expect(settings).toMatchObject({
+    ProtectSystem: "strict",
+    ReadWritePaths: "-/etc/agent -/opt/agent",
+    NoNewPrivileges: "yes",
+    CapabilityBoundingSet: "CAP_KILL CAP_CHOWN",
+    RuntimeDirectory: "meshform",
+  });
+  expect(settings).not.toHaveProperty("User");
+});
+
+test("a unit hands over before those that it comes after are stopped, and has as long as it says for it", () => {
+  const settings = units({ ...agent, stopCommand: ["/bin/leave", "it's $5"], stopSeconds: 360 })["agent.service"];
+  expect(settings).toMatchObject({ ExecStop: `/bin/leave "it's $$5"`, TimeoutStopSec: "360" });
+  expect(units(agent)["agent.service"]).toMatchObject({ TimeoutStopSec: "30" });
+  expect(units(agent)["agent.service"]).not.toHaveProperty("ExecStop");
+});
+
+test("containers are there until the units that hand them over have ended", () => {
+  const settings = read({ systemPackages: ["docker.io"], units: [agent] })["agent.service"];
+  expect(settings.After).toBe("network-online.target docker.service meshform-boot.service");
+});
+
+test("an agent of a host that has left its cluster stays down", () => {
+  const settings = units({ ...agent, downAfterLeave: true })["agent.service"];
+  expect(settings.ConditionPathExists).toBe("!/run/meshform/left");
+  expect(units(agent)["agent.service"]).not.toHaveProperty("ConditionPathExists");
+});
+
+test("preparing a host needs none of what would hide its mounts from the others, nor rights that no package needs", () => {
+  const settings = units(agent)["meshform-boot.service"];
+  expect(settings.CapabilityBoundingSet).toMatch(/^~.*CAP_SYS_TIME/);
+  for (const key of ["PrivateTmp", "ProtectSystem", "ProtectHome", "PrivateDevices", "NoNewPrivileges"]) {
+    expect(settings).not.toHaveProperty(key);
+  }
 });
 
 test("an agent that is root is left alone: a Nomad client mounts, makes networks and starts what jobs want", () => {

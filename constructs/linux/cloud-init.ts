@@ -5,7 +5,7 @@ import type { HostData, HostFile } from "./host";
 import { hostLines } from "./host-lines";
 import { packageLines, type PackageOptions } from "./packages/package-lines";
 import { commandLine, quote } from "./shell";
-import { bootUnit, bootUnitFile, unitFiles, unitNames } from "./systemd";
+import { bootUnit, bootUnitFile, RUN_FOLDER, unitFiles, unitNames } from "./systemd";
 
 /** Options of {@link cloudInit}: the machine's distribution, and where its files and packages come from. */
 export interface CloudInitOptions extends PackageOptions {
@@ -122,12 +122,50 @@ function bootScript(host: HostData, assets: readonly HostFile[], options: CloudI
     "#!/bin/bash",
     `# Brings a host of the group ${host.name} to what its data says. Runs at every boot, before the agents.`,
     "set -Eeuo pipefail",
-    `trap 'echo "Line $LINENO of $0 failed: $BASH_COMMAND" >&2' ERR`,
     "umask 022",
-    ...Object.entries(sections).flatMap(([name, lines]) => (lines.length > 0 ? ["", `# --- ${name}`, ...lines] : [])),
+    ...progressLines,
+    ...Object.entries(sections).flatMap(([name, lines]) =>
+      lines.length > 0 ? ["", `# --- ${name}`, commandLine(["stage", name]), ...lines] : [],
+    ),
+    "",
+    "progress done",
     "",
   ].join("\n");
 }
+
+/**
+ * How far the boot is, in a file, the journal and the console of the machine. An attempt that follows a failed one waits first, twice as
+ * long each time, up to five minutes: systemd counts them, from zero when a person starts the unit.
+ */
+const progressLines = [
+  `attempts=0
+[ -z "\${INVOCATION_ID:-}" ] || attempts=$(systemctl show --property=NRestarts --value ${bootUnit})
+stage=start
+progress() { # <state> [<reason>]
+  [ -n "\${INVOCATION_ID:-}" ] || return 0
+  local reason=\${2:-}
+  reason=\${reason//[^[:print:]]/ } reason=\${reason//\\\\/\\\\\\\\} reason=\${reason//\\"/\\\\\\"}
+  mkdir -p ${RUN_FOLDER}
+  printf '{"state": "%s", "attempt": %d, "stage": "%s", "since": "%s", "reason": "%s"}\\n' \\
+    "$1" "$((attempts + 1))" "$stage" "$(date -u +%FT%TZ)" "$reason" > ${RUN_FOLDER}/boot.new
+  mv ${RUN_FOLDER}/boot.new ${RUN_FOLDER}/boot.json
+}
+stage() { # <name>
+  stage=$1
+  echo "Attempt $((attempts + 1)) to prepare this host: $stage"
+  progress running
+}
+failed() { # <line> <command>
+  echo "Line $1 of $0 failed: $2" >&2
+  progress failed "Line $1 of $0 failed: $2"
+}
+trap 'failed "$LINENO" "$BASH_COMMAND"' ERR
+if [ "$attempts" -gt 0 ]; then
+  pause=$((attempts > 6 ? 300 : 5 << attempts - 1))
+  echo "Attempt $((attempts + 1)) to prepare this host begins in $pause s. At once: systemctl restart ${bootUnit}"
+  sleep "$pause"
+fi`,
+];
 
 function kernelLines(host: HostData): string[] {
   return [

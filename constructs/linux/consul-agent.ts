@@ -1,5 +1,6 @@
 import type { HostRole } from "./compose-host";
 import { json } from "./json";
+import { nodeNameSteps } from "./node-name";
 import { tlsFiles, type Profile } from "./profile";
 
 /**
@@ -31,6 +32,11 @@ export interface ConsulAgentOptions {
    * @default none
    */
   readonly clientAddresses?: readonly string[];
+  /**
+   * Name of the node in the catalog. No other node may ever have had it: Consul refuses a name that another one still holds.
+   * @default made by each machine at boot: its host name and a hash of its identity, e.g. `ip-10-0-1-5-3f2a9c81d0b4`
+   */
+  readonly nodeName?: string;
   /** Metadata of the node in the catalog. @default none */
   readonly nodeMeta?: Readonly<Record<string, string>>;
   /** @default "info" */
@@ -68,6 +74,7 @@ export function consulAgent(options: ConsulAgentOptions, settings: Readonly<Reco
         owner,
         content: json({
           datacenter: options.datacenter ?? "dc1",
+          node_name: options.nodeName,
           data_dir: "/opt/consul",
           bind_addr: options.bindAddress ?? "{{ GetPrivateIP }}",
           client_addr: ["127.0.0.1", ...(options.clientAddresses ?? [])].join(" "),
@@ -91,6 +98,7 @@ export function consulAgent(options: ConsulAgentOptions, settings: Readonly<Reco
         ? [{ path: `${consulFolder}/override.json`, mode: "0640", owner, content: json(options.override) }]
         : []),
     ],
+    steps: options.nodeName === undefined ? nodeNameSteps(`${consulFolder}/node-name.json`, "node_name", "consul") : [],
     units: [
       {
         name: "consul",
@@ -99,6 +107,7 @@ export function consulAgent(options: ConsulAgentOptions, settings: Readonly<Reco
         user: "consul",
         // It tells once it has met another agent.
         notify: options.retryJoin.length > 0,
+        downAfterLeave: true,
       },
     ],
   };

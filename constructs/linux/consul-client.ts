@@ -49,6 +49,6 @@ function forwarding(agent: HostRole): HostRole {
       },
     ],
     // A lab host has files like a machine, but no systemd.
-    steps: ["[ ! -d /run/systemd/system ] || systemctl restart systemd-resolved"],
+    steps: [...(agent.steps ?? []), "[ ! -d /run/systemd/system ] || systemctl restart systemd-resolved"],
   };
 }

@@ -93,6 +93,32 @@ export interface HostUnit {
   readonly killMode?: "control-group" | "process";
   /** Seconds between a failure and the next start. @default 2 */
   readonly restartSeconds?: number;
+  /**
+   * The command line that runs before it ends: before units that it names in `after` are stopped, so at the shutdown of a machine
+   * too. The lab does not run it.
+   * @default none
+   */
+  readonly stopCommand?: readonly string[];
+  /** Seconds that it may take to end, `stopCommand` included, before it is killed. @default 30 */
+  readonly stopSeconds?: number;
+  /**
+   * What a unit of root keeps of root's rights: it is then shut in like the units of other users, but for this.
+   * @default all of them, as a Nomad client needs
+   */
+  readonly rights?: HostUnitRights;
+  /** Whether it stays down on a host that has left its cluster for good. @default false */
+  readonly downAfterLeave?: boolean;
+}
+
+/** What a unit of root may do in addition to what any user may. */
+export interface HostUnitRights {
+  /**
+   * Capabilities of the kernel, e.g. `CAP_CHOWN`.
+   * @see https://man7.org/linux/man-pages/man7/capabilities.7.html
+   */
+  readonly capabilities: readonly string[];
+  /** Absolute paths of files and folders that it may write; all else is read-only for it. */
+  readonly writablePaths: readonly string[];
 }
 
 /**

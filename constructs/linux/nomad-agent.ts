@@ -1,5 +1,6 @@
 import type { HostRole } from "./compose-host";
 import { json } from "./json";
+import { nodeNameSteps } from "./node-name";
 import { tlsFiles, type Profile } from "./profile";
 
 /**
@@ -23,6 +24,11 @@ export interface NomadAgentOptions {
    * @default "{{ GetPrivateIP }}"
    */
   readonly advertiseAddress?: string;
+  /**
+   * Name of the node. No other node should ever have had it.
+   * @default made by each machine at boot: its host name and a hash of its identity, e.g. `ip-10-0-1-5-3f2a9c81d0b4`
+   */
+  readonly nodeName?: string;
   /** The local Consul agent: HTTPS in the secure profile. @default "127.0.0.1:8501", plain "127.0.0.1:8500" */
   readonly consulAddress?: string;
   /** @default "INFO" */
@@ -68,6 +74,7 @@ export function nomadAgent(options: NomadAgentOptions, { user, settings }: Nomad
         mode: "0640",
         owner,
         content: json({
+          name: options.nodeName,
           datacenter: options.datacenter ?? "dc1",
           region: options.region ?? "global",
           data_dir: "/opt/nomad/data",
@@ -90,6 +97,7 @@ export function nomadAgent(options: NomadAgentOptions, { user, settings }: Nomad
         ? [{ path: `${nomadFolder}/override.json`, mode: "0640", owner, content: json(options.override) }]
         : []),
     ],
+    steps: options.nodeName === undefined ? nodeNameSteps(`${nomadFolder}/node-name.json`, "name", user) : [],
     units: [
       {
         name: "nomad",
@@ -98,8 +106,10 @@ export function nomadAgent(options: NomadAgentOptions, { user, settings }: Nomad
         user,
         after: ["consul"],
         waitForPorts: user === "root" ? [Number(consulAddress.split(":").at(-1))] : undefined,
+        // Without leaving: on SIGTERM a server leaves its cluster.
         killSignal: "SIGINT",
         killMode: "process",
+        downAfterLeave: true,
       },
     ],
   };

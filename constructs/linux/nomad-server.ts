@@ -27,6 +27,8 @@ export function nomadServer(options: NomadServerOptions): HostRole {
   return nomadAgent(options, {
     user: "nomad",
     settings: {
+      // It leaves for good when it is told to by SIGTERM; a restart or reboot tells it to end by SIGINT.
+      leave_on_terminate: true,
       server: {
         enabled: true,
         bootstrap_expect: options.bootstrapExpect,

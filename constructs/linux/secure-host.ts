@@ -18,18 +18,35 @@ export function secureHost({ snapshotEverySeconds = 3600, ...config }: SecureHos
   const tool = hostTool(config);
   return {
     ...tool,
+    directories: [
+      ...(tool.directories ?? []),
+      ...(isServer && config.snapshots ? [{ path: config.snapshots.directory, mode: "0700" }] : []),
+    ],
     steps: [...(tool.steps ?? []), `${HOST_TOOL} secrets`],
-    units: [...(tool.units ?? []), renewal, ...(isServer ? serverUnits(config, snapshotEverySeconds) : [])],
+    units: [...(tool.units ?? []), renewal(config), ...(isServer ? serverUnits(config, snapshotEverySeconds) : [])],
   };
 }
 
-const renewal: HostUnit = {
-  name: "meshform-renewal",
-  description: "Renewal of secrets and certificates, which the agents are told of",
-  command: [HOST_TOOL, "secrets", "--reload"],
-  after: ["consul", "nomad"],
-  everySeconds: 24 * 60 * 60,
-};
+/** Secrets and keys that belong to the agents' users are read by all units, and only read by most. */
+const reads = ["CAP_DAC_READ_SEARCH"];
+
+function renewal({ store }: HostToolConfig): HostUnit {
+  return {
+    name: "meshform-renewal",
+    description: "Renewal of secrets and certificates, which the agents are told of",
+    command: [HOST_TOOL, "secrets", "--reload"],
+    after: ["consul", "nomad"],
+    everySeconds: 24 * 60 * 60,
+    rights: {
+      // To give files to the agents, and to find and tell the agents.
+      capabilities: ["CAP_CHOWN", "CAP_DAC_OVERRIDE", "CAP_FOWNER", "CAP_KILL", "CAP_SYS_PTRACE"],
+      writablePaths: [
+        ...["/etc/meshform", "/etc/consul.d", "/etc/nomad.d", "/opt/consul", "/opt/nomad"],
+        ...(store.type === "directory" ? [store.path] : []),
+      ],
+    },
+  };
+}
 
 function serverUnits({ roles, snapshots }: HostToolConfig, everySeconds: number): HostUnit[] {
   const runsNomad = roles.includes("nomad-server");
@@ -40,6 +57,7 @@ function serverUnits({ roles, snapshots }: HostToolConfig, everySeconds: number)
     command: [HOST_TOOL, "acl"],
     after,
     oneshot: true,
+    rights: { capabilities: reads, writablePaths: [] },
   };
   const snapshot: HostUnit = {
     name: "meshform-snapshot",
@@ -47,12 +65,14 @@ function serverUnits({ roles, snapshots }: HostToolConfig, everySeconds: number)
     command: [HOST_TOOL, "snapshot"],
     after,
     everySeconds,
+    rights: { capabilities: reads, writablePaths: snapshots ? [snapshots.directory] : [] },
   };
   const repair: HostUnit = {
     name: "meshform-repair",
     description: "Replacement of allocations that lost their identity when their host was booted",
     command: [HOST_TOOL, "repair"],
     after,
+    rights: { capabilities: reads, writablePaths: [] },
   };
   return [acl, ...(runsNomad ? [repair] : []), ...(snapshots === undefined ? [] : [snapshot])];
 }

@@ -1,13 +1,17 @@
-import type { HostData, HostFile, HostUnit } from "./host";
+import { basename } from "node:path";
+import type { HostData, HostFile, HostUnit, HostUnitRights } from "./host";
 
 /** Seconds that a unit waits for the ports of others before that counts as a failure. */
 const PORTS_SECONDS = 60;
 
-/** Seconds between two attempts to prepare a host: each attempt itself waits longer and longer for what it fetches. */
-const BOOT_RETRY_SECONDS = 10;
-
 /** Name of the unit that prepares the host at every boot. */
 export const bootUnit = "meshform-boot.service";
+
+/** What is written while a host runs, in memory: how its boot went, and whether it has left its cluster. */
+export const RUN_FOLDER = "/run/meshform";
+
+/** While this file is there the host has left its cluster for good: its agents stay down until the next boot. */
+export const LEFT_FILE = `${RUN_FOLDER}/left`;
 
 /** Units that a host starts at every boot, in the order in which they are told to systemd. */
 export function unitNames(host: HostData): string[] {
@@ -16,7 +20,8 @@ export function unitNames(host: HostData): string[] {
 
 /**
  * The unit that runs a command before any other unit of the host, at every boot. Should it fail, none of them starts, and the
- * console of the machine says why; it is tried again until it succeeds.
+ * console of the machine says why; it is tried again until it succeeds. The command itself waits longer before each attempt, by the
+ * number of restarts that systemd tells it: only systemd 254 and newer wait longer and longer on their own (`RestartSteps`).
  *
  * It starts the others when it has succeeded, since a unit that requires it fails with its first attempt and is not tried again:
  * only systemd 254 and newer spare it that (`RestartMode=direct`), and Debian 12 has 252.
@@ -36,10 +41,11 @@ export function bootUnitFile(command: string, host: HostData): HostFile {
       ExecStart: execLine([command]),
       ExecStartPost: units.length > 0 ? execLine(["/bin/systemctl", "start", "--no-block", ...units]) : undefined,
       Restart: "on-failure",
-      RestartSec: String(BOOT_RETRY_SECONDS),
+      RestartSec: "1",
       TimeoutStartSec: "30min",
       StandardOutput: "journal+console",
       StandardError: "journal+console",
+      ...bootHardening,
     },
     Install: { WantedBy: "multi-user.target" },
   });
@@ -63,27 +69,31 @@ function service(unit: HostUnit, host: HostData): HostFile {
   const required = earlier.filter((other) => other.oneshot && !isTimed(other));
   const wanted = earlier.filter((other) => !runsOnce(other));
   const services = (units: readonly HostUnit[]) => units.map(({ name }) => `${name}.service`);
+  // Containers outlive a drain only if their daemon does.
+  const docker = host.systemPackages.includes("docker.io") ? ["docker.service"] : [];
   return unitFile(`${unit.name}.service`, {
     Unit: {
       Description: unit.description,
       Requires: [bootUnit, ...services(required)].join(" "),
       Wants: [networkOnline.Wants, ...services(wanted)].join(" "),
-      After: [networkOnline.After, bootUnit, ...services(earlier)].join(" "),
+      After: [networkOnline.After, ...docker, bootUnit, ...services(earlier)].join(" "),
       // An agent that fails is started again however often: it may wait for another host.
       StartLimitIntervalSec: "0",
+      ConditionPathExists: unit.downAfterLeave ? `!${LEFT_FILE}` : undefined,
     },
     Service: {
       User: unit.user,
       Environment: Object.entries(unit.environment ?? {}).map(([name, value]) => quoteWord(`${name}=${value}`, /%/g)),
       ExecStartPre: waitLine(unit.waitForPorts ?? []),
       ...(runsOnce(unit) ? onceSettings(unit) : longRunningSettings(unit)),
+      ExecStop: unit.stopCommand && execLine(unit.stopCommand),
       TimeoutStartSec: "infinity",
-      TimeoutStopSec: "30",
+      TimeoutStopSec: String(unit.stopSeconds ?? 30),
       KillMode: unit.killMode ?? "control-group",
       KillSignal: unit.killSignal ?? "SIGTERM",
       LimitNOFILE: "65536",
       ...(unit.killMode === "process" ? tasksOutliveIt : {}),
-      ...(isRoot(unit) ? {} : hardening(unit, host)),
+      ...(isRoot(unit) ? unit.rights && confinement(unit.rights) : hardening(unit, host)),
     },
     Install: { WantedBy: "multi-user.target" },
   });
@@ -133,31 +143,72 @@ const tasksOutliveIt = { LimitNPROC: "infinity", TasksMax: "infinity" };
 function hardening(unit: HostUnit, host: HostData): Settings {
   const own = host.directories.filter(({ owner }) => owner?.split(":").at(0) === unit.user);
   return {
-    ProtectSystem: "strict",
+    ...sandbox,
     ReadWritePaths: own.map(({ path }) => path).join(" ") || undefined,
-    ProtectHome: "yes",
-    PrivateTmp: "yes",
-    PrivateDevices: "yes",
-    ProtectClock: "yes",
-    ProtectControlGroups: "yes",
-    ProtectKernelLogs: "yes",
-    ProtectKernelModules: "yes",
-    ProtectKernelTunables: "yes",
-    NoNewPrivileges: "yes",
     CapabilityBoundingSet: "",
-    LockPersonality: "yes",
-    MemoryDenyWriteExecute: "yes",
-    // netlink tells Go the interfaces and their addresses.
-    RestrictAddressFamilies: "AF_UNIX AF_INET AF_INET6 AF_NETLINK",
-    RestrictNamespaces: "yes",
-    RestrictRealtime: "yes",
-    RestrictSUIDSGID: "yes",
-    SystemCallArchitectures: "native",
-    SystemCallFilter: "@system-service",
     // Refused rather than killed: Nomad tries at its start which sandboxes there are.
     SystemCallErrorNumber: "EPERM",
   };
 }
+
+/** The same for a process of root, which keeps some of its rights. */
+function confinement({ capabilities, writablePaths }: HostUnitRights): Settings {
+  return {
+    ...sandbox,
+    // What is not there yet is no error.
+    ReadWritePaths: writablePaths.map((path) => `-${path}`).join(" ") || undefined,
+    CapabilityBoundingSet: capabilities.join(" "),
+    SystemCallErrorNumber: "EPERM",
+    // Where it keeps secrets for a moment, in memory.
+    RuntimeDirectory: basename(RUN_FOLDER),
+    RuntimeDirectoryMode: "0755",
+    RuntimeDirectoryPreserve: "yes",
+    UMask: "0077",
+  };
+}
+
+const sandbox: Settings = {
+  ProtectSystem: "strict",
+  ProtectHome: "yes",
+  PrivateTmp: "yes",
+  PrivateDevices: "yes",
+  ProtectClock: "yes",
+  ProtectControlGroups: "yes",
+  ProtectHostname: "yes",
+  ProtectKernelLogs: "yes",
+  ProtectKernelModules: "yes",
+  ProtectKernelTunables: "yes",
+  NoNewPrivileges: "yes",
+  LockPersonality: "yes",
+  MemoryDenyWriteExecute: "yes",
+  // netlink tells Go the interfaces and their addresses.
+  RestrictAddressFamilies: "AF_UNIX AF_INET AF_INET6 AF_NETLINK",
+  RestrictNamespaces: "yes",
+  RestrictRealtime: "yes",
+  RestrictSUIDSGID: "yes",
+  SystemCallArchitectures: "native",
+  SystemCallFilter: "@system-service",
+};
+
+/**
+ * What preparing a host does without. It installs packages and runs anyone's steps, so it writes where it wants, may use `sudo`, and
+ * sees devices. It also sees the mounts of the machine itself, or nothing else would see what a step mounts: none of the settings that
+ * need a view of their own.
+ */
+const bootHardening: Settings = {
+  CapabilityBoundingSet: `~${[
+    ...["SYS_TIME", "SYS_BOOT", "SYS_RAWIO", "SYS_PACCT", "SYS_TTY_CONFIG", "SYSLOG", "WAKE_ALARM", "BLOCK_SUSPEND"],
+    ...["BPF", "MAC_OVERRIDE", "AUDIT_CONTROL", "AUDIT_READ", "IPC_OWNER", "LEASE"],
+  ]
+    .map((name) => `CAP_${name}`)
+    .join(" ")}`,
+  LockPersonality: "yes",
+  RestrictRealtime: "yes",
+  SystemCallArchitectures: "native",
+  SystemCallFilter: "~@clock @cpu-emulation @debug @obsolete @raw-io @reboot",
+  SystemCallErrorNumber: "EPERM",
+  UMask: "0022",
+};
 
 function waitLine(ports: readonly number[]): string | undefined {
   if (ports.length === 0) return undefined;

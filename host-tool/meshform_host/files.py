@@ -145,6 +145,8 @@ def remove_leftovers(directory: Path, pattern: str) -> None:
 @contextlib.contextmanager
 def private_directory() -> Iterator[Path]:
     """A directory that only root sees, in memory unless TMPDIR names another place, and gone afterwards."""
-    base = "/run" if "TMPDIR" not in os.environ and os.access("/run", os.W_OK) else None
+    # A unit of this program may write to the second only.
+    writable = [folder for folder in ("/run", "/run/meshform") if os.access(folder, os.W_OK)]
+    base = writable[0] if writable and "TMPDIR" not in os.environ else None
     with tempfile.TemporaryDirectory(prefix="meshform-", dir=base) as path:
         yield Path(path)

@@ -49,7 +49,7 @@ class Host:
                 accessor_ids=said["accessorIds"],
                 datacenter=said["consulDatacenter"],
                 region=said["nomadRegion"],
-                node=said.get("node") or socket.gethostname(),
+                node=said.get("node") or node_name(root) or socket.gethostname(),
                 address=said.get("address"),
                 consul_api=said.get("consulApi", "https://127.0.0.1:8501"),
                 nomad_api=said.get("nomadApi", "https://127.0.0.1:4646"),
@@ -106,6 +106,14 @@ class Host:
 
     def path(self, path: str) -> Path:
         return self.root / path.lstrip("/")
+
+
+def node_name(root: Path) -> str | None:
+    """The name that this machine has made for its agents at boot, if nothing else names them."""
+    try:
+        return (root / "etc/meshform/node-name").read_text().strip()
+    except FileNotFoundError:
+        return None
 
 
 def private_addresses() -> set[str]:
