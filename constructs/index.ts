@@ -71,13 +71,15 @@ export {
   type SnapshotOptions,
 } from "./linux/host-group";
 export {
+  SECRET_DOCUMENTS,
+  secretNames,
   secretStorePolicy,
   type AwsSecretStore,
   type DirectorySecretStore,
   type IamStatement,
+  type SecretDocument,
   type SecretReader,
   type SecretStore,
-  type SecretStoreArnOptions,
 } from "./linux/host-tool/secret-store";
 export { NomadClients, type NomadClientsProps } from "./linux/nomad-clients";
 export { NomadServers, type NomadServersProps } from "./linux/nomad-servers";

@@ -1,7 +1,9 @@
 import { spawn } from "node:child_process";
+import { randomUUID } from "node:crypto";
 import { once } from "node:events";
 import { createServer, type AddressInfo } from "node:net";
 import { delimiter, join } from "node:path";
+import { secretNames, type AwsSecretStore } from "../../constructs/linux/host-tool/secret-store";
 import { waitFor } from "../../lab/wait";
 import { ensurePythonTools } from "./python-tools";
 
@@ -10,6 +12,8 @@ export interface Moto {
   readonly endpoint: string;
   /** The environment of a host: its Python has boto3, and its role credentials. */
   readonly environment: Readonly<Record<string, string>>;
+  /** Creates the secrets of a store, without values, as Terraform does. */
+  createSecrets(store: AwsSecretStore): Promise<void>;
   stop(): Promise<void>;
 }
 
@@ -42,12 +46,29 @@ run_simple("127.0.0.1", ${port}, atomic, threaded=True)`;
       AWS_ACCESS_KEY_ID: "of-the-role",
       AWS_SECRET_ACCESS_KEY: "of-the-role",
     },
+    createSecrets: async (store) => {
+      for (const name of Object.values(secretNames(store))) await createSecret(endpoint, store.region, name);
+    },
     stop: async () => {
       const ended = once(server, "exit");
       server.kill();
       await ended;
     },
   };
+}
+
+async function createSecret(endpoint: string, region: string, name: string): Promise<void> {
+  const scope = `of-terraform/20260101/${region}/secretsmanager/aws4_request`;
+  const response = await fetch(endpoint, {
+    method: "POST",
+    headers: {
+      "Content-Type": "application/x-amz-json-1.1",
+      "X-Amz-Target": "secretsmanager.CreateSecret",
+      Authorization: `AWS4-HMAC-SHA256 Credential=${scope}, SignedHeaders=host, Signature=0`,
+    },
+    body: JSON.stringify({ Name: name, ClientRequestToken: randomUUID() }),
+  });
+  if (!response.ok) throw new Error(`moto creates no secret ${name}: ${await response.text()}`);
 }
 
 async function freePort(): Promise<number> {

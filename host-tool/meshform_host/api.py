@@ -62,7 +62,11 @@ class Api:
                 raise NotYet(f"{self.engine} says to {method} {path}: {text.strip()[:300]}.", "Look at its log.")
             if response.status != 200:
                 raise ApiError(response.status, text)
-            yield response
+            try:
+                yield response
+            except (TimeoutError, ConnectionError, ssl.SSLError, http.client.HTTPException) as error:
+                broken = f"{self.engine} at {self._base} did not finish its answer to {method} {path}: {error}."
+                raise NoAnswer(broken, "Look at its log.") from error
 
     def _connect(self) -> http.client.HTTPConnection:
         address = urllib.parse.urlsplit(self._base)
@@ -80,7 +84,10 @@ class Api:
         data = None if body is None else json.dumps(body).encode()
         with self.open(method, path, data) as response:
             text = response.read()
-        return json.loads(text) if text.strip() else None
+        try:
+            return json.loads(text) if text.strip() else None
+        except ValueError as error:
+            raise NoAnswer(f"{self.engine} answers {method} {path} with no JSON.", "Look at its log.") from error
 
     def leader(self) -> str:
         """@raises NotYet while there is none"""

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 import sys
 import time
 from collections.abc import Callable
@@ -12,6 +13,14 @@ Json = dict[str, Any]
 
 ENGINES = ("consul", "nomad")
 DAY = 24 * 60 * 60
+
+
+@dataclasses.dataclass(frozen=True)
+class Stored:
+    """The text of a secret in a store, and which version of it that is."""
+
+    text: str
+    version: str
 
 
 class Problem(Exception):

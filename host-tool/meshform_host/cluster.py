@@ -5,9 +5,9 @@ from __future__ import annotations
 import ssl
 import time
 import uuid
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 
-from .basics import DAY, ENGINES, Json, Problem, say, wait_for
+from .basics import DAY, ENGINES, Json, NotYet, Problem, say, wait_for
 from .host import Host
 from .store import Documents, open_store
 from .tls import Certificates, ConsulTls, KeyPair
@@ -83,31 +83,36 @@ class Cluster:
         cluster = self._documents.read("cluster")
         if cluster is None:
             cluster = self._documents.create("cluster", new_cluster(self._host, self._tls))
-        missing = {name: str(uuid.uuid4()) for name in self._host.accessor_ids if name not in cluster["tokens"]}
-        if missing:
-            # This program is newer than the cluster.
-            self._documents.replace("cluster", {**cluster, "tokens": {**cluster["tokens"], **missing}})
+        # This program may be newer than the cluster. Where two servers are, the first decides what the new tokens are.
+        if any(name not in cluster["tokens"] for name in self._host.accessor_ids):
+            self.change(self._with_all_tokens)
         self._warn_of_old_authorities(cluster)
         certificates = Certificates(self._host, self._tls, renew)
         for derived in DERIVED:
             cluster = self._ensure_derived(derived, certificates)
         return cluster
 
-    def _ensure_derived(self, derived: DerivedDocument, certificates: Certificates) -> Json:
-        # `cluster` is read after the document: who changes both writes `cluster` first, so it is never the older.
-        current = self._documents.read(derived.name)
-        cluster = self.read()
-        wanted = derived.follow(cluster, current, self._host, certificates)
-        if current is None:
-            self._documents.create(derived.name, wanted)
-        elif current != wanted:
-            self._documents.replace(derived.name, wanted)
-        return cluster
+    def _with_all_tokens(self, cluster: Json) -> Json:
+        missing = {name: str(uuid.uuid4()) for name in self._host.accessor_ids if name not in cluster["tokens"]}
+        return {**cluster, "tokens": {**cluster["tokens"], **missing}}
 
-    def replace(self, cluster: Json) -> None:
-        """Changes `cluster`, then everything that follows from it."""
-        self._documents.replace("cluster", cluster)
-        self.ensure()
+    def _ensure_derived(self, derived: DerivedDocument, certificates: Certificates) -> Json:
+        def attempt() -> Json:
+            # `cluster` is read after the document: who changes both writes `cluster` first, so it is never the older.
+            current, version = self._documents.read_version(derived.name)
+            cluster = self.read()
+            wanted = derived.follow(cluster, current, self._host, certificates)
+            if current is None:
+                self._documents.create(derived.name, wanted)
+            elif current != wanted and not self._documents.replace(derived.name, wanted, version):
+                raise NotYet(f"Another server has changed secret {derived.name} at this moment.", "It is tried again.")
+            return cluster
+
+        return wait_for(f"secret {derived.name}", 60, attempt)
+
+    def change(self, change: Callable[[Json], Json]) -> Json:
+        """Changes `cluster` and nothing that follows from it."""
+        return self._documents.change("cluster", change)
 
     def _warn_of_old_authorities(self, cluster: Json) -> None:
         for engine in ENGINES:

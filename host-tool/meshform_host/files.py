@@ -3,8 +3,11 @@
 from __future__ import annotations
 
 import contextlib
+import fcntl
 import json
 import os
+import shutil
+import stat
 import tempfile
 import time
 from collections.abc import Callable, Iterator, Sequence
@@ -74,8 +77,9 @@ class HostFiles:
         is_now = os.stat(handle)
         if (is_now.st_uid, is_now.st_gid, is_now.st_mode & 0o7777) == (uid, gid, mode):
             return False
-        os.fchown(handle, uid, gid)
+        # In this order, so that nobody reads it meanwhile who may not afterwards.
         os.fchmod(handle, mode)
+        os.fchown(handle, uid, gid)
         return True
 
     @contextlib.contextmanager
@@ -142,11 +146,55 @@ def remove_leftovers(directory: Path, pattern: str) -> None:
                 left.unlink()
 
 
-@contextlib.contextmanager
-def private_directory() -> Iterator[Path]:
-    """A directory that only root sees, in memory unless TMPDIR names another place, and gone afterwards."""
-    # A unit of this program may write to the second only.
-    writable = [folder for folder in ("/run", "/run/meshform") if os.access(folder, os.W_OK)]
-    base = writable[0] if writable and "TMPDIR" not in os.environ else None
-    with tempfile.TemporaryDirectory(prefix="meshform-", dir=base) as path:
-        yield Path(path)
+class PrivateFolder:
+    """A folder that only this program's user sees, in memory unless TMPDIR names another place; gone with the process.
+
+    A lock on it tells others that it is in use: what a process left that was killed outright is removed by the next.
+    """
+
+    PREFIX = "meshform-private-"
+
+    def __init__(self) -> None:
+        self._path: Path | None = None
+
+    @contextlib.contextmanager
+    def directory(self) -> Iterator[Path]:
+        path = Path(tempfile.mkdtemp(dir=self._open()))
+        try:
+            yield path
+        finally:
+            shutil.rmtree(path, ignore_errors=True)
+
+    def remove(self) -> None:
+        if self._path is not None:
+            shutil.rmtree(self._path, ignore_errors=True)
+
+    def _open(self) -> Path:
+        if self._path is None:
+            # A unit of this program may write to the second only.
+            writable = [folder for folder in ("/run", "/run/meshform") if os.access(folder, os.W_OK)]
+            base = Path(writable[0] if writable and "TMPDIR" not in os.environ else tempfile.gettempdir())
+            for folder in {base, *map(Path, writable)}:
+                self._remove_leftovers(folder)
+            self._path = Path(tempfile.mkdtemp(prefix=self.PREFIX, dir=base))
+            # It is held until the process ends.
+            fcntl.flock(os.open(self._path, os.O_RDONLY), fcntl.LOCK_SH | fcntl.LOCK_NB)
+        return self._path
+
+    def _remove_leftovers(self, base: Path) -> None:
+        for left in base.glob(f"{self.PREFIX}*"):
+            with contextlib.suppress(OSError):
+                found = os.lstat(left)
+                # One that is a second old may be about to be locked.
+                if not stat.S_ISDIR(found.st_mode) or found.st_uid != os.geteuid() or time.time() - found.st_mtime < 1:
+                    continue
+                handle = os.open(left, os.O_RDONLY | os.O_DIRECTORY | os.O_NOFOLLOW)
+                try:
+                    fcntl.flock(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)
+                    shutil.rmtree(left, ignore_errors=True)
+                finally:
+                    os.close(handle)
+
+
+PRIVATE = PrivateFolder()
+private_directory = PRIVATE.directory

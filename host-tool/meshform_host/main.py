@@ -26,9 +26,9 @@ The secret store holds five JSON documents. Each is written as a whole, so what 
 `cluster` is the root: servers derive the others from it, and correct them where they differ. In a directory each
 document has a folder of its own, `<path>/<document>`, so that a client host can be given `<path>/client` and no other.
 
-Which IAM actions a host's role needs in AWS Secrets Manager, on secrets of the store's prefix only:
+Terraform creates the five secrets in AWS Secrets Manager, empty. Which IAM actions a host's role needs on them:
 
-  server               secretsmanager:CreateSecret, GetSecretValue and PutSecretValue on all five
+  server               secretsmanager:GetSecretValue and PutSecretValue on all five
   client               secretsmanager:GetSecretValue on `client`
   person, Prometheus   secretsmanager:GetSecretValue on `operator`, on `management`, on `prometheus`
 
@@ -65,6 +65,7 @@ from typing import NoReturn
 from .acl import bootstrap_acl
 from .api import ApiError
 from .basics import ENGINES, Problem, say
+from .files import PRIVATE
 from .host import Host
 from .host_secrets import write_secrets
 from .lifecycle import restart_agents
@@ -119,15 +120,27 @@ def parser() -> argparse.ArgumentParser:
     return top
 
 
-def end_cleanly(*_: object) -> NoReturn:
-    """Leaves through every `finally`, so that no private directory stays behind."""
-    raise SystemExit(143)
+def end_cleanly(signal_number: int, _: object) -> NoReturn:
+    """Leaves through every `finally`, undisturbed by further signals."""
+    for each in ENDING:
+        signal.signal(each, signal.SIG_IGN)
+    raise SystemExit(128 + signal_number)
+
+
+ENDING = (signal.SIGTERM, signal.SIGINT, signal.SIGHUP)
 
 
 def main(words: Sequence[str] | None = None) -> int:
     os.umask(0o077)
-    signal.signal(signal.SIGTERM, end_cleanly)
-    arguments = parser().parse_args(words)
+    for each in ENDING:
+        signal.signal(each, end_cleanly)
+    try:
+        return run(parser().parse_args(words))
+    finally:
+        PRIVATE.remove()
+
+
+def run(arguments: argparse.Namespace) -> int:
     try:
         arguments.run(Host.read(arguments.root), arguments)
     except Problem as problem:
@@ -142,6 +155,4 @@ def main(words: Sequence[str] | None = None) -> int:
     except OSError as error:
         say(f"This failed: {error}. See that the disk has room and the network is up, then try again.")
         return 1
-    except KeyboardInterrupt:
-        return 130
     return 0

@@ -15,6 +15,9 @@ from pathlib import Path
 from .basics import Problem
 from .host import Host
 
+# How long a command of an engine may take.
+PROGRAM_SECONDS = 60
+
 
 def run_program(name: str, arguments: Sequence[str], folder: Path) -> str:
     """Runs an engine's command, without the caller's environment, which might point it elsewhere."""
@@ -22,17 +25,21 @@ def run_program(name: str, arguments: Sequence[str], folder: Path) -> str:
     program = shutil.which(name, path=path)
     if program is None:
         raise Problem(f"There is no program {name} on this host.", f"Install it, e.g. as /usr/local/bin/{name}.")
-    # What is in the arguments comes from this program and from root's own configuration.
-    done = subprocess.run(  # nosec B603
-        [program, *arguments],
-        cwd=folder,
-        env={"PATH": path, "HOME": str(folder)},
-        stdin=subprocess.DEVNULL,
-        capture_output=True,
-        text=True,
-        timeout=60,
-        umask=0o077,
-    )
+    try:
+        # What is in the arguments comes from this program and from root's own configuration.
+        done = subprocess.run(  # nosec B603
+            [program, *arguments],
+            cwd=folder,
+            env={"PATH": path, "HOME": str(folder)},
+            stdin=subprocess.DEVNULL,
+            capture_output=True,
+            text=True,
+            timeout=PROGRAM_SECONDS,
+            umask=0o077,
+        )
+    except subprocess.TimeoutExpired as error:
+        problem = f"`{name} {arguments[0]} …` did not end within {PROGRAM_SECONDS} s."
+        raise Problem(problem, f"See whether this host is overloaded, then try {program} by hand.") from error
     if done.returncode != 0:
         said = " ".join((done.stderr + done.stdout).split())[:500]
         raise Problem(f"`{name} {arguments[0]} …` failed: {said}.", f"Try {program} by hand on this host.")

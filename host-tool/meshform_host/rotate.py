@@ -8,7 +8,7 @@ from typing import Protocol
 
 from .acl import wait_until_usable
 from .api import Api, ApiError, server_apis
-from .basics import NotYet, Problem, say, wait_for
+from .basics import Json, NotYet, Problem, say, wait_for
 from .cluster import Cluster, cluster_of
 from .host import Host
 from .store import Documents, open_store
@@ -78,20 +78,18 @@ class GossipRotation:
     def run(self) -> None:
         gossip = self._gossip()
         if gossip.keys() == {"primary"}:
-            self._store({**gossip, "next": self._tls.keygen()})
+            self._store({**gossip, "next": self._tls.keygen()}, instead_of=gossip)
             gossip = self._gossip()
         else:
             say(f"A rotation of {self._engine}'s gossip key was interrupted. This completes it.")
         if "next" in gossip:
             self._change("install", gossip["next"])
             self._change("use", gossip["next"])
-            if self._gossip() != gossip:
-                fix = "Wait for them, then run this once more."
-                raise Problem("Somebody else rotates the gossip key at this time.", fix)
-            gossip = {"primary": gossip["next"], "previous": gossip["primary"]}
-            self._store(gossip)
+            used = {"primary": gossip["next"], "previous": gossip["primary"]}
+            self._store(used, instead_of=gossip)
+            gossip = used
         self._change("remove", gossip["previous"])
-        self._store({"primary": gossip["primary"]})
+        self._store({"primary": gossip["primary"]}, instead_of=gossip)
         say(f"All agents of {self._engine} use a new gossip key.")
 
     def _change(self, operation: str, key: str) -> None:
@@ -108,10 +106,17 @@ class GossipRotation:
         gossip: dict[str, str] = self._cluster.read()[self._engine.lower()]["gossip"]
         return gossip
 
-    def _store(self, gossip: Mapping[str, str]) -> None:
-        cluster = self._cluster.read()
+    def _store(self, gossip: Mapping[str, str], instead_of: Mapping[str, str]) -> None:
         engine = self._engine.lower()
-        self._cluster.replace({**cluster, engine: {**cluster[engine], "gossip": dict(gossip)}})
+
+        def change(cluster: Json) -> Json:
+            if cluster[engine]["gossip"] != instead_of:
+                fix = "Wait for them, then run this once more."
+                raise Problem("Somebody else rotates the gossip key at this time.", fix)
+            return {**cluster, engine: {**cluster[engine], "gossip": dict(gossip)}}
+
+        self._cluster.change(change)
+        self._cluster.ensure()
 
 
 def rotate(host: Host, arguments: argparse.Namespace) -> None:

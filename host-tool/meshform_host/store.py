@@ -2,28 +2,34 @@
 
 from __future__ import annotations
 
+import contextlib
+import fcntl
+import hashlib
 import json
 import os
 import stat
 import tempfile
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from pathlib import Path
 from typing import Protocol
 
 from .aws import SecretsManagerStore
-from .basics import OUTPUT, Json, NotYet, Problem, T, say, wait_for
+from .basics import OUTPUT, Json, NotYet, Problem, Stored, T, say, wait_for
 from .files import remove_leftovers
+
+# How long another server may take to replace a secret.
+LOCK_SECONDS = 60
 
 
 class SecretStore(Protocol):
-    def get(self, name: str) -> str | None:
-        """The text of a secret, or None if there is none of this name."""
+    def get(self, name: str) -> Stored | None:
+        """A secret, or None if nobody has written one of this name."""
 
     def create(self, name: str, text: str) -> bool:
-        """Creates a secret; False if somebody else was first, whose secret is left as it is."""
+        """Writes a secret; False if somebody else was first, whose secret is left as it is."""
 
-    def replace(self, name: str, text: str) -> None:
-        """Gives an existing secret another text."""
+    def replace(self, name: str, text: str, version: str) -> bool:
+        """Gives a secret another text; False if it is no longer of this version, and left as it is."""
 
 
 class DirectoryStore:
@@ -33,7 +39,7 @@ class DirectoryStore:
     def __init__(self, path: str) -> None:
         self._path = Path(path)
 
-    def get(self, name: str) -> str | None:
+    def get(self, name: str) -> Stored | None:
         self._check_root()
         try:
             text = self._file(name).read_text()
@@ -42,7 +48,7 @@ class DirectoryStore:
         except OSError as error:
             raise self._problem(f"{self._file(name)} cannot be read: {error.strerror}.") from error
         self._check(name)
-        return text
+        return Stored(text, version_of(text))
 
     def create(self, name: str, text: str) -> bool:
         def link(whole: str) -> bool:
@@ -54,8 +60,29 @@ class DirectoryStore:
 
         return self._write(name, text, link)
 
-    def replace(self, name: str, text: str) -> None:
-        self._write(name, text, lambda whole: Path(whole).replace(self._file(name)))
+    def replace(self, name: str, text: str, version: str) -> bool:
+        def rename(whole: str) -> bool:
+            with self._locked(name):
+                if version_of(self._file(name).read_text()) != version:
+                    return False
+                Path(whole).replace(self._file(name))
+                return True
+
+        return self._write(name, text, rename)
+
+    @contextlib.contextmanager
+    def _locked(self, name: str) -> Iterator[None]:
+        """Alone among those that replace this secret. The lock ends with the process that has it."""
+        with (self._folder(name) / ".lock").open("w") as lock:
+
+            def take() -> None:
+                try:
+                    fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+                except BlockingIOError as error:
+                    raise NotYet(f"Another server writes {self._file(name)}.", "Look at the other servers.") from error
+
+            wait_for(f"secret {name}", LOCK_SECONDS, take)
+            yield
 
     def _write(self, name: str, text: str, publish: Callable[[str], T]) -> T:
         """The file gets its name when it is complete and on the disk, so nobody ever sees half of it."""
@@ -101,6 +128,9 @@ class DirectoryStore:
             raise self._problem(f"The secret store {path} cannot be reached: {error.strerror}.") from error
         if not stat.S_ISDIR(found.st_mode):
             raise self._problem(f"The secret store {path} is not a directory.")
+        if found.st_uid != os.geteuid():
+            own = f"user {os.geteuid()}, whom this program runs as"
+            raise self._problem(f"The secret store {path} belongs to user {found.st_uid}, not to {own}.")
         return stat.S_IMODE(found.st_mode)
 
     def _problem(self, problem: str) -> Problem:
@@ -112,6 +142,10 @@ class DirectoryStore:
 
     def _file(self, name: str) -> Path:
         return self._folder(name) / f"{name}.json"
+
+
+def version_of(text: str) -> str:
+    return hashlib.sha256(text.encode()).hexdigest()
 
 
 def open_store(settings: Mapping[str, str]) -> SecretStore:
@@ -133,17 +167,21 @@ class Documents:
         self._store = store
 
     def read(self, name: str) -> Json | None:
-        text = self._store.get(name)
-        if text is None:
-            return None
+        return self.read_version(name)[0]
+
+    def read_version(self, name: str) -> tuple[Json | None, str]:
+        """A document, and which version of it that is."""
+        stored = self._store.get(name)
+        if stored is None:
+            return None, ""
         try:
-            document = json.loads(text)
+            document = json.loads(stored.text)
         except ValueError as error:
             raise Problem(f"Secret {name} in the store is no JSON.", "Bring back an earlier version of it.") from error
         if not isinstance(document, dict):
             raise Problem(f"Secret {name} in the store is no document.", "Bring back an earlier version of it.")
         OUTPUT.hide(document)
-        return document
+        return document, stored.version
 
     def need(self, name: str) -> Json:
         document = self.read(name)
@@ -167,9 +205,29 @@ class Documents:
         # What somebody else has just created may take a moment until it can be read.
         return wait_for(f"secret {name}", 60, read)
 
-    def replace(self, name: str, document: Json) -> None:
-        self._store.replace(name, self._text(document))
-        say(f"Renewed secret {name}.")
+    def replace(self, name: str, document: Json, version: str) -> bool:
+        """@returns whether the document was still of this version; otherwise it is left as it is"""
+        replaced = self._store.replace(name, self._text(document), version)
+        if replaced:
+            say(f"Renewed secret {name}.")
+        return replaced
+
+    def change(self, name: str, change: Callable[[Json], Json]) -> Json:
+        """Changes a document, once more whenever another server has changed it meanwhile. Nobody's change is lost.
+
+        @param change returns what the document must be, which may be what it is
+        """
+
+        def attempt() -> Json:
+            document, version = self.read_version(name)
+            if document is None:
+                raise NotYet(f"Secret {name} is not in the store.", "The first server that boots creates it.")
+            wanted = change(document)
+            if wanted != document and not self.replace(name, wanted, version):
+                raise NotYet(f"Another server has changed secret {name} at this moment.", "It is tried again.")
+            return wanted
+
+        return wait_for(f"a change of secret {name}", 60, attempt)
 
     @staticmethod
     def _text(document: Json) -> str:

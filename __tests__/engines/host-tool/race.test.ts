@@ -1,6 +1,7 @@
 import { spawn, type ChildProcessByStdio } from "node:child_process";
 import { once } from "node:events";
-import { mkdirSync, mkdtempSync, rmSync } from "node:fs";
+import { mkdtempSync, rmSync } from "node:fs";
+import { mkdir } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { delimiter, join } from "node:path";
 import { createInterface } from "node:readline";
@@ -27,16 +28,17 @@ afterAll(async () => {
 });
 
 /** A fresh store for each round. */
-const stores: Readonly<Record<string, (round: string) => SecretStore>> = {
-  "a directory": (round) => {
+const stores: Readonly<Record<string, (round: string) => Promise<SecretStore>>> = {
+  "a directory": async (round) => {
     const path = join(folder, `store-${round}`);
-    mkdirSync(path, { mode: 0o700 });
+    await mkdir(path, { mode: 0o700 });
     return { type: "directory", path };
   },
-  "AWS Secrets Manager": (round) => ({
-    ...{ type: "aws-secrets-manager", prefix: `meshform/${round}/`, region: "eu-central-1" },
-    endpoint: moto.endpoint,
-  }),
+  "AWS Secrets Manager": async (round) => {
+    const aws = { type: "aws-secrets-manager", prefix: `meshform/${round}/`, region: "eu-central-1" } as const;
+    await moto.createSecrets(aws);
+    return { ...aws, endpoint: moto.endpoint };
+  },
 };
 
 async function environment(): Promise<Record<string, string>> {
@@ -89,12 +91,13 @@ describe.each(Object.entries(stores))("three servers that boot at once, with %s 
 
   test("agree on one set of secrets, a hundred times", async () => {
     const env = await environment();
-    const racers = ["1", "2", "3"].map((number) => new Racer(host(`${id}-${number}`, storeOf(`${id}-${number}`)), env));
+    const own = await Promise.all(["1", "2", "3"].map((number) => storeOf(`${id}-${number}`)));
+    const racers = own.map((store, index) => new Racer(host(`${id}-${index + 1}`, store), env));
     let contested = 0;
     try {
       for (const racer of racers) await racer.finish(); // it has made its keys
       for (let round = 0; round < 100; round++) {
-        const store = storeOf(`${id}-round-${round}`);
+        const store = await storeOf(`${id}-round-${round}`);
         const finishes = await Promise.all(racers.map((racer) => racer.race(store, Date.now() / 1000 + 0.01)));
 
         expect(new Set(finishes.map(({ digest }) => digest)).size).toBe(1);
@@ -114,7 +117,7 @@ describe.each(Object.entries(stores))("three servers that boot at once, with %s 
   test("find each other's secrets when they boot as they really do", async () => {
     const env = await environment();
     for (let round = 0; round < 3; round++) {
-      const store = storeOf(`${id}-boot-${round}`);
+      const store = await storeOf(`${id}-boot-${round}`);
       const servers = ["1", "2", "3"].map((number) => host(`${id}-boot-${round}-${number}`, store));
       const outcomes = await Promise.all(servers.map((server) => server.tool(["secrets"], env)));
       expect(outcomes.map(({ code }) => code)).toEqual([0, 0, 0]);

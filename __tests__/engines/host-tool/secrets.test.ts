@@ -22,8 +22,9 @@ import { tmpdir } from "node:os";
 import { delimiter, join } from "node:path";
 import { TLSSocket } from "node:tls";
 import { HOST_TOOL, type HostToolConfig } from "../../../constructs/linux/host-tool/host-tool";
-import type { SecretStore } from "../../../constructs/linux/host-tool/secret-store";
+import type { AwsSecretStore } from "../../../constructs/linux/host-tool/secret-store";
 import { documentFile, documentsIn, engineEnvironment, FolderHost, secretsIn, USERS } from "../../support/host-tool";
+import { eventually } from "../../support/eventually";
 import { run } from "../../support/lab";
 import { startMoto, type Moto } from "../../support/moto";
 
@@ -408,6 +409,23 @@ test("a token that is new in this version joins a cluster that is older", async 
   expect(documents().operator.tokens).toEqual({ operator: tokens.operator });
 });
 
+test("two servers that add a new token at once agree on it", async () => {
+  const [one, two] = [host("server-1", {}), host("server-2", {})];
+  await secrets(one);
+  const { cluster } = documents();
+  for (let round = 0; round < 3; round++) {
+    const older = Object.entries(cluster.tokens).filter(([name]) => !["operator", "prometheus"].includes(name));
+    writeFileSync(documentFile(store, "cluster"), JSON.stringify({ ...cluster, tokens: Object.fromEntries(older) }));
+    const outcomes = await Promise.all([one, two].map((server) => server.tool(["secrets"])));
+    expect(outcomes.map(({ code }) => code)).toEqual([0, 0]);
+    const said = outcomes.map(({ output }) => output).join("");
+    expect(said.split("Renewed secret cluster.")).toHaveLength(2);
+    const { tokens } = documents().cluster;
+    expect(documents().operator.tokens).toEqual({ operator: tokens.operator });
+    expect(documents().prometheus.tokens).toEqual({ prometheus: tokens.prometheus });
+  }
+});
+
 test("a server corrects documents that no longer follow from the cluster's", async () => {
   const server = host("server-1", {});
   await secrets(server);
@@ -459,6 +477,46 @@ describe("no secret and no key", () => {
       }
     }
   });
+
+  test.each(["SIGTERM", "SIGINT", "SIGHUP"] as const)("is left in a temporary folder after %s", async (signal) => {
+    const { temporary, ended } = await endedAmid(signal);
+    expect(ended).toEqual([{ SIGTERM: 143, SIGINT: 130, SIGHUP: 129 }[signal], null]);
+    expect(readdirSync(temporary)).toEqual([]);
+  });
+
+  test("is left in a temporary folder after kill -9 for longer than to the next run", async () => {
+    const { server, temporary } = await endedAmid("SIGKILL");
+    const [left] = readdirSync(temporary);
+    expect(left).toMatch(/^meshform-private-/);
+    // What is a second old may belong to a run that has just begun.
+    utimesSync(join(temporary, left), 1000, 1000);
+    mkdirSync(join(temporary, "meshform-other"));
+    expect(await server.tool(["secrets"], { TMPDIR: temporary })).toMatchObject({ code: 0 });
+    expect(readdirSync(temporary)).toEqual(["meshform-other"]);
+  });
+
+  /** A run that gets a signal while a command of Consul runs in its private folder. */
+  async function endedAmid(signal: NodeJS.Signals) {
+    const temporary = join(folder, "tmp");
+    const slow = join(folder, "slow");
+    for (const path of [temporary, slow]) mkdirSync(path);
+    writeFileSync(join(slow, "consul"), "#!/bin/sh\necho secret > key\necho begun >&2\nexec sleep 30\n", {
+      mode: 0o755,
+    });
+    const server = host("server-1", {});
+    const env = { ...process.env, TMPDIR: temporary, PATH: [slow, process.env.PATH ?? ""].join(delimiter) };
+    const running = spawn(server.path(HOST_TOOL), ["--root", server.root, "secrets"], { env, stdio: "ignore" });
+    const ended = once(running, "exit");
+    await eventually(() => {
+      const [own] = readdirSync(temporary);
+      expect(readdirSync(join(temporary, own), { recursive: true }).map(String)).toEqual(
+        expect.arrayContaining([expect.stringMatching(/\/key$/)]),
+      );
+      return Promise.resolve();
+    });
+    running.kill(signal);
+    return { server, temporary, ended: await ended };
+  }
 
   test("is left in a temporary folder, whether keys were made or not", async () => {
     const temporary = join(folder, "tmp");
@@ -617,7 +675,9 @@ describe("clear errors", () => {
     const nobody = ["--reuid=65534", "--regid=65534", "--clear-groups", server.path(HOST_TOOL), "--root", server.root];
     const { code, output } = await run("setpriv", [...nobody, "secrets"], { env: await engineEnvironment() });
     expect(code).toBe(1);
-    expect(output).toContain(`${documentFile(store, "cluster")} cannot be read: Permission denied.`);
+    expect(output).toContain(
+      `The secret store ${store} belongs to user 0, not to user 65534, whom this program runs as. Servers share ${store}, `,
+    );
   });
 
   test("where a secret in the store is broken, which is left as it is", async () => {
@@ -642,8 +702,10 @@ describe("AWS Secrets Manager", () => {
 
   afterAll(() => moto.stop());
 
+  beforeEach(() => moto.createSecrets(aws()));
+
   /** The store of a cluster that no other test has. */
-  function aws(): SecretStore {
+  function aws(): AwsSecretStore {
     const prefix = `meshform/${createHash("sha256").update(folder).digest("hex").slice(0, 8)}/`;
     return { type: "aws-secrets-manager", prefix, region: "eu-central-1", endpoint: moto.endpoint };
   }
@@ -670,7 +732,7 @@ describe("AWS Secrets Manager", () => {
   });
 
   test("that does not answer is waited for, and then named", async () => {
-    const lost: SecretStore = { ...aws(), endpoint: "http://127.0.0.1:1" } as SecretStore;
+    const lost: AwsSecretStore = { ...aws(), endpoint: "http://127.0.0.1:1" };
     const { code, output } = await host("server-1", { store: lost }).tool(["--wait", "1", "secrets"], env);
     expect(code).toBe(1);
     expect(output).toContain('Could not connect to the endpoint URL: "http://127.0.0.1:1/"');
@@ -689,7 +751,7 @@ describe("AWS Secrets Manager", () => {
   test("whose secret waits to be deleted is not overwritten", async () => {
     const server = host("server-1", { store: aws() });
     expect(await server.tool(["secrets", "--only-store"], env)).toMatchObject({ code: 0 });
-    const { prefix } = aws() as { prefix: string };
+    const { prefix } = aws();
     const remove = `import boto3; boto3.client("secretsmanager", region_name="eu-central-1", endpoint_url="${moto.endpoint}").delete_secret(SecretId="${prefix}cluster")`;
     expect(await run("python3", ["-c", remove], { env })).toMatchObject({ code: 0 });
     const { code, output } = await server.tool(["secrets"], env);

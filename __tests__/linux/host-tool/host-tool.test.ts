@@ -4,7 +4,12 @@ import { join } from "node:path";
 import { WELL_KNOWN_TOKENS } from "../../../constructs";
 import { composeHost } from "../../../constructs/linux/compose-host";
 import { HOST_TOOL, hostTool, type HostToolConfig } from "../../../constructs/linux/host-tool/host-tool";
-import { secretStorePolicy, type AwsSecretStore } from "../../../constructs/linux/host-tool/secret-store";
+import {
+  SECRET_DOCUMENTS,
+  secretNames,
+  secretStorePolicy,
+  type AwsSecretStore,
+} from "../../../constructs/linux/host-tool/secret-store";
 import { run } from "../../support/lab";
 
 // Each test of the program starts Python, some twice.
@@ -51,36 +56,30 @@ describe("a host with the host tool", () => {
 });
 
 describe("the IAM policy", () => {
-  const arn = "arn:aws:secretsmanager:eu-central-1:*:secret:meshform/prod/";
+  const names = secretNames(aws);
+  const arnOf = (name: string) => `arn:aws-cn:secretsmanager:eu-central-1:123456789012:secret:${name}-a1B2c3`;
+  const arns = Object.fromEntries(SECRET_DOCUMENTS.map((it) => [it, arnOf(names[it])])) as typeof names;
 
   test.each(["client", "prometheus", "operator", "management"] as const)(
     "of a %s lets it read its own secret and no other",
     (reader) => {
-      expect(secretStorePolicy(aws, reader)).toEqual([
+      expect(secretStorePolicy(arns, reader)).toEqual([
         {
           Sid: "ReadOwnSecret",
           Effect: "Allow",
           Action: ["secretsmanager:GetSecretValue"],
-          Resource: [`${arn}${reader}`, `${arn}${reader}-??????`],
+          Resource: [arnOf(`meshform/prod/${reader}`)],
         },
       ]);
     },
   );
 
-  test("of a server lets it create and renew the secrets of this cluster, and delete none", () => {
-    const [statement, ...more] = secretStorePolicy(aws, "server", { account: "123456789012", partition: "aws-cn" });
+  test("of a server lets it write the secrets of this cluster, create and delete none", () => {
+    const [statement, ...more] = secretStorePolicy(arns, "server");
     expect(more).toEqual([]);
-    expect(statement.Action).toEqual([
-      "secretsmanager:CreateSecret",
-      "secretsmanager:GetSecretValue",
-      "secretsmanager:PutSecretValue",
-    ]);
-    const own = "arn:aws-cn:secretsmanager:eu-central-1:123456789012:secret:meshform/prod/";
+    expect(statement.Action).toEqual(["secretsmanager:GetSecretValue", "secretsmanager:PutSecretValue"]);
     expect(statement.Resource).toEqual(
-      ["cluster", "client", "operator", "management", "prometheus"].flatMap((name) => [
-        `${own}${name}`,
-        `${own}${name}-??????`,
-      ]),
+      ["cluster", "client", "operator", "management", "prometheus"].map((name) => arnOf(`meshform/prod/${name}`)),
     );
   });
 });
@@ -112,7 +111,7 @@ describe("the program", () => {
   test("has a manual", async () => {
     const { code, output } = await run("python3", [program, "--help"]);
     expect(code).toBe(0);
-    expect(output).toContain("secretsmanager:CreateSecret, GetSecretValue and PutSecretValue on all five");
+    expect(output).toContain("secretsmanager:GetSecretValue and PutSecretValue on all five");
   });
 
   test("fails if the host is not configured", async () => {

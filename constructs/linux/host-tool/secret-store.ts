@@ -9,7 +9,10 @@ export interface DirectorySecretStore {
   readonly path: string;
 }
 
-/** AWS Secrets Manager, reached with the credentials of the host's own role. */
+/**
+ * AWS Secrets Manager, reached with the credentials of the host's own role. The five secrets that {@link secretNames} lists must exist, without
+ * a value: Terraform creates them, so that no host need be allowed to, and the first server to boot writes the values, which Terraform never sees.
+ */
 export interface AwsSecretStore {
   /** Tells it from {@link DirectorySecretStore}. */
   readonly type: "aws-secrets-manager";
@@ -42,41 +45,46 @@ export interface IamStatement {
   readonly Effect: "Allow";
   /** Actions of Secrets Manager, e.g. `secretsmanager:GetSecretValue`. */
   readonly Action: readonly string[];
-  /** ARNs of the secrets, with and without the six characters that Secrets Manager appends. */
+  /** ARNs of the secrets. */
   readonly Resource: readonly string[];
 }
 
-/** Which account and partition the ARNs of {@link secretStorePolicy} name. */
-export interface SecretStoreArnOptions {
-  /** Number of the AWS account, or `*`. @default "*" */
-  readonly account?: string;
-  /** `aws`, `aws-cn` or `aws-us-gov`. @default "aws" */
-  readonly partition?: string;
+/** The documents of a secret store. */
+export const SECRET_DOCUMENTS = ["cluster", "client", "operator", "management", "prometheus"] as const;
+/** One of the documents of a secret store. */
+export type SecretDocument = (typeof SECRET_DOCUMENTS)[number];
+
+/**
+ * The names of the secrets that a cluster needs in AWS Secrets Manager, by document. Create each without a value.
+ *
+ * @see https://registry.terraform.io/providers/hashicorp/aws/latest/docs/resources/secretsmanager_secret
+ */
+export function secretNames({ prefix }: AwsSecretStore): Record<SecretDocument, string> {
+  const names = SECRET_DOCUMENTS.map((document) => [document, `${prefix}${document}`]);
+  return Object.fromEntries(names) as Record<SecretDocument, string>;
 }
 
 /**
- * What a reader's IAM role must allow: servers create and renew every secret of the store, everybody else reads the one that
- * is theirs.
+ * What a reader's IAM role must allow: servers read and write every secret of the store, everybody else reads the one that is theirs.
+ * Nobody creates one.
  *
+ * @param arns of the secrets, whole, as Terraform knows them: no wildcard is needed
  * @see https://docs.aws.amazon.com/secretsmanager/latest/userguide/auth-and-access_iam-policies.html
+ *
+ * @example
+ * secretStorePolicy({ cluster: "arn:aws:secretsmanager:…", … }, "client")
  */
 export function secretStorePolicy(
-  store: AwsSecretStore,
+  arns: Readonly<Record<SecretDocument, string>>,
   reader: SecretReader,
-  { account = "*", partition = "aws" }: SecretStoreArnOptions = {},
 ): IamStatement[] {
-  // An ARN ends in six random characters, but not while there is no such secret yet.
-  const arns = (name: string) =>
-    ["", "-??????"].map(
-      (end) => `arn:${partition}:secretsmanager:${store.region}:${account}:secret:${store.prefix}${name}${end}`,
-    );
   if (reader !== "server") {
     return [
       {
         Sid: "ReadOwnSecret",
         Effect: "Allow",
         Action: ["secretsmanager:GetSecretValue"],
-        Resource: arns(reader),
+        Resource: [arns[reader]],
       },
     ];
   }
@@ -84,8 +92,8 @@ export function secretStorePolicy(
     {
       Sid: "KeepSecretsOfCluster",
       Effect: "Allow",
-      Action: ["secretsmanager:CreateSecret", "secretsmanager:GetSecretValue", "secretsmanager:PutSecretValue"],
-      Resource: ["cluster", "client", "operator", "management", "prometheus"].flatMap(arns),
+      Action: ["secretsmanager:GetSecretValue", "secretsmanager:PutSecretValue"],
+      Resource: SECRET_DOCUMENTS.map((document) => arns[document]),
     },
   ];
 }
