@@ -51,13 +51,9 @@ export type { Override, OverrideValue } from "./core/override";
 export { HTTP_METHODS, type HttpMethod } from "./core/http-method";
 export { synthesize } from "./synthesize";
 
-export {
-  cloudInit,
-  USER_DATA_LIMIT,
-  type CloudInit,
-  type CloudInitOptions,
-  type CloudInitPart,
-} from "./linux/cloud-init";
+export { awsPlatform, USER_DATA_LIMIT } from "./aws/platform/platform";
+
+export { cloudInit, type CloudInit, type CloudInitOptions, type CloudInitPart } from "./linux/cloud-init";
 export type { Asset } from "./linux/assets";
 export { composeHost, type HostRole } from "./linux/compose-host";
 export type { Distribution } from "./linux/distribution";
@@ -81,11 +77,13 @@ export {
   type SecretReader,
   type SecretStore,
 } from "./linux/host-tool/secret-store";
+export { instanceFact } from "./linux/instance-facts";
 export { NomadClients, type NomadClientsProps } from "./linux/nomad-clients";
 export { NomadServers, type NomadServersProps } from "./linux/nomad-servers";
 export type { PackageOptions } from "./linux/packages/package-lines";
 export type { Architecture, ReleaseChecksums, ReleasePackage } from "./linux/packages/checksums";
 export type { HashicorpRepository } from "./linux/packages/hashicorp";
+export type { AssetSource, CloudPlatform, InstanceFactSource, UserDataLimit } from "./linux/platform";
 export { securityGaps, type SecurityGap } from "./linux/security-releases";
 export { checkVersions, DEFAULT_VERSIONS, type Versions } from "./linux/versions";
 

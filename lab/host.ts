@@ -4,6 +4,7 @@ import { once } from "node:events";
 import { connect } from "node:net";
 import { dirname, join } from "node:path";
 import { bytesOf, type HostData } from "../constructs/linux/host";
+import { withFacts } from "../constructs/linux/instance-facts";
 import { bootScript, gate, type Program, supervisorConfiguration, supervisorSocket, unitScript } from "./boot-script";
 import { cgroupOf } from "./cgroups";
 import { LabError } from "./errors";
@@ -23,6 +24,8 @@ export interface BootableHost {
   /** Folders of the machine that the host shares, by their path inside. They are made when they are missing. */
   readonly shares: Readonly<Record<string, string>>;
   readonly supervisord: string;
+  /** In place of the tags from which a cloud machine reads instance facts. @default none */
+  readonly facts?: Readonly<Record<string, string>>;
   /** Names of units that start only once {@link openGate} is called. */
   readonly heldUnits: readonly string[];
 }
@@ -99,7 +102,7 @@ function writeHostFiles(files: LabFiles, folder: string, host: BootableHost): st
   for (const file of host.data.files) {
     const target = join(folder, "files", file.path);
     mkdirSync(dirname(target), { recursive: true });
-    writeFileSync(target, bytesOf(file));
+    writeFileSync(target, bytesOf({ ...file, content: withFacts(file.content, host.facts ?? {}) }));
   }
   for (const unit of host.data.units) {
     const held = host.heldUnits.includes(unit.name);

@@ -1,5 +1,5 @@
 import { parse } from "yaml";
-import type { HostData, HostRole } from "../../constructs";
+import { instanceFact, type HostData, type HostRole } from "../../constructs";
 import { consulServer } from "../../constructs/linux/consul-server";
 import { nomadClient } from "../../constructs/linux/nomad-client";
 import { nomadServer } from "../../constructs/linux/nomad-server";
@@ -40,13 +40,19 @@ describe("a server of a secure cluster", () => {
   let host: HostData;
   const agents = ["meshform-boot", "consul", "nomad", "meshform-acl"];
   const store = "/var/lib/meshform/store";
+  // As if only Terraform knew them.
+  const join = [instanceFact("join", machineAddress)];
+  const large = {
+    path: "/etc/large",
+    content: `${"A long file.\n".repeat(400)}${instanceFact("join", machineAddress)}\n`,
+  };
 
   beforeAll(async () => {
     machine = await CloudMachine.create();
     const { consul, nomad, envoy, cni } = machine.engines;
     host = machine.host(
-      consulServer({ version: consul.version, retryJoin, bootstrapExpect: 1 }),
-      nomadServer({ version: nomad.version, retryJoin, bootstrapExpect: 1 }),
+      consulServer({ version: consul.version, retryJoin: join, bootstrapExpect: 1 }),
+      nomadServer({ version: nomad.version, retryJoin: join, bootstrapExpect: 1 }),
       secureHost({
         store: { type: "directory", path: store },
         roles: ["consul-server", "nomad-server"],
@@ -54,6 +60,7 @@ describe("a server of a secure cluster", () => {
         snapshotEverySeconds: 3,
       }),
       {
+        files: [large],
         directories: [{ path: "/opt/cni/bin" }],
         packages: [
           { name: "envoy", version: envoy.version, installTo: "/usr/local/bin" },
@@ -61,7 +68,7 @@ describe("a server of a secure cluster", () => {
         ],
       },
     );
-    await machine.launch(machine.render(host));
+    await machine.launch(machine.render(host, { assets: `https://127.0.0.1/${instanceFact("folder", "assets")}` }));
     await machine.prepare("mkdir", "--mode=0700", "--parents", store);
   }, 20 * MINUTE);
 
@@ -74,6 +81,14 @@ describe("a server of a secure cluster", () => {
       expect(await states(machine, ...agents)).toEqual(agents.map(() => "active"));
     }, MINUTE);
     expect(await succeed(machine, "systemctl", "--failed", "--quiet")).toBe("");
+  });
+
+  test("has read what only Terraform knew from its own tags, in small files and in those that it fetched", async () => {
+    expect(await succeed(machine, "jq", "--compact-output", ".retry_join", "/etc/consul.d/consul.json")).toBe(
+      `${JSON.stringify([machineAddress])}\n`,
+    );
+    expect(await succeed(machine, "tail", "--lines=1", large.path)).toBe(`${machineAddress}\n`);
+    expect((await machine.run("grep", "--recursive", "instance-fact:", "/etc/consul.d", "/etc/nomad.d")).code).toBe(1);
   });
 
   test("has its files and directories with their owners and modes", async () => {
@@ -221,6 +236,29 @@ describe("a client", () => {
     expect(code).toBe(1);
     expect(output).toMatch(/^The key of https:\/\/127\.0\.0\.1\/hashicorp is [0-9A-F]{40} instead of 0{40}\.$/m);
     expect(output).not.toContain("Get:1");
+  });
+
+  test("waits for a tag that it lacks, and says which", async () => {
+    const { text } = machine.render(
+      machine.host({ files: [{ path: "/etc/zone", content: instanceFact("zone", "a") }] }),
+    );
+    const script = machine.put("no-tag", bootScriptOf(text));
+
+    const without = await machine.run("bash", script);
+    machine.tag("meshform:zone", 'a"');
+    const kept = "/usr/local/lib/meshform/files/etc";
+    await succeed(machine, "sh", "-c", `mkdir -p ${kept} && echo '<instance-fact:zone>' > ${kept}/zone`);
+    const withQuote = await machine.run("bash", script);
+    machine.tag("meshform:zone", "a");
+    const withTag = await machine.run("bash", script);
+
+    expect(without).toMatchObject({ code: 1, output: expect.stringContaining("no tag meshform:zone (404)") as string });
+    expect(withQuote).toMatchObject({
+      code: 1,
+      output: expect.stringContaining("The instance fact zone has a quotation mark,") as string,
+    });
+    expect(withTag.code).toBe(0);
+    expect(await succeed(machine, "cat", "/etc/zone")).toBe("a\n");
   });
 
   test("starts no agent when it could not be prepared, and cloud-init and the journal say why", async () => {

@@ -1,10 +1,13 @@
 import { createHash } from "node:crypto";
 import { gunzipSync } from "node:zlib";
 import { parse } from "yaml";
+import { TerraformVariable } from "cdktf";
 import {
+  awsPlatform,
   cloudInit,
   composeHost,
   ConsulServers,
+  instanceFact,
   NomadClients,
   NomadServers,
   type CloudInit,
@@ -127,21 +130,80 @@ describe("large files", () => {
     expect(rendered.assets).toEqual([{ key, base64: Buffer.from(large.content).toString("base64") }]);
     expect(rendered.text).not.toContain(large.content);
     const script = contentOf(rendered, "/usr/local/lib/meshform/boot");
-    expect(script).toContain('fetch https://artifacts.example/meshform/"$1" "$work/$1" && matches "$1" "$work/$1"');
+    expect(script).toContain('fetch https://artifacts.example/meshform/"$1" "$2" && matches "$1" "$2"');
     expect(script).toContain(`asset ${key} /usr/local/lib/meshform/files/usr/local/bin/tool\n`);
     expect(script).toMatch(/^install -D -m 0755 .* \/usr\/local\/bin\/tool$/m);
     expect(script).toMatch(/^for name in ca-certificates curl; do$/m);
   });
 
   test("come out of a bucket with the machine's own credentials", () => {
-    const script = bootScript(role, { assets: "s3://artifacts/meshform" });
-    expect(script).toContain(`download_file(*sys.argv[1:])' artifacts meshform/"$1" "$work/$1"`);
+    const script = bootScript(role, { platform: awsPlatform, assets: "s3://artifacts/meshform" });
+    expect(script).toContain(`download_file(*sys.argv[1:])' artifacts meshform/"$1" "$2"`);
     expect(script).toMatch(/^for name in ca-certificates python3-boto3; do$/m);
   });
 
   test("fails if machines cannot fetch from there", () => {
+    const problem =
+      'Machines cannot fetch assets from "http://artifacts". Give an address that begins with https://, or ';
+    const onAws = { platform: awsPlatform, assets: "http://artifacts" };
+    expect(() => render(role, onAws)).toThrow(`${problem}s3://<bucket>/<prefix>.`);
     expect(() => render(role, { assets: "http://artifacts" })).toThrow(
-      'Machines cannot fetch assets from "http://artifacts". Give an address that begins with https://, or s3://<bucket>/<prefix>.',
+      `${problem}the platform that has a store of its own.`,
+    );
+  });
+});
+
+describe("what only Terraform knows", () => {
+  const stack = new TestStack();
+  const token = new TerraformVariable(stack, "v", {}).stringValue;
+  const file = (content: string): HostRole => ({ files: [{ path: "/etc/a.json", content }] });
+  const onAws = { platform: awsPlatform };
+
+  test("is refused in user data", () => {
+    const problem = "is known only to Terraform, and user data is compressed before Terraform runs.";
+    expect(() => render(file(`{"a":"${token}"}`))).toThrow(`host.files[0].content ${problem} Write it out, or`);
+    expect(() => render({}, { assets: `s3://${token}` })).toThrow(`options.assets ${problem}`);
+  });
+
+  test("is read from tags at boot where it is an instance fact: in contents, and in the location of assets", () => {
+    const content = JSON.stringify({ join: [`a ${instanceFact("join", token)}`] });
+    const large = { path: "/etc/large", content: noise(5000) + instanceFact("bucket", token) };
+    const rendered = render(
+      { files: [{ path: "/etc/a.json", content }, large] },
+      { ...onAws, assets: `s3://${instanceFact("bucket", token)}/meshform` },
+    );
+    expect(rendered.tags).toEqual({ "meshform:join": token, "meshform:bucket": token });
+    expect(contentOf(rendered, "/usr/local/lib/meshform/files/etc/a.json")).toBe('{"join":["a <instance-fact:join>"]}');
+    expect(Buffer.from(rendered.assets[0]?.base64 ?? "", "base64").toString()).toMatch(/<instance-fact:bucket>$/);
+    const script = contentOf(rendered, "/usr/local/lib/meshform/boot");
+    expect(script).toContain("instance_tags join=meshform:join bucket=meshform:bucket\n");
+    expect(script).toContain("filled /usr/local/lib/meshform/files /etc/a.json\n");
+    expect(script).toMatch(/^install .* \/run\/meshform\/facts\/files\/etc\/a\.json \/etc\/a\.json$/m);
+    expect(script).toContain('"$(cat "$facts/bucket")" meshform/"$1" "$2"');
+  });
+
+  test("takes no room and no program where there is none", () => {
+    expect(bootScript(file("{}"), onAws)).not.toMatch(/facts|169\.254/);
+    expect(render(file("{}"), onAws).tags).toEqual({});
+  });
+
+  test("is refused as a fact where no machine could fill it in, or from where none could read it", () => {
+    const fact = instanceFact("zone", token);
+    expect(() => render({ steps: [`echo ${fact}`] }, onAws)).toThrow(
+      'The instance fact "zone" is in the steps of the host group, where no machine can fill it in. ' +
+        "Put it into the content of a file, and have that file read.",
+    );
+    expect(() => render(file(fact))).toThrow(
+      'Nothing says from where machines read the instance fact "zone". Set platform, for example to awsPlatform.',
+    );
+    expect(() => render(file(fact + instanceFact("zone", "b")), onAws)).toThrow(
+      'The instance fact "zone" has two values in one group of hosts. Give each value a name of its own.',
+    );
+    expect(() => instanceFact("Zone", token)).toThrow(
+      'An instance fact is named "Zone". Use a small letter, then small letters, digits and dashes, 63 characters at most.',
+    );
+    expect(() => instanceFact("zone", 1 as unknown as string)).toThrow(
+      'The instance fact "zone" is a number. Give a text: Token.asString(value) makes one.',
     );
   });
 });
@@ -215,7 +277,7 @@ describe("the user data of a group", () => {
 
   function cluster(extra: HostRole = {}, versions = {}) {
     const stack = new TestStack();
-    const consul = new ConsulServers(stack, "servers", { join, secretStore, extra, versions });
+    const consul = new ConsulServers(stack, "servers", { platform: awsPlatform, join, secretStore, extra, versions });
     const nomad = new NomadServers(stack, "schedulers", { consul });
     const clients = new NomadClients(stack, "clients", { nomad, docker: false, consulCni: true });
     return { stack, consul, clients };
@@ -237,7 +299,7 @@ describe("the user data of a group", () => {
     consul.cloudInit({ distribution: "debian-12", assets });
     expect(findingsOf(() => synthStack(stack))).toEqual([
       expect.stringMatching(
-        /^stack\/servers: The user data has \d{5} bytes when compressed, of which 16384 are allowed\. Shrink a part, or join small files to one of more than 4 KiB, which machines fetch from `assets`\. The largest, each compressed alone: \/etc\/part-\d \d+, .*\. \(user-data-size\)$/,
+        /^stack\/servers: The user data has \d{5} bytes when compressed, of which 16384 are allowed\. EC2 takes no more than 16 KiB of user data, counted after compression and before base64\. Shrink a part, or join small files to one of more than 4 KiB, which machines fetch from `assets`\. The largest, each compressed alone: \/etc\/part-\d \d+, .*\. \(user-data-size\)$/,
       ),
     ]);
   });
@@ -259,7 +321,7 @@ describe("the user data of a group", () => {
 
   test("fails if something is added to the hosts afterwards", () => {
     const stack = new TestStack();
-    const consul = new ConsulServers(stack, "servers", { join, secretStore });
+    const consul = new ConsulServers(stack, "servers", { platform: awsPlatform, join, secretStore });
     consul.cloudInit({ distribution: "debian-12", assets });
     expect(() => new NomadServers(stack, "schedulers", { consul })).toThrow(
       "stack/servers: Something was added to these hosts after their user data was rendered. Call cloudInit last.",

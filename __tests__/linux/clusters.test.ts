@@ -1,4 +1,6 @@
+import { TerraformVariable, Token } from "cdktf";
 import {
+  awsPlatform,
   ConsulServers,
   NomadClients,
   NomadServers,
@@ -21,7 +23,12 @@ interface Options {
 }
 
 function cluster({ consul = {}, nomad = {}, clients = {} }: Options = {}, stack = new TestStack()) {
-  const consulServers = new ConsulServers(stack, "servers", { join, secretStore, ...consul });
+  const consulServers = new ConsulServers(stack, "servers", {
+    platform: awsPlatform,
+    join,
+    secretStore,
+    ...consul,
+  });
   const nomadServers = new NomadServers(stack, "schedulers", { consul: consulServers, ...nomad });
   const nomadClients = new NomadClients(stack, "clients", { nomad: nomadServers, ...clients });
   return { stack, consul: consulServers, nomad: nomadServers, clients: nomadClients };
@@ -310,6 +317,9 @@ describe("synthesis fails if", () => {
       "stack/servers: Nothing says how agents find the servers: join is empty. Give the addresses of the servers, or a cloud " +
         'auto-join string such as "provider=aws tag_key=… tag_value=…". (no-join-address)',
     ]);
+    expect(findings({ consul: { join: [], platform: undefined } })).toEqual([
+      "stack/servers: Nothing says how agents find the servers: join is empty. Give the addresses of the servers. (no-join-address)",
+    ]);
   });
 
   test("an override opens the plaintext gRPC port (plaintext-grpc)", () => {
@@ -330,6 +340,42 @@ describe("synthesis fails if", () => {
       `stack/servers: The override sets ${path}, which is a secret. ` +
         "Omit it: hosts fetch the cluster's own from the secret store at boot. (secret-in-host)",
     ]);
+  });
+
+  test("something is known only to Terraform, which cannot fill it into user data (unresolved-host-data)", () => {
+    const stack = new TestStack();
+    const variable = new TerraformVariable(stack, "v", {});
+    const why =
+      "is known only to Terraform, and user data is compressed before Terraform runs. Write it out, or, where it is text, give";
+    const finding = (at: string, property: string) =>
+      `stack/${at}: ${property} ${why} instanceFact("a-name", value), which machines read from their own tags at boot. (unresolved-host-data)`;
+    const { consul, nomad, clients } = cluster(
+      {
+        consul: {
+          count: variable.numberValue,
+          join: [`provider=aws tag_key=a tag_value=${variable.stringValue}`],
+          secretStore: { ...secretStore, endpoint: variable.stringValue },
+          nodeMeta: { zone: variable.stringValue },
+        },
+        nomad: { override: { server: { heartbeat_grace: variable.stringValue } } },
+        clients: { meta: Token.asStringMap(variable.value), extra: { steps: ["true", variable.stringValue] } },
+      },
+      stack,
+    );
+    for (const { host } of [consul, nomad, clients]) expect(host.files).not.toHaveLength(0);
+    consul.cloudInit({ distribution: "debian-12", assets: `s3://${variable.stringValue}` });
+    expect(findingsOf(() => synthStack(stack)).sort()).toEqual(
+      [
+        finding("servers", "count"),
+        finding("servers", "join[0]"),
+        finding("servers", "secretStore.endpoint"),
+        finding("servers", "nodeMeta.zone"),
+        finding("servers", "cloudInit.assets"),
+        finding("schedulers", "override.server.heartbeat_grace"),
+        finding("clients", "meta"),
+        finding("clients", "extra.steps[1]"),
+      ].sort(),
+    );
   });
 
   test("a service is to run where no client is (no-client-pool)", () => {

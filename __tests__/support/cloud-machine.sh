@@ -5,6 +5,7 @@ set -eu
 
 machine() { # <folder: seed/ for cloud-init, www/ for the web server> <Node.js>: what lasts from boot to boot
   ip link set lo up
+  ip address add 169.254.169.254/32 dev lo
   ip link add eth0 type veth peer name eth1
   ip address add 10.99.0.5/24 dev eth0
   ip link set eth0 up
@@ -61,6 +62,7 @@ END
   "$2" /mnt/machine/file-server.mjs /mnt/machine/www 443 /mnt/machine/server.pem /mnt/machine/server-key.pem \
     > /mnt/machine/web.log 2>&1 &
   echo "$!" > /mnt/machine/web.pid
+  "$2" /mnt/machine/metadata-service.mjs /mnt/machine/meta-data > /mnt/machine/metadata.log 2>&1 &
   : > /mnt/machine/ready
   exec sleep infinity
 }

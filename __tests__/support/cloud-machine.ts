@@ -13,6 +13,7 @@ import {
 import { tmpdir } from "node:os";
 import { basename, join } from "node:path";
 import {
+  awsPlatform,
   cloudInit,
   composeHost,
   type CloudInit,
@@ -53,7 +54,8 @@ export class CloudMachine {
     const folder = mkdtempSync(join(tmpdir(), "meshform-machine-"));
     const distribution = /^ID=ubuntu$/m.test(readFileSync("/etc/os-release", "utf8")) ? "ubuntu-24.04" : "debian-12";
     const mirror = await publish(engines, distribution, join(folder, "www"));
-    for (const file of [script, "file-server.mjs"]) copyFileSync(join(__dirname, file), join(folder, file));
+    for (const file of [script, "file-server.mjs", "metadata-service.mjs"])
+      copyFileSync(join(__dirname, file), join(folder, file));
     await certificates(engines.consul.path, folder);
     return new CloudMachine(folder, engines, distribution, mirror);
   }
@@ -63,6 +65,7 @@ export class CloudMachine {
     const { checksums, keyFingerprint } = this.mirror;
     return cloudInit(host, {
       distribution: this.distribution,
+      platform: awsPlatform,
       assets: "https://127.0.0.1/assets",
       github: "https://127.0.0.1/github",
       hashicorp: { url: "https://127.0.0.1/hashicorp", keyFingerprint },
@@ -77,11 +80,13 @@ export class CloudMachine {
   }
 
   /** Lends the machine, with user data; it is not switched on yet. */
-  async launch({ userData, assets }: CloudInit): Promise<void> {
+  async launch({ userData, assets, tags }: CloudInit): Promise<void> {
     const seed = join(this.folder, "seed");
     mkdirSync(seed);
     writeFileSync(join(seed, "user-data"), Buffer.from(userData, "base64"));
     writeFileSync(join(seed, "meta-data"), "instance-id: i-1\n");
+    mkdirSync(join(this.folder, "meta-data/tags/instance"), { recursive: true });
+    for (const [key, value] of Object.entries(tags)) this.tag(key, value);
     mkdirSync(join(this.folder, "www/assets"));
     for (const { key, base64 } of assets) {
       writeFileSync(join(this.folder, "www/assets", key), Buffer.from(base64, "base64"));
@@ -98,6 +103,13 @@ export class CloudMachine {
       if (!existsSync(join(this.folder, "ready"))) throw new Error("The machine is not ready.");
       return Promise.resolve();
     }, 120_000);
+  }
+
+  /** Gives the machine a tag, or takes it from it. */
+  tag(key: string, value: string | undefined): void {
+    const file = join(this.folder, "meta-data/tags/instance", key);
+    if (value === undefined) rmSync(file);
+    else writeFileSync(file, value);
   }
 
   /** Switches it on, and waits until cloud-init is through. */

@@ -1,5 +1,7 @@
 import {
+  awsPlatform,
   ConsulServers,
+  instanceFact,
   NomadClients,
   NomadServers,
   composeHost,
@@ -63,6 +65,10 @@ export const HOSTS: readonly (readonly [string, HostData])[] = [
     }).consul,
   ],
   [
+    "secure servers with facts that only Terraform knows",
+    cluster({ servers: { nodeMeta: { zone: instanceFact("zone", "a") } } }).consul,
+  ],
+  [
     "secure clients with settings of one's own",
     cluster({ clients: { override: { disable_update_check: true } } }).clients,
   ],
@@ -93,7 +99,12 @@ interface ClusterOptions {
 function cluster({ store, servers, clients }: ClusterOptions = {}): { consul: HostData; clients: HostData } {
   const stack = new TestStack();
   const secretStore = store ?? { type: "aws-secrets-manager", prefix: "meshform/prod/", region: "eu-central-1" };
-  const consulServers = new ConsulServers(stack, "servers", { join: retryJoin, secretStore, ...servers });
+  const consulServers = new ConsulServers(stack, "servers", {
+    platform: awsPlatform,
+    join: retryJoin,
+    secretStore,
+    ...servers,
+  });
   const nomadServers = new NomadServers(stack, "schedulers", { consul: consulServers });
   const nomadClients = new NomadClients(stack, "clients", { nomad: nomadServers, ...clients });
   return { consul: consulServers.host, clients: nomadClients.host };

@@ -1,8 +1,10 @@
 import { createHash } from "node:crypto";
 import { bytesOf, type HostFile } from "./host";
 import { ValueError } from "../core/errors";
-import { fileLines } from "./host-lines";
-import { commandLine, quote } from "./shell";
+import { isToken } from "../core/token";
+import { shellText, withoutValues } from "./instance-facts";
+import type { AssetSource, CloudPlatform } from "./platform";
+import { commandLine } from "./shell";
 
 /** A content that machines fetch at boot, since user data has no room for it. It is no secret. */
 export interface Asset {
@@ -25,44 +27,46 @@ export function assetOf(file: HostFile): Asset {
 }
 
 /**
- * What the lines of this part need of the distribution.
+ * How machines fetch from a location: any web server, or a store of the cloud's own.
  *
  * @throws ValueError if the location is none that a machine can fetch from
  */
-export function assetNeeds(location: string): readonly string[] {
-  if (/^https:\/\/[^/]/.test(location)) return ["ca-certificates", "curl"];
-  if (/^s3:\/\/[^/]/.test(location)) return ["ca-certificates", "python3-boto3"];
+export function assetSource(location: string, platform?: CloudPlatform): AssetSource {
+  const folder = location.replace(/\/$/, "");
+  if (/^https:\/\/[^/]/.test(location)) {
+    return { needs: ["ca-certificates", "curl"], command: `fetch ${shellText(folder)}/"$1" "$2"` };
+  }
+  const source = platform?.assetSource(folder);
+  if (source !== undefined) return source;
+  if (isToken(location)) {
+    throw new ValueError(
+      "The location of the assets is known only to Terraform.",
+      'Write its beginning out, and give the rest as instanceFact("assets", value), which machines read from their own tags at boot.',
+    );
+  }
+  const other =
+    platform === undefined ? ", or the platform that has a store of its own" : `, or ${platform.assetLocation}`;
   throw new ValueError(
-    `Machines cannot fetch assets from "${location}".`,
-    "Give an address that begins with https://, or s3://<bucket>/<prefix>.",
+    `Machines cannot fetch assets from "${withoutValues(location)}".`,
+    `Give an address that begins with https://${other}.`,
   );
 }
 
 /**
- * Shell lines that fetch files and put them in their places. What was fetched once is kept.
+ * Shell lines that fetch files. What was fetched once is kept.
  *
  * @param folder where the contents are kept, each below it at its own path
  */
-export function assetLines(files: readonly HostFile[], location: string, folder: string): string[] {
-  if (files.length === 0) return [];
+export function assetLines(files: readonly HostFile[], source: AssetSource, folder: string): string[] {
   return [
-    `fetch_asset() { # <sha256>
-  ${fetchCommand(location.replace(/\/$/, ""))} && matches "$1" "$work/$1"
+    `fetch_asset() { # <sha256> <file>
+  ${source.command} && matches "$1" "$2"
 }
 asset() { # <sha256> <file>
   if [ -e "$2" ] && matches "$1" "$2"; then return; fi
-  attempt fetch_asset "$1"
+  attempt fetch_asset "$1" "$work/$1"
   install -D -m 0600 "$work/$1" "$2"
 }`,
     ...files.map((file) => commandLine(["asset", assetOf(file).key, `${folder}${file.path}`])),
-    ...fileLines(files, folder),
   ];
-}
-
-function fetchCommand(location: string): string {
-  if (location.startsWith("https:")) return `fetch ${quote(location)}/"$1" "$work/$1"`;
-  const [, bucket = "", prefix = ""] = /^s3:\/\/([^/]+)\/?(.*)$/.exec(location) ?? [];
-  const program = 'import boto3, sys; boto3.client("s3").download_file(*sys.argv[1:])';
-  const folder = prefix === "" ? "" : `${quote(prefix)}/`;
-  return `${commandLine(["python3", "-c", program, bucket])} ${folder}"$1" "$work/$1"`;
 }

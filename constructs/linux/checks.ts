@@ -1,18 +1,22 @@
 import type { IConstruct } from "constructs";
 import type { Check } from "../checks/check";
-import { USER_DATA_LIMIT, type CloudInit } from "./cloud-init";
+import type { CloudInit } from "./cloud-init";
 import type { HostData } from "./host";
+import type { CloudPlatform } from "./platform";
 import { securityGaps } from "./security-releases";
+import { UNRESOLVED, unresolvedIn } from "./unresolved";
 import { checkVersions, type Versions } from "./versions";
 
 /** What the checks know of a group of hosts. */
 export interface CheckedHosts extends IConstruct {
   readonly count: number | undefined;
-  readonly cluster: { readonly versions: Versions };
+  readonly cluster: { readonly versions: Versions; readonly platform?: CloudPlatform };
   readonly host: HostData;
   readonly hasServers: boolean;
   readonly overrides: readonly Readonly<Record<string, unknown>>[];
   readonly rendered: readonly CloudInit[];
+  /** What was given to the constructs that they are made by. */
+  readonly given: readonly { readonly at: IConstruct; readonly props: object }[];
   /** How agents find the servers; `undefined` for what are no Consul servers. */
   readonly join?: readonly string[];
   /** Of Nomad's clients. */
@@ -77,6 +81,7 @@ const serverCount: Check = {
       if (servers.count !== 3 && servers.count !== 5) {
         yield {
           at: servers,
+          saidBy: "unresolved-host-data",
           problem: `It has ${servers.count ?? "no"} server${servers.count === 1 ? "" : "s"}.`,
           fix: "Use 3, which survive the loss of one, or 5, which survive the loss of two.",
         };
@@ -95,12 +100,16 @@ const joinAddress: Check = {
         yield {
           at: servers,
           problem: "Nothing says how agents find the servers: join is empty.",
-          fix: 'Give the addresses of the servers, or a cloud auto-join string such as "provider=aws tag_key=… tag_value=…".',
+          fix: `Give the addresses of the servers${autoJoinOf(servers)}.`,
         };
       }
     }
   },
 };
+
+function autoJoinOf({ cluster }: CheckedHosts): string {
+  return cluster.platform === undefined ? "" : `, or a cloud auto-join string such as "${cluster.platform.autoJoin}"`;
+}
 
 const plaintextGrpc: Check = {
   id: "plaintext-grpc",
@@ -150,21 +159,42 @@ function* secretsIn(settings: unknown, path: string): Generator<string> {
 
 const userDataSize: Check = {
   id: "user-data-size",
-  reason: "EC2 takes no more than 16 KiB of user data, counted after compression and before base64.",
+  reason: "A cloud takes only so much user data, EC2 for example 16 KiB, counted after compression and before base64.",
   level: "error",
   *find({ root }) {
     for (const group of hostsOf(root)) {
-      for (const { bytes, parts } of group.rendered.filter(({ bytes }) => bytes > USER_DATA_LIMIT)) {
+      const { bytes: limit = Infinity, rule = "" } = group.cluster.platform?.userData ?? {};
+      for (const { bytes, parts } of group.rendered.filter(({ bytes }) => bytes > limit)) {
         const sizes = parts
           .slice(0, 5)
           .map((part) => `${part.name} ${part.bytes}`)
           .join(", ");
         yield {
           at: group,
-          problem: `The user data has ${bytes} bytes when compressed, of which ${USER_DATA_LIMIT} are allowed.`,
+          problem: `The user data has ${bytes} bytes when compressed, of which ${limit} are allowed. ${rule}`,
           fix: `Shrink a part, or join small files to one of more than 4 KiB, which machines fetch from \`assets\`. The largest, each compressed alone: ${sizes}.`,
         };
       }
+    }
+  },
+};
+
+const unresolvedHostData: Check = {
+  id: "unresolved-host-data",
+  reason: "User data is compressed before Terraform runs, which can fill nothing in there any more.",
+  level: "error",
+  *find({ root }) {
+    const groups = hostsOf(root);
+    const given = groups.flatMap((group) => group.given.map(({ at, props }) => ({ group, at, props })));
+    const found = given.flatMap(({ group, at, props }) =>
+      [...unresolvedIn(props, "")].map((property) => ({ group, at, property })),
+    );
+    // What a group has from the servers of its cluster is found there.
+    const rest = groups
+      .filter(({ cluster }) => !found.some(({ group }) => group.cluster === cluster))
+      .flatMap((group) => [...unresolvedIn(group.host, "host")].map((property) => ({ group, at: group, property })));
+    for (const { at, property } of [...found, ...rest]) {
+      yield { at, problem: `${property} ${UNRESOLVED.problem}`, fix: UNRESOLVED.fix };
     }
   },
 };
@@ -200,5 +230,6 @@ export const HOST_CHECKS: readonly Check[] = [
   plaintextGrpc,
   secretInHost,
   userDataSize,
+  unresolvedHostData,
   clientPool,
 ];

@@ -1,20 +1,35 @@
+import { ValueError } from "../core/errors";
 import { gzip } from "pako";
 import { stringify } from "yaml";
-import { type Asset, assetLines, assetNeeds, assetOf, isLarge } from "./assets";
+import { type Asset, assetLines, assetOf, assetSource, isLarge } from "./assets";
 import type { HostData, HostFile } from "./host";
-import { hostLines } from "./host-lines";
+import { fileLines, hostLines } from "./host-lines";
+import {
+  factLines,
+  factsIn,
+  FILLED,
+  filledLines,
+  hasFacts,
+  type InstanceFacts,
+  refuseMisplacedFacts,
+  withoutValues,
+} from "./instance-facts";
 import { packageLines, type PackageOptions } from "./packages/package-lines";
+import type { CloudPlatform } from "./platform";
 import { commandLine, quote } from "./shell";
 import { bootUnit, bootUnitFile, RUN_FOLDER, unitFiles, unitNames } from "./systemd";
+import { UNRESOLVED, unresolvedIn } from "./unresolved";
 
 /** Options of {@link cloudInit}: the machine's distribution, and where its files and packages come from. */
 export interface CloudInitOptions extends PackageOptions {
   /**
-   * From where machines fetch files of more than 4 KiB at boot: `https://…`, or `s3://<bucket>/<prefix>` with the
-   * credentials of the machine's own role. Put {@link CloudInit.assets} there.
+   * From where machines fetch files of more than 4 KiB at boot: `https://…`, or what the platform has, such as `s3://<bucket>/<prefix>` on AWS
+   * with the credentials of the machine's own role. Put {@link CloudInit.assets} there.
    * @default they are in the user data
    */
   readonly assets?: string;
+  /** The cloud whose machines they are. @default that of the cluster; without one, machines have nothing of any cloud's own */
+  readonly platform?: CloudPlatform;
 }
 
 /** One part of a host's user data. */
@@ -31,19 +46,18 @@ export interface CloudInit {
   readonly text: string;
   /** The same, compressed and in base64: what `user_data_base64` and a launch template's `user_data` take. */
   readonly userData: string;
-  /** The compressed size, which EC2 limits. */
+  /** The compressed size, which clouds limit. */
   readonly bytes: number;
   /** What must be at the location of the assets before a machine boots. */
   readonly assets: readonly Asset[];
+  /**
+   * Tags of the machines, from which they read the values of {@link instanceFact} at boot: give them to the launch template. None
+   * where there is no such value.
+   */
+  readonly tags: Readonly<Record<string, string>>;
   /** What takes the room, the largest first. Together compressed they take less than their sum. */
   readonly parts: readonly CloudInitPart[];
 }
-
-/**
- * The most bytes of user data that EC2 takes, before base64.
- * @see https://docs.aws.amazon.com/AWSEC2/latest/UserGuide/user-data.html
- */
-export const USER_DATA_LIMIT = 16 * 1024;
 
 /** Where a cloud host keeps what it is made of. */
 const folder = "/usr/local/lib/meshform";
@@ -59,7 +73,7 @@ const folder = "/usr/local/lib/meshform";
  * and settings, steps. What a machine has once fetched it does not fetch again.
  *
  * @param host its name is the name of the group
- * @throws ValueError if a package cannot be installed with these options
+ * @throws ValueError if a package cannot be installed with these options, or if something is known only to Terraform
  * @see https://docs.cloud-init.io/en/latest/reference/modules.html
  *
  * @example
@@ -67,17 +81,33 @@ const folder = "/usr/local/lib/meshform";
  * const { userData } = cloudInit(composeHost("greeters", { units: [greeter] }), { distribution: "debian-12" });
  */
 export function cloudInit(host: HostData, options: CloudInitOptions): CloudInit {
-  const large = options.assets === undefined ? [] : host.files.filter(isLarge);
-  const small = host.files.filter((file) => !large.includes(file));
+  for (const property of [...unresolvedIn(host, "host"), ...unresolvedIn(options, "options")]) {
+    throw new ValueError(`${property} ${UNRESOLVED.problem}`, UNRESOLVED.fix);
+  }
+  return renderCloudInit(host, options);
+}
+
+/**
+ * The same without a look at what only Terraform knows.
+ * @internal
+ */
+export function renderCloudInit(withValues: HostData, options: CloudInitOptions): CloudInit {
+  const { assets: location = "", platform } = options;
+  refuseMisplacedFacts(withValues);
+  const facts = factsIn([...withValues.files.map(({ content }) => content), location]);
+  const files = withValues.files.map((file) => ({ ...file, content: withoutValues(file.content) }));
+  const host = { ...withValues, files };
+  const large = options.assets === undefined ? [] : files.filter(isLarge);
+  const small = files.filter((file) => !large.includes(file));
   const kept = small.map((file) => ({ ...file, path: `${folder}/files${file.path}`, mode: "0600" }));
   const script = {
     path: `${folder}/boot`,
     mode: "0755",
-    content: bootScript({ ...host, files: small }, large, options),
+    content: bootScript(host, { small, large, facts }, options),
   };
-  const files: readonly HostFile[] = [...kept, script, bootUnitFile(script.path, host), ...unitFiles(host)];
+  const written: readonly HostFile[] = [...kept, script, bootUnitFile(script.path, host), ...unitFiles(host)];
   const config = {
-    write_files: files.map(({ path, mode = "0644", content, encoding }) => ({
+    write_files: written.map(({ path, mode = "0644", content, encoding }) => ({
       ...{ path, permissions: mode, content },
       ...(encoding === "base64" && { encoding: "b64" }),
     })),
@@ -98,7 +128,8 @@ export function cloudInit(host: HostData, options: CloudInitOptions): CloudInit 
     userData: Buffer.from(compressed).toString("base64"),
     bytes: compressed.length,
     assets: large.map(assetOf),
-    parts: files
+    tags: Object.fromEntries([...facts].map(([name, value]) => [platform?.instanceFacts.tagOf(name) ?? name, value])),
+    parts: written
       .map(({ path, content }) => ({ name: path.replace(`${folder}/files/`, "/"), bytes: compress(content).length }))
       .sort((a, b) => b.bytes - a.bytes),
   };
@@ -109,12 +140,22 @@ function compress(text: string): Uint8Array {
   return gzip(Buffer.from(text), { level: 9 });
 }
 
-function bootScript(host: HostData, assets: readonly HostFile[], options: CloudInitOptions): string {
-  const { assets: location = "" } = options;
+interface Contents {
+  readonly small: readonly HostFile[];
+  /** What machines fetch. */
+  readonly large: readonly HostFile[];
+  readonly facts: InstanceFacts;
+}
+
+function bootScript(host: HostData, { small, large, facts }: Contents, options: CloudInitOptions): string {
+  const kept = `${folder}/files`;
+  const source = large.length > 0 ? assetSource(options.assets ?? "", options.platform) : undefined;
   const sections = {
-    "users, directories, files": hostLines(host, `${folder}/files`),
-    packages: packageLines(host, options, assets.length > 0 ? assetNeeds(location) : []),
-    assets: assetLines(assets, location, `${folder}/files`),
+    "facts of this machine": factLines([...facts.keys()], options.platform),
+    "users, directories": hostLines({ ...host, files: [] }, kept),
+    files: placedLines(small, kept),
+    packages: packageLines(host, options, source?.needs ?? []),
+    assets: source === undefined ? [] : [...assetLines(large, source, kept), ...placedLines(large, kept)],
     "kernel modules and settings": kernelLines(host),
     steps: host.steps,
   };
@@ -166,6 +207,18 @@ if [ "$attempts" -gt 0 ]; then
   sleep "$pause"
 fi`,
 ];
+
+/** Shell lines that put files in their places, those with facts filled in. */
+function placedLines(files: readonly HostFile[], kept: string): string[] {
+  const unfilled = files.filter(({ content }) => hasFacts(content));
+  return [
+    ...filledLines(
+      unfilled.map(({ path }) => path),
+      kept,
+    ),
+    ...files.flatMap((file) => fileLines([file], unfilled.includes(file) ? FILLED : kept)),
+  ];
+}
 
 function kernelLines(host: HostData): string[] {
   return [

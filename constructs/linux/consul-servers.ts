@@ -10,6 +10,7 @@ import {
 import { isDuration, nanoseconds } from "../core/duration";
 import * as is from "../core/shape";
 import type { AwsSecretStore, DirectorySecretStore, SecretStore } from "./host-tool/secret-store";
+import type { CloudPlatform } from "./platform";
 import { DEFAULT_VERSIONS, type Versions } from "./versions";
 
 const DIRECTORY_SHAPE: is.Shape<DirectorySecretStore> = {
@@ -40,6 +41,11 @@ export interface ConsulServersProps
   extends HostGroupProps, Pick<ConsulServerOptions, "minQuorum" | "nodeMeta" | "leafCertTtl"> {
   /** How many servers: 3 survive the loss of one, 5 of two. @default 3 */
   readonly count?: number;
+  /**
+   * The cloud that the hosts of the cluster run in, e.g. `awsPlatform`.
+   * @default they need nothing of any cloud
+   */
+  readonly platform?: CloudPlatform;
   /**
    * How agents find the servers: their addresses, or one cloud auto-join string, e.g.
    * `provider=aws tag_key=consul tag_value=prod`.
@@ -83,6 +89,7 @@ const CONSUL_SERVERS_SHAPE: is.Shape<ConsulServersProps> = {
   minQuorum: is.number,
   nodeMeta: is.map(is.text),
   leafCertTtl,
+  platform: is.like("a platform such as awsPlatform", "instanceFacts"),
   join: is.required(is.list(is.text)),
   secretStore: is.required(SECRET_STORE),
   datacenter: is.name,
@@ -98,6 +105,7 @@ const CONSUL_SERVERS_SHAPE: is.Shape<ConsulServersProps> = {
  *
  * @example
  * const consul = new ConsulServers(stack, "consul", {
+ *   platform: awsPlatform,
  *   join: ["provider=aws tag_key=consul tag_value=prod"],
  *   secretStore: { type: "aws-secrets-manager", prefix: "meshform/prod/", region: "eu-central-1" },
  * });
@@ -132,6 +140,7 @@ export class ConsulServers extends HostGroup {
 function clusterOf(props: ConsulServersProps): ClusterOptions {
   const { snapshots = {} } = props;
   return {
+    platform: props.platform,
     consulDatacenter: props.datacenter ?? "dc1",
     nomadRegion: props.nomadRegion ?? "global",
     secretStore: props.secretStore,

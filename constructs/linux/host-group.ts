@@ -1,13 +1,14 @@
-import { Construct } from "constructs";
+import { Construct, type IConstruct } from "constructs";
 import { attachChecks } from "../checks/attach";
 import * as is from "../core/shape";
 import { MeshError, ValueError } from "../core/errors";
 import { HOST_CHECKS, hostsOf } from "./checks";
-import { cloudInit, type CloudInit, type CloudInitOptions } from "./cloud-init";
+import { type CloudInit, type CloudInitOptions, renderCloudInit } from "./cloud-init";
 import { composeHost, type HostRole } from "./compose-host";
 import type { HostData } from "./host";
 import type { HostToolRole } from "./host-tool/host-tool";
 import type { SecretStore } from "./host-tool/secret-store";
+import type { CloudPlatform } from "./platform";
 import { secureHost } from "./secure-host";
 import type { Versions } from "./versions";
 
@@ -46,6 +47,8 @@ export interface SnapshotOptions {
 
 /** What the hosts of one cluster have in common. */
 export interface ClusterOptions {
+  /** The cloud that they run in. @default they need nothing of any cloud */
+  readonly platform?: CloudPlatform;
   /** Consul's name of the datacenter, e.g. `dc1`. */
   readonly consulDatacenter: string;
   /** Nomad's region, e.g. `global`; the names in the agents' certificates contain it. */
@@ -58,11 +61,19 @@ export interface ClusterOptions {
   readonly snapshots?: SnapshotOptions;
 }
 
+/** What was given to a construct. */
+export interface Given {
+  readonly at: IConstruct;
+  readonly props: object;
+}
+
 /** One part of the hosts of a group. */
 export interface GroupPart {
   readonly role: HostRole;
   /** The agent that it is. @default none */
   readonly agent?: HostToolRole;
+  /** The construct that it is of, and what was given to that, for messages. @default the group itself */
+  readonly given?: Given;
   /** Settings that a user laid over those of the role. @default none */
   readonly override?: Readonly<Record<string, unknown>>;
 }
@@ -76,6 +87,8 @@ export class HostGroup extends Construct {
   readonly count: number | undefined;
   /** @internal The user data that was asked for. */
   readonly rendered: CloudInit[] = [];
+  /** @internal What its user data is made of. */
+  readonly given: Given[] = [];
   private readonly parts: GroupPart[] = [];
 
   constructor(
@@ -87,6 +100,7 @@ export class HostGroup extends Construct {
   ) {
     super(scope, id);
     this.count = props.count;
+    this.given.push({ at: this, props });
     hostsOf(this).push(this);
     attachChecks(this, HOST_CHECKS);
   }
@@ -123,7 +137,8 @@ export class HostGroup extends Construct {
   cloudInit(options: GroupCloudInitOptions): CloudInit {
     is.refuseWrongArgument(this, "assets", (options as Partial<GroupCloudInitOptions>).assets, is.name);
     try {
-      const rendered = cloudInit(this.host, options);
+      this.given.push({ at: this, props: { cloudInit: options } });
+      const rendered = renderCloudInit(this.host, { platform: this.cluster.platform, ...options });
       this.rendered.push(rendered);
       return rendered;
     } catch (error) {
@@ -151,6 +166,7 @@ export class HostGroup extends Construct {
         "Call cloudInit last.",
       );
     }
+    if (part.given !== undefined) this.given.push(part.given);
     this.parts.push(part);
   }
 }

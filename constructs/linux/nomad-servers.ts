@@ -68,6 +68,7 @@ export class NomadServers extends Construct {
     this.hosts = props.join === undefined ? this.consulHosts(props) : this.ownHosts(props);
     this.hosts.addPart({
       agent: "nomad-server",
+      given: { at: this, props },
       role: nomadServer({
         version: versions.nomad,
         datacenter: this.datacenter,

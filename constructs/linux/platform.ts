@@ -1,0 +1,49 @@
+/**
+ * What the hosts of a cluster need of the cloud that they run in, and all that this library's hosts know of it. Another cloud is
+ * another implementation, in a folder of its own.
+ */
+export interface CloudPlatform {
+  /** How messages call it, e.g. `AWS`. */
+  readonly name: string;
+  /** How much user data its machines take. */
+  readonly userData: UserDataLimit;
+  /** A cloud auto-join string, as an example for messages. */
+  readonly autoJoin: string;
+  /** How machines tell what only Terraform knew. */
+  readonly instanceFacts: InstanceFactSource;
+  /**
+   * How machines fetch assets from a store of the cloud's own.
+   *
+   * @returns `undefined` for a location that is none of its own
+   */
+  assetSource(location: string): AssetSource | undefined;
+  /** What such a location looks like, as an example for messages. */
+  readonly assetLocation: string;
+}
+
+/** The most user data that a cloud's machines take. */
+export interface UserDataLimit {
+  /** In bytes, before base64. */
+  readonly bytes: number;
+  /** One sentence with the cloud's own words, for messages. */
+  readonly rule: string;
+}
+
+/** How a machine of a cloud learns facts of its own: from its metadata service, without any permission. */
+export interface InstanceFactSource {
+  /** The tag (or label, or attribute) of a machine that holds a fact. */
+  tagOf(fact: string): string;
+  /**
+   * Lines of a bash script that write the value of each fact to the file of its name in the folder `$facts`, or end with a sentence that says
+   * what is missing. Of the distribution they may use what is on every image with cloud-init, such as Python.
+   */
+  lines(facts: readonly string[]): readonly string[];
+}
+
+/** How machines fetch assets from one location. */
+export interface AssetSource {
+  /** Packages of the distribution that it takes. */
+  readonly needs: readonly string[];
+  /** A command line of bash that fetches the asset `"$1"` to the file `"$2"`. */
+  readonly command: string;
+}

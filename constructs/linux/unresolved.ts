@@ -1,0 +1,26 @@
+import { isToken } from "../core/token";
+
+/** What to say of a property that only Terraform knows. */
+export const UNRESOLVED = {
+  problem: "is known only to Terraform, and user data is compressed before Terraform runs.",
+  fix: 'Write it out, or, where it is text, give instanceFact("a-name", value), which machines read from their own tags at boot.',
+};
+
+/**
+ * The paths of values that only Terraform knows, in data that becomes user data. Constructs and what else has a class of its own is
+ * passed over.
+ *
+ * @param path how messages call the data itself; "" for what has properties of its own
+ */
+export function* unresolvedIn(value: unknown, path: string): Generator<string> {
+  if (isToken(value)) yield path;
+  else if (Array.isArray(value)) {
+    for (const [index, item] of value.entries()) yield* unresolvedIn(item, `${path}[${index}]`);
+  } else if (typeof value === "object" && value !== null && Object.getPrototypeOf(value) === Object.prototype) {
+    for (const [key, item] of Object.entries(value)) {
+      const here = path === "" ? key : `${path}.${key}`;
+      if (isToken(key)) yield `A key of ${path}`;
+      yield* unresolvedIn(item, here);
+    }
+  }
+}
