@@ -105,7 +105,7 @@ export function withFacts(text: string, values: Readonly<Record<string, string>>
 export function refuseMisplacedFacts({ files, ...rest }: HostData): void {
   const elsewhere = { ...rest, files: files.map(({ path, mode, owner }) => ({ path, mode, owner })) };
   for (const [part, value] of Object.entries(elsewhere)) {
-    const [, name] = /<instance-fact:([a-z0-9-]+)=/.exec(JSON.stringify(value)) ?? [];
+    const name = /<instance-fact:([a-z0-9-]+)=/.exec(JSON.stringify(value))?.[1];
     if (name !== undefined) {
       throw new ValueError(
         `The instance fact "${name}" is in the ${part} of the host ${rest.name}, where no machine can fill it in.`,
@@ -166,7 +166,7 @@ export function shellText(text: string): string {
     .split(/(<instance-fact:[a-z0-9-]+>)/)
     .filter((part) => part !== "")
     .map((part) => {
-      const [, name] = /^<instance-fact:([a-z0-9-]+)>$/.exec(part) ?? [];
+      const name = /^<instance-fact:([a-z0-9-]+)>$/.exec(part)?.[1];
       return name === undefined ? quote(part) : `"$(cat "$facts/${name}")"`;
     })
     .join("");
