@@ -2,7 +2,7 @@ import { mkdirSync, mkdtempSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { basename, dirname, join } from "node:path";
 import { parse } from "yaml";
-import { cloudInit, type HostFile } from "../../constructs";
+import { awsPlatform, cloudInit, type HostFile } from "../../constructs";
 import { unitFiles } from "../../constructs/linux/systemd";
 import { ensureEngines } from "../../lab/engines/ensure-engines";
 import type { Engines } from "../../lab/engines/engine";
@@ -41,7 +41,7 @@ async function complaints(command: string, args: readonly string[], env?: Record
 
 describe.each(HOSTS)("%s", (_, host) => {
   describe.each(DISTRIBUTIONS)("on %s", (distribution) => {
-    const rendered = cloudInit(host, { distribution });
+    const rendered = cloudInit(host, { distribution, platform: awsPlatform });
     const { write_files, runcmd } = parse(rendered.text, { version: "1.1" }) as CloudConfig;
 
     test("cloud-init finds the user data right", async () => {
