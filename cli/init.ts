@@ -81,7 +81,8 @@ function createProject(folder: string, language: Language): void {
     sendCrashReports: "false",
     terraformProviders: [],
     terraformModules: [],
-    context: { excludeStackIdFromLogicalIds: "true", allowSepCharsInLogicalIds: "true" },
+    // As its one service is: a program of the nodes.
+    context: { excludeStackIdFromLogicalIds: "true", allowSepCharsInLogicalIds: "true", runtime: "exec" },
   });
 }
 

@@ -1,7 +1,7 @@
-import { closest } from "fastest-levenshtein";
 import type * as consul from "../constructs/consul/generated/config-entries";
 import type { ConfigEntryKind } from "../constructs/model/config-entries";
 import type { MeshDocuments } from "../lab/apply/documents";
+import { suggestionFor } from "../constructs/core/closest";
 import { LabError } from "../lab/errors";
 
 /** @throws LabError for a name that the app does not know: an answer about it would say nothing */
@@ -17,7 +17,7 @@ export function missing(what: string, name: string, known: readonly string[]): L
   return known.length === 0
     ? new LabError(`There is no ${what}: there is nothing of this kind.`, "")
     : new LabError(
-        `There is no ${what}. Did you mean ${closest(name, [...known])}?`,
+        [`There is no ${what}.`, suggestionFor(name, known) ?? []].flat().join(" "),
         `There are: ${[...known].sort().join(", ")}.`,
       );
 }

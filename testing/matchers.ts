@@ -1,6 +1,6 @@
 import { App } from "cdktf";
 import { Construct, type IConstruct } from "constructs";
-import { closest } from "fastest-levenshtein";
+import { suggestionFor } from "../constructs/core/closest";
 import { sentenceOf } from "../constructs/checks/report";
 import { reachOf, reportOf, type ReachOptions } from "./synthesized";
 
@@ -90,7 +90,9 @@ function toHaveFinding(received: unknown, id: string, at?: string): MatcherResul
   const { checks, findings } = reportOf(scopeOf(received, "toHaveFinding"));
   const ids = checks.map((check) => check.id);
   if (!ids.includes(id)) {
-    throw new Error(`There is no check "${id}". Did you mean ${closest(id, ids)}? \`meshform checks\` lists them all.`);
+    const suggestion = suggestionFor(id, ids);
+    const sentences = [`There is no check "${id}".`, suggestion ?? [], "`meshform checks` lists them all."];
+    throw new Error(sentences.flat().join(" "));
   }
   const found = findings.filter((finding) => finding.id === id && (at === undefined || finding.path === at));
   const place = at === undefined ? "" : ` at ${at}`;

@@ -64,7 +64,7 @@ test("a transparent proxy needs no upstream", () => {
 });
 
 test("a name that the app does not know is an error", () => {
-  expect(() => ask("web", "order")).toThrow("There is no service order. Did you mean orders?");
+  expect(() => ask("web", "order")).toThrow('There is no service order. Did you mean "orders"?');
   expect(() => explain(documents, { source: "web", destination: "orders", datacenter: "eu" })).toThrow(
     "The app has no datacenter eu.",
   );

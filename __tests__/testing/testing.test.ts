@@ -96,14 +96,18 @@ describe("jobOf, entryOf, intentionsOf", () => {
   });
 
   test.each([
-    ["jobOf", () => jobOf(app, "pge"), "There is no job pge. Did you mean page? There are: api, billing, clerk, page."],
+    [
+      "jobOf",
+      () => jobOf(app, "pge"),
+      'There is no job pge. Did you mean "page"? There are: api, billing, clerk, page.',
+    ],
     [
       "entryOf",
       () => entryOf(app, "service-defaults", "apii"),
-      "There is no config entry service-defaults/apii. Did you mean api?",
+      'There is no config entry service-defaults/apii. Did you mean "api"?',
     ],
-    ["intentionsOf", () => intentionsOf(app, "apii"), "There is no service apii. Did you mean api?"],
-    ["reachOf", () => reachOf(app, "pagee", "api"), "There is no service pagee. Did you mean page?"],
+    ["intentionsOf", () => intentionsOf(app, "apii"), 'There is no service apii. Did you mean "api"?'],
+    ["reachOf", () => reachOf(app, "pagee", "api"), 'There is no service pagee. Did you mean "page"?'],
   ])("%s suggests the name that was meant", (_, ask, message) => {
     expect(ask).toThrow(message);
   });
@@ -157,7 +161,7 @@ describe("reachOf and toAllow", () => {
   });
 
   test("an unknown name is no answer", () => {
-    expect(() => expect(app).not.toAllow("clrk", "api")).toThrow("There is no service clrk. Did you mean clerk?");
+    expect(() => expect(app).not.toAllow("clrk", "api")).toThrow('There is no service clrk. Did you mean "clerk"?');
   });
 });
 
@@ -186,7 +190,7 @@ describe("findingsOf and toHaveFinding", () => {
 
   test("an unknown check is no answer", () => {
     expect(() => expect(shop()).not.toHaveFinding("wildcard-alow")).toThrow(
-      'There is no check "wildcard-alow". Did you mean wildcard-allow?',
+      'There is no check "wildcard-alow". Did you mean "wildcard-allow"?',
     );
   });
 

@@ -12,11 +12,14 @@ export function closestAmong(known: readonly string[]): (name: string) => string
 
 /** "Did you mean …?" for a name that is near one of the known ones, else the known ones. */
 export function closestTo(name: string, known: readonly string[]): string {
-  if (known.length === 0) {
-    return "There is none yet.";
-  }
+  if (known.length === 0) return "There is none yet.";
+  const few = `${known.slice(0, 20).join(", ")}${known.length > 20 ? ", …" : ""}`;
+  return suggestionFor(name, known) ?? `Known are: ${few}.`;
+}
+
+/** "Did you mean …?" for a name that is near one of the known ones. */
+export function suggestionFor(name: string, known: readonly string[]): string | undefined {
+  if (known.length === 0) return undefined;
   const candidate = closest(name, known);
-  return distance(name, candidate) <= Math.max(2, name.length / 3)
-    ? `Did you mean "${candidate}"?`
-    : `Known are: ${known.slice(0, 20).join(", ")}${known.length > 20 ? ", …" : ""}.`;
+  return distance(name, candidate) <= Math.max(2, name.length / 3) ? `Did you mean "${candidate}"?` : undefined;
 }

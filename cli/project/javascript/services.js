@@ -3,7 +3,7 @@ const { join } = require("node:path");
 const { HealthCheck, Protocol, Template, Workload } = require("meshform");
 
 /**
- * The services of the mesh, and who talks to whom.
+ * The services of the mesh, and which of them connect.
  *
  * @param {import("meshform").ServiceMesh} mesh
  */
@@ -12,7 +12,7 @@ function addServices(mesh) {
     port: 8080,
     publish: 8080,
     protocol: Protocol.HTTP,
-    // On a cluster with containers: Workload.docker({ image: "…" }).
+    // On a cluster with Docker: Workload.docker({ image: "…" }), and "runtime": "docker" in cdktf.json for its Envoy.
     workload: Workload.exec({
       driver: "raw_exec",
       command: "node",
@@ -24,7 +24,7 @@ function addServices(mesh) {
     healthCheck: HealthCheck.http("/health"),
     update: { canary: 1, autoPromote: true },
   });
-  // A second service talks to it by: other.connectTo(hello, { env: "HELLO_URL" });
+  // A second service connects to it by: other.connectTo(hello, { env: "HELLO_URL" });
 }
 
 module.exports = { addServices };

@@ -1,4 +1,4 @@
-// The service: replace it by your own. It listens on the loopback of its allocation, where only its Envoy and the health check get to it.
+// The service: replace it by your own. It listens on the loopback of its allocation, which only its Envoy can reach.
 import { createServer } from "node:http";
 
 createServer((request, response) => {

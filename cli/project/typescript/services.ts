@@ -2,13 +2,13 @@ import { readFileSync } from "node:fs";
 import { join } from "node:path";
 import { HealthCheck, Protocol, Template, Workload, type ServiceMesh } from "meshform";
 
-/** The services of the mesh, and who talks to whom. */
+/** The services of the mesh, and which of them connect. */
 export function addServices(mesh: ServiceMesh): void {
   mesh.addService("hello", {
     port: 8080,
     publish: 8080,
     protocol: Protocol.HTTP,
-    // On a cluster with containers: Workload.docker({ image: "…" }).
+    // On a cluster with Docker: Workload.docker({ image: "…" }), and "runtime": "docker" in cdktf.json for its Envoy.
     workload: Workload.exec({
       driver: "raw_exec",
       command: "node",
@@ -20,5 +20,5 @@ export function addServices(mesh: ServiceMesh): void {
     healthCheck: HealthCheck.http("/health"),
     update: { canary: 1, autoPromote: true },
   });
-  // A second service talks to it by: other.connectTo(hello, { env: "HELLO_URL" });
+  // A second service connects to it by: other.connectTo(hello, { env: "HELLO_URL" });
 }
