@@ -1,6 +1,20 @@
-import { FlowLogs, Nat, Network, type FlowLogsOptions, type NetworkIds, type NetworkProps } from "../../constructs/aws";
+import {
+  FlowLogs,
+  Nat,
+  Network,
+  SecurityGroups,
+  type FlowLogsOptions,
+  type NetworkIds,
+  type NetworkLike,
+  type NetworkProps,
+  type SecurityGroupsProps,
+} from "../../constructs/aws";
 import { AwsTestStack } from "./aws";
 import { of, type OptionCase } from "./option-cases";
+
+function importedNetwork(): NetworkLike {
+  return Network.fromIds(new AwsTestStack(), "net", { vpcId: "vpc-1", privateSubnetIds: ["subnet-1"] });
+}
 
 export const AWS_OPTION_CASES: readonly OptionCase[] = [
   of<NetworkProps>(
@@ -35,4 +49,9 @@ export const AWS_OPTION_CASES: readonly OptionCase[] = [
   of<FlowLogsOptions>("FlowLogs.toCloudWatch", { retentionDays: 30, kmsKeyArn: "arn:aws:kms:x" }, (options) => {
     new Network(new AwsTestStack(), "net", { flowLogs: FlowLogs.toCloudWatch(options) });
   }),
+  of<SecurityGroupsProps>(
+    "SecurityGroups",
+    { network: importedNetwork(), name: "prod", tags: { team: "core" } },
+    (options) => new SecurityGroups(new AwsTestStack(), "groups", options),
+  ),
 ];

@@ -1,6 +1,9 @@
 // Where hosts live on AWS. An entry of its own: the others load no AWS provider.
 import "./require-provider";
 
+export { AWS_CHECKS } from "./checks";
+export { SecurityGroups, type SecurityGroupsProps } from "./flows/security-groups";
+export { FLOWS, type Flow, type FlowParty } from "./flows/table";
 export { FlowLogs, type FlowLogsOptions } from "./network/flow-logs";
 export type { NetworkIds } from "./network/imported-network";
 export { Nat } from "./network/nat";

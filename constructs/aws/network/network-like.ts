@@ -2,6 +2,7 @@ import type { IConstruct } from "constructs";
 
 /** A subnet that is there, or will be. */
 export interface NetworkSubnet {
+  /** e.g. `subnet-0abc…` */
   readonly id: string;
   /** Its addresses, as far as they are known. @default not known */
   readonly cidr?: string;
@@ -9,6 +10,7 @@ export interface NetworkSubnet {
 
 /** A VPC with its subnets: a {@link Network}, or one of somebody else's. */
 export interface NetworkLike extends IConstruct {
+  /** e.g. `vpc-0abc…` */
   readonly vpcId: string;
   /** One for each zone; machines run here. */
   readonly privateSubnets: readonly NetworkSubnet[];

@@ -95,6 +95,7 @@ export class Network extends Construct implements NetworkLike {
     return new ImportedNetwork(scope, id, ids);
   }
 
+  /** e.g. `vpc-0abc…` */
   readonly vpcId: string;
   readonly privateSubnets: readonly NetworkSubnet[];
   readonly publicSubnets: readonly NetworkSubnet[];

@@ -1,0 +1,150 @@
+import { SecurityGroup } from "@cdktf/provider-aws/lib/security-group";
+import { VpcSecurityGroupEgressRule } from "@cdktf/provider-aws/lib/vpc-security-group-egress-rule";
+import { VpcSecurityGroupIngressRule } from "@cdktf/provider-aws/lib/vpc-security-group-ingress-rule";
+import { Construct } from "constructs";
+import { attachChecks } from "../../checks/attach";
+import * as is from "../../core/shape";
+import { AWS_CHECKS } from "../checks";
+import { awsName } from "../names";
+import type { NetworkLike } from "../network/network-like";
+import { addTags, TAGS, tagsOf, type Tags } from "../tags";
+import { FLOWS, type FlowParty } from "./table";
+
+/** Props of {@link SecurityGroups}. */
+export interface SecurityGroupsProps {
+  /** The network of the cluster. */
+  readonly network: NetworkLike;
+  /** What the groups are named after. @default the construct's id */
+  readonly name?: string;
+  /** Tags of the groups and their rules. @default none */
+  readonly tags?: Tags;
+}
+
+/** @internal */
+export const SECURITY_GROUPS_SHAPE: is.Shape<SecurityGroupsProps> = {
+  network: is.required(is.like("a Network", "privateSubnets")),
+  name: is.literal(is.name, "Write the name out."),
+  tags: TAGS,
+};
+
+/** One end of connections, as a rule names it. */
+interface Peer {
+  readonly referencedSecurityGroupId?: string;
+  readonly prefixListId?: string;
+  readonly cidrIpv4?: string;
+  readonly cidrIpv6?: string;
+}
+
+/**
+ * The security groups of a cluster's servers and clients. Their rules are those of the table of flows ({@link FLOWS}), from group to group;
+ * nothing is open to an address.
+ *
+ * Rules are resources of their own, both halves here, so that the stack of the network knows nothing of the cluster.
+ *
+ * @example
+ * const groups = new SecurityGroups(stack, "security-groups", { network, name: "prod" });
+ */
+export class SecurityGroups extends Construct {
+  /** Id of the servers' group. */
+  readonly serversId: string;
+  /** Id of the clients' group. */
+  readonly clientsId: string;
+
+  constructor(scope: Construct, id: string, props: SecurityGroupsProps) {
+    super(scope, id);
+    is.refuseWrongValues(this, props, SECURITY_GROUPS_SHAPE);
+    const { network, name = id } = props;
+    addTags(this, props.tags ?? {});
+    attachChecks(this, AWS_CHECKS);
+    const groups = {
+      servers: this.group("servers", `${name}-servers`, "Servers of Consul and Nomad", network),
+      clients: this.group("clients", `${name}-clients`, "Clients of Consul and Nomad, which run the services", network),
+    };
+    this.serversId = groups.servers.id;
+    this.clientsId = groups.clients.id;
+    for (const flow of FLOWS) {
+      for (const from of flow.from) {
+        for (const to of flow.to) {
+          for (const protocol of flow.protocols) {
+            this.addRules(
+              { from: [from, peersOf(from, groups, network)], to: [to, peersOf(to, groups, network)] },
+              { ...flow, protocol },
+            );
+          }
+        }
+      }
+    }
+  }
+
+  private group(id: string, label: string, description: string, network: NetworkLike): SecurityGroup {
+    const name = awsName(this, "security group", label);
+    return new SecurityGroup(this, id, {
+      vpcId: network.vpcId,
+      name,
+      description,
+      tags: tagsOf(this, name),
+    });
+  }
+
+  /** Both halves: what leaves the one, and what comes in to the other where that is a group too. */
+  private addRules(
+    ends: { readonly from: Ends; readonly to: Ends },
+    flow: {
+      readonly id: string;
+      readonly protocol: string;
+      readonly ports: readonly [number, number];
+      readonly why: string;
+    },
+  ): void {
+    const [fromName, sources] = ends.from;
+    const [toName, destinations] = ends.to;
+    const name = `${flow.id}-${flow.protocol}-${fromName}-${toName}`;
+    for (const source of sources) {
+      destinations.forEach((destination, index) => {
+        const rule = {
+          ipProtocol: flow.protocol,
+          fromPort: flow.ports[0],
+          toPort: flow.ports[1],
+          description: flow.why,
+          tags: tagsOf(this, name),
+        };
+        const suffix = index === 0 ? "" : `-${index + 1}`;
+        if (source.referencedSecurityGroupId !== undefined) {
+          new VpcSecurityGroupEgressRule(this, `${name}-out${suffix}`, {
+            securityGroupId: source.referencedSecurityGroupId,
+            ...destination,
+            ...rule,
+          });
+        }
+        if (destination.referencedSecurityGroupId !== undefined) {
+          new VpcSecurityGroupIngressRule(this, `${name}-in${suffix}`, {
+            securityGroupId: destination.referencedSecurityGroupId,
+            ...source,
+            ...rule,
+          });
+        }
+      });
+    }
+  }
+}
+
+type Ends = readonly [FlowParty, readonly Peer[]];
+
+/** How rules name a party; none where the network has no such thing. */
+function peersOf(
+  party: FlowParty,
+  groups: Readonly<Record<"servers" | "clients", SecurityGroup>>,
+  { endpointsSecurityGroupId, s3PrefixListId, hasWayOut, ipv6 }: NetworkLike,
+): readonly Peer[] {
+  switch (party) {
+    case "servers":
+    case "clients":
+      return [{ referencedSecurityGroupId: groups[party].id }];
+    case "endpoints":
+      return endpointsSecurityGroupId === undefined ? [] : [{ referencedSecurityGroupId: endpointsSecurityGroupId }];
+    case "S3":
+      return s3PrefixListId === undefined ? [] : [{ prefixListId: s3PrefixListId }];
+    case "anywhere":
+      return [...(hasWayOut ? [{ cidrIpv4: "0.0.0.0/0" }] : []), ...(ipv6 ? [{ cidrIpv6: "::/0" }] : [])];
+  }
+}
