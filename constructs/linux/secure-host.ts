@@ -23,7 +23,12 @@ export function secureHost({ snapshotEverySeconds = 3600, ...config }: SecureHos
       ...(isServer && config.snapshots ? [{ path: config.snapshots.directory, mode: "0700" }] : []),
     ],
     steps: [...(tool.steps ?? []), `${HOST_TOOL} secrets`],
-    units: [...(tool.units ?? []), renewal(config), ...(isServer ? serverUnits(config, snapshotEverySeconds) : [])],
+    units: [
+      ...(tool.units ?? []),
+      renewal(config),
+      membership(config),
+      ...(isServer ? serverUnits(config, snapshotEverySeconds) : []),
+    ],
   };
 }
 
@@ -48,8 +53,22 @@ function renewal({ store }: HostToolConfig): HostUnit {
   };
 }
 
-function serverUnits({ roles, snapshots }: HostToolConfig, everySeconds: number): HostUnit[] {
-  const runsNomad = roles.includes("nomad-server");
+/** It ends first when the machine is switched off or booted again: what runs here is elsewhere by then, and another server leads. */
+function membership({ drainSeconds = 300 }: HostToolConfig): HostUnit {
+  return {
+    name: "meshform-leave",
+    description: "Jobs and leadership, handed over before this host is switched off, and jobs taken again after",
+    command: [HOST_TOOL, "resume"],
+    stopCommand: [HOST_TOOL, "--wait", "60", "leave"],
+    // Secrets and leadership take some seconds, too.
+    stopSeconds: drainSeconds + 120,
+    after: ["consul", "nomad"],
+    oneshot: true,
+    rights: { capabilities: reads, writablePaths: ["/etc/meshform"] },
+  };
+}
+
+function serverUnits({ snapshots }: HostToolConfig, everySeconds: number): HostUnit[] {
   const after = ["consul", "nomad"];
   const acl: HostUnit = {
     name: "meshform-acl",
@@ -69,10 +88,10 @@ function serverUnits({ roles, snapshots }: HostToolConfig, everySeconds: number)
   };
   const repair: HostUnit = {
     name: "meshform-repair",
-    description: "Replacement of allocations that lost their identity when their host was booted",
+    description: "Replacement of allocations that lost their identity, and of nodes that lost their name",
     command: [HOST_TOOL, "repair"],
     after,
     rights: { capabilities: reads, writablePaths: [] },
   };
-  return [acl, ...(runsNomad ? [repair] : []), ...(snapshots === undefined ? [] : [snapshot])];
+  return [acl, repair, ...(snapshots === undefined ? [] : [snapshot])];
 }

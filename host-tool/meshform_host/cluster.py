@@ -129,3 +129,12 @@ def cluster_of(host: Host, wait: float) -> Json:
         raise Problem("This host is no server.", "Run this command on a server.")
     documents = Documents(open_store(host.store))
     return wait_for("the secrets of the cluster", wait, lambda: Cluster(host, documents, ConsulTls()).read())
+
+
+def secrets_of(host: Host) -> tuple[Json, Json | None]:
+    """What this host may know: the document `client`, and on a server `cluster`.
+
+    @raises NotYet while they are not in the store
+    """
+    documents = Documents(open_store(host.store))
+    return documents.need("client"), documents.need("cluster") if host.is_server() else None

@@ -33,6 +33,7 @@ class Host:
     ca_days: int
     certificate_days: int
     renewal_days: int
+    drain_seconds: float
     root: Path
 
     ROLES = frozenset({"consul-server", "consul-client", "nomad-server", "nomad-client"})
@@ -57,6 +58,7 @@ class Host:
                 ca_days=certificates.get("caDays", 3650),
                 certificate_days=certificates.get("days", 365),
                 renewal_days=certificates.get("renewalDays", 30),
+                drain_seconds=said.get("drainSeconds", 300),
                 root=root,
             )
         except OSError as error:
@@ -103,6 +105,11 @@ class Host:
 
     def addresses(self) -> set[str]:
         return {self.address} if self.address else private_addresses()
+
+    @property
+    def left_file(self) -> Path:
+        """While it is there this host has left its cluster for good, and its agents stay down."""
+        return self.path("/run/meshform/left")
 
     def path(self, path: str) -> Path:
         return self.root / path.lstrip("/")

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import argparse
 import contextlib
+import json
 import os
 import signal
 import socket
@@ -13,12 +14,12 @@ import urllib.parse
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 
-from .api import ApiError, api_of, consul_of, load_own_pair
+from .api import Api, ApiError, api_of, consul_of, load_own_pair
 from .basics import ENGINES, Json, NoAnswer, NotYet, Problem, say, wait_for
+from .cluster import secrets_of
 from .files import Unread
 from .host import Host, tls_folder
 from .processes import agents_of, end_agent
-from .store import Documents, open_store
 from .turn import Turn
 
 # How long Envoys may take to hear from their agents that an instance is healthy again.
@@ -30,13 +31,8 @@ def restart_agents(host: Host, arguments: argparse.Namespace) -> None:
         if not agents_of(host, engine):
             fix = f"Start it: `systemctl start {engine}`."
             raise Problem(f"No agent of {engine.capitalize()} runs on this host.", fix)
-    documents = Documents(open_store(host.store))
-
-    def read() -> Agents:
-        cluster = documents.need("cluster") if host.is_server() else None
-        return Agents(host, documents.need("client"), cluster, arguments.wait)
-
-    agents = wait_for("the secrets of this host", arguments.wait, read)
+    client, cluster = wait_for("the secrets of this host", arguments.wait, lambda: secrets_of(host))
+    agents = Agents(host, client, cluster, arguments.wait)
     agents.restart([engine for engine in ENGINES if engine in arguments.engine])
 
 
@@ -162,16 +158,24 @@ class Agents:
         """@raises NotYet on a server while not all are: then the others could not do without it"""
         if not self._cluster or not self._host.is_server(engine):
             return
-        try:
-            health = api_of(engine, self._host, self._cluster).call("GET", "/v1/operator/autopilot/health")
-        except ApiError as error:
-            if error.status != 429:
-                raise
-            health = {"Healthy": False}
-        if not health["Healthy"]:
-            command = "consul operator autopilot state" if engine == "consul" else "nomad operator autopilot health"
-            fix = f"Look at `{command}`."
-            raise NotYet(f"Not all servers of {engine.capitalize()} are healthy.", fix)
+        expect_healthy_servers(api_of(engine, self._host, self._cluster))
+
+
+def expect_healthy_servers(api: Api) -> None:
+    """@raises NotYet unless all servers of an engine are healthy"""
+    if not autopilot_health(api)["Healthy"]:
+        command = "consul operator autopilot state" if api.engine == "Consul" else "nomad operator autopilot health"
+        raise NotYet(f"Not all servers of {api.engine} are healthy.", f"Look at `{command}`.")
+
+
+def autopilot_health(api: Api) -> Json:
+    try:
+        health: Json = api.call("GET", "/v1/operator/autopilot/health")
+    except ApiError as error:
+        if error.status != 429:
+            raise
+        health = json.loads(error.text)
+    return health
 
 
 def expect_passing(statuses: Mapping[str, str]) -> None:

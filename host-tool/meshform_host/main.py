@@ -10,8 +10,13 @@ Commands, all run as root; /etc/meshform/host.json says what kind of host this i
   acl                   on servers, after the agents: bootstraps the ACL systems, creates the well-known tokens
   snapshot              saves the state of Consul and Nomad, on whichever server leads
   restore               brings a snapshot back
-  repair                on servers: replaces allocations that lost their identity when their host was booted
+  repair                on servers: replaces allocations that lost their identity when their host was booted, and
+                        removes nodes from Consul's catalog whose name another host has
   restart               restarts agents of this host when it is its turn, and waits until its checks pass again
+  ready                 ends with 0 if this host does its part in its cluster, else says what it lacks
+  status                the same as a text, or as JSON; how far its boot is
+  leave                 before a reboot: another server leads, jobs run elsewhere. With --for-good the agents leave too
+  resume                at every boot: this node takes jobs again, if it left for a reboot
   rotate gossip         a new gossip key, while everything runs
   rotate certificates   new certificates for clients, people and Prometheus, which hosts fetch with secrets --reload
 
@@ -68,7 +73,9 @@ from .basics import ENGINES, Problem, say
 from .files import PRIVATE
 from .host import Host
 from .host_secrets import write_secrets
+from .leave import leave, resume
 from .lifecycle import restart_agents
+from .ready import ready, status
 from .repair import repair
 from .rotate import rotate
 from .snapshot import restore_snapshots, save_snapshots
@@ -100,6 +107,22 @@ def parser() -> argparse.ArgumentParser:
     restarts.add_argument("engine", nargs="+", choices=ENGINES)
     restarts.set_defaults(run=restart_agents)
 
+    readiness = commands.add_parser("ready", help="say whether this host does its part in its cluster")
+    patience = "how long to wait for that (default: 0, it looks once)"
+    readiness.add_argument("--wait", type=float, default=0, metavar="SECONDS", dest="limit", help=patience)
+    readiness.set_defaults(run=ready)
+
+    state = commands.add_parser("status", help="show how this host and its agents are")
+    state.add_argument("--json", action="store_true", help="as JSON")
+    state.set_defaults(run=status)
+
+    leaving = commands.add_parser("leave", help="hand over jobs and leadership, before a reboot")
+    replaced = "the host does not come back: its agents leave their clusters, and stay down until its next boot"
+    leaving.add_argument("--for-good", action="store_true", help=replaced)
+    leaving.set_defaults(run=leave)
+
+    commands.add_parser("resume", help="take jobs again after a reboot").set_defaults(run=resume)
+
     snapshot = commands.add_parser("snapshot", help="save the state of Consul and Nomad, if this server leads them")
     snapshot.add_argument("--force", action="store_true", help="save it on a follower too")
     snapshot.set_defaults(run=save_snapshots)
@@ -109,7 +132,7 @@ def parser() -> argparse.ArgumentParser:
     restore.add_argument("--nomad", type=Path, metavar="FILE", help="a snapshot of Nomad")
     restore.set_defaults(run=restore_snapshots)
 
-    replacing = "keep replacing allocations that lost their identity when their host was booted"
+    replacing = "keep replacing allocations that lost their identity, and nodes that lost their name"
     repairing = commands.add_parser("repair", help=replacing)
     repairing.add_argument("--once", action="store_true", help="do it now and end")
     repairing.set_defaults(run=repair)

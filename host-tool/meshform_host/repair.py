@@ -10,9 +10,10 @@ from collections.abc import Iterable, Sequence
 
 from .acl import wait_until_usable
 from .api import Api, ApiError, api_of, leads
-from .basics import Json, NotYet, say
+from .basics import ENGINES, Json, NotYet, say
 from .cluster import cluster_of
 from .host import Host
+from .nodes import forget_replaced_nodes
 
 PAUSE_SECONDS = 10
 # How many allocations may be without a replacement that runs.
@@ -22,20 +23,30 @@ PATIENCE_SECONDS = 300
 
 
 def repair(host: Host, arguments: argparse.Namespace) -> None:
-    """Replaces allocations that came back with a booted host as strangers.
+    """What goes wrong in a cluster and would stay so is put right, by the server that leads.
 
-    Nomad starts their tasks again, but does not bring back the tokens of their identities, which were in memory, so
-    Consul tells their Envoys nothing (Nomad's issue 27824). New allocations log in again.
+    Allocations that came back with a booted host as strangers are replaced. Nomad starts their tasks again, but does not
+    bring back the tokens of their identities, which were in memory, so Consul tells their Envoys nothing (Nomad's issue
+    27824). New allocations log in again.
+
+    Nodes of Consul's catalog whose names are other hosts' by now are forgotten.
     """
-    api = api_of("nomad", host, cluster_of(host, arguments.wait))
-    wait_until_usable(api, arguments.wait)
+    cluster = cluster_of(host, arguments.wait)
+    apis = [api_of(engine, host, cluster) for engine in ENGINES if host.is_server(engine)]
+    for api in apis:
+        wait_until_usable(api, arguments.wait)
     told: str | None = None
     while True:
-        try:
-            if leads(api):
-                told = replace_some(api, told)
-        except (ApiError, NotYet) as error:
-            say(f"Tries again, since Nomad cannot be asked: {error}")
+        for api in apis:
+            try:
+                if not leads(api):
+                    continue
+                if api.engine == "Consul":
+                    forget_replaced_nodes(api)
+                else:
+                    told = replace_some(api, told)
+            except (ApiError, NotYet) as error:
+                say(f"Tries again, since {api.engine} cannot be asked: {error}")
         if arguments.once:
             return
         time.sleep(PAUSE_SECONDS)

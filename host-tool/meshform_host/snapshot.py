@@ -18,6 +18,7 @@ from .basics import ENGINES, Problem, say, wait_for
 from .cluster import cluster_of
 from .files import remove_leftovers
 from .host import Host
+from .nodes import forget_replaced_nodes
 from .processes import run_program
 
 
@@ -110,15 +111,3 @@ def restore_snapshot(api: Api, file: Path) -> None:
             say(f"{api.engine} has restored {file}.")
     except ApiError as error:
         raise api.explain(f"restore {file}", error) from error
-
-
-def forget_replaced_nodes(api: Api) -> None:
-    """Makes room in Consul's catalog for hosts that have the names, but not the identities, of those in the snapshot.
-
-    Consul would refuse to register them as long as it believes the old ones to be well.
-    """
-    present = {member["Name"]: member["Tags"].get("id") for member in api.call("GET", "/v1/agent/members")}
-    for node in api.call("GET", "/v1/catalog/nodes"):
-        if present.get(node["Node"], node["ID"]) != node["ID"]:
-            api.call("PUT", "/v1/catalog/deregister", {"Node": node["Node"]})
-            say(f"Forgot node {node['Node']} of the snapshot, in whose place a new host is.")

@@ -47,6 +47,14 @@ class Turn:
             if held and held[1]["host"] == self._node:
                 self._consul.call("DELETE", f"{self.PATH}?cas={held[0]}")
 
+    def end_in(self, seconds: float) -> None:
+        """Keeps the turn for so long, whatever happens to this host."""
+        held = self._read()
+        if self._taken and held:
+            entry = {"host": self._node, "until": time.time() + seconds}
+            self._consul.call("PUT", f"{self.PATH}?cas={held[0]}", entry)
+            self._taken = False
+
     def _take(self) -> None:
         try:
             self._take_if_allowed()

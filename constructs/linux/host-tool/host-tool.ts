@@ -32,6 +32,11 @@ export interface HostToolConfig {
   /** @default no snapshots */
   readonly snapshots?: SnapshotOptions;
   readonly certificates?: CertificateOptions;
+  /**
+   * Seconds that what runs on a Nomad client has to be started elsewhere before the host is switched off; then Nomad stops the rest.
+   * @default 300
+   */
+  readonly drainSeconds?: number;
 }
 
 export interface SnapshotOptions {

@@ -1,0 +1,30 @@
+"""Nodes of Consul's catalog whose names are other hosts' by now."""
+
+from __future__ import annotations
+
+from .api import Api
+from .basics import say
+
+ALIVE = 1
+
+
+def forget_replaced_nodes(api: Api) -> None:
+    """Makes room in the catalog for hosts that have the name, but not the identity, of one that is gone.
+
+    Consul refuses to register such a host as long as it believes the old one to be well, and it does so for ever: the
+    name is alive in its gossip, and the catalog says under which identity only if one asks. In the gossip a name is
+    that of one agent alone, so where an agent of it is alive, the catalog's is gone.
+    """
+    alive = {
+        member["Name"]: member["Tags"].get("id")
+        for member in api.call("GET", "/v1/agent/members")
+        if member["Status"] == ALIVE
+    }
+    for node in api.call("GET", "/v1/catalog/nodes"):
+        name, known = node["Node"], node["ID"]
+        if alive.get(name, known) == known:
+            continue
+        # Only this one: the new one may have got in by now.
+        old = {"Verb": "delete-cas", "Node": {"Node": name, "ID": known, "ModifyIndex": node["ModifyIndex"]}}
+        api.call("PUT", "/v1/txn", [{"Node": old}])
+        say(f"Forgot the node {name} with the identity {known}: another host has its name, {alive[name]}.")
