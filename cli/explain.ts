@@ -4,7 +4,7 @@ import { readDocuments } from "../lab/apply/documents";
 import { findApp } from "../lab/app-source";
 import { appOption } from "./app-option";
 import { interruptible } from "./interruptible";
-import { synthesizedStacks } from "./synthesized-stacks";
+import { synthesis } from "./synthesis";
 import { table } from "./table";
 
 interface Options {
@@ -41,7 +41,7 @@ export function registerExplain(program: Command): void {
           const { app, datacenter, header, json = false } = options;
           const request = requestOf(method, path, header);
           const question: Question = { source, destination, datacenter, request };
-          const explanation = explain(readDocuments(await synthesizedStacks(findApp(app), signal)), question);
+          const explanation = explain(readDocuments((await synthesis(findApp(app), signal)).stacks), question);
           console.log(json ? JSON.stringify(explanation, undefined, 2) : render(question, explanation));
           if (!canReach(explanation)) process.exitCode = 1;
         }),

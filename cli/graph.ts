@@ -20,7 +20,7 @@ import { measureTraffic } from "../lab/traffic";
 import { appOption } from "./app-option";
 import { interruptible } from "./interruptible";
 import { labOption } from "./lab-option";
-import { synthesizedStacks } from "./synthesized-stacks";
+import { synthesis } from "./synthesis";
 import { table } from "./table";
 
 /** How long `--live` counts requests, in seconds. */
@@ -53,7 +53,7 @@ export function registerGraph(program: Command): void {
     .action(({ app, format, output, live = false, name }: Options) =>
       interruptible(async (signal) => {
         const source = live ? undefined : findApp(app);
-        const graph = source ? readMeshGraph(await synthesizedStacks(source, signal)) : await readLab(name, signal);
+        const graph = source ? readMeshGraph((await synthesis(source, signal)).stacks) : await readLab(name, signal);
         const title = `The mesh of ${source?.name ?? `the lab ${name}`}`;
         const files = await write(graph, title, output, format === "all" ? FORMATS : [format]);
         console.log([...(live ? readings(graph) : []), ...remarks(graph), ...files].join("\n"));

@@ -7,6 +7,8 @@ import { LabError } from "./errors";
 export interface AppSource {
   /** How messages name it. */
   readonly name: string;
+  /** Absolute folder in which it runs. */
+  readonly folder: string;
   readonly program: string;
   /** @default a shell runs the program's text */
   readonly args?: readonly string[];
@@ -23,15 +25,16 @@ const USUAL_FILE = "main.ts";
 
 /**
  * Finds what runs an app: a file, in TypeScript or JavaScript, or else the command that cdktf itself runs, `app` in the
- * cdktf.json of the working directory.
+ * cdktf.json of its folder.
  *
  * @param file @default what cdktf.json says, or main.ts
+ * @param folder @default the working directory
  * @throws LabError if there is none
  */
-export function findApp(file?: string): AppSource {
-  const { app } = readCdktfConfig();
-  if (file === undefined && app !== undefined) return { name: "the app in cdktf.json", program: app };
-  const path = resolve(file ?? USUAL_FILE);
+export function findApp(file?: string, folder = process.cwd()): AppSource {
+  const { app } = readCdktfConfig(folder);
+  if (file === undefined && app !== undefined) return { name: "the app in cdktf.json", folder, program: app };
+  const path = resolve(folder, file ?? USUAL_FILE);
   if (!existsSync(path)) {
     throw new LabError(
       file === undefined ? `There is neither a cdktf.json with an app here nor ${path}.` : `There is no app ${path}.`,
@@ -40,18 +43,19 @@ export function findApp(file?: string): AppSource {
   }
   return {
     name: file ?? USUAL_FILE,
+    folder,
     program: process.execPath,
     args: ["--import", pathToFileURL(require.resolve("tsx")).href, path],
   };
 }
 
-/** The context of the cdktf.json in the working directory. @default {} */
-export function contextOfProject(): Readonly<Record<string, unknown>> {
-  return readCdktfConfig().context ?? {};
+/** The context of the cdktf.json in a folder, the working directory for example. @default {} */
+export function contextOfProject(folder = process.cwd()): Readonly<Record<string, unknown>> {
+  return readCdktfConfig(folder).context ?? {};
 }
 
-function readCdktfConfig(): CdktfConfig {
-  const file = join(process.cwd(), "cdktf.json");
+function readCdktfConfig(folder: string): CdktfConfig {
+  const file = join(folder, "cdktf.json");
   if (!existsSync(file)) return {};
   try {
     return JSON.parse(readFileSync(file, "utf8")) as CdktfConfig;

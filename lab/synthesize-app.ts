@@ -16,7 +16,7 @@ export type Runtime = "exec" | "docker";
 const limitMs = 120_000;
 
 /**
- * Runs an app as `cdktf synth` does, from the working directory and with the context of the cdktf.json there. Of the
+ * Runs an app as `cdktf synth` does, from its folder and with the context of the cdktf.json there. Of the
  * settings the lab sets two: `runtime`, as it is asked to, and `secure`, which is what the lab is.
  *
  * @param folder where the stacks go; what is there is replaced
@@ -54,7 +54,7 @@ function remarksOf({ findings, silences }: Pick<Report, "findings" | "silences">
 }
 
 async function run(
-  { name, program, args }: AppSource,
+  { name, folder: cwd, program, args }: AppSource,
   folder: string,
   settings: { readonly runtime: Runtime; readonly secure: boolean } | undefined,
   signal?: AbortSignal,
@@ -62,6 +62,7 @@ async function run(
   signal?.throwIfAborted();
   const limit = AbortSignal.timeout(limitMs);
   const child = spawn(program, args ?? [], {
+    cwd,
     shell: args === undefined,
     // A shell has children of its own: all of them are ended together.
     detached: true,
@@ -72,7 +73,7 @@ async function run(
       // In a clone the package's name leads to the sources, from whatever folder the app is run.
       ...(IS_CLONE && { TSX_TSCONFIG_PATH: join(__dirname, "..", "tsconfig.json") }),
       CDKTF_OUTDIR: folder,
-      CDKTF_CONTEXT_JSON: JSON.stringify({ ...contextOfProject(), ...settings }),
+      CDKTF_CONTEXT_JSON: JSON.stringify({ ...contextOfProject(cwd), ...settings }),
     },
     stdio: ["ignore", "pipe", "pipe"],
   });

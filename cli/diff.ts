@@ -1,0 +1,59 @@
+import { existsSync } from "node:fs";
+import { join, resolve } from "node:path";
+import { Option, type Command } from "commander";
+import { readReport } from "../constructs/checks/report";
+import { diffMeshes, isEmpty, type MeshDiff, type Synthesis } from "../graph/diff";
+import { renderDiff, type DiffFormat } from "../graph/diff-text";
+import { findApp } from "../lab/app-source";
+import { readStacks } from "../lab/apply/synthesized";
+import { appOption } from "./app-option";
+import { interruptible } from "./interruptible";
+import { withRevision } from "./revision";
+import { synthesis } from "./synthesis";
+
+const FORMATS = ["text", "markdown", "json"] as const;
+
+interface Options {
+  readonly base: string;
+  readonly app?: string;
+  readonly format: (typeof FORMATS)[number];
+  readonly exitCode?: boolean;
+}
+
+/** `meshform diff`: what a change of an app means for the mesh. Deploys nothing. */
+export function registerDiff(program: Command): void {
+  program
+    .command("diff")
+    .description(
+      "compare the app with an earlier one: who can newly reach what, which jobs restart, which checks are silenced",
+    )
+    .requiredOption(
+      "--base <folder or revision>",
+      "what to compare with: the cdktf.out of an earlier synthesis, or a git revision",
+    )
+    .addOption(appOption())
+    .addOption(new Option("--format <format>", "how to print it").choices(FORMATS).default("text"))
+    .option("--exit-code", "end with 1 when anything changes")
+    .addHelpText(
+      "after",
+      "\nNothing needs to run. For a pull request: meshform diff --base origin/main --format markdown",
+    )
+    .action(({ base, app, format, exitCode = false }: Options) =>
+      interruptible(async (signal) => {
+        const [before, after] = [await synthesisOf(base, app, signal), await synthesis(findApp(app), signal)];
+        const diff = diffMeshes(before, after);
+        console.log(print(diff, format));
+        if (exitCode && !isEmpty(diff)) process.exitCode = 1;
+      }),
+    );
+}
+
+function print(diff: MeshDiff, format: Options["format"]): string {
+  return format === "json" ? JSON.stringify(diff, undefined, 2) : renderDiff(diff, format satisfies DiffFormat);
+}
+
+async function synthesisOf(base: string, app: string | undefined, signal: AbortSignal): Promise<Synthesis> {
+  const folder = resolve(base);
+  if (existsSync(join(folder, "manifest.json"))) return { stacks: readStacks(folder), report: readReport(folder) };
+  return withRevision(base, signal, (there) => synthesis(findApp(app, there), signal));
+}

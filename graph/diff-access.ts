@@ -1,0 +1,79 @@
+import { findIntention } from "../constructs/model/intentions";
+import type { MeshDocuments } from "../lab/apply/documents";
+import { intentionRules, permissionOf } from "./intentions";
+import { Peerings } from "./peerings";
+import { worldOf } from "./world";
+
+/** Who may reach a service, where that changes. A name of `*` means every service. */
+export interface AccessChange {
+  readonly source: string;
+  /** Peer from which the source comes. @default the same cluster */
+  readonly peer?: string;
+  readonly destination: string;
+  /** @default the only one of the app, which has no name */
+  readonly datacenter?: string;
+  readonly before: Access;
+  readonly after: Access;
+  /** Whether the source may do something that it may not do before. */
+  readonly isWider: boolean;
+}
+
+/** What a source may do. */
+export interface Access {
+  readonly allowed: "all" | "some requests" | "no";
+  /** The permissions in their order, such as `allow GET /v1/*`. Empty where `allowed` says it all. */
+  readonly rules: readonly string[];
+}
+
+const NO_ACCESS: Access = { allowed: "no", rules: [] };
+
+/**
+ * Compares what the intentions of two syntheses decide, for each pair of a source and a destination that an intention of either
+ * names. What has no intention of its own is decided by those of `*`, which have rows too.
+ */
+export function accessChanges(before: MeshDocuments, after: MeshDocuments): AccessChange[] {
+  const [from, to] = [accessOf(before), accessOf(after)];
+  const pairs = new Map(
+    [...intentionRules(before.entries), ...intentionRules(after.entries)].map(
+      ({ datacenter, source, peer, destination }) => {
+        const pair = { source, ...(peer && { peer }), destination, ...(datacenter && { datacenter }) };
+        return [JSON.stringify([datacenter, destination, source, peer]), pair];
+      },
+    ),
+  );
+  return [...pairs.keys()].sort().flatMap((key) => {
+    const pair = pairs.get(key);
+    if (pair === undefined) return [];
+    const [earlier, later] = [from(pair), to(pair)];
+    if (JSON.stringify(earlier) === JSON.stringify(later)) return [];
+    return [{ ...pair, before: earlier, after: later, isWider: isWider(earlier, later) }];
+  });
+}
+
+type Pair = Pick<AccessChange, "source" | "peer" | "destination" | "datacenter">;
+
+function accessOf(documents: MeshDocuments): (pair: Pair) => Access {
+  const { entries } = worldOf(documents, new Peerings(documents));
+  return ({ source, peer, destination, datacenter = "" }) => {
+    const intention = findIntention(entries.get(datacenter), { service: source, peer }, destination);
+    if (intention === undefined) return NO_ACCESS;
+    const { allowed, rules = [] } = permissionOf(intention);
+    return { allowed: allowed === "unknown" ? "no" : allowed, rules };
+  };
+}
+
+/** Permissions count in their order: what is denied before an allowance is not in it. So any new order may allow more. */
+function isWider(before: Access, after: Access): boolean {
+  if (after.allowed === "no" || before.allowed === "all") return false;
+  if (before.allowed === "no" || after.allowed === "all") return true;
+  const isLeftOver = (rules: readonly string[], others: readonly string[]) => {
+    let next = 0;
+    return rules.every((rule) => {
+      next = others.indexOf(rule, next) + 1;
+      return next > 0;
+    });
+  };
+  const denies = (rules: readonly string[]) => rules.filter((rule) => !rule.startsWith("allow "));
+  // Narrower for certain: some allowances are gone, and no condition is.
+  return !(isLeftOver(after.rules, before.rules) && isLeftOver(denies(before.rules), after.rules));
+}
