@@ -380,6 +380,27 @@ describe("local-bind-clash", () => {
     ]);
   });
 
+  test.each([
+    [18_999, 0],
+    [19_000, 1],
+    [19_199, 1],
+    [19_200, 0],
+  ])("tells Envoy's own ports from others: %i", (localBindPort, count) => {
+    expect(findings((mesh, api) => mesh.addService("web", web).connectTo(api, { localBindPort }))).toHaveLength(count);
+  });
+
+  test("fails if two services of a group have one port", () => {
+    const found = findings((mesh, api) => {
+      const group = mesh.addJob("shop").addGroup("web", { tasks: { server: anyWorkload } });
+      for (const id of ["page", "admin"]) group.addService(id, { port: 8080 }).connectTo(api);
+    }).filter((line) => line.includes("local-bind-clash"));
+    expect(found).toEqual([
+      expect.stringMatching(
+        /web\/admin: The port 8080 of admin is taken by page in the same group\. Give one of the two another port/,
+      ),
+    ]);
+  });
+
   describe("fails if an exposed path is opened at a port that is taken", () => {
     const opened = (ports: Readonly<Record<string, Port>>, ...labels: readonly string[]) => {
       const expose = labels.map((portLabel, index) => ({ path: `/${index}`, portLabel }));
@@ -440,6 +461,26 @@ describe("published-port-clash", () => {
     ).toEqual([
       "stack/mesh/shop: It publishes port 9002, which stack/mesh/web publishes already. Publish another port, or run one of them in another node pool or datacenter. (published-port-clash)",
     ]);
+  });
+
+  test.each<[string[], string[], number]>([
+    [["dc1"], ["dc2"], 0],
+    [["dc1", "dc2"], ["dc2"], 1],
+    [["dc*"], ["dc2"], 1],
+    [["eu-*"], ["us-1"], 0],
+    [["*-1"], ["eu-10"], 0],
+    [["eu-*-a"], ["eu-1-a"], 1],
+    [["eu-*-a"], ["eu-a"], 0],
+    [["a*b*c"], ["axxbxxc"], 1],
+    [["a*b*c"], ["axxc"], 0],
+    [["eu-*"], ["*-1"], 1],
+    [["eu-*"], ["us-*"], 1],
+  ])("looks at the datacenters of both jobs: %j and %j", (left, right, count) => {
+    const found = findings((mesh, api) => {
+      mesh.addService("web", { ...web, override: { job: { Datacenters: left } } }).connectTo(api);
+      mesh.addService("shop", { ...web, override: { job: { Datacenters: right } } });
+    });
+    expect(found.filter((line) => line.includes("published-port-clash"))).toHaveLength(count);
   });
 });
 
@@ -568,6 +609,17 @@ describe("bound-to-all-interfaces", () => {
     expect(listening(Workload.exec({ command: "x", args: ["-listen=0.0.0.0:9001"] }))).toEqual([
       expect.stringContaining('told to listen on 0.0.0.0 (argument "-listen=0.0.0.0:9001")'),
     ]);
+  });
+
+  test("looks at the task of the service only, where the group has several", () => {
+    const found = (task: string) =>
+      findings((mesh, api) => {
+        const everywhere = Workload.docker({ image: "x", env: { BIND_ADDRESS: "0.0.0.0" } });
+        const group = mesh.addJob("shop").addGroup("web", { tasks: { server: anyWorkload, other: everywhere } });
+        group.addService("page", { port: 8080, task }).connectTo(api);
+      }).filter((line) => line.includes("bound-to-all-interfaces"));
+    expect(found("server")).toEqual([]);
+    expect(found("other")).toEqual([expect.stringContaining("The task other is told to listen on 0.0.0.0")]);
   });
 
   test.each([

@@ -64,6 +64,11 @@ describe("deny-before-allow", () => {
     ["one path", [deny({ pathExact: "/admin" }), get("/")], "a suffix at its end"],
     ["a header", [deny({ headers: [{ name: "x-role", exact: "guest" }] }), get("/")], "a header that is left out"],
     ["a method", [deny({ methods: ["DELETE"] }), allow({ pathPrefix: "/" })], "a method in another case"],
+    [
+      "one of the methods that are allowed",
+      [deny({ pathPrefix: "/v1/private", methods: ["GET"] }), get("/v1")],
+      "a method",
+    ],
     ["a pattern", [deny({ pathRegex: ".*/private" }), get("/v1")], "a path in another case"],
   ])("names what gets past %s that is denied", (_, permissions, words) => {
     expect(warnings(permitting(permissions))).toEqual([expect.stringContaining(words)]);
@@ -75,9 +80,20 @@ describe("deny-before-allow", () => {
     ["what is denied is elsewhere", [deny({ pathPrefix: "/admin" }), get("/v1")]],
     ["just one path is allowed", [deny({ pathPrefix: "/v1/private" }), allow({ pathExact: "/v1/orders" })]],
     ["it concerns other methods", [deny({ pathPrefix: "/v1/private", methods: ["POST"] }), get("/v1")]],
+    ["just a path above it is allowed", [deny({ pathPrefix: "/v1/private" }), allow({ pathExact: "/v1" })]],
+    ["the same methods of all paths are denied", [deny({ pathPrefix: "/", methods: ["GET", "HEAD"] }), get("/v1")]],
+    [
+      "a header decides elsewhere",
+      [deny({ pathPrefix: "/admin", headers: [{ name: "x-role", exact: "guest" }] }), get("/v1")],
+    ],
     ["all is denied", [deny({ pathPrefix: "/" }), allow({ pathPrefix: "/" })]],
   ])("is silent if %s", (_, permissions) => {
     expect(warnings(permitting(permissions))).toEqual([]);
+  });
+
+  test("says nothing of paths where all of them are denied to a method", () => {
+    const [warning] = warnings(permitting([deny({ methods: ["DELETE"] }), allow({ pathPrefix: "/" })]));
+    expect(warning).not.toContain("a path");
   });
 
   test("looks at all statements about a source", () => {

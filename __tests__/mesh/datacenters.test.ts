@@ -278,6 +278,8 @@ describe("checks", () => {
       return findingsOf(() => synthStack(stack));
     };
     expect(named("dc_1", "Partner-2")).toEqual([]);
+    expect(named("d".repeat(63), "p".repeat(63))).toEqual([]);
+    expect(named("d".repeat(64), "p".repeat(64))).toHaveLength(2);
     expect(named("DC1", "partner_2")).toEqual([
       'stack/mesh: "DC1" cannot be the name of a datacenter. Use lower-case letters, digits and dashes, at most 63, no dash at either end. (datacenter-name)',
       'stack/mesh/api: "partner_2" cannot be the name of a peer. Use lower-case letters, digits and dashes, at most 63, no dash at either end. (datacenter-name)',

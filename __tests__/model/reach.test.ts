@@ -1,6 +1,6 @@
 import type * as consul from "../../constructs/consul/generated/config-entries";
 import { configEntries, type World } from "../../constructs/model/config-entries";
-import type { HttpRequest } from "../../constructs/model/http-request";
+import { fitsRequest, type HttpRequest, type RequestMatch } from "../../constructs/model/http-request";
 import { reach } from "../../constructs/model/reach";
 
 /** One datacenter that needs no name. */
@@ -81,6 +81,37 @@ describe("permissions on requests", () => {
   });
 });
 
+describe("conditions of a match", () => {
+  const header = (condition: object) => ({ Header: [{ Name: "X-Team", ...condition }] });
+  const query = (condition: object) => ({ QueryParam: [{ Name: "v", ...condition }] });
+  const team = (value: string): HttpRequest => ({ headers: { "x-team": value } });
+  const version = (v: string): HttpRequest => ({ query: { v } });
+  const path = (text: string): HttpRequest => ({ path: text });
+
+  test.each<[string, RequestMatch, HttpRequest, HttpRequest]>([
+    ["a whole header", header({ Exact: "shop" }), team("shop"), team("Shop")],
+    ["a header in any case", header({ Exact: "Shop", IgnoreCase: true }), team("SHOP"), team("shops")],
+    ["the beginning of a header", header({ Prefix: "sho" }), team("shop"), team("workshop")],
+    ["the end of a header", header({ Suffix: "shop" }), team("workshop"), team("shops")],
+    ["a part of a header", header({ Contains: "hop" }), team("workshops"), team("ship")],
+    ["a pattern for all of a header", header({ Regex: "s.op" }), team("stop"), team("stops")],
+    ["a pattern with a flag", header({ Regex: "(?i)s.op" }), team("STOP"), team("STOPS")],
+    ["a header that is there", header({ Present: true }), team("any"), {}],
+    ["a header that is not there", header({ Present: true, Invert: true }), {}, team("any")],
+    ["the end and the beginning of a header", header({ Prefix: "a", Suffix: "z" }), team("abz"), team("ab")],
+    ["a value of the query", query({ Exact: "2" }), version("2"), version("22")],
+    ["a pattern for a value of the query", query({ Regex: "[0-9]+" }), version("22"), version("2b")],
+    ["a value of the query that is there", query({ Present: true }), version("1"), {}],
+    ["a whole path", { PathExact: "/v1" }, path("/v1"), path("/v1/orders")],
+    ["a whole path in any case", { PathExact: "/v1", CaseInsensitive: true }, path("/V1"), path("/V1/orders")],
+    ["the beginning of a path", { PathPrefix: "/v1" }, path("/v1/orders"), path("/V1/orders")],
+    ["a pattern for all of a path", { PathRegex: "/v[12]" }, path("/v2"), path("/v2/orders")],
+    ["one of several methods", { Methods: ["PUT", "post"] }, { method: "POST" }, {}],
+  ])("%s", (_, match, fits, other) => {
+    expect([fits, other].map((request) => fitsRequest(match, request))).toEqual([true, false]);
+  });
+});
+
 describe("tokens of users", () => {
   const JWT = { Providers: [{ Name: "login" }] };
   const get = { Action: "allow" as const, HTTP: { PathPrefix: "/" } };
@@ -153,6 +184,36 @@ describe("traffic rules", () => {
       )?.isRewritten;
     expect(isRewritten(routes(rewrite))).toBe(true);
     expect(isRewritten(routes(rewrite, plain))).toBe(false);
+  });
+
+  const endsOf = (...entries: readonly consul.ConfigEntry[]) =>
+    reach(
+      { entries: new Map([["dc1", configEntries(entries)]]) },
+      { datacenter: "dc1", service: "web" },
+      { datacenter: "dc1", service: "api" },
+    ).ends.map(({ service, datacenter, isFailover }) => [service, datacenter, isFailover]);
+
+  test("a failover leads to another service or datacenter too, with or without a list of targets", () => {
+    const failover = (rule: object): consul.ConfigEntry => ({
+      ...{ Kind: "service-resolver", Name: "api" },
+      Failover: { "*": rule },
+    });
+    const plain = ["api", "dc1", false];
+    expect(endsOf(failover({ Service: "backup" }))).toEqual([plain, ["backup", "dc1", true]]);
+    expect(endsOf(failover({ Targets: [{ Service: "backup" }, { Datacenter: "dc2" }] }))).toEqual([
+      plain,
+      ["backup", "dc1", true],
+      ["api", "dc2", true],
+    ]);
+  });
+
+  test("a redirect to the own datacenter stays there, and one to another leads there", () => {
+    const redirect = (Datacenter: string): consul.ConfigEntry => ({
+      ...{ Kind: "service-resolver", Name: "api" },
+      Redirect: { Service: "backup", Datacenter },
+    });
+    expect(endsOf(redirect("dc1"))).toEqual([["backup", "dc1", false]]);
+    expect(endsOf(redirect("dc2"))).toEqual([["backup", "dc2", false]]);
   });
 
   test("rules in a circle end", () => {

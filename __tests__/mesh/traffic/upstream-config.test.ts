@@ -1,4 +1,4 @@
-import { Protocol, type ConnectOptions, type consul, type MeshService } from "../../../constructs";
+import { JobKind, Protocol, Redirect, type ConnectOptions, type consul, type MeshService } from "../../../constructs";
 import { findingsOf, synthMesh, warningsOf } from "../../support/synth";
 import { anyWorkload } from "../../support/workload";
 
@@ -186,6 +186,17 @@ describe("no-ejection", () => {
     ["nobody asked for", {}, 1],
   ])("does not warn of one that %s", (_, options, count) => {
     expect(warningsFor(options, count)).toEqual([]);
+  });
+
+  test("does not warn where the number of instances is not known here", () => {
+    const onEachNode = warningsOf((mesh) => {
+      const web = mesh.addService("web", { port: 80, publish: 80, count: 2, workload: anyWorkload });
+      const group = mesh.addJob("api", { kind: JobKind.system() }).addGroup("api", { tasks: { api: anyWorkload } });
+      web.connectTo(group.addService("api", { port: 9001 }), { passiveHealthCheck: {} });
+    });
+    expect(onEachNode).toEqual([]);
+    const elsewhere = (api: MeshService) => api.resolve({ redirect: Redirect.peer("partner") });
+    expect(warningsFor({ passiveHealthCheck: {} }, 1, elsewhere)).toEqual([]);
   });
 
   test("counts the instances of all versions", () => {
