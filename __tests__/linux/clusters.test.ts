@@ -101,7 +101,12 @@ describe("a cluster by default", () => {
       directory: "/var/lib/meshform/snapshots",
       retain: 48,
     });
-    expect(clients.host.units.map(({ name }) => name)).toEqual(["consul", "nomad", "meshform-renewal", "meshform-leave"]);
+    expect(clients.host.units.map(({ name }) => name)).toEqual([
+      "consul",
+      "nomad",
+      "meshform-renewal",
+      "meshform-leave",
+    ]);
   });
 
   test("runs containers, so that Envoy is one too", () => {

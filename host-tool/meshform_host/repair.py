@@ -111,7 +111,12 @@ def is_replaced(allocation: Json, by_id: dict[str, Json]) -> bool:
     """Whether the last of those that came after it runs, or is no longer wanted."""
     last = last_after(allocation, by_id)
     if last is allocation:
-        return False
+        # Nomad does not always say which came after it, but a group has each name once.
+        return any(
+            it["Namespace"] == allocation["Namespace"] and it["Name"] == allocation["Name"]
+            for it in by_id.values()
+            if runs(it) and it["ClientStatus"] == "running" and not is_told_to_go(it)
+        )
     return last["ClientStatus"] in ("running", "complete") or last["DesiredStatus"] == "stop"
 
 

@@ -7,6 +7,7 @@ interface Allocation {
   readonly ID: string;
   readonly Namespace: string;
   readonly JobID: string;
+  readonly Name: string;
   readonly DesiredStatus: string;
   readonly DesiredTransition: { readonly Migrate?: boolean };
   readonly ClientStatus: string;
@@ -27,6 +28,7 @@ function allocation(id: string, change: Partial<Allocation> = {}): Allocation {
       ID: id,
       Namespace: "default",
       JobID: "web",
+      Name: `web.web[${id}]`,
       DesiredStatus: "run",
       DesiredTransition: {},
       ClientStatus: "running",
@@ -113,6 +115,12 @@ test("a job that was stopped, or a replacement that is no longer wanted, holds n
   ];
   const all = [...stopped, ...gone("a", { DesiredStatus: "stop", ClientStatus: "failed" }), ...strangers(5)];
   const { replace, obstacle } = await planOf(all, { jobs, now: NOW + 900 });
+  expect([replace.length, obstacle]).toEqual([3, null]);
+});
+
+test("a replacement of which Nomad does not say whom it replaces is known by its name", async () => {
+  const successor = allocation("b", { Name: "web.web[a]", TaskStates: healthy });
+  const { replace, obstacle } = await planOf([...gone("a"), successor, ...strangers(5)], { now: NOW + 900 });
   expect([replace.length, obstacle]).toEqual([3, null]);
 });
 
