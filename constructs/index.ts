@@ -51,6 +51,7 @@ export type { Override, OverrideValue } from "./core/override";
 export { HTTP_METHODS, type HttpMethod } from "./core/http-method";
 export { synthesize } from "./synthesize";
 
+export { ROOT_DEVICES } from "./aws/platform/disks";
 export { awsPlatform, USER_DATA_LIMIT } from "./aws/platform/platform";
 
 export { cloudInit, type CloudInit, type CloudInitOptions, type CloudInitPart } from "./linux/cloud-init";
@@ -58,7 +59,16 @@ export type { Asset } from "./linux/assets";
 export { composeHost, type HostRole } from "./linux/compose-host";
 export type { Distribution } from "./linux/distribution";
 export { ConsulServers, type ConsulServersProps } from "./linux/consul-servers";
-export type { HostData, HostDirectory, HostFile, HostPackage, HostUnit, HostUnitRights, HostUser } from "./linux/host";
+export type {
+  HostData,
+  HostDirectory,
+  HostFile,
+  HostPackage,
+  HostUnit,
+  HostUnitRights,
+  HostUser,
+  HostVolume,
+} from "./linux/host";
 export {
   HostGroup,
   type ClusterOptions,

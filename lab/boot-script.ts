@@ -1,8 +1,9 @@
 import { basename, dirname } from "node:path";
-import type { HostData, HostUnit } from "../constructs/linux/host";
+import type { HostData, HostUnit, HostVolume } from "../constructs/linux/host";
 import { hostLines } from "../constructs/linux/host-lines";
 import { commandLine, quote } from "../constructs/linux/shell";
 import { LEFT_FILE } from "../constructs/linux/systemd";
+import { bytesOfVolume, labelOf } from "../constructs/linux/volume-lines";
 import { labNetwork } from "./topology";
 
 /** Where a program, or a folder of programs, is on the machine. */
@@ -102,6 +103,7 @@ done
 ${holdProgram([supervisor, { folder: dirname(dirname(options.supervisord)) }])}
 ${Object.entries(options.programs).map(holdProgram).join("\n")}
 ${Object.entries(options.shares).map(holdShare).join("\n")}
+${holdVolumes(options.host.volumes)}
 # --- what belongs to the kernel
 hostname ${quote(options.host.name)}
 mount -t proc proc proc
@@ -136,6 +138,7 @@ if [ ! -e /etc/meshform-host ]; then
   rm -rf ${commandLine(ownDirectories(options.host))}
   : > /etc/meshform-host
 fi
+${options.host.volumes.map(({ mountPoint }) => showShare(mountPoint)).join("\n")}
 # --- users, directories, files
 ${hostLines(options.host, "/run/meshform/host/files").join("\n")}
 ${Object.entries(options.programs).map(showProgram).join("\n")}
@@ -223,6 +226,40 @@ mount --bind ${quote(folder)} "$root"${held(path)}`;
 function showShare(path: string): string {
   return `mkdir -p ${quote(path)}
 mount --bind ${held(path)} ${quote(path)}`;
+}
+
+/**
+ * The disk of a volume is a file in the host's folder: blank at first, kept while the lab exists, and as large as the volume. Where the
+ * machine has no loop device for it, it is a folder.
+ */
+function holdVolumes(volumes: readonly HostVolume[]): string {
+  if (volumes.length === 0) return "";
+  return `# --- disks
+hold_volume() { # <name> <label> <bytes> <where>
+  mkdir -p "$host/disks" "$4"
+  image="$host/disks/$1.img"
+  if [ ! -d "$host/disks/$1" ]; then
+    [ -e "$image" ] || : > "$image"
+    truncate --size=">$3" "$image"
+    blkid --probe "$image" >/dev/null 2>&1 || mkfs.ext4 -q -F -L "$2" "$image"
+    e2fsck -f -p "$image" >/dev/null || [ $? -eq 1 ]
+    resize2fs "$image" >/dev/null 2>&1
+    if mount -t ext4 -o loop,noatime "$image" "$4"; then
+      : > "$host/disks/$1.used"
+      return
+    fi
+    if [ -e "$host/disks/$1.used" ]; then echo "no loop device for the disk $1 of this host" >&2; exit 1; fi
+    rm "$image"
+    mkdir "$host/disks/$1"
+  fi
+  mount --bind "$host/disks/$1" "$4"
+}
+${volumes
+  .map((volume) => {
+    const words = [volume.name, labelOf(volume), String(bytesOfVolume(volume))];
+    return `hold_volume ${commandLine(words)} "$root"${held(volume.mountPoint)}`;
+  })
+  .join("\n")}`;
 }
 
 function held(path: string): string {

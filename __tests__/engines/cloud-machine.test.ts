@@ -181,8 +181,10 @@ describe("a client", () => {
       consulServer({ version: engines.consul.version, profile: "plain", retryJoin, bootstrapExpect: 1 }),
       nomadClient({ version: engines.nomad.version, profile: "plain", retryJoin, cniVersion: engines.cni.version }),
       envoy,
+      { volumes: [{ name: "nomad", mountPoint: "/opt/nomad", sizeGib: 2 }] },
     );
     await machine.launch(machine.render(host));
+    await machine.attachDisk("nomad", 2);
     await machine.boot();
   }, 20 * MINUTE);
 
@@ -199,6 +201,14 @@ describe("a client", () => {
     );
     expect(Number(times[0])).toBeLessThan(Number(times[1]));
     expect(await succeed(machine, "sh", "-c", "ps -o user= -C nomad")).toBe("root\n");
+  });
+
+  test("has Nomad's data on a disk of its own, mounted before directories were made", async () => {
+    expect(await mounted(machine, "/opt/nomad")).toMatch(/^\/dev\/loop\d+ ext4 1\.9G$/);
+    expect(await succeed(machine, "stat", "--format=%n %U %a", "/opt/nomad", "/opt/nomad/data")).toBe(
+      "/opt/nomad root 755\n/opt/nomad/data root 700\n",
+    );
+    await succeed(machine, "sh", "-c", "echo kept > /opt/nomad/data/of-the-first-boot");
   });
 
   test("shows iptables the traffic of bridges", async () => {
@@ -261,6 +271,63 @@ describe("a client", () => {
     expect(await succeed(machine, "cat", "/etc/zone")).toBe("a\n");
   });
 
+  test("makes a file system on a blank disk only, finds it again by its label, and lets it grow", async () => {
+    const volumes = [{ name: "data", mountPoint: "/srv/data", sizeGib: 1, owner: "consul:consul", mode: "0700" }];
+    const script = machine.put("volumes", bootScriptOf(machine.render(machine.host({ volumes })).text));
+    const bootScript = () => machine.run("bash", script);
+
+    const without = await bootScript();
+    expect(without.code).toBe(1);
+    expect(without.output).toMatch(
+      /^Of the disks 0 are blank and 1073741824 bytes large, and none has the label mf-data\. There are: \/dev\/loop\d+ of 2147483648 bytes\.$/m,
+    );
+
+    const device = await machine.attachDisk("data", 1);
+    await succeed(machine, "bash", script);
+    expect(await mounted(machine, "/srv/data")).toBe(`${device} ext4 973.4M`);
+    expect(await succeed(machine, "stat", "--format=%U:%G %a", "/srv/data")).toBe("consul:consul 700\n");
+    // Full is that disk, and nothing else.
+    const fill = await machine.run("fallocate", "--length=1100M", "/srv/data/full");
+    expect(fill.output).toContain("No space left on device");
+    await succeed(machine, "rm", "--force", "/srv/data/full");
+    await succeed(machine, "sh", "-c", "echo kept > /srv/data/file");
+    await succeed(machine, "bash", script);
+
+    await succeed(machine, "umount", "/srv/data");
+    await machine.attachDisk("data", 3);
+    await succeed(machine, "bash", script);
+    expect(await mounted(machine, "/srv/data")).toBe(`${device} ext4 2.9G`);
+    expect(await succeed(machine, "cat", "/srv/data/file")).toBe("kept\n");
+    await succeed(machine, "umount", "/srv/data");
+    await machine.detachDisk("data");
+  });
+
+  test("leaves a disk alone that holds anything, and takes the one that replaces it", async () => {
+    const volumes = [{ name: "data", mountPoint: "/srv/data", sizeGib: 1 }];
+    const script = machine.put("replaced", bootScriptOf(machine.render(machine.host({ volumes })).text));
+    const beginning = (device: string) => succeed(machine, "sh", "-c", `head -c 4M ${device} | sha256sum`);
+    for (const [name, ...command] of [
+      ["file-system", "mkfs.ext4", "-q", "-L", "of-another"],
+      // Neither file system nor partitions, but something.
+      ["text", "sh", "-c", 'echo precious > "$0"'],
+    ]) {
+      const device = await machine.attachDisk(name, 1);
+      await succeed(machine, ...command, device);
+      const before = await beginning(device);
+      expect((await machine.run("bash", script)).code).toBe(1);
+      expect(await beginning(device)).toBe(before);
+      await machine.detachDisk(name);
+    }
+    await succeed(machine, "sh", "-c", "mkdir -p /srv/data && echo old > /srv/data/file");
+    const device = await machine.attachDisk("data", 1);
+    expect((await machine.run("bash", script)).output).toMatch(/^\/srv\/data is not empty: the volume would hide/m);
+    await succeed(machine, "rm", "/srv/data/file");
+    await succeed(machine, "bash", script);
+    expect(await mounted(machine, "/srv/data")).toBe(`${device} ext4 973.4M`);
+    await succeed(machine, "umount", "/srv/data");
+    await machine.detachDisk("data");
+  });
+
   test("starts no agent when it could not be prepared, and cloud-init and the journal say why", async () => {
     const boot = "/usr/local/lib/meshform/boot";
     await succeed(machine, "sh", "-c", `echo 'echo "it went wrong \\"here\\""; false "\\\\here"' >> ${boot}`);
@@ -291,9 +358,16 @@ describe("a client", () => {
     await eventually(async () => {
       expect(await states(machine, "meshform-boot", "consul", "nomad")).toEqual(["active", "active", "active"]);
     }, MINUTE);
+    expect(await succeed(machine, "cat", "/opt/nomad/data/of-the-first-boot")).toBe("kept\n");
     expect(await bootProgress(machine)).toMatchObject({ state: "done", reason: "" });
   });
 });
+
+/** Device, file system and size of what is mounted at a directory. */
+async function mounted(machine: CloudMachine, directory: string): Promise<string> {
+  const output = await succeed(machine, "findmnt", "--noheadings", "--output=SOURCE,FSTYPE,SIZE", directory);
+  return output.trim().replaceAll(/\s+/g, " ");
+}
 
 /** How far the machine says its boot is. */
 async function bootProgress(machine: CloudMachine): Promise<{ readonly reason: string }> {

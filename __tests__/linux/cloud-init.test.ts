@@ -13,6 +13,7 @@ import {
   type CloudInit,
   type CloudInitOptions,
   type HostRole,
+  type HostVolume,
 } from "../../constructs";
 import { findingsOf, synthStack, TestStack } from "../support/synth";
 
@@ -109,6 +110,47 @@ describe("a host", () => {
     ].map((pattern) => script.search(pattern));
     expect(order).toEqual([...order].sort((a, b) => a - b));
     expect(order).not.toContain(-1);
+  });
+
+  test("has its disks mounted before anything is put there, parents first, and their owners once there are users", () => {
+    const script = bootScript({
+      users: [{ name: "agent", home: "/opt/agent" }],
+      directories: [{ path: "/opt/agent/data" }],
+      volumes: [
+        { name: "data", mountPoint: "/opt/agent/data", sizeGib: 20, device: "/dev/sdg" },
+        { name: "agent", mountPoint: "/opt/agent", sizeGib: 10, owner: "agent:agent", mode: "0750" },
+      ],
+    });
+    const order = [
+      /^volume \/opt\/agent mf-agent 10737418240 ''$/m,
+      /^volume \/opt\/agent\/data mf-data 21474836480 \/dev\/sdg$/m,
+      /useradd .* agent$/m,
+      /^chown agent:agent \/opt\/agent$/m,
+      /^install -d .* \/opt\/agent\/data$/m,
+    ].map((pattern) => script.search(pattern));
+    expect(order).toEqual([...order].sort((a, b) => a - b));
+    expect(order).not.toContain(-1);
+    expect(bootScript({})).not.toContain("mkfs");
+  });
+
+  test.each<[string, Partial<HostVolume>]>([
+    [
+      "the volumes a and b are both mounted at /a. Give each a mount point of its own.",
+      { mountPoint: "/a", sizeGib: 2 },
+    ],
+    [
+      "the volumes a and b both have 1 GiB, by which a machine tells blank disks apart. Give them different sizes, or each its device.",
+      {},
+    ],
+  ])("fails if %s", (problem, second) => {
+    const volumes = [
+      { name: "a", mountPoint: "/a", sizeGib: 1, device: "/dev/sdf" },
+      { name: "b", mountPoint: "/b", sizeGib: 1, ...second },
+    ];
+    expect(() => render({ volumes })).toThrow(`Host group: ${problem}`);
+    expect(() =>
+      render({ volumes: volumes.map((it, index) => ({ ...it, mountPoint: `/${index}`, device: `/dev/sd${index}` })) }),
+    ).not.toThrow();
   });
 
   test("without packages needs no network", () => {

@@ -184,6 +184,24 @@ describe("options", () => {
     }
   });
 
+  test("volumes of each group, those of Nomad's servers on their hosts", () => {
+    const volume = (name: string, sizeGib: number) => ({ name, mountPoint: `/opt/${name}`, sizeGib });
+    const volumes = { consul: [volume("consul", 10)], nomad: [volume("nomad", 20)], clients: [volume("nomad", 100)] };
+    const { consul, nomad, clients } = cluster({
+      consul: { volumes: volumes.consul },
+      nomad: { volumes: volumes.nomad },
+      clients: { volumes: volumes.clients },
+    });
+    expect(consul.host.volumes.map(({ name }) => name).sort()).toEqual(["consul", "nomad"]);
+    expect(clients.host.volumes).toEqual(volumes.clients);
+    const apart = cluster({ nomad: { join: ["10.0.1.1"], volumes: volumes.nomad } });
+    expect([apart.consul.host.volumes, apart.nomad.host.volumes]).toEqual([[], volumes.nomad]);
+    expect(nomad.hosts).toBe(consul);
+    expect(() => cluster({ clients: { volumes: [{ ...volume("Data", 1.5), mountPoint: "/" }] } })).toThrow(
+      'volumes[0].name is "Data"; allowed is small letters, digits and dashes, 13 at most.',
+    );
+  });
+
   test("count of Nomad's servers without hosts of their own is that of the Consul servers", () => {
     expect(configuration(cluster({ consul: { count: 5 }, nomad: { count: 5 } }).consul.host, nomadFile)).toMatchObject({
       server: { bootstrap_expect: 5 },

@@ -40,6 +40,8 @@ export const machineAddress = "10.99.0.5";
 export class CloudMachine {
   private holder?: ChildProcess;
   private boots = 0;
+  /** The loop devices of its disks, by their names. */
+  private readonly disks = new Map<string, string>();
 
   private constructor(
     private readonly folder: string,
@@ -112,6 +114,30 @@ export class CloudMachine {
     else writeFileSync(file, value);
   }
 
+  /** Gives the machine a disk, blank at first, or enlarges it. @returns the path of its device */
+  async attachDisk(name: string, gib: number): Promise<string> {
+    const image = join(this.folder, `${name}.img`);
+    await succeed("truncate", "--size", `${gib}G`, image);
+    const known = this.disks.get(name);
+    if (known !== undefined) {
+      await succeed("losetup", "--set-capacity", known);
+      return known;
+    }
+    const device = (await succeed("losetup", "--find", "--show", image)).trim();
+    this.disks.set(name, device);
+    await this.prepare("mknod", device, "b", "7", device.replace("/dev/loop", ""));
+    return device;
+  }
+
+  /** Takes a disk, which nothing uses any more, away for good. */
+  async detachDisk(name: string): Promise<void> {
+    const device = this.disks.get(name) ?? "";
+    await this.prepare("rm", device);
+    await succeed("losetup", "--detach", device);
+    this.disks.delete(name);
+    rmSync(join(this.folder, `${name}.img`));
+  }
+
   /** Switches it on, and waits until cloud-init is through. */
   async boot(): Promise<Outcome> {
     const name = `${basename(this.folder)}.${++this.boots}`;
@@ -164,6 +190,7 @@ export class CloudMachine {
       const { code, output } = await run("unshare", ["--mount", "sh", "-c", this.boots > 0 ? groups : "true"]);
       if (code !== 0) throw new Error(output);
     });
+    for (const device of this.disks.values()) await succeed("losetup", "--detach", device);
     rmSync(this.folder, { recursive: true });
   }
 
@@ -172,6 +199,12 @@ export class CloudMachine {
     const init = readFileSync(`/proc/${pid}/task/${pid}/children`, "utf8").trim();
     return ["--target", init, "--net", "--mount", "--uts", "--ipc", "--pid", "--wd=/"];
   }
+}
+
+async function succeed(command: string, ...options: string[]): Promise<string> {
+  const { code, output } = await run(command, options);
+  if (code !== 0) throw new Error(output);
+  return output;
 }
 
 /** The web server's certificate, and the authority that signed it. */

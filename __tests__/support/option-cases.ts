@@ -865,6 +865,7 @@ export const OPTION_CASES: readonly OptionCase[] = [
     "servers of Consul",
     {
       count: 3,
+      volumes: [{ name: "a", mountPoint: "/a", sizeGib: 1, owner: "root:root", mode: "0755", device: "/dev/sdf" }],
       extra: {},
       minQuorum: 3,
       nodeMeta: { a: "b" },
@@ -885,6 +886,7 @@ export const OPTION_CASES: readonly OptionCase[] = [
     "servers of Nomad",
     {
       count: 3,
+      volumes: [{ name: "a", mountPoint: "/a", sizeGib: 1, owner: "root:root", mode: "0755", device: "/dev/sdf" }],
       extra: {},
       schedulerAlgorithm: "spread",
       memoryOversubscription: true,
@@ -900,6 +902,7 @@ export const OPTION_CASES: readonly OptionCase[] = [
     "clients of Nomad",
     {
       count: 3,
+      volumes: [{ name: "a", mountPoint: "/a", sizeGib: 1, owner: "root:root", mode: "0755", device: "/dev/sdf" }],
       extra: {},
       networkInterface: "eth0",
       nodePool: "default",

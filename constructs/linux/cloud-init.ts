@@ -19,6 +19,7 @@ import type { CloudPlatform } from "./platform";
 import { commandLine, quote } from "./shell";
 import { bootUnit, bootUnitFile, RUN_FOLDER, unitFiles, unitNames } from "./systemd";
 import { UNRESOLVED, unresolvedIn } from "./unresolved";
+import { volumeLines } from "./volume-lines";
 
 /** Options of {@link cloudInit}: the machine's distribution, and where its files and packages come from. */
 export interface CloudInitOptions extends PackageOptions {
@@ -152,6 +153,7 @@ function bootScript(host: HostData, { small, large, facts }: Contents, options: 
   const source = large.length > 0 ? assetSource(options.assets ?? "", options.platform) : undefined;
   const sections = {
     "facts of this machine": factLines([...facts.keys()], options.platform),
+    disks: volumeLines(host.volumes),
     "users, directories": hostLines({ ...host, files: [] }, kept),
     files: placedLines(small, kept),
     packages: packageLines(host, options, source?.needs ?? []),

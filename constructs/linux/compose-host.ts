@@ -1,5 +1,6 @@
 import { isDeepStrictEqual } from "node:util";
 import type { HostData, HostFile } from "./host";
+import { refuseWrongVolumes } from "./volumes";
 
 /**
  * What a role contributes to a host: any part of it, without a name.
@@ -13,7 +14,7 @@ export type HostRole = Partial<Omit<HostData, "name">>;
  * sysctls are also written as files, so that they hold after a reboot.
  *
  * @param name the host's name, also the name of its agents
- * @throws Error if two roles contradict each other
+ * @throws Error if two roles contradict each other, or if volumes cannot be told apart
  *
  * @example
  * const clock = { systemPackages: ["chrony"] };
@@ -23,6 +24,13 @@ export type HostRole = Partial<Omit<HostData, "name">>;
 export function composeHost(name: string, ...roles: readonly HostRole[]): HostData {
   const packages = roles.flatMap((role) => role.packages ?? []);
   const users = roles.flatMap((role) => role.users ?? []);
+  const volumes = merge(
+    name,
+    "volume",
+    roles.flatMap((role) => role.volumes ?? []),
+    byName,
+  );
+  refuseWrongVolumes(name, volumes);
   const directories = roles.flatMap((role) => role.directories ?? []);
   const files = roles.flatMap((role) => role.files ?? []);
   const units = roles.flatMap((role) => role.units ?? []);
@@ -33,6 +41,7 @@ export function composeHost(name: string, ...roles: readonly HostRole[]): HostDa
     packages: merge(name, "package", packages, byName),
     systemPackages: [...new Set(roles.flatMap((role) => role.systemPackages ?? []))],
     users: merge(name, "user", users, byName),
+    volumes,
     directories: merge(name, "directory", directories, byPath),
     files: [...merge(name, "file", files, byPath), ...kernelFiles(kernelModules, sysctls)],
     kernelModules,

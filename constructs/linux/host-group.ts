@@ -5,17 +5,23 @@ import { MeshError, ValueError } from "../core/errors";
 import { HOST_CHECKS, hostsOf } from "./checks";
 import { type CloudInit, type CloudInitOptions, renderCloudInit } from "./cloud-init";
 import { composeHost, type HostRole } from "./compose-host";
-import type { HostData } from "./host";
+import type { HostData, HostVolume } from "./host";
 import type { HostToolRole } from "./host-tool/host-tool";
 import type { SecretStore } from "./host-tool/secret-store";
 import type { CloudPlatform } from "./platform";
 import { secureHost } from "./secure-host";
 import type { Versions } from "./versions";
+import { HOST_VOLUME_SHAPE } from "./volumes";
 
 /** What every group of hosts takes. */
 export interface HostGroupProps {
   /** How many hosts the group has. */
   readonly count?: number;
+  /**
+   * Disks of the hosts' own, for data that outlives the image of a machine.
+   * @default none: all is on the root disk
+   */
+  readonly volumes?: readonly HostVolume[];
   /**
    * Any role on top: files, packages, units, steps of your own. Never a secret, since all of it is in the user data.
    * @default none
@@ -33,7 +39,11 @@ export interface GroupCloudInitOptions extends CloudInitOptions {
 }
 
 /** @internal */
-export const HOST_GROUP_SHAPE: is.Shape<HostGroupProps> = { count: is.number, extra: is.fields };
+export const HOST_GROUP_SHAPE: is.Shape<HostGroupProps> = {
+  count: is.number,
+  volumes: is.list(is.block(HOST_VOLUME_SHAPE)),
+  extra: is.fields,
+};
 
 /** How servers save what they know. */
 export interface SnapshotOptions {
@@ -122,6 +132,7 @@ export class HostGroup extends Construct {
         },
         snapshotEverySeconds: snapshots?.everySeconds,
       }),
+      { volumes: this.props.volumes },
       ...(this.props.extra ? [this.props.extra] : []),
     );
   }

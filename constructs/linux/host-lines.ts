@@ -1,8 +1,9 @@
 import type { HostData, HostFile } from "./host";
 import { commandLine, quote } from "./shell";
+import { volumeOwnerLines } from "./volume-lines";
 
 /**
- * Shell lines that give a host its users, directories and files, with owner and mode. They can be repeated.
+ * Shell lines that give a host its users, directories and files, with owner and mode. Its volumes are mounted. They can be repeated.
  *
  * @param folder where the contents of the files are kept, each below it at its own path
  */
@@ -12,6 +13,7 @@ export function hostLines(host: HostData, folder: string): string[] {
       const add = ["useradd", "--system", "--user-group", "--no-create-home", "--home-dir", home];
       return `id -u ${quote(name)} >/dev/null 2>&1 || ${commandLine([...add, "--shell", "/usr/sbin/nologin", name])}`;
     }),
+    ...volumeOwnerLines(host.volumes),
     ...host.directories.map(({ path, mode = "0755", owner = "root:root" }) => installLine(["-d"], mode, owner, [path])),
     ...fileLines(host.files, folder),
   ];

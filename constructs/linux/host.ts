@@ -32,6 +32,28 @@ export interface HostDirectory {
 }
 
 /**
+ * A disk of a host's own, with a file system that outlives the machine's image. The machine finds the disk by the label that it gave it, else
+ * by its size, makes a file system where it is blank, never elsewhere, and lets it grow at the boot after the disk was enlarged.
+ */
+export interface HostVolume {
+  /** Small letters, digits and dashes, 13 characters at most: `mf-<name>` is the label of its file system. */
+  readonly name: string;
+  /** Absolute path of the directory where it is mounted, before directories and files are made. It must be empty. */
+  readonly mountPoint: string;
+  /** Size of the disk in GiB, a whole number. Volumes of one host have different sizes, unless each has a `device`. */
+  readonly sizeGib: number;
+  /** `user:group` of the directory. @default "root:root", or what `directories` says of the same path */
+  readonly owner?: string;
+  /** Permissions of the directory, in octal. @default "0755", or what `directories` says of the same path */
+  readonly mode?: string;
+  /**
+   * Path of the disk's device, where its size does not tell which it is; best one that names the disk, as those below `/dev/disk/by-id`.
+   * @default the one blank disk of that size
+   */
+  readonly device?: string;
+}
+
+/**
  * A system user of a host, made before anything else since files and directories belong to it.
  */
 export interface HostUser {
@@ -149,6 +171,8 @@ export interface HostData {
   readonly systemPackages: readonly string[];
   /** System users, made before directories and files. */
   readonly users: readonly HostUser[];
+  /** Disks, mounted before directories and files are made. */
+  readonly volumes: readonly HostVolume[];
   /** Directories, made before files, parents first. */
   readonly directories: readonly HostDirectory[];
   /** Files, written at every boot before any step runs. */

@@ -90,7 +90,7 @@ export class NomadServers extends Construct {
   }
 
   /** The hosts of the Consul servers, of which there are as many as there are. */
-  private consulHosts({ consul, count, extra }: NomadServersProps): HostGroup {
+  private consulHosts({ consul, count, volumes, extra }: NomadServersProps): HostGroup {
     if (count !== undefined && count !== consul.count) {
       throw new MeshError(
         this,
@@ -98,13 +98,14 @@ export class NomadServers extends Construct {
         "Set count of the Consul servers, or give join, for hosts of their own.",
       );
     }
+    if (volumes !== undefined) consul.addPart({ role: { volumes } });
     if (extra !== undefined) consul.addPart({ role: extra });
     return consul;
   }
 
-  private ownHosts({ consul, count = 3, extra }: NomadServersProps): HostGroup {
+  private ownHosts({ consul, count = 3, volumes, extra }: NomadServersProps): HostGroup {
     const { cluster, join } = consul;
-    const hosts = new HostGroup(this, "Hosts", cluster, { count, extra });
+    const hosts = new HostGroup(this, "Hosts", cluster, { count, volumes, extra });
     hosts.addPart({
       agent: "consul-client",
       role: consulClient({ version: cluster.versions.consul, datacenter: cluster.consulDatacenter, retryJoin: join }),
