@@ -18,7 +18,7 @@ module.exports = {
   "constructs/aws": ["constructs/core", "constructs/checks", "constructs/linux"],
   stacks: ["constructs", "constructs/core"],
   lab: ["constructs/nomad", "constructs/consul", "constructs/model", "constructs/checks", "constructs/linux"],
-  graph: ["constructs/core", "constructs/nomad", "constructs/consul", "constructs/model", "lab"],
+  graph: ["constructs/core", "constructs/nomad", "constructs/consul", "constructs/model", "constructs/checks", "lab"],
   testing: [
     "constructs/core",
     "constructs/nomad",

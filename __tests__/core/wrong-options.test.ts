@@ -69,7 +69,8 @@ function* wrongOptions(options: Fields): Iterable<{ readonly name: string; reado
         yield { name, wrong: { ...options, [name]: value } };
       }
     }
-    if (isPlain(right)) {
+    // What has functions is no options but something to call, such as a platform.
+    if (isPlain(right) && !Object.values(right).some((it) => typeof it === "function")) {
       for (const below of wrongOptions(right)) {
         yield { name: below.name, wrong: { ...options, [name]: below.wrong } };
       }
