@@ -1,7 +1,19 @@
+import { AutoscalingGroup } from "@cdktf/provider-aws/lib/autoscaling-group";
+import { LaunchTemplate } from "@cdktf/provider-aws/lib/launch-template";
 import { SecurityGroup } from "@cdktf/provider-aws/lib/security-group";
 import { VpcSecurityGroupIngressRule } from "@cdktf/provider-aws/lib/vpc-security-group-ingress-rule";
 import { silence } from "../../constructs";
-import { AWS_CHECKS, Network, SecurityGroups } from "../../constructs/aws";
+import {
+  AWS_CHECKS,
+  AwsCluster,
+  MachineImage,
+  Nat,
+  Network,
+  SecurityGroups,
+  type AwsClusterProps,
+  type ClientPoolProps,
+  type NetworkProps,
+} from "../../constructs/aws";
 import { AwsJson, AwsTestStack } from "../support/aws";
 import { readPage } from "../support/page";
 import { findingsOf } from "../support/synth";
@@ -49,4 +61,128 @@ describe("open-to-the-world", () => {
     silence(site, "open-to-the-world", "It is the site.");
     expect(findingsOf(() => AwsJson.of(stack))).toEqual([]);
   });
+});
+
+/** What is found in a stack that has such a launch template or group, in addition to a cluster's. */
+function findingsWith(add: (stack: AwsTestStack) => void): string[] {
+  const stack = stackWith();
+  add(stack);
+  return findingsOf(() => AwsJson.of(stack));
+}
+
+const sound = {
+  metadataOptions: { httpTokens: "required" },
+  blockDeviceMappings: [{ deviceName: "/dev/sda1", ebs: { encrypted: "true" } }],
+};
+
+test("a sound launch template has no findings", () => {
+  expect(findingsWith((stack) => new LaunchTemplate(stack, "own", sound))).toEqual([]);
+});
+
+describe("metadata-service", () => {
+  test("finds machines that answer IMDSv1", () => {
+    expect(findingsWith((stack) => new LaunchTemplate(stack, "own", { ...sound, metadataOptions: undefined }))).toEqual(
+      ['stack/own: Its machines answer IMDSv1. Set metadata_options to http_tokens = "required". (metadata-service)'],
+    );
+  });
+
+  test("finds those whose containers reach it", () => {
+    const metadataOptions = { httpTokens: "required", httpPutResponseHopLimit: 2 };
+    expect(findingsWith((stack) => new LaunchTemplate(stack, "own", { ...sound, metadataOptions }))).toEqual([
+      "stack/own: Its metadata service answers over 2 hops, so that containers reach it. Set http_put_response_hop_limit to 1. (metadata-service)",
+    ]);
+  });
+
+  test("lets one pass that is off", () => {
+    const metadataOptions = { httpEndpoint: "disabled" };
+    expect(findingsWith((stack) => new LaunchTemplate(stack, "own", { ...sound, metadataOptions }))).toEqual([]);
+  });
+});
+
+describe("unencrypted-disk", () => {
+  test("finds a disk that says so, and disks of which nothing is said", () => {
+    const blockDeviceMappings = [{ deviceName: "/dev/sdf", ebs: { volumeSize: 10 } }];
+    expect(
+      findingsWith((stack) => {
+        new LaunchTemplate(stack, "own", { ...sound, blockDeviceMappings });
+        new LaunchTemplate(stack, "other", { ...sound, blockDeviceMappings: undefined });
+      }),
+    ).toEqual([
+      "stack/own: Its disk /dev/sdf is not encrypted. Set encrypted to true. (unencrypted-disk)",
+      "stack/other: It says nothing of its disks, so that they are as the image has them. Give block_device_mappings with encrypted = true for the root device. (unencrypted-disk)",
+    ]);
+  });
+});
+
+test("reachable-machine finds a key pair and a public address", () => {
+  const networkInterfaces = [{ associatePublicIpAddress: "true" }];
+  expect(
+    findingsWith((stack) => new LaunchTemplate(stack, "own", { ...sound, keyName: "ops", networkInterfaces })),
+  ).toEqual([
+    "stack/own: Its machines take a key pair for SSH. Omit key_name. (reachable-machine)",
+    "stack/own: Its machines have public addresses. Omit associate_public_ip_address, and put a load balancer in front. (reachable-machine)",
+  ]);
+});
+
+test("template-version finds a version that Terraform sees no change of", () => {
+  const launchTemplateSpecification = { launchTemplateId: "lt-1", version: "$Default" };
+  expect(
+    findingsWith((stack) => {
+      new AutoscalingGroup(stack, "own", {
+        minSize: 1,
+        maxSize: 1,
+        launchTemplate: { id: "lt-1", version: "$Latest" },
+      });
+      new AutoscalingGroup(stack, "mixed", {
+        ...{ minSize: 1, maxSize: 1 },
+        mixedInstancesPolicy: { launchTemplate: { launchTemplateSpecification } },
+      });
+      new AutoscalingGroup(stack, "pinned", { minSize: 1, maxSize: 1, launchTemplate: { id: "lt-1", version: "3" } });
+    }),
+  ).toEqual([
+    "stack/own: Its version of the launch template is $Latest. Name the template's latest_version. (template-version)",
+    "stack/mixed: Its version of the launch template is $Default. Name the template's latest_version. (template-version)",
+  ]);
+});
+
+/** What is found of a cluster in such a network. */
+function findingsOfCluster(network: NetworkProps, props: Partial<AwsClusterProps> = {}, pool?: ClientPoolProps) {
+  const stack = new AwsTestStack();
+  const cluster = new AwsCluster(stack, "prod", {
+    network: new Network(stack, "net", { flowLogs: false, ...network }),
+    ...props,
+  });
+  if (pool) cluster.addClientPool("general", pool);
+  return findingsOf(() => AwsJson.of(stack));
+}
+
+describe("no-way-out", () => {
+  test("names what machines could not fetch", () => {
+    expect(findingsOfCluster({ nat: Nat.none() }, {}, {})).toEqual([
+      "stack/prod/server-machines: Its machines cannot reach the internet over IPv4, and fetch consul, nomad and packages of the distribution from there. Give the network NAT gateways, or the machines an image that has them (MachineImage.id with prepared). (no-way-out)",
+      "stack/prod/general-machines: Its machines cannot reach the internet over IPv4, and fetch consul, nomad, cni-plugins and packages of the distribution from there. Give the network NAT gateways, or the machines an image that has them (MachineImage.id with prepared). (no-way-out)",
+    ]);
+  });
+
+  test("lets a prepared image pass", () => {
+    const image = MachineImage.id("ami-1", { distribution: "ubuntu-24.04", prepared: true });
+    expect(findingsOfCluster({ nat: Nat.none() }, { image }, {})).toEqual([]);
+  });
+});
+
+test("server-zones finds a zone that would take the quorum with it", () => {
+  expect(findingsOfCluster({ zones: 2 })).toEqual([
+    "stack/prod/server-machines: Its 3 servers are in 2 zones. Give the network three zones. (server-zones)",
+  ]);
+  expect(findingsOfCluster({ zones: 1 }, { serverCount: 5 })).toEqual([
+    "stack/prod/server-machines: Its 5 servers are in 1 zone. Give the network three zones. (server-zones)",
+  ]);
+});
+
+test("subnet-size finds groups that together may have more machines than there are addresses", () => {
+  const cidr = "10.0.0.0/23";
+  expect(findingsOfCluster({ cidr }, {}, { size: { min: 0, max: 174 } })).toEqual([]);
+  expect(findingsOfCluster({ cidr }, {}, { size: { min: 0, max: 175 } })).toEqual([
+    "stack/prod/server-machines: Its network has 177 addresses for machines, and its groups may have 178 together. Give the network a larger cidr, or the groups a smaller size. (subnet-size)",
+  ]);
 });

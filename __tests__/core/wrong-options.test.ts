@@ -35,6 +35,8 @@ const ALSO_RIGHT: Readonly<Record<string, readonly string[] | undefined>> = {
   service: ["text"],
   // How many, or which.
   zones: ["list"],
+  // A number, or from where to where.
+  size: ["object"],
 };
 
 function kindOf(value: unknown): string {

@@ -2,8 +2,12 @@
 import "./require-provider";
 
 export { AWS_CHECKS } from "./checks";
+export { AwsCluster, type AwsClusterProps, type ClientPoolProps } from "./cluster";
 export { SecurityGroups, type SecurityGroupsProps } from "./flows/security-groups";
 export { FLOWS, type Flow, type FlowParty } from "./flows/table";
+export type { Architecture } from "./machines/architecture";
+export { Capacity, type SpotOptions } from "./machines/capacity";
+export { MachineImage, type MachineImageOptions } from "./machines/machine-image";
 export { FlowLogs, type FlowLogsOptions } from "./network/flow-logs";
 export type { NetworkIds } from "./network/imported-network";
 export { Nat } from "./network/nat";

@@ -17,10 +17,27 @@ const IAM = { pattern: /^[\w+=,.@-]+$/, characters: "letters, digits and +=,.@_-
  *
  * @see https://docs.aws.amazon.com/IAM/latest/UserGuide/reference_iam-quotas.html
  * @see https://docs.aws.amazon.com/AWSEC2/latest/APIReference/API_CreateSecurityGroup.html
+ * @see https://docs.aws.amazon.com/AWSEC2/latest/APIReference/API_CreateLaunchTemplate.html
+ * @see https://docs.aws.amazon.com/autoscaling/ec2/APIReference/API_CreateAutoScalingGroup.html
+ * @see https://docs.aws.amazon.com/kms/latest/APIReference/API_CreateAlias.html
  * @see https://docs.aws.amazon.com/AmazonCloudWatchLogs/latest/APIReference/API_CreateLogGroup.html
  */
 const LIMITS = {
   role: { ...IAM, least: 1, most: 64 },
+  "instance profile": { ...IAM, least: 1, most: 128 },
+  "launch template": { least: 3, most: 128, pattern: /^[\w()./-]+$/, characters: "letters, digits and ()./_-" },
+  "Auto Scaling group": {
+    least: 1,
+    most: 255,
+    pattern: /^[\x20-\x39\x3b-\x7e]+$/,
+    characters: "all of ASCII but a colon",
+  },
+  "alias of a key": {
+    least: 7,
+    most: 256,
+    pattern: /^alias\/(?!aws\/)[\w/-]+$/,
+    characters: "letters, digits and /_-",
+  },
   "log group": { least: 1, most: 512, pattern: /^[\w./#-]+$/, characters: "letters, digits and ._/#-" },
   "security group": {
     least: 1,

@@ -1,0 +1,56 @@
+import { SecretsmanagerSecret } from "@cdktf/provider-aws/lib/secretsmanager-secret";
+import { Construct } from "constructs";
+import { instanceFact } from "../../linux/instance-facts";
+import {
+  SECRET_DOCUMENTS,
+  secretNames,
+  secretStorePolicy,
+  type AwsSecretStore,
+  type SecretDocument,
+  type SecretReader,
+} from "../../linux/host-tool/secret-store";
+import { AwsAccount } from "../account";
+import { tagsOf } from "../tags";
+import type { PolicyStatement } from "./policy";
+
+/** What a cluster's secrets are made from. */
+export interface ClusterSecretsOptions {
+  readonly name: string;
+  readonly keyArn: string;
+  readonly isProtected: boolean;
+}
+
+/**
+ * The secrets of a cluster in AWS Secrets Manager. Terraform makes them without values: the first server that boots writes those, so that
+ * none is in Terraform's state.
+ */
+export class ClusterSecrets extends Construct {
+  /** The store, as hosts know it. */
+  readonly store: AwsSecretStore;
+  private readonly arns: Readonly<Record<SecretDocument, string>>;
+
+  constructor(scope: Construct, id: string, { name, keyArn, isProtected }: ClusterSecretsOptions) {
+    super(scope, id);
+    const region = instanceFact("region", AwsAccount.of(this).region);
+    this.store = { type: "aws-secrets-manager", prefix: `meshform/${name}/`, region };
+    const names = secretNames(this.store);
+    const arns = SECRET_DOCUMENTS.map((document) => {
+      const secret = new SecretsmanagerSecret(this, document, {
+        name: names[document],
+        description: `The cluster ${name}: what the document ${document} holds`,
+        kmsKeyId: keyArn,
+        // A name stays taken while a secret waits for its end: a cluster that comes back at once could not be made.
+        recoveryWindowInDays: 0,
+        tags: tagsOf(this, names[document]),
+        lifecycle: isProtected ? { preventDestroy: true } : undefined,
+      });
+      return [document, secret.arn] as const;
+    });
+    this.arns = Object.fromEntries(arns) as Record<SecretDocument, string>;
+  }
+
+  /** What a reader's role may do. */
+  statements(reader: SecretReader): readonly PolicyStatement[] {
+    return secretStorePolicy(this.arns, reader);
+  }
+}

@@ -1,0 +1,89 @@
+import type { IConstruct } from "constructs";
+import type { Check } from "../../checks/check";
+import { Cidr } from "../network/cidr";
+import type { NetworkLike } from "../network/network-like";
+
+/** What the checks know of a group of machines. */
+export interface CheckedMachines extends IConstruct {
+  readonly options: {
+    readonly network: NetworkLike;
+    readonly image: { readonly isPrepared: boolean };
+    readonly hosts: { readonly host: { readonly packages: readonly { readonly name: string }[] } };
+    readonly size: { readonly min: number; readonly max: number };
+    readonly hasServers: boolean;
+    readonly capacity: { readonly kind: string };
+  };
+}
+
+/** Shared by all copies of the library that an app may have. */
+const MACHINES = Symbol.for("meshform.aws-machines");
+
+/** The groups of machines of an app; those that are added to the list are checked. */
+export function machineGroupsOf(scope: IConstruct): CheckedMachines[] {
+  const root: IConstruct & { [MACHINES]?: CheckedMachines[] } = scope.node.root;
+  return (root[MACHINES] ??= []);
+}
+
+export const noWayOut: Check = {
+  id: "no-way-out",
+  reason: "A machine that cannot fetch the packages of its host never joins the cluster.",
+  level: "error",
+  *find({ root }) {
+    for (const group of machineGroupsOf(root)) {
+      const { network, image, hosts } = group.options;
+      if (!network.hasWayOut && !image.isPrepared) {
+        const names = hosts.host.packages.map(({ name }) => name).join(", ");
+        yield {
+          at: group,
+          problem: `Its machines cannot reach the internet over IPv4, and fetch ${names} and packages of the distribution from there.`,
+          fix: "Give the network NAT gateways, or the machines an image that has them (MachineImage.id with prepared).",
+        };
+      }
+    }
+  },
+};
+
+export const serverZones: Check = {
+  id: "server-zones",
+  reason: "A zone that holds more than half of the servers takes the quorum with it when it fails.",
+  level: "error",
+  *find({ root }) {
+    for (const group of machineGroupsOf(root).filter(({ options }) => options.hasServers)) {
+      const { size, network } = group.options;
+      const zones = network.privateSubnets.length;
+      if (size.max > 1 && zones < 3) {
+        yield {
+          at: group,
+          problem: `Its ${size.max} servers are in ${zones} zone${zones === 1 ? "" : "s"}.`,
+          fix: "Give the network three zones.",
+        };
+      }
+    }
+  },
+};
+
+/** What AWS keeps of each subnet for itself. */
+const KEPT_BY_AWS = 5;
+
+export const subnetSize: Check = {
+  id: "subnet-size",
+  reason: "A group cannot grow where its subnets have no more addresses, nor can a machine be replaced.",
+  level: "error",
+  *find({ root }) {
+    const groups = machineGroupsOf(root);
+    for (const network of new Set(groups.map(({ options }) => options.network))) {
+      const own = groups.filter(({ options }) => options.network === network);
+      const most = own.reduce((sum, { options }) => sum + options.size.max, 0);
+      const sizes = network.privateSubnets.map(({ cidr }) => Cidr.parse(cidr ?? "")?.size);
+      const known = sizes.filter((size) => size !== undefined);
+      const room = known.reduce((sum, size) => sum + size - KEPT_BY_AWS, 0);
+      if (known.length === sizes.length && room < most) {
+        yield {
+          at: own[0],
+          problem: `Its network has ${room} addresses for machines, and its groups may have ${most} together.`,
+          fix: "Give the network a larger cidr, or the groups a smaller size.",
+        };
+      }
+    }
+  },
+};

@@ -1,0 +1,239 @@
+import { Construct } from "constructs";
+import { silence } from "../checks/silence";
+import { MeshError } from "../core/errors";
+import * as is from "../core/shape";
+import { ConsulServers, type ConsulServersProps } from "../linux/consul-servers";
+import { instanceFact } from "../linux/instance-facts";
+import { NomadClients, type NomadClientsProps } from "../linux/nomad-clients";
+import { NomadServers } from "../linux/nomad-servers";
+import { ClusterSecrets } from "./access/cluster-secrets";
+import { decryptStatement, encryptStatement, FIND_SERVERS, SESSIONS } from "./access/machine-statements";
+import type { PolicyStatement } from "./access/policy";
+import { AwsAccount } from "./account";
+import { SecurityGroups } from "./flows/security-groups";
+import { Capacity } from "./machines/capacity";
+import { MachineGroup } from "./machines/machine-group";
+import { MachineImage } from "./machines/machine-image";
+import type { NetworkLike } from "./network/network-like";
+import { awsPlatform } from "./platform/platform";
+import { AssetsBucket } from "./storage/assets-bucket";
+import { EncryptionKey } from "./storage/encryption-key";
+import { addTags, TAGS, type Tags } from "./tags";
+
+/** Props of {@link AwsCluster}. */
+export interface AwsClusterProps extends Pick<ConsulServersProps, "datacenter" | "nomadRegion" | "versions"> {
+  /** Where the machines are. */
+  readonly network: NetworkLike;
+  /**
+   * What everything is named after: 1 to 20 small letters, digits and dashes, beginning with a letter. An account has one cluster of a
+   * name in a region.
+   * @default the construct's id
+   */
+  readonly name?: string;
+  /** How many servers: 3 survive the loss of one, 5 of two. 1 is for trying things out. @default 3 */
+  readonly serverCount?: 1 | 3 | 5;
+  /** The servers' instance type. @default "t4g.medium" */
+  readonly serverType?: string;
+  /** The size of each server's disk. @default 30 */
+  readonly serverDiskGib?: number;
+  /** What machines boot from, where a pool of clients names no other. @default MachineImage.ubuntu() */
+  readonly image?: MachineImage;
+  /** ARN of a key that encrypts disks, secrets and buckets. @default one of the cluster's own, which is rotated each year */
+  readonly keyArn?: string;
+  /** Whether a plan that would destroy the servers, their secrets or the key fails. @default true */
+  readonly deletionProtection?: boolean;
+  /** Tags of everything in it. Keys have none but letters, digits and `+-=._,:@`. @default none */
+  readonly tags?: Tags;
+}
+
+/** @internal */
+export const AWS_CLUSTER_SHAPE: is.Shape<AwsClusterProps> = {
+  network: is.required(is.like("a Network", "privateSubnets")),
+  name: is.literal(is.name, "Write the name out."),
+  serverCount: is.literal(is.number, "Write the number out."),
+  serverType: is.literal(is.name, "Write the type out."),
+  serverDiskGib: is.number,
+  image: is.made("MachineImage.ubuntu()"),
+  keyArn: is.name,
+  deletionProtection: is.literal(is.flag, "Write it out."),
+  datacenter: is.name,
+  nomadRegion: is.name,
+  versions: is.fields,
+  tags: TAGS,
+};
+
+/** Props of {@link AwsCluster.addClientPool}. */
+export interface ClientPoolProps extends Pick<
+  NomadClientsProps,
+  "nodePool" | "nodeClass" | "meta" | "docker" | "rawExec" | "consulCni" | "extra" | "override" | "consulOverride"
+> {
+  /** How many machines there are, or from how many to how many: 0 for an idle pool. @default 2 */
+  readonly size?: number | { readonly min: number; readonly max: number };
+  /** Instance types of one architecture, the preferred one first. @default ["t4g.medium"] */
+  readonly instanceTypes?: readonly string[];
+  /** How machines are bought. @default Capacity.onDemand() */
+  readonly capacity?: Capacity;
+  /** What machines boot from. @default the cluster's */
+  readonly image?: MachineImage;
+  /** The size of each machine's disk. @default 40 */
+  readonly diskGib?: number;
+}
+
+/** @internal */
+export const CLIENT_POOL_SHAPE: is.Shape<ClientPoolProps> = {
+  nodePool: is.name,
+  nodeClass: is.name,
+  meta: is.map(is.text),
+  docker: is.flag,
+  rawExec: is.flag,
+  consulCni: is.flag,
+  extra: is.fields,
+  override: is.fields,
+  consulOverride: is.fields,
+  size: is.literal((place, property, value) => {
+    const range = is.block<{ readonly min: number; readonly max: number }>({
+      min: is.required(is.number),
+      max: is.required(is.number),
+    });
+    (typeof value === "number" ? is.number : range)(place, property, value);
+  }, "Write it out."),
+  instanceTypes: is.literalList(is.name),
+  capacity: is.made("Capacity.onDemand()"),
+  image: is.made("MachineImage.ubuntu()"),
+  diskGib: is.number,
+};
+
+/**
+ * A cluster of Consul and Nomad in an AWS account: servers in an Auto Scaling group over the zones of a network, pools of clients, security
+ * groups from the table of flows, a key, secrets and a bucket of its own, and for each group of machines a role that may do what they need.
+ *
+ * @example
+ * const cluster = new AwsCluster(stack, "prod", { network });
+ * cluster.addClientPool("general", { size: 3 });
+ */
+export class AwsCluster extends Construct {
+  /** What everything is named after. */
+  readonly name: string;
+  /** The security groups of servers and clients. */
+  readonly securityGroups: SecurityGroups;
+  /** The hosts of the servers. */
+  readonly consul: ConsulServers;
+  /** Nomad's servers, on the same hosts. */
+  readonly nomad: NomadServers;
+  /** ARN of the key that encrypts disks, secrets and buckets. */
+  readonly keyArn: string;
+
+  private readonly secrets: ClusterSecrets;
+  private readonly assets: AssetsBucket;
+  private readonly image: MachineImage;
+
+  constructor(
+    scope: Construct,
+    id: string,
+    private readonly props: AwsClusterProps,
+  ) {
+    super(scope, id);
+    is.refuseWrongValues(this, props, AWS_CLUSTER_SHAPE);
+    const { network, serverCount = 3, deletionProtection: isProtected = true } = props;
+    this.name = this.clusterName(props.name ?? id);
+    const { name } = this;
+    addTags(this, { ...props.tags, "meshform:cluster": name });
+    this.image = props.image ?? MachineImage.ubuntu();
+    this.keyArn = props.keyArn ?? new EncryptionKey(this, "key", { name, isProtected }).arn;
+    this.secrets = new ClusterSecrets(this, "secrets", { name, keyArn: this.keyArn, isProtected });
+    this.assets = new AssetsBucket(this, "assets", { name, keyArn: this.keyArn });
+    this.securityGroups = new SecurityGroups(this, "security-groups", { network, name });
+
+    const region = instanceFact("region", AwsAccount.of(this).region);
+    this.consul = new ConsulServers(this, "servers", {
+      platform: awsPlatform,
+      count: serverCount,
+      join: [`provider=aws region=${region} tag_key=meshform:servers tag_value=${name}`],
+      secretStore: this.secrets.store,
+      datacenter: props.datacenter,
+      nomadRegion: props.nomadRegion,
+      versions: props.versions,
+      // Datacenters are joined by cluster peering.
+      override: { ports: { serf_wan: -1 } },
+    });
+    this.nomad = new NomadServers(this, "nomad", { consul: this.consul });
+    if (serverCount === 1) {
+      silence(this.consul, "server-count", "One server is what was asked for, to try things out.");
+    }
+    new MachineGroup(this, "server-machines", {
+      ...this.common(network),
+      name: `${name}-servers`,
+      hosts: this.consul,
+      securityGroupId: this.securityGroups.serversId,
+      statements: [...this.secrets.statements("server"), encryptStatement(this.keyArn), ...this.statements()],
+      image: this.image,
+      instanceTypes: [props.serverType ?? "t4g.medium"],
+      capacity: Capacity.onDemand(),
+      size: { min: serverCount, max: serverCount },
+      diskGib: props.serverDiskGib ?? 30,
+      machineTags: { "meshform:servers": name },
+      isProtected,
+      hasServers: true,
+    });
+  }
+
+  /**
+   * Machines that run the services.
+   *
+   * @param id names the pool
+   * @returns its hosts
+   *
+   * @example
+   * cluster.addClientPool("batch", { size: { min: 0, max: 20 }, nodePool: "batch", capacity: Capacity.spot() });
+   */
+  addClientPool(id: string, props: ClientPoolProps = {}): NomadClients {
+    is.refuseWrongValues(this, props, CLIENT_POOL_SHAPE, "clientPool", id);
+    const { size = 2, instanceTypes = ["t4g.medium"], capacity = Capacity.onDemand(), image, diskGib, ...rest } = props;
+    const range = typeof size === "number" ? { min: size, max: size } : size;
+    if (!(Number.isInteger(range.min) && Number.isInteger(range.max) && range.min >= 0 && range.min <= range.max)) {
+      throw new MeshError(
+        this,
+        `The size of the pool ${id} is ${range.min} to ${range.max} machines.`,
+        "Give whole numbers, the smaller one first.",
+      );
+    }
+    const clients = new NomadClients(this, id, { nomad: this.nomad, ...rest });
+    const name = `${this.name}-${id}`;
+    new MachineGroup(this, `${id}-machines`, {
+      ...this.common(this.props.network),
+      name,
+      hosts: clients,
+      securityGroupId: this.securityGroups.clientsId,
+      statements: [...this.secrets.statements("client"), ...this.statements()],
+      image: image ?? this.image,
+      instanceTypes,
+      capacity,
+      size: range,
+      diskGib: diskGib ?? 40,
+      machineTags: { "meshform:pool": id },
+      isProtected: false,
+      hasServers: false,
+    });
+    return clients;
+  }
+
+  private common(network: NetworkLike) {
+    return { network, assets: this.assets, keyArn: this.keyArn };
+  }
+
+  /** What every machine may do. */
+  private statements(): readonly PolicyStatement[] {
+    return [decryptStatement(this.keyArn), this.assets.readStatement(), FIND_SERVERS, SESSIONS];
+  }
+
+  private clusterName(name: string): string {
+    if (!/^[a-z][a-z0-9-]{0,19}$/.test(name)) {
+      throw new MeshError(
+        this,
+        `The name of the cluster is "${name}".`,
+        "Use 1 to 20 small letters, digits and dashes, a letter first: buckets, roles and tags are named after it.",
+      );
+    }
+    return name;
+  }
+}

@@ -1,0 +1,69 @@
+import { KmsAlias } from "@cdktf/provider-aws/lib/kms-alias";
+import { KmsKey } from "@cdktf/provider-aws/lib/kms-key";
+import { Construct } from "constructs";
+import { policyDocument } from "../access/policy";
+import { AwsAccount } from "../account";
+import { awsName } from "../names";
+import { tagsOf } from "../tags";
+
+/** What a cluster's key is made from. */
+export interface EncryptionKeyOptions {
+  readonly name: string;
+  readonly isProtected: boolean;
+}
+
+/**
+ * A key of the cluster's own, which AWS rotates each year: for disks, secrets and buckets. Who may use it is for IAM policies to say, but
+ * that EC2 Auto Scaling may start machines with encrypted disks has to be said here.
+ *
+ * @see https://docs.aws.amazon.com/autoscaling/ec2/userguide/key-policy-requirements-EBS-encryption.html
+ */
+export class EncryptionKey extends Construct {
+  readonly arn: string;
+
+  constructor(scope: Construct, id: string, { name, isProtected }: EncryptionKeyOptions) {
+    super(scope, id);
+    const account = AwsAccount.of(this);
+    const key = new KmsKey(this, "key", {
+      description: `Disks, secrets and buckets of the cluster ${name}`,
+      enableKeyRotation: true,
+      policy: policyDocument(keyPolicy(account)),
+      deletionWindowInDays: 30,
+      tags: tagsOf(this, name),
+      lifecycle: isProtected ? { preventDestroy: true } : undefined,
+    });
+    new KmsAlias(this, "alias", { name: awsName(this, "alias of a key", `alias/${name}`), targetKeyId: key.keyId });
+    this.arn = key.arn;
+  }
+}
+
+function keyPolicy({ id, partition }: AwsAccount) {
+  // The role is made by AWS with the first Auto Scaling group of an account, and must not be named as a principal before.
+  const role = `arn:${partition}:iam::${id}:role/aws-service-role/autoscaling.amazonaws.com/AWSServiceRoleForAutoScaling`;
+  const ofAutoScaling = { "aws:PrincipalArn": role };
+  return [
+    {
+      Sid: "LeaveItToPoliciesOfTheAccount",
+      Effect: "Allow",
+      Principal: { AWS: `arn:${partition}:iam::${id}:root` },
+      Action: ["kms:*"],
+      Resource: ["*"],
+    },
+    {
+      Sid: "LetAutoScalingUseIt",
+      Effect: "Allow",
+      Principal: { AWS: "*" },
+      Action: ["kms:Encrypt", "kms:Decrypt", "kms:ReEncrypt*", "kms:GenerateDataKey*", "kms:DescribeKey"],
+      Resource: ["*"],
+      Condition: { StringEquals: ofAutoScaling },
+    },
+    {
+      Sid: "LetAutoScalingAttachDisks",
+      Effect: "Allow",
+      Principal: { AWS: "*" },
+      Action: ["kms:CreateGrant"],
+      Resource: ["*"],
+      Condition: { StringEquals: ofAutoScaling, Bool: { "kms:GrantIsForAWSResource": "true" } },
+    },
+  ] as const;
+}
