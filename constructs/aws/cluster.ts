@@ -62,13 +62,21 @@ export const AWS_CLUSTER_SHAPE: is.Shape<AwsClusterProps> = {
   tags: TAGS,
 };
 
+/** From how many machines to how many a pool has. */
+export interface PoolSize {
+  /** 0 for a pool that may be idle. */
+  readonly min: number;
+  /** The most machines. */
+  readonly max: number;
+}
+
 /** Props of {@link AwsCluster.addClientPool}. */
 export interface ClientPoolProps extends Pick<
   NomadClientsProps,
   "nodePool" | "nodeClass" | "meta" | "docker" | "rawExec" | "consulCni" | "extra" | "override" | "consulOverride"
 > {
   /** How many machines there are, or from how many to how many: 0 for an idle pool. @default 2 */
-  readonly size?: number | { readonly min: number; readonly max: number };
+  readonly size?: number | PoolSize;
   /** Instance types of one architecture, the preferred one first. @default ["t4g.medium"] */
   readonly instanceTypes?: readonly string[];
   /** How machines are bought. @default Capacity.onDemand() */
@@ -91,7 +99,7 @@ export const CLIENT_POOL_SHAPE: is.Shape<ClientPoolProps> = {
   override: is.fields,
   consulOverride: is.fields,
   size: is.literal((place, property, value) => {
-    const range = is.block<{ readonly min: number; readonly max: number }>({
+    const range = is.block<PoolSize>({
       min: is.required(is.number),
       max: is.required(is.number),
     });

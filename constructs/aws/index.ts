@@ -2,7 +2,7 @@
 import "./require-provider";
 
 export { AWS_CHECKS } from "./checks";
-export { AwsCluster, type AwsClusterProps, type ClientPoolProps } from "./cluster";
+export { AwsCluster, type AwsClusterProps, type ClientPoolProps, type PoolSize } from "./cluster";
 export { SecurityGroups, type SecurityGroupsProps } from "./flows/security-groups";
 export { FLOWS, type Flow, type FlowParty } from "./flows/table";
 export type { Architecture } from "./machines/architecture";
