@@ -101,6 +101,8 @@ describe("a cluster by default", () => {
       directory: "/var/lib/meshform/snapshots",
       retain: 48,
     });
+    expect(configuration(consul.host, hostFile)).not.toHaveProperty("certificateNames");
+    expect(clients.host.units.find(({ name }) => name === "meshform-leave")).toMatchObject({ stopSeconds: 420 });
     expect(clients.host.units.map(({ name }) => name)).toEqual([
       "consul",
       "nomad",

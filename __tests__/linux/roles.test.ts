@@ -174,6 +174,16 @@ describe("in the secure profile, which is the default,", () => {
     }
   });
 
+  test("a Consul server can let callers in who show a token alone; agents show certificates to each other all the same", () => {
+    const host = composeHost("open", consulServer({ ...consul, bootstrapExpect: 3, verifyHttpsClients: false }));
+    expect(configuration(host, "/etc/consul.d/consul.json").tls).toEqual({
+      defaults: { ...files("/etc/consul.d/tls"), verify_incoming: true, verify_outgoing: true },
+      internal_rpc: { verify_server_hostname: true },
+      grpc: { verify_incoming: false },
+      https: { verify_incoming: false },
+    });
+  });
+
   test("plaintext gRPC and HTTP are closed, gRPC by TLS is open, HTTPS is for the host itself on clients", () => {
     for (const host of [server, client]) {
       expect(configuration(host, "/etc/consul.d/consul.json")).toMatchObject({

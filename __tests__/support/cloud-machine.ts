@@ -150,6 +150,15 @@ export class CloudMachine {
     }, 240_000);
   }
 
+  /** Switches it off in order, as `systemctl reboot` does before the machine starts again. */
+  async shutDown(): Promise<void> {
+    await this.run("systemctl", "poweroff").catch(() => undefined);
+    await eventually(async () => {
+      const { code } = await run("nsenter", [...this.enter(), "pgrep", "--exact", "systemd"]);
+      if (code === 0) throw new Error("systemd still runs.");
+    }, 120_000);
+  }
+
   /** Takes the power away. */
   async powerOff(): Promise<void> {
     await run("nsenter", [...this.enter(), "sh", `/mnt/machine/${script}`, "off"]);

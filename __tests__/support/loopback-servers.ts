@@ -73,6 +73,8 @@ export class LoopbackServer {
       name,
       consulServer({
         ...{ ...common, version: "1.21.0", bindAddress: address },
+        // One of them lets browsers in.
+        verifyHttpsClients: name !== "server-3",
         override: { client_addr: address, addresses: { https: address, grpc_tls: address }, node_name: name },
       }),
       nomadServer({
@@ -83,6 +85,7 @@ export class LoopbackServer {
     this.host = new FolderHost(join(cluster.folder, name), {
       store: { type: "directory", path: cluster.store },
       ...{ roles, node: name, address },
+      certificateNames: ["consul.example.com", "192.0.2.7"],
       consulApi: `https://${address}:8501`,
       nomadApi: `https://${address}:4646`,
       snapshots: { directory: "/var/lib/meshform/snapshots", retain: 2 },

@@ -119,6 +119,14 @@ const plain = {
   ports: { grpc: 8502, grpc_tls: -1 },
 };
 
+/** Which certificates the agents show and ask for. */
+export const secureTls = {
+  defaults: { ...tlsFiles(`${consulFolder}/tls`), verify_incoming: true, verify_outgoing: true },
+  internal_rpc: { verify_server_hostname: true },
+  // An Envoy has no certificate of the agents' authority: it shows its token instead.
+  grpc: { verify_incoming: false },
+};
+
 /**
  * The gossip key and the agent's token are in a file of their own, which the host fetches at boot. Plain HTTP is closed, also on
  * the loopback: any process of the host may listen there in the agent's place, and any may ask the agent for the keys of its
@@ -126,11 +134,6 @@ const plain = {
  */
 const secure = {
   ports: { http: -1, https: 8501, grpc: -1, grpc_tls: 8503 },
-  tls: {
-    defaults: { ...tlsFiles(`${consulFolder}/tls`), verify_incoming: true, verify_outgoing: true },
-    internal_rpc: { verify_server_hostname: true },
-    // An Envoy has no certificate of the agents' authority: it shows its token instead.
-    grpc: { verify_incoming: false },
-  },
+  tls: secureTls,
   acl: { enabled: true, default_policy: "deny", down_policy: "extend-cache", enable_token_persistence: true },
 };

@@ -1,5 +1,5 @@
 import type { HostRole } from "./compose-host";
-import { consulAgent, type ConsulAgentOptions } from "./consul-agent";
+import { consulAgent, secureTls, type ConsulAgentOptions } from "./consul-agent";
 
 export interface ConsulServerOptions extends ConsulAgentOptions {
   /** How many servers the datacenter has: none elects a leader before all of them have met. */
@@ -10,6 +10,13 @@ export interface ConsulServerOptions extends ConsulAgentOptions {
    * @see https://developer.hashicorp.com/consul/docs/reference/agent/configuration-file/general#autopilot
    */
   readonly minQuorum?: number;
+  /**
+   * Whether callers of HTTPS (the API and the UI) show a certificate of the agents' authority, in addition to a token. Browsers and load
+   * balancers have none: with `false` a token alone says what a caller may do, as with Nomad. Agents show theirs to each other in any case.
+   * @default true
+   * @see https://developer.hashicorp.com/consul/docs/reference/agent/configuration-file/tls#tls_https_verify_incoming
+   */
+  readonly verifyHttpsClients?: boolean;
   /**
    * How long the certificate of a service in the mesh lasts, as a Go duration from 1h to 2920h; Envoys get the next one before it ends. Read once,
    * when the first leader is elected: later, `consul connect ca set-config` changes it.
@@ -38,6 +45,9 @@ export function consulServer(options: ConsulServerOptions): HostRole {
     ...(options.profile === "plain"
       ? // Between peered clusters Consul speaks TLS in any case, with a certificate of the mesh's own authority.
         { ports: { grpc: 8502, grpc_tls: 8503 } }
-      : { addresses: { https: "0.0.0.0", grpc_tls: "0.0.0.0" } }),
+      : {
+          addresses: { https: "0.0.0.0", grpc_tls: "0.0.0.0" },
+          ...(options.verifyHttpsClients === false && { tls: { ...secureTls, https: { verify_incoming: false } } }),
+        }),
   });
 }

@@ -38,7 +38,7 @@ const SNAPSHOT_SHAPE: is.Shape<SnapshotOptions> = {
 
 /** Props of {@link ConsulServers}. */
 export interface ConsulServersProps
-  extends HostGroupProps, Pick<ConsulServerOptions, "minQuorum" | "nodeMeta" | "leafCertTtl"> {
+  extends HostGroupProps, Pick<ConsulServerOptions, "minQuorum" | "nodeMeta" | "leafCertTtl" | "verifyHttpsClients"> {
   /** How many servers: 3 survive the loss of one, 5 of two. @default 3 */
   readonly count?: number;
   /**
@@ -58,6 +58,12 @@ export interface ConsulServersProps
   readonly datacenter?: string;
   /** Nomad's region, of which the certificates of its agents tell. @default "global" */
   readonly nomadRegion?: string;
+  /**
+   * More names in the certificates of all servers, of Consul's and of Nomad's: DNS names and IPv4 addresses, e.g. those of a load balancer
+   * in front of them. Servers have new certificates at their next boot, or within a day.
+   * @default each server's own names and addresses
+   */
+  readonly certificateNames?: readonly string[];
   /** Versions of the engines of the whole cluster. @default those that Meshform is tested with */
   readonly versions?: Partial<Versions>;
   /**
@@ -84,10 +90,19 @@ const leafCertTtl = is.rule("a Go duration from 1h to 2920h", "Give such a durat
   return hours >= LEAF_HOURS.least && hours <= LEAF_HOURS.most;
 });
 
+const certificateName = is.rule(
+  "a DNS name or an IPv4 address",
+  'Give one without a scheme or port, for example "consul.example.com" or "10.0.0.5".',
+  (value) =>
+    typeof value === "string" && /^(\*\.)?[a-z\d]([a-z\d-]*[a-z\d])?(\.[a-z\d]([a-z\d-]*[a-z\d])?)*$/i.test(value),
+);
+
 const CONSUL_SERVERS_SHAPE: is.Shape<ConsulServersProps> = {
   ...HOST_GROUP_SHAPE,
   minQuorum: is.number,
   nodeMeta: is.map(is.text),
+  verifyHttpsClients: is.flag,
+  certificateNames: is.list(certificateName),
   leafCertTtl,
   platform: is.like("a platform such as awsPlatform", "instanceFacts"),
   join: is.required(is.list(is.text)),
@@ -129,6 +144,7 @@ export class ConsulServers extends HostGroup {
         minQuorum: props.minQuorum,
         nodeMeta: props.nodeMeta,
         leafCertTtl: props.leafCertTtl,
+        verifyHttpsClients: props.verifyHttpsClients,
         logLevel: props.logLevel,
         override: props.override,
       }),
@@ -144,6 +160,7 @@ function clusterOf(props: ConsulServersProps): ClusterOptions {
     consulDatacenter: props.datacenter ?? "dc1",
     nomadRegion: props.nomadRegion ?? "global",
     secretStore: props.secretStore,
+    certificateNames: props.certificateNames,
     versions: { ...DEFAULT_VERSIONS, ...props.versions },
     snapshots: snapshots === false ? undefined : snapshots,
   };

@@ -65,6 +65,8 @@ export interface ClusterOptions {
   readonly nomadRegion: string;
   /** Where the hosts keep the cluster's secrets. */
   readonly secretStore: SecretStore;
+  /** More names in the certificates of the servers. @default none */
+  readonly certificateNames?: readonly string[];
   /** Versions of the programs on every host. */
   readonly versions: Versions;
   /** @default none are saved */
@@ -86,6 +88,8 @@ export interface GroupPart {
   readonly given?: Given;
   /** Settings that a user laid over those of the role. @default none */
   readonly override?: Readonly<Record<string, unknown>>;
+  /** How long the jobs of the host have to run elsewhere before it is switched off. @default 300 */
+  readonly drainSeconds?: number;
 }
 
 /**
@@ -117,7 +121,7 @@ export class HostGroup extends Construct {
 
   /** One host of the group as data, for `cloudInit`. Its name is the group's: each machine has a name of its own. */
   get host(): HostData {
-    const { consulDatacenter, nomadRegion, secretStore, snapshots } = this.cluster;
+    const { consulDatacenter, nomadRegion, secretStore, certificateNames, snapshots } = this.cluster;
     return composeHost(
       this.node.id,
       ...this.parts.map(({ role }) => role),
@@ -131,6 +135,8 @@ export class HostGroup extends Construct {
           retain: snapshots.retain ?? 48,
         },
         snapshotEverySeconds: snapshots?.everySeconds,
+        certificateNames: this.hasServers ? certificateNames : undefined,
+        drainSeconds: this.parts.find((part) => part.drainSeconds !== undefined)?.drainSeconds,
       }),
       { volumes: this.props.volumes },
       ...(this.props.extra ? [this.props.extra] : []),

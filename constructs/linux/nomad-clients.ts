@@ -21,6 +21,12 @@ export interface NomadClientsProps
    * @see https://developer.hashicorp.com/nomad/docs/job-specification/transparent_proxy
    */
   readonly consulCni?: boolean;
+  /**
+   * Seconds that the jobs of a host have to run elsewhere before it is switched off or booted again; then Nomad stops the rest.
+   * @default 300
+   * @see https://developer.hashicorp.com/nomad/docs/job-specification/migrate
+   */
+  readonly drainSeconds?: number;
   /** Any other setting of the Nomad agents. Never a secret. @default none */
   readonly override?: NomadClientOptions["override"];
   /** Any other setting of the Consul agents. Never a secret. @default none */
@@ -38,6 +44,7 @@ const NOMAD_CLIENTS_SHAPE: is.Shape<NomadClientsProps> = {
   nomad: is.required(is.like("NomadServers", "consul")),
   docker: is.flag,
   consulCni: is.flag,
+  drainSeconds: is.number,
   override: is.fields,
   consulOverride: is.fields,
 };
@@ -72,6 +79,7 @@ export class NomadClients extends HostGroup {
     });
     this.addPart({
       agent: "nomad-client",
+      drainSeconds: props.drainSeconds,
       role: nomadClient({
         version: versions.nomad,
         cniVersion: versions.cni,

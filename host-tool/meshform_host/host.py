@@ -9,7 +9,7 @@ import json
 import socket
 import struct
 import urllib.parse
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -34,6 +34,7 @@ class Host:
     certificate_days: int
     renewal_days: int
     drain_seconds: float
+    certificate_names: Sequence[str]
     root: Path
 
     ROLES = frozenset({"consul-server", "consul-client", "nomad-server", "nomad-client"})
@@ -58,6 +59,7 @@ class Host:
                 ca_days=certificates.get("caDays", 3650),
                 certificate_days=certificates.get("days", 365),
                 renewal_days=certificates.get("renewalDays", 30),
+                certificate_names=said.get("certificateNames", []),
                 drain_seconds=said.get("drainSeconds", 300),
                 root=root,
             )
@@ -100,11 +102,12 @@ class Host:
         return self.consul_api if engine == "consul" else self.nomad_api
 
     def server_names(self, engine: str) -> set[str]:
-        names = {f"server.{self.place(engine)}"}
+        names = {f"server.{self.place(engine)}", *(name for name in self.certificate_names if not is_address(name))}
         return names | {f"{self.node}.server.{self.place(engine)}"} if engine == "consul" else names
 
     def addresses(self) -> set[str]:
-        return {self.address} if self.address else private_addresses()
+        own = {self.address} if self.address else private_addresses()
+        return own | set(filter(is_address, self.certificate_names))
 
     @property
     def left_file(self) -> Path:
@@ -113,6 +116,14 @@ class Host:
 
     def path(self, path: str) -> Path:
         return self.root / path.lstrip("/")
+
+
+def is_address(name: str) -> bool:
+    try:
+        ipaddress.ip_address(name)
+    except ValueError:
+        return False
+    return True
 
 
 def node_name(root: Path) -> str | None:

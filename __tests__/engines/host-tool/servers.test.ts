@@ -2,6 +2,7 @@ import { WELL_KNOWN_TOKENS } from "../../../constructs";
 import { randomBytes } from "node:crypto";
 import { once } from "node:events";
 import { cpSync, readdirSync, readFileSync, rmSync, statSync, unlinkSync, writeFileSync } from "node:fs";
+import { request } from "node:https";
 import { join } from "node:path";
 import { connect as connectTcp } from "node:net";
 import { connect } from "node:tls";
@@ -300,6 +301,72 @@ async function shownBy(server: LoopbackServer, port: number): Promise<string> {
   socket.destroy();
   return fingerprint256;
 }
+
+describe("a caller without a certificate", () => {
+  /** What a server says to a request, of a browser for example. */
+  const ask = ({ address }: LoopbackServer, port: number, path: string, headers: Record<string, string> = {}) =>
+    new Promise<number | string>((resolve) => {
+      const { consul, nomad } = cluster.management;
+      const servername = port === 8501 ? "consul.example.com" : "server.global.nomad";
+      const options = { host: address, port, path, ca: [consul.ca, nomad.ca], servername, headers, agent: false };
+      const sent = request(options, (response) => {
+        response.resume();
+        resolve(response.statusCode ?? 0);
+      });
+      sent.on("error", (error: NodeJS.ErrnoException) => resolve(error.code ?? error.message));
+      sent.end();
+    });
+
+  test("gets nothing from Consul, unless a server is told to let it in: then its token says what it may do", async () => {
+    const [strict, , lenient] = cluster.servers;
+    const token = { "X-Consul-Token": cluster.management.consul.managementToken };
+    expect(await ask(strict, 8501, "/v1/kv/?keys", token)).toMatch(/CERTIFICATE_REQUIRED|ECONNRESET/);
+    expect(await ask(lenient, 8501, "/v1/status/leader")).toBe(200);
+    expect(await ask(lenient, 8501, "/v1/operator/raft/configuration")).toBe(403);
+    expect(await ask(lenient, 8501, "/v1/operator/raft/configuration", token)).toBe(200);
+  });
+
+  test("is let in by Nomad, which asks for a token alone", async () => {
+    const [server] = cluster.servers;
+    const token = { "X-Nomad-Token": cluster.management.nomad.managementToken };
+    expect(await ask(server, 4646, "/v1/agent/health")).toBe(200);
+    expect(await ask(server, 4646, "/v1/nodes")).toBe(403);
+    expect(await ask(server, 4646, "/v1/nodes", token)).toBe(200);
+  });
+
+  test("is no agent for a server that lets browsers in", async () => {
+    const [, , { address }] = cluster.servers;
+    const plain = connectTcp(8300, address);
+    // Consul's servers speak TLS to each other after a byte of its own.
+    plain.write(Buffer.from([3]));
+    const secure = connect({ socket: plain, ca: cluster.management.consul.ca, servername: "server.dc1.consul" });
+    const [error] = (await once(secure, "error")) as [NodeJS.ErrnoException];
+    plain.destroy();
+    expect(error.code).toMatch(/CERTIFICATE_REQUIRED|BAD_CERTIFICATE|ECONNRESET/);
+  });
+});
+
+test("certificates of servers have the names that a load balancer is reached by", async () => {
+  for (const port of [8501, 4646]) {
+    const socket = connect({ host: cluster.servers[0].address, port, rejectUnauthorized: false });
+    await once(socket, "secureConnect");
+    const { subjectaltname } = socket.getPeerCertificate();
+    socket.destroy();
+    expect(subjectaltname?.split(", ")).toEqual(
+      expect.arrayContaining(["DNS:consul.example.com", "IP Address:192.0.2.7"]),
+    );
+  }
+});
+
+test("each server knows that it is ready", async () => {
+  for (const { host, name } of cluster.servers) {
+    const { code, output } = await host.tool(["ready", "--wait", "60"]);
+    expect({ code, output }).toMatchObject({
+      code: 0,
+      output: expect.stringContaining(`${name} is ready: boot, consul-server, nomad-server, consul-grpc.\n`) as string,
+    });
+  }
+});
 
 test("agents show their new certificates without a restart", async () => {
   const [server] = cluster.servers;

@@ -32,6 +32,8 @@ export interface HostToolConfig {
   /** @default no snapshots */
   readonly snapshots?: SnapshotOptions;
   readonly certificates?: CertificateOptions;
+  /** More names in the certificates of the servers: DNS names and IPv4 addresses. @default none */
+  readonly certificateNames?: readonly string[];
   /**
    * Seconds that what runs on a Nomad client has to be started elsewhere before the host is switched off; then Nomad stops the rest.
    * @default 300
