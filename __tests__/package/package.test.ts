@@ -26,9 +26,9 @@ const strict = {
 };
 
 const PROVIDER = "@cdktf/provider-aws";
-/** Prints which modules of AWS are loaded with those of a mesh. */
+/** Prints which modules of AWS are loaded with those of a mesh, but what hosts know of their cloud, which needs no provider. */
 const LOADED = `for (const entry of ["", "/stacks", "/testing"]) require("meshform" + entry);
-console.log(Object.keys(require.cache).filter((file) => /provider-aws|constructs.aws/.test(file)));`;
+console.log(Object.keys(require.cache).filter((file) => /provider-aws|constructs.aws.(?!platform.)/.test(file)));`;
 const AWS_APP = `import { AwsProvider } from "@cdktf/provider-aws/lib/provider";
 import { App, TerraformStack } from "cdktf";
 import { Nat, Network, type NetworkLike } from "meshform/aws";

@@ -5,6 +5,7 @@ import type { Place } from "../../core/problems";
 import * as is from "../../core/shape";
 import { sharedClass } from "../../core/shared-class";
 import type { Distribution } from "../../linux/distribution";
+import { ROOT_DEVICES } from "../platform/disks";
 import type { Architecture } from "./architecture";
 
 /** Options of {@link MachineImage.id}. */
@@ -30,17 +31,12 @@ const MACHINE_IMAGE_SHAPE: is.Shape<MachineImageOptions> = {
   prepared: is.literal(is.flag, "Write it out."),
 };
 
-/** Names of the root device, and of the parameters with the newest image. */
-const PUBLISHED: Readonly<
-  Record<Distribution, { readonly rootDevice: string; readonly parameter: (architecture: Architecture) => string }>
-> = {
+/** Names of the parameters with the newest image. */
+const NEWEST: Readonly<Record<Distribution, (architecture: Architecture) => string>> = {
   // https://documentation.ubuntu.com/aws/aws-how-to/instances/find-ubuntu-images/
-  "ubuntu-24.04": {
-    rootDevice: "/dev/sda1",
-    parameter: (it) => `/aws/service/canonical/ubuntu/server/24.04/stable/current/${it}/hvm/ebs-gp3/ami-id`,
-  },
+  "ubuntu-24.04": (it) => `/aws/service/canonical/ubuntu/server/24.04/stable/current/${it}/hvm/ebs-gp3/ami-id`,
   // https://wiki.debian.org/Cloud/AmazonEC2Image/Bookworm
-  "debian-12": { rootDevice: "/dev/xvda", parameter: (it) => `/aws/service/debian/release/12/latest/${it}` },
+  "debian-12": (it) => `/aws/service/debian/release/12/latest/${it}`,
 };
 
 /** What machines boot from. */
@@ -84,7 +80,7 @@ export class MachineImage {
 
   /** The name of its root device. */
   get rootDevice(): string {
-    return this.options.rootDevice ?? PUBLISHED[this.distribution].rootDevice;
+    return this.options.rootDevice ?? ROOT_DEVICES[this.distribution];
   }
 
   /** Whether it is always the same image. */
@@ -111,7 +107,7 @@ export class MachineImage {
     const id = `image_${this.distribution}_${this.architecture}`;
     const found = stack.node.tryFindChild(id) as DataAwsSsmParameter | undefined;
     const parameter =
-      found ?? new DataAwsSsmParameter(stack, id, { name: PUBLISHED[this.distribution].parameter(this.architecture) });
+      found ?? new DataAwsSsmParameter(stack, id, { name: NEWEST[this.distribution](this.architecture) });
     // Its other attribute is treated as a secret, which would hide the launch template in plans.
     return parameter.insecureValue;
   }
