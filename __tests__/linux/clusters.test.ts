@@ -1,6 +1,7 @@
 import { TerraformVariable, Token } from "cdktf";
 import {
   awsPlatform,
+  LIFECYCLE_HOOKS,
   ConsulServers,
   NomadClients,
   NomadServers,
@@ -201,6 +202,34 @@ describe("options", () => {
     expect(nomad.hosts).toBe(consul);
     expect(() => cluster({ clients: { volumes: [{ ...volume("Data", 1.5), mountPoint: "/" }] } })).toThrow(
       'volumes[0].name is "Data"; allowed is small letters, digits and dashes, 13 at most.',
+    );
+  });
+
+  test("lifecycleNotices, which the platform follows", () => {
+    const { clients, consul } = cluster({ clients: { lifecycleNotices: true } });
+    expect(clients.host.units).toContainEqual(
+      expect.objectContaining({ name: "meshform-notices", command: ["/usr/local/lib/meshform/meshform-notices"] }),
+    );
+    expect(configuration(clients.host, "/etc/meshform/notices.json")).toMatchObject({
+      tool: "/usr/local/lib/meshform/meshform-host",
+      hooks: {
+        launch: { name: LIFECYCLE_HOOKS.launch.name, seconds: LIFECYCLE_HOOKS.launch.seconds },
+        terminate: { name: LIFECYCLE_HOOKS.terminate.name, seconds: LIFECYCLE_HOOKS.terminate.seconds },
+      },
+    });
+    expect(consul.host.units.map(({ name }) => name)).not.toContain("meshform-notices");
+    const directory = { type: "directory", path: "/srv/secrets" } as const;
+    const elsewhere = cluster({
+      consul: { platform: undefined, secretStore: directory },
+      clients: { lifecycleNotices: true },
+    });
+    expect(() => elsewhere.clients.host).toThrow(
+      "stack/clients: lifecycleNotices is set, and nothing says whose. " +
+        "Set platform of the Consul servers, for example to awsPlatform, or omit lifecycleNotices.",
+    );
+    expect(() => cluster({ nomad: { lifecycleNotices: true } })).toThrow(
+      "stack/schedulers: lifecycleNotices is set, but without join Nomad's servers run on the hosts of the Consul servers. " +
+        "Set it there, or give join, for hosts of their own.",
     );
   });
 

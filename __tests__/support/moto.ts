@@ -17,9 +17,22 @@ export interface Moto {
   stop(): Promise<void>;
 }
 
+/** The environment of a host whose Python has boto3, and whose role has credentials; it is installed first where it is missing. */
+export async function ensureMoto(): Promise<Moto["environment"]> {
+  const programs = await ensurePythonTools(MOTO);
+  return {
+    PATH: [programs, process.env.PATH ?? ""].join(delimiter),
+    AWS_ACCESS_KEY_ID: "of-the-role",
+    AWS_SECRET_ACCESS_KEY: "of-the-role",
+  };
+}
+
+const MOTO = { name: "moto", distribution: "moto", version: "5.2.5" };
+
 /** Starts moto, which is installed into the cache of the engines first where it is missing. */
 export async function startMoto(): Promise<Moto> {
-  const programs = await ensurePythonTools({ name: "moto", distribution: "moto", version: "5.2.5" });
+  const environment = await ensureMoto();
+  const programs = await ensurePythonTools(MOTO);
   const port = await freePort();
   const program = `
 import threading
@@ -41,11 +54,7 @@ run_simple("127.0.0.1", ${port}, atomic, threaded=True)`;
   await waitFor("moto", async () => (await fetch(`${endpoint}/moto-api/`)).ok, { timeoutMs: 60_000 });
   return {
     endpoint,
-    environment: {
-      PATH: [programs, process.env.PATH ?? ""].join(delimiter),
-      AWS_ACCESS_KEY_ID: "of-the-role",
-      AWS_SECRET_ACCESS_KEY: "of-the-role",
-    },
+    environment,
     createSecrets: async (store) => {
       for (const name of Object.values(secretNames(store))) await createSecret(endpoint, store.region, name);
     },

@@ -866,6 +866,7 @@ export const OPTION_CASES: readonly OptionCase[] = [
     {
       count: 3,
       volumes: [{ name: "a", mountPoint: "/a", sizeGib: 1, owner: "root:root", mode: "0755", device: "/dev/sdf" }],
+      lifecycleNotices: false,
       extra: {},
       minQuorum: 3,
       nodeMeta: { a: "b" },
@@ -889,6 +890,7 @@ export const OPTION_CASES: readonly OptionCase[] = [
     {
       count: 3,
       volumes: [{ name: "a", mountPoint: "/a", sizeGib: 1, owner: "root:root", mode: "0755", device: "/dev/sdf" }],
+      lifecycleNotices: false,
       extra: {},
       schedulerAlgorithm: "spread",
       memoryOversubscription: true,
@@ -905,6 +907,7 @@ export const OPTION_CASES: readonly OptionCase[] = [
     {
       count: 3,
       volumes: [{ name: "a", mountPoint: "/a", sizeGib: 1, owner: "root:root", mode: "0755", device: "/dev/sdf" }],
+      lifecycleNotices: false,
       extra: {},
       networkInterface: "eth0",
       nodePool: "default",

@@ -69,8 +69,10 @@ export const HOSTS: readonly (readonly [string, HostData])[] = [
     cluster({ servers: { nodeMeta: { zone: instanceFact("zone", "a") } } }).consul,
   ],
   [
-    "secure clients with disks",
-    cluster({ clients: { volumes: [{ name: "nomad", mountPoint: "/opt/nomad", sizeGib: 50 }] } }).clients,
+    "secure clients with disks, which follow notices",
+    cluster({
+      clients: { lifecycleNotices: true, volumes: [{ name: "nomad", mountPoint: "/opt/nomad", sizeGib: 50 }] },
+    }).clients,
   ],
   [
     "secure clients with settings of one's own",

@@ -23,6 +23,13 @@ export interface HostGroupProps {
    */
   readonly volumes?: readonly HostVolume[];
   /**
+   * Whether the hosts follow the notices of their platform: on AWS they complete the hooks of their Auto Scaling group (`LIFECYCLE_HOOKS`) once they
+   * are ready or have left, and leave before a spot instance is interrupted. Their role needs `autoscaling:CompleteLifecycleAction`, and the instance
+   * metadata must have tags.
+   * @default false
+   */
+  readonly lifecycleNotices?: boolean;
+  /**
    * Any role on top: files, packages, units, steps of your own. Never a secret, since all of it is in the user data.
    * @default none
    */
@@ -42,6 +49,7 @@ export interface GroupCloudInitOptions extends CloudInitOptions {
 export const HOST_GROUP_SHAPE: is.Shape<HostGroupProps> = {
   count: is.number,
   volumes: is.list(is.block(HOST_VOLUME_SHAPE)),
+  lifecycleNotices: is.flag,
   extra: is.fields,
 };
 
@@ -139,6 +147,7 @@ export class HostGroup extends Construct {
         drainSeconds: this.parts.find((part) => part.drainSeconds !== undefined)?.drainSeconds,
       }),
       { volumes: this.props.volumes },
+      ...(this.props.lifecycleNotices ? [this.notices()] : []),
       ...(this.props.extra ? [this.props.extra] : []),
     );
   }
@@ -162,6 +171,16 @@ export class HostGroup extends Construct {
       if (error instanceof ValueError) throw new MeshError(this, error.problem, error.fix);
       throw error;
     }
+  }
+
+  private notices(): HostRole {
+    const { platform } = this.cluster;
+    if (platform !== undefined) return platform.lifecycleNotices();
+    throw new MeshError(
+      this,
+      "lifecycleNotices is set, and nothing says whose.",
+      "Set platform of the Consul servers, for example to awsPlatform, or omit lifecycleNotices.",
+    );
   }
 
   /** @internal */

@@ -90,7 +90,7 @@ export class NomadServers extends Construct {
   }
 
   /** The hosts of the Consul servers, of which there are as many as there are. */
-  private consulHosts({ consul, count, volumes, extra }: NomadServersProps): HostGroup {
+  private consulHosts({ consul, count, volumes, lifecycleNotices, extra }: NomadServersProps): HostGroup {
     if (count !== undefined && count !== consul.count) {
       throw new MeshError(
         this,
@@ -98,14 +98,21 @@ export class NomadServers extends Construct {
         "Set count of the Consul servers, or give join, for hosts of their own.",
       );
     }
+    if (lifecycleNotices !== undefined) {
+      throw new MeshError(
+        this,
+        "lifecycleNotices is set, but without join Nomad's servers run on the hosts of the Consul servers.",
+        "Set it there, or give join, for hosts of their own.",
+      );
+    }
     if (volumes !== undefined) consul.addPart({ role: { volumes } });
     if (extra !== undefined) consul.addPart({ role: extra });
     return consul;
   }
 
-  private ownHosts({ consul, count = 3, volumes, extra }: NomadServersProps): HostGroup {
+  private ownHosts({ consul, count = 3, volumes, lifecycleNotices, extra }: NomadServersProps): HostGroup {
     const { cluster, join } = consul;
-    const hosts = new HostGroup(this, "Hosts", cluster, { count, volumes, extra });
+    const hosts = new HostGroup(this, "Hosts", cluster, { count, volumes, lifecycleNotices, extra });
     hosts.addPart({
       agent: "consul-client",
       role: consulClient({ version: cluster.versions.consul, datacenter: cluster.consulDatacenter, retryJoin: join }),

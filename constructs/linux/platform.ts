@@ -1,3 +1,5 @@
+import type { HostRole } from "./compose-host";
+
 /**
  * What the hosts of a cluster need of the cloud that they run in, and all that this library's hosts know of it. Another cloud is
  * another implementation, in a folder of its own.
@@ -17,6 +19,11 @@ export interface CloudPlatform {
    * @returns `undefined` for a location that is none of its own
    */
   assetSource(location: string): AssetSource | undefined;
+  /**
+   * Follows what the cloud has in store for a machine: completes the hooks of its group when the host is ready or has left, and has it leave
+   * before it is interrupted.
+   */
+  lifecycleNotices(): HostRole;
   /** What such a location looks like, as an example for messages. */
   readonly assetLocation: string;
 }

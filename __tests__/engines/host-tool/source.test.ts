@@ -13,19 +13,29 @@ beforeAll(async () => {
 
 /** What a module of Python says of the host tool. Its program may name another folder, the module does not. */
 function check(module: string, ...args: string[]): Promise<Outcome> {
+  // Its settings are there.
   const folder = join(root, "host-tool");
   return run(join(programs, "python3"), ["-m", module, ...args], { cwd: folder, timeoutMs: 2 * 60_000 });
 }
 
-describe("the source of the host tool", () => {
+/** What hosts on AWS run besides. */
+const notices = join(root, "constructs/aws/platform/meshform_notices.py");
+
+describe("the source of the host tool, and of what follows the notices of EC2", () => {
   test("has right types everywhere", async () => {
     const { code, output } = await check("mypy", `--cache-dir=${join(root, ".meshform/mypy")}`);
     expect(output).toMatch(/^Success: no issues found in \d\d source files\n$/);
     expect(code).toBe(0);
   });
 
+  test("has right types there too", async () => {
+    const { code, output } = await check("mypy", `--cache-dir=${join(root, ".meshform/mypy")}`, notices);
+    expect(output).toBe("Success: no issues found in 1 source file\n");
+    expect(code).toBe(0);
+  });
+
   test("has nothing in it that bandit finds dangerous, but for what says why it is not", async () => {
-    const { code, output } = await check("bandit", "--quiet", "--recursive", ".");
+    const { code, output } = await check("bandit", "--quiet", "--recursive", ".", notices);
     expect({ code, output }).toMatchObject({ code: 0 });
   });
 });

@@ -1,6 +1,7 @@
 import type { CloudPlatform } from "../../linux/platform";
 import { s3Assets } from "./assets";
 import { instanceTags } from "./instance-tags";
+import { lifecycleNotices } from "./lifecycle-notices";
 
 /**
  * The most bytes of user data that EC2 takes, before base64.
@@ -21,4 +22,5 @@ export const awsPlatform: CloudPlatform = {
   assetLocation: "s3://<bucket>/<prefix>",
   assetSource: s3Assets,
   instanceFacts: instanceTags,
+  lifecycleNotices,
 };
