@@ -171,7 +171,7 @@ function bootScript(host: HostData, { small, large, facts }: Contents, options: 
       lines.length > 0 ? ["", `# --- ${name}`, commandLine(["stage", name]), ...lines] : [],
     ),
     "",
-    "progress done",
+    "progress 'done'",
     "",
   ].join("\n");
 }

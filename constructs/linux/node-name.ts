@@ -16,7 +16,7 @@ export function nodeNameSteps(file: string, setting: "name" | "node_name", owner
   return [
     `install -d /etc/meshform /run/meshform
 hash=$({ cat /var/lib/cloud/data/instance-id /etc/machine-id 2>/dev/null || true; } | sha256sum | cut -c 1-12)
-host=$(hostname | cut -d . -f 1 | tr A-Z a-z | tr -c a-z0-9\\\\n - | cut -c 1-50)
+host=$(hostname | cut -d . -f 1 | tr '[:upper:]' '[:lower:]' | tr -c a-z0-9\\\\n - | cut -c 1-50)
 echo "$host-$hash" > ${NODE_NAME_FILE}`,
     `printf '{"${setting}": "%s"}\\n' "$(cat ${NODE_NAME_FILE})" > ${source}
 install -m 0640 -o ${owner} -g ${owner} ${source} ${quote(file)}`,
