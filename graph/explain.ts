@@ -114,7 +114,7 @@ function onlyOne(datacenters: readonly string[]): string {
   if (datacenters.length > 1) {
     throw new LabError(
       `The app has several datacenters: ${datacenters.join(", ")}.`,
-      "Say that of the source as datacenter.",
+      "Set datacenter to that of the source.",
     );
   }
   return datacenters[0] ?? "";

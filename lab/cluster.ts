@@ -25,7 +25,7 @@ export class Cluster {
     const address = (name: string) => {
       const listener = lab.listeners.find((it) => it.name === name && it.datacenter === datacenter);
       if (!listener)
-        throw new LabError(`Nothing leads to the lab's ${name}.`, `Run \`${invocation("up")}\` to repair the lab.`);
+        throw new LabError(`The lab's ${name} cannot be reached.`, `Run \`${invocation("up")}\` to repair the lab.`);
       return urlOf(listener);
     };
     return new Cluster(datacenter, {

@@ -39,7 +39,7 @@ export async function disconnect(clusters: readonly Engines[], options: Disconne
     const ends = (await Promise.all(clusters.map((cluster) => endsOf(cluster, options)))).flat();
     if (ends.length === 0) {
       throw new LabError(
-        `Consul knows no instance of ${options.destination} in the mesh.`,
+        `Consul has no instance of ${options.destination} in the mesh.`,
         "Name the service in Consul where the connections end; a virtual service, a redirect or a failover leads to one.",
       );
     }
@@ -55,7 +55,7 @@ export async function disconnect(clusters: readonly Engines[], options: Disconne
     if (!(error instanceof EngineRefusal)) throw error;
     throw new LabError(
       error.message,
-      "It takes a token that may read services and intentions in Consul, and one with alloc-lifecycle in Nomad.",
+      "This requires a token that can read services and intentions in Consul, and one with alloc-lifecycle in Nomad.",
       { cause: error },
     );
   }
@@ -83,7 +83,7 @@ async function expectDenied(cluster: Engines, source: string, destination: strin
     unknown[] | undefined;
   if (!known?.length) {
     throw new LabError(
-      `Consul knows no service ${source}.`,
+      `Consul has no service ${source}.`,
       "Name the source as Consul does, or * for the connections of every source, those of other clusters too.",
     );
   }
@@ -91,7 +91,7 @@ async function expectDenied(cluster: Engines, source: string, destination: strin
   const { allowed } = decide(await readConfigEntries(cluster), { service: source }, destination);
   if (allowed === "all") {
     throw new LabError(
-      `The intentions still allow ${source} to reach ${destination}, so it would connect again.`,
+      `The intentions still allow ${source} to reach ${destination}, so it would reconnect.`,
       `Deny it first, as in \`consul intention create -deny -replace ${source} ${destination}\`.`,
     );
   }

@@ -73,7 +73,7 @@ export function meshPicture(datacenter: string, world: World, jobs: readonly Job
     .flatMap(({ services }) => services.filter(({ isDestination }) => isDestination))
     .filter(({ name }) => !isReachable(world.entries.get(datacenter), name))
     .map(
-      ({ name: service }) => `Nothing may reach ${service}: no intention allows it, and the mesh denies by default.`,
+      ({ name: service }) => `Nothing can reach ${service}: no intention allows it, and the mesh denies by default.`,
     );
   const waiting = jobs
     .filter(({ awaitsPromotion }) => awaitsPromotion)

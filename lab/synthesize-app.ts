@@ -38,8 +38,8 @@ export async function synthesizeApp(
   const output = await run(app, folder, settings, signal);
   if (!existsSync(join(folder, "manifest.json"))) {
     throw new LabError(
-      `${app.name} ended well but synthesized nothing.`,
-      "Let it call `synthesize`, or `app.synth()`, with no outdir of its own.",
+      `${app.name} ended without an error but synthesized nothing.`,
+      "Call `synthesize`, or `app.synth()`, without an outdir.",
     );
   }
   return [output, ...remarksOf(readReport(folder))].filter((text) => text !== "").join("\n");
@@ -89,11 +89,11 @@ async function run(
   const [code] = (await once(child, "close").finally(() => stop.removeEventListener("abort", end))) as [number | null];
   signal?.throwIfAborted();
   if (limit.aborted) {
-    throw new LabError(`${name} did not end within ${limitMs / 1000} s.`, "Make the app end on its own.");
+    throw new LabError(`${name} did not end within ${limitMs / 1000} s.`, "Make sure that the app exits.");
   }
   if (code === 0) return output.trim();
   throw new LabError(
-    output.trim() || `${name} ended with code ${code ?? "none"} and said nothing.`,
+    output.trim() || `${name} ended with code ${code ?? "none"} and printed nothing.`,
     "Nothing was deployed. Correct the app, then try again.",
   );
 }

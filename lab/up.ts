@@ -157,14 +157,11 @@ class UpRun {
     };
     const fix = "Take it down first, or give it another name.";
     if (earlier !== undefined && earlier.profile !== profile) {
-      throw new LabError(
-        `Lab ${lab.name} is ${earlier.profile}; what its servers know cannot be made ${profile} as it is.`,
-        fix,
-      );
+      throw new LabError(`Lab ${lab.name} is ${earlier.profile}; its data cannot be converted to ${profile}.`, fix);
     }
     if (earlier !== undefined && earlier.datacenters.length > datacenters) {
       throw new LabError(
-        `Lab ${lab.name} has ${earlier.datacenters.length} datacenters; what the last of them run would be lost.`,
+        `Lab ${lab.name} has ${earlier.datacenters.length} datacenters; the workloads of the last ones would be lost.`,
         fix,
       );
     }

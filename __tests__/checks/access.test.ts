@@ -21,7 +21,7 @@ function findings(build: (stack: TestStack) => void): string[] {
 
 describe("provider-token-from-own-stack", () => {
   const finding =
-    "stack/late: Its token comes from stack/token, which the same stack creates. Create the token outside Terraform and give it by environment, or create it in a stack that is applied before. (provider-token-from-own-stack)";
+    "stack/late: Its token comes from stack/token, which the same stack creates. Create the token outside Terraform and pass it in the environment, or create it in a stack that is applied before. (provider-token-from-own-stack)";
 
   test("fails if a provider's token is an attribute of a resource of its stack", () => {
     expect(
@@ -73,7 +73,7 @@ describe("max-token-ttl", () => {
 
   test("fails if the tokens of Nomad's workloads expire", () => {
     expect(withTtl("1h0m0s")).toEqual([
-      "stack/method: The tokens of Nomad's workloads expire after 1h0m0s. Leave maxTokenTtl away: Nomad removes a token when its workload ends. (max-token-ttl)",
+      "stack/method: The tokens of Nomad's workloads expire after 1h0m0s. Omit maxTokenTtl: Nomad removes a token when its workload stops. (max-token-ttl)",
     ]);
     const config = { nomad: "nomad_namespace" };
     expect(
@@ -104,7 +104,7 @@ describe("access-before-mesh", () => {
         return new MeshStack(app, "mesh", exec);
       }),
     ).toEqual([
-      "mesh: Its jobs need the access rules of access, but it may be applied before. Give its MeshStack that stack as access, or call addDependency. (access-before-mesh)",
+      "mesh: Its jobs need the access rules of access, but it may be applied before. Pass that stack to its MeshStack as access, or call addDependency. (access-before-mesh)",
     ]);
   });
 
@@ -163,7 +163,7 @@ describe("gateway-access", () => {
 
   test("fails if the access rules of the app let a gateway in nowhere", () => {
     expect(findingsWith(() => ({}))).toEqual([
-      "mesh/mesh/mesh-gateway: The access rules of access let in services, but not this mesh gateway. Give its MeshStack that stack as access, its mesh a gatewayAuthMethod, or call bindTo of the gateway. (gateway-access)",
+      "mesh/mesh/mesh-gateway: The access rules of access allow services, but not this mesh gateway. Pass that stack to its MeshStack as access, set gatewayAuthMethod of its mesh, or call bindTo of the gateway. (gateway-access)",
     ]);
   });
 

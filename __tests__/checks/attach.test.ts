@@ -68,7 +68,7 @@ describe("the report in the output", () => {
     expect(findings).toEqual([
       {
         ...{ id: "unknown-service", level: "error", path: "stack-0/service-0" },
-        problem: 'It connects to "service-9", which is no service of this mesh.',
+        problem: 'It connects to "service-9", which is not a service of this mesh.',
         fix: expect.stringMatching(/^Did you mean "service-\d"\?/) as string,
       },
     ]);

@@ -115,13 +115,13 @@ describe("service-name", () => {
 describe("duplicate-service", () => {
   test("fails if two constructs are one service", () => {
     expect(findings((mesh) => mesh.addService("other", { ...web, serviceName: "api" }))).toContain(
-      'stack/mesh/other: The service "api" is already at stack/mesh/api. Give one of them another serviceName. (duplicate-service)',
+      'stack/mesh/other: The service "api" already exists at stack/mesh/api. Give one of them another serviceName. (duplicate-service)',
     );
   });
 
   test("fails if a gateway has the name of a service", () => {
     expect(findings((mesh) => mesh.addMeshGateway("gateway", { serviceName: "api" }))).toEqual([
-      'stack/mesh/gateway: The service "api" is already at stack/mesh/api. Give one of them another serviceName. (duplicate-service)',
+      'stack/mesh/gateway: The service "api" already exists at stack/mesh/api. Give one of them another serviceName. (duplicate-service)',
     ]);
   });
 });
@@ -157,13 +157,13 @@ describe("config-entry-owners", () => {
 describe("unknown-service", () => {
   test("fails if an upstream is misspelled, and says which name was meant", () => {
     expect(findings((mesh) => mesh.addService("web", web).addUpstream("apy"))).toEqual([
-      'stack/mesh/web: It connects to "apy", which is no service of this mesh. Did you mean "api"? A service of another team comes from MeshService.fromServiceName. (unknown-service)',
+      'stack/mesh/web: It connects to "apy", which is not a service of this mesh. Did you mean "api"? For a service of another team, use MeshService.fromServiceName. (unknown-service)',
     ]);
   });
 
   test("fails if a source is misspelled, and lists the names where none is near", () => {
     expect(findings((_mesh, api) => api.allowFrom("dashboard"))).toEqual([
-      'stack/mesh/api: It lets in "dashboard", which is no service of this mesh. Known are: api. A service of another team comes from MeshService.fromServiceName. (unknown-service)',
+      'stack/mesh/api: It allows "dashboard", which is not a service of this mesh. Known are: api. For a service of another team, use MeshService.fromServiceName. (unknown-service)',
     ]);
   });
 });
@@ -171,7 +171,7 @@ describe("unknown-service", () => {
 describe("upstream-without-intention", () => {
   test("fails if nothing lets the source in", () => {
     expect(findings((mesh, api) => mesh.addService("web", web).addUpstream(api))).toEqual([
-      "stack/mesh/web: It has an upstream to api, but no intention lets it in. Use connectTo, or say it at stack/mesh/api with allowFrom. (upstream-without-intention)",
+      "stack/mesh/web: It has an upstream to api, but no intention allows it. Use connectTo, or allow it at stack/mesh/api with allowFrom. (upstream-without-intention)",
     ]);
   });
 
@@ -189,7 +189,7 @@ describe("upstream-without-intention", () => {
 describe("intention-without-upstream", () => {
   test("fails if the source has no way to the destination", () => {
     expect(findings((mesh, api) => api.allowFrom(mesh.addService("web", web)))).toEqual([
-      "stack/mesh/api: web may reach api, but has no upstream to it. Use connectTo, add the upstream with addUpstream, or take the intention away. (intention-without-upstream)",
+      "stack/mesh/api: web may reach api, but has no upstream to it. Use connectTo, add the upstream with addUpstream, or remove the intention. (intention-without-upstream)",
     ]);
   });
 
@@ -208,7 +208,7 @@ describe("native-with-local-bind", () => {
         mesh.addService("web", { ...web, connectNative: true }).connectTo(api, { localBindPort: 8080 }),
       ),
     ).toEqual([
-      "stack/mesh/web: It is Connect native and binds port 8080 for api, where nothing will listen. Leave localBindPort away, or give it a sidecar. (native-with-local-bind)",
+      "stack/mesh/web: It is Connect native, so nothing listens on the local port 8080 for api. Omit localBindPort, or give it a sidecar. (native-with-local-bind)",
     ]);
   });
 });
@@ -222,7 +222,7 @@ describe("environment-clash", () => {
         service.connectTo(mesh.addService("other", http), { env: "URL" });
       }),
     ).toEqual([
-      "stack/mesh/web: The variable URL is to name both api and other. Give one of the connections another env. (environment-clash)",
+      "stack/mesh/web: The variable URL is set for both api and other. Give one of the connections another env. (environment-clash)",
     ]);
   });
 });
@@ -233,7 +233,7 @@ describe("unreachable-service", () => {
     const api = new ServiceMesh(stack, "mesh").addService("api", http);
     synthStack(stack);
     expect(api.node.metadata.map(({ data }) => data as string)).toEqual([
-      "Nothing may reach api: no intention lets any service in, and it publishes no port. Connect a service to it: x.connectTo(…); let in one of another app: allowFrom(MeshService.fromServiceName(…)); or publish it. (unreachable-service)",
+      "Nothing can reach api: no intention allows a service, and it publishes no port. Connect a service to it with x.connectTo(…), allow one of another app with allowFrom(MeshService.fromServiceName(…)), or publish it. (unreachable-service)",
     ]);
   });
 });
@@ -245,7 +245,7 @@ describe("http-rule-on-tcp", () => {
         protocol: Protocol.TCP,
       }),
     ).toEqual([
-      "stack/mesh/web: The permissions of web on api are about HTTP requests, but api speaks tcp. Set protocol: Protocol.HTTP (or HTTP2, GRPC) at stack/mesh/api, or leave the permissions away. (http-rule-on-tcp)",
+      "stack/mesh/web: The permissions of web on api apply to HTTP requests, but the protocol of api is tcp. Set protocol: Protocol.HTTP (or HTTP2, GRPC) at stack/mesh/api, or omit the permissions. (http-rule-on-tcp)",
     ]);
   });
 });
@@ -253,7 +253,7 @@ describe("http-rule-on-tcp", () => {
 describe("no-permissions", () => {
   test("fails if an empty list would deny everything", () => {
     expect(findings((mesh, api) => mesh.addService("web", web).connectTo(api, { permissions: [] }))).toEqual([
-      "stack/mesh/web: The permissions of web on api are an empty list. List what it may ask, or leave permissions away to allow everything. (no-permissions)",
+      "stack/mesh/web: The permissions of web on api are an empty list. List the requests to allow, or omit permissions to allow everything. (no-permissions)",
     ]);
   });
 });
@@ -267,7 +267,7 @@ describe("conflicting-intention", () => {
         api.allowFrom(service, { permissions: [HttpPermission.get()] });
       }),
     ).toEqual([
-      "stack/mesh/api: web may reach api both wholly and by permissions. Keep one of the two; next to the whole, permissions can only deny. (conflicting-intention)",
+      "stack/mesh/api: web may reach api both without and with permissions. Keep one of the two; next to access without permissions, permissions can only deny. (conflicting-intention)",
     ]);
   });
 
@@ -281,7 +281,7 @@ describe("conflicting-intention", () => {
         service.connectTo(api, whole);
         api.allowFrom(service, denying);
       }),
-    ).toEqual([expect.stringMatching(/^stack\/mesh\/web: web may reach api both wholly and by permissions/)]);
+    ).toEqual([expect.stringMatching(/^stack\/mesh\/web: web may reach api both without and with permissions/)]);
   });
 
   test("lets pass what denies a part of the whole, and sources of which each is stated once", () => {
@@ -299,7 +299,7 @@ describe("conflicting-intention", () => {
 describe("permission-order", () => {
   const exception = [HttpPermission.get("/v1/private/doc"), HttpPermission.deny({ pathPrefix: "/v1/private" })];
   const message = (source: string, about: string) =>
-    `stack/mesh/api: The permissions of ${source} on api allow something before they deny, which does not hold next to other statements about ${about}. Put what is denied first, or list all permissions in one statement. (permission-order)`;
+    `stack/mesh/api: The permissions of ${source} on api allow requests before they deny others, which has no effect next to other declarations for ${about}. Put the deny first, or list all permissions in one declaration. (permission-order)`;
 
   test("fails if two statements each allow an exception from what they deny, or if one does so for any source", () => {
     expect(
@@ -339,7 +339,7 @@ describe("permission-order", () => {
 describe("wildcard-allow", () => {
   test("fails if any service may come in", () => {
     expect(findings((_mesh, api) => api.allowFrom("*"))).toEqual([
-      'stack/mesh/api: Every service may reach api. Name the services that need it; or, where that is meant, silence(…, "wildcard-allow", "why"). (wildcard-allow)',
+      'stack/mesh/api: Every service may reach api. Name the services that need access. If this is intended, silence(…, "wildcard-allow", "why"). (wildcard-allow)',
     ]);
   });
 });
@@ -364,19 +364,19 @@ describe("local-bind-clash", () => {
         service.connectTo(mesh.addService("other", http), { localBindPort: 8080 });
       }),
     ).toEqual([
-      "stack/mesh/web: Local port 8080 is to be bound for other, but is taken by the upstream api. Give the connection another localBindPort, or none to have one chosen. (local-bind-clash)",
+      "stack/mesh/web: The local port 8080 for other is used by the upstream api. Set another localBindPort, or omit it to have one assigned. (local-bind-clash)",
     ]);
   });
 
   test("fails if a connection binds the service's own port", () => {
     expect(findings((mesh, api) => mesh.addService("web", web).connectTo(api, { localBindPort: 9002 }))).toEqual([
-      expect.stringContaining("Local port 9002 is to be bound for api, but is taken by the service itself."),
+      expect.stringContaining("The local port 9002 for api is used by the service itself."),
     ]);
   });
 
   test("fails if a connection binds one of Envoy's own ports", () => {
     expect(findings((mesh, api) => mesh.addService("web", web).connectTo(api, { localBindPort: 19_001 }))).toEqual([
-      expect.stringContaining("Local port 19001 for api is one of Envoy's own (19000 to 19199)."),
+      expect.stringContaining("The local port 19001 for api is reserved for Envoy (19000 to 19199)."),
     ]);
   });
 
@@ -396,7 +396,7 @@ describe("local-bind-clash", () => {
     }).filter((line) => line.includes("local-bind-clash"));
     expect(found).toEqual([
       expect.stringMatching(
-        /web\/admin: The port 8080 of admin is taken by page in the same group\. Give one of the two another port/,
+        /web\/admin: The port 8080 of admin is used by page in the same group\. Change one of the two ports/,
       ),
     ]);
   });
@@ -408,22 +408,17 @@ describe("local-bind-clash", () => {
     };
 
     test.each<[string, Readonly<Record<string, Port>>, readonly string[], string]>([
-      [
-        "by the service",
-        { a: Port.dynamic({ to: 9001 }) },
-        ["a"],
-        'path /0 is to be opened at port 9001, to which "a"',
-      ],
+      ["by the service", { a: Port.dynamic({ to: 9001 }) }, ["a"], 'path /0 needs port 9001, to which the label "a"'],
       [
         "by another path, whatever the labels",
         { a: Port.dynamic({ to: 9102 }), b: Port.static(9102) },
         ["a", "b"],
-        'path /1 is to be opened at port 9102, to which "b"',
+        'path /1 needs port 9102, to which the label "b"',
       ],
     ])("%s", (_, ports, labels, problem) => {
       const owner = labels.length === 1 ? "the service api" : "the exposed path /0";
       expect(opened(ports, ...labels)).toEqual([
-        `stack/mesh/api: The exposed ${problem} leads, but that port is taken by ${owner}. Have the label lead to a port of its own, or omit its \`to\`. (local-bind-clash)`,
+        `stack/mesh/api: The exposed ${problem} maps, but that port is used by ${owner}. Map the label to an unused port, or omit its \`to\`. (local-bind-clash)`,
       ]);
     });
 
@@ -440,8 +435,8 @@ describe("local-bind-clash", () => {
         admin.allowFrom(api);
       }).filter((line) => line.includes("local-bind-clash"));
       expect(found).toEqual([
-        expect.stringContaining("web/page: The exposed path /metrics is to be opened at port 5000, to which"),
-        expect.stringContaining('"b" leads, but that port is taken by the service admin.'),
+        expect.stringContaining("web/page: The exposed path /metrics needs port 5000, to which"),
+        expect.stringContaining('"b" maps, but that port is used by the service admin.'),
       ]);
     });
 
@@ -459,7 +454,7 @@ describe("published-port-clash", () => {
         mesh.addService("shop", web);
       }),
     ).toEqual([
-      "stack/mesh/shop: It publishes port 9002, which stack/mesh/web publishes already. Publish another port, or run one of them in another node pool or datacenter. (published-port-clash)",
+      "stack/mesh/shop: It publishes port 9002, which stack/mesh/web also publishes. Publish another port, or run one of them in another node pool or datacenter. (published-port-clash)",
     ]);
   });
 
@@ -489,7 +484,7 @@ describe("named-port", () => {
     expect(
       findings((mesh) => mesh.addService("web", { ...web, override: { service: { PortLabel: "http" } } })),
     ).toEqual([
-      'stack/mesh/web: The port of the service web is the label "http". Give the number on which the program listens inside its allocation. (named-port)',
+      'stack/mesh/web: The port of the service web is the label "http". Set the number of the port on which the program listens inside the allocation. (named-port)',
     ]);
   });
 
@@ -546,10 +541,10 @@ describe("exposed-path", () => {
 
   test("fails if a check behind a sidecar asks with a query, or an exposed path has one", () => {
     expect(connected({ healthCheck: HealthCheck.http("/health?full=1") })).toEqual([
-      'stack/mesh/api: The health check "api http" behind a sidecar finds no answer. The path "/health?full=1" has a query, and Envoy opens paths without one. Leave ? and what follows away. (exposed-path)',
+      'stack/mesh/api: The health check "api http" behind a sidecar cannot pass. The path "/health?full=1" has a query, and Envoy opens paths without one. Leave ? and what follows away. (exposed-path)',
     ]);
     expect(connected({ expose: [{ path: "metrics", portLabel: "metrics" }] })).toEqual([
-      'stack/mesh/api: An exposed path finds no answer. The path "metrics" does not begin with a slash. Write "/metrics". (exposed-path)',
+      'stack/mesh/api: An exposed path cannot pass. The path "metrics" does not begin with a slash. Write "/metrics". (exposed-path)',
     ]);
     expect(connected({ healthCheck: HealthCheck.http("/health", { override: { Path: "/a?b" } }) })).toHaveLength(1);
   });
@@ -583,7 +578,7 @@ describe("duplicate-upstream", () => {
       }),
     ).toEqual([
       expect.stringMatching(/lacks the upstream api, .*: the override of the upstream api has replaced it/),
-      "stack/mesh/web: The upstream api is in its job twice. Change the override that makes it so. (duplicate-upstream)",
+      "stack/mesh/web: The upstream api is in its job twice. Change the override that adds it. (duplicate-upstream)",
     ]);
   });
 });
@@ -592,7 +587,7 @@ describe("duplicate-port-label", () => {
   test("fails if two exposed paths share a port", () => {
     const expose = ["/a", "/b"].map((path) => ({ path, portLabel: "metrics" }));
     expect(findings((mesh, api) => mesh.addService("web", web).connectTo(api), { expose })).toEqual([
-      'stack/mesh/api: Two exposed paths share the port "metrics", and Envoy opens one path at a port. Give each path of `expose` a portLabel of its own. (duplicate-port-label)',
+      'stack/mesh/api: Two exposed paths share the port "metrics", and Envoy exposes one path per port. Give each path of `expose` its own portLabel. (duplicate-port-label)',
     ]);
   });
 });
@@ -604,10 +599,10 @@ describe("bound-to-all-interfaces", () => {
   test("fails if a variable or an argument makes a service listen on every address", () => {
     const env = { BIND_ADDRESS: "0.0.0.0" };
     expect(listening(Workload.docker({ image: "x", env }))).toEqual([
-      "stack/mesh/api: The task api is told to listen on 0.0.0.0 (variable BIND_ADDRESS). Behind a sidecar, listen on 127.0.0.1; a port for those outside the mesh is `publish`. (bound-to-all-interfaces)",
+      "stack/mesh/api: The task api listens on 0.0.0.0 (variable BIND_ADDRESS). Behind a sidecar, listen on 127.0.0.1. For clients outside the mesh, use `publish`. (bound-to-all-interfaces)",
     ]);
     expect(listening(Workload.exec({ command: "x", args: ["-listen=0.0.0.0:9001"] }))).toEqual([
-      expect.stringContaining('told to listen on 0.0.0.0 (argument "-listen=0.0.0.0:9001")'),
+      expect.stringContaining('listens on 0.0.0.0 (argument "-listen=0.0.0.0:9001")'),
     ]);
   });
 
@@ -619,7 +614,7 @@ describe("bound-to-all-interfaces", () => {
         group.addService("page", { port: 8080, task }).connectTo(api);
       }).filter((line) => line.includes("bound-to-all-interfaces"));
     expect(found("server")).toEqual([]);
-    expect(found("other")).toEqual([expect.stringContaining("The task other is told to listen on 0.0.0.0")]);
+    expect(found("other")).toEqual([expect.stringContaining("The task other listens on 0.0.0.0")]);
   });
 
   test.each([
@@ -634,7 +629,7 @@ describe("bound-to-all-interfaces", () => {
     ":9001",
     "[::0]:80",
   ])("fails if a service listens on %s", (address) => {
-    const message = [expect.stringContaining(`The task api is told to listen on ${address} (`)];
+    const message = [expect.stringContaining(`The task api listens on ${address} (`)];
     expect(listening(Workload.docker({ image: "x", env: { LISTEN: address } }))).toEqual(message);
     expect(listening(Workload.exec({ command: "x", args: [`--listen=${address}`] }))).toEqual(message);
     expect(listening(Workload.exec({ command: "x", args: ["-c", `run --bind ${address} --workers 2`] }))).toEqual(
@@ -688,7 +683,9 @@ describe("silence", () => {
     const mesh = new ServiceMesh(new TestStack(), "mesh");
     expect(() => {
       silence(mesh, "wildcard-allow", " ");
-    }).toThrow('stack/mesh: The check "wildcard-allow" is silenced without a reason. Write why it is right here.');
+    }).toThrow(
+      'stack/mesh: The check "wildcard-allow" is silenced without a reason. State why the finding is acceptable here.',
+    );
   });
 });
 
@@ -697,6 +694,6 @@ test("a service whose name only Terraform knows is refused where it stands", () 
   const mesh = new ServiceMesh(stack, "mesh");
   const { id } = new ConfigEntry(stack, "entry", { kind: "mesh", name: "mesh" });
   expect(() => mesh.addService("web", { ...web, serviceName: id })).toThrow(
-    "stack/mesh/web: The name of the service is only known to Terraform. Give it literally: the graph is built on names.",
+    "stack/mesh/web: The name of the service is known only to Terraform. Use a literal: the graph is built from names.",
   );
 });

@@ -26,7 +26,7 @@ test("a sound way out has no findings", () => {
 describe("external-plaintext", () => {
   test("fails if there is neither TLS nor a reason for plaintext", () => {
     const message =
-      "stack/mesh/db: Gateways would speak plaintext to db: it has neither tls nor a reason. Give it tls with a caFile; or, where plaintext is meant, write the reason into `plaintext`. (external-plaintext)";
+      "stack/mesh/db: Gateways would use plaintext for db: it has neither tls nor a reason for plaintext. Give it tls with a caFile. If plaintext is intended, state the reason in `plaintext`. (external-plaintext)";
     expect(findingsOfExternal({})).toEqual([message]);
     expect(findingsOfExternal({ plaintext: " " })).toEqual([message]);
   });
@@ -41,13 +41,13 @@ describe("external-plaintext", () => {
 describe("external-authority", () => {
   test("fails if there is no file with the authority's certificates", () => {
     expect(findingsOfExternal({ tls: { ...tls, caFile: "" } })).toContain(
-      "stack/mesh/db: The caFile of db is empty, so that Envoy would speak plaintext. Name the file with the certificates of its authority. (external-authority)",
+      "stack/mesh/db: The caFile of db is empty, so Envoy would use plaintext. Set it to the file with the certificates of its CA. (external-authority)",
     );
   });
 
   test("fails if any certificate of the authority would do", () => {
     expect(findingsOfExternal({ tls: { caFile: "/ca.pem" } })).toEqual([
-      "stack/mesh/db: No name is known for the certificate of db at 192.0.2.7: any certificate of its authority would do. Give its tls an sni, a name that its certificate bears. (external-authority)",
+      "stack/mesh/db: No name is known for the certificate of db at 192.0.2.7: any certificate of its CA would be accepted. Set sni in its tls to a name in its certificate. (external-authority)",
     ]);
   });
 });
@@ -55,10 +55,10 @@ describe("external-authority", () => {
 describe("client-certificate", () => {
   test("fails if there is no key to a certificate, or no certificate to a key", () => {
     expect(findingsOfExternal({ tls: { ...tls, certFile: "/own.pem" } })).toEqual([
-      "stack/mesh/db: The tls of db has a certFile, but no keyFile. Add the keyFile, or leave both away. (client-certificate)",
+      "stack/mesh/db: The tls of db has a certFile, but no keyFile. Add the keyFile, or omit both. (client-certificate)",
     ]);
     expect(findingsOfExternal({ tls: { ...tls, keyFile: "/own.key" } })).toEqual([
-      "stack/mesh/db: The tls of db has a keyFile, but no certFile. Add the certFile, or leave both away. (client-certificate)",
+      "stack/mesh/db: The tls of db has a keyFile, but no certFile. Add the certFile, or omit both. (client-certificate)",
     ]);
   });
 });
@@ -66,7 +66,7 @@ describe("client-certificate", () => {
 describe("external-without-gateway", () => {
   test("fails if no gateway leads to a service outside", () => {
     expect(findings((mesh) => mesh.addExternalService("db", { address: "192.0.2.7", port: 5432, tls }))).toEqual([
-      "stack/mesh/db: No terminating gateway leads to db. Say mesh.addTerminatingGateway(…).addService(…). (external-without-gateway)",
+      "stack/mesh/db: No terminating gateway leads to db. Call mesh.addTerminatingGateway(…).addService(…). (external-without-gateway)",
     ]);
   });
 });
@@ -74,7 +74,7 @@ describe("external-without-gateway", () => {
 describe("gateway-without-service", () => {
   test("fails if a terminating gateway leads nowhere", () => {
     expect(findings((mesh) => mesh.addTerminatingGateway("egress"))).toEqual([
-      "stack/mesh/egress: The terminating gateway egress leads to no service. Add one with addService, or take the gateway away. (gateway-without-service)",
+      "stack/mesh/egress: The terminating gateway egress has no service. Add one with addService, or remove the gateway. (gateway-without-service)",
     ]);
   });
 });
@@ -91,7 +91,7 @@ describe("gateway-file", () => {
 
   test("fails if no template brings a file that Envoy is to read", () => {
     expect(findings(build("secrets/other.pem"))).toEqual([
-      'stack/mesh/egress: Its Envoy is to read secrets/ca.pem, but no template of the gateway brings that file. Add Template.text(…, { destination: "secrets/ca.pem" }) to its templates, or name the file by an absolute path. (gateway-file)',
+      'stack/mesh/egress: Its Envoy reads secrets/ca.pem, but no template of the gateway creates that file. Add Template.text(…, { destination: "secrets/ca.pem" }) to its templates, or use an absolute path. (gateway-file)',
     ]);
     expect(findings(build("secrets/ca.pem"))).toEqual([]);
   });
@@ -132,7 +132,7 @@ describe("published-port-clash", () => {
   test("fails if a gateway takes the port of the node that a service publishes", () => {
     const web = { port: 8000, publish: 8443, workload: anyWorkload };
     const message =
-      "stack/mesh/mesh-gateway: It publishes port 8443, which stack/mesh/web publishes already. Publish another port, or run one of them in another node pool or datacenter. (published-port-clash)";
+      "stack/mesh/mesh-gateway: It publishes port 8443, which stack/mesh/web also publishes. Publish another port, or run one of them in another node pool or datacenter. (published-port-clash)";
     const build = (nodePool?: string) => (mesh: ServiceMesh) => {
       mesh.addService("web", web);
       mesh.addMeshGateway("mesh-gateway", { nodePool });

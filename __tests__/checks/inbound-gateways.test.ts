@@ -65,7 +65,7 @@ describe("duplicate-listener", () => {
         ...[8080, 8081, 8080].map((port) => IngressListener.http({ port })),
       ),
     ).toContain(
-      "stack/mesh/ingress: Two of its listeners are on port 8080. Give each a port of its own; one http listener serves many hosts. (duplicate-listener)",
+      "stack/mesh/ingress: Two of its listeners are on port 8080. Give each its own port; one http listener serves many hosts. (duplicate-listener)",
     );
   });
 
@@ -80,14 +80,14 @@ describe("duplicate-listener", () => {
         ApiGatewayListener.http({ port: 8081, hostPort: 80 }),
       ),
     ).toContain(
-      "stack/mesh/gateway: Two of its listeners take port 80 of the node. Give each a port of its own; one http listener serves many hosts. (duplicate-listener)",
+      "stack/mesh/gateway: Two of its listeners take port 80 of the node. Give each its own port; one http listener serves many hosts. (duplicate-listener)",
     );
   });
 });
 
 describe("listener-without-route", () => {
   const message = (name: string) =>
-    `stack/mesh/${name}: Its listener on port 8080 leads to no service. Connect it: connectTo(…, { listener: 8080 }), or take the listener away. (listener-without-route)`;
+    `stack/mesh/${name}: Its listener on port 8080 has no service. Connect it: connectTo(…, { listener: 8080 }), or remove the listener. (listener-without-route)`;
 
   test("fails if a listener leads nowhere", () => {
     expect(ofIngress(() => undefined)).toEqual([message("ingress")]);
@@ -131,7 +131,7 @@ describe("duplicate-route", () => {
         ingress.connectTo(other(mesh), { hosts: ["b.example"] });
       }),
     ).toEqual([
-      "stack/mesh/ingress: Its listener on port 8080 leads requests for b.example both to api and to other. Give one of the two other hosts, or another match. (duplicate-route)",
+      "stack/mesh/ingress: Its listener on port 8080 leads requests for b.example both to api and to other. Give one of them different hosts, or a different match. (duplicate-route)",
     ]);
   });
 
@@ -151,7 +151,7 @@ describe("duplicate-route", () => {
         gateway.connectTo(other(mesh), { match: [{ methods: ["GET"], pathPrefix: "/v1" }, { pathPrefix: "/v2" }] });
       }),
     ).toEqual([
-      'stack/mesh/gateway: Its listener on port 8080 leads requests for any host with {"methods":["GET"],"pathPrefix":"/v1"} both to api and to other. Give one of the two other hosts, or another match. (duplicate-route)',
+      'stack/mesh/gateway: Its listener on port 8080 leads requests for any host with {"methods":["GET"],"pathPrefix":"/v1"} both to api and to other. Give one of them different hosts, or a different match. (duplicate-route)',
     ]);
   });
 
@@ -211,10 +211,10 @@ describe("gateway-host", () => {
 describe("connections", () => {
   test("fails if a gateway leads to a service that does not let it in", () => {
     expect(ofIngress((ingress, api) => ingress.addRoute(api))).toEqual([
-      "stack/mesh/ingress: It leads to api, but no intention lets it in. Use connectTo, or say it at stack/mesh/api with allowFrom. (upstream-without-intention)",
+      "stack/mesh/ingress: It leads to api, but no intention allows it. Use connectTo, or allow it at stack/mesh/api with allowFrom. (upstream-without-intention)",
     ]);
     expect(ofApiGateway((gateway, api) => gateway.addRoute(api))).toEqual([
-      "stack/mesh/gateway: It leads to api, but no intention lets it in. Use connectTo, or say it at stack/mesh/api with allowFrom. (upstream-without-intention)",
+      "stack/mesh/gateway: It leads to api, but no intention allows it. Use connectTo, or allow it at stack/mesh/api with allowFrom. (upstream-without-intention)",
     ]);
   });
 
@@ -225,13 +225,13 @@ describe("connections", () => {
         mesh.addService("other", { ...http, port: 9002 }).allowFrom(gateway);
       }),
     ).toEqual([
-      "stack/mesh/other: The API gateway gateway may reach other, but does not lead there. Use connectTo, add a route with addRoute, or take the intention away. (intention-without-upstream)",
+      "stack/mesh/other: The API gateway gateway may reach other, but has no route to it. Use connectTo, add a route with addRoute, or remove the intention. (intention-without-upstream)",
     ]);
   });
 
   test("fails if a gateway leads to a name that nobody has", () => {
     expect(ofIngress((ingress) => ingress.connectTo("apy"))).toEqual([
-      'stack/mesh/ingress: It connects to "apy", which is no service of this mesh. Did you mean "api"? A service of another team comes from MeshService.fromServiceName. (unknown-service)',
+      'stack/mesh/ingress: It connects to "apy", which is not a service of this mesh. Did you mean "api"? For a service of another team, use MeshService.fromServiceName. (unknown-service)',
     ]);
   });
 
@@ -281,7 +281,7 @@ describe("published-port-clash", () => {
         mesh.addIngressGateway("ingress", { listeners: [IngressListener.http(listener)] }).connectTo(api);
       }),
     ).toEqual([
-      "stack/mesh/ingress: It publishes port 8080, which stack/mesh/gateway publishes already. Publish another port, or run one of them in another node pool or datacenter. (published-port-clash)",
+      "stack/mesh/ingress: It publishes port 8080, which stack/mesh/gateway also publishes. Publish another port, or run one of them in another node pool or datacenter. (published-port-clash)",
     ]);
   });
 });
@@ -299,7 +299,7 @@ describe("inline-certificate", () => {
     Testing.synth(stack, true);
     expect(gateway.node.metadata).toContainEqual(
       expect.objectContaining({
-        data: 'The key of its listener on port 8443 passes through Terraform\'s state. Use GatewayCertificate.files; or, where that is meant, silence(…, "inline-certificate", "why"). (inline-certificate)',
+        data: 'The key of its listener on port 8443 passes through Terraform\'s state. Use GatewayCertificate.files. If this is intended, silence(…, "inline-certificate", "why"). (inline-certificate)',
       }),
     );
   });

@@ -32,7 +32,7 @@ describe("permission-path", () => {
     [
       "for two paths",
       { pathPrefix: "/a", pathSeparatedPrefix: "/b" },
-      "asks for pathPrefix and pathSeparatedPrefix. Give one of them, or make several permissions.",
+      "asks for pathPrefix and pathSeparatedPrefix. Set one of them, or use several permissions.",
     ],
     [
       "whose path has no slash before it",
@@ -53,10 +53,10 @@ describe("permission-path", () => {
 describe("deny-before-allow", () => {
   test("says what gets past a path that is denied", () => {
     expect(warnings(permitting([deny({ pathPrefix: "/v1/orders/private" }), get("/v1/orders")]))).toEqual([
-      "stack/mesh/web: The permissions of web on api deny pathPrefix /v1/orders/private, and allow more than that. An application may take " +
-        "for denied what Envoy does not: a path in another case; one with a parameter (;a=b); one that is encoded twice (%252F) or " +
-        "has encoded marks (%3B, %C0%AF); what it reads from the query or from X-HTTP-Method-Override. Allow just what is needed, " +
-        'without a deny; or, where the application is strict, silence(…, "deny-before-allow", "why"). (deny-before-allow)',
+      "stack/mesh/web: The permissions of web on api deny pathPrefix /v1/orders/private, and allow others. Envoy may allow requests " +
+        "that the application treats like the denied ones: a path in another case; one with a parameter (;a=b); one that is encoded twice (%252F) or " +
+        "has encoded marks (%3B, %C0%AF); what it reads from the query or from X-HTTP-Method-Override. Allow only what is needed, " +
+        'without a deny. If the application is strict, silence(…, "deny-before-allow", "why"). (deny-before-allow)',
     ]);
   });
 
@@ -102,7 +102,7 @@ describe("deny-before-allow", () => {
         permitting([deny({ pathPrefix: "/v1/private" })])(mesh);
         mesh.services.find(({ serviceName }) => serviceName === "api")?.allowFrom("web");
       }),
-    ).toEqual([expect.stringContaining("deny pathPrefix /v1/private, and allow more")]);
+    ).toEqual([expect.stringContaining("deny pathPrefix /v1/private, and allow others")]);
   });
 
   test("says more of a service outside, and can be silenced", () => {
@@ -139,14 +139,14 @@ describe("request-normalization", () => {
     ],
   ])("warns if normalization %s", (_, meshConfig, gaps) => {
     expect(warnings(permitting([get("/v1")]), { meshConfig })).toEqual([
-      `stack/mesh: It has permissions on requests, which can be got round by ${gaps}: its requestNormalization lets them pass. Omit what turns it ` +
-        'off; or, where services need that, allow only whole paths and silence(…, "request-normalization", "why"). (request-normalization)',
+      `stack/mesh: It has permissions on requests, which can be bypassed by ${gaps}: its requestNormalization does not cover them. Enable it. If services need it ` +
+        'off, allow only exact paths and silence(…, "request-normalization", "why"). (request-normalization)',
     ]);
   });
 
   test("warns if another owns the entry", () => {
     expect(warnings(permitting([get("/v1")]), { meshConfig: false })).toEqual([
-      "stack/mesh: It has permissions on requests, and leaves the config entry `mesh`, which makes them safe, to another owner. See to it that " +
+      "stack/mesh: It has permissions on requests, and leaves the config entry `mesh`, which makes them safe, to another owner. Make sure that " +
         'HTTP.Incoming.RequestNormalization is set there, then silence(…, "request-normalization", "who owns it"). (request-normalization)',
     ]);
   });

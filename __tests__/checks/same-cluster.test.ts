@@ -37,7 +37,7 @@ test("fails if two stacks give a name to two services, whatever the Nomad namesp
       [{ namespace: "dev" }, { namespace: "prod", proxyDefaults: false }],
     ),
   ).toEqual([
-    `s2/mesh/Web: The service "web" is already at s1/mesh/web. Give one of them another serviceName${orElse} (duplicate-service)`,
+    `s2/mesh/Web: The service "web" already exists at s1/mesh/web. Give one of them another serviceName${orElse} (duplicate-service)`,
   ]);
 });
 
@@ -77,7 +77,7 @@ test("fails if a job of one stack has the id of a version's job in another", () 
       right.addService("api-v2", { ...web, publish: 81 });
     }),
   ).toEqual([
-    `s2/mesh/api-v2: The job "api-v2" is already that of s1/mesh/api of its version v2. Give one of them another name${orElse} (duplicate-job)`,
+    `s2/mesh/api-v2: The job "api-v2" already belongs to s1/mesh/api (version v2). Give one of them another name${orElse} (duplicate-job)`,
   ]);
 });
 
@@ -119,7 +119,7 @@ test("fails if two services outside are on one node of the catalog", () => {
       }
     }),
   ).toEqual([
-    's2/mesh/cache: The catalog node "machine" is already that of s1/mesh/db. Give one of them another nodeName. (duplicate-node)',
+    's2/mesh/cache: The catalog node "machine" already belongs to s1/mesh/db. Give one of them another nodeName. (duplicate-node)',
   ]);
 });
 
@@ -139,7 +139,9 @@ describe("a port of the nodes", () => {
     [{ nomadDatacenters: ["eu-1", "eu-2"] }, { nomadDatacenters: ["eu-2"] }],
     [{ nomadDatacenters: ["eu-*"] }, { nomadDatacenters: ["us-1", "eu-2"] }],
   ])("fails if two stacks publish it where nodes may be the same: %j and %j", (left, right) => {
-    expect(clash(left, right)).toEqual([expect.stringContaining("It publishes port 80, which s1/mesh/web publishes")]);
+    expect(clash(left, right)).toEqual([
+      expect.stringContaining("It publishes port 80, which s1/mesh/web also publishes"),
+    ]);
   });
 
   test.each([

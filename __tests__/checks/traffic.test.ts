@@ -93,7 +93,7 @@ describe("unknown-destination", () => {
     ["redirect", (api) => api.resolve({ redirect: Redirect.to("othr") })],
   ])("fails if a %s is misspelled, and says which name was meant", (kind, say) => {
     expect(findings(say)).toEqual([
-      `stack/mesh/api: The ${kind} of api names "othr", which is no service of this mesh. Did you mean "other"? A service of another team comes from MeshService.fromServiceName. (unknown-destination)`,
+      `stack/mesh/api: The ${kind} of api names "othr", which is not a service of this mesh. Did you mean "other"? For a service of another team, use MeshService.fromServiceName. (unknown-destination)`,
     ]);
   });
 
@@ -152,7 +152,7 @@ describe("traffic-rule-on-tcp", () => {
     ],
   ])("fails for %s", (what, say) => {
     expect(findings(say, Protocol.TCP)).toEqual([
-      `stack/mesh/api: The ${what} of api look at requests, but api speaks tcp. Set protocol: Protocol.HTTP (or HTTP2, GRPC), or omit them. (traffic-rule-on-tcp)`,
+      `stack/mesh/api: The ${what} of api need HTTP requests, but the protocol of api is tcp. Set protocol: Protocol.HTTP (or HTTP2, GRPC), or omit them. (traffic-rule-on-tcp)`,
     ]);
   });
 
@@ -188,7 +188,7 @@ describe("datacenter-without-gateway", () => {
 
   test("fails if no mesh gateway reaches the datacenter of a failover or a redirect", () => {
     expect(leading({ failover: Failover.datacenters("dc2") })).toEqual([
-      'stack/mesh/api: The failover of api leads to the datacenter "dc2", which no mesh gateway reaches. There is none yet. Add a mesh gateway there; one that others run is named in the mesh\'s gatewayDatacenters. (datacenter-without-gateway)',
+      'stack/mesh/api: The failover of api leads to the datacenter "dc2", which no mesh gateway reaches. There is none yet. Add a mesh gateway there. If others run one, list the datacenter in the mesh\'s gatewayDatacenters. (datacenter-without-gateway)',
     ]);
     expect(leading({ redirect: Redirect.datacenter("dc2") }, { gatewayDatacenters: ["dc-2"] })).toEqual([
       expect.stringContaining(
@@ -222,7 +222,7 @@ describe("peer-with-subset", () => {
         api.resolve({ redirect: Redirect.to(api.addSubset("v1", anyFilter), { peer: "partner" }) });
       }),
     ).toEqual([
-      'stack/mesh/api: The redirect of api names the peer "partner" and the subset "v1". Name the peer alone, or with a service. (peer-with-subset)',
+      'stack/mesh/api: The redirect of api names the peer "partner" and the subset "v1". Name only the peer, or the peer and a service. (peer-with-subset)',
     ]);
     expect(
       findings((api) => api.resolve({ failover: Failover.targets({ peer: "partner", datacenter: "dc2" }) })),
@@ -238,7 +238,7 @@ describe("redirect-beside-rules", () => {
         api.resolve({ redirect: Redirect.to(other), connectTimeout: "1s" });
       }),
     ).toEqual([
-      "stack/mesh/api: api is redirected to other, so its subsets and connectTimeout would not hold. Say them at other, or leave the redirect away. (redirect-beside-rules)",
+      "stack/mesh/api: api is redirected to other, so its subsets and connectTimeout would have no effect. Declare them at other, or omit the redirect. (redirect-beside-rules)",
     ]);
   });
 
@@ -246,7 +246,7 @@ describe("redirect-beside-rules", () => {
     const redirected = (failover?: Failover) =>
       findings((api) => api.resolve({ redirect: Redirect.datacenter("dc2"), connectTimeout: "1s", failover }));
     expect(redirected(Failover.to("other"))).toEqual([
-      expect.stringContaining("api is redirected to api, so its failover would not hold."),
+      expect.stringContaining("api is redirected to api, so its failover would have no effect."),
     ]);
     expect(redirected()).toEqual([]);
   });
@@ -255,7 +255,7 @@ describe("redirect-beside-rules", () => {
 describe("traffic-cycle", () => {
   const circle = (...names: string[]) =>
     expect.stringContaining(
-      `Its rules send requests in a circle: ${names.join(" → ")}. Let one of them answer itself: take its redirect or its split away, or name a subset of the next one. (traffic-cycle)`,
+      `Its rules send requests in a cycle: ${names.join(" → ")}. Let one of them handle requests: remove its redirect or split, or name a subset of the next one. (traffic-cycle)`,
     ) as unknown;
 
   test("fails if redirects lead in a circle, also through subsets", () => {
@@ -309,7 +309,7 @@ describe("traffic-cycle", () => {
         other.resolve({ failover: Failover.to(api.addSubset("v1", anyFilter)) });
       }),
     ).toEqual([
-      "stack/mesh/api: The resolvers of api and other name subsets of each other, and Consul takes neither before the other. Let one of them name the service without a subset. (traffic-cycle)",
+      "stack/mesh/api: The resolvers of api and other refer to subsets of each other, and Consul accepts neither before the other. Let one of them refer to the service without a subset. (traffic-cycle)",
     ]);
   });
 
@@ -338,7 +338,7 @@ describe("shadowed-route", () => {
         api.route({ match: { pathPrefix: "/a" } });
       }),
     ).toEqual([
-      "stack/mesh/api: Route 1 of api fits every request, so the 1 after it never count. Put it last, or give it a match. (shadowed-route)",
+      "stack/mesh/api: Route 1 of api matches every request, so the 1 after it are never used. Put it last, or give it a match. (shadowed-route)",
     ]);
   });
 
@@ -363,7 +363,7 @@ describe("rewritten-permissions", () => {
 
   test("fails if permissions on paths meet a route that changes them", () => {
     expect(rewriting(() => undefined)).toEqual([
-      "stack/mesh/api: web may ask api for some paths only, and a route sends it to other with another path. Say what it may ask there, at other with allowFrom and permissions. (rewritten-permissions)",
+      "stack/mesh/api: The permissions of web on api depend on the path, and a route to other rewrites it. Declare the permissions for the rewritten path at other, with allowFrom. (rewritten-permissions)",
     ]);
   });
 
@@ -378,7 +378,7 @@ test("a name is taken once, by a service or a virtual one", () => {
       mesh.addVirtualService("api-2", { serviceName: "api", protocol: Protocol.HTTP, redirect: Redirect.to(api) });
     }),
   ).toContain(
-    'stack/mesh/api-2: The service "api" is already at stack/mesh/api. Give one of them another serviceName. (duplicate-service)',
+    'stack/mesh/api-2: The service "api" already exists at stack/mesh/api. Give one of them another serviceName. (duplicate-service)',
   );
 });
 
@@ -389,7 +389,7 @@ describe("version-metadata", () => {
     const wrong = (service: Override<nomad.Service>) =>
       findings((api) => api.addVersion("v2", { ...next, override: { service } }));
     const message = (what: string) =>
-      `stack/mesh/api/v2: ${what}, so that rules for "v2" miss its instances. Leave version away in meta, canaryMeta and override. (version-metadata)`;
+      `stack/mesh/api/v2: ${what}, so that rules for "v2" miss its instances. Omit version in meta, canaryMeta and override. (version-metadata)`;
     expect(wrong({ Meta: { version: null } })).toEqual([message("Its metadata has no version")]);
     expect(wrong({ CanaryMeta: { version: "v3" } })).toEqual([
       message('The metadata of its canaries has the version "v3"'),
@@ -421,7 +421,7 @@ describe("sidecar-tags", () => {
   test("fails if a subset is told by a tag that the Envoy does not have", () => {
     for (const tags of [[], ["own"]]) {
       expect(withTags(tags)).toEqual([
-        'stack/mesh/api: A subset of api is told by the tag "new", which its sidecar, having tags of its own, never has. Leave the sidecar\'s tags away, or tell the subset by metadata. (sidecar-tags)',
+        'stack/mesh/api: A subset of api selects by the tag "new", which its sidecar lacks, since it has its own tags. Omit the sidecar\'s tags, or select the subset by metadata. (sidecar-tags)',
       ]);
     }
     expect(withTags()).toEqual([]);

@@ -79,7 +79,7 @@ test("prints the same as JSON", () => {
   expect(report.findings).toEqual([
     {
       ...{ id: "unreachable-service", level: "warning", path: "mesh/mesh/api" },
-      problem: "Nothing may reach api: no intention lets any service in, and it publishes no port.",
+      problem: "Nothing can reach api: no intention allows a service, and it publishes no port.",
       fix: expect.stringContaining("Connect a service to it") as string,
     },
   ]);

@@ -655,7 +655,7 @@ const hasTerraform = findProgram("terraform") !== undefined || findProgram("tofu
       unchanged: meshAddresses,
     });
     expect((await failure(apply({ mesh: unavailable }, { engine: "terraform" }))).message).toMatch(
-      /applied with --engine offline.* Go on with --engine offline, or take the lab down first/,
+      /applied with --engine offline.* Continue with --engine offline, or take the lab down first/,
     );
   }, 60_000);
 

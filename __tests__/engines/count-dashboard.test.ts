@@ -283,7 +283,7 @@ describe("jobs of each kind, of several groups, services and ports, in several n
     expect(talks.split("\n").map((line) => line.trim())).toEqual(
       expect.arrayContaining(["tour → accounts-admin", "closing → ledger", "mailing → ledger", "watcher → shop-api"]),
     );
-    expect(output).not.toContain("Nothing may reach");
+    expect(output).not.toContain("Nothing can reach");
   });
 
   test(
@@ -362,7 +362,7 @@ test(
   async () => {
     const { code, output } = await lab.up("disconnected");
     expect(code).not.toBe(0);
-    expect(output).toContain("Nothing may reach count-api");
+    expect(output).toContain("Nothing can reach count-api");
     await eventually(async () => expect((await ask()).status).toBe(503));
   },
   3 * MINUTE,

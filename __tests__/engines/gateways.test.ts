@@ -519,8 +519,8 @@ describe("disconnect", () => {
   });
 
   test.each([
-    [["nobody", "clock"], "Consul knows no service nobody."],
-    [["ingress", "nothing"], "Consul knows no instance of nothing in the mesh."],
+    [["nobody", "clock"], "Consul has no service nobody."],
+    [["ingress", "nothing"], "Consul has no instance of nothing in the mesh."],
   ])("fails if a service is not there: %j", async (names, message) => {
     expect(await lab.meshform(["disconnect", ...names])).toMatchObject({
       code: 1,

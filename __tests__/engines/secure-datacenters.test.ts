@@ -34,7 +34,7 @@ test(
     expect((await lab.up("", "--datacenters", "2")).code).toBe(0);
     expect(await lab.up("", "--datacenters", "1")).toMatchObject({
       code: 1,
-      output: expect.stringContaining("has 2 datacenters; what the last of them run would be lost.") as string,
+      output: expect.stringContaining("has 2 datacenters; the workloads of the last ones would be lost.") as string,
     });
   },
   10 * MINUTE,

@@ -127,7 +127,7 @@ describe("an installation that fails", () => {
     const catalogue = { ...standIns(), cni: standIn("cni", script("cni", "0.0.1")) };
 
     await expect(ensureEngines({ env, catalogue })).rejects.toThrow(
-      "The installation of cni 1.2.3 gave a program that says it is 0.0.1.",
+      "The installation of cni 1.2.3 produced a program that says it is 0.0.1.",
     );
     expect(readdirSync(join(folder, "cache", "meshform", "engines", "cni"))).toEqual([".lock"]);
   });

@@ -74,12 +74,12 @@ test("exact names go before wildcards, the destination's first", () => {
 test("an upstream that nobody lets in is named, and the service that nothing may reach", () => {
   const { refused, remarks } = meshPicture([], [page, api]);
   expect(refused).toEqual(["page has an upstream to api, but no intention lets it in: every call is refused."]);
-  expect(remarks).toEqual(["Nothing may reach api: no intention allows it, and the mesh denies by default."]);
+  expect(remarks).toEqual(["Nothing can reach api: no intention allows it, and the mesh denies by default."]);
 });
 
 test("without any upstream the service that nothing may reach is still named, but not a published one", () => {
   expect(meshPicture([], [job("page", [], [9002]), api]).remarks).toEqual([
-    "Nothing may reach api: no intention allows it, and the mesh denies by default.",
+    "Nothing can reach api: no intention allows it, and the mesh denies by default.",
   ]);
 });
 
@@ -108,7 +108,7 @@ test("a name that leads elsewhere is let in by those to whom it leads, all of th
 test("what is odd about the versions of a service is reported once, and that a canary waits", () => {
   const second = { ...job("api-v2"), services: [service("api")], awaitsPromotion: true };
   expect(meshPicture([], [api, second]).remarks).toEqual([
-    "Nothing may reach api: no intention allows it, and the mesh denies by default.",
+    "Nothing can reach api: no intention allows it, and the mesh denies by default.",
     "Canaries of api-v2 run next to it. Once they are to replace it: nomad job promote api-v2",
   ]);
 });

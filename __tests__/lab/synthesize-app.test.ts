@@ -59,7 +59,7 @@ test("what the checks warn of is told, although the toolkit's own synthesis prin
      });`,
   );
   expect((await synthesizeApp(findApp(app), join(folder, "out"))).split("\n")).toEqual([
-    expect.stringMatching(/^Warning: mesh\/mesh\/api: Nothing may reach api: .* \(unreachable-service\)$/),
+    expect.stringMatching(/^Warning: mesh\/mesh\/api: Nothing can reach api: .* \(unreachable-service\)$/),
     "mesh/mesh/batch: unreachable-service is silenced (1 finding): It only calls.",
   ]);
 });

@@ -366,7 +366,7 @@ describe("the user data of a group", () => {
     const consul = new ConsulServers(stack, "servers", { platform: awsPlatform, join, secretStore });
     consul.cloudInit({ distribution: "debian-12", assets });
     expect(() => new NomadServers(stack, "schedulers", { consul })).toThrow(
-      "stack/servers: Something was added to these hosts after their user data was rendered. Call cloudInit last.",
+      "stack/servers: These hosts were changed after their user data was rendered. Call cloudInit last.",
     );
   });
 });

@@ -326,7 +326,7 @@ describe("synthesis fails if", () => {
   test("versions do not belong together (versions)", () => {
     expect(findings({ consul: { versions: { envoy: "1.20.0" } } })).toEqual([
       "stack/servers: Consul 1.21.5 is not known to work with Envoy 1.20.0, but with 1.31, 1.32, 1.33, 1.34, 1.35, 1.37, 1.38. " +
-        "Choose versions that belong together; by default they do. (versions)",
+        "Choose compatible versions; the defaults are compatible. (versions)",
     ]);
     expect(findings({ consul: { versions: { nomad: "1.2.0" } } })).toEqual([
       expect.stringContaining("Nomad 1.2.0 is outside the lines that are known here"),
@@ -359,7 +359,7 @@ describe("synthesis fails if", () => {
   test.each([1, 2, 4])("there are %i servers (server-count)", (count) => {
     expect(findings({ consul: { count } })).toEqual([
       `stack/servers: It has ${count} server${count === 1 ? "" : "s"}. ` +
-        "Use 3, which survive the loss of one, or 5, which survive the loss of two. (server-count)",
+        "Use 3, which tolerate the loss of one, or 5, which tolerate the loss of two. (server-count)",
     ]);
     expect(findings({ nomad: { join: ["10.0.1.1"], count } })).toEqual([
       expect.stringMatching(/^stack\/schedulers\/Hosts: .*\(server-count\)$/),
@@ -368,17 +368,17 @@ describe("synthesis fails if", () => {
 
   test("nothing says how to find the servers (no-join-address)", () => {
     expect(findings({ consul: { join: [] } })).toEqual([
-      "stack/servers: Nothing says how agents find the servers: join is empty. Give the addresses of the servers, or a cloud " +
+      "stack/servers: Agents cannot find the servers: join is empty. Set the addresses of the servers, or a cloud " +
         'auto-join string such as "provider=aws tag_key=… tag_value=…". (no-join-address)',
     ]);
     expect(findings({ consul: { join: [], platform: undefined } })).toEqual([
-      "stack/servers: Nothing says how agents find the servers: join is empty. Give the addresses of the servers. (no-join-address)",
+      "stack/servers: Agents cannot find the servers: join is empty. Set the addresses of the servers. (no-join-address)",
     ]);
   });
 
   test("an override opens the plaintext gRPC port (plaintext-grpc)", () => {
     expect(findings({ clients: { consulOverride: { ports: { grpc: 8502 } } } })).toEqual([
-      "stack/clients: The override opens the plaintext gRPC port 8502. Leave ports.grpc away: proxies use TLS on port 8503. (plaintext-grpc)",
+      "stack/clients: The override opens the plaintext gRPC port 8502. Omit ports.grpc: proxies use TLS on port 8503. (plaintext-grpc)",
     ]);
     expect(findings({ clients: { consulOverride: { ports: { grpc: -1 } } } })).toEqual([]);
   });

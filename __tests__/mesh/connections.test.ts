@@ -166,7 +166,7 @@ describe("a service that is connected to twice", () => {
         web.connectTo("api", second);
       }),
     ).toThrow(
-      `stack/mesh/web: Its upstream api is given both the ${both}. Keep one of the two: it is one upstream, however often it is connected.`,
+      `stack/mesh/web: Its upstream api is given both the ${both}. Keep one of the two: all connections to it share one upstream.`,
     );
   });
 

@@ -207,8 +207,8 @@ describe("checks", () => {
 
   test("datacenter-without-gateway: both ends need a gateway", () => {
     expect(bare(connect)).toEqual([
-      'dc1/mesh/web: The upstream api leads out of the datacenter "dc1", which no mesh gateway leads out of. There is none yet. Add a mesh gateway there; one that others run is named in the mesh\'s gatewayDatacenters. (datacenter-without-gateway)',
-      'dc1/mesh/web: The upstream api leads to the datacenter "dc2", which no mesh gateway reaches. There is none yet. Add a mesh gateway there; one that others run is named in the mesh\'s gatewayDatacenters. (datacenter-without-gateway)',
+      'dc1/mesh/web: The upstream api leads out of the datacenter "dc1", which no mesh gateway leads out of. There is none yet. Add a mesh gateway there. If others run one, list the datacenter in the mesh\'s gatewayDatacenters. (datacenter-without-gateway)',
+      'dc1/mesh/web: The upstream api leads to the datacenter "dc2", which no mesh gateway reaches. There is none yet. Add a mesh gateway there. If others run one, list the datacenter in the mesh\'s gatewayDatacenters. (datacenter-without-gateway)',
     ]);
     const failover = ({ east, west }: TwoMeshes) => {
       const api = east.addService("api", { ...http, publish: 80 });
@@ -237,7 +237,7 @@ describe("checks", () => {
       away.allowFrom("other", { peer: "dc3" });
     });
     expect(findings).toContain(
-      'dc1/mesh/api: The split of api leads to api, which is in the datacenter "dc2". Give dc1/mesh a name for it, addVirtualService("api-dc2", { redirect: Redirect.to(…) }), and lead there. (rule-across-datacenters)',
+      'dc1/mesh/api: The split of api leads to api, which is in the datacenter "dc2". Give dc1/mesh a virtual service for it, addVirtualService("api-dc2", { redirect: Redirect.to(…) }), and use that. (rule-across-datacenters)',
     );
   });
 
@@ -259,14 +259,14 @@ describe("checks", () => {
         [{ gatewayDatacenters: ["dc1", "dc2"] }],
       );
     expect(rewriting(() => undefined)).toEqual([
-      expect.stringContaining("web may ask api for some paths only, and a route sends it to api with another path."),
+      expect.stringContaining("The permissions of web on api depend on the path, and a route to api rewrites it."),
     ]);
     expect(rewriting((_, web, away) => away.allowFrom(web, { permissions: [HttpPermission.get("/")] }))).toEqual([]);
   });
 
   test("unnamed-datacenter: of two connected meshes one says where it is", () => {
     expect(bare(connect, [{ datacenter: undefined }])).toEqual([
-      "dc1/mesh/web: The upstream api leads to api, and only dc2/mesh says in which datacenter it is. Give dc1/mesh its datacenter too. (unnamed-datacenter)",
+      "dc1/mesh/web: The upstream api leads to api, and only dc2/mesh sets its datacenter. Give dc1/mesh its datacenter, too. (unnamed-datacenter)",
     ]);
   });
 

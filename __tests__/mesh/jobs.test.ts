@@ -167,6 +167,6 @@ test("what is added once synthesis has begun is refused", () => {
   const web = mesh.addService("web", { port: 80, publish: 80, workload: anyWorkload });
   expect(findingsOf(() => synthStack(stack))).toEqual([]);
   expect(() => web.connectTo("api")).toThrow(
-    "stack/mesh/web: The graph is closed: synthesis has begun, and what is added now would be missing from what is rendered already. Add it before app.synth(), not in an aspect or a validation.",
+    "stack/mesh/web: The graph is closed: synthesis has begun, and additions would be missing from the rendered jobs and entries. Add it before app.synth(), not in an aspect or a validation.",
   );
 });

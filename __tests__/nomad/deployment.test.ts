@@ -84,7 +84,7 @@ describe("the successor of the only instance runs next to it", () => {
 
 describe("interrupted-deployment", () => {
   const gap = (what: string) =>
-    `At each deployment it is gone for some seconds: its only instance ${what}, so it ends before the next one starts.`;
+    `At each deployment it is unavailable for some seconds: its only instance ${what}, so it stops before the next one starts.`;
   const otherNode =
     "Set count to 2 or more, or update: { canary: 1, autoPromote: true } where another node has the port free. (interrupted-deployment)";
 

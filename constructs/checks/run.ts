@@ -88,7 +88,7 @@ const UNKNOWN_SILENCE: Check = {
 
 const IDLE_SILENCE: Check = {
   id: "idle-silence",
-  reason: "What was accepted once and is no longer there may come back unseen.",
+  reason: "If the accepted problem comes back later, a silence that is left over hides it.",
   level: "warning",
   find: () => [],
 };

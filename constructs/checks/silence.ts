@@ -28,7 +28,7 @@ export function silence(construct: IConstruct, checkId: string, reason: string):
     throw new MeshError(
       construct,
       `The check "${checkId}" is silenced without a reason.`,
-      "Write why it is right here.",
+      "State why the finding is acceptable here.",
     );
   }
   const { path } = construct.node;

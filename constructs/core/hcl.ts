@@ -47,8 +47,8 @@ function literal(scope: IConstruct, value: string | readonly string[]): string {
   if (isToken(value)) {
     throw new MeshError(
       scope,
-      "A rule names something that is known only when the stack is applied.",
-      "Write the name itself, also of what another resource creates: rules may name what is not there yet.",
+      "A rule contains a name that is known only when the stack is applied.",
+      "Use a literal, also for what another resource creates: rules can refer to what does not exist yet.",
     );
   }
   return JSON.stringify(value).replace(/\$\{/g, () => "\\u0024{");

@@ -132,7 +132,7 @@ export function optionsOf<T extends object>(builder: string, options: T): T {
   if (!isPlain(options) && !isToken(options)) {
     throw new ValueError(
       `${builder} is given ${typeof options === "object" ? "no object" : typeof options}.`,
-      "Give it an object with options.",
+      "Pass an object with options.",
     );
   }
   return options;

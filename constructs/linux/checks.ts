@@ -39,12 +39,12 @@ function consulServersIn(root: IConstruct): CheckedHosts[] {
 const versions: Check = {
   id: "versions",
   reason:
-    "Consul drives only some releases of Envoy, and Nomad works only with some of Consul; others fail at run time.",
+    "Consul supports only certain versions of Envoy, and Nomad only certain versions of Consul; others fail at run time.",
   level: "error",
   *find({ root }) {
     for (const servers of consulServersIn(root)) {
       for (const problem of checkVersions(servers.cluster.versions)) {
-        yield { at: servers, problem, fix: "Choose versions that belong together; by default they do." };
+        yield { at: servers, problem, fix: "Choose compatible versions; the defaults are compatible." };
       }
     }
   },
@@ -52,8 +52,7 @@ const versions: Check = {
 
 const securityRelease: Check = {
   id: "security-release",
-  reason:
-    "The vendors have closed holes in newer releases, and anyone can read in their changelogs how to exploit them.",
+  reason: "Newer releases fix known vulnerabilities, which are described in public changelogs.",
   level: "warning",
   *find({ root }) {
     const hostGroups = hostsOf(root);
@@ -74,7 +73,7 @@ const securityRelease: Check = {
 const serverCount: Check = {
   id: "server-count",
   reason:
-    "Of two or four servers one more must stay alive than of one or three; a single one takes the cluster with it.",
+    "An even number of servers tolerates no more failures than one server less; with a single server, the cluster depends on it.",
   level: "error",
   *find({ root }) {
     for (const servers of hostsOf(root).filter(({ hasServers }) => hasServers)) {
@@ -83,7 +82,7 @@ const serverCount: Check = {
           at: servers,
           saidBy: "unresolved-host-data",
           problem: `It has ${servers.count ?? "no"} server${servers.count === 1 ? "" : "s"}.`,
-          fix: "Use 3, which survive the loss of one, or 5, which survive the loss of two.",
+          fix: "Use 3, which tolerate the loss of one, or 5, which tolerate the loss of two.",
         };
       }
     }
@@ -92,15 +91,15 @@ const serverCount: Check = {
 
 const joinAddress: Check = {
   id: "no-join-address",
-  reason: "Agents that know no server never join.",
+  reason: "Agents without the address of a server never join the cluster.",
   level: "error",
   *find({ root }) {
     for (const servers of consulServersIn(root)) {
       if (servers.join?.length === 0) {
         yield {
           at: servers,
-          problem: "Nothing says how agents find the servers: join is empty.",
-          fix: `Give the addresses of the servers${autoJoinOf(servers)}.`,
+          problem: "Agents cannot find the servers: join is empty.",
+          fix: `Set the addresses of the servers${autoJoinOf(servers)}.`,
         };
       }
     }
@@ -113,7 +112,7 @@ function autoJoinOf({ cluster }: CheckedHosts): string {
 
 const plaintextGrpc: Check = {
   id: "plaintext-grpc",
-  reason: "The plaintext gRPC port hands an Envoy its certificates unencrypted, next to the port that does so by TLS.",
+  reason: "The plaintext gRPC port sends certificates to Envoy unencrypted; the TLS port serves the same purpose.",
   level: "error",
   *find({ root }) {
     for (const group of hostsOf(root)) {
@@ -122,7 +121,7 @@ const plaintextGrpc: Check = {
           yield {
             at: group,
             problem: `The override opens the plaintext gRPC port ${ports?.grpc}.`,
-            fix: "Leave ports.grpc away: proxies use TLS on port 8503.",
+            fix: "Omit ports.grpc: proxies use TLS on port 8503.",
           };
         }
       }
@@ -132,7 +131,7 @@ const plaintextGrpc: Check = {
 
 const secretInHost: Check = {
   id: "secret-in-host",
-  reason: "What a host is made of is in its user data, which every process of the host can read.",
+  reason: "The files of a host are in its user data, which every process of the host can read.",
   level: "error",
   *find({ root }) {
     for (const group of hostsOf(root)) {
@@ -201,8 +200,7 @@ const unresolvedHostData: Check = {
 
 const clientPool: Check = {
   id: "no-client-pool",
-  reason:
-    "A service with a sidecar is placed only where a node of its pool has the CNI plugins and the bridge settings.",
+  reason: "A service with a sidecar can only be placed on nodes that have the CNI plugins and the bridge settings.",
   level: "error",
   *find({ root, graph }) {
     const hostGroups = hostsOf(root);

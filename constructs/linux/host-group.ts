@@ -196,11 +196,7 @@ export class HostGroup extends Construct {
   /** @internal */
   addPart(part: GroupPart): void {
     if (this.rendered.length > 0) {
-      throw new MeshError(
-        this,
-        "Something was added to these hosts after their user data was rendered.",
-        "Call cloudInit last.",
-      );
+      throw new MeshError(this, "These hosts were changed after their user data was rendered.", "Call cloudInit last.");
     }
     if (part.given !== undefined) this.given.push(part.given);
     this.parts.push(part);

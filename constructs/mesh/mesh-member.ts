@@ -48,8 +48,8 @@ export function refuseUnknownName(scope: IConstruct, what: string, name: string)
   if (isToken(name)) {
     throw new MeshError(
       scope,
-      `The name of the ${what} is only known to Terraform.`,
-      "Give it literally: the graph is built on names.",
+      `The name of the ${what} is known only to Terraform.`,
+      "Use a literal: the graph is built from names.",
     );
   }
 }

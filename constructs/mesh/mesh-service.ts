@@ -217,7 +217,7 @@ export class MeshService extends ServiceInstances implements TrafficOwner {
     if ("group" in this.props) {
       throw new MeshError(
         this,
-        `addVersion("${version}"): Versions are only for services with a job of their own, and this one shares the group "${this.props.group.name}" with whatever else is in it.`,
+        `addVersion("${version}"): Versions are only for services with a job of their own, and this one shares the group "${this.props.group.name}" with others.`,
         `Make it with mesh.addService("${this.serviceName}", { workload, … }); one that it reached in its group at 127.0.0.1 it then reaches with connectTo.`,
       );
     }

@@ -97,7 +97,7 @@ export abstract class ServiceInstances extends Construct implements IMeshService
         throw new MeshError(
           this,
           `Its upstream ${destination.service} is given ${contradiction}.`,
-          "Keep one of the two: it is one upstream, however often it is connected.",
+          "Keep one of the two: all connections to it share one upstream.",
         );
       }
       own.set(id, earlier === undefined ? added : mergeUpstreams(earlier, added));

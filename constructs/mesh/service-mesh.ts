@@ -130,8 +130,8 @@ export class ServiceMesh extends Mesh {
     if (proxyDefaults === false && (props.accessLogs !== undefined || props.tracing !== undefined)) {
       throw new MeshError(
         this,
-        `${props.accessLogs === undefined ? "Tracing stands" : "Access logs stand"} in proxy-defaults, which another stack or team owns here.`,
-        "Say it where that entry is, or leave proxyDefaults: false away.",
+        `${props.accessLogs === undefined ? "Tracing is" : "Access logs are"} configured in proxy-defaults, which another stack or team owns.`,
+        "Set it where that entry is, or omit proxyDefaults: false.",
       );
     }
     this.proxyDefaults = proxyDefaults === false ? undefined : this.addProxyDefaults(proxyDefaults);

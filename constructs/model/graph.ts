@@ -84,7 +84,7 @@ export class Graph {
     if (this.isClosed) {
       throw new MeshError(
         scope,
-        "The graph is closed: synthesis has begun, and what is added now would be missing from what is rendered already.",
+        "The graph is closed: synthesis has begun, and additions would be missing from the rendered jobs and entries.",
         "Add it before app.synth(), not in an aspect or a validation.",
       );
     }

@@ -99,7 +99,7 @@ const installFix =
 function heldBy(holder: string): LabError {
   return new LabError(
     `These stacks were applied with --engine ${holder}, which alone knows what there is to update and to remove.`,
-    `Go on with --engine ${holder}, or take the lab down first.`,
+    `Continue with --engine ${holder}, or take the lab down first.`,
   );
 }
 

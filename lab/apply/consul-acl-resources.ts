@@ -176,7 +176,7 @@ async function changePolicies(
 ): Promise<unknown> {
   const token = await readToken(consul, accessorId);
   if (token === undefined) {
-    throw new LabError(`Consul knows no token with the accessor id ${accessorId}.`, "Correct the token_id.");
+    throw new LabError(`Consul has no token with the accessor ID ${accessorId}.`, "Correct the token_id.");
   }
   return consul.put(`/v1/acl/token/${accessorId}`, { ...token, Policies: change(policiesOf(token)) });
 }

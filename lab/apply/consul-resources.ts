@@ -89,7 +89,7 @@ const service: ResourceType = {
     const Node = body.Node as string;
     const { Address } = (await nodeIn(consul, Node))?.Node ?? {};
     if (Address === undefined)
-      throw new LabError(`Consul knows no node ${Node}.`, "Add the node to the stack, before the service.");
+      throw new LabError(`Consul has no node ${Node}.`, "Add the node to the stack, before the service.");
     // As the provider does: a service without an address is where its node is.
     return consul.put("/v1/catalog/register", {
       ...body,

@@ -53,7 +53,7 @@ export function planResources(stacks: readonly SynthesizedStack[], variables: Va
   const list = app.refusals.map((refusal) => `\n  ${refusal}`).join("");
   throw new LabError(
     `The offline apply refuses ${app.refusals.length === 1 ? "one thing" : `${app.refusals.length} things`} in these stacks, and has changed nothing:${list}`,
-    "Take them out of the stacks, or apply with Terraform where it can install its providers.",
+    "Remove them from the stacks, or apply with Terraform where it can install its providers.",
   );
 }
 

@@ -144,7 +144,7 @@ function textOf(file: string): string | undefined {
 
 function unreadable(file: string): LabError {
   return new LabError(
-    `${file}, which says what was applied, cannot be read.`,
+    `${file}, the record of what was applied, cannot be read.`,
     "Take the lab down, then bring it up again.",
   );
 }

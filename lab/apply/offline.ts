@@ -265,7 +265,7 @@ export class OfflineApply {
       const after = await definition.read(context, identity);
       if (after === undefined) {
         throw new LabError(
-          `It is not there although ${type} was accepted.`,
+          `It was not found although ${type} was accepted.`,
           "Look at the engine's log, then try again.",
         );
       }
@@ -354,7 +354,7 @@ function stackOf(address: string): string {
 function ordered(stack: string, steps: readonly Step[] | undefined): readonly Step[] {
   if (steps !== undefined) return steps;
   throw new LabError(
-    `The stack ${stack} has no order: its changes wait for each other.`,
+    `The stack ${stack} cannot be ordered: its changes depend on each other.`,
     "Make the edit in two steps.",
   );
 }

@@ -258,7 +258,7 @@ function overrideProvider(provider: string, configuration: JsonObject, endpoints
   if (alias !== undefined) {
     throw new LabError(
       `A stack configures ${provider} a second time, as ${JSON.stringify(alias)}, but it is applied to one cluster.`,
-      "Leave one configuration of each provider in a stack.",
+      "Use one configuration of each provider in a stack.",
     );
   }
   const nulls = Object.entries(configuration).map(([key, value]) => [key, Array.isArray(value) ? [] : null]);
@@ -274,8 +274,8 @@ function refuseForeignProviders(stacks: readonly SynthesizedStack[]): void {
   });
   if (found.length === 0) return;
   throw new LabError(
-    `These stacks are about more than Consul and Nomad, and a lab has nothing else:${found.join("")}\n`,
-    "Keep such things in an app of their own.",
+    `These stacks need more than Consul and Nomad, and a lab has nothing else:${found.join("")}\n`,
+    "Move such resources to a separate app.",
   );
 }
 

@@ -112,7 +112,10 @@ async function installEngine(
         await rm(scratch, { recursive: true });
         const version = await askVersion(join(partial, spec.program), spec);
         if (version !== spec.version) {
-          throw new LabError(`${what} gave a program that ${version ? `says it is ${version}` : "does not run"}.`, fix);
+          throw new LabError(
+            `${what} produced a program that ${version ? `says it is ${version}` : "does not run"}.`,
+            fix,
+          );
         }
       },
     });
@@ -133,7 +136,7 @@ function complete(reports: readonly EngineReport[]): Engines {
   const engine = (name: EngineName): Engine => {
     const found = reports.find((report) => report.name === name)?.engine;
     if (found) return found;
-    throw new LabError(`${name} is not there although it has just been installed.`, "Run the command once more.");
+    throw new LabError(`${name} was not found although it has just been installed.`, "Run the command again.");
   };
   return {
     consul: engine("consul"),

@@ -383,24 +383,24 @@ describe("misuse", () => {
     const gateway = httpGateway();
     gateway.connectTo("api", { match: { pathPrefix: "/v1" } });
     expect(() => gateway.connectTo("api", { match: { pathPrefix: "/v2" } })).toThrow(
-      'stack/mesh/gateway: It has a route "gateway-api" already. Give one of the two another name; or, where both do the same, say what they match in a list.',
+      'stack/mesh/gateway: It already has a route "gateway-api". Give one of the two another name. If both do the same, list their matches in one route.',
     );
   });
 
   test("fails if a tcp listener is to look at requests", () => {
     expect(() => tcpGateway().connectTo("db", { hosts: ["db.example"] })).toThrow(
-      "stack/mesh/gateway: Its listener on port 9000 takes tcp connections, so that hosts has no meaning there. Omit it, or use an http listener.",
+      "stack/mesh/gateway: Its listener on port 9000 is a tcp listener, for which hosts has no effect. Omit it, or use an http listener.",
     );
   });
 
   test("fails if a tcp listener is to lead to two services", () => {
     expect(() => tcpGateway().connectTo([{ service: "a" }, { service: "b" }])).toThrow(
-      "stack/mesh/gateway: Its listener on port 9000 takes tcp connections, which can lead to one service only. Give each service a listener of its own.",
+      "stack/mesh/gateway: Its listener on port 9000 is a tcp listener, which routes to a single service. Give each service its own listener.",
     );
     const gateway = tcpGateway();
     gateway.connectTo("a");
     expect(() => gateway.connectTo("b")).toThrow(
-      "stack/mesh/gateway: Its listener on port 9000 takes tcp connections, and leads to a service already. Give the other service a listener of its own.",
+      "stack/mesh/gateway: Its listener on port 9000 is a tcp listener, and already has a service. Give the other service its own listener.",
     );
   });
 
@@ -412,26 +412,26 @@ describe("misuse", () => {
       "stack/mesh/gateway: A route rewrites a prefix, but matches none.",
     );
     expect(() => httpGateway().connectTo([{ service: "api", weight: 0.5 }])).toThrow(
-      "stack/mesh/gateway: The weight of api is 0.5. Use a whole number from 1, or leave the service away.",
+      "stack/mesh/gateway: The weight of api is 0.5. Use a whole number from 1, or omit the service.",
     );
   });
 
   test("fails if a route leads to a service twice", () => {
     expect(() => httpGateway().connectTo([{ service: "api", weight: 1 }, { service: "api" }])).toThrow(
-      "stack/mesh/gateway: A route leads to api twice. Name it once, with the sum of its weights.",
+      "stack/mesh/gateway: A route has api twice. Name it once, with the sum of its weights.",
     );
   });
 
   test("fails if a key stands in the code", () => {
     const certificate = GatewayCertificate.inline({ certificate: "…", privateKey: "-----BEGIN PRIVATE KEY-----" });
     expect(() => gatewayWith(ApiGatewayListener.http({ port: 8443, tls: { certificates: [certificate] } }))).toThrow(
-      "stack/mesh/gateway: The key of an inline certificate stands in the code, so that it would be in the synthesized output. Use GatewayCertificate.files; or, where it must be inline, a sensitive TerraformVariable.",
+      "stack/mesh/gateway: The key of an inline certificate is a literal, so it would be in the synthesized output. Use GatewayCertificate.files. If it must be inline, use a sensitive TerraformVariable.",
     );
   });
 
   test("fails if a listener has several certificates of which Consul does not know the names", () => {
     expect(() => gatewayWith(ApiGatewayListener.http({ port: 8443, tls: { certificates: [files, files] } }))).toThrow(
-      "stack/mesh/gateway: Its listener on port 8443 has several certificates, not all of them inline. Give it one, with all names in it: which names a file is for, Consul does not know.",
+      "stack/mesh/gateway: Its listener on port 8443 has several certificates, not all of them inline. Use one certificate with all names: Consul does not read the names in a file.",
     );
   });
 });

@@ -105,6 +105,6 @@ test("connections as they are have no headers, and an ingress gateway refuses ch
         .connectTo(addApi(mesh, Protocol.TCP), { requestHeaders: { remove: ["x-a"] } });
     }),
   ).toThrow(
-    "Its listener on port 8080 takes tcp connections, which have no headers. Omit requestHeaders and responseHeaders, or use an http listener.",
+    "Its listener on port 8080 is a tcp listener, which has no headers. Omit requestHeaders and responseHeaders, or use an http listener.",
   );
 });

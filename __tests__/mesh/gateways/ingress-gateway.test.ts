@@ -340,7 +340,7 @@ describe("misuse", () => {
 
   test("fails if a tcp listener is to look at hosts, or to lead to two services", () => {
     expect(() => misuse(IngressListener.tcp({ port: 9000 }), (it, api) => it.connectTo(api, { hosts: ["a"] }))).toThrow(
-      "stack/mesh/ingress: Its listener on port 9000 takes tcp connections, which are for no host. Omit hosts, or use an http listener.",
+      "stack/mesh/ingress: Its listener on port 9000 is a tcp listener, which has no hosts. Omit hosts, or use an http listener.",
     );
     expect(() =>
       misuse(IngressListener.tcp({ port: 9000 }), (ingress, api) => {
@@ -348,7 +348,7 @@ describe("misuse", () => {
         ingress.connectTo("other");
       }),
     ).toThrow(
-      "stack/mesh/ingress: Its listener on port 9000 takes tcp connections, and leads to a service already. Give the other service a listener of its own.",
+      "stack/mesh/ingress: Its listener on port 9000 is a tcp listener, and already has a service. Give the other service its own listener.",
     );
   });
 
@@ -359,7 +359,7 @@ describe("misuse", () => {
         ingress.connectTo(api, { hosts: ["b"] });
       }),
     ).toThrow(
-      "stack/mesh/ingress: Its listener on port 8080 leads to api already. Say all hosts of a service at once.",
+      "stack/mesh/ingress: Its listener on port 8080 already routes to api. Set all hosts of a service in one call.",
     );
   });
 });
@@ -465,13 +465,13 @@ describe("every service", () => {
       "a tcp listener",
       IngressListener.tcp({ port: 8080 }),
       (ingress) => ingress.connectTo("*"),
-      'Its listener on port 8080 takes tcp connections, which can lead to one service only, not to every one ("*"). Name the service, or use an http listener.',
+      'Its listener on port 8080 is a tcp listener, which routes to a single service, not to every one ("*"). Name the service, or use an http listener.',
     ],
     [
       "hosts",
       IngressListener.http({ port: 8080 }),
       (ingress) => ingress.connectTo("*", { hosts: ["a.example"] }),
-      'Its listener on port 8080 leads to every service ("*"), each by the host <service>.ingress.*, and is given hosts. Omit hosts, and connect by its name, with its hosts, what is to have others.',
+      'Its listener on port 8080 routes to every service ("*") by the host <service>.ingress.*, so it cannot have hosts. Omit hosts, and connect services with other hosts by name.',
     ],
     [
       "a second time",
@@ -480,7 +480,7 @@ describe("every service", () => {
         ingress.connectTo("*");
         ingress.addRoute("*");
       },
-      "Its listener on port 8080 leads to * already.",
+      "Its listener on port 8080 already routes to *.",
     ],
   ])("is refused with %s", (_, listener, connect, message) => {
     expect(() => behind(connect, listener)).toThrow(`stack/mesh/ingress: ${message}`);

@@ -38,6 +38,6 @@ test("fails if a line is to be both JSON and text", () => {
 
 test("fails if somebody else owns proxy-defaults", () => {
   expect(() => proxyDefaults({ accessLogs: AccessLogs.stdout(), proxyDefaults: false })).toThrow(
-    "stack/mesh: Access logs stand in proxy-defaults, which another stack or team owns here. Say it where that entry is, or leave proxyDefaults: false away.",
+    "stack/mesh: Access logs are configured in proxy-defaults, which another stack or team owns. Set it where that entry is, or omit proxyDefaults: false.",
   );
 });

@@ -140,7 +140,7 @@ test("clusters and settings of the author's own stay, next to the metrics", () =
 
 test("fails if somebody else owns proxy-defaults", () => {
   expect(() => synth({ tracing: Tracing.zipkin({ address: "a:1" }), proxyDefaults: false })).toThrow(
-    "stack/mesh: Tracing stands in proxy-defaults, which another stack or team owns here. Say it where that entry is, or leave proxyDefaults: false away.",
+    "stack/mesh: Tracing is configured in proxy-defaults, which another stack or team owns. Set it where that entry is, or omit proxyDefaults: false.",
   );
 });
 

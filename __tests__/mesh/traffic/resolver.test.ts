@@ -67,7 +67,7 @@ test("fails if a subset is there twice", () => {
       api.addSubset("v1", "a == 1");
       api.addSubset("v1", "a == 2");
     }),
-  ).toThrow('stack/mesh/api: The subset "v1" is already there. Give one of them another name.');
+  ).toThrow('stack/mesh/api: The subset "v1" already exists. Give one of them another name.');
 });
 
 describe.each<[string, ResolveOptions | ((api: MeshService, mesh: ServiceMesh) => ResolveOptions), object]>([
@@ -225,7 +225,7 @@ test("is said bit by bit, but nothing twice", () => {
       api.resolve({ connectTimeout: "1s" });
       api.resolve({ connectTimeout: "2s" });
     }),
-  ).toThrow("stack/mesh/api: Its connectTimeout is already said. Say it in one place.");
+  ).toThrow("stack/mesh/api: Its connectTimeout is already set. Set it in one place.");
 });
 
 test("fails for text that is no duration", () => {

@@ -61,6 +61,6 @@ test("fails if requests are split twice", () => {
       api.split([{ to: api, weight: 100 }]);
     }),
   ).toThrow(
-    "stack/mesh/api: Its requests are already split. Say all shares in one place: one split, canary or blueGreen.",
+    "stack/mesh/api: Its requests are already split. Set all weights in one call of split, canary or blueGreen.",
   );
 });

@@ -133,7 +133,7 @@ test.each<[ConnectOptions, string]>([
 
 describe("conflicting-upstream-config", () => {
   const conflict =
-    "Two connections of web to api have limits, checks or timeouts that differ. Say them once, at one of the connections and not in serviceDefaults. (conflicting-upstream-config)";
+    "Two connections of web to api have limits, checks or timeouts that differ. Set them once, at one of the connections and not in serviceDefaults. (conflicting-upstream-config)";
 
   test("fails if two connections to one name say different things", () => {
     const twice = (second: ConnectOptions) =>

@@ -204,7 +204,7 @@ describe("a version", () => {
 
   test("fails if it, or a subset, takes the name of those without a version", () => {
     const message =
-      'stack/mesh/api: The subset "stable" is that of the instances of no version. Give this one another name, or use .stable.';
+      'stack/mesh/api: The subset "stable" is reserved for the instances without a version. Give this one another name, or use .stable.';
     expect(() => synthesized((api) => api.addVersion("stable", next))).toThrow(message);
     expect(() => synthesized((api) => api.addSubset("stable", "a == 1"))).toThrow(message);
   });
@@ -218,7 +218,7 @@ describe("a version", () => {
         }),
       ),
     ).toEqual([
-      'stack/mesh/api-v2: The job "api-v2" is already that of stack/mesh/api of its version v2. Give one of them another name. (duplicate-job)',
+      'stack/mesh/api-v2: The job "api-v2" already belongs to stack/mesh/api (version v2). Give one of them another name. (duplicate-job)',
     ]);
   });
 });
@@ -315,7 +315,7 @@ describe("a canary", () => {
       rulesOf((api) => {
         api.canary(Subset.of("other", "v2"), { percent: 1 });
       }),
-    ).toThrow("stack/mesh/api: Its canary is a subset of other. Between services, say the shares with split.");
+    ).toThrow("stack/mesh/api: Its canary is a subset of other. Use split to set weights between services.");
     expect(() =>
       rulesOf((api) => {
         api.canary(api.addVersion("v2", next), { percent: 1, header: { name: "a", exact: "1", prefix: "2" } });
@@ -339,7 +339,7 @@ describe("a canary", () => {
       rulesOf((api) => {
         api.canary(api.addVersion("v2", next), { percent });
       }),
-    ).toThrow(`stack/mesh/api: Its canary is to get ${percent} % of the requests. Use a number from 0 to 100.`);
+    ).toThrow(`stack/mesh/api: The weight of its canary is ${percent} %. Use a number from 0 to 100.`);
   });
 });
 

@@ -21,7 +21,7 @@ import { isToken } from "../../core/token";
 const providerToken: Check = {
   id: "provider-token-from-own-stack",
   reason:
-    "A provider must know its token before its stack makes anything: such a stack can be applied to no new cluster.",
+    "A provider needs its token before its stack creates anything, so such a stack cannot be applied to a new cluster.",
   level: "error",
   *find(app) {
     for (const provider of providersIn(app)) {
@@ -30,7 +30,7 @@ const providerToken: Check = {
         yield {
           at: provider,
           problem: `Its token comes from ${describe(source)}, which the same stack creates.`,
-          fix: "Create the token outside Terraform and give it by environment, or create it in a stack that is applied before.",
+          fix: "Create the token outside Terraform and pass it in the environment, or create it in a stack that is applied before.",
         };
       }
     }
@@ -97,7 +97,7 @@ function referencesIn(value: unknown): string[] {
 
 const maxTokenTtl: Check = {
   id: "max-token-ttl",
-  reason: "Nomad fetches a workload's Consul token once: when it expires, the service is lost and does not come back.",
+  reason: "Nomad requests a workload's Consul token only once: when it expires, the service disappears from Consul.",
   level: "error",
   *find(app) {
     for (const method of nomadAuthMethodsOf(app)) {
@@ -107,7 +107,7 @@ const maxTokenTtl: Check = {
         yield {
           at: method,
           problem: `The tokens of Nomad's workloads expire after ${ttl}.`,
-          fix: "Leave maxTokenTtl away: Nomad removes a token when its workload ends.",
+          fix: "Omit maxTokenTtl: Nomad removes a token when its workload stops.",
         };
       }
     }
@@ -116,7 +116,8 @@ const maxTokenTtl: Check = {
 
 const accessBeforeMesh: Check = {
   id: "access-before-mesh",
-  reason: "Jobs that start before Consul trusts Nomad get no token, and their services are in no catalog.",
+  reason:
+    "Jobs that start before Consul accepts Nomad's identities get no token, so their services are not registered.",
   level: "error",
   *find(app) {
     const accesses = new Set([...nomadAuthMethodsOf(app)].map((method) => TerraformStack.of(method)));
@@ -157,7 +158,7 @@ function waitsForAny(stack: TerraformStack, known: Map<TerraformStack, boolean>)
 
 const gatewayAccess: Check = {
   id: "gateway-access",
-  reason: "With the rights of a service alone, a gateway gets no listener, or no certificate, from Consul.",
+  reason: "With only the permissions of a service, a gateway gets no listener or no certificate from Consul.",
   level: "error",
   *find(app) {
     const strangers = gatewaysIn(app.graph).filter(({ key }) => !app.graph.data.allowed.has(key));
@@ -165,8 +166,8 @@ const gatewayAccess: Check = {
     for (const gateway of accesses.size === 0 ? [] : strangers) {
       yield {
         at: gateway.key,
-        problem: `The access rules of ${[...accesses].join(" or ")} let in services, but not this ${gateway.gatewayKind}.`,
-        fix: "Give its MeshStack that stack as access, its mesh a gatewayAuthMethod, or call bindTo of the gateway.",
+        problem: `The access rules of ${[...accesses].join(" or ")} allow services, but not this ${gateway.gatewayKind}.`,
+        fix: "Pass that stack to its MeshStack as access, set gatewayAuthMethod of its mesh, or call bindTo of the gateway.",
       };
     }
   },
@@ -177,7 +178,7 @@ function outOfOrder(stack: TerraformStack, accesses: readonly TerraformStack[]):
   return {
     at: stack,
     problem: `Its jobs need the access rules of ${names}, but it may be applied before.`,
-    fix: `Give its MeshStack that stack as access, or call addDependency.`,
+    fix: `Pass that stack to its MeshStack as access, or call addDependency.`,
   };
 }
 

@@ -8,14 +8,14 @@ import { isToken } from "../../core/token";
 
 const interruptedDeployment: Check = {
   id: "interrupted-deployment",
-  reason: "Where the only instance ends before the next one starts, requests fail for some seconds at each deployment.",
+  reason: "If the only instance stops before the next one starts, requests fail for some seconds at each deployment.",
   level: "warning",
   *find({ graph }) {
     for (const { job, rendered } of jobsIn(graph)) {
       for (const { kind, text } of obstaclesOf(rendered)) {
         yield {
           at: job.key,
-          problem: `At each deployment it is gone for some seconds: its only instance ${text}, so it ends before the next one starts.`,
+          problem: `At each deployment it is unavailable for some seconds: its only instance ${text}, so it stops before the next one starts.`,
           fix: FIXES[kind],
         };
       }
@@ -32,7 +32,7 @@ const FIXES = {
 const noEjection: Check = {
   id: "no-ejection",
   reason:
-    "Envoy rounds the share of instances that it may eject down, and at none of them a passive health check does nothing.",
+    "Envoy rounds down the number of instances that it may eject; if that is 0, a passive health check has no effect.",
   level: "warning",
   *find({ graph }) {
     for (const { cluster, instances: source, upstream } of upstreamsIn(graph)) {

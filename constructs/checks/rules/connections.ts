@@ -10,7 +10,7 @@ import { allocationsIn, linksIn, upstreamsIn } from "./records";
 
 const unknownService: Check = {
   id: "unknown-service",
-  reason: "Consul takes any name for an upstream or a source; it finds no instance of a misspelled one.",
+  reason: "Consul accepts any name for an upstream or a source, also a misspelled one, which has no instances.",
   level: "error",
   *find({ graph }) {
     const leadingNowhere = linksIn(graph).filter(({ destination }) => destination === undefined);
@@ -22,8 +22,8 @@ const unknownService: Check = {
         if (own === cluster) {
           yield {
             at,
-            problem: `It connects to "${destinationName}", which is no service of this mesh.`,
-            fix: `${closestService(destinationName)} A service of another team comes from MeshService.fromServiceName.`,
+            problem: `It connects to "${destinationName}", which is not a service of this mesh.`,
+            fix: `${closestService(destinationName)} For a service of another team, use MeshService.fromServiceName.`,
           };
         }
       }
@@ -32,8 +32,8 @@ const unknownService: Check = {
         if (isNamed && cluster.find(source.service) === undefined) {
           yield {
             at: origin.path,
-            problem: `It lets in "${source.service}", which is no service of this mesh.`,
-            fix: `${closestMember(source.service)} A service of another team comes from MeshService.fromServiceName.`,
+            problem: `It allows "${source.service}", which is not a service of this mesh.`,
+            fix: `${closestMember(source.service)} For a service of another team, use MeshService.fromServiceName.`,
           };
         }
       }
@@ -43,7 +43,7 @@ const unknownService: Check = {
 
 const upstreamWithoutIntention: Check = {
   id: "upstream-without-intention",
-  reason: "The mesh denies by default: an upstream alone ends in a refused connection.",
+  reason: "The mesh denies by default, so connections to an upstream without an intention are refused.",
   level: "error",
   *find({ graph }) {
     const admitted = new Map(graph.clusters.map((cluster) => [cluster, admittedTo(cluster)]));
@@ -58,8 +58,8 @@ const upstreamWithoutIntention: Check = {
       if (sources?.has(sourceName, name, peer) !== true && sources?.has(ANY_SERVICE, name, peer) !== true) {
         yield {
           at,
-          problem: `It ${isRoute ? "leads" : "has an upstream"} to ${destination.name}, but no intention lets it in.`,
-          fix: `Use connectTo, or say it at ${describePath(destination.key)} with allowFrom.`,
+          problem: `It ${isRoute ? "leads" : "has an upstream"} to ${destination.name}, but no intention allows it.`,
+          fix: `Use connectTo, or allow it at ${describePath(destination.key)} with allowFrom.`,
         };
       }
     }
@@ -86,13 +86,13 @@ const intentionWithoutUpstream: Check = {
         yield from.kind === "gateway"
           ? {
               at: origin.path,
-              problem: `The ${from.gatewayKind} ${from.name} may reach ${destination}, but does not lead there.`,
-              fix: "Use connectTo, add a route with addRoute, or take the intention away.",
+              problem: `The ${from.gatewayKind} ${from.name} may reach ${destination}, but has no route to it.`,
+              fix: "Use connectTo, add a route with addRoute, or remove the intention.",
             }
           : {
               at: origin.path,
               problem: `${from.name} may reach ${destination}, but has no upstream to it.`,
-              fix: "Use connectTo, add the upstream with addUpstream, or take the intention away.",
+              fix: "Use connectTo, add the upstream with addUpstream, or remove the intention.",
             };
       }
     }
@@ -115,7 +115,7 @@ function sourceOf(
 
 const nativeWithLocalBind: Check = {
   id: "native-with-local-bind",
-  reason: "A Connect-native service has no Envoy that could listen for its upstreams.",
+  reason: "A Connect-native service has no sidecar that listens for its upstreams.",
   level: "error",
   *find({ graph }) {
     for (const { instances, upstream } of upstreamsIn(graph)) {
@@ -123,8 +123,8 @@ const nativeWithLocalBind: Check = {
       if (instances.proxy === "native" && localBindPort !== undefined) {
         yield {
           at: instances.key,
-          problem: `It is Connect native and binds port ${localBindPort} for ${destination.service}, where nothing will listen.`,
-          fix: "Leave localBindPort away, or give it a sidecar.",
+          problem: `It is Connect native, so nothing listens on the local port ${localBindPort} for ${destination.service}.`,
+          fix: "Omit localBindPort, or give it a sidecar.",
         };
       }
     }
@@ -133,7 +133,7 @@ const nativeWithLocalBind: Check = {
 
 const environmentClash: Check = {
   id: "environment-clash",
-  reason: "A variable has one value: the other upstream would not be found.",
+  reason: "A variable has one value, so one of the upstreams would not be found.",
   level: "error",
   *find({ graph }) {
     for (const allocation of allocationsIn(graph)) {
@@ -149,7 +149,7 @@ const environmentClash: Check = {
           if (owner !== undefined) {
             yield {
               at: instances.key,
-              problem: `The variable ${options.env} is to name both ${owner} and ${destination.service}.`,
+              problem: `The variable ${options.env} is set for both ${owner} and ${destination.service}.`,
               fix: "Give one of the connections another env.",
             };
           }
@@ -162,8 +162,7 @@ const environmentClash: Check = {
 
 const conflictingUpstream: Check = {
   id: "conflicting-upstream",
-  reason:
-    "Consul takes an upstream of a service once, so that what a version has from its service and its own must agree.",
+  reason: "An instance has each upstream once, so the options of a version must agree with those of its service.",
   level: "error",
   *find({ graph }) {
     for (const instances of graph.data.instances.values()) {
@@ -185,7 +184,7 @@ const conflictingUpstream: Check = {
 
 const unreachableService: Check = {
   id: "unreachable-service",
-  reason: "The mesh denies by default: a service that nothing is allowed to reach runs for nobody.",
+  reason: "The mesh denies by default, so nothing can reach a service without intentions.",
   level: "warning",
   *find({ graph }) {
     for (const cluster of graph.clusters) {
@@ -195,8 +194,8 @@ const unreachableService: Check = {
         if (offering.length > 0 && !isPublished && cluster.intentionsFor(name).length === 0) {
           yield {
             at: key,
-            problem: `Nothing may reach ${name}: no intention lets any service in, and it publishes no port.`,
-            fix: "Connect a service to it: x.connectTo(…); let in one of another app: allowFrom(MeshService.fromServiceName(…)); or publish it.",
+            problem: `Nothing can reach ${name}: no intention allows a service, and it publishes no port.`,
+            fix: "Connect a service to it with x.connectTo(…), allow one of another app with allowFrom(MeshService.fromServiceName(…)), or publish it.",
           };
         }
       }

@@ -10,7 +10,7 @@ import { isToken } from "../../core/token";
 
 const datacenterWithoutGateway: Check = {
   id: "datacenter-without-gateway",
-  reason: "Between datacenters traffic goes through mesh gateways; without one, the way ends in a timeout.",
+  reason: "Traffic between datacenters goes through mesh gateways; without one, connections time out.",
   level: "error",
   *find({ graph }) {
     const own = graph.clusters
@@ -41,7 +41,7 @@ const datacenterWithoutGateway: Check = {
               datacenter === cluster.datacenter
                 ? `${way.what} leads out of the datacenter "${datacenter}", which no mesh gateway leads out of.`
                 : `${way.what} leads to the datacenter "${datacenter}", which no mesh gateway reaches.`,
-            fix: `${closestTo(datacenter, known)} Add a mesh gateway there; one that others run is named in the mesh's gatewayDatacenters.`,
+            fix: `${closestTo(datacenter, known)} Add a mesh gateway there. If others run one, list the datacenter in the mesh's gatewayDatacenters.`,
           };
         }
       }
@@ -51,7 +51,7 @@ const datacenterWithoutGateway: Check = {
 
 const ruleAcrossDatacenters: Check = {
   id: "rule-across-datacenters",
-  reason: "Consul's splits, routes and gateways name services of their own cluster only.",
+  reason: "Splits, routes and gateways can only refer to services of the same Consul cluster.",
   level: "error",
   *find({ graph }) {
     for (const { at, cluster, what, destination, peer, isDirect } of waysIn(graph)) {
@@ -60,7 +60,7 @@ const ruleAcrossDatacenters: Check = {
         yield {
           at,
           problem: `${what} leads to ${destination}, which is in the datacenter "${peer.datacenter ?? ""}".`,
-          fix: `Give ${describePath(cluster.meshes[0].key)} a name for it, addVirtualService("${name}", { redirect: Redirect.to(…) }), and lead there.`,
+          fix: `Give ${describePath(cluster.meshes[0].key)} a virtual service for it, addVirtualService("${name}", { redirect: Redirect.to(…) }), and use that.`,
         };
       }
     }
@@ -69,7 +69,7 @@ const ruleAcrossDatacenters: Check = {
 
 const unnamedDatacenter: Check = {
   id: "unnamed-datacenter",
-  reason: "Whether two meshes are one cluster or two is told by their datacenters.",
+  reason: "Meshes with the same datacenter are in the same Consul cluster, so each needs its datacenter.",
   level: "error",
   *find({ graph }) {
     for (const { at, cluster, other, what, destination } of waysIn(graph)) {
@@ -78,8 +78,8 @@ const unnamedDatacenter: Check = {
       if (other !== undefined && other !== cluster && unnamed !== undefined && named !== undefined) {
         yield {
           at,
-          problem: `${what} leads to ${destination}, and only ${describePath(named.meshes[0].key)} says in which datacenter it is.`,
-          fix: `Give ${describePath(unnamed.meshes[0].key)} its datacenter too.`,
+          problem: `${what} leads to ${destination}, and only ${describePath(named.meshes[0].key)} sets its datacenter.`,
+          fix: `Give ${describePath(unnamed.meshes[0].key)} its datacenter, too.`,
         };
       }
     }
@@ -88,7 +88,7 @@ const unnamedDatacenter: Check = {
 
 const sharedStack: Check = {
   id: "two-datacenters-in-one-stack",
-  reason: "A stack has one Consul provider, so all that is in it goes to one datacenter.",
+  reason: "A stack has one Consul provider, so all of its resources go to one datacenter.",
   level: "error",
   *find({ graph }) {
     const owners = new Map<string, Cluster>();
@@ -110,7 +110,7 @@ const sharedStack: Check = {
 
 const datacenterName: Check = {
   id: "datacenter-name",
-  reason: "Consul writes its datacenters in lower case, and refuses a peer by a name that DNS would not take.",
+  reason: "Names of datacenters are lower case in Consul, and names of peers must be valid DNS labels.",
   level: "error",
   *find({ graph }) {
     const reported = new Set<string>();

@@ -7,8 +7,7 @@ import { isToken } from "../../core/token";
 
 const externalPlaintext: Check = {
   id: "external-plaintext",
-  reason:
-    "Without the certificates of an authority Envoy speaks plaintext to a service outside, and says nothing about it.",
+  reason: "Without CA certificates, Envoy connects to an external service in plaintext and logs nothing about it.",
   level: "error",
   *find({ graph }) {
     for (const service of externalServicesIn(graph)) {
@@ -16,8 +15,8 @@ const externalPlaintext: Check = {
       if (tls === undefined && (plaintext ?? "").trim() === "") {
         yield {
           at: service.key,
-          problem: `Gateways would speak plaintext to ${service.name}: it has neither tls nor a reason.`,
-          fix: "Give it tls with a caFile; or, where plaintext is meant, write the reason into `plaintext`.",
+          problem: `Gateways would use plaintext for ${service.name}: it has neither tls nor a reason for plaintext.`,
+          fix: "Give it tls with a caFile. If plaintext is intended, state the reason in `plaintext`.",
         };
       }
       if (tls !== undefined && plaintext !== undefined) {
@@ -33,8 +32,7 @@ const externalPlaintext: Check = {
 
 const externalAuthority: Check = {
   id: "external-authority",
-  reason:
-    "A terminating gateway trusts just the authorities that it is told, and of their certificates just those with the right name.",
+  reason: "A terminating gateway trusts only the configured CAs, and only certificates with the expected name.",
   level: "error",
   *find({ graph }) {
     for (const service of externalServicesIn(graph)) {
@@ -45,15 +43,15 @@ const externalAuthority: Check = {
       if (tls.caFile === "") {
         yield {
           at: service.key,
-          problem: `The caFile of ${service.name} is empty, so that Envoy would speak plaintext.`,
-          fix: "Name the file with the certificates of its authority.",
+          problem: `The caFile of ${service.name} is empty, so Envoy would use plaintext.`,
+          fix: "Set it to the file with the certificates of its CA.",
         };
       }
       if (tls.sni === undefined || tls.sni === "") {
         yield {
           at: service.key,
-          problem: `No name is known for the certificate of ${service.name} at ${shown(address)}: any certificate of its authority would do.`,
-          fix: "Give its tls an sni, a name that its certificate bears.",
+          problem: `No name is known for the certificate of ${service.name} at ${shown(address)}: any certificate of its CA would be accepted.`,
+          fix: "Set sni in its tls to a name in its certificate.",
         };
       }
     }
@@ -62,7 +60,7 @@ const externalAuthority: Check = {
 
 const clientCertificate: Check = {
   id: "client-certificate",
-  reason: "A certificate is of no use without its key, nor a key without its certificate; Consul refuses the gateway.",
+  reason: "A certificate needs its key and a key its certificate; Consul refuses a gateway with only one of them.",
   level: "error",
   *find({ graph }) {
     for (const service of externalServicesIn(graph)) {
@@ -72,7 +70,7 @@ const clientCertificate: Check = {
         yield {
           at: service.key,
           problem: `The tls of ${service.name} has a ${given}, but no ${missing}.`,
-          fix: `Add the ${missing}, or leave both away.`,
+          fix: `Add the ${missing}, or omit both.`,
           alsoAbout: [...graph.data.outside].flatMap(([gateway, keys]) => (keys.has(service.key) ? gateway : [])),
         };
       }
@@ -82,7 +80,7 @@ const clientCertificate: Check = {
 
 const externalWithoutGateway: Check = {
   id: "external-without-gateway",
-  reason: "Nothing in the mesh speaks to a service outside but a terminating gateway.",
+  reason: "Services in the mesh reach external services only through a terminating gateway.",
   level: "error",
   *find({ graph }) {
     const reached = new Set([...graph.data.outside.values()].flatMap((services) => [...services]));
@@ -91,7 +89,7 @@ const externalWithoutGateway: Check = {
         yield {
           at: key,
           problem: `No terminating gateway leads to ${name}.`,
-          fix: "Say mesh.addTerminatingGateway(…).addService(…).",
+          fix: "Call mesh.addTerminatingGateway(…).addService(…).",
         };
       }
     }
@@ -100,15 +98,15 @@ const externalWithoutGateway: Check = {
 
 const gatewayWithoutService: Check = {
   id: "gateway-without-service",
-  reason: "Nomad refuses a terminating gateway that leads nowhere.",
+  reason: "Nomad refuses a terminating gateway without services.",
   level: "error",
   *find({ graph }) {
     for (const { gatewayKind, key, name } of gatewaysIn(graph)) {
       if (gatewayKind === "terminating gateway" && graph.outsideServicesOf(key).length === 0) {
         yield {
           at: key,
-          problem: `The terminating gateway ${name} leads to no service.`,
-          fix: "Add one with addService, or take the gateway away.",
+          problem: `The terminating gateway ${name} has no service.`,
+          fix: "Add one with addService, or remove the gateway.",
         };
       }
     }
@@ -117,7 +115,7 @@ const gatewayWithoutService: Check = {
 
 const gatewayFile: Check = {
   id: "gateway-file",
-  reason: "Envoy waits in silence for a certificate whose file is not there.",
+  reason: "If the file of a certificate is missing, Envoy waits for it and logs nothing.",
   level: "error",
   *find({ graph }) {
     for (const gateway of gatewaysIn(graph)) {
@@ -129,8 +127,8 @@ const gatewayFile: Check = {
         if (!isToken(file) && !file.startsWith("/") && file !== "" && !rendered.has(file)) {
           yield {
             at: gateway.key,
-            problem: `Its Envoy is to read ${file}, but no template of the gateway brings that file.`,
-            fix: `Add Template.text(…, { destination: "${file}" }) to its templates, or name the file by an absolute path.`,
+            problem: `Its Envoy reads ${file}, but no template of the gateway creates that file.`,
+            fix: `Add Template.text(…, { destination: "${file}" }) to its templates, or use an absolute path.`,
           };
         }
       }
@@ -141,7 +139,7 @@ const gatewayFile: Check = {
 const gatewayNetwork: Check = {
   id: "gateway-network",
   reason:
-    "On the host's network a gateway listens on every address of the node, and its Envoy's admin port is open to all of the node.",
+    "On the host network a gateway listens on every address of the node, and every process of the node can reach its Envoy's admin port.",
   level: "error",
   *find({ graph }) {
     for (const { job, rendered } of jobsIn(graph)) {

@@ -13,7 +13,7 @@ import { isToken } from "../../core/token";
 
 const notRendered: Check = {
   id: "not-rendered",
-  reason: "What cannot be rendered is missing from the deployment.",
+  reason: "An object that cannot be rendered would be missing from the deployment.",
   level: "error",
   *find({ graph }) {
     for (const { origin, error } of graph.failures) {
@@ -24,7 +24,7 @@ const notRendered: Check = {
           : {
               at: origin,
               problem: `It could not be rendered: ${error instanceof Error ? error.message : String(error)}`,
-              fix: "Correct what it names; if nothing of yours is wrong, report it as a defect of Meshform.",
+              fix: "Correct what it names; if your code is correct, report it as a defect of Meshform.",
             };
     }
   },
@@ -32,7 +32,7 @@ const notRendered: Check = {
 
 const stackCycle: Check = {
   id: "stack-cycle",
-  reason: "Of stacks that need each other, none can be applied first.",
+  reason: "If stacks depend on each other, none can be applied first.",
   level: "error",
   *find({ graph }) {
     for (const cycle of graph.stackCycles) {
@@ -40,7 +40,7 @@ const stackCycle: Check = {
       yield {
         at: first,
         problem: `The stacks ${cycle.map(({ from }) => from).join(" and ")} need each other: ${cycle.map(({ because }) => because).join("; ")}.`,
-        fix: "Put what needs each other into one stack.",
+        fix: "Move what depends on each other into one stack.",
       };
     }
   },
@@ -48,7 +48,8 @@ const stackCycle: Check = {
 
 const overrideRemoved: Check = {
   id: "override-removed",
-  reason: "What the graph states, others rely on: an override that takes it out of a job breaks them in silence.",
+  reason:
+    "Other services rely on what the graph declares: an override that removes it from a job breaks them without an error.",
   level: "error",
   *find({ graph }) {
     for (const rendered of instancesIn(graph)) {
@@ -142,8 +143,8 @@ function removed(at: string, missing: string, what: string, culprit: string | un
   const override = culprit === undefined ? "overrides have" : `the override of ${culprit} has`;
   return {
     at,
-    problem: `The finished ${what} lacks ${missing}, which ${describePath(at)} states: ${override} replaced it.`,
-    fix: "Name in the override only what is to change, or state the change with props.",
+    problem: `The finished ${what} lacks ${missing}, which ${describePath(at)} declares: ${override} replaced it.`,
+    fix: "Set only the fields to change in the override, or use props for the change.",
   };
 }
 

@@ -9,7 +9,7 @@ import { gatewaysIn } from "./records";
 
 const duplicateListener: Check = {
   id: "duplicate-listener",
-  reason: "A gateway listens on a port once, and a port of the node leads to one listener.",
+  reason: "A gateway can use a port for one listener, and a port of the node for one gateway.",
   level: "error",
   *find({ graph }) {
     for (const gateway of gatewaysIn(graph)) {
@@ -22,7 +22,7 @@ const duplicateListener: Check = {
             problem: inside.has(port)
               ? `Two of its listeners are on port ${port}.`
               : `Two of its listeners take port ${hostPort} of the node.`,
-            fix: "Give each a port of its own; one http listener serves many hosts.",
+            fix: "Give each its own port; one http listener serves many hosts.",
           };
         }
         inside.add(port);
@@ -34,7 +34,7 @@ const duplicateListener: Check = {
 
 const listenerWithoutRoute: Check = {
   id: "listener-without-route",
-  reason: "Envoy does not open a listener that leads nowhere, and Consul refuses such an ingress gateway.",
+  reason: "Envoy does not open a listener without a route, and Consul refuses such an ingress gateway.",
   level: "error",
   *find({ graph }) {
     for (const gateway of gatewaysIn(graph)) {
@@ -42,8 +42,8 @@ const listenerWithoutRoute: Check = {
         if (!graph.routesOf(gateway.key).some(({ listener }) => listener === port)) {
           yield {
             at: gateway.key,
-            problem: `Its listener on port ${port} leads to no service.`,
-            fix: `Connect it: connectTo(…, { listener: ${port} }), or take the listener away.`,
+            problem: `Its listener on port ${port} has no service.`,
+            fix: `Connect it: connectTo(…, { listener: ${port} }), or remove the listener.`,
           };
         }
       }
@@ -53,7 +53,7 @@ const listenerWithoutRoute: Check = {
 
 const gatewayProtocol: Check = {
   id: "gateway-protocol",
-  reason: "Consul leads a listener to services of its own protocol only; routes of API gateways are http or tcp.",
+  reason: "Consul routes a listener only to services with the same protocol; routes of API gateways are http or tcp.",
   level: "error",
   *find({ graph }) {
     for (const gateway of gatewaysIn(graph)) {
@@ -83,8 +83,7 @@ function fixOfProtocol({ gatewayKind }: GatewayRecord, protocol: Protocol, servi
 
 const duplicateRoute: Check = {
   id: "duplicate-route",
-  reason:
-    "A request is led one way: which of two equal routes it takes would be chance, and Consul refuses equal hosts.",
+  reason: "Of two equal routes it is undefined which one applies, and Consul refuses equal hosts.",
   level: "error",
   *find({ graph }) {
     for (const gateway of gatewaysIn(graph)) {
@@ -98,7 +97,7 @@ const duplicateRoute: Check = {
             yield {
               at: gateway.key,
               problem: `Its listener on port ${listener.port} leads ${claim} both to ${owner} and to ${names.join(", ")}.`,
-              fix: "Give one of the two other hosts, or another match.",
+              fix: "Give one of them different hosts, or a different match.",
             };
           }
           owners.set(key, names.join(", "));
@@ -110,7 +109,7 @@ const duplicateRoute: Check = {
 
 const gatewayHost: Check = {
   id: "gateway-host",
-  reason: "A host that is none, or that the listener does not take, is refused by Consul or never asked for.",
+  reason: "Consul refuses an invalid host, and no request arrives for one that the listener does not accept.",
   level: "error",
   *find({ graph }) {
     for (const gateway of gatewaysIn(graph)) {
@@ -141,7 +140,7 @@ const inlineCertificate: Check = {
           yield {
             at: gateway.key,
             problem: `The key of its listener on port ${port} passes through Terraform's state.`,
-            fix: 'Use GatewayCertificate.files; or, where that is meant, silence(…, "inline-certificate", "why").',
+            fix: 'Use GatewayCertificate.files. If this is intended, silence(…, "inline-certificate", "why").',
           };
         }
       }

@@ -8,7 +8,7 @@ import { keysOfDestination } from "./records";
 
 const httpRuleOnTcp: Check = {
   id: "http-rule-on-tcp",
-  reason: "Envoy sees no requests in a tcp stream, and Consul refuses the intention.",
+  reason: "With the protocol tcp Envoy does not parse requests, and Consul refuses the intention.",
   level: "error",
   *find({ graph }) {
     for (const cluster of graph.clusters) {
@@ -17,8 +17,8 @@ const httpRuleOnTcp: Check = {
         if (permissions !== undefined && destination?.protocol === Protocol.TCP) {
           yield {
             at: origin.path,
-            problem: `The permissions of ${source.service} on ${name} are about HTTP requests, but ${name} speaks tcp.`,
-            fix: `Set protocol: Protocol.HTTP (or HTTP2, GRPC) at ${describePath(destination.key)}, or leave the permissions away.`,
+            problem: `The permissions of ${source.service} on ${name} apply to HTTP requests, but the protocol of ${name} is tcp.`,
+            fix: `Set protocol: Protocol.HTTP (or HTTP2, GRPC) at ${describePath(destination.key)}, or omit the permissions.`,
           };
         }
       }
@@ -37,7 +37,7 @@ const noPermissions: Check = {
         yield {
           at: origin.path,
           problem: `The permissions of ${source.service} on ${destination} are an empty list.`,
-          fix: "List what it may ask, or leave permissions away to allow everything.",
+          fix: "List the requests to allow, or omit permissions to allow everything.",
           alsoAbout: keysOfDestination(graph, intention),
         };
       }
@@ -47,7 +47,8 @@ const noPermissions: Check = {
 
 const conflictingIntention: Check = {
   id: "conflicting-intention",
-  reason: "A source is in an entry once: what is allowed wholly makes permissions that allow less void.",
+  reason:
+    "An intention has each source once: access without permissions makes permissions that allow less ineffective.",
   level: "error",
   *find({ graph }) {
     for (const { statements } of sourcesIn(graph)) {
@@ -58,8 +59,8 @@ const conflictingIntention: Check = {
       if (whole.length > 0 && partial.length > 0 && last !== undefined) {
         yield {
           at: last.origin.path,
-          problem: `${last.source.service} may reach ${last.destination} both wholly and by permissions.`,
-          fix: "Keep one of the two; next to the whole, permissions can only deny.",
+          problem: `${last.source.service} may reach ${last.destination} both without and with permissions.`,
+          fix: "Keep one of the two; next to access without permissions, permissions can only deny.",
           alsoAbout: keysOfDestination(graph, last),
         };
       }
@@ -70,7 +71,7 @@ const conflictingIntention: Check = {
 const permissionOrder: Check = {
   id: "permission-order",
   reason:
-    "Several statements have no order, and what one of them denies is denied: an exception from it does not hold.",
+    "Several declarations have no order, and what one of them denies is denied, so an exception from it has no effect.",
   level: "error",
   *find({ graph }) {
     const reported = new Set<IntentionRecord>();
@@ -84,8 +85,8 @@ const permissionOrder: Check = {
         reported.add(intention);
         yield {
           at: intention.origin.path,
-          problem: `The permissions of ${intention.source.service} on ${intention.destination} allow something before they deny, which does not hold next to other statements about ${source.service}.`,
-          fix: "Put what is denied first, or list all permissions in one statement.",
+          problem: `The permissions of ${intention.source.service} on ${intention.destination} allow requests before they deny others, which has no effect next to other declarations for ${source.service}.`,
+          fix: "Put the deny first, or list all permissions in one declaration.",
         };
       }
     }
@@ -127,7 +128,7 @@ function* sourcesIn(graph: Snapshot): Iterable<{
 
 const wildcardAllow: Check = {
   id: "wildcard-allow",
-  reason: "An attacker who controls any service of the mesh then reaches this one too.",
+  reason: "An attacker who controls any service of the mesh can then reach this one too.",
   level: "error",
   *find({ graph }) {
     for (const { origin, source, destination } of graph.data.intentions) {
@@ -135,7 +136,7 @@ const wildcardAllow: Check = {
         yield {
           at: origin.path,
           problem: `Every service may reach ${destination}.`,
-          fix: 'Name the services that need it; or, where that is meant, silence(…, "wildcard-allow", "why").',
+          fix: 'Name the services that need access. If this is intended, silence(…, "wildcard-allow", "why").',
         };
       }
     }

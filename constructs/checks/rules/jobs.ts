@@ -10,7 +10,7 @@ import { isToken } from "../../core/token";
 const namedPort: Check = {
   id: "named-port",
   reason:
-    "With a label Nomad tells Envoy the node's port, on which nothing listens inside the allocation (Nomad GH-9907).",
+    "With a label, Nomad configures Envoy with the port of the node, on which nothing listens inside the allocation (Nomad GH-9907).",
   level: "error",
   *find({ graph }) {
     for (const { at, group, definition } of sidecarServicesIn(graph)) {
@@ -19,7 +19,7 @@ const namedPort: Check = {
         yield {
           at,
           problem: `The port of the service ${definition.Name ?? ""} is the label "${label}".`,
-          fix: "Give the number on which the program listens inside its allocation.",
+          fix: "Set the number of the port on which the program listens inside the allocation.",
         };
       }
     }
@@ -39,7 +39,7 @@ function misleads({ PortLabel, Connect }: nomad.Service, { Networks = [] }: noma
 const bridgeMode: Check = {
   id: "bridge-mode",
   reason:
-    "Outside a network namespace of its own, a service is reached past its Envoy, and two Envoys take each other's ports.",
+    "Without a network namespace of its own, a service can be reached without its Envoy, and the ports of Envoys collide.",
   level: "error",
   *find({ graph }) {
     for (const { at, group } of sidecarServicesIn(graph)) {
@@ -56,7 +56,7 @@ const bridgeMode: Check = {
 
 const tcpCheck: Check = {
   id: "tcp-check-behind-sidecar",
-  reason: "The service listens where only its Envoy reaches it, so Nomad refuses a tcp check of it.",
+  reason: "Only its Envoy can reach the service, so Nomad refuses a tcp check.",
   level: "error",
   *find({ graph }) {
     for (const { at, definition } of sidecarServicesIn(graph)) {
@@ -75,7 +75,8 @@ const tcpCheck: Check = {
 
 const allInterfaces: Check = {
   id: "bound-to-all-interfaces",
-  reason: "Anything on the node's bridge then reaches the service past its Envoy, without mutual TLS or intention.",
+  reason:
+    "Anything on the node's bridge can then reach the service without its Envoy, and so without mutual TLS and intentions.",
   level: "error",
   *find({ graph }) {
     for (const { instances, group } of instancesIn(graph)) {
@@ -88,8 +89,8 @@ const allInterfaces: Check = {
         if (found !== undefined) {
           yield {
             at: instances.key,
-            problem: `The task ${task.Name ?? ""} is told to listen on ${found.address} (${found.place}).`,
-            fix: "Behind a sidecar, listen on 127.0.0.1; a port for those outside the mesh is `publish`.",
+            problem: `The task ${task.Name ?? ""} listens on ${found.address} (${found.place}).`,
+            fix: "Behind a sidecar, listen on 127.0.0.1. For clients outside the mesh, use `publish`.",
           };
         }
       }
@@ -125,7 +126,7 @@ function anyAddressOf(value: unknown, port: number): string | undefined {
 
 const exposedPath: Check = {
   id: "exposed-path",
-  reason: "Envoy opens a path letter by letter and without a query: a check that asks for another one never passes.",
+  reason: "Envoy exposes exactly the path, without a query: a check of any other path never passes.",
   level: "error",
   *find({ graph }) {
     for (const { at, definition } of sidecarServicesIn(graph)) {
@@ -140,7 +141,7 @@ const exposedPath: Check = {
       for (const { what, path } of paths) {
         const problem = path === undefined || isToken(path) ? undefined : problemOfRequestPath(path, false);
         if (problem !== undefined) {
-          yield { at, problem: `${what} finds no answer. ${problem[0]}`, fix: problem[1] };
+          yield { at, problem: `${what} cannot pass. ${problem[0]}`, fix: problem[1] };
         }
       }
     }
@@ -149,7 +150,7 @@ const exposedPath: Check = {
 
 const taskName: Check = {
   id: "task-name",
-  reason: "Tasks have folders by their names, and the one of an Envoy is Nomad's own.",
+  reason: "The name of a task is the name of its folder, and the names of Envoys are reserved by Nomad.",
   level: "error",
   *find({ graph }) {
     for (const { job, rendered } of serviceJobsIn(graph)) {
@@ -170,7 +171,7 @@ const taskName: Check = {
             yield {
               at: job.key,
               problem: `Its group has two tasks named "${Name}".`,
-              fix: "Give the one in `tasks` another name; that of the service's own task is the service's.",
+              fix: "Give the one in `tasks` another name; the task of the service has the name of the service.",
             };
           }
           taken.add(Name);
@@ -182,7 +183,7 @@ const taskName: Check = {
 
 const duplicateUpstream: Check = {
   id: "duplicate-upstream",
-  reason: "Consul refuses to register an Envoy that has an upstream twice, and the service goes down.",
+  reason: "Consul refuses to register a sidecar with two upstreams of the same name, and the service fails.",
   level: "error",
   *find({ graph }) {
     for (const { at, definition } of sidecarServicesIn(graph)) {
@@ -197,7 +198,7 @@ const duplicateUpstream: Check = {
           yield {
             at,
             problem: `The upstream ${upstream.DestinationName ?? ""} is in its job twice.`,
-            fix: "Change the override that makes it so.",
+            fix: "Change the override that adds it.",
           };
         }
         seen.add(key);
@@ -219,7 +220,7 @@ function destinationOf(upstream: nomad.ConsulUpstream): string {
 
 const duplicatePortLabel: Check = {
   id: "duplicate-port-label",
-  reason: "Nomad knows a port of a group by its label, and Envoy opens one path at a port.",
+  reason: "Labels of ports are unique in a group, and Envoy exposes one path per port.",
   level: "error",
   *find({ graph }) {
     for (const { job, rendered } of serviceJobsIn(graph)) {
@@ -232,7 +233,7 @@ const duplicatePortLabel: Check = {
           yield {
             at: job.key,
             problem: `Two ports of its group have the label "${twice}".`,
-            fix: "Give each path of `expose` a portLabel of its own.",
+            fix: "Give each path of `expose` its own portLabel.",
           };
         }
         const shared = firstTwice(
@@ -243,8 +244,8 @@ const duplicatePortLabel: Check = {
         if (shared !== undefined && shared !== twice) {
           yield {
             at: job.key,
-            problem: `Two exposed paths share the port "${shared}", and Envoy opens one path at a port.`,
-            fix: "Give each path of `expose` a portLabel of its own.",
+            problem: `Two exposed paths share the port "${shared}", and Envoy exposes one path per port.`,
+            fix: "Give each path of `expose` its own portLabel.",
           };
         }
       }

@@ -13,7 +13,7 @@ import { jobsIn } from "./records";
 
 const serviceName: Check = {
   id: "service-name",
-  reason: "A service is found by DNS, and Nomad refuses other names in a mesh.",
+  reason: "Names of services must be valid in DNS, and Nomad refuses others in a mesh.",
   level: "error",
   *find({ graph }) {
     for (const member of graph.clusters.flatMap(({ members }) => members)) {
@@ -37,14 +37,14 @@ const MAX_LABEL = 63;
 const duplicateService: Check = {
   id: "duplicate-service",
   reason:
-    "A Consul datacenter knows a name once, in upper or lower case: it would balance between two different programs.",
+    "Names of services are unique in a Consul datacenter, regardless of case: Consul would balance between two different programs.",
   level: "error",
   *find({ root, graph }) {
     for (const cluster of graph.clusters) {
       for (const { member, first } of duplicateMembers(graph, cluster)) {
         yield {
           at: member.key,
-          problem: `The service "${member.name}" is already at ${describePath(first.key)}.`,
+          problem: `The service "${member.name}" already exists at ${describePath(first.key)}.`,
           fix: `Give one of them another serviceName${elsewhere(root, first.key, member.key)}.`,
         };
       }
@@ -105,13 +105,13 @@ function isInboundGateway(member: MemberRecord): member is GatewayRecord {
 
 const duplicateJob: Check = {
   id: "duplicate-job",
-  reason: "Nomad knows an id once in a namespace: of two jobs the second replaces the first.",
+  reason: "Job IDs are unique in a Nomad namespace: the second job would replace the first.",
   level: "error",
   *find({ root, graph }) {
     const owners = new Map<string, { readonly key: string; readonly name?: string; readonly what: string }>();
     for (const job of graph.data.jobs.values()) {
       const { id, namespace = "default", version } = job;
-      const what = version === undefined ? "" : ` of its version ${version}`;
+      const what = version === undefined ? "" : ` (version ${version})`;
       const key = job.owner ?? job.key;
       const name = graph.data.members.get(key)?.name;
       const place = JSON.stringify([graph.nomadOf(job), namespace, id]);
@@ -120,7 +120,7 @@ const duplicateJob: Check = {
       if (owner !== undefined && (owner.name !== name || name === undefined)) {
         yield {
           at: key,
-          problem: `The job "${id}"${what} is already that of ${describePath(owner.key)}${owner.what}.`,
+          problem: `The job "${id}"${what} already belongs to ${describePath(owner.key)}${owner.what}.`,
           fix: `Give one of them another name${elsewhere(root, owner.key, key)}.`,
         };
       }
@@ -131,7 +131,8 @@ const duplicateJob: Check = {
 
 const duplicateNode: Check = {
   id: "duplicate-node",
-  reason: "A node of Consul's catalog has one address: of two services outside, one would be sought at the other's.",
+  reason:
+    "A node in Consul's catalog has one address, so one of two external services would be reached at the address of the other.",
   level: "error",
   *find({ graph }) {
     for (const { members } of graph.clusters) {
@@ -141,7 +142,7 @@ const duplicateNode: Check = {
         if (owner !== undefined) {
           yield {
             at: key,
-            problem: `The catalog node "${nodeName}" is already that of ${describePath(owner)}.`,
+            problem: `The catalog node "${nodeName}" already belongs to ${describePath(owner)}.`,
             fix: "Give one of them another nodeName.",
           };
         }
@@ -164,7 +165,7 @@ function elsewhere(root: IConstruct, left: string, right: string): string {
 
 const configEntryOwners: Check = {
   id: "config-entry-owners",
-  reason: "A config entry has one content: of two owners the last to apply wins, and each plan finds a difference.",
+  reason: "With two owners of a config entry, the last apply wins, and each plan shows a difference.",
   level: "error",
   *find(app) {
     const { root, graph } = app;

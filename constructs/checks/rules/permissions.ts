@@ -8,7 +8,7 @@ import { keysOfDestination } from "./records";
 
 const permissionPath: Check = {
   id: "permission-path",
-  reason: "Consul refuses a permission for several paths, or for one that does not begin with a slash.",
+  reason: "Consul refuses a permission with several paths, or with a path that does not begin with a slash.",
   level: "error",
   *find({ graph }) {
     for (const intention of graph.data.intentions) {
@@ -22,7 +22,7 @@ const permissionPath: Check = {
           yield {
             at: origin.path,
             problem: `${about} asks for ${given.map(([kind]) => kind).join(" and ")}.`,
-            fix: "Give one of them, or make several permissions.",
+            fix: "Set one of them, or use several permissions.",
             alsoAbout,
           };
         } else if (given.length === 1 && first[0] !== "pathRegex" && !first[1].startsWith("/")) {
@@ -41,7 +41,7 @@ const permissionPath: Check = {
 const denyBeforeAllow: Check = {
   id: "deny-before-allow",
   reason:
-    "What a deny takes out of what is allowed is only as safe as Envoy and the application agree on what a path, a method or a header is.",
+    "A deny before an allow is only safe if Envoy and the application interpret paths, methods and headers in the same way.",
   level: "warning",
   *find({ graph }) {
     for (const cluster of graph.clusters) {
@@ -63,8 +63,8 @@ const denyBeforeAllow: Check = {
           if (isDeny(denied) && allowed.some((permission) => isCarvedOut(denied, permission))) {
             yield {
               at: origin.path,
-              problem: `The permissions of ${source.service} on ${destination} deny ${inWords(denied.match)}, and allow more than that. An application may take for denied what Envoy does not: ${whatRemains(denied.match, isOutside)}.`,
-              fix: 'Allow just what is needed, without a deny; or, where the application is strict, silence(…, "deny-before-allow", "why").',
+              problem: `The permissions of ${source.service} on ${destination} deny ${inWords(denied.match)}, and allow others. Envoy may allow requests that the application treats like the denied ones: ${whatRemains(denied.match, isOutside)}.`,
+              fix: 'Allow only what is needed, without a deny. If the application is strict, silence(…, "deny-before-allow", "why").',
             };
           }
         }
@@ -76,7 +76,7 @@ const denyBeforeAllow: Check = {
 const requestNormalization: Check = {
   id: "request-normalization",
   reason:
-    "Permissions decide on the path and the headers that Envoy sees; an application that reads them otherwise is asked past them.",
+    "Permissions apply to the path and headers as Envoy reads them; if the application reads them differently, requests bypass them.",
   level: "warning",
   *find({ graph }) {
     for (const mesh of graph.data.meshes.values()) {
@@ -88,7 +88,7 @@ const requestNormalization: Check = {
           at: mesh.key,
           problem:
             "It has permissions on requests, and leaves the config entry `mesh`, which makes them safe, to another owner.",
-          fix: 'See to it that HTTP.Incoming.RequestNormalization is set there, then silence(…, "request-normalization", "who owns it").',
+          fix: 'Make sure that HTTP.Incoming.RequestNormalization is set there, then silence(…, "request-normalization", "who owns it").',
         };
         continue;
       }
@@ -96,8 +96,8 @@ const requestNormalization: Check = {
       if (gaps.length > 0) {
         yield {
           at: mesh.key,
-          problem: `It has permissions on requests, which can be got round by ${gaps.join(", ")}: its requestNormalization lets them pass.`,
-          fix: 'Omit what turns it off; or, where services need that, allow only whole paths and silence(…, "request-normalization", "why").',
+          problem: `It has permissions on requests, which can be bypassed by ${gaps.join(", ")}: its requestNormalization does not cover them.`,
+          fix: 'Enable it. If services need it off, allow only exact paths and silence(…, "request-normalization", "why").',
         };
       }
     }

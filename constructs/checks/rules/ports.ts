@@ -50,7 +50,8 @@ function isPort(port: number): boolean {
 
 const localBindClash: Check = {
   id: "local-bind-clash",
-  reason: "In one allocation a port is bound once: Envoy would not start, or would shadow the service.",
+  reason:
+    "A port can be bound once in an allocation: Envoy would not start, or would receive the traffic of the service.",
   level: "error",
   *find({ graph }) {
     for (const allocation of allocationsIn(graph)) {
@@ -91,8 +92,8 @@ function* clashesOfExposedPaths({ at, group, definition }: SidecarService): Iter
     if (inside > 0 && owner !== undefined && owner.label !== label && Name === definition.Name) {
       yield {
         at,
-        problem: `The exposed path ${Path} is to be opened at port ${inside}, to which "${label ?? ""}" leads, but that port is taken by ${owner.what}.`,
-        fix: "Have the label lead to a port of its own, or omit its `to`.",
+        problem: `The exposed path ${Path} needs port ${inside}, to which the label "${label ?? ""}" maps, but that port is used by ${owner.what}.`,
+        fix: "Map the label to an unused port, or omit its `to`.",
       };
     }
     owners.set(inside, { what: `the exposed path ${Path}`, label });
@@ -131,8 +132,8 @@ function* clashesOf(graph: Snapshot, allocation: readonly InstancesRecord[]): It
       if (owner !== undefined) {
         yield {
           at: instances.key,
-          problem: `The port ${port} of ${nameOf(instances)} is taken by ${owner} in the same group.`,
-          fix: "Give one of the two another port: they share a network namespace.",
+          problem: `The port ${port} of ${nameOf(instances)} is used by ${owner} in the same group.`,
+          fix: "Change one of the two ports: the services share a network namespace.",
         };
       }
       owners.set(`127.0.0.1:${port}`, allocation.length === 1 ? "the service itself" : nameOf(instances));
@@ -158,15 +159,15 @@ function* clashOf(
   if (owner !== undefined) {
     yield {
       at: key,
-      problem: `Local port ${localBindPort} is to be bound for ${destination.service}, but is taken by ${owner}.`,
-      fix: "Give the connection another localBindPort, or none to have one chosen.",
+      problem: `The local port ${localBindPort} for ${destination.service} is used by ${owner}.`,
+      fix: "Set another localBindPort, or omit it to have one assigned.",
     };
   }
   if (localBindPort >= ENVOY_PORTS.first && localBindPort <= ENVOY_PORTS.last) {
     yield {
       at: key,
-      problem: `Local port ${localBindPort} for ${destination.service} is one of Envoy's own (${ENVOY_PORTS.first} to ${ENVOY_PORTS.last}).`,
-      fix: "Give the connection another localBindPort, or none to have one chosen.",
+      problem: `The local port ${localBindPort} for ${destination.service} is reserved for Envoy (${ENVOY_PORTS.first} to ${ENVOY_PORTS.last}).`,
+      fix: "Set another localBindPort, or omit it to have one assigned.",
     };
   }
   owners.set(place, `the upstream ${destination.service}`);
@@ -174,7 +175,7 @@ function* clashOf(
 
 const publishedPortClash: Check = {
   id: "published-port-clash",
-  reason: "A node has a port once: the second service would find no node to run on.",
+  reason: "A port can be used once per node, so Nomad could not place the second service.",
   level: "error",
   *find({ graph }) {
     const owners = new Map<string, HostPort[]>();
@@ -187,7 +188,7 @@ const publishedPortClash: Check = {
       if (owner !== undefined) {
         yield {
           at: hostPort.at,
-          problem: `It publishes port ${hostPort.port}, which ${describePath(owner.at)} publishes already.`,
+          problem: `It publishes port ${hostPort.port}, which ${describePath(owner.at)} also publishes.`,
           fix: "Publish another port, or run one of them in another node pool or datacenter.",
         };
       }

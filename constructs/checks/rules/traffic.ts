@@ -18,7 +18,7 @@ import { isToken } from "../../core/token";
 
 const splitWeights: Check = {
   id: "split-weights",
-  reason: "Consul takes shares in hundredths of a percent, and only such as make a whole.",
+  reason: "Consul accepts weights with two decimals, and they must sum to 100.",
   level: "error",
   *find({ graph }) {
     for (const owner of ownersIn(graph)) {
@@ -49,7 +49,7 @@ const splitWeights: Check = {
 
 const duplicateSplit: Check = {
   id: "duplicate-split",
-  reason: "Consul refuses a splitter that names a place twice.",
+  reason: "Consul refuses a splitter with two splits to the same destination.",
   level: "error",
   *find({ graph }) {
     for (const owner of ownersIn(graph)) {
@@ -71,7 +71,7 @@ const duplicateSplit: Check = {
 
 const unknownDestination: Check = {
   id: "unknown-destination",
-  reason: "Consul takes any name for a service in a rule; no instance answers to a misspelled one.",
+  reason: "Consul accepts any service name in a rule, also a misspelled one, which has no instances.",
   level: "error",
   *find({ graph }) {
     for (const cluster of graph.clusters) {
@@ -80,8 +80,8 @@ const unknownDestination: Check = {
         if (reference.peer === undefined && targetOf(graph, owner, reference) === undefined) {
           yield {
             at: owner.key,
-            problem: `The ${reference.kind} of ${owner.name} names "${reference.service}", which is no service of this mesh.`,
-            fix: `${closest(reference.service)} A service of another team comes from MeshService.fromServiceName.`,
+            problem: `The ${reference.kind} of ${owner.name} names "${reference.service}", which is not a service of this mesh.`,
+            fix: `${closest(reference.service)} For a service of another team, use MeshService.fromServiceName.`,
           };
         }
       }
@@ -91,7 +91,7 @@ const unknownDestination: Check = {
 
 const unknownSubset: Check = {
   id: "unknown-subset",
-  reason: "Consul refuses a rule that names a subset which the service does not have.",
+  reason: "Consul refuses a rule with a subset that the service does not have.",
   level: "error",
   *find({ graph }) {
     for (const { owner, reference } of referencesIn(graph)) {
@@ -123,7 +123,7 @@ const unknownSubset: Check = {
 
 const trafficRuleOnTcp: Check = {
   id: "traffic-rule-on-tcp",
-  reason: "Envoy sees no requests in a tcp stream, and Consul refuses such splitters and routers.",
+  reason: "With the protocol tcp Envoy does not parse requests, and Consul refuses splitters and routers.",
   level: "error",
   *find({ graph }) {
     for (const owner of ownersIn(graph)) {
@@ -145,7 +145,7 @@ const trafficRuleOnTcp: Check = {
       if (rules.length > 0) {
         yield {
           at: owner.key,
-          problem: `The ${rules.join(" and ")} of ${name} look at requests, but ${name} speaks tcp.`,
+          problem: `The ${rules.join(" and ")} of ${name} need HTTP requests, but the protocol of ${name} is tcp.`,
           fix: "Set protocol: Protocol.HTTP (or HTTP2, GRPC), or omit them.",
         };
       }
@@ -155,7 +155,7 @@ const trafficRuleOnTcp: Check = {
 
 const protocolMismatch: Check = {
   id: "protocol-mismatch",
-  reason: "One listener of Envoy speaks one protocol, so Consul refuses rules between services of different ones.",
+  reason: "Consul refuses rules between services with different protocols.",
   level: "error",
   *find({ graph }) {
     for (const { owner, reference } of referencesIn(graph)) {
@@ -173,7 +173,7 @@ const protocolMismatch: Check = {
 
 const peerWithSubset: Check = {
   id: "peer-with-subset",
-  reason: "The subsets and datacenters of another cluster are its own affair, and Consul refuses to name them.",
+  reason: "Consul refuses a rule that names both a peer and a subset or datacenter of it.",
   level: "error",
   *find({ graph }) {
     for (const { owner, reference } of referencesIn(graph)) {
@@ -182,7 +182,7 @@ const peerWithSubset: Check = {
         yield {
           at: owner.key,
           problem: `The ${kind} of ${owner.name} names the peer "${peer}" and ${subset === undefined ? `the datacenter "${datacenter ?? ""}"` : `the subset "${subset}"`}.`,
-          fix: "Name the peer alone, or with a service.",
+          fix: "Name only the peer, or the peer and a service.",
         };
       }
     }
@@ -191,8 +191,7 @@ const peerWithSubset: Check = {
 
 const redirectBesideRules: Check = {
   id: "redirect-beside-rules",
-  reason:
-    "Consul sends everything elsewhere and reads nothing else of the resolver; together with failover it refuses it.",
+  reason: "Consul ignores the rest of a resolver with a redirect, and refuses a redirect together with failover.",
   level: "error",
   *find({ graph }) {
     for (const owner of ownersIn(graph)) {
@@ -208,8 +207,8 @@ const redirectBesideRules: Check = {
       if (idle.length > 0) {
         yield {
           at: owner.key,
-          problem: `${owner.name} is redirected to ${elsewhere}, so its ${idle.join(" and ")} would not hold.`,
-          fix: `Say them at ${elsewhere}, or leave the redirect away.`,
+          problem: `${owner.name} is redirected to ${elsewhere}, so its ${idle.join(" and ")} would have no effect.`,
+          fix: `Declare them at ${elsewhere}, or omit the redirect.`,
         };
       }
     }
@@ -218,7 +217,7 @@ const redirectBesideRules: Check = {
 
 const trafficCycle: Check = {
   id: "traffic-cycle",
-  reason: "Requests that are sent in a circle arrive nowhere, and Consul refuses such rules.",
+  reason: "Requests that are redirected in a cycle reach no service, and Consul refuses such rules.",
   level: "error",
   *find({ graph: snapshot }) {
     const owners = ownersIn(snapshot);
@@ -253,8 +252,8 @@ const trafficCycle: Check = {
         cycle.forEach((owner) => reported.add(owner));
         yield {
           at: cycle[0].key,
-          problem: `Its rules send requests in a circle: ${[...cycle, cycle[0]].map(({ name }) => name).join(" → ")}.`,
-          fix: "Let one of them answer itself: take its redirect or its split away, or name a subset of the next one.",
+          problem: `Its rules send requests in a cycle: ${[...cycle, cycle[0]].map(({ name }) => name).join(" → ")}.`,
+          fix: "Let one of them handle requests: remove its redirect or split, or name a subset of the next one.",
         };
       }
     }
@@ -262,8 +261,8 @@ const trafficCycle: Check = {
       if (!cycle.some((owner) => reported.has(owner))) {
         yield {
           at: cycle[0].key,
-          problem: `The resolvers of ${cycle.map(({ name }) => name).join(" and ")} name subsets of each other, and Consul takes neither before the other.`,
-          fix: "Let one of them name the service without a subset.",
+          problem: `The resolvers of ${cycle.map(({ name }) => name).join(" and ")} refer to subsets of each other, and Consul accepts neither before the other.`,
+          fix: "Let one of them refer to the service without a subset.",
         };
       }
     }
@@ -272,7 +271,7 @@ const trafficCycle: Check = {
 
 const shadowedRoute: Check = {
   id: "shadowed-route",
-  reason: "The first route that fits decides, so nothing ever comes to one behind a route that fits everything.",
+  reason: "The first matching route applies, so routes after one that matches every request are never used.",
   level: "error",
   *find({ graph }) {
     for (const owner of ownersIn(graph)) {
@@ -281,7 +280,7 @@ const shadowedRoute: Check = {
       if (index >= 0 && index < routes.length - 1) {
         yield {
           at: owner.key,
-          problem: `Route ${index + 1} of ${owner.name} fits every request, so the ${routes.length - 1 - index} after it never count.`,
+          problem: `Route ${index + 1} of ${owner.name} matches every request, so the ${routes.length - 1 - index} after it are never used.`,
           fix: "Put it last, or give it a match.",
         };
       }
@@ -291,7 +290,7 @@ const shadowedRoute: Check = {
 
 const rewrittenPermissions: Check = {
   id: "rewritten-permissions",
-  reason: "Permissions are asked where a request ends, with the path that it has there.",
+  reason: "Permissions are evaluated at the destination of a request, with the path after rewriting.",
   level: "error",
   *find({ graph }) {
     for (const owner of graph.clusters.flatMap((it) => (it.hasPermissions ? it.trafficOwners : []))) {
@@ -304,8 +303,8 @@ const rewrittenPermissions: Check = {
           if (!known.has(sourceKey(sourceSeenIn(end, source, cluster)))) {
             yield {
               at: owner.key,
-              problem: `${source.service} may ask ${owner.name} for some paths only, and a route sends it to ${service} with another path.`,
-              fix: `Say what it may ask there, at ${service} with allowFrom and permissions.`,
+              problem: `The permissions of ${source.service} on ${owner.name} depend on the path, and a route to ${service} rewrites it.`,
+              fix: `Declare the permissions for the rewritten path at ${service}, with allowFrom.`,
             };
           }
         }
@@ -364,7 +363,7 @@ function isHundredths(weight: number): boolean {
 
 const conflictingUpstreamConfig: Check = {
   id: "conflicting-upstream-config",
-  reason: "Consul keeps one configuration for an upstream's name, for all instances and versions of its source.",
+  reason: "Consul has one configuration per upstream name, for all instances and versions of a service.",
   level: "error",
   *find({ graph }) {
     for (const service of graph.data.members.values()) {
@@ -386,7 +385,7 @@ const conflictingUpstreamConfig: Check = {
             yield {
               at: instances.key,
               problem: `Two connections of ${service.name} to ${upstream.destination.service} have limits, checks or timeouts that differ.`,
-              fix: "Say them once, at one of the connections and not in serviceDefaults.",
+              fix: "Set them once, at one of the connections and not in serviceDefaults.",
             };
           } else {
             said.set(key, config);
@@ -399,8 +398,7 @@ const conflictingUpstreamConfig: Check = {
 
 const versionMetadata: Check = {
   id: "version-metadata",
-  reason:
-    "Consul knows an instance's version by the metadata of its registration: a wrong one sends it another's requests.",
+  reason: "Consul selects versions by the metadata of instances: wrong metadata sends requests to the wrong version.",
   level: "error",
   *find({ graph }) {
     for (const { instances, definition } of instancesIn(graph)) {
@@ -416,7 +414,7 @@ const versionMetadata: Check = {
           yield {
             at: instances.key,
             problem: `${where} has ${version === undefined ? "no version" : `the version "${version}"`}, so that rules for "${instances.version}" miss its instances.`,
-            fix: "Leave version away in meta, canaryMeta and override.",
+            fix: "Omit version in meta, canaryMeta and override.",
           };
         }
       }
@@ -450,7 +448,7 @@ function* registeredMetadata({
 
 const sidecarTags: Check = {
   id: "sidecar-tags",
-  reason: "Traffic rules see the tags of an instance's Envoy: with tags of its own it has none of the service's.",
+  reason: "Traffic rules use the tags of an instance's sidecar, which lacks the tags of the service if it has its own.",
   level: "error",
   *find({ graph }) {
     for (const { instances, name, definition } of instancesIn(graph)) {
@@ -467,8 +465,8 @@ const sidecarTags: Check = {
       if (lost !== undefined) {
         yield {
           at: instances.key,
-          problem: `A subset of ${name} is told by the tag "${lost}", which its sidecar, having tags of its own, never has.`,
-          fix: "Leave the sidecar's tags away, or tell the subset by metadata.",
+          problem: `A subset of ${name} selects by the tag "${lost}", which its sidecar lacks, since it has its own tags.`,
+          fix: "Omit the sidecar's tags, or select the subset by metadata.",
         };
       }
     }

@@ -16,7 +16,7 @@ import { jobsIn } from "./records";
 
 const invalidJob: Check = {
   id: "invalid-job",
-  reason: "Nomad refuses such a job, and a deployment ends halfway.",
+  reason: "Nomad refuses such a job, so a deployment would fail halfway.",
   level: "error",
   *find(app) {
     for (const [at, job] of jobsOf(app)) {
@@ -27,8 +27,7 @@ const invalidJob: Check = {
 
 const undefinedPortLabel: Check = {
   id: "undefined-port-label",
-  reason:
-    "Nomad takes such a job, and its tasks get the variable's name for a port, do not start, or are in no catalog.",
+  reason: "Nomad accepts such a job, but its tasks get no port, do not start, or are not registered.",
   level: "error",
   *find(app) {
     for (const [at, job, text] of jobsOf(app)) {
@@ -39,7 +38,7 @@ const undefinedPortLabel: Check = {
 
 const invalidConfigEntry: Check = {
   id: "invalid-config-entry",
-  reason: "Consul refuses such a config entry, and a deployment ends halfway.",
+  reason: "Consul refuses such a config entry, so a deployment would fail halfway.",
   level: "error",
   *find(app) {
     for (const [at, entry] of entriesOf(app)) {

@@ -115,15 +115,15 @@ export class ApiGatewayRoute extends Construct {
     if (meaningless !== undefined) {
       throw new MeshError(
         this.gateway,
-        `Its listener on port ${port} takes tcp connections, so that ${meaningless} has no meaning there.`,
+        `Its listener on port ${port} is a tcp listener, for which ${meaningless} has no effect.`,
         "Omit it, or use an http listener.",
       );
     }
     if (this.services.length > 1) {
       throw new MeshError(
         this.gateway,
-        `Its listener on port ${port} takes tcp connections, which can lead to one service only.`,
-        "Give each service a listener of its own.",
+        `Its listener on port ${port} is a tcp listener, which routes to a single service.`,
+        "Give each service its own listener.",
       );
     }
   }
@@ -139,18 +139,14 @@ export class ApiGatewayRoute extends Construct {
     const names = this.services.map(({ service }) => nameOf(service));
     const twice = names.find((name, index) => names.indexOf(name) !== index);
     if (twice !== undefined) {
-      throw new MeshError(
-        this.gateway,
-        `A route leads to ${twice} twice.`,
-        "Name it once, with the sum of its weights.",
-      );
+      throw new MeshError(this.gateway, `A route has ${twice} twice.`, "Name it once, with the sum of its weights.");
     }
     for (const { service, weight = 1 } of this.services) {
       if (!Number.isInteger(weight) || weight < 1) {
         throw new MeshError(
           this.gateway,
           `The weight of ${nameOf(service)} is ${weight}.`,
-          "Use a whole number from 1, or leave the service away.",
+          "Use a whole number from 1, or omit the service.",
         );
       }
     }

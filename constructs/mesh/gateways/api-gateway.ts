@@ -107,8 +107,8 @@ export class ApiGateway extends InboundGateway<ApiGatewayListener, ApiGatewayBas
     if (this.node.tryFindChild(name) !== undefined) {
       throw new MeshError(
         this,
-        `It has a route "${name}" already.`,
-        "Give one of the two another name; or, where both do the same, say what they match in a list.",
+        `It already has a route "${name}".`,
+        "Give one of the two another name. If both do the same, list their matches in one route.",
       );
     }
     const own = this.headerChangesAt(listener);
@@ -129,7 +129,7 @@ export class ApiGateway extends InboundGateway<ApiGatewayListener, ApiGatewayBas
       throw new MeshError(
         this,
         `Its listener on port ${listener.options.port} has several certificates, not all of them inline.`,
-        "Give it one, with all names in it: which names a file is for, Consul does not know.",
+        "Use one certificate with all names: Consul does not read the names in a file.",
       );
     }
     return certificates.map((certificate, index) =>

@@ -121,8 +121,8 @@ export class GatewayCertificate {
     if (!isToken(source.privateKey)) {
       throw new MeshError(
         scope,
-        "The key of an inline certificate stands in the code, so that it would be in the synthesized output.",
-        "Use GatewayCertificate.files; or, where it must be inline, a sensitive TerraformVariable.",
+        "The key of an inline certificate is a literal, so it would be in the synthesized output.",
+        "Use GatewayCertificate.files. If it must be inline, use a sensitive TerraformVariable.",
       );
     }
     const kind = "inline-certificate";

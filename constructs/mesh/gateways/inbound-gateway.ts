@@ -129,8 +129,8 @@ export abstract class InboundGateway<
       if (protocol === Protocol.TCP && known.some(({ listener }) => listener === port)) {
         throw new MeshError(
           this,
-          `Its listener on port ${port} takes tcp connections, and leads to a service already.`,
-          "Give the other service a listener of its own.",
+          `Its listener on port ${port} is a tcp listener, and already has a service.`,
+          "Give the other service its own listener.",
         );
       }
       known.push({ ...route, listener: port });

@@ -165,29 +165,29 @@ export class IngressGateway extends InboundGateway<IngressListener, IngressGatew
     if (isAny && hosts !== undefined) {
       throw new MeshError(
         this,
-        `Its listener on port ${port} leads to every service ("*"), each by the host <service>.ingress.*, and is given hosts.`,
-        "Omit hosts, and connect by its name, with its hosts, what is to have others.",
+        `Its listener on port ${port} routes to every service ("*") by the host <service>.ingress.*, so it cannot have hosts.`,
+        "Omit hosts, and connect services with other hosts by name.",
       );
     }
     if (isTcp) {
       if (isAny) {
         throw new MeshError(
           this,
-          `Its listener on port ${port} takes tcp connections, which can lead to one service only, not to every one ("*").`,
+          `Its listener on port ${port} is a tcp listener, which routes to a single service, not to every one ("*").`,
           "Name the service, or use an http listener.",
         );
       }
       if (requestHeaders !== undefined || responseHeaders !== undefined) {
         throw new MeshError(
           this,
-          `Its listener on port ${port} takes tcp connections, which have no headers.`,
+          `Its listener on port ${port} is a tcp listener, which has no headers.`,
           "Omit requestHeaders and responseHeaders, or use an http listener.",
         );
       }
       if (hosts !== undefined) {
         throw new MeshError(
           this,
-          `Its listener on port ${port} takes tcp connections, which are for no host.`,
+          `Its listener on port ${port} is a tcp listener, which has no hosts.`,
           "Omit hosts, or use an http listener.",
         );
       }
@@ -196,8 +196,8 @@ export class IngressGateway extends InboundGateway<IngressListener, IngressGatew
     if (this.served.has(key)) {
       throw new MeshError(
         this,
-        `Its listener on port ${port} leads to ${name} already.`,
-        "Say all hosts of a service at once.",
+        `Its listener on port ${port} already routes to ${name}.`,
+        "Set all hosts of a service in one call.",
       );
     }
     this.served.add(key);

@@ -30,16 +30,12 @@ export function planCanary(owner: TrafficOwner, canary: Subset | HasSubset, opti
   refuseWrongValues(owner, options, CANARY_SHAPE, "canary");
   const { percent, header } = options;
   if (!isToken(percent) && !(percent >= 0 && percent <= 100)) {
-    throw new MeshError(owner, `Its canary is to get ${percent} % of the requests.`, "Use a number from 0 to 100.");
+    throw new MeshError(owner, `The weight of its canary is ${percent} %.`, "Use a number from 0 to 100.");
   }
   const to = subsetOf(canary);
   const ownerName = nameOf(to.service);
   if (ownerName !== owner.serviceName) {
-    throw new MeshError(
-      owner,
-      `Its canary is a subset of ${ownerName}.`,
-      "Between services, say the shares with split.",
-    );
+    throw new MeshError(owner, `Its canary is a subset of ${ownerName}.`, "Use split to set weights between services.");
   }
   traffic.excludeFromStable(to);
   const stable = options.stable === undefined ? traffic.stableSubset() : subsetOf(options.stable);

@@ -125,7 +125,7 @@ export class ServiceTraffic {
       const given = Object.entries(options).flatMap(([key, value]) => (value === undefined ? [] : [key]));
       const twice = given.find((key) => resolve.given.includes(key));
       if (twice !== undefined) {
-        throw new MeshError(this.owner, `Its ${twice} is already said.`, "Say it in one place.");
+        throw new MeshError(this.owner, `Its ${twice} is already set.`, "Set it in one place.");
       }
       const { fields, ...stated } = this.resolveRecord(options);
       traffic.resolve = {
@@ -146,7 +146,7 @@ export class ServiceTraffic {
         throw new MeshError(
           this.owner,
           "Its requests are already split.",
-          "Say all shares in one place: one split, canary or blueGreen.",
+          "Set all weights in one call of split, canary or blueGreen.",
         );
       }
       traffic.splits = splits.map(({ to, weight, ...changes }) => ({
@@ -225,7 +225,7 @@ export class ServiceTraffic {
     if (name === STABLE) {
       throw new MeshError(
         this.owner,
-        `The subset "${STABLE}" is that of the instances of no version.`,
+        `The subset "${STABLE}" is reserved for the instances without a version.`,
         `Give this one another name, or use .${STABLE}.`,
       );
     }
@@ -238,7 +238,7 @@ export class ServiceTraffic {
     }
     this.change(({ subsets }) => {
       if (subsets.has(name)) {
-        throw new MeshError(this.owner, `The subset "${name}" is already there.`, "Give one of them another name.");
+        throw new MeshError(this.owner, `The subset "${name}" already exists.`, "Give one of them another name.");
       }
       subsets.set(name, record);
     });
