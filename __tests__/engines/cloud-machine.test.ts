@@ -146,10 +146,23 @@ describe("a server of a secure cluster", () => {
 
   test("comes up again without network, once its secret store is there, and corrects what was changed", async () => {
     await succeed(machine, "sh", "-c", "echo '{' > /etc/consul.d/consul.json; chmod 666 /etc/nomad.d/nomad.json");
-    await succeed(machine, "mv", store, `${store}.away`);
-    await machine.powerOff();
+    await succeed(machine, "mkdir", "--parents", "/var/log/journal");
+    await succeed(machine, "journalctl", "--flush");
+    expect(await succeed(machine, "systemctl", "show", "--property=Result", "--value", "meshform-renewal")).toBe(
+      "success\n",
+    );
+    await machine.shutDown();
+    await machine.prepare("mv", store, `${store}.away`);
     await machine.disconnect();
     const { output } = await machine.boot();
+    // It handed over before its agents were stopped.
+    const before = await succeed(machine, "journalctl", "--output=cat");
+    const moments = [
+      "No other server of Nomad could lead. It has no leader until this host is back.",
+      "Stopping nomad.service",
+    ].map((line) => before.lastIndexOf(line));
+    expect(moments[0]).toBeGreaterThan(0);
+    expect(moments[1]).toBeGreaterThan(moments[0]);
     expect(output).toMatch(/^status: done$/m);
     const attempts = async () => {
       const journal = await succeed(machine, "journalctl", "--boot", "--unit=meshform-boot", "--output=cat");
