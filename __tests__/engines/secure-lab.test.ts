@@ -100,6 +100,17 @@ describe("three servers and two clients", () => {
     expect(rows(await lab.onHost("server-2", "nomad", "node", "status"), /ready/)).toBe(2);
   });
 
+  test("know that they are ready, as up does", async () => {
+    for (const host of [...servers, ...clients]) {
+      expect(await lab.onHost(host, tool, "ready")).toMatchObject({ code: 0 });
+    }
+    const { output } = await lab.onHost("client-1", tool, "status", "--json");
+    expect(JSON.parse(output)).toMatchObject({
+      ...{ node: "client-1", roles: ["consul-client", "nomad-client"], left: false, ready: true },
+      parts: ["boot", "consul-client", "nomad-client", "consul-grpc"].map((name) => ({ name, ready: true })),
+    });
+  });
+
   test("count through two sidecars, with tokens from their jobs' own identities", async () => {
     await eventually(async () => {
       expect(await ask()).toBe(200);
@@ -488,19 +499,79 @@ describe("when servers fail", () => {
   });
 });
 
+async function votersOf(engine: "Consul" | "Nomad"): Promise<number> {
+  type Raft = { Servers: { Voter: boolean }[] };
+  const { Servers } = await lab.api<Raft>(engine, "/v1/operator/raft/configuration");
+  return Servers.filter(({ Voter }) => Voter).length;
+}
+
 test(
-  "a server that was made again counts only once it has its vote: up waits for that, and status says it",
+  "a server that leads is booted again: another leads before it goes, no request and no write fails, and it keeps its vote",
   async () => {
+    const leader = await leaderOf("Consul");
+    const writes: (boolean | string)[] = [];
+    let slowest = 0;
+    const statuses = await loadWhile(async () => {
+      const over = new AbortController();
+      const writing = (async () => {
+        while (!over.signal.aborted) {
+          const start = Date.now();
+          writes.push(
+            await lab.api<boolean>("Consul", "/v1/kv/reboot", "PUT", "1").catch((error: unknown) => String(error)),
+          );
+          slowest = Math.max(slowest, Date.now() - start);
+          await new Promise((resolve) => setTimeout(resolve, 20));
+        }
+      })();
+      const left = await lab.onHost(leader, tool, "leave");
+      over.abort();
+      await writing;
+      expect(left).toMatchObject({
+        code: 0,
+        output: expect.stringContaining("Another server leads Consul now.") as string,
+      });
+      expect(await leaderOf("Consul")).not.toBe(leader);
+      expect(await leaderOf("Nomad")).not.toBe(leader);
+      expect([await votersOf("Consul"), await votersOf("Nomad")]).toEqual([3, 3]);
+      await powerOff(lab, leader);
+      expect(await lab.up("guarded")).toMatchObject({ code: 0 });
+    });
+    expect(new Set(writes)).toEqual(new Set([true]));
+    expect(slowest).toBeLessThan(5_000);
+    expect(statuses.length).toBeGreaterThan(50);
+    expect(new Set(statuses)).toEqual(new Set([200]));
+    expect(await lab.onHost(leader, tool, "ready", "--wait", "60")).toMatchObject({ code: 0 });
+  },
+  4 * MINUTE,
+);
+
+test(
+  "a server is replaced: it leaves for good, and the new one counts only once it has its vote. Up waits for that, both say it",
+  async () => {
+    const statuses = await loadWhile(async () => {
+      const left = await lab.onHost("server-2", tool, "leave", "--for-good");
+      expect(left).toMatchObject({ code: 0, output: expect.stringContaining("server-2 has left for good.") as string });
+      // Not as one that has failed, which the others would wait for.
+      expect([await votersOf("Consul"), await votersOf("Nomad")]).toEqual([2, 2]);
+      expect(await lab.onHost("server-2", tool, "ready")).toMatchObject({
+        code: 1,
+        output: expect.stringContaining("This host has left its cluster for good.") as string,
+      });
+    });
+    expect(new Set(statuses)).toEqual(new Set([200]));
     await powerOff(lab, "server-2");
     rmSync(files.host("server-2"), { recursive: true });
     const raised = lab.up("guarded");
     const seen = new Set<string>();
+    let said = "";
     const over = new AbortController();
     const watching = (async () => {
       while (!over.signal.aborted) {
         const { healthy, hosts } = JSON.parse((await lab.meshform(["status", "--json"])).output) as LabStatus;
         const { consul, nomad } = hosts.find(({ name }) => name === "server-2") ?? {};
         seen.add(`${consul} ${nomad} ${healthy ? "healthy" : "not healthy"}`);
+        // Fails while there is no host.
+        said += (await lab.onHost("server-2", tool, "ready").catch(() => undefined))?.output ?? "";
         await new Promise((resolve) => setTimeout(resolve, 1_000));
       }
     })();
@@ -509,19 +580,15 @@ test(
       over.abort();
       throw new Error(`up ended with ${code}:\n${output}`);
     }
-    const voters = await Promise.all(
-      (["Consul", "Nomad"] as const).map(async (engine) => {
-        type Raft = { Servers: { Voter: boolean }[] };
-        const { Servers } = await lab.api<Raft>(engine, "/v1/operator/raft/configuration");
-        return Servers.filter(({ Voter }) => Voter).length;
-      }),
-    );
+    const voters = [await votersOf("Consul"), await votersOf("Nomad")];
     over.abort();
     await watching;
     expect({ code, output, voters }).toMatchObject({ code: 0, voters: [3, 3] });
     const withoutVote = [...seen].filter((state) => state.includes("no vote"));
     expect(withoutVote).not.toEqual([]);
     for (const state of withoutVote) expect(state).toMatch(/ not healthy$/);
+    expect(said).toMatch(/This server of (Consul|Nomad) has no vote yet\./);
+    expect(await lab.onHost("server-2", tool, "ready")).toMatchObject({ code: 0 });
   },
   4 * MINUTE,
 );
@@ -541,13 +608,71 @@ test("client hosts that are told at once to restart their Consul agents do so on
   expect(statuses.filter((status) => status !== 200)).toEqual([]);
 });
 
+test("an agent whose name belongs to a dead node recovers on its own", async () => {
+  const identity = async () => (await lab.onHost("client-2", "cat", "/opt/consul/node-id")).output.trim();
+  const inCatalog = async () =>
+    (await lab.api<{ Node: { ID: string } }>("Consul", "/v1/catalog/node/client-2")).Node.ID;
+  const before = await identity();
+  // A host that is made again before the others have missed it: the name is alive all the time, the identity is new.
+  await lab.onHost("client-2", "sh", "-c", "rm -rf /opt/consul/*");
+  await kill([agentOf(lab, "client-2", "consul")]);
+  await eventually(async () => {
+    expect(await identity()).toMatch(/^[0-9a-f-]{36}$/);
+    expect(await identity()).not.toBe(before);
+  });
+  await eventually(() => {
+    const logs = servers.map((server) => readFileSync(files.hostLog(server, "consul"), "utf8")).join("");
+    expect(logs).toContain(`Node name client-2 is reserved by node ${before}`);
+    return Promise.resolve();
+  });
+  expect(await lab.onHost("client-2", tool, "ready", "--wait", "60")).toMatchObject({ code: 0 });
+  expect(await inCatalog()).toBe(await identity());
+  await eventually(async () => {
+    const { output } = await lab.meshform(["status", "--json"]);
+    expect(JSON.parse(output)).toMatchObject({ healthy: true });
+  }, 2 * MINUTE);
+});
+
+test(
+  "a client host is booted again: its jobs are elsewhere before it goes, it takes jobs after, and no request fails",
+  async () => {
+    type Allocation = { JobID: string; NodeName: string; ClientStatus: string };
+    const running = async (on: string) =>
+      (await lab.api<Allocation[]>("Nomad", "/v1/allocations")).filter(
+        ({ ClientStatus, NodeName }) => ClientStatus === "running" && NodeName === on,
+      );
+    const eligibility = async (host: string) =>
+      (await lab.api<{ Name: string; SchedulingEligibility: string }[]>("Nomad", "/v1/nodes")).find(
+        ({ Name }) => Name === host,
+      )?.SchedulingEligibility;
+    // What has one instance cannot move without a gap: the dashboard that is asked stays where it is.
+    const isFree = async (host: string) => (await running(host)).every(({ JobID }) => JobID !== "count-dashboard");
+    const [host] = (await isFree("client-1")) ? ["client-1"] : ["client-2"];
+    expect((await running(host)).map(({ JobID }) => JobID)).toContain("count-api");
+    const statuses = await loadWhile(async () => {
+      expect(await lab.onHost(host, tool, "leave")).toMatchObject({ code: 0 });
+      expect(await running(host)).toEqual([]);
+      expect(await eligibility(host)).toBe("ineligible");
+      await powerOff(lab, host);
+      expect(await lab.up("guarded")).toMatchObject({ code: 0 });
+      await eventually(async () => expect(await eligibility(host)).toBe("eligible"), MINUTE);
+    });
+    expect(statuses.length).toBeGreaterThan(50);
+    expect(new Set(statuses)).toEqual(new Set([200]));
+    expect(await lab.onHost(host, tool, "ready", "--wait", "60")).toMatchObject({ code: 0 });
+  },
+  4 * MINUTE,
+);
+
 test("a client host that is switched off and on again runs what it ran, with identities of their own", async () => {
-  const onClient = async () => {
+  const running = async (host: string) => {
     const all = await lab.api<{ JobID: string; NodeName: string; ClientStatus: string }[]>("Nomad", "/v1/allocations");
-    return all.filter(({ ClientStatus, NodeName }) => ClientStatus === "running" && NodeName === "client-1").length;
+    return all.filter(({ ClientStatus, NodeName }) => ClientStatus === "running" && NodeName === host).length;
   };
+  const host = (await running("client-1")) > 0 ? "client-1" : "client-2";
+  const onClient = () => running(host);
   expect(await onClient()).toBeGreaterThan(0);
-  await powerOff(lab, "client-1");
+  await powerOff(lab, host);
   await lab.up("guarded");
   await eventually(async () => {
     const { output } = await lab.meshform(["status", "--json"]);
