@@ -70,13 +70,15 @@ export type {
   HostUser,
   HostVolume,
 } from "./linux/host";
+export { HostGroup, type ClusterOptions, type GroupCloudInitOptions, type HostGroupProps } from "./linux/host-group";
+export type { Recovery } from "./linux/host-tool/host-tool";
 export {
-  HostGroup,
-  type ClusterOptions,
-  type GroupCloudInitOptions,
-  type HostGroupProps,
+  snapshotStorePolicy,
+  type BucketSnapshotStore,
+  type DirectorySnapshotStore,
   type SnapshotOptions,
-} from "./linux/host-group";
+  type SnapshotStore,
+} from "./linux/host-tool/snapshot-store";
 export {
   SECRET_DOCUMENTS,
   secretNames,

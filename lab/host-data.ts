@@ -78,15 +78,15 @@ function rolesOf(host: LabHost, datacenter: Datacenter, engines: Engines, docker
       consulDatacenter: datacenter.name,
       nomadRegion: "global",
       address,
-      snapshots: { directory: snapshotFolder, retain: 10 },
+      snapshots: { store: { type: "directory", path: snapshotFolder }, retain: 10 },
     }),
   ];
 }
 
-function sharesOf({ name, role }: LabHost, datacenter: Datacenter, files: LabFiles): Record<string, string> {
+function sharesOf({ role }: LabHost, datacenter: Datacenter, files: LabFiles): Record<string, string> {
   const store = files.secrets(datacenter.name);
   if (role === "client") return { [`${secretStore.path}/client`]: join(store, "client") };
-  return { [secretStore.path]: store, [snapshotFolder]: files.snapshots(name) };
+  return { [secretStore.path]: store, [snapshotFolder]: files.snapshots(datacenter.name) };
 }
 
 function agentsOf(host: LabHost, datacenter: Datacenter, engines: Engines, dockerd?: string): HostRole[] {

@@ -77,8 +77,9 @@ export class LabFiles {
     return join(this.folder, "datacenters", datacenter, "access");
   }
 
-  snapshots(host: string): string {
-    return join(this.folder, "snapshots", host);
+  /** Where the servers of a datacenter keep snapshots of their state. */
+  snapshots(datacenter: string): string {
+    return join(this.folder, "datacenters", datacenter, "snapshots");
   }
 
   host(name: string): string {

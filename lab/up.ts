@@ -358,7 +358,11 @@ class UpRun {
   private async awaitServers({ sites }: Results): Promise<void> {
     await this.atEach(sites, async ({ datacenter, cluster }) => {
       const servers = hostsOf(datacenter, "server");
-      await waitFor(`the leaders of Consul and Nomad${this.in(datacenter)}`, () => haveLeaders(cluster), {
+      const haveLeadersOrHope = () => {
+        for (const { name } of servers) this.requireHope(name);
+        return haveLeaders(cluster);
+      };
+      await waitFor(`the leaders of Consul and Nomad${this.in(datacenter)}`, haveLeadersOrHope, {
         ...this.patience,
         intervalMs: 50,
         lastSeen: () => this.agentLogs(servers.map(({ name }) => name)),
@@ -368,11 +372,26 @@ class UpRun {
       await waitFor(what, isSetUp, {
         ...this.patience,
         intervalMs: 50,
-        lastSeen: () => servers.map(({ name }) => lastLines(this.lab.files.hostLog(name, "acl"), 5)).join("\n"),
+        lastSeen: () => servers.map(({ name }) => lastLines(this.aclLog(name), 5)).join("\n"),
       });
       // A server that is not yet counted knows no leader, and what follows may ask any of them.
       await this.awaitAgentsOf({ datacenter, cluster }, servers);
     });
+  }
+
+  /** @throws LabError if a server waits for a state that nobody has */
+  private requireHope(server: string): void {
+    const said = lastLines(this.aclLog(server), 1);
+    if (!said.includes(" existed before, but ") || !said.includes("There is no good snapshot")) return;
+    const recover = `${invocation("exec", "--name", this.lab.name, server)} /usr/local/lib/meshform/meshform-host recover --empty`;
+    throw new LabError(
+      `Every server of the lab is new, and no good snapshot has what the lost ones knew. ${said.replace(/^Waiting for /, "It waits for ")}`,
+      `Begin with nothing: \`${recover}\`, then run \`${invocation("up")}\` again.`,
+    );
+  }
+
+  private aclLog(server: string): string {
+    return this.lab.files.hostLog(server, "meshform-acl");
   }
 
   /** What the platform team of a real cluster does once: policies, how workloads come by tokens, what Prometheus may show. */

@@ -56,8 +56,7 @@ describe("a server of a secure cluster", () => {
       secureHost({
         store: { type: "directory", path: store },
         roles: ["consul-server", "nomad-server"],
-        snapshots: { directory: "/var/lib/meshform/snapshots", retain: 2 },
-        snapshotEverySeconds: 3,
+        snapshots: { everySeconds: 3, retain: 2 },
       }),
       {
         files: [large],

@@ -99,7 +99,7 @@ describe("a cluster by default", () => {
       expect.objectContaining({ name: "meshform-snapshot", everySeconds: 3600 }),
     );
     expect(configuration(consul.host, hostFile).snapshots).toEqual({
-      directory: "/var/lib/meshform/snapshots",
+      store: { type: "directory", path: "/var/lib/meshform/snapshots" },
       retain: 48,
     });
     expect(configuration(consul.host, hostFile)).not.toHaveProperty("certificateNames");
@@ -156,9 +156,11 @@ describe("options", () => {
     }
   });
 
-  test("snapshots of the Consul servers", () => {
-    const { consul } = cluster({ consul: { snapshots: { directory: "/backup", everySeconds: 60, retain: 3 } } });
-    expect(configuration(consul.host, hostFile).snapshots).toEqual({ directory: "/backup", retain: 3 });
+  test("snapshots and recovery of the Consul servers", () => {
+    const store = { type: "s3", bucket: "backup", prefix: "prod/", region: "eu-central-1" } as const;
+    const { consul } = cluster({ consul: { snapshots: { store, everySeconds: 60, retain: 3 }, recovery: "wait" } });
+    expect(configuration(consul.host, hostFile)).toMatchObject({ snapshots: { store, retain: 3 }, recovery: "wait" });
+    expect(consul.host.systemPackages).toContain("python3-boto3");
     expect(consul.host.units.find(({ name }) => name === "meshform-snapshot")?.everySeconds).toBe(60);
     const without = cluster({ consul: { snapshots: false } }).consul.host;
     expect(configuration(without, hostFile)).not.toHaveProperty("snapshots");

@@ -34,6 +34,8 @@ interface ManagedEngine {
 export class LoopbackServers {
   readonly folder = mkdtempSync(join(tmpdir(), "meshform-servers-"));
   readonly store = join(this.folder, "store");
+  /** Where all of them save what they know. */
+  readonly snapshots = join(this.folder, "snapshots");
   readonly servers: LoopbackServer[];
 
   constructor(count: number) {
@@ -88,12 +90,14 @@ export class LoopbackServer {
       certificateNames: ["consul.example.com", "192.0.2.7"],
       consulApi: `https://${address}:8501`,
       nomadApi: `https://${address}:4646`,
-      snapshots: { directory: "/var/lib/meshform/snapshots", retain: 2 },
+      snapshots: { store: { type: "directory", path: cluster.snapshots }, retain: 2 },
     });
     this.writeFiles();
   }
 
   private writeFiles(): void {
+    // Their agents run as root.
+    this.host.write("/etc/passwd", ["root", "consul", "nomad"].map((name) => `${name}:x:0:0::/:/bin/sh\n`).join(""));
     for (const { path } of this.data.directories) mkdirSync(this.host.path(path), { recursive: true });
     for (const { path, content } of this.data.files) {
       this.host.write(
@@ -173,6 +177,14 @@ export class LoopbackServer {
       throw new Error(`${engine} answers ${method} ${path} with ${response.statusCode}: ${text}`);
     }
     return (text === "" ? undefined : JSON.parse(text)) as T;
+  }
+
+  /** How many servers have a vote, as this one sees it. */
+  async voters(): Promise<Record<Engine, number>> {
+    type Raft = { readonly Servers: readonly { readonly Voter: boolean }[] };
+    const count = ({ Servers }: Raft) => Servers.filter(({ Voter }) => Voter).length;
+    const path = "/v1/operator/raft/configuration";
+    return { consul: count(await this.consul<Raft>(path)), nomad: count(await this.nomad<Raft>(path)) };
   }
 
   /** Starts an agent, and again whenever it ends. */

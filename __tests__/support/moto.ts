@@ -4,6 +4,7 @@ import { once } from "node:events";
 import { createServer, type AddressInfo } from "node:net";
 import { delimiter, join } from "node:path";
 import { secretNames, type AwsSecretStore } from "../../constructs/linux/host-tool/secret-store";
+import type { BucketSnapshotStore } from "../../constructs/linux/host-tool/snapshot-store";
 import { waitFor } from "../../lab/wait";
 import { ensurePythonTools } from "./python-tools";
 
@@ -14,6 +15,10 @@ export interface Moto {
   readonly environment: Readonly<Record<string, string>>;
   /** Creates the secrets of a store, without values, as Terraform does. */
   createSecrets(store: AwsSecretStore): Promise<void>;
+  createBucket(store: BucketSnapshotStore): Promise<void>;
+  /** The keys of all objects in a bucket. */
+  objects(store: BucketSnapshotStore): Promise<string[]>;
+  put(store: BucketSnapshotStore, name: string, content: string): Promise<void>;
   stop(): Promise<void>;
 }
 
@@ -58,6 +63,21 @@ run_simple("127.0.0.1", ${port}, atomic, threaded=True)`;
     createSecrets: async (store) => {
       for (const name of Object.values(secretNames(store))) await createSecret(endpoint, store.region, name);
     },
+    createBucket: async (store) => {
+      await s3(
+        store,
+        "PUT",
+        "",
+        `<CreateBucketConfiguration><LocationConstraint>${store.region}</LocationConstraint></CreateBucketConfiguration>`,
+      );
+    },
+    objects: async (store) => {
+      const text = await s3(store, "GET", "?list-type=2");
+      return [...text.matchAll(/<Key>(.*?)<\/Key>/g)].map(([, key]) => key).sort();
+    },
+    put: async (store, name, content) => {
+      await s3(store, "PUT", `/${store.prefix ?? ""}${name}`, content);
+    },
     stop: async () => {
       const ended = once(server, "exit");
       server.kill();
@@ -78,6 +98,19 @@ async function createSecret(endpoint: string, region: string, name: string): Pro
     body: JSON.stringify({ Name: name, ClientRequestToken: randomUUID() }),
   });
   if (!response.ok) throw new Error(`moto creates no secret ${name}: ${await response.text()}`);
+}
+
+async function s3(store: BucketSnapshotStore, method: string, path: string, body?: string): Promise<string> {
+  const scope = `of-terraform/20260101/${store.region}/s3/aws4_request`;
+  const Authorization = `AWS4-HMAC-SHA256 Credential=${scope}, SignedHeaders=host, Signature=0`;
+  const response = await fetch(`${store.endpoint}/${store.bucket}${path}`, {
+    method,
+    body,
+    headers: { Authorization },
+  });
+  const text = await response.text();
+  if (!response.ok) throw new Error(`moto answers ${method} ${path} with ${response.status}: ${text}`);
+  return text;
 }
 
 async function freePort(): Promise<number> {

@@ -58,7 +58,7 @@ export const HOSTS: readonly (readonly [string, HostData])[] = [
     "secure servers with settings of one's own",
     cluster({
       servers: {
-        snapshots: { directory: "/srv/snapshots", everySeconds: 60, retain: 3 },
+        snapshots: { store: { type: "directory", path: "/srv/snapshots" }, everySeconds: 60, retain: 3 },
         override: { dns_config: { node_ttl: "10s" } },
         extra: extra(),
       },

@@ -1,16 +1,12 @@
 import type { Construct } from "constructs";
 import { consulServer, type ConsulServerOptions } from "./consul-server";
-import {
-  HOST_GROUP_SHAPE,
-  HostGroup,
-  type ClusterOptions,
-  type HostGroupProps,
-  type SnapshotOptions,
-} from "./host-group";
+import { HOST_GROUP_SHAPE, HostGroup, type ClusterOptions, type HostGroupProps } from "./host-group";
 import { isDuration, nanoseconds } from "../core/duration";
 import * as is from "../core/shape";
 import type { AwsSecretStore, DirectorySecretStore, SecretStore } from "./host-tool/secret-store";
 import type { CloudPlatform } from "./platform";
+import type { Recovery } from "./host-tool/host-tool";
+import type { BucketSnapshotStore, DirectorySnapshotStore, SnapshotOptions } from "./host-tool/snapshot-store";
 import { DEFAULT_VERSIONS, type Versions } from "./versions";
 
 const DIRECTORY_SHAPE: is.Shape<DirectorySecretStore> = {
@@ -30,8 +26,23 @@ const VERSIONS_SHAPE: is.Shape<Versions> = {
   cni: is.name,
   consulCni: is.name,
 };
+const SNAPSHOT_FOLDER_SHAPE: is.Shape<DirectorySnapshotStore> = {
+  type: is.oneOf(["directory"]),
+  path: is.required(is.name),
+};
+const SNAPSHOT_BUCKET_SHAPE: is.Shape<BucketSnapshotStore> = {
+  type: is.required(is.oneOf(["s3", "directory"])),
+  bucket: is.required(is.name),
+  prefix: is.text,
+  region: is.required(is.name),
+  endpoint: is.text,
+};
+const SNAPSHOT_STORE = is.either(
+  { fits: (value) => is.has(value, "type") && value.type === "directory", rule: is.block(SNAPSHOT_FOLDER_SHAPE) },
+  is.block(SNAPSHOT_BUCKET_SHAPE),
+);
 const SNAPSHOT_SHAPE: is.Shape<SnapshotOptions> = {
-  directory: is.name,
+  store: SNAPSHOT_STORE,
   everySeconds: is.number,
   retain: is.number,
 };
@@ -71,6 +82,12 @@ export interface ConsulServersProps
    * @default hourly to /var/lib/meshform/snapshots, the last 48
    */
   readonly snapshots?: SnapshotOptions | false;
+  /**
+   * What new servers do that have the secrets of a cluster which existed before, where nobody is left who has its state: they restore the
+   * newest good snapshot, or wait, and say so, until `meshform-host recover` decides. In no case do they begin with an empty state.
+   * @default "restore"
+   */
+  readonly recovery?: Recovery;
   /** @default "info" */
   readonly logLevel?: ConsulServerOptions["logLevel"];
   /** Any other setting of the Consul agents. Never a secret. @default none */
@@ -111,6 +128,7 @@ const CONSUL_SERVERS_SHAPE: is.Shape<ConsulServersProps> = {
   nomadRegion: is.name,
   versions: is.block<Partial<Versions>>(VERSIONS_SHAPE),
   snapshots: is.falseOr(is.block(SNAPSHOT_SHAPE)),
+  recovery: is.oneOf(["restore", "wait"]),
   logLevel: is.oneOf(["trace", "debug", "info", "warn", "error"]),
   override: is.fields,
 };
@@ -163,5 +181,6 @@ function clusterOf(props: ConsulServersProps): ClusterOptions {
     certificateNames: props.certificateNames,
     versions: { ...DEFAULT_VERSIONS, ...props.versions },
     snapshots: snapshots === false ? undefined : snapshots,
+    recovery: props.recovery,
   };
 }

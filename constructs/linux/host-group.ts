@@ -6,8 +6,9 @@ import { HOST_CHECKS, hostsOf } from "./checks";
 import { type CloudInit, type CloudInitOptions, renderCloudInit } from "./cloud-init";
 import { composeHost, type HostRole } from "./compose-host";
 import type { HostData, HostVolume } from "./host";
-import type { HostToolRole } from "./host-tool/host-tool";
+import type { HostToolRole, Recovery } from "./host-tool/host-tool";
 import type { SecretStore } from "./host-tool/secret-store";
+import type { SnapshotOptions } from "./host-tool/snapshot-store";
 import type { CloudPlatform } from "./platform";
 import { secureHost } from "./secure-host";
 import type { Versions } from "./versions";
@@ -53,16 +54,6 @@ export const HOST_GROUP_SHAPE: is.Shape<HostGroupProps> = {
   extra: is.fields,
 };
 
-/** How servers save what they know. */
-export interface SnapshotOptions {
-  /** Absolute folder on the host. @default "/var/lib/meshform/snapshots" */
-  readonly directory?: string;
-  /** Seconds between two snapshots. @default 3600 */
-  readonly everySeconds?: number;
-  /** How many of each engine are kept. @default 48 */
-  readonly retain?: number;
-}
-
 /** What the hosts of one cluster have in common. */
 export interface ClusterOptions {
   /** The cloud that they run in. @default they need nothing of any cloud */
@@ -79,6 +70,8 @@ export interface ClusterOptions {
   readonly versions: Versions;
   /** @default none are saved */
   readonly snapshots?: SnapshotOptions;
+  /** What new servers do where nobody has the state of the cluster. @default "restore" */
+  readonly recovery?: Recovery;
 }
 
 /** What was given to a construct. */
@@ -129,7 +122,7 @@ export class HostGroup extends Construct {
 
   /** One host of the group as data, for `cloudInit`. Its name is the group's: each machine has a name of its own. */
   get host(): HostData {
-    const { consulDatacenter, nomadRegion, secretStore, certificateNames, snapshots } = this.cluster;
+    const { consulDatacenter, nomadRegion, secretStore, certificateNames, snapshots, recovery } = this.cluster;
     return composeHost(
       this.node.id,
       ...this.parts.map(({ role }) => role),
@@ -138,11 +131,8 @@ export class HostGroup extends Construct {
         roles: this.parts.flatMap(({ agent }) => agent ?? []),
         consulDatacenter,
         nomadRegion,
-        snapshots: snapshots && {
-          directory: snapshots.directory ?? "/var/lib/meshform/snapshots",
-          retain: snapshots.retain ?? 48,
-        },
-        snapshotEverySeconds: snapshots?.everySeconds,
+        snapshots,
+        recovery: this.hasServers ? recovery : undefined,
         certificateNames: this.hasServers ? certificateNames : undefined,
         drainSeconds: this.parts.find((part) => part.drainSeconds !== undefined)?.drainSeconds,
       }),

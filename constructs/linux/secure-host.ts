@@ -1,34 +1,24 @@
 import type { HostRole } from "./compose-host";
 import type { HostUnit } from "./host";
 import { HOST_TOOL, hostTool, type HostToolConfig } from "./host-tool/host-tool";
-
-/** What a host needs in addition to its agents to be part of a secure cluster. */
-export interface SecureHostOptions extends HostToolConfig {
-  /** Seconds between two snapshots of the servers' state. @default 3600 */
-  readonly snapshotEverySeconds?: number;
-}
+import { DEFAULT_SNAPSHOT_STORE } from "./host-tool/snapshot-store";
 
 /**
  * Fetches the host's share of the cluster's secrets at each boot, before any agent starts; the first server to boot creates
  * them. Each day it fetches what has changed, and renews what soon expires. On servers it also switches the access control on,
  * saves snapshots, and replaces allocations that lost their identity.
  */
-export function secureHost({ snapshotEverySeconds = 3600, ...config }: SecureHostOptions): HostRole {
+export function secureHost(config: HostToolConfig): HostRole {
   const isServer = config.roles.some((role) => role.endsWith("-server"));
   const tool = hostTool(config);
   return {
     ...tool,
     directories: [
       ...(tool.directories ?? []),
-      ...(isServer && config.snapshots ? [{ path: config.snapshots.directory, mode: "0700" }] : []),
+      ...(isServer ? snapshotFolders(config).map((path) => ({ path, mode: "0700" })) : []),
     ],
     steps: [...(tool.steps ?? []), `${HOST_TOOL} secrets`],
-    units: [
-      ...(tool.units ?? []),
-      renewal(config),
-      membership(config),
-      ...(isServer ? serverUnits(config, snapshotEverySeconds) : []),
-    ],
+    units: [...(tool.units ?? []), renewal(config), membership(config), ...(isServer ? serverUnits(config) : [])],
   };
 }
 
@@ -68,7 +58,8 @@ function membership({ drainSeconds = 300 }: HostToolConfig): HostUnit {
   };
 }
 
-function serverUnits({ snapshots }: HostToolConfig, everySeconds: number): HostUnit[] {
+function serverUnits(config: HostToolConfig): HostUnit[] {
+  const { snapshots, store } = config;
   const after = ["consul", "nomad"];
   const acl: HostUnit = {
     name: "meshform-acl",
@@ -76,15 +67,22 @@ function serverUnits({ snapshots }: HostToolConfig, everySeconds: number): HostU
     command: [HOST_TOOL, "acl"],
     after,
     oneshot: true,
-    rights: { capabilities: reads, writablePaths: [] },
+    rights: {
+      // To restore the state of a lost cluster as the agents' users, whose agents it then restarts.
+      capabilities: [...reads, "CAP_DAC_OVERRIDE", "CAP_KILL", "CAP_SETGID", "CAP_SETUID", "CAP_SYS_PTRACE"],
+      writablePaths: [
+        ...["/etc/consul.d", "/etc/nomad.d", "/opt/consul", "/opt/nomad"],
+        ...(store.type === "directory" ? [store.path] : []),
+      ],
+    },
   };
   const snapshot: HostUnit = {
     name: "meshform-snapshot",
     description: "Snapshot of what the servers of Consul and Nomad know",
     command: [HOST_TOOL, "snapshot"],
     after,
-    everySeconds,
-    rights: { capabilities: reads, writablePaths: snapshots ? [snapshots.directory] : [] },
+    everySeconds: snapshots?.everySeconds ?? 3600,
+    rights: { capabilities: reads, writablePaths: snapshotFolders(config) },
   };
   const repair: HostUnit = {
     name: "meshform-repair",
@@ -94,4 +92,10 @@ function serverUnits({ snapshots }: HostToolConfig, everySeconds: number): HostU
     rights: { capabilities: reads, writablePaths: [] },
   };
   return [acl, repair, ...(snapshots === undefined ? [] : [snapshot])];
+}
+
+function snapshotFolders({ snapshots }: HostToolConfig): string[] {
+  if (snapshots === undefined) return [];
+  const { store = DEFAULT_SNAPSHOT_STORE } = snapshots;
+  return store.type === "directory" ? [store.path] : [];
 }

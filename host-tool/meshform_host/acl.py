@@ -7,19 +7,27 @@ import functools
 
 from .api import Api, ApiError, server_apis
 from .basics import Json, NotYet, Problem, say, wait_for
-from .cluster import cluster_of
+from .cluster import Cluster, cluster_of
 from .host import Host
+from .nodes import forget_replaced_nodes
+from .recovery import Recovery, remember_cluster
+from .store import Documents, open_store
+from .tls import ConsulTls
 
 
 def bootstrap_acl(host: Host, arguments: argparse.Namespace) -> None:
     cluster = cluster_of(host, arguments.wait)
+    secrets = Cluster(host, Documents(open_store(host.store)), ConsulTls())
     for api in server_apis(host, cluster):
+        Recovery(host, api, secrets).join(arguments.wait)
         wait_for(f"a leader of {api.engine}", arguments.wait, api.leader)
         wait_for(f"the ACL system of {api.engine}", arguments.wait, functools.partial(bootstrap, api, cluster))
         if api.engine == "Consul":
             for name, accessor in host.accessor_ids.items():
                 ensure = WellKnownToken(api, name, accessor, cluster["tokens"][name]).ensure
                 wait_for(f"token {name}", arguments.wait, ensure)
+            wait_for("the catalog", arguments.wait, functools.partial(forget_replaced_nodes, api))
+        remember_cluster(secrets, api.engine.lower())
 
 
 def bootstrap(api: Api, cluster: Json) -> None:

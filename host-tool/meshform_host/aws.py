@@ -1,4 +1,4 @@
-"""AWS Secrets Manager as a secret store.
+"""AWS: Secrets Manager as a secret store, a bucket of S3 as a store of snapshots.
 
 Terraform creates the secrets, empty. A version's id is the `ClientRequestToken` with which it was put, and Secrets
 Manager refuses another text with the token of a version that there is. Each token here follows from the version
@@ -7,31 +7,63 @@ before, so of all that put a text after the same version one is first, and the o
 
 from __future__ import annotations
 
+import base64
+import hashlib
 import uuid
+from pathlib import Path
+from typing import Any
 
 from .basics import Json, NotYet, Problem, Stored
 
 FIRST = "nothing"
 
 
-class SecretsManagerStore:
-    """AWS Secrets Manager, with the credentials that the host's own role gives."""
+class Service:
+    """A service of AWS, with the credentials that the host's own role gives."""
 
-    def __init__(self, prefix: str, region: str, endpoint: str | None) -> None:
+    def __init__(self, service: str, region: str, endpoint: str | None) -> None:
         try:
             import boto3
             from botocore import exceptions, xform_name
             from botocore.config import Config
         except ImportError as error:
             raise Problem(
-                "AWS Secrets Manager needs boto3, which is not installed.",
+                "AWS needs boto3, which is not installed.",
                 "Install it: `apt-get install python3-boto3`.",
             ) from error
-        self._prefix = prefix
         self._exceptions = exceptions
         self._method_name = xform_name
+        self._service = service
         limits = Config(connect_timeout=5, read_timeout=10, retries={"mode": "standard", "max_attempts": 4})
-        self._client = boto3.client("secretsmanager", region_name=region, endpoint_url=endpoint, config=limits)
+        self.client: Any = boto3.client(service, region_name=region, endpoint_url=endpoint, config=limits)
+
+    def call(self, what: str, action: str, expected: set[str], **arguments: Any) -> Json | None:
+        """@returns None if it fails in one of the expected ways"""
+        try:
+            answer: Json = getattr(self.client, self._method_name(action))(**arguments)
+            return answer
+        except self._exceptions.ClientError as error:
+            code = error.response["Error"]["Code"]
+            if code in expected:
+                return None
+            said = f"{action} failed with {code}: {error.response['Error'].get('Message', 'no reason given')}"
+            if code == "InvalidRequestException":
+                fix = "If it is scheduled for deletion, restore it or delete it for good."
+                raise Problem(f"{what}: {said}.", fix) from error
+            if code in ("ResourceNotFoundException", "NoSuchBucket"):
+                raise NotYet(f"{what} does not exist.", "Create it, without a value: Terraform does.") from error
+            # Permissions take a while to reach a role that has just been made.
+            raise NotYet(f"{what}: {said}.", f"The host's role must allow {self._service}:{action} on it.") from error
+        except self._exceptions.BotoCoreError as error:
+            raise NotYet(f"{what}: {error}.", "The host needs a role, and a way to the endpoint.") from error
+
+
+class SecretsManagerStore:
+    """AWS Secrets Manager."""
+
+    def __init__(self, prefix: str, region: str, endpoint: str | None) -> None:
+        self._prefix = prefix
+        self._service = Service("secretsmanager", region, endpoint)
 
     def get(self, name: str) -> Stored | None:
         answer = self._call(name, "GetSecretValue", {"ResourceNotFoundException"}, SecretId=self._prefix + name)
@@ -47,22 +79,73 @@ class SecretsManagerStore:
         return self._call(name, "PutSecretValue", {"ResourceExistsException"}, **put) is not None
 
     def _call(self, name: str, action: str, expected: set[str], **arguments: str) -> Json | None:
-        secret = f"Secret {self._prefix}{name} of AWS Secrets Manager"
-        try:
-            answer: Json = getattr(self._client, self._method_name(action))(**arguments)
-            return answer
-        except self._exceptions.ClientError as error:
-            code = error.response["Error"]["Code"]
-            if code in expected:
-                return None
-            said = f"{action} failed with {code}: {error.response['Error'].get('Message', 'no reason given')}"
-            if code == "InvalidRequestException":
-                fix = "If it is scheduled for deletion, restore it or delete it for good."
-                raise Problem(f"{secret}: {said}.", fix) from error
-            if code == "ResourceNotFoundException":
-                fix = "Create it, without a value: Terraform does, and servers write the value."
-                raise NotYet(f"{secret} does not exist.", fix) from error
-            # Permissions take a while to reach a role that has just been made.
-            raise NotYet(f"{secret}: {said}.", f"The host's role must allow secretsmanager:{action} on it.") from error
-        except self._exceptions.BotoCoreError as error:
-            raise NotYet(f"{secret}: {error}.", "The host needs a role, and a way to the endpoint.") from error
+        return self._service.call(f"Secret {self._prefix}{name} of AWS Secrets Manager", action, expected, **arguments)
+
+
+class BucketSnapshots:
+    """A bucket of S3. An object is put only where there is none of its name, and read again to see that it is whole."""
+
+    def __init__(self, bucket: str, prefix: str, region: str, endpoint: str | None) -> None:
+        self._bucket = bucket
+        self._prefix = prefix
+        self._service = Service("s3", region, endpoint)
+        # Distributions have a boto3 that does not know this condition as an argument.
+        self._service.client.meta.events.register("before-call.s3.PutObject", only_where_none_is)
+
+    def names(self) -> list[str]:
+        names: list[str] = []
+        more: Json = {}
+        while True:
+            answer = self._call("ListObjectsV2", set(), Prefix=self._prefix, **more) or {}
+            names += [str(it["Key"]).removeprefix(self._prefix) for it in answer.get("Contents", [])]
+            if not answer.get("IsTruncated"):
+                return sorted(name for name in names if name.endswith(".snap") and "/" not in name)
+            more = {"ContinuationToken": answer["NextContinuationToken"]}
+
+    def save(self, name: str, file: Path) -> str:
+        place = f"s3://{self._bucket}/{self._prefix}{name}"
+        digest = digest_of(file)
+        checksum = base64.b64encode(bytes.fromhex(digest)).decode()
+        with file.open("rb") as body:
+            put = {"Key": self._prefix + name, "Body": body, "ChecksumSHA256": checksum, "Metadata": {"sha256": digest}}
+            expected = {"PreconditionFailed", "ConditionalRequestConflict"}
+            if self._call("PutObject", expected, **put) is None:
+                raise NotYet(f"There is a snapshot {place}.", "Each second has a name of its own.")
+        if self._read(name, None) != digest:
+            self.remove(name)
+            raise NotYet(f"{place} is not what was sent.", "It is removed, and sent again.")
+        return place
+
+    def fetch(self, name: str, folder: Path) -> Path:
+        file = folder / name
+        with file.open("wb") as target:
+            self._read(name, target)
+        return file
+
+    def remove(self, name: str) -> None:
+        self._call("DeleteObject", set(), Key=self._prefix + name)
+
+    def _read(self, name: str, target: Any) -> str:
+        """@returns the SHA-256"""
+        answer = self._call("GetObject", set(), Key=self._prefix + name) or {}
+        digest = hashlib.sha256()
+        for block in answer["Body"].iter_chunks(1 << 20):
+            digest.update(block)
+            if target is not None:
+                target.write(block)
+        known = (answer.get("Metadata") or {}).get("sha256")
+        if known not in (None, digest.hexdigest()):
+            raise NotYet(f"{name} in bucket {self._bucket} is not what was saved.", "Restore another one.")
+        return digest.hexdigest()
+
+    def _call(self, action: str, expected: set[str], **arguments: Any) -> Json | None:
+        return self._service.call(f"Bucket {self._bucket}", action, expected, Bucket=self._bucket, **arguments)
+
+
+def only_where_none_is(params: Json, **_: object) -> None:
+    params["headers"]["If-None-Match"] = "*"
+
+
+def digest_of(file: Path) -> str:
+    with file.open("rb") as stream:
+        return hashlib.file_digest(stream, "sha256").hexdigest()

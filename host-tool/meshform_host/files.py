@@ -73,7 +73,7 @@ class HostFiles:
 
     def _own(self, handle: int, mode: int, user: str) -> bool:
         """@returns whether that was needed"""
-        uid, gid = self._ids(user)
+        uid, gid = ids_of(self._root, user)
         is_now = os.stat(handle)
         if (is_now.st_uid, is_now.st_gid, is_now.st_mode & 0o7777) == (uid, gid, mode):
             return False
@@ -97,15 +97,16 @@ class HostFiles:
                 stack.callback(os.close, handle)
             yield handle
 
-    def _ids(self, user: str) -> tuple[int, int]:
-        """From the host's own list of users: it may be an image that is being built."""
-        if user == "root":
-            return 0, 0
-        for line in (self._root / "etc/passwd").read_text().splitlines():
-            name, _, uid, gid, *_ = line.split(":")
-            if name == user:
-                return int(uid), int(gid)
-        raise Problem(f"There is no user {user} on this host.", f"Create it, e.g. `useradd --system {user}`.")
+
+def ids_of(root: Path, user: str) -> tuple[int, int]:
+    """From the host's own list of users: it may be an image that is being built."""
+    if user == "root":
+        return 0, 0
+    for line in (root / "etc/passwd").read_text().splitlines():
+        name, _, uid, gid, *_ = line.split(":")
+        if name == user:
+            return int(uid), int(gid)
+    raise Problem(f"There is no user {user} on this host.", f"Create it, e.g. `useradd --system {user}`.")
 
 
 class Unread:

@@ -30,6 +30,7 @@ class Host:
     consul_api: str
     nomad_api: str
     snapshots: Mapping[str, Any] | None
+    recovery: str
     ca_days: int
     certificate_days: int
     renewal_days: int
@@ -56,6 +57,7 @@ class Host:
                 consul_api=said.get("consulApi", "https://127.0.0.1:8501"),
                 nomad_api=said.get("nomadApi", "https://127.0.0.1:4646"),
                 snapshots=said.get("snapshots"),
+                recovery=said.get("recovery", "restore"),
                 ca_days=certificates.get("caDays", 3650),
                 certificate_days=certificates.get("days", 365),
                 renewal_days=certificates.get("renewalDays", 30),

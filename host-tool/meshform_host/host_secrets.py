@@ -13,6 +13,7 @@ from .cluster import Cluster
 from .files import HostFiles, Unread
 from .host import Host
 from .lifecycle import Agents
+from .recovery import write_join_only
 from .store import Documents, open_store
 from .tls import Certificates, ConsulTls, KeyPair
 
@@ -32,6 +33,8 @@ class HostSecrets:
             self._write_consul()
         if self._host.runs("nomad"):
             self._write_nomad()
+        if self._cluster:
+            write_join_only(self._host, self._cluster, self.files)
 
     def _note(self, path: Path) -> None:
         """Certificates are all that a running agent can read again."""

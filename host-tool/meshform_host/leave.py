@@ -67,7 +67,9 @@ def hand_over(api: Api) -> None:
         if not leads(api):
             return
         own = own_id(api)
-        heirs = [it["ID"] for it in autopilot_health(api)["Servers"] if it["Healthy"] and it["Voter"] and it["ID"] != own]
+        heirs = [
+            it["ID"] for it in autopilot_health(api)["Servers"] if it["Healthy"] and it["Voter"] and it["ID"] != own
+        ]
         if not heirs:
             say(f"No other server of {api.engine} could lead. It has no leader until this host is back.")
             return

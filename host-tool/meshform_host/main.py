@@ -9,7 +9,8 @@ Commands, all run as root; /etc/meshform/host.json says what kind of host this i
   secrets               at every boot, before the agents: creates what the store lacks, writes this host's files
   acl                   on servers, after the agents: bootstraps the ACL systems, creates the well-known tokens
   snapshot              saves the state of Consul and Nomad, on whichever server leads
-  restore               brings a snapshot back
+  restore               brings snapshots back from the store, on running servers
+  recover               decides what new servers begin with, where nobody has the state of a cluster that existed
   repair                on servers: replaces allocations that lost their identity when their host was booted, and
                         removes nodes from Consul's catalog whose name another host has
   restart               restarts agents of this host when it is its turn, and waits until its checks pass again
@@ -40,16 +41,16 @@ Terraform creates the five secrets in AWS Secrets Manager, empty. Which IAM acti
 Restarts take turns: a host that restarts or reloads an agent holds the key `meshform/turn` in Consul until the checks
 that passed before pass again. The others wait, so the hosts of a cluster may be told all at once.
 
-What it means to restore a snapshot onto new servers that have the same secret store:
+What it means to restore a snapshot:
 
-  tokens      The snapshot's replace those which the new servers have made. Both come from the store, so their secrets
-              are the same; policies, roles and auth methods are the snapshot's. With another store the management
-              token would be unknown afterwards: restore only together with the store that was in use.
-  mesh CA     Consul's built-in CA keeps its key in its state: the old root is back. Run `restart consul` on client
-              hosts, which hold to what the new servers told them before; their Envoys get new certificates then.
+  tokens      They are the snapshot's. Their secrets come from the store, so they are the same as before; policies,
+              roles and auth methods are the snapshot's. With another store the management token would be unknown afterwards:
+              restore only together with the store that was in use.
+  mesh CA     Consul's built-in CA keeps its key in its state: the old root is back. If it is another one, run `restart
+              consul` on client hosts, which hold to what they were told; their Envoys get new certificates then.
               Nomad's keys come back too, so it reads its variables and signs as before.
-  catalog     The new servers have the names of old ones but other identities, and Consul refuses to register them. So
-              `restore` forgets the old ones; the new ones register themselves within about a minute.
+  catalog     New servers may have the names of old ones but other identities, and Consul refuses to register them. So the
+              old ones are forgotten; the new ones register themselves within about a minute.
 
 A snapshot holds the key of the mesh CA, all tokens and Nomad's keys: keep it like the store. The CAs in the store that
 sign the agents' certificates, and the gossip keys, are not in it. This program never renews those CAs.
@@ -76,6 +77,7 @@ from .host_secrets import write_secrets
 from .leave import leave, resume
 from .lifecycle import restart_agents
 from .ready import ready, status
+from .recovery import recover
 from .repair import repair
 from .rotate import rotate
 from .snapshot import restore_snapshots, save_snapshots
@@ -127,10 +129,18 @@ def parser() -> argparse.ArgumentParser:
     snapshot.add_argument("--force", action="store_true", help="save it on a follower too")
     snapshot.set_defaults(run=save_snapshots)
 
-    restore = commands.add_parser("restore", help="bring snapshots back")
-    restore.add_argument("--consul", type=Path, metavar="FILE", help="a snapshot of Consul")
-    restore.add_argument("--nomad", type=Path, metavar="FILE", help="a snapshot of Nomad")
+    restore = commands.add_parser("restore", help="bring snapshots back, on running servers")
+    naming = "of Consul: a name in the store, a path, or `newest` (default: the newest good one of each engine)"
+    restore.add_argument("--consul", metavar="SNAPSHOT", help=naming)
+    restore.add_argument("--nomad", metavar="SNAPSHOT", help="of Nomad, likewise")
     restore.set_defaults(run=restore_snapshots)
+
+    recovering = "on a new server that waits, since nobody has the state of its cluster: decide what it begins with"
+    recovery = commands.add_parser("recover", help=recovering)
+    choice = recovery.add_mutually_exclusive_group(required=True)
+    choice.add_argument("--snapshot", action="store_true", help="the newest good snapshot of the store")
+    choice.add_argument("--empty", action="store_true", help="nothing: all that the cluster knew is gone")
+    recovery.set_defaults(run=recover)
 
     replacing = "keep replacing allocations that lost their identity, and nodes that lost their name"
     repairing = commands.add_parser("repair", help=replacing)

@@ -192,4 +192,6 @@ def expect_vote(api: Api) -> None:
     """@raises NotYet on a server that is alive, but not yet counted: the others decide without it"""
     servers = api.call("GET", "/v1/operator/raft/configuration")["Servers"]
     if own_id(api) not in {server["ID"] for server in servers if server["Voter"]}:
-        raise NotYet(f"This server of {api.engine} has no vote yet.", "It gets one once it has been healthy for a while.")
+        raise NotYet(
+            f"This server of {api.engine} has no vote yet.", "It gets one once it has been healthy for a while."
+        )

@@ -743,9 +743,7 @@ describe("AWS Secrets Manager", () => {
     writeFileSync(join(folder, "boto3.py"), "raise ImportError");
     const { code, output } = await host("server-1", { store: aws() }).tool(["secrets"], { ...env, PYTHONPATH: folder });
     expect(code).toBe(1);
-    expect(output).toBe(
-      "AWS Secrets Manager needs boto3, which is not installed. Install it: `apt-get install python3-boto3`.\n",
-    );
+    expect(output).toBe("AWS needs boto3, which is not installed. Install it: `apt-get install python3-boto3`.\n");
   });
 
   test("whose secret waits to be deleted is not overwritten", async () => {

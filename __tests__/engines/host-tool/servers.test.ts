@@ -1,14 +1,16 @@
 import { WELL_KNOWN_TOKENS } from "../../../constructs";
 import { randomBytes } from "node:crypto";
 import { once } from "node:events";
-import { cpSync, readdirSync, readFileSync, rmSync, statSync, unlinkSync, writeFileSync } from "node:fs";
+import { mkdirSync, readdirSync, readFileSync, rmSync, statSync, unlinkSync, writeFileSync } from "node:fs";
 import { request } from "node:https";
-import { join } from "node:path";
+import { delimiter, join } from "node:path";
 import { connect as connectTcp } from "node:net";
 import { connect } from "node:tls";
 import { eventually } from "../../support/eventually";
-import { documentFile, documentsIn, secretsIn } from "../../support/host-tool";
+import type { BucketSnapshotStore } from "../../../constructs";
+import { documentFile, documentsIn, engineEnvironment, secretsIn } from "../../support/host-tool";
 import { LoopbackServers, type LoopbackServer } from "../../support/loopback-servers";
+import { startMoto, type Moto } from "../../support/moto";
 
 jest.setTimeout(5 * 60_000);
 
@@ -99,8 +101,7 @@ async function writeMemory(server: LoopbackServer): Promise<void> {
   await server.nomad("/v1/var/shop", "PUT", { Path: "shop", Items: { open: "yes" } });
 }
 
-const snapshotFolder = "/var/lib/meshform/snapshots";
-const snapshotsOf = ({ host }: LoopbackServer) => readdirSync(host.path(snapshotFolder));
+const snapshots = () => readdirSync(cluster.snapshots).sort();
 
 test("only the leaders save snapshots, which are whole and nobody else's", async () => {
   await writeMemory(cluster.servers[0]);
@@ -121,29 +122,30 @@ test("only the leaders save snapshots, which are whole and nobody else's", async
 
 test("a snapshot can be had from a follower too, and only the newest are kept", async () => {
   const [server] = cluster.servers;
-  rmSync(server.host.path(snapshotFolder), { recursive: true, force: true });
+  rmSync(cluster.snapshots, { recursive: true });
+  mkdirSync(cluster.snapshots);
   for (const time of ["20200101T000000Z", "20200102T000000Z"]) {
-    for (const engine of ["consul", "nomad"]) server.host.write(`${snapshotFolder}/${engine}-${time}.snap`, "old");
+    for (const engine of ["consul", "nomad"]) writeFileSync(join(cluster.snapshots, `${engine}-${time}.snap`), "old");
   }
   const { code, output } = await server.host.tool(["snapshot", "--force"]);
   expect({ code, output }).toMatchObject({ code: 0 });
-  expect(snapshotsOf(server)).toEqual([
+  expect(snapshots()).toEqual([
     "consul-20200102T000000Z.snap",
     expect.stringMatching(/^consul-2/),
     "nomad-20200102T000000Z.snap",
     expect.stringMatching(/^nomad-2/),
   ]);
   expect(output).toContain("consul-20200101T000000Z.snap, older than the 2 that are kept.");
-  expect(statSync(server.host.path(snapshotFolder)).mode & 0o777).toBe(0o700);
-  for (const name of snapshotsOf(server).filter((name) => !name.includes("-2020"))) {
-    expect(statSync(server.host.path(join(snapshotFolder, name))).mode & 0o777).toBe(0o600);
+  expect(statSync(cluster.snapshots).mode & 0o777).toBe(0o700);
+  for (const name of snapshots().filter((name) => !name.includes("-2020"))) {
+    expect(statSync(join(cluster.snapshots, name)).mode & 0o777).toBe(0o600);
   }
   for (const secret of secretsIn(documentsIn(cluster.store))) expect(output).not.toContain(secret);
 });
 
 test("what is no snapshot is not restored", async () => {
   const [server] = cluster.servers;
-  const file = server.host.path(`${snapshotFolder}/consul-20200102T000000Z.snap`);
+  const file = join(cluster.snapshots, "consul-20200102T000000Z.snap");
   const { code, output } = await server.host.tool(["restore", "--consul", file]);
   expect(code).toBe(1);
   expect(output).toContain("`consul snapshot …` failed");
@@ -432,29 +434,101 @@ test("servers that are told at once to restart Consul do so one after the other"
   await expectTogether();
 });
 
-test("new servers with the same store take over from a snapshot", async () => {
-  const [server] = cluster.servers;
-  const [consul, nomad] = snapshotsOf(server).filter((name) => !name.includes("-2020"));
+describe("snapshots in a bucket", () => {
+  let moto: Moto;
+  let env: Readonly<Record<string, string>>;
+  const bucket = (): BucketSnapshotStore => ({
+    ...{ type: "s3", bucket: "snapshots", prefix: "dc1/", region: "eu-central-1", endpoint: moto.endpoint },
+  });
+
+  beforeAll(async () => {
+    moto = await startMoto();
+    const engines = await engineEnvironment();
+    env = { ...moto.environment, PATH: [moto.environment.PATH, engines.PATH].join(delimiter) };
+    await moto.createBucket(bucket());
+  }, 30 * 60_000);
+
+  afterAll(() => moto.stop());
+
+  test("are saved there, only so many of them, and brought back by any server", async () => {
+    const [server, , other] = cluster.servers;
+    const config = "/etc/meshform/host.json";
+    const before = [server, other].map(({ host }) => host.read(config));
+    for (const { host } of [server, other]) {
+      host.write(
+        config,
+        JSON.stringify({ ...(host.json(config) as object), snapshots: { store: bucket(), retain: 2 } }),
+      );
+    }
+    try {
+      for (let n = 0; n < 3; n++) {
+        const { code, output } = await server.host.tool(["snapshot", "--force"], env);
+        expect({ code, output }).toMatchObject({ code: 0 });
+        expect(output).toMatch(/Saved s3:\/\/snapshots\/dc1\/consul-\d{8}T\d{6}Z\.snap, \d+ bytes\./);
+      }
+      const kept = await moto.objects(bucket());
+      expect(kept.map((key) => key.replace(/-2\w+/, ""))).toEqual(
+        ["consul", "consul", "nomad", "nomad"].map((engine) => `dc1/${engine}.snap`),
+      );
+      await server.nomad("/v1/var/later", "PUT", { Path: "later", Items: { open: "no" } });
+      await moto.put(bucket(), "nomad-29991231T000000Z.snap", "broken");
+
+      const { code, output } = await other.host.tool(["restore"], env);
+      expect({ code, output }).toMatchObject({ code: 0 });
+      expect(output).toContain("nomad-29991231T000000Z.snap is passed over: `nomad operator …` failed: ");
+      expect(output).toMatch(/Consul has restored consul-2\w+\.snap\.\n(.*\n)*Nomad has restored nomad-20\w+\.snap\./);
+      await expect(server.nomad("/v1/var/later")).rejects.toThrow("404");
+    } finally {
+      for (const [index, { host }] of [server, other].entries()) host.write(config, before[index]);
+    }
+  });
+});
+
+test("new servers with the same store begin with the newest good snapshot, and never with nothing", async () => {
+  const [server, , last] = cluster.servers;
   const before = await memory(server);
   expect(before.policies).toEqual(["agents"]);
-  const saved = join(cluster.folder, "saved");
-  cpSync(server.host.path(snapshotFolder), saved, { recursive: true });
+  expect(await server.host.tool(["snapshot", "--force"])).toMatchObject({ code: 0 });
+  writeFileSync(join(cluster.snapshots, "consul-29991231T000000Z.snap"), "broken");
 
   await Promise.all(cluster.servers.map((each) => each.stop()));
   for (const each of cluster.servers) each.forget();
-  const bootstrapped = await Promise.all(cluster.servers.map(({ host }) => host.tool(["secrets"])));
-  expect(bootstrapped.map(({ code }) => code)).toEqual([0, 0, 0]);
+  const prepared = await Promise.all(cluster.servers.map(({ host }) => host.tool(["secrets"])));
+  expect(prepared.map(({ code }) => code)).toEqual([0, 0, 0]);
   await Promise.all(cluster.servers.map((each) => each.start()));
-  await Promise.all(cluster.servers.map(({ host }) => host.tool(["acl"])));
-  const { code, output } = await server.host.tool([
-    ...["restore", "--consul", join(saved, consul)],
-    ...["--nomad", join(saved, nomad)],
-  ]);
-  expect({ code, output }).toMatchObject({ code: 0 });
+  const acl = (servers: readonly LoopbackServer[], ...options: string[]) =>
+    Promise.all(servers.map(({ host }) => host.tool([...options, "acl"])));
+
+  // The third has not said yet that it knows nothing.
+  for (const { code, output } of await acl(cluster.servers.slice(0, 2), "--wait", "45")) {
+    expect({ code, output }).toMatchObject({ code: 1 });
+    expect(output).toMatch(
+      /Consul of this cluster existed before, but this server and \d others know nothing of it, and no leader is found\./,
+    );
+    expect(output).toContain("or `meshform-host recover --empty` to begin with nothing. 2 of 3 servers are new.\n");
+  }
+  expect(await last.host.tool(["--wait", "1", "restore"])).toMatchObject({ code: 1 });
+
+  const outcomes = await acl(cluster.servers);
+  const said = outcomes.map(({ output }) => output).join("");
+  expect({ said, codes: outcomes.map(({ code }) => code) }).toMatchObject({ codes: [0, 0, 0] });
+  expect(said).toContain("consul-29991231T000000Z.snap is passed over: ");
+  for (const engine of ["Consul", "Nomad"]) {
+    expect(
+      said.match(new RegExp(`Restored \\S+\\.snap for ${engine}, which restarts with that state\\.`, "g")),
+    ).toHaveLength(1);
+  }
+  expect(said).not.toMatch(/Bootstrapped|Created token/);
 
   await eventually(async () => expect(await memory(server)).toEqual(before));
   await eventually(async () => {
+    await expectTogether();
+    for (const each of cluster.servers) expect(await each.voters()).toEqual({ consul: 3, nomad: 3 });
     const nodes = await server.consul<{ Node: { Node: string; ID: string } }[]>("/v1/health/service/consul?passing");
     expect(nodes.map(({ Node }) => Node.Node).sort()).toEqual(["server-1", "server-2", "server-3"]);
   }, 90_000);
+  for (const { host } of cluster.servers) {
+    for (const engine of ["consul", "nomad"])
+      expect(readdirSync(host.path(`/etc/${engine}.d`))).not.toContain("waiting.json");
+  }
 });

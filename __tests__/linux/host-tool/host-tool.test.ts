@@ -22,7 +22,7 @@ describe("a host with the host tool", () => {
     store: { type: "directory", path: "/var/lib/meshform/secret-store" },
     roles: ["consul-server", "nomad-server"],
     address: "10.0.0.10",
-    snapshots: { directory: "/var/lib/meshform/snapshots", retain: 30 },
+    snapshots: { store: { type: "directory", path: "/var/lib/meshform/snapshots" }, retain: 30 },
   };
   const host = composeHost("server-1", hostTool(config));
   const file = (path: string) => host.files.find((candidate) => candidate.path === path);

@@ -3,12 +3,16 @@ import type { HostRole } from "../compose-host";
 import { json } from "../json";
 import { hostToolArchive } from "./archive";
 import type { SecretStore } from "./secret-store";
+import { DEFAULT_SNAPSHOT_STORE, type SnapshotOptions } from "./snapshot-store";
 
 /** Where the host tool is on a host: it is an executable program. */
 export const HOST_TOOL = "/usr/local/lib/meshform/meshform-host";
 
 /** Which agents a host runs. A host may have one role of each engine, e.g. a Nomad server beside a Consul client. */
 export type HostToolRole = "consul-server" | "consul-client" | "nomad-server" | "nomad-client";
+
+/** What new servers do where nobody is left who has the state of their cluster. */
+export type Recovery = "restore" | "wait";
 
 export interface HostToolConfig {
   /** Where the cluster keeps its secrets, the same for all its hosts. */
@@ -31,6 +35,11 @@ export interface HostToolConfig {
   readonly nomadApi?: `https://${string}`;
   /** @default no snapshots */
   readonly snapshots?: SnapshotOptions;
+  /**
+   * What new servers do where nobody is left who has the state of the cluster: they restore the newest good snapshot, or wait for a person.
+   * @default "restore"
+   */
+  readonly recovery?: Recovery;
   readonly certificates?: CertificateOptions;
   /** More names in the certificates of the servers: DNS names and IPv4 addresses. @default none */
   readonly certificateNames?: readonly string[];
@@ -39,13 +48,6 @@ export interface HostToolConfig {
    * @default 300
    */
   readonly drainSeconds?: number;
-}
-
-export interface SnapshotOptions {
-  /** Absolute path, only root's. It is made where it is missing. */
-  readonly directory: string;
-  /** How many of each engine are kept: the newest. */
-  readonly retain: number;
 }
 
 export interface CertificateOptions {
@@ -69,14 +71,19 @@ export interface CertificateOptions {
  * )
  */
 export function hostTool(config: HostToolConfig): HostRole {
-  const { consulDatacenter = "dc1", nomadRegion = "global", ...rest } = config;
+  const { consulDatacenter = "dc1", nomadRegion = "global", snapshots, ...rest } = config;
+  const usesAws = config.store.type === "aws-secrets-manager" || snapshots?.store?.type === "s3";
+  const saved = snapshots && { store: snapshots.store ?? DEFAULT_SNAPSHOT_STORE, retain: snapshots.retain ?? 48 };
   return {
     // Python itself is on every image that has cloud-init.
-    systemPackages: config.store.type === "aws-secrets-manager" ? ["python3-boto3"] : [],
+    systemPackages: usesAws ? ["python3-boto3"] : [],
     directories: [{ path: "/etc/meshform" }],
     files: [
       { path: HOST_TOOL, mode: "0755", content: hostToolArchive().toString("base64"), encoding: "base64" },
-      { path: "/etc/meshform/host.json", content: json({ ...rest, consulDatacenter, nomadRegion, accessorIds }) },
+      {
+        path: "/etc/meshform/host.json",
+        content: json({ ...rest, snapshots: saved, consulDatacenter, nomadRegion, accessorIds }),
+      },
     ],
   };
 }

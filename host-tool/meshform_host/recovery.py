@@ -1,0 +1,324 @@
+"""New servers of a cluster that existed before: they never elect a leader over an empty state.
+
+The store remembers of each engine that its servers have been set up. A server whose disk knows nothing then starts with
+a configuration that lets it join and be added, but not begin a cluster of its own. Where the others live, their leader
+adds it. Where as many such servers are as the cluster has, nobody is left who knows the state: one of them, which the
+store decides, takes it from the newest good snapshot before any leader is there. So no client hears of an empty state.
+
+A snapshot is put where Raft looks for its own, with a list of servers that has only this one in it: how both engines
+recover from the loss of most servers. The leader of that adds the others.
+"""
+
+from __future__ import annotations
+
+import argparse
+import base64
+import json
+import os
+import shutil
+import tarfile
+import time
+from collections.abc import Callable
+from pathlib import Path
+from typing import IO
+
+from .api import Api, api_of
+from .basics import ENGINES, Json, NotYet, Problem, say, wait_for
+from .cluster import Cluster, cluster_of
+from .files import HostFiles, ids_of, private_directory
+from .host import Host
+from .processes import agents_of, end_agent
+from .snapshot_store import newest_good_snapshot, open_snapshots
+from .store import Documents, open_store
+from .tls import ConsulTls
+
+# How long a new server looks for a leader before it says that it has found none.
+GRACE_SECONDS = 15
+# Both engines start at once.
+START = time.monotonic()
+# How often a new server says that it waits, and for how long that counts.
+REPORT_SECONDS = 600
+FRESH_SECONDS = 900
+# How long the server that restores may take, before another one does.
+RESTORE_SECONDS = 1800
+
+RAFT_FOLDERS = {"consul": "/opt/consul/raft", "nomad": "/opt/nomad/data/server/raft"}
+NODE_IDS = {"consul": "/opt/consul/node-id", "nomad": "/opt/nomad/data/server/node-id"}
+RPC_PORTS = {"consul": 8300, "nomad": 4647}
+# Nomad takes no 0 over the number in another file. This many servers never meet.
+JOIN_ONLY: dict[str, Json] = {"consul": {"bootstrap_expect": 0}, "nomad": {"server": {"bootstrap_expect": 9999}}}
+
+
+def waiting_file(host: Host, engine: str) -> Path:
+    """It is there as long as this server has no state of the cluster. Agents read it after their own configuration."""
+    return host.path(f"/etc/{engine}.d/waiting.json")
+
+
+def write_join_only(host: Host, cluster: Json, files: HostFiles) -> None:
+    """Before the agents start: lets a server that knows nothing of an existing cluster join it, and no more."""
+    for engine in ENGINES:
+        if not host.is_server(engine):
+            continue
+        file = waiting_file(host, engine)
+        is_new = file.exists() or not host.path(RAFT_FOLDERS[engine]).exists()
+        if is_new and cluster[engine].get("established"):
+            content = json.dumps(JOIN_ONLY[engine], indent=2) + "\n"
+            files.file(file, content, 0o640, host.user(engine))
+        else:
+            file.unlink(missing_ok=True)
+
+
+def remember_cluster(cluster: Cluster, engine: str) -> None:
+    """From now on a server that knows nothing is a new one."""
+
+    def change(document: Json) -> Json:
+        return {**document, engine: {**without(document[engine], "waiting", "restorer"), "established": True}}
+
+    if not cluster.read()[engine].get("established"):
+        cluster.change(change)
+
+
+class Recovery:
+    """How a new server of an engine comes by the state of its cluster."""
+
+    def __init__(self, host: Host, api: Api, cluster: Cluster) -> None:
+        self._host = host
+        self._api = api
+        self._engine = api.engine.lower()
+        self._cluster = cluster
+
+    def join(self, limit: float) -> None:
+        """Waits until this server is part of its cluster, and restores that where nobody else has its state."""
+        if not self._is_new():
+            return
+        wait_for(f"a leader of {self._api.engine}", limit, self._attempt)
+        waiting_file(self._host, self._engine).unlink(missing_ok=True)
+        if self._host.node in (self._own().get("waiting") or {}):
+            self._change(lambda own: {**own, "waiting": without(own.get("waiting") or {}, self._host.node)})
+
+    def _attempt(self) -> None:
+        try:
+            self._api.leader()
+            return
+        except NotYet:
+            # Once it has a state it is only a question of time.
+            if time.monotonic() - START < GRACE_SECONDS or not self._is_new():
+                raise
+        own = self._own()
+        if not own.get("established"):
+            self._begin_empty()
+        self._report(own)
+        expected = self._expected()
+        waiting = sorted(still_waiting(self._own(), time.time()))
+        existed = (
+            f"{self._api.engine} of this cluster existed before, but this server and {len(waiting) - 1} others know "
+            f"nothing of it, and no leader is found."
+        )
+        remedy = (
+            "Start the servers that have its state, or run `meshform-host recover --snapshot` on one server, "
+            "or `meshform-host recover --empty` to begin with nothing."
+        )
+        if len(waiting) < expected:
+            raise NotYet(existed, f"{remedy} {len(waiting)} of {expected} servers are new.")
+        if self._host.recovery != "restore":
+            raise NotYet(existed, remedy)
+        self._restore_once(existed, remedy)
+
+    def _restore_once(self, existed: str, remedy: str) -> None:
+        restorer = self._take_restore()
+        if restorer != self._host.node:
+            raise NotYet(existed, f"{restorer} restores a snapshot.")
+        if self._host.snapshots is None:
+            raise NotYet(existed, f"No snapshots are saved. {remedy}")
+        try:
+            restore_offline(self._host, self._engine)
+        except NotYet as problem:
+            raise NotYet(f"{existed} {problem}", remedy) from problem
+        raise NotYet(f"{self._api.engine} starts with the restored state.", "Look at its log.")
+
+    def _is_new(self) -> bool:
+        return waiting_file(self._host, self._engine).exists()
+
+    def _begin_empty(self) -> None:
+        """Somebody has said that the cluster is to begin with nothing."""
+        waiting_file(self._host, self._engine).unlink(missing_ok=True)
+        say(f"{self._api.engine} begins with an empty state.")
+        end_agents(self._host, self._engine)
+        raise NotYet(f"{self._api.engine} restarts.", "Look at its log.")
+
+    def _report(self, own: Json) -> None:
+        last = (own.get("waiting") or {}).get(self._host.node, 0)
+        if time.time() - last > REPORT_SECONDS:
+
+            def report(current: Json) -> Json:
+                waiting = {name: at for name, at in still_waiting(current, time.time()).items()}
+                return {**current, "waiting": {**waiting, self._host.node: int(time.time())}}
+
+            self._change(report)
+
+    def _take_restore(self) -> str:
+        """@returns the name of the server that restores"""
+
+        def take(own: Json) -> Json:
+            held = own.get("restorer")
+            if held and held["until"] > time.time():
+                return own
+            return {**own, "restorer": {"host": self._host.node, "until": int(time.time() + RESTORE_SECONDS)}}
+
+        return str(self._change(take)["restorer"]["host"])
+
+    def _own(self) -> Json:
+        own: Json = self._cluster.read()[self._engine]
+        return own
+
+    def _change(self, change: Callable[[Json], Json]) -> Json:
+        engine = self._engine
+        changed = self._cluster.change(lambda document: {**document, engine: change(document[engine])})
+        own: Json = changed[engine]
+        return own
+
+    def _expected(self) -> int:
+        settings = json.loads(self._host.path(f"/etc/{self._engine}.d/{self._engine}.json").read_text())
+        place = settings if self._engine == "consul" else settings["server"]
+        return int(place["bootstrap_expect"])
+
+
+def without(document: Json, *names: str) -> Json:
+    return {key: value for key, value in document.items() if key not in names}
+
+
+def still_waiting(own: Json, now: float) -> Json:
+    return {name: at for name, at in (own.get("waiting") or {}).items() if now - at < FRESH_SECONDS}
+
+
+def end_agents(host: Host, engine: str) -> None:
+    for pid in agents_of(host, engine):
+        end_agent(pid, engine)
+
+
+def restore_offline(host: Host, engine: str) -> None:
+    """Gives this server the state of the newest good snapshot, and restarts its agent, which then leads."""
+    assert_new(host, engine)
+    with private_directory() as folder:
+        name, file = newest_good_snapshot(open_snapshots(host), engine, folder)
+        node_id = host.path(NODE_IDS[engine]).read_text().strip()
+        address = f"{min(host.addresses())}:{RPC_PORTS[engine]}"
+        with file.open("rb") as snapshot:
+            as_user(host, host.user(engine), lambda: place(snapshot, host.path(RAFT_FOLDERS[engine]), node_id, address))
+    say(f"Restored {name} for {engine.capitalize()}, which restarts with that state.")
+    waiting_file(host, engine).unlink(missing_ok=True)
+    end_agents(host, engine)
+
+
+def assert_new(host: Host, engine: str) -> None:
+    if not waiting_file(host, engine).exists():
+        fix = "Use `meshform-host restore`, which asks the leader."
+        raise Problem(f"This server of {engine.capitalize()} has a state, which is not replaced.", fix)
+
+
+def place(snapshot: IO[bytes], raft: Path, node_id: str, address: str) -> None:
+    """Puts a snapshot where Raft finds its own. The agent reads it at its next start."""
+    fresh, before = raft.with_name("raft.restored"), raft.with_name("raft.before")
+    for left in (fresh, before):
+        shutil.rmtree(left, ignore_errors=True)
+    fresh.mkdir()
+    with tarfile.open(fileobj=snapshot, mode="r:gz") as archive:
+        meta = json.load(member(archive, "meta.json"))
+        folder = fresh / "snapshots" / str(meta["ID"])
+        if folder.parent != fresh / "snapshots":
+            raise Problem(f"The snapshot names itself {meta['ID']}.", "Restore another one.")
+        folder.mkdir(parents=True)
+        checksum, size = 0, 0
+        with (folder / "state.bin").open("wb") as state:
+            source = member(archive, "state.bin")
+            while block := source.read(1 << 20):
+                checksum, size = crc64(block, checksum), size + len(block)
+                state.write(block)
+            state.flush()
+            os.fsync(state.fileno())
+    meta.update(Size=size, CRC=base64.b64encode(checksum.to_bytes(8, "big")).decode())
+    (folder / "meta.json").write_text(json.dumps(meta) + "\n")
+    peers = [{"id": node_id, "address": address, "non_voter": False}]
+    (fresh / "peers.json").write_text(json.dumps(peers))
+    # Both engines heed peers.json only where this file is.
+    (fresh / "peers.info").write_text("peers.json lists the servers after a recovery.\n")
+    if raft.exists():
+        raft.rename(before)
+    fresh.rename(raft)
+
+
+def member(archive: tarfile.TarFile, name: str) -> IO[bytes]:
+    found = archive.extractfile(name)
+    if found is None:
+        raise Problem(f"The snapshot has no {name}.", "Restore another one.")
+    return found
+
+
+def crc64_table() -> list[int]:
+    """Of the polynomial of ECMA-182, as Raft's files have it."""
+    table = []
+    for value in range(256):
+        for _ in range(8):
+            value = (value >> 1) ^ (0xC96C5795D7870F42 if value & 1 else 0)
+        table.append(value)
+    return table
+
+
+CRC64 = crc64_table()
+
+
+def crc64(data: bytes, checksum: int) -> int:
+    checksum ^= 0xFFFFFFFFFFFFFFFF
+    for byte in data:
+        checksum = CRC64[(checksum ^ byte) & 0xFF] ^ (checksum >> 8)
+    return checksum ^ 0xFFFFFFFFFFFFFFFF
+
+
+def as_user(host: Host, user: str, action: Callable[[], None]) -> None:
+    """Does something in a process of that user's, to whom the folders belong, and with no more rights than theirs."""
+    uid, gid = ids_of(host.root, user)
+    child = os.fork()
+    if child == 0:
+        code = 1
+        try:
+            os.setgroups([])
+            os.setgid(gid)
+            os.setuid(uid)
+            action()
+            code = 0
+        except (OSError, ValueError, KeyError, tarfile.TarError, Problem) as error:
+            say(f"As user {user}: {error}")
+        finally:
+            os._exit(code)
+    _, status = os.waitpid(child, 0)
+    if status != 0:
+        raise NotYet(f"User {user} could not write what is restored.", "See that its disk has room.")
+
+
+def recover(host: Host, arguments: argparse.Namespace) -> None:
+    """What a person decides where servers wait: for a snapshot, or for an empty cluster."""
+    document = cluster_of(host, arguments.wait)
+    cluster = Cluster(host, Documents(open_store(host.store)), ConsulTls())
+    engines = [engine for engine in ENGINES if host.is_server(engine) and waiting_file(host, engine).exists()]
+    if not engines:
+        raise Problem("No server of this host waits for a state.", "There is nothing to recover.")
+    for engine in engines:
+        if has_leader(api_of(engine, host, document)):
+            fix = "Let this server join it."
+            raise Problem(f"{engine.capitalize()} has a leader.", fix)
+        if arguments.snapshot:
+            restore_offline(host, engine)
+        else:
+
+            def forget(document: Json, engine: str = engine) -> Json:
+                return {**document, engine: without(document[engine], "established", "waiting", "restorer")}
+
+            cluster.change(forget)
+            say(f"All new servers of {engine.capitalize()} begin with nothing, within a minute.")
+
+
+def has_leader(api: Api) -> bool:
+    try:
+        return bool(api.leader())
+    except NotYet:
+        return False
