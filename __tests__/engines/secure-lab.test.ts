@@ -8,6 +8,7 @@ import { documentsIn } from "../support/host-tool";
 import { run, TestLab, type Outcome } from "../support/lab";
 import { agentOf, initOf, powerOff } from "../support/lab-hosts";
 import { newTraces, traces } from "../support/machine";
+import { loadWhile as steadyLoad } from "../support/steady-load";
 
 const MINUTE = 60_000;
 jest.setTimeout(3 * MINUTE);
@@ -53,23 +54,10 @@ async function ask(who = "count-dashboard"): Promise<number> {
   return response.status;
 }
 
-/** What requests answer while something happens: one after another, with a short pause, for a minute or two at most. */
-async function loadWhile(action: () => Promise<void>): Promise<(number | string)[]> {
-  const statuses: (number | string)[] = [];
-  const over = new AbortController();
-  const load = (async () => {
-    for (let n = 0; n < 4_000 && !over.signal.aborted; n++) {
-      statuses.push(await ask().catch((error: unknown) => String(error)));
-      await new Promise((resolve) => setTimeout(resolve, 15));
-    }
-  })();
-  try {
-    await action();
-  } finally {
-    over.abort();
-    await load;
-  }
-  return statuses;
+/** What requests answer while something happens. */
+async function loadWhile(action: () => Promise<void>): Promise<readonly (number | string)[]> {
+  const { dashboard } = await steadyLoad({ dashboard: ask }, action, { marginMs: 0 });
+  return dashboard.answers;
 }
 
 function rows({ output }: Outcome, pattern: RegExp): number {

@@ -3,6 +3,7 @@ const { default: Sequencer } = require("@jest/test-sequencer");
 /** Suites that boot labs, the longest first. */
 const LONGEST = [
   "secure-lab",
+  "mesh",
   "servers",
   "docker",
   "traffic",
@@ -13,6 +14,7 @@ const LONGEST = [
   "datacenters",
   "race",
   "count-dashboard",
+  "up",
   "secure-datacenters",
   "lab",
   "secure-metrics",

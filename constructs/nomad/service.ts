@@ -14,7 +14,12 @@ import { renderTransparentProxy, TRANSPARENT_PROXY_SHAPE, type TransparentProxyO
  * @see https://developer.hashicorp.com/nomad/docs/job-specification/service
  */
 export interface RegistrationOptions {
-  /** @default none: an instance counts as healthy once its Envoy listens */
+  /**
+   * Without one Nomad counts an instance as healthy `minHealthyTime` after its tasks have started, whether its Envoy listens yet or not.
+   * Consul, which looks at an Envoy every 10 s, may take longer to let others reach it: do not set less than the default of 10 s then.
+   *
+   * @default none
+   */
   readonly healthCheck?: HealthCheck | readonly HealthCheck[];
   /** @default none */
   readonly tags?: readonly string[];

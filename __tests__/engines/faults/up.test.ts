@@ -1,0 +1,94 @@
+import { spawn } from "node:child_process";
+import { once } from "node:events";
+import { join } from "node:path";
+import { setTimeout as sleep } from "node:timers/promises";
+import { LabFiles } from "../../../lab/lab-files";
+import { readState } from "../../../lab/state";
+import type { LabStatus } from "../../../lab/status";
+import { eventually } from "../../support/eventually";
+import { CLI, TestLab, type Outcome } from "../../support/lab";
+import { traces } from "../../support/machine";
+
+const MINUTE = 60_000;
+jest.setTimeout(4 * MINUTE);
+const app = join(__dirname, "..", "apps", "bare.ts");
+const lab = new TestLab(`faults-up-${process.pid}`, app);
+
+afterAll(async () => {
+  await lab.down();
+}, MINUTE);
+
+/** Somewhere in the time that an `up` takes from nothing, other than in other runs. */
+const randomMs = () => Math.round(200 + Math.random() * 9_000);
+
+/** Starts `up`, and kills it outright after so long. */
+async function killedUp(ms: number): Promise<void> {
+  const child = spawn(process.execPath, [CLI, "up", "--name", lab.name, "--app", app], { stdio: "ignore" });
+  const closed = once(child, "close");
+  await Promise.race([closed, sleep(ms)]);
+  child.kill("SIGKILL");
+  await closed;
+}
+
+async function expectHealthy(): Promise<void> {
+  const { output } = await lab.meshform(["status", "--json"]);
+  expect((JSON.parse(output) as LabStatus).healthy).toBe(true);
+}
+
+/** The kernel takes namespaces apart a moment after their last process. */
+async function expectNoTraces(): Promise<void> {
+  await eventually(async () => {
+    expect(await traces([lab.name])).toMatchObject({ processes: [], files: [], groups: [] });
+  });
+}
+
+/** What ends well, or is refused since another command is at work: never anything else. */
+function expectDoneOrRefused(outcome: Outcome): void {
+  if (outcome.code !== 0) expect(outcome.output).toContain(`Another meshform command on the lab ${lab.name}`);
+}
+
+test("up that is killed at a random moment can be taken down, and nothing is left", async () => {
+  const ms = randomMs();
+  await killedUp(ms);
+  const { code, output } = await lab.down();
+  expect({ ms, code, output }).toMatchObject({ code: 0 });
+  await expectNoTraces();
+});
+
+test("up that is killed at three random moments, one after the other, is completed by the next", async () => {
+  const moments = [randomMs(), randomMs(), randomMs()];
+  for (const ms of moments) await killedUp(ms);
+  const { code, output } = await lab.up("bare");
+  expect({ moments, code, output }).toMatchObject({ code: 0 });
+  await expectHealthy();
+  console.log(`up was killed after ${moments.join(", ")} ms, and the next one completed`);
+});
+
+test("down while up is at work is refused, and up completes; up while down is at work leaves a lab or nothing", async () => {
+  expect((await lab.down()).code).toBe(0);
+  const raised = lab.up("bare");
+  await eventually(() => {
+    if ((readState(new LabFiles(lab.name))?.hosts.length ?? 0) === 0) throw new Error("no host yet");
+    return Promise.resolve();
+  });
+  expect(await lab.down()).toMatchObject({
+    code: 1,
+    output: expect.stringContaining(`Another meshform command on the lab ${lab.name}`) as string,
+  });
+  expect(await raised).toMatchObject({ code: 0 });
+  await expectHealthy();
+
+  const [lowered, again] = await Promise.all([lab.down(), sleep(randomMs() / 10).then(() => lab.up("bare"))]);
+  expect(lowered).toMatchObject({ code: 0 });
+  expectDoneOrRefused(again);
+  if (again.code === 0) await expectHealthy();
+  else await expectNoTraces();
+});
+
+test("of three ups at once each completes or is refused, and the lab is whole", async () => {
+  await lab.down();
+  const outcomes = await Promise.all([lab.up("bare"), lab.up("bare"), lab.up("bare")]);
+  outcomes.forEach(expectDoneOrRefused);
+  expect(outcomes.map(({ code }) => code)).toContain(0);
+  await expectHealthy();
+});
