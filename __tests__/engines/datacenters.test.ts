@@ -7,7 +7,10 @@ import { kill } from "../../lab/processes";
 import { readState } from "../../lab/state";
 import type { LabStatus } from "../../lab/status";
 import { eventually } from "../support/eventually";
+import { Figures } from "../support/figures";
 import { TestLab } from "../support/lab";
+import { cutOff } from "../support/network-faults";
+import { loadWhile } from "../support/steady-load";
 import { processOfTask } from "../support/task-process";
 
 const MINUTE = 60_000;
@@ -131,6 +134,33 @@ test("the Envoy of the only mesh gateway is killed under load: requests pass aga
   expect(failed).toBeGreaterThan(0);
   expect(failed).toBeLessThan(seen.length / 2);
   expect(seen.slice(-20)).not.toContain(false);
+});
+
+test("two that are cut off from each other go on, each on its own, and meet again when they are healed", async () => {
+  const status = async (url: string) => (await fetch(url, { signal: AbortSignal.timeout(5_000) })).status;
+  const afar = () => status(lab.url("site (dc1)"));
+  const isJoined = () =>
+    eventually(async () => {
+      expect(JSON.parse((await lab.meshform(["status", "--json"])).output)).toMatchObject({ healthy: true });
+      for (let n = 0; n < 20; n++) expect(await afar()).toBe(200);
+    }, MINUTE);
+  await isJoined();
+  const near = { "within dc1": () => status(lab.url("greeting-page (dc1)")) };
+  const loads = await loadWhile({ ...near, "dc1 to dc2": afar }, async () => {
+    const heal = await Promise.all(
+      ["server-1", "client-1", "client-2"].map((host) => cutOff(lab, host, "10.200.10.0/23")),
+    );
+    await new Promise((resolve) => setTimeout(resolve, 15_000));
+    expect(await afar().catch(String)).not.toBe(200);
+    await Promise.all(heal.map((each) => each()));
+    await isJoined();
+  });
+  const figures = new Figures();
+  figures.add("two datacenters cut off from each other for 15 s", loads);
+  figures.print();
+  expect(new Set(loads["within dc1"].answers)).toEqual(new Set([200]));
+  // Each waits for 5 s.
+  expect(loads["dc1 to dc2"].failed).toBeLessThanOrEqual(15);
 });
 
 test("all that goes between the datacenters goes from gateway to gateway, and is TLS", async () => {
