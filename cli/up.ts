@@ -21,6 +21,7 @@ interface Options {
   readonly secure?: boolean;
   readonly datacenters?: number;
   readonly show?: readonly string[];
+  readonly disks?: boolean;
   readonly runtime?: Runtime;
   readonly timeout: number;
 }
@@ -52,6 +53,10 @@ export function registerUp(program: Command): void {
       "a folder of this machine that tasks may read, at its own path; repeat it for more (default: as the lab does)",
       (folder: string, before?: readonly string[]) => [...(before ?? []), folder],
     )
+    .option(
+      "--disks",
+      "the agents of each host have their data on disks of their own: 1 GiB for Consul, 2 for Nomad (a new lab)",
+    )
     .addOption(
       new Option(
         "--runtime <runtime>",
@@ -59,7 +64,7 @@ export function registerUp(program: Command): void {
       ).choices(["exec", "docker"]),
     )
     .option("--timeout <seconds>", "time limit of each wait for agents, services and answers", seconds, 180)
-    .action(async ({ name, app, engine, secure, datacenters, show, runtime, timeout }: Options) => {
+    .action(async ({ name, app, engine, secure, datacenters, show, disks, runtime, timeout }: Options) => {
       try {
         const profile = secure === undefined ? undefined : secure ? ("secure" as const) : ("plain" as const);
         const options = {
@@ -69,6 +74,7 @@ export function registerUp(program: Command): void {
           profile,
           datacenters,
           shown: show,
+          disks,
           runtime,
           timeoutMs: timeout * 1000,
         };

@@ -21,12 +21,20 @@ import { hostsOf, type Datacenter, type LabHost } from "./topology";
 const secretStore = { type: "directory", path: "/var/lib/meshform/secret-store" } as const;
 const snapshotFolder = "/var/lib/meshform/snapshots";
 
+/** Small enough to be filled at once. Nomad's is the larger one, since volumes of one host have different sizes. */
+const agentDisks = [
+  { name: "consul", mountPoint: "/opt/consul", sizeGib: 1 },
+  { name: "nomad", mountPoint: "/opt/nomad", sizeGib: 2 },
+];
+
 /** A lab machine is in no cloud; each of these fingerprinters would wait for a metadata service that is not there. */
 const cloudFingerprinters = ["env_aws", "env_gce", "env_azure", "env_digitalocean"];
 
 export interface LabHostOptions {
   /** Folders of the machine that clients see read-only at their own paths. @default none */
   readonly shown?: readonly string[];
+  /** Whether the agents' data is on disks of their own. @default it is in the host's folder */
+  readonly disks?: boolean;
   /** The Docker daemon that clients run. @default they run no containers */
   readonly dockerd?: string;
 }
@@ -40,11 +48,13 @@ export function labHosts(
   datacenter: Datacenter,
   engines: Engines,
   files: LabFiles,
-  { shown = [], dockerd }: LabHostOptions = {},
+  { shown = [], disks = false, dockerd }: LabHostOptions = {},
 ): BootableHost[] {
   const isSecure = datacenter.profile === "secure";
   return datacenter.hosts.map((host) => {
-    const data = composeHost(host.name, ...rolesOf(host, datacenter, engines, dockerd), systemFiles(host, datacenter));
+    const data = composeHost(host.name, ...rolesOf(host, datacenter, engines, dockerd), systemFiles(host, datacenter), {
+      volumes: disks ? agentDisks : [],
+    });
     const installed = Object.fromEntries(data.packages.flatMap((it) => installedBy(it, engines)));
     const folders = host.role === "client" ? shown.map((folder) => [folder, { folder }] as const) : [];
     const programs = { ...Object.fromEntries(folders), ...installed };

@@ -26,6 +26,8 @@ export interface Topology {
   readonly datacenters: readonly Datacenter[];
   /** Folders of the machine that clients see read-only at their own paths. @default none */
   readonly shown?: readonly string[];
+  /** Whether the agents' data is on disks of their own. @default false */
+  readonly disks?: boolean;
   /** Whether clients run containers. @default false */
   readonly docker?: boolean;
   /** What runs the services, if somebody has said so. @default programs, or containers where the app has them anyway */

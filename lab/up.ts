@@ -60,6 +60,8 @@ export interface UpOptions {
   readonly profile?: Profile;
   /** Folders of the machine that clients see read-only at their own paths. @default what the lab shows, else none */
   readonly shown?: readonly string[];
+  /** Whether the agents of each host have their data on disks of their own, in a new lab. @default as the lab is, else not */
+  readonly disks?: boolean;
   /** How many datacenters the lab has. @default what the lab has, else 1 */
   readonly datacenters?: number;
   /**
@@ -148,10 +150,12 @@ class UpRun {
     const { profile = earlier?.profile ?? "plain", datacenters = earlier?.datacenters.length ?? 1 } = options;
     const shown = options.shown?.map((folder) => resolve(folder)) ?? earlier?.shown;
     const runtime = options.runtime ?? earlier?.runtime;
+    const disks = earlier === undefined ? options.disks : earlier.disks;
     this.topology = {
       ...topologyOf(profile, datacenters),
       ...(shown && { shown }),
       ...(runtime && { runtime }),
+      ...(disks && { disks }),
       // What runs containers goes on to do so: other apps may come.
       ...(earlier?.docker && { docker: true }),
     };
@@ -325,9 +329,9 @@ class UpRun {
   }
 
   private bootable(): BootableHost[] {
-    const { datacenters, shown, docker } = this.topology;
+    const { datacenters, shown, disks, docker } = this.topology;
     const dockerd = docker ? findProgram("dockerd") : undefined;
-    return datacenters.flatMap((it) => labHosts(it, this.engines, this.lab.files, { shown, dockerd }));
+    return datacenters.flatMap((it) => labHosts(it, this.engines, this.lab.files, { shown, disks, dockerd }));
   }
 
   private async boot(results: Results, task: Task): Promise<void> {

@@ -9,6 +9,7 @@ import type { LabStatus } from "../../lab/status";
 import { eventually } from "../support/eventually";
 import { look, outcomesOf, statusOfRequest } from "../support/hostile-page";
 import { CLI, run, TestLab } from "../support/lab";
+import { powerOff } from "../support/lab-hosts";
 import { newTraces, traces } from "../support/machine";
 
 const MINUTE = 60_000;
@@ -290,14 +291,33 @@ test.each(["client-1", "server-1"])(
 );
 
 test("two labs with equal addresses run side by side and know nothing of each other", async () => {
-  expect(await two.up("bare")).toMatchObject({ code: 0 });
+  expect(await two.up("bare", "--disks")).toMatchObject({ code: 0 });
   const nodesOf = async (lab: TestLab) => (await lab.api<{ ID: string }[]>("Nomad", "/v1/nodes")).map(({ ID }) => ID);
   const [ofOne, ofTwo] = [await nodesOf(one), await nodesOf(two)];
   expect([ofOne.length, ofTwo.length]).toEqual([2, 2]);
   expect(new Set([...ofOne, ...ofTwo]).size).toBe(4);
   expect(one.url("Consul")).not.toBe(two.url("Consul"));
-  expect((await two.down()).output).toContain("is gone");
   expect((await statusOf(one)).healthy).toBe(true);
+});
+
+test("the agents of a lab with disks have their data there: one can be full, or replaced, and the other has all it had", async () => {
+  const onClient = (script: string) => two.meshform(["exec", "client-1", "--", "sh", "-c", script]);
+  const full = await onClient("fallocate --length=1100M /opt/consul/full; rm -f /opt/consul/full");
+  expect(full.output).toContain("No space left on device");
+  expect(
+    await onClient("touch /opt/consul/kept /opt/nomad/kept && fallocate --length=1100M /opt/nomad/x"),
+  ).toMatchObject({
+    code: 0,
+  });
+
+  await powerOff(two, "client-1");
+  rmSync(join(new LabFiles(two.name).host("client-1"), "disks", "consul.img"));
+  expect(await two.up("bare")).toMatchObject({ code: 0 });
+
+  expect((await onClient("ls /opt/consul/kept")).code).not.toBe(0);
+  expect(await onClient("ls /opt/nomad/kept")).toMatchObject({ code: 0 });
+  expect((await two.down()).output).toContain("is gone");
+  expect((await run("losetup", ["--list", "--noheadings", "--output=BACK-FILE"])).output).not.toContain(two.name);
 });
 
 test("while one command works on a lab, another is refused", async () => {
