@@ -27,7 +27,7 @@ interface NomadMember {
 }
 
 interface MemberTags {
-  /** Which agent it is: another one once the host was made again. */
+  /** Which agent it is: another one once the host was recreated. */
   readonly id?: string;
 }
 

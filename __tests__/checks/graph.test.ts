@@ -188,7 +188,7 @@ describe("override-removed", () => {
     expect(build({ LocalBindSocketMode: "0600" })).toEqual([]);
   });
 
-  test("says where only several overrides together take something away", () => {
+  test("says where only several overrides together remove something", () => {
     const none = { Name: "web", Env: { API: null } };
     expect(withOverride({ group: { Tasks: [none] }, job: { TaskGroups: [{ Name: "web", Tasks: [none] }] } })).toEqual([
       sentence("stack/mesh/web", "job lacks the variable API of the task web", "overrides have"),
@@ -303,7 +303,7 @@ test("a silence that silences nothing is a warning, and one of an unknown check 
     'stack/mesh: There is no check "wildcard-alow" to silence. Did you mean "wildcard-allow"? (unknown-silence)',
   ]);
   expect(api.node.metadata.map(({ data }) => data as string)).toContain(
-    'The check "wildcard-allow" is silenced, and finds nothing here. Take the silence away. (idle-silence)',
+    'The check "wildcard-allow" is silenced, and finds nothing here. Remove the silence. (idle-silence)',
   );
 });
 

@@ -385,7 +385,7 @@ test("a name is taken once, by a service or a virtual one", () => {
 describe("version-metadata", () => {
   const next = { workload: anyWorkload };
 
-  test("fails if an override takes the version away from a version's instances, its canaries or their sidecars", () => {
+  test("fails if an override removes the version from a version's instances, its canaries or their sidecars", () => {
     const wrong = (service: Override<nomad.Service>) =>
       findings((api) => api.addVersion("v2", { ...next, override: { service } }));
     const message = (what: string) =>

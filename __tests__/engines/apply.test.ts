@@ -380,7 +380,7 @@ describe("the offline apply", () => {
     const Update = { HealthCheck: "task_states", MinHealthyTime: 1e8, HealthyDeadline: 20e9, ProgressDeadline: 30e9 };
     const patient = { ...job("patient", { Update }), detach: false };
     await apply({ mesh: { resource: { nomad_job: { patient } } } });
-    // How far it is at the first look is up to the machine; that it ends well is not.
+    // How far it is at the first look is up to the machine; that it succeeds is not.
     expect(progress).toContainEqual(expect.stringMatching(/^job patient: group [01]\/1 healthy$/));
     expect(await ask("nomad", "/v1/job/patient/deployment")).toMatchObject({ Status: "successful" });
   }, 60_000);

@@ -601,7 +601,7 @@ test("an agent whose name belongs to a dead node recovers on its own", async () 
   const inCatalog = async () =>
     (await lab.api<{ Node: { ID: string } }>("Consul", "/v1/catalog/node/client-2")).Node.ID;
   const before = await identity();
-  // A host that is made again before the others have missed it: the name is alive all the time, the identity is new.
+  // A host that is recreated before the others have missed it: the name is alive all the time, the identity is new.
   await lab.onHost("client-2", "sh", "-c", "rm -rf /opt/consul/*");
   await kill([agentOf(lab, "client-2", "consul")]);
   await eventually(async () => {

@@ -159,7 +159,7 @@ export class CloudMachine {
     }, 120_000);
   }
 
-  /** Takes the power away. */
+  /** Cuts the power. */
   async powerOff(): Promise<void> {
     await run("nsenter", [...this.enter(), "sh", `/mnt/machine/${script}`, "off"]);
   }

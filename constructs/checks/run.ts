@@ -109,5 +109,5 @@ function findingOf({ id, path }: Silence, count: number, known: readonly string[
   }
   const { id: idle, level } = IDLE_SILENCE;
   const problem = `The check "${id}" is silenced, and finds nothing here.`;
-  return [{ ...{ id: idle, level, path }, problem, fix: "Take the silence away." }];
+  return [{ ...{ id: idle, level, path }, problem, fix: "Remove the silence." }];
 }

@@ -47,7 +47,7 @@ export interface RequestNormalization {
 export interface MeshConfig {
   /**
    * How a request is brought into its usual form before permissions decide on it; `{}` for the defaults of that. `false` leaves just
-   * Consul's default: permissions can then be got round, and a check warns where there are any.
+   * Consul's default: permissions can then be bypassed, and a check warns where there are any.
    *
    * @default {} where something may make only some requests of a service of the mesh, else false
    */

@@ -210,10 +210,10 @@ export function problemOfRoute({ match = {}, prefixRewrite, retries }: RouteProp
   }
   const { attempts = 1, on, onStatusCodes } = retries ?? {};
   if (!Number.isInteger(attempts) || attempts < 1) {
-    return [`A route retries ${attempts} times.`, "Use a whole number from 1, or leave retries away."];
+    return [`A route retries ${attempts} times.`, "Use a whole number from 1, or omit retries."];
   }
   if (on?.length === 0 && (onStatusCodes ?? []).length === 0) {
-    return ["A route retries upon nothing.", "Name a condition, or leave `on` away."];
+    return ["The retries of a route have no condition.", "Name a condition, or omit `on`."];
   }
   return undefined;
 }

@@ -37,7 +37,7 @@ export function addServiceEntries(
     name: serviceName,
     entry: (graph) => renderServiceIntentions(intentionsFor(graph, service).map(renderedSource)),
     // Consul judges permissions on requests by the protocol in the first two. The third is there before there are permissions, or they
-    // could be got round until then.
+    // could be bypassed until then.
     dependsOn: (graph) =>
       judgesRequests(graph, service)
         ? [

@@ -258,7 +258,7 @@ export class ServiceMesh extends Mesh {
           },
           graph.requestNormalizationOf(this.node.path),
         ),
-      // Permissions wait for it. When both go, Terraform would else take it away while the permissions are still there.
+      // Permissions wait for it. When both go, Terraform would otherwise remove it while the permissions are still there.
       isRemovedLast: true,
     });
   }

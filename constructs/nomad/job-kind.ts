@@ -78,12 +78,12 @@ export class JobKind {
     return new JobKind({ Type: "system" });
   }
 
-  /** Runs until its tasks have ended well. */
+  /** Runs until its tasks have exited successfully. */
   static batch(): JobKind {
     return new JobKind({ Type: "batch" });
   }
 
-  /** Runs until its tasks have ended well, on every node that fits. */
+  /** Runs until its tasks have exited successfully, on every node that fits. */
   static sysbatch(): JobKind {
     return new JobKind({ Type: "sysbatch" });
   }

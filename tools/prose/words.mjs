@@ -3,8 +3,14 @@
  * any white space; upper and lower case are the same.
  */
 export const WORDS = [
-  [/\bleav(?:e|es|ing) (?:it |them |that |this )?away\b/, "omit"],
+  [/\bleav(?:e|es|ing) (?:\S+ ){0,3}away\b/, "omit"],
   [/\bleft away\b/, "omitted"],
+  [/\btak(?:e|es|ing) (?:\S+ ){1,3}away\b/, "remove"],
+  [/\bgot (?:a)?round\b/, "bypassed"],
+  [/\bin silence\b/, "silently, or without an error"],
+  [/\bmade again\b/, "recreated"],
+  [/\b(?:end|ends|ended) well\b/, "exits successfully, or succeeds"],
+  [/\b(?:is|are) already said\b/, "is already set"],
   [/\b(?:is|are|was|were|be) said (?:twice|once|again)\b/, "is set twice"],
   [/\b(?:is|are) said (?:by|of|to|for|here|there)\b/, "is set, or is given"],
   [/\bin vain\b/, '"timed out after … waiting for …"'],

@@ -171,8 +171,8 @@ test.each<[Route, string]>([
     { match: { methods: ["GET", "get"] } },
     "A route asks for the method GET twice. There are GET, HEAD, POST, PUT, PATCH, DELETE, CONNECT, OPTIONS, TRACE.",
   ],
-  [{ retries: { attempts: 0 } }, "A route retries 0 times. Use a whole number from 1, or leave retries away."],
-  [{ retries: { on: [] } }, "A route retries upon nothing. Name a condition, or leave `on` away."],
+  [{ retries: { attempts: 0 } }, "A route retries 0 times. Use a whole number from 1, or omit retries."],
+  [{ retries: { on: [] } }, "The retries of a route have no condition. Name a condition, or omit `on`."],
 ])("fails for what Consul would refuse: %j", (route, message) => {
   expect(() => rendered(route)).toThrow(`stack/mesh/api: ${message}`);
 });

@@ -101,7 +101,7 @@ function sourceKey({ service, peer = "" }: Pick<Reference, "service" | "peer">):
   return `${peer}/${service}`;
 }
 
-/** Whose override it is that takes something away; that of a resource goes last. */
+/** Whose override it is that removes something; that of a resource goes last. */
 function culpritIn(
   graph: Snapshot,
   emissions: readonly Emission[],
