@@ -19,6 +19,7 @@ Commands, all run as root; /etc/meshform/host.json says what kind of host this i
   leave                 before a reboot: another server leads, jobs run elsewhere. With --for-good the agents leave too
   resume                at every boot: this node takes jobs again, if it left for a reboot
   rotate gossip         a new gossip key, while everything runs
+  rotate keyring        a new key with which Nomad encrypts its variables and signs identities
   rotate certificates   new certificates for clients, people and Prometheus, which hosts fetch with secrets --reload
 
 The secret store holds five JSON documents. Each is written as a whole, so what is in one always fits together:
@@ -147,8 +148,8 @@ def parser() -> argparse.ArgumentParser:
     repairing.add_argument("--once", action="store_true", help="do it now and end")
     repairing.set_defaults(run=repair)
 
-    rotation = commands.add_parser("rotate", help="replace gossip keys, or the certificates of all but servers")
-    rotation.add_argument("what", choices=["gossip", "certificates"])
+    rotation = commands.add_parser("rotate", help="replace gossip keys, the certificates of all but servers, or Nomad's key")
+    rotation.add_argument("what", choices=["gossip", "certificates", "keyring"])
     rotation.set_defaults(run=rotate)
     return top
 

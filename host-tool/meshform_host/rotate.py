@@ -7,7 +7,7 @@ from collections.abc import Callable, Mapping
 from typing import Protocol
 
 from .acl import wait_until_usable
-from .api import Api, ApiError, server_apis
+from .api import Api, ApiError, api_of, server_apis
 from .basics import Json, NotYet, Problem, say, wait_for
 from .cluster import Cluster, cluster_of
 from .host import Host
@@ -119,6 +119,20 @@ class GossipRotation:
         self._cluster.ensure()
 
 
+def rotate_keyring(api: Api, wait: float) -> None:
+    """Has Nomad encrypt variables and sign identities with a new key. What the old keys have signed stays valid."""
+    new = api.call("PUT", "/v1/operator/keyring/rotate?full")["Key"]["KeyID"]
+
+    def encrypted_again() -> None:
+        states = {key["KeyID"]: key["State"] for key in api.call("GET", "/v1/operator/keyring/keys")}
+        busy = [key for key, state in states.items() if state == "rekeying"]
+        if states.get(new) != "active" or busy:
+            raise NotYet(f"{len(busy)} old keys still have variables.", "Look at Nomad's log.")
+
+    wait_for("Nomad to encrypt its variables with the new key", wait, encrypted_again)
+    say("Nomad uses a new key of its keyring.")
+
+
 def rotate(host: Host, arguments: argparse.Namespace) -> None:
     cluster_of(host, arguments.wait)
     tls = ConsulTls()
@@ -126,6 +140,13 @@ def rotate(host: Host, arguments: argparse.Namespace) -> None:
     if arguments.what == "certificates":
         cluster.ensure(renew=True)
         say("Hosts fetch them with `meshform-host secrets --reload`; servers renew their own with `secrets --renew`.")
+        return
+    if arguments.what == "keyring":
+        if not host.is_server("nomad"):
+            raise Problem("This host is no server of Nomad.", "Run this command on one.")
+        api = api_of("nomad", host, cluster.read())
+        wait_until_usable(api, arguments.wait)
+        rotate_keyring(api, arguments.wait)
         return
     for api in server_apis(host, cluster.read()):
         wait_until_usable(api, arguments.wait)

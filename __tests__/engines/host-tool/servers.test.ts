@@ -295,6 +295,28 @@ test("a server that slept through a rotation, or boots amid one, comes back", as
   await expectTogether();
 });
 
+test("Nomad takes a new key: its variables are encrypted with that, and what the old one signed stays valid", async () => {
+  const [server] = cluster.servers;
+  type Keys = readonly { readonly KeyID: string; readonly State: string }[];
+  type Published = { readonly keys: readonly { readonly kid: string }[] };
+  const keys = () => server.nomad<Keys>("/v1/operator/keyring/keys");
+  await writeMemory(server);
+  const before = await keys();
+  const { code, output } = await server.host.tool(["rotate", "keyring"]);
+  expect({ code, output }).toEqual({
+    code: 0,
+    output: expect.stringMatching(/Nomad uses a new key of its keyring\.\n$/) as string,
+  });
+  const after = await keys();
+  expect(after).toHaveLength(before.length + 1);
+  const active = after.filter(({ State }) => State === "active").map(({ KeyID }) => KeyID);
+  expect(active).toHaveLength(1);
+  expect(before.map(({ KeyID }) => KeyID)).not.toContain(active[0]);
+  const published = (await server.nomad<Published>("/.well-known/jwks.json")).keys.map(({ kid }) => kid);
+  expect(published.sort()).toEqual(after.map(({ KeyID }) => KeyID).sort());
+  expect((await server.nomad<{ Items: object }>("/v1/var/shop")).Items).toEqual({ open: "yes" });
+});
+
 /** The certificate that an agent shows to those who come by TLS. */
 async function shownBy(server: LoopbackServer, port: number): Promise<string> {
   const socket = connect({ host: server.address, port, rejectUnauthorized: false });
