@@ -42,7 +42,7 @@ async function expectNoTraces(): Promise<void> {
   });
 }
 
-/** What ends well, or is refused since another command is at work: never anything else. */
+/** What succeeds, or is refused since another command is at work: never anything else. */
 function expectDoneOrRefused(outcome: Outcome): void {
   if (outcome.code !== 0) expect(outcome.output).toContain(`Another meshform command on the lab ${lab.name}`);
 }
