@@ -1,4 +1,4 @@
-import { renameSync, rmSync, statSync } from "node:fs";
+import { existsSync, renameSync, rmSync, statSync } from "node:fs";
 import { Listr, type ListrTask, type ListrTaskWrapper } from "listr2";
 import { join, resolve } from "node:path";
 import { areBootstrapped, areReady, haveLeaders, problemsOfAgents, readAgents } from "./agents";
@@ -140,6 +140,8 @@ class UpRun {
   private topology: Topology;
   /** When the apply began, in milliseconds: earlier failures are those of an earlier app, or put right since. */
   private appliedAt = 0;
+  /** Names of the hosts that this run has booted. */
+  private readonly booted = new Set<string>();
 
   constructor(
     private readonly lab: Lab,
@@ -342,7 +344,10 @@ class UpRun {
     this.options.signal?.throwIfAborted();
     const boots = this.bootable().map(async (host) => {
       const outcome = await this.lab.ensureHost(host);
-      if (outcome !== "unchanged") task.output = `${host.data.name} ${outcome}`;
+      if (outcome !== "unchanged") {
+        this.booted.add(host.data.name);
+        task.output = `${host.data.name} ${outcome}`;
+      }
       return outcome;
     });
     // One that fails does not leave the others running on unattended.
@@ -432,7 +437,10 @@ class UpRun {
   private async awaitAgentsOf({ datacenter, cluster }: Site, hosts: readonly LabHost[]): Promise<void> {
     const notReady = async () => {
       const agents = await readAgents(cluster, datacenter);
-      return agents.filter((agent) => hosts.some(({ name }) => name === agent.host) && !areReady([agent]));
+      return agents.filter(
+        (agent) =>
+          hosts.some(({ name }) => name === agent.host) && (!areReady([agent]) || this.takesJobsAgain(agent.host)),
+      );
     };
     const whose = hosts === datacenter.hosts ? "all agents" : "the agents of all servers";
     await waitFor(`${whose}${this.in(datacenter)} to be ready`, async () => (await notReady()).length === 0, {
@@ -444,6 +452,12 @@ class UpRun {
         return [...states, this.agentLogs(late.map(({ host }) => host))].join("\n");
       },
     });
+  }
+
+  /** Whether a host that was booted just now has left for that, and will have Nomad place jobs there again. */
+  private takesJobsAgain(host: string): boolean {
+    const init = this.booted.has(host) ? this.lab.initOf(host) : undefined;
+    return init !== undefined && existsSync(`/proc/${init.pid}/root/etc/meshform/drained`);
   }
 
   private async apply(results: Results, task: Task): Promise<void> {
