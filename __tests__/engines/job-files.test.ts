@@ -65,7 +65,8 @@ async function stored(job: nomad.Job): Promise<unknown> {
   const path = `/v1/job/${job.ID}?namespace=${namespace}`;
   await ask("PUT", `/v1/jobs?namespace=${namespace}`, { Job: job });
   const registered = await ask<nomad.Job>("GET", path);
-  await ask("DELETE", `${path}&purge=true`);
+  // Stopped and not purged: Nomad's server ends with a nil pointer when a plan is applied for a job that is gone by then.
+  await ask("DELETE", path);
   return { ...without(registered, OF_REGISTRATION), TaskGroups: registered.TaskGroups?.map(withoutWays) };
 }
 
