@@ -718,10 +718,10 @@ test(
     await eventually(async () => {
       expect(await lab.api<string>("Consul", "/v1/status/leader")).toMatch(/^10\.200\./);
       expect(await lab.api<string>("Nomad", "/v1/status/leader")).toMatch(/^10\.200\./);
-    }, 2 * MINUTE);
+    }, 4 * MINUTE);
     expect((await lab.api<unknown[] | null>("Consul", "/v1/config/service-intentions")) ?? []).toEqual([]);
   },
-  6 * MINUTE,
+  8 * MINUTE,
 );
 
 test("nothing is left of it", async () => {

@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
-from .api import Api
+from .api import Api, ApiError
 from .basics import say
 
 ALIVE = 1
+# What Consul answers when what was to change has changed before.
+CONFLICT = 409
 
 
 def forget_replaced_nodes(api: Api) -> None:
@@ -26,5 +28,11 @@ def forget_replaced_nodes(api: Api) -> None:
             continue
         # Only this one: the new one may have got in by now.
         old = {"Verb": "delete-cas", "Node": {"Node": name, "ID": known, "ModifyIndex": node["ModifyIndex"]}}
-        api.call("PUT", "/v1/txn", [{"Node": old}])
+        try:
+            api.call("PUT", "/v1/txn", [{"Node": old}])
+        except ApiError as error:
+            if error.status != CONFLICT:
+                raise
+            # Another server has forgotten it, or the new host has got in.
+            continue
         say(f"Forgot the node {name} with the identity {known}: another host has its name, {alive[name]}.")

@@ -12,7 +12,7 @@ import { documentFile, documentsIn, engineEnvironment, secretsIn } from "../../s
 import { LoopbackServers, type LoopbackServer } from "../../support/loopback-servers";
 import { startMoto, type Moto } from "../../support/moto";
 
-jest.setTimeout(5 * 60_000);
+jest.setTimeout(10 * 60_000);
 
 const names = ["consul-agent", "nomad-server", "nomad-client", "prometheus", "operator"] as const;
 let cluster: LoopbackServers;
@@ -533,7 +533,7 @@ test("new servers with the same store begin with the newest good snapshot, and n
 
   const outcomes = await acl(cluster.servers);
   const said = outcomes.map(({ output }) => output).join("");
-  expect({ said, codes: outcomes.map(({ code }) => code) }).toMatchObject({ codes: [0, 0, 0] });
+  expect(outcomes.filter(({ code }) => code !== 0)).toEqual([]);
   expect(said).toContain("consul-29991231T000000Z.snap is passed over: ");
   for (const engine of ["Consul", "Nomad"]) {
     expect(
