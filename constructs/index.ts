@@ -52,7 +52,7 @@ export { HTTP_METHODS, type HttpMethod } from "./core/http-method";
 export { synthesize } from "./synthesize";
 
 export { ROOT_DEVICES } from "./aws/platform/disks";
-export { LIFECYCLE_HOOKS } from "./aws/platform/lifecycle-notices";
+export { LIFECYCLE_HOOKS, type LifecycleHook } from "./aws/platform/lifecycle-notices";
 export { awsPlatform, USER_DATA_LIMIT } from "./aws/platform/platform";
 
 export { cloudInit, type CloudInit, type CloudInitOptions, type CloudInitPart } from "./linux/cloud-init";

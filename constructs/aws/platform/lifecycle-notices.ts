@@ -4,6 +4,18 @@ import type { HostRole } from "../../linux/compose-host";
 import { HOST_TOOL } from "../../linux/host-tool/host-tool";
 import { json } from "../../linux/json";
 
+/** A hook of an Auto Scaling group: what it waits for at a machine, and for how long. */
+export interface LifecycleHook {
+  /** Its name in the group. */
+  readonly name: string;
+  /** When the group waits. */
+  readonly transition: "autoscaling:EC2_INSTANCE_LAUNCHING" | "autoscaling:EC2_INSTANCE_TERMINATING";
+  /** What the group does with the machine when the time is over. */
+  readonly defaultResult: "ABANDON" | "CONTINUE";
+  /** How long the group waits (`heartbeat_timeout`). */
+  readonly seconds: number;
+}
+
 /**
  * The hooks of an Auto Scaling group that the hosts complete. A change of a hook replaces the group, so these are constants: `seconds` is how
  * long each may take (`heartbeat_timeout`). A host that does not become ready in time is given up, and one that does not manage to leave is
@@ -11,7 +23,7 @@ import { json } from "../../linux/json";
  *
  * @see https://docs.aws.amazon.com/autoscaling/ec2/userguide/lifecycle-hooks.html
  */
-export const LIFECYCLE_HOOKS = {
+export const LIFECYCLE_HOOKS: Readonly<Record<"launch" | "terminate", LifecycleHook>> = {
   launch: {
     name: "meshform-ready",
     transition: "autoscaling:EC2_INSTANCE_LAUNCHING",
@@ -24,7 +36,7 @@ export const LIFECYCLE_HOOKS = {
     defaultResult: "CONTINUE",
     seconds: 900,
   },
-} as const;
+};
 
 const PROGRAM = "/usr/local/lib/meshform/meshform-notices";
 
