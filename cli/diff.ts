@@ -3,7 +3,7 @@ import { join, resolve } from "node:path";
 import { Option, type Command } from "commander";
 import { readReport } from "../constructs/checks/report";
 import { diffMeshes, isEmpty, type MeshDiff, type Synthesis } from "../graph/diff";
-import { renderDiff, type DiffFormat } from "../graph/diff-text";
+import { renderDiff } from "../graph/diff-text";
 import { findApp } from "../lab/app-source";
 import { readStacks } from "../lab/apply/synthesized";
 import { appOption } from "./app-option";
@@ -49,7 +49,7 @@ export function registerDiff(program: Command): void {
 }
 
 function print(diff: MeshDiff, format: Options["format"]): string {
-  return format === "json" ? JSON.stringify(diff, undefined, 2) : renderDiff(diff, format satisfies DiffFormat);
+  return format === "json" ? JSON.stringify(diff, undefined, 2) : renderDiff(diff, format);
 }
 
 async function synthesisOf(base: string, app: string | undefined, signal: AbortSignal): Promise<Synthesis> {

@@ -1,7 +1,6 @@
 import { findIntention } from "../constructs/model/intentions";
 import type { MeshDocuments } from "../lab/apply/documents";
 import { intentionRules, permissionOf } from "./intentions";
-import { Peerings } from "./peerings";
 import { worldOf } from "./world";
 
 /** Who may reach a service, where that changes. A name of `*` means every service. */
@@ -53,7 +52,7 @@ export function accessChanges(before: MeshDocuments, after: MeshDocuments): Acce
 type Pair = Pick<AccessChange, "source" | "peer" | "destination" | "datacenter">;
 
 function accessOf(documents: MeshDocuments): (pair: Pair) => Access {
-  const { entries } = worldOf(documents, new Peerings(documents));
+  const { entries } = worldOf(documents);
   return ({ source, peer, destination, datacenter = "" }) => {
     const intention = findIntention(entries.get(datacenter), { service: source, peer }, destination);
     if (intention === undefined) return NO_ACCESS;

@@ -1,5 +1,6 @@
 import { isDeepStrictEqual } from "node:util";
 import type * as nomad from "../constructs/nomad/generated/job";
+import { identityOf } from "../lab/apply/documents";
 
 /** What a deployment does to a job. */
 export interface JobChange {
@@ -18,8 +19,8 @@ export interface JobChange {
  * @see https://developer.hashicorp.com/nomad/docs/job-specification/update
  */
 export function jobChange(before: nomad.Job | undefined, after: nomad.Job | undefined): JobChange | undefined {
-  const { ID = "", Name = ID, Namespace } = after ?? before ?? {};
-  const job = { job: ID || Name, ...(Namespace && Namespace !== "default" && { namespace: Namespace }) };
+  const { ID, Namespace } = identityOf(after ?? before ?? {});
+  const job = { job: ID, ...(Namespace !== "default" && { namespace: Namespace }) };
   if (before === undefined) return { ...job, change: "added", because: [] };
   if (after === undefined) return { ...job, change: "removed", because: [] };
   if (isDeepStrictEqual(before, after)) return undefined;
@@ -30,11 +31,12 @@ export function jobChange(before: nomad.Job | undefined, after: nomad.Job | unde
 }
 
 /** The ports of nodes that a job takes. */
-export function portsOf({ ID = "", Name = ID, TaskGroups }: nomad.Job): { job: string; port: number; label: string }[] {
-  return (TaskGroups ?? [])
+export function portsOf(job: nomad.Job): { job: string; port: number; label: string }[] {
+  const { ID } = identityOf(job);
+  return (job.TaskGroups ?? [])
     .flatMap(({ Networks }) => Networks ?? [])
     .flatMap(({ ReservedPorts }) => ReservedPorts ?? [])
-    .flatMap(({ Label = "", Value }) => (Value ? [{ job: ID || Name, port: Value, label: Label }] : []));
+    .flatMap(({ Label = "", Value }) => (Value ? [{ job: ID, port: Value, label: Label }] : []));
 }
 
 /** The parts of a job for which Nomad's scheduler replaces instances. */

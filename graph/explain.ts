@@ -4,7 +4,6 @@ import { reach, type Reach } from "../constructs/model/reach";
 import type { MeshDocuments } from "../lab/apply/documents";
 import { LabError } from "../lab/errors";
 import { requireServices } from "./names";
-import { Peerings } from "./peerings";
 import { worldOf } from "./world";
 
 /** A question: may this service reach that one? */
@@ -55,7 +54,7 @@ export interface ExplainedEnd {
 export function explain(documents: MeshDocuments, question: Question): Explanation {
   const { source, destination, request } = question;
   requireServices(documents, source, destination);
-  const world = worldOf(documents, new Peerings(documents));
+  const world = worldOf(documents);
   const datacenter = question.datacenter ?? onlyOne([...world.entries.keys()]);
   if (!world.entries.has(datacenter)) {
     throw new LabError(

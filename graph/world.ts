@@ -1,13 +1,14 @@
 import type * as consul from "../constructs/consul/generated/config-entries";
 import { configEntries, type World } from "../constructs/model/config-entries";
 import type { MeshDocuments } from "../lab/apply/documents";
-import type { Peerings } from "./peerings";
+import { Peerings } from "./peerings";
 
 /**
  * The config entries of an app, by datacenter; the one that needs no name is `""`. Datacenters that are not peers are joined by
  * WAN federation: their entries are replicated, so that an entry of one holds in those that do not say otherwise.
  */
-export function worldOf({ jobs, entries, catalog }: MeshDocuments, peerings: Peerings): World {
+export function worldOf(documents: MeshDocuments, peerings = new Peerings(documents)): World {
+  const { jobs, entries, catalog } = documents;
   const names = new Set([...jobs, ...entries, ...catalog].map(({ datacenter }) => datacenter));
   const federatedWith = (name: string | undefined) =>
     [...names].filter((it) => it === name || !peerings.arePeers(it, name));

@@ -72,7 +72,7 @@ export interface EnsureProgramOptions {
 /**
  * The Docker daemon's program, for hosts that run containers; its Debian package is installed where it is missing.
  *
- * @throws LabError if there is none, and none can be installed here
+ * @throws LabError if it is missing and cannot be installed here
  */
 export async function ensureDocker(options: EnsureProgramOptions): Promise<string> {
   await ensureProgram(checkDocker, options);
@@ -88,7 +88,7 @@ export async function ensureDocker(options: EnsureProgramOptions): Promise<strin
 /**
  * The Docker client, for images that are built from a Dockerfile; the same for its package. The daemon has to be there.
  *
- * @throws LabError if there is none, and none can be installed here
+ * @throws LabError if it is missing and cannot be installed here
  */
 export function ensureDockerClient(options: EnsureProgramOptions): Promise<void> {
   return ensureProgram(checkDockerClient, options);

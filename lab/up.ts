@@ -13,6 +13,7 @@ import { invocation } from "./invocation";
 import { HopelessJobs, retryFailed } from "./hopeless";
 import { joinClusters } from "./peering";
 import type { Profile } from "../constructs/linux/profile";
+import { DRAINED_FILE } from "../constructs/linux/systemd";
 import type { Credentials } from "./credentials";
 import { plainName, type Daemon } from "./docker/daemon";
 import { readImageSources, type ImageSource } from "./docker/image-sources";
@@ -457,7 +458,7 @@ class UpRun {
   /** Whether a host that was booted just now has left for that, and will have Nomad place jobs there again. */
   private takesJobsAgain(host: string): boolean {
     const init = this.booted.has(host) ? this.lab.initOf(host) : undefined;
-    return init !== undefined && existsSync(`/proc/${init.pid}/root/etc/meshform/drained`);
+    return init !== undefined && existsSync(`/proc/${init.pid}/root${DRAINED_FILE}`);
   }
 
   private async apply(results: Results, task: Task): Promise<void> {

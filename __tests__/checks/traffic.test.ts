@@ -129,13 +129,13 @@ describe("unknown-subset", () => {
 
   test("fails if the default is none", () => {
     expect(findings((api) => api.resolve({ defaultSubset: "v1" }))).toEqual([
-      'stack/mesh/api: The default subset of api names the subset "v1", which api does not have. There is none yet. Declare it at stack/mesh/api with addSubset. (unknown-subset)',
+      'stack/mesh/api: The default subset of api names the subset "v1", which api does not have. None exists yet. Declare it at stack/mesh/api with addSubset. (unknown-subset)',
     ]);
   });
 
   test("fails if a failover is set for none", () => {
     expect(findings((api) => api.resolve({ failover: { v1: Failover.to("other") } }))).toEqual([
-      'stack/mesh/api: A failover is set for the subset "v1", which api does not have. There is none yet. For all subsets, say "*". (unknown-subset)',
+      'stack/mesh/api: A failover is set for the subset "v1", which api does not have. None exists yet. For all subsets, say "*". (unknown-subset)',
     ]);
   });
 });
@@ -188,7 +188,7 @@ describe("datacenter-without-gateway", () => {
 
   test("fails if no mesh gateway reaches the datacenter of a failover or a redirect", () => {
     expect(leading({ failover: Failover.datacenters("dc2") })).toEqual([
-      'stack/mesh/api: The failover of api leads to the datacenter "dc2", which no mesh gateway reaches. There is none yet. Add a mesh gateway there. If others run one, list the datacenter in the mesh\'s gatewayDatacenters. (datacenter-without-gateway)',
+      'stack/mesh/api: The failover of api leads to the datacenter "dc2", which no mesh gateway reaches. None exists yet. Add a mesh gateway there. If others run one, list the datacenter in the mesh\'s gatewayDatacenters. (datacenter-without-gateway)',
     ]);
     expect(leading({ redirect: Redirect.datacenter("dc2") }, { gatewayDatacenters: ["dc-2"] })).toEqual([
       expect.stringContaining(

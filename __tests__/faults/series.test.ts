@@ -7,12 +7,15 @@ import { agentOf, powerOff } from "../support/lab-hosts";
 import { cutOff } from "../support/network-faults";
 import { fillDisk } from "../support/small-disk";
 import {
-  denied,
+  certificateOf,
   clients,
+  configureMeshCa,
+  denied,
   expectNoneFailed,
   figures,
   files,
   haveInstances,
+  haveNewCertificates,
   lab,
   leaderOf,
   load,
@@ -79,54 +82,23 @@ test("clients that are cut off from each other: the instance on the caller's hos
   expect(loads.DOUBLE.failed).toBeLessThanOrEqual(10);
 });
 
-describe("certificates of services", () => {
-  interface Certificate {
-    readonly valid_from: string;
-    readonly expiration_time: string;
-    readonly subject_alt_names: readonly { readonly uri?: string }[];
-  }
-
-  /** From when to when the certificate is valid that an Envoy has now, in milliseconds. */
-  async function certificateOf(job: string): Promise<{ readonly from: number; readonly until: number }> {
-    const [{ ID }] = await running(job);
-    const script = `fetch("http://127.0.0.2:19001/certs").then(async (it) => console.log(await it.text()))`;
-    const { output } = await lab.inTask(ID, job, ["node", "-e", script]);
-    const { certificates } = JSON.parse(output) as { certificates: { cert_chain: Certificate[] }[] };
-    const all = certificates.flatMap(({ cert_chain: chain }) => chain);
-    const times = all.map((it) => ({ from: Date.parse(it.valid_from), until: Date.parse(it.expiration_time) }));
-    return times.sort((one, other) => other.from - one.from)[0];
-  }
-
-  const configure = (Config: object) =>
-    lab.api("Consul", "/v1/connect/ca/configuration", "PUT", { Provider: "consul", Config });
-
-  /** Waits until the newest certificates of services are good for so long. */
-  const haveNewOnes = (since: number, timeoutMs: number) =>
-    eventually(async () => {
-      for (const job of ["page", "single", "double"]) {
-        // Consul dates them back by a minute.
-        expect([job, (await certificateOf(job)).from > since - MINUTE]).toEqual([job, true]);
-      }
-    }, timeoutMs);
-
-  // Consul renews at 60 to 90 percent of the lifetime, and the shortest for which it plans so is 10 min.
-  test(
-    "those near expiry are renewed in time, and no request fails",
-    async () => {
-      const started = Date.now();
-      await configure({ PrivateKeyType: "ec", PrivateKeyBits: 256, LeafCertTTL: "10m", SkipValidate: true });
-      await haveNewOnes(started, MINUTE);
-      const loads = await load(PATHS, async () => {
-        const { until } = await certificateOf("single");
-        await sleep(until - Date.now());
-        await haveNewOnes(started + 3 * MINUTE, MINUTE);
-      });
-      figures.add("leaf certificates renewed before they expired", loads);
-      expectNoneFailed(loads);
-    },
-    15 * MINUTE,
-  );
-});
+// Consul renews at 60 to 90 percent of the lifetime, and the shortest for which it plans so is 10 min.
+test(
+  "certificates of services near expiry are renewed in time, and no request fails",
+  async () => {
+    const started = Date.now();
+    await configureMeshCa({ PrivateKeyType: "ec", PrivateKeyBits: 256, LeafCertTTL: "10m", SkipValidate: true });
+    await haveNewCertificates(started, MINUTE);
+    const loads = await load(PATHS, async () => {
+      const { until } = await certificateOf("single");
+      await sleep(until - Date.now());
+      await haveNewCertificates(started + 3 * MINUTE, MINUTE);
+    });
+    figures.add("leaf certificates renewed before they expired", loads);
+    expectNoneFailed(loads);
+  },
+  15 * MINUTE,
+);
 
 describe("what moves", () => {
   test("a node is drained: nothing is lost of two instances; of one what it asks for until the next has started", async () => {

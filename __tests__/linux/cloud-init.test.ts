@@ -224,7 +224,7 @@ describe("what only Terraform knows", () => {
     expect(script).toContain('"$(cat "$facts/bucket")" meshform/"$1" "$2"');
   });
 
-  test("takes no room and no program where there is none", () => {
+  test("adds no line and no package to a host without one", () => {
     expect(bootScript(file("{}"), onAws)).not.toMatch(/facts|169\.254/);
     expect(render(file("{}"), onAws).tags).toEqual({});
   });

@@ -207,8 +207,8 @@ describe("checks", () => {
 
   test("datacenter-without-gateway: both ends need a gateway", () => {
     expect(bare(connect)).toEqual([
-      'dc1/mesh/web: The upstream api leads out of the datacenter "dc1", which no mesh gateway leads out of. There is none yet. Add a mesh gateway there. If others run one, list the datacenter in the mesh\'s gatewayDatacenters. (datacenter-without-gateway)',
-      'dc1/mesh/web: The upstream api leads to the datacenter "dc2", which no mesh gateway reaches. There is none yet. Add a mesh gateway there. If others run one, list the datacenter in the mesh\'s gatewayDatacenters. (datacenter-without-gateway)',
+      'dc1/mesh/web: The upstream api leads out of the datacenter "dc1", which no mesh gateway leads out of. None exists yet. Add a mesh gateway there. If others run one, list the datacenter in the mesh\'s gatewayDatacenters. (datacenter-without-gateway)',
+      'dc1/mesh/web: The upstream api leads to the datacenter "dc2", which no mesh gateway reaches. None exists yet. Add a mesh gateway there. If others run one, list the datacenter in the mesh\'s gatewayDatacenters. (datacenter-without-gateway)',
     ]);
     const failover = ({ east, west }: TwoMeshes) => {
       const api = east.addService("api", { ...http, publish: 80 });

@@ -159,3 +159,34 @@ export async function denied(path: "SINGLE" | "DOUBLE" | "TCP"): Promise<{ reado
   }
   return { ms };
 }
+
+interface Certificate {
+  readonly valid_from: string;
+  readonly expiration_time: string;
+}
+
+/** From when to when the certificate is valid that an Envoy has now, in milliseconds. */
+export async function certificateOf(job: string): Promise<{ readonly from: number; readonly until: number }> {
+  const [{ ID }] = await running(job);
+  const script = `fetch("http://127.0.0.2:19001/certs").then(async (it) => console.log(await it.text()))`;
+  const { output } = await lab.inTask(ID, job, ["node", "-e", script]);
+  const { certificates } = JSON.parse(output) as { certificates: { cert_chain: Certificate[] }[] };
+  const all = certificates.flatMap(({ cert_chain: chain }) => chain);
+  const times = all.map((it) => ({ from: Date.parse(it.valid_from), until: Date.parse(it.expiration_time) }));
+  return times.sort((one, other) => other.from - one.from)[0];
+}
+
+/** Gives Consul's built-in CA of the mesh another configuration. */
+export async function configureMeshCa(Config: object): Promise<void> {
+  await lab.api("Consul", "/v1/connect/ca/configuration", "PUT", { Provider: "consul", Config });
+}
+
+/** Waits until the certificates of services are newer than a moment. */
+export async function haveNewCertificates(since: number, timeoutMs: number): Promise<void> {
+  await eventually(async () => {
+    for (const job of ["page", "single", "double"]) {
+      // Consul dates them back by a minute.
+      expect([job, (await certificateOf(job)).from > since - MINUTE]).toEqual([job, true]);
+    }
+  }, timeoutMs);
+}

@@ -3,13 +3,11 @@ import { silence } from "../checks/silence";
 import { MeshError } from "../core/errors";
 import * as is from "../core/shape";
 import { ConsulServers, type ConsulServersProps } from "../linux/consul-servers";
-import { instanceFact } from "../linux/instance-facts";
 import { NomadClients, type NomadClientsProps } from "../linux/nomad-clients";
 import { NomadServers } from "../linux/nomad-servers";
 import { ClusterSecrets } from "./access/cluster-secrets";
 import { decryptStatement, encryptStatement, FIND_SERVERS, SESSIONS } from "./access/machine-statements";
 import type { PolicyStatement } from "./access/policy";
-import { AwsAccount } from "./account";
 import { SecurityGroups } from "./flows/security-groups";
 import { Capacity } from "./machines/capacity";
 import { MachineGroup } from "./machines/machine-group";
@@ -152,7 +150,7 @@ export class AwsCluster extends Construct {
     this.assets = new AssetsBucket(this, "assets", { name, keyArn: this.keyArn });
     this.securityGroups = new SecurityGroups(this, "security-groups", { network, name });
 
-    const region = instanceFact("region", AwsAccount.of(this).region);
+    const { region } = this.secrets.store;
     this.consul = new ConsulServers(this, "servers", {
       platform: awsPlatform,
       count: serverCount,

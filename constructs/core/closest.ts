@@ -12,7 +12,7 @@ export function closestAmong(known: readonly string[]): (name: string) => string
 
 /** "Did you mean …?" for a name that is near one of the known ones, else the known ones. */
 export function closestTo(name: string, known: readonly string[]): string {
-  if (known.length === 0) return "There is none yet.";
+  if (known.length === 0) return "None exists yet.";
   const few = `${known.slice(0, 20).join(", ")}${known.length > 20 ? ", …" : ""}`;
   return suggestionFor(name, known) ?? `Known are: ${few}.`;
 }

@@ -13,6 +13,9 @@ export const RUN_FOLDER = "/run/meshform";
 /** While this file is there the host has left its cluster for good: its agents stay down until the next boot. */
 export const LEFT_FILE = `${RUN_FOLDER}/left`;
 
+/** There from the drain for a reboot until the host takes jobs again. The host tool writes it. */
+export const DRAINED_FILE = "/etc/meshform/drained";
+
 /** Units that a host starts at every boot, in the order in which they are told to systemd. */
 export function unitNames(host: HostData): string[] {
   return host.units.flatMap((unit) => [`${unit.name}.service`, ...(isTimed(unit) ? [`${unit.name}.timer`] : [])]);

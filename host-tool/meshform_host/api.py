@@ -90,7 +90,7 @@ class Api:
             raise NoAnswer(f"{self.engine} answers {method} {path} with no JSON.", "Look at its log.") from error
 
     def leader(self) -> str:
-        """@raises NotYet while there is none"""
+        """@raises NotYet while no server leads"""
         leader = self.call("GET", "/v1/status/leader")
         if not leader:
             raise NotYet(f"{self.engine} has no leader.", "Most of its servers must run and reach each other.")

@@ -83,7 +83,7 @@ class SecretsManagerStore:
 
 
 class BucketSnapshots:
-    """A bucket of S3. An object is put only where there is none of its name, and read again to see that it is whole."""
+    """A bucket of S3. An object never replaces one of the same name, and is read back to check it."""
 
     def __init__(self, bucket: str, prefix: str, region: str, endpoint: str | None) -> None:
         self._bucket = bucket

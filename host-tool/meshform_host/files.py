@@ -77,7 +77,7 @@ class HostFiles:
         is_now = os.stat(handle)
         if (is_now.st_uid, is_now.st_gid, is_now.st_mode & 0o7777) == (uid, gid, mode):
             return False
-        # In this order, so that nobody reads it meanwhile who may not afterwards.
+        # The mode first: between the two calls nobody can read the file who may not read it afterwards.
         os.fchmod(handle, mode)
         os.fchown(handle, uid, gid)
         return True

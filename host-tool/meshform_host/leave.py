@@ -15,7 +15,7 @@ from .host import Host
 from .lifecycle import autopilot_health, expect_healthy_servers
 from .node import Node
 from .processes import agents_of
-from .ready import own_id
+from .ready import own_id, voters
 from .turn import Turn
 
 # How long another server may take to lead, and an agent to end.
@@ -54,11 +54,6 @@ def leave(host: Host, arguments: argparse.Namespace) -> None:
         drain(host, client)
         turn.end_in(REMOVAL_SECONDS)
         go(host, apis)
-
-
-def voters(api: Api) -> list[Json]:
-    servers: list[Json] = api.call("GET", "/v1/operator/raft/configuration")["Servers"]
-    return [server for server in servers if server["Voter"]]
 
 
 def hand_over(api: Api) -> None:

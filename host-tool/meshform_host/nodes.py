@@ -5,6 +5,7 @@ from __future__ import annotations
 from .api import Api, ApiError
 from .basics import say
 
+# As Serf numbers the states of its members.
 ALIVE = 1
 # What Consul answers when what was to change has changed before.
 CONFLICT = 409

@@ -19,6 +19,8 @@ from .cluster import secrets_of
 from .host import Host
 from .lifecycle import expect_healthy_servers
 from .node import Node
+from .nodes import ALIVE
+from .recovery import NODE_IDS
 
 GRPC_PORT = 8503
 
@@ -131,7 +133,7 @@ class Parts:
         host, (client, cluster) = self._host, self._secrets()
         api = consul_of(host, client, cluster)
         leader = api.leader()
-        alive = {member["Name"] for member in api.call("GET", "/v1/agent/members") if member["Status"] == 1}
+        alive = {member["Name"] for member in api.call("GET", "/v1/agent/members") if member["Status"] == ALIVE}
         if host.node not in alive:
             fix = "It must reach port 8301 of the others, and the access rules (AccessStack) must be applied."
             raise NotYet(f"Consul does not show {host.node} among the nodes that are alive.", fix)
@@ -178,9 +180,15 @@ def own_id(api: Api) -> str:
     return str(said["member"]["Tags"]["id"])
 
 
+def voters(api: Api) -> list[Json]:
+    """The servers that an engine's elections count."""
+    servers: list[Json] = api.call("GET", "/v1/operator/raft/configuration")["Servers"]
+    return [server for server in servers if server["Voter"]]
+
+
 def expect_own_name(api: Api, host: Host) -> None:
     """@raises NotYet while Consul's catalog has another identity under the name: it takes nothing of this host then"""
-    own = host.path("/opt/consul/node-id").read_text().strip()
+    own = host.path(NODE_IDS["consul"]).read_text().strip()
     found = api.call("GET", f"/v1/catalog/node/{host.node}")
     known = found["Node"]["ID"] if found else None
     if known != own:
@@ -190,8 +198,7 @@ def expect_own_name(api: Api, host: Host) -> None:
 
 def expect_vote(api: Api) -> None:
     """@raises NotYet on a server that is alive, but not yet counted: the others decide without it"""
-    servers = api.call("GET", "/v1/operator/raft/configuration")["Servers"]
-    if own_id(api) not in {server["ID"] for server in servers if server["Voter"]}:
+    if own_id(api) not in {server["ID"] for server in voters(api)}:
         raise NotYet(
             f"This server of {api.engine} has no vote yet.", "It gets one once it has been healthy for a while."
         )

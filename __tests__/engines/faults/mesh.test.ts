@@ -1,16 +1,15 @@
 import { setTimeout as sleep } from "node:timers/promises";
-import { eventually } from "../../support/eventually";
 import {
+  configureMeshCa,
   denied,
   expectNoneFailed,
   figures,
   haveInstances,
+  haveNewCertificates,
   killTask,
-  lab,
   load,
   MINUTE,
   PATHS,
-  running,
   seconds,
   settled,
   upstreams,
@@ -82,44 +81,13 @@ test.each([
   expectNoneFailed(loads);
 });
 
-describe("the mesh's certificates", () => {
-  interface Certificate {
-    readonly valid_from: string;
-    readonly expiration_time: string;
-    readonly subject_alt_names: readonly { readonly uri?: string }[];
-  }
-
-  /** From when to when the certificate is valid that an Envoy has now, in milliseconds. */
-  async function certificateOf(job: string): Promise<{ readonly from: number; readonly until: number }> {
-    const [{ ID }] = await running(job);
-    const script = `fetch("http://127.0.0.2:19001/certs").then(async (it) => console.log(await it.text()))`;
-    const { output } = await lab.inTask(ID, job, ["node", "-e", script]);
-    const { certificates } = JSON.parse(output) as { certificates: { cert_chain: Certificate[] }[] };
-    const all = certificates.flatMap(({ cert_chain: chain }) => chain);
-    const times = all.map((it) => ({ from: Date.parse(it.valid_from), until: Date.parse(it.expiration_time) }));
-    return times.sort((one, other) => other.from - one.from)[0];
-  }
-
-  const configure = (Config: object) =>
-    lab.api("Consul", "/v1/connect/ca/configuration", "PUT", { Provider: "consul", Config });
-
-  /** Waits until the newest certificates of services are good for so long. */
-  const haveNewOnes = (since: number, timeoutMs: number) =>
-    eventually(async () => {
-      for (const job of ["page", "single", "double"]) {
-        // Consul dates them back by a minute.
-        expect([job, (await certificateOf(job)).from > since - MINUTE]).toEqual([job, true]);
-      }
-    }, timeoutMs);
-
-  test("a new authority takes over, and no request fails", async () => {
-    const loads = await load(PATHS, async () => {
-      const now = Date.now();
-      await configure({ PrivateKeyType: "ec", PrivateKeyBits: 384, LeafCertTTL: "72h" });
-      await haveNewOnes(now, MINUTE);
-      await sleep(2_000);
-    });
-    figures.add("mesh CA rotated", loads);
-    expectNoneFailed(loads);
+test("a new CA of the mesh takes over, and no request fails", async () => {
+  const loads = await load(PATHS, async () => {
+    const now = Date.now();
+    await configureMeshCa({ PrivateKeyType: "ec", PrivateKeyBits: 384, LeafCertTTL: "72h" });
+    await haveNewCertificates(now, MINUTE);
+    await sleep(2_000);
   });
+  figures.add("mesh CA rotated", loads);
+  expectNoneFailed(loads);
 });

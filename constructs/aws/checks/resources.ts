@@ -31,3 +31,8 @@ interface Rendered {
 export function blocksOf(value: unknown): readonly Readonly<Record<string, unknown>>[] {
   return [value ?? []].flat() as unknown as readonly Readonly<Record<string, unknown>>[];
 }
+
+/** Whether an attribute is true, as a flag or as the text that the provider's types ask for. */
+export function isTrue(value: unknown): boolean {
+  return value === true || value === "true";
+}

@@ -1,5 +1,5 @@
 import type { Check } from "../../checks/check";
-import { blocksOf, resourcesOf } from "./resources";
+import { blocksOf, isTrue, resourcesOf } from "./resources";
 
 export const metadataService: Check = {
   id: "metadata-service",
@@ -41,7 +41,7 @@ export const unencryptedDisk: Check = {
       }
       for (const { device_name, ebs } of mappings) {
         for (const disk of blocksOf(ebs)) {
-          if (![true, "true"].includes(disk.encrypted as boolean)) {
+          if (!isTrue(disk.encrypted)) {
             yield {
               at: resource,
               problem: `Its disk ${device_name as string} is not encrypted.`,
@@ -64,7 +64,7 @@ export const reachableMachine: Check = {
       if (attributes.key_name !== undefined) {
         yield { at: resource, problem: "Its machines take a key pair for SSH.", fix: "Omit key_name." };
       }
-      if (interfaces.some(({ associate_public_ip_address: it }) => [true, "true"].includes(it as boolean))) {
+      if (interfaces.some(({ associate_public_ip_address: it }) => isTrue(it))) {
         yield {
           at: resource,
           problem: "Its machines have public addresses.",

@@ -67,8 +67,8 @@ export class MachineGroup extends Construct implements CheckedMachines {
       distribution: image.distribution,
       assets: options.assets.location,
     });
-    const profile = this.profile();
     this.roleName = awsName(this, "role", name);
+    const profile = this.profile();
     this.groupName = awsName(this, "Auto Scaling group", name);
     const machineTags = { ...tagsOf(this, name), ...options.machineTags, ...tags };
     this.refuseTags(machineTags);
@@ -152,7 +152,7 @@ export class MachineGroup extends Construct implements CheckedMachines {
   private profile(): IamInstanceProfile {
     const { name, statements } = this.options;
     const role = new IamRole(this, "role", {
-      name: awsName(this, "role", name),
+      name: this.roleName,
       assumeRolePolicy: trustPolicy("ec2.amazonaws.com"),
       tags: tagsOf(this, name),
     });

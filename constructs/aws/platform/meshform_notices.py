@@ -144,7 +144,7 @@ class Watch:
             )
             say(f"Hook {hook} of {group} is completed: {result}.")
         except ClientError as error:
-            # After a reboot, for example, there is none to be completed.
+            # After a reboot, for example, no hook waits.
             if re.search("No active Lifecycle Action", str(error)):
                 say(f"Hook {hook} of {group} waits for nothing.")
             else:
