@@ -50,11 +50,14 @@ async function askTimes(times: number): Promise<Answer[]> {
 
 const instancesIn = (answers: readonly Answer[]) => new Set(answers.map(({ api }) => api?.instance));
 
+/** Waits until requests of the dashboard reach both instances of the API. */
+const bothInstancesAnswer = () => eventually(async () => expect(instancesIn(await askTimes(8)).size).toBe(2));
+
 const apiAllocations = () => lab.api<Allocation[]>("Nomad", "/v1/job/count-api/allocations");
 
 test("the dashboard counts through two sidecars, and two instances on two hosts share the load", async () => {
   // An Envoy learns of each instance when Consul tells it, a moment after the instance is healthy.
-  await eventually(async () => expect(instancesIn(await askTimes(8)).size).toBe(2));
+  await bothInstancesAnswer();
   const answers = await askTimes(40);
   expect(new Set(answers.map(({ status }) => status))).toEqual(new Set([200]));
   const perInstance = [...instancesIn(answers)].map((id) => answers.filter(({ api }) => api?.instance === id));
@@ -171,14 +174,17 @@ test(
 );
 
 test(
-  "Consul agents that crash one after another, each once the checks on the other's host pass, cost no request",
+  "Consul agents that crash one after another, each once the instance on the other's host gets requests again, cost no request",
   async () => {
+    await bothInstancesAnswer();
     const answers: Promise<number>[] = [];
     const load = setInterval(() => answers.push(ask().then(({ status }) => status)), 100);
     try {
       for (const host of ["client-1", "client-2"]) {
         await crashConsul(lab, host);
         await expectHealthy(lab, [host]);
+        // The agent knows first: its servers, and then the caller's Envoy, hear of it a moment later.
+        await bothInstancesAnswer();
       }
     } finally {
       clearInterval(load);
