@@ -12,6 +12,7 @@ const common = {
     "^meshform/aws$": "<rootDir>/constructs/aws",
     "^meshform/(stacks|testing)$": "<rootDir>/$1",
   },
+  setupFilesAfterEnv: ["<rootDir>/__tests__/support/exit-code.ts"],
   modulePathIgnorePatterns: ["<rootDir>/cdktf.out", "<rootDir>/\\.meshform", "<rootDir>/dist"],
 };
 

@@ -31,7 +31,7 @@ async function states(machine: CloudMachine, ...units: string[]): Promise<string
 
 async function succeed(machine: CloudMachine, ...command: string[]): Promise<string> {
   const { code, output } = await machine.run(...command);
-  expect({ code, output }).toMatchObject({ code: 0 });
+  expect({ code, output }).toExit(0);
   return output;
 }
 
@@ -87,7 +87,7 @@ describe("a server of a secure cluster", () => {
       `${JSON.stringify([machineAddress])}\n`,
     );
     expect(await succeed(machine, "tail", "--lines=1", large.path)).toBe(`${machineAddress}\n`);
-    expect((await machine.run("grep", "--recursive", "instance-fact:", "/etc/consul.d", "/etc/nomad.d")).code).toBe(1);
+    expect(await machine.run("grep", "--recursive", "instance-fact:", "/etc/consul.d", "/etc/nomad.d")).toExit(1);
   });
 
   test("has its files and directories with their owners and modes", async () => {
@@ -100,7 +100,7 @@ describe("a server of a secure cluster", () => {
     expect(await succeed(machine, "/usr/local/bin/nomad", "version")).toContain(`Nomad v${nomad.version}`);
     expect(await succeed(machine, "sh", "-c", "/opt/cni/bin/bridge 2>&1 || true")).toContain(cni.version);
     expect((await succeed(machine, "ls", "/opt/cni/bin")).trim().split("\n")).not.toContain("README.md");
-    expect((await machine.run("dpkg-query", "--show", "nomad")).code).toBe(1);
+    expect(await machine.run("dpkg-query", "--show", "nomad")).toExit(1);
     expect(await succeed(machine, "find", "/var/tmp", "-name", "meshform.*")).toBe("");
   });
 
@@ -280,7 +280,7 @@ describe("a client", () => {
       code: 1,
       output: expect.stringContaining("The instance fact zone has a quotation mark,") as string,
     });
-    expect(withTag.code).toBe(0);
+    expect(withTag).toExit(0);
     expect(await succeed(machine, "cat", "/etc/zone")).toBe("a\n");
   });
 
@@ -290,7 +290,7 @@ describe("a client", () => {
     const bootScript = () => machine.run("bash", script);
 
     const without = await bootScript();
-    expect(without.code).toBe(1);
+    expect(without).toExit(1);
     expect(without.output).toMatch(
       /^Of the disks 0 are blank and 1073741824 bytes large, and none has the label mf-data\. There are: \/dev\/loop\d+ of 2147483648 bytes\.$/m,
     );
@@ -327,7 +327,7 @@ describe("a client", () => {
       const device = await machine.attachDisk(name, 1);
       await succeed(machine, ...command, device);
       const before = await beginning(device);
-      expect((await machine.run("bash", script)).code).toBe(1);
+      expect(await machine.run("bash", script)).toExit(1);
       expect(await beginning(device)).toBe(before);
       await machine.detachDisk(name);
     }

@@ -89,7 +89,7 @@ test(
   async () => {
     await lab.api("Consul", "/v1/config/service-intentions/count-api", "DELETE");
     await eventually(async () => expect((await ask()).status).toBe(502));
-    expect((await lab.up("connected")).code).toBe(0);
+    expect(await lab.up("connected")).toExit(0);
     await eventually(async () => expect((await ask()).status).toBe(200));
   },
   3 * MINUTE,
@@ -98,7 +98,7 @@ test(
 test(
   "status finds what was changed by hand; up puts it back, and names what is not the app's",
   async () => {
-    expect(await lab.meshform(["status"])).toMatchObject({ code: 0 });
+    expect(await lab.meshform(["status"])).toExit(0);
     const job = await lab.api<nomad.Job>("Nomad", "/v1/job/count-api");
     const everyService = { Kind: "service-intentions", Name: "*", Sources: [{ Name: "*", Action: "allow" }] };
     const denied = { ...everyService, Name: "count-api", Sources: [{ Name: "count-dashboard", Action: "deny" }] };
@@ -108,7 +108,7 @@ test(
     await lab.api("Nomad", "/v1/jobs", "PUT", { Job: { ...job, TaskGroups: [{ ...group, Count: 1 }] } });
 
     const status = await lab.meshform(["status"]);
-    expect(status.code).toBe(1);
+    expect(status).toExit(1);
     const remedy = `npm run exec -- --name ${lab.name} server-1 -- consul config delete -kind service-intentions -name '*'`;
     const foreign = `The config entry service-intentions/* is not the app's: every service may reach every service. To remove it: ${remedy}`;
     expect(status.output.split("\n")).toEqual(
@@ -128,8 +128,8 @@ test(
     expect(JSON.parse(remaining.output)).toMatchObject({ healthy: false, problems: [foreign] });
 
     const [host = "", command = ""] = remedy.replace(/^.*?(server-1)/, "$1").split(" -- ");
-    expect(await lab.onHost(host, ...command.replaceAll("'", "").split(" "))).toMatchObject({ code: 0 });
-    expect(await lab.meshform(["status"])).toMatchObject({ code: 0 });
+    expect(await lab.onHost(host, ...command.replaceAll("'", "").split(" "))).toExit(0);
+    expect(await lab.meshform(["status"])).toExit(0);
     await eventually(async () => expect((await ask()).status).toBe(200));
   },
   3 * MINUTE,
@@ -139,7 +139,7 @@ test(
   "status finds a client that an operator has taken out of service, and up does not wait for it",
   async () => {
     const remedy = ["nomad", "node", "eligibility", "-self"];
-    expect(await lab.onHost("client-2", ...remedy, "-disable")).toMatchObject({ code: 0 });
+    expect(await lab.onHost("client-2", ...remedy, "-disable")).toExit(0);
     const sentence = `Nomad places nothing on client-2, which is ineligible. To have jobs there again: npm run exec -- --name ${lab.name} client-2 -- ${remedy.join(" ")} -enable`;
     const status = await lab.meshform(["status"]);
     expect(status).toMatchObject({ code: 1, output: expect.stringContaining(sentence) as string });
@@ -147,8 +147,8 @@ test(
       code: 1,
       output: expect.stringContaining(sentence) as string,
     });
-    expect(await lab.onHost("client-2", ...remedy, "-enable")).toMatchObject({ code: 0 });
-    expect(await lab.meshform(["status"])).toMatchObject({ code: 0 });
+    expect(await lab.onHost("client-2", ...remedy, "-enable")).toExit(0);
+    expect(await lab.meshform(["status"])).toExit(0);
   },
   2 * MINUTE,
 );
@@ -159,7 +159,7 @@ test(
     const [instance] = (await apiAllocations()).filter(({ ClientStatus }) => ClientStatus === "running");
     const switchHealth = async (to: "fail" | "pass") => {
       const request = `fetch("http://127.0.0.1:9011/health/${to}", { method: "POST" }).then((r) => process.exit(r.ok ? 0 : 1))`;
-      expect(await lab.inTask(instance.ID, "count-api", ["node", "-e", request])).toMatchObject({ code: 0 });
+      expect(await lab.inTask(instance.ID, "count-api", ["node", "-e", request])).toExit(0);
     };
     const short = instance.ID.slice(0, 8);
     await switchHealth("fail");
@@ -225,7 +225,7 @@ describe("jobs of each kind, of several groups, services and ports, in several n
     "run, and a client of a periodic job reaches each of their services",
     async () => {
       const before = await lab.meshform(["status"]);
-      expect(before.code).toBe(0);
+      expect(before).toExit(0);
       expect(rowsOf(before.output)).toEqual(
         expect.arrayContaining([
           ["tour", "default", "periodic, no run yet", "0/0", "tour"],
@@ -247,8 +247,9 @@ describe("jobs of each kind, of several groups, services and ports, in several n
         Meta: { to: "ada" },
       });
       await done(DispatchedJobID, "office");
-      const { code, output } = await lab.meshform(["status"]);
-      expect(code).toBe(0);
+      const outcome = await lab.meshform(["status"]);
+      expect(outcome).toExit(0);
+      const { output } = outcome;
       const rows = rowsOf(output).map((row) => row.map((cell, column) => (column === 4 ? "…" : cell)));
       expect(rows).toEqual(
         expect.arrayContaining([
@@ -379,7 +380,7 @@ test(
   async () => {
     await lab.up("connected");
     const { code, output } = await lab.up("alone");
-    expect({ code, output }).toMatchObject({ code: 0 });
+    expect({ code, output }).toExit(0);
     const jobs = await lab.api<{ ID: string; Status: string }[]>("Nomad", "/v1/jobs");
     expect(jobs.map(({ ID }) => ID)).toEqual(["count-api"]);
     const kinds = ["service-defaults", "service-intentions"];
@@ -421,7 +422,7 @@ describe("of everything that can be rendered", () => {
 test(
   "down says so and leaves no lab",
   async () => {
-    expect(await lab.down()).toMatchObject({ code: 0 });
+    expect(await lab.down()).toExit(0);
     expect((await lab.down()).output).toMatch(/nothing|no lab/i);
   },
   MINUTE,

@@ -20,11 +20,11 @@ const name = `two-${process.pid}`;
 const lab = new TestLab(name, join(__dirname, "apps", "datacenters.ts"));
 
 beforeAll(async () => {
-  expect(await lab.up("connected", "--datacenters", "2")).toMatchObject({ code: 0 });
+  expect(await lab.up("connected", "--datacenters", "2")).toExit(0);
 }, 5 * MINUTE);
 
 afterAll(async () => {
-  expect(await lab.down()).toMatchObject({ code: 0 });
+  expect(await lab.down()).toExit(0);
 }, MINUTE);
 
 /** What the page answers: the datacenter whose API greeted it, or the status that is not 200. */

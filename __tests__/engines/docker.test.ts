@@ -106,7 +106,7 @@ test("README's ten lines count through Nomad's own sidecars, all of them contain
     ...["hashicorpdev/counter-api:v3", "hashicorpdev/counter-dashboard:v3"],
     ...["meshform/pause:1", "meshform/pause:1"],
   ]);
-  expect(await lab.meshform(["status"])).toMatchObject({ code: 0 });
+  expect(await lab.meshform(["status"])).toExit(0);
 });
 
 test("a second up changes nothing; one after an edit of the program alone has the new one run", async () => {
@@ -122,7 +122,7 @@ test("a second up changes nothing; one after an edit of the program alone has th
 });
 
 test("images come from a folder with a Dockerfile, and from an archive", async () => {
-  expect(await lab.up("sleeper")).toMatchObject({ code: 0 });
+  expect(await lab.up("sleeper")).toExit(0);
   expect(await containers()).toContain("test/sleeper:1");
   const saved = await Promise.all(
     ["client-1", "client-2"].map((host) =>
@@ -132,7 +132,7 @@ test("images come from a folder with a Dockerfile, and from an archive", async (
   expect(saved).toEqual([expect.objectContaining({ code: 0 }), expect.objectContaining({ code: 0 })]);
   copyFileSync(join(new LabFiles(name).host("client-1"), "saved.tar"), join(project, "saved.tar"));
   writeContext({ ...images, "test/saved:1": "saved.tar" });
-  expect(await lab.up("saved")).toMatchObject({ code: 0 });
+  expect(await lab.up("saved")).toExit(0);
   expect(await containers()).toContain("test/saved:1");
 });
 
@@ -165,7 +165,7 @@ test("the example of one's own programs runs Node, Python and a Go binary by exe
   const folder = join(root, "examples", "own-program");
   await run("go", ["build", "-C", join(folder, "stock"), "-o", "../build/stock", "."], { timeoutMs: 2 * MINUTE });
   const own = new TestLab(name, join(folder, "main.ts"), folder);
-  expect(await own.up("")).toMatchObject({ code: 0 });
+  expect(await own.up("")).toExit(0);
   const response = await fetch(own.url("shop"), { signal: AbortSignal.timeout(5_000) });
   expect(await response.json()).toEqual({ orders: [{ id: 1, item: "wheel" }], stock: { wheel: 4 } });
   expect(await containers()).toContain("own/stock:1");
@@ -199,11 +199,11 @@ describe("with a Docker daemon of the machine's own", () => {
       ],
       { stdio: "ignore" },
     );
-    await eventually(async () => expect((await docker("version")).code).toBe(0));
+    await eventually(async () => expect(await docker("version")).toExit(0));
     const archive = join(project, "root.tar");
     await run("tar", ["--create", "--file", archive, "--directory", join(project, "sleeper", "root"), "."]);
     const change = 'ENTRYPOINT ["/bin/sleep", "1000000"]';
-    expect(await docker("import", "--change", change, archive, "test/owned:1")).toMatchObject({ code: 0 });
+    expect(await docker("import", "--change", change, archive, "test/owned:1")).toExit(0);
     process.env.DOCKER_HOST = `unix://${socket}`;
   }, MINUTE);
 
@@ -214,10 +214,10 @@ describe("with a Docker daemon of the machine's own", () => {
   });
 
   test("images come from it, and are built by it, which leaves it as it was once the lab is down", async () => {
-    expect(await lab.up("owned")).toMatchObject({ code: 0 });
+    expect(await lab.up("owned")).toExit(0);
     expect(await containers()).toEqual(expect.arrayContaining(["test/owned:1", "test/sleeper:1"]));
     expect(await imagesThere()).toContain("<none>");
-    expect(await lab.down()).toMatchObject({ code: 0 });
+    expect(await lab.down()).toExit(0);
     expect(await imagesThere()).toBe("test/owned:1\n");
   });
 });
@@ -239,6 +239,6 @@ test("an up that is interrupted while it loads images ends at once, and leaves w
 });
 
 test("down leaves nothing of Docker on the machine", async () => {
-  expect(await lab.down()).toMatchObject({ code: 0 });
+  expect(await lab.down()).toExit(0);
   await eventually(async () => expect(await newTraces(before, [name])).toEqual([]));
 });

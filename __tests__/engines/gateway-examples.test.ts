@@ -18,7 +18,7 @@ afterAll(async () => {
 async function tryPage(app: string, commands: number, ...options: readonly string[]): Promise<TestLab> {
   const lab = labOf(app);
   const { code, output } = await lab.up("", ...options);
-  expect({ code, output }).toMatchObject({ code: 0 });
+  expect({ code, output }).toExit(0);
   const tries = commandsAfterUp(page, app, options.map((option) => `${option} `).join(""));
   expect(tries).toHaveLength(commands);
   for (const { command, prints } of tries) {

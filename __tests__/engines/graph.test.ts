@@ -57,7 +57,7 @@ describe("of a running lab", () => {
         await new Promise((resolve) => setTimeout(resolve, 20));
       }
       const { code, output } = await command;
-      expect({ code, output }).toMatchObject({ code: 0 });
+      expect({ code, output }).toExit(0);
       expect(answers).toBeGreaterThan(10);
       const rate = (source: string, destination: string) => {
         const [, perSecond, unit] =

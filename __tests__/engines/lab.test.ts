@@ -63,8 +63,9 @@ test("doctor finds nothing missing where up has just worked", async () => {
 
 test("a second up changes nothing and says so", async () => {
   const inits = initsOf(one);
-  const { code, output } = await one.up("bare");
-  expect(code).toBe(0);
+  const outcome = await one.up("bare");
+  expect(outcome).toExit(0);
+  const { output } = outcome;
   expect(output).toContain("Nothing changed");
   expect(initsOf(one)).toEqual(inits);
 });
@@ -74,16 +75,16 @@ test("commands run inside a host, with its files and its exit code", async () =>
   expect(await inside("hostname")).toEqual({ code: 0, output: "client-1\n" });
   expect((await inside("ip", "-brief", "address", "show", "eth0")).output).toContain("10.200.1.1/16");
   expect(await inside("sh", "-c", "exit 7")).toEqual({ code: 7, output: "" });
-  expect(await inside("test", "-e", "/etc/consul.d/consul.json")).toMatchObject({ code: 0 });
+  expect(await inside("test", "-e", "/etc/consul.d/consul.json")).toExit(0);
   expect((await inside("ps", "-e", "-o", "comm=")).output).not.toContain("jest");
   expect((await one.meshform(["exec", "client-9", "--", "true"])).output).toContain("Host client-9 of lab");
 });
 
 test("what a host writes stays in the host", async () => {
   const path = `/etc/written-by-${one.name}`;
-  expect(await one.meshform(["exec", "server-1", "--", "touch", path])).toMatchObject({ code: 0 });
+  expect(await one.meshform(["exec", "server-1", "--", "touch", path])).toExit(0);
   expect(existsSync(path)).toBe(false);
-  expect(await one.meshform(["exec", "client-1", "--", "test", "-e", path])).toMatchObject({ code: 1 });
+  expect(await one.meshform(["exec", "client-1", "--", "test", "-e", path])).toExit(1);
 });
 
 test("the agents' logs can be read", async () => {
@@ -130,7 +131,7 @@ test("health says of jobs that cannot be deployed which task dies with what word
   const ofDeaf = await run(process.execPath, [CLI, "health", "--environment", "--wait", "60", "deaf", "well"], { env });
   // In time to be read, and not only once the wait is over.
   expect(Date.now() - (await failed)).toBeLessThan(10_000);
-  expect(ofDeaf.code).toBe(1);
+  expect(ofDeaf).toExit(1);
   expect(ofDeaf.output).toMatch(/^deaf +0\/1$/m);
   expect(ofDeaf.output).toMatch(/^well +1\/1$/m);
   expect(ofDeaf.output).toContain("The last deployment of deaf has failed: Failed due to progress deadline");
@@ -139,7 +140,7 @@ test("health says of jobs that cannot be deployed which task dies with what word
   expect(code).toBe(1);
   expect(output).toMatch(/Terminated: Exit Code: 3/);
   expect(output).toContain("stderr: no such wheel");
-  expect(await one.meshform(["health", "well"])).toMatchObject({ code: 0 });
+  expect(await one.meshform(["health", "well"])).toExit(0);
   for (const id of Object.keys(jobs)) await one.api("Nomad", `/v1/job/${id}?purge=true`, "DELETE");
 });
 
@@ -277,21 +278,21 @@ test.each(["client-1", "server-1"])(
     const inits = initsOf(one);
     const init = readState(new LabFiles(one.name))?.hosts.find((host) => host.name === name)?.init;
     await kill([init].filter((it) => it !== undefined));
-    expect(await one.meshform(["status"])).toMatchObject({ code: 1 });
+    expect(await one.meshform(["status"])).toExit(1);
 
     const { code, output } = await one.up("bare");
     expect({ code, output }).toEqual({ code: 0, output: expect.stringContaining(`${name} restarted`) as string });
     const { [name]: restarted, ...others } = initsOf(one);
     expect(restarted).not.toBe(inits[name]);
     expect(inits).toMatchObject(others);
-    expect(await one.meshform(["status"])).toMatchObject({ code: 0 });
+    expect(await one.meshform(["status"])).toExit(0);
     const ids = (await one.api<{ ID: string }[]>("Nomad", "/v1/nodes")).map(({ ID }) => ID);
     expect(ids.sort()).toEqual(nodes.map(({ ID }) => ID).sort());
   },
 );
 
 test("two labs with equal addresses run side by side and know nothing of each other", async () => {
-  expect(await two.up("bare", "--disks")).toMatchObject({ code: 0 });
+  expect(await two.up("bare", "--disks")).toExit(0);
   const nodesOf = async (lab: TestLab) => (await lab.api<{ ID: string }[]>("Nomad", "/v1/nodes")).map(({ ID }) => ID);
   const [ofOne, ofTwo] = [await nodesOf(one), await nodesOf(two)];
   expect([ofOne.length, ofTwo.length]).toEqual([2, 2]);
@@ -312,10 +313,10 @@ test("the agents of a lab with disks have their data there: one can be full, or 
 
   await powerOff(two, "client-1");
   rmSync(join(new LabFiles(two.name).host("client-1"), "disks", "consul.img"));
-  expect(await two.up("bare")).toMatchObject({ code: 0 });
+  expect(await two.up("bare")).toExit(0);
 
   expect((await onClient("ls /opt/consul/kept")).code).not.toBe(0);
-  expect(await onClient("ls /opt/nomad/kept")).toMatchObject({ code: 0 });
+  expect(await onClient("ls /opt/nomad/kept")).toExit(0);
   expect((await two.down()).output).toContain("is gone");
   expect((await run("losetup", ["--list", "--noheadings", "--output=BACK-FILE"])).output).not.toContain(two.name);
 });
@@ -323,7 +324,7 @@ test("the agents of a lab with disks have their data there: one can be full, or 
 test("while one command works on a lab, another is refused", async () => {
   const [first, second] = await Promise.all([one.up("bare"), one.up("bare")]);
   const [winner, loser] = first.code === 0 ? [first, second] : [second, first];
-  expect(winner.code).toBe(0);
+  expect(winner).toExit(0);
   // Both may also have had their turn, one after the other.
   if (loser.code !== 0) expect(loser.output).toContain(`Another meshform command on the lab ${one.name}`);
 });
@@ -351,8 +352,8 @@ describe("a command that is killed outright in the middle of a boot", () => {
 
   test("can be repeated", async () => {
     await killedUp();
-    expect(await killed.meshform(["status"])).toMatchObject({ code: 1 });
-    expect(await killed.up("bare")).toMatchObject({ code: 0 });
+    expect(await killed.meshform(["status"])).toExit(1);
+    expect(await killed.up("bare")).toExit(0);
     expect((await statusOf(killed)).healthy).toBe(true);
     await killed.down();
   });
@@ -374,9 +375,9 @@ describe("a command that is killed outright in the middle of a boot", () => {
 });
 
 test("down leaves the machine as it was, and says so when there is nothing", async () => {
-  expect(await one.down()).toMatchObject({ code: 0 });
+  expect(await one.down()).toExit(0);
   // The kernel takes namespaces apart a moment after their last process.
   await eventually(async () => expect(await newTraces(before, names)).toEqual([]));
   expect(await one.down()).toEqual({ code: 0, output: `There is no lab ${one.name}: nothing to do.\n` });
-  expect(await one.meshform(["status"])).toMatchObject({ code: 1 });
+  expect(await one.meshform(["status"])).toExit(1);
 });

@@ -155,7 +155,7 @@ test(
     const lost = envoys.find(({ node }) => node !== own?.node);
     expect(await disconnected()).toEqual([]);
     const onNode = async (command: string) =>
-      expect(await lab.meshform(["exec", lost?.node ?? "", "--", "sh", "-ec", command])).toMatchObject({ code: 0 });
+      expect(await lab.meshform(["exec", lost?.node ?? "", "--", "sh", "-ec", command])).toExit(0);
     // Killed, since an agent that ends in order takes its services with it; and gone, since it would be started again.
     await onNode("mv /usr/local/bin/consul /usr/local/bin/consul.away; kill -KILL $(pidof consul)");
     await eventually(async () => expect(await disconnected()).toContain(lost?.service), MINUTE);
@@ -208,7 +208,7 @@ test.each(["otlp-grpc", "otlp-http"])(
   "another collector replaces the Envoys, and gets the traces: %s",
   async (protocol) => {
     const { code, output } = await lab.up(protocol);
-    expect({ code, output }).toMatchObject({ code: 0 });
+    expect({ code, output }).toExit(0);
     await expectTraces(protocol);
   },
   5 * MINUTE,
@@ -226,7 +226,7 @@ async function scrapedSince<T>(moment: number, read: () => Promise<T>): Promise<
 async function tellStock(what: "fail" | "repair"): Promise<void> {
   const [{ ID }] = await lab.api<{ ID: string; ClientStatus: string }[]>("Nomad", "/v1/job/stock/allocations");
   const command = `fetch("http://127.0.0.1:9011/${what}", { method: "POST" }).then((r) => process.exit(r.ok ? 0 : 1))`;
-  expect(await lab.inTask(ID, "stock", ["node", "-e", command])).toMatchObject({ code: 0 });
+  expect(await lab.inTask(ID, "stock", ["node", "-e", command])).toExit(0);
 }
 
 async function expectTraces(protocol: string): Promise<void> {

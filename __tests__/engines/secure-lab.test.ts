@@ -90,7 +90,7 @@ describe("three servers and two clients", () => {
 
   test("know that they are ready, as up does", async () => {
     for (const host of [...servers, ...clients]) {
-      expect(await lab.onHost(host, tool, "ready")).toMatchObject({ code: 0 });
+      expect(await lab.onHost(host, tool, "ready")).toExit(0);
     }
     const { output } = await lab.onHost("client-1", tool, "status", "--json");
     expect(JSON.parse(output)).toMatchObject({
@@ -174,7 +174,7 @@ describe("the proxies' gRPC", () => {
         code: 0,
         output: expect.stringContaining("Consul") as string,
       });
-      expect(await inspect(host, 8503, "/etc/nomad.d/tls/ca.pem")).toMatchObject({ code: 1 });
+      expect(await inspect(host, 8503, "/etc/nomad.d/tls/ca.pem")).toExit(1);
       for (const plaintext of [8500, 8502]) {
         expect(await inspect(host, plaintext, "/etc/consul.d/tls/ca.pem")).toMatchObject({
           code: 1,
@@ -205,7 +205,7 @@ describe("a client host", () => {
     const folders = [...own, "var/lib/meshform"].map((folder) => `${root}/${folder}`);
     const search = (...where: string[]) =>
       run("grep", ["-rlsF", "--devices=skip", "--exclude-dir=alloc", "-f", patterns, ...where]);
-    expect((await search(files.secrets("dc1"))).code).toBe(0);
+    expect(await search(files.secrets("dc1"))).toExit(0);
     const found = await search(...folders);
     rmSync(patterns);
     expect(found.output).toBe("");
@@ -480,7 +480,7 @@ describe("when servers fail", () => {
       for (let n = 0; n < 100; n++) expect(await ask()).toBe(200);
     });
     expect(new Set(statuses)).toEqual(new Set([200]));
-    expect(await lab.up("guarded")).toMatchObject({ code: 0 });
+    expect(await lab.up("guarded")).toExit(0);
     await eventually(async () => {
       expect(rows(await lab.onHost("server-3", "consul", "operator", "raft", "list-peers"), /true/)).toBe(3);
     });
@@ -522,13 +522,13 @@ test(
       expect(await leaderOf("Nomad")).not.toBe(leader);
       expect([await votersOf("Consul"), await votersOf("Nomad")]).toEqual([3, 3]);
       await powerOff(lab, leader);
-      expect(await lab.up("guarded")).toMatchObject({ code: 0 });
+      expect(await lab.up("guarded")).toExit(0);
     });
     expect(new Set(writes)).toEqual(new Set([true]));
     expect(slowest).toBeLessThan(5_000);
     expect(statuses.length).toBeGreaterThan(50);
     expect(new Set(statuses)).toEqual(new Set([200]));
-    expect(await lab.onHost(leader, tool, "ready", "--wait", "60")).toMatchObject({ code: 0 });
+    expect(await lab.onHost(leader, tool, "ready", "--wait", "60")).toExit(0);
   },
   4 * MINUTE,
 );
@@ -576,7 +576,7 @@ test(
     expect(withoutVote).not.toEqual([]);
     for (const state of withoutVote) expect(state).toMatch(/ not healthy$/);
     expect(said).toMatch(/This server of (Consul|Nomad) has no vote yet\./);
-    expect(await lab.onHost("server-2", tool, "ready")).toMatchObject({ code: 0 });
+    expect(await lab.onHost("server-2", tool, "ready")).toExit(0);
   },
   4 * MINUTE,
 );
@@ -613,7 +613,7 @@ test("an agent whose name belongs to a dead node recovers on its own", async () 
     expect(logs).toContain(`Node name client-2 is reserved by node ${before}`);
     return Promise.resolve();
   });
-  expect(await lab.onHost("client-2", tool, "ready", "--wait", "60")).toMatchObject({ code: 0 });
+  expect(await lab.onHost("client-2", tool, "ready", "--wait", "60")).toExit(0);
   expect(await inCatalog()).toBe(await identity());
   await eventually(async () => {
     const { output } = await lab.meshform(["status", "--json"]);
@@ -638,16 +638,16 @@ test(
     const [host] = (await isFree("client-1")) ? ["client-1"] : ["client-2"];
     expect((await running(host)).map(({ JobID }) => JobID)).toContain("count-api");
     const statuses = await loadWhile(async () => {
-      expect(await lab.onHost(host, tool, "leave")).toMatchObject({ code: 0 });
+      expect(await lab.onHost(host, tool, "leave")).toExit(0);
       expect(await running(host)).toEqual([]);
       expect(await eligibility(host)).toBe("ineligible");
       await powerOff(lab, host);
-      expect(await lab.up("guarded")).toMatchObject({ code: 0 });
+      expect(await lab.up("guarded")).toExit(0);
       await eventually(async () => expect(await eligibility(host)).toBe("eligible"), MINUTE);
     });
     expect(statuses.length).toBeGreaterThan(50);
     expect(new Set(statuses)).toEqual(new Set([200]));
-    expect(await lab.onHost(host, tool, "ready", "--wait", "60")).toMatchObject({ code: 0 });
+    expect(await lab.onHost(host, tool, "ready", "--wait", "60")).toExit(0);
   },
   4 * MINUTE,
 );
@@ -682,7 +682,7 @@ test(
     const extra = { Kind: "service-intentions", Name: "ledger", Sources: [{ Name: "count-api", Action: "allow" }] };
     await lab.api("Consul", "/v1/config", "PUT", extra);
     const [earlier, allocations] = [await intentions(), await running()];
-    expect(await lab.onHost("server-1", tool, "snapshot", "--force")).toMatchObject({ code: 0 });
+    expect(await lab.onHost("server-1", tool, "snapshot", "--force")).toExit(0);
 
     await powerOff(lab, ...servers);
     for (const server of servers) rmSync(files.host(server), { recursive: true });
@@ -714,7 +714,7 @@ test(
     expect(output).toContain("meshform-host recover --empty`, then run ");
     expect(await lab.api("Consul", "/v1/status/leader")).toBe("");
 
-    expect(await lab.onHost("server-1", tool, "recover", "--empty")).toMatchObject({ code: 0 });
+    expect(await lab.onHost("server-1", tool, "recover", "--empty")).toExit(0);
     await eventually(async () => {
       expect(await lab.api<string>("Consul", "/v1/status/leader")).toMatch(/^10\.200\./);
       expect(await lab.api<string>("Nomad", "/v1/status/leader")).toMatch(/^10\.200\./);
@@ -725,6 +725,6 @@ test(
 );
 
 test("nothing is left of it", async () => {
-  expect(await lab.down()).toMatchObject({ code: 0 });
+  expect(await lab.down()).toExit(0);
   await eventually(async () => expect(await newTraces(before, [lab.name])).toEqual([]));
 });

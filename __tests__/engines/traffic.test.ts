@@ -83,7 +83,7 @@ async function setFault(allocation: string, task: string, fault: Readonly<Record
   const query = new URLSearchParams(fault).toString();
   const request = `fetch("http://127.0.0.1:9111/fault?${query}", { method: "POST" }).then((r) => process.exit(r.ok ? 0 : 1))`;
   const outcome: Outcome = await lab.inTask(allocation, task, ["node", "-e", request]);
-  expect(outcome).toMatchObject({ code: 0 });
+  expect(outcome).toExit(0);
 }
 
 /** Some 20 requests a second to each upstream while something happens, and until it has settled. */

@@ -180,7 +180,7 @@ describe("a full disk", () => {
     expectNoneFailed(others);
     // Its Consul agent starts twice, after which the checks of its services pass again within 10 s.
     for (const { failed } of [SINGLE, TCP]) expect(failed).toBeLessThan(within(30));
-    expect((await lab.up("v3")).code).toBe(0);
+    expect(await lab.up("v3")).toExit(0);
   });
 });
 
@@ -231,7 +231,7 @@ test("all hosts lose power at once and return with their data", async () => {
   const at = Date.now();
   await powerOff(lab, ...Object.keys(servers), ...Object.keys(clients));
   const { code, output } = await lab.up("v3");
-  expect({ code, output }).toMatchObject({ code: 0 });
+  expect({ code, output }).toExit(0);
   await settled();
   figures.add("all hosts off and on", {}, `the mesh works ${seconds(Date.now() - at)} later`);
   expect(await lab.api("Consul", "/v1/kv/faults/kept?raw")).toBe(value);

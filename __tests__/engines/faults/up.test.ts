@@ -51,7 +51,7 @@ test("up that is killed at a random moment can be taken down, and nothing is lef
   const ms = randomMs();
   await killedUp(ms);
   const { code, output } = await lab.down();
-  expect({ ms, code, output }).toMatchObject({ code: 0 });
+  expect({ ms, code, output }).toExit(0);
   await expectNoTraces();
 });
 
@@ -59,13 +59,13 @@ test("up that is killed at three random moments, one after the other, is complet
   const moments = [randomMs(), randomMs(), randomMs()];
   for (const ms of moments) await killedUp(ms);
   const { code, output } = await lab.up("bare");
-  expect({ moments, code, output }).toMatchObject({ code: 0 });
+  expect({ moments, code, output }).toExit(0);
   await expectHealthy();
   console.log(`up was killed after ${moments.join(", ")} ms, and the next one completed`);
 });
 
 test("down while up is at work is refused, and up completes; up while down is at work leaves a lab or nothing", async () => {
-  expect((await lab.down()).code).toBe(0);
+  expect(await lab.down()).toExit(0);
   const raised = lab.up("bare");
   await eventually(() => {
     if ((readState(new LabFiles(lab.name))?.hosts.length ?? 0) === 0) throw new Error("no host yet");
@@ -75,11 +75,11 @@ test("down while up is at work is refused, and up completes; up while down is at
     code: 1,
     output: expect.stringContaining(`Another meshform command on the lab ${lab.name}`) as string,
   });
-  expect(await raised).toMatchObject({ code: 0 });
+  expect(await raised).toExit(0);
   await expectHealthy();
 
   const [lowered, again] = await Promise.all([lab.down(), sleep(randomMs() / 10).then(() => lab.up("bare"))]);
-  expect(lowered).toMatchObject({ code: 0 });
+  expect(lowered).toExit(0);
   expectDoneOrRefused(again);
   if (again.code === 0) await expectHealthy();
   else await expectNoTraces();

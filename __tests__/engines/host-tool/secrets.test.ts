@@ -59,7 +59,7 @@ function host(name: string, config: Partial<HostToolConfig>): FolderHost {
 /** Runs `secrets`, which must succeed. */
 async function secrets(target: FolderHost, ...options: string[]): Promise<string> {
   const { code, output } = await target.tool(["secrets", ...options]);
-  expect({ code, output }).toMatchObject({ code: 0 });
+  expect({ code, output }).toExit(0);
   said += output;
   return output;
 }
@@ -381,7 +381,7 @@ test("shared certificates are rotated in the store, and hosts fetch them", async
   await secrets(client);
   const before = documents();
 
-  expect(await server.tool(["rotate", "certificates"])).toMatchObject({ code: 0 });
+  expect(await server.tool(["rotate", "certificates"])).toExit(0);
 
   const after = documents();
   expect(after.cluster).toEqual(before.cluster);
@@ -491,7 +491,7 @@ describe("no secret and no key", () => {
     // What is a second old may belong to a run that has just begun.
     utimesSync(join(temporary, left), 1000, 1000);
     mkdirSync(join(temporary, "meshform-other"));
-    expect(await server.tool(["secrets"], { TMPDIR: temporary })).toMatchObject({ code: 0 });
+    expect(await server.tool(["secrets"], { TMPDIR: temporary })).toExit(0);
     expect(readdirSync(temporary)).toEqual(["meshform-other"]);
   });
 
@@ -522,7 +522,7 @@ describe("no secret and no key", () => {
     const temporary = join(folder, "tmp");
     mkdirSync(temporary);
     const server = host("server-1", {});
-    expect(await server.tool(["secrets"], { TMPDIR: temporary })).toMatchObject({ code: 0 });
+    expect(await server.tool(["secrets"], { TMPDIR: temporary })).toExit(0);
     expect(readdirSync(temporary)).toEqual([]);
     // A program of this name that fails, having shown where it works.
     const broken = join(folder, "bin");
@@ -532,7 +532,7 @@ describe("no secret and no key", () => {
     const { code, output } = await other.tool(["secrets"], {
       ...{ TMPDIR: temporary, PATH: [broken, process.env.PATH ?? ""].join(delimiter) },
     });
-    expect({ code, output }).toMatchObject({ code: 1 });
+    expect({ code, output }).toExit(1);
     expect(output).toContain(`\`consul tls …\` failed: it is broken in ${temporary}/meshform-`);
     expect(readdirSync(temporary)).toEqual([]);
   });
@@ -713,16 +713,16 @@ describe("AWS Secrets Manager", () => {
   test("keeps the secrets that servers create, renew and share", async () => {
     const server = host("server-1", { store: aws() });
     const first = await server.tool(["secrets"], env);
-    expect(first).toMatchObject({ code: 0 });
+    expect(first).toExit(0);
     expect(first.output).toContain("Created secret cluster.\n");
     const client = host("client-1", { store: aws(), roles: CLIENT });
-    expect(await client.tool(["secrets"], env)).toMatchObject({ code: 0 });
+    expect(await client.tool(["secrets"], env)).toExit(0);
     const before = client.read("/etc/consul.d/tls/agent.pem");
     certificate(before, server.read("/etc/consul.d/tls/ca.pem"));
 
-    expect(await server.tool(["rotate", "certificates"], env)).toMatchObject({ code: 0 });
+    expect(await server.tool(["rotate", "certificates"], env)).toExit(0);
 
-    expect(await client.tool(["secrets"], env)).toMatchObject({ code: 0 });
+    expect(await client.tool(["secrets"], env)).toExit(0);
     expect(client.read("/etc/consul.d/tls/agent.pem")).not.toBe(before);
     expect((await server.tool(["secrets"], env)).output).toContain("/etc/nomad.d/tls/consul.pem.\n");
     expect(await server.tool(["secrets"], env)).toEqual({
@@ -748,10 +748,10 @@ describe("AWS Secrets Manager", () => {
 
   test("whose secret waits to be deleted is not overwritten", async () => {
     const server = host("server-1", { store: aws() });
-    expect(await server.tool(["secrets", "--only-store"], env)).toMatchObject({ code: 0 });
+    expect(await server.tool(["secrets", "--only-store"], env)).toExit(0);
     const { prefix } = aws();
     const remove = `import boto3; boto3.client("secretsmanager", region_name="eu-central-1", endpoint_url="${moto.endpoint}").delete_secret(SecretId="${prefix}cluster")`;
-    expect(await run("python3", ["-c", remove], { env })).toMatchObject({ code: 0 });
+    expect(await run("python3", ["-c", remove], { env })).toExit(0);
     const { code, output } = await server.tool(["secrets"], env);
     expect(code).toBe(1);
     expect(output).toContain("If it is scheduled for deletion, restore it or delete it for good.");

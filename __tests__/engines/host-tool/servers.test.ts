@@ -128,7 +128,7 @@ test("a snapshot can be had from a follower too, and only the newest are kept", 
     for (const engine of ["consul", "nomad"]) writeFileSync(join(cluster.snapshots, `${engine}-${time}.snap`), "old");
   }
   const { code, output } = await server.host.tool(["snapshot", "--force"]);
-  expect({ code, output }).toMatchObject({ code: 0 });
+  expect({ code, output }).toExit(0);
   expect(snapshots()).toEqual([
     "consul-20200102T000000Z.snap",
     expect.stringMatching(/^consul-2/),
@@ -218,7 +218,7 @@ test("gossip keys change while all servers stay together", async () => {
   const [server] = cluster.servers;
   const before = storedGossip();
   const { code, output } = await server.host.tool(["rotate", "gossip"]);
-  expect({ code, output }).toMatchObject({ code: 0 });
+  expect({ code, output }).toExit(0);
   const after = storedGossip();
   for (const engine of ["consul", "nomad"] as const) {
     expect(after[engine].primary).not.toBe(before[engine].primary);
@@ -230,7 +230,7 @@ test("gossip keys change while all servers stay together", async () => {
 
   const encrypts = () => server.host.json("/etc/consul.d/secrets.json") as { encrypt: string };
   expect(encrypts().encrypt).toBe(before.consul.primary);
-  expect(await server.host.tool(["secrets"])).toMatchObject({ code: 0 });
+  expect(await server.host.tool(["secrets"])).toExit(0);
   expect(encrypts().encrypt).toBe(after.consul.primary);
 });
 
@@ -261,7 +261,7 @@ describe("a rotation that was interrupted is completed", () => {
       }
 
       const { code, output } = await server.host.tool(["rotate", "gossip"]);
-      expect({ code, output }).toMatchObject({ code: 0 });
+      expect({ code, output }).toExit(0);
       expect(output).toContain("A rotation of Consul's gossip key was interrupted. This completes it.");
       expect(storedGossip()).toEqual({ consul: { primary: next.consul }, nomad: { primary: next.nomad } });
       await expectOneKey(3);
@@ -274,13 +274,13 @@ test("a server that slept through a rotation, or boots amid one, comes back", as
   const [server, , sleeper] = cluster.servers;
   await sleeper.stop();
   const { code, output } = await server.host.tool(["rotate", "gossip"]);
-  expect({ code, output }).toMatchObject({ code: 0 });
+  expect({ code, output }).toExit(0);
   // The next rotation has begun: everybody else already uses a key that was not there when the sleeper fell asleep.
   const { consul, nomad } = storedGossip();
   const next = { consul: newKey(), nomad: newKey() };
   storeGossip({ consul: { ...consul, next: next.consul }, nomad: { ...nomad, next: next.nomad } });
 
-  expect(await sleeper.host.tool(["secrets"])).toMatchObject({ code: 0 });
+  expect(await sleeper.host.tool(["secrets"])).toExit(0);
   expect(sleeper.host.json("/opt/consul/serf/local.keyring")).toEqual([consul.primary, next.consul]);
   expect(sleeper.host.json("/opt/consul/serf/remote.keyring")).toEqual([consul.primary, next.consul]);
   expect(sleeper.host.json("/opt/nomad/data/server/serf.keyring")).toEqual([nomad.primary, next.nomad]);
@@ -290,7 +290,7 @@ test("a server that slept through a rotation, or boots amid one, comes back", as
   await sleeper.start();
   await eventually(expectTogether, 90_000);
 
-  expect(await server.host.tool(["rotate", "gossip"])).toMatchObject({ code: 0 });
+  expect(await server.host.tool(["rotate", "gossip"])).toExit(0);
   await expectOneKey(3);
   await expectTogether();
 });
@@ -401,7 +401,7 @@ test("agents show their new certificates without a restart", async () => {
 
   const { code, output } = await server.host.tool(["secrets", "--renew"]);
 
-  expect({ code, output }).toMatchObject({ code: 0 });
+  expect({ code, output }).toExit(0);
   expect(output).toMatch(/Consul reads its certificates again.\n(.*\n)*Nomad reads its certificates again.\n/);
   await eventually(async () => {
     for (const [index, certificate] of (await shown()).entries()) expect(certificate).not.toBe(before[index]);
@@ -413,13 +413,13 @@ test("agents show their new certificates without a restart", async () => {
 test("Nomad, which reads its certificate for Consul only at start, restarts for a new one", async () => {
   const [server] = cluster.servers;
   const before = { consul: server.pid("consul"), nomad: server.pid("nomad") };
-  expect(await server.host.tool(["rotate", "certificates"])).toMatchObject({ code: 0 });
+  expect(await server.host.tool(["rotate", "certificates"])).toExit(0);
   // As when the program is interrupted after it has written the files: the next run must not forget the agents.
-  expect(await server.host.tool(["secrets"])).toMatchObject({ code: 0 });
+  expect(await server.host.tool(["secrets"])).toExit(0);
 
   const { code, output } = await server.host.tool(["secrets", "--reload"]);
 
-  expect({ code, output }).toMatchObject({ code: 0 });
+  expect({ code, output }).toExit(0);
   expect(output).toContain("Nomad restarts, to use its new certificate for Consul. Its tasks go on.\n");
   await eventually(async () => {
     expect(server.pid("nomad")).not.toBe(before.nomad);
@@ -485,7 +485,7 @@ describe("snapshots in a bucket", () => {
     try {
       for (let n = 0; n < 3; n++) {
         const { code, output } = await server.host.tool(["snapshot", "--force"], env);
-        expect({ code, output }).toMatchObject({ code: 0 });
+        expect({ code, output }).toExit(0);
         expect(output).toMatch(/Saved s3:\/\/snapshots\/dc1\/consul-\d{8}T\d{6}Z\.snap, \d+ bytes\./);
       }
       const kept = await moto.objects(bucket());
@@ -496,7 +496,7 @@ describe("snapshots in a bucket", () => {
       await moto.put(bucket(), "nomad-29991231T000000Z.snap", "broken");
 
       const { code, output } = await other.host.tool(["restore"], env);
-      expect({ code, output }).toMatchObject({ code: 0 });
+      expect({ code, output }).toExit(0);
       expect(output).toContain("nomad-29991231T000000Z.snap is passed over: `nomad operator …` failed: ");
       expect(output).toMatch(/Consul has restored consul-2\w+\.snap\.\n(.*\n)*Nomad has restored nomad-20\w+\.snap\./);
       await expect(server.nomad("/v1/var/later")).rejects.toThrow("404");
@@ -510,7 +510,7 @@ test("new servers with the same store begin with the newest good snapshot, and n
   const [server, , last] = cluster.servers;
   const before = await memory(server);
   expect(before.policies).toEqual(["agents"]);
-  expect(await server.host.tool(["snapshot", "--force"])).toMatchObject({ code: 0 });
+  expect(await server.host.tool(["snapshot", "--force"])).toExit(0);
   writeFileSync(join(cluster.snapshots, "consul-29991231T000000Z.snap"), "broken");
 
   await Promise.all(cluster.servers.map((each) => each.stop()));
@@ -523,13 +523,13 @@ test("new servers with the same store begin with the newest good snapshot, and n
 
   // The third has not said yet that it knows nothing.
   for (const { code, output } of await acl(cluster.servers.slice(0, 2), "--wait", "45")) {
-    expect({ code, output }).toMatchObject({ code: 1 });
+    expect({ code, output }).toExit(1);
     expect(output).toMatch(
       /Consul of this cluster existed before, but this server and \d others know nothing of it, and no leader is found\./,
     );
     expect(output).toContain("or `meshform-host recover --empty` to begin with nothing. 2 of 3 servers are new.\n");
   }
-  expect(await last.host.tool(["--wait", "1", "restore"])).toMatchObject({ code: 1 });
+  expect(await last.host.tool(["--wait", "1", "restore"])).toExit(1);
 
   const outcomes = await acl(cluster.servers);
   const said = outcomes.map(({ output }) => output).join("");

@@ -67,7 +67,7 @@ print(json.dumps({"replace": [it["ID"] for it in plan.replace], "obstacle": plan
     script,
     JSON.stringify({ allocations: nanoseconds, jobs, now }),
   ]);
-  expect({ code, output }).toMatchObject({ code: 0 });
+  expect({ code, output }).toExit(0);
   return JSON.parse(output) as Awaited<ReturnType<typeof planOf>>;
 }
 
