@@ -48,8 +48,8 @@ describe("open-to-the-world", () => {
       ingress: [{ protocol: "-1", fromPort: 0, toPort: 0, cidrBlocks: ["10.0.0.0/8"], ipv6CidrBlocks: ["::/0"] }],
     });
     expect(findingsOf(() => AwsJson.of(stack))).toEqual([
-      "stack/rpc: It lets 0.0.0.0/0 in, at port 8300. Name a security group instead, or the addresses of those who need it. (open-to-the-world)",
-      "stack/inline: It lets ::/0 in, at every port. Name a security group instead, or the addresses of those who need it. (open-to-the-world)",
+      "stack/rpc: It allows 0.0.0.0/0 to connect to port 8300. Allow a security group instead, or only the addresses that need access. (open-to-the-world)",
+      "stack/inline: It allows ::/0 to connect to every port. Allow a security group instead, or only the addresses that need access. (open-to-the-world)",
     ]);
   });
 
@@ -82,14 +82,14 @@ test("a sound launch template has no findings", () => {
 describe("metadata-service", () => {
   test("finds machines that answer IMDSv1", () => {
     expect(findingsWith((stack) => new LaunchTemplate(stack, "own", { ...sound, metadataOptions: undefined }))).toEqual(
-      ['stack/own: Its machines answer IMDSv1. Set metadata_options to http_tokens = "required". (metadata-service)'],
+      ['stack/own: Its machines accept IMDSv1. Set metadata_options to http_tokens = "required". (metadata-service)'],
     );
   });
 
   test("finds those whose containers reach it", () => {
     const metadataOptions = { httpTokens: "required", httpPutResponseHopLimit: 2 };
     expect(findingsWith((stack) => new LaunchTemplate(stack, "own", { ...sound, metadataOptions }))).toEqual([
-      "stack/own: Its metadata service answers over 2 hops, so that containers reach it. Set http_put_response_hop_limit to 1. (metadata-service)",
+      "stack/own: Its metadata service has a hop limit of 2, so containers can reach it. Set http_put_response_hop_limit to 1. (metadata-service)",
     ]);
   });
 
@@ -109,7 +109,7 @@ describe("unencrypted-disk", () => {
       }),
     ).toEqual([
       "stack/own: Its disk /dev/sdf is not encrypted. Set encrypted to true. (unencrypted-disk)",
-      "stack/other: It says nothing of its disks, so that they are as the image has them. Give block_device_mappings with encrypted = true for the root device. (unencrypted-disk)",
+      "stack/other: It does not configure its disks, so they are as the image defines them. Set block_device_mappings with encrypted = true for the root device. (unencrypted-disk)",
     ]);
   });
 });
@@ -119,8 +119,8 @@ test("reachable-machine finds a key pair and a public address", () => {
   expect(
     findingsWith((stack) => new LaunchTemplate(stack, "own", { ...sound, keyName: "ops", networkInterfaces })),
   ).toEqual([
-    "stack/own: Its machines take a key pair for SSH. Omit key_name. (reachable-machine)",
-    "stack/own: Its machines have public addresses. Omit associate_public_ip_address, and put a load balancer in front. (reachable-machine)",
+    "stack/own: Its machines have a key pair for SSH. Omit key_name. (reachable-machine)",
+    "stack/own: Its machines have public addresses. Omit associate_public_ip_address, and use a load balancer. (reachable-machine)",
   ]);
 });
 
@@ -140,8 +140,8 @@ test("template-version finds a version that Terraform sees no change of", () => 
       new AutoscalingGroup(stack, "pinned", { minSize: 1, maxSize: 1, launchTemplate: { id: "lt-1", version: "3" } });
     }),
   ).toEqual([
-    "stack/own: Its version of the launch template is $Latest. Name the template's latest_version. (template-version)",
-    "stack/mixed: Its version of the launch template is $Default. Name the template's latest_version. (template-version)",
+    "stack/own: Its version of the launch template is $Latest. Set the version to the template's latest_version. (template-version)",
+    "stack/mixed: Its version of the launch template is $Default. Set the version to the template's latest_version. (template-version)",
   ]);
 });
 
@@ -156,11 +156,11 @@ function findingsOfCluster(network: NetworkProps, props: Partial<AwsClusterProps
   return findingsOf(() => AwsJson.of(stack));
 }
 
-describe("no-way-out", () => {
+describe("no-internet-access", () => {
   test("names what machines could not fetch", () => {
     expect(findingsOfCluster({ nat: Nat.none() }, {}, {})).toEqual([
-      "stack/prod/server-machines: Its machines cannot reach the internet over IPv4, and fetch consul, nomad and packages of the distribution from there. Give the network NAT gateways, or the machines an image that has them (MachineImage.id with prepared). (no-way-out)",
-      "stack/prod/general-machines: Its machines cannot reach the internet over IPv4, and fetch consul, nomad, cni-plugins and packages of the distribution from there. Give the network NAT gateways, or the machines an image that has them (MachineImage.id with prepared). (no-way-out)",
+      "stack/prod/server-machines: Its machines have no IPv4 internet access, but must download consul, nomad and packages of the distribution. Add NAT gateways to the network, or use an image that contains the packages (MachineImage.id with prepared). (no-internet-access)",
+      "stack/prod/general-machines: Its machines have no IPv4 internet access, but must download consul, nomad, cni-plugins and packages of the distribution. Add NAT gateways to the network, or use an image that contains the packages (MachineImage.id with prepared). (no-internet-access)",
     ]);
   });
 
@@ -172,10 +172,10 @@ describe("no-way-out", () => {
 
 test("server-zones finds a zone that would take the quorum with it", () => {
   expect(findingsOfCluster({ zones: 2 })).toEqual([
-    "stack/prod/server-machines: Its 3 servers are in 2 zones. Give the network three zones. (server-zones)",
+    "stack/prod/server-machines: Its 3 servers are in 2 zones. Use a network with three zones. (server-zones)",
   ]);
   expect(findingsOfCluster({ zones: 1 }, { serverCount: 5 })).toEqual([
-    "stack/prod/server-machines: Its 5 servers are in 1 zone. Give the network three zones. (server-zones)",
+    "stack/prod/server-machines: Its 5 servers are in 1 zone. Use a network with three zones. (server-zones)",
   ]);
 });
 
@@ -183,6 +183,6 @@ test("subnet-size finds groups that together may have more machines than there a
   const cidr = "10.0.0.0/23";
   expect(findingsOfCluster({ cidr }, {}, { size: { min: 0, max: 174 } })).toEqual([]);
   expect(findingsOfCluster({ cidr }, {}, { size: { min: 0, max: 175 } })).toEqual([
-    "stack/prod/server-machines: Its network has 177 addresses for machines, and its groups may have 178 together. Give the network a larger cidr, or the groups a smaller size. (subnet-size)",
+    "stack/prod/server-machines: Its network has 177 addresses for machines, but its groups can have up to 178 machines. Use a larger cidr, or smaller groups. (subnet-size)",
   ]);
 });

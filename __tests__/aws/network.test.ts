@@ -315,7 +315,7 @@ describe("a network that is there already", () => {
     const stack = new AwsTestStack();
     const network = Network.fromIds(stack, "net", { ...ids, publicSubnetIds: ["subnet-3", "subnet-4"] });
     expect(network.privateSubnets).toEqual([{ id: "subnet-1" }, { id: "subnet-2" }]);
-    expect(network).toMatchObject({ vpcId: "vpc-1", hasWayOut: true, ipv6: false, isolatedSubnets: [] });
+    expect(network).toMatchObject({ vpcId: "vpc-1", hasInternetAccess: true, ipv6: false, isolatedSubnets: [] });
     expect(AwsJson.of(stack).types).toEqual([]);
   });
 

@@ -37,7 +37,7 @@ const app = new App();
 const stack = new TerraformStack(app, "account");
 new AwsProvider(stack, "aws", { region: "eu-central-1" });
 const network: NetworkLike = new Network(stack, "network", { cidr: "10.8.0.0/16", nat: Nat.none() });
-if (network.hasWayOut) throw new Error();
+if (network.hasInternetAccess) throw new Error();
 app.synth();
 `;
 const AWS_COMPILED = ["--strict", "--target", "es2022", "--module", "nodenext", "--moduleResolution", "nodenext"];

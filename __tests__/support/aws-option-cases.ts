@@ -48,7 +48,7 @@ export const AWS_OPTION_CASES: readonly OptionCase[] = [
       privateSubnetIds: ["subnet-1"],
       publicSubnetIds: ["subnet-2"],
       isolatedSubnetIds: ["subnet-3"],
-      hasWayOut: true,
+      hasInternetAccess: true,
       ipv6: true,
       endpointsSecurityGroupId: "sg-1",
       s3PrefixListId: "pl-1",

@@ -1,5 +1,5 @@
 import type { Check } from "../../checks/check";
-import { noWayOut, serverZones, subnetSize } from "./machines";
+import { noInternetAccess, serverZones, subnetSize } from "./machines";
 import { openToTheWorld } from "./open-to-the-world";
 import { metadataService, reachableMachine, templateVersion, unencryptedDisk } from "./templates";
 
@@ -10,7 +10,7 @@ export const AWS_CHECKS: readonly Check[] = [
   unencryptedDisk,
   reachableMachine,
   templateVersion,
-  noWayOut,
+  noInternetAccess,
   serverZones,
   subnetSize,
 ];

@@ -24,19 +24,19 @@ export function machineGroupsOf(scope: IConstruct): CheckedMachines[] {
   return (root[MACHINES] ??= []);
 }
 
-export const noWayOut: Check = {
-  id: "no-way-out",
-  reason: "A machine that cannot fetch the packages of its host never joins the cluster.",
+export const noInternetAccess: Check = {
+  id: "no-internet-access",
+  reason: "A machine that cannot download the packages of its host never joins the cluster.",
   level: "error",
   *find({ root }) {
     for (const group of machineGroupsOf(root)) {
       const { network, image, hosts } = group.options;
-      if (!network.hasWayOut && !image.isPrepared) {
+      if (!network.hasInternetAccess && !image.isPrepared) {
         const names = hosts.host.packages.map(({ name }) => name).join(", ");
         yield {
           at: group,
-          problem: `Its machines cannot reach the internet over IPv4, and fetch ${names} and packages of the distribution from there.`,
-          fix: "Give the network NAT gateways, or the machines an image that has them (MachineImage.id with prepared).",
+          problem: `Its machines have no IPv4 internet access, but must download ${names} and packages of the distribution.`,
+          fix: "Add NAT gateways to the network, or use an image that contains the packages (MachineImage.id with prepared).",
         };
       }
     }
@@ -45,7 +45,7 @@ export const noWayOut: Check = {
 
 export const serverZones: Check = {
   id: "server-zones",
-  reason: "A zone that holds more than half of the servers takes the quorum with it when it fails.",
+  reason: "If a zone with more than half of the servers fails, the cluster loses its quorum.",
   level: "error",
   *find({ root }) {
     for (const group of machineGroupsOf(root).filter(({ options }) => options.hasServers)) {
@@ -55,7 +55,7 @@ export const serverZones: Check = {
         yield {
           at: group,
           problem: `Its ${size.max} servers are in ${zones} zone${zones === 1 ? "" : "s"}.`,
-          fix: "Give the network three zones.",
+          fix: "Use a network with three zones.",
         };
       }
     }
@@ -67,7 +67,7 @@ const KEPT_BY_AWS = 5;
 
 export const subnetSize: Check = {
   id: "subnet-size",
-  reason: "A group cannot grow where its subnets have no more addresses, nor can a machine be replaced.",
+  reason: "If its subnets have no free addresses, a group cannot grow, and its machines cannot be replaced.",
   level: "error",
   *find({ root }) {
     const groups = machineGroupsOf(root);
@@ -80,8 +80,8 @@ export const subnetSize: Check = {
       if (known.length === sizes.length && room < most) {
         yield {
           at: own[0],
-          problem: `Its network has ${room} addresses for machines, and its groups may have ${most} together.`,
-          fix: "Give the network a larger cidr, or the groups a smaller size.",
+          problem: `Its network has ${room} addresses for machines, but its groups can have up to ${most} machines.`,
+          fix: "Use a larger cidr, or smaller groups.",
         };
       }
     }

@@ -6,7 +6,7 @@ const EVERYBODY = ["0.0.0.0/0", "::/0"];
 /** A rule that lets everybody in, wherever in the app it was written. Public load balancers say so themselves. */
 export const openToTheWorld: Check = {
   id: "open-to-the-world",
-  reason: "Whatever listens at a port that everybody reaches is found and tried within minutes.",
+  reason: "Ports that are open to the internet are scanned and attacked within minutes.",
   level: "error",
   *find({ root }) {
     const types = ["aws_vpc_security_group_ingress_rule", "aws_security_group_rule", "aws_security_group"];
@@ -17,8 +17,8 @@ export const openToTheWorld: Check = {
         if (open.length > 0) {
           yield {
             at: resource,
-            problem: `It lets ${open.join(" and ")} in, at ${portsOf(rule)}.`,
-            fix: "Name a security group instead, or the addresses of those who need it.",
+            problem: `It allows ${open.join(" and ")} to connect to ${portsOf(rule)}.`,
+            fix: "Allow a security group instead, or only the addresses that need access.",
           };
         }
       }

@@ -3,7 +3,7 @@ import { blocksOf, isTrue, resourcesOf } from "./resources";
 
 export const metadataService: Check = {
   id: "metadata-service",
-  reason: "IMDSv1 hands the credentials of a machine to any request that a service can be made to send.",
+  reason: "With IMDSv1, a server-side request forgery in any service discloses the credentials of the machine.",
   level: "error",
   *find({ root }) {
     for (const { resource, attributes } of resourcesOf(root, "aws_launch_template", "aws_instance")) {
@@ -11,13 +11,13 @@ export const metadataService: Check = {
       if (options.http_endpoint !== "disabled" && options.http_tokens !== "required") {
         yield {
           at: resource,
-          problem: "Its machines answer IMDSv1.",
+          problem: "Its machines accept IMDSv1.",
           fix: 'Set metadata_options to http_tokens = "required".',
         };
       } else if (Number(options.http_put_response_hop_limit ?? 1) > 1) {
         yield {
           at: resource,
-          problem: `Its metadata service answers over ${Number(options.http_put_response_hop_limit)} hops, so that containers reach it.`,
+          problem: `Its metadata service has a hop limit of ${Number(options.http_put_response_hop_limit)}, so containers can reach it.`,
           fix: "Set http_put_response_hop_limit to 1.",
         };
       }
@@ -27,7 +27,7 @@ export const metadataService: Check = {
 
 export const unencryptedDisk: Check = {
   id: "unencrypted-disk",
-  reason: "Consul keeps tokens and keys of the mesh on its disk.",
+  reason: "Consul stores tokens and the keys of the mesh on its disk.",
   level: "error",
   *find({ root }) {
     for (const { resource, attributes } of resourcesOf(root, "aws_launch_template")) {
@@ -35,8 +35,8 @@ export const unencryptedDisk: Check = {
       if (mappings.length === 0) {
         yield {
           at: resource,
-          problem: "It says nothing of its disks, so that they are as the image has them.",
-          fix: "Give block_device_mappings with encrypted = true for the root device.",
+          problem: "It does not configure its disks, so they are as the image defines them.",
+          fix: "Set block_device_mappings with encrypted = true for the root device.",
         };
       }
       for (const { device_name, ebs } of mappings) {
@@ -56,19 +56,19 @@ export const unencryptedDisk: Check = {
 
 export const reachableMachine: Check = {
   id: "reachable-machine",
-  reason: "People get in by Session Manager, which needs no port, no key and no address.",
+  reason: "Session Manager gives access to machines without an open port, a key pair or a public address.",
   level: "error",
   *find({ root }) {
     for (const { resource, attributes } of resourcesOf(root, "aws_launch_template", "aws_instance")) {
       const interfaces = [attributes, ...blocksOf(attributes.network_interfaces)];
       if (attributes.key_name !== undefined) {
-        yield { at: resource, problem: "Its machines take a key pair for SSH.", fix: "Omit key_name." };
+        yield { at: resource, problem: "Its machines have a key pair for SSH.", fix: "Omit key_name." };
       }
       if (interfaces.some(({ associate_public_ip_address: it }) => isTrue(it))) {
         yield {
           at: resource,
           problem: "Its machines have public addresses.",
-          fix: "Omit associate_public_ip_address, and put a load balancer in front.",
+          fix: "Omit associate_public_ip_address, and use a load balancer.",
         };
       }
     }
@@ -77,8 +77,7 @@ export const reachableMachine: Check = {
 
 export const templateVersion: Check = {
   id: "template-version",
-  reason:
-    "Terraform sees no change in $Latest, so that nothing brings a new version to the machines, and none can be rolled back.",
+  reason: "Terraform detects no change in $Latest or $Default, so it cannot roll a new version out or back.",
   level: "error",
   *find({ root }) {
     for (const { resource, attributes } of resourcesOf(root, "aws_autoscaling_group")) {
@@ -92,7 +91,7 @@ export const templateVersion: Check = {
           yield {
             at: resource,
             problem: `Its version of the launch template is ${version as string}.`,
-            fix: "Name the template's latest_version.",
+            fix: "Set the version to the template's latest_version.",
           };
         }
       }

@@ -134,7 +134,7 @@ type Ends = readonly [FlowParty, readonly Peer[]];
 function peersOf(
   party: FlowParty,
   groups: Readonly<Record<"servers" | "clients", SecurityGroup>>,
-  { endpointsSecurityGroupId, s3PrefixListId, hasWayOut, ipv6 }: NetworkLike,
+  { endpointsSecurityGroupId, s3PrefixListId, hasInternetAccess, ipv6 }: NetworkLike,
 ): readonly Peer[] {
   switch (party) {
     case "servers":
@@ -145,6 +145,6 @@ function peersOf(
     case "S3":
       return s3PrefixListId === undefined ? [] : [{ prefixListId: s3PrefixListId }];
     case "anywhere":
-      return [...(hasWayOut ? [{ cidrIpv4: "0.0.0.0/0" }] : []), ...(ipv6 ? [{ cidrIpv6: "::/0" }] : [])];
+      return [...(hasInternetAccess ? [{ cidrIpv4: "0.0.0.0/0" }] : []), ...(ipv6 ? [{ cidrIpv6: "::/0" }] : [])];
   }
 }

@@ -33,7 +33,7 @@ export const FLOWS: readonly Flow[] = [
     to: ["servers"],
     protocols: ["tcp"],
     ports: [8300, 8300],
-    why: "Consul servers agree with each other, and clients ask them",
+    why: "Raft between Consul servers, and requests from clients",
     see: CONSUL_PORTS,
   },
   {
@@ -42,7 +42,7 @@ export const FLOWS: readonly Flow[] = [
     to: ["servers", "clients"],
     protocols: ["tcp", "udp"],
     ports: [8301, 8301],
-    why: "Consul agents find each other, and notice who is gone",
+    why: "Gossip between Consul agents: membership and failure detection",
     see: CONSUL_PORTS,
   },
   {
@@ -51,7 +51,7 @@ export const FLOWS: readonly Flow[] = [
     to: ["servers"],
     protocols: ["tcp"],
     ports: [4646, 4646],
-    why: "Consul servers fetch the keys by which Nomad signs the identities of workloads",
+    why: "Consul servers fetch the public keys of Nomad workload identities",
     see: "https://developer.hashicorp.com/nomad/docs/secure/acl/consul",
   },
   {
@@ -60,7 +60,7 @@ export const FLOWS: readonly Flow[] = [
     to: ["servers"],
     protocols: ["tcp"],
     ports: [4647, 4647],
-    why: "Nomad servers agree with each other, and clients get their work from them",
+    why: "Raft between Nomad servers, and RPC from clients",
     see: NOMAD_PORTS,
   },
   {
@@ -69,7 +69,7 @@ export const FLOWS: readonly Flow[] = [
     to: ["servers"],
     protocols: ["tcp", "udp"],
     ports: [4648, 4648],
-    why: "Nomad servers find each other, and notice who is gone",
+    why: "Gossip between Nomad servers: membership and failure detection",
     see: NOMAD_PORTS,
   },
   {
@@ -78,7 +78,7 @@ export const FLOWS: readonly Flow[] = [
     to: ["clients"],
     protocols: ["tcp"],
     ports: [4646, 4646],
-    why: "An ephemeral disk with migrate follows its allocation to another client",
+    why: "Migration of ephemeral disks to another client",
     see: "https://developer.hashicorp.com/nomad/docs/job-specification/ephemeral_disk#migrate",
   },
   {
@@ -87,7 +87,7 @@ export const FLOWS: readonly Flow[] = [
     to: ["clients"],
     protocols: ["tcp"],
     ports: [20_000, 32_000],
-    why: "Envoys of services and gateways reach each other, at the ports that Nomad gives them",
+    why: "Connections between the Envoys of services and gateways, on the dynamic ports of Nomad",
     see: "https://developer.hashicorp.com/nomad/docs/configuration/client#min_dynamic_port",
   },
   {
@@ -96,7 +96,7 @@ export const FLOWS: readonly Flow[] = [
     to: ["anywhere"],
     protocols: ["tcp"],
     ports: [443, 443],
-    why: "APIs of AWS, packages of HashiCorp, releases on GitHub, images of containers",
+    why: "AWS APIs, HashiCorp packages, releases on GitHub, container images",
     see: "https://www.hashicorp.com/official-packaging-guide",
   },
   {
@@ -105,7 +105,7 @@ export const FLOWS: readonly Flow[] = [
     to: ["anywhere"],
     protocols: ["tcp"],
     ports: [80, 80],
-    why: "Packages of the distribution, which apt fetches by HTTP and verifies by their signatures",
+    why: "Packages of the distribution, which apt fetches over HTTP and verifies by signature",
     see: "https://wiki.debian.org/SecureApt",
   },
   {
@@ -114,7 +114,7 @@ export const FLOWS: readonly Flow[] = [
     to: ["endpoints"],
     protocols: ["tcp"],
     ports: [443, 443],
-    why: "APIs of AWS, where the network has interface endpoints",
+    why: "AWS APIs, if the network has interface endpoints",
     see: "https://docs.aws.amazon.com/vpc/latest/privatelink/create-interface-endpoint.html",
   },
   {
@@ -123,7 +123,7 @@ export const FLOWS: readonly Flow[] = [
     to: ["S3"],
     protocols: ["tcp"],
     ports: [443, 443],
-    why: "Assets and snapshots, by the gateway endpoint",
+    why: "Assets and snapshots, through the gateway endpoint",
     see: "https://docs.aws.amazon.com/vpc/latest/privatelink/vpc-endpoints-s3.html",
   },
 ];

@@ -14,7 +14,7 @@ export interface NetworkIds {
   /** Ids of subnets without any way out, in the same zones. @default none */
   readonly isolatedSubnetIds?: readonly string[];
   /** Whether machines in the private subnets reach the internet: by NAT gateways, a transit gateway or a proxy. @default true */
-  readonly hasWayOut?: boolean;
+  readonly hasInternetAccess?: boolean;
   /** Whether the subnets have IPv6 addresses, and a way out for them. @default false */
   readonly ipv6?: boolean;
   /** Id of the security group of interface endpoints that machines use. @default none */
@@ -30,7 +30,7 @@ const NETWORK_IDS_SHAPE: is.Shape<NetworkIds> = {
   privateSubnetIds: is.required(IDS),
   publicSubnetIds: IDS,
   isolatedSubnetIds: IDS,
-  hasWayOut: is.literal(is.flag, "Write it out."),
+  hasInternetAccess: is.literal(is.flag, "Write it out."),
   ipv6: is.literal(is.flag, "Write it out."),
   endpointsSecurityGroupId: is.name,
   s3PrefixListId: is.name,
@@ -42,7 +42,7 @@ export class ImportedNetwork extends Construct implements NetworkLike {
   readonly privateSubnets: readonly NetworkSubnet[];
   readonly publicSubnets: readonly NetworkSubnet[];
   readonly isolatedSubnets: readonly NetworkSubnet[];
-  readonly hasWayOut: boolean;
+  readonly hasInternetAccess: boolean;
   readonly ipv6: boolean;
   readonly endpointsSecurityGroupId: string | undefined;
   readonly s3PrefixListId: string | undefined;
@@ -55,7 +55,7 @@ export class ImportedNetwork extends Construct implements NetworkLike {
     this.privateSubnets = subnets(ids.privateSubnetIds);
     this.publicSubnets = subnets(ids.publicSubnetIds);
     this.isolatedSubnets = subnets(ids.isolatedSubnetIds);
-    this.hasWayOut = ids.hasWayOut ?? true;
+    this.hasInternetAccess = ids.hasInternetAccess ?? true;
     this.ipv6 = ids.ipv6 ?? false;
     this.endpointsSecurityGroupId = ids.endpointsSecurityGroupId;
     this.s3PrefixListId = ids.s3PrefixListId;

@@ -19,7 +19,7 @@ export interface NetworkLike extends IConstruct {
   /** One for each zone, without any way out; none where the network has none. */
   readonly isolatedSubnets: readonly NetworkSubnet[];
   /** Whether machines in private subnets reach the internet over IPv4. */
-  readonly hasWayOut: boolean;
+  readonly hasInternetAccess: boolean;
   /** Whether load balancers have IPv6 addresses, and machines reach the internet over IPv6. */
   readonly ipv6: boolean;
   /** The security group of the interface endpoints, which machines must be let in to; `undefined` without such endpoints. */

@@ -100,7 +100,7 @@ export class Network extends Construct implements NetworkLike {
   readonly privateSubnets: readonly NetworkSubnet[];
   readonly publicSubnets: readonly NetworkSubnet[];
   readonly isolatedSubnets: readonly NetworkSubnet[];
-  readonly hasWayOut: boolean;
+  readonly hasInternetAccess: boolean;
   readonly ipv6: boolean;
   readonly endpointsSecurityGroupId: string | undefined;
   readonly s3PrefixListId: string;
@@ -125,7 +125,7 @@ export class Network extends Construct implements NetworkLike {
     this.zones = this.zoneNames(zones);
     this.ipv6 = ipv6;
     this.natGateways = nat.gatewaysFor(this.zones.length);
-    this.hasWayOut = this.natGateways > 0;
+    this.hasInternetAccess = this.natGateways > 0;
 
     this.vpc = new Vpc(this, "vpc", {
       cidrBlock: this.cidr.toString(),
