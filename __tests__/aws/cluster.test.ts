@@ -70,7 +70,7 @@ describe("machines", () => {
       version: reference.replace(".id}", ".latest_version}"),
     });
     const compressed = Buffer.from(template(json, name).user_data as string, "base64").length;
-    expect(compressed).toBeLessThan(8 * 1024);
+    expect(compressed).toBeLessThan(6 * 1024);
     expect(userData(json, name)).toMatch(/^#cloud-config\n/);
     // Nothing in it waits for Terraform.
     expect(userData(json, name)).not.toMatch(/TfToken|\$\{(aws|data)/);

@@ -59,6 +59,8 @@ describe("a server of a secure cluster", () => {
         snapshots: { everySeconds: 3, retain: 2 },
       }),
       {
+        // What finds and mounts it is fetched, too.
+        volumes: [{ name: "consul", mountPoint: "/opt/consul", sizeGib: 1 }],
         files: [large],
         directories: [{ path: "/opt/cni/bin" }],
         packages: [
@@ -69,6 +71,7 @@ describe("a server of a secure cluster", () => {
     );
     await machine.launch(machine.render(host, { assets: `https://127.0.0.1/${instanceFact("folder", "assets")}` }));
     await machine.prepare("mkdir", "--mode=0700", "--parents", store);
+    await machine.attachDisk("consul", 1);
   }, 20 * MINUTE);
 
   afterAll(() => machine.stop());
@@ -88,6 +91,12 @@ describe("a server of a secure cluster", () => {
     );
     expect(await succeed(machine, "tail", "--lines=1", large.path)).toBe(`${machineAddress}\n`);
     expect(await machine.run("grep", "--recursive", "instance-fact:", "/etc/consul.d", "/etc/nomad.d")).toExit(1);
+  });
+
+  test("has its disk mounted by functions that it fetched", async () => {
+    expect(await mounted(machine, "/opt/consul")).toMatch(/^\/dev\/loop\d+ ext4 973/);
+    const script = await succeed(machine, "cat", "/usr/local/lib/meshform/boot");
+    expect(script).not.toContain("mkfs");
   });
 
   test("has its files and directories with their owners and modes", async () => {

@@ -12,6 +12,7 @@ import {
   NomadServers,
   type CloudInit,
   type CloudInitOptions,
+  type HostGroupProps,
   type HostRole,
   type HostVolume,
 } from "../../constructs";
@@ -103,7 +104,7 @@ describe("a host", () => {
       /^id -u agent >\/dev\/null 2>&1 \|\| useradd --system .* agent$/m,
       /^install -d -m 0755 -o agent -g agent \/etc\/agent$/m,
       /^install -D -m 0640 -o agent -g agent \S+\/files\/etc\/agent.json \/etc\/agent.json$/m,
-      /^for name in iptables; do$/m,
+      /^system_packages iptables$/m,
       /^modprobe br_netfilter \|\| echo "Is br_netfilter built in\?" >&2$/m,
       /^sysctl --quiet --write net.a=1$/m,
       /^echo a step$/m,
@@ -175,13 +176,30 @@ describe("large files", () => {
     expect(script).toContain('fetch https://artifacts.example/meshform/"$1" "$2" && matches "$1" "$2"');
     expect(script).toContain(`asset ${key} /usr/local/lib/meshform/files/usr/local/bin/tool\n`);
     expect(script).toMatch(/^install -D -m 0755 .* \/usr\/local\/bin\/tool$/m);
-    expect(script).toMatch(/^for name in ca-certificates curl; do$/m);
+    expect(script).toMatch(/^system_packages ca-certificates curl$/m);
   });
 
   test("come out of a bucket with the machine's own credentials", () => {
     const script = bootScript(role, { platform: awsPlatform, assets: "s3://artifacts/meshform" });
     expect(script).toContain(`download_file(*sys.argv[1:])' artifacts meshform/"$1" "$2"`);
-    expect(script).toMatch(/^for name in ca-certificates python3-boto3; do$/m);
+    expect(script).toMatch(/^system_packages ca-certificates python3-boto3$/m);
+  });
+
+  test("bring the functions of the boot script with them, which then are not in the user data either", () => {
+    const volumes = [{ name: "data", mountPoint: "/srv/data", sizeGib: 1 }];
+    const rendered = render({ ...role, volumes }, { assets: "https://artifacts.example/meshform" });
+    const script = contentOf(rendered, "/usr/local/lib/meshform/boot");
+    const functions = Buffer.from(rendered.assets[1]?.base64 ?? "", "base64").toString();
+    expect(functions).toContain("mkfs.ext4");
+    expect(rendered.text).not.toContain("mkfs");
+    const order = [
+      `asset ${createHash("sha256").update(functions).digest("hex")} /usr/local/lib/meshform/files/usr/local/lib/meshform/boot-functions\n`,
+      "\n. /usr/local/lib/meshform/files/usr/local/lib/meshform/boot-functions\n",
+      "\nvolume /srv/data ",
+    ].map((line) => script.indexOf(line));
+    expect(order).toEqual([...order].sort((a, b) => a - b));
+    expect(order).not.toContain(-1);
+    expect(bootScript({ ...role, volumes })).toContain("mkfs.ext4");
   });
 
   test("fails if machines cannot fetch from there", () => {
@@ -219,7 +237,7 @@ describe("what only Terraform knows", () => {
     expect(Buffer.from(rendered.assets[0]?.base64 ?? "", "base64").toString()).toMatch(/<instance-fact:bucket>$/);
     const script = contentOf(rendered, "/usr/local/lib/meshform/boot");
     expect(script).toContain("instance_tags join=meshform:join bucket=meshform:bucket\n");
-    expect(script).toContain("filled /usr/local/lib/meshform/files /etc/a.json\n");
+    expect(script).toContain("filled /usr/local/lib/meshform/files /etc/a.json /etc/large\n");
     expect(script).toMatch(/^install .* \/run\/meshform\/facts\/files\/etc\/a\.json \/etc\/a\.json$/m);
     expect(script).toContain('"$(cat "$facts/bucket")" meshform/"$1" "$2"');
   });
@@ -329,11 +347,57 @@ describe("the user data of a group", () => {
     const { stack, consul, clients } = cluster();
     for (const group of [consul, clients]) {
       const rendered = group.cloudInit({ distribution, assets });
-      expect(rendered.bytes).toBeLessThan(6 * 1024);
-      expect(rendered.assets).toHaveLength(1);
+      expect(rendered.bytes).toBeLessThan(6000);
+      expect(rendered.assets).toHaveLength(2);
     }
     expect(findingsOf(() => synthStack(stack))).toEqual([]);
   });
+
+  const bucket = instanceFact("assets", new TerraformVariable(new TestStack(), "bucket", {}).stringValue);
+  const options: Readonly<Record<string, Pick<HostGroupProps, "volumes" | "lifecycleNotices">>> = {
+    "nothing else": {},
+    volumes: {
+      volumes: [
+        { name: "consul", mountPoint: "/opt/consul", sizeGib: 10, owner: "consul:consul", mode: "0750" },
+        { name: "nomad", mountPoint: "/opt/nomad", sizeGib: 20 },
+      ],
+    },
+    notices: { lifecycleNotices: true },
+  };
+  const snapshots = {
+    store: { type: "s3", bucket: "meshform-snapshots", prefix: "prod/", region: "eu-central-1" },
+  } as const;
+  const cases = ["volumes", "notices", "snapshots", "an unknown bucket of assets"].reduce<string[][]>(
+    (sets, name) => sets.flatMap((set) => [set, [...set, name]]),
+    [[]],
+  );
+
+  test.each(cases.map((names) => [names.join(", ") || "none of these", names] as const))(
+    "of every role is below 6 KB with %s",
+    (_, names) => {
+      const stack = new TestStack();
+      const extra: (typeof options)[string] = Object.assign({}, ...names.map((name) => options[name] ?? {})) as object;
+      const props = { ...extra, platform: awsPlatform, join, secretStore };
+      const kept = names.includes("snapshots") ? { snapshots } : {};
+      const consul = new ConsulServers(stack, "servers", { ...props, ...kept });
+      const nomad = new NomadServers(stack, "schedulers", { consul, count: 3, join, ...extra });
+      const both = new ConsulServers(stack, "both", { ...props, ...kept });
+      const scheduler = new NomadServers(stack, "scheduler", { consul: both });
+      const groups = {
+        "Consul servers": consul,
+        "Nomad servers": nomad.hosts,
+        servers: scheduler.hosts,
+        clients: new NomadClients(stack, "clients", { nomad, ...extra }),
+        "clients with all": new NomadClients(stack, "more", { nomad, ...extra, docker: true, consulCni: true }),
+      };
+      const location = names.includes("an unknown bucket of assets") ? `s3://${bucket}/hosts` : assets;
+      const sizes = Object.entries(groups).map(([role, group]) => {
+        const { bytes } = group.cloudInit({ distribution: "ubuntu-24.04", assets: location });
+        return [role, bytes] as const;
+      });
+      expect(sizes.filter(([, bytes]) => bytes >= 6000)).toEqual([]);
+    },
+  );
 
   test("fails if it is larger than EC2 takes, and tells what takes the room", () => {
     const files = Array.from({ length: 10 }, (_, nth) => ({ path: `/etc/part-${nth}`, content: noise(4000, nth + 1) }));

@@ -4,6 +4,7 @@ import { ValueError } from "../core/errors";
 import { isToken } from "../core/token";
 import { shellText, withoutValues } from "./instance-facts";
 import type { AssetSource, CloudPlatform } from "./platform";
+import { systemPackageLines } from "./packages/system";
 import { commandLine } from "./shell";
 
 /** A content that machines fetch at boot, since user data has no room for it. It is no secret. */
@@ -59,6 +60,7 @@ export function assetSource(location: string, platform?: CloudPlatform): AssetSo
  */
 export function assetLines(files: readonly HostFile[], source: AssetSource, folder: string): string[] {
   return [
+    ...systemPackageLines(source.needs),
     `fetch_asset() { # <sha256> <file>
   ${source.command} && matches "$1" "$2"
 }

@@ -7,19 +7,20 @@ import { fileLines, hostLines } from "./host-lines";
 import {
   factLines,
   factsIn,
+  factSource,
+  FILL_FUNCTION,
   FILLED,
   filledLines,
   hasFacts,
-  type InstanceFacts,
   refuseMisplacedFacts,
   withoutValues,
 } from "./instance-facts";
-import { packageLines, type PackageOptions } from "./packages/package-lines";
+import { FETCH_FUNCTIONS, packageScript, type PackageOptions } from "./packages/package-lines";
 import type { CloudPlatform } from "./platform";
 import { commandLine, quote } from "./shell";
 import { bootUnit, bootUnitFile, RUN_FOLDER, unitFiles, unitNames } from "./systemd";
 import { UNRESOLVED, unresolvedIn } from "./unresolved";
-import { volumeLines } from "./volume-lines";
+import { VOLUME_FUNCTIONS, volumeLines } from "./volume-lines";
 
 /** Options of {@link cloudInit}: the machine's distribution, and where its files and packages come from. */
 export interface CloudInitOptions extends PackageOptions {
@@ -63,6 +64,12 @@ export interface CloudInit {
 /** Where a cloud host keeps what it is made of. */
 const folder = "/usr/local/lib/meshform";
 
+/** The contents of files, each below it at its own path. */
+const keptFolder = `${folder}/files`;
+
+/** The functions of the boot script, where machines fetch assets. */
+const FUNCTIONS_FILE = `${folder}/boot-functions`;
+
 /**
  * Renders hosts to cloud-init user data, for Debian and Ubuntu machines on amd64 and arm64.
  *
@@ -100,12 +107,9 @@ export function renderCloudInit(withValues: HostData, options: CloudInitOptions)
   const host = { ...withValues, files };
   const large = options.assets === undefined ? [] : files.filter(isLarge);
   const small = files.filter((file) => !large.includes(file));
-  const kept = small.map((file) => ({ ...file, path: `${folder}/files${file.path}`, mode: "0600" }));
-  const script = {
-    path: `${folder}/boot`,
-    mode: "0755",
-    content: bootScript(host, { small, large, facts }, options),
-  };
+  const kept = small.map((file) => ({ ...file, path: `${keptFolder}${file.path}`, mode: "0600" }));
+  const boot = bootScript(host, { small, large, facts: [...facts.keys()] }, options);
+  const script = { path: `${folder}/boot`, mode: "0755", content: boot.content };
   const written: readonly HostFile[] = [...kept, script, bootUnitFile(script.path, host), ...unitFiles(host)];
   const config = {
     write_files: written.map(({ path, mode = "0644", content, encoding }) => ({
@@ -128,10 +132,10 @@ export function renderCloudInit(withValues: HostData, options: CloudInitOptions)
     text,
     userData: Buffer.from(compressed).toString("base64"),
     bytes: compressed.length,
-    assets: large.map(assetOf),
+    assets: boot.fetched.map(assetOf),
     tags: Object.fromEntries([...facts].map(([name, value]) => [platform?.instanceFacts.tagOf(name) ?? name, value])),
     parts: written
-      .map(({ path, content }) => ({ name: path.replace(`${folder}/files/`, "/"), bytes: compress(content).length }))
+      .map(({ path, content }) => ({ name: path.replace(`${keptFolder}/`, "/"), bytes: compress(content).length }))
       .sort((a, b) => b.bytes - a.bytes),
   };
 }
@@ -145,28 +149,56 @@ interface Contents {
   readonly small: readonly HostFile[];
   /** What machines fetch. */
   readonly large: readonly HostFile[];
-  readonly facts: InstanceFacts;
+  /** Names of facts. */
+  readonly facts: readonly string[];
 }
 
-function bootScript(host: HostData, { small, large, facts }: Contents, options: CloudInitOptions): string {
-  const kept = `${folder}/files`;
+interface BootScript {
+  readonly content: string;
+  /** What it fetches. */
+  readonly fetched: readonly HostFile[];
+}
+
+/**
+ * What prepares a machine. Where it fetches assets it also fetches its own functions with them, as far as nothing before needs them: most of
+ * its text are the same functions on every machine, for which user data has better use.
+ */
+function bootScript(host: HostData, { small, large, facts }: Contents, options: CloudInitOptions): BootScript {
   const source = large.length > 0 ? assetSource(options.assets ?? "", options.platform) : undefined;
+  const packages = packageScript(host, options);
+  const factReader = factSource(facts, options.platform);
+  const readsFirst = factReader !== undefined && hasFacts(withoutValues(options.assets ?? ""));
+  const reader = factReader === undefined ? [] : [factReader.functions];
+  const functions = [
+    ...(readsFirst ? [] : reader),
+    ...(facts.length > 0 ? [FILL_FUNCTION] : []),
+    ...(host.volumes.length > 0 ? [VOLUME_FUNCTIONS] : []),
+    ...packages.functions,
+  ];
+  const functionsFile = { path: FUNCTIONS_FILE, content: functions.map((text) => `${text}\n`).join("") };
+  const fetched = functions.length > 0 ? [...large, functionsFile] : large;
+  const sourced = functions.length > 0 ? [commandLine([".", `${keptFolder}${FUNCTIONS_FILE}`])] : [];
+  const factSection = { "facts of this machine": factLines(facts, factReader) };
   const sections = {
-    "facts of this machine": factLines([...facts.keys()], options.platform),
+    ...(readsFirst && factSection),
+    assets: source === undefined ? [] : [...assetLines(fetched, source, keptFolder), ...sourced],
+    ...(!readsFirst && factSection),
     disks: volumeLines(host.volumes),
-    "users, directories": hostLines({ ...host, files: [] }, kept),
-    files: placedLines(small, kept),
-    packages: packageLines(host, options, source?.needs ?? []),
-    assets: source === undefined ? [] : [...assetLines(large, source, kept), ...placedLines(large, kept)],
+    "users, directories": hostLines({ ...host, files: [] }, keptFolder),
+    files: placedLines([...small, ...large], keptFolder),
+    packages: packages.lines,
     "kernel modules and settings": kernelLines(host),
     steps: host.steps,
   };
-  return [
+  const content = [
     "#!/bin/bash",
     `# Brings a host of the group ${host.name} to what its data says. Runs at every boot, before the agents.`,
     "set -Eeuo pipefail",
     "umask 022",
     ...progressLines,
+    ...(source !== undefined || packages.lines.length > 0 ? [FETCH_FUNCTIONS] : []),
+    ...(readsFirst ? reader : []),
+    ...(source === undefined ? functions : []),
     ...Object.entries(sections).flatMap(([name, lines]) =>
       lines.length > 0 ? ["", `# --- ${name}`, commandLine(["stage", name]), ...lines] : [],
     ),
@@ -174,6 +206,7 @@ function bootScript(host: HostData, { small, large, facts }: Contents, options: 
     "progress 'done'",
     "",
   ].join("\n");
+  return { content, fetched: source === undefined ? [] : fetched };
 }
 
 /**
@@ -198,11 +231,11 @@ stage() { # <name>
   echo "Attempt $((attempts + 1)) to prepare this host: $stage"
   progress running
 }
-failed() { # <line> <command>
-  echo "Line $1 of $0 failed: $2" >&2
-  progress failed "Line $1 of $0 failed: $2"
+failed() { # <line> <file> <command>
+  echo "Line $1 of $2 failed: $3" >&2
+  progress failed "Line $1 of $2 failed: $3"
 }
-trap 'failed "$LINENO" "$BASH_COMMAND"' ERR
+trap 'failed "$LINENO" "\${BASH_SOURCE[0]}" "$BASH_COMMAND"' ERR
 if [ "$attempts" -gt 0 ]; then
   pause=$((attempts > 6 ? 300 : 5 << attempts - 1))
   echo "Attempt $((attempts + 1)) to prepare this host begins in $pause s. At once: systemctl restart ${bootUnit}"

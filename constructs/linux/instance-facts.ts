@@ -1,7 +1,7 @@
 import { ValueError } from "../core/errors";
 import { isToken } from "../core/token";
 import type { HostData } from "./host";
-import type { CloudPlatform } from "./platform";
+import type { CloudPlatform, InstanceFactSource } from "./platform";
 import { commandLine, quote } from "./shell";
 
 /** What only Terraform knows may be a value of one of these. */
@@ -120,23 +120,35 @@ export function hasFacts(content: string): boolean {
   return content.search(IN_CONTENT) >= 0;
 }
 
-/** Shell lines that fetch facts, each to a file of its name in `$facts`. */
-export function factLines(facts: readonly string[], platform: CloudPlatform | undefined): string[] {
-  if (facts.length === 0) return [];
+/**
+ * From where machines read facts.
+ *
+ * @throws ValueError if there are facts, and no platform that knows it
+ */
+export function factSource(
+  facts: readonly string[],
+  platform: CloudPlatform | undefined,
+): InstanceFactSource | undefined {
+  if (facts.length === 0) return undefined;
   if (platform === undefined) {
     throw new ValueError(
       `Nothing says from where machines read the instance fact "${facts.join('", "')}".`,
       "Set platform, for example to awsPlatform.",
     );
   }
+  return platform.instanceFacts;
+}
+
+/** Shell lines that fetch facts, each to a file of its name in `$facts`, by means of the functions of their source. */
+export function factLines(facts: readonly string[], source: InstanceFactSource | undefined): string[] {
+  if (source === undefined) return [];
   return [
     'facts=/run/meshform/facts\ninstall -d -m 0755 /run/meshform\nrm -rf "$facts"\ninstall -d -m 0700 "$facts"',
-    ...platform.instanceFacts.lines(facts),
-    fill,
+    ...source.lines(facts),
   ];
 }
 
-/** Shell lines that put the facts into copies of files. */
+/** Shell lines that put the facts into copies of files, by means of {@link FILL_FUNCTION}. */
 export function filledLines(paths: readonly string[], folder: string): string[] {
   return paths.length === 0 ? [] : [commandLine(["filled", folder, ...paths])];
 }
@@ -144,7 +156,8 @@ export function filledLines(paths: readonly string[], folder: string): string[] 
 /** Where the copies are, each below it at its own path. In memory, and only root's. */
 export const FILLED = "/run/meshform/facts/files";
 
-const fill = `filled() { # <folder> <path…>: copies of files, with the facts
+/** A function of bash that fills facts in. */
+export const FILL_FUNCTION = `filled() { # <folder> <path…>: copies of files, with the facts
   python3 - "$facts" "$@" <<'END'
 import pathlib, re, sys
 facts, folder = map(pathlib.Path, sys.argv[1:3])

@@ -40,9 +40,11 @@ export interface UserDataLimit {
 export interface InstanceFactSource {
   /** The tag (or label, or attribute) of a machine that holds a fact. */
   tagOf(fact: string): string;
+  /** Functions of bash that {@link lines} uses. Of the distribution they may use what is on every image with cloud-init, such as Python. */
+  readonly functions: string;
   /**
    * Lines of a bash script that write the value of each fact to the file of its name in the folder `$facts`, or end with a sentence that says
-   * what is missing. Of the distribution they may use what is on every image with cloud-init, such as Python.
+   * what is missing.
    */
   lines(facts: readonly string[]): readonly string[];
 }

@@ -18,20 +18,16 @@ export function bytesOfVolume({ sizeGib }: HostVolume): number {
 }
 
 /**
- * Shell lines that find the disk of each volume, give it a file system where it is blank, let that grow with it, and mount it. A disk that
- * holds anything else is left alone.
+ * Shell lines that find the disk of each volume, give it a file system where it is blank, let that grow with it, and mount it, by means of
+ * {@link VOLUME_FUNCTIONS}. A disk that holds anything else is left alone.
  */
 export function volumeLines(volumes: readonly HostVolume[]): string[] {
-  if (volumes.length === 0) return [];
-  return [
-    functions,
-    // Parents first.
-    ...[...volumes]
-      .sort(byMountPoint)
-      .map((volume) =>
-        commandLine(["volume", volume.mountPoint, labelOf(volume), String(bytesOfVolume(volume)), volume.device ?? ""]),
-      ),
-  ];
+  // Parents first.
+  return [...volumes]
+    .sort(byMountPoint)
+    .map((volume) =>
+      commandLine(["volume", volume.mountPoint, labelOf(volume), String(bytesOfVolume(volume)), volume.device ?? ""]),
+    );
 }
 
 function byMountPoint(a: HostVolume, b: HostVolume): number {
@@ -47,7 +43,7 @@ export function volumeOwnerLines(volumes: readonly HostVolume[]): string[] {
 }
 
 /** Names of devices are by chance: a disk is known by the label that it got, and before by its size. */
-const functions = `is_blank() { # <disk>: no file system, no partition, nothing at all in its first MiB
+export const VOLUME_FUNCTIONS = `is_blank() { # <disk>: no file system, no partition, nothing at all in its first MiB
   local code=0
   blkid --probe "$1" >/dev/null 2>&1 || code=$?
   [ "$code" -eq 2 ] && [ "$(lsblk --noheadings --list --output NAME "$1" | wc -l)" -eq 1 ] &&

@@ -144,7 +144,7 @@ export class MachineGroup extends Construct implements CheckedMachines {
         : undefined,
       tag: Object.entries(tagsOf(this, name)).map(([key, value]) => ({ key, value, propagateAtLaunch: false })),
       timeouts: { delete: "30m" },
-      dependsOn: assets.flatMap((asset) => options.assets.add(asset)),
+      dependsOn: [...new Set(assets.flatMap((asset) => options.assets.add(asset)))],
       lifecycle: options.isProtected ? { preventDestroy: true } : undefined,
     });
   }

@@ -1,21 +1,14 @@
 import type { InstanceFactSource } from "../../linux/platform";
 import { commandLine } from "../../linux/shell";
 
-/** Tags of instances, which any process of the machine can read where the launch template allows it, and which take no permission. */
-export const instanceTags: InstanceFactSource = {
-  tagOf: (fact) => `meshform:${fact}`,
-  lines: (facts) => [
-    program,
-    commandLine(["instance_tags", ...facts.map((fact) => `${fact}=${instanceTags.tagOf(fact)}`)]),
-  ],
-};
+const tagOf = (fact: string) => `meshform:${fact}`;
 
 /**
  * IMDSv2, by Python, since curl may not be there yet. No proxy may come in between.
  *
  * @see https://docs.aws.amazon.com/AWSEC2/latest/UserGuide/work-with-tags-in-IMDS.html
  */
-const program = `instance_tags() { # <fact>=<tag>…
+const functions = `instance_tags() { # <fact>=<tag>…
   python3 - "$facts" "$@" <<'END'
 import pathlib, sys, urllib.error, urllib.request
 folder = pathlib.Path(sys.argv[1])
@@ -35,3 +28,10 @@ except OSError as error:
     sys.exit(f"The instance metadata service does not answer: {error}.")
 END
 }`;
+
+/** Tags of instances, which any process of the machine can read where the launch template allows it, and which take no permission. */
+export const instanceTags: InstanceFactSource = {
+  tagOf,
+  functions,
+  lines: (facts) => [commandLine(["instance_tags", ...facts.map((fact) => `${fact}=${tagOf(fact)}`)])],
+};

@@ -21,21 +21,14 @@ export const hashicorpPackages: readonly HostPackage["name"][] = ["consul", "nom
 export const hashicorpNeeds: readonly string[] = ["ca-certificates", "curl", "gpg"];
 
 /**
- * Shell lines that take programs out of HashiCorp's packages. The packages are not installed: with them would come a user, a
+ * Functions of bash that take programs out of HashiCorp's packages. The packages are not installed: with them would come a user, a
  * unit and a configuration, which makes a Nomad agent both server and client, in addition to those of the host.
  *
  * apt checks the packages against the repository's signature. It works with lists of its own, so that the host's remain as
  * they are and nobody else's lock is in the way.
  */
-export function hashicorpLines(
-  packages: readonly HostPackage[],
-  repository: HashicorpRepository,
-  codename: string,
-): string[] {
-  if (packages.length === 0) return [];
-  const { url, keyFingerprint } = repository;
-  return [
-    `hashicorp_apt() {
+export function hashicorpFunctions({ url, keyFingerprint }: HashicorpRepository, codename: string): string {
+  return `hashicorp_apt() {
   apt-get --quiet --yes \\
     --option Acquire::Retries=3 --option APT::Update::Error-Mode=any --option APT::Sandbox::User=root \\
     --option Dir::Etc::SourceList="$work/hashicorp.list" --option Dir::Etc::SourceParts=/dev/null \\
@@ -64,11 +57,14 @@ hashicorp_program() { # <program> <package> <version> <folder>
   dpkg-deb --extract "$work/package"/*.deb "$work/package/root"
   place "$work/package/root/usr/bin/$1" "$4/$1"
   note "$1" "$3"
-}`,
-    ...packages.map(({ name, version, installTo }) =>
-      commandLine(["hashicorp_program", name, edition(name, version), version, installTo]),
-    ),
-  ];
+}`;
+}
+
+/** Shell lines that install programs of HashiCorp's, by means of {@link hashicorpFunctions}. */
+export function hashicorpLines(packages: readonly HostPackage[]): string[] {
+  return packages.map(({ name, version, installTo }) =>
+    commandLine(["hashicorp_program", name, edition(name, version), version, installTo]),
+  );
 }
 
 /** Enterprise builds are packages of another name. */

@@ -3,13 +3,14 @@ import type { HostData } from "../host";
 import type { ReleaseChecksums, ReleasePackage } from "./checksums";
 import {
   HASHICORP_REPOSITORY,
+  hashicorpFunctions,
   hashicorpLines,
   hashicorpNeeds,
   hashicorpPackages,
   type HashicorpRepository,
 } from "./hashicorp";
-import { GITHUB, releaseLines, releaseNeeds } from "./releases";
-import { systemPackageLines } from "./system";
+import { GITHUB, releaseFunctions, releaseLines, releaseNeeds } from "./releases";
+import { SYSTEM_FUNCTIONS, systemPackageLines } from "./system";
 
 /** Where the packages of a host come from. */
 export interface PackageOptions {
@@ -27,35 +28,39 @@ export interface PackageOptions {
   readonly github?: string;
 }
 
-/**
- * Lines of a bash script that bring the packages of a host to exactly their versions. What is there already needs no network.
- *
- * @param otherNeeds packages of the distribution that other parts of the script need
- * @throws ValueError if no checksum is known of a release
- */
-export function packageLines(host: HostData, options: PackageOptions, otherNeeds: readonly string[]): string[] {
+/** What a bash script needs to bring the packages of a host to exactly their versions. What is there already needs no network. */
+export interface PackageScript {
+  /** Packages of the distribution that come first. */
+  readonly needs: readonly string[];
+  /** Functions that `lines` use, in addition to {@link FETCH_FUNCTIONS}. */
+  readonly functions: readonly string[];
+  readonly lines: readonly string[];
+}
+
+/** @throws ValueError if no checksum is known of a release */
+export function packageScript(host: HostData, options: PackageOptions): PackageScript {
   const hashicorp = host.packages.filter(({ name }) => hashicorpPackages.includes(name));
   const released = host.packages.filter(({ name }) => !hashicorpPackages.includes(name));
   const needs = [
     ...(hashicorp.length > 0 ? hashicorpNeeds : []),
     ...(released.length > 0 ? releaseNeeds : []),
-    ...otherNeeds,
     ...host.systemPackages,
   ];
-  if (needs.length === 0) return [];
-  const codename = CODENAMES[options.distribution];
-  return [
-    helpers,
-    ...systemPackageLines([...new Set(needs)]),
-    ...hashicorpLines(hashicorp, options.hashicorp ?? HASHICORP_REPOSITORY, codename),
-    ...releaseLines(released, { github: options.github ?? GITHUB, checksums: options.checksums ?? {} }),
-  ];
+  const repository = options.hashicorp ?? HASHICORP_REPOSITORY;
+  return {
+    needs: [...new Set(needs)],
+    functions: [
+      ...(host.packages.length > 0 ? [PLACE_FUNCTIONS] : []),
+      ...(hashicorp.length > 0 ? [hashicorpFunctions(repository, CODENAMES[options.distribution])] : []),
+      ...releaseFunctions(released, { github: options.github ?? GITHUB, checksums: options.checksums ?? {} }),
+    ],
+    lines: [...systemPackageLines([...new Set(needs)]), ...hashicorpLines(hashicorp), ...releaseLines(released)],
+  };
 }
 
-const helpers = `work=$(mktemp -d /var/tmp/meshform.XXXXXX)
+/** What fetches anything, packages of the distribution included. */
+export const FETCH_FUNCTIONS = `work=$(mktemp -d /var/tmp/meshform.XXXXXX)
 trap 'rm -rf "$work"' EXIT
-notes=/var/lib/meshform/packages
-mkdir -p "$notes"
 attempt() { # <command…>: five times, with longer and longer pauses
   local tries=0
   until "$@"; do
@@ -73,6 +78,9 @@ fetch() { # <url> <file>
 matches() { # <sha256> <file>
   echo "$1  $2" | sha256sum --check --quiet
 }
+${SYSTEM_FUNCTIONS}`;
+
+const PLACE_FUNCTIONS = `notes=/var/lib/meshform/packages
 is_there() { # <package> <version> <its program>
   [ -x "$3" ] && [ "$(cat "$notes/$1" 2>/dev/null)" = "$2" ]
 }
@@ -81,5 +89,6 @@ place() { # <file> <program>: a process may be running the old one
   mv -f "$2.new" "$2"
 }
 note() { # <package> <version>
+  mkdir -p "$notes"
   echo "$2" > "$notes/$1"
 }`;

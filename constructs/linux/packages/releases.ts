@@ -23,17 +23,22 @@ const FILES: Readonly<Record<ReleasePackage, (version: string, architecture: Arc
     `envoyproxy/envoy/releases/download/v${version}/envoy-${version}-linux-${{ amd64: "x86_64", arm64: "aarch_64" }[architecture]}`,
 };
 
-/** Shell lines that install what is published as a file of a release. Nothing is unpacked that has not the right checksum. */
-export function releaseLines(packages: readonly HostPackage[], options: ReleaseOptions): string[] {
+/** Functions of bash that install what is published as a file of a release. Nothing is unpacked that has not the right checksum. */
+export function releaseFunctions(packages: readonly HostPackage[], options: ReleaseOptions): string[] {
   const released = packages.filter(isReleased);
-  if (released.length === 0) return [];
-  return [
-    `release() { # <url> <sha256>
-  fetch "$1" "$work/release" && matches "$2" "$work/release"
-}`,
-    ...released.flatMap((it) => lines(it, options)),
-  ];
+  return released.length === 0 ? [] : [RELEASE_FUNCTION, ...released.map((it) => installFunction(it, options))];
 }
+
+/** Shell lines that install such packages, by means of {@link releaseFunctions}. */
+export function releaseLines(packages: readonly HostPackage[]): string[] {
+  return packages.filter(isReleased).map(({ name }) => functionOf(name));
+}
+
+const functionOf = (name: ReleasePackage) => `install_${name.replaceAll("-", "_")}`;
+
+const RELEASE_FUNCTION = `release() { # <url> <sha256>
+  fetch "$1" "$work/release" && matches "$2" "$work/release"
+}`;
 
 interface Released extends HostPackage {
   readonly name: ReleasePackage;
@@ -43,26 +48,26 @@ function isReleased(it: HostPackage): it is Released {
   return it.name in FILES;
 }
 
-function lines({ name, version, installTo }: Released, { github, checksums }: ReleaseOptions): string[] {
+function installFunction({ name, version, installTo }: Released, { github, checksums }: ReleaseOptions): string {
   const cases = Object.entries(checksumsOf(name, version, checksums[name])).map(([architecture, checksum]) => {
     const url = `${github}/${FILES[name](version, architecture as Architecture)}`;
-    return `  ${architecture}) ${commandLine(["set", "--", url, checksum])} ;;`;
+    return `    ${architecture}) ${commandLine(["set", "--", url, checksum])} ;;`;
   });
   const probe = name === "envoy" ? `${installTo}/envoy` : `${installTo}/bridge`;
   const install =
     name === "envoy"
       ? `place "$work/release" ${quote(probe)}`
       : `tar --extract --gzip --no-same-owner --no-overwrite-dir --exclude=LICENSE --exclude=README.md \\
-    --directory ${quote(installTo)} --file "$work/release"`;
-  return [
-    'case "$(dpkg --print-architecture)" in',
-    ...cases,
-    `  *) echo "No checksum of ${name} ${version} is known for this architecture." >&2; exit 1 ;;`,
-    "esac",
-    `if ! ${commandLine(["is_there", name, version, probe])}; then
-  attempt release "$@"
-  ${install}
-  ${commandLine(["note", name, version])}
-fi`,
-  ];
+      --directory ${quote(installTo)} --file "$work/release"`;
+  return `${functionOf(name)}() {
+  case "$(dpkg --print-architecture)" in
+${cases.join("\n")}
+    *) echo "No checksum of ${name} ${version} is known for this architecture." >&2; return 1 ;;
+  esac
+  if ! ${commandLine(["is_there", name, version, probe])}; then
+    attempt release "$@"
+    ${install}
+    ${commandLine(["note", name, version])}
+  fi
+}`;
 }

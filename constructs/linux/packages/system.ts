@@ -1,18 +1,19 @@
 import { commandLine } from "../shell";
 
-/** Shell lines that install packages of the distribution, as far as they are missing. */
+/** Shell lines that install packages of the distribution, as far as they are missing, by means of {@link SYSTEM_FUNCTIONS}. */
 export function systemPackageLines(names: readonly string[]): string[] {
-  if (names.length === 0) return [];
-  return [
-    `missing=()
-for name in ${commandLine(names)}; do
-  dpkg-query --show --showformat '\${Status}\\n' "$name" 2>/dev/null | grep -q ' installed$' || missing+=("$name")
-done
-system_packages() {
+  return names.length === 0 ? [] : [commandLine(["system_packages", ...names])];
+}
+
+export const SYSTEM_FUNCTIONS = `apt_install() { # <package…>
   local options=(--quiet --yes --option Acquire::Retries=3 --option DPkg::Lock::Timeout=300)
   apt-get "\${options[@]}" update &&
-    DEBIAN_FRONTEND=noninteractive apt-get "\${options[@]}" install --no-install-recommends "\${missing[@]}"
+    DEBIAN_FRONTEND=noninteractive apt-get "\${options[@]}" install --no-install-recommends "$@"
 }
-[ "\${#missing[@]}" -eq 0 ] || attempt system_packages`,
-  ];
-}
+system_packages() { # <package…>
+  local name missing=()
+  for name; do
+    dpkg-query --show --showformat '\${Status}\\n' "$name" 2>/dev/null | grep -q ' installed$' || missing+=("$name")
+  done
+  [ "\${#missing[@]}" -eq 0 ] || attempt apt_install "\${missing[@]}"
+}`;
