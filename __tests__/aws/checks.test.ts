@@ -2,13 +2,17 @@ import { AutoscalingGroup } from "@cdktf/provider-aws/lib/autoscaling-group";
 import { LaunchTemplate } from "@cdktf/provider-aws/lib/launch-template";
 import { SecurityGroup } from "@cdktf/provider-aws/lib/security-group";
 import { VpcSecurityGroupIngressRule } from "@cdktf/provider-aws/lib/vpc-security-group-ingress-rule";
-import { silence } from "../../constructs";
+import { ConsulProvider } from "@cdktf/provider-consul/lib/provider";
+import { NomadProvider } from "@cdktf/provider-nomad/lib/provider";
+import type { IConstruct } from "constructs";
+import { ServiceMesh, silence, Workload } from "../../constructs";
 import {
   AWS_CHECKS,
   AwsCluster,
   MachineImage,
   Nat,
   Network,
+  Scaling,
   SecurityGroups,
   type AwsClusterProps,
   type ClientPoolProps,
@@ -181,8 +185,157 @@ test("server-zones finds a zone that would take the quorum with it", () => {
 
 test("subnet-size finds groups that together may have more machines than there are addresses", () => {
   const cidr = "10.0.0.0/23";
-  expect(findingsOfCluster({ cidr }, {}, { size: { min: 0, max: 174 } })).toEqual([]);
-  expect(findingsOfCluster({ cidr }, {}, { size: { min: 0, max: 175 } })).toEqual([
+  expect(findingsOfCluster({ cidr }, {}, { scaling: Scaling.byNomad({ min: 0, max: 174 }) })).toEqual([]);
+  expect(findingsOfCluster({ cidr }, {}, { scaling: Scaling.byNomad({ min: 0, max: 175 }) })).toEqual([
     "stack/prod/server-machines: Its network has 177 addresses for machines, but its groups can have up to 178 machines. Use a larger cidr, or smaller groups. (subnet-size)",
   ]);
+});
+
+function importedNetwork(stack: AwsTestStack) {
+  return Network.fromIds(stack, "net", { vpcId: "vpc-1", privateSubnetIds: ["subnet-1", "subnet-2", "subnet-3"] });
+}
+
+/** A cluster with a pool, of which Terraform's JSON is changed before it is checked. */
+function findingsOfGroups(
+  change: (groups: { servers: AutoscalingGroup; pool: AutoscalingGroup }) => void,
+  props: Partial<AwsClusterProps> = {},
+) {
+  const stack = new AwsTestStack();
+  const cluster = new AwsCluster(stack, "prod", { network: importedNetwork(stack), ...props });
+  cluster.addClientPool("general");
+  const groupOf = (machines: string) => {
+    const found: IConstruct = cluster.node.findChild(machines).node.findChild("group");
+    if (!(found instanceof AutoscalingGroup)) throw new Error(`${found.node.path} is no group.`);
+    return found;
+  };
+  change({ servers: groupOf("server-machines"), pool: groupOf("general-machines") });
+  return findingsOf(() => AwsJson.of(stack));
+}
+
+const SERVERS = "stack/prod/server-machines/group";
+
+test("server-health-checks finds a group that a load balancer can have terminated", () => {
+  expect(
+    findingsOfGroups(({ servers, pool }) => {
+      for (const group of [servers, pool]) group.addOverride("health_check_type", "ELB");
+    }),
+  ).toEqual([
+    `${SERVERS}: The health checks of these servers are ELB. Set health_check_type to "EC2". (server-health-checks)`,
+  ]);
+});
+
+describe("server-refresh", () => {
+  const percent = (which: string) => `instance_refresh.preferences.${which}_healthy_percentage`;
+
+  test("finds a refresh that removes servers first", () => {
+    expect(findingsOfGroups(({ servers }) => servers.addOverride(percent("min"), 66))).toEqual([
+      `${SERVERS}: A refresh removes servers before there are new ones: min_healthy_percentage is 66. Set it to 100, and max_healthy_percentage to 110. (server-refresh)`,
+    ]);
+  });
+
+  test("finds a refresh that replaces more than one at a time, as many as there are", () => {
+    const half = ({ servers }: { servers: AutoscalingGroup }) => servers.addOverride(percent("max"), 150);
+    expect(findingsOfGroups(half)).toEqual([
+      `${SERVERS}: A refresh replaces 2 of 3 servers at a time: max_healthy_percentage is 150. Set it to 110. (server-refresh)`,
+    ]);
+    expect(findingsOfGroups(half, { serverCount: 1 })).toEqual([]);
+  });
+});
+
+describe("server-replacement", () => {
+  test("finds what lets a change replace the group", () => {
+    expect(
+      findingsOfGroups(({ servers }) => {
+        servers.addOverride("lifecycle.prevent_destroy", false);
+        servers.addOverride("lifecycle.replace_triggered_by", ["terraform_data.version"]);
+        servers.addOverride("name_prefix", "prod-");
+        servers.addOverride("initial_lifecycle_hook.0.heartbeat_timeout", 600);
+      }),
+    ).toEqual([
+      `${SERVERS}: Deletion protection is on, and prevent_destroy is not. Omit the override of lifecycle, or set deletionProtection to false. (server-replacement)`,
+      `${SERVERS}: A change of terraform_data.version replaces the group. Omit replace_triggered_by: a changed launch template replaces the servers one at a time. (server-replacement)`,
+      `${SERVERS}: The name of the group is not known at synth, and a change of the name replaces the group. Write the name out. (server-replacement)`,
+      `${SERVERS}: Its hooks are not those of LIFECYCLE_HOOKS, and a change of one replaces the group. Omit the override of initial_lifecycle_hook, or add a hook as an aws_autoscaling_lifecycle_hook. (server-replacement)`,
+    ]);
+  });
+
+  test("lets a cluster pass that is not protected", () => {
+    expect(findingsOfGroups(() => undefined, { deletionProtection: false })).toEqual([]);
+  });
+});
+
+test("spot-servers finds servers that AWS may take back", () => {
+  const onDemand = "instances_distribution.on_demand_percentage_above_base_capacity";
+  expect(
+    findingsOfGroups(({ servers }) => {
+      servers.addOverride("mixed_instances_policy", {
+        ...{ launch_template: { launch_template_specification: { launch_template_id: "lt-1", version: "1" } } },
+      });
+      servers.addOverride(`mixed_instances_policy.${onDemand}`, 40);
+    }),
+  ).toEqual([
+    `${SERVERS}: 60 % of these servers are spot machines. Set on_demand_percentage_above_base_capacity to 100. (spot-servers)`,
+  ]);
+});
+
+test("drain-hook finds machines that are terminated at once", () => {
+  expect(
+    findingsOfGroups(({ pool }) => {
+      pool.addOverride("initial_lifecycle_hook.1", undefined);
+      pool.addOverride("initial_lifecycle_hook.1.lifecycle_transition", "autoscaling:EC2_INSTANCE_LAUNCHING");
+    }),
+  ).toEqual([
+    "stack/prod/general-machines/group: Machines of stack/prod/general-machines are terminated without a lifecycle hook that waits until they have left. Omit the override of initial_lifecycle_hook. (drain-hook)",
+  ]);
+});
+
+describe("drain-time", () => {
+  function findingsOfJob(killTimeout: string, pool: ClientPoolProps = {}) {
+    const stack = new AwsTestStack();
+    new ConsulProvider(stack, "consul");
+    new NomadProvider(stack, "nomad", { address: "http://127.0.0.1:4646" });
+    new AwsCluster(stack, "prod", { network: importedNetwork(stack) }).addClientPool("general", pool);
+    new ServiceMesh(stack, "mesh").addService("slow", {
+      port: 80,
+      workload: Workload.docker({ image: "slow:1", killTimeout }),
+    });
+    return findingsOf(() => AwsJson.of(stack)).filter((it) => it.endsWith("(drain-time)"));
+  }
+
+  test("finds a task that is not stopped before its machine is terminated", () => {
+    expect(findingsOfJob("30s")).toEqual([]);
+    expect(findingsOfJob("10m")).toEqual([
+      "stack/mesh/slow: The task slow needs up to 603 s to stop. After a drain of 300 s that is too long: a machine of stack/prod/general-machines is terminated after 900 s. Set killTimeout and shutdownDelay to 580 s together at most, or lower drainSeconds of the pool. (drain-time)",
+    ]);
+  });
+
+  test("counts with what the pool leaves for it", () => {
+    expect(findingsOfJob("10m", { drainSeconds: 120 })).toEqual([]);
+  });
+});
+
+describe("single-nat, moving-image, no-snapshots", () => {
+  function warningsOfCluster(props: Partial<AwsClusterProps>, network: NetworkProps = {}) {
+    const stack = new AwsTestStack();
+    new AwsCluster(stack, "prod", { network: new Network(stack, "net", { flowLogs: false, ...network }), ...props });
+    AwsJson.of(stack);
+    return stack.node
+      .findAll()
+      .flatMap(({ node }) => node.metadata.map(({ data }) => `${node.path}: ${String(data)}`))
+      .filter((line) => /\((single-nat|moving-image|no-snapshots)\)$/.test(line));
+  }
+
+  test("warn of what a cluster that is to last lacks", () => {
+    expect(warningsOfCluster({ snapshots: false })).toEqual([
+      "stack/net: It has one NAT gateway for 3 zones. Set nat to Nat.perZone(). (single-nat)",
+      "stack/prod/server-machines: It boots from whichever image is the newest when Terraform plans. Name one with MachineImage.id. (moving-image)",
+      "stack/prod/server-machines: Snapshots are off. Save them in a bucket, as AwsCluster does by default. (no-snapshots)",
+    ]);
+  });
+
+  test("say nothing of one that has it, or that is for trying things out", () => {
+    const image = MachineImage.id("ami-1", { distribution: "ubuntu-24.04" });
+    expect(warningsOfCluster({ image }, { nat: Nat.perZone() })).toEqual([]);
+    expect(warningsOfCluster({ deletionProtection: false, snapshots: false })).toEqual([]);
+  });
 });

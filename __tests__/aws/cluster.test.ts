@@ -4,6 +4,7 @@ import {
   Capacity,
   MachineImage,
   Network,
+  Scaling,
   type AwsClusterProps,
   type ClientPoolProps,
 } from "../../constructs/aws";
@@ -29,7 +30,8 @@ function rights(json: AwsJson, role: string): string[] {
   const { policy } = json.one("aws_iam_role_policy", { role: reference });
   const { Statement } = JSON.parse(policy as string) as { Statement: { Action: string[]; Resource: string[] }[] };
   return Statement.flatMap(({ Action, Resource }) =>
-    Action.flatMap((action) => Resource.map((resource) => `${action} on ${resource}`)),
+    // What only AWS knows of an account is left out.
+    Action.flatMap((action) => Resource.map((arn) => `${action} on ${arn.replaceAll(/\$\{data\.[^}]*\}/g, "…")}`)),
   ).sort();
 }
 
@@ -125,12 +127,15 @@ describe("machines", () => {
 
   test("start only when what they fetch is there", () => {
     const objects = json.all("aws_s3_object");
+    const assets = json.ref(json.named("aws_s3_bucket", "prod-assets"));
     expect(objects.length).toBeGreaterThan(0);
     expect(new Set(objects.map(({ key }) => key)).size).toBe(objects.length);
     for (const name of everywhere) {
       const fetched = objects.filter(({ key }) => userData(json, name).includes((key as string).replace("hosts/", "")));
       expect(fetched.length).toBeGreaterThan(0);
-      const addresses = [...fetched, json.one("aws_s3_bucket_policy")].map((it) => json.ref(it, "").slice(2, -2));
+      const addresses = [...fetched, json.one("aws_s3_bucket_policy", { bucket: assets })].map((it) =>
+        json.ref(it, "").slice(2, -2),
+      );
       expect([...(group(json, name).depends_on as string[])].sort()).toEqual(addresses.sort());
     }
   });
@@ -157,11 +162,11 @@ describe("rights", () => {
   const arn = (document: string) =>
     json.ref(json.named("aws_secretsmanager_secret", `meshform/prod/${document}`), "arn");
   const key = json.ref(json.one("aws_kms_key"), "arn");
-  const bucket = json.ref(json.one("aws_s3_bucket"), "arn");
+  const bucketOf = (what: string) => json.ref(json.named("aws_s3_bucket", `prod-${what}`), "arn");
   const common = [
     "ec2:DescribeInstances on *",
     `kms:Decrypt on ${key}`,
-    `s3:GetObject on ${bucket}/hosts/*`,
+    `s3:GetObject on ${bucketOf("assets")}/hosts/*`,
     "ssm:UpdateInstanceInformation on *",
     "ssmmessages:CreateControlChannel on *",
     "ssmmessages:CreateDataChannel on *",
@@ -169,9 +174,13 @@ describe("rights", () => {
     "ssmmessages:OpenDataChannel on *",
   ];
 
+  /** To complete the hooks of a group, and of no other. */
+  const ownHooks = (name: string) =>
+    `autoscaling:CompleteLifecycleAction on arn:…:autoscaling:…:…:autoScalingGroup:*:autoScalingGroupName/${name}`;
+
   test("of clients: read their own secret, what is encrypted for them, and their assets", () => {
     expect(rights(json, "prod-general")).toEqual(
-      [...common, `secretsmanager:GetSecretValue on ${arn("client")}`].sort(),
+      [...common, ownHooks("prod-general"), `secretsmanager:GetSecretValue on ${arn("client")}`].sort(),
     );
   });
 
@@ -179,7 +188,13 @@ describe("rights", () => {
     const secrets = ["cluster", "client", "operator", "management", "prometheus"].flatMap((document) =>
       ["GetSecretValue", "PutSecretValue"].map((action) => `secretsmanager:${action} on ${arn(document)}`),
     );
-    expect(rights(json, "prod-servers")).toEqual([...common, ...secrets, `kms:GenerateDataKey on ${key}`].sort());
+    const snapshots = [
+      `s3:ListBucket on ${bucketOf("snapshots")}`,
+      ...["GetObject", "PutObject", "DeleteObject"].map((action) => `s3:${action} on ${bucketOf("snapshots")}/*`),
+    ];
+    expect(rights(json, "prod-servers")).toEqual(
+      [...common, ownHooks("prod-servers"), ...secrets, ...snapshots, `kms:GenerateDataKey on ${key}`].sort(),
+    );
   });
 
   test("are of EC2 alone, and each group has a role of its own", () => {
@@ -209,28 +224,52 @@ describe("secrets, bucket and key", () => {
     expect(json.types).not.toContain("aws_secretsmanager_secret_version");
   });
 
-  test("the bucket of assets is versioned, encrypted, for TLS only, never public, and goes with the cluster", () => {
-    const bucket = json.one("aws_s3_bucket");
-    expect(bucket).toMatchObject({ force_destroy: true });
-    const reference = { bucket: json.ref(bucket) };
-    expect(json.one("aws_s3_bucket_versioning", reference)).toMatchObject({
-      versioning_configuration: { status: "Enabled" },
-    });
-    expect(json.one("aws_s3_bucket_server_side_encryption_configuration", reference).rule).toEqual([
-      {
-        apply_server_side_encryption_by_default: { kms_master_key_id: key, sse_algorithm: "aws:kms" },
-        bucket_key_enabled: true,
-      },
-    ]);
-    expect(json.one("aws_s3_bucket_public_access_block", reference)).toMatchObject({
-      block_public_acls: true,
-      block_public_policy: true,
-      ignore_public_acls: true,
-      restrict_public_buckets: true,
-    });
-    expect(JSON.parse(json.one("aws_s3_bucket_policy", reference).policy as string)).toMatchObject({
-      Statement: [{ Effect: "Deny", Condition: { Bool: { "aws:SecureTransport": "false" } } }],
-    });
+  test.each(["assets", "snapshots"])(
+    "the bucket of %s is versioned, encrypted, for TLS only, and never public",
+    (what) => {
+      const reference = { bucket: json.ref(json.named("aws_s3_bucket", `prod-${what}`)) };
+      expect(json.one("aws_s3_bucket_versioning", reference)).toMatchObject({
+        versioning_configuration: { status: "Enabled" },
+      });
+      expect(json.one("aws_s3_bucket_server_side_encryption_configuration", reference).rule).toEqual([
+        {
+          apply_server_side_encryption_by_default: { kms_master_key_id: key, sse_algorithm: "aws:kms" },
+          bucket_key_enabled: true,
+        },
+      ]);
+      expect(json.one("aws_s3_bucket_public_access_block", reference)).toMatchObject({
+        block_public_acls: true,
+        block_public_policy: true,
+        ignore_public_acls: true,
+        restrict_public_buckets: true,
+      });
+      expect(JSON.parse(json.one("aws_s3_bucket_policy", reference).policy as string)).toMatchObject({
+        Statement: [{ Effect: "Deny", Condition: { Bool: { "aws:SecureTransport": "false" } } }],
+      });
+      expect(json.one("aws_s3_bucket_lifecycle_configuration", reference).rule).toMatchObject([
+        { status: "Enabled", noncurrent_version_expiration: [{ noncurrent_days: what === "assets" ? 90 : 30 }] },
+      ]);
+    },
+  );
+
+  test("assets go with the cluster; snapshots stay until deletionProtection is off", () => {
+    const unprotected = synth({ deletionProtection: false });
+    const bucket = (it: AwsJson, what: string) => it.named("aws_s3_bucket", `prod-${what}`);
+    expect(bucket(json, "assets")).toMatchObject({ force_destroy: true });
+    expect(bucket(json, "assets")).not.toHaveProperty("lifecycle");
+    expect(bucket(json, "snapshots")).toMatchObject({ force_destroy: false, lifecycle: { prevent_destroy: true } });
+    expect(bucket(unprotected, "snapshots")).toMatchObject({ force_destroy: true });
+  });
+
+  test("servers save snapshots in their bucket, of which machines know the name by a tag", () => {
+    const often = synth({ snapshots: { everySeconds: 900 } });
+    const tags = ([template(often, "prod-servers").tag_specifications].flat() as Block[])[0].tags as Block;
+    expect(tags["meshform:snapshots"]).toMatch(/^prod-snapshots-\$\{data\.aws_caller_identity/);
+    expect(userData(often, "prod-servers")).toMatch(/"type": "s3",\s+"bucket": "<instance-fact:snapshots>"/);
+    expect(userData(often, "prod-servers")).toContain("OnUnitInactiveSec=900");
+    const without = synth({ snapshots: false });
+    expect(without.text).not.toContain("prod-snapshots");
+    expect(userData(without, "prod-servers")).not.toContain("meshform-snapshot");
   });
 
   test("the key is rotated, and used by nobody but those whom policies let, and EC2 Auto Scaling", () => {
@@ -263,7 +302,7 @@ describe("pools", () => {
     const json = synth(
       {},
       {
-        size: { min: 0, max: 20 },
+        scaling: Scaling.byNomad({ min: 0, max: 20 }),
         capacity: Capacity.spot({ base: 1 }),
         instanceTypes: ["m7g.large", "c7g.large"],
       },
@@ -333,8 +372,13 @@ describe("refuses", () => {
     ],
     [
       {},
-      { size: { min: 3, max: 2 } },
-      "stack/prod: The size of the pool general is 3 to 2 machines. Give whole numbers, the smaller one first.",
+      { scaling: Scaling.byNomad({ min: 3, max: 2 }) },
+      'stack/prod: clientPool "general" > scaling.max is 2; allowed is 3 (min) or more. Give the larger number as max.',
+    ],
+    [
+      {},
+      { scaling: Scaling.cpu({ min: 0, max: 2 }) },
+      'stack/prod: clientPool "general" > scaling.min is 0; allowed is 1 or more. Use Scaling.byNomad for a pool that may be idle.',
     ],
     [
       { tags: { "cost center": "1" } },

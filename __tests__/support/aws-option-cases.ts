@@ -1,19 +1,31 @@
+import { TerraformStack } from "cdktf";
+import { awsPlatform, ConsulServers, NomadClients, NomadServers } from "../../constructs";
 import {
+  AssetsBucket,
   AwsCluster,
   Capacity,
   FlowLogs,
+  MachineGroup,
   MachineImage,
   Nat,
   Network,
+  Scaling,
   SecurityGroups,
+  ServerGroup,
+  type AssetsBucketProps,
   type AwsClusterProps,
   type ClientPoolProps,
+  type CpuScalingOptions,
   type FlowLogsOptions,
+  type MachineGroupProps,
   type MachineImageOptions,
+  type MachineRange,
+  type MachinesProps,
   type NetworkIds,
   type NetworkLike,
   type NetworkProps,
   type SecurityGroupsProps,
+  type ServerGroupProps,
   type SpotOptions,
 } from "../../constructs/aws";
 import { AwsTestStack } from "./aws";
@@ -24,6 +36,33 @@ function importedNetwork(): NetworkLike {
 }
 
 const aCluster = new AwsCluster(new AwsTestStack(), "prod", { network: importedNetwork() });
+
+const ownStack = new AwsTestStack();
+let stacks = 0;
+const serverHosts = new ConsulServers(ownStack, "consul", {
+  platform: awsPlatform,
+  lifecycleNotices: true,
+  join: ["provider=aws tag_key=consul tag_value=prod"],
+  secretStore: { type: "aws-secrets-manager", prefix: "meshform/prod/", region: "eu-central-1" },
+});
+const clientHosts = new NomadClients(ownStack, "clients", {
+  nomad: new NomadServers(ownStack, "nomad", { consul: serverHosts }),
+  lifecycleNotices: true,
+});
+
+/** What both kinds of groups take. */
+const machines: Required<MachinesProps> = {
+  network: importedNetwork(),
+  securityGroupIds: ["sg-1"],
+  assets: new AssetsBucket(ownStack, "assets"),
+  name: "own",
+  keyArn: "arn:aws:kms:x",
+  statements: [{ Sid: "Own", Effect: "Allow", Action: ["sqs:SendMessage"], Resource: ["arn:aws:sqs:x"] }],
+  image: MachineImage.ubuntu(),
+  diskGib: 40,
+  machineTags: { rack: "r1" },
+  tags: { team: "core" },
+};
 
 export const AWS_OPTION_CASES: readonly OptionCase[] = [
   of<NetworkProps>(
@@ -74,6 +113,7 @@ export const AWS_OPTION_CASES: readonly OptionCase[] = [
       image: MachineImage.ubuntu(),
       keyArn: "arn:aws:kms:x",
       deletionProtection: true,
+      snapshots: { everySeconds: 900, retain: 96 },
       datacenter: "dc1",
       nomadRegion: "global",
       versions: {},
@@ -84,7 +124,9 @@ export const AWS_OPTION_CASES: readonly OptionCase[] = [
   of<ClientPoolProps>(
     "a pool of clients",
     {
-      size: 2,
+      scaling: Scaling.fixed(2),
+      volumes: [{ name: "nomad", mountPoint: "/opt/nomad", sizeGib: 50 }],
+      drainSeconds: 120,
       instanceTypes: ["t4g.small"],
       capacity: Capacity.onDemand(),
       image: MachineImage.ubuntu(),
@@ -105,6 +147,33 @@ export const AWS_OPTION_CASES: readonly OptionCase[] = [
     "MachineImage.id",
     { distribution: "debian-12", architecture: "arm64", rootDevice: "/dev/xvda", prepared: true },
     (options) => aCluster.addClientPool("general", { image: MachineImage.id("ami-1", options) }),
+  ),
+  of<MachineRange>("Scaling.byNomad", { min: 0, max: 2 }, (options) =>
+    aCluster.addClientPool("general", { scaling: Scaling.byNomad(options) }),
+  ),
+  of<CpuScalingOptions>("Scaling.cpu", { min: 1, max: 2, percent: 50 }, (options) =>
+    aCluster.addClientPool("general", { scaling: Scaling.cpu(options) }),
+  ),
+  of<AssetsBucketProps>(
+    "AssetsBucket",
+    { name: "prod", keyArn: "arn:aws:kms:x" },
+    (options) => new AssetsBucket(new AwsTestStack(), "assets", options),
+  ),
+  of<MachineGroupProps>(
+    "MachineGroup",
+    {
+      ...machines,
+      hosts: clientHosts,
+      scaling: Scaling.fixed(2),
+      instanceTypes: ["t4g.small"],
+      capacity: Capacity.onDemand(),
+    },
+    (options) => new MachineGroup(new TerraformStack(ownStack, `stack-${stacks++}`), "machines", options),
+  ),
+  of<ServerGroupProps>(
+    "ServerGroup",
+    { ...machines, hosts: serverHosts, instanceType: "t4g.small", deletionProtection: true },
+    (options) => new ServerGroup(new TerraformStack(ownStack, `stack-${stacks++}`), "servers", options),
   ),
   of<SpotOptions>("Capacity.spot", { base: 1 }, (options) =>
     aCluster.addClientPool("general", { capacity: Capacity.spot(options) }),

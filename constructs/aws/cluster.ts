@@ -2,21 +2,28 @@ import { Construct } from "constructs";
 import { silence } from "../checks/silence";
 import { MeshError } from "../core/errors";
 import * as is from "../core/shape";
+import type { SnapshotOptions } from "../linux/host-tool/snapshot-store";
 import { ConsulServers, type ConsulServersProps } from "../linux/consul-servers";
 import { NomadClients, type NomadClientsProps } from "../linux/nomad-clients";
 import { NomadServers } from "../linux/nomad-servers";
+import { HOST_VOLUME_SHAPE } from "../linux/volumes";
 import { ClusterSecrets } from "./access/cluster-secrets";
-import { decryptStatement, encryptStatement, FIND_SERVERS, SESSIONS } from "./access/machine-statements";
-import type { PolicyStatement } from "./access/policy";
+import { encryptStatement } from "./access/machine-statements";
 import { SecurityGroups } from "./flows/security-groups";
-import { Capacity } from "./machines/capacity";
+import type { Capacity } from "./machines/capacity";
 import { MachineGroup } from "./machines/machine-group";
 import { MachineImage } from "./machines/machine-image";
+import type { Scaling } from "./machines/scaling";
+import { ServerGroup } from "./machines/server-group";
 import type { NetworkLike } from "./network/network-like";
 import { awsPlatform } from "./platform/platform";
 import { AssetsBucket } from "./storage/assets-bucket";
 import { EncryptionKey } from "./storage/encryption-key";
+import { SnapshotsBucket } from "./storage/snapshots-bucket";
 import { addTags, TAGS, type Tags } from "./tags";
+
+/** How often an {@link AwsCluster} saves what its servers know. */
+export type ClusterSnapshotOptions = Pick<SnapshotOptions, "everySeconds" | "retain">;
 
 /** Props of {@link AwsCluster}. */
 export interface AwsClusterProps extends Pick<ConsulServersProps, "datacenter" | "nomadRegion" | "versions"> {
@@ -38,8 +45,13 @@ export interface AwsClusterProps extends Pick<ConsulServersProps, "datacenter" |
   readonly image?: MachineImage;
   /** ARN of a key that encrypts disks, secrets and buckets. @default one of the cluster's own, which is rotated each year */
   readonly keyArn?: string;
-  /** Whether a plan that would destroy the servers, their secrets or the key fails. @default true */
+  /**
+   * Whether a plan fails that would destroy the servers, their secrets, the key or the snapshots. With `false` all of them go with the cluster.
+   * @default true
+   */
   readonly deletionProtection?: boolean;
+  /** Snapshots of what Consul's and Nomad's servers know, in a bucket of their own; `false` for none. @default hourly, the last 48 */
+  readonly snapshots?: ClusterSnapshotOptions | false;
   /** Tags of everything in it. Keys have none but letters, digits and `+-=._,:@`. @default none */
   readonly tags?: Tags;
 }
@@ -54,27 +66,30 @@ export const AWS_CLUSTER_SHAPE: is.Shape<AwsClusterProps> = {
   image: is.made("MachineImage.ubuntu()"),
   keyArn: is.name,
   deletionProtection: is.literal(is.flag, "Write it out."),
+  snapshots: is.falseOr(is.block<ClusterSnapshotOptions>({ everySeconds: is.number, retain: is.number })),
   datacenter: is.name,
   nomadRegion: is.name,
   versions: is.fields,
   tags: TAGS,
 };
 
-/** From how many machines to how many a pool has. */
-export interface PoolSize {
-  /** 0 for a pool that may be idle. */
-  readonly min: number;
-  /** The most machines. */
-  readonly max: number;
-}
-
 /** Props of {@link AwsCluster.addClientPool}. */
 export interface ClientPoolProps extends Pick<
   NomadClientsProps,
-  "nodePool" | "nodeClass" | "meta" | "docker" | "rawExec" | "consulCni" | "extra" | "override" | "consulOverride"
+  | "nodePool"
+  | "nodeClass"
+  | "meta"
+  | "docker"
+  | "rawExec"
+  | "consulCni"
+  | "volumes"
+  | "drainSeconds"
+  | "extra"
+  | "override"
+  | "consulOverride"
 > {
-  /** How many machines there are, or from how many to how many: 0 for an idle pool. @default 2 */
-  readonly size?: number | PoolSize;
+  /** How many machines there are. @default Scaling.fixed(2) */
+  readonly scaling?: Scaling;
   /** Instance types of one architecture, the preferred one first. @default ["t4g.medium"] */
   readonly instanceTypes?: readonly string[];
   /** How machines are bought. @default Capacity.onDemand() */
@@ -96,13 +111,9 @@ export const CLIENT_POOL_SHAPE: is.Shape<ClientPoolProps> = {
   extra: is.fields,
   override: is.fields,
   consulOverride: is.fields,
-  size: is.literal((place, property, value) => {
-    const range = is.block<PoolSize>({
-      min: is.required(is.number),
-      max: is.required(is.number),
-    });
-    (typeof value === "number" ? is.number : range)(place, property, value);
-  }, "Write it out."),
+  volumes: is.list(is.block(HOST_VOLUME_SHAPE)),
+  drainSeconds: is.number,
+  scaling: is.made("Scaling.fixed(2)"),
   instanceTypes: is.literalList(is.name),
   capacity: is.made("Capacity.onDemand()"),
   image: is.made("MachineImage.ubuntu()"),
@@ -111,11 +122,11 @@ export const CLIENT_POOL_SHAPE: is.Shape<ClientPoolProps> = {
 
 /**
  * A cluster of Consul and Nomad in an AWS account: servers in an Auto Scaling group over the zones of a network, pools of clients, security
- * groups from the table of flows, a key, secrets and a bucket of its own, and for each group of machines a role that may do what they need.
+ * groups from the table of flows, a key, secrets and buckets of its own, and for each group of machines a role that may do what they need.
  *
  * @example
  * const cluster = new AwsCluster(stack, "prod", { network });
- * cluster.addClientPool("general", { size: 3 });
+ * cluster.addClientPool("general", { scaling: Scaling.fixed(3) });
  */
 export class AwsCluster extends Construct {
   /** What everything is named after. */
@@ -128,6 +139,8 @@ export class AwsCluster extends Construct {
   readonly nomad: NomadServers;
   /** ARN of the key that encrypts disks, secrets and buckets. */
   readonly keyArn: string;
+  /** The machines of the servers. */
+  readonly serverMachines: ServerGroup;
 
   private readonly secrets: ClusterSecrets;
   private readonly assets: AssetsBucket;
@@ -150,9 +163,17 @@ export class AwsCluster extends Construct {
     this.assets = new AssetsBucket(this, "assets", { name, keyArn: this.keyArn });
     this.securityGroups = new SecurityGroups(this, "security-groups", { network, name });
 
+    const { snapshots = {} } = props;
+    const bucket =
+      snapshots === false
+        ? undefined
+        : new SnapshotsBucket(this, "snapshots", { name, keyArn: this.keyArn, isProtected });
+
     const { region } = this.secrets.store;
     this.consul = new ConsulServers(this, "servers", {
       platform: awsPlatform,
+      lifecycleNotices: true,
+      snapshots: bucket !== undefined && { store: bucket.store, ...snapshots },
       count: serverCount,
       join: [`provider=aws region=${region} tag_key=meshform:servers tag_value=${name}`],
       secretStore: this.secrets.store,
@@ -166,20 +187,21 @@ export class AwsCluster extends Construct {
     if (serverCount === 1) {
       silence(this.consul, "server-count", "One server is what was asked for, to try things out.");
     }
-    new MachineGroup(this, "server-machines", {
-      ...this.common(network),
+    this.serverMachines = new ServerGroup(this, "server-machines", {
+      ...this.common(),
       name: `${name}-servers`,
       hosts: this.consul,
-      securityGroupId: this.securityGroups.serversId,
-      statements: [...this.secrets.statements("server"), encryptStatement(this.keyArn), ...this.statements()],
+      securityGroupIds: [this.securityGroups.serversId],
+      statements: [
+        ...this.secrets.statements("server"),
+        encryptStatement(this.keyArn),
+        ...(bucket?.statements() ?? []),
+      ],
       image: this.image,
-      instanceTypes: [props.serverType ?? "t4g.medium"],
-      capacity: Capacity.onDemand(),
-      size: { min: serverCount, max: serverCount },
+      instanceType: props.serverType,
       diskGib: props.serverDiskGib ?? 30,
       machineTags: { "meshform:servers": name },
-      isProtected,
-      hasServers: true,
+      deletionProtection: isProtected,
     });
   }
 
@@ -190,46 +212,30 @@ export class AwsCluster extends Construct {
    * @returns its hosts
    *
    * @example
-   * cluster.addClientPool("batch", { size: { min: 0, max: 20 }, nodePool: "batch", capacity: Capacity.spot() });
+   * cluster.addClientPool("batch", { scaling: Scaling.byNomad({ min: 0, max: 20 }), nodePool: "batch", capacity: Capacity.spot() });
    */
   addClientPool(id: string, props: ClientPoolProps = {}): NomadClients {
     is.refuseWrongValues(this, props, CLIENT_POOL_SHAPE, "clientPool", id);
-    const { size = 2, instanceTypes = ["t4g.medium"], capacity = Capacity.onDemand(), image, diskGib, ...rest } = props;
-    const range = typeof size === "number" ? { min: size, max: size } : size;
-    if (!(Number.isInteger(range.min) && Number.isInteger(range.max) && range.min >= 0 && range.min <= range.max)) {
-      throw new MeshError(
-        this,
-        `The size of the pool ${id} is ${range.min} to ${range.max} machines.`,
-        "Give whole numbers, the smaller one first.",
-      );
-    }
-    const clients = new NomadClients(this, id, { nomad: this.nomad, ...rest });
-    const name = `${this.name}-${id}`;
+    const { scaling, instanceTypes, capacity, image, diskGib, ...rest } = props;
+    const clients = new NomadClients(this, id, { nomad: this.nomad, lifecycleNotices: true, ...rest });
     new MachineGroup(this, `${id}-machines`, {
-      ...this.common(this.props.network),
-      name,
+      ...this.common(),
+      name: `${this.name}-${id}`,
       hosts: clients,
-      securityGroupId: this.securityGroups.clientsId,
-      statements: [...this.secrets.statements("client"), ...this.statements()],
+      securityGroupIds: [this.securityGroups.clientsId],
+      statements: this.secrets.statements("client"),
       image: image ?? this.image,
       instanceTypes,
       capacity,
-      size: range,
-      diskGib: diskGib ?? 40,
+      scaling,
+      diskGib,
       machineTags: { "meshform:pool": id },
-      isProtected: false,
-      hasServers: false,
     });
     return clients;
   }
 
-  private common(network: NetworkLike) {
-    return { network, assets: this.assets, keyArn: this.keyArn };
-  }
-
-  /** What every machine may do. */
-  private statements(): readonly PolicyStatement[] {
-    return [decryptStatement(this.keyArn), this.assets.readStatement(), FIND_SERVERS, SESSIONS];
+  private common() {
+    return { network: this.props.network, assets: this.assets, keyArn: this.keyArn };
   }
 
   private clusterName(name: string): string {

@@ -2,15 +2,20 @@
 import "./require-provider";
 
 export { AWS_CHECKS } from "./checks";
-export { AwsCluster, type AwsClusterProps, type ClientPoolProps, type PoolSize } from "./cluster";
+export { AwsCluster, type AwsClusterProps, type ClientPoolProps, type ClusterSnapshotOptions } from "./cluster";
 export { SecurityGroups, type SecurityGroupsProps } from "./flows/security-groups";
 export { FLOWS, type Flow, type FlowParty } from "./flows/table";
 export type { Architecture } from "./machines/architecture";
 export { Capacity, type SpotOptions } from "./machines/capacity";
 export { MachineImage, type MachineImageOptions } from "./machines/machine-image";
+export { MachineGroup, type MachineGroupProps } from "./machines/machine-group";
+export type { MachinesProps } from "./machines/machines-props";
+export { Scaling, type CpuScalingOptions, type MachineRange } from "./machines/scaling";
+export { ServerGroup, type ServerGroupProps } from "./machines/server-group";
 export { FlowLogs, type FlowLogsOptions } from "./network/flow-logs";
 export type { NetworkIds } from "./network/imported-network";
 export { Nat } from "./network/nat";
 export { Network, type NetworkProps } from "./network/network";
 export type { NetworkLike, NetworkSubnet } from "./network/network-like";
+export { AssetsBucket, type AssetsBucketProps } from "./storage/assets-bucket";
 export type { Tags } from "./tags";

@@ -2,6 +2,7 @@ import type { IConstruct } from "constructs";
 import type { Check } from "../checks/check";
 import type { CloudInit } from "./cloud-init";
 import type { HostData } from "./host";
+import type { SnapshotOptions } from "./host-tool/snapshot-store";
 import type { CloudPlatform } from "./platform";
 import { securityGaps } from "./security-releases";
 import { UNRESOLVED, unresolvedIn } from "./unresolved";
@@ -10,7 +11,11 @@ import { checkVersions, type Versions } from "./versions";
 /** What the checks know of a group of hosts. */
 export interface CheckedHosts extends IConstruct {
   readonly count: number | undefined;
-  readonly cluster: { readonly versions: Versions; readonly platform?: CloudPlatform };
+  readonly cluster: {
+    readonly versions: Versions;
+    readonly platform?: CloudPlatform;
+    readonly snapshots?: SnapshotOptions;
+  };
   readonly host: HostData;
   readonly hasServers: boolean;
   readonly overrides: readonly Readonly<Record<string, unknown>>[];
@@ -21,6 +26,8 @@ export interface CheckedHosts extends IConstruct {
   readonly join?: readonly string[];
   /** Of Nomad's clients. */
   readonly nodePool?: string;
+  /** How long the jobs of a host have to run elsewhere; `undefined` where no jobs run. */
+  readonly drainSeconds: number | undefined;
 }
 
 /** Shared by all copies of the library that an app may have. */

@@ -10,7 +10,7 @@ import type { HostToolRole, Recovery } from "./host-tool/host-tool";
 import type { SecretStore } from "./host-tool/secret-store";
 import type { SnapshotOptions } from "./host-tool/snapshot-store";
 import type { CloudPlatform } from "./platform";
-import { secureHost } from "./secure-host";
+import { DRAIN_SECONDS, secureHost } from "./secure-host";
 import type { Versions } from "./versions";
 import { HOST_VOLUME_SHAPE } from "./volumes";
 
@@ -171,6 +171,17 @@ export class HostGroup extends Construct {
       "lifecycleNotices is set, and nothing says whose.",
       "Set platform of the Consul servers, for example to awsPlatform, or omit lifecycleNotices.",
     );
+  }
+
+  /** @internal Whether its hosts complete the hooks of their platform's groups. */
+  get followsNotices(): boolean {
+    return this.props.lifecycleNotices ?? false;
+  }
+
+  /** @internal How long the jobs of a host have to run elsewhere; `undefined` where no jobs run. */
+  get drainSeconds(): number | undefined {
+    const client = this.parts.find(({ agent }) => agent === "nomad-client");
+    return client && (client.drainSeconds ?? DRAIN_SECONDS);
   }
 
   /** @internal */

@@ -22,6 +22,9 @@ export function secureHost(config: HostToolConfig): HostRole {
   };
 }
 
+/** How long jobs have to run elsewhere, where nothing else is set. */
+export const DRAIN_SECONDS = 300;
+
 /** Secrets and keys that belong to the agents' users are read by all units, and only read by most. */
 const reads = ["CAP_DAC_READ_SEARCH"];
 
@@ -44,7 +47,7 @@ function renewal({ store }: HostToolConfig): HostUnit {
 }
 
 /** It ends first when the machine is switched off or booted again: what runs here is elsewhere by then, and another server leads. */
-function membership({ drainSeconds = 300 }: HostToolConfig): HostUnit {
+function membership({ drainSeconds = DRAIN_SECONDS }: HostToolConfig): HostUnit {
   return {
     name: "meshform-leave",
     description: "Jobs and leadership, handed over before this host is switched off, and jobs taken again after",

@@ -6,12 +6,12 @@ import {
   secretNames,
   secretStorePolicy,
   type AwsSecretStore,
+  type IamStatement,
   type SecretDocument,
   type SecretReader,
 } from "../../linux/host-tool/secret-store";
 import { AwsAccount } from "../account";
 import { tagsOf } from "../tags";
-import type { PolicyStatement } from "./policy";
 
 /** What a cluster's secrets are made from. */
 export interface ClusterSecretsOptions {
@@ -50,7 +50,7 @@ export class ClusterSecrets extends Construct {
   }
 
   /** What a reader's role may do. */
-  statements(reader: SecretReader): readonly PolicyStatement[] {
+  statements(reader: SecretReader): readonly IamStatement[] {
     return secretStorePolicy(this.arns, reader);
   }
 }

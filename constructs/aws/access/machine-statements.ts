@@ -1,17 +1,17 @@
-import type { PolicyStatement } from "./policy";
+import type { IamStatement } from "../../linux/host-tool/secret-store";
 
 /** What every machine may do with the cluster's key: read what is encrypted, by way of the services that encrypt. */
-export function decryptStatement(keyArn: string): PolicyStatement {
+export function decryptStatement(keyArn: string): IamStatement {
   return { Sid: "ReadEncrypted", Effect: "Allow", Action: ["kms:Decrypt"], Resource: [keyArn] };
 }
 
 /** What a machine may do in addition that writes secrets. */
-export function encryptStatement(keyArn: string): PolicyStatement {
+export function encryptStatement(keyArn: string): IamStatement {
   return { Sid: "WriteEncrypted", Effect: "Allow", Action: ["kms:GenerateDataKey"], Resource: [keyArn] };
 }
 
 /** How agents find the servers by their tags. EC2 takes no resource for it. */
-export const FIND_SERVERS: PolicyStatement = {
+export const FIND_SERVERS: IamStatement = {
   Sid: "FindServers",
   Effect: "Allow",
   Action: ["ec2:DescribeInstances"],
@@ -24,7 +24,7 @@ export const FIND_SERVERS: PolicyStatement = {
  *
  * @see https://docs.aws.amazon.com/systems-manager/latest/userguide/getting-started-create-iam-instance-profile.html
  */
-export const SESSIONS: PolicyStatement = {
+export const SESSIONS: IamStatement = {
   Sid: "AnswerSessions",
   Effect: "Allow",
   Action: [

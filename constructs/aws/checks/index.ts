@@ -1,6 +1,9 @@
 import type { Check } from "../../checks/check";
 import { noInternetAccess, serverZones, subnetSize } from "./machines";
+import { drainHook, drainTime } from "./draining";
+import { movingImage, noSnapshots, singleNat } from "./lasting";
 import { openToTheWorld } from "./open-to-the-world";
+import { serverHealthChecks, serverRefresh, serverReplacement, spotServers } from "./servers";
 import { metadataService, reachableMachine, templateVersion, unencryptedDisk } from "./templates";
 
 /** What is checked of an app with constructs of this entry, in addition to all else. */
@@ -13,4 +16,13 @@ export const AWS_CHECKS: readonly Check[] = [
   noInternetAccess,
   serverZones,
   subnetSize,
+  serverHealthChecks,
+  serverRefresh,
+  serverReplacement,
+  spotServers,
+  drainHook,
+  drainTime,
+  singleNat,
+  movingImage,
+  noSnapshots,
 ];

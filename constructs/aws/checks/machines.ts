@@ -1,5 +1,6 @@
 import type { IConstruct } from "constructs";
 import type { Check } from "../../checks/check";
+import type { CheckedHosts } from "../../linux/checks";
 import { Cidr } from "../network/cidr";
 import type { NetworkLike } from "../network/network-like";
 
@@ -7,11 +8,11 @@ import type { NetworkLike } from "../network/network-like";
 export interface CheckedMachines extends IConstruct {
   readonly options: {
     readonly network: NetworkLike;
-    readonly image: { readonly isPrepared: boolean };
-    readonly hosts: { readonly host: { readonly packages: readonly { readonly name: string }[] } };
-    readonly size: { readonly min: number; readonly max: number };
-    readonly hasServers: boolean;
-    readonly capacity: { readonly kind: string };
+    readonly image: { readonly isPrepared: boolean; readonly isPinned: boolean };
+    readonly hosts: CheckedHosts;
+    readonly scaling: { readonly min: number; readonly max: number };
+    /** Whether a plan that would destroy or replace the group fails. */
+    readonly isProtected: boolean;
   };
 }
 
@@ -48,13 +49,13 @@ export const serverZones: Check = {
   reason: "If a zone with more than half of the servers fails, the cluster loses its quorum.",
   level: "error",
   *find({ root }) {
-    for (const group of machineGroupsOf(root).filter(({ options }) => options.hasServers)) {
-      const { size, network } = group.options;
+    for (const group of machineGroupsOf(root).filter(({ options }) => options.hosts.hasServers)) {
+      const { scaling, network } = group.options;
       const zones = network.privateSubnets.length;
-      if (size.max > 1 && zones < 3) {
+      if (scaling.max > 1 && zones < 3) {
         yield {
           at: group,
-          problem: `Its ${size.max} servers are in ${zones} zone${zones === 1 ? "" : "s"}.`,
+          problem: `Its ${scaling.max} servers are in ${zones} zone${zones === 1 ? "" : "s"}.`,
           fix: "Use a network with three zones.",
         };
       }
@@ -73,7 +74,7 @@ export const subnetSize: Check = {
     const groups = machineGroupsOf(root);
     for (const network of new Set(groups.map(({ options }) => options.network))) {
       const own = groups.filter(({ options }) => options.network === network);
-      const most = own.reduce((sum, { options }) => sum + options.size.max, 0);
+      const most = own.reduce((sum, { options }) => sum + options.scaling.max, 0);
       const sizes = network.privateSubnets.map(({ cidr }) => Cidr.parse(cidr ?? "")?.size);
       const known = sizes.filter((size) => size !== undefined);
       const room = known.reduce((sum, size) => sum + size - KEPT_BY_AWS, 0);

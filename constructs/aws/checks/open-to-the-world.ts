@@ -8,9 +8,9 @@ export const openToTheWorld: Check = {
   id: "open-to-the-world",
   reason: "Ports that are open to the internet are scanned and attacked within minutes.",
   level: "error",
-  *find({ root }) {
+  *find(app) {
     const types = ["aws_vpc_security_group_ingress_rule", "aws_security_group_rule", "aws_security_group"];
-    for (const { resource, attributes } of resourcesOf(root, ...types, "aws_default_security_group")) {
+    for (const { resource, attributes } of resourcesOf(app, ...types, "aws_default_security_group")) {
       const rules = attributes.type === "egress" ? [] : [attributes, ...blocksOf(attributes.ingress)];
       for (const rule of rules) {
         const open = cidrsOf(rule).filter((cidr) => EVERYBODY.includes(cidr));

@@ -1,5 +1,6 @@
 import { DefaultTokenResolver, StringConcat, TerraformResource, Tokenization } from "cdktf";
 import type { IConstruct } from "constructs";
+import type { CheckedApp } from "../../checks/check";
 
 const resolver = new DefaultTokenResolver(new StringConcat());
 
@@ -9,18 +10,43 @@ export interface RenderedResource {
   readonly attributes: Readonly<Record<string, unknown>>;
 }
 
+/** What was rendered in a run of the checks, by type. The graph of a run is its own. */
+const RUNS = new WeakMap<object, ReadonlyMap<string, LazyResources>>();
+
 /** The resources of some types in a whole app, whichever construct made them, with what overrides made of them. */
-export function* resourcesOf(root: IConstruct, ...types: readonly string[]): Generator<RenderedResource> {
+export function resourcesOf({ root, graph }: CheckedApp, ...types: readonly string[]): readonly RenderedResource[] {
+  const known = RUNS.get(graph) ?? resourcesByType(root);
+  RUNS.set(graph, known);
+  return types.flatMap((type) => {
+    const resources = known.get(type);
+    if (resources === undefined) return [];
+    return (resources.rendered ??= resources.found.flatMap(render));
+  });
+}
+
+interface LazyResources {
+  readonly found: TerraformResource[];
+  rendered?: readonly RenderedResource[];
+}
+
+function resourcesByType(root: IConstruct): ReadonlyMap<string, LazyResources> {
+  const byType = new Map<string, LazyResources>();
   for (const node of root.node.findAll()) {
-    if (TerraformResource.isTerraformResource(node) && types.includes(node.terraformResourceType)) {
-      const rendered = Tokenization.resolve(node.toTerraform(), { scope: node, resolver }) as Rendered;
-      for (const resources of Object.values(rendered.resource ?? {})) {
-        for (const attributes of Object.values(resources)) {
-          yield { resource: node, attributes };
-        }
-      }
+    if (TerraformResource.isTerraformResource(node)) {
+      const type = node.terraformResourceType;
+      const resources = byType.get(type) ?? { found: [] };
+      resources.found.push(node);
+      byType.set(type, resources);
     }
   }
+  return byType;
+}
+
+function render(resource: TerraformResource): readonly RenderedResource[] {
+  const rendered = Tokenization.resolve(resource.toTerraform(), { scope: resource, resolver }) as Rendered;
+  return Object.values(rendered.resource ?? {})
+    .flatMap((resources) => Object.values(resources))
+    .map((attributes) => ({ resource, attributes }));
 }
 
 interface Rendered {

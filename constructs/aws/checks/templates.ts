@@ -5,8 +5,8 @@ export const metadataService: Check = {
   id: "metadata-service",
   reason: "With IMDSv1, a server-side request forgery in any service discloses the credentials of the machine.",
   level: "error",
-  *find({ root }) {
-    for (const { resource, attributes } of resourcesOf(root, "aws_launch_template", "aws_instance")) {
+  *find(app) {
+    for (const { resource, attributes } of resourcesOf(app, "aws_launch_template", "aws_instance")) {
       const [options = {}] = blocksOf(attributes.metadata_options);
       if (options.http_endpoint !== "disabled" && options.http_tokens !== "required") {
         yield {
@@ -29,8 +29,8 @@ export const unencryptedDisk: Check = {
   id: "unencrypted-disk",
   reason: "Consul stores tokens and the keys of the mesh on its disk.",
   level: "error",
-  *find({ root }) {
-    for (const { resource, attributes } of resourcesOf(root, "aws_launch_template")) {
+  *find(app) {
+    for (const { resource, attributes } of resourcesOf(app, "aws_launch_template")) {
       const mappings = blocksOf(attributes.block_device_mappings);
       if (mappings.length === 0) {
         yield {
@@ -58,8 +58,8 @@ export const reachableMachine: Check = {
   id: "reachable-machine",
   reason: "Session Manager gives access to machines without an open port, a key pair or a public address.",
   level: "error",
-  *find({ root }) {
-    for (const { resource, attributes } of resourcesOf(root, "aws_launch_template", "aws_instance")) {
+  *find(app) {
+    for (const { resource, attributes } of resourcesOf(app, "aws_launch_template", "aws_instance")) {
       const interfaces = [attributes, ...blocksOf(attributes.network_interfaces)];
       if (attributes.key_name !== undefined) {
         yield { at: resource, problem: "Its machines have a key pair for SSH.", fix: "Omit key_name." };
@@ -79,8 +79,8 @@ export const templateVersion: Check = {
   id: "template-version",
   reason: "Terraform detects no change in $Latest or $Default, so it cannot roll a new version out or back.",
   level: "error",
-  *find({ root }) {
-    for (const { resource, attributes } of resourcesOf(root, "aws_autoscaling_group")) {
+  *find(app) {
+    for (const { resource, attributes } of resourcesOf(app, "aws_autoscaling_group")) {
       const mixed = blocksOf(attributes.mixed_instances_policy).flatMap((it) => blocksOf(it.launch_template));
       const templates = [
         ...blocksOf(attributes.launch_template),

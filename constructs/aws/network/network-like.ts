@@ -20,6 +20,8 @@ export interface NetworkLike extends IConstruct {
   readonly isolatedSubnets: readonly NetworkSubnet[];
   /** Whether machines in private subnets reach the internet over IPv4. */
   readonly hasInternetAccess: boolean;
+  /** How many NAT gateways there are. @default not known */
+  readonly natGateways?: number;
   /** Whether load balancers have IPv6 addresses, and machines reach the internet over IPv6. */
   readonly ipv6: boolean;
   /** The security group of the interface endpoints, which machines must be let in to; `undefined` without such endpoints. */

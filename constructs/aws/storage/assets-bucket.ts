@@ -1,26 +1,34 @@
-import { S3Bucket } from "@cdktf/provider-aws/lib/s3-bucket";
-import { S3BucketLifecycleConfiguration } from "@cdktf/provider-aws/lib/s3-bucket-lifecycle-configuration";
-import { S3BucketPolicy } from "@cdktf/provider-aws/lib/s3-bucket-policy";
-import { S3BucketPublicAccessBlock } from "@cdktf/provider-aws/lib/s3-bucket-public-access-block";
-import { S3BucketServerSideEncryptionConfigurationA } from "@cdktf/provider-aws/lib/s3-bucket-server-side-encryption-configuration";
-import { S3BucketVersioningA } from "@cdktf/provider-aws/lib/s3-bucket-versioning";
+import type { S3Bucket } from "@cdktf/provider-aws/lib/s3-bucket";
+import type { S3BucketPolicy } from "@cdktf/provider-aws/lib/s3-bucket-policy";
 import { S3Object } from "@cdktf/provider-aws/lib/s3-object";
 import { Construct } from "constructs";
+import * as is from "../../core/shape";
 import { instanceFact } from "../../linux/instance-facts";
 import type { Asset } from "../../linux/assets";
-import { policyDocument, type PolicyStatement } from "../access/policy";
+import type { IamStatement } from "../../linux/host-tool/secret-store";
 import { AwsAccount } from "../account";
 import { tagsOf } from "../tags";
+import { addPrivateBucket } from "./private-bucket";
 
-/** What a bucket of assets is made from. */
-export interface AssetsBucketOptions {
-  readonly name: string;
-  readonly keyArn: string;
+/** Props of {@link AssetsBucket}. */
+export interface AssetsBucketProps {
+  /** What it is named after: `<name>-assets-<account>-<region>`. @default the construct's id */
+  readonly name?: string;
+  /** ARN of the key that encrypts it. @default S3's own key */
+  readonly keyArn?: string;
 }
+
+const ASSETS_BUCKET_SHAPE: is.Shape<AssetsBucketProps> = {
+  name: is.literal(is.name, "Write the name out."),
+  keyArn: is.name,
+};
 
 /**
  * The bucket from which machines fetch at boot what user data has no room for. It has nothing that synthesis would not make again, so it
  * goes with the cluster.
+ *
+ * @example
+ * const assets = new AssetsBucket(stack, "prod", { keyArn });
  */
 export class AssetsBucket extends Construct {
   /** Where it is, for `cloudInit`: its name is the account's, which only Terraform knows. */
@@ -31,57 +39,28 @@ export class AssetsBucket extends Construct {
   constructor(
     scope: Construct,
     id: string,
-    private readonly options: AssetsBucketOptions,
+    private readonly props: AssetsBucketProps = {},
   ) {
     super(scope, id);
-    const { name, keyArn } = options;
+    is.refuseWrongValues(this, props, ASSETS_BUCKET_SHAPE);
+    const { name = id, keyArn } = props;
     const account = AwsAccount.of(this);
     // Names of buckets are unique in the world.
     const bucketName = `${name}-assets-${account.id}-${account.region}`;
-    this.bucket = new S3Bucket(this, "bucket", {
-      bucket: bucketName,
+    const { bucket, policy } = addPrivateBucket(this, {
+      bucketName,
+      name: `${name}-assets`,
+      keyArn,
       forceDestroy: true,
-      tags: tagsOf(this, `${name}-assets`),
+      isProtected: false,
+      oldVersionDays: 90,
     });
-    const bucket = this.bucket.id;
-    new S3BucketVersioningA(this, "versions", { bucket, versioningConfiguration: { status: "Enabled" } });
-    new S3BucketServerSideEncryptionConfigurationA(this, "encryption", {
-      bucket,
-      rule: [
-        {
-          applyServerSideEncryptionByDefault: { sseAlgorithm: "aws:kms", kmsMasterKeyId: keyArn },
-          bucketKeyEnabled: true,
-        },
-      ],
-    });
-    const publicAccess = new S3BucketPublicAccessBlock(this, "public-access", {
-      bucket,
-      blockPublicAcls: true,
-      blockPublicPolicy: true,
-      ignorePublicAcls: true,
-      restrictPublicBuckets: true,
-    });
-    this.policy = new S3BucketPolicy(this, "policy", {
-      bucket,
-      policy: policyDocument([tlsOnly(this.bucket.arn)]),
-      dependsOn: [publicAccess],
-    });
-    new S3BucketLifecycleConfiguration(this, "lifecycle", {
-      bucket,
-      rule: [
-        {
-          id: "old-versions",
-          status: "Enabled",
-          filter: [{ prefix: "" }],
-          noncurrentVersionExpiration: [{ noncurrentDays: 90 }],
-          abortIncompleteMultipartUpload: [{ daysAfterInitiation: 7 }],
-        },
-      ],
-    });
+    this.bucket = bucket;
+    this.policy = policy;
     this.location = `s3://${instanceFact("assets", bucketName)}/hosts`;
   }
 
-  /** Puts an asset there. @returns what must be there before a machine boots */
+  /** Puts an asset there. @internal @returns what must be there before a machine boots */
   add({ key, base64 }: Asset): readonly (S3Object | S3BucketPolicy)[] {
     const found = this.node.tryFindChild(key) as S3Object | undefined;
     const object =
@@ -90,25 +69,14 @@ export class AssetsBucket extends Construct {
         bucket: this.bucket.id,
         key: `hosts/${key}`,
         contentBase64: base64,
-        kmsKeyId: this.options.keyArn,
+        kmsKeyId: this.props.keyArn,
         tags: tagsOf(this, key.slice(0, 12)),
       });
     return [object, this.policy];
   }
 
   /** What a role that fetches from it may do. */
-  readStatement(): PolicyStatement {
+  readStatement(): IamStatement {
     return { Sid: "FetchAssets", Effect: "Allow", Action: ["s3:GetObject"], Resource: [`${this.bucket.arn}/hosts/*`] };
   }
-}
-
-function tlsOnly(arn: string): PolicyStatement {
-  return {
-    Sid: "RefusePlainHttp",
-    Effect: "Deny",
-    Principal: { AWS: "*" },
-    Action: ["s3:*"],
-    Resource: [arn, `${arn}/*`],
-    Condition: { Bool: { "aws:SecureTransport": "false" } },
-  };
 }

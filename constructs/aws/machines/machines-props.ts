@@ -1,0 +1,75 @@
+import * as is from "../../core/shape";
+import type { IamStatement } from "../../linux/host-tool/secret-store";
+import type { NetworkLike } from "../network/network-like";
+import type { AssetsBucket } from "../storage/assets-bucket";
+import { TAGS, type Tags } from "../tags";
+import { MachineImage } from "./machine-image";
+
+/** What {@link MachineGroup} and `ServerGroup` both take. */
+export interface MachinesProps {
+  /** Where the machines are. */
+  readonly network: NetworkLike;
+  /** Security groups of the machines, e.g. `clientsId` of `SecurityGroups`. */
+  readonly securityGroupIds: readonly string[];
+  /** From where the machines fetch at boot what user data has no room for. */
+  readonly assets: AssetsBucket;
+  /** What its parts are named after. @default the construct's id */
+  readonly name?: string;
+  /** ARN of the key that encrypts the disks. @default the account's own for disks */
+  readonly keyArn?: string;
+  /**
+   * What the machines may do on AWS, in addition to what all may: fetch assets, find servers by tags, answer sessions, complete their group's hooks.
+   * Where the cluster's secrets are in Secrets Manager, that is what `secretStorePolicy` returns.
+   * @default nothing
+   */
+  readonly statements?: readonly IamStatement[];
+  /** What machines boot from. @default MachineImage.ubuntu() */
+  readonly image?: MachineImage;
+  /** The size of each machine's root disk. @default 40 */
+  readonly diskGib?: number;
+  /** Tags of the machines in addition to those of the group. @default none */
+  readonly machineTags?: Tags;
+  /** Tags of everything in it. Keys have none but letters, digits and `+-=._,:@`. @default none */
+  readonly tags?: Tags;
+}
+
+const STATEMENT_SHAPE: is.Shape<IamStatement> = {
+  Sid: is.required(is.name),
+  Effect: is.required(is.oneOf(["Allow"])),
+  Action: is.required(is.list(is.name)),
+  Resource: is.required(is.list(is.name)),
+};
+
+/** @internal */
+export const MACHINES_SHAPE: is.Shape<MachinesProps> = {
+  network: is.required(is.like("a Network", "privateSubnets")),
+  securityGroupIds: is.required(is.literalList(is.name)),
+  assets: is.required(is.like("an AssetsBucket", "readStatement")),
+  name: is.literal(is.name, "Write the name out."),
+  keyArn: is.name,
+  statements: is.literalList(is.block(STATEMENT_SHAPE)),
+  image: is.made("MachineImage.ubuntu()"),
+  diskGib: is.number,
+  machineTags: TAGS,
+  tags: TAGS,
+};
+
+/** They with their defaults. */
+export function machinesOptions(id: string, props: MachinesProps) {
+  const {
+    network,
+    securityGroupIds,
+    assets,
+    name = id,
+    keyArn,
+    statements = [],
+    image,
+    machineTags = {},
+    tags,
+  } = props;
+  return {
+    ...{ network, securityGroupIds, assets, name, keyArn, statements, machineTags, tags },
+    image: image ?? MachineImage.ubuntu(),
+    diskGib: props.diskGib ?? 40,
+  };
+}

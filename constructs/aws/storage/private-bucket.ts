@@ -1,0 +1,94 @@
+import { S3Bucket } from "@cdktf/provider-aws/lib/s3-bucket";
+import {
+  S3BucketLifecycleConfiguration,
+  type S3BucketLifecycleConfigurationRule,
+} from "@cdktf/provider-aws/lib/s3-bucket-lifecycle-configuration";
+import { S3BucketPolicy } from "@cdktf/provider-aws/lib/s3-bucket-policy";
+import { S3BucketPublicAccessBlock } from "@cdktf/provider-aws/lib/s3-bucket-public-access-block";
+import { S3BucketServerSideEncryptionConfigurationA } from "@cdktf/provider-aws/lib/s3-bucket-server-side-encryption-configuration";
+import { S3BucketVersioningA } from "@cdktf/provider-aws/lib/s3-bucket-versioning";
+import type { Construct } from "constructs";
+import { policyDocument, type PolicyStatement } from "../access/policy";
+import { tagsOf } from "../tags";
+
+/** What a bucket is made from. */
+export interface PrivateBucketOptions {
+  /** Of the bucket, in the world. */
+  readonly bucketName: string;
+  /** Of the bucket, for people. */
+  readonly name: string;
+  /** @default S3's own key */
+  readonly keyArn?: string;
+  /** Whether it goes with all that is in it. */
+  readonly forceDestroy: boolean;
+  /** Whether a plan that would destroy it fails. */
+  readonly isProtected: boolean;
+  /** For how many days a version is kept that has been replaced or removed. */
+  readonly oldVersionDays: number;
+}
+
+/** A bucket, and the policy that must be there before somebody uses it. */
+export interface PrivateBucket {
+  readonly bucket: S3Bucket;
+  readonly policy: S3BucketPolicy;
+}
+
+/** A bucket in a construct: versioned, encrypted, never public, and by TLS only. */
+export function addPrivateBucket(scope: Construct, options: PrivateBucketOptions): PrivateBucket {
+  const { keyArn } = options;
+  const bucket = new S3Bucket(scope, "bucket", {
+    bucket: options.bucketName,
+    forceDestroy: options.forceDestroy,
+    tags: tagsOf(scope, options.name),
+    lifecycle: options.isProtected ? { preventDestroy: true } : undefined,
+  });
+  const { id } = bucket;
+  new S3BucketVersioningA(scope, "versions", { bucket: id, versioningConfiguration: { status: "Enabled" } });
+  new S3BucketServerSideEncryptionConfigurationA(scope, "encryption", {
+    bucket: id,
+    rule: [
+      {
+        applyServerSideEncryptionByDefault: {
+          sseAlgorithm: keyArn === undefined ? "AES256" : "aws:kms",
+          kmsMasterKeyId: keyArn,
+        },
+        bucketKeyEnabled: keyArn === undefined ? undefined : true,
+      },
+    ],
+  });
+  const publicAccess = new S3BucketPublicAccessBlock(scope, "public-access", {
+    bucket: id,
+    blockPublicAcls: true,
+    blockPublicPolicy: true,
+    ignorePublicAcls: true,
+    restrictPublicBuckets: true,
+  });
+  const policy = new S3BucketPolicy(scope, "policy", {
+    bucket: id,
+    policy: policyDocument([tlsOnly(bucket.arn)]),
+    dependsOn: [publicAccess],
+  });
+  new S3BucketLifecycleConfiguration(scope, "lifecycle", { bucket: id, rule: [oldVersions(options.oldVersionDays)] });
+  return { bucket, policy };
+}
+
+function oldVersions(noncurrentDays: number): S3BucketLifecycleConfigurationRule {
+  return {
+    id: "old-versions",
+    status: "Enabled",
+    filter: [{ prefix: "" }],
+    noncurrentVersionExpiration: [{ noncurrentDays }],
+    abortIncompleteMultipartUpload: [{ daysAfterInitiation: 7 }],
+  };
+}
+
+function tlsOnly(arn: string): PolicyStatement {
+  return {
+    Sid: "RefusePlainHttp",
+    Effect: "Deny",
+    Principal: { AWS: "*" },
+    Action: ["s3:*"],
+    Resource: [arn, `${arn}/*`],
+    Condition: { Bool: { "aws:SecureTransport": "false" } },
+  };
+}
