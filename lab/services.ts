@@ -211,7 +211,7 @@ function jobStatus(
     if (isParent) return 0;
     return isOnEachNode(job) ? current.filter(({ TaskGroup }) => TaskGroup === Name).length : Count;
   };
-  const read = (allocation: Allocation) => instanceStatus(allocation, groups, checks, isEndless);
+  const read = (allocation: Allocation) => instanceStatus(allocation, job, checks, isEndless);
   return {
     id: job.ID,
     namespace: job.Namespace,
@@ -302,20 +302,19 @@ function upstreamsOf({ Name, Services }: TaskGroup): UpstreamStatus[] {
 
 function instanceStatus(
   allocation: Allocation,
-  groups: readonly TaskGroup[],
+  { TaskGroups, Version }: Job,
   checks: readonly ConsulCheck[],
   isEndless: boolean,
 ): InstanceStatus {
-  const group = groups.find(({ Name }) => Name === allocation.TaskGroup);
+  const group = TaskGroups?.find(({ Name }) => Name === allocation.TaskGroup);
   const own = checks.filter(({ ServiceID }) => ServiceID.includes(allocation.ID));
-  const registers = (group?.Services ?? []).some((it) => it.Connect?.SidecarService || isGateway(it));
   const isOfGateway = (group?.Services ?? []).some(isGateway);
   const isRunning = allocation.ClientStatus === "running";
   const isDone = !isEndless && allocation.ClientStatus === "complete";
   const problems = [
     ...(isRunning || isDone ? [] : [`Nomad calls it ${allocation.ClientStatus}`]),
     ...(allocation.DeploymentStatus?.Healthy === false ? ["Nomad calls it unhealthy"] : []),
-    ...(registers && isRunning && own.length === 0 ? ["not registered in Consul yet"] : []),
+    ...(isRunning && !isRegistered(allocation, Version, group, own) ? ["not registered in Consul yet"] : []),
     ...own.filter(({ Status }) => Status !== "passing").map((it) => `${it.Name}: ${it.Output.trim() || it.Status}`),
   ];
   return {
@@ -336,6 +335,28 @@ function instanceStatus(
     healthy: problems.length === 0,
     problems,
   };
+}
+
+/** Whether Consul has every check of an allocation that runs. One that is missing may fail as soon as it is there. */
+function isRegistered(
+  { TaskStates, JobVersion }: Allocation,
+  version: number,
+  group: TaskGroup | undefined,
+  found: readonly ConsulCheck[],
+): boolean {
+  const running = (group?.Tasks ?? []).filter(({ Name }) => TaskStates?.[Name]?.State === "running");
+  const services = [...(group?.Services ?? []), ...running.flatMap((task) => task.Services ?? [])];
+  const inConsul = services.filter(({ Provider }) => Provider !== "nomad");
+  const ofSidecars = found.filter(({ ServiceID }) => ServiceID.endsWith("-sidecar-proxy"));
+  const sidecars = new Set(ofSidecars.map(({ ServiceID }) => ServiceID));
+  const isSomeThere = found.length > 0 || !inConsul.some((it) => it.Connect?.SidecarService || isGateway(it));
+  // Another version may have other checks.
+  if (JobVersion !== version) return isSomeThere;
+  return (
+    isSomeThere &&
+    found.length - ofSidecars.length >= inConsul.flatMap(({ Checks }) => Checks ?? []).length &&
+    sidecars.size >= inConsul.filter(({ Connect }) => Connect?.SidecarService).length
+  );
 }
 
 /** Of a driver's failures those that come again with each start: what it is to run is not there, or is no program. */
@@ -402,12 +423,21 @@ interface TaskGroup {
   readonly Count: number;
   readonly Networks: readonly { readonly ReservedPorts: readonly { readonly Value: number }[] | null }[] | null;
   readonly Services: readonly Service[] | null;
-  readonly Tasks: readonly { readonly Name: string; readonly Kind: string | null }[] | null;
+  readonly Tasks: readonly Task[] | null;
   readonly Update: { readonly Canary: number } | null;
+}
+
+interface Task {
+  readonly Name: string;
+  readonly Kind: string | null;
+  readonly Services: readonly Service[] | null;
 }
 
 interface Service {
   readonly Name: string;
+  /** "consul" where it is empty. */
+  readonly Provider: string;
+  readonly Checks: readonly object[] | null;
   readonly Kind?: string;
   readonly PortLabel: string;
   readonly Connect: {
