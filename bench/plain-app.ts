@@ -117,6 +117,7 @@ function jobOf({ name, upstreams }: PlainService): unknown {
             ],
             Connect: {
               SidecarService: {
+                DisableDefaultTCPCheck: true,
                 Proxy: {
                   Upstreams: upstreams.map(({ destination, localPort }) => ({
                     DestinationName: destination,

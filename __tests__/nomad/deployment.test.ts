@@ -1,5 +1,6 @@
 import {
   ApiGatewayListener,
+  HealthCheck,
   SubsetFilter,
   Volume,
   type MeshServiceBaseProps,
@@ -17,8 +18,8 @@ function updateOf(props: Partial<MeshServiceBaseProps>): nomad.UpdateStrategy | 
   return groupOf(synthMesh((mesh) => mesh.addService("web", { ...service, ...props })).jobs.web).Update;
 }
 
-function warningsFor(build: (mesh: ServiceMesh) => unknown): string[] {
-  return warningsOf((mesh) => void build(mesh)).filter((line) => line.includes("(interrupted-deployment)"));
+function warningsFor(build: (mesh: ServiceMesh) => unknown, id = "interrupted-deployment"): string[] {
+  return warningsOf((mesh) => void build(mesh)).filter((line) => line.includes(`(${id})`));
 }
 
 const warningsForService = (props: Partial<MeshServiceBaseProps>) =>
@@ -127,5 +128,31 @@ describe("interrupted-deployment", () => {
       });
     expect(gateway()).toEqual([`stack/mesh/gate: ${gap("takes port 9000 of its node")} ${otherNode}`]);
     expect(gateway(2)).toEqual([]);
+  });
+});
+
+describe("hasty-deployment", () => {
+  const hastyFor = (props: Partial<MeshServiceBaseProps>) =>
+    warningsFor((mesh) => mesh.addService("web", { ...service, ...props }), "hasty-deployment");
+  const problem = (time: string) =>
+    `stack/mesh/web: At each deployment of web requests can fail: the old instance stops once the new one has run for ${time}, but Consul lets callers reach the new one only when its check of the sidecar has passed, up to 10 s after the start.`;
+
+  test("warns where nothing tells Nomad that a new instance can be reached, and it does not wait for it either", () => {
+    expect(hastyFor({ update: { minHealthyTime: "9s" } })).toEqual([
+      `${problem("9s")} Add a healthCheck, or set minHealthyTime to 10s or more. (hasty-deployment)`,
+    ]);
+    const update = { minHealthyTime: "1s", healthCheck: "task_states" } as const;
+    expect(hastyFor({ update, healthCheck: HealthCheck.http("/health") })).toEqual([
+      `${problem("1s")} Set update.healthCheck to "checks", or minHealthyTime to 10s or more. (hasty-deployment)`,
+    ]);
+  });
+
+  test.each<[string, Partial<MeshServiceBaseProps>]>([
+    ["with a health check", { update: { minHealthyTime: "1s" }, healthCheck: HealthCheck.http("/health") }],
+    ["with Nomad's own time", { update: { maxParallel: 2 } }],
+    ["where a person decides", { update: { minHealthyTime: "1s", healthCheck: "manual" } }],
+    ["without an Envoy", { update: { minHealthyTime: "1s" }, connectNative: true }],
+  ])("has nothing to say %s", (_, props) => {
+    expect(hastyFor(props)).toEqual([]);
   });
 });

@@ -10,6 +10,9 @@ import { LOG_SHAPE, type LogOptions, renderLogs } from "./logs";
 import { overridden } from "./override";
 import { renderResources, RESOURCE_SHAPE, type ResourceOptions } from "./resources";
 
+/** @internal How often Consul checks whether a sidecar listens, in nanoseconds. */
+export const SIDECAR_CHECK_INTERVAL = nanoseconds("10s");
+
 /** What every sidecar takes, whatever runs its Envoy. */
 export interface SidecarOptions {
   /** @default 250 MHz, unless it has `cores`, and 128 MiB */
@@ -60,7 +63,12 @@ export interface SidecarOptions {
    * @see https://developer.hashicorp.com/consul/docs/reference/proxy/envoy
    */
   readonly config?: Readonly<Record<string, unknown>>;
-  /** Whether Consul does without its tcp check of Envoy's public listener. @default false */
+  /**
+   * Whether Consul does without its tcp check of Envoy's public listener, which it runs every 10 s, the first time up to 10 s after an
+   * instance has started.
+   *
+   * @default true where a health check of the service passes through Envoy every 10 s or more often, and so says the same sooner; else false
+   */
   readonly disableDefaultTcpCheck?: boolean;
   /** Anything else of Nomad's sidecar_task block. @default none */
   readonly override?: Override<nomad.SidecarTask>;
@@ -238,15 +246,18 @@ export class Sidecar {
     };
   }
 
-  /** @internal */
-  renderService(proxy: nomad.ConsulProxy): nomad.ConsulSidecarService {
+  /**
+   * @internal
+   * @param isChecked whether a health check of the service tells as soon whether Envoy listens
+   */
+  renderService(proxy: nomad.ConsulProxy, isChecked = false): nomad.ConsulSidecarService {
     const { options } = this;
     const rendered: nomad.ConsulSidecarService = {
       // Of an empty list Consul makes the service's own.
       Tags: options.tags?.length === 0 ? [""] : options.tags,
       Port: options.portLabel,
       Meta: options.serviceMeta,
-      DisableDefaultTCPCheck: options.disableDefaultTcpCheck,
+      DisableDefaultTCPCheck: options.disableDefaultTcpCheck ?? (isChecked || undefined),
       Proxy: { ...proxy, Config: options.config },
     };
     return overridden(rendered, options.serviceOverride, "the sidecar");

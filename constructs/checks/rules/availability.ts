@@ -3,7 +3,10 @@ import type { ServiceRecord } from "../../model/records";
 import type { Snapshot } from "../../model/snapshot";
 import { obstaclesOf } from "../../nomad/deployment";
 import type { Check } from "../check";
-import { jobsIn, upstreamsIn } from "./records";
+import { SIDECAR_CHECK_INTERVAL } from "../../nomad/sidecar";
+import { updateOf } from "../../nomad/validate/policies";
+import { instancesIn, jobsIn, upstreamsIn } from "./records";
+import { durationText } from "../../core/duration";
 import { isToken } from "../../core/token";
 
 const interruptedDeployment: Check = {
@@ -27,6 +30,30 @@ const FIXES = {
   port: "Set count to 2 or more, or update: { canary: 1, autoPromote: true } where another node has the port free.",
   network: "Use the network mode bridge, or set count to 2 or more.",
   volume: "Set count to 2 or more with a volume for each, or update: { canary: 0 } where a pause does no harm.",
+};
+
+const hastyDeployment: Check = {
+  id: "hasty-deployment",
+  reason:
+    "Without a health check, Nomad does not wait until Consul lets callers reach the new instance, which takes up to 10 s.",
+  level: "warning",
+  *find({ graph }) {
+    for (const { instances, name, job, group, definition } of instancesIn(graph)) {
+      if ((job.Type ?? "service") !== "service" || definition.Connect?.SidecarService == null) continue;
+      const { HealthCheck: basis, MinHealthyTime: time } = updateOf(job, group);
+      const isBlind = basis === "task_states" || (basis === "checks" && (definition.Checks ?? []).length === 0);
+      if (isBlind && !isToken(time) && time < SIDECAR_CHECK_INTERVAL) {
+        yield {
+          at: instances.key,
+          problem: `At each deployment of ${name} requests can fail: the old instance stops once the new one has run for ${durationText(time)}, but Consul lets callers reach the new one only when its check of the sidecar has passed, up to 10 s after the start.`,
+          fix:
+            basis === "task_states"
+              ? 'Set update.healthCheck to "checks", or minHealthyTime to 10s or more.'
+              : "Add a healthCheck, or set minHealthyTime to 10s or more.",
+        };
+      }
+    }
+  },
 };
 
 const noEjection: Check = {
@@ -69,4 +96,4 @@ function countOf(graph: Snapshot, service: ServiceRecord): number | undefined {
   return total > 0 && graph.trafficOf(service).resolve.redirect === undefined ? total : undefined;
 }
 
-export const availabilityChecks: readonly Check[] = [noEjection, interruptedDeployment];
+export const availabilityChecks: readonly Check[] = [noEjection, interruptedDeployment, hastyDeployment];
