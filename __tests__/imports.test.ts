@@ -1,5 +1,5 @@
 import { execFileSync } from "node:child_process";
-import { readFileSync } from "node:fs";
+import { readdirSync, readFileSync } from "node:fs";
 import { join } from "node:path";
 import FOLDERS from "../tools/folders.cjs";
 
@@ -22,6 +22,22 @@ test("CONTRIBUTING.md says what each folder may import, in the order in which th
   const table = tableOf(readFileSync(join(root, "CONTRIBUTING.md"), "utf8"));
   expect(Object.entries(table)).toEqual(Object.entries(FOLDERS));
 });
+
+test("one folder and one module of the host tool know a cloud", () => {
+  const shared = [
+    ...filesBelow(join(root, "constructs", "linux")),
+    ...filesBelow(join(root, "host-tool")).filter((file) => !file.includes("/clouds/") || file.endsWith("__init__.py")),
+  ];
+  expect(shared.length).toBeGreaterThan(60);
+  const naming = shared.filter((file) => /aws|amazon|ec2|\bs3\b|azure|google/i.test(readFileSync(file, "utf8")));
+  expect(naming).toEqual([]);
+});
+
+function filesBelow(folder: string): string[] {
+  return readdirSync(folder, { recursive: true, encoding: "utf8" })
+    .filter((name) => /\.(ts|py|toml)$/.test(name))
+    .map((name) => join(folder, name));
+}
 
 test("no folder imports what it may not, and there is no circle, of types neither", () => {
   const folders = ["constructs", "stacks", "testing", "lab", "graph", "cli", "examples", "bench"];

@@ -54,6 +54,8 @@ export { synthesize } from "./synthesize";
 export { ROOT_DEVICES } from "./aws/platform/disks";
 export { LIFECYCLE_HOOKS, type LifecycleHook } from "./aws/platform/lifecycle-notices";
 export { awsPlatform, USER_DATA_LIMIT } from "./aws/platform/platform";
+export { secretNames, secretStorePolicy, type AwsSecretStore, type IamStatement } from "./aws/platform/secret-store";
+export { snapshotStorePolicy, type BucketSnapshotStore } from "./aws/platform/snapshot-store";
 
 export { cloudInit, type CloudInit, type CloudInitOptions, type CloudInitPart } from "./linux/cloud-init";
 export type { Asset } from "./linux/assets";
@@ -72,20 +74,10 @@ export type {
 } from "./linux/host";
 export { HostGroup, type ClusterOptions, type GroupCloudInitOptions, type HostGroupProps } from "./linux/host-group";
 export type { Recovery } from "./linux/host-tool/host-tool";
-export {
-  snapshotStorePolicy,
-  type BucketSnapshotStore,
-  type DirectorySnapshotStore,
-  type SnapshotOptions,
-  type SnapshotStore,
-} from "./linux/host-tool/snapshot-store";
+export type { DirectorySnapshotStore, SnapshotOptions, SnapshotStore } from "./linux/host-tool/snapshot-store";
 export {
   SECRET_DOCUMENTS,
-  secretNames,
-  secretStorePolicy,
-  type AwsSecretStore,
   type DirectorySecretStore,
-  type IamStatement,
   type SecretDocument,
   type SecretReader,
   type SecretStore,
@@ -96,7 +88,14 @@ export { NomadServers, type NomadServersProps } from "./linux/nomad-servers";
 export type { PackageOptions } from "./linux/packages/package-lines";
 export type { Architecture, ReleaseChecksums, ReleasePackage } from "./linux/packages/checksums";
 export type { HashicorpRepository } from "./linux/packages/hashicorp";
-export type { AssetSource, CloudPlatform, InstanceFactSource, UserDataLimit } from "./linux/platform";
+export type {
+  AssetSource,
+  CloudPlatform,
+  CloudStore,
+  CloudStoreKind,
+  InstanceFactSource,
+  UserDataLimit,
+} from "./linux/platform";
 export { securityGaps, type SecurityGap } from "./linux/security-releases";
 export { checkVersions, DEFAULT_VERSIONS, type Versions } from "./linux/versions";
 

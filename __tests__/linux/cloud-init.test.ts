@@ -254,7 +254,7 @@ describe("what only Terraform knows", () => {
         "Put it into the content of a file, and have that file read.",
     );
     expect(() => render(file(fact))).toThrow(
-      'Nothing says from where machines read the instance fact "zone". Set platform, for example to awsPlatform.',
+      'Nothing says from where machines read the instance fact "zone". Set platform to the cloud that they run in.',
     );
     expect(() => render(file(fact + instanceFact("zone", "b")), onAws)).toThrow(
       'The instance fact "zone" has two values in one group of hosts. Give each value a name of its own.',

@@ -1,6 +1,7 @@
 import { TerraformVariable, Token } from "cdktf";
 import {
   awsPlatform,
+  type CloudPlatform,
   LIFECYCLE_HOOKS,
   ConsulServers,
   NomadClients,
@@ -9,11 +10,14 @@ import {
   type HostData,
   type NomadClientsProps,
   type NomadServersProps,
+  type SecretStore,
+  type SnapshotStore,
 } from "../../constructs";
 import { findingsOf, synthStack, TestStack } from "../support/synth";
 import { anyWorkload } from "../support/workload";
 import { ServiceMesh } from "../../constructs";
 
+const directory = { type: "directory", path: "/srv/secrets" } as const;
 const secretStore = { type: "aws-secrets-manager", prefix: "meshform/prod/", region: "eu-central-1" } as const;
 const join = ["provider=aws tag_key=consul tag_value=prod"];
 
@@ -207,6 +211,34 @@ describe("options", () => {
     );
   });
 
+  test("stores of another platform, with the packages that they take", () => {
+    const vault = { settings: { address: "name", mount: "text", role: "optional" }, needs: ["python3-hvac"] } as const;
+    const platform: CloudPlatform = { ...awsPlatform, secretStores: { vault }, snapshotStores: {} };
+    const store = { type: "vault", address: "https://10.0.0.1:8200", mount: "" };
+    const { host } = cluster({ consul: { platform, secretStore: store } }).consul;
+    expect(configuration(host, hostFile).store).toEqual(store);
+    expect(configuration(host, hostFile)).not.toHaveProperty("platform");
+    expect(host.systemPackages).toEqual(["python3-hvac"]);
+
+    const given = (secretStore: SecretStore, store?: SnapshotStore) => () =>
+      cluster({ consul: { platform, secretStore, ...(store && { snapshots: { store } }) } });
+    expect(given({ type: "vault", address: "" })).toThrow(
+      'servers "servers" > secretStore.address is ""; allowed is text, and no empty one. Give a name, or omit it. ' +
+        'servers "servers" > secretStore.mount is not set; allowed is a value. Set it.',
+    );
+    expect(given({ ...store, token: "s.123" })).toThrow(
+      "secretStore.token is set; allowed is no property of this name.",
+    );
+    expect(given(secretStore)).toThrow(
+      'secretStore.type is "aws-secrets-manager"; allowed is "directory" or "vault". ' +
+        "Set one of them, or set platform to the cloud whose store it is.",
+    );
+    expect(given(directory, { type: "s3", bucket: "a", region: "b" })).toThrow(
+      'snapshots.store.type is "s3"; allowed is "directory".',
+    );
+    expect(given({ type: "directory" })).toThrow("secretStore.path is not set; allowed is a value. Set it.");
+  });
+
   test("lifecycleNotices, which the platform follows", () => {
     const { clients, consul } = cluster({ clients: { lifecycleNotices: true } });
     expect(clients.host.units).toContainEqual(
@@ -220,14 +252,13 @@ describe("options", () => {
       },
     });
     expect(consul.host.units.map(({ name }) => name)).not.toContain("meshform-notices");
-    const directory = { type: "directory", path: "/srv/secrets" } as const;
     const elsewhere = cluster({
       consul: { platform: undefined, secretStore: directory },
       clients: { lifecycleNotices: true },
     });
     expect(() => elsewhere.clients.host).toThrow(
       "stack/clients: lifecycleNotices is set, and nothing says whose. " +
-        "Set platform of the Consul servers, for example to awsPlatform, or omit lifecycleNotices.",
+        "Set platform of the Consul servers to the cloud that they run in, or omit lifecycleNotices.",
     );
     expect(() => cluster({ nomad: { lifecycleNotices: true } })).toThrow(
       "stack/schedulers: lifecycleNotices is set, but without join Nomad's servers run on the hosts of the Consul servers. " +
@@ -373,7 +404,7 @@ describe("synthesis fails if", () => {
       "stack/servers: Agents cannot find the servers: join is empty. Set the addresses of the servers, or a cloud " +
         'auto-join string such as "provider=aws tag_key=… tag_value=…". (no-join-address)',
     ]);
-    expect(findings({ consul: { join: [], platform: undefined } })).toEqual([
+    expect(findings({ consul: { join: [], platform: undefined, secretStore: directory } })).toEqual([
       "stack/servers: Agents cannot find the servers: join is empty. Set the addresses of the servers. (no-join-address)",
     ]);
   });

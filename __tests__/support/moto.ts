@@ -3,8 +3,8 @@ import { randomUUID } from "node:crypto";
 import { once } from "node:events";
 import { createServer, type AddressInfo } from "node:net";
 import { delimiter, join } from "node:path";
-import { secretNames, type AwsSecretStore } from "../../constructs/linux/host-tool/secret-store";
-import type { BucketSnapshotStore } from "../../constructs/linux/host-tool/snapshot-store";
+import { secretNames, type AwsSecretStore } from "../../constructs/aws/platform/secret-store";
+import type { BucketSnapshotStore } from "../../constructs/aws/platform/snapshot-store";
 import { waitFor } from "../../lab/wait";
 import { ensurePythonTools } from "./python-tools";
 

@@ -165,7 +165,7 @@ function* secretsIn(settings: unknown, path: string): Generator<string> {
 
 const userDataSize: Check = {
   id: "user-data-size",
-  reason: "A cloud takes only so much user data, EC2 for example 16 KiB, counted after compression and before base64.",
+  reason: "A cloud takes only so much user data; its platform says how much.",
   level: "error",
   *find({ root }) {
     for (const group of hostsOf(root)) {

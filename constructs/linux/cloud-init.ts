@@ -25,8 +25,8 @@ import { VOLUME_FUNCTIONS, volumeLines } from "./volume-lines";
 /** Options of {@link cloudInit}: the machine's distribution, and where its files and packages come from. */
 export interface CloudInitOptions extends PackageOptions {
   /**
-   * From where machines fetch files of more than 4 KiB at boot: `https://…`, or what the platform has, such as `s3://<bucket>/<prefix>` on AWS
-   * with the credentials of the machine's own role. Put {@link CloudInit.assets} there.
+   * From where machines fetch files of more than 4 KiB at boot: `https://…`, or what the platform has, with the
+   * credentials of the machine's own role. Put {@link CloudInit.assets} there.
    * @default they are in the user data
    */
   readonly assets?: string;

@@ -3,22 +3,13 @@ import { consulServer, type ConsulServerOptions } from "./consul-server";
 import { HOST_GROUP_SHAPE, HostGroup, type ClusterOptions, type HostGroupProps } from "./host-group";
 import { isDuration, nanoseconds } from "../core/duration";
 import * as is from "../core/shape";
-import type { AwsSecretStore, DirectorySecretStore, SecretStore } from "./host-tool/secret-store";
+import type { SecretStore } from "./host-tool/secret-store";
 import type { CloudPlatform } from "./platform";
 import type { Recovery } from "./host-tool/host-tool";
-import type { BucketSnapshotStore, DirectorySnapshotStore, SnapshotOptions } from "./host-tool/snapshot-store";
+import type { SnapshotOptions } from "./host-tool/snapshot-store";
+import { storeRule } from "./host-tool/store-rule";
 import { DEFAULT_VERSIONS, type Versions } from "./versions";
 
-const DIRECTORY_SHAPE: is.Shape<DirectorySecretStore> = {
-  type: is.oneOf(["directory"]),
-  path: is.required(is.name),
-};
-const AWS_SHAPE: is.Shape<AwsSecretStore> = {
-  type: is.required(is.oneOf(["aws-secrets-manager", "directory"])),
-  prefix: is.required(is.text),
-  region: is.required(is.name),
-  endpoint: is.text,
-};
 const VERSIONS_SHAPE: is.Shape<Versions> = {
   consul: is.name,
   nomad: is.name,
@@ -26,44 +17,22 @@ const VERSIONS_SHAPE: is.Shape<Versions> = {
   cni: is.name,
   consulCni: is.name,
 };
-const SNAPSHOT_FOLDER_SHAPE: is.Shape<DirectorySnapshotStore> = {
-  type: is.oneOf(["directory"]),
-  path: is.required(is.name),
-};
-const SNAPSHOT_BUCKET_SHAPE: is.Shape<BucketSnapshotStore> = {
-  type: is.required(is.oneOf(["s3", "directory"])),
-  bucket: is.required(is.name),
-  prefix: is.text,
-  region: is.required(is.name),
-  endpoint: is.text,
-};
-const SNAPSHOT_STORE = is.either(
-  { fits: (value) => is.has(value, "type") && value.type === "directory", rule: is.block(SNAPSHOT_FOLDER_SHAPE) },
-  is.block(SNAPSHOT_BUCKET_SHAPE),
-);
-const SNAPSHOT_SHAPE: is.Shape<SnapshotOptions> = {
-  store: SNAPSHOT_STORE,
-  everySeconds: is.number,
-  retain: is.number,
-};
-
 /** Props of {@link ConsulServers}. */
 export interface ConsulServersProps
   extends HostGroupProps, Pick<ConsulServerOptions, "minQuorum" | "nodeMeta" | "leafCertTtl" | "verifyHttpsClients"> {
   /** How many servers: 3 survive the loss of one, 5 of two. @default 3 */
   readonly count?: number;
   /**
-   * The cloud that the hosts of the cluster run in, e.g. `awsPlatform`.
+   * The cloud that the hosts of the cluster run in: its stores, its facts, its notices.
    * @default they need nothing of any cloud
    */
   readonly platform?: CloudPlatform;
   /**
-   * How agents find the servers: their addresses, or one cloud auto-join string, e.g.
-   * `provider=aws tag_key=consul tag_value=prod`.
+   * How agents find the servers: their addresses, or one cloud auto-join string.
    * @see https://developer.hashicorp.com/consul/docs/deploy/server/cloud-auto-join
    */
   readonly join: readonly string[];
-  /** Where hosts keep the cluster's secrets: AWS Secrets Manager, or a directory that all of them share. */
+  /** Where hosts keep the cluster's secrets: a store that `platform` has, or a directory that all of them share. */
   readonly secretStore: SecretStore;
   /** @default "dc1" */
   readonly datacenter?: string;
@@ -94,11 +63,6 @@ export interface ConsulServersProps
   readonly override?: ConsulServerOptions["override"];
 }
 
-const SECRET_STORE = is.either(
-  { fits: (value) => is.has(value, "type") && value.type === "directory", rule: is.block(DIRECTORY_SHAPE) },
-  is.block(AWS_SHAPE),
-);
-
 /** Consul refuses less than an hour, and more than a third of what the certificate of its own CA lasts, which is a year. */
 const LEAF_HOURS = { least: 1, most: 2920 };
 const leafCertTtl = is.rule("a Go duration from 1h to 2920h", "Give such a duration, for example 24h.", (value) => {
@@ -114,20 +78,33 @@ const certificateName = is.rule(
     typeof value === "string" && /^(\*\.)?[a-z\d]([a-z\d-]*[a-z\d])?(\.[a-z\d]([a-z\d-]*[a-z\d])?)*$/i.test(value),
 );
 
-const CONSUL_SERVERS_SHAPE: is.Shape<ConsulServersProps> = {
+/** Which stores there are depends on the platform. */
+function shapeOn(platform: Partial<CloudPlatform> | undefined): is.Shape<ConsulServersProps> {
+  return {
+    ...CONSUL_SERVERS_SHAPE,
+    secretStore: is.required(storeRule(platform?.secretStores)),
+    snapshots: is.falseOr(
+      is.block<SnapshotOptions>({
+        store: storeRule(platform?.snapshotStores),
+        everySeconds: is.number,
+        retain: is.number,
+      }),
+    ),
+  };
+}
+
+const CONSUL_SERVERS_SHAPE: Omit<is.Shape<ConsulServersProps>, "secretStore" | "snapshots"> = {
   ...HOST_GROUP_SHAPE,
   minQuorum: is.number,
   nodeMeta: is.map(is.text),
   verifyHttpsClients: is.flag,
   certificateNames: is.list(certificateName),
   leafCertTtl,
-  platform: is.like("a platform such as awsPlatform", "instanceFacts"),
+  platform: is.like("a CloudPlatform", "instanceFacts"),
   join: is.required(is.list(is.text)),
-  secretStore: is.required(SECRET_STORE),
   datacenter: is.name,
   nomadRegion: is.name,
   versions: is.block<Partial<Versions>>(VERSIONS_SHAPE),
-  snapshots: is.falseOr(is.block(SNAPSHOT_SHAPE)),
   recovery: is.oneOf(["restore", "wait"]),
   logLevel: is.oneOf(["trace", "debug", "info", "warn", "error"]),
   override: is.fields,
@@ -138,9 +115,8 @@ const CONSUL_SERVERS_SHAPE: is.Shape<ConsulServersProps> = {
  *
  * @example
  * const consul = new ConsulServers(stack, "consul", {
- *   platform: awsPlatform,
- *   join: ["provider=aws tag_key=consul tag_value=prod"],
- *   secretStore: { type: "aws-secrets-manager", prefix: "meshform/prod/", region: "eu-central-1" },
+ *   join: ["10.0.1.11", "10.0.1.12", "10.0.1.13"],
+ *   secretStore: { type: "directory", path: "/mnt/shared/secrets" },
  * });
  */
 export class ConsulServers extends HostGroup {
@@ -148,7 +124,13 @@ export class ConsulServers extends HostGroup {
   readonly join: readonly string[];
 
   constructor(scope: Construct, id: string, props: ConsulServersProps) {
-    is.refuseWrongValues(scope, props, CONSUL_SERVERS_SHAPE, "servers", id);
+    is.refuseWrongValues(
+      scope,
+      props,
+      shapeOn((props as Partial<ConsulServersProps> | undefined)?.platform),
+      "servers",
+      id,
+    );
     const { count = 3, datacenter = "dc1" } = props;
     super(scope, id, clusterOf(props), { ...props, count });
     this.join = props.join;

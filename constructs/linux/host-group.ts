@@ -24,9 +24,8 @@ export interface HostGroupProps {
    */
   readonly volumes?: readonly HostVolume[];
   /**
-   * Whether the hosts follow the notices of their platform: on AWS they complete the hooks of their Auto Scaling group (`LIFECYCLE_HOOKS`) once they
-   * are ready or have left, and leave before a spot instance is interrupted. Their role needs `autoscaling:CompleteLifecycleAction`, and the instance
-   * metadata must have tags.
+   * Whether the hosts follow the notices of their platform: they complete the hooks of their group once they are ready or have left, and leave
+   * before they are interrupted. What that takes is said at the platform.
    * @default false
    */
   readonly lifecycleNotices?: boolean;
@@ -122,12 +121,14 @@ export class HostGroup extends Construct {
 
   /** One host of the group as data, for `cloudInit`. Its name is the group's: each machine has a name of its own. */
   get host(): HostData {
-    const { consulDatacenter, nomadRegion, secretStore, certificateNames, snapshots, recovery } = this.cluster;
+    const { platform, consulDatacenter, nomadRegion, secretStore, certificateNames, snapshots, recovery } =
+      this.cluster;
     return composeHost(
       this.node.id,
       ...this.parts.map(({ role }) => role),
       secureHost({
         store: secretStore,
+        platform,
         roles: this.parts.flatMap(({ agent }) => agent ?? []),
         consulDatacenter,
         nomadRegion,
@@ -169,7 +170,7 @@ export class HostGroup extends Construct {
     throw new MeshError(
       this,
       "lifecycleNotices is set, and nothing says whose.",
-      "Set platform of the Consul servers, for example to awsPlatform, or omit lifecycleNotices.",
+      "Set platform of the Consul servers to the cloud that they run in, or omit lifecycleNotices.",
     );
   }
 

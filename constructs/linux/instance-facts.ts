@@ -21,22 +21,20 @@ export type InstanceFacts = ReadonlyMap<string, string>;
  * as an attribute of another resource: user data is compressed before Terraform runs, so that it could not fill it in there.
  *
  * It may be, or be part of, any text that ends up in the content of a host's file, such as `join`, `nodeMeta` or `override`; and part of `assets`
- * behind its scheme. Give {@link CloudInit.tags} to the launch template, as tags of its instances. On AWS it takes
- * `metadata_options { instance_metadata_tags = "enabled" }`.
+ * behind its scheme. Give {@link CloudInit.tags} to the machines, and let them read their own tags.
  *
- * Every process of the machine can read it, so it must be no secret. Tags are short: 256 characters on AWS. Quotation marks,
+ * Every process of the machine can read it, so it must be no secret. Tags are short: 256 characters are safe. Quotation marks,
  * backslashes and control characters are refused at boot, since the contents are JSON.
  *
  * @param name small letters, digits and dashes; one name has one value in a group of hosts
  * @param value text, known to Terraform or before
  * @throws ValueError for another name or another value
- * @see https://docs.aws.amazon.com/AWSEC2/latest/UserGuide/work-with-tags-in-IMDS.html
  *
  * @example
  * const consul = new ConsulServers(stack, "servers", {
- *   platform: awsPlatform,
- *   join: [`provider=aws tag_key=consul tag_value=${instanceFact("cluster", name.value)}`],
- *   secretStore: { type: "aws-secrets-manager", prefix: "meshform/prod/", region: "eu-central-1" },
+ *   platform,
+ *   join: [`${instanceFact("first-server", address.value)}`],
+ *   secretStore: { type: "directory", path: "/mnt/shared/secrets" },
  * });
  */
 export function instanceFact(name: string, value: string): string {
@@ -133,7 +131,7 @@ export function factSource(
   if (platform === undefined) {
     throw new ValueError(
       `Nothing says from where machines read the instance fact "${facts.join('", "')}".`,
-      "Set platform, for example to awsPlatform.",
+      "Set platform to the cloud that they run in.",
     );
   }
   return platform.instanceFacts;

@@ -23,7 +23,7 @@ export interface NomadClientOptions extends NomadAgentOptions {
    * @see https://developer.hashicorp.com/nomad/docs/job-specification/sidecar_task
    */
   readonly envoyImage?: string;
-  /** Fingerprinters that must not run, e.g. `env_aws` where no cloud is. @default none */
+  /** Fingerprinters that must not run, e.g. `env_gce` where that cloud is not. @default none */
   readonly fingerprintDenylist?: readonly string[];
   /**
    * What tasks of the `exec` driver find in their root: path on the host → path there.

@@ -5,12 +5,16 @@ import type { HostRole } from "./compose-host";
  * another implementation, in a folder of its own.
  */
 export interface CloudPlatform {
-  /** How messages call it, e.g. `AWS`. */
+  /** How messages call it. */
   readonly name: string;
   /** How much user data its machines take. */
   readonly userData: UserDataLimit;
   /** A cloud auto-join string, as an example for messages. */
   readonly autoJoin: string;
+  /** The kinds of secret stores that the cloud has, by the `type` that tells them. The host tool has a module for each. */
+  readonly secretStores: Readonly<Record<string, CloudStoreKind>>;
+  /** The kinds of stores of snapshots that it has, likewise. */
+  readonly snapshotStores: Readonly<Record<string, CloudStoreKind>>;
   /** How machines tell what only Terraform knew. */
   readonly instanceFacts: InstanceFactSource;
   /**
@@ -34,6 +38,22 @@ export interface UserDataLimit {
   readonly bytes: number;
   /** One sentence with the cloud's own words, for messages. */
   readonly rule: string;
+}
+
+/** A store that a cloud has, as the hosts are told of it: which kind, and its settings. */
+export interface CloudStore {
+  /** Its kind, as the platform calls it. */
+  readonly type: string;
+  /** Texts, which the platform names. */
+  readonly [setting: string]: string | undefined;
+}
+
+/** A kind of store that a cloud has. */
+export interface CloudStoreKind {
+  /** Its settings in addition to `type`: a text that is not empty (`name`), any text, or a text that may be omitted. */
+  readonly settings: Readonly<Record<string, "name" | "text" | "optional">>;
+  /** Packages of the distribution with which the host tool reaches it. */
+  readonly needs: readonly string[];
 }
 
 /** How a machine of a cloud learns facts of its own: from its metadata service, without any permission. */

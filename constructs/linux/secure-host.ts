@@ -1,7 +1,8 @@
 import type { HostRole } from "./compose-host";
 import type { HostUnit } from "./host";
 import { HOST_TOOL, hostTool, type HostToolConfig } from "./host-tool/host-tool";
-import { DEFAULT_SNAPSHOT_STORE } from "./host-tool/snapshot-store";
+import type { SecretStore } from "./host-tool/secret-store";
+import { DEFAULT_SNAPSHOT_STORE, type SnapshotStore } from "./host-tool/snapshot-store";
 
 /**
  * Fetches the host's share of the cluster's secrets at each boot, before any agent starts; the first server to boot creates
@@ -40,7 +41,7 @@ function renewal({ store }: HostToolConfig): HostUnit {
       capabilities: ["CAP_CHOWN", "CAP_DAC_OVERRIDE", "CAP_FOWNER", "CAP_KILL", "CAP_SYS_PTRACE"],
       writablePaths: [
         ...["/etc/meshform", "/etc/consul.d", "/etc/nomad.d", "/opt/consul", "/opt/nomad"],
-        ...(store.type === "directory" ? [store.path] : []),
+        ...foldersOf(store),
       ],
     },
   };
@@ -73,10 +74,7 @@ function serverUnits(config: HostToolConfig): HostUnit[] {
     rights: {
       // To restore the state of a lost cluster as the agents' users, whose agents it then restarts.
       capabilities: [...reads, "CAP_DAC_OVERRIDE", "CAP_KILL", "CAP_SETGID", "CAP_SETUID", "CAP_SYS_PTRACE"],
-      writablePaths: [
-        ...["/etc/consul.d", "/etc/nomad.d", "/opt/consul", "/opt/nomad"],
-        ...(store.type === "directory" ? [store.path] : []),
-      ],
+      writablePaths: [...["/etc/consul.d", "/etc/nomad.d", "/opt/consul", "/opt/nomad"], ...foldersOf(store)],
     },
   };
   const snapshot: HostUnit = {
@@ -100,5 +98,10 @@ function serverUnits(config: HostToolConfig): HostUnit[] {
 function snapshotFolders({ snapshots }: HostToolConfig): string[] {
   if (snapshots === undefined) return [];
   const { store = DEFAULT_SNAPSHOT_STORE } = snapshots;
-  return store.type === "directory" ? [store.path] : [];
+  return foldersOf(store);
+}
+
+/** A store of a cloud is in no folder. */
+function foldersOf({ type, path }: SecretStore | SnapshotStore): string[] {
+  return type === "directory" && path !== undefined ? [path] : [];
 }

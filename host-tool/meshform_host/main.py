@@ -33,12 +33,6 @@ The secret store holds five JSON documents. Each is written as a whole, so what 
 `cluster` is the root: servers derive the others from it, and correct them where they differ. In a directory each
 document has a folder of its own, `<path>/<document>`, so that a client host can be given `<path>/client` and no other.
 
-Terraform creates the five secrets in AWS Secrets Manager, empty. Which IAM actions a host's role needs on them:
-
-  server               secretsmanager:GetSecretValue and PutSecretValue on all five
-  client               secretsmanager:GetSecretValue on `client`
-  person, Prometheus   secretsmanager:GetSecretValue on `operator`, on `management`, on `prometheus`
-
 Restarts take turns: a host that restarts or reloads an agent holds the key `meshform/turn` in Consul until the checks
 that passed before pass again. The others wait, so the hosts of a cluster may be told all at once.
 
@@ -72,6 +66,7 @@ from typing import NoReturn
 from .acl import bootstrap_acl
 from .api import ApiError
 from .basics import ENGINES, Problem, say
+from .clouds import MANUALS
 from .files import PRIVATE
 from .host import Host
 from .host_secrets import write_secrets
@@ -86,6 +81,7 @@ from .snapshot import restore_snapshots, save_snapshots
 
 def parser() -> argparse.ArgumentParser:
     summary, _, manual = (__doc__ or "").partition("\n\n")
+    manual = "\n\n".join([manual.strip(), *MANUALS])
     raw = argparse.RawDescriptionHelpFormatter
     top = argparse.ArgumentParser("meshform-host", description=summary, epilog=manual, formatter_class=raw)
     root = "where the host's file system begins, for tests and image builds"

@@ -11,8 +11,8 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Protocol
 
-from .aws import BucketSnapshots
 from .basics import NotYet, Problem, say
+from .clouds import SNAPSHOT_STORES
 from .files import remove_leftovers
 from .host import Host
 from .processes import run_program
@@ -89,15 +89,17 @@ def open_snapshots(host: Host) -> SnapshotStore:
     if host.snapshots is None:
         raise Problem("host.json names no place for snapshots.", 'Set "snapshots" in it.')
     settings = host.snapshots.get("store", {})
+    kind = settings.get("type")
     try:
-        if settings.get("type") == "directory":
+        if kind == "directory":
             return DirectorySnapshots(Path(settings["path"]))
-        if settings.get("type") == "s3":
-            bucket, prefix = settings["bucket"], settings.get("prefix", "")
-            return BucketSnapshots(bucket, prefix, settings["region"], settings.get("endpoint"))
+        if kind in SNAPSHOT_STORES:
+            store: SnapshotStore = SNAPSHOT_STORES[kind](settings)
+            return store
     except KeyError as error:
         raise Problem(f"The store of snapshots in host.json lacks {error}.", "Add it.") from error
-    raise Problem(f"{settings.get('type')!r} is no kind of store of snapshots.", "Known kinds: directory, s3.")
+    known = ", ".join(["directory", *SNAPSHOT_STORES])
+    raise Problem(f"{kind!r} is no kind of store of snapshots.", f"Known kinds: {known}.")
 
 
 def snapshot_name(engine: str) -> str:

@@ -13,8 +13,8 @@ from collections.abc import Callable, Iterator, Mapping
 from pathlib import Path
 from typing import Protocol
 
-from .aws import SecretsManagerStore
 from .basics import OUTPUT, Json, NotYet, Problem, Stored, T, say, wait_for
+from .clouds import SECRET_STORES
 from .files import remove_leftovers
 
 # How long another server may take to replace a secret.
@@ -153,11 +153,13 @@ def open_store(settings: Mapping[str, str]) -> SecretStore:
     try:
         if kind == "directory":
             return DirectoryStore(settings["path"])
-        if kind == "aws-secrets-manager":
-            return SecretsManagerStore(settings["prefix"], settings["region"], settings.get("endpoint"))
+        if kind in SECRET_STORES:
+            store: SecretStore = SECRET_STORES[kind](settings)
+            return store
     except KeyError as error:
         raise Problem(f"The secret store in host.json lacks {error}.", "Add it.") from error
-    raise Problem(f"{kind!r} is no kind of secret store.", "Known kinds: directory, aws-secrets-manager.")
+    known = ", ".join(["directory", *SECRET_STORES])
+    raise Problem(f"{kind!r} is no kind of secret store.", f"Known kinds: {known}.")
 
 
 class Documents:

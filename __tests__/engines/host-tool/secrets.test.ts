@@ -22,7 +22,7 @@ import { tmpdir } from "node:os";
 import { delimiter, join } from "node:path";
 import { TLSSocket } from "node:tls";
 import { HOST_TOOL, type HostToolConfig } from "../../../constructs/linux/host-tool/host-tool";
-import type { AwsSecretStore } from "../../../constructs/linux/host-tool/secret-store";
+import type { AwsSecretStore } from "../../../constructs/aws/platform/secret-store";
 import { documentFile, documentsIn, engineEnvironment, FolderHost, secretsIn, USERS } from "../../support/host-tool";
 import { eventually } from "../../support/eventually";
 import { run } from "../../support/lab";

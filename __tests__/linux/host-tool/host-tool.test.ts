@@ -1,15 +1,16 @@
 import { mkdtempSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
-import { WELL_KNOWN_TOKENS } from "../../../constructs";
-import { composeHost } from "../../../constructs/linux/compose-host";
-import { HOST_TOOL, hostTool, type HostToolConfig } from "../../../constructs/linux/host-tool/host-tool";
 import {
+  awsPlatform,
   SECRET_DOCUMENTS,
   secretNames,
   secretStorePolicy,
+  WELL_KNOWN_TOKENS,
   type AwsSecretStore,
-} from "../../../constructs/linux/host-tool/secret-store";
+} from "../../../constructs";
+import { composeHost } from "../../../constructs/linux/compose-host";
+import { HOST_TOOL, hostTool, type HostToolConfig } from "../../../constructs/linux/host-tool/host-tool";
 import { run } from "../../support/lab";
 
 // Each test of the program starts Python, some twice.
@@ -51,7 +52,9 @@ describe("a host with the host tool", () => {
 
   test("has boto3 where the secrets are in AWS Secrets Manager, and only there", () => {
     expect(host.systemPackages).toEqual([]);
-    expect(hostTool({ store: aws, roles: ["consul-client"] }).systemPackages).toEqual(["python3-boto3"]);
+    expect(hostTool({ store: aws, platform: awsPlatform, roles: ["consul-client"] }).systemPackages).toEqual([
+      "python3-boto3",
+    ]);
   });
 });
 

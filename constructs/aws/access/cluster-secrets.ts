@@ -1,15 +1,8 @@
 import { SecretsmanagerSecret } from "@cdktf/provider-aws/lib/secretsmanager-secret";
 import { Construct } from "constructs";
 import { instanceFact } from "../../linux/instance-facts";
-import {
-  SECRET_DOCUMENTS,
-  secretNames,
-  secretStorePolicy,
-  type AwsSecretStore,
-  type IamStatement,
-  type SecretDocument,
-  type SecretReader,
-} from "../../linux/host-tool/secret-store";
+import { secretNames, secretStorePolicy, type AwsSecretStore, type IamStatement } from "../platform/secret-store";
+import { SECRET_DOCUMENTS, type SecretDocument, type SecretReader } from "../../linux/host-tool/secret-store";
 import { AwsAccount } from "../account";
 import { tagsOf } from "../tags";
 

@@ -1,6 +1,7 @@
 import { WELL_KNOWN_TOKENS } from "../../consul/well-known-tokens";
 import type { HostRole } from "../compose-host";
 import { json } from "../json";
+import type { CloudPlatform } from "../platform";
 import { hostToolArchive } from "./archive";
 import type { SecretStore } from "./secret-store";
 import { DEFAULT_SNAPSHOT_STORE, type SnapshotOptions } from "./snapshot-store";
@@ -17,6 +18,8 @@ export type Recovery = "restore" | "wait";
 export interface HostToolConfig {
   /** Where the cluster keeps its secrets, the same for all its hosts. */
   readonly store: SecretStore;
+  /** The cloud that the host runs in. @default its stores are directories */
+  readonly platform?: CloudPlatform;
   readonly roles: readonly HostToolRole[];
   /** @default "dc1" */
   readonly consulDatacenter?: string;
@@ -71,12 +74,15 @@ export interface CertificateOptions {
  * )
  */
 export function hostTool(config: HostToolConfig): HostRole {
-  const { consulDatacenter = "dc1", nomadRegion = "global", snapshots, ...rest } = config;
-  const usesAws = config.store.type === "aws-secrets-manager" || snapshots?.store?.type === "s3";
+  const { consulDatacenter = "dc1", nomadRegion = "global", snapshots, platform, ...rest } = config;
+  const kinds = [
+    platform?.secretStores[config.store.type],
+    platform?.snapshotStores[(snapshots?.store ?? DEFAULT_SNAPSHOT_STORE).type],
+  ];
   const saved = snapshots && { store: snapshots.store ?? DEFAULT_SNAPSHOT_STORE, retain: snapshots.retain ?? 48 };
   return {
     // Python itself is on every image that has cloud-init.
-    systemPackages: usesAws ? ["python3-boto3"] : [],
+    systemPackages: [...new Set(kinds.flatMap((kind) => kind?.needs ?? []))],
     directories: [{ path: "/etc/meshform" }],
     files: [
       { path: HOST_TOOL, mode: "0755", content: hostToolArchive().toString("base64"), encoding: "base64" },

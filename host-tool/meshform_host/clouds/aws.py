@@ -1,6 +1,12 @@
 """AWS: Secrets Manager as a secret store, a bucket of S3 as a store of snapshots.
 
-Terraform creates the secrets, empty. A version's id is the `ClientRequestToken` with which it was put, and Secrets
+Terraform creates the five secrets in Secrets Manager, empty. Which IAM actions a host's role needs on them:
+
+  server               secretsmanager:GetSecretValue and PutSecretValue on all five
+  client               secretsmanager:GetSecretValue on `client`
+  person, Prometheus   secretsmanager:GetSecretValue on `operator`, on `management`, on `prometheus`
+
+A version's id is the `ClientRequestToken` with which it was put, and Secrets
 Manager refuses another text with the token of a version that there is. Each token here follows from the version
 before, so of all that put a text after the same version one is first, and the others are refused.
 """
@@ -10,10 +16,11 @@ from __future__ import annotations
 import base64
 import hashlib
 import uuid
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
-from .basics import Json, NotYet, Problem, Stored
+from ..basics import Json, NotYet, Problem, Stored
 
 FIRST = "nothing"
 
@@ -149,3 +156,16 @@ def only_where_none_is(params: Json, **_: object) -> None:
 def digest_of(file: Path) -> str:
     with file.open("rb") as stream:
         return hashlib.file_digest(stream, "sha256").hexdigest()
+
+
+def open_secrets(settings: Mapping[str, str]) -> SecretsManagerStore:
+    return SecretsManagerStore(settings["prefix"], settings["region"], settings.get("endpoint"))
+
+
+def open_bucket(settings: Mapping[str, str]) -> BucketSnapshots:
+    prefix = settings.get("prefix", "")
+    return BucketSnapshots(settings["bucket"], prefix, settings["region"], settings.get("endpoint"))
+
+
+SECRET_STORES = {"aws-secrets-manager": open_secrets}
+SNAPSHOT_STORES = {"s3": open_bucket}

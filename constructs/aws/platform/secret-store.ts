@@ -1,0 +1,83 @@
+import { SECRET_DOCUMENTS, type SecretDocument, type SecretReader } from "../../linux/host-tool/secret-store";
+import type { CloudStoreKind } from "../../linux/platform";
+
+/**
+ * AWS Secrets Manager, reached with the credentials of the host's own role. The five secrets that {@link secretNames} lists must exist, without
+ * a value: Terraform creates them, so that no host need be allowed to, and the first server to boot writes the values, which Terraform never sees.
+ */
+export type AwsSecretStore = Readonly<{
+  /** Tells it from a directory. */
+  type: "aws-secrets-manager";
+  /** What the names of the cluster's secrets begin with, e.g. `meshform/prod/`. */
+  prefix: string;
+  /** e.g. `eu-central-1` */
+  region: string;
+  /** URL of the service, for a VPC endpoint or a test. @default the region's own */
+  endpoint?: string;
+}>;
+
+/** The host tool has a module for it. */
+export const secretsManager: CloudStoreKind = {
+  settings: { prefix: "text", region: "name", endpoint: "optional" },
+  needs: ["python3-boto3"],
+};
+
+/**
+ * A statement of an IAM policy, as its JSON has it.
+ *
+ * @see https://docs.aws.amazon.com/IAM/latest/UserGuide/reference_policies_elements.html
+ */
+export interface IamStatement {
+  /** Names the statement within its policy. */
+  readonly Sid: string;
+  /** IAM denies what no statement allows. */
+  readonly Effect: "Allow";
+  /** Actions of Secrets Manager, e.g. `secretsmanager:GetSecretValue`. */
+  readonly Action: readonly string[];
+  /** ARNs of the secrets. */
+  readonly Resource: readonly string[];
+}
+
+/**
+ * The names of the secrets that a cluster needs in AWS Secrets Manager, by document. Create each without a value.
+ *
+ * @see https://registry.terraform.io/providers/hashicorp/aws/latest/docs/resources/secretsmanager_secret
+ */
+export function secretNames({ prefix }: AwsSecretStore): Record<SecretDocument, string> {
+  const names = SECRET_DOCUMENTS.map((document) => [document, `${prefix}${document}`]);
+  return Object.fromEntries(names) as Record<SecretDocument, string>;
+}
+
+/**
+ * What a reader's IAM role must allow: servers read and write every secret of the store, everybody else reads the one that is theirs.
+ * Nobody creates one.
+ *
+ * @param arns of the secrets, whole, as Terraform knows them: no wildcard is needed
+ * @see https://docs.aws.amazon.com/secretsmanager/latest/userguide/auth-and-access_iam-policies.html
+ *
+ * @example
+ * secretStorePolicy({ cluster: "arn:aws:secretsmanager:…", … }, "client")
+ */
+export function secretStorePolicy(
+  arns: Readonly<Record<SecretDocument, string>>,
+  reader: SecretReader,
+): IamStatement[] {
+  if (reader !== "server") {
+    return [
+      {
+        Sid: "ReadOwnSecret",
+        Effect: "Allow",
+        Action: ["secretsmanager:GetSecretValue"],
+        Resource: [arns[reader]],
+      },
+    ];
+  }
+  return [
+    {
+      Sid: "KeepSecretsOfCluster",
+      Effect: "Allow",
+      Action: ["secretsmanager:GetSecretValue", "secretsmanager:PutSecretValue"],
+      Resource: SECRET_DOCUMENTS.map((document) => arns[document]),
+    },
+  ];
+}

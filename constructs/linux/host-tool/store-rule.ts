@@ -1,0 +1,32 @@
+import * as is from "../../core/shape";
+import type { CloudStoreKind } from "../platform";
+
+const SETTING = { name: is.required(is.name), text: is.required(is.text), optional: is.text };
+
+/**
+ * What a store may be: a directory, or of a kind that the platform has.
+ *
+ * @param kinds those of the platform, by their type
+ */
+export function storeRule(kinds: Readonly<Record<string, CloudStoreKind>> = {}): is.Rule {
+  const shapes: Readonly<Record<string, is.Rule>> = {
+    directory: is.block({ type: is.anything, path: is.required(is.name) }),
+    ...Object.fromEntries(Object.entries(kinds).map(([type, { settings }]) => [type, is.block(shapeOf(settings))])),
+  };
+  return (place, property, value) => {
+    const type = is.has(value, "type") ? value.type : undefined;
+    const shape = typeof type === "string" && Object.hasOwn(shapes, type) ? shapes[type] : undefined;
+    if (shape !== undefined || !is.has(value, "type")) {
+      (shape ?? is.block({ type: is.required(is.anything) }))(place, property, value);
+    } else {
+      place.block(property).oneOf("type", type, Object.keys(shapes), WHOSE);
+    }
+  };
+}
+
+const WHOSE = "Set one of them, or set platform to the cloud whose store it is.";
+
+function shapeOf(settings: CloudStoreKind["settings"]): Record<string, is.Rule> {
+  const rules = Object.entries(settings).map(([name, kind]) => [name, SETTING[kind]] as const);
+  return { type: is.anything, ...Object.fromEntries(rules) };
+}

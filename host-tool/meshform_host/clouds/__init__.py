@@ -1,0 +1,22 @@
+"""Stores that clouds have. Each module in here is one cloud's: it says which kinds of stores that has, and opens them.
+
+A module has `SECRET_STORES` and `SNAPSHOT_STORES`, from the type that host.json names to what opens such a store with its
+settings. Its docstring is part of the manual.
+"""
+
+from __future__ import annotations
+
+import importlib
+import inspect
+import pkgutil
+from collections.abc import Callable, Mapping
+from typing import Any
+
+Opener = Callable[[Mapping[str, str]], Any]
+
+CLOUDS = [importlib.import_module(f"{__name__}.{found.name}") for found in pkgutil.iter_modules(__path__)]
+SECRET_STORES: dict[str, Opener] = {kind: opener for cloud in CLOUDS for kind, opener in cloud.SECRET_STORES.items()}
+SNAPSHOT_STORES: dict[str, Opener] = {
+    kind: opener for cloud in CLOUDS for kind, opener in cloud.SNAPSHOT_STORES.items()
+}
+MANUALS = [inspect.getdoc(cloud) or "" for cloud in CLOUDS]
