@@ -1,6 +1,6 @@
 import type { IConstruct } from "constructs";
 import { AwsAccount } from "../account";
-import type { IamStatement } from "../../linux/host-tool/secret-store";
+import type { IamStatement } from "../platform/secret-store";
 
 /** ARN of an Auto Scaling group by its name; EC2 Auto Scaling puts an id of its own in the middle. */
 export function groupArn(scope: IConstruct, groupName: string): string {

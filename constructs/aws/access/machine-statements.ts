@@ -1,4 +1,4 @@
-import type { IamStatement } from "../../linux/host-tool/secret-store";
+import type { IamStatement } from "../platform/secret-store";
 
 /** What every machine may do with the cluster's key: read what is encrypted, by way of the services that encrypt. */
 export function decryptStatement(keyArn: string): IamStatement {

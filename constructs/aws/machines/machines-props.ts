@@ -1,5 +1,5 @@
 import * as is from "../../core/shape";
-import type { IamStatement } from "../../linux/host-tool/secret-store";
+import type { IamStatement } from "../platform/secret-store";
 import type { NetworkLike } from "../network/network-like";
 import type { AssetsBucket } from "../storage/assets-bucket";
 import { TAGS, type Tags } from "../tags";

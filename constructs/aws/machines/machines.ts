@@ -11,7 +11,7 @@ import { MeshError } from "../../core/errors";
 import type { HostGroup } from "../../linux/host-group";
 import { completeHooksStatement } from "../access/hook-statement";
 import { decryptStatement, FIND_SERVERS, SESSIONS } from "../access/machine-statements";
-import type { IamStatement } from "../../linux/host-tool/secret-store";
+import type { IamStatement } from "../platform/secret-store";
 import { policyDocument, trustPolicy } from "../access/policy";
 import { AWS_CHECKS } from "../checks";
 import { machineGroupsOf, type CheckedMachines } from "../checks/machines";

@@ -5,7 +5,7 @@ import { Construct } from "constructs";
 import * as is from "../../core/shape";
 import { instanceFact } from "../../linux/instance-facts";
 import type { Asset } from "../../linux/assets";
-import type { IamStatement } from "../../linux/host-tool/secret-store";
+import type { IamStatement } from "../platform/secret-store";
 import { AwsAccount } from "../account";
 import { tagsOf } from "../tags";
 import { addPrivateBucket } from "./private-bucket";

@@ -1,7 +1,7 @@
 import { Construct } from "constructs";
 import { instanceFact } from "../../linux/instance-facts";
-import { snapshotStorePolicy, type BucketSnapshotStore } from "../../linux/host-tool/snapshot-store";
-import type { IamStatement } from "../../linux/host-tool/secret-store";
+import { snapshotStorePolicy, type BucketSnapshotStore } from "../platform/snapshot-store";
+import type { IamStatement } from "../platform/secret-store";
 import { AwsAccount } from "../account";
 import { addPrivateBucket } from "./private-bucket";
 
