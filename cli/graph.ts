@@ -55,7 +55,7 @@ export function registerGraph(program: Command): void {
         const source = live ? undefined : findApp(app);
         const graph = source ? readMeshGraph((await synthesis(source, signal)).stacks) : await readLab(name, signal);
         const title = `The mesh of ${source?.name ?? `the lab ${name}`}`;
-        const files = await write(graph, title, output, format === "all" ? FORMATS : [format]);
+        const files = await write(graph, title, output, format === "all" ? FORMATS : [format], signal);
         console.log([...(live ? readings(graph) : []), ...remarks(graph), ...files].join("\n"));
       }),
     );
@@ -82,8 +82,9 @@ async function write(
   title: string,
   output: string,
   formats: readonly Format[],
+  signal: AbortSignal,
 ): Promise<readonly string[]> {
-  const layout = formats.includes("mermaid") && formats.length === 1 ? undefined : await layOut(graph);
+  const layout = formats.includes("mermaid") && formats.length === 1 ? undefined : await layOut(graph, { signal });
   const contentOf = (format: Format): string => {
     if (format === "mermaid" || !layout) return renderMermaid(graph);
     return format === "svg" ? renderSvg(layout, title) : renderPage(graph, layout, title);

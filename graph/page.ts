@@ -2,8 +2,9 @@ import { createHash } from "node:crypto";
 import { readFileSync } from "node:fs";
 import { join } from "node:path";
 import { escapeJson, escapeText } from "./escape";
-import type { Layout } from "./layout";
+
 import type { MeshGraph } from "./model";
+import type { Layout, PlacedBlockLine } from "./placed";
 import { pictureStyle, renderDrawing } from "./svg";
 import { edgeFacts, isIll, kindOf, labelOf, nodeFacts, sentenceOf, titleOf, verbOf, type Fact } from "./words";
 
@@ -11,6 +12,16 @@ import { edgeFacts, isIll, kindOf, labelOf, nodeFacts, sentenceOf, titleOf, verb
 interface PageData {
   readonly nodes: readonly PageNode[];
   readonly edges: readonly PageEdge[];
+  /** Frames that can be folded. */
+  readonly blocks: readonly PageBlock[];
+  /** Arrows between them while they are folded. */
+  readonly blockLines: readonly PlacedBlockLine[];
+}
+
+interface PageBlock {
+  readonly title: string;
+  readonly members: readonly number[];
+  readonly box: readonly [x: number, y: number, width: number, height: number];
 }
 
 interface PageNode {
@@ -66,6 +77,7 @@ export function renderPage(graph: MeshGraph, layout: Layout, title: string): str
 <button type="button" id="smaller" title="Smaller (−)" aria-label="Smaller">−</button>
 <button type="button" id="bigger" title="Bigger (+)" aria-label="Bigger">+</button>
 <button type="button" id="fit" title="All of it (0)">Fit</button>
+<button type="button" id="fold" title="Fold or unfold all groups of services (f)" hidden>Unfold all</button>
 <button type="button" id="theme" title="Light, dark, or as the system is">Theme</button>
 </div>
 </header>
@@ -98,11 +110,13 @@ ${notesOf(graph)}
 `;
 }
 
-function dataOf(graph: MeshGraph, { nodes }: Layout): PageData {
+function dataOf(graph: MeshGraph, { blocks, blockLines, nodes }: Layout): PageData {
   const numberOf = new Map(graph.nodes.map(({ id }, index) => [id, index]));
   const groupNames = new Map(graph.groups.map(({ id, kind, name }) => [id, `${kind} ${name}`]));
   const namesakes = new Set(namesOfSeveral(graph.nodes.map(titleOf)));
   return {
+    blockLines: blockLines.map(({ from, to, path, tip, base }) => ({ from, to, path, tip, base })),
+    blocks: blocks.map(({ title, members, x, y, width, height }) => ({ title, members, box: [x, y, width, height] })),
     nodes: nodes.map(({ node, x, y, width, height }) => {
       const place = groupNames.get(node.group ?? "");
       const title = titleOf(node);

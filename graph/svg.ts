@@ -1,7 +1,8 @@
 import { readFileSync } from "node:fs";
 import { join } from "node:path";
 import { escapeText } from "./escape";
-import type { Layout, PlacedEdge, PlacedGroup, PlacedNode, Point } from "./layout";
+import type { Point } from "./layered";
+import type { Layout, PlacedBlock, PlacedEdge, PlacedGroup, PlacedNode } from "./placed";
 import type { MeshEdge, MeshNode } from "./model";
 import { isIll, kindOf, sentenceOf } from "./words";
 
@@ -24,13 +25,14 @@ export function renderSvg(layout: Layout, title: string): string {
 }
 
 /**
- * Groups, arrows and boxes. The attributes are for readers that know no variables in style sheets.
+ * Groups, blocks, arrows and boxes. The attributes are for readers that know no variables in style sheets.
  */
-export function renderDrawing({ groups, nodes, edges }: Layout): string {
+export function renderDrawing({ groups, blocks, nodes, edges }: Layout): string {
   const nodeOf = new Map(nodes.map(({ node }) => [node.id, node]));
   return [
     `<g fill="#eee" stroke="none">`,
     ...groups.map(renderGroup),
+    ...blocks.map(renderBlock),
     `</g>`,
     `<g fill="none" stroke="#777">`,
     ...edges.map((edge, index) => renderEdge(edge, index, nodeOf)),
@@ -44,6 +46,13 @@ export function renderDrawing({ groups, nodes, edges }: Layout): string {
 function renderGroup({ title, x, y, width, height }: PlacedGroup): string {
   const rect = `<rect x="${x}" y="${y}" width="${width}" height="${height}" rx="10"/>`;
   return `<g class="group">${rect}<text x="${x + width / 2}" y="${y + 20}" fill="#333">${escapeText(title)}</text></g>`;
+}
+
+/** Its title is where the page's script folds it. */
+function renderBlock({ title, x, y, width, height, members }: PlacedBlock, index: number): string {
+  const rect = `<rect x="${x}" y="${y}" width="${width}" height="${height}" rx="8"/>`;
+  const text = `<text x="${x + 12}" y="${y + 17}" fill="#333">${escapeText(`${title} (${members.length})`)}</text>`;
+  return `<g class="block" data-block="${index}">${rect}${text}</g>`;
 }
 
 function renderNode({ node, title, subline, x, y, width, height }: PlacedNode, index: number): string {

@@ -131,3 +131,33 @@ test(
   },
   2 * MINUTE,
 );
+
+test(
+  "a mesh of 300 services with three connections each is groups that are folded but for the one that the address leads to",
+  async () => {
+    const id = (index: number) => `${["north", "east", "south", "west"][index % 4]}-${index % 300}`;
+    const graph: MeshGraph = {
+      groups: [],
+      nodes: Array.from({ length: 300 }, (_, index) => ({ id: id(index), kind: "service", name: id(index) })),
+      edges: Array.from({ length: 900 }, (_, index) => {
+        const [source, nth] = [Math.floor(index / 3), index % 3];
+        const destination = id(source + 1 + ((source * 7919 + nth * 104_729) % 299));
+        return { id: `${index}`, kind: "connection", source: id(source), destination, ways: [] };
+      }),
+      notes: [],
+    };
+    const file = join(folder, "large.html");
+    writeFileSync(file, renderPage(graph, await layOut(graph), "Large"));
+    const [closed, opened] = [await open(file), await open(file, "south-6")];
+    const count = (dom: string, pattern: RegExp) => dom.match(pattern)?.length ?? 0;
+    const hidden = /<g class="node[^>]* hidden=""/g;
+    expect(count(closed, /<g class="block folded"/g)).toBe(4);
+    expect(count(closed, hidden)).toBe(300);
+    // Each district has connections to each other one.
+    expect(count(closed, /<g class="edge bundle"/g)).toBe(12);
+    expect(count(opened, /<g class="block folded"/g)).toBe(3);
+    expect(count(opened, hidden)).toBe(225);
+    expect(rowsOf(opened).length).toBeGreaterThan(3);
+  },
+  2 * MINUTE,
+);

@@ -1,6 +1,8 @@
-import { layOut, type Box } from "../../graph/layout";
+import type { Box } from "../../graph/layered";
+import { layOut } from "../../graph/layout";
 import { renderMermaid } from "../../graph/mermaid";
 import type { MeshGraph } from "../../graph/model";
+import type { Layout } from "../../graph/placed";
 import { renderPage } from "../../graph/page";
 import { readMeshGraph } from "../../graph/read";
 import { renderSvg } from "../../graph/svg";
@@ -64,12 +66,21 @@ const hostile: MeshGraph = {
   notes: [HOSTILE],
 };
 
+const layouts = new Map<MeshGraph, Promise<Layout>>();
+
+/** Laid out once, since each run starts Graphviz. */
+function layoutOf(graph: MeshGraph): Promise<Layout> {
+  const layout = layouts.get(graph) ?? layOut(graph);
+  layouts.set(graph, layout);
+  return layout;
+}
+
 async function page(graph: MeshGraph, title = "A mesh"): Promise<string> {
-  return renderPage(graph, await layOut(graph), title);
+  return renderPage(graph, await layoutOf(graph), title);
 }
 
 async function svg(graph: MeshGraph): Promise<string> {
-  return renderSvg(await layOut(graph), "A mesh");
+  return renderSvg(await layoutOf(graph), "A mesh");
 }
 
 /** What the page's script reads. */
@@ -119,7 +130,7 @@ describe("the layout", () => {
     a.x < b.x + b.width && b.x < a.x + a.width && a.y < b.y + b.height && b.y < a.y + a.height;
 
   test("lays no box over another, and all of them inside the picture", async () => {
-    const { nodes, width, height } = await layOut(variety);
+    const { nodes, width, height } = await layoutOf(variety);
     expect(nodes).toHaveLength(variety.nodes.length);
     for (const [index, box] of nodes.entries()) {
       expect(nodes.slice(index + 1).filter((other) => overlap(box, other))).toEqual([]);
@@ -129,7 +140,7 @@ describe("the layout", () => {
   });
 
   test("keeps labels clear of boxes and of each other", async () => {
-    const { nodes, edges } = await layOut(variety);
+    const { nodes, edges } = await layoutOf(variety);
     const labels = edges.flatMap(({ label }) =>
       label
         ? [{ x: label.at.x - label.text.length * 3, y: label.at.y - 6, width: label.text.length * 6, height: 12 }]
@@ -149,12 +160,82 @@ describe("the layout", () => {
     expect(box.width).toBeGreaterThan(box.title.length * 7.2);
   });
 
+  /** Services of two words, each with connections to the next ones, and some far away. */
+  function dense(services: number, connections: number, names = (index: number) => `s${index}`): MeshGraph {
+    const id = (index: number) => names(index % services);
+    return {
+      groups: [],
+      nodes: Array.from({ length: services }, (_, index) => ({ id: id(index), kind: "service", name: id(index) })),
+      edges: Array.from({ length: services * connections }, (_, index) => {
+        const [source, nth] = [Math.floor(index / connections), index % connections];
+        const destination = source + 1 + ((source * 7919 + nth * 104_729) % (services - 1));
+        return { id: `${index}`, kind: "connection", source: id(source), destination: id(destination), ways: [] };
+      }),
+      notes: [],
+    };
+  }
+  const districts = (index: number) => `${["north", "east", "south", "west"][index % 4]}-${index}`;
+  const inside = (box: Box, frame: Box) =>
+    box.x >= frame.x &&
+    box.y >= frame.y &&
+    box.x + box.width <= frame.x + frame.width &&
+    box.y + box.height <= frame.y + frame.height;
+
+  test.each([
+    ["in blocks", {}],
+    ["in rows where Graphviz needs too long", { limitMs: 1 }],
+  ])("puts the services of a large mesh %s, each into its own", async (_, options) => {
+    const { blocks, nodes, edges, width, height } = await layOut(dense(160, 2, districts), options);
+    expect(blocks.map(({ title }) => title)).toEqual(["north", "east", "south", "west"]);
+    expect(blocks.flatMap(({ members }) => members).sort((a, b) => a - b)).toEqual(nodes.map((_, index) => index));
+    for (const [index, block] of blocks.entries()) {
+      expect(blocks.slice(index + 1).filter((other) => overlap(block, other))).toEqual([]);
+      expect(inside(block, { x: 0, y: 0, width, height })).toBe(true);
+      for (const member of block.members) {
+        expect(nodes[member].title).toMatch(new RegExp(`^${block.title}-`));
+        expect(inside(nodes[member], block)).toBe(true);
+        const others = block.members.filter((other) => other > member);
+        expect(others.filter((other) => overlap(nodes[member], nodes[other]))).toEqual([]);
+      }
+    }
+    // A line ends at its box, wherever that was put.
+    expect(edges).toHaveLength(320);
+    for (const { edge, tip } of edges) {
+      const { x, y, width, height } = nodes.find(({ node }) => node.id === edge.destination) ?? nodes[0];
+      expect(overlap({ x: tip.x - 2, y: tip.y - 2, width: 4, height: 4 }, { x, y, width, height })).toBe(true);
+    }
+  });
+
+  test("puts a mesh that no words divide into rows where Graphviz needs too long, a datacenter below the other", async () => {
+    const { nodes, groups, blocks } = await layOut(variety, { limitMs: 1 });
+    expect(blocks).toEqual([]);
+    expect(groups).toHaveLength(2);
+    for (const { node, ...box } of nodes) {
+      const frame = groups.find(({ title }) => title === `datacenter ${node.group}`);
+      expect(frame && inside(box, frame)).toBe(true);
+    }
+    expect(overlap(groups[0], groups[1])).toBe(false);
+  });
+
+  test("stops at once when it is told to", async () => {
+    const stop = new AbortController();
+    const layout = layOut(dense(400, 8), { signal: stop.signal });
+    let stopped = Infinity;
+    setTimeout(() => {
+      stopped = Date.now();
+      stop.abort(new Error("enough"));
+    }, 500);
+    await expect(layout).rejects.toThrow("enough");
+    expect(Date.now() - stopped).toBeLessThan(1_000);
+  });
+
   test("of an empty mesh is empty", async () => {
     expect(await layOut({ groups: [], nodes: [], edges: [], notes: [] })).toMatchObject({ nodes: [], edges: [] });
   });
 });
 
 test("the same graph yields the same bytes", async () => {
+  expect(await layOut(variety)).toEqual(await layoutOf(variety));
   expect(await svg(variety)).toBe(await svg(variety));
   expect(await page(variety)).toBe(await page(variety));
 });

@@ -5,13 +5,14 @@
   /** From which scale on names can be read. */
   const READABLE = 0.7;
   const byId = (id) => document.getElementById(id);
-  const { nodes, edges } = JSON.parse(byId("mesh").textContent);
+  const { nodes, edges, blocks, blockLines } = JSON.parse(byId("mesh").textContent);
   const [picture, drawing, near, canvas] = ["picture", "drawing", "near", "canvas"].map(byId);
   const [query, filters, list, details, found, search] = ["query", "filters", "list", "details", "found", "search"].map(
     byId,
   );
   const nodeElements = [...drawing.querySelectorAll(".node")];
   const edgeElements = [...drawing.querySelectorAll(".edge")];
+  const blockElements = [...drawing.querySelectorAll(".block")];
   const edgesOf = nodes.map(() => []);
   edges.forEach((edge, index) => {
     edgesOf[edge.source].push(index);
@@ -91,7 +92,9 @@
       fit();
       return;
     }
-    const boxes = indices.map((index) => nodes[index].box);
+    unfoldFor(indices.slice(0, 1));
+    // A folded block is seen as a whole.
+    const boxes = indices.map((index) => (foldedAt(index) === undefined ? nodes[index] : blocks[foldedAt(index)]).box);
     const left = Math.min(...boxes.map(([x]) => x)) - 60;
     const top = Math.min(...boxes.map(([, y]) => y)) - 60;
     const right = Math.max(...boxes.map(([x, , width]) => x + width)) + 60;
@@ -159,12 +162,135 @@
   );
 
   function press(target) {
+    const block = target.closest("[data-block]");
     const node = target.closest("[data-node]");
     const edge = target.closest("[data-edge]");
-    if (node) choose({ node: Number(node.dataset.node) });
+    if (block && (target.matches("text") || folded.has(Number(block.dataset.block)))) {
+      toggle(Number(block.dataset.block));
+    } else if (node) choose({ node: Number(node.dataset.node) });
     else if (edge) choose({ edge: Number(edge.dataset.edge) });
     else if (!onlyNear) choose({});
   }
+
+  // ---- folding --------------------------------------------------------------------------------------------------------
+
+  /** The blocks that show only their name; at first all. */
+  const folded = new Set(blocks.keys());
+  const blockOf = nodes.map(() => undefined);
+  blocks.forEach(({ members }, block) => members.forEach((member) => (blockOf[member] = block)));
+  const bundles = draw("g", { id: "bundles", fill: "none" });
+  blockElements.at(-1)?.parentElement.after(bundles);
+
+  blockElements.forEach((element, index) => {
+    const { title, members } = blocks[index];
+    const ill = members.filter((member) => nodes[member].ill).length;
+    const [x, y, width, height] = blocks[index].box;
+    const big = draw("text", { class: "big", x: x + width / 2, y: y + height / 2 });
+    big.textContent = title;
+    big.style.fontSize = `${Math.max(14, Math.min(width / (title.length * 0.75), height / 2, 120))}px`;
+    element.append(big);
+    element.classList.toggle("ill", ill > 0);
+    for (const [name, value] of Object.entries({
+      tabindex: "0",
+      role: "button",
+      "aria-label": `${title}, ${members.length} boxes${ill > 0 ? `, ${ill} not healthy` : ""}`,
+    }))
+      element.setAttribute(name, value);
+    element.addEventListener("keydown", (event) => {
+      if (event.key !== "Enter" && event.key !== " ") return;
+      event.preventDefault();
+      toggle(index);
+    });
+  });
+
+  function toggle(block) {
+    if (!folded.delete(block)) folded.add(block);
+    renderFolds();
+  }
+
+  /** Shows nodes that are in folded blocks. */
+  function unfoldFor(indices) {
+    for (const index of indices) folded.delete(blockOf[index]);
+    renderFolds();
+  }
+
+  const foldedAt = (index) => (folded.has(blockOf[index]) ? blockOf[index] : undefined);
+
+  function renderFolds() {
+    if (blocks.length === 0) return;
+    blockElements.forEach((element, index) => {
+      element.classList.toggle("folded", folded.has(index));
+      element.setAttribute("aria-expanded", String(!folded.has(index)));
+    });
+    nodeElements.forEach((element, index) => element.toggleAttribute("hidden", foldedAt(index) !== undefined));
+    const between = new Map();
+    edges.forEach(({ source, destination, refused }, index) => {
+      const [from, to] = [foldedAt(source), foldedAt(destination)];
+      const isShown = from === undefined && to === undefined;
+      edgeElements[index].toggleAttribute("hidden", !isShown);
+      if (isShown || (from !== undefined && from === to)) return;
+      const key = `${from === undefined ? `n${source}` : from} ${to === undefined ? `n${destination}` : to}`;
+      const bundle = between.get(key) ?? {
+        key,
+        count: 0,
+        refused: 0,
+        from: from === undefined ? nodes[source] : blocks[from],
+        to: to === undefined ? nodes[destination] : blocks[to],
+      };
+      bundle.count++;
+      if (refused) bundle.refused++;
+      between.set(key, bundle);
+    });
+    bundles.replaceChildren(...[...between.values()].map(bundleOf));
+    byId("fold").textContent = folded.size > 0 ? "Unfold all" : "Fold all";
+  }
+
+  const lineBetween = new Map(blockLines.map((line) => [`${line.from} ${line.to}`, line]));
+  /** How long the arrows of blocks are. */
+  const SIZE = Number(picture.dataset.width) / 90;
+
+  /** One line for all connections from here to there. */
+  function bundleOf({ key, count, refused, from, to }) {
+    const { path: d, tip, base } = lineBetween.get(key) ?? lineFrom(from.box, to.box);
+    const group = draw("g", { class: refused > 0 ? "edge bundle refused" : "edge bundle" });
+    const path = draw("path", { d });
+    path.style.strokeWidth = String(Math.min(5, 1.2 + Math.log2(count) / 2));
+    const length = Math.hypot(tip.x - base.x, tip.y - base.y) || 1;
+    const [dx, dy] = [((tip.x - base.x) / length) * SIZE, ((tip.y - base.y) / length) * SIZE];
+    const [x, y] = [tip.x - dx, tip.y - dy];
+    const points = `${tip.x},${tip.y} ${x - dy / 2},${y + dx / 2} ${x + dy / 2},${y - dx / 2}`;
+    group.append(path, draw("polygon", { points }));
+    if (count > 1) {
+      const middle = path.getPointAtLength(path.getTotalLength() / 2);
+      const text = draw("text", { x: middle.x, y: middle.y });
+      text.style.fontSize = `${SIZE}px`;
+      text.textContent = String(count);
+      group.append(text);
+    }
+    return group;
+  }
+
+  /** From one box to another: across where they are beside each other, otherwise up or down. */
+  function lineFrom([x1, y1, w1, h1], [x2, y2, w2, h2]) {
+    const beside = y1 < y2 + h2 && y2 < y1 + h1;
+    const sign = (beside ? x1 + w1 / 2 <= x2 + w2 / 2 : y1 <= y2) ? 1 : -1;
+    const start = beside ? [sign > 0 ? x1 + w1 : x1, y1 + h1 / 2] : [x1 + w1 / 2, sign > 0 ? y1 + h1 : y1];
+    const tip = beside ? [sign > 0 ? x2 : x2 + w2, y2 + h2 / 2] : [x2 + w2 / 2, sign > 0 ? y2 : y2 + h2];
+    const step = ([x, y], by) => (beside ? [x + sign * by, y] : [x, y + sign * by]);
+    const base = step(tip, -SIZE);
+    const reach = Math.max(SIZE * 2, Math.abs(base[beside ? 0 : 1] - start[beside ? 0 : 1]) / 2);
+    const at = ([x, y]) => ({ x, y });
+    return { path: `M${start}C${step(start, reach)} ${step(base, -reach)} ${base}`, tip: at(tip), base: at(base) };
+  }
+
+  function foldAll() {
+    if (folded.size > 0) folded.clear();
+    else for (const block of blocks.keys()) folded.add(block);
+    renderFolds();
+  }
+
+  byId("fold").hidden = blocks.length === 0;
+  byId("fold").onclick = foldAll;
 
   // ---- what matches ---------------------------------------------------------------------------------------------------
 
@@ -205,9 +331,12 @@
 
   // ---- choosing -------------------------------------------------------------------------------------------------------
 
-  function choose(choice, { focus = false, move = false } = {}) {
+  function choose(choice, { focus = false, move = false, record = true } = {}) {
     const before = chosen.node;
     chosen = choice;
+    const ends =
+      chosen.edge === undefined ? [chosen.node] : [edges[chosen.edge].source, edges[chosen.edge].destination];
+    if (ends[0] !== undefined) unfoldFor(ends);
     if (chosen.node === undefined && onlyNear) setNear(false);
     render();
     if (onlyNear) {
@@ -221,8 +350,15 @@
       items[before].firstElementChild.focus();
     }
     const name = chosen.node === undefined ? "" : `#${encodeURIComponent(nodes[chosen.node].id)}`;
-    history.replaceState(null, "", name || location.pathname + location.search);
+    if (record && name !== location.hash) history.pushState(null, "", name || location.pathname + location.search);
   }
+
+  /** Chooses what the address names: when the page opens, when it is edited, and on the way back. */
+  function followAddress() {
+    const node = nodes.findIndex(({ id }) => `#${encodeURIComponent(id)}` === location.hash);
+    choose(node < 0 ? {} : { node }, { move: true, record: false });
+  }
+  globalThis.addEventListener("popstate", followAddress);
 
   function neighboursOf(index) {
     return edgesOf[index].map((it) => (edges[it].source === index ? edges[it].destination : edges[it].source));
@@ -437,7 +573,7 @@
   query.addEventListener("input", searchAgain);
   filters.addEventListener("change", () => {
     searchAgain();
-    show(matches() ?? []);
+    showMatches(matches() ?? []);
   });
   search.addEventListener("submit", (event) => {
     event.preventDefault();
@@ -445,8 +581,13 @@
     const exact = matching.filter((index) => nodes[index].title === query.value.trim());
     const [one, ...others] = exact.length > 0 ? exact : matching;
     if (one !== undefined && others.length === 0) choose({ node: one }, { focus: true, move: true });
-    else show(matching);
+    else showMatches(matching);
   });
+
+  function showMatches(indices) {
+    unfoldFor(indices);
+    show(indices);
+  }
 
   byId("bigger").onclick = () => zoom(1.3);
   byId("smaller").onclick = () => zoom(1 / 1.3);
@@ -505,6 +646,7 @@
     } else if (event.key === "+" || event.key === "=") zoom(1.3);
     else if (event.key === "-") zoom(1 / 1.3);
     else if (event.key === "0") fit();
+    else if (event.key === "f" && blocks.length > 0) foldAll();
     else if (event.key in moves && event.target === canvas) {
       pan(...moves[event.key]);
       event.preventDefault();
@@ -521,7 +663,6 @@
     if (!view.moved) fit();
   }).observe(canvas);
   fit();
-  const named = nodes.findIndex(({ id }) => `#${encodeURIComponent(id)}` === location.hash);
-  if (named >= 0) choose({ node: named }, { move: true });
-  else render();
+  renderFolds();
+  followAddress();
 })();
