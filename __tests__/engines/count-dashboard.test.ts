@@ -333,9 +333,11 @@ test(
       ...["exec", host, "--", "timeout", "6", "tcpdump", "-i", "eth0", "-n", "-A", "-s", "0", "-c", "2000"],
       ...filter,
     ]);
-    await new Promise((resolve) => setTimeout(resolve, 1_500));
-    await askTimes(60);
-    const packets = (await capture).output.split(/^(?=\d\d:\d\d:\d\d\.\d+ IP )/m);
+    // Nothing says when it has begun to listen.
+    const over = new AbortController();
+    const captured = capture.finally(() => over.abort());
+    while (!over.signal.aborted) await askTimes(5);
+    const packets = (await captured).output.split(/^(?=\d\d:\d\d:\d\d\.\d+ IP )/m);
     const plain = packets.filter((packet) => packet.includes('"count"'));
     const onPublished = (packet: string) => /\.9002(:| >)/.test(packet.split("\n", 1)[0]);
     // The control: the very words are seen where there is no TLS, and nowhere else.
