@@ -6,7 +6,7 @@ import { connect as connectTls } from "node:tls";
  * Connects to the first target that does not refuse, beginning with another one each time.
  *
  * @param targets addresses
- * @param proof for mutual TLS: what Node's TLS takes; undefined for none
+ * @param proof for mutual TLS: returns what Node's TLS takes; undefined for none
  * @returns a function that calls back as Node does: with an error, or with a connected socket
  */
 export function connector(targets, port, proof) {
@@ -14,7 +14,11 @@ export function connector(targets, port, proof) {
   return (done) => {
     const first = next++;
     const inTurn = targets.map((_, index) => targets[(first + index) % targets.length]);
-    connectFirst(inTurn, port, proof, done);
+    try {
+      connectFirst(inTurn, port, proof?.(), done);
+    } catch (error) {
+      done(error);
+    }
   };
 }
 

@@ -1,5 +1,4 @@
-import { existsSync, mkdirSync, readFileSync, writeFileSync } from "node:fs";
-import { join } from "node:path";
+import { existsSync, readFileSync } from "node:fs";
 import type { LabFiles } from "./lab-files";
 import type { ListenerTls } from "./state";
 
@@ -7,10 +6,8 @@ import type { ListenerTls } from "./state";
 type ManagementSecret = Readonly<Record<"consul" | "nomad", EngineSecret>>;
 
 interface EngineSecret {
-  /** PEM, as are the next two. */
+  /** PEM. */
   readonly ca: string;
-  readonly certificate: string;
-  readonly key: string;
   readonly managementToken: string;
 }
 
@@ -18,7 +15,7 @@ interface EngineSecret {
 export interface Credentials {
   readonly consulToken: string;
   readonly nomadToken: string;
-  /** PEM of the authority that signs Nomad's certificates. No secret. */
+  /** PEM of the authorities that Nomad's certificates are signed by. No secret. */
   readonly nomadCa: string;
   readonly consulTls: ListenerTls;
   readonly nomadTls: ListenerTls;
@@ -32,35 +29,19 @@ export function readOperatorToken(files: LabFiles, datacenter: string): string |
 }
 
 /**
- * Reads the management's share of a datacenter's secret store, and puts its certificates into files for those who read files.
+ * Reads the management's share of a datacenter's secret store.
  *
  * @returns undefined in a plain lab, and while no server has booted
  */
 export function readCredentials(files: LabFiles, datacenter: string): Credentials | undefined {
-  const store = files.secret(datacenter, "management");
-  const folder = files.credentials(datacenter);
-  if (!existsSync(store)) return undefined;
-  const { consul, nomad } = JSON.parse(readFileSync(store, "utf8")) as ManagementSecret;
-  mkdirSync(folder, { recursive: true, mode: 0o700 });
-  const written = (name: string, content: string) => {
-    const file = join(folder, name);
-    if (!existsSync(file) || readFileSync(file, "utf8") !== content) writeFileSync(file, content, { mode: 0o600 });
-    return file;
-  };
-  const tls = (engine: "consul" | "nomad", serverName: string): ListenerTls => {
-    const { ca, certificate, key } = { consul, nomad }[engine];
-    return {
-      caFile: written(`${engine}-ca.pem`, ca),
-      certFile: written(`${engine}.pem`, certificate),
-      keyFile: written(`${engine}-key.pem`, key),
-      serverName,
-    };
-  };
+  const document = files.secret(datacenter, "management");
+  if (!existsSync(document)) return undefined;
+  const { consul, nomad } = JSON.parse(readFileSync(document, "utf8")) as ManagementSecret;
   return {
     consulToken: consul.managementToken,
     nomadToken: nomad.managementToken,
     nomadCa: nomad.ca,
-    consulTls: tls("consul", "localhost"),
-    nomadTls: tls("nomad", "localhost"),
+    consulTls: { document, engine: "consul", serverName: "localhost" },
+    nomadTls: { document, engine: "nomad", serverName: "localhost" },
   };
 }

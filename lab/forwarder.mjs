@@ -11,12 +11,7 @@ import { ownerFinder } from "./socket-owner.mjs";
 const ownerOf = ownerFinder(process.argv.slice(2).map(Number));
 
 process.on("message", ({ name, port, targets, tls, callers }, server) => {
-  const proof = tls && {
-    ca: readFileSync(tls.caFile),
-    cert: readFileSync(tls.certFile),
-    key: readFileSync(tls.keyFile),
-    servername: tls.serverName,
-  };
+  const proof = tls && (() => proofOf(tls));
   const open = connector(targets, port, proof);
   server.allowHalfOpen = true;
   server.on("connection", callers ? guardedProxy(name, callers, ownerOf, open) : (socket) => forward(socket, open));
@@ -26,6 +21,11 @@ process.on("message", ({ name, port, targets, tls, callers }, server) => {
 
 // Without its command it goes on, until it is killed.
 process.on("disconnect", () => undefined);
+
+function proofOf({ document, engine, serverName }) {
+  const { ca, certificate, key } = JSON.parse(readFileSync(document, "utf8"))[engine];
+  return { ca, cert: certificate, key, servername: serverName };
+}
 
 /** Carries bytes as they are. */
 function forward(socket, open) {

@@ -62,11 +62,6 @@ export class LabFiles {
     return join(this.secrets(datacenter), document, `${document}.json`);
   }
 
-  /** What the lab's own commands show to a secure datacenter: certificates and keys, from the secret store. */
-  credentials(datacenter: string): string {
-    return join(this.folder, "datacenters", datacenter, "credentials");
-  }
-
   /** The access rules that the lab applies to each datacenter before any app, as synthesized. */
   get access(): string {
     return join(this.folder, "access");

@@ -41,11 +41,11 @@ export interface Listener {
   readonly callers?: readonly number[];
 }
 
-/** PEM files on the machine. */
+/** What to show and to trust. It is read for each connection, since it may be rotated at any time. */
 export interface ListenerTls {
-  readonly caFile: string;
-  readonly certFile: string;
-  readonly keyFile: string;
+  /** A JSON file on the machine which has, by engine, `ca`, `certificate` and `key` as PEM. */
+  readonly document: string;
+  readonly engine: "consul" | "nomad";
   /** The name that must be in the certificate of the one that answers. */
   readonly serverName: string;
 }

@@ -53,10 +53,10 @@ describe("the policies of roles", () => {
     );
   });
 
-  test("let a host say whose turn it is to restart agents, and write no other key", () => {
+  test("let a host say whose turn it is to restart agents and which secrets it has, and write no other key", () => {
     for (const [role, rules] of Object.entries(rulesFor())) {
       const keys = [...rules.matchAll(/^key(?:_prefix)? "(.*)" \{\n {2}policy = "write"/gm)].map(([, key]) => key);
-      expect([role, keys]).toEqual([role, role === "consul-agent" ? ["meshform/turn"] : []]);
+      expect([role, keys]).toEqual([role, role === "consul-agent" ? ["meshform/turn", "meshform/hosts/"] : []]);
     }
   });
 

@@ -151,6 +151,8 @@ describe("in Consul", () => {
     "read keys": ["/v1/kv/app/one"],
     "write keys": ["/v1/kv/app/two", "PUT", { two: 2 }],
     "take turns": ["/v1/kv/meshform/turn", "PUT", { host: "elsewhere", until: 0 }],
+    "say which secrets a host has": ["/v1/kv/meshform/hosts/elsewhere", "PUT", {}],
+    "say which secrets all hosts are to take": ["/v1/kv/meshform/rotation", "PUT", {}],
     "read sessions": ["/v1/session/list"],
     "create sessions": ["/v1/session/create", "PUT", { Node: "consul-under-test" }],
     "read access rules": ["/v1/acl/tokens"],
@@ -169,7 +171,10 @@ describe("in Consul", () => {
 
   const rights: Readonly<Record<TokenRole | "deployer", readonly (keyof typeof requests)[]>> = {
     anonymous: ["read services", "read nodes", "read a service's defaults"],
-    "consul-agent": ["read services", "read nodes", "read a service's defaults", "write nodes", "take turns"],
+    "consul-agent": [
+      ...["read services", "read nodes", "read a service's defaults", "write nodes", "take turns"],
+      "say which secrets a host has",
+    ],
     "nomad-server": [
       "read nodes",
       "write the entries of gateways",

@@ -85,14 +85,14 @@ describe("a cluster by default", () => {
     expect(configuration(clients.host, hostFile).roles).toEqual(["consul-client", "nomad-client"]);
   });
 
-  test("fetches secrets at each boot and each day, switches access control on, and saves snapshots each hour", () => {
+  test("fetches secrets at each boot and follows what is rotated, switches access control on, and saves snapshots each hour", () => {
     for (const { host } of [consul, clients]) {
       expect(host.steps).toContain("/usr/local/lib/meshform/meshform-host secrets");
       expect(configuration(host, hostFile).store).toEqual(secretStore);
       expect(host.units).toContainEqual(
         expect.objectContaining({
-          command: ["/usr/local/lib/meshform/meshform-host", "secrets", "--reload"],
-          everySeconds: 86_400,
+          name: "meshform-renewal",
+          command: ["/usr/local/lib/meshform/meshform-host", "follow"],
         }),
       );
     }

@@ -5,12 +5,13 @@ import { request } from "node:https";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { composeHost } from "../../constructs/linux/compose-host";
+import { consulClient } from "../../constructs/linux/consul-client";
 import { consulServer } from "../../constructs/linux/consul-server";
 import type { HostData } from "../../constructs/linux/host";
-import type { HostToolRole } from "../../constructs/linux/host-tool/host-tool";
+import { HOST_TOOL, type HostToolRole } from "../../constructs/linux/host-tool/host-tool";
 import { nomadServer } from "../../constructs/linux/nomad-server";
 import { ensureEngines } from "../../lab/engines/ensure-engines";
-import { documentsIn, FolderHost } from "./host-tool";
+import { documentsIn, engineEnvironment, FolderHost } from "./host-tool";
 
 type Engine = "consul" | "nomad";
 
@@ -37,6 +38,8 @@ export class LoopbackServers {
   /** Where all of them save what they know. */
   readonly snapshots = join(this.folder, "snapshots");
   readonly servers: LoopbackServer[];
+  /** A host with a client agent of Consul and nothing else. Who needs it starts it. */
+  readonly client: LoopbackServer;
 
   constructor(count: number) {
     mkdirSync(this.store, { mode: 0o700 });
@@ -46,6 +49,7 @@ export class LoopbackServers {
     this.servers = addresses.map(
       (address, index) => new LoopbackServer(this, `server-${index + 1}`, address, addresses),
     );
+    this.client = new LoopbackServer(this, "client-1", `${net}.101`, addresses, ["consul-client"]);
   }
 
   get management(): ManagementSecrets {
@@ -53,7 +57,7 @@ export class LoopbackServers {
   }
 
   async stop(): Promise<void> {
-    await Promise.all(this.servers.map((server) => server.stop()));
+    await Promise.all([...this.servers, this.client].map((host) => host.stop()));
     rmSync(this.folder, { recursive: true });
   }
 }
@@ -62,27 +66,34 @@ export class LoopbackServer {
   readonly host: FolderHost;
   private readonly data: HostData;
   private agents: Partial<Record<Engine, ChildProcess>> = {};
+  private follower: ChildProcess | undefined;
 
   constructor(
     private readonly cluster: LoopbackServers,
     readonly name: string,
     readonly address: string,
     addresses: readonly string[],
+    private readonly roles: readonly HostToolRole[] = ["consul-server", "nomad-server"],
   ) {
-    const roles: HostToolRole[] = ["consul-server", "nomad-server"];
-    const common = { retryJoin: addresses, retryInterval: "1s", bootstrapExpect: addresses.length };
+    const joining = { retryJoin: addresses, retryInterval: "1s" };
+    const common = { ...joining, bootstrapExpect: addresses.length };
+    const consul = {
+      ...{ version: "1.21.0", bindAddress: address },
+      override: { client_addr: address, addresses: { https: address, grpc_tls: address }, node_name: name },
+    };
+    const isServer = roles.includes("consul-server");
     this.data = composeHost(
       name,
-      consulServer({
-        ...{ ...common, version: "1.21.0", bindAddress: address },
-        // One of them lets browsers in.
-        verifyHttpsClients: name !== "server-3",
-        override: { client_addr: address, addresses: { https: address, grpc_tls: address }, node_name: name },
-      }),
-      nomadServer({
-        ...{ ...common, version: "1.11.3", advertiseAddress: address, consulAddress: `${address}:8501` },
-        override: { bind_addr: address, name },
-      }),
+      // One of them lets browsers in.
+      isServer
+        ? consulServer({ ...common, ...consul, verifyHttpsClients: name !== "server-3" })
+        : consulClient({ ...joining, ...consul, dnsForwarding: false }),
+      !isServer
+        ? {}
+        : nomadServer({
+            ...{ ...common, version: "1.11.3", advertiseAddress: address, consulAddress: `${address}:8501` },
+            override: { bind_addr: address, name },
+          }),
     );
     this.host = new FolderHost(join(cluster.folder, name), {
       store: { type: "directory", path: cluster.store },
@@ -112,7 +123,27 @@ export class LoopbackServer {
     const engines = await ensureEngines();
     const [consul, nomad] = ["/etc/consul.d", "/etc/nomad.d"].map((folder) => this.host.path(folder));
     this.supervise("consul", [engines.consul.path, "agent", `-config-dir=${consul}`]);
-    this.supervise("nomad", [engines.nomad.path, "agent", `-config=${nomad}`]);
+    if (this.roles.includes("nomad-server")) this.supervise("nomad", [engines.nomad.path, "agent", `-config=${nomad}`]);
+  }
+
+  /** Runs what keeps its secrets as the store has them, until the servers stop. */
+  async follow(): Promise<void> {
+    const log = openSync(join(this.cluster.folder, `${this.name}-follow.log`), "a");
+    const env = { ...process.env, ...(await engineEnvironment()) };
+    this.follower = spawn(this.host.path(HOST_TOOL), ["--root", this.host.root, "follow"], {
+      ...{ env, stdio: ["ignore", log, log] },
+    });
+    closeSync(log);
+  }
+
+  /** Ends that. */
+  async unfollow(): Promise<void> {
+    const { follower } = this;
+    this.follower = undefined;
+    if (follower === undefined || follower.exitCode !== null) return;
+    const ended = once(follower, "exit");
+    follower.kill();
+    await ended;
   }
 
   /** The process that is an agent now. */
@@ -120,14 +151,16 @@ export class LoopbackServer {
     return this.agents[engine]?.pid;
   }
 
-  async stop(): Promise<void> {
+  /** @param signal a client that gets SIGTERM leaves, so that the others do not miss it */
+  async stop(signal: "SIGKILL" | "SIGTERM" = "SIGKILL"): Promise<void> {
+    await this.unfollow();
     const agents = Object.values(this.agents);
     this.agents = {};
     await Promise.all(
       agents.map(async (agent) => {
         if (agent.exitCode !== null || agent.signalCode !== null) return;
         const ended = once(agent, "exit");
-        agent.kill("SIGKILL");
+        agent.kill(signal);
         await ended;
       }),
     );

@@ -82,12 +82,13 @@ const catalogOnly = { policy: "read", intentions: "deny" } as const;
 
 /**
  * An agent writes its own node, and by that removes services whose tokens are gone. It resolves the defaults of services. Its
- * host says with the same token whose turn it is to restart agents.
+ * host says with the same token whose turn it is to restart agents, and which of the cluster's secrets it has taken.
  *
  * @see https://developer.hashicorp.com/consul/docs/secure/acl/token/agent
  */
 const consulAgent: ConsulAclRules = {
-  key: { "meshform/turn": "write" },
+  key: { "meshform/turn": "write", "meshform/rotation": "read" },
+  keyPrefix: { "meshform/hosts/": "write" },
   nodePrefix: { "": "write" },
   servicePrefix: { "": catalogOnly },
 };

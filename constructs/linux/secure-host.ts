@@ -6,7 +6,7 @@ import { DEFAULT_SNAPSHOT_STORE, type SnapshotStore } from "./host-tool/snapshot
 
 /**
  * Fetches the host's share of the cluster's secrets at each boot, before any agent starts; the first server to boot creates
- * them. Each day it fetches what has changed, and renews what soon expires. On servers it also switches the access control on,
+ * them. Each day, and whenever they are rotated, it fetches what has changed, and renews what soon expires. On servers it also switches the access control on,
  * saves snapshots, and replaces allocations that lost their identity.
  */
 export function secureHost(config: HostToolConfig): HostRole {
@@ -32,10 +32,9 @@ const reads = ["CAP_DAC_READ_SEARCH"];
 function renewal({ store }: HostToolConfig): HostUnit {
   return {
     name: "meshform-renewal",
-    description: "Renewal of secrets and certificates, which the agents are told of",
-    command: [HOST_TOOL, "secrets", "--reload"],
+    description: "Renewal of secrets and certificates, each day and whenever they are rotated",
+    command: [HOST_TOOL, "follow"],
     after: ["consul", "nomad"],
-    everySeconds: 24 * 60 * 60,
     rights: {
       // To give files to the agents, and to find and tell the agents.
       capabilities: ["CAP_CHOWN", "CAP_DAC_OVERRIDE", "CAP_FOWNER", "CAP_KILL", "CAP_SYS_PTRACE"],

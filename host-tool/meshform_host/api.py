@@ -13,6 +13,11 @@ from typing import Any
 
 from .basics import ENGINES, Json, NoAnswer, NotYet, Problem
 from .host import Host, tls_folder
+from .tls import Authorities
+
+
+# What a client agent says that cannot, or may not, speak to the servers.
+REACHES_NOBODY = ("No known Consul servers", "failed to get conn", "No path to region")
 
 
 class ApiError(Exception):
@@ -58,6 +63,9 @@ class Api:
                     f"{self.engine} at {self._base} sends {method} {path} elsewhere, to {place}.",
                     "An agent never does, so this is something else: look at what listens there.",
                 )
+            if response.status >= 500 and any(words in text for words in REACHES_NOBODY):
+                alone = f"{self.engine} at {self._base} reaches no server: {text.strip()[:300]}."
+                raise NoAnswer(alone, "Look at its log.")
             if response.status >= 500:
                 raise NotYet(f"{self.engine} says to {method} {path}: {text.strip()[:300]}.", "Look at its log.")
             if response.status != 200:
@@ -104,7 +112,7 @@ class Api:
 def api_of(engine: str, host: Host, cluster: Json) -> Api:
     """With the management token, so only servers can."""
     own = cluster[engine]
-    return own_api(engine, host, own["managementToken"], own["ca"]["certificate"])
+    return own_api(engine, host, own["managementToken"], Authorities.of(own).trusted)
 
 
 def consul_of(host: Host, client: Json, cluster: Json | None) -> Api:
@@ -125,7 +133,7 @@ def load_own_pair(host: Host, engine: str, context: ssl.SSLContext) -> None:
     try:
         context.load_cert_chain(tls / "agent.pem", tls / "agent-key.pem")
     except OSError as error:
-        raise Problem(f"The certificate in {tls} cannot be used: {error}.", "Run `meshform-host secrets`.") from error
+        raise NotYet(f"The certificate in {tls} cannot be used: {error}.", "Run `meshform-host secrets`.") from error
 
 
 def server_apis(host: Host, cluster: Json) -> list[Api]:

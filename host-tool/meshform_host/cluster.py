@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import hashlib
+import json
 import ssl
 import time
 import uuid
@@ -10,7 +12,7 @@ from collections.abc import Callable, Mapping, Sequence
 from .basics import DAY, ENGINES, Json, NotYet, Problem, say, wait_for
 from .host import Host
 from .store import Documents, open_store
-from .tls import Certificates, ConsulTls, KeyPair
+from .tls import Authorities, Certificates, ConsulTls, KeyPair
 
 
 def new_cluster(host: Host, tls: ConsulTls) -> Json:
@@ -30,7 +32,10 @@ def new_cluster(host: Host, tls: ConsulTls) -> Json:
 
 
 class DerivedDocument:
-    """A document whose contents follow from `cluster`, but for its certificates."""
+    """A document whose contents follow from `cluster`, but for its certificates.
+
+    These are new with every CA and token in it, so an agent that shows one has read the rest too.
+    """
 
     def __init__(self, name: str, kind: str, tokens: Sequence[str], extra: Mapping[str, Sequence[str]]) -> None:
         self.name = name
@@ -40,9 +45,15 @@ class DerivedDocument:
 
     def follow(self, cluster: Json, current: Json | None, host: Host, certificates: Certificates) -> Json:
         """What the document must be, with its present certificates as long as they are good."""
+        tokens = {name: token_of(cluster, name) for name in self._tokens}
+        trusted = {engine: Authorities.of(cluster[engine]).trusted for engine in ENGINES}
+        if current and any(current[engine]["ca"] != trusted[engine] for engine in ENGINES):
+            current = None
+        if current and any(current["tokens"].get(name, token) != token for name, token in tokens.items()):
+            current = None
         return {
             **{engine: self._engine(engine, cluster, current, host, certificates) for engine in ENGINES},
-            "tokens": {name: cluster["tokens"][name] for name in self._tokens},
+            "tokens": tokens,
         }
 
     def _engine(self, engine: str, cluster: Json, current: Json | None, host: Host, certificates: Certificates) -> Json:
@@ -51,12 +62,23 @@ class DerivedDocument:
         if self._kind == "cli":
             names, addresses = {f"cli.{host.place(engine)}", "localhost"}, set()
         held = KeyPair.of(current[engine]) if current else None
-        pair = certificates.keep_or_issue(self._kind, engine, held, KeyPair.of(own["ca"]), names, addresses)
+        pair = certificates.keep_or_issue(self._kind, engine, held, own, names, addresses)
         return {
-            "ca": own["ca"]["certificate"],
+            "ca": Authorities.of(own).trusted,
             **pair.document(),
             **{field: own[field] for field in self._extra.get(engine, ())},
         }
+
+
+def token_of(cluster: Json, name: str) -> str:
+    """What those who have this token of Consul are to show now."""
+    token: str = cluster["tokens"][name]
+    return token
+
+
+def revision_of(client: Json) -> str:
+    """What tells one document `client` from another, and tells nothing of it."""
+    return hashlib.sha256(json.dumps(client, sort_keys=True).encode()).hexdigest()
 
 
 DERIVED = (
@@ -77,6 +99,9 @@ class Cluster:
 
     def read(self) -> Json:
         return self._documents.need("cluster")
+
+    def read_client(self) -> Json:
+        return self._documents.need("client")
 
     def ensure(self, renew: bool = False) -> Json:
         """Creates whatever is missing and corrects what no longer follows from `cluster`."""
@@ -121,7 +146,7 @@ class Cluster:
             for authority in context.get_ca_certs():
                 days = (ssl.cert_time_to_seconds(str(authority["notAfter"])) - time.time()) / DAY
                 if days < self._host.certificate_days:
-                    say(f"The CA of {engine.capitalize()} expires in {days:.0f} days, and nothing here renews it.")
+                    say(f"The CA of {engine.capitalize()} expires in {days:.0f} days: run `meshform-host rotate ca`.")
 
 
 def cluster_of(host: Host, wait: float) -> Json:
@@ -137,4 +162,5 @@ def secrets_of(host: Host) -> tuple[Json, Json | None]:
     @raises NotYet while they are not in the store
     """
     documents = Documents(open_store(host.store))
+    # In this order: who changes both writes `cluster` first, so it is never the older.
     return documents.need("client"), documents.need("cluster") if host.is_server() else None

@@ -9,9 +9,9 @@ from collections.abc import Mapping
 from pathlib import Path
 
 from .basics import Json, say, wait_for
-from .cluster import Cluster
+from .cluster import Cluster, secrets_of, token_of
 from .files import HostFiles, Unread
-from .host import Host
+from .host import Host, tls_folder
 from .lifecycle import Agents
 from .recovery import write_join_only
 from .store import Documents, open_store
@@ -23,8 +23,8 @@ class HostSecrets:
 
     def __init__(self, host: Host, client: Json, cluster: Json | None, certificates: Certificates) -> None:
         self._host = host
-        self._client = client
-        self._cluster = cluster
+        self.client = client
+        self.cluster = cluster
         self._certificates = certificates
         self.files = HostFiles(host.root, self._note)
 
@@ -33,8 +33,11 @@ class HostSecrets:
             self._write_consul()
         if self._host.runs("nomad"):
             self._write_nomad()
-        if self._cluster:
-            write_join_only(self._host, self._cluster, self.files)
+        if self.cluster:
+            write_join_only(self._host, self.cluster, self.files)
+
+    def agents(self, limit: float) -> Agents:
+        return Agents(self._host, self.client, self.cluster, limit)
 
     def _note(self, path: Path) -> None:
         """Certificates are all that a running agent can read again."""
@@ -42,58 +45,75 @@ class HostSecrets:
             Unread(self._host).add(path)
 
     def _write_consul(self) -> None:
-        token = self._client["tokens"]["consul-agent"]
-        gossip = self._client["consul"]["gossip"]
+        token = self.client["tokens"]["consul-agent"]
+        gossip = self.client["consul"]["gossip"]
         # The agent's token for its own work and to answer DNS. Not as the default: then all on this host would have it.
-        self._write_secrets("consul", {"encrypt": gossip["primary"], "acl": {"tokens": {"agent": token, "dns": token}}})
-        self._write_pair("consul", "ca", "agent", self._client["consul"]["ca"], self._agent_pair("consul"))
+        tokens = {"agent": token, "dns": token}
+        self._write_pair("consul", "agent", self._agent_pair("consul", tokens))
+        self._write_secrets("consul", {"encrypt": gossip["primary"], "acl": {"tokens": tokens}})
+        self._write_ca("consul", "ca", self.client["consul"]["ca"])
         self._repair_keyring("consul", "/opt/consul/serf/local.keyring", gossip)
         if self._host.is_server("consul"):
             self._repair_keyring("consul", "/opt/consul/serf/remote.keyring", gossip)
 
     def _write_nomad(self) -> None:
-        secrets: Json = {"consul": {"token": self._client["tokens"]["nomad-client"]}}
-        if self._cluster and self._host.is_server("nomad"):
-            gossip = self._cluster["nomad"]["gossip"]
+        secrets: Json = {"consul": {"token": self.client["tokens"]["nomad-client"]}}
+        if self.cluster and self._host.is_server("nomad"):
+            gossip = self.cluster["nomad"]["gossip"]
             secrets = {
-                "consul": {"token": self._cluster["tokens"]["nomad-server"]},
+                "consul": {"token": token_of(self.cluster, "nomad-server")},
                 "server": {"encrypt": gossip["primary"]},
             }
             self._repair_keyring("nomad", "/opt/nomad/data/server/serf.keyring", gossip)
+        self._write_pair("nomad", "agent", self._agent_pair("nomad", secrets["consul"]))
+        self._write_pair("nomad", "consul", KeyPair.of(self.client["consul"]))
         self._write_secrets("nomad", secrets)
-        self._write_pair("nomad", "ca", "agent", self._client["nomad"]["ca"], self._agent_pair("nomad"))
-        self._write_pair(
-            "nomad", "consul-ca", "consul", self._client["consul"]["ca"], KeyPair.of(self._client["consul"])
-        )
+        self._write_ca("nomad", "ca", self.client["nomad"]["ca"])
+        self._write_ca("nomad", "consul-ca", self.client["consul"]["ca"])
 
-    def _agent_pair(self, engine: str) -> KeyPair:
-        """A server has a certificate of its own, clients share one."""
-        if self._cluster is None or not self._host.is_server(engine):
-            return KeyPair.of(self._client[engine])
+    def _agent_pair(self, engine: str, tokens: Json) -> KeyPair:
+        """A server has a certificate of its own, clients share one. Either is new with every CA and token.
+
+        Both are written after it: whoever is interrupted begins again.
+        """
+        if self.cluster is None or not self._host.is_server(engine):
+            return KeyPair.of(self.client[engine])
         names = self._host.server_names(engine) | {"localhost"}
         addresses = self._host.addresses() | {"127.0.0.1"}
-        authority = KeyPair.of(self._cluster[engine]["ca"])
-        return self._certificates.keep_or_issue("server", engine, self._held(engine), authority, names, addresses)
+        held = self._held(engine) if self._knows(engine, tokens) else None
+        return self._certificates.keep_or_issue("server", engine, held, self.cluster[engine], names, addresses)
 
     def _held(self, engine: str) -> KeyPair | None:
-        tls = self._host.path(f"/etc/{engine}.d/tls")
+        tls = tls_folder(self._host, engine)
         try:
             pair = [(tls / name).read_text(errors="replace") for name in ("agent.pem", "agent-key.pem")]
             return KeyPair(*pair)
         except FileNotFoundError:
             return None
 
-    def _write_pair(self, engine: str, ca_name: str, name: str, ca: str, pair: KeyPair) -> None:
-        user = self._host.user(engine)
-        tls = self._host.path(f"/etc/{engine}.d/tls")
+    def _knows(self, engine: str, tokens: Json) -> bool:
+        """Whether the files of the agent have no other CA, and no other tokens for Consul."""
+        with contextlib.suppress(FileNotFoundError):
+            if (tls_folder(self._host, engine) / "ca.pem").read_text(errors="replace") != self.client[engine]["ca"]:
+                return False
+        with contextlib.suppress(FileNotFoundError, ValueError, TypeError, KeyError):
+            secrets = json.loads(self._host.path(f"/etc/{engine}.d/secrets.json").read_text())
+            held = secrets["acl"]["tokens"] if engine == "consul" else secrets["consul"]
+            return bool(held == tokens)
+        return True
+
+    def _write_pair(self, engine: str, name: str, pair: KeyPair) -> None:
+        user, tls = self._host.user(engine), tls_folder(self._host, engine)
+        self.files.directory(tls.parent, 0o750, user)
         self.files.directory(tls, 0o750, user)
-        self.files.file(tls / f"{ca_name}.pem", ca, 0o640, user)
         self.files.file(tls / f"{name}.pem", pair.certificate, 0o640, user)
         self.files.file(tls / f"{name}-key.pem", pair.key, 0o600, user)
 
+    def _write_ca(self, engine: str, name: str, ca: str) -> None:
+        self.files.file(tls_folder(self._host, engine) / f"{name}.pem", ca, 0o640, self._host.user(engine))
+
     def _write_secrets(self, engine: str, secrets: Json) -> None:
         directory = self._host.path(f"/etc/{engine}.d")
-        self.files.directory(directory, 0o750, self._host.user(engine))
         content = json.dumps(secrets, indent=2, sort_keys=True) + "\n"
         self.files.file(directory / "secrets.json", content, 0o600, self._host.user(engine))
 
@@ -117,29 +137,34 @@ class HostSecrets:
 
 
 def write_secrets(host: Host, arguments: argparse.Namespace) -> None:
-    documents = Documents(open_store(host.store))
-    tls = ConsulTls()
-    renew: bool = arguments.renew
-
-    def attempt() -> tuple[HostSecrets, Json, Json | None] | None:
-        cluster = Cluster(host, documents, tls).ensure() if host.is_server() else None
-        if arguments.only_store:
-            return None
-        client = documents.need("client")
-        secrets = HostSecrets(host, client, cluster, Certificates(host, tls, renew))
-        secrets.write()
-        return secrets, client, cluster
-
-    written = wait_for("the secrets of this host", arguments.wait, attempt)
-    if written is None:
+    if arguments.only_store:
+        if host.is_server():
+            cluster = Cluster(host, Documents(open_store(host.store)), ConsulTls())
+            wait_for("the secrets of the cluster", arguments.wait, cluster.ensure)
         say("The store has every secret.")
         return
-    secrets, client, cluster = written
-    for path in secrets.files.changed:
-        say(f"Wrote {path}.")
+    secrets = bring_secrets(host, arguments.wait, arguments.renew)
     if not secrets.files.changed:
         say("Every file of this host is as it should be.")
-    agents = Agents(host, client, cluster, arguments.wait)
+    agents = secrets.agents(arguments.wait)
     agents.forget_what_none_has_read()
-    if renew or arguments.reload:
+    if arguments.renew or arguments.reload:
         agents.read_again()
+
+
+def bring_secrets(host: Host, limit: float, renew: bool = False) -> HostSecrets:
+    """Writes this host's files, as the store has them now."""
+    documents = Documents(open_store(host.store))
+    tls = ConsulTls()
+
+    def attempt() -> HostSecrets:
+        if host.is_server():
+            Cluster(host, documents, tls).ensure()
+        secrets = HostSecrets(host, *secrets_of(host), Certificates(host, tls, renew))
+        secrets.write()
+        return secrets
+
+    secrets = wait_for("the secrets of this host", limit, attempt)
+    for path in secrets.files.changed:
+        say(f"Wrote {path}.")
+    return secrets

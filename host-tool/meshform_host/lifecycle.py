@@ -20,6 +20,7 @@ from .cluster import secrets_of
 from .files import Unread
 from .host import Host, tls_folder
 from .processes import agents_of, end_agent
+from .tls import first_certificate
 from .turn import Turn
 
 # How long Envoys may take to hear from their agents that an instance is healthy again.
@@ -124,7 +125,7 @@ class Agents:
                     shown = secure.getpeercert(binary_form=True)
         except OSError as error:
             raise NotYet(f"{name} does not answer at {base}: {error}.", "Look at its log.") from error
-        if shown != ssl.PEM_cert_to_DER_cert((tls_folder(self._host, engine) / "agent.pem").read_text()):
+        if shown != first_certificate((tls_folder(self._host, engine) / "agent.pem").read_text()):
             raise NotYet(f"{name} still shows its old certificate.", "Look at its log.")
 
     def _passing(self) -> set[str]:
@@ -173,7 +174,8 @@ def autopilot_health(api: Api) -> Json:
         health: Json = api.call("GET", "/v1/operator/autopilot/health")
     except ApiError as error:
         if error.status != 429:
-            raise
+            # One that has just started may not know the token yet.
+            raise NotYet(f"{api.engine} does not say how its servers are, {error}.", "Look at its log.") from error
         health = json.loads(error.text)
     return health
 

@@ -7,6 +7,7 @@ program prints.
 Commands, all run as root; /etc/meshform/host.json says what kind of host this is:
 
   secrets               at every boot, before the agents: creates what the store lacks, writes this host's files
+  follow                always: takes what is new in the store, each day and whenever a rotation says so
   acl                   on servers, after the agents: bootstraps the ACL systems, creates the well-known tokens
   snapshot              saves the state of Consul and Nomad, on whichever server leads
   restore               brings snapshots back from the store, on running servers
@@ -20,7 +21,9 @@ Commands, all run as root; /etc/meshform/host.json says what kind of host this i
   resume                at every boot: this node takes jobs again, if it left for a reboot
   rotate gossip         a new gossip key, while everything runs
   rotate keyring        a new key with which Nomad encrypts its variables and signs identities
-  rotate certificates   new certificates for clients, people and Prometheus, which hosts fetch with secrets --reload
+  rotate certificates   new certificates for clients, people and Prometheus, which hosts fetch
+  rotate ca             new CAs of the agents: all hosts trust both, then have certificates of the new ones, then trust
+                        these alone. It waits for every host that is alive, and goes on where it was interrupted
 
 The secret store holds five JSON documents. Each is written as a whole, so what is in one always fits together:
 
@@ -48,7 +51,7 @@ What it means to restore a snapshot:
               old ones are forgotten; the new ones register themselves within about a minute.
 
 A snapshot holds the key of the mesh CA, all tokens and Nomad's keys: keep it like the store. The CAs in the store that
-sign the agents' certificates, and the gossip keys, are not in it. This program never renews those CAs.
+sign the agents' certificates, and the gossip keys, are not in it.
 
 Certificates come from `consul tls`, which signs for any domain, Nomad's too: a Consul agent is beside every server, a
 Nomad agent is not.
@@ -68,6 +71,7 @@ from .api import ApiError
 from .basics import ENGINES, Problem, say
 from .clouds import MANUALS
 from .files import PRIVATE
+from .follow import follow
 from .host import Host
 from .host_secrets import write_secrets
 from .leave import leave, resume
@@ -144,8 +148,13 @@ def parser() -> argparse.ArgumentParser:
     repairing.add_argument("--once", action="store_true", help="do it now and end")
     repairing.set_defaults(run=repair)
 
-    rotation = commands.add_parser("rotate", help="replace gossip keys, the certificates of all but servers, or Nomad's key")
-    rotation.add_argument("what", choices=["gossip", "certificates", "keyring"])
+    following = "keep this host's secrets as the store has them: at once when a rotation says so, and each day"
+    commands.add_parser("follow", help=following).set_defaults(run=follow)
+
+    rotation = commands.add_parser("rotate", help="replace secrets of the cluster while everything runs")
+    rotation.add_argument("what", choices=["gossip", "certificates", "ca", "keyring"])
+    keeping = "of `ca`: end when all hosts have certificates of the new CAs, and go on when it is run once more"
+    rotation.add_argument("--keep-old", action="store_true", help=keeping)
     rotation.set_defaults(run=rotate)
     return top
 

@@ -9,7 +9,7 @@ import urllib.parse
 from collections.abc import Iterable, Sequence
 
 from .acl import wait_until_usable
-from .api import Api, ApiError, api_of, leads
+from .api import Api, ApiError, api_of, leads, server_apis
 from .basics import ENGINES, Json, NotYet, say
 from .cluster import cluster_of
 from .host import Host
@@ -32,13 +32,13 @@ def repair(host: Host, arguments: argparse.Namespace) -> None:
     Nodes of Consul's catalog whose names are other hosts' by now are forgotten.
     """
     cluster = cluster_of(host, arguments.wait)
-    apis = [api_of(engine, host, cluster) for engine in ENGINES if host.is_server(engine)]
-    for api in apis:
+    for api in server_apis(host, cluster):
         wait_until_usable(api, arguments.wait)
     told: str | None = None
     while True:
-        for api in apis:
+        for engine in filter(host.is_server, ENGINES):
             try:
+                api = api_of(engine, host, cluster)
                 if not leads(api):
                     continue
                 if api.engine == "Consul":
@@ -46,7 +46,9 @@ def repair(host: Host, arguments: argparse.Namespace) -> None:
                 else:
                     told = replace_some(api, told)
             except (ApiError, NotYet) as error:
-                say(f"Tries again, since {api.engine} cannot be asked: {error}")
+                say(f"Tries again, since {engine.capitalize()} cannot be asked: {error}")
+                # What it is asked with may have been rotated.
+                cluster = cluster_of(host, arguments.wait)
         if arguments.once:
             return
         time.sleep(PAUSE_SECONDS)

@@ -10,7 +10,9 @@ from .acl import wait_until_usable
 from .api import Api, ApiError, api_of, server_apis
 from .basics import Json, NotYet, Problem, say, wait_for
 from .cluster import Cluster, cluster_of
+from .follow import AllHosts
 from .host import Host
+from .rotate_ca import CaRotation
 from .store import Documents, open_store
 from .tls import ConsulTls
 
@@ -139,7 +141,14 @@ def rotate(host: Host, arguments: argparse.Namespace) -> None:
     cluster = Cluster(host, Documents(open_store(host.store)), tls)
     if arguments.what == "certificates":
         cluster.ensure(renew=True)
-        say("Hosts fetch them with `meshform-host secrets --reload`; servers renew their own with `secrets --renew`.")
+        try:
+            AllHosts(host, cluster, arguments.wait).tell()
+            say("Hosts take them now, one after another. Servers renew their own with `meshform-host secrets --renew`.")
+        except NotYet as silence:
+            say(f"{silence} So no host is told: each takes them within a day, or with `meshform-host secrets --reload`.")
+        return
+    if arguments.what == "ca":
+        CaRotation(host, cluster, tls, arguments.wait).run(arguments.keep_old)
         return
     if arguments.what == "keyring":
         if not host.is_server("nomad"):

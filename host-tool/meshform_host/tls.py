@@ -1,4 +1,4 @@
-"""Keys and certificates: they are made by `consul tls`, and kept while they are good."""
+"""Keys, certificates and CAs: they are made by `consul tls` and openssl, and kept while they are good."""
 
 from __future__ import annotations
 
@@ -6,6 +6,7 @@ import contextlib
 import dataclasses
 import ssl
 import time
+import uuid
 from collections.abc import Mapping
 from pathlib import Path
 
@@ -30,6 +31,31 @@ class KeyPair:
         return dataclasses.asdict(self)
 
 
+@dataclasses.dataclass(frozen=True)
+class Authorities:
+    """The CAs of an engine, as the document `cluster` has them.
+
+      ca                the rest: all trust it, it issues
+      ca, nextCa        all trust both, or are being told to; `ca` issues
+      ca, previousCa    all trust both; `ca`, which was `nextCa`, issues
+      ca, formerCa      all are being told to trust `ca` alone
+
+    A bridge is the certificate of a CA that the one before it has signed. With it an agent proves itself to who only
+    knows a CA of before: an Envoy is told what to trust when it starts, and never again.
+    """
+
+    issuer: KeyPair
+    # PEM of all that are trusted.
+    trusted: str
+    # PEM of all bridges, the newest first.
+    bridges: str
+
+    @staticmethod
+    def of(own: Json) -> Authorities:
+        trusted = [own[name]["certificate"] for name in ("ca", "nextCa", "previousCa") if name in own]
+        return Authorities(KeyPair.of(own["ca"]), "".join(trusted), "".join(own.get("bridges", [])))
+
+
 class ConsulTls:
     """Consul's own commands around keys. Whatever is secret goes through files."""
 
@@ -39,9 +65,28 @@ class ConsulTls:
 
     def authority(self, engine: str, days: int) -> KeyPair:
         with private_directory() as folder:
-            name = f"-common-name={engine.capitalize()} Agent CA"
+            # Two CAs of the same name would look like one that has signed itself.
+            name = f"-common-name={engine.capitalize()} Agent CA {uuid.uuid4().hex[:12]}"
             self._run(folder, "tls", "ca", "create", f"-domain={engine}", name, f"-days={days}")
             return self._pair(folder, f"{engine}-agent-ca")
+
+    def bridge(self, new: KeyPair, old: KeyPair, days: int) -> str:
+        """The certificate of the new CA, as the old one would have signed it."""
+        with private_directory() as folder:
+            for name, text in (("new.pem", new.certificate), ("old.pem", old.certificate), ("old-key.pem", old.key)):
+                (folder / name).write_text(text)
+            said = run_program("openssl", ["x509", "-in", "new.pem", "-noout", "-ext", "subjectKeyIdentifier"], folder)
+            extensions = [
+                "basicConstraints=critical,CA:TRUE",
+                "keyUsage=critical,digitalSignature,keyCertSign,cRLSign",
+                f"subjectKeyIdentifier={said.split()[-1]}",
+                "authorityKeyIdentifier=keyid:always",
+            ]
+            (folder / "extensions").write_text("\n".join(extensions) + "\n")
+            signing = ["-CA", "old.pem", "-CAkey", "old-key.pem", "-set_serial", str(uuid.uuid4().int)]
+            form = ["-days", str(days), "-clrext", "-extfile", "extensions", "-out", "bridge.pem"]
+            run_program("openssl", ["x509", "-in", "new.pem", *signing, *form], folder)
+            return (folder / "bridge.pem").read_text()
 
     def issue(
         self, kind: str, authority: KeyPair, place: str, days: int, names: set[str], addresses: set[str]
@@ -98,6 +143,12 @@ def facts_of(pair: KeyPair, authority: str) -> CertificateFacts | None:
     )
 
 
+def first_certificate(pem: str) -> bytes:
+    """Of a chain, as TLS shows it."""
+    end = "-----END CERTIFICATE-----"
+    return ssl.PEM_cert_to_DER_cert(pem[: pem.index(end) + len(end)])
+
+
 def shake_hands(server: ssl.SSLContext, client: ssl.SSLContext) -> Json:
     """What the server of a handshake learns about the client's certificate."""
     to_server, to_client = ssl.MemoryBIO(), ssl.MemoryBIO()
@@ -124,12 +175,16 @@ class Certificates:
         self._renew = renew
 
     def keep_or_issue(
-        self, kind: str, engine: str, current: KeyPair | None, authority: KeyPair, names: set[str], addresses: set[str]
+        self, kind: str, engine: str, current: KeyPair | None, own: Json, names: set[str], addresses: set[str]
     ) -> KeyPair:
-        if current and not self._renew and self._is_good(current, authority.certificate, names, addresses):
+        """@param own the engine's part of the document `cluster`"""
+        authorities = Authorities.of(own)
+        issuer = authorities.issuer
+        if current and not self._renew and self._is_good(current, issuer.certificate, names, addresses):
             return current
         place = self._host.place(engine)
-        return self._tls.issue(kind, authority, place, self._host.certificate_days, names, addresses)
+        pair = self._tls.issue(kind, issuer, place, self._host.certificate_days, names, addresses)
+        return KeyPair(pair.certificate + authorities.bridges, pair.key)
 
     def _is_good(self, pair: KeyPair, authority: str, names: set[str], addresses: set[str]) -> bool:
         facts = facts_of(pair, authority)

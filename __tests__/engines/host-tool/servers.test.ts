@@ -1,4 +1,5 @@
 import { WELL_KNOWN_TOKENS } from "../../../constructs";
+import { spawn } from "node:child_process";
 import { randomBytes } from "node:crypto";
 import { once } from "node:events";
 import { mkdirSync, readdirSync, readFileSync, rmSync, statSync, unlinkSync, writeFileSync } from "node:fs";
@@ -8,6 +9,7 @@ import { connect as connectTcp } from "node:net";
 import { connect } from "node:tls";
 import { eventually } from "../../support/eventually";
 import type { BucketSnapshotStore } from "../../../constructs";
+import { HOST_TOOL } from "../../../constructs/linux/host-tool/host-tool";
 import { documentFile, documentsIn, engineEnvironment, secretsIn } from "../../support/host-tool";
 import { LoopbackServers, type LoopbackServer } from "../../support/loopback-servers";
 import { startMoto, type Moto } from "../../support/moto";
@@ -428,6 +430,100 @@ test("Nomad, which reads its certificate for Consul only at start, restarts for 
   expect(server.pid("consul")).toBe(before.consul);
   expect(await server.host.tool(["secrets", "--reload"])).toMatchObject({
     output: "Every file of this host is as it should be.\n",
+  });
+});
+
+describe("the CAs of the agents are rotated while everything runs:", () => {
+  type Cas = { readonly ca: { readonly certificate: string }; readonly previousCa?: object };
+  const cas = () => {
+    const { consul, nomad } = documentsIn(cluster.store).cluster as Record<"consul" | "nomad", Cas>;
+    return { consul, nomad };
+  };
+  const finished = ({ previousCa, ...rest }: Cas) => (previousCa === undefined ? {} : rest);
+  const trusted = (server: LoopbackServer, file: string) =>
+    server.host.read(`/etc/${file}`).match(/-----BEGIN CERTIFICATE-----[^]*?-----END CERTIFICATE-----\n/g);
+  /** Whether an agent proves itself to who trusts a CA and no other. */
+  const proves = async ({ address }: LoopbackServer, port: number, ca: string) => {
+    const servername = port === 4646 ? "server.global.nomad" : "server.dc1.consul";
+    const socket = connect({ host: address, port, ca, servername, ALPNProtocols: ["h2", "http/1.1"] });
+    const proved = await once(socket, "secureConnect").then(
+      () => true,
+      () => false,
+    );
+    socket.destroy();
+    return proved;
+  };
+
+  test("no step leaves a host behind, who knows only the old ones still knows the agents, a host that was off comes back", async () => {
+    const [server] = cluster.servers;
+    const { client } = cluster;
+    const before = cas();
+    expect(await client.host.tool(["secrets"])).toMatchObject({ code: 0 });
+    await client.start();
+    const alive = async () => {
+      const members = await server.consul<{ Name: string; Status: number }[]>("/v1/agent/members");
+      return members.filter(({ Status }) => Status === 1).map(({ Name }) => Name);
+    };
+    await eventually(async () => expect(await alive()).toContain("client-1"));
+    await Promise.all(cluster.servers.map((each) => each.follow()));
+
+    // One that does not follow is named, and waited for.
+    const first = spawn(server.host.path(HOST_TOOL), ["--root", server.host.root, "rotate", "ca"], {
+      env: { ...process.env, ...(await engineEnvironment()) },
+    });
+    let heard = "";
+    first.stderr.on("data", (part: Buffer) => (heard += part.toString()));
+    await eventually(() => {
+      expect(heard).toMatch(/Waiting for all hosts to trust both CAs: client-1 did not say so yet\./);
+      return Promise.resolve();
+    }, 120_000);
+    expect(cas().consul.ca).toEqual(before.consul.ca);
+    for (const file of ["consul.d/tls/ca.pem", "nomad.d/tls/ca.pem", "nomad.d/tls/consul-ca.pem"]) {
+      expect([file, trusted(server, file)?.length]).toEqual([file, 2]);
+    }
+    const killed = once(first, "exit");
+    first.kill("SIGKILL");
+    await killed;
+
+    // One that is off is not waited for.
+    await client.stop();
+    await eventually(async () => expect(await alive()).not.toContain("client-1"), 90_000);
+    const kept = await server.host.tool(["rotate", "ca", "--keep-old"]);
+    expect(kept).toMatchObject({ code: 0 });
+    expect(kept.output).toContain("A rotation of the CAs was interrupted. This goes on with it.\n");
+    const after = cas();
+    for (const engine of ["consul", "nomad"] as const) {
+      expect(after[engine].ca).not.toEqual(before[engine].ca);
+      expect(after[engine].previousCa).toEqual(before[engine].ca);
+    }
+
+    const { code, output } = await server.host.tool(["rotate", "ca"]);
+    expect({ code, output }).toMatchObject({ code: 0 });
+    expect(cas()).toEqual({ consul: finished(after.consul), nomad: finished(after.nomad) });
+    for (const each of cluster.servers) {
+      for (const [file, { ca }] of [
+        ["consul.d/tls/ca.pem", after.consul],
+        ["nomad.d/tls/ca.pem", after.nomad],
+        ["nomad.d/tls/consul-ca.pem", after.consul],
+      ] as const) {
+        expect([file, trusted(each, file)]).toEqual([file, [ca.certificate]]);
+      }
+      for (const [port, engine, other] of [
+        [8501, "consul", "nomad"],
+        [8503, "consul", "nomad"],
+        [4646, "nomad", "consul"],
+      ] as const) {
+        const known = [after[engine], before[engine], after[other]].map(({ ca }) => proves(each, port, ca.certificate));
+        expect([port, await Promise.all(known)]).toEqual([port, [true, true, false]]);
+      }
+    }
+
+    expect(await client.host.tool(["secrets"])).toMatchObject({ code: 0 });
+    await client.start();
+    await eventually(async () => expect(await alive()).toContain("client-1"));
+    await client.stop("SIGTERM");
+    await Promise.all(cluster.servers.map((each) => each.unfollow()));
+    await eventually(expectTogether);
   });
 });
 

@@ -1,0 +1,84 @@
+import { eventually } from "../support/eventually";
+import {
+  clients,
+  denied,
+  expectNoneFailed,
+  figures,
+  lab,
+  load,
+  MINUTE,
+  PATHS,
+  seconds,
+  servers,
+  settled,
+  useSteadyLab,
+} from "../support/steady-lab";
+
+jest.setTimeout(15 * MINUTE);
+useSteadyLab();
+
+const tool = "/usr/local/lib/meshform/meshform-host";
+const hosts = [...Object.keys(servers), ...Object.keys(clients)];
+
+/** Runs the host tool on a server, which must succeed. */
+async function rotate(...what: string[]): Promise<string> {
+  const { code, output } = await lab.onHost("server-1", tool, "rotate", ...what);
+  expect({ code, output }).toMatchObject({ code: 0 });
+  return output;
+}
+
+/** Waits until all hosts have taken what the store has. */
+async function allFollow(): Promise<void> {
+  type Entry = { readonly Key: string; readonly Value: string };
+  await eventually(async () => {
+    const [{ Value }] = await lab.api<Entry[]>("Consul", "/v1/kv/meshform/rotation");
+    const taken = await lab.api<Entry[]>("Consul", "/v1/kv/meshform/hosts?recurse");
+    expect(Object.fromEntries(taken.map((it) => [it.Key, it.Value]))).toEqual(
+      Object.fromEntries(hosts.map((host) => [`meshform/hosts/${host}`, Value])),
+    );
+  }, 5 * MINUTE);
+}
+
+/** That Consul finds each check of the mesh's gateways passing. */
+async function expectHealthyGateways(): Promise<void> {
+  for (const name of ["gate", "egress"]) {
+    const instances = await lab.api<{ Checks: { Status: string }[] }[]>("Consul", `/v1/health/service/${name}`);
+    expect(instances.length).toBeGreaterThan(0);
+    for (const { Checks } of instances)
+      expect([name, Checks.map(({ Status }) => Status)]).toEqual([name, Checks.map(() => "passing")]);
+  }
+}
+
+test.each<[what: string, act: () => Promise<unknown>]>([
+  ["gossip keys", () => rotate("gossip")],
+  ["Nomad's keyring", () => rotate("keyring")],
+  [
+    "certificates of all agents",
+    async () => {
+      await rotate("certificates");
+      await Promise.all(
+        Object.keys(servers).map(async (host) => {
+          expect(await lab.onHost(host, tool, "secrets", "--renew")).toMatchObject({ code: 0 });
+        }),
+      );
+      await allFollow();
+    },
+  ],
+  ["CAs of the agents", () => rotate("ca")],
+])(
+  "%s are rotated: no request fails, gateways stay healthy, and new intentions still reach every Envoy",
+  async (what, act) => {
+    await settled();
+    let ms = 0;
+    const loads = await load(PATHS, async () => {
+      const start = Date.now();
+      await act();
+      ms = Date.now() - start;
+    });
+    figures.add(`${what} rotated`, loads, `took ${seconds(ms)} with ${hosts.length} hosts`);
+    expectNoneFailed(loads);
+    await expectHealthyGateways();
+    for (const host of hosts) expect(await lab.onHost(host, tool, "ready", "--wait", "60")).toMatchObject({ code: 0 });
+    await denied("DOUBLE");
+  },
+);

@@ -1,0 +1,110 @@
+"""New CAs of the agents in place of the old ones, while everything runs."""
+
+from __future__ import annotations
+
+import urllib.parse
+from collections.abc import Callable
+
+from .api import Api, ApiError, api_of
+from .basics import ENGINES, Json, Problem, say, wait_for
+from .cluster import Cluster
+from .follow import AllHosts
+from .host import Host
+from .recovery import without
+from .tls import Authorities, ConsulTls, KeyPair
+
+# What `cluster` has of an engine's CAs: see Authorities.
+FIELDS = ("ca", "nextCa", "previousCa", "formerCa", "bridges")
+
+
+class CaRotation:
+    """New CAs for both engines, in steps of which each leaves all agents able to prove themselves to each other.
+
+    The store says how far it is (see Authorities), so a run that is interrupted goes on when it is repeated. No step
+    begins before all hosts that are alive have taken the one before. A host that is off reads the store when it starts.
+    """
+
+    def __init__(self, host: Host, cluster: Cluster, tls: ConsulTls, limit: float) -> None:
+        self._host = host
+        self._cluster = cluster
+        self._tls = tls
+        self._hosts = AllHosts(host, cluster, limit)
+        self._limit = limit
+
+    def run(self, keep_old: bool) -> None:
+        if any(self._is_at(step) for step in ("nextCa", "previousCa", "formerCa")):
+            say("A rotation of the CAs was interrupted. This goes on with it.")
+        else:
+            self._change(self._with_next)
+        if self._is_at("nextCa"):
+            self._take("trust both CAs")
+            self._change(self._with_new)
+        if self._is_at("previousCa"):
+            self._take("show certificates of the new CAs")
+            if keep_old:
+                say("The old CAs are trusted until this is run once more without --keep-old.")
+                return
+            self._change(lambda _, own: {**without(own, "previousCa"), "formerCa": own["previousCa"]})
+        self._take("trust the new CAs alone")
+        self._change(lambda _, own: without(own, "formerCa"))
+        say("All agents use new CAs. People, Prometheus and who applies access rules fetch their documents again.")
+
+    def _is_at(self, step: str) -> bool:
+        cluster = self._cluster.read()
+        return any(step in cluster[engine] for engine in ENGINES)
+
+    def _with_next(self, engine: str, own: Json) -> Json:
+        return {**own, "nextCa": self._tls.authority(engine, self._host.ca_days).document()}
+
+    def _with_new(self, _: str, own: Json) -> Json:
+        new, old = KeyPair.of(own["nextCa"]), KeyPair.of(own["ca"])
+        bridges = [self._tls.bridge(new, old, self._host.ca_days), *own.get("bridges", [])]
+        return {**without(own, "nextCa"), "ca": new.document(), "previousCa": old.document(), "bridges": bridges}
+
+    def _change(self, step: Callable[[str, Json], Json]) -> None:
+        before = self._cluster.read()
+        after = {engine: step(engine, before[engine]) for engine in ENGINES}
+
+        def change(cluster: Json) -> Json:
+            if any(cas_of(cluster[engine]) != cas_of(before[engine]) for engine in ENGINES):
+                raise Problem("Somebody else rotates the CAs at this time.", "Wait for them, then run this once more.")
+            changed = {engine: {**without(cluster[engine], *FIELDS), **cas_of(after[engine])} for engine in ENGINES}
+            return {**cluster, **changed}
+
+        self._cluster.change(change)
+
+    def _take(self, what: str) -> None:
+        self._cluster.ensure()
+        self._hosts.take(what)
+        wait_for("Consul", self._limit, self._tell_auth_methods)
+
+    def _tell_auth_methods(self) -> None:
+        """Consul reads the keys of workloads' identities from Nomad, and each auth method has a CA for that of its own."""
+        cluster = self._cluster.read()
+        trusted = Authorities.of(cluster["nomad"]).trusted
+        known = trusted + cluster["nomad"].get("formerCa", {}).get("certificate", "")
+        consul = api_of("consul", self._host, cluster)
+        try:
+            for listed in consul.call("GET", "/v1/acl/auth-methods"):
+                trust_in_method(consul, str(listed["Name"]), known, trusted)
+        except ApiError as error:
+            raise consul.explain("give an auth method the new CA of Nomad", error) from error
+
+
+def trust_in_method(consul: Api, name: str, known: str, trusted: str) -> None:
+    """Has an auth method that trusts one of the known CAs trust these."""
+    path = f"/v1/acl/auth-method/{urllib.parse.quote(name, safe='')}"
+    method = consul.call("GET", path)
+    held = str((method["Config"] or {}).get("JWKSCACert") or "")
+    if certificates_in(held) & certificates_in(known) and certificates_in(held) != certificates_in(trusted):
+        consul.call("PUT", path, {**method, "Config": {**method["Config"], "JWKSCACert": trusted}})
+        say(f"Auth method {name} of Consul trusts Nomad's CA of now.")
+
+
+def certificates_in(pem: str) -> set[str]:
+    end = "-----END CERTIFICATE-----"
+    return {"".join(part.split()) for part in pem.split(end) if part.strip()}
+
+
+def cas_of(own: Json) -> Json:
+    return {name: own[name] for name in FIELDS if name in own}
