@@ -4,6 +4,7 @@ import { existsSync, mkdirSync, rmSync } from "node:fs";
 import { join } from "node:path";
 import { readReport, sentenceOf, sentenceOfSilence, type Report } from "../constructs/checks/report";
 import type { Profile } from "../constructs/linux/profile";
+import { appErrorOf } from "./app-error";
 import { contextOfProject, type AppSource } from "./app-source";
 import { LabError } from "./errors";
 import { IS_CLONE } from "./invocation";
@@ -93,7 +94,7 @@ async function run(
   }
   if (code === 0) return output.trim();
   throw new LabError(
-    output.trim() || `${name} ended with code ${code ?? "none"} and printed nothing.`,
+    appErrorOf(output, cwd) || `${name} ended with code ${code ?? "none"} and printed nothing.`,
     "Nothing was deployed. Correct the app, then try again.",
   );
 }

@@ -94,6 +94,40 @@ describe("the app that is meant without --app", () => {
     expect(findApp).toThrow(/cdktf\.json is not JSON: /);
   });
 
+  test.each([
+    ["a syntax error", "const port = ;", /^main\.ts:2:26: Unexpected ";"$/],
+    ["a module that is not there", 'import "./services";', /^main\.ts: Cannot find module '\.\/services'$/],
+    [
+      "an exception",
+      "undefined.port;",
+      /^main\.ts:2:24: TypeError: Cannot read properties of undefined \(reading 'port'\)$/,
+    ],
+    [
+      "an exception while the app is built",
+      "synthesize(() => { undefined.port; });",
+      /^main\.ts:2:43: Cannot read .*\n\(MESHFORM_STACK_TRACES=1 /,
+    ],
+    [
+      "what a construct refuses",
+      'synthesize((app) => { new ServiceMesh(new TerraformStack(app, "s"), "mesh").addService("api", { port: 1 } as never); });',
+      /^main\.ts:2:90: s\/mesh\/api: workload is not set/,
+    ],
+    [
+      "what is printed before",
+      'console.log("reads settings"); throw new Error("no settings");',
+      /^reads settings\nmain\.ts:2:51: no settings$/,
+    ],
+  ])("that ends with %s is told by the line of the user's file, without a trace of loaders", async (_, line, said) => {
+    const imports = `import { ServiceMesh, synthesize } from "${root}/constructs"; import { TerraformStack } from "${root}/node_modules/cdktf";`;
+    writeFileSync(
+      join(folder, "main.ts"),
+      `${imports}\n             ${line}\nvoid [ServiceMesh, synthesize, TerraformStack];`,
+    );
+    const error = (await synthesizeApp(findApp(), join(folder, "out")).catch((error: unknown) => error)) as Error;
+    expect(error.message.replace(/ Nothing was deployed.*/, "")).toMatch(said);
+    expect(error.message).not.toMatch(/node:|node_modules|^\s+at /m);
+  });
+
   test("leaves no process behind when it is stopped", async () => {
     const marker = `meshform-stopped-${process.pid}`;
     writeFileSync(join(folder, "cdktf.json"), JSON.stringify({ app: `bash -c 'exec -a ${marker} sleep 100'; true` }));
