@@ -20,11 +20,15 @@ useSteadyLab();
 const tool = "/usr/local/lib/meshform/meshform-host";
 const hosts = [...Object.keys(servers), ...Object.keys(clients)];
 
-/** Runs the host tool on a server, which must succeed. */
-async function rotate(...what: string[]): Promise<string> {
-  const { code, output } = await lab.onHost("server-1", tool, "rotate", ...what);
-  expect({ code, output }).toMatchObject({ code: 0 });
-  return output;
+/** Rotates something, on one server after another: each is interrupted after a minute, and the next goes on. */
+async function rotate(...what: string[]): Promise<void> {
+  for (let n = 0; n < 10; n++) {
+    const server = Object.keys(servers)[n % 3];
+    const { code, output } = await lab.onHost(server, "timeout", "60", tool, "rotate", ...what);
+    if (code === 0) return;
+    if (code !== 124) throw new Error(`${server} cannot rotate ${what.join(" ")}: ${output}`);
+  }
+  throw new Error(`The rotation of ${what.join(" ")} has no end.`);
 }
 
 /** Waits until all hosts have taken what the store has. */
@@ -64,6 +68,7 @@ test.each<[what: string, act: () => Promise<unknown>]>([
       await allFollow();
     },
   ],
+  ["tokens", () => rotate("tokens")],
   ["CAs of the agents", () => rotate("ca")],
 ])(
   "%s are rotated: no request fails, gateways stay healthy, and new intentions still reach every Envoy",

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import argparse
 import functools
+import hashlib
+from collections.abc import Collection
 
 from .api import Api, ApiError, server_apis
 from .basics import Json, NotYet, Problem, say, wait_for
@@ -23,9 +25,12 @@ def bootstrap_acl(host: Host, arguments: argparse.Namespace) -> None:
         wait_for(f"a leader of {api.engine}", arguments.wait, api.leader)
         wait_for(f"the ACL system of {api.engine}", arguments.wait, functools.partial(bootstrap, api, cluster))
         if api.engine == "Consul":
+            rotated = cluster.get("tokenRotation", {}).get("standIns", {})
+            former = cluster.get("formerTokens", [])
             for name, accessor in host.accessor_ids.items():
-                ensure = WellKnownToken(api, name, accessor, cluster["tokens"][name]).ensure
-                wait_for(f"token {name}", arguments.wait, ensure)
+                if name not in rotated:
+                    token = WellKnownToken(api, name, accessor, cluster["tokens"][name])
+                    wait_for(f"token {name}", arguments.wait, functools.partial(token.ensure, former))
             wait_for("the catalog", arguments.wait, functools.partial(forget_replaced_nodes, api))
         remember_cluster(secrets, api.engine.lower())
 
@@ -63,41 +68,67 @@ def wait_until_usable(api: Api, limit: float) -> str:
     return leader
 
 
+# What a token may do, as Consul shows it.
+GRANTS = ("Policies", "Roles", "ServiceIdentities", "NodeIdentities", "TemplatedPolicies")
+
+
 class WellKnownToken:
     """A token of Consul that must exist; what it may do is nobody's business here."""
 
     def __init__(self, api: Api, name: str, accessor: str, secret: str) -> None:
         self._api = api
-        self._name = name
+        self.name = name
         self._accessor = accessor
-        self._secret = secret
+        self.secret = secret
 
-    def ensure(self) -> None:
-        known = self._read()
+    def ensure(self, former: Collection[str] = ()) -> None:
+        """@param former hashes of secrets that were rotated: a snapshot that has been restored may have brought one back"""
+        known = self.read()
         if known is None:
-            known = self._create()
-        if known["SecretID"] != self._secret:
+            known = self.create({})
+        if digest_of_secret(known["SecretID"]) in former:
+            self.delete()
+            known = self.create(grants_of(known))
+        if known["SecretID"] != self.secret:
             raise Problem(
-                f"Token {self._name} ({self._accessor}) of Consul has another secret than the store.",
+                f"Token {self.name} ({self._accessor}) of Consul has another secret than the store.",
                 "Bring back the store that Consul was set up with, or delete the token and run this again.",
             )
 
-    def _read(self) -> Json | None:
+    def read(self) -> Json | None:
         try:
-            token: Json = self._api.call("GET", f"/v1/acl/token/{self._accessor}")
-            return token
+            return read_token(self._api, self._accessor)
         except ApiError as error:
-            if error.status == 404 or "ACL not found" in error.text:
-                return None
-            raise self._api.explain(f"show token {self._name}", error) from error
+            raise self._api.explain(f"show token {self.name}", error) from error
 
-    def _create(self) -> Json:
-        body = {"AccessorID": self._accessor, "SecretID": self._secret, "Description": f"Meshform: {self._name}"}
+    def create(self, grants: Json) -> Json:
+        body = {"AccessorID": self._accessor, "SecretID": self.secret, "Description": f"Meshform: {self.name}"}
         try:
-            token: Json = self._api.call("PUT", "/v1/acl/token", body)
-            say(f"Created token {self._name}.")
+            token: Json = self._api.call("PUT", "/v1/acl/token", {**body, **grants})
+            say(f"Created token {self.name}.")
             return token
         except (ApiError, NotYet) as error:
             if "already in use" not in str(error):
                 raise
-            raise NotYet(f"Another server has just created token {self._name}.", "It must be readable soon.") from error
+            raise NotYet(f"Another server has just created token {self.name}.", "It must be readable soon.") from error
+
+    def delete(self) -> None:
+        self._api.call("DELETE", f"/v1/acl/token/{self._accessor}")
+
+
+def read_token(api: Api, accessor: str) -> Json | None:
+    try:
+        token: Json = api.call("GET", f"/v1/acl/token/{accessor}")
+        return token
+    except ApiError as error:
+        if error.status == 404 or "ACL not found" in error.text:
+            return None
+        raise
+
+
+def grants_of(token: Json) -> Json:
+    return {name: token[name] for name in GRANTS if token.get(name)}
+
+
+def digest_of_secret(secret: str) -> str:
+    return hashlib.sha256(secret.encode()).hexdigest()

@@ -70,10 +70,16 @@ class DerivedDocument:
         }
 
 
+# Whose tokens no agent has.
+NO_AGENTS = ("operator", "prometheus")
+
+
 def token_of(cluster: Json, name: str) -> str:
-    """What those who have this token of Consul are to show now."""
-    token: str = cluster["tokens"][name]
-    return token
+    """What those who have this token of Consul are to show now: see TokenRotation."""
+    rotation = cluster.get("tokenRotation", {})
+    stand_in = rotation.get("standIns", {}).get(name)
+    uses_it = stand_in and name not in NO_AGENTS and rotation["step"] in ("stand-in", "replace")
+    return str(stand_in["secret"] if uses_it else cluster["tokens"][name])
 
 
 def revision_of(client: Json) -> str:

@@ -22,6 +22,7 @@ Commands, all run as root; /etc/meshform/host.json says what kind of host this i
   rotate gossip         a new gossip key, while everything runs
   rotate keyring        a new key with which Nomad encrypts its variables and signs identities
   rotate certificates   new certificates for clients, people and Prometheus, which hosts fetch
+  rotate tokens         new secrets for the well-known tokens of Consul, in steps, likewise
   rotate ca             new CAs of the agents: all hosts trust both, then have certificates of the new ones, then trust
                         these alone. It waits for every host that is alive, and goes on where it was interrupted
 
@@ -152,7 +153,7 @@ def parser() -> argparse.ArgumentParser:
     commands.add_parser("follow", help=following).set_defaults(run=follow)
 
     rotation = commands.add_parser("rotate", help="replace secrets of the cluster while everything runs")
-    rotation.add_argument("what", choices=["gossip", "certificates", "ca", "keyring"])
+    rotation.add_argument("what", choices=["gossip", "certificates", "ca", "tokens", "keyring"])
     keeping = "of `ca`: end when all hosts have certificates of the new CAs, and go on when it is run once more"
     rotation.add_argument("--keep-old", action="store_true", help=keeping)
     rotation.set_defaults(run=rotate)

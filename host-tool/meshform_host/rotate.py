@@ -13,6 +13,7 @@ from .cluster import Cluster, cluster_of
 from .follow import AllHosts
 from .host import Host
 from .rotate_ca import CaRotation
+from .rotate_tokens import TokenRotation
 from .store import Documents, open_store
 from .tls import ConsulTls
 
@@ -146,6 +147,9 @@ def rotate(host: Host, arguments: argparse.Namespace) -> None:
             say("Hosts take them now, one after another. Servers renew their own with `meshform-host secrets --renew`.")
         except NotYet as silence:
             say(f"{silence} So no host is told: each takes them within a day, or with `meshform-host secrets --reload`.")
+        return
+    if arguments.what == "tokens":
+        TokenRotation(host, cluster, arguments.wait).run()
         return
     if arguments.what == "ca":
         CaRotation(host, cluster, tls, arguments.wait).run(arguments.keep_old)

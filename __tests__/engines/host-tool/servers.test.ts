@@ -527,6 +527,59 @@ describe("the CAs of the agents are rotated while everything runs:", () => {
   });
 });
 
+test("tokens get new secrets and keep their accessor ids and policies; a snapshot of before is brought up to date", async () => {
+  const [server] = cluster.servers;
+  type Tokens = Record<string, string>;
+  const stored = () =>
+    documentsIn(cluster.store).cluster as { tokens: Tokens; tokenRotation?: { step: string }; formerTokens?: object };
+  const before = stored().tokens;
+  const policies = () => Promise.all(names.map(async (name) => (await token(name)).Policies));
+  const allowed = await policies();
+  expect(await server.host.tool(["snapshot", "--force"])).toMatchObject({ code: 0 });
+  const [older] = snapshots()
+    .filter((name) => name.startsWith("consul"))
+    .slice(-1);
+  await Promise.all(cluster.servers.map((each) => each.follow()));
+
+  const first = spawn(server.host.path(HOST_TOOL), ["--root", server.host.root, "rotate", "tokens"], {
+    ...{ env: { ...process.env, ...(await engineEnvironment()) }, stdio: "ignore" },
+  });
+  await eventually(() => {
+    expect(stored().tokenRotation?.step).toBe("stand-in");
+    return Promise.resolve();
+  });
+  const killed = once(first, "exit");
+  first.kill("SIGKILL");
+  await killed;
+  const { code, output } = await server.host.tool(["rotate", "tokens"]);
+  expect({ code, output }).toMatchObject({ code: 0 });
+  expect(output).toContain("A rotation of the tokens was interrupted. This goes on with it.\n");
+
+  const after = stored();
+  expect(after.tokenRotation).toBeUndefined();
+  const expectNew = async () => {
+    for (const name of names) {
+      expect(after.tokens[name]).not.toBe(before[name]);
+      expect([name, (await token(name)).SecretID]).toEqual([name, after.tokens[name]]);
+    }
+    expect(await policies()).toEqual(allowed);
+    const all = await server.consul<{ SecretID: string; Description: string }[]>("/v1/acl/tokens");
+    expect(all.filter(({ Description }) => Description.includes("stands in"))).toEqual([]);
+    expect(all.map(({ SecretID }) => SecretID).filter((it) => Object.values(before).includes(it))).toEqual([]);
+  };
+  await expectNew();
+  for (const { host } of cluster.servers) {
+    const agent = after.tokens["consul-agent"];
+    expect(host.json("/etc/consul.d/secrets.json")).toMatchObject({ acl: { tokens: { agent, dns: agent } } });
+    expect(host.json("/etc/nomad.d/secrets.json")).toMatchObject({ consul: { token: after.tokens["nomad-server"] } });
+  }
+  for (const secret of Object.values({ ...before, ...after.tokens })) expect(output).not.toContain(secret);
+  await Promise.all(cluster.servers.map((each) => each.unfollow()));
+
+  expect(await server.host.tool(["restore", "--consul", older])).toMatchObject({ code: 0 });
+  await eventually(expectNew);
+});
+
 test("servers that are told at once to restart Consul do so one after the other", async () => {
   const before = cluster.servers.map((server) => server.pid("consul"));
   const listens = async ({ address }: LoopbackServer) => {
