@@ -43,6 +43,7 @@ function render(report: LabStatus): string {
     report.problems,
     report.mesh.refused,
     report.mesh.remarks,
+    report.dangers,
     report.problem ? [report.problem] : [],
     [verdict(report)],
   ];

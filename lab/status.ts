@@ -1,6 +1,7 @@
 import { areReady, problemsOfAgents, readAgents, type AgentStatus } from "./agents";
 import { Cluster } from "./cluster";
 import { driftOf } from "./drift";
+import { warningsOfHosts } from "./host-tool";
 import { Lab } from "./lab";
 import { readMeshPicture, type MeshPicture } from "./mesh-picture";
 import { problemsOfPeerings, readPeerings, type PeeringStatus } from "./peering";
@@ -28,6 +29,8 @@ export interface LabStatus {
   readonly peerings: readonly PeeringStatus[];
   /** What is wrong beyond hosts, agents and instances, one sentence each. */
   readonly problems: readonly string[];
+  /** What endangers hosts of a secure lab: clocks, disks, memory, one sentence each. It does no harm yet. */
+  readonly dangers: readonly string[];
   /** Why something could not be found out, as a sentence. */
   readonly problem?: string;
 }
@@ -43,7 +46,13 @@ export async function status(name: string): Promise<LabStatus> {
   const lab = new Lab(name);
   const { topology, listeners } = lab;
   const known = { name, exists: lab.exists, listeners };
-  const nothing = { jobs: [], mesh: { connections: [], refused: [], remarks: [] }, peerings: [], problems: [] };
+  const nothing = {
+    jobs: [],
+    mesh: { connections: [], refused: [], remarks: [] },
+    peerings: [],
+    problems: [],
+    dangers: [],
+  };
   const hosts = (agents: readonly AgentStatus[]) =>
     (topology?.datacenters ?? []).flatMap((datacenter) =>
       datacenter.hosts.map((host) => {
@@ -77,7 +86,8 @@ export async function status(name: string): Promise<LabStatus> {
       : { problems: [] };
     const all = [...found, ...problems];
     const healthy = isWell && all.length === 0;
-    return { ...known, healthy, hosts: hosts(agents), jobs, mesh, peerings, problems: all };
+    const dangers = await warningsOfHosts(lab);
+    return { ...known, healthy, hosts: hosts(agents), jobs, mesh, peerings, problems: all, dangers };
   } catch (error) {
     const problem = error instanceof Error ? error.message : String(error);
     return { ...known, ...nothing, healthy: false, hosts: hosts([]), problem };

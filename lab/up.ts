@@ -9,6 +9,7 @@ import { readDocuments, type JobDocument } from "./apply/documents";
 import { readStacks } from "./apply/synthesized";
 import { callersNow } from "./callers";
 import { Cluster } from "./cluster";
+import { hostToolStatus, warningsOfHosts } from "./host-tool";
 import { invocation } from "./invocation";
 import { HopelessJobs, retryFailed } from "./hopeless";
 import { joinClusters } from "./peering";
@@ -46,6 +47,8 @@ import { waitFor, type WaitOptions } from "./wait";
 
 /** How long a connection or a page may fail before that counts, in milliseconds. Health checks have passed by then. */
 const settlingMs = 25_000;
+/** How often servers without a leader are asked whether they wait for a person, in milliseconds. */
+const HOPE_MS = 5_000;
 
 const fixServices = `See all that a service writes with \`${invocation("logs", "<service>")}\`, fix the app, then run \`${invocation("up")}\` again.`;
 
@@ -88,6 +91,8 @@ export interface UpReport {
   readonly datacenters: number;
   /** What the app printed when it was synthesized: its warnings. */
   readonly warnings: string;
+  /** What endangers hosts: clocks, disks, memory, one sentence each. */
+  readonly dangers: readonly string[];
 }
 
 /**
@@ -107,6 +112,7 @@ interface Results {
   /** What there is for containers; undefined where the app has none. */
   docker?: DockerNeeds;
   warnings: string;
+  dangers: readonly string[];
   /** The jobs that the app was synthesized to. */
   documents: readonly JobDocument[];
   /** When the images were loaded, in milliseconds. */
@@ -212,14 +218,15 @@ class UpRun {
       step("Try the connections and the published ports", (results, task) => this.verify(results, task)),
     ];
     const list = new Listr<Results>(steps, PROGRESS).run();
-    const { docker, booted, applied, jobs, mesh, warnings, problems } = await list.catch((error: unknown) => {
+    const { docker, booted, applied, jobs, mesh, warnings, dangers, problems } = await list.catch((error: unknown) => {
       throw failure ?? error;
     });
     const hasLoaded = (docker?.images.length ?? 0) > 0;
     const changed =
       booted || hasLoaded || [applied.created, applied.updated, applied.deleted].some((list) => list.length > 0);
     const datacenters = this.topology.datacenters.length;
-    return { changed, applied, jobs, mesh, listeners: this.lab.listeners, warnings, problems, datacenters };
+    const { listeners } = this.lab;
+    return { changed, applied, jobs, mesh, listeners, warnings, dangers, problems, datacenters };
   }
 
   private async synthesize(results: Results): Promise<void> {
@@ -368,9 +375,15 @@ class UpRun {
   private async awaitServers({ sites }: Results): Promise<void> {
     await this.atEach(sites, async ({ datacenter, cluster }) => {
       const servers = hostsOf(datacenter, "server");
-      const haveLeadersOrHope = () => {
-        for (const { name } of servers) this.requireHope(name);
-        return haveLeaders(cluster);
+      let asked = Date.now();
+      const haveLeadersOrHope = async () => {
+        if (await haveLeaders(cluster)) return true;
+        // New servers first look for the others.
+        if (this.isSecure && Date.now() - asked > HOPE_MS) {
+          await Promise.all(servers.map(({ name }) => this.requireHope(name)));
+          asked = Date.now();
+        }
+        return false;
       };
       await waitFor(`the leaders of Consul and Nomad${this.in(datacenter)}`, haveLeadersOrHope, {
         ...this.patience,
@@ -390,12 +403,13 @@ class UpRun {
   }
 
   /** @throws LabError if a server waits for a state that nobody has */
-  private requireHope(server: string): void {
-    const said = lastLines(this.aclLog(server), 1);
-    if (!said.includes(" existed before, but ") || !said.includes("There is no good snapshot")) return;
+  private async requireHope(server: string): Promise<void> {
+    const { recovery = {} } = (await hostToolStatus(this.lab.name, server)) ?? {};
+    const hopeless = Object.values(recovery).find(({ state }) => state === "no snapshot");
+    if (hopeless === undefined) return;
     const recover = `${invocation("exec", "--name", this.lab.name, server)} /usr/local/lib/meshform/meshform-host recover --empty`;
     throw new LabError(
-      `Every server of the lab is new, and no good snapshot has what the lost ones knew. ${said.replace(/^Waiting for /, "It waits for ")}`,
+      `Every server of the lab is new, and no good snapshot has what the lost ones knew. ${hopeless.reason}`,
       `Begin with nothing: \`${recover}\`, then run \`${invocation("up")}\` again.`,
     );
   }
@@ -557,6 +571,7 @@ class UpRun {
       ...(await driftOf(this.lab, clusters)).foreign,
     ];
     results.problems = [...problems, ...others];
+    results.dangers = await warningsOfHosts(this.lab);
     if (problems.length > 0) task.title += `: ${problems.length} of ${tried} fail`;
   }
 

@@ -36,7 +36,7 @@ class Api:
 
     def __init__(self, engine: str, base: str, token: str, context: ssl.SSLContext, name: str) -> None:
         self.engine = engine.capitalize()
-        self._base = base
+        self.base = base
         self._token_header = {f"X-{self.engine}-Token": token}
         self._context = context
         self._name = name
@@ -55,12 +55,12 @@ class Api:
                 response = connection.getresponse()
                 text = "" if response.status == 200 else response.read().decode(errors="replace")
             except (OSError, http.client.HTTPException) as error:
-                silence = f"{self.engine} does not answer at {self._base}: {error}."
+                silence = f"{self.engine} does not answer at {self.base}: {error}."
                 raise NoAnswer(silence, "Look at its log.") from error
             if 300 <= response.status < 400:
                 place = response.getheader("Location", "nowhere")
                 raise Problem(
-                    f"{self.engine} at {self._base} sends {method} {path} elsewhere, to {place}.",
+                    f"{self.engine} at {self.base} sends {method} {path} elsewhere, to {place}.",
                     "An agent never does, so this is something else: look at what listens there.",
                 )
             if response.status >= 500 and any(words in text for words in REACHES_NOBODY):
@@ -73,12 +73,12 @@ class Api:
             try:
                 yield response
             except (TimeoutError, ConnectionError, ssl.SSLError, http.client.HTTPException) as error:
-                broken = f"{self.engine} at {self._base} did not finish its answer to {method} {path}: {error}."
+                broken = f"{self.engine} at {self.base} did not finish its answer to {method} {path}: {error}."
                 raise NoAnswer(broken, "Look at its log.") from error
 
-    def _connect(self) -> http.client.HTTPConnection:
-        address = urllib.parse.urlsplit(self._base)
-        plain = socket.create_connection((address.hostname, address.port or 443), timeout=60)
+    def _connect(self, seconds: float = 60) -> http.client.HTTPConnection:
+        address = urllib.parse.urlsplit(self.base)
+        plain = socket.create_connection((address.hostname, address.port or 443), timeout=seconds)
         try:
             secure = self._context.wrap_socket(plain, server_hostname=self._name)
         except BaseException:
@@ -96,6 +96,25 @@ class Api:
             return json.loads(text) if text.strip() else None
         except ValueError as error:
             raise NoAnswer(f"{self.engine} answers {method} {path} with no JSON.", "Look at its log.") from error
+
+    def at(self, base: str, name: str) -> Api:
+        """An agent on another host, to ask for its time.
+
+        @param name that its certificate must have
+        """
+        return Api(self.engine, base, "", self._context, name)
+
+    def date(self, seconds: float) -> str:
+        """The time that the agent tells, as HTTP has it. No token is sent.
+
+        @param seconds for how long to wait
+        """
+        try:
+            with contextlib.closing(self._connect(seconds)) as connection:
+                connection.request("GET", "/v1/status/leader")
+                return connection.getresponse().getheader("Date") or ""
+        except (OSError, http.client.HTTPException) as error:
+            raise NoAnswer(f"{self.engine} does not answer at {self.base}: {error}.", "Look at its log.") from error
 
     def leader(self) -> str:
         """@raises NotYet while no server leads"""

@@ -16,8 +16,9 @@ Commands, all run as root; /etc/meshform/host.json says what kind of host this i
                         removes nodes from Consul's catalog whose name another host has
   restart               restarts agents of this host when it is its turn, and waits until its checks pass again
   ready                 ends with 0 if this host does its part in its cluster, else says what it lacks
-  status                the same as a text, or as JSON; how far its boot is
+  status                the same as a text, or as JSON; how far its boot is; what endangers it: clock, disks, memory
   leave                 before a reboot: another server leads, jobs run elsewhere. With --for-good the agents leave too
+  access                on servers, for people: a shell with tokens that end soon, for a reason, which is traced
   resume                at every boot: this node takes jobs again, if it left for a reboot
   rotate gossip         a new gossip key, while everything runs
   rotate keyring        a new key with which Nomad encrypts its variables and signs identities
@@ -67,6 +68,7 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import NoReturn
 
+from .access import access
 from .acl import bootstrap_acl
 from .api import ApiError
 from .basics import ENGINES, Problem, say
@@ -126,6 +128,18 @@ def parser() -> argparse.ArgumentParser:
     leaving.set_defaults(run=leave)
 
     commands.add_parser("resume", help="take jobs again after a reboot").set_defaults(run=resume)
+
+    opening = "on servers: start a shell with tokens that end soon, for a reason, which is traced"
+    glass = commands.add_parser("access", help=opening)
+    glass.add_argument("--reason", required=True, help="why, in some words")
+    longest = "how long the tokens last at most, from 1m to 24h (default: 1h)"
+    glass.add_argument("--for", default="1h", metavar="TIME", dest="duration", help=longest)
+    narrower = "with this policy of %s instead of all rights; may be repeated. The other engine then gives only what is named"
+    for engine in ENGINES:
+        about = narrower % engine.capitalize()
+        glass.add_argument(f"--{engine}", action="append", default=[], metavar="POLICY", help=about)
+    glass.add_argument("program", nargs="*", help="what to start, with its arguments, after -- (default: $SHELL)")
+    glass.set_defaults(run=access)
 
     snapshot = commands.add_parser("snapshot", help="save the state of Consul and Nomad, if this server leads them")
     snapshot.add_argument("--force", action="store_true", help="save it on a follower too")

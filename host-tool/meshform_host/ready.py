@@ -20,7 +20,8 @@ from .host import Host
 from .lifecycle import expect_healthy_servers
 from .node import Node
 from .nodes import ALIVE
-from .recovery import NODE_IDS
+from .pressure import Pressure, other_servers, pressures_of
+from .recovery import NODE_IDS, recovery_of
 
 GRPC_PORT = 8503
 
@@ -36,6 +37,8 @@ class Part:
 
 
 def ready(host: Host, arguments: argparse.Namespace) -> None:
+    for pressure in Parts(host).pressures():
+        say(f"Warning, {pressure.name}: {pressure.reason}")
     end = time.monotonic() + arguments.limit
     told: list[Part] = []
     while True:
@@ -56,7 +59,8 @@ def ready(host: Host, arguments: argparse.Namespace) -> None:
 
 
 def status(host: Host, arguments: argparse.Namespace) -> None:
-    parts = parts_of(host)
+    known = Parts(host)
+    parts, pressures = list(known.look()), known.pressures()
     found = {
         "node": host.node,
         "roles": sorted(host.roles),
@@ -64,6 +68,8 @@ def status(host: Host, arguments: argparse.Namespace) -> None:
         "left": host.left_file.exists(),
         "ready": all(part.ready for part in parts),
         "parts": [dataclasses.asdict(part) for part in parts],
+        "warnings": [dataclasses.asdict(pressure) for pressure in pressures],
+        "recovery": recovery_of(host),
     }
     if arguments.json:
         print(json.dumps(found, indent=2))
@@ -71,6 +77,8 @@ def status(host: Host, arguments: argparse.Namespace) -> None:
     print(f"{host.node} ({', '.join(sorted(host.roles))}) is {'ready' if found['ready'] else 'not ready'}.")
     for part in parts:
         print(f"  {part.name}: {part.reason}")
+    for pressure in pressures:
+        print(f"  warning, {pressure.name}: {pressure.reason}")
 
 
 def boot_of(host: Host) -> Json | None:
@@ -104,6 +112,13 @@ class Parts:
                 yield look(f"{engine}-client", self._consul_client if engine == "consul" else self._node)
         if host.runs("consul"):
             yield look("consul-grpc", self._grpc)
+
+    def pressures(self) -> list[Pressure]:
+        """What endangers the host, though it may do its part now."""
+        return pressures_of(self._host, self._other_servers)
+
+    def _other_servers(self) -> Iterator[Api]:
+        return other_servers(self._host, consul_of(self._host, *self._secrets()))
 
     def _secrets(self) -> tuple[Json, Json | None]:
         if self._known is None:

@@ -29,7 +29,7 @@ from .cluster import Cluster, cluster_of
 from .files import HostFiles, ids_of, private_directory
 from .host import Host
 from .processes import agents_of, end_agent
-from .snapshot_store import newest_good_snapshot, open_snapshots
+from .snapshot_store import NoSnapshot, newest_good_snapshot, open_snapshots
 from .store import Documents, open_store
 from .tls import ConsulTls
 
@@ -53,6 +53,21 @@ JOIN_ONLY: dict[str, Json] = {"consul": {"bootstrap_expect": 0}, "nomad": {"serv
 def waiting_file(host: Host, engine: str) -> Path:
     """It is there as long as this server has no state of the cluster. Agents read it after their own configuration."""
     return host.path(f"/etc/{engine}.d/waiting.json")
+
+
+def recovery_file(host: Host, engine: str) -> Path:
+    return host.path(f"/run/meshform/recovery-{engine}.json")
+
+
+def recovery_of(host: Host) -> Json:
+    """Of each engine for whose state this server waits, how far that is."""
+    found: Json = {}
+    for engine in ENGINES:
+        try:
+            found[engine] = json.loads(recovery_file(host, engine).read_text())
+        except (FileNotFoundError, ValueError):
+            continue
+    return found
 
 
 def write_join_only(host: Host, cluster: Json, files: HostFiles) -> None:
@@ -93,6 +108,7 @@ class Recovery:
         if not self._is_new():
             return
         wait_for(f"a leader of {self._api.engine}", limit, self._attempt)
+        recovery_file(self._host, self._engine).unlink(missing_ok=True)
         waiting_file(self._host, self._engine).unlink(missing_ok=True)
         if self._host.node in (self._own().get("waiting") or {}):
             self._change(lambda own: {**own, "waiting": without(own.get("waiting") or {}, self._host.node)})
@@ -120,19 +136,32 @@ class Recovery:
             "or `meshform-host recover --empty` to begin with nothing."
         )
         if len(waiting) < expected:
+            self._say("waits for servers", existed)
             raise NotYet(existed, f"{remedy} {len(waiting)} of {expected} servers are new.")
         if self._host.recovery != "restore":
+            self._say("waits for a decision", existed)
             raise NotYet(existed, remedy)
         self._restore_once(existed, remedy)
+
+    def _say(self, state: str, reason: str) -> None:
+        """For `status`, until this server is part of its cluster."""
+        file = recovery_file(self._host, self._engine)
+        file.parent.mkdir(parents=True, exist_ok=True)
+        file.write_text(json.dumps({"state": state, "reason": reason}) + "\n")
 
     def _restore_once(self, existed: str, remedy: str) -> None:
         restorer = self._take_restore()
         if restorer != self._host.node:
+            self._say("waits for another server", f"{restorer} restores a snapshot.")
             raise NotYet(existed, f"{restorer} restores a snapshot.")
         if self._host.snapshots is None:
+            self._say("no snapshot", existed)
             raise NotYet(existed, f"No snapshots are saved. {remedy}")
         try:
             restore_offline(self._host, self._engine)
+        except NoSnapshot as problem:
+            self._say("no snapshot", f"{existed} {problem}")
+            raise NotYet(f"{existed} {problem}", remedy) from problem
         except NotYet as problem:
             raise NotYet(f"{existed} {problem}", remedy) from problem
         raise NotYet(f"{self._api.engine} starts with the restored state.", "Look at its log.")

@@ -18,6 +18,10 @@ from .host import Host
 from .processes import run_program
 
 
+class NoSnapshot(NotYet):
+    """The store has none that is good."""
+
+
 class SnapshotStore(Protocol):
     def names(self) -> list[str]:
         """What is there, e.g. `consul-20260101T000000Z.snap`."""
@@ -121,4 +125,4 @@ def newest_good_snapshot(store: SnapshotStore, engine: str, folder: Path) -> tup
         except Problem as problem:
             say(f"{name} is passed over: {problem}")
             file.unlink()
-    raise NotYet(f"There is no good snapshot of {engine.capitalize()} in the store.", "Bring one there.")
+    raise NoSnapshot(f"There is no good snapshot of {engine.capitalize()} in the store.", "Bring one there.")

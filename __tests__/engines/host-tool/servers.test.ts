@@ -1,6 +1,7 @@
 import { WELL_KNOWN_TOKENS } from "../../../constructs";
 import { spawn } from "node:child_process";
 import { randomBytes } from "node:crypto";
+import { execFileSync } from "node:child_process";
 import { once } from "node:events";
 import { mkdirSync, readdirSync, readFileSync, rmSync, statSync, unlinkSync, writeFileSync } from "node:fs";
 import { request } from "node:https";
@@ -78,6 +79,130 @@ test("the management tokens of the store rule both engines", async () => {
   const [server] = cluster.servers;
   expect(await server.consul("/v1/acl/token/self")).toMatchObject({ Policies: [{ Name: "global-management" }] });
   expect(await server.nomad("/v1/acl/token/self")).toMatchObject({ Type: "management" });
+});
+
+interface Status {
+  readonly ready: boolean;
+  readonly warnings: readonly { readonly name: string; readonly reason: string }[];
+}
+
+test("a full disk and a clock that is off are told by status and ready, and make no server unready", async () => {
+  const [server] = cluster.servers;
+  const status = async (env = {}) => JSON.parse((await server.host.tool(["status", "--json"], env)).output) as Status;
+  const told = ({ warnings }: Status) => warnings.filter(({ name }) => name !== "memory").map(({ reason }) => reason);
+  await eventually(async () => expect((await status()).ready).toBe(true), 90_000);
+  // It compares its clock with that of another server: this one is what is off.
+  const faked = await status({ PYTHONPATH: lateClock(120) });
+  expect(told(faked)).toContainEqual(
+    expect.stringMatching(
+      /^The clock of this host is 1(19|2\d) s ahead of that of https:\/\/127\.\d+\.\d+\.[23]:8501: from 60 s on,/,
+    ),
+  );
+  expect(told(await status()).join("\n")).not.toContain("The clock of this host");
+
+  const small = server.host.path("/opt/small");
+  mkdirSync(small);
+  execFileSync("mount", ["-t", "tmpfs", "-o", "size=8m,nr_inodes=100", "tmpfs", small]);
+  try {
+    server.host.write("/opt/small/filling", Buffer.alloc(7.5 * 2 ** 20, 1).toString("latin1"));
+    for (let n = 0; n < 95; n++) server.host.write(`/opt/small/${n}`, "");
+    const config = server.host.json("/etc/meshform/host.json") as object;
+    const store = { type: "directory", path: small };
+    server.host.write("/etc/meshform/host.json", JSON.stringify({ ...config, snapshots: { store, retain: 2 } }));
+    const full = await status();
+    expect(full.ready).toBe(true);
+    const fix = "Snapshots cannot write when it is full: remove what nobody needs, or enlarge the disk.";
+    expect(told(full)).toEqual(
+      expect.arrayContaining([
+        expect.stringMatching(new RegExp(`^The disk of ${small} has 0\\.\\d MiB left, \\d % of it\\. ${fix}$`)),
+        expect.stringMatching(new RegExp(`^The disk of ${small} has \\d inodes left, \\d % of them\\. ${fix}$`)),
+      ]),
+    );
+    const { code, output } = await server.host.tool(["ready"]);
+    expect({ code, output }).toExit(0);
+    expect(output).toContain(`Warning, disk: The disk of ${small} has `);
+    server.host.write("/etc/meshform/host.json", JSON.stringify(config));
+  } finally {
+    execFileSync("umount", [small]);
+  }
+});
+
+/** A folder for Python's path with which a program believes to be so many seconds later. */
+function lateClock(seconds: number): string {
+  const folder = join(cluster.folder, "late");
+  mkdirSync(folder, { recursive: true });
+  const code = `import time\n_now = time.time\ntime.time = lambda: _now() + ${seconds}\n`;
+  writeFileSync(join(folder, "sitecustomize.py"), code);
+  return folder;
+}
+
+test("a person gets tokens for a reason, which end with the shell, and leaves a trace", async () => {
+  const [server] = cluster.servers;
+  const log = "/var/log/meshform-access.log";
+  const env = { SUDO_USER: "alice", SHELL: "/bin/sh" };
+  const access = (...words: string[]) => server.host.tool(["access", ...words], env);
+  expect(await access("--reason", "look", "--", "true")).toExit(1);
+  expect(await access("--reason", "to look at a test", "--for", "25h", "--", "true")).toExit(1);
+  const script = `
+for secret in "$CONSUL_HTTP_TOKEN" "$NOMAD_TOKEN"; do
+  for line in /proc/[0-9]*/cmdline; do
+    if tr '\\0' ' ' < "$line" 2>/dev/null | grep -q -- "$secret"; then echo "It is in $line."; fi
+  done
+done
+consul acl token read -self -format=json
+nomad operator api /v1/acl/token/self < /dev/null`;
+  const { code, output } = await access(
+    "--reason",
+    "to see that a test passes",
+    "--for",
+    "5m",
+    "--",
+    "sh",
+    "-c",
+    script,
+  );
+
+  expect({ code, output }).toExit(0);
+  expect(output).not.toContain("It is in ");
+  const secrets = [...output.matchAll(/"SecretID": ?"([^"]+)"/g)].map(([, secret]) => secret);
+  expect(secrets).toHaveLength(2);
+  const label = "Break-glass access of alice: to see that a test passes";
+  expect(output).toContain(`"Description": "${label}"`);
+  expect(output).toContain(`"Name":"${label}"`);
+  expect(output).toContain('"Type":"management"');
+  const trace = server.host.read(log);
+  const entries = trace
+    .trim()
+    .split("\n")
+    .map((line) => JSON.parse(line) as Record<string, unknown>);
+  expect(statSync(server.host.path(log)).mode & 0o777).toBe(0o600);
+  expect(entries).toMatchObject([
+    { event: "asked", who: "alice", host: "server-1", reason: "to see that a test passes", seconds: 300 },
+    { event: "granted", engine: "Consul", who: "alice", policies: ["management"] },
+    { event: "granted", engine: "Nomad", who: "alice" },
+    { event: "revoked", engine: "Nomad" },
+    { event: "revoked", engine: "Consul" },
+  ]);
+  for (const secret of secrets) expect(trace).not.toContain(secret);
+  for (const [entry, read] of [
+    [entries[1], (path: string) => server.consul(path)],
+    [entries[2], (path: string) => server.nomad(path)],
+  ] as const) {
+    expect(new Date(String(entry.expires)).getTime() - new Date(String(entry.time)).getTime()).toBeLessThan(301_000);
+    await expect(read(`/v1/acl/token/${String(entry.accessor)}`)).rejects.toThrow(/40[34]/);
+  }
+});
+
+test("a person may have less than all rights, and a program that fails revokes them too", async () => {
+  const [server] = cluster.servers;
+  const words = ["--reason", "to read agents' policies", "--consul", "agents"];
+  const inShell = 'test -z "$NOMAD_TOKEN" && consul acl token read -self -format=json && exit 3';
+  const { code, output } = await server.host.tool(["access", ...words, "--", "sh", "-c", inShell], { NOMAD_TOKEN: "" });
+  expect({ code, output }).toExit(3);
+  expect(output).toContain('"Name": "agents"');
+  expect(output).not.toContain("global-management");
+  const [accessor] = /[0-9a-f-]{36}/.exec(output) ?? [];
+  await expect(server.consul(`/v1/acl/token/${accessor}`)).rejects.toThrow(/40[34]/);
 });
 
 /** What holds for good in a cluster, whichever machines it runs on. */
