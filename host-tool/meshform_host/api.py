@@ -64,7 +64,7 @@ class Api:
                     "An agent never does, so this is something else: look at what listens there.",
                 )
             if response.status >= 500 and any(words in text for words in REACHES_NOBODY):
-                alone = f"{self.engine} at {self._base} reaches no server: {text.strip()[:300]}."
+                alone = f"{self.engine} at {self.base} reaches no server: {text.strip()[:300]}."
                 raise NoAnswer(alone, "Look at its log.")
             if response.status >= 500:
                 raise NotYet(f"{self.engine} says to {method} {path}: {text.strip()[:300]}.", "Look at its log.")
