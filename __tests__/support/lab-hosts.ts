@@ -33,3 +33,14 @@ function commandOf(pid: number): string {
     return "";
   }
 }
+
+/** How many servers have a vote: of Consul, and of Nomad. */
+export function votersOf(lab: TestLab): Promise<number[]> {
+  return Promise.all(
+    (["Consul", "Nomad"] as const).map(async (engine) => {
+      type Raft = { Servers: { Voter: boolean }[] };
+      const { Servers } = await lab.api<Raft>(engine, "/v1/operator/raft/configuration");
+      return Servers.filter(({ Voter }) => Voter).length;
+    }),
+  );
+}

@@ -47,6 +47,23 @@ export async function settled(paths: readonly Path[] = PATHS, timeoutMs = MINUTE
   }, timeoutMs);
 }
 
+/**
+ * Waits until requests of the page reach both instances of the service that has two. Its Envoy passes over one that has failed, for
+ * 30 s and more: it is alone without the other.
+ */
+export async function bothAnswer(): Promise<void> {
+  await eventually(async () => {
+    const bodies = await Promise.all(
+      Array.from({ length: 20 }, async () => {
+        const response = await fetch(`${lab.url("page")}/DOUBLE`, { signal: AbortSignal.timeout(10_000) });
+        return response.ok ? response.text() : response.status;
+      }),
+    );
+    expect(bodies.filter((body) => typeof body === "number")).toEqual([]);
+    expect(new Set(bodies).size).toBe(2);
+  }, 2 * MINUTE);
+}
+
 /** That no request failed, and there were some. */
 export function expectNoneFailed(loads: Readonly<Record<string, Load>>): void {
   for (const [path, { answers, sent }] of Object.entries(loads)) {
@@ -61,6 +78,8 @@ interface Allocation {
   readonly NodeName: string;
   readonly NodeID: string;
   readonly ClientStatus: string;
+  /** In nanoseconds. */
+  readonly CreateTime: number;
 }
 
 export async function running(job?: string): Promise<Allocation[]> {
@@ -165,11 +184,17 @@ interface Certificate {
   readonly expiration_time: string;
 }
 
-/** From when to when the certificate is valid that an Envoy has now, in milliseconds. */
-export async function certificateOf(job: string): Promise<{ readonly from: number; readonly until: number }> {
+/** From when to when the certificate is valid that the Envoy of a job's first instance has now, in milliseconds. */
+export async function certificateOf(
+  job: string,
+  task = `connect-proxy-${job}`,
+): Promise<{ readonly from: number; readonly until: number }> {
   const [{ ID }] = await running(job);
-  const script = `fetch("http://127.0.0.2:19001/certs").then(async (it) => console.log(await it.text()))`;
-  const { output } = await lab.inTask(ID, job, ["node", "-e", script]);
+  const script = `
+    const [, admin] = Object.entries(process.env).find(([name]) => name.startsWith("NOMAD_ENVOY_ADMIN_ADDR_"));
+    fetch("http://" + admin + "/certs").then(async (it) => console.log(await it.text()));`;
+  const { code, output } = await lab.inTask(ID, task, ["node", "-e", script]);
+  if (code !== 0) throw new Error(output);
   const { certificates } = JSON.parse(output) as { certificates: { cert_chain: Certificate[] }[] };
   const all = certificates.flatMap(({ cert_chain: chain }) => chain);
   const times = all.map((it) => ({ from: Date.parse(it.valid_from), until: Date.parse(it.expiration_time) }));
@@ -181,7 +206,7 @@ export async function configureMeshCa(Config: object): Promise<void> {
   await lab.api("Consul", "/v1/connect/ca/configuration", "PUT", { Provider: "consul", Config });
 }
 
-/** Waits until the certificates of services are newer than a moment. */
+/** Waits until the certificates of all services are newer than a moment. */
 export async function haveNewCertificates(since: number, timeoutMs: number): Promise<void> {
   await eventually(async () => {
     for (const job of ["page", "single", "double"]) {
@@ -189,4 +214,13 @@ export async function haveNewCertificates(since: number, timeoutMs: number): Pro
       expect([job, (await certificateOf(job)).from > since - MINUTE]).toEqual([job, true]);
     }
   }, timeoutMs);
+}
+
+/**
+ * Waits until Nomad's agents have saved the addresses of the networks of all allocations that run, which they do once a minute: one
+ * that is killed sooner replaces those of which it has lost them.
+ */
+export async function networksAreSaved(): Promise<void> {
+  const started = (await running()).map(({ CreateTime }) => CreateTime / 1e6);
+  await sleep(Math.max(0, Math.max(...started) + 65_000 - Date.now()));
 }

@@ -15,10 +15,10 @@ export interface Load {
 export type Ask = () => Promise<number | string>;
 
 /** Between an answer and the next request, in milliseconds. */
-export const PAUSE_MS = 15;
+export const PAUSE_MS = 25;
 
 export interface LoadOptions {
-  /** Between an answer and the next request, in milliseconds. @default 15 */
+  /** Between an answer and the next request, in milliseconds. @default 25 */
   readonly pauseMs?: number;
   /** How long requests go on before and after what happens, in milliseconds. @default 1,000 */
   readonly marginMs?: number;
