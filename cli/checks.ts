@@ -44,8 +44,8 @@ async function reportOf(app: AppSource, signal: AbortSignal): Promise<Report> {
     if (failed !== undefined && (report === undefined || !hasErrors(report))) throw failed.error;
     if (report === undefined) {
       throw new LabError(
-        `No check ran for ${app.name}.`,
-        "They run where an app has a mesh, hosts or checks of its own, and not with skipValidation.",
+        `No checks ran for ${app.name}.`,
+        "Checks run if the app has a mesh, hosts or its own checks, and if skipValidation is not set.",
       );
     }
     return report;

@@ -9,7 +9,7 @@ import { Lab } from "../lab/lab";
 export function environmentOption(): Option {
   return new Option(
     "--environment",
-    "the cluster that CONSUL_HTTP_ADDR, NOMAD_ADDR and their tokens name, not a lab",
+    "use the cluster of CONSUL_HTTP_ADDR, NOMAD_ADDR and their tokens instead of a lab",
   ).conflicts("name");
 }
 
@@ -17,7 +17,6 @@ export function environmentOption(): Option {
 export function clustersOf({ name, environment = false }: { readonly name: string; readonly environment?: boolean }) {
   if (environment) return [enginesOfEnvironment(process.env)];
   const lab = new Lab(name);
-  if (!lab.exists)
-    throw new LabError(`There is no lab ${name}.`, `Run \`${invocation("up")}\`, or give --environment.`);
+  if (!lab.exists) throw new LabError(`There is no lab ${name}.`, `Run \`${invocation("up")}\`, or use --environment.`);
   return Cluster.all(lab);
 }

@@ -24,16 +24,14 @@ interface Options {
 export function registerDiff(program: Command): void {
   program
     .command("diff")
-    .description(
-      "compare the app with an earlier one: who can newly reach what, which jobs restart, which checks are silenced",
-    )
+    .description("compare the app with an earlier version: changed access, restarted jobs, silenced checks")
     .requiredOption(
       "--base <folder or revision>",
       "what to compare with: the cdktf.out of an earlier synthesis, or a git revision",
     )
     .addOption(appOption())
     .addOption(new Option("--format <format>", "how to print it").choices(FORMATS).default("text"))
-    .option("--exit-code", "end with 1 when anything changes")
+    .option("--exit-code", "exit with code 1 if anything changes")
     .addHelpText(
       "after",
       "\nNothing needs to run. For a pull request: meshform diff --base origin/main --format markdown",

@@ -15,16 +15,16 @@ interface Options {
 export function registerDisconnect(program: Command): void {
   program
     .command("disconnect")
-    .description("close the open connections of one service to another, which its intentions do not allow any more")
-    .argument("<source>", "the service that has lost its access; * for every source")
-    .argument("<destination>", "the service that it must not reach")
+    .description("close open connections between two services that intentions no longer allow")
+    .argument("<source>", "the source service; * for all sources")
+    .argument("<destination>", "the destination service")
     .addOption(labOption())
     .addOption(environmentOption())
     .option("--timeout <seconds>", "time limit for each instance", seconds, 120)
     .addHelpText(
       "after",
-      "\nRestarts the Envoys of the destination, one instance after another. Connections of other sources are closed\n" +
-        "too, and open again; requests on their way through an instance are lost.",
+      "\nRestarts the Envoys of the destination, one instance after another. This also closes connections of other sources,\n" +
+        "which then reconnect; requests in flight are lost.",
     )
     .action(async (source: string, destination: string, { name, environment, timeout }: Options) => {
       const clusters = clustersOf({ name, environment });

@@ -21,10 +21,10 @@ export interface Diagnosis {
 export function registerDoctor(program: Command): void {
   program
     .command("doctor")
-    .description("show what the lab needs of this machine and what is missing; changes nothing")
+    .description("check the requirements of the lab on this machine; changes nothing")
     .addOption(
       // The package has no tests.
-      new Option("--tests", "also show what only the tests and some examples need").hideHelp(!IS_CLONE),
+      new Option("--tests", "also check what only the tests and some examples need").hideHelp(!IS_CLONE),
     )
     .option("--json", "print it as JSON")
     .addHelpText(

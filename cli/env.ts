@@ -6,9 +6,9 @@ import { labOption } from "./lab-option";
 export function registerEnv(program: Command): void {
   program
     .command("env")
-    .description("print what makes consul, nomad and terraform talk to a lab; its tokens too, so mind where it goes")
+    .description("print the environment variables for consul, nomad and terraform, including tokens")
     .addOption(labOption())
-    .option("--datacenter <name>", "which one, where the lab has several (default: the first)")
+    .option("--datacenter <name>", "the datacenter, if the lab has several (default: the first)")
     .addHelpText("after", '\nFor a shell: eval "$(meshform env)"')
     .action(({ name, datacenter }: { name: string; datacenter?: string }) => {
       for (const [variable, value] of Object.entries(labEnvironment(name, datacenter))) {

@@ -18,23 +18,22 @@ interface Options {
 export function registerExplain(program: Command): void {
   program
     .command("explain")
-    .description("explain whether one service can reach another: the way of its requests, and what decides about them")
-    .argument("<source>", "the service that asks")
-    .argument("<destination>", "the name that it asks for")
-    .argument("[method]", "decide about a request of this HTTP method (default: about any request)")
-    .argument("[path]", "its path, query included (default: /)")
+    .description(
+      "explain whether one service can reach another: the path of its requests and the intentions that decide",
+    )
+    .argument("<source>", "the source service")
+    .argument("<destination>", "the destination service")
+    .argument("[method]", "the HTTP method of the request (default: all requests)")
+    .argument("[path]", "the path of the request, including the query (default: /)")
     .addOption(appOption())
     .addOption(
-      new Option("--header <name=value>", "a header of the request; may be given several times")
+      new Option("--header <name=value>", "a header of the request; can be repeated")
         .argParser(withHeader)
         .default({}, "none"),
     )
     .option("--datacenter <name>", "Consul datacenter of the source (default: the only one of the app)")
     .option("--json", "print it as JSON")
-    .addHelpText(
-      "after",
-      "\nThe exit code is 1 when the source cannot reach the destination, or not with this request.",
-    )
+    .addHelpText("after", "\nThe exit code is 1 if the source cannot reach the destination, or not with this request.")
     .action(
       (source: string, destination: string, method: string | undefined, path: string | undefined, options: Options) =>
         interruptible(async (signal) => {
@@ -50,7 +49,7 @@ export function registerExplain(program: Command): void {
 
 function withHeader(text: string, earlier: Readonly<Record<string, string>>): Readonly<Record<string, string>> {
   const end = text.indexOf("=");
-  if (end < 1) throw new InvalidArgumentError("It takes name=value.");
+  if (end < 1) throw new InvalidArgumentError("Use name=value.");
   return { ...earlier, [text.slice(0, end)]: text.slice(end + 1) };
 }
 
@@ -73,7 +72,7 @@ function render(question: Question, explanation: Explanation): string {
   const { source, destination } = question;
   const { allowed, upstreams, ends } = explanation;
   const way = upstreams?.length
-    ? [["  upstream", `${source} asks for ${destination} at ${upstreams.join(" and ")}`]]
+    ? [["  upstream", `${source} reaches ${destination} at ${upstreams.join(" and ")}`]]
     : [];
   return [
     `${source} → ${destination}: ${verdict(question, allowed)}.`,
@@ -99,7 +98,7 @@ function verdict({ request }: Question, allowed: Explanation["allowed"]): string
 
 function rowOf({ service, datacenter, isFailover, by, reason }: ExplainedEnd): string[] {
   const place = datacenter === undefined ? service : `${service} in ${datacenter}`;
-  const way = by.length > 0 ? `by ${by.join(", then ")}${isFailover ? ", while nothing healthy is left" : ""}: ` : "";
+  const way = by.length > 0 ? `by ${by.join(", then ")}${isFailover ? ", while no instance is healthy" : ""}: ` : "";
   return [`  ${place}`, `${way}${reason}`];
 }
 
@@ -107,7 +106,7 @@ function fixes({ source, destination }: Question, { upstreams, ends }: Explanati
   const refusing = [...new Set(ends.filter(({ allowed }) => allowed === "no").map(({ service }) => service))];
   const lines = [
     ...(upstreams?.length === 0
-      ? [`No Envoy of ${source} leads to ${destination}: connectTo or addUpstream of ${source} adds the upstream.`]
+      ? [`${source} has no upstream to ${destination}. Add it with connectTo or addUpstream of ${source}.`]
       : []),
     ...refusing.map(
       (service) => `To allow it: connectTo(${service}) of ${source}, or allowFrom(${source}) of ${service}.`,

@@ -43,13 +43,13 @@ interface Options {
 export function registerGraph(program: Command): void {
   program
     .command("graph")
-    .description("draw the mesh: services, who may talk to whom, splits, gateways, datacenters")
+    .description("draw the mesh: services, allowed connections, splits, gateways, datacenters")
     .addOption(appOption())
-    .addOption(new Option("--format <format>", "what to write").choices([...FORMATS, "all"]).default("all"))
-    .option("--output <folder>", "where the files go", "meshform-graph")
-    .addOption(new Option("--live", "draw what a running lab has, with health and request rates").conflicts(["app"]))
+    .addOption(new Option("--format <format>", "the output format").choices([...FORMATS, "all"]).default("all"))
+    .option("--output <folder>", "the output directory", "meshform-graph")
+    .addOption(new Option("--live", "draw a running lab, with health and request rates").conflicts(["app"]))
     .addOption(labOption())
-    .addHelpText("after", "\nNothing needs to run, except for --live, which is about the lab of --name.")
+    .addHelpText("after", "\nOnly --live needs a running lab, the one of --name.")
     .action(({ app, format, output, live = false, name }: Options) =>
       interruptible(async (signal) => {
         const source = live ? undefined : findApp(app);
@@ -68,7 +68,7 @@ async function readLab(name: string, signal: AbortSignal): Promise<MeshGraph> {
   if (!lab.exists || !existsSync(synthesized)) {
     throw new LabError(
       lab.exists ? `Nothing has been deployed to the lab ${name} yet.` : `There is no lab ${name}.`,
-      `Run \`${invocation("up")}\` first, or leave out --live.`,
+      `Run \`${invocation("up")}\` first, or omit --live.`,
     );
   }
   const jobs = (await Promise.all(Cluster.all(lab).map((cluster) => readJobs(cluster)))).flat();
@@ -94,8 +94,8 @@ async function write(
     for (const format of formats) writeFileSync(join(output, FILES[format]), contentOf(format));
   } catch (error) {
     throw new LabError(
-      `The files cannot be written to ${output}: ${(error as Error).message}.`,
-      "Name another folder with --output.",
+      `Cannot write the files to ${output}: ${(error as Error).message}.`,
+      "Set another directory with --output.",
       { cause: error },
     );
   }
@@ -125,7 +125,7 @@ function readings({ groups, nodes, edges }: MeshGraph): string[] {
 function remarks({ notes, edges }: MeshGraph): string[] {
   const tooMany =
     edges.length > MERMAID_EDGES
-      ? [`Mermaid draws no more than ${MERMAID_EDGES} arrows unless its maxEdges is raised; GitHub does not raise it.`]
+      ? [`Mermaid draws at most ${MERMAID_EDGES} arrows unless its maxEdges is raised, which GitHub does not do.`]
       : [];
   const lines = [...notes, ...tooMany];
   return lines.length > 0 ? [...lines, ""] : [];

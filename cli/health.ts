@@ -18,16 +18,21 @@ interface Options {
 export function registerHealth(program: Command): void {
   program
     .command("health")
-    .description("say of each job that is not healthy which task or check fails, and what it wrote")
+    .description("show the failing tasks and checks of unhealthy jobs, with their output")
     .argument("[jobs...]", "ids of jobs in Nomad (default: all)")
     .addOption(labOption())
     .addOption(environmentOption())
-    .option("--stacks <folder>", "the jobs of an app's synthesized stacks, such as cdktf.out")
-    .option("--wait <seconds>", "how long they may take; ends sooner once Nomad has given up", seconds, 0)
+    .option("--stacks <folder>", "check the jobs of these synthesized stacks, such as cdktf.out")
+    .option(
+      "--wait <seconds>",
+      "seconds to wait until they are healthy; ends earlier if a deployment fails",
+      seconds,
+      0,
+    )
     .option("--json", "print it as JSON")
     .addHelpText(
       "after",
-      "\nMeant for a pipeline after `cdktf deploy`, whether that has failed or not. The exit code is 0 only when all are healthy.",
+      "\nRun it in a pipeline after `cdktf deploy`, even if that failed. The exit code is 0 only if all jobs are healthy.",
     )
     .action(async (ids: string[], { name, environment, stacks, wait, json }: Options) => {
       const clusters = clustersOf({ name, environment });

@@ -36,9 +36,11 @@ export function registerInit(program: Command): void {
   program
     .command("init")
     .description("create a project: an app with one service, its test, and a CI workflow")
-    .argument("<folder>", "where it goes; the folder must be empty or new")
-    .addOption(new Option("--language <language>", "what it is written in").choices(LANGUAGES).default("typescript"))
-    .option("--no-install", "leave out `npm install`")
+    .argument("<folder>", "the directory of the project, which must be empty or new")
+    .addOption(
+      new Option("--language <language>", "the language of the project").choices(LANGUAGES).default("typescript"),
+    )
+    .option("--no-install", "skip `npm install`")
     .action((folder: string, { language, install }: Options) =>
       interruptible(async (signal) => {
         const path = resolve(folder);
@@ -50,14 +52,14 @@ export function registerInit(program: Command): void {
           "npm test",
           "npx meshform up",
         ];
-        console.log([`${path} is there. Next:`, ...steps.map((step) => `  ${step}`)].join("\n"));
+        console.log([`Created ${path}. Next steps:`, ...steps.map((step) => `  ${step}`)].join("\n"));
       }),
     );
 }
 
 function createProject(folder: string, language: Language): void {
   if (existsSync(folder) && readdirSync(folder).length > 0) {
-    throw new LabError(`${folder} is not empty.`, "Name a new folder, or an empty one.");
+    throw new LabError(`${folder} is not empty.`, "Use a new or empty directory.");
   }
   mkdirSync(folder, { recursive: true });
   for (const part of ["shared", language]) {
@@ -122,7 +124,7 @@ async function installPackages(folder: string, signal: AbortSignal): Promise<voi
         task: (_, task) =>
           runTool(["npm", "install", "--no-audit", "--no-fund"], {
             what: "The installation of the packages",
-            fix: "The project is there: make sure that npm reaches its registry, then run `npm install` in it.",
+            fix: "The project was created. Make sure that npm can reach its registry, then run `npm install` in it.",
             timeoutMs: installMs,
             cwd: folder,
             signal,

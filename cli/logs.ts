@@ -14,12 +14,12 @@ interface Options {
 export function registerLogs(program: Command): void {
   program
     .command("logs")
-    .description("print what a service writes, its Envoy, or an agent of a host")
+    .description("print the logs of a service, its Envoy, or an agent")
     .argument("<service>", "the service; with --host the unit: consul, nomad, boot")
     .addOption(labOption())
-    .option("--sidecar", "the Envoys of the service instead")
-    .option("--host <host>", "the log of a unit of this host")
-    .option("-f, --follow", "go on as it grows")
+    .option("--sidecar", "print the logs of the service's Envoys instead")
+    .option("--host <host>", "print the log of a unit on this host")
+    .option("-f, --follow", "follow the log")
     .action((service: string, { name, host, sidecar = false, follow = false }: Options) =>
       interruptible((signal) => {
         const options = { name, follow, signal };

@@ -37,7 +37,7 @@ export async function main(): Promise<void> {
     .description("A Consul service mesh on Nomad: as code, and as a lab on this machine.")
     .version(manifest.version)
     .exitOverride()
-    .showHelpAfterError("Run `meshform --help` to see what there is.");
+    .showHelpAfterError("Run `meshform --help` for a list of commands.");
   const [, , asked = ""] = process.argv;
   for (const [name, register] of Object.entries(COMMANDS)) {
     if (name === asked || !Object.hasOwn(COMMANDS, asked)) register(program);
@@ -62,7 +62,7 @@ function report(error: unknown): number {
   }
   if (error instanceof EngineRefusal && error.status >= 500) {
     console.error(
-      `${error.message}\nRun \`${invocation("status")}\` to see which agents are not well, then try again.`,
+      `${error.message}\nRun \`${invocation("status")}\` to see which agents are not healthy, then try again.`,
     );
     return EXIT.failure;
   }

@@ -32,8 +32,8 @@ function installPackages(root) {
   // npm says first what is wrong, and after that how npm is used.
   const said = (npm.stderr || npm.error?.message || "").trimEnd().split("\n").slice(0, 25).join("\n  ");
   fail(
-    `\`npm ci\` in ${root} ${reason}. It said:\n  ${said}`,
-    "Make sure that npm reaches its registry and try again.",
+    `\`npm ci\` in ${root} ${reason}. Its output:\n  ${said}`,
+    "Make sure that npm can reach its registry, then try again.",
   );
 }
 

@@ -26,15 +26,15 @@ export async function withRevision<T>(
   if (!root || !commit) {
     throw new LabError(
       root
-        ? `This repository has no revision ${revision}, and there is no such folder.`
-        : `There is no folder ${revision}.`,
-      "Give --base a folder with what an app has synthesized (cdktf.out), or a revision of the git repository of this folder.",
+        ? `${revision} is neither a revision of this repository nor a directory.`
+        : `The directory ${revision} does not exist.`,
+      "Set --base to the output directory of a synthesis (cdktf.out), or to a revision of this git repository.",
     );
   }
   const tree = mkdtempSync(join(tmpdir(), "meshform-revision-"));
   try {
     const archive = join(tree, "files.tar");
-    const options = { timeoutMs: GIT_MS, signal, fix: "See what git says, then try again." };
+    const options = { timeoutMs: GIT_MS, signal, fix: "Fix the git error, then try again." };
     const what = `reading ${revision}`;
     await runTool(["git", "-C", root, "archive", "--format=tar", `--output=${archive}`, commit], { what, ...options });
     const files = join(tree, "files");
@@ -42,7 +42,7 @@ export async function withRevision<T>(
     await runTool(["tar", "-xf", archive, "-C", files], { what, ...options });
     const folder = join(files, relative(root, process.cwd()));
     if (!existsSync(folder))
-      throw new LabError(`${revision} does not have this folder.`, "Name a revision that has it.");
+      throw new LabError(`This directory does not exist in ${revision}.`, "Use a revision that contains it.");
     for (let here = process.cwd(), there = folder; ; here = dirname(here), there = dirname(there)) {
       const packages = join(here, "node_modules");
       if (existsSync(packages) && !existsSync(join(there, "node_modules"))) {

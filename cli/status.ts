@@ -13,7 +13,7 @@ export function registerStatus(program: Command): void {
     .description("show hosts, agents, services and URLs of a lab")
     .addOption(labOption())
     .option("--json", "print it as JSON")
-    .addHelpText("after", "\nThe exit code is 0 only when everything is healthy.")
+    .addHelpText("after", "\nThe exit code is 0 only if everything is healthy.")
     .action(async ({ name, json }: { name: string; json?: boolean }) => {
       const report = await status(name);
       console.log(json ? JSON.stringify(report, undefined, 2) : render(report));
@@ -55,7 +55,7 @@ function render(report: LabStatus): string {
 
 function verdict({ name, healthy, mesh }: LabStatus): string {
   if (!healthy) return `Lab ${name} is not healthy.`;
-  return mesh.refused.length > 0 ? `Lab ${name} is healthy, but refuses calls.` : `Lab ${name} is healthy.`;
+  return mesh.refused.length > 0 ? `Lab ${name} is healthy, but refuses connections.` : `Lab ${name} is healthy.`;
 }
 
 function hostRow({ name, address, running, consul, nomad }: HostStatus): string[] {
@@ -85,7 +85,7 @@ function kindOf({ kind, trigger, instances }: JobStatus): string {
   if (trigger === undefined) return isOver && kind.endsWith("batch") ? `${kind}, ${end}` : kind;
   const name = trigger === "periodic" ? "periodic" : "parameterized";
   if (instances.length === 0) return `${name}, no run yet`;
-  return isOver ? `${name}, last run ${end}` : `${name}, runs now`;
+  return isOver ? `${name}, last run ${end}` : `${name}, running`;
 }
 
 function servicesOf({ services }: JobStatus): string {

@@ -30,40 +30,40 @@ interface Options {
 export function registerUp(program: Command): void {
   program
     .command("up")
-    .description("boot a lab on this machine, deploy the app to it and try it; repeat it after every edit")
+    .description("start a lab on this machine and deploy the app to it; run it again after every edit")
     .addOption(labOption())
     .addOption(appOption())
     .addOption(
-      new Option("--engine <engine>", "what applies the stacks")
+      new Option("--engine <engine>", "the tool that applies the stacks")
         .choices(["auto", "terraform", "offline"])
         .default("auto"),
     )
     .option(
       "--secure",
-      "three servers and two clients with TLS, encrypted gossip and ACL (default: as the lab is, else plain)",
+      "three servers and two clients with TLS, gossip encryption and ACLs (default: as the existing lab, otherwise plain)",
     )
-    .option("--no-secure", "one server and two clients, without any of it")
+    .option("--no-secure", "one server and two clients, without TLS and ACLs")
     .option(
       "--datacenters <number>",
-      "how many clusters the lab has, dc1 first (default: as the lab has, else 1)",
+      "number of datacenters, starting with dc1 (default: as the existing lab, otherwise 1)",
       datacenterCount,
     )
     .option(
       "--show <folder>",
-      "a folder of this machine that tasks may read, at its own path; repeat it for more (default: as the lab does)",
+      "a directory of this machine that tasks can read, at the same path; can be repeated (default: as the existing lab)",
       (folder: string, before?: readonly string[]) => [...(before ?? []), folder],
     )
     .option(
       "--disks",
-      "the agents of each host have their data on disks of their own: 1 GiB for Consul, 2 for Nomad (a new lab)",
+      "use separate disks for the data of the agents: 1 GiB for Consul, 2 GiB for Nomad (only for a new lab)",
     )
     .addOption(
       new Option(
         "--runtime <runtime>",
-        "what the setting `runtime` is for the app (default: as the last time, else exec, or docker where the app has containers anyway)",
+        "the setting `runtime` of the app (default: as before, otherwise exec, or docker if the app has containers)",
       ).choices(["exec", "docker"]),
     )
-    .option("--timeout <seconds>", "time limit of each wait for agents, services and answers", seconds, 180)
+    .option("--timeout <seconds>", "timeout of each wait for agents, services and responses", seconds, 180)
     .action(async ({ name, app, engine, secure, datacenters, show, disks, runtime, timeout }: Options) => {
       try {
         const profile = secure === undefined ? undefined : secure ? ("secure" as const) : ("plain" as const);
@@ -115,9 +115,9 @@ function render(report: UpReport, name: string): string {
         ...engines.map((it) => [labelled(titles[it.name] ?? it.name, it.datacenter), `${urlOf(it)}/ui/`]),
       ]),
     ),
-    ...moved.map(({ wanted, port }) => `  Port ${wanted} is taken on this machine, so ${port} leads there.`),
+    ...moved.map(({ wanted, port }) => `  Port ${wanted} is in use on this machine, so port ${port} is used instead.`),
     ...section(
-      "Who talks to whom",
+      "Connections",
       // Versions of a service are connected alike.
       new Set(
         mesh.connections.map(({ source, destination, peer, partly, job: { datacenter } }) => {
@@ -131,24 +131,24 @@ function render(report: UpReport, name: string): string {
       "Next",
       table([
         [invocation("status", ...lab), "hosts, agents, services"],
-        [invocation("logs", ...lab, "<service>"), "what a service writes; --sidecar: its Envoy"],
-        [invocation("graph", "--live", ...lab), "a picture of it, with request rates"],
-        [invocation("up", ...lab), "after an edit"],
-        [invocation("down", ...lab), "removes it all"],
+        [invocation("logs", ...lab, "<service>"), "the logs of a service; --sidecar: of its Envoy"],
+        [invocation("graph", "--live", ...lab), "a graph with request rates"],
+        [invocation("up", ...lab), "deploy an edit"],
+        [invocation("down", ...lab), "remove the lab"],
       ]),
     ),
   ].join("\n");
 }
 
 function headline({ changed, problems, mesh }: UpReport): string {
-  if (problems.length > 0) return "Everything is deployed, but not everything is as it should be:";
-  const runs = changed ? "The mesh runs" : "Nothing changed: the mesh runs as the app says";
-  return mesh.refused.length > 0 ? `${runs}, but refuses calls:` : `${runs}.`;
+  if (problems.length > 0) return "The deployment succeeded, but there are problems:";
+  const runs = changed ? "The mesh runs" : "Nothing changed: the mesh matches the app";
+  return mesh.refused.length > 0 ? `${runs}, but refuses connections:` : `${runs}.`;
 }
 
 function whatNow(name: string): string {
   const lab = optionOf(name);
-  return `Repeat \`${invocation("up", ...lab)}\` to go on from here; \`${invocation("down", ...lab)}\` removes what there is.`;
+  return `Repeat \`${invocation("up", ...lab)}\` to continue; \`${invocation("down", ...lab)}\` removes the lab.`;
 }
 
 function optionOf(name: string): readonly string[] {

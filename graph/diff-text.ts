@@ -29,15 +29,15 @@ export function renderDiff(diff: MeshDiff, format: DiffFormat): string {
 
 function sectionsOf({ access, ports, jobs, entries, silences, warnings }: MeshDiff): Section[] {
   return [
-    { title: "May reach more", lines: access.filter(({ isWider }) => isWider).map(accessLine) },
-    { title: "May reach less", lines: access.filter(({ isWider }) => !isWider).map(accessLine) },
-    { title: "Ports of nodes", lines: ports.map(portLine) },
+    { title: "Can reach more", lines: access.filter(({ isWider }) => isWider).map(accessLine) },
+    { title: "Can reach less", lines: access.filter(({ isWider }) => !isWider).map(accessLine) },
+    { title: "Node ports", lines: ports.map(portLine) },
     { title: "Jobs", lines: jobs.map(jobLine) },
     { title: "Config entries", lines: entries.map(entryLine) },
-    { title: "Checks that are silenced now", lines: silences.added.map(sentenceOfSilence) },
+    { title: "Newly silenced checks", lines: silences.added.map(sentenceOfSilence) },
     { title: "Checks that are no longer silenced", lines: silences.removed.map(sentenceOfSilence) },
     { title: "New warnings", lines: warnings.added.map(sentenceOf) },
-    { title: "Warnings that are gone", lines: warnings.removed.map(sentenceOf) },
+    { title: "Resolved warnings", lines: warnings.removed.map(sentenceOf) },
   ];
 }
 

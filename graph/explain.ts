@@ -8,7 +8,7 @@ import { worldOf } from "./world";
 
 /** A question: may this service reach that one? */
 export interface Question {
-  /** Name of the service that asks. */
+  /** Name of the source service. */
   readonly source: string;
   /** The name that it asks for. */
   readonly destination: string;
@@ -59,7 +59,7 @@ export function explain(documents: MeshDocuments, question: Question): Explanati
   if (!world.entries.has(datacenter)) {
     throw new LabError(
       `The app has no datacenter ${datacenter}.`,
-      `There are: ${[...world.entries.keys()].sort().join(", ")}.`,
+      `Known datacenters: ${[...world.entries.keys()].sort().join(", ")}.`,
     );
   }
   const { allowed, ends } = reach(

@@ -15,10 +15,10 @@ export function requireServices(documents: MeshDocuments, ...names: readonly str
 /** What to say of a name that is none of the known ones. */
 export function missing(what: string, name: string, known: readonly string[]): LabError {
   return known.length === 0
-    ? new LabError(`There is no ${what}: there is nothing of this kind.`, "")
+    ? new LabError(`Unknown ${what}: the app has none.`, "")
     : new LabError(
-        [`There is no ${what}.`, suggestionFor(name, known) ?? []].flat().join(" "),
-        `There are: ${[...known].sort().join(", ")}.`,
+        [`Unknown ${what}.`, suggestionFor(name, known) ?? []].flat().join(" "),
+        `Known names: ${[...known].sort().join(", ")}.`,
       );
 }
 

@@ -177,12 +177,12 @@ function notesOf({ notes }: MeshGraph): string {
 /** Small samples of what lines and boxes mean, drawn by the same rules. */
 function legend(): string {
   const lines = [
-    ["connection", "finds it, and may call it"],
-    ["connection some", "L7: may make some requests"],
-    ["connection may", "may call it, has no upstream of its own"],
-    ["connection refused", "has an upstream, is refused"],
+    ["connection", "upstream that is allowed"],
+    ["connection some", "L7: only some requests are allowed"],
+    ["connection may", "allowed, but has no upstream"],
+    ["connection refused", "upstream that is refused"],
     ["split", "split, route or redirect"],
-    ["failover", "failover; a gateway carries it"],
+    ["failover", "failover; through a gateway"],
   ].map(
     ([classes, text]) =>
       `<li><svg class="picture" width="34" height="12" aria-hidden="true"><g class="edge ${classes}"><path d="M0,6H27"/><polygon points="34,6 26,2.5 26,9.5"/></g></svg>${text}</li>`,

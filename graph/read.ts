@@ -188,7 +188,7 @@ class GraphReader {
             const edge = this.drafts.edge("route", service, target);
             edge.matches = including(edge.matches, routePhrase(Match ?? {}));
             if (Destination.PrefixRewrite) {
-              edge.remarks = including(edge.remarks, `the path's beginning becomes ${Destination.PrefixRewrite}`);
+              edge.remarks = including(edge.remarks, `the path prefix becomes ${Destination.PrefixRewrite}`);
             }
           }
         }
@@ -322,7 +322,7 @@ class GraphReader {
       for (const { node, isFailover } of this.endsOf(destination)) {
         const edge = this.drafts.findEdge("connection", source, node);
         if (!edge || edge.ways) continue;
-        const when = isFailover ? ", where nothing healthy is left" : "";
+        const when = isFailover ? ", if no instance is healthy" : "";
         edge.remarks = including(edge.remarks, `by way of ${destination.name}${when}`);
       }
     }
@@ -406,7 +406,7 @@ const ALLOWED_WORDS: Readonly<Record<Permission["allowed"], string>> = {
   all: "everything",
   "some requests": "some requests",
   no: "nothing",
-  unknown: "what its owner says",
+  unknown: "as its owner decides",
 };
 
 /** A service of a job that takes part in the mesh. */

@@ -108,9 +108,9 @@ export function verbOf({ permission, ways }: MeshEdge): string {
   const finds = ways !== undefined;
   switch (permission?.allowed) {
     case "all":
-      return finds ? "talks to" : "may talk to";
+      return finds ? "talks to" : "can reach";
     case "some requests":
-      return finds ? "may send some requests to" : "may send some requests, without an upstream of its own, to";
+      return finds ? "can send some requests to" : "can send some requests, but has no upstream, to";
     case "no":
       return "has an upstream to, but is refused by,";
     default:
@@ -136,7 +136,7 @@ export function nodeFacts(node: MeshNode, groupName: string | undefined): readon
     ...fact("listens", listeners?.join(", ")),
     ...fact("address", addresses?.join(", ")),
     ...fact("instances with", filter),
-    ...fact("default", isDefault && "requests that ask for no subset go here"),
+    ...fact("default", isDefault && "requests without a subset go here"),
     ...fact("proxy", proxy),
     ...fact("health checks", checks?.join(", ")),
     ...fact("exported to", exportedTo?.join(", ")),
@@ -152,7 +152,7 @@ function jobPhrase({ id, stack, instances, group, namespace, kind }: MeshJob): s
     id,
     kind,
     ...(group === undefined ? [] : [`group ${group}`]),
-    kind === "system" || kind === "sysbatch" ? "on every node that fits" : count,
+    kind === "system" || kind === "sysbatch" ? "on every eligible node" : count,
     ...(namespace === undefined ? [] : [`namespace ${namespace}`]),
     `stack ${stack}`,
   ]
@@ -178,7 +178,7 @@ export function edgeFacts(edge: MeshEdge): readonly Fact[] {
   ];
 }
 
-const NO_UPSTREAM = ", but has no upstream of its own";
+const NO_UPSTREAM = ", but has no upstream";
 
 function mayOf({ kind, permission, ways }: MeshEdge): string | undefined {
   if (kind !== "connection") return undefined;
@@ -189,9 +189,9 @@ function mayOf({ kind, permission, ways }: MeshEdge): string | undefined {
     case "some requests":
       return `some requests${by}${ways ? "" : NO_UPSTREAM}`;
     case "no":
-      return `nothing${by}: every call is refused`;
+      return `nothing${by}: every connection is refused`;
     default:
-      return "what the destination's owner says";
+      return "as the destination's owner decides";
   }
 }
 

@@ -114,8 +114,8 @@ export function problemsOfAgents(agents: readonly AgentStatus[], exec: (host: st
     .filter(({ nomad }) => unschedulable.includes(nomad))
     .map(
       ({ host, nomad }) =>
-        `Nomad places nothing on ${host}, which is ${nomad}. ` +
-        `To have jobs there again: ${exec(host)} nomad node eligibility -self -enable`,
+        `Nomad does not place allocations on ${host}, which is ${nomad}. ` +
+        `To make it eligible: ${exec(host)} nomad node eligibility -self -enable`,
     );
 }
 

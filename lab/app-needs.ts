@@ -124,7 +124,8 @@ function problemOfDriver({ construct, name, driver }: NeededTask, offer: LabOffe
   if (drivers.includes(driver) || isOpen(driver)) return undefined;
   const program = programsOfDrivers[driver];
   if (program !== undefined && findOnHosts(program, offer) !== undefined) return undefined;
-  const lack = program === undefined ? "which the lab does not have" : `for which hosts lack the program ${program}`;
+  const lack =
+    program === undefined ? "which the lab does not support" : `for which the hosts have no program ${program}`;
   const fix =
     program === undefined
       ? `Use one of ${drivers.join(", ")} in the lab.`
@@ -140,8 +141,8 @@ function problemOfProgram({ construct, name, driver, config, task }: NeededTask,
     if (config.chroot !== undefined || isInRoot(command, offer)) return undefined;
     const found = offer.chroot.filter((path) => /\/bin\//.test(path)).map((path) => basename(path));
     return (
-      `${construct}: the task ${name} runs ${command} with the driver exec, whose root in the lab has only ` +
-      `${[...new Set(found)].join(", ")}. Use driver: "raw_exec", or bring the program as an artifact.`
+      `${construct}: the task ${name} runs ${command} with the driver exec, whose chroot in the lab has only ` +
+      `${[...new Set(found)].join(", ")}. Use driver: "raw_exec", or download the program as an artifact.`
     );
   }
   if (task.Env?.PATH !== undefined && !command.includes("/")) return undefined;
@@ -149,9 +150,9 @@ function problemOfProgram({ construct, name, driver, config, task }: NeededTask,
   const folder = isAbsolute(command) ? dirname(command) : undefined;
   const fix =
     folder !== undefined && existsSync(command)
-      ? `Hosts do not see ${folder}: lend it with \`--show ${folder}\`, or put the program into /usr/local or /opt.`
+      ? `Hosts cannot read ${folder}: share it with \`--show ${folder}\`, or move the program to /usr/local or /opt.`
       : "Correct the command, or install the program in /usr, /usr/local or /opt of this machine.";
-  return `${construct}: the task ${name} runs ${command}, which no host of the lab has. ${fix}`;
+  return `${construct}: the task ${name} runs ${command}, which the hosts of the lab do not have. ${fix}`;
 }
 
 /** Whether the task itself brings the file, or may do so. */
@@ -185,13 +186,13 @@ function problemOfImage({ construct, name, driver, config }: NeededTask): string
   const { image } = config;
   if (driver !== "docker" || typeof image !== "string" || isOpen(image)) return undefined;
   const asks = (why: string, fix: string) =>
-    `${construct}: the task ${name} runs the image ${image}, ${why}, and hosts of the lab reach no registry. ${fix}`;
-  if (config.force_pull === true) return asks("which force_pull has Nomad fetch each time", "Omit force_pull.");
+    `${construct}: the task ${name} runs the image ${image}, ${why}, but hosts of the lab cannot reach a registry. ${fix}`;
+  if (config.force_pull === true) return asks("which Nomad pulls each time because of force_pull", "Omit force_pull.");
   if (plainName(image).includes("@")) {
-    return asks("which only a registry knows by this digest", "Give it a tag, at least in the lab.");
+    return asks("whose digest only a registry knows", "Use a tag, at least in the lab.");
   }
   if (plainName(image).endsWith(":latest")) {
-    return asks("which Nomad fetches each time since its tag is latest", "Give it another tag.");
+    return asks("which Nomad pulls each time because its tag is latest", "Use another tag.");
   }
   return undefined;
 }
@@ -218,8 +219,8 @@ function problemsOfPorts(jobs: readonly JobDocument[], { clients }: LabOffer): s
     const hosts = clients.get(datacenter);
     if (hosts === undefined || count <= hosts) return [];
     return [
-      `${[...new Set(constructs)].join(", ")}: port ${port} of a host is asked for ${count} times, and ${datacenter} has ` +
-        `${hosts} hosts that run tasks. Give each service a port of its own, or a lower count.`,
+      `${[...new Set(constructs)].join(", ")}: host port ${port} is needed ${count} times, but ${datacenter} has ` +
+        `${hosts} hosts that run tasks. Use different ports or a lower count.`,
     ];
   });
 }

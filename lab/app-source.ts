@@ -37,8 +37,10 @@ export function findApp(file?: string, folder = process.cwd()): AppSource {
   const path = resolve(folder, file ?? USUAL_FILE);
   if (!existsSync(path)) {
     throw new LabError(
-      file === undefined ? `There is neither a cdktf.json with an app here nor ${path}.` : `There is no app ${path}.`,
-      "Name the app's file with --app, or run this in the folder of its cdktf.json.",
+      file === undefined
+        ? `Neither a cdktf.json with an app nor ${path} exists here.`
+        : `The app ${path} does not exist.`,
+      "Set the app's file with --app, or run this in the directory of its cdktf.json.",
     );
   }
   return {

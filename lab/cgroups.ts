@@ -25,7 +25,7 @@ export async function removeCgroups(paths: readonly string[]): Promise<void> {
   await waitFor(`the kernel to release ${paths.length} control groups`, () => paths.map(removeTree).every(Boolean), {
     timeoutMs: 10_000,
     intervalMs: 20,
-    fix: `Look for processes in ${root}/*/meshform.*, end them, then try again.`,
+    fix: `Stop the processes in ${root}/*/meshform.*, then try again.`,
   });
 }
 

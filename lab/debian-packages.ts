@@ -28,7 +28,7 @@ export async function installDebianPackages(
     runTool(["apt-get", "--option", "DPkg::Lock::Timeout=120", ...args], {
       ...options,
       what: `The installation of the Debian packages ${packages.join(", ")}`,
-      fix: "Correct what `apt-get update` and the lines above say, or install them by hand, and try again.",
+      fix: "Fix the errors above and those of `apt-get update`, or install the packages manually, then try again.",
       timeoutMs: APT_MS,
       // The programs are wanted, and not the services that some packages would start on the machine.
       env: { DEBIAN_FRONTEND: "noninteractive", SYSTEMD_OFFLINE: "1" },

@@ -40,7 +40,7 @@ export async function disconnect(clusters: readonly Engines[], options: Disconne
     if (ends.length === 0) {
       throw new LabError(
         `Consul has no instance of ${options.destination} in the mesh.`,
-        "Name the service in Consul where the connections end; a virtual service, a redirect or a failover leads to one.",
+        "Use the name of the service with the instances, not of a virtual service, redirect or failover.",
       );
     }
     await new Listr(
@@ -84,7 +84,7 @@ async function expectDenied(cluster: Engines, source: string, destination: strin
   if (!known?.length) {
     throw new LabError(
       `Consul has no service ${source}.`,
-      "Name the source as Consul does, or * for the connections of every source, those of other clusters too.",
+      "Use the name of the source in Consul, or * for all sources, including those of other clusters.",
     );
   }
   // Consul's own answer to this, `intentions/check`, knows nothing of `default_intention_policy`.
@@ -107,8 +107,8 @@ async function endOf(cluster: Engines, { Node, Service }: Instance, destination:
   const task = group?.Tasks.find(isEnd);
   if (!allocation || !task) {
     throw new LabError(
-      `The instance ${Service.ID} of ${destination} on ${Node.Node} is not run by this Nomad.`,
-      "Restart what runs it, or remove it from Consul if it is gone.",
+      `The instance ${Service.ID} of ${destination} on ${Node.Node} does not belong to this Nomad.`,
+      "Restart it manually, or deregister it from Consul if it no longer exists.",
     );
   }
   return { cluster, node: Node.Node, allocation, task: task.Name };
@@ -137,7 +137,7 @@ async function restart(end: End, holdMs: number, options: DisconnectOptions): Pr
       intervalMs: 250,
       signal: options.signal,
       lastSeen: () => problem,
-      fix: `See \`nomad alloc status ${allocation}\`. The instances after it were left alone.`,
+      fix: `See \`nomad alloc status ${allocation}\`. The remaining instances were not restarted.`,
     },
   );
 }
@@ -146,7 +146,7 @@ async function restart(end: End, holdMs: number, options: DisconnectOptions): Pr
 async function problemOf(end: End, before: TaskState | undefined): Promise<string | undefined> {
   const state = await stateOf(end);
   if (state?.State !== "running") return `The task is ${state?.State ?? "gone"}.`;
-  if (state.Restarts <= (before?.Restarts ?? 0)) return "The task has not been restarted yet.";
+  if (state.Restarts <= (before?.Restarts ?? 0)) return "The task has not restarted yet.";
   const path = `/v1/health/node/${encodeURIComponent(end.node)}`;
   const checks = ((await end.cluster.consul.get(path)) ?? []) as Check[];
   const failing = checks.find((it) => it.ServiceID.includes(end.allocation) && it.Status !== "passing");

@@ -52,8 +52,8 @@ async function driftOfJob({ nomad }: Cluster, { job, isOpen }: JobDocument, wher
   const path = jobPath({ ID, Namespace });
   const live = (await nomad.get(path)) as { readonly Stop: boolean } | undefined;
   const fix = `\`${invocation("up")}\` starts it again.`;
-  if (live === undefined) return [`The job ${ID}${where} is not in Nomad, though the app has it: ${fix}`];
-  if (live.Stop) return [`The job ${ID}${where} was stopped, though the app has it: ${fix}`];
+  if (live === undefined) return [`The job ${ID}${where} is not in Nomad, but the app contains it: ${fix}`];
+  if (live.Stop) return [`The job ${ID}${where} was stopped, but the app contains it: ${fix}`];
   if (isOpen) return [];
   const { Diff } = (await nomad.put(jobPath({ ID, Namespace }, "/plan"), { Job: job, Diff: true })) as {
     Diff: JobDiff;
@@ -61,7 +61,7 @@ async function driftOfJob({ nomad }: Cluster, { job, isOpen }: JobDocument, wher
   const changes = changesOf(Diff);
   return changes.length === 0
     ? []
-    : [`The job ${ID}${where} is not as the app has it (${changes.join(", ")}): \`${invocation("up")}\` restores it.`];
+    : [`The job ${ID}${where} differs from the app (${changes.join(", ")}): \`${invocation("up")}\` restores it.`];
 }
 
 /** What is read of Nomad's plan. */
@@ -137,7 +137,7 @@ function foreignEntry(
   const { Sources } = entry as { readonly Sources?: readonly Source[] | null };
   const said = kind === "service-intentions" ? `: ${(Sources ?? []).map((it) => sentenceOf(it, name)).join("; ")}` : "";
   const remove = `consul config delete -kind ${kind} -name '${name}'`;
-  return `The config entry ${kind}/${name}${where} is not the app's${said}. To remove it: ${exec} ${remove}`;
+  return `The config entry ${kind}/${name}${where} does not belong to the app${said}. To remove it: ${exec} ${remove}`;
 }
 
 interface Source {
@@ -149,7 +149,7 @@ interface Source {
 
 function sentenceOf({ Name, Peer, Action, Permissions }: Source, destination: string): string {
   const source = `${Name === "*" ? "every service" : Name}${Peer ? ` of ${Peer}` : ""}`;
-  const may = Permissions?.length ? "may send some requests to" : Action === "allow" ? "may reach" : "may not reach";
+  const may = Permissions?.length ? "can send some requests to" : Action === "allow" ? "may reach" : "may not reach";
   return `${source} ${may} ${destination === "*" ? "every service" : destination}`;
 }
 

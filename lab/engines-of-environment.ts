@@ -32,8 +32,8 @@ function engineOf(
   const address = given.includes("://") ? given : `${scheme}://${given}`;
   if (!/^https?:\/\/./.test(address) || !URL.canParse(address)) {
     throw new LabError(
-      `${addressVariable} is "${given}", which is no address of an HTTP API.`,
-      `Set it as in ${addressVariable}=https://${engine.toLowerCase()}.example.com:${engine === "Consul" ? 8501 : 4646}.`,
+      `${addressVariable} is "${given}", which is not the address of an HTTP API.`,
+      `Use for example ${addressVariable}=https://${engine.toLowerCase()}.example.com:${engine === "Consul" ? 8501 : 4646}.`,
     );
   }
   const tls = (what: string) => valueOf(`${engine.toUpperCase()}_${what}`);

@@ -23,10 +23,8 @@ export function commandOnHost(lab: string, host: string, command: readonly strin
   const found = new Lab(lab);
   const init = found.initOf(host);
   if (!init) {
-    const known = found.topology
-      ? allHosts(found.topology).map(({ name }) => name)
-      : ["none, since there is no such lab"];
-    throw new LabError(`Host ${host} of lab ${lab} does not run.`, `The lab's hosts: ${known.join(", ")}.`);
+    const known = found.topology ? allHosts(found.topology).map(({ name }) => name) : ["none: the lab does not exist"];
+    throw new LabError(`Host ${host} of lab ${lab} is not running.`, `The lab's hosts: ${known.join(", ")}.`);
   }
   const env = { ...cleanEnvironment, ...hostEnvironment(found, host) };
   return { program: "nsenter", args: [...enterHost(init), ...command], env };

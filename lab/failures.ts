@@ -15,7 +15,7 @@ export async function describeFailures(nomad: EngineApi, jobs: readonly JobStatu
     const replaced = failed.filter(({ group }) => outdated !== undefined || ill.some((it) => it.group === group));
     return [
       `${id}: ${instances.length - ill.length} of ${wanted} instances are healthy`,
-      ...(isReplacing ? ["  its canaries are not promoted yet: Nomad does that once all of them are healthy"] : []),
+      ...(isReplacing ? ["  its canaries are not promoted yet: Nomad promotes them when all are healthy"] : []),
       ...[...unplaced, ...(outdated === undefined ? [] : [outdated]), ...(failure === undefined ? [] : [failure])].map(
         (problem) => `  ${problem}`,
       ),

@@ -56,8 +56,8 @@ export async function ensureForwarder(
 
 function ended(files: LabFiles): LabError {
   return new LabError(
-    `The program that carries the lab's ports to this machine ended at once.\n${lastLines(forwarderLog(files))}`,
-    "Take the lab down with `down` and try again; if it is about a missing package, run `npm ci` first.",
+    `The program that forwards the lab's ports exited immediately.\n${lastLines(forwarderLog(files))}`,
+    "Remove the lab with `down` and try again. If a package is missing, run `npm ci` first.",
   );
 }
 

@@ -37,11 +37,11 @@ export function guardedProxy(name, callers, ownerOf, open) {
     socket.on("error", () => socket.destroy());
     const owner = ownerOf(socket);
     if (callers.includes(owner)) return server.emit("connection", socket);
-    const whose = owner === undefined ? "a user who cannot be told" : `user id ${owner}`;
+    const whose = owner === undefined ? "an unknown user" : `user id ${owner}`;
     turnAway(
       socket,
-      `This port is for root and for those who run \`meshform up\`, and this connection is from ${whose}. ` +
-        "Run `sudo meshform up` as the user who is to reach it.\n",
+      `This port accepts connections only from root and from users who ran \`meshform up\`; this one is from ${whose}. ` +
+        "Run `sudo meshform up` as the user who needs access.\n",
     );
   };
 }

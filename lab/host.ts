@@ -62,7 +62,7 @@ export async function bootHost(
     `host ${name} to boot`,
     () => {
       if (isAlive(record.init)) return reachSupervisor(record.init);
-      throw new LabError(`Host ${name} did not boot.\n${lastLines(log)}`, `Look at its boot script, ${script}.`);
+      throw new LabError(`Host ${name} did not boot.\n${lastLines(log)}`, `See its boot script, ${script}.`);
     },
     { timeoutMs: 120_000, intervalMs: 20, lastSeen: () => lastLines(log) },
   );

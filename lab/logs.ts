@@ -59,10 +59,7 @@ export async function serviceLogs(service: string, sidecar: boolean, options: Lo
       ),
   );
   if (logs.length === 0) {
-    throw new LabError(
-      `${service} has no ${sidecar ? "Envoy" : "task"} that has started.`,
-      `See with \`${invocation("status")}\` what it has.`,
-    );
+    throw new LabError(`${service} has no running ${sidecar ? "Envoy" : "task"}.`, `See \`${invocation("status")}\`.`);
   }
   const isAlone = new Set(logs.map(({ task }) => task)).size === 1;
   const print = (log: (typeof logs)[number]) =>

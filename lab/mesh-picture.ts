@@ -5,7 +5,7 @@ import type { Cluster } from "./cluster";
 import { readConfigEntries } from "./config-entries";
 import type { JobStatus, UpstreamStatus } from "./services";
 
-/** Who talks to whom, as the running cluster has it. */
+/** Connections, as the running cluster has it. */
 export interface MeshPicture {
   /** Sidecars that have an upstream to a destination which lets them in. */
   readonly connections: readonly Connection[];
@@ -66,7 +66,7 @@ export function meshPicture(datacenter: string, world: World, jobs: readonly Job
     .filter((upstream) => permissionFor(upstream) === "no")
     .map(
       ({ source, destination }) =>
-        `${source} has an upstream to ${destination}, but no intention lets it in: every call is refused.`,
+        `${source} has an upstream to ${destination}, but no intention allows it: every connection is refused.`,
     );
   const lonely = jobs
     .filter(({ ports }) => ports.length === 0)
@@ -77,7 +77,10 @@ export function meshPicture(datacenter: string, world: World, jobs: readonly Job
     );
   const waiting = jobs
     .filter(({ awaitsPromotion }) => awaitsPromotion)
-    .map(({ id }) => `Canaries of ${id} run next to it. Once they are to replace it: nomad job promote ${id}`);
+    .map(
+      ({ id }) =>
+        `Canaries of ${id} are waiting for promotion. To replace the other instances: nomad job promote ${id}`,
+    );
   return { connections, refused: [...new Set(refused)], remarks: [...new Set([...lonely, ...waiting])] };
 }
 

@@ -35,8 +35,8 @@ export async function joinClusters(
         {
           ...options,
           timeoutMs,
-          lastSeen: async () => `Consul calls the peering ${await stateOf(left, right)}.`,
-          fix: `See what the mesh gateways write: \`${invocation("logs", "<gateway>")}\`.`,
+          lastSeen: async () => `The state of the peering is ${await stateOf(left, right)}.`,
+          fix: `See the logs of the mesh gateways: \`${invocation("logs", "<gateway>")}\`.`,
         },
       );
     const earlier = await stateOf(left, right);
@@ -75,7 +75,7 @@ export function problemsOfPeerings(peerings: readonly PeeringStatus[], withGatew
     .filter(({ state }) => state !== "ACTIVE")
     .map(
       ({ datacenters, state }) =>
-        `${datacenters.join(" and ")} are not peered: their peering is ${state}. \`${invocation("up")}\` joins them.`,
+        `${datacenters.join(" and ")} are not connected: the state of their peering is ${state}. \`${invocation("up")}\` joins them.`,
     );
 }
 
@@ -99,7 +99,7 @@ async function separate(left: Cluster, right: Cluster, options: WaitOptions): Pr
   await left.consul.delete(`/v1/peering/${right.datacenter}`);
   await right.consul.delete(`/v1/peering/${left.datacenter}`);
   await waitFor(
-    `the former peering of ${left.datacenter} and ${right.datacenter} to be gone`,
+    `the previous peering of ${left.datacenter} and ${right.datacenter} to be deleted`,
     async () => (await peeringsOf(left, right)).every((peering) => peering === undefined),
     options,
   );

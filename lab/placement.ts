@@ -12,11 +12,11 @@ export interface PlacementFailure {
 export function placementProblems(failures: Readonly<Record<string, PlacementFailure>> | null): string[] {
   return Object.entries(failures ?? {}).map(([group, failure]) => {
     const reasons = Object.entries({ ...failure.ConstraintFiltered, ...failure.DimensionExhausted });
-    const why = reasons.map(([reason, nodes]) => `${reason} (${nodes} nodes)`).join(", ") || "no node fits";
+    const why = reasons.map(([reason, nodes]) => `${reason} (${nodes} nodes)`).join(", ") || "no node is eligible";
     const hint = why.includes("consul-cni")
       ? " A transparent proxy needs the plugin consul-cni, which these nodes do not have: use explicit upstreams instead."
       : "";
-    return `no place yet for group ${group} on ${failure.NodesEvaluated} nodes: ${why}.${hint}`;
+    return `group ${group} cannot be placed on ${failure.NodesEvaluated} nodes: ${why}.${hint}`;
   });
 }
 

@@ -80,8 +80,8 @@ export async function ensureDocker(options: EnsureProgramOptions): Promise<strin
   if (dockerd === undefined) throw lacking([await checkDocker(thisMachine())], "Nothing was deployed.");
   if (isShown(dockerd)) return dockerd;
   throw new LabError(
-    `Hosts of the lab do not see ${dockerd}, the Docker daemon.`,
-    "Put it into /usr/local/bin, with containerd and runc, or install the package docker.io.",
+    `Hosts of the lab cannot read ${dockerd}, the Docker daemon.`,
+    "Move it to /usr/local/bin, with containerd and runc, or install the package docker.io.",
   );
 }
 
@@ -131,7 +131,7 @@ async function installPackages(packages: readonly string[], signal?: AbortSignal
 function lacking(missing: readonly Finding[], outcome: string): LabError {
   const list = missing.map(({ what, found, remedy }) => `\n  - ${what}${found ? ` (found: ${found})` : ""}. ${remedy}`);
   return new LabError(
-    `This machine lacks ${missing.length === 1 ? "one thing" : `${missing.length} things`}:${list.join("")}`,
-    `${outcome} Fix these and try again; \`${invocation("doctor")}\` shows the whole list.`,
+    `This machine does not meet ${missing.length === 1 ? "a requirement" : `${missing.length} requirements`} of the lab:${list.join("")}`,
+    `${outcome} Fix these and try again; \`${invocation("doctor")}\` shows all requirements.`,
   );
 }

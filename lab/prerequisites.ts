@@ -87,7 +87,7 @@ function basics(machine: Machine): Check[] {
       ok: machine.uid === 0,
       what: "root",
       found: machine.uid === 0 ? undefined : `user ${machine.uid}`,
-      remedy: "Run the command as root, with sudo for example; only then can the kernel be checked too.",
+      remedy: "Run the command as root, with sudo for example; only then can the kernel be checked.",
     },
     {
       id: "node",
@@ -117,18 +117,18 @@ function resources(machine: Machine, needs: ReadonlySet<string>): Check[] {
             disk,
             cache,
             purpose,
-            `Free ${disk} GiB where ${cache} is, or set XDG_CACHE_HOME to a folder elsewhere.`,
+            `Free ${disk} GiB on the disk of ${cache}, or set XDG_CACHE_HOME to another directory.`,
           ),
         ]
       : []),
-    room("lab-disk", 1, labsRoot, " for the hosts and their tasks", `Free 1 GiB where ${labsRoot} is.`),
+    room("lab-disk", 1, labsRoot, " for the hosts and their tasks", `Free 1 GiB on the disk of ${labsRoot}.`),
     {
       id: "memory",
       ok: machine.availableMemory >= memory * GIB,
       what: `${memory} GiB of free memory${purpose}`,
       found: gib(machine.availableMemory),
       remedy: compiles
-        ? `Free ${memory} GiB of memory, or put a consul and a nomad of your own on PATH.`
+        ? `Free ${memory} GiB of memory, or install consul and nomad on PATH.`
         : `Free ${memory} GiB of memory.`,
     },
   ];
@@ -200,7 +200,7 @@ const testPrograms: readonly WantedProgram[] = [
 
 function kernelFeatures(machine: Machine): Check[] {
   if (machine.platform !== "linux" || machine.uid !== 0 || machine.find("unshare") === undefined) return [];
-  const rebuild = "Use a kernel that has it; inside a container, one that may make namespaces (privileged).";
+  const rebuild = "Use a kernel with this feature; in a container, run it privileged.";
   const feature = async (id: string, what: string, namespaces: readonly string[], script: string): Promise<Finding> => {
     const tried = await machine.probe(["unshare", ...namespaces, "sh", "-ec", script]);
     const reason = tried.output.split("\n")[0];
@@ -301,7 +301,7 @@ async function python(machine: Machine, engines: readonly EngineName[]): Promise
     ok: said.ok && !tooOld,
     what: `Python ${minimum} or newer with venv, for ${engines.join(", ")}`,
     found: said.ok ? said.output.trim() : undefined,
-    ...(tooOld ? { remedy: `Put a python3 of version ${minimum} or newer on PATH.` } : debian("python3-venv")),
+    ...(tooOld ? { remedy: `Install python3 ${minimum} or newer on PATH.` } : debian("python3-venv")),
   };
 }
 

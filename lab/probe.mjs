@@ -34,5 +34,5 @@ if (kind === "http") {
   });
   socket.on("data", () => say({ open: true }));
   socket.on("error", (error) => say({ error: error.message }));
-  socket.on("close", () => say({ error: "hung up at once" }));
+  socket.on("close", () => say({ error: "closed the connection" }));
 }

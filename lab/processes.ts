@@ -38,10 +38,10 @@ export async function kill(records: readonly ProcessRecord[]): Promise<void> {
   for (const record of records) {
     if (isAlive(record)) signal(record);
   }
-  await waitFor(`${records.length} processes to end`, () => !records.some(isAlive), {
+  await waitFor(`${records.length} processes to exit`, () => !records.some(isAlive), {
     timeoutMs: 20_000,
     intervalMs: 20,
-    fix: "A process that cannot be killed waits for the kernel: look at `dmesg`, then try again.",
+    fix: "A process that cannot be killed is waiting for the kernel: see `dmesg`, then try again.",
   });
 }
 

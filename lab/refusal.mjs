@@ -15,18 +15,18 @@ export function refusalOf({ headers, rawHeaders, url, socket: { localPort } }) {
   // Under a name of its own that leads here, a page would be of one origin with the engine ("DNS rebinding").
   const isOne = rawHeaders.filter((value, index) => index % 2 === 0 && /^host$/i.test(value)).length === 1;
   if (!isOne || !names.includes(host.toLowerCase())) {
-    return `This port answers to ${names.slice(0, 2).join(" and ")} only, and this request is for ${shown(host)}. Use one of those names.\n`;
+    return `This port accepts requests only for ${names.slice(0, 2).join(" and ")}, and this one is for ${shown(host)}. Use one of those names.\n`;
   }
-  if (!url.startsWith("/")) return `This is no proxy for ${shown(url)}. Ask for a path.\n`;
+  if (!url.startsWith("/")) return `This is not a proxy for ${shown(url)}. Request a path.\n`;
   if (origin !== undefined && origin.toLowerCase() !== `http://${host.toLowerCase()}`) {
-    return `A page of ${shown(origin)} may not send requests here. To use this, ${instead}.\n`;
+    return `A page of ${shown(origin)} cannot send requests here. To use this, ${instead}.\n`;
   }
   // "none" is a person's own doing: the address bar, a bookmark.
   if (site !== undefined && site !== "same-origin" && site !== "none") {
     return `A page of another origin sent your browser here (${shown(site)}). To use this, ${instead}.\n`;
   }
   if (site === undefined && origin === undefined && agent.startsWith("Mozilla/")) {
-    return "This browser does not say which page a request comes from (Sec-Fetch-Site). Use one of 2023 or later.\n";
+    return "This browser does not send the origin of requests (Sec-Fetch-Site). Use a browser from 2023 or later.\n";
   }
   return undefined;
 }

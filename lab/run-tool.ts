@@ -64,7 +64,7 @@ export async function runTool(command: readonly [string, ...string[]], options: 
     if (limit.aborted) {
       throw failure(`took longer than ${options.timeoutMs / 1000} s and was stopped`, command, lines, options);
     }
-    if (code !== 0) throw failure(code === null ? "was killed" : `ended with code ${code}`, command, lines, options);
+    if (code !== 0) throw failure(code === null ? "was killed" : `exited with code ${code}`, command, lines, options);
   } catch (error) {
     if (isStartError(error)) throw failure(`could not start (${error.code})`, command, lines, options);
     throw error;
@@ -83,7 +83,7 @@ function failure(how: string, command: readonly string[], lines: readonly string
     .filter((line) => line.trim() !== "")
     .slice(-SHOWN_LINES)
     .map((line) => `\n  ${line}`);
-  const last = said.length > 0 ? ` It last said:${said.join("")}` : " It said nothing.";
+  const last = said.length > 0 ? ` Last output:${said.join("")}` : " It printed nothing.";
   return new LabError(`${options.what} failed: \`${command.join(" ")}\` ${how}.${last}`, options.fix);
 }
 

@@ -259,7 +259,7 @@ function lastFailuresOf(allocations: readonly Allocation[]): Allocation[] {
 function rollbackOf({ ID, Version }: Job, deployments: readonly Deployment[]): string | undefined {
   const before = deployments.find(({ JobVersion }) => JobVersion === Version - 1);
   if (before?.Status !== "failed" || !/ - rolling back to job version/.test(before.StatusDescription)) return undefined;
-  return `Nomad has taken back the last deployment of ${ID}: ${before.StatusDescription}. See why with \`nomad job deployments ${ID}\`.`;
+  return `Nomad has rolled back the last deployment of ${ID}: ${before.StatusDescription}. See why with \`nomad job deployments ${ID}\`.`;
 }
 
 /** Canaries of a group that run, or are to run, next to the instances of the version before. */
@@ -312,8 +312,8 @@ function instanceStatus(
   const isRunning = allocation.ClientStatus === "running";
   const isDone = !isEndless && allocation.ClientStatus === "complete";
   const problems = [
-    ...(isRunning || isDone ? [] : [`Nomad calls it ${allocation.ClientStatus}`]),
-    ...(allocation.DeploymentStatus?.Healthy === false ? ["Nomad calls it unhealthy"] : []),
+    ...(isRunning || isDone ? [] : [`its status is ${allocation.ClientStatus}`]),
+    ...(allocation.DeploymentStatus?.Healthy === false ? ["it is unhealthy"] : []),
     ...(isRunning && !isRegistered(allocation, Version, group, own) ? ["not registered in Consul yet"] : []),
     ...own.filter(({ Status }) => Status !== "passing").map((it) => `${it.Name}: ${it.Output.trim() || it.Status}`),
   ];

@@ -39,7 +39,7 @@ export async function synthesizeApp(
   const output = await run(app, folder, settings, signal);
   if (!existsSync(join(folder, "manifest.json"))) {
     throw new LabError(
-      `${app.name} ended without an error but synthesized nothing.`,
+      `${app.name} exited without an error but synthesized nothing.`,
       "Call `synthesize`, or `app.synth()`, without an outdir.",
     );
   }
@@ -90,11 +90,11 @@ async function run(
   const [code] = (await once(child, "close").finally(() => stop.removeEventListener("abort", end))) as [number | null];
   signal?.throwIfAborted();
   if (limit.aborted) {
-    throw new LabError(`${name} did not end within ${limitMs / 1000} s.`, "Make sure that the app exits.");
+    throw new LabError(`${name} did not finish within ${limitMs / 1000} s.`, "Make sure that the app exits.");
   }
   if (code === 0) return output.trim();
   throw new LabError(
-    appErrorOf(output, cwd) || `${name} ended with code ${code ?? "none"} and printed nothing.`,
+    appErrorOf(output, cwd) || `${name} exited with code ${code ?? "none"} and printed nothing.`,
     "Nothing was deployed. Correct the app, then try again.",
   );
 }

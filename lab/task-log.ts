@@ -38,8 +38,8 @@ export async function readTaskLog(
   if (response.statusCode !== 200) {
     const words = (await response.toArray()).join("").trim();
     throw new LabError(
-      `Nomad does not give the ${log.type} of task ${log.task}: ${words}`,
-      `See with \`${invocation("status")}\` whether the task has started.`,
+      `Cannot read the ${log.type} of task ${log.task} from Nomad: ${words}`,
+      `Check with \`${invocation("status")}\` whether the task has started.`,
     );
   }
   let rest = "";

@@ -84,13 +84,13 @@ export async function measureTraffic(
         some.map(async ({ job, allocation, node }) => {
           const init = initOf(node);
           try {
-            if (!init) throw new Error(`host ${node} does not run`);
+            if (!init) throw new Error(`host ${node} is not running`);
             for (const sample of await readCounters(init, allocation)) {
               looks.samples.set(`${allocation} ${sample.address}`, sample);
             }
           } catch (error) {
             const reason = error instanceof Error ? error.message.trim().split("\n").at(-1) : String(error);
-            looks.problems.push(`The Envoys of ${job} on ${node} could not be asked: ${reason ?? ""}.`);
+            looks.problems.push(`Cannot query the Envoys of ${job} on ${node}: ${reason ?? ""}.`);
           }
         }),
       );

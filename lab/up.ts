@@ -50,7 +50,7 @@ const settlingMs = 25_000;
 /** How often servers without a leader are asked whether they wait for a person, in milliseconds. */
 const HOPE_MS = 5_000;
 
-const fixServices = `See all that a service writes with \`${invocation("logs", "<service>")}\`, fix the app, then run \`${invocation("up")}\` again.`;
+const fixServices = `See the logs of a service with \`${invocation("logs", "<service>")}\`, fix the app, then run \`${invocation("up")}\` again.`;
 
 export interface UpOptions {
   /** Name of the lab. */
@@ -168,7 +168,7 @@ class UpRun {
       // What runs containers goes on to do so: other apps may come.
       ...(earlier?.docker && { docker: true }),
     };
-    const fix = "Take it down first, or give it another name.";
+    const fix = "Remove it first, or use another name.";
     if (earlier !== undefined && earlier.profile !== profile) {
       throw new LabError(`Lab ${lab.name} is ${earlier.profile}; its data cannot be converted to ${profile}.`, fix);
     }
@@ -193,7 +193,7 @@ class UpRun {
     const hasContainers = ({ docker }: Results) => docker !== undefined;
     const steps: ListrTask<Results>[] = [
       step(`Synthesize ${this.options.app.name}`, (results) => this.synthesize(results)),
-      step("Compare what the app needs with what the lab has", (results, task) => this.compare(results, task)),
+      step("Check the requirements of the app", (results, task) => this.compare(results, task)),
       { ...step("Prepare the images", (results, task) => this.prepareImages(results, task)), enabled: hasContainers },
       step("Boot the hosts", (results, task) => this.boot(results, task)),
       { ...step("Load the images", (results, task) => this.loadImages(results, task)), enabled: hasContainers },
@@ -215,7 +215,7 @@ class UpRun {
         ? [step("Peer the datacenters", (results, task) => this.peer(results, task))]
         : []),
       step("Wait for the services", (results) => this.awaitServices(results)),
-      step("Try the connections and the published ports", (results, task) => this.verify(results, task)),
+      step("Test the connections and the published ports", (results, task) => this.verify(results, task)),
     ];
     const list = new Listr<Results>(steps, PROGRESS).run();
     const { docker, booted, applied, jobs, mesh, warnings, dangers, problems } = await list.catch((error: unknown) => {
@@ -299,7 +299,7 @@ class UpRun {
       throw error;
     }
     const names = docker.images.map(({ name }) => name);
-    task.title = `Prepare the images: ${names.length > 0 ? names.join(", ") : "the hosts have all of them"}`;
+    task.title = `Prepare the images: ${names.length > 0 ? names.join(", ") : "all are on the hosts"}`;
   }
 
   private async loadImages(results: Results, task: Task): Promise<void> {
@@ -318,7 +318,7 @@ class UpRun {
     const daemonOf = (host: string) => {
       const daemon = this.daemonOf(host);
       if (daemon) return daemon;
-      throw new LabError(`Host ${host} has ended.`, `Run \`${invocation("up")}\` again.`);
+      throw new LabError(`Host ${host} has stopped.`, `Run \`${invocation("up")}\` again.`);
     };
     results.loadedAt = Date.now();
     await loadImages(docker.images, this.lab.files, daemonOf, (line) => (task.output = line), this.options.signal);
@@ -362,7 +362,7 @@ class UpRun {
     await Promise.allSettled(boots);
     const outcomes = await Promise.all(boots);
     results.booted = [network, ...outcomes].some((outcome) => outcome !== "unchanged");
-    if (!results.booted) task.title = "Boot the hosts: all run already";
+    if (!results.booted) task.title = "Boot the hosts: all are running";
     // What is published already stays so: browsers may have the page open.
     const published = this.lab.listeners.filter((it) => !isEngine(it));
     const callers = callersNow(this.lab.listeners.flatMap((it) => it.callers ?? []));
@@ -409,8 +409,8 @@ class UpRun {
     if (hopeless === undefined) return;
     const recover = `${invocation("exec", "--name", this.lab.name, server)} /usr/local/lib/meshform/meshform-host recover --empty`;
     throw new LabError(
-      `Every server of the lab is new, and no good snapshot has what the lost ones knew. ${hopeless.reason}`,
-      `Begin with nothing: \`${recover}\`, then run \`${invocation("up")}\` again.`,
+      `All servers of the lab are new, and there is no valid snapshot to restore. ${hopeless.reason}`,
+      `Start with an empty state: \`${recover}\`, then run \`${invocation("up")}\` again.`,
     );
   }
 
@@ -493,7 +493,7 @@ class UpRun {
     task.title = `Apply the stacks${summary(results.applied)}`;
     const replaced = (results.docker?.images ?? []).filter(({ replaces }) => replaces).map(({ name }) => name);
     if (replaced.length === 0) return;
-    task.output = `restarts what runs ${replaced.join(", ")}`;
+    task.output = `restarts the tasks with ${replaced.join(", ")}`;
     const { documents } = results;
     await this.atEach(sites, ({ datacenter: { name }, cluster }, index) =>
       restartTasks(
@@ -550,7 +550,7 @@ class UpRun {
     if (apart.length === 0) return;
     task.title = `Peer the datacenters: no mesh gateway in ${apart.join(", ")}`;
     results.apart = [
-      `No mesh gateway runs in ${apart.join(" and ")}, so nothing there is joined: addMeshGateway adds one to a mesh.`,
+      `No mesh gateway runs in ${apart.join(" and ")}, so these datacenters are not connected. Add one with addMeshGateway.`,
     ];
   }
 
@@ -651,10 +651,10 @@ async function requireRoom(folder: string): Promise<void> {
 }
 
 function requireFolder(path: string): void {
-  const fix = "Name a folder with files that tasks read, with `--show`.";
-  if (/^\/((dev|proc|run|sys)(\/|$)|$)/.test(path)) throw new LabError(`Hosts have a ${path} of their own.`, fix);
+  const fix = "Use a directory with files for the tasks.";
+  if (/^\/((dev|proc|run|sys)(\/|$)|$)/.test(path)) throw new LabError(`Hosts have their own ${path}.`, fix);
   if (!statSync(path, { throwIfNoEntry: false })?.isDirectory()) {
-    throw new LabError(`There is no folder ${path} that hosts could show.`, fix);
+    throw new LabError(`The directory ${path} does not exist.`, fix);
   }
 }
 

@@ -69,7 +69,7 @@ interface Sighting {
 async function problemOfPublished({ port }: Listener): Promise<string | undefined> {
   const http = await probe([], "127.0.0.1", port, "http");
   if (http.status !== undefined) {
-    return http.status < 500 ? undefined : `it answers with status ${http.status}: ${http.body ?? ""}`;
+    return http.status < 500 ? undefined : `it returns status ${http.status}: ${http.body ?? ""}`;
   }
   const tcp = await probe([], "127.0.0.1", port, "tcp");
   return tcp.open ? undefined : (tcp.error ?? "no answer");
@@ -97,7 +97,7 @@ async function problemOfConnection(
       .filter((instance) => instance.group === group && instance.isRunning)
       .map(async ({ allocation, node }) => {
         const init = initOf(node);
-        if (!init) return `host ${node} does not run`;
+        if (!init) return `host ${node} is not running`;
         return problemOf(
           await probe(await enterAllocation(init, allocation), "127.0.0.1", localPort, kind),
           connection,
@@ -110,7 +110,7 @@ async function problemOfConnection(
 /** Envoy answers itself where it may not, or cannot, pass a request on. */
 function problemOf({ status, body = "", open, error }: Sighting, { partly }: Connection): string | undefined {
   if (status === undefined) return open ? undefined : (error ?? "no answer");
-  if (status === 403 && body.startsWith("RBAC: ")) return partly ? undefined : "the intention refuses it";
+  if (status === 403 && body.startsWith("RBAC: ")) return partly ? undefined : "an intention denies it";
   return /^(no healthy upstream|upstream connect error)/.test(body) ? `Envoy says: ${body}` : undefined;
 }
 

@@ -84,9 +84,9 @@ export class AccessStack extends TerraformStack {
     this.workloads = new WorkloadIdentityAuthMethod(this, "workloads", {
       jwksUrl: this.variable(
         "nomad_jwks_url",
-        "Where Consul's servers get the keys of Nomad's workload identities: https://<a Nomad server>:4646/.well-known/jwks.json",
+        "URL from which Consul's servers fetch the keys of Nomad's workload identities: https://<a Nomad server>:4646/.well-known/jwks.json",
       ),
-      jwksCaCertificate: this.variable("nomad_ca_certificate", "PEM of the authority that signed Nomad's certificate"),
+      jwksCaCertificate: this.variable("nomad_ca_certificate", "PEM of the CA that signed Nomad's certificate"),
       tasks: props.tasks ?? { [namespace]: {} },
     });
 

@@ -95,12 +95,12 @@ export function readSettings(scope: Construct): Settings {
   const context = scope.node.getAllContext() as Readonly<Record<string, unknown>>;
   const problems = [
     ...misspelled(Object.keys(context), keys).map(
-      ([given, meant]) => `There is no setting "${given}" (context in cdktf.json). Did you mean "${meant}"?`,
+      ([given, meant]) => `Unknown setting "${given}" (context in cdktf.json). Did you mean "${meant}"?`,
     ),
     ...misspelled(
       Object.keys(process.env).filter((it) => /^MESHFORM_/i.test(it) && !otherVariables.includes(it)),
       keys.map(variableOf),
-    ).map(([given, meant]) => `There is no setting ${given} (environment). Did you mean ${meant}?`),
+    ).map(([given, meant]) => `Unknown setting ${given} (environment). Did you mean ${meant}?`),
   ];
   const settings: Partial<Settings> = {};
   for (const key of keys) {
@@ -117,7 +117,7 @@ export function readSettings(scope: Construct): Settings {
   }
   if (problems.length > 0) {
     const [first] = problems;
-    const fix = "Correct it, or remove it to have the default.";
+    const fix = "Correct it, or remove it to use the default.";
     throw problems.length === 1
       ? new MeshError(scope, first, fix)
       : new MeshError(scope, `${problems.length} settings are wrong.`, problems.map((it) => `\n  - ${it}`).join(""));

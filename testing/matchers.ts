@@ -67,7 +67,7 @@ function toAllow(
 ): MatcherResult {
   const { allowed, ends } = reachOf(scopeOf(received, "toAllow"), source, destination, request);
   if (allowed === "unknown") {
-    throw new Error(`Whether ${source} may reach ${destination} is for entries of another team to say.`);
+    throw new Error(`Entries of another team decide whether ${source} can reach ${destination}.`);
   }
   const reasons = ends.map(
     ({ service, by, reason }) => `  - ${service}${by.length > 0 ? ` (by ${by.join(", ")})` : ""}: ${reason}`,
@@ -110,5 +110,5 @@ function toHaveFinding(received: unknown, id: string, at?: string): MatcherResul
 
 function scopeOf(received: unknown, matcher: string): IConstruct {
   if (App.isApp(received) || Construct.isConstruct(received)) return received;
-  throw new Error(`${matcher} is about an app or a construct: expect(app).${matcher}(…).`);
+  throw new Error(`${matcher} needs an app or a construct: expect(app).${matcher}(…).`);
 }

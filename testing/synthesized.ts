@@ -139,8 +139,8 @@ export interface ReachedService {
  * Whether a service can reach another, and why, by all traffic rules and intentions of the app.
  *
  * @param scope the app, or any construct of it
- * @param source name of the service that asks
- * @param destination the name that it asks for
+ * @param source name of the source service
+ * @param destination the destination service
  * @param request decide about this request @default about any
  * @throws Error if the app does not know one of the two
  */
@@ -167,7 +167,7 @@ function synthesized(scope: IConstruct): Synthesized {
   const known = results.get(app);
   if (known !== undefined) return known;
   if (!App.isApp(app)) {
-    throw new Error("A test needs a whole app: let the first construct be cdktf's `Testing.app()` or `new App()`.");
+    throw new Error("A test needs a whole app: use cdktf's `Testing.app()` or `new App()` as the root construct.");
   }
   const result = synthesize(app);
   results.set(app, result);

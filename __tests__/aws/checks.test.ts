@@ -254,7 +254,7 @@ describe("server-replacement", () => {
     ).toEqual([
       `${SERVERS}: Deletion protection is on, and prevent_destroy is not. Omit the override of lifecycle, or set deletionProtection to false. (server-replacement)`,
       `${SERVERS}: A change of terraform_data.version replaces the group. Omit replace_triggered_by: a changed launch template replaces the servers one at a time. (server-replacement)`,
-      `${SERVERS}: The name of the group is not known at synth, and a change of the name replaces the group. Write the name out. (server-replacement)`,
+      `${SERVERS}: The name of the group is not known at synth, and a change of the name replaces the group. Use a literal name. (server-replacement)`,
       `${SERVERS}: Its hooks are not those of LIFECYCLE_HOOKS, and a change of one replaces the group. Omit the override of initial_lifecycle_hook, or add a hook as an aws_autoscaling_lifecycle_hook. (server-replacement)`,
     ]);
   });

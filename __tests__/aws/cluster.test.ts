@@ -353,7 +353,7 @@ describe("refuses", () => {
     [
       { name: "Prod" },
       {},
-      'stack/prod: The name of the cluster is "Prod". Use 1 to 20 small letters, digits and dashes, a letter first: buckets, roles and tags are named after it.',
+      'stack/prod: The name of the cluster is "Prod". Use 1 to 20 lower-case letters, digits and dashes, starting with a letter, because the names of buckets, roles and tags contain it.',
     ],
     [
       { serverType: "t3.medium" },
@@ -368,22 +368,22 @@ describe("refuses", () => {
     [
       {},
       { instanceTypes: [] },
-      "stack/prod/general-machines: It has no instance type. Name one, or omit instanceTypes.",
+      "stack/prod/general-machines: It has no instance type. Add one, or omit instanceTypes.",
     ],
     [
       {},
       { scaling: Scaling.byNomad({ min: 3, max: 2 }) },
-      'stack/prod: clientPool "general" > scaling.max is 2; allowed is 3 (min) or more. Give the larger number as max.',
+      'stack/prod: clientPool "general" > scaling.max is 2; expected 3 (min) or more. Give the larger number as max.',
     ],
     [
       {},
       { scaling: Scaling.cpu({ min: 0, max: 2 }) },
-      'stack/prod: clientPool "general" > scaling.min is 0; allowed is 1 or more. Use Scaling.byNomad for a pool that may be idle.',
+      'stack/prod: clientPool "general" > scaling.min is 0; expected 1 or more. Use Scaling.byNomad for a pool that may be idle.',
     ],
     [
       { tags: { "cost center": "1" } },
       {},
-      'stack/prod/server-machines: The tag "cost center" has characters other than letters, digits and +-=._,:@, which the metadata service of machines cannot show. Choose another key.',
+      'stack/prod/server-machines: The tag "cost center" has characters other than letters, digits and +-=._,:@, which the instance metadata service does not support. Choose another key.',
     ],
   ] satisfies [Props, ClientPoolProps, string][])("%j, %j", (props, pool, message) => {
     expect(() => synth(props, pool)).toThrow(message);

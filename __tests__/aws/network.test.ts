@@ -246,31 +246,31 @@ describe("names and tags", () => {
     ],
     [
       { Name: "x" },
-      'stack/net: The tag "Name" is the name of each resource. Omit it: resources are named after their constructs.',
+      'stack/net: The tag "Name" is reserved for the name of each resource. Omit it: resources are named after their constructs.',
     ],
     [
       { team: "a?b" },
-      'stack/net: The tag "team" has the value "a?b"; AWS takes letters, digits, spaces and _.:/=+-@. Choose another value.',
+      'stack/net: The tag "team" has the value "a?b"; AWS allows letters, digits, spaces and _.:/=+-@. Choose another value.',
     ],
     [
       { team: "x".repeat(257) },
-      'stack/net: The tag "team" has a value of 257 characters; AWS takes 256. Shorten the value.',
+      'stack/net: The tag "team" has a value of 257 characters; AWS allows 256. Shorten the value.',
     ],
     [
       { "te*m": "core" },
       'stack/net: The tag "te*m" has characters other than letters, digits, spaces and _.:/=+-@. Choose another key.',
     ],
-    [{ "": "core" }, 'stack/net: The tag "" has 0 characters; AWS takes 1 to 128. Choose another key.'],
+    [{ "": "core" }, 'stack/net: The tag "" has 0 characters; AWS allows 1 to 128. Choose another key.'],
   ])("refuses the tags %j", (tags, message) => {
     expect(() => synth({ tags: tags })).toThrow(message);
   });
 
   test("a name that AWS would refuse is refused with the construct", () => {
     expect(() => synth({ name: "x".repeat(60) })).toThrow(
-      `stack/net/flow-logs: The name of the role would be "${"x".repeat(60)}-flow-logs", which has 70 characters; AWS takes 1 to 64. Choose a shorter name.`,
+      `stack/net/flow-logs: The name of the role would be "${"x".repeat(60)}-flow-logs", which has 70 characters; AWS allows 1 to 64. Choose a shorter name.`,
     );
     expect(() => synth({ name: "sg-a", interfaceEndpoints: ["ssm"], flowLogs: false })).toThrow(
-      'The name of the security group would be "sg-a-endpoints"; AWS takes letters, digits, spaces and ._-:/()#,@[]+=&;{}!$*, not beginning with sg-. Choose another name.',
+      'The name of the security group would be "sg-a-endpoints"; AWS allows letters, digits, spaces and ._-:/()#,@[]+=&;{}!$*, not beginning with sg-. Choose another name.',
     );
   });
 });
@@ -279,24 +279,24 @@ describe("refuses", () => {
   test.each([
     [
       { cidr: "10.0.0.0/24" },
-      'stack/net: cidr is "10.0.0.0/24". Give a length from /16, the most that AWS takes, to /23, so that a load balancer fits into a public subnet.',
+      'stack/net: cidr is "10.0.0.0/24". Use a prefix length from /16, the largest that AWS allows, to /23, so that a load balancer fits into a public subnet.',
     ],
     [
       { cidr: "10.0.0.1/16" },
-      'cidr is "10.0.0.1/16", which is no block of IPv4 addresses. Give its first address and its length, such as "10.0.0.0/16".',
+      'cidr is "10.0.0.1/16", which is not an IPv4 CIDR block. Use an address and a prefix length, such as "10.0.0.0/16".',
     ],
     [
       { cidr: "100.64.0.0/16" },
-      'cidr is "100.64.0.0/16", and agents give each other private addresses only. Choose a part of 10.0.0.0/8, 172.16.0.0/12 or 192.168.0.0/16.',
+      'cidr is "100.64.0.0/16", but agents use only private addresses. Choose a part of 10.0.0.0/8, 172.16.0.0/12 or 192.168.0.0/16.',
     ],
     [
       { cidr: "172.26.0.0/16" },
-      'cidr is "172.26.0.0/16", and Nomad\'s bridge on each host has 172.26.64.0/20. Choose other addresses, such as "10.0.0.0/16".',
+      'cidr is "172.26.0.0/16", but Nomad\'s bridge on each host uses 172.26.64.0/20. Choose other addresses, such as "10.0.0.0/16".',
     ],
-    [{ cidr: "172.17.8.0/22" }, "and Docker's bridge on each host has 172.17.0.0/16."],
-    [{ zones: 4 }, "stack/net: It has 4 zones. Use one to three: three survive the loss of one."],
+    [{ cidr: "172.17.8.0/22" }, "but Docker's bridge on each host uses 172.17.0.0/16."],
+    [{ zones: 4 }, "stack/net: It has 4 zones. Use one to three; three zones tolerate the loss of one."],
     [{ zones: [] }, "It has 0 zones."],
-    [{ zones: ["a", "a"] }, "stack/net: The zone a is named twice. Name each zone once."],
+    [{ zones: ["a", "a"] }, "stack/net: The zone a is listed twice. Use each zone once."],
   ] satisfies [NetworkProps, string][])("%j", (props, message) => {
     expect(() => synth(props)).toThrow(message);
   });
@@ -304,7 +304,9 @@ describe("refuses", () => {
   test("addresses that only Terraform knows, since subnets are cut from them", () => {
     const stack = new AwsTestStack();
     const cidr = new TerraformVariable(stack, "cidr", { type: "string" }).stringValue;
-    expect(() => new Network(stack, "net", { cidr })).toThrow("Write the addresses out: subnets are cut from them.");
+    expect(() => new Network(stack, "net", { cidr })).toThrow(
+      "Use a literal CIDR block: the subnets are calculated from it.",
+    );
   });
 });
 
@@ -322,11 +324,11 @@ describe("a network that is there already", () => {
   test.each([
     [
       { ...ids, publicSubnetIds: ["subnet-3"] },
-      "stack/net: publicSubnetIds has 1 subnets, and privateSubnetIds 2. Name one for each zone, or none.",
+      "stack/net: publicSubnetIds has 1 subnets, and privateSubnetIds 2. Set one for each zone, or none.",
     ],
     [
       { ...ids, privateSubnetIds: [] },
-      "stack/net: privateSubnetIds has 0 subnets. Name one for each of one to three zones.",
+      "stack/net: privateSubnetIds has 0 subnets. Set one for each of one to three zones.",
     ],
   ])("%j is refused", (wrong, message) => {
     expect(() => Network.fromIds(new AwsTestStack(), "net", wrong)).toThrow(message);

@@ -21,7 +21,7 @@ function findings(build: (stack: TestStack) => void): string[] {
 
 describe("provider-token-from-own-stack", () => {
   const finding =
-    "stack/late: Its token comes from stack/token, which the same stack creates. Create the token outside Terraform and pass it in the environment, or create it in a stack that is applied before. (provider-token-from-own-stack)";
+    "stack/late: Its token comes from stack/token, which the same stack creates. Create the token outside Terraform and pass it in the environment, or create it in a stack that is applied first. (provider-token-from-own-stack)";
 
   test("fails if a provider's token is an attribute of a resource of its stack", () => {
     expect(
@@ -104,7 +104,7 @@ describe("access-before-mesh", () => {
         return new MeshStack(app, "mesh", exec);
       }),
     ).toEqual([
-      "mesh: Its jobs need the access rules of access, but it may be applied before. Pass that stack to its MeshStack as access, or call addDependency. (access-before-mesh)",
+      "mesh: Its jobs need the access rules of access, but it can be applied before them. Pass that stack to its MeshStack as access, or call addDependency. (access-before-mesh)",
     ]);
   });
 

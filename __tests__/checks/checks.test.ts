@@ -57,7 +57,7 @@ test("all errors of a run are reported together, also those of other stacks", ()
 describe("service-name", () => {
   test("fails if a name cannot be looked up by DNS", () => {
     expect(findings((mesh) => mesh.addService("count_api", web))).toEqual([
-      'stack/mesh/count_api: "count_api" cannot be the name of a service. Use lower-case letters, digits and dashes, at most 63, no dash at either end. (service-name)',
+      'stack/mesh/count_api: "count_api" cannot be the name of a service. Use lower-case letters, digits and dashes, at most 63 characters, no dash at either end. (service-name)',
     ]);
   });
 
@@ -99,9 +99,9 @@ describe("service-name", () => {
           .connectTo(api);
       });
     expect(withGateway("a".repeat(57))).toEqual([]);
-    expect(withGateway("a".repeat(58))).toEqual([expect.stringContaining("at most 57, no dash")]);
+    expect(withGateway("a".repeat(58))).toEqual([expect.stringContaining("at most 57 characters, no dash")]);
     expect(withGateway("front")).toEqual([
-      'stack/mesh/front-envoy: "front-envoy" is the name under which the Envoy of stack/mesh/gateway is registered. Give the service another serviceName. (duplicate-service)',
+      'stack/mesh/front-envoy: "front-envoy" is the name under which the Envoy of stack/mesh/gateway is registered. Change the serviceName of the service. (duplicate-service)',
     ]);
   });
 
@@ -115,13 +115,13 @@ describe("service-name", () => {
 describe("duplicate-service", () => {
   test("fails if two constructs are one service", () => {
     expect(findings((mesh) => mesh.addService("other", { ...web, serviceName: "api" }))).toContain(
-      'stack/mesh/other: The service "api" already exists at stack/mesh/api. Give one of them another serviceName. (duplicate-service)',
+      'stack/mesh/other: The service "api" already exists at stack/mesh/api. Change one of the service names. (duplicate-service)',
     );
   });
 
   test("fails if a gateway has the name of a service", () => {
     expect(findings((mesh) => mesh.addMeshGateway("gateway", { serviceName: "api" }))).toEqual([
-      'stack/mesh/gateway: The service "api" already exists at stack/mesh/api. Give one of them another serviceName. (duplicate-service)',
+      'stack/mesh/gateway: The service "api" already exists at stack/mesh/api. Change one of the service names. (duplicate-service)',
     ]);
   });
 });
@@ -134,7 +134,7 @@ describe("config-entry-owners", () => {
         new ConfigEntry(stack, "mine", { kind: "service-defaults", name: "api", configJson: "{}" });
       }),
     ).toEqual([
-      "stack/mine: The config entry service-defaults/api already belongs to stack/mesh/api/Defaults/Resource. Keep one of the two, or tell the mesh that another owns it (proxyDefaults: false). (config-entry-owners)",
+      "stack/mine: The config entry service-defaults/api already belongs to stack/mesh/api/Defaults/Resource. Keep one of the two, or set proxyDefaults: false if another owner writes it. (config-entry-owners)",
     ]);
   });
 
@@ -163,7 +163,7 @@ describe("unknown-service", () => {
 
   test("fails if a source is misspelled, and lists the names where none is near", () => {
     expect(findings((_mesh, api) => api.allowFrom("dashboard"))).toEqual([
-      'stack/mesh/api: It allows "dashboard", which is not a service of this mesh. Known are: api. For a service of another team, use MeshService.fromServiceName. (unknown-service)',
+      'stack/mesh/api: It allows "dashboard", which is not a service of this mesh. Known names: api. For a service of another team, use MeshService.fromServiceName. (unknown-service)',
     ]);
   });
 });
@@ -189,7 +189,7 @@ describe("upstream-without-intention", () => {
 describe("intention-without-upstream", () => {
   test("fails if the source has no way to the destination", () => {
     expect(findings((mesh, api) => api.allowFrom(mesh.addService("web", web)))).toEqual([
-      "stack/mesh/api: web may reach api, but has no upstream to it. Use connectTo, add the upstream with addUpstream, or remove the intention. (intention-without-upstream)",
+      "stack/mesh/api: web can reach api, but has no upstream to it. Use connectTo, add the upstream with addUpstream, or remove the intention. (intention-without-upstream)",
     ]);
   });
 
@@ -208,7 +208,7 @@ describe("native-with-local-bind", () => {
         mesh.addService("web", { ...web, connectNative: true }).connectTo(api, { localBindPort: 8080 }),
       ),
     ).toEqual([
-      "stack/mesh/web: It is Connect native, so nothing listens on the local port 8080 for api. Omit localBindPort, or give it a sidecar. (native-with-local-bind)",
+      "stack/mesh/web: It is Connect native, so nothing listens on the local port 8080 for api. Omit localBindPort, or use a sidecar. (native-with-local-bind)",
     ]);
   });
 });
@@ -222,7 +222,7 @@ describe("environment-clash", () => {
         service.connectTo(mesh.addService("other", http), { env: "URL" });
       }),
     ).toEqual([
-      "stack/mesh/web: The variable URL is set for both api and other. Give one of the connections another env. (environment-clash)",
+      "stack/mesh/web: The variable URL is set for both api and other. Use another env for one of the connections. (environment-clash)",
     ]);
   });
 });
@@ -267,7 +267,7 @@ describe("conflicting-intention", () => {
         api.allowFrom(service, { permissions: [HttpPermission.get()] });
       }),
     ).toEqual([
-      "stack/mesh/api: web may reach api both without and with permissions. Keep one of the two; next to access without permissions, permissions can only deny. (conflicting-intention)",
+      "stack/mesh/api: web can reach api both without and with permissions. Keep one of the two; next to access without permissions, permissions can only deny. (conflicting-intention)",
     ]);
   });
 
@@ -281,7 +281,7 @@ describe("conflicting-intention", () => {
         service.connectTo(api, whole);
         api.allowFrom(service, denying);
       }),
-    ).toEqual([expect.stringMatching(/^stack\/mesh\/web: web may reach api both without and with permissions/)]);
+    ).toEqual([expect.stringMatching(/^stack\/mesh\/web: web can reach api both without and with permissions/)]);
   });
 
   test("lets pass what denies a part of the whole, and sources of which each is stated once", () => {
@@ -339,7 +339,7 @@ describe("permission-order", () => {
 describe("wildcard-allow", () => {
   test("fails if any service may come in", () => {
     expect(findings((_mesh, api) => api.allowFrom("*"))).toEqual([
-      'stack/mesh/api: Every service may reach api. Name the services that need access. If this is intended, silence(…, "wildcard-allow", "why"). (wildcard-allow)',
+      'stack/mesh/api: Every service can reach api. Allow only the services that need access. If this is intended, silence(…, "wildcard-allow", "why"). (wildcard-allow)',
     ]);
   });
 });
@@ -511,7 +511,7 @@ describe("bridge-mode", () => {
     ["host", []],
   ])("fails if an override puts the group on the network %p", (mode, Networks) => {
     expect(findings((mesh) => mesh.addService("web", { ...web, override: { group: { Networks } } }))).toEqual([
-      `stack/mesh/web: The group web runs on the network "${mode}". A service with a sidecar needs the mode bridge, or cni/<name>. (bridge-mode)`,
+      `stack/mesh/web: The group web runs on the network "${mode}". Use the network mode bridge or cni/<name> for a service with a sidecar. (bridge-mode)`,
     ]);
   });
 
@@ -541,7 +541,7 @@ describe("exposed-path", () => {
 
   test("fails if a check behind a sidecar asks with a query, or an exposed path has one", () => {
     expect(connected({ healthCheck: HealthCheck.http("/health?full=1") })).toEqual([
-      'stack/mesh/api: The health check "api http" behind a sidecar cannot pass. The path "/health?full=1" has a query, and Envoy opens paths without one. Leave ? and what follows away. (exposed-path)',
+      'stack/mesh/api: The health check "api http" behind a sidecar cannot pass. The path "/health?full=1" has a query, but Envoy exposes only paths without one. Omit ? and what follows. (exposed-path)',
     ]);
     expect(connected({ expose: [{ path: "metrics", portLabel: "metrics" }] })).toEqual([
       'stack/mesh/api: An exposed path cannot pass. The path "metrics" does not begin with a slash. Write "/metrics". (exposed-path)',
@@ -577,7 +577,7 @@ describe("duplicate-upstream", () => {
         service.connectTo(api, { datacenter: "dc2", override: { Datacenter: null } });
       }),
     ).toEqual([
-      expect.stringMatching(/lacks the upstream api, .*: the override of the upstream api has replaced it/),
+      expect.stringMatching(/lacks the upstream api, .*: the override of the upstream api has removed it/),
       "stack/mesh/web: The upstream api is in its job twice. Change the override that adds it. (duplicate-upstream)",
     ]);
   });
@@ -587,7 +587,7 @@ describe("duplicate-port-label", () => {
   test("fails if two exposed paths share a port", () => {
     const expose = ["/a", "/b"].map((path) => ({ path, portLabel: "metrics" }));
     expect(findings((mesh, api) => mesh.addService("web", web).connectTo(api), { expose })).toEqual([
-      'stack/mesh/api: Two exposed paths share the port "metrics", and Envoy exposes one path per port. Give each path of `expose` its own portLabel. (duplicate-port-label)',
+      'stack/mesh/api: Two exposed paths share the port "metrics", and Envoy exposes one path per port. Use a different portLabel for each path of `expose`. (duplicate-port-label)',
     ]);
   });
 });

@@ -26,7 +26,7 @@ test("a sound way out has no findings", () => {
 describe("external-plaintext", () => {
   test("fails if there is neither TLS nor a reason for plaintext", () => {
     const message =
-      "stack/mesh/db: Gateways would use plaintext for db: it has neither tls nor a reason for plaintext. Give it tls with a caFile. If plaintext is intended, state the reason in `plaintext`. (external-plaintext)";
+      "stack/mesh/db: Gateways would use plaintext for db: it has neither tls nor a reason for plaintext. Set tls with a caFile. If plaintext is intended, state the reason in `plaintext`. (external-plaintext)";
     expect(findingsOfExternal({})).toEqual([message]);
     expect(findingsOfExternal({ plaintext: " " })).toEqual([message]);
   });
@@ -66,7 +66,7 @@ describe("client-certificate", () => {
 describe("external-without-gateway", () => {
   test("fails if no gateway leads to a service outside", () => {
     expect(findings((mesh) => mesh.addExternalService("db", { address: "192.0.2.7", port: 5432, tls }))).toEqual([
-      "stack/mesh/db: No terminating gateway leads to db. Call mesh.addTerminatingGateway(…).addService(…). (external-without-gateway)",
+      "stack/mesh/db: No terminating gateway routes to db. Call mesh.addTerminatingGateway(…).addService(…). (external-without-gateway)",
     ]);
   });
 });
@@ -103,7 +103,7 @@ describe("gateway-network", () => {
     ["host", null],
   ])("fails if a gateway runs on the network %s", (mode, Networks) => {
     expect(findings((mesh) => mesh.addMeshGateway("mesh-gateway", { override: { group: { Networks } } }))).toEqual([
-      `stack/mesh/mesh-gateway: The group mesh-gateway of the mesh gateway runs on the network "${mode}". A gateway needs the mode bridge, or cni/<name>; its ports are opened on the node one by one. (gateway-network)`,
+      `stack/mesh/mesh-gateway: The group mesh-gateway of the mesh gateway runs on the network "${mode}". Use the network mode bridge or cni/<name>; the gateway's listeners open their ports on the node. (gateway-network)`,
     ]);
   });
 

@@ -67,7 +67,7 @@ describe("the order of stacks", () => {
     api.route({ match: { pathPrefix: "/orders" }, to: orders });
     orders.route({ match: { pathPrefix: "/api" }, to: api });
     expect(findingsOf(() => synthApp(app, "second"))).toEqual([
-      "second: The stacks second and third need each other: second/api/Router/Resource needs third/orders/Defaults/Resource; third/orders/Router/Resource needs second/api/Defaults/Resource. Move what depends on each other into one stack. (stack-cycle)",
+      "second: The stacks second and third depend on each other: second/api/Router/Resource needs third/orders/Defaults/Resource; third/orders/Router/Resource needs second/api/Defaults/Resource. Move the objects that depend on each other into one stack. (stack-cycle)",
     ]);
   });
 
@@ -92,7 +92,7 @@ describe("override-removed", () => {
   const only = (findings: readonly string[]) => findings.filter((finding) => finding.includes("override-removed"));
   const found = (build: Parameters<typeof synthMesh>[0]) => only(findingsOf(() => synthMesh(build)));
   const sentence = (at: string, missing: string, culprit: string) =>
-    `${at}: The finished ${missing}, which ${at} declares: ${culprit} replaced it. Set only the fields to change in the override, or use props for the change. (override-removed)`;
+    `${at}: The rendered ${missing}, which ${at} declares: ${culprit} removed it. Set only the fields to change in the override, or use props for the change. (override-removed)`;
   const withOverride = (override: object, options: object = {}) =>
     found((mesh) => {
       const api = mesh.addService("api", http);
@@ -268,7 +268,7 @@ describe("a rule of one's own", () => {
     new ServiceMesh(stack, "mesh");
     expect(() => {
       registerCheck(stack, { ...named("api"), id: "port-range" });
-    }).toThrow('stack: There already is a check "port-range". Give one of them another id.');
+    }).toThrow('stack: The check "port-range" is already registered. Change one of the ids.');
     expect(() => {
       registerCheck(stack, { ...named("api"), id: "Acme Name" });
     }).toThrow('stack: "Acme Name" cannot be the id of a check. Use lower-case letters, digits and dashes.');
@@ -288,7 +288,7 @@ describe("a rule of one's own", () => {
         }),
       ),
     ).toEqual([
-      'the app: The check "acme-name" could not finish: out of order Correct what it names, or report it to those who wrote the check. (acme-name)',
+      'the app: The check "acme-name" could not finish: out of order Fix the cause, or report it to the author of the check. (acme-name)',
     ]);
   });
 });
@@ -303,7 +303,7 @@ test("a silence that silences nothing is a warning, and one of an unknown check 
     'stack/mesh: There is no check "wildcard-alow" to silence. Did you mean "wildcard-allow"? (unknown-silence)',
   ]);
   expect(api.node.metadata.map(({ data }) => data as string)).toContain(
-    'The check "wildcard-allow" is silenced, and finds nothing here. Remove the silence. (idle-silence)',
+    'The check "wildcard-allow" is silenced, but finds nothing here. Remove the silence. (idle-silence)',
   );
 });
 
@@ -321,7 +321,7 @@ test("what cannot be rendered is reported with all other errors", () => {
     },
   });
   expect(findingsOf(() => synthStack(stack))).toEqual([
-    "stack/mesh/api: It could not be rendered: no job today Correct what it names; if your code is correct, report it as a defect of Meshform. (not-rendered)",
+    "stack/mesh/api: It could not be rendered: no job today Fix the cause. If your code is correct, report a defect of Meshform. (not-rendered)",
     expect.stringContaining("(port-range)"),
   ]);
 });

@@ -65,7 +65,7 @@ describe("duplicate-listener", () => {
         ...[8080, 8081, 8080].map((port) => IngressListener.http({ port })),
       ),
     ).toContain(
-      "stack/mesh/ingress: Two of its listeners are on port 8080. Give each its own port; one http listener serves many hosts. (duplicate-listener)",
+      "stack/mesh/ingress: Two of its listeners are on port 8080. Use a different port for each; one http listener can serve many hosts. (duplicate-listener)",
     );
   });
 
@@ -80,7 +80,7 @@ describe("duplicate-listener", () => {
         ApiGatewayListener.http({ port: 8081, hostPort: 80 }),
       ),
     ).toContain(
-      "stack/mesh/gateway: Two of its listeners take port 80 of the node. Give each its own port; one http listener serves many hosts. (duplicate-listener)",
+      "stack/mesh/gateway: Two of its listeners use port 80 of the node. Use a different port for each; one http listener can serve many hosts. (duplicate-listener)",
     );
   });
 });
@@ -100,13 +100,13 @@ describe("gateway-protocol", () => {
     expect(
       ofApiGateway((gateway, _, mesh) => gateway.connectTo(mesh.addService("db", { port: 1, workload: anyWorkload }))),
     ).toEqual([
-      "stack/mesh/gateway: Its listener on port 8080 speaks http, but db speaks tcp. Use ApiGatewayListener.tcp, or set another protocol at stack/mesh/db. (gateway-protocol)",
+      "stack/mesh/gateway: Its listener on port 8080 has the protocol http, but db has tcp. Use ApiGatewayListener.tcp, or set another protocol at stack/mesh/db. (gateway-protocol)",
     ]);
   });
 
   test("fails if a tcp listener leads to an http service", () => {
     expect(ofIngress((ingress, api) => ingress.connectTo(api), IngressListener.tcp(listener))).toEqual([
-      "stack/mesh/ingress: Its listener on port 8080 speaks tcp, but api speaks http. Use IngressListener.http, or set another protocol at stack/mesh/api. (gateway-protocol)",
+      "stack/mesh/ingress: Its listener on port 8080 has the protocol tcp, but api has http. Use IngressListener.http, or set another protocol at stack/mesh/api. (gateway-protocol)",
     ]);
   });
 
@@ -116,7 +116,7 @@ describe("gateway-protocol", () => {
         gateway.connectTo(mesh.addService("calls", { ...http, protocol: Protocol.GRPC })),
       ),
     ).toEqual([
-      "stack/mesh/gateway: Its listener on port 8080 speaks http, but calls speaks grpc. An API gateway has no listener for grpc: set another protocol at stack/mesh/calls, or use an ingress gateway. (gateway-protocol)",
+      "stack/mesh/gateway: Its listener on port 8080 has the protocol http, but calls has grpc. An API gateway has no listener for grpc: set another protocol at stack/mesh/calls, or use an ingress gateway. (gateway-protocol)",
     ]);
   });
 });
@@ -131,7 +131,7 @@ describe("duplicate-route", () => {
         ingress.connectTo(other(mesh), { hosts: ["b.example"] });
       }),
     ).toEqual([
-      "stack/mesh/ingress: Its listener on port 8080 leads requests for b.example both to api and to other. Give one of them different hosts, or a different match. (duplicate-route)",
+      "stack/mesh/ingress: Its listener on port 8080 routes requests for b.example both to api and to other. Use different hosts or a different match for one of them. (duplicate-route)",
     ]);
   });
 
@@ -141,7 +141,7 @@ describe("duplicate-route", () => {
         ingress.connectTo(api, { hosts: ["a.example"] });
         ingress.connectTo(other(mesh), { hosts: ["A.example"] });
       }),
-    ).toEqual([expect.stringContaining("leads requests for a.example both to api and to other.")]);
+    ).toEqual([expect.stringContaining("routes requests for a.example both to api and to other.")]);
   });
 
   test("fails if equal requests lead to two services", () => {
@@ -151,7 +151,7 @@ describe("duplicate-route", () => {
         gateway.connectTo(other(mesh), { match: [{ methods: ["GET"], pathPrefix: "/v1" }, { pathPrefix: "/v2" }] });
       }),
     ).toEqual([
-      'stack/mesh/gateway: Its listener on port 8080 leads requests for any host with {"methods":["GET"],"pathPrefix":"/v1"} both to api and to other. Give one of them different hosts, or a different match. (duplicate-route)',
+      'stack/mesh/gateway: Its listener on port 8080 routes requests for any host with {"methods":["GET"],"pathPrefix":"/v1"} both to api and to other. Use different hosts or a different match for one of them. (duplicate-route)',
     ]);
   });
 
@@ -173,7 +173,7 @@ describe("duplicate-route", () => {
 describe("gateway-host", () => {
   test.each(["a b", "a.*.example", "-a.example", ""])("fails if %j is to be the host of an ingress route", (host) => {
     expect(ofIngress((ingress, api) => ingress.connectTo(api, { hosts: [host] }))).toEqual([
-      `stack/mesh/ingress: "${host}" is no name of a host. Use a DNS name; * may stand for its leftmost label. (gateway-host)`,
+      `stack/mesh/ingress: "${host}" is not a valid host name. Use a DNS name, in which only the first label can be *. (gateway-host)`,
     ]);
   });
 
@@ -184,7 +184,7 @@ describe("gateway-host", () => {
         IngressListener.http({ port: 8080, tls: {} }),
       ),
     ).toEqual([
-      "stack/mesh/ingress: Its listener on port 8080 has TLS, and no certificate is for any host. Name the hosts that clients ask for. (gateway-host)",
+      "stack/mesh/ingress: Its listener on port 8080 has TLS, but the hosts of its certificate are unknown. Set the hosts that clients use. (gateway-host)",
     ]);
   });
 
@@ -197,13 +197,13 @@ describe("gateway-host", () => {
   test("fails if the listener does not take the host of a route", () => {
     const connect = (gateway: ApiGateway, api: MeshService) => gateway.connectTo(api, { hosts: ["api.example"] });
     expect(ofApiGateway(connect, ApiGatewayListener.http({ port: 8080, hostname: "*.other" }))).toEqual([
-      "stack/mesh/gateway: Its listener on port 8080 takes requests for *.other only, not for api.example. Give the route a host of the listener, or the listener another hostname. (gateway-host)",
+      "stack/mesh/gateway: Its listener on port 8080 accepts requests only for *.other, not for api.example. Use a host of the listener, or change the hostname of the listener. (gateway-host)",
     ]);
     for (const hostname of ["*.example", "api.example"]) {
       expect(ofApiGateway(connect, ApiGatewayListener.http({ port: 8080, hostname }))).toEqual([]);
     }
     expect(ofApiGateway(connect, ApiGatewayListener.http({ port: 8080, hostname: "*" }))).toEqual([
-      'stack/mesh/gateway/Entry: Listeners[0].Hostname is "*"; allowed is a name, with * as the first label at most. Correct the name. (invalid-config-entry)',
+      'stack/mesh/gateway/Entry: Listeners[0].Hostname is "*"; expected a name, in which only the first label can be *. Correct the name. (invalid-config-entry)',
     ]);
   });
 });
@@ -211,7 +211,7 @@ describe("gateway-host", () => {
 describe("connections", () => {
   test("fails if a gateway leads to a service that does not let it in", () => {
     expect(ofIngress((ingress, api) => ingress.addRoute(api))).toEqual([
-      "stack/mesh/ingress: It leads to api, but no intention allows it. Use connectTo, or allow it at stack/mesh/api with allowFrom. (upstream-without-intention)",
+      "stack/mesh/ingress: It routes to api, but no intention allows it. Use connectTo, or allow it at stack/mesh/api with allowFrom. (upstream-without-intention)",
     ]);
     expect(ofApiGateway((gateway, api) => gateway.addRoute(api))).toEqual([
       "stack/mesh/gateway: It leads to api, but no intention allows it. Use connectTo, or allow it at stack/mesh/api with allowFrom. (upstream-without-intention)",
@@ -225,7 +225,7 @@ describe("connections", () => {
         mesh.addService("other", { ...http, port: 9002 }).allowFrom(gateway);
       }),
     ).toEqual([
-      "stack/mesh/other: The API gateway gateway may reach other, but has no route to it. Use connectTo, add a route with addRoute, or remove the intention. (intention-without-upstream)",
+      "stack/mesh/other: The API gateway gateway can reach other, but has no route to it. Use connectTo, add a route with addRoute, or remove the intention. (intention-without-upstream)",
     ]);
   });
 
@@ -268,7 +268,7 @@ describe("config-entry-owners", () => {
         new ConfigEntry(stack, "mine", { kind: "api-gateway", name: "gateway", configJson });
       }),
     ).toEqual([
-      "stack/mine: The config entry api-gateway/gateway already belongs to stack/mesh/gateway/Entry/Resource. Keep one of the two, or tell the mesh that another owns it (proxyDefaults: false). (config-entry-owners)",
+      "stack/mine: The config entry api-gateway/gateway already belongs to stack/mesh/gateway/Entry/Resource. Keep one of the two, or set proxyDefaults: false if another owner writes it. (config-entry-owners)",
     ]);
   });
 });

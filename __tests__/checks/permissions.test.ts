@@ -32,12 +32,12 @@ describe("permission-path", () => {
     [
       "for two paths",
       { pathPrefix: "/a", pathSeparatedPrefix: "/b" },
-      "asks for pathPrefix and pathSeparatedPrefix. Set one of them, or use several permissions.",
+      "has pathPrefix and pathSeparatedPrefix. Set one of them, or use several permissions.",
     ],
     [
       "whose path has no slash before it",
       { pathSeparatedPrefix: "v1" },
-      'asks for the pathSeparatedPrefix "v1", which does not begin with a slash. Write "/v1".',
+      'has the pathSeparatedPrefix "v1", which does not begin with a slash. Write "/v1".',
     ],
   ])("fails for a permission %s", (_, match, problem) => {
     expect(findingsOf(() => synthMesh(permitting([allow(match)])))).toEqual([
@@ -55,14 +55,14 @@ describe("deny-before-allow", () => {
     expect(warnings(permitting([deny({ pathPrefix: "/v1/orders/private" }), get("/v1/orders")]))).toEqual([
       "stack/mesh/web: The permissions of web on api deny pathPrefix /v1/orders/private, and allow others. Envoy may allow requests " +
         "that the application treats like the denied ones: a path in another case; one with a parameter (;a=b); one that is encoded twice (%252F) or " +
-        "has encoded marks (%3B, %C0%AF); what it reads from the query or from X-HTTP-Method-Override. Allow only what is needed, " +
+        "has other encoded characters (%3B, %C0%AF); values from the query or from X-HTTP-Method-Override. Allow only what is needed, " +
         'without a deny. If the application is strict, silence(…, "deny-before-allow", "why"). (deny-before-allow)',
     ]);
   });
 
   test.each<[string, HttpPermission[], string]>([
-    ["one path", [deny({ pathExact: "/admin" }), get("/")], "a suffix at its end"],
-    ["a header", [deny({ headers: [{ name: "x-role", exact: "guest" }] }), get("/")], "a header that is left out"],
+    ["one path", [deny({ pathExact: "/admin" }), get("/")], "a dot or a suffix"],
+    ["a header", [deny({ headers: [{ name: "x-role", exact: "guest" }] }), get("/")], "a header that is missing"],
     ["a method", [deny({ methods: ["DELETE"] }), allow({ pathPrefix: "/" })], "a method in another case"],
     [
       "one of the methods that are allowed",
@@ -146,7 +146,7 @@ describe("request-normalization", () => {
 
   test("warns if another owns the entry", () => {
     expect(warnings(permitting([get("/v1")]), { meshConfig: false })).toEqual([
-      "stack/mesh: It has permissions on requests, and leaves the config entry `mesh`, which makes them safe, to another owner. Make sure that " +
+      "stack/mesh: It has permissions on requests, but another owner writes the config entry `mesh`, which must enable request normalization. Make sure that " +
         'HTTP.Incoming.RequestNormalization is set there, then silence(…, "request-normalization", "who owns it"). (request-normalization)',
     ]);
   });

@@ -25,7 +25,7 @@ function findings(
 }
 
 const orElse =
-  "; or, if the stacks are for different clusters, name the datacenter of each mesh or the address of each provider.";
+  "; or, if the stacks are for different clusters, set the datacenter of each mesh or the address of each provider.";
 
 test("fails if two stacks give a name to two services, whatever the Nomad namespaces", () => {
   expect(
@@ -37,7 +37,7 @@ test("fails if two stacks give a name to two services, whatever the Nomad namesp
       [{ namespace: "dev" }, { namespace: "prod", proxyDefaults: false }],
     ),
   ).toEqual([
-    `s2/mesh/Web: The service "web" already exists at s1/mesh/web. Give one of them another serviceName${orElse} (duplicate-service)`,
+    `s2/mesh/Web: The service "web" already exists at s1/mesh/web. Change one of the service names${orElse} (duplicate-service)`,
   ]);
 });
 
@@ -77,7 +77,7 @@ test("fails if a job of one stack has the id of a version's job in another", () 
       right.addService("api-v2", { ...web, publish: 81 });
     }),
   ).toEqual([
-    `s2/mesh/api-v2: The job "api-v2" already belongs to s1/mesh/api (version v2). Give one of them another name${orElse} (duplicate-job)`,
+    `s2/mesh/api-v2: The job "api-v2" already belongs to s1/mesh/api (version v2). Change one of the names${orElse} (duplicate-job)`,
   ]);
 });
 
@@ -100,8 +100,8 @@ test("fails if a service has the name under which an Envoy is registered", () =>
       right.addService("gateway-envoy", { ...web, publish: 82 });
     }),
   ).toEqual([
-    's2/mesh/api-sidecar-proxy: "api-sidecar-proxy" is the name under which the Envoy of s1/mesh/api is registered. Give the service another serviceName. (duplicate-service)',
-    's2/mesh/gateway-envoy: "gateway-envoy" is the name under which the Envoy of s1/mesh/gateway is registered. Give the service another serviceName. (duplicate-service)',
+    's2/mesh/api-sidecar-proxy: "api-sidecar-proxy" is the name under which the Envoy of s1/mesh/api is registered. Change the serviceName of the service. (duplicate-service)',
+    's2/mesh/gateway-envoy: "gateway-envoy" is the name under which the Envoy of s1/mesh/gateway is registered. Change the serviceName of the service. (duplicate-service)',
   ]);
 });
 
@@ -119,7 +119,7 @@ test("fails if two services outside are on one node of the catalog", () => {
       }
     }),
   ).toEqual([
-    's2/mesh/cache: The catalog node "machine" already belongs to s1/mesh/db. Give one of them another nodeName. (duplicate-node)',
+    's2/mesh/cache: The catalog node "machine" already belongs to s1/mesh/db. Change one of the node names. (duplicate-node)',
   ]);
 });
 

@@ -93,7 +93,7 @@ describe("unknown-destination", () => {
     ["redirect", (api) => api.resolve({ redirect: Redirect.to("othr") })],
   ])("fails if a %s is misspelled, and says which name was meant", (kind, say) => {
     expect(findings(say)).toEqual([
-      `stack/mesh/api: The ${kind} of api names "othr", which is not a service of this mesh. Did you mean "other"? For a service of another team, use MeshService.fromServiceName. (unknown-destination)`,
+      `stack/mesh/api: The ${kind} of api refers to "othr", which is not a service of this mesh. Did you mean "other"? For a service of another team, use MeshService.fromServiceName. (unknown-destination)`,
     ]);
   });
 
@@ -123,19 +123,19 @@ describe("unknown-subset", () => {
         say(api, other);
       }),
     ).toEqual([
-      `stack/mesh/api: The ${kind} of api names the subset "v3", which other does not have. Did you mean "v2"? Declare it at stack/mesh/other with addSubset. (unknown-subset)`,
+      `stack/mesh/api: The ${kind} of api refers to the subset "v3", which other does not have. Did you mean "v2"? Declare it at stack/mesh/other with addSubset. (unknown-subset)`,
     ]);
   });
 
   test("fails if the default is none", () => {
     expect(findings((api) => api.resolve({ defaultSubset: "v1" }))).toEqual([
-      'stack/mesh/api: The default subset of api names the subset "v1", which api does not have. None exists yet. Declare it at stack/mesh/api with addSubset. (unknown-subset)',
+      'stack/mesh/api: The default subset of api refers to the subset "v1", which api does not have. None exists yet. Declare it at stack/mesh/api with addSubset. (unknown-subset)',
     ]);
   });
 
   test("fails if a failover is set for none", () => {
     expect(findings((api) => api.resolve({ failover: { v1: Failover.to("other") } }))).toEqual([
-      'stack/mesh/api: A failover is set for the subset "v1", which api does not have. None exists yet. For all subsets, say "*". (unknown-subset)',
+      'stack/mesh/api: A failover is set for the subset "v1", which api does not have. None exists yet. For all subsets, use "*". (unknown-subset)',
     ]);
   });
 });
@@ -174,11 +174,11 @@ describe("traffic-rule-on-tcp", () => {
 describe("protocol-mismatch", () => {
   test("fails if a rule leads to a service of another protocol, of whatever team", () => {
     expect(findings((api) => api.resolve({ failover: Failover.to("other") }), Protocol.TCP)).toEqual([
-      "stack/mesh/api: The failover of api, which speaks tcp, leads to other, which speaks http. Give both the same protocol, here or at stack/mesh/other. (protocol-mismatch)",
+      "stack/mesh/api: The failover of api, which has the protocol tcp, refers to other, which has http. Use the same protocol for both, here or at stack/mesh/other. (protocol-mismatch)",
     ]);
     expect(
       findings((api, _, mesh) => api.route({ to: MeshService.fromServiceName(mesh, "theirs", "theirs") })),
-    ).toEqual([expect.stringContaining("leads to theirs, which speaks tcp.")]);
+    ).toEqual([expect.stringContaining("refers to theirs, which has tcp.")]);
   });
 });
 
@@ -188,11 +188,11 @@ describe("datacenter-without-gateway", () => {
 
   test("fails if no mesh gateway reaches the datacenter of a failover or a redirect", () => {
     expect(leading({ failover: Failover.datacenters("dc2") })).toEqual([
-      'stack/mesh/api: The failover of api leads to the datacenter "dc2", which no mesh gateway reaches. None exists yet. Add a mesh gateway there. If others run one, list the datacenter in the mesh\'s gatewayDatacenters. (datacenter-without-gateway)',
+      'stack/mesh/api: The failover of api goes to the datacenter "dc2", which has no mesh gateway. None exists yet. Add a mesh gateway there. If another app runs one, add the datacenter to gatewayDatacenters of the mesh. (datacenter-without-gateway)',
     ]);
     expect(leading({ redirect: Redirect.datacenter("dc2") }, { gatewayDatacenters: ["dc-2"] })).toEqual([
       expect.stringContaining(
-        'The redirect of api leads to the datacenter "dc2", which no mesh gateway reaches. Did you mean "dc-2"?',
+        'The redirect of api goes to the datacenter "dc2", which has no mesh gateway. Did you mean "dc-2"?',
       ),
     ]);
   });
@@ -222,11 +222,11 @@ describe("peer-with-subset", () => {
         api.resolve({ redirect: Redirect.to(api.addSubset("v1", anyFilter), { peer: "partner" }) });
       }),
     ).toEqual([
-      'stack/mesh/api: The redirect of api names the peer "partner" and the subset "v1". Name only the peer, or the peer and a service. (peer-with-subset)',
+      'stack/mesh/api: The redirect of api refers to the peer "partner" and the subset "v1". Set only the peer, or the peer and a service. (peer-with-subset)',
     ]);
     expect(
       findings((api) => api.resolve({ failover: Failover.targets({ peer: "partner", datacenter: "dc2" }) })),
-    ).toEqual([expect.stringContaining('names the peer "partner" and the datacenter "dc2".')]);
+    ).toEqual([expect.stringContaining('refers to the peer "partner" and the datacenter "dc2".')]);
   });
 });
 
@@ -255,7 +255,7 @@ describe("redirect-beside-rules", () => {
 describe("traffic-cycle", () => {
   const circle = (...names: string[]) =>
     expect.stringContaining(
-      `Its rules send requests in a cycle: ${names.join(" → ")}. Let one of them handle requests: remove its redirect or split, or name a subset of the next one. (traffic-cycle)`,
+      `Its rules send requests in a cycle: ${names.join(" → ")}. Let one of them handle requests: remove its redirect or split, or refer to a subset of the next one. (traffic-cycle)`,
     ) as unknown;
 
   test("fails if redirects lead in a circle, also through subsets", () => {
@@ -338,7 +338,7 @@ describe("shadowed-route", () => {
         api.route({ match: { pathPrefix: "/a" } });
       }),
     ).toEqual([
-      "stack/mesh/api: Route 1 of api matches every request, so the 1 after it are never used. Put it last, or give it a match. (shadowed-route)",
+      "stack/mesh/api: Route 1 of api matches every request, so the 1 after it are never used. Move it to the end, or add a match. (shadowed-route)",
     ]);
   });
 
@@ -378,7 +378,7 @@ test("a name is taken once, by a service or a virtual one", () => {
       mesh.addVirtualService("api-2", { serviceName: "api", protocol: Protocol.HTTP, redirect: Redirect.to(api) });
     }),
   ).toContain(
-    'stack/mesh/api-2: The service "api" already exists at stack/mesh/api. Give one of them another serviceName. (duplicate-service)',
+    'stack/mesh/api-2: The service "api" already exists at stack/mesh/api. Change one of the service names. (duplicate-service)',
   );
 });
 
@@ -389,7 +389,7 @@ describe("version-metadata", () => {
     const wrong = (service: Override<nomad.Service>) =>
       findings((api) => api.addVersion("v2", { ...next, override: { service } }));
     const message = (what: string) =>
-      `stack/mesh/api/v2: ${what}, so that rules for "v2" miss its instances. Omit version in meta, canaryMeta and override. (version-metadata)`;
+      `stack/mesh/api/v2: ${what}, so rules for "v2" do not match its instances. Omit version in meta, canaryMeta and override. (version-metadata)`;
     expect(wrong({ Meta: { version: null } })).toEqual([message("Its metadata has no version")]);
     expect(wrong({ CanaryMeta: { version: "v3" } })).toEqual([
       message('The metadata of its canaries has the version "v3"'),
@@ -403,7 +403,7 @@ describe("version-metadata", () => {
     const build = (mesh: ServiceMesh) =>
       mesh.addService("api", { ...http, publish: 1, meta: { version: "v2" } }).addVersion("v2", next);
     expect(findingsOf(() => synthMesh(build))).toEqual([
-      'stack/mesh/api: Its metadata has the version "v2", which is that of other instances. Give it another version, or none. (version-metadata)',
+      'stack/mesh/api: Its metadata has the version "v2", which belongs to other instances. Set another version, or none. (version-metadata)',
     ]);
   });
 });

@@ -28,7 +28,7 @@ function findingsOfService(props: Partial<MeshServiceBaseProps>): string[] {
 describe("invalid-job", () => {
   test("says where a value stands in the job, what it is, what is allowed and what to do", () => {
     expect(findingsOfService({ workload: Workload.exec({ command: "x", resources: { memoryMib: 5 } }) })).toEqual([
-      'stack/mesh/api: group "api" > task "api" > resources.memory is 5; allowed is 10 or more. Give the task more memory (MiB). (invalid-job)',
+      'stack/mesh/api: group "api" > task "api" > resources.memory is 5; expected 10 or more. Increase the memory of the task (MiB). (invalid-job)',
     ]);
   });
 
@@ -43,19 +43,19 @@ describe("invalid-job", () => {
         workload: Workload.exec({ command: "x", resources, volumeMounts: [{ volume: "data", destination: "/data" }] }),
       }),
     ).toEqual([
-      'stack/mesh/api: group "api" > count is NaN; allowed is a whole number. Give a whole number. (invalid-job)',
-      "stack/mesh/api: priority is 101; allowed is 1 to 100. Give such a priority. (invalid-job)",
-      'stack/mesh/api: group "api" > restart.interval is 1m0s; allowed is 2m30s or more for 10 attempts, each after a delay of 15s. Raise interval, or lower attempts or delay. (invalid-job)',
-      'stack/mesh/api: group "api" > update.auto_promote is true; allowed is false without canaries. Set canary, or omit auto_promote. (invalid-job)',
-      'stack/mesh/api: group "api" > task "api" > resources.cores is 1; allowed is cpu or cores, but not both. Omit one of the two. (invalid-job)',
-      'stack/mesh/api: group "api" > task "api" > volume_mount 1.volume is "data"; allowed is a volume of the group, which has none. Declare the volume in the group, or correct the name. (invalid-job)',
+      'stack/mesh/api: group "api" > count is NaN; expected a whole number. Use a whole number. (invalid-job)',
+      "stack/mesh/api: priority is 101; expected 1 to 100. Use a priority in this range. (invalid-job)",
+      'stack/mesh/api: group "api" > restart.interval is 1m0s; expected 2m30s or more for 10 attempts, each after a delay of 15s. Raise interval, or lower attempts or delay. (invalid-job)',
+      'stack/mesh/api: group "api" > update.auto_promote is true; expected false without canaries. Set canary, or omit auto_promote. (invalid-job)',
+      'stack/mesh/api: group "api" > task "api" > resources.cores is 1; expected cpu or cores, but not both. Omit one of the two. (invalid-job)',
+      'stack/mesh/api: group "api" > task "api" > volume_mount 1.volume is "data"; expected a volume of the group, which has none. Declare the volume in the group, or correct the name. (invalid-job)',
     ]);
   });
 
   test("looks at what an override made of the job", () => {
     expect(findingsOfService({ override: { group: { Count: -1 }, job: { Type: "servise" } } })).toEqual([
-      'stack/mesh/api: type is "servise"; allowed is "service", "batch", "system" or "sysbatch". Use one of them. (invalid-job)',
-      'stack/mesh/api: group "api" > count is -1; allowed is 0 or more. Give a number of allocations. (invalid-job)',
+      'stack/mesh/api: type is "servise"; expected "service", "batch", "system" or "sysbatch". Use one of them. (invalid-job)',
+      'stack/mesh/api: group "api" > count is -1; expected 0 or more. Use a valid number of allocations. (invalid-job)',
     ]);
   });
 
@@ -67,8 +67,8 @@ describe("invalid-job", () => {
         new Job(stack, "hcl", { jobspec: 'job "hcl" {}' });
       }),
     ).toEqual([
-      "stack/mesh/wan: priority is -1; allowed is 1 to 100. Give such a priority. (invalid-job)",
-      "stack/nightly: group is not set; allowed is one group or more. Add a group. (invalid-job)",
+      "stack/mesh/wan: priority is -1; expected 1 to 100. Use a priority in this range. (invalid-job)",
+      "stack/nightly: group is not set; expected at least one group. Add a group. (invalid-job)",
     ]);
   });
 
@@ -112,8 +112,8 @@ describe("invalid-config-entry", () => {
         serviceDefaults: { BalanceInboundConnections: "some", EnvoyExtensions: [{ Name: "lua" }] },
       }),
     ).toEqual([
-      'stack/mesh/api/Defaults: BalanceInboundConnections is "some"; allowed is "exact_balance". Use one of them. (invalid-config-entry)',
-      'stack/mesh/api/Defaults: EnvoyExtensions[0].Name is "lua"; allowed is the name of a built-in extension, such as "builtin/lua". Correct the name. (invalid-config-entry)',
+      'stack/mesh/api/Defaults: BalanceInboundConnections is "some"; expected "exact_balance". Use one of them. (invalid-config-entry)',
+      'stack/mesh/api/Defaults: EnvoyExtensions[0].Name is "lua"; expected the name of a built-in extension, such as "builtin/lua". Correct the name. (invalid-config-entry)',
     ]);
   });
 
@@ -134,8 +134,8 @@ describe("invalid-config-entry", () => {
         new ConfigEntry(stack, "permissions", { kind: "service-intentions", name: "api", configJson });
       }),
     ).toEqual([
-      "stack/splits: Splits is weights of 90 in total; allowed is 100 in total. Change the weights. (invalid-config-entry)",
-      "stack/permissions: Sources[0].Permissions[0].HTTP is {}; allowed is a block with a path, a header or a method. Say which requests are meant. (invalid-config-entry)",
+      "stack/splits: Splits is weights of 90 in total; expected 100 in total. Change the weights. (invalid-config-entry)",
+      "stack/permissions: Sources[0].Permissions[0].HTTP is {}; expected a block with a path, a header or a method. Set a path, a header or a method. (invalid-config-entry)",
     ]);
   });
 

@@ -90,7 +90,7 @@ test.each([
   [
     "an app in which nothing is checked",
     `require("${root}/constructs").synthesize(() => {});`,
-    /^No check ran for .*\./,
+    /^No checks ran for .*\./,
   ],
   ["an app that fails on its own", `throw new Error("no app today");`, /no app today/],
 ])("says so of %s", (_, code, said) => {

@@ -64,7 +64,7 @@ test("compares with a revision of the repository, or with an earlier synthesis, 
 
   writeApp("web.connectTo(api);");
   const { status, stdout } = diff("--base", "HEAD", "--exit-code");
-  expect(stdout).toContain("May reach more:\n  web → api: every request; before: nothing\n");
+  expect(stdout).toContain("Can reach more:\n  web → api: every request; before: nothing\n");
   expect(status).toBe(1);
   expect(run("git", "status", "--porcelain").stdout).toBe(" M main.ts\n");
   expect(readdirSync(join(folder, "tmp")).filter((name) => name.startsWith("meshform"))).toEqual([]);
@@ -81,7 +81,7 @@ test("a base that is neither is an error", () => {
   expect(diff("--base", "nowhere")).toMatchObject({
     status: 1,
     stderr: expect.stringMatching(
-      /^This repository has no revision nowhere, and there is no such folder\.\nGive --base /,
+      /^nowhere is neither a revision of this repository nor a directory\.\nSet --base /,
     ) as string,
   });
 });

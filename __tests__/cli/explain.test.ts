@@ -21,7 +21,7 @@ test("says whether a service can reach another, and what decides", () => {
     [
       "count-dashboard → count-api: every request is allowed.",
       "",
-      "  upstream   count-dashboard asks for count-api at 127.0.0.1:8080",
+      "  upstream   count-dashboard reaches count-api at 127.0.0.1:8080",
       "  count-api  the intention count-dashboard → count-api allows it",
       "",
     ].join("\n"),
@@ -37,7 +37,7 @@ test("says what to do about a refusal, and ends with 1", () => {
       "",
       "  count-dashboard  no intention allows count-api to reach count-dashboard, and the mesh denies by default",
       "",
-      "No Envoy of count-api leads to count-dashboard: connectTo or addUpstream of count-api adds the upstream.",
+      "count-api has no upstream to count-dashboard. Add it with connectTo or addUpstream of count-api.",
       "To allow it: connectTo(count-dashboard) of count-api, or allowFrom(count-api) of count-dashboard.",
       "",
     ].join("\n"),
@@ -47,6 +47,6 @@ test("says what to do about a refusal, and ends with 1", () => {
 
 test("refuses what is no header", () => {
   const { status, stderr } = explain("count-api", "count-dashboard", "--header", "x-team");
-  expect(stderr).toContain("option '--header <name=value>' argument 'x-team' is invalid. It takes name=value.");
+  expect(stderr).toContain("option '--header <name=value>' argument 'x-team' is invalid. Use name=value.");
   expect(status).toBe(2);
 });

@@ -77,7 +77,7 @@ test.each([
     "an app that is not there",
     ["--app", "none.ts"],
     1,
-    /^There is no app .*none\.ts\.\nName the app's file with --app, or run this in the folder of its cdktf\.json\.\n$/,
+    /^The app .*none\.ts does not exist\.\nSet the app's file with --app, or run this in the directory of its cdktf\.json\.\n$/,
   ],
   [
     "an unknown format",
@@ -91,7 +91,7 @@ test.each([
     "a folder that cannot be",
     ["--app", app, "--output", "/dev/null/x"],
     1,
-    /cannot be written to \/dev\/null\/x: .*\nName another folder with --output\.\n$/s,
+    /Cannot write the files to \/dev\/null\/x: .*\nSet another directory with --output\.\n$/s,
   ],
 ])("ends with a sentence on %s", (_, args, code, said) => {
   const { status, stderr } = graph(...args);

@@ -58,13 +58,13 @@ describe("meshform install", () => {
 
     expect(status).toBe(1);
     expect(stdout).toBe("");
-    expect(stderr).toMatch(/^This machine lacks \d+ things:\n {2}- /);
+    expect(stderr).toMatch(/^This machine does not meet \d+ requirements of the lab:\n {2}- /);
     for (const program of ["ip", "iptables", "unshare", "nsenter", "flock", "tcpdump", "prometheus"]) {
       expect(stderr).toContain(`\n  - the program ${program}. Install the package `);
     }
     expect(stderr).toMatch(/\n {2}- Go 1\.\d+(\.\d+)? or newer, for consul, nomad, cni, typegen\. Install Go /);
     expect(stderr).toMatch(/\n {2}- Python 3\.10 or newer with venv, for envoy, supervisor\. /);
-    expect(stderr).toMatch(/\nNothing was changed\. .*`npm run doctor` shows the whole list\.\n$/);
+    expect(stderr).toMatch(/\nNothing was changed\. .*`npm run doctor` shows all requirements\.\n$/);
     expect(readdirSync(folder)).toEqual([]);
   });
 });
@@ -142,8 +142,8 @@ describe("meshform doctor", () => {
     expect(engine("nomad")).toMatchObject({ version: "1.10.5", origin: "PATH" });
     expect(engine("envoy")).toMatchObject({ version: "1.31.2", origin: "PATH" });
     expect(diagnosis.warnings).toEqual([
-      "Consul 1.16.1 is outside the lines that are known here (1.22, 1.21, 1.20, 1.19).",
-      "Nomad 1.10.5 is not known to work with Consul 1.16.1, but with 1.19, 1.20, 1.21, 1.22.",
+      "Consul 1.16.1 is not one of the known release lines (1.22, 1.21, 1.20, 1.19).",
+      "Nomad 1.10.5 is not known to work with Consul 1.16.1. It works with 1.19, 1.20, 1.21, 1.22.",
       "consul 1.16.1 should be avoided: restoring a snapshot corrupts endpoints. Use 1.16.2 or newer.",
     ]);
     expect(diagnosis.prerequisites).toContainEqual(expect.objectContaining({ id: "linux", ok: true }));
@@ -207,8 +207,8 @@ describe("the bootstrap on a fresh clone", () => {
 
     const { status, stderr } = meshform([], {}, script);
 
-    expect(stderr).toMatch(/^Installing the Node packages.*`npm ci` in .* failed\. It said:\n.*EUSAGE/s);
-    expect(stderr).toMatch(/Make sure that npm reaches its registry and try again\.\n$/);
+    expect(stderr).toMatch(/^Installing the Node packages.*`npm ci` in .* failed\. Its output:\n.*EUSAGE/s);
+    expect(stderr).toMatch(/Make sure that npm can reach its registry, then try again\.\n$/);
     expect(status).toBe(1);
   });
 

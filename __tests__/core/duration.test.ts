@@ -15,7 +15,7 @@ test.each([
 
 test.each(["", "10", "ten seconds", "10 s", "-5s", "5d"])("refuses %p, and says how to write it", (duration) => {
   expect(() => nanoseconds(duration)).toThrow(
-    `"${duration}" is not a duration. Write a number and a unit (ns, us, ms, s, m, h), such as "30s" or "1m30s".`,
+    `"${duration}" is not a duration. Use a number and a unit (ns, us, ms, s, m, h), such as "30s" or "1m30s".`,
   );
 });
 

@@ -44,7 +44,7 @@ namespace "shop" {
   test("fails if a value is known only when the stack is applied", () => {
     const variable = new TerraformVariable(stack, "who", { type: "string" });
     expect(() => renderHcl(stack, { blocks: [{ type: "key", label: `${variable.stringValue}/` }] })).toThrow(
-      "stack: A rule contains a name that is known only when the stack is applied. Use a literal, also for what another resource creates: rules can refer to what does not exist yet.",
+      "stack: A rule contains a name that is known only when the stack is applied. Use a literal name. Rules can refer to objects that do not exist yet.",
     );
   });
 });

@@ -95,7 +95,7 @@ describe.each([...OPTION_CASES, ...AWS_OPTION_CASES].map((each) => [each.name, e
     const said = Object.entries(each.options).map(([name, value]) => {
       const misspelled = `${name}z`;
       const options = { ...each.options, [misspelled]: value };
-      return complaint(each, options, `${misspelled} is set; allowed is no property of this name. Did you mean "`);
+      return complaint(each, options, `${misspelled} is set; it is not a known property. Did you mean "`);
     });
     expect(said.filter((it) => it !== undefined)).toEqual([]);
   });

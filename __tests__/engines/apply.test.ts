@@ -241,7 +241,7 @@ describe("the offline apply", () => {
     await apply({ first: stack(["a"]), second: stack(["b", "moved"], after) });
     const error = await failure(apply({ first: stack(["a", "moved"]), second: stack(["b"], after) }));
     expect(error.problem).toMatch(
-      /^second\/consul_config_entry.moved is to be removed, and first\/consul_config_entry.moved/,
+      /^second\/consul_config_entry.moved would be removed, but first\/consul_config_entry.moved/,
     );
     expect(await ask("consul", "/v1/config/service-defaults/moved")).toMatchObject(http);
   });
@@ -308,7 +308,7 @@ describe("the offline apply", () => {
       mesh: { resource: { consul_config_entry: { a: entry("service-defaults", "kept", http, { lifecycle: more }) } } },
     });
     await apply(lifecycle({ prevent_destroy: true, ignore_changes: ["config_json"] }));
-    expect((await failure(destroyStacks(options()))).problem).toMatch(/which its lifecycle.prevent_destroy forbids/);
+    expect((await failure(destroyStacks(options()))).problem).toMatch(/its lifecycle.prevent_destroy forbids this/);
     const other = lifecycle({ ignore_changes: "all" });
     other.mesh.resource.consul_config_entry.a.config_json = JSON.stringify(tcp);
     expect(await apply(other)).toMatchObject({ unchanged: ["mesh/consul_config_entry.a"] });
@@ -323,7 +323,7 @@ describe("the offline apply", () => {
     });
     const error = await failure(apply(refused(anyRequest)));
     expect(error.problem).toMatch(
-      /^mesh\/consul_config_entry.b: Consul refuses it \(status 500\): service "t" has protocol "tcp"/,
+      /^mesh\/consul_config_entry.b: Consul returned status 500: service "t" has protocol "tcp"/,
     );
     expect(await apply(refused({ Action: "allow" }))).toMatchObject({
       created: ["mesh/consul_config_entry.b"],
@@ -488,7 +488,7 @@ describe("the offline apply", () => {
     const homeless = { ...job("homeless", { Constraints }), detach: false, timeouts: { create: "2s" } };
     const error = await failure(apply({ mesh: { resource: { nomad_job: { homeless } } } }));
     expect(error.problem).toMatch(/Timed out after 2 s waiting for the deployment of job homeless/);
-    expect(progress.join("\n")).toMatch(/no place yet for group group .*\$\{attr.kernel.name\} = plan9/);
+    expect(progress.join("\n")).toMatch(/group group cannot be placed on .*\$\{attr.kernel.name\} = plan9/);
   }, 60_000);
 
   test("applies namespaces before their jobs, and removes them once the jobs have ended", async () => {
@@ -572,7 +572,7 @@ describe("the offline apply", () => {
     });
     const variables = { key: "hunter2" };
     expect((await failure(apply({ access: stack("read") }))).message).toBe(
-      "The variable key must have a value. Give it one as TF_VAR_key.",
+      "The variable key must have a value. Set it as TF_VAR_key.",
     );
     const refusal = await failure(apply({ access: stack("nonsense") }, { variables }));
     expect(refusal.problem).toMatch(/^access\/consul_acl_policy.p: Consul refuses it .*"\(sensitive value\)"/);
@@ -617,8 +617,8 @@ describe("the offline apply", () => {
   test("refuses a token that is not good enough, and says what to give", async () => {
     const consul = { ...agents.endpoints.consul, token: "11111111-2222-3333-4444-555555555555" };
     const error = await failure(apply({ mesh: mesh() }, { endpoints: { ...agents.endpoints, consul } }));
-    expect(error.message).toMatch(/mesh\/consul_config_entry.defaults: Consul refuses it \(status 403\): .*not found/);
-    expect(error.fix).toMatch(/Give a token/);
+    expect(error.message).toMatch(/mesh\/consul_config_entry.defaults: Consul returned status 403: .*not found/);
+    expect(error.fix).toMatch(/Use a token/);
   });
 });
 
@@ -651,11 +651,11 @@ const hasTerraform = findProgram("terraform") !== undefined || findProgram("tofu
     expect(result.reason).toMatch(/^Terraform cannot be used here: .*hashicorp\/(nomad|consul).*\.$/);
     expect(progress).toContain(result.reason);
     expect(await apply({ mesh: unavailable }, { engine: "auto" })).toMatchObject({
-      reason: "These stacks were applied offline before, so they still are.",
+      reason: "These stacks were applied offline before.",
       unchanged: meshAddresses,
     });
     expect((await failure(apply({ mesh: unavailable }, { engine: "terraform" }))).message).toMatch(
-      /applied with --engine offline.* Continue with --engine offline, or take the lab down first/,
+      /applied with --engine offline.* Use --engine offline, or remove the lab first/,
     );
   }, 60_000);
 
@@ -783,7 +783,7 @@ const hasTerraform = findProgram("terraform") !== undefined || findProgram("tofu
 
   test("is never let loose on anything but Consul and Nomad", async () => {
     const error = await failure(apply({ cloud: { resource: { aws_vpc: { v: {} } } } }, { engine: "auto" }));
-    expect(error.problem).toMatch(/more than Consul and Nomad, and a lab has nothing else:\s+cloud: aws_vpc/);
+    expect(error.problem).toMatch(/only Consul and Nomad, but these stacks need more:\s+cloud: aws_vpc/);
   });
 });
 

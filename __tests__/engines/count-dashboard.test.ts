@@ -110,11 +110,11 @@ test(
     const status = await lab.meshform(["status"]);
     expect(status).toExit(1);
     const remedy = `npm run exec -- --name ${lab.name} server-1 -- consul config delete -kind service-intentions -name '*'`;
-    const foreign = `The config entry service-intentions/* is not the app's: every service may reach every service. To remove it: ${remedy}`;
+    const foreign = `The config entry service-intentions/* does not belong to the app: every service may reach every service. To remove it: ${remedy}`;
     expect(status.output.split("\n")).toEqual(
       expect.arrayContaining([
-        "The job count-dashboard was stopped, though the app has it: `npm run up` starts it again.",
-        'The job count-api is not as the app has it (count-api.Count is "1", not "2"): `npm run up` restores it.',
+        "The job count-dashboard was stopped, but the app contains it: `npm run up` starts it again.",
+        'The job count-api differs from the app (count-api.Count is "1", not "2"): `npm run up` restores it.',
         "The config entry service-intentions/count-api differs from the app's in Sources: `npm run up` restores it.",
         foreign,
         `Lab ${lab.name} is not healthy.`,
@@ -140,7 +140,7 @@ test(
   async () => {
     const remedy = ["nomad", "node", "eligibility", "-self"];
     expect(await lab.onHost("client-2", ...remedy, "-disable")).toExit(0);
-    const sentence = `Nomad places nothing on client-2, which is ineligible. To have jobs there again: npm run exec -- --name ${lab.name} client-2 -- ${remedy.join(" ")} -enable`;
+    const sentence = `Nomad does not place allocations on client-2, which is ineligible. To make it eligible: npm run exec -- --name ${lab.name} client-2 -- ${remedy.join(" ")} -enable`;
     const status = await lab.meshform(["status"]);
     expect(status).toMatchObject({ code: 1, output: expect.stringContaining(sentence) as string });
     expect(await lab.up("connected")).toMatchObject({
@@ -286,7 +286,7 @@ describe("jobs of each kind, of several groups, services and ports, in several n
   );
 
   test("are among those who talk to each other, and nobody is missed who offers nothing, or is outside the mesh", () => {
-    const [, talks = ""] = /Who talks to whom:\n(.*?)\n\n/s.exec(output) ?? [];
+    const [, talks = ""] = /Connections:\n(.*?)\n\n/s.exec(output) ?? [];
     expect(talks.split("\n").map((line) => line.trim())).toEqual(
       expect.arrayContaining(["tour → accounts-admin", "closing → ledger", "mailing → ledger", "watcher → shop-api"]),
     );

@@ -95,7 +95,7 @@ test("both are joined, and a second up changes nothing", async () => {
     peerings: [{ datacenters: ["dc1", "dc2"], state: "ACTIVE" }],
   });
   const again = await lab.up("connected");
-  expect(again.output).toContain("Nothing changed: the mesh runs as the app says.");
+  expect(again.output).toContain("Nothing changed: the mesh matches the app.");
   expect(again.output).toContain("client (dc1) → store (dc2)");
 });
 
@@ -203,7 +203,7 @@ test("it is killed under load: retries hide that it was there at all, and traffi
 
 test("without the connection both are refused, though others are let in", async () => {
   const { output } = await lab.up("apart");
-  expect(output).toContain("no intention lets it in");
+  expect(output).toContain("no intention allows it");
   expect(output).not.toContain("The mesh runs.");
   await eventually(async () => {
     expect(await answers("WEB")).toEqual({ 403: 20 });

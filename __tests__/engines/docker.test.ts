@@ -153,7 +153,7 @@ test("an image that is nowhere fails before anything changes, and names the cons
 test.each([
   ["misspelled", /^The task task of misspelled cannot run on client-\d: .*no-such-program.*no such file or directory/m],
   ["gone", /^The task task of gone cannot run on client-\d: .*no-such-program/m],
-  ["homeless", /^homeless: no place yet for group group on 2 nodes: \$\{attr\.kernel\.name\} = plan9/m],
+  ["homeless", /^homeless: group group cannot be placed on 2 nodes: \$\{attr\.kernel\.name\} = plan9/m],
 ])("what cannot run ends up within seconds, the reason first: %s", async (variant, reason) => {
   const started = Date.now();
   const { code, output } = await lab.up(variant);

@@ -65,7 +65,7 @@ function putVariable(job: string, Items: Readonly<Record<string, string>>): Prom
 function inNetworkOfServer(program: string, ...args: readonly string[]): string[] {
   const init = new Lab(lab.name).initOf("server-1");
   if (init === undefined) {
-    throw new Error("The host server-1 does not run.");
+    throw new Error("The host server-1 is not running.");
   }
   return ["--target", String(init.pid), "--net", process.execPath, join(__dirname, "apps", program), ...args];
 }

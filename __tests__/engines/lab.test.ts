@@ -180,7 +180,7 @@ describe("a developer's machine", () => {
       ]);
     const refused = {
       code: 0,
-      output: expect.stringMatching(/^403 This port is for root .* user id 65534\./) as string,
+      output: expect.stringMatching(/^403 This port accepts connections only from root .* user id 65534\./) as string,
     };
     const job = JSON.stringify({ Job: jobOf("of-nobody") });
     expect(await asNobody(`${one.url("Nomad")}/v1/jobs`, "POST", job)).toEqual(refused);
@@ -234,7 +234,7 @@ describe("a developer's machine", () => {
       expect(await jobs()).toEqual(["root"]);
       await expect(one.api("Consul", "/v1/kv/of-a-page")).rejects.toThrow("404");
       expect(await look(`${nomad.replace("127.0.0.1", "evil.example")}/v1/jobs`)).toContain(
-        "This port answers to 127.",
+        "This port accepts requests only for 127.",
       );
       expect(await look(`${nomad}/v1/jobs`)).toContain('"ID":"root"');
     },

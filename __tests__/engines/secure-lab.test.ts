@@ -619,7 +619,7 @@ test(
 
     expect(statuses.length).toBeGreaterThan(50);
     expect(statuses.filter((status) => status !== 200)).toEqual([]);
-    // It also says that the intention of this test is not the app's.
+    // It also says that the intention of this test does not belong to the app.
     expect(output).toContain("Everything is deployed");
     expect(output).not.toMatch(/\d (created|updated|deleted)/);
     expect((await intentions()).map(({ Name }) => Name)).toContain("ledger");
@@ -641,7 +641,7 @@ test(
     for (const name of readdirSync(files.snapshots("dc1"))) rmSync(join(files.snapshots("dc1"), name));
     const { code, output } = await lab.up("guarded");
     expect(code).not.toBe(0);
-    expect(output).toContain("Every server of the lab is new, and no good snapshot has what the lost ones knew.");
+    expect(output).toContain("All servers of the lab are new, and there is no valid snapshot to restore.");
     expect(output).toContain("meshform-host recover --empty`, then run ");
     expect(await lab.api("Consul", "/v1/status/leader")).toBe("");
 

@@ -351,7 +351,9 @@ test("Nomad's own canary gets only the testers' requests, until it is promoted",
   const { output } = await lab.up(
     new URLSearchParams({ percent: "0", live: "green", tagged: "v2", steady: "v2" }).toString(),
   );
-  expect(output).toContain("Canaries of tagged run next to it. Once they are to replace it: nomad job promote tagged");
+  expect(output).toContain(
+    "Canaries of tagged are waiting for promotion. To replace the other instances: nomad job promote tagged",
+  );
   const plainly = () => load("TAGGED", { requests: 50 });
   const asTester = () => load("TAGGED", { requests: 50, headers: { "x-canary": "yes" } });
   await eventually(async () => {

@@ -53,7 +53,7 @@ test("the example failover is two datacenters, with all that goes from one to th
   });
   expect(edgeOf(graph, "dc1/greeting-page", "dc2/greeting-api")).toMatchObject({
     permission: { allowed: "all" },
-    remarks: ["by way of greeting-api, where nothing healthy is left", through],
+    remarks: ["by way of greeting-api, if no instance is healthy", through],
   });
   expect(nodeOf(graph, "dc2/greeting-api").exportedTo).toEqual(["datacenter dc1"]);
 });

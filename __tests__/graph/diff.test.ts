@@ -58,7 +58,7 @@ test("a new connection is authority, of which the Envoy of its source is told wi
   const diff = changes(synthesized(({ web, ledger }) => web.connectTo(ledger)));
   expect(renderDiff(diff, "text")).toBe(
     [
-      "May reach more:",
+      "Can reach more:",
       "  web → ledger: every request; before: nothing",
       "",
       "Jobs:",
@@ -100,10 +100,10 @@ test("an intention for every service counts for those that have none of their ow
   expect(diff.access).toMatchObject([{ source: "*", destination: "ledger", isWider: true, after: { allowed: "all" } }]);
   expect(renderDiff(diff, "markdown")).toBe(
     [
-      "### May reach more\n",
+      "### Can reach more\n",
       "- every service → ledger: every request; before: nothing",
       "",
-      "### Checks that are silenced now\n",
+      "### Newly silenced checks\n",
       "- shop/mesh/ledger: wildcard-allow is silenced (1 finding): Everybody reads the ledger.",
     ].join("\n"),
   );

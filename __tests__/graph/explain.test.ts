@@ -48,7 +48,7 @@ test("a request goes the way of the route that fits it, and what decides is the 
 test("a refusal says what is missing", () => {
   expect(ask("web", "orders", "/v1/7", "POST")).toMatchObject({
     allowed: "no",
-    ends: [{ reason: "no permission of the intention web → orders fits the request" }],
+    ends: [{ reason: "no permission of the intention web → orders matches the request" }],
   });
   expect(ask("orders", "web")).toMatchObject({ allowed: "no", upstreams: [] });
 });
@@ -64,7 +64,7 @@ test("a transparent proxy needs no upstream", () => {
 });
 
 test("a name that the app does not know is an error", () => {
-  expect(() => ask("web", "order")).toThrow('There is no service order. Did you mean "orders"?');
+  expect(() => ask("web", "order")).toThrow('Unknown service order. Did you mean "orders"?');
   expect(() => explain(documents, { source: "web", destination: "orders", datacenter: "eu" })).toThrow(
     "The app has no datacenter eu.",
   );

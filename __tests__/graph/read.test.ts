@@ -258,7 +258,7 @@ describe("where traffic goes", () => {
     expect(edgeOf(graph, "api", "admin")).toMatchObject({
       kind: "route",
       matches: ["/admin*", "PUT /root"],
-      remarks: ["the path's beginning becomes /"],
+      remarks: ["the path prefix becomes /"],
     });
     expect(edgeOf(graph, "api", "api@v2").matches).toEqual(["with header x-canary"]);
   });

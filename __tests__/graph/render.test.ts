@@ -257,7 +257,7 @@ describe("the SVG", () => {
 
   test("names what a box and an arrow mean when they are pointed at", async () => {
     const text = await svg(variety);
-    expect(text).toContain("<title>web may send some requests to api</title>");
+    expect(text).toContain("<title>web can send some requests to api</title>");
     expect(text).toContain("<title>door has an upstream to, but is refused by, web</title>");
     expect(text).toContain("<title>door (ingress gateway)</title>");
   });

@@ -52,37 +52,37 @@ test.each<[string, Workload, string]>([
   [
     "a driver that the lab does not have",
     Workload.driver("podman", { image: "x:1" }),
-    "mesh/app: the task task needs the driver podman, which the lab does not have. Use one of docker, exec, raw_exec in the lab.",
+    "mesh/app: the task task needs the driver podman, which the lab does not support. Use one of docker, exec, raw_exec in the lab.",
   ],
   [
     "a program that is nowhere",
     Workload.exec({ command: "no-such-program", driver: "raw_exec" }),
-    "mesh/app: the task task runs no-such-program, which no host of the lab has. Correct the command, or install the program in /usr, /usr/local or /opt of this machine.",
+    "mesh/app: the task task runs no-such-program, which the hosts of the lab do not have. Correct the command, or install the program in /usr, /usr/local or /opt of this machine.",
   ],
   [
     "a program in a folder that hosts do not see",
     Workload.exec({ command: __filename, driver: "raw_exec" }),
-    `mesh/app: the task task runs ${__filename}, which no host of the lab has. Hosts do not see ${__dirname}: lend it with \`--show ${__dirname}\`, or put the program into /usr/local or /opt.`,
+    `mesh/app: the task task runs ${__filename}, which the hosts of the lab do not have. Hosts cannot read ${__dirname}: share it with \`--show ${__dirname}\`, or move the program to /usr/local or /opt.`,
   ],
   [
     "a program that the root of the driver exec does not have",
     Workload.exec({ command: "python3" }),
-    'mesh/app: the task task runs python3 with the driver exec, whose root in the lab has only sh, env, node. Use driver: "raw_exec", or bring the program as an artifact.',
+    'mesh/app: the task task runs python3 with the driver exec, whose chroot in the lab has only sh, env, node. Use driver: "raw_exec", or download the program as an artifact.',
   ],
   [
     "an image with the tag latest",
     Workload.docker({ image: "shop/api" }),
-    "mesh/app: the task task runs the image shop/api, which Nomad fetches each time since its tag is latest, and hosts of the lab reach no registry. Give it another tag.",
+    "mesh/app: the task task runs the image shop/api, which Nomad pulls each time because its tag is latest, but hosts of the lab cannot reach a registry. Use another tag.",
   ],
   [
     "an image by its digest",
     Workload.docker({ image: "shop/api@sha256:0123" }),
-    "mesh/app: the task task runs the image shop/api@sha256:0123, which only a registry knows by this digest, and hosts of the lab reach no registry. Give it a tag, at least in the lab.",
+    "mesh/app: the task task runs the image shop/api@sha256:0123, whose digest only a registry knows, but hosts of the lab cannot reach a registry. Use a tag, at least in the lab.",
   ],
   [
     "an image that is always fetched",
     Workload.docker({ image: "shop/api:1", config: { force_pull: true } }),
-    "mesh/app: the task task runs the image shop/api:1, which force_pull has Nomad fetch each time, and hosts of the lab reach no registry. Omit force_pull.",
+    "mesh/app: the task task runs the image shop/api:1, which Nomad pulls each time because of force_pull, but hosts of the lab cannot reach a registry. Omit force_pull.",
   ],
 ])("%s is found before anything boots", (_, workload, problem) => {
   expect(problemOf(withTask(workload))).toBe(`The lab cannot run this app:\n  - ${problem} Nothing was deployed.`);
@@ -96,7 +96,7 @@ test("a static port that is asked for more often than there are hosts is found, 
   expect(problemOf(documents)?.split("\n")).toEqual([
     "The lab cannot run this app:",
     expect.stringMatching(/^ {2}- mesh\/web: the task web runs no-such-program/) as string,
-    "  - mesh/web: port 8000 of a host is asked for 3 times, and dc1 has 2 hosts that run tasks. Give each service a port of its own, or a lower count. Nothing was deployed.",
+    "  - mesh/web: host port 8000 is needed 3 times, but dc1 has 2 hosts that run tasks. Use different ports or a lower count. Nothing was deployed.",
   ]);
   expect(problemOf(documents, { ...offer, clients: new Map([["dc1", 3]]) })).not.toContain("port 8000");
 });

@@ -66,7 +66,9 @@ describe("a Terraform template", () => {
   });
 
   test("fails where a list would have to become text", () => {
-    expect(() => yielded("x ${consul_acl_role.web.policies}")).toThrow('["one","two"] stands where a text is needed');
-    expect(() => yielded('${join("", var.name)}')).toThrow("stands where a list is needed");
+    expect(() => yielded("x ${consul_acl_role.web.policies}")).toThrow(
+      '["one","two"] is used where a string is needed',
+    );
+    expect(() => yielded('${join("", var.name)}')).toThrow("is used where a list is needed");
   });
 });

@@ -152,16 +152,14 @@ describe("the plan of an offline apply", () => {
     test("names each variable that has no value, and how to give it one", () => {
       const two = { one: {}, two: { type: "string" }, three: { default: 3 } };
       expect(() => plan({ first: { variable: two }, second: { variable: { one: {} } } })).toThrow(
-        new LabError("The variables one and two must have a value.", "Give them one as TF_VAR_one and TF_VAR_two."),
+        new LabError("The variables one and two must have a value.", "Set them as TF_VAR_one and TF_VAR_two."),
       );
-      expect(() => plan(stack({}))).toThrow("The variable who must have a value. Give it one as TF_VAR_who.");
+      expect(() => plan(stack({}))).toThrow("The variable who must have a value. Set it as TF_VAR_who.");
     });
 
     test.each(["number", "bool", "list(string)"])("refuses a value that is no %s, and does not repeat it", (type) => {
       const wrong = () => valueIn({ type, sensitive: true }, { who: "hunter2" });
-      expect(wrong).toThrow(
-        `The variable who of the stack stack is to be ${type}, and its value is none (lists and maps are written as JSON).`,
-      );
+      expect(wrong).toThrow(`The variable who of the stack stack must be ${type} (write lists and maps as JSON).`);
       expect(wrong).not.toThrow("hunter2");
     });
 
@@ -248,7 +246,7 @@ describe("the plan of an offline apply", () => {
     ).toEqual([
       "stack/nomad_job.hcl: its jobspec must be JSON, with json = true",
       "stack/nomad_job.anonymous: its jobspec has no job ID",
-      'stack/nomad_job.hasty: its timeout "soon" is no duration such as 10m',
+      'stack/nomad_job.hasty: its timeout "soon" is not a duration such as 10m',
       "stack/consul_config_entry.list: its config_json is no JSON object",
       "stack/consul_config_entry.snake: its config_json must write mesh_gateway in CamelCase",
       "stack/consul_acl_role.r: its argument colour is not supported",
@@ -262,8 +260,8 @@ describe("the plan of an offline apply", () => {
         stack: { resource: { nomad_namespace: { a: namespace("b"), b: namespace("a"), c: namespace("gone") } } },
       }),
     ).toEqual([
-      "stack/nomad_namespace.a: it depends on itself by way of stack/nomad_namespace.b",
-      "stack/nomad_namespace.c: it depends on stack/nomad_namespace.gone, which is not there",
+      "stack/nomad_namespace.a: it depends on itself through stack/nomad_namespace.b",
+      "stack/nomad_namespace.c: it depends on stack/nomad_namespace.gone, which does not exist",
     ]);
   });
 });

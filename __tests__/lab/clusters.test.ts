@@ -33,8 +33,8 @@ test("one datacenter is meant by whatever name, as long as it is one", () => {
 test("stacks of datacenters that are not there are named, and what to do", () => {
   expect(() => {
     new Clusters(dc1, { dc1 }).check([stack("east", "dc1"), stack("west", "dc2")]);
-  }).toThrow("These stacks are for datacenters that are not there:\n  west: dc2");
+  }).toThrow("The lab does not have the datacenters of these stacks:\n  west: dc2");
   expect(() => {
     new Clusters(dc1, { dc1, dc2 }).check([stack("north", "dc3")]);
-  }).toThrow("There are: dc1, dc2. A lab has as many as `--datacenters` says.");
+  }).toThrow("It has dc1, dc2. Set the number of datacenters with `--datacenters`.");
 });

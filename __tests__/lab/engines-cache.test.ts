@@ -128,7 +128,7 @@ describe("a lock", () => {
     await withLock(file, options, async () => {
       const second = withLock(file, { ...options, timeoutMs: 800, onWait }, () => Promise.resolve());
       await expect(second).rejects.toThrow(
-        `The other installation did not end within 1 s, so ${file} stayed locked. Wait for the other process`,
+        `The other installation did not finish within 1 s, so ${file} is still locked. Wait for the other process`,
       );
     });
     expect(onWait).toHaveBeenCalledTimes(1);

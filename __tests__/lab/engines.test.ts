@@ -42,7 +42,7 @@ describe("which engine is used", () => {
     const [report] = await locateEngines({ env, catalogue: standIns() });
 
     expect(consul.origin).toBe("cache");
-    expect(report.passedOver).toEqual([`${folder}/bin/consul does not tell its version, so it is not used.`]);
+    expect(report.passedOver).toEqual([`${folder}/bin/consul does not print its version, so it is not used.`]);
   });
 
   test("the cache is used without installing anything again", async () => {
@@ -104,7 +104,7 @@ describe("an installation that fails", () => {
     };
 
     await expect(ensureEngines({ env, catalogue })).rejects.toThrow(
-      /^The installation of nomad 1\.2\.3 failed: `sh -c .*` ended with code 3\. It last said:\n {2}the disk is full Make sure that Go reaches its module proxy .* and try again\.$/s,
+      /^The installation of nomad 1\.2\.3 failed: `sh -c .*` exited with code 3\. Last output:\n {2}the disk is full Make sure that Go can reach its module proxy .* and try again\.$/s,
     );
     expect(readdirSync(join(folder, "cache", "meshform", "engines", "nomad"))).toEqual([".lock"]);
   });

@@ -109,20 +109,24 @@ describe("a port that leads to an engine", () => {
   });
 
   test.each<[string, Sent, string]>([
-    ["another name that leads here", { headers: { Host: "evil.example:PORT" } }, "This port answers to 127.0.0.1:"],
-    ["its name with another port", { headers: { Host: "127.0.0.1:1" } }, 'this request is for "127.0.0.1:1"'],
-    ["a request for elsewhere", { path: "http://evil.example/" }, 'This is no proxy for "http://evil.example/"'],
+    [
+      "another name that leads here",
+      { headers: { Host: "evil.example:PORT" } },
+      "This port accepts requests only for 127.0.0.1:",
+    ],
+    ["its name with another port", { headers: { Host: "127.0.0.1:1" } }, 'this one is for "127.0.0.1:1"'],
+    ["a request for elsewhere", { path: "http://evil.example/" }, 'This is not a proxy for "http://evil.example/"'],
     [
       "a form of another page",
       { method: "POST", headers: { Origin: "http://evil.example", "Content-Type": "text/plain" }, body: "{}" },
-      'A page of "http://evil.example" may not send requests here. To use this, type http://127.0.0.1:',
+      'A page of "http://evil.example" cannot send requests here. To use this, type http://127.0.0.1:',
     ],
     ["a page without an origin", { method: "POST", headers: { Origin: "null" } }, 'A page of "null" may not'],
     ["a page at another port", { headers: { Origin: "http://127.0.0.1:3000" } }, 'A page of "http://127.0.0.1:3000"'],
     ["a page by its other name", { headers: { Origin: "http://localhost:PORT" } }, 'A page of "http://localhost:'],
     ["what another site loads", { headers: { "Sec-Fetch-Site": "cross-site" } }, "A page of another origin"],
     ["what another port's page loads", { headers: { "Sec-Fetch-Site": "same-site" } }, "A page of another origin"],
-    ["a browser that says nothing", { headers: browser }, "This browser does not say which page"],
+    ["a browser that says nothing", { headers: browser }, "This browser does not send the origin"],
   ])("refuses %s", async (_, sent, why) => {
     expect(await send(ports.guarded, sent)).toEqual([403, expect.stringContaining(why)]);
     expect(received).toEqual([]);
@@ -150,7 +154,7 @@ describe("a port that leads to an engine", () => {
   });
 
   test("refuses another user whatever they send, upgrades too", async () => {
-    const refused = [403, expect.stringContaining(`this connection is from user id ${me}.`)];
+    const refused = [403, expect.stringContaining(`this one is from user id ${me}.`)];
     expect(await send(ports.strangers, { method: "POST", body: "x".repeat(100_000) })).toEqual(refused);
     expect(await send(ports.strangers, { headers: upgrade })).toEqual(refused);
     expect(received).toEqual([]);

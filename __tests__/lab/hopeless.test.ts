@@ -34,7 +34,7 @@ const failing = (at: number): JobStatus => ({
   ],
 });
 
-const problem = "no place yet for group api on 2 nodes: network: reserved port collision http=80 (2 nodes).";
+const problem = "group api cannot be placed on 2 nodes: network: reserved port collision http=80 (2 nodes).";
 
 test("a task that no restart helps is hopeless at once, unless it failed before this apply", () => {
   expect(new HopelessJobs(1_000).find([failing(2_000)], 2_001)).toEqual([

@@ -34,10 +34,10 @@ test("what cannot become an image is named with its reason, all at once", () => 
   writeFileSync(join(folder, "notes.txt"), "");
   expect(() => readImageSources({ "a:1": "api", "b:1": "gone", "c:1": "notes.txt" }, folder)).toThrow(
     [
-      `"images" in the context of ${join(folder, "cdktf.json")} names what cannot become an image:`,
+      `"images" in the context of ${join(folder, "cdktf.json")} contains unusable image sources:`,
       '  - "a:1": "api" is a folder without a Dockerfile.',
       '  - "b:1": "gone" does not exist.',
-      '  - "c:1": "notes.txt" is none of these files. Name a folder with a Dockerfile, an archive of `docker save`, ' +
+      '  - "c:1": "notes.txt" is not a supported file. Name a folder with a Dockerfile, an archive of `docker save`, ' +
         "a program, or a Node.js script of one file (.mjs, .cjs, .js).",
     ].join("\n"),
   );

@@ -73,11 +73,11 @@ test("exact names go before wildcards, the destination's first", () => {
 
 test("an upstream that nobody lets in is named, and the service that nothing may reach", () => {
   const { refused, remarks } = meshPicture([], [page, api]);
-  expect(refused).toEqual(["page has an upstream to api, but no intention lets it in: every call is refused."]);
+  expect(refused).toEqual(["page has an upstream to api, but no intention allows it: every connection is refused."]);
   expect(remarks).toEqual(["Nothing can reach api: no intention allows it, and the mesh denies by default."]);
 });
 
-test("without any upstream the service that nothing may reach is still named, but not a published one", () => {
+test("without any upstream the service that nothing can reach is still named, but not a published one", () => {
   expect(meshPicture([], [job("page", [], [9002]), api]).remarks).toEqual([
     "Nothing can reach api: no intention allows it, and the mesh denies by default.",
   ]);
@@ -109,7 +109,7 @@ test("what is odd about the versions of a service is reported once, and that a c
   const second = { ...job("api-v2"), services: [service("api")], awaitsPromotion: true };
   expect(meshPicture([], [api, second]).remarks).toEqual([
     "Nothing can reach api: no intention allows it, and the mesh denies by default.",
-    "Canaries of api-v2 run next to it. Once they are to replace it: nomad job promote api-v2",
+    "Canaries of api-v2 are waiting for promotion. To replace the other instances: nomad job promote api-v2",
   ]);
 });
 
@@ -124,7 +124,7 @@ test("a service of another datacenter lets in those that come from this one", ()
   const connectionsWith = (peer: string, datacenter = "dc2") =>
     pictureIn({ dc1: [], [datacenter]: [intentions("api", ["page", "allow", peer]), exported("api")] }, [reaching]);
   expect(connectionsWith("dc1").connections).toMatchObject([{ destination: "api", peer: "dc2", partly: false }]);
-  expect(connectionsWith("").refused).toEqual([expect.stringContaining("no intention lets it in")]);
+  expect(connectionsWith("").refused).toEqual([expect.stringContaining("no intention allows it")]);
   // Nothing is known of other clusters.
   expect(connectionsWith("dc1", "dc3")).toMatchObject({ connections: [], remarks: [] });
 });

@@ -130,7 +130,7 @@ describe("the prerequisites", () => {
     expect(python).toMatchObject({
       ok: false,
       found: "3.9.2",
-      remedy: "Put a python3 of version 3.10 or newer on PATH.",
+      remedy: "Install python3 3.10 or newer on PATH.",
     });
     expect(python).not.toHaveProperty("debianPackage");
   });
@@ -206,7 +206,7 @@ describe("Debian packages", () => {
     expect(asked).toEqual(["docker-cli"]);
     expect(said).toEqual([expect.stringMatching(/ install .* docker-cli$/)]);
     await expect(ensure(without("docker", "apt-get"))).rejects.toThrow(
-      /^This machine lacks one thing:\n {2}- the program docker\. .*docker-cli.* Nothing was deployed\./s,
+      /^This machine does not meet a requirement of the lab:\n {2}- the program docker\. .*docker-cli.* Nothing was deployed\./s,
     );
   });
 
@@ -214,7 +214,7 @@ describe("Debian packages", () => {
     aptGet('case "$*" in *install*) echo "E: Unable to locate package iproute2" >&2; exit 100;; esac');
 
     await expect(installDebianPackages(["iproute2"])).rejects.toThrow(
-      /^The installation of the Debian packages iproute2 failed: .* ended with code 100\. It last said:\n {2}E: Unable to locate package iproute2 Correct /s,
+      /^The installation of the Debian packages iproute2 failed: .* exited with code 100\. Last output:\n {2}E: Unable to locate package iproute2 Fix /s,
     );
   });
 

@@ -19,14 +19,14 @@ describe("a tool that is run", () => {
 
     expect(error).toMatchObject({ name: "LabError", fix: "Fix it." });
     expect(String(error)).toMatch(
-      /The build of it failed: .* ended with code 2\. It last said:\n {2}line 26\n.* {2}line 40 /s,
+      /The build of it failed: .* exited with code 2\. Last output:\n {2}line 26\n.* {2}line 40 /s,
     );
     expect(String(error)).not.toContain("line 25");
   });
 
   test("that does not exist is named", async () => {
     await expect(runTool(["meshform-no-such-tool"], options)).rejects.toThrow(
-      "The build of it failed: `meshform-no-such-tool` could not start (ENOENT). It said nothing.",
+      "The build of it failed: `meshform-no-such-tool` could not start (ENOENT). It printed nothing.",
     );
   });
 
@@ -35,7 +35,7 @@ describe("a tool that is run", () => {
     const script = "(trap '' INT; sleep 60) & echo begun; sleep 60";
 
     await expect(runTool(["sh", "-c", script], { ...options, timeoutMs: 300 })).rejects.toThrow(
-      "took longer than 0.3 s and was stopped. It last said:\n  begun",
+      "took longer than 0.3 s and was stopped. Last output:\n  begun",
     );
     // Its output closes only when the last of its processes has gone.
     expect(Date.now() - started).toBeLessThan(8_000);

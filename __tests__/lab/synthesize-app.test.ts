@@ -84,7 +84,7 @@ describe("the app that is meant without --app", () => {
   });
 
   test("is main.ts where there is no cdktf.json, and an error where there is neither", () => {
-    expect(findApp).toThrow(`There is neither a cdktf.json with an app here nor ${join(folder, "main.ts")}.`);
+    expect(findApp).toThrow(`Neither a cdktf.json with an app nor ${join(folder, "main.ts")} exists here.`);
     writeFileSync(join(folder, "main.ts"), "");
     expect(findApp().name).toBe("main.ts");
   });

@@ -136,11 +136,11 @@ describe("a host", () => {
 
   test.each<[string, Partial<HostVolume>]>([
     [
-      "the volumes a and b are both mounted at /a. Give each a mount point of its own.",
+      "the volumes a and b are both mounted at /a. Use a different mount point for each.",
       { mountPoint: "/a", sizeGib: 2 },
     ],
     [
-      "the volumes a and b both have 1 GiB, by which a machine tells blank disks apart. Give them different sizes, or each its device.",
+      "the volumes a and b both have 1 GiB, but a machine distinguishes blank disks by their size. Use different sizes, or set the device of each.",
       {},
     ],
   ])("fails if %s", (problem, second) => {
@@ -204,11 +204,11 @@ describe("large files", () => {
 
   test("fails if machines cannot fetch from there", () => {
     const problem =
-      'Machines cannot fetch assets from "http://artifacts". Give an address that begins with https://, or ';
+      'Machines cannot fetch assets from "http://artifacts". Use a location that begins with https://, or ';
     const onAws = { platform: awsPlatform, assets: "http://artifacts" };
     expect(() => render(role, onAws)).toThrow(`${problem}s3://<bucket>/<prefix>.`);
     expect(() => render(role, { assets: "http://artifacts" })).toThrow(
-      `${problem}the platform that has a store of its own.`,
+      `${problem}set the platform that supports this location.`,
     );
   });
 });
@@ -221,7 +221,7 @@ describe("what only Terraform knows", () => {
 
   test("is refused in user data", () => {
     const problem = "is known only to Terraform, and user data is compressed before Terraform runs.";
-    expect(() => render(file(`{"a":"${token}"}`))).toThrow(`host.files[0].content ${problem} Write it out, or`);
+    expect(() => render(file(`{"a":"${token}"}`))).toThrow(`host.files[0].content ${problem} Use a literal value.`);
     expect(() => render({}, { assets: `s3://${token}` })).toThrow(`options.assets ${problem}`);
   });
 
@@ -250,20 +250,20 @@ describe("what only Terraform knows", () => {
   test("is refused as a fact where no machine could fill it in, or from where none could read it", () => {
     const fact = instanceFact("zone", token);
     expect(() => render({ steps: [`echo ${fact}`] }, onAws)).toThrow(
-      'The instance fact "zone" is in the steps of the host group, where no machine can fill it in. ' +
-        "Put it into the content of a file, and have that file read.",
+      'The instance fact "zone" is in the steps of the host group, where machines cannot insert its value. ' +
+        "Use it in the content of a file instead.",
     );
     expect(() => render(file(fact))).toThrow(
-      'Nothing says from where machines read the instance fact "zone". Set platform to the cloud that they run in.',
+      'Machines have no source for the instance fact "zone". Set platform to the cloud that they run in.',
     );
     expect(() => render(file(fact + instanceFact("zone", "b")), onAws)).toThrow(
-      'The instance fact "zone" has two values in one group of hosts. Give each value a name of its own.',
+      'The instance fact "zone" has two values in the same group of hosts. Use a different name for each value.',
     );
     expect(() => instanceFact("Zone", token)).toThrow(
-      'An instance fact is named "Zone". Use a small letter, then small letters, digits and dashes, 63 characters at most.',
+      '"Zone" cannot be the name of an instance fact. Use a lower-case letter, then lower-case letters, digits and dashes, 63 characters at most.',
     );
     expect(() => instanceFact("zone", 1 as unknown as string)).toThrow(
-      'The instance fact "zone" is a number. Give a text: Token.asString(value) makes one.',
+      'The instance fact "zone" is a number, not a string. Convert it with Token.asString(value).',
     );
   });
 });
@@ -319,13 +319,13 @@ describe("packages", () => {
 
   test("fails if no checksum is known", () => {
     expect(() => render(envoy("1.99.0"))).toThrow(
-      'No checksum of envoy 1.99.0 is known here, only of 1.38.3. Give the SHA-256 that its release names: checksums: { "envoy": { amd64: "…", arm64: "…" } }.',
+      'The checksum of envoy 1.99.0 is unknown. Known versions: 1.38.3. Set the SHA-256 of the release: checksums: { "envoy": { amd64: "…", arm64: "…" } }.',
     );
   });
 
   test("fails if a checksum is no SHA-256", () => {
     expect(() => render(envoy("1.38.3"), { checksums: { envoy: { amd64: "d41d8cd9" } } })).toThrow(
-      'The checksum of envoy 1.38.3 for amd64 is "d41d8cd9". Give its SHA-256: 64 hexadecimal digits in lower case.',
+      'The checksum of envoy 1.38.3 for amd64 is "d41d8cd9". Use its SHA-256: 64 lower-case hexadecimal digits.',
     );
   });
 });
@@ -405,7 +405,7 @@ describe("the user data of a group", () => {
     consul.cloudInit({ distribution: "debian-12", assets });
     expect(findingsOf(() => synthStack(stack))).toEqual([
       expect.stringMatching(
-        /^stack\/servers: The user data has \d{5} bytes when compressed, of which 16384 are allowed\. EC2 takes no more than 16 KiB of user data, counted after compression and before base64\. Shrink a part, or join small files to one of more than 4 KiB, which machines fetch from `assets`\. The largest, each compressed alone: \/etc\/part-\d \d+, .*\. \(user-data-size\)$/,
+        /^stack\/servers: The compressed user data has \d{5} bytes; the limit is 16384\. EC2 limits user data to 16 KiB, after compression and before base64\. Reduce a part, or combine small files into one of more than 4 KiB, which machines fetch from `assets`. The largest parts, each compressed separately: \/etc\/part-\d \d+, .*\. \(user-data-size\)$/,
       ),
     ]);
   });
@@ -421,7 +421,7 @@ describe("the user data of a group", () => {
     const { clients } = cluster();
     // @ts-expect-error TypeScript refuses it first.
     expect(() => clients.cloudInit({ distribution: "debian-12" })).toThrow(
-      "stack/clients: assets is not set; allowed is a value. Give one.",
+      "stack/clients: assets is not set; expected a value. Set it.",
     );
   });
 
@@ -430,7 +430,7 @@ describe("the user data of a group", () => {
     const consul = new ConsulServers(stack, "servers", { platform: awsPlatform, join, secretStore });
     consul.cloudInit({ distribution: "debian-12", assets });
     expect(() => new NomadServers(stack, "schedulers", { consul })).toThrow(
-      "stack/servers: These hosts were changed after their user data was rendered. Call cloudInit last.",
+      "stack/servers: These hosts were changed after cloudInit rendered their user data. Call cloudInit last.",
     );
   });
 });

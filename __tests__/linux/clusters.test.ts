@@ -180,7 +180,7 @@ describe("options", () => {
 
   test.each(["59m", "2921h", "a day"])("leafCertTtl of %s is refused, since Consul would", (leafCertTtl) => {
     expect(() => cluster({ consul: { leafCertTtl } })).toThrow(
-      `leafCertTtl is "${leafCertTtl}"; allowed is a Go duration from 1h to 2920h. Give such a duration, for example 24h.`,
+      `leafCertTtl is "${leafCertTtl}"; expected a Go duration from 1h to 2920h. Use a duration in this range, such as 24h.`,
     );
   });
 
@@ -207,7 +207,7 @@ describe("options", () => {
     expect([apart.consul.host.volumes, apart.nomad.host.volumes]).toEqual([[], volumes.nomad]);
     expect(nomad.hosts).toBe(consul);
     expect(() => cluster({ clients: { volumes: [{ ...volume("Data", 1.5), mountPoint: "/" }] } })).toThrow(
-      'volumes[0].name is "Data"; allowed is small letters, digits and dashes, 13 at most.',
+      'volumes[0].name is "Data"; expected lower-case letters, digits and dashes, at most 13 characters.',
     );
   });
 
@@ -223,20 +223,18 @@ describe("options", () => {
     const given = (secretStore: SecretStore, store?: SnapshotStore) => () =>
       cluster({ consul: { platform, secretStore, ...(store && { snapshots: { store } }) } });
     expect(given({ type: "vault", address: "" })).toThrow(
-      'servers "servers" > secretStore.address is ""; allowed is text, and no empty one. Give a name, or omit it. ' +
-        'servers "servers" > secretStore.mount is not set; allowed is a value. Set it.',
+      'servers "servers" > secretStore.address is ""; expected a non-empty string. Set a name, or omit it. ' +
+        'servers "servers" > secretStore.mount is not set; expected a value. Set it.',
     );
-    expect(given({ ...store, token: "s.123" })).toThrow(
-      "secretStore.token is set; allowed is no property of this name.",
-    );
+    expect(given({ ...store, token: "s.123" })).toThrow("secretStore.token is set; it is not a known property.");
     expect(given(secretStore)).toThrow(
-      'secretStore.type is "aws-secrets-manager"; allowed is "directory" or "vault". ' +
+      'secretStore.type is "aws-secrets-manager"; expected "directory" or "vault". ' +
         "Set one of them, or set platform to the cloud whose store it is.",
     );
     expect(given(directory, { type: "s3", bucket: "a", region: "b" })).toThrow(
-      'snapshots.store.type is "s3"; allowed is "directory".',
+      'snapshots.store.type is "s3"; expected "directory".',
     );
-    expect(given({ type: "directory" })).toThrow("secretStore.path is not set; allowed is a value. Set it.");
+    expect(given({ type: "directory" })).toThrow("secretStore.path is not set; expected a value. Set it.");
   });
 
   test("lifecycleNotices, which the platform follows", () => {
@@ -257,12 +255,12 @@ describe("options", () => {
       clients: { lifecycleNotices: true },
     });
     expect(() => elsewhere.clients.host).toThrow(
-      "stack/clients: lifecycleNotices is set, and nothing says whose. " +
+      "stack/clients: lifecycleNotices is set, but the platform is unknown. " +
         "Set platform of the Consul servers to the cloud that they run in, or omit lifecycleNotices.",
     );
     expect(() => cluster({ nomad: { lifecycleNotices: true } })).toThrow(
       "stack/schedulers: lifecycleNotices is set, but without join Nomad's servers run on the hosts of the Consul servers. " +
-        "Set it there, or give join, for hosts of their own.",
+        "Set it there, or set join for separate hosts.",
     );
   });
 
@@ -272,7 +270,7 @@ describe("options", () => {
     });
     expect(() => cluster({ nomad: { count: 5 } })).toThrow(
       "stack/schedulers: count is 5, but without join Nomad's servers run on the 3 hosts of stack/servers. " +
-        "Set count of the Consul servers, or give join, for hosts of their own.",
+        "Set count of the Consul servers, or set join for separate hosts.",
     );
   });
 
@@ -358,11 +356,11 @@ describe("options", () => {
 describe("synthesis fails if", () => {
   test("versions do not belong together (versions)", () => {
     expect(findings({ consul: { versions: { envoy: "1.20.0" } } })).toEqual([
-      "stack/servers: Consul 1.21.5 is not known to work with Envoy 1.20.0, but with 1.31, 1.32, 1.33, 1.34, 1.35, 1.37, 1.38. " +
+      "stack/servers: Consul 1.21.5 is not known to work with Envoy 1.20.0. It works with 1.31, 1.32, 1.33, 1.34, 1.35, 1.37, 1.38. " +
         "Choose compatible versions; the defaults are compatible. (versions)",
     ]);
     expect(findings({ consul: { versions: { nomad: "1.2.0" } } })).toEqual([
-      expect.stringContaining("Nomad 1.2.0 is outside the lines that are known here"),
+      expect.stringContaining("Nomad 1.2.0 is not one of the known release lines"),
       expect.stringContaining("nomad 1.2.0 should be avoided"),
     ]);
   });
@@ -375,7 +373,7 @@ describe("synthesis fails if", () => {
       return consul.node.metadata.map(({ data }) => data as string);
     };
     expect(warnings({ consul: { versions: { ...newer, envoy: "1.38.9", consul: "1.22.0" } } })).toEqual([
-      "consul 1.22.0 lacks security fixes: 1.22.5, or slow requests occupy the agent, and the Vault CA provider reads any file " +
+      "consul 1.22.0 lacks security fixes: 1.22.5, or slow requests block the agent, and the Vault CA provider can read any file " +
         "(GH-22739, GH-23249). Use consul 1.22.5 or newer. (security-release)",
     ]);
     expect(warnings({ consul: { versions: { ...newer, envoy: "1.38.9" } } })).toEqual([]);
@@ -433,9 +431,9 @@ describe("synthesis fails if", () => {
     const stack = new TestStack();
     const variable = new TerraformVariable(stack, "v", {});
     const why =
-      "is known only to Terraform, and user data is compressed before Terraform runs. Write it out, or, where it is text, give";
+      "is known only to Terraform, and user data is compressed before Terraform runs. Use a literal value. For a string, you can use";
     const finding = (at: string, property: string) =>
-      `stack/${at}: ${property} ${why} instanceFact("a-name", value), which machines read from their own tags at boot. (unresolved-host-data)`;
+      `stack/${at}: ${property} ${why} instanceFact("a-name", value), which machines read from their tags at boot. (unresolved-host-data)`;
     const { consul, nomad, clients } = cluster(
       {
         consul: {
@@ -472,8 +470,8 @@ describe("synthesis fails if", () => {
     mesh.addService("found", { port: 81, publish: 81, workload: anyWorkload, nodePool: "apps" });
     mesh.addService("anywhere", { port: 82, publish: 82, workload: anyWorkload, nodePool: "all" });
     expect(findingsOf(() => synthStack(stack))).toEqual([
-      'stack/mesh/lost: Its node pool is "default", and no NomadClients of this app are in it. ' +
-        "Known are: apps. Set nodePool at the mesh or at the service, or add such clients. (no-client-pool)",
+      'stack/mesh/lost: Its node pool is "default", but no NomadClients of this app are in it. ' +
+        "Known pools: apps. Set nodePool of the mesh or the service, or add clients to the pool. (no-client-pool)",
     ]);
   });
 });

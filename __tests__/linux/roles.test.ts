@@ -376,7 +376,7 @@ describe("composing a host", () => {
 
   test("fails if roles contradict each other", () => {
     expect(() => composeHost("both", consulClient(consul), consulServer({ ...consul, bootstrapExpect: 1 }))).toThrow(
-      "Host both: two of its roles define file /etc/consul.d/consul.json differently. Give the roles equal options, or put them on two hosts.",
+      "Host both: two of its roles define file /etc/consul.d/consul.json differently. Use the same options in both roles, or use separate hosts.",
     );
     expect(() => composeHost("both", { sysctls: { "net.a": "0" } }, { sysctls: { "net.a": "1" } })).toThrow(
       "define sysctl net.a differently",

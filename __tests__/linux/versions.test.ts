@@ -12,19 +12,19 @@ describe("versions that do not belong together", () => {
   test.each([
     [
       { consul: "1.20.4", envoy: "1.38.3" },
-      "Consul 1.20.4 is not known to work with Envoy 1.38.3, but with 1.30, 1.31, 1.32, 1.33.",
+      "Consul 1.20.4 is not known to work with Envoy 1.38.3. It works with 1.30, 1.31, 1.32, 1.33.",
     ],
     [
       { nomad: "1.11.3+ent", consul: "1.18.0" },
-      "Nomad 1.11.3+ent is not known to work with Consul 1.18.0, but with 1.19, 1.20, 1.21, 1.22.",
+      "Nomad 1.11.3+ent is not known to work with Consul 1.18.0. It works with 1.19, 1.20, 1.21, 1.22.",
     ],
     [
       { consul: "1.25.0-dev", envoy: "1.40.0" },
-      "Consul 1.25.0-dev is outside the lines that are known here (1.22, 1.21, 1.20, 1.19).",
+      "Consul 1.25.0-dev is not one of the known release lines (1.22, 1.21, 1.20, 1.19).",
     ],
     [
       { consul: "1.21.0", consulCni: "1.9.0" },
-      "Consul 1.21.0 is not known to work with consul-cni 1.9.0, but with 1.7, 1.8.",
+      "Consul 1.21.0 is not known to work with consul-cni 1.9.0. It works with 1.7, 1.8.",
     ],
     [
       { cni: "1.1.1" },
@@ -49,9 +49,9 @@ describe("security releases that a version lacks", () => {
     expect(securityGaps({ consul: "1.21.0" })).toEqual([
       {
         problem:
-          "consul 1.21.0 lacks security fixes: 1.21.5, or parameters and keys in URLs get past authentication, and the agent's group " +
-          "reads its TLS key (GH-22612, GH-22682, GH-22626); 1.22.0, or requests to the KV and event endpoints exhaust the agent " +
-          "(CVE-2025-11374, CVE-2025-11375); 1.22.5, or slow requests occupy the agent, and the Vault CA provider reads any file " +
+          "consul 1.21.0 lacks security fixes: 1.21.5, or parameters and keys in URLs bypass authentication, and the agent's group " +
+          "can read its TLS key (GH-22612, GH-22682, GH-22626); 1.22.0, or requests to the KV and event endpoints exhaust the agent " +
+          "(CVE-2025-11374, CVE-2025-11375); 1.22.5, or slow requests block the agent, and the Vault CA provider can read any file " +
           "(GH-22739, GH-23249).",
         fix: "Use consul 1.22.5 or newer. Line 1.21 did not get every fix, but for the Enterprise edition in 1.21.6+ent.",
       },

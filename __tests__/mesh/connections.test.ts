@@ -166,7 +166,7 @@ describe("a service that is connected to twice", () => {
         web.connectTo("api", second);
       }),
     ).toThrow(
-      `stack/mesh/web: Its upstream api is given both the ${both}. Keep one of the two: all connections to it share one upstream.`,
+      `stack/mesh/web: Its upstream api has both the ${both}. Keep one of the two: all connections to it share one upstream.`,
     );
   });
 
@@ -177,7 +177,7 @@ describe("a service that is connected to twice", () => {
         web.connectTo(mesh.addService("api", api));
         web.connectTo("api", { localBindPort: 8080 });
       }),
-    ).toThrow(/Its upstream api is given both the localBindPort 1\d{4} and 8080\./);
+    ).toThrow(/Its upstream api has both the localBindPort 1\d{4} and 8080\./);
   });
 
   test("is another upstream in another datacenter or peer, which its variable names by a port of its own", () => {

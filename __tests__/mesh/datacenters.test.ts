@@ -207,8 +207,8 @@ describe("checks", () => {
 
   test("datacenter-without-gateway: both ends need a gateway", () => {
     expect(bare(connect)).toEqual([
-      'dc1/mesh/web: The upstream api leads out of the datacenter "dc1", which no mesh gateway leads out of. None exists yet. Add a mesh gateway there. If others run one, list the datacenter in the mesh\'s gatewayDatacenters. (datacenter-without-gateway)',
-      'dc1/mesh/web: The upstream api leads to the datacenter "dc2", which no mesh gateway reaches. None exists yet. Add a mesh gateway there. If others run one, list the datacenter in the mesh\'s gatewayDatacenters. (datacenter-without-gateway)',
+      'dc1/mesh/web: The upstream api leaves the datacenter "dc1", which has no mesh gateway. None exists yet. Add a mesh gateway there. If another app runs one, add the datacenter to gatewayDatacenters of the mesh. (datacenter-without-gateway)',
+      'dc1/mesh/web: The upstream api goes to the datacenter "dc2", which has no mesh gateway. None exists yet. Add a mesh gateway there. If another app runs one, add the datacenter to gatewayDatacenters of the mesh. (datacenter-without-gateway)',
     ]);
     const failover = ({ east, west }: TwoMeshes) => {
       const api = east.addService("api", { ...http, publish: 80 });
@@ -216,7 +216,7 @@ describe("checks", () => {
       east.addMeshGateway("mesh-gateway");
     };
     expect(bare(failover)).toEqual([
-      expect.stringContaining('The failover of api leads to the datacenter "dc2", which no mesh gateway reaches.'),
+      expect.stringContaining('The failover of api goes to the datacenter "dc2", which has no mesh gateway.'),
     ]);
     expect(bare(failover, [{ gatewayDatacenters: ["dc2"] }])).toEqual([]);
   });
@@ -237,7 +237,7 @@ describe("checks", () => {
       away.allowFrom("other", { peer: "dc3" });
     });
     expect(findings).toContain(
-      'dc1/mesh/api: The split of api leads to api, which is in the datacenter "dc2". Give dc1/mesh a virtual service for it, addVirtualService("api-dc2", { redirect: Redirect.to(…) }), and use that. (rule-across-datacenters)',
+      'dc1/mesh/api: The split of api goes to api, which is in the datacenter "dc2". Add a virtual service to dc1/mesh, addVirtualService("api-dc2", { redirect: Redirect.to(…) }), and use that. (rule-across-datacenters)',
     );
   });
 
@@ -266,7 +266,7 @@ describe("checks", () => {
 
   test("unnamed-datacenter: of two connected meshes one says where it is", () => {
     expect(bare(connect, [{ datacenter: undefined }])).toEqual([
-      "dc1/mesh/web: The upstream api leads to api, and only dc2/mesh sets its datacenter. Give dc1/mesh its datacenter, too. (unnamed-datacenter)",
+      "dc1/mesh/web: The upstream api goes to api, but only dc2/mesh sets its datacenter. Set the datacenter of dc1/mesh too. (unnamed-datacenter)",
     ]);
   });
 
@@ -281,8 +281,8 @@ describe("checks", () => {
     expect(named("d".repeat(63), "p".repeat(63))).toEqual([]);
     expect(named("d".repeat(64), "p".repeat(64))).toHaveLength(2);
     expect(named("DC1", "partner_2")).toEqual([
-      'stack/mesh: "DC1" cannot be the name of a datacenter. Use lower-case letters, digits and dashes, at most 63, no dash at either end. (datacenter-name)',
-      'stack/mesh/api: "partner_2" cannot be the name of a peer. Use lower-case letters, digits and dashes, at most 63, no dash at either end. (datacenter-name)',
+      'stack/mesh: "DC1" cannot be the name of a datacenter. Use lower-case letters, digits and dashes, at most 63 characters, no dash at either end. (datacenter-name)',
+      'stack/mesh/api: "partner_2" cannot be the name of a peer. Use lower-case letters, digits and dashes, at most 63 characters, no dash at either end. (datacenter-name)',
     ]);
   });
 
@@ -291,7 +291,7 @@ describe("checks", () => {
     const stack = new TestStack(root, "stack");
     for (const datacenter of ["dc1", "dc2"]) new ServiceMesh(stack, datacenter, { datacenter, proxyDefaults: false });
     expect(findingsOf(() => synthApp(root, "stack"))).toEqual([
-      'stack/dc2: It is of the datacenter "dc2", and stack/dc1 in the same stack is of "dc1". Give each datacenter a stack of its own. (two-datacenters-in-one-stack)',
+      'stack/dc2: Its datacenter is "dc2", but that of stack/dc1 in the same stack is "dc1". Use a separate stack for each datacenter. (two-datacenters-in-one-stack)',
     ]);
   });
 
@@ -306,7 +306,7 @@ describe("checks", () => {
         },
         [{ gatewayDatacenters: ["dc1", "dc2"] }],
       ),
-    ).toEqual([expect.stringContaining("which speaks http, leads to api, which speaks tcp.")]);
+    ).toEqual([expect.stringContaining("which has the protocol http, refers to api, which has tcp.")]);
   });
 
   test("intention-without-upstream: a door for another datacenter that nobody there uses", () => {
@@ -318,7 +318,7 @@ describe("checks", () => {
         },
         [{ gatewayDatacenters: ["dc1", "dc2"] }],
       ),
-    ).toEqual([expect.stringContaining("web may reach api, but has no upstream to it.")]);
+    ).toEqual([expect.stringContaining("web can reach api, but has no upstream to it.")]);
   });
 });
 
@@ -362,6 +362,6 @@ describe("a mesh that another app owns", () => {
           mesh.addService("web", { port: 80, publish: 80, workload: anyWorkload }).connectTo(other.service("api"));
         }, false),
       ),
-    ).toEqual([expect.stringContaining('leads out of the datacenter "dc1", which no mesh gateway leads out of.')]);
+    ).toEqual([expect.stringContaining('leaves the datacenter "dc1", which has no mesh gateway.')]);
   });
 });

@@ -130,10 +130,10 @@ describe("a group", () => {
   test("refuses a service of a task that it does not have, and a version of a service in it", () => {
     const group = new ServiceMesh(new TestStack(), "mesh").addJob("shop").addGroup("web", { tasks });
     expect(() => group.addService("page", { task: "sever" })).toThrow(
-      'stack/mesh/shop/web: Its service page is of the task "sever", which the group does not have. Known are: server.',
+      'stack/mesh/shop/web: Its service page belongs to the task "sever", which the group does not have. Known names: server.',
     );
     expect(() => group.addService("page").addVersion("v2", { workload: server })).toThrow(
-      /Versions are only for services with a job of their own, and this one shares the group "web".* Make it with mesh.addService\("page"/,
+      /Only services with their own job can have versions, but this one shares the group "web".* Create it with mesh.addService\("page"/,
     );
   });
 });

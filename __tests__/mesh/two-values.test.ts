@@ -28,7 +28,7 @@ describe("a variable of a connection and of a task", () => {
         web.connectTo(api, { env: "API" });
       }),
     ).toEqual([
-      `stack/mesh/web: The variable API of the task ${task} is "http://10.0.0.1" by its env, and "http://\${NOMAD_UPSTREAM_ADDR_api}" by the env of a connection. Omit it in one of the two, or rename it. (not-rendered)`,
+      `stack/mesh/web: The variable API of the task ${task} is "http://10.0.0.1" in its env, but "http://\${NOMAD_UPSTREAM_ADDR_api}" in the env of a connection. Remove it from one of the two, or rename it. (not-rendered)`,
     ]);
   });
 
@@ -64,18 +64,18 @@ test("metadata of a service does not contradict what the mesh's metrics set", ()
       metrics: Metrics.prometheus(),
     }),
   ).toEqual([
-    'stack/mesh/api: The metadata envoy_metrics_address of the service api is "10.0.0.1:9102", and the mesh\'s metrics set it too. Omit it, or the metrics of the mesh. (not-rendered)',
+    'stack/mesh/api: The metadata envoy_metrics_address of the service api is "10.0.0.1:9102", but the metrics of the mesh set it too. Remove it, or disable the metrics of the mesh. (not-rendered)',
   ]);
 });
 
 test.each([
   [
     { workload: Workload.docker({ image: "a:1", config: { image: "b:1" } }) },
-    'workload.config.image is "b:1"; allowed is no second image. Omit it: the property image is set too.',
+    'workload.config.image is "b:1"; it cannot be set with the property image. Omit one of the two.',
   ],
   [
     { sidecar: Sidecar.exec({ command: "envoy", driverConfig: { command: "/bin/envoy" } }) },
-    'sidecar.driverConfig.command is "/bin/envoy"; allowed is no second command. Omit it: the property command is set too.',
+    'sidecar.driverConfig.command is "/bin/envoy"; it cannot be set with the property command. Omit one of the two.',
   ],
   [
     {
@@ -84,7 +84,7 @@ test.each([
         artifacts: [{ source: "a", checksum: "md5:1", options: { checksum: "md5:2" } }],
       }),
     },
-    'workload.artifacts[0].options is {"checksum":"md5:2"}; allowed is no checksum, which has a property of its own. Give it as checksum.',
+    'workload.artifacts[0].options is {"checksum":"md5:2"}; it must not contain a checksum. Use the property checksum.',
   ],
 ])("a field of an opaque configuration does not repeat a property: %j", (props, message) => {
   expect(() => synthMesh((mesh) => mesh.addService("api", { ...plain, ...props }))).toThrow(
@@ -117,5 +117,5 @@ test("one length of time in two ways is no contradiction", () => {
         }
       });
   expect(connect(Duration.minutes(1), "1m", "60s")).not.toThrow();
-  expect(connect(Duration.minutes(1), "2m")).toThrow('is given both the connectTimeout "1m0s" and "2m".');
+  expect(connect(Duration.minutes(1), "2m")).toThrow('has both the connectTimeout "1m0s" and "2m".');
 });

@@ -64,8 +64,8 @@ describe("permissions on requests", () => {
   test.each([
     [{ path: "/v1/orders" }, "all", "permission 2 of the intention web → orders allows it"],
     [{ path: "/v1/orders/private/1" }, "no", "permission 1 of the intention web → orders denies it"],
-    [{ method: "POST", path: "/v1/orders" }, "no", "no permission of the intention web → orders fits the request"],
-    [{ path: "/admin" }, "no", "no permission of the intention web → orders fits the request"],
+    [{ method: "POST", path: "/v1/orders" }, "no", "no permission of the intention web → orders matches the request"],
+    [{ path: "/admin" }, "no", "no permission of the intention web → orders matches the request"],
     [{ path: "/admin", headers: { "X-Role": "admin" } }, "all", "permission 3 of the intention web → orders allows it"],
   ] as const)("%j", (request, allowed, reason) => {
     expect(from("web", "orders", orders, request)).toEqual({ allowed, ends: [["orders", reason]] });

@@ -63,7 +63,7 @@ namespace "*" {
 
   test("fails if it has no rule", () => {
     expect(() => rulesOf({})).toThrow(
-      "stack/policy: The policy has no rule, and Nomad refuses it. Give it one, or omit it.",
+      "stack/policy: The policy has no rules, so Nomad refuses it. Add a rule, or omit the policy.",
     );
   });
 });

@@ -87,15 +87,15 @@ describe("interrupted-deployment", () => {
   const gap = (what: string) =>
     `At each deployment it is unavailable for some seconds: its only instance ${what}, so it stops before the next one starts.`;
   const otherNode =
-    "Set count to 2 or more, or update: { canary: 1, autoPromote: true } where another node has the port free. (interrupted-deployment)";
+    "Set count to 2 or more, or update: { canary: 1, autoPromote: true } if the port is free on another node. (interrupted-deployment)";
 
   test.each<[string, Partial<MeshServiceBaseProps>, string, string]>([
-    ["a port of the node", { publish: 80 }, "takes port 80 of its node", otherNode],
+    ["a port of the node", { publish: 80 }, "uses port 80 of its node", otherNode],
     [
       "a volume to write to",
       { volumes: { data: Volume.csi("data", { accessMode: "multi-node-multi-writer" }) } },
       "writes to the volume data",
-      "Set count to 2 or more with a volume for each, or update: { canary: 0 } where a pause does no harm. (interrupted-deployment)",
+      "Set count to 2 or more with a volume for each, or update: { canary: 0 } if an interruption is acceptable. (interrupted-deployment)",
     ],
   ])("warns of an only instance with %s", (_, props, what, fix) => {
     expect(updateOf(props)).toBeUndefined();
@@ -117,7 +117,7 @@ describe("interrupted-deployment", () => {
     const job = (mesh: ServiceMesh) =>
       mesh.addJob("edge").addGroup("edge", { networkMode: "host", tasks: { edge: anyWorkload } });
     expect(groupOf(synthMesh((mesh) => void job(mesh)).jobs.edge).Update).toBeUndefined();
-    expect(warningsFor(job)).toEqual([expect.stringContaining(gap("listens on its node's own network"))]);
+    expect(warningsFor(job)).toEqual([expect.stringContaining(gap("uses the host network"))]);
   });
 
   test("warns of an only gateway", () => {
@@ -126,7 +126,7 @@ describe("interrupted-deployment", () => {
         const api = mesh.addService("api", service);
         mesh.addApiGateway("gate", { count, listeners: [ApiGatewayListener.tcp({ port: 9000 })] }).connectTo(api);
       });
-    expect(gateway()).toEqual([`stack/mesh/gate: ${gap("takes port 9000 of its node")} ${otherNode}`]);
+    expect(gateway()).toEqual([`stack/mesh/gate: ${gap("uses port 9000 of its node")} ${otherNode}`]);
     expect(gateway(2)).toEqual([]);
   });
 });

@@ -118,7 +118,7 @@ test("another group's port is none of this one", () => {
     {
       place: 'group "b" > task "app" > env.A',
       received: '"NOMAD_PORT_http"',
-      allowed: "no label: the group has no ports",
+      allowed: "must be omitted: the group has no ports",
       fix: "Add the port to the group, or correct the label.",
     },
   ]);
@@ -137,7 +137,7 @@ describe("undefined-port-label", () => {
       templates: [Template.text('listen {{ env "NOMAD_PORT_htpp" }}', { destination: "local/x" })],
     });
     expect(findingsWith({ workload, ports: { http: Port.dynamic() } })).toEqual([
-      'stack/mesh/web: group "web" > task "web" > template.data is "NOMAD_PORT_htpp"; allowed is one of its ports: "http" or "connect-proxy-web". Add the port to the group, or correct the label. (undefined-port-label)',
+      'stack/mesh/web: group "web" > task "web" > template.data is "NOMAD_PORT_htpp"; expected one of its ports: "http" or "connect-proxy-web". Add the port to the group, or correct the label. (undefined-port-label)',
     ]);
   });
 

@@ -387,16 +387,16 @@ describe("a health check", () => {
     ["health", 'The path "health" does not begin with a slash. Write "/health".'],
     ["", 'The path "" does not begin with a slash. Write "/".'],
     ["?full", 'The path "?full" does not begin with a slash. Write "/?full".'],
+    ["http://127.0.0.1/health", '"http://127.0.0.1/health" is a URL, not a path. Omit scheme, host and port.'],
+    ["//127.0.0.1/health", '"//127.0.0.1/health" is a URL, not a path. Omit scheme, host and port.'],
+    ["/health#top", 'The path "/health#top" has a fragment, which is never sent. Omit # and what follows.'],
+    ["/a b", 'The path "/a b" has the character " ". Percent-encode it, as in %20.'],
+    ["/ü", 'The path "/ü" has the character "ü". Percent-encode it, as in %20.'],
+    ["/100%", 'The path "/100%" has the character "%". Percent-encode it, as in %20.'],
     [
-      "http://127.0.0.1/health",
-      '"http://127.0.0.1/health" is an address, and no path. Leave scheme, host and port away.',
+      "/a/../b",
+      'The path "/a/../b" has a segment of dots, which is resolved before it is sent. Use the resolved path.',
     ],
-    ["//127.0.0.1/health", '"//127.0.0.1/health" is an address, and no path. Leave scheme, host and port away.'],
-    ["/health#top", 'The path "/health#top" has a fragment, which is never sent. Leave # and what follows away.'],
-    ["/a b", 'The path "/a b" has the character " ". Write it as % and its code, as in %20.'],
-    ["/ü", 'The path "/ü" has the character "ü". Write it as % and its code, as in %20.'],
-    ["/100%", 'The path "/100%" has the character "%". Write it as % and its code, as in %20.'],
-    ["/a/../b", 'The path "/a/../b" has a segment of dots, which is resolved before it is sent. Write where it leads.'],
   ])("by HTTP fails at once for the path %j, which nothing would answer", (path, problem) => {
     expect(() => HealthCheck.http(path)).toThrow(`An HTTP health check cannot pass: ${problem}`);
   });

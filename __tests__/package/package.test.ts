@@ -345,7 +345,7 @@ describe("meshform init", () => {
 
   test("touches no folder that has something in it", () => {
     const { code, output } = typescript.run("meshform", "init", ".");
-    expect(output).toBe(`${typescript.folder} is not empty.\nName a new folder, or an empty one.\n`);
+    expect(output).toBe(`${typescript.folder} is not empty.\nUse a new or empty directory.\n`);
     expect(code).toBe(1);
   });
 

@@ -56,14 +56,14 @@ describe.each(["secure", "accessRules"] as const)("%s", (key) => {
   test.each(["ture", "", "2"])("is refused where the environment says %j", (value) => {
     process.env[variable] = value;
     expect(() => settingsWith({})).toThrow(
-      `the app: The setting ${key} is "${value}" (environment variable ${variable}); it must be true or false (also yes, no, on, off, 1, 0). Correct it, or remove it to have the default.`,
+      `the app: The setting ${key} is "${value}" (environment variable ${variable}); it must be true or false (also yes, no, on, off, 1, 0). Correct it, or remove it to use the default.`,
     );
   });
 });
 
 test("an unknown runtime is refused with the known ones, and where it was given", () => {
   expect(() => settingsWith({ runtime: "podman" })).toThrow(
-    'the app: The setting runtime is "podman" (context in cdktf.json); it must be "docker" or "exec". Correct it, or remove it to have the default.',
+    'the app: The setting runtime is "podman" (context in cdktf.json); it must be "docker" or "exec". Correct it, or remove it to use the default.',
   );
 });
 
@@ -77,11 +77,11 @@ test("a misspelled setting is refused, in the context and in the environment, an
   process.env.MESHFORM_OF_MY_OWN = "1";
   expect(settingsWith(others)).toEqual({ runtime: "docker" });
   expect(() => settingsWith({ nomad_namespace: "shop" })).toThrow(
-    'There is no setting "nomad_namespace" (context in cdktf.json). Did you mean "nomadNamespace"?',
+    'Unknown setting "nomad_namespace" (context in cdktf.json). Did you mean "nomadNamespace"?',
   );
   process.env.MESHFORM_SECURED = "true";
   expect(() => settingsWith({})).toThrow(
-    "the app: There is no setting MESHFORM_SECURED (environment). Did you mean MESHFORM_SECURE?",
+    "the app: Unknown setting MESHFORM_SECURED (environment). Did you mean MESHFORM_SECURE?",
   );
 });
 
@@ -91,7 +91,7 @@ test("all that is wrong is said at once", () => {
   expect(() => settingsWith(context)).toThrow(
     [
       "the app: 5 settings are wrong. ",
-      "  - There is no setting MESHFORM_NOMAD_NODEPOOL (environment). Did you mean MESHFORM_NOMAD_NODE_POOL?",
+      "  - Unknown setting MESHFORM_NOMAD_NODEPOOL (environment). Did you mean MESHFORM_NOMAD_NODE_POOL?",
       '  - The setting runtime is 1 (context in cdktf.json); it must be "docker" or "exec".',
       '  - The setting secure is "maybe" (context in cdktf.json); it must be true or false (also yes, no, on, off, 1, 0).',
       '  - The setting consulAddress is "" (context in cdktf.json); it must be an address such as "http://127.0.0.1:8500".',

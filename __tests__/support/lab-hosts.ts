@@ -7,7 +7,7 @@ import type { TestLab } from "./lab";
 /** The first process of a host: when it ends, the host is switched off. */
 export function initOf({ name }: TestLab, host: string): ProcessRecord {
   const init = readState(new LabFiles(name))?.hosts.find((it) => it.name === host)?.init;
-  if (!init || !isAlive(init)) throw new Error(`Host ${host} of lab ${name} does not run.`);
+  if (!init || !isAlive(init)) throw new Error(`Host ${host} of lab ${name} is not running.`);
   return init;
 }
 

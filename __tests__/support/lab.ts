@@ -72,7 +72,7 @@ export class TestLab {
     if (outcome.code !== 0) return outcome;
     const lines = [...outcome.output.matchAll(/^ {2}(\S+(?: \(dc\d\))?) +(http:\/\/127\.0\.0\.1:\d+)/gm)];
     this.urls = Object.fromEntries(lines.map(([, name, url]) => [name, url]));
-    const moved = outcome.output.matchAll(/Port (\d+) is taken on this machine, so (\d+) leads there/g);
+    const moved = outcome.output.matchAll(/Port (\d+) is in use on this machine, so port (\d+) is used instead/g);
     this.moved = new Map([...moved].map(([, wanted, port]) => [Number(wanted), Number(port)]));
     return outcome;
   }

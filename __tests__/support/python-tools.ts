@@ -21,7 +21,7 @@ export async function ensurePythonTools(tools: PythonTools): Promise<string> {
   const folder = join(engineCache(), name, version);
   const programs = join(folder, "bin");
   const what = `The installation of ${distribution} ${version}`;
-  const fix = "Make sure that pip reaches its package index (see `pip config list`) and try again.";
+  const fix = "Make sure that pip can reach its package index (see `pip config list`) and try again.";
   const timeoutMs = 20 * 60_000;
   const isFilled = () => isInstalled(programs, tools);
   if (await isFilled()) return programs;

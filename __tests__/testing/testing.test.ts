@@ -92,22 +92,18 @@ describe("jobOf, entryOf, intentionsOf", () => {
     new Mesh(other, "mesh").addService("api", web);
     const neighbour = new TestStack(two, "neighbour");
     expect(jobOf(other, "api").ID).toBe("api");
-    expect(() => jobOf(neighbour, "api")).toThrow("There is no job api: there is nothing of this kind.");
+    expect(() => jobOf(neighbour, "api")).toThrow("Unknown job api: the app has none.");
   });
 
   test.each([
-    [
-      "jobOf",
-      () => jobOf(app, "pge"),
-      'There is no job pge. Did you mean "page"? There are: api, billing, clerk, page.',
-    ],
+    ["jobOf", () => jobOf(app, "pge"), 'Unknown job pge. Did you mean "page"? Known names: api, billing, clerk, page.'],
     [
       "entryOf",
       () => entryOf(app, "service-defaults", "apii"),
-      'There is no config entry service-defaults/apii. Did you mean "api"?',
+      'Unknown config entry service-defaults/apii. Did you mean "api"?',
     ],
-    ["intentionsOf", () => intentionsOf(app, "apii"), 'There is no service apii. Did you mean "api"?'],
-    ["reachOf", () => reachOf(app, "pagee", "api"), 'There is no service pagee. Did you mean "page"?'],
+    ["intentionsOf", () => intentionsOf(app, "apii"), 'Unknown service apii. Did you mean "api"?'],
+    ["reachOf", () => reachOf(app, "pagee", "api"), 'Unknown service pagee. Did you mean "page"?'],
   ])("%s suggests the name that was meant", (_, ask, message) => {
     expect(ask).toThrow(message);
   });
@@ -161,7 +157,7 @@ describe("reachOf and toAllow", () => {
   });
 
   test("an unknown name is no answer", () => {
-    expect(() => expect(app).not.toAllow("clrk", "api")).toThrow('There is no service clrk. Did you mean "clerk"?');
+    expect(() => expect(app).not.toAllow("clrk", "api")).toThrow('Unknown service clrk. Did you mean "clerk"?');
   });
 });
 
@@ -195,6 +191,6 @@ describe("findingsOf and toHaveFinding", () => {
   });
 
   test("what is no construct is refused", () => {
-    expect(() => expect({}).toHaveFinding("wildcard-allow")).toThrow("toHaveFinding is about an app or a construct");
+    expect(() => expect({}).toHaveFinding("wildcard-allow")).toThrow("toHaveFinding needs an app or a construct");
   });
 });

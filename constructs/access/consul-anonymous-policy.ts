@@ -38,7 +38,7 @@ export class AnonymousPolicy extends Construct {
     };
     this.policy = new ConsulAclPolicy(this, "Policy", {
       name: "anonymous",
-      description: "What is shown to requests without a token",
+      description: "Access of requests without a token",
       rules,
     });
     this.policy.attachTo("Attachment", WELL_KNOWN_TOKENS.anonymous);

@@ -48,7 +48,7 @@ export class NomadAclPolicy extends Construct {
     }
     const rules = renderNomadRules(this, props.rules);
     if (rules.trim() === "") {
-      throw new MeshError(this, "The policy has no rule, and Nomad refuses it.", "Give it one, or omit it.");
+      throw new MeshError(this, "The policy has no rules, so Nomad refuses it.", "Add a rule, or omit the policy.");
     }
     this.resource = new AclPolicyResource(this, "Resource", {
       name: props.name,

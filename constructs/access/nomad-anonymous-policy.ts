@@ -13,7 +13,9 @@ export interface NomadAnonymousPolicyOptions {
 }
 
 const ANONYMOUS_SHAPE: is.Shape<NomadAnonymousPolicyOptions> = {
-  namespaces: is.required(is.literal(is.map(is.oneOf(["list", "read"])), "Write it out: the rules follow from it.")),
+  namespaces: is.required(
+    is.literal(is.map(is.oneOf(["list", "read"])), "Use a literal value: the rules depend on it."),
+  ),
 };
 
 /**
@@ -36,7 +38,7 @@ export class NomadAnonymousPolicy extends Construct {
     ]);
     this.policy = new NomadAclPolicy(this, "Policy", {
       name: "anonymous",
-      description: "What is shown to requests without a token",
+      description: "Access of requests without a token",
       rules: { namespace: Object.fromEntries(shown) },
     });
   }

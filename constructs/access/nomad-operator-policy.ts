@@ -30,7 +30,7 @@ export class NomadOperatorPolicy extends Construct {
     const { name = "operator", exec = false } = options;
     this.policy = new NomadAclPolicy(this, "Policy", {
       name,
-      description: "People who run the cluster: look at everything, restart allocations, drain nodes",
+      description: "Operators: read everything, restart allocations, drain nodes",
       rules: {
         agent: "read",
         node: "write",

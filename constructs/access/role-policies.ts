@@ -51,23 +51,19 @@ export class RolePolicies extends Construct {
       return policy;
     };
     this.byRole = {
-      "consul-agent": add("consul-agent", "Consul agents: keep their node in the catalog up to date", consulAgent),
+      "consul-agent": add("consul-agent", "Consul agents: update their node in the catalog", consulAgent),
       "nomad-server": add(
         "nomad-server",
-        "Nomad servers: register themselves, find each other, write the entries of gateways",
+        "Nomad servers: register themselves, discover each other, write the entries of gateways",
         nomadServer(options),
       ),
       "nomad-client": add(
         "nomad-client",
-        "Nomad clients: register themselves, find servers, deregister the services of their jobs",
+        "Nomad clients: register themselves, discover servers, deregister the services of their jobs",
         nomadClient,
       ),
       prometheus: add("prometheus", "Prometheus: discovers targets, reads the agents' metrics", prometheus),
-      operator: add(
-        "operator",
-        "People who run the mesh: read all but the gossip key, write intentions",
-        operator(options),
-      ),
+      operator: add("operator", "Operators: read everything but the gossip key, write intentions", operator(options)),
     };
   }
 

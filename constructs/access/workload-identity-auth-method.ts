@@ -22,7 +22,7 @@ export interface WorkloadIdentityAuthMethodProps {
    * servers ask there, when the method is written too.
    */
   readonly jwksUrl: string;
-  /** PEM of the authority that signed Nomad's certificate. @default those that Consul's hosts know */
+  /** PEM of the CA that signed Nomad's certificate. @default those that Consul's hosts know */
   readonly jwksCaCertificate?: string;
   /**
    * @default "nomad-workloads", as Nomad expects
@@ -49,7 +49,7 @@ const AUTH_METHOD_SHAPE: is.Shape<WorkloadIdentityAuthMethodProps> = {
   jwksCaCertificate: is.text,
   name: is.name,
   audience: is.name,
-  tasks: is.literal(is.map(is.block(TASK_ACCESS_SHAPE)), "Write it out: each namespace gets a policy."),
+  tasks: is.literal(is.map(is.block(TASK_ACCESS_SHAPE)), "Use a literal value: each namespace gets a policy."),
 };
 
 /**
@@ -98,7 +98,7 @@ export class WorkloadIdentityAuthMethod extends WorkloadAuthMethod {
     });
     addressByIdentity(this.resource, name);
     this.bind("Services", {
-      description: "Nomad services: each may register itself",
+      description: "Nomad services: each can register itself",
       bindType: "service",
       bindName: escapeTemplate("${value.nomad_service}"),
       selector: isService,

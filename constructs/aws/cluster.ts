@@ -30,7 +30,7 @@ export interface AwsClusterProps extends Pick<ConsulServersProps, "datacenter" |
   /** Where the machines are. */
   readonly network: NetworkLike;
   /**
-   * What everything is named after: 1 to 20 small letters, digits and dashes, beginning with a letter. An account has one cluster of a
+   * What everything is named after: 1 to 20 lower-case letters, digits and dashes, beginning with a letter. An account has one cluster of a
    * name in a region.
    * @default the construct's id
    */
@@ -59,13 +59,13 @@ export interface AwsClusterProps extends Pick<ConsulServersProps, "datacenter" |
 /** @internal */
 export const AWS_CLUSTER_SHAPE: is.Shape<AwsClusterProps> = {
   network: is.required(is.like("a Network", "privateSubnets")),
-  name: is.literal(is.name, "Write the name out."),
-  serverCount: is.literal(is.number, "Write the number out."),
-  serverType: is.literal(is.name, "Write the type out."),
+  name: is.literal(is.name, "Use a literal name."),
+  serverCount: is.literal(is.number, "Use a literal number."),
+  serverType: is.literal(is.name, "Use a literal type."),
   serverDiskGib: is.number,
   image: is.made("MachineImage.ubuntu()"),
   keyArn: is.name,
-  deletionProtection: is.literal(is.flag, "Write it out."),
+  deletionProtection: is.literal(is.flag, "Use a literal value."),
   snapshots: is.falseOr(is.block<ClusterSnapshotOptions>({ everySeconds: is.number, retain: is.number })),
   datacenter: is.name,
   nomadRegion: is.name,
@@ -185,7 +185,7 @@ export class AwsCluster extends Construct {
     });
     this.nomad = new NomadServers(this, "nomad", { consul: this.consul });
     if (serverCount === 1) {
-      silence(this.consul, "server-count", "One server is what was asked for, to try things out.");
+      silence(this.consul, "server-count", "The cluster was configured with one server.");
     }
     this.serverMachines = new ServerGroup(this, "server-machines", {
       ...this.common(),
@@ -243,7 +243,7 @@ export class AwsCluster extends Construct {
       throw new MeshError(
         this,
         `The name of the cluster is "${name}".`,
-        "Use 1 to 20 small letters, digits and dashes, a letter first: buckets, roles and tags are named after it.",
+        "Use 1 to 20 lower-case letters, digits and dashes, starting with a letter, because the names of buckets, roles and tags contain it.",
       );
     }
     return name;

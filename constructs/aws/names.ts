@@ -64,14 +64,14 @@ export function awsName(scope: IConstruct, kind: NamedKind, name: string): strin
   if (name.length < least || name.length > most) {
     throw new MeshError(
       scope,
-      `The name of the ${kind} would be "${name}", which has ${name.length} characters; AWS takes ${least} to ${most}.`,
+      `The name of the ${kind} would be "${name}", which has ${name.length} characters; AWS allows ${least} to ${most}.`,
       name.length > most ? "Choose a shorter name." : "Choose a longer name.",
     );
   }
   if (!pattern.test(name)) {
     throw new MeshError(
       scope,
-      `The name of the ${kind} would be "${name}"; AWS takes ${characters}.`,
+      `The name of the ${kind} would be "${name}"; AWS allows ${characters}.`,
       "Choose another name.",
     );
   }

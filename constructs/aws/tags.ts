@@ -7,7 +7,7 @@ import { isToken } from "../core/token";
 export type Tags = Readonly<Record<string, string>>;
 
 /** @internal */
-export const TAGS = is.literal(is.map(is.text), "Write the tags out.");
+export const TAGS = is.literal(is.map(is.text), "Use literal tags.");
 
 /** Shared by all copies of the library that an app may have. */
 const OWN_TAGS = Symbol.for("meshform.aws-tags");
@@ -35,18 +35,22 @@ export function tagsOf(scope: IConstruct, name: string): Record<string, string> 
 
 function refuseTag(scope: IConstruct, key: string, value: string): void {
   const problems: readonly (readonly [boolean, string, string])[] = [
-    [key === "" || key.length > 128, `has ${key.length} characters; AWS takes 1 to 128`, "Choose another key."],
-    [/^aws:/i.test(key), "begins with aws:, which is AWS's own", "Choose another key."],
-    [key === "Name", "is the name of each resource", "Omit it: resources are named after their constructs."],
+    [key === "" || key.length > 128, `has ${key.length} characters; AWS allows 1 to 128`, "Choose another key."],
+    [/^aws:/i.test(key), "begins with aws:, which is reserved for AWS", "Choose another key."],
+    [
+      key === "Name",
+      "is reserved for the name of each resource",
+      "Omit it: resources are named after their constructs.",
+    ],
     [!isFitting(key), "has characters other than letters, digits, spaces and _.:/=+-@", "Choose another key."],
     [
       !isToken(value) && value.length > 256,
-      `has a value of ${value.length} characters; AWS takes 256`,
+      `has a value of ${value.length} characters; AWS allows 256`,
       "Shorten the value.",
     ],
     [
       !isToken(value) && !isFitting(value),
-      `has the value "${value}"; AWS takes letters, digits, spaces and _.:/=+-@`,
+      `has the value "${value}"; AWS allows letters, digits, spaces and _.:/=+-@`,
       "Choose another value.",
     ],
   ];

@@ -54,7 +54,7 @@ function addBuiltIn(root: IConstruct, builtIn: Set<string>, checks: readonly Che
  * Adds rules of your own to the checks of an app.
  *
  * @param scope any construct of the app
- * @throws MeshError for an id that is taken, or that is not made of small letters and dashes
+ * @throws MeshError for an id that is taken, or that is not made of lower-case letters and dashes
  *
  * @example
  * registerCheck(app, {

@@ -27,7 +27,7 @@ export function addChecks(scope: IConstruct, added: readonly Check[]): void {
       );
     }
     if (known.has(check.id) && known.get(check.id) !== check) {
-      throw new MeshError(scope, `There already is a check "${check.id}".`, "Give one of them another id.");
+      throw new MeshError(scope, `The check "${check.id}" is already registered.`, "Change one of the ids.");
     }
     known.set(check.id, check);
   }

@@ -73,7 +73,7 @@ function run(check: Check, app: CheckedApp): RunFinding[] {
       {
         ...{ id, level: "error", path },
         problem: `The check "${id}" could not finish: ${problem}`,
-        fix: "Correct what it names, or report it to those who wrote the check.",
+        fix: "Fix the cause, or report it to the author of the check.",
       },
     ];
   }
@@ -88,7 +88,7 @@ const UNKNOWN_SILENCE: Check = {
 
 const IDLE_SILENCE: Check = {
   id: "idle-silence",
-  reason: "If the accepted problem comes back later, a silence that is left over hides it.",
+  reason: "If the accepted problem returns later, the silence hides it.",
   level: "warning",
   find: () => [],
 };
@@ -108,6 +108,6 @@ function findingOf({ id, path }: Silence, count: number, known: readonly string[
     return [];
   }
   const { id: idle, level } = IDLE_SILENCE;
-  const problem = `The check "${id}" is silenced, and finds nothing here.`;
+  const problem = `The check "${id}" is silenced, but finds nothing here.`;
   return [{ ...{ id: idle, level, path }, problem, fix: "Remove the silence." }];
 }

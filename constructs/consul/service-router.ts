@@ -175,28 +175,28 @@ export function problemOfRoute({ match = {}, prefixRewrite, retries }: RouteProp
     pathRegex: match.pathRegex,
   }).filter(([, path]) => path !== undefined);
   if (paths.length > 1) {
-    return [`A route asks for ${paths.map(([kind]) => kind).join(" and ")}.`, "Give one of them, or make two routes."];
+    return [`A route has ${paths.map(([kind]) => kind).join(" and ")}.`, "Use one of them, or two routes."];
   }
   const [[kind, path] = ["", "/"]] = paths;
   if (kind !== "pathRegex" && path?.startsWith("/") !== true) {
     return [`The ${kind} "${path}" of a route does not begin with a slash.`, `Write "/${path}".`];
   }
   if (prefixRewrite !== undefined && match.pathPrefix === undefined && match.pathExact === undefined) {
-    return ["A route rewrites a prefix, but matches none.", "Give its match a pathPrefix or a pathExact."];
+    return ["A route rewrites a prefix, but does not match one.", "Add a pathPrefix or pathExact to its match."];
   }
   for (const { name, ...conditions } of match.headers ?? []) {
     if (countOf({ ...conditions, invert: undefined }) !== 1) {
       return [
-        `A route asks for the header "${name}" in ${countOf({ ...conditions, invert: undefined })} ways.`,
-        "Give just one of exact, prefix, suffix, regex and present.",
+        `A route has ${countOf({ ...conditions, invert: undefined })} conditions for the header "${name}".`,
+        "Use exactly one of exact, prefix, suffix, regex and present.",
       ];
     }
   }
   for (const { name, ...conditions } of match.query ?? []) {
     if (countOf(conditions) !== 1) {
       return [
-        `A route asks for the query parameter "${name}" in ${countOf(conditions)} ways.`,
-        "Give just one of exact, regex and present.",
+        `A route has ${countOf(conditions)} conditions for the query parameter "${name}".`,
+        "Use exactly one of exact, regex and present.",
       ];
     }
   }
@@ -204,8 +204,8 @@ export function problemOfRoute({ match = {}, prefixRewrite, retries }: RouteProp
   const unknown = methods.find((method, index) => !METHODS.includes(method) || methods.indexOf(method) !== index);
   if (unknown !== undefined) {
     return [
-      `A route asks for the method ${unknown}${METHODS.includes(unknown) ? " twice" : ", which there is not"}.`,
-      `There are ${METHODS.join(", ")}.`,
+      `A route has the ${METHODS.includes(unknown) ? `method ${unknown} twice` : `unknown method ${unknown}`}.`,
+      `Use ${METHODS.join(", ")}.`,
     ];
   }
   const { attempts = 1, on, onStatusCodes } = retries ?? {};
@@ -213,7 +213,7 @@ export function problemOfRoute({ match = {}, prefixRewrite, retries }: RouteProp
     return [`A route retries ${attempts} times.`, "Use a whole number from 1, or omit retries."];
   }
   if (on?.length === 0 && (onStatusCodes ?? []).length === 0) {
-    return ["The retries of a route have no condition.", "Name a condition, or omit `on`."];
+    return ["The retries of a route have no condition.", "Add a condition, or omit `on`."];
   }
   return undefined;
 }

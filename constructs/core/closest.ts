@@ -14,7 +14,7 @@ export function closestAmong(known: readonly string[]): (name: string) => string
 export function closestTo(name: string, known: readonly string[]): string {
   if (known.length === 0) return "None exists yet.";
   const few = `${known.slice(0, 20).join(", ")}${known.length > 20 ? ", …" : ""}`;
-  return suggestionFor(name, known) ?? `Known are: ${few}.`;
+  return suggestionFor(name, known) ?? `Known names: ${few}.`;
 }
 
 /** "Did you mean …?" for a name that is near one of the known ones. */

@@ -56,7 +56,7 @@ export class Duration {
   static parse(text: string): Duration {
     const length = lengthOfText(text);
     if (length === undefined) {
-      throw new RangeError(`${JSON.stringify(text)} is not a duration. Write ${DURATION_ALLOWED}.`);
+      throw new RangeError(`${JSON.stringify(text)} is not a duration. Use ${DURATION_ALLOWED}.`);
     }
     return new Duration(length, durationText(length));
   }
@@ -87,7 +87,7 @@ export class Duration {
   }
 }
 
-/** @internal Completes "allowed is …". */
+/** @internal Completes "expected …". */
 export const DURATION_ALLOWED = 'a number and a unit (ns, us, ms, s, m, h), such as "30s" or "1m30s"';
 
 /** @internal Whether a value is a duration that is known before Terraform runs, or one that it can reckon with. */
@@ -108,7 +108,7 @@ export function nanoseconds(duration: DurationLike): number {
   }
   if (isToken(duration)) {
     throw new RangeError(
-      "The text of a duration is known only to Terraform, and Nomad takes nanoseconds. Give a number: Duration.seconds(variable.numberValue).",
+      "The duration is a string that only Terraform knows, but Nomad needs nanoseconds. Use a number: Duration.seconds(variable.numberValue).",
     );
   }
   return Duration.parse(duration).nanoseconds;

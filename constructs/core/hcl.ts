@@ -48,7 +48,7 @@ function literal(scope: IConstruct, value: string | readonly string[]): string {
     throw new MeshError(
       scope,
       "A rule contains a name that is known only when the stack is applied.",
-      "Use a literal, also for what another resource creates: rules can refer to what does not exist yet.",
+      "Use a literal name. Rules can refer to objects that do not exist yet.",
     );
   }
   return JSON.stringify(value).replace(/\$\{/g, () => "\\u0024{");

@@ -6,7 +6,7 @@ export interface Problem {
   readonly place: string;
   /** What was given, as text. */
   readonly received: string;
-  /** What is allowed there. */
+  /** What is expected there: completes "expected …", or "it …" where it begins with "cannot", "must" or "is not". */
   readonly allowed: string;
   /** One sentence: what to do. */
   readonly fix: string;
@@ -14,9 +14,10 @@ export interface Problem {
   readonly saidBy?: string;
 }
 
-/** One sentence: what is wrong, with the value received and what is allowed. */
+/** One sentence: what is wrong, with the value received and what is expected. */
 export function textOf({ place, received, allowed }: Problem): string {
-  return `${place} is ${received}; allowed is ${allowed}.`;
+  const expectation = /^(?:cannot|must|is not) /.test(allowed) ? `it ${allowed}` : `expected ${allowed}`;
+  return `${place} is ${received}; ${expectation}.`;
 }
 
 /** A value with the text that shows it, for one that would be hard to read as it is. */
@@ -70,7 +71,7 @@ export class Place {
    * Reports a value.
    *
    * @param field its name here
-   * @param allowed completes "allowed is …"
+   * @param allowed completes "expected …"
    * @param fix one sentence: what to do
    */
   refuse(field: string, received: unknown, allowed: string, fix: string, remarks: Remarks = {}): void {
@@ -83,7 +84,7 @@ export class Place {
   /** Refuses what is missing or empty. */
   required(field: string, value: unknown, fix: string): void {
     if (value === undefined || value === null || value === "") {
-      this.refuse(field, value, "any text but an empty one", fix);
+      this.refuse(field, value, "a non-empty string", fix);
     }
   }
 

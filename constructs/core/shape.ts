@@ -48,7 +48,7 @@ export function refuseWrongValues<T extends object>(
 /** Refuses an argument of a construct's method. @param name what it is, such as `target` */
 export function refuseWrongArgument(scope: IConstruct, name: string, value: unknown, rule: Rule): void {
   refuseProblems(scope, (root) => {
-    required(rule, "Give one.")(root, name, value);
+    required(rule, "Set it.")(root, name, value);
   });
 }
 
@@ -102,13 +102,13 @@ function rulesOf(shape: object): readonly PropertyRule[] {
 /** Finds properties that there are not. @returns whether there are properties at all */
 export function examineNames(place: Place, given: object, shape: object): boolean {
   if (!isPlain(given)) {
-    place.refuse("options", shown(given), "an object", "Give an object with properties.");
+    place.refuse("options", shown(given), "an object", "Use an object.");
     return false;
   }
   for (const [name, value] of Object.entries(given)) {
     if (!Object.hasOwn(shape, name) && value !== undefined) {
       // What was given may be a secret.
-      place.refuse(name, SET, "no property of this name", closestTo(name, Object.keys(shape)));
+      place.refuse(name, SET, "is not a known property", closestTo(name, Object.keys(shape)));
     }
   }
   return true;
@@ -147,25 +147,25 @@ export function rule(allowed: string, fix: string, fits: (value: unknown) => boo
   };
 }
 
-export const text = rule("text", "Give a text.", (value) => typeof value === "string");
+export const text = rule("a string", "Use a string.", (value) => typeof value === "string");
 /** Text that no message shows. */
 export const secret: Rule = (place, property, value) => {
   text(place, property, typeof value === "string" ? "" : new Shown(`a ${typeof value}`));
 };
 export const name = rule(
-  "text, and no empty one",
-  "Give a name, or omit it.",
+  "a non-empty string",
+  "Set a name, or omit it.",
   (value) => typeof value === "string" && value !== "",
 );
 /** Which numbers, and whether NaN, the rules of the engines judge, of all that was given together. */
-export const number = rule("a number", "Give a number.", (value) => typeof value === "number");
+export const number = rule("a number", "Use a number.", (value) => typeof value === "number");
 export const port = rule(
   "a whole number from 1 to 65535",
-  "Give such a port.",
+  "Use a valid port.",
   (value) => Number.isInteger(value) && Number(value) >= 1 && Number(value) <= 65_535,
 );
-export const flag = rule("true or false", "Give one of them.", (value) => typeof value === "boolean");
-export const textOrNumber = rule("text or a number", "Give one of them.", (value) =>
+export const flag = rule("true or false", "Use one of them.", (value) => typeof value === "boolean");
+export const textOrNumber = rule("a string or a number", "Use one of them.", (value) =>
   ["string", "number"].includes(typeof value),
 );
 
@@ -175,8 +175,8 @@ export const anything: Rule = () => undefined;
 /** A length of time for Nomad, which takes numbers. */
 export const duration: Rule = (place, property, value) => {
   if (isToken(value)) {
-    const fix = "Give a number: Duration.seconds(variable.numberValue).";
-    place.refuse(property, UNKNOWN, "text that is known before, or a Duration", fix);
+    const fix = "Use a number: Duration.seconds(variable.numberValue).";
+    place.refuse(property, UNKNOWN, "a literal string or a Duration", fix);
   } else if (value !== undefined && !isDuration(value)) {
     place.refuse(property, shown(value), DURATION_ALLOWED, "Correct it.");
   }
@@ -228,7 +228,7 @@ export function falseOr(inner: Rule): Rule {
 }
 
 /** An object with whatever fields. */
-export const fields = rule("an object", "Give an object with fields.", isPlain);
+export const fields = rule("an object", "Use an object.", isPlain);
 
 /** A list of such values. */
 export function list(inner: Rule): Rule {
@@ -237,7 +237,7 @@ export function list(inner: Rule): Rule {
       return;
     }
     if (!Array.isArray(value)) {
-      place.refuse(property, shown(value), "a list", "Give a list.");
+      place.refuse(property, shown(value), "a list", "Use a list.");
       return;
     }
     value.forEach((item: unknown, index) => {
@@ -248,7 +248,7 @@ export function list(inner: Rule): Rule {
 
 /** A list of such values by which something is built, so that how many there are must be known. */
 export function literalList(inner: Rule): Rule {
-  return literal(list(inner), "Write the list out.");
+  return literal(list(inner), "Use a literal list.");
 }
 
 /** One such value, or a list of them. */
@@ -265,7 +265,7 @@ export function map(inner: Rule): Rule {
       return;
     }
     if (!isPlain(value)) {
-      place.refuse(property, shown(value), "an object", "Give an object: a value for each key.");
+      place.refuse(property, shown(value), "an object", "Use an object with a value for each key.");
       return;
     }
     for (const [key, field] of Object.entries(value)) {
@@ -278,7 +278,7 @@ export function map(inner: Rule): Rule {
 
 /** A map whose keys are names of things that are rendered here. */
 export function named(inner: Rule): Rule {
-  const why = "Write its names out: they are names of things in the job.";
+  const why = "Use literal names: they become names in the job.";
   const literalMap = literal(map(inner), why);
   return (place, property, value) => {
     if (typeof value === "object" && value !== null && Object.keys(value).some((key) => isToken(key))) {
@@ -298,7 +298,7 @@ export function block<T extends object>(shape: Shape<T>): Rule {
     if (isPlain(value)) {
       examineProperties(place.block(property), value as T, shape);
     } else {
-      place.refuse(property, shown(value), "an object", "Give an object with properties.");
+      place.refuse(property, shown(value), "an object", "Use an object.");
     }
   };
 }
@@ -307,12 +307,12 @@ export function block<T extends object>(shape: Shape<T>): Rule {
 export function refuseRepeated(place: Place, options: object, configuration: object | undefined): void {
   for (const [field, value] of Object.entries(isPlain(configuration) ? configuration : {}) as [string, unknown][]) {
     if ((options as Readonly<Record<string, unknown>>)[field] !== undefined) {
-      place.refuse(field, value, `no second ${field}`, `Omit it: the property ${field} is set too.`);
+      place.refuse(field, value, `cannot be set with the property ${field}`, "Omit one of the two.");
     }
   }
 }
 
-/** Something that a builder makes. @param example completes "allowed is …" */
+/** Something that a builder makes. @param example completes "expected …" */
 export function made(example: string): Rule {
   return (place, property, value) => {
     if (value === undefined) {
@@ -322,14 +322,14 @@ export function made(example: string): Rule {
     if (typeof examine === "function") {
       examine.call(value, place.block(property));
     } else {
-      place.refuse(property, shown(value), example, "Make one with the builder.");
+      place.refuse(property, shown(value), example, "Create it with the builder.");
     }
   };
 }
 
-/** An object that has this method or property, as TypeScript would ask for. @param example completes "allowed is …" */
+/** An object that has this method or property, as TypeScript would ask for. @param example completes "expected …" */
 export function like(example: string, member: string): Rule {
-  return rule(example, "Give one.", (value) => has(value, member));
+  return rule(example, "Use one.", (value) => has(value, member));
 }
 
 /** Whether a value is an object that has this member. */

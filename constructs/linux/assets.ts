@@ -42,14 +42,14 @@ export function assetSource(location: string, platform?: CloudPlatform): AssetSo
   if (isToken(location)) {
     throw new ValueError(
       "The location of the assets is known only to Terraform.",
-      'Write its beginning out, and give the rest as instanceFact("assets", value), which machines read from their own tags at boot.',
+      'Start with a literal scheme, and pass the rest as instanceFact("assets", value), which machines read from their tags at boot.',
     );
   }
   const other =
-    platform === undefined ? ", or the platform that has a store of its own" : `, or ${platform.assetLocation}`;
+    platform === undefined ? ", or set the platform that supports this location" : `, or ${platform.assetLocation}`;
   throw new ValueError(
     `Machines cannot fetch assets from "${withoutValues(location)}".`,
-    `Give an address that begins with https://${other}.`,
+    `Use a location that begins with https://${other}.`,
   );
 }
 

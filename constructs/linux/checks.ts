@@ -177,8 +177,8 @@ const userDataSize: Check = {
           .join(", ");
         yield {
           at: group,
-          problem: `The user data has ${bytes} bytes when compressed, of which ${limit} are allowed. ${rule}`,
-          fix: `Shrink a part, or join small files to one of more than 4 KiB, which machines fetch from \`assets\`. The largest, each compressed alone: ${sizes}.`,
+          problem: `The compressed user data has ${bytes} bytes; the limit is ${limit}. ${rule}`,
+          fix: `Reduce a part, or combine small files into one of more than 4 KiB, which machines fetch from \`assets\`. The largest parts, each compressed separately: ${sizes}.`,
         };
       }
     }
@@ -187,7 +187,7 @@ const userDataSize: Check = {
 
 const unresolvedHostData: Check = {
   id: "unresolved-host-data",
-  reason: "User data is compressed before Terraform runs, which can fill nothing in there any more.",
+  reason: "User data is compressed before Terraform runs, so Terraform cannot insert values.",
   level: "error",
   *find({ root }) {
     const groups = hostsOf(root);
@@ -219,8 +219,8 @@ const clientPool: Check = {
       if (!isGateway && version === undefined && pool !== "all" && !pools.has(pool)) {
         yield {
           at: key,
-          problem: `Its node pool is "${pool}", and no NomadClients of this app are in it.`,
-          fix: `Known are: ${[...pools].join(", ")}. Set nodePool at the mesh or at the service, or add such clients.`,
+          problem: `Its node pool is "${pool}", but no NomadClients of this app are in it.`,
+          fix: `Known pools: ${[...pools].join(", ")}. Set nodePool of the mesh or the service, or add clients to the pool.`,
         };
       }
     }

@@ -75,7 +75,7 @@ function mergeSettings(host: string, roles: readonly HostRole[]): Record<string,
 
 function contradiction(host: string, kind: string, id: string): Error {
   return new Error(
-    `Host ${host}: two of its roles define ${kind} ${id} differently. Give the roles equal options, or put them on two hosts.`,
+    `Host ${host}: two of its roles define ${kind} ${id} differently. Use the same options in both roles, or use separate hosts.`,
   );
 }
 

@@ -65,7 +65,7 @@ export interface ConsulServersProps
 
 /** Consul refuses less than an hour, and more than a third of what the certificate of its own CA lasts, which is a year. */
 const LEAF_HOURS = { least: 1, most: 2920 };
-const leafCertTtl = is.rule("a Go duration from 1h to 2920h", "Give such a duration, for example 24h.", (value) => {
+const leafCertTtl = is.rule("a Go duration from 1h to 2920h", "Use a duration in this range, such as 24h.", (value) => {
   if (typeof value !== "string" || !isDuration(value)) return false;
   const hours = nanoseconds(value) / 3600e9;
   return hours >= LEAF_HOURS.least && hours <= LEAF_HOURS.most;
@@ -73,7 +73,7 @@ const leafCertTtl = is.rule("a Go duration from 1h to 2920h", "Give such a durat
 
 const certificateName = is.rule(
   "a DNS name or an IPv4 address",
-  'Give one without a scheme or port, for example "consul.example.com" or "10.0.0.5".',
+  'Use one without a scheme or port, such as "consul.example.com" or "10.0.0.5".',
   (value) =>
     typeof value === "string" && /^(\*\.)?[a-z\d]([a-z\d-]*[a-z\d])?(\.[a-z\d]([a-z\d-]*[a-z\d])?)*$/i.test(value),
 );

@@ -169,7 +169,7 @@ export class HostGroup extends Construct {
     if (platform !== undefined) return platform.lifecycleNotices();
     throw new MeshError(
       this,
-      "lifecycleNotices is set, and nothing says whose.",
+      "lifecycleNotices is set, but the platform is unknown.",
       "Set platform of the Consul servers to the cloud that they run in, or omit lifecycleNotices.",
     );
   }
@@ -198,7 +198,11 @@ export class HostGroup extends Construct {
   /** @internal */
   addPart(part: GroupPart): void {
     if (this.rendered.length > 0) {
-      throw new MeshError(this, "These hosts were changed after their user data was rendered.", "Call cloudInit last.");
+      throw new MeshError(
+        this,
+        "These hosts were changed after cloudInit rendered their user data.",
+        "Call cloudInit last.",
+      );
     }
     if (part.given !== undefined) this.given.push(part.given);
     this.parts.push(part);

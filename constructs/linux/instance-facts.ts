@@ -26,7 +26,7 @@ export type InstanceFacts = ReadonlyMap<string, string>;
  * Every process of the machine can read it, so it must be no secret. Tags are short: 256 characters are safe. Quotation marks,
  * backslashes and control characters are refused at boot, since the contents are JSON.
  *
- * @param name small letters, digits and dashes; one name has one value in a group of hosts
+ * @param name lower-case letters, digits and dashes; one name has one value in a group of hosts
  * @param value text, known to Terraform or before
  * @throws ValueError for another name or another value
  *
@@ -40,14 +40,14 @@ export type InstanceFacts = ReadonlyMap<string, string>;
 export function instanceFact(name: string, value: string): string {
   if (typeof name !== "string" || !NAME.test(name)) {
     throw new ValueError(
-      `An instance fact is named ${JSON.stringify(name)}.`,
-      "Use a small letter, then small letters, digits and dashes, 63 characters at most.",
+      `${JSON.stringify(name)} cannot be the name of an instance fact.`,
+      "Use a lower-case letter, then lower-case letters, digits and dashes, 63 characters at most.",
     );
   }
   if (typeof value !== "string") {
     throw new ValueError(
-      `The instance fact "${name}" is ${isToken(value) ? "no text, but known only to Terraform" : `a ${typeof value}`}.`,
-      "Give a text: Token.asString(value) makes one.",
+      `The instance fact "${name}" is ${isToken(value) ? "not a string, and known only to Terraform" : `a ${typeof value}, not a string`}.`,
+      "Convert it with Token.asString(value).",
     );
   }
   return `<instance-fact:${name}=${Buffer.from(value).toString("base64url")}>`;
@@ -65,8 +65,8 @@ export function factsIn(texts: readonly string[]): InstanceFacts {
     const known = facts.get(name);
     if (known !== undefined && known !== value) {
       throw new ValueError(
-        `The instance fact "${name}" has two values in one group of hosts.`,
-        "Give each value a name of its own.",
+        `The instance fact "${name}" has two values in the same group of hosts.`,
+        "Use a different name for each value.",
       );
     }
     facts.set(name, value);
@@ -89,7 +89,7 @@ export function withFacts(text: string, values: Readonly<Record<string, string>>
   return text.replaceAll(WITH_VALUE, (_, name: string, encoded: string) => {
     const value = values[name] ?? Buffer.from(encoded, "base64url").toString();
     if (isToken(value)) {
-      throw new ValueError(`The instance fact "${name}" is known only to Terraform.`, "Give its value here.");
+      throw new ValueError(`The instance fact "${name}" is known only to Terraform.`, "Use a literal value here.");
     }
     return value;
   });
@@ -106,8 +106,8 @@ export function refuseMisplacedFacts({ files, ...rest }: HostData): void {
     const name = /<instance-fact:([a-z0-9-]+)=/.exec(JSON.stringify(value))?.[1];
     if (name !== undefined) {
       throw new ValueError(
-        `The instance fact "${name}" is in the ${part} of the host ${rest.name}, where no machine can fill it in.`,
-        "Put it into the content of a file, and have that file read.",
+        `The instance fact "${name}" is in the ${part} of the host ${rest.name}, where machines cannot insert its value.`,
+        "Use it in the content of a file instead.",
       );
     }
   }
@@ -130,7 +130,7 @@ export function factSource(
   if (facts.length === 0) return undefined;
   if (platform === undefined) {
     throw new ValueError(
-      `Nothing says from where machines read the instance fact "${facts.join('", "')}".`,
+      `Machines have no source for the instance fact "${facts.join('", "')}".`,
       "Set platform to the cloud that they run in.",
     );
   }

@@ -95,14 +95,14 @@ export class NomadServers extends Construct {
       throw new MeshError(
         this,
         `count is ${count}, but without join Nomad's servers run on the ${consul.count ?? 0} hosts of ${consul.node.path}.`,
-        "Set count of the Consul servers, or give join, for hosts of their own.",
+        "Set count of the Consul servers, or set join for separate hosts.",
       );
     }
     if (lifecycleNotices !== undefined) {
       throw new MeshError(
         this,
         "lifecycleNotices is set, but without join Nomad's servers run on the hosts of the Consul servers.",
-        "Set it there, or give join, for hosts of their own.",
+        "Set it there, or set join for separate hosts.",
       );
     }
     if (volumes !== undefined) consul.addPart({ role: { volumes } });

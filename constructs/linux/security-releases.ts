@@ -27,12 +27,12 @@ const SECURITY_RELEASES: readonly SecurityRelease[] = [
   {
     name: "consul",
     fixedIn: ["1.20.1", "1.19.3+ent"],
-    risk: "requests get past L7 intentions by unusual paths and headers (CVE-2024-10005, CVE-2024-10006)",
+    risk: "requests bypass L7 intentions with unusual paths and headers (CVE-2024-10005, CVE-2024-10006)",
   },
   {
     name: "consul",
     fixedIn: ["1.21.5"],
-    risk: "parameters and keys in URLs get past authentication, and the agent's group reads its TLS key (GH-22612, GH-22682, GH-22626)",
+    risk: "parameters and keys in URLs bypass authentication, and the agent's group can read its TLS key (GH-22612, GH-22682, GH-22626)",
   },
   {
     name: "consul",
@@ -42,27 +42,27 @@ const SECURITY_RELEASES: readonly SecurityRelease[] = [
   {
     name: "consul",
     fixedIn: ["1.22.5"],
-    risk: "slow requests occupy the agent, and the Vault CA provider reads any file (GH-22739, GH-23249)",
+    risk: "slow requests block the agent, and the Vault CA provider can read any file (GH-22739, GH-23249)",
   },
   {
     name: "nomad",
     fixedIn: ["1.9.2", "1.8.7+ent"],
-    risk: "a right to write CSI volumes in one namespace creates them in others (CVE-2024-10975)",
+    risk: "permission to write CSI volumes in one namespace allows it in others (CVE-2024-10975)",
   },
   {
     name: "nomad",
     fixedIn: ["1.9.6", "1.8.10+ent"],
-    risk: "a right to read one namespace shows the events of all (CVE-2025-0937)",
+    risk: "permission to read one namespace shows the events of all namespaces (CVE-2025-0937)",
   },
   {
     name: "nomad",
     fixedIn: ["1.9.7", "1.8.11+ent"],
-    risk: "the API and the event stream show the client secret of OIDC (CVE-2025-1296)",
+    risk: "the API and the event stream disclose the OIDC client secret (CVE-2025-1296)",
   },
   {
     name: "nomad",
     fixedIn: ["1.10.2", "1.9.10+ent", "1.8.14+ent"],
-    risk: "a job gets the rights of another whose ID begins alike (CVE-2025-4922)",
+    risk: "a job gets the permissions of another job whose ID has the same prefix (CVE-2025-4922)",
   },
   {
     name: "nomad",
@@ -72,19 +72,19 @@ const SECURITY_RELEASES: readonly SecurityRelease[] = [
   {
     name: "nomad",
     fixedIn: ["2.0.4", "1.11.8+ent", "1.10.14+ent"],
-    risk: "Docker tasks get past limits on host namespaces and volumes (CVE-2026-14891, CVE-2026-14896)",
+    risk: "Docker tasks bypass limits on host namespaces and volumes (CVE-2026-14891, CVE-2026-14896)",
   },
   {
     name: "envoy",
     from: "1.38.0",
     fixedIn: ["1.38.3"],
-    risk: "requests crash it or are smuggled, and a NUL in a certificate's name is not seen (CVE-2026-47221, CVE-2026-48743, CVE-2026-47778)",
+    risk: "requests crash it or are smuggled, and a NUL in a certificate's name is ignored (CVE-2026-47221, CVE-2026-48743, CVE-2026-47778)",
   },
   {
     name: "envoy",
     from: "1.38.0",
     fixedIn: ["1.38.4"],
-    risk: "paths with `;` get past permissions, and HTTP/2 trailers crash it (CVE-2026-73511, CVE-2026-73551, CVE-2026-73553, CVE-2026-73513)",
+    risk: "paths with `;` bypass permissions, and HTTP/2 trailers crash it (CVE-2026-73511, CVE-2026-73551, CVE-2026-73553, CVE-2026-73513)",
   },
 ];
 

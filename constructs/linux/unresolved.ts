@@ -3,7 +3,7 @@ import { isToken } from "../core/token";
 /** What to say of a property that only Terraform knows. */
 export const UNRESOLVED = {
   problem: "is known only to Terraform, and user data is compressed before Terraform runs.",
-  fix: 'Write it out, or, where it is text, give instanceFact("a-name", value), which machines read from their own tags at boot.',
+  fix: 'Use a literal value. For a string, you can use instanceFact("a-name", value), which machines read from their tags at boot.',
 };
 
 /**

@@ -121,8 +121,8 @@ function pairWarning(
   if (version === undefined || partnerVersion === undefined) return undefined;
   const lines = table[versionLine(version)];
   if (lines === undefined) {
-    return `${name} ${version} is outside the lines that are known here (${Object.keys(table).join(", ")}).`;
+    return `${name} ${version} is not one of the known release lines (${Object.keys(table).join(", ")}).`;
   }
   if (lines.includes(versionLine(partnerVersion))) return undefined;
-  return `${name} ${version} is not known to work with ${partner} ${partnerVersion}, but with ${lines.join(", ")}.`;
+  return `${name} ${version} is not known to work with ${partner} ${partnerVersion}. It works with ${lines.join(", ")}.`;
 }

@@ -19,7 +19,12 @@ export class ImportedMesh extends Construct implements IServiceMesh {
     readonly datacenter: string,
   ) {
     super(scope, id);
-    refuseWrongArgument(this, "datacenter", datacenter, literal(name, "Write it out: the graph is built on names."));
+    refuseWrongArgument(
+      this,
+      "datacenter",
+      datacenter,
+      literal(name, "Use a literal name: the graph is built from names."),
+    );
   }
 
   /**

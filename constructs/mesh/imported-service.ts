@@ -32,7 +32,12 @@ export class ImportedService extends Construct implements IMeshService {
     options: ImportedMeshServiceOptions,
   ) {
     super(scope, id);
-    refuseWrongArgument(this, "serviceName", serviceName, literal(name, "Write it out: the graph is built on names."));
+    refuseWrongArgument(
+      this,
+      "serviceName",
+      serviceName,
+      literal(name, "Use a literal name: the graph is built from names."),
+    );
     refuseWrongValues(this, options, IMPORTED_SERVICE_SHAPE);
     this.protocol = options.protocol ?? Protocol.TCP;
     this.mesh = options.mesh;

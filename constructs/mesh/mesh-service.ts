@@ -217,8 +217,8 @@ export class MeshService extends ServiceInstances implements TrafficOwner {
     if ("group" in this.props) {
       throw new MeshError(
         this,
-        `addVersion("${version}"): Versions are only for services with a job of their own, and this one shares the group "${this.props.group.name}" with others.`,
-        `Make it with mesh.addService("${this.serviceName}", { workload, … }); one that it reached in its group at 127.0.0.1 it then reaches with connectTo.`,
+        `addVersion("${version}"): Only services with their own job can have versions, but this one shares the group "${this.props.group.name}" with others.`,
+        `Create it with mesh.addService("${this.serviceName}", { workload, … }), and connect it to the other services of the group with connectTo.`,
       );
     }
     return new ServiceVersion(this, version, props, { props: this.props, localBinds: this.localBinds });

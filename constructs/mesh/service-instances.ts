@@ -84,7 +84,7 @@ export abstract class ServiceInstances extends Construct implements IMeshService
     const destination: Reference = { ...reference, datacenter, peer };
     const problem = problemOfUpstreamPolicy(options);
     if (problem !== undefined) {
-      throw new MeshError(this, `Of its upstream ${destination.service}, ${problem[0]}`, problem[1]);
+      throw new MeshError(this, `In its upstream ${destination.service}, ${problem[0]}`, problem[1]);
     }
     const id = upstreamId(destination);
     Graph.of(this).write(this, ({ upstreams }) => {
@@ -96,7 +96,7 @@ export abstract class ServiceInstances extends Construct implements IMeshService
       if (contradiction !== undefined) {
         throw new MeshError(
           this,
-          `Its upstream ${destination.service} is given ${contradiction}.`,
+          `Its upstream ${destination.service} has ${contradiction}.`,
           "Keep one of the two: all connections to it share one upstream.",
         );
       }

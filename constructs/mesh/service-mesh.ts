@@ -131,7 +131,7 @@ export class ServiceMesh extends Mesh {
       throw new MeshError(
         this,
         `${props.accessLogs === undefined ? "Tracing is" : "Access logs are"} configured in proxy-defaults, which another stack or team owns.`,
-        "Set it where that entry is, or omit proxyDefaults: false.",
+        "Set it in that entry, or omit proxyDefaults: false.",
       );
     }
     this.proxyDefaults = proxyDefaults === false ? undefined : this.addProxyDefaults(proxyDefaults);

@@ -16,15 +16,18 @@ import { SERVICE_JOB_SHAPE } from "../nomad/service-job";
 import { DESTINATION, SUBSET } from "./traffic/destination";
 
 const SIDECAR = is.made("a Sidecar, such as Sidecar.docker()");
-const BUILT_ON_NAMES = "Write it out: the graph is built on names.";
-const ENVOY_IS_TOLD = "Write the number out: Envoy is told it when the job is rendered.";
+const BUILT_ON_NAMES = "Use a literal name: the graph is built from names.";
+const ENVOY_IS_TOLD = "Use a literal number: it is part of Envoy's configuration in the job.";
 const LISTENS = is.literal(is.number, ENVOY_IS_TOLD);
-export const PROTOCOL = is.literal(is.oneOf(Object.values(Protocol)), "Write it out: traffic rules depend on it.");
+export const PROTOCOL = is.literal(
+  is.oneOf(Object.values(Protocol)),
+  "Use a literal value: traffic rules depend on it.",
+);
 
 /** A service or a gateway, or its name. */
 export const MEMBER = is.rule(
   "a service, or its name",
-  "Give one.",
+  "Set it.",
   (value) => (typeof value === "string" && value !== "") || is.has(value, "serviceName"),
 );
 
@@ -105,7 +108,7 @@ const OF_GATEWAY = {
 const OF_INBOUND_GATEWAY = {
   ...GATEWAY_JOB_SHAPE,
   ...OF_GATEWAY,
-  forwardedHeaders: is.literal(is.oneOf(["replace", "append", "keep"]), "Write it out: routes follow from it."),
+  forwardedHeaders: is.literal(is.oneOf(["replace", "append", "keep"]), "Use a literal value: routes depend on it."),
 };
 
 /** Of the props of an API gateway. */
@@ -140,7 +143,7 @@ export const MESH_GATEWAY_SHAPE = {
 /** Of the options of a listener. */
 export const LISTENER_SHAPE = { port: is.required(LISTENS), hostPort: LISTENS };
 
-const ROUTE_PORT = is.literal(is.number, "Write the number out: it names the listener.");
+const ROUTE_PORT = is.literal(is.number, "Use a literal number: it identifies the listener.");
 
 /** Of the options of a route of an API gateway. */
 export const API_GATEWAY_ROUTE_SHAPE = {
@@ -184,7 +187,7 @@ export const UPSTREAM_SHAPE = {
   ...UPSTREAM_POLICY_SHAPE,
   localBindPort: LISTENS,
   localBindAddress: is.text,
-  env: is.literal(is.name, "Write it out: it must be no other's."),
+  env: is.literal(is.name, "Use a literal value: it must be unique."),
   datacenter: is.literal(is.name, BUILT_ON_NAMES),
   peer: is.literal(is.name, BUILT_ON_NAMES),
   meshGateway: is.oneOf(["none", "local", "remote"]),
@@ -238,6 +241,6 @@ export const CANARY_SHAPE = { percent: is.required(is.number), header: TESTERS, 
 export const BLUE_GREEN_SHAPE = {
   blue: is.required(SUBSET),
   green: is.required(SUBSET),
-  live: is.required(is.literal(is.oneOf(["blue", "green"]), "Write it out: the rules follow from it.")),
+  live: is.required(is.literal(is.oneOf(["blue", "green"]), "Use a literal value: the rules depend on it.")),
   header: TESTERS,
 };

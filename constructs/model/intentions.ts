@@ -92,7 +92,7 @@ export function decide(
   }
   const index = permissions.findIndex(({ HTTP }) => fitsRequest(HTTP, request));
   if (index < 0) {
-    return { allowed: "no", intention, reason: `no permission of ${name} fits the request` };
+    return { allowed: "no", intention, reason: `no permission of ${name} matches the request` };
   }
   const { Action, JWT } = permissions[index];
   const which = `permission ${index + 1} of ${name}`;

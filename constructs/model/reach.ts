@@ -22,8 +22,8 @@ export interface ReachEnd extends ChainEnd {
  * Which way requests of a service to another take, and whether they are let in where they end. This is the only place that
  * knows: checks, intentions that follow from traffic rules, the diagram and the reports of a lab all ask here.
  *
- * @param source the service that asks, and its datacenter
- * @param destination the name that it asks for, and the datacenter where that name is looked up: its own, or that of a peer
+ * @param source the source service, and its datacenter
+ * @param destination the destination service, and the datacenter where that name is looked up: its own, or that of a peer
  * @param request decide about this request @default about any
  */
 export function reach(world: World, source: ServiceAddress, destination: ServiceAddress, request?: HttpRequest): Reach {

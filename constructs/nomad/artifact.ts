@@ -35,7 +35,7 @@ export const ARTIFACT_SHAPE: is.Shape<ArtifactOptions> = {
   options: (place, property, value) => {
     is.map(is.text)(place, property, value);
     if (knownEntries((value ?? undefined) as ArtifactOptions["options"]).some(([key]) => key === "checksum")) {
-      place.refuse(property, value, "no checksum, which has a property of its own", "Give it as checksum.");
+      place.refuse(property, value, "must not contain a checksum", "Use the property checksum.");
     }
   },
   headers: is.map(is.text),

@@ -76,11 +76,11 @@ function obstacleOf({ Networks = [], Volumes = {} }: nomad.TaskGroup): Obstacle 
   if (port !== undefined) {
     return {
       kind: "port",
-      text: isToken(port.Value) ? "takes a certain port of its node" : `takes port ${port.Value} of its node`,
+      text: isToken(port.Value) ? "uses a static port of its node" : `uses port ${port.Value} of its node`,
     };
   }
   if (!Networks.every(isIsolated)) {
-    return { kind: "network", text: "listens on its node's own network" };
+    return { kind: "network", text: "uses the host network" };
   }
   const volume = Object.entries(Volumes).find(([, { ReadOnly, PerAlloc }]) => ReadOnly !== true || PerAlloc === true);
   return volume && { kind: "volume", text: `writes to the volume ${volume[0]}` };

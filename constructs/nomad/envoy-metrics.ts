@@ -77,8 +77,8 @@ function withAddress(service: nomad.Service, label: string): nomad.Service {
   const own = [service.Meta, service.CanaryMeta].flatMap(knownEntries).find(([key]) => key === METRICS_ADDRESS);
   if (own !== undefined) {
     throw new ValueError(
-      `The metadata ${METRICS_ADDRESS} of the service ${service.Name ?? ""} is ${JSON.stringify(own[1])}, and the mesh's metrics set it too.`,
-      "Omit it, or the metrics of the mesh.",
+      `The metadata ${METRICS_ADDRESS} of the service ${service.Name ?? ""} is ${JSON.stringify(own[1])}, but the metrics of the mesh set it too.`,
+      "Remove it, or disable the metrics of the mesh.",
     );
   }
   return {

@@ -16,7 +16,7 @@ export interface PeriodicOptions {
   readonly prohibitOverlap?: boolean;
   /** Whether it starts at these times at all, or only by `nomad job periodic force`. @default true */
   readonly enabled?: boolean;
-  /** Whether it runs once where Nomad places it, or once on every node that fits. @default "batch" */
+  /** Whether it runs once where Nomad places it, or once on every eligible node. @default "batch" */
   readonly type?: "batch" | "sysbatch";
 }
 
@@ -41,7 +41,7 @@ export interface ParameterizedOptions {
   readonly metaRequired?: readonly string[];
   /** Keys of metadata that a dispatch may give. @default none */
   readonly metaOptional?: readonly string[];
-  /** Whether it runs once where Nomad places it, or once on every node that fits. @default "batch" */
+  /** Whether it runs once where Nomad places it, or once on every eligible node. @default "batch" */
   readonly type?: "batch" | "sysbatch";
 }
 
@@ -73,7 +73,7 @@ export class JobKind {
     return new JobKind({ Type: "service" });
   }
 
-  /** Runs for as long as the job exists, on every node that fits. */
+  /** Runs for as long as the job exists, on every eligible node. */
   static system(): JobKind {
     return new JobKind({ Type: "system" });
   }
@@ -83,7 +83,7 @@ export class JobKind {
     return new JobKind({ Type: "batch" });
   }
 
-  /** Runs until its tasks have exited successfully, on every node that fits. */
+  /** Runs until its tasks have exited successfully, on every eligible node. */
   static sysbatch(): JobKind {
     return new JobKind({ Type: "sysbatch" });
   }

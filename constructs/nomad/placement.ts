@@ -158,7 +158,7 @@ export class Spread {
     is.text(place, "attribute", attribute);
     is.number(place, "weight", weight);
     for (const { Value, Percent } of targets ?? []) {
-      is.literal(is.number, "Write it out.")(place.block("targets"), Value ?? "", Percent);
+      is.literal(is.number, "Use a literal value.")(place.block("targets"), Value ?? "", Percent);
     }
   }
 }

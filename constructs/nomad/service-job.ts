@@ -29,7 +29,7 @@ export const SERVICE_JOB_SHAPE: is.Shape<ServiceJobProps> = {
   ...JOB_PROPS_SHAPE,
   ...NETWORK_SHAPE,
   ...CONNECT_SERVICE_SHAPE,
-  port: is.required(is.literal(is.number, "Write the number out: Envoy is told it when the job is rendered.")),
+  port: is.required(is.literal(is.number, "Use a literal number: it is part of Envoy's configuration in the job.")),
   workload: is.required(is.made("a Workload, such as Workload.docker({ image })")),
   tasks: is.named(is.made("a Workload, such as Workload.docker({ image })")),
   publish: is.number,

@@ -25,11 +25,11 @@ export function problemsOfJob(job: nomad.Job): readonly Problem[] {
     place.oneOf("type", job.Type, TYPES);
     examinePriority(place, job.Priority);
     if (textsOf(job.Datacenters).includes("")) {
-      place.refuse("datacenters", job.Datacenters, "names, none of which is empty", "Omit the empty one.");
+      place.refuse("datacenters", job.Datacenters, "non-empty names", "Omit the empty one.");
     }
     examineDescriptions(place, job);
     if (job.Payload !== undefined && job.Payload !== "") {
-      place.refuse("payload", job.Payload, "no field but of a dispatched job", "Omit it.");
+      place.refuse("payload", job.Payload, "cannot be set in a job that is not dispatched", "Omit it.");
     }
     examineConstraints(place, job.Constraints, "node");
     examineAffinities(place, job.Affinities, jobType);
@@ -46,17 +46,17 @@ export function problemsOfJob(job: nomad.Job): readonly Problem[] {
 
 function examineNames(place: Place, { ID, Name }: nomad.Job): void {
   if (ID === undefined || ID === "" || /[ \0]/.test(ID)) {
-    place.refuse("id", ID, "text without spaces", "Use another id.");
+    place.refuse("id", ID, "a string without spaces", "Use another id.");
   }
   if (Name !== undefined && (Name === "" || Name.includes("\0"))) {
-    place.refuse("name", Name, "any text but an empty one", "Use another name.");
+    place.refuse("name", Name, "a non-empty string", "Use another name.");
   }
 }
 
 function examinePriority(place: Place, priority: number | undefined): void {
   // Nomad takes 0 for a field that is not set.
   if (priority !== undefined && priority !== 0 && (priority < 1 || priority > 100)) {
-    place.refuse("priority", priority, "1 to 100", "Give such a priority.");
+    place.refuse("priority", priority, "1 to 100", "Use a priority in this range.");
   }
 }
 
@@ -66,7 +66,7 @@ function examineDescriptions(place: Place, { UI, VersionTag }: nomad.Job): void 
     ["version_tag", known(VersionTag)?.Description],
   ] as const) {
     if (description !== undefined && Buffer.byteLength(description) > LONGEST_DESCRIPTION) {
-      place.block(block).refuse("description", description, `${LONGEST_DESCRIPTION} characters or less`, "Shorten it.");
+      place.block(block).refuse("description", description, `at most ${LONGEST_DESCRIPTION} characters`, "Shorten it.");
     }
   }
 }
@@ -74,17 +74,17 @@ function examineDescriptions(place: Place, { UI, VersionTag }: nomad.Job): void 
 function examineGroups(place: Place, job: nomad.Job): void {
   const groups = itemsOf(job.TaskGroups);
   if (groups.length === 0) {
-    place.refuse("group", job.TaskGroups, "one group or more", "Add a group.");
+    place.refuse("group", job.TaskGroups, "at least one group", "Add a group.");
   }
   const names = new Set<string>();
   groups.forEach((group, index) => {
     const here = place.labelled("group", group.Name ?? index + 1);
-    here.required("name", group.Name, "Give the group a name.");
+    here.required("name", group.Name, "Set the name of the group.");
     if (group.Name?.includes("\0") === true) {
-      here.refuse("name", group.Name, "text without null characters", "Use another name.");
+      here.refuse("name", group.Name, "a string without null characters", "Use another name.");
     }
     if (group.Name !== undefined && names.has(group.Name)) {
-      here.refuse("name", group.Name, "each name once in a job", "Rename one of the groups.");
+      here.refuse("name", group.Name, "must be unique in the job", "Rename one of the groups.");
     }
     names.add(group.Name ?? "");
     examineGroup(here, job, group);

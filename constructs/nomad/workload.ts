@@ -294,8 +294,8 @@ function refuseClash(task: string, ofConnections: Readonly<Record<string, string
     const other = Object.hasOwn(ofConnections, variable) ? ofConnections[variable] : value;
     if (other !== value) {
       throw new ValueError(
-        `The variable ${variable} of the task ${task} is ${JSON.stringify(value)} by its env, and ${JSON.stringify(other)} by the env of a connection.`,
-        "Omit it in one of the two, or rename it.",
+        `The variable ${variable} of the task ${task} is ${JSON.stringify(value)} in its env, but ${JSON.stringify(other)} in the env of a connection.`,
+        "Remove it from one of the two, or rename it.",
       );
     }
   }

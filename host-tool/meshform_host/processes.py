@@ -38,7 +38,7 @@ def run_program(name: str, arguments: Sequence[str], folder: Path) -> str:
             umask=0o077,
         )
     except subprocess.TimeoutExpired as error:
-        problem = f"`{name} {arguments[0]} …` did not end within {PROGRAM_SECONDS} s."
+        problem = f"`{name} {arguments[0]} …` did not finish within {PROGRAM_SECONDS} s."
         raise Problem(problem, f"See whether this host is overloaded, then try {program} by hand.") from error
     if done.returncode != 0:
         said = " ".join((done.stderr + done.stdout).split())[:500]

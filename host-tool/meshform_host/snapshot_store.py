@@ -125,4 +125,4 @@ def newest_good_snapshot(store: SnapshotStore, engine: str, folder: Path) -> tup
         except Problem as problem:
             say(f"{name} is passed over: {problem}")
             file.unlink()
-    raise NoSnapshot(f"There is no good snapshot of {engine.capitalize()} in the store.", "Bring one there.")
+    raise NoSnapshot(f"There is no valid snapshot of {engine.capitalize()} in the store.", "Bring one there.")

@@ -43,8 +43,7 @@ export async function chooseEngine(
   const holder = holderOf(stateDir);
   if (holder !== undefined && engine !== "auto" && engine !== holder) throw heldBy(holder);
   if (engine === "offline") return { engine };
-  if (holder === "offline")
-    return { engine: holder, reason: "These stacks were applied offline before, so they still are." };
+  if (holder === "offline") return { engine: holder, reason: "These stacks were applied offline before." };
 
   const isWanted = engine === "terraform" || holder === "terraform";
   const program = isWanted ? requireTerraform() : terraformProgram();
@@ -53,7 +52,7 @@ export async function chooseEngine(
   const memory = join(stateDir, "terraform-refusal.json");
   const remembered = isWanted ? undefined : recall(memory, program);
   if (remembered !== undefined) return { engine: "offline", reason: remembered };
-  options.onProgress("Asks Terraform to install the providers.");
+  options.onProgress("Checking whether Terraform can install the providers.");
   const started = Date.now();
   try {
     await app.initialize(stacks, isWanted ? initMs : autoInitMs);
@@ -93,13 +92,13 @@ function terraformProgram(): string | undefined {
 const notFound = "Neither terraform nor tofu is on PATH.";
 
 const installFix =
-  "Make sure that Terraform is on PATH and reaches a registry or a mirror with the providers of Nomad and Consul (see " +
+  "Make sure that Terraform is on PATH and can reach a registry or a mirror with the providers of Nomad and Consul (see " +
   "`provider_installation` in its CLI configuration), or use `--engine offline`.";
 
 function heldBy(holder: string): LabError {
   return new LabError(
-    `These stacks were applied with --engine ${holder}, which alone knows what there is to update and to remove.`,
-    `Continue with --engine ${holder}, or take the lab down first.`,
+    `These stacks were applied with --engine ${holder}, which has their state.`,
+    `Use --engine ${holder}, or remove the lab first.`,
   );
 }
 

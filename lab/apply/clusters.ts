@@ -22,8 +22,8 @@ export class Clusters {
     if (lost.length === 0 || isOneCluster) return;
     const list = lost.map(({ name, datacenter }) => `\n  ${name}: ${datacenter}`).join("");
     throw new LabError(
-      `These stacks are for datacenters that are not there:${list}\n`,
-      `There ${known.length === 1 ? "is" : "are"}: ${known.join(", ")}. A lab has as many as \`--datacenters\` says.`,
+      `The lab does not have the datacenters of these stacks:${list}\n`,
+      `It has ${known.join(", ")}. Set the number of datacenters with \`--datacenters\`.`,
     );
   }
 

@@ -30,7 +30,7 @@ export class EngineRefusal extends Error {
     /** The engine's own words. */
     readonly words: string,
   ) {
-    super(`${engine} refuses it (status ${status}): ${words}`);
+    super(`${engine} returned status ${status}: ${words}`);
     this.name = "EngineRefusal";
   }
 }

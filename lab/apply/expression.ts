@@ -97,22 +97,22 @@ export function evaluate(expression: Expression, lookUp: (reference: Reference) 
 function toText(value: unknown): string {
   if (typeof value === "string") return value;
   if (typeof value === "number" || typeof value === "boolean") return String(value);
-  throw new Error(`${JSON.stringify(value)} stands where a text is needed`);
+  throw new Error(`${JSON.stringify(value)} is used where a string is needed`);
 }
 
 function toNumber(value: unknown): number {
   if (typeof value === "number") return value;
-  throw new Error(`${JSON.stringify(value)} stands where a number is needed`);
+  throw new Error(`${JSON.stringify(value)} is used where a number is needed`);
 }
 
 function toMap(value: unknown): object {
   if (typeof value === "object" && value !== null && !Array.isArray(value)) return value;
-  throw new Error(`${JSON.stringify(value)} stands where a map is needed`);
+  throw new Error(`${JSON.stringify(value)} is used where a map is needed`);
 }
 
 function toList(value: unknown): unknown[] {
   if (Array.isArray(value)) return value;
-  throw new Error(`${JSON.stringify(value)} stands where a list is needed`);
+  throw new Error(`${JSON.stringify(value)} is used where a list is needed`);
 }
 
 const escapes: Readonly<Record<string, string>> = { n: "\n", r: "\r", t: "\t", '"': '"', "\\": "\\" };

@@ -102,7 +102,7 @@ async function isDeployed(
   if (deployment.Status === "failed" || deployment.Status === "cancelled") {
     throw new LabError(
       [
-        `The deployment of job ${job.ID} ended as ${deployment.Status}: ${deployment.StatusDescription}.`,
+        `The deployment of job ${job.ID} is ${deployment.Status}: ${deployment.StatusDescription}.`,
         await witness.report(),
       ].join("\n"),
       fixFor(job),
@@ -160,5 +160,5 @@ interface Check {
 }
 
 function fixFor({ ID }: Identity): string {
-  return `See what the tasks of job ${ID} wrote, correct the job, then apply again.`;
+  return `Check the logs of job ${ID}, correct the job, then apply again.`;
 }

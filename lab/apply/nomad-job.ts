@@ -108,7 +108,7 @@ function milliseconds(timeouts: unknown): Record<string, number> {
   return Object.fromEntries(
     texts.map(([name, duration]) => {
       const ms = goDurationMs(duration);
-      if (ms === undefined) throw new Error(`its timeout "${duration}" is no duration such as 10m`);
+      if (ms === undefined) throw new Error(`its timeout "${duration}" is not a duration such as 10m`);
       return [name, ms];
     }),
   );

@@ -58,11 +58,11 @@ async function removeReleased({ nomad, say, signal }: ApplyContext, name: string
   } catch (error) {
     if (!(error instanceof EngineRefusal && /non-terminal/.test(error.words))) throw error;
     say(`${name} is still in use: ${error.words}`);
-    await waitFor(`the end of what uses ${name}`, () => nomad.delete(path).then(() => true), {
+    await waitFor(`nothing to use ${name}`, () => nomad.delete(path).then(() => true), {
       timeoutMs: releaseMs,
       intervalMs: 500,
       signal,
-      fix: "Stop what uses it, then try again.",
+      fix: "Stop the objects that use it, then try again.",
     });
   }
 }

@@ -52,8 +52,8 @@ export function planResources(stacks: readonly SynthesizedStack[], variables: Va
   if (app.refusals.length === 0) return planned;
   const list = app.refusals.map((refusal) => `\n  ${refusal}`).join("");
   throw new LabError(
-    `The offline apply refuses ${app.refusals.length === 1 ? "one thing" : `${app.refusals.length} things`} in these stacks, and has changed nothing:${list}`,
-    "Remove them from the stacks, or apply with Terraform where it can install its providers.",
+    `The offline apply does not support ${app.refusals.length === 1 ? "an element" : `${app.refusals.length} elements`} of these stacks. Nothing was changed:${list}`,
+    "Remove them from the stacks, or use Terraform with access to its providers.",
   );
 }
 
@@ -220,14 +220,14 @@ class SynthesizedApp {
       if (above.includes(node.address)) {
         this.refuse(
           node.address,
-          `it depends on itself by way of ${above.slice(above.indexOf(node.address) + 1).join(", ")}`,
+          `it depends on itself through ${above.slice(above.indexOf(node.address) + 1).join(", ")}`,
         );
         return;
       }
       for (const address of node.dependencies) {
         const dependency = this.nodes.get(address);
         if (dependency) add(dependency, [...above, node.address]);
-        else this.refuse(node.address, `it depends on ${address}, which is not there`);
+        else this.refuse(node.address, `it depends on ${address}, which does not exist`);
       }
       ordered.add(node);
     };

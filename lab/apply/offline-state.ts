@@ -145,6 +145,6 @@ function textOf(file: string): string | undefined {
 function unreadable(file: string): LabError {
   return new LabError(
     `${file}, the record of what was applied, cannot be read.`,
-    "Take the lab down, then bring it up again.",
+    "Remove the lab, then create it again.",
   );
 }

@@ -52,8 +52,8 @@ export class OfflineApply {
 
   private async applyAll(planned: readonly PlannedResource[], stacks: readonly SynthesizedStack[]): Promise<Changes> {
     this.say(
-      "This is an offline apply: it writes straight to Consul and Nomad. It shows no plan, and finds only such drift as " +
-        "touches what the stacks say.",
+      "This is an offline apply, which writes directly to Consul and Nomad. It shows no plan, and detects only drift that " +
+        "affects the stacks.",
     );
     await this.validate(planned);
     const names = stacks.map(({ name }) => name);
@@ -167,8 +167,8 @@ export class OfflineApply {
         earlier && isSame(definition.identity(evaluate(this.attributesOf).body, earlier.identity), earlier.identity);
       if (isSelf === true && records.get(address)?.isCreatedFirst === true) {
         throw new LabError(
-          `${address}: Terraform would write it and then remove it, since create_before_destroy holds for it or for what depends on it.`,
-          "Remove it in a step of its own.",
+          `${address}: Terraform would write it and then delete it, because of create_before_destroy on it or on an object that depends on it.`,
+          "Remove it in a separate step.",
         );
       }
     }
@@ -184,15 +184,15 @@ export class OfflineApply {
       const elsewhere = applied.get(object)?.find(({ address }) => stackOf(address) !== stackOf(one.address));
       if (elsewhere) {
         throw new LabError(
-          `${one.address} is to be removed, and ${elsewhere.address}, in a stack that is applied before, is the same object by now.`,
+          `${one.address} would be removed, but ${elsewhere.address}, in a stack that is applied first, is now the same object.`,
           "Remove it from the one stack first, then add it to the other one.",
         );
       }
       const other = coming.get(object)?.at(0);
       if (other) {
         throw new LabError(
-          `${one.address} and ${other.address} are the same object: Terraform would write it by the one address and remove it by the ` +
-            "other, in no certain order.",
+          `${one.address} and ${other.address} are the same object: Terraform would write it at one address and delete it at the ` +
+            "other, in an undefined order.",
           "Keep the address.",
         );
       }
@@ -214,7 +214,7 @@ export class OfflineApply {
     }
     if (objections.length > 0) {
       throw new LabError(
-        `Nomad would refuse what follows, so nothing was changed:${objections.join("")}`,
+        `Nomad would refuse the following, so nothing was changed:${objections.join("")}`,
         "Correct the jobs.",
       );
     }
@@ -265,7 +265,7 @@ export class OfflineApply {
       const after = await definition.read(context, identity);
       if (after === undefined) {
         throw new LabError(
-          `It was not found although ${type} was accepted.`,
+          `${type} was accepted, but the object does not exist.`,
           "Look at the engine's log, then try again.",
         );
       }
@@ -377,8 +377,8 @@ function grouped<Item>(items: readonly Item[], keyOf: (item: Item) => string): R
 
 function isProtected(address: string): LabError {
   return new LabError(
-    `${address}: It would be removed, which its lifecycle.prevent_destroy forbids.`,
-    "Take prevent_destroy out of the stack and apply it, then try again.",
+    `${address}: It would be removed, but its lifecycle.prevent_destroy forbids this.`,
+    "Remove prevent_destroy from the stack and apply it, then try again.",
   );
 }
 
@@ -405,7 +405,7 @@ function explanation(address: string, error: unknown): unknown {
   if (error instanceof LabError) return new LabError(`${address}: ${error.problem}`, error.fix, { cause: error });
   if (!(error instanceof EngineRefusal)) return error;
   const fix = [401, 403].includes(error.status)
-    ? `Give a token that may do this in ${error.engine}, then apply again.`
-    : "Correct the stack, then apply again; what was applied before it stays, and is not applied twice.";
+    ? `Use a token with this permission in ${error.engine}, then apply again.`
+    : "Correct the stack, then apply again; what was applied before remains, and is not applied again.";
   return new LabError(`${address}: ${error.message}`, fix, { cause: error });
 }

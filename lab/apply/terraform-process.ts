@@ -80,7 +80,7 @@ export async function runTerraform(
     const text = output.join("\n");
     if (code === 0) return { output: text, errors: [] };
     if (limit.aborted) errors.push(`It took longer than ${timeoutMs / 1000} s and was stopped.`);
-    if (errors.length === 0) errors.push(fromFirstError(complaints.join("\n")) || text.trim() || "It said nothing.");
+    if (errors.length === 0) errors.push(fromFirstError(complaints.join("\n")) || text.trim() || "It printed nothing.");
     return { output: text, errors };
   } finally {
     stop.removeEventListener("abort", end);

@@ -166,7 +166,7 @@ export class TerraformApp {
       signal: this.options.signal,
       onEvent: settings.onEvent,
       onStop: () => {
-        this.options.onProgress("Terraform is told to stop, and finishes what it is at.");
+        this.options.onProgress("Stopping Terraform after its current operation.");
       },
     });
     if (errors.length === 0) return output;
@@ -233,7 +233,7 @@ export class TerraformFailure extends LabError {
     /** The first error alone. */
     readonly words: string,
   ) {
-    super(problem, "Correct what Terraform complains about, then try again; what was applied before it stays.");
+    super(problem, "Fix the error, then try again; what was applied before remains.");
   }
 }
 
@@ -257,7 +257,7 @@ function overrideProvider(provider: string, configuration: JsonObject, endpoints
   const { alias } = configuration;
   if (alias !== undefined) {
     throw new LabError(
-      `A stack configures ${provider} a second time, as ${JSON.stringify(alias)}, but it is applied to one cluster.`,
+      `A stack configures ${provider} twice, with the alias ${JSON.stringify(alias)}, but a lab applies it to one cluster.`,
       "Use one configuration of each provider in a stack.",
     );
   }
@@ -274,7 +274,7 @@ function refuseForeignProviders(stacks: readonly SynthesizedStack[]): void {
   });
   if (found.length === 0) return;
   throw new LabError(
-    `These stacks need more than Consul and Nomad, and a lab has nothing else:${found.join("")}\n`,
+    `A lab has only Consul and Nomad, but these stacks need more:${found.join("")}\n`,
     "Move such resources to a separate app.",
   );
 }

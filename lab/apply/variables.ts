@@ -76,7 +76,7 @@ export function refusedVariableArguments({ name: stack, config }: SynthesizedSta
 function withoutValue(names: readonly string[]): LabError {
   const [what, it] = names.length === 1 ? ["The variable", "it"] : ["The variables", "them"];
   const environment = names.map((name) => `TF_VAR_${name}`).join(" and ");
-  return new LabError(`${what} ${names.join(" and ")} must have a value.`, `Give ${it} one as ${environment}.`);
+  return new LabError(`${what} ${names.join(" and ")} must have a value.`, `Set ${it} as ${environment}.`);
 }
 
 /** What a text stands for, given the type that the block asks for. */
@@ -90,7 +90,7 @@ function parse(text: string, type: string | undefined): unknown {
   } catch {
     // What it says is not repeated: it may be a secret.
   }
-  throw new Error(`is to be ${type}, and its value is none (lists and maps are written as JSON)`);
+  throw new Error(`must be ${type} (write lists and maps as JSON)`);
 }
 
 /** All that a message could repeat of a value, the longest first, also as it looks inside JSON. */

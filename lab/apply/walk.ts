@@ -74,7 +74,7 @@ function isExpected(error: unknown): error is LabError {
 }
 
 function together(failures: readonly LabError[], skipped: readonly string[]): LabError {
-  const notTried = skipped.length === 0 ? "" : `\nNot tried, since it depends on that: ${skipped.join(", ")}.`;
+  const notTried = skipped.length === 0 ? "" : `\nSkipped, because it depends on that: ${skipped.join(", ")}.`;
   const [first] = failures;
   if (failures.length === 1) {
     return skipped.length === 0 ? first : new LabError(first.problem + notTried, first.fix, { cause: first });
@@ -82,7 +82,7 @@ function together(failures: readonly LabError[], skipped: readonly string[]): La
   const lines = failures.map(({ problem, fix }) => `\n  ${problem.replaceAll("\n", "\n  ")}\n    ${fix}`);
   return new LabError(
     `${failures.length} resources could not be applied:${lines.join("")}${notTried}`,
-    "What was applied stays, and is not applied twice.",
+    "What was applied remains, and is not applied again.",
     { cause: first },
   );
 }

@@ -110,7 +110,7 @@ async function tar(
 ): Promise<void> {
   await runTool(["tar", "--create", ...options, "--file", file, "--directory", folder, ...entries], {
     what: `Packing ${file}`,
-    fix: "Make sure that there is room for images on the disk, and try again.",
+    fix: "Make sure that the disk has enough space for the images, then try again.",
     timeoutMs: 120_000,
     signal,
   });

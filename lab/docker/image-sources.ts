@@ -46,7 +46,7 @@ export function readImageSources(images: unknown, folder: string): ReadonlyMap<s
   });
   if (problems.length > 0) {
     throw new LabError(
-      `"images" in the context of ${join(folder, "cdktf.json")} names what cannot become an image:${problems.join("")}`,
+      `"images" in the context of ${join(folder, "cdktf.json")} contains unusable image sources:${problems.join("")}`,
       `Name ${kinds}.`,
     );
   }
@@ -62,7 +62,7 @@ function sourceAt(name: string, path: string): ImageSource | string {
   }
   if (/\.[cm]?js$/.test(path)) return { kind: "contents", contents: nodeContents(name, path) };
   if (isProgram(path)) return { kind: "contents", contents: programContents(name, path) };
-  return /\.(tar|tgz|tar\.\w+)$/.test(path) ? { kind: "archive", file: path } : "is none of these files";
+  return /\.(tar|tgz|tar\.\w+)$/.test(path) ? { kind: "archive", file: path } : "is not a supported file";
 }
 
 /** Whether a file is an executable in the kernel's own format; scripts need more than they bring. */

@@ -187,12 +187,12 @@ class Preparation {
     } catch (error) {
       this.options.signal?.throwIfAborted();
       const reason = (error as Error).message;
-      const own = `or name a source for it: "images": { "${name}": "<folder with a Dockerfile, archive, program or Node.js script>" } in the context of cdktf.json.`;
+      const own = `or set a source for it: "images": { "${name}": "<folder with a Dockerfile, archive, program or Node.js script>" } in the context of cdktf.json.`;
       throw new LabError(
-        `the image ${name} is ${isMachines ? "not in the machine's Docker daemon" : "not on this machine, where no Docker daemon answers"}, and its registry gives none: ${reason.replace(/\.?$/, ".")}`,
+        `the image ${name} is ${isMachines ? "not in the machine's Docker daemon" : "not on this machine, where no Docker daemon answers"}, and its registry does not provide it: ${reason.replace(/\.?$/, ".")}`,
         isMachines
-          ? `Fetch or build it with \`docker pull ${name}\` or \`docker build --tag ${name}\`, ${own}`
-          : `Make its registry reachable, start the Docker daemon that has it, ${own}`,
+          ? `Pull or build it with \`docker pull ${name}\` or \`docker build --tag ${name}\`, ${own}`
+          : `Make its registry reachable, or start the Docker daemon that has it, ${own}`,
         { cause: error },
       );
     }
@@ -203,7 +203,7 @@ class Preparation {
     const docker = findProgram("docker");
     if (docker === undefined) {
       throw new LabError(
-        `the image ${name} is to be built from ${folder}, and there is no program docker on PATH.`,
+        `the image ${name} must be built from ${folder}, but docker is not on PATH.`,
         "Install the package docker-cli.",
       );
     }
@@ -220,7 +220,7 @@ class Preparation {
     ];
     await runTool(command, {
       what: `The build of the image ${name}`,
-      fix: `Correct ${join(folder, "Dockerfile")}; what it builds on must be in this daemon or in a registry that can be reached.`,
+      fix: `Correct ${join(folder, "Dockerfile")}; its base image must be in this daemon or in a reachable registry.`,
       timeoutMs: buildMs,
       signal: this.options.signal,
       onLine: (line) => {
@@ -328,8 +328,8 @@ async function idInArchive(file: string, name: string): Promise<string> {
     "manifest.json",
   ]).catch((error: unknown) => {
     throw new LabError(
-      `${file} is no archive of \`docker save\`.`,
-      `Write it with \`docker save --output ${file} ${name}\`.`,
+      `${file} is not an archive of \`docker save\`.`,
+      `Create it with \`docker save --output ${file} ${name}\`.`,
       {
         cause: error,
       },
@@ -342,7 +342,7 @@ async function idInArchive(file: string, name: string): Promise<string> {
   if (id !== undefined) return `sha256:${id}`;
   const names = images.flatMap(({ RepoTags }) => RepoTags ?? []).join(", ");
   throw new LabError(
-    `${file} has the images ${names}, and not ${name}.`,
-    `Write it with \`docker save --output ${file} ${name}\`.`,
+    `${file} has the images ${names}, but not ${name}.`,
+    `Create it with \`docker save --output ${file} ${name}\`.`,
   );
 }

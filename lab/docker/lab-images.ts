@@ -25,7 +25,7 @@ export function envoyContents(envoy: Engine): ImageContents {
 /** Does nothing until it is killed, at once. */
 export function pauseContents(): ImageContents {
   const sleep = findProgram("sleep");
-  if (sleep === undefined) throw new LabError("There is no program sleep on PATH.", "Install the package coreutils.");
+  if (sleep === undefined) throw new LabError("The program sleep is not on PATH.", "Install the package coreutils.");
   return {
     ...programContents(pauseImage, sleep, "/bin/sleep"),
     entrypoint: ["/bin/sleep", "infinity"],

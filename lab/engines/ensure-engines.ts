@@ -52,7 +52,7 @@ async function installAll(
   const signal = AbortSignal.any([failure.signal, outer]);
   const installation = (name: EngineName): ListrTask => ({
     title: `Install ${name} ${catalogue[name].version} from ${catalogue[name].source}`,
-    skip: () => signal.aborted && `Install ${name}: not begun`,
+    skip: () => signal.aborted && `Install ${name}: not started`,
     task: async (_, task) => {
       try {
         await installEngine(name, catalogue[name], env, signal, (line) => (task.output = line));
@@ -93,7 +93,7 @@ async function installEngine(
       timeoutMs: WAIT_MS,
       signal,
       onWait: () => {
-        say(`waits for another installation of ${name} on this machine`);
+        say(`waiting for another installation of ${name} on this machine`);
       },
       isFilled: async () => (await askVersion(join(folder, spec.program), spec)) === spec.version,
       fill: async (partial) => {
@@ -126,9 +126,9 @@ async function installEngine(
 
 function installationFix(name: EngineName, spec: EngineSpec): string {
   const reach = spec.needs.includes("go")
-    ? "Make sure that Go reaches its module proxy (see `go env GOPROXY`)"
-    : "Make sure that pip reaches its package index (see `pip config list`)";
-  const own = spec.onPath === undefined ? "" : `, or put a ${name} of your own on PATH,`;
+    ? "Make sure that Go can reach its module proxy (see `go env GOPROXY`)"
+    : "Make sure that pip can reach its package index (see `pip config list`)";
+  const own = spec.onPath === undefined ? "" : `, or install ${name} on PATH,`;
   return `${reach}${own} and try again.`;
 }
 
@@ -136,7 +136,7 @@ function complete(reports: readonly EngineReport[]): Engines {
   const engine = (name: EngineName): Engine => {
     const found = reports.find((report) => report.name === name)?.engine;
     if (found) return found;
-    throw new LabError(`${name} was not found although it has just been installed.`, "Run the command again.");
+    throw new LabError(`${name} was installed, but cannot be found.`, "Run the command again.");
   };
   return {
     consul: engine("consul"),

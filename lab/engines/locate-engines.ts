@@ -47,7 +47,7 @@ async function locateEngine(name: EngineName, spec: EngineSpec, env: NodeJS.Proc
     if (version !== undefined) {
       return { ...report, engine: { name, version, path: onPath, origin: "PATH" }, passedOver };
     }
-    passedOver.push(`${onPath} does not tell its version, so it is not used.`);
+    passedOver.push(`${onPath} does not print its version, so it is not used.`);
   }
   const folder = engineFolder(name, spec, env);
   const version = await askVersion(join(folder, spec.program), spec);

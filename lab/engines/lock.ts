@@ -97,8 +97,8 @@ async function isAt(file: string, handle: FileHandle): Promise<boolean> {
 function refusal(file: string, options: LockOptions, timedOut: boolean): LabError {
   return timedOut
     ? new LabError(
-        `${options.what} did not end within ${Math.round(options.timeoutMs / 1000)} s, so ${file} stayed locked.`,
-        "Wait for the other process, or end it, and try again.",
+        `${options.what} did not finish within ${Math.round(options.timeoutMs / 1000)} s, so ${file} is still locked.`,
+        "Wait for the other process, or stop it, then try again.",
       )
     : new LabError(`${file} could not be locked.`, "Make sure that `flock` works in this folder.");
 }

@@ -383,7 +383,7 @@ describe("misuse", () => {
     const gateway = httpGateway();
     gateway.connectTo("api", { match: { pathPrefix: "/v1" } });
     expect(() => gateway.connectTo("api", { match: { pathPrefix: "/v2" } })).toThrow(
-      'stack/mesh/gateway: It already has a route "gateway-api". Give one of the two another name. If both do the same, list their matches in one route.',
+      'stack/mesh/gateway: It already has a route "gateway-api". Rename one of the two. If both do the same, list their matches in one route.',
     );
   });
 
@@ -395,12 +395,12 @@ describe("misuse", () => {
 
   test("fails if a tcp listener is to lead to two services", () => {
     expect(() => tcpGateway().connectTo([{ service: "a" }, { service: "b" }])).toThrow(
-      "stack/mesh/gateway: Its listener on port 9000 is a tcp listener, which routes to a single service. Give each service its own listener.",
+      "stack/mesh/gateway: Its listener on port 9000 is a tcp listener, which routes to a single service. Use a separate listener for each service.",
     );
     const gateway = tcpGateway();
     gateway.connectTo("a");
     expect(() => gateway.connectTo("b")).toThrow(
-      "stack/mesh/gateway: Its listener on port 9000 is a tcp listener, and already has a service. Give the other service its own listener.",
+      "stack/mesh/gateway: Its listener on port 9000 is a tcp listener, and already has a service. Use a separate listener for the other service.",
     );
   });
 
@@ -409,7 +409,7 @@ describe("misuse", () => {
       'stack/mesh/gateway: The pathPrefix "v1" of a route does not begin with a slash. Write "/v1".',
     );
     expect(() => httpGateway().connectTo("api", { prefixRewrite: "/" })).toThrow(
-      "stack/mesh/gateway: A route rewrites a prefix, but matches none.",
+      "stack/mesh/gateway: A route rewrites a prefix, but does not match one.",
     );
     expect(() => httpGateway().connectTo([{ service: "api", weight: 0.5 }])).toThrow(
       "stack/mesh/gateway: The weight of api is 0.5. Use a whole number from 1, or omit the service.",
@@ -418,7 +418,7 @@ describe("misuse", () => {
 
   test("fails if a route leads to a service twice", () => {
     expect(() => httpGateway().connectTo([{ service: "api", weight: 1 }, { service: "api" }])).toThrow(
-      "stack/mesh/gateway: A route has api twice. Name it once, with the sum of its weights.",
+      "stack/mesh/gateway: A route has api twice. List it once, with the sum of its weights.",
     );
   });
 

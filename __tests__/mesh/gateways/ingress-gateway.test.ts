@@ -323,7 +323,7 @@ describe("misuse", () => {
 
   test("fails if there is no listener", () => {
     expect(() => new ServiceMesh(new TestStack(), "mesh").addIngressGateway("ingress", { listeners: [] })).toThrow(
-      "stack/mesh/ingress: It has no listener. Give it at least one.",
+      "stack/mesh/ingress: It has no listener. Add at least one.",
     );
   });
 
@@ -334,7 +334,7 @@ describe("misuse", () => {
     const mesh = new ServiceMesh(new TestStack(), "mesh");
     const listeners = [IngressListener.http({ port: 8080 }), IngressListener.http({ port: 8081 })];
     expect(() => mesh.addIngressGateway("ingress", { listeners }).connectTo("api")).toThrow(
-      "stack/mesh/ingress: It has several listeners, and a route names none of them. Its listeners: 8080, 8081.",
+      "stack/mesh/ingress: It has several listeners, but the route does not set one. Its listeners: 8080, 8081.",
     );
   });
 
@@ -348,7 +348,7 @@ describe("misuse", () => {
         ingress.connectTo("other");
       }),
     ).toThrow(
-      "stack/mesh/ingress: Its listener on port 9000 is a tcp listener, and already has a service. Give the other service its own listener.",
+      "stack/mesh/ingress: Its listener on port 9000 is a tcp listener, and already has a service. Use a separate listener for the other service.",
     );
   });
 
@@ -465,7 +465,7 @@ describe("every service", () => {
       "a tcp listener",
       IngressListener.tcp({ port: 8080 }),
       (ingress) => ingress.connectTo("*"),
-      'Its listener on port 8080 is a tcp listener, which routes to a single service, not to every one ("*"). Name the service, or use an http listener.',
+      'Its listener on port 8080 is a tcp listener, which routes to a single service, not to every one ("*"). Set the service, or use an http listener.',
     ],
     [
       "hosts",

@@ -31,13 +31,11 @@ test.each([
 test("fails if a line is to be both JSON and text", () => {
   expect(() => {
     synthMesh(() => undefined, { accessLogs: AccessLogs.stdout({ json: {}, text: "%PROTOCOL%" }) });
-  }).toThrow(
-    'stack/mesh: accessLogs.text is "%PROTOCOL%"; allowed is no text next to json. Give json or text, not both.',
-  );
+  }).toThrow('stack/mesh: accessLogs.text is "%PROTOCOL%"; it cannot be set with json. Set json or text, not both.');
 });
 
 test("fails if somebody else owns proxy-defaults", () => {
   expect(() => proxyDefaults({ accessLogs: AccessLogs.stdout(), proxyDefaults: false })).toThrow(
-    "stack/mesh: Access logs are configured in proxy-defaults, which another stack or team owns. Set it where that entry is, or omit proxyDefaults: false.",
+    "stack/mesh: Access logs are configured in proxy-defaults, which another stack or team owns. Set it in that entry, or omit proxyDefaults: false.",
   );
 });

@@ -16,7 +16,7 @@ test("no two panels overlap, and none is wider than the page", () => {
 });
 
 test("requests, errors and duration follow the choice of source and destination", () => {
-  for (const title of ["Requests of each edge", "Failing share of each edge", "Duration of each edge"]) {
+  for (const title of ["Requests by connection", "Error ratio by connection", "Duration by connection"]) {
     const [target] = panels.find((panel) => panel.title === title)?.targets ?? [];
     expect(target.expr).toContain('{consul_source_service=~"$source", consul_destination_service=~"$destination"}');
   }

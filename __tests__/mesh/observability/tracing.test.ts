@@ -76,10 +76,10 @@ test("all requests are traced, or a share of them", () => {
 
 test("fails if the address has no port, or the share is none", () => {
   expect(() => Tracing.otlp({ address: "collector" })).toThrow(
-    '"collector" is no address of a collector. Write host:port, such as "10.0.0.7:4317".',
+    '"collector" is not the address of a collector. Use host:port, such as "10.0.0.7:4317".',
   );
   expect(() => Tracing.zipkin({ address: "a:1", samplePercent: 101 })).toThrow(
-    "A share of 101 percent cannot be traced. Give samplePercent from 0 to 100.",
+    "samplePercent is 101. Use a number from 0 to 100.",
   );
 });
 
@@ -140,7 +140,7 @@ test("clusters and settings of the author's own stay, next to the metrics", () =
 
 test("fails if somebody else owns proxy-defaults", () => {
   expect(() => synth({ tracing: Tracing.zipkin({ address: "a:1" }), proxyDefaults: false })).toThrow(
-    "stack/mesh: Tracing is configured in proxy-defaults, which another stack or team owns. Set it where that entry is, or omit proxyDefaults: false.",
+    "stack/mesh: Tracing is configured in proxy-defaults, which another stack or team owns. Set it in that entry, or omit proxyDefaults: false.",
   );
 });
 

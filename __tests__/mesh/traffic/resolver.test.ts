@@ -57,7 +57,7 @@ test("names subsets by filters", () => {
 
 test.each(["V1", "v_1", "-v1", "", "x".repeat(64)])("fails if a subset is called %p", (name) => {
   expect(() => resolverOf((api) => api.addSubset(name, "x"))).toThrow(
-    `stack/mesh/api: "${name}" cannot be the name of a subset. Use lower-case letters, digits and dashes, at most 63, no dash at either end.`,
+    `stack/mesh/api: "${name}" cannot be the name of a subset. Use lower-case letters, digits and dashes, at most 63 characters, no dash at either end.`,
   );
 });
 
@@ -67,7 +67,7 @@ test("fails if a subset is there twice", () => {
       api.addSubset("v1", "a == 1");
       api.addSubset("v1", "a == 2");
     }),
-  ).toThrow('stack/mesh/api: The subset "v1" already exists. Give one of them another name.');
+  ).toThrow('stack/mesh/api: The subset "v1" already exists. Change one of the names.');
 });
 
 describe.each<[string, ResolveOptions | ((api: MeshService, mesh: ServiceMesh) => ResolveOptions), object]>([
@@ -234,7 +234,7 @@ test("fails for text that is no duration", () => {
       api.resolve({ connectTimeout: "soon" });
     }),
   ).toThrow(
-    'stack/mesh/api: resolve.connectTimeout is "soon"; allowed is a number and a unit (ns, us, ms, s, m, h), such as "30s" or "1m30s". Correct it.',
+    'stack/mesh/api: resolve.connectTimeout is "soon"; expected a number and a unit (ns, us, ms, s, m, h), such as "30s" or "1m30s". Correct it.',
   );
 });
 

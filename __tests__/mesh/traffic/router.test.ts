@@ -147,32 +147,35 @@ test("waits for what it leads to", () => {
 test.each<[Route, string]>([
   [
     { match: { pathPrefix: "/a", pathExact: "/b" } },
-    "A route asks for pathPrefix and pathExact. Give one of them, or make two routes.",
+    "A route has pathPrefix and pathExact. Use one of them, or two routes.",
   ],
   [{ match: { pathPrefix: "a" } }, 'The pathPrefix "a" of a route does not begin with a slash. Write "/a".'],
-  [{ prefixRewrite: "/" }, "A route rewrites a prefix, but matches none. Give its match a pathPrefix or a pathExact."],
+  [
+    { prefixRewrite: "/" },
+    "A route rewrites a prefix, but does not match one. Add a pathPrefix or pathExact to its match.",
+  ],
   [
     { match: { headers: [{ name: "a" }] } },
-    'A route asks for the header "a" in 0 ways. Give just one of exact, prefix, suffix, regex and present.',
+    'A route has 0 conditions for the header "a". Use exactly one of exact, prefix, suffix, regex and present.',
   ],
   [
     { match: { headers: [{ name: "a", exact: "1", present: true, invert: true }] } },
-    'A route asks for the header "a" in 2 ways. Give just one of exact, prefix, suffix, regex and present.',
+    'A route has 2 conditions for the header "a". Use exactly one of exact, prefix, suffix, regex and present.',
   ],
   [
     { match: { query: [{ name: "a", exact: "1", regex: "2" }] } },
-    'A route asks for the query parameter "a" in 2 ways. Give just one of exact, regex and present.',
+    'A route has 2 conditions for the query parameter "a". Use exactly one of exact, regex and present.',
   ],
   [
     { match: { methods: ["FETCH" as "GET"] } },
-    "A route asks for the method FETCH, which there is not. There are GET, HEAD, POST, PUT, PATCH, DELETE, CONNECT, OPTIONS, TRACE.",
+    "A route has the unknown method FETCH. Use GET, HEAD, POST, PUT, PATCH, DELETE, CONNECT, OPTIONS, TRACE.",
   ],
   [
     { match: { methods: ["GET", "get"] } },
-    "A route asks for the method GET twice. There are GET, HEAD, POST, PUT, PATCH, DELETE, CONNECT, OPTIONS, TRACE.",
+    "A route has the method GET twice. Use GET, HEAD, POST, PUT, PATCH, DELETE, CONNECT, OPTIONS, TRACE.",
   ],
   [{ retries: { attempts: 0 } }, "A route retries 0 times. Use a whole number from 1, or omit retries."],
-  [{ retries: { on: [] } }, "The retries of a route have no condition. Name a condition, or omit `on`."],
+  [{ retries: { on: [] } }, "The retries of a route have no condition. Add a condition, or omit `on`."],
 ])("fails for what Consul would refuse: %j", (route, message) => {
   expect(() => rendered(route)).toThrow(`stack/mesh/api: ${message}`);
 });

@@ -127,13 +127,13 @@ test.each<[ConnectOptions, string]>([
   [{ connectTimeout: "1us" }, "connectTimeout is 1us. Use whole milliseconds."],
 ])("fails for %j", (options, message) => {
   expect(() => synthesized((web, api) => web.connectTo(api, options))).toThrow(
-    `stack/mesh/web: Of its upstream api, ${message}`,
+    `stack/mesh/web: In its upstream api, ${message}`,
   );
 });
 
 describe("conflicting-upstream-config", () => {
   const conflict =
-    "Two connections of web to api have limits, checks or timeouts that differ. Set them once, at one of the connections and not in serviceDefaults. (conflicting-upstream-config)";
+    "Two connections of web to api have different limits, checks or timeouts. Set them once, at one of the connections and not in serviceDefaults. (conflicting-upstream-config)";
 
   test("fails if two connections to one name say different things", () => {
     const twice = (second: ConnectOptions) =>

@@ -165,7 +165,7 @@ describe("a version", () => {
         for (const say of first === "service" ? connections : connections.reverse()) say();
       };
       expect(findingsOf(() => synthesized(connect))).toEqual([
-        'stack/mesh/api/v2: Its upstream db, which it also has from stack/mesh/api, is given both the env "DB" and "OTHER". Keep one of the two, or set inheritConnections: false. (conflicting-upstream)',
+        'stack/mesh/api/v2: Its upstream db, which stack/mesh/api also declares, has both the env "DB" and "OTHER". Keep one of the two, or set inheritConnections: false. (conflicting-upstream)',
       ]);
     },
   );
@@ -204,7 +204,7 @@ describe("a version", () => {
 
   test("fails if it, or a subset, takes the name of those without a version", () => {
     const message =
-      'stack/mesh/api: The subset "stable" is reserved for the instances without a version. Give this one another name, or use .stable.';
+      'stack/mesh/api: The subset "stable" is reserved for the instances without a version. Rename this one, or use .stable.';
     expect(() => synthesized((api) => api.addVersion("stable", next))).toThrow(message);
     expect(() => synthesized((api) => api.addSubset("stable", "a == 1"))).toThrow(message);
   });
@@ -218,7 +218,7 @@ describe("a version", () => {
         }),
       ),
     ).toEqual([
-      'stack/mesh/api-v2: The job "api-v2" already belongs to stack/mesh/api (version v2). Give one of them another name. (duplicate-job)',
+      'stack/mesh/api-v2: The job "api-v2" already belongs to stack/mesh/api (version v2). Change one of the names. (duplicate-job)',
     ]);
   });
 });
@@ -320,7 +320,7 @@ describe("a canary", () => {
       rulesOf((api) => {
         api.canary(api.addVersion("v2", next), { percent: 1, header: { name: "a", exact: "1", prefix: "2" } });
       }),
-    ).toThrow('stack/mesh/api: A route asks for the header "a" in 2 ways.');
+    ).toThrow('stack/mesh/api: A route has 2 conditions for the header "a".');
   });
 
   test.each([

@@ -99,7 +99,7 @@ export const serverReplacement: Check = {
         yield {
           at,
           problem: "The name of the group is not known at synth, and a change of the name replaces the group.",
-          fix: "Write the name out.",
+          fix: "Use a literal name.",
         };
       }
       if (hooksOf(attributes) !== HOOKS) {

@@ -23,7 +23,7 @@ export interface SecurityGroupsProps {
 /** @internal */
 export const SECURITY_GROUPS_SHAPE: is.Shape<SecurityGroupsProps> = {
   network: is.required(is.like("a Network", "privateSubnets")),
-  name: is.literal(is.name, "Write the name out."),
+  name: is.literal(is.name, "Use a literal name."),
   tags: TAGS,
 };
 
@@ -57,8 +57,8 @@ export class SecurityGroups extends Construct {
     addTags(this, props.tags ?? {});
     attachChecks(this, AWS_CHECKS);
     const groups = {
-      servers: this.group("servers", `${name}-servers`, "Servers of Consul and Nomad", network),
-      clients: this.group("clients", `${name}-clients`, "Clients of Consul and Nomad, which run the services", network),
+      servers: this.group("servers", `${name}-servers`, "Consul and Nomad servers", network),
+      clients: this.group("clients", `${name}-clients`, "Consul and Nomad clients, which run the services", network),
     };
     this.serversId = groups.servers.id;
     this.clientsId = groups.clients.id;

@@ -28,7 +28,7 @@ const MACHINE_IMAGE_SHAPE: is.Shape<MachineImageOptions> = {
     if (value !== undefined) ARCHITECTURE(place, property, value);
   },
   rootDevice: is.name,
-  prepared: is.literal(is.flag, "Write it out."),
+  prepared: is.literal(is.flag, "Use a literal value."),
 };
 
 /** Names of the parameters with the newest image. */

@@ -45,7 +45,7 @@ export const MACHINES_SHAPE: is.Shape<MachinesProps> = {
   network: is.required(is.like("a Network", "privateSubnets")),
   securityGroupIds: is.required(is.literalList(is.name)),
   assets: is.required(is.like("an AssetsBucket", "readStatement")),
-  name: is.literal(is.name, "Write the name out."),
+  name: is.literal(is.name, "Use a literal name."),
   keyArn: is.name,
   statements: is.literalList(is.block(STATEMENT_SHAPE)),
   image: is.made("MachineImage.ubuntu()"),

@@ -251,7 +251,7 @@ export class Machines extends Construct implements CheckedMachines {
     const { instanceTypes, image } = this.options;
     const wrong = instanceTypes.filter((type) => architectureOf(type) !== image.architecture);
     if (instanceTypes.length === 0) {
-      throw new MeshError(this, "It has no instance type.", "Name one, or omit instanceTypes.");
+      throw new MeshError(this, "It has no instance type.", "Add one, or omit instanceTypes.");
     }
     if (wrong.length > 0) {
       const other = image.architecture === "arm64" ? "amd64" : "arm64";
@@ -269,7 +269,7 @@ export class Machines extends Construct implements CheckedMachines {
     if (wrong !== undefined) {
       throw new MeshError(
         this,
-        `The tag "${wrong}" has characters other than letters, digits and +-=._,:@, which the metadata service of machines cannot show.`,
+        `The tag "${wrong}" has characters other than letters, digits and +-=._,:@, which the instance metadata service does not support.`,
         "Choose another key.",
       );
     }

@@ -18,12 +18,12 @@ export interface CpuScalingOptions extends MachineRange {
 
 const isWhole = (value: unknown) => Number.isInteger(value) && Number(value) >= 0;
 const isPercent = (value: unknown) => typeof value === "number" && value >= 1 && value <= 100;
-const machines = is.literal(is.rule("a whole number, 0 or more", "Give one.", isWhole), "Write the number out.");
+const machines = is.literal(is.rule("a whole number, 0 or more", "Set it.", isWhole), "Use a literal number.");
 
 const RANGE_SHAPE: is.Shape<MachineRange> = { min: is.required(machines), max: is.required(machines) };
 const CPU_SHAPE: is.Shape<CpuScalingOptions> = {
   ...RANGE_SHAPE,
-  percent: is.rule("a number from 1 to 100", "Give one.", isPercent),
+  percent: is.rule("a number from 1 to 100", "Set it.", isPercent),
 };
 
 /** How many machines a group has, and what decides it. */

@@ -20,8 +20,8 @@ export interface ServerGroupProps extends MachinesProps {
 const SERVER_GROUP_SHAPE: is.Shape<ServerGroupProps> = {
   ...MACHINES_SHAPE,
   hosts: is.required(is.like("a group of hosts such as ConsulServers", "cloudInit")),
-  instanceType: is.literal(is.name, "Write the type out."),
-  deletionProtection: is.literal(is.flag, "Write it out."),
+  instanceType: is.literal(is.name, "Use a literal type."),
+  deletionProtection: is.literal(is.flag, "Use a literal value."),
 };
 
 /**

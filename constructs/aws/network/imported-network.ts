@@ -30,8 +30,8 @@ const NETWORK_IDS_SHAPE: is.Shape<NetworkIds> = {
   privateSubnetIds: is.required(IDS),
   publicSubnetIds: IDS,
   isolatedSubnetIds: IDS,
-  hasInternetAccess: is.literal(is.flag, "Write it out."),
-  ipv6: is.literal(is.flag, "Write it out."),
+  hasInternetAccess: is.literal(is.flag, "Use a literal value."),
+  ipv6: is.literal(is.flag, "Use a literal value."),
   endpointsSecurityGroupId: is.name,
   s3PrefixListId: is.name,
 };
@@ -65,7 +65,7 @@ export class ImportedNetwork extends Construct implements NetworkLike {
   private refuseWrongCounts(): void {
     const zones = this.privateSubnets.length;
     if (zones < 1 || zones > 3) {
-      throw new MeshError(this, `privateSubnetIds has ${zones} subnets.`, "Name one for each of one to three zones.");
+      throw new MeshError(this, `privateSubnetIds has ${zones} subnets.`, "Set one for each of one to three zones.");
     }
     for (const name of ["publicSubnets", "isolatedSubnets"] as const) {
       const { length } = this[name];
@@ -73,7 +73,7 @@ export class ImportedNetwork extends Construct implements NetworkLike {
         throw new MeshError(
           this,
           `${name.slice(0, -1)}Ids has ${length} subnets, and privateSubnetIds ${zones}.`,
-          "Name one for each zone, or none.",
+          "Set one for each zone, or none.",
         );
       }
     }

@@ -66,15 +66,15 @@ export interface NetworkProps {
 
 /** @internal */
 export const NETWORK_SHAPE: is.Shape<NetworkProps> = {
-  name: is.literal(is.name, "Write the name out."),
-  cidr: is.literal(is.text, "Write the addresses out: subnets are cut from them."),
+  name: is.literal(is.name, "Use a literal name."),
+  cidr: is.literal(is.text, "Use a literal CIDR block: the subnets are calculated from it."),
   zones: is.literal((place, property, value) => {
     (typeof value === "number" ? is.number : is.list(is.name))(place, property, value);
-  }, "Write out how many, or their names: each has subnets."),
+  }, "Use a literal number or literal names: each zone has subnets."),
   nat: is.like("Nat.single()", "gatewaysFor"),
-  isolated: is.literal(is.flag, "Write it out."),
+  isolated: is.literal(is.flag, "Use a literal value."),
   interfaceEndpoints: is.literalList(is.name),
-  ipv6: is.literal(is.flag, "Write it out."),
+  ipv6: is.literal(is.flag, "Use a literal value."),
   flowLogs: is.falseOr(is.made("FlowLogs.toCloudWatch()")),
   tags: TAGS,
 };
@@ -199,12 +199,12 @@ export class Network extends Construct implements NetworkLike {
   private zoneNames(zones: number | readonly string[]): readonly string[] {
     const count = typeof zones === "number" ? zones : zones.length;
     if (!Number.isInteger(count) || count < 1 || count > 3) {
-      throw new MeshError(this, `It has ${count} zones.`, "Use one to three: three survive the loss of one.");
+      throw new MeshError(this, `It has ${count} zones.`, "Use one to three; three zones tolerate the loss of one.");
     }
     if (typeof zones !== "number") {
       const repeated = zones.find((zone, index) => !isToken(zone) && zones.indexOf(zone) !== index);
       if (repeated !== undefined) {
-        throw new MeshError(this, `The zone ${repeated} is named twice.`, "Name each zone once.");
+        throw new MeshError(this, `The zone ${repeated} is listed twice.`, "Use each zone once.");
       }
       return zones;
     }

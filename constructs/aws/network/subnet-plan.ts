@@ -47,26 +47,23 @@ export function networkCidr(scope: IConstruct, text: string): Cidr {
   const cidr = Cidr.parse(text);
   const wrong = (problem: string, fix: string) => new MeshError(scope, `cidr is "${text}"${problem}`, fix);
   if (cidr === undefined) {
-    throw wrong(
-      ", which is no block of IPv4 addresses.",
-      'Give its first address and its length, such as "10.0.0.0/16".',
-    );
+    throw wrong(", which is not an IPv4 CIDR block.", 'Use an address and a prefix length, such as "10.0.0.0/16".');
   }
   if (cidr.prefix < 16 || cidr.prefix > 23) {
     throw wrong(
       ".",
-      "Give a length from /16, the most that AWS takes, to /23, so that a load balancer fits into a public subnet.",
+      "Use a prefix length from /16, the largest that AWS allows, to /23, so that a load balancer fits into a public subnet.",
     );
   }
   if (!PRIVATE.some((block) => Cidr.parse(block)?.contains(cidr) === true)) {
     throw wrong(
-      ", and agents give each other private addresses only.",
+      ", but agents use only private addresses.",
       `Choose a part of ${PRIVATE.slice(0, 2).join(", ")} or ${PRIVATE[2]}.`,
     );
   }
   for (const { cidr: block, by } of TAKEN) {
     if (Cidr.parse(block)?.overlaps(cidr) === true) {
-      throw wrong(`, and ${by} on each host has ${block}.`, 'Choose other addresses, such as "10.0.0.0/16".');
+      throw wrong(`, but ${by} on each host uses ${block}.`, 'Choose other addresses, such as "10.0.0.0/16".');
     }
   }
   return cidr;

@@ -56,7 +56,7 @@ export function lifecycleNotices(): HostRole {
     units: [
       {
         name: "meshform-notices",
-        description: "Notices of EC2, which this host follows",
+        description: "Lifecycle notices of EC2",
         command: [PROGRAM],
         // To leave it must be running, whatever the agents do.
         restartSeconds: 5,

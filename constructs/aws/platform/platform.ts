@@ -30,7 +30,7 @@ export const awsPlatform: CloudPlatform = {
   name: "AWS",
   userData: {
     bytes: USER_DATA_LIMIT,
-    rule: "EC2 takes no more than 16 KiB of user data, counted after compression and before base64.",
+    rule: "EC2 limits user data to 16 KiB, after compression and before base64.",
   },
   autoJoin: "provider=aws tag_key=… tag_value=…",
   assetLocation: "s3://<bucket>/<prefix>",

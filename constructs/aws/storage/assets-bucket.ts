@@ -19,7 +19,7 @@ export interface AssetsBucketProps {
 }
 
 const ASSETS_BUCKET_SHAPE: is.Shape<AssetsBucketProps> = {
-  name: is.literal(is.name, "Write the name out."),
+  name: is.literal(is.name, "Use a literal name."),
   keyArn: is.name,
 };
 

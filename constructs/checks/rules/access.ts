@@ -30,7 +30,7 @@ const providerToken: Check = {
         yield {
           at: provider,
           problem: `Its token comes from ${describe(source)}, which the same stack creates.`,
-          fix: "Create the token outside Terraform and pass it in the environment, or create it in a stack that is applied before.",
+          fix: "Create the token outside Terraform and pass it in the environment, or create it in a stack that is applied first.",
         };
       }
     }
@@ -177,7 +177,7 @@ function outOfOrder(stack: TerraformStack, accesses: readonly TerraformStack[]):
   const names = accesses.map(describe).join(" or ");
   return {
     at: stack,
-    problem: `Its jobs need the access rules of ${names}, but it may be applied before.`,
+    problem: `Its jobs need the access rules of ${names}, but it can be applied before them.`,
     fix: `Pass that stack to its MeshStack as access, or call addDependency.`,
   };
 }

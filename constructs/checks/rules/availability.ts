@@ -27,9 +27,9 @@ const interruptedDeployment: Check = {
 };
 
 const FIXES = {
-  port: "Set count to 2 or more, or update: { canary: 1, autoPromote: true } where another node has the port free.",
+  port: "Set count to 2 or more, or update: { canary: 1, autoPromote: true } if the port is free on another node.",
   network: "Use the network mode bridge, or set count to 2 or more.",
-  volume: "Set count to 2 or more with a volume for each, or update: { canary: 0 } where a pause does no harm.",
+  volume: "Set count to 2 or more with a volume for each, or update: { canary: 0 } if an interruption is acceptable.",
 };
 
 const hastyDeployment: Check = {

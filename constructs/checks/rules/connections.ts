@@ -58,7 +58,7 @@ const upstreamWithoutIntention: Check = {
       if (sources?.has(sourceName, name, peer) !== true && sources?.has(ANY_SERVICE, name, peer) !== true) {
         yield {
           at,
-          problem: `It ${isRoute ? "leads" : "has an upstream"} to ${destination.name}, but no intention allows it.`,
+          problem: `It ${isRoute ? "routes" : "has an upstream"} to ${destination.name}, but no intention allows it.`,
           fix: `Use connectTo, or allow it at ${describePath(destination.key)} with allowFrom.`,
         };
       }
@@ -86,12 +86,12 @@ const intentionWithoutUpstream: Check = {
         yield from.kind === "gateway"
           ? {
               at: origin.path,
-              problem: `The ${from.gatewayKind} ${from.name} may reach ${destination}, but has no route to it.`,
+              problem: `The ${from.gatewayKind} ${from.name} can reach ${destination}, but has no route to it.`,
               fix: "Use connectTo, add a route with addRoute, or remove the intention.",
             }
           : {
               at: origin.path,
-              problem: `${from.name} may reach ${destination}, but has no upstream to it.`,
+              problem: `${from.name} can reach ${destination}, but has no upstream to it.`,
               fix: "Use connectTo, add the upstream with addUpstream, or remove the intention.",
             };
       }
@@ -124,7 +124,7 @@ const nativeWithLocalBind: Check = {
         yield {
           at: instances.key,
           problem: `It is Connect native, so nothing listens on the local port ${localBindPort} for ${destination.service}.`,
-          fix: "Omit localBindPort, or give it a sidecar.",
+          fix: "Omit localBindPort, or use a sidecar.",
         };
       }
     }
@@ -150,7 +150,7 @@ const environmentClash: Check = {
             yield {
               at: instances.key,
               problem: `The variable ${options.env} is set for both ${owner} and ${destination.service}.`,
-              fix: "Give one of the connections another env.",
+              fix: "Use another env for one of the connections.",
             };
           }
           owners.set(key, destination.service);
@@ -173,7 +173,7 @@ const conflictingUpstream: Check = {
         if (contradiction !== undefined) {
           yield {
             at: instances.key,
-            problem: `Its upstream ${own.destination.service}, which it also has from ${describePath(instances.inherits ?? "")}, is given ${contradiction}.`,
+            problem: `Its upstream ${own.destination.service}, which ${describePath(instances.inherits ?? "")} also declares, has ${contradiction}.`,
             fix: "Keep one of the two, or set inheritConnections: false.",
           };
         }

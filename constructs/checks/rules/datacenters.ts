@@ -39,9 +39,9 @@ const datacenterWithoutGateway: Check = {
             at: way.at,
             problem:
               datacenter === cluster.datacenter
-                ? `${way.what} leads out of the datacenter "${datacenter}", which no mesh gateway leads out of.`
-                : `${way.what} leads to the datacenter "${datacenter}", which no mesh gateway reaches.`,
-            fix: `${closestTo(datacenter, known)} Add a mesh gateway there. If others run one, list the datacenter in the mesh's gatewayDatacenters.`,
+                ? `${way.what} leaves the datacenter "${datacenter}", which has no mesh gateway.`
+                : `${way.what} goes to the datacenter "${datacenter}", which has no mesh gateway.`,
+            fix: `${closestTo(datacenter, known)} Add a mesh gateway there. If another app runs one, add the datacenter to gatewayDatacenters of the mesh.`,
           };
         }
       }
@@ -59,8 +59,8 @@ const ruleAcrossDatacenters: Check = {
         const name = `${destination}-${peer.datacenter ?? ""}`;
         yield {
           at,
-          problem: `${what} leads to ${destination}, which is in the datacenter "${peer.datacenter ?? ""}".`,
-          fix: `Give ${describePath(cluster.meshes[0].key)} a virtual service for it, addVirtualService("${name}", { redirect: Redirect.to(…) }), and use that.`,
+          problem: `${what} goes to ${destination}, which is in the datacenter "${peer.datacenter ?? ""}".`,
+          fix: `Add a virtual service to ${describePath(cluster.meshes[0].key)}, addVirtualService("${name}", { redirect: Redirect.to(…) }), and use that.`,
         };
       }
     }
@@ -78,8 +78,8 @@ const unnamedDatacenter: Check = {
       if (other !== undefined && other !== cluster && unnamed !== undefined && named !== undefined) {
         yield {
           at,
-          problem: `${what} leads to ${destination}, and only ${describePath(named.meshes[0].key)} sets its datacenter.`,
-          fix: `Give ${describePath(unnamed.meshes[0].key)} its datacenter, too.`,
+          problem: `${what} goes to ${destination}, but only ${describePath(named.meshes[0].key)} sets its datacenter.`,
+          fix: `Set the datacenter of ${describePath(unnamed.meshes[0].key)} too.`,
         };
       }
     }
@@ -98,8 +98,8 @@ const sharedStack: Check = {
         if (owner !== undefined && peerName(owner, cluster) !== undefined) {
           yield {
             at: cluster.meshes[0].key,
-            problem: `It is of the datacenter "${cluster.datacenter ?? ""}", and ${describePath(owner.meshes[0].key)} in the same stack is of "${owner.datacenter ?? ""}".`,
-            fix: "Give each datacenter a stack of its own.",
+            problem: `Its datacenter is "${cluster.datacenter ?? ""}", but that of ${describePath(owner.meshes[0].key)} in the same stack is "${owner.datacenter ?? ""}".`,
+            fix: "Use a separate stack for each datacenter.",
           };
         }
         owners.set(stack, owner ?? cluster);
@@ -121,7 +121,7 @@ const datacenterName: Check = {
         yield {
           at,
           problem: `"${name}" cannot be the name of a ${kind}.`,
-          fix: "Use lower-case letters, digits and dashes, at most 63, no dash at either end.",
+          fix: "Use lower-case letters, digits and dashes, at most 63 characters, no dash at either end.",
         };
       }
     }

@@ -16,7 +16,7 @@ const externalPlaintext: Check = {
         yield {
           at: service.key,
           problem: `Gateways would use plaintext for ${service.name}: it has neither tls nor a reason for plaintext.`,
-          fix: "Give it tls with a caFile. If plaintext is intended, state the reason in `plaintext`.",
+          fix: "Set tls with a caFile. If plaintext is intended, state the reason in `plaintext`.",
         };
       }
       if (tls !== undefined && plaintext !== undefined) {
@@ -88,7 +88,7 @@ const externalWithoutGateway: Check = {
       if (!reached.has(key)) {
         yield {
           at: key,
-          problem: `No terminating gateway leads to ${name}.`,
+          problem: `No terminating gateway routes to ${name}.`,
           fix: "Call mesh.addTerminatingGateway(…).addService(…).",
         };
       }
@@ -150,7 +150,7 @@ const gatewayNetwork: Check = {
           yield {
             at: job.key,
             problem: `The group ${Name ?? ""} of the ${gateway?.gatewayKind ?? ""} runs on the network "${Networks?.[0]?.Mode ?? "host"}".`,
-            fix: "A gateway needs the mode bridge, or cni/<name>; its ports are opened on the node one by one.",
+            fix: "Use the network mode bridge or cni/<name>; the gateway's listeners open their ports on the node.",
           };
         }
       }

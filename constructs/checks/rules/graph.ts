@@ -24,7 +24,7 @@ const notRendered: Check = {
           : {
               at: origin,
               problem: `It could not be rendered: ${error instanceof Error ? error.message : String(error)}`,
-              fix: "Correct what it names; if your code is correct, report it as a defect of Meshform.",
+              fix: "Fix the cause. If your code is correct, report a defect of Meshform.",
             };
     }
   },
@@ -39,8 +39,8 @@ const stackCycle: Check = {
       const [{ from: first }] = cycle;
       yield {
         at: first,
-        problem: `The stacks ${cycle.map(({ from }) => from).join(" and ")} need each other: ${cycle.map(({ because }) => because).join("; ")}.`,
-        fix: "Move what depends on each other into one stack.",
+        problem: `The stacks ${cycle.map(({ from }) => from).join(" and ")} depend on each other: ${cycle.map(({ because }) => because).join("; ")}.`,
+        fix: "Move the objects that depend on each other into one stack.",
       };
     }
   },
@@ -143,7 +143,7 @@ function removed(at: string, missing: string, what: string, culprit: string | un
   const override = culprit === undefined ? "overrides have" : `the override of ${culprit} has`;
   return {
     at,
-    problem: `The finished ${what} lacks ${missing}, which ${describePath(at)} declares: ${override} replaced it.`,
+    problem: `The rendered ${what} lacks ${missing}, which ${describePath(at)} declares: ${override} removed it.`,
     fix: "Set only the fields to change in the override, or use props for the change.",
   };
 }

@@ -21,8 +21,8 @@ const duplicateListener: Check = {
             at: gateway.key,
             problem: inside.has(port)
               ? `Two of its listeners are on port ${port}.`
-              : `Two of its listeners take port ${hostPort} of the node.`,
-            fix: "Give each its own port; one http listener serves many hosts.",
+              : `Two of its listeners use port ${hostPort} of the node.`,
+            fix: "Use a different port for each; one http listener can serve many hosts.",
           };
         }
         inside.add(port);
@@ -64,7 +64,7 @@ const gatewayProtocol: Check = {
           if (service !== undefined && service.protocol !== listener.protocol) {
             yield {
               at: gateway.key,
-              problem: `Its listener on port ${listener.port} speaks ${listener.protocol}, but ${target.service} speaks ${service.protocol}.`,
+              problem: `Its listener on port ${listener.port} has the protocol ${listener.protocol}, but ${target.service} has ${service.protocol}.`,
               fix: fixOfProtocol(gateway, service.protocol, describePath(service.key)),
             };
           }
@@ -96,8 +96,8 @@ const duplicateRoute: Check = {
           if (owner !== undefined) {
             yield {
               at: gateway.key,
-              problem: `Its listener on port ${listener.port} leads ${claim} both to ${owner} and to ${names.join(", ")}.`,
-              fix: "Give one of them different hosts, or a different match.",
+              problem: `Its listener on port ${listener.port} routes ${claim} both to ${owner} and to ${names.join(", ")}.`,
+              fix: "Use different hosts or a different match for one of them.",
             };
           }
           owners.set(key, names.join(", "));
@@ -161,8 +161,8 @@ function problemOfApiHost({ port, hostname = "*" }: ListenerRecord, host: string
   return fits
     ? undefined
     : [
-        `Its listener on port ${port} takes requests for ${hostname} only, not for ${host}.`,
-        "Give the route a host of the listener, or the listener another hostname.",
+        `Its listener on port ${port} accepts requests only for ${hostname}, not for ${host}.`,
+        "Use a host of the listener, or change the hostname of the listener.",
       ];
 }
 
@@ -173,10 +173,10 @@ function problemOfIngressHost({ port, tls }: ListenerRecord, host: string): [str
   }
   return host === "*"
     ? [
-        `Its listener on port ${port} has TLS, and no certificate is for any host.`,
-        "Name the hosts that clients ask for.",
+        `Its listener on port ${port} has TLS, but the hosts of its certificate are unknown.`,
+        "Set the hosts that clients use.",
       ]
-    : [`"${host}" is no name of a host.`, "Use a DNS name; * may stand for its leftmost label."];
+    : [`"${host}" is not a valid host name.`, "Use a DNS name, in which only the first label can be *."];
 }
 
 function* routesOf(

@@ -28,7 +28,7 @@ const httpRuleOnTcp: Check = {
 
 const noPermissions: Check = {
   id: "no-permissions",
-  reason: "An empty list of permissions denies everything, where omitting it allows everything.",
+  reason: "An empty list of permissions denies everything, while omitting it allows everything.",
   level: "error",
   *find({ graph }) {
     for (const intention of graph.data.intentions) {
@@ -59,7 +59,7 @@ const conflictingIntention: Check = {
       if (whole.length > 0 && partial.length > 0 && last !== undefined) {
         yield {
           at: last.origin.path,
-          problem: `${last.source.service} may reach ${last.destination} both without and with permissions.`,
+          problem: `${last.source.service} can reach ${last.destination} both without and with permissions.`,
           fix: "Keep one of the two; next to access without permissions, permissions can only deny.",
           alsoAbout: keysOfDestination(graph, last),
         };
@@ -135,8 +135,8 @@ const wildcardAllow: Check = {
       if (source.service === ANY_SERVICE) {
         yield {
           at: origin.path,
-          problem: `Every service may reach ${destination}.`,
-          fix: 'Name the services that need access. If this is intended, silence(…, "wildcard-allow", "why").',
+          problem: `Every service can reach ${destination}.`,
+          fix: 'Allow only the services that need access. If this is intended, silence(…, "wildcard-allow", "why").',
         };
       }
     }

@@ -47,7 +47,7 @@ const bridgeMode: Check = {
         yield {
           at,
           problem: `The group ${group.Name ?? ""} runs on the network "${group.Networks?.[0]?.Mode ?? "host"}".`,
-          fix: "A service with a sidecar needs the mode bridge, or cni/<name>.",
+          fix: "Use the network mode bridge or cni/<name> for a service with a sidecar.",
         };
       }
     }
@@ -171,7 +171,7 @@ const taskName: Check = {
             yield {
               at: job.key,
               problem: `Its group has two tasks named "${Name}".`,
-              fix: "Give the one in `tasks` another name; the task of the service has the name of the service.",
+              fix: "Rename the one in `tasks`; the task of a service has the name of the service.",
             };
           }
           taken.add(Name);
@@ -233,7 +233,7 @@ const duplicatePortLabel: Check = {
           yield {
             at: job.key,
             problem: `Two ports of its group have the label "${twice}".`,
-            fix: "Give each path of `expose` its own portLabel.",
+            fix: "Use a different portLabel for each path of `expose`.",
           };
         }
         const shared = firstTwice(
@@ -245,7 +245,7 @@ const duplicatePortLabel: Check = {
           yield {
             at: job.key,
             problem: `Two exposed paths share the port "${shared}", and Envoy exposes one path per port.`,
-            fix: "Give each path of `expose` its own portLabel.",
+            fix: "Use a different portLabel for each path of `expose`.",
           };
         }
       }

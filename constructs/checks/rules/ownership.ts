@@ -24,7 +24,7 @@ const serviceName: Check = {
         yield {
           at: member.key,
           problem: `"${name}" cannot be the name of a ${spare > 0 ? "gateway" : "service"}.`,
-          fix: `Use lower-case letters, digits and dashes, at most ${MAX_LABEL - spare}, no dash at either end.`,
+          fix: `Use lower-case letters, digits and dashes, at most ${MAX_LABEL - spare} characters, no dash at either end.`,
         };
       }
     }
@@ -45,7 +45,7 @@ const duplicateService: Check = {
         yield {
           at: member.key,
           problem: `The service "${member.name}" already exists at ${describePath(first.key)}.`,
-          fix: `Give one of them another serviceName${elsewhere(root, first.key, member.key)}.`,
+          fix: `Change one of the service names${elsewhere(root, first.key, member.key)}.`,
         };
       }
       const owners = new Map(namedIn(graph, cluster).map((member) => [member.name.toLowerCase(), member]));
@@ -55,7 +55,7 @@ const duplicateService: Check = {
           yield {
             at: other.key,
             problem: `"${name}" is the name under which the Envoy of ${describePath(member.key)} is registered.`,
-            fix: "Give the service another serviceName.",
+            fix: "Change the serviceName of the service.",
           };
         }
       }
@@ -121,7 +121,7 @@ const duplicateJob: Check = {
         yield {
           at: key,
           problem: `The job "${id}"${what} already belongs to ${describePath(owner.key)}${owner.what}.`,
-          fix: `Give one of them another name${elsewhere(root, owner.key, key)}.`,
+          fix: `Change one of the names${elsewhere(root, owner.key, key)}.`,
         };
       }
       owners.set(place, owner ?? { key, name, what });
@@ -143,7 +143,7 @@ const duplicateNode: Check = {
           yield {
             at: key,
             problem: `The catalog node "${nodeName}" already belongs to ${describePath(owner)}.`,
-            fix: "Give one of them another nodeName.",
+            fix: "Change one of the node names.",
           };
         }
         owners.set(nodeName.toLowerCase(), owner ?? key);
@@ -160,7 +160,7 @@ function elsewhere(root: IConstruct, left: string, right: string): string {
   });
   return one === other
     ? ""
-    : "; or, if the stacks are for different clusters, name the datacenter of each mesh or the address of each provider";
+    : "; or, if the stacks are for different clusters, set the datacenter of each mesh or the address of each provider";
 }
 
 const configEntryOwners: Check = {
@@ -196,7 +196,7 @@ const configEntryOwners: Check = {
           yield {
             at,
             problem: `The config entry ${key} already belongs to ${describePath(owner)}.`,
-            fix: `Keep one of the two, or tell the mesh that another owns it (proxyDefaults: false)${elsewhere(root, owner, at)}.`,
+            fix: `Keep one of the two, or set proxyDefaults: false if another owner writes it${elsewhere(root, owner, at)}.`,
           };
         } else {
           owners.set(known, at);

@@ -21,14 +21,14 @@ const permissionPath: Check = {
         if (given.length > 1) {
           yield {
             at: origin.path,
-            problem: `${about} asks for ${given.map(([kind]) => kind).join(" and ")}.`,
+            problem: `${about} has ${given.map(([kind]) => kind).join(" and ")}.`,
             fix: "Set one of them, or use several permissions.",
             alsoAbout,
           };
         } else if (given.length === 1 && first[0] !== "pathRegex" && !first[1].startsWith("/")) {
           yield {
             at: origin.path,
-            problem: `${about} asks for the ${first[0]} "${first[1]}", which does not begin with a slash.`,
+            problem: `${about} has the ${first[0]} "${first[1]}", which does not begin with a slash.`,
             fix: `Write "/${first[1]}".`,
             alsoAbout,
           };
@@ -87,7 +87,7 @@ const requestNormalization: Check = {
         yield {
           at: mesh.key,
           problem:
-            "It has permissions on requests, and leaves the config entry `mesh`, which makes them safe, to another owner.",
+            "It has permissions on requests, but another owner writes the config entry `mesh`, which must enable request normalization.",
           fix: 'Make sure that HTTP.Incoming.RequestNormalization is set there, then silence(…, "request-normalization", "who owns it").',
         };
         continue;
@@ -152,15 +152,15 @@ function whatRemains(denied: PermissionMatch, isOutside: boolean): string {
       ? [
           "a path in another case",
           "one with a parameter (;a=b)",
-          "one that is encoded twice (%252F) or has encoded marks (%3B, %C0%AF)",
+          "one that is encoded twice (%252F) or has other encoded characters (%3B, %C0%AF)",
         ]
       : []),
-    ...(denied.pathExact !== undefined ? ["one with a slash, a dot or a suffix at its end"] : []),
+    ...(denied.pathExact !== undefined ? ["one that ends with a slash, a dot or a suffix"] : []),
     ...(denied.headers !== undefined
-      ? ["a header that is left out, in another case or, with older Envoys, given twice"]
+      ? ["a header that is missing, in another case or, with older Envoys, sent twice"]
       : []),
     ...(denied.methods !== undefined ? ["a method in another case"] : []),
-    "what it reads from the query or from X-HTTP-Method-Override",
+    "values from the query or from X-HTTP-Method-Override",
     ...(isOutside ? ["at a terminating gateway also // and headers with underscores"] : []),
   ].join("; ");
 }

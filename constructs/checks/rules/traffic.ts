@@ -80,7 +80,7 @@ const unknownDestination: Check = {
         if (reference.peer === undefined && targetOf(graph, owner, reference) === undefined) {
           yield {
             at: owner.key,
-            problem: `The ${reference.kind} of ${owner.name} names "${reference.service}", which is not a service of this mesh.`,
+            problem: `The ${reference.kind} of ${owner.name} refers to "${reference.service}", which is not a service of this mesh.`,
             fix: `${closest(reference.service)} For a service of another team, use MeshService.fromServiceName.`,
           };
         }
@@ -101,7 +101,7 @@ const unknownSubset: Check = {
       if (subset !== undefined && target !== undefined && subsets?.has(subset) === false) {
         yield {
           at: owner.key,
-          problem: `The ${kind} of ${owner.name} names the subset "${subset}", which ${target.name} does not have.`,
+          problem: `The ${kind} of ${owner.name} refers to the subset "${subset}", which ${target.name} does not have.`,
           fix: `${closestTo(subset, [...subsets.keys()])} Declare it at ${describePath(target.key)} with addSubset.`,
         };
       }
@@ -113,7 +113,7 @@ const unknownSubset: Check = {
           yield {
             at: owner.key,
             problem: `A failover is set for the subset "${subset}", which ${owner.name} does not have.`,
-            fix: `${closestTo(subset, [...subsets.keys()])} For all subsets, say "*".`,
+            fix: `${closestTo(subset, [...subsets.keys()])} For all subsets, use "*".`,
           };
         }
       }
@@ -163,8 +163,8 @@ const protocolMismatch: Check = {
       if (target !== undefined && target.protocol !== owner.protocol) {
         yield {
           at: owner.key,
-          problem: `The ${reference.kind} of ${owner.name}, which speaks ${owner.protocol}, leads to ${target.name}, which speaks ${target.protocol}.`,
-          fix: `Give both the same protocol, here or at ${describePath(target.key)}.`,
+          problem: `The ${reference.kind} of ${owner.name}, which has the protocol ${owner.protocol}, refers to ${target.name}, which has ${target.protocol}.`,
+          fix: `Use the same protocol for both, here or at ${describePath(target.key)}.`,
         };
       }
     }
@@ -181,8 +181,8 @@ const peerWithSubset: Check = {
       if (peer !== undefined && (subset !== undefined || datacenter !== undefined)) {
         yield {
           at: owner.key,
-          problem: `The ${kind} of ${owner.name} names the peer "${peer}" and ${subset === undefined ? `the datacenter "${datacenter ?? ""}"` : `the subset "${subset}"`}.`,
-          fix: "Name only the peer, or the peer and a service.",
+          problem: `The ${kind} of ${owner.name} refers to the peer "${peer}" and ${subset === undefined ? `the datacenter "${datacenter ?? ""}"` : `the subset "${subset}"`}.`,
+          fix: "Set only the peer, or the peer and a service.",
         };
       }
     }
@@ -253,7 +253,7 @@ const trafficCycle: Check = {
         yield {
           at: cycle[0].key,
           problem: `Its rules send requests in a cycle: ${[...cycle, cycle[0]].map(({ name }) => name).join(" → ")}.`,
-          fix: "Let one of them handle requests: remove its redirect or split, or name a subset of the next one.",
+          fix: "Let one of them handle requests: remove its redirect or split, or refer to a subset of the next one.",
         };
       }
     }
@@ -281,7 +281,7 @@ const shadowedRoute: Check = {
         yield {
           at: owner.key,
           problem: `Route ${index + 1} of ${owner.name} matches every request, so the ${routes.length - 1 - index} after it are never used.`,
-          fix: "Put it last, or give it a match.",
+          fix: "Move it to the end, or add a match.",
         };
       }
     }
@@ -384,7 +384,7 @@ const conflictingUpstreamConfig: Check = {
           if (other !== undefined && other !== config) {
             yield {
               at: instances.key,
-              problem: `Two connections of ${service.name} to ${upstream.destination.service} have limits, checks or timeouts that differ.`,
+              problem: `Two connections of ${service.name} to ${upstream.destination.service} have different limits, checks or timeouts.`,
               fix: "Set them once, at one of the connections and not in serviceDefaults.",
             };
           } else {
@@ -407,13 +407,13 @@ const versionMetadata: Check = {
         if (instances.version === undefined && others.some((other) => other === version)) {
           yield {
             at: instances.key,
-            problem: `${where} has the version "${version ?? ""}", which is that of other instances.`,
-            fix: "Give it another version, or none.",
+            problem: `${where} has the version "${version ?? ""}", which belongs to other instances.`,
+            fix: "Set another version, or none.",
           };
         } else if (instances.version !== undefined && version !== instances.version) {
           yield {
             at: instances.key,
-            problem: `${where} has ${version === undefined ? "no version" : `the version "${version}"`}, so that rules for "${instances.version}" miss its instances.`,
+            problem: `${where} has ${version === undefined ? "no version" : `the version "${version}"`}, so rules for "${instances.version}" do not match its instances.`,
             fix: "Omit version in meta, canaryMeta and override.",
           };
         }

@@ -11,13 +11,19 @@ export function examineInlineCertificate(place: Place, entry: consul.InlineCerti
   const key = read(() => createPrivateKey(PrivateKey));
   const certificate = read(() => new X509Certificate(Certificate));
   if (key === undefined) {
-    place.refuse("PrivateKey", new Shown("no key"), "a private key in PEM", "Give the key, not its file.", compared);
+    place.refuse(
+      "PrivateKey",
+      new Shown("no key"),
+      "a private key in PEM",
+      "Set the key itself, not the path of its file.",
+      compared,
+    );
   } else if (isShort(key, PrivateKey)) {
     place.refuse(
       "PrivateKey",
       new Shown("an RSA key of too few bits"),
       `${LEAST_BITS} bits or more`,
-      "Make a new key.",
+      "Create a new key.",
       compared,
     );
   }
@@ -26,7 +32,7 @@ export function examineInlineCertificate(place: Place, entry: consul.InlineCerti
       "Certificate",
       new Shown("no certificate"),
       "a certificate in PEM",
-      "Give the certificate, not its file.",
+      "Set the certificate itself, not the path of its file.",
       compared,
     );
   } else if (key !== undefined && !certificate.checkPrivateKey(key)) {
@@ -34,7 +40,7 @@ export function examineInlineCertificate(place: Place, entry: consul.InlineCerti
       "PrivateKey",
       new Shown("another certificate's"),
       "the key of the certificate",
-      "Give the right key.",
+      "Use the key of this certificate.",
       compared,
     );
   }

@@ -37,16 +37,16 @@ export function examineCommon(place: Place, entry: object): void {
 function examineMeta(place: Place, meta: Readonly<Record<string, string>> | undefined): void {
   const pairs = entriesOf(meta);
   if (pairs.length > MOST_PAIRS) {
-    place.refuse("Meta", new Shown(`${pairs.length} pairs`), `${MOST_PAIRS} pairs or less`, "Omit some.", {
+    place.refuse("Meta", new Shown(`${pairs.length} pairs`), `at most ${MOST_PAIRS} pairs`, "Omit some.", {
       comparedWith: meta,
     });
   }
   for (const [key, value] of pairs) {
     if (Buffer.byteLength(key) > LONGEST_KEY) {
-      place.block("Meta").refuse(key, value, `a key of ${LONGEST_KEY} characters or less`, "Shorten the key.");
+      place.block("Meta").refuse(key, value, `a key of at most ${LONGEST_KEY} characters`, "Shorten the key.");
     }
     if (typeof value === "string" && Buffer.byteLength(value) > LONGEST_TEXT) {
-      place.block("Meta").refuse(key, value, `text of ${LONGEST_TEXT} characters or less`, "Shorten it.");
+      place.block("Meta").refuse(key, value, `at most ${LONGEST_TEXT} characters`, "Shorten it.");
     }
   }
 }
@@ -56,7 +56,7 @@ function examineLeaves(place: Place, fields: object): void {
     if (DURATIONS.has(key) && typeof value === "string" && !DURATION.test(value)) {
       place.refuse(key, value, 'a number with a unit (ns, us, ms, s, m, h), such as "30s"', "Correct it.");
     } else if (typeof value === "number" && !Number.isFinite(value)) {
-      place.refuse(key, value, "a number", "Give a number.");
+      place.refuse(key, value, "a number", "Use a number.");
     } else if (Array.isArray(value)) {
       value.forEach((item: unknown, index) => {
         if (typeof item === "object" && item !== null) {
@@ -73,7 +73,7 @@ function examineLeaves(place: Place, fields: object): void {
 export function notNegative(place: Place, field: string, duration: string | number | undefined): void {
   const isNegative = typeof duration === "number" ? duration < 0 : /^-.*[1-9]/.test(duration ?? "");
   if (isNegative) {
-    place.refuse(field, duration, "0 or more", "Give a length of time.");
+    place.refuse(field, duration, "0 or more", "Use a duration of 0 or more.");
   }
 }
 
@@ -93,7 +93,7 @@ export function lengthOf(duration: string | number | undefined): number | undefi
 export function atMostOne(place: Place, fields: Readonly<Record<string, unknown>>, saidBy?: string): number {
   const given = Object.keys(fields).filter((field) => isSet(fields[field]));
   for (const field of given.slice(1)) {
-    place.refuse(field, fields[field], `no field beside ${given[0]}`, "Omit one of the two.", {
+    place.refuse(field, fields[field], `cannot be set with ${given[0]}`, "Omit one of the two.", {
       comparedWith: fields[given[0]],
       saidBy,
     });
@@ -128,7 +128,7 @@ export function examineMethods(place: Place, methods: readonly string[]): void {
     if (!METHODS.includes(method)) {
       place.oneOf("Methods", given, METHODS);
     } else if (seen.has(method)) {
-      place.refuse("Methods", given, "each method once", "Keep one of the two.");
+      place.refuse("Methods", given, "must be unique", "Keep one of the two.");
     }
     seen.add(method);
   }

@@ -21,7 +21,7 @@ export function examineServiceDefaults(place: Place, entry: consul.ServiceConfig
   examineExtensions(place, entry.EnvoyExtensions);
   const [upstreams, destination] = [known(entry.UpstreamConfig), known(entry.Destination)];
   if (upstreams !== undefined && destination !== undefined) {
-    place.refuse("UpstreamConfig", entry.UpstreamConfig, "no block beside Destination", "Omit one of the two.", {
+    place.refuse("UpstreamConfig", entry.UpstreamConfig, "cannot be set with Destination", "Omit one of the two.", {
       comparedWith: entry.Destination,
     });
   }
@@ -46,7 +46,7 @@ function examineUpstreams(place: Place, { Overrides, Defaults }: consul.Upstream
   if (defaults !== undefined) {
     const here = place.block("Defaults");
     if (defaults.Name !== undefined && defaults.Name !== "") {
-      here.refuse("Name", defaults.Name, "no field of the defaults of all upstreams", "Use Overrides for one.");
+      here.refuse("Name", defaults.Name, "cannot be set in the defaults of all upstreams", "Use Overrides for one.");
     }
     examineUpstream(here, defaults);
   }
@@ -55,7 +55,7 @@ function examineUpstreams(place: Place, { Overrides, Defaults }: consul.Upstream
 function examineUpstream(place: Place, upstream: consul.UpstreamConfig): void {
   examineBalance(place, "BalanceOutboundConnections", upstream.BalanceOutboundConnections);
   for (const [field, limit] of Object.entries(known(upstream.Limits) ?? {}) as [string, number | undefined][]) {
-    place.block("Limits").atLeast(field, limit, 0, "Give a number, 0 to forbid any.");
+    place.block("Limits").atLeast(field, limit, 0, "Use a number of 0 or more; 0 allows none.");
   }
   examinePassiveCheck(place.block("PassiveHealthCheck"), known(upstream.PassiveHealthCheck) ?? {});
 }
@@ -66,7 +66,7 @@ function examinePassiveCheck(place: Place, check: consul.PassiveHealthCheck): vo
   for (const field of ["EnforcingConsecutive5xx", "MaxEjectionPercent"] as const) {
     const percentage = check[field];
     if (percentage !== undefined && (percentage < 0 || percentage > 100)) {
-      place.refuse(field, percentage, "0 to 100", "Give a percentage.");
+      place.refuse(field, percentage, "0 to 100", "Use a percentage.");
     }
   }
 }
@@ -74,12 +74,12 @@ function examinePassiveCheck(place: Place, check: consul.PassiveHealthCheck): vo
 function examineDestination(place: Place, destination: consul.DestinationConfig): void {
   const addresses = textsOf(destination.Addresses);
   if (addresses.length === 0) {
-    place.refuse("Addresses", destination.Addresses, "one address or more", "Give an address.");
+    place.refuse("Addresses", destination.Addresses, "at least one address", "Set an address.");
   }
   const seen = new Set<string>();
   for (const address of addresses) {
     if (seen.has(address)) {
-      place.refuse("Addresses", address, "each address once", "Keep one of the two.");
+      place.refuse("Addresses", address, "must be unique", "Keep one of the two.");
     } else if (isIP(address) === 0 && (!isDomainName(address) || address.includes("*"))) {
       place.refuse("Addresses", address, "IP addresses and names without *", "Correct the address.");
     }
@@ -87,13 +87,13 @@ function examineDestination(place: Place, destination: consul.DestinationConfig)
   }
   const { Port = 0 } = destination;
   if (Port < 1 || Port > 65_535) {
-    place.refuse("Port", Port, "1 to 65535", "Give such a port.");
+    place.refuse("Port", Port, "1 to 65535", "Use a valid port.");
   }
 }
 
 export function examineProxyDefaults(place: Place, entry: consul.ProxyConfigEntry): void {
   if (entry.Name !== undefined && entry.Name !== "" && entry.Name !== "global") {
-    place.refuse("Name", entry.Name, '"global"', "Use that name: there is one such entry.");
+    place.refuse("Name", entry.Name, '"global"', "Use that name: only one such entry exists.");
   }
   examineMutualTls(place, entry.MutualTLSMode);
   examineExtensions(place, entry.EnvoyExtensions);
@@ -102,7 +102,7 @@ export function examineProxyDefaults(place: Place, entry: consul.ProxyConfigEntr
   const socketFolder = known(entry.Config)?.envoy_hcp_metrics_bind_socket_dir;
   if (typeof socketFolder === "string" && Buffer.byteLength(socketFolder) > 70) {
     const field = "envoy_hcp_metrics_bind_socket_dir";
-    place.block("Config").refuse(field, socketFolder, "a path of 70 characters or less", "Use a shorter path.");
+    place.block("Config").refuse(field, socketFolder, "a path of at most 70 characters", "Use a shorter path.");
   }
 }
 
@@ -110,12 +110,12 @@ function examineAccessLogs(place: Place, logs: consul.AccessLogsConfig): void {
   const { Type = "", Path = "", JSONFormat = "", TextFormat = "" } = logs;
   place.oneOf("Type", Type === "" ? undefined : Type, ["file", "stderr", "stdout"]);
   if (Type === "file") {
-    place.required("Path", Path, "Give the file.");
+    place.required("Path", Path, "Set the file.");
   } else if (Path !== "") {
-    place.refuse("Path", Path, 'no field but of the type "file"', "Omit it.", { comparedWith: Type });
+    place.refuse("Path", Path, 'cannot be set without the type "file"', "Omit it.", { comparedWith: Type });
   }
   if (JSONFormat !== "" && TextFormat !== "") {
-    place.refuse("TextFormat", TextFormat, "no field beside JSONFormat", "Omit one of the two.", {
+    place.refuse("TextFormat", TextFormat, "cannot be set with JSONFormat", "Omit one of the two.", {
       comparedWith: JSONFormat,
     });
   }

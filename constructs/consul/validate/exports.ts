@@ -11,7 +11,7 @@ export function examineExports(place: Place, entry: consul.ExportedServicesConfi
     }
     const consumers = itemsOf(service.Consumers);
     if (consumers.length === 0) {
-      here.refuse("Consumers", service.Consumers, "one consumer or more", "Say which peer gets the service.");
+      here.refuse("Consumers", service.Consumers, "at least one consumer", "Add a peer.");
     }
     consumers.forEach((consumer, consumerIndex) => {
       const at = here.block(`Consumers[${consumerIndex}]`);
@@ -19,7 +19,7 @@ export function examineExports(place: Place, entry: consul.ExportedServicesConfi
       atMostOne(at, { Peer, Partition, SamenessGroup });
       for (const [field, value] of Object.entries({ Peer, Partition })) {
         if (value === "*") {
-          at.refuse(field, value, "one name", "Name each of them.");
+          at.refuse(field, value, "a single name", "Add a consumer for each name.");
         }
       }
     });

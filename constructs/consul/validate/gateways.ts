@@ -14,7 +14,7 @@ export function examineIngressGateway(place: Place, entry: consul.IngressGateway
     const here = place.block(`Listeners[${index}]`);
     const { Port = 0 } = listener;
     if (ports.has(Port)) {
-      here.refuse("Port", Port, "each port once", "Merge the two listeners.", { saidBy: "duplicate-listener" });
+      here.refuse("Port", Port, "must be unique", "Merge the two listeners.", { saidBy: "duplicate-listener" });
     }
     ports.add(Port);
     examineGatewayTls(here.block("TLS"), listener.TLS);
@@ -31,7 +31,7 @@ function examineIngressListener(
   place.oneOf("Protocol", protocol, INGRESS_PROTOCOLS);
   const services = itemsOf(listener.Services);
   if (services.length === 0) {
-    place.refuse("Services", listener.Services, "one service or more", "Add a service.", {
+    place.refuse("Services", listener.Services, "at least one service", "Add a service.", {
       saidBy: "listener-without-route",
     });
   }
@@ -51,14 +51,14 @@ function examineIngressListener(
     const here = place.block(`Services[${index}]`);
     const key = JSON.stringify([service.Name, service.Namespace ?? "", service.Partition ?? ""]);
     if (names.has(key)) {
-      here.refuse("Name", service.Name, "each service once", "Merge the two.", { saidBy: "duplicate-route" });
+      here.refuse("Name", service.Name, "must be unique", "Merge the two.", { saidBy: "duplicate-route" });
     }
     names.add(key);
     examineIngressService(here, service, protocol);
     examineSds(here, entry, listener, service);
     for (const host of textsOf(service.Hosts)) {
       if (hosts.has(host)) {
-        here.refuse("Hosts", host, "each host once on a listener", "Keep one of the two.", {
+        here.refuse("Hosts", host, "must be unique on its listener", "Keep one of the two.", {
           saidBy: "duplicate-route",
         });
       }
@@ -73,17 +73,17 @@ function examineIngressService(place: Place, service: consul.IngressService, pro
   const isTcp = protocol === "tcp";
   place.required("Name", Name, "Name the service.");
   if (isTcp && Name === "*") {
-    place.refuse("Name", "*", "the name of one service on a tcp listener", "Name it.", { comparedWith: protocol });
+    place.refuse("Name", "*", "the name of one service on a tcp listener", "Set the name.", { comparedWith: protocol });
   }
   if (textsOf(Hosts).length > 0 && (isTcp || Name === "*")) {
-    const allowed = isTcp ? "no list on a tcp listener" : 'no list for the service "*"';
+    const allowed = isTcp ? "cannot be set on a tcp listener" : 'cannot be set for the service "*"';
     place.refuse("Hosts", Hosts, allowed, "Omit it.", { comparedWith: [protocol, Name] });
   }
   for (const field of ["RequestHeaders", "ResponseHeaders"] as const) {
     const { Add, Set: Replace, Remove } = known(service[field]) ?? {};
     const changes = [Add, Replace, Remove].some((part) => part !== undefined && Object.keys(part).length > 0);
     if (isTcp && changes) {
-      place.refuse(field, service[field], "no block on a tcp listener", "Omit it.", { comparedWith: protocol });
+      place.refuse(field, service[field], "cannot be set on a tcp listener", "Omit it.", { comparedWith: protocol });
     }
   }
 }
@@ -94,7 +94,7 @@ function examineHost(place: Place, host: string, isTls: boolean): void {
       place.refuse("Hosts", host, "a name where TLS is enabled", "Name the hosts.", { comparedWith: isTls });
     }
   } else if (!isDomainName(host) || host.replace(/^\*\./, "").includes("*")) {
-    place.refuse("Hosts", host, "names, with * as the first label at most", "Correct the host.", {
+    place.refuse("Hosts", host, "names, in which only the first label can be *", "Correct the host.", {
       saidBy: "gateway-host",
     });
   }
@@ -113,7 +113,8 @@ function examineSds(
   const isCluster = has("ClusterName", outer) || has("ClusterName", middle);
   const at = place.block("TLS").block("SDS");
   const compared = { comparedWith: [outer, middle, own] };
-  const missing = (field: string, why: string) => at.refuse(field, undefined, `text ${why}`, "Set it.", compared);
+  const missing = (field: string, why: string) =>
+    at.refuse(field, undefined, `must be set ${why}`, "Set it.", compared);
   if (has("CertResource", outer) && !has("ClusterName", outer)) {
     missing("ClusterName", "next to the CertResource of the gateway");
   }
@@ -130,7 +131,7 @@ function examineSds(
     missing("ClusterName", "here, at the listener or at the gateway");
   }
   if (has("CertResource", own) && textsOf(service.Hosts).length === 0) {
-    at.refuse("CertResource", own?.CertResource, "no field of a service without Hosts", "Set Hosts.", compared);
+    at.refuse("CertResource", own?.CertResource, "cannot be set for a service without Hosts", "Set Hosts.", compared);
   }
 }
 
@@ -142,14 +143,14 @@ export function examineTerminatingGateway(place: Place, entry: consul.Terminatin
     here.required("Name", Name, "Name the service.");
     const key = JSON.stringify([Name, Namespace]);
     if (names.has(key)) {
-      here.refuse("Name", Name, "each service once", "Merge the two.", { comparedWith: Namespace });
+      here.refuse("Name", Name, "must be unique", "Merge the two.", { comparedWith: Namespace });
     }
     names.add(key);
     const files = { CAFile, CertFile, KeyFile };
     for (const [field, file] of isSet(CertFile) || isSet(KeyFile) ? Object.entries(files) : []) {
       if (!isSet(file)) {
         const others = Object.keys(files).filter((other) => other !== field);
-        here.refuse(field, file, `a file beside ${others.join(" and ")}`, `Set ${field}.`, {
+        here.refuse(field, file, `must be set with ${others.join(" and ")}`, `Set ${field}.`, {
           comparedWith: files,
           saidBy: "client-certificate",
         });
@@ -161,7 +162,7 @@ export function examineTerminatingGateway(place: Place, entry: consul.Terminatin
 export function examineApiGateway(place: Place, entry: consul.APIGatewayConfigEntry): void {
   const listeners = itemsOf(entry.Listeners);
   if (listeners.length === 0) {
-    place.refuse("Listeners", entry.Listeners, "one listener or more", "Add a listener.", {
+    place.refuse("Listeners", entry.Listeners, "at least one listener", "Add a listener.", {
       saidBy: "listener-without-route",
     });
   }
@@ -172,9 +173,9 @@ export function examineApiGateway(place: Place, entry: consul.APIGatewayConfigEn
     const { Name = "", Hostname = "", Port = 0 } = listener;
     const protocol = (listener.Protocol ?? "").toLowerCase();
     if (!LISTENER_NAME.test(Name)) {
-      here.refuse("Name", Name, "lower-case letters, digits, dashes and dots", "Use such a name.");
+      here.refuse("Name", Name, "lower-case letters, digits, dashes and dots", "Correct the name.");
     } else if (names.has(Name)) {
-      here.refuse("Name", Name, "each name once", "Rename one of the listeners.");
+      here.refuse("Name", Name, "must be unique", "Rename one of the listeners.");
     }
     names.add(Name);
     const other = byPort.get(Port);
@@ -187,15 +188,17 @@ export function examineApiGateway(place: Place, entry: consul.APIGatewayConfigEn
     byPort.set(Port, listener);
     here.oneOf("Protocol", protocol, ["http", "tcp"]);
     if (protocol === "tcp" && Hostname !== "") {
-      here.refuse("Hostname", Hostname, "no field of a tcp listener", "Omit it.", { comparedWith: listener.Protocol });
+      here.refuse("Hostname", Hostname, "cannot be set for a tcp listener", "Omit it.", {
+        comparedWith: listener.Protocol,
+      });
     }
     if (Hostname.replace(/^\*\./, "").includes("*")) {
-      here.refuse("Hostname", Hostname, "a name, with * as the first label at most", "Correct the name.", {
+      here.refuse("Hostname", Hostname, "a name, in which only the first label can be *", "Correct the name.", {
         saidBy: "gateway-host",
       });
     }
     if (Port < 1 || Port > 65_535) {
-      here.refuse("Port", Port, "1 to 65535", "Give such a port.", { saidBy: "port-range" });
+      here.refuse("Port", Port, "1 to 65535", "Use a valid port.", { saidBy: "port-range" });
     }
     examineCertificates(here.block("TLS"), known(listener.TLS) ?? {});
   });

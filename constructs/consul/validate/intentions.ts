@@ -10,7 +10,7 @@ export function examineIntentions(place: Place, entry: consul.ServiceIntentionsC
   examineProviders(place.block("JWT"), entry.JWT);
   const sources = itemsOf(entry.Sources);
   if (sources.length === 0) {
-    place.refuse("Sources", entry.Sources, "one source or more", "Add a source, or omit the entry.");
+    place.refuse("Sources", entry.Sources, "at least one source", "Add a source, or omit the entry.");
   }
   const seen = new Set<string>();
   sources.forEach((source, index) => {
@@ -19,7 +19,7 @@ export function examineIntentions(place: Place, entry: consul.ServiceIntentionsC
     const { Name = "", Peer = "", SamenessGroup = "", Namespace = "", Partition = "" } = source;
     const key = JSON.stringify([Name, Peer, SamenessGroup, Namespace, Partition]);
     if (seen.has(key)) {
-      here.refuse("Name", Name, "each source once", "Merge the two.", {
+      here.refuse("Name", Name, "must be unique", "Merge the two.", {
         comparedWith: [Peer, SamenessGroup, Namespace, Partition],
         saidBy: "conflicting-intention",
       });
@@ -34,18 +34,18 @@ function examineSource(place: Place, source: consul.SourceIntention, isForAll: b
   place.required("Name", source.Name, "Name the service that calls, or use * for all.");
   examineWildcard(place, "Name", source.Name);
   if (Peer.includes("*")) {
-    place.refuse("Peer", Peer, "the name of one peer", "Name it.");
+    place.refuse("Peer", Peer, "the name of one peer", "Set the name.");
   }
   if (Peer !== "" && Partition !== "") {
-    place.refuse("Partition", Partition, "no field beside Peer", "Omit one of the two.", { comparedWith: Peer });
+    place.refuse("Partition", Partition, "cannot be set with Peer", "Omit one of the two.", { comparedWith: Peer });
   }
   if (SamenessGroup !== "" && (Peer !== "" || Partition !== "")) {
-    place.refuse("SamenessGroup", SamenessGroup, "no field beside Peer or Partition", "Omit it.", {
+    place.refuse("SamenessGroup", SamenessGroup, "cannot be set with Peer or Partition", "Omit it.", {
       comparedWith: [Peer, Partition],
     });
   }
   if (Buffer.byteLength(Description) > LONGEST_TEXT) {
-    place.refuse("Description", Description, `text of ${LONGEST_TEXT} characters or less`, "Shorten it.");
+    place.refuse("Description", Description, `at most ${LONGEST_TEXT} characters`, "Shorten it.");
   }
   place.oneOf("Type", Type === "" ? undefined : Type, ["consul"]);
   if ((source.Permissions ?? []).length === 0) {
@@ -54,12 +54,12 @@ function examineSource(place: Place, source: consul.SourceIntention, isForAll: b
       place.refuse("Action", source.Action, listOf(ACTIONS), "Set Action, or give Permissions.", { saidBy });
     }
   } else if (Action !== "") {
-    place.refuse("Action", Action, "no field beside Permissions", "Omit one of the two.", {
+    place.refuse("Action", Action, "cannot be set with Permissions", "Omit one of the two.", {
       comparedWith: source.Permissions,
     });
   }
   if (isForAll && permissions.length > 0) {
-    place.refuse("Permissions", source.Permissions, "no list for the destination *", "Set Action.");
+    place.refuse("Permissions", source.Permissions, "cannot be set for the destination *", "Set Action.");
   }
   permissions.forEach((permission, index) => {
     examinePermission(place.block(`Permissions[${index}]`), permission);
@@ -71,7 +71,7 @@ function examinePermission(place: Place, permission: consul.IntentionPermission)
   examineProviders(place.block("JWT"), permission.JWT);
   const http = known(permission.HTTP);
   if (http === undefined) {
-    place.refuse("HTTP", permission.HTTP, "a block that says which requests are meant", "Set it.");
+    place.refuse("HTTP", permission.HTTP, "a block that matches requests", "Set it.");
     return;
   }
   const here = place.block("HTTP");
@@ -84,7 +84,7 @@ function examinePermission(place: Place, permission: consul.IntentionPermission)
   });
   examineMethods(here, textsOf(Methods));
   if (paths === 0 && (Header ?? []).length === 0 && (Methods ?? []).length === 0) {
-    place.refuse("HTTP", http, "a block with a path, a header or a method", "Say which requests are meant.");
+    place.refuse("HTTP", http, "a block with a path, a header or a method", "Set a path, a header or a method.");
   }
 }
 
@@ -98,7 +98,9 @@ function examineHeader(place: Place, header: consul.IntentionHTTPHeaderPermissio
     });
   }
   if (IgnoreCase === true && (isSet(Present) || isSet(Regex))) {
-    place.refuse("IgnoreCase", true, "false beside Present and Regex", "Omit it.", { comparedWith: [Present, Regex] });
+    place.refuse("IgnoreCase", true, "cannot be true with Present and Regex", "Omit it.", {
+      comparedWith: [Present, Regex],
+    });
   }
 }
 

@@ -8,7 +8,7 @@ export function examineJwtProvider(place: Place, entry: consul.JWTProviderConfig
   place.required("Name", entry.Name, "Name the provider.");
   const keys = known(entry.JSONWebKeySet);
   if (keys === undefined) {
-    place.refuse("JSONWebKeySet", entry.JSONWebKeySet, "a block with Local or Remote", "Say where the keys are.");
+    place.refuse("JSONWebKeySet", entry.JSONWebKeySet, "a block with Local or Remote", "Set one of them.");
   } else {
     const { Local, Remote } = keys;
     exactlyOne(place, "JSONWebKeySet", { Local, Remote });
@@ -43,7 +43,7 @@ function stripped(text: string | undefined): string {
 function examineRemote(place: Place, remote: consul.RemoteJWKS): void {
   const { URI = "" } = remote;
   if (!/^(?:\/|[a-z][a-z0-9+.-]*:)/i.test(URI)) {
-    place.refuse("URI", URI, "a URI such as https://example.com/keys", "Give the URI.");
+    place.refuse("URI", URI, "a URI such as https://example.com/keys", "Set the URI.");
   }
   const { BaseInterval, MaxInterval } = known(known(remote.RetryPolicy)?.RetryPolicyBackOff) ?? {};
   const [base, max] = [lengthOf(BaseInterval) ?? 0, lengthOf(MaxInterval) ?? 0];
@@ -79,7 +79,7 @@ function examineLocation(place: Place, field: string, location: consul.JWTLocati
   exactlyOne(place, field, { Header, QueryParam, Cookie });
   for (const [kind, given] of Object.entries({ Header, QueryParam, Cookie })) {
     if (known(given) !== undefined) {
-      place.block(field).block(kind).required("Name", given?.Name, "Give the name.");
+      place.block(field).block(kind).required("Name", given?.Name, "Set the name.");
     }
   }
 }

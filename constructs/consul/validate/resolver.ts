@@ -53,8 +53,8 @@ class OwnSubsets {
 
 function examineSubset(place: Place, name: string, { Filter = "" }: consul.ServiceResolverSubset): void {
   if (!/^[a-z0-9]([a-z0-9-]*[a-z0-9])?$/.test(name) || name.length > 63) {
-    const allowed = "lower-case letters, digits and dashes, at most 63, no dash at either end";
-    place.refuse("name", name, allowed, "Use such a name.");
+    const allowed = "lower-case letters, digits and dashes, at most 63 characters, no dash at either end";
+    place.refuse("name", name, allowed, "Correct the name.");
   }
   const problem = Filter === "" ? undefined : problemOfFilter(Filter);
   if (problem !== undefined) {
@@ -67,19 +67,19 @@ function examineRedirect(place: Place, entry: consul.ServiceResolverConfigEntry,
   const here = place.block("Redirect");
   const { Service, ServiceSubset, Namespace, Partition, Datacenter, Peer, SamenessGroup } = redirect;
   if (entriesOf(entry.Failover).length > 0) {
-    place.refuse("Redirect", redirect, "no block beside Failover", "Omit one of the two.", {
+    place.refuse("Redirect", redirect, "cannot be set with Failover", "Omit one of the two.", {
       saidBy: "redirect-beside-rules",
     });
   }
   if (!Object.values(redirect).some(isSet)) {
-    place.refuse("Redirect", redirect, "a block that says where to", "Set Service, Datacenter or Peer.");
+    place.refuse("Redirect", redirect, "a block with a destination", "Set Service, Datacenter or Peer.");
   }
   excludes(here, { SamenessGroup }, { ServiceSubset, Partition, Datacenter });
   excludes(here, { Peer }, { ServiceSubset, Partition, Datacenter });
   if (!Service) {
     for (const [field, value] of Object.entries({ ServiceSubset, Namespace, Partition, Peer })) {
       if (isSet(value)) {
-        here.refuse(field, value, "no field without Service", "Set Service.", { comparedWith: Service });
+        here.refuse(field, value, "cannot be set without Service", "Set Service.", { comparedWith: Service });
       }
     }
   }
@@ -93,7 +93,7 @@ function examineFailover(place: Place, failover: consul.ServiceResolverFailover,
   const [targets, datacenters] = [itemsOf(failover.Targets), textsOf(failover.Datacenters)];
   const lists = [failover.Targets, failover.Datacenters].some((list) => (list ?? []).length > 0);
   if (![Service, ServiceSubset, Namespace, SamenessGroup].some(isSet) && !lists) {
-    place.refuse("Targets", failover.Targets, "a list, or Service, ServiceSubset or Datacenters", "Say where to.", {
+    place.refuse("Targets", failover.Targets, "a list, or Service, ServiceSubset or Datacenters", "Set one of them.", {
       comparedWith: failover,
     });
   }
@@ -104,7 +104,7 @@ function examineFailover(place: Place, failover: consul.ServiceResolverFailover,
   excludes(place, { SamenessGroup }, { Datacenters, ServiceSubset, Targets });
   excludes(place, { Targets }, { Datacenters, ServiceSubset, Service });
   if (datacenters.includes("")) {
-    place.refuse("Datacenters", datacenters, "names, none of which is empty", "Omit the empty one.");
+    place.refuse("Datacenters", datacenters, "non-empty names", "Omit the empty one.");
   }
   targets.forEach((target, index) => {
     const here = place.block(`Targets[${index}]`);
@@ -126,7 +126,7 @@ function excludes(
   const [[name, value]] = Object.entries(ruling);
   for (const [field, other] of isSet(value) ? Object.entries(others) : []) {
     if (isSet(other)) {
-      place.refuse(field, other, `no field beside ${name}`, "Omit one of the two.", {
+      place.refuse(field, other, `cannot be set with ${name}`, "Omit one of the two.", {
         comparedWith: value,
         saidBy: "peer-with-subset",
       });
@@ -137,7 +137,7 @@ function excludes(
 function examineLoadBalancer(place: Place, balancer: consul.LoadBalancer): void {
   const { Policy = "", RingHashConfig, LeastRequestConfig } = balancer;
   const refuse = (field: string, given: unknown, policies: string) =>
-    place.refuse(field, given, `no block but of the policy ${policies}`, "Omit it.", { comparedWith: Policy });
+    place.refuse(field, given, `cannot be set without the policy ${policies}`, "Omit it.", { comparedWith: Policy });
   place.oneOf("Policy", Policy === "" ? undefined : Policy, POLICIES);
   if (Policy !== "ring_hash" && known(RingHashConfig) !== undefined) {
     refuse("RingHashConfig", RingHashConfig, '"ring_hash"');
@@ -158,22 +158,22 @@ function examineHashPolicy(place: Place, policy: consul.HashPolicy): void {
   const { Field = "", FieldValue = "", SourceIP, CookieConfig } = policy;
   place.oneOf("Field", Field === "" ? undefined : Field, ["header", "cookie", "query_parameter"]);
   if (SourceIP === true && (Field !== "" || FieldValue !== "")) {
-    place.refuse("SourceIP", true, "false beside Field and FieldValue", "Use a policy of its own for each.", {
+    place.refuse("SourceIP", true, "cannot be true with Field and FieldValue", "Use a separate hash policy for each.", {
       comparedWith: [Field, FieldValue],
     });
   } else if ((Field === "") !== (FieldValue === "")) {
     const [missing, given] = Field === "" ? ["Field", "FieldValue"] : ["FieldValue", "Field"];
-    place.refuse(missing, undefined, `text beside ${given}`, `Set ${missing}, or omit ${given}.`, {
+    place.refuse(missing, undefined, `must be set with ${given}`, `Set ${missing}, or omit ${given}.`, {
       comparedWith: [Field, FieldValue],
     });
   }
   const cookie = known(CookieConfig);
   if (cookie !== undefined && Field !== "cookie") {
-    place.refuse("CookieConfig", cookie, 'no block but of the field "cookie"', "Omit it.", { comparedWith: Field });
+    place.refuse("CookieConfig", cookie, 'cannot be set without the field "cookie"', "Omit it.", {
+      comparedWith: Field,
+    });
   }
   if (cookie?.Session === true && cookie.TTL !== undefined && !/^[-+]?[0.]*[a-zµ]*$/.test(String(cookie.TTL))) {
-    place
-      .block("CookieConfig")
-      .refuse("TTL", cookie.TTL, "no field of a cookie that ends with the session", "Omit one of the two.");
+    place.block("CookieConfig").refuse("TTL", cookie.TTL, "cannot be set for a session cookie", "Omit one of the two.");
   }
 }

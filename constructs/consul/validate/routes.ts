@@ -41,7 +41,7 @@ function examineParents(place: Place, parents: readonly consul.ResourceReference
     here.oneOf("Kind", Kind === "" ? undefined : Kind, ["api-gateway"]);
     const key = JSON.stringify([Name, SectionName, Namespace, Partition]);
     if (seen.has(key)) {
-      here.refuse("Name", Name, "each parent once", "Keep one of the two.", { comparedWith: parent });
+      here.refuse("Name", Name, "must be unique", "Keep one of the two.", { comparedWith: parent });
     }
     seen.add(key);
   });
@@ -67,6 +67,6 @@ function examineMatch(place: Place, match: consul.HTTPMatch): void {
   here.oneOf("Match", path.Match === "" ? undefined : path.Match, ["exact", "prefix", "regex"]);
   if (path.Match === "exact" || path.Match === "prefix") {
     examinePath(here, "Value", path.Value);
-    here.required("Value", path.Value, "Give the path.");
+    here.required("Value", path.Value, "Set the path.");
   }
 }

@@ -36,11 +36,11 @@ export function examineTls(
   // What is negotiated automatically can be compared with nothing.
   const [lowest, highest] = [VERSIONS.indexOf(min ?? ""), VERSIONS.indexOf(max ?? "")];
   if (lowest > 0 && highest > 0 && highest < lowest) {
-    place.refuse(maxName, max, `${minName} (${min}) or later`, "Swap the two.", { comparedWith: min });
+    place.refuse(maxName, max, `${minName} (${min}) or later`, "Swap the two values.", { comparedWith: min });
   }
   const suites = textsOf(cipherSuites);
   if (suites.length > 0 && min === "TLSv1_3") {
-    place.refuse("CipherSuites", suites, "no list for TLS 1.3, which chooses for itself", "Omit it.", {
+    place.refuse("CipherSuites", suites, "cannot be set for TLS 1.3, which has fixed cipher suites", "Omit it.", {
       comparedWith: min,
     });
   }

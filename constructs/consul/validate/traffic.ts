@@ -7,7 +7,7 @@ export function examineSplitter(place: Place, entry: consul.ServiceSplitterConfi
   place.required("Name", entry.Name, "Name the service.");
   const splits = itemsOf(entry.Splits);
   if (splits.length === 0) {
-    place.refuse("Splits", entry.Splits, "one split or more", "Add a split.", { saidBy: "split-weights" });
+    place.refuse("Splits", entry.Splits, "at least one split", "Add a split.", { saidBy: "split-weights" });
     return;
   }
   const seen = new Set<string>();
@@ -19,7 +19,7 @@ export function examineSplitter(place: Place, entry: consul.ServiceSplitterConfi
     const changes = RequestHeaders !== undefined || ResponseHeaders !== undefined ? index : "";
     const key = JSON.stringify([Service || entry.Name, ServiceSubset, Namespace, Partition, changes]);
     if (seen.has(key)) {
-      here.refuse("Service", Service, "each service and subset once", "Merge the two.", {
+      here.refuse("Service", Service, "cannot be used twice with the same subset", "Merge the two.", {
         comparedWith: [entry.Name, ServiceSubset, Namespace, Partition],
         saidBy: "duplicate-split",
       });
@@ -59,9 +59,15 @@ export function examineRouter(place: Place, entry: consul.ServiceRouterConfigEnt
     const at = here.block("Destination");
     const { PrefixRewrite = "" } = destination;
     if (PrefixRewrite !== "" && !http.PathExact && !http.PathPrefix) {
-      at.refuse("PrefixRewrite", PrefixRewrite, "no field of a route without PathExact or PathPrefix", "Omit it.", {
-        comparedWith: route.Match,
-      });
+      at.refuse(
+        "PrefixRewrite",
+        PrefixRewrite,
+        "cannot be set for a route without PathExact or PathPrefix",
+        "Omit it.",
+        {
+          comparedWith: route.Match,
+        },
+      );
     }
     for (const condition of textsOf(destination.RetryOn)) {
       at.oneOf("RetryOn", condition, RETRY_CONDITIONS);
@@ -86,7 +92,7 @@ function examineMatch(place: Place, http: consul.ServiceRouteHTTPMatch): void {
 }
 
 function examineForms(place: Place, name: string | undefined, forms: Readonly<Record<string, unknown>>): void {
-  place.required("Name", name, "Give the name.");
+  place.required("Name", name, "Set the name.");
   if (atMostOne(place, forms) === 0) {
     const others = Object.keys(forms).slice(1).join(", ");
     place.refuse("Present", forms.Present, `true, or one of ${others}`, "Set one of them.", { comparedWith: forms });

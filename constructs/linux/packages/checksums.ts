@@ -46,15 +46,15 @@ export function checksumsOf(name: ReleasePackage, version: string, given?: Relea
   const checksums = given ?? KNOWN[name][version];
   if (checksums === undefined || Object.keys(checksums).length === 0) {
     throw new ValueError(
-      `No checksum of ${name} ${version} is known here, only of ${Object.keys(KNOWN[name]).join(", ")}.`,
-      `Give the SHA-256 that its release names: checksums: { "${name}": { amd64: "…", arm64: "…" } }.`,
+      `The checksum of ${name} ${version} is unknown. Known versions: ${Object.keys(KNOWN[name]).join(", ")}.`,
+      `Set the SHA-256 of the release: checksums: { "${name}": { amd64: "…", arm64: "…" } }.`,
     );
   }
   for (const [architecture, checksum] of Object.entries(checksums)) {
     if (!/^[0-9a-f]{64}$/.test(checksum)) {
       throw new ValueError(
         `The checksum of ${name} ${version} for ${architecture} is "${checksum}".`,
-        `Give its SHA-256: 64 hexadecimal digits in lower case.`,
+        `Use its SHA-256: 64 lower-case hexadecimal digits.`,
       );
     }
   }

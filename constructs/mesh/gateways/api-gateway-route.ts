@@ -123,7 +123,7 @@ export class ApiGatewayRoute extends Construct {
       throw new MeshError(
         this.gateway,
         `Its listener on port ${port} is a tcp listener, which routes to a single service.`,
-        "Give each service its own listener.",
+        "Use a separate listener for each service.",
       );
     }
   }
@@ -139,7 +139,7 @@ export class ApiGatewayRoute extends Construct {
     const names = this.services.map(({ service }) => nameOf(service));
     const twice = names.find((name, index) => names.indexOf(name) !== index);
     if (twice !== undefined) {
-      throw new MeshError(this.gateway, `A route has ${twice} twice.`, "Name it once, with the sum of its weights.");
+      throw new MeshError(this.gateway, `A route has ${twice} twice.`, "List it once, with the sum of its weights.");
     }
     for (const { service, weight = 1 } of this.services) {
       if (!Number.isInteger(weight) || weight < 1) {

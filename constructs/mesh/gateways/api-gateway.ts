@@ -108,7 +108,7 @@ export class ApiGateway extends InboundGateway<ApiGatewayListener, ApiGatewayBas
       throw new MeshError(
         this,
         `It already has a route "${name}".`,
-        "Give one of the two another name. If both do the same, list their matches in one route.",
+        "Rename one of the two. If both do the same, list their matches in one route.",
       );
     }
     const own = this.headerChangesAt(listener);

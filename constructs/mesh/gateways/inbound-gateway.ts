@@ -65,7 +65,7 @@ export abstract class InboundGateway<
   ) {
     super(scope, id, props, kind, shape);
     if (props.listeners.length === 0) {
-      throw new MeshError(this, "It has no listener.", "Give it at least one.");
+      throw new MeshError(this, "It has no listener.", "Add at least one.");
     }
   }
 
@@ -99,7 +99,7 @@ export abstract class InboundGateway<
     const [first, ...others] = this.listeners;
     const known = `Its listeners: ${this.listeners.map(({ options }) => options.port).join(", ")}.`;
     if (port === undefined && others.length > 0) {
-      throw new MeshError(this, "It has several listeners, and a route names none of them.", known);
+      throw new MeshError(this, "It has several listeners, but the route does not set one.", known);
     }
     const found = port === undefined ? first : this.listeners.find(({ options }) => options.port === port);
     if (found === undefined) {
@@ -130,7 +130,7 @@ export abstract class InboundGateway<
         throw new MeshError(
           this,
           `Its listener on port ${port} is a tcp listener, and already has a service.`,
-          "Give the other service its own listener.",
+          "Use a separate listener for the other service.",
         );
       }
       known.push({ ...route, listener: port });

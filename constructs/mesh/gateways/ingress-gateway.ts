@@ -174,7 +174,7 @@ export class IngressGateway extends InboundGateway<IngressListener, IngressGatew
         throw new MeshError(
           this,
           `Its listener on port ${port} is a tcp listener, which routes to a single service, not to every one ("*").`,
-          "Name the service, or use an http listener.",
+          "Set the service, or use an http listener.",
         );
       }
       if (requestHeaders !== undefined || responseHeaders !== undefined) {

@@ -99,8 +99,8 @@ export class JobGroup extends Construct {
     if (props.task !== undefined && !Object.hasOwn(tasks, props.task)) {
       throw new MeshError(
         this,
-        `Its service ${id} is of the task "${props.task}", which the group does not have.`,
-        `Known are: ${Object.keys(tasks).join(", ")}.`,
+        `Its service ${id} belongs to the task "${props.task}", which the group does not have.`,
+        `Known names: ${Object.keys(tasks).join(", ")}.`,
       );
     }
     const options = { sidecar: mesh.memberDefaults.sidecar, ...props };

@@ -50,7 +50,7 @@ export class AccessLogs {
     is.examineProperties(place, this.options, ACCESS_LOG_SHAPE);
     const { json, text } = Object(this.options) as AccessLogOptions;
     if (json !== undefined && text !== undefined) {
-      place.refuse("text", text, "no text next to json", "Give json or text, not both.");
+      place.refuse("text", text, "cannot be set with json", "Set json or text, not both.");
     }
   }
 

@@ -71,32 +71,36 @@ const EDGE = "{{consul_source_service}} → {{consul_destination_service}}";
 const PANELS: readonly PanelPlan[] = [
   stat("Requests", "reqps", `sum(mesh:edge_requests:rate${EDGES})`),
   stat("Failing", "percentunit", `sum(mesh:edge_errors:rate${EDGES}) / (sum(mesh:edge_requests:rate${EDGES}) > 0)`),
-  stat("Slowest edge, 99 %", "ms", `max(mesh:edge_duration_ms:quantile${EDGES.replace("}", ', quantile="0.99"}')})`),
-  stat("Envoys with Consul", "percentunit", "avg(envoy_control_plane_connected_state)"),
-  stat("First certificate expires in", "s", `min(${leafExpiry()})`),
+  stat(
+    "Slowest connection, p99",
+    "ms",
+    `max(mesh:edge_duration_ms:quantile${EDGES.replace("}", ', quantile="0.99"}')})`,
+  ),
+  stat("Envoys connected to Consul", "percentunit", "avg(envoy_control_plane_connected_state)"),
+  stat("Time until the first certificate expires", "s", `min(${leafExpiry()})`),
   stat("Alerts", "none", 'count(ALERTS{alertstate="firing"}) or vector(0)'),
-  graph("Requests of each edge", "reqps", { [EDGE]: `mesh:edge_requests:rate${EDGES}` }),
-  graph("Failing share of each edge", "percentunit", { [EDGE]: `mesh:edge_errors:ratio${EDGES}` }),
-  graph("Duration of each edge", "ms", { [`${EDGE}, {{quantile}}`]: `mesh:edge_duration_ms:quantile${EDGES}` }),
-  graph("Answers of each edge, by class", "reqps", {
+  graph("Requests by connection", "reqps", { [EDGE]: `mesh:edge_requests:rate${EDGES}` }),
+  graph("Error ratio by connection", "percentunit", { [EDGE]: `mesh:edge_errors:ratio${EDGES}` }),
+  graph("Duration by connection", "ms", { [`${EDGE}, {{quantile}}`]: `mesh:edge_duration_ms:quantile${EDGES}` }),
+  graph("Responses by connection and class", "reqps", {
     [`${EDGE}, {{envoy_response_code_class}}xx`]: `sum by (consul_source_service, consul_destination_service, envoy_response_code_class) (rate(envoy_cluster_upstream_rq_xx${EDGES}[$__rate_interval]))`,
   }),
-  graph("Connections of each edge", "cps", {
+  graph("TCP connections by connection", "cps", {
     [`${EDGE}, opened`]: `mesh:edge_connections:rate${EDGES}`,
     [`${EDGE}, failed`]: `mesh:edge_connection_failures:rate${EDGES}`,
   }),
-  graph("Bytes of each edge", "Bps", {
+  graph("Bytes by connection", "Bps", {
     [`${EDGE}, answered`]: bytes("rx"),
     [`${EDGE}, asked`]: bytes("tx"),
   }),
-  graph("Certificate of each service expires in", "s", {
+  graph("Time until service certificates expire", "s", {
     "{{service}} on {{node}}": `min by (service, node) (${leafExpiry()})`,
   }),
   graph("Leaders", "none", {
     "Consul: {{node}}": "consul_server_isLeader",
     "Nomad: {{node}}": "count by (node) (nomad_nomad_job_status_running)",
   }),
-  graph("What tells its metrics", "none", { "{{job}} {{service}} on {{node}}": "up" }),
+  graph("Scraped targets", "none", { "{{job}} {{service}} on {{node}}": "up" }),
 ];
 
 /**

@@ -23,7 +23,7 @@ export interface PrometheusMetricsOptions {
 }
 
 const METRICS_SHAPE: is.Shape<PrometheusMetricsOptions> = {
-  port: is.literal(is.port, "Write the number out: Envoy is told it when the job is rendered."),
+  port: is.literal(is.port, "Use a literal number: it is part of Envoy's configuration in the job."),
   hostNetwork: is.text,
 };
 

@@ -7,7 +7,7 @@ const OWN = /^(?:0|(?:\d+y)?(?:\d+w)?(?:\d+d)?(?:\d+h)?(?:\d+m)?(?:\d+s)?(?:\d+m
 /** A length of time that can be written for Prometheus. */
 export const PROMETHEUS_DURATION = is.literal(
   is.rule(DURATION_ALLOWED, "Correct it.", (value) => isOwn(value) || isDuration(value)),
-  "Write it out: it is in Prometheus' configuration.",
+  "Use a literal value: it is part of Prometheus' configuration.",
 );
 
 function isOwn(value: unknown): value is string {

@@ -45,7 +45,11 @@ type ServiceProps = Omit<MeshServiceProps, "port" | "workload" | "protocol">;
 
 const OWN_SHAPE: is.Shape<Omit<PrometheusProps, Exclude<keyof MeshServiceProps, "port" | "workload" | "protocol">>> = {
   ...SCRAPE_SHAPE,
-  workload: is.rule("a function", "Give one that makes a Workload of a task.", (value) => typeof value === "function"),
+  workload: is.rule(
+    "a function",
+    "Use a function that returns a Workload for a task.",
+    (value) => typeof value === "function",
+  ),
   retention: PROMETHEUS_DURATION,
   dataDirectory: is.text,
   diskMib: is.number,

@@ -140,7 +140,7 @@ function trafficAlerts(options: MeshRulesOptions): AlertingRule[] {
       labels: { severity: "critical" },
       annotations: {
         summary: `${EDGE}: {{ $value | humanizePercentage }} of the requests fail`,
-        description: "The destination answers with 5xx, or cannot be reached.",
+        description: "The destination returns 5xx, or cannot be reached.",
       },
     },
     {
@@ -148,7 +148,7 @@ function trafficAlerts(options: MeshRulesOptions): AlertingRule[] {
       expr: `mesh:edge_duration_ms:quantile{quantile="0.99"} > ${options.latencyMs ?? 1000} and ignoring (quantile) ${busy}`,
       for: wait,
       labels: { severity: "warning" },
-      annotations: { summary: `${EDGE}: one request of a hundred takes longer than {{ $value | humanize }} ms` },
+      annotations: { summary: `${EDGE}: the 99th percentile of the duration is {{ $value | humanize }} ms` },
     },
     {
       alert: "MeshConnectionsFail",
@@ -169,8 +169,8 @@ function controlPlaneAlerts(options: MeshRulesOptions): AlertingRule[] {
       for: wait,
       labels: { severity: "critical" },
       annotations: {
-        summary: "The Envoy of {{ $labels.service }} on {{ $labels.node }} has lost its Consul",
-        description: "It goes on with what it knew last, until its certificate expires.",
+        summary: "The Envoy of {{ $labels.service }} on {{ $labels.node }} has lost its Consul agent agent agent",
+        description: "It keeps its last configuration until its certificate expires.",
       },
     },
     ...noLeader("Consul", "consul", "consul_server_isLeader", "> 0"),
@@ -181,14 +181,14 @@ function controlPlaneAlerts(options: MeshRulesOptions): AlertingRule[] {
       expr: 'up{job="envoy"} == 0',
       for: wait,
       labels: { severity: "warning" },
-      annotations: { summary: "The Envoy of {{ $labels.service }} on {{ $labels.node }} does not tell its metrics" },
+      annotations: { summary: "The Envoy of {{ $labels.service }} on {{ $labels.node }} cannot be scraped" },
     },
     {
       alert: "AgentUnobserved",
       expr: 'up{job=~"consul|nomad"} == 0',
       for: wait,
       labels: { severity: "warning" },
-      annotations: { summary: "The agent of {{ $labels.job }} on {{ $labels.node }} does not tell its metrics" },
+      annotations: { summary: "The agent of {{ $labels.job }} on {{ $labels.node }} cannot be scraped" },
     },
   ];
 }
@@ -202,7 +202,7 @@ function noLeader(engine: string, job: string, metric: string, condition: string
       labels: { severity: "critical" },
       annotations: {
         summary: `${engine} has no leader, or none of its servers can be scraped`,
-        description: "What runs goes on; nothing can be changed.",
+        description: "Running services continue; changes are not possible.",
       },
     },
   ];

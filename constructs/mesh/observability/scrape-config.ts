@@ -75,7 +75,7 @@ const AGENT_SHAPE: is.Shape<AgentScrape> = {
 
 /** @internal */
 export const SCRAPE_SHAPE: is.Shape<ScrapeOptions> = {
-  port: is.literal(is.port, "Write the number out: Envoy is told it when the job is rendered."),
+  port: is.literal(is.port, "Use a literal number: it is part of Envoy's configuration in the job."),
   scrapeInterval: PROMETHEUS_DURATION,
   evaluationInterval: PROMETHEUS_DURATION,
   externalLabels: is.map(is.text),

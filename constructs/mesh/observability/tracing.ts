@@ -37,7 +37,7 @@ export interface ZipkinTracingOptions extends TracingOptions {
 const TRACING_SHAPE: is.Shape<TracingOptions> = { address: is.required(is.text), samplePercent: is.number };
 const ZIPKIN_SHAPE: is.Shape<ZipkinTracingOptions> = {
   ...TRACING_SHAPE,
-  path: is.literal(is.text, "Write it out: Envoy is told it when it starts."),
+  path: is.literal(is.text, "Use a literal value: Envoy reads it when it starts."),
 };
 const OTLP_SHAPE: is.Shape<OtlpTracingOptions> = { ...ZIPKIN_SHAPE, transport: is.oneOf(["grpc", "http"]) };
 
@@ -66,16 +66,16 @@ export class Tracing {
     const { address, samplePercent = 100 } = options;
     if (isToken(address)) {
       throw new RangeError(
-        "The address of a collector is known only to Terraform. Write it out: Envoy is told host and port apart.",
+        "The address of a collector is known only to Terraform. Use a literal address: Envoy needs host and port separately.",
       );
     }
     if (typeof address !== "string" || !/^[^/\s]+:\d+$/.test(address)) {
       throw new RangeError(
-        `${JSON.stringify(address)} is no address of a collector. Write host:port, such as "10.0.0.7:4317".`,
+        `${JSON.stringify(address)} is not the address of a collector. Use host:port, such as "10.0.0.7:4317".`,
       );
     }
     if (!isToken(samplePercent) && !(samplePercent >= 0 && samplePercent <= 100)) {
-      throw new RangeError(`A share of ${samplePercent} percent cannot be traced. Give samplePercent from 0 to 100.`);
+      throw new RangeError(`samplePercent is ${samplePercent}. Use a number from 0 to 100.`);
     }
   }
 

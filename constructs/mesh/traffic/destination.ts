@@ -14,7 +14,7 @@ export type TrafficDestination = Subset | HasSubset | IMeshService | string;
 /** @internal */
 export const DESTINATION = is.rule(
   "a subset, a version, a service, or its name",
-  "Give one.",
+  "Set it.",
   (value) =>
     (typeof value === "string" && value !== "") ||
     value instanceof Subset ||
@@ -25,7 +25,7 @@ export const DESTINATION = is.rule(
 /** @internal */
 export const SUBSET = is.rule(
   "a subset or a version",
-  "Give one.",
+  "Set it.",
   (value) => value instanceof Subset || (is.has(value, "subset") && value.subset instanceof Subset),
 );
 

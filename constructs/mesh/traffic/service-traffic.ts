@@ -226,19 +226,19 @@ export class ServiceTraffic {
       throw new MeshError(
         this.owner,
         `The subset "${STABLE}" is reserved for the instances without a version.`,
-        `Give this one another name, or use .${STABLE}.`,
+        `Rename this one, or use .${STABLE}.`,
       );
     }
     if (!/^[a-z0-9]([a-z0-9-]{0,61}[a-z0-9])?$/.test(name)) {
       throw new MeshError(
         this.owner,
         `"${name}" cannot be the name of a subset.`,
-        "Use lower-case letters, digits and dashes, at most 63, no dash at either end.",
+        "Use lower-case letters, digits and dashes, at most 63 characters, no dash at either end.",
       );
     }
     this.change(({ subsets }) => {
       if (subsets.has(name)) {
-        throw new MeshError(this.owner, `The subset "${name}" already exists.`, "Give one of them another name.");
+        throw new MeshError(this.owner, `The subset "${name}" already exists.`, "Change one of the names.");
       }
       subsets.set(name, record);
     });

@@ -24,7 +24,7 @@ export function examineCheck(place: Place, check: nomad.ServiceCheck, service: n
     place.refuse(
       "type",
       "tcp",
-      "another type behind a sidecar, which alone can open a connection to the service",
+      "cannot be used behind a sidecar, because only the sidecar can connect to the service",
       "Use http or grpc with expose, or script.",
       { saidBy: "tcp-check-behind-sidecar" },
     );
@@ -58,7 +58,7 @@ function requireSeconds(place: Place, field: string, length: nomad.Nanoseconds |
 
 function examineRequest(place: Place, { Path = "", Command }: nomad.ServiceCheck, type: string): void {
   if (type === "http" && !isRelativeUrl(Path)) {
-    place.refuse("path", Path, "a path such as /health, without scheme or host", "Give such a path.");
+    place.refuse("path", Path, "a path such as /health, without scheme or host", "Correct the path.");
   }
   if (type === "script") {
     place.required("command", Command, "Name the program, which runs in the task.");
@@ -90,7 +90,7 @@ function examineOutcome(place: Place, check: nomad.ServiceCheck, service: nomad.
   }
   const compared = { comparedWith: [onUpdate, restart] };
   if (onUpdate === "ignore") {
-    place.refuse("on_update", onUpdate, "another value with check_restart", "Omit one of the two.", compared);
+    place.refuse("on_update", onUpdate, "cannot be used with check_restart", "Omit one of the two.", compared);
   }
   if (onUpdate === "ignore_warnings" && restart.IgnoreWarnings !== true) {
     place.refuse(
@@ -102,7 +102,7 @@ function examineOutcome(place: Place, check: nomad.ServiceCheck, service: nomad.
     );
   }
   const block = place.block("check_restart");
-  block.atLeast("limit", restart.Limit, 0, "Give a number of bad answers.");
+  block.atLeast("limit", restart.Limit, 0, "Set the number of failed checks.");
   atLeast(block, "grace", restart.Grace, 0);
 }
 
@@ -138,14 +138,14 @@ function examineConsulCheck(place: Place, check: nomad.ServiceCheck, type: strin
     }
   }
   if (check.Notes !== undefined && Buffer.byteLength(check.Notes) > 255) {
-    place.refuse("notes", check.Notes, "text of at most 255 characters", "Shorten it.");
+    place.refuse("notes", check.Notes, "at most 255 characters", "Shorten it.");
   }
 }
 
 /** Nomad's own checks know less than Consul's. */
 function examineNomadCheck(place: Place, check: nomad.ServiceCheck, service: nomad.Service): void {
   const refuse = (field: string, received: unknown) =>
-    place.refuse(field, received, 'no field of a check with the provider "nomad"', "Omit it.", {
+    place.refuse(field, received, 'cannot be set in a check with the provider "nomad"', "Omit it.", {
       comparedWith: service.Provider,
     });
   if (check.Expose === true) {

@@ -40,7 +40,7 @@ export function examineConnect(place: Place, service: nomad.Service, surrounding
 
 function requireLowerCase(place: Place, name: string, service: nomad.Service): void {
   if (name !== name.toLowerCase()) {
-    place.refuse("name", name, "a name in lower case behind a sidecar", "Use such a name.", {
+    place.refuse("name", name, "a name in lower case behind a sidecar", "Correct the name.", {
       comparedWith: service.Name,
       saidBy: "service-name",
     });
@@ -88,7 +88,7 @@ function examineTransparentProxy(
       "services",
       connects.map(({ Name = "" }) => Name),
       "one service with a connect block in a group with a transparent proxy",
-      "Put the others into groups of their own.",
+      "Move the others to separate groups.",
     );
   }
 }
@@ -99,7 +99,7 @@ function hasDns(dns: nomad.DNSConfig | undefined): boolean {
 
 function requireUserId(place: Place, field: string, uid: string): void {
   if (!isWhole(uid) || Number(uid) > 65_535) {
-    place.refuse(field, uid, "0 to 65535", "Give the number of the user.");
+    place.refuse(field, uid, "0 to 65535", "Use the numeric id of the user.");
   }
 }
 
@@ -134,7 +134,7 @@ export function examineMeshGroup(place: Place, group: nomad.TaskGroup): void {
     if (known(connect?.SidecarService) !== undefined) {
       examineNetwork(place, group, `for the sidecar of the service ${JSON.stringify(Name)}`, false);
       if (group.Name !== undefined && group.Name !== group.Name.toLowerCase()) {
-        place.refuse("name", group.Name, "a name in lower case for a group with a sidecar", "Use such a name.", {
+        place.refuse("name", group.Name, "a name in lower case for a group with a sidecar", "Correct the name.", {
           saidBy: "service-name",
         });
       }
@@ -152,10 +152,10 @@ function examineNetwork(place: Place, group: nomad.TaskGroup, reason: string, is
   const remarks = { comparedWith: networks, saidBy: isHostAllowed ? "gateway-network" : "bridge-mode" };
   if (networks.length !== 1) {
     const given = new Shown(networks.length === 0 ? "not set" : `there ${networks.length} times`, networks);
-    place.refuse("network", given, `one network ${reason}`, "Give the group one network.", remarks);
+    place.refuse("network", given, `one network ${reason}`, "Use one network in the group.", remarks);
   } else if (!isAllowed) {
     const modes = `${isHostAllowed ? '"bridge", "host"' : '"bridge"'} or "cni/…" ${reason}`;
-    place.block("network").refuse("mode", mode, modes, "Use such a mode.", remarks);
+    place.block("network").refuse("mode", mode, modes, "Change the mode.", remarks);
   }
 }
 
@@ -188,7 +188,7 @@ function examineExposedPort(place: Place, label: string, group: nomad.TaskGroup)
       "port",
       label,
       "a number, or the label of a static port, for a service with an exposed check",
-      "Give the number on which the service listens.",
+      "Use the port number on which the service listens.",
       { comparedWith: group.Networks, saidBy: "port-range" },
     );
   }
@@ -208,8 +208,8 @@ function examineUpstreams(place: Place, group: nomad.TaskGroup): void {
           .refuse(
             LocalBindSocketPath === "" ? "local_bind_port" : "local_bind_socket_path",
             LocalBindSocketPath === "" ? LocalBindPort : LocalBindSocketPath,
-            "a place where no other upstream of the group listens",
-            "Give one of the two another.",
+            "an address on which no other upstream of the group listens",
+            "Change one of the two.",
             { comparedWith: LocalBindAddress, saidBy: "local-bind-clash" },
           );
       }

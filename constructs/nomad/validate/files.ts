@@ -12,16 +12,16 @@ export function examineTemplates(place: Place, templates: readonly nomad.Templat
     const { DestPath = "", SourcePath = "", EmbeddedTmpl = "" } = template;
     const here = place.labelled("template", DestPath === "" ? index + 1 : DestPath);
     if (SourcePath === "" && EmbeddedTmpl === "") {
-      here.refuse("data", "", "text, or a source", "Give the template's text, or the path of its source.", {
+      here.refuse("data", "", "data or a source", "Set the text of the template, or the path of its source.", {
         comparedWith: SourcePath,
       });
     }
-    here.required("destination", DestPath, "Name the file that it becomes.");
+    here.required("destination", DestPath, "Set the path of the rendered file.");
     if (escapesAllocation("task", DestPath)) {
       here.refuse("destination", DestPath, INSIDE, "Use a path below local/ or secrets/.");
     }
     if (destinations.has(DestPath)) {
-      here.refuse("destination", DestPath, "a path that no other template of the task has", "Change one of the two.");
+      here.refuse("destination", DestPath, "must be unique in the task", "Change one of the two.");
     }
     destinations.add(DestPath);
     examineChange(here, template);
@@ -63,7 +63,9 @@ function examineRendering(place: Place, { Splay, Perms = "0644", Wait }: nomad.T
   }
   const { Min, Max } = known(Wait) ?? {};
   if (Min !== undefined && Max !== undefined && Min > Max) {
-    place.refuse("wait.min", time(Min), `wait.max (${time(Max).text}) or less`, "Swap the two.", { comparedWith: Max });
+    place.refuse("wait.min", time(Min), `wait.max (${time(Max).text}) or less`, "Swap the two values.", {
+      comparedWith: Max,
+    });
   }
 }
 
@@ -72,7 +74,7 @@ const DIGEST_BYTES: Readonly<Record<string, number>> = { md5: 16, sha1: 20, sha2
 export function examineArtifacts(place: Place, artifacts: readonly nomad.TaskArtifact[] | undefined): void {
   itemsOf(artifacts).forEach((artifact, index) => {
     const here = place.labelled("artifact", artifact.GetterSource ?? index + 1);
-    here.required("source", artifact.GetterSource, "Give what is to be fetched.");
+    here.required("source", artifact.GetterSource, "Set the source of the artifact.");
     here.oneOf("mode", artifact.GetterMode === "" ? undefined : artifact.GetterMode, ["any", "file", "dir"]);
     if (escapesAllocation("task", artifact.RelativeDest ?? "local/")) {
       here.refuse("destination", artifact.RelativeDest, INSIDE, "Use a path below local/.");

@@ -27,37 +27,37 @@ function examineProxy(place: Place, proxy: nomad.ConsulGatewayProxy): void {
   }
   for (const [name, { Address, Port = 0 }] of entriesOf(proxy.EnvoyGatewayBindAddresses)) {
     const here = place.labelled("envoy_gateway_bind_addresses", name);
-    here.required("address", Address, "Give the address to bind.");
+    here.required("address", Address, "Set the address to bind.");
     if (Port <= 0 && Port !== -1) {
-      here.refuse("port", Port, "a port, or -1 to have Nomad choose it", "Give such a port.");
+      here.refuse("port", Port, "a port, or -1 to let Nomad choose it", "Use a valid port.");
     }
   }
 }
 
 function examineIngress(place: Place, listeners: readonly nomad.ConsulIngressListener[], given: unknown): void {
   if (listeners.length === 0) {
-    place.refuse("listener", given, "one listener or more", "Add a listener.", { saidBy: "listener-without-route" });
+    place.refuse("listener", given, "at least one listener", "Add a listener.", { saidBy: "listener-without-route" });
   }
   for (const { Port = 0, Protocol = "tcp", Services } of listeners) {
     const here = place.labelled("listener", Port);
-    here.atLeast("port", Port, 1, "Give the port on which it listens.");
+    here.atLeast("port", Port, 1, "Set the port on which it listens.");
     const protocol = Protocol === "" ? "tcp" : Protocol;
     here.oneOf("protocol", protocol, PROTOCOLS);
     const services = itemsOf(Services);
     if (services.length === 0) {
-      here.refuse("service", Services, "one service or more", "Add a service.", { saidBy: "listener-without-route" });
+      here.refuse("service", Services, "at least one service", "Add a service.", { saidBy: "listener-without-route" });
     }
     for (const { Name = "", Hosts } of services) {
       const service = here.labelled("service", Name);
       service.required("name", Name, "Name the service.");
       if (Name === "*" && protocol === "tcp") {
-        service.refuse("name", Name, "the name of one service on a tcp listener", "Name it.", {
+        service.refuse("name", Name, "the name of one service on a tcp listener", "Set the name.", {
           comparedWith: protocol,
         });
       }
       if (textsOf(Hosts).length > 0 && (protocol === "tcp" || Name === "*")) {
         const where = protocol === "tcp" ? "on a tcp listener" : 'for the service "*"';
-        service.refuse("hosts", Hosts, `no list ${where}`, "Omit it.", { comparedWith: [protocol, Name] });
+        service.refuse("hosts", Hosts, `cannot be set ${where}`, "Omit it.", { comparedWith: [protocol, Name] });
       }
     }
   }
@@ -65,20 +65,20 @@ function examineIngress(place: Place, listeners: readonly nomad.ConsulIngressLis
 
 function examineTerminating(place: Place, services: readonly nomad.ConsulLinkedService[], given: unknown): void {
   if (services.length === 0) {
-    place.refuse("service", given, "one service or more", "Add a service.", { saidBy: "gateway-without-service" });
+    place.refuse("service", given, "at least one service", "Add a service.", { saidBy: "gateway-without-service" });
   }
   for (const service of services) {
     const here = place.labelled("service", service.Name);
     const { CAFile = "", CertFile = "", KeyFile = "", SNI = "" } = service;
     here.required("name", service.Name, "Name the service.");
     if (CAFile === "" && (CertFile !== "" || KeyFile !== "" || SNI !== "")) {
-      here.refuse("ca_file", undefined, "a file beside cert_file, key_file or sni", "Set ca_file.", {
+      here.refuse("ca_file", undefined, "must be set with cert_file, key_file or sni", "Set ca_file.", {
         comparedWith: [CertFile, KeyFile, SNI],
       });
     }
     if ((CertFile === "") !== (KeyFile === "")) {
       const [missing, given] = CertFile === "" ? ["cert_file", "key_file"] : ["key_file", "cert_file"];
-      here.refuse(missing, undefined, `a file beside ${given}`, `Set ${missing}, or omit ${given}.`, {
+      here.refuse(missing, undefined, `must be set with ${given}`, `Set ${missing}, or omit ${given}.`, {
         comparedWith: [CertFile, KeyFile],
         saidBy: "client-certificate",
       });

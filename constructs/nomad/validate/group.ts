@@ -29,7 +29,7 @@ export function examineGroup(place: Place, job: nomad.Job, group: nomad.TaskGrou
   examineConstraints(place, group.Constraints, "node");
   examineAffinities(place, group.Affinities, jobType);
   examineSpreads(place, group.Spreads, jobType);
-  place.block("ephemeral_disk").atLeast("size", known(group.EphemeralDisk)?.SizeMB, 10, "Give a size in MiB.");
+  place.block("ephemeral_disk").atLeast("size", known(group.EphemeralDisk)?.SizeMB, 10, "Use a size in MiB.");
   if (known(group.RestartPolicy) !== undefined) {
     examineRestart(place.block("restart"), job, group.RestartPolicy ?? {});
   }
@@ -56,7 +56,7 @@ export function examineGroup(place: Place, job: nomad.Job, group: nomad.TaskGrou
 }
 
 function examineCount(place: Place, jobType: string, count: number, group: nomad.TaskGroup): void {
-  place.atLeast("count", count, 0, "Give a number of allocations.");
+  place.atLeast("count", count, 0, "Use a valid number of allocations.");
   if (jobType === "system" && count > 1) {
     place.refuse("count", count, "1 in a job of type system, which runs once on every node", "Omit count.", {
       comparedWith: jobType,
@@ -68,11 +68,11 @@ function examineCount(place: Place, jobType: string, count: number, group: nomad
   }
   const here = place.block("scaling");
   if (jobType === "system") {
-    place.refuse("scaling", scaling, "no block in a job of type system", "Omit it.", { comparedWith: jobType });
+    place.refuse("scaling", scaling, "cannot be set in a job of type system", "Omit it.", { comparedWith: jobType });
   }
   const { Min = count, Max, Type = "" } = scaling;
   here.oneOf("type", Type === "" ? undefined : Type, ["horizontal"]);
-  here.atLeast("min", Min, 0, "Give a number of allocations.");
+  here.atLeast("min", Min, 0, "Use a valid number of allocations.");
   if (Max === undefined || Max < 0 || Max < Min) {
     here.refuse("max", Max, `min (${Min}) or more`, "Set max.", { comparedWith: Min });
   } else if (count > Max || count < Min) {
@@ -110,7 +110,7 @@ function examineTypedPolicies(
 
 function refuseOfType(place: Place, jobType: string, block: string, given: unknown): void {
   if (given !== undefined) {
-    place.refuse(block, given, `no block in a job of type ${jobType}`, "Omit it.", { comparedWith: jobType });
+    place.refuse(block, given, `cannot be set in a job of type ${jobType}`, "Omit it.", { comparedWith: jobType });
   }
 }
 
@@ -125,19 +125,21 @@ function examineTaskNames(
   tasks: readonly { readonly task: nomad.Task; readonly here: Place }[],
 ): void {
   if (tasks.length === 0) {
-    place.refuse("task", group.Tasks, "one task or more", "Add a task.");
+    place.refuse("task", group.Tasks, "at least one task", "Add a task.");
   }
   const names = new Set<string>();
   for (const { task, here } of tasks) {
     if (task.Name !== undefined && names.has(task.Name)) {
-      here.refuse("name", task.Name, "each name once in a group", "Rename one of the tasks.", { saidBy: "task-name" });
+      here.refuse("name", task.Name, "must be unique in the group", "Rename one of the tasks.", {
+        saidBy: "task-name",
+      });
     }
     names.add(task.Name ?? "");
   }
   const leaders = tasks.filter(({ task }) => task.Leader === true);
   if (leaders.length > 1) {
     const given = leaders.map(({ task }) => task.Name);
-    place.refuse("leader", given, "true for one task of a group", "Keep one leader.", {
+    place.refuse("leader", given, "must be true for only one task of the group", "Keep one leader.", {
       comparedWith: leaders.map(({ task }) => task.Leader),
     });
   }

@@ -13,9 +13,7 @@ export function examineIdentities(place: Place, task: nomad.Task): void {
   }
   const defaults = named.filter((identity) => nameOf(identity) === DEFAULT);
   if (defaults.length > 1) {
-    place
-      .labelled("identity", DEFAULT)
-      .refuse("name", DEFAULT, "one identity of this name for a task", "Name the others.");
+    place.labelled("identity", DEFAULT).refuse("name", DEFAULT, "must be unique in the task", "Set another name.");
   }
 }
 
@@ -30,7 +28,7 @@ function examineIdentity(place: Place, identity: nomad.WorkloadIdentity): void {
     place.refuse("name", name, "letters, digits, dashes and underscores, at most 128", "Use another name.");
   }
   if (name !== DEFAULT && textsOf(identity.Audience).includes("")) {
-    place.refuse("aud", identity.Audience, "texts, none of which is empty", "Name who is to trust the identity.");
+    place.refuse("aud", identity.Audience, "non-empty strings", "Set the audience of the identity.");
   }
   if (ChangeMode !== "") {
     place.oneOf("change_mode", ChangeMode, ["noop", "restart", "signal"]);
@@ -39,16 +37,18 @@ function examineIdentity(place: Place, identity: nomad.WorkloadIdentity): void {
     place.refuse("change_signal", ChangeSignal, 'a signal with the change mode "signal"', "Name a signal.");
   }
   if (["", "noop", "restart"].includes(ChangeMode) && ChangeSignal !== "") {
-    place.refuse("change_signal", ChangeSignal, 'no field but with the change mode "signal"', "Omit it.", {
+    place.refuse("change_signal", ChangeSignal, 'cannot be set without the change mode "signal"', "Omit it.", {
       comparedWith: ChangeMode,
     });
   }
   if (TTL > 0 && name === DEFAULT) {
-    place.refuse("ttl", time(TTL), "no field of the default identity", "Give the identity a name.");
+    place.refuse("ttl", time(TTL), "cannot be set for the default identity", "Set the name of the identity.");
   }
   atLeast(place, "ttl", TTL, 0);
   if (Filepath !== "" && File !== true) {
-    place.refuse("filepath", Filepath, "no field but with file = true", "Set file to true.", { comparedWith: File });
+    place.refuse("filepath", Filepath, "cannot be set without file = true", "Set file to true.", {
+      comparedWith: File,
+    });
   }
 }
 
@@ -70,20 +70,20 @@ export function examineSecrets(place: Place, task: nomad.Task): void {
       here.refuse("name", Name, "letters, digits and underscores, at most 128", "Use another name.");
     }
     if (names.has(Name)) {
-      here.refuse("name", Name, "each name once in a task", "Rename one of the two.");
+      here.refuse("name", Name, "must be unique in the task", "Rename one of the two.");
     }
     names.add(Name);
     here.required("provider", Provider, 'Use "nomad", "vault" or a plugin.');
-    here.required("path", secret.Path, "Say where the secret is.");
+    here.required("path", secret.Path, "Set the path of the secret.");
     const isBuiltIn = Provider === "nomad" || Provider === "vault";
     if (Provider === "vault" && task.Vault === undefined) {
-      here.refuse("provider", Provider, "another provider in a task without a vault block", "Add a vault block.");
+      here.refuse("provider", Provider, "cannot be used in a task without a vault block", "Add a vault block.");
     }
     if (isBuiltIn && Object.keys(Env ?? {}).length > 0) {
-      here.refuse("env", Env, `no block with the provider "${Provider}"`, "Omit it.", { comparedWith: Provider });
+      here.refuse("env", Env, `cannot be set with the provider "${Provider}"`, "Omit it.", { comparedWith: Provider });
     }
     if (!isBuiltIn && Object.keys(Config ?? {}).length > 0) {
-      here.refuse("config", Config, "no block with a plugin as provider", "Omit it.", { comparedWith: Provider });
+      here.refuse("config", Config, "cannot be set with a plugin as provider", "Omit it.", { comparedWith: Provider });
     }
   }
 }

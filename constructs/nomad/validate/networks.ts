@@ -42,7 +42,7 @@ class TakenPorts {
     const { Label = "", Value = 0, HostNetwork } = port;
     const here = place.labelled("port", Label);
     if (this.labels.has(Label)) {
-      here.refuse("label", Label, "each label once in a group", "Give one of the ports another label.", {
+      here.refuse("label", Label, "must be unique in the group", "Change one of the labels.", {
         saidBy: "duplicate-port-label",
       });
     }
@@ -52,11 +52,11 @@ class TakenPorts {
     }
     const key = `${HostNetwork === undefined || HostNetwork === "" ? "default" : HostNetwork}/${Value}`;
     if (this.statics.has(key) && !mayCollide) {
-      here.refuse("static", Value, "each static port once in a group", "Give one of the ports another number.", {
+      here.refuse("static", Value, "must be unique in the group", "Change one of the ports.", {
         comparedWith: HostNetwork,
       });
     } else if (Value > HIGHEST_PORT) {
-      here.refuse("static", Value, `${HIGHEST_PORT} or less`, "Give such a port.", { saidBy: "port-range" });
+      here.refuse("static", Value, `${HIGHEST_PORT} or less`, "Use a valid port.", { saidBy: "port-range" });
     }
     this.statics.add(key);
   }
@@ -66,7 +66,12 @@ class TakenPorts {
     if (this.labels.has(label)) {
       place
         .labelled("port", label)
-        .refuse("static", label, "no label that a sidecar_service has as its port", "Give the sidecar another port.");
+        .refuse(
+          "static",
+          label,
+          "cannot be the label of a sidecar_service's port",
+          "Use another port for the sidecar.",
+        );
     }
     this.labels.add(label);
   }
@@ -75,7 +80,7 @@ class TakenPorts {
 function examineTarget(place: Place, port: nomad.Port, isOnHost: boolean, mode: string | undefined): void {
   const { To = 0, IgnoreCollision } = port;
   if (To < -1 || To > HIGHEST_PORT) {
-    place.refuse("to", To, `-1 (the port of the node) to ${HIGHEST_PORT}`, "Give such a port.", {
+    place.refuse("to", To, `-1 (the port of the node) to ${HIGHEST_PORT}`, "Use a valid port.", {
       saidBy: "port-range",
     });
   }
@@ -88,11 +93,11 @@ function examineArguments(place: Place, network: nomad.NetworkResource, seen: Se
   for (const [key, value] of entriesOf(network.CNI?.Args)) {
     const here = place.block("cni").block("args");
     if (seen.has(key)) {
-      here.refuse(key, value, "an argument that no other network has", "Keep one of the two.", { comparedWith: key });
+      here.refuse(key, value, "must be unique", "Keep one of the two.", { comparedWith: key });
     }
     seen.add(key);
     if (key.includes(";") || value.includes(";")) {
-      here.refuse(key, value, "text without a semicolon", "Omit the semicolon.");
+      here.refuse(key, value, "a string without a semicolon", "Omit the semicolon.");
     }
   }
 }

@@ -75,7 +75,7 @@ function walk(place: Place, fields: object): void {
     if (typeof value === "number") {
       if (!Number.isInteger(value)) {
         const saidBy = PORTS.has(key) ? "port-range" : undefined;
-        place.refuse(wordOf(key), value, "a whole number", "Give a whole number.", { saidBy });
+        place.refuse(wordOf(key), value, "a whole number", "Use a whole number.", { saidBy });
       }
     } else if (Array.isArray(value)) {
       value.forEach((item: unknown, index) => {

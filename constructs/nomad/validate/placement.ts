@@ -59,7 +59,12 @@ export function examineAffinities(
     here.required("attribute", affinity.LTarget, "Name an attribute of the node.");
     const { Weight = 50 } = affinity;
     if (Weight === 0 || Weight < -100 || Weight > 100) {
-      here.refuse("weight", Weight, "-100 to 100, but not 0", "Give a weight, negative to avoid such nodes.");
+      here.refuse(
+        "weight",
+        Weight,
+        "-100 to 100, but not 0",
+        "Use a weight in this range; a negative weight avoids the nodes.",
+      );
     }
   });
 }
@@ -74,7 +79,7 @@ export function examineSpreads(place: Place, spreads: readonly nomad.Spread[] | 
     here.required("attribute", spread.Attribute, "Name an attribute of the node.");
     const { Weight = 50 } = spread;
     if (Weight <= 0 || Weight > 100) {
-      here.refuse("weight", Weight, "1 to 100", "Give such a weight.");
+      here.refuse("weight", Weight, "1 to 100", "Use a weight in this range.");
     }
     examineTargets(here, itemsOf(spread.SpreadTarget));
   });
@@ -85,11 +90,11 @@ function examineTargets(place: Place, targets: readonly nomad.SpreadTarget[]): v
   for (const { Value = "", Percent = 0 } of targets) {
     const here = place.labelled("target", Value);
     if (seen.has(Value)) {
-      here.refuse("value", Value, "each value once", "Keep one of the two targets.");
+      here.refuse("value", Value, "must be unique", "Keep one of the two targets.");
     }
     seen.add(Value);
     if (Percent < 0 || Percent > 100) {
-      here.refuse("percent", Percent, "0 to 100", "Give such a percentage.");
+      here.refuse("percent", Percent, "0 to 100", "Use a percentage in this range.");
     }
   }
   const percents = targets.map(({ Percent = 0 }) => Percent);
@@ -103,26 +108,26 @@ function examineTargets(place: Place, targets: readonly nomad.SpreadTarget[]): v
 
 function refuseInSystemJob(place: Place, block: string, given: readonly unknown[] | undefined): void {
   if (given !== undefined && given.length > 0) {
-    place.refuse(block, given, "no such block in a job of type system, which runs on every node", "Omit it.");
+    place.refuse(block, given, "cannot be set in a job of type system, which runs on every node", "Omit it.");
   }
 }
 
 function examineComparison(place: Place, { Operand = "", RTarget = "" }: nomad.Constraint): void {
   const refuse = (allowed: string, fix: string) => place.refuse("value", RTarget, allowed, fix);
   if ([...COMPARISONS, ...SETS].includes(Operand) && RTarget === "") {
-    refuse(`any text but an empty one with the operator "${Operand}"`, "Give what to compare with.");
+    refuse(`a non-empty string with the operator "${Operand}"`, "Set the value to compare with.");
   } else if (PRESENCE.includes(Operand) && RTarget !== "") {
-    refuse(`no value with the operator "${Operand}"`, "Omit it.");
+    refuse(`cannot be set with the operator "${Operand}"`, "Omit it.");
   } else if (Operand === "distinct_property" && RTarget !== "" && !/^0*[1-9]\d*$/.test(RTarget)) {
-    refuse("a whole number, 1 or more", "Give how many allocations may share a value.");
+    refuse("a whole number, 1 or more", "Set the number of allocations per value.");
   } else if (Operand === "version" && !isRange(RTarget, VERSION_RANGE)) {
-    refuse('a range of versions such as ">= 1.2, < 2"', "Give such a range.");
+    refuse('a range of versions such as ">= 1.2, < 2"', "Correct the range.");
   } else if (Operand === "semver" && !isRange(RTarget, SEMVER_RANGE)) {
-    refuse('a range of semantic versions such as ">= 1.2.0, < 2.0.0"', "Give such a range.");
+    refuse('a range of semantic versions such as ">= 1.2.0, < 2.0.0"', "Correct the range.");
   } else if (Operand === "regexp") {
     const error = errorInPattern(RTarget);
     if (error !== undefined) {
-      refuse(`a regular expression as RE2 knows them (${error})`, "Correct the expression.");
+      refuse(`a regular expression in RE2 syntax (${error})`, "Correct the expression.");
     }
   }
 }

@@ -27,8 +27,8 @@ export function updateOf(job: nomad.Job, group: nomad.TaskGroup): Required<nomad
 
 export function examineUpdate(place: Place, update: Required<nomad.UpdateStrategy>): void {
   place.oneOf("health_check", update.HealthCheck, ["checks", "task_states", "manual"]);
-  place.atLeast("max_parallel", update.MaxParallel, 0, "Give a number of allocations.");
-  place.atLeast("canary", update.Canary, 0, "Give a number of allocations.");
+  place.atLeast("max_parallel", update.MaxParallel, 0, "Use a valid number of allocations.");
+  place.atLeast("canary", update.Canary, 0, "Use a valid number of allocations.");
   if (update.AutoPromote && update.Canary === 0) {
     place.refuse("auto_promote", true, "false without canaries", "Set canary, or omit auto_promote.", {
       comparedWith: update.Canary,
@@ -193,7 +193,7 @@ export function examineMigrate(place: Place, policy: nomad.MigrateStrategy): voi
     HealthyDeadline: 5 * MINUTE,
     ...withoutUndefined(policy),
   };
-  place.atLeast("max_parallel", migrate.MaxParallel, 0, "Give a number of allocations.");
+  place.atLeast("max_parallel", migrate.MaxParallel, 0, "Use a valid number of allocations.");
   if (migrate.HealthCheck !== "" || migrate.MaxParallel > 0) {
     place.oneOf("health_check", migrate.HealthCheck, ["checks", "task_states"]);
   }
@@ -219,13 +219,13 @@ export function examineDisconnect(place: Place, job: nomad.Job, disconnect: noma
     place.refuse(
       "stop_on_client_after",
       time(StopOnClientAfter),
-      `a field of jobs of type service and batch, not ${type}`,
+      `cannot be set in a job of type ${type}, only in service and batch jobs`,
       "Omit it.",
       { comparedWith: type },
     );
   }
   if (StopOnClientAfter !== undefined && LostAfter !== 0) {
-    place.refuse("lost_after", time(LostAfter), "no field beside stop_on_client_after", "Omit one of the two.", {
+    place.refuse("lost_after", time(LostAfter), "cannot be set with stop_on_client_after", "Omit one of the two.", {
       comparedWith: StopOnClientAfter,
     });
   }

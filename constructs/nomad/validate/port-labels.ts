@@ -93,7 +93,7 @@ class Labels {
 
   private refuse(place: Place, field: string, received: string, saidBy?: string): void {
     const allowed =
-      this.own.length === 0 ? "no label: the group has no ports" : `one of its ports: ${listOf(this.own)}`;
+      this.own.length === 0 ? "must be omitted: the group has no ports" : `one of its ports: ${listOf(this.own)}`;
     place.refuse(field, received, allowed, "Add the port to the group, or correct the label.", {
       // What only Terraform knows may have any label.
       comparedWith: [this.group.Networks, itemsOf(this.group.Tasks).map(({ Resources }) => Resources?.Networks)],

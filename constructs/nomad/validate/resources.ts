@@ -13,9 +13,9 @@ export function examineResources(place: Place, resources: nomad.Resources): void
     place.refuse("cores", Cores, "cpu or cores, but not both", "Omit one of the two.", { comparedWith: cpu });
   }
   if (Cores === 0 && cpu < 1) {
-    place.refuse("cpu", cpu, "1 or more (MHz)", "Give the task a share of the processor.");
+    place.refuse("cpu", cpu, "1 or more (MHz)", "Set cpu or cores.");
   }
-  place.atLeast("memory", MemoryMB, LEAST_MEMORY, "Give the task more memory (MiB).");
+  place.atLeast("memory", MemoryMB, LEAST_MEMORY, "Increase the memory of the task (MiB).");
   if (MemoryMaxMB !== 0 && MemoryMaxMB !== UNLIMITED && MemoryMaxMB < MemoryMB) {
     place.refuse("memory_max", MemoryMaxMB, `memory (${MemoryMB}) or more`, "Raise memory_max, or lower memory.", {
       comparedWith: MemoryMB,
@@ -32,7 +32,7 @@ function examineDevices(place: Place, devices: readonly nomad.RequestedDevice[])
   devices.forEach((device, index) => {
     const here = place.labelled("device", device.Name ?? index + 1);
     here.required("name", device.Name, "Name it by type, vendor/type or vendor/type/name.");
-    here.atLeast("count", device.Count, 0, "Give a number of devices.");
+    here.atLeast("count", device.Count, 0, "Use a valid number of devices.");
     examineConstraints(here, device.Constraints, "task");
     examineAffinities(here, device.Affinities, "service");
   });
@@ -52,8 +52,8 @@ function examineNuma(place: Place, { NUMA, Devices }: nomad.Resources): void {
       here.refuse(
         "devices",
         device,
-        names.length === 0 ? "a device of the task" : listOf(names),
-        "Ask for the device.",
+        names.length === 0 ? "a device that the task requests" : listOf(names),
+        "Request the device in resources.device.",
         {
           comparedWith: names,
         },

@@ -52,7 +52,7 @@ export function examinePeriodic(place: Place, periodic: nomad.PeriodicConfig, jo
     place.refuse("cron", Spec, "cron or crons, but not both", "Omit one of the two.", { comparedWith: periodic.Specs });
   }
   if (Spec === "" && Specs.length === 0) {
-    place.refuse("cron", Spec, "a cron expression", "Say when the job runs.", { comparedWith: periodic.Specs });
+    place.refuse("cron", Spec, "a cron expression", "Set a schedule.", { comparedWith: periodic.Specs });
   }
   place.oneOf("spec_type", SpecType, ["cron", "test"]);
   if (SpecType === "cron") {
@@ -116,12 +116,12 @@ function isTimeZone(name: string): boolean {
 
 export function examineParameterized(place: Place, job: nomad.ParameterizedJobConfig, jobType: string): void {
   if (jobType !== "batch" && jobType !== "sysbatch") {
-    place.refuse("type", jobType, '"batch" or "sysbatch" for a parameterized job', "Use such a type.");
+    place.refuse("type", jobType, '"batch" or "sysbatch" for a parameterized job', "Change the type.");
   }
   const { Payload, MetaRequired, MetaOptional } = job;
   place.oneOf("payload", Payload === "" ? undefined : Payload, ["optional", "required", "forbidden"]);
   for (const key of textsOf(MetaRequired).filter((each) => textsOf(MetaOptional).includes(each))) {
-    place.refuse("meta_optional", key, "no key that meta_required has", "Keep it in one of the two.", {
+    place.refuse("meta_optional", key, "cannot be in meta_required too", "Keep it in one of the two.", {
       comparedWith: [MetaRequired, MetaOptional],
     });
   }

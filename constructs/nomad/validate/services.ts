@@ -17,7 +17,7 @@ export function examineGroupServices(place: Place, job: nomad.Job, group: nomad.
     const here = place.labelled("service", nameOf(service, { job, group }));
     examineService(here, service, { job, group });
     if (service.AddressMode === "driver") {
-      here.refuse("address_mode", "driver", "another mode for a service of a group", "Use another mode.");
+      here.refuse("address_mode", "driver", "cannot be used for a service of a group", "Use another mode.");
     }
     for (const check of itemsOf(service.Checks)) {
       examineGroupCheck(here.labelled("check", check.Name), check, service, taskNames);
@@ -37,7 +37,7 @@ function examineGroupCheck(
     place.refuse("task", TaskName, "a task of the group", "Correct the name.", { comparedWith: taskNames });
   }
   if (TaskName !== "" && check.AddressMode === "driver") {
-    place.refuse("address_mode", "driver", "another mode in a group's service", "Use another mode.");
+    place.refuse("address_mode", "driver", "cannot be used for a service of a group", "Use another mode.");
   }
   if (check.Type === "script" && TaskName === "" && (service.TaskName ?? "") === "") {
     place.refuse("task", undefined, "the task in which a script runs", "Set task.", { comparedWith: service.TaskName });
@@ -61,7 +61,7 @@ function examineUniqueness(place: Place, job: nomad.Job, group: nomad.TaskGroup)
       const here = (task === undefined ? place : place.labelled("task", task.Name)).labelled("service", name);
       const key = JSON.stringify([name, task?.Name ?? "group", service.PortLabel ?? ""]);
       if (seen.has(key)) {
-        here.refuse("port", service.PortLabel, "another port than that of the service of this name", "Rename one.", {
+        here.refuse("port", service.PortLabel, "must be the port of the other service with this name", "Rename one.", {
           comparedWith: name,
         });
       }
@@ -108,10 +108,10 @@ export function examineTaskServices(
     const fixGroup = "Move the service to the group.";
     examineService(place, service, { job, group, task });
     if (service.AddressMode === "alloc" || service.AddressMode === "alloc_ipv6") {
-      place.refuse("address_mode", service.AddressMode, "another mode for a service of a task", fixGroup);
+      place.refuse("address_mode", service.AddressMode, "cannot be used for a service of a task", fixGroup);
     }
     if (known(service.Connect) !== undefined) {
-      place.refuse("connect", service.Connect, "no block in a service of a task", fixGroup);
+      place.refuse("connect", service.Connect, "cannot be set in a service of a task", fixGroup);
     }
     if (service.TaskName !== undefined && service.TaskName !== "" && service.TaskName !== task.Name) {
       place.refuse("task", service.TaskName, "the task that has the service", "Omit it.", { comparedWith: task.Name });
@@ -130,11 +130,11 @@ function examineTaskChecks(place: Place, service: nomad.Service, labels: Readonl
     const here = place.labelled("check", check.Name);
     const name = check.Name || "(the default name)";
     if (names.has(name)) {
-      here.refuse("name", check.Name, "each name once in a service", "Rename one of the two.");
+      here.refuse("name", check.Name, "must be unique in the service", "Rename one of the two.");
     }
     names.add(name);
     if (check.AddressMode === "alloc" || check.AddressMode === "alloc_ipv6") {
-      here.refuse("address_mode", check.AddressMode, "another mode in a task's service", "Use another mode.");
+      here.refuse("address_mode", check.AddressMode, "cannot be used for a service of a task", "Use another mode.");
     }
     if (check.Expose === true) {
       here.refuse("expose", true, "false in a service of a task", "Move the service to the group.");
@@ -148,7 +148,7 @@ function examineTaskChecks(place: Place, service: nomad.Service, labels: Readonl
           comparedWith: check.AddressMode,
         });
       } else if (Number(port) <= 0) {
-        here.refuse("port", port, "more than 0", "Give such a port.");
+        here.refuse("port", port, "more than 0", "Use a valid port.");
       }
     }
   }
@@ -166,9 +166,15 @@ function examineService(place: Place, service: nomad.Service, surroundings: Serv
   const { AddressMode = "", Address = "", OnUpdate = "", Provider = "", Kind = "", Identity } = service;
   const name = nameOf(service, surroundings);
   if (!isServiceName(name)) {
-    place.refuse("name", name, "letters, digits and dashes, at most 63, no dash at either end", "Use such a name.", {
-      saidBy: "service-name",
-    });
+    place.refuse(
+      "name",
+      name,
+      "letters, digits and dashes, at most 63 characters, no dash at either end",
+      "Correct the name.",
+      {
+        saidBy: "service-name",
+      },
+    );
   }
   if (AddressMode !== "") {
     place.oneOf("address_mode", AddressMode, ["auto", "alloc", "alloc_ipv6", "driver", "host"]);
@@ -202,9 +208,9 @@ function examineIdentity(place: Place, identity: nomad.WorkloadIdentity | undefi
   }
   const here = place.block("identity");
   if (textsOf(identity.Audience).length === 0) {
-    here.refuse("aud", identity.Audience, "one text or more", "Name who is to trust the identity.");
+    here.refuse("aud", identity.Audience, "at least one string", "Set the audience of the identity.");
   }
   if (provider === "nomad") {
-    here.required("name", identity.Name, "Give the identity a name.");
+    here.required("name", identity.Name, "Set the name of the identity.");
   }
 }

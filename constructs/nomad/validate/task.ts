@@ -50,7 +50,9 @@ export function examineTask(place: Place, task: nomad.Task, surroundings: TaskSu
 
 function examineName(place: Place, name: string): void {
   if (name === "" || name === "alloc" || /[/\\\0]/.test(name)) {
-    place.refuse("name", name, 'text without slashes, and not "alloc"', "Use another name.", { saidBy: "task-name" });
+    place.refuse("name", name, 'a string without slashes, other than "alloc"', "Use another name.", {
+      saidBy: "task-name",
+    });
   }
 }
 
@@ -70,13 +72,13 @@ function examineTimes(place: Place, task: nomad.Task, { jobType, progressDeadlin
 }
 
 function examineLogs(place: Place, { MaxFiles = 10, MaxFileSizeMB = 10 }: nomad.LogConfig, diskMib: number): void {
-  place.atLeast("max_files", MaxFiles, 1, "Give a number of files.");
-  place.atLeast("max_file_size", MaxFileSizeMB, 1, "Give a size in MiB.");
+  place.atLeast("max_files", MaxFiles, 1, "Use a valid number of files.");
+  place.atLeast("max_file_size", MaxFileSizeMB, 1, "Use a size in MiB.");
   if (MaxFiles * MaxFileSizeMB >= diskMib) {
     place.refuse(
       "max_file_size",
       MaxFileSizeMB,
-      `so much that ${MaxFiles} files are smaller than ephemeral_disk.size (${diskMib} MiB)`,
+      `a size with which ${MaxFiles} files are smaller than ephemeral_disk.size (${diskMib} MiB)`,
       "Raise the disk's size, or lower max_files or max_file_size.",
       { comparedWith: [MaxFiles, diskMib] },
     );
@@ -99,10 +101,10 @@ function examineActions(place: Place, task: nomad.Task): void {
   for (const { Name = "", Command } of itemsOf(task.Actions)) {
     const here = place.labelled("action", Name);
     if (!/^[^\0\s]{1,128}$/u.test(Name)) {
-      here.refuse("name", Name, "text without spaces, at most 128 characters", "Use another name.");
+      here.refuse("name", Name, "a string without spaces, at most 128 characters", "Use another name.");
     }
     if (names.has(Name)) {
-      here.refuse("name", Name, "each name once in a task", "Rename one of the two.");
+      here.refuse("name", Name, "must be unique in the task", "Rename one of the two.");
     }
     names.add(Name);
     here.required("command", Command, "Name the program.");
@@ -116,14 +118,14 @@ function examineKind(place: Place, task: nomad.Task, group: nomad.TaskGroup): vo
     return;
   }
   if (itemsOf(task.Services).length > 0) {
-    place.refuse("service", task.Services, "no block in the task of an Envoy", "Move the service to the group.");
+    place.refuse("service", task.Services, "cannot be set in the task of an Envoy", "Move the service to the group.");
   }
   if (task.Leader === true) {
     place.refuse("leader", true, "false for the task of an Envoy", "Omit it.");
   }
   const sidecars = itemsOf(group.Services).filter(({ Connect }) => known(Connect?.SidecarService) !== undefined);
   if (!sidecars.some(({ Name }) => Name === serviceName)) {
-    place.refuse("kind", task.Kind, "one that names a service of the group with a sidecar", "Correct the name.", {
+    place.refuse("kind", task.Kind, "the name of a service of the group with a sidecar", "Correct the name.", {
       comparedWith: sidecars.map(({ Name }) => Name),
     });
   }

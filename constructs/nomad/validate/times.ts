@@ -14,6 +14,6 @@ export function time(length: Nanoseconds | undefined): Shown {
 /** Refuses a length of time below the least that is allowed. */
 export function atLeast(place: Place, field: string, length: Nanoseconds | undefined, least: Nanoseconds): void {
   if (length !== undefined && length < least) {
-    place.refuse(field, time(length), `${durationText(least)} or more`, "Give a longer time.");
+    place.refuse(field, time(length), `${durationText(least)} or more`, "Use a longer duration.");
   }
 }

@@ -58,7 +58,7 @@ function examinePerAlloc(
 
 function examineHostVolume(place: Place, { AccessMode = "", MountOptions, ReadOnly }: nomad.VolumeRequest): void {
   if (known(MountOptions) !== undefined) {
-    place.refuse("mount_options", MountOptions, "no block of a host volume", "Omit it.");
+    place.refuse("mount_options", MountOptions, "cannot be set for a host volume", "Omit it.");
   }
   if (AccessMode !== "") {
     place.oneOf("access_mode", AccessMode, HOST_ACCESS);
@@ -77,7 +77,7 @@ function examineCsiVolume(place: Place, volume: nomad.VolumeRequest, count: numb
     `Set ${listOf([...Object.keys(ONE_ALLOCATION), "multi-node-multi-writer"])}.`,
   );
   if (AttachmentMode === "block-device" && known(MountOptions) !== undefined) {
-    place.refuse("mount_options", MountOptions, "no block of a block device", "Omit it.");
+    place.refuse("mount_options", MountOptions, "cannot be set for a block device", "Omit it.");
   }
   if (AccessMode?.endsWith("reader-only") === true) {
     requireReadOnly(place, AccessMode, ReadOnly);
@@ -88,7 +88,7 @@ function examineCsiVolume(place: Place, volume: nomad.VolumeRequest, count: numb
     place.refuse(
       "access_mode",
       AccessMode,
-      `one with room for ${count} allocations; this one has room for ${limit}`,
+      `a mode for ${count} allocations, because this one allows ${limit}`,
       "Use a mode with more writers or readers, per_alloc, or a count of 1.",
       { comparedWith: [count, ReadOnly, volume.PerAlloc] },
     );
