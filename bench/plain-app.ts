@@ -14,7 +14,7 @@ interface PlainService {
   readonly sources: readonly string[];
 }
 
-/** The same resources in the provider bindings' own terms: objects, `JSON.stringify`, and ports and sources by hand. */
+/** The same resources in the provider bindings' own terms: objects, `JSON.stringify`, and manual ports and sources. */
 export function buildPlain(app: App, services: readonly PlainService[]): void {
   const meshStack = stackWithProviders(app, MESH_STACK);
   const stacks = new Map([[MESH_STACK, meshStack]]);

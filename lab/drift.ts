@@ -17,7 +17,7 @@ const ruling = [
 
 /** What of a lab is not as the app says that was deployed to it last, one sentence each. */
 export interface Drift {
-  /** Jobs that were stopped or changed by hand, config entries that are gone or changed: the next apply restores them. */
+  /** Jobs that were stopped or changed manually, config entries that are gone or changed: the next apply restores them. */
   readonly changed: readonly string[];
   /** Config entries that are not the app's, which no apply touches. */
   readonly foreign: readonly string[];

@@ -10,7 +10,7 @@ import { labNetwork } from "./topology";
 const bridge = "lab";
 
 /**
- * Starts the lab's switch: a network namespace that holds a bridge and outlives the command. It has no way out to the
+ * Starts the lab's switch: a network namespace that holds a bridge and outlives the command. It has no connection to the
  * machine's network.
  */
 export async function startNetwork(

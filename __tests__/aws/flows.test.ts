@@ -91,7 +91,7 @@ describe("the rules of a cluster", () => {
   });
 });
 
-test("without a way out nothing leaves but to endpoints, whose group lets the cluster in", () => {
+test("without internet access nothing leaves but to endpoints, whose group lets the cluster in", () => {
   const json = AwsJson.of(stackWith({ nat: Nat.none(), interfaceEndpoints: ["secretsmanager"] }));
   const outside = rules(json, "egress").filter((rule) => / tcp (443|80)-/.test(rule));
   expect(outside).toHaveLength(4);
@@ -102,7 +102,7 @@ test("without a way out nothing leaves but to endpoints, whose group lets the cl
   ]);
 });
 
-test("with IPv6 the way out is open over it too, and nothing else is", () => {
+test("with IPv6 internet access is open over it too, and nothing else is", () => {
   const ipv6 = rules(AwsJson.of(stackWith({ ipv6: true })), "egress").filter((rule) => rule.includes("::/0"));
   expect(ipv6).toEqual([
     "prod-clients ::/0 tcp 443-443",

@@ -18,7 +18,7 @@ function findingsOfExternal(props: Partial<ExternalServiceBaseProps>) {
 
 const tls = { caFile: "/ca.pem", sni: "db.example" };
 
-test("a sound way out has no findings", () => {
+test("a sound terminating gateway has no findings", () => {
   expect(findingsOfExternal({ tls })).toEqual([]);
   expect(findingsOfExternal({ plaintext: "It is a test." })).toEqual([]);
 });

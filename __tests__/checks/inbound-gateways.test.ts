@@ -214,7 +214,7 @@ describe("connections", () => {
       "stack/mesh/ingress: It routes to api, but no intention allows it. Use connectTo, or allow it at stack/mesh/api with allowFrom. (upstream-without-intention)",
     ]);
     expect(ofApiGateway((gateway, api) => gateway.addRoute(api))).toEqual([
-      "stack/mesh/gateway: It leads to api, but no intention allows it. Use connectTo, or allow it at stack/mesh/api with allowFrom. (upstream-without-intention)",
+      "stack/mesh/gateway: It routes to api, but no intention allows it. Use connectTo, or allow it at stack/mesh/api with allowFrom. (upstream-without-intention)",
     ]);
   });
 

@@ -51,7 +51,7 @@ describe("permission-path", () => {
 });
 
 describe("deny-before-allow", () => {
-  test("says what gets past a path that is denied", () => {
+  test("says what bypasses a path that is denied", () => {
     expect(warnings(permitting([deny({ pathPrefix: "/v1/orders/private" }), get("/v1/orders")]))).toEqual([
       "stack/mesh/web: The permissions of web on api deny pathPrefix /v1/orders/private, and allow others. Envoy may allow requests " +
         "that the application treats like the denied ones: a path in another case; one with a parameter (;a=b); one that is encoded twice (%252F) or " +
@@ -70,7 +70,7 @@ describe("deny-before-allow", () => {
       "a method",
     ],
     ["a pattern", [deny({ pathRegex: ".*/private" }), get("/v1")], "a path in another case"],
-  ])("names what gets past %s that is denied", (_, permissions, words) => {
+  ])("names what bypasses %s that is denied", (_, permissions, words) => {
     expect(warnings(permitting(permissions))).toEqual([expect.stringContaining(words)]);
   });
 

@@ -96,7 +96,7 @@ test(
 );
 
 test(
-  "status finds what was changed by hand; up puts it back, and names what is not the app's",
+  "status finds what was changed manually; up puts it back, and names what is not the app's",
   async () => {
     expect(await lab.meshform(["status"])).toExit(0);
     const job = await lab.api<nomad.Job>("Nomad", "/v1/job/count-api");

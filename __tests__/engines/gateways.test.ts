@@ -244,7 +244,7 @@ describe("the ingress gateway", () => {
       expect(await ask(18082, "books.ingress.example", "/v1/orders/1")).toMatchObject({ status: 200 });
     });
     expect(await ask(18082, "books.ingress.example", "/v1/orders/private")).toMatchObject({ status: 403 });
-    // It speaks tcp, and is no service of the listener's.
+    // It has the protocol tcp, and is no service of the listener's.
     expect(await ask(18082, "clock.ingress.example")).toMatchObject({ status: 404 });
     expect(await ask(18082, "stock.example")).toMatchObject({ status: 404 });
   });

@@ -120,7 +120,7 @@ async function removeAll(): Promise<void> {
   }
 }
 
-/** Consul refuses splitters and routers of services that speak tcp. */
+/** Consul refuses splitters and routers of services with the protocol tcp. */
 const PROTOCOL: consul.ConfigEntry = { Kind: "proxy-defaults", Name: "global", Config: { protocol: "http" } };
 
 function randomRules(random: Random): consul.ConfigEntry[] {

@@ -121,7 +121,7 @@ describe("a port that leads to an engine", () => {
       { method: "POST", headers: { Origin: "http://evil.example", "Content-Type": "text/plain" }, body: "{}" },
       'A page of "http://evil.example" cannot send requests here. To use this, type http://127.0.0.1:',
     ],
-    ["a page without an origin", { method: "POST", headers: { Origin: "null" } }, 'A page of "null" may not'],
+    ["a page without an origin", { method: "POST", headers: { Origin: "null" } }, 'A page of "null" cannot'],
     ["a page at another port", { headers: { Origin: "http://127.0.0.1:3000" } }, 'A page of "http://127.0.0.1:3000"'],
     ["a page by its other name", { headers: { Origin: "http://localhost:PORT" } }, 'A page of "http://localhost:'],
     ["what another site loads", { headers: { "Sec-Fetch-Site": "cross-site" } }, "A page of another origin"],

@@ -413,7 +413,7 @@ describe("the user data of a group", () => {
   test("fails with the name of the group if a package cannot be installed", () => {
     const { clients } = cluster({}, { envoy: "1.37.0" });
     expect(() => clients.cloudInit({ distribution: "debian-12", assets })).toThrow(
-      "stack/clients: No checksum of envoy 1.37.0 is known here",
+      "stack/clients: The checksum of envoy 1.37.0 is unknown",
     );
   });
 

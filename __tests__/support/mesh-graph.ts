@@ -19,7 +19,7 @@ export function synthesized(stack: TerraformStack): SynthesizedStack {
   return stackOf(stack.node.id, JSON.parse(Testing.synth(stack)) as JsonObject);
 }
 
-/** A stack of Terraform JSON, written by hand or not. */
+/** A stack of Terraform JSON, written manually or not. */
 export function stackOf(name: string, config: JsonObject): SynthesizedStack {
   return { name, dependencies: [], folder: "", config };
 }

@@ -123,7 +123,7 @@ const prometheus: ConsulAclRules = {
   servicePrefix: { "": catalogOnly },
 };
 
-/** Intentions may be written by hand, to cut off a service between deployments; all else that lasts comes from code. */
+/** Intentions may be written manually, to cut off a service between deployments; all else that lasts comes from code. */
 function operator({ operatorKeyPrefixes = [] }: RolePoliciesOptions): ConsulAclRules {
   return {
     acl: "read",

@@ -117,7 +117,7 @@ export class HttpPermission {
     return new HttpPermission("allow", match);
   }
 
-  /** Denies all requests that match, before later permissions are asked. A check warns of what gets past such a permission. */
+  /** Denies all requests that match, before later permissions are asked. A check warns of what bypasses such a permission. */
   static deny(match: PermissionMatch): HttpPermission {
     return new HttpPermission("deny", match);
   }

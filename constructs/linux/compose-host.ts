@@ -18,7 +18,7 @@ export type HostRole = Partial<Omit<HostData, "name">>;
  *
  * @example
  * const clock = { systemPackages: ["chrony"] };
- * const greeting = { files: [{ path: "/etc/motd", content: "Whatever is done here by hand is lost.\n" }] };
+ * const greeting = { files: [{ path: "/etc/motd", content: "Whatever is changed here manually is lost.\n" }] };
  * const host = composeHost("client-1", clock, greeting);
  */
 export function composeHost(name: string, ...roles: readonly HostRole[]): HostData {

@@ -11,7 +11,7 @@ import { INTENTION_SHAPE, MEMBER } from "./shapes";
 /** What a source may do. */
 export interface IntentionOptions {
   /**
-   * Requests that the source may make, instead of any: an L7 intention. The destination must speak http, http2 or gRPC.
+   * Requests that the source may make, instead of any: an L7 intention. The destination must have the protocol http, http2 or grpc.
    * Whether with or without permissions, a change says nothing of what is open: a connection that two Envoys keep open between
    * them carries one more request by the rules from before, and one to a tcp service is served until Envoy has drained it, for
    * ten minutes. `meshform disconnect` closes both.

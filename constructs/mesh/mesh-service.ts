@@ -234,7 +234,7 @@ export class MeshService extends ServiceInstances implements TrafficOwner {
   }
 
   /**
-   * Splits the requests by weight. The service must speak http, http2 or gRPC.
+   * Splits the requests by weight. The service must have the protocol http, http2 or grpc.
    *
    * @throws MeshError if they are split already
    */
@@ -244,7 +244,7 @@ export class MeshService extends ServiceInstances implements TrafficOwner {
 
   /**
    * Treats some requests in a way of their own. The first route that fits a request decides; what fits none goes by the
-   * splits. The service must speak http, http2 or gRPC.
+   * splits. The service must have the protocol http, http2 or grpc.
    *
    * @throws MeshError for what Consul would refuse
    */

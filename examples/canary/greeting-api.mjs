@@ -4,7 +4,7 @@
 //
 //   PORT          where it serves                                 @default 9101
 //   BIND_ADDRESS  behind a sidecar nothing else may reach it      @default 127.0.0.1
-//   ADMIN_PORT    where faults can be set by hand                 @default 9111
+//   ADMIN_PORT    where faults can be set manually                @default 9111
 //   VERSION       what it says it is                              @default v1
 //
 //   GET /health   200 {"status":"passing"} or 503 {"status":"critical"}

@@ -5,7 +5,7 @@
 //
 //   PORT          where it serves                                @default 9001
 //   BIND_ADDRESS  behind a sidecar nothing else may reach it     @default 127.0.0.1
-//   ADMIN_PORT    where its health can be set by hand            @default 9011
+//   ADMIN_PORT    where its health can be set manually           @default 9011
 //   NODE_NAME     the host it runs on, shown by the dashboard    @default unset
 //
 //   GET /, GET /v1/count  counts up: {"count":1,"hostname":"…","instance":"…","node":"…"}

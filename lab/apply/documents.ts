@@ -46,7 +46,7 @@ export function identityOf({ Name = "", ID = Name, Namespace = "default" }: noma
   return { ID, Namespace };
 }
 
-/** Finds jobs, config entries and catalog entries in the stacks of an app, written by hand or not; passes over all else. */
+/** Finds jobs, config entries and catalog entries in the stacks of an app, written manually or not; passes over all else. */
 export function readDocuments(stacks: readonly SynthesizedStack[]): MeshDocuments {
   const jobs: JobDocument[] = [];
   const entries: EntryDocument[] = [];

@@ -122,7 +122,7 @@ export const ODD_REQUESTS: readonly OddRequest[] = [
   { name: "HTTP/2, without a slash", headers: frames("v1/orders/private") },
 ];
 
-/** What gets past the two denies, as the documentation says: Envoy takes it for something else, and some applications do not. */
+/** What bypasses the two denies, as the documentation says: Envoy takes it for something else, and some applications do not. */
 export const REMAINING: readonly OddRequest[] = [
   { name: "another case", text: get("/v1/orders/Private"), arrivesAs: "/v1/orders/Private" },
   { name: "a path parameter", text: get("/v1/orders/;/private"), arrivesAs: "/v1/orders/;/private" },

@@ -48,7 +48,7 @@ export class Scaling {
   }
 
   /**
-   * As many as Nomad's Autoscaler decides, which is a job of yours with the target plugin `aws-asg`, or as you set by hand. It begins with `min`.
+   * As many as Nomad's Autoscaler decides, which is a job of yours with the target plugin `aws-asg`, or as you set manually. It begins with `min`.
    *
    * @see https://developer.hashicorp.com/nomad/tools/autoscaling/plugins/target/aws-asg
    */

@@ -11,11 +11,11 @@ export interface NetworkIds {
   readonly privateSubnetIds: readonly string[];
   /** Ids of subnets for load balancers that the internet reaches, in the same zones. @default none */
   readonly publicSubnetIds?: readonly string[];
-  /** Ids of subnets without any way out, in the same zones. @default none */
+  /** Ids of subnets without internet access, in the same zones. @default none */
   readonly isolatedSubnetIds?: readonly string[];
   /** Whether machines in the private subnets reach the internet: by NAT gateways, a transit gateway or a proxy. @default true */
   readonly hasInternetAccess?: boolean;
-  /** Whether the subnets have IPv6 addresses, and a way out for them. @default false */
+  /** Whether the subnets have IPv6 addresses, and internet access over them. @default false */
   readonly ipv6?: boolean;
   /** Id of the security group of interface endpoints that machines use. @default none */
   readonly endpointsSecurityGroupId?: string;

@@ -16,7 +16,7 @@ export interface NetworkLike extends IConstruct {
   readonly privateSubnets: readonly NetworkSubnet[];
   /** One for each zone, for load balancers that the internet reaches; none where the network has none. */
   readonly publicSubnets: readonly NetworkSubnet[];
-  /** One for each zone, without any way out; none where the network has none. */
+  /** One for each zone, without internet access; none where the network has none. */
   readonly isolatedSubnets: readonly NetworkSubnet[];
   /** Whether machines in private subnets reach the internet over IPv4. */
   readonly hasInternetAccess: boolean;

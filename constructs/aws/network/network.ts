@@ -43,7 +43,7 @@ export interface NetworkProps {
   readonly zones?: number | readonly string[];
   /** How machines reach the internet over IPv4. @default Nat.single() */
   readonly nat?: Nat;
-  /** Whether there are subnets without any way out, for databases of your own. @default false */
+  /** Whether there are subnets without internet access, for databases of your own. @default false */
   readonly isolated?: boolean;
   /**
    * Services of AWS that get an endpoint in each zone, e.g. `secretsmanager`, `ssm`, `ssmmessages`, `ec2`, `logs`. Each costs by the

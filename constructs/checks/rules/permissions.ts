@@ -109,7 +109,7 @@ function keyOf({ source, destination }: IntentionRecord): string {
   return JSON.stringify([destination, source.service, source.peer]);
 }
 
-/** What gets past permissions, in words. */
+/** What bypasses permissions, in words. */
 function gapsOf(normalization: Required<RequestNormalization> | undefined): string[] {
   const { mergeSlashes, pathWithEscapedSlashes, headersWithUnderscores, insecureDisablePathNormalization } =
     normalization ?? {};

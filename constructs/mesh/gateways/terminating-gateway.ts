@@ -26,7 +26,7 @@ export interface TerminatingGatewayBaseProps extends GatewayBaseProps, GatewayBl
 export interface TerminatingGatewayProps extends TerminatingGatewayBaseProps, InMesh {}
 
 /**
- * The way out of the mesh: services reach it by mutual TLS like any other, it asks the intentions of the service outside, and
+ * The gateway out of the mesh: services reach it by mutual TLS like any other, it asks the intentions of the service outside, and
  * speaks TLS with that service's own authority.
  *
  * Its config entry is a resource, so that it goes with the gateway. Nomad writes the same entry from the job, and never removes it.

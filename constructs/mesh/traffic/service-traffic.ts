@@ -43,7 +43,7 @@ export interface ResolveOptions {
   readonly defaultSubset?: Subset | HasSubset | string;
   /** How long a connection to an instance may take to open. @default "5s" */
   readonly connectTimeout?: DurationLike;
-  /** How long a request may take; a route may say otherwise. Only for services that speak http, http2 or gRPC. @default "15s" */
+  /** How long a request may take; a route may say otherwise. Only for services with the protocol http, http2 or grpc. @default "15s" */
   readonly requestTimeout?: DurationLike;
   /** How an instance is chosen. @default LoadBalancer.roundRobin() */
   readonly loadBalancer?: LoadBalancer;
