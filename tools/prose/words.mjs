@@ -30,10 +30,8 @@ export const WORDS = [
   [/\bway out\b/, "internet access, or a connection to …"],
   [/\bget(?:s|ting)? past\b/, "bypass"],
   [/\ballowed is\b/, '"expected …"'],
-  [/\bGive (?:one|it|each|such)\b/, '"Set …", or "Use …"'],
   [/\bWrite (?:it|its \w+|the \w+) out\b/, '"Use a literal …"'],
   [/\bKnown are\b/, '"Known names: …"'],
-  [/\bspeaks? (?:tcp|http|http2|grpc)\b/, "has the protocol"],
 ].map(([pattern, instead]) => ({
   pattern: new RegExp(pattern.source.replaceAll(" ", "\\s+"), "gi"),
   instead,

@@ -169,7 +169,7 @@ function controlPlaneAlerts(options: MeshRulesOptions): AlertingRule[] {
       for: wait,
       labels: { severity: "critical" },
       annotations: {
-        summary: "The Envoy of {{ $labels.service }} on {{ $labels.node }} has lost its Consul agent agent agent",
+        summary: "The Envoy of {{ $labels.service }} on {{ $labels.node }} has lost its Consul agent",
         description: "It keeps its last configuration until its certificate expires.",
       },
     },
