@@ -8,6 +8,7 @@ import {
   load,
   MINUTE,
   PATHS,
+  running,
   seconds,
   servers,
   settled,
@@ -74,6 +75,7 @@ test.each<[what: string, act: () => Promise<unknown>]>([
   "%s are rotated: no request fails, gateways stay healthy, and new intentions still reach every Envoy",
   async (what, act) => {
     await settled();
+    const allocations = (await running()).map(({ ID }) => ID).sort();
     let ms = 0;
     const loads = await load(PATHS, async () => {
       const start = Date.now();
@@ -81,6 +83,7 @@ test.each<[what: string, act: () => Promise<unknown>]>([
       ms = Date.now() - start;
     });
     figures.add(`${what} rotated`, loads, `took ${seconds(ms)} with ${hosts.length} hosts`);
+    expect((await running()).map(({ ID }) => ID).sort()).toEqual(allocations);
     expectNoneFailed(loads);
     await expectHealthyGateways();
     for (const host of hosts) expect(await lab.onHost(host, tool, "ready", "--wait", "60")).toMatchObject({ code: 0 });

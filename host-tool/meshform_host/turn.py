@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import base64
 import contextlib
+import fcntl
 import json
 import time
 
@@ -26,12 +27,16 @@ class Turn:
 
     def __init__(self, host: Host, consul: Api, limit: float) -> None:
         self._node = host.node
+        self._lock = host.path("/etc/meshform/turn.lock")
         self._consul = consul
         self._limit = limit
         self._taken = False
 
     def __enter__(self) -> Turn:
         what = "this host's turn to restart or reload agents"
+        # One run of this program on a host at a time: the first that ends gives the turn of the host away.
+        self._alone = self._lock.open("w")
+        wait_for(what, self._limit, self._take_lock)
         try:
             wait_for(what, self._limit, self._take, SILENCE_SECONDS)
             self._taken = True
@@ -40,6 +45,16 @@ class Turn:
         return self
 
     def __exit__(self, *_: object) -> None:
+        with self._alone:
+            self._give()
+
+    def _take_lock(self) -> None:
+        try:
+            fcntl.flock(self._alone, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError as error:
+            raise NotYet("Another run of this program on this host has it.", "It waits until that one ends.") from error
+
+    def _give(self) -> None:
         if not self._taken:
             return
         with contextlib.suppress(ApiError, NotYet):
