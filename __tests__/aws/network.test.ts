@@ -242,7 +242,7 @@ describe("names and tags", () => {
   test.each([
     [
       { "aws:team": "core" },
-      'stack/net: The tag "aws:team" begins with aws:, which is AWS\'s own. Choose another key.',
+      'stack/net: The tag "aws:team" begins with aws:, which is reserved for AWS. Choose another key.',
     ],
     [
       { Name: "x" },
