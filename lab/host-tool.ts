@@ -5,7 +5,7 @@ import { commandOnHost } from "./exec";
 import type { Lab } from "./lab";
 import { allHosts } from "./topology";
 
-/** What `meshform-host status --json` says of a host, as far as the lab asks. */
+/** What `meshform-host status --warnings-only` says of a host. */
 interface HostToolStatus {
   /** Of each engine for whose state the server waits, how far that is. */
   readonly recovery?: Readonly<Record<string, { readonly state: string; readonly reason: string }>>;
@@ -23,7 +23,7 @@ const PATIENCE_MS = 30_000;
  */
 export async function hostToolStatus(lab: string, host: string): Promise<HostToolStatus | undefined> {
   try {
-    const { program, args, env } = commandOnHost(lab, host, [HOST_TOOL, "status", "--json"]);
+    const { program, args, env } = commandOnHost(lab, host, [HOST_TOOL, "status", "--warnings-only"]);
     const { stdout } = await promisify(execFile)(program, args, { env, timeout: PATIENCE_MS });
     return JSON.parse(stdout) as HostToolStatus;
   } catch {

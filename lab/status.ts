@@ -63,6 +63,7 @@ export async function status(name: string): Promise<LabStatus> {
     );
   try {
     if (!topology) return { ...known, ...nothing, healthy: false, hosts: [] };
+    const dangers = warningsOfHosts(lab);
     const clusters = Cluster.all(lab);
     const agents = (
       await Promise.all(clusters.map((cluster, index) => readAgents(cluster, topology.datacenters[index])))
@@ -86,8 +87,7 @@ export async function status(name: string): Promise<LabStatus> {
       : { problems: [] };
     const all = [...found, ...problems];
     const healthy = isWell && all.length === 0;
-    const dangers = await warningsOfHosts(lab);
-    return { ...known, healthy, hosts: hosts(agents), jobs, mesh, peerings, problems: all, dangers };
+    return { ...known, healthy, hosts: hosts(agents), jobs, mesh, peerings, problems: all, dangers: await dangers };
   } catch (error) {
     const problem = error instanceof Error ? error.message : String(error);
     return { ...known, ...nothing, healthy: false, hosts: hosts([]), problem };

@@ -598,6 +598,81 @@ test(
 );
 
 test(
+  "a client host that is replaced leaves for good: both engines know that it has left, its agents stay down, and no request fails",
+  async () => {
+    type Allocation = { JobID: string; NodeName: string; ClientStatus: string };
+    const running = async (on: string) =>
+      (await lab.api<Allocation[]>("Nomad", "/v1/allocations"))
+        .filter(({ ClientStatus, NodeName }) => ClientStatus === "running" && NodeName === on)
+        .map(({ JobID }) => JobID);
+    const [host] = (await running("client-1")).includes("count-dashboard") ? ["client-2"] : ["client-1"];
+    const identity = async () => (await lab.onHost(host, "cat", "/opt/consul/node-id")).output.trim();
+    const before = await identity();
+    const statuses = await loadWhile(async () => {
+      const { code, output } = await lab.onHost(host, tool, "leave", "--for-good");
+      expect({ code, output }).toExit(0);
+      expect(output).toContain(`${host} has left for good. It may be switched off.`);
+      expect(await running(host)).toEqual([]);
+      await eventually(async () => {
+        const members = await lab.onHost("server-1", "consul", "members");
+        expect(rows(members, new RegExp(`^${host} .*\\bleft\\b`))).toBe(1);
+        const nodes = await lab.api<{ Name: string; Status: string }[]>("Nomad", "/v1/nodes");
+        expect(nodes.filter(({ Name, Status }) => Name === host && Status !== "down")).toEqual([]);
+      }, MINUTE);
+      const status = JSON.parse((await lab.onHost(host, tool, "status", "--json")).output) as object;
+      expect(status).toMatchObject({ left: true, ready: false });
+      // A supervisor would have started them again by now.
+      expect(await lab.onHost(host, "pgrep", "-f", "^/usr/local/bin/(consul|nomad) agent")).toExit(1);
+      await powerOff(lab, host);
+    });
+    expect(new Set(statuses)).toEqual(new Set([200]));
+    rmSync(files.host(host), { recursive: true });
+    expect(await lab.up("guarded")).toExit(0);
+    expect(await lab.onHost(host, tool, "ready", "--wait", "60")).toExit(0);
+    expect(await identity()).not.toBe(before);
+  },
+  6 * MINUTE,
+);
+
+test(
+  "of two living hosts of one name the first keeps it: the second is not ready and says so, and comes back under its own",
+  async () => {
+    const idOf = async (host: string) =>
+      (await lab.api<{ Node: { ID: string } } | null>("Consul", `/v1/catalog/node/${host}`))?.Node.ID;
+    const own = async (host: string) => (await lab.onHost(host, "cat", "/opt/consul/node-id")).output.trim();
+    const file = "/etc/consul.d/stolen.json";
+    const logs = () => servers.map((server) => readFileSync(files.hostLog(server, "meshform-repair"), "utf8")).join("");
+    const forgotten = () => logs().split("Forgot the node client-1 ").length;
+    const [first, before] = [await own("client-1"), forgotten()];
+    await lab.onHost("client-2", "sh", "-c", `echo '{"node_name": "client-1"}' > ${file}; chmod 644 ${file}`);
+    await kill([agentOf(lab, "client-2", "consul")]);
+    try {
+      await eventually(async () => {
+        const { code, output } = await lab.onHost("client-2", tool, "ready");
+        expect({ code, output }).toExit(1);
+        expect(output).toMatch(/Consul does not show client-2 among the nodes that are alive\.|The name client-2 is /);
+      }, MINUTE);
+      for (let n = 0; n < 15; n++) {
+        expect(await idOf("client-1")).toBe(first);
+        await new Promise((resolve) => setTimeout(resolve, 1000));
+      }
+      expect(await lab.onHost("client-1", tool, "ready")).toExit(0);
+      expect(forgotten()).toBe(before);
+    } finally {
+      await lab.onHost("client-2", "rm", file);
+      await kill([agentOf(lab, "client-2", "consul")]);
+    }
+    expect(await lab.onHost("client-2", tool, "ready", "--wait", "90")).toExit(0);
+    expect(await idOf("client-2")).toBe(await own("client-2"));
+    await eventually(async () => {
+      const { output } = await lab.meshform(["status", "--json"]);
+      expect(JSON.parse(output)).toMatchObject({ healthy: true });
+    }, 2 * MINUTE);
+  },
+  5 * MINUTE,
+);
+
+test(
   "servers that were all destroyed begin with the newest snapshot: no request fails meanwhile, the intentions are the same, no allocation is lost",
   async () => {
     const intentions = () => lab.api<{ Name: string }[]>("Consul", "/v1/config/service-intentions");

@@ -120,6 +120,8 @@ def parser() -> argparse.ArgumentParser:
 
     state = commands.add_parser("status", help="show how this host and its agents are")
     state.add_argument("--json", action="store_true", help="as JSON")
+    quick = "only what endangers it, and how far a recovery is, as JSON: asks less than whether it is ready"
+    state.add_argument("--warnings-only", action="store_true", help=quick)
     state.set_defaults(run=status)
 
     leaving = commands.add_parser("leave", help="hand over jobs and leadership, before a reboot")

@@ -27,6 +27,7 @@ FREE_PERCENT = 10.0
 MEMORY_PERCENT = 10.0
 # Of the last minute, during which a process waited for memory.
 STALLED_PERCENT = 10.0
+KILLS_SECONDS = 3600.0
 PROC = Path("/proc")
 # Which ports of the servers a client reaches is up to their network.
 ANSWER_SECONDS = 2.0
@@ -44,7 +45,13 @@ class Pressure:
 
 def pressures_of(host: Host, servers: Callable[[], Iterable[Api]]) -> list[Pressure]:
     """@param servers those of Consul, to compare clocks; called only once"""
-    return [*clock_pressures(servers), *disk_pressures(data_folders(host)), *memory_pressures(PROC)]
+    uptime = float((PROC / "uptime").read_text().split()[0])
+    return [
+        *clock_pressures(servers),
+        *disk_pressures(data_folders(host)),
+        *memory_pressures(PROC),
+        *kill_pressures(Path("/dev/kmsg"), uptime),
+    ]
 
 
 def clock_pressures(servers: Callable[[], Iterable[Api]]) -> Iterator[Pressure]:
@@ -155,11 +162,37 @@ def memory_pressures(proc: Path) -> Iterator[Pressure]:
     if stalled >= STALLED_PERCENT:
         fix = "See which process grows, for example with `systemd-cgtop --order=memory`."
         yield Pressure("memory", f"Processes waited for memory during {stalled:.0f} % of the last minute. {fix}")
-    killed = numbers(proc / "vmstat", r"^(oom_kill) (\d+)").get("oom_kill", 0.0)
-    if killed:
-        fix = "See which: `journalctl --dmesg --grep 'Killed process'`."
-        times = "one process" if killed == 1 else f"{killed:.0f} processes"
-        yield Pressure("memory", f"The kernel has killed {times} for lack of memory since it started. {fix}")
+
+
+def kill_pressures(log: Path, uptime: float) -> Iterator[Pressure]:
+    """What the kernel has killed lately for lack of memory: of the host, or of what a task may use.
+
+    @param log records of the kernel, as /dev/kmsg has them
+    @param uptime seconds since it started, which it counts by
+    """
+    found = re.findall(r"^\d+,\d+,(\d+),.*[Oo]ut of memory: Killed process \d+ \((.*?)\)", records_of(log), re.MULTILINE)
+    names = sorted({name for microseconds, name in found if uptime - int(microseconds) / 1e6 < KILLS_SECONDS})
+    if names:
+        fix = "Give them more, or move jobs to other hosts: `journalctl --dmesg --grep 'Killed process'`."
+        yield Pressure("memory", f"The kernel has killed {', '.join(names)} for lack of memory within the last hour. {fix}")
+
+
+def records_of(log: Path) -> str:
+    """All that is there now. The kernel gives one record at a time, and no end."""
+    text = b""
+    try:
+        handle = os.open(log, os.O_RDONLY | os.O_NONBLOCK)
+    except OSError:
+        return ""
+    try:
+        while block := os.read(handle, 1 << 16):
+            text += block
+    except OSError:
+        # There is no more for now.
+        pass
+    finally:
+        os.close(handle)
+    return text.decode(errors="replace")
 
 
 def numbers(file: Path, pattern: str) -> dict[str, float]:

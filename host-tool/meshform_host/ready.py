@@ -37,8 +37,6 @@ class Part:
 
 
 def ready(host: Host, arguments: argparse.Namespace) -> None:
-    for pressure in Parts(host).pressures():
-        say(f"Warning, {pressure.name}: {pressure.reason}")
     end = time.monotonic() + arguments.limit
     told: list[Part] = []
     while True:
@@ -48,9 +46,11 @@ def ready(host: Host, arguments: argparse.Namespace) -> None:
             if part not in told:
                 say(f"{part.name} is not ready: {part.reason}")
         if not missing:
+            warn(host)
             say(f"{host.node} is ready: {', '.join(part.name for part in parts)}.")
             return
         if time.monotonic() >= end:
+            warn(host)
             waited = f" after {arguments.limit:.0f} s" if arguments.limit else ""
             names = ", ".join(part.name for part in missing)
             raise Problem(f"{host.node} is not ready{waited}: {names}.", "See the reasons above.")
@@ -58,9 +58,22 @@ def ready(host: Host, arguments: argparse.Namespace) -> None:
         time.sleep(1)
 
 
+def warn(host: Host) -> None:
+    for pressure in Parts(host).pressures():
+        say(f"Warning, {pressure.name}: {pressure.reason}")
+
+
 def status(host: Host, arguments: argparse.Namespace) -> None:
     known = Parts(host)
-    parts, pressures = list(known.look()), known.pressures()
+    pressures = known.pressures()
+    endangered = {
+        "warnings": [dataclasses.asdict(pressure) for pressure in pressures],
+        "recovery": recovery_of(host),
+    }
+    if arguments.warnings_only:
+        print(json.dumps(endangered, indent=2))
+        return
+    parts = list(known.look())
     found = {
         "node": host.node,
         "roles": sorted(host.roles),
@@ -68,8 +81,7 @@ def status(host: Host, arguments: argparse.Namespace) -> None:
         "left": host.left_file.exists(),
         "ready": all(part.ready for part in parts),
         "parts": [dataclasses.asdict(part) for part in parts],
-        "warnings": [dataclasses.asdict(pressure) for pressure in pressures],
-        "recovery": recovery_of(host),
+        **endangered,
     }
     if arguments.json:
         print(json.dumps(found, indent=2))

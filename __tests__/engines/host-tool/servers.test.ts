@@ -796,7 +796,7 @@ test("new servers with the same store begin with the newest good snapshot, and n
     Promise.all(servers.map(({ host }) => host.tool([...options, "acl"])));
 
   // The third has not said yet that it knows nothing.
-  for (const { code, output } of await acl(cluster.servers.slice(0, 2), "--wait", "45")) {
+  for (const { code, output } of await acl(cluster.servers.slice(0, 2), "--wait", "30")) {
     expect({ code, output }).toExit(1);
     expect(output).toMatch(
       /Consul of this cluster existed before, but this server and \d others know nothing of it, and no leader is found\./,

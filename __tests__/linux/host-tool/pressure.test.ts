@@ -51,7 +51,7 @@ describe("memory", () => {
   });
   afterEach(() => rmSync(proc, { recursive: true }));
 
-  const told = (available: number, stalled: number, killed: number) => {
+  const told = (available: number, stalled: number) => {
     writeFileSync(
       join(proc, "meminfo"),
       `MemTotal:        4096000 kB\nMemFree:          10000 kB\nMemAvailable:    ${available} kB\n`,
@@ -60,22 +60,40 @@ describe("memory", () => {
       join(proc, "pressure/memory"),
       `some avg10=0.00 avg60=${stalled} avg300=0.00 total=1\nfull avg10=0.00 avg60=99.00 avg300=0.00 total=1\n`,
     );
-    writeFileSync(join(proc, "vmstat"), `nr_free_pages 1\noom_kill ${killed}\n`);
     return asked(`memory_pressures(pathlib.Path(${JSON.stringify(proc)}))`);
   };
 
   test("that suffices is not mentioned, nor what the kernel does not tell", async () => {
-    expect(await told(409_600, 9.99, 0)).toEqual([]);
+    expect(await told(409_600, 9.99)).toEqual([]);
     rmSync(proc, { recursive: true });
     expect(await asked(`memory_pressures(pathlib.Path(${JSON.stringify(proc)}))`)).toEqual([]);
     mkdirSync(proc);
   });
 
-  test("that is nearly used up, waited for, or was not enough is named with its figure", async () => {
-    expect(await told(204_800, 12.5, 2)).toEqual([
+  test("for lack of which the kernel has killed something is named for an hour, with what it killed", async () => {
+    const log = join(proc, "kmsg");
+    const record = (second: number, text: string) => `3,1,${second}000000,-;${text}\n SUBSYSTEM=memory\n`;
+    writeFileSync(
+      log,
+      record(10, "Out of memory: Killed process 7 (early) total-vm:1kB") +
+        record(9_000, "Memory cgroup out of memory: Killed process 8 (java) total-vm:1kB") +
+        record(9_500, "Out of memory: Killed process 9 (consul) total-vm:1kB") +
+        record(9_600, "eth0: link up"),
+    );
+    const at = (uptime: number) => asked(`kill_pressures(pathlib.Path(${JSON.stringify(log)}), ${uptime})`);
+    expect(await at(10_000)).toEqual([
+      "The kernel has killed consul, java for lack of memory within the last hour. Give them more, or move jobs to other hosts: " +
+        "`journalctl --dmesg --grep 'Killed process'`.",
+    ]);
+    expect(await at(20_000)).toEqual([]);
+    rmSync(log);
+    expect(await at(10_000)).toEqual([]);
+  });
+
+  test("that is nearly used up or waited for is named with its figure", async () => {
+    expect(await told(204_800, 12.5)).toEqual([
       "200 MiB of memory are available, 5 % of it. Move jobs to other hosts, or take larger ones.",
       "Processes waited for memory during 12 % of the last minute. See which process grows, for example with `systemd-cgtop --order=memory`.",
-      "The kernel has killed 2 processes for lack of memory since it started. See which: `journalctl --dmesg --grep 'Killed process'`.",
     ]);
   });
 });
