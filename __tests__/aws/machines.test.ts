@@ -190,7 +190,10 @@ describe("groups of one's own", () => {
       "stack/servers: The hosts stack/consul do not complete the hooks of their group. Set lifecycleNotices to true at them.",
     ],
     [
-      { platform: undefined, lifecycleNotices: false, join: ["10.0.0.1"] },
+      {
+        ...{ platform: undefined, lifecycleNotices: false, join: ["10.0.0.1"] },
+        secretStore: { type: "directory", path: "/srv/secrets" },
+      },
       "stack/servers: The hosts stack/consul do not complete the hooks of their group. Set lifecycleNotices to true at them.",
     ],
     [
