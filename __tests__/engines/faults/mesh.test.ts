@@ -262,6 +262,12 @@ function watchHost(host: string): () => Promise<{ readonly states: readonly stri
       const { healthy, hosts } = JSON.parse((await lab.meshform(["status", "--json"])).output) as LabStatus;
       const { consul, nomad } = hosts.find(({ name }) => name === host) ?? {};
       states.add(`${consul} ${nomad} ${healthy ? "healthy" : "not healthy"}`);
+      await sleep(1_000);
+    }
+  })();
+  // On its own: it must not miss a state of seconds while the other looks at the whole lab.
+  const asking = (async () => {
+    while (!over.signal.aborted) {
       // Fails while there is no host.
       said += (await lab.onHost(host, TOOL, "ready").catch(() => undefined))?.output ?? "";
       await sleep(1_000);
@@ -269,7 +275,7 @@ function watchHost(host: string): () => Promise<{ readonly states: readonly stri
   })();
   return async () => {
     over.abort();
-    await watching;
+    await Promise.all([watching, asking]);
     return { states: [...states], said };
   };
 }
