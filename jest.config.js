@@ -10,7 +10,7 @@ const common = {
   moduleNameMapper: {
     "^meshform$": "<rootDir>/constructs",
     "^meshform/aws$": "<rootDir>/constructs/aws",
-    "^meshform/(stacks|testing)$": "<rootDir>/$1",
+    "^meshform/(stacks|stacks/aws|testing)$": "<rootDir>/$1",
   },
   setupFilesAfterEnv: ["<rootDir>/__tests__/support/exit-code.ts"],
   modulePathIgnorePatterns: ["<rootDir>/cdktf.out", "<rootDir>/\\.meshform", "<rootDir>/dist"],

@@ -1,10 +1,23 @@
+import { createRequire } from "node:module";
 import { synthesize } from "meshform";
-import { AccessStack, MeshStack, readSettings } from "meshform/stacks";
+import { AccessStack, keepState, MeshStack, readAwsSettings, readSettings } from "meshform/stacks";
+import type * as AwsStacks from "meshform/stacks/aws";
 import { addCountDashboard } from "./examples/count-dashboard";
 
 synthesize((app) => {
-  const settings = readSettings(app);
+  const aws = readAwsSettings(app);
+  const settings = { ...(aws && { secure: true, accessRules: true }), ...readSettings(app) };
   const access = settings.accessRules ? new AccessStack(app, "access", settings) : undefined;
-  const { mesh } = new MeshStack(app, "mesh", { ...settings, access });
-  addCountDashboard(mesh, settings);
+  const meshStack = new MeshStack(app, "mesh", { ...settings, access });
+  addCountDashboard(meshStack.mesh, settings);
+  if (aws) {
+    // Loaded only here, since it needs the AWS provider.
+    const { addAwsStacks } = createRequire(__filename)("meshform/stacks/aws") as typeof AwsStacks;
+    const { cluster } = addAwsStacks(app, aws);
+    for (const stack of [access, meshStack]) {
+      if (stack === undefined) continue;
+      stack.addDependency(cluster);
+      keepState(stack, aws);
+    }
+  }
 });

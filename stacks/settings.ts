@@ -1,8 +1,7 @@
 import type { Construct } from "constructs";
 import * as v from "valibot";
-import { MeshError } from "../constructs";
-import { misspelled } from "./misspelled";
 import * as is from "../constructs/core/shape";
+import { flag, readAll, text } from "./read-all";
 
 /** What runs the services: containers, or programs of the nodes themselves. */
 export type Runtime = "docker" | "exec";
@@ -45,20 +44,6 @@ export const SETTINGS_SHAPE: is.Shape<Settings> = {
 /** @internal For stacks that need a part of them: all of them may be given, as `readSettings` returns them. */
 export const ANY_SETTINGS_SHAPE: is.Shape<Settings> = { ...SETTINGS_SHAPE, runtime: is.oneOf(["docker", "exec"]) };
 
-const spellings = {
-  true: ["true", "yes", "on", "1"],
-  false: ["false", "no", "off", "0"],
-};
-
-/** Yes or no, as a JSON boolean or in one of the usual spellings, upper or lower case. */
-const flag = v.pipe(
-  v.union([v.boolean(), v.string(), v.number()], "true or false"),
-  v.transform((value) => String(value).trim().toLowerCase()),
-  v.picklist([...spellings.true, ...spellings.false], "true or false (also yes, no, on, off, 1, 0)"),
-  v.transform((spelling) => spellings.true.includes(spelling)),
-);
-
-const text = (what: string) => v.pipe(v.string(what), v.regex(/^\S+$/, what));
 const name = text("a name without spaces");
 const address = text('an address such as "http://127.0.0.1:8500"');
 
@@ -78,9 +63,6 @@ const schema = {
   nomadNodePool: name,
 };
 
-type Key = keyof typeof schema;
-const keys = Object.keys(schema) as Key[];
-
 /** Variables of this prefix that are no settings. */
 const otherVariables = ["MESHFORM_STACK_TRACES", "MESHFORM_LAB_PROCESS", "MESHFORM_TEST_VARIANT"];
 
@@ -92,47 +74,11 @@ const otherVariables = ["MESHFORM_STACK_TRACES", "MESHFORM_LAB_PROCESS", "MESHFO
  * @throws MeshError that lists every value that a setting cannot have and every misspelled setting, with where it was given
  */
 export function readSettings(scope: Construct): Settings {
-  const context = scope.node.getAllContext() as Readonly<Record<string, unknown>>;
-  const problems = [
-    ...misspelled(Object.keys(context), keys).map(
-      ([given, meant]) => `Unknown setting "${given}" (context in cdktf.json). Did you mean "${meant}"?`,
-    ),
-    ...misspelled(
-      Object.keys(process.env).filter((it) => /^MESHFORM_/i.test(it) && !otherVariables.includes(it)),
-      keys.map(variableOf),
-    ).map(([given, meant]) => `Unknown setting ${given} (environment). Did you mean ${meant}?`),
-  ];
-  const settings: Partial<Settings> = {};
-  for (const key of keys) {
-    const { value, origin } = given(key, context);
-    if (value === undefined) continue;
-    const result = v.safeParse(schema[key], value);
-    if (result.success) {
-      Object.assign(settings, { [key]: result.output });
-    } else {
-      problems.push(
-        `The setting ${key} is ${JSON.stringify(value)} (${origin}); it must be ${result.issues[0].message}.`,
-      );
-    }
-  }
-  if (problems.length > 0) {
-    const [first] = problems;
-    const fix = "Correct it, or remove it to use the default.";
-    throw problems.length === 1
-      ? new MeshError(scope, first, fix)
-      : new MeshError(scope, `${problems.length} settings are wrong.`, problems.map((it) => `\n  - ${it}`).join(""));
-  }
+  const settings = readAll(scope, {
+    schema,
+    contextName: (key) => key,
+    isContextName: () => true,
+    isVariable: (name) => /^MESHFORM_(?!AWS_)/i.test(name) && !otherVariables.includes(name),
+  });
   return { runtime: "docker", ...settings };
-}
-
-function given(key: Key, context: Readonly<Record<string, unknown>>): { value: unknown; origin: string } {
-  const variable = variableOf(key);
-  const fromEnvironment = process.env[variable];
-  return fromEnvironment === undefined
-    ? { value: context[key], origin: "context in cdktf.json" }
-    : { value: fromEnvironment, origin: `environment variable ${variable}` };
-}
-
-function variableOf(key: string): string {
-  return `MESHFORM_${key.replace(/[A-Z]/g, (letter) => `_${letter}`).toUpperCase()}`;
 }

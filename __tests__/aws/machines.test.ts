@@ -136,6 +136,7 @@ function ownHosts(stack: AwsTestStack, props: Partial<ConsulServersProps> = {}) 
 }
 
 describe("groups of one's own", () => {
+  const elsewhere = { ...awsPlatform, name: "Elsewhere" };
   const keyArn = "arn:aws:kms:eu-central-1:123456789012:key/1";
 
   test("have hosts of any kind, in a network and with security groups and keys that are there already", () => {
@@ -197,15 +198,18 @@ describe("groups of one's own", () => {
       "stack/servers: The hosts stack/consul do not complete the hooks of their group. Set lifecycleNotices to true at them.",
     ],
     [
-      { platform: { ...awsPlatform, name: "Elsewhere" } },
+      { platform: elsewhere },
       "stack/servers: The hosts stack/consul are those of Elsewhere. Set platform of their Consul servers to awsPlatform.",
     ],
-  ] satisfies [Partial<ConsulServersProps>, string][])("are refused hosts with %j", (props, message) => {
-    const stack = new AwsTestStack();
-    const { consul } = ownHosts(stack, props);
-    const options = { hosts: consul, network: imported(stack), assets: new AssetsBucket(stack, "own") };
-    expect(() => new ServerGroup(stack, "servers", { ...options, securityGroupIds: ["sg-1"] })).toThrow(message);
-  });
+  ] satisfies [Partial<ConsulServersProps>, string][])(
+    "are refused hosts that do not belong there: %#",
+    (props, message) => {
+      const stack = new AwsTestStack();
+      const { consul } = ownHosts(stack, props);
+      const options = { hosts: consul, network: imported(stack), assets: new AssetsBucket(stack, "own") };
+      expect(() => new ServerGroup(stack, "servers", { ...options, securityGroupIds: ["sg-1"] })).toThrow(message);
+    },
+  );
 
   test("of servers are refused hosts that are none", () => {
     const stack = new AwsTestStack();

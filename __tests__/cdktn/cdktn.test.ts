@@ -44,12 +44,23 @@ test("what runs here is cdktn, and the provider bindings are built on it", () =>
   expect(Job.prototype).toBeInstanceOf(TerraformResource);
 });
 
-test.each(["docker", "exec"])(
-  "the app becomes the same JSON as with cdktf, apart from the version (%s)",
-  (runtime) => {
-    const withCdktf = synthesize(ROOT, runtime, CDKTF);
-    expect([...withCdktf.keys()]).toEqual(["manifest.json", "meshform/checks.json", "stacks/mesh/cdk.tf.json"]);
-    expect(synthesize(MOVED, runtime, CDKTN)).toEqual(withCdktf);
+const onAws = { MESHFORM_AWS_REGION: "eu-central-1" };
+
+test.each([
+  [{ MESHFORM_RUNTIME: "docker" }, ["mesh"]],
+  [{ MESHFORM_RUNTIME: "exec" }, ["mesh"]],
+  [onAws, ["access", "aws-cluster", "aws-network", "mesh"]],
+  [{ ...onAws, MESHFORM_AWS_PRESET: "production" }, ["access", "aws-cluster", "aws-network", "mesh"]],
+])(
+  "the app becomes the same JSON as with cdktf, apart from the version (%j)",
+  (settings, stacks) => {
+    const withCdktf = synthesize(ROOT, settings, CDKTF);
+    expect([...withCdktf.keys()]).toEqual([
+      "manifest.json",
+      "meshform/checks.json",
+      ...stacks.map((stack) => `stacks/${stack}/cdk.tf.json`),
+    ]);
+    expect(synthesize(MOVED, settings, CDKTN)).toEqual(withCdktf);
   },
   PROCESS_MS,
 );
@@ -66,7 +77,11 @@ test(
 );
 
 /** Runs a project's main.ts, and returns the JSON that it wrote, by file, with `…` for the version that it must bear. */
-function synthesize(project: string, runtime: string, version: string): ReadonlyMap<string, unknown> {
+function synthesize(
+  project: string,
+  settings: Readonly<Record<string, string>>,
+  version: string,
+): ReadonlyMap<string, unknown> {
   const outdir = mkdtempSync(join(tmpdir(), "cdktn-"));
   try {
     execFileSync(process.execPath, ["--import", "tsx", join(project, "main.ts")], {
@@ -76,7 +91,7 @@ function synthesize(project: string, runtime: string, version: string): Readonly
       env: {
         ...process.env,
         CDKTF_OUTDIR: outdir,
-        MESHFORM_RUNTIME: runtime,
+        ...settings,
         // It is what the name of the package leads by.
         TSX_TSCONFIG_PATH: join(project, "tsconfig.json"),
       },
@@ -89,7 +104,8 @@ function synthesize(project: string, runtime: string, version: string): Readonly
 }
 
 function readJson(file: string, version?: string): unknown {
+  // Remarks bear the stack trace of where they were made, which names files of the toolkit.
   return JSON.parse(readFileSync(file, "utf8"), (key, value: unknown) =>
-    key === "version" && value === version ? "…" : value,
+    (key === "version" && value === version) || key === "stacktrace" ? "…" : value,
   );
 }

@@ -13,6 +13,7 @@ const SOURCES = [
   "testing",
   "graph",
   "lab",
+  "host-tool",
   "examples",
 ];
 

@@ -14,7 +14,7 @@ import { decryptStatement, FIND_SERVERS, SESSIONS } from "../access/machine-stat
 import type { IamStatement } from "../platform/secret-store";
 import { policyDocument, trustPolicy } from "../access/policy";
 import { AWS_CHECKS } from "../checks";
-import { machineGroupsOf, type CheckedMachines } from "../checks/machines";
+import { machineGroupsOf } from "../checks/machines";
 import { awsName } from "../names";
 import type { NetworkLike } from "../network/network-like";
 import { LIFECYCLE_HOOKS } from "../platform/lifecycle-notices";
@@ -66,7 +66,7 @@ const deviceOf = (index: number) => `/dev/sd${String.fromCharCode("f".charCodeAt
  * Machines that are all alike, as one Auto Scaling group over the private subnets: a launch template from the data of hosts, and a role of
  * its own.
  */
-export class Machines extends Construct implements CheckedMachines {
+export class Machines extends Construct {
   /** Name of the role of the machines. */
   readonly roleName: string;
   /** Name of the Auto Scaling group, to which target groups are attached from outside. */

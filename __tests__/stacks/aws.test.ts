@@ -1,0 +1,213 @@
+import { Testing, type TerraformStack } from "cdktf";
+import { keepState, PRESETS, readAwsSettings } from "../../stacks";
+import { addAwsStacks } from "../../stacks/aws";
+import { endpointCost, estimateOf, PRICES, PRICES_OF, type Price } from "../../stacks/aws/prices";
+import { withDefaults } from "../../stacks/aws/settings";
+import { AwsTestStack, type Block } from "../support/aws";
+import { readPage } from "../support/page";
+import { testApp } from "../support/test-app";
+
+const saved = { ...process.env };
+
+afterEach(() => {
+  process.env = { ...saved };
+});
+
+const settingsWith = (context: Record<string, unknown>) => readAwsSettings(testApp({ context }));
+
+describe("settings", () => {
+  test("without a region there is nothing on AWS, whatever else is set", () => {
+    expect(settingsWith({})).toBeUndefined();
+    expect(settingsWith({ awsPreset: "production" })).toBeUndefined();
+  });
+
+  test("with only a region set, they are those of dev", () => {
+    process.env.MESHFORM_AWS_REGION = "eu-central-1";
+    expect(settingsWith({})).toEqual({
+      region: "eu-central-1",
+      preset: "dev",
+      name: "dev",
+      cidr: "10.0.0.0/16",
+      createStateBucket: false,
+      ...PRESETS.dev,
+    });
+  });
+
+  test("those of the environment overrule the context, and both the preset", () => {
+    process.env.MESHFORM_AWS_SERVER_COUNT = "5";
+    process.env.MESHFORM_AWS_DELETION_PROTECTION = "off";
+    const context = { awsRegion: "eu-west-1", awsPreset: "production", awsServerCount: 3, awsMaxClients: 20 };
+    expect(settingsWith(context)).toMatchObject({
+      ...{ preset: "production", name: "production", zones: 3, minClients: 3 },
+      ...{ serverCount: 5, maxClients: 20, deletionProtection: false },
+    });
+  });
+
+  test("the fewest clients are never more than the most", () => {
+    expect(settingsWith({ awsRegion: "eu-west-1", awsMinClients: 4 })).toMatchObject({ minClients: 4, maxClients: 4 });
+    expect(settingsWith({ awsRegion: "eu-west-1", awsPreset: "production", awsMaxClients: 2 })).toMatchObject({
+      ...{ minClients: 2, maxClients: 2 },
+    });
+  });
+
+  test("all that is wrong is named at once, with where it was given", () => {
+    process.env.MESHFORM_AWS_REGON = "eu-central-1";
+    process.env.MESHFORM_AWS_SERVER_COUNT = "2";
+    process.env.MESHFORM_AWS_IMAGE_ID = "ubuntu";
+    expect(() => settingsWith({ awsPreset: "prod", awsZones: 4, awsName: "Shop", awsStateBucket: "a" })).toThrow(
+      `the app: 7 settings are wrong. ${[
+        "Unknown setting MESHFORM_AWS_REGON (environment). Did you mean MESHFORM_AWS_REGION?",
+        'The setting awsPreset is "prod" (context in cdktf.json); it must be "dev" or "production".',
+        'The setting awsName is "Shop" (context in cdktf.json); it must be 1 to 20 small letters, digits and dashes, beginning with a letter.',
+        "The setting awsZones is 4 (context in cdktf.json); it must be 1, 2 or 3.",
+        'The setting awsServerCount is "2" (environment variable MESHFORM_AWS_SERVER_COUNT); it must be 1, 3 or 5.',
+        'The setting awsImageId is "ubuntu" (environment variable MESHFORM_AWS_IMAGE_ID); it must be an image such as "ami-0123456789abcdef0".',
+        'The setting awsStateBucket is "a" (context in cdktf.json); it must be a name of a bucket: 3 to 63 small letters, digits, dashes and dots.',
+      ]
+        .map((it) => `\n  - ${it}`)
+        .join("")}`,
+    );
+  });
+});
+
+type Terraform = { terraform: Block; resource: Record<string, Record<string, Block>> };
+
+function jsonOf(stack: TerraformStack): Terraform {
+  return JSON.parse(Testing.synth(stack, true)) as Terraform;
+}
+
+function countOf(terraform: Terraform, type: string): number {
+  return Object.keys(terraform.resource[type] ?? {}).length;
+}
+
+/** The Auto Scaling groups by their names. */
+function groupsOf(terraform: Terraform): Record<string, Block> {
+  return Object.fromEntries(Object.values(terraform.resource.aws_autoscaling_group).map((it) => [String(it.name), it]));
+}
+
+/** What the checks warn of; of the engines' versions they do in any app. */
+function warningsOf(stack: TerraformStack): string[] {
+  return stack.node
+    .findAll()
+    .flatMap(({ node }) => node.metadata.filter(({ type }) => /warn/.test(type)).map(({ data }) => String(data)))
+    .filter((it) => !it.endsWith("(security-release)"));
+}
+
+function stacksOf(settings: Partial<Parameters<typeof withDefaults>[0]>) {
+  return addAwsStacks(testApp(), withDefaults({ region: "eu-central-1", ...settings }));
+}
+
+describe("stacks", () => {
+  test("of dev are one server and one client in one zone, which can be destroyed", () => {
+    const { state, network, cluster } = stacksOf({});
+    expect(state).toBeUndefined();
+    expect(countOf(jsonOf(network), "aws_nat_gateway")).toBe(1);
+    const terraform = jsonOf(cluster);
+    expect(groupsOf(terraform)).toMatchObject({
+      "dev-servers": { min_size: 1, max_size: 1 },
+      "dev-general": { min_size: 1, max_size: 1 },
+    });
+    expect(JSON.stringify(terraform)).not.toContain("prevent_destroy");
+    expect(cluster.dependencies).toContain(network);
+  });
+
+  test("of production are three servers and three to nine clients in three zones, each with its way to the internet", () => {
+    const { network, cluster } = stacksOf({ preset: "production", imageId: "ami-1" });
+    expect(countOf(jsonOf(network), "aws_nat_gateway")).toBe(3);
+    const terraform = jsonOf(cluster);
+    expect(groupsOf(terraform)).toMatchObject({
+      "production-servers": { min_size: 3, max_size: 3, lifecycle: { prevent_destroy: true } },
+      "production-general": { min_size: 3, max_size: 9 },
+    });
+    expect(countOf(terraform, "aws_autoscaling_policy")).toBe(1);
+    expect(Object.values(terraform.resource.aws_launch_template)).toMatchObject([
+      { image_id: "ami-1", instance_type: "m7g.large" },
+      { image_id: "ami-1", instance_type: "m7g.large" },
+    ]);
+    expect(warningsOf(cluster)).toEqual([]);
+  });
+
+  test("of production warn of an image that may change", () => {
+    const { cluster } = stacksOf({ preset: "production" });
+    jsonOf(cluster);
+    expect(warningsOf(cluster)).toEqual([expect.stringMatching(/\(moving-image\)$/)]);
+  });
+
+  test("keep their state in a bucket with lock files, which the first of them creates", () => {
+    const { state, network, cluster } = stacksOf({ stateBucket: "example-state", createStateBucket: true });
+    for (const stack of [network, cluster]) {
+      expect(jsonOf(stack).terraform).toMatchObject({
+        backend: {
+          s3: {
+            bucket: "example-state",
+            key: `dev/${stack.node.id}.tfstate`,
+            region: "eu-central-1",
+            encrypt: true,
+            use_lockfile: true,
+          },
+        },
+      });
+    }
+    if (state === undefined) throw new Error("There is no stack with the bucket.");
+    const own = jsonOf(state);
+    expect(own.terraform).not.toHaveProperty("backend");
+    expect(Object.values(own.resource.aws_s3_bucket)).toMatchObject([{ bucket: "example-state", force_destroy: true }]);
+    expect(countOf(own, "aws_s3_bucket_versioning")).toBe(1);
+    expect(network.dependencies).toContain(state);
+  });
+
+  test("say which setting is missing for that", () => {
+    expect(() => stacksOf({ createStateBucket: true })).toThrow(
+      "aws-state: createStateBucket is set, and stateBucket is not. Set stateBucket to a name that is unique in the world (MESHFORM_AWS_STATE_BUCKET).",
+    );
+  });
+
+  test("of other kinds keep their state there too", () => {
+    const stack = new AwsTestStack();
+    keepState(stack, withDefaults({ region: "eu-central-1", stateBucket: "example-state" }));
+    expect(jsonOf(stack).terraform).toMatchObject({
+      backend: { s3: { key: "dev/stack.tfstate", use_lockfile: true } },
+    });
+  });
+
+  test("say what they cost at least", () => {
+    const { cluster } = stacksOf({ serverType: "x9g.huge" });
+    expect(cluster.node.metadata.map(({ data }) => String(data))).toContain(
+      "It costs at least 70 USD a month in us-east-1 at prices of 2026-06-17, without traffic, without x9g.huge, whose prices are not known.",
+    );
+  });
+});
+
+describe("the estimate", () => {
+  const cell = (value: string | number) => (typeof value === "number" ? value.toFixed(2) : value);
+
+  test("is what the page about AWS says", () => {
+    const page = readPage("docs/aws.md");
+    for (const preset of ["dev", "production"] as const) {
+      const { costs, usd } = estimateOf(withDefaults({ region: PRICES_OF.region, preset }));
+      for (const { what, count, usd: cost } of costs) {
+        const row = page.split("\n").find((line) => line.startsWith(`| ${what} `));
+        const cells = row?.split("|").map((it) => it.trim()) ?? [];
+        expect([what, preset, ...cells]).toContain(`${count}: ${cell(cost)}`);
+      }
+      expect(page).toContain(cell(usd));
+    }
+    expect(page).toContain(`${cell(endpointCost(3, 3))} dollars`);
+    expect(page).toContain(PRICES_OF.date);
+  });
+
+  test("adds up prices of which each has a source, or is said not to have been verified", () => {
+    const { usd, costs } = estimateOf(withDefaults({ region: PRICES_OF.region, preset: "production" }));
+    const of = (what: string) => costs.find((it) => it.what === what)?.usd;
+    expect(of("NAT gateways")).toBe(98.55);
+    expect(usd).toBeCloseTo(
+      costs.reduce((sum, it) => sum + it.usd, 0),
+      2,
+    );
+    const unverified = Object.entries<Price>(PRICES).filter(([, { source }]) => source === undefined);
+    const page = readPage("docs/aws.md");
+    for (const [name] of unverified) expect(page).toContain(`\`${name}\``);
+    // Three interface endpoints in three zones cost more than a NAT gateway.
+    expect(endpointCost(3, 3)).toBeGreaterThan(98.55 / 3);
+  });
+});

@@ -1,0 +1,41 @@
+import { Annotations } from "cdktf";
+import type { Construct } from "constructs";
+import { AwsCluster, MachineImage, Scaling, type NetworkLike } from "../../constructs/aws";
+import { AwsStack } from "./aws-stack";
+import { estimateOf, PRICES_OF } from "./prices";
+import type { AwsSettings } from "./settings";
+
+/** Props of {@link AwsClusterStack}. */
+export interface AwsClusterStackProps extends AwsSettings {
+  /** Where the machines are. */
+  readonly network: NetworkLike;
+}
+
+/** A cluster of Consul and Nomad with one pool of clients. */
+export class AwsClusterStack extends AwsStack {
+  /** Add further pools here. */
+  readonly cluster: AwsCluster;
+
+  constructor(scope: Construct, id: string, props: AwsClusterStackProps) {
+    super(scope, id, { settings: props, hasRemoteState: true });
+    const { network, name, imageId, minClients, maxClients, preset } = props;
+    this.cluster = new AwsCluster(this, "cluster", {
+      ...{ network, name },
+      serverCount: props.serverCount,
+      serverType: props.serverType,
+      image: imageId === undefined ? undefined : MachineImage.id(imageId, { distribution: "ubuntu-24.04" }),
+      deletionProtection: props.deletionProtection,
+      snapshots: preset === "production" ? { everySeconds: 900, retain: 96 } : {},
+    });
+    this.cluster.addClientPool("general", {
+      instanceTypes: [props.clientType],
+      scaling:
+        minClients === maxClients ? Scaling.fixed(minClients) : Scaling.cpu({ min: minClients, max: maxClients }),
+    });
+    const { usd, unknown } = estimateOf(props);
+    const without = unknown.length === 0 ? "" : `, without ${unknown.join(" and ")}, whose prices are not known`;
+    Annotations.of(this).addInfo(
+      `It costs at least ${usd.toFixed(0)} USD a month in ${PRICES_OF.region} at prices of ${PRICES_OF.date}, without traffic${without}.`,
+    );
+  }
+}

@@ -1,0 +1,44 @@
+/** `dev` is for trying things out, `production` for what is to last. */
+export type AwsPreset = "dev" | "production";
+
+/** What a preset decides. */
+export interface PresetSettings {
+  /** How many availability zones, from 1 to 3. */
+  readonly zones: number;
+  /** How many servers. */
+  readonly serverCount: 1 | 3 | 5;
+  /** The servers' instance type. */
+  readonly serverType: string;
+  /** The clients' instance type. */
+  readonly clientType: string;
+  /** The fewest clients. */
+  readonly minClients: number;
+  /** The most clients. With more than the fewest, their number follows the CPU load. */
+  readonly maxClients: number;
+  /** Whether a plan fails that would destroy what cannot be created again. */
+  readonly deletionProtection: boolean;
+}
+
+/** The settings of each preset. */
+export const PRESETS: Readonly<Record<AwsPreset, PresetSettings>> = {
+  // One of everything, which `destroy` removes without a trace.
+  dev: {
+    zones: 1,
+    serverCount: 1,
+    serverType: "t4g.small",
+    clientType: "t4g.medium",
+    minClients: 1,
+    maxClients: 1,
+    deletionProtection: false,
+  },
+  // Survives the loss of a zone.
+  production: {
+    zones: 3,
+    serverCount: 3,
+    serverType: "m7g.large",
+    clientType: "m7g.large",
+    minClients: 3,
+    maxClients: 9,
+    deletionProtection: true,
+  },
+};

@@ -1,0 +1,98 @@
+import type { AwsSettings } from "./settings";
+
+/** A price in US dollars. */
+export interface Price {
+  readonly usd: number;
+  readonly per: "hour" | "month" | "GiB and month";
+  /** The page on which it was read. @default it was not verified: compare it with AWS's own price list */
+  readonly source?: string;
+}
+
+/** The region and the day of the prices. AWS changes both lists and prices: https://aws.amazon.com/pricing/ */
+export const PRICES_OF = { region: "us-east-1", date: "2026-06-17" } as const;
+
+const NAT_AND_ENDPOINTS = "https://www.zacfukuda.com/blog/aws-nat-gateway-vs-vpc-endpoint";
+
+/** On-demand prices without traffic and requests. */
+export const PRICES = {
+  "t4g.small": { usd: 0.0168, per: "hour" },
+  "t4g.medium": { usd: 0.0336, per: "hour" },
+  "m7g.large": {
+    usd: 0.0816,
+    per: "hour",
+    source: "https://www.factualminds.com/blog/amazon-ec2-on-demand-pricing-instance-families-2026/",
+  },
+  "gp3 disk": { usd: 0.08, per: "GiB and month" },
+  "NAT gateway": { usd: 0.045, per: "hour", source: NAT_AND_ENDPOINTS },
+  "public IPv4 address": { usd: 0.005, per: "hour", source: "https://cloudburn.io/blog/aws-nat-gateway-pricing" },
+  "interface endpoint in a zone": { usd: 0.01, per: "hour", source: NAT_AND_ENDPOINTS },
+  "KMS key": { usd: 1, per: "month", source: "https://cloudburn.io/blog/aws-kms-pricing" },
+  secret: { usd: 0.4, per: "month" },
+} satisfies Readonly<Record<string, Price>>;
+
+/** AWS's own number for estimates. */
+const HOURS_PER_MONTH = 730;
+
+/** A line of an estimate. */
+export interface EstimatedCost {
+  readonly what: string;
+  readonly count: number;
+  /** Dollars per month, of all of them. */
+  readonly usd: number;
+}
+
+/** What a month costs at least: no traffic, no requests, no logs, and the fewest clients. */
+export interface Estimate {
+  readonly costs: readonly EstimatedCost[];
+  /** Dollars per month. */
+  readonly usd: number;
+  /** Instance types without a known price, which are not in the sum. */
+  readonly unknown: readonly string[];
+}
+
+/** Sizes of the disks, in GiB, which are the defaults of `AwsCluster`. */
+const DISKS = { server: 30, client: 40 };
+
+/** Secrets of a cluster. */
+const SECRETS = 5;
+
+/** What a cluster costs in a month, at the prices of {@link PRICES_OF}. */
+export function estimateOf(settings: AwsSettings): Estimate {
+  const { serverCount, serverType, minClients, clientType, zones, preset } = settings;
+  const gateways = preset === "production" ? zones : 1;
+  const machines = [
+    { what: `servers, ${serverType}`, type: serverType, count: serverCount },
+    { what: `clients, ${clientType}`, type: clientType, count: minClients },
+  ];
+  const known = machines.flatMap(({ what, type, count }) => {
+    const price = (PRICES as Readonly<Record<string, Price>>)[type] as Price | undefined;
+    return price === undefined ? [] : [{ what, count, price }];
+  });
+  const gib = serverCount * DISKS.server + minClients * DISKS.client;
+  const costs = [
+    ...known,
+    { what: "GiB of disks", count: gib, price: PRICES["gp3 disk"] },
+    { what: "NAT gateways", count: gateways, price: PRICES["NAT gateway"] },
+    { what: "public addresses of the NAT gateways", count: gateways, price: PRICES["public IPv4 address"] },
+    { what: "KMS keys", count: 1, price: PRICES["KMS key"] },
+    { what: "secrets", count: SECRETS, price: PRICES.secret },
+  ].map(({ what, count, price }) => ({ what, count, usd: cents(count * perMonth(price)) }));
+  return {
+    costs,
+    usd: cents(costs.reduce((sum, { usd }) => sum + usd, 0)),
+    unknown: machines.map(({ type }) => type).filter((type) => !(type in PRICES)),
+  };
+}
+
+/** What interface endpoints cost in a month. */
+export function endpointCost(services: number, zones: number): number {
+  return cents(services * zones * perMonth(PRICES["interface endpoint in a zone"]));
+}
+
+function perMonth({ usd, per }: Price): number {
+  return per === "hour" ? usd * HOURS_PER_MONTH : usd;
+}
+
+function cents(usd: number): number {
+  return Math.round(usd * 100) / 100;
+}

@@ -1,0 +1,91 @@
+import type { Construct } from "constructs";
+import * as v from "valibot";
+import { flag, readAll, text } from "../read-all";
+import { PRESETS, type AwsPreset, type PresetSettings } from "./presets";
+
+/** Which cluster an app creates on AWS, and where. By default the settings are those of the preset. */
+export interface AwsSettings extends PresetSettings {
+  /** e.g. `eu-central-1`. Without it the app has nothing on AWS. */
+  readonly region: string;
+  /** What the other settings are by default. @default "dev" */
+  readonly preset: AwsPreset;
+  /** What everything is named after: 1 to 20 small letters, digits and dashes. @default the preset's name */
+  readonly name: string;
+  /** A private range of addresses from /16 to /23. @default "10.0.0.0/16" */
+  readonly cidr: string;
+  /** An image of Ubuntu 24.04 for arm64, `ami-…`. @default the newest at each plan */
+  readonly imageId?: string;
+  /** The bucket with the state of all other stacks. @default their state is in local files */
+  readonly stateBucket?: string;
+  /** Whether the app creates that bucket, as its first stack. @default false */
+  readonly createStateBucket: boolean;
+}
+
+const number = (what: string, least: number, most: number) =>
+  v.pipe(
+    v.union([v.number(), v.string()], what),
+    v.transform(Number),
+    v.integer(what),
+    v.minValue(least, what),
+    v.maxValue(most, what),
+  );
+
+const SERVERS = [1, 3, 5] as const;
+const instanceType = v.pipe(
+  text('an instance type such as "t4g.medium"'),
+  v.regex(/^[a-z0-9-]+\.[a-z0-9-]+$/, 'an instance type such as "t4g.medium"'),
+);
+const region = 'a region such as "eu-central-1"';
+const bucket = "a name of a bucket: 3 to 63 small letters, digits, dashes and dots";
+const clusterName = "1 to 20 small letters, digits and dashes, beginning with a letter";
+const image = 'an image such as "ami-0123456789abcdef0"';
+
+const schema = {
+  region: v.pipe(text(region), v.regex(/^[a-z]{2}(-[a-z]+)+-\d+$/, region)),
+  preset: v.picklist(Object.keys(PRESETS) as AwsPreset[], '"dev" or "production"'),
+  name: v.pipe(text(clusterName), v.regex(/^[a-z][a-z0-9-]{0,19}$/, clusterName)),
+  cidr: text('a private range such as "10.0.0.0/16"'),
+  zones: number("1, 2 or 3", 1, 3),
+  serverCount: v.pipe(number("1, 3 or 5", 1, 5), v.picklist(SERVERS, "1, 3 or 5")),
+  serverType: instanceType,
+  clientType: instanceType,
+  minClients: number("a whole number from 1 to 1000", 1, 1000),
+  maxClients: number("a whole number from 1 to 1000", 1, 1000),
+  imageId: v.pipe(text(image), v.regex(/^ami-[0-9a-f]+$/, image)),
+  deletionProtection: flag,
+  stateBucket: v.pipe(text(bucket), v.regex(/^[a-z0-9][a-z0-9.-]{1,61}[a-z0-9]$/, bucket)),
+  createStateBucket: flag,
+};
+
+const PREFIX = "aws";
+
+/**
+ * Reads the settings for AWS from the app's context, each overruled by its environment variable: `awsRegion` by `MESHFORM_AWS_REGION`,
+ * `awsPreset` by `MESHFORM_AWS_PRESET`, and so on. What is not set is the preset's.
+ *
+ * @returns `undefined` where no region is set: the app has nothing on AWS
+ * @throws MeshError that lists every value that a setting cannot have and every misspelled setting, with where it was given
+ */
+export function readAwsSettings(scope: Construct): AwsSettings | undefined {
+  const given = readAll(scope, {
+    schema,
+    contextName: (key) => `${PREFIX}${key[0].toUpperCase()}${key.slice(1)}`,
+    isContextName: (name) => name.toLowerCase().startsWith(PREFIX),
+    isVariable: (name) => /^MESHFORM_AWS_/i.test(name),
+  });
+  return given.region === undefined ? undefined : withDefaults({ ...given, region: given.region });
+}
+
+/** Settings with what their preset says. */
+export function withDefaults(given: Partial<AwsSettings> & Pick<AwsSettings, "region">): AwsSettings {
+  const { preset = "dev" } = given;
+  const { minClients, maxClients, ...rest } = PRESETS[preset];
+  const fewest = given.minClients ?? Math.min(minClients, given.maxClients ?? minClients);
+  return {
+    ...{ preset, name: preset, cidr: "10.0.0.0/16", createStateBucket: false },
+    ...rest,
+    ...given,
+    minClients: fewest,
+    maxClients: given.maxClients ?? Math.max(maxClients, fewest),
+  };
+}
