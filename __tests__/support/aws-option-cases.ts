@@ -12,6 +12,7 @@ import {
   Scaling,
   SecurityGroups,
   ServerGroup,
+  StateBucket,
   type AssetsBucketProps,
   type AwsClusterProps,
   type ClientPoolProps,
@@ -27,6 +28,7 @@ import {
   type SecurityGroupsProps,
   type ServerGroupProps,
   type SpotOptions,
+  type StateBucketProps,
 } from "../../constructs/aws";
 import { AwsTestStack } from "./aws";
 import { of, type OptionCase } from "./option-cases";
@@ -158,6 +160,11 @@ export const AWS_OPTION_CASES: readonly OptionCase[] = [
     "AssetsBucket",
     { name: "prod", keyArn: "arn:aws:kms:x" },
     (options) => new AssetsBucket(new AwsTestStack(), "assets", options),
+  ),
+  of<StateBucketProps>(
+    "StateBucket",
+    { bucketName: "example-state", deletionProtection: true },
+    (options) => new StateBucket(new AwsTestStack(), "state", options),
   ),
   of<MachineGroupProps>(
     "MachineGroup",

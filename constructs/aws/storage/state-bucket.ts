@@ -12,7 +12,7 @@ export interface StateBucketProps {
 
 const STATE_BUCKET_SHAPE: is.Shape<StateBucketProps> = {
   bucketName: is.required(is.name),
-  deletionProtection: is.literal(is.flag, "Write it out."),
+  deletionProtection: is.literal(is.flag, "Use a literal value."),
 };
 
 /**
