@@ -117,7 +117,6 @@ function jobOf({ name, upstreams }: PlainService): unknown {
             ],
             Connect: {
               SidecarService: {
-                DisableDefaultTCPCheck: true,
                 Proxy: {
                   Upstreams: upstreams.map(({ destination, localPort }) => ({
                     DestinationName: destination,

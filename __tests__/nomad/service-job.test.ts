@@ -456,28 +456,6 @@ describe("a health check", () => {
 describe("the sidecar", () => {
   const connectOf = (props: Partial<MeshServiceBaseProps>) => serviceOf(jobOf(props)).Connect;
 
-  test.each<[string, Partial<MeshServiceBaseProps>, boolean | undefined]>([
-    ["asks Envoy", { healthCheck: HealthCheck.http("/health") }, true],
-    ["asks Envoy by gRPC", { healthCheck: HealthCheck.grpc() }, true],
-    ["asks Envoy just as often", { healthCheck: HealthCheck.http("/health", { interval: "10s" }) }, true],
-    ["asks Envoy among others", { healthCheck: [HealthCheck.script("/bin/true"), HealthCheck.http("/health")] }, true],
-    ["is none", {}, undefined],
-    ["asks Envoy more rarely", { healthCheck: HealthCheck.http("/health", { interval: "11s" }) }, undefined],
-    ["asks past Envoy", { healthCheck: HealthCheck.http("/health", { port: 8001 }) }, undefined],
-    ["passes before it asks", { healthCheck: HealthCheck.http("/", { initialStatus: "passing" }) }, undefined],
-    ["runs in the task", { healthCheck: HealthCheck.script("/bin/true") }, undefined],
-    [
-      "asks Envoy, but the sidecar says otherwise",
-      { healthCheck: HealthCheck.http("/health"), sidecar: Sidecar.docker({ disableDefaultTcpCheck: false }) },
-      false,
-    ],
-  ])(
-    "Consul's own check of the sidecar, every 10 s, is left out only where a health check says the same sooner: one that %s",
-    (_, props, disabled) => {
-      expect(connectOf(props)?.SidecarService?.DisableDefaultTCPCheck).toBe(disabled);
-    },
-  );
-
   test("is Nomad's own unless something is asked of it", () => {
     expect(connectOf({})).toEqual({
       SidecarService: { Proxy: {} },

@@ -1,12 +1,11 @@
 import * as is from "../core/shape";
 import type { Override } from "../core/override";
-import { isToken } from "../core/token";
 import type * as nomad from "./generated/job";
 import { CHECK_RESTART_SHAPE, renderCheckRestart, type CheckRestartOptions, type HealthCheck } from "./health-check";
 import { IDENTITY_SHAPE, renderIdentity, type IdentityOptions } from "./identity";
 import { overridden } from "./override";
 import type { Port } from "./port";
-import { Sidecar, SIDECAR_CHECK_INTERVAL } from "./sidecar";
+import { Sidecar } from "./sidecar";
 import { renderTransparentProxy, TRANSPARENT_PROXY_SHAPE, type TransparentProxyOptions } from "./transparent-proxy";
 
 /**
@@ -186,11 +185,10 @@ export function renderCatalogService(serviceName: string, options: CatalogServic
 export function renderConnectService(options: ConnectServiceOptions, parts: ConnectServiceParts): nomad.Service {
   const { serviceName, port, task, scriptTask = task, override } = parts;
   const isNative = options.connectNative === true;
-  const registration = renderRegistration(options, { serviceName, port, task: scriptTask, sidecar: !isNative });
   const rendered: nomad.Service = {
-    ...registration,
+    ...renderRegistration(options, { serviceName, port, task: scriptTask, sidecar: !isNative }),
     TaskName: task,
-    Connect: isNative ? { Native: true } : renderSidecar(options, parts, registration.Checks?.some(asksEnvoy)),
+    Connect: isNative ? { Native: true } : renderSidecar(options, parts),
   };
   return overridden(rendered, override, `the service ${serviceName}`);
 }
@@ -217,38 +215,25 @@ function renderRegistration(options: RegistrationOptions, target: Parameters<Hea
   };
 }
 
-/** Whether a check asks through the service's Envoy, at least as often as Consul's own check of the sidecar would. */
-function asksEnvoy({ Expose, Interval, InitialStatus }: nomad.ServiceCheck): boolean {
-  const isOften = Interval !== undefined && !isToken(Interval) && Interval <= SIDECAR_CHECK_INTERVAL;
-  return Expose === true && InitialStatus !== "passing" && isOften;
-}
-
-function renderSidecar(
-  options: ConnectServiceOptions,
-  parts: ConnectServiceParts,
-  isChecked = false,
-): nomad.ConsulConnect {
+function renderSidecar(options: ConnectServiceOptions, parts: ConnectServiceParts): nomad.ConsulConnect {
   const { port, ports = {}, upstreams } = parts;
   const sidecar = options.sidecar ?? Sidecar.docker();
   const inside = typeof port === "string" && Object.hasOwn(ports, port) ? ports[port].to : undefined;
   return {
-    SidecarService: sidecar.renderService(
-      {
-        // With a label alone Nomad tells Envoy the node's port, on which nothing listens inside.
-        LocalServicePort: inside,
-        Upstreams: upstreams.length > 0 ? upstreams : undefined,
-        TransparentProxy: options.transparentProxy && renderTransparentProxy(options.transparentProxy),
-        Expose: options.expose && {
-          Path: options.expose.map((exposed) => ({
-            Path: exposed.path,
-            Protocol: exposed.protocol ?? "http",
-            LocalPathPort: exposed.localPort ?? (typeof port === "number" ? port : inside),
-            ListenerPort: exposed.portLabel,
-          })),
-        },
+    SidecarService: sidecar.renderService({
+      // With a label alone Nomad tells Envoy the node's port, on which nothing listens inside.
+      LocalServicePort: inside,
+      Upstreams: upstreams.length > 0 ? upstreams : undefined,
+      TransparentProxy: options.transparentProxy && renderTransparentProxy(options.transparentProxy),
+      Expose: options.expose && {
+        Path: options.expose.map((exposed) => ({
+          Path: exposed.path,
+          Protocol: exposed.protocol ?? "http",
+          LocalPathPort: exposed.localPort ?? (typeof port === "number" ? port : inside),
+          ListenerPort: exposed.portLabel,
+        })),
       },
-      isChecked,
-    ),
+    }),
     SidecarTask: sidecar.renderTask(),
   };
 }

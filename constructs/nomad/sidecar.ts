@@ -64,10 +64,10 @@ export interface SidecarOptions {
    */
   readonly config?: Readonly<Record<string, unknown>>;
   /**
-   * Whether Consul does without its tcp check of Envoy's public listener, which it runs every 10 s, the first time up to 10 s after an
-   * instance has started.
+   * Whether Consul omits its tcp check of Envoy's public listener, which it runs every 10 s. A Consul agent that reads its configuration again
+   * adds the check all the same, as failing until it has run, so that callers lose an instance that had none for up to 10 s.
    *
-   * @default true where a health check of the service passes through Envoy every 10 s or more often, and so says the same sooner; else false
+   * @default false
    */
   readonly disableDefaultTcpCheck?: boolean;
   /** Anything else of Nomad's sidecar_task block. @default none */
@@ -246,18 +246,15 @@ export class Sidecar {
     };
   }
 
-  /**
-   * @internal
-   * @param isChecked whether a health check of the service tells as soon whether Envoy listens
-   */
-  renderService(proxy: nomad.ConsulProxy, isChecked = false): nomad.ConsulSidecarService {
+  /** @internal */
+  renderService(proxy: nomad.ConsulProxy): nomad.ConsulSidecarService {
     const { options } = this;
     const rendered: nomad.ConsulSidecarService = {
       // Of an empty list Consul makes the service's own.
       Tags: options.tags?.length === 0 ? [""] : options.tags,
       Port: options.portLabel,
       Meta: options.serviceMeta,
-      DisableDefaultTCPCheck: options.disableDefaultTcpCheck ?? (isChecked || undefined),
+      DisableDefaultTCPCheck: options.disableDefaultTcpCheck,
       Proxy: { ...proxy, Config: options.config },
     };
     return overridden(rendered, options.serviceOverride, "the sidecar");

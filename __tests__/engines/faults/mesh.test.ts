@@ -142,8 +142,6 @@ describe("an agent that is killed", () => {
     const loads = await load(PATHS, async () => {
       await crashConsul(lab, "client-2");
       await expectHealthy(lab, ["client-2"]);
-      // The check of a sidecar has been seen to begin anew within half a minute: once more up to 10 s for what is only there.
-      await sleep(35_000);
       await settled();
     });
     figures.add("Consul's agent on a client killed", loads, "single and tcp have their only instance there");
