@@ -2,7 +2,7 @@ import { synthesize } from "../constructs";
 import { AccessStack } from "./access-stack";
 import { readSettings } from "./settings";
 
-/** The access rules alone, as an app: for a cluster whose workloads are other apps'. */
+/** An app that contains only the access rules, for a cluster whose workloads are in other apps. */
 synthesize((app) => {
   new AccessStack(app, "access", readSettings(app));
 });

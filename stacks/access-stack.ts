@@ -26,9 +26,9 @@ export interface AccessStackProps extends Pick<
   Settings,
   "consulAddress" | "consulDatacenter" | "nomadAddress" | "nomadRegion" | "nomadNamespace"
 > {
-  /** What Consul shows without a token; `false` for nothing. @default all services and nodes */
+  /** What can be read in Consul without a token; `false` for nothing. @default all services and nodes */
   readonly consulAnonymous?: AnonymousPolicyOptions | false;
-  /** What Nomad shows without a token. @default nothing */
+  /** What can be read in Nomad without a token. @default nothing */
   readonly nomadAnonymous?: NomadAnonymousPolicyOptions;
   /** What agents, Prometheus and operators may do in Consul. @default {} */
   readonly roles?: RolePoliciesOptions;
@@ -54,10 +54,10 @@ const ACCESS_STACK_SHAPE: is.Shape<AccessStackProps & Settings> = {
 };
 
 /**
- * Who may do what in Consul and Nomad, once both run with access control. It is applied with a management token of each, from
- * `CONSUL_HTTP_TOKEN` and `NOMAD_TOKEN`, and makes no token itself: a secret never passes through Terraform.
+ * The access rules of Consul and Nomad; both must run with ACLs enabled. Apply it with a management token of each, in
+ * `CONSUL_HTTP_TOKEN` and `NOMAD_TOKEN`. It creates no tokens, so that no secret passes through Terraform.
  *
- * Where Nomad is, seen from Consul's servers, is given when it is applied, as `TF_VAR_nomad_jwks_url` and
+ * When you apply it, set Nomad's JWKS URL as reached from Consul's servers, and the CA certificate, in `TF_VAR_nomad_jwks_url` and
  * `TF_VAR_nomad_ca_certificate`.
  */
 export class AccessStack extends TerraformStack {

@@ -9,8 +9,8 @@ import { ANY_SETTINGS_SHAPE, type Settings } from "./settings";
 export type GatewayBindingRulesStackProps = Pick<Settings, "consulAddress" | "consulDatacenter">;
 
 /**
- * What the gateways of a mesh may do in Consul, where the access rules of the cluster are there already. Like those it is
- * applied with a management token, and makes none itself; the mesh is applied after it, with less.
+ * The permissions of a mesh's gateways in Consul, for a cluster that already has access rules. Apply it with a management token,
+ * before the mesh, which needs fewer permissions. It creates no tokens.
  */
 export class GatewayBindingRulesStack extends TerraformStack {
   /** The tokens of workloads: gateways are allowed here. */

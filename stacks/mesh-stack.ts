@@ -19,7 +19,7 @@ export interface MeshStackProps extends Settings {
     /** Where the gateways of the mesh get their rights. @default nowhere: they have none */
     readonly workloads?: WorkloadAuthMethod;
   };
-  /** What the mesh has beside what the settings say: metrics, tracing and so on. @default nothing */
+  /** Additional props of the mesh, such as metrics and tracing. @default none */
   readonly mesh?: ServiceMeshProps;
 }
 
@@ -30,8 +30,8 @@ const MESH_STACK_SHAPE: is.Shape<MeshStackProps> = {
 };
 
 /**
- * The workloads: services, their jobs, and which service can reach which. It needs a Consul and a Nomad that are there already, and
- * finds them by their own variables (`CONSUL_HTTP_ADDR`, `NOMAD_ADDR`, …), so that no address or token is in the output.
+ * The workloads: services, their jobs, and which service can reach which. It needs existing Consul and Nomad clusters. Their
+ * addresses and tokens come from `CONSUL_HTTP_ADDR`, `NOMAD_ADDR` and so on, so that none is in the output.
  */
 export class MeshStack extends TerraformStack {
   /** The mesh of the stack: add services, gateways and jobs here. */

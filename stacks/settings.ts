@@ -6,7 +6,7 @@ import { flag, readAll, text } from "./read-all";
 /** What runs the services: containers, or programs of the nodes themselves. */
 export type Runtime = "docker" | "exec";
 
-/** How an app fits into the clusters that it meets. */
+/** Settings that adapt an app to its clusters. */
 export interface Settings {
   /** @default "docker" */
   readonly runtime: Runtime;

@@ -4,10 +4,11 @@ import { suggestionFor } from "../constructs/core/closest";
 import { sentenceOf } from "../constructs/checks/report";
 import { reachOf, reportOf, type ReachOptions } from "./synthesized";
 
-/** What {@link meshMatchers} add to `expect(app)`. */
+/** The matchers that {@link meshMatchers} adds to `expect(app)`. */
 export interface MeshMatchers<R> {
   /**
-   * Whether a service may reach another. Without a request, or with only a part of one, all requests must be allowed; after `not`, none may be.
+   * Asserts that a service can reach another. Without a request, or with only a part of one, all requests must be allowed; with
+   * `not`, all must be denied.
    *
    * @example
    * expect(app).toAllow("web", "api", { method: "GET", path: "/orders" });
@@ -15,7 +16,7 @@ export interface MeshMatchers<R> {
    */
   toAllow(source: string, destination: string, request?: ReachOptions): R;
   /**
-   * Whether a check finds something.
+   * Asserts that a check has a finding.
    *
    * @param id of the check
    * @param at path of the construct @default anywhere

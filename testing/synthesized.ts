@@ -52,7 +52,7 @@ export function reportOf(scope: IConstruct): Report {
 }
 
 /**
- * A Nomad job as Nomad's API takes it. What only Terraform knows reads `(known to Terraform)`.
+ * Returns a Nomad job in the format of Nomad's API. Values that only Terraform knows are `(known to Terraform)`.
  *
  * @param scope the app, a stack of it, or any other construct: the job must be of its stack, where it is in one
  * @param id the job's id in Nomad
@@ -71,7 +71,7 @@ export function jobOf(scope: IConstruct, id: string): nomad.Job {
 }
 
 /**
- * A config entry as Consul's API takes it.
+ * Returns a config entry in the format of Consul's API.
  *
  * @param scope as for {@link jobOf}
  * @param name the entry's name: that of a service, or `global` for proxy-defaults
@@ -89,10 +89,10 @@ export function entryOf<Kind extends ConfigEntryKind>(
 }
 
 /**
- * What the intentions say of each source of a service, by the name of the source, without what Consul works out of them.
+ * Returns the sources of a service's intentions, sorted by name, without the fields that Consul computes.
  *
  * @param scope as for {@link jobOf}
- * @returns none where nothing may reach it
+ * @returns an empty list if no service can reach it
  * @throws Error if the app does not know the destination
  */
 export function intentionsOf(scope: IConstruct, destination: string): readonly consul.SourceIntention[] {

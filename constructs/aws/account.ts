@@ -6,9 +6,9 @@ import { Construct, type IConstruct } from "constructs";
 
 const ID = "aws_account";
 
-/** Where a stack is applied, as Terraform finds out: ARNs and policies name it. */
+/** The account, region and partition in which a stack is applied, from data sources. ARNs and policies contain them. */
 export class AwsAccount extends Construct {
-  /** The one of a construct's stack, made when it is first asked for. */
+  /** Returns the account of a construct's stack. The first call creates it. */
   static of(scope: IConstruct): AwsAccount {
     const stack = TerraformStack.of(scope);
     return (stack.node.tryFindChild(ID) as AwsAccount | undefined) ?? new AwsAccount(stack, ID);

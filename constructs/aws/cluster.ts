@@ -22,37 +22,38 @@ import { EncryptionKey } from "./storage/encryption-key";
 import { SnapshotsBucket } from "./storage/snapshots-bucket";
 import { addTags, TAGS, type Tags } from "./tags";
 
-/** How often an {@link AwsCluster} saves what its servers know. */
+/** How often an {@link AwsCluster} saves snapshots, and how many it keeps. */
 export type ClusterSnapshotOptions = Pick<SnapshotOptions, "everySeconds" | "retain">;
 
 /** Props of {@link AwsCluster}. */
 export interface AwsClusterProps extends Pick<ConsulServersProps, "datacenter" | "nomadRegion" | "versions"> {
-  /** Where the machines are. */
+  /** The network in which the machines run. */
   readonly network: NetworkLike;
   /**
-   * What everything is named after: 1 to 20 lower-case letters, digits and dashes, beginning with a letter. An account has one cluster of a
-   * name in a region.
+   * Prefix of all names: 1 to 20 lower-case letters, digits and dashes, beginning with a letter. It must be unique in the account
+   * and region.
    * @default the construct's id
    */
   readonly name?: string;
-  /** How many servers: 3 survive the loss of one, 5 of two. 1 is for trying things out. @default 3 */
+  /** Number of servers. 3 servers survive the loss of one, 5 the loss of two. Use 1 only for tests. @default 3 */
   readonly serverCount?: 1 | 3 | 5;
   /** The servers' instance type. @default "t4g.medium" */
   readonly serverType?: string;
-  /** The size of each server's disk. @default 30 */
+  /** The size of each server's disk, in GiB. @default 30 */
   readonly serverDiskGib?: number;
-  /** What machines boot from, where a pool of clients names no other. @default MachineImage.ubuntu() */
+  /** The image of all machines. A client pool can set another. @default MachineImage.ubuntu() */
   readonly image?: MachineImage;
-  /** ARN of a key that encrypts disks, secrets and buckets. @default one of the cluster's own, which is rotated each year */
+  /** ARN of a key that encrypts disks, secrets and buckets. @default a new key, which AWS rotates each year */
   readonly keyArn?: string;
   /**
-   * Whether a plan fails that would destroy the servers, their secrets, the key or the snapshots. With `false` all of them go with the cluster.
+   * Whether a plan that would destroy the servers, their secrets, the key or the snapshots fails. With `false`, they are
+   * destroyed with the cluster.
    * @default true
    */
   readonly deletionProtection?: boolean;
-  /** Snapshots of what Consul's and Nomad's servers know, in a bucket of their own; `false` for none. @default hourly, the last 48 */
+  /** Snapshots of Consul's and Nomad's state, in a separate bucket. `false` disables them. @default hourly, the last 48 */
   readonly snapshots?: ClusterSnapshotOptions | false;
-  /** Tags of everything in it. Keys have none but letters, digits and `+-=._,:@`. @default none */
+  /** Tags of all resources. Keys can contain letters, digits and `+-=._,:@`. @default none */
   readonly tags?: Tags;
 }
 
@@ -88,15 +89,15 @@ export interface ClientPoolProps extends Pick<
   | "override"
   | "consulOverride"
 > {
-  /** How many machines there are. @default Scaling.fixed(2) */
+  /** The number of machines. @default Scaling.fixed(2) */
   readonly scaling?: Scaling;
   /** Instance types of one architecture, the preferred one first. @default ["t4g.medium"] */
   readonly instanceTypes?: readonly string[];
-  /** How machines are bought. @default Capacity.onDemand() */
+  /** On-demand or spot instances. @default Capacity.onDemand() */
   readonly capacity?: Capacity;
-  /** What machines boot from. @default the cluster's */
+  /** The image of the machines. @default the cluster's image */
   readonly image?: MachineImage;
-  /** The size of each machine's disk. @default 40 */
+  /** The size of each machine's disk, in GiB. @default 40 */
   readonly diskGib?: number;
 }
 
@@ -121,15 +122,16 @@ export const CLIENT_POOL_SHAPE: is.Shape<ClientPoolProps> = {
 };
 
 /**
- * A cluster of Consul and Nomad in an AWS account: servers in an Auto Scaling group over the zones of a network, pools of clients, security
- * groups from the table of flows, a key, secrets and buckets of its own, and for each group of machines a role that may do what they need.
+ * A cluster of Consul and Nomad in an AWS account: servers in an Auto Scaling group across the zones of a network, client pools,
+ * security groups from the table of flows, a KMS key, secrets and buckets, and for each group of machines a role with the
+ * permissions that it needs.
  *
  * @example
  * const cluster = new AwsCluster(stack, "prod", { network });
  * cluster.addClientPool("general", { scaling: Scaling.fixed(3) });
  */
 export class AwsCluster extends Construct {
-  /** What everything is named after. */
+  /** Prefix of all names. */
   readonly name: string;
   /** The security groups of servers and clients. */
   readonly securityGroups: SecurityGroups;
@@ -206,13 +208,14 @@ export class AwsCluster extends Construct {
   }
 
   /**
-   * Machines that run the services.
+   * Adds machines that run services.
    *
-   * @param id names the pool
-   * @returns its hosts
+   * @param id the name of the pool
+   * @returns the hosts of the pool
    *
    * @example
-   * cluster.addClientPool("batch", { scaling: Scaling.byNomad({ min: 0, max: 20 }), nodePool: "batch", capacity: Capacity.spot() });
+   * cluster.addClientPool("batch", { scaling: Scaling.byNomad({ min: 0, max: 20 }), nodePool: "batch", capacity: Capacity.spot()
+   * });
    */
   addClientPool(id: string, props: ClientPoolProps = {}): NomadClients {
     is.refuseWrongValues(this, props, CLIENT_POOL_SHAPE, "clientPool", id);

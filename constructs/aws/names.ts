@@ -6,14 +6,14 @@ interface Limit {
   readonly least: number;
   readonly most: number;
   readonly pattern: RegExp;
-  /** Which characters there may be, in words. */
+  /** The allowed characters, for messages. */
   readonly characters: string;
 }
 
 const IAM = { pattern: /^[\w+=,.@-]+$/, characters: "letters, digits and +=,.@_-" };
 
 /**
- * What AWS lets names be.
+ * The limits that AWS sets for names.
  *
  * @see https://docs.aws.amazon.com/IAM/latest/UserGuide/reference_iam-quotas.html
  * @see https://docs.aws.amazon.com/AWSEC2/latest/APIReference/API_CreateSecurityGroup.html
@@ -47,11 +47,11 @@ const LIMITS = {
   },
 } satisfies Readonly<Record<string, Limit>>;
 
-/** Something on AWS whose names have limits. */
+/** A kind of AWS resource whose names have limits. */
 export type NamedKind = keyof typeof LIMITS;
 
 /**
- * A name for something on AWS.
+ * Checks and returns the name of an AWS resource.
  *
  * @param scope the construct that messages name
  * @throws MeshError if AWS would refuse it

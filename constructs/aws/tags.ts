@@ -15,7 +15,7 @@ const OWN_TAGS = Symbol.for("meshform.aws-tags");
 type Tagged = IConstruct & { [OWN_TAGS]?: Tags };
 
 /**
- * Gives tags to everything at and below a construct.
+ * Adds tags to a construct and all constructs below it.
  *
  * @throws MeshError for a tag that AWS refuses
  * @see https://docs.aws.amazon.com/AWSEC2/latest/UserGuide/Using_Tags.html#tag-restrictions
@@ -27,7 +27,7 @@ export function addTags(scope: Tagged, tags: Tags): void {
   scope[OWN_TAGS] = { ...scope[OWN_TAGS], ...tags };
 }
 
-/** The tags of something: its name, and what the constructs give that it is in, the innermost last. */
+/** The tags of a resource: its name and the tags of its parent constructs. The innermost construct takes precedence. */
 export function tagsOf(scope: IConstruct, name: string): Record<string, string> {
   const inherited = scope.node.scopes.map((it: Tagged) => it[OWN_TAGS] ?? {});
   return Object.assign({ Name: name }, ...inherited) as Record<string, string>;

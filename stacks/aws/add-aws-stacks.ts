@@ -6,7 +6,7 @@ import { AwsStateStack } from "./state-stack";
 
 /** The stacks of a cluster on AWS, in the order in which they are applied. */
 export interface AwsStacks {
-  /** @default there is none: its bucket is another app's, or state is in local files */
+  /** @default none: another app creates the bucket, or state is in local files */
   readonly state?: AwsStateStack;
   /** VPC, subnets and NAT gateways. */
   readonly network: AwsNetworkStack;
@@ -15,7 +15,8 @@ export interface AwsStacks {
 }
 
 /**
- * Adds the stacks of a cluster on AWS to an app: its network, its machines, and the bucket of their state where the settings ask for it.
+ * Adds the stacks of a cluster on AWS to an app: its network, its machines, and the bucket of their state where the settings ask
+ * for it.
  *
  * @example
  * const settings = readAwsSettings(app);

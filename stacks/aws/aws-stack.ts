@@ -13,7 +13,7 @@ export class AwsStack extends TerraformStack {
   }
 }
 
-/** What a stack on AWS is made from. */
+/** Options of {@link AwsStack}. */
 export interface AwsStackOptions {
   readonly settings: AwsSettings;
   readonly hasRemoteState: boolean;

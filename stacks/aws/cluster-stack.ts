@@ -7,7 +7,7 @@ import type { AwsSettings } from "./settings";
 
 /** Props of {@link AwsClusterStack}. */
 export interface AwsClusterStackProps extends AwsSettings {
-  /** Where the machines are. */
+  /** The network in which the machines run. */
   readonly network: NetworkLike;
 }
 

@@ -1,7 +1,7 @@
-/** `dev` is for trying things out, `production` for what is to last. */
+/** `dev` is for tests, `production` for clusters that must survive failures. */
 export type AwsPreset = "dev" | "production";
 
-/** What a preset decides. */
+/** The settings that a preset sets. */
 export interface PresetSettings {
   /** How many availability zones, from 1 to 3. */
   readonly zones: number;
@@ -11,11 +11,11 @@ export interface PresetSettings {
   readonly serverType: string;
   /** The clients' instance type. */
   readonly clientType: string;
-  /** The fewest clients. */
+  /** The minimum number of clients. */
   readonly minClients: number;
-  /** The most clients. With more than the fewest, their number follows the CPU load. */
+  /** The maximum number of clients. If it exceeds `minClients`, the number follows the CPU load. */
   readonly maxClients: number;
-  /** Whether a plan fails that would destroy what cannot be created again. */
+  /** Whether a plan that would destroy resources that cannot be created again fails. */
   readonly deletionProtection: boolean;
 }
 

@@ -41,7 +41,7 @@ export interface EstimatedCost {
   readonly usd: number;
 }
 
-/** What a month costs at least: no traffic, no requests, no logs, and the fewest clients. */
+/** The minimum cost of a month: no traffic, no requests, no logs, and the fewest clients. */
 export interface Estimate {
   readonly costs: readonly EstimatedCost[];
   /** Dollars per month. */

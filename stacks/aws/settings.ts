@@ -7,9 +7,9 @@ import { PRESETS, type AwsPreset, type PresetSettings } from "./presets";
 export interface AwsSettings extends PresetSettings {
   /** e.g. `eu-central-1`. Without it the app has nothing on AWS. */
   readonly region: string;
-  /** What the other settings are by default. @default "dev" */
+  /** The preset that sets the defaults of the other settings. @default "dev" */
   readonly preset: AwsPreset;
-  /** What everything is named after: 1 to 20 small letters, digits and dashes. @default the preset's name */
+  /** Prefix of all names: 1 to 20 lower-case letters, digits and dashes. @default the preset's name */
   readonly name: string;
   /** A private range of addresses from /16 to /23. @default "10.0.0.0/16" */
   readonly cidr: string;
@@ -60,8 +60,8 @@ const schema = {
 const PREFIX = "aws";
 
 /**
- * Reads the settings for AWS from the app's context, each overruled by its environment variable: `awsRegion` by `MESHFORM_AWS_REGION`,
- * `awsPreset` by `MESHFORM_AWS_PRESET`, and so on. What is not set is the preset's.
+ * Reads the settings for AWS from the app's context, each overruled by its environment variable: `awsRegion` by
+ * `MESHFORM_AWS_REGION`, `awsPreset` by `MESHFORM_AWS_PRESET`, and so on. The preset sets the defaults.
  *
  * @returns `undefined` where no region is set: the app has nothing on AWS
  * @throws MeshError that lists every value that a setting cannot have and every misspelled setting, with where it was given

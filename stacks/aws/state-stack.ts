@@ -4,7 +4,7 @@ import { StateBucket } from "../../constructs/aws";
 import { AwsStack } from "./aws-stack";
 import type { AwsSettings } from "./settings";
 
-/** The bucket with the state of the other stacks. Its own state is a local file: keep it, or import the bucket should it be lost. */
+/** The bucket with the state of the other stacks. Its own state is a local file: keep that file. If it is lost, import the bucket. */
 export class AwsStateStack extends AwsStack {
   constructor(scope: Construct, id: string, settings: AwsSettings) {
     super(scope, id, { settings, hasRemoteState: false });

@@ -6,7 +6,7 @@ import { SECRET_DOCUMENTS, type SecretDocument, type SecretReader } from "../../
 import { AwsAccount } from "../account";
 import { tagsOf } from "../tags";
 
-/** What a cluster's secrets are made from. */
+/** Options of {@link ClusterSecrets}. */
 export interface ClusterSecretsOptions {
   readonly name: string;
   readonly keyArn: string;
@@ -14,8 +14,8 @@ export interface ClusterSecretsOptions {
 }
 
 /**
- * The secrets of a cluster in AWS Secrets Manager. Terraform makes them without values: the first server that boots writes those, so that
- * none is in Terraform's state.
+ * The secrets of a cluster in AWS Secrets Manager. Terraform creates them without values. The first server that boots writes the
+ * values, so that none is in Terraform's state.
  */
 export class ClusterSecrets extends Construct {
   /** The store, as hosts know it. */
@@ -32,7 +32,7 @@ export class ClusterSecrets extends Construct {
         name: names[document],
         description: `The cluster ${name}: what the document ${document} holds`,
         kmsKeyId: keyArn,
-        // A name stays taken while a secret waits for its end: a cluster that comes back at once could not be made.
+        // With a recovery window, the name stays in use, and a cluster of the same name could not be created again at once.
         recoveryWindowInDays: 0,
         tags: tagsOf(this, names[document]),
         lifecycle: isProtected ? { preventDestroy: true } : undefined,
@@ -42,7 +42,7 @@ export class ClusterSecrets extends Construct {
     this.arns = Object.fromEntries(arns) as Record<SecretDocument, string>;
   }
 
-  /** What a reader's role may do. */
+  /** The IAM statements for the role of a reader. */
   statements(reader: SecretReader): readonly IamStatement[] {
     return secretStorePolicy(this.arns, reader);
   }

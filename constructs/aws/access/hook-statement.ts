@@ -8,7 +8,7 @@ export function groupArn(scope: IConstruct, groupName: string): string {
   return `arn:${partition}:autoscaling:${region}:${id}:autoScalingGroup:*:autoScalingGroupName/${groupName}`;
 }
 
-/** What machines may do that tell their own group that they are ready, or have left. */
+/** Allows machines to complete the lifecycle hooks of their own group. */
 export function completeHooksStatement(scope: IConstruct, groupName: string): IamStatement {
   return {
     Sid: "CompleteOwnHooks",

@@ -5,12 +5,12 @@ export function decryptStatement(keyArn: string): IamStatement {
   return { Sid: "ReadEncrypted", Effect: "Allow", Action: ["kms:Decrypt"], Resource: [keyArn] };
 }
 
-/** What a machine may do in addition that writes secrets. */
+/** Allows a machine that writes secrets to encrypt them. */
 export function encryptStatement(keyArn: string): IamStatement {
   return { Sid: "WriteEncrypted", Effect: "Allow", Action: ["kms:GenerateDataKey"], Resource: [keyArn] };
 }
 
-/** How agents find the servers by their tags. EC2 takes no resource for it. */
+/** Allows agents to find the servers by their tags. EC2 does not support resource-level permissions for this action. */
 export const FIND_SERVERS: IamStatement = {
   Sid: "FindServers",
   Effect: "Allow",
@@ -19,8 +19,8 @@ export const FIND_SERVERS: IamStatement = {
 };
 
 /**
- * What a shell by Session Manager takes, which is less than AmazonSSMManagedInstanceCore allows: that also reads every parameter of the
- * account. These actions take no resource.
+ * The permissions for shells with Session Manager. AmazonSSMManagedInstanceCore allows more: it can also read every parameter of
+ * the account. These actions do not support resource-level permissions.
  *
  * @see https://docs.aws.amazon.com/systems-manager/latest/userguide/getting-started-create-iam-instance-profile.html
  */

@@ -10,7 +10,7 @@ export interface PolicyStatement {
   readonly Action: readonly string[];
   /** ARNs. */
   readonly Resource: readonly string[];
-  /** Who it is about, in policies of resources. */
+  /** The principals, in resource-based policies. */
   readonly Principal?: string | Readonly<Record<string, string | readonly string[]>>;
   readonly Condition?: Conditions;
 }
@@ -23,7 +23,7 @@ export function policyDocument(statements: readonly PolicyStatement[]): string {
   return JSON.stringify({ Version: "2012-10-17", Statement: statements });
 }
 
-/** Who may have a role: one service of AWS. */
+/** A trust policy that allows one AWS service to assume a role. */
 export function trustPolicy(service: string, condition?: Conditions): string {
   return JSON.stringify({
     Version: "2012-10-17",

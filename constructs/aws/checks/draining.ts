@@ -29,7 +29,7 @@ export const drainHook: Check = {
   },
 };
 
-/** What a host leaves of a hook's time, to end what it does and to tell the group. */
+/** The part of a hook's time that a host needs to leave the cluster and to complete the hook. */
 const MARGIN_SECONDS = 20;
 
 export const drainTime: Check = {
@@ -75,7 +75,7 @@ function* longestStops({ graph }: CheckedApp, nodePool: string) {
 /** @see https://developer.hashicorp.com/nomad/docs/job-specification/task#kill_timeout */
 const DEFAULT_KILL_SECONDS = 5;
 
-/** What only Terraform knows counts as nothing. */
+/** Values that only Terraform knows count as 0. */
 function secondsOf(nanoseconds: number | null | undefined, unset: number): number {
   if (nanoseconds === undefined || nanoseconds === null) return unset;
   return isToken(nanoseconds) ? 0 : Math.ceil(nanoseconds / 1e9);

@@ -6,7 +6,7 @@ import { openToTheWorld } from "./open-to-the-world";
 import { serverHealthChecks, serverRefresh, serverReplacement, spotServers } from "./servers";
 import { metadataService, reachableMachine, templateVersion, unencryptedDisk } from "./templates";
 
-/** What is checked of an app with constructs of this entry, in addition to all else. */
+/** The additional checks for apps that use the constructs of this entry. */
 export const AWS_CHECKS: readonly Check[] = [
   openToTheWorld,
   metadataService,

@@ -1,7 +1,7 @@
 import type { Check } from "../../checks/check";
 import { machineGroupsOf, type CheckedMachines } from "./machines";
 
-/** Groups of servers that are to survive the loss of one: more than one, and guarded against being destroyed. */
+/** Groups with more than one server and deletion protection: they are expected to survive the loss of a server. */
 function lastingServers(root: Parameters<typeof machineGroupsOf>[0]): readonly CheckedMachines[] {
   return machineGroupsOf(root).filter(
     ({ options }) => options.hosts.hasServers && options.isProtected && options.scaling.max > 1,

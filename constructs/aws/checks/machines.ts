@@ -4,7 +4,7 @@ import type { CheckedHosts } from "../../linux/checks";
 import { Cidr } from "../network/cidr";
 import type { NetworkLike } from "../network/network-like";
 
-/** What the checks know of a group of machines. */
+/** The properties of a group of machines that the checks use. */
 export interface CheckedMachines extends IConstruct {
   readonly options: {
     readonly network: NetworkLike;

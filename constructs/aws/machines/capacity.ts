@@ -4,35 +4,35 @@ import { sharedClass } from "../../core/shared-class";
 
 /** Options of {@link Capacity.spot}. */
 export interface SpotOptions {
-  /** How many machines are on demand all the same. @default 0 */
+  /** How many machines of the group are on-demand instances. @default 0 */
   readonly base?: number;
 }
 
 const SPOT_SHAPE: is.Shape<SpotOptions> = { base: is.number };
 
-/** How machines are bought. */
+/** Whether machines are on-demand or spot instances. */
 export class Capacity {
   static {
     sharedClass(this, "Capacity");
   }
 
-  /** On demand: AWS takes none of them back. */
+  /** On-demand instances, which AWS does not interrupt. */
   static onDemand(): Capacity {
     return new Capacity("on-demand", {});
   }
 
-  /** Spare machines of AWS, for less, which it takes back with a notice of two minutes; replaced early where AWS expects that. */
+  /** Spot instances: cheaper, but AWS can interrupt them with two minutes' notice. If AWS expects that, they are replaced early. */
   static spot(options: SpotOptions = {}): Capacity {
     return new Capacity("spot", is.optionsOf("Capacity.spot", options));
   }
 
   private constructor(
-    /** Which of them it is. */
+    /** The kind of instances. */
     readonly kind: "on-demand" | "spot",
     private readonly options: SpotOptions,
   ) {}
 
-  /** How many machines are on demand of those that are spot otherwise. */
+  /** How many machines of a spot group are on-demand instances. */
   get base(): number {
     return this.options.base ?? 0;
   }

@@ -8,13 +8,13 @@ import { Scaling } from "./scaling";
 
 /** Props of {@link MachineGroup}. */
 export interface MachineGroupProps extends MachinesProps {
-  /** What the machines are, with all of their parts. `lifecycleNotices` must be true. */
+  /** The hosts that run on the machines, fully configured. `lifecycleNotices` must be true. */
   readonly hosts: HostGroup;
-  /** How many machines there are. @default Scaling.fixed(2) */
+  /** The number of machines. @default Scaling.fixed(2) */
   readonly scaling?: Scaling;
   /** Instance types of one architecture, the preferred one first. @default ["t4g.medium"] */
   readonly instanceTypes?: readonly string[];
-  /** How machines are bought. @default Capacity.onDemand() */
+  /** On-demand or spot instances. @default Capacity.onDemand() */
   readonly capacity?: Capacity;
 }
 
@@ -27,8 +27,9 @@ const MACHINE_GROUP_SHAPE: is.Shape<MachineGroupProps> = {
 };
 
 /**
- * Machines that are all alike, as one Auto Scaling group over the private subnets of a network: a launch template from the data of hosts, a role
- * of its own, and hooks that wait until a machine is ready or has left. A changed launch template replaces the machines, by adding new ones first.
+ * Identical machines in one Auto Scaling group across the private subnets of a network. The group has a launch template from the
+ * data of the hosts, a separate role, and lifecycle hooks that wait until a machine is ready or has left. If the launch template
+ * changes, new machines are added before old ones are terminated.
  *
  * @example
  * const clients = new NomadClients(stack, "general", { nomad, lifecycleNotices: true });

@@ -10,13 +10,13 @@ import type { Architecture } from "./architecture";
 
 /** Options of {@link MachineImage.id}. */
 export interface MachineImageOptions {
-  /** Which distribution the image has. */
+  /** The distribution of the image. */
   readonly distribution: Distribution;
-  /** For which processors it is. @default "arm64" */
+  /** The processor architecture of the image. @default "arm64" */
   readonly architecture?: Architecture;
-  /** The name of the root device. @default the one of the distribution's own images */
+  /** The name of the root device. @default that of the distribution's official images */
   readonly rootDevice?: string;
-  /** Whether all packages of the hosts are on it, so that machines fetch none when they boot. @default false */
+  /** Whether the image contains all packages of the hosts, so that machines download none at boot. @default false */
   readonly prepared?: boolean;
 }
 
@@ -39,26 +39,26 @@ const NEWEST: Readonly<Record<Distribution, (architecture: Architecture) => stri
   "debian-12": (it) => `/aws/service/debian/release/12/latest/${it}`,
 };
 
-/** What machines boot from. */
+/** The AMI that machines boot from. */
 export class MachineImage {
   static {
     sharedClass(this, "MachineImage");
   }
 
   /**
-   * The newest image of Ubuntu 24.04 when Terraform plans. It has the agent of Session Manager. A newer image is a new version of the
-   * launch template.
+   * The newest image of Ubuntu 24.04 at the time of the plan. It contains the agent of Session Manager. A newer image creates a
+   * new version of the launch template.
    */
   static ubuntu(architecture: Architecture = "arm64"): MachineImage {
     return new MachineImage({ distribution: "ubuntu-24.04", architecture });
   }
 
-  /** The newest image of Debian 12 when Terraform plans. It has no agent of Session Manager, nor do Debian's repositories have one. */
+  /** The newest image of Debian 12 at the time of the plan. Neither it nor Debian's repositories contain Session Manager's agent. */
   static debian(architecture: Architecture = "arm64"): MachineImage {
     return new MachineImage({ distribution: "debian-12", architecture });
   }
 
-  /** One image, which stays the same. @param id `ami-…` */
+  /** A fixed image. @param id `ami-…` */
   static id(id: string, options: MachineImageOptions): MachineImage {
     return new MachineImage(is.optionsOf("MachineImage.id", options), id);
   }
@@ -68,12 +68,12 @@ export class MachineImage {
     private readonly ami?: string,
   ) {}
 
-  /** Which distribution it has. */
+  /** The distribution of the image. */
   get distribution(): Distribution {
     return this.options.distribution;
   }
 
-  /** For which processors it is. */
+  /** The processor architecture of the image. */
   get architecture(): Architecture {
     return this.options.architecture ?? "arm64";
   }
@@ -88,7 +88,7 @@ export class MachineImage {
     return this.ami !== undefined;
   }
 
-  /** Whether machines fetch no packages when they boot. */
+  /** Whether the image contains all packages, so that machines download none at boot. */
   get isPrepared(): boolean {
     return this.options.prepared ?? false;
   }

@@ -5,31 +5,31 @@ import type { AssetsBucket } from "../storage/assets-bucket";
 import { TAGS, type Tags } from "../tags";
 import { MachineImage } from "./machine-image";
 
-/** What {@link MachineGroup} and `ServerGroup` both take. */
+/** Props that {@link MachineGroup} and `ServerGroup` have in common. */
 export interface MachinesProps {
-  /** Where the machines are. */
+  /** The network in which the machines run. */
   readonly network: NetworkLike;
   /** Security groups of the machines, e.g. `clientsId` of `SecurityGroups`. */
   readonly securityGroupIds: readonly string[];
-  /** From where the machines fetch at boot what user data has no room for. */
+  /** The bucket from which the machines download, at boot, files that do not fit into user data. */
   readonly assets: AssetsBucket;
-  /** What its parts are named after. @default the construct's id */
+  /** Prefix of the names of its resources. @default the construct's id */
   readonly name?: string;
-  /** ARN of the key that encrypts the disks. @default the account's own for disks */
+  /** ARN of the key that encrypts the disks. @default the account's default key for EBS */
   readonly keyArn?: string;
   /**
-   * What the machines may do on AWS, in addition to what all may: fetch assets, find servers by tags, answer sessions, complete their group's hooks.
-   * Where the cluster's secrets are in Secrets Manager, that is what `secretStorePolicy` returns.
+   * Additional IAM permissions of the machines. All machines can fetch assets, find servers by tags, answer sessions and complete
+   * their group's hooks. If the cluster's secrets are in Secrets Manager, add the result of `secretStorePolicy`.
    * @default nothing
    */
   readonly statements?: readonly IamStatement[];
-  /** What machines boot from. @default MachineImage.ubuntu() */
+  /** The image of the machines. @default MachineImage.ubuntu() */
   readonly image?: MachineImage;
-  /** The size of each machine's root disk. @default 40 */
+  /** The size of each machine's root disk, in GiB. @default 40 */
   readonly diskGib?: number;
   /** Tags of the machines in addition to those of the group. @default none */
   readonly machineTags?: Tags;
-  /** Tags of everything in it. Keys have none but letters, digits and `+-=._,:@`. @default none */
+  /** Tags of all resources. Keys can contain letters, digits and `+-=._,:@`. @default none */
   readonly tags?: Tags;
 }
 
@@ -54,7 +54,7 @@ export const MACHINES_SHAPE: is.Shape<MachinesProps> = {
   tags: TAGS,
 };
 
-/** They with their defaults. */
+/** Returns the props with their defaults. */
 export function machinesOptions(id: string, props: MachinesProps) {
   const {
     network,

@@ -2,17 +2,17 @@ import type { Place } from "../../core/problems";
 import * as is from "../../core/shape";
 import { sharedClass } from "../../core/shared-class";
 
-/** From how many machines to how many a group has. */
+/** The minimum and maximum number of machines in a group. */
 export interface MachineRange {
-  /** 0 for a group that may be idle. */
+  /** The minimum. 0 allows the group to be empty. */
   readonly min: number;
-  /** The most machines. While machines are replaced there may be more. */
+  /** The maximum. It can be exceeded while machines are replaced. */
   readonly max: number;
 }
 
 /** Options of {@link Scaling.cpu}. */
 export interface CpuScalingOptions extends MachineRange {
-  /** The mean load of all processors of the group that is aimed at, in percent. @default 60 */
+  /** The target for the group's average CPU utilization, in percent. @default 60 */
   readonly percent?: number;
 }
 
@@ -26,20 +26,20 @@ const CPU_SHAPE: is.Shape<CpuScalingOptions> = {
   percent: is.rule("a number from 1 to 100", "Set it.", isPercent),
 };
 
-/** How many machines a group has, and what decides it. */
+/** How the number of machines in a group is determined. */
 export class Scaling {
   static {
     sharedClass(this, "Scaling");
   }
 
-  /** Always as many. */
+  /** A fixed number of machines. */
   static fixed(count: number): Scaling {
     return new Scaling("fixed", { min: count, max: count });
   }
 
   /**
-   * As many as keep the processors of the group at a load, as EC2 Auto Scaling decides. It begins with `min`, and needs 1 at least: no
-   * machine has no load.
+   * EC2 Auto Scaling keeps the group's average CPU utilization at a target. The group starts with `min` machines. `min` must be
+   * at least 1, because an empty group has no CPU utilization.
    *
    * @see https://docs.aws.amazon.com/autoscaling/ec2/userguide/as-scaling-target-tracking.html
    */
@@ -48,7 +48,8 @@ export class Scaling {
   }
 
   /**
-   * As many as Nomad's Autoscaler decides, which is a job of yours with the target plugin `aws-asg`, or as you set manually. It begins with `min`.
+   * The Nomad Autoscaler, which you run as a job with the target plugin `aws-asg`, sets the number, or you set it manually. The
+   * group starts with `min` machines.
    *
    * @see https://developer.hashicorp.com/nomad/tools/autoscaling/plugins/target/aws-asg
    */
@@ -57,22 +58,22 @@ export class Scaling {
   }
 
   private constructor(
-    /** Which of them it is. */
+    /** The kind of scaling. */
     readonly kind: "fixed" | "cpu" | "nomad",
     private readonly options: CpuScalingOptions,
   ) {}
 
-  /** The fewest machines. */
+  /** The minimum number of machines. */
   get min(): number {
     return this.options.min;
   }
 
-  /** The most machines. */
+  /** The maximum number of machines. */
   get max(): number {
     return this.options.max;
   }
 
-  /** The load of processors that is aimed at. */
+  /** The target for the average CPU utilization, in percent. */
   get percent(): number {
     return this.options.percent ?? 60;
   }

@@ -9,11 +9,11 @@ import { Scaling } from "./scaling";
 
 /** Props of {@link ServerGroup}. */
 export interface ServerGroupProps extends MachinesProps {
-  /** The servers, with all of their parts: `ConsulServers`, or `hosts` of `NomadServers`. `lifecycleNotices` must be true. */
+  /** The servers, fully configured: `ConsulServers`, or `hosts` of `NomadServers`. `lifecycleNotices` must be true. */
   readonly hosts: HostGroup;
   /** The servers' instance type. @default "t4g.medium" */
   readonly instanceType?: string;
-  /** Whether a plan fails that would destroy or replace the group. @default true */
+  /** Whether a plan that would destroy or replace the group fails. @default true */
   readonly deletionProtection?: boolean;
 }
 
@@ -25,9 +25,10 @@ const SERVER_GROUP_SHAPE: is.Shape<ServerGroupProps> = {
 };
 
 /**
- * The servers of a cluster as one Auto Scaling group over the private subnets of a network. A changed launch template replaces them one at a time,
- * by adding first: a server is terminated when a new one has become a voter, and has left before that. One that does not become ready is given up
- * after 15 minutes, and the group goes back to the version before. Only EC2's own health checks count, and zones are not evened out.
+ * The servers of a cluster in one Auto Scaling group across the private subnets of a network. If the launch template changes,
+ * servers are replaced one at a time: when a new server has become a voter, an old one leaves and is then terminated. If a new
+ * server does not become ready within 15 minutes, the group rolls back to the previous version. Only EC2's own health checks
+ * count, and the group does not rebalance zones.
  *
  * @example
  * const consul = new ConsulServers(stack, "servers", { platform: awsPlatform, lifecycleNotices: true, join, secretStore });
@@ -51,7 +52,7 @@ export class ServerGroup extends Machines {
       capacity: Capacity.onDemand(),
       scaling: Scaling.fixed(hosts.count),
       isProtected: props.deletionProtection ?? true,
-      // For the others to notice who is there now.
+      // The other servers need time to notice the change of members.
       pauseSeconds: 60,
       evensOutZones: false,
     });

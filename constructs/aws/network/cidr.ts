@@ -1,6 +1,6 @@
 /** A block of IPv4 addresses. */
 export class Cidr {
-  /** @returns `undefined` if the text is none, or has bits below its prefix */
+  /** @returns `undefined` if the text is not a CIDR block, or has host bits set */
   static parse(text: string): Cidr | undefined {
     const match = /^(\d{1,3})\.(\d{1,3})\.(\d{1,3})\.(\d{1,3})\/(\d{1,2})$/.exec(text);
     if (match === null) {
@@ -19,7 +19,7 @@ export class Cidr {
 
   private constructor(
     private readonly first: number,
-    /** How many bits all of its addresses share. */
+    /** The prefix length. */
     readonly prefix: number,
   ) {}
 

@@ -13,7 +13,7 @@ import { tagsOf } from "../tags";
 
 /** Options of {@link FlowLogs.toCloudWatch}. */
 export interface FlowLogsOptions {
-  /** How many days they are kept: one of the numbers that CloudWatch takes. @default 365 */
+  /** How many days CloudWatch keeps the logs: one of the values that it allows. @default 365 */
   readonly retentionDays?: number;
   /** ARN of a key that CloudWatch Logs may use. @default CloudWatch's own encryption */
   readonly kmsKeyArn?: string;
@@ -29,18 +29,18 @@ const FLOW_LOGS_SHAPE: is.Shape<FlowLogsOptions> = {
   kmsKeyArn: is.name,
 };
 
-/** Where it is written down which address talked to which, and what was refused. */
+/** The destination of a network's flow logs, which record accepted and rejected traffic. */
 export class FlowLogs {
   static {
     sharedClass(this, "FlowLogs");
   }
 
-  /** To a log group of the network's own. */
+  /** Sends flow logs to a new log group. */
   static toCloudWatch(options: FlowLogsOptions = {}): FlowLogs {
     return new FlowLogs("cloudwatch", is.optionsOf("FlowLogs.toCloudWatch", options));
   }
 
-  /** To a bucket, whose policy lets `delivery.logs.amazonaws.com` write. @param arn of the bucket, or of a folder in it */
+  /** Sends flow logs to a bucket; its policy must let `delivery.logs.amazonaws.com` write. @param arn of the bucket, or a folder in it */
   static toBucket(arn: string): FlowLogs {
     return new FlowLogs("bucket", {}, arn);
   }

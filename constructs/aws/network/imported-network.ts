@@ -3,7 +3,7 @@ import { MeshError } from "../../core/errors";
 import * as is from "../../core/shape";
 import type { NetworkLike, NetworkSubnet } from "./network-like";
 
-/** What {@link Network.fromIds} takes: what there is already. */
+/** The ids of an existing network, for {@link Network.fromIds}. */
 export interface NetworkIds {
   /** e.g. `vpc-0abc…` */
   readonly vpcId: string;
@@ -36,7 +36,7 @@ const NETWORK_IDS_SHAPE: is.Shape<NetworkIds> = {
   s3PrefixListId: is.name,
 };
 
-/** A network that is there already; nothing is made for it. */
+/** An existing network. It creates no resources. */
 export class ImportedNetwork extends Construct implements NetworkLike {
   readonly vpcId: string;
   readonly privateSubnets: readonly NetworkSubnet[];

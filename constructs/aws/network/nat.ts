@@ -6,27 +6,27 @@ export class Nat {
     sharedClass(this, "Nat");
   }
 
-  /** One gateway in each zone: a zone that fails takes none of the others with it. */
+  /** One gateway in each zone, so that the failure of a zone does not affect the others. */
   static perZone(): Nat {
     return new Nat("per zone");
   }
 
-  /** One gateway for all zones: cheaper; when its zone fails, no machine can fetch anything. */
+  /** One gateway for all zones. It is cheaper, but if its zone fails, no machine can reach the internet over IPv4. */
   static single(): Nat {
     return new Nat("single");
   }
 
-  /** No gateway: machines reach AWS through endpoints only, and fetch no packages. */
+  /** No gateway. Machines reach AWS through endpoints only, and cannot download packages. */
   static none(): Nat {
     return new Nat("none");
   }
 
   private constructor(
-    /** Which of them it is. */
+    /** The kind of NAT. */
     readonly kind: "per zone" | "single" | "none",
   ) {}
 
-  /** How many gateways a network of so many zones has. */
+  /** The number of gateways for a number of zones. */
   gatewaysFor(zones: number): number {
     return this.kind === "per zone" ? zones : this.kind === "single" ? 1 : 0;
   }

@@ -1,14 +1,14 @@
 import type { IConstruct } from "constructs";
 
-/** A subnet that is there, or will be. */
+/** An existing or a new subnet. */
 export interface NetworkSubnet {
   /** e.g. `subnet-0abc…` */
   readonly id: string;
-  /** Its addresses, as far as they are known. @default not known */
+  /** Its CIDR block. @default not known */
   readonly cidr?: string;
 }
 
-/** A VPC with its subnets: a {@link Network}, or one of somebody else's. */
+/** A VPC with its subnets: a {@link Network}, or an existing one. */
 export interface NetworkLike extends IConstruct {
   /** e.g. `vpc-0abc…` */
   readonly vpcId: string;

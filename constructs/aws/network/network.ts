@@ -28,7 +28,7 @@ import { ipv6PlaceOf, networkCidr, subnetOf, type SubnetKind } from "./subnet-pl
 
 /** Props of {@link Network}. */
 export interface NetworkProps {
-  /** What its parts are named after. @default the construct's id */
+  /** Prefix of the names of its resources. @default the construct's id */
   readonly name?: string;
   /**
    * Its IPv4 addresses, from /16 to /23 of a private range. Three quarters of them are cut into subnets.
@@ -36,8 +36,8 @@ export interface NetworkProps {
    */
   readonly cidr?: string;
   /**
-   * In how many availability zones it is, from 1 to 3, or in which. A number takes the first ones of the region's list when the network
-   * is made, and stays with them.
+   * In how many availability zones it is, from 1 to 3, or in which. A number takes the first ones of the region's list when the
+   * network is made, and stays with them.
    * @default 3
    */
   readonly zones?: number | readonly string[];
@@ -46,15 +46,16 @@ export interface NetworkProps {
   /** Whether there are subnets without internet access, for databases of your own. @default false */
   readonly isolated?: boolean;
   /**
-   * Services of AWS that get an endpoint in each zone, e.g. `secretsmanager`, `ssm`, `ssmmessages`, `ec2`, `logs`. Each costs by the
-   * hour and zone; three of them in three zones cost more than a NAT gateway. S3 has an endpoint of another kind, which costs nothing.
+   * Services of AWS that get an endpoint in each zone, e.g. `secretsmanager`, `ssm`, `ssmmessages`, `ec2`, `logs`. Each costs by
+   * the hour and zone; three of them in three zones cost more than a NAT gateway. S3 has an endpoint of another kind, which costs
+   * nothing.
    * @default none
    * @see https://docs.aws.amazon.com/vpc/latest/privatelink/aws-services-privatelink-support.html
    */
   readonly interfaceEndpoints?: readonly string[];
   /**
-   * Whether subnets have IPv6 addresses too, which load balancers listen on and machines reach the internet from. Agents talk to each
-   * other over IPv4 all the same.
+   * Whether subnets have IPv6 addresses too, which load balancers listen on and machines reach the internet from. Agents talk to
+   * each other over IPv4 all the same.
    * @default false
    */
   readonly ipv6?: boolean;
@@ -83,14 +84,14 @@ const ANYWHERE = "0.0.0.0/0";
 const ANYWHERE_IPV6 = "::/0";
 
 /**
- * A VPC for a cluster: in each zone a private subnet for machines and a public one for load balancers, which no machine gets an address
- * of. The default security group lets nothing pass, and S3 is reached without a NAT gateway.
+ * A VPC for a cluster: in each zone a private subnet for machines and a public one for load balancers, which no machine gets an
+ * address of. The default security group lets nothing pass, and S3 is reached without a NAT gateway.
  *
  * @example
  * const network = new Network(stack, "network", { zones: 3, nat: Nat.perZone() });
  */
 export class Network extends Construct implements NetworkLike {
-  /** A network that is there already, with what it has for machines and load balancers. */
+  /** Uses an existing network, with its subnets for machines and load balancers. */
   static fromIds(scope: Construct, id: string, ids: NetworkIds): NetworkLike {
     return new ImportedNetwork(scope, id, ids);
   }
@@ -136,7 +137,7 @@ export class Network extends Construct implements NetworkLike {
       tags: tagsOf(this, this.name),
     });
     this.vpcId = this.vpc.id;
-    // Without rules of its own; what is started by mistake in it can talk to nothing.
+    // It has no rules, so that an instance that is started in it by mistake has no network access.
     new DefaultSecurityGroup(this, "default-security-group", {
       vpcId: this.vpcId,
       tags: tagsOf(this, `${this.name}-default-empty`),
@@ -228,7 +229,7 @@ export class Network extends Construct implements NetworkLike {
         ipv6CidrBlock: this.ipv6 ? Fn.cidrsubnet(this.vpc.ipv6CidrBlock, 8, ipv6PlaceOf(kind, zone)) : undefined,
         assignIpv6AddressOnCreation: (this.ipv6 && kind === "private") || undefined,
         tags: tagsOf(this, `${this.name}-${id}`),
-        // A list that gets longer, or another order of it, must not move what runs here.
+        // If AWS adds zones or changes their order, existing subnets must stay in their zones.
         lifecycle: this.zonesAreFound ? { ignoreChanges: ["availability_zone"] } : undefined,
       });
       new RouteTableAssociation(this, `${id}-association`, { subnetId: subnet.id, routeTableId: tableOf(zone).id });
@@ -259,7 +260,7 @@ export class Network extends Construct implements NetworkLike {
     });
   }
 
-  /** @returns the id of their security group, to which those who use them add a rule */
+  /** @returns the id of their security group; add a rule to it for each group of machines that uses the endpoints */
   private interfaceEndpoints(services: readonly string[], prefix: string): string | undefined {
     if (services.length === 0) {
       return undefined;

@@ -2,8 +2,9 @@ import { SECRET_DOCUMENTS, type SecretDocument, type SecretReader } from "../../
 import type { CloudStoreKind } from "../../linux/platform";
 
 /**
- * AWS Secrets Manager, reached with the credentials of the host's own role. The five secrets that {@link secretNames} lists must exist, without
- * a value: Terraform creates them, so that no host need be allowed to, and the first server to boot writes the values, which Terraform never sees.
+ * AWS Secrets Manager, reached with the credentials of the host's own role. The five secrets that {@link secretNames} lists must
+ * exist, without a value: Terraform creates them, so that no host need be allowed to, and the first server to boot writes the
+ * values, which Terraform never sees.
  */
 export type AwsSecretStore = Readonly<{
   /** Tells it from a directory. */
@@ -49,8 +50,8 @@ export function secretNames({ prefix }: AwsSecretStore): Record<SecretDocument, 
 }
 
 /**
- * What a reader's IAM role must allow: servers read and write every secret of the store, everybody else reads the one that is theirs.
- * Nobody creates one.
+ * The permissions that a reader's IAM role needs: servers read and write every secret of the store, all others read only their own secret.
+ * No role can create secrets.
  *
  * @param arns of the secrets, whole, as Terraform knows them: no wildcard is needed
  * @see https://docs.aws.amazon.com/secretsmanager/latest/userguide/auth-and-access_iam-policies.html

@@ -22,7 +22,7 @@ export const snapshotBucket: CloudStoreKind = {
 };
 
 /**
- * What the IAM role of servers must allow on a bucket of snapshots: to list, save, fetch and remove those of the cluster.
+ * The permissions that the IAM role of servers needs: to list, save, fetch and remove the cluster's snapshots in the bucket.
  *
  * @param bucketArn the bucket's ARN, as Terraform knows it
  * @see https://docs.aws.amazon.com/AmazonS3/latest/userguide/security_iam_service-with-iam.html

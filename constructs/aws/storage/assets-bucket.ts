@@ -12,7 +12,7 @@ import { addPrivateBucket } from "./private-bucket";
 
 /** Props of {@link AssetsBucket}. */
 export interface AssetsBucketProps {
-  /** What it is named after: `<name>-assets-<account>-<region>`. @default the construct's id */
+  /** The first part of the bucket's name, `<name>-assets-<account>-<region>`. @default the construct's id */
   readonly name?: string;
   /** ARN of the key that encrypts it. @default S3's own key */
   readonly keyArn?: string;
@@ -24,8 +24,8 @@ const ASSETS_BUCKET_SHAPE: is.Shape<AssetsBucketProps> = {
 };
 
 /**
- * The bucket from which machines fetch at boot what user data has no room for. It has nothing that synthesis would not make again, so it
- * goes with the cluster.
+ * The bucket from which machines download, at boot, files that do not fit into user data. Synthesis can create all of its
+ * contents again, so it is destroyed with the cluster.
  *
  * @example
  * const assets = new AssetsBucket(stack, "prod", { keyArn });
@@ -45,7 +45,7 @@ export class AssetsBucket extends Construct {
     is.refuseWrongValues(this, props, ASSETS_BUCKET_SHAPE);
     const { name = id, keyArn } = props;
     const account = AwsAccount.of(this);
-    // Names of buckets are unique in the world.
+    // Names of buckets are globally unique.
     const bucketName = `${name}-assets-${account.id}-${account.region}`;
     const { bucket, policy } = addPrivateBucket(this, {
       bucketName,
@@ -75,7 +75,7 @@ export class AssetsBucket extends Construct {
     return [object, this.policy];
   }
 
-  /** What a role that fetches from it may do. */
+  /** The IAM statement for roles that read from it. */
   readStatement(): IamStatement {
     return { Sid: "FetchAssets", Effect: "Allow", Action: ["s3:GetObject"], Resource: [`${this.bucket.arn}/hosts/*`] };
   }

@@ -6,15 +6,15 @@ import { AwsAccount } from "../account";
 import { awsName } from "../names";
 import { tagsOf } from "../tags";
 
-/** What a cluster's key is made from. */
+/** Options of {@link EncryptionKey}. */
 export interface EncryptionKeyOptions {
   readonly name: string;
   readonly isProtected: boolean;
 }
 
 /**
- * A key of the cluster's own, which AWS rotates each year: for disks, secrets and buckets. Who may use it is for IAM policies to say, but
- * that EC2 Auto Scaling may start machines with encrypted disks has to be said here.
+ * A key of the cluster's own, which AWS rotates each year: for disks, secrets and buckets. Who may use it is for IAM policies to
+ * say, but that EC2 Auto Scaling may start machines with encrypted disks has to be said here.
  *
  * @see https://docs.aws.amazon.com/autoscaling/ec2/userguide/key-policy-requirements-EBS-encryption.html
  */

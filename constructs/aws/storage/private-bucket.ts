@@ -11,15 +11,15 @@ import type { Construct } from "constructs";
 import { policyDocument, type PolicyStatement } from "../access/policy";
 import { tagsOf } from "../tags";
 
-/** What a bucket is made from. */
+/** Options of {@link addPrivateBucket}. */
 export interface PrivateBucketOptions {
-  /** Of the bucket, in the world. */
+  /** The globally unique name of the bucket. */
   readonly bucketName: string;
   /** Of the bucket, for people. */
   readonly name: string;
   /** @default S3's own key */
   readonly keyArn?: string;
-  /** Whether it goes with all that is in it. */
+  /** Whether it can be destroyed with its contents. */
   readonly forceDestroy: boolean;
   /** Whether a plan that would destroy it fails. */
   readonly isProtected: boolean;

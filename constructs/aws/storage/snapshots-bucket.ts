@@ -5,7 +5,7 @@ import type { IamStatement } from "../platform/secret-store";
 import { AwsAccount } from "../account";
 import { addPrivateBucket } from "./private-bucket";
 
-/** What a bucket of snapshots is made from. */
+/** Options of {@link SnapshotsBucket}. */
 export interface SnapshotsBucketOptions {
   readonly name: string;
   readonly keyArn: string;
@@ -13,8 +13,8 @@ export interface SnapshotsBucketOptions {
 }
 
 /**
- * The bucket where the servers of a cluster save what they know, and from which new ones restore it. The host tool removes old snapshots; for 30 days
- * more they are there as old versions. Unless it is protected it goes with all that is in it.
+ * The bucket in which the servers of a cluster save snapshots, and from which new servers restore them. The host tool removes old
+ * snapshots; S3 keeps them as old versions for 30 more days. Unless the bucket is protected, it is destroyed with its contents.
  */
 export class SnapshotsBucket extends Construct {
   /** The store, as hosts know it. */

@@ -4,9 +4,9 @@ import { addPrivateBucket } from "./private-bucket";
 
 /** Props of {@link StateBucket}. */
 export interface StateBucketProps {
-  /** A name that is unique in the world. */
+  /** A globally unique name. */
   readonly bucketName: string;
-  /** Whether a plan fails that would destroy it. With `false` it is destroyed with all that is in it. @default true */
+  /** Whether a plan that would destroy it fails. With `false`, it is destroyed with its contents. @default true */
   readonly deletionProtection?: boolean;
 }
 
@@ -16,7 +16,8 @@ const STATE_BUCKET_SHAPE: is.Shape<StateBucketProps> = {
 };
 
 /**
- * A bucket for Terraform's state: versioned, encrypted with S3's own key, never public, and by TLS only. Old versions are kept for 90 days.
+ * A bucket for Terraform's state: versioned, encrypted with S3's own key, never public, and by TLS only. Old versions are kept
+ * for 90 days.
  *
  * @see https://developer.hashicorp.com/terraform/language/backend/s3
  *
