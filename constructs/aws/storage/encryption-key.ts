@@ -13,8 +13,8 @@ export interface EncryptionKeyOptions {
 }
 
 /**
- * A key of the cluster's own, which AWS rotates each year: for disks, secrets and buckets. Who may use it is for IAM policies to
- * say, but that EC2 Auto Scaling may start machines with encrypted disks has to be said here.
+ * A KMS key of the cluster for disks, secrets and buckets, which AWS rotates each year. IAM policies define who can use it, except
+ * that the key policy must allow EC2 Auto Scaling to start machines with encrypted disks.
  *
  * @see https://docs.aws.amazon.com/autoscaling/ec2/userguide/key-policy-requirements-EBS-encryption.html
  */
