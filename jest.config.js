@@ -28,7 +28,7 @@ module.exports = {
       ...common,
       displayName: "unit",
       testMatch: ["<rootDir>/__tests__/**/*.test.ts", "<rootDir>/examples/**/*.test.ts"],
-      testPathIgnorePatterns: ["/node_modules/", "/__tests__/(engines|cdktn|package)/"],
+      testPathIgnorePatterns: ["/node_modules/", "/__tests__/(engines|cdktn|faults|package)/"],
     },
     "<rootDir>/__tests__/cdktn/jest.config.js",
     // The package in projects of other people.

@@ -541,30 +541,47 @@ test("client hosts that are told at once to restart their Consul agents do so on
   expect(statuses.filter((status) => status !== 200)).toEqual([]);
 });
 
-test("an agent whose name belongs to a dead node recovers on its own", async () => {
-  const identity = async () => (await lab.onHost("client-2", "cat", "/opt/consul/node-id")).output.trim();
-  const inCatalog = async () =>
-    (await lab.api<{ Node: { ID: string } }>("Consul", "/v1/catalog/node/client-2")).Node.ID;
-  const before = await identity();
-  // A host that is recreated before the others have missed it: the name is alive all the time, the identity is new.
-  await lab.onHost("client-2", "sh", "-c", "rm -rf /opt/consul/*");
-  await kill([agentOf(lab, "client-2", "consul")]);
-  await eventually(async () => {
-    expect(await identity()).toMatch(/^[0-9a-f-]{36}$/);
-    expect(await identity()).not.toBe(before);
-  });
-  await eventually(() => {
-    const logs = servers.map((server) => readFileSync(files.hostLog(server, "consul"), "utf8")).join("");
-    expect(logs).toContain(`Node name client-2 is reserved by node ${before}`);
-    return Promise.resolve();
-  });
-  expect(await lab.onHost("client-2", tool, "ready", "--wait", "60")).toExit(0);
-  expect(await inCatalog()).toBe(await identity());
-  await eventually(async () => {
-    const { output } = await lab.meshform(["status", "--json"]);
-    expect(JSON.parse(output)).toMatchObject({ healthy: true });
-  }, 2 * MINUTE);
-});
+test(
+  "an agent whose name belongs to a dead node recovers on its own",
+  async () => {
+    const identity = async () => (await lab.onHost("client-2", "cat", "/opt/consul/node-id")).output.trim();
+    const inCatalog = async () =>
+      (await lab.api<{ Node: { ID: string } }>("Consul", "/v1/catalog/node/client-2")).Node.ID;
+    const logOfServers = () => servers.map((server) => readFileSync(files.hostLog(server, "consul"), "utf8")).join("");
+    // A host that is recreated before the others have missed it: the name is alive all the time, the identity is new. On a slow machine
+    // they may have missed it already, so the fault is repeated until it is seen.
+    const isReserved = async () => {
+      const before = await identity();
+      await lab.onHost("client-2", "sh", "-c", "rm -rf /opt/consul/*");
+      await kill([agentOf(lab, "client-2", "consul")]);
+      await eventually(async () => {
+        expect(await identity()).toMatch(/^[0-9a-f-]{36}$/);
+        expect(await identity()).not.toBe(before);
+      });
+      const sentence = `Node name client-2 is reserved by node ${before}`;
+      return eventually(() => {
+        expect(logOfServers()).toContain(sentence);
+        return Promise.resolve();
+      }, 10_000).then(
+        () => true,
+        () => false,
+      );
+    };
+    let reserved = false;
+    for (let times = 0; times < 4 && !reserved; times++) {
+      expect(await lab.onHost("client-2", tool, "ready", "--wait", "60")).toExit(0);
+      reserved = await isReserved();
+    }
+    expect(reserved).toBe(true);
+    expect(await lab.onHost("client-2", tool, "ready", "--wait", "60")).toExit(0);
+    expect(await inCatalog()).toBe(await identity());
+    await eventually(async () => {
+      const { output } = await lab.meshform(["status", "--json"]);
+      expect(JSON.parse(output)).toMatchObject({ healthy: true });
+    }, 2 * MINUTE);
+  },
+  6 * MINUTE,
+);
 
 test(
   "a client host is booted again: its jobs are elsewhere before it goes, it takes jobs after, and no request fails",
@@ -695,7 +712,7 @@ test(
     expect(statuses.length).toBeGreaterThan(50);
     expect(statuses.filter((status) => status !== 200)).toEqual([]);
     // It also says that the intention of this test does not belong to the app.
-    expect(output).toContain("Everything is deployed");
+    expect(output).toContain("The deployment succeeded");
     expect(output).not.toMatch(/\d (created|updated|deleted)/);
     expect((await intentions()).map(({ Name }) => Name)).toContain("ledger");
     expect(await intentions()).toEqual(earlier);

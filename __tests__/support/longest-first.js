@@ -2,8 +2,8 @@ const { default: Sequencer } = require("@jest/test-sequencer");
 
 /** Suites that boot labs, the longest first. */
 const LONGEST = [
-  "mesh",
   "secure-lab",
+  "mesh",
   "servers",
   "docker",
   "traffic",
