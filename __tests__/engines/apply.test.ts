@@ -261,7 +261,7 @@ describe("the offline apply", () => {
     });
     await apply(speaking(http, anyRequest));
     const refusal = await failure(apply(speaking(tcp, { Action: "allow" })));
-    expect(refusal.problem).toMatch(/^mesh\/consul_config_entry.defaults: Consul refuses it/);
+    expect(refusal.problem).toMatch(/^mesh\/consul_config_entry.defaults: Consul returned status 500: /);
     expect(await ask("consul", "/v1/config/service-defaults/turncoat")).toMatchObject(http);
     await destroyStacks(options());
 
@@ -293,7 +293,7 @@ describe("the offline apply", () => {
     };
     await apply(leading(["one", "two"]));
     expect((await failure(apply(leading(["one"])))).problem).toMatch(
-      /^mesh\/consul_config_entry.two: Consul refuses it/,
+      /^mesh\/consul_config_entry.two: Consul returned status 500: /,
     );
     const first = { lifecycle: { create_before_destroy: true } };
     await apply(leading(["one", "two"], first));
@@ -397,11 +397,11 @@ describe("the offline apply", () => {
       mesh: { resource: { nomad_job: { failing: waited("failing", "echo no such wheel >&2; exit 3") } } },
     };
     const error = await failure(apply(stacks));
-    expect(error.problem).toMatch(/^mesh\/nomad_job.failing: The deployment of job failing ended as failed/);
+    expect(error.problem).toMatch(/^mesh\/nomad_job.failing: The deployment of job failing has the status failed/);
     expect(error.problem).toMatch(/task sleep is \w+\n.*Terminated: Exit Code: 3/s);
     expect(error.problem).toContain("stderr: no such wheel");
     const { JobModifyIndex } = (await ask("nomad", "/v1/job/failing")) as { JobModifyIndex: number };
-    expect((await failure(apply(stacks))).problem).toMatch(/ended as failed/);
+    expect((await failure(apply(stacks))).problem).toMatch(/has the status failed/);
     // Terraform calls it tainted: it removes the job and makes it again.
     expect(await ask("nomad", "/v1/job/failing")).toMatchObject({ Version: 0 });
     expect(((await ask("nomad", "/v1/job/failing")) as { JobModifyIndex: number }).JobModifyIndex).toBeGreaterThan(
@@ -436,7 +436,7 @@ describe("the offline apply", () => {
     );
     const error = await failure(apply(checked("exec sleep 1000")));
     const told = Date.now();
-    expect(error.problem).toMatch(/ended as failed: Failed due to progress deadline/);
+    expect(error.problem).toMatch(/has the status failed: Failed due to progress deadline/);
     expect(error.problem).toMatch(/answers.*connection refused/);
     expect(told - (await failed)).toBeLessThan(3_000);
     expect(await apply(checked("exec sleep 1000"))).toMatchObject({ unchanged: ["mesh/nomad_job.checked"] });
@@ -473,10 +473,10 @@ describe("the offline apply", () => {
     const error = await failure(apply({ mesh: { resource }, next }));
     expect(error.problem).toMatch(/^2 resources could not be applied:/);
     expect(error.problem).toMatch(
-      /mesh\/consul_config_entry.refused: Consul refuses it .*service "t" has protocol "tcp"/,
+      /mesh\/consul_config_entry.refused: Consul returned status 500: service \\?"t\\?" has protocol/,
     );
-    expect(error.problem).toMatch(/mesh\/consul_config_entry.wrong: Consul refuses it .*100/);
-    expect(error.problem).toMatch(/Not tried, .*: mesh\/terraform_data.after, mesh\/terraform_data.later\.$/);
+    expect(error.problem).toMatch(/mesh\/consul_config_entry.wrong: Consul returned status 500: .*100/);
+    expect(error.problem).toMatch(/Skipped, because it depends on that: mesh\/terraform_data.after, mesh\/terraform_data.later\.$/);
     expect(progress).toEqual(
       expect.arrayContaining(["created mesh/consul_config_entry.defaults", "created mesh/consul_config_entry.other"]),
     );
@@ -575,7 +575,9 @@ describe("the offline apply", () => {
       "The variable key must have a value. Set it as TF_VAR_key.",
     );
     const refusal = await failure(apply({ access: stack("nonsense") }, { variables }));
-    expect(refusal.problem).toMatch(/^access\/consul_acl_policy.p: Consul refuses it .*"\(sensitive value\)"/);
+    expect(refusal.problem).toMatch(
+      /^access\/consul_acl_policy.p: Consul returned status 500: .*"\(sensitive value\)"/,
+    );
     expect(refusal.message).not.toContain("hunter2");
     await apply({ access: stack("read") }, { variables });
     expect(await ask("consul", "/v1/acl/policy/name/p")).toMatchObject({ Rules: 'key "hunter2" { policy = "read" }' });

@@ -279,7 +279,7 @@ describe("jobs of each kind, of several groups, services and ports, in several n
       const both = await logs("--sidecar", "accounts");
       expect(both).toMatch(/listener 'shop-api:127.0.0.1:7110'/);
       expect(await logs("--sidecar", "accounts-admin")).not.toMatch(/listener 'shop-api:/);
-      expect(await logs("--sidecar", "lamp")).toMatch(/^lamp has no Envoy that has started/);
+      expect(await logs("--sidecar", "lamp")).toMatch(/^lamp has no running Envoy/);
       expect(await logs("nothing")).toMatch(/There are: accounts, .*ledger.*tour, watcher\.$/m);
     },
     2 * MINUTE,

@@ -317,7 +317,7 @@ test("the agents of a lab with disks have their data there: one can be full, or 
 
   expect((await onClient("ls /opt/consul/kept")).code).not.toBe(0);
   expect(await onClient("ls /opt/nomad/kept")).toExit(0);
-  expect((await two.down()).output).toContain("is gone");
+  expect((await two.down()).output).toContain(`Removed lab ${two.name}`);
   expect((await run("losetup", ["--list", "--noheadings", "--output=BACK-FILE"])).output).not.toContain(two.name);
 });
 
@@ -369,7 +369,7 @@ describe("a command that is killed outright in the middle of a boot", () => {
   ])("can be taken down%s", async (_, spoil) => {
     await killedUp();
     spoil(new LabFiles(killed.name).state);
-    expect((await killed.down()).output).toContain("is gone");
+    expect((await killed.down()).output).toContain(`Removed lab ${killed.name}`);
     expect(await traces([killed.name])).toMatchObject({ processes: [], files: [], groups: [] });
   });
 });

@@ -102,7 +102,7 @@ async function isDeployed(
   if (deployment.Status === "failed" || deployment.Status === "cancelled") {
     throw new LabError(
       [
-        `The deployment of job ${job.ID} is ${deployment.Status}: ${deployment.StatusDescription}.`,
+        `The deployment of job ${job.ID} has the status ${deployment.Status}: ${deployment.StatusDescription}.`,
         await witness.report(),
       ].join("\n"),
       fixFor(job),
