@@ -741,7 +741,12 @@ test(
     await eventually(async () => {
       expect(await lab.api<string>("Consul", "/v1/status/leader")).toMatch(/^10\.200\./);
       expect(await lab.api<string>("Nomad", "/v1/status/leader")).toMatch(/^10\.200\./);
-    }, 4 * MINUTE);
+    }, 4 * MINUTE).catch((error: unknown) => {
+      const logOf = (server: string, unit: string) =>
+        `${server} ${unit}:\n${readFileSync(files.hostLog(server, unit), "utf8").split("\n").slice(-25).join("\n")}`;
+      const logs = servers.flatMap((server) => ["meshform-acl", "nomad"].map((unit) => logOf(server, unit)));
+      throw new Error([String(error), ...logs].join("\n"));
+    });
     expect((await lab.api<unknown[] | null>("Consul", "/v1/config/service-intentions")) ?? []).toEqual([]);
   },
   8 * MINUTE,
