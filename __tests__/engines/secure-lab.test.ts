@@ -53,9 +53,18 @@ async function ask(who = "count-dashboard"): Promise<number> {
   return response.status;
 }
 
-/** What requests answer while something happens. */
+/** What requests answer while something happens, and until there have been enough of them to show a failure. */
 async function loadWhile(action: () => Promise<void>): Promise<readonly (number | string)[]> {
-  const { dashboard } = await steadyLoad({ dashboard: ask }, action, { marginMs: 0 });
+  let answered = 0;
+  const count = () => ask().finally(() => answered++);
+  const actAndGoOn = async () => {
+    await action();
+    await eventually(async () => {
+      await Promise.resolve();
+      expect(answered).toBeGreaterThan(50);
+    });
+  };
+  const { dashboard } = await steadyLoad({ dashboard: count }, actAndGoOn, { marginMs: 0 });
   return dashboard.answers;
 }
 

@@ -93,7 +93,8 @@ synthesize((app) => {
     ["single", 1],
     ["double", 2],
   ] as const) {
-    const service = mesh.addService(name, { ...faulty(variant.get("steady") ?? "v1"), count });
+    // With the default update: its new instances are healthy for some time before old ones stop.
+    const service = mesh.addService(name, { ...faulty(variant.get("steady") ?? "v1"), count, update: undefined });
     client.connectTo(service, { env: name.toUpperCase() });
     if (count === 2) {
       const update = { minHealthyTime: "1s" };
