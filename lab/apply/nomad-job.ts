@@ -1,3 +1,4 @@
+import { setTimeout as sleep } from "node:timers/promises";
 import { EngineRefusal } from "./engine-api";
 import { goDurationMs } from "./go-duration";
 import { isObject, type JsonObject } from "./json";
@@ -6,6 +7,9 @@ import type { ApplyContext, Identity, ResourceType } from "./resource-type";
 
 /** How long a job with `detach = false` may take to be deployed, in milliseconds; the provider's own limit. */
 const deploymentMs = 5 * 60_000;
+
+/** How long to wait for Nomad's scheduler before a job is purged, in milliseconds. */
+const evaluationMs = 10_000;
 
 /**
  * A job, whose specification is the JSON of Nomad's API. As with the provider, nothing waits for its deployment unless
@@ -62,10 +66,28 @@ export const nomadJob: ResourceType = {
     const { create, update } = waitMs as { create: number; update: number };
     return () => followDeployment(context, identity, evaluation as string | undefined, live ? update : create);
   },
-  remove: ({ nomad }, identity) => nomad.delete(`${jobPath(identity)}&purge=true`),
+  remove: async (context, identity) => {
+    const { nomad } = context;
+    await nomad.delete(jobPath(identity));
+    await isEvaluated(context, identity);
+    await nomad.delete(`${jobPath(identity)}&purge=true`);
+  },
   computed: ["name", "namespace"],
   attributes: ({ ID, Namespace }) => ({ id: ID, name: ID, namespace: Namespace }),
 };
+
+/**
+ * Waits until Nomad has no evaluation of a job left to do: its leader ends with a nil pointer where it applies a plan for a job that has been
+ * purged meanwhile. Without an end within some seconds the job is purged all the same.
+ */
+async function isEvaluated({ nomad, signal }: ApplyContext, identity: Identity): Promise<void> {
+  const end = Date.now() + evaluationMs;
+  while (Date.now() < end) {
+    const evaluations = (await nomad.get(jobPath(identity, "/evaluations"))) as readonly JsonObject[] | undefined;
+    if (!evaluations?.some(({ Status }) => Status === "pending")) return;
+    await sleep(100, undefined, { signal });
+  }
+}
 
 /** Whether the job is dead although it is to run. */
 async function isDue({ nomad }: ApplyContext, { rerunIfDead }: JsonObject, identity: Identity): Promise<boolean> {
