@@ -476,7 +476,9 @@ describe("the offline apply", () => {
       /mesh\/consul_config_entry.refused: Consul returned status 500: service \\?"t\\?" has protocol/,
     );
     expect(error.problem).toMatch(/mesh\/consul_config_entry.wrong: Consul returned status 500: .*100/);
-    expect(error.problem).toMatch(/Skipped, because it depends on that: mesh\/terraform_data.after, mesh\/terraform_data.later\.$/);
+    expect(error.problem).toMatch(
+      /Skipped, because it depends on that: mesh\/terraform_data.after, mesh\/terraform_data.later\.$/,
+    );
     expect(progress).toEqual(
       expect.arrayContaining(["created mesh/consul_config_entry.defaults", "created mesh/consul_config_entry.other"]),
     );
