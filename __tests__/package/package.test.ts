@@ -30,16 +30,36 @@ const PROVIDER = "@cdktf/provider-aws";
 const LOADED = `for (const entry of ["", "/stacks", "/testing"]) require("meshform" + entry);
 console.log(Object.keys(require.cache).filter((file) => /provider-aws|constructs.aws.(?!platform.)/.test(file)));`;
 const AWS_APP = `import { AwsProvider } from "@cdktf/provider-aws/lib/provider";
-import { App, TerraformStack } from "cdktf";
-import { Nat, Network, type NetworkLike } from "meshform/aws";
+import { TerraformStack } from "cdktf";
+import { synthesize } from "meshform";
+import { AwsCluster, Nat, Network, type NetworkLike } from "meshform/aws";
+import { readAwsSettings } from "meshform/stacks";
+import { addAwsStacks, type AwsStacks } from "meshform/stacks/aws";
 
-const app = new App();
-const stack = new TerraformStack(app, "account");
-new AwsProvider(stack, "aws", { region: "eu-central-1" });
-const network: NetworkLike = new Network(stack, "network", { cidr: "10.8.0.0/16", nat: Nat.none() });
-if (network.hasInternetAccess) throw new Error();
-app.synth();
+synthesize((app) => {
+  app.node.setContext("awsRegion", "eu-central-1");
+  const settings = readAwsSettings(app);
+  if (settings === undefined) throw new Error();
+  const stacks: AwsStacks = addAwsStacks(app, { ...settings, cidr: "10.8.0.0/16" });
+  stacks.cluster.cluster.addClientPool("batch", { nodePool: "batch" });
+
+  const stack = new TerraformStack(app, "account");
+  new AwsProvider(stack, "aws", { region: "eu-central-1" });
+  const network: NetworkLike = Network.fromIds(stack, "company", {
+    vpcId: "vpc-0123456789abcdef0",
+    privateSubnetIds: ["subnet-0aaa", "subnet-0bbb", "subnet-0ccc"],
+  });
+  if (Nat.none().gatewaysFor(3) + network.isolatedSubnets.length !== 0) throw new Error();
+  new AwsCluster(stack, "shop", { network });
+});
 `;
+/** What a stack has of a type. */
+function resourcesIn(project: Consumer, stack: string, type: string): Record<string, unknown>[] {
+  const { resource } = JSON.parse(project.read(`cdktf.out/stacks/${stack}/cdk.tf.json`)) as {
+    resource: Record<string, Record<string, Record<string, unknown>>>;
+  };
+  return Object.values(resource[type]);
+}
 const AWS_COMPILED = ["--strict", "--target", "es2022", "--module", "nodenext", "--moduleResolution", "nodenext"];
 
 const packed = mkdtempSync(join(tmpdir(), "meshform-package-"));
@@ -178,16 +198,16 @@ describe("a project of somebody else", () => {
         expect(copiesOf(project, name)).toEqual([`node_modules/${name}/package.json`]);
     });
 
-    test("needs the AWS provider for meshform/aws alone, which says what to install", () => {
+    test.each(["aws", "stacks/aws"])("needs the AWS provider for meshform/%s, which says what to install", (entry) => {
       expect(existsSync(join(project.folder, "node_modules", PROVIDER))).toBe(false);
-      const { code, output } = project.run("node", "--eval", 'require("meshform/aws")');
+      const { code, output } = project.run("node", "--eval", `require("meshform/${entry}")`);
       expect(output).toContain(
         `Error: meshform/aws needs the package ${PROVIDER}, which is not installed. Install it next to meshform: npm install ${PROVIDER}@${pins[PROVIDER]}\n`,
       );
       expect(code).toBe(1);
     });
 
-    test("has a network on AWS where that provider is installed, and loads nothing of AWS for a mesh", () => {
+    test("has the stacks on AWS and a cluster in its own VPC where that provider is installed, and loads nothing of AWS for a mesh", () => {
       // 392 MB, which are on this machine already.
       symlinkSync(join(__dirname, "../../node_modules", PROVIDER), join(project.folder, "node_modules", PROVIDER));
       try {
@@ -195,7 +215,13 @@ describe("a project of somebody else", () => {
         project.must("tsc", "--preserveSymlinks", "--skipLibCheck", ...AWS_COMPILED, "aws.ts");
         project.must("node", "--preserve-symlinks", "aws.js");
         expect(project.must("node", "--eval", LOADED)).toBe("[]\n");
-        expect(project.read("cdktf.out/stacks/account/cdk.tf.json")).toContain('"cidr_block": "10.8.0.0/19"');
+        expect(resourcesIn(project, "aws-network", "aws_subnet")).toContainEqual(
+          expect.objectContaining({ cidr_block: "10.8.0.0/19" }),
+        );
+        const groupsIn = (stack: string) =>
+          resourcesIn(project, stack, "aws_autoscaling_group").map(({ name }) => name);
+        expect(groupsIn("aws-cluster")).toEqual(["dev-batch", "dev-general", "dev-servers"]);
+        expect(groupsIn("account")).toEqual(["shop-servers"]);
       } finally {
         rmSync(join(project.folder, "node_modules", PROVIDER));
       }
