@@ -7,15 +7,15 @@ import type { AssetSource, CloudPlatform } from "./platform";
 import { systemPackageLines } from "./packages/system";
 import { commandLine } from "./shell";
 
-/** A content that machines fetch at boot, since user data has no room for it. It is no secret. */
+/** The content of a file that machines fetch at boot, because it is too large for the user data. It must not be a secret. */
 export interface Asset {
-  /** Its name below the location of the assets: the SHA-256 of the content. */
+  /** Name below the location of the assets: the SHA-256 of the content. */
   readonly key: string;
-  /** The content in base64, so that Terraform finds nothing to interpolate in it. */
+  /** The content in base64, so that Terraform does not interpolate anything in it. */
   readonly base64: string;
 }
 
-/** Contents longer than this are assets. */
+/** Files with more characters than this become assets. */
 const ASSET_CHARACTERS = 4096;
 
 export function isLarge({ content }: HostFile): boolean {
@@ -28,9 +28,9 @@ export function assetOf(file: HostFile): Asset {
 }
 
 /**
- * How machines fetch from a location: any web server, or a store of the cloud's own.
+ * Returns how machines fetch from a location: a web server, or a store of the cloud.
  *
- * @throws ValueError if the location is none that a machine can fetch from
+ * @throws ValueError if machines cannot fetch from the location
  */
 export function assetSource(location: string, platform?: CloudPlatform): AssetSource {
   const folder = location.replace(/\/$/, "");
@@ -54,9 +54,9 @@ export function assetSource(location: string, platform?: CloudPlatform): AssetSo
 }
 
 /**
- * Shell lines that fetch files. What was fetched once is kept.
+ * Returns shell lines that fetch files. Files that are already present and complete are not fetched again.
  *
- * @param folder where the contents are kept, each below it at its own path
+ * @param folder directory in which the contents are kept; each file has its own path below it
  */
 export function assetLines(files: readonly HostFile[], source: AssetSource, folder: string): string[] {
   return [

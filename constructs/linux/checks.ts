@@ -8,7 +8,7 @@ import { securityGaps } from "./security-releases";
 import { UNRESOLVED, unresolvedIn } from "./unresolved";
 import { checkVersions, type Versions } from "./versions";
 
-/** What the checks know of a group of hosts. */
+/** A group of hosts, as the checks see it. */
 export interface CheckedHosts extends IConstruct {
   readonly count: number | undefined;
   readonly cluster: {
@@ -20,20 +20,20 @@ export interface CheckedHosts extends IConstruct {
   readonly hasServers: boolean;
   readonly overrides: readonly Readonly<Record<string, unknown>>[];
   readonly rendered: readonly CloudInit[];
-  /** What was given to the constructs that they are made by. */
+  /** The props of the constructs from which the hosts are created. */
   readonly given: readonly { readonly at: IConstruct; readonly props: object }[];
-  /** How agents find the servers; `undefined` for what are no Consul servers. */
+  /** How agents find the servers. `undefined` for groups other than Consul servers. */
   readonly join?: readonly string[];
-  /** Of Nomad's clients. */
+  /** The node pool of Nomad clients. */
   readonly nodePool?: string;
-  /** How long the jobs of a host have to run elsewhere; `undefined` where no jobs run. */
+  /** Seconds that the jobs of a host get to move to other hosts. `undefined` if the hosts run no jobs. */
   readonly drainSeconds: number | undefined;
 }
 
 /** Shared by all copies of the library that an app may have. */
 const HOSTS = Symbol.for("meshform.hosts");
 
-/** The groups of hosts of an app; those that are added to the list are checked. */
+/** The groups of hosts of an app. A group that is added to the list is checked. */
 export function hostsOf(scope: IConstruct): CheckedHosts[] {
   const root: IConstruct & { [HOSTS]?: CheckedHosts[] } = scope.node.root;
   return (root[HOSTS] ??= []);
@@ -66,7 +66,7 @@ const securityRelease: Check = {
     for (const servers of consulServersIn(root)) {
       const hosts = hostGroups.filter(({ cluster }) => cluster === servers.cluster).map(({ host }) => host);
       const packages = hosts.flatMap((host) => host.packages.map(({ name, version }) => [name, version] as const));
-      // Where hosts run containers, Envoy is an image of the cluster's version.
+      // If hosts run containers, Envoy is an image with the cluster's version.
       const { envoy } = servers.cluster.versions;
       const hasDocker = hosts.some(({ systemPackages }) => systemPackages.includes("docker.io"));
       const installed = Object.fromEntries([...packages, ...(hasDocker ? [["envoy", envoy] as const] : [])]);
@@ -153,7 +153,7 @@ const secretInHost: Check = {
   },
 };
 
-/** Paths of those settings whose values are secret, in the words of either agent. */
+/** Paths of the settings whose values are secrets, in the configuration of either agent. */
 function* secretsIn(settings: unknown, path: string): Generator<string> {
   if (typeof settings !== "object" || settings === null) return;
   for (const [key, value] of Object.entries(settings)) {
@@ -195,7 +195,7 @@ const unresolvedHostData: Check = {
     const found = given.flatMap(({ group, at, props }) =>
       [...unresolvedIn(props, "")].map((property) => ({ group, at, property })),
     );
-    // What a group has from the servers of its cluster is found there.
+    // Values that a group gets from the servers of its cluster are reported at the servers.
     const rest = groups
       .filter(({ cluster }) => !found.some(({ group }) => group.cluster === cluster))
       .flatMap((group) => [...unresolvedIn(group.host, "host")].map((property) => ({ group, at: group, property })));
@@ -212,7 +212,7 @@ const clientPool: Check = {
   *find({ root, graph }) {
     const hostGroups = hostsOf(root);
     const pools = new Set(hostGroups.flatMap(({ nodePool }) => nodePool ?? []));
-    if (pools.size === 0) return; // The clients are another app's.
+    if (pools.size === 0) return; // The clients belong to another app.
     for (const { key, owner, version } of graph.data.jobs.values()) {
       const { NodePool: pool = "default" } = graph.jobOf(key);
       const isGateway = owner !== undefined && graph.data.members.get(owner)?.kind === "gateway";

@@ -22,66 +22,66 @@ import { bootUnit, bootUnitFile, RUN_FOLDER, unitFiles, unitNames } from "./syst
 import { UNRESOLVED, unresolvedIn } from "./unresolved";
 import { VOLUME_FUNCTIONS, volumeLines } from "./volume-lines";
 
-/** Options of {@link cloudInit}: the machine's distribution, and where its files and packages come from. */
+/** Options of {@link cloudInit}: the machine's distribution, and the sources of its files and packages. */
 export interface CloudInitOptions extends PackageOptions {
   /**
-   * From where machines fetch files of more than 4 KiB at boot: `https://…`, or what the platform has, with the
-   * credentials of the machine's own role. Put {@link CloudInit.assets} there.
-   * @default they are in the user data
+   * Location from which machines fetch files of more than 4 KiB at boot: `https://…`, or a location that the platform supports,
+   * with the credentials of the machine's own role. Upload {@link CloudInit.assets} to it.
+   * @default none: these files are part of the user data
    */
   readonly assets?: string;
-  /** The cloud whose machines they are. @default that of the cluster; without one, machines have nothing of any cloud's own */
+  /** The cloud in which the machines run. @default that of the cluster; without a platform, machines use no features of a cloud */
   readonly platform?: CloudPlatform;
 }
 
 /** One part of a host's user data. */
 export interface CloudInitPart {
-  /** The file that it becomes. */
+  /** Name of the file. */
   readonly name: string;
-  /** Its size when compressed alone. */
+  /** Size in bytes when it is compressed separately. */
   readonly bytes: number;
 }
 
-/** What a cloud machine boots from. */
+/** The user data of a cloud machine, and what must exist before it boots. */
 export interface CloudInit {
-  /** The `#cloud-config`, to read. */
+  /** The `#cloud-config`, uncompressed, for people to read. */
   readonly text: string;
-  /** The same, compressed and in base64: what `user_data_base64` and a launch template's `user_data` take. */
+  /** The compressed text in base64, for `user_data_base64` of an instance and `user_data` of a launch template. */
   readonly userData: string;
-  /** The compressed size, which clouds limit. */
+  /** Compressed size in bytes, which clouds limit. */
   readonly bytes: number;
-  /** What must be at the location of the assets before a machine boots. */
+  /** The files that must be uploaded to the location of the assets before a machine boots. */
   readonly assets: readonly Asset[];
   /**
-   * Tags of the machines, from which they read the values of {@link instanceFact} at boot: give them to the launch template. None
-   * where there is no such value.
+   * Tags that the launch template must add to the machines, which read the values of {@link instanceFact} from them at boot.
+   * Empty if no instance facts are used.
    */
   readonly tags: Readonly<Record<string, string>>;
-  /** What takes the room, the largest first. Together compressed they take less than their sum. */
+  /** The parts of the user data, the largest first. Compressed together they are smaller than their sum. */
   readonly parts: readonly CloudInitPart[];
 }
 
-/** Where a cloud host keeps what it is made of. */
+/** Directory with the files and the scripts that prepare a cloud host. */
 const folder = "/usr/local/lib/meshform";
 
-/** The contents of files, each below it at its own path. */
+/** Directory with the contents of files, each at its own path below it. */
 const keptFolder = `${folder}/files`;
 
-/** The functions of the boot script, where machines fetch assets. */
+/** The functions of the boot script, if machines fetch assets. */
 const FUNCTIONS_FILE = `${folder}/boot-functions`;
 
 /**
  * Renders hosts to cloud-init user data, for Debian and Ubuntu machines on amd64 and arm64.
  *
- * One text serves a whole group of hosts: each machine keeps the name that it has, and addresses are its own through
- * go-sockaddr templates.
+ * All hosts of a group have the same user data: each machine keeps its own name, and go-sockaddr templates give it its own
+ * addresses.
  *
- * cloud-init itself only writes files and starts systemd's units, since it does each thing once in the life of a machine. All
- * else is in a script that a unit runs at every boot, before the agents: users, directories, files, packages, kernel modules
- * and settings, steps. What a machine has once fetched it does not fetch again.
+ * cloud-init runs only at the first boot. It writes files, and installs and starts systemd units. One of the units runs a script
+ * at every boot, before the agents start. The script creates users, directories and files, installs packages, loads kernel
+ * modules, applies kernel settings and runs the steps. A machine does not fetch again what it has already fetched.
  *
- * @param host its name is the name of the group
- * @throws ValueError if a package cannot be installed with these options, or if something is known only to Terraform
+ * @param host a host; its name is the name of the group
+ * @throws ValueError if a package cannot be installed with these options, or if a value is known only to Terraform
  * @see https://docs.cloud-init.io/en/latest/reference/modules.html
  *
  * @example
@@ -96,7 +96,7 @@ export function cloudInit(host: HostData, options: CloudInitOptions): CloudInit 
 }
 
 /**
- * The same without a look at what only Terraform knows.
+ * Renders user data without checking for values that only Terraform knows.
  * @internal
  */
 export function renderCloudInit(withValues: HostData, options: CloudInitOptions): CloudInit {
@@ -120,11 +120,11 @@ export function renderCloudInit(withValues: HostData, options: CloudInitOptions)
       "set -e",
       "systemctl daemon-reload",
       commandLine(["systemctl", "enable", bootUnit, ...unitNames(host)]),
-      // It starts the others.
+      // This unit starts the others.
       commandLine(["systemctl", "start", bootUnit]),
     ],
   };
-  // cloud-init reads YAML 1.1, in which more words are no strings.
+  // cloud-init reads YAML 1.1, in which more words must be quoted to be strings.
   const yaml = stringify(config, { version: "1.1", lineWidth: 0, blockQuote: "literal" });
   const text = `#cloud-config\n# The hosts ${host.name}\n${yaml}`;
   const compressed = compress(text);
@@ -140,28 +140,28 @@ export function renderCloudInit(withValues: HostData, options: CloudInitOptions)
   };
 }
 
-/** Node's own gzip gives other bytes on another processor, which to Terraform would be other user data. */
+/** The output of Node's own gzip depends on the processor, so Terraform would see a change on another machine. */
 function compress(text: string): Uint8Array {
   return gzip(Buffer.from(text), { level: 9 });
 }
 
 interface Contents {
   readonly small: readonly HostFile[];
-  /** What machines fetch. */
+  /** Files that machines fetch. */
   readonly large: readonly HostFile[];
-  /** Names of facts. */
+  /** Names of instance facts. */
   readonly facts: readonly string[];
 }
 
 interface BootScript {
   readonly content: string;
-  /** What it fetches. */
+  /** Files that the script fetches. */
   readonly fetched: readonly HostFile[];
 }
 
 /**
- * What prepares a machine. Where it fetches assets it also fetches its own functions with them, as far as nothing before needs them: most of
- * its text are the same functions on every machine, for which user data has better use.
+ * Returns the script that prepares a machine. If the machine fetches assets, it also fetches those functions of the script that
+ * are not needed earlier. They are the same on every machine, make up most of the script, and would take space in the user data.
  */
 function bootScript(host: HostData, { small, large, facts }: Contents, options: CloudInitOptions): BootScript {
   const source = large.length > 0 ? assetSource(options.assets ?? "", options.platform) : undefined;
@@ -210,8 +210,9 @@ function bootScript(host: HostData, { small, large, facts }: Contents, options: 
 }
 
 /**
- * How far the boot is, in a file, the journal and the console of the machine. An attempt that follows a failed one waits first, twice as
- * long each time, up to five minutes: systemd counts them, from zero when a person starts the unit.
+ * Shell lines that report the progress of the boot in a file, in the journal and on the console of the machine. After a failed
+ * attempt, the next one waits first, twice as long each time, up to five minutes. systemd counts the attempts, from zero again if
+ * a person starts the unit.
  */
 const progressLines = [
   `attempts=0
@@ -243,7 +244,7 @@ if [ "$attempts" -gt 0 ]; then
 fi`,
 ];
 
-/** Shell lines that put files in their places, those with facts filled in. */
+/** Returns shell lines that install files, with the values of facts inserted. */
 function placedLines(files: readonly HostFile[], kept: string): string[] {
   const unfilled = files.filter(({ content }) => hasFacts(content));
   return [
@@ -257,7 +258,7 @@ function placedLines(files: readonly HostFile[], kept: string): string[] {
 
 function kernelLines(host: HostData): string[] {
   return [
-    // A kernel of one piece has no modules; then the settings tell whether it can what is asked of it.
+    // A kernel without loadable modules has these functions built in. If it lacks them, applying the settings fails.
     ...host.kernelModules.map((module) => `${commandLine(["modprobe", module])} || echo "Is ${module} built in?" >&2`),
     ...Object.entries(host.sysctls).map(([key, value]) => `sysctl --quiet --write ${quote(`${key}=${value}`)}`),
   ];

@@ -3,18 +3,18 @@ import type { HostData, HostFile } from "./host";
 import { refuseWrongVolumes } from "./volumes";
 
 /**
- * What a role contributes to a host: any part of it, without a name.
+ * The parts of a host that a role contributes, without a name.
  */
 export type HostRole = Partial<Omit<HostData, "name">>;
 
 /**
- * Puts roles together into one host.
+ * Combines roles into one host.
  *
- * Two roles may name the same thing (a file, a user, a sysctl) when they say the same about it. The kernel modules and
- * sysctls are also written as files, so that they hold after a reboot.
+ * Two roles may define the same item (a file, a user, a sysctl) if they define it identically. Kernel modules and sysctls are
+ * also written to files, so that they persist after a reboot.
  *
  * @param name the host's name, also the name of its agents
- * @throws Error if two roles contradict each other, or if volumes cannot be told apart
+ * @throws Error if two roles contradict each other, or if volumes cannot be distinguished
  *
  * @example
  * const clock = { systemPackages: ["chrony"] };

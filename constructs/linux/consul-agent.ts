@@ -4,7 +4,7 @@ import { nodeNameSteps } from "./node-name";
 import { tlsFiles, type Profile } from "./profile";
 
 /**
- * What a Consul server and a Consul client have in common.
+ * Options that Consul servers and Consul clients have in common.
  */
 export interface ConsulAgentOptions {
   /** Exact version, e.g. `1.21.0`. */
@@ -27,14 +27,15 @@ export interface ConsulAgentOptions {
    */
   readonly bindAddress?: string;
   /**
-   * Addresses where the HTTP, gRPC and DNS interfaces listen, besides 127.0.0.1. In the plain profile each is reachable
-   * without a token; in the secure one it is best to have none, and HTTP is only by TLS.
+   * Addresses on which the HTTP, gRPC and DNS interfaces listen, in addition to 127.0.0.1. In the plain profile, they can be used
+   * without a token. In the secure profile, HTTP is available only with TLS, and no additional addresses are recommended.
    * @default none
    */
   readonly clientAddresses?: readonly string[];
   /**
-   * Name of the node in the catalog. No other node may ever have had it: Consul refuses a name that another one still holds.
-   * @default made by each machine at boot: its host name and a hash of its identity, e.g. `ip-10-0-1-5-3f2a9c81d0b4`
+   * Name of the node in the catalog. It must be unique among all nodes, past and present: Consul rejects a name that another node
+   * still holds.
+   * @default created by each machine at boot: its host name and a hash of its identity, e.g. `ip-10-0-1-5-3f2a9c81d0b4`
    */
   readonly nodeName?: string;
   /** Metadata of the node in the catalog. @default none */
@@ -42,20 +43,20 @@ export interface ConsulAgentOptions {
   /** @default "info" */
   readonly logLevel?: "trace" | "debug" | "info" | "warn" | "error";
   /**
-   * Any other setting of the agent: a file of its own, which Consul reads last. Never a secret.
+   * Any other settings of the agent, written to a separate file that Consul reads last. They must not contain secrets.
    * @default none
    * @see https://developer.hashicorp.com/consul/docs/reference/agent/configuration-file
    */
   readonly override?: Readonly<Record<string, unknown>>;
 }
 
-/** Where the agents find what the other parts of this folder tell them. */
+/** The directory with the agent's configuration. */
 export const consulFolder = "/etc/consul.d";
 
 /**
- * A Consul agent with service mesh on.
+ * Returns a Consul agent with service mesh enabled.
  *
- * @param settings what a role adds
+ * @param settings additional settings of the role
  */
 export function consulAgent(options: ConsulAgentOptions, settings: Readonly<Record<string, unknown>>): HostRole {
   const owner = "consul:consul";
@@ -83,7 +84,7 @@ export function consulAgent(options: ConsulAgentOptions, settings: Readonly<Reco
           node_meta: options.nodeMeta,
           log_level: options.logLevel ?? "info",
           connect: { enabled: true },
-          // Scripts as health checks are commands by way of the API.
+          // With script checks, anyone who can register services through the API could run commands.
           enable_script_checks: false,
           enable_local_script_checks: false,
           telemetry: { prometheus_retention_time: "60s", disable_hostname: true },
@@ -105,7 +106,7 @@ export function consulAgent(options: ConsulAgentOptions, settings: Readonly<Reco
         description: "Consul agent",
         command: ["/usr/local/bin/consul", "agent", `-config-dir=${consulFolder}`],
         user: "consul",
-        // It tells once it has met another agent.
+        // The agent notifies systemd when it has joined another agent.
         notify: options.retryJoin.length > 0,
         downAfterLeave: true,
       },
@@ -113,24 +114,24 @@ export function consulAgent(options: ConsulAgentOptions, settings: Readonly<Reco
   };
 }
 
-/** Without ACL Consul allows what no intention mentions, so the default policy for intentions is set to deny. */
+/** Without ACLs, Consul allows all connections that no intention matches, so the default intention policy is set to deny. */
 const plain = {
   default_intention_policy: "deny",
   ports: { grpc: 8502, grpc_tls: -1 },
 };
 
-/** Which certificates the agents show and ask for. */
+/** The certificates that agents present and require. */
 export const secureTls = {
   defaults: { ...tlsFiles(`${consulFolder}/tls`), verify_incoming: true, verify_outgoing: true },
   internal_rpc: { verify_server_hostname: true },
-  // An Envoy has no certificate of the agents' authority: it shows its token instead.
+  // An Envoy has no certificate of the agents' CA. It authenticates with its token.
   grpc: { verify_incoming: false },
 };
 
 /**
- * The gossip key and the agent's token are in a file of their own, which the host fetches at boot. Plain HTTP is closed, also on
- * the loopback: any process of the host may listen there in the agent's place, and any may ask the agent for the keys of its
- * services.
+ * The gossip key and the agent's token are in a separate file, which the host creates at boot. Plain HTTP is disabled on the
+ * loopback interface too: any process of the host could listen on that port in place of the agent, or request the keys of its
+ * services from the agent.
  */
 const secure = {
   ports: { http: -1, https: 8501, grpc: -1, grpc_tls: 8503 },

@@ -3,23 +3,24 @@ import { consulAgent, type ConsulAgentOptions } from "./consul-agent";
 
 export interface ConsulClientOptions extends ConsulAgentOptions {
   /**
-   * Whether the host's resolver asks the agent about names below `.consul`, by way of systemd-resolved.
+   * Whether systemd-resolved forwards queries for names below `.consul` to the agent.
    * @default true
    * @see https://developer.hashicorp.com/consul/docs/discover/dns/forwarding/enable
    */
   readonly dnsForwarding?: boolean;
   /**
-   * How long it takes at most, and half as long again, until Consul's servers hear what a check says whose status stays the same, as a Go
-   * duration. A new instance is critical from the beginning: until then they do not know why.
+   * Interval, as a Go duration, at which the agent sends the output of a check to Consul's servers while the status of the check
+   * does not change. It can take up to one and a half times as long. A new instance is critical from the beginning, so until then
+   * the servers do not know the reason.
    *
-   * @default "30s"; Consul's own is 5m, which is longer than most deployments
+   * @default "30s"; Consul's own default is 5m, which is longer than most deployments
    * @see https://developer.hashicorp.com/consul/docs/reference/agent/configuration-file/general#check_update_interval
    */
   readonly checkUpdateInterval?: string;
 }
 
 /**
- * A Consul client agent. Every Nomad client host has one, which serves the proxies of that host.
+ * A Consul client agent. Every Nomad client host has one, which serves the proxies of this host.
  *
  * @see https://developer.hashicorp.com/consul/docs/reference/agent/configuration-file
  */
@@ -31,8 +32,9 @@ export function consulClient({
   const agent = consulAgent(options, {
     server: false,
     check_update_interval: checkUpdateInterval,
-    // A client leaves when it stops, and forgets the others then. Until it has found them again after a restart, its
-    // proxies' watches fail and retry each at its own pace, and an Envoy would lose upstreams whose chain came late.
+    // A client leaves when it stops, and then forgets the other agents. After a restart, the watches of its proxies would fail
+    // until it has found them again, and each watch retries at its own pace. An Envoy would lose upstreams whose discovery chain
+    // arrives late.
     rejoin_after_leave: true,
   });
   return dnsForwarding ? { ...agent, ...forwarding(agent) } : agent;
@@ -48,7 +50,7 @@ function forwarding(agent: HostRole): HostRole {
         content: "[Resolve]\nDNS=127.0.0.1:8600\nDNSSEC=false\nDomains=~consul\n",
       },
     ],
-    // A lab host has files like a machine, but no systemd.
+    // A lab host has the files of a machine, but no systemd.
     steps: [...(agent.steps ?? []), "[ ! -d /run/systemd/system ] || systemctl restart systemd-resolved"],
   };
 }

@@ -2,34 +2,37 @@ import type { HostRole } from "./compose-host";
 import { consulAgent, secureTls, type ConsulAgentOptions } from "./consul-agent";
 
 export interface ConsulServerOptions extends ConsulAgentOptions {
-  /** How many servers the datacenter has: none elects a leader before all of them have met. */
+  /** Number of servers of the datacenter. No leader is elected before all of them have joined. */
   readonly bootstrapExpect: number;
   /**
-   * Fewest servers that autopilot keeps when it removes dead ones: below, a failure is no longer survived.
+   * Minimum number of servers that autopilot keeps when it removes dead ones. With fewer servers, the cluster would not survive a
+   * failure.
    * @default more than half of bootstrapExpect
    * @see https://developer.hashicorp.com/consul/docs/reference/agent/configuration-file/general#autopilot
    */
   readonly minQuorum?: number;
   /**
-   * Whether callers of HTTPS (the API and the UI) show a certificate of the agents' authority, in addition to a token. Browsers and load
-   * balancers have none: with `false` a token alone says what a caller may do, as with Nomad. Agents show theirs to each other in any case.
+   * Whether clients of the HTTPS API and the UI must present a certificate of the agents' CA in addition to a token. Browsers and
+   * load balancers have no such certificate. With `false`, the token alone determines the permissions, as with Nomad. Connections
+   * between agents require certificates in any case.
    * @default true
    * @see https://developer.hashicorp.com/consul/docs/reference/agent/configuration-file/tls#tls_https_verify_incoming
    */
   readonly verifyHttpsClients?: boolean;
   /**
-   * How long the certificate of a service in the mesh lasts, as a Go duration from 1h to 2920h; Envoys get the next one before it ends. Read once,
-   * when the first leader is elected: later, `consul connect ca set-config` changes it.
+   * Lifetime of the certificates of services in the mesh, as a Go duration from 1h to 2920h. Envoys get a new certificate before
+   * the old one expires. Consul reads this setting once, when the first leader is elected; later, change it with
+   * `consul connect ca set-config`.
    *
-   * @default Consul's own, 72h
+   * @default Consul's own default, 72h
    * @see https://developer.hashicorp.com/consul/docs/reference/agent/configuration-file/connect#ca_leaf_cert_ttl
    */
   readonly leafCertTtl?: string;
 }
 
 /**
- * A Consul server, with the UI. In the secure profile callers need a certificate (HTTPS, port 8501), and the proxies of other
- * datacenters TLS (gRPC, port 8503).
+ * A Consul server with the UI. In the secure profile, clients of the API need a certificate (HTTPS, port 8501), and proxies of
+ * other datacenters need TLS (gRPC, port 8503).
  *
  * @see https://developer.hashicorp.com/consul/docs/reference/agent/configuration-file
  */
@@ -43,7 +46,7 @@ export function consulServer(options: ConsulServerOptions): HostRole {
       ? {}
       : { connect: { enabled: true, ca_config: { leaf_cert_ttl: options.leafCertTtl } } }),
     ...(options.profile === "plain"
-      ? // Between peered clusters Consul speaks TLS in any case, with a certificate of the mesh's own authority.
+      ? // Peered clusters always use TLS, with a certificate of the mesh's own CA.
         { ports: { grpc: 8502, grpc_tls: 8503 } }
       : {
           addresses: { https: "0.0.0.0", grpc_tls: "0.0.0.0" },

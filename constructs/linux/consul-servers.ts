@@ -20,11 +20,11 @@ const VERSIONS_SHAPE: is.Shape<Versions> = {
 /** Props of {@link ConsulServers}. */
 export interface ConsulServersProps
   extends HostGroupProps, Pick<ConsulServerOptions, "minQuorum" | "nodeMeta" | "leafCertTtl" | "verifyHttpsClients"> {
-  /** How many servers: 3 survive the loss of one, 5 of two. @default 3 */
+  /** Number of servers: 3 tolerate the loss of one, 5 of two. @default 3 */
   readonly count?: number;
   /**
-   * The cloud that the hosts of the cluster run in: its stores, its facts, its notices.
-   * @default they need nothing of any cloud
+   * The cloud in which the hosts of the cluster run. It provides stores, instance facts and lifecycle notices.
+   * @default none: the hosts use no features of a cloud
    */
   readonly platform?: CloudPlatform;
   /**
@@ -32,38 +32,40 @@ export interface ConsulServersProps
    * @see https://developer.hashicorp.com/consul/docs/deploy/server/cloud-auto-join
    */
   readonly join: readonly string[];
-  /** Where hosts keep the cluster's secrets: a store that `platform` has, or a directory that all of them share. */
+  /** The store for the cluster's secrets: a store that `platform` supports, or a directory that all hosts share. */
   readonly secretStore: SecretStore;
   /** @default "dc1" */
   readonly datacenter?: string;
-  /** Nomad's region, of which the certificates of its agents tell. @default "global" */
+  /** Nomad's region, which is part of the names in the certificates of its agents. @default "global" */
   readonly nomadRegion?: string;
   /**
-   * More names in the certificates of all servers, of Consul's and of Nomad's: DNS names and IPv4 addresses, e.g. those of a load balancer
-   * in front of them. Servers have new certificates at their next boot, or within a day.
-   * @default each server's own names and addresses
+   * Additional names in the certificates of all servers of Consul and Nomad: DNS names and IPv4 addresses, such as those of a
+   * load balancer in front of the servers. Servers get new certificates at their next boot, or within a day.
+   * @default none, only each server's own names and addresses
    */
   readonly certificateNames?: readonly string[];
-  /** Versions of the engines of the whole cluster. @default those that Meshform is tested with */
+  /** Versions of the programs of the whole cluster. @default the versions that Meshform is tested with */
   readonly versions?: Partial<Versions>;
   /**
-   * Snapshots of what Consul's and Nomad's servers know: where, how often, how many are kept. `false` for none.
+   * Snapshots of the state of Consul's and Nomad's servers: the store, the interval and the number to keep. `false` for no
+   * snapshots.
    * @default hourly to /var/lib/meshform/snapshots, the last 48
    */
   readonly snapshots?: SnapshotOptions | false;
   /**
-   * What new servers do that have the secrets of a cluster which existed before, where nobody is left who has its state: they restore the
-   * newest good snapshot, or wait, and say so, until `meshform-host recover` decides. In no case do they begin with an empty state.
+   * What new servers do if the secret store shows that the cluster existed before, but no server has its state. With `"restore"`,
+   * they restore the newest valid snapshot. With `"wait"`, they log this and wait until someone runs `meshform-host recover`.
+   * They never start with an empty state on their own.
    * @default "restore"
    */
   readonly recovery?: Recovery;
   /** @default "info" */
   readonly logLevel?: ConsulServerOptions["logLevel"];
-  /** Any other setting of the Consul agents. Never a secret. @default none */
+  /** Any other settings of the Consul agents. They must not contain secrets. @default none */
   readonly override?: ConsulServerOptions["override"];
 }
 
-/** Consul refuses less than an hour, and more than a third of what the certificate of its own CA lasts, which is a year. */
+/** Consul requires at least an hour, and at most a third of the lifetime of its own CA certificate, which is a year. */
 const LEAF_HOURS = { least: 1, most: 2920 };
 const leafCertTtl = is.rule("a Go duration from 1h to 2920h", "Use a duration in this range, such as 24h.", (value) => {
   if (typeof value !== "string" || !isDuration(value)) return false;
@@ -78,7 +80,7 @@ const certificateName = is.rule(
     typeof value === "string" && /^(\*\.)?[a-z\d]([a-z\d-]*[a-z\d])?(\.[a-z\d]([a-z\d-]*[a-z\d])?)*$/i.test(value),
 );
 
-/** Which stores there are depends on the platform. */
+/** The stores that can be used depend on the platform. */
 function shapeOn(platform: Partial<CloudPlatform> | undefined): is.Shape<ConsulServersProps> {
   return {
     ...CONSUL_SERVERS_SHAPE,
@@ -111,7 +113,7 @@ const CONSUL_SERVERS_SHAPE: Omit<is.Shape<ConsulServersProps>, "secretStore" | "
 };
 
 /**
- * The servers of a Consul datacenter: mutual TLS, encrypted gossip, ACL that denies by default, service mesh on.
+ * The servers of a Consul datacenter, with mutual TLS, encrypted gossip, ACLs that deny by default, and service mesh.
  *
  * @example
  * const consul = new ConsulServers(stack, "consul", {

@@ -14,23 +14,23 @@ import { DRAIN_SECONDS, secureHost } from "./secure-host";
 import type { Versions } from "./versions";
 import { HOST_VOLUME_SHAPE } from "./volumes";
 
-/** What every group of hosts takes. */
+/** Props that all groups of hosts have in common. */
 export interface HostGroupProps {
-  /** How many hosts the group has. */
+  /** Number of hosts in the group. */
   readonly count?: number;
   /**
-   * Disks of the hosts' own, for data that outlives the image of a machine.
-   * @default none: all is on the root disk
+   * Additional disks of each host, for data that must be kept when the machine's image is replaced.
+   * @default none: all data is on the root disk
    */
   readonly volumes?: readonly HostVolume[];
   /**
-   * Whether the hosts follow the notices of their platform: they complete the hooks of their group once they are ready or have left, and leave
-   * before they are interrupted. What that takes is said at the platform.
+   * Whether the hosts react to lifecycle notices of their platform. They complete the lifecycle hooks of their group when they
+   * are ready or have left the cluster, and leave before they are interrupted. For the requirements, see the platform.
    * @default false
    */
   readonly lifecycleNotices?: boolean;
   /**
-   * Any role on top: files, packages, units, steps of your own. Never a secret, since all of it is in the user data.
+   * Your own files, packages, units and steps. They must not contain secrets, because they are part of the user data.
    * @default none
    */
   readonly extra?: HostRole;
@@ -39,8 +39,8 @@ export interface HostGroupProps {
 /** Options of {@link HostGroup.cloudInit}. */
 export interface GroupCloudInitOptions extends CloudInitOptions {
   /**
-   * From where machines fetch files of more than 4 KiB at boot, such as the tool that fetches their secrets: see
-   * {@link CloudInitOptions.assets}. User data has no room for them.
+   * Location from which machines fetch files of more than 4 KiB at boot; see {@link CloudInitOptions.assets}. One of these files
+   * is the host tool, which does not fit into the user data.
    */
   readonly assets: string;
 }
@@ -53,27 +53,27 @@ export const HOST_GROUP_SHAPE: is.Shape<HostGroupProps> = {
   extra: is.fields,
 };
 
-/** What the hosts of one cluster have in common. */
+/** Options that all hosts of a cluster have in common. */
 export interface ClusterOptions {
-  /** The cloud that they run in. @default they need nothing of any cloud */
+  /** The cloud in which the hosts run. @default none: the hosts use no features of a cloud */
   readonly platform?: CloudPlatform;
-  /** Consul's name of the datacenter, e.g. `dc1`. */
+  /** Name of Consul's datacenter, e.g. `dc1`. */
   readonly consulDatacenter: string;
   /** Nomad's region, e.g. `global`; the names in the agents' certificates contain it. */
   readonly nomadRegion: string;
-  /** Where the hosts keep the cluster's secrets. */
+  /** The store for the cluster's secrets. */
   readonly secretStore: SecretStore;
-  /** More names in the certificates of the servers. @default none */
+  /** Additional names in the certificates of the servers. @default none */
   readonly certificateNames?: readonly string[];
   /** Versions of the programs on every host. */
   readonly versions: Versions;
-  /** @default none are saved */
+  /** Snapshots of the servers' state. @default none */
   readonly snapshots?: SnapshotOptions;
-  /** What new servers do where nobody has the state of the cluster. @default "restore" */
+  /** What new servers do if no server has the state of the cluster. @default "restore" */
   readonly recovery?: Recovery;
 }
 
-/** What was given to a construct. */
+/** A construct and its props. */
 export interface Given {
   readonly at: IConstruct;
   readonly props: object;
@@ -82,33 +82,33 @@ export interface Given {
 /** One part of the hosts of a group. */
 export interface GroupPart {
   readonly role: HostRole;
-  /** The agent that it is. @default none */
+  /** The agent that this part installs. @default none */
   readonly agent?: HostToolRole;
-  /** The construct that it is of, and what was given to that, for messages. @default the group itself */
+  /** The construct that adds this part, and its props, for messages. @default the group itself */
   readonly given?: Given;
-  /** Settings that a user laid over those of the role. @default none */
+  /** Settings of the user that override those of the role. @default none */
   readonly override?: Readonly<Record<string, unknown>>;
-  /** How long the jobs of the host have to run elsewhere before it is switched off. @default 300 */
+  /** Seconds that the jobs of the host get to move to other hosts before it shuts down. @default 300 */
   readonly drainSeconds?: number;
 }
 
 /**
- * Hosts that are all alike: one launch template, one set of user data. Which machines they become is for others to say, a
- * cloud's scaling group or the lab.
+ * A group of identical hosts: they have one launch template and the same user data. The group does not create machines; an Auto
+ * Scaling group of a cloud or the lab does.
  */
 export class HostGroup extends Construct {
-  /** How many hosts the group has; `undefined` where nothing depends on it. */
+  /** Number of hosts in the group. `undefined` if nothing depends on it. */
   readonly count: number | undefined;
-  /** @internal The user data that was asked for. */
+  /** @internal The user data that has been rendered. */
   readonly rendered: CloudInit[] = [];
-  /** @internal What its user data is made of. */
+  /** @internal The props from which the user data is rendered. */
   readonly given: Given[] = [];
   private readonly parts: GroupPart[] = [];
 
   constructor(
     scope: Construct,
     id: string,
-    /** What the hosts of its cluster have in common. */
+    /** Options that all hosts of the cluster have in common. */
     readonly cluster: ClusterOptions,
     private readonly props: HostGroupProps,
   ) {
@@ -119,7 +119,7 @@ export class HostGroup extends Construct {
     attachChecks(this, HOST_CHECKS);
   }
 
-  /** One host of the group as data, for `cloudInit`. Its name is the group's: each machine has a name of its own. */
+  /** One host of the group as data, for `cloudInit`. Its name is that of the group; each machine has its own name. */
   get host(): HostData {
     const { platform, consulDatacenter, nomadRegion, secretStore, certificateNames, snapshots, recovery } =
       this.cluster;
@@ -144,7 +144,8 @@ export class HostGroup extends Construct {
   }
 
   /**
-   * The user data of the group's machines, once all of its parts are there. Its size is checked when the app is synthesized.
+   * Renders the user data of the group's machines. Call it after all parts have been added. The size is checked when the app is
+   * synthesized.
    *
    * @throws MeshError if a package of the group cannot be installed with these options
    *
@@ -174,12 +175,12 @@ export class HostGroup extends Construct {
     );
   }
 
-  /** @internal Whether its hosts complete the hooks of their platform's groups. */
+  /** @internal Whether the hosts complete the lifecycle hooks of their group. */
   get followsNotices(): boolean {
     return this.props.lifecycleNotices ?? false;
   }
 
-  /** @internal How long the jobs of a host have to run elsewhere; `undefined` where no jobs run. */
+  /** @internal Seconds that the jobs of a host get to move to other hosts. `undefined` if the hosts run no jobs. */
   get drainSeconds(): number | undefined {
     const client = this.parts.find(({ agent }) => agent === "nomad-client");
     return client && (client.drainSeconds ?? DRAIN_SECONDS);

@@ -3,9 +3,10 @@ import { commandLine, quote } from "./shell";
 import { volumeOwnerLines } from "./volume-lines";
 
 /**
- * Shell lines that give a host its users, directories and files, with owner and mode. Its volumes are mounted. They can be repeated.
+ * Returns shell lines that create the users, directories and files of a host, with owner and mode. Its volumes must be mounted
+ * before. The lines can be run repeatedly.
  *
- * @param folder where the contents of the files are kept, each below it at its own path
+ * @param folder directory in which the contents of the files are kept; each file has its own path below it
  */
 export function hostLines(host: HostData, folder: string): string[] {
   return [
@@ -19,7 +20,7 @@ export function hostLines(host: HostData, folder: string): string[] {
   ];
 }
 
-/** Shell lines that put files in their places, with owner and mode. */
+/** Returns shell lines that install files, with owner and mode. */
 export function fileLines(files: readonly HostFile[], folder: string): string[] {
   return files.map(({ path, mode = "0644", owner = "root:root" }) =>
     installLine(["-D"], mode, owner, [`${folder}${path}`, path]),

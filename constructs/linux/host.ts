@@ -4,9 +4,9 @@
 export interface HostFile {
   /** Absolute path on the host. */
   readonly path: string;
-  /** The whole content. Never a secret: this text reaches user data and the synthesized output. */
+  /** The whole content. It must not contain secrets, because it is part of the user data and the synthesized output. */
   readonly content: string;
-  /** How `content` gives the bytes: as UTF-8 text, or in base64. @default "utf8" */
+  /** Encoding of `content`: UTF-8 text or base64. @default "utf8" */
   readonly encoding?: "utf8" | "base64";
   /** Permissions in octal, as `chmod` takes them. @default "0644" */
   readonly mode?: string;
@@ -14,7 +14,7 @@ export interface HostFile {
   readonly owner?: string;
 }
 
-/** @internal What is in a file. */
+/** @internal The bytes of a file. */
 export function bytesOf({ content, encoding = "utf8" }: HostFile): Buffer {
   return Buffer.from(content, encoding);
 }
@@ -32,40 +32,42 @@ export interface HostDirectory {
 }
 
 /**
- * A disk of a host's own, with a file system that outlives the machine's image. The machine finds the disk by the label that it gave it, else
- * by its size, makes a file system where it is blank, never elsewhere, and lets it grow at the boot after the disk was enlarged.
+ * A disk of a host with a file system that is kept when the machine's image is replaced. The machine identifies the disk by the
+ * label of its file system, or by its size if it is blank. A blank disk is formatted; other disks are not changed. If the disk
+ * was enlarged, the file system grows at the next boot.
  */
 export interface HostVolume {
-  /** Small letters, digits and dashes, 13 characters at most: `mf-<name>` is the label of its file system. */
+  /** Lower-case letters, digits and dashes, 13 characters at most. The label of the file system is `mf-<name>`. */
   readonly name: string;
-  /** Absolute path of the directory where it is mounted, before directories and files are made. It must be empty. */
+  /** Absolute path of the directory where the disk is mounted, before directories and files are created. It must be empty. */
   readonly mountPoint: string;
-  /** Size of the disk in GiB, a whole number. Volumes of one host have different sizes, unless each has a `device`. */
+  /** Size of the disk in GiB, a whole number. Volumes of one host must have different sizes, unless each has a `device`. */
   readonly sizeGib: number;
-  /** `user:group` of the directory. @default "root:root", or what `directories` says of the same path */
+  /** `user:group` of the directory. @default "root:root", or the owner in `directories` for the same path */
   readonly owner?: string;
-  /** Permissions of the directory, in octal. @default "0755", or what `directories` says of the same path */
+  /** Permissions of the directory, in octal. @default "0755", or the mode in `directories` for the same path */
   readonly mode?: string;
   /**
-   * Path of the disk's device, where its size does not tell which it is; best one that names the disk, as those below `/dev/disk/by-id`.
+   * Path of the disk's device, if its size is not unique. Prefer a path that identifies the disk, such as one in
+   * `/dev/disk/by-id`.
    * @default the one blank disk of that size
    */
   readonly device?: string;
 }
 
 /**
- * A system user of a host, made before anything else since files and directories belong to it.
+ * A system user of a host. Users are created first, because files and directories belong to them.
  */
 export interface HostUser {
-  /** Login name; the primary group has the same. */
+  /** Login name, which is also the name of the primary group. */
   readonly name: string;
   /** Absolute path of its home, which is not created. */
   readonly home: string;
 }
 
 /**
- * A process of a host, long-running unless it says otherwise. On a cloud machine it is a systemd unit; the lab runs the same command line under a
- * supervisor of its own.
+ * A process of a host, which runs permanently unless set otherwise. On a cloud machine it is a systemd unit. The lab runs the
+ * same command line with its own supervisor.
  *
  * @see https://www.freedesktop.org/software/systemd/man/latest/systemd.service.html
  */
@@ -78,102 +80,101 @@ export interface HostUnit {
   readonly command: readonly string[];
   /** The user that runs it. @default "root" */
   readonly user?: string;
-  /** Environment of the process. Never a secret. @default none */
+  /** Environment variables of the process. They must not contain secrets. @default none */
   readonly environment?: Readonly<Record<string, string>>;
-  /** Names of units which start earlier; of those that run once, each has succeeded by then. @default none */
+  /** Names of units that start earlier. Units that run once have succeeded before this unit starts. @default none */
   readonly after?: readonly string[];
   /**
-   * Runs once at boot instead of permanently: ending with 0 is success, anything else is tried again.
+   * Whether it runs once at boot instead of permanently. Exit status 0 means success; after any other status, it is retried.
    * @default false
    */
   readonly oneshot?: boolean;
   /**
-   * Runs again this many seconds after its last success, for a unit that runs once at a time.
+   * Runs again this many seconds after it has succeeded, one run at a time.
    * @default once
    */
   readonly everySeconds?: number;
   /**
-   * TCP ports on 127.0.0.1 that must accept connections before the process starts, e.g. 8501 for a Nomad agent that reads
-   * its local Consul agent once at start and then only every 15 seconds.
+   * TCP ports on 127.0.0.1 that must accept connections before the process starts, e.g. 8501 for a Nomad agent, which looks for
+   * its local Consul agent once at start and after that only every 15 seconds.
    * @default none
    */
   readonly waitForPorts?: readonly number[];
   /**
-   * Whether it reports when it is ready, so that units which name it in `after` start only then. The lab does not
-   * listen for it.
+   * Whether it notifies systemd when it is ready, so that units that name it in `after` start only then. The lab ignores these
+   * notifications.
    * @default false
    * @see https://www.freedesktop.org/software/systemd/man/latest/sd_notify.html
    */
   readonly notify?: boolean;
-  /** The signal that asks it to end. @default "SIGTERM" */
+  /** The signal that stops it. @default "SIGTERM" */
   readonly killSignal?: "SIGTERM" | "SIGINT";
   /**
-   * What ends with it: every process it started, or only itself, as a Nomad client must so that its tasks outlive its
-   * restart.
+   * What is stopped with it: all processes that it started, or only the process itself. Nomad clients need `process`, so that
+   * tasks continue to run when the agent restarts.
    * @default "control-group"
    */
   readonly killMode?: "control-group" | "process";
   /** Seconds between a failure and the next start. @default 2 */
   readonly restartSeconds?: number;
   /**
-   * The command line that runs before it ends: before units that it names in `after` are stopped, so at the shutdown of a machine
-   * too. The lab does not run it.
+   * Command line that runs before the unit stops, and before the units named in `after` are stopped, also at shutdown. The lab
+   * does not run it.
    * @default none
    */
   readonly stopCommand?: readonly string[];
-  /** Seconds that it may take to end, `stopCommand` included, before it is killed. @default 30 */
+  /** Seconds until it is killed if it does not stop, including `stopCommand`. @default 30 */
   readonly stopSeconds?: number;
   /**
-   * What a unit of root keeps of root's rights: it is then shut in like the units of other users, but for this.
-   * @default all of them, as a Nomad client needs
+   * The privileges that a unit of root keeps. It is then sandboxed like the units of other users, except for these privileges.
+   * @default all privileges, as a Nomad client needs
    */
   readonly rights?: HostUnitRights;
-  /** Whether it stays down on a host that has left its cluster for good. @default false */
+  /** Whether it stays stopped on a host that has left its cluster permanently. @default false */
   readonly downAfterLeave?: boolean;
 }
 
-/** What a unit of root may do in addition to what any user may. */
+/** Privileges of a unit of root, in addition to those of an unprivileged user. */
 export interface HostUnitRights {
   /**
-   * Capabilities of the kernel, e.g. `CAP_CHOWN`.
+   * Linux capabilities, e.g. `CAP_CHOWN`.
    * @see https://man7.org/linux/man-pages/man7/capabilities.7.html
    */
   readonly capabilities: readonly string[];
-  /** Absolute paths of files and folders that it may write; all else is read-only for it. */
+  /** Absolute paths of the files and directories that it can write. All others are read-only for it. */
   readonly writablePaths: readonly string[];
 }
 
 /**
- * A program that must be on a host, at a version. How it gets there is the reader's business: a package or a release
- * archive on a cloud machine, an engine of the cache in the lab.
+ * A program that a host needs, at an exact version. On a cloud machine it is installed from a package or a release archive; the
+ * lab uses programs from its cache.
  */
 export interface HostPackage {
-  /** Which program: `cni-plugins` for bridge networks, `consul-cni` for transparent proxy. */
+  /** The program. `cni-plugins` is for bridge networks, `consul-cni` for transparent proxy. */
   readonly name: "consul" | "nomad" | "envoy" | "cni-plugins" | "consul-cni";
   /** Exact version, e.g. `1.21.0`. */
   readonly version: string;
-  /** Directory where its program or programs are put, e.g. `/usr/local/bin`. */
+  /** Directory in which its program or programs are installed, e.g. `/usr/local/bin`. */
   readonly installTo: string;
 }
 
 /**
- * One host as data: everything that is on it and runs on it, in an order that is safe to repeat.
+ * One host as data: its files, programs and processes, in an order that can be applied repeatedly.
  */
 export interface HostData {
   /** Name of the host, and of its agents. */
   readonly name: string;
-  /** Programs that must be there, at exact versions. */
+  /** Programs with exact versions. */
   readonly packages: readonly HostPackage[];
   /**
-   * Names of packages of the distribution's own, e.g. `python3-boto3`. The lab, whose hosts see the programs of the machine,
-   * installs none.
+   * Packages of the distribution, e.g. `python3-boto3`. The lab installs none, because its hosts use the programs of the machine.
    */
   readonly systemPackages: readonly string[];
-  /** System users, made before directories and files. */
+  /** System users, created before directories and files. */
   readonly users: readonly HostUser[];
-  /** Disks, mounted before directories and files are made. */
+  /** Disks, mounted before directories and files are created. */
   readonly volumes: readonly HostVolume[];
-  /** Directories, made before files, parents first. */
+  /** Directories, created before files, parents first. */
   readonly directories: readonly HostDirectory[];
   /** Files, written at every boot before any step runs. */
   readonly files: readonly HostFile[];
@@ -183,6 +184,6 @@ export interface HostData {
   readonly sysctls: Readonly<Record<string, string>>;
   /** Shell commands, run as root at every boot after the files are written and before the units start. */
   readonly steps: readonly string[];
-  /** Processes, started by their `after`. */
+  /** Processes, started in the order of their `after`. */
   readonly units: readonly HostUnit[];
 }

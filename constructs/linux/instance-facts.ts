@@ -4,31 +4,32 @@ import type { HostData } from "./host";
 import type { CloudPlatform, InstanceFactSource } from "./platform";
 import { commandLine, quote } from "./shell";
 
-/** What only Terraform knows may be a value of one of these. */
+/** Valid names of instance facts. */
 const NAME = /^[a-z][a-z0-9-]{0,62}$/;
 
-/** How a fact stands in host data: with its value, which is not part of what machines are given. */
+/** An instance fact in host data, with its value. The value is not part of the data that machines get. */
 const WITH_VALUE = /<instance-fact:([a-z0-9-]+)=([\w-]*)>/g;
 
-/** How it stands in the contents that machines are given. */
+/** An instance fact in the contents that machines get. */
 const IN_CONTENT = /<instance-fact:([a-z0-9-]+)>/g;
 
-/** Facts of a group of hosts: name → value, which Terraform may fill in. */
+/** The instance facts of a group of hosts: name → value, which can be an attribute that Terraform resolves. */
 export type InstanceFacts = ReadonlyMap<string, string>;
 
 /**
- * A value that machines read at boot from their own tags, by the metadata service of their cloud. Use it for what only Terraform knows, such
- * as an attribute of another resource: user data is compressed before Terraform runs, so that it could not fill it in there.
+ * Returns a placeholder for a value that machines read at boot from their own tags, through the metadata service of their cloud.
+ * Use it for values that only Terraform knows, such as an attribute of another resource: user data is compressed before Terraform
+ * runs, so Terraform cannot insert them there.
  *
- * It may be, or be part of, any text that ends up in the content of a host's file, such as `join`, `nodeMeta` or `override`; and part of `assets`
- * behind its scheme. Give {@link CloudInit.tags} to the machines, and let them read their own tags.
+ * The placeholder can be part of any text that is written to a file of a host, such as `join`, `nodeMeta` or `override`, and part
+ * of `assets` after the scheme. Add {@link CloudInit.tags} to the machines, and allow them to read their own tags.
  *
- * Every process of the machine can read it, so it must be no secret. Tags are short: 256 characters are safe. Quotation marks,
- * backslashes and control characters are refused at boot, since the contents are JSON.
+ * The value must not be a secret, because every process of the machine can read it. Tags are short: 256 characters are safe.
+ * Values with quotation marks, backslashes or control characters fail at boot, because the contents are JSON.
  *
- * @param name lower-case letters, digits and dashes; one name has one value in a group of hosts
- * @param value text, known to Terraform or before
- * @throws ValueError for another name or another value
+ * @param name lower-case letters, digits and dashes; a name has one value in a group of hosts
+ * @param value text, which can be known only to Terraform
+ * @throws ValueError if the name is invalid, or if the value is not a string
  *
  * @example
  * const consul = new ConsulServers(stack, "servers", {
@@ -54,9 +55,9 @@ export function instanceFact(name: string, value: string): string {
 }
 
 /**
- * The facts in some texts.
+ * Returns the instance facts in texts.
  *
- * @throws ValueError if one name has two values
+ * @throws ValueError if a name has two different values
  */
 export function factsIn(texts: readonly string[]): InstanceFacts {
   const facts = new Map<string, string>();
@@ -74,16 +75,16 @@ export function factsIn(texts: readonly string[]): InstanceFacts {
   return facts;
 }
 
-/** A text as machines are given it: with the names of its facts, without their values. */
+/** Replaces instance facts with their names, without the values, as machines get the text. */
 export function withoutValues(text: string): string {
   return text.replaceAll(WITH_VALUE, "<instance-fact:$1>");
 }
 
 /**
- * A text with its facts, for hosts that have no metadata service.
+ * Inserts the values of instance facts into a text, for hosts without a metadata service.
  *
- * @param values those that Terraform would fill in, by their names
- * @throws ValueError if one is missing
+ * @param values the values of facts that only Terraform knows, by name
+ * @throws ValueError if such a value is missing
  */
 export function withFacts(text: string, values: Readonly<Record<string, string>>): string {
   return text.replaceAll(WITH_VALUE, (_, name: string, encoded: string) => {
@@ -96,7 +97,7 @@ export function withFacts(text: string, values: Readonly<Record<string, string>>
 }
 
 /**
- * Refuses facts where no machine could put them: everywhere but in the contents of files.
+ * Throws an error for instance facts outside of the contents of files, where machines cannot insert them.
  *
  * @throws ValueError
  */
@@ -113,15 +114,15 @@ export function refuseMisplacedFacts({ files, ...rest }: HostData): void {
   }
 }
 
-/** Whether the content of a file waits for facts. */
+/** Whether the content of a file contains instance facts. */
 export function hasFacts(content: string): boolean {
   return content.search(IN_CONTENT) >= 0;
 }
 
 /**
- * From where machines read facts.
+ * Returns the source from which machines read instance facts.
  *
- * @throws ValueError if there are facts, and no platform that knows it
+ * @throws ValueError if there are facts, but the platform is not set
  */
 export function factSource(
   facts: readonly string[],
@@ -137,7 +138,7 @@ export function factSource(
   return platform.instanceFacts;
 }
 
-/** Shell lines that fetch facts, each to a file of its name in `$facts`, by means of the functions of their source. */
+/** Returns shell lines that fetch instance facts, each to a file with its name in `$facts`, with the functions of their source. */
 export function factLines(facts: readonly string[], source: InstanceFactSource | undefined): string[] {
   if (source === undefined) return [];
   return [
@@ -146,15 +147,15 @@ export function factLines(facts: readonly string[], source: InstanceFactSource |
   ];
 }
 
-/** Shell lines that put the facts into copies of files, by means of {@link FILL_FUNCTION}. */
+/** Returns shell lines that write copies of files with the facts inserted. They need {@link FILL_FUNCTION}. */
 export function filledLines(paths: readonly string[], folder: string): string[] {
   return paths.length === 0 ? [] : [commandLine(["filled", folder, ...paths])];
 }
 
-/** Where the copies are, each below it at its own path. In memory, and only root's. */
+/** Directory of the copies, each at its own path below it. It is in memory and can be read only by root. */
 export const FILLED = "/run/meshform/facts/files";
 
-/** A function of bash that fills facts in. */
+/** A bash function that inserts facts into copies of files. */
 export const FILL_FUNCTION = `filled() { # <folder> <path…>: copies of files, with the facts
   python3 - "$facts" "$@" <<'END'
 import pathlib, re, sys
@@ -171,7 +172,7 @@ for path in sys.argv[3:]:
 END
 }`;
 
-/** A text with facts as words of a shell. */
+/** A text with instance facts, quoted for a shell. */
 export function shellText(text: string): string {
   return withoutValues(text)
     .split(/(<instance-fact:[a-z0-9-]+>)/)

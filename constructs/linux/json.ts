@@ -1,4 +1,4 @@
-/** A configuration file that both agents accept: JSON, with absent settings left out, ending in a newline. */
+/** Renders a configuration file for either agent: JSON without undefined settings, with a newline at the end. */
 export function json(value: Readonly<Record<string, unknown>>): string {
   return `${JSON.stringify(value, null, 2)}\n`;
 }

@@ -1,11 +1,11 @@
 import { quote } from "./shell";
 
-/** Where a host keeps the name of its agents. */
+/** File with the name of the host's agents. */
 export const NODE_NAME_FILE = "/etc/meshform/node-name";
 
 /**
- * Steps that give an agent of a cloud machine a name that no other machine has, ever: its host name and a hash of what the cloud and the
- * distribution call the machine. A host name alone comes back with an address, and Consul refuses a name that another node still holds.
+ * Returns steps that give an agent of a cloud machine a unique name: its host name and a hash of the instance id and the machine
+ * id. A host name alone is used again when its address is reused, and Consul rejects a name that another node still holds.
  *
  * @param file a configuration file of the agent
  * @param setting the agent's setting for its name

@@ -4,7 +4,7 @@ import { nodeNameSteps } from "./node-name";
 import { tlsFiles, type Profile } from "./profile";
 
 /**
- * What a Nomad server and a Nomad client have in common.
+ * Options that Nomad servers and Nomad clients have in common.
  */
 export interface NomadAgentOptions {
   /** Exact version, e.g. `1.11.3`. */
@@ -20,21 +20,24 @@ export interface NomadAgentOptions {
   /** @default "global" */
   readonly region?: string;
   /**
-   * The address that other agents are told, or a go-sockaddr template. The agent listens on all addresses.
+   * The address that other agents use, or a go-sockaddr template. The agent listens on all addresses.
    * @default "{{ GetPrivateIP }}"
    */
   readonly advertiseAddress?: string;
   /**
-   * Name of the node. No other node should ever have had it.
-   * @default made by each machine at boot: its host name and a hash of its identity, e.g. `ip-10-0-1-5-3f2a9c81d0b4`
+   * Name of the node. It should be unique among all nodes, past and present.
+   * @default created by each machine at boot: its host name and a hash of its identity, e.g. `ip-10-0-1-5-3f2a9c81d0b4`
    */
   readonly nodeName?: string;
-  /** The local Consul agent: HTTPS in the secure profile. @default "127.0.0.1:8501", plain "127.0.0.1:8500" */
+  /**
+   * Address of the local Consul agent, which uses HTTPS in the secure profile.
+   * @default "127.0.0.1:8501"; in the plain profile "127.0.0.1:8500"
+   */
   readonly consulAddress?: string;
   /** @default "INFO" */
   readonly logLevel?: "TRACE" | "DEBUG" | "INFO" | "WARN" | "ERROR";
   /**
-   * Any other setting of the agent: a file of its own, which Nomad reads last. Never a secret.
+   * Any other settings of the agent, written to a separate file that Nomad reads last. They must not contain secrets.
    * @default none
    * @see https://developer.hashicorp.com/nomad/docs/configuration
    */
@@ -43,17 +46,17 @@ export interface NomadAgentOptions {
 
 /** How a role runs its agent. */
 interface NomadUnit {
-  /** Nomad's clients must be root; its servers need not be. */
+  /** Nomad clients must run as root; servers need not. */
   readonly user: "root" | "nomad";
   readonly settings: Readonly<Record<string, unknown>>;
 }
 
-/** Where the agent finds what the other parts of this folder tell it. */
+/** The directory with the agent's configuration. */
 export const nomadFolder = "/etc/nomad.d";
 
 /**
- * A Nomad agent. In the secure profile agents prove to each other what they are, callers of the API show a token, and
- * workloads have identities of their own for Consul.
+ * A Nomad agent. In the secure profile, agents use mutual TLS, the API requires a token, and workloads have their own identities
+ * for Consul.
  */
 export function nomadAgent(options: NomadAgentOptions, { user, settings }: NomadUnit): HostRole {
   const address = options.advertiseAddress ?? "{{ GetPrivateIP }}";
@@ -106,7 +109,7 @@ export function nomadAgent(options: NomadAgentOptions, { user, settings }: Nomad
         user,
         after: ["consul"],
         waitForPorts: user === "root" ? [Number(consulAddress.split(":").at(-1))] : undefined,
-        // Without leaving: on SIGTERM a server leaves its cluster.
+        // SIGINT stops the agent without leaving: on SIGTERM, a server leaves its cluster.
         killSignal: "SIGINT",
         killMode: "process",
         downAfterLeave: true,
@@ -115,7 +118,7 @@ export function nomadAgent(options: NomadAgentOptions, { user, settings }: Nomad
   };
 }
 
-/** The gossip key and the token for Consul are in a file of their own, which the host fetches at boot. */
+/** The gossip key and the token for Consul are in a separate file, which the host creates at boot. */
 const secure = {
   acl: { enabled: true },
   tls: {
@@ -123,12 +126,12 @@ const secure = {
     rpc: true,
     ...tlsFiles(`${nomadFolder}/tls`),
     verify_server_hostname: true,
-    // The API asks for a token, not for a certificate: Consul reads the keys of workload identities from it.
+    // The API requires a token but no client certificate, because Consul reads the keys of workload identities from it.
     verify_https_client: false,
   },
 };
 
-/** Only over HTTPS does Nomad see that Consul's gRPC port speaks TLS. */
+/** Nomad detects that Consul's gRPC port uses TLS only if it connects to Consul's API with HTTPS. */
 const secureConsul = {
   ssl: true,
   ca_file: `${nomadFolder}/tls/consul-ca.pem`,
@@ -136,7 +139,7 @@ const secureConsul = {
   key_file: `${nomadFolder}/tls/consul-key.pem`,
   grpc_address: "127.0.0.1:8503",
   grpc_ca_file: `${nomadFolder}/tls/consul-ca.pem`,
-  // What the jobs' services and tasks show to Consul for tokens of their own.
+  // The identities with which services and tasks of jobs get their own Consul tokens.
   service_identity: { aud: ["consul.io"], ttl: "1h" },
   task_identity: { aud: ["consul.io"], ttl: "1h" },
 };

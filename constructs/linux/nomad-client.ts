@@ -4,11 +4,12 @@ import { nomadAgent, type NomadAgentOptions } from "./nomad-agent";
 export interface NomadClientOptions extends NomadAgentOptions {
   /** Version of the CNI plugins, e.g. `1.9.1`. */
   readonly cniVersion: string;
-  /** Version of the consul-cni plugin, for transparent proxy. @default it is not there */
+  /** Version of the consul-cni plugin, for transparent proxy. @default it is not installed */
   readonly consulCniVersion?: string;
   /**
-   * The interface whose address services are registered at. Never the loopback: no other host could reach a sidecar there.
-   * @default the one of the default route
+   * The interface whose address is registered for services. It must not be the loopback interface, because no other host could
+   * reach a sidecar there.
+   * @default the interface of the default route
    */
   readonly networkInterface?: string;
   /** @default "default" */
@@ -18,21 +19,21 @@ export interface NomadClientOptions extends NomadAgentOptions {
   /** Metadata of the node, for constraints. @default none */
   readonly meta?: Readonly<Record<string, string>>;
   /**
-   * The image of Envoy for sidecars and gateways under Docker whose job names none.
-   * @default what Nomad picks for its Consul
+   * The Envoy image of sidecars and gateways that run in Docker and whose job sets no image.
+   * @default the image that Nomad selects for its version of Consul
    * @see https://developer.hashicorp.com/nomad/docs/job-specification/sidecar_task
    */
   readonly envoyImage?: string;
-  /** Fingerprinters that must not run, e.g. `env_gce` where that cloud is not. @default none */
+  /** Fingerprinters that are disabled, e.g. `env_gce` outside of Google Cloud. @default none */
   readonly fingerprintDenylist?: readonly string[];
   /**
-   * What tasks of the `exec` driver find in their root: path on the host → path there.
+   * The contents of the chroot of tasks with the `exec` driver: path on the host → path in the chroot.
    * @default /bin, /etc, /lib, /sbin, /usr and the like
    * @see https://developer.hashicorp.com/nomad/docs/configuration/client#chroot_env-parameters
    */
   readonly chrootEnv?: Readonly<Record<string, string>>;
   /**
-   * Lets jobs run commands as the agent's own user, without isolation.
+   * Whether jobs can run commands as the agent's own user, without isolation.
    * @default false
    * @see https://developer.hashicorp.com/nomad/docs/deploy/task-driver/raw_exec
    */
@@ -40,8 +41,8 @@ export interface NomadClientOptions extends NomadAgentOptions {
 }
 
 /**
- * A Nomad client that runs service mesh jobs: bridge networking needs the CNI plugins, and iptables must see the traffic of
- * bridges. A Consul client agent belongs on the same host.
+ * A Nomad client that runs service mesh jobs. Bridge networks need the CNI plugins and kernel settings that pass the traffic of
+ * bridges to iptables. The same host needs a Consul client agent.
  *
  * @see https://developer.hashicorp.com/nomad/docs/networking/cni
  */
@@ -72,7 +73,7 @@ export function nomadClient(options: NomadClientOptions): HostRole {
         ? [{ name: "consul-cni" as const, version: options.consulCniVersion, installTo: "/opt/cni/bin" }]
         : []),
     ],
-    // Bridge networks are made with iptables, which not every image has.
+    // Bridge networks need iptables, which not every image has.
     systemPackages: ["iptables"],
     directories: [...(agent.directories ?? []), { path: "/opt/cni/bin" }],
     kernelModules: ["br_netfilter"],
@@ -82,7 +83,7 @@ export function nomadClient(options: NomadClientOptions): HostRole {
   };
 }
 
-/** How a node tells Nomad, and the jobs of gateways, which image has their Envoy. */
+/** Node metadata with the Envoy image, which Nomad and the jobs of gateways read. */
 function envoyMeta(image: string): Readonly<Record<string, string>> {
   return { "connect.sidecar_image": image, "connect.gateway_image": image };
 }

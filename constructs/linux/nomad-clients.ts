@@ -13,23 +13,24 @@ export interface NomadClientsProps
     Pick<NomadClientOptions, "networkInterface" | "nodePool" | "nodeClass" | "meta" | "rawExec" | "logLevel"> {
   /** The servers that place jobs on the hosts. */
   readonly nomad: NomadServers;
-  /** Whether the hosts run containers. Where they do not, Envoy is a program of the host. @default true */
+  /** Whether the hosts run containers with Docker. If not, Envoy is installed on the host. @default true */
   readonly docker?: boolean;
   /**
-   * Whether the hosts can redirect all traffic of a service through its Envoy, for transparent proxy.
+   * Whether the hosts support transparent proxy, which redirects all traffic of a service through its Envoy.
    * @default false
    * @see https://developer.hashicorp.com/nomad/docs/job-specification/transparent_proxy
    */
   readonly consulCni?: boolean;
   /**
-   * Seconds that the jobs of a host have to run elsewhere before it is switched off or booted again; then Nomad stops the rest.
+   * Seconds that the jobs of a host get to move to other hosts before it shuts down or reboots. Nomad stops the remaining ones
+   * after this time.
    * @default 300
    * @see https://developer.hashicorp.com/nomad/docs/job-specification/migrate
    */
   readonly drainSeconds?: number;
-  /** Any other setting of the Nomad agents. Never a secret. @default none */
+  /** Any other settings of the Nomad agents. They must not contain secrets. @default none */
   readonly override?: NomadClientOptions["override"];
-  /** Any other setting of the Consul agents. Never a secret. @default none */
+  /** Any other settings of the Consul agents. They must not contain secrets. @default none */
   readonly consulOverride?: ConsulClientOptions["override"];
 }
 
@@ -50,14 +51,14 @@ const NOMAD_CLIENTS_SHAPE: is.Shape<NomadClientsProps> = {
 };
 
 /**
- * Hosts that run the jobs: a Nomad client and a Consul client, CNI plugins, and a kernel that shows iptables the traffic of
- * bridges.
+ * Hosts that run jobs: a Nomad client, a Consul client, the CNI plugins, and kernel settings that pass the traffic of bridges to
+ * iptables.
  *
  * @example
  * const clients = new NomadClients(stack, "clients", { nomad, nodePool: "default" });
  */
 export class NomadClients extends HostGroup {
-  /** Nomad's node pool that the hosts join. @see https://developer.hashicorp.com/nomad/docs/concepts/node-pools */
+  /** The node pool of the hosts. @see https://developer.hashicorp.com/nomad/docs/concepts/node-pools */
   readonly nodePool: string;
 
   constructor(scope: Construct, id: string, props: NomadClientsProps) {
@@ -102,7 +103,7 @@ export class NomadClients extends HostGroup {
   }
 }
 
-/** The program in place of the container that Nomad starts by default. */
+/** Envoy as a program, instead of the container that Nomad starts by default. */
 function envoy(version: string): HostRole {
   return { packages: [{ name: "envoy", version, installTo: "/usr/local/bin" }] };
 }

@@ -2,17 +2,18 @@ import type { HostRole } from "./compose-host";
 import { nomadAgent, type NomadAgentOptions } from "./nomad-agent";
 
 export interface NomadServerOptions extends NomadAgentOptions {
-  /** How many servers the region has: none elects a leader before all of them have met. */
+  /** Number of servers of the region. No leader is elected before all of them have joined. */
   readonly bootstrapExpect: number;
   /**
-   * Whether a new cluster fills one node before the next or spreads tasks over all. Read once, when the first leader is
-   * elected.
+   * Whether a new cluster fills one node before it uses the next one (`binpack`), or spreads tasks over all nodes. Nomad reads
+   * this setting once, when the first leader is elected.
    * @default "binpack"
    * @see https://developer.hashicorp.com/nomad/docs/configuration/server#default_scheduler_config
    */
   readonly schedulerAlgorithm?: "binpack" | "spread";
   /**
-   * Whether a task may use more memory than it reserves, up to its `memory_max`. Read once, like the algorithm.
+   * Whether a task may use more memory than it reserves, up to its `memory_max`. Nomad reads this setting once, when the first
+   * leader is elected.
    * @default false
    */
   readonly memoryOversubscription?: boolean;
@@ -27,7 +28,7 @@ export function nomadServer(options: NomadServerOptions): HostRole {
   return nomadAgent(options, {
     user: "nomad",
     settings: {
-      // It leaves for good when it is told to by SIGTERM; a restart or reboot tells it to end by SIGINT.
+      // On SIGTERM, the server leaves the cluster permanently. Restarts and reboots stop it with SIGINT.
       leave_on_terminate: true,
       server: {
         enabled: true,

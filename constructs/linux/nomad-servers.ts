@@ -10,22 +10,23 @@ import { nomadServer, type NomadServerOptions } from "./nomad-server";
 /** Props of {@link NomadServers}. */
 export interface NomadServersProps
   extends HostGroupProps, Pick<NomadServerOptions, "schedulerAlgorithm" | "memoryOversubscription" | "logLevel"> {
-  /** The Consul that the servers and their jobs use. */
+  /** The Consul servers that Nomad and its jobs use. */
   readonly consul: ConsulServers;
   /**
-   * How agents find the servers, as for Consul, where they have hosts of their own.
-   * @default they run on the hosts of the Consul servers
+   * How agents find the servers if they have separate hosts: addresses, or one cloud auto-join string.
+   * @default none: they run on the hosts of the Consul servers
    * @see https://developer.hashicorp.com/nomad/docs/configuration/server_join
    */
   readonly join?: readonly string[];
   /**
-   * How many servers there are on hosts of their own: 3 survive the loss of one, 5 of two. Without `join` there are as many as Consul servers.
+   * Number of servers on separate hosts: 3 tolerate the loss of one, 5 of two. Without `join`, there is one server on each host
+   * of the Consul servers.
    * @default 3
    */
   readonly count?: number;
-  /** Nomad's datacenter of the hosts. @default Consul's */
+  /** Nomad's datacenter of the hosts. @default the datacenter of Consul */
   readonly datacenter?: string;
-  /** Any other setting of the Nomad agents. Never a secret. @default none */
+  /** Any other settings of the Nomad agents. They must not contain secrets. @default none */
   readonly override?: NomadServerOptions["override"];
 }
 
@@ -41,8 +42,8 @@ const NOMAD_SERVERS_SHAPE: is.Shape<NomadServersProps> = {
 };
 
 /**
- * The servers of a Nomad region: mutual TLS, encrypted gossip, ACL, and identities with which jobs get Consul tokens of
- * their own.
+ * The servers of a Nomad region, with mutual TLS, encrypted gossip, ACLs, and workload identities with which jobs get their own
+ * Consul tokens.
  *
  * @example
  * const nomad = new NomadServers(stack, "nomad", { consul });
@@ -50,11 +51,11 @@ const NOMAD_SERVERS_SHAPE: is.Shape<NomadServersProps> = {
 export class NomadServers extends Construct {
   /** The Consul servers of the same cluster. */
   readonly consul: ConsulServers;
-  /** The hosts that they run on. */
+  /** The hosts on which the servers run. */
   readonly hosts: HostGroup;
   /** How agents find the servers: addresses, or a cloud auto-join string. */
   readonly join: readonly string[];
-  /** Nomad's datacenter of the servers, and of the clients that are given them. */
+  /** Nomad's datacenter of the servers, and of the clients that use them. */
   readonly datacenter: string;
 
   constructor(scope: Construct, id: string, props: NomadServersProps) {
@@ -84,12 +85,12 @@ export class NomadServers extends Construct {
     });
   }
 
-  /** One of its hosts as data, for `cloudInit`. */
+  /** One host of the servers as data, for `cloudInit`. */
   get host(): HostData {
     return this.hosts.host;
   }
 
-  /** The hosts of the Consul servers, of which there are as many as there are. */
+  /** Returns the hosts of the Consul servers. Each runs one Nomad server. */
   private consulHosts({ consul, count, volumes, lifecycleNotices, extra }: NomadServersProps): HostGroup {
     if (count !== undefined && count !== consul.count) {
       throw new MeshError(

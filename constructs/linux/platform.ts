@@ -1,78 +1,81 @@
 import type { HostRole } from "./compose-host";
 
 /**
- * What the hosts of a cluster need of the cloud that they run in, and all that this library's hosts know of it. Another cloud is
- * another implementation, in a folder of its own.
+ * The interface between the hosts of a cluster and the cloud in which they run. The code of hosts uses a cloud only through this
+ * interface; to support another cloud, implement it in a separate folder.
  */
 export interface CloudPlatform {
-  /** How messages call it. */
+  /** Name of the cloud in messages. */
   readonly name: string;
-  /** How much user data its machines take. */
+  /** The size limit of user data. */
   readonly userData: UserDataLimit;
-  /** A cloud auto-join string, as an example for messages. */
+  /** An example of a cloud auto-join string, for messages. */
   readonly autoJoin: string;
-  /** The kinds of secret stores that the cloud has, by the `type` that tells them. The host tool has a module for each. */
+  /** The kinds of secret stores of the cloud, by their `type`. The host tool has a module for each kind. */
   readonly secretStores: Readonly<Record<string, CloudStoreKind>>;
-  /** The kinds of stores of snapshots that it has, likewise. */
+  /** The kinds of snapshot stores of the cloud, by their `type`. The host tool has a module for each kind. */
   readonly snapshotStores: Readonly<Record<string, CloudStoreKind>>;
-  /** How machines tell what only Terraform knew. */
+  /** How machines read instance facts. */
   readonly instanceFacts: InstanceFactSource;
   /**
-   * How machines fetch assets from a store of the cloud's own.
+   * Returns how machines fetch assets from a store of the cloud.
    *
-   * @returns `undefined` for a location that is none of its own
+   * @returns `undefined` if the location is not in a store of the cloud
    */
   assetSource(location: string): AssetSource | undefined;
   /**
-   * Follows what the cloud has in store for a machine: completes the hooks of its group when the host is ready or has left, and has it leave
-   * before it is interrupted.
+   * Returns a role that reacts to lifecycle notices of the cloud. The host completes the lifecycle hooks of its group when it is
+   * ready or has left the cluster, and leaves before it is interrupted.
    */
   lifecycleNotices(): HostRole;
-  /** What such a location looks like, as an example for messages. */
+  /** An example of a location of assets in the cloud, for messages. */
   readonly assetLocation: string;
 }
 
-/** The most user data that a cloud's machines take. */
+/** The maximum size of user data. */
 export interface UserDataLimit {
   /** In bytes, before base64. */
   readonly bytes: number;
-  /** One sentence with the cloud's own words, for messages. */
+  /** The cloud's rule as one sentence, for messages. */
   readonly rule: string;
 }
 
-/** A store that a cloud has, as the hosts are told of it: which kind, and its settings. */
+/** A store of a cloud, as it is set for hosts: its kind and settings. */
 export interface CloudStore {
-  /** Its kind, as the platform calls it. */
+  /** The kind of store, as the platform names it. */
   readonly type: string;
-  /** Texts, which the platform names. */
+  /** Settings, which the platform defines. */
   readonly [setting: string]: string | undefined;
 }
 
-/** A kind of store that a cloud has. */
+/** A kind of store of a cloud. */
 export interface CloudStoreKind {
-  /** Its settings in addition to `type`: a text that is not empty (`name`), any text, or a text that may be omitted. */
+  /**
+   * Its settings in addition to `type`: `name` is a text that must not be empty, `text` is any text, and `optional` is a text
+   * that can be omitted.
+   */
   readonly settings: Readonly<Record<string, "name" | "text" | "optional">>;
-  /** Packages of the distribution with which the host tool reaches it. */
+  /** Packages of the distribution that the host tool needs to access the store. */
   readonly needs: readonly string[];
 }
 
-/** How a machine of a cloud learns facts of its own: from its metadata service, without any permission. */
+/** How machines of a cloud read their own instance facts: from the metadata service, which needs no permission. */
 export interface InstanceFactSource {
-  /** The tag (or label, or attribute) of a machine that holds a fact. */
+  /** Name of the machine's tag (or label, or attribute) that holds a fact. */
   tagOf(fact: string): string;
-  /** Functions of bash that {@link lines} uses. Of the distribution they may use what is on every image with cloud-init, such as Python. */
+  /** Bash functions that {@link lines} calls. They can use the programs that every image with cloud-init has, such as Python. */
   readonly functions: string;
   /**
-   * Lines of a bash script that write the value of each fact to the file of its name in the folder `$facts`, or end with a sentence that says
-   * what is missing.
+   * Lines of a bash script that write the value of each fact to a file with its name in the directory `$facts`, or fail with a
+   * sentence that names what is missing.
    */
   lines(facts: readonly string[]): readonly string[];
 }
 
 /** How machines fetch assets from one location. */
 export interface AssetSource {
-  /** Packages of the distribution that it takes. */
+  /** Packages of the distribution that the command needs. */
   readonly needs: readonly string[];
-  /** A command line of bash that fetches the asset `"$1"` to the file `"$2"`. */
+  /** A bash command line that fetches the asset `"$1"` to the file `"$2"`. */
   readonly command: string;
 }

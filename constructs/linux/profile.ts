@@ -1,10 +1,10 @@
 /**
- * How agents treat each other and their callers. `secure`: mutual TLS, encrypted gossip, ACL that denies by default.
- * `plain`: none of it, for a lab that only this machine reaches.
+ * The security of agents. `secure`: mutual TLS, encrypted gossip, and ACLs that deny by default. `plain`: none of these, for a
+ * lab that only this machine can reach.
  */
 export type Profile = "secure" | "plain";
 
-/** A certificate with its key and the authority that signed it, as both agents' settings name them. */
+/** A certificate, its key and the CA that signed it, with the setting names of both agents. */
 export interface TlsFiles {
   readonly ca_file: string;
   readonly cert_file: string;

@@ -5,9 +5,9 @@ import type { SecretStore } from "./host-tool/secret-store";
 import { DEFAULT_SNAPSHOT_STORE, type SnapshotStore } from "./host-tool/snapshot-store";
 
 /**
- * Fetches the host's share of the cluster's secrets at each boot, before any agent starts; the first server to boot creates
- * them. Each day, and whenever they are rotated, it fetches what has changed, and renews what soon expires. On servers it also switches the access control on,
- * saves snapshots, and replaces allocations that lost their identity.
+ * A role that fetches the host's secrets at each boot, before any agent starts. The first server that boots creates them. Each
+ * day, and whenever secrets are rotated, it fetches changed secrets and renews certificates that expire soon. On servers, it also
+ * enables the ACL systems, saves snapshots, and replaces allocations that lost their identity.
  */
 export function secureHost(config: HostToolConfig): HostRole {
   const isServer = config.roles.some((role) => role.endsWith("-server"));
@@ -23,10 +23,10 @@ export function secureHost(config: HostToolConfig): HostRole {
   };
 }
 
-/** How long jobs have to run elsewhere, where nothing else is set. */
+/** Default number of seconds that jobs get to move to other hosts. */
 export const DRAIN_SECONDS = 300;
 
-/** Secrets and keys that belong to the agents' users are read by all units, and only read by most. */
+/** All units read secrets and keys that belong to the agents' users. Most units only read them. */
 const reads = ["CAP_DAC_READ_SEARCH"];
 
 function renewal({ store }: HostToolConfig): HostUnit {
@@ -36,7 +36,7 @@ function renewal({ store }: HostToolConfig): HostUnit {
     command: [HOST_TOOL, "follow"],
     after: ["consul", "nomad"],
     rights: {
-      // To give files to the agents, and to find and tell the agents.
+      // To change the owner of files to the agents, and to find the agents and send them signals.
       capabilities: ["CAP_CHOWN", "CAP_DAC_OVERRIDE", "CAP_FOWNER", "CAP_KILL", "CAP_SYS_PTRACE"],
       writablePaths: [
         ...["/etc/meshform", "/etc/consul.d", "/etc/nomad.d", "/opt/consul", "/opt/nomad"],
@@ -46,14 +46,17 @@ function renewal({ store }: HostToolConfig): HostUnit {
   };
 }
 
-/** It ends first when the machine is switched off or booted again: what runs here is elsewhere by then, and another server leads. */
+/**
+ * This unit stops first when the machine shuts down or reboots. Before it has stopped, jobs have moved to other hosts, and
+ * another server has become leader.
+ */
 function membership({ drainSeconds = DRAIN_SECONDS }: HostToolConfig): HostUnit {
   return {
     name: "meshform-leave",
     description: "Jobs and leadership, handed over before this host is switched off, and jobs taken again after",
     command: [HOST_TOOL, "resume"],
     stopCommand: [HOST_TOOL, "--wait", "60", "leave"],
-    // Secrets and leadership take some seconds, too.
+    // The transfer of leadership and access to the secrets take some seconds, too.
     stopSeconds: drainSeconds + 120,
     after: ["consul", "nomad"],
     oneshot: true,
@@ -71,7 +74,7 @@ function serverUnits(config: HostToolConfig): HostUnit[] {
     after,
     oneshot: true,
     rights: {
-      // To restore the state of a lost cluster as the agents' users, whose agents it then restarts.
+      // To restore the state of a lost cluster as the agents' users, and to restart the agents afterwards.
       capabilities: [...reads, "CAP_DAC_OVERRIDE", "CAP_KILL", "CAP_SETGID", "CAP_SETUID", "CAP_SYS_PTRACE"],
       writablePaths: [...["/etc/consul.d", "/etc/nomad.d", "/opt/consul", "/opt/nomad"], ...foldersOf(store)],
     },
@@ -100,7 +103,7 @@ function snapshotFolders({ snapshots }: HostToolConfig): string[] {
   return foldersOf(store);
 }
 
-/** A store of a cloud is in no folder. */
+/** A store of a cloud has no directory. */
 function foldersOf({ type, path }: SecretStore | SnapshotStore): string[] {
   return type === "directory" && path !== undefined ? [path] : [];
 }

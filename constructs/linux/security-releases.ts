@@ -1,24 +1,24 @@
 import { isAtLeast, versionLine } from "./version-number";
 import type { Versions } from "./versions";
 
-/** A release that closed a hole, and which lines got it. */
+/** A release that fixed a vulnerability, and the release lines that got the fix. */
 interface SecurityRelease {
   readonly name: "consul" | "nomad" | "envoy";
-  /** The first version that is judged. @default all */
+  /** The first version that is checked. @default all versions are checked */
   readonly from?: string;
-  /** The first release of each line that has the fix, `+ent` where only the Enterprise edition got it. Later lines have it. */
+  /** The first release of each line with the fix; `+ent` if only the Enterprise edition got it. Later lines also have the fix. */
   readonly fixedIn: readonly string[];
-  /** What can happen without it. */
+  /** The risk without the fix. */
   readonly risk: string;
 }
 
 /**
- * As read on 25 November 2026, and only what concerns the programs themselves: fixes of their compilers, images and
- * documentation are left out. An empty answer means that nothing is known here, not that nothing is there.
+ * The sources are as of 25 November 2026. The list has only vulnerabilities of the programs themselves; fixes of their compilers,
+ * images and documentation are omitted. If a version has no findings, no vulnerability is known here, but it may still have some.
  *
- * - Consul: CHANGELOG.md of v1.22.6; for CVE-2025-11374 and -11375 GHSA-7g3r-8c6v-hfmr and GHSA-qh7p-pfq3-677h too
+ * - Consul: CHANGELOG.md of v1.22.6; for CVE-2025-11374 and -11375 also GHSA-7g3r-8c6v-hfmr and GHSA-qh7p-pfq3-677h
  * - Nomad: CHANGELOG.md and CHANGELOG-unsupported.md of 21 August 2026, after 2.0.5
- * - Envoy: changelogs/1.38.4.yaml, and the release notes of v1.38.3; other lines are not judged
+ * - Envoy: changelogs/1.38.4.yaml, and the release notes of v1.38.3; other lines are not checked
  *
  * @see https://discuss.hashicorp.com/c/security/52
  * @see https://github.com/envoyproxy/envoy/security/advisories
@@ -88,18 +88,18 @@ const SECURITY_RELEASES: readonly SecurityRelease[] = [
   },
 ];
 
-/** Fixes that a version lacks. */
+/** Security fixes that a version lacks. */
 export interface SecurityGap {
   /** e.g. `consul 1.21.0 lacks the security releases 1.21.5 (…) and 1.22.0 (…).` */
   readonly problem: string;
-  /** Which version to use instead. */
+  /** The version to use instead. */
   readonly fix: string;
 }
 
 /**
- * Which known security releases a set of versions lacks, one gap for each program.
+ * Returns the known security fixes that a set of versions lacks, one entry for each program.
  *
- * @param versions Those that are known; what is absent is not judged.
+ * @param versions the known versions; programs that are absent are not checked
  *
  * @example
  * securityGaps({ nomad: "1.10.1" })[0].fix // "Use nomad 1.10.2 or newer. …"
@@ -129,7 +129,7 @@ function lacks(version: string, { from = "0", fixedIn }: SecurityRelease): boole
   return inLine === undefined ? !own.some((fix) => isLaterLine(version, fix)) : !isAtLeast(version, inLine);
 }
 
-/** The releases that the edition of a version has. */
+/** The releases that are available for the edition of a version. */
 function fixesFor(version: string, fixedIn: readonly string[]): string[] {
   return fixedIn.filter((fix) => !fix.endsWith("+ent") || version.includes("+ent"));
 }
@@ -138,13 +138,13 @@ function isLaterLine(version: string, fix: string): boolean {
   return isAtLeast(`${versionLine(version)}.0`, fix) && versionLine(version) !== versionLine(fix);
 }
 
-/** In the version's own line if there is one. */
+/** Returns the fix in the version's own line if there is one. */
 function nearestFix(version: string, { fixedIn }: SecurityRelease): string {
   const own = fixesFor(version, fixedIn);
   return own.find((fix) => versionLine(fix) === versionLine(version)) ?? own[0];
 }
 
-/** Where the community edition gets a fix only in another line, the Enterprise edition may have it in this one. */
+/** If the community edition gets a fix only in another line, the Enterprise edition may have it in this one. */
 function elsewhere(version: string, newest: string, missing: readonly SecurityRelease[]): string {
   if (versionLine(newest) === versionLine(version) || version.includes("+ent")) return "";
   const inLine = missing.flatMap(({ fixedIn }) => fixedIn.filter((fix) => versionLine(fix) === versionLine(version)));

@@ -1,33 +1,35 @@
 import { basename } from "node:path";
 import type { HostData, HostFile, HostUnit, HostUnitRights } from "./host";
 
-/** Seconds that a unit waits for the ports of others before that counts as a failure. */
+/** Seconds that a unit waits for ports until this counts as a failure. */
 const PORTS_SECONDS = 60;
 
 /** Name of the unit that prepares the host at every boot. */
 export const bootUnit = "meshform-boot.service";
 
-/** What is written while a host runs, in memory: how its boot went, and whether it has left its cluster. */
+/** Directory in memory with the state of the running host: the progress of its boot, and whether it has left its cluster. */
 export const RUN_FOLDER = "/run/meshform";
 
-/** While this file is there the host has left its cluster for good: its agents stay down until the next boot. */
+/** This file exists if the host has left its cluster permanently. Its agents are then not started until the next boot. */
 export const LEFT_FILE = `${RUN_FOLDER}/left`;
 
-/** There from the drain for a reboot until the host takes jobs again. The host tool writes it. */
+/** This file exists from the drain before a reboot until the host accepts jobs again. The host tool writes it. */
 export const DRAINED_FILE = "/etc/meshform/drained";
 
-/** Units that a host starts at every boot, in the order in which they are told to systemd. */
+/** Names of the units that a host starts at every boot, in the order in which systemd gets them. */
 export function unitNames(host: HostData): string[] {
   return host.units.flatMap((unit) => [`${unit.name}.service`, ...(isTimed(unit) ? [`${unit.name}.timer`] : [])]);
 }
 
 /**
- * The unit that runs a command before any other unit of the host, at every boot. Should it fail, none of them starts, and the
- * console of the machine says why; it is tried again until it succeeds. The command itself waits longer before each attempt, by the
- * number of restarts that systemd tells it: only systemd 254 and newer wait longer and longer on their own (`RestartSteps`).
+ * Returns the unit that runs a command at every boot, before any other unit of the host. If the command fails, the other units
+ * are not started, the console of the machine shows the reason, and the command is retried until it succeeds. The command itself
+ * waits longer before each attempt, based on the number of restarts that systemd reports, because only systemd 254 and newer can
+ * increase the delay (`RestartSteps`).
  *
- * It starts the others when it has succeeded, since a unit that requires it fails with its first attempt and is not tried again:
- * only systemd 254 and newer spare it that (`RestartMode=direct`), and Debian 12 has 252.
+ * When the command has succeeded, this unit starts the other units. They cannot rely on `Requires` alone: a unit that requires
+ * this one fails with its first attempt and is not retried. Only systemd 254 and newer prevent this (`RestartMode=direct`), and
+ * Debian 12 has 252.
  */
 export function bootUnitFile(command: string, host: HostData): HostFile {
   const units = unitNames(host);
@@ -35,7 +37,7 @@ export function bootUnitFile(command: string, host: HostData): HostFile {
     Unit: {
       Description: "Bring this host to what its data says",
       ...networkOnline,
-      // What it waits for may take longer than any number of attempts.
+      // What the command waits for may take any number of attempts.
       StartLimitIntervalSec: "0",
     },
     Service: {
@@ -67,12 +69,12 @@ const networkOnline = { Wants: "network-online.target", After: "network-online.t
 
 function service(unit: HostUnit, host: HostData): HostFile {
   const earlier = host.units.filter(({ name }) => unit.after?.includes(name));
-  // One that runs once must have succeeded. One that has a timer has, since it is tried until it does; to require it would
-  // start it again whenever this unit starts.
+  // A unit that runs once must have succeeded. A unit with a timer is not required, because `Requires` would start it again
+  // whenever this unit starts. It is retried until it succeeds anyway.
   const required = earlier.filter((other) => other.oneshot && !isTimed(other));
   const wanted = earlier.filter((other) => !runsOnce(other));
   const services = (units: readonly HostUnit[]) => units.map(({ name }) => `${name}.service`);
-  // Containers outlive a drain only if their daemon does.
+  // Containers continue to run during a drain only if their daemon is still running.
   const docker = host.systemPackages.includes("docker.io") ? ["docker.service"] : [];
   return unitFile(`${unit.name}.service`, {
     Unit: {
@@ -80,7 +82,7 @@ function service(unit: HostUnit, host: HostData): HostFile {
       Requires: [bootUnit, ...services(required)].join(" "),
       Wants: [networkOnline.Wants, ...services(wanted)].join(" "),
       After: [networkOnline.After, ...docker, bootUnit, ...services(earlier)].join(" "),
-      // An agent that fails is started again however often: it may wait for another host.
+      // A failed agent is restarted without a limit, because it may be waiting for another host.
       StartLimitIntervalSec: "0",
       ConditionPathExists: unit.downAfterLeave ? `!${LEFT_FILE}` : undefined,
     },
@@ -123,8 +125,8 @@ function longRunningSettings(unit: HostUnit) {
 }
 
 /**
- * Tried again within one start: were each attempt a start of its own, the first failure would fail all units that wait for
- * this one.
+ * Retries within a single start of the unit. If each attempt were a separate start, the first failure would fail all units that
+ * wait for this one.
  */
 function onceSettings(unit: HostUnit) {
   const untilSucceeded = `until "$@"; do sleep ${unit.restartSeconds ?? 2}; done`;
@@ -135,11 +137,11 @@ function onceSettings(unit: HostUnit) {
   };
 }
 
-/** For an agent whose tasks are processes below it, and outlive it. */
+/** For an agent whose tasks are its child processes and continue to run when it stops. */
 const tasksOutliveIt = { LimitNPROC: "infinity", TasksMax: "infinity" };
 
 /**
- * What a process that is not root can do without: it sees the system read-only, but for the directories that are its user's.
+ * Sandboxing of a process that does not run as root: the system is read-only for it, except for the directories of its user.
  *
  * @see https://www.freedesktop.org/software/systemd/man/latest/systemd.exec.html#Sandboxing
  */
@@ -149,20 +151,21 @@ function hardening(unit: HostUnit, host: HostData): Settings {
     ...sandbox,
     ReadWritePaths: own.map(({ path }) => path).join(" ") || undefined,
     CapabilityBoundingSet: "",
-    // Refused rather than killed: Nomad tries at its start which sandboxes there are.
+    // Forbidden system calls return an error instead of killing the process: at its start, Nomad tests which sandboxes are
+    // available.
     SystemCallErrorNumber: "EPERM",
   };
 }
 
-/** The same for a process of root, which keeps some of its rights. */
+/** Sandboxing of a process of root, which keeps some of its privileges. */
 function confinement({ capabilities, writablePaths }: HostUnitRights): Settings {
   return {
     ...sandbox,
-    // What is not there yet is no error.
+    // Missing paths are not an error.
     ReadWritePaths: writablePaths.map((path) => `-${path}`).join(" ") || undefined,
     CapabilityBoundingSet: capabilities.join(" "),
     SystemCallErrorNumber: "EPERM",
-    // Where it keeps secrets for a moment, in memory.
+    // Here it keeps secrets briefly, in memory.
     RuntimeDirectory: basename(RUN_FOLDER),
     RuntimeDirectoryMode: "0755",
     RuntimeDirectoryPreserve: "yes",
@@ -184,7 +187,7 @@ const sandbox: Settings = {
   NoNewPrivileges: "yes",
   LockPersonality: "yes",
   MemoryDenyWriteExecute: "yes",
-  // netlink tells Go the interfaces and their addresses.
+  // Go uses netlink to read the interfaces and their addresses.
   RestrictAddressFamilies: "AF_UNIX AF_INET AF_INET6 AF_NETLINK",
   RestrictNamespaces: "yes",
   RestrictRealtime: "yes",
@@ -194,9 +197,9 @@ const sandbox: Settings = {
 };
 
 /**
- * What preparing a host does without. It installs packages and runs anyone's steps, so it writes where it wants, may use `sudo`, and
- * sees devices. It also sees the mounts of the machine itself, or nothing else would see what a step mounts: none of the settings that
- * need a view of their own.
+ * Privileges that the preparation of a host does not need. It installs packages and runs steps of users, so it can write
+ * everywhere, can use `sudo`, and sees devices. It also uses the mount namespace of the machine, because otherwise no other
+ * process would see what a step mounts. Settings that need a separate mount namespace are therefore not used.
  */
 const bootHardening: Settings = {
   CapabilityBoundingSet: `~${[
@@ -243,7 +246,7 @@ function unitFile(name: string, sections: Readonly<Record<string, Settings>>): H
   return { path: `/etc/systemd/system/${name}`, content: texts.join("\n") };
 }
 
-/** A command line of which systemd takes each word literally. */
+/** Returns a command line in which systemd takes each word literally. */
 function execLine(words: readonly string[]): string {
   return words.map((word) => quoteWord(word, /[%$]/g)).join(" ");
 }

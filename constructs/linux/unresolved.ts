@@ -1,16 +1,16 @@
 import { isToken } from "../core/token";
 
-/** What to say of a property that only Terraform knows. */
+/** The message for a property that only Terraform knows. */
 export const UNRESOLVED = {
   problem: "is known only to Terraform, and user data is compressed before Terraform runs.",
   fix: 'Use a literal value. For a string, you can use instanceFact("a-name", value), which machines read from their tags at boot.',
 };
 
 /**
- * The paths of values that only Terraform knows, in data that becomes user data. Constructs and what else has a class of its own is
- * passed over.
+ * Yields the paths of values that only Terraform knows, in data that becomes user data. Constructs and other objects with their
+ * own class are skipped.
  *
- * @param path how messages call the data itself; "" for what has properties of its own
+ * @param path name of the data in messages; "" if the value is an object whose properties are named directly
  */
 export function* unresolvedIn(value: unknown, path: string): Generator<string> {
   if (isToken(value)) yield path;

@@ -1,9 +1,9 @@
-/** `1.21` of `1.21.0+ent`: the line that an engine's release belongs to. */
+/** The release line of a version, e.g. `1.21` for `1.21.0+ent`. */
 export function versionLine(version: string): string {
   return parts(version).slice(0, 2).join(".");
 }
 
-/** Whether a version is the same as another or later; what follows the numbers (`-dev`, `+ent`) does not count. */
+/** Whether a version is at least a minimum version. Suffixes such as `-dev` and `+ent` are ignored. */
 export function isAtLeast(version: string, minimum: string): boolean {
   const [a, b] = [parts(version), parts(minimum)];
   for (const i of [0, 1, 2]) {

@@ -2,11 +2,11 @@ import { isAtLeast, versionLine } from "./version-number";
 
 /** Exact versions of the programs of a mesh, e.g. `1.21.0`. */
 export interface Versions {
-  /** Consul, servers and clients alike. */
+  /** Consul servers and clients. */
   readonly consul: string;
-  /** Nomad, servers and clients alike. */
+  /** Nomad servers and clients. */
   readonly nomad: string;
-  /** Envoy as a program of hosts without Docker. With Docker the image of {@link Sidecar.docker} decides. */
+  /** Envoy on hosts without Docker. With Docker, the image of {@link Sidecar.docker} is used. */
   readonly envoy: string;
   /** The CNI plugins, for bridge networks. */
   readonly cni: string;
@@ -15,12 +15,11 @@ export interface Versions {
 }
 
 /**
- * Versions that belong together: the ones that the hosts of a cluster get when nothing else is said. Of Consul, Nomad and the CNI
- * plugins each is the newest that its vendor has published of its line for everybody, as of November 2026: later releases of
- * Consul 1.21 and Nomad 1.11 are Enterprise's. Of Envoy 1.38 there is 1.38.9; 1.38.3 is the newest whose checksums are known
- * here.
+ * Compatible versions, which the hosts of a cluster use by default. Those of Consul, Nomad and the CNI plugins are the newest of
+ * their lines that are published for everyone, as of November 2026: later releases of Consul 1.21 and Nomad 1.11 exist only for
+ * Enterprise. The newest release of Envoy 1.38 is 1.38.9, but 1.38.3 is the newest whose checksums Meshform knows.
  *
- * The lab runs the same, but for Consul, of which it builds what can be built.
+ * The lab uses the same versions, except for Consul, of which it builds a version that can be built from source.
  */
 export const DEFAULT_VERSIONS: Versions = {
   consul: "1.21.5",
@@ -33,7 +32,7 @@ export const DEFAULT_VERSIONS: Versions = {
 type LineTable = Readonly<Partial<Record<string, readonly string[]>>>;
 
 /**
- * The lines of Envoy that each line of Consul drives, its latest patch release taken.
+ * The lines of Envoy that the latest patch release of each line of Consul supports.
  *
  * @see https://developer.hashicorp.com/consul/docs/reference/proxy/envoy#supported-versions
  */
@@ -45,7 +44,7 @@ const ENVOY_FOR_CONSUL: LineTable = {
 };
 
 /**
- * The lines of Consul that each line of Nomad works with.
+ * The lines of Consul that each line of Nomad supports.
  *
  * @see https://developer.hashicorp.com/nomad/docs/networking/consul
  */
@@ -57,7 +56,7 @@ const CONSUL_FOR_NOMAD: LineTable = {
 };
 
 /**
- * The lines of consul-cni, which is released with Consul on Kubernetes, that belong to each line of Consul.
+ * The lines of consul-cni for each line of Consul. consul-cni is released with Consul on Kubernetes.
  *
  * @see https://developer.hashicorp.com/consul/docs/k8s/compatibility
  */
@@ -68,7 +67,7 @@ const CONSUL_CNI_FOR_CONSUL: LineTable = {
   "1.19": ["1.5"],
 };
 
-/** Releases with a defect that a mesh meets, from one version to just before another, and which to use instead. */
+/** Releases with a defect that affects service meshes, from one version until before another, and the version to use instead. */
 const DEFECTIVE: readonly { name: keyof Versions; from: string; before: string; use: string; defect: string }[] = [
   {
     name: "consul",
@@ -91,10 +90,10 @@ const DEFECTIVE: readonly { name: keyof Versions; from: string; before: string; 
 ];
 
 /**
- * What speaks against a set of versions, as sentences; nothing when they are known to work together. These are warnings:
- * a pair outside the tables may well work.
+ * Returns the known problems of a set of versions as sentences, or nothing if they are known to work together. These are
+ * warnings: a combination that is not in the tables may also work.
  *
- * @param versions Those that are known; what is absent is not judged.
+ * @param versions the known versions; programs that are absent are not checked
  */
 export function checkVersions(versions: Partial<Versions>): string[] {
   const { consul, nomad, envoy, consulCni } = versions;

@@ -1,25 +1,25 @@
 import type { HostVolume } from "./host";
 import { commandLine } from "./shell";
 
-/** What the label of a volume's file system begins with, so that no other disk of the machine has it. */
+/** Prefix of the label of a volume's file system, so that no other disk of the machine has the same label. */
 const LABEL_PREFIX = "mf-";
 
-/** Longest name, since a label of ext4 has 16 characters. */
+/** Maximum length of a name: a label of ext4 has at most 16 characters. */
 export const LONGEST_VOLUME_NAME = 13;
 
-/** The label by which a machine finds a volume again, whatever the name of its device. */
+/** The label by which a machine identifies a volume, independent of the name of its device. */
 export function labelOf({ name }: HostVolume): string {
   return `${LABEL_PREFIX}${name}`;
 }
 
-/** Bytes of a volume. */
+/** Size of a volume in bytes. */
 export function bytesOfVolume({ sizeGib }: HostVolume): number {
   return sizeGib * 2 ** 30;
 }
 
 /**
- * Shell lines that find the disk of each volume, give it a file system where it is blank, let that grow with it, and mount it, by means of
- * {@link VOLUME_FUNCTIONS}. A disk that holds anything else is left alone.
+ * Returns shell lines that find the disk of each volume, format it if it is blank, grow its file system to the size of the disk,
+ * and mount it. They need {@link VOLUME_FUNCTIONS}. Disks with other contents are not changed.
  */
 export function volumeLines(volumes: readonly HostVolume[]): string[] {
   // Parents first.
@@ -34,7 +34,7 @@ function byMountPoint(a: HostVolume, b: HostVolume): number {
   return a.mountPoint < b.mountPoint ? -1 : 1;
 }
 
-/** Shell lines for the owner and the mode of each volume's root, once its user is there. */
+/** Returns shell lines that set the owner and the mode of each volume's root directory, after its user was created. */
 export function volumeOwnerLines(volumes: readonly HostVolume[]): string[] {
   return volumes.flatMap(({ mountPoint, owner = "root:root", mode = "0755" }) => [
     commandLine(["chown", owner, mountPoint]),
@@ -42,7 +42,7 @@ export function volumeOwnerLines(volumes: readonly HostVolume[]): string[] {
   ]);
 }
 
-/** Names of devices are by chance: a disk is known by the label that it got, and before by its size. */
+/** Device names can change between boots, so a disk is identified by its label, or by its size if it has none yet. */
 export const VOLUME_FUNCTIONS = `is_blank() { # <disk>: no file system, no partition, nothing at all in its first MiB
   local code=0
   blkid --probe "$1" >/dev/null 2>&1 || code=$?

@@ -27,7 +27,7 @@ export const HOST_VOLUME_SHAPE: is.Shape<HostVolume> = {
 };
 
 /**
- * Refuses volumes that a machine could not tell apart.
+ * Throws an error for volumes that a machine could not distinguish.
  *
  * @throws ValueError
  */

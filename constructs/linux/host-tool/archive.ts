@@ -8,8 +8,8 @@ const SOURCES = join(__dirname, "..", "..", "..", "host-tool");
 let archive: Buffer | undefined;
 
 /**
- * The host tool as one executable file, which Python runs as it is. The same sources give the same bytes on every computer, so that its
- * SHA-256 names the version: entries are sorted and have one fixed time, and what compresses them is JavaScript.
+ * The host tool as a single executable file, which Python runs directly. The same sources result in the same bytes on every
+ * computer, so the SHA-256 identifies the version: entries are sorted, have a fixed time, and are compressed in JavaScript.
  *
  * @see https://docs.python.org/3/library/zipapp.html
  */
@@ -24,7 +24,7 @@ function build(): Buffer {
     .filter((name) => name.endsWith(".py"))
     .sort();
   const files = Object.fromEntries(names.map((name) => [name, new Uint8Array(readFileSync(join(SOURCES, name)))]));
-  // The first time that the format knows. It has local times: this is the same text in each time zone.
+  // The earliest time that the format supports. It is a local time, so it is the same in every time zone.
   const entries = zipSync(files, { level: 9, mtime: new Date(1980, 0, 1) });
   return Buffer.concat([Buffer.from("#!/usr/bin/env python3\n"), entries]);
 }

@@ -1,22 +1,22 @@
 import type { CloudStore } from "../platform";
 
 /**
- * A directory that only root may enter (mode 0700), as the lab has one. Each document is in a folder of its own: the hosts
- * with a server agent share the whole directory, any other host its folder `client` and no more.
+ * A directory that only root can access (mode 0700), as in the lab. Each document has its own subdirectory. Hosts with a server
+ * agent share the whole directory; all other hosts share only its subdirectory `client`.
  */
 export interface DirectorySecretStore {
-  /** Tells it from a store of a cloud. */
+  /** Distinguishes it from a store of a cloud. */
   readonly type: "directory";
-  /** Absolute path on each host. A host that is no server has `<path>/client` there. */
+  /** Absolute path on each host. A host without servers has only `<path>/client`. */
   readonly path: string;
 }
 
-/** Where a cluster keeps its secrets: a directory, or what the platform of its hosts has. */
+/** A store for the secrets of a cluster: a directory, or a store that the platform of its hosts supports. */
 export type SecretStore = DirectorySecretStore | CloudStore;
 
 /**
- * Who reads a secret store: a host with a server agent, any other host, Prometheus, a person, or who applies access rules with
- * the management tokens.
+ * A reader of a secret store: a host with a server agent, any other host, Prometheus, a person, or a person or pipeline that
+ * applies access rules with the management tokens.
  */
 export type SecretReader = "server" | "client" | "prometheus" | "operator" | "management";
 

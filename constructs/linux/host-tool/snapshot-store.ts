@@ -1,26 +1,26 @@
 import type { CloudStore } from "../platform";
 
 /**
- * A directory that only root may enter. Where all servers share it, new servers find in it what lost ones have saved; otherwise each has the
- * snapshots that it has saved itself.
+ * A directory that only root can access. If all servers share it, new servers find the snapshots of lost servers in it.
+ * Otherwise, each server has only its own snapshots.
  */
 export interface DirectorySnapshotStore {
-  /** Tells it from a store of a cloud. */
+  /** Distinguishes it from a store of a cloud. */
   readonly type: "directory";
-  /** Absolute path on each server. It is made where it is missing. */
+  /** Absolute path on each server. It is created if it does not exist. */
   readonly path: string;
 }
 
-/** Where servers keep snapshots of their state: a directory, or what the platform of the hosts has. */
+/** A store for snapshots: a directory, or a store that the platform of the hosts supports. */
 export type SnapshotStore = DirectorySnapshotStore | CloudStore;
 
-/** How servers save what they know. */
+/** How servers save snapshots of their state. */
 export interface SnapshotOptions {
-  /** @default the directory /var/lib/meshform/snapshots of each server */
+  /** Where snapshots are saved. @default the directory /var/lib/meshform/snapshots of each server */
   readonly store?: SnapshotStore;
   /** Seconds between two snapshots. @default 3600 */
   readonly everySeconds?: number;
-  /** How many of each engine are kept. @default 48 */
+  /** Number of snapshots of each engine that are kept. @default 48 */
   readonly retain?: number;
 }
 

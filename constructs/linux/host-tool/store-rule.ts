@@ -4,9 +4,9 @@ import type { CloudStoreKind } from "../platform";
 const SETTING = { name: is.required(is.name), text: is.required(is.text), optional: is.text };
 
 /**
- * What a store may be: a directory, or of a kind that the platform has.
+ * Returns the rule for a store: a directory, or one of the kinds that the platform supports.
  *
- * @param kinds those of the platform, by their type
+ * @param kinds the kinds of stores of the platform, by their type
  */
 export function storeRule(kinds: Readonly<Record<string, CloudStoreKind>> = {}): is.Rule {
   const shapes: Readonly<Record<string, is.Rule>> = {

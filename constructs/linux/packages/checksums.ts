@@ -1,15 +1,15 @@
 import { ValueError } from "../../core/errors";
 
-/** Processor architectures, as Debian and Ubuntu call them. */
+/** Processor architectures, by their names in Debian and Ubuntu. */
 export type Architecture = "amd64" | "arm64";
 
-/** Packages that come as a file of a release, which nobody signs. */
+/** Packages that are downloaded as a file of a release, which is not signed. */
 export type ReleasePackage = "cni-plugins" | "envoy";
 
-/** SHA-256 of a release's file for each architecture, in hexadecimal. */
+/** SHA-256 of the release file for each architecture, in hexadecimal. */
 export type ReleaseChecksums = Readonly<Partial<Record<Architecture, string>>>;
 
-/** As published with the releases. */
+/** The checksums that were published with the releases. */
 const KNOWN: Readonly<Record<ReleasePackage, Readonly<Partial<Record<string, ReleaseChecksums>>>>> = {
   "cni-plugins": {
     "1.9.1": {
@@ -38,9 +38,9 @@ const KNOWN: Readonly<Record<ReleasePackage, Readonly<Partial<Record<string, Rel
 };
 
 /**
- * The checksums of a release: those that the user gives, else those that are known here.
+ * Returns the checksums of a release: those that the user sets, or the known ones.
  *
- * @throws ValueError if there are none, or if one is no SHA-256
+ * @throws ValueError if the checksum of the release is unknown, or if a checksum is not a SHA-256
  */
 export function checksumsOf(name: ReleasePackage, version: string, given?: ReleaseChecksums): ReleaseChecksums {
   const checksums = given ?? KNOWN[name][version];

@@ -1,11 +1,11 @@
 import type { HostPackage } from "../host";
 import { commandLine, quote } from "../shell";
 
-/** Where HashiCorp's packages come from. */
+/** The source of HashiCorp's packages. */
 export interface HashicorpRepository {
-  /** Address of the apt repository, or of a mirror of it. */
+  /** URL of the apt repository or of a mirror. */
   readonly url: string;
-  /** Fingerprint of the one key that signs it, in full; the key itself is at `<url>/gpg`. */
+  /** Full fingerprint of the key that signs the repository. The key is downloaded from `<url>/gpg`. */
   readonly keyFingerprint: string;
 }
 
@@ -17,15 +17,15 @@ export const HASHICORP_REPOSITORY: HashicorpRepository = {
 
 export const hashicorpPackages: readonly HostPackage["name"][] = ["consul", "nomad", "consul-cni"];
 
-/** What the lines of this part need of the distribution. */
+/** Packages of the distribution that the lines of this file need. */
 export const hashicorpNeeds: readonly string[] = ["ca-certificates", "curl", "gpg"];
 
 /**
- * Functions of bash that take programs out of HashiCorp's packages. The packages are not installed: with them would come a user, a
- * unit and a configuration, which makes a Nomad agent both server and client, in addition to those of the host.
+ * Returns bash functions that extract programs from HashiCorp's packages. The packages are not installed, because this would add
+ * their own user, unit and configuration to those of the host. Their configuration makes a Nomad agent both server and client.
  *
- * apt checks the packages against the repository's signature. It works with lists of its own, so that the host's remain as
- * they are and nobody else's lock is in the way.
+ * apt verifies the packages with the repository's signature. It uses separate package lists, so that those of the host do not
+ * change and no other apt process blocks it.
  */
 export function hashicorpFunctions({ url, keyFingerprint }: HashicorpRepository, codename: string): string {
   return `hashicorp_apt() {
@@ -60,14 +60,14 @@ hashicorp_program() { # <program> <package> <version> <folder>
 }`;
 }
 
-/** Shell lines that install programs of HashiCorp's, by means of {@link hashicorpFunctions}. */
+/** Returns shell lines that install programs of HashiCorp. They need {@link hashicorpFunctions}. */
 export function hashicorpLines(packages: readonly HostPackage[]): string[] {
   return packages.map(({ name, version, installTo }) =>
     commandLine(["hashicorp_program", name, edition(name, version), version, installTo]),
   );
 }
 
-/** Enterprise builds are packages of another name. */
+/** Enterprise builds have separate packages. */
 function edition(name: string, version: string): string {
   return version.includes("+ent") ? `${name}-enterprise` : name;
 }

@@ -12,32 +12,37 @@ import {
 import { GITHUB, releaseFunctions, releaseLines, releaseNeeds } from "./releases";
 import { SYSTEM_FUNCTIONS, systemPackageLines } from "./system";
 
-/** Where the packages of a host come from. */
+/** The sources of a host's packages. */
 export interface PackageOptions {
-  /** Distribution of the machine's image; it decides which apt repository is used. */
+  /** Distribution of the machine's image. It determines the apt repository. */
   readonly distribution: Distribution;
   /**
-   * SHA-256 of release files, for versions of which none is known here. Only the architectures of the group's machines are
+   * SHA-256 of the release files of versions that Meshform does not know. Only the architectures of the group's machines are
    * needed.
-   * @default the checksums of this library
+   * @default the checksums that Meshform knows
    */
   readonly checksums?: Readonly<Partial<Record<ReleasePackage, ReleaseChecksums>>>;
-  /** HashiCorp's apt repository, or a mirror of it. @default https://apt.releases.hashicorp.com, with its published key */
+  /** HashiCorp's apt repository or a mirror. @default https://apt.releases.hashicorp.com, with its published key */
   readonly hashicorp?: HashicorpRepository;
-  /** Where GitHub's release files are found under their own paths, for a mirror. @default "https://github.com" */
+  /** Base URL of GitHub's release files, or of a mirror with the same paths. @default "https://github.com" */
   readonly github?: string;
 }
 
-/** What a bash script needs to bring the packages of a host to exactly their versions. What is there already needs no network. */
+/**
+ * The parts of a bash script that installs the exact versions of a host's packages. Packages that are already installed need no
+ * network.
+ */
 export interface PackageScript {
-  /** Packages of the distribution that come first. */
+  /** Packages of the distribution that must be installed first. */
   readonly needs: readonly string[];
-  /** Functions that `lines` use, in addition to {@link FETCH_FUNCTIONS}. */
+  /** Functions that `lines` call, in addition to {@link FETCH_FUNCTIONS}. */
   readonly functions: readonly string[];
   readonly lines: readonly string[];
 }
 
-/** @throws ValueError if no checksum is known of a release */
+/**
+ * @throws ValueError if the checksum of a release is unknown
+ */
 export function packageScript(host: HostData, options: PackageOptions): PackageScript {
   const hashicorp = host.packages.filter(({ name }) => hashicorpPackages.includes(name));
   const released = host.packages.filter(({ name }) => !hashicorpPackages.includes(name));
@@ -58,7 +63,7 @@ export function packageScript(host: HostData, options: PackageOptions): PackageS
   };
 }
 
-/** What fetches anything, packages of the distribution included. */
+/** Functions that fetch files and packages, including those of the distribution. */
 export const FETCH_FUNCTIONS = `work=$(mktemp -d /var/tmp/meshform.XXXXXX)
 trap 'rm -rf "$work"' EXIT
 attempt() { # <command…>: five times, with longer and longer pauses

@@ -2,20 +2,20 @@ import type { HostPackage } from "../host";
 import { commandLine, quote } from "../shell";
 import { type Architecture, checksumsOf, type ReleaseChecksums, type ReleasePackage } from "./checksums";
 
-/** Where releases on GitHub come from, unless a mirror is given. */
+/** Base URL of releases on GitHub, unless a mirror is set. */
 export const GITHUB = "https://github.com";
 
-/** What the lines of this part need of the distribution. */
+/** Packages of the distribution that the lines of this file need. */
 export const releaseNeeds: readonly string[] = ["ca-certificates", "curl"];
 
 export interface ReleaseOptions {
-  /** Address of GitHub, or of a mirror of its release files under the same paths. */
+  /** Base URL of GitHub, or of a mirror of its release files with the same paths. */
   readonly github: string;
-  /** In place of the checksums that are known here. */
+  /** Checksums that replace the known ones. */
   readonly checksums: Readonly<Partial<Record<ReleasePackage, ReleaseChecksums>>>;
 }
 
-/** How the files of the releases are called. */
+/** Paths of the release files. */
 const FILES: Readonly<Record<ReleasePackage, (version: string, architecture: Architecture) => string>> = {
   "cni-plugins": (version, architecture) =>
     `containernetworking/plugins/releases/download/v${version}/cni-plugins-linux-${architecture}-v${version}.tgz`,
@@ -23,13 +23,13 @@ const FILES: Readonly<Record<ReleasePackage, (version: string, architecture: Arc
     `envoyproxy/envoy/releases/download/v${version}/envoy-${version}-linux-${{ amd64: "x86_64", arm64: "aarch_64" }[architecture]}`,
 };
 
-/** Functions of bash that install what is published as a file of a release. Nothing is unpacked that has not the right checksum. */
+/** Returns bash functions that install release files. A file is unpacked only if its checksum is correct. */
 export function releaseFunctions(packages: readonly HostPackage[], options: ReleaseOptions): string[] {
   const released = packages.filter(isReleased);
   return released.length === 0 ? [] : [RELEASE_FUNCTION, ...released.map((it) => installFunction(it, options))];
 }
 
-/** Shell lines that install such packages, by means of {@link releaseFunctions}. */
+/** Returns shell lines that install these packages. They need {@link releaseFunctions}. */
 export function releaseLines(packages: readonly HostPackage[]): string[] {
   return packages.filter(isReleased).map(({ name }) => functionOf(name));
 }

@@ -1,6 +1,6 @@
 import { commandLine } from "../shell";
 
-/** Shell lines that install packages of the distribution, as far as they are missing, by means of {@link SYSTEM_FUNCTIONS}. */
+/** Returns shell lines that install missing packages of the distribution. They need {@link SYSTEM_FUNCTIONS}. */
 export function systemPackageLines(names: readonly string[]): string[] {
   return names.length === 0 ? [] : [commandLine(["system_packages", ...names])];
 }
