@@ -2,18 +2,18 @@ import type { IConstruct } from "constructs";
 import { type HclBlock, renderHcl } from "../core/hcl";
 import * as is from "../core/shape";
 
-/** How much a rule grants. `deny` wins over every other policy of the same token. */
+/** The access level of a rule. `deny` overrides all other policies of the same token. */
 export type ConsulAccess = "deny" | "read" | "write";
 
-/** `list` is `read` that may list recursively, where agents have `acl.enable_key_list_policy`. */
+/** `list` is `read` with permission to list recursively, if agents have `acl.enable_key_list_policy`. */
 export type ConsulKeyAccess = ConsulAccess | "list";
 
-/** What may be done with a service. */
+/** The access to a service. */
 export interface ConsulServiceAccess {
-  /** Read or write the service itself, and its config entries. */
+  /** Access to the service itself and its config entries. */
   readonly policy: ConsulAccess;
   /**
-   * Read or write the intentions whose destination the service is.
+   * Access to the intentions whose destination is the service.
    *
    * @default "read" for a policy that is "read" or "write"
    */
@@ -21,50 +21,53 @@ export interface ConsulServiceAccess {
 }
 
 /**
- * The rules of a Consul policy, by Consul's own names. `node: { a: "read" }` is about the node `a`,
- * `nodePrefix: { a: "read" }` about every node whose name starts with `a`, and a prefix `""` about all.
- * What no rule mentions is up to the cluster's default policy.
+ * The rules of a Consul policy, with Consul's own names. `node: { a: "read" }` applies to the node `a`,
+ * `nodePrefix: { a: "read" }` to every node whose name starts with `a`, and the prefix `""` to all. Resources without a rule are
+ * subject to the cluster's default policy.
  *
  * @see https://developer.hashicorp.com/consul/docs/reference/acl/rule
  */
 export interface ConsulAclRules {
   /** The access rules themselves. Without `write`, the secrets of tokens are hidden. */
   readonly acl?: ConsulAccess;
-  /** The gossip key, which `read` shows. */
+  /** The gossip key. `read` shows it. */
   readonly keyring?: ConsulAccess;
-  /** What concerns the mesh as a whole: proxy-defaults, gateways, routes, JWT providers. @default as `operator` */
+  /** Configuration of the whole mesh: proxy-defaults, gateways, routes, JWT providers. @default as `operator` */
   readonly mesh?: ConsulAccess;
-  /** Raft, autopilot and the certificate authority. */
+  /** Raft, autopilot and the CA. */
   readonly operator?: ConsulAccess;
   /** Cluster peerings: `read` lists them, `write` establishes and deletes them. @default as `operator` */
   readonly peering?: ConsulAccess;
-  /** The agents' own API: configuration, metrics, logs. By node name. */
+  /** The agents' own API: configuration, metrics and logs. By node name. */
   readonly agent?: Rules<ConsulAccess>;
-  /** As `agent`, by the beginning of the node's name. @default none */
+  /** As `agent`, by prefix of the node name. @default none */
   readonly agentPrefix?: Rules<ConsulAccess>;
-  /** User events by their name: `read` lists them, `write` fires them. @default none */
+  /** User events, by name: `read` lists them, `write` fires them. @default none */
   readonly event?: Rules<ConsulAccess>;
-  /** As `event`, by the beginning of the name. @default none */
+  /** As `event`, by prefix of the name. @default none */
   readonly eventPrefix?: Rules<ConsulAccess>;
-  /** Keys of the KV store by their full path. @default none */
+  /** Keys of the KV store, by full path. @default none */
   readonly key?: Rules<ConsulKeyAccess>;
-  /** As `key`, by the beginning of the path: `{ "shop/": "read" }`. @default none */
+  /** As `key`, by prefix of the path: `{ "shop/": "read" }`. @default none */
   readonly keyPrefix?: Rules<ConsulKeyAccess>;
-  /** Nodes of the catalog: `read` discovers them, `write` registers and removes them and their checks. @default none */
+  /** Nodes of the catalog: `read` discovers them, `write` registers and deregisters them and their checks. @default none */
   readonly node?: Rules<ConsulAccess>;
-  /** As `node`, by the beginning of the name. @default none */
+  /** As `node`, by prefix of the name. @default none */
   readonly nodePrefix?: Rules<ConsulAccess>;
-  /** Prepared queries by their name: `read` shows them, `write` changes them. Running one needs rights on its service. @default none */
+  /**
+   * Prepared queries, by name: `read` shows them, `write` changes them. To run one, a token needs access to its service.
+   * @default none
+   */
   readonly query?: Rules<ConsulAccess>;
-  /** As `query`, by the beginning of the name. @default none */
+  /** As `query`, by prefix of the name. @default none */
   readonly queryPrefix?: Rules<ConsulAccess>;
   /** Services of the catalog: `read` discovers them, `write` registers them and gets their certificates. @default none */
   readonly service?: Rules<ConsulAccess | ConsulServiceAccess>;
-  /** As `service`, by the beginning of the name. @default none */
+  /** As `service`, by prefix of the name. @default none */
   readonly servicePrefix?: Rules<ConsulAccess | ConsulServiceAccess>;
-  /** Sessions, which locks of the KV store are held by. By node name. @default none */
+  /** Sessions, which hold locks of the KV store. By node name. @default none */
   readonly session?: Rules<ConsulAccess>;
-  /** As `session`, by the beginning of the node's name. @default none */
+  /** As `session`, by prefix of the node name. @default none */
   readonly sessionPrefix?: Rules<ConsulAccess>;
 }
 
@@ -101,7 +104,7 @@ export const CONSUL_ACL_RULES_SHAPE: is.Shape<ConsulAclRules> = {
 
 type Rules<Access> = Readonly<Record<string, Access>>;
 
-/** @internal The rules as Consul reads them. */
+/** @internal The rules in Consul's format. */
 export function renderConsulRules(scope: IConstruct, rules: ConsulAclRules): string {
   const { acl, keyring, mesh, operator, peering, ...resources } = rules;
   return renderHcl(scope, {
@@ -120,7 +123,7 @@ function blocksOf(kind: string, rules: ResourceRules = {}): HclBlock[] {
   }));
 }
 
-/** @internal One rule for each of these prefixes. */
+/** @internal Returns the same rule for each prefix. */
 export function forPrefixes<Access>(prefixes: readonly string[], access: Access): Readonly<Record<string, Access>> {
   return Object.fromEntries(prefixes.map((prefix) => [prefix, access]));
 }

@@ -1,14 +1,14 @@
 import type * as consul from "./generated/config-entries";
 
-/** Who of another cluster may reach a service. */
+/** A source that can reach a service, which can be in another cluster. */
 export interface PeerAccess {
   readonly destination: string;
-  /** Cluster of the source, where that is another one. */
+  /** Cluster of the source, if it is another one. */
   readonly peer?: string;
 }
 
 /**
- * What is made known to peered clusters: each service that lets in somebody from there.
+ * Returns the exported services: every service that a source in a peered cluster can reach.
  *
  * @see https://developer.hashicorp.com/consul/docs/reference/config-entry/exported-services
  */

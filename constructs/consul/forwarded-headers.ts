@@ -1,20 +1,21 @@
 import type { HeaderChanges } from "./header-changes";
 
 /**
- * What a gateway does about headers by which a request says of itself where it comes from and how.
+ * How a gateway handles headers in which a request describes where it comes from and how.
  *
- * - `"replace"`: for clients that reach the gateway directly. The service gets in `X-Forwarded-For` the address that the gateway sees,
- *   in `X-Forwarded-Proto` how its listener was spoken to, and no other header of that kind, whatever a client has sent.
- * - `"append"`: behind proxies that you run or trust, which do the same at their own edge. What they have sent is kept, and the address
- *   that the gateway sees is appended to `X-Forwarded-For`: with n proxies before the gateway, the client is the n-th address before the
- *   last one. Envoy's own headers (`x-envoy-…`) are removed.
- * - `"keep"`: all headers of that kind pass as they are, Envoy's own included.
+ * - `"replace"`: for clients that connect to the gateway directly. The gateway sets `X-Forwarded-For` to the address that it
+ *   sees, and `X-Forwarded-Proto` to the protocol of its listener. It removes all other headers of this kind that a client has
+ *   sent.
+ * - `"append"`: for a gateway behind proxies that you run or trust, and that replace these headers at their own edge. The gateway
+ *   keeps the headers, and appends the address that it sees to `X-Forwarded-For`: with n proxies before the gateway, the client
+ *   is the n-th address before the last one. Envoy's own headers (`x-envoy-…`) are removed.
+ * - `"keep"`: the gateway does not change headers of this kind, including Envoy's own.
  *
- * In any case `x-forwarded-client-cert` never passes a gateway, and headers of tracing (`traceparent`, `x-request-id`) do.
+ * In all cases, gateways remove `x-forwarded-client-cert` and keep the headers of tracing (`traceparent`, `x-request-id`).
  */
 export type ForwardedHeaders = "replace" | "append" | "keep";
 
-/** By these Envoy tells services, and other Envoys, about a request, or is told what to do with it. */
+/** Headers in which Envoy describes a request to services and other Envoys, or that control how it handles a request. */
 const OF_ENVOY = [
   "attempt-count",
   "decorator-operation",
@@ -46,7 +47,7 @@ const OF_ENVOY = [
   "upstream-stream-duration-ms",
 ].map((name) => `x-envoy-${name}`);
 
-/** By these proxies tell what a client has asked of them, and frameworks believe it. */
+/** Headers in which proxies describe the request of a client, and which frameworks trust. */
 const OF_PROXIES = [
   "forwarded",
   "x-forwarded-by",
@@ -72,8 +73,8 @@ const OF_PROXIES = [
 ];
 
 /**
- * The peer of the connection. Envoy's plain remote address would not do: Consul has Envoy believe what a client says in
- * `X-Forwarded-For`.
+ * The address of the connection's peer. Envoy's plain remote address is not sufficient, because Consul configures Envoy to trust
+ * the `X-Forwarded-For` of clients.
  */
 const PEER = "%DOWNSTREAM_DIRECT_REMOTE_ADDRESS_WITHOUT_PORT%";
 

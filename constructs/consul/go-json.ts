@@ -2,8 +2,8 @@ import { toTerraformJson } from "../core/terraform-json";
 import { isToken } from "../core/token";
 
 /**
- * Renders a value as the Consul provider reads it back from Consul: keys in order, and the characters that Go escapes
- * escaped. Anything else would be a difference in each plan.
+ * Renders a value as the Consul provider reads it from Consul: with sorted keys, and with the characters escaped that Go escapes.
+ * Otherwise, every plan would show a difference.
  *
  * @see https://pkg.go.dev/encoding/json#Marshal
  */

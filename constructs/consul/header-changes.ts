@@ -3,13 +3,13 @@ import { joinLists, knownEntries, knownItems, mergeMapsOrNone } from "../core/co
 import type * as consul from "./generated/config-entries";
 import { isToken } from "../core/token";
 
-/** What happens to the headers of a request or a response on its way. */
+/** Changes of the headers of a request or a response. */
 export interface HeaderChanges {
-  /** Headers in addition to those that are there. @default none */
+  /** Headers that are added to existing ones. @default none */
   readonly add?: Readonly<Record<string, string>>;
-  /** Headers instead of those that are there. @default none */
+  /** Headers that replace existing ones. @default none */
   readonly set?: Readonly<Record<string, string>>;
-  /** Headers that are taken away. @default none */
+  /** Headers that are removed. @default none */
   readonly remove?: readonly string[];
 }
 
@@ -25,7 +25,7 @@ export function renderHeaderChanges(changes: HeaderChanges | undefined): consul.
   return changes && { Add: changes.add, Set: changes.set, Remove: changes.remove };
 }
 
-/** @internal Both together; what is done to a header that `upper` names is for `upper` alone to say. */
+/** @internal Merges both. For a header that `upper` names, only `upper` applies. */
 export function layHeaderChanges(lower: HeaderChanges, upper: HeaderChanges = {}): HeaderChanges | undefined {
   const named = new Set([...namesIn(upper)].map((name) => name.toLowerCase()));
   const isFree = (name: string) => !named.has(name.toLowerCase());

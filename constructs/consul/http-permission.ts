@@ -3,9 +3,9 @@ import type { Place } from "../core/problems";
 import * as is from "../core/shape";
 import type * as consul from "./generated/config-entries";
 
-/** A header that a request must have. All that is given must hold. */
+/** A condition on a header of a request. All conditions that are set must be met. */
 export interface HeaderMatch {
-  /** Name of the header; upper and lower case are the same. */
+  /** Name of the header, not case-sensitive. */
   readonly name: string;
   /** @default any */
   readonly exact?: string;
@@ -15,9 +15,9 @@ export interface HeaderMatch {
   readonly suffix?: string;
   /** RE2. @default any */
   readonly regex?: string;
-  /** The header must be there, with whatever value. @default false */
+  /** The header must be present, with any value. @default false */
   readonly present?: boolean;
-  /** Turns the condition round. @default false */
+  /** Inverts the condition. @default false */
   readonly invert?: boolean;
 }
 
@@ -32,13 +32,13 @@ export const HEADER_MATCH_SHAPE: is.Shape<HeaderMatch> = {
   invert: is.flag,
 };
 
-/** Which requests are meant. All that is given must hold. */
+/** Conditions on requests. All conditions that are set must be met. */
 export interface HttpMatch {
-  /** The path begins with this text: `/v1/orders` fits `/v1/ordersprivate` too. Excludes the other two. @default any path */
+  /** The path starts with this text: `/v1/orders` also matches `/v1/ordersprivate`. Excludes the other two. @default any path */
   readonly pathPrefix?: string;
-  /** The path is this. @default any path */
+  /** The path is exactly this text. @default any path */
   readonly pathExact?: string;
-  /** The path matches this (RE2). @default any path */
+  /** The path matches this regular expression (RE2). @default any path */
   readonly pathRegex?: string;
   /** @default any method */
   readonly methods?: readonly HttpMethod[];
@@ -57,12 +57,12 @@ export const HTTP_MATCH_SHAPE: is.Shape<HttpMatch> = {
   headers: is.list(is.block(HEADER_MATCH_SHAPE)),
 };
 
-/** Which requests a permission is about. All that is given must hold; the query of a request is never looked at. */
+/** The requests to which a permission applies. All conditions that are set must be met. Query parameters are ignored. */
 export interface PermissionMatch extends HttpMatch {
   /**
-   * The path is this, or continues after it with a slash: `/v1/orders` fits `/v1/orders` and `/v1/orders/7`, but not
-   * `/v1/ordersprivate`. Excludes the other three. Consul has no such field: it becomes two permissions, one with the exact path and
-   * one with a prefix.
+   * The path is this text, or continues after it with a slash: `/v1/orders` matches `/v1/orders` and `/v1/orders/7`, but not
+   * `/v1/ordersprivate`. Excludes the other three. Consul has no such field, so it is rendered as two permissions, one with the
+   * exact path and one with a prefix.
    *
    * @default any path
    */
@@ -76,11 +76,11 @@ export const PERMISSION_MATCH_SHAPE: is.Shape<PermissionMatch> = {
 };
 
 /**
- * Allows or denies certain HTTP requests of a source. The first permission that fits a request decides, and a request
- * that fits none is denied. The destination's protocol must be http, http2 or grpc.
+ * Allows or denies certain HTTP requests of a source. The first permission that matches a request applies. A request that matches
+ * none is denied. The destination's protocol must be http, http2 or grpc.
  *
- * Prefer permissions that allow what a source needs over those that deny a part of it: an application may take a path for the
- * denied one that Envoy takes for another. What Envoys do about that is set by {@link MeshConfig.requestNormalization}.
+ * Prefer permissions that allow what a source needs over permissions that deny a part of it: an application may interpret a path
+ * as the denied one while Envoy does not. {@link MeshConfig.requestNormalization} sets how Envoys normalize requests.
  *
  * @see https://developer.hashicorp.com/consul/docs/reference/config-entry/service-intentions
  */
@@ -92,22 +92,22 @@ export class HttpPermission {
     readonly match: PermissionMatch,
   ) {}
 
-  /** Allows GET and HEAD of a path and all below it: `/v1/orders` and `/v1/orders/7`, but not `/v1/ordersprivate`. */
+  /** Allows GET and HEAD for a path and everything below it: `/v1/orders` and `/v1/orders/7`, but not `/v1/ordersprivate`. */
   static get(path = "/"): HttpPermission {
     return allowBelow(path, ["GET", "HEAD"]);
   }
 
-  /** Allows POST to a path and all below it. */
+  /** Allows POST to a path and everything below it. */
   static post(path = "/"): HttpPermission {
     return allowBelow(path, ["POST"]);
   }
 
-  /** Allows PUT to a path and all below it. */
+  /** Allows PUT to a path and everything below it. */
   static put(path = "/"): HttpPermission {
     return allowBelow(path, ["PUT"]);
   }
 
-  /** Allows DELETE of a path and all below it. */
+  /** Allows DELETE for a path and everything below it. */
   static delete(path = "/"): HttpPermission {
     return allowBelow(path, ["DELETE"]);
   }
@@ -117,7 +117,10 @@ export class HttpPermission {
     return new HttpPermission("allow", match);
   }
 
-  /** Denies all requests that match, before later permissions are asked. A check warns of what bypasses such a permission. */
+  /**
+   * Denies all requests that match; later permissions are not evaluated for them. A check warns about requests that bypass such a
+   * permission.
+   */
   static deny(match: PermissionMatch): HttpPermission {
     return new HttpPermission("deny", match);
   }
@@ -127,7 +130,7 @@ export class HttpPermission {
     is.examineProperties(place, this.match, PERMISSION_MATCH_SHAPE);
   }
 
-  /** @internal As Consul has it, in order. */
+  /** @internal In Consul's format, in order. */
   get rendered(): readonly consul.IntentionPermission[] {
     return pathsOf(this.match).map((path) => ({ Action: this.action, HTTP: renderMatch({ ...this.match, ...path }) }));
   }
@@ -154,7 +157,7 @@ function renderMatch(match: HttpMatch): consul.IntentionHTTPPermission {
   };
 }
 
-/** As intentions and service-routers have it. */
+/** Renders a header match for intentions and service-routers. */
 export function renderHeaderMatch(
   header: HeaderMatch,
 ): consul.IntentionHTTPHeaderPermission & consul.ServiceRouteHTTPMatchHeader {

@@ -6,8 +6,9 @@ import { HEADER_MATCH_SHAPE, type HeaderMatch } from "./http-permission";
 import { ROUTE_MATCH_SHAPE, type QueryMatch, type RouteChanges, type RouteMatch } from "./service-router";
 
 /**
- * Which requests a route of an API gateway is about. All that is given must hold; of a header, just one thing can be asked.
- * Of several routes for one host the one with the longest path goes first, then the one with the most headers.
+ * The requests to which a route of an API gateway applies. All conditions that are set must be met. Each header can have only one
+ * condition. Of several routes for the same host, the one with the longest path applies first, then the one with the most
+ * headers.
  *
  * @see https://developer.hashicorp.com/consul/docs/reference/config-entry/http-route#rules-matches
  */
@@ -22,13 +23,13 @@ export const HTTP_ROUTE_MATCH_SHAPE: is.Shape<HttpRouteMatch> = {
   headers: is.list(is.block(is.without(HEADER_MATCH_SHAPE, "invert"))),
 };
 
-/** A service to which a route leads, by name. */
+/** A service to which a route sends requests, by name. */
 export interface HttpRouteTarget {
   readonly name: string;
   readonly weight: number;
 }
 
-/** Renders the one rule of a route. */
+/** Renders the rule of a route. */
 export function renderHttpRouteRule(
   targets: readonly HttpRouteTarget[],
   matches: readonly HttpRouteMatch[],
@@ -38,12 +39,12 @@ export function renderHttpRouteRule(
     Matches: matches.length > 0 ? matches.flatMap(renderMatch) : undefined,
     Filters: renderFilters(changes),
     ResponseFilters: changes.responseHeaders && { Headers: [renderHeaders(changes.responseHeaders)] },
-    // Consul always answers with a weight; without it each plan would find a difference.
+    // Consul always returns a weight. Without it, every plan would show a difference.
     Services: targets.map(({ name, weight }) => ({ Name: name, Weight: weight })),
   };
 }
 
-/** Consul knows one method for each match. */
+/** Consul supports only one method in each match. */
 function renderMatch(match: HttpRouteMatch): consul.HTTPMatch[] {
   const rendered = {
     Path: renderPath(match),
@@ -87,7 +88,7 @@ function renderFilters(changes: RouteChanges): consul.HTTPFilters | undefined {
       RetryOn: retries.on ?? (retries.onStatusCodes ? undefined : ["connect-failure", "refused-stream"]),
       RetryOnStatusCodes: retries.onStatusCodes,
     },
-    // Unlike elsewhere, Consul answers with nanoseconds.
+    // Unlike for other fields, Consul returns nanoseconds.
     TimeoutFilter: hasTimeout
       ? { RequestTimeout: optionalNanoseconds(requestTimeout), IdleTimeout: optionalNanoseconds(idleTimeout) }
       : undefined,

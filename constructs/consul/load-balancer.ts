@@ -3,19 +3,19 @@ import * as is from "../core/shape";
 import { type DurationLike, optionalConsulDuration } from "../core/duration";
 import type * as consul from "./generated/config-entries";
 
-/** What every hash policy takes. */
+/** Options of all hash policies. */
 export interface HashPolicyOptions {
-  /** Ends the list of policies where this one finds something to hash. @default false */
+  /** Whether later policies are skipped if this one finds a value to hash. @default false */
   readonly terminal?: boolean;
 }
 
 /** Options of {@link HashPolicy.cookie}. */
 export interface CookieHashPolicyOptions extends HashPolicyOptions {
-  /** Envoy gives a client without the cookie one that lasts so long. Excludes `session`. @default none */
+  /** Lifetime of the cookie that Envoy sets for clients without it. Excludes `session`. @default none */
   readonly ttl?: DurationLike;
-  /** Envoy gives a client without the cookie one that lasts as long as its session. @default false */
+  /** Whether Envoy sets a session cookie for clients without it. @default false */
   readonly session?: boolean;
-  /** Path of the cookie that Envoy gives. @default none */
+  /** Path of the cookie that Envoy sets. @default none */
   readonly path?: string;
 }
 
@@ -27,7 +27,7 @@ export const COOKIE_HASH_POLICY_SHAPE: is.Shape<CookieHashPolicyOptions> = {
   path: is.text,
 };
 
-/** What of a request decides on the instance that answers it. */
+/** The part of a request whose hash selects the instance that receives it. */
 export class HashPolicy {
   private constructor(
     private readonly fields: consul.HashPolicy,
@@ -39,7 +39,7 @@ export class HashPolicy {
     return new HashPolicy({ Field: "header", FieldValue: name }, options);
   }
 
-  /** The value of a cookie, which Envoy can hand out itself. */
+  /** The value of a cookie, which Envoy can set. */
   static cookie(name: string, options: CookieHashPolicyOptions = {}): HashPolicy {
     return new HashPolicy({ Field: "cookie", FieldValue: name }, options);
   }
@@ -49,7 +49,7 @@ export class HashPolicy {
     return new HashPolicy({ Field: "query_parameter", FieldValue: name }, options);
   }
 
-  /** The address of the client. The one policy that a tcp service can have. */
+  /** The address of the client. This is the only policy for tcp services. */
   static sourceIp(options: HashPolicyOptions = {}): HashPolicy {
     return new HashPolicy({ SourceIP: true }, options);
   }
@@ -71,7 +71,7 @@ export class HashPolicy {
     is.examineProperties(place, this.options, COOKIE_HASH_POLICY_SHAPE);
   }
 
-  /** @internal Whether it looks into a request, which only an Envoy that understands requests can. */
+  /** @internal Whether it depends on the contents of requests, which Envoy parses only for L7 protocols. */
   get isAboutRequests(): boolean {
     return this.fields.SourceIP !== true;
   }
@@ -79,15 +79,15 @@ export class HashPolicy {
 
 /** Options of {@link LoadBalancer.leastRequest}. */
 export interface LeastRequestOptions {
-  /** Instances, picked at random, of which the least busy one is taken. @default 2 */
+  /** Number of instances that are picked at random. The one with the fewest active requests is used. @default 2 */
   readonly choiceCount?: number;
 }
 
 /** Options of {@link LoadBalancer.ringHash}. */
 export interface RingHashOptions {
-  /** Entries that the ring has at least. @default 1024 */
+  /** Minimum number of entries of the ring. @default 1024 */
   readonly minimumRingSize?: number;
-  /** Entries that the ring has at most. @default 8388608 */
+  /** Maximum number of entries of the ring. @default 8388608 */
   readonly maximumRingSize?: number;
 }
 
@@ -95,7 +95,7 @@ const LEAST_REQUEST_SHAPE: is.Shape<LeastRequestOptions> = { choiceCount: is.num
 const RING_HASH_SHAPE: is.Shape<RingHashOptions> = { minimumRingSize: is.number, maximumRingSize: is.number };
 
 /**
- * How the Envoys of a service's clients choose among its instances.
+ * How the Envoys of a service's clients select one of its instances.
  *
  * @see https://developer.hashicorp.com/consul/docs/reference/config-entry/service-resolver#loadbalancer
  */
@@ -107,17 +107,17 @@ export class LoadBalancer {
     private readonly examineOptions: (place: Place) => void = () => undefined,
   ) {}
 
-  /** One after the other; Envoy's default. */
+  /** Uses the instances in turn. This is Envoy's default. */
   static roundRobin(): LoadBalancer {
     return new LoadBalancer({ Policy: "round_robin" });
   }
 
-  /** Any. */
+  /** Selects an instance at random. */
   static random(): LoadBalancer {
     return new LoadBalancer({ Policy: "random" });
   }
 
-  /** The least busy of a few. */
+  /** Selects the instance with the fewest active requests from a few random ones. */
   static leastRequest(options: LeastRequestOptions = {}): LoadBalancer {
     const { choiceCount } = is.optionsOf("LoadBalancer.leastRequest", options);
     return new LoadBalancer(
@@ -132,7 +132,7 @@ export class LoadBalancer {
     );
   }
 
-  /** The same one for the same hash; a change of instances moves few clients. */
+  /** Selects the same instance for the same hash. If instances are added or removed, only a few clients move to another one. */
   static ringHash(hashPolicies: readonly HashPolicy[], options: RingHashOptions = {}): LoadBalancer {
     const { minimumRingSize, maximumRingSize } = is.optionsOf("LoadBalancer.ringHash", options);
     const isSized = minimumRingSize !== undefined || maximumRingSize !== undefined;
@@ -148,7 +148,10 @@ export class LoadBalancer {
     );
   }
 
-  /** The same one for the same hash, by a table of fixed size: quicker to look up, and evener, than a ring. */
+  /**
+   * Selects the same instance for the same hash, with a table of fixed size. It is faster, and distributes requests more evenly,
+   * than a ring.
+   */
   static maglev(hashPolicies: readonly HashPolicy[]): LoadBalancer {
     return new LoadBalancer({ Policy: "maglev" }, hashPolicies);
   }

@@ -4,16 +4,16 @@ import * as is from "../core/shape";
 import { TLS_VERSION_SHAPE, type TlsVersionOptions } from "./tls-versions";
 
 /**
- * How Envoys bring a request into its usual form before permissions decide on it. What is decided upon is what the service gets.
+ * How Envoys normalize requests before permissions are evaluated. Services get the normalized requests.
  *
  * @see https://developer.hashicorp.com/consul/docs/reference/config-entry/mesh#http-incoming-request-normalization
  */
 export interface RequestNormalization {
-  /** Whether several slashes in a row become one. @default true */
+  /** Whether consecutive slashes are merged into one. @default true */
   readonly mergeSlashes?: boolean;
   /**
-   * What happens to a path with `%2F` or `%5C`: it becomes a path with slashes, or the request is refused with status 400. Services
-   * that tell an escaped slash from a slash need `KEEP_UNCHANGED`, and are then to be asked by permissions that only allow.
+   * How paths with `%2F` or `%5C` are handled: they are unescaped to slashes, or the request is rejected with status 400.
+   * Services that distinguish escaped slashes from slashes need `KEEP_UNCHANGED`; protect them only with permissions that allow.
    *
    * @default "UNESCAPE_AND_FORWARD"
    */
@@ -24,15 +24,15 @@ export interface RequestNormalization {
     | "KEEP_UNCHANGED"
     | "IMPLEMENTATION_SPECIFIC_DEFAULT";
   /**
-   * What happens to headers such as `x_role`, which many a program takes for `x-role`: a request that has one is refused with status
-   * 400, the header is removed, or nothing happens.
+   * How headers such as `x_role`, which many programs treat as `x-role`, are handled: the request is rejected with status 400,
+   * the header is removed, or nothing changes.
    *
    * @default "REJECT_REQUEST"
    */
   readonly headersWithUnderscores?: "REJECT_REQUEST" | "DROP_HEADER" | "ALLOW";
   /**
-   * Turns off what Consul does by default: to resolve `.` and `..` (RFC 3986), to read `\` as `/`, and to decode what need not be
-   * encoded.
+   * Whether Consul's default path normalization is disabled, which resolves `.` and `..` (RFC 3986), replaces `\` with `/`, and
+   * decodes characters that need not be encoded.
    *
    * @default false
    */
@@ -40,39 +40,40 @@ export interface RequestNormalization {
 }
 
 /**
- * What holds for the mesh as a whole: Consul's config entry `mesh`, of which there is one in a cluster.
+ * Settings of the whole mesh, in Consul's config entry `mesh`. A cluster has one such entry.
  *
  * @see https://developer.hashicorp.com/consul/docs/reference/config-entry/mesh
  */
 export interface MeshConfig {
   /**
-   * How a request is brought into its usual form before permissions decide on it; `{}` for the defaults of that. `false` leaves just
-   * Consul's default: permissions can then be bypassed, and a check warns where there are any.
+   * How requests are normalized before permissions are evaluated; `{}` for the defaults. With `false`, only Consul's default
+   * normalization applies. Permissions can then be bypassed, and a check warns if there are any.
    *
-   * @default {} where something may make only some requests of a service of the mesh, else false
+   * @default {} if a source may send only some requests to a service of the mesh, else false
    */
   readonly requestNormalization?: RequestNormalization | false;
   /**
-   * Whether services get no `x-forwarded-client-cert`, the header that tells them whose certificate a request came with. What a client
-   * outside writes there never passes a gateway. Not for a mesh with cluster peers: their intentions are decided by it.
+   * Whether `x-forwarded-client-cert` is removed from requests to services. This header contains the certificate with which a
+   * request was sent. Gateways always remove the header of clients outside the mesh. Do not use this in a mesh with cluster
+   * peers, because their intentions need the header.
    *
    * @default false
    */
   readonly sanitizeXForwardedClientCert?: boolean;
-  /** What the Envoys of services and terminating gateways take. @default Envoy's */
+  /** TLS versions that Envoys of services and terminating gateways accept. @default Envoy's */
   readonly incomingTls?: TlsVersionOptions;
-  /** What Envoys ask of each other as clients. @default Envoy's */
+  /** TLS versions that Envoys use as clients of each other. @default Envoy's */
   readonly outgoingTls?: TlsVersionOptions;
-  /** Whether services with a transparent proxy reach nothing but the mesh. @default false */
+  /** Whether services with a transparent proxy can reach only destinations in the mesh. @default false */
   readonly meshDestinationsOnly?: boolean;
-  /** Whether a service may take plaintext beside mutual TLS, while it moves into the mesh. @default false */
+  /** Whether services can accept plaintext in addition to mutual TLS, while they are migrated to the mesh. @default false */
   readonly allowEnablingPermissiveMutualTls?: boolean;
-  /** Whether Envoy refuses a route that leads to no cluster, instead of answering 404 there. @default false */
+  /** Whether Envoy rejects a route whose cluster does not exist, instead of responding with 404. @default false */
   readonly validateClusters?: boolean;
   /**
-   * Whether what Consul's servers of peered clusters tell each other goes through mesh gateways too.
+   * Whether the traffic between Consul servers of peered clusters also uses mesh gateways.
    *
-   * @default what a mesh gateway says, else whether the mesh has a mesh gateway and peers in this app
+   * @default the setting of a mesh gateway, else whether the mesh has a mesh gateway and peers in this app
    */
   readonly peerThroughMeshGateways?: boolean;
   /** @default none */
@@ -112,7 +113,11 @@ const STRICT: Required<RequestNormalization> = {
   insecureDisablePathNormalization: false,
 };
 
-/** What Envoys do, with the defaults filled in. @param hasPermissions whether something may make only some requests */
+/**
+ * Returns the normalization with the defaults filled in.
+ *
+ * @param hasPermissions whether a source may send only some requests to a service
+ */
 export function normalizationOf(
   { requestNormalization: asked }: MeshConfig,
   hasPermissions: boolean,
@@ -122,7 +127,7 @@ export function normalizationOf(
     : { ...STRICT, ...withoutUndefined(asked ?? {}) };
 }
 
-/** @returns `undefined` where there is nothing to say that is not Consul's default */
+/** @returns `undefined` if all settings are Consul's defaults */
 export function renderMeshConfig(
   config: MeshConfig,
   normalization: Required<RequestNormalization> | undefined,
@@ -148,7 +153,7 @@ export function renderMeshConfig(
   const MeshDestinationsOnly = config.meshDestinationsOnly;
   return Object.keys(fields).length === 0 && MeshDestinationsOnly === undefined
     ? undefined
-    : // Consul always answers with TransparentProxy; without it each plan would find a difference.
+    : // Consul always returns TransparentProxy. Without it, every plan would show a difference.
       { TransparentProxy: { MeshDestinationsOnly }, ...fields };
 }
 

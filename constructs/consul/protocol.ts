@@ -1,5 +1,5 @@
 /**
- * What a service speaks. Envoy understands requests, and L7 rules apply, for all but `TCP`.
+ * The protocol of a service. Envoy parses requests, and L7 rules apply, for all protocols except `TCP`.
  *
  * @see https://developer.hashicorp.com/consul/docs/reference/config-entry/service-defaults#protocol
  */

@@ -1,28 +1,28 @@
 import type * as consul from "./generated/config-entries";
 import { HttpPermission } from "./http-permission";
 
-/** Stands for any service in an intention. */
+/** Name of any service in an intention. */
 export const ANY_SERVICE = "*";
 
-/** One statement of what a source may do. */
+/** A statement about the access of a source. */
 export interface IntentionSource {
   readonly name: string;
-  /** @default everything: the intention decides on connections, not on requests */
+  /** The requests that are allowed or denied. @default all: the intention applies to connections instead of requests */
   readonly permissions?: readonly HttpPermission[];
   /** @default none */
   readonly description?: string;
   /** Cluster peer from which the source comes. @default the same cluster */
   readonly peer?: string;
-  /** Whether it only follows from traffic rules: it then counts where nothing was stated for the service itself. @default false */
+  /** Whether it is derived from traffic rules. It then applies only if nothing was stated for the service itself. @default false */
   readonly follows?: boolean;
 }
 
-/** Consul ranks an intention by how exactly it names its source; the destination is always exact here. */
+/** Consul computes the precedence of an intention from how exactly it names its source. The destination is always exact here. */
 const PRECEDENCE = { exact: 9, wildcard: 8 };
 
 /**
- * Gathers the sources of one destination. Order, rank and type are as Consul itself writes them, so that a later plan
- * finds no difference.
+ * Renders the sources of one destination. Order, precedence and type are those that Consul returns, so that later plans show no
+ * difference.
  */
 export function renderServiceIntentions(
   sources: readonly IntentionSource[],
@@ -43,9 +43,10 @@ export function renderServiceIntentions(
 }
 
 /**
- * Consul takes a source once, and asks only the entry that names it most exactly. So each source gets what all statements
- * about it come to, in whatever order they were made: what is stated for the service itself allows, or else what follows from
- * traffic rules; and what any of them denies is denied, also where it was denied to any source.
+ * Merges the statements about each source, because Consul accepts a source only once and evaluates only the entry that names it
+ * most exactly. The result does not depend on the order of the statements. The allowed requests are those that were stated for
+ * the service itself, or otherwise those derived from traffic rules. Requests that any statement denies are denied, including
+ * those denied to any service.
  */
 function mergeBySource(sources: readonly IntentionSource[]): IntentionSource[] {
   const bySource = groupBySource(sources);
@@ -71,19 +72,20 @@ function mergeBySource(sources: readonly IntentionSource[]): IntentionSource[] {
   });
 }
 
-/** What all statements say, in an order of its own. */
+/** Combines the descriptions of all statements, sorted. */
 function descriptionOf(statements: readonly IntentionSource[]): string | undefined {
   const texts = new Set(statements.flatMap(({ description }) => description ?? []));
   return texts.size === 0 ? undefined : [...texts].sort().join(" ");
 }
 
 /**
- * All that some statements allow, less what any of them denies. A single statement that allows an exception before it denies
- * keeps its order. Of several such statements no order holds for all, so that their denies come first too.
+ * Merges permissions: allows everything that some statements allow, except for what any of them denies. The order is kept if only
+ * one statement allows an exception before it denies. If several statements do, no order is correct for all, so their denials
+ * come first too.
  *
- * @param statements the permissions of each; `undefined` for one that allows everything
- * @param denied what further statements deny
- * @returns `undefined` where everything is allowed
+ * @param statements the permissions of each statement; `undefined` if it allows everything
+ * @param denied what other statements deny
+ * @returns `undefined` if everything is allowed
  */
 function mergePermissions(
   statements: readonly IntentionSource["permissions"][],
@@ -99,10 +101,10 @@ function mergePermissions(
   return allowsEverything ? undefined : [...denies, ...kept, ...allows];
 }
 
-/** @internal Any request, as Consul takes it next to permissions that deny. */
+/** @internal Any request, in the form that Consul accepts next to permissions that deny. */
 export const EVERYTHING = HttpPermission.allow({ pathPrefix: "/" });
 
-/** @internal Whether the order of a statement's permissions has a meaning: it allows a part of what it then denies. */
+/** @internal Whether the order of the permissions matters: a permission allows a part of what a later one denies. */
 export function allowsBeforeItDenies(permissions: readonly HttpPermission[]): boolean {
   const first = permissions.findIndex((permission) => !isDeny(permission));
   return first >= 0 && permissions.slice(first).some(isDeny);
@@ -134,7 +136,7 @@ function distinct(permissions: readonly HttpPermission[]): HttpPermission[] {
   return [...new Map(permissions.map((permission) => [JSON.stringify(permission.rendered), permission])).values()];
 }
 
-/** So that the same statements give the same entry, in whatever order they were made. */
+/** Makes the result independent of the order of the statements. */
 function byText(left: readonly HttpPermission[], right: readonly HttpPermission[]): number {
   const [one, other] = [left, right].map((permissions) => JSON.stringify(permissions.map(({ rendered }) => rendered)));
   return compare(one, other);

@@ -1,6 +1,6 @@
 import type * as consul from "./generated/config-entries";
 
-/** Where requests are sent, by names. */
+/** A target of requests, by names. */
 export interface ResolverTarget {
   readonly service?: string;
   readonly subset?: string;
@@ -10,7 +10,7 @@ export interface ResolverTarget {
 
 /** A part of a service's instances. */
 export interface ResolverSubset {
-  /** Empty: all instances. */
+  /** If empty, the subset has all instances. */
   readonly filter: string;
   readonly onlyPassing?: boolean;
 }
@@ -19,14 +19,14 @@ export interface ResolverSubset {
 export interface ServiceResolverProps {
   readonly subsets: ReadonlyMap<string, ResolverSubset>;
   readonly defaultSubset?: string;
-  /** What is rendered already. */
+  /** Fields that are already rendered. */
   readonly fields: Pick<consul.ServiceResolverConfigEntry, "ConnectTimeout" | "RequestTimeout" | "LoadBalancer">;
   readonly redirect?: ResolverTarget;
-  /** By subset, `*` for all others. */
+  /** By subset; `*` for all other subsets. */
   readonly failover: ReadonlyMap<string, readonly ResolverTarget[]>;
 }
 
-/** Renders a service-resolver without empty fields, since Consul answers without them. */
+/** Renders a service-resolver without empty fields, because Consul does not return them. */
 export function renderServiceResolver(
   props: ServiceResolverProps,
 ): Omit<consul.ServiceResolverConfigEntry, "Kind" | "Name"> {

@@ -4,15 +4,15 @@ import type * as consul from "./generated/config-entries";
 import { HEADER_CHANGES_SHAPE, type HeaderChanges, renderHeaderChanges } from "./header-changes";
 import { HTTP_MATCH_SHAPE, type HttpMatch, renderHeaderMatch } from "./http-permission";
 
-/** A query parameter that a request must have: just one of `exact`, `regex`, `present`. */
+/** A condition on a query parameter: exactly one of `exact`, `regex` and `present`. */
 export interface QueryMatch {
-  /** Name of the parameter, in its exact spelling. */
+  /** Name of the parameter, case-sensitive. */
   readonly name: string;
   /** @default any */
   readonly exact?: string;
   /** RE2. @default any */
   readonly regex?: string;
-  /** The parameter must be there, with whatever value. @default false */
+  /** The parameter must be present, with any value. @default false */
   readonly present?: boolean;
 }
 
@@ -25,21 +25,21 @@ export const QUERY_MATCH_SHAPE: is.Shape<QueryMatch> = {
 };
 
 /**
- * Which requests a route is about. All that is given must hold; of a header, just one thing can be asked.
+ * The requests to which a route applies. All conditions that are set must be met. Each header can have only one condition.
  *
  * @see https://developer.hashicorp.com/consul/docs/reference/config-entry/service-router#routes-match-http
  */
 export interface RouteMatch extends HttpMatch {
   /** @default any */
   readonly query?: readonly QueryMatch[];
-  /** Whether the path is compared without regard to upper and lower case. @default false */
+  /** Whether the path is compared case-insensitively. @default false */
   readonly caseInsensitive?: boolean;
 }
 
 /** @internal */
 export const ROUTE_MATCH_SHAPE: is.Shape<RouteMatch> = {
   ...HTTP_MATCH_SHAPE,
-  // `problemOfRoute` judges them, all at once.
+  // `problemOfRoute` checks them, all at once.
   methods: is.list(is.text),
   query: is.list(is.block(QUERY_MATCH_SHAPE)),
   caseInsensitive: is.flag,
@@ -62,24 +62,24 @@ export const RETRY_CONDITIONS = [
 ] as const;
 
 /**
- * What counts as a failure that a retry may fix.
+ * A failure that triggers a retry.
  *
  * @see https://www.envoyproxy.io/docs/envoy/latest/configuration/http/http_filters/router_filter#x-envoy-retry-on
  */
 export type RetryCondition = (typeof RETRY_CONDITIONS)[number];
 
-/** How often, and why, a request is tried again. */
+/** How often and under which conditions a request is retried. */
 export interface RetryOptions {
-  /** Attempts after the first one. @default 1 */
+  /** Number of retries after the first attempt. @default 1 */
   readonly attempts?: number;
   /**
-   * What is tried again. What an instance may have acted upon already (`5xx`, `reset`) is safe to repeat only where a
-   * second time does no harm.
+   * Conditions for a retry. If an instance may already have processed the request (`5xx`, `reset`), a retry is safe only if
+   * processing it twice does no harm.
    *
-   * @default connect-failure and refused-stream, which no instance has seen; none if `onStatusCodes` is given
+   * @default connect-failure and refused-stream, with which no instance has received the request; none if `onStatusCodes` is set
    */
   readonly on?: readonly RetryCondition[];
-  /** Statuses that are tried again, e.g. `[503]`. @default none */
+  /** Status codes that trigger a retry, e.g. `[503]`. @default none */
   readonly onStatusCodes?: readonly number[];
 }
 
@@ -90,13 +90,13 @@ export const RETRY_SHAPE: is.Shape<RetryOptions> = {
   onStatusCodes: is.list(is.number),
 };
 
-/** What happens to the requests of a route. */
+/** Changes of the requests and responses of a route. */
 export interface RouteChanges {
-  /** Replaces what `pathPrefix` or `pathExact` has matched. @default the path stays */
+  /** Replaces the part of the path that `pathPrefix` or `pathExact` matched. @default the path is not changed */
   readonly prefixRewrite?: string;
-  /** How long the whole request may take, retries included. @default the resolver's, else "15s" */
+  /** Timeout of the whole request, including retries. @default that of the resolver, else "15s" */
   readonly requestTimeout?: DurationLike;
-  /** How long a request may be still without a byte either way. @default Envoy's */
+  /** Time without any data in either direction after which a request is aborted. @default Envoy's */
   readonly idleTimeout?: DurationLike;
   /** @default no retries */
   readonly retries?: RetryOptions;
@@ -116,13 +116,13 @@ export const ROUTE_CHANGES_SHAPE: is.Shape<RouteChanges> = {
   responseHeaders: is.block(HEADER_CHANGES_SHAPE),
 };
 
-/** What a route says, wherever it leads. */
+/** Props of a route, independent of its destination. */
 export interface RouteProps extends RouteChanges {
   /** @default any request */
   readonly match?: RouteMatch;
 }
 
-/** @internal A route as a service-router has it, without its destination. */
+/** @internal A route in the format of a service-router, without its destination. */
 export function renderRoute({ match, ...changes }: RouteProps): {
   readonly match?: consul.ServiceRouteHTTPMatch;
   readonly fields: Omit<consul.ServiceRouteDestination, "Service" | "ServiceSubset">;
@@ -160,14 +160,14 @@ function renderMatch(match: RouteMatch): consul.ServiceRouteHTTPMatch {
   };
 }
 
-/** @internal Whether a match of a service-router fits every request. */
+/** @internal Whether a match of a service-router matches every request. */
 export function fitsAll({ PathPrefix, ...others }: consul.ServiceRouteHTTPMatch = {}): boolean {
   return (PathPrefix ?? "/") === "/" && !Object.values(others).some(Boolean);
 }
 
 const METHODS = ["GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "CONNECT", "OPTIONS", "TRACE"];
 
-/** Says what Consul would refuse in a route: a sentence, and what to do. */
+/** Returns a problem for which Consul would reject a route: a sentence, and the fix. */
 export function problemOfRoute({ match = {}, prefixRewrite, retries }: RouteProps): [string, string] | undefined {
   const paths = Object.entries({
     pathPrefix: match.pathPrefix,

@@ -2,7 +2,7 @@ import * as is from "../core/shape";
 import type * as consul from "./generated/config-entries";
 import { HEADER_CHANGES_SHAPE, renderHeaderChanges, type HeaderChanges } from "./header-changes";
 
-/** What a share of the requests has in addition to its weight and its destination. */
+/** Additional settings of a split, besides its weight and its destination. */
 export interface SplitChanges {
   /** Changes of the request's headers. @default none */
   readonly requestHeaders?: HeaderChanges;
@@ -16,7 +16,7 @@ export const SPLIT_CHANGES_SHAPE: is.Shape<SplitChanges> = {
   responseHeaders: is.block(HEADER_CHANGES_SHAPE),
 };
 
-/** @internal A share as a service-splitter has it, without its weight and its destination. */
+/** @internal A split in the format of a service-splitter, without its weight and its destination. */
 export function renderSplitChanges({
   requestHeaders,
   responseHeaders,

@@ -1,9 +1,9 @@
 import * as is from "../core/shape";
 
-/** A version of TLS, as Consul writes it. */
+/** A version of TLS, in Consul's notation. */
 export type TlsVersion = "TLS_AUTO" | "TLSv1_0" | "TLSv1_1" | "TLSv1_2" | "TLSv1_3";
 
-/** Which TLS an Envoy agrees to. */
+/** TLS settings of an Envoy. */
 export interface TlsVersionOptions {
   /** @default "TLSv1_2" */
   readonly minVersion?: TlsVersion;

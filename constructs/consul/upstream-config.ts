@@ -4,17 +4,21 @@ import type * as consul from "./generated/config-entries";
 import { isToken } from "../core/token";
 
 /**
- * How much one Envoy asks of an upstream at the same time. What is more, Envoy answers itself, at once and with status 503:
- * a circuit breaker. Each instance of the source counts for itself, and each subset of the destination.
+ * Limits of the load that one Envoy puts on an upstream at the same time (circuit breaker). Envoy responds to requests above a
+ * limit at once with status 503. The limits apply separately to each instance of the source and to each subset of the
+ * destination.
  *
  * @see https://developer.hashicorp.com/consul/docs/reference/config-entry/service-defaults#upstreamconfig-overrides-limits
  */
 export interface UpstreamLimits {
-  /** Connections. What http/1.1 requests find no free one wait, see `maxPendingRequests`. @default 1024 */
+  /** Maximum number of connections. HTTP/1.1 requests that find no free connection wait; see `maxPendingRequests`. @default 1024 */
   readonly maxConnections?: number;
-  /** Requests that wait for a connection. @default 1024 */
+  /** Maximum number of requests that wait for a connection. @default 1024 */
   readonly maxPendingRequests?: number;
-  /** Requests under way; the one that counts for http2 and gRPC, where a connection carries many. @default 1024 */
+  /**
+   * Maximum number of active requests. This limit is relevant for http2 and gRPC, in which a connection carries many requests.
+   * @default 1024
+   */
   readonly maxConcurrentRequests?: number;
 }
 
@@ -26,28 +30,29 @@ export const UPSTREAM_LIMITS_SHAPE: is.Shape<UpstreamLimits> = {
 };
 
 /**
- * When an Envoy stops asking an instance that fails, for a while: it is ejected, and comes back automatically. Ejections of one
- * instance last longer each time. Behind http, http2 and gRPC a status from 500 counts as a failure, and a connection that
- * cannot be opened; behind tcp the latter alone. An instance is ejected at its last failure in a row, not at the next look.
+ * When an Envoy temporarily stops sending requests to an instance that fails (outlier detection). The instance is ejected, and
+ * returns automatically. Each ejection of an instance lasts longer than the one before. For http, http2 and gRPC, a status of 500
+ * or above and a failed connection count as failures; for tcp, only a failed connection does. An instance is ejected with its
+ * last failure in a row, independent of `interval`.
  *
  * @see https://developer.hashicorp.com/consul/docs/reference/config-entry/service-defaults#upstreamconfig-overrides-passivehealthcheck
  */
 export interface PassiveHealthCheck {
-  /** Time between two looks at which instances are to come back. @default "10s" */
+  /** Interval at which Envoy checks whether ejected instances return. @default "10s" */
   readonly interval?: DurationLike;
-  /** Failures in a row that eject. @default 5 */
+  /** Number of consecutive failures after which an instance is ejected. @default 5 */
   readonly maxFailures?: number;
-  /** How likely it is, in percent, that so many statuses from 500 eject; 0 only counts them. @default 100 */
+  /** Probability, in percent, that an instance is ejected after so many statuses of 500 or above; 0 only counts them. @default 100 */
   readonly enforcingConsecutive5xx?: number;
   /**
-   * Instances that may be ejected at the same time, in percent, rounded down to whole instances. Envoy's own default is 10,
-   * which ejects none of nine or fewer. The default here ejects one of two or three, two of four, and never the only one; with
-   * 100 all may be, and until the first is back Envoy answers requests itself, with status 503.
+   * Maximum share of instances that can be ejected at the same time, in percent, rounded down to whole instances. Envoy's own
+   * default of 10 ejects none of nine or fewer instances. The default here ejects one of two or three, two of four, and never the
+   * only one. With 100, all instances can be ejected; until the first one returns, Envoy responds to requests with status 503.
    *
    * @default 50
    */
   readonly maxEjectionPercent?: number;
-  /** How long the first ejection of an instance lasts. @default "30s" */
+  /** Duration of the first ejection of an instance. @default "30s" */
   readonly baseEjectionTime?: DurationLike;
 }
 
@@ -60,13 +65,13 @@ export const PASSIVE_HEALTH_CHECK_SHAPE: is.Shape<PassiveHealthCheck> = {
   baseEjectionTime: is.durationText,
 };
 
-/** How any upstream is dealt with. */
+/** How an Envoy treats an upstream. */
 export interface UpstreamPolicy {
-  /** @default Envoy's own: 1024 of each */
+  /** Limits of connections and requests. @default Envoy's own: 1024 of each */
   readonly limits?: UpstreamLimits;
-  /** @default ejected for 30 s after 5 failures in a row, at most half of the instances */
+  /** When failing instances are ejected. @default ejected for 30 s after 5 failures in a row, at most half of the instances */
   readonly passiveHealthCheck?: PassiveHealthCheck;
-  /** How long a connection to an instance may take to open. @default the destination's resolver, else "5s" */
+  /** Timeout for opening a connection to an instance. @default that of the destination's resolver, else "5s" */
   readonly connectTimeout?: DurationLike;
 }
 
@@ -78,12 +83,11 @@ export const UPSTREAM_POLICY_SHAPE: is.Shape<UpstreamPolicy> = {
 };
 
 /**
- * @internal Envoy's own default rounds down to no instance where there are fewer than ten, and no current Envoy ejects one
- * regardless.
+ * @internal Envoy's own default rounds down to zero for fewer than ten instances, and current versions of Envoy then eject none.
  */
 export const MAX_EJECTION_PERCENT = 50;
 
-/** @internal Upstream configuration of any origin, with the share of instances that may be ejected where it names none. */
+/** @internal Adds the share of instances that can be ejected to an upstream configuration that does not set it. */
 export function withEjection(config: consul.UpstreamConfig = {}): consul.UpstreamConfig {
   return { ...config, PassiveHealthCheck: { MaxEjectionPercent: MAX_EJECTION_PERCENT, ...config.PassiveHealthCheck } };
 }
@@ -117,8 +121,8 @@ export function renderPassiveHealthCheck(check: PassiveHealthCheck = {}): consul
 }
 
 /**
- * @internal The same for all that an Envoy reaches, as its own bootstrap takes it: most kinds of gateways have no place for it
- * in Consul.
+ * @internal The health check for all upstreams of an Envoy, as settings of its bootstrap: most kinds of gateways have no field
+ * for it in Consul.
  *
  * @see https://www.envoyproxy.io/docs/envoy/latest/configuration/upstream/cluster_manager/cluster_runtime#outlier-detection
  */
@@ -137,12 +141,12 @@ export function renderEnvoyRuntime(check: PassiveHealthCheck = {}): Readonly<Rec
   );
 }
 
-/** Says what Consul would refuse, or read as something else: a sentence, and what to do. */
+/** Returns a problem for which Consul would reject or misinterpret a policy: a sentence, and the fix. */
 export function problemOfUpstreamPolicy(policy: UpstreamPolicy): [string, string] | undefined {
   const { limits = {}, passiveHealthCheck: check = {}, connectTimeout } = policy;
   const counts = { ...limits, maxFailures: check.maxFailures };
   for (const [name, count] of Object.entries<number | undefined>(counts)) {
-    // Consul reads 0 failures as no number at all.
+    // Consul treats 0 failures as unset.
     const least = name === "maxFailures" ? 1 : 0;
     if (count !== undefined && !isToken(count) && !(Number.isInteger(count) && count >= least)) {
       return [`${name} is ${count}.`, `Use a whole number from ${least}.`];

@@ -11,7 +11,7 @@ import { examineResolver } from "./validate/resolver";
 import { examineHttpRoute, examineTcpRoute } from "./validate/routes";
 import { examineRouter, examineSplitter } from "./validate/traffic";
 
-/** What is asked of each kind beyond what all have in common. Some kinds are for Consul Enterprise alone to judge. */
+/** The rules of each kind, in addition to the rules of all kinds. Some kinds are checked only by Consul Enterprise. */
 const EXAMINERS: {
   readonly [Kind in consul.ConfigEntry["Kind"]]: (
     place: Place,
@@ -39,10 +39,10 @@ const EXAMINERS: {
 };
 
 /**
- * What Consul 1.21 would refuse of a config entry on its own, by the rules of its own `Validate` functions.
+ * Returns the problems for which Consul 1.21 would reject a config entry by itself, by the rules of its own `Validate` functions.
  *
- * Left to Consul is what it judges by other entries (protocols, references), which editions have which features, what an Envoy
- * extension makes of its arguments, and values that only Terraform knows.
+ * It does not check rules that depend on other entries (protocols, references) or on the edition of Consul, the arguments of
+ * Envoy extensions, and values that only Terraform knows.
  *
  * @see https://github.com/hashicorp/consul/tree/v1.21.0/agent/structs
  */

@@ -4,7 +4,7 @@ import type * as consul from "../generated/config-entries";
 
 const LEAST_BITS = 2048;
 
-/** The key is never shown: messages end up in logs. */
+/** The key is not part of messages, because they are written to logs. */
 export function examineInlineCertificate(place: Place, entry: consul.InlineCertificateConfigEntry): void {
   const { Certificate = "", PrivateKey = "" } = entry;
   const compared = { comparedWith: [Certificate, PrivateKey] };
@@ -54,7 +54,7 @@ function read<T>(parse: () => T): T | undefined {
   }
 }
 
-/** Consul measures only keys in the older form. */
+/** Consul checks the size of a key only in the older format. */
 function isShort({ asymmetricKeyDetails }: KeyObject, pem: string): boolean {
   return pem.includes("BEGIN RSA PRIVATE KEY") && (asymmetricKeyDetails?.modulusLength ?? LEAST_BITS) < LEAST_BITS;
 }

@@ -4,10 +4,10 @@ import { isTokenObject } from "../../core/token";
 
 const MOST_PAIRS = 64;
 const LONGEST_KEY = 128;
-/** Longest value of metadata, and longest description, in bytes. */
+/** Maximum length of a metadata value and of a description, in bytes. */
 export const LONGEST_TEXT = 512;
 
-/** Fields with the lengths of time of all kinds of entries. */
+/** Fields with durations in all kinds of entries. */
 const DURATIONS = new Set([
   "BaseEjectionTime",
   "BaseInterval",
@@ -20,15 +20,15 @@ const DURATIONS = new Set([
   "TTL",
 ]);
 
-/** Fields whose content is not Consul's. */
+/** Fields whose content Consul does not interpret. */
 const OPAQUE = new Set(["Add", "Arguments", "Config", "Meta", "Set"]);
 
-/** As Go reads it. @see https://pkg.go.dev/time#ParseDuration */
+/** A duration in Go's format. @see https://pkg.go.dev/time#ParseDuration */
 const DURATION = /^[-+]?(?:0|(?:(?:\d+\.?\d*|\.\d+)(?:ns|us|µs|μs|ms|s|m|h))+)$/;
 
 export const METHODS = ["GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "CONNECT", "OPTIONS", "TRACE"];
 
-/** What all kinds of entries have in common: metadata, lengths of time, numbers. */
+/** Checks fields that all kinds of entries have: metadata, durations, numbers. */
 export function examineCommon(place: Place, entry: object): void {
   examineMeta(place, (entry as { readonly Meta?: Readonly<Record<string, string>> }).Meta);
   examineLeaves(place, entry);
@@ -69,7 +69,7 @@ function examineLeaves(place: Place, fields: object): void {
   }
 }
 
-/** Refuses a length of time below 0. */
+/** Rejects a negative duration. */
 export function notNegative(place: Place, field: string, duration: string | number | undefined): void {
   const isNegative = typeof duration === "number" ? duration < 0 : /^-.*[1-9]/.test(duration ?? "");
   if (isNegative) {
@@ -77,7 +77,7 @@ export function notNegative(place: Place, field: string, duration: string | numb
   }
 }
 
-/** A length of time in nanoseconds, `undefined` where it is none. */
+/** Returns a duration in nanoseconds, or `undefined` if the value is not a duration. */
 export function lengthOf(duration: string | number | undefined): number | undefined {
   if (typeof duration !== "string") {
     return duration;
@@ -89,7 +89,7 @@ export function lengthOf(duration: string | number | undefined): number | undefi
   }
 }
 
-/** Refuses any of the values beyond the first that is set. @returns how many are set */
+/** Rejects values in addition to the first one that is set. @returns the number of values that are set */
 export function atMostOne(place: Place, fields: Readonly<Record<string, unknown>>, saidBy?: string): number {
   const given = Object.keys(fields).filter((field) => isSet(fields[field]));
   for (const field of given.slice(1)) {
@@ -101,7 +101,7 @@ export function atMostOne(place: Place, fields: Readonly<Record<string, unknown>
   return given.length;
 }
 
-/** Refuses none of the fields, and more than one. */
+/** Rejects entries in which none of the fields, or more than one, is set. */
 export function exactlyOne(place: Place, block: string, fields: Readonly<Record<string, unknown>>): void {
   if (atMostOne(place.block(block), fields) === 0) {
     const names = Object.keys(fields);
@@ -113,14 +113,14 @@ export function isSet(value: unknown): boolean {
   return value !== undefined && value !== null && value !== "" && value !== false;
 }
 
-/** Refuses a path without a leading slash. */
+/** Rejects a path without a leading slash. */
 export function examinePath(place: Place, field: string, path: string | undefined, saidBy?: string): void {
   if (path !== undefined && path !== "" && !path.startsWith("/")) {
     place.refuse(field, path, "a path that starts with a slash", "Add the slash.", { saidBy });
   }
 }
 
-/** Refuses methods that HTTP does not have, and any method twice. */
+/** Rejects unknown HTTP methods, and methods that are set twice. */
 export function examineMethods(place: Place, methods: readonly string[]): void {
   const seen = new Set<string>();
   for (const given of methods) {

@@ -171,7 +171,7 @@ function examineMutualTls(place: Place, mode: string | undefined): void {
   place.oneOf("MutualTLSMode", mode === "" ? undefined : mode, ["strict", "permissive"]);
 }
 
-/** What an extension makes of its arguments is for Consul to say. */
+/** Only Consul can check the arguments of an extension. */
 function examineExtensions(place: Place, extensions: readonly consul.EnvoyExtension[] | undefined): void {
   itemsOf(extensions).forEach(({ Name = "" }, index) => {
     if (!Name.startsWith("builtin/")) {

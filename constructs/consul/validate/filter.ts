@@ -1,5 +1,5 @@
 /**
- * What is wrong with the syntax of a filter expression, `undefined` if nothing.
+ * Returns the syntax error of a filter expression, or `undefined` if there is none.
  *
  * @see https://developer.hashicorp.com/consul/api-docs/features/filtering
  */
@@ -11,7 +11,7 @@ export function problemOfFilter(text: string): string | undefined {
   return undefined;
 }
 
-/** A quoted text holds no quote, not even an escaped one. */
+/** A quoted text cannot contain a quote, not even an escaped one. */
 const STRING = /`[^`]*`|"(?:[^"\\\n]|\\(?:[abfnrtv\\]|x[0-9a-f]{2}|u[0-9a-f]{4}|U[0-9a-f]{8}|[0-7]{3}))*"/iy;
 const NUMBER = /-?(?:0|[1-9][0-9]*)(?:\.[0-9]+)?(?=[ \t\r\n)]|$)/y;
 const SELECTOR = new RegExp(
@@ -23,9 +23,9 @@ const VALUE_OPERATOR = /[ \t\r\n]*[=!]=[ \t\r\n]*|[ \t\r\n]+(?:not[ \t\r\n]+)?(?
 const EMPTY_OPERATOR = /[ \t\r\n]+is[ \t\r\n]+(?:not[ \t\r\n]+)?empty/y;
 const IN_OPERATOR = /[ \t\r\n]+(?:not[ \t\r\n]+)?in[ \t\r\n]+/y;
 
-/** A recursive descent, which goes back where a way leads to nothing. */
+/** A recursive descent parser with backtracking. */
 class Reader {
-  /** How far any way has led. */
+  /** The furthest position that any alternative has reached. */
   furthest = 0;
   private position = 0;
 

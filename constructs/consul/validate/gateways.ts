@@ -100,7 +100,7 @@ function examineHost(place: Place, host: string, isTls: boolean): void {
   }
 }
 
-/** Where certificates come from a secret discovery service, each needs the service's cluster and a name. */
+/** If certificates come from a secret discovery service (SDS), the cluster of that service and the name of a certificate must be set. */
 function examineSds(
   place: Place,
   entry: consul.IngressGatewayConfigEntry,

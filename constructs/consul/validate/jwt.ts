@@ -35,7 +35,7 @@ function examineLocal(place: Place, { JWKS, Filename }: consul.LocalJWKS): void 
   }
 }
 
-/** Go skips line ends in base64. */
+/** Go ignores line breaks in base64. */
 function stripped(text: string | undefined): string {
   return (text ?? "").replace(/[\r\n]/g, "");
 }

@@ -31,14 +31,14 @@ export function examineResolver(place: Place, entry: consul.ServiceResolverConfi
   }
 }
 
-/** The subsets that the entry itself declares. */
+/** The subsets that the entry declares. */
 class OwnSubsets {
   constructor(
     private readonly entry: consul.ServiceResolverConfigEntry,
     private readonly names: ReadonlySet<string>,
   ) {}
 
-  /** Refuses a subset that the entry does not have, where it means its own service. */
+  /** Rejects a subset of the entry's own service that the entry does not declare. */
   require(place: Place, field: string, subset: string | undefined, service?: string): void {
     const isOwn = !service || service === this.entry.Name;
     if (subset && isOwn && !this.names.has(subset)) {
@@ -117,7 +117,7 @@ function examineFailover(place: Place, failover: consul.ServiceResolverFailover,
   });
 }
 
-/** Refuses fields next to the one that rules them out. */
+/** Rejects fields that another field excludes. */
 function excludes(
   place: Place,
   ruling: Readonly<Record<string, unknown>>,

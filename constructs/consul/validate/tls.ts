@@ -16,14 +16,16 @@ const CIPHER_SUITES = [
   "TLS_RSA_WITH_AES_256_CBC_SHA",
 ];
 
-/** What a TLS block says, whatever its fields are called. */
+/** The settings of a TLS block, independent of the names of its fields. */
 export interface TlsFields {
   readonly min?: string;
   readonly max?: string;
   readonly cipherSuites?: readonly string[];
 }
 
-/** @param names of the fields for the lowest and the highest version */
+/**
+ * @param names of the fields for the minimum and the maximum version
+ */
 export function examineTls(
   place: Place,
   { min, max, cipherSuites }: TlsFields,
@@ -33,7 +35,7 @@ export function examineTls(
   const versions = (version: string | undefined) => (version === "" ? undefined : version);
   place.oneOf(minName, versions(min), VERSIONS);
   place.oneOf(maxName, versions(max), VERSIONS);
-  // What is negotiated automatically can be compared with nothing.
+  // An automatically negotiated version cannot be compared.
   const [lowest, highest] = [VERSIONS.indexOf(min ?? ""), VERSIONS.indexOf(max ?? "")];
   if (lowest > 0 && highest > 0 && highest < lowest) {
     place.refuse(maxName, max, `${minName} (${min}) or later`, "Swap the two values.", { comparedWith: min });

@@ -15,7 +15,7 @@ export function examineSplitter(place: Place, entry: consul.ServiceSplitterConfi
     const here = place.block(`Splits[${index}]`);
     examineWeight(here, split.Weight ?? 0);
     const { Service, ServiceSubset = "", Namespace = "", Partition = "", RequestHeaders, ResponseHeaders } = split;
-    // Consul never takes two splits for equal that change headers.
+    // Consul never treats two splits that change headers as equal.
     const changes = RequestHeaders !== undefined || ResponseHeaders !== undefined ? index : "";
     const key = JSON.stringify([Service || entry.Name, ServiceSubset, Namespace, Partition, changes]);
     if (seen.has(key)) {
@@ -36,14 +36,14 @@ export function examineSplitter(place: Place, entry: consul.ServiceSplitterConfi
   }
 }
 
-/** Consul rounds what is finer, so that each plan would find a difference, and takes what is no share at all. */
+/** Consul rounds weights with more digits, so every plan would show a difference, and accepts values outside of 0 to 100. */
 function examineWeight(place: Place, weight: number): void {
   if (weight < 0 || weight > 100 || Math.abs(weight * 100 - hundredths(weight)) > 1e-3) {
     place.refuse("Weight", weight, "0 to 100, with two decimals at most", "Round it.", { saidBy: "split-weights" });
   }
 }
 
-/** By Consul's own arithmetic. */
+/** Computed like in Consul. */
 function hundredths(weight: number): number {
   const scaled = Math.fround(Math.fround(weight) * 100);
   return Math.sign(scaled) * Math.round(Math.abs(scaled));
