@@ -12,11 +12,11 @@ import { CONSUL_ACL_RULES_SHAPE, type ConsulAclRules, renderConsulRules } from "
 
 /** Props of {@link ConsulAclPolicy}. */
 export interface ConsulAclPolicyProps {
-  /** Name of the policy in Consul: letters, digits, dashes and underscores, at most 128. */
+  /** Name of the policy in Consul: letters, digits, dashes and underscores, at most 128 characters. */
   readonly name: string;
-  /** What it is for. @default none */
+  /** Description of the policy. @default none */
   readonly description?: string;
-  /** Where they depend on what is said later: a function, asked at synthesis. */
+  /** The rules. Use a function if they depend on later statements; it is called at synthesis. */
   readonly rules: ConsulAclRules | (() => ConsulAclRules);
 }
 
@@ -29,7 +29,7 @@ const POLICY_SHAPE: is.Shape<ConsulAclPolicyProps> = {
 };
 
 /**
- * A policy of Consul, typed, and the tokens that have it.
+ * A Consul ACL policy with typed rules, which can be attached to tokens.
  *
  * @example
  * const policy = new ConsulAclPolicy(stack, "readers", { name: "readers", rules: { servicePrefix: { "": "read" } } });
@@ -42,7 +42,9 @@ export class ConsulAclPolicy extends Construct {
 
   private readonly name: string;
 
-  /** @throws MeshError for a name that Consul refuses */
+  /**
+   * @throws MeshError if Consul would reject the name
+   */
   constructor(scope: Construct, id: string, props: ConsulAclPolicyProps) {
     super(scope, id);
     is.refuseWrongValues(this, props, POLICY_SHAPE);
@@ -66,13 +68,13 @@ export class ConsulAclPolicy extends Construct {
   }
 
   /**
-   * Gives the policy to a token that is there already.
+   * Attaches the policy to an existing token.
    *
-   * @param accessorId what names the token; its secret is neither needed nor seen
+   * @param accessorId accessor id of the token; the secret is not needed
    */
   attachTo(id: string, accessorId: string): AclTokenPolicyAttachment {
     is.refuseWrongArgument(this, "accessorId", accessorId, is.name);
-    // An attachment reads the token, adds its policy and writes the token back. Two at once would undo each other.
+    // An attachment reads the token, adds its policy and writes the token. Two at the same time would overwrite each other.
     const attachments = attachmentsIn(TerraformStack.of(this));
     const previous = attachments.get(accessorId);
     const attachment = new AclTokenPolicyAttachment(this, id, {

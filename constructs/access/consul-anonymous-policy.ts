@@ -4,15 +4,15 @@ import { ConsulAclPolicy } from "./consul-acl-policy";
 import { type ConsulAclRules, forPrefixes } from "../consul/acl-rules";
 import { WELL_KNOWN_TOKENS } from "../consul/well-known-tokens";
 
-/** What one may read without a token. */
+/** What can be read without a token. */
 export interface AnonymousPolicyOptions {
   /**
-   * Services whose instances and config entries are shown: all, none, or those whose names begin with one of these.
+   * Services whose instances and config entries can be read: all, none, or those whose names begin with one of these prefixes.
    *
    * @default true
    */
   readonly services?: boolean | readonly string[];
-  /** Nodes that are shown, in the same way. Instances on a node that is hidden are hidden with it. @default true */
+  /** Nodes that can be read, in the same format. Instances on other nodes are hidden, too. @default true */
   readonly nodes?: boolean | readonly string[];
 }
 
@@ -20,8 +20,8 @@ const PREFIXES = is.either({ fits: (value) => typeof value === "boolean", rule: 
 const ANONYMOUS_SHAPE: is.Shape<AnonymousPolicyOptions> = { services: PREFIXES, nodes: PREFIXES };
 
 /**
- * What Consul shows to requests without a token: by default the catalog of services and nodes, as DNS needs it, and nothing
- * else. Which service can reach which is not shown, although Consul shows that along with a service by default.
+ * A policy for requests to Consul without a token. By default they can read only the catalog of services and nodes, as DNS needs
+ * it. They cannot read which service can reach which, although read access to a service includes this by default.
  *
  * @see https://developer.hashicorp.com/consul/docs/secure/acl/token/anonymous
  */

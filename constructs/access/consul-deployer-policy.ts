@@ -5,19 +5,19 @@ import { forPrefixes } from "../consul/acl-rules";
 
 /** Options of {@link ConsulDeployerPolicy}. */
 export interface ConsulDeployerPolicyOptions {
-  /** @default "mesh-deployer" */
+  /** Name of the policy. @default "mesh-deployer" */
   readonly name?: string;
-  /** Only services whose names begin with one of these. @default all */
+  /** Prefixes of the names of services that it can deploy. @default all services */
   readonly servicePrefixes?: readonly string[];
   /**
-   * Whether it may write what concerns the mesh as a whole: proxy-defaults, the entry `mesh`, gateways, routes, JWT providers.
+   * Whether it can write the configuration of the whole mesh: proxy-defaults, the entry `mesh`, gateways, routes, JWT providers.
    *
    * @default true
    */
   readonly mesh?: boolean;
-  /** Prefixes of nodes that it may register, for services outside the mesh. @default none */
+  /** Prefixes of nodes that it can register, for services outside the mesh. @default none */
   readonly nodePrefixes?: readonly string[];
-  /** Prefixes of keys that it may write. @default none */
+  /** Prefixes of keys that it can write. @default none */
   readonly keyPrefixes?: readonly string[];
 }
 
@@ -30,11 +30,11 @@ const DEPLOYER_SHAPE: is.Shape<ConsulDeployerPolicyOptions> = {
 };
 
 /**
- * What the deployer of mesh stacks needs in Consul: config entries and intentions. No token has it at first, see
- * docs/access.md.
+ * The permissions in Consul that are needed to deploy mesh stacks: config entries and intentions. The policy is not attached to a
+ * token automatically; see docs/access.md.
  *
- * The right to write a service's config entries is also the right to register instances of it and to get its certificate:
- * Consul does not tell them apart. So this belongs to a pipeline, not to people.
+ * The permission to write a service's config entries includes the permission to register instances of the service and to get its
+ * certificate, because Consul does not distinguish them. Therefore use this policy for a pipeline, not for people.
  */
 export class ConsulDeployerPolicy extends Construct {
   /** The policy. Attach it to a token with {@link ConsulAclPolicy.attachTo}. */
@@ -58,7 +58,7 @@ export class ConsulDeployerPolicy extends Construct {
         keyPrefix: forPrefixes(keyPrefixes, "write"),
         nodePrefix: forPrefixes(nodePrefixes, "write"),
         servicePrefix: {
-          // A route, a split or a failover may lead to a service of another team.
+          // A route, a split or a failover can refer to a service of another team.
           "": { policy: "read", intentions: "deny" },
           ...forPrefixes(servicePrefixes, { policy: "write", intentions: "write" }),
         },

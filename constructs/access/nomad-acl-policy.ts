@@ -11,11 +11,14 @@ import { NOMAD_ACL_RULES_SHAPE, type NomadAclRules, renderNomadRules } from "../
 
 /** Props of {@link NomadAclPolicy}. */
 export interface NomadAclPolicyProps {
-  /** Name of the policy in Nomad: letters, digits and dashes, at most 128. The policy `anonymous` is for all without a token. */
+  /**
+   * Name of the policy in Nomad: letters, digits and dashes, at most 128 characters. The policy `anonymous` applies to requests
+   * without a token.
+   */
   readonly name: string;
-  /** What it is for. @default none */
+  /** Description of the policy. @default none */
   readonly description?: string;
-  /** What it grants. At least one rule. */
+  /** The rules. At least one is required. */
   readonly rules: NomadAclRules;
 }
 
@@ -26,7 +29,7 @@ const POLICY_SHAPE: is.Shape<NomadAclPolicyProps> = {
 };
 
 /**
- * A policy of Nomad, typed. Tokens refer to it by its name.
+ * A Nomad ACL policy with typed rules. Tokens refer to it by its name.
  *
  * @see https://developer.hashicorp.com/nomad/docs/secure/acl/policies/create-policy
  */
@@ -34,7 +37,9 @@ export class NomadAclPolicy extends Construct {
   /** The Terraform resource, for dependencies and lifecycle. */
   readonly resource: AclPolicyResource;
 
-  /** @throws MeshError for a name that Nomad refuses, or without a rule */
+  /**
+   * @throws MeshError if Nomad would reject the name, or if there is no rule
+   */
   constructor(scope: Construct, id: string, props: NomadAclPolicyProps) {
     super(scope, id);
     is.refuseWrongValues(this, props, POLICY_SHAPE);

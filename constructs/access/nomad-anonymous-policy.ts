@@ -6,8 +6,8 @@ import type { NomadNamespaceAccess } from "../nomad/acl-rules";
 /** Options of {@link NomadAnonymousPolicy}. */
 export interface NomadAnonymousPolicyOptions {
   /**
-   * What is shown of each namespace: `list` the jobs with their state, `read` also what they consist of, environment
-   * variables included.
+   * The access to each namespace: `list` shows the jobs with their state, `read` also their specification, including environment
+   * variables.
    */
   readonly namespaces: Readonly<Record<string, "list" | "read">>;
 }
@@ -19,8 +19,8 @@ const ANONYMOUS_SHAPE: is.Shape<NomadAnonymousPolicyOptions> = {
 };
 
 /**
- * What Nomad shows to requests without a token. Without this policy that is nothing but the keys that verify its workload
- * identities, its leader, its metrics and its health.
+ * A policy for requests to Nomad without a token. Without it, they can read only the keys that verify Nomad's workload
+ * identities, the leader, the metrics and the health.
  *
  * @see https://developer.hashicorp.com/nomad/docs/secure/acl/tokens#anonymous-token
  */

@@ -5,13 +5,13 @@ import { NAMESPACE_CAPABILITIES, type NomadNamespaceCapability } from "../nomad/
 
 /** Options of {@link NomadDeployerPolicy}. */
 export interface NomadDeployerPolicyOptions {
-  /** @default "deployer-<namespace>" */
+  /** Name of the policy. @default "deployer-<namespace>" */
   readonly name?: string;
-  /** Whose jobs it may submit. @default "default" */
+  /** The namespace in which it can submit jobs. @default "default" */
   readonly namespace?: string;
-  /** Host volumes that its jobs mount, by name or with `*`: `read` mounts them read-only. @default none */
+  /** Host volumes that its jobs can mount, by name or with `*`; with `read`, they are mounted read-only. @default none */
   readonly hostVolumes?: Readonly<Record<string, "read" | "write">>;
-  /** What else it may do in the namespace, e.g. `csi-mount-volume`. @default none */
+  /** Additional capabilities in the namespace, e.g. `csi-mount-volume`. @default none */
   readonly capabilities?: readonly NomadNamespaceCapability[];
 }
 
@@ -22,9 +22,9 @@ const DEPLOYER_SHAPE: is.Shape<NomadDeployerPolicyOptions> = {
   capabilities: NAMESPACE_CAPABILITIES,
 };
 
-/** What the deployer of mesh stacks needs in Nomad: to submit the jobs of one namespace and to see how they come up. */
+/** The permissions in Nomad that are needed to deploy mesh stacks: submit the jobs of one namespace and read their state. */
 export class NomadDeployerPolicy extends Construct {
-  /** The policy. A token gets it by its name: `nomad acl token create -policy <name>`. */
+  /** The policy. To create a token with it, run `nomad acl token create -policy <name>`. */
   readonly policy: NomadAclPolicy;
 
   constructor(scope: Construct, id: string, options: NomadDeployerPolicyOptions = {}) {
@@ -36,7 +36,7 @@ export class NomadDeployerPolicy extends Construct {
       description: `Deployer of mesh stacks: the jobs of the namespace ${namespace}`,
       rules: {
         namespace: { [namespace]: { capabilities: ["list-jobs", "read-job", "submit-job", ...capabilities] } },
-        // A job may name its node pool, and the lab's own apply asks whether that is there.
+        // A job can set its node pool, and the lab checks whether the pool exists.
         nodePool: { "*": "read" },
         hostVolume: hostVolumes,
       },

@@ -4,10 +4,11 @@ import { NomadAclPolicy } from "./nomad-acl-policy";
 
 /** Options of {@link NomadOperatorPolicy}. */
 export interface NomadOperatorPolicyOptions {
-  /** @default "operator" */
+  /** Name of the policy. @default "operator" */
   readonly name?: string;
   /**
-   * Whether operators may run commands inside tasks. There they see what the task sees, its secrets too.
+   * Whether operators can run commands inside tasks. These commands can read everything that the task can read, including its
+   * secrets.
    *
    * @default false
    */
@@ -17,11 +18,11 @@ export interface NomadOperatorPolicyOptions {
 const OPERATOR_SHAPE: is.Shape<NomadOperatorPolicyOptions> = { name: is.text, exec: is.flag };
 
 /**
- * What people who run the cluster need day by day: to look at everything, to restart and stop allocations, to drain nodes.
- * Jobs change by code, so they may not submit one; nor do they see Nomad's variables.
+ * The permissions in Nomad that operators need: read everything, restart and stop allocations, drain nodes. They cannot submit
+ * jobs, which are changed only by code, and cannot read Nomad's variables.
  */
 export class NomadOperatorPolicy extends Construct {
-  /** The policy. A token gets it by its name: `nomad acl token create -policy <name>`. */
+  /** The policy. To create a token with it, run `nomad acl token create -policy <name>`. */
   readonly policy: NomadAclPolicy;
 
   constructor(scope: Construct, id: string, options: NomadOperatorPolicyOptions = {}) {

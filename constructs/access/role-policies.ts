@@ -4,26 +4,26 @@ import { ConsulAclPolicy } from "./consul-acl-policy";
 import { type ConsulAclRules, forPrefixes } from "../consul/acl-rules";
 import { type TokenRole, WELL_KNOWN_TOKENS } from "../consul/well-known-tokens";
 
-/** Whose rights {@link RolePolicies} sets: all that have a token but the anonymous. */
+/** The roles whose policies {@link RolePolicies} creates: all owners of tokens except the anonymous one. */
 export type PolicyRole = Exclude<TokenRole, "anonymous">;
 
 /** Options of {@link RolePolicies}. */
 export interface RolePoliciesOptions {
   /**
-   * Whether jobs may have a `gateway` block with an ingress or a terminating gateway: Nomad's servers write the config entry
-   * of such a gateway, for which Consul knows no smaller right than all that concerns the mesh as a whole.
+   * Whether jobs can have a `gateway` block with an ingress or a terminating gateway. Nomad's servers write the config entry of
+   * such a gateway. In Consul, this requires permission to write the configuration of the whole mesh.
    *
    * @default true
    */
   readonly gatewaysByNomad?: boolean;
   /**
-   * The name under which Nomad's servers are in the catalog.
+   * Name of the service as which Nomad's servers are registered in the catalog.
    *
    * @default "nomad"
    * @see https://developer.hashicorp.com/nomad/docs/configuration/consul#server_service_name
    */
   readonly nomadServiceName?: string;
-  /** Prefixes of keys that operators may write. @default none */
+  /** Prefixes of keys that operators can write. @default none */
   readonly operatorKeyPrefixes?: readonly string[];
 }
 
@@ -34,8 +34,8 @@ const ROLES_SHAPE: is.Shape<RolePoliciesOptions> = {
 };
 
 /**
- * What the agents, Prometheus and the operators may do in Consul: what each needs and no more, attached to the tokens that
- * the hosts have made without a policy.
+ * The permissions of agents, Prometheus and operators in Consul. Each role gets only the permissions that it needs. The policies
+ * are attached to the tokens that the hosts have created without a policy.
  *
  * @see {@link WELL_KNOWN_TOKENS}
  */
@@ -67,18 +67,18 @@ export class RolePolicies extends Construct {
     };
   }
 
-  /** The policy of a role, to attach it to more tokens. */
+  /** Returns the policy of a role, for example to attach it to more tokens. */
   of(role: PolicyRole): ConsulAclPolicy {
     return this.byRole[role];
   }
 }
 
-/** To find services without seeing which service can reach which. */
+/** Permission to discover services without reading which service can reach which. */
 const catalogOnly = { policy: "read", intentions: "deny" } as const;
 
 /**
- * An agent writes its own node, and by that removes services whose tokens are gone. It resolves the defaults of services. Its
- * host says with the same token whose turn it is to restart agents, and which of the cluster's secrets it has taken.
+ * An agent writes its own node, and thereby removes services whose tokens no longer exist. It reads the defaults of services. Its
+ * host uses the same token to record whose turn it is to restart agents, and which of the cluster's secrets it has received.
  *
  * @see https://developer.hashicorp.com/consul/docs/secure/acl/token/agent
  */
@@ -90,8 +90,8 @@ const consulAgent: ConsulAclRules = {
 };
 
 /**
- * Of what Nomad's manual lists, servers with workload identity need neither `acl = "write"`, which made tokens for services
- * before, nor the right to write all services and nodes.
+ * Of the permissions in Nomad's manual, servers with workload identities do not need `acl = "write"`, with which they previously
+ * created tokens for services, and write access to all services and nodes.
  *
  * @see https://developer.hashicorp.com/nomad/docs/secure/acl/consul#nomad-agents
  */
@@ -105,8 +105,8 @@ function nomadServer({ gatewaysByNomad = true, nomadServiceName = "nomad" }: Rol
 }
 
 /**
- * A service is registered with the token of its workload, but deregistered with the client's own: the workload's may be gone
- * by then.
+ * A service is registered with the token of its workload but deregistered with the token of the client, because the token of the
+ * workload may no longer exist at that time.
  *
  * @see https://developer.hashicorp.com/nomad/docs/secure/acl/consul#nomad-agents
  */
@@ -123,7 +123,7 @@ const prometheus: ConsulAclRules = {
   servicePrefix: { "": catalogOnly },
 };
 
-/** Intentions may be written manually, to cut off a service between deployments; all else that lasts comes from code. */
+/** Operators can write intentions manually, to isolate a service between deployments. All other persistent changes are made by code. */
 function operator({ operatorKeyPrefixes = [] }: RolePoliciesOptions): ConsulAclRules {
   return {
     acl: "read",

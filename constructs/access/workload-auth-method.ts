@@ -5,37 +5,37 @@ import { escapeTemplate } from "../core/terraform-json";
 import { ConsulAclPolicy } from "./consul-acl-policy";
 import { type ConsulAclRules, forPrefixes } from "../consul/acl-rules";
 
-/** Which workload a gateway is. */
+/** The workload of a gateway. */
 export interface GatewayWorkload {
   /** ID of the gateway's job. @default the gateway's name */
   readonly job?: string;
   /** Nomad namespace of the job. @default "default" */
   readonly namespace?: string;
   /**
-   * Consul datacenter of the gateway. Policies are known to all datacenters that are joined, so their names bear it.
+   * Consul datacenter of the gateway. It is part of the names of policies, because joined datacenters share their policies.
    *
-   * @default the provider's own, whose gateways are the only ones of their names
+   * @default that of the provider; the names of policies then contain no datacenter
    */
   readonly datacenter?: string;
 }
 
 /**
- * Which of Nomad's workloads may be a gateway in Consul. A gateway needs more rights than a service gets by default; it gets them by rules
- * of the auth method with which Nomad's workloads log in, for one service of one job in one namespace.
+ * The auth method with which Nomad's workloads log in, and the rules for workloads that are gateways. A gateway needs more
+ * permissions than a service gets by default. Rules grant them to one service of one job in one namespace.
  *
- * Each method returns what the gateway's job has to wait for.
+ * Each method returns the resource that the gateway's job must wait for.
  */
 export abstract class WorkloadAuthMethod extends Construct {
   /** Name of the auth method. */
   protected abstract readonly methodName: string;
 
   /**
-   * Lets one job run as an API gateway: Consul's agent reads the gateway's listeners, routes and certificates with the token of
-   * its service. Its Envoy logs in as the proxy service of the gateway, a service of the same job by which it comes to its
-   * bootstrap.
+   * Allows one job to run as an API gateway. Consul's agent reads the gateway's listeners, routes and certificates with the token
+   * of its service. Its Envoy logs in as the proxy service of the gateway, a service of the same job with which it gets its
+   * bootstrap configuration.
    *
-   * @param gateway name of the gateway's service, and of its config entry
-   * @param proxyService name of that other service; default: the gateway's name and `-envoy`
+   * @param gateway name of the gateway's service and of its config entry
+   * @param proxyService name of the proxy service; default: the gateway's name with the suffix `-envoy`
    * @see https://developer.hashicorp.com/consul/docs/secure/acl/token/api-gateway
    */
   allowApiGateway(gateway: string, workload: GatewayWorkload = {}, proxyService = `${gateway}-envoy`): AclBindingRule {
@@ -49,11 +49,11 @@ export abstract class WorkloadAuthMethod extends Construct {
   }
 
   /**
-   * Lets one job run as an ingress gateway that Terraform owns: the proxy service, as which its Envoy logs in, may also speak for
-   * the gateway's service.
+   * Allows one job to run as an ingress gateway that Terraform manages. Its Envoy logs in as the proxy service, which also gets
+   * the permissions of the gateway's service.
    *
-   * @param gateway name of the gateway's service, and of its config entry
-   * @param proxyService name of that other service; default: the gateway's name and `-envoy`
+   * @param gateway name of the gateway's service and of its config entry
+   * @param proxyService name of the proxy service; default: the gateway's name with the suffix `-envoy`
    * @see https://developer.hashicorp.com/consul/docs/secure/acl/token/ingress-gateway
    */
   allowIngressGateway(
@@ -70,10 +70,10 @@ export abstract class WorkloadAuthMethod extends Construct {
   }
 
   /**
-   * Lets a terminating gateway, in a job with a `gateway` block, speak for services outside the mesh.
+   * Allows a terminating gateway, in a job with a `gateway` block, to represent services outside the mesh.
    *
    * @param gateway name of the gateway's service
-   * @param services those outside, by their names in the catalog; as a function where more may follow
+   * @param services names of these services in the catalog; a function if more can be added later
    * @see https://developer.hashicorp.com/consul/docs/north-south/terminating-gateway
    */
   allowTerminatingGateway(
@@ -87,9 +87,9 @@ export abstract class WorkloadAuthMethod extends Construct {
   }
 
   /**
-   * Lets a mesh gateway, in a job with a `gateway` block, have a certificate that stands for the whole datacenter, and see
-   * the clusters that are peered with it. Consul knows no smaller right for the former than all that concerns the mesh as a
-   * whole: anyone who may run a job of that name in that namespace has it.
+   * Allows a mesh gateway, in a job with a `gateway` block, to get a certificate for the whole datacenter, and to read the peered
+   * clusters. In Consul, the former requires permission to write the configuration of the whole mesh. Anyone who can run a job
+   * with this name in this namespace has this permission.
    *
    * @param gateway name of the gateway's service
    * @see https://developer.hashicorp.com/consul/docs/secure/acl/token/mesh-gateway
@@ -98,12 +98,12 @@ export abstract class WorkloadAuthMethod extends Construct {
     return this.allowByPolicy("mesh gateway", gateway, workload, () => ({ mesh: "write", peering: "read" }));
   }
 
-  /** What rules refer to the auth method by: its name, or the attribute of its resource. */
+  /** The reference to the auth method in rules: its name, or the attribute of its resource. */
   protected get authMethod(): string {
     return this.methodName;
   }
 
-  /** Binds a rule to the auth method. */
+  /** Adds a binding rule to the auth method. */
   protected bind(id: string, rule: Omit<AclBindingRuleConfig, "authMethod">): AclBindingRule {
     const bound = new AclBindingRule(this, id, { ...rule, authMethod: this.authMethod });
     addressByIdentity(bound, this.methodName, id);

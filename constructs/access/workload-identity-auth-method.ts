@@ -9,7 +9,7 @@ import { WorkloadAuthMethod } from "./workload-auth-method";
 import * as is from "../core/shape";
 import { goJson } from "../consul/go-json";
 
-/** What the tasks of a Nomad namespace may read in Consul, beside services and nodes. */
+/** What the tasks of a Nomad namespace can read in Consul, in addition to services and nodes. */
 export interface TaskAccess {
   /** Prefixes of keys. @default none */
   readonly keyPrefixes?: readonly string[];
@@ -18,25 +18,26 @@ export interface TaskAccess {
 /** Props of {@link WorkloadIdentityAuthMethod}. */
 export interface WorkloadIdentityAuthMethodProps {
   /**
-   * Where Nomad publishes the keys that verify its tokens: `https://<a Nomad server>:4646/.well-known/jwks.json`. Consul's
-   * servers ask there, when the method is written too.
+   * URL where Nomad publishes the keys that verify its tokens: `https://<a Nomad server>:4646/.well-known/jwks.json`. Consul's
+   * servers also request it when the auth method is written.
    */
   readonly jwksUrl: string;
-  /** PEM of the CA that signed Nomad's certificate. @default those that Consul's hosts know */
+  /** PEM of the CA that signed Nomad's certificate. @default the CAs that Consul's hosts trust */
   readonly jwksCaCertificate?: string;
   /**
+   * Name of the auth method.
    * @default "nomad-workloads", as Nomad expects
    * @see https://developer.hashicorp.com/nomad/docs/configuration/consul#service_auth_method
    */
   readonly name?: string;
   /**
-   * Whom the tokens are for, as in the `service_identity` and `task_identity` of Nomad's servers.
+   * Audience of the tokens, as in `service_identity` and `task_identity` of Nomad's servers.
    *
    * @default "consul.io"
    */
   readonly audience?: string;
   /**
-   * The Nomad namespaces whose tasks get a token, if they ask for one with a `consul` block or an identity.
+   * The Nomad namespaces whose tasks get a Consul token, if they request one with a `consul` block or an identity.
    *
    * @default { default: {} }
    */
@@ -53,20 +54,20 @@ const AUTH_METHOD_SHAPE: is.Shape<WorkloadIdentityAuthMethodProps> = {
 };
 
 /**
- * Lets the workloads of a Nomad cluster get tokens of Consul for the identities that Nomad signs: each service may register
- * itself, and no other, and tasks may find services.
+ * Allows the workloads of a Nomad cluster to get Consul tokens for the identities that Nomad signs. Each service can register
+ * only itself, and tasks can discover services.
  *
- * There is no limit to a token's life (`MaxTokenTTL`): Nomad does not fetch a second token for a running workload, and removes
- * the token when the workload ends. Tokens are local to the datacenter, so that no workload waits for another datacenter to
- * start.
+ * Tokens do not expire (no `MaxTokenTTL`), because Nomad does not get a second token for a running workload. It deletes the token
+ * when the workload stops. Tokens are local to the datacenter, so that workloads can start without another datacenter.
  *
  * @see https://developer.hashicorp.com/nomad/docs/secure/acl/consul#configuring-consul-authentication
  */
 export class WorkloadIdentityAuthMethod extends WorkloadAuthMethod {
   /**
-   * The auth method of a cluster whose access rules are somebody else's. Nothing is emitted for it; gateways can be allowed.
+   * References the auth method of a cluster whose access rules are managed elsewhere. No auth method is created, but gateways can
+   * be allowed.
    *
-   * @param name of the method
+   * @param name name of the auth method
    */
   static fromName(scope: Construct, id: string, name = DEFAULT_NAME): WorkloadAuthMethod {
     return new ImportedAuthMethod(scope, id, name);
@@ -118,7 +119,7 @@ export class WorkloadIdentityAuthMethod extends WorkloadAuthMethod {
     return this.resource.name;
   }
 
-  /** Lets the tasks of a Nomad namespace find services and nodes, and read keys. */
+  /** Allows the tasks of a Nomad namespace to discover services and nodes, and to read keys. */
   allowTasks(namespace: string, access: TaskAccess = {}): void {
     is.refuseWrongValues(this, access, TASK_ACCESS_SHAPE, "tasks", namespace);
     const { keyPrefixes = [] } = access;
@@ -138,7 +139,7 @@ export class WorkloadIdentityAuthMethod extends WorkloadAuthMethod {
   }
 }
 
-/** As Nomad expects. */
+/** The name that Nomad expects. */
 const DEFAULT_NAME = "nomad-workloads";
 
 class ImportedAuthMethod extends WorkloadAuthMethod {
@@ -151,7 +152,7 @@ class ImportedAuthMethod extends WorkloadAuthMethod {
   }
 }
 
-/** What Nomad's tokens say of a workload, under the names that rules use. */
+/** The claims of Nomad's tokens, with the names that rules use. */
 const claims = ["consul_namespace", "nomad_job_id", "nomad_namespace", "nomad_service", "nomad_task"];
 const isService = '"nomad_service" in value';
 const isTask = '"nomad_service" not in value';
