@@ -1,4 +1,4 @@
-// For tests of apps: what an app becomes, and what may reach what in it.
+// Functions and matchers for tests of apps: the resources of an app, and which service can reach which.
 
 export type { ConfigEntryKind, ConfigEntryOf } from "../constructs/model/config-entries";
 export type { Allowed } from "../constructs/model/intentions";

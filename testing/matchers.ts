@@ -7,8 +7,8 @@ import { reachOf, reportOf, type ReachOptions } from "./synthesized";
 /** The matchers that {@link meshMatchers} adds to `expect(app)`. */
 export interface MeshMatchers<R> {
   /**
-   * Asserts that a service can reach another. Without a request, or with only a part of one, all requests must be allowed; with
-   * `not`, all must be denied.
+   * Asserts that a service can reach another one. Without a request, or with an incomplete one, all requests must be allowed;
+   * with `not`, all must be denied.
    *
    * @example
    * expect(app).toAllow("web", "api", { method: "GET", path: "/orders" });
@@ -28,7 +28,7 @@ export interface MeshMatchers<R> {
 }
 
 declare global {
-  // How jest's and vitest's types are extended.
+  // This is how the types of jest and vitest are extended.
   // eslint-disable-next-line @typescript-eslint/no-namespace
   namespace jest {
     // eslint-disable-next-line @typescript-eslint/no-empty-object-type
@@ -36,7 +36,7 @@ declare global {
   }
 }
 
-/** What jest and vitest take from a matcher. */
+/** The result of a matcher, as jest and vitest expect it. */
 export interface MatcherResult {
   /** Whether it matches, before `not`. */
   readonly pass: boolean;
@@ -45,7 +45,7 @@ export interface MatcherResult {
 }
 
 /**
- * Matchers about an app, for jest or vitest.
+ * Matchers for apps, for jest or vitest.
  *
  * @example
  * import { meshMatchers } from "meshform/testing";
@@ -74,7 +74,7 @@ function toAllow(
     ({ service, by, reason }) => `  - ${service}${by.length > 0 ? ` (by ${by.join(", ")})` : ""}: ${reason}`,
   );
   return {
-    // What may be allowed for some requests is neither allowed nor refused.
+    // If only some requests are allowed, both `toAllow` and `not.toAllow` fail.
     pass: this.isNot === true ? allowed !== "no" : allowed === "all",
     message: () =>
       [

@@ -11,25 +11,25 @@ import { missing, nameOf, requireServices } from "../graph/names";
 import { readDocuments, type MeshDocuments } from "../lab/apply/documents";
 import { readStacks } from "../lab/apply/synthesized";
 
-/** What an app became. */
+/** The result of synthesizing an app. */
 interface Synthesized {
   readonly report: Report;
-  /** What ended the synthesis. */
+  /** The error that ended the synthesis. */
   readonly error?: Error;
   /** @default nothing was synthesized */
   readonly documents?: MeshDocuments;
 }
 
-/** Each app is synthesized once: its graph is closed then. */
+/** Each app is synthesized only once, because its graph is then closed. */
 const results = new WeakMap<IConstruct, Synthesized>();
 
 /**
- * Synthesizes an app as `cdktf synth` does, into its output folder (that of `Testing.app()` is a temporary one). Other than
- * cdktf's `Testing.synth(stack)` it puts the stacks in order and runs the checks over the whole app. The other functions here do
- * it automatically; a second synthesis of the same app returns what the first one found.
+ * Synthesizes an app as `cdktf synth` does, into its output directory (a temporary one for `Testing.app()`). Unlike cdktf's
+ * `Testing.synth(stack)`, it orders the stacks and runs the checks over the whole app. The other functions of this module call it
+ * automatically. A second synthesis of the same app returns the result of the first one.
  *
- * @returns what the checks found: warnings, and what is silenced
- * @throws Error that lists all errors that the checks found, as `cdktf synth` does
+ * @returns the findings of the checks: warnings and silenced findings
+ * @throws Error with all errors of the checks, as `cdktf synth` does
  */
 export function synthesizeForTest(app: IConstruct): Report {
   const { error, report } = synthesized(app);
@@ -38,9 +38,9 @@ export function synthesizeForTest(app: IConstruct): Report {
 }
 
 /**
- * What the checks find, errors and warnings, without those that are silenced.
+ * Returns the findings of the checks, errors and warnings, without silenced ones.
  *
- * @param scope the app, or any construct of it
+ * @param scope the app, or any construct in it
  */
 export function findingsOf(scope: IConstruct): readonly ReportedFinding[] {
   return reportOf(scope).findings;
@@ -52,11 +52,11 @@ export function reportOf(scope: IConstruct): Report {
 }
 
 /**
- * Returns a Nomad job in the format of Nomad's API. Values that only Terraform knows are `(known to Terraform)`.
+ * Returns a Nomad job in the format of Nomad's API. Values that only Terraform knows are replaced with `(known to Terraform)`.
  *
- * @param scope the app, a stack of it, or any other construct: the job must be of its stack, where it is in one
+ * @param scope the app, or any construct in it; for a construct, only the jobs of its stack are searched
  * @param id the job's id in Nomad
- * @throws Error if there is none, with the ids that there are
+ * @throws Error with all job ids if there is no such job
  */
 export function jobOf(scope: IConstruct, id: string): nomad.Job {
   const jobs = within(scope, documentsOf(scope).jobs).map(({ job }) => job);
@@ -75,7 +75,7 @@ export function jobOf(scope: IConstruct, id: string): nomad.Job {
  *
  * @param scope as for {@link jobOf}
  * @param name the entry's name: that of a service, or `global` for proxy-defaults
- * @throws Error if there is none, with the names that there are
+ * @throws Error with all names if there is no such entry
  */
 export function entryOf<Kind extends ConfigEntryKind>(
   scope: IConstruct,
@@ -106,43 +106,46 @@ export function intentionsOf(scope: IConstruct, destination: string): readonly c
     .sort((left, right) => (left.Name ?? "").localeCompare(right.Name ?? ""));
 }
 
-/** The same whenever the rest is. */
+/** Fields that Consul computes from the others. */
 const COMPUTED = new Set(["Precedence", "Type"]);
 
-/** A request, and where its names are looked up. */
+/** A request, and the datacenter in which its source is looked up. */
 export interface ReachOptions extends HttpRequest {
-  /** Consul datacenter of the source. @default that of the app, where it has one */
+  /** Consul datacenter of the source. @default that of the app, if it has only one */
   readonly datacenter?: string;
 }
 
 /** Whether one service can reach another. */
 export interface Reachability {
-  /** `some requests` where it depends on the request and none was given; `unknown` where another team's entries decide. */
+  /**
+   * `some requests` if the result depends on the request and none was given; `unknown` if config entries of another team
+   * determine it.
+   */
   readonly allowed: Reach["allowed"];
-  /** Where requests end, after routes, splits, redirects and failovers. */
+  /** The services that receive the requests, after routes, splits, redirects and failovers. */
   readonly ends: readonly ReachedService[];
 }
 
-/** A service at which requests end. */
+/** A service that receives requests. */
 export interface ReachedService {
   /** Name in Consul. */
   readonly service: string;
-  /** @default the only one of the app, which has no name */
+  /** Its datacenter. @default the only one of the app, which has no name */
   readonly datacenter?: string;
-  /** The rules that lead there, such as `the redirect of orders-old`. */
+  /** The rules that send requests to it, such as `the redirect of orders-old`. */
   readonly by: readonly string[];
-  /** What decides, in one sentence. */
+  /** The reason for the result, in one sentence. */
   readonly reason: string;
 }
 
 /**
- * Whether a service can reach another, and why, by all traffic rules and intentions of the app.
+ * Returns whether a service can reach another one, and why, based on all traffic rules and intentions of the app.
  *
- * @param scope the app, or any construct of it
+ * @param scope the app, or any construct in it
  * @param source name of the source service
- * @param destination the destination service
- * @param request decide about this request @default about any
- * @throws Error if the app does not know one of the two
+ * @param destination name of the destination service
+ * @param request evaluate this request @default any request
+ * @throws Error if one of the services is not in the app
  */
 export function reachOf(
   scope: IConstruct,
@@ -176,7 +179,7 @@ function synthesized(scope: IConstruct): Synthesized {
 
 function synthesize(app: App): Synthesized {
   let error: Error | undefined;
-  // Of an earlier run of the test.
+  // Remove the report of an earlier run of the test.
   removeReport(app.outdir);
   try {
     app.synth();
@@ -184,7 +187,7 @@ function synthesize(app: App): Synthesized {
     error = thrown as Error;
   }
   const report = readReport(app.outdir);
-  // An app that no check has looked at is broken in some other way, or has nothing to do with a mesh.
+  // If no check has reported an error, the app failed for another reason, or has neither a mesh nor hosts.
   if (error !== undefined && !report?.findings.some(({ level }) => level === "error")) throw error;
   if (report === undefined) throw new Error("The app has neither a mesh nor a host: there is nothing to check.");
   return error === undefined ? { report, documents: readDocuments(readStacks(app.outdir)) } : { report, error };
@@ -202,7 +205,7 @@ function entriesOf<Kind extends ConfigEntryKind>(scope: IConstruct, kind: Kind):
   );
 }
 
-/** Those of the construct's stack; all for the app. */
+/** Returns the documents of the construct's stack, or all documents for the app. */
 function within<Document extends { readonly stack: string }>(
   scope: IConstruct,
   documents: readonly Document[],

@@ -39,7 +39,7 @@ const EXAMINERS: {
 };
 
 /**
- * Returns the problems for which Consul 1.21 would reject a config entry by itself, by the rules of its own `Validate` functions.
+ * Returns the problems for which Consul 1.21 would reject a config entry on its own, by the rules of its own `Validate` functions.
  *
  * It does not check rules that depend on other entries (protocols, references) or on the edition of Consul, the arguments of
  * Envoy extensions, and values that only Terraform knows.
