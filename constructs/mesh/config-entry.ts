@@ -10,35 +10,41 @@ import { toTerraformJson } from "../core/terraform-json";
 import { resolvedOnce } from "../core/lean-resource";
 import { sharedClass } from "../core/shared-class";
 
-/** What a config entry can wait for: another one, any resource, or something of the graph. */
+/** A dependency of a config entry: another entry, any Terraform resource, or an entry or job of the graph. */
 export type Dependency = ConsulConfigEntry | TerraformResource | Need | undefined;
 
 /** Props of {@link ConsulConfigEntry}. */
 export interface ConsulConfigEntryProps<Entry extends consul.ConfigEntry> {
-  /** Kind of the entry, e.g. `service-resolver`. It is part of the Terraform address. */
+  /** Kind of the entry, such as `service-resolver`. It is part of the Terraform address. */
   readonly kind: Entry["Kind"] & string;
-  /** Name of the entry: that of a service, or `global` for proxy-defaults and `mesh` for the mesh. */
+  /** Name of the entry: the name of a service, `global` for proxy-defaults, or `mesh` for the entry of the mesh. */
   readonly name: string;
-  /** The other fields. Asked once, at synthesis, when the graph is complete; `undefined` where nothing is to be emitted. */
+  /**
+   * Returns the fields of the entry, without `Kind` and `Name`. It is called once, at synthesis, with the complete graph. If it returns
+   * `undefined`, no resource is emitted.
+   */
   readonly entry: (graph: Snapshot) => Omit<Entry, "Kind" | "Name"> | undefined;
   /**
-   * What must be there first: entries that Consul judges this one by, jobs that it sends requests to. What is in another stack has
-   * that stack applied first.
+   * What Terraform applies before this entry: entries against which Consul validates this one, jobs to which it sends requests, or
+   * other resources. It is a list, or a function of the complete graph that returns one. A stack that contains a dependency is
+   * deployed before the stack of this entry.
    *
-   * @default nothing
+   * @default none
    */
   readonly dependsOn?: readonly Dependency[] | ((graph: Snapshot) => readonly Dependency[]);
   /**
-   * Whether Terraform removes it only after all that depended on it has changed. Never for what `renewedBy` renews: Terraform would
-   * write it first, and then remove the entry of that name.
+   * Whether Terraform deletes the entry only after it has changed the resources that depended on it (`create_before_destroy`). If this
+   * is true, `renewedBy` has no effect: Terraform would replace the entry by writing the new one and then deleting the one of that
+   * name, which is the same.
    *
-   * @default false: what depends on it is changed after it is gone
+   * @default false: resources that depended on the entry are changed after it is deleted
    * @see https://developer.hashicorp.com/terraform/language/meta-arguments/lifecycle#create_before_destroy
    */
   readonly isRemovedLast?: boolean | ((graph: Snapshot) => boolean);
   /**
-   * Values by name. Once one of them changes, the entry is removed before what it depends on changes, and written again afterwards:
-   * Consul judges some entries together, and Terraform changes one at a time.
+   * Values by name. If one of them changes, Terraform replaces the entry: it deletes the entry before it changes the resources that the
+   * entry depends on, and creates it again afterwards. This is for entries that Consul validates together, since Terraform changes
+   * one at a time.
    *
    * @default none
    * @see https://developer.hashicorp.com/terraform/language/meta-arguments/lifecycle#replace_triggered_by
@@ -47,7 +53,7 @@ export interface ConsulConfigEntryProps<Entry extends consul.ConfigEntry> {
 }
 
 /**
- * A config entry of Consul, typed.
+ * A config entry of Consul, with typed fields.
  *
  * @see https://developer.hashicorp.com/consul/docs/reference/config-entry
  */
@@ -58,9 +64,9 @@ export class ConsulConfigEntry<Entry extends consul.ConfigEntry = consul.ConfigE
 
   /** The Terraform resource, for dependencies and lifecycle. */
   readonly resource: ConfigEntryResource;
-  /** What kind of entry it is. */
+  /** Kind of the entry. */
   readonly kind: Entry["Kind"] & string;
-  /** Its name in Consul. */
+  /** Name of the entry in Consul. */
   readonly entryName: string;
 
   constructor(scope: Construct, constructId: string, props: ConsulConfigEntryProps<Entry>) {
@@ -103,7 +109,7 @@ export class ConsulConfigEntry<Entry extends consul.ConfigEntry = consul.ConfigE
   }
 }
 
-/** What the graph knows dependencies by. */
+/** Dependencies as the graph identifies them. */
 export function needsOf(dependencies: readonly Dependency[]): readonly Need[] {
   return dependencies.flatMap((it): Need[] => {
     if (it === undefined) {
@@ -116,12 +122,12 @@ export function needsOf(dependencies: readonly Dependency[]): readonly Need[] {
   });
 }
 
-/** Leaves no trace in the stack where there is nothing to emit: Consul refuses intentions without a source. */
+/** A config entry that is omitted from the stack if it has no content: Consul refuses intentions without a source. */
 class OptionalConfigEntry extends ConfigEntryResource {
   isWanted = true;
   isRemovedLast = false;
 
-  /** The rest of its lifecycle is as the app, or an aspect, has set it. */
+  /** Keeps the other lifecycle settings of the app or of an aspect. */
   override get terraformMetaArguments(): Record<string, unknown> {
     const given = super.terraformMetaArguments as { readonly lifecycle?: object };
     return this.isRemovedLast ? { ...given, lifecycle: { ...given.lifecycle, createBeforeDestroy: true } } : given;
@@ -137,7 +143,7 @@ class OptionalConfigEntry extends ConfigEntryResource {
   }
 }
 
-/** Has an entry renewed once its input changes. */
+/** Makes Terraform replace an entry when its input changes. */
 class OptionalTrigger extends DataResource {
   isWanted = false;
 

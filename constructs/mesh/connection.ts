@@ -2,20 +2,20 @@ import type { Intention, IntentionOptions } from "./intention";
 import type { UpstreamOptions } from "../model/upstream-options";
 import type { Upstream } from "./upstream";
 
-/** What {@link MeshService.connectTo} takes: how the destination is found, and what may be asked of it. */
+/** Options of {@link MeshService.connectTo}: those of the upstream and those of the intention. */
 export interface ConnectOptions extends UpstreamOptions, Pick<IntentionOptions, "permissions" | "description"> {}
 
-/** Both halves of a connection: discovery and authority. */
+/** A connection from one service to another: an upstream and an intention. */
 export class Connection {
   /** @internal */
   constructor(
-    /** Discovery: where the source's tasks find the destination. */
+    /** The upstream: the address at which the tasks of the source reach the destination. */
     readonly upstream: Upstream,
-    /** Authority: what the source may request. */
+    /** The intention: what the source may request. */
     readonly intention: Intention,
   ) {}
 
-  /** `address:port` that the source's tasks connect to. */
+  /** `address:port` to which the tasks of the source connect. */
   get address(): string {
     return this.upstream.address;
   }

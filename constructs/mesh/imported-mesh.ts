@@ -4,8 +4,8 @@ import { ImportedService, type ImportedMeshServiceOptions } from "./imported-ser
 import type { IMeshService, IServiceMesh } from "./mesh-member";
 
 /**
- * A mesh that another app owns, in a Consul datacenter of its own or in that of a mesh here. Nothing is emitted for it: what may reach
- * its services is for its owner to say.
+ * A reference to a mesh that another app owns, in another Consul datacenter or in the datacenter of a mesh of this app. No resources are
+ * emitted for it; its owner decides which services can reach those of that mesh.
  *
  * @example
  * const other = ServiceMesh.fromDatacenter(stack, "other", "dc2");
@@ -28,10 +28,10 @@ export class ImportedMesh extends Construct implements IServiceMesh {
   }
 
   /**
-   * A service of it, to connect to or to let in. A cluster peer must export it; over there it is let in by the name of the datacenter
-   * here.
+   * References a service of that mesh, as the target of `connectTo` or the source of `allowFrom`. If that mesh is a cluster peer, it must
+   * export the service to this cluster, and allow the source from a peer whose name is the datacenter of this cluster.
    *
-   * @param serviceName its name in Consul
+   * @param serviceName name of the service in Consul
    */
   service(serviceName: string, options: Omit<ImportedMeshServiceOptions, "mesh"> = {}): IMeshService {
     const known = this.node.tryFindChild(serviceName);

@@ -8,11 +8,11 @@ import { literal, name, refuseWrongArgument, refuseWrongValues } from "../core/s
 import { IMPORTED_SERVICE_SHAPE } from "./shapes";
 import { sharedClass } from "../core/shared-class";
 
-/** What is known of a service that another team owns. */
+/** Options for a reference to a service that another team owns. */
 export interface ImportedMeshServiceOptions {
-  /** What it speaks. @default Protocol.TCP */
+  /** Protocol of the service. @default Protocol.TCP */
   readonly protocol?: Protocol;
-  /** The mesh that it is in, where that is another cluster's: see {@link ServiceMesh.fromDatacenter}. @default the own cluster */
+  /** The mesh of the service, if it is in another cluster: see {@link ServiceMesh.fromDatacenter}. @default the cluster of this app */
   readonly mesh?: IServiceMesh;
 }
 

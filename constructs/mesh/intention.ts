@@ -8,56 +8,57 @@ import { nameOf, referenceTo, type IMeshMember } from "./mesh-member";
 import { refuseWrongArgument, refuseWrongValues } from "../core/shape";
 import { INTENTION_SHAPE, MEMBER } from "./shapes";
 
-/** What a source may do. */
+/** What an intention allows. */
 export interface IntentionOptions {
   /**
-   * Requests that the source may make, instead of any: an L7 intention. The destination must have the protocol http, http2 or grpc.
-   * Whether with or without permissions, a change says nothing of what is open: a connection that two Envoys keep open between
-   * them carries one more request by the rules from before, and one to a tcp service is served until Envoy has drained it, for
-   * ten minutes. `meshform disconnect` closes both.
+   * HTTP requests that the source may make (an L7 intention). The protocol of the destination must be http, http2 or grpc.
    *
-   * Within one list the first permission that matches a request decides. Several statements about a source, in whatever
-   * order, allow what any of them allows, except what one of them denies; so does a statement about `"*"`, whose denies hold
-   * for each source, while what it allows is for those sources about which nothing else is stated.
+   * In one list, the first permission that matches a request decides. If several calls set permissions for the same source, in any
+   * order, they allow what any of them allows, except what any of them denies. What is denied to the source `"*"` is denied to
+   * every source; what is allowed to `"*"` applies only to sources for which no other call allows or denies anything.
    *
-   * @default everything
+   * A changed intention applies to new connections, with or without permissions. A connection that two Envoys keep open carries one
+   * more request under the previous rules, and an open connection to a tcp service stays open until Envoy has drained it, for ten
+   * minutes. `meshform disconnect` closes both.
+   *
+   * @default all requests and connections
    */
   readonly permissions?: readonly HttpPermission[];
-  /** For people. @default none */
+  /** Description for people. @default none */
   readonly description?: string;
-  /** Cluster peer from which the source comes. @default that of its datacenter, for a member of another datacenter's mesh */
+  /** Name of the cluster peer from which the source comes. @default the peer of the source's mesh, if that is in another datacenter */
   readonly peer?: string;
 }
 
 /**
- * Says that one service may reach another. Without one, nothing may: the mesh denies by default.
+ * Allows one service to reach another. Without an intention a connection is denied.
  *
  * @see https://developer.hashicorp.com/consul/docs/secure-mesh/intention
  */
 export class Intention {
   /** @internal */
   constructor(
-    /** The construct that asked for it. */
+    /** The construct that created the intention. */
     readonly scope: IConstruct,
     /** Consul name of the source. */
     readonly sourceName: string,
-    /** Consul name of what it may reach. */
+    /** Consul name of the destination. */
     readonly destinationName: string,
-    /** Permissions, description and peer, as they were given. */
+    /** Permissions, description and peer, as passed. */
     readonly options: IntentionOptions,
   ) {}
 
-  /** Whether it lets any service in. */
+  /** Whether the source is `"*"`, any service. */
   get isWildcard(): boolean {
     return this.sourceName === ANY_SERVICE;
   }
 }
 
 /**
- * @internal States that a source may reach a destination, where that is kept: in the destination's mesh, or in the own one for a
- * service that is only named here or that another team owns.
+ * @internal Records that a source may reach a destination. The record belongs to the mesh of the destination, or to `own` if the
+ * destination is only a name, or a service of another team.
  *
- * @param scope the construct that states it
+ * @param scope the construct that creates the intention
  * @param own the mesh of the scope
  */
 export function allow(
@@ -80,7 +81,7 @@ export function allow(
     permissions,
     description,
   };
-  // What may reach a service of another app's cluster is not for this one to say.
+  // The intentions of a service in another app's cluster belong to that app.
   if (home === given || peerName(given, own) === undefined) {
     home.addIntention(scope, intention);
   }

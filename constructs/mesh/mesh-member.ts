@@ -5,29 +5,29 @@ import { peerName } from "../model/cluster";
 import type { Reference } from "../model/records";
 import { isToken } from "../core/token";
 
-/** A mesh: one of this app, or one that another app owns. */
+/** A mesh of this app, or one that another app owns. */
 export interface IServiceMesh extends IConstruct {
-  /** Its Consul datacenter; `undefined` where that is the provider's own. */
+  /** Name of the Consul datacenter of the mesh; `undefined` for the datacenter of the Consul provider. */
   readonly datacenter: string | undefined;
 }
 
-/** What has a name in the mesh, and so can be let in somewhere: a service or a gateway. */
+/** A service or gateway of a mesh, which can be the source of an intention. */
 export interface IMeshMember extends IConstruct {
-  /** Name in Consul. */
+  /** Name of the service or gateway in Consul. */
   readonly serviceName: string;
-  /** The mesh that it is in; `undefined` for a service that another team owns, in the same cluster. */
+  /** The mesh of the service or gateway; `undefined` for a service in the same cluster that another team owns. */
   readonly mesh: IServiceMesh | undefined;
 }
 
-/** What can be connected to: a service of the mesh, of whatever team, or one outside that a terminating gateway reaches. */
+/** A service that others can connect to: one of the mesh, of any team, or an external one that a terminating gateway reaches. */
 export interface IMeshService extends IMeshMember {
-  /** What it speaks. */
+  /** Protocol of the service. */
   readonly protocol: Protocol;
 }
 
 /** A gateway of the mesh. */
 export interface IGateway extends IMeshMember {
-  /** What it is, for messages. */
+  /** Kind of the gateway, as messages name it. */
   readonly kind: string;
 }
 
@@ -36,14 +36,14 @@ export function nameOf(member: IMeshMember | string): string {
   return typeof member === "string" ? member : member.serviceName;
 }
 
-/** @internal How records of a mesh name a member. @param own the mesh that names it */
+/** @internal Reference to a member, for the records of a mesh. @param own the mesh of the record */
 export function referenceTo(target: IMeshMember | string, own: IServiceMesh): Reference {
   return typeof target === "string"
     ? { service: target }
     : { service: target.serviceName, member: target.node.path, peer: peerName(target.mesh, own) };
 }
 
-/** @internal @throws MeshError for a name that only Terraform knows */
+/** @internal @throws MeshError for a name that is known only to Terraform */
 export function refuseUnknownName(scope: IConstruct, what: string, name: string): void {
   if (isToken(name)) {
     throw new MeshError(

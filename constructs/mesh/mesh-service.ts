@@ -42,38 +42,44 @@ import { GROUP_SERVICE_SHAPE, SERVICE_SHAPE } from "./shapes";
 
 /** What {@link ServiceMesh.addService} takes. */
 export interface MeshServiceBaseProps extends ServiceJobProps {
-  /** Name in Consul, and of the job. A DNS label. @default the construct's id */
+  /** Name of the service in Consul and of the job in Nomad. A DNS label. @default the construct's id */
   readonly serviceName?: string;
-  /** What it speaks. @default Protocol.TCP */
+  /** Protocol of the service. @default Protocol.TCP */
   readonly protocol?: Protocol;
-  /** Further fields of its service-defaults. @default none */
+  /** Additional fields of the service's config entry `service-defaults`. @default none */
   readonly serviceDefaults?: ServiceDefaults;
 }
 
 /** Props of {@link MeshService}. */
 export interface MeshServiceProps extends MeshServiceBaseProps {
-  /** The mesh that it belongs to, in this stack or another one. */
+  /** The mesh of the service, in this stack or another one. */
   readonly mesh: Mesh;
 }
 
 /** What {@link JobGroup.addService} takes. */
 export interface GroupServiceProps extends ConnectServiceOptions {
-  /** Name in Consul. A DNS label. @default the construct's id */
+  /** Name of the service in Consul. A DNS label. @default the construct's id */
   readonly serviceName?: string;
   /**
-   * Where it listens inside its allocation: a number, since Envoy is told it literally; or the label of a port of the group that
-   * leads `to` one, at which it is then in the catalog, for those outside the mesh too.
+   * Port on which the service listens inside the allocation. A number is part of Envoy's configuration, so it must be a literal. A
+   * string is the label of a port of the group with `to`: the service listens on `to`, and the catalog contains the port of the
+   * node, so that clients outside the mesh can use it too.
    *
-   * @default nowhere: it only reaches others
+   * @default none: the service only connects to other services
    */
   readonly port?: number | string;
-  /** What it speaks. @default Protocol.TCP */
+  /** Protocol of the service. @default Protocol.TCP */
   readonly protocol?: Protocol;
-  /** Name of the task that it is, where scripts run, native mutual TLS is spoken, and variables of connections are set. @default all */
+  /**
+   * Name of the group's task that implements the service. Script checks run in this task, it speaks mutual TLS if the service is
+   * Connect native, and the environment variables of the service's connections are set only in it.
+   *
+   * @default none: the variables are set in all tasks of the group
+   */
   readonly task?: string;
-  /** Further fields of its service-defaults. @default none */
+  /** Additional fields of the service's config entry `service-defaults`. @default none */
   readonly serviceDefaults?: ServiceDefaults;
-  /** Anything else of Nomad's service block. @default none */
+  /** Other fields of Nomad's service block. @default none */
   readonly override?: Override<nomad.Service>;
 }
 
@@ -82,7 +88,7 @@ interface InGroup extends GroupServiceProps {
   readonly group: {
     readonly mesh: Mesh;
     readonly job: Job;
-    /** Key of the job. */
+    /** Key of the record of the job. */
     readonly key: string;
     readonly name: string;
     /** Names of its tasks. */
@@ -92,7 +98,7 @@ interface InGroup extends GroupServiceProps {
 }
 
 /**
- * A service with its job, its Envoy, its defaults in Consul, and the one entry that says who may reach it.
+ * A service with its job, its Envoy, its `service-defaults`, and its `service-intentions`, which contain all sources that can reach it.
  *
  * @example
  * const dashboard = mesh.addService("count-dashboard", { port: 9002, publish: 9002, workload });
@@ -104,9 +110,9 @@ export class MeshService extends ServiceInstances implements TrafficOwner {
   }
 
   /**
-   * A service that another team owns. Nothing is emitted for it: who may reach it is for its owner to say.
+   * References a service that another team owns. No resources are emitted for it; its owner decides which services can reach it.
    *
-   * @param serviceName its name in Consul
+   * @param serviceName name of the service in Consul
    */
   static fromServiceName(
     scope: Construct,
@@ -121,7 +127,7 @@ export class MeshService extends ServiceInstances implements TrafficOwner {
   readonly protocol: Protocol;
   readonly mesh: Mesh;
   readonly job: Job;
-  /** Its service-defaults. */
+  /** The config entry `service-defaults` of the service. */
   readonly defaults: ConsulConfigEntry<consul.ServiceConfigEntry>;
   /** @internal */
   readonly traffic: ServiceTraffic;
@@ -129,7 +135,7 @@ export class MeshService extends ServiceInstances implements TrafficOwner {
   private readonly props: MeshServiceProps | InGroup;
   private readonly localBinds: LocalBinds;
 
-  /** In a job of its own; one in a group of a job is made by {@link JobGroup.addService}. */
+  /** Creates a service with its own job. For a service in a group of a job, use {@link JobGroup.addService}. */
   constructor(scope: Construct, id: string, props: MeshServiceProps);
   /** @internal */
   // eslint-disable-next-line @typescript-eslint/unified-signatures -- only the first one is public
@@ -179,38 +185,39 @@ export class MeshService extends ServiceInstances implements TrafficOwner {
   }
 
   /**
-   * Its instances that are of no version and no canary: those of its own job, without Nomad's canaries where `canaryTags` or
-   * `canaryMeta` tell them apart. Where a first version is to come later, have them answer by this name from the start,
-   * `api.resolve({ defaultSubset: api.stable })`: Consul drops what Envoy knows under one name a moment before it names
-   * another, and requests in between are lost.
+   * The subset `stable`: all instances except those of versions and canaries. It contains the instances of the service's own job,
+   * without Nomad's canaries if `canaryTags` or `canaryMeta` distinguish them.
+   *
+   * If you may add a version later, call `api.resolve({ defaultSubset: api.stable })` from the start. When the default subset changes
+   * its name, Consul removes the old name from Envoy a moment before it adds the new one, and requests in between are lost.
    */
   get stable(): Subset {
     return this.traffic.stableSubset();
   }
 
   /**
-   * Lets another service reach this one. Adds no upstream: the other one says `addUpstream`.
+   * Allows another service to reach this one (an intention). It adds no upstream: call `addUpstream` of the other service.
    *
-   * @param source the service or gateway, its name in this mesh, or `"*"` for any
+   * @param source the service or gateway, its name in this mesh, or `"*"` for any service
    */
   allowFrom(source: IMeshMember | string, options: IntentionOptions = {}): Intention {
     return allow(this, this.mesh, source, this, options);
   }
 
   /**
-   * Names a part of the instances, which routes, splits and failovers can point to.
+   * Adds a subset of the instances, which routes, splits and failovers can refer to.
    *
-   * @param filter e.g. `SubsetFilter.tag("eu")`, or any expression such as `Service.Meta.version == "v2"`
-   * @throws MeshError if the name is taken, or is no DNS label
+   * @param filter a filter expression of Consul, such as `SubsetFilter.tag("eu")` or `Service.Meta.version == "v2"`
+   * @throws MeshError if the name is taken, or is not a DNS label
    */
   addSubset(name: string, filter: string, options: SubsetOptions = {}): Subset {
     return this.traffic.addSubset(name, filter, options);
   }
 
   /**
-   * Adds a job that runs another version of this service next to it. It gets nothing until a rule sends it something.
+   * Adds a job that runs another version of this service. The version gets no requests until a traffic rule sends some to it.
    *
-   * @param version metadata `version` of its instances, and name of their subset
+   * @param version metadata `version` of the instances, and name of their subset
    * @throws MeshError for a service in a group of a job
    */
   addVersion(version: string, props: ServiceVersionProps): ServiceVersion {
@@ -225,52 +232,54 @@ export class MeshService extends ServiceInstances implements TrafficOwner {
   }
 
   /**
-   * Says how those who reach this service find an instance.
+   * Sets how the instances of this service are found (the config entry `service-resolver`): default subset, timeouts, load balancing,
+   * redirect and failover. It can be called several times, with different options.
    *
-   * @throws MeshError if an option is given twice
+   * @throws MeshError if an option was set before
    */
   resolve(options: ResolveOptions): void {
     this.traffic.resolve(options);
   }
 
   /**
-   * Splits the requests by weight. The service must have the protocol http, http2 or grpc.
+   * Splits the requests by weight (the config entry `service-splitter`). The protocol of the service must be http, http2 or grpc.
    *
-   * @throws MeshError if they are split already
+   * @throws MeshError if the requests are already split, by this method, `canary` or `blueGreen`
    */
   split(splits: readonly Split[]): void {
     this.traffic.split(splits);
   }
 
   /**
-   * Treats some requests in a way of their own. The first route that fits a request decides; what fits none goes by the
-   * splits. The service must have the protocol http, http2 or grpc.
+   * Adds a route for some of the requests (the config entry `service-router`). The first route that matches a request applies, in the
+   * order of the calls. Splits apply to requests that match no route. The protocol of the service must be http, http2 or grpc.
    *
-   * @throws MeshError for what Consul would refuse
+   * @throws MeshError if Consul would refuse the route
    */
   route(route: Route): void {
     this.traffic.route(route);
   }
 
   /**
-   * Sends a part of the requests to a canary, and those of testers, who have a header, every time. To go on, raise the
-   * percentage; no request is lost on the way.
+   * Sends a percentage of the requests to a canary, and all requests that have the header of testers. To continue the rollout, raise
+   * the percentage; no requests are lost.
    *
-   * @param canary a version of this service, or a subset, such as that of Nomad's own canaries
+   * @param canary a version of this service, or a subset, such as the subset of Nomad's canaries
+   * @throws MeshError if the canary belongs to another service, or if the requests are already split
    */
   canary(canary: Subset | HasSubset, options: CanaryOptions): void {
     planCanary(this, canary, options);
   }
 
   /**
-   * Sends all requests to one of two versions, and to the other one only those of testers, who have a header. To switch,
-   * change `live`; no request is lost on the way.
+   * Sends all requests to one of two versions, except requests that have the header of testers, which go to the other version. To
+   * switch, change `live`; no requests are lost.
    */
   blueGreen(options: BlueGreenOptions): void {
     planBlueGreen(this, options);
   }
 
-  /** The defaults that were given, and what connections say of their upstreams, those of versions too. */
+  /** The passed `serviceDefaults`, with the upstream settings of all connections, including those of versions. */
   private renderDefaults(graph: Snapshot): ServiceDefaults {
     const { serviceDefaults = {}, connectNative } = this.props;
     const upstreams = graph.instancesOf(this.node.path).flatMap((instances) => graph.upstreamsOf(instances));
@@ -285,7 +294,7 @@ export class MeshService extends ServiceInstances implements TrafficOwner {
       }
     }
     const { UpstreamConfig } = serviceDefaults;
-    // A check of an override replaces the one of the defaults as a whole.
+    // A passive health check of an override replaces the whole check of the defaults.
     const given = (UpstreamConfig?.Overrides ?? []).map((it) => (it.PassiveHealthCheck ? withEjection(it) : it));
     const Overrides = [...given, ...said.values()];
     return {
@@ -297,7 +306,7 @@ export class MeshService extends ServiceInstances implements TrafficOwner {
     };
   }
 
-  /** Picks those of its own instances that Nomad runs as canaries: by a tag, or by metadata, that only they have. */
+  /** Filter for Nomad's canaries among the service's own instances: a tag, or metadata, that only canaries have. */
   private get canaryFilter(): string | undefined {
     const { tags, canaryTags, meta = {}, canaryMeta } = this.props;
     const tag = knownItems(canaryTags).find((each) => !knownItems(tags).includes(each));

@@ -11,13 +11,13 @@ import type { IntentionRecord, MemberRecord } from "../model/records";
 import type { IServiceMesh } from "./mesh-member";
 import { sharedClass } from "../core/shared-class";
 
-/** What members take from their mesh where they say nothing. */
+/** Defaults of a mesh for its members. */
 export interface MeshDefaults extends JobPlacement {
-  /** The Envoy beside each service that does not bring its own. @default Sidecar.docker() */
+  /** The Envoy of each service and gateway that has no `sidecar` of its own. @default Sidecar.docker() */
   readonly sidecar?: Sidecar;
 }
 
-/** The part of a mesh that its members know. */
+/** The part of a mesh that its members use. */
 export abstract class Mesh extends Construct implements IServiceMesh {
   static {
     sharedClass(this, "Mesh");
@@ -26,13 +26,13 @@ export abstract class Mesh extends Construct implements IServiceMesh {
   abstract readonly datacenter: string | undefined;
   /** @internal */
   abstract readonly memberDefaults: MeshDefaults;
-  /** @internal Where its gateways are let in to Consul. */
+  /** @internal Auth method with which the gateways of the mesh log in to Consul. */
   abstract readonly gatewayAuthMethod: WorkloadAuthMethod | undefined;
 
-  /** @internal Adds to a finished job what the mesh's metrics and tracing need of its Envoys. */
+  /** @internal Adds to a finished job what metrics and tracing of the mesh require. */
   abstract observe(job: nomad.Job): nomad.Job;
 
-  /** @internal Records a member, whose key is its path. */
+  /** @internal Records a member. The key of the record is the path of the member. */
   addMember<Record extends MemberRecord>(member: Construct, record: Omit<Record, "key" | "origin" | "mesh">): void {
     attachChecks(member, MESH_CHECKS);
     const key = member.node.path;
@@ -41,7 +41,7 @@ export abstract class Mesh extends Construct implements IServiceMesh {
     });
   }
 
-  /** @internal Records who may reach a service of this mesh. */
+  /** @internal Records an intention for a service of this mesh. */
   addIntention(scope: Construct, intention: Omit<IntentionRecord, "origin" | "mesh" | "follows">): void {
     Graph.of(this).write(scope, (data) =>
       data.intentions.push({ ...intention, origin: originOf(scope), mesh: this.node.path, follows: false }),

@@ -8,7 +8,7 @@ import type * as nomad from "../nomad/generated/job";
 import { overridden } from "../nomad/override";
 import type { ServiceJobConnections } from "../nomad/service-job";
 
-/** What the graph adds to instances. @param key theirs */
+/** Upstreams and environment variables that the graph adds to instances. @param key key of the record of the instances */
 export function connectionsOf(graph: Snapshot, key: string): Pick<ServiceJobConnections, "upstreams" | "env"> {
   const { upstreams, cluster } = graph.waysOf(key);
   const counts = new Map<string, number>();
@@ -28,7 +28,7 @@ export function connectionsOf(graph: Snapshot, key: string): Pick<ServiceJobConn
   };
 }
 
-/** As Nomad's upstreams block has it. */
+/** An item of Nomad's upstreams block. */
 function renderUpstream({ destination, localBindPort, options }: UpstreamRecord): nomad.ConsulUpstream {
   const rendered: nomad.ConsulUpstream = {
     DestinationName: destination.service,
@@ -43,8 +43,8 @@ function renderUpstream({ destination, localBindPort, options }: UpstreamRecord)
 }
 
 /**
- * What the source's service-defaults say of an upstream. It stands there and not in the job, since there it holds behind a
- * transparent proxy too, and a change takes effect without the job.
+ * The settings of an upstream in the `service-defaults` of the source. They are there and not in the job because they then apply with
+ * a transparent proxy too, and a change needs no new version of the job.
  */
 export function renderUpstreamDefaults({ destination, options }: UpstreamRecord): consul.UpstreamConfig | undefined {
   const { limits, passiveHealthCheck, connectTimeout } = options;
@@ -54,15 +54,16 @@ export function renderUpstreamDefaults({ destination, options }: UpstreamRecord)
 }
 
 /**
- * What the variable of `env` holds.
+ * The value of the environment variable that `env` names.
  *
- * @param isOnly whether no other upstream of the job leads to this name, in another datacenter perhaps: for Nomad they are one
+ * @param isOnly whether no other upstream of the job has this destination name, such as one in another datacenter: Nomad's variables do
+ * not distinguish them
  */
 function environmentValue(upstream: UpstreamRecord, isOnly: boolean, protocol: Protocol | undefined): string {
   const { destination, localBindPort } = upstream;
   const isPlain =
     isOnly && localBindPort !== undefined && destination.peer === undefined && destination.datacenter === undefined;
-  // Nomad's own variable rather than the literal: it is what users know from every other job.
+  // Nomad's variable instead of the literal address: users know it from other jobs.
   const address = isPlain
     ? `\${NOMAD_UPSTREAM_ADDR_${destination.service.replace(/[^A-Za-z0-9_]/g, "_")}}`
     : addressOf(upstream);

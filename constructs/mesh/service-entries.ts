@@ -7,14 +7,13 @@ import { ConsulConfigEntry } from "./config-entry";
 import type { Mesh } from "./mesh";
 import type { IMeshService } from "./mesh-member";
 
-/** Fields of service-defaults in addition to those that the graph knows. */
+/** Fields of the config entry `service-defaults`, without those that the mesh sets. */
 export type ServiceDefaults = Omit<consul.ServiceConfigEntry, "Kind" | "Name" | "Protocol">;
 
 /**
- * Declares what Consul knows of a service apart from its instances: its defaults, and the one entry that says what may
- * reach it.
+ * Declares the config entries `service-defaults` and `service-intentions` of a service.
  *
- * @returns the defaults, which whatever runs the service needs first
+ * @returns the defaults, which must exist before the job of the service
  */
 export function addServiceEntries(
   service: Construct & IMeshService & { readonly mesh: Mesh },
@@ -26,18 +25,18 @@ export function addServiceEntries(
     name: serviceName,
     // Consul always answers with TransparentProxy; without it each plan would find a difference.
     entry: (graph) => ({ TransparentProxy: {}, ...serviceDefaults(graph), Protocol: protocol }),
-    // A service that stops speaking HTTP has lost its permissions by then.
+    // If the protocol changes from HTTP to tcp, permissions must be removed first: Consul refuses them for tcp.
     dependsOn: (graph) =>
       judgesRequests(graph, service) ? [] : [{ entry: { kind: "service-intentions", name: serviceName } }],
-    // A gateway that led to it no longer does by then.
+    // A gateway that routed to the service must be changed before the defaults are deleted.
     isRemovedLast: true,
   });
   new ConsulConfigEntry<consul.ServiceIntentionsConfigEntry>(service, "Intentions", {
     kind: "service-intentions",
     name: serviceName,
     entry: (graph) => renderServiceIntentions(intentionsFor(graph, service).map(renderedSource)),
-    // Consul judges permissions on requests by the protocol in the first two. The third is there before there are permissions, or they
-    // could be bypassed until then.
+    // Consul validates permissions against the protocol in the first two entries. The third one normalizes requests: until it is
+    // written, permissions could be bypassed.
     dependsOn: (graph) =>
       judgesRequests(graph, service)
         ? [

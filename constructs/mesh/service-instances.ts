@@ -21,32 +21,32 @@ import { Upstream } from "./upstream";
 import { examineNames, examineProperties, refuseProblems, refuseWrongArgument, refuseWrongValues } from "../core/shape";
 import { CONNECTION_SHAPE, INTENTION_SHAPE, MEMBER, UPSTREAM_SHAPE } from "./shapes";
 
-/** What the instances of a service are, for the graph. */
+/** The record of a service's instances, without the fields that follow from the construct. */
 export interface InstancesParts extends Omit<InstancesRecord, "key" | "origin"> {
-  /** Where their upstreams listen. */
+  /** Local addresses and ports of the upstreams. */
   readonly localBinds: LocalBinds;
 }
 
 /**
- * Instances of a service, and what their Envoys reach. Most services have them in one job; those with versions have a
- * job for each.
+ * The instances of a service that run in one job, and their upstreams. A service has one job, and one more for each of its versions.
  */
 export abstract class ServiceInstances extends Construct implements IMeshService {
   abstract readonly serviceName: string;
   abstract readonly protocol: Protocol;
   abstract readonly mesh: Mesh;
-  /** The Terraform resource of its job, for dependencies and lifecycle. */
+  /** The Terraform resource of the job, for dependencies and lifecycle. */
   abstract readonly job: Job;
 
   private binds: LocalBinds | undefined;
   private needsPorts = true;
 
   /**
-   * Connects this service to another: it finds it (an upstream) and may reach it (an intention). A service of another
-   * datacenter's mesh is reached through mesh gateways, and made known to this cluster.
+   * Connects this service to another one. It adds an upstream, with which this service finds the other one, and an intention, which
+   * allows the connection. A service in a mesh of another datacenter is exported to this cluster, and traffic goes through mesh
+   * gateways.
    *
    * @param target the service, or its name in this mesh
-   * @throws MeshError for options that contradict those of an earlier connection to it
+   * @throws MeshError if an option contradicts an earlier connection to the same service
    */
   connectTo(target: IMeshService | string, options: ConnectOptions = {}): Connection {
     refuseWrongArgument(this, "target", target, MEMBER);
@@ -65,11 +65,11 @@ export abstract class ServiceInstances extends Construct implements IMeshService
   }
 
   /**
-   * Lets this service find another one. Grants nothing: the other's owner says `allowFrom`. To say it again is to add options
-   * to the same upstream; another datacenter or peer makes it another one.
+   * Adds an upstream, with which this service finds another one. It adds no intention: the owner of the other service calls `allowFrom`.
+   * Further calls for the same service add options to the same upstream. A different `datacenter` or `peer` creates a separate upstream.
    *
    * @param target the service, or its name in this mesh
-   * @throws MeshError for options that contradict those that were given before
+   * @throws MeshError if an option contradicts an earlier call for the same upstream
    */
   addUpstream(target: IMeshService | string, options: UpstreamOptions = {}): Upstream {
     refuseWrongArgument(this, "target", target, MEMBER);
@@ -105,12 +105,12 @@ export abstract class ServiceInstances extends Construct implements IMeshService
     return new Upstream(this, id);
   }
 
-  /** Its job as Nomad's API takes it, with all that the graph adds by now. */
+  /** The job in the format of Nomad's API, with everything that the graph adds so far. */
   renderJob(): nomad.Job {
     return renderedJob(this.job);
   }
 
-  /** Records the instances, whose key is the path of this construct. */
+  /** Records the instances. The key of the record is the path of this construct. */
   protected addInstances({ localBinds, ...record }: InstancesParts): void {
     this.binds = localBinds;
     this.needsPorts = !record.isTransparent && record.proxy === "sidecar";
@@ -133,7 +133,7 @@ export abstract class ServiceInstances extends Construct implements IMeshService
 }
 
 /**
- * @internal The record of instances.
+ * @internal The record of a service's instances.
  *
  * @param job key of the job
  * @param group name of the group

@@ -38,48 +38,55 @@ import { MESH_SHAPE } from "./shapes";
 /** Props of {@link ServiceMesh}. */
 export interface ServiceMeshProps extends JobPlacement {
   /**
-   * Consul datacenter of the mesh. Meshes of one app that say different ones are cluster peers, each by the name of its
-   * datacenter: a connection, a failover or a redirect leads from one to another, through mesh gateways.
+   * Name of the Consul datacenter of the mesh. Meshes of one app with different datacenters are cluster peers, and the peer name of each
+   * is its datacenter. Connections, failovers and redirects between them go through mesh gateways.
    *
-   * @default the provider's
+   * @default the datacenter of the Consul provider
    */
   readonly datacenter?: string;
-  /** Consul datacenters, other ones or this one, that have a mesh gateway which is not of this app. @default none */
+  /**
+   * Names of Consul datacenters in which another app runs a mesh gateway: other datacenters, or the mesh's own. The check
+   * `datacenter-without-gateway` then accepts traffic between datacenters that uses them.
+   *
+   * @default none
+   */
   readonly gatewayDatacenters?: readonly string[];
-  /** The Envoy beside each service that does not bring its own. @default Sidecar.docker() */
+  /** The Envoy of each service and gateway that has no `sidecar` of its own. @default Sidecar.docker() */
   readonly sidecar?: Sidecar;
   /**
-   * Fields of the mesh's proxy-defaults, which hold for every Envoy; `false` where another stack or team owns that entry.
+   * Fields of the config entry `proxy-defaults`, which apply to every Envoy. Set `false` if another stack or team owns that entry.
    *
    * @default {}
    * @see https://developer.hashicorp.com/consul/docs/reference/config-entry/proxy-defaults
    */
   readonly proxyDefaults?: Omit<consul.ProxyConfigEntry, "Kind" | "Name"> | false;
   /**
-   * Fields of Consul's config entry `mesh`, of which a cluster has one; `false` where another stack or team owns that entry, which
-   * must then normalize requests if there are permissions here.
+   * Fields of Consul's config entry `mesh`. A cluster has one such entry. Set `false` if another stack or team owns it; that entry must
+   * then normalize requests if an intention of this mesh has permissions.
    *
-   * @default {}, and no entry where it would say nothing
+   * @default {}, and no entry if it would be empty
    * @see https://developer.hashicorp.com/consul/docs/reference/config-entry/mesh
    */
   readonly meshConfig?: MeshConfig | false;
   /**
-   * Where its gateways are let in to Consul, in a cluster with access control: an `AccessStack`'s `workloads`, or
-   * {@link WorkloadIdentityAuthMethod.fromName} where the rules of services are somebody else's.
+   * Auth method with which the gateways of the mesh log in to Consul, in a cluster with ACLs: `workloads` of an `AccessStack`, or
+   * {@link WorkloadIdentityAuthMethod.fromName} if another app or team manages the ACLs. Each gateway gets a binding rule of this
+   * auth method.
    *
-   * @default nowhere: there is no access control, or each gateway has its `bindTo`
+   * @default none: the cluster has no ACLs, or the app calls `bindTo` of each gateway
    */
   readonly gatewayAuthMethod?: WorkloadAuthMethod;
-  /** How each Envoy tells what it does. @default it does not */
+  /** How each Envoy exposes its metrics. @default none: Envoys expose no metrics */
   readonly metrics?: Metrics;
-  /** Where each Envoy writes down requests and connections. @default nowhere */
+  /** Where each Envoy logs requests and connections. @default none: Envoys write no access logs */
   readonly accessLogs?: AccessLogs;
-  /** Where each Envoy sends the spans of requests. @default nowhere */
+  /** Where each Envoy sends the spans of requests. @default none: Envoys send no spans */
   readonly tracing?: Tracing;
 }
 
 /**
- * The services of one mesh and who talks to whom. Nothing may reach anything unless a connection says so.
+ * A service mesh: its services and gateways, and the connections between them. A service can reach another one only if a connection or an
+ * intention allows it.
  *
  * @example
  * const mesh = new ServiceMesh(stack, "mesh");
@@ -87,19 +94,19 @@ export interface ServiceMeshProps extends JobPlacement {
  */
 export class ServiceMesh extends Mesh {
   /**
-   * A mesh that another app owns. Its services are named by `service(…)`; they are reached through mesh gateways where it is in another
-   * datacenter, which then is a cluster peer by that name.
+   * References a mesh that another app owns. Use `service(…)` of the result to reference one of its services. If the mesh is in another
+   * datacenter, that datacenter must be a cluster peer of the same name, and traffic goes through mesh gateways.
    *
-   * @param datacenter its Consul datacenter
+   * @param datacenter name of the Consul datacenter of that mesh
    */
   static fromDatacenter(scope: Construct, id: string, datacenter: string): ImportedMesh {
     return new ImportedMesh(scope, id, datacenter);
   }
 
   readonly datacenter: string | undefined;
-  /** What holds for every Envoy of the mesh; `undefined` where another stack or team owns it. */
+  /** The config entry `proxy-defaults`; `undefined` if another stack or team owns it. */
   readonly proxyDefaults: ConsulConfigEntry<consul.ProxyConfigEntry> | undefined;
-  /** The config entry `mesh`; `undefined` where another stack or team owns it. */
+  /** The config entry `mesh`; `undefined` if another stack or team owns it. */
   readonly meshConfig: ConsulConfigEntry<consul.MeshConfigEntry> | undefined;
   /** @internal */
   readonly memberDefaults: MeshDefaults;
@@ -139,27 +146,27 @@ export class ServiceMesh extends Mesh {
     this.meshConfig = meshConfig === false ? undefined : this.addMeshConfig(meshConfig);
   }
 
-  /** Adds a service to the mesh, in the mesh's own stack. For another stack: `new MeshService(stack, id, { mesh, … })`. */
+  /** Adds a service to the mesh, in the stack of the mesh. To add it to another stack: `new MeshService(stack, id, { mesh, … })`. */
   addService(id: string, props: MeshServiceBaseProps): MeshService {
     return new MeshService(this, id, this.inThisMesh(id, props));
   }
 
-  /** Adds a job with groups and services of its own choice. For another stack: `new MeshJob(stack, id, { mesh, … })`. */
+  /** Adds a job with any number of groups and services. To add it to another stack: `new MeshJob(stack, id, { mesh, … })`. */
   addJob(id: string, props: MeshJobBaseProps = {}): MeshJob {
     return new MeshJob(this, id, this.inThisMesh(id, props));
   }
 
-  /** Adds a gateway for those outside the mesh: by host, path or header of a request, or by port. */
+  /** Adds a gateway for clients outside the mesh. It routes by host, path or headers of a request, or by port. */
   addApiGateway(id: string, props: ApiGatewayBaseProps): ApiGateway {
     return new ApiGateway(this, id, this.inThisMesh(id, props));
   }
 
-  /** Adds a gateway for those outside the mesh, by host or port. Consul has deprecated this kind: see {@link addApiGateway}. */
+  /** Adds a gateway for clients outside the mesh. It routes by host or port. Consul has deprecated this kind: see {@link addApiGateway}. */
   addIngressGateway(id: string, props: IngressGatewayBaseProps): IngressGateway {
     return new IngressGateway(this, id, this.inThisMesh(id, props));
   }
 
-  /** Adds a service outside the mesh, which a terminating gateway leads to. */
+  /** Adds a service outside the mesh, to be reached through a terminating gateway. */
   addExternalService(id: string, props: ExternalServiceBaseProps): ExternalService {
     return new ExternalService(this, id, this.inThisMesh(id, props));
   }
@@ -169,7 +176,7 @@ export class ServiceMesh extends Mesh {
     return new TerminatingGateway(this, id, this.inThisMesh(id, props));
   }
 
-  /** Adds a name that leads to other services. For another stack: `new VirtualService(stack, id, { mesh, … })`. */
+  /** Adds a name that routes to other services. To add it to another stack: `new VirtualService(stack, id, { mesh, … })`. */
   addVirtualService(id: string, props: VirtualServiceBaseProps): VirtualService {
     return new VirtualService(this, id, this.inThisMesh(id, props));
   }
@@ -179,17 +186,17 @@ export class ServiceMesh extends Mesh {
     return new MeshGateway(this, id, this.inThisMesh(id, props));
   }
 
-  /** Adds a Prometheus that watches the mesh, with its rules, in the mesh's own stack. */
+  /** Adds a Prometheus that scrapes the mesh, with recording and alerting rules, in the stack of the mesh. */
   addPrometheus(id: string, props: PrometheusBaseProps = {}): Prometheus {
     return new Prometheus(this, id, this.inThisMesh(id, props));
   }
 
-  /** The services of the mesh, in whatever stack, in the order they were added. */
+  /** The services of the mesh, from all stacks, in the order in which they were added. */
   get services(): readonly MeshService[] {
     return this.membersOf((member) => member instanceof MeshService);
   }
 
-  /** The gateways of the mesh, of whatever kind, in the order they were added. */
+  /** The gateways of the mesh, of all kinds, in the order in which they were added. */
   get gateways(): readonly Gateway[] {
     return this.membersOf((member) => member instanceof Gateway);
   }
@@ -231,7 +238,7 @@ export class ServiceMesh extends Mesh {
       name: "default",
       entry: (graph) => {
         const { meshes, intentions, derivedIntentions } = this.clusterIn(graph);
-        // A cluster has one such entry, whatever number of meshes states what is in it.
+        // A cluster has one such entry, even if several meshes contribute to it.
         return meshes[0]?.key === this.node.path
           ? renderExportedServices(
               [...intentions, ...derivedIntentions].map(({ destination, source }) => ({
@@ -241,7 +248,7 @@ export class ServiceMesh extends Mesh {
             )
           : undefined;
       },
-      // Once a tcp service is exported, Consul refuses every entry that would lead its connections to a further service.
+      // Once a tcp service is exported, Consul refuses every entry that would route its connections to another service.
       dependsOn: (graph) => [this.proxyDefaults, ...this.chainsOfOwnStack(graph)],
     });
   }
@@ -258,7 +265,7 @@ export class ServiceMesh extends Mesh {
           },
           graph.requestNormalizationOf(this.node.path),
         ),
-      // Permissions wait for it. When both go, Terraform would otherwise remove it while the permissions are still there.
+      // Permissions depend on this entry. If both are removed, Terraform would otherwise delete it before the permissions.
       isRemovedLast: true,
     });
   }
@@ -267,7 +274,7 @@ export class ServiceMesh extends Mesh {
     return graph.clusterOf(this.node.path);
   }
 
-  /** All that Consul compiles discovery chains from, in this stack: other stacks wait for the mesh's. */
+  /** All entries of this stack from which Consul compiles discovery chains. Other stacks are deployed after the stack of the mesh. */
   private chainsOfOwnStack(graph: Snapshot): readonly Need[] {
     const { stack } = originOf(this);
     const kinds = ["service-defaults", "service-resolver", "service-splitter", "service-router"] as const;
@@ -277,7 +284,7 @@ export class ServiceMesh extends Mesh {
   }
 }
 
-/** Traffic for other datacenters leaves by the mesh's own gateway: no other node needs a way there. */
+/** Traffic to other datacenters goes through a mesh gateway of this datacenter, so that no other node needs a connection there. */
 function meshGatewayMode(cluster: Cluster): Pick<consul.ProxyConfigEntry, "MeshGateway"> {
   return hasPeers(cluster) && meshGatewaysOf(cluster).length > 0 ? { MeshGateway: { Mode: "local" } } : {};
 }

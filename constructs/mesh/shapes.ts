@@ -24,26 +24,26 @@ export const PROTOCOL = is.literal(
   "Use a literal value: traffic rules depend on it.",
 );
 
-/** A service or a gateway, or its name. */
+/** A service or gateway, or the name of one. */
 export const MEMBER = is.rule(
   "a service, or its name",
   "Set it.",
   (value) => (typeof value === "string" && value !== "") || is.has(value, "serviceName"),
 );
 
-/** Of the props of whatever belongs to a mesh and has a name. */
+/** Shape of the props that all members of a mesh have. */
 export const MEMBER_SHAPE = {
   mesh: is.required(is.like("a ServiceMesh", "memberDefaults")),
   serviceName: is.name,
 };
 
-/** Of what is known of a service that another team owns. */
+/** Shape of the options of a service that another team owns. */
 export const IMPORTED_SERVICE_SHAPE = {
   protocol: PROTOCOL,
   mesh: is.like("a mesh, such as ServiceMesh.fromDatacenter(…)", "datacenter"),
 };
 
-/** Of the props of a mesh. */
+/** Shape of the props of a mesh. */
 export const MESH_SHAPE = {
   ...JOB_PLACEMENT_SHAPE,
   proxyDefaults: is.falseOr(is.fields),
@@ -57,7 +57,7 @@ export const MESH_SHAPE = {
   sidecar: SIDECAR,
 };
 
-/** Of the props of a service. */
+/** Shape of the props of a service. */
 export const SERVICE_SHAPE = {
   ...SERVICE_JOB_SHAPE,
   ...MEMBER_SHAPE,
@@ -65,10 +65,10 @@ export const SERVICE_SHAPE = {
   serviceDefaults: is.fields,
 };
 
-/** Of the props of a version of a service. */
+/** Shape of the props of a version of a service. */
 export const VERSION_SHAPE = { ...SERVICE_JOB_SHAPE, port: LISTENS, inheritConnections: is.flag };
 
-/** Of the props of a service in a group. */
+/** Shape of the props of a service in a group. */
 export const GROUP_SERVICE_SHAPE = {
   ...CONNECT_SERVICE_SHAPE,
   group: is.fields,
@@ -80,7 +80,7 @@ export const GROUP_SERVICE_SHAPE = {
   override: is.fields,
 };
 
-/** Of the props of a group. */
+/** Shape of the props of a group. */
 export const JOB_GROUP_SHAPE = {
   ...GROUP_SHAPE,
   ...NETWORK_SHAPE,
@@ -89,14 +89,14 @@ export const JOB_GROUP_SHAPE = {
   override: is.fields,
 };
 
-/** Of the props of a job. */
+/** Shape of the props of a job. */
 export const MESH_JOB_SHAPE = {
   ...JOB_SPEC_SHAPE,
   mesh: MEMBER_SHAPE.mesh,
   jobName: is.literal(is.name, BUILT_ON_NAMES),
 };
 
-// A gateway's own bootstrap takes numbers.
+// The bootstrap of a gateway contains these durations as numbers, so text that is known only to Terraform is refused.
 const OF_GATEWAY = {
   ...MEMBER_SHAPE,
   passiveHealthCheck: is.block({
@@ -111,7 +111,7 @@ const OF_INBOUND_GATEWAY = {
   forwardedHeaders: is.literal(is.oneOf(["replace", "append", "keep"]), "Use a literal value: routes depend on it."),
 };
 
-/** Of the props of an API gateway. */
+/** Shape of the props of an API gateway. */
 export const API_GATEWAY_SHAPE = {
   ...OF_INBOUND_GATEWAY,
   listeners: is.required(
@@ -119,17 +119,17 @@ export const API_GATEWAY_SHAPE = {
   ),
 };
 
-/** Of the props of an ingress gateway. */
+/** Shape of the props of an ingress gateway. */
 export const INGRESS_GATEWAY_SHAPE = {
   ...OF_INBOUND_GATEWAY,
   listeners: is.required(is.literalList(is.made("an IngressListener, such as IngressListener.http({ port: 8080 })"))),
   limits: is.block(UPSTREAM_LIMITS_SHAPE),
 };
 
-/** Of the props of a terminating gateway. */
+/** Shape of the props of a terminating gateway. */
 export const TERMINATING_GATEWAY_SHAPE = { ...GATEWAY_BLOCK_SHAPE, ...OF_GATEWAY };
 
-/** Of the props of a mesh gateway. */
+/** Shape of the props of a mesh gateway. */
 export const MESH_GATEWAY_SHAPE = {
   ...GATEWAY_BLOCK_SHAPE,
   ...OF_GATEWAY,
@@ -140,12 +140,12 @@ export const MESH_GATEWAY_SHAPE = {
   peerThroughMeshGateways: is.flag,
 };
 
-/** Of the options of a listener. */
+/** Shape of the options of a listener. */
 export const LISTENER_SHAPE = { port: is.required(LISTENS), hostPort: LISTENS };
 
 const ROUTE_PORT = is.literal(is.number, "Use a literal number: it identifies the listener.");
 
-/** Of the options of a route of an API gateway. */
+/** Shape of the options of a route of an API gateway. */
 export const API_GATEWAY_ROUTE_SHAPE = {
   ...ROUTE_CHANGES_SHAPE,
   hosts: is.list(is.text),
@@ -155,7 +155,7 @@ export const API_GATEWAY_ROUTE_SHAPE = {
   name: is.literal(is.name, BUILT_ON_NAMES),
 };
 
-/** Of the options of a route of an ingress gateway. */
+/** Shape of the options of a route of an ingress gateway. */
 export const INGRESS_ROUTE_SHAPE = {
   listener: ROUTE_PORT,
   hosts: is.list(is.text),
@@ -165,10 +165,10 @@ export const INGRESS_ROUTE_SHAPE = {
   override: is.fields,
 };
 
-/** Of the services to which a route leads by their weights. */
+/** Shape of the services of a route, with their weights. */
 export const WEIGHTED_SERVICES = is.list(is.block({ service: is.required(MEMBER), weight: is.number }));
 
-/** Of the props of a service outside the mesh. */
+/** Shape of the props of an external service. */
 export const EXTERNAL_SERVICE_SHAPE = {
   ...MEMBER_SHAPE,
   tls: is.block({ caFile: is.required(is.text), sni: is.text, certFile: is.text, keyFile: is.text }),
@@ -182,7 +182,7 @@ export const EXTERNAL_SERVICE_SHAPE = {
   serviceDefaults: is.fields,
 };
 
-/** Of the options of an upstream. */
+/** Shape of the options of an upstream. */
 export const UPSTREAM_SHAPE = {
   ...UPSTREAM_POLICY_SHAPE,
   localBindPort: LISTENS,
@@ -195,27 +195,27 @@ export const UPSTREAM_SHAPE = {
   override: is.fields,
 };
 
-/** Of what a connection says of its intention. */
+/** Shape of the options of a connection that apply to its intention. */
 const GRANT_SHAPE = {
   permissions: is.list(is.made('an HttpPermission, such as HttpPermission.get("/v1")')),
   description: is.text,
 };
 
-/** Of the options of an intention. */
+/** Shape of the options of an intention. */
 export const INTENTION_SHAPE = { ...GRANT_SHAPE, peer: is.literal(is.name, BUILT_ON_NAMES) };
 
-/** Of the options of a connection. */
+/** Shape of the options of a connection. */
 export const CONNECTION_SHAPE = { ...UPSTREAM_SHAPE, ...GRANT_SHAPE };
 
-/** Of the options of an API gateway's connection. */
+/** Shape of the options of an API gateway's connection. */
 export const API_GATEWAY_CONNECTION_SHAPE = { ...API_GATEWAY_ROUTE_SHAPE, ...GRANT_SHAPE };
 
-/** Of the options of an ingress gateway's connection. */
+/** Shape of the options of an ingress gateway's connection. */
 export const INGRESS_CONNECTION_SHAPE = { ...INGRESS_ROUTE_SHAPE, ...GRANT_SHAPE };
 
 const FAILOVER = is.made("a Failover, such as Failover.to(…)");
 
-/** Of what a resolver is asked. */
+/** Shape of the options of a resolver. */
 export const RESOLVE_SHAPE = {
   connectTimeout: is.durationText,
   requestTimeout: is.durationText,
@@ -226,18 +226,18 @@ export const RESOLVE_SHAPE = {
   override: is.fields,
 };
 
-/** Of a route. */
+/** Shape of a route. */
 export const ROUTE_SHAPE = { ...ROUTE_CHANGES_SHAPE, to: DESTINATION, match: is.block(ROUTE_MATCH_SHAPE) };
 
-/** Of a share of the requests. */
+/** Shape of a split. */
 export const SPLIT_SHAPE = { ...SPLIT_CHANGES_SHAPE, to: is.required(DESTINATION), weight: is.required(is.number) };
 
 const TESTERS = is.either({ fits: (value) => typeof value === "string", rule: is.text }, is.block(HEADER_MATCH_SHAPE));
 
-/** Of the options of a canary. */
+/** Shape of the options of a canary. */
 export const CANARY_SHAPE = { percent: is.required(is.number), header: TESTERS, stable: SUBSET };
 
-/** Of the options of two versions that take turns. */
+/** Shape of the options of a blue-green deployment. */
 export const BLUE_GREEN_SHAPE = {
   blue: is.required(SUBSET),
   green: is.required(SUBSET),

@@ -3,13 +3,13 @@ import type { UpstreamRecord } from "../model/records";
 import { addressOf } from "../model/upstream";
 import type { IMeshService } from "./mesh-member";
 
-/** One service's way to another: discovery, without any authority. */
+/** An upstream of a service: the address at which it reaches another one. It allows nothing; see {@link Intention}. */
 export class Upstream {
   /** @internal */
   constructor(
-    /** Service that reaches out. */
+    /** The service that connects. */
     readonly source: IMeshService,
-    /** What Consul tells it apart by, among the upstreams of the source. */
+    /** Key by which Consul distinguishes the upstreams of the source. */
     private readonly id: string,
   ) {}
 
@@ -18,17 +18,17 @@ export class Upstream {
     return this.record.destination.service;
   }
 
-  /** Port on the source's loopback; `undefined` where traffic needs none (transparent proxy, Connect native). */
+  /** Port on the loopback interface of the source; `undefined` if none is needed (transparent proxy, Connect native). */
   get localBindPort(): number | undefined {
     return this.record.localBindPort;
   }
 
-  /** Address where Envoy listens for it. */
+  /** Address on which Envoy listens for this upstream. */
   get localBindAddress(): string {
     return this.record.options.localBindAddress ?? "127.0.0.1";
   }
 
-  /** `address:port` that the source's tasks connect to. */
+  /** `address:port` to which the tasks of the source connect; `<service>.virtual.consul` if there is no `localBindPort`. */
   get address(): string {
     return addressOf(this.record);
   }

@@ -10,26 +10,26 @@ import * as is from "../../core/shape";
 import { LISTENER_SHAPE } from "../shapes";
 import { TLS_VERSION_SHAPE, type TlsVersionOptions } from "../../consul/tls-versions";
 
-/** TLS at a listener of an API gateway. */
+/** TLS of a listener of an API gateway. */
 export interface ApiGatewayTls extends TlsVersionOptions {
   /**
-   * What the gateway shows. One, or several inline ones: Envoy then chooses by the name that a client asks for, and Consul
-   * knows the names of those only.
+   * Certificates of the gateway: one, or several inline certificates. With several, Envoy chooses one by the server name (SNI) of the
+   * client. They must be inline, since Consul reads the names only in inline certificates.
    */
   readonly certificates: readonly GatewayCertificate[];
 }
 
 /** Options of {@link ApiGatewayListener.tcp}. */
 export interface ApiGatewayListenerOptions extends ListenerOptions {
-  /** @default plaintext */
+  /** TLS settings of the listener. @default none: the listener accepts plaintext */
   readonly tls?: ApiGatewayTls;
-  /** Anything else of the listener in the config entry. @default none */
+  /** Other fields of the listener in the config entry. @default none */
   readonly override?: Override<consul.APIGatewayListener>;
 }
 
 /** Options of {@link ApiGatewayListener.http}. */
 export interface ApiGatewayHttpListenerOptions extends ApiGatewayListenerOptions {
-  /** The host whose requests it takes; `*` may stand for the leftmost label. @default any host */
+  /** Host name of the requests that the listener accepts. The leftmost label can be `*`. @default any host */
   readonly hostname?: string;
 }
 
@@ -46,12 +46,12 @@ const TCP_LISTENER_SHAPE: is.Shape<ApiGatewayListenerOptions> = {
 };
 const HTTP_LISTENER_SHAPE: is.Shape<ApiGatewayHttpListenerOptions> = { ...TCP_LISTENER_SHAPE, hostname: is.text };
 
-/** Where an API gateway takes connections. The services that it leads to must speak the listener's protocol. */
+/** A listener of an API gateway. The services to which it routes must have the protocol of the listener. */
 export class ApiGatewayListener implements GatewayListener {
   private constructor(
-    /** `http` routes requests, `tcp` passes connections on to one service. */
+    /** `http` routes requests, `tcp` forwards connections to one service. */
     readonly protocol: Protocol.HTTP | Protocol.TCP,
-    /** Port, host name and TLS, as they were given. */
+    /** Port, host name and TLS, as passed. */
     readonly options: ApiGatewayHttpListenerOptions,
     private readonly shape: is.Shape<ApiGatewayListenerOptions>,
   ) {}
@@ -61,17 +61,17 @@ export class ApiGatewayListener implements GatewayListener {
     is.examineProperties(place, this.options, this.shape);
   }
 
-  /** HTTP requests, by what they ask for. */
+  /** A listener for HTTP requests, which it routes by host, path, headers, parameters and method. */
   static http(options: ApiGatewayHttpListenerOptions): ApiGatewayListener {
     return new ApiGatewayListener(Protocol.HTTP, options, HTTP_LISTENER_SHAPE);
   }
 
-  /** Connections as they are, to a single service. */
+  /** A listener for connections, which it forwards to a single service. */
   static tcp(options: ApiGatewayListenerOptions): ApiGatewayListener {
     return new ApiGatewayListener(Protocol.TCP, options, TCP_LISTENER_SHAPE);
   }
 
-  /** @internal Its name in the config entry. */
+  /** @internal Name of the listener in the config entry. */
   get name(): string {
     return `listener-${this.options.port}`;
   }

@@ -13,33 +13,33 @@ import { ConsulConfigEntry } from "../config-entry";
 import { nameOf, type IMeshMember, type IMeshService } from "../mesh-member";
 import type { ApiGatewayListener } from "./api-gateway-listener";
 
-/** A service to which a route leads with a part of its requests. */
+/** A service that gets a share of the requests of a route. */
 export interface WeightedService {
   /** The service, or its name in this mesh. */
   readonly service: IMeshService | string;
-  /** Its share, in proportion to those of the others: a whole number. @default 1 */
+  /** Share of the service, in proportion to the weights of the others: a whole number from 1. @default 1 */
   readonly weight?: number;
 }
 
-/** What a route asks of a request, and what happens to it; for http listeners only. */
+/** Which requests an HTTP route applies to, and how it changes them. Only for http listeners. */
 export interface HttpRouteOptions extends RouteChanges {
-  /** Host names whose requests are meant, without wildcards. @default whatever the listener takes */
+  /** Host names of the requests, without wildcards. @default all hosts that the listener accepts */
   readonly hosts?: readonly string[];
-  /** Which requests are meant: any that fits one of these. @default all */
+  /** Conditions for the requests. A request must meet at least one of them. @default none: all requests */
   readonly match?: HttpRouteMatch | readonly HttpRouteMatch[];
-  /** Anything else of the route's rule. @default none */
+  /** Other fields of the rule of the route. @default none */
   readonly override?: Override<consul.HTTPRouteRule>;
 }
 
 /**
- * How an API gateway leads to a service. At a tcp listener only `listener` and `name` have a meaning.
+ * Options of a route of an API gateway. For a tcp listener, only `listener` and `name` are allowed.
  *
  * @see https://developer.hashicorp.com/consul/docs/reference/config-entry/http-route
  */
 export interface ApiGatewayRouteOptions extends HttpRouteOptions {
-  /** Port of the listener. @default that of the only one */
+  /** Port of the listener. Required if the gateway has several listeners. @default the port of the only listener */
   readonly listener?: number;
-  /** Name of the route's config entry. @default the gateway's name and those of the services */
+  /** Name of the config entry of the route. @default `<gateway>-<service>`, with the names of all services of the route */
   readonly name?: string;
 }
 
@@ -51,7 +51,7 @@ export class ApiGatewayRoute extends Construct {
 
   private readonly matches: readonly HttpRouteMatch[];
 
-  /** @throws MeshError for what Consul would refuse, or what has no meaning at the listener */
+  /** @throws MeshError for an option that Consul would refuse, or that has no effect for the listener */
   constructor(
     private readonly gateway: Construct & IMeshMember,
     private readonly listener: ApiGatewayListener,
@@ -86,7 +86,7 @@ export class ApiGatewayRoute extends Construct {
         });
   }
 
-  /** What no other route of the listener may lead elsewhere, in words. */
+  /** Descriptions of the requests of this route. No other route of the listener may send the same requests to another destination. */
   get claims(): readonly string[] {
     const hosts = this.hosts.length > 0 ? this.hosts : ["any host"];
     const matches = this.matches.length > 0 ? this.matches : [{}];

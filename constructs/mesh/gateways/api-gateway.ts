@@ -21,24 +21,24 @@ import {
   WEIGHTED_SERVICES,
 } from "../shapes";
 
-/** What {@link ServiceMesh.addApiGateway} takes. */
+/** Props of {@link ServiceMesh.addApiGateway}. */
 export type ApiGatewayBaseProps = InboundGatewayBaseProps<ApiGatewayListener>;
 
 /** Props of {@link ApiGateway}. */
 export interface ApiGatewayProps extends ApiGatewayBaseProps, InMesh {}
 
-/** What {@link ApiGateway.connectTo} takes: how the service is found, and what may be asked of it. */
+/** Options of {@link ApiGateway.connectTo}: those of the route and those of the intention. */
 export interface ApiGatewayConnectOptions
   extends ApiGatewayRouteOptions, Pick<IntentionOptions, "permissions" | "description"> {}
 
 const TARGET = is.either({ fits: Array.isArray, rule: WEIGHTED_SERVICES }, MEMBER);
 
 /**
- * Lets those outside into the mesh: by host, path, header and parameter of a request, or by port.
+ * A gateway for clients outside the mesh. It routes by host, path, headers and parameters of a request, or by port.
  *
- * Its job and its entries in Consul are Terraform's: the gateway with its listeners, a route for each connection, and the
- * certificates. Nomad 1.10.3 or newer must run it. In Consul it comes with a proxy service, a service named after it and ending
- * in `-envoy`, by which its Envoy reaches Consul as sidecars do; at that name its ports on the nodes are found.
+ * Terraform manages the job and the config entries: one for the gateway with its listeners, one for each route, and those of the
+ * certificates. The job requires Nomad 1.10.3 or newer. It also registers a proxy service, `<name>-envoy`, with which Envoy connects to
+ * Consul as sidecars do. Look up the proxy service in the catalog to find the ports of the gateway on the nodes.
  *
  * @example
  * const gateway = mesh.addApiGateway("gateway", { listeners: [ApiGatewayListener.http({ port: 8080 })] });
@@ -64,14 +64,14 @@ export class ApiGateway extends InboundGateway<ApiGatewayListener, ApiGatewayBas
     });
     this.declareFront("api-gateway", {
       files: this.listeners.flatMap(({ options }) => options.tls?.certificates.flatMap(({ files }) => files) ?? []),
-      // Its listeners open once their routes are there, and until then it does not count as healthy.
+      // The listeners open only when their routes exist. Until then the gateway is not healthy.
       needs: () => [this.entry, ...this.routes.map(({ entry }) => entry)],
     });
   }
 
   /**
-   * Connects those outside to a service, or to several by their weights: the gateway leads there (a route) and may reach each
-   * of them (an intention).
+   * Connects clients outside the mesh to a service, or to several services by weight. It adds a route, and intentions that allow the
+   * gateway to reach each service.
    *
    * @param target the service, or its name in this mesh
    */
@@ -86,7 +86,7 @@ export class ApiGateway extends InboundGateway<ApiGatewayListener, ApiGatewayBas
   }
 
   /**
-   * Leads to a service, or to several by their weights. Grants nothing: the services' owners say `allowFrom`.
+   * Adds a route to a service, or to several services by weight. It adds no intentions: the owners of the services call `allowFrom`.
    *
    * @param target the service, or its name in this mesh
    */

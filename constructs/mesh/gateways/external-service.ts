@@ -15,48 +15,48 @@ import { EXTERNAL_SERVICE_SHAPE } from "../shapes";
 import { isToken } from "../../core/token";
 
 /**
- * How a terminating gateway speaks TLS to a service outside. Each file is one that the gateway's Envoy can read: a template
- * of the gateway by its destination, such as `secrets/ca.pem`, or an absolute path.
+ * TLS between a terminating gateway and an external service. Envoy of the gateway reads each file: use the destination of one of the
+ * gateway's templates, such as `secrets/ca.pem`, or an absolute path.
  *
  * @see https://developer.hashicorp.com/consul/docs/reference/config-entry/terminating-gateway
  */
 export interface ExternalTls {
-  /** Certificates of the authorities that the service's certificate must come from. Without it Envoy would speak plaintext. */
+  /** File with the CA certificates that verify the certificate of the service. Without it, Envoy would use plaintext. */
   readonly caFile: string;
   /**
-   * Name that Envoy asks for in the handshake, and that the service's certificate must bear: without one, any certificate of
-   * those authorities would do.
+   * Server name (SNI) that Envoy sends, and that the certificate of the service must contain. Without a name, Envoy accepts any
+   * certificate of these CAs.
    *
-   * @default the address, where that is a name
+   * @default `address`, if it is a host name
    */
   readonly sni?: string;
-  /** The gateway's own certificate, where the service wants to see one; goes with `keyFile`. @default none */
+  /** File with the client certificate of the gateway, if the service requires one. Set `keyFile` too. @default none */
   readonly certFile?: string;
-  /** Key of `certFile`. @default none */
+  /** File with the key of `certFile`. @default none */
   readonly keyFile?: string;
 }
 
-/** What {@link ServiceMesh.addExternalService} takes. Either `tls` or `plaintext` must be there. */
+/** Props of {@link ServiceMesh.addExternalService}. Either `tls` or `plaintext` is required. */
 export interface ExternalServiceBaseProps {
-  /** IP address or host name. */
+  /** IP address or host name of the service. */
   readonly address: string;
   /** TCP port at `address`, from 1 to 65535. */
   readonly port: number;
-  /** How the gateway speaks TLS to it. @default none */
+  /** TLS between the gateway and the service. @default none: the connection is plaintext */
   readonly tls?: ExternalTls;
-  /** Why the gateway may speak to it in plaintext: a sentence, for those who read the code after you. @default none */
+  /** The reason why the gateway may use plaintext: a sentence for other readers of the code. @default none */
   readonly plaintext?: string;
-  /** Name in Consul. A DNS label. @default the construct's id */
+  /** Name of the service in Consul. A DNS label. @default the construct's id */
   readonly serviceName?: string;
-  /** What it speaks. @default Protocol.TCP */
+  /** Protocol of the service. @default Protocol.TCP */
   readonly protocol?: Protocol;
-  /** Further fields of its service-defaults. @default none */
+  /** Additional fields of the service's config entry `service-defaults`. @default none */
   readonly serviceDefaults?: ServiceDefaults;
   /** Tags in Consul's catalog. @default none */
   readonly tags?: readonly string[];
   /** Metadata in Consul's catalog. @default none */
   readonly meta?: Readonly<Record<string, string>>;
-  /** Name of the node in Consul's catalog that stands for its machine. @default "external-" and the service's name */
+  /** Name of the node in Consul's catalog that represents the machine of the service. @default `external-<serviceName>` */
   readonly nodeName?: string;
 }
 
@@ -64,8 +64,8 @@ export interface ExternalServiceBaseProps {
 export interface ExternalServiceProps extends ExternalServiceBaseProps, InMesh {}
 
 /**
- * A service outside the mesh, such as a managed database. It has an entry in Consul's catalog, defaults and intentions like
- * any other, and is reached through a terminating gateway: see {@link TerminatingGateway.addService}.
+ * A service outside the mesh, such as a managed database. It is registered in Consul's catalog, has `service-defaults` and intentions as
+ * any other service, and is reached through a terminating gateway: see {@link TerminatingGateway.addService}.
  *
  * @example
  * const db = mesh.addExternalService("billing-db", { address: "db.example.com", port: 5432, tls: { caFile: "secrets/ca.pem" } });
@@ -76,7 +76,7 @@ export class ExternalService extends Construct implements IMeshService {
   readonly serviceName: string;
   readonly protocol: Protocol;
   readonly mesh: Mesh;
-  /** Name of the node in Consul's catalog that stands for its machine. */
+  /** Name of the node in Consul's catalog that represents the machine of the service. */
   readonly nodeName: string;
 
   constructor(scope: Construct, id: string, props: ExternalServiceProps) {
@@ -97,7 +97,7 @@ export class ExternalService extends Construct implements IMeshService {
     const node = new Node(this, "Node", {
       name: this.nodeName,
       address,
-      // The names by which Consul's own tools know that no agent runs there.
+      // Metadata by which Consul's tools recognize a node without an agent.
       meta: { "external-node": "true", "external-probe": "true" },
     });
     addressByIdentity(node, this.nodeName);
@@ -113,16 +113,16 @@ export class ExternalService extends Construct implements IMeshService {
   }
 
   /**
-   * Lets a service reach this one. Adds no upstream: the other one says `addUpstream`.
+   * Allows another service to reach this one (an intention). It adds no upstream: call `addUpstream` of the other service.
    *
-   * @param source the service, its name in this mesh, or `"*"` for any
+   * @param source the service, its name in this mesh, or `"*"` for any service
    */
   allowFrom(source: IMeshMember | string, options: IntentionOptions = {}): Intention {
     return allow(this, this.mesh, source, this, options);
   }
 }
 
-/** Whether an address is a name that a certificate can bear. */
+/** Whether an address is a host name. */
 function hasName(address: string): boolean {
   return !isToken(address) && isIP(address) === 0;
 }

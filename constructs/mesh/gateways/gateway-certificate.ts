@@ -6,28 +6,28 @@ import * as is from "../../core/shape";
 import { ConsulConfigEntry } from "../config-entry";
 import { isToken } from "../../core/token";
 
-/** Files with a certificate and its key, as the gateway's Envoy reads them. */
+/** Files with a certificate and its key, which Envoy of the gateway reads. */
 export interface CertificateFiles {
   /**
-   * The certificate, followed by those in between: a template of the gateway by its destination, such as
+   * File with the certificate, followed by intermediate certificates: the destination of one of the gateway's templates, such as
    * `secrets/site.pem`, or an absolute path.
    */
   readonly certFile: string;
-  /** Its key, likewise. */
+  /** File with the key: the destination of a template, or an absolute path. */
   readonly keyFile: string;
 }
 
-/** A certificate and its key as text that only Terraform knows: references to a sensitive variable, to Vault and so on. */
+/** A certificate and its key as text that is known only to Terraform: references to a sensitive variable, to Vault and so on. */
 export interface CertificateText {
-  /** PEM. */
+  /** The certificate, in PEM format. */
   readonly certificate: string;
-  /** PEM. */
+  /** The key, in PEM format. It must be a reference, not a literal. */
   readonly privateKey: string;
 }
 
-/** A certificate entry of Consul. */
+/** A reference to a config entry of a certificate. */
 export interface CertificateReference {
-  /** `file-system-certificate` names files that Envoy reads, `inline-certificate` holds the key itself. */
+  /** `file-system-certificate` contains the paths of files that Envoy reads, `inline-certificate` contains the key itself. */
   readonly kind: "file-system-certificate" | "inline-certificate";
   /** Name of the entry in Consul. */
   readonly name: string;
@@ -40,7 +40,7 @@ const REFERENCE_SHAPE: is.Shape<CertificateReference> = {
   kind: is.oneOf(["file-system-certificate", "inline-certificate"]),
 };
 
-/** Where a listener of an API gateway has its certificate from. */
+/** A certificate of a listener of an API gateway. */
 export class GatewayCertificate {
   private constructor(
     /** @internal */
@@ -54,7 +54,7 @@ export class GatewayCertificate {
   }
 
   /**
-   * Files in the gateway's task: nobody but its Envoy sees the key.
+   * A certificate in files of the gateway's task. Only Envoy of the gateway has access to the key.
    *
    * @see https://developer.hashicorp.com/consul/docs/reference/config-entry/file-system-certificate
    */
@@ -65,7 +65,8 @@ export class GatewayCertificate {
   }
 
   /**
-   * Text that Consul keeps, and Terraform in its state: anyone who reads either has the key. Prefer {@link files}.
+   * A certificate as text, which is stored in Consul and in the Terraform state. Anyone who can read one of them can read the key.
+   * Prefer {@link files}.
    *
    * @see https://developer.hashicorp.com/consul/docs/reference/config-entry/inline-certificate
    */
@@ -75,7 +76,7 @@ export class GatewayCertificate {
     });
   }
 
-  /** An entry that somebody else writes to Consul, so that its key never passes through Terraform. */
+  /** References a config entry that is not part of this app. Its key never passes through Terraform. */
   static fromEntryName(name: string, kind: CertificateReference["kind"] = "inline-certificate"): GatewayCertificate {
     const reference = { name, kind };
     return new GatewayCertificate(reference, (place) => {
@@ -83,7 +84,7 @@ export class GatewayCertificate {
     });
   }
 
-  /** @internal The files that Envoy reads. */
+  /** @internal Files that Envoy reads. */
   get files(): readonly string[] {
     return "certFile" in this.source ? [this.source.certFile, this.source.keyFile] : [];
   }
@@ -94,11 +95,11 @@ export class GatewayCertificate {
   }
 
   /**
-   * @internal Declares the entry, unless it is somebody else's.
+   * @internal Declares the config entry, unless it is not part of this app.
    *
-   * @param name of the entry
-   * @param pathOf how Envoy names a file
-   * @throws MeshError for a key that stands in the code
+   * @param name name of the entry
+   * @param pathOf returns the path of a file for Envoy
+   * @throws MeshError if the key is a literal
    */
   bind(
     scope: Construct,

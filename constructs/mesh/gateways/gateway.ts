@@ -17,38 +17,38 @@ import type { Mesh } from "../mesh";
 import { refuseUnknownName, type IGateway } from "../mesh-member";
 import { declareJob, renderedJob } from "../jobs/declare-job";
 
-/** What every gateway takes. */
+/** Props of all gateways. */
 export interface GatewayBaseProps extends GatewayJobProps {
-  /** Name in Consul, and of the job. A DNS label. @default the construct's id */
+  /** Name of the gateway in Consul and of the job in Nomad. A DNS label. @default the construct's id */
   readonly serviceName?: string;
   /**
-   * When its Envoy stops asking an instance that fails, of whatever service. Nomad replaces the gateway for a change, except an
-   * ingress gateway.
+   * When Envoy of the gateway ejects a failing instance of a service (outlier detection). If this changes, Nomad replaces the allocations
+   * of the gateway, except those of an ingress gateway.
    *
-   * @default ejected for 30 s after 5 failures in a row, at most half of the instances
+   * @default an instance is ejected for 30 s after 5 failures in a row; at most half of the instances are ejected
    */
   readonly passiveHealthCheck?: PassiveHealthCheck;
 }
 
-/** What a gateway takes where it is not the mesh that adds it. */
+/** Additional props of constructors. Methods of the mesh, such as `addApiGateway`, set them. */
 export interface InMesh {
-  /** The mesh that it belongs to, in this stack or another one. */
+  /** The mesh of the construct, in this stack or another one. */
   readonly mesh: Mesh;
 }
 
-/** What a kind of gateway says of itself. */
+/** The parts of a gateway that depend on its kind. */
 export interface GatewayParts extends Pick<GatewayRecord, "hostPorts" | "peerThroughMeshGateways"> {
-  /** @default none: it takes no connections from outside the mesh */
+  /** Listeners for clients outside the mesh. @default none */
   readonly listeners?: GatewayRecord["listeners"];
-  /** The files that its Envoy is told to read. @default none */
+  /** Files that Envoy reads. @default none */
   readonly files?: readonly string[];
   readonly render: (graph: Snapshot) => nomad.Job;
-  /** What its job waits for. @default nothing */
+  /** Returns the dependencies of the job. @default none */
   readonly needs?: () => readonly Dependency[];
 }
 
 /**
- * A door of the mesh: a member of it whose job is an Envoy and nothing else. It reaches what the graph connects it to.
+ * A gateway of the mesh. Its job contains only an Envoy.
  *
  * @see https://developer.hashicorp.com/consul/docs/north-south
  */
@@ -60,7 +60,7 @@ export abstract class Gateway<Props extends GatewayBaseProps = GatewayBaseProps>
   readonly serviceName: string;
   readonly mesh: Mesh;
 
-  /** Its props and, where they say nothing, the mesh's. */
+  /** Props of the gateway, with defaults of the mesh for those that are omitted. */
   protected readonly props: Props;
   private ownJob: Job | undefined;
   private readonly rules = new Map<WorkloadAuthMethod, AclBindingRule>();
@@ -70,7 +70,7 @@ export abstract class Gateway<Props extends GatewayBaseProps = GatewayBaseProps>
     scope: Construct,
     id: string,
     given: Props & InMesh,
-    /** What it is, for messages. */
+    /** Kind of the gateway, as messages name it. */
     readonly kind: GatewayKind,
     shape: Shape<Props & InMesh>,
   ) {
@@ -88,8 +88,8 @@ export abstract class Gateway<Props extends GatewayBaseProps = GatewayBaseProps>
   }
 
   /**
-   * Adds the binding rule by which the gateway gets its token, where Consul has access control: a gateway needs more than a
-   * service gets by default. A mesh with a `gatewayAuthMethod` does this for each of its gateways.
+   * Adds the binding rule with which the gateway gets its token, in a cluster with ACLs. Gateways need more permissions than services
+   * have by default. A mesh with a `gatewayAuthMethod` does this for each of its gateways.
    *
    * @example
    * gateway.bindTo(access.workloads);
@@ -101,7 +101,7 @@ export abstract class Gateway<Props extends GatewayBaseProps = GatewayBaseProps>
     }
   }
 
-  /** The Terraform resource of its job, for dependencies and lifecycle. */
+  /** The Terraform resource of the job, for dependencies and lifecycle. */
   get job(): Job {
     if (this.ownJob === undefined) {
       throw new Error(`${this.node.path} has no job yet.`);
@@ -109,25 +109,25 @@ export abstract class Gateway<Props extends GatewayBaseProps = GatewayBaseProps>
     return this.ownJob;
   }
 
-  /** Its job as Nomad's API takes it, with all that the graph adds by now. */
+  /** The job in the format of Nomad's API, with everything that the graph adds so far. */
   renderJob(): nomad.Job {
     return renderedJob(this.job);
   }
 
-  /** What its Envoy is told past Consul. */
+  /** Runtime values in the bootstrap of Envoy: settings that Consul cannot configure for this kind of gateway. */
   protected get envoyRuntime(): Readonly<Record<string, number>> | undefined {
     return renderEnvoyRuntime(this.props.passiveHealthCheck);
   }
 
-  /** Which workload it is for Consul's access rules. */
+  /** Job, namespace and datacenter of the gateway, for Consul's binding rules. */
   protected get workload(): GatewayWorkload {
     return { job: this.serviceName, namespace: this.props.namespace, datacenter: this.mesh.datacenter };
   }
 
-  /** Adds what lets it log in to Consul. */
+  /** Adds the binding rule with which the gateway logs in to Consul. */
   protected abstract addRule(access: WorkloadAuthMethod): AclBindingRule;
 
-  /** Records the gateway, and declares its job. */
+  /** Records the gateway in the graph, and declares its job. */
   protected declare(parts: GatewayParts): void {
     const { listeners = [], hostPorts, files = [], peerThroughMeshGateways, render, needs = () => [] } = parts;
     const { mesh, serviceName: id } = this;

@@ -12,45 +12,50 @@ import { Gateway, type GatewayBaseProps, type GatewayParts, type InMesh } from "
 import type { Place } from "../../core/problems";
 import type { Shape } from "../../core/shape";
 
-/** What the listeners of all gateways have in common. */
+/** Options of the listeners of all gateways. */
 export interface ListenerOptions {
-  /** Port on which the gateway listens; it names the listener. */
+  /** Port on which the gateway listens inside its allocation. Routes refer to the listener by this port. */
   readonly port: number;
-  /** Port of the node that leads there. A node has it once, so instances of the gateway need as many nodes. @default `port` */
+  /**
+   * Static port of the node that is mapped to `port`. It can be used only once on a node, so each instance of the gateway needs a
+   * separate node.
+   *
+   * @default `port`
+   */
   readonly hostPort?: number;
 }
 
-/** Where a gateway takes connections from outside the mesh. */
+/** A listener of a gateway, for clients outside the mesh. */
 export interface GatewayListener {
-  /** What clients speak to it; the services that it leads to must speak the same. */
+  /** Protocol of the clients. The services to which the listener routes must have the same protocol. */
   readonly protocol: Protocol;
-  /** Port and TLS, as they were given. */
+  /** Port and TLS, as passed. */
   readonly options: ListenerOptions & {
-    /** @default plaintext */
+    /** TLS settings of the listener. @default none: the listener accepts plaintext */
     readonly tls?: object;
   };
   /** @internal */
   examine(place: Place): void;
-  /** @internal Its name in the config entry. */
+  /** @internal Name of the listener in the config entry. */
   readonly name: string;
   /** @internal */
   readonly record: ListenerRecord;
 }
 
-/** What a gateway takes that lets others into the mesh. */
+/** Props of gateways for clients outside the mesh. */
 export interface InboundGatewayBaseProps<Listener extends GatewayListener> extends GatewayBaseProps {
-  /** Where it takes connections from outside the mesh: at least one. */
+  /** Listeners for clients outside the mesh: at least one. */
   readonly listeners: readonly Listener[];
   /**
-   * What becomes of headers by which clients say where they come from and how, `X-Forwarded-For` and its like, of requests at
-   * its http, http2 and gRPC listeners. What a route says of a header goes before it.
+   * What http, http2 and gRPC listeners do with the headers that describe the client of a request, such as `X-Forwarded-For`. Header
+   * changes of a route take precedence.
    *
    * @default "replace"
    */
   readonly forwardedHeaders?: ForwardedHeaders;
 }
 
-/** A gateway that lets those outside into the mesh, on ports of the node. */
+/** A gateway for clients outside the mesh, which connect to ports of the nodes. */
 export abstract class InboundGateway<
   Listener extends GatewayListener = GatewayListener,
   Props extends InboundGatewayBaseProps<Listener> = InboundGatewayBaseProps<Listener>,
@@ -69,12 +74,12 @@ export abstract class InboundGateway<
     }
   }
 
-  /** Where it takes connections. */
+  /** The listeners of the gateway. */
   get listeners(): readonly Listener[] {
     return this.props.listeners;
   }
 
-  /** @param consulKind as Consul names it */
+  /** @param consulKind kind of the gateway in Consul */
   protected declareFront(
     consulKind: InboundGatewayParts["kind"],
     { files, needs }: Pick<GatewayParts, "files" | "needs">,
@@ -94,7 +99,7 @@ export abstract class InboundGateway<
     });
   }
 
-  /** @param port default: that of the only listener */
+  /** @param port port of the listener; default: the port of the only listener */
   protected listenerAt(port: number | undefined): Listener {
     const [first, ...others] = this.listeners;
     const known = `Its listeners: ${this.listeners.map(({ options }) => options.port).join(", ")}.`;
@@ -108,7 +113,7 @@ export abstract class InboundGateway<
     return found;
   }
 
-  /** What it does to each request of a listener before a route's own changes. */
+  /** Changes to the headers of all requests of a listener. The changes of a route take precedence. */
   protected headerChangesAt({ options }: Listener): HeaderChanges {
     return changesFor(this.props.forwardedHeaders ?? "replace", options.tls !== undefined);
   }
@@ -138,7 +143,7 @@ export abstract class InboundGateway<
   }
 }
 
-/** The defaults of the services to which a gateway leads: Consul judges its entries by their protocols. */
+/** The `service-defaults` of the services to which a gateway routes: Consul validates its entries against their protocols. */
 export function defaultsOf(targets: readonly Reference[]): readonly Need[] {
   return targets.map(({ service }) => ({ entry: { kind: "service-defaults", name: service } }));
 }

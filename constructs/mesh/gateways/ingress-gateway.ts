@@ -19,53 +19,53 @@ import { refuseWrongArgument, refuseWrongValues } from "../../core/shape";
 import { INGRESS_GATEWAY_SHAPE, INGRESS_CONNECTION_SHAPE, INGRESS_ROUTE_SHAPE, MEMBER } from "../shapes";
 import type { IngressListener } from "./ingress-listener";
 
-/** What {@link ServiceMesh.addIngressGateway} takes. */
+/** Props of {@link ServiceMesh.addIngressGateway}. */
 export interface IngressGatewayBaseProps extends InboundGatewayBaseProps<IngressListener> {
-  /** Limits for each service behind it. @default none */
+  /** Limits for each service of the gateway. @default Envoy's: 1024 of each */
   readonly limits?: IngressLimits;
 }
 
 /** Props of {@link IngressGateway}. */
 export interface IngressGatewayProps extends IngressGatewayBaseProps, InMesh {}
 
-/** How much of a service's instances an instance of the gateway takes. */
+/** Limits for what one instance of the gateway sends to all instances of a service. */
 export interface IngressLimits {
-  /** Connections at the same time. @default Envoy's 1024 */
+  /** Maximum number of concurrent connections. @default 1024, Envoy's default */
   readonly maxConnections?: number;
-  /** Requests that wait for a connection. @default Envoy's 1024 */
+  /** Maximum number of requests that wait for a connection. @default 1024, Envoy's default */
   readonly maxPendingRequests?: number;
-  /** Requests at the same time, for http2 and gRPC. @default Envoy's 1024 */
+  /** Maximum number of concurrent requests, for http2 and gRPC. @default 1024, Envoy's default */
   readonly maxConcurrentRequests?: number;
 }
 
-/** How an ingress gateway finds a service. */
+/** Options of a route of an ingress gateway. */
 export interface IngressRouteOptions {
-  /** Port of the listener. @default that of the only one */
+  /** Port of the listener. Required if the gateway has several listeners. @default the port of the only listener */
   readonly listener?: number;
   /**
-   * Host names whose requests are for the service; `*` may stand for the leftmost label, or, without TLS, for any host. Not at
-   * a tcp listener, and not for every service (`"*"`).
+   * Host names of the requests for the service. The leftmost label can be `*`; without TLS, the whole name can be `*`, for any host.
+   * Not allowed for a tcp listener, or for every service (`"*"`).
    *
    * @default `<service>.ingress.*`
    */
   readonly hosts?: readonly string[];
-  /** Limits for this service. @default the gateway's */
+  /** Limits for this service. @default the limits of the gateway */
   readonly limits?: IngressLimits;
-  /** Changes of the request's headers, after the gateway's own (`forwardedHeaders`). Not at a tcp listener. @default none */
+  /** Changes to request headers, which take precedence over `forwardedHeaders`. Not allowed for a tcp listener. @default none */
   readonly requestHeaders?: HeaderChanges;
-  /** Changes of the response's headers. Not at a tcp listener. @default none */
+  /** Changes to response headers. Not allowed for a tcp listener. @default none */
   readonly responseHeaders?: HeaderChanges;
-  /** Anything else of the service in the config entry. @default none */
+  /** Other fields of the service in the config entry. @default none */
   readonly override?: Override<consul.IngressService>;
 }
 
-/** What {@link IngressGateway.connectTo} takes: how the service is found, and what may be asked of it. */
+/** Options of {@link IngressGateway.connectTo}: those of the route and those of the intention. */
 export interface IngressConnectOptions
   extends IngressRouteOptions, Pick<IntentionOptions, "permissions" | "description"> {}
 
 /**
- * Lets those outside into the mesh, by host name or by port. Consul has deprecated ingress gateways since 1.16; new work
- * takes an {@link ApiGateway}. What only this one does: http2 and gRPC, and certificates of the mesh's own authority.
+ * A gateway for clients outside the mesh. It routes by host name or by port. Ingress gateways are deprecated since Consul 1.16: use an
+ * {@link ApiGateway}, unless you need http2 or gRPC listeners, or certificates of the mesh's CA, which only ingress gateways have.
  *
  * @example
  * const ingress = mesh.addIngressGateway("ingress", { listeners: [IngressListener.http({ port: 8080 })] });
@@ -73,7 +73,7 @@ export interface IngressConnectOptions
  * @see https://developer.hashicorp.com/consul/docs/north-south/ingress-gateway
  */
 export class IngressGateway extends InboundGateway<IngressListener, IngressGatewayBaseProps> {
-  /** Which listener leads to which service. */
+  /** Keys of the routes so far: `<port of the listener>/<service>`. */
   private readonly served = new Set<string>();
 
   constructor(scope: Construct, id: string, props: IngressGatewayProps) {
@@ -89,7 +89,7 @@ export class IngressGateway extends InboundGateway<IngressListener, IngressGatew
       kind: "ingress-gateway",
       name: this.serviceName,
       entry: (graph) => ({
-        // Consul always answers with TLS and limits, 0 being none; without them each plan would find a difference.
+        // Consul always returns TLS and limits (0 for none). Without them, each plan would show a difference.
         TLS: { Enabled: false },
         Defaults: {
           ...renderLimits({ maxConnections: 0, maxPendingRequests: 0, maxConcurrentRequests: 0, ...props.limits }),
@@ -104,7 +104,7 @@ export class IngressGateway extends InboundGateway<IngressListener, IngressGatew
         ),
       }),
       dependsOn: (graph) => graph.routesOf(this.node.path).flatMap(({ targets }) => defaultsOf(targets)),
-      // Consul wants what a listener leads to to speak its protocol.
+      // Consul requires that the services of a listener have its protocol.
       renewedBy: Object.fromEntries(
         this.listeners.map(({ options, protocol }) => [`listener-${options.port}`, protocol]),
       ),
@@ -112,20 +112,21 @@ export class IngressGateway extends InboundGateway<IngressListener, IngressGatew
     this.declareFront("ingress-gateway", { needs: () => [entry] });
   }
 
-  /** Its config entry says it, and a route may say otherwise. */
+  /** None: the config entry contains the passive health check, and a route can override it. */
   protected override get envoyRuntime(): undefined {
     return undefined;
   }
 
   /**
-   * Connects those outside to a service: the gateway leads there (a route) and may reach it (an intention).
+   * Connects clients outside the mesh to a service. It adds a route, and an intention that allows the gateway to reach the service.
    *
-   * With `"*"` it leads to every service of the datacenter that has an Envoy and speaks the listener's protocol, by the host
-   * `<service>.ingress.*`, and may reach those that are in this app; other teams say `allowFrom` at theirs. A service that is connected
-   * to the listener by its name has the hosts that are given there instead; what is stated about this gateway at a service, permissions
-   * say, holds there instead. Services without an Envoy, virtual ones, and those outside the mesh are not meant.
+   * With `"*"`, the listener routes to every service of the datacenter that has an Envoy and the protocol of the listener, by the host
+   * `<service>.ingress.*`. The gateway is allowed to reach the services of this app; other teams call `allowFrom` of their services. If a
+   * service is also connected to the listener by name, the hosts of that connection apply instead. If another call allows or denies this
+   * gateway something at a service, for example with permissions, it applies there instead. `"*"` does not include services without an
+   * Envoy, virtual services and external services.
    *
-   * @param target the service, or its name in this mesh, or `"*"` for all of them
+   * @param target the service, its name in this mesh, or `"*"` for all services
    * @see https://developer.hashicorp.com/consul/docs/reference/config-entry/ingress-gateway#listeners-services-name
    */
   connectTo(target: IMeshService | string, options: IngressConnectOptions = {}): Intention {
@@ -141,9 +142,10 @@ export class IngressGateway extends InboundGateway<IngressListener, IngressGatew
   }
 
   /**
-   * Leads to a service, or with `"*"` to every one as {@link connectTo} does. Grants nothing: the service's owner says `allowFrom`.
+   * Adds a route to a service, or with `"*"` to all services that {@link connectTo} would include. It adds no intention: the owner of
+   * the service calls `allowFrom`.
    *
-   * @param target the service, or its name in this mesh, or `"*"` for all of them
+   * @param target the service, its name in this mesh, or `"*"` for all services
    */
   addRoute(target: IMeshService | string, options: IngressRouteOptions = {}): void {
     refuseWrongArgument(this, "target", target, MEMBER);

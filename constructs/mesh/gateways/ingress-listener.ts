@@ -8,24 +8,24 @@ import { LISTENER_SHAPE } from "../shapes";
 import { TLS_VERSION_SHAPE, type TlsVersionOptions } from "../../consul/tls-versions";
 
 /**
- * TLS at a listener of an ingress gateway. Without more the certificate comes from the mesh's own authority, for the hosts
- * of the routes: clients must trust Consul's roots.
+ * TLS of a listener of an ingress gateway. By default, the mesh's CA issues the certificate, for the hosts of the routes. Clients must
+ * then trust the CA roots of Consul.
  *
  * @see https://developer.hashicorp.com/consul/docs/reference/config-entry/ingress-gateway#tls
  */
 export interface IngressTls extends TlsVersionOptions {
-  /** Where Envoy gets another certificate from: a server of the secret discovery service. @default none */
+  /** Server of the secret discovery service (SDS) from which Envoy gets another certificate. @default none */
   readonly sds?: {
-    /** Name of a static cluster in Envoy's bootstrap: `envoy_extra_static_clusters_json` of the sidecar's `config`. */
+    /** Name of a static cluster in Envoy's bootstrap, which `envoy_extra_static_clusters_json` of the sidecar's `config` adds. */
     readonly clusterName: string;
-    /** What the server calls the certificate. */
+    /** Name of the certificate on that server. */
     readonly certResource: string;
   };
 }
 
 /** Options of an {@link IngressListener}. */
 export interface IngressListenerOptions extends ListenerOptions {
-  /** `{}` for a certificate of the mesh's own authority. @default plaintext */
+  /** TLS settings; `{}` for a certificate of the mesh's CA. @default none: the listener accepts plaintext */
   readonly tls?: IngressTls;
 }
 
@@ -35,12 +35,12 @@ const TLS_SHAPE: is.Shape<IngressTls> = {
 };
 const INGRESS_LISTENER_SHAPE: is.Shape<IngressListenerOptions> = { ...LISTENER_SHAPE, tls: is.block(TLS_SHAPE) };
 
-/** Where an ingress gateway takes connections. The services that it leads to must speak the listener's protocol. */
+/** A listener of an ingress gateway. The services to which it routes must have the protocol of the listener. */
 export class IngressListener implements GatewayListener {
   private constructor(
-    /** What clients speak to it; the services that it leads to must speak the same. */
+    /** Protocol of the clients. The services to which the listener routes must have the same protocol. */
     readonly protocol: Protocol,
-    /** Port and TLS, as they were given. */
+    /** Port and TLS, as passed. */
     readonly options: IngressListenerOptions,
   ) {}
 
@@ -49,22 +49,22 @@ export class IngressListener implements GatewayListener {
     is.examineProperties(place, this.options, INGRESS_LISTENER_SHAPE);
   }
 
-  /** Connections as they are, to a single service. */
+  /** A listener for connections, which it forwards to a single service. */
   static tcp(options: IngressListenerOptions): IngressListener {
     return new IngressListener(Protocol.TCP, options);
   }
 
-  /** HTTP requests, to services by the host that they are for. */
+  /** A listener for HTTP requests, which it routes by host. */
   static http(options: IngressListenerOptions): IngressListener {
     return new IngressListener(Protocol.HTTP, options);
   }
 
-  /** HTTP/2 requests. */
+  /** A listener for HTTP/2 requests, which it routes by host. */
   static http2(options: IngressListenerOptions): IngressListener {
     return new IngressListener(Protocol.HTTP2, options);
   }
 
-  /** gRPC calls. */
+  /** A listener for gRPC calls, which it routes by host. */
   static grpc(options: IngressListenerOptions): IngressListener {
     return new IngressListener(Protocol.GRPC, options);
   }

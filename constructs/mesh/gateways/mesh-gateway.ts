@@ -6,26 +6,26 @@ import { MESH_GATEWAY_SHAPE } from "../shapes";
 import { Gateway, type GatewayBaseProps, type InMesh } from "./gateway";
 import { numberText } from "../../core/collections";
 
-/** What {@link ServiceMesh.addMeshGateway} takes. */
+/** Props of {@link ServiceMesh.addMeshGateway}. */
 export interface MeshGatewayBaseProps extends GatewayBaseProps, GatewayBlockProps {
-  /** Port of the node where it is reached, from its own datacenter and from others. @default 8443 */
+  /** Static port of the node on which the gateway listens, for its own datacenter and for others. @default 8443 */
   readonly port?: number;
-  /** Nomad's name for the network of the node on which that port is open. @default the node's own address */
+  /** Name of the client's `host_network` on which the port is open. @default the node's default network */
   readonly hostNetwork?: string;
   /**
-   * IP address that other datacenters reach it at, where that is not the node's own; Nomad's variables may stand in it, as
-   * in `"${attr.unique.platform.aws.public-ipv4}"`.
+   * IP address at which other datacenters reach the gateway, if it is not the address of the node. It can contain Nomad's variables, such
+   * as `"${attr.unique.platform.aws.public-ipv4}"`.
    *
    * @default the address that its own datacenter uses
    */
   readonly wanAddress?: string;
-  /** Port that goes with `wanAddress`. @default `port` */
+  /** Port at which other datacenters reach the gateway, together with `wanAddress`. @default `port` */
   readonly wanPort?: number;
   /**
-   * Whether what Consul's servers of peered clusters tell each other goes through mesh gateways too, so that no server must
-   * be reachable from outside. It holds for the whole cluster: say it at one gateway.
+   * Whether the Consul servers of peered clusters also communicate through mesh gateways, so that no server must be reachable from
+   * outside. It applies to the whole cluster: set it for one gateway.
    *
-   * @default whether the mesh has peers in this app
+   * @default true if connections of this app lead to or from a cluster peer of the mesh, otherwise false
    * @see https://developer.hashicorp.com/consul/docs/reference/config-entry/mesh#peering
    */
   readonly peerThroughMeshGateways?: boolean;
@@ -34,16 +34,16 @@ export interface MeshGatewayBaseProps extends GatewayBaseProps, GatewayBlockProp
 /** Props of {@link MeshGateway}. */
 export interface MeshGatewayProps extends MeshGatewayBaseProps, InMesh {}
 
-/** Label of the port that others reach. */
+/** Label of the port of the gateway. */
 const WAN_PORT = "wan";
 
-/** The port that Consul's own documentation uses. */
+/** The port in Consul's documentation. */
 const DEFAULT_PORT = 8443;
 
 /**
- * Carries traffic of the mesh between datacenters and between peered clusters. It sees only TLS: the sidecars at both ends
- * encrypt, and the intention of the destination decides. Which way traffic takes is said at each upstream, or for the whole
- * mesh in proxy-defaults: see {@link MeshGatewayMode}.
+ * A gateway for traffic of the mesh between datacenters and between peered clusters. It forwards TLS without decrypting it: the sidecars at
+ * both ends encrypt the traffic, and the intentions of the destination apply. `meshGateway` of an upstream, or proxy-defaults for the
+ * whole mesh, sets which gateways traffic uses: see {@link MeshGatewayMode}.
  *
  * @example
  * mesh.addMeshGateway("mesh-gateway", { wanAddress: "${attr.unique.platform.aws.public-ipv4}" });
@@ -63,7 +63,7 @@ export class MeshGateway extends Gateway<MeshGatewayBaseProps> {
           kind: "mesh",
           runtime: this.envoyRuntime,
           gateway: { Mesh: {} },
-          // The same number inside and outside: Nomad tells Envoy the node's.
+          // Use the same port inside the allocation: Nomad configures Envoy with the port of the node.
           ports: [{ Label: WAN_PORT, Value: port, To: port, HostNetwork: hostNetwork }],
           service: {
             PortLabel: WAN_PORT,
@@ -77,12 +77,12 @@ export class MeshGateway extends Gateway<MeshGatewayBaseProps> {
     });
   }
 
-  /** Consul datacenter whose traffic it carries; `undefined` where that is the provider's own. */
+  /** Name of the Consul datacenter of the gateway; `undefined` for the datacenter of the Consul provider. */
   get datacenter(): string | undefined {
     return this.mesh.datacenter;
   }
 
-  /** Port of the node where it is reached. */
+  /** Static port of the node on which the gateway listens. */
   get port(): number {
     return this.props.port ?? DEFAULT_PORT;
   }

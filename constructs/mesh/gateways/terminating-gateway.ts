@@ -19,17 +19,18 @@ import { like, refuseWrongArgument } from "../../core/shape";
 import { TERMINATING_GATEWAY_SHAPE } from "../shapes";
 import { Gateway, type GatewayBaseProps, type InMesh } from "./gateway";
 
-/** What {@link ServiceMesh.addTerminatingGateway} takes. */
+/** Props of {@link ServiceMesh.addTerminatingGateway}. */
 export interface TerminatingGatewayBaseProps extends GatewayBaseProps, GatewayBlockProps {}
 
 /** Props of {@link TerminatingGateway}. */
 export interface TerminatingGatewayProps extends TerminatingGatewayBaseProps, InMesh {}
 
 /**
- * The gateway out of the mesh: services reach it by mutual TLS like any other, it asks the intentions of the service outside, and
- * speaks TLS with that service's own authority.
+ * A gateway to services outside the mesh. Services connect to it with mutual TLS, as to any other service. It enforces the intentions of
+ * the external service, and connects to that service with the service's own TLS settings.
  *
- * Its config entry is a resource, so that it goes with the gateway. Nomad writes the same entry from the job, and never removes it.
+ * Its config entry is also a Terraform resource, so that it is deleted with the gateway: Nomad writes the same entry from the job, but
+ * never deletes it.
  *
  * @see https://developer.hashicorp.com/consul/docs/north-south/terminating-gateway
  */
@@ -47,7 +48,7 @@ export class TerminatingGateway extends Gateway<TerminatingGatewayBaseProps> {
     this.declare({ hostPorts: [], render: (graph) => this.renderWith(graph), needs: () => [entry] });
   }
 
-  /** Leads to a service outside. What may go there is said at that service: `connectTo`, `allowFrom`. */
+  /** Makes the gateway route to an external service. To allow sources, call `connectTo` of the source, or `allowFrom` of the service. */
   addService(service: ExternalService): void {
     refuseWrongArgument(this, "service", service, like("an ExternalService", "nodeName"));
     const key = this.node.path;
@@ -77,7 +78,7 @@ export class TerminatingGateway extends Gateway<TerminatingGatewayBaseProps> {
       },
       ports: [],
       service: {
-        // Without a port of its own Nomad gives it a dynamic one, where its Envoy listens; the check is of that port.
+        // Nomad gives a gateway without ports a dynamic one, on which Envoy listens. The check uses that port.
         Checks: [listeningCheck(`${serviceName} listens`)],
       },
     });
@@ -96,7 +97,7 @@ export class TerminatingGateway extends Gateway<TerminatingGatewayBaseProps> {
     }));
   }
 
-  /** Its Envoy decides on requests for services outside, as sidecars do on those for theirs. */
+  /** Envoy of the gateway evaluates permissions for external services, as sidecars do for their services. */
   private normalizingRuntime(graph: Snapshot): Readonly<Record<string, number>> | undefined {
     const mesh = this.mesh.node.path;
     const cluster = graph.clusterOf(mesh);

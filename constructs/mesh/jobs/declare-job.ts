@@ -14,17 +14,17 @@ import { toTerraformJson } from "../../core/terraform-json";
 import { needsOf, type Dependency } from "../config-entry";
 import type { Mesh } from "../mesh";
 
-/** What a job of the mesh is made from. */
+/** The parts of a job of the mesh. */
 export interface NomadJobParts
   extends Omit<JobRecord, "key" | "origin" | "mesh">, Pick<JobPlacement, "waitUntilHealthy"> {
   readonly mesh: Mesh;
-  /** The job without what the mesh adds to each, metrics and tracing. */
+  /** Returns the job without metrics and tracing, which the mesh adds to every job. */
   readonly render: (graph: Snapshot) => nomad.Job;
   readonly needs: (graph: Snapshot) => readonly Dependency[];
 }
 
 /**
- * Declares a job and its Terraform resource. The key of its record is the path of the scope.
+ * Declares a job and its Terraform resource. The key of the record of the job is the path of the scope.
  *
  * @returns the resource
  */
@@ -43,17 +43,17 @@ export function declareJob(scope: Construct, parts: NomadJobParts): Job {
     render: (snapshot) => mesh.observe(render(snapshot)),
     needs: (snapshot) => [
       ...needsOf(needs(snapshot)),
-      // Envoy reads some of what the mesh says of it, metrics and tracing, only when it starts.
+      // Envoy reads some settings of proxy-defaults, those for metrics and tracing, only when it starts.
       { entry: { kind: "proxy-defaults", name: "global" }, isSoft: true },
     ],
     write: (job = {}) => {
       resource.jobspec = toTerraformJson(job);
-      // It is for Nomad to decide when it has taken too long. The provider's own limit of 5 minutes is shorter than Nomad's.
+      // Nomad decides when a deployment has taken too long. The provider's default timeout of 5 minutes is shorter than Nomad's.
       const limits = waitUntilHealthy === true ? deploymentLimits(job) : undefined;
       if (limits) {
         resource.putTimeouts({ create: durationText(limits.create), update: durationText(limits.update) });
       }
-      // A job that somebody has stopped runs again with the next apply. One of no instances, or that is to end, may well be dead.
+      // A job that somebody has stopped runs again after the next apply. A job without instances, or a batch job, may be dead.
       if (isToRun(job)) {
         resource.rerunIfDead = true;
       }
@@ -62,7 +62,7 @@ export function declareJob(scope: Construct, parts: NomadJobParts): Job {
   return resource;
 }
 
-/** @internal The job of a resource that was declared here, as Nomad's API takes it. */
+/** @internal The job of a resource that {@link declareJob} returned, in the format of Nomad's API. */
 export function renderedJob(resource: Job): nomad.Job {
   const { snapshot } = Graph.of(resource);
   const emission = snapshot.emissions.find((it) => it.resource === resource);

@@ -26,42 +26,42 @@ import { connectionsOf } from "../render-upstream";
 import * as is from "../../core/shape";
 import { GROUP_SERVICE_SHAPE, JOB_GROUP_SHAPE } from "../shapes";
 
-/** What {@link MeshJob.addGroup} takes. */
+/** Props of {@link MeshJob.addGroup}. */
 export interface JobGroupProps extends GroupOptions, NetworkOptions {
-  /** Its name in the job. @default the construct's id */
+  /** Name of the group in the job. @default the construct's id */
   readonly groupName?: string;
-  /** What runs, by name of the task. */
+  /** The tasks of the group. The keys are the names of the tasks. */
   readonly tasks: Readonly<Record<string, Workload>>;
-  /** Anything else of Nomad's group block. @default none */
+  /** Other fields of Nomad's group block. @default none */
   readonly override?: Override<nomad.TaskGroup>;
 }
 
-/** What {@link JobGroup.addCatalogService} takes. */
+/** Props of {@link JobGroup.addCatalogService}. */
 export interface CatalogServiceProps extends CatalogServiceOptions {
-  /** Name in Consul. A DNS label. @default the construct's id */
+  /** Name of the service in the catalog. A DNS label. @default the construct's id */
   readonly serviceName?: string;
 }
 
 const OF_SERVICE = is.without(GROUP_SERVICE_SHAPE, "group");
 const OF_CATALOG_SERVICE = { ...CATALOG_SERVICE_SHAPE, serviceName: is.name };
 
-/** The job that a group is in. */
+/** The job of a group. */
 interface JobOfGroup {
   readonly mesh: Mesh;
   readonly job: Job;
-  /** Key of its record. */
+  /** Key of the record of the job. */
   readonly key: string;
   readonly kind?: JobKind;
 }
 
 /**
- * A group of a job: tasks that run together on one node. Its services share the ports of one network namespace, so that they reach
- * each other there without the mesh, and each upstream has a local port of its own.
+ * A group of a job: tasks that run together on one node. The services of the group share one network namespace: they can reach each
+ * other there without the mesh, and each upstream has a separate local port.
  *
  * @see https://developer.hashicorp.com/nomad/docs/job-specification/group
  */
 export class JobGroup extends Construct {
-  /** Its name in the job. */
+  /** Name of the group in the job. */
   readonly groupName: string;
 
   private readonly ports = new AllocationPorts();
@@ -86,8 +86,8 @@ export class JobGroup extends Construct {
   }
 
   /**
-   * Adds a service of the mesh: a member of the graph with its own Envoy, upstreams, intentions, defaults and checks. Without a
-   * `port` it offers nothing, and only reaches others.
+   * Adds a service to the group and to the mesh, with its own Envoy, upstreams, intentions, `service-defaults` and checks. A service
+   * without a `port` only connects to others.
    *
    * @example
    * group.addService("shop-page", { port: 8080, protocol: Protocol.HTTP }).connectTo(api);
@@ -113,8 +113,8 @@ export class JobGroup extends Construct {
   }
 
   /**
-   * Adds a service to Consul's catalog that is outside the mesh, for an external load balancer or a scraper, say. Whatever reaches
-   * its port may use it.
+   * Adds a service outside the mesh to the catalog, for example for an external load balancer or a scraper. Every client that can reach
+   * the port can use the service.
    */
   addCatalogService(id: string, props: CatalogServiceProps = {}): void {
     is.refuseWrongValues(this, props, OF_CATALOG_SERVICE, "service", id);
@@ -158,7 +158,7 @@ export class JobGroup extends Construct {
           ...this.catalogServices,
         ],
         Tasks: Object.entries(props.tasks).flatMap(([name, workload]) => {
-          // What a service without a task of its own finds, all of them may ask for.
+          // The variables of a service without a `task` are set in all tasks.
           const ofTask = connected.filter(({ options: { task = name } }) => task === name);
           const env = Object.fromEntries(ofTask.flatMap(({ connections }) => Object.entries(connections.env)));
           return renderTasks({ [name]: workload }, env);

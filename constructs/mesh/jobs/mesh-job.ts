@@ -11,20 +11,20 @@ import { JobGroup, type JobGroupProps } from "./job-group";
 import { refuseWrongValues } from "../../core/shape";
 import { MESH_JOB_SHAPE } from "../shapes";
 
-/** What {@link ServiceMesh.addJob} takes. */
+/** Props of {@link ServiceMesh.addJob}. */
 export interface MeshJobBaseProps extends JobSpec {
-  /** Its id and name in Nomad. To take over a job that is there already, give its id. @default the construct's id */
+  /** ID and name of the job in Nomad. To take over an existing job, use its ID. @default the construct's id */
   readonly jobName?: string;
 }
 
 /** Props of {@link MeshJob}. */
 export interface MeshJobProps extends MeshJobBaseProps {
-  /** The mesh that it belongs to, in this stack or another one. */
+  /** The mesh of the job, in this stack or another one. */
   readonly mesh: Mesh;
 }
 
 /**
- * A job with any number of groups, each with any number of services, tasks and ports. For the common case of one service there is
+ * A job with any number of groups, each with any number of services, tasks and ports. For a job with a single service, use
  * {@link ServiceMesh.addService}.
  *
  * @example
@@ -37,9 +37,9 @@ export interface MeshJobProps extends MeshJobBaseProps {
  * @see https://developer.hashicorp.com/nomad/docs/job-specification
  */
 export class MeshJob extends Construct {
-  /** The mesh of its services. */
+  /** The mesh of the services in this job. */
   readonly mesh: Mesh;
-  /** Its id in Nomad. */
+  /** ID of the job in Nomad. */
   readonly jobName: string;
   /** The Terraform resource, for dependencies and lifecycle. */
   readonly job: Job;
@@ -72,7 +72,7 @@ export class MeshJob extends Construct {
   /**
    * Adds a group: tasks that run together on one node, in one network namespace.
    *
-   * @param id name of the group, if it is given no other
+   * @param id id of the construct, and name of the group unless `groupName` is set
    */
   addGroup(id: string, props: JobGroupProps): JobGroup {
     const { mesh, job, kind } = this;
@@ -81,7 +81,7 @@ export class MeshJob extends Construct {
     return group;
   }
 
-  /** The job as Nomad's API takes it, with all that the graph adds by now. */
+  /** The job in the format of Nomad's API, with everything that the graph adds so far. */
   renderJob(): nomad.Job {
     return renderedJob(this.job);
   }

@@ -3,25 +3,25 @@ import * as is from "../../core/shape";
 import { jsonText } from "../../core/terraform-json";
 import type * as consul from "../../consul/generated/config-entries";
 
-/** How Envoy writes down each request and connection. */
+/** Format of Envoy's access logs. */
 export interface AccessLogOptions {
   /**
-   * A line of JSON: what each field holds, in Envoy's `%COMMANDS%`. Excludes `text`.
+   * Fields of a line of JSON. Values can contain command operators of Envoy, such as `%START_TIME%`. Cannot be combined with `text`.
    *
-   * @default Consul's own: time, method, path, status, flags, duration, bytes, upstream and some more
+   * @default Consul's format: time, method, path, status, flags, duration, bytes, upstream and others
    * @see https://www.envoyproxy.io/docs/envoy/latest/configuration/observability/access_log/usage#command-operators
    */
   readonly json?: Readonly<Record<string, unknown>>;
-  /** A line of text, in Envoy's `%COMMANDS%`. Excludes `json`. @default JSON */
+  /** A line of text with command operators of Envoy. Cannot be combined with `json`. @default none: `json` */
   readonly text?: string;
-  /** Whether connections that Envoy turns away before it knows whom they are for leave no line. @default false */
+  /** Whether Envoy omits connections that it rejects because no filter chain of the listener matches them. @default false */
   readonly disableListenerLogs?: boolean;
 }
 
 const ACCESS_LOG_SHAPE: is.Shape<AccessLogOptions> = { json: is.fields, text: is.text, disableListenerLogs: is.flag };
 
 /**
- * Where Envoy writes down each request and connection. It stands in proxy-defaults, so that it holds for every sidecar and
+ * Access logs of Envoy: where it logs requests and connections. The setting is in proxy-defaults, so it applies to every sidecar and
  * gateway, and a change takes effect without a restart.
  *
  * @see https://developer.hashicorp.com/consul/docs/observe/access-log
@@ -54,17 +54,17 @@ export class AccessLogs {
     }
   }
 
-  /** In the log of Envoy's task: `nomad alloc logs`. */
+  /** Logs to stdout of Envoy's task, which `nomad alloc logs` shows. */
   static stdout(options: AccessLogOptions = {}): AccessLogs {
     return new AccessLogs({ Type: "stdout" }, options);
   }
 
-  /** In the error log of Envoy's task, among what Envoy says of itself: `nomad alloc logs -stderr`. */
+  /** Logs to stderr of Envoy's task, together with Envoy's own messages, which `nomad alloc logs -stderr` shows. */
   static stderr(options: AccessLogOptions = {}): AccessLogs {
     return new AccessLogs({ Type: "stderr" }, options);
   }
 
-  /** In a file that Envoy can write, e.g. `/alloc/logs/access.log`. Nobody rotates it. */
+  /** Logs to a file that Envoy can write, such as `/alloc/logs/access.log`. The file is not rotated. */
   static file(path: string, options: AccessLogOptions = {}): AccessLogs {
     return new AccessLogs({ Type: "file", Path: path }, options);
   }
@@ -75,7 +75,7 @@ function render({ json, text, disableListenerLogs }: AccessLogOptions): consul.A
     Enabled: true,
     JSONFormat: json && jsonText(json),
     TextFormat: text,
-    // Consul leaves out what is false, and each plan would find a difference.
+    // Consul omits the field if it is false, and each plan would then show a difference.
     DisableListenerLogs: disableListenerLogs === true ? true : undefined,
   };
 }

@@ -1,10 +1,10 @@
 /** Options of {@link meshDashboard}. */
 export interface DashboardOptions {
-  /** @default "Service mesh" */
+  /** Title of the dashboard. @default "Service mesh" */
   readonly title?: string;
-  /** Names the dashboard in Grafana's URLs; importing one of the same uid replaces it. @default "meshform" */
+  /** ID of the dashboard in Grafana's URLs. Importing a dashboard with the same uid replaces it. @default "meshform" */
   readonly uid?: string;
-  /** How often it looks again. @default "30s" */
+  /** Interval at which Grafana refreshes the dashboard. @default "30s" */
   readonly refresh?: string;
 }
 
@@ -14,49 +14,49 @@ export interface DashboardOptions {
  * @see https://grafana.com/docs/grafana/latest/visualizations/dashboards/build-dashboards/view-dashboard-json-model/
  */
 export interface Dashboard {
-  /** Heading in Grafana. */
+  /** Title of the dashboard. */
   readonly title: string;
-  /** Names the dashboard in Grafana's URLs; importing one of the same uid replaces it. */
+  /** ID of the dashboard in Grafana's URLs. Importing a dashboard with the same uid replaces it. */
   readonly uid: string;
-  /** What it shows, from left to right and top to bottom. */
+  /** Panels, from left to right and top to bottom. */
   readonly panels: readonly DashboardPanel[];
   readonly [field: string]: unknown;
 }
 
 /** A panel of a {@link Dashboard}. */
 export interface DashboardPanel {
-  /** Heading of the panel. */
+  /** Title of the panel. */
   readonly title: string;
-  /** Grafana's visualization: one number, a graph over time, or a table. */
+  /** Visualization: a single number, a graph over time, or a table. */
   readonly type: "stat" | "timeseries" | "table";
-  /** Its place in the grid of 24 columns. */
+  /** Position in the grid, which has 24 columns. */
   readonly gridPos: {
-    /** Column of its left edge, from 0. */
+    /** Column of the left edge, from 0. */
     readonly x: number;
-    /** Row of its top edge, from 0; a row is 30 pixels. */
+    /** Row of the top edge, from 0. A row is 30 pixels. */
     readonly y: number;
     /** Width in columns. */
     readonly w: number;
     /** Height in rows. */
     readonly h: number;
   };
-  /** Its queries. */
+  /** Queries of the panel. */
   readonly targets: readonly {
     /** The query in PromQL. */
     readonly expr: string;
-    /** Name of each series; `{{label}}` stands for a label's value. */
+    /** Name of each series. `{{label}}` is replaced by the value of that label. */
     readonly legendFormat: string;
-    /** Letter that tells the query from others of the panel. */
+    /** Letter that identifies the query in the panel. */
     readonly refId: string;
   }[];
   readonly [field: string]: unknown;
 }
 
-/** What a panel is made from; its place follows from the order. */
+/** A panel without its position, which follows from the order of the panels. */
 interface PanelPlan {
   readonly title: string;
   readonly type: DashboardPanel["type"];
-  /** Of 24 columns. */
+  /** Width in columns, of 24. */
   readonly width: number;
   readonly height: number;
   /** @see https://github.com/grafana/grafana/blob/main/packages/grafana-data/src/valueFormats/categories.ts */
@@ -104,8 +104,8 @@ const PANELS: readonly PanelPlan[] = [
 ];
 
 /**
- * A dashboard of the mesh for Grafana: requests, errors and duration by source and destination, over what
- * {@link meshRules} record; certificates, control plane, leaders.
+ * A Grafana dashboard of the mesh: requests, errors and duration by source and destination, from the series that {@link meshRules} record;
+ * certificates, connections of Envoys to Consul, and leaders.
  *
  * @example
  * writeFileSync("mesh-dashboard.json", JSON.stringify(meshDashboard()));
@@ -142,7 +142,7 @@ function leafExpiry(): string {
   return "envoy_listener_ssl_certificate_expiration_unix_time_seconds - time()";
 }
 
-/** Seen from the source: what it receives is the answer. */
+/** Bytes as the source counts them: `rx` are responses, `tx` are requests. */
 function bytes(direction: "rx" | "tx"): string {
   return `sum by (consul_source_service, consul_destination_service) (rate(envoy_cluster_upstream_cx_${direction}_bytes_total${EDGES}[$__rate_interval]))`;
 }
@@ -164,7 +164,7 @@ function edgeVariable(name: string, label: string, of: string): object {
 
 const DATASOURCE = { type: "prometheus", uid: "${datasource}" };
 
-/** From left to right, then the next row; all panels of a row are equally high. */
+/** Places the panels from left to right, row by row. All panels of a row have the same height. */
 function placed(plans: readonly PanelPlan[]): DashboardPanel[] {
   let [x, y] = [0, 0];
   return plans.map(({ title, type, width, height, unit, queries }, index) => {

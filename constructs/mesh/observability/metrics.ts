@@ -7,14 +7,14 @@ import type * as nomad from "../../nomad/generated/job";
 /** Options of {@link Metrics.prometheus}. */
 export interface PrometheusMetricsOptions {
   /**
-   * Port inside each allocation on which Envoy answers. Where something else of a group has it, a second Envoy for
-   * example, the next free one is taken. On the node it is a port that Nomad chooses.
+   * Port inside each allocation on which Envoy serves its metrics. If another part of the group uses this port, such as a second Envoy,
+   * the next free port is used. On the node, Nomad maps a dynamic port to it.
    *
    * @default 9102
    */
   readonly port?: number;
   /**
-   * The network of the nodes on which the port is open, as their configuration names it.
+   * Name of the clients' `host_network` on which the port is open.
    *
    * @default the nodes' default network
    * @see https://developer.hashicorp.com/nomad/docs/configuration/client#host_network-block
@@ -28,11 +28,11 @@ const METRICS_SHAPE: is.Shape<PrometheusMetricsOptions> = {
 };
 
 /**
- * How the Envoys of a mesh tell what they do.
+ * How the Envoys of a mesh expose their metrics.
  *
- * Metrics are read without mutual TLS, from a port of the node: who reaches the nodes' dynamic ports can read which services
- * there are and how much they talk, and nothing else of Envoy's administration. Where each Envoy answers is in its
- * service's metadata in Consul, `envoy_metrics_address`.
+ * Metrics are served without mutual TLS, on a port of the node. Anyone who can reach the dynamic ports of the nodes can read which services
+ * exist and how much traffic they have, but has no other access to Envoy's admin interface. The metadata `envoy_metrics_address` of each
+ * service in Consul contains the address and port of its metrics.
  *
  * @example
  * new ServiceMesh(stack, "mesh", { metrics: Metrics.prometheus() });
@@ -45,19 +45,19 @@ export class Metrics {
     is.examineProperties(place, this.options, METRICS_SHAPE);
   }
 
-  /** Each Envoy answers `GET /metrics` in Prometheus' format. */
+  /** Each Envoy serves metrics in Prometheus' format at `GET /metrics`. */
   static prometheus(options: PrometheusMetricsOptions = {}): Metrics {
     return new Metrics(options);
   }
 
-  /** @internal Fields of proxy-defaults' Config. */
+  /** @internal Fields for `Config` of proxy-defaults. */
   renderProxyConfig(): Readonly<Record<string, unknown>> {
     return { [BIND_ADDRESS]: `0.0.0.0:${this.port}` };
   }
 
   /**
-   * @internal Gives each Envoy of a finished job its port.
-   * @param proxyDefaults what the author of the mesh has set there, or `false` where somebody else owns them
+   * @internal Adds a port for metrics to each Envoy of a finished job.
+   * @param proxyDefaults the passed fields of proxy-defaults, or `false` if another stack or team owns the entry
    */
   expose(job: nomad.Job, proxyDefaults: Pick<consul.ProxyConfigEntry, "Config"> | false): nomad.Job {
     const byProxyDefaults = proxyDefaults !== false && proxyDefaults.Config?.[BIND_ADDRESS] === undefined;

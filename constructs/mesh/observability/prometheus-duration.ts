@@ -1,10 +1,10 @@
 import { DURATION_ALLOWED, isDuration, nanoseconds, type DurationLike } from "../../core/duration";
 import * as is from "../../core/shape";
 
-/** As Prometheus writes it, which knows days, weeks and years, and no fractions. */
+/** Prometheus' own format, which has days, weeks and years, but no fractions. */
 const OWN = /^(?:0|(?:\d+y)?(?:\d+w)?(?:\d+d)?(?:\d+h)?(?:\d+m)?(?:\d+s)?(?:\d+ms)?)$/;
 
-/** A length of time that can be written for Prometheus. */
+/** A duration that can be converted to Prometheus' format. */
 export const PROMETHEUS_DURATION = is.literal(
   is.rule(DURATION_ALLOWED, "Correct it.", (value) => isOwn(value) || isDuration(value)),
   "Use a literal value: it is part of Prometheus' configuration.",
@@ -15,9 +15,9 @@ function isOwn(value: unknown): value is string {
 }
 
 /**
- * A length of time as Prometheus takes it.
+ * A duration in Prometheus' format.
  *
- * @throws RangeError for text which is no duration
+ * @throws RangeError for text that is not a duration
  * @see https://prometheus.io/docs/prometheus/latest/configuration/configuration/
  */
 export function prometheusDuration(duration: DurationLike): string {

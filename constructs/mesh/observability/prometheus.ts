@@ -12,32 +12,32 @@ import * as is from "../../core/shape";
 import { SERVICE_SHAPE } from "../shapes";
 import { renderSecrets, renderScrapeConfig, renderTargets, SCRAPE_SHAPE, type ScrapeOptions } from "./scrape-config";
 
-/** What {@link ServiceMesh.addPrometheus} takes: anything of a service, and what Prometheus is to do. */
+/** Props of {@link ServiceMesh.addPrometheus}: those of a service, and those of Prometheus. */
 export interface PrometheusBaseProps
   extends ScrapeOptions, Omit<MeshServiceBaseProps, "port" | "workload" | "protocol"> {
   /**
-   * What runs Prometheus, version 2.42 or newer, given its arguments and files.
+   * Returns the workload that runs Prometheus 2.42 or newer, with the passed arguments, files and task options.
    *
    * @default (task) => Workload.docker({ image: "prom/prometheus:v3.5.0", ...task })
    */
   readonly workload?: (task: PrometheusTask) => Workload;
-  /** How long data is kept, e.g. `30d`. @default "15d" */
+  /** How long Prometheus keeps data, such as `"30d"`. @default "15d" */
   readonly retention?: DurationLike;
   /**
-   * Where data is kept. The default moves with the job to its next allocation, from node to node too.
+   * Directory for data. The default is on the ephemeral disk, which Nomad moves to the next allocation, to another node too.
    *
    * @default "${NOMAD_ALLOC_DIR}/data/prometheus"
    */
   readonly dataDirectory?: string;
-  /** Disk that the default dataDirectory may take, in MiB. @default 2000 */
+  /** Size of the ephemeral disk, which contains the default `dataDirectory`, in MiB. @default 2000 */
   readonly diskMib?: number;
-  /** What is recorded and when somebody is called. @default meshRules() */
+  /** Recording and alerting rules. @default meshRules() */
   readonly rules?: readonly RuleGroup[];
 }
 
 /** Props of {@link Prometheus}. */
 export interface PrometheusProps extends PrometheusBaseProps {
-  /** The mesh that it watches. */
+  /** The mesh that Prometheus scrapes, and of which it is a service. */
   readonly mesh: Mesh;
 }
 
@@ -57,22 +57,22 @@ const OWN_SHAPE: is.Shape<Omit<PrometheusProps, Exclude<keyof MeshServiceProps, 
 };
 const PROMETHEUS_SHAPE: is.Shape<PrometheusProps> = { ...is.without(SERVICE_SHAPE, "protocol"), ...OWN_SHAPE };
 
-/** What the program that runs Prometheus is given. */
+/** Options for the task that runs Prometheus. */
 export interface PrometheusTask extends TaskOptions {
-  /** Command line arguments, those for its files included. */
+  /** Command line arguments, including the paths of files. */
   readonly args: readonly string[];
   readonly templates: readonly Template[];
 }
 
-/** Opens an action in files that have none, but texts of Prometheus that look like them. */
+/** Delimiters for files without template actions, in which Prometheus' own `{{ … }}` must stay unchanged. */
 const NO_ACTIONS = { leftDelimiter: "<<<", rightDelimiter: ">>>" };
 
 /**
- * Prometheus as a job of the mesh. It finds every sidecar and gateway, Consul's servers and Nomad's agents in Consul's catalog:
- * Nomad renders its lists of targets from there with the job's own identity, so that Prometheus itself needs no way to Consul
- * and no token, whatever the access rules are.
+ * Prometheus as a job of the mesh. It scrapes every sidecar and gateway, Consul's servers and Nomad's agents. Nomad renders the lists of
+ * targets from Consul's catalog with the identity of the job, so Prometheus itself needs neither access to Consul nor a token, whatever the
+ * ACLs are.
  *
- * It is a service of the mesh like any other: `grafana.connectTo(prometheus)`, or `publish` it for those outside.
+ * It is also a service of the mesh. Call `grafana.connectTo(prometheus)`, or set `publish` for clients outside the mesh.
  *
  * @example
  * new ServiceMesh(stack, "mesh", { metrics: Metrics.prometheus() }).addPrometheus("prometheus", { publish: 9090 });
@@ -98,7 +98,7 @@ export class Prometheus extends MeshService {
 
 function renderTask(props: PrometheusBaseProps, port: number): PrometheusTask {
   const address = props.publish === undefined ? "127.0.0.1" : "0.0.0.0";
-  // Prometheus notices when a list of targets changes.
+  // Prometheus detects changes of the lists of targets.
   const targets = Object.entries(renderTargets(props)).map(([file, text]) =>
     Template.text(text, { destination: `local/${file}`, changeMode: "noop" }),
   );
@@ -123,7 +123,7 @@ function renderTask(props: PrometheusBaseProps, port: number): PrometheusTask {
     resources: { cpuMhz: 200, memoryMib: 512 },
     killSignal: "SIGTERM",
     killTimeout: "30s",
-    // Has Nomad give the task a token of its own where Consul asks for one.
+    // Makes Nomad give the task a Consul token, in a cluster with ACLs.
     consulCluster: "default",
   };
 }

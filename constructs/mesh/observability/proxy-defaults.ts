@@ -6,10 +6,10 @@ import type { Tracing } from "./tracing";
 
 type ProxyDefaults = Omit<consul.ProxyConfigEntry, "Kind" | "Name">;
 
-/** Several static clusters are one text, with commas between them. */
+/** A field with a string that contains several static clusters, separated by commas. */
 const STATIC_CLUSTERS = "envoy_extra_static_clusters_json";
 
-/** What the mesh says of all its Envoys, laid under what its author says of them. */
+/** Fields of proxy-defaults: those that the mesh sets, overridden by those that are passed. */
 export function renderProxyDefaults(
   own: ProxyDefaults,
   { metrics, accessLogs, tracing }: { metrics?: Metrics; accessLogs?: AccessLogs; tracing?: Tracing },
@@ -25,7 +25,7 @@ export function renderProxyDefaults(
     clusters.length > 0 ? { [STATIC_CLUSTERS]: clusters.join(",") } : undefined,
   );
   return {
-    // Consul always answers with these two; without them each plan would find a difference.
+    // Consul always returns these two fields. Without them, each plan would show a difference.
     TransparentProxy: {},
     AccessLogs: accessLogs?.rendered ?? {},
     ...own,

@@ -3,41 +3,41 @@ import * as is from "../../core/shape";
 import { PROMETHEUS_DURATION, prometheusDuration } from "./prometheus-duration";
 import { renderYaml } from "./yaml";
 
-/** A rule that keeps the answer of a query as a series of its own. */
+/** A rule that stores the result of a query as a new series. */
 export interface RecordingRule {
-  /** Name of the new series, e.g. `mesh:edge_requests:rate`. */
+  /** Name of the new series, such as `mesh:edge_requests:rate`. */
   readonly record: string;
   /** The query in PromQL. */
   readonly expr: string;
-  /** Labels that are added to the result, or replaced in it. @default none */
+  /** Labels that are added to the result, or replace labels of the same name. @default none */
   readonly labels?: Readonly<Record<string, string>>;
 }
 
-/** A rule that calls somebody when its query has an answer. */
+/** A rule that raises an alert when its query returns a result. */
 export interface AlertingRule {
   /** Name of the alert. */
   readonly alert: string;
-  /** The query in PromQL: each series of its answer is an alert. */
+  /** The query in PromQL. Each series of the result is an alert. */
   readonly expr: string;
-  /** How long it must have had one. @default "0s" */
+  /** How long the query must have returned the series before the alert fires. @default "0s" */
   readonly for?: DurationLike;
-  /** Labels by which Alertmanager routes it, e.g. `severity`. @default none */
+  /** Labels by which Alertmanager routes the alert, such as `severity`. @default none */
   readonly labels?: Readonly<Record<string, string>>;
-  /** Text for people; `{{ $labels.x }}` and `{{ $value }}` are filled in. @default none */
+  /** Texts for people. They can contain `{{ $labels.x }}` and `{{ $value }}`. @default none */
   readonly annotations?: Readonly<Record<string, string>>;
 }
 
 /**
- * Rules that Prometheus evaluates one after the other.
+ * A group of rules, which Prometheus evaluates one after another.
  *
  * @see https://prometheus.io/docs/prometheus/latest/configuration/recording_rules/
  */
 export interface RuleGroup {
-  /** Unique within its file. */
+  /** Name of the group, unique in its file. */
   readonly name: string;
-  /** @default the evaluation interval */
+  /** Time between two evaluations of the group. @default the evaluation interval of Prometheus */
   readonly interval?: DurationLike;
-  /** In the order in which they are evaluated. */
+  /** Rules, in the order of their evaluation. */
   readonly rules: readonly (RecordingRule | AlertingRule)[];
 }
 
@@ -48,40 +48,40 @@ export const RULE_GROUP_SHAPE: is.Shape<RuleGroup> = {
   rules: is.required(is.list(is.fields)),
 };
 
-/** From when on {@link meshRules} call somebody. */
+/** Thresholds of {@link meshRules}. An edge is a source service and a destination service. */
 export interface MeshRulesOptions {
-  /** The time over which rates are taken: four scrapes or more. @default "5m" */
+  /** Time range over which rates are calculated: at least four scrape intervals. @default "5m" */
   readonly window?: DurationLike;
-  /** How long something must have been wrong. @default "5m" */
+  /** How long a condition must be true before its alert fires. @default "5m" */
   readonly for?: DurationLike;
-  /** Share of the requests of an edge that fail, from 0 to 1. @default 0.05 */
+  /** Share of failed requests of an edge, from 0 to 1, above which an alert fires. @default 0.05 */
   readonly errorRatio?: number;
-  /** Requests per second below which an edge is too quiet to judge. @default 0.1 */
+  /** Requests per second of an edge below which no alert fires for its requests. @default 0.1 */
   readonly minimumRequestRate?: number;
-  /** 99 of 100 requests of an edge should be answered within this time, in milliseconds. @default 1000 */
+  /** 99th percentile of the duration of an edge's requests, in milliseconds, above which an alert fires. @default 1000 */
   readonly latencyMs?: number;
   /**
-   * Time that must be left to a service's certificate, in hours. Consul renews those, which last 72 hours, when 7 to 29 are
-   * left.
+   * Remaining time until the certificate of a service expires, in hours, below which an alert fires. These certificates are valid for
+   * 72 hours; Consul renews them 7 to 29 hours before they expire.
    *
    * @default 6
    */
   readonly leafCertificateHours?: number;
-  /** Time that must be left to the mesh's authorities and to the agents' certificates, in days. @default 30 */
+  /** Remaining time until a CA of the mesh or a certificate of an agent expires, in days, below which an alert fires. @default 30 */
   readonly authorityCertificateDays?: number;
 }
 
-/** The edge of the graph that a metric of Envoy is about. */
+/** Groups metrics of Envoy by edge. */
 const BY_EDGE = "by (consul_source_service, consul_destination_service)";
 const OF_EDGES = 'consul_destination_service!=""';
 const EDGE = "{{ $labels.consul_source_service }} → {{ $labels.consul_destination_service }}";
 
-/** Quantiles of the latency that are recorded. */
+/** Quantiles of the request duration that are recorded. */
 const QUANTILES = [0.5, 0.9, 0.99];
 
 /**
- * The rules that every mesh wants: request rate, error rate and latency of each edge of the graph as series of their own,
- * and alerts on them, on Envoys without their control plane, on certificates, on Consul and Nomad without a leader.
+ * Rules for every mesh. They record the request rate, error rate and request duration of each edge (source and destination), and alert on
+ * them, on Envoys without a connection to Consul, on certificates that expire, and on Consul or Nomad without a leader.
  *
  * @example
  * writeFileSync("mesh-rules.yml", renderRules(meshRules({ errorRatio: 0.01 })));
@@ -95,7 +95,7 @@ export function meshRules(options: MeshRulesOptions = {}): readonly RuleGroup[] 
   ];
 }
 
-/** Rules as a file of Prometheus. */
+/** The content of a rule file of Prometheus, in YAML. */
 export function renderRules(groups: readonly RuleGroup[]): string {
   return renderYaml({
     groups: groups.map(({ interval, rules, ...group }) => ({
@@ -113,7 +113,7 @@ function edgeRules(window: string): RecordingRule[] {
   const errors = `sum ${BY_EDGE} (${rate("envoy_cluster_upstream_rq_xx", ',envoy_response_code_class="5"')})`;
   return [
     { record: "mesh:edge_requests:rate", expr: `sum ${BY_EDGE} (${rate("envoy_cluster_upstream_rq_xx")})` },
-    // Envoy has no series of failures before the first one; none is not unknown.
+    // Envoy has no series of failures before the first failure. The rate is then 0.
     { record: "mesh:edge_errors:rate", expr: `${errors} or mesh:edge_requests:rate * 0` },
     { record: "mesh:edge_errors:ratio", expr: "mesh:edge_errors:rate / (mesh:edge_requests:rate > 0)" },
     ...QUANTILES.map((quantile) => ({
@@ -174,7 +174,7 @@ function controlPlaneAlerts(options: MeshRulesOptions): AlertingRule[] {
       },
     },
     ...noLeader("Consul", "consul", "consul_server_isLeader", "> 0"),
-    // Only the leader publishes it, and it is gone a minute after it has stopped to lead.
+    // Only the leader publishes this metric. It disappears a minute after the server has lost leadership.
     ...noLeader("Nomad", "nomad", "nomad_nomad_job_status_running", ">= 0"),
     {
       alert: "EnvoyUnobserved",
@@ -228,7 +228,7 @@ function certificateAlerts(options: MeshRulesOptions): AlertingRule[] {
       ] as const
     ).map(([alert, metric, what]) => ({
       alert,
-      // 0 where the agent has none, NaN where it is not the leader, who alone knows.
+      // The metric is 0 if the agent has no certificate, and NaN on servers that are not the leader.
       expr: `${metric} != 0 and ${metric} < ${seconds}`,
       labels: { severity: "critical" },
       annotations: { summary: soon(what) },

@@ -5,17 +5,18 @@ import { PROMETHEUS_DURATION, prometheusDuration } from "./prometheus-duration";
 import { renderYaml } from "./yaml";
 import type { DurationLike } from "../../core/duration";
 
-/** How the agents of Consul or Nomad are scraped. */
+/** How Prometheus scrapes the agents of Consul or Nomad. */
 export interface AgentScrape {
-  /** @default "http" */
+  /** Scheme of the requests. @default "http" */
   readonly scheme?: "http" | "https";
-  /** @default 8500 or, with https, 8501 for Consul; for Nomad what it has in Consul */
+  /** Port of the agents. @default for Consul 8500, with https 8501; for Nomad the port in Consul's catalog */
   readonly port?: number;
-  /** What TLS needs, where the scheme is https. @default the machine's authorities */
+  /** TLS settings, if the scheme is `https`. @default none: the CAs of the machine verify the agents' certificates */
   readonly tls?: AgentScrapeTls;
   /**
-   * The token that the scrape shows: Consul wants one that may read agents, Nomad none. A text that Nomad renders into the
-   * task's secrets as a template, such as `{{ with nomadVar "nomad/jobs/prometheus" }}{{ .consul_token }}{{ end }}`.
+   * Token of the requests. In a cluster with ACLs, Consul requires a token with read access to agents; Nomad requires none. It is a
+   * template, which Nomad renders into the secrets directory of the task, such as
+   * `{{ with nomadVar "nomad/jobs/prometheus" }}{{ .consul_token }}{{ end }}`.
    *
    * @default none
    */
@@ -23,39 +24,39 @@ export interface AgentScrape {
 }
 
 /**
- * Certificates of a scrape. Each is a text that Nomad renders into the task's secrets as a template, so that no key is in the
- * job: `{{ with nomadVar "nomad/jobs/prometheus" }}{{ .key }}{{ end }}`.
+ * TLS settings of a scrape. `ca`, `cert` and `key` are templates, which Nomad renders into the secrets directory of the task, so that the
+ * job does not contain the key: `{{ with nomadVar "nomad/jobs/prometheus" }}{{ .key }}{{ end }}`.
  */
 export interface AgentScrapeTls {
-  /** Authorities that sign the agents' certificates, PEM. @default the machine's */
+  /** CA certificates that verify the agents' certificates, in PEM format. @default the CAs of the machine */
   readonly ca?: string;
-  /** The scrape's own certificate, where the agents ask for one, PEM. @default none */
+  /** Client certificate of Prometheus, if the agents require one, in PEM format. @default none */
   readonly cert?: string;
-  /** Its key, PEM. @default none */
+  /** Key of `cert`, in PEM format. @default none */
   readonly key?: string;
-  /** A name that is in every agent's certificate. @default the address */
+  /** Server name that every agent's certificate must contain. @default the address of the agent */
   readonly serverName?: string;
-  /** Whether the agents' certificates are not looked at. @default false */
+  /** Whether the agents' certificates are not verified. @default false */
   readonly insecureSkipVerify?: boolean;
 }
 
-/** What Prometheus scrapes, how often, and whom it tells. */
+/** Configuration of Prometheus: what it scrapes, how often, and where it sends alerts. */
 export interface ScrapeOptions {
-  /** Port on which Prometheus itself answers. @default 9090 */
+  /** Port on which Prometheus listens. @default 9090 */
   readonly port?: number;
   /** Time between two scrapes of a target. @default "15s" */
   readonly scrapeInterval?: DurationLike;
-  /** Time between two evaluations of the rules. @default scrapeInterval */
+  /** Time between two evaluations of the rules. @default `scrapeInterval` */
   readonly evaluationInterval?: DurationLike;
-  /** Labels on all that leaves this Prometheus: alerts, federation, remote writes. @default none */
+  /** Labels that are added to alerts, and to series for federation and remote write. @default none */
   readonly externalLabels?: Readonly<Record<string, string>>;
-  /** `host:port` of each Alertmanager. @default none: alerts are only shown */
+  /** `host:port` of each Alertmanager. @default none: only Prometheus shows alerts */
   readonly alertmanagers?: readonly string[];
-  /** How Consul's servers are scraped; `false` for not at all. @default plain HTTP on port 8500 */
+  /** How Prometheus scrapes Consul's servers; `false` if it does not. @default plain HTTP on port 8500 */
   readonly consul?: AgentScrape | false;
-  /** How Nomad's agents are scraped; `false` for not at all. @default plain HTTP on the port they have in Consul */
+  /** How Prometheus scrapes Nomad's agents; `false` if it does not. @default plain HTTP on the port in Consul's catalog */
   readonly nomad?: AgentScrape | false;
-  /** Further entries of `scrape_configs`, as Prometheus takes them. @default none */
+  /** Additional items of `scrape_configs`, in the format of Prometheus' configuration. @default none */
   readonly scrapeConfigs?: readonly Readonly<Record<string, unknown>>[];
 }
 
@@ -86,7 +87,7 @@ export const SCRAPE_SHAPE: is.Shape<ScrapeOptions> = {
 };
 
 /**
- * Prometheus' configuration. Paths are relative to its own folder.
+ * The configuration file of Prometheus. Paths are relative to the directory of the file.
  *
  * @see https://prometheus.io/docs/prometheus/latest/configuration/configuration/
  */
@@ -121,8 +122,8 @@ export function renderScrapeConfig(props: ScrapeOptions): string {
 }
 
 /**
- * The lists of targets, by file name: templates over Consul's catalog, each a YAML flow sequence, in which a comma may come
- * last.
+ * The lists of targets, by file name. Each is a template that reads Consul's catalog and produces a YAML flow sequence, which can have a
+ * trailing comma.
  *
  * @see https://github.com/hashicorp/consul-template/blob/main/docs/templating-language.md
  */
@@ -137,8 +138,8 @@ export function renderTargets({ consul = {}, nomad = {} }: ScrapeOptions): Reado
 }
 
 /**
- * Sidecars repeat the metadata of their service, so one look at each service is enough. Sick instances are of interest too.
- * Prometheus' own Envoy is in its own allocation, which many networks do not let reach itself by way of its node.
+ * Sidecars have the metadata of their service, so the template skips them. Unhealthy instances are included. The Envoy of Prometheus itself
+ * is scraped inside the allocation: in many networks, an allocation cannot reach itself through the address of its node.
  */
 const ENVOY_TARGETS = `{{ $own := env "NOMAD_HOST_ADDR_envoy_metrics" -}}
 [
@@ -160,12 +161,12 @@ function agentTargets(services: readonly string[], port: string): string {
   return `[\n${ranges.join("\n")}\n]\n`;
 }
 
-/** The Envoy of an API gateway calls itself after the service by which it comes to its configuration. */
+/** Replaces a label by the name of the service: Envoy of an API gateway reports the name of its proxy service. */
 function ofService(label: string): object {
   return { source_labels: [label, "service"], regex: ".+;(.+)", target_label: label };
 }
 
-/** Certificates and tokens, as Nomad renders them. Prometheus reads them again when they change. */
+/** Templates of certificates and tokens. Prometheus reads the files again when they change. */
 export function renderSecrets({ consul, nomad }: ScrapeOptions): Template[] {
   return Object.entries({ consul, nomad }).flatMap(([agent, scrape]) => {
     const { tls, token } = scrape === false || scrape === undefined ? {} : scrape;
@@ -191,7 +192,7 @@ function agents(name: string, { scheme, tls, token }: AgentScrape): object {
   };
 }
 
-/** Where, seen from the configuration, Nomad renders a certificate or token. */
+/** Path of the file of a certificate or token, relative to the configuration file. */
 function secretOf(agent: string, what: string): string {
   return `../secrets/${agent}-${what}`;
 }

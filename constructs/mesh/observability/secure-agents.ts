@@ -1,11 +1,11 @@
 import type { ScrapeOptions } from "./scrape-config";
 
 /**
- * How the agents of a secure cluster are scraped, with what its secret store holds for Prometheus: the document `prometheus`
- * (authorities, certificates, Consul token), which somebody puts as it is into a Nomad variable that the job may read.
- * Until it is there, Nomad does not start Prometheus, and says which variable is missing.
+ * Options for Prometheus to scrape the agents of a secure cluster. They use the document `prometheus` of the secret store (CA certificates,
+ * client certificates, Consul token), which you store unchanged in a Nomad variable that the job can read. Until the variable exists,
+ * Nomad does not start Prometheus, and reports which variable is missing.
  *
- * @param variable path of the variable, with the document in its item `secrets`; default: the one of a job `prometheus`
+ * @param variable path of the variable, with the document in its item `secrets`; default: the variable of a job `prometheus`
  *
  * @example
  * // nomad var put nomad/jobs/prometheus secrets=@prometheus.json
@@ -18,7 +18,7 @@ export function secureAgents(variable = "nomad/jobs/prometheus"): Pick<ScrapeOpt
     ca: secret(`${engine}.ca`),
     cert: secret(`${engine}.certificate`),
     key: secret(`${engine}.key`),
-    // The one name that is in every agent's certificate.
+    // The only name that is in every agent's certificate.
     serverName: "localhost",
   });
   return {

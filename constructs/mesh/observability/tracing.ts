@@ -7,13 +7,13 @@ import { jsonText } from "../../core/terraform-json";
 import type * as nomad from "../../nomad/generated/job";
 import { isToken } from "../../core/token";
 
-/** What each way of tracing takes. */
+/** Options of all tracing protocols. */
 export interface TracingOptions {
-  /** `host:port` of the collector, as each node reaches it: an IPv4 address, or a name that the nodes resolve. */
+  /** `host:port` of the collector, which all nodes must reach. The host is an IPv4 address, or a name that the nodes resolve. */
   readonly address: string;
   /**
-   * Share of the requests that begin a trace, from 0 to 100. A request that comes with a trace's headers keeps what was
-   * decided where it began.
+   * Percentage of requests for which Envoy starts a trace, from 0 to 100. For a request with the headers of a trace, the decision of the
+   * first Envoy or client applies.
    *
    * @default 100
    */
@@ -22,9 +22,9 @@ export interface TracingOptions {
 
 /** Options of {@link Tracing.otlp}. */
 export interface OtlpTracingOptions extends TracingOptions {
-  /** `grpc` (usually port 4317) or `http` (usually port 4318), protobuf either way. @default "grpc" */
+  /** `grpc` (usually port 4317) or `http` (usually port 4318). Both use protobuf. @default "grpc" */
   readonly transport?: "grpc" | "http";
-  /** Path of the collector, over http. @default "/v1/traces" */
+  /** Path of the collector, for the transport `http`. @default "/v1/traces" */
   readonly path?: string;
 }
 
@@ -41,15 +41,15 @@ const ZIPKIN_SHAPE: is.Shape<ZipkinTracingOptions> = {
 };
 const OTLP_SHAPE: is.Shape<OtlpTracingOptions> = { ...ZIPKIN_SHAPE, transport: is.oneOf(["grpc", "http"]) };
 
-/** How Envoy calls the collector among its clusters, and so in its metrics. */
+/** Name of the cluster of the collector in Envoy's configuration and metrics. */
 const CLUSTER = "tracing_collector";
 
 /**
- * Where the Envoys of a mesh send the spans of each HTTP or gRPC request. One request through two Envoys makes one trace; it
- * goes on through a service only if the service sends the headers on with its own requests: `traceparent` for OTLP, `b3` or
- * `x-b3-…` for Zipkin.
+ * Tracing: where the Envoys of a mesh send the spans of HTTP and gRPC requests. A request that passes two Envoys is one trace. A trace
+ * continues beyond a service only if the service copies the headers to its own requests: `traceparent` for OTLP, `b3` or `x-b3-…` for
+ * Zipkin.
  *
- * An Envoy reads who collects only when it starts, so a change replaces the allocations of the mesh.
+ * Envoy reads the settings of the collector only when it starts, so a change of them replaces the allocations of the mesh.
  *
  * @see https://developer.hashicorp.com/consul/docs/observe/distributed-tracing
  *
@@ -79,7 +79,7 @@ export class Tracing {
     }
   }
 
-  /** Spans in OpenTelemetry's protocol. Each is of the service before which its Envoy stands. */
+  /** Sends spans with OpenTelemetry's protocol (OTLP). Each span has the name of the service of its Envoy. */
   static otlp(options: OtlpTracingOptions): Tracing {
     const { address, transport = "grpc", path = "/v1/traces" } = is.optionsOf("Tracing.otlp", options);
     const service =
@@ -94,14 +94,14 @@ export class Tracing {
       typed_config: {
         "@type": "type.googleapis.com/envoy.config.trace.v3.OpenTelemetryConfig",
         ...service,
-        // The configuration is the whole mesh's: what an Envoy's spans are of, its own environment says.
+        // This configuration is the same for the whole mesh. Envoy takes the name of its service from its environment.
         resource_detectors: [{ name: detector, typed_config: { "@type": detectorType } }],
       },
     };
     return new Tracing(options, tracer, transport === "grpc", OTLP_SHAPE);
   }
 
-  /** Spans in Zipkin's JSON, version 2, which many collectors take. */
+  /** Sends spans as Zipkin's JSON, version 2, which many collectors accept. */
   static zipkin(options: ZipkinTracingOptions): Tracing {
     const { path = "/api/v2/spans" } = is.optionsOf("Tracing.zipkin", options);
     const tracer = {
@@ -123,10 +123,10 @@ export class Tracing {
     is.examineProperties(place, this.options, this.shape);
   }
 
-  /** @internal Fields of proxy-defaults' Config. */
+  /** @internal Fields for `Config` of proxy-defaults. */
   renderProxyConfig(): Readonly<Record<string, string>> {
-    // Who collects is for Envoy's start, and only what share of requests for its listeners: an Envoy that runs already does
-    // without a collector that it has not heard of, where it would refuse a listener that names one.
+    // The collector is in the bootstrap, and only the percentage is in the listeners: an Envoy that already runs would refuse a listener
+    // that refers to a collector which is not in its bootstrap.
     return {
       envoy_tracing_json: JSON.stringify({ http: this.tracer }),
       envoy_extra_static_clusters_json: JSON.stringify(this.renderCluster()),
@@ -138,7 +138,7 @@ export class Tracing {
     };
   }
 
-  /** @internal Names each Envoy's spans, and has Nomad replace it when who collects changes. */
+  /** @internal Sets the service name of each Envoy's spans, and metadata that makes Nomad replace Envoys if the collector changes. */
   trace(job: nomad.Job): nomad.Job {
     const { envoy_tracing_json, envoy_extra_static_clusters_json } = this.renderProxyConfig();
     const start = envoy_tracing_json + envoy_extra_static_clusters_json;

@@ -1,6 +1,6 @@
 import { stringify } from "yaml";
 
-/** A file of Prometheus, a query on one line however long it is. */
+/** A YAML file for Prometheus, without line breaks in queries. */
 export function renderYaml(value: unknown): string {
   return stringify(value, { lineWidth: 0, aliasDuplicateObjects: false, keepUndefined: false });
 }

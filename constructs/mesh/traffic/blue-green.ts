@@ -6,31 +6,32 @@ import { subsetOf, type HasSubset } from "./destination";
 import type { TrafficOwner } from "./service-traffic";
 import type { Subset } from "./subset";
 
-/** What {@link MeshService.blueGreen} takes. */
+/** Options of {@link MeshService.blueGreen}. */
 export interface BlueGreenOptions {
-  /** A version, a subset, or the service's own instances (`api.stable`). */
+  /** One of the two: a version, a subset, or the service's own instances (`api.stable`). */
   readonly blue: Subset | HasSubset;
-  /** The other one. */
+  /** The other one: a version, a subset, or the service's own instances (`api.stable`). */
   readonly green: Subset | HasSubset;
-  /** Who gets the requests. */
+  /** Which of the two gets the requests. */
   readonly live: "blue" | "green";
   /**
-   * Header of those whose requests all go to the one that is not live: its name, or what it must say.
+   * Header of testers: all requests with this header go to the version that is not live. It is the name of the header, or a condition for
+   * its value.
    *
-   * @default nobody
+   * @default none: the version that is not live gets no requests
    */
   readonly header?: string | HeaderMatch;
 }
 
-/** Resolver, splitter and router of two versions that take turns. */
+/** Sets the resolver, splitter and router of a blue-green deployment. */
 export function planBlueGreen(owner: TrafficOwner, options: BlueGreenOptions): void {
   refuseWrongValues(owner, options, BLUE_GREEN_SHAPE, "blueGreen");
   const { blue, green, live, header } = options;
   const { traffic, protocol } = owner;
   const [active, idle] = (live === "blue" ? [blue, green] : [green, blue]).map(subsetOf);
   traffic.resolve({ defaultSubset: active });
-  // Where requests can be told apart, the splitter switches: Terraform writes it once the new version is healthy, and
-  // Envoy knows both sides before. A tcp service has the resolver alone.
+  // With http, http2 and grpc, the splitter switches: Terraform writes it after the new version is healthy, and Envoy already knows
+  // both versions. A tcp service has only the resolver.
   if (protocol !== Protocol.TCP) {
     traffic.split([
       { to: active, weight: 100 },

@@ -9,21 +9,22 @@ import type { TrafficOwner } from "./service-traffic";
 import type { Subset } from "./subset";
 import { isToken } from "../../core/token";
 
-/** What {@link MeshService.canary} takes. */
+/** Options of {@link MeshService.canary}. */
 export interface CanaryOptions {
-  /** Requests that the canary gets: from 0 to 100, as fine as 0.01. */
+  /** Percentage of the requests that the canary gets: from 0 to 100, in steps of 0.01. */
   readonly percent: number;
   /**
-   * Header of those whose requests all go to the canary, whatever the percentage: its name, or what it must say.
+   * Header of testers: all requests with this header go to the canary, whatever the percentage. It is the name of the header, or a
+   * condition for its value.
    *
-   * @default nobody
+   * @default none: `percent` applies to all requests
    */
   readonly header?: string | HeaderMatch;
-  /** Who gets the rest. @default the instances of no version and no canary */
+  /** The subset that gets the other requests. @default `stable`: all instances except those of versions and canaries */
   readonly stable?: Subset | HasSubset;
 }
 
-/** Resolver, splitter and router of a canary. */
+/** Sets the resolver, splitter and router of a canary deployment. */
 export function planCanary(owner: TrafficOwner, canary: Subset | HasSubset, options: CanaryOptions): void {
   const { traffic } = owner;
   refuseWrongArgument(owner, "canary", canary, SUBSET);
@@ -42,7 +43,7 @@ export function planCanary(owner: TrafficOwner, canary: Subset | HasSubset, opti
   if (!traffic.hasDefaultSubset) {
     traffic.resolve({ defaultSubset: stable });
   }
-  // In hundredths, since 100 - 33.3 is not quite 66.7 to a computer.
+  // Rounded to hundredths, since the floating-point result of 100 - 33.3 is not exactly 66.7.
   const rest = isToken(percent) ? Token.asNumber(Op.sub(100, percent)) : Math.round((100 - percent) * 100) / 100;
   traffic.split([
     { to: stable, weight: rest },

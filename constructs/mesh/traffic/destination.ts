@@ -6,8 +6,7 @@ import type { Mesh } from "../mesh";
 import { Subset } from "./subset";
 
 /**
- * Where traffic rules send requests: a subset, a version of a service (its subset), a service, or a service's name in the
- * mesh.
+ * The destination of a traffic rule: a subset, a version of a service, a service, or the name of a service in the mesh.
  */
 export type TrafficDestination = Subset | HasSubset | IMeshService | string;
 
@@ -29,20 +28,20 @@ export const SUBSET = is.rule(
   (value) => value instanceof Subset || (is.has(value, "subset") && value.subset instanceof Subset),
 );
 
-/** What stands for a subset. */
+/** An object with a subset, such as a {@link ServiceVersion}. */
 export interface HasSubset {
-  /** The subset: that of a {@link ServiceVersion}, for example. */
+  /** The subset, such as that of a {@link ServiceVersion}. */
   readonly subset: Subset;
 }
 
-/** @internal The subset that a choice stands for. */
+/** @internal The subset itself, or the subset of an object that has one. */
 export function subsetOf(choice: Subset | HasSubset): Subset {
   return choice instanceof Subset ? choice : choice.subset;
 }
 
 /**
- * @internal How records name a destination, with its cluster peer if it is of another datacenter's mesh. A datacenter that is
- * stated is one of a WAN federation.
+ * @internal Reference to a destination, for records. If the destination is in the mesh of another datacenter, the reference contains
+ * the cluster peer. An explicit `datacenter` is one of a WAN federation.
  */
 export function referenceToDestination(
   destination: TrafficDestination,

@@ -2,24 +2,24 @@ import type { Place } from "../../core/problems";
 import * as is from "../../core/shape";
 import { DESTINATION, type TrafficDestination } from "./destination";
 
-/** Where else a service's name leads. */
+/** Options of {@link Redirect.to}. */
 export interface RedirectOptions {
-  /** Consul datacenter, reached through mesh gateways. @default the own one */
+  /** Consul datacenter of a WAN federation, reached through mesh gateways. @default the datacenter of the service */
   readonly datacenter?: string;
-  /** Cluster peer. Excludes `datacenter` and a subset. @default that of the destination */
+  /** Name of a cluster peer. It cannot be combined with `datacenter` or a subset. @default the cluster peer of the destination, if any */
   readonly peer?: string;
 }
 
 const REDIRECT_SHAPE: is.Shape<RedirectOptions> = { datacenter: is.name, peer: is.name };
 
 /**
- * Sends all that is meant for a service elsewhere, whatever its health.
+ * Sends all requests and connections for a service to another destination, whatever the health of the service.
  *
  * @see https://developer.hashicorp.com/consul/docs/reference/config-entry/service-resolver#redirect
  */
 export class Redirect {
   private constructor(
-    /** @internal Where to; `undefined` for the same service elsewhere. */
+    /** @internal The destination; `undefined` for the same service in another datacenter or cluster. */
     readonly destination: TrafficDestination | undefined,
     /** @internal */
     readonly options: RedirectOptions,
@@ -31,17 +31,17 @@ export class Redirect {
     is.examineProperties(place, this.options, REDIRECT_SHAPE);
   }
 
-  /** To another service, or to a subset. One of another datacenter's mesh is reached through mesh gateways. */
+  /** Redirects to another service, or to a subset. A service in the mesh of another datacenter is reached through mesh gateways. */
   static to(destination: TrafficDestination, options: RedirectOptions = {}): Redirect {
     return new Redirect(destination, options);
   }
 
-  /** To the same service in another datacenter. */
+  /** Redirects to the same service in another datacenter of a WAN federation. */
   static datacenter(datacenter: string): Redirect {
     return new Redirect(undefined, { datacenter });
   }
 
-  /** To the same service of a cluster peer. */
+  /** Redirects to the same service of a cluster peer. */
   static peer(peer: string): Redirect {
     return new Redirect(undefined, { peer });
   }

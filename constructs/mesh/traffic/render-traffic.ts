@@ -7,7 +7,7 @@ import type { Snapshot } from "../../model/snapshot";
 import { defaultSubsetOf, filterOf } from "../../model/traffic";
 import type { Need } from "../../model/needs";
 
-/** The resolver of a name. */
+/** The `service-resolver` of a service or virtual service. */
 export function renderResolver(
   graph: Snapshot,
   owner: TrafficOwnerRecord,
@@ -22,7 +22,7 @@ export function renderResolver(
       ),
       defaultSubset: defaultSubsetOf(traffic),
       fields,
-      // Consul takes a subset or a peer only together with the name of the service, even its own.
+      // Consul accepts a subset or a peer only together with the name of the service, even if it is the same service.
       redirect,
       failover: new Map(
         Object.entries(failover).map(([subset, targets]) => [
@@ -35,7 +35,7 @@ export function renderResolver(
   );
 }
 
-/** The splitter of a name. */
+/** The `service-splitter` of a service or virtual service. */
 export function renderSplitter(
   graph: Snapshot,
   owner: TrafficOwnerRecord,
@@ -52,8 +52,9 @@ export function renderSplitter(
 }
 
 /**
- * The router of a name. Testers' requests go their way wherever others would have gone by the splits, with all that a route
- * changes; and the resolver's timeout, which Consul leaves out behind a splitter, is said at each route.
+ * The `service-router` of a service or virtual service. For each route to which the splits apply, a route before it sends the requests of
+ * testers to their destination, with the same changes. Each route also sets the `requestTimeout` of the resolver, which Consul ignores
+ * if there is a splitter.
  */
 export function renderRouter(
   graph: Snapshot,
@@ -96,12 +97,12 @@ export function renderRouter(
   };
 }
 
-/** Whether a resolver leads to other services of the cluster. */
+/** Whether a resolver refers to other services of the cluster. */
 export function leadsElsewhere(graph: Snapshot, owner: TrafficOwnerRecord): boolean {
   return targetsOfResolver(graph, owner).length > 0;
 }
 
-/** Consul judges a resolver by the protocols of those to which it leads, and by their subsets if it names one. */
+/** Consul validates a resolver against the protocols of its targets, and against the subsets of a target if it refers to one. */
 export function needsOfResolver(graph: Snapshot, owner: TrafficOwnerRecord): readonly Need[] {
   return [
     ...ofName(owner.name),
@@ -118,13 +119,13 @@ function targetsOfResolver(graph: Snapshot, owner: TrafficOwnerRecord): readonly
   return targets.filter(({ peer, service }) => peer === undefined && service !== owner.name);
 }
 
-/** A share is sent to a place only once that place is there. */
+/** A splitter sends requests to a destination only after that destination exists. */
 export function needsOfSplitter(graph: Snapshot, owner: TrafficOwnerRecord): readonly Need[] {
   const { splits = [] } = graph.trafficOf(owner);
   return [...ofName(owner.name), resolver(owner.name), ...splits.flatMap(({ to }) => ofDestination(graph, owner, to))];
 }
 
-/** So is a request. */
+/** A router, too, sends requests to a destination only after that destination exists. */
 export function needsOfRouter(graph: Snapshot, owner: TrafficOwnerRecord): readonly Need[] {
   const { routes, testers } = graph.trafficOf(owner);
   return [
@@ -159,7 +160,7 @@ function resolver(name: string): Need {
   return { entry: { kind: "service-resolver", name } };
 }
 
-/** The name of a destination, as far as it differs from that of the rules' own service. */
+/** The service name of a destination; `undefined` if it is the service that owns the rules. */
 function foreign(owner: TrafficOwnerRecord, { service }: Reference): string | undefined {
   return service === owner.name ? undefined : service;
 }

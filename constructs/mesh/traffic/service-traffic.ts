@@ -34,44 +34,53 @@ import * as is from "../../core/shape";
 import { RESOLVE_SHAPE, ROUTE_SHAPE, SPLIT_SHAPE } from "../shapes";
 
 /**
- * What holds for all who reach a service, without looking into requests.
+ * Options of a service that apply to all its clients, to connections as well as requests.
  *
  * @see https://developer.hashicorp.com/consul/docs/reference/config-entry/service-resolver
  */
 export interface ResolveOptions {
-  /** Which instances answer where no rule names a subset. @default all, or those of no version once there is a version */
+  /**
+   * Subset that gets the requests for which no rule sets a subset: a version, a subset, or the name of one.
+   *
+   * @default all instances; if the service has a version, `stable`, the instances without a version
+   */
   readonly defaultSubset?: Subset | HasSubset | string;
-  /** How long a connection to an instance may take to open. @default "5s" */
+  /** Maximum time to open a connection to an instance. @default "5s" */
   readonly connectTimeout?: DurationLike;
-  /** How long a request may take; a route may say otherwise. Only for services with the protocol http, http2 or grpc. @default "15s" */
+  /** Maximum duration of a request. A route can override it. Only for services with the protocol http, http2 or grpc. @default "15s" */
   readonly requestTimeout?: DurationLike;
-  /** How an instance is chosen. @default LoadBalancer.roundRobin() */
+  /** How Envoy chooses an instance. @default LoadBalancer.roundRobin() */
   readonly loadBalancer?: LoadBalancer;
-  /** Sends everything elsewhere. Nothing else of these options holds beside a redirect to another service. @default none */
+  /** Sends everything to another destination. With a redirect to another service, the other options have no effect. @default none */
   readonly redirect?: Redirect;
-  /** Where to go when no healthy instance is left; by name of the subset that fails, `*` for all others. @default nowhere */
+  /**
+   * Where requests go if there is no healthy instance. In a map, each key is the name of the subset that fails; `*` applies to all other
+   * subsets.
+   *
+   * @default none: such requests fail
+   */
   readonly failover?: Failover | Readonly<Record<string, Failover>>;
-  /** Anything else of Consul's service-resolver. @default none */
+  /** Other fields of the config entry `service-resolver`. @default none */
   readonly override?: Override<Omit<consul.ServiceResolverConfigEntry, "Kind" | "Name">>;
 }
 
 /** A share of a service's requests. */
 export interface Split extends SplitChanges {
-  /** Where the share goes. */
+  /** The destination of this share. */
   readonly to: TrafficDestination;
-  /** In percent, as fine as 0.01. The weights of a service sum to 100. */
+  /** Percentage of the requests: from 0 to 100, in steps of 0.01. All weights of a service must sum to 100. */
   readonly weight: number;
 }
 
-/** Requests that are treated in a way of their own. */
+/** A route: a condition for requests, and what happens to the requests that match. */
 export interface Route extends RouteChanges {
-  /** @default any request */
+  /** Which requests the route applies to. @default all requests */
   readonly match?: RouteMatch;
-  /** Where they go. @default the service itself, by its splits */
+  /** Destination of the requests. @default the service itself, with its splits */
   readonly to?: TrafficDestination;
 }
 
-/** What owns traffic rules: a name in the mesh, with or without instances. */
+/** A service or virtual service, which can have traffic rules. */
 export interface TrafficOwner extends Construct, IMeshService {
   readonly mesh: Mesh;
   /** @internal */
@@ -79,18 +88,18 @@ export interface TrafficOwner extends Construct, IMeshService {
 }
 
 /**
- * The traffic rules of one service: what states them, and the config entries that follow.
+ * The traffic rules of one service, and the config entries that are generated from them.
  *
  * @internal
  */
 export class ServiceTraffic {
-  /** @param canaryFilter picks those of its own instances that Nomad runs as canaries, where they can be told outsideStable */
+  /** @param canaryFilter filter for Nomad's canaries among the service's own instances, if they can be distinguished */
   constructor(
     private readonly owner: TrafficOwner,
     private readonly canaryFilter?: string,
   ) {}
 
-  /** The instances that are of no version and no canary. */
+  /** The subset of all instances except those of versions and canaries. */
   stableSubset(): Subset {
     this.change((traffic) => {
       if (!traffic.subsets.has(STABLE)) {
@@ -100,7 +109,7 @@ export class ServiceTraffic {
     return Subset.of(this.owner, STABLE);
   }
 
-  /** @throws MeshError if the name is taken, or is no DNS label */
+  /** @throws MeshError if the name is taken, or is not a DNS label */
   addSubset(name: string, filter: string, options: SubsetOptions = {}): Subset {
     is.refuseWrongArgument(this.owner, "name", name, is.text);
     is.refuseWrongArgument(this.owner, "filter", filter, is.name);
@@ -109,7 +118,7 @@ export class ServiceTraffic {
     return this.declare(name, { filter, onlyPassing, isVersion: false });
   }
 
-  /** The subset of a version. From now on what names no subset goes to the instances of no version. */
+  /** Adds the subset of a version. From then on, requests for which no rule sets a subset go to the instances without a version. */
   addVersion(name: string, filter: string): Subset {
     const subset = this.declare(name, { filter, isVersion: true });
     this.excludeFromStable(subset);
@@ -117,7 +126,7 @@ export class ServiceTraffic {
     return subset;
   }
 
-  /** @throws MeshError if an option is given twice */
+  /** @throws MeshError if an option was set before */
   resolve(options: ResolveOptions): void {
     is.refuseWrongValues(this.owner, options, RESOLVE_SHAPE, "resolve");
     this.change((traffic) => {
@@ -135,7 +144,7 @@ export class ServiceTraffic {
     });
   }
 
-  /** @throws MeshError if requests are split already */
+  /** @throws MeshError if the requests are already split */
   split(splits: readonly Split[]): void {
     is.refuseWrongArgument(this.owner, "splits", splits, is.list(is.anything));
     splits.forEach((split, index) => {
@@ -155,7 +164,7 @@ export class ServiceTraffic {
     });
   }
 
-  /** @throws MeshError for what Consul would refuse */
+  /** @throws MeshError if Consul would refuse the route */
   route(given: Route): void {
     is.refuseWrongValues(this.owner, given, ROUTE_SHAPE, "route");
     const { to, ...route } = given;
@@ -168,7 +177,7 @@ export class ServiceTraffic {
     });
   }
 
-  /** Sends all requests that have a header to a subset, wherever they would have gone by the splits. */
+  /** Sends all requests with a header to a subset, in place of the destination that the splits would choose. */
   sendTesters(header: string | HeaderMatch, to: Subset): void {
     const match = typeof header === "string" ? { name: header, present: true } : header;
     const problem = problemOfRoute({ match: { headers: [match] } });
@@ -180,12 +189,12 @@ export class ServiceTraffic {
     });
   }
 
-  /** Keeps a subset outsideStable from the stable instances. */
+  /** Excludes the instances of a subset from the subset `stable`. */
   excludeFromStable({ name }: Subset): void {
     this.change(({ outsideStable }) => outsideStable.add(name));
   }
 
-  /** Whether it is stated which instances answer where no subset is named. */
+  /** Whether the service has a default subset. */
   get hasDefaultSubset(): boolean {
     return defaultSubsetOf(this.record) !== undefined;
   }
@@ -245,7 +254,7 @@ export class ServiceTraffic {
     return Subset.of(this.owner, name);
   }
 
-  /** Changes the record, and declares the entries that are needed by then. Services without rules, which are most, have none. */
+  /** Changes the record, and declares the config entries that it then requires. Most services have no rules, and so no such entries. */
   private change(change: (traffic: TrafficRecord) => unknown): void {
     const key = this.owner.node.path;
     const traffic = Graph.of(this.owner).write(this.owner, (data) => {
@@ -286,7 +295,8 @@ export class ServiceTraffic {
       name: owner.serviceName,
       entry: (graph) => render(graph, recordOf(graph)),
       dependsOn: (graph) => needs(graph, recordOf(graph)),
-      // Others name its subsets; where it leads to others itself, all of them must speak one protocol.
+      // Other entries refer to the subsets of a resolver, so it is deleted last. If it refers to other services itself, all of them must
+      // have the same protocol, so it must be deleted before their protocols change.
       isRemovedLast: (graph) => kind === "service-resolver" && !leadsElsewhere(graph, recordOf(graph)),
       renewedBy: { protocol: owner.protocol },
     });

@@ -14,30 +14,30 @@ import type { Subset } from "./subset";
 import { refuseWrongValues } from "../../core/shape";
 import { VERSION_SHAPE } from "../shapes";
 
-/** What {@link MeshService.addVersion} takes: what differs from the service itself. */
+/** Props of {@link MeshService.addVersion}. Props that are omitted have the values of the service itself. */
 export interface ServiceVersionProps
   extends Partial<Omit<ServiceJobProps, "workload">>, Pick<ServiceJobProps, "workload"> {
   /**
-   * Whether its Envoys reach what the service's own do, at the same local ports and by the same variables.
+   * Whether the version has the upstreams of the service, on the same local ports and with the same environment variables.
    *
    * @default true
    */
   readonly inheritConnections?: boolean;
-  /** Port of the node, see {@link ServiceJobProps.publish}. @default none, whatever the service publishes */
+  /** Port of the node, see {@link ServiceJobProps.publish}. @default none, even if the service sets one */
   readonly publish?: number;
 }
 
-/** What a version takes from its service. */
+/** The parts of a service that its versions use. */
 interface ServiceParts {
   readonly props: ServiceJobProps;
   readonly localBinds: LocalBinds;
 }
 
 /**
- * Another version of a service: a job of its own, registered under the service's own name, so with its identity, its
- * intentions and its defaults. Its instances, Nomad's canaries too, carry the metadata `version` in Consul, whatever `meta` says, and are a
- * {@link Subset}, to which nothing is sent until a rule says so. Terraform waits until its deployment is healthy, and only
- * then writes such rules.
+ * Another version of a service. It is a separate job that registers under the name of the service, so it has the same identity,
+ * intentions and `service-defaults`. In Consul, its instances, including Nomad's canaries, have the metadata `version`, whatever `meta`
+ * contains. They form a {@link Subset}, which gets no requests until a traffic rule sends some to it. Terraform writes such rules only
+ * after the deployment of the version is healthy.
  *
  * @example
  * const next = api.addVersion("v2", { workload: Workload.docker({ image: "example/api:2" }) });
@@ -48,16 +48,16 @@ export class ServiceVersion extends ServiceInstances {
   readonly protocol: Protocol;
   readonly mesh: Mesh;
   readonly job: Job;
-  /** Id of its job in Nomad. */
+  /** ID of the job in Nomad. */
   readonly jobName: string;
-  /** Its instances, as traffic rules name them. */
+  /** The subset of the instances of this version, for traffic rules. */
   readonly subset: Subset;
 
   /** @internal Made by {@link MeshService.addVersion}. */
   constructor(
-    /** The service that it is a version of. */
+    /** The service of this version. */
     readonly service: TrafficOwner,
-    /** Metadata `version` of its instances, and name of their subset. */
+    /** Metadata `version` of the instances, and name of their subset. */
     readonly version: string,
     given: ServiceVersionProps,
     of: ServiceParts,
@@ -73,7 +73,7 @@ export class ServiceVersion extends ServiceInstances {
       publish: undefined,
       ...withoutUndefined(own),
       meta: mergeMaps(of.props.meta, own.meta, { version }),
-      // Nomad's canaries have this instead of the other.
+      // Nomad's canaries have this metadata instead of `meta`.
       canaryMeta: canaryMeta && mergeMaps(canaryMeta, { version }),
     };
     this.serviceName = serviceName;
@@ -90,7 +90,7 @@ export class ServiceVersion extends ServiceInstances {
     this.job = declareJob(this, {
       ...{ mesh, region, namespace, id: jobName, owner: service.node.path, version, waitUntilHealthy: true },
       render: (graph) => renderServiceJob(props, { serviceName, jobName, ...connectionsOf(graph, this.node.path) }),
-      // Without its subset, its first instance would answer whatever calls the service.
+      // If the subset did not exist yet, the first instance would get requests of all clients of the service.
       needs: () => [
         { entry: { kind: "service-defaults", name: serviceName } },
         { entry: { kind: "service-resolver", name: serviceName } },

@@ -2,9 +2,9 @@ import * as is from "../../core/shape";
 import type { IMeshService } from "../mesh-member";
 import { sharedClass } from "../../core/shared-class";
 
-/** What {@link MeshService.addSubset} takes beside name and filter. */
+/** Options of {@link MeshService.addSubset}. */
 export interface SubsetOptions {
-  /** Whether instances with a warning are left out. @default false */
+  /** Whether instances with a check in the state `warning` are excluded. @default false */
   readonly onlyPassing?: boolean;
 }
 
@@ -12,7 +12,7 @@ export interface SubsetOptions {
 export const SUBSET_SHAPE: is.Shape<SubsetOptions> = { onlyPassing: is.flag };
 
 /**
- * A named part of a service's instances, which routes, splits and failovers can point to.
+ * A named subset of a service's instances, which routes, splits and failovers can refer to.
  *
  * @see https://developer.hashicorp.com/consul/docs/reference/config-entry/service-resolver#subsets
  */
@@ -24,12 +24,12 @@ export class Subset {
   private constructor(
     /** The service, or its name. */
     readonly service: IMeshService | string,
-    /** Its name in the service's resolver. */
+    /** Name of the subset in the `service-resolver` of the service. */
     readonly name: string,
   ) {}
 
   /**
-   * Names a subset that is declared elsewhere: further down, or by the team that owns the service.
+   * References a subset that is declared elsewhere: later in the app, or by the team that owns the service.
    *
    * @param service the service, or its name in the mesh
    */

@@ -9,24 +9,24 @@ import type { Mesh } from "../mesh";
 import { refuseUnknownName } from "../mesh-member";
 import { ServiceTraffic, type ResolveOptions, type Route, type Split, type TrafficOwner } from "./service-traffic";
 
-/** What {@link ServiceMesh.addVirtualService} takes. */
+/** Props of {@link ServiceMesh.addVirtualService}. */
 export interface VirtualServiceBaseProps extends Pick<
   ResolveOptions,
   "redirect" | "failover" | "connectTimeout" | "requestTimeout"
 > {
-  /** Name in Consul. A DNS label. @default the construct's id */
+  /** Name of the virtual service in Consul. A DNS label. @default the construct's id */
   readonly serviceName?: string;
-  /** What it speaks: what all services speak to which it leads. @default Protocol.TCP */
+  /** Protocol of all services to which the virtual service routes. @default Protocol.TCP */
   readonly protocol?: Protocol;
-  /** @default none */
+  /** How requests are split: see {@link MeshService.split}. @default none */
   readonly splits?: readonly Split[];
-  /** @default none */
+  /** Routes for some of the requests, in order: see {@link MeshService.route}. @default none */
   readonly routes?: readonly Route[];
 }
 
 /** Props of {@link VirtualService}. */
 export interface VirtualServiceProps extends VirtualServiceBaseProps {
-  /** The mesh that it belongs to, in this stack or another one. */
+  /** The mesh of the virtual service, in this stack or another one. */
   readonly mesh: Mesh;
 }
 
@@ -42,7 +42,8 @@ const VIRTUAL_SERVICE_SHAPE: is.Shape<VirtualServiceProps> = {
 };
 
 /**
- * A name without instances of its own, which leads to other services: the former name of one, or one name for several.
+ * A service name without instances, which routes to other services. Use it for the previous name of a service, or for one name for
+ * several services.
  *
  * @example
  * const orders = mesh.addService("orders", { port: 8000, workload });
