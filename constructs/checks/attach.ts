@@ -6,17 +6,17 @@ import { addChecks, type CheckPack } from "./registry";
 import { remarkOf, sentenceOf, writeReport, type Report } from "./report";
 import { runChecks, SILENCE_CHECKS } from "./run";
 
-/** What is known of an app's checks. */
+/** The state of an app's checks. */
 interface State {
-  /** Lists of checks that were attached, since each member of a mesh attaches the same one. */
+  /** Lists of checks that are attached. Each member of a mesh attaches the same list. */
   readonly packs: Set<readonly Check[]>;
-  /** Ids of checks that come with the library. */
+  /** Ids of the checks of Meshform. */
   readonly builtIn: Set<string>;
-  /** Stacks, and the app itself, that answer with what is wrong. */
+  /** The stacks, and the app, to which a validation was added that returns the errors. */
   readonly attached: Set<IConstruct>;
-  /** What the toolkit was told already. */
+  /** Annotations that were already added. */
   readonly told: Set<string>;
-  /** The last pass over the app, which answers once for each of them. */
+  /** The last run of the checks, whose result is returned once for each of them. */
   run?: { readonly errors: string[]; readonly answered: Set<IConstruct> };
 }
 
@@ -28,8 +28,8 @@ function stateOf(root: IConstruct & { [STATE]?: State }): State {
 }
 
 /**
- * Sees to it that these checks run when the construct's stack is synthesized. They look at the whole app, so that whichever
- * stack comes first reports all errors of the run together.
+ * Makes these checks run when the construct's stack is synthesized. They check the whole app, so the first stack reports all
+ * errors together.
  */
 export function attachChecks(scope: IConstruct, checks: readonly Check[]): void {
   const { root } = scope.node;
@@ -41,7 +41,7 @@ export function attachChecks(scope: IConstruct, checks: readonly Check[]): void 
   answerFor(TerraformStack.of(scope));
 }
 
-/** Those of another copy of the library are the same by their ids. */
+/** Checks of another copy of the library are recognized by their ids. */
 function addBuiltIn(root: IConstruct, builtIn: Set<string>, checks: readonly Check[]): void {
   const added = [...checks, ...SILENCE_CHECKS].filter(({ id }) => !builtIn.has(id));
   addChecks(root, added);
@@ -51,10 +51,10 @@ function addBuiltIn(root: IConstruct, builtIn: Set<string>, checks: readonly Che
 }
 
 /**
- * Adds rules of your own to the checks of an app.
+ * Adds your own rules to the checks of an app.
  *
- * @param scope any construct of the app
- * @throws MeshError for an id that is taken, or that is not made of lower-case letters and dashes
+ * @param scope any construct in the app
+ * @throws MeshError if the id is already used, or contains characters other than lower-case letters, digits and dashes
  *
  * @example
  * registerCheck(app, {
@@ -72,7 +72,7 @@ function addBuiltIn(root: IConstruct, builtIn: Set<string>, checks: readonly Che
  */
 export function registerCheck(scope: IConstruct, added: Check | CheckPack): void {
   addChecks(scope, "checks" in added ? added.checks : [added]);
-  // Nothing else of an app may have checks that are attached to its stacks.
+  // The checks are attached to the app, because it may have no other construct that attaches them.
   answerFor(scope.node.root);
 }
 
@@ -87,7 +87,8 @@ function answerFor(construct: IConstruct): void {
 function errorsOf(asked: IConstruct): string[] {
   const { root } = asked.node;
   const state = stateOf(root);
-  // A synthesis asks once for each stack, and the whole app is checked once for all of them. Another synthesis gets a new answer.
+  // A synthesis calls this once for each stack, and the whole app is checked once for all of them. Another synthesis checks it
+  // again.
   if (state.run === undefined || state.run.answered.has(asked)) {
     const report = runChecks(root);
     state.run = {
@@ -103,7 +104,7 @@ function errorsOf(asked: IConstruct): string[] {
   return state.run.errors;
 }
 
-/** Has the toolkit print warnings and what was silenced, once, however often the app is synthesized. */
+/** Adds warnings and silences as annotations, once, even if the app is synthesized several times. */
 function annotate(root: IConstruct, { findings, silences }: Report): void {
   for (const { level, path, problem, fix, id } of findings) {
     if (level === "warning") {

@@ -1,46 +1,46 @@
 import type { IConstruct } from "constructs";
 import type { Snapshot } from "../model/snapshot";
 
-/** What a check looks at: the finished app. */
+/** The input of a check: the complete app. */
 export interface CheckedApp {
-  /** The app's own construct, from which the tree of all others can be walked. */
+  /** The app, which contains all other constructs. */
   readonly root: IConstruct;
   /**
-   * The graph of the app when it is complete: its records (`data`), the same for each Consul datacenter (`clusters`), and the finished
-   * jobs and config entries (`jobOf`, `entryOf`).
+   * The complete graph of the app: its records (`data`), the same per Consul datacenter (`clusters`), and the complete jobs and
+   * config entries (`jobOf`, `entryOf`).
    *
    * @see https://github.com/meshform/meshform/blob/main/docs/checks.md
    */
   readonly graph: Snapshot;
 }
 
-/** Something that is wrong, and what to do about it. */
+/** A problem, and how to fix it. */
 export interface Finding {
-  /** The construct to look at, or its path. */
+  /** The construct with the problem, or its path. */
   readonly at: IConstruct | string;
-  /** One sentence: what is wrong, with the value that was given. */
+  /** The problem in one sentence, with the value that was given. */
   readonly problem: string;
-  /** One sentence: what to do. */
+  /** The fix in one sentence. */
   readonly fix: string;
   /**
-   * Id of a check that finds the same in plainer words: this finding is left out where that one has found something at the construct,
-   * above or below it, and was not silenced.
+   * Id of a check that reports the same problem more plainly. This finding is omitted if the other check has a finding at, above
+   * or below the construct that is not silenced.
    *
    * @default none
    */
   readonly saidBy?: string;
-  /** Paths of further constructs that it is about, for findings that are `saidBy` this check. @default none */
+  /** Paths of other constructs with this problem, for findings whose `saidBy` is this check. @default none */
   readonly alsoAbout?: readonly string[];
 }
 
-/** A rule over the finished app. */
+/** A rule that is checked for the complete app. */
 export interface Check {
-  /** Names it in messages, and where it is silenced. */
+  /** Identifies it in messages and silences. */
   readonly id: string;
-  /** Why it is there. */
+  /** The reason for the rule. */
   readonly reason: string;
-  /** An error ends synthesis, a warning is printed. */
+  /** An error makes the synthesis fail; a warning is printed. */
   readonly level: "error" | "warning";
-  /** Runs once per synthesis, when the graph is complete. A check that throws is reported as an error, whatever its level. */
+  /** Runs once per synthesis, when the graph is complete. If it throws an error, this is reported as an error, independent of `level`. */
   find(app: CheckedApp): Iterable<Finding>;
 }

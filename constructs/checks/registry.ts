@@ -2,9 +2,9 @@ import type { IConstruct } from "constructs";
 import { MeshError } from "../core/errors";
 import type { Check } from "./check";
 
-/** A named list of rules, for a package to export. */
+/** A named list of rules that a package can export. */
 export interface CheckPack {
-  /** E.g. the name of the package. */
+  /** Name of the pack, e.g. that of its package. */
   readonly name: string;
   /** The rules, in the order in which they run. */
   readonly checks: readonly Check[];
@@ -15,7 +15,10 @@ const CHECKS = Symbol.for("meshform.checks");
 
 type Root = IConstruct & { [CHECKS]?: Map<string, Check> };
 
-/** Adds to the checks of the construct's app. @throws MeshError for an id that is taken, or that is none */
+/**
+ * Adds checks to the app of a construct.
+ * @throws MeshError if an id is already used or is invalid
+ */
 export function addChecks(scope: IConstruct, added: readonly Check[]): void {
   const known = checksOf(scope);
   for (const check of added) {
@@ -33,7 +36,7 @@ export function addChecks(scope: IConstruct, added: readonly Check[]): void {
   }
 }
 
-/** The checks of the construct's app by id, in the order in which they run. */
+/** Returns the checks of a construct's app by id, in the order in which they run. */
 export function checksOf(scope: IConstruct): Map<string, Check> {
   const root: Root = scope.node.root;
   return (root[CHECKS] ??= new Map<string, Check>());

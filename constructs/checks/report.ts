@@ -4,19 +4,19 @@ import { describePath } from "../core/errors";
 import type { Check } from "./check";
 import type { Silence } from "./silence";
 
-/** What the checks say of an app, as data. Synthesis writes it next to the stacks, also where an error ends it. */
+/** The results of the checks of an app, as data. Synthesis writes them next to the stacks, even if it fails. */
 export interface Report {
-  /** All that was looked for, in its order. */
+  /** All checks that were run, in order. */
   readonly checks: readonly Pick<Check, "id" | "level" | "reason">[];
   /** Errors and warnings, without those that are silenced. */
   readonly findings: readonly ReportedFinding[];
-  /** Every call of {@link silence}, those that accept nothing included. */
+  /** All calls of {@link silence}, including those without a finding. */
   readonly silences: readonly ReportedSilence[];
 }
 
-/** What was accepted, and how many findings that were. */
+/** A silence with the number of findings that it accepts. */
 export interface ReportedSilence extends Silence {
-  /** How many findings it accepts; with 0 it can be removed. */
+  /** Number of findings that it accepts. If it is 0, the silence can be removed. */
   readonly findings: number;
 }
 
@@ -24,24 +24,24 @@ export interface ReportedSilence extends Silence {
 export interface ReportedFinding {
   /** Id of the check. */
   readonly id: string;
-  /** `error` ends synthesis with a failure, `warning` does not. */
+  /** An `error` makes the synthesis fail, a `warning` does not. */
   readonly level: Check["level"];
   /** Path of the construct; empty for the app. */
   readonly path: string;
-  /** One sentence: what is wrong, with the value that was given. */
+  /** The problem in one sentence, with the value that was given. */
   readonly problem: string;
-  /** One sentence in the imperative: what to do about it. */
+  /** The fix in one sentence, in the imperative. */
   readonly fix: string;
 }
 
-/** Writes a report into the folder of an app's output. */
+/** Writes a report to the app's output directory. */
 export function writeReport(outdir: string, report: Report): void {
   const file = fileIn(outdir);
   mkdirSync(dirname(file), { recursive: true });
   writeFileSync(file, `${JSON.stringify(report, undefined, 2)}\n`);
 }
 
-/** Reads what {@link writeReport} wrote; `undefined` where no check ran. */
+/** Reads a report written by {@link writeReport}. Returns `undefined` if no checks were run. */
 export function readReport(outdir: string): Report | undefined {
   try {
     return JSON.parse(readFileSync(fileIn(outdir), "utf8")) as Report;
@@ -63,12 +63,12 @@ export function sentenceOf({ id, path, problem, fix }: ReportedFinding): string 
   return `${describePath(path)}: ${problem} ${fix} (${id})`;
 }
 
-/** A silence in one line: where it is, what it silences, how often and why. */
+/** A silence in one line: the construct, the check, the number of findings and the reason. */
 export function sentenceOfSilence(silence: ReportedSilence): string {
   return `${describePath(silence.path)}: ${remarkOf(silence)}`;
 }
 
-/** The same for where the construct is known. */
+/** A silence in one line, without the construct. */
 export function remarkOf({ id, reason, findings }: ReportedSilence): string {
   return `${id} is silenced (${findings} finding${findings === 1 ? "" : "s"}): ${reason}`;
 }

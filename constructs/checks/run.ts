@@ -7,13 +7,13 @@ import { checksOf } from "./registry";
 import type { Report, ReportedFinding } from "./report";
 import { silenceAt, silencesOf, type Silence } from "./silence";
 
-/** A finding, with what only the run needs. */
+/** A finding with fields that only the run needs. */
 interface RunFinding extends ReportedFinding {
   readonly saidBy?: string;
   readonly alsoAbout?: readonly string[];
 }
 
-/** Runs every check over the app, and sets apart what was silenced. */
+/** Runs all checks over the app, and separates silenced findings. */
 export function runChecks(root: IConstruct): Report {
   const app: CheckedApp = { root, graph: Graph.of(root).close() };
   const checks = [...checksOf(root).values()];
@@ -40,7 +40,7 @@ export function runChecks(root: IConstruct): Report {
   };
 }
 
-/** Leaves out what another check says of the same construct in plainer words. */
+/** Omits findings that another check reports more plainly for the same construct. */
 function withoutSaid(findings: readonly RunFinding[]): readonly RunFinding[] {
   const pathsBy = new Map<string, string[]>();
   for (const { id, path, alsoAbout = [] } of findings) {
@@ -51,12 +51,12 @@ function withoutSaid(findings: readonly RunFinding[]): readonly RunFinding[] {
   );
 }
 
-/** Whether a path is another one, or below it. */
+/** Whether a path is equal to another one or below it. */
 function isIn(path: string, other: string): boolean {
   return path === other || path.startsWith(`${other}/`);
 }
 
-/** A rule that crashes has not passed. */
+/** Runs a check. A check that throws an error has not passed. */
 function run(check: Check, app: CheckedApp): RunFinding[] {
   const { id, level } = check;
   try {
@@ -93,7 +93,7 @@ const IDLE_SILENCE: Check = {
   find: () => [],
 };
 
-/** What is found of silences themselves, once all else is. */
+/** Checks of the silences themselves, which run after all others. */
 export const SILENCE_CHECKS: readonly Check[] = [UNKNOWN_SILENCE, IDLE_SILENCE];
 
 function findingOf({ id, path }: Silence, count: number, known: readonly string[]): ReportedFinding[] {
@@ -103,7 +103,7 @@ function findingOf({ id, path }: Silence, count: number, known: readonly string[
       { ...{ id: unknown, level, path }, problem: `There is no check "${id}" to silence.`, fix: closestTo(id, known) },
     ];
   }
-  // What is found of silences is counted later.
+  // Findings of these checks are counted later.
   if (count > 0 || id === IDLE_SILENCE.id) {
     return [];
   }

@@ -1,13 +1,13 @@
 import type { IConstruct } from "constructs";
 import { MeshError } from "../core/errors";
 
-/** A finding that somebody has accepted, and why. */
+/** An accepted finding with the reason. */
 export interface Silence {
   /** Id of the check. */
   readonly id: string;
   /** Why the finding is acceptable here; never empty. */
   readonly reason: string;
-  /** Path of the construct at which, and below which, it holds. */
+  /** Path of the construct. The silence applies to it and to all constructs below it. */
   readonly path: string;
 }
 
@@ -17,11 +17,11 @@ const SILENCES = Symbol.for("meshform.silences");
 type Root = IConstruct & { [SILENCES]?: Map<string, Map<string, Silence>> };
 
 /**
- * Accepts what a check finds at a construct and below it.
+ * Accepts the findings of a check at a construct and below it.
  *
- * @param checkId the id at the end of the message; an unknown one is reported at synthesis
- * @param reason why it is right here; it is for those who read the code after you, and must not be empty
- * @throws MeshError without a reason
+ * @param checkId the id at the end of the message; an unknown id is reported at synthesis
+ * @param reason why the finding is acceptable here, for readers of the code; it must not be empty
+ * @throws MeshError if the reason is empty
  */
 export function silence(construct: IConstruct, checkId: string, reason: string): void {
   if (reason.trim() === "") {
@@ -37,12 +37,12 @@ export function silence(construct: IConstruct, checkId: string, reason: string):
   silences.set(path, here.set(checkId, { id: checkId, reason, path }));
 }
 
-/** All that was silenced in an app. */
+/** Returns all silences of an app. */
 export function silencesOf(root: IConstruct): readonly Silence[] {
   return [...silencesByPath(root).values()].flatMap((here) => [...here.values()]);
 }
 
-/** What silences a check at a path; `undefined` if nothing does. */
+/** Returns the silence of a check at a path, or `undefined` if there is none. */
 export function silenceAt(root: IConstruct, path: string, checkId: string): Silence | undefined {
   const silences = silencesByPath(root);
   if (silences.size === 0) {

@@ -37,7 +37,7 @@ const providerToken: Check = {
   },
 };
 
-/** How providers call what they prove themselves with. */
+/** Names of the arguments of providers that contain credentials. */
 const credentials = new Set(["token", "secret_id", "auth_jwt", "http_auth", "header", "headers", "auth_login"]);
 
 function credentialsOf(provider: TerraformProvider): unknown {
@@ -50,7 +50,7 @@ function credentialsOf(provider: TerraformProvider): unknown {
   return attributes.filter(([name]) => credentials.has(name)).map(([, value]) => value);
 }
 
-/** The resource of the same stack that a value refers to, also by way of data sources and locals. */
+/** Returns the resource of the same stack to which a value refers, directly or through data sources and locals. */
 function resourceBehind(scope: IConstruct, value: unknown): IConstruct | undefined {
   const open = referencesIn(value);
   if (open.length === 0) {
@@ -71,7 +71,7 @@ function resourceBehind(scope: IConstruct, value: unknown): IConstruct | undefin
   return undefined;
 }
 
-/** Resources, data sources and locals by the names that expressions use. */
+/** Returns resources, data sources and locals by their names in expressions. */
 function elementsOf(stack: TerraformStack): ReadonlyMap<string, TerraformElement> {
   const addressed = stack.node.findAll().flatMap((node): [string, TerraformElement][] => {
     if (TerraformResource.isTerraformResource(node)) {
@@ -85,7 +85,7 @@ function elementsOf(stack: TerraformStack): ReadonlyMap<string, TerraformElement
   return new Map(addressed);
 }
 
-/** What the expressions in a value name: `a.b` of `${a.b.id}`. Values themselves are not looked at. */
+/** Returns the names to which the expressions in a value refer: `a.b` for `${a.b.id}`. Only the names are read, not the values. */
 function referencesIn(value: unknown): string[] {
   if (typeof value === "string") {
     return [...value.matchAll(/\$\{([^}]*)\}/g)].flatMap(([, expression]) =>
@@ -102,7 +102,7 @@ const maxTokenTtl: Check = {
   *find(app) {
     for (const method of nomadAuthMethodsOf(app)) {
       const ttl = method.maxTokenTtlInput;
-      // A duration is zero if all its digits are.
+      // A duration is zero if all its digits are zero.
       if (ttl !== undefined && !isToken(ttl) && /[1-9]/.test(ttl)) {
         yield {
           at: method,
@@ -133,7 +133,7 @@ const accessBeforeMesh: Check = {
   },
 };
 
-/** The stacks in which meshes and their jobs are. */
+/** Returns the stacks with meshes and their jobs. */
 function stacksOf({ root, graph }: CheckedApp): readonly TerraformStack[] {
   const { meshes, jobs } = graph.data;
   const paths = new Set([...meshes.values(), ...jobs.values()].map(({ origin }) => origin.stack));
@@ -143,13 +143,13 @@ function stacksOf({ root, graph }: CheckedApp): readonly TerraformStack[] {
   });
 }
 
-/** Whether a stack is one of some, or applied after one of them. @param known what is known of stacks already */
+/** Whether a stack is one of some stacks, or is applied after one of them. @param known results that are already known */
 function waitsForAny(stack: TerraformStack, known: Map<TerraformStack, boolean>): boolean {
   const answer = known.get(stack);
   if (answer !== undefined) {
     return answer;
   }
-  // A circle of stacks is reported by another check.
+  // A dependency cycle of stacks is reported by another check.
   known.set(stack, false);
   const found = stack.dependencies.some((dependency) => waitsForAny(dependency, known));
   known.set(stack, found);
@@ -182,7 +182,7 @@ function outOfOrder(stack: TerraformStack, accesses: readonly TerraformStack[]):
   };
 }
 
-/** The auth methods by which Nomad's workloads get tokens, known by the claims that only Nomad writes. */
+/** Yields the auth methods with which Nomad's workloads get tokens. They are recognized by the claims that only Nomad uses. */
 function* nomadAuthMethodsOf(app: CheckedApp): Iterable<AclAuthMethod> {
   for (const method of authMethodsIn(app)) {
     if (method.typeInput === "jwt") {

@@ -67,7 +67,7 @@ const noEjection: Check = {
       const percent = check?.maxEjectionPercent ?? MAX_EJECTION_PERCENT;
       const isMeant = check !== undefined && check.enforcingConsecutive5xx !== 0 && percent > 0;
       const destination = graph.resolve(cluster, upstream.destination);
-      // Of a peer Consul has Envoy eject all.
+      // For upstreams in a peer, Consul allows Envoy to eject all instances.
       if (isMeant && upstream.destination.peer === undefined && destination?.kind === "service") {
         const instances = countOf(graph, destination);
         if (instances !== undefined && Math.floor((percent * instances) / 100) < 1) {
@@ -85,7 +85,10 @@ const noEjection: Check = {
   },
 };
 
-/** Instances of a service, all versions together; undefined where only Terraform or Nomad knows, or they are elsewhere. */
+/**
+ * Returns the number of instances of a service, in all versions. It is undefined if only Terraform or Nomad knows it, or if the
+ * instances are elsewhere.
+ */
 function countOf(graph: Snapshot, service: ServiceRecord): number | undefined {
   const counts = graph.instancesOf(service.key).map(({ job, group }) => {
     const { Type, TaskGroups = [] } = graph.jobOf(job);

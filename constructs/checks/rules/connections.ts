@@ -50,7 +50,7 @@ const upstreamWithoutIntention: Check = {
     for (const { cluster, at, sourceName, destination, isRoute, isOfMany } of linksIn(graph)) {
       const home = destination && graph.home(destination);
       if (destination === undefined || home === undefined || isOfMany === true) {
-        continue; // Unknown, which another check reports; or another team's, which says itself what it lets in.
+        continue; // Either unknown, which another check reports, or in another team's app, which defines its own intentions.
       }
       const peer = peerName(cluster, home);
       const sources = admitted.get(home);
@@ -99,14 +99,14 @@ const intentionWithoutUpstream: Check = {
   },
 };
 
-/** The source of an intention, where the app knows it. */
+/** Returns the source of an intention, if it is in the app. */
 function sourceOf(
   graph: Snapshot,
   cluster: Cluster,
   { member, service, peer }: IntentionRecord["source"],
 ): MemberRecord | undefined {
   const given = member === undefined ? undefined : graph.data.members.get(member);
-  // A member that another team owns is looked up by its name: the app may have it too.
+  // A member of another team is looked up by its name, because the app may contain it too.
   if (given !== undefined && given.kind !== "imported service") {
     return given;
   }
@@ -143,7 +143,7 @@ const environmentClash: Check = {
           if (options.env === undefined) {
             continue;
           }
-          // Two services that are different tasks have variables of their own.
+          // Two services in different tasks have separate variables.
           const key = `${options.env}\n${instances.task ?? ""}`;
           const owner = owners.get(key);
           if (owner !== undefined) {
@@ -203,7 +203,7 @@ const unreachableService: Check = {
   },
 };
 
-/** What may reach what, as sets, since they are asked once for each upstream. */
+/** Returns which service can reach which. It uses sets, because each upstream is looked up once. */
 function admittedTo({ intentions, derivedIntentions }: Cluster): Pairs {
   const pairs = new Pairs();
   for (const { source, destination } of [...intentions, ...derivedIntentions]) {
@@ -212,7 +212,10 @@ function admittedTo({ intentions, derivedIntentions }: Cluster): Pairs {
   return pairs;
 }
 
-/** What leads to a service of each cluster, or to a name that leads there. Sets, since they are asked once for each intention. */
+/**
+ * Returns the connections to a service of each cluster, or to a name that leads to it. It uses sets, because each intention is
+ * looked up once.
+ */
 function connectedIn(graph: Snapshot): ReadonlyMap<Cluster, Pairs> {
   const connected = new Map(graph.clusters.map((cluster) => [cluster, new Pairs()]));
   for (const { cluster, sourceName, destinationName, destination } of linksIn(graph)) {
@@ -229,7 +232,7 @@ function connectedIn(graph: Snapshot): ReadonlyMap<Cluster, Pairs> {
   return connected;
 }
 
-/** Sources and destinations, of which each pair is asked for. The peer is the cluster of the source, where that is another one. */
+/** Pairs of sources and destinations. The peer is the cluster of the source, if it is another one. */
 class Pairs {
   private readonly sources = new Map<string, Set<string>>();
 
@@ -247,7 +250,7 @@ class Pairs {
   }
 }
 
-/** Whether a member of the mesh is a service that needs no upstream to reach another. */
+/** Whether a member of the mesh is a service that can reach others without an upstream. */
 function reachesByItself(graph: Snapshot, member: MemberRecord): boolean {
   if (member.kind !== "service") {
     return member.kind !== "gateway";

@@ -24,9 +24,9 @@ const datacenterWithoutGateway: Check = {
     );
     for (const way of waysIn(graph)) {
       const { cluster } = way;
-      // A federation's own datacenter is taken on trust: it may have a gateway that the app does not know.
+      // In a federation, the gateway of the cluster's own datacenter is not required, because it may be unknown to the app.
       const federated = way.datacenter === cluster.datacenter ? [] : [way.datacenter];
-      // Whether the cluster of another app has one, that app knows.
+      // Only the other app knows whether its cluster has a gateway.
       const needed = way.isForeign
         ? [cluster.datacenter]
         : way.peer === undefined
@@ -128,7 +128,7 @@ const datacenterName: Check = {
   },
 };
 
-/** The datacenters and peers that are named, and where. */
+/** Yields the names of datacenters and peers, and where they are used. */
 function* placesNamedIn(graph: Snapshot): Iterable<[at: string, kind: "datacenter" | "peer", name: string]> {
   for (const { instances, upstream } of upstreamsIn(graph)) {
     const { datacenter, peer } = upstream.destination;
@@ -165,27 +165,27 @@ function* placesOf(
   }
 }
 
-/** One thing that leads from a cluster to a service, to another datacenter perhaps. */
+/** A connection from a cluster to a service, which can be in another datacenter. */
 interface Way {
   /** Path of the construct. */
   readonly at: string;
   readonly cluster: Cluster;
-  /** What leads there, as the beginning of a sentence. */
+  /** What makes the connection, as the beginning of a sentence. */
   readonly what: string;
   readonly destination: string;
-  /** The destination's cluster, as far as it was given. */
+  /** The cluster of the destination, if it was given. */
   readonly other: Cluster | undefined;
-  /** The same, if it is of another datacenter that is joined by peering. */
+  /** The cluster of the destination, if it is another datacenter that is connected by peering. */
   readonly peer: Cluster | undefined;
-  /** Whether it leads to the mesh of another app. */
+  /** Whether the destination is in the mesh of another app. */
   readonly isForeign: boolean;
-  /** A datacenter of a WAN federation that is named. */
+  /** The datacenter of a WAN federation, if one is named. */
   readonly datacenter: string | undefined;
-  /** Whether Consul has no word for a peer there. */
+  /** Whether Consul does not support a peer here. */
   readonly isDirect: boolean;
 }
 
-/** What leads out of a cluster, or names a datacenter. What stays within one, as most does, is nothing to these checks. */
+/** Connections that leave a cluster or name a datacenter. These checks ignore connections within one cluster. */
 const waysIn = once((graph): readonly Way[] => {
   const ways = new Map(graph.clusters.map((cluster): [Cluster, Way[]] => [cluster, []]));
   const add = (at: string, cluster: Cluster, reference: Reference, what: () => string, isDirect = false): void => {
@@ -202,7 +202,7 @@ const waysIn = once((graph): readonly Way[] => {
   };
   for (const { instances, upstream, cluster } of upstreamsIn(graph)) {
     const { destination } = upstream;
-    // In a WAN federation sidecars may reach each other without a gateway.
+    // In a WAN federation, sidecars can reach each other without a gateway.
     if (destination.datacenter === undefined) {
       add(instances.key, cluster, destination, () => `The upstream ${destination.service}`);
     }

@@ -6,7 +6,7 @@ import { isResource } from "../../core/resource-type";
 import type { Snapshot } from "../../model/snapshot";
 import type { CheckedApp } from "../check";
 
-/** What an app has that does not follow from its graph: providers, and plain resources of theirs. */
+/** Elements of an app that are not part of its graph: providers, and their plain resources. */
 interface Foreign {
   readonly providers: readonly TerraformProvider[];
   readonly authMethods: readonly AclAuthMethod[];
@@ -14,7 +14,7 @@ interface Foreign {
   readonly jobs: readonly Job[];
 }
 
-/** Looked for once for each run: it means going through the whole tree. */
+/** They are collected only once per run, because this visits the whole tree. */
 const found = new WeakMap<Snapshot, Foreign>();
 
 export function foreignEntriesIn(app: CheckedApp): readonly ConfigEntry[] {
@@ -30,7 +30,7 @@ export function providersIn(app: CheckedApp): readonly TerraformProvider[] {
   return foreignIn(app).providers;
 }
 
-/** Auth methods of Consul in an app. */
+/** Consul's auth methods in an app. */
 export function authMethodsIn(app: CheckedApp): readonly AclAuthMethod[] {
   return foreignIn(app).authMethods;
 }

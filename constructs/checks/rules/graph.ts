@@ -72,7 +72,7 @@ const overrideRemoved: Check = {
     }
     for (const cluster of graph.clusters) {
       for (const { key, kind, name } of cluster.members) {
-        // What gateways may be reached from, no entry says.
+        // Config entries do not contain which services can reach a gateway.
         if (kind === "gateway" || cluster.intentionsFor(name).length === 0) {
           continue;
         }
@@ -92,7 +92,7 @@ const overrideRemoved: Check = {
   },
 };
 
-/** The sources about which an entry says something. */
+/** Returns the sources of a service-intentions entry. */
 function sourcesOf({ Sources }: Pick<consul.ServiceIntentionsConfigEntry, "Sources">): ReadonlySet<string> {
   return new Set(itemsOf(Sources).map(({ Name = "", Peer }) => sourceKey({ service: Name, peer: Peer })));
 }
@@ -101,7 +101,7 @@ function sourceKey({ service, peer = "" }: Pick<Reference, "service" | "peer">):
   return `${peer}/${service}`;
 }
 
-/** Whose override it is that removes something; that of a resource goes last. */
+/** Returns the owner of the override that removes something. Overrides of resources are tried last. */
 function culpritIn(
   graph: Snapshot,
   emissions: readonly Emission[],
@@ -126,7 +126,7 @@ function missingFromGateway(
 }
 
 /**
- * Whether groups take a port of the node. It is assumed of a port that only Terraform knows, and of a group on another network,
+ * Whether groups use a port of the node. This is assumed for ports that only Terraform knows, and for groups on another network,
  * which other checks report.
  */
 function takesPort(groups: readonly nomad.TaskGroup[], port: number): boolean {
@@ -138,7 +138,9 @@ function takesPort(groups: readonly nomad.TaskGroup[], port: number): boolean {
   );
 }
 
-/** @param culprit whose override it is, where a single one does it */
+/**
+ * @param culprit the owner of the override, if a single override removes it
+ */
 function removed(at: string, missing: string, what: string, culprit: string | undefined): Finding {
   const override = culprit === undefined ? "overrides have" : `the override of ${culprit} has`;
   return {
@@ -148,13 +150,13 @@ function removed(at: string, missing: string, what: string, culprit: string | un
   };
 }
 
-/** What the records have and the job does not. */
+/** Returns what is in the records but not in the job. */
 function missingFrom(
   { instances, name, job, group, definition }: RenderedInstances,
   upstreams: readonly UpstreamRecord[],
 ): string | undefined {
   if (job.TaskGroups === undefined) {
-    return undefined; // It could not be rendered, which another check reports.
+    return undefined; // It could not be rendered; another check reports this.
   }
   if (group.Name === undefined) {
     return `the group ${instances.group}`;
@@ -169,13 +171,13 @@ function missingFrom(
   if (instances.proxy === "native") {
     return definition.Connect?.Native === true ? undefined : `the native mutual TLS of ${name}`;
   }
-  // An override may say null, whatever its type.
+  // An override can set null, independent of the type.
   const sidecar = definition.Connect?.SidecarService as nomad.ConsulSidecarService | null | undefined;
   if (sidecar == null) {
     return `the sidecar of ${name}`;
   }
   const { port } = instances;
-  // Whether a label misleads Envoy is for another check.
+  // Another check reports labels that mislead Envoy.
   if (port !== undefined && !isToken(port) && !isSamePort(definition.PortLabel, port)) {
     return `the port ${port} of ${name}`;
   }
@@ -200,7 +202,7 @@ function missingFrom(
   return undefined;
 }
 
-/** Whether the upstreams of a job are plainly those that were stated, one by one, as in most jobs. */
+/** Whether the upstreams of a job are exactly the stated ones, in order, as in most jobs. */
 function areRendered(stated: readonly UpstreamRecord[], there: readonly nomad.ConsulUpstream[]): boolean {
   return (
     stated.length === there.length &&
@@ -216,7 +218,10 @@ function areRendered(stated: readonly UpstreamRecord[], there: readonly nomad.Co
   );
 }
 
-/** The variable of a connection that a task lacks, or the task itself. Its value may be another one: an override can say that. */
+/**
+ * Returns the variable of a connection that a task lacks, or the task itself. The value is not compared, because an override can
+ * change it.
+ */
 function missingVariable(
   { tasks }: InstancesRecord,
   { Tasks = [] }: nomad.TaskGroup,
@@ -236,7 +241,7 @@ function missingVariable(
   return undefined;
 }
 
-/** An override may say null, whatever its type. */
+/** An override can set null, independent of the type. */
 type Env = Readonly<Record<string, string>> | null;
 
 function isSamePort(label: string | undefined, port: number | string): boolean {

@@ -148,7 +148,7 @@ const inlineCertificate: Check = {
   },
 };
 
-/** Why a listener of an API gateway cannot have a route for a host: a sentence, and what to do. */
+/** Returns why a listener of an API gateway cannot have a route for a host: a sentence, and the fix. */
 function problemOfApiHost({ port, hostname = "*" }: ListenerRecord, host: string): [string, string] | undefined {
   if (host.includes("*") || !isHostName(host)) {
     return [
@@ -166,7 +166,7 @@ function problemOfApiHost({ port, hostname = "*" }: ListenerRecord, host: string
       ];
 }
 
-/** The same for an ingress gateway. */
+/** Returns the same for an ingress gateway. */
 function problemOfIngressHost({ port, tls }: ListenerRecord, host: string): [string, string] | undefined {
   if (host === "*" ? tls === undefined : isHostName(host)) {
     return undefined;

@@ -94,8 +94,8 @@ const permissionOrder: Check = {
 };
 
 /**
- * What is stated about each source of a destination, and what is stated there about any source; of those destinations of which some
- * statement has permissions.
+ * Yields the statements about each source of a destination, and those about any source. Only destinations with permissions in a
+ * statement are included.
  */
 function* sourcesIn(graph: Snapshot): Iterable<{
   readonly statements: readonly [IntentionRecord, ...IntentionRecord[]];

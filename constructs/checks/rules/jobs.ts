@@ -26,7 +26,10 @@ const namedPort: Check = {
   },
 };
 
-/** Whether a label stands for another port on the node than inside, and Envoy is not told the one inside. */
+/**
+ * Whether a label has a different port number on the node than inside the allocation, and Envoy is not configured with the port
+ * inside.
+ */
 function misleads({ PortLabel, Connect }: nomad.Service, { Networks = [] }: nomad.TaskGroup): boolean {
   const port = Networks.flatMap(({ ReservedPorts = [], DynamicPorts = [] }) => [
     ...ReservedPorts,
@@ -98,13 +101,13 @@ const allInterfaces: Check = {
   },
 };
 
-/** What makes a task listen on every address, and where that is said. */
+/** Returns what makes a task listen on all addresses, and where it is set. */
 function anyAddressIn(
   task: nomad.Task,
   port: number,
 ): { readonly place: string; readonly address: string } | undefined {
   for (const [name, value] of knownEntries(task.Env)) {
-    // Which hosts to reach without a proxy is no place to listen.
+    // This variable lists hosts to reach without a proxy, not addresses to listen on.
     const address = name.toLowerCase() === "no_proxy" ? undefined : anyAddressOf(value, port);
     if (address !== undefined) {
       return { place: `variable ${name}`, address };
@@ -207,7 +210,7 @@ const duplicateUpstream: Check = {
   },
 };
 
-/** What Consul tells an upstream apart by. */
+/** The fields by which Consul distinguishes upstreams. */
 function destinationOf(upstream: nomad.ConsulUpstream): string {
   const { DestinationType, DestinationPartition, DestinationNamespace, DestinationPeer, DestinationName, Datacenter } =
     upstream;

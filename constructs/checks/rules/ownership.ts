@@ -18,7 +18,7 @@ const serviceName: Check = {
   *find({ graph }) {
     for (const member of graph.clusters.flatMap(({ members }) => members)) {
       const { name } = member;
-      // A proxy service has a name that is longer by its ending.
+      // The name of a proxy service is longer by its suffix.
       const spare = isInboundGateway(member) ? proxyServiceOf("").length : 0;
       if (!/^[a-z0-9]([a-z0-9-]*[a-z0-9])?$/.test(name) || name.length > MAX_LABEL - spare) {
         yield {
@@ -31,7 +31,7 @@ const serviceName: Check = {
   },
 };
 
-/** How long a label may be in DNS. */
+/** Maximum length of a DNS label. */
 const MAX_LABEL = 63;
 
 const duplicateService: Check = {
@@ -63,13 +63,13 @@ const duplicateService: Check = {
   },
 };
 
-/** What has a name in the catalog of a cluster. */
+/** An element with a name in the catalog of a cluster. */
 interface Named {
   readonly key: string;
   readonly name: string;
 }
 
-/** Members, and services outside the mesh that jobs register. */
+/** Returns members, and services outside the mesh that jobs register. */
 function namedIn(graph: Snapshot, cluster: Cluster): readonly Named[] {
   const others = graph.data.catalogServices.filter(({ mesh }) => graph.clusterOf(mesh) === cluster);
   return others.length === 0
@@ -77,7 +77,7 @@ function namedIn(graph: Snapshot, cluster: Cluster): readonly Named[] {
     : [...cluster.members, ...others.map(({ origin, name }) => ({ key: origin.path, name }))];
 }
 
-/** What has a name that something else has before it. */
+/** Returns the elements whose name is already used by an earlier element. */
 function duplicateMembers(graph: Snapshot, cluster: Cluster): { readonly member: Named; readonly first: Named }[] {
   const owners = new Map<string, Named>();
   return namedIn(graph, cluster).flatMap((member) => {
@@ -88,7 +88,7 @@ function duplicateMembers(graph: Snapshot, cluster: Cluster): { readonly member:
   });
 }
 
-/** The services that Nomad and Consul register next to those of the mesh. */
+/** Yields the services that Nomad and Consul register in addition to those of the mesh. */
 function* namesOfProxies(graph: Snapshot, { members }: Cluster): Iterable<[name: string, owner: MemberRecord]> {
   for (const member of members) {
     if (member.kind === "service" && graph.instancesOf(member.key).some(({ proxy }) => proxy === "sidecar")) {
@@ -116,7 +116,7 @@ const duplicateJob: Check = {
       const name = graph.data.members.get(key)?.name;
       const place = JSON.stringify([graph.nomadOf(job), namespace, id]);
       const owner = owners.get(place);
-      // Two services of one name are reported as such.
+      // Two services with the same name are reported separately.
       if (owner !== undefined && (owner.name !== name || name === undefined)) {
         yield {
           at: key,
@@ -152,7 +152,7 @@ const duplicateNode: Check = {
   },
 };
 
-/** What else could be meant where two stacks use a name. */
+/** Returns a hint for names that two stacks use. */
 function elsewhere(root: IConstruct, left: string, right: string): string {
   const [one, other] = [left, right].map((path) => {
     const construct = constructAt(root, path);
@@ -172,7 +172,7 @@ const configEntryOwners: Check = {
     const entries = entriesIn(app);
     const written = entriesWrittenByNomad(graph);
     for (const cluster of graph.clusters) {
-      // Of two services with one name everything is there twice, and that they are is reported already.
+      // For two services with the same name, all entries exist twice. The duplicate name is already reported.
       const duplicates = duplicateMembers(graph, cluster).map(({ member }) => `${member.key}/`);
       const writtenByNomad = written.get(cluster);
       const owners = new Map<string, string>();
@@ -184,7 +184,7 @@ const configEntryOwners: Check = {
         if (duplicates.some((path) => at.startsWith(path))) {
           continue;
         }
-        // What a terminating gateway itself declares is what Nomad writes too, so that it goes with the gateway.
+        // Nomad writes the same entry as the terminating gateway itself declares, so that it is removed with the gateway.
         const isSame = kind === "terminating-gateway" && job !== undefined && at.startsWith(`${job}/`);
         if (job !== undefined && !isSame) {
           yield {
@@ -214,7 +214,7 @@ interface OwnedEntry {
   readonly name: string;
 }
 
-/** The entries of all stacks in which the meshes of a cluster have something: one Consul, as far as an app can tell. */
+/** Returns the entries of all stacks that contain parts of a cluster's meshes. They are assumed to be in the same Consul. */
 function entriesIn(app: CheckedApp): ReadonlyMap<Cluster, readonly OwnedEntry[]> {
   const { graph } = app;
   const entries = new Map(graph.clusters.map((cluster): [Cluster, OwnedEntry[]] => [cluster, []]));
@@ -237,7 +237,7 @@ function entriesIn(app: CheckedApp): ReadonlyMap<Cluster, readonly OwnedEntry[]>
   return entries;
 }
 
-/** The keys of entries that Nomad writes, with the jobs that have it do so. */
+/** Returns the keys of entries that Nomad writes, with the jobs that cause it. */
 function entriesWrittenByNomad(graph: Snapshot): ReadonlyMap<Cluster, ReadonlyMap<string, string>> {
   const written = new Map(graph.clusters.map((cluster) => [cluster, new Map<string, string>()]));
   for (const { job, rendered } of jobsIn(graph)) {

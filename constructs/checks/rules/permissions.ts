@@ -104,12 +104,12 @@ const requestNormalization: Check = {
   },
 };
 
-/** What several statements have in common that are about one source and one destination. */
+/** The key that statements about the same source and destination have in common. */
 function keyOf({ source, destination }: IntentionRecord): string {
   return JSON.stringify([destination, source.service, source.peer]);
 }
 
-/** What bypasses permissions, in words. */
+/** Returns the descriptions of requests that bypass permissions. */
 function gapsOf(normalization: Required<RequestNormalization> | undefined): string[] {
   const { mergeSlashes, pathWithEscapedSlashes, headersWithUnderscores, insecureDisablePathNormalization } =
     normalization ?? {};
@@ -124,7 +124,7 @@ function gapsOf(normalization: Required<RequestNormalization> | undefined): stri
   ];
 }
 
-/** Whether a request that an application takes for a denied one might be allowed. */
+/** Whether a request that an application treats as a denied one could be allowed. */
 function isCarvedOut({ match: denied }: HttpPermission, { match: allowed }: HttpPermission): boolean {
   if (denied.methods && allowed.methods && !denied.methods.some((it) => isSameMethod(it, allowed.methods ?? []))) {
     return false;

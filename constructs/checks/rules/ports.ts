@@ -6,7 +6,7 @@ import type { Check, Finding } from "../check";
 import { describePath } from "../../core/errors";
 import { allocationsIn, gatewaysIn, jobsIn, sidecarServicesIn, type SidecarService } from "./records";
 
-/** Nomad gives each Envoy of an allocation an admin port from 19000 up and a readiness port from 19100 up. */
+/** Nomad assigns each Envoy of an allocation an admin port from 19000 up and a readiness port from 19100 up. */
 const ENVOY_PORTS = { first: 19_000, last: 19_199 };
 
 const portRange: Check = {
@@ -67,7 +67,7 @@ const localBindClash: Check = {
   },
 };
 
-/** An Envoy opens a path at the port inside to which its label leads, on all addresses, whatever the path. */
+/** Envoy exposes a path on the port inside the allocation that its label stands for, on all addresses, whatever the path is. */
 function* clashesOfExposedPaths({ at, group, definition }: SidecarService): Iterable<Finding> {
   const { Networks = [], Services = [] } = group;
   const ports = Networks.flatMap(({ ReservedPorts = [], DynamicPorts = [] }) => [...ReservedPorts, ...DynamicPorts]);
@@ -88,7 +88,7 @@ function* clashesOfExposedPaths({ at, group, definition }: SidecarService): Iter
     const { To = -1, Value = -1 } = ports.find(({ Label }) => Label === label) ?? {};
     const inside = To > 0 ? To : Value;
     const owner = owners.get(inside);
-    // Of one label for two paths another check speaks.
+    // Another check reports a label that is used for two paths.
     if (inside > 0 && owner !== undefined && owner.label !== label && Name === definition.Name) {
       yield {
         at,
@@ -100,7 +100,10 @@ function* clashesOfExposedPaths({ at, group, definition }: SidecarService): Iter
   }
 }
 
-/** Whether it is plain without a look at addresses that no port is bound twice, nor one of Envoy's own, as in most allocations. */
+/**
+ * Whether no port is bound twice, and none of Envoy's own ports is used, even without comparing addresses. This is so in most
+ * allocations.
+ */
 function takesPortsOnce(graph: Snapshot, allocation: readonly InstancesRecord[]): boolean {
   const taken = new Set<number>();
   let count = 0;
@@ -197,7 +200,7 @@ const publishedPortClash: Check = {
   },
 };
 
-/** A port of nodes that a job takes, and which nodes those may be. */
+/** A port of the node that a job uses, and the nodes on which it can run. */
 interface HostPort {
   /** Path of the construct. */
   readonly at: string;
@@ -209,7 +212,7 @@ interface HostPort {
   readonly datacenters: readonly string[];
 }
 
-/** The ports that jobs take on nodes. */
+/** Yields the ports of nodes that jobs use. */
 function* hostPortsIn(graph: Snapshot): Iterable<HostPort> {
   for (const { job, rendered } of jobsIn(graph)) {
     const { NodePool: nodePool = "default", Datacenters: datacenters = ["*"], TaskGroups = [] } = rendered;
@@ -227,7 +230,7 @@ function* hostPortsIn(graph: Snapshot): Iterable<HostPort> {
   }
 }
 
-/** Whether there may be a node on which both could run. The pool `all` is every pool. */
+/** Whether both could run on the same node. The pool `all` contains all nodes. */
 function mayShareNodes(left: HostPort, right: HostPort): boolean {
   const pools = [left.nodePool, right.nodePool];
   return (
@@ -236,7 +239,7 @@ function mayShareNodes(left: HostPort, right: HostPort): boolean {
   );
 }
 
-/** Whether a name exists that both match, where `*` stands for any text; of two such patterns it is assumed. */
+/** Whether a name can match both patterns, in which `*` stands for any text. For two patterns with `*`, this is assumed. */
 function mayMatchAlike(left: string, right: string): boolean {
   const isPattern = (name: string) => name.includes("*") || isToken(name);
   if (isPattern(left) || isPattern(right)) {

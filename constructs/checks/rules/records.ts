@@ -11,9 +11,9 @@ import type {
 import type { Snapshot } from "../../model/snapshot";
 import type * as nomad from "../../nomad/generated/job";
 
-// How checks go through the graph. What several of them go through is put together once for each snapshot, which never changes.
+// Iterators over the graph for checks. Results that several checks use are computed once per snapshot, which never changes.
 
-/** What is put together once for each snapshot. */
+/** Caches the result for each snapshot. */
 export function once<Result>(compute: (graph: Snapshot) => Result): (graph: Snapshot) => Result {
   const results = new WeakMap<Snapshot, Result>();
   return (graph) => {
@@ -26,25 +26,25 @@ export function once<Result>(compute: (graph: Snapshot) => Result): (graph: Snap
   };
 }
 
-/** A job, as Nomad will read it. */
+/** A job in the format of Nomad's API. */
 export interface RenderedJob {
   readonly job: JobRecord;
   readonly rendered: nomad.Job;
 }
 
-/** All jobs. What could not be rendered is reported as such. */
+/** All jobs, except for those that could not be rendered, which are reported separately. */
 export const jobsIn = once((graph): readonly RenderedJob[] =>
   [...graph.data.jobs.values()]
     .map((job) => ({ job, rendered: graph.jobOf(job.key) }))
     .filter(({ rendered }) => rendered.ID !== undefined),
 );
 
-/** The jobs of services, of whatever number. */
+/** The jobs of services, each with one or more services. */
 export const serviceJobsIn = once((graph): readonly RenderedJob[] =>
   jobsIn(graph).filter(({ job }) => gatewayOf(graph, job) === undefined),
 );
 
-/** The gateway whose job it is. */
+/** Returns the gateway to which the job belongs. */
 export function gatewayOf(graph: Snapshot, { owner }: JobRecord): GatewayRecord | undefined {
   const member = owner === undefined ? undefined : graph.data.members.get(owner);
   return member?.kind === "gateway" ? member : undefined;
@@ -53,7 +53,7 @@ export function gatewayOf(graph: Snapshot, { owner }: JobRecord): GatewayRecord 
 /** All gateways. */
 export const gatewaysIn = once((graph): readonly GatewayRecord[] => graph.clusters.flatMap(({ gateways }) => gateways));
 
-/** A service with a sidecar, as its finished job has it. */
+/** A service with a sidecar, as in its rendered job. */
 export interface SidecarService {
   /** Path of the construct. */
   readonly at: string;
@@ -61,7 +61,7 @@ export interface SidecarService {
   readonly definition: nomad.Service;
 }
 
-/** All services with sidecars, those that an override adds too. */
+/** All services with sidecars, including those that an override adds. */
 export const sidecarServicesIn = once((graph): readonly SidecarService[] => {
   const instances = instancesByPlace(graph);
   return serviceJobsIn(graph).flatMap(({ job, rendered }) =>
@@ -76,14 +76,14 @@ export const sidecarServicesIn = once((graph): readonly SidecarService[] => {
   );
 });
 
-/** Instances of services, with what their finished job says of them. */
+/** Instances of services, with their definition in the rendered job. */
 export interface RenderedInstances {
   readonly instances: InstancesRecord;
   readonly cluster: Cluster;
   /** Consul name of the service. */
   readonly name: string;
   readonly job: nomad.Job;
-  /** Empty where an override took it away. */
+  /** Empty if an override removed it. */
   readonly group: nomad.TaskGroup;
   readonly definition: nomad.Service;
 }
@@ -95,7 +95,7 @@ export const instancesIn = once((graph): readonly RenderedInstances[] =>
   ),
 );
 
-/** What a job says of instances. */
+/** Returns the definition of instances in a job. */
 export function renderedInstances(
   graph: Snapshot,
   cluster: Cluster,
@@ -118,28 +118,28 @@ export const allocationsIn = once((graph): readonly (readonly InstancesRecord[])
   return [...allocations.values()];
 });
 
-/** What leads from one member to another: upstreams, and routes of gateways. */
+/** A connection from one member to another: an upstream, or a route of a gateway. */
 export interface Link {
   readonly cluster: Cluster;
   /** Path of the construct. */
   readonly at: string;
   readonly sourceName: string;
   readonly destinationName: string;
-  /** `undefined` where the app does not know it. */
+  /** `undefined` if it is not in the app. */
   readonly destination: Exclude<MemberRecord, GatewayRecord> | undefined;
-  /** Whether it is a gateway's. */
+  /** Whether it is the route of a gateway. */
   readonly isRoute: boolean;
-  /** Whether that leads to every service, whether it is let in or not. */
+  /** Whether the route leads to all services, even if their intentions do not allow it. */
   readonly isOfMany?: boolean;
 }
 
-/** The service whose config entry says what may reach it. */
+/** Returns the service whose config entry contains the intention. */
 export function keysOfDestination(graph: Snapshot, { mesh, destination }: IntentionRecord): readonly string[] {
   const service = graph.clusterOf(mesh).findService(destination);
   return service === undefined ? [] : [service.key];
 }
 
-/** How services find each other, and how gateways find them. What a version has from its service is listed once, at the service. */
+/** The connections of services and gateways. Upstreams that a version inherits from its service are listed once, at the service. */
 export const linksIn = once((graph): readonly Link[] => [
   ...upstreamsIn(graph).map(({ cluster, instances, upstream, name }) => ({
     ...{ cluster, at: instances.key, sourceName: name, isRoute: false },
@@ -169,16 +169,16 @@ export const linksIn = once((graph): readonly Link[] => [
   ),
 ]);
 
-/** An upstream, of these very instances. */
+/** An upstream that was stated for particular instances. */
 export interface StatedUpstream {
   readonly cluster: Cluster;
   readonly instances: InstancesRecord;
-  /** Consul name of the service that reaches out. */
+  /** Consul name of the source service. */
   readonly name: string;
   readonly upstream: UpstreamRecord;
 }
 
-/** The upstreams that were stated for these very instances. */
+/** The upstreams that were stated for particular instances. */
 export const upstreamsIn = once((graph): readonly StatedUpstream[] =>
   graph.clusters.flatMap((cluster) =>
     cluster.instances.flatMap((instances) => {

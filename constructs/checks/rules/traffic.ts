@@ -25,10 +25,10 @@ const splitWeights: Check = {
       const { splits } = graph.trafficOf(owner);
       const weights = (splits ?? []).map(({ weight }) => weight);
       if (weights.some(isUnknown)) {
-        continue; // Consul sums them up when they are known.
+        continue; // Consul computes the sum when the values are known.
       }
       const odd = weights.find((weight) => !(weight >= 0 && weight <= 100 && isHundredths(weight)));
-      // In hundredths, since to a computer 33.3 + 33.3 + 33.4 is not quite 100.
+      // In hundredths, because in floating-point arithmetic 33.3 + 33.3 + 33.4 is not exactly 100.
       const sum = weights.reduce((total, weight) => total + Math.round(weight * 100), 0) / 100;
       if (odd !== undefined) {
         yield {
@@ -139,7 +139,7 @@ const trafficRuleOnTcp: Check = {
           ? ["routes"]
           : []),
         ...(RequestTimeout === undefined ? [] : ["requestTimeout"]),
-        // All but the address of the client are things of requests.
+        // All hash policies except the client's address depend on requests.
         ...(LoadBalancer?.HashPolicies?.some(({ Field }) => Field !== undefined) ? ["hash policies"] : []),
       ];
       if (rules.length > 0) {
@@ -239,8 +239,8 @@ const trafficCycle: Check = {
 
     const redirects = cyclesIn(graph(["redirect"]));
     const splits = cyclesIn(graph(["split"], isPlain));
-    // A redirect that leads back to where the request came from. Where there is none there is an end, since a service that
-    // a route or a failover names answers itself: two services may well stand in for each other.
+    // A redirect that leads back to the service where the request came from. Without a redirect there is an end, because a
+    // service that a route or a failover names responds itself. Two services can therefore be failovers of each other.
     const returns = cyclesIn(graph(["redirect", "split", "route", "failover"], isPlain), (from, to) =>
       referencesOf(from, snapshot.trafficOf(from)).some(
         (it) => it.kind === "redirect" && isPlain(it) && ownerOf(snapshot, from, it) === to,
@@ -317,7 +317,7 @@ function sourceKey({ service, peer = "" }: Reference): string {
   return `${peer}/${service}`;
 }
 
-/** What has traffic rules. */
+/** All members with traffic rules. */
 const ownersIn = once((graph): readonly TrafficOwnerRecord[] =>
   graph.clusters.flatMap((cluster) => graph.ruleOwnersOf(cluster)),
 );
@@ -332,7 +332,7 @@ function referencesOfOwner(graph: Snapshot, owner: TrafficOwnerRecord) {
   return referencesOf(owner, graph.trafficOf(owner)).map((reference) => ({ owner, reference }));
 }
 
-/** The service that a rule names, also one of another team. */
+/** Returns the service that a rule names, which can be another team's. */
 function targetOf(
   graph: Snapshot,
   owner: TrafficOwnerRecord,
@@ -343,7 +343,7 @@ function targetOf(
     : graph.resolve(graph.clusterOf(owner.mesh), reference);
 }
 
-/** The service that a rule names, where its rules are known here. */
+/** Returns the service that a rule names, if its rules are in the app. */
 function ownerOf(
   graph: Snapshot,
   owner: TrafficOwnerRecord,
@@ -422,7 +422,7 @@ const versionMetadata: Check = {
   },
 };
 
-/** What traffic rules see of instances: metadata of the Envoy, which has that of the service unless it is given its own. */
+/** Yields the metadata of instances that traffic rules use: that of the Envoy, which is the service's unless its own is set. */
 function* registeredMetadata({
   Name,
   Meta,
@@ -430,7 +430,7 @@ function* registeredMetadata({
   Connect,
 }: nomad.Service): Iterable<{ readonly where: string; readonly version?: string }> {
   if (Name === undefined) {
-    return; // It could not be rendered, which is reported already.
+    return; // It could not be rendered; this is already reported.
   }
   const ofSidecar = Connect?.SidecarService?.Meta;
   const isGiven = (meta: Readonly<Record<string, string>> | undefined) => knownEntries(meta).length > 0;

@@ -53,7 +53,7 @@ function findingsOf(at: IConstruct | string, problems: readonly Problem[]): Find
 
 type WrittenJob = readonly [at: IConstruct | string, job: nomad.Job, text?: string];
 
-/** The jobs of meshes, overrides included, and those that are written out in Nomad's JSON. */
+/** Returns the jobs of meshes, including overrides, and jobs that are given in Nomad's JSON. */
 function jobsOf(app: CheckedApp): readonly WrittenJob[] {
   const { graph } = app;
   const own = jobsIn(graph).map(({ job, rendered }): WrittenJob => [job.key, rendered, specOf(graph, job.key)]);
@@ -67,14 +67,14 @@ function jobsOf(app: CheckedApp): readonly WrittenJob[] {
   return [...own, ...foreign];
 }
 
-/** A job as JSON; `undefined` where parts of it are known only to Terraform. */
+/** Returns a job as JSON, or `undefined` if Terraform knows parts of it only later. */
 function specOf(graph: Snapshot, key: string): string | undefined {
   const resource = graph.emissionsOfJob(key).at(0)?.resource;
   const text = resource === undefined || !isResource(Job, resource) ? undefined : resource.jobspecInput;
   return isToken(text) ? undefined : text;
 }
 
-/** The config entries of the app, and those whose content is written out in JSON. */
+/** Yields the config entries of the app, and those whose content is given in JSON. */
 function* entriesOf(app: CheckedApp): Iterable<[at: IConstruct | string, entry: consul.ConfigEntry]> {
   const { graph } = app;
   for (const emission of graph.emissions) {
