@@ -3,12 +3,12 @@ import { type TerraformElement } from "cdktf";
 import { isToken } from "./token";
 
 /**
- * Gives a resource a Terraform address that says what the object is, not where its construct stands: Terraform then sees that a
- * construct which was moved, renamed or wrapped into another one still owns the same object. By the construct's path it would
- * make a second one and delete the first, which in Consul and Nomad has the same name.
+ * Gives a resource a Terraform address that follows from the identity of its object instead of the path of its construct. If a construct is
+ * moved, renamed or wrapped, the address stays the same, and Terraform keeps the object. Otherwise Terraform would create a second object
+ * and delete the first one, although both have the same name in Consul or Nomad.
  *
- * @param parts what tells the object from others of its type: kind and name, say. Where one of them is known only to Terraform,
- *   the address stays that of the construct.
+ * @param parts what identifies the object among others of its type, such as kind and name. If one of them is known only to Terraform,
+ *   the address follows from the path of the construct.
  */
 export function addressByIdentity(element: TerraformElement, ...parts: readonly (string | undefined)[]): void {
   const known = parts.filter((part) => part !== undefined);
@@ -17,7 +17,7 @@ export function addressByIdentity(element: TerraformElement, ...parts: readonly 
   }
 }
 
-/** Letters, digits, dashes and underscores, as Terraform takes them. What had others, or could be read in two ways, has a hash. */
+/** An identifier of letters, digits, dashes and underscores. If parts contain other characters, or are ambiguous, a hash is appended. */
 function identifier(parts: readonly string[]): string {
   const [first, ...others] = parts.map((part) => part.replace(/[^\w-]/g, "-"));
   const text = [first, ...others].join("_");

@@ -1,6 +1,6 @@
 import { closest, distance } from "fastest-levenshtein";
 
-/** {@link closestTo} for many names, each of which is looked for once however often it is misspelled. */
+/** {@link closestTo} for many names, with a cache of the answers. */
 export function closestAmong(known: readonly string[]): (name: string) => string {
   const answers = new Map<string, string>();
   return (name) => {
@@ -10,14 +10,14 @@ export function closestAmong(known: readonly string[]): (name: string) => string
   };
 }
 
-/** "Did you mean …?" for a name that is near one of the known ones, else the known ones. */
+/** "Did you mean …?" if a known name is similar, otherwise the list of known names. */
 export function closestTo(name: string, known: readonly string[]): string {
   if (known.length === 0) return "None exists yet.";
   const few = `${known.slice(0, 20).join(", ")}${known.length > 20 ? ", …" : ""}`;
   return suggestionFor(name, known) ?? `Known names: ${few}.`;
 }
 
-/** "Did you mean …?" for a name that is near one of the known ones. */
+/** "Did you mean …?" if a known name is similar, otherwise `undefined`. */
 export function suggestionFor(name: string, known: readonly string[]): string | undefined {
   if (known.length === 0) return undefined;
   const candidate = closest(name, known);

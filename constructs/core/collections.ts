@@ -5,8 +5,8 @@ import { isToken } from "./token";
 type MapOf<T> = Readonly<Record<string, T>>;
 
 /**
- * Maps laid over one another: what a later one says goes before what an earlier one says of the same key. Where one of them is known
- * only to Terraform, such as `Fn.merge(…)`, Terraform merges them.
+ * Merges maps. For the same key, the value of a later map replaces the value of an earlier one. If one of the maps is known only to
+ * Terraform, such as `Fn.merge(…)`, Terraform merges them.
  */
 export function mergeMaps<T>(...maps: readonly (MapOf<T> | undefined)[]): MapOf<T> {
   const given = maps.filter((map) => map !== undefined);
@@ -19,13 +19,13 @@ export function mergeMaps<T>(...maps: readonly (MapOf<T> | undefined)[]): MapOf<
     : (Object.assign({}, ...given) as MapOf<T>);
 }
 
-/** {@link mergeMaps}, `undefined` for a map without keys. */
+/** {@link mergeMaps}; `undefined` if the result has no keys. */
 export function mergeMapsOrNone<T>(...maps: readonly (MapOf<T> | undefined)[]): MapOf<T> | undefined {
   const merged = mergeMaps(...maps);
   return isEmpty(merged) ? undefined : merged;
 }
 
-/** The entries of a map; none of one that is known only to Terraform. */
+/** The entries of a map; an empty list if the map is known only to Terraform. */
 export function knownEntries<T>(map: MapOf<T> | undefined): [key: string, value: T][] {
   return map === undefined || isToken(map) ? [] : Object.entries(map);
 }
@@ -34,7 +34,7 @@ function isEmpty(map: object): boolean {
   return !isToken(map) && Object.keys(map).length === 0;
 }
 
-/** Lists one after another; Terraform joins them where one of them is known only to it. */
+/** Concatenates lists. If one of them is known only to Terraform, Terraform concatenates them. */
 export function joinLists<T>(...lists: readonly (readonly T[] | undefined)[]): readonly T[] {
   const given = lists.filter((list) => list !== undefined).filter((list) => list.length > 0);
   if (given.length === 1) {
@@ -45,22 +45,22 @@ export function joinLists<T>(...lists: readonly (readonly T[] | undefined)[]): r
     : given.flatMap((list) => list);
 }
 
-/** Whether a text or number is known only to Terraform: itself, or as the one item that stands for a list. */
+/** Whether a string or number is known only to Terraform: as a token, or as the single item that represents a list token. */
 export function isUnknown(value: string | number): boolean {
   return isToken(value) || isToken([value]);
 }
 
-/** The items of a list; none of one that is known only to Terraform. */
+/** The items of a list; an empty list if the list is known only to Terraform. */
 export function knownItems<T>(list: readonly T[] | undefined): readonly T[] {
   return list === undefined || isToken(list) ? [] : list;
 }
 
-/** A number as text, also of one that is known only to Terraform. */
+/** A number as a string. The number can be known only to Terraform. */
 export function numberText(value: number): string {
   return isToken(value) ? Fn.join("", [Tokenization.stringifyNumber(value)]) : String(value);
 }
 
-/** Adds to one of several lists. */
+/** Appends a value to the list of a key, and creates the list if it does not exist. */
 export function append<V>(lists: Map<string, V[]>, key: string, value: V): void {
   const list = lists.get(key);
   if (list === undefined) {

@@ -1,4 +1,4 @@
-/** Whether text can be a name in DNS, by the engines' own lenient reading. @see https://pkg.go.dev/github.com/miekg/dns#IsDomainName */
+/** Whether text is a DNS name by the lenient rules of Consul and Nomad. @see https://pkg.go.dev/github.com/miekg/dns#IsDomainName */
 export function isDomainName(text: string): boolean {
   const labels = text.replace(/\.$/, "").split(".");
   return (
@@ -8,7 +8,7 @@ export function isDomainName(text: string): boolean {
   );
 }
 
-/** Whether text can be the name of a host, of which `*` may be the leftmost label. */
+/** Whether text is a host name. The leftmost label can be `*`. */
 export function isHostName(host: string): boolean {
   return /^(\*\.)?([a-z0-9_]([a-z0-9_-]{0,61}[a-z0-9_])?)(\.[a-z0-9_]([a-z0-9_-]{0,61}[a-z0-9_])?)*\.?$/i.test(host);
 }

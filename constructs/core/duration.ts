@@ -7,18 +7,18 @@ const ALL = new RegExp(`^(?:${ONE.source})+$`);
 
 type Unit = keyof typeof NANOSECONDS;
 
-/** A length of time: a {@link Duration}, or text as Nomad and Consul write it, such as `"30s"`, `"1m30s"`, `"500ms"`. */
+/** A duration: a {@link Duration}, or a string in the format of Nomad and Consul, such as `"30s"`, `"1m30s"`, `"500ms"`. */
 export type DurationLike = Duration | string;
 
 /**
- * A length of time.
+ * A duration.
  *
  * @example
  * { interval: Duration.seconds(30) }
  */
 export class Duration {
   private constructor(
-    /** In nanoseconds, the unit of Nomad's API. */
+    /** Length in nanoseconds, the unit of Nomad's API. */
     readonly nanoseconds: number,
     private readonly text: string,
   ) {}
@@ -49,8 +49,8 @@ export class Duration {
   }
 
   /**
-   * @param text as Nomad and Consul write it, such as `"1m30s"`; `"0"` for none
-   * @throws RangeError for text which is no duration
+   * @param text a duration in the format of Nomad and Consul, such as `"1m30s"`, or `"0"`
+   * @throws RangeError for text that is not a duration
    * @see https://pkg.go.dev/time#ParseDuration
    */
   static parse(text: string): Duration {
@@ -76,12 +76,12 @@ export class Duration {
     return new Duration(length, durationText(length));
   }
 
-  /** The same as text, so that records of it are plain. */
+  /** The duration as a string, such as `"1m30s"`. */
   toJSON(): string {
     return this.text;
   }
 
-  /** As Go writes it, and so Nomad and Consul do, e.g. `"1m30s"`. */
+  /** The duration in the format of Go, Nomad and Consul, such as `"1m30s"`. */
   toString(): string {
     return this.text;
   }
@@ -90,7 +90,7 @@ export class Duration {
 /** @internal Completes "expected …". */
 export const DURATION_ALLOWED = 'a number and a unit (ns, us, ms, s, m, h), such as "30s" or "1m30s"';
 
-/** @internal Whether a value is a duration that is known before Terraform runs, or one that it can reckon with. */
+/** @internal Whether a value is a literal duration, or a {@link Duration}, whose number may be known only to Terraform. */
 export function isDuration(value: unknown): value is DurationLike {
   return typeof value === "string"
     ? lengthOfText(value) !== undefined
@@ -98,9 +98,9 @@ export function isDuration(value: unknown): value is DurationLike {
 }
 
 /**
- * A length of time in nanoseconds, the unit of Nomad's API.
+ * A duration in nanoseconds, the unit of Nomad's API.
  *
- * @throws RangeError for text which is no duration, or which only Terraform knows
+ * @throws RangeError for text that is not a duration, or that is known only to Terraform
  */
 export function nanoseconds(duration: DurationLike): number {
   if (typeof duration !== "string") {
@@ -119,17 +119,17 @@ export function optionalNanoseconds(duration: DurationLike | undefined): number 
   return duration === undefined ? undefined : nanoseconds(duration);
 }
 
-/** @internal A length of time in milliseconds, `undefined` where none is given. */
+/** @internal A duration in milliseconds; `undefined` if there is none. */
 export function optionalMilliseconds(duration: DurationLike | undefined): number | undefined {
   const length = optionalNanoseconds(duration);
   return length !== undefined && isToken(length) ? Token.asNumber(Op.div(length, 1e6)) : length && length / 1e6;
 }
 
 /**
- * A duration as Consul answers with it, e.g. `"1m30s"` for `"90s"`, so that what is written and what is read look alike. Text that
- * only Terraform knows is passed on.
+ * A duration in the format in which Consul returns it, such as `"1m30s"` for `"90s"`, so that plans show no difference. Text that is known
+ * only to Terraform is returned unchanged.
  *
- * @throws RangeError for text which is no duration
+ * @throws RangeError for text that is not a duration
  */
 export function consulDuration(duration: DurationLike): string {
   return typeof duration !== "string" || isToken(duration) ? String(duration) : String(Duration.parse(duration));
@@ -140,7 +140,7 @@ export function optionalConsulDuration(duration: DurationLike | undefined): stri
   return duration === undefined ? undefined : consulDuration(duration);
 }
 
-/** A length in nanoseconds as Go writes it, e.g. `"1m30s"`. */
+/** A number of nanoseconds in the format of Go, such as `"1m30s"`. */
 export function durationText(length: number): string {
   if (length < 0) {
     return `-${durationText(-length)}`;
@@ -159,7 +159,7 @@ export function durationText(length: number): string {
   return `${text}${rest / 1e9}s`;
 }
 
-/** @returns `undefined` for text which is no duration */
+/** @returns nanoseconds; `undefined` for text that is not a duration */
 function lengthOfText(text: string): number | undefined {
   if (text === "0") {
     return 0;

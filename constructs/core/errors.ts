@@ -2,7 +2,7 @@ import type { IConstruct } from "constructs";
 import { sharedClass } from "./shared-class";
 
 /**
- * Misuse of a construct. The message names the construct, says what is wrong, and what to do about it.
+ * Wrong use of a construct. The message contains the path of the construct, the problem and the fix.
  */
 export class MeshError extends Error {
   static {
@@ -10,8 +10,8 @@ export class MeshError extends Error {
   }
 
   /**
-   * @param scope the construct that was misused
-   * @param problem one sentence: what is wrong, with the value received
+   * @param scope the construct that was used wrongly
+   * @param problem one sentence: what is wrong, with the received value
    * @param fix one sentence: what to do
    */
   constructor(
@@ -25,7 +25,7 @@ export class MeshError extends Error {
 }
 
 /**
- * A value that something cannot be rendered from, found by code that does not know its construct. It is reported with the construct.
+ * A value that cannot be rendered, found by code without access to the construct. The caller reports it together with the construct.
  */
 export class ValueError extends Error {
   static {
@@ -33,7 +33,7 @@ export class ValueError extends Error {
   }
 
   /**
-   * @param problem one sentence: what is wrong, with the values received
+   * @param problem one sentence: what is wrong, with the received values
    * @param fix one sentence: what to do
    */
   constructor(
@@ -45,12 +45,12 @@ export class ValueError extends Error {
   }
 }
 
-/** How messages name a construct: its path in the app. */
+/** The name of a construct in messages: its path in the app. */
 export function describe(scope: IConstruct): string {
   return describePath(scope.node.path);
 }
 
-/** How messages name what is at a path. */
+/** The name of the construct at a path in messages. */
 export function describePath(path: string): string {
   return path || "the app";
 }

@@ -2,25 +2,25 @@ import type { IConstruct } from "constructs";
 import { MeshError } from "./errors";
 import { isToken } from "./token";
 
-/** What stands between the braces of a block, or in a whole document. */
+/** The body of a block, or a whole document. */
 export interface HclBody {
-  /** Fields that are undefined are omitted. @default none */
+  /** Attributes by name. Attributes that are `undefined` are omitted. @default none */
   readonly attributes?: Readonly<Record<string, string | readonly string[] | undefined>>;
-  /** @default none */
+  /** Nested blocks, after the attributes. @default none */
   readonly blocks?: readonly HclBlock[];
 }
 
-/** `type "label" { … }`, or `type { … }` where there is no label. */
+/** `type "label" { … }`, or `type { … }` without a label. */
 export interface HclBlock extends HclBody {
   readonly type: string;
   readonly label?: string;
 }
 
 /**
- * Renders HCL that says exactly these values, whatever is in them: the engines would read `${…}` in a string as an
- * expression, and a quote as its end.
+ * Renders HCL with exactly these values. `${…}` and quotes in strings are escaped, since Consul and Nomad would otherwise read `${…}` as an
+ * expression, and a quote as the end of the string.
  *
- * @throws MeshError for a value that only Terraform will know
+ * @throws MeshError for a value that is known only to Terraform
  * @see https://github.com/hashicorp/hcl/tree/hcl1#syntax
  */
 export function renderHcl(scope: IConstruct, body: HclBody): string {

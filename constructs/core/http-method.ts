@@ -1,5 +1,5 @@
-/** Methods of HTTP that the engines know. */
+/** HTTP methods that Consul and Nomad accept. */
 export const HTTP_METHODS = ["GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "CONNECT", "OPTIONS", "TRACE"] as const;
 
-/** A method of HTTP, in upper or lower case. */
+/** An HTTP method, in upper or lower case. */
 export type HttpMethod = (typeof HTTP_METHODS)[number] | Lowercase<(typeof HTTP_METHODS)[number]>;

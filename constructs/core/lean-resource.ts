@@ -1,16 +1,16 @@
 import type { IResolveContext } from "cdktf";
 import { literalOf } from "./token";
 
-// What cdktf does for each resource, and what costs more than all the rest, is left out where it comes to nothing.
+// These functions skip work of cdktf for each resource that has no effect, and that takes more time than the rest of the synthesis.
 
 /**
- * Makes a resource of a provider without a stack trace of each attribute that it could be asked for: the bindings have cdktf take one of
- * each list and block, whether anybody looks at it or not, to print it where that attribute cannot be resolved.
+ * Creates a resource of a provider without stack traces for its attributes. The bindings otherwise make cdktf capture one for each list and
+ * block, used or not, to print it if that attribute cannot be resolved.
  */
 export function withoutTraces<Resource>(make: () => Resource): Resource {
   const engine: { captureStackTrace: (target: object) => void } = Error;
   const { captureStackTrace } = engine;
-  // Errors themselves have their traces without this function.
+  // Errors have stack traces even without this function.
   engine.captureStackTrace = () => undefined;
   try {
     return make();
@@ -19,13 +19,12 @@ export function withoutTraces<Resource>(make: () => Resource): Resource {
   }
 }
 
-/** What a resource is resolved in. */
+/** The context in which a resource is resolved. */
 type Context = Pick<IResolveContext, "preparing" | "registerPostProcessor">;
 
 /**
- * What a resource becomes in Terraform's JSON, in a form that cdktf takes as it is where there is nothing to resolve. Otherwise it would
- * resolve each key and value of it three times: to find what refers to another stack, one resource after the other, and all of them
- * together.
+ * The Terraform JSON of a resource, in a form that cdktf uses unchanged if there is nothing to resolve. Otherwise cdktf would resolve each
+ * key and value three times: to find references to other stacks, for the single resource, and for all resources together.
  *
  * @param fragment what `toTerraform` or `toMetadata` returns
  */

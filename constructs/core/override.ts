@@ -2,31 +2,31 @@ import { mergeMaps } from "./collections";
 import { isToken } from "./token";
 
 /**
- * Fields to lay over what is rendered, at any depth.
+ * Fields that are merged into the rendered object, at any depth. They have the names of the API of Nomad or Consul.
  *
- * - A field that is omitted or `undefined` leaves what is rendered; `null` removes it.
+ * - A field that is omitted or `undefined` keeps the rendered value; `null` removes it.
  * - Objects and maps are merged key by key.
- * - Lists of named things (`TaskGroups`, `Tasks`, `Services`, ports and so on) are merged by name: an item with the name of a rendered one is
- *   laid over it, any other is appended. An empty list, and one
- *   in which an item has no name, replace the rendered one.
+ * - Lists of named items (`TaskGroups`, `Tasks`, `Services`, ports and so on) are merged by name: an item with the name of a rendered
+ *   item is merged into it, and any other item is appended. An empty list, or a list in which an item has no name, replaces the
+ *   rendered list.
  * - Any other list, and any other value, replaces the rendered one.
  */
 export type Override<T> = { readonly [Field in keyof T]?: OverrideValue<T[Field]> | null };
 
-/** What an {@link Override} may have in the place of a value: of objects and list items, any part. */
+/** The type of a value in an {@link Override}: for objects and list items, any part of them. */
 export type OverrideValue<T> = T extends readonly (infer Item)[]
   ? readonly OverrideValue<Item>[]
   : T extends object
     ? Override<T>
     : T;
 
-/** By field, what names an item of the list there; `undefined` for an item without a name. */
+/** Functions that return the name of an item, by field of the list; `undefined` for an item without a name. */
 export type NamesOfItems = Readonly<Record<string, (item: Readonly<Record<string, unknown>>) => string | undefined>>;
 
 /**
- * Lays an {@link Override} over what is rendered. Neither is changed.
+ * Merges an {@link Override} into a rendered object, and returns the result. It changes neither of them.
  *
- * @param of whose override it is, such as `the task api`
+ * @param of the part to which the override belongs, such as `the task api`
  */
 export function layOver<T extends object>(
   rendered: T,
@@ -38,7 +38,7 @@ export function layOver<T extends object>(
   return isOut ? rendered : (layOverObject(rendered as Fields, override, names) as T);
 }
 
-/** The overrides that something was rendered with, in their order, and which of them was left out. */
+/** The overrides that were used during a rendering, in order, and the index of the one that was skipped. */
 interface Trace {
   readonly seen: string[];
   readonly leftOut?: number;
@@ -47,10 +47,10 @@ interface Trace {
 let trace: Trace | undefined;
 
 /**
- * Finds the override that takes something out of what is rendered.
+ * Finds the override that removes something from the rendered object.
  *
- * @param isThere whether it is in what was rendered
- * @returns whose override it is; `undefined` where none does it alone
+ * @param isThere whether the rendered object contains it
+ * @returns the part to which the override belongs; `undefined` if no single override removes it
  */
 export function culpritAmongOverrides<T>(render: () => T, isThere: (rendered: T) => boolean): string | undefined {
   const renderWithout = (leftOut?: number): Trace & { readonly rendered: T } => {
@@ -74,7 +74,7 @@ function layOverObject(rendered: Fields, override: Fields, names: NamesOfItems):
   const result: Record<string, unknown> = { ...rendered };
   for (const [field, value] of Object.entries(override)) {
     if (value === null) {
-      // Its place stays, so that a spread does not bring back what stands below.
+      // The key is kept, with the value undefined: a later spread over other fields then also removes the value there.
       result[field] = undefined;
     } else if (value !== undefined) {
       result[field] = layOverValue(result[field], value, names, field);
@@ -94,7 +94,7 @@ function layOverValue(rendered: unknown, value: unknown, names: NamesOfItems, fi
   return value;
 }
 
-/** @returns `undefined` where something has no name */
+/** @returns `undefined` if an item has no name */
 function layOverList(
   rendered: readonly unknown[],
   override: readonly unknown[],
@@ -118,7 +118,7 @@ function layOverList(
   return result;
 }
 
-/** Whether a map that only Terraform knows meets another map. */
+/** Whether a map that is known only to Terraform overrides another map. */
 function isMapToken(rendered: unknown, value: unknown): boolean {
   return isToken(value) && isObject(rendered);
 }

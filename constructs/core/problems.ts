@@ -1,52 +1,52 @@
 import { holdsToken, isToken, isTokenObject } from "./token";
 
-/** A value that an engine would refuse. */
+/** A value that Consul or Nomad would refuse. */
 export interface Problem {
-  /** Where it was given, in the words of the engine's own specification: `group "web" > task "api" > resources.memory`. */
+  /** Path of the field in the specification of Consul or Nomad: `group "web" > task "api" > resources.memory`. */
   readonly place: string;
-  /** What was given, as text. */
+  /** The received value, as text. */
   readonly received: string;
-  /** What is expected there: completes "expected …", or "it …" where it begins with "cannot", "must" or "is not". */
+  /** What is expected: completes "expected …", or "it …" if it begins with "cannot", "must" or "is not". */
   readonly allowed: string;
   /** One sentence: what to do. */
   readonly fix: string;
-  /** Id of the check that reports the same of what constructs render, in their words. @default none */
+  /** Id of a check that reports the same problem for constructs, with the names of their props. @default none */
   readonly saidBy?: string;
 }
 
-/** One sentence: what is wrong, with the value received and what is expected. */
+/** One sentence: what is wrong, with the received value and what is expected. */
 export function textOf({ place, received, allowed }: Problem): string {
   const expectation = /^(?:cannot|must|is not) /.test(allowed) ? `it ${allowed}` : `expected ${allowed}`;
   return `${place} is ${received}; ${expectation}.`;
 }
 
-/** A value with the text that shows it, for one that would be hard to read as it is. */
+/** A value together with its text for messages, for values whose JSON would be hard to read. */
 export class Shown {
   constructor(
     readonly text: string,
-    /** @default nothing that Terraform could know alone */
+    /** The value, to find out whether it is known only to Terraform. @default undefined, which is known */
     readonly value?: unknown,
   ) {}
 }
 
-/** Something else to say of a problem. */
+/** Additional information about a problem. */
 export interface Remarks {
-  /** Other values that the rule compared. A rule says nothing where one of them is known only to Terraform. @default none */
+  /** Other values that the rule compared. If one of them is known only to Terraform, nothing is reported. @default none */
   readonly comparedWith?: unknown;
-  /** @default none */
+  /** Id of a check that reports the same problem, see {@link Problem.saidBy}. @default none */
   readonly saidBy?: string;
 }
 
 /**
- * A place in a specification, with the problems found there and below it. Values that only Terraform knows are never refused:
- * the engine judges them when they are there.
+ * A place in a specification, which collects the problems there and in nested blocks. Values that are known only to Terraform are never
+ * refused: Consul or Nomad validates them during the apply.
  */
 export class Place {
   private constructor(
     private readonly found: Problem[],
     private readonly parent?: Place,
     private readonly name = "",
-    /** Of a block that has one. */
+    /** Label of the block, if it has one. */
     private readonly label?: { readonly value: unknown },
   ) {}
 
@@ -57,12 +57,12 @@ export class Place {
     return found;
   }
 
-  /** The block of this name here, such as `update`. */
+  /** A nested block without a label, such as `update`. */
   block(name: string): Place {
     return new Place(this.found, this, name);
   }
 
-  /** The block of this name and label here, such as `task "api"`. */
+  /** A nested block with a label, such as `task "api"`. */
   labelled(name: string, label: unknown): Place {
     return new Place(this.found, this, name, { value: label });
   }
@@ -70,7 +70,7 @@ export class Place {
   /**
    * Reports a value.
    *
-   * @param field its name here
+   * @param field name of the field with the value
    * @param allowed completes "expected …"
    * @param fix one sentence: what to do
    */
@@ -81,35 +81,35 @@ export class Place {
     }
   }
 
-  /** Refuses what is missing or empty. */
+  /** Refuses a value that is missing or empty. */
   required(field: string, value: unknown, fix: string): void {
     if (value === undefined || value === null || value === "") {
       this.refuse(field, value, "a non-empty string", fix);
     }
   }
 
-  /** Refuses a number below the least that is allowed. */
+  /** Refuses a number below a minimum. */
   atLeast(field: string, value: number | undefined, least: number, fix: string): void {
     if (value !== undefined && value < least) {
       this.refuse(field, value, `${least} or more`, fix);
     }
   }
 
-  /** Refuses a value that is none of those allowed. */
+  /** Refuses a value that is not one of the allowed values. */
   oneOf(field: string, value: unknown, allowed: readonly string[], fix = "Use one of them."): void {
     if (value !== undefined && !allowed.includes(value as string)) {
       this.refuse(field, value, listOf(allowed), fix);
     }
   }
 
-  /** Of one value, the first problem is enough. */
+  /** Adds a problem. Only the first problem of each value is kept. */
   private add(problem: Problem): void {
     if (!this.found.some(({ place, received }) => place === problem.place && received === problem.received)) {
       this.found.push(problem);
     }
   }
 
-  /** Put together only where there is something to report. */
+  /** Path of a field. It is built only if there is a problem to report. */
   private pathOf(step: string): string {
     if (this.parent === undefined) {
       return step;
@@ -120,22 +120,22 @@ export class Place {
   }
 }
 
-/** The items of a list that can be looked at: neither the list nor they are known only to Terraform. */
+/** The items of a list, without those that are known only to Terraform; an empty list if the whole list is. */
 export function itemsOf<T extends object>(list: readonly T[] | undefined): readonly T[] {
   return Array.isArray(list) ? (list as readonly T[]).filter(isPlainObject) : [];
 }
 
-/** The texts of a list that can be looked at. */
+/** The strings of a list; an empty list if the value is not a list. */
 export function textsOf(list: readonly string[] | undefined): readonly string[] {
   return Array.isArray(list) ? (list as readonly string[]) : [];
 }
 
-/** The entries of a map that can be looked at. */
+/** The entries of a map, without those whose keys are known only to Terraform; an empty list if the whole map is. */
 export function entriesOf<T>(map: Readonly<Record<string, T>> | undefined): [key: string, value: T][] {
   return isPlainObject(map) ? Object.entries(map).filter(([key]) => !isToken(key)) : [];
 }
 
-/** A block that can be looked at, `undefined` where it is not given or known only to Terraform. */
+/** A block; `undefined` if it is not set, or known only to Terraform. */
 export function known<T extends object>(block: T | undefined): T | undefined {
   return isPlainObject(block) ? block : undefined;
 }

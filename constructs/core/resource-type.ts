@@ -2,8 +2,8 @@ import { TerraformResource } from "cdktf";
 import type { IConstruct } from "constructs";
 
 /**
- * Whether a construct is a resource of a provider's class. By the type in Terraform, not by the class itself: a project may have
- * more than one copy of a provider's bindings.
+ * Whether a construct is a resource of a provider's class. It compares the resource type of Terraform instead of the class, since a project
+ * can have more than one copy of a provider's bindings.
  */
 export function isResource<Resource extends TerraformResource>(
   { tfResourceType }: { new (...parameters: never[]): Resource; readonly tfResourceType: string },

@@ -5,7 +5,7 @@ import { MeshError, ValueError } from "./errors";
 import { Place, Shown, textOf } from "./problems";
 import { isToken, isTokenObject } from "./token";
 
-/** Says what is wrong with a value that was given for a property: TypeScript's types hold for those who compile with them. */
+/** Reports what is wrong with the value of a property. Users whose code is not type-checked can pass any value. */
 export type Rule = (place: Place, property: string, value: unknown) => void;
 
 /** A rule for each property of an interface. */
@@ -19,18 +19,18 @@ export function without<Full extends object, Name extends keyof Full>(shape: Ful
   >;
 }
 
-/** What a builder knows of what it was given. A builder has no construct that a message could name. */
+/** A builder that can examine its arguments. The construct that gets the builder reports the problems, with its path. */
 export interface Examinable {
   /** @internal */
   examine(place: Place): void;
 }
 
 /**
- * Refuses what was given to a construct, where it was given: values of the wrong kind, and properties that there are not.
+ * Refuses values of the wrong type, and unknown properties, in the props of a construct or the options of a method.
  *
- * @param block what the properties are of, where they are not the construct's own, such as `route` or `upstream`
- * @param label which one
- * @throws MeshError with everything that is wrong
+ * @param block what the options configure, such as `route` or `upstream`; omitted for the props of the construct
+ * @param label name of that object, such as the destination of the upstream
+ * @throws MeshError with all problems
  */
 export function refuseWrongValues<T extends object>(
   scope: IConstruct,
@@ -45,14 +45,14 @@ export function refuseWrongValues<T extends object>(
   });
 }
 
-/** Refuses an argument of a construct's method. @param name what it is, such as `target` */
+/** Refuses a wrong argument of a construct's method. @param name name of the parameter, such as `target` */
 export function refuseWrongArgument(scope: IConstruct, name: string, value: unknown, rule: Rule): void {
   refuseProblems(scope, (root) => {
     required(rule, "Set it.")(root, name, value);
   });
 }
 
-/** Refuses all that is found at once. @throws MeshError */
+/** Reports all problems in one error. @throws MeshError if there are any */
 export function refuseProblems(scope: IConstruct, examine: (root: Place) => void): void {
   const problems = Place.problemsOf(examine);
   const last = problems.at(-1);
@@ -62,7 +62,7 @@ export function refuseProblems(scope: IConstruct, examine: (root: Place) => void
   }
 }
 
-/** Examines each property, and finds those that there are not. */
+/** Examines each property, and refuses unknown properties. */
 export function examineProperties<T extends object>(place: Place, given: T, shape: Shape<T>): void {
   if (examineNames(place, given, shape)) {
     const values = given as Readonly<Record<string, unknown>>;
@@ -78,7 +78,7 @@ export function examineProperties<T extends object>(place: Place, given: T, shap
 interface PropertyRule {
   readonly property: string;
   readonly rule: Rule;
-  /** Whether it refuses that nothing is given. Most do not, and of most properties nothing is. */
+  /** Whether the rule refuses a property that is not set. Other rules are skipped for such properties. */
   readonly mindsAbsence: boolean;
 }
 
@@ -99,7 +99,7 @@ function rulesOf(shape: object): readonly PropertyRule[] {
   return rules;
 }
 
-/** Finds properties that there are not. @returns whether there are properties at all */
+/** Refuses unknown properties. @returns whether the value is an object */
 export function examineNames(place: Place, given: object, shape: object): boolean {
   if (!isPlain(given)) {
     place.refuse("options", shown(given), "an object", "Use an object.");
@@ -107,7 +107,7 @@ export function examineNames(place: Place, given: object, shape: object): boolea
   }
   for (const [name, value] of Object.entries(given)) {
     if (!Object.hasOwn(shape, name) && value !== undefined) {
-      // What was given may be a secret.
+      // The value may be a secret, so the message does not contain it.
       place.refuse(name, SET, "is not a known property", closestTo(name, Object.keys(shape)));
     }
   }
@@ -116,7 +116,7 @@ export function examineNames(place: Place, given: object, shape: object): boolea
 
 const SET = new Shown("set");
 
-/** Nothing was given, or null, which is not the same. */
+/** The value for a message. `null` is shown as null, to distinguish it from a value that is not set. */
 function shown(value: unknown): unknown {
   return value === null ? NULL : value;
 }
@@ -124,7 +124,7 @@ function shown(value: unknown): unknown {
 const NULL = new Shown("null");
 
 /**
- * Refuses options of a builder that are no object. @param builder its name, since it has no construct that a message could name
+ * Refuses options of a builder that are not an object. @param builder name of the builder, for the message
  *
  * @throws ValueError
  */
@@ -138,7 +138,7 @@ export function optionsOf<T extends object>(builder: string, options: T): T {
   return options;
 }
 
-/** A value that may be omitted. Of one that only Terraform knows, its type is Terraform's to judge. */
+/** A value that can be omitted. A value that is known only to Terraform is accepted: Terraform checks its type. */
 export function rule(allowed: string, fix: string, fits: (value: unknown) => boolean): Rule {
   return (place, property, value) => {
     if (value !== undefined && !isToken(value) && !fits(value)) {
@@ -148,7 +148,7 @@ export function rule(allowed: string, fix: string, fits: (value: unknown) => boo
 }
 
 export const text = rule("a string", "Use a string.", (value) => typeof value === "string");
-/** Text that no message shows. */
+/** A string that messages do not contain. */
 export const secret: Rule = (place, property, value) => {
   text(place, property, typeof value === "string" ? "" : new Shown(`a ${typeof value}`));
 };
@@ -157,7 +157,7 @@ export const name = rule(
   "Set a name, or omit it.",
   (value) => typeof value === "string" && value !== "",
 );
-/** Which numbers, and whether NaN, the rules of the engines judge, of all that was given together. */
+/** Any number, including NaN. The rules of Consul and Nomad check its range later, together with the other fields. */
 export const number = rule("a number", "Use a number.", (value) => typeof value === "number");
 export const port = rule(
   "a whole number from 1 to 65535",
@@ -169,10 +169,10 @@ export const textOrNumber = rule("a string or a number", "Use one of them.", (va
   ["string", "number"].includes(typeof value),
 );
 
-/** Whatever it is, the engine is told. */
+/** Any value, which is passed to Consul or Nomad unchanged. */
 export const anything: Rule = () => undefined;
 
-/** A length of time for Nomad, which takes numbers. */
+/** A duration for Nomad, whose API has numbers. */
 export const duration: Rule = (place, property, value) => {
   if (isToken(value)) {
     const fix = "Use a number: Duration.seconds(variable.numberValue).";
@@ -182,12 +182,12 @@ export const duration: Rule = (place, property, value) => {
   }
 };
 
-/** A length of time for Consul, which takes text. */
+/** A duration for Consul, whose API has strings. */
 export const durationText = rule(DURATION_ALLOWED, "Correct it.", isDuration);
 
 const UNKNOWN = new Shown("known only to Terraform");
 
-/** A value by which the graph is built, or which an Envoy is told while the job is rendered. */
+/** A value that must be known at synthesis: the graph, or Envoy's configuration in the job, depends on it. */
 export function literal(inner: Rule, why: string): Rule {
   return (place, property, value) => {
     if (isToken(value)) {
@@ -209,7 +209,7 @@ export function required(inner: Rule, fix = "Set it."): Rule {
   };
 }
 
-/** One of these texts, or of those that a pattern knows. */
+/** One of these strings, or a string that matches the pattern. */
 export function oneOf(allowed: readonly string[], further?: RegExp): Rule {
   return (place, property, value) => {
     if (typeof value !== "string" || further?.test(value) !== true) {
@@ -218,7 +218,7 @@ export function oneOf(allowed: readonly string[], further?: RegExp): Rule {
   };
 }
 
-/** What the rule lets pass, or false. */
+/** `false`, or a value that the rule accepts. */
 export function falseOr(inner: Rule): Rule {
   return (place, property, value) => {
     if (value !== false) {
@@ -227,7 +227,7 @@ export function falseOr(inner: Rule): Rule {
   };
 }
 
-/** An object with whatever fields. */
+/** An object with any fields. */
 export const fields = rule("an object", "Use an object.", isPlain);
 
 /** A list of such values. */
@@ -246,7 +246,7 @@ export function list(inner: Rule): Rule {
   };
 }
 
-/** A list of such values by which something is built, so that how many there are must be known. */
+/** A list of such values whose length must be known at synthesis. */
 export function literalList(inner: Rule): Rule {
   return literal(list(inner), "Use a literal list.");
 }
@@ -258,7 +258,7 @@ export function oneOrMore(inner: Rule): Rule {
   };
 }
 
-/** A map of such values, whatever the keys. */
+/** A map of such values, with any keys. */
 export function map(inner: Rule): Rule {
   return (place, property, value) => {
     if (value === undefined || isToken(value)) {
@@ -276,7 +276,7 @@ export function map(inner: Rule): Rule {
   };
 }
 
-/** A map whose keys are names of things that are rendered here. */
+/** A map whose keys become names in the job, so that they must be literals. */
 export function named(inner: Rule): Rule {
   const why = "Use literal names: they become names in the job.";
   const literalMap = literal(map(inner), why);
@@ -303,7 +303,7 @@ export function block<T extends object>(shape: Shape<T>): Rule {
   };
 }
 
-/** Refuses fields of an opaque configuration that have properties of their own, and are set there too. */
+/** Refuses fields of an opaque configuration that are also set as a property of the options. */
 export function refuseRepeated(place: Place, options: object, configuration: object | undefined): void {
   for (const [field, value] of Object.entries(isPlain(configuration) ? configuration : {}) as [string, unknown][]) {
     if ((options as Readonly<Record<string, unknown>>)[field] !== undefined) {
@@ -312,7 +312,7 @@ export function refuseRepeated(place: Place, options: object, configuration: obj
   }
 }
 
-/** Something that a builder makes. @param example completes "expected …" */
+/** An object of a builder. @param example completes "expected …" */
 export function made(example: string): Rule {
   return (place, property, value) => {
     if (value === undefined) {
@@ -327,22 +327,22 @@ export function made(example: string): Rule {
   };
 }
 
-/** An object that has this method or property, as TypeScript would ask for. @param example completes "expected …" */
+/** An object with this method or property. @param example completes "expected …" */
 export function like(example: string, member: string): Rule {
   return rule(example, "Use one.", (value) => has(value, member));
 }
 
-/** Whether a value is an object that has this member. */
+/** Whether a value is an object with this member. */
 export function has<Member extends string>(value: unknown, member: Member): value is Readonly<Record<Member, unknown>> {
   return typeof value === "object" && value !== null && member in value;
 }
 
-/** Whether a builder made it. */
+/** Whether a value is an object of a builder. */
 export function isMade(value: unknown): boolean {
   return typeof (Object(value) as Partial<Examinable>).examine === "function";
 }
 
-/** Whatever one of the rules lets pass. */
+/** A value that the first rule accepts if it fits, and otherwise the other rule. */
 export function either(first: { readonly fits: (value: unknown) => boolean; readonly rule: Rule }, other: Rule): Rule {
   return (place, property, value) => {
     (first.fits(value) ? first.rule : other)(place, property, value);

@@ -1,8 +1,8 @@
 /**
- * Has `instanceof` tell objects of a class by a mark of theirs, which they have from whichever copy of this package: a
- * project whose own constructs come from another package may have two.
+ * Makes `instanceof` recognize objects of a class from any copy of this package, by a symbol in their prototype. A project can have two
+ * copies if some of its constructs come from another package.
  *
- * @param name of the class, the same in every copy
+ * @param name name of the class, the same in every copy
  *
  * @example
  * class Subset {
@@ -16,7 +16,7 @@ export function sharedClass(type: { readonly prototype: object }, name: string):
   Object.defineProperty(type.prototype, mark, { value: true });
   Object.defineProperty(type, Symbol.hasInstance, {
     value(this: unknown, candidate: unknown): boolean {
-      // A subclass inherits this function, but is not told by the mark of what it extends.
+      // A subclass inherits this function, but the symbol of its base class does not identify objects of the subclass.
       return this === type && typeof candidate === "object" && candidate !== null
         ? mark in candidate
         : Function.prototype[Symbol.hasInstance].call(this, candidate);

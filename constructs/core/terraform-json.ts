@@ -1,15 +1,15 @@
 import { Fn, Token, Tokenization } from "cdktf";
 import { holdsToken, isToken } from "./token";
 
-/** Marks the place of an expression in the text; a private-use character, which no engine's field holds. */
+/** Marks the place of an expression in the text: a private-use character, which no field of Consul or Nomad contains. */
 const MARK = "\uE000";
 
 /**
  * Renders a value as a JSON document inside a Terraform string.
  *
- * What the value spells out literally reaches the engine letter by letter: `${NOMAD_ALLOC_ID}` and `%{` are escaped once,
- * since Terraform would read them as its own templates. A Terraform token (another resource's attribute, a variable)
- * becomes `${jsonencode(…)}`, so that Terraform writes its value, of whatever type, as correct JSON when it is known.
+ * Literal parts of the value reach Consul or Nomad unchanged: `${NOMAD_ALLOC_ID}` and `%{` are escaped, since Terraform would read them
+ * as its own templates. A Terraform token (an attribute of another resource, a variable) becomes `${jsonencode(…)}`, so that Terraform
+ * writes its value as correct JSON, whatever its type.
  *
  * @see https://developer.hashicorp.com/terraform/language/expressions/strings#escape-sequences
  */
@@ -32,9 +32,9 @@ function withExpressions(value: unknown): string {
 }
 
 /**
- * Reads what {@link toTerraformJson} writes, or what others have written.
+ * Parses the output of {@link toTerraformJson}, or JSON that a user has written.
  *
- * @returns `undefined` where parts of it are known only to Terraform, or where it is no JSON
+ * @returns `undefined` if parts of it are known only to Terraform, or if it is not JSON
  */
 export function fromTerraformJson(text: unknown): object | undefined {
   if (typeof text !== "string" || isToken(text)) {
@@ -47,15 +47,15 @@ export function fromTerraformJson(text: unknown): object | undefined {
   }
 }
 
-/** A JSON document inside another one, such as a field that an engine hands on as text. */
+/** A JSON document as a string inside another document, such as a field of Envoy's configuration. */
 export function jsonText(value: unknown): string {
   return holdsToken(value) ? Fn.jsonencode(asExpression(value)) : JSON.stringify(value);
 }
 
 /**
- * A value as an argument of Terraform's functions, with its literal text escaped.
+ * A value as an argument of a Terraform function, with its literal text escaped.
  *
- * cdktf itself leaves that to its users, and writes keys that are tokens, and fields that are undefined, as what Terraform refuses.
+ * cdktf does not escape such text, and for keys that are tokens, and fields that are undefined, its output is refused by Terraform.
  */
 export function asExpression(value: unknown): unknown {
   if (typeof value === "string") {
@@ -80,24 +80,24 @@ export function asExpression(value: unknown): unknown {
 /**
  * A string that is rendered at synthesis.
  *
- * Not cdktf's own `Lazy`, which takes a stack trace of each: that costs more than all the rendering.
+ * cdktf's `Lazy` is not used, since it captures a stack trace of each object, which takes more time than the rendering.
  */
 export function lazyText(produce: () => string): string {
   return Token.asString({ creationStack: [], resolve: produce, toString: () => "<rendered at synthesis>" });
 }
 
-/** Escapes text so that Terraform yields it unchanged. */
+/** Escapes text so that its value in Terraform is the original text. */
 export function escapeTemplate(text: string): string {
   return text.replace(/\$\{/g, () => "$${").replace(/%\{/g, () => "%%{");
 }
 
-/** Has Terraform write the keys of a map that only it knows. */
+/** Replaces keys of a map that are known only to Terraform by marks of expressions. */
 function withMarkedKeys(field: unknown, mark: (expression: string) => string): unknown {
   if (typeof field !== "object" || field === null || Array.isArray(field) || !Object.keys(field).some(isToken)) {
     return field;
   }
   return Object.fromEntries(
-    // Inside a text even a number is one.
+    // Keys are strings: Terraform's `join` also converts a number.
     Object.entries(field).map(([key, value]) => [
       isToken(key) ? mark(Fn.jsonencode(Fn.join("", [withLiteralsQuoted(key)]))) : key,
       value as unknown,
@@ -105,7 +105,7 @@ function withMarkedKeys(field: unknown, mark: (expression: string) => string): u
   );
 }
 
-/** The expression that yields the JSON of a field which holds tokens, `undefined` for a field which holds none. */
+/** The expression for the JSON of a field that is a token or contains tokens; `undefined` for other fields. */
 function expressionOf(field: unknown): string | undefined {
   if (!isToken(field)) {
     return undefined;
@@ -113,7 +113,7 @@ function expressionOf(field: unknown): string | undefined {
   return Fn.jsonencode(typeof field === "string" ? withLiteralsQuoted(field) : field);
 }
 
-/** Joins literal text and tokens by Terraform's own `join`, which spares us its nested quoting rules. */
+/** Joins literal text and tokens with Terraform's `join`, which avoids nested quoting. */
 function withLiteralsQuoted(text: string): string {
   const parts = Tokenization.reverseString(text).join({
     join: (left: unknown, right: unknown) => [left, right].flat(),
@@ -127,10 +127,10 @@ function withLiteralsQuoted(text: string): string {
   );
 }
 
-/** Escapes of JSON that HCL does not have. */
+/** Escape sequences of JSON that HCL does not have. */
 const UNKNOWN_TO_HCL: Readonly<Record<string, string | undefined>> = { "\\b": "\\u0008", "\\f": "\\u000c" };
 
-/** Text as Terraform's expressions quote it. `Fn.rawString` leaves backslashes and `%{` as they are. */
+/** Text as a quoted string of a Terraform expression. `Fn.rawString` does not escape backslashes and `%{`. */
 function literal(text: string): string {
   const quoted = JSON.stringify(text).replace(/\\./g, (escaped) => UNKNOWN_TO_HCL[escaped] ?? escaped);
   return lazyText(() => escapeTemplate(quoted));

@@ -1,18 +1,18 @@
 import { Token } from "cdktf";
 
-// The toolkit's own `Token.isUnresolved` compiles what it looks for into several patterns and buffers at each call. Here it is asked of
-// every field of every job, so what cannot be a token is told by its first sight.
+// cdktf's `Token.isUnresolved` compiles several patterns and creates buffers in each call. These functions are called for every field of
+// every job, so a quick test first excludes most values that cannot be tokens.
 
-/** How every token looks in a text: `${TfToken[…]}`, and `#{…` and `&{…` for those of lists and maps. */
+/** Part of every token in a string: `${TfToken[…]}`, `#{TfToken[…]}` for lists and `&{TfToken[…]}` for maps. */
 const MARK = "{TfToken[";
 
-/** How a number that stands for a token goes on behind its digits, once it is a part of a text. */
+/** Part of the string of a number that represents a token, after its digits. */
 const SPELLED = "e+2";
 
-/** Every number that stands for a token is far below it. */
+/** All numbers that represent tokens are below this number. */
 const ABOVE_NUMBER_TOKENS = -1e200;
 
-/** Whether a value is known only to Terraform; `Token.isUnresolved`, but quick. */
+/** Whether a value is known only to Terraform. It returns the same as `Token.isUnresolved`, but is faster. */
 export function isToken(value: unknown): boolean {
   switch (typeof value) {
     case "string":
@@ -29,7 +29,7 @@ export function isToken(value: unknown): boolean {
   }
 }
 
-/** A token that is an object is one by its method, one that stands for a map by its key. */
+/** Whether an object is a token (it has the method `resolve`), or represents a map token (it has a marked key). */
 function isMarked(value: object): boolean {
   if (isResolvable(value)) {
     return true;
@@ -46,7 +46,7 @@ function isResolvable(value: object): boolean {
   return typeof (value as { readonly resolve?: unknown }).resolve === "function";
 }
 
-/** Whether an object, which is no list, cannot be looked at: it is a token, or its keys are. */
+/** Whether the fields of an object, which is not a list, are known only to Terraform: it is a token, or its keys are tokens. */
 export function isTokenObject(value: object): boolean {
   if (isResolvable(value)) {
     return true;
@@ -57,10 +57,10 @@ export function isTokenObject(value: object): boolean {
   return false;
 }
 
-/** How deep values are looked into. What goes deeper leads back to itself, and is for the toolkit to refuse. */
+/** Maximum depth to which values are examined. A value that is deeper is circular, and cdktf refuses it. */
 const DEEPEST = 200;
 
-/** Whether a value, or something in it, is known only to Terraform. */
+/** Whether a value, or a part of it, is known only to Terraform. */
 export function holdsToken(value: unknown, depth = 0): boolean {
   if (isToken(value) || depth > DEEPEST) {
     return true;
@@ -77,10 +77,10 @@ export function holdsToken(value: unknown, depth = 0): boolean {
 }
 
 /**
- * What the toolkit would resolve a value to, where that is the value itself without the fields that are `undefined`. It is not where the value
- * holds a token, a number that stands for one and is spelled out in a text, or something else than data.
+ * The result of resolving a value with cdktf, if that is the value itself without the fields that are `undefined`. This is not so if the
+ * value contains a token, the string of a number that represents a token, or an object that is not plain data.
  *
- * @returns `undefined` where the toolkit has to resolve it
+ * @returns `undefined` if cdktf must resolve the value
  */
 export function literalOf(value: object, depth = 0): object | undefined {
   if (isResolvable(value) || !isData(value) || depth > DEEPEST) {
@@ -105,12 +105,12 @@ export function literalOf(value: object, depth = 0): object | undefined {
   return copy;
 }
 
-/** Whether it is a list, or an object of no class. */
+/** Whether a value is a list, or a plain object. */
 function isData(value: object): boolean {
   return Array.isArray(value) || Object.getPrototypeOf(value) === Object.prototype;
 }
 
-/** The same for a value that is none of several. */
+/** Whether a string, number or other primitive value resolves to itself. */
 function isLiteral(value: unknown): boolean {
   switch (typeof value) {
     case "string":
