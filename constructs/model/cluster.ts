@@ -9,21 +9,21 @@ import type {
   TrafficOwnerRecord,
 } from "./records";
 
-/** A Consul datacenter with all that an app has in it, whatever number of meshes and stacks that is. */
+/** A Consul datacenter with everything that an app defines in it, in any number of meshes and stacks. */
 export class Cluster {
   readonly meshes: MeshRecord[] = [];
   readonly members: MemberRecord[] = [];
   readonly instances: InstancesRecord[] = [];
-  /** Clusters of the app that traffic goes to, or comes from. */
+  /** Clusters of the app that exchange traffic with this one. */
   readonly peers = new Set<Cluster>();
-  /** Names of clusters of other apps that services here reach, or are reached from. */
+  /** Names of clusters of other apps that exchange traffic with services of this one. */
   readonly foreignPeers = new Set<string>();
-  /** Who may reach what here, as connections state it. */
+  /** Which source can reach which service in this cluster, as stated by connections. */
   readonly intentions: IntentionRecord[] = [];
 
-  /** Those of its members that are gateways. */
+  /** The members that are gateways. */
   readonly gateways: GatewayRecord[] = [];
-  /** The members that have traffic rules, or could. */
+  /** The members that have, or can have, traffic rules. */
   readonly trafficOwners: TrafficOwnerRecord[] = [];
 
   private ownDatacenter: string | undefined;
@@ -34,38 +34,38 @@ export class Cluster {
 
   constructor(readonly key: string) {}
 
-  /** As its meshes name it; `undefined` where it is the provider's own. */
+  /** The name in its meshes; `undefined` if it is that of the provider. */
   get datacenter(): string | undefined {
     return this.ownDatacenter;
   }
 
-  /** Whether something, here or in another datacenter, may make only some requests of a service here. */
+  /** Whether any source, in this or another datacenter, may send only some requests to a service of this cluster. */
   get hasPermissions(): boolean {
     return this.decidesOnRequests;
   }
 
-  /** What has this name. */
+  /** Returns the member with this name. */
   find(name: string): MemberRecord | undefined {
     return this.byName.get(name);
   }
 
-  /** The service of this name, be it virtual or outside the mesh. */
+  /** Returns the service with this name, which can be virtual or outside the mesh. */
   findService(name: string): Exclude<MemberRecord, GatewayRecord> | undefined {
     const member = this.find(name);
     return member?.kind === "gateway" ? undefined : member;
   }
 
-  /** What is stated about this destination alone. */
+  /** Returns the intentions that are stated for this destination itself. */
   statedFor(destination: string): readonly IntentionRecord[] {
     return this.intentionsByDestination.get(destination) ?? [];
   }
 
-  /** Intentions that follow from traffic rules, this cluster's and those of its peers. */
+  /** Intentions that are derived from traffic rules of this cluster and its peers. */
   get derivedIntentions(): readonly IntentionRecord[] {
     return [...this.followed.values()].flat();
   }
 
-  /** Who may reach the service of this name: what is stated about it, and what follows from traffic rules that lead there. */
+  /** Returns the intentions for a service: those that are stated, and those that are derived from traffic rules that lead to it. */
   intentionsFor(name: string): readonly IntentionRecord[] {
     const followed = this.followed.get(name);
     return followed === undefined ? this.statedFor(name) : [...this.statedFor(name), ...followed];
@@ -110,8 +110,8 @@ export function isTrafficOwner(member: MemberRecord): member is TrafficOwnerReco
 }
 
 /**
- * What a cluster, or a mesh of it, calls another one, where they are of two datacenters: each is to the other a cluster peer by the name of its
- * datacenter.
+ * Returns the name of another cluster in this one, if they are two datacenters. Each is a cluster peer of the other, with the
+ * name of its datacenter.
  */
 export function peerName(
   other: Pick<Cluster, "datacenter"> | undefined,
@@ -122,7 +122,7 @@ export function peerName(
   return there === undefined || here === undefined || there === here ? undefined : there;
 }
 
-/** The source of an intention that is stated in one cluster, as another one calls it. */
+/** Returns the source of an intention that is stated in one cluster, with its name in another cluster. */
 export function sourceSeenIn(end: Cluster, source: Reference, stated: Cluster): Reference {
   if (end === stated) {
     return source;

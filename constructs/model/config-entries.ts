@@ -2,7 +2,7 @@ import type * as consul from "../consul/generated/config-entries";
 
 /** The config entries of one Consul datacenter. */
 export interface ConfigEntries {
-  /** The entry of this kind and name, if there is one. Names are compared as Consul does: without regard to case. */
+  /** Returns the entry of this kind and name, if it exists. Names are not case-sensitive, as in Consul. */
   find<Kind extends ConfigEntryKind>(kind: Kind, name: string): ConfigEntryOf<Kind> | undefined;
 }
 
@@ -11,11 +11,11 @@ export type ConfigEntryKind = consul.ConfigEntry["Kind"];
 /** The type of the entries of a kind. */
 export type ConfigEntryOf<Kind extends ConfigEntryKind> = Extract<consul.ConfigEntry, Record<"Kind", Kind>>;
 
-/** Looks entries up in a list. Of two with the same kind and name the first counts. */
+/** Creates a lookup for a list of entries. Of two entries with the same kind and name, the first one is used. */
 export function configEntries(entries: Iterable<consul.ConfigEntry>): ConfigEntries {
   const byKey = new Map<string, consul.ConfigEntry>();
   for (const entry of entries) {
-    // Consul knows one entry of the kind `mesh`, by this name.
+    // Consul has one entry of the kind `mesh`, with this name.
     const key = keyOf(entry.Kind, "Name" in entry ? (entry.Name ?? "") : "mesh");
     if (!byKey.has(key)) {
       byKey.set(key, entry);
@@ -27,20 +27,20 @@ export function configEntries(entries: Iterable<consul.ConfigEntry>): ConfigEntr
   };
 }
 
-/** The config entries of all datacenters that are known. */
+/** The config entries of all known datacenters. */
 export interface World {
-  /** By datacenter. A cluster peer has the name of its datacenter; one that is missing here belongs to somebody else. */
+  /** By datacenter. A cluster peer has the name of its datacenter. Datacenters that are missing here belong to another team. */
   readonly entries: ReadonlyMap<string, ConfigEntries>;
   /**
-   * Datacenters that are joined by WAN federation: they are one cluster, whose services know each other by name and
-   * datacenter. All others are each other's cluster peers.
+   * Datacenters that are joined by WAN federation: they are one cluster, whose services refer to each other by name and
+   * datacenter. All others are cluster peers of each other.
    *
    * @default none
    */
   readonly federated?: readonly (readonly string[])[];
 }
 
-/** Whether two datacenters are one cluster. */
+/** Whether two datacenters belong to one cluster. */
 export function areOneCluster({ federated = [] }: World, left: string, right: string): boolean {
   return left === right || federated.some((names) => names.includes(left) && names.includes(right));
 }

@@ -1,8 +1,8 @@
 /**
- * One circle for each knot of a graph, a knot being nodes that all lead to each other.
+ * Returns one cycle for each strongly connected component of a graph.
  *
- * @param graph where each node leads
- * @param counts whether a step makes a circle of what it closes
+ * @param graph the successors of each node
+ * @param counts whether an edge may close a cycle
  */
 export function cyclesIn<T>(
   graph: ReadonlyMap<T, readonly T[]>,
@@ -21,7 +21,7 @@ export function cyclesIn<T>(
   return [...found.values()];
 }
 
-/** The nodes of the shortest way, without its end. */
+/** Returns the nodes of the shortest path, without its end. */
 function pathBetween<T>(
   graph: ReadonlyMap<T, readonly T[]>,
   start: T,
@@ -44,7 +44,7 @@ function pathBetween<T>(
 }
 
 /**
- * The knot of each node, after Tarjan: each node and each step is looked at once.
+ * Returns the strongly connected component of each node, by Tarjan's algorithm, which visits each node and each edge once.
  *
  * @see https://doi.org/10.1137/0201010
  */
@@ -66,7 +66,7 @@ function knotsOf<T>(graph: ReadonlyMap<T, readonly T[]>): ReadonlyMap<T, number>
       continue;
     }
     enter(root);
-    // A stack of our own, since a long chain of services must not overflow the engine's.
+    // An explicit stack, because a long chain of services would overflow the call stack.
     const visits = [{ node: root, nexts: [...(graph.get(root) ?? [])] }];
     for (let visit = visits.at(-1); visit !== undefined; visit = visits.at(-1)) {
       const { node, nexts } = visit;

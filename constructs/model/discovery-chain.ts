@@ -2,16 +2,19 @@ import type * as consul from "../consul/generated/config-entries";
 import { areOneCluster, type World } from "./config-entries";
 import { fitsRequest, type HttpRequest } from "./http-request";
 
-/** A service at which requests end. */
+/** A service that receives requests at the end of a discovery chain. */
 export interface ChainEnd {
   readonly service: string;
-  /** The datacenter of that service: the one where requests began, that of a cluster peer, or one of a WAN federation. */
+  /** The datacenter of this service: the one where requests start, that of a cluster peer, or one of a WAN federation. */
   readonly datacenter: string;
-  /** Whether every request arrives with another path than it began with. */
+  /** Whether all requests arrive with a rewritten path. */
   readonly isRewritten: boolean;
-  /** Whether requests come here only while nothing healthy is left elsewhere. */
+  /** Whether it receives requests only if no other instances are healthy. */
   readonly isFailover: boolean;
-  /** The rules that lead here, in order, e.g. `the redirect of orders-old`; the first way that was found. */
+  /**
+   * The rules that send requests to it, in order, e.g. `the redirect of orders-old`. If there are several paths, this is the
+   * first one that was found.
+   */
   readonly by: readonly string[];
 }
 
@@ -21,7 +24,7 @@ export interface ServiceAddress {
   readonly service: string;
 }
 
-/** Where a rule leads; what it leaves out stays as it was. */
+/** The target of a rule. Omitted fields are not changed. */
 interface Target {
   readonly Service?: string;
   readonly ServiceSubset?: string;
@@ -35,12 +38,14 @@ interface Place {
 }
 
 /**
- * The services at which requests for a service end, as Consul compiles its discovery chain: only the router of the very
- * service counts, then splitters, each of which may lead to further splitters, then redirects, then failovers, which lead no
- * further. In a peered cluster requests go by the rules there, which lead to no third one.
+ * Returns the services that receive requests for a service, as Consul compiles its discovery chain. Only the router of the
+ * service itself applies. Then splitters apply, which can lead to further splitters, then redirects, and then failovers, whose
+ * targets have no further failovers. In a peered cluster, the rules of that cluster apply; they cannot lead to a third cluster.
  *
- * @param request only where this request ends @default wherever any request may end
- * @param from the datacenter in which requests begin @default that of the start
+ * @param request return only the service that receives this request
+ * @default all services that can receive a request
+ * @param from the datacenter in which requests start
+ * @default that of `start`
  * @see https://developer.hashicorp.com/consul/docs/manage-traffic/discovery-chain
  */
 export function discoveryChain(
@@ -62,7 +67,7 @@ class Chain {
   constructor(
     private readonly world: World,
     private readonly home: string,
-    /** Whether it may lead to cluster peers. What is exported leads no further than the cluster that exports it. */
+    /** Whether it may lead to cluster peers. An exported service leads no further than the cluster that exports it. */
     private readonly mayLeave: boolean,
   ) {}
 
@@ -114,7 +119,9 @@ class Chain {
     }
   }
 
-  /** @param role a failover leads no further, save by the redirect and the default subset of its service */
+  /**
+   * @param role the target of a failover has no further failovers, only the redirect and the default subset of its service
+   */
   private resolve(start: Place, by: readonly string[], isRewritten: boolean, role: "node" | "failover"): void {
     let { service, subset } = start;
     const way = [...by];
@@ -155,7 +162,7 @@ class Chain {
     }
   }
 
-  /** A target that names another service names none of the subsets of the former one. */
+  /** A target in another service has no subset of the previous service. */
   private rewritten({ service, subset }: Place, { Service, ServiceSubset }: Target): Place {
     return Service && Service !== service
       ? { service: Service, subset: ServiceSubset ?? "" }
@@ -178,7 +185,7 @@ class Chain {
       this.add({ service, datacenter: Peer, ...way });
       return;
     }
-    // The sidecars over there go by the chain over there.
+    // In the peer, its own discovery chain applies.
     for (const end of new Chain(this.world, Peer, false).compile(service, undefined)) {
       const isRewritten = way.isRewritten || end.isRewritten;
       this.add({ ...end, isRewritten, isFailover: way.isFailover || end.isFailover, by: [...way.by, ...end.by] });
@@ -196,7 +203,7 @@ class Chain {
   }
 }
 
-/** Where a failover leads, its older forms included: the first that is set counts. */
+/** Returns the targets of a failover, including its older forms. The first form that is set applies. */
 export function failoverTargets(failover: consul.ServiceResolverFailover): readonly FailoverPlace[] {
   const { Service, ServiceSubset, Datacenters, Targets, SamenessGroup } = failover;
   if (Datacenters?.length) {

@@ -9,8 +9,8 @@ import { Snapshot, type Emission } from "./snapshot";
 const GRAPH = Symbol.for("meshform.graph");
 
 /**
- * The graph of an app. Constructs write records to it; at synthesis it is closed, everything is rendered once from what it then
- * holds, and resources and stacks are put in order.
+ * The graph of an app. Constructs write records to it. At synthesis it is closed: everything is rendered once from its records,
+ * and resources and stacks are ordered.
  */
 export class Graph {
   private readonly data: GraphData = {
@@ -32,7 +32,7 @@ export class Graph {
 
   private constructor(private readonly root: IConstruct) {}
 
-  /** The graph of the construct's app. */
+  /** Returns the graph of a construct's app. */
   static of(scope: IConstruct): Graph {
     const root = scope.node.root as IConstruct & { [GRAPH]?: Graph };
     return (root[GRAPH] ??= new Graph(root));
@@ -41,8 +41,8 @@ export class Graph {
   /**
    * Changes the records.
    *
-   * @param scope the construct that is told something, for the message
-   * @throws MeshError once synthesis has begun
+   * @param scope the construct that writes, for messages
+   * @throws MeshError if synthesis has begun
    */
   write<T>(scope: IConstruct, change: (data: GraphData) => T): T {
     this.refuseIfClosed(scope);
@@ -50,24 +50,27 @@ export class Graph {
     return change(this.data);
   }
 
-  /** Looks at what was written so far. */
+  /** Reads the records that have been written so far. */
   read<T>(look: (data: GraphData) => T): T {
     return look(this.data);
   }
 
-  /** Has a resource follow from the graph. @throws MeshError once synthesis has begun */
+  /**
+   * Adds a resource that is rendered from the graph.
+   * @throws MeshError if synthesis has begun
+   */
   emit<Content extends object>(scope: IConstruct, emission: Omit<Emission<Content>, "origin">): void {
     this.refuseIfClosed(scope);
     this.current = undefined;
     this.emissions.push({ ...emission, origin: originOf(scope) } as unknown as Emission);
   }
 
-  /** What the graph says by now. */
+  /** The current state of the graph. */
   get snapshot(): Snapshot {
     return (this.current ??= new Snapshot(this.root, this.data, this.emissions));
   }
 
-  /** Ends the writing, and puts into the resources what follows. To say it again changes nothing. */
+  /** Closes the graph and writes the rendered contents to the resources. Further calls change nothing. */
   close(): Snapshot {
     const { snapshot } = this;
     if (!this.isClosed) {

@@ -1,16 +1,16 @@
-/** An HTTP request, as far as permissions and routes look at it. */
+/** The parts of an HTTP request that permissions and routes evaluate. */
 export interface HttpRequest {
   /** @default "GET" */
   readonly method?: string;
   /** The path without the query, e.g. `/v1/orders`. @default "/" */
   readonly path?: string;
-  /** Header values by name; case does not matter in names. @default none */
+  /** Header values by name. Names are not case-sensitive. @default none */
   readonly headers?: Readonly<Record<string, string>>;
-  /** Values of the query's parameters. @default none */
+  /** Values of query parameters. @default none */
   readonly query?: Readonly<Record<string, string>>;
 }
 
-/** What permissions and routes can ask of a path. At most one of the three is set. */
+/** Conditions of permissions and routes on paths. At most one of the three is set. */
 interface PathMatch {
   readonly PathExact?: string;
   readonly PathPrefix?: string;
@@ -18,7 +18,7 @@ interface PathMatch {
   readonly CaseInsensitive?: boolean;
 }
 
-/** What they can ask of a header. */
+/** A condition on a header. */
 interface HeaderCondition extends ValueMatch {
   readonly Invert?: boolean;
   readonly IgnoreCase?: boolean;
@@ -34,14 +34,14 @@ interface ValueMatch {
   readonly Regex?: string;
 }
 
-/** The match of a permission or of a route; all that it names must hold. */
+/** The match of a permission or a route. All conditions that are set must be met. */
 export interface RequestMatch extends PathMatch {
   readonly Methods?: readonly string[] | null;
   readonly Header?: readonly HeaderCondition[] | null;
   readonly QueryParam?: readonly ValueMatch[] | null;
 }
 
-/** Whether a request fits a match, as Envoy decides it once Consul has translated the match. */
+/** Whether a request matches, as Envoy evaluates it after Consul has translated the match. */
 export function fitsRequest(match: RequestMatch | undefined, request: HttpRequest): boolean {
   if (match === undefined) {
     return true;
@@ -86,7 +86,7 @@ function fitsValue(condition: ValueMatch & { readonly IgnoreCase?: boolean }, va
   );
 }
 
-/** Envoy's regular expressions fit the whole text. RE2 is a subset of what is understood here, but for its flags. */
+/** Envoy's regular expressions must match the whole text. RE2 is a subset of JavaScript's syntax, except for its flags. */
 function fitsWholly(pattern: string, text: string): boolean {
   const [, flags = "", rest = pattern] = /^\(\?([is]+)\)([\s\S]*)$/.exec(pattern) ?? [];
   return new RegExp(`^(?:${rest})$`, flags).test(text);

@@ -3,39 +3,39 @@ import { ANY_SERVICE } from "../consul/service-intentions";
 import type { ConfigEntries } from "./config-entries";
 import { fitsRequest, type HttpRequest } from "./http-request";
 
-/** A service that asks to be let in. One of a cluster peer is not the one of the same name here. */
+/** A source service. A service of a cluster peer is not the service of the same name in this cluster. */
 export interface Source {
   readonly service: string;
-  /** What the destination's cluster calls the cluster of the source. @default the same cluster */
+  /** The name of the source's cluster in the cluster of the destination. @default the same cluster */
   readonly peer?: string;
 }
 
-/** The intention that decides about a source and a destination. */
+/** The intention that applies to a source and a destination. */
 export interface Intention {
-  /** As it names the source: its name, or the wildcard. */
+  /** Name of the source in the intention: the service or the wildcard. */
   readonly source: string;
-  /** As it names the destination. */
+  /** Name of the destination in the intention. */
   readonly destination: string;
   readonly rule: consul.SourceIntention;
-  /** A token that every request needs, whatever the rule says. @default none */
+  /** A token that every request needs, independent of the rule. @default none */
   readonly jwt?: consul.IntentionJWTRequirement;
 }
 
-/** What an intention lets a source do. */
+/** What an intention allows for a source. */
 export type Allowed = "all" | "some requests" | "no";
 
-/** What is decided about a source and a destination, and by what. */
+/** The result for a source and a destination, and its reason. */
 export interface Decision {
   readonly allowed: Allowed;
-  /** @default none: the default of the mesh decides, which is to deny */
+  /** The intention that applies. @default none: the default of the mesh applies, which is to deny */
   readonly intention?: Intention;
   /** One sentence, without a full stop. */
   readonly reason: string;
 }
 
 /**
- * The intention that counts. Exact names go before wildcards, the destination's first; the others are not asked then. The
- * names of peers have no wildcards.
+ * Returns the intention that applies. Exact names take precedence over wildcards, that of the destination first; only this
+ * intention is evaluated. Names of peers have no wildcards.
  *
  * @see https://developer.hashicorp.com/consul/docs/secure-mesh/intention#precedence-and-match-order
  */
@@ -57,9 +57,10 @@ export function findIntention(
 }
 
 /**
- * Decides whether a source may reach a destination, as the Envoy of the destination does.
+ * Returns whether a source can reach a destination, as the Envoy of the destination decides it.
  *
- * @param request decide about this request @default about any: some may be allowed and others not
+ * @param request evaluate this request
+ * @default any request: some can be allowed and others denied
  */
 export function decide(
   entries: ConfigEntries | undefined,

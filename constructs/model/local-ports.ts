@@ -1,14 +1,15 @@
 import { createHash } from "node:crypto";
 
-/** Where allocated local binds lie: below Nomad's dynamic ports (20000 up) and the kernel's ephemeral ones. */
+/** The range of allocated local ports: below Nomad's dynamic ports (from 20000) and the kernel's ephemeral ports. */
 const FIRST = 10_000;
 const LAST = 14_999;
 
 /**
- * Chooses the port on which a service finds an upstream on its own loopback. It depends on the upstream's name alone, so
- * a connection that is added leaves the others where they are; two names that fall on one port move the later one on.
+ * Allocates the port for an upstream on the loopback interface of a service. It depends only on the upstream's name, so that
+ * ports do not change when another connection is added. If two names result in the same port, the later one gets the next free
+ * port.
  *
- * @param key what names the upstream within its service
+ * @param key identifies the upstream within its service
  * @param taken ports of the service that are in use
  */
 export function allocateLocalPort(key: string, taken: ReadonlySet<number>): number {
@@ -23,7 +24,7 @@ export function allocateLocalPort(key: string, taken: ReadonlySet<number>): numb
   throw new RangeError(`No local port from ${FIRST} to ${LAST} is left. Give some upstreams a localBindPort.`);
 }
 
-/** By key, since many services reach one. */
+/** By key, because many services can have the same upstream. */
 const places = new Map<string, number>();
 
 function placeOf(key: string): number {
@@ -36,19 +37,21 @@ function placeOf(key: string): number {
   return place;
 }
 
-/** Where Envoy listens for an upstream. */
+/** The address and port on which Envoy listens for an upstream. */
 export interface LocalBind {
-  /** `undefined` where traffic needs none. */
+  /** `undefined` if no port is needed. */
   readonly port: number | undefined;
   /** @default "127.0.0.1" */
   readonly address: string | undefined;
 }
 
-/** Ports that are in use inside the allocations of a group: all that is in one allocation shares them. */
+/** The ports in use inside the allocations of a group. All services of an allocation share them. */
 export class AllocationPorts {
   private readonly ports: Set<number>;
 
-  /** @param ports that the members of the group take themselves */
+  /**
+   * @param ports ports that members of the group use
+   */
   constructor(...ports: readonly number[]) {
     this.ports = new Set(ports);
   }
@@ -57,26 +60,26 @@ export class AllocationPorts {
     return this.ports;
   }
 
-  /** Keeps a port free. */
+  /** Reserves a port. */
   take(port: number): void {
     this.ports.add(port);
   }
 }
 
-/** Where the upstreams of one service listen; further versions of it share it, so that each upstream is at the same place in all. */
+/** The addresses and ports of the upstreams of a service. All versions of the service use the same ones. */
 export class LocalBinds {
   private readonly byUpstream = new Map<string, LocalBind>();
 
   constructor(
-    /** Those of its allocations. */
+    /** The ports in use inside its allocations. */
     readonly ports: AllocationPorts,
   ) {}
 
   /**
-   * Where an upstream listens: as given, else as it does already, else at a port that is chosen.
+   * Returns where Envoy listens for an upstream: as given, else as before, else on an allocated port.
    *
-   * @param id of the upstream
-   * @param needsPort whether one is to be chosen
+   * @param id id of the upstream
+   * @param needsPort whether to allocate a port
    */
   bind(id: string, given: Partial<LocalBind>, needsPort: boolean): LocalBind {
     const known = this.byUpstream.get(id);

@@ -1,20 +1,20 @@
 import type { TerraformResource } from "cdktf";
 import type * as consul from "../consul/generated/config-entries";
 
-/** What tells a config entry from others of its cluster. */
+/** Identifies a config entry within its cluster. */
 export interface EntryKey {
   /** `service-defaults`, `service-intentions` and so on. */
   readonly kind: Exclude<consul.ConfigEntry["Kind"], undefined>;
-  /** Its name in Consul; upper and lower case are the same. */
+  /** Its name in Consul, not case-sensitive. */
   readonly name: string;
 }
 
-/** What must be there before a resource; nothing where it is not emitted. */
+/** Something that must exist before a resource. It is ignored if it is not emitted. */
 export type Need =
   | {
       /** A config entry of the same cluster. */
       readonly entry: EntryKey;
-      /** Whether it may come later where it is in a stack that waits for this one. @default false */
+      /** Whether it may be created later if it is in a stack that waits for this one. @default false */
       readonly isSoft?: boolean;
     }
   | {
@@ -26,7 +26,7 @@ export type Need =
       readonly resource: TerraformResource;
     };
 
-/** How maps know a config entry. Consul compares names without regard to case. */
+/** Returns the key of a config entry for maps. Names are not case-sensitive, as in Consul. */
 export function keyOf({ kind, name }: EntryKey): string {
   return `${kind}/${name.toLowerCase()}`;
 }

@@ -4,20 +4,20 @@ import type { Need } from "./needs";
 import type { StackEdge } from "./records";
 import type { Snapshot } from "./snapshot";
 
-/** A stack that must be applied after another one, and the resources that say so. */
+/** A stack that must be applied after another one, and the resources that cause this. */
 interface Edge {
   readonly from: TerraformStack;
   readonly to: TerraformStack;
   readonly because: string;
 }
 
-/** Where each stack leads: to those that are applied before it. */
+/** The stacks that must be applied before each stack. */
 type StackGraph = ReadonlyMap<TerraformStack, TerraformStack[]>;
 
 /**
- * Puts resources in order within their stack, and stacks among each other, by what each resource needs.
+ * Orders resources within their stack, and stacks among each other, by the needs of each resource.
  *
- * @returns circles of stacks, which can be applied in no order; stacks are then left as they were
+ * @returns dependency cycles of stacks, which cannot be applied in any order; the order of stacks is then not changed
  */
 export function order(snapshot: Snapshot): readonly (readonly StackEdge[])[] {
   const hard = new Map<string, Edge>();
@@ -45,7 +45,7 @@ export function order(snapshot: Snapshot): readonly (readonly StackEdge[])[] {
   if (circles.length === 0) {
     addWhereOpen(graph, [...soft.values()]);
     for (const [stack, nexts] of graph) {
-      // Not addDependency, which follows every path between two stacks again.
+      // This does not use addDependency, which visits every path between two stacks again.
       stack.dependencies.push(...nexts.filter((next) => !stack.dependencies.includes(next)));
     }
   }
@@ -61,12 +61,12 @@ function resourcesOf(snapshot: Snapshot, need: Need, stack: string): readonly Te
       ? snapshot.emissionsOfJob(need.job)
       : snapshot.emissionsOfEntry(snapshot.clusterOfStack(stack), need.entry);
   const found = emissions.filter((it) => snapshot.contentOf(it) !== undefined);
-  // Of two with one name, which a check reports, the nearer one is meant.
+  // If two have the same name, which a check reports, the one in the same stack is used.
   const near = found.filter(({ origin }) => origin.stack === stack);
   return (near.length > 0 ? near : found).map(({ resource }) => resource);
 }
 
-/** Steps by the hard edges, and by what the app's author has ordered. */
+/** Returns the graph of the hard edges and of the dependencies that the user has set. */
 function stackGraph(hard: readonly Edge[], soft: readonly Edge[]): StackGraph {
   const graph = new Map<TerraformStack, TerraformStack[]>();
   const add = (stack: TerraformStack): TerraformStack[] => {

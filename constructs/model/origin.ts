@@ -2,10 +2,10 @@ import { TerraformStack } from "cdktf";
 import type { IConstruct } from "constructs";
 import type { Origin } from "./records";
 
-/** A construct states several things, and stays where it is. */
+/** A cache, because a construct writes several records. */
 const origins = new WeakMap<IConstruct, Origin>();
 
-/** Where a construct states something. */
+/** Returns the origin of the records that a construct writes. */
 export function originOf(scope: IConstruct): Origin {
   const known = origins.get(scope);
   if (known !== undefined) {
@@ -16,7 +16,7 @@ export function originOf(scope: IConstruct): Origin {
   return origin;
 }
 
-/** The construct of a path. */
+/** Returns the construct with a path. */
 export function constructAt(root: IConstruct, path: string): IConstruct | undefined {
   let found: IConstruct | undefined = root;
   for (const id of path === "" ? [] : path.split("/")) {

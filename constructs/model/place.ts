@@ -2,20 +2,20 @@ import { TerraformProvider } from "cdktf";
 import type { IConstruct } from "constructs";
 import { isToken } from "../core/token";
 
-/** What the providers of a stack say about where it goes. */
+/** The clusters of a stack, according to its providers. */
 export interface Place {
   readonly consul: ProviderPlace;
   readonly nomad: ProviderPlace;
 }
 
-/** Fields are left out where the provider takes them from its environment. */
+/** Fields are undefined if the provider reads them from its environment. */
 export interface ProviderPlace {
   readonly address?: string;
   readonly datacenter?: string;
   readonly region?: string;
 }
 
-/** Where the resources of a stack go by its providers of Consul and Nomad, those without an alias. */
+/** Returns the clusters of a stack's resources, according to its providers of Consul and Nomad without an alias. */
 export function placeOf(stack: IConstruct): Place {
   const providers = stack.node.children.filter((node): node is TerraformProvider & ProviderInputs =>
     TerraformProvider.isTerraformProvider(node),
@@ -31,7 +31,7 @@ export function placeOf(stack: IConstruct): Place {
   return { consul: find("consul"), nomad: find("nomad") };
 }
 
-/** The same token is the same place. */
+/** Equal tokens are treated as equal values. */
 function literal(value: string | undefined): string | undefined {
   return isToken(value) ? JSON.stringify(value) : value;
 }

@@ -6,25 +6,26 @@ import { decide, type Allowed, type Decision } from "./intentions";
 
 /** Whether a service can reach another, and why. */
 export interface Reach {
-  /** `unknown` where all that decides about it belongs to somebody else. */
+  /** `unknown` if all entries that determine it belong to another team. */
   readonly allowed: Allowed | "unknown";
-  /** Where requests end, and what is decided there. */
+  /** The services that receive the requests, and the result for each. */
   readonly ends: readonly ReachEnd[];
 }
 
-/** A service at which requests end, and what its intentions say of the source. */
+/** A service that receives requests, and the result of its intentions for the source. */
 export interface ReachEnd extends ChainEnd {
-  /** `undefined` where the intentions of that datacenter are not known here. */
+  /** `undefined` if the intentions of this datacenter are not known here. */
   readonly decision?: Decision;
 }
 
 /**
- * Which way requests of a service to another take, and whether they are let in where they end. This is the only place that
- * knows: checks, intentions that follow from traffic rules, the diagram and the reports of a lab all ask here.
+ * Returns the services that receive the requests of a service to another one, and whether their intentions allow it. Checks,
+ * intentions that are derived from traffic rules, the diagram and the reports of a lab all use this function.
  *
  * @param source the source service, and its datacenter
- * @param destination the destination service, and the datacenter where that name is looked up: its own, or that of a peer
- * @param request decide about this request @default about any
+ * @param destination the destination service, and the datacenter where its name is looked up: its own, or that of a peer
+ * @param request evaluate this request
+ * @default any request
  */
 export function reach(world: World, source: ServiceAddress, destination: ServiceAddress, request?: HttpRequest): Reach {
   const ends = discoveryChain(world, destination, request, source.datacenter).map((end): ReachEnd => {
@@ -49,7 +50,7 @@ function decideAt(
     : { allowed: "no", reason: `${end.service} is not exported to the peer ${datacenter}` };
 }
 
-/** A part of the requests may end where they are let in, and another part where they are not. */
+/** Some requests can reach a service that allows them, and others a service that denies them. */
 function together(parts: readonly Allowed[]): Reach["allowed"] {
   const [first = "unknown", ...others] = parts;
   return others.every((part) => part === first) ? first : "some requests";

@@ -5,10 +5,10 @@ import type { Protocol } from "../consul/protocol";
 import type { Override } from "../core/override";
 import type { UpstreamOptions } from "./upstream-options";
 
-// The graph of an app as plain data. Records name each other by key and never hold each other: the key of what a construct stands
-// for is the construct's path.
+// The graph of an app as plain data. Records refer to each other by key and never contain each other. The key of a record is the
+// path of its construct.
 
-/** Where something was stated: for messages, and for the order of stacks. */
+/** The construct that has written a record, for messages and for the order of stacks. */
 export interface Origin {
   /** Path of the construct. */
   readonly path: string;
@@ -16,7 +16,7 @@ export interface Origin {
   readonly stack: string;
 }
 
-/** One `ServiceMesh`: several may be of one cluster. */
+/** A `ServiceMesh`. Several can belong to one cluster. */
 export interface MeshRecord {
   readonly key: string;
   readonly origin: Origin;
@@ -24,11 +24,11 @@ export interface MeshRecord {
   readonly datacenter?: string;
   /** Nomad region of its jobs. @default the provider's */
   readonly region?: string;
-  /** Datacenters that have a mesh gateway which is not of this app. */
+  /** Datacenters with a mesh gateway outside of this app. */
   readonly gatewayDatacenters: readonly string[];
-  /** Whether the config entry `mesh` is its own. */
+  /** Whether it creates the config entry `mesh`. */
   readonly ownsMeshConfig: boolean;
-  /** How Envoys bring requests into their usual form. @default only where something may make only some requests */
+  /** How Envoys normalize requests. @default only if a source may send only some requests */
   readonly requestNormalization?: RequestNormalization | false;
 }
 
@@ -41,30 +41,30 @@ interface NamedRecord {
   readonly mesh: string;
 }
 
-/** A service of the mesh: a name, whatever instances it has. */
+/** A service of the mesh, independent of its instances. */
 export interface ServiceRecord extends NamedRecord {
   readonly kind: "service";
   readonly protocol: Protocol;
-  /** What its defaults state about upstreams, beside what connections state. */
+  /** The upstream configuration in its defaults, in addition to that of connections. */
   readonly upstreamConfig?: consul.UpstreamConfiguration;
 }
 
-/** A name without instances, which leads to other services. */
+/** A service without instances, which leads to other services. */
 export interface VirtualServiceRecord extends NamedRecord {
   readonly kind: "virtual service";
   readonly protocol: Protocol;
 }
 
-/** A service outside the mesh, which a terminating gateway reaches. */
+/** A service outside the mesh, which can be reached through a terminating gateway. */
 export interface ExternalServiceRecord extends NamedRecord {
   readonly kind: "external service";
   readonly protocol: Protocol;
   readonly address: string;
   readonly port: number;
-  /** Node of Consul's catalog that stands for its machine. */
+  /** The node in Consul's catalog that represents its machine. */
   readonly nodeName: string;
   readonly tls?: ExternalTlsRecord;
-  /** Why plaintext is right. */
+  /** Why plaintext is acceptable. */
   readonly plaintext?: string;
 }
 
@@ -72,26 +72,26 @@ export interface ExternalTlsRecord {
   readonly caFile: string;
   readonly certFile?: string;
   readonly keyFile?: string;
-  /** @default no name is compared */
+  /** The name that must be in its certificate. @default no name is compared */
   readonly sni?: string;
 }
 
-/** What Consul calls the kinds of gateways. */
+/** The kinds of gateways, as Consul names them. */
 export type GatewayKind = "API gateway" | "ingress gateway" | "terminating gateway" | "mesh gateway";
 
 /** A gateway of the mesh. */
 export interface GatewayRecord extends NamedRecord {
   readonly kind: "gateway";
   readonly gatewayKind: GatewayKind;
-  /** Where it takes connections from outside the mesh. */
+  /** The listeners for connections from outside the mesh. */
   readonly listeners: readonly ListenerRecord[];
-  /** Ports of the node that it takes. */
+  /** Ports of the node that it uses. */
   readonly hostPorts: readonly number[];
-  /** The files that its Envoy is told to read, but those for services outside. */
+  /** The files that its Envoy reads, except for those of services outside the mesh. */
   readonly files: readonly string[];
-  /** The files that its templates bring. */
+  /** The files that its templates create. */
   readonly renderedFiles: readonly string[];
-  /** Whether Consul's servers of peered clusters reach each other through it. @default whether the cluster has peers in the app */
+  /** Whether Consul servers of peered clusters reach each other through it. @default whether the cluster has peers in the app */
   readonly peerThroughMeshGateways?: boolean;
 }
 
@@ -99,16 +99,16 @@ export interface ListenerRecord {
   readonly port: number;
   readonly hostPort: number;
   readonly protocol: Protocol;
-  /** The host whose requests it takes. @default any */
+  /** The host whose requests it accepts. @default any */
   readonly hostname?: string;
   /** @default plaintext */
   readonly tls?: {
-    /** Whether the key of its certificate passes through Terraform. */
+    /** Whether the private key of its certificate passes through Terraform. */
     readonly hasInlineKey: boolean;
   };
 }
 
-/** A service that another team owns: known by its name alone, in no mesh of the app. */
+/** A service of another team. Only its name is known, and it is in no mesh of the app. */
 export interface ImportedServiceRecord {
   readonly kind: "imported service";
   readonly key: string;
@@ -118,11 +118,11 @@ export interface ImportedServiceRecord {
   readonly mesh: undefined;
 }
 
-/** What has a name that can be let in somewhere: a service or a gateway. */
+/** A service or a gateway. */
 export type MemberRecord =
   ServiceRecord | VirtualServiceRecord | ExternalServiceRecord | GatewayRecord | ImportedServiceRecord;
 
-/** What can have traffic rules. */
+/** A service that can have traffic rules. */
 export type TrafficOwnerRecord = ServiceRecord | VirtualServiceRecord;
 
 /** A job of Nomad. */
@@ -134,13 +134,13 @@ export interface JobRecord {
   readonly id: string;
   readonly namespace?: string;
   readonly region?: string;
-  /** Key of the gateway, or of the service that has the job to itself. @default it has services of its own choice */
+  /** Key of the gateway, or of the only service of the job. @default the job can have any services */
   readonly owner?: string;
-  /** Of the service, where it is the job of a version. */
+  /** Version of the service, if it is the job of a version. */
   readonly version?: string;
 }
 
-/** The instances of a service that are in one group of one job, with their Envoys. */
+/** The instances of a service in one group of one job, with their Envoys. */
 export interface InstancesRecord {
   readonly key: string;
   readonly origin: Origin;
@@ -150,26 +150,26 @@ export interface InstancesRecord {
   readonly job: string;
   /** Name of the group. */
   readonly group: string;
-  /** Port inside the allocation, or label of a port of the group. @default none: it only reaches others */
+  /** Port inside the allocation, or label of a port of the group. @default none: it is only a client of others */
   readonly port?: number | string;
   /** Port of the node. */
   readonly publish?: number;
-  /** How it speaks mutual TLS. */
+  /** How it uses mutual TLS. */
   readonly proxy: "sidecar" | "native";
-  /** Whether traffic goes through its Envoy without upstreams. */
+  /** Whether it uses transparent proxy, so that traffic goes through its Envoy without upstreams. */
   readonly isTransparent: boolean;
   readonly tags: readonly string[];
-  /** Name of the task that they are. @default all of the group */
+  /** Name of the task that provides the service. @default all tasks of the group */
   readonly task?: string;
-  /** Names of the tasks that are told where to find their upstreams. */
+  /** Names of the tasks that get the addresses of their upstreams. */
   readonly tasks: readonly string[];
   /** Metadata `version` of the instances. */
   readonly version?: string;
-  /** Key of other instances whose upstreams these have too. */
+  /** Key of other instances whose upstreams these inherit. */
   readonly inherits?: string;
 }
 
-/** A service of a job in Consul's catalog that is outside the mesh. */
+/** A service of a job that is in Consul's catalog but outside the mesh. */
 export interface CatalogServiceRecord {
   readonly origin: Origin;
   /** Name in Consul. */
@@ -177,60 +177,60 @@ export interface CatalogServiceRecord {
   readonly mesh: string;
 }
 
-/** A service that a rule or a connection names. */
+/** A reference to a service in a rule or a connection. */
 export interface Reference {
   readonly service: string;
-  /** Key of the member, where it was given and not only named. */
+  /** Key of the member, if it was given as a construct and not only by name. */
   readonly member?: string;
   readonly subset?: string;
   readonly datacenter?: string;
   readonly peer?: string;
 }
 
-/** A way of instances to a service: discovery, without any authority. */
+/** An upstream of instances. It only configures discovery, and grants no permissions. */
 export interface UpstreamRecord {
   readonly destination: Reference;
-  /** Port on the instances' loopback; `undefined` where traffic needs none (transparent proxy, Connect native). */
+  /** Port on the loopback interface; `undefined` if no port is needed (transparent proxy, Connect native). */
   readonly localBindPort?: number;
   readonly options: UpstreamOptions;
 }
 
-/** Who may reach a service. */
+/** An intention: a source that can reach a service. */
 export interface IntentionRecord {
   readonly origin: Origin;
-  /** Key of the mesh in whose cluster it holds. */
+  /** Key of the mesh in whose cluster the intention is. */
   readonly mesh: string;
-  /** Who may reach; in another cluster by what this one calls that cluster (`peer`). */
+  /** The source. If it is in another cluster, `peer` is the name of that cluster in this one. */
   readonly source: Reference;
-  /** Consul name of what may be reached. */
+  /** Consul name of the destination. */
   readonly destination: string;
-  /** @default every connection and request */
+  /** The requests that are allowed or denied. @default all connections and requests */
   readonly permissions?: readonly HttpPermission[];
   readonly description?: string;
-  /** Whether it was not stated for this destination, but follows from traffic rules that lead there. */
+  /** Whether it was derived from traffic rules that lead to this destination, instead of being stated for it. */
   readonly follows: boolean;
 }
 
-/** The traffic rules of one name, which grow as they are stated. */
+/** The traffic rules of one name. They grow as they are stated. */
 export interface TrafficRecord {
   /** By name. */
   readonly subsets: Map<string, SubsetRecord>;
-  /** Names of the subsets whose instances are not among the stable ones: those of versions and canaries. */
+  /** Names of the subsets whose instances are not part of the stable ones: those of versions and canaries. */
   readonly outsideStable: Set<string>;
   resolve: ResolveRecord;
   splits?: readonly SplitRecord[];
   readonly routes: RouteRecord[];
-  /** Requests that go to one subset wherever others would have gone by the splits. */
+  /** Requests that go to one subset instead of the destination that the splits select. */
   testers?: { readonly header: consul.ServiceRouteHTTPMatchHeader; readonly to: Reference };
 }
 
 export interface SubsetRecord {
-  /** `undefined` for the stable instances: all that are in no subset which is kept apart from them. */
+  /** `undefined` for the stable instances, which are in no subset of `outsideStable`. */
   readonly filter?: string;
-  /** What picks Nomad's canaries among the service's own instances, which are not stable either. */
+  /** The filter that selects Nomad's canaries among the service's own instances. Canaries are not stable instances. */
   readonly canaryFilter?: string;
   readonly onlyPassing?: boolean;
-  /** Whether its instances have a job of their own. */
+  /** Whether its instances have a separate job. */
   readonly isVersion: boolean;
 }
 
@@ -238,11 +238,11 @@ export interface ResolveRecord {
   /** @default all instances, or the stable ones once there is a version */
   readonly defaultSubset?: string;
   readonly redirect?: Reference;
-  /** By subset, `*` for all others. */
+  /** By subset; `*` for all other subsets. */
   readonly failover?: Readonly<Record<string, readonly Reference[]>>;
-  /** Names of the options that were given, for messages. */
+  /** Names of the options that were set, for messages. */
   readonly given: readonly string[];
-  /** What it says of connections and load balancing, as Consul takes it. */
+  /** The settings of connections and load balancing, in Consul's format. */
   readonly fields: Pick<consul.ServiceResolverConfigEntry, "ConnectTimeout" | "RequestTimeout" | "LoadBalancer">;
   readonly override?: Override<Omit<consul.ServiceResolverConfigEntry, "Kind" | "Name">>;
 }
@@ -254,28 +254,29 @@ export interface SplitRecord {
 }
 
 export interface RouteRecord {
-  /** @default the service itself, by its splits */
+  /** The destination. @default the service itself, according to its splits */
   readonly to?: Reference;
   readonly match?: consul.ServiceRouteHTTPMatch;
   readonly fields: Omit<consul.ServiceRouteDestination, "Service" | "ServiceSubset">;
 }
 
-/** How a gateway leads from a listener to services. */
+/** A route from a listener of a gateway to services. */
 export interface GatewayRouteRecord {
   /** Port of the listener. */
   readonly listener: number;
   readonly targets: readonly Reference[];
   /**
-   * Whether it leads to every service with an Envoy that speaks the listener's protocol, `allowed` being what the gateway may do there.
+   * Whether it leads to all services with an Envoy that use the listener's protocol. `allowed` contains the permissions of the
+   * gateway for these services.
    *
-   * @default just the targets
+   * @default only the targets
    */
   readonly anyService?: { readonly allowed?: Pick<IntentionRecord, "permissions" | "description"> };
-  /** Names that a request must be for; empty where any will do. */
+  /** Host names of requests; if empty, any host. */
   readonly hosts: readonly string[];
-  /** What no other route of the listener may lead elsewhere, in words. */
+  /** What no other route of the listener may also match, in words. */
   readonly claims: readonly string[];
-  /** What an ingress gateway's entry says of it. */
+  /** The service in the entry of an ingress gateway. */
   readonly ingress?: consul.IngressService;
 }
 
@@ -292,11 +293,11 @@ export interface GraphData {
   readonly traffic: Map<string, TrafficRecord>;
   /** By key of the gateway. */
   readonly routes: Map<string, GatewayRouteRecord[]>;
-  /** Keys of the services outside to which terminating gateways lead, by key of the gateway. */
+  /** Keys of the external services to which terminating gateways lead, by key of the gateway. */
   readonly outside: Map<string, Set<string>>;
   /** Services in Consul's catalog that are outside the mesh. */
   readonly catalogServices: CatalogServiceRecord[];
-  /** Keys of the gateways that may log in to Consul. */
+  /** Keys of the gateways that are allowed to log in to Consul. */
   readonly allowed: Set<string>;
 }
 
@@ -304,6 +305,6 @@ export interface GraphData {
 export interface StackEdge {
   readonly from: string;
   readonly to: string;
-  /** What needs what, for messages. */
+  /** Which resource needs which, for messages. */
   readonly because: string;
 }

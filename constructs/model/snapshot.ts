@@ -31,39 +31,39 @@ import type {
 import { noTraffic, referencesOf } from "./traffic";
 import { mergeUpstreams } from "./upstream";
 
-/** A resource whose content follows from the graph. */
+/** A resource whose content is rendered from the graph. */
 export interface Emission<Content extends object = object> {
   readonly origin: Origin;
-  /** A config entry, or the key of a job. */
+  /** The config entry or the key of the job that the resource contains. */
   readonly subject: { readonly entry: EntryKey } | { readonly job: string };
   readonly resource: TerraformResource;
-  /** The content; `undefined` where nothing is to be emitted. */
+  /** Renders the content; `undefined` if nothing is to be emitted. */
   readonly render: (snapshot: Snapshot) => Content | undefined;
   readonly needs: (snapshot: Snapshot) => readonly Need[];
-  /** Puts the content into the resource, once the graph is closed. */
+  /** Writes the content to the resource, after the graph is closed. */
   readonly write: (content: Content | undefined) => void;
 }
 
-/** A service at which requests end, in a cluster of this app. */
+/** A service that receives requests, in a cluster of this app. */
 export interface Destination extends Pick<ChainEnd, "service" | "isRewritten"> {
   readonly cluster: Cluster;
 }
 
-/** The content that the author of the app has written over the one that is rendered, by the toolkit's `addOverride`. */
+/** Returns the content with which the user has replaced the rendered content, with `addOverride` of CDKTF. */
 function writtenOver({ subject, resource }: Emission): object | undefined {
   const { rawOverrides } = resource as unknown as { readonly rawOverrides: Readonly<Record<string, unknown>> };
   return fromTerraformJson(rawOverrides["job" in subject ? "jobspec" : "config_json"]);
 }
 
-/** Of most names; it is only read. */
+/** The traffic rules of most names. This object is only read. */
 const NO_TRAFFIC = noTraffic();
 
-/** What the graph says at one moment: the clusters of an app, and what follows from them. */
+/** The state of the graph at one time: the clusters of an app, and what is derived from them. */
 export class Snapshot {
   readonly clusters: readonly Cluster[];
-  /** Circles of stacks that need each other, once they are put in order. */
+  /** Dependency cycles of stacks, set when the stacks are ordered. */
   stackCycles: readonly (readonly StackEdge[])[] = [];
-  /** What could not be rendered, and why. */
+  /** Elements that could not be rendered, with the error. */
   readonly failures: { readonly origin: string; readonly error: unknown }[] = [];
 
   private readonly byMesh = new Map<string, Cluster>();
@@ -87,7 +87,7 @@ export class Snapshot {
     this.followRules();
   }
 
-  /** The cluster of a mesh. */
+  /** Returns the cluster of a mesh. */
   clusterOf(mesh: string): Cluster {
     const found = this.byMesh.get(mesh);
     if (found === undefined) {
@@ -96,17 +96,17 @@ export class Snapshot {
     return found;
   }
 
-  /** The cluster of the meshes that have something in a stack. */
+  /** Returns the cluster of the meshes with elements in a stack. */
   clusterOfStack(stack: string): Cluster | undefined {
     return this.byStack.get(stack);
   }
 
-  /** The cluster of a member; `undefined` for one that another team owns. */
+  /** Returns the cluster of a member, or `undefined` if another team owns it. */
   home(member: MemberRecord): Cluster | undefined {
     return member.mesh === undefined ? undefined : this.clusterOf(member.mesh);
   }
 
-  /** Where a stack goes by its providers. */
+  /** Returns the clusters of a stack, according to its providers. */
   placeOf(stack: string): Place {
     const known = this.places.get(stack);
     if (known !== undefined) {
@@ -118,14 +118,14 @@ export class Snapshot {
     return place;
   }
 
-  /** What jobs have in common that go to the same Nomad: its cluster, address and region. */
+  /** Returns a text that is equal for jobs in the same Nomad: its cluster, address and region. */
   nomadOf({ mesh, region, origin }: Pick<JobRecord, "mesh" | "region" | "origin">): string {
     const { nomad } = this.placeOf(this.data.meshes.get(mesh)?.origin.stack ?? origin.stack);
     const meshRegion = this.data.meshes.get(mesh)?.region;
     return JSON.stringify([this.clusterOf(mesh).key, nomad.address, region ?? meshRegion ?? nomad.region]);
   }
 
-  /** What a rule or connection of a cluster names; `undefined` where the app does not know it. */
+  /** Returns the member to which a rule or connection of a cluster refers, or `undefined` if it is not in the app. */
   resolve(cluster: Cluster, { service, member, peer }: Reference): Exclude<MemberRecord, GatewayRecord> | undefined {
     if (member !== undefined) {
       const given = this.data.members.get(member);
@@ -135,14 +135,14 @@ export class Snapshot {
   }
 
   /**
-   * What an upstream of a cluster leads to. Of a cluster that the app does not know it is taken that the service of a name speaks
-   * what the one of the same name here does.
+   * Returns the destination of an upstream of a cluster. If the destination's cluster is not in the app, its service is assumed
+   * to use the protocol of the service with the same name in this cluster.
    */
   destinationOf(cluster: Cluster, { destination }: UpstreamRecord): Exclude<MemberRecord, GatewayRecord> | undefined {
     return this.resolve(cluster, destination) ?? cluster.findService(destination.service);
   }
 
-  /** The cluster of a datacenter, as long as the app has one. */
+  /** Returns the cluster of a datacenter, if the app has one. */
   clusterIn(datacenter: string): Cluster | undefined {
     return this.clusters.find((cluster) => cluster.datacenter === datacenter);
   }
@@ -151,20 +151,20 @@ export class Snapshot {
     return this.data.traffic.get(owner.key) ?? NO_TRAFFIC;
   }
 
-  /** Those in a cluster for which traffic rules were stated. */
+  /** Returns the members of a cluster with traffic rules. */
   ruleOwnersOf({ trafficOwners }: Cluster): readonly TrafficOwnerRecord[] {
     const { traffic } = this.data;
     return traffic.size === 0 ? [] : trafficOwners.filter(({ key }) => traffic.has(key));
   }
 
-  /** How the gateway of a key leads on. */
+  /** Returns the routes of the gateway with this key. */
   routesOf(gateway: string): readonly GatewayRouteRecord[] {
     return this.data.routes.get(gateway) ?? [];
   }
 
   /**
-   * The services of the app to which a route for every service leads, but those that another route of its listener names. Consul looks for
-   * Envoys, and for their protocol.
+   * Returns the services to which a route for all services leads, except for those that another route of its listener names.
+   * Consul selects services with an Envoy and with the listener's protocol.
    */
   servicesBehind(gateway: GatewayRecord, route: GatewayRouteRecord): readonly ServiceRecord[] {
     const protocol = gateway.listeners.find(({ port }) => port === route.listener)?.protocol;
@@ -180,7 +180,7 @@ export class Snapshot {
     );
   }
 
-  /** The services outside to which the terminating gateway of a key leads. */
+  /** Returns the external services to which the terminating gateway with this key leads. */
   outsideServicesOf(gateway: string): readonly ExternalServiceRecord[] {
     return [...(this.data.outside.get(gateway) ?? [])].flatMap((key) => {
       const member = this.data.members.get(key);
@@ -188,12 +188,12 @@ export class Snapshot {
     });
   }
 
-  /** What was stated for these very instances. */
+  /** Returns the upstreams that were stated for these instances themselves. */
   ownUpstreamsOf({ key }: InstancesRecord): readonly UpstreamRecord[] {
     return [...(this.data.upstreams.get(key)?.values() ?? [])];
   }
 
-  /** All ways of the instances, those of the service of a version too. */
+  /** Returns all upstreams of the instances, including those that a version inherits from its service. */
   upstreamsOf(instances: InstancesRecord): readonly UpstreamRecord[] {
     const own = this.data.upstreams.get(instances.key);
     const inherited = this.inheritedUpstreamsOf(instances);
@@ -207,7 +207,7 @@ export class Snapshot {
     return [...extended, ...[...(own ?? [])].filter(([id]) => !inherited.has(id)).map(([, upstream]) => upstream)];
   }
 
-  /** All ways of the instances of a key, and the cluster that they are in. */
+  /** Returns all upstreams of the instances with this key, and their cluster. */
   waysOf(key: string): { readonly upstreams: readonly UpstreamRecord[]; readonly cluster: Cluster } {
     const instances = this.data.instances.get(key);
     const job = instances && this.data.jobs.get(instances.job);
@@ -217,19 +217,19 @@ export class Snapshot {
     return { upstreams: this.upstreamsOf(instances), cluster: this.clusterOf(job.mesh) };
   }
 
-  /** By id. */
+  /** Returns the inherited upstreams by id. */
   inheritedUpstreamsOf({ inherits }: InstancesRecord): ReadonlyMap<string, UpstreamRecord> {
     return (
       (inherits === undefined ? undefined : this.data.upstreams.get(inherits)) ?? new Map<string, UpstreamRecord>()
     );
   }
 
-  /** All instances of a service, in whatever jobs. */
+  /** Returns all instances of a service, in all jobs. */
   instancesOf(service: string): readonly InstancesRecord[] {
     return this.versions.get(service) ?? [];
   }
 
-  /** The services of this app at which requests for a name end. */
+  /** Returns the services of this app that receive requests for a name. */
   destinationsOf(owner: TrafficOwnerRecord): readonly Destination[] {
     const known = this.destinations.get(owner);
     if (known !== undefined) {
@@ -251,15 +251,15 @@ export class Snapshot {
   }
 
   /**
-   * How the Envoys of the mesh of a key bring requests into their usual form; `undefined` where they do only what is Consul's default, or
-   * where another stack or team decides.
+   * Returns how the Envoys of the mesh with this key normalize requests. It is `undefined` if only Consul's default applies, or
+   * if another stack or team configures it.
    */
   requestNormalizationOf(mesh: string): Required<RequestNormalization> | undefined {
     const { ownsMeshConfig = false, requestNormalization } = this.data.meshes.get(mesh) ?? {};
     return ownsMeshConfig ? normalizationOf({ requestNormalization }, this.clusterOf(mesh).hasPermissions) : undefined;
   }
 
-  /** The content of a resource, rendered once. */
+  /** Returns the content of a resource, which is rendered once. */
   contentOf(emission: Emission): object | undefined {
     if (!this.contents.has(emission)) {
       this.contents.set(emission, this.render(emission));
@@ -267,13 +267,13 @@ export class Snapshot {
     return this.contents.get(emission);
   }
 
-  /** The job of a key, as Nomad's API takes it. */
+  /** Returns the job with this key in the format of Nomad's API. */
   jobOf(key: string): nomad.Job {
     const emission = this.emissionsOfJob(key).at(0);
     return (emission && this.contentOf(emission)) ?? {};
   }
 
-  /** A config entry of a cluster, as Consul takes it. */
+  /** Returns a config entry of a cluster in Consul's format. */
   entryOf(cluster: Cluster, key: EntryKey): consul.ConfigEntry | undefined {
     const emissions = this.emissionsOfEntry(cluster, key);
     for (const emission of emissions) {
@@ -398,7 +398,10 @@ export class Snapshot {
     };
   }
 
-  /** What gateways that lead to every service may do, by name of the service, as far as nothing is stated of gateway and service. */
+  /**
+   * Returns the intentions for gateways that lead to all services, by name of the service, unless an intention for the gateway
+   * and the service is stated.
+   */
   private intentionsOfGateways(cluster: Cluster): ReadonlyMap<string, readonly IntentionRecord[]> {
     const intentions = new Map<string, IntentionRecord[]>();
     for (const gateway of cluster.gateways) {
@@ -420,7 +423,10 @@ export class Snapshot {
     return intentions;
   }
 
-  /** Consul asks the intentions of the service at which a request ends, whatever name its source has called. */
+  /**
+   * Derives intentions from traffic rules, because Consul evaluates the intentions of the service that receives a request,
+   * independent of the name that the source has used.
+   */
   private followRules(): void {
     for (const cluster of this.clusters) {
       const ofGateways = this.intentionsOfGateways(cluster);
@@ -434,7 +440,7 @@ export class Snapshot {
           if (end === cluster && service === via.name) {
             continue;
           }
-          // Permissions are about the path that was asked for, not about another one.
+          // Permissions apply to the requested path, not to a rewritten one.
           for (const intention of intentions.filter(({ permissions }) => !isRewritten || permissions === undefined)) {
             end.addDerived({
               ...intention,

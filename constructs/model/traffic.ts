@@ -1,21 +1,21 @@
 import { SubsetFilter } from "../consul/subset-filter";
 import type { Reference, TrafficOwnerRecord, TrafficRecord } from "./records";
 
-/** Name of the subset of all instances that are of no version. */
+/** Name of the subset with all instances that belong to no version. */
 export const STABLE = "stable";
 
-/** What is stated of a name without traffic rules. */
+/** Returns the record of a name without traffic rules. */
 export function noTraffic(): TrafficRecord {
   return { subsets: new Map(), outsideStable: new Set(), resolve: { given: [], fields: {} }, routes: [] };
 }
 
-/** Name of the subset that answers where none is named. */
+/** Returns the name of the subset that receives requests without a subset. */
 export function defaultSubsetOf({ resolve, subsets }: TrafficRecord): string | undefined {
   const hasVersions = [...subsets.values()].some(({ isVersion }) => isVersion);
   return resolve.defaultSubset ?? (hasVersions && resolve.redirect === undefined ? STABLE : undefined);
 }
 
-/** What picks the instances of a subset, as Consul takes it; empty for all. */
+/** Returns the filter of a subset in Consul's format; empty for all instances. */
 export function filterOf({ subsets, outsideStable }: TrafficRecord, name: string): string {
   const { filter, canaryFilter } = subsets.get(name) ?? {};
   if (filter !== undefined) {
@@ -25,12 +25,12 @@ export function filterOf({ subsets, outsideStable }: TrafficRecord, name: string
   return SubsetFilter.noneOf(...new Set(others.filter((other) => other !== undefined)));
 }
 
-/** A rule that names a place, and of what kind it is. */
+/** A reference in a rule, and the kind of the rule. */
 export interface TrafficReference extends Reference {
   readonly kind: "default subset" | "failover" | "redirect" | "route" | "split";
 }
 
-/** All that the traffic rules of a name lead to, its own subsets too. */
+/** Returns all references in the traffic rules of a name, including those to its own subsets. */
 export function referencesOf(owner: TrafficOwnerRecord, traffic: TrafficRecord): readonly TrafficReference[] {
   const { resolve, splits = [], routes } = traffic;
   const self = { service: owner.name, member: owner.key };

@@ -8,26 +8,26 @@ import type * as nomad from "../nomad/generated/job";
  * @see https://developer.hashicorp.com/nomad/docs/job-specification/upstreams#mesh_gateway
  */
 export enum MeshGatewayMode {
-  /** Straight to the destination. */
+  /** Directly to the destination. */
   NONE = "none",
-  /** Through the gateway of the own datacenter. */
+  /** Through the gateway of the source's datacenter. */
   LOCAL = "local",
   /** Through the gateway of the destination's datacenter. */
   REMOTE = "remote",
 }
 
 /**
- * How a service finds another one.
+ * How a service connects to another one.
  *
  * @see https://developer.hashicorp.com/nomad/docs/job-specification/upstreams
  */
 export interface UpstreamOptions extends UpstreamPolicy {
-  /** Port on the service's own loopback where Envoy listens for it. @default chosen by the destination's name, stable */
+  /** Port on the loopback interface on which Envoy listens for it. @default derived from the destination's name, so it is stable */
   readonly localBindPort?: number;
-  /** Address where Envoy listens for it. @default "127.0.0.1" */
+  /** Address on which Envoy listens for it. @default "127.0.0.1" */
   readonly localBindAddress?: string;
   /**
-   * Environment variable of the service's tasks that says where to find it: a URL for http, http2; `address:port` for
+   * Environment variable of the service's tasks with the address of the destination: a URL for http and http2; `address:port` for
    * tcp and gRPC.
    *
    * @default none
@@ -35,16 +35,19 @@ export interface UpstreamOptions extends UpstreamPolicy {
   readonly env?: string;
   /** Consul datacenter of the destination. @default the service's own */
   readonly datacenter?: string;
-  /** Cluster peer of the destination. @default that of its datacenter, for a service of another datacenter's mesh */
+  /**
+   * Cluster peer of the destination.
+   * @default for a service in the mesh of another datacenter, the peer with the name of that datacenter
+   */
   readonly peer?: string;
-  /** @default the mesh's own */
+  /** How traffic for another datacenter uses mesh gateways. @default the setting of the mesh */
   readonly meshGateway?: MeshGatewayMode;
   /**
-   * Upstream configuration, opaque to Nomad, e.g. `{ connect_timeout_ms: 500 }`.
+   * Upstream configuration that Nomad does not interpret, e.g. `{ connect_timeout_ms: 500 }`.
    *
    * @default none
    */
   readonly config?: Readonly<Record<string, unknown>>;
-  /** Anything else of Nomad's upstreams block. @default none */
+  /** Any other fields of Nomad's `upstreams` block. @default none */
   readonly override?: Override<nomad.ConsulUpstream>;
 }

@@ -3,17 +3,17 @@ import { withoutUndefined } from "../core/without-undefined";
 import type { Reference, UpstreamRecord } from "./records";
 import { isToken } from "../core/token";
 
-/** What Consul tells an upstream apart by, among those of one service: these three, empty ones too. */
+/** Returns the id by which Consul distinguishes the upstreams of a service: these three fields, including empty ones. */
 export function upstreamId({ service, datacenter, peer }: Reference): string {
   return [service, datacenter, peer].join("/").replace(/\/+$/, "");
 }
 
-/** What Consul tells it apart by, in the source's service-defaults. */
+/** Returns the key by which Consul distinguishes upstreams in the service-defaults of the source. */
 export function upstreamKey({ destination }: UpstreamRecord): string {
   return `${destination.peer ?? ""}/${destination.service}`;
 }
 
-/** Why what was stated about one upstream in two places cannot both hold; `undefined` where it can. */
+/** Returns why two statements about one upstream contradict each other, or `undefined` if they do not. */
 export function contradictionOf(one: UpstreamRecord, other: UpstreamRecord): string | undefined {
   const [here, there] = [one, other].map(
     ({ options, localBindPort }) => new Map<string, unknown>(Object.entries({ ...options, localBindPort })),
@@ -29,14 +29,14 @@ export function contradictionOf(one: UpstreamRecord, other: UpstreamRecord): str
   return undefined;
 }
 
-/** Text by which values compare: one length of time can be written in several ways. */
+/** Returns a text for comparing values, because a duration can be written in several ways. */
 function comparable(value: unknown): unknown {
   const inOneWay = (_: string, field: unknown) =>
     isDuration(field) && !isToken(field) ? consulDuration(field) : field;
   return JSON.stringify(value, inOneWay);
 }
 
-/** One upstream that was stated in two places; what the first says goes before. */
+/** Merges two statements about one upstream. The first one takes precedence. */
 export function mergeUpstreams(one: UpstreamRecord, other: UpstreamRecord): UpstreamRecord {
   return {
     destination: one.destination.member === undefined ? other.destination : one.destination,
@@ -45,7 +45,7 @@ export function mergeUpstreams(one: UpstreamRecord, other: UpstreamRecord): Upst
   };
 }
 
-/** `address:port` that the tasks of the source connect to. */
+/** Returns the `address:port` to which the tasks of the source connect. */
 export function addressOf({ destination, localBindPort, options }: UpstreamRecord): string {
   return localBindPort === undefined
     ? `${destination.service}.virtual.consul`
