@@ -27,7 +27,7 @@ export function addTags(scope: Tagged, tags: Tags): void {
   scope[OWN_TAGS] = { ...scope[OWN_TAGS], ...tags };
 }
 
-/** The tags of a resource: its name and the tags of its parent constructs. The innermost construct takes precedence. */
+/** Returns the tags of a resource: `Name`, and the tags of the construct and its parents. Inner constructs override outer ones. */
 export function tagsOf(scope: IConstruct, name: string): Record<string, string> {
   const inherited = scope.node.scopes.map((it: Tagged) => it[OWN_TAGS] ?? {});
   return Object.assign({ Name: name }, ...inherited) as Record<string, string>;

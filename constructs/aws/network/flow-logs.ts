@@ -40,7 +40,11 @@ export class FlowLogs {
     return new FlowLogs("cloudwatch", is.optionsOf("FlowLogs.toCloudWatch", options));
   }
 
-  /** Sends flow logs to a bucket; its policy must let `delivery.logs.amazonaws.com` write. @param arn of the bucket, or a folder in it */
+  /**
+   * Sends flow logs to an existing S3 bucket. Its policy must allow `delivery.logs.amazonaws.com` to write to it.
+   *
+   * @param arn ARN of the bucket, or of a folder in it
+   */
   static toBucket(arn: string): FlowLogs {
     return new FlowLogs("bucket", {}, arn);
   }

@@ -11,7 +11,7 @@ export class Nat {
     return new Nat("per zone");
   }
 
-  /** One gateway for all zones. It is cheaper, but if its zone fails, no machine can reach the internet over IPv4. */
+  /** One gateway, in the first zone, for all zones. It costs less, but if the first zone fails, no machine can reach the internet over IPv4. */
   static single(): Nat {
     return new Nat("single");
   }
