@@ -24,7 +24,7 @@ export interface NomadClientOptions extends NomadAgentOptions {
    * @see https://developer.hashicorp.com/nomad/docs/job-specification/sidecar_task
    */
   readonly envoyImage?: string;
-  /** Fingerprinters that are disabled, e.g. `env_gce` outside of Google Cloud. @default none */
+  /** Fingerprinters that are disabled, e.g. `env_gce` where that cloud is not used. @default none */
   readonly fingerprintDenylist?: readonly string[];
   /**
    * The contents of the chroot of tasks with the `exec` driver: path on the host → path in the chroot.
