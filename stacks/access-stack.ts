@@ -19,6 +19,7 @@ import {
   type TaskAccess,
 } from "../constructs";
 import * as is from "../constructs/core/shape";
+import { requireTerraform } from "./require-terraform";
 import { ANY_SETTINGS_SHAPE, type Settings } from "./settings";
 
 /** Props of {@link AccessStack}. */
@@ -71,6 +72,7 @@ export class AccessStack extends TerraformStack {
   constructor(scope: Construct, id: string, props: AccessStackProps = {}) {
     super(scope, id);
     is.refuseWrongValues(this, props, ACCESS_STACK_SHAPE);
+    requireTerraform(this);
     new ConsulProvider(this, "consul", { address: props.consulAddress, datacenter: props.consulDatacenter });
     // The bindings ask for an address; the provider itself takes it from NOMAD_ADDR when the block has none.
     new NomadProvider(this, "nomad", { address: props.nomadAddress, region: props.nomadRegion } as NomadProviderConfig);

@@ -3,6 +3,7 @@ import { TerraformStack } from "cdktf";
 import type { Construct } from "constructs";
 import { WorkloadIdentityAuthMethod, type WorkloadAuthMethod } from "../constructs";
 import * as is from "../constructs/core/shape";
+import { requireTerraform } from "./require-terraform";
 import { ANY_SETTINGS_SHAPE, type Settings } from "./settings";
 
 /** Props of {@link GatewayBindingRulesStack}. */
@@ -19,6 +20,7 @@ export class GatewayBindingRulesStack extends TerraformStack {
   constructor(scope: Construct, id: string, props: GatewayBindingRulesStackProps = {}) {
     super(scope, id);
     is.refuseWrongValues(this, props, ANY_SETTINGS_SHAPE);
+    requireTerraform(this);
     new ConsulProvider(this, "consul", { address: props.consulAddress, datacenter: props.consulDatacenter });
     this.workloads = WorkloadIdentityAuthMethod.fromName(this, "workloads");
   }

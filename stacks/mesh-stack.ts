@@ -5,6 +5,7 @@ import type { Construct } from "constructs";
 import { ServiceMesh, Sidecar, type WorkloadAuthMethod, type ServiceMeshProps } from "../constructs";
 import { GatewayBindingRulesStack } from "./gateway-binding-rules-stack";
 import * as is from "../constructs/core/shape";
+import { requireTerraform } from "./require-terraform";
 import { SETTINGS_SHAPE, type Settings } from "./settings";
 
 /** Props of {@link MeshStack}. */
@@ -40,6 +41,7 @@ export class MeshStack extends TerraformStack {
   constructor(scope: Construct, id: string, props: MeshStackProps) {
     super(scope, id);
     is.refuseWrongValues(this, props, MESH_STACK_SHAPE);
+    requireTerraform(this);
     const { mesh, secure = false, ...settings } = props;
     const { consulAddress, consulDatacenter } = settings;
     const access =

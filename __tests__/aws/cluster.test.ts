@@ -252,6 +252,39 @@ describe("secrets, bucket and key", () => {
     },
   );
 
+  test("S3 logs who uses these buckets in one that only AWS's own services write to, for this account, for 90 days", () => {
+    const logs = json.named("aws_s3_bucket", "prod-logs");
+    for (const what of ["assets", "snapshots"]) {
+      const bucket = json.ref(json.named("aws_s3_bucket", `prod-${what}`));
+      expect(json.one("aws_s3_bucket_logging", { bucket })).toMatchObject({
+        target_bucket: json.ref(logs),
+        target_prefix: `buckets/prod-${what}/`,
+      });
+    }
+    const { policy } = json.one("aws_s3_bucket_policy", { bucket: json.ref(logs) });
+    const { Statement } = JSON.parse(policy as string) as { Statement: Block[] };
+    const allowed = Statement.filter(({ Effect }) => Effect === "Allow");
+    expect(new Set(allowed.map(({ Principal }) => (Principal as Block).Service))).toEqual(
+      new Set([
+        "logging.s3.amazonaws.com",
+        "delivery.logs.amazonaws.com",
+        "logdelivery.elasticloadbalancing.amazonaws.com",
+      ]),
+    );
+    for (const { Condition } of allowed) {
+      expect(Condition).toMatchObject({
+        StringEquals: { "aws:SourceAccount": expect.stringMatching(/caller_identity/) as string },
+      });
+    }
+    expect(json.one("aws_s3_bucket_lifecycle_configuration", { bucket: json.ref(logs) }).rule).toMatchObject([
+      { expiration: [{ days: 90 }] },
+    ]);
+    // S3 and load balancers cannot write with another key.
+    expect(
+      json.one("aws_s3_bucket_server_side_encryption_configuration", { bucket: json.ref(logs) }).rule,
+    ).toMatchObject([{ apply_server_side_encryption_by_default: { sse_algorithm: "AES256" } }]);
+  });
+
   test("assets go with the cluster; snapshots stay until deletionProtection is off", () => {
     const unprotected = synth({ deletionProtection: false });
     const bucket = (it: AwsJson, what: string) => it.named("aws_s3_bucket", `prod-${what}`);

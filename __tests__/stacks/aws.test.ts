@@ -1,3 +1,5 @@
+import { readFileSync } from "node:fs";
+import { join } from "node:path";
 import { Testing, type TerraformStack } from "cdktf";
 import { keepState, PRESETS, readAwsSettings } from "../../stacks";
 import { addAwsStacks } from "../../stacks/aws";
@@ -154,6 +156,16 @@ describe("stacks", () => {
     expect(Object.values(own.resource.aws_s3_bucket)).toMatchObject([{ bucket: "example-state", force_destroy: true }]);
     expect(countOf(own, "aws_s3_bucket_versioning")).toBe(1);
     expect(network.dependencies).toContain(state);
+  });
+
+  test("refuse versions of Terraform without lock files where they need them, in a file next to their JSON", () => {
+    const app = testApp();
+    const settings = withDefaults({ region: "eu-central-1", stateBucket: "example-state", createStateBucket: true });
+    addAwsStacks(app, settings);
+    app.synth();
+    const versionOf = (stack: string) => readFileSync(join(app.outdir, "stacks", stack, "versions.tf"), "utf8");
+    expect(versionOf("aws-cluster")).toBe('terraform {\n  required_version = ">= 1.10"\n}\n');
+    expect(versionOf("aws-state")).toContain('">= 1.2"');
   });
 
   test("say which setting is missing for that", () => {

@@ -5,6 +5,7 @@ import {
   AwsCluster,
   Capacity,
   FlowLogs,
+  LogsBucket,
   MachineGroup,
   MachineImage,
   Nat,
@@ -18,6 +19,7 @@ import {
   type ClientPoolProps,
   type CpuScalingOptions,
   type FlowLogsOptions,
+  type LogsBucketProps,
   type MachineGroupProps,
   type MachineImageOptions,
   type MachineRange,
@@ -158,8 +160,13 @@ export const AWS_OPTION_CASES: readonly OptionCase[] = [
   ),
   of<AssetsBucketProps>(
     "AssetsBucket",
-    { name: "prod", keyArn: "arn:aws:kms:x" },
+    { name: "prod", keyArn: "arn:aws:kms:x", logs: new LogsBucket(new AwsTestStack(), "logs") },
     (options) => new AssetsBucket(new AwsTestStack(), "assets", options),
+  ),
+  of<LogsBucketProps>(
+    "LogsBucket",
+    { name: "prod", deletionProtection: true },
+    (options) => new LogsBucket(new AwsTestStack(), "logs", options),
   ),
   of<StateBucketProps>(
     "StateBucket",

@@ -13,11 +13,13 @@ export interface PythonTools {
   /** The package whose version tells which ones are installed. */
   readonly distribution: string;
   readonly version: string;
+  /** Whether all modules are compiled at once, not when they are first used. @default true */
+  readonly compiled?: boolean;
 }
 
 /** Installs packages into the cache of the engines where they are missing, and returns the folder of their programs. */
 export async function ensurePythonTools(tools: PythonTools): Promise<string> {
-  const { name, distribution, version } = tools;
+  const { name, distribution, version, compiled = true } = tools;
   const folder = join(engineCache(), name, version);
   const programs = join(folder, "bin");
   const what = `The installation of ${distribution} ${version}`;
@@ -38,6 +40,7 @@ export async function ensurePythonTools(tools: PythonTools): Promise<string> {
         [
           join(partial, "bin", "python3"),
           ...["-m", "pip", "install", "--no-deps", "--require-hashes", "--only-binary=:all:"],
+          ...(compiled ? [] : ["--no-compile"]),
           ...["--disable-pip-version-check", "--requirement", join(TOOLS_FOLDER, name, "requirements.txt")],
         ],
         options,

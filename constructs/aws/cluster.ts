@@ -19,6 +19,7 @@ import type { NetworkLike } from "./network/network-like";
 import { awsPlatform } from "./platform/platform";
 import { AssetsBucket } from "./storage/assets-bucket";
 import { EncryptionKey } from "./storage/encryption-key";
+import { LogsBucket } from "./storage/logs-bucket";
 import { SnapshotsBucket } from "./storage/snapshots-bucket";
 import { addTags, TAGS, type Tags } from "./tags";
 
@@ -162,14 +163,15 @@ export class AwsCluster extends Construct {
     this.image = props.image ?? MachineImage.ubuntu();
     this.keyArn = props.keyArn ?? new EncryptionKey(this, "key", { name, isProtected }).arn;
     this.secrets = new ClusterSecrets(this, "secrets", { name, keyArn: this.keyArn, isProtected });
-    this.assets = new AssetsBucket(this, "assets", { name, keyArn: this.keyArn });
+    const logs = new LogsBucket(this, "logs", { name, deletionProtection: isProtected });
+    this.assets = new AssetsBucket(this, "assets", { name, keyArn: this.keyArn, logs });
     this.securityGroups = new SecurityGroups(this, "security-groups", { network, name });
 
     const { snapshots = {} } = props;
     const bucket =
       snapshots === false
         ? undefined
-        : new SnapshotsBucket(this, "snapshots", { name, keyArn: this.keyArn, isProtected });
+        : new SnapshotsBucket(this, "snapshots", { name, keyArn: this.keyArn, isProtected, logs });
 
     const { region } = this.secrets.store;
     this.consul = new ConsulServers(this, "servers", {

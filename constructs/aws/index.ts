@@ -18,5 +18,6 @@ export { Nat } from "./network/nat";
 export { Network, type NetworkProps } from "./network/network";
 export type { NetworkLike, NetworkSubnet } from "./network/network-like";
 export { AssetsBucket, type AssetsBucketProps } from "./storage/assets-bucket";
+export { LogsBucket, type LogsBucketProps } from "./storage/logs-bucket";
 export { StateBucket, type StateBucketProps } from "./storage/state-bucket";
 export type { Tags } from "./tags";

@@ -1,4 +1,5 @@
 import { S3Backend, type TerraformStack } from "cdktf";
+import { requireTerraform } from "../require-terraform";
 import type { AwsSettings } from "./settings";
 
 /**
@@ -9,6 +10,7 @@ import type { AwsSettings } from "./settings";
 export function keepState(stack: TerraformStack, { stateBucket: bucket, region, name }: AwsSettings): void {
   if (bucket === undefined) return;
   new S3Backend(stack, { bucket, region, key: `${name}/${stack.node.id}.tfstate`, encrypt: true });
-  // Terraform has it since 1.10; the toolkit has no property for it.
+  // The toolkit has no property for it.
   stack.addOverride("terraform.backend.s3.use_lockfile", true);
+  requireTerraform(stack, ">= 1.10");
 }

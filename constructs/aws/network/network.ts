@@ -179,7 +179,7 @@ export class Network extends Construct implements NetworkLike {
     const isolatedTable = isolated ? [this.routeTable("isolated")] : [];
     this.isolatedSubnets = isolatedTable.flatMap((table) => this.subnets("isolated", () => table));
 
-    const { region, servicePrefix } = AwsAccount.of(this);
+    const { region } = AwsAccount.of(this);
     const s3 = new VpcEndpoint(this, "s3", {
       vpcId: this.vpcId,
       vpcEndpointType: "Gateway",
@@ -188,10 +188,7 @@ export class Network extends Construct implements NetworkLike {
       tags: tagsOf(this, `${this.name}-s3`),
     });
     this.s3PrefixListId = s3.prefixListId;
-    this.endpointsSecurityGroupId = this.interfaceEndpoints(
-      props.interfaceEndpoints ?? [],
-      `${servicePrefix}.${region}`,
-    );
+    this.endpointsSecurityGroupId = this.interfaceEndpoints(props.interfaceEndpoints ?? []);
     if (flowLogs !== false) {
       flowLogs.bind(this, this.name, this.vpcId);
     }
@@ -261,10 +258,11 @@ export class Network extends Construct implements NetworkLike {
   }
 
   /** @returns the id of their security group; add a rule to it for each group of machines that uses the endpoints */
-  private interfaceEndpoints(services: readonly string[], prefix: string): string | undefined {
+  private interfaceEndpoints(services: readonly string[]): string | undefined {
     if (services.length === 0) {
       return undefined;
     }
+    const { region, servicePrefix } = AwsAccount.of(this);
     const name = awsName(this, "security group", `${this.name}-endpoints`);
     const group = new SecurityGroup(this, "endpoints", {
       vpcId: this.vpcId,
@@ -276,7 +274,7 @@ export class Network extends Construct implements NetworkLike {
       new VpcEndpoint(this, `endpoint-${service}`, {
         vpcId: this.vpcId,
         vpcEndpointType: "Interface",
-        serviceName: `${prefix}.${service}`,
+        serviceName: `${servicePrefix}.${region}.${service}`,
         subnetIds: this.privateSubnets.map((subnet) => subnet.id),
         securityGroupIds: [group.id],
         privateDnsEnabled: true,

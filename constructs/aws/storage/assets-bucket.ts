@@ -8,6 +8,7 @@ import type { Asset } from "../../linux/assets";
 import type { IamStatement } from "../platform/secret-store";
 import { AwsAccount } from "../account";
 import { tagsOf } from "../tags";
+import type { LogsBucket } from "./logs-bucket";
 import { addPrivateBucket } from "./private-bucket";
 
 /** Props of {@link AssetsBucket}. */
@@ -16,11 +17,14 @@ export interface AssetsBucketProps {
   readonly name?: string;
   /** ARN of the key that encrypts it. @default S3's own key */
   readonly keyArn?: string;
+  /** Where S3 logs who uses it. @default nowhere */
+  readonly logs?: LogsBucket;
 }
 
 const ASSETS_BUCKET_SHAPE: is.Shape<AssetsBucketProps> = {
   name: is.literal(is.name, "Use a literal name."),
   keyArn: is.name,
+  logs: is.like("a LogsBucket", "policy"),
 };
 
 /**
@@ -43,7 +47,7 @@ export class AssetsBucket extends Construct {
   ) {
     super(scope, id);
     is.refuseWrongValues(this, props, ASSETS_BUCKET_SHAPE);
-    const { name = id, keyArn } = props;
+    const { name = id, keyArn, logs } = props;
     const account = AwsAccount.of(this);
     // Names of buckets are globally unique.
     const bucketName = `${name}-assets-${account.id}-${account.region}`;
@@ -54,6 +58,7 @@ export class AssetsBucket extends Construct {
       forceDestroy: true,
       isProtected: false,
       oldVersionDays: 90,
+      logs,
     });
     this.bucket = bucket;
     this.policy = policy;

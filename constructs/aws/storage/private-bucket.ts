@@ -3,6 +3,7 @@ import {
   S3BucketLifecycleConfiguration,
   type S3BucketLifecycleConfigurationRule,
 } from "@cdktf/provider-aws/lib/s3-bucket-lifecycle-configuration";
+import { S3BucketLoggingA } from "@cdktf/provider-aws/lib/s3-bucket-logging";
 import { S3BucketPolicy } from "@cdktf/provider-aws/lib/s3-bucket-policy";
 import { S3BucketPublicAccessBlock } from "@cdktf/provider-aws/lib/s3-bucket-public-access-block";
 import { S3BucketServerSideEncryptionConfigurationA } from "@cdktf/provider-aws/lib/s3-bucket-server-side-encryption-configuration";
@@ -25,6 +26,12 @@ export interface PrivateBucketOptions {
   readonly isProtected: boolean;
   /** For how many days a version is kept that has been replaced or removed. */
   readonly oldVersionDays: number;
+  /** After how many days objects are removed. @default never */
+  readonly expiryDays?: number;
+  /** Who else may use it, given its ARN. @default nobody */
+  readonly statements?: (arn: string) => readonly PolicyStatement[];
+  /** Where S3 logs who used it. @default nowhere */
+  readonly logs?: { readonly bucket: S3Bucket; readonly policy: S3BucketPolicy };
 }
 
 /** A bucket, and the policy that must be there before somebody uses it. */
@@ -65,19 +72,28 @@ export function addPrivateBucket(scope: Construct, options: PrivateBucketOptions
   });
   const policy = new S3BucketPolicy(scope, "policy", {
     bucket: id,
-    policy: policyDocument([tlsOnly(bucket.arn)]),
+    policy: policyDocument([tlsOnly(bucket.arn), ...(options.statements?.(bucket.arn) ?? [])]),
     dependsOn: [publicAccess],
   });
-  new S3BucketLifecycleConfiguration(scope, "lifecycle", { bucket: id, rule: [oldVersions(options.oldVersionDays)] });
+  new S3BucketLifecycleConfiguration(scope, "lifecycle", { bucket: id, rule: [lifecycleOf(options)] });
+  if (options.logs !== undefined) {
+    new S3BucketLoggingA(scope, "logging", {
+      bucket: id,
+      targetBucket: options.logs.bucket.id,
+      targetPrefix: `buckets/${options.name}/`,
+      dependsOn: [options.logs.policy],
+    });
+  }
   return { bucket, policy };
 }
 
-function oldVersions(noncurrentDays: number): S3BucketLifecycleConfigurationRule {
+function lifecycleOf({ oldVersionDays, expiryDays }: PrivateBucketOptions): S3BucketLifecycleConfigurationRule {
   return {
     id: "old-versions",
     status: "Enabled",
     filter: [{ prefix: "" }],
-    noncurrentVersionExpiration: [{ noncurrentDays }],
+    expiration: expiryDays === undefined ? undefined : [{ days: expiryDays }],
+    noncurrentVersionExpiration: [{ noncurrentDays: oldVersionDays }],
     abortIncompleteMultipartUpload: [{ daysAfterInitiation: 7 }],
   };
 }

@@ -3,6 +3,7 @@ import { instanceFact } from "../../linux/instance-facts";
 import { snapshotStorePolicy, type BucketSnapshotStore } from "../platform/snapshot-store";
 import type { IamStatement } from "../platform/secret-store";
 import { AwsAccount } from "../account";
+import type { LogsBucket } from "./logs-bucket";
 import { addPrivateBucket } from "./private-bucket";
 
 /** Options of {@link SnapshotsBucket}. */
@@ -10,6 +11,8 @@ export interface SnapshotsBucketOptions {
   readonly name: string;
   readonly keyArn: string;
   readonly isProtected: boolean;
+  /** Where S3 logs who used it. */
+  readonly logs: LogsBucket;
 }
 
 /**
@@ -21,7 +24,7 @@ export class SnapshotsBucket extends Construct {
   readonly store: BucketSnapshotStore;
   private readonly arn: string;
 
-  constructor(scope: Construct, id: string, { name, keyArn, isProtected }: SnapshotsBucketOptions) {
+  constructor(scope: Construct, id: string, { name, keyArn, isProtected, logs }: SnapshotsBucketOptions) {
     super(scope, id);
     const account = AwsAccount.of(this);
     const bucketName = `${name}-snapshots-${account.id}-${account.region}`;
@@ -32,6 +35,7 @@ export class SnapshotsBucket extends Construct {
       forceDestroy: !isProtected,
       isProtected,
       oldVersionDays: 30,
+      logs,
     });
     this.arn = bucket.arn;
     this.store = {
