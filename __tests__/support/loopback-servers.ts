@@ -9,6 +9,7 @@ import { consulClient } from "../../constructs/linux/consul-client";
 import { consulServer } from "../../constructs/linux/consul-server";
 import type { HostData } from "../../constructs/linux/host";
 import { HOST_TOOL, type HostToolRole } from "../../constructs/linux/host-tool/host-tool";
+import { nomadClient } from "../../constructs/linux/nomad-client";
 import { nomadServer } from "../../constructs/linux/nomad-server";
 import { ensureEngines } from "../../lab/engines/ensure-engines";
 import { documentsIn, engineEnvironment, FolderHost } from "./host-tool";
@@ -38,7 +39,7 @@ export class LoopbackServers {
   /** Where all of them save what they know. */
   readonly snapshots = join(this.folder, "snapshots");
   readonly servers: LoopbackServer[];
-  /** A host with a client agent of Consul and nothing else. Who needs it starts it. */
+  /** A host with client agents. Who needs it starts it. */
   readonly client: LoopbackServer;
 
   constructor(count: number) {
@@ -49,7 +50,7 @@ export class LoopbackServers {
     this.servers = addresses.map(
       (address, index) => new LoopbackServer(this, `server-${index + 1}`, address, addresses),
     );
-    this.client = new LoopbackServer(this, "client-1", `${net}.101`, addresses, ["consul-client"]);
+    this.client = new LoopbackServer(this, "client-1", `${net}.101`, addresses, ["consul-client", "nomad-client"]);
   }
 
   get management(): ManagementSecrets {
@@ -73,7 +74,7 @@ export class LoopbackServer {
     readonly name: string,
     readonly address: string,
     addresses: readonly string[],
-    private readonly roles: readonly HostToolRole[] = ["consul-server", "nomad-server"],
+    roles: readonly HostToolRole[] = ["consul-server", "nomad-server"],
   ) {
     const joining = { retryJoin: addresses, retryInterval: "1s" };
     const common = { ...joining, bootstrapExpect: addresses.length };
@@ -81,6 +82,7 @@ export class LoopbackServer {
       ...{ version: "1.21.0", bindAddress: address },
       override: { client_addr: address, addresses: { https: address, grpc_tls: address }, node_name: name },
     };
+    const nomad = { version: "1.11.3", advertiseAddress: address, consulAddress: `${address}:8501` };
     const isServer = roles.includes("consul-server");
     this.data = composeHost(
       name,
@@ -88,11 +90,21 @@ export class LoopbackServer {
       isServer
         ? consulServer({ ...common, ...consul, verifyHttpsClients: name !== "server-3" })
         : consulClient({ ...joining, ...consul, dnsForwarding: false }),
-      !isServer
-        ? {}
-        : nomadServer({
-            ...{ ...common, version: "1.11.3", advertiseAddress: address, consulAddress: `${address}:8501` },
-            override: { bind_addr: address, name },
+      isServer
+        ? nomadServer({
+            ...{ ...common, ...nomad },
+            // A node that is gone is missed after seconds.
+            override: { bind_addr: address, name, server: { heartbeat_grace: "1s", min_heartbeat_ttl: "2s" } },
+          })
+        : nomadClient({
+            ...{
+              ...joining,
+              ...nomad,
+              cniVersion: "none",
+              networkInterface: "lo",
+              override: { bind_addr: address, name },
+            },
+            fingerprintDenylist: ["env_aws", "env_gce", "env_azure", "env_digitalocean"],
           }),
     );
     this.host = new FolderHost(join(cluster.folder, name), {
@@ -118,12 +130,12 @@ export class LoopbackServer {
     }
   }
 
-  /** Starts both agents, whose secrets must be there. */
-  async start(): Promise<void> {
+  /** Starts agents, whose secrets must be there. */
+  async start(which: readonly Engine[] = ["consul", "nomad"]): Promise<void> {
     const engines = await ensureEngines();
     const [consul, nomad] = ["/etc/consul.d", "/etc/nomad.d"].map((folder) => this.host.path(folder));
-    this.supervise("consul", [engines.consul.path, "agent", `-config-dir=${consul}`]);
-    if (this.roles.includes("nomad-server")) this.supervise("nomad", [engines.nomad.path, "agent", `-config=${nomad}`]);
+    if (which.includes("consul")) this.supervise("consul", [engines.consul.path, "agent", `-config-dir=${consul}`]);
+    if (which.includes("nomad")) this.supervise("nomad", [engines.nomad.path, "agent", `-config=${nomad}`]);
   }
 
   /** Runs what keeps its secrets as the store has them, until the servers stop. */

@@ -26,6 +26,8 @@ Commands, all run as root; /etc/meshform/host.json says what kind of host this i
   rotate tokens         new secrets for the well-known tokens of Consul, in steps, likewise
   rotate ca             new CAs of the agents: all hosts trust both, then have certificates of the new ones, then trust
                         these alone. It waits for every host that is alive, and goes on where it was interrupted
+  exclude               a new gossip key, new tokens and new CAs for all hosts but one that is off or cut off for good,
+                        and both engines forget it. It goes on where it was interrupted
 
 The secret store holds five JSON documents. Each is written as a whole, so what is in one always fits together:
 
@@ -73,6 +75,7 @@ from .acl import bootstrap_acl
 from .api import ApiError
 from .basics import ENGINES, Problem, say
 from .clouds import MANUALS
+from .exclude import exclude
 from .files import PRIVATE
 from .follow import follow
 from .host import Host
@@ -173,6 +176,11 @@ def parser() -> argparse.ArgumentParser:
     keeping = "of `ca`: end when all hosts have certificates of the new CAs, and go on when it is run once more"
     rotation.add_argument("--keep-old", action="store_true", help=keeping)
     rotation.set_defaults(run=rotate)
+
+    excluding = "on a server: make all that a host knows useless, once it is off or cut off for good"
+    exclusion = commands.add_parser("exclude", help=excluding)
+    exclusion.add_argument("node", help="its name in Consul and Nomad")
+    exclusion.set_defaults(run=exclude)
     return top
 
 

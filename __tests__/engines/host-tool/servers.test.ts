@@ -584,7 +584,7 @@ describe("the CAs of the agents are rotated while everything runs:", () => {
     const { client } = cluster;
     const before = cas();
     expect(await client.host.tool(["secrets"])).toMatchObject({ code: 0 });
-    await client.start();
+    await client.start(["consul"]);
     const alive = async () => {
       const members = await server.consul<{ Name: string; Status: number }[]>("/v1/agent/members");
       return members.filter(({ Status }) => Status === 1).map(({ Name }) => Name);
@@ -644,7 +644,7 @@ describe("the CAs of the agents are rotated while everything runs:", () => {
     }
 
     expect(await client.host.tool(["secrets"])).toMatchObject({ code: 0 });
-    await client.start();
+    await client.start(["consul"]);
     await eventually(async () => expect(await alive()).toContain("client-1"));
     await client.stop("SIGTERM");
     await Promise.all(cluster.servers.map((each) => each.unfollow()));
@@ -652,12 +652,57 @@ describe("the CAs of the agents are rotated while everything runs:", () => {
   });
 });
 
-test("tokens get new secrets and keep their accessor ids and policies; a snapshot of before is brought up to date", async () => {
+/** What a server says to a request with some token and some certificate. */
+function ask({ address }: LoopbackServer, path: string, token: string, shown: { certificate: string; key: string }) {
+  const { ca } = cluster.management.consul;
+  const tls = { ca, cert: shown.certificate, key: shown.key, servername: "server.dc1.consul", agent: false };
+  return new Promise<number | string>((resolve) => {
+    const sent = request({ ...tls, host: address, port: 8501, path, headers: { "X-Consul-Token": token } }, (it) => {
+      it.resume();
+      resolve(it.statusCode ?? 0);
+    });
+    sent.on("error", (error: NodeJS.ErrnoException) => resolve(error.code ?? error.message));
+    sent.end();
+  });
+}
+
+/** A host as the cluster knows it: in Consul's gossip and catalog, and as a node of Nomad. */
+async function known(server: LoopbackServer, name: string) {
+  const members = await server.consul<{ Name: string; Status: number }[]>("/v1/agent/members");
+  const nodes = await server.nomad<{ Name: string; Status: string }[]>("/v1/nodes");
+  return {
+    member: members.find(({ Name }) => Name === name)?.Status,
+    catalog: (await server.consul<object | null>(`/v1/catalog/node/${name}`)) !== null,
+    node: nodes.find(({ Name }) => Name === name)?.Status,
+  };
+}
+
+test("a host is excluded: what it has is of no use, and it is forgotten; tokens keep ids and policies, and older snapshots are updated", async () => {
   const [server] = cluster.servers;
+  const { client } = cluster;
   type Tokens = Record<string, string>;
   const stored = () =>
-    documentsIn(cluster.store).cluster as { tokens: Tokens; tokenRotation?: { step: string }; formerTokens?: object };
-  const before = stored().tokens;
+    documentsIn(cluster.store).cluster as { tokens: Tokens; tokenRotation?: { step: string }; exclusion?: object };
+  const exclude = (...options: string[]) => server.host.tool([...options, "exclude", "client-1"]);
+  expect(await client.host.tool(["secrets"])).toMatchObject({ code: 0 });
+  await client.start();
+  await eventually(async () => {
+    expect(await known(server, "client-1")).toEqual({ member: 1, catalog: true, node: "ready" });
+  });
+  const early = await exclude("--wait", "1");
+  expect(early).toMatchObject({ code: 1 });
+  expect(early.output).toContain(
+    "client-1 is alive in Consul, and would be told the new secrets. Switch it off, or cut",
+  );
+  const other = await server.host.tool(["exclude", "server-2"]);
+  expect(other).toMatchObject({ code: 1 });
+  expect(other.output).toContain("server-2 is a server, which knows the keys of the CAs and the management tokens.");
+  expect((await server.host.tool(["exclude", "client-2"])).output).toContain("No host client-2 is known.");
+  expect(stored().exclusion).toBeUndefined();
+  await client.stop();
+
+  const before = { ...stored().tokens };
+  const key = storedGossip().consul.primary;
   const policies = () => Promise.all(names.map(async (name) => (await token(name)).Policies));
   const allowed = await policies();
   expect(await server.host.tool(["snapshot", "--force"])).toMatchObject({ code: 0 });
@@ -666,22 +711,26 @@ test("tokens get new secrets and keep their accessor ids and policies; a snapsho
     .slice(-1);
   await Promise.all(cluster.servers.map((each) => each.follow()));
 
-  const first = spawn(server.host.path(HOST_TOOL), ["--root", server.host.root, "rotate", "tokens"], {
+  const first = spawn(server.host.path(HOST_TOOL), ["--root", server.host.root, "exclude", "client-1"], {
     ...{ env: { ...process.env, ...(await engineEnvironment()) }, stdio: "ignore" },
   });
   await eventually(() => {
     expect(stored().tokenRotation?.step).toBe("stand-in");
     return Promise.resolve();
-  });
+  }, 120_000);
   const killed = once(first, "exit");
   first.kill("SIGKILL");
   await killed;
-  const { code, output } = await server.host.tool(["rotate", "tokens"]);
+  const { code, output } = await exclude();
   expect({ code, output }).toMatchObject({ code: 0 });
+  expect(output).toContain("The exclusion of client-1 was interrupted. This goes on with it.\n");
   expect(output).toContain("A rotation of the tokens was interrupted. This goes on with it.\n");
+  expect(storedGossip().consul.primary).not.toBe(key);
+  await expectOneKey(3);
+  expect(await known(server, "client-1")).toEqual({ member: undefined, catalog: false, node: undefined });
 
   const after = stored();
-  expect(after.tokenRotation).toBeUndefined();
+  expect([after.tokenRotation, after.exclusion]).toEqual([undefined, undefined]);
   const expectNew = async () => {
     for (const name of names) {
       expect(after.tokens[name]).not.toBe(before[name]);
@@ -700,6 +749,22 @@ test("tokens get new secrets and keep their accessor ids and policies; a snapsho
   }
   for (const secret of Object.values({ ...before, ...after.tokens })) expect(output).not.toContain(secret);
   await Promise.all(cluster.servers.map((each) => each.unfollow()));
+
+  // Who has its disk starts its agents, and asks with its token and its certificate.
+  const agent = await ask(server, "/v1/kv/?keys", before["consul-agent"], cluster.management.consul);
+  expect(agent).toBe(403);
+  const [certificate, own] = ["agent", "agent-key"].map((name) => client.host.read(`/etc/consul.d/tls/${name}.pem`));
+  expect(await ask(server, "/v1/status/leader", "", { certificate, key: own })).toMatch(/UNKNOWN_CA|BAD_CERTIFICATE/);
+  await client.start();
+  await eventually(() => {
+    expect(client.log("consul").slice(-20_000)).toMatch(/No installed keys could decrypt the message|failed to join/);
+    expect(client.log("nomad").slice(-20_000)).toMatch(
+      /tls: unknown certificate authority|certificate signed by unknown/,
+    );
+    return Promise.resolve();
+  });
+  expect(await known(server, "client-1")).toEqual({ member: undefined, catalog: false, node: undefined });
+  await client.stop();
 
   expect(await server.host.tool(["restore", "--consul", older])).toMatchObject({ code: 0 });
   await eventually(expectNew);

@@ -1,0 +1,148 @@
+"""A host whose disk, or whose root, somebody else may have: nothing that it knows lets anybody in any more."""
+
+from __future__ import annotations
+
+import argparse
+import functools
+import urllib.parse
+from collections.abc import Callable, Mapping
+
+from .api import Api, ApiError, api_of
+from .basics import ENGINES, Json, NotYet, Problem, T, say, wait_for
+from .cluster import Cluster, cluster_of
+from .follow import TAKEN, read_texts
+from .host import Host
+from .nodes import ALIVE
+from .recovery import without
+from .rotate import GossipRotation
+from .rotate_ca import CaRotation
+from .rotate_tokens import TokenRotation
+from .store import Documents, open_store
+from .tls import ConsulTls
+
+
+def exclude(host: Host, arguments: argparse.Namespace) -> None:
+    cluster_of(host, arguments.wait)
+    if not host.is_server("nomad"):
+        raise Problem("This host is no server of Nomad.", "Run this command on one.")
+    Exclusion(host, arguments.node, arguments.wait).run()
+
+
+class Exclusion:
+    """New secrets for all hosts but one, which is off or cut off: each of those that it has on its disk is replaced.
+
+    The store says what is left to do, in `exclusion` of `cluster`, so a run that is interrupted goes on when it is
+    repeated. The agents that hold the old gossip key are told the new one, so nothing begins while the host is alive.
+    """
+
+    def __init__(self, host: Host, node: str, limit: float) -> None:
+        self._host = host
+        self._node = node
+        self._limit = limit
+        tls = ConsulTls()
+        self._cluster = Cluster(host, Documents(open_store(host.store)), tls)
+        self._rotations: Mapping[str, Callable[[], None]] = {
+            "gossip": lambda: GossipRotation(self._api("consul"), self._cluster, tls, limit).run(),
+            "tokens": lambda: TokenRotation(host, self._cluster, limit).run(),
+            "ca": lambda: CaRotation(host, self._cluster, tls, limit).run(keep_old=False),
+        }
+
+    def run(self) -> None:
+        self._expect_known_client()
+        self._wait_until_off()
+        self._cluster.change(self._begin)
+        for what, rotate in self._rotations.items():
+            if what in self._cluster.read()["exclusion"]["left"]:
+                self._wait_until_off()
+                rotate()
+                self._cluster.change(functools.partial(without_step, what))
+        self._wait_until_off()
+        self._forget()
+        self._cluster.change(lambda cluster: without(cluster, "exclusion"))
+        say(f"{self._node} is excluded: no secret that it knew is of use. People and Prometheus fetch their documents again.")
+
+    def _begin(self, cluster: Json) -> Json:
+        begun = cluster.get("exclusion")
+        if begun and begun["node"] != self._node:
+            raise Problem(f"The exclusion of {begun['node']} has not ended.", f"Run `exclude {begun['node']}` first.")
+        if begun:
+            say(f"The exclusion of {self._node} was interrupted. This goes on with it.")
+            return cluster
+        # The host may know what such a rotation was about to bring.
+        for what, is_going_on in (
+            ("gossip", any(len(cluster[engine]["gossip"]) > 1 for engine in ENGINES)),
+            ("tokens", "tokenRotation" in cluster),
+            ("ca", any(cluster[engine].keys() & {"nextCa", "previousCa", "formerCa"} for engine in ENGINES)),
+        ):
+            if is_going_on:
+                problem = f"A rotation has not ended, and {self._node} may know the new secrets."
+                raise Problem(problem, f"Run `meshform-host rotate {what}`, then this again.")
+        return {**cluster, "exclusion": {"node": self._node, "left": list(self._rotations)}}
+
+    def _expect_known_client(self) -> None:
+        roles = self._ask(lambda: {member["Name"]: member["Tags"].get("role") for member in self._members()})
+        taken = self._ask(lambda: read_texts(self._api("consul"), f"{TAKEN}?recurse"))
+        nodes = [str(node["Name"]) for node in self._ask(self._nodes)]
+        if roles.get(self._node) == "consul" or self._node in self._ask(self._servers_of_nomad):
+            raise Problem(
+                f"{self._node} is a server, which knows the keys of the CAs and the management tokens.",
+                "These cannot be replaced: set up a new cluster with a new secret store.",
+            )
+        if self._node not in {*roles, *taken, *nodes}:
+            raise Problem(f"No host {self._node} is known.", "See `consul members` and `nomad node status`.")
+
+    def _wait_until_off(self) -> None:
+        fix = "Switch it off, or cut it off from the other hosts and from the secret store, for good."
+
+        def is_off() -> None:
+            if any(it["Name"] == self._node and it["Status"] == ALIVE for it in self._members()):
+                raise NotYet(f"{self._node} is alive in Consul, and would be told the new secrets.", fix)
+            if any(it["Name"] == self._node and it["Status"] == "ready" for it in self._nodes()):
+                raise NotYet(f"{self._node} is a ready node of Nomad.", fix)
+
+        wait_for(f"{self._node} to be off", self._limit, is_off)
+
+    def _forget(self) -> None:
+        """What runs elsewhere by now is not on that host, and its node is unknown to both engines."""
+        name = urllib.parse.quote(self._node, safe="")
+
+        def forget() -> None:
+            consul, nomad = self._api("consul"), self._api("nomad")
+            consul.call("PUT", f"/v1/agent/force-leave/{name}?prune")
+            consul.call("PUT", "/v1/catalog/deregister", {"Node": self._node})
+            consul.call("DELETE", f"{TAKEN}/{name}")
+            for node in self._nodes():
+                if node["Name"] == self._node:
+                    nomad.call("PUT", f"/v1/node/{node['ID']}/purge")
+
+        self._ask(forget)
+
+    def _ask(self, question: Callable[[], T]) -> T:
+        def attempt() -> T:
+            try:
+                return question()
+            except ApiError as error:
+                raise Problem(f"An agent of this host refuses a request, {error}.", "Look at its log.") from error
+
+        return wait_for("the agents of this host", self._limit, attempt)
+
+    def _api(self, engine: str) -> Api:
+        return api_of(engine, self._host, self._cluster.read())
+
+    def _members(self) -> list[Json]:
+        members: list[Json] = self._api("consul").call("GET", "/v1/agent/members")
+        return members
+
+    def _nodes(self) -> list[Json]:
+        nodes: list[Json] = self._api("nomad").call("GET", "/v1/nodes")
+        return nodes
+
+    def _servers_of_nomad(self) -> list[str]:
+        """A member's name ends with its region."""
+        members = self._api("nomad").call("GET", "/v1/agent/members")["Members"]
+        return [str(member["Name"]).removesuffix(f".{self._host.region}") for member in members]
+
+
+def without_step(step: str, cluster: Json) -> Json:
+    left = [it for it in cluster["exclusion"]["left"] if it != step]
+    return {**cluster, "exclusion": {**cluster["exclusion"], "left": left}}
