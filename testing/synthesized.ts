@@ -93,7 +93,7 @@ export function entryOf<Kind extends ConfigEntryKind>(
  *
  * @param scope as for {@link jobOf}
  * @returns an empty list if no service can reach it
- * @throws Error if the app does not know the destination
+ * @throws Error if the destination is not in the app
  */
 export function intentionsOf(scope: IConstruct, destination: string): readonly consul.SourceIntention[] {
   requireServices(documentsOf(scope), destination);
