@@ -1,4 +1,5 @@
-import { setTimeout as sleep } from "node:timers/promises";
+import { LabError } from "../errors";
+import { waitFor } from "../wait";
 import { EngineRefusal } from "./engine-api";
 import { goDurationMs } from "./go-duration";
 import { isObject, type JsonObject } from "./json";
@@ -69,7 +70,7 @@ export const nomadJob: ResourceType = {
   remove: async (context, identity) => {
     const { nomad } = context;
     await nomad.delete(jobPath(identity));
-    await isEvaluated(context, identity);
+    await waitForEvaluations(context, identity);
     await nomad.delete(`${jobPath(identity)}&purge=true`);
   },
   computed: ["name", "namespace"],
@@ -77,15 +78,18 @@ export const nomadJob: ResourceType = {
 };
 
 /**
- * Waits until Nomad has no evaluation of a job left to do: its leader ends with a nil pointer where it applies a plan for a job that has been
- * purged meanwhile. Without an end within some seconds the job is purged all the same.
+ * Waits until no evaluation of a job is pending: Nomad's leader ends with a nil pointer where it applies a plan for a job that has been
+ * purged meanwhile. After some seconds the job is purged in any case.
  */
-async function isEvaluated({ nomad, signal }: ApplyContext, identity: Identity): Promise<void> {
-  const end = Date.now() + evaluationMs;
-  while (Date.now() < end) {
+async function waitForEvaluations({ nomad, signal }: ApplyContext, identity: Identity): Promise<void> {
+  const areDone = async () => {
     const evaluations = (await nomad.get(jobPath(identity, "/evaluations"))) as readonly JsonObject[] | undefined;
-    if (!evaluations?.some(({ Status }) => Status === "pending")) return;
-    await sleep(100, undefined, { signal });
+    return !evaluations?.some(({ Status }) => Status === "pending");
+  };
+  try {
+    await waitFor(`the evaluations of job ${identity.ID}`, areDone, { timeoutMs: evaluationMs, signal });
+  } catch (error) {
+    if (!(error instanceof LabError)) throw error;
   }
 }
 
