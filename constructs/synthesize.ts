@@ -1,5 +1,6 @@
 import { dirname, join, relative, sep } from "node:path";
 import { App, type AppConfig } from "cdktf";
+import { userFrameOf } from "./core/stack-frame";
 
 /** Folders of the package itself. */
 const OWN = [__dirname, join(dirname(__dirname), "stacks")].map((folder) => folder + sep);
@@ -41,10 +42,10 @@ export function synthesize(build: (app: App) => void, config: AppConfig = {}): v
 
 /** The line of the app's own code that an error comes from, as `main.ts:12:9`. */
 function placeOf({ stack = "" }: Error): string | undefined {
-  for (const [, file, position] of stack.matchAll(/^\s+at (?:.*\()?(?:file:\/\/)?(.*?)(:\d+:\d+)\)?$/gm)) {
-    const isLibrary = file.startsWith("node:") || file === "<anonymous>" || file.includes(`${sep}node_modules${sep}`);
-    if (!isLibrary && !OWN.some((folder) => file.startsWith(folder)))
-      return `${relative(process.cwd(), file)}${position}`;
+  for (const line of stack.split("\n")) {
+    const frame = userFrameOf(line);
+    if (frame && !OWN.some((folder) => frame.file.startsWith(folder)))
+      return `${relative(process.cwd(), frame.file)}${frame.position}`;
   }
   return undefined;
 }

@@ -1,4 +1,5 @@
 import { relative } from "node:path";
+import { userFrameOf } from "../constructs/core/stack-frame";
 
 /**
  * What an app printed until it ended with an error, with the place in the user's own files first, and without what Node and the
@@ -15,7 +16,6 @@ export function appErrorOf(output: string, folder: string): string {
   for (let at = 0; at < lines.length; at++) {
     const line = lines[at];
     const compilation = /^(\/.*?)(:\d+:\d+): ERROR: (.*)$/.exec(line);
-    const frame = /^\s+at (?:.*\()?(?:file:\/\/)?(.*?)(:\d+:\d+)\)?(?: \{)?$/.exec(line);
     if (compilation) {
       kept.push(`${placeOf(compilation[1], compilation[2])}: ${compilation[3]}`);
     } else if (/^(?:file:\/\/)?(?:\/|node:).*:\d+$/.test(line) && /^\s*\^+\s*$/.test(lines[at + 2] ?? "")) {
@@ -26,7 +26,8 @@ export function appErrorOf(output: string, folder: string): string {
       places.push(placeOf(lines[at + 1]?.slice("- ".length) ?? "", ""));
       while (lines[at + 1]?.startsWith("- ")) at++;
     } else if (/^\s+at /.test(line)) {
-      if (frame && isOfUser(frame[1])) places.push(placeOf(frame[1], frame[2]));
+      const frame = userFrameOf(line);
+      if (frame) places.push(placeOf(frame.file, frame.position));
       // The error's own properties follow its last frame.
       if (line.endsWith(" {")) while (at < lines.length && !lines[at].startsWith("}")) at++;
     } else if (!/^Error: Transform failed with \d+ errors?:$/.test(line)) {
@@ -36,8 +37,4 @@ export function appErrorOf(output: string, folder: string): string {
   const isPlaced = kept.some((line) => /^\S+:\d+:\d+: /.test(line));
   if (places.length > 0 && !isPlaced) kept[errorAt] = `${places[0]}: ${kept[errorAt]}`;
   return kept.join("\n");
-}
-
-function isOfUser(file: string): boolean {
-  return !file.startsWith("node:") && !file.includes("/node_modules/");
 }

@@ -17,7 +17,14 @@ module.exports = {
   "constructs/linux": ["constructs/core", "constructs/consul", "constructs/checks"],
   "constructs/aws": ["constructs/core", "constructs/checks", "constructs/linux"],
   stacks: ["constructs", "constructs/core", "constructs/aws"],
-  lab: ["constructs/nomad", "constructs/consul", "constructs/model", "constructs/checks", "constructs/linux"],
+  lab: [
+    "constructs/core",
+    "constructs/nomad",
+    "constructs/consul",
+    "constructs/model",
+    "constructs/checks",
+    "constructs/linux",
+  ],
   graph: ["constructs/core", "constructs/nomad", "constructs/consul", "constructs/model", "constructs/checks", "lab"],
   testing: [
     "constructs/core",
