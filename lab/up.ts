@@ -13,6 +13,7 @@ import { hostToolStatus, warningsOfHosts } from "./host-tool";
 import { invocation } from "./invocation";
 import { HopelessJobs, retryFailed } from "./hopeless";
 import { joinClusters } from "./peering";
+import { HOST_TOOL } from "../constructs/linux/host-tool/host-tool";
 import type { Profile } from "../constructs/linux/profile";
 import { DRAINED_FILE } from "../constructs/linux/systemd";
 import type { Credentials } from "./credentials";
@@ -407,7 +408,7 @@ class UpRun {
     const { recovery = {} } = (await hostToolStatus(this.lab.name, server)) ?? {};
     const hopeless = Object.values(recovery).find(({ state }) => state === "no snapshot");
     if (hopeless === undefined) return;
-    const recover = `${invocation("exec", "--name", this.lab.name, server)} /usr/local/lib/meshform/meshform-host recover --empty`;
+    const recover = `${invocation("exec", "--name", this.lab.name, server)} ${HOST_TOOL} recover --empty`;
     throw new LabError(
       `All servers of the lab are new, and there is no valid snapshot to restore. ${hopeless.reason}`,
       `Start with an empty state: \`${recover}\`, then run \`${invocation("up")}\` again.`,

@@ -1,5 +1,6 @@
 import { readdirSync, readFileSync, rmSync, statSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
+import { HOST_TOOL } from "../../constructs/linux/host-tool/host-tool";
 import { LabFiles } from "../../lab/lab-files";
 import { kill } from "../../lab/processes";
 import { eventually } from "../support/eventually";
@@ -16,7 +17,6 @@ const lab = new TestLab(`secure-${process.pid}`, app);
 const files = new LabFiles(lab.name);
 const servers = ["server-1", "server-2", "server-3"];
 const clients = ["client-1", "client-2"];
-const tool = "/usr/local/lib/meshform/meshform-host";
 
 let before: Record<string, string[]>;
 /** Every command line that was seen on the machine while the lab ran. */
@@ -98,9 +98,9 @@ describe("three servers and two clients", () => {
 
   test("know that they are ready, as up does", async () => {
     for (const host of [...servers, ...clients]) {
-      expect(await lab.onHost(host, tool, "ready")).toExit(0);
+      expect(await lab.onHost(host, HOST_TOOL, "ready")).toExit(0);
     }
-    const { output } = await lab.onHost("client-1", tool, "status", "--json");
+    const { output } = await lab.onHost("client-1", HOST_TOOL, "status", "--json");
     expect(JSON.parse(output)).toMatchObject({
       ...{ node: "client-1", roles: ["consul-client", "nomad-client"], left: false, ready: true },
       parts: ["boot", "consul-client", "nomad-client", "consul-grpc"].map((name) => ({ name, ready: true })),
@@ -513,7 +513,7 @@ test(
           await new Promise((resolve) => setTimeout(resolve, 20));
         }
       })();
-      const left = await lab.onHost(leader, tool, "leave");
+      const left = await lab.onHost(leader, HOST_TOOL, "leave");
       over.abort();
       await writing;
       expect(left).toMatchObject({
@@ -530,7 +530,7 @@ test(
     expect(slowest).toBeLessThan(5_000);
     expect(statuses.length).toBeGreaterThan(50);
     expect(new Set(statuses)).toEqual(new Set([200]));
-    expect(await lab.onHost(leader, tool, "ready", "--wait", "60")).toExit(0);
+    expect(await lab.onHost(leader, HOST_TOOL, "ready", "--wait", "60")).toExit(0);
   },
   4 * MINUTE,
 );
@@ -539,7 +539,7 @@ test("client hosts that are told at once to restart their Consul agents do so on
   const before = clients.map((host) => agentOf(lab, host, "consul").pid);
   let outcomes: Outcome[] = [];
   const statuses = await loadWhile(async () => {
-    outcomes = await Promise.all(clients.map((host) => lab.onHost(host, tool, "restart", "consul")));
+    outcomes = await Promise.all(clients.map((host) => lab.onHost(host, HOST_TOOL, "restart", "consul")));
   });
   const said = outcomes.map(({ output }) => output).join("");
   expect({ said, codes: outcomes.map(({ code }) => code) }).toMatchObject({ codes: [0, 0] });
@@ -578,11 +578,11 @@ test(
     };
     let reserved = false;
     for (let times = 0; times < 4 && !reserved; times++) {
-      expect(await lab.onHost("client-2", tool, "ready", "--wait", "60")).toExit(0);
+      expect(await lab.onHost("client-2", HOST_TOOL, "ready", "--wait", "60")).toExit(0);
       reserved = await isReserved();
     }
     expect(reserved).toBe(true);
-    expect(await lab.onHost("client-2", tool, "ready", "--wait", "60")).toExit(0);
+    expect(await lab.onHost("client-2", HOST_TOOL, "ready", "--wait", "60")).toExit(0);
     expect(await inCatalog()).toBe(await identity());
     await eventually(async () => {
       const { output } = await lab.meshform(["status", "--json"]);
@@ -609,7 +609,7 @@ test(
     const [host] = (await isFree("client-1")) ? ["client-1"] : ["client-2"];
     expect((await running(host)).map(({ JobID }) => JobID)).toContain("count-api");
     const statuses = await loadWhile(async () => {
-      expect(await lab.onHost(host, tool, "leave")).toExit(0);
+      expect(await lab.onHost(host, HOST_TOOL, "leave")).toExit(0);
       expect(await running(host)).toEqual([]);
       expect(await eligibility(host)).toBe("ineligible");
       await powerOff(lab, host);
@@ -618,7 +618,7 @@ test(
     });
     expect(statuses.length).toBeGreaterThan(50);
     expect(new Set(statuses)).toEqual(new Set([200]));
-    expect(await lab.onHost(host, tool, "ready", "--wait", "60")).toExit(0);
+    expect(await lab.onHost(host, HOST_TOOL, "ready", "--wait", "60")).toExit(0);
   },
   4 * MINUTE,
 );
@@ -635,7 +635,7 @@ test(
     const identity = async () => (await lab.onHost(host, "cat", "/opt/consul/node-id")).output.trim();
     const before = await identity();
     const statuses = await loadWhile(async () => {
-      const { code, output } = await lab.onHost(host, tool, "leave", "--for-good");
+      const { code, output } = await lab.onHost(host, HOST_TOOL, "leave", "--for-good");
       expect({ code, output }).toExit(0);
       expect(output).toContain(`${host} has left for good. It may be switched off.`);
       expect(await running(host)).toEqual([]);
@@ -645,7 +645,7 @@ test(
         const nodes = await lab.api<{ Name: string; Status: string }[]>("Nomad", "/v1/nodes");
         expect(nodes.filter(({ Name, Status }) => Name === host && Status !== "down")).toEqual([]);
       }, MINUTE);
-      const status = JSON.parse((await lab.onHost(host, tool, "status", "--json")).output) as object;
+      const status = JSON.parse((await lab.onHost(host, HOST_TOOL, "status", "--json")).output) as object;
       expect(status).toMatchObject({ left: true, ready: false });
       // A supervisor would have started them again by now.
       expect(await lab.onHost(host, "pgrep", "-f", "^/usr/local/bin/(consul|nomad) agent")).toExit(1);
@@ -654,7 +654,7 @@ test(
     expect(new Set(statuses)).toEqual(new Set([200]));
     rmSync(files.host(host), { recursive: true });
     expect(await lab.up("guarded")).toExit(0);
-    expect(await lab.onHost(host, tool, "ready", "--wait", "60")).toExit(0);
+    expect(await lab.onHost(host, HOST_TOOL, "ready", "--wait", "60")).toExit(0);
     expect(await identity()).not.toBe(before);
   },
   6 * MINUTE,
@@ -674,7 +674,7 @@ test(
     await kill([agentOf(lab, "client-2", "consul")]);
     try {
       await eventually(async () => {
-        const { code, output } = await lab.onHost("client-2", tool, "ready");
+        const { code, output } = await lab.onHost("client-2", HOST_TOOL, "ready");
         expect({ code, output }).toExit(1);
         expect(output).toMatch(/Consul does not show client-2 among the nodes that are alive\.|The name client-2 is /);
       }, MINUTE);
@@ -682,13 +682,13 @@ test(
         expect(await idOf("client-1")).toBe(first);
         await new Promise((resolve) => setTimeout(resolve, 1000));
       }
-      expect(await lab.onHost("client-1", tool, "ready")).toExit(0);
+      expect(await lab.onHost("client-1", HOST_TOOL, "ready")).toExit(0);
       expect(forgotten()).toBe(before);
     } finally {
       await lab.onHost("client-2", "rm", file);
       await kill([agentOf(lab, "client-2", "consul")]);
     }
-    expect(await lab.onHost("client-2", tool, "ready", "--wait", "90")).toExit(0);
+    expect(await lab.onHost("client-2", HOST_TOOL, "ready", "--wait", "90")).toExit(0);
     expect(await idOf("client-2")).toBe(await own("client-2"));
     await eventually(async () => {
       const { output } = await lab.meshform(["status", "--json"]);
@@ -709,7 +709,7 @@ test(
     const extra = { Kind: "service-intentions", Name: "ledger", Sources: [{ Name: "count-api", Action: "allow" }] };
     await lab.api("Consul", "/v1/config", "PUT", extra);
     const [earlier, allocations] = [await intentions(), await running()];
-    expect(await lab.onHost("server-1", tool, "snapshot", "--force")).toExit(0);
+    expect(await lab.onHost("server-1", HOST_TOOL, "snapshot", "--force")).toExit(0);
 
     let output = "";
     const statuses = await loadWhile(async () => {
@@ -746,7 +746,7 @@ test(
     expect(output).toContain("meshform-host recover --empty`, then run ");
     expect(await lab.api("Consul", "/v1/status/leader")).toBe("");
 
-    expect(await lab.onHost("server-1", tool, "recover", "--empty")).toExit(0);
+    expect(await lab.onHost("server-1", HOST_TOOL, "recover", "--empty")).toExit(0);
     await eventually(async () => {
       expect(await lab.api<string>("Consul", "/v1/status/leader")).toMatch(/^10\.200\./);
       expect(await lab.api<string>("Nomad", "/v1/status/leader")).toMatch(/^10\.200\./);

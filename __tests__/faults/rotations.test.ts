@@ -1,3 +1,4 @@
+import { HOST_TOOL } from "../../constructs/linux/host-tool/host-tool";
 import { eventually } from "../support/eventually";
 import {
   clients,
@@ -18,14 +19,13 @@ import {
 jest.setTimeout(15 * MINUTE);
 useSteadyLab();
 
-const tool = "/usr/local/lib/meshform/meshform-host";
 const hosts = [...Object.keys(servers), ...Object.keys(clients)];
 
 /** Rotates something, on one server after another: each is interrupted after a minute, and the next goes on. */
 async function rotate(...what: string[]): Promise<void> {
   for (let n = 0; n < 10; n++) {
     const server = Object.keys(servers)[n % 3];
-    const { code, output } = await lab.onHost(server, "timeout", "60", tool, "rotate", ...what);
+    const { code, output } = await lab.onHost(server, "timeout", "60", HOST_TOOL, "rotate", ...what);
     if (code === 0) return;
     if (code !== 124) throw new Error(`${server} cannot rotate ${what.join(" ")}: ${output}`);
   }
@@ -63,7 +63,7 @@ test.each<[what: string, act: () => Promise<unknown>]>([
       await rotate("certificates");
       await Promise.all(
         Object.keys(servers).map(async (host) => {
-          expect(await lab.onHost(host, tool, "secrets", "--renew")).toMatchObject({ code: 0 });
+          expect(await lab.onHost(host, HOST_TOOL, "secrets", "--renew")).toMatchObject({ code: 0 });
         }),
       );
       await allFollow();
@@ -86,7 +86,8 @@ test.each<[what: string, act: () => Promise<unknown>]>([
     expect((await running()).map(({ ID }) => ID).sort()).toEqual(allocations);
     expectNoneFailed(loads);
     await expectHealthyGateways();
-    for (const host of hosts) expect(await lab.onHost(host, tool, "ready", "--wait", "60")).toMatchObject({ code: 0 });
+    for (const host of hosts)
+      expect(await lab.onHost(host, HOST_TOOL, "ready", "--wait", "60")).toMatchObject({ code: 0 });
     await denied("DOUBLE");
   },
 );

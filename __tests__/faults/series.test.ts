@@ -1,4 +1,5 @@
 import { rmSync } from "node:fs";
+import { HOST_TOOL } from "../../constructs/linux/host-tool/host-tool";
 import { setTimeout as sleep } from "node:timers/promises";
 import { kill } from "../../lab/processes";
 import type { LabStatus } from "../../lab/status";
@@ -40,8 +41,6 @@ import {
 // certificates of the new CA, which is the first, are near expiry at the end.
 jest.setTimeout(8 * MINUTE);
 useSteadyLab();
-
-const TOOL = "/usr/local/lib/meshform/meshform-host";
 
 /** Since when the mesh has its new CA, in milliseconds. */
 let rotatedAt = Date.now();
@@ -208,7 +207,7 @@ function watchHost(host: string): () => Promise<{ readonly states: readonly stri
   const asking = (async () => {
     while (!over.signal.aborted) {
       // Fails while there is no host.
-      said += (await lab.onHost(host, TOOL, "ready").catch(() => undefined))?.output ?? "";
+      said += (await lab.onHost(host, HOST_TOOL, "ready").catch(() => undefined))?.output ?? "";
       await sleep(1_000);
     }
   })();
@@ -225,14 +224,14 @@ test("servers are replaced one by one: no request fails, no leader is missed for
   const loads = await load(PATHS, async () => {
     const end = writeAlways();
     for (const server of Object.keys(servers)) {
-      const left = await lab.onHost(server, TOOL, "leave", "--for-good");
+      const left = await lab.onHost(server, HOST_TOOL, "leave", "--for-good");
       expect(left).toMatchObject({
         code: 0,
         output: expect.stringContaining(`${server} has left for good.`) as string,
       });
       // Not as one that has failed, which the others would wait for.
       expect(await votersOf(lab)).toEqual([2, 2]);
-      expect(await lab.onHost(server, TOOL, "ready")).toMatchObject({
+      expect(await lab.onHost(server, HOST_TOOL, "ready")).toMatchObject({
         code: 1,
         output: expect.stringContaining("This host has left its cluster for good.") as string,
       });
@@ -241,7 +240,7 @@ test("servers are replaced one by one: no request fails, no leader is missed for
       const seen = server === "server-2" ? watchHost(server) : undefined;
       await lab.mustUp("v2");
       expect(await votersOf(lab)).toEqual([3, 3]);
-      expect(await lab.onHost(server, TOOL, "ready")).toExit(0);
+      expect(await lab.onHost(server, HOST_TOOL, "ready")).toExit(0);
       if (seen === undefined) continue;
       const { states, said } = await seen();
       const withoutVote = states.filter((state) => state.includes("no vote"));
