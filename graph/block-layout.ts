@@ -1,7 +1,7 @@
 import type { Block } from "./blocks";
 import { groupsOfNodes, layerLine, layOutLayers } from "./dot";
 import type { GraphvizOptions } from "./graphviz";
-import { round, type Box, type LaidOutLayers, type Line, type Point, type Size } from "./layered";
+import { round, type Box, type LaidOutLayers, type Point, type Size } from "./layered";
 import type { MeshGraph } from "./model";
 import { placeGroups, type Layout, type PlacedEdge, type PlacedNode, type Unplaced } from "./placed";
 
@@ -58,18 +58,7 @@ export async function inBlocks(
     ],
     options,
   );
-  const placed = compose(unplaced, blocks, sizes, outer.boxes, inner);
-  for (const [block, indices] of within.entries()) {
-    indices.forEach((index, place) => {
-      const { label, ...line } = inner[block].lines[place];
-      const { x, y } = insideOf(outer.boxes[block]);
-      placed.edges[index] = {
-        ...placed.edges[index],
-        ...moved(line, x, y),
-        label: label && { text: labels[index], at: { x: round(label.x + x), y: round(label.y + y) } },
-      };
-    });
-  }
+  const placed = compose(unplaced, blocks, sizes, outer.boxes, inner, within);
   const { width, height, frames, lines } = outer;
   const blockLines = [...between.values()].map(({ from, to }, index) => ({ from, to, ...lines[index] }));
   return { ...placed, width, height, groups: placeGroups(graph, frames), blockLines };
@@ -137,13 +126,18 @@ function tabulate(sizes: readonly Size[]): LaidOutLayers {
   return { width: round(right), height: round(y + rowHeight + GAP), boxes, lines: [], frames: [] };
 }
 
-/** Blocks at their places with their nodes, and lines from side to side. */
+/**
+ * Blocks at their places with their nodes, and lines from side to side.
+ *
+ * @param within Indices of the edges that are lines within each block. @default none: all edges go from side to side
+ */
 function compose(
   { graph, nodes, labels }: Unplaced,
   blocks: readonly Block[],
   sizes: readonly Size[],
   places: readonly Point[],
   inner: readonly LaidOutLayers[],
+  within: readonly (readonly number[])[] = [],
 ): Pick<Layout, "blocks"> & { readonly nodes: PlacedNode[]; readonly edges: PlacedEdge[] } {
   const placed: PlacedNode[] = [];
   blocks.forEach(({ members }, block) => {
@@ -153,21 +147,28 @@ function compose(
       placed[member] = { ...nodes[member], x: round(box.x + x), y: round(box.y + y) };
     });
   });
-  const boxOf = new Map(graph.nodes.map(({ id }, index) => [id, placed[index]]));
+  const lines = new Map<number, LabelledLine>();
+  within.forEach((indices, block) => {
+    const offset = insideOf(places[block]);
+    indices.forEach((index, place) => lines.set(index, moved(inner[block].lines[place], offset)));
+  });
+  const numberOf = new Map(graph.nodes.map(({ id }, index) => [id, index]));
+  const boxOf = (id: string) => placed[numberOf.get(id) ?? 0];
   return {
     blocks: blocks.map(({ name, members }, index) => ({ title: name, members, ...places[index], ...sizes[index] })),
     nodes: placed,
-    edges: graph.edges.flatMap((edge, index) => {
-      const [source, destination] = [boxOf.get(edge.source), boxOf.get(edge.destination)];
-      if (!source || !destination) return [];
-      const line = curve(source, destination);
-      return [{ ...line, edge, label: labels[index] === "" ? undefined : { text: labels[index], at: middleOf(line) } }];
+    edges: graph.edges.map((edge, index) => {
+      const { label, ...line } = lines.get(index) ?? curve(boxOf(edge.source), boxOf(edge.destination));
+      return { ...line, edge, label: label && labels[index] !== "" ? { text: labels[index], at: label } : undefined };
     }),
   };
 }
 
+/** A line with the place of its label. */
+type LabelledLine = LaidOutLayers["lines"][number];
+
 /** From one box to another, out of the side that is nearer to it. */
-function curve(source: Box, destination: Box): Line {
+function curve(source: Box, destination: Box): LabelledLine {
   const isForward = source.x + source.width / 2 <= destination.x + destination.width / 2;
   const start = { x: isForward ? source.x + source.width : source.x, y: source.y + source.height / 2 };
   const tip = {
@@ -179,20 +180,21 @@ function curve(source: Box, destination: Box): Line {
   const words = [start, { x: start.x + reach, y: start.y }, { x: base.x - reach, y: base.y }, base].map(
     ({ x, y }) => `${round(x)},${round(y)}`,
   );
-  return { path: `M${words[0]}C${words.slice(1).join(" ")}`, tip, base };
+  const label = { x: round((start.x + tip.x) / 2), y: round((start.y + tip.y) / 2) };
+  return { path: `M${words[0]}C${words.slice(1).join(" ")}`, tip, base, label };
 }
 
-function middleOf({ path, tip }: Line): Point {
-  const [x, y] = path.slice(1).split("C")[0].split(",").map(Number);
-  return { x: round((x + tip.x) / 2), y: round((y + tip.y) / 2) };
-}
-
-function moved({ path, tip, base }: Line, dx: number, dy: number): Line {
-  const move = ({ x, y }: Point): Point => ({ x: round(x + dx), y: round(y + dy) });
+function moved({ path, tip, base, label }: LabelledLine, offset: Point): LabelledLine {
+  const move = ({ x, y }: Point): Point => ({ x: round(x + offset.x), y: round(y + offset.y) });
+  const movePair = (_: string, x: string, y: string) => {
+    const to = move({ x: Number(x), y: Number(y) });
+    return `${to.x},${to.y}`;
+  };
   return {
-    path: path.replace(/(-?[\d.]+),(-?[\d.]+)/g, (_, x: string, y: string) => `${round(+x + dx)},${round(+y + dy)}`),
+    path: path.replace(/(-?[\d.]+),(-?[\d.]+)/g, movePair),
     tip: move(tip),
     base: move(base),
+    label: label && move(label),
   };
 }
 

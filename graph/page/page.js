@@ -210,8 +210,8 @@
 
   /** Shows nodes that are in folded blocks. */
   function unfoldFor(indices) {
-    for (const index of indices) folded.delete(blockOf[index]);
-    renderFolds();
+    const isChanged = indices.map((index) => folded.delete(blockOf[index])).includes(true);
+    if (isChanged) renderFolds();
   }
 
   const foldedAt = (index) => (folded.has(blockOf[index]) ? blockOf[index] : undefined);
