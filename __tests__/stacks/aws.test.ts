@@ -18,7 +18,7 @@ afterEach(() => {
 const settingsWith = (context: Record<string, unknown>) => readAwsSettings(testApp({ context }));
 
 describe("settings", () => {
-  test("without a region there is nothing on AWS, whatever else is set", () => {
+  test("without a region there are no stacks for AWS, whatever else is set", () => {
     expect(settingsWith({})).toBeUndefined();
     expect(settingsWith({ awsPreset: "production" })).toBeUndefined();
   });

@@ -74,7 +74,7 @@ class HostSecrets:
     def _agent_pair(self, engine: str, tokens: Json) -> KeyPair:
         """A server has a certificate of its own, clients share one. Either is new with every CA and token.
 
-        Both are written after it: whoever is interrupted begins again.
+        The CA and the tokens are written after it, so a run that was interrupted issues it again.
         """
         if self.cluster is None or not self._host.is_server(engine):
             return KeyPair.of(self.client[engine])
