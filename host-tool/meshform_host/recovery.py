@@ -13,17 +13,20 @@ from __future__ import annotations
 
 import argparse
 import base64
+import contextlib
+import functools
 import json
 import lzma
 import os
 import shutil
 import tarfile
 import time
+import uuid
 from collections.abc import Callable
 from pathlib import Path
 from typing import IO
 
-from .api import Api, api_of
+from .api import Api, ApiError, api_of, own_api
 from .basics import ENGINES, Json, NotYet, Problem, say, wait_for
 from .cluster import Cluster, cluster_of
 from .files import HostFiles, ids_of, private_directory
@@ -31,12 +34,14 @@ from .host import Host
 from .processes import agents_of, end_agent
 from .snapshot_store import NoSnapshot, newest_good_snapshot, open_snapshots
 from .store import Documents, open_store
-from .tls import ConsulTls
+from .tls import Authorities, ConsulTls
 
 # How long a new server looks for a leader before it says that it has found none.
 GRACE_SECONDS = 15
 # Both engines start at once.
 START = time.monotonic()
+# How long a server that restores Consul waits for the clients, which look for lost servers every 30 s.
+MEET_SECONDS = 60
 # How often a new server says that it waits, and for how long that counts.
 REPORT_SECONDS = 600
 FRESH_SECONDS = 900
@@ -46,13 +51,15 @@ RESTORE_SECONDS = 1800
 RAFT_FOLDERS = {"consul": "/opt/consul/raft", "nomad": "/opt/nomad/data/server/raft"}
 NODE_IDS = {"consul": "/opt/consul/node-id", "nomad": "/opt/nomad/data/server/node-id"}
 RPC_PORTS = {"consul": 8300, "nomad": 4647}
-# Nomad takes no 0 over the number in another file. This many servers never meet.
-JOIN_ONLY: dict[str, Json] = {"consul": {"bootstrap_expect": 0}, "nomad": {"server": {"bootstrap_expect": 9999}}}
+
+
+def agent_file(host: Host, engine: str) -> Path:
+    return host.path(f"/etc/{engine}.d/{engine}.json")
 
 
 def waiting_file(host: Host, engine: str) -> Path:
-    """It is there as long as this server has no state of the cluster. Agents read it after their own configuration."""
-    return host.path(f"/etc/{engine}.d/waiting.json")
+    """The agent's configuration as it was. It is here as long as this server has no state of the cluster."""
+    return agent_file(host, engine).with_suffix(".json.waiting")
 
 
 def recovery_file(host: Host, engine: str) -> Path:
@@ -75,13 +82,32 @@ def write_join_only(host: Host, cluster: Json, files: HostFiles) -> None:
     for engine in ENGINES:
         if not host.is_server(engine):
             continue
-        file = waiting_file(host, engine)
-        is_new = file.exists() or not host.path(RAFT_FOLDERS[engine]).exists()
-        if is_new and cluster[engine].get("established"):
-            content = json.dumps(JOIN_ONLY[engine], indent=2) + "\n"
-            files.file(file, content, 0o640, host.user(engine))
-        else:
-            file.unlink(missing_ok=True)
+        is_new = waiting_file(host, engine).exists() or not host.path(RAFT_FOLDERS[engine]).exists()
+        if not is_new or not cluster[engine].get("established"):
+            stop_waiting(host, engine)
+            continue
+        agent = agent_file(host, engine)
+        settings = json.loads(agent.read_text())
+        # Unless a start before this one has already taken it out.
+        if bootstrap_settings(engine, settings).pop("bootstrap_expect", None) is not None:
+            if engine == "consul":
+                # No other token is valid while there is no leader.
+                tokens = settings.setdefault("acl", {}).setdefault("tokens", {})
+                tokens["agent_recovery"] = str(uuid.uuid4())
+            files.file(waiting_file(host, engine), agent.read_text(), 0o640, host.user(engine))
+            files.file(agent, json.dumps(settings, indent=2) + "\n", 0o640, host.user(engine))
+
+
+def bootstrap_settings(engine: str, settings: Json) -> Json:
+    """Where an agent's configuration says how many servers begin a cluster."""
+    place: Json = settings if engine == "consul" else settings["server"]
+    return place
+
+
+def stop_waiting(host: Host, engine: str) -> None:
+    """From its next start on the agent has its whole configuration."""
+    with contextlib.suppress(FileNotFoundError):
+        waiting_file(host, engine).rename(agent_file(host, engine))
 
 
 def remember_cluster(cluster: Cluster, engine: str) -> None:
@@ -109,7 +135,7 @@ class Recovery:
             return
         wait_for(f"a leader of {self._api.engine}", limit, self._attempt)
         recovery_file(self._host, self._engine).unlink(missing_ok=True)
-        waiting_file(self._host, self._engine).unlink(missing_ok=True)
+        stop_waiting(self._host, self._engine)
         if self._host.node in (self._own().get("waiting") or {}):
             self._change(lambda own: {**own, "waiting": without(own.get("waiting") or {}, self._host.node)})
 
@@ -158,6 +184,7 @@ class Recovery:
             self._say("no snapshot", existed)
             raise NotYet(existed, f"No snapshots are saved. {remedy}")
         try:
+            assert_met(self._host, self._engine, self._cluster.read())
             restore_offline(self._host, self._engine)
         except NoSnapshot as problem:
             self._say("no snapshot", f"{existed} {problem}")
@@ -171,7 +198,7 @@ class Recovery:
 
     def _begin_empty(self) -> None:
         """Somebody has said that the cluster is to begin with nothing."""
-        waiting_file(self._host, self._engine).unlink(missing_ok=True)
+        stop_waiting(self._host, self._engine)
         say(f"{self._api.engine} begins with an empty state.")
         end_agents(self._host, self._engine)
         raise NotYet(f"{self._api.engine} restarts.", "Look at its log.")
@@ -208,9 +235,8 @@ class Recovery:
         return own
 
     def _expected(self) -> int:
-        settings = json.loads(self._host.path(f"/etc/{self._engine}.d/{self._engine}.json").read_text())
-        place = settings if self._engine == "consul" else settings["server"]
-        return int(place["bootstrap_expect"])
+        settings = json.loads(waiting_file(self._host, self._engine).read_text())
+        return int(bootstrap_settings(self._engine, settings)["bootstrap_expect"])
 
 
 def without(document: Json, *names: str) -> Json:
@@ -226,6 +252,24 @@ def end_agents(host: Host, engine: str) -> None:
         end_agent(pid, engine)
 
 
+def assert_met(host: Host, engine: str, cluster: Json) -> None:
+    """Consul's new leader removes every node from the restored catalog that is no member of its gossip, and with it the
+    node's services until its agent registers them again. So the clients must have found this server before it leads.
+
+    @raises NotYet until one has, as that one knows all others
+    """
+    if engine != "consul" or time.monotonic() - START > MEET_SECONDS:
+        return
+    token = json.loads(agent_file(host, engine).read_text())["acl"]["tokens"]["agent_recovery"]
+    api = own_api(engine, host, token, Authorities.of(cluster[engine]).trusted)
+    try:
+        roles = {member["Tags"].get("role") for member in api.call("GET", "/v1/agent/members")}
+    except ApiError as error:
+        raise api.explain("show its members", error) from error
+    if "node" not in roles:
+        raise NotYet("No client has found this server yet.", f"It waits for one for at most {MEET_SECONDS} s.")
+
+
 def restore_offline(host: Host, engine: str) -> None:
     """Gives this server the state of the newest good snapshot, and restarts its agent, which then leads."""
     assert_new(host, engine)
@@ -236,7 +280,7 @@ def restore_offline(host: Host, engine: str) -> None:
         with file.open("rb") as snapshot:
             as_user(host, host.user(engine), lambda: place(snapshot, host.path(RAFT_FOLDERS[engine]), node_id, address))
     say(f"Restored {name} for {engine.capitalize()}, which restarts with that state.")
-    waiting_file(host, engine).unlink(missing_ok=True)
+    stop_waiting(host, engine)
     end_agents(host, engine)
 
 
@@ -346,6 +390,8 @@ def recover(host: Host, arguments: argparse.Namespace) -> None:
             fix = "Let this server join it."
             raise Problem(f"{engine.capitalize()} has a leader.", fix)
         if arguments.snapshot:
+            meet = functools.partial(assert_met, host, engine, document)
+            wait_for("the clients", arguments.wait + MEET_SECONDS, meet)
             restore_offline(host, engine)
         else:
 
