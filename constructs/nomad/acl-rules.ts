@@ -2,11 +2,11 @@ import type { IConstruct } from "constructs";
 import { type HclBlock, renderHcl } from "../core/hcl";
 import * as is from "../core/shape";
 
-/** How much a rule grants. `deny` wins over every other policy of the same token. */
+/** Access that a rule grants. `deny` takes precedence over all other policies of the same token. */
 export type NomadAccess = "deny" | "read" | "write";
 
 /**
- * What may be done in a namespace, one by one.
+ * A single permission in a namespace.
  *
  * @see https://developer.hashicorp.com/nomad/docs/other-specifications/acl-policy#namespace-rules
  */
@@ -43,41 +43,41 @@ export const NOMAD_NAMESPACE_CAPABILITIES = [
   "submit-recommendation",
 ] as const;
 
-/** What may be done with the variables below a path. */
+/** A permission for the variables below a path. */
 export type NomadVariableCapability = "deny" | "destroy" | "list" | "read" | "write";
 
-/** What may be done in a namespace. */
+/** Permissions in a namespace. */
 export interface NomadNamespaceAccess {
-  /** Many capabilities by one word. @default none */
+  /** A predefined set of capabilities. @default none */
   readonly policy?: NomadAccess | "scale";
-  /** In addition to those of `policy`. @default none */
+  /** Capabilities in addition to those of `policy`. @default none */
   readonly capabilities?: readonly NomadNamespaceCapability[];
-  /** By path, in which `*` stands for anything. @default none */
+  /** Permissions for variables, by path. `*` in a path matches any text. @default none */
   readonly variables?: Readonly<Record<string, readonly NomadVariableCapability[]>>;
 }
 
 /**
- * The rules of a Nomad policy, by Nomad's own names. Names of namespaces, node pools and host volumes may hold `*` for
- * anything. What no rule mentions is denied.
+ * The rules of a Nomad ACL policy, with Nomad's names. `*` in the name of a namespace, node pool or host volume matches any text. Access
+ * that no rule grants is denied.
  *
  * @see https://developer.hashicorp.com/nomad/docs/other-specifications/acl-policy
  */
 export interface NomadAclRules {
-  /** The agents' own API: members, logs, profiles. */
+  /** The API of agents: members, logs, profiles. @default no access */
   readonly agent?: NomadAccess;
-  /** Nodes: `write` may drain them. */
+  /** Nodes. `write` allows to drain them. @default no access */
   readonly node?: NomadAccess;
-  /** Raft, autopilot and the scheduler. */
+  /** Raft, autopilot and the scheduler. @default no access */
   readonly operator?: NomadAccess;
-  /** CSI plugins: `list` shows which there are, `read` also their state. */
+  /** CSI plugins. `list` allows to list them, `read` also to read their state. @default no access */
   readonly plugin?: "deny" | "list" | "read";
-  /** Quotas of resources (Nomad Enterprise). `write` also changes them. */
+  /** Resource quotas (Nomad Enterprise). `write` also allows to change them. @default no access */
   readonly quota?: NomadAccess;
-  /** Jobs, allocations, volumes and variables, by the name of their namespace. */
+  /** Jobs, allocations, volumes and variables, by name of their namespace. @default no access */
   readonly namespace?: Readonly<Record<string, NomadNamespaceAccess>>;
-  /** Node pools by name: `read` shows a pool with its jobs and nodes, `write` also changes and deletes it. */
+  /** Node pools by name. `read` allows to read a pool with its jobs and nodes, `write` also to change and delete it. @default no access */
   readonly nodePool?: Readonly<Record<string, NomadAccess>>;
-  /** Host volumes that nodes offer: `read` mounts them read-only. */
+  /** Host volumes of nodes, by name. `read` allows to mount them read-only. @default no access */
   readonly hostVolume?: Readonly<Record<string, NomadAccess>>;
 }
 
@@ -103,7 +103,7 @@ export const NOMAD_ACL_RULES_SHAPE: is.Shape<NomadAclRules> = {
   hostVolume: is.map(ACCESS),
 };
 
-/** @internal The rules as Nomad reads them. */
+/** @internal The rules as HCL, the format of Nomad. */
 export function renderNomadRules(scope: IConstruct, rules: NomadAclRules): string {
   const { namespace = {}, nodePool = {}, hostVolume = {}, ...wholes } = rules;
   return renderHcl(scope, {

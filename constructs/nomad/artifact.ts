@@ -3,26 +3,26 @@ import { knownEntries, mergeMaps } from "../core/collections";
 import type * as nomad from "./generated/job";
 
 /**
- * Something that Nomad fetches before a task starts.
+ * A file or archive that Nomad downloads before a task starts.
  *
  * @see https://developer.hashicorp.com/nomad/docs/job-specification/artifact
  */
 export interface ArtifactOptions {
-  /** URL, as go-getter knows them: http, https, git, hg, s3 and gcs; archives are unpacked. */
+  /** URL in the format of go-getter: http, https, git, hg, s3 or gcs. Archives are unpacked. */
   readonly source: string;
-  /** Folder below the task's, or, with mode `file`, the file. @default "local/" */
+  /** Path of the download below the task's directory: a directory, or with the mode `file` a file. @default "local/" */
   readonly destination?: string;
-  /** Whether the source is a file or a folder. @default "any": go-getter finds out */
+  /** Whether the source is a file or a directory. @default "any": go-getter detects it */
   readonly mode?: "any" | "file" | "dir";
-  /** Algorithm and digest in hex, e.g. `"sha256:2c26b4…"`. @default none: whatever is there is taken */
+  /** Algorithm and digest in hexadecimal, such as `"sha256:2c26b4…"`. @default none: the download is not verified */
   readonly checksum?: string;
-  /** Further options of go-getter, e.g. `{ ref: "v1.2.0", depth: "1" }` for git. @default none */
+  /** Additional options of go-getter, such as `{ ref: "v1.2.0", depth: "1" }` for git. @default none */
   readonly options?: Readonly<Record<string, string>>;
-  /** Headers of an http request. @default none */
+  /** Headers of an HTTP request, by name. @default none */
   readonly headers?: Readonly<Record<string, string>>;
-  /** Whether a certificate that nobody vouches for is accepted. @default false */
+  /** Whether TLS certificates are not verified. @default false */
   readonly insecure?: boolean;
-  /** Whether the task's user owns what was fetched. @default false */
+  /** Whether the user of the task becomes the owner of the download. @default false */
   readonly chown?: boolean;
 }
 

@@ -5,14 +5,15 @@ import { updateOf } from "./validate/policies";
 import { MINUTE } from "./validate/times";
 
 /**
- * @internal How long the tasks of a service still run after it has left the catalog. Nomad's own default ends them at once, and
- * with them the requests of Envoys that have not heard of it yet.
+ * @internal How long the tasks of a service still run after Nomad has deregistered it. With Nomad's default they stop immediately, and
+ * requests of Envoys that have not received the change yet fail.
  */
 export const SHUTDOWN_DELAY = "3s";
 
 /**
- * @internal Has the successor of a group's only instance run next to it until it is healthy, so that a deployment leaves no
- * request unanswered, unless something keeps the two apart or the job's author has decided.
+ * @internal Adds a canary, promoted automatically, to groups with one instance, so that the new instance runs next to the old one until it
+ * is healthy, and no requests fail during a deployment. A group stays unchanged if the two cannot run at the same time, or if the job sets
+ * `canary`, `autoPromote` or an `update` block for all groups.
  */
 export function withSuccessorBeside(job: nomad.Job): nomad.Job {
   return {
@@ -25,17 +26,17 @@ export function withSuccessorBeside(job: nomad.Job): nomad.Job {
   };
 }
 
-/** @internal How long Nomad may take to decide whether a job is deployed, in nanoseconds. */
+/** @internal Maximum time, in nanoseconds, until Nomad decides whether a deployment is successful. */
 export interface DeploymentLimits {
-  /** Of a new job, whose instances start at once. */
+  /** For a new job, whose instances all start at the same time. */
   readonly create: nomad.Nanoseconds;
-  /** Of a new version, whose instances replace the old ones step by step. */
+  /** For a new version, whose instances replace the old ones step by step. */
   readonly update: nomad.Nanoseconds;
 }
 
 /**
- * @internal The limits of a finished job: its progress deadline for each step, and a minute for what comes before and after. Undefined
- * where there is no deployment to wait for, or what it depends on is known to Terraform only.
+ * @internal The limits of a finished job: its progress deadline for each step, and one additional minute. `undefined` if the job has no
+ * deployment, or if fields that determine the limits are known only to Terraform.
  */
 export function deploymentLimits(job: nomad.Job): DeploymentLimits | undefined {
   if ((job.Type ?? "service") !== "service") return undefined;
@@ -43,7 +44,7 @@ export function deploymentLimits(job: nomad.Job): DeploymentLimits | undefined {
   const limits = groups.map((group) => {
     const { Count = 1 } = group;
     const { ProgressDeadline, HealthyDeadline, MaxParallel, Canary } = updateOf(job, group);
-    // Without a deadline for progress the first instance that is not healthy in time ends it.
+    // Without a progress deadline, the deployment fails if the first instance is not healthy within its deadline.
     const step = ProgressDeadline === 0 ? HealthyDeadline : ProgressDeadline;
     const steps = Math.ceil(Count / Math.max(MaxParallel, 1)) + (Canary > 0 && Count > 1 ? 1 : 0);
     return [Count, ProgressDeadline, HealthyDeadline, MaxParallel, Canary].some((it) => isToken(it))
@@ -57,17 +58,17 @@ export function deploymentLimits(job: nomad.Job): DeploymentLimits | undefined {
   };
 }
 
-/** @internal Why the only instance of a group ends before its successor starts, for each such group of a finished job. */
+/** @internal For each group of a finished job whose only instance stops before the new one starts: the reason. */
 export function obstaclesOf(job: nomad.Job): readonly Obstacle[] {
   return (job.TaskGroups ?? []).flatMap((group) =>
     leavesGap(job, group) && !keepsDisk(group) ? (obstacleOf(group) ?? []) : [],
   );
 }
 
-/** @internal What two instances cannot both have. */
+/** @internal Something that two instances on the same node cannot use at the same time. */
 export interface Obstacle {
   readonly kind: "port" | "network" | "volume";
-  /** What follows "it". */
+  /** Text after "it" in messages. */
   readonly text: string;
 }
 
@@ -86,9 +87,9 @@ function obstacleOf({ Networks = [], Volumes = {} }: nomad.TaskGroup): Obstacle 
   return volume && { kind: "volume", text: `writes to the volume ${volume[0]}` };
 }
 
-/** Whether a deployment ends the only instance first: as far as is known before Terraform runs, and as Nomad does it unasked. */
+/** Whether a deployment with Nomad's defaults stops the only instance first, as far as this is known at synthesis. */
 function leavesGap(job: nomad.Job, { Count = 1, Update = {}, Services = [] }: nomad.TaskGroup): boolean {
-  // A canary with tags or metadata of its own is for rules that tell it apart, or for people who promote it.
+  // A canary with separate tags or metadata is meant for traffic rules that distinguish it, or for manual promotion.
   const hasOwnCanaries = Services.some(({ CanaryTags, CanaryMeta }) => CanaryTags ?? CanaryMeta);
   const isDecided = [Update.Canary, Update.AutoPromote, job.Update].some((it) => it !== undefined);
   const isRolling = Update.HealthCheck !== "manual" && Update.MaxParallel !== 0;
@@ -96,7 +97,7 @@ function leavesGap(job: nomad.Job, { Count = 1, Update = {}, Services = [] }: no
   return (job.Type ?? "service") === "service" && isSingle && isRolling && !isDecided && !hasOwnCanaries;
 }
 
-/** A disk that goes from an allocation to the one that replaces it does not go to a canary. */
+/** Nomad moves a sticky ephemeral disk to the allocation that replaces the old one, but not to a canary. */
 function keepsDisk({ EphemeralDisk }: nomad.TaskGroup): boolean {
   return EphemeralDisk?.Sticky === true || EphemeralDisk?.Migrate === true;
 }

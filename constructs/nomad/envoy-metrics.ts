@@ -4,28 +4,28 @@ import { inboundGatewayOf, hasEnvoy } from "./envoy-tasks";
 import type * as nomad from "./generated/job";
 import { isIsolated } from "./network";
 
-/** @internal Where the Envoys of a job answer Prometheus. */
+/** @internal Where the Envoys of a job serve metrics for Prometheus. */
 export interface EnvoyMetricsOptions {
-  /** Port inside the allocation; the next free one where something else of the group has it. */
+  /** Port inside the allocation. If the group already uses it, the next free port is used. */
   readonly port: number;
-  /** Whether proxy-defaults name that port already. */
+  /** Whether proxy-defaults already set that port. */
   readonly byProxyDefaults: boolean;
-  /** @default Nomad's own */
+  /** Name of the client's `host_network` on which the port is open. @default the node's default network */
   readonly hostNetwork?: string;
 }
 
-/** Metadata of a service in Consul: `address:port` at which its Envoy answers `GET /metrics`. */
+/** Metadata of a service in Consul with the `address:port` at which its Envoy serves `GET /metrics`. */
 export const METRICS_ADDRESS = "envoy_metrics_address";
 
-/** Names the port of a group's first Envoy; those of others end in a number. */
+/** Label of the metrics port of a group's first Envoy. The labels of further Envoys have a number as suffix. */
 const LABEL = "envoy_metrics";
 
 /** @see https://developer.hashicorp.com/consul/docs/reference/proxy/envoy#envoy_prometheus_bind_addr */
 export const BIND_ADDRESS = "envoy_prometheus_bind_addr";
 
 /**
- * Gives each Envoy of a job, sidecar or gateway, a port of its node for its metrics, and says so in Consul. It looks at the
- * finished job, so that whatever an override adds to a group is seen too.
+ * Adds a port of the node for metrics to each Envoy of a job, sidecar or gateway, and metadata with its address in Consul. It changes the
+ * finished job, so that it includes what overrides add to groups.
  */
 export function exposeEnvoyMetrics(job: nomad.Job, options: EnvoyMetricsOptions): nomad.Job {
   return { ...job, TaskGroups: job.TaskGroups?.map((group) => exposeInGroup(group, options)) };
@@ -48,7 +48,7 @@ function exposeInGroup(group: nomad.TaskGroup, options: EnvoyMetricsOptions): no
     const inside = ownPort ?? firstFree(options.port, taken);
     taken.add(inside);
     ports.push({ Label: label, To: isolated ? inside : undefined, HostNetwork: options.hostNetwork });
-    // Outside a network namespace of its own Envoy binds the very port that Nomad gives it.
+    // Without a separate network namespace, Envoy listens on the port of the node that Nomad chooses.
     const port = isolated ? String(inside) : `\${NOMAD_HOST_PORT_${label}}`;
     const isKnown = ownPort !== undefined || (options.byProxyDefaults && port === String(options.port));
     const listening = withListener(service, inside, isKnown ? undefined : `0.0.0.0:${port}`);
@@ -65,13 +65,13 @@ function exposeInGroup(group: nomad.TaskGroup, options: EnvoyMetricsOptions): no
   };
 }
 
-/** What the author of the job has set. An address that Nomad interpolates is theirs to expose. */
+/** The proxy configuration in the job. If it has an address with a variable of Nomad, its metrics are not exposed here. */
 function ownConfig({ Connect }: nomad.Service): Readonly<Record<string, unknown>> | undefined {
   const proxy = Connect?.SidecarService?.Proxy ?? Connect?.Gateway?.Proxy;
   return proxy?.Config;
 }
 
-/** At the service and not at its sidecar: Nomad fills in the address only there, and Consul copies it to the sidecar. */
+/** Adds the metadata to the service, not to its sidecar: Nomad replaces variables only there, and Consul copies it to the sidecar. */
 function withAddress(service: nomad.Service, label: string): nomad.Service {
   const address = { [METRICS_ADDRESS]: `\${NOMAD_HOST_ADDR_${label}}` };
   const own = [service.Meta, service.CanaryMeta].flatMap(knownEntries).find(([key]) => key === METRICS_ADDRESS);
@@ -102,7 +102,7 @@ function withListener(service: nomad.Service, port: number, bindAddress: string 
   const proxy = {
     ...sidecar?.Proxy,
     Config,
-    // Else a scrape would be led to the listener that asks for a certificate. Nomad takes no label of a dynamic port here.
+    // Otherwise a scrape would reach the listener that requires a certificate. Nomad accepts no labels of dynamic ports here.
     TransparentProxy: transparent && {
       ...transparent,
       ExcludeInboundPorts: joinLists(transparent.ExcludeInboundPorts, [String(port)]),
@@ -111,7 +111,7 @@ function withListener(service: nomad.Service, port: number, bindAddress: string 
   return { ...service, Connect: { ...service.Connect, SidecarService: { ...sidecar, Proxy: proxy } } };
 }
 
-/** Ports inside the allocations of a group that the job itself names. */
+/** Ports inside the allocations of a group that the job uses. */
 function portsInUse({ Networks, Services }: nomad.TaskGroup): Set<number> {
   const ofNetworks = (Networks ?? []).flatMap(({ ReservedPorts, DynamicPorts }) =>
     [...(ReservedPorts ?? []), ...(DynamicPorts ?? [])].map(({ To }) => To),

@@ -1,10 +1,10 @@
-/** How an Envoy brings paths into their usual form. */
+/** How Envoy normalizes paths. */
 export interface PathNormalization {
   readonly insecureDisablePathNormalization: boolean;
   readonly pathWithEscapedSlashes: keyof typeof ACTIONS;
 }
 
-/** As Envoy counts them. */
+/** Envoy's numbers for these values. */
 const ACTIONS = {
   IMPLEMENTATION_SPECIFIC_DEFAULT: 0,
   KEEP_UNCHANGED: 1,
@@ -14,8 +14,8 @@ const ACTIONS = {
 };
 
 /**
- * Values of the runtime of an Envoy whose listeners Consul leaves as they are: it tells only the Envoys of services to normalize. Envoy
- * has no such values for several slashes in a row and for headers with underscores.
+ * Runtime values that make the Envoy of a gateway normalize paths: Consul configures normalization only for the Envoys of services. Envoy
+ * has no such values for consecutive slashes and for headers with underscores.
  *
  * @see https://www.envoyproxy.io/docs/envoy/latest/configuration/http/http_conn_man/runtime
  */

@@ -1,10 +1,10 @@
 import { mergeMaps } from "../core/collections";
 import type * as nomad from "./generated/job";
 
-/** @internal What is added to the task of an Envoy; what its author has set there stays. */
+/** @internal Fields that are added to the task of an Envoy. Values that the job sets are kept. */
 export type EnvoyTaskAdditions = Pick<nomad.Task, "Env" | "Meta">;
 
-/** @internal Adds to the task of each Envoy of a finished job, be it the job's own or one that Nomad makes. */
+/** @internal Adds fields to the task of each Envoy of a finished job: tasks of the job itself, and tasks that Nomad adds. */
 export function addToEnvoyTasks(
   job: nomad.Job,
   additions: (serviceName: string) => Required<EnvoyTaskAdditions>,
@@ -40,19 +40,19 @@ function addInGroup(
   };
 }
 
-/** The service whose Envoy a task is, where the job has that task itself: Nomad knows it by the kind. */
+/** Name of the service whose Envoy runs in a task of the job, from the field `Kind`; `undefined` for other tasks. */
 function envoyOf({ Kind }: nomad.Task): string | undefined {
   return Kind === undefined ? undefined : /^connect-\w+:(.*)$/.exec(Kind)?.[1];
 }
 
-/** @internal Whether an Envoy stands before a service, or is it. */
+/** @internal Whether a service has a sidecar or is a gateway. */
 export function hasEnvoy({ Connect }: nomad.Service): boolean {
   return Connect?.SidecarService !== undefined || Connect?.Gateway !== undefined;
 }
 
 /**
- * @internal The gateway of a group whose Envoy stands, for Nomad, before another service: that is only the way in which it comes
- * to its configuration.
+ * @internal The API gateway or ingress gateway of a group. For Nomad, its Envoy is the sidecar of another service, the proxy service, with
+ * which it gets its configuration.
  */
 export function inboundGatewayOf(group: nomad.TaskGroup): nomad.Service | undefined {
   return group.Services?.find(({ Kind }) => Kind?.endsWith("-gateway"));

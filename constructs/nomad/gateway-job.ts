@@ -10,20 +10,20 @@ import { Sidecar } from "./sidecar";
 import type { Template } from "./template";
 import { renderVolumeMount, VOLUME_MOUNT_SHAPE, type VolumeMountOptions } from "./volume";
 
-/** Everything about a gateway's job that does not come from the graph. */
+/** Props of a gateway's job. */
 export interface GatewayJobProps extends JobProps {
-  /** How its Envoy runs. @default the mesh's */
+  /** Envoy of the gateway: how it runs, and its resources. @default the `sidecar` of the mesh */
   readonly sidecar?: Sidecar;
   /**
-   * Files that Nomad renders for its Envoy, such as certificates; keys belong into `secrets/`. Envoy is restarted when one
-   * changes, unless the template says otherwise.
+   * Files that Nomad renders for Envoy, such as certificates. The destination of keys should be below `secrets/`. If a file changes, Envoy
+   * is restarted, unless `changeMode` of the template is different.
    *
    * @default none
    */
   readonly templates?: readonly Template[];
-  /** Volumes of `volumes` that its Envoy sees. @default none */
+  /** Mounts of `volumes` in the task of Envoy. @default none */
   readonly volumeMounts?: readonly VolumeMountOptions[];
-  /** @default none */
+  /** Tags of the gateway in Consul. @default none */
   readonly tags?: readonly string[];
   /** Metadata of the gateway in Consul. @default none */
   readonly meta?: Readonly<Record<string, string>>;
@@ -39,34 +39,34 @@ export const GATEWAY_JOB_SHAPE: is.Shape<GatewayJobProps> = {
   meta: is.map(is.text),
 };
 
-/** What is laid over the bootstrap that Nomad writes for an Envoy. */
+/** Fields that are merged into the bootstrap that Nomad writes for an Envoy. */
 export interface EnvoyBootstrap {
   readonly node?: { readonly id: string; readonly cluster: string };
-  /** Values of Envoy's runtime, which go before what Consul configures. */
+  /** Runtime values of Envoy, which take precedence over the configuration of Consul. */
   readonly runtime?: Readonly<Record<string, number>>;
 }
 
-/** What a kind of gateway adds. */
+/** The parts of a gateway's job that depend on its kind. */
 export interface GatewayJobParts {
   readonly serviceName: string;
   /** Static ports of the node. */
   readonly ports: readonly nomad.Port[];
-  /** Ports of the node that Nomad chooses. @default those that it adds itself */
+  /** Dynamic ports of the node. @default the ports that Nomad adds */
   readonly dynamicPorts?: readonly nomad.Port[];
   readonly services: readonly nomad.Service[];
-  /** What the task of its Envoy is called. */
+  /** Name of the Envoy's task. */
   readonly taskName: string;
-  /** What Nomad makes of that task. */
+  /** Field `Kind` of the Envoy's task, by which Nomad writes its bootstrap. */
   readonly taskKind: string;
-  /** Where its Envoy's bootstrap differs from Nomad's. @default nowhere */
+  /** Changes to the bootstrap that Nomad writes. @default none */
   readonly bootstrap?: EnvoyBootstrap;
-  /** What a node must have for that task, beside a Consul that Envoys can ask. @default nothing */
+  /** Constraints of that task, in addition to a Consul agent to which Envoys can connect. @default none */
   readonly constraints?: readonly Constraint[];
 }
 
 /**
- * Renders the job of a gateway: one group, always in a network namespace of its own, whose only task is an Envoy. Nomad
- * would add that task automatically; only one of our own can have templates and volumes.
+ * Renders the job of a gateway: one group with its own network namespace, whose only task is an Envoy. Nomad would add that task
+ * automatically, but only a task of the job itself can have templates and volumes.
  */
 export function renderGatewayJob(props: GatewayJobProps, parts: GatewayJobParts): nomad.Job {
   const { serviceName, ports, dynamicPorts, services, taskName, taskKind, bootstrap, constraints = [] } = parts;
@@ -93,16 +93,16 @@ export function renderGatewayJob(props: GatewayJobProps, parts: GatewayJobParts)
   });
 }
 
-/** Envoy merges the two, and takes layers of the runtime in their order: ours comes after Consul's. */
+/** Envoy merges this configuration into its bootstrap. A later layer of the runtime takes precedence, and this one comes after Consul's. */
 function argumentsFor({ node, runtime = {} }: EnvoyBootstrap = {}): readonly string[] {
   const layers = Object.keys(runtime).length === 0 ? undefined : [{ name: "gateway", static_layer: runtime }];
   const config = { node, layered_runtime: layers && { layers } };
   return node === undefined && layers === undefined ? [] : ["--config-yaml", jsonText(config)];
 }
 
-/** Props of a gateway that Nomad itself knows, by a block of its own. */
+/** Props of a gateway with a `gateway` block in the job: a mesh gateway or terminating gateway. */
 export interface GatewayBlockProps extends GatewayJobProps {
-  /** How long a connection to a destination may take to open. @default "5s" */
+  /** Maximum time to open a connection to a destination. @default "5s" */
   readonly connectTimeout?: DurationLike;
 }
 
@@ -112,22 +112,22 @@ export const GATEWAY_BLOCK_SHAPE: is.Shape<GatewayBlockProps> = {
   connectTimeout: is.duration,
 };
 
-/** What {@link renderGatewayBlockJob} needs to know. */
+/** The parts of the job that {@link renderGatewayBlockJob} renders. */
 export interface GatewayBlockParts {
   readonly serviceName: string;
-  /** As Nomad names it. */
+  /** Kind of the gateway in Nomad. */
   readonly kind: "terminating" | "mesh";
   readonly gateway: Pick<nomad.ConsulGateway, "Terminating" | "Mesh">;
   /** Static ports of the node. */
   readonly ports: readonly nomad.Port[];
-  /** Further fields of the service. */
+  /** Additional fields of the service. */
   readonly service: nomad.Service;
-  /** Values of its Envoy's runtime. @default none */
+  /** Runtime values of Envoy. @default none */
   readonly runtime?: Readonly<Record<string, number>>;
 }
 
 /**
- * Renders the job of a gateway with Nomad's own block.
+ * Renders the job of a gateway with Nomad's `gateway` block.
  *
  * @see https://developer.hashicorp.com/nomad/docs/job-specification/gateway
  */
@@ -144,7 +144,7 @@ export function renderGatewayBlockJob(props: GatewayBlockProps, parts: GatewayBl
   });
 }
 
-/** Healthy once a port of the node accepts connections. @param portLabel default: the service's own */
+/** A check that passes if a port of the node accepts connections. @param portLabel default: the port of the service */
 export function listeningCheck(name: string, portLabel?: string): nomad.ServiceCheck {
   return {
     Name: name,
@@ -155,7 +155,7 @@ export function listeningCheck(name: string, portLabel?: string): nomad.ServiceC
   };
 }
 
-/** As Nomad itself names the task of a gateway. */
+/** The name that Nomad gives to the task of a gateway. */
 export function gatewayTaskName(kind: string, serviceName: string): string {
   return `connect-${kind}-${serviceName}`;
 }

@@ -25,16 +25,16 @@ import {
 import type { Volume } from "./volume";
 
 /**
- * The folder `alloc/data` that the tasks of an allocation share.
+ * The ephemeral disk of an allocation, which contains the directory `alloc/data` that its tasks share.
  *
  * @see https://developer.hashicorp.com/nomad/docs/job-specification/ephemeral_disk
  */
 export interface EphemeralDiskOptions {
-  /** Size in MiB that Nomad reserves, logs included. @default 300 */
+  /** Size in MiB that Nomad reserves, including logs. @default 300 */
   readonly sizeMib?: number;
-  /** Whether a new allocation is placed where the old one was, and gets its folder. @default false */
+  /** Whether Nomad places a new allocation on the node of the previous one, and moves the data to it. @default false */
   readonly sticky?: boolean;
-  /** Whether the folder is copied where a new allocation is placed on another node. Needs `sticky`. @default false */
+  /** Whether Nomad copies the data if it places the new allocation on another node. Requires `sticky`. @default false */
   readonly migrate?: boolean;
 }
 
@@ -46,18 +46,18 @@ export const EPHEMERAL_DISK_SHAPE: is.Shape<EphemeralDiskOptions> = {
 };
 
 /**
- * Bounds within which an autoscaler, or `nomad job scale`, changes the count of a group.
+ * Limits within which an autoscaler, or `nomad job scale`, changes the count of a group.
  *
  * @see https://developer.hashicorp.com/nomad/docs/job-specification/scaling
  */
 export interface ScalingOptions {
-  /** Fewest allocations. @default `count` */
+  /** Minimum number of allocations. @default `count` */
   readonly min?: number;
-  /** Most allocations. */
+  /** Maximum number of allocations. */
   readonly max: number;
-  /** Whether the autoscaler acts on it. @default true */
+  /** Whether the autoscaler scales the group. @default true */
   readonly enabled?: boolean;
-  /** The autoscaler's policy, opaque to Nomad. @default none */
+  /** Policy for the autoscaler, which Nomad does not interpret. @default none */
   readonly policy?: Readonly<Record<string, unknown>>;
 }
 
@@ -70,55 +70,56 @@ export const SCALING_SHAPE: is.Shape<ScalingOptions> = {
 };
 
 /**
- * What a group takes, whatever is in it.
+ * Options of a group, except its network, services and tasks.
  *
  * @see https://developer.hashicorp.com/nomad/docs/job-specification/group
  */
 export interface GroupOptions {
-  /** Instances. @default 1 */
+  /** Number of instances (allocations). @default 1 */
   readonly count?: number;
   /**
-   * How a new version replaces the old one.
+   * How allocations of a new version replace those of the old one.
    *
-   * @default Nomad's own; of a group with one instance, the new one runs next to the old one (`canary: 1, autoPromote: true`)
-   * until it is healthy, unless it has a static port, a volume to write to, a disk that is kept, `canaryTags` or `canaryMeta`
+   * @default Nomad's default; in a group with one instance, the new instance runs next to the old one until it is healthy
+   * (`canary: 1, autoPromote: true`), unless the group has a static port, a writable volume, a sticky ephemeral disk, `canaryTags` or
+   * `canaryMeta`, or uses the host network
    */
   readonly update?: UpdateOptions;
   /**
-   * What happens to a task that ends, its Envoy included.
+   * Whether and when Nomad restarts a task that exits, including Envoy.
    *
-   * @default up to 10 restarts in 30 min, each after 1 s, then another node; in batch and sysbatch jobs Nomad's own, for tasks that
-   * fail: up to 3 in 24 h, each after 15 s
+   * @default up to 10 restarts in 30 minutes, each after 1 s; then Nomad reschedules the allocation. In batch and sysbatch jobs, Nomad's
+   * default for tasks that fail: up to 3 restarts in 24 hours, each after 15 s
    */
   readonly restart?: RestartOptions;
-  /** @default Nomad's own */
+  /** Whether and when Nomad replaces a failed allocation on another node. @default Nomad's default for the kind of the job */
   readonly reschedule?: RescheduleOptions;
-  /** How allocations leave a node that is drained. @default Nomad's own: one at a time */
+  /** How Nomad moves allocations off a node that is drained. @default Nomad's default: one at a time */
   readonly migrate?: MigrateOptions;
-  /** What happens when a node no longer answers. @default Nomad's own: its allocations are replaced at once */
+  /** What happens to allocations on a node that is disconnected. @default Nomad's default: they are replaced immediately */
   readonly disconnect?: DisconnectOptions;
-  /** The folder that its tasks share. @default Nomad's own: 300 MiB, lost with the allocation */
+  /** The disk that the tasks of an allocation share. @default Nomad's default: 300 MiB, deleted with the allocation */
   readonly ephemeralDisk?: EphemeralDiskOptions;
-  /** Bounds of its count for an autoscaler. @default none */
+  /** Limits of the count for an autoscaler. @default none */
   readonly scaling?: ScalingOptions;
   /**
-   * How long tasks still run after the service has left the catalog. Envoys hear of that a moment later, and until then still
-   * send requests.
+   * How long tasks still run after Nomad has deregistered their services. Envoys of clients receive the change a moment later, and still
+   * send requests until then.
    *
-   * @default "3s"; for a gateway "0s", whose Envoy has a delay of its own
+   * @default "3s"; for a gateway "0s", since its Envoy has its own delay
    */
   readonly shutdownDelay?: DurationLike;
-  /** Volumes, by the name under which tasks mount them. @default none */
+  /** Volumes by name. Tasks mount them by this name. @default none */
   readonly volumes?: Readonly<Record<string, Volume>>;
-  /** @default none */
+  /** Conditions that a node must meet. @default none */
   readonly constraints?: readonly Constraint[];
-  /** @default none */
+  /** Preferences for nodes. @default none */
   readonly affinities?: readonly Affinity[];
-  /** @default none */
+  /** How allocations are spread over nodes. @default none */
   readonly spreads?: readonly Spread[];
-  /** Name of the Consul cluster of its services and tasks, where Nomad's agents know several (Enterprise). @default "default" */
+  /** Name of the Consul cluster of services and tasks, if Nomad's agents have several (Enterprise). @default "default" */
   readonly consulCluster?: string;
-  /** Metadata, which tasks find as `${NOMAD_META_<key>}`. @default none */
+  /** Metadata of the group, which tasks can read as `${NOMAD_META_<key>}`. @default none */
   readonly groupMeta?: Readonly<Record<string, string>>;
 }
 
@@ -141,10 +142,10 @@ export const GROUP_SHAPE: is.Shape<GroupOptions> = {
   groupMeta: is.map(is.text),
 };
 
-/** @internal What a group holds: networks, services and tasks, any number of each. */
+/** @internal Networks, services and tasks of a group, any number of each. */
 export type GroupParts = Required<Pick<nomad.TaskGroup, "Networks" | "Services" | "Tasks">>;
 
-/** @internal One group of a job. @param options its kind is the job's */
+/** @internal One group of a job. @param options options of the group, with the kind of the job */
 export function renderGroup(
   name: string,
   options: GroupOptions & { readonly kind?: JobKind },

@@ -9,16 +9,16 @@ import { problemOfRequestPath } from "./request-path";
 import { isToken } from "../core/token";
 
 /**
- * When a check that fails again and again restarts its task, or, without one, all tasks of the group.
+ * When a check that fails repeatedly restarts its task, or, for a check without a task, all tasks of the group.
  *
  * @see https://developer.hashicorp.com/nomad/docs/job-specification/check_restart
  */
 export interface CheckRestartOptions {
-  /** Bad answers in a row; 0 for never. */
+  /** Number of consecutive failures after which the task is restarted; 0 for never. */
   readonly limit: number;
-  /** Wait after a start before checks count. @default "1s" */
+  /** Time after a start during which failures do not count. @default "1s" */
   readonly grace?: DurationLike;
-  /** Whether an answer that is a warning counts as a good one. @default false */
+  /** Whether the status `warning` counts as success. @default false */
   readonly ignoreWarnings?: boolean;
 }
 
@@ -30,39 +30,43 @@ export const CHECK_RESTART_SHAPE: is.Shape<CheckRestartOptions> = {
 };
 
 /**
- * What every kind of check takes.
+ * Options of all kinds of checks.
  *
  * @see https://developer.hashicorp.com/nomad/docs/job-specification/check
  */
 export interface HealthCheckOptions {
-  /** The check's name in Consul. @default the service's name and the kind of check */
+  /** Name of the check in Consul. @default `<service> <kind>`, such as "api http" */
   readonly name?: string;
   /**
-   * Time between two checks. After each restart of its Consul agent an instance gets no traffic until its check has run
-   * again, which takes up to this time: keep it short. With `checkRestart` it also says how soon a task is restarted.
+   * Time between two checks. After a restart of its Consul agent, an instance gets no traffic until its check has run again, which takes up
+   * to this time, so keep it short. With `checkRestart`, the interval also determines how soon a task is restarted.
    *
-   * @default "2s"; "10s" for a script, since each run starts a process, and its last result outlives the agent
+   * @default "2s"; "10s" for a script, since each run starts a process, and its last result is kept when the agent restarts
    */
   readonly interval?: DurationLike;
-  /** How long an answer may take. @default "2s" */
+  /** Maximum duration of a check. @default "2s" */
   readonly timeout?: DurationLike;
-  /** Good answers in a row before an instance counts as healthy again. @default 0 */
+  /** Number of consecutive successes before an instance becomes healthy again. @default 0: the first success is sufficient */
   readonly successBeforePassing?: number;
-  /** Bad answers in a row before an instance counts as unhealthy. @default 0 */
+  /** Number of consecutive failures before an instance becomes unhealthy. @default 0: the first failure is sufficient */
   readonly failuresBeforeCritical?: number;
-  /** Restarts the task when it stays unhealthy. @default the service's; else never */
+  /** When the check restarts the task. @default `checkRestart` of the service, otherwise never */
   readonly checkRestart?: CheckRestartOptions;
-  /** The task that it is about: a script runs in it, and `checkRestart` restarts it alone. @default the service's own */
+  /** Name of the task of the check: a script runs in it, and `checkRestart` restarts only this task. @default the task of the service */
   readonly task?: string;
-  /** Bad answers in a row before an instance counts as in doubt. @default `failuresBeforeCritical` */
+  /** Number of consecutive failures before the status becomes `warning`. @default `failuresBeforeCritical` */
   readonly failuresBeforeWarning?: number;
-  /** What Consul takes for its answer until there is one. @default "critical" */
+  /** Status in Consul until the check has run. @default "critical" */
   readonly initialStatus?: "passing" | "warning" | "critical";
-  /** What Consul's pages say of it, at most 255 characters. @default nothing */
+  /** Text about the check in Consul's UI, at most 255 characters. @default none */
   readonly notes?: string;
-  /** What a deployment makes of this check. @default "require_healthy" */
+  /**
+   * Which status a deployment accepts as healthy: `require_healthy` only `passing`, `ignore_warnings` also `warning`, `ignore` any status.
+   *
+   * @default "require_healthy"
+   */
   readonly onUpdate?: "require_healthy" | "ignore_warnings" | "ignore";
-  /** Anything else of Nomad's check block. @default none */
+  /** Other fields of Nomad's check block. @default none */
   readonly override?: Override<nomad.ServiceCheck>;
 }
 
@@ -82,16 +86,16 @@ export const HEALTH_CHECK_SHAPE: is.Shape<HealthCheckOptions> = {
   override: is.fields,
 };
 
-/** What every check takes that opens a connection. */
+/** Options of all checks that open a connection. */
 export interface NetworkHealthCheckOptions extends HealthCheckOptions {
   /**
-   * Where it is asked, if not at the service's own port: the label of a port of the group, or a number inside the allocation, at
-   * which the program listens on more than 127.0.0.1. It is asked directly, past the service's Envoy.
+   * Port of the check, if it is not the port of the service: the label of a port of the group, or a number inside the allocation. The
+   * program must listen there on more than 127.0.0.1, since the check connects directly, not through Envoy.
    *
-   * @default the service's port
+   * @default the port of the service
    */
   readonly port?: number | string;
-  /** Whose address is asked. @default "alloc" for a number; for a label, "host" */
+  /** Address to which the check connects: of the node or of the allocation. @default "alloc" for a number, "host" for a label */
   readonly addressMode?: "host" | "alloc" | "alloc_ipv6";
 }
 
@@ -102,19 +106,19 @@ export const NETWORK_HEALTH_CHECK_SHAPE: is.Shape<NetworkHealthCheckOptions> = {
   addressMode: is.oneOf(["host", "alloc", "alloc_ipv6"]),
 };
 
-/** What a check takes that can pass through an Envoy. */
+/** Options of checks that can go through Envoy. */
 export interface ExposableHealthCheckOptions extends NetworkHealthCheckOptions {
   /**
-   * Whether Envoy opens the path that it asks for. With `port`, the label of the port at which Envoy does.
+   * Whether Envoy exposes the path of the check without mutual TLS. `port` is then the label of the port on which Envoy exposes it.
    *
-   * @default true behind a sidecar, where neither it nor the service has a label as port
+   * @default true if the service has a sidecar, the check has no `port`, and the port of the service is not a label
    */
   readonly expose?: boolean;
-  /** Whether it is asked by TLS. @default false */
+  /** Whether the check uses TLS. @default false */
   readonly tls?: boolean;
-  /** Name that its certificate must have. @default the address */
+  /** Server name that the certificate must contain. @default the address of the check */
   readonly tlsServerName?: string;
-  /** Whether a certificate that nobody vouches for is accepted. @default false */
+  /** Whether the certificate is not verified. @default false */
   readonly tlsSkipVerify?: boolean;
 }
 
@@ -129,11 +133,11 @@ export const EXPOSABLE_HEALTH_CHECK_SHAPE: is.Shape<ExposableHealthCheckOptions>
 
 /** Options of {@link HealthCheck.http}. */
 export interface HttpHealthCheckOptions extends ExposableHealthCheckOptions {
-  /** @default "GET" */
+  /** Method of the request. @default "GET" */
   readonly method?: HttpMethod;
-  /** @default none */
+  /** Headers of the request: a list of values by name. @default none */
   readonly headers?: Readonly<Record<string, readonly string[]>>;
-  /** @default none */
+  /** Body of the request. @default none */
   readonly body?: string;
 }
 
@@ -147,7 +151,7 @@ export const HTTP_HEALTH_CHECK_SHAPE: is.Shape<HttpHealthCheckOptions> = {
 
 /** Options of {@link HealthCheck.grpc}. */
 export interface GrpcHealthCheckOptions extends ExposableHealthCheckOptions {
-  /** Name that the gRPC health protocol asks for. @default the server as a whole */
+  /** Service name in the request of the gRPC health protocol. @default none: the status of the whole server */
   readonly service?: string;
 }
 
@@ -159,7 +163,7 @@ export const GRPC_HEALTH_CHECK_SHAPE: is.Shape<GrpcHealthCheckOptions> = {
 
 /** Options of {@link HealthCheck.script}. */
 export interface ScriptHealthCheckOptions extends HealthCheckOptions {
-  /** @default none */
+  /** Arguments of the command. @default none */
   readonly args?: readonly string[];
 }
 
@@ -170,28 +174,28 @@ export const SCRIPT_HEALTH_CHECK_SHAPE: is.Shape<ScriptHealthCheckOptions> = {
   task: is.text,
 };
 
-/** @internal Time between two checks that cost little: a request or a connection on the node itself. */
+/** @internal Interval of checks that use few resources: a request or a connection on the node itself. */
 export const CHECK_INTERVAL: DurationLike = "2s";
 
 const SCRIPT_INTERVAL: DurationLike = "10s";
 
-/** @internal What a check must know of its service. */
+/** @internal The service of a check. */
 export interface HealthCheckTarget {
   readonly serviceName: string;
-  /** The label of a port, or a number inside the allocation. @default none: a script is the only check that it can have */
+  /** Label of a port, or a number inside the allocation. @default none: the service can only have script checks */
   readonly port: number | string | undefined;
-  /** Name of the service's own task. @default none: a script names its task */
+  /** Name of the service's task. @default none: script checks set their task */
   readonly task: string | undefined;
-  /** Whether an Envoy stands before the service. */
+  /** Whether the service has a sidecar. */
   readonly sidecar: boolean;
 }
 
 /**
- * Tells Consul whether an instance may get traffic.
+ * A health check. Instances with a failing check get no traffic.
  *
- * Behind a sidecar the service itself listens where only Envoy reaches it, so http and gRPC checks go through a listener
- * which Envoy opens for just that path, without mutual TLS. A tcp check cannot, and Nomad refuses it there. (Consul itself
- * checks that the Envoy of each instance listens.)
+ * A service with a sidecar listens where only its Envoy can reach it. HTTP and gRPC checks therefore go through a listener of Envoy that
+ * exposes only the path of the check, without mutual TLS. A TCP check cannot use such a listener, and Nomad refuses it. (Consul checks
+ * automatically that the Envoy of each instance listens.)
  *
  * @see https://developer.hashicorp.com/nomad/docs/job-specification/expose
  */
@@ -204,10 +208,10 @@ export class HealthCheck {
   ) {}
 
   /**
-   * A status from 200 to 299 is healthy, 429 a warning.
+   * An HTTP request. The check passes with a status from 200 to 299; 429 is a warning.
    *
-   * @param path e.g. `/health`; without a query where a sidecar stands before the service, since Envoy opens just the path
-   * @throws RangeError for a path that can never be asked for
+   * @param path path of the request, such as `/health`; without a query if the service has a sidecar, since Envoy exposes only the path
+   * @throws RangeError for a path that cannot be requested
    */
   static http(path: string, options: HttpHealthCheckOptions = {}): HealthCheck {
     const problem = typeof path !== "string" || isToken(path) ? undefined : problemOfRequestPath(path, true);
@@ -235,7 +239,7 @@ export class HealthCheck {
     );
   }
 
-  /** A connection that opens is healthy. Only for a service without a sidecar, on its allocation's own address. */
+  /** A TCP connection. The check passes if it opens. Only for a service without a sidecar, with the address of the allocation. */
   static tcp(options: NetworkHealthCheckOptions = {}): HealthCheck {
     return new HealthCheck(
       "tcp",
@@ -247,7 +251,7 @@ export class HealthCheck {
     );
   }
 
-  /** The gRPC health protocol. @see https://grpc.io/docs/guides/health-checking/ */
+  /** A request of the gRPC health protocol. @see https://grpc.io/docs/guides/health-checking/ */
   static grpc(options: GrpcHealthCheckOptions = {}): HealthCheck {
     return new HealthCheck(
       "grpc",
@@ -260,7 +264,7 @@ export class HealthCheck {
           GRPCUseTLS: options.tls,
           TLSServerName: options.tlsServerName,
           TLSSkipVerify: options.tlsSkipVerify,
-          // Envoy opens the very path of the health protocol.
+          // Envoy exposes the path of the health protocol.
           Path: isExposed ? "/grpc.health.v1.Health/Check" : undefined,
           Protocol: isExposed ? "http2" : undefined,
           ...throughEnvoy(options, target),
@@ -272,7 +276,7 @@ export class HealthCheck {
     );
   }
 
-  /** A command inside the task: exit code 0 is healthy, 1 a warning. @param command absolute path in the task */
+  /** A command in the task. The check passes with exit code 0; 1 is a warning. @param command absolute path in the task */
   static script(command: string, options: ScriptHealthCheckOptions = {}): HealthCheck {
     return new HealthCheck(
       "script",
@@ -321,7 +325,7 @@ export function renderCheckRestart({ limit, grace, ignoreWarnings }: CheckRestar
   return { Limit: limit, Grace: optionalNanoseconds(grace), IgnoreWarnings: ignoreWarnings };
 }
 
-/** Envoy opens the path of a check only where Nomad can tell it the service's port. That of a label is open already. */
+/** Envoy exposes the path of a check only if the service's port is a number. With a label, the port of the service is already open. */
 function passesEnvoy(options: ExposableHealthCheckOptions, target: HealthCheckTarget): boolean {
   return options.expose ?? (target.sidecar && options.port === undefined && typeof target.port !== "string");
 }
@@ -335,7 +339,7 @@ function throughEnvoy(options: ExposableHealthCheckOptions, target: HealthCheckT
 
 function directly(options: NetworkHealthCheckOptions, target: HealthCheckTarget): nomad.ServiceCheck {
   const { port = target.port, addressMode = typeof port === "number" ? "alloc" : undefined } = options;
-  // Nomad asks at the label of the service where a check has none.
+  // Nomad uses the label of the service for a check without one.
   const isInherited = options.port === undefined && typeof port === "string";
   return { AddressMode: addressMode, PortLabel: port === undefined || isInherited ? undefined : String(port) };
 }

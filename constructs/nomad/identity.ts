@@ -4,24 +4,24 @@ import { optionalNanoseconds, type DurationLike } from "../core/duration";
 import type * as nomad from "./generated/job";
 
 /**
- * A signed token (JWT) by which others know a workload. Nomad renews it.
+ * A workload identity: a signed token (JWT) with which a task authenticates to other systems. Nomad renews it.
  *
  * @see https://developer.hashicorp.com/nomad/docs/job-specification/identity
  */
 export interface IdentityOptions {
-  /** Who is to trust it. @default none; required of one that is not the task's default identity */
+  /** Audience (`aud`) of the token: the systems that accept it. Required unless it is the default identity of the task. @default none */
   readonly audience?: readonly string[];
-  /** Whether it is in the environment, as `NOMAD_TOKEN`, or `NOMAD_TOKEN_<name>`. @default false */
+  /** Whether the task has the token in its environment, as `NOMAD_TOKEN`, or `NOMAD_TOKEN_<name>`. @default false */
   readonly env?: boolean;
-  /** Whether it is a file, `secrets/nomad_token`, or `secrets/nomad_<name>.jwt`. @default false */
+  /** Whether the task has the token in a file, `secrets/nomad_token`, or `secrets/nomad_<name>.jwt`. @default false */
   readonly file?: boolean;
-  /** Path of that file, below the task's folder. @default as `file` says */
+  /** Path of that file below the task's directory. @default see `file` */
   readonly filepath?: string;
-  /** What to do when it is renewed. @default "noop" */
+  /** What Nomad does with the task when it renews the token. @default "noop" */
   readonly changeMode?: "noop" | "restart" | "signal";
-  /** The signal of change mode `signal`. @default none */
+  /** Signal for the change mode `signal`. @default none */
   readonly changeSignal?: Signal;
-  /** How long it is good for; not of the default identity. @default for as long as the allocation runs */
+  /** How long the token is valid. Not for the default identity. @default as long as the allocation runs */
   readonly ttl?: DurationLike;
 }
 
@@ -36,7 +36,7 @@ export const IDENTITY_SHAPE: is.Shape<IdentityOptions> = {
   ttl: is.duration,
 };
 
-/** The identity that every task has. */
+/** Name of the identity that every task has. */
 const DEFAULT = "default";
 
 /** @internal */

@@ -2,41 +2,40 @@ import type * as nomad from "./generated/job";
 import { listeningCheck, renderGatewayJob, sidecarOf, type GatewayJobProps } from "./gateway-job";
 import { Constraint } from "./placement";
 
-/** A port that a gateway opens to those outside the mesh. */
+/** A port of a gateway for clients outside the mesh. */
 export interface FrontPort {
-  /** Names it in the job. */
+  /** Label of the port in the job. */
   readonly label: string;
-  /** Where Envoy listens in the gateway's own network namespace. */
+  /** Port on which Envoy listens in the network namespace of the gateway. */
   readonly port: number;
   /** Port of the node. */
   readonly hostPort: number;
 }
 
-/** What {@link renderInboundGatewayJob} needs to know. */
+/** The parts of the job that {@link renderInboundGatewayJob} renders. */
 export interface InboundGatewayParts {
   readonly serviceName: string;
-  /** As Consul names it. */
+  /** Kind of the gateway in Consul. */
   readonly kind: "ingress-gateway" | "api-gateway";
-  /** At least one; the first also answers Consul's check of the proxy service's sidecar. */
+  /** At least one port. Consul's check of the proxy service's sidecar also uses the first one. */
   readonly ports: readonly FrontPort[];
-  /** Values of its Envoy's runtime. @default none */
+  /** Runtime values of Envoy. @default none */
   readonly runtime?: Readonly<Record<string, number>>;
 }
 
 /**
- * Renders the job of a gateway whose config entry is not Nomad's: an API gateway, of which Nomad knows only the kind, or an
- * ingress gateway, whose entry Nomad would write but never remove.
+ * Renders the job of a gateway whose config entry Nomad does not write: an API gateway, of which Nomad supports only the kind of the
+ * service, or an ingress gateway, whose entry Nomad would write but never delete.
  *
- * Such a gateway registers as a service of its kind, at the address of its own network namespace, since that is where Consul
- * has its Envoy listen. From in there Envoy must still reach Consul, which listens on the node's loopback only; the way that
- * Nomad makes for sidecars, a socket in the allocation, is there for a group that has one. So the group also has a second
- * service, the proxy service, whose sidecar is this very Envoy: Nomad writes it a bootstrap with the socket, Consul's authority
- * and a token, and Envoy is started as the gateway by the documented way of overriding a node's id. No Consul agent listens
- * anywhere else for it.
+ * The gateway registers as a service of its kind, with the address of its network namespace, where Consul makes Envoy listen. From there,
+ * Envoy must also connect to Consul, which listens only on the loopback interface of the node. For groups with a sidecar, Nomad provides a
+ * socket in the allocation. The group therefore has a second service, the proxy service, whose sidecar is this Envoy. Nomad writes a
+ * bootstrap with the socket, Consul's CA and a token, and `--config-yaml` overrides the node id, so that Envoy runs as the gateway. The
+ * Consul agent does not have to listen on other addresses.
  *
- * A Consul agent that reloads or restarts checks the port of every sidecar, whatever its registration says of checks. So the
- * port of the proxy service's sidecar, dynamic on the node, leads to the gateway's first listener: something listens there
- * exactly while the gateway does.
+ * A Consul agent that reloads or restarts checks the port of every sidecar, even if its registration disables checks. The port of the proxy
+ * service's sidecar, which is dynamic on the node, is therefore mapped to the first listener of the gateway, so that the check passes while
+ * the gateway listens.
  *
  * @see https://developer.hashicorp.com/consul/docs/north-south/api-gateway
  */
@@ -45,12 +44,12 @@ export function renderInboundGatewayJob(props: GatewayJobProps, parts: InboundGa
   const first = ports.at(0);
   const PortLabel = first?.label;
   const proxyService = proxyServiceOf(serviceName);
-  // As Nomad names its registrations in Consul.
+  // The id that Nomad gives to the registration in Consul.
   const id = `_nomad-task-\${NOMAD_ALLOC_ID}-group-\${NOMAD_GROUP_NAME}-${serviceName}-${PortLabel}`;
   return renderGatewayJob(props, {
     serviceName,
     ports: ports.map(({ label, port, hostPort }) => ({ Label: label, Value: hostPort, To: port })),
-    // Nomad would add it too, under this very label, but leading to a port on which nothing listens.
+    // Nomad would otherwise add a port with this label, mapped to a port on which nothing listens.
     dynamicPorts: [{ Label: inboundTaskName(serviceName), To: first?.port }],
     services: [
       {
@@ -67,7 +66,7 @@ export function renderInboundGatewayJob(props: GatewayJobProps, parts: InboundGa
         Provider: "consul",
         PortLabel,
         Connect: {
-          // The checks of the gateway say whether it listens, and sooner.
+          // The checks of the gateway detect sooner whether it listens.
           SidecarService: { DisableDefaultTCPCheck: true, Proxy: { Config: sidecarOf(props).proxyConfig } },
         },
       },
@@ -79,15 +78,15 @@ export function renderInboundGatewayJob(props: GatewayJobProps, parts: InboundGa
   });
 }
 
-/** The first Nomad that registers a service of any kind. Its servers must be as new; of the nodes it is made sure. */
+/** The first version of Nomad that registers services of any kind. A constraint ensures it for the nodes; the servers need it too. */
 const NOMAD_WITH_KINDS = "1.10.3";
 
-/** The service by which a gateway's Envoy comes to its bootstrap. */
+/** Name of the proxy service, with which the Envoy of a gateway gets its bootstrap. */
 export function proxyServiceOf(serviceName: string): string {
   return `${serviceName}-envoy`;
 }
 
-/** What the task of a gateway's Envoy is called. */
+/** Name of the task of a gateway's Envoy. */
 export function inboundTaskName(serviceName: string): string {
   return `connect-proxy-${proxyServiceOf(serviceName)}`;
 }

@@ -3,20 +3,20 @@ import * as is from "../core/shape";
 import type * as nomad from "./generated/job";
 
 /**
- * When a job runs, for {@link JobKind.periodic}.
+ * Options of {@link JobKind.periodic}: when instances of a job start.
  *
  * @see https://developer.hashicorp.com/nomad/docs/job-specification/periodic
  */
 export interface PeriodicOptions {
-  /** Cron expressions, each a time at which an instance starts, e.g. `"0 3 * * *"` or `"@daily"`. At least one. */
+  /** Cron expressions for the times at which an instance starts, such as `"0 3 * * *"` or `"@daily"`. At least one. */
   readonly crons: readonly string[];
-  /** Name of the time zone of the expressions, e.g. `"Europe/Berlin"`. @default "UTC" */
+  /** Time zone of the expressions, such as `"Europe/Berlin"`. @default "UTC" */
   readonly timeZone?: string;
-  /** Whether a time is skipped while the instance of an earlier one still runs. @default false */
+  /** Whether a start is skipped while an earlier instance still runs. @default false */
   readonly prohibitOverlap?: boolean;
-  /** Whether it starts at these times at all, or only by `nomad job periodic force`. @default true */
+  /** Whether instances start at these times. If false, they start only with `nomad job periodic force`. @default true */
   readonly enabled?: boolean;
-  /** Whether it runs once where Nomad places it, or once on every eligible node. @default "batch" */
+  /** Type of the instances: `batch` runs once on a node that Nomad chooses, `sysbatch` once on every eligible node. @default "batch" */
   readonly type?: "batch" | "sysbatch";
 }
 
@@ -30,18 +30,18 @@ export const PERIODIC_SHAPE: is.Shape<PeriodicOptions> = {
 };
 
 /**
- * What a dispatch passes, for {@link JobKind.parameterized}.
+ * Options of {@link JobKind.parameterized}: what a dispatch must or can pass to a job.
  *
  * @see https://developer.hashicorp.com/nomad/docs/job-specification/parameterized
  */
 export interface ParameterizedOptions {
-  /** Whether a dispatch has a payload, which a task finds in its `dispatchPayload` file. @default "optional" */
+  /** Whether a dispatch has a payload, which a task can read in its `dispatchPayload` file. @default "optional" */
   readonly payload?: "optional" | "required" | "forbidden";
-  /** Keys of metadata that a dispatch must give. @default none */
+  /** Keys of metadata that a dispatch must set. @default none */
   readonly metaRequired?: readonly string[];
-  /** Keys of metadata that a dispatch may give. @default none */
+  /** Keys of metadata that a dispatch can set. @default none */
   readonly metaOptional?: readonly string[];
-  /** Whether it runs once where Nomad places it, or once on every eligible node. @default "batch" */
+  /** Type of the instances: `batch` runs once on a node that Nomad chooses, `sysbatch` once on every eligible node. @default "batch" */
   readonly type?: "batch" | "sysbatch";
 }
 
@@ -88,7 +88,7 @@ export class JobKind {
     return new JobKind({ Type: "sysbatch" });
   }
 
-  /** Starts a batch job at certain times. Each start is a job of its own, `<id>/periodic-<time>`. */
+  /** Starts a batch job at certain times. Each start creates a separate job, `<id>/periodic-<time>`. */
   static periodic(options: PeriodicOptions): JobKind {
     return new JobKind(
       {
@@ -107,7 +107,7 @@ export class JobKind {
     );
   }
 
-  /** Starts a batch job whenever somebody dispatches it, with the payload and metadata given there. */
+  /** Starts a batch job for each dispatch, with the payload and metadata of the dispatch. */
   static parameterized(options: ParameterizedOptions = {}): JobKind {
     return new JobKind(
       {
@@ -129,7 +129,7 @@ export class JobKind {
     this.examineOptions(place);
   }
 
-  /** @internal Whether its tasks are meant to end. */
+  /** @internal Whether the tasks run until they exit, as in batch jobs. */
   get ends(): boolean {
     return this.rendered.Type === "batch" || this.rendered.Type === "sysbatch";
   }

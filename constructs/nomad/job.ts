@@ -9,28 +9,28 @@ import type { Affinity, Constraint, Spread } from "./placement";
 import { renderUpdate, UPDATE_SHAPE, type UpdateOptions } from "./policies";
 
 /**
- * Where jobs go, for a whole mesh or for one service.
+ * Where Nomad runs jobs, for a whole mesh or for one service.
  *
  * @see https://developer.hashicorp.com/nomad/docs/job-specification/job
  */
 export interface JobPlacement {
-  /** Nomad datacenters, globs allowed. @default ["*"] */
+  /** Names of Nomad datacenters. They can contain globs. @default ["*"] */
   readonly nomadDatacenters?: readonly string[];
-  /** @default the provider's */
+  /** Nomad region. @default the region of the Nomad provider */
   readonly region?: string;
-  /** @default "default" */
+  /** Nomad namespace. @default "default" */
   readonly namespace?: string;
-  /** @default "default" */
+  /** Nomad node pool. @default "default" */
   readonly nodePool?: string;
-  /** From 1 to 100. @default 50 */
+  /** Priority of the job, from 1 to 100. @default 50 */
   readonly priority?: number;
   /**
-   * Whether an apply waits until Nomad calls the job's deployment successful, and fails when it does not. Nomad decides after
-   * `progressDeadline` of `update`, 10 minutes by default, or `healthyDeadline` where that is 0; the resource's `timeouts` follow from it.
-   * Versions of a service are waited for in any case. Jobs without deployments (system, batch) are only waited for until they are placed.
-   * With canaries that somebody promotes an apply waits for that.
+   * Whether `terraform apply` waits until the deployment of the job is successful, and fails if the deployment fails. Nomad decides within
+   * `progressDeadline` of `update`, 10 minutes by default, or within `healthyDeadline` if `progressDeadline` is 0; the `timeouts` of the
+   * resource are set accordingly. For versions of a service, an apply always waits. For jobs without deployments (system, batch), it waits
+   * only until they are placed. With canaries that must be promoted manually, it also waits for the promotion.
    *
-   * @default false: an apply ends as soon as Nomad has taken the job
+   * @default false: an apply ends when Nomad has registered the job
    * @see https://registry.terraform.io/providers/hashicorp/nomad/latest/docs/resources/job#detach
    */
   readonly waitUntilHealthy?: boolean;
@@ -46,20 +46,20 @@ export const JOB_PLACEMENT_SHAPE: is.Shape<JobPlacement> = {
   waitUntilHealthy: is.flag,
 };
 
-/** What any job takes, whatever groups it has. */
+/** Options of all jobs. */
 export interface JobOptions extends JobPlacement {
-  /** How Nomad schedules it. @default JobKind.service() */
+  /** How Nomad schedules the job. @default JobKind.service() */
   readonly kind?: JobKind;
-  /** Metadata of the job in Nomad, which tasks find as `${NOMAD_META_<key>}`. @default none */
+  /** Metadata of the job, which tasks can read as `${NOMAD_META_<key>}`. @default none */
   readonly jobMeta?: Readonly<Record<string, string>>;
   /**
-   * What Nomad's pages say of the job, in Markdown, at most 1000 characters.
+   * Description of the job in Nomad's UI, in Markdown, at most 1000 characters.
    *
-   * @default nothing
+   * @default none
    * @see https://developer.hashicorp.com/nomad/docs/job-specification/ui
    */
   readonly description?: string;
-  /** Links on Nomad's pages: URL by label. @default none */
+  /** Links of the job in Nomad's UI: URLs by label. @default none */
   readonly links?: Readonly<Record<string, string>>;
   /** Whether Nomad places either all allocations of an evaluation or none. @default false */
   readonly allAtOnce?: boolean;
@@ -75,17 +75,21 @@ export const JOB_SHAPE: is.Shape<JobOptions> = {
   allAtOnce: is.flag,
 };
 
-/** What a job of any number of groups takes. */
+/** Options of a job with any number of groups. */
 export interface JobSpec extends JobOptions {
-  /** How new versions of its groups replace the old ones, as far as a group has no `update` of its own. @default Nomad's own */
+  /**
+   * How allocations of a new version replace those of the old one. `update` of a group takes precedence, field by field.
+   *
+   * @default Nomad's default
+   */
   readonly update?: UpdateOptions;
-  /** For all of its groups. @default none */
+  /** Conditions that the nodes of all groups must meet. @default none */
   readonly constraints?: readonly Constraint[];
-  /** For all of its groups. @default none */
+  /** Preferences for the nodes of all groups. @default none */
   readonly affinities?: readonly Affinity[];
-  /** For all of its groups. @default none */
+  /** How the allocations of all groups are spread over nodes. @default none */
   readonly spreads?: readonly Spread[];
-  /** Anything else of Nomad's job block. @default none */
+  /** Other fields of Nomad's job block. @default none */
   readonly override?: Override<nomad.Job>;
 }
 
@@ -99,9 +103,9 @@ export const JOB_SPEC_SHAPE: is.Shape<JobSpec> = {
   override: is.fields,
 };
 
-/** What a job of one group takes, whatever runs in it. */
+/** Options of a job with one group. */
 export interface JobProps extends JobOptions, GroupOptions {
-  /** Anything else that Nomad can express, laid over what is rendered: see {@link Override}. @default none */
+  /** Other fields of Nomad's job, group and service blocks, which are merged into the rendered job: see {@link Override}. @default none */
   readonly override?: JobOverride;
 }
 
@@ -112,17 +116,17 @@ export const JOB_PROPS_SHAPE: is.Shape<JobProps> = {
   override: is.fields,
 };
 
-/** Fields of Nomad's API, laid over those that are rendered: first those of the service, then of the group, then of the job. */
+/** Fields of Nomad's API, which are merged into the rendered job: first those of the service, then of the group, then of the job. */
 export interface JobOverride {
-  /** @default none */
+  /** Fields of the job. @default none */
   readonly job?: Override<nomad.Job>;
-  /** @default none */
+  /** Fields of the group. @default none */
   readonly group?: Override<nomad.TaskGroup>;
-  /** @default none */
+  /** Fields of the service. @default none */
   readonly service?: Override<nomad.Service>;
 }
 
-/** @internal A job with these groups, finished. */
+/** @internal The complete job with these groups. */
 export function renderJob(name: string, spec: JobSpec, groups: readonly nomad.TaskGroup[]): nomad.Job {
   const { kind = JobKind.service(), description, links } = spec;
   const { Type, Periodic, ParameterizedJob } = kind.rendered;
@@ -152,11 +156,11 @@ export function renderJob(name: string, spec: JobSpec, groups: readonly nomad.Ta
   return withSuccessorBeside(overriddenJob(rendered, spec.override));
 }
 
-/** @internal The job of one group, which has the job's own name. */
+/** @internal A job with one group, which has the name of the job. */
 export function renderJobOfOneGroup(name: string, props: JobProps, parts: GroupParts): nomad.Job {
   const { override = {} } = props;
   const group = renderGroup(name, props, parts, override.group);
-  // Those that are given are the group's.
+  // These props apply to the group, not to the job.
   const ofGroup = { update: undefined, constraints: undefined, affinities: undefined, spreads: undefined };
   return renderJob(name, { ...props, ...ofGroup, override: override.job }, [group]);
 }

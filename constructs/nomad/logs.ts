@@ -2,16 +2,16 @@ import * as is from "../core/shape";
 import type * as nomad from "./generated/job";
 
 /**
- * Files into which Nomad writes what a task says, on stdout and on stderr each.
+ * Log files of a task. Nomad keeps separate files for stdout and stderr.
  *
  * @see https://developer.hashicorp.com/nomad/docs/job-specification/logs
  */
 export interface LogOptions {
-  /** Files that are kept, the one being written included. @default 10 */
+  /** Maximum number of files for each of stdout and stderr, including the current one. @default 10 */
   readonly maxFiles?: number;
-  /** Size in MiB at which a new file begins. @default 10 */
+  /** Maximum size of a file, in MiB. @default 10 */
   readonly maxFileSizeMib?: number;
-  /** Whether Nomad leaves the logs to the driver. @default false */
+  /** Whether Nomad collects no logs. The driver can then handle them. @default false */
   readonly disabled?: boolean;
 }
 

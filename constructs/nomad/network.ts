@@ -3,16 +3,16 @@ import type * as nomad from "./generated/job";
 import type { Port } from "./port";
 
 /**
- * How an allocation resolves names.
+ * DNS settings of an allocation.
  *
  * @see https://developer.hashicorp.com/nomad/docs/job-specification/network#dns-parameters
  */
 export interface DnsOptions {
-  /** Addresses of name servers. @default the node's */
+  /** Addresses of name servers. @default those of the node */
   readonly servers?: readonly string[];
-  /** Domains in which short names are looked up. @default the node's */
+  /** Search domains for short names. @default those of the node */
   readonly searches?: readonly string[];
-  /** Options of the resolver, e.g. `"ndots:2"`. @default the node's */
+  /** Options of the resolver, such as `"ndots:2"`. @default those of the node */
   readonly options?: readonly string[];
 }
 
@@ -29,19 +29,19 @@ export const DNS_SHAPE: is.Shape<DnsOptions> = {
  * @see https://developer.hashicorp.com/nomad/docs/job-specification/network
  */
 export interface NetworkOptions {
-  /** Ports of the node, by label. @default none: only the mesh reaches the group */
+  /** Ports of the node, by label. @default none: the group is reachable only through the mesh */
   readonly ports?: Readonly<Record<string, Port>>;
   /**
-   * `bridge` and `cni/<name>` give each allocation a network namespace of its own, which a service with a sidecar needs.
+   * Network mode. With `bridge` and `cni/<name>`, each allocation has its own network namespace, which a service with a sidecar requires.
    *
    * @default "bridge"
    */
   readonly networkMode?: "bridge" | "host" | "none" | `cni/${string}`;
-  /** How names are resolved. @default as the node does it */
+  /** DNS settings of the allocations. @default the settings of the node */
   readonly dns?: DnsOptions;
-  /** Host name inside the allocation; Nomad's own `${…}` may stand in it. Only with the mode bridge. @default Nomad's own */
+  /** Host name inside the allocation. It can contain Nomad's variables (`${…}`). Only with the mode `bridge`. @default Nomad's default */
   readonly hostname?: string;
-  /** Arguments for the CNI plugins, of a `networkMode` of cni. @default none */
+  /** Arguments for the CNI plugins, by name. Only with a mode `cni/<name>`. @default none */
   readonly cniArgs?: Readonly<Record<string, string>>;
 }
 
@@ -54,7 +54,7 @@ export const NETWORK_SHAPE: is.Shape<NetworkOptions> = {
   cniArgs: is.map(is.text),
 };
 
-/** @internal @param further ports that follow from something else; those with a label of `ports` are there already */
+/** @internal @param further additional ports; those whose label is also in `ports` are omitted */
 export function renderNetwork(
   options: NetworkOptions,
   further: Pick<nomad.NetworkResource, "ReservedPorts" | "DynamicPorts"> = {},
@@ -80,7 +80,7 @@ export function renderNetwork(
   };
 }
 
-/** @internal Whether each allocation of a group with this network has a namespace of its own. */
+/** @internal Whether each allocation of a group with this network has its own network namespace. */
 export function isIsolated(network: nomad.NetworkResource | undefined): boolean {
   return network?.Mode === "bridge" || network?.Mode?.startsWith("cni/") === true;
 }

@@ -1,7 +1,7 @@
 import { layOver, type NamesOfItems, type Override } from "../core/override";
 import type * as nomad from "./generated/job";
 
-/** What names the items of a list in a job. A group has one network, which therefore needs no name. */
+/** The names of items of lists in a job, by which overrides are merged. A group has only one network, so it needs no name. */
 const NAMES: NamesOfItems = {
   ...Object.fromEntries(
     ["Actions", "Checks", "Devices", "Identities", "Secrets", "Services", "TaskGroups", "Tasks"].map((list) => [
@@ -16,12 +16,12 @@ const NAMES: NamesOfItems = {
     textOf(DestinationName) && JSON.stringify([DestinationName, DestinationPeer, Datacenter]),
 };
 
-/** @internal Lays what its author says over a part of a job. @param of which part, such as `the task api` */
+/** @internal Merges an override into a part of a job. @param of the part, such as `the task api` */
 export function overridden<T extends object>(rendered: T, override: Override<T> | undefined, of: string): T {
   return layOver(rendered, override, NAMES, of);
 }
 
-/** @internal The same for a group. A port is one by its label, also where it becomes static or dynamic. */
+/** @internal Merges an override into a group. A port is identified by its label, even if the override makes it static or dynamic. */
 export function overriddenGroup(
   group: nomad.TaskGroup,
   override: Override<nomad.TaskGroup> | undefined,
@@ -34,7 +34,7 @@ export function overriddenGroup(
   );
 }
 
-/** @internal The same for a whole job. */
+/** @internal Merges an override into a job. */
 export function overriddenJob(job: nomad.Job, override: Override<nomad.Job> | undefined): nomad.Job {
   const networks = new Map(override?.TaskGroups?.map(({ Name, Networks }) => [Name, Networks?.at(0)]));
   const TaskGroups = job.TaskGroups?.map((group) => {
@@ -44,7 +44,7 @@ export function overriddenJob(job: nomad.Job, override: Override<nomad.Job> | un
   return overridden(networks.size === 0 ? job : { ...job, TaskGroups }, override, `the job ${job.ID ?? ""}`);
 }
 
-/** Moves ports of a group to the list in which an override has them. */
+/** Moves ports of a group to the list, static or dynamic, in which the override has them. */
 function withPortsWhere(override: Override<nomad.NetworkResource>, group: nomad.TaskGroup): nomad.TaskGroup {
   const labels = (ports: Override<nomad.NetworkResource>["ReservedPorts"]) => new Set(ports?.map(({ Label }) => Label));
   const [toReserved, toDynamic] = [labels(override.ReservedPorts), labels(override.DynamicPorts)];

@@ -14,10 +14,10 @@ export const CONSTRAINT_OPERATORS = [
   ...["is_set", "is_not_set", "distinct_hosts", "distinct_property"],
 ] as const;
 
-/** How the attribute of an {@link Affinity} is compared. */
+/** How an {@link Affinity} compares its attribute. */
 export type AffinityOperator = (typeof AFFINITY_OPERATORS)[number];
 
-/** How the attribute of a {@link Constraint} is compared, or spread over nodes. */
+/** How a {@link Constraint} compares its attribute, or distributes allocations by it. */
 export type ConstraintOperator = (typeof CONSTRAINT_OPERATORS)[number];
 
 interface Comparison {
@@ -53,12 +53,12 @@ export class Constraint {
     readonly rendered: nomad.Constraint,
   ) {}
 
-  /** The attribute has this value, e.g. `Constraint.equals("${attr.cpu.arch}", "amd64")`. */
+  /** The attribute has this value, as in `Constraint.equals("${attr.cpu.arch}", "amd64")`. */
   static equals(attribute: string, value: string): Constraint {
     return Constraint.of(attribute, "=", value);
   }
 
-  /** The attribute has another value. */
+  /** The attribute does not have this value. */
   static notEquals(attribute: string, value: string): Constraint {
     return Constraint.of(attribute, "!=", value);
   }
@@ -68,7 +68,7 @@ export class Constraint {
     return Constraint.of(attribute, "regexp", pattern);
   }
 
-  /** The attribute is a version in the range, e.g. `">= 1.8, < 2.0"`. */
+  /** The attribute is a version in the range, such as `">= 1.8, < 2.0"`. */
   static version(attribute: string, range: string): Constraint {
     return Constraint.of(attribute, "version", range);
   }
@@ -78,7 +78,7 @@ export class Constraint {
     return new Constraint({ LTarget: attribute, Operand: "is_set" });
   }
 
-  /** No two allocations of the group on one node. */
+  /** All allocations of the group run on different nodes. */
   static distinctHosts(): Constraint {
     return new Constraint({ Operand: "distinct_hosts", RTarget: "true" });
   }
@@ -88,7 +88,7 @@ export class Constraint {
     return Constraint.of(attribute, "distinct_property", numberText(limit));
   }
 
-  /** Any other operator that Nomad knows. */
+  /** A condition with any operator of Nomad. */
   static of(attribute: string, operator: ConstraintOperator, value: string): Constraint {
     return new Constraint({ LTarget: attribute, Operand: operator, RTarget: value });
   }
@@ -110,12 +110,12 @@ export class Affinity {
     readonly rendered: nomad.Affinity,
   ) {}
 
-  /** Prefers nodes with this value. @param weight from -100 (avoid) to 100; default 50 */
+  /** Prefers nodes whose attribute has this value. @param weight from -100 (avoid) to 100; default 50 */
   static equals(attribute: string, value: string, weight = 50): Affinity {
     return Affinity.of(attribute, "=", value, weight);
   }
 
-  /** Any operator that Nomad knows. @param weight from -100 (avoid) to 100; default 50 */
+  /** A preference with any operator of Nomad. @param weight from -100 (avoid) to 100; default 50 */
   static of(attribute: string, operator: AffinityOperator, value: string, weight = 50): Affinity {
     return new Affinity({ LTarget: attribute, Operand: operator, RTarget: value, Weight: weight });
   }
@@ -138,10 +138,10 @@ export class Spread {
   ) {}
 
   /**
-   * Prefers nodes by how many allocations of the job each value of the attribute has.
+   * Spreads allocations over the values of a node attribute.
    *
-   * @param attribute e.g. `"${node.datacenter}"`
-   * @param targets percentage for each value; default: evenly over all values
+   * @param attribute attribute of the nodes, such as `"${node.datacenter}"`
+   * @param targets percentage of the allocations for each value; default: the same percentage for all values
    * @param weight from 1 to 100; default 50
    */
   static over(attribute: string, targets: Readonly<Record<string, number>> = {}, weight = 50): Spread {

@@ -4,33 +4,33 @@ import { optionalNanoseconds, type DurationLike } from "../core/duration";
 import type * as nomad from "./generated/job";
 
 /**
- * How a new version of a job replaces the old one.
+ * How allocations of a new version of a job replace those of the old one.
  *
  * @see https://developer.hashicorp.com/nomad/docs/job-specification/update
  */
 export interface UpdateOptions {
-  /** Allocations that are replaced at the same time. @default 1 */
+  /** Maximum number of allocations that are replaced at the same time. @default 1 */
   readonly maxParallel?: number;
-  /** What tells that an allocation is healthy. @default "checks" */
+  /** How Nomad determines that an allocation is healthy. @default "checks" */
   readonly healthCheck?: "checks" | "task_states" | "manual";
-  /** How long an allocation must be healthy before the next is replaced. @default "10s" */
+  /** How long an allocation must be healthy before the next one is replaced. @default "10s" */
   readonly minHealthyTime?: DurationLike;
-  /** How long an allocation may take to become healthy. @default "5m" */
+  /** Maximum time until an allocation is healthy. @default "5m" */
   readonly healthyDeadline?: DurationLike;
-  /** How long the whole deployment may go without progress. @default "10m" */
+  /** Maximum time until the next allocation of the deployment is healthy. 0: the first unhealthy allocation fails it. @default "10m" */
   readonly progressDeadline?: DurationLike;
-  /** Whether a failed deployment goes back to the last good version. @default false */
+  /** Whether a failed deployment reverts the job to its last stable version. @default false */
   readonly autoRevert?: boolean;
-  /** Whether healthy canaries replace the old version automatically. @default false, where `canary` is set */
+  /** Whether Nomad promotes healthy canaries automatically. @default false; true for the default `canary` of a job with one instance */
   readonly autoPromote?: boolean;
   /**
-   * Allocations of the new version that run next to the old one until promoted. They get requests as all others do, as soon as
-   * they are healthy, unless a traffic rule tells them apart.
+   * Number of allocations of the new version that run next to the old ones until they are promoted. They get requests as soon as they are
+   * healthy, as all other allocations, unless a traffic rule distinguishes them.
    *
-   * @default 1, promoted automatically, for a job of one instance, see {@link JobProps.update}; otherwise 0
+   * @default 1 for a job with one instance, which is promoted automatically, see {@link JobProps.update}; otherwise 0
    */
   readonly canary?: number;
-  /** Delay between replacing allocations off a draining or lost node. @default "30s" */
+  /** Deprecated since Nomad 1.11, which uses `minHealthyTime` instead. @default "30s" */
   readonly stagger?: DurationLike;
 }
 
@@ -48,25 +48,25 @@ export const UPDATE_SHAPE: is.Shape<UpdateOptions> = {
 };
 
 /**
- * What happens on its own node to a task that ends (of a batch job: that fails), an Envoy included. While an Envoy waits for its
- * restart, its service reaches nothing and is not reached; so the wait is short, and a program that fails at once again and again
- * is given up after some 12 s all the same. For jobs of kind batch and sysbatch, periodic and parameterized ones included, the defaults
- * are Nomad's own: 3 restarts in 24 h, each after 15 s.
+ * Whether and when Nomad restarts a task on its node after it exits (in batch jobs: after it fails), including Envoy. While an Envoy waits
+ * for its restart, its service can neither connect nor be reached, so the default delay is short. A program that always fails immediately
+ * uses up all attempts within about 12 s. For batch and sysbatch jobs, including periodic and parameterized ones, the defaults are Nomad's:
+ * 3 restarts in 24 hours, each after 15 s.
  *
- * For a task alone: what is omitted is as for its group.
+ * In the policy of a single task, omitted fields have the values of its group.
  *
  * @see https://developer.hashicorp.com/nomad/docs/job-specification/restart
  */
 export interface RestartOptions {
-  /** Restarts allowed within the interval. @default 10, or 3 for what is to end */
+  /** Maximum number of restarts within the interval. @default 10; 3 in batch and sysbatch jobs */
   readonly attempts?: number;
-  /** The window in which attempts count. @default "30m", or "24h" for what is to end */
+  /** Time window in which attempts are counted. @default "30m"; "24h" in batch and sysbatch jobs */
   readonly interval?: DurationLike;
-  /** Wait before a restart; Nomad adds up to a quarter of it. @default "1s", or "15s" for what is to end */
+  /** Time before a restart. Nomad adds a random time of up to 25 % of it. @default "1s"; "15s" in batch and sysbatch jobs */
   readonly delay?: DurationLike;
-  /** After the last attempt: fail the allocation, or wait for the next interval. @default "fail" */
+  /** What Nomad does after the last attempt: fail the allocation, or wait for the next interval. @default "fail" */
   readonly mode?: "fail" | "delay";
-  /** Whether templates are rendered again at a restart. @default false */
+  /** Whether Nomad renders templates again at a restart. @default false */
   readonly renderTemplates?: boolean;
 }
 
@@ -80,22 +80,22 @@ export const RESTART_SHAPE: is.Shape<RestartOptions> = {
 };
 
 /**
- * What happens to an allocation that failed for good: whether and when another node tries.
+ * Whether and when Nomad replaces a failed allocation, preferably on another node.
  *
  * @see https://developer.hashicorp.com/nomad/docs/job-specification/reschedule
  */
 export interface RescheduleOptions {
-  /** Attempts within the interval; no meaning where `unlimited`. @default 0 */
+  /** Maximum number of attempts within the interval. It has no effect if `unlimited` is true. @default 0 */
   readonly attempts?: number;
-  /** The window in which attempts count. @default "0s" */
+  /** Time window in which attempts are counted. @default "0s" */
   readonly interval?: DurationLike;
-  /** Wait before the first attempt. @default "30s" */
+  /** Time before the first attempt. @default "30s" */
   readonly delay?: DurationLike;
-  /** How the wait grows. @default "exponential" */
+  /** How the time before further attempts increases. @default "exponential" */
   readonly delayFunction?: "constant" | "exponential" | "fibonacci";
-  /** The longest wait. @default "1h" */
+  /** Maximum time before an attempt. @default "1h" */
   readonly maxDelay?: DurationLike;
-  /** Whether it is tried without limit. @default true */
+  /** Whether the number of attempts is unlimited. @default true */
   readonly unlimited?: boolean;
 }
 
@@ -110,18 +110,18 @@ export const RESCHEDULE_SHAPE: is.Shape<RescheduleOptions> = {
 };
 
 /**
- * How allocations of a service job leave a node that is drained.
+ * How Nomad moves allocations of a service job off a node that is drained.
  *
  * @see https://developer.hashicorp.com/nomad/docs/job-specification/migrate
  */
 export interface MigrateOptions {
-  /** Allocations that move at the same time. @default 1 */
+  /** Maximum number of allocations that move at the same time. @default 1 */
   readonly maxParallel?: number;
-  /** What tells that the new allocation is healthy. @default "checks" */
+  /** How Nomad determines that a new allocation is healthy. @default "checks" */
   readonly healthCheck?: "checks" | "task_states";
-  /** How long it must be healthy before the next one moves. @default "10s" */
+  /** How long a new allocation must be healthy before the next one moves. @default "10s" */
   readonly minHealthyTime?: DurationLike;
-  /** How long it may take to become healthy. @default "5m" */
+  /** Maximum time until a new allocation is healthy. @default "5m" */
   readonly healthyDeadline?: DurationLike;
 }
 
@@ -134,18 +134,23 @@ export const MIGRATE_SHAPE: is.Shape<MigrateOptions> = {
 };
 
 /**
- * What happens to allocations whose node no longer answers, and when it is back.
+ * What happens to allocations on a node that is disconnected, and after it has reconnected.
  *
  * @see https://developer.hashicorp.com/nomad/docs/job-specification/disconnect
  */
 export interface DisconnectOptions {
-  /** How long the servers take them for running, though unknown; excludes `stopOnClientAfter`. @default not at all: they are lost at once */
+  /**
+   * How long allocations have the status `unknown`, and can reconnect, before Nomad marks them as lost. It cannot be combined with
+   * `stopOnClientAfter`.
+   *
+   * @default none: allocations are lost immediately
+   */
   readonly lostAfter?: DurationLike;
-  /** After how long without a server the node itself stops them; excludes `lostAfter`. @default never */
+  /** Time without a connection to a server after which the node stops allocations. Not together with `lostAfter`. @default never */
   readonly stopOnClientAfter?: DurationLike;
-  /** Whether others replace them meanwhile. @default true */
+  /** Whether Nomad replaces the allocations while the node is disconnected. @default true */
   readonly replace?: boolean;
-  /** Which ones stay when the node is back. @default "best_score" */
+  /** Which allocations Nomad keeps after the node has reconnected. @default "best_score" */
   readonly reconcile?: "best_score" | "keep_original" | "keep_replacement" | "longest_running";
 }
 
@@ -172,13 +177,13 @@ export function renderUpdate(options: UpdateOptions): nomad.UpdateStrategy {
   };
 }
 
-/** For what runs for good. Nomad's own wait is 15 s, and it allows 2 attempts. */
+/** Policy for service and system jobs. Nomad's own default is a delay of 15 s, and 2 attempts. */
 const RESTART = { attempts: 10, interval: "30m", delay: "1s", mode: "fail" } as const;
 
 /**
- * @internal The policy of a group, and so of its Envoys: Nomad lets a sidecar have none of its own.
+ * @internal The restart policy of a group. It also applies to its Envoys, since Nomad does not support a separate policy for a sidecar.
  *
- * @param ends whether its tasks are meant to end: what is omitted is then Nomad's own
+ * @param ends whether the tasks run until they exit, as in batch jobs: omitted fields then have Nomad's defaults
  */
 export function renderGroupRestart(options: RestartOptions | undefined, ends = false): nomad.RestartPolicy | undefined {
   return ends ? options && renderRestart(options) : renderRestart({ ...RESTART, ...withoutUndefined(options ?? {}) });

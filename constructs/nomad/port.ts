@@ -2,16 +2,16 @@ import type { Place } from "../core/problems";
 import * as is from "../core/shape";
 import type * as nomad from "./generated/job";
 
-/** What every port of a group takes. */
+/** Options of all ports of a group. */
 export interface PortOptions {
   /**
-   * Port inside the allocation's own network namespace that this one leads to.
+   * Port inside the allocation's network namespace to which the port of the node is mapped.
    *
    * @default the same number as on the node
    */
   readonly to?: number;
   /**
-   * Name of the client's `host_network` whose address it takes.
+   * Name of the client's `host_network` whose address the port uses.
    *
    * @default "default"
    * @see https://developer.hashicorp.com/nomad/docs/configuration/client#host_network-block
@@ -27,7 +27,7 @@ export const PORT_SHAPE: is.Shape<PortOptions> = {
 
 /** Options of {@link Port.static}. */
 export interface StaticPortOptions extends PortOptions {
-  /** Whether Nomad places it where something else has the port already; only on the node's own network. @default false */
+  /** Whether Nomad can place the group on a node where the port is already in use. Only with the network mode `host`. @default false */
   readonly ignoreCollision?: boolean;
 }
 
@@ -38,7 +38,7 @@ export const STATIC_PORT_SHAPE: is.Shape<StaticPortOptions> = {
 };
 
 /**
- * A port of the node that a group takes, for TCP and UDP alike. Tasks find it as `${NOMAD_PORT_<label>}` (inside),
+ * A port of the node for a group, for both TCP and UDP. Tasks can read it as `${NOMAD_PORT_<label>}` (inside the allocation),
  * `${NOMAD_HOST_PORT_<label>}` and `${NOMAD_ADDR_<label>}`.
  *
  * @example
@@ -48,17 +48,21 @@ export const STATIC_PORT_SHAPE: is.Shape<StaticPortOptions> = {
  */
 export class Port {
   private constructor(
-    /** @internal Port of the node, where it is not Nomad that chooses. */
+    /** @internal Port of the node; `undefined` if Nomad chooses it. */
     readonly value: number | undefined,
     private readonly options: StaticPortOptions,
   ) {}
 
-  /** A port that Nomad chooses, from 20000 to 32000 as clients are by default. */
+  /** A port that Nomad chooses, by default from 20000 to 32000. */
   static dynamic(options: PortOptions = {}): Port {
     return new Port(undefined, options);
   }
 
-  /** This very port. A node has it once, so allocations need as many nodes. @param value from 1 to 65535 */
+  /**
+   * A fixed port of the node. It can be used only once on a node, so each allocation needs a separate node.
+   *
+   * @param value from 1 to 65535
+   */
   static static(value: number, options: StaticPortOptions = {}): Port {
     return new Port(value, options);
   }
@@ -69,7 +73,7 @@ export class Port {
     is.examineProperties(place, this.options, STATIC_PORT_SHAPE);
   }
 
-  /** @internal The port inside the allocation, `undefined` where it is the number on the node. */
+  /** @internal The port inside the allocation; `undefined` if it is the same number as on the node. */
   get to(): number | undefined {
     const { to } = this.options;
     return to === -1 ? undefined : to;

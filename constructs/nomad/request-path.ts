@@ -1,12 +1,12 @@
 /**
- * Why a path cannot be what an HTTP check asks for, or what Envoy opens: a sentence, and what to do. Both compare it letter by
- * letter with what is sent, after Go has escaped and cleaned that.
+ * Why a path cannot be the path of an HTTP check, or a path that Envoy exposes: the problem and the fix. Go escapes and cleans the path of
+ * a request, and the result must be exactly this path.
  *
- * @param takesQuery whether `?` and what follows may be part of it
+ * @param takesQuery whether the path can have a query
  */
 export function problemOfRequestPath(path: string, takesQuery: boolean): [problem: string, fix: string] | undefined {
   const quoted = JSON.stringify(path);
-  // What stands in Nomad's variables is not known here.
+  // The values of Nomad's variables are not known here.
   const [pathname, ...queries] = path.replace(/\$\{[^}]*\}/g, "x").split("?");
   if (/^[a-z][a-z0-9+.-]*:|^\/\//i.test(path)) {
     return [`${quoted} is a URL, not a path.`, "Omit scheme, host and port."];

@@ -3,24 +3,24 @@ import type * as nomad from "./generated/job";
 import type { Affinity, Constraint } from "./placement";
 
 /**
- * What a task is promised of its node.
+ * Resources of the node that Nomad reserves for a task.
  *
  * @see https://developer.hashicorp.com/nomad/docs/job-specification/resources
  */
 export interface ResourceOptions {
-  /** Share of the processor in MHz. @default 100 */
+  /** Share of the CPU in MHz. @default 100 */
   readonly cpuMhz?: number;
-  /** Whole cores of its own; excludes `cpuMhz`. @default none */
+  /** Number of cores reserved for the task alone. It cannot be combined with `cpuMhz`. @default none */
   readonly cores?: number;
   /** Memory in MiB. @default 300 */
   readonly memoryMib?: number;
-  /** Memory in MiB that it may use while the node has some to spare. @default `memoryMib` */
+  /** Maximum memory in MiB, if the node has more memory available. @default `memoryMib` */
   readonly memoryMaxMib?: number;
-  /** Size of its folder `secrets` in MiB, which is a part of its memory. @default 1 */
+  /** Size of the task's directory `secrets` in MiB, which counts towards its memory. @default 1 */
   readonly secretsMib?: number;
-  /** Devices of its own, by what Nomad calls them: a type, `vendor/type` or `vendor/type/name`. @default none */
+  /** Devices reserved for the task, by name in Nomad: `type`, `vendor/type` or `vendor/type/name`. @default none */
   readonly devices?: Readonly<Record<string, DeviceOptions>>;
-  /** Where its cores are (Enterprise; with `cores`). @default anywhere */
+  /** NUMA placement of the cores (Enterprise; requires `cores`). @default any cores */
   readonly numa?: NumaOptions;
 }
 
@@ -30,9 +30,9 @@ export interface ResourceOptions {
  * @see https://developer.hashicorp.com/nomad/docs/job-specification/device
  */
 export interface DeviceOptions {
-  /** @default 1 */
+  /** Number of devices. @default 1 */
   readonly count?: number;
-  /** Conditions that the device must meet, e.g. on `${device.attr.memory}`. @default none */
+  /** Conditions that the device must meet, such as on `${device.attr.memory}`. @default none */
   readonly constraints?: readonly Constraint[];
   /** Preferences among devices. @default none */
   readonly affinities?: readonly Affinity[];
@@ -45,11 +45,11 @@ export const DEVICE_SHAPE: is.Shape<DeviceOptions> = {
   affinities: is.list(is.made("an Affinity, such as Affinity.equals(…)")),
 };
 
-/** @see https://developer.hashicorp.com/nomad/docs/job-specification/numa */
+/** NUMA placement of a task's cores. @see https://developer.hashicorp.com/nomad/docs/job-specification/numa */
 export interface NumaOptions {
-  /** Whether its cores must be, or had better be, of one NUMA node. @default "none" */
+  /** Whether all cores of the task should (`prefer`) or must (`require`) be on the same NUMA node. @default "none" */
   readonly affinity?: "none" | "prefer" | "require";
-  /** Those of `devices` that are to be of the same NUMA node. @default none */
+  /** Names of `devices` that must be on the same NUMA node as the cores. @default none */
   readonly devices?: readonly string[];
 }
 

@@ -6,20 +6,20 @@ import { NETWORK_SHAPE, type NetworkOptions, renderNetwork } from "./network";
 import { CONNECT_SERVICE_SHAPE, type ConnectServiceOptions, exposedPorts, renderConnectService } from "./service";
 import { renderTasks, type Workload } from "./workload";
 
-/** Everything about a service's job that does not come from the graph. */
+/** Props of a service's job. */
 export interface ServiceJobProps extends JobProps, NetworkOptions, ConnectServiceOptions {
-  /** Port on which the service listens inside its allocation: always a number, since Envoy is told it literally. */
+  /** Port on which the service listens inside its allocation. It is part of Envoy's configuration, so it must be a literal number. */
   readonly port: number;
-  /** What runs. */
+  /** The task that runs the service. */
   readonly workload: Workload;
-  /** Further tasks of the same group, by name: log shippers, migrations, caches. @default none */
+  /** Additional tasks of the same group, by name: log shippers, migrations, caches. @default none */
   readonly tasks?: Readonly<Record<string, Workload>>;
   /**
-   * Port of the node on which the service answers those outside the mesh, without Envoy and without mutual TLS.
-   * A node has it once, so instances of the service need as many nodes, and a deployment of the only one pauses it unless
-   * `update` has a canary, for which another node must have the port free.
+   * Static port of the node on which clients outside the mesh reach the service, without Envoy and without mutual TLS. It can be used only
+   * once on a node, so each instance needs a separate node. During a deployment, a service with one instance is unavailable, unless
+   * `update` has a canary, for which the port must be free on another node.
    *
-   * @default none: only the mesh reaches it
+   * @default none: the service is reachable only through the mesh
    */
   readonly publish?: number;
 }
@@ -35,10 +35,10 @@ export const SERVICE_JOB_SHAPE: is.Shape<ServiceJobProps> = {
   publish: is.number,
 };
 
-/** What the graph adds. */
+/** The parts of a service's job that come from the graph. */
 export interface ServiceJobConnections {
   readonly serviceName: string;
-  /** Name of the job and of its group. @default the service's */
+  /** Name of the job and of its group. @default the name of the service */
   readonly jobName?: string;
   readonly upstreams: readonly nomad.ConsulUpstream[];
   /** Environment of the service's tasks. */
@@ -48,12 +48,12 @@ export interface ServiceJobConnections {
 /** Label of the port that `publish` opens. */
 const PUBLISHED_PORT = "published";
 
-/** @internal Names of the tasks of a service's job. */
+/** @internal Names of all tasks in the job of a service. */
 export function tasksOf(serviceName: string, { tasks = {} }: Pick<ServiceJobProps, "tasks">): readonly string[] {
   return [serviceName, ...Object.keys(tasks)];
 }
 
-/** Renders the job of one mesh service: one group, with that service alone. */
+/** Renders the job of a service: one group, which contains only this service. */
 export function renderServiceJob(props: ServiceJobProps, connections: ServiceJobConnections): nomad.Job {
   const { serviceName, jobName = serviceName, upstreams, env } = connections;
   const { port, ports, publish, override = {} } = props;

@@ -9,48 +9,55 @@ import { Sidecar } from "./sidecar";
 import { renderTransparentProxy, TRANSPARENT_PROXY_SHAPE, type TransparentProxyOptions } from "./transparent-proxy";
 
 /**
- * How a service of a group stands in Consul's catalog.
+ * How a service of a group is registered in Consul's catalog.
  *
  * @see https://developer.hashicorp.com/nomad/docs/job-specification/service
  */
 export interface RegistrationOptions {
   /**
-   * Without one Nomad counts an instance as healthy `minHealthyTime` after its tasks have started, whether its Envoy listens yet or not.
-   * Consul, which looks at an Envoy every 10 s, may take longer to let others reach it: do not set less than the default of 10 s then.
+   * One or more health checks of the service. Instances with a failing check get no traffic.
+   *
+   * Without a health check, Nomad considers an instance healthy `minHealthyTime` after its tasks have started, even if its Envoy does not
+   * listen yet. Consul checks each Envoy every 10 s, so it can take longer until others can reach the instance: do not set
+   * `minHealthyTime` below its default of 10 s then.
    *
    * @default none
    */
   readonly healthCheck?: HealthCheck | readonly HealthCheck[];
-  /** @default none */
+  /** Tags of the service in the catalog. @default none */
   readonly tags?: readonly string[];
   /** Tags of Nomad's canaries, instead of `tags`, until they are promoted. @default `tags` */
   readonly canaryTags?: readonly string[];
   /** Metadata of the service in Consul. @default none */
   readonly meta?: Readonly<Record<string, string>>;
-  /** Metadata of the service in Consul while an instance is a canary. @default `meta` */
+  /** Metadata of Nomad's canaries in Consul, instead of `meta`, until they are promoted. @default `meta` */
   readonly canaryMeta?: Readonly<Record<string, string>>;
-  /** Whose address is registered: the node's, or the allocation's own. @default "auto": the node's */
+  /** Which address is registered: that of the node (`host`), or that of the allocation (`alloc`). @default "auto": that of the node */
   readonly addressMode?: "auto" | "host" | "alloc" | "alloc_ipv6";
-  /** The address that is registered, such as `"${attr.unique.platform.aws.public-hostname}"`. @default by `addressMode` */
+  /** Address that is registered, such as `"${attr.unique.platform.aws.public-hostname}"`. @default the address of `addressMode` */
   readonly address?: string;
-  /** Further addresses, by what they are for, e.g. `{ wan: "203.0.113.7:80" }`. @default none */
+  /** Additional addresses, by tag, such as `{ wan: "203.0.113.7:80" }`. @default none */
   readonly taggedAddresses?: Readonly<Record<string, string>>;
-  /** Whether others may change its tags in Consul for good. @default false */
+  /** Whether changes that other clients make to the tags in Consul are kept. @default false */
   readonly enableTagOverride?: boolean;
-  /** What a deployment makes of its checks, where one says nothing itself. @default "require_healthy" */
+  /**
+   * Which status a deployment accepts as healthy, for checks without `onUpdate`: see {@link HealthCheckOptions}.
+   *
+   * @default "require_healthy"
+   */
   readonly onUpdate?: "require_healthy" | "ignore_warnings" | "ignore";
-  /** For those of its checks that have none of their own. @default never */
+  /** When a check restarts its task, for checks without `checkRestart`. @default never */
   readonly checkRestart?: CheckRestartOptions;
-  /** Share of DNS answers that its instances get, by what their checks say. @default 1 each */
+  /** Weights of instances in DNS answers, by the status of their checks. @default 1 each */
   readonly weights?: {
-    /** While all of its checks pass; from 1 to 65535. @default 1 */
+    /** Weight while all checks pass, from 1 to 65535. @default 1 */
     readonly passing?: number;
-    /** While one of them is a warning; 0 leaves such instances out. @default 1 */
+    /** Weight while a check has the status `warning`. 0 excludes the instance. @default 1 */
     readonly warning?: number;
   };
-  /** Token by which Nomad registers it in Consul. @default the one in the configuration of Nomad's servers */
+  /** Workload identity with which Nomad registers the service in Consul. @default the one in the configuration of Nomad's servers */
   readonly identity?: IdentityOptions;
-  /** Name of the Consul cluster, where Nomad's agents know several (Enterprise). @default the group's */
+  /** Name of the Consul cluster, if Nomad's agents have several (Enterprise). @default the Consul cluster of the group */
   readonly consulCluster?: string;
 }
 
@@ -73,21 +80,29 @@ export const REGISTRATION_SHAPE: is.Shape<RegistrationOptions> = {
 };
 
 /**
- * A service in Consul's catalog that is outside the mesh: anything that reaches its port may use it, without mutual TLS or intention.
- * For an external load balancer, a scraper, or a program of the node.
+ * A service in the catalog that is outside the mesh. Every client that can reach its port can use it, without mutual TLS and intentions.
+ * It is for external load balancers, scrapers, or programs on the node.
  */
 export interface CatalogServiceOptions extends RegistrationOptions {
   /**
-   * The label of a port of the group, or a number, which is registered with the node's own address.
+   * The label of a port of the group, or a number, which is registered with the address of the node.
    *
    * @default none: only the address is registered
    */
   readonly port?: number | string;
-  /** Whose catalog it is in; of all services of a group the same, and those of the mesh are in Consul's. @default "consul" */
+  /**
+   * The catalog: Consul's or Nomad's. It must be the same for all services of a group, and services of the mesh are in Consul's.
+   *
+   * @default "consul"
+   */
   readonly provider?: "consul" | "nomad";
-  /** The task that it is: its scripts run there, and a failing check with `checkRestart` restarts it alone. @default the group */
+  /**
+   * Name of the group's task that implements the service. Script checks run in it, and a check with `checkRestart` restarts only this task.
+   *
+   * @default none: `checkRestart` restarts all tasks of the group
+   */
   readonly task?: string;
-  /** Anything else of Nomad's service block. @default none */
+  /** Other fields of Nomad's service block. @default none */
   readonly override?: Override<nomad.Service>;
 }
 
@@ -101,21 +116,21 @@ export const CATALOG_SERVICE_SHAPE: is.Shape<CatalogServiceOptions> = {
 };
 
 /**
- * A path that Envoy opens without mutual TLS, for those who have no certificate: a scraper, a load balancer's check.
+ * A path that Envoy exposes without mutual TLS, for clients without a certificate, such as scrapers or checks of load balancers.
  *
  * @see https://developer.hashicorp.com/nomad/docs/job-specification/expose
  */
 export interface ExposePath {
-  /** E.g. `/metrics`; exactly this one, whatever the query. */
+  /** The exact path, such as `/metrics`, with any query. */
   readonly path: string;
   /**
-   * Label of the port where Envoy answers: one of the group's `ports`, or a new one, dynamic on the node. Envoy opens one path at
-   * a port.
+   * Label of the port on which Envoy exposes the path: one of the group's `ports`, or a new label, for which a dynamic port is added. Each
+   * path needs a separate port.
    */
   readonly portLabel: string;
-  /** Where the service answers it. @default the service's port */
+  /** Port on which the service serves the path. @default the port of the service */
   readonly localPort?: number;
-  /** @default "http" */
+  /** Protocol of the path. @default "http" */
   readonly protocol?: "http" | "http2";
 }
 
@@ -128,18 +143,18 @@ export const EXPOSE_PATH_SHAPE: is.Shape<ExposePath> = {
 };
 
 /**
- * How a service of a group takes part in the mesh.
+ * Options of a service of a group in the mesh.
  *
  * @see https://developer.hashicorp.com/nomad/docs/job-specification/connect
  */
 export interface ConnectServiceOptions extends RegistrationOptions {
-  /** Its Envoy. @default the mesh's */
+  /** Envoy of the service: how it runs, and its resources. @default the `sidecar` of the mesh */
   readonly sidecar?: Sidecar;
-  /** The service speaks mutual TLS on its own and needs no Envoy. @default false */
+  /** Whether the service is Connect native: it implements mutual TLS itself and needs no Envoy. @default false */
   readonly connectNative?: boolean;
-  /** Paths that Envoy opens without mutual TLS. @default none but those of health checks */
+  /** Paths that Envoy exposes without mutual TLS. @default only the paths of health checks */
   readonly expose?: readonly ExposePath[];
-  /** @default explicit upstreams only */
+  /** Sends all traffic of the allocation through Envoy. @default none: only upstreams go through Envoy */
   readonly transparentProxy?: TransparentProxyOptions;
 }
 
@@ -152,24 +167,24 @@ export const CONNECT_SERVICE_SHAPE: is.Shape<ConnectServiceOptions> = {
   transparentProxy: is.block(TRANSPARENT_PROXY_SHAPE),
 };
 
-/** @internal What {@link renderConnectService} takes of a service, and of the graph. */
+/** @internal Parts of a service of the mesh that are not in {@link ConnectServiceOptions}. */
 export interface ConnectServiceParts {
   readonly serviceName: string;
   /**
-   * Where it listens: a number inside its allocation, or the label of a port of its group. With a label it is registered in
-   * the catalog at the node's address, for those outside the mesh too.
+   * Port on which the service listens: a number inside the allocation, or the label of a port of the group. With a label, the catalog
+   * contains the address and port of the node, so that clients outside the mesh can use it too.
    *
-   * @default nowhere: it only reaches others
+   * @default none: the service only connects to others
    */
   readonly port?: number | string;
-  /** Ports of its group, by label. @default none */
+  /** Ports of the group, by label. @default none */
   readonly ports?: Readonly<Record<string, Port>>;
-  /** The task that it is: its scripts run there, and native mutual TLS is spoken. @default the group */
+  /** Name of the task that implements the service: script checks run in it, and it speaks mutual TLS if Connect native. @default none */
   readonly task?: string;
-  /** Where scripts run that name no task. @default `task` */
+  /** Name of the task in which script checks without a task run. @default `task` */
   readonly scriptTask?: string;
   readonly upstreams: readonly nomad.ConsulUpstream[];
-  /** Anything else of Nomad's service block. @default none */
+  /** Other fields of Nomad's service block. @default none */
   readonly override?: Override<nomad.Service>;
 }
 
@@ -221,7 +236,7 @@ function renderSidecar(options: ConnectServiceOptions, parts: ConnectServicePart
   const inside = typeof port === "string" && Object.hasOwn(ports, port) ? ports[port].to : undefined;
   return {
     SidecarService: sidecar.renderService({
-      // With a label alone Nomad tells Envoy the node's port, on which nothing listens inside.
+      // With only a label, Nomad would configure Envoy with the port of the node, on which nothing listens inside the allocation.
       LocalServicePort: inside,
       Upstreams: upstreams.length > 0 ? upstreams : undefined,
       TransparentProxy: options.transparentProxy && renderTransparentProxy(options.transparentProxy),
@@ -238,7 +253,7 @@ function renderSidecar(options: ConnectServiceOptions, parts: ConnectServicePart
   };
 }
 
-/** @internal Ports that `expose` opens: each dynamic on the node, and inside the allocation the same number. */
+/** @internal Ports for `expose`: dynamic ports of the node, with the same number inside the allocation. */
 export function exposedPorts(expose: readonly ExposePath[] = []): readonly nomad.Port[] {
   const labels = new Set(expose.map(({ portLabel }) => portLabel));
   return [...labels].map((label) => ({ Label: label, To: -1 }));

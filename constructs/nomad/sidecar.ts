@@ -13,66 +13,67 @@ import { renderResources, RESOURCE_SHAPE, type ResourceOptions } from "./resourc
 /** @internal How often Consul checks whether a sidecar listens, in nanoseconds. */
 export const SIDECAR_CHECK_INTERVAL = nanoseconds("10s");
 
-/** What every sidecar takes, whatever runs its Envoy. */
+/** Options of all sidecars, with any driver. */
 export interface SidecarOptions {
-  /** @default 250 MHz, unless it has `cores`, and 128 MiB */
+  /** CPU, memory and other resources of Envoy. @default 250 MHz (none if `cores` is set) and 128 MiB */
   readonly resources?: ResourceOptions;
-  /** @default 2 files of 2 MiB, on stdout and stderr each */
+  /** Log files of Envoy. @default 2 files of 2 MiB each for stdout and for stderr */
   readonly logs?: LogOptions;
-  /** How much Envoy logs. @default "info" */
+  /** Log level of Envoy. @default "info" */
   readonly logLevel?: "trace" | "debug" | "info" | "warning" | "error" | "critical" | "off";
-  /** Envoy's worker threads. @default 1 */
+  /** Number of Envoy's worker threads. @default 1 */
   readonly concurrency?: number;
-  /** The user that runs Envoy. @default the driver's own */
+  /** Name of the user that runs Envoy. @default the default user of the driver */
   readonly user?: string;
-  /** Anything else of the driver's configuration, e.g. `{ memory_hard_limit: 256 }`. @default none */
+  /** Other fields of the driver's configuration, such as `{ memory_hard_limit: 256 }`. @default none */
   readonly driverConfig?: Readonly<Record<string, unknown>>;
-  /** The signal that asks Envoy to end. @default "SIGINT" */
+  /** Signal with which Nomad stops Envoy. @default "SIGINT" */
   readonly killSignal?: Signal;
-  /** How long Envoy may take to end. @default "5s" */
+  /** Time that Envoy has to exit after the signal, before Nomad kills it. @default "5s" */
   readonly killTimeout?: DurationLike;
   /**
-   * How long Envoy still runs after the service's own tasks have ended; a gateway's, after it has left the catalog.
+   * How long Envoy still runs after the tasks of the service have ended. Envoy of a gateway still runs this long after the gateway has
+   * been deregistered.
    *
-   * @default "1s"; a gateway's "5s"
+   * @default "1s"; "5s" for a gateway
    */
   readonly shutdownDelay?: DurationLike;
-  /** @default none */
+  /** Environment variables of Envoy's task. @default none */
   readonly env?: Readonly<Record<string, string>>;
-  /** @default none */
+  /** Metadata of Envoy's task in Nomad. @default none */
   readonly meta?: Readonly<Record<string, string>>;
   /**
-   * Tags of the sidecar's own registration, which is also what the filters of subsets see; `[]` for none.
+   * Tags of the sidecar's registration in Consul; `[]` for none. Filters of subsets also use these tags, instead of those of the service.
    *
-   * @default the service's
+   * @default the tags of the service
    */
   readonly tags?: readonly string[];
-  /** Metadata of the sidecar's own registration. @default the service's */
+  /** Metadata of the sidecar's registration in Consul. @default the metadata of the service */
   readonly serviceMeta?: Readonly<Record<string, string>>;
   /**
-   * Label of the port of the group at which others' Envoys reach it. Where `ports` has it, as in `Port.dynamic({ to: -1, hostNetwork })`,
-   * it must be the same number inside.
+   * Label of the group's port on which other Envoys reach this one. If the label is one of `ports`, the port must have the same number
+   * inside the allocation, as with `Port.dynamic({ to: -1, hostNetwork })`.
    *
-   * @default one that Nomad adds, dynamic on the node
+   * @default the label of a dynamic port that Nomad adds
    */
   readonly portLabel?: string;
   /**
-   * Proxy configuration, opaque to Nomad, e.g. `{ envoy_prometheus_bind_addr: "0.0.0.0:9102" }`.
+   * Proxy configuration, which Nomad passes to Consul unchanged, such as `{ envoy_prometheus_bind_addr: "0.0.0.0:9102" }`.
    *
    * @default none
    * @see https://developer.hashicorp.com/consul/docs/reference/proxy/envoy
    */
   readonly config?: Readonly<Record<string, unknown>>;
   /**
-   * Whether Consul omits its tcp check of Envoy's public listener, which it runs every 10 s. A Consul agent that reads its configuration again
-   * adds the check all the same, as failing until it has run, so that callers lose an instance that had none for up to 10 s.
+   * Whether Consul omits its TCP check of Envoy's public listener, which runs every 10 s. A Consul agent that reloads its configuration
+   * adds the check nevertheless. It fails until it has run, so the instance is unreachable for up to 10 s after a reload.
    *
    * @default false
    */
   readonly disableDefaultTcpCheck?: boolean;
-  /** Anything else of Nomad's sidecar_task block. @default none */
+  /** Other fields of Nomad's sidecar_task block. @default none */
   readonly override?: Override<nomad.SidecarTask>;
-  /** Anything else of Nomad's sidecar_service block. @default none */
+  /** Other fields of Nomad's sidecar_service block. @default none */
   readonly serviceOverride?: Override<nomad.ConsulSidecarService>;
 }
 
@@ -101,8 +102,8 @@ export const SIDECAR_SHAPE: is.Shape<SidecarOptions> = {
 /** Options of {@link Sidecar.docker}. */
 export interface DockerSidecarOptions extends SidecarOptions {
   /**
-   * Envoy's image. @default the one that the node's metadata names (`connect.sidecar_image`), as the nodes of this library and of the
-   * lab do, else the one that Nomad picks for its Consul
+   * Envoy's image. @default the image in the metadata `connect.sidecar_image` of the node, which the nodes of this library and of the lab
+   * have; otherwise an image that Nomad chooses for its version of Consul
    */
   readonly image?: string;
 }
@@ -115,9 +116,9 @@ export const DOCKER_SIDECAR_SHAPE: is.Shape<DockerSidecarOptions> = {
 
 /** Options of {@link Sidecar.exec}. */
 export interface ExecSidecarOptions extends SidecarOptions {
-  /** The Envoy program. @default "envoy" */
+  /** Path or name of the Envoy program on the node. @default "envoy" */
   readonly command?: string;
-  /** @default "raw_exec" */
+  /** Driver that runs the program. @default "raw_exec" */
   readonly driver?: "exec" | "raw_exec";
 }
 
@@ -129,27 +130,27 @@ export const EXEC_SIDECAR_SHAPE: is.Shape<ExecSidecarOptions> = {
 };
 
 /**
- * What Nomad gives to a sidecar of which a job says nothing. Where a job says anything, it would fill in what other tasks get:
- * 100 MHz, 300 MiB and 100 MB of logs.
+ * Nomad's defaults for a sidecar without a `sidecar_task` block. With such a block, Nomad would use its defaults for other tasks: 100 MHz,
+ * 300 MiB and 100 MB of logs.
  */
 const NOMADS_SIDECAR = { cpuMhz: 250, memoryMib: 128, logs: { maxFiles: 2, maxFileSizeMib: 2 } };
 
 /**
- * The Envoy beside a service. Nomad starts it before the service's tasks and ends it after them.
+ * The Envoy of a service. Nomad starts it before the tasks of the service, and stops it after them.
  *
  * @see https://developer.hashicorp.com/nomad/docs/job-specification/sidecar_task
  */
 export class Sidecar {
   private constructor(
     private readonly options: SidecarOptions,
-    /** Undefined where Nomad chooses. */
+    /** Undefined if Nomad chooses the driver. */
     private readonly driver: "exec" | "raw_exec" | undefined,
     private readonly config: Readonly<Record<string, unknown>>,
     private readonly args: readonly string[] | undefined,
     private readonly shape: is.Shape<SidecarOptions>,
   ) {}
 
-  /** Envoy in a container, Nomad's default. */
+  /** Runs Envoy in a container, Nomad's default. */
   static docker(options: DockerSidecarOptions = {}): Sidecar {
     is.optionsOf("Sidecar.docker", options);
     const tuned = options.logLevel !== undefined || options.concurrency !== undefined;
@@ -160,13 +161,13 @@ export class Sidecar {
     return new Sidecar(options, undefined, config, tuned ? envoyArguments(options) : undefined, DOCKER_SIDECAR_SHAPE);
   }
 
-  /** Envoy as a program of the node, where there is no Docker. */
+  /** Runs Envoy as a program on the node, for nodes without Docker. */
   static exec(options: ExecSidecarOptions = {}): Sidecar {
     const driver = is.optionsOf("Sidecar.exec", options).driver ?? "raw_exec";
     const own = {
       command: options.command ?? "envoy",
-      // Nomad's bootstrap names Consul's socket relative to the allocation's directory. Under `exec` that is the root
-      // of the chroot, where Envoy starts anyway; under `raw_exec` Envoy must be told, or it waits forever.
+      // The path of Consul's socket in Nomad's bootstrap is relative to the allocation's directory. With `exec`, that is the root of the
+      // chroot, where Envoy starts. With `raw_exec`, it must be the working directory, or Envoy waits forever.
       ...(driver === "raw_exec" && { work_dir: "${NOMAD_ALLOC_DIR}/.." }),
     };
     const config = mergeMaps<unknown>(own, options.driverConfig);
@@ -180,18 +181,18 @@ export class Sidecar {
     is.refuseRepeated(place.block("driverConfig"), options, driverConfig);
   }
 
-  /** @internal Proxy configuration, opaque to Nomad. */
+  /** @internal Proxy configuration, which Nomad passes to Consul unchanged. */
   get proxyConfig(): Readonly<Record<string, unknown>> | undefined {
     return this.options.config;
   }
 
-  /** @internal What differs from the task that Nomad adds automatically. */
+  /** @internal Differences from the task that Nomad adds automatically. */
   renderTask(): nomad.SidecarTask {
     const config = mergeMapsOrNone<unknown>(this.config, this.args && { args: this.args });
     const rendered: nomad.SidecarTask = {
       Driver: this.driver,
       Config: config,
-      // Nomad's own 5 s would only be waited for: the group's delay has passed by then, and so have its requests.
+      // Nomad's default of 5 s is longer than necessary: after the shutdown delay of the group, there are no more requests.
       ShutdownDelay: nanoseconds("1s"),
       ...withoutUndefined(this.renderCommon()),
     };
@@ -199,10 +200,10 @@ export class Sidecar {
   }
 
   /**
-   * @internal The whole task, for a gateway: only a task that the job brings can have templates and volumes. What is not
-   * said is as Nomad itself would have it.
+   * @internal The whole task, for a gateway: only a task of the job itself can have templates and volumes. Omitted options have Nomad's
+   * defaults.
    *
-   * @param furtherArguments of Envoy
+   * @param furtherArguments additional arguments of Envoy
    */
   renderWholeTask(name: string, kind: string, furtherArguments: readonly string[] = []): nomad.Task {
     const image = this.driver === undefined ? { image: "${meta.connect.gateway_image}" } : {};
@@ -221,7 +222,7 @@ export class Sidecar {
     return overridden(rendered, this.options.override, "the sidecar's task");
   }
 
-  /** @internal A file of the task, `secrets/…` or `local/…`, as Envoy itself names it. */
+  /** @internal Path of a file of the task, `secrets/…` or `local/…`, for Envoy. */
   pathOf(taskName: string, file: string): string {
     if (file.startsWith("/")) {
       return file;
@@ -250,7 +251,7 @@ export class Sidecar {
   renderService(proxy: nomad.ConsulProxy): nomad.ConsulSidecarService {
     const { options } = this;
     const rendered: nomad.ConsulSidecarService = {
-      // Of an empty list Consul makes the service's own.
+      // Consul replaces an empty list by the tags of the service.
       Tags: options.tags?.length === 0 ? [""] : options.tags,
       Port: options.portLabel,
       Meta: options.serviceMeta,
@@ -261,7 +262,7 @@ export class Sidecar {
   }
 }
 
-/** What Nomad itself starts Envoy with: a node can say how. */
+/** The arguments with which Nomad starts Envoy. They depend on the metadata of the node. */
 const NODE_ARGUMENTS = envoyCommandLine("${meta.connect.log_level}", "${meta.connect.proxy_concurrency}");
 
 function envoyArguments({ logLevel = "info", concurrency = 1 }: SidecarOptions): readonly string[] {

@@ -6,15 +6,15 @@ import type { Override } from "../core/override";
 import type * as nomad from "./generated/job";
 import { overridden } from "./override";
 
-/** A program that runs in the task when the rendered text changes. */
+/** A program that Nomad runs in the task when the rendered text changes. */
 export interface ChangeScriptOptions {
-  /** A program in the task, with its path. */
+  /** Path of the program in the task. */
   readonly command: string;
-  /** @default none */
+  /** Arguments of the program. @default none */
   readonly args?: readonly string[];
-  /** How long it may take. @default "5s" */
+  /** Maximum duration of the program. @default "5s" */
   readonly timeout?: DurationLike;
-  /** Whether the task ends where the program fails. @default false */
+  /** Whether Nomad kills the task if the program fails. @default false */
   readonly failOnError?: boolean;
 }
 
@@ -27,45 +27,45 @@ export const CHANGE_SCRIPT_SHAPE: is.Shape<ChangeScriptOptions> = {
 };
 
 /**
- * How a template is rendered into a task.
+ * How Nomad renders a template.
  *
  * @see https://developer.hashicorp.com/nomad/docs/job-specification/template
  */
 export interface TemplateOptions {
-  /** Path below the task's directory, e.g. `local/app.conf`, or `secrets/app.env`. */
+  /** Path of the file below the task's directory, such as `local/app.conf` or `secrets/app.env`. */
   readonly destination: string;
-  /** What to do when the rendered text changes. @default "script" where there is a `changeScript`, else "restart" */
+  /** What Nomad does with the task when the rendered text changes. @default "script" if `changeScript` is set, otherwise "restart" */
   readonly changeMode?: "restart" | "signal" | "script" | "noop";
-  /** The signal of change mode `signal`. @default none */
+  /** Signal for the change mode `signal`. @default none */
   readonly changeSignal?: Signal;
-  /** The program of change mode `script`. @default none */
+  /** Program for the change mode `script`. @default none */
   readonly changeScript?: ChangeScriptOptions;
-  /** Whether the text is read as `KEY=value` lines into the task's environment. @default false */
+  /** Whether the lines `KEY=value` of the text become environment variables of the task. @default false */
   readonly env?: boolean;
-  /** Permissions in octal. @default "644" */
+  /** Permissions of the file, in octal. @default "644" */
   readonly perms?: string;
-  /** Number of the user that owns the file. @default the one that runs Nomad's client */
+  /** Id of the user that owns the file. @default the user that runs Nomad's client */
   readonly uid?: number;
-  /** Number of the group that owns the file. @default the one that runs Nomad's client */
+  /** Id of the group that owns the file. @default the group that runs Nomad's client */
   readonly gid?: number;
-  /** Whether it is rendered only once, and changes are not waited for. @default false */
+  /** Whether Nomad renders the template only once, and ignores later changes. @default false */
   readonly once?: boolean;
-  /** Whether a key that is not there is an error, instead of the text `<no value>`. @default false */
+  /** Whether a missing key is an error. If false, it is rendered as `<no value>`. @default false */
   readonly errMissingKey?: boolean;
-  /** How long changes are gathered before it is rendered: at least, and at most. @default at once */
+  /** How long Nomad waits for further changes before it renders the template. @default none: it renders the template immediately */
   readonly wait?: {
-    /** Quiet time after a change before it is rendered. @default none */
+    /** Time without further changes before Nomad renders the template. @default none */
     readonly min?: DurationLike;
-    /** Longest delay while changes keep coming. @default four times `min` */
+    /** Maximum time before Nomad renders the template, even if there are further changes. @default four times `min` */
     readonly max?: DurationLike;
   };
-  /** Longest random wait before a change takes effect. @default "5s" */
+  /** Maximum of the random time that Nomad waits before `changeMode` takes effect. @default "5s" */
   readonly splay?: DurationLike;
-  /** What opens an action, where the text itself has `{{`. @default "{{" */
+  /** Opening delimiter of actions. Set it if the text itself contains `{{`. @default "{{" */
   readonly leftDelimiter?: string;
-  /** What closes an action. @default "}}" */
+  /** Closing delimiter of actions. @default "}}" */
   readonly rightDelimiter?: string;
-  /** Anything else of Nomad's template block. @default none */
+  /** Other fields of Nomad's template block. @default none */
   readonly override?: Override<nomad.Template>;
 }
 
@@ -88,19 +88,19 @@ export const TEMPLATE_SHAPE: is.Shape<TemplateOptions> = {
   override: is.fields,
 };
 
-/** A file that Nomad renders into a task before it starts. */
+/** A file that Nomad renders for a task before it starts. */
 export class Template {
   private constructor(
     private readonly origin: Pick<nomad.Template, "EmbeddedTmpl" | "SourcePath">,
     private readonly options: TemplateOptions,
   ) {}
 
-  /** The template's text, in Consul Template's language. */
+  /** A template whose text is in the job. @param text template in the language of consul-template */
   static text(text: string, options: TemplateOptions): Template {
     return new Template({ EmbeddedTmpl: text }, options);
   }
 
-  /** A file that an artifact brought, as a template. */
+  /** A template in a file that an artifact contains. @param path path of the file */
   static source(path: string, options: TemplateOptions): Template {
     return new Template({ SourcePath: path }, options);
   }

@@ -2,25 +2,25 @@ import * as is from "../core/shape";
 import type * as nomad from "./generated/job";
 
 /**
- * Sends all traffic of an allocation through its Envoy, so that services name each other by their virtual addresses.
- * Needs the consul-cni plugin on the client nodes.
+ * Sends all traffic of an allocation through its Envoy, so that services use virtual addresses to connect to each other. Requires the
+ * consul-cni plugin on the client nodes.
  *
  * @see https://developer.hashicorp.com/nomad/docs/job-specification/transparent_proxy
  */
 export interface TransparentProxyOptions {
-  /** User id of Envoy, whose own traffic is left alone. @default "101" */
+  /** User id of Envoy, whose traffic is not redirected. @default "101" */
   readonly uid?: string;
-  /** Envoy's outbound listener. @default 15001 */
+  /** Port of Envoy's outbound listener. @default 15001 */
   readonly outboundPort?: number;
-  /** Inbound ports that bypass Envoy. @default none */
+  /** Inbound ports that bypass Envoy: numbers, or labels of static ports. @default none */
   readonly excludeInboundPorts?: readonly string[];
   /** Outbound ports that bypass Envoy. @default none */
   readonly excludeOutboundPorts?: readonly number[];
-  /** Outbound subnets that bypass Envoy. @default none */
+  /** Outbound subnets that bypass Envoy, in CIDR notation. @default none */
   readonly excludeOutboundCidrs?: readonly string[];
   /** User ids whose traffic bypasses Envoy. @default none */
   readonly excludeUids?: readonly string[];
-  /** Whether DNS is left alone. @default false */
+  /** Whether DNS queries are not redirected to Consul. @default false */
   readonly noDns?: boolean;
 }
 

@@ -9,11 +9,11 @@ const TYPES = ["service", "batch", "system", "sysbatch"];
 const LONGEST_DESCRIPTION = 1000;
 
 /**
- * What Nomad 1.11 would refuse of a job, by the rules of its own `Validate` functions and admission controllers, with its own
- * defaults filled in.
+ * The problems for which Nomad 1.11 would refuse a job, by the rules of its `Validate` functions and admission controllers, with its
+ * defaults for fields that are not set.
  *
- * Left to Nomad is what depends on the cluster (namespaces, node pools, regions, whether there is a Vault, which editions have
- * which features), what a driver makes of its configuration, and values that only Terraform knows.
+ * Only Nomad validates what depends on the cluster (namespaces, node pools, regions, whether there is a Vault, which editions have
+ * which features), the configuration of drivers, and values that are known only to Terraform.
  *
  * @see https://github.com/hashicorp/nomad/blob/v1.11.3/nomad/structs/structs.go
  */
@@ -54,7 +54,7 @@ function examineNames(place: Place, { ID, Name }: nomad.Job): void {
 }
 
 function examinePriority(place: Place, priority: number | undefined): void {
-  // Nomad takes 0 for a field that is not set.
+  // Nomad treats 0 as a field that is not set.
   if (priority !== undefined && priority !== 0 && (priority < 1 || priority > 100)) {
     place.refuse("priority", priority, "1 to 100", "Use a priority in this range.");
   }

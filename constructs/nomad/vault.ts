@@ -3,28 +3,28 @@ import * as is from "../core/shape";
 import type * as nomad from "./generated/job";
 
 /**
- * Logs a task in to Vault by its identity, so that its templates, and the task itself, can read secrets.
+ * Access of a task to Vault. The task logs in with its workload identity, and its templates and its program can read secrets.
  *
  * @see https://developer.hashicorp.com/nomad/docs/job-specification/vault
  */
 export interface VaultOptions {
-  /** Role of Vault's auth method. @default the one in the configuration of Nomad's clients */
+  /** Role of Vault's auth method. @default the role in the configuration of Nomad's clients */
   readonly role?: string;
-  /** Policies of the token, where Nomad has a Vault token of its own; not with workload identities. @default none */
+  /** Vault policies of the token, if Nomad has its own Vault token. Not with workload identities. @default none */
   readonly policies?: readonly string[];
-  /** Namespace of Vault. @default the one in the configuration of Nomad's agents */
+  /** Vault namespace. @default the namespace in the configuration of Nomad's agents */
   readonly namespace?: string;
-  /** Name of the Vault cluster, where Nomad's agents know several (Enterprise). @default "default" */
+  /** Name of the Vault cluster, if Nomad's agents have several (Enterprise). @default "default" */
   readonly cluster?: string;
   /** Whether the task has the token in its environment, as `VAULT_TOKEN`. @default true */
   readonly env?: boolean;
-  /** Whether Nomad does without the file `secrets/vault_token`. @default false */
+  /** Whether Nomad does not write the token to the file `secrets/vault_token`. @default false */
   readonly disableFile?: boolean;
-  /** What to do when the token had to be replaced. @default "restart" */
+  /** What Nomad does with the task when it has replaced the token. @default "restart" */
   readonly changeMode?: "noop" | "restart" | "signal";
-  /** The signal of change mode `signal`. @default "SIGHUP" */
+  /** Signal for the change mode `signal`. @default "SIGHUP" */
   readonly changeSignal?: Signal;
-  /** Whether the token may end before the task does, and is not renewed. For short batch tasks. @default false */
+  /** Whether the token can expire before the task ends, and is not renewed. For short batch tasks. @default false */
   readonly allowTokenExpiration?: boolean;
 }
 
@@ -42,19 +42,19 @@ export const VAULT_SHAPE: is.Shape<VaultOptions> = {
 };
 
 /**
- * A secret that Nomad fetches before a task starts. Environment, templates and the driver's configuration name its fields as
- * `${secret.<name>.<key>}`.
+ * A secret that Nomad fetches before a task starts. Environment variables, templates and the driver's configuration can contain its fields,
+ * as `${secret.<name>.<key>}`.
  *
  * @see https://developer.hashicorp.com/nomad/docs/job-specification/secret
  */
 export interface SecretOptions {
-  /** `"nomad"` (its variables), `"vault"`, or a plugin of the clients. */
+  /** Provider of the secret: `"nomad"` (Nomad variables), `"vault"`, or the name of a plugin of the clients. */
   readonly provider: string;
-  /** Where the provider has it. */
+  /** Path of the secret in the provider. */
   readonly path: string;
-  /** Configuration of `"nomad"` or `"vault"`, such as `{ namespace: "shop" }`. @default none */
+  /** Configuration of the provider `"nomad"` or `"vault"`, such as `{ namespace: "shop" }`. @default none */
   readonly config?: Readonly<Record<string, unknown>>;
-  /** Environment of a plugin. @default none */
+  /** Environment variables of a plugin. @default none */
   readonly env?: Readonly<Record<string, string>>;
 }
 

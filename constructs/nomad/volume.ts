@@ -4,11 +4,11 @@ import type { Override } from "../core/override";
 import type * as nomad from "./generated/job";
 import { overridden } from "./override";
 
-/** What every kind of volume takes. */
+/** Options of all kinds of volumes. */
 export interface VolumeOptions {
-  /** Whether tasks may only read it. @default false */
+  /** Whether tasks can only read the volume. @default false */
   readonly readOnly?: boolean;
-  /** Anything else of Nomad's volume block. @default none */
+  /** Other fields of Nomad's volume block. @default none */
   readonly override?: Override<nomad.VolumeRequest>;
 }
 
@@ -18,16 +18,16 @@ export const VOLUME_SHAPE: is.Shape<VolumeOptions> = {
   override: is.fields,
 };
 
-/** What a host volume takes. */
+/** Options of {@link Volume.host}. */
 export interface HostVolumeOptions extends VolumeOptions {
-  /** Which allocations use it at a time; only of a dynamic host volume. @default "single-node-writer" */
+  /** Which allocations can use the volume at the same time. Only for dynamic host volumes. @default "single-node-writer" */
   readonly accessMode?:
     "single-node-writer" | "single-node-reader-only" | "single-node-single-writer" | "single-node-multi-writer";
-  /** Only of a dynamic host volume. @default "file-system" */
+  /** How the volume is attached. Only for dynamic host volumes. @default "file-system" */
   readonly attachmentMode?: "file-system" | "block-device";
-  /** Whether each allocation has a volume of its own, named `<source>[<index>]`. @default false */
+  /** Whether each allocation has a separate volume, named `<source>[<index>]`. @default false */
   readonly perAlloc?: boolean;
-  /** Whether a new allocation gets the volume that the old one had; only of a dynamic host volume. @default false */
+  /** Whether a new allocation gets the volume of the previous one. Only for dynamic host volumes. @default false */
   readonly sticky?: boolean;
 }
 
@@ -45,24 +45,24 @@ export const HOST_VOLUME_SHAPE: is.Shape<HostVolumeOptions> = {
   sticky: is.flag,
 };
 
-/** What a volume of a CSI plugin takes. */
+/** Options of {@link Volume.csi}. */
 export interface SharedVolumeOptions extends VolumeOptions {
-  /** Which nodes and allocations use it at a time. @default "single-node-writer" */
+  /** Which nodes and allocations can use the volume at the same time. @default "single-node-writer" */
   readonly accessMode?:
     | "single-node-reader-only"
     | "single-node-writer"
     | "multi-node-reader-only"
     | "multi-node-single-writer"
     | "multi-node-multi-writer";
-  /** @default "file-system" */
+  /** How the volume is attached. @default "file-system" */
   readonly attachmentMode?: "file-system" | "block-device";
-  /** Whether each allocation has a volume of its own, named `<source>[<index>]`. @default false */
+  /** Whether each allocation has a separate volume, named `<source>[<index>]`. @default false */
   readonly perAlloc?: boolean;
-  /** How it is mounted. @default as the volume itself says */
+  /** How the volume is mounted. @default the mount options of the volume */
   readonly mountOptions?: {
-    /** File system that it is formatted with, e.g. `"ext4"`. @default the plugin's */
+    /** File system of the volume, such as `"ext4"`. @default the default of the plugin */
     readonly fsType?: string;
-    /** Flags of the mount, e.g. `["noatime"]`. @default none */
+    /** Mount flags, such as `["noatime"]`. @default none */
     readonly mountFlags?: readonly string[];
   };
 }
@@ -94,7 +94,11 @@ export class Volume {
     private readonly examineOptions: (place: Place) => void,
   ) {}
 
-  /** A host volume, as a client's configuration or `nomad volume create` declares it. */
+  /**
+   * A host volume, which the configuration of a client or `nomad volume create` declares.
+   *
+   * @param source name of the volume
+   */
   static host(source: string, options: HostVolumeOptions = {}): Volume {
     is.optionsOf("Volume.host", options);
     const rendered: nomad.VolumeRequest = {
@@ -112,7 +116,11 @@ export class Volume {
     });
   }
 
-  /** A volume of a CSI plugin. */
+  /**
+   * A volume of a CSI plugin.
+   *
+   * @param source id of the volume
+   */
   static csi(source: string, options: SharedVolumeOptions = {}): Volume {
     is.optionsOf("Volume.csi", options);
     const rendered: nomad.VolumeRequest = {
@@ -145,20 +153,20 @@ export class Volume {
 }
 
 /**
- * Where a task sees a volume of its group.
+ * Mount of a group's volume in a task.
  *
  * @see https://developer.hashicorp.com/nomad/docs/job-specification/volume_mount
  */
 export interface VolumeMountOptions {
-  /** The volume's name in the group. */
+  /** Name of the volume in the group. */
   readonly volume: string;
-  /** Path inside the task. */
+  /** Path at which the task sees the volume. */
   readonly destination: string;
-  /** @default false */
+  /** Whether the task can only read the volume. @default false */
   readonly readOnly?: boolean;
-  /** Which mounts below it the task and the node see of each other. @default "private" */
+  /** Whether mounts below the path propagate from the node to the task, or in both directions. @default "private": in neither */
   readonly propagationMode?: "private" | "host-to-task" | "bidirectional";
-  /** SELinux label: `"z"` for one that tasks share, `"Z"` for one of its own. @default none */
+  /** SELinux label: `"z"` for a label that tasks share, `"Z"` for a private label. @default none */
   readonly selinuxLabel?: "z" | "Z";
 }
 

@@ -18,14 +18,14 @@ import { renderSecret, renderVault, SECRET_SHAPE, type SecretOptions, VAULT_SHAP
 import { renderVolumeMount, VOLUME_MOUNT_SHAPE, type VolumeMountOptions } from "./volume";
 
 /**
- * A command that people run inside a running task: `nomad action`.
+ * A command that operators can run in a running task, with `nomad action`.
  *
  * @see https://developer.hashicorp.com/nomad/docs/job-specification/action
  */
 export interface ActionOptions {
-  /** A program in the task. */
+  /** Name or path of a program in the task. */
   readonly command: string;
-  /** @default none */
+  /** Arguments of the program. @default none */
   readonly args?: readonly string[];
 }
 
@@ -36,20 +36,20 @@ export const ACTION_SHAPE: is.Shape<ActionOptions> = {
 };
 
 /**
- * What makes a task a plugin for CSI volumes.
+ * Options of a task that is a plugin for CSI volumes.
  *
  * @see https://developer.hashicorp.com/nomad/docs/job-specification/csi_plugin
  */
 export interface CsiPluginOptions {
-  /** Name of the plugin, as volumes give it. */
+  /** Id of the plugin, to which volumes refer. */
   readonly id: string;
-  /** `controller` creates and attaches volumes, `node` mounts them on its node, `monolith` does both. */
+  /** Type of the plugin: `controller` creates and attaches volumes, `node` mounts them on its node, `monolith` does both. */
   readonly type: "node" | "controller" | "monolith";
-  /** Where the plugin makes its socket. @default "/csi" */
+  /** Directory in the task in which the plugin creates its socket. @default "/csi" */
   readonly mountDir?: string;
-  /** Where the plugin stages volumes. @default "/local/csi" */
+  /** Directory in the task in which the plugin stages volumes. @default "/local/csi" */
   readonly stagePublishBaseDir?: string;
-  /** How long it may take to become healthy. @default "30s" */
+  /** Maximum time until the plugin is healthy. @default "30s" */
   readonly healthTimeout?: DurationLike;
 }
 
@@ -63,72 +63,78 @@ export const CSI_PLUGIN_SHAPE: is.Shape<CsiPluginOptions> = {
 };
 
 /**
- * What any task takes, whatever runs it.
+ * Options of all tasks, with any driver.
  *
  * @see https://developer.hashicorp.com/nomad/docs/job-specification/task
  */
 export interface TaskOptions {
   /**
-   * Environment variables; Nomad's own `${NOMAD_…}` may stand in the values. Never a secret. A variable that a connection sets too must have
-   * the same value; of a map that only Terraform knows, these values go before those of connections.
+   * Environment variables by name. Values can contain Nomad's variables (`${NOMAD_…}`), but should not contain secrets. A variable that a
+   * connection also sets must have the same value; if the map is known only to Terraform, its values take precedence over those of
+   * connections.
    *
    * @default none
    */
   readonly env?: Readonly<Record<string, string>>;
-  /** @default Nomad's own */
+  /** CPU, memory and other resources of the task. @default Nomad's defaults, see {@link ResourceOptions} */
   readonly resources?: ResourceOptions;
   /** Files that Nomad renders before the task starts. @default none */
   readonly templates?: readonly Template[];
-  /** Volumes of the group that it sees. @default none */
+  /** Mounts of the group's volumes. @default none */
   readonly volumeMounts?: readonly VolumeMountOptions[];
-  /** What Nomad fetches before the task starts; a URL alone (go-getter) goes into `local/`. @default none */
+  /** Files that Nomad downloads before the task starts. A string is a URL of go-getter, which is downloaded to `local/`. @default none */
   readonly artifacts?: readonly (ArtifactOptions | string)[];
-  /** Access to Vault. @default none */
+  /** Access of the task to Vault. @default none */
   readonly vault?: VaultOptions;
-  /** Secrets that Nomad fetches, by name. @default none */
+  /** Secrets that Nomad fetches before the task starts, by name. @default none */
   readonly secrets?: Readonly<Record<string, SecretOptions>>;
-  /** Tokens by which others know it, by name; `default` is the one that every task has. @default that one, which it does not see */
+  /** Workload identities of the task, by name. Every task has the identity `default`. @default only `default`, not visible to the task */
   readonly identities?: Readonly<Record<string, IdentityOptions>>;
-  /** Consul cluster in which Nomad gives it a token, for its templates and for itself; `"default"` for the only one. @default none */
+  /**
+   * Name of the Consul cluster for which Nomad gives the task a token, for its templates and its program. If there is only one cluster, its
+   * name is `"default"`.
+   *
+   * @default none: the task has no Consul token
+   */
   readonly consulCluster?: string;
-  /** Commands that people run in it, by name. @default none */
+  /** Commands that operators can run in the task, by name. @default none */
   readonly actions?: Readonly<Record<string, ActionOptions>>;
-  /** @default 10 files of 10 MiB, on stdout and stderr each */
+  /** Log files of the task. @default 10 files of 10 MiB each for stdout and for stderr */
   readonly logs?: LogOptions;
-  /** File below `local/` in which it finds the payload of a dispatched job. @default none */
+  /** Path below `local/` of a file to which Nomad writes the payload of a dispatched job. @default none */
   readonly dispatchPayload?: string;
-  /** Makes it a plugin for CSI volumes. @default it is none */
+  /** Makes the task a plugin for CSI volumes. @default none: the task is not a plugin */
   readonly csiPlugin?: CsiPluginOptions;
-  /** The user that runs it. @default the driver's own */
+  /** Name of the user that runs the task. @default the default user of the driver */
   readonly user?: string;
-  /** How long it may take to end after the signal. @default "5s" */
+  /** Time that the task has to exit after the signal, before Nomad kills it. @default "5s" */
   readonly killTimeout?: DurationLike;
-  /** The signal that asks it to end. @default "SIGINT" */
+  /** Signal with which Nomad stops the task. @default "SIGINT" */
   readonly killSignal?: Signal;
-  /** How long it still runs after it is no longer in the catalog. @default "0s" */
+  /** How long the task still runs after Nomad has deregistered its services. @default "0s" */
   readonly shutdownDelay?: DurationLike;
-  /** When it runs, if it is not the service itself. @default it runs as long as the group */
+  /** When the task runs, if it is not a main task. @default none: it is a main task, which runs as long as the group */
   readonly lifecycle?: {
     /**
-     * `prestart`: before the main tasks; `poststart`: once they have started; `poststop`: after they have ended.
+     * `prestart`: before the main tasks; `poststart`: after they have started; `poststop`: after they have ended.
      *
      * @see https://developer.hashicorp.com/nomad/docs/job-specification/lifecycle
      */
     readonly hook: "prestart" | "poststart" | "poststop";
-    /** Whether it keeps running next to the main tasks, and is restarted if it ends. @default false: it must end with code 0 */
+    /** Whether the task keeps running next to the main tasks, and is restarted if it exits. @default false: it must exit with code 0 */
     readonly sidecar?: boolean;
   };
-  /** Whether the others end when it ends. @default false */
+  /** Whether Nomad stops the other tasks of the group when this task exits. @default false */
   readonly leader?: boolean;
-  /** Restart policy of this task alone. @default the group's */
+  /** Restart policy of this task only. @default the restart policy of the group */
   readonly restart?: RestartOptions;
-  /** @default none */
+  /** Conditions that the node must meet. @default none */
   readonly constraints?: readonly Constraint[];
-  /** @default none */
+  /** Preferences for nodes. @default none */
   readonly affinities?: readonly Affinity[];
-  /** @default none */
+  /** Metadata of the task, which it can read as `${NOMAD_META_<key>}`. @default none */
   readonly meta?: Readonly<Record<string, string>>;
-  /** Anything else of Nomad's task block. @default none */
+  /** Other fields of Nomad's task block. @default none */
   readonly override?: Override<nomad.Task>;
 }
 
@@ -162,17 +168,17 @@ export const TASK_SHAPE: is.Shape<TaskOptions> = {
   override: is.fields,
 };
 
-/** A task under Docker. @see https://developer.hashicorp.com/nomad/docs/drivers/docker */
+/** Options of {@link Workload.docker}. @see https://developer.hashicorp.com/nomad/docs/drivers/docker */
 export interface DockerWorkloadOptions extends TaskOptions {
-  /** Image with its tag or digest. */
+  /** Name of the image, with its tag or digest. */
   readonly image: string;
-  /** Replaces the image's command. @default the image's */
+  /** Command that replaces the command of the image. @default the command of the image */
   readonly command?: string;
-  /** Arguments of the command. @default the image's */
+  /** Arguments of the command. @default the arguments of the image */
   readonly args?: readonly string[];
-  /** Replaces the image's entry point. @default the image's */
+  /** Entry point that replaces the entry point of the image. @default the entry point of the image */
   readonly entrypoint?: readonly string[];
-  /** Anything else of the driver's configuration. @default none */
+  /** Other fields of the driver's configuration. @default none */
   readonly config?: Readonly<Record<string, unknown>>;
 }
 
@@ -186,15 +192,15 @@ export const DOCKER_WORKLOAD_SHAPE: is.Shape<DockerWorkloadOptions> = {
   config: is.fields,
 };
 
-/** A program of the node itself. @see https://developer.hashicorp.com/nomad/docs/drivers/exec */
+/** Options of {@link Workload.exec}. @see https://developer.hashicorp.com/nomad/docs/drivers/exec */
 export interface ExecWorkloadOptions extends TaskOptions {
-  /** A program on the node's path, or one that an artifact or template brought. */
+  /** Name of a program in the node's `PATH`, or path of a program from an artifact or template. */
   readonly command: string;
-  /** @default none */
+  /** Arguments of the program. @default none */
   readonly args?: readonly string[];
-  /** `exec` isolates the program in a chroot and cgroups; `raw_exec` runs it as it is. @default "exec" */
+  /** Driver: `exec` isolates the program with a chroot and cgroups, `raw_exec` does not isolate it. @default "exec" */
   readonly driver?: "exec" | "raw_exec";
-  /** Anything else of the driver's configuration. @default none */
+  /** Other fields of the driver's configuration. @default none */
   readonly config?: Readonly<Record<string, unknown>>;
 }
 
@@ -208,7 +214,7 @@ export const EXEC_WORKLOAD_SHAPE: is.Shape<ExecWorkloadOptions> = {
 };
 
 /**
- * What runs: one task of a service's group.
+ * A task of a group: its driver, the driver's configuration, and options of the task.
  *
  * @example
  * Workload.docker({ image: "hashicorpdev/counter-api:v3", resources: { memoryMib: 128 } });
@@ -221,7 +227,7 @@ export class Workload {
     private readonly shape: is.Shape<TaskOptions>,
   ) {}
 
-  /** A container. */
+  /** A task that runs a container with Docker. */
   static docker(options: DockerWorkloadOptions): Workload {
     const { image, command, args, entrypoint, config } = is.optionsOf("Workload.docker", options);
     return new Workload(
@@ -232,13 +238,13 @@ export class Workload {
     );
   }
 
-  /** A program of the node. */
+  /** A task that runs a program on the node. */
   static exec(options: ExecWorkloadOptions): Workload {
     const { command, args, driver, config } = is.optionsOf("Workload.exec", options);
     return new Workload(driver ?? "exec", mergeMaps<unknown>({ command, args }, config), options, EXEC_WORKLOAD_SHAPE);
   }
 
-  /** A task of any other driver (`java`, `podman`, `qemu`, …), with that driver's configuration. */
+  /** A task with any other driver (`java`, `podman`, `qemu`, …). @param config configuration of the driver */
   static driver(driver: string, config: Readonly<Record<string, unknown>>, options: TaskOptions = {}): Workload {
     return new Workload(driver, config, is.optionsOf("Workload.driver", options), TASK_SHAPE);
   }
@@ -288,7 +294,7 @@ export class Workload {
   }
 }
 
-/** A variable has one value, wherever it is set. Of a map that only Terraform knows, the task's own values go before. */
+/** Refuses a variable to which a connection and the task give different values. Maps that are known only to Terraform are not checked. */
 function refuseClash(task: string, ofConnections: Readonly<Record<string, string>>, own: TaskOptions["env"]): void {
   for (const [variable, value] of knownEntries(own)) {
     const other = Object.hasOwn(ofConnections, variable) ? ofConnections[variable] : value;
@@ -301,7 +307,7 @@ function refuseClash(task: string, ofConnections: Readonly<Record<string, string
   }
 }
 
-/** @internal The tasks of a group, by name. @param env what the graph adds to the environment of each */
+/** @internal Renders the tasks of a group. @param env environment variables that the graph adds to each task */
 export function renderTasks(
   tasks: Readonly<Record<string, Workload>>,
   env: Readonly<Record<string, string>> = {},

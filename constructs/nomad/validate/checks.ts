@@ -7,10 +7,10 @@ const NOMAD_TYPES = ["tcp", "http"];
 const UPDATES = ["require_healthy", "ignore_warnings", "ignore"];
 const METHODS = ["GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "CONNECT", "OPTIONS", "TRACE"];
 
-/** Checks that Consul's own agent makes, for which it counts good and bad answers. */
+/** Types of checks that the Consul agent runs, for which it counts successes and failures. */
 const COUNTED_TYPES = ["tcp", "http", "grpc"];
 
-/** Checks that open a connection. */
+/** Whether a check opens a connection. */
 export function needsPort(check: nomad.ServiceCheck): boolean {
   return ["grpc", "http", "tcp"].includes(check.Type ?? "");
 }
@@ -65,7 +65,7 @@ function examineRequest(place: Place, { Path = "", Command }: nomad.ServiceCheck
   }
 }
 
-/** As Go parses it. @see https://pkg.go.dev/net/url#Parse */
+/** Whether Go parses a path as a relative URL. @see https://pkg.go.dev/net/url#Parse */
 function isRelativeUrl(path: string): boolean {
   const [beforeQuery] = path.split(/[?#]/);
   const [firstSegment] = beforeQuery.split("/");
@@ -78,7 +78,7 @@ function isRelativeUrl(path: string): boolean {
   );
 }
 
-/** What a deployment makes of the answers, and whether they restart the task. */
+/** Examines which status a deployment accepts, and whether failures restart the task. */
 function examineOutcome(place: Place, check: nomad.ServiceCheck, service: nomad.Service): void {
   const onUpdate = check.OnUpdate || service.OnUpdate;
   if (onUpdate !== "") {
@@ -106,7 +106,7 @@ function examineOutcome(place: Place, check: nomad.ServiceCheck, service: nomad.
   atLeast(block, "grace", restart.Grace, 0);
 }
 
-/** The service's check_restart, under that of the check. */
+/** The `check_restart` of the service, with the fields of the check's own `check_restart` taking precedence. */
 function restartOf(check: nomad.ServiceCheck, service: nomad.Service): nomad.CheckRestart | undefined {
   const [outer, own] = [known(service.CheckRestart), known(check.CheckRestart)];
   if (outer === undefined || own === undefined) {
@@ -142,7 +142,7 @@ function examineConsulCheck(place: Place, check: nomad.ServiceCheck, type: strin
   }
 }
 
-/** Nomad's own checks know less than Consul's. */
+/** Checks of services with the provider `nomad` have fewer fields than those in Consul. */
 function examineNomadCheck(place: Place, check: nomad.ServiceCheck, service: nomad.Service): void {
   const refuse = (field: string, received: unknown) =>
     place.refuse(field, received, 'cannot be set in a check with the provider "nomad"', "Omit it.", {

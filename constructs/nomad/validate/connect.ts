@@ -67,7 +67,7 @@ function examineTransparentProxy(
   for (const uid of textsOf(proxy.ExcludeUIDs)) {
     requireUserId(place, "exclude_uids", uid);
   }
-  // Nomad looks only among static ports.
+  // Nomad looks up labels only among static ports.
   const labels = itemsOf(group.Networks)
     .flatMap(({ ReservedPorts }) => itemsOf(ReservedPorts))
     .map(({ Label = "" }) => Label);
@@ -127,7 +127,7 @@ function examineNative(place: Place, service: nomad.Service, { group, task }: Se
   place.required("port", PortLabel, "Set the port on which the task listens.");
 }
 
-/** What the services of the mesh ask of their group. */
+/** Examines what services of the mesh require of their group. */
 export function examineMeshGroup(place: Place, group: nomad.TaskGroup): void {
   for (const { Name, Connect } of itemsOf(group.Services)) {
     const connect = known(Connect);
@@ -159,7 +159,7 @@ function examineNetwork(place: Place, group: nomad.TaskGroup, reason: string, is
   }
 }
 
-/** A check that passes through Envoy needs one that Nomad starts, and the port of the service behind it. */
+/** An exposed check requires an Envoy that Nomad starts, and the port of the service. */
 function examineExpose(place: Place, service: nomad.Service, surroundings: ServiceSurroundings): void {
   const { group, task } = surroundings;
   const exposed = itemsOf(service.Checks).filter(({ Expose }) => Expose === true);
@@ -194,7 +194,7 @@ function examineExposedPort(place: Place, label: string, group: nomad.TaskGroup)
   }
 }
 
-/** Two upstreams of one group cannot listen at the same place. */
+/** Two upstreams of one group cannot listen on the same address and port. */
 function examineUpstreams(place: Place, group: nomad.TaskGroup): void {
   const listeners = new Set<string>();
   for (const service of itemsOf(group.Services)) {

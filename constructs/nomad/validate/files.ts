@@ -96,7 +96,7 @@ function isChecksum(text: string): boolean {
   return /^[0-9a-f]*$/i.test(digest) && DIGEST_BYTES[algorithm] * 2 === digest.length;
 }
 
-/** @param file where a dispatched job finds its payload, seen from `local/` */
+/** @param file path of the file with the payload of a dispatched job, relative to `local/` */
 export function examineDispatchPayload(place: Place, file: string | undefined): void {
   if (escapesAllocation("task/local/", file ?? "")) {
     place.refuse("file", file, INSIDE, "Use a path below local/.");

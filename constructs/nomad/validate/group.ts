@@ -82,7 +82,7 @@ function examineCount(place: Place, jobType: string, count: number, group: nomad
   }
 }
 
-/** What only jobs of some types have. */
+/** Examines blocks that only some types of jobs support. */
 function examineTypedPolicies(
   place: Place,
   job: nomad.Job,
@@ -114,7 +114,7 @@ function refuseOfType(place: Place, jobType: string, block: string, given: unkno
   }
 }
 
-/** Whether one of two blocks is given. What is not has Nomad's own values, which it takes. */
+/** Whether the block is set in the job or in the group. Otherwise Nomad uses its defaults, which are valid. */
 function isGiven(ofJob: object | undefined, ofGroup: object | undefined): boolean {
   return known(ofJob) !== undefined || known(ofGroup) !== undefined;
 }

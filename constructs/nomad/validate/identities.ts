@@ -52,7 +52,7 @@ function examineIdentity(place: Place, identity: nomad.WorkloadIdentity): void {
   }
 }
 
-/** That its servers know a Vault is for Nomad to say. */
+/** Examines a `vault` block. Only Nomad validates whether its servers have that Vault. */
 export function examineVault(place: Place, vault: nomad.Vault): void {
   const { ChangeMode = "restart", ChangeSignal = "SIGHUP" } = vault;
   place.oneOf("change_mode", ChangeMode === "" ? undefined : ChangeMode, ["noop", "restart", "signal"]);

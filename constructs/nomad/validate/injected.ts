@@ -11,7 +11,7 @@ export interface InjectedTask {
   readonly task: nomad.Task;
 }
 
-/** The Envoys that Nomad adds to a group when the job is registered, with what `sidecar_task` says of them. */
+/** The tasks of Envoys that Nomad adds to a group when it registers the job, with the fields of `sidecar_task`. */
 export function injectedTasks(job: nomad.Job, group: nomad.TaskGroup): readonly InjectedTask[] {
   if (itemsOf(group.Networks).length === 0) {
     return [];
@@ -27,7 +27,7 @@ export function injectedTasks(job: nomad.Job, group: nomad.TaskGroup): readonly 
   });
 }
 
-/** Nomad makes a name that is taken another one, but not one that `sidecar_task` gives. */
+/** The name of the task that Nomad adds. Nomad changes it if it is already in use, but it does not change a name in `sidecar_task`. */
 function freeName(serviceName: string, group: nomad.TaskGroup): string {
   const name = `connect-proxy-${serviceName}`;
   return itemsOf(group.Tasks).some(({ Name }) => Name === name) ? `${name}-${serviceName}` : name;
@@ -69,7 +69,7 @@ function envoy(name: string, given: nomad.SidecarTask | undefined): nomad.Task {
   };
 }
 
-/** The service with the port that Nomad gives a terminating gateway which names none. */
+/** The service, with the port that Nomad adds to a terminating gateway without one. */
 export function withInjectedPort(service: nomad.Service, surroundings: ServiceSurroundings): nomad.Service {
   const isTerminating = known(known(known(service.Connect)?.Gateway)?.Terminating) !== undefined;
   return isTerminating && !service.PortLabel && itemsOf(surroundings.group.Networks).length > 0
@@ -77,7 +77,7 @@ export function withInjectedPort(service: nomad.Service, surroundings: ServiceSu
     : service;
 }
 
-/** Labels of the ports that Nomad adds for those Envoys, unless a dynamic port has them already. */
+/** Labels of the ports that Nomad adds for these Envoys, unless a dynamic port already has the label. */
 export function injectedLabels(job: nomad.Job, group: nomad.TaskGroup): readonly string[] {
   const network = itemsOf(group.Networks).at(0);
   if (network === undefined) {

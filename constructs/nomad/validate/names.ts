@@ -1,7 +1,7 @@
-/** What Nomad replaces in text when it runs a job. */
+/** A variable, which Nomad replaces in text when it runs a job. */
 const VARIABLE = /\$\{[a-zA-Z0-9_\-.]+\}/g;
 
-/** Text with something readable for each of Nomad's variables. */
+/** Text with a placeholder for each of Nomad's variables. */
 export function withoutVariables(text: string): string {
   return text.replace(VARIABLE, "ENV-VAR");
 }

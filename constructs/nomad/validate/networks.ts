@@ -4,7 +4,7 @@ import type * as nomad from "../generated/job";
 
 const HIGHEST_PORT = 65_535;
 
-/** The ports of a group, and those that the older `resources.network` of its tasks asks for. */
+/** Examines the ports of a group, and those of the deprecated `resources.network` of its tasks. */
 export function examineNetworks(place: Place, group: nomad.TaskGroup, injected: readonly string[]): void {
   const taken = new TakenPorts();
   const argumentNames = new Set<string>();
@@ -61,7 +61,7 @@ class TakenPorts {
     this.statics.add(key);
   }
 
-  /** Nomad adds a port for each Envoy, under the label that its sidecar names. */
+  /** Records a port that Nomad adds for an Envoy. The sidecar can set its label. */
   addInjected(place: Place, label: string): void {
     if (this.labels.has(label)) {
       place

@@ -2,13 +2,13 @@ import { type Place } from "../../core/problems";
 import { isToken, isTokenObject } from "../../core/token";
 import type * as nomad from "../generated/job";
 
-/** Fields whose content belongs to a driver, a proxy or a plugin, which take any number. */
+/** Fields with the configuration of a driver, proxy or plugin, which can contain any number. */
 const OPAQUE = new Set(["Config", "Policy"]);
 
-/** Fields with the number of a port. */
+/** Fields with port numbers. */
 const PORTS = new Set(["LocalBindPort", "LocalPathPort", "Port", "To", "Value"]);
 
-/** The words of the job specification for fields of the API that are called otherwise. */
+/** Names in the job specification of API fields with different names. */
 const WORDS: Readonly<Record<string, string>> = {
   Affinities: "affinity",
   Artifacts: "artifact",
@@ -40,8 +40,8 @@ const WORDS: Readonly<Record<string, string>> = {
 };
 
 /**
- * Every number of a job is a whole one, and JSON has no other words for those that are none: Nomad would refuse a fraction,
- * and take `NaN` for a field that is not set.
+ * All numbers of a job are integers. Nomad would refuse a fraction. It would treat `NaN` as a field that is not set, since JSON cannot
+ * represent it.
  */
 export function examineNumbers(place: Place, job: nomad.Job): void {
   if (holdsFraction(job)) {
@@ -49,7 +49,7 @@ export function examineNumbers(place: Place, job: nomad.Job): void {
   }
 }
 
-/** Looks without naming places, since hardly any job has one. */
+/** Whether a job contains a number that is not an integer. It builds no paths, since very few jobs contain one. */
 function holdsFraction(fields: object): boolean {
   for (const key in fields) {
     const value = (fields as Readonly<Record<string, unknown>>)[key];

@@ -7,10 +7,10 @@ const COMPARISONS = ["=", "==", "is", "!=", "not", "<", "<=", ">", ">="];
 const PRESENCE = ["is_set", "is_not_set"];
 const DISTINCT = ["distinct_hosts", "distinct_property"];
 
-/** What can be compared of a node, beside literals. */
+/** Attributes of a node that constraints can compare, in addition to literals. */
 const TARGETS = /^\$\{(?:(?:node\.(?:unique\.id|unique\.name|datacenter|class|pool))\}|(?:attr|device|meta)\.[^]*\})$/;
 
-/** As go-version reads it. @see https://pkg.go.dev/github.com/hashicorp/go-version#pkg-constants */
+/** Patterns of versions as in go-version. @see https://pkg.go.dev/github.com/hashicorp/go-version#pkg-constants */
 const NUMBER = String.raw`v?[0-9]+(?:\.[0-9]+)*`;
 const PART = String.raw`[0-9A-Za-z\-~]`;
 const BUILD = String.raw`(?:\+${PART}+(?:\.${PART}+)*)?`;
@@ -20,7 +20,7 @@ const SEMVER = String.raw`${NUMBER}(?:-[0-9]+${PART}*(?:\.${PART}+)*|-${LABEL})?
 const VERSION_RANGE = new RegExp(String.raw`^\s*(?:<=|>=|!=|~>|<|>|=|)\s*${VERSION}\s*$`);
 const SEMVER_RANGE = new RegExp(String.raw`^\s*(?:<=|>=|!=|<|>|=|)\s*${SEMVER}\s*$`);
 
-/** @param level a task, and a device of it, cannot ask for distinct nodes */
+/** @param level constraints of tasks and devices cannot use `distinct_hosts` and `distinct_property` */
 export function examineConstraints(
   place: Place,
   constraints: readonly nomad.Constraint[] | undefined,

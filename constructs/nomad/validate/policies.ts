@@ -4,7 +4,7 @@ import { durationText } from "../../core/duration";
 import type * as nomad from "../generated/job";
 import { atLeast, HOUR, MINUTE, SECOND, time } from "./times";
 
-/** What Nomad fills in where the update block says nothing. */
+/** Nomad's defaults for fields of the update block. */
 const UPDATE: Required<nomad.UpdateStrategy> = {
   Stagger: 30 * SECOND,
   MaxParallel: 1,
@@ -17,7 +17,7 @@ const UPDATE: Required<nomad.UpdateStrategy> = {
   Canary: 0,
 };
 
-/** The update block of a group as Nomad merges it. */
+/** The update block of a group, merged with that of the job as in Nomad. */
 export function updateOf(job: nomad.Job, group: nomad.TaskGroup): Required<nomad.UpdateStrategy> {
   const [outer, own] = [known(job.Update), known(group.Update)];
   return outer === undefined && own === undefined
@@ -57,7 +57,7 @@ export function examineUpdate(place: Place, update: Required<nomad.UpdateStrateg
   }
 }
 
-/** Nomad looks only at the policy of a group, not at those of its tasks. */
+/** Examines the restart policy of a group. Nomad does not validate those of tasks. */
 export function examineRestart(place: Place, job: nomad.Job, policy: nomad.RestartPolicy): void {
   const longRunning = ["service", "system"].includes(job.Type ?? "service");
   const restart = {
@@ -83,7 +83,7 @@ export function examineRestart(place: Place, job: nomad.Job, policy: nomad.Resta
   }
 }
 
-/** The reschedule block of a group as Nomad merges it; only jobs of type service and batch have one. */
+/** The reschedule block of a group, merged with that of the job as in Nomad. Only service and batch jobs have one. */
 export function rescheduleOf(job: nomad.Job, group: nomad.TaskGroup): Required<nomad.ReschedulePolicy> {
   return {
     ...((job.Type ?? "service") === "batch"
@@ -151,7 +151,7 @@ export function examineReschedule(place: Place, policy: Required<nomad.Reschedul
   }
 }
 
-/** How long attempts take, by Nomad's own count. */
+/** The time that the attempts take, as Nomad calculates it. */
 function intervalFor({ Attempts, Interval, Delay, DelayFunction, MaxDelay }: Required<nomad.ReschedulePolicy>) {
   switch (DelayFunction) {
     case "constant": {

@@ -6,12 +6,12 @@ import { portsOf } from "./networks";
 import { nameOf } from "./service-name";
 
 /**
- * Labels of ports that a job uses and its group does not have: in services, checks and exposed paths, in the `ports` of a
- * container, and in Nomad's variables (`${NOMAD_PORT_<label>}`, …), wherever they stand.
+ * Labels of ports that a job uses although its group does not have them: in services, checks and exposed paths, in the `ports` of a
+ * container, and in Nomad's variables (`${NOMAD_PORT_<label>}`, …) anywhere in the job.
  *
- * Nomad takes such a job. Then the variable stays as it is, the driver refuses to start, or the service is never registered.
+ * Nomad accepts such a job. Then the variable is not replaced, the driver does not start the task, or the service is never registered.
  *
- * @param text the job as JSON, where it is known: to look through it at once is quicker than through each of its texts
+ * @param text the job as JSON, if it is available: one search in it is faster than a search in each string
  * @see https://developer.hashicorp.com/nomad/docs/reference/runtime-environment-settings
  */
 export function problemsOfPortLabels(job: nomad.Job, text?: string): readonly Problem[] {
@@ -30,14 +30,14 @@ export function problemsOfPortLabels(job: nomad.Job, text?: string): readonly Pr
   });
 }
 
-/** The ports of a group, and those that Nomad adds to it: looked up only where something names one, since most groups name none. */
+/** Labels of the ports of a group, including those that Nomad adds. They are collected only if the group uses a label; most do not. */
 class Labels {
   private found: readonly string[] | undefined;
 
   constructor(
     private readonly job: nomad.Job,
     private readonly group: nomad.TaskGroup,
-    /** Whether any text of the job has a variable that names a port. */
+    /** Whether any string of the job contains a variable with a label. */
     readonly areInTexts: boolean,
   ) {}
 
@@ -52,7 +52,7 @@ class Labels {
     return this.found;
   }
 
-  /** Of the older `resources.network`. */
+  /** Ports of the deprecated `resources.network` of tasks. */
   private get portsOfTasks(): readonly (nomad.Port & { readonly task: string })[] {
     return itemsOf(this.group.Tasks).flatMap(({ Name = "", Resources }) =>
       itemsOf(Resources?.Networks)
@@ -61,13 +61,13 @@ class Labels {
     );
   }
 
-  /** As they follow `NOMAD_PORT_`: in variables, labels have underscores alone. Tasks see the ports of others under their names. */
+  /** Labels as they follow `NOMAD_PORT_`, where other characters become underscores. Ports of other tasks begin with the task's name. */
   private get inVariables(): readonly string[] {
     const all = [...this.own, ...this.portsOfTasks.map(({ Label = "", task }) => `${task}_${Label}`)];
     return [...all, ...all.map((label) => label.replace(/\W/g, "_"))];
   }
 
-  /** Refuses a label that no port of the group has. A number is none, nor is what Nomad fills in. */
+  /** Refuses a label that no port of the group has. Numbers are not labels, and neither are values with variables. */
   examine(place: Place, field: string, label: string | undefined, saidBy?: string): void {
     const isLabel = typeof label === "string" && label !== "" && !/^[+-]?\d+$|[:$]/.test(label);
     if (isLabel && !this.own.includes(label)) {
@@ -75,7 +75,7 @@ class Labels {
     }
   }
 
-  /** Refuses variables in a text that name a port which the group does not have. */
+  /** Refuses variables in a string that contain the label of a port which the group does not have. */
   examineText(place: Place, field: string, text: string): void {
     const variables = text.includes("NOMAD_") ? [...text.matchAll(VARIABLE)] : [];
     if (variables.length === 0) {
@@ -95,19 +95,19 @@ class Labels {
     const allowed =
       this.own.length === 0 ? "must be omitted: the group has no ports" : `one of its ports: ${listOf(this.own)}`;
     place.refuse(field, received, allowed, "Add the port to the group, or correct the label.", {
-      // What only Terraform knows may have any label.
+      // A network that is known only to Terraform can have any label.
       comparedWith: [this.group.Networks, itemsOf(this.group.Tasks).map(({ Resources }) => Resources?.Networks)],
       saidBy,
     });
   }
 }
 
-/** Followed by a label that is written out. */
+/** The beginning of a variable, followed by a literal label. */
 const VARIABLE = /NOMAD_(?:PORT|HOST_PORT|ALLOC_PORT|(?:HOST_|ALLOC_)?(?:ADDR|IP)|IPv[46]|ALLOC_INTERFACE)_(?=\w)/g;
 
 const MENTIONED = new RegExp(VARIABLE.source);
 
-/** In a template: a variable that may be empty, since it is looked at first. */
+/** In a template: a variable that can be empty, since the template tests it first. */
 const TESTED = new RegExp(
   String.raw`(?:(?::=|\b(?:if|with|or|and|not)\b)[\s(]*env|\benvOrDefault)\s+"${VARIABLE.source}(\w+)"`,
   "g",
@@ -133,12 +133,12 @@ function examineService(place: Place, service: nomad.Service, labels: Labels): v
   }
 }
 
-/** Drivers that take labels as `ports`. */
+/** Drivers whose `ports` are labels. */
 const CONTAINERS = ["docker", "podman"];
 
 function examineTask(place: Place, task: nomad.Task, labels: Labels): void {
   const { Services, Driver = "", Config, ...rest } = task;
-  // Labels in services of a task are a matter of `problemsOfJob`: Nomad itself refuses others.
+  // `problemsOfJob` examines labels in services of a task: Nomad refuses unknown ones.
   for (const service of itemsOf(Services)) {
     examineTexts(place.labelled("service", service.Name), service, labels);
   }
@@ -151,10 +151,10 @@ function examineTask(place: Place, task: nomad.Task, labels: Labels): void {
   examineTexts(place, { ...rest, Config }, labels);
 }
 
-/** What a field of Nomad's API is called in the job specification, where it is not the same word. */
+/** Names in the job specification of API fields with different names. */
 const WORDS: Readonly<Record<string, string>> = { Templates: "template", EmbeddedTmpl: "data", Artifacts: "artifact" };
 
-/** Looks at every text of a block, however deep. */
+/** Examines every string of a block, at any depth. */
 function examineTexts(place: Place, block: object, labels: Labels, field = ""): void {
   if (!labels.areInTexts) {
     return;

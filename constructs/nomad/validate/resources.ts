@@ -7,7 +7,7 @@ const UNLIMITED = -1;
 
 export function examineResources(place: Place, resources: nomad.Resources): void {
   const { Cores = 0, MemoryMB = 300, MemoryMaxMB = 0, SecretsMB = 0 } = resources;
-  // Nomad gives a task without either 100 MHz.
+  // The default of Nomad is 100 MHz, for a task with neither of the two.
   const cpu = resources.CPU ?? (resources.Cores === undefined ? 100 : 0);
   if (Cores > 0 && cpu > 0) {
     place.refuse("cores", Cores, "cpu or cores, but not both", "Omit one of the two.", { comparedWith: cpu });
@@ -38,7 +38,7 @@ function examineDevices(place: Place, devices: readonly nomad.RequestedDevice[])
   });
 }
 
-/** Only the numbers are looked at: that cores of a node belong together is for Nomad Enterprise to promise. */
+/** Examines the values of a `numa` block. Only Nomad Enterprise uses it. */
 function examineNuma(place: Place, { NUMA, Devices }: nomad.Resources): void {
   const numa = known(NUMA);
   if (numa === undefined) {

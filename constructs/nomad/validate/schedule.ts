@@ -14,11 +14,11 @@ const SIXTY = "0?[0-9]|[1-5][0-9]";
 
 /** A field of a cron expression. */
 interface CronField {
-  /** Its values, as a pattern. */
+  /** Pattern of the values. */
   readonly values: string;
-  /** The longest interval. */
+  /** Maximum interval. */
   readonly max: number;
-  /** What else stands there, as a pattern. */
+  /** Pattern of other items that the field accepts. */
   readonly others?: string;
 }
 
@@ -67,7 +67,7 @@ export function examinePeriodic(place: Place, periodic: nomad.PeriodicConfig, jo
   }
 }
 
-/** @see https://github.com/hashicorp/cronexpr */
+/** Whether text is a valid cron expression. @see https://github.com/hashicorp/cronexpr */
 function isCron(text: string): boolean {
   const fields = text
     .replace(/@(?:yearly|annually|monthly|weekly|daily|hourly)/g, (alias) => ALIASES[alias])
@@ -97,7 +97,7 @@ function isCronField(field: string, { values, max, others }: CronField): boolean
   );
 }
 
-/** Intervals are looked up in a table, which has no leading zeros above 9, nor numbers between 60 and 1969. */
+/** Whether an interval is in the table of cronexpr, which has no leading zeros above 9, and no numbers between 60 and 1969. */
 function isCronNumber(text: string): boolean {
   return /^(?:0?[1-9]|[1-5][0-9]|19[789][0-9]|20[0-9]{2})$/.test(text);
 }

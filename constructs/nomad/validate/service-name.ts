@@ -1,14 +1,14 @@
 import type * as nomad from "../generated/job";
 
-/** What a service is seen in. */
+/** The job, group and task of a service. */
 export interface ServiceSurroundings {
   readonly job: nomad.Job;
   readonly group: nomad.TaskGroup;
-  /** The task that has the service, where it is not the group's. */
+  /** The task that contains the service; `undefined` for services of the group. */
   readonly task?: nomad.Task;
 }
 
-/** The name under which a service is registered, with what Nomad fills in when the job is registered. */
+/** The name with which Nomad registers a service, including Nomad's default for a service without a name. */
 export function nameOf(service: nomad.Service, { job, group, task }: ServiceSurroundings): string {
   if (service.Name !== undefined && service.Name !== "" && !service.Name.includes("${")) {
     return service.Name;

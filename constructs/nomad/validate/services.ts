@@ -9,7 +9,7 @@ import { nameOf, type ServiceSurroundings } from "./service-name";
 
 const KINDS = ["api-gateway", "ingress-gateway", "mesh-gateway", "terminating-gateway"];
 
-/** The services of a group, and what those of its tasks have in common with them. */
+/** Examines the services of a group, and rules that apply to them together with the services of its tasks. */
 export function examineGroupServices(place: Place, job: nomad.Job, group: nomad.TaskGroup): void {
   const taskNames = itemsOf(group.Tasks).map(({ Name = "" }) => Name);
   for (const given of itemsOf(group.Services)) {
@@ -44,7 +44,7 @@ function examineGroupCheck(
   }
 }
 
-/** Nomad registers a service under its name, task and port, and for a group with one provider only. */
+/** A service must be unique by name, task and port, and all services of a group must have the same provider. */
 function examineUniqueness(place: Place, job: nomad.Job, group: nomad.TaskGroup): void {
   const seen = new Set<string>();
   let firstProvider: string | undefined;

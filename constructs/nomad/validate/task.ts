@@ -8,11 +8,11 @@ import { examineResources } from "./resources";
 import { atLeast, SECOND, time } from "./times";
 import { examineVolumeMounts } from "./volumes";
 
-/** What a task is seen in. */
+/** The job type, group and deadline of a task. */
 export interface TaskSurroundings {
   readonly jobType: string;
   readonly group: nomad.TaskGroup;
-  /** How long a deployment of the group may go without progress, 0 for any time. */
+  /** Progress deadline of the group's deployments, 0 for no limit. */
   readonly progressDeadline: nomad.Nanoseconds;
 }
 
@@ -85,7 +85,7 @@ function examineLogs(place: Place, { MaxFiles = 10, MaxFileSizeMB = 10 }: nomad.
   }
 }
 
-/** Nomad takes any name, but no process can be given these. */
+/** Refuses names of variables that Nomad accepts, but that a process cannot have. */
 function examineVariables(place: Place, env: nomad.Task["Env"]): void {
   for (const [name, value] of entriesOf(env)) {
     if (name === "" || /[=\0]/.test(name)) {
@@ -111,7 +111,7 @@ function examineActions(place: Place, task: nomad.Task): void {
   }
 }
 
-/** A task that is the Envoy of a service. */
+/** Examines a task that runs the Envoy of a service. */
 function examineKind(place: Place, task: nomad.Task, group: nomad.TaskGroup): void {
   const [kind, serviceName] = (task.Kind ?? "").split(":");
   if (kind !== "connect-proxy") {

@@ -8,7 +8,7 @@ const HOST_ACCESS = [
   "single-node-multi-writer",
 ];
 
-/** Access modes of CSI volumes that a group of several allocations cannot share. */
+/** Access modes of CSI volumes that several allocations of a group cannot share. */
 const ONE_ALLOCATION: Readonly<Record<string, string | undefined>> = {
   "single-node-reader-only": "one reader",
   "single-node-writer": "one reader or writer",
