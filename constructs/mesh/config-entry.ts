@@ -34,8 +34,8 @@ export interface ConsulConfigEntryProps<Entry extends consul.ConfigEntry> {
   readonly dependsOn?: readonly Dependency[] | ((graph: Snapshot) => readonly Dependency[]);
   /**
    * Whether Terraform deletes the entry only after it has changed the resources that depended on it (`create_before_destroy`). If this
-   * is true, `renewedBy` has no effect: Terraform would replace the entry by writing the new one and then deleting the one of that
-   * name, which is the same.
+   * is true, `renewedBy` has no effect: to replace the entry, Terraform would write the new one and then delete the old one, which has
+   * the same name.
    *
    * @default false: resources that depended on the entry are changed after it is deleted
    * @see https://developer.hashicorp.com/terraform/language/meta-arguments/lifecycle#create_before_destroy

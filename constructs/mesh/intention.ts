@@ -13,9 +13,9 @@ export interface IntentionOptions {
   /**
    * HTTP requests that the source may make (an L7 intention). The protocol of the destination must be http, http2 or grpc.
    *
-   * In one list, the first permission that matches a request decides. If several calls set permissions for the same source, in any
-   * order, they allow what any of them allows, except what any of them denies. What is denied to the source `"*"` is denied to
-   * every source; what is allowed to `"*"` applies only to sources for which no other call allows or denies anything.
+   * In one list, the first permission that matches a request decides. Several calls for the same source, in any order, allow what
+   * any of them allows, except what any of them denies. What is denied to the source `"*"` is denied to every source; what is
+   * allowed to `"*"` applies only to sources for which there is no other call.
    *
    * A changed intention applies to new connections, with or without permissions. A connection that two Envoys keep open carries one
    * more request under the previous rules, and an open connection to a tcp service stays open until Envoy has drained it, for ten

@@ -40,7 +40,7 @@ import * as is from "../core/shape";
 import { sharedClass } from "../core/shared-class";
 import { GROUP_SERVICE_SHAPE, SERVICE_SHAPE } from "./shapes";
 
-/** What {@link ServiceMesh.addService} takes. */
+/** Props of {@link ServiceMesh.addService}. */
 export interface MeshServiceBaseProps extends ServiceJobProps {
   /** Name of the service in Consul and of the job in Nomad. A DNS label. @default the construct's id */
   readonly serviceName?: string;
@@ -56,7 +56,7 @@ export interface MeshServiceProps extends MeshServiceBaseProps {
   readonly mesh: Mesh;
 }
 
-/** What {@link JobGroup.addService} takes. */
+/** Props of {@link JobGroup.addService}. */
 export interface GroupServiceProps extends ConnectServiceOptions {
   /** Name of the service in Consul. A DNS label. @default the construct's id */
   readonly serviceName?: string;

@@ -61,6 +61,7 @@ const PROMETHEUS_SHAPE: is.Shape<PrometheusProps> = { ...is.without(SERVICE_SHAP
 export interface PrometheusTask extends TaskOptions {
   /** Command line arguments, including the paths of files. */
   readonly args: readonly string[];
+  /** Configuration, rules, lists of targets and secrets of Prometheus. */
   readonly templates: readonly Template[];
 }
 
