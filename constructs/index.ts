@@ -206,6 +206,8 @@ export { Subset, type SubsetOptions } from "./mesh/traffic/subset";
 export { VirtualService, type VirtualServiceBaseProps, type VirtualServiceProps } from "./mesh/traffic/virtual-service";
 export { Upstream } from "./mesh/upstream";
 export type { EntryKey, Need } from "./model/needs";
+/** The graph of an app, as its own checks read it. */
+export type * as graph from "./model/public";
 export type { GatewayKind } from "./model/records";
 export { MeshGatewayMode, type UpstreamOptions } from "./model/upstream-options";
 

@@ -11,8 +11,11 @@ import type {
 
 /** A Consul datacenter with everything that an app defines in it, in any number of meshes and stacks. */
 export class Cluster {
+  /** The meshes of the app in this datacenter. */
   readonly meshes: MeshRecord[] = [];
+  /** Services and gateways of these meshes. */
   readonly members: MemberRecord[] = [];
+  /** Instances of the services, one record for each group of a job. */
   readonly instances: InstancesRecord[] = [];
   /** Clusters of the app that exchange traffic with this one. */
   readonly peers = new Set<Cluster>();
@@ -32,7 +35,10 @@ export class Cluster {
   private readonly intentionsByDestination = new Map<string, IntentionRecord[]>();
   private readonly followed = new Map<string, IntentionRecord[]>();
 
-  constructor(readonly key: string) {}
+  constructor(
+    /** Identifies the cluster in its app. */
+    readonly key: string,
+  ) {}
 
   /** The name in its meshes; `undefined` if it is that of the provider. */
   get datacenter(): string | undefined {

@@ -4,6 +4,7 @@ import { fitsRequest, type HttpRequest } from "./http-request";
 
 /** A service that receives requests at the end of a discovery chain. */
 export interface ChainEnd {
+  /** Name in Consul. */
   readonly service: string;
   /** The datacenter of this service: the one where requests start, that of a cluster peer, or one of a WAN federation. */
   readonly datacenter: string;

@@ -4,14 +4,19 @@ import { isToken } from "../core/token";
 
 /** The clusters of a stack, according to its providers. */
 export interface Place {
+  /** Of the Consul provider. */
   readonly consul: ProviderPlace;
+  /** Of the Nomad provider. */
   readonly nomad: ProviderPlace;
 }
 
 /** Fields are undefined if the provider reads them from its environment. */
 export interface ProviderPlace {
+  /** Address of the API. */
   readonly address?: string;
+  /** Datacenter of Consul. */
   readonly datacenter?: string;
+  /** Region of Nomad. */
   readonly region?: string;
 }
 
@@ -23,8 +28,11 @@ export function placeOf(stack: IConstruct): Place {
   const find = (type: string): ProviderPlace => {
     const provider = providers.find((it) => it.terraformResourceType === type && it.alias === undefined);
     return {
+      /** Address of the API. */
       address: literal(provider?.addressInput),
+      /** Datacenter of Consul. */
       datacenter: literal(provider?.datacenterInput),
+      /** Region of Nomad. */
       region: literal(provider?.regionInput),
     };
   };

@@ -18,7 +18,9 @@ export interface Origin {
 
 /** A `ServiceMesh`. Several can belong to one cluster. */
 export interface MeshRecord {
+  /** Path of the construct. */
   readonly key: string;
+  /** The construct that declares it. */
   readonly origin: Origin;
   /** @default the provider's */
   readonly datacenter?: string;
@@ -32,8 +34,11 @@ export interface MeshRecord {
   readonly requestNormalization?: RequestNormalization | false;
 }
 
-interface NamedRecord {
+/** What has a name in Consul. */
+export interface NamedRecord {
+  /** Path of the construct. */
   readonly key: string;
+  /** The construct that declares it. */
   readonly origin: Origin;
   /** Name in Consul. */
   readonly name: string;
@@ -43,7 +48,9 @@ interface NamedRecord {
 
 /** A service of the mesh, independent of its instances. */
 export interface ServiceRecord extends NamedRecord {
+  /** Tells the kinds of members apart. */
   readonly kind: "service";
+  /** Protocol of the service. */
   readonly protocol: Protocol;
   /** The upstream configuration in its defaults, in addition to that of connections. */
   readonly upstreamConfig?: consul.UpstreamConfiguration;
@@ -51,26 +58,37 @@ export interface ServiceRecord extends NamedRecord {
 
 /** A service without instances, which leads to other services. */
 export interface VirtualServiceRecord extends NamedRecord {
+  /** Tells the kinds of members apart. */
   readonly kind: "virtual service";
+  /** Protocol of the service. */
   readonly protocol: Protocol;
 }
 
 /** A service outside the mesh, which can be reached through a terminating gateway. */
 export interface ExternalServiceRecord extends NamedRecord {
+  /** Tells the kinds of members apart. */
   readonly kind: "external service";
+  /** Protocol of the service. */
   readonly protocol: Protocol;
+  /** Host name or IP address. */
   readonly address: string;
+  /** Port at this address. */
   readonly port: number;
   /** The node in Consul's catalog that represents its machine. */
   readonly nodeName: string;
+  /** How the terminating gateway uses TLS. @default plaintext */
   readonly tls?: ExternalTlsRecord;
   /** Why plaintext is acceptable. */
   readonly plaintext?: string;
 }
 
+/** How a terminating gateway uses TLS with an external service. */
 export interface ExternalTlsRecord {
+  /** Path of the CA certificate on the gateway. */
   readonly caFile: string;
+  /** Path of the client certificate. @default no client certificate */
   readonly certFile?: string;
+  /** Path of the private key of the client certificate. @default no client certificate */
   readonly keyFile?: string;
   /** The name that must be in its certificate. @default no name is compared */
   readonly sni?: string;
@@ -81,7 +99,9 @@ export type GatewayKind = "API gateway" | "ingress gateway" | "terminating gatew
 
 /** A gateway of the mesh. */
 export interface GatewayRecord extends NamedRecord {
+  /** Tells the kinds of members apart. */
   readonly kind: "gateway";
+  /** The kind of gateway. */
   readonly gatewayKind: GatewayKind;
   /** The listeners for connections from outside the mesh. */
   readonly listeners: readonly ListenerRecord[];
@@ -95,9 +115,13 @@ export interface GatewayRecord extends NamedRecord {
   readonly peerThroughMeshGateways?: boolean;
 }
 
+/** A port of a gateway that accepts connections from outside the mesh. */
 export interface ListenerRecord {
+  /** Port inside the allocation. */
   readonly port: number;
+  /** Port of the node. */
   readonly hostPort: number;
+  /** Protocol of the listener. */
   readonly protocol: Protocol;
   /** The host whose requests it accepts. @default any */
   readonly hostname?: string;
@@ -110,11 +134,17 @@ export interface ListenerRecord {
 
 /** A service of another team. Only its name is known, and it is in no mesh of the app. */
 export interface ImportedServiceRecord {
+  /** Tells the kinds of members apart. */
   readonly kind: "imported service";
+  /** Path of the construct. */
   readonly key: string;
+  /** The construct that declares it. */
   readonly origin: Origin;
+  /** Name in Consul. */
   readonly name: string;
+  /** Protocol of the service. */
   readonly protocol: Protocol;
+  /** It is in no mesh of the app. */
   readonly mesh: undefined;
 }
 
@@ -127,12 +157,17 @@ export type TrafficOwnerRecord = ServiceRecord | VirtualServiceRecord;
 
 /** A job of Nomad. */
 export interface JobRecord {
+  /** Path of the construct. */
   readonly key: string;
+  /** The construct that declares it. */
   readonly origin: Origin;
+  /** Key of the mesh. */
   readonly mesh: string;
   /** Its id in Nomad. */
   readonly id: string;
+  /** Namespace in Nomad. @default "default" */
   readonly namespace?: string;
+  /** Region of Nomad. @default that of the mesh */
   readonly region?: string;
   /** Key of the gateway, or of the only service of the job. @default the job can have any services */
   readonly owner?: string;
@@ -142,7 +177,9 @@ export interface JobRecord {
 
 /** The instances of a service in one group of one job, with their Envoys. */
 export interface InstancesRecord {
+  /** Path of the construct. */
   readonly key: string;
+  /** The construct that declares it. */
   readonly origin: Origin;
   /** Key of the service. */
   readonly service: string;
@@ -158,6 +195,7 @@ export interface InstancesRecord {
   readonly proxy: "sidecar" | "native";
   /** Whether it uses transparent proxy, so that traffic goes through its Envoy without upstreams. */
   readonly isTransparent: boolean;
+  /** Tags in Consul. */
   readonly tags: readonly string[];
   /** Name of the task that provides the service. @default all tasks of the group */
   readonly task?: string;
@@ -171,32 +209,41 @@ export interface InstancesRecord {
 
 /** A service of a job that is in Consul's catalog but outside the mesh. */
 export interface CatalogServiceRecord {
+  /** The construct that declares it. */
   readonly origin: Origin;
   /** Name in Consul. */
   readonly name: string;
+  /** Key of the mesh. */
   readonly mesh: string;
 }
 
 /** A reference to a service in a rule or a connection. */
 export interface Reference {
+  /** Name in Consul. */
   readonly service: string;
   /** Key of the member, if it was given as a construct and not only by name. */
   readonly member?: string;
+  /** Subset of the service. @default all instances, or those of the default subset */
   readonly subset?: string;
+  /** Datacenter of the service. @default the own one */
   readonly datacenter?: string;
+  /** Cluster peer that exports the service. @default none */
   readonly peer?: string;
 }
 
 /** An upstream of instances. It only configures discovery, and grants no permissions. */
 export interface UpstreamRecord {
+  /** The service that is reached. */
   readonly destination: Reference;
   /** Port on the loopback interface; `undefined` if no port is needed (transparent proxy, Connect native). */
   readonly localBindPort?: number;
+  /** Settings of the connection. */
   readonly options: UpstreamOptions;
 }
 
 /** An intention: a source that can reach a service. */
 export interface IntentionRecord {
+  /** The construct that declares it. */
   readonly origin: Origin;
   /** Key of the mesh in whose cluster the intention is. */
   readonly mesh: string;
@@ -206,6 +253,7 @@ export interface IntentionRecord {
   readonly destination: string;
   /** The requests that are allowed or denied. @default all connections and requests */
   readonly permissions?: readonly HttpPermission[];
+  /** What the intention is for. @default none */
   readonly description?: string;
   /** Whether it was derived from traffic rules that lead to this destination, instead of being stated for it. */
   readonly follows: boolean;
@@ -217,26 +265,38 @@ export interface TrafficRecord {
   readonly subsets: Map<string, SubsetRecord>;
   /** Names of the subsets whose instances are not part of the stable ones: those of versions and canaries. */
   readonly outsideStable: Set<string>;
+  /** How requests are resolved to instances. */
   resolve: ResolveRecord;
+  /** How requests are split. @default all go to one destination */
   splits?: readonly SplitRecord[];
+  /** Routes, in the order in which they are matched. */
   readonly routes: RouteRecord[];
   /** Requests that go to one subset instead of the destination that the splits select. */
-  testers?: { readonly header: consul.ServiceRouteHTTPMatchHeader; readonly to: Reference };
+  testers?: {
+    /** The header that selects them. */
+    readonly header: consul.ServiceRouteHTTPMatchHeader;
+    /** Where they go. */
+    readonly to: Reference;
+  };
 }
 
+/** A subset of the instances of a service. */
 export interface SubsetRecord {
   /** `undefined` for the stable instances, which are in no subset of `outsideStable`. */
   readonly filter?: string;
   /** The filter that selects Nomad's canaries among the service's own instances. Canaries are not stable instances. */
   readonly canaryFilter?: string;
+  /** Whether only instances whose checks pass get requests, not those with warnings. @default false */
   readonly onlyPassing?: boolean;
   /** Whether its instances have a separate job. */
   readonly isVersion: boolean;
 }
 
+/** How requests for a name are resolved to instances: the content of a service-resolver. */
 export interface ResolveRecord {
   /** @default all instances, or the stable ones once there is a version */
   readonly defaultSubset?: string;
+  /** Where all requests go instead. @default to the service itself */
   readonly redirect?: Reference;
   /** By subset; `*` for all other subsets. */
   readonly failover?: Readonly<Record<string, readonly Reference[]>>;
@@ -244,19 +304,27 @@ export interface ResolveRecord {
   readonly given: readonly string[];
   /** The settings of connections and load balancing, in Consul's format. */
   readonly fields: Pick<consul.ServiceResolverConfigEntry, "ConnectTimeout" | "RequestTimeout" | "LoadBalancer">;
+  /** Changes of the rendered config entry. @default none */
   readonly override?: Override<Omit<consul.ServiceResolverConfigEntry, "Kind" | "Name">>;
 }
 
+/** A part of the traffic in a service-splitter. */
 export interface SplitRecord {
+  /** The destination. */
   readonly to: Reference;
+  /** Share of the requests, in percent. */
   readonly weight: number;
+  /** The other settings of the split, in Consul's format. */
   readonly fields: Omit<consul.ServiceSplit, "Weight" | "Service" | "ServiceSubset">;
 }
 
+/** A route of a service-router. */
 export interface RouteRecord {
   /** The destination. @default the service itself, according to its splits */
   readonly to?: Reference;
+  /** The requests that it matches. @default all */
   readonly match?: consul.ServiceRouteHTTPMatch;
+  /** The other settings of the destination, in Consul's format. */
   readonly fields: Omit<consul.ServiceRouteDestination, "Service" | "ServiceSubset">;
 }
 
@@ -264,6 +332,7 @@ export interface RouteRecord {
 export interface GatewayRouteRecord {
   /** Port of the listener. */
   readonly listener: number;
+  /** The services to which it leads. */
   readonly targets: readonly Reference[];
   /**
    * Whether it leads to all services with an Envoy that use the listener's protocol. `allowed` contains the permissions of the
@@ -271,7 +340,10 @@ export interface GatewayRouteRecord {
    *
    * @default only the targets
    */
-  readonly anyService?: { readonly allowed?: Pick<IntentionRecord, "permissions" | "description"> };
+  readonly anyService?: {
+    /** What the gateway is permitted to request. @default nothing */
+    readonly allowed?: Pick<IntentionRecord, "permissions" | "description">;
+  };
   /** Host names of requests; if empty, any host. */
   readonly hosts: readonly string[];
   /** What no other route of the listener may also match, in words. */
@@ -282,12 +354,17 @@ export interface GatewayRouteRecord {
 
 /** The records of an app, by their keys. */
 export interface GraphData {
+  /** By path of the construct. */
   readonly meshes: Map<string, MeshRecord>;
+  /** Services and gateways, by path of the construct. */
   readonly members: Map<string, MemberRecord>;
+  /** By path of the construct. */
   readonly jobs: Map<string, JobRecord>;
+  /** By path of the construct. */
   readonly instances: Map<string, InstancesRecord>;
   /** By key of the instances, then by id. */
   readonly upstreams: Map<string, Map<string, UpstreamRecord>>;
+  /** All that are stated, in the order in which they are stated. */
   readonly intentions: IntentionRecord[];
   /** By key of the service. */
   readonly traffic: Map<string, TrafficRecord>;

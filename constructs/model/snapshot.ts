@@ -46,6 +46,7 @@ export interface Emission<Content extends object = object> {
 
 /** A service that receives requests, in a cluster of this app. */
 export interface Destination extends Pick<ChainEnd, "service" | "isRewritten"> {
+  /** The cluster of the service. */
   readonly cluster: Cluster;
 }
 
@@ -60,10 +61,19 @@ const NO_TRAFFIC = noTraffic();
 
 /** The state of the graph at one time: the clusters of an app, and what is derived from them. */
 export class Snapshot {
+  /** The Consul datacenters of the app. */
   readonly clusters: readonly Cluster[];
-  /** Dependency cycles of stacks, set when the stacks are ordered. */
+  /**
+   * Dependency cycles of stacks, set when the stacks are ordered.
+   *
+   * @internal
+   */
   stackCycles: readonly (readonly StackEdge[])[] = [];
-  /** Elements that could not be rendered, with the error. */
+  /**
+   * Elements that could not be rendered, with the error.
+   *
+   * @internal
+   */
   readonly failures: { readonly origin: string; readonly error: unknown }[] = [];
 
   private readonly byMesh = new Map<string, Cluster>();
@@ -76,9 +86,13 @@ export class Snapshot {
   private readonly destinations = new Map<TrafficOwnerRecord, readonly Destination[]>();
   private readonly versions = new Map<string, InstancesRecord[]>();
 
+  /** @internal */
   constructor(
+    /** The app's own construct. */
     readonly root: IConstruct,
+    /** The records of the app. */
     readonly data: Readonly<GraphData>,
+    /** @internal */
     readonly emissions: readonly Emission[],
   ) {
     this.clusters = this.findClusters();
@@ -118,7 +132,11 @@ export class Snapshot {
     return place;
   }
 
-  /** Returns a text that is equal for jobs in the same Nomad: its cluster, address and region. */
+  /**
+   * Returns a text that is equal for jobs in the same Nomad: its cluster, address and region.
+   *
+   * @internal
+   */
   nomadOf({ mesh, region, origin }: Pick<JobRecord, "mesh" | "region" | "origin">): string {
     const { nomad } = this.placeOf(this.data.meshes.get(mesh)?.origin.stack ?? origin.stack);
     const meshRegion = this.data.meshes.get(mesh)?.region;
@@ -147,11 +165,16 @@ export class Snapshot {
     return this.clusters.find((cluster) => cluster.datacenter === datacenter);
   }
 
+  /** Returns the traffic rules of a service; without any rules, all requests go to the service itself. */
   trafficOf(owner: TrafficOwnerRecord): TrafficRecord {
     return this.data.traffic.get(owner.key) ?? NO_TRAFFIC;
   }
 
-  /** Returns the members of a cluster with traffic rules. */
+  /**
+   * Returns the members of a cluster with traffic rules.
+   *
+   * @internal
+   */
   ruleOwnersOf({ trafficOwners }: Cluster): readonly TrafficOwnerRecord[] {
     const { traffic } = this.data;
     return traffic.size === 0 ? [] : trafficOwners.filter(({ key }) => traffic.has(key));
@@ -165,6 +188,8 @@ export class Snapshot {
   /**
    * Returns the services to which a route for all services leads, except for those that another route of its listener names.
    * Consul selects services with an Envoy and with the listener's protocol.
+   *
+   * @internal
    */
   servicesBehind(gateway: GatewayRecord, route: GatewayRouteRecord): readonly ServiceRecord[] {
     const protocol = gateway.listeners.find(({ port }) => port === route.listener)?.protocol;
@@ -188,7 +213,11 @@ export class Snapshot {
     });
   }
 
-  /** Returns the upstreams that were stated for these instances themselves. */
+  /**
+   * Returns the upstreams that were stated for these instances themselves.
+   *
+   * @internal
+   */
   ownUpstreamsOf({ key }: InstancesRecord): readonly UpstreamRecord[] {
     return [...(this.data.upstreams.get(key)?.values() ?? [])];
   }
@@ -207,7 +236,11 @@ export class Snapshot {
     return [...extended, ...[...(own ?? [])].filter(([id]) => !inherited.has(id)).map(([, upstream]) => upstream)];
   }
 
-  /** Returns all upstreams of the instances with this key, and their cluster. */
+  /**
+   * Returns all upstreams of the instances with this key, and their cluster.
+   *
+   * @internal
+   */
   waysOf(key: string): { readonly upstreams: readonly UpstreamRecord[]; readonly cluster: Cluster } {
     const instances = this.data.instances.get(key);
     const job = instances && this.data.jobs.get(instances.job);
@@ -217,7 +250,11 @@ export class Snapshot {
     return { upstreams: this.upstreamsOf(instances), cluster: this.clusterOf(job.mesh) };
   }
 
-  /** Returns the inherited upstreams by id. */
+  /**
+   * Returns the inherited upstreams by id.
+   *
+   * @internal
+   */
   inheritedUpstreamsOf({ inherits }: InstancesRecord): ReadonlyMap<string, UpstreamRecord> {
     return (
       (inherits === undefined ? undefined : this.data.upstreams.get(inherits)) ?? new Map<string, UpstreamRecord>()
@@ -253,13 +290,19 @@ export class Snapshot {
   /**
    * Returns how the Envoys of the mesh with this key normalize requests. It is `undefined` if only Consul's default applies, or
    * if another stack or team configures it.
+   *
+   * @internal
    */
   requestNormalizationOf(mesh: string): Required<RequestNormalization> | undefined {
     const { ownsMeshConfig = false, requestNormalization } = this.data.meshes.get(mesh) ?? {};
     return ownsMeshConfig ? normalizationOf({ requestNormalization }, this.clusterOf(mesh).hasPermissions) : undefined;
   }
 
-  /** Returns the content of a resource, which is rendered once. */
+  /**
+   * Returns the content of a resource, which is rendered once.
+   *
+   * @internal
+   */
   contentOf(emission: Emission): object | undefined {
     if (!this.contents.has(emission)) {
       this.contents.set(emission, this.render(emission));
@@ -285,10 +328,12 @@ export class Snapshot {
     return undefined;
   }
 
+  /** @internal */
   emissionsOfJob(key: string): readonly Emission[] {
     return this.jobEmissions.get(key) ?? [];
   }
 
+  /** @internal */
   emissionsOfEntry(cluster: Cluster | undefined, key: EntryKey): readonly Emission[] {
     return this.entryEmissions.get(`${cluster?.key ?? ""}\n${keyOf(key)}`) ?? [];
   }
