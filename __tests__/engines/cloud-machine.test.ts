@@ -167,7 +167,7 @@ describe("a server of a secure cluster", () => {
     // It handed over before its agents were stopped.
     const before = await succeed(machine, "journalctl", "--output=cat");
     const moments = [
-      "No other server of Nomad could lead. It has no leader until this host is back.",
+      "No other server of Nomad can become leader. There is no leader until this host is back.",
       "Stopping nomad.service",
     ].map((line) => before.lastIndexOf(line));
     expect(moments[0]).toBeGreaterThan(0);

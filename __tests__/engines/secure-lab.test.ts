@@ -518,7 +518,7 @@ test(
       await writing;
       expect(left).toMatchObject({
         code: 0,
-        output: expect.stringContaining("Another server leads Consul now.") as string,
+        output: expect.stringContaining("Another server of Consul is the leader now.") as string,
       });
       expect(await leaderOf("Consul")).not.toBe(leader);
       expect(await leaderOf("Nomad")).not.toBe(leader);
@@ -544,7 +544,7 @@ test("client hosts that are told at once to restart their Consul agents do so on
   const said = outcomes.map(({ output }) => output).join("");
   expect({ said, codes: outcomes.map(({ code }) => code) }).toMatchObject({ codes: [0, 0] });
   expect(said.match(/Waiting for this host's turn .*: client-\d restarts or reloads its agents/g)).toHaveLength(1);
-  expect(said.match(/Consul is back, and what passed before passes again\./g)).toHaveLength(2);
+  expect(said.match(/Consul is back, and all checks that passed before pass again\./g)).toHaveLength(2);
   for (const [index, host] of clients.entries()) expect(agentOf(lab, host, "consul").pid).not.toBe(before[index]);
   expect(statuses.length).toBeGreaterThan(50);
   expect(statuses.filter((status) => status !== 200)).toEqual([]);
@@ -637,7 +637,7 @@ test(
     const statuses = await loadWhile(async () => {
       const { code, output } = await lab.onHost(host, HOST_TOOL, "leave", "--for-good");
       expect({ code, output }).toExit(0);
-      expect(output).toContain(`${host} has left for good. It may be switched off.`);
+      expect(output).toContain(`${host} has left the cluster permanently. It can be shut down.`);
       expect(await running(host)).toEqual([]);
       await eventually(async () => {
         const members = await lab.onHost("server-1", "consul", "members");
@@ -668,7 +668,7 @@ test(
     const own = async (host: string) => (await lab.onHost(host, "cat", "/opt/consul/node-id")).output.trim();
     const file = "/etc/consul.d/stolen.json";
     const logs = () => servers.map((server) => readFileSync(files.hostLog(server, "meshform-repair"), "utf8")).join("");
-    const forgotten = () => logs().split("Forgot the node client-1 ").length;
+    const forgotten = () => logs().split("Removed the node client-1 ").length;
     const [first, before] = [await own("client-1"), forgotten()];
     await lab.onHost("client-2", "sh", "-c", `echo '{"node_name": "client-1"}' > ${file}; chmod 644 ${file}`);
     await kill([agentOf(lab, "client-2", "consul")]);
@@ -676,7 +676,7 @@ test(
       await eventually(async () => {
         const { code, output } = await lab.onHost("client-2", HOST_TOOL, "ready");
         expect({ code, output }).toExit(1);
-        expect(output).toMatch(/Consul does not show client-2 among the nodes that are alive\.|The name client-2 is /);
+        expect(output).toMatch(/client-2 is not an alive member of Consul\.|The name client-2 is /);
       }, MINUTE);
       for (let n = 0; n < 15; n++) {
         expect(await idOf("client-1")).toBe(first);

@@ -227,13 +227,13 @@ test("servers are replaced one by one: no request fails, no leader is missed for
       const left = await lab.onHost(server, HOST_TOOL, "leave", "--for-good");
       expect(left).toMatchObject({
         code: 0,
-        output: expect.stringContaining(`${server} has left for good.`) as string,
+        output: expect.stringContaining(`${server} has left the cluster permanently.`) as string,
       });
       // Not as one that has failed, which the others would wait for.
       expect(await votersOf(lab)).toEqual([2, 2]);
       expect(await lab.onHost(server, HOST_TOOL, "ready")).toMatchObject({
         code: 1,
-        output: expect.stringContaining("This host has left its cluster for good.") as string,
+        output: expect.stringContaining("This host has left its cluster permanently.") as string,
       });
       await powerOff(lab, server);
       rmSync(files.host(server), { recursive: true });
@@ -246,7 +246,7 @@ test("servers are replaced one by one: no request fails, no leader is missed for
       const withoutVote = states.filter((state) => state.includes("no vote"));
       expect(withoutVote).not.toEqual([]);
       for (const state of withoutVote) expect(state).toMatch(/ not healthy$/);
-      expect(said).toMatch(/This server of (Consul|Nomad) has no vote yet\./);
+      expect(said).toMatch(/This server of (Consul|Nomad) is not a voter yet\./);
     }
     beats = await end();
   });

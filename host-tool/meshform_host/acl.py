@@ -54,7 +54,8 @@ def check_management_token(api: Api) -> None:
         # A follower may not have heard of the token yet.
         raise NotYet(
             f"{api.engine} does not know the management token of the secret store ({error}).",
-            "If it was never bootstrapped, run `meshform-host acl`. If it was with another store, bring that back.",
+            "If it was never bootstrapped, run `meshform-host acl`. "
+            "If it was bootstrapped with another store, use that store.",
         ) from error
 
 
@@ -92,7 +93,7 @@ class WellKnownToken:
         if known["SecretID"] != self.secret:
             raise Problem(
                 f"Token {self.name} ({self._accessor}) of Consul has another secret than the store.",
-                "Bring back the store that Consul was set up with, or delete the token and run this again.",
+                "Use the store with which Consul was bootstrapped, or delete the token and run this again.",
             )
 
     def read(self) -> Json | None:
@@ -110,7 +111,7 @@ class WellKnownToken:
         except (ApiError, NotYet) as error:
             if "already in use" not in str(error):
                 raise
-            raise NotYet(f"Another server has just created token {self.name}.", "It must be readable soon.") from error
+            raise NotYet(f"Another server has just created token {self.name}.", "It becomes readable soon.") from error
 
     def delete(self) -> None:
         self._api.call("DELETE", f"/v1/acl/token/{self._accessor}")

@@ -60,14 +60,16 @@ class Api:
             if 300 <= response.status < 400:
                 place = response.getheader("Location", "nowhere")
                 raise Problem(
-                    f"{self.engine} at {self.base} sends {method} {path} elsewhere, to {place}.",
-                    "An agent never does, so this is something else: look at what listens there.",
+                    f"{self.engine} at {self.base} redirects {method} {path} to {place}.",
+                    "An agent never redirects, so another process listens on this port.",
                 )
             if response.status >= 500 and any(words in text for words in REACHES_NOBODY):
                 alone = f"{self.engine} at {self.base} reaches no server: {text.strip()[:300]}."
                 raise NoAnswer(alone, "Look at its log.")
             if response.status >= 500:
-                raise NotYet(f"{self.engine} says to {method} {path}: {text.strip()[:300]}.", "Look at its log.")
+                raise NotYet(
+                    f"{self.engine} returned an error for {method} {path}: {text.strip()[:300]}.", "Look at its log."
+                )
             if response.status != 200:
                 raise ApiError(response.status, text)
             try:
@@ -95,7 +97,7 @@ class Api:
         try:
             return json.loads(text) if text.strip() else None
         except ValueError as error:
-            raise NoAnswer(f"{self.engine} answers {method} {path} with no JSON.", "Look at its log.") from error
+            raise NoAnswer(f"{self.engine} did not return JSON for {method} {path}.", "Look at its log.") from error
 
     def at(self, base: str, name: str) -> Api:
         """An agent on another host, to ask for its time.

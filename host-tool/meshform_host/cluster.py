@@ -136,7 +136,9 @@ class Cluster:
             if current is None:
                 self._documents.create(derived.name, wanted)
             elif current != wanted and not self._documents.replace(derived.name, wanted, version):
-                raise NotYet(f"Another server has changed secret {derived.name} at this moment.", "It is tried again.")
+                raise NotYet(
+                    f"Another server changed the secret {derived.name} at the same time.", "The write is retried."
+                )
             return cluster
 
         return wait_for(f"secret {derived.name}", 60, attempt)
@@ -157,7 +159,7 @@ class Cluster:
 
 def cluster_of(host: Host, wait: float) -> Json:
     if not host.is_server():
-        raise Problem("This host is no server.", "Run this command on a server.")
+        raise Problem("This host is not a server.", "Run this command on a server.")
     documents = Documents(open_store(host.store))
     return wait_for("the secrets of the cluster", wait, lambda: Cluster(host, documents, ConsulTls()).read())
 

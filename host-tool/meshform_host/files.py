@@ -93,7 +93,7 @@ class HostFiles:
                 try:
                     handle = os.open(part, os.O_RDONLY | os.O_DIRECTORY | os.O_NOFOLLOW, dir_fd=handle)
                 except NotADirectoryError as error:
-                    raise Problem(f"{part} of {path} is no directory but a link or a file.", "Remove it.") from error
+                    raise Problem(f"{part} of {path} is a link or a file, not a directory.", "Remove it.") from error
                 stack.callback(os.close, handle)
             yield handle
 

@@ -69,13 +69,15 @@ class Host:
             fix = "Configure this host, then try again."
             raise Problem(f"{path} cannot be read: {error.strerror}.", fix) from error
         except KeyError as error:
-            raise Problem(f"{path} does not say {error}.", "Add it.") from error
+            raise Problem(f"{path} has no {error}.", "Add it.") from error
         except (ValueError, TypeError, AttributeError) as error:
-            raise Problem(f"{path} is no configuration of a host: {error}.", "Write it again.") from error
+            raise Problem(f"{path} is not the configuration of a host: {error}.", "Write it again.") from error
         for api in (host.consul_api, host.nomad_api):
             if urllib.parse.urlsplit(api).scheme != "https":
-                fix = "Name its HTTPS port, e.g. https://127.0.0.1:8501 for Consul."
-                raise Problem(f"{path} names {api} for an agent, which would be sent tokens in plain text.", fix)
+                fix = "Use its HTTPS port, e.g. https://127.0.0.1:8501 for Consul."
+                raise Problem(
+                    f"{path} sets {api} as the address of an agent, to which tokens would be sent in plain text.", fix
+                )
         unknown = host.roles - Host.ROLES
         if unknown or not host.roles:
             named = ", ".join(sorted(unknown)) or "none"

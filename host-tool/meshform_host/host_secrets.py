@@ -145,7 +145,7 @@ def write_secrets(host: Host, arguments: argparse.Namespace) -> None:
         return
     secrets = bring_secrets(host, arguments.wait, arguments.renew)
     if not secrets.files.changed:
-        say("Every file of this host is as it should be.")
+        say("All files of this host are up to date.")
     agents = secrets.agents(arguments.wait)
     agents.forget_what_none_has_read()
     if arguments.renew or arguments.reload:

@@ -40,7 +40,7 @@ def leave(host: Host, arguments: argparse.Namespace) -> None:
     for api in apis:
         if len(voters(api)) < 2:
             fix = "Add a server first, or switch the host off without leaving."
-            raise Problem(f"This is the only server of {api.engine}: what it knows would go with it.", fix)
+            raise Problem(f"This is the only server of {api.engine}: its state would be lost.", fix)
         wait_for(f"the servers of {api.engine}", arguments.wait, functools.partial(expect_healthy_servers, api))
     if not apis:
         drain(host, client)
@@ -66,7 +66,7 @@ def hand_over(api: Api) -> None:
             it["ID"] for it in autopilot_health(api)["Servers"] if it["Healthy"] and it["Voter"] and it["ID"] != own
         ]
         if not heirs:
-            say(f"No other server of {api.engine} could lead. It has no leader until this host is back.")
+            say(f"No other server of {api.engine} can become leader. There is no leader until this host is back.")
             return
         if api.engine == "Consul":
             api.call("POST", f"/v1/operator/raft/transfer-leader?id={heirs[0]}")
@@ -74,15 +74,15 @@ def hand_over(api: Api) -> None:
             api.call("PUT", f"/v1/operator/raft/transfer-leadership?id={heirs[0]}")
     except (ApiError, NotYet) as error:
         # The others elect one when they miss this one.
-        say(f"{api.engine} does not hand over its leadership: {error}")
+        say(f"{api.engine} cannot transfer its leadership: {error}")
         return
 
     def is_led_by_another() -> None:
         if leads(api) or not api.leader():
-            raise NotYet("This server still leads.", "Others must be healthy.")
+            raise NotYet("This server is still the leader.", "Others must be healthy.")
 
-    wait_for(f"another server to lead {api.engine}", HANDOVER_SECONDS, is_led_by_another)
-    say(f"Another server leads {api.engine} now.")
+    wait_for(f"another server of {api.engine} to become leader", HANDOVER_SECONDS, is_led_by_another)
+    say(f"Another server of {api.engine} is the leader now.")
 
 
 def drain(host: Host, client: Json) -> None:
@@ -97,15 +97,15 @@ def drain(host: Host, client: Json) -> None:
         if not found["DrainStrategy"]:
             node.drain(host.drain_seconds)
     except (ApiError, NotYet) as error:
-        say(f"This node cannot be drained, so what runs here ends with it: {error}")
+        say(f"This node cannot be drained, so its allocations stop with it: {error}")
         return
 
     def is_drained() -> None:
         if node.read()["DrainStrategy"]:
-            raise NotYet("Its allocations still end.", "Nomad stops all of them at the deadline of the drain.")
+            raise NotYet("Its allocations are still stopping.", "Nomad stops all of them at the deadline of the drain.")
 
     wait_for("this node to be drained", host.drain_seconds + HANDOVER_SECONDS, is_drained)
-    say("Nothing of Nomad runs on this host any more.")
+    say("All allocations on this host have stopped.")
 
 
 def go(host: Host, apis: list[Api]) -> None:
@@ -123,12 +123,12 @@ def go(host: Host, apis: list[Api]) -> None:
         for pid in agents_of(host, "consul"):
             os.kill(pid, signal.SIGTERM)
     wait_for("Consul to leave", HANDOVER_SECONDS, functools.partial(expect_ended, host, "consul"))
-    say(f"{host.node} has left for good. It may be switched off.")
+    say(f"{host.node} has left the cluster permanently. It can be shut down.")
 
 
 def expect_ended(host: Host, engine: str) -> None:
     if agents_of(host, engine):
-        raise NotYet("Its process has not ended.", f"Look at its log: `journalctl --unit {engine}`.")
+        raise NotYet("Its process is still running.", f"Look at its log: `journalctl --unit {engine}`.")
 
 
 def resume(host: Host, arguments: argparse.Namespace) -> None:
@@ -141,12 +141,12 @@ def resume(host: Host, arguments: argparse.Namespace) -> None:
     def take_jobs() -> None:
         node = Node(host, client)
         if node.read()["Status"] != "ready":
-            raise NotYet("Nomad does not call this node ready yet.", "Look at Nomad's log.")
+            raise NotYet("The node is not ready in Nomad yet.", "Look at Nomad's log.")
         node.take_jobs()
 
     wait_for("this node to be ready for jobs", arguments.wait, take_jobs)
     file.unlink()
-    say("Nomad places jobs on this host again.")
+    say("The node is eligible again.")
 
 
 def drained_file(host: Host) -> Path:

@@ -66,10 +66,10 @@ class Agents:
             for engine in changed:
                 paths = self._unread_by(engine)
                 if engine == "nomad" and any(path.name.startswith("consul") for path in paths):
-                    say("Nomad restarts, to use its new certificate for Consul. Its tasks go on.")
+                    say("Nomad restarts to load its new certificate for Consul. Its tasks continue to run.")
                     self._restart(engine)
                 else:
-                    say(f"{engine.capitalize()} reads its certificates again.")
+                    say(f"{engine.capitalize()} reloads its certificates.")
                     self._reload(engine)
                 self._unread.remove(paths)
 
@@ -80,7 +80,7 @@ class Agents:
                 say(f"{engine.capitalize()} restarts.")
                 self._restart(engine)
                 self._unread.remove(paths)
-                say(f"{engine.capitalize()} is back, and what passed before passes again.")
+                say(f"{engine.capitalize()} is back, and all checks that passed before pass again.")
 
     def _unread_by(self, engine: str) -> list[Path]:
         return [path for path in self._unread.read() if path.parent == tls_folder(self._host, engine)]
@@ -104,7 +104,7 @@ class Agents:
         def is_back() -> None:
             now = agents_of(self._host, engine)
             if not now or set(now) & set(before):
-                raise NotYet("It has not started again.", f"Look at its log: `journalctl --unit {engine}`.")
+                raise NotYet("It has not restarted.", f"Look at its log: `journalctl --unit {engine}`.")
             self._shows_its_own(engine)
 
         wait_for(f"{name} to be back", self._limit, is_back)
@@ -126,7 +126,7 @@ class Agents:
         except OSError as error:
             raise NotYet(f"{name} does not answer at {base}: {error}.", "Look at its log.") from error
         if shown != first_certificate((tls_folder(self._host, engine) / "agent.pem").read_text()):
-            raise NotYet(f"{name} still shows its old certificate.", "Look at its log.")
+            raise NotYet(f"{name} still uses its old certificate.", "Look at its log.")
 
     def _passing(self) -> set[str]:
         """Which checks of the local Consul agent pass; none if it does not answer."""

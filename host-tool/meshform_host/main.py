@@ -214,9 +214,9 @@ def run(arguments: argparse.Namespace) -> int:
         say(f"An agent refuses a request, {error}. Look at its log.")
         return 1
     except PermissionError as error:
-        say(f"{error.filename or 'A file'} may not be touched: {error.strerror}. Run this as root.")
+        say(f"{error.filename or 'A file'} cannot be accessed: {error.strerror}. Run this as root.")
         return 1
     except OSError as error:
-        say(f"This failed: {error}. See that the disk has room and the network is up, then try again.")
+        say(f"Failed: {error}. Check the free disk space and the network, then try again.")
         return 1
     return 0

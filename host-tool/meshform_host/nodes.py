@@ -36,4 +36,4 @@ def forget_replaced_nodes(api: Api) -> None:
                 raise
             # Another server has forgotten it, or the new host has got in.
             continue
-        say(f"Forgot the node {name} with the identity {known}: another host has its name, {alive[name]}.")
+        say(f"Removed the node {name} with the id {known} from the catalog: another host has its name, {alive[name]}.")

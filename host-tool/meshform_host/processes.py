@@ -24,7 +24,7 @@ def run_program(name: str, arguments: Sequence[str], folder: Path) -> str:
     path = f"{os.environ.get('PATH', os.defpath)}:/usr/local/bin"
     program = shutil.which(name, path=path)
     if program is None:
-        raise Problem(f"There is no program {name} on this host.", f"Install it, e.g. as /usr/local/bin/{name}.")
+        raise Problem(f"The program {name} is not installed.", f"Install it, e.g. as /usr/local/bin/{name}.")
     try:
         # What is in the arguments comes from this program and from root's own configuration.
         done = subprocess.run(  # nosec B603
@@ -39,10 +39,10 @@ def run_program(name: str, arguments: Sequence[str], folder: Path) -> str:
         )
     except subprocess.TimeoutExpired as error:
         problem = f"`{name} {arguments[0]} …` did not finish within {PROGRAM_SECONDS} s."
-        raise Problem(problem, f"See whether this host is overloaded, then try {program} by hand.") from error
+        raise Problem(problem, f"Check whether this host is overloaded, then run {program} manually.") from error
     if done.returncode != 0:
         said = " ".join((done.stderr + done.stdout).split())[:500]
-        raise Problem(f"`{name} {arguments[0]} …` failed: {said}.", f"Try {program} by hand on this host.")
+        raise Problem(f"`{name} {arguments[0]} …` failed: {said}.", f"Run {program} manually on this host.")
     return done.stdout
 
 

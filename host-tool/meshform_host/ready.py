@@ -139,7 +139,7 @@ class Parts:
 
     def _boot(self) -> str:
         if self._host.left_file.exists():
-            raise Problem("This host has left its cluster for good.", "Boot it if it is to join again.")
+            raise Problem("This host has left its cluster permanently.", "Boot it to join again.")
         boot = boot_of(self._host)
         if boot and boot["state"] != "done":
             at = f"Attempt {boot['attempt']} to prepare this host is at {boot['stage']}, {boot['state']}."
@@ -163,19 +163,19 @@ class Parts:
         alive = {member["Name"] for member in api.call("GET", "/v1/agent/members") if member["Status"] == ALIVE}
         if host.node not in alive:
             fix = "It must reach port 8301 of the others, and the access rules (AccessStack) must be applied."
-            raise NotYet(f"Consul does not show {host.node} among the nodes that are alive.", fix)
+            raise NotYet(f"{host.node} is not an alive member of Consul.", fix)
         expect_own_name(api, host)
-        return f"It has joined, and {leader} leads."
+        return f"It has joined, and the leader is {leader}."
 
     def _node(self) -> str:
         client, _ = self._secrets()
         node = Node(self._host, client).read()
         if node["Status"] != "ready":
-            raise NotYet(f"Nomad says that this node is {node['Status']}.", "Look at Nomad's log.")
+            raise NotYet(f"The status of this node in Nomad is {node['Status']}.", "Look at Nomad's log.")
         if int(node["Attributes"].get("consul.grpc", -1)) <= 0:
-            raise NotYet("Nomad has not found Consul's gRPC port here.", "It looks for it every 15 seconds at first.")
+            raise NotYet("Nomad has not found Consul's gRPC port here.", "It checks every 15 seconds at first.")
         if node["DrainStrategy"]:
-            return "Nomad takes what runs here to other nodes: this one is drained."
+            return "The node is draining: Nomad migrates its allocations."
         if node["SchedulingEligibility"] != "eligible":
             return "Nomad places nothing here, as somebody wants it: the node is ineligible."
         return "Nomad places jobs here."
@@ -220,12 +220,13 @@ def expect_own_name(api: Api, host: Host) -> None:
     known = found["Node"]["ID"] if found else None
     if known != own:
         whose = f"is another host's in the catalog, {known}" if known else "is not in the catalog"
-        raise NotYet(f"The name {host.node} {whose}.", "The servers forget a host that is gone within seconds.")
+        raise NotYet(f"The name {host.node} {whose}.", "The servers remove a lost host within seconds.")
 
 
 def expect_vote(api: Api) -> None:
     """@raises NotYet on a server that is alive, but not yet counted: the others decide without it"""
     if own_id(api) not in {server["ID"] for server in voters(api)}:
         raise NotYet(
-            f"This server of {api.engine} has no vote yet.", "It gets one once it has been healthy for a while."
+            f"This server of {api.engine} is not a voter yet.",
+            "It becomes one after it has been healthy for some time.",
         )

@@ -199,7 +199,7 @@ class Recovery:
     def _begin_empty(self) -> None:
         """Somebody has said that the cluster is to begin with nothing."""
         stop_waiting(self._host, self._engine)
-        say(f"{self._api.engine} begins with an empty state.")
+        say(f"{self._api.engine} starts with an empty state.")
         end_agents(self._host, self._engine)
         raise NotYet(f"{self._api.engine} restarts.", "Look at its log.")
 
@@ -287,7 +287,7 @@ def restore_offline(host: Host, engine: str) -> None:
 def assert_new(host: Host, engine: str) -> None:
     if not waiting_file(host, engine).exists():
         fix = "Use `meshform-host restore`, which asks the leader."
-        raise Problem(f"This server of {engine.capitalize()} has a state, which is not replaced.", fix)
+        raise Problem(f"This server of {engine.capitalize()} already has a state, which is not replaced.", fix)
 
 
 def place(snapshot: IO[bytes], raft: Path, node_id: str, address: str) -> None:
@@ -300,7 +300,7 @@ def place(snapshot: IO[bytes], raft: Path, node_id: str, address: str) -> None:
         meta = json.load(member(archive, "meta.json"))
         folder = fresh / "snapshots" / str(meta["ID"])
         if folder.parent != fresh / "snapshots":
-            raise Problem(f"The snapshot names itself {meta['ID']}.", "Restore another one.")
+            raise Problem(f"The id of the snapshot is invalid: {meta['ID']}.", "Restore another one.")
         folder.mkdir(parents=True)
         checksum = Crc64()
         with (folder / "state.bin").open("wb") as state:
@@ -375,7 +375,7 @@ def as_user(host: Host, user: str, action: Callable[[], None]) -> None:
             os._exit(code)
     _, status = os.waitpid(child, 0)
     if status != 0:
-        raise NotYet(f"User {user} could not write what is restored.", "See that its disk has room.")
+        raise NotYet(f"User {user} cannot write the restored files.", "Check the free disk space.")
 
 
 def recover(host: Host, arguments: argparse.Namespace) -> None:
@@ -384,7 +384,7 @@ def recover(host: Host, arguments: argparse.Namespace) -> None:
     cluster = Cluster(host, Documents(open_store(host.store)), ConsulTls())
     engines = [engine for engine in ENGINES if host.is_server(engine) and waiting_file(host, engine).exists()]
     if not engines:
-        raise Problem("No server of this host waits for a state.", "There is nothing to recover.")
+        raise Problem("No server on this host is waiting for a recovery.", "There is nothing to recover.")
     for engine in engines:
         if has_leader(api_of(engine, host, document)):
             fix = "Let this server join it."

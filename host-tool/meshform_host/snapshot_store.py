@@ -59,7 +59,9 @@ class DirectorySnapshots:
                 os.fsync(target.fileno())
             os.link(partial, self._path / name)
         except FileExistsError as error:
-            raise NotYet(f"There is a snapshot {self._path / name}.", "Each second has a name of its own.") from error
+            raise NotYet(
+                f"The snapshot {self._path / name} already exists.", "Names contain the time in seconds: try again."
+            ) from error
         finally:
             Path(partial).unlink(missing_ok=True)
         return str(self._path / name)
@@ -125,4 +127,4 @@ def newest_good_snapshot(store: SnapshotStore, engine: str, folder: Path) -> tup
         except Problem as problem:
             say(f"{name} is passed over: {problem}")
             file.unlink()
-    raise NoSnapshot(f"There is no valid snapshot of {engine.capitalize()} in the store.", "Bring one there.")
+    raise NoSnapshot(f"There is no valid snapshot of {engine.capitalize()} in the store.", "Add one to the store.")

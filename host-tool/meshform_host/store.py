@@ -226,7 +226,7 @@ class Documents:
                 raise NotYet(f"Secret {name} is not in the store.", "The first server that boots creates it.")
             wanted = change(document)
             if wanted != document and not self.replace(name, wanted, version):
-                raise NotYet(f"Another server has changed secret {name} at this moment.", "It is tried again.")
+                raise NotYet(f"Another server changed the secret {name} at the same time.", "The write is retried.")
             return wanted
 
         return wait_for(f"a change of secret {name}", 60, attempt)

@@ -181,7 +181,7 @@ describe("a server", () => {
     const [before, stored] = [server.written(), documentsIn(store)];
     for (const path of Object.keys(before)) utimesSync(server.path(path), 1000, 1000);
 
-    expect(await secrets(server)).toBe("Every file of this host is as it should be.\n");
+    expect(await secrets(server)).toBe("All files of this host are up to date.\n");
 
     expect(documentsIn(store)).toEqual(stored);
     for (const [path, { content, changed }] of Object.entries(server.written())) {
@@ -457,7 +457,7 @@ test("a server that is killed at any moment leaves a state that the next boot co
   await secrets(host("server-2", {}));
 
   if (kept !== undefined) expect(documentsIn(store).cluster).toEqual(kept);
-  expect(await secrets(server)).toBe("Every file of this host is as it should be.\n");
+  expect(await secrets(server)).toBe("All files of this host are up to date.\n");
 });
 
 describe("no secret and no key", () => {
@@ -547,7 +547,7 @@ test("a link that an agent's user has put in the way is not followed", async () 
   const { code, output } = await server.tool(["secrets"]);
   expect(code).toBe(1);
   expect(output).toContain(
-    `tls of ${server.path("/etc/consul.d/tls")} is no directory but a link or a file. Remove it.`,
+    `tls of ${server.path("/etc/consul.d/tls")} is a link or a file, not a directory. Remove it.`,
   );
   expect(readdirSync(elsewhere)).toEqual([]);
   expect(statSync(elsewhere).uid).toBe(0);
@@ -655,7 +655,7 @@ describe("the management tokens reach nobody but the server's own agents", () =>
       });
       // It is met with the host's own certificate, which is what tells this case from the others.
       expect(text).toBe(`asked by "server.${engine === "consul" ? "dc1.consul" : "global.nomad"}"\n`);
-      expect(output).toMatch(/ sends GET \/v1\/status\/leader elsewhere, to http:\/\/127\.0\.0\.1:/);
+      expect(output).toMatch(/ redirects GET \/v1\/status\/leader to http:\/\/127\.0\.0\.1:/);
     });
   });
 });
@@ -727,7 +727,7 @@ describe("AWS Secrets Manager", () => {
     expect((await server.tool(["secrets"], env)).output).toContain("/etc/nomad.d/tls/consul.pem.\n");
     expect(await server.tool(["secrets"], env)).toEqual({
       code: 0,
-      output: "Every file of this host is as it should be.\n",
+      output: "All files of this host are up to date.\n",
     });
   });
 
@@ -736,7 +736,7 @@ describe("AWS Secrets Manager", () => {
     const { code, output } = await host("server-1", { store: lost }).tool(["--wait", "1", "secrets"], env);
     expect(code).toBe(1);
     expect(output).toContain('Could not connect to the endpoint URL: "http://127.0.0.1:1/"');
-    expect(output).toContain("The host needs a role, and a way to the endpoint.\n");
+    expect(output).toContain("The host needs a role and access to the endpoint.\n");
   });
 
   test("needs boto3, and says so", async () => {

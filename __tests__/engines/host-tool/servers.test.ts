@@ -412,7 +412,7 @@ test("a server that slept through a rotation, or boots amid one, comes back", as
   expect(sleeper.host.json("/opt/consul/serf/remote.keyring")).toEqual([consul.primary, next.consul]);
   expect(sleeper.host.json("/opt/nomad/data/server/serf.keyring")).toEqual([nomad.primary, next.nomad]);
   expect(await sleeper.host.tool(["secrets"])).toMatchObject({
-    output: "Every file of this host is as it should be.\n",
+    output: "All files of this host are up to date.\n",
   });
   await sleeper.start();
   await eventually(expectTogether, 90_000);
@@ -529,7 +529,7 @@ test("agents show their new certificates without a restart", async () => {
   const { code, output } = await server.host.tool(["secrets", "--renew"]);
 
   expect({ code, output }).toExit(0);
-  expect(output).toMatch(/Consul reads its certificates again.\n(.*\n)*Nomad reads its certificates again.\n/);
+  expect(output).toMatch(/Consul reloads its certificates.\n(.*\n)*Nomad reloads its certificates.\n/);
   await eventually(async () => {
     for (const [index, certificate] of (await shown()).entries()) expect(certificate).not.toBe(before[index]);
   });
@@ -547,14 +547,14 @@ test("Nomad, which reads its certificate for Consul only at start, restarts for 
   const { code, output } = await server.host.tool(["secrets", "--reload"]);
 
   expect({ code, output }).toExit(0);
-  expect(output).toContain("Nomad restarts, to use its new certificate for Consul. Its tasks go on.\n");
+  expect(output).toContain("Nomad restarts to load its new certificate for Consul. Its tasks continue to run.\n");
   await eventually(async () => {
     expect(server.pid("nomad")).not.toBe(before.nomad);
     await expectTogether();
   }, 90_000);
   expect(server.pid("consul")).toBe(before.consul);
   expect(await server.host.tool(["secrets", "--reload"])).toMatchObject({
-    output: "Every file of this host is as it should be.\n",
+    output: "All files of this host are up to date.\n",
   });
 });
 

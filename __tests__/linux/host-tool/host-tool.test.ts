@@ -126,8 +126,8 @@ describe("the program", () => {
   });
 
   test.each([
-    ["is not JSON", "{", "is no configuration of a host: Expecting property name"],
-    ["lacks something", { ...valid, roles: undefined }, "host.json does not say 'roles'. Add it."],
+    ["is not JSON", "{", "is not the configuration of a host: Expecting property name"],
+    ["lacks something", { ...valid, roles: undefined }, "host.json has no 'roles'. Add it."],
     ["has an unknown role", { ...valid, roles: ["vault"] }, "names unknown roles: vault. Known roles: consul-client, "],
     [
       "has an unknown store",
@@ -137,7 +137,7 @@ describe("the program", () => {
     [
       "would have it send tokens in plain text",
       { ...valid, consulApi: "http://127.0.0.1:8500" },
-      "names http://127.0.0.1:8500 for an agent, which would be sent tokens in plain text. Name its HTTPS port, ",
+      "sets http://127.0.0.1:8500 as the address of an agent, to which tokens would be sent in plain text. Use its HTTPS port, ",
     ],
     ["has half a store", { ...valid, store: { type: "directory" } }, "The secret store in host.json lacks 'path'."],
   ])("fails if its configuration %s", async (_, host, text) => {
@@ -173,6 +173,6 @@ describe("the program", () => {
   });
 
   test("bootstraps nothing on a client", async () => {
-    expect(await says(valid, "acl")).toBe("This host is no server. Run this command on a server.\n");
+    expect(await says(valid, "acl")).toBe("This host is not a server. Run this command on a server.\n");
   });
 });

@@ -62,7 +62,7 @@ class Service:
             # Permissions take a while to reach a role that has just been made.
             raise NotYet(f"{what}: {said}.", f"The host's role must allow {self._service}:{action} on it.") from error
         except self._exceptions.BotoCoreError as error:
-            raise NotYet(f"{what}: {error}.", "The host needs a role, and a way to the endpoint.") from error
+            raise NotYet(f"{what}: {error}.", "The host needs a role and access to the endpoint.") from error
 
 
 class SecretsManagerStore:
@@ -117,10 +117,10 @@ class BucketSnapshots:
             put = {"Key": self._prefix + name, "Body": body, "ChecksumSHA256": checksum, "Metadata": {"sha256": digest}}
             expected = {"PreconditionFailed", "ConditionalRequestConflict"}
             if self._call("PutObject", expected, **put) is None:
-                raise NotYet(f"There is a snapshot {place}.", "Each second has a name of its own.")
+                raise NotYet(f"The snapshot {place} already exists.", "Names contain the time in seconds: try again.")
         if self._read(name, None) != digest:
             self.remove(name)
-            raise NotYet(f"{place} is not what was sent.", "It is removed, and sent again.")
+            raise NotYet(f"{place} differs from the uploaded snapshot.", "It is removed and uploaded again.")
         return place
 
     def fetch(self, name: str, folder: Path) -> Path:
@@ -142,7 +142,7 @@ class BucketSnapshots:
                 target.write(block)
         known = (answer.get("Metadata") or {}).get("sha256")
         if known not in (None, digest.hexdigest()):
-            raise NotYet(f"{name} in bucket {self._bucket} is not what was saved.", "Restore another one.")
+            raise NotYet(f"{name} in bucket {self._bucket} differs from the saved snapshot.", "Restore another one.")
         return digest.hexdigest()
 
     def _call(self, action: str, expected: set[str], **arguments: Any) -> Json | None:
