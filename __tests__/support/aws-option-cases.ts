@@ -1,5 +1,12 @@
 import { TerraformStack } from "cdktf";
-import { awsPlatform, ConsulServers, NomadClients, NomadServers } from "../../constructs";
+import {
+  ApiGatewayListener,
+  awsPlatform,
+  ConsulServers,
+  NomadClients,
+  NomadServers,
+  ServiceMesh,
+} from "../../constructs";
 import {
   AssetsBucket,
   AwsCluster,
@@ -10,6 +17,7 @@ import {
   MachineImage,
   Nat,
   Network,
+  PublishedGateway,
   Scaling,
   SecurityGroups,
   ServerGroup,
@@ -27,6 +35,8 @@ import {
   type NetworkIds,
   type NetworkLike,
   type NetworkProps,
+  type PublishedGatewayProps,
+  type PublishOptions,
   type SecurityGroupsProps,
   type ServerGroupProps,
   type SpotOptions,
@@ -66,6 +76,33 @@ const machines: Required<MachinesProps> = {
   diskGib: 40,
   machineTags: { rack: "r1" },
   tags: { team: "core" },
+};
+
+/** A cluster on which a gateway can run. */
+const withPool = new AwsCluster(new AwsTestStack(), "shop", {
+  network: Network.fromIds(new AwsTestStack(), "net", {
+    vpcId: "vpc-1",
+    privateSubnetIds: ["subnet-1"],
+    publicSubnetIds: ["subnet-2"],
+  }),
+  serverCount: 1,
+});
+withPool.addClientPool("general");
+
+const gateway = new ServiceMesh(new TerraformStack(ownStack, "mesh"), "mesh").addApiGateway("gateway", {
+  listeners: [ApiGatewayListener.http({ port: 8080 })],
+});
+
+const publishing: Required<PublishOptions> = {
+  name: "edge",
+  kind: "network",
+  internetFacing: true,
+  allowFrom: ["10.0.0.0/8"],
+  certificateArn: "arn:aws:acm:x",
+  domain: { name: "shop.example", zoneId: "Z1" },
+  ports: { 8080: 443 },
+  pools: ["general"],
+  deregistrationSeconds: 30,
 };
 
 export const AWS_OPTION_CASES: readonly OptionCase[] = [
@@ -167,6 +204,12 @@ export const AWS_OPTION_CASES: readonly OptionCase[] = [
     "LogsBucket",
     { name: "prod", deletionProtection: true },
     (options) => new LogsBucket(new AwsTestStack(), "logs", options),
+  ),
+  of<PublishOptions>("publish", publishing, (options) => withPool.publish(gateway, options)),
+  of<PublishedGatewayProps>(
+    "PublishedGateway",
+    { ...publishing, cluster: withPool, gateway, tags: { team: "core" } },
+    (options) => new PublishedGateway(new AwsTestStack(), "edge", options),
   ),
   of<StateBucketProps>(
     "StateBucket",

@@ -9,6 +9,9 @@ import { NomadServers } from "../linux/nomad-servers";
 import { HOST_VOLUME_SHAPE } from "../linux/volumes";
 import { ClusterSecrets } from "./access/cluster-secrets";
 import { encryptStatement } from "./access/machine-statements";
+import type { ClusterLike } from "./edge/cluster-like";
+import { GATEWAY, PUBLISH_SHAPE, type GatewayLike, type PublishOptions } from "./edge/publish-options";
+import { PublishedGateway } from "./edge/published-gateway";
 import { SecurityGroups } from "./flows/security-groups";
 import type { Capacity } from "./machines/capacity";
 import { MachineGroup } from "./machines/machine-group";
@@ -131,9 +134,15 @@ export const CLIENT_POOL_SHAPE: is.Shape<ClientPoolProps> = {
  * const cluster = new AwsCluster(stack, "prod", { network });
  * cluster.addClientPool("general", { scaling: Scaling.fixed(3) });
  */
-export class AwsCluster extends Construct {
+export class AwsCluster extends Construct implements ClusterLike {
   /** Prefix of all names. */
   readonly name: string;
+  /** The network in which the machines run. */
+  readonly network: NetworkLike;
+  /** Name of the bucket for access logs. */
+  readonly logsBucketName: string;
+  /** Whether deletion protection is on. */
+  readonly deletionProtection: boolean;
   /** The security groups of servers and clients. */
   readonly securityGroups: SecurityGroups;
   /** The hosts of the servers. */
@@ -145,25 +154,25 @@ export class AwsCluster extends Construct {
   /** The machines of the servers. */
   readonly serverMachines: ServerGroup;
 
+  private readonly groupNames: Record<string, string> = {};
   private readonly secrets: ClusterSecrets;
   private readonly assets: AssetsBucket;
   private readonly image: MachineImage;
 
-  constructor(
-    scope: Construct,
-    id: string,
-    private readonly props: AwsClusterProps,
-  ) {
+  constructor(scope: Construct, id: string, props: AwsClusterProps) {
     super(scope, id);
     is.refuseWrongValues(this, props, AWS_CLUSTER_SHAPE);
     const { network, serverCount = 3, deletionProtection: isProtected = true } = props;
     this.name = this.clusterName(props.name ?? id);
     const { name } = this;
+    this.network = network;
+    this.deletionProtection = isProtected;
     addTags(this, { ...props.tags, "meshform:cluster": name });
     this.image = props.image ?? MachineImage.ubuntu();
     this.keyArn = props.keyArn ?? new EncryptionKey(this, "key", { name, isProtected }).arn;
     this.secrets = new ClusterSecrets(this, "secrets", { name, keyArn: this.keyArn, isProtected });
     const logs = new LogsBucket(this, "logs", { name, deletionProtection: isProtected });
+    this.logsBucketName = logs.bucketName;
     this.assets = new AssetsBucket(this, "assets", { name, keyArn: this.keyArn, logs });
     this.securityGroups = new SecurityGroups(this, "security-groups", { network, name });
 
@@ -223,7 +232,7 @@ export class AwsCluster extends Construct {
     is.refuseWrongValues(this, props, CLIENT_POOL_SHAPE, "clientPool", id);
     const { scaling, instanceTypes, capacity, image, diskGib, ...rest } = props;
     const clients = new NomadClients(this, id, { nomad: this.nomad, lifecycleNotices: true, ...rest });
-    new MachineGroup(this, `${id}-machines`, {
+    const { groupName } = new MachineGroup(this, `${id}-machines`, {
       ...this.common(),
       name: `${this.name}-${id}`,
       hosts: clients,
@@ -236,11 +245,37 @@ export class AwsCluster extends Construct {
       diskGib,
       machineTags: { "meshform:pool": id },
     });
+    this.groupNames[id] = groupName;
     return clients;
   }
 
+  /**
+   * Adds a load balancer in front of a gateway that runs on client pools, in the stack of the cluster. Use {@link PublishedGateway} for
+   * another stack.
+   *
+   * @param gateway an `ApiGateway` or an `IngressGateway`
+   *
+   * @example
+   * cluster.publish(gateway, { internetFacing: true, domain: { name: "shop.example.com", zoneId: "Z0123456789ABC" } });
+   */
+  publish(gateway: GatewayLike, options: PublishOptions = {}): PublishedGateway {
+    is.refuseWrongArgument(this, "gateway", gateway, GATEWAY);
+    is.refuseWrongValues(this, options, PUBLISH_SHAPE, "publish", gateway.serviceName);
+    return new PublishedGateway(this, `publish-${gateway.serviceName}`, { cluster: this, gateway, ...options });
+  }
+
+  /** Names of the Auto Scaling groups of its client pools, by pool. */
+  get pools(): Readonly<Record<string, string>> {
+    return this.groupNames;
+  }
+
+  /** Id of the security group of its clients. */
+  get clientsSecurityGroupId(): string {
+    return this.securityGroups.clientsId;
+  }
+
   private common() {
-    return { network: this.props.network, assets: this.assets, keyArn: this.keyArn };
+    return { network: this.network, assets: this.assets, keyArn: this.keyArn };
   }
 
   private clusterName(name: string): string {

@@ -3,6 +3,9 @@ import "./require-provider";
 
 export { AWS_CHECKS } from "./checks";
 export { AwsCluster, type AwsClusterProps, type ClientPoolProps, type ClusterSnapshotOptions } from "./cluster";
+export type { ClusterLike } from "./edge/cluster-like";
+export type { GatewayLike, GatewayListenerLike, PublicName, PublishOptions } from "./edge/publish-options";
+export { PublishedGateway, type PublishedGatewayProps } from "./edge/published-gateway";
 export { SecurityGroups, type SecurityGroupsProps } from "./flows/security-groups";
 export { FLOWS, type Flow, type FlowParty } from "./flows/table";
 export type { Architecture } from "./machines/architecture";

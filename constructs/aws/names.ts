@@ -20,6 +20,7 @@ const IAM = { pattern: /^[\w+=,.@-]+$/, characters: "letters, digits and +=,.@_-
  * @see https://docs.aws.amazon.com/AWSEC2/latest/APIReference/API_CreateLaunchTemplate.html
  * @see https://docs.aws.amazon.com/autoscaling/ec2/APIReference/API_CreateAutoScalingGroup.html
  * @see https://docs.aws.amazon.com/kms/latest/APIReference/API_CreateAlias.html
+ * @see https://docs.aws.amazon.com/elasticloadbalancing/latest/APIReference/API_CreateLoadBalancer.html
  * @see https://docs.aws.amazon.com/AmazonCloudWatchLogs/latest/APIReference/API_CreateLogGroup.html
  */
 const LIMITS = {
@@ -37,6 +38,12 @@ const LIMITS = {
     most: 256,
     pattern: /^alias\/(?!aws\/)[\w/-]+$/,
     characters: "letters, digits and /_-",
+  },
+  "load balancer": {
+    least: 1,
+    most: 32,
+    pattern: /^(?!internal-)[A-Za-z0-9]([A-Za-z0-9-]*[A-Za-z0-9])?$/,
+    characters: "letters, digits and dashes, not beginning with internal-, nor beginning or ending with a dash",
   },
   "log group": { least: 1, most: 512, pattern: /^[\w./#-]+$/, characters: "letters, digits and ._/#-" },
   "security group": {

@@ -17,6 +17,8 @@ export class AwsStack extends TerraformStack {
 
 /** Options of {@link AwsStack}. */
 export interface AwsStackOptions {
+  /** Region, and where the state is. */
   readonly settings: AwsSettings;
+  /** Whether its state is in the bucket of the settings, if there is one. */
   readonly hasRemoteState: boolean;
 }

@@ -3,12 +3,14 @@ import { noInternetAccess, serverZones, subnetSize } from "./machines";
 import { drainHook, drainTime } from "./draining";
 import { movingImage, noSnapshots, singleNat } from "./lasting";
 import { openToTheWorld } from "./open-to-the-world";
+import { publicWithoutTls } from "./public-without-tls";
 import { serverHealthChecks, serverRefresh, serverReplacement, spotServers } from "./servers";
 import { metadataService, reachableMachine, templateVersion, unencryptedDisk } from "./templates";
 
 /** The additional checks for apps that use the constructs of this entry. */
 export const AWS_CHECKS: readonly Check[] = [
   openToTheWorld,
+  publicWithoutTls,
   metadataService,
   unencryptedDisk,
   reachableMachine,

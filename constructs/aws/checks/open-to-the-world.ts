@@ -3,7 +3,7 @@ import { blocksOf, resourcesOf } from "./resources";
 
 const EVERYBODY = ["0.0.0.0/0", "::/0"];
 
-/** A rule that lets everybody in, wherever in the app it was written. Public load balancers say so themselves. */
+/** A rule that lets everybody in, wherever in the app it was written. Internet-facing load balancers of gateways silence it for their own rules. */
 export const openToTheWorld: Check = {
   id: "open-to-the-world",
   reason: "Ports that are open to the internet are scanned and attacked within minutes.",

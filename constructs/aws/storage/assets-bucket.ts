@@ -24,7 +24,7 @@ export interface AssetsBucketProps {
 const ASSETS_BUCKET_SHAPE: is.Shape<AssetsBucketProps> = {
   name: is.literal(is.name, "Use a literal name."),
   keyArn: is.name,
-  logs: is.like("a LogsBucket", "policy"),
+  logs: is.like("a LogsBucket", "bucketName"),
 };
 
 /**

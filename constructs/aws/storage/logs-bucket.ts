@@ -1,5 +1,3 @@
-import type { S3Bucket } from "@cdktf/provider-aws/lib/s3-bucket";
-import type { S3BucketPolicy } from "@cdktf/provider-aws/lib/s3-bucket-policy";
 import { Construct } from "constructs";
 import * as is from "../../core/shape";
 import type { PolicyStatement } from "../access/policy";
@@ -27,17 +25,15 @@ const LOGS_BUCKET_SHAPE: is.Shape<LogsBucketProps> = {
  * const logs = new LogsBucket(stack, "prod");
  */
 export class LogsBucket extends Construct {
-  /** @internal */
-  readonly bucket: S3Bucket;
-  /** @internal What must be there before something writes logs. */
-  readonly policy: S3BucketPolicy;
+  /** Its name. Resources that refer to it are created after its policy, which allows them to write. */
+  readonly bucketName: string;
 
   constructor(scope: Construct, id: string, props: LogsBucketProps = {}) {
     super(scope, id);
     is.refuseWrongValues(this, props, LOGS_BUCKET_SHAPE);
     const { name = id, deletionProtection: isProtected = true } = props;
     const account = AwsAccount.of(this);
-    const { bucket, policy } = addPrivateBucket(this, {
+    const { policy } = addPrivateBucket(this, {
       bucketName: `${name}-logs-${account.id}-${account.region}`,
       name: `${name}-logs`,
       forceDestroy: !isProtected,
@@ -46,8 +42,7 @@ export class LogsBucket extends Construct {
       expiryDays: 90,
       statements: (arn) => logWriters(arn, account),
     });
-    this.bucket = bucket;
-    this.policy = policy;
+    this.bucketName = policy.id;
   }
 }
 

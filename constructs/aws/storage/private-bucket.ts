@@ -31,7 +31,7 @@ export interface PrivateBucketOptions {
   /** Who else may use it, given its ARN. @default nobody */
   readonly statements?: (arn: string) => readonly PolicyStatement[];
   /** Where S3 logs who used it. @default nowhere */
-  readonly logs?: { readonly bucket: S3Bucket; readonly policy: S3BucketPolicy };
+  readonly logs?: { readonly bucketName: string };
 }
 
 /** A bucket, and the policy that must be there before somebody uses it. */
@@ -79,9 +79,8 @@ export function addPrivateBucket(scope: Construct, options: PrivateBucketOptions
   if (options.logs !== undefined) {
     new S3BucketLoggingA(scope, "logging", {
       bucket: id,
-      targetBucket: options.logs.bucket.id,
+      targetBucket: options.logs.bucketName,
       targetPrefix: `buckets/${options.name}/`,
-      dependsOn: [options.logs.policy],
     });
   }
   return { bucket, policy };
