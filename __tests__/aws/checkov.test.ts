@@ -49,9 +49,11 @@ describe("checkov", () => {
     });
     for (const preset of PRESETS) {
       const app = Testing.app({ outdir: join(folder, preset) });
-      addAwsStacks(
-        app,
-        withDefaults({ region: "eu-central-1", preset, stateBucket: "example-state", createStateBucket: true }),
+      const settings = { region: "eu-central-1", preset, stateBucket: "example-state", createStateBucket: true };
+      const { cluster } = addAwsStacks(app, withDefaults(settings));
+      cluster.cluster.publish(
+        { serviceName: "gateway", listeners: [{ protocol: "http", options: { port: 8080 } }] },
+        { internetFacing: true, domain: { name: "shop.example", zoneId: "Z1" } },
       );
       app.synth();
     }
