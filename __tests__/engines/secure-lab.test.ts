@@ -121,6 +121,18 @@ describe("three servers and two clients", () => {
       .flatMap(({ ServiceIdentities = [] }) => ServiceIdentities.map(({ ServiceName }) => ServiceName));
     expect(new Set(identities)).toEqual(new Set(["count-api", "count-dashboard", "stranger"]));
   });
+
+  test("have keys that no other host has, and that are not in the store", async () => {
+    const paths = ["/etc/consul.d/tls/agent", "/etc/nomad.d/tls/agent", "/etc/nomad.d/tls/consul"];
+    await eventually(async () => {
+      const outputs = await Promise.all(
+        [...servers, ...clients].map((host) => lab.onHost(host, "cat", ...paths.map((path) => `${path}-key.pem`))),
+      );
+      const keys = outputs.flatMap(({ output }) => output.match(/-----BEGIN [^]*?-----END .*\n/g) ?? []);
+      expect(new Set(keys).size).toBe(15);
+      expect(secretsFound(keys.join(""), secretsIn(documentsIn(files.secrets("dc1"))))).toEqual([]);
+    }, MINUTE);
+  });
 });
 
 describe("who shows no token", () => {

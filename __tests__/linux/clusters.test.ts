@@ -218,7 +218,7 @@ describe("options", () => {
     const { host } = cluster({ consul: { platform, secretStore: store } }).consul;
     expect(configuration(host, hostFile).store).toEqual(store);
     expect(configuration(host, hostFile)).not.toHaveProperty("platform");
-    expect(host.systemPackages).toEqual(["python3-hvac"]);
+    expect(host.systemPackages).toEqual(["openssl", "python3-hvac"]);
 
     const given = (secretStore: SecretStore, store?: SnapshotStore) => () =>
       cluster({ consul: { platform, secretStore, ...(store && { snapshots: { store } }) } });

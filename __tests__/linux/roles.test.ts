@@ -170,6 +170,7 @@ describe("in the secure profile, which is the default,", () => {
         defaults: { ...files("/etc/consul.d/tls"), verify_incoming: true, verify_outgoing: true },
         internal_rpc: { verify_server_hostname: true },
         grpc: { verify_incoming: false },
+        https: { ca_file: "/etc/consul.d/tls/callers.pem" },
       });
     }
   });
@@ -180,7 +181,7 @@ describe("in the secure profile, which is the default,", () => {
       defaults: { ...files("/etc/consul.d/tls"), verify_incoming: true, verify_outgoing: true },
       internal_rpc: { verify_server_hostname: true },
       grpc: { verify_incoming: false },
-      https: { verify_incoming: false },
+      https: { ca_file: "/etc/consul.d/tls/callers.pem", verify_incoming: false },
     });
   });
 

@@ -124,6 +124,8 @@ const plain = {
 export const secureTls = {
   defaults: { ...tlsFiles(`${consulFolder}/tls`), verify_incoming: true, verify_outgoing: true },
   internal_rpc: { verify_server_hostname: true },
+  // The authority and, in addition, the certificate that only the Nomad agent of this host has.
+  https: { ca_file: `${consulFolder}/tls/callers.pem` },
   // An Envoy has no certificate of the agents' CA. It authenticates with its token.
   grpc: { verify_incoming: false },
 };

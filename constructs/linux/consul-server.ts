@@ -50,7 +50,9 @@ export function consulServer(options: ConsulServerOptions): HostRole {
         { ports: { grpc: 8502, grpc_tls: 8503 } }
       : {
           addresses: { https: "0.0.0.0", grpc_tls: "0.0.0.0" },
-          ...(options.verifyHttpsClients === false && { tls: { ...secureTls, https: { verify_incoming: false } } }),
+          ...(options.verifyHttpsClients === false && {
+            tls: { ...secureTls, https: { ...secureTls.https, verify_incoming: false } },
+          }),
         }),
   });
 }

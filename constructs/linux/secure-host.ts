@@ -5,8 +5,8 @@ import type { SecretStore } from "./host-tool/secret-store";
 import { DEFAULT_SNAPSHOT_STORE, type SnapshotStore } from "./host-tool/snapshot-store";
 
 /**
- * A role that fetches the host's secrets at each boot, before any agent starts. The first server that boots creates them. Each
- * day, and whenever secrets are rotated, it fetches changed secrets and renews certificates that expire soon. On servers, it also
+ * A role that fetches the host's secrets at each boot, before any agent starts. The first server that boots creates them. Every
+ * six hours, and whenever secrets are rotated, it fetches changed secrets and renews certificates that expire soon. On servers, it also
  * enables the ACL systems, saves snapshots, and replaces allocations that lost their identity.
  */
 export function secureHost(config: HostToolConfig): HostRole {
@@ -32,7 +32,7 @@ const reads = ["CAP_DAC_READ_SEARCH"];
 function renewal({ store }: HostToolConfig): HostUnit {
   return {
     name: "meshform-renewal",
-    description: "Renewal of secrets and certificates, each day and whenever they are rotated",
+    description: "Renewal of secrets and certificates, every six hours and whenever they are rotated",
     command: [HOST_TOOL, "follow"],
     after: ["consul", "nomad"],
     rights: {

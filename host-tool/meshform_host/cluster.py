@@ -12,7 +12,7 @@ from collections.abc import Callable, Mapping, Sequence
 from .basics import DAY, ENGINES, Json, NotYet, Problem, say, wait_for
 from .host import Host
 from .store import Documents, open_store
-from .tls import Authorities, Certificates, ConsulTls, KeyPair
+from .tls import Authorities, Certificates, ConsulTls, KeyPair, Lifetime
 
 
 def new_cluster(host: Host, tls: ConsulTls) -> Json:
@@ -37,8 +37,16 @@ class DerivedDocument:
     These are new with every CA and token in it, so an agent that shows one has read the rest too.
     """
 
-    def __init__(self, name: str, kind: str, tokens: Sequence[str], extra: Mapping[str, Sequence[str]]) -> None:
+    def __init__(
+        self,
+        name: str,
+        kind: str,
+        tokens: Sequence[str],
+        extra: Mapping[str, Sequence[str]],
+        lifetime: Lifetime | None = None,
+    ) -> None:
         self.name = name
+        self._lifetime = lifetime
         self._kind = kind
         self._tokens = tokens
         self._extra = extra
@@ -62,7 +70,7 @@ class DerivedDocument:
         if self._kind == "cli":
             names, addresses = {f"cli.{host.place(engine)}", "localhost"}, set()
         held = KeyPair.of(current[engine]) if current else None
-        pair = certificates.keep_or_issue(self._kind, engine, held, own, names, addresses)
+        pair = certificates.keep_or_issue(self._kind, engine, held, own, names, addresses, self._lifetime)
         return {
             "ca": Authorities.of(own).trusted,
             **pair.document(),
@@ -87,8 +95,11 @@ def revision_of(client: Json) -> str:
     return hashlib.sha256(json.dumps(client, sort_keys=True).encode()).hexdigest()
 
 
+# Hosts join with the certificates of `client`, and then get their own. Each reads the store four times a day.
+JOINING = Lifetime(days=1, renewal_days=0.5)
+
 DERIVED = (
-    DerivedDocument("client", "client", ["consul-agent", "nomad-client"], {"consul": ["gossip"]}),
+    DerivedDocument("client", "client", ["consul-agent", "nomad-client"], {"consul": ["gossip"]}, JOINING),
     DerivedDocument("operator", "cli", ["operator"], {}),
     DerivedDocument("management", "cli", [], {engine: ["managementToken"] for engine in ENGINES}),
     DerivedDocument("prometheus", "cli", ["prometheus"], {}),

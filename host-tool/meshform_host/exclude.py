@@ -10,8 +10,8 @@ from collections.abc import Callable, Mapping
 from .api import Api, ApiError, api_of
 from .basics import ENGINES, Json, NotYet, Problem, T, say, wait_for
 from .cluster import Cluster, cluster_of
-from .follow import TAKEN, read_texts
 from .host import Host
+from .keys import HOSTS, read_texts
 from .nodes import ALIVE
 from .recovery import without
 from .rotate import GossipRotation
@@ -81,7 +81,7 @@ class Exclusion:
 
     def _expect_known_client(self) -> None:
         roles = self._ask(lambda: {member["Name"]: member["Tags"].get("role") for member in self._members()})
-        taken = self._ask(lambda: read_texts(self._api("consul"), f"{TAKEN}?recurse"))
+        taken = self._ask(lambda: read_texts(self._api("consul"), f"{HOSTS}/?recurse"))
         nodes = [str(node["Name"]) for node in self._ask(self._nodes)]
         if roles.get(self._node) == "consul" or self._node in self._ask(self._servers_of_nomad):
             raise Problem(
@@ -110,7 +110,8 @@ class Exclusion:
             consul, nomad = self._api("consul"), self._api("nomad")
             consul.call("PUT", f"/v1/agent/force-leave/{name}?prune")
             consul.call("PUT", "/v1/catalog/deregister", {"Node": self._node})
-            consul.call("DELETE", f"{TAKEN}/{name}")
+            consul.call("DELETE", f"{HOSTS}/{name}")
+            consul.call("DELETE", f"{HOSTS}/{name}/?recurse")
             for node in self._nodes():
                 if node["Name"] == self._node:
                     nomad.call("PUT", f"/v1/node/{node['ID']}/purge")

@@ -7,20 +7,23 @@ take, `meshform/hosts/<node>` the one that a host has taken. A revision tells no
 from __future__ import annotations
 
 import argparse
-import base64
 import time
 
 from .api import Api, ApiError, api_of, consul_of
 from .basics import DAY, NotYet, Problem, say, wait_for
 from .cluster import Cluster, revision_of
 from .host import Host
+from .host_certificates import OwnCertificates, sign_for_hosts
 from .host_secrets import HostSecrets, bring_secrets
+from .keys import HOSTS, WANTED, read_texts
+from .lifecycle import Agents
 from .nodes import ALIVE
-
-WANTED = "/v1/kv/meshform/rotation"
-TAKEN = "/v1/kv/meshform/hosts"
+from .store import Documents, open_store
+from .tls import ConsulTls
 
 POLL_SECONDS = 5
+# A client that has no certificate of its own yet needs each new one of those that all share: see JOINING.
+READ_SECONDS = DAY / 4
 # How long Consul may say nothing until a host looks into the store unasked: its agent may have slept too long to be let in.
 SILENCE_SECONDS = 60
 # What has just been written to a store may take a while until all can read it.
@@ -32,7 +35,7 @@ def follow(host: Host, arguments: argparse.Namespace) -> None:
 
 
 class Follower:
-    """Takes what is in the store: at once when a rotation says so, and each day."""
+    """Takes what is in the store: at once when a rotation says so, and four times a day."""
 
     def __init__(self, host: Host, limit: float) -> None:
         self._host = host
@@ -40,24 +43,35 @@ class Follower:
         self._heard = ""
         self._reads = 0
         self._trouble = ""
+        self._tls = ConsulTls()
+        self._cluster = Cluster(host, Documents(open_store(host.store)), self._tls)
 
     def run(self) -> None:
+        called, before = False, ""
         while True:
             secrets = bring_secrets(self._host, self._limit)
             agents = secrets.agents(self._limit)
             agents.forget_what_none_has_read()
             agents.read_again()
-            self._wait(secrets)
+            revision = revision_of(secrets.client)
+            own = OwnCertificates(self._host, secrets, self._tls, renew=called and revision != before)
+            called, before = self._wait(secrets, revision, own, agents), revision
 
-    def _wait(self, secrets: HostSecrets) -> None:
-        """Until there may be something new in the store."""
-        revision = revision_of(secrets.client)
+    def _wait(self, secrets: HostSecrets, revision: str, own: OwnCertificates, agents: Agents) -> bool:
+        """Until there may be something new in the store.
+
+        @returns whether a rotation says so
+        """
         start = last_answer = time.monotonic()
-        while time.monotonic() < start + DAY and time.monotonic() < last_answer + SILENCE_SECONDS:
+        while time.monotonic() < start + READ_SECONDS and time.monotonic() < last_answer + SILENCE_SECONDS:
             try:
                 consul = consul_of(self._host, secrets.client, secrets.cluster)
                 if self._is_called(report(consul, self._host, revision), revision):
-                    return
+                    return True
+                if own.take(consul):
+                    agents.read_again()
+                if self._host.is_server("consul"):
+                    sign_for_hosts(self._host, consul, self._cluster, self._tls)
                 last_answer = time.monotonic()
                 self._trouble = ""
             except (NotYet, ApiError) as problem:
@@ -65,6 +79,7 @@ class Follower:
                     say(f"Cannot say in Consul which secrets this host has: {problem}")
                 self._trouble = str(problem)
             time.sleep(POLL_SECONDS)
+        return False
 
     def _is_called(self, wanted: str, revision: str) -> bool:
         if wanted != self._heard:
@@ -78,25 +93,10 @@ def report(consul: Api, host: Host, revision: str) -> str:
 
     @returns which one it is to take, or nothing
     """
-    own = f"{TAKEN}/{host.node}"
+    own = f"{HOSTS}/{host.node}"
     if read_texts(consul, own).get(host.node) != revision:
         consul.call("PUT", own, revision)
     return read_texts(consul, WANTED).get("rotation", "")
-
-
-def read_texts(consul: Api, path: str) -> dict[str, str]:
-    """The values of a key, or of those below it with `?recurse`, by the last part of their names."""
-    try:
-        entries = consul.call("GET", path)
-    except ApiError as error:
-        if error.status == 404:
-            return {}
-        raise
-    return {entry["Key"].rsplit("/", 1)[-1]: decode(entry["Value"]) for entry in entries}
-
-
-def decode(value: str | None) -> str:
-    return base64.b64decode(value or "").decode(errors="replace").strip('"')
 
 
 class AllHosts:
@@ -147,7 +147,7 @@ class AllHosts:
             consul = self._consul()
             try:
                 members = consul.call("GET", "/v1/agent/members")
-                taken = read_texts(consul, f"{TAKEN}?recurse")
+                taken = read_texts(consul, f"{HOSTS}/?recurse")
             except ApiError as error:
                 raise Problem(f"Consul does not say who has what, {error}.", "Look at its log.") from error
             alive = {member["Name"] for member in members if member["Status"] == ALIVE}

@@ -109,6 +109,10 @@ class Host:
         names = {f"server.{self.place(engine)}", *(name for name in self.certificate_names if not is_address(name))}
         return names | {f"{self.node}.server.{self.place(engine)}"} if engine == "consul" else names
 
+    def client_names(self, engine: str) -> set[str]:
+        """Of a certificate of its own."""
+        return client_names(self.node, self.place(engine))
+
     def addresses(self) -> set[str]:
         own = {self.address} if self.address else private_addresses()
         return own | set(filter(is_address, self.certificate_names))
@@ -120,6 +124,10 @@ class Host:
 
     def path(self, path: str) -> Path:
         return self.root / path.lstrip("/")
+
+
+def client_names(node: str, place: str) -> set[str]:
+    return {f"client.{place}", f"{node}.client.{place}", "localhost"}
 
 
 def is_address(name: str) -> bool:

@@ -15,7 +15,7 @@ from .host import Host, tls_folder
 from .lifecycle import Agents
 from .recovery import write_join_only
 from .store import Documents, open_store
-from .tls import Certificates, ConsulTls, KeyPair
+from .tls import Certificates, ConsulTls, KeyPair, first_of
 
 
 class HostSecrets:
@@ -26,6 +26,7 @@ class HostSecrets:
         self.client = client
         self.cluster = cluster
         self._certificates = certificates
+        self._nomads: KeyPair | None = None
         self.files = HostFiles(host.root, self._note)
 
     def write(self) -> None:
@@ -52,6 +53,8 @@ class HostSecrets:
         self._write_pair("consul", "agent", self._agent_pair("consul", tokens))
         self._write_secrets("consul", {"encrypt": gossip["primary"], "acl": {"tokens": tokens}})
         self._write_ca("consul", "ca", self.client["consul"]["ca"])
+        nomads = self._nomads_pair().certificate if self._host.runs("nomad") else ""
+        self._write_ca("consul", "callers", self.client["consul"]["ca"] + nomads)
         self._repair_keyring("consul", "/opt/consul/serf/local.keyring", gossip)
         if self._host.is_server("consul"):
             self._repair_keyring("consul", "/opt/consul/serf/remote.keyring", gossip)
@@ -65,28 +68,46 @@ class HostSecrets:
                 "server": {"encrypt": gossip["primary"]},
             }
             self._repair_keyring("nomad", "/opt/nomad/data/server/serf.keyring", gossip)
+        if not self._knows("nomad", secrets["consul"]):
+            # Nomad reads its token for Consul only when it starts.
+            self._note(tls_folder(self._host, "nomad") / "consul.pem")
         self._write_pair("nomad", "agent", self._agent_pair("nomad", secrets["consul"]))
-        self._write_pair("nomad", "consul", KeyPair.of(self.client["consul"]))
+        self._write_pair("nomad", "consul", self._nomads_pair())
         self._write_secrets("nomad", secrets)
         self._write_ca("nomad", "ca", self.client["nomad"]["ca"])
         self._write_ca("nomad", "consul-ca", self.client["consul"]["ca"])
 
     def _agent_pair(self, engine: str, tokens: Json) -> KeyPair:
-        """A server has a certificate of its own, clients share one. Either is new with every CA and token.
+        """A server issues its own certificate. A client joins with one that all clients share, until it has its own.
 
-        The CA and the tokens are written after it, so a run that was interrupted issues it again.
+        Both are replaced when a CA or a token changes. The CA and the tokens are written after it, so a run that was
+        interrupted replaces it again.
         """
+        held = self.held(engine) if self._knows(engine, tokens) else None
         if self.cluster is None or not self._host.is_server(engine):
-            return KeyPair.of(self.client[engine])
+            return held if held and self.is_own(engine, held, 1) else KeyPair.of(self.client[engine])
         names = self._host.server_names(engine) | {"localhost"}
         addresses = self._host.addresses() | {"127.0.0.1"}
-        held = self._held(engine) if self._knows(engine, tokens) else None
         return self._certificates.keep_or_issue("server", engine, held, self.cluster[engine], names, addresses)
 
-    def _held(self, engine: str) -> KeyPair | None:
+    def is_own(self, engine: str, pair: KeyPair, days_left: float) -> bool:
+        """Whether only this client has the certificate, and the CA that issues certificates now has signed it."""
+        names, issuer = self._host.client_names(engine), first_of(self.client[engine]["ca"])
+        return self._certificates.is_good(pair, issuer, names, {"127.0.0.1"}, days_left)
+
+    def take(self, engine: str, pair: KeyPair) -> None:
+        self._write_pair(engine, "agent", pair)
+
+    def _nomads_pair(self) -> KeyPair:
+        """What Nomad shows to the Consul agent of this host: no other agent accepts it, so it need not be replaced."""
+        if self._nomads is None:
+            self._nomads = self._certificates.keep_or_self_sign(self.held("nomad", "consul"), "nomad")
+        return self._nomads
+
+    def held(self, engine: str, name: str = "agent") -> KeyPair | None:
         tls = tls_folder(self._host, engine)
         try:
-            pair = [(tls / name).read_text(errors="replace") for name in ("agent.pem", "agent-key.pem")]
+            pair = [(tls / file).read_text(errors="replace") for file in (f"{name}.pem", f"{name}-key.pem")]
             return KeyPair(*pair)
         except FileNotFoundError:
             return None

@@ -7,7 +7,7 @@ program prints.
 Commands, all run as root; /etc/meshform/host.json says what kind of host this is:
 
   secrets               at every boot, before the agents: creates what the store lacks, writes this host's files
-  follow                always: takes what is new in the store, each day and whenever a rotation says so
+  follow                always: takes what is new in the store, every six hours and whenever a rotation says so
   acl                   on servers, after the agents: bootstraps the ACL systems, creates the well-known tokens
   snapshot              saves the state of Consul and Nomad, on whichever server leads
   restore               brings snapshots back from the store, on running servers
@@ -32,7 +32,7 @@ Commands, all run as root; /etc/meshform/host.json says what kind of host this i
 The secret store holds five JSON documents. Each is written as a whole, so what is in one always fits together:
 
   cluster      both CAs with their keys, gossip keys, management tokens, the secrets of all tokens; servers only
-  client       what a client host needs: CA certificates, Consul's gossip key, two tokens, one certificate per engine
+  client       what a client host needs: CA certificates, Consul's gossip key, two tokens, certificates to join with
   operator     for people: CA certificates, certificates of their own, the operator's token
   management   for the deployer of access rules: CA certificates, certificates and both management tokens
   prometheus   for Prometheus: CA certificates, certificates and a token of its own
@@ -58,7 +58,8 @@ A snapshot holds the key of the mesh CA, all tokens and Nomad's keys: keep it li
 sign the agents' certificates, and the gossip keys, are not in it.
 
 Certificates come from `consul tls`, which signs for any domain, Nomad's too: a Consul agent is beside every server, a
-Nomad agent is not.
+Nomad agent is not. Those of clients are for keys that never leave them: the server that leads Consul signs what they
+write there (see host_certificates), and `client` has certificates of a day with which they join.
 """
 
 from __future__ import annotations
@@ -168,7 +169,7 @@ def parser() -> argparse.ArgumentParser:
     repairing.add_argument("--once", action="store_true", help="do it now and end")
     repairing.set_defaults(run=repair)
 
-    following = "keep this host's secrets as the store has them: at once when a rotation says so, and each day"
+    following = "keep this host's secrets as the store has them: at once when a rotation says so, and every six hours"
     commands.add_parser("follow", help=following).set_defaults(run=follow)
 
     rotation = commands.add_parser("rotate", help="replace secrets of the cluster while everything runs")

@@ -144,9 +144,9 @@ def rotate(host: Host, arguments: argparse.Namespace) -> None:
         cluster.ensure(renew=True)
         try:
             AllHosts(host, cluster, arguments.wait).tell()
-            say("Hosts take them now, one after another. Servers renew their own with `meshform-host secrets --renew`.")
+            say("Clients get new ones now, one after another. On servers, run `meshform-host secrets --renew`.")
         except NotYet as silence:
-            say(f"{silence} So no host is told: each takes them within a day, or with `meshform-host secrets --reload`.")
+            say(f"{silence} So no host is told. Run this again when Consul answers.")
         return
     if arguments.what == "tokens":
         TokenRotation(host, cluster, arguments.wait).run()

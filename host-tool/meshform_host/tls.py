@@ -7,7 +7,7 @@ import dataclasses
 import ssl
 import time
 import uuid
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 from .basics import DAY, Json
@@ -57,7 +57,7 @@ class Authorities:
 
 
 class ConsulTls:
-    """Consul's own commands around keys. Whatever is secret goes through files."""
+    """Consul's own commands around keys, and openssl for what those cannot do. Whatever is secret goes through files."""
 
     def keygen(self) -> str:
         with private_directory() as folder:
@@ -102,6 +102,42 @@ class ConsulTls:
             self._run(folder, "tls", "cert", "create", *subject, *wanted)
             return self._pair(folder, f"{area}-{kind}-{engine}-0")
 
+    def new_key(self) -> tuple[str, str]:
+        """A private key and its public one."""
+        with private_directory() as folder:
+            curve = ["-algorithm", "EC", "-pkeyopt", "ec_paramgen_curve:P-256"]
+            run_program("openssl", ["genpkey", *curve, "-out", "key.pem"], folder)
+            return (folder / "key.pem").read_text(), run_program("openssl", ["pkey", "-in", "key.pem", "-pubout"], folder)
+
+    def sign(self, public_key: str, authority: KeyPair, common_name: str, names: set[str], days: int) -> str:
+        """A certificate for a key that stays where it is. It says nothing but what is said here."""
+        with private_directory() as folder:
+            (folder / "public.pem").write_text(public_key)
+            (folder / "ca.pem").write_text(authority.certificate)
+            (folder / "ca-key.pem").write_text(authority.key)
+            signing = ["-force_pubkey", "public.pem", "-CA", "ca.pem", "-CAkey", "ca-key.pem"]
+            return self._new_certificate(folder, common_name, names, days, signing)
+
+    def self_signed(self, common_name: str, days: int) -> KeyPair:
+        """A certificate that proves itself to who knows it, and to nobody else."""
+        key, _ = self.new_key()
+        with private_directory() as folder:
+            (folder / "key.pem").write_text(key)
+            return KeyPair(self._new_certificate(folder, common_name, {"localhost"}, days, ["-key", "key.pem"]), key)
+
+    def _new_certificate(
+        self, folder: Path, common_name: str, names: set[str], days: int, signing: Sequence[str]
+    ) -> str:
+        extensions = [
+            "basicConstraints=critical,CA:FALSE",
+            "keyUsage=critical,digitalSignature",
+            "extendedKeyUsage=serverAuth,clientAuth",
+            "subjectAltName=" + ",".join([*(f"DNS:{name}" for name in sorted(names)), "IP:127.0.0.1"]),
+        ]
+        (folder / "extensions").write_text("\n".join(extensions) + "\n")
+        form = ["-set_serial", str(uuid.uuid4().int), "-days", str(days), "-extfile", "extensions"]
+        return run_program("openssl", ["x509", "-new", "-subj", f"/CN={common_name}", *signing, *form], folder)
+
     def _run(self, folder: Path, *arguments: str) -> str:
         return run_program("consul", arguments, folder)
 
@@ -143,10 +179,15 @@ def facts_of(pair: KeyPair, authority: str) -> CertificateFacts | None:
     )
 
 
+def first_of(pem: str) -> str:
+    """The first certificate of a chain, or of a list of CAs: there it is the one that issues."""
+    end = "-----END CERTIFICATE-----\n"
+    return pem[: pem.index(end) + len(end)]
+
+
 def first_certificate(pem: str) -> bytes:
     """Of a chain, as TLS shows it."""
-    end = "-----END CERTIFICATE-----"
-    return ssl.PEM_cert_to_DER_cert(pem[: pem.index(end) + len(end)])
+    return ssl.PEM_cert_to_DER_cert(first_of(pem).strip())
 
 
 def shake_hands(server: ssl.SSLContext, client: ssl.SSLContext) -> Json:
@@ -166,6 +207,13 @@ def shake_hands(server: ssl.SSLContext, client: ssl.SSLContext) -> Json:
     return certificate
 
 
+@dataclasses.dataclass(frozen=True)
+class Lifetime:
+    days: int
+    # With how many days left a certificate is renewed.
+    renewal_days: float
+
+
 class Certificates:
     """Keeps certificates while they are good, and has new ones made otherwise."""
 
@@ -173,22 +221,36 @@ class Certificates:
         self._host = host
         self._tls = tls
         self._renew = renew
+        self._lifetime = Lifetime(host.certificate_days, host.renewal_days)
 
     def keep_or_issue(
-        self, kind: str, engine: str, current: KeyPair | None, own: Json, names: set[str], addresses: set[str]
+        self,
+        kind: str,
+        engine: str,
+        current: KeyPair | None,
+        own: Json,
+        names: set[str],
+        addresses: set[str],
+        lifetime: Lifetime | None = None,
     ) -> KeyPair:
         """@param own the engine's part of the document `cluster`"""
         authorities = Authorities.of(own)
-        issuer = authorities.issuer
-        if current and not self._renew and self._is_good(current, issuer.certificate, names, addresses):
+        issuer, life = authorities.issuer, lifetime or self._lifetime
+        if current and self.is_good(current, issuer.certificate, names, addresses, life.renewal_days):
             return current
         place = self._host.place(engine)
-        pair = self._tls.issue(kind, issuer, place, self._host.certificate_days, names, addresses)
+        pair = self._tls.issue(kind, issuer, place, life.days, names, addresses)
         return KeyPair(pair.certificate + authorities.bridges, pair.key)
 
-    def _is_good(self, pair: KeyPair, authority: str, names: set[str], addresses: set[str]) -> bool:
-        facts = facts_of(pair, authority)
+    def keep_or_self_sign(self, current: KeyPair | None, common_name: str) -> KeyPair:
+        facts = facts_of(current, current.certificate) if current else None
+        if current and facts and facts.seconds_left > self._host.renewal_days * DAY:
+            return current
+        return self._tls.self_signed(common_name, self._host.ca_days)
+
+    def is_good(self, pair: KeyPair, authority: str, names: set[str], addresses: set[str], days_left: float) -> bool:
+        facts = None if self._renew else facts_of(pair, authority)
         if facts is None:
             return False
-        lasts = facts.seconds_left > self._host.renewal_days * DAY
+        lasts = facts.seconds_left > days_left * DAY
         return lasts and facts.names == names and facts.addresses == addresses

@@ -118,6 +118,7 @@ describe("a server", () => {
       "/etc/consul.d/secrets.json": `600 ${USERS.consul}`,
       "/etc/consul.d/tls": `750 ${USERS.consul}`,
       "/etc/consul.d/tls/ca.pem": `640 ${USERS.consul}`,
+      "/etc/consul.d/tls/callers.pem": `640 ${USERS.consul}`,
       "/etc/consul.d/tls/agent.pem": `640 ${USERS.consul}`,
       "/etc/consul.d/tls/agent-key.pem": `600 ${USERS.consul}`,
       "/etc/nomad.d": `750 ${USERS.nomad}`,
@@ -225,7 +226,7 @@ describe("a server", () => {
 });
 
 describe("a client", () => {
-  test("gets the two tokens that are a client's, and the certificates that all clients share", async () => {
+  test("gets the two tokens that are a client's, and certificates of a day with which it joins", async () => {
     await secrets(host("server-1", {}));
     const client = host("client-1", { roles: CLIENT });
     await secrets(client);
@@ -245,7 +246,11 @@ describe("a client", () => {
         names: ["DNS:client.global.nomad", "DNS:localhost", "IP Address:127.0.0.1"],
       },
     });
-    expect(client.read("/etc/nomad.d/tls/consul-key.pem")).toBe(shared.consul.key);
+    for (const engine of ["consul", "nomad"] as const) {
+      expect(client.read(`/etc/${engine}.d/tls/agent-key.pem`)).toBe(shared[engine].key);
+      const { validFrom, validTo } = new X509Certificate(shared[engine].certificate);
+      expect(new Date(validTo).getTime() - new Date(validFrom).getTime()).toBe(24 * 60 * 60 * 1000);
+    }
     // Nomad's clients are root.
     for (const [path, { owner }] of Object.entries(client.written())) {
       expect({ path, owner }).toEqual({ path, owner: path.startsWith("/etc/nomad.d") ? 0 : USERS.consul });
@@ -394,6 +399,25 @@ test("shared certificates are rotated in the store, and hosts fetch them", async
   await secrets(client, "--reload");
   expect(client.read("/etc/nomad.d/tls/agent.pem")).toBe(after.client.nomad.certificate);
   expect(client.read("/etc/consul.d/tls/agent-key.pem")).toBe(after.client.consul.key);
+});
+
+test("Nomad proves itself to the Consul agent of its own host by a key that no other host has, and that stays", async () => {
+  const hosts = [host("server-1", {}), host("client-1", { roles: CLIENT }), host("client-2", { roles: CLIENT })];
+  for (const each of hosts) await secrets(each);
+  const keys = () => hosts.map((each) => each.read("/etc/nomad.d/tls/consul-key.pem"));
+  const before = keys();
+  expect(new Set(before).size).toBe(3);
+  const stored = JSON.stringify(documents());
+  for (const [index, each] of hosts.entries()) {
+    expect(stored).not.toContain(JSON.stringify(before[index]).slice(1, -1));
+    const own = each.read("/etc/nomad.d/tls/consul.pem");
+    const { ca, subject } = new X509Certificate(own);
+    expect({ ca, subject }).toEqual({ ca: false, subject: "CN=nomad" });
+    expect(each.read("/etc/consul.d/tls/callers.pem")).toBe(documents().client.consul.ca + own);
+  }
+  expect(await hosts[0].tool(["rotate", "certificates"])).toExit(0);
+  for (const each of hosts) await secrets(each);
+  expect(keys()).toEqual(before);
 });
 
 test("a token that is new in this version joins a cluster that is older", async () => {
@@ -724,7 +748,6 @@ describe("AWS Secrets Manager", () => {
 
     expect(await client.tool(["secrets"], env)).toExit(0);
     expect(client.read("/etc/consul.d/tls/agent.pem")).not.toBe(before);
-    expect((await server.tool(["secrets"], env)).output).toContain("/etc/nomad.d/tls/consul.pem.\n");
     expect(await server.tool(["secrets"], env)).toEqual({
       code: 0,
       output: "All files of this host are up to date.\n",

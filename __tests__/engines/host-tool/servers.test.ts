@@ -1,6 +1,6 @@
 import { WELL_KNOWN_TOKENS } from "../../../constructs";
 import { spawn } from "node:child_process";
-import { randomBytes } from "node:crypto";
+import { randomBytes, X509Certificate } from "node:crypto";
 import { execFileSync } from "node:child_process";
 import { once } from "node:events";
 import { mkdirSync, readdirSync, readFileSync, rmSync, statSync, unlinkSync, writeFileSync } from "node:fs";
@@ -30,6 +30,14 @@ beforeAll(async () => {
 }, 20 * 60_000);
 
 afterAll(() => cluster.stop());
+
+/** What a host needs, as `AccessStack` allows it. */
+const rulesOfAgents = `
+  node_prefix "" { policy = "write" }
+  key "meshform/turn" { policy = "write" }
+  key "meshform/rotation" { policy = "read" }
+  key_prefix "meshform/hosts/" { policy = "write" }
+`;
 
 interface Token {
   readonly SecretID: string;
@@ -68,7 +76,7 @@ test("the tokens have the secrets of the store and may do nothing yet", async ()
 
 test("what Terraform has attached to a token stays", async () => {
   const [server] = cluster.servers;
-  await server.consul("/v1/acl/policy", "PUT", { Name: "agents", Rules: 'node_prefix "" { policy = "write" }' });
+  await server.consul("/v1/acl/policy", "PUT", { Name: "agents", Rules: rulesOfAgents });
   const accessor = WELL_KNOWN_TOKENS["consul-agent"];
   await server.consul(`/v1/acl/token/${accessor}`, "PUT", { Policies: [{ Name: "agents" }] });
   expect(await server.host.tool(["acl"])).toEqual({ code: 0, output: "" });
@@ -540,7 +548,7 @@ test("agents show their new certificates without a restart", async () => {
 test("Nomad, which reads its certificate for Consul only at start, restarts for a new one", async () => {
   const [server] = cluster.servers;
   const before = { consul: server.pid("consul"), nomad: server.pid("nomad") };
-  expect(await server.host.tool(["rotate", "certificates"])).toExit(0);
+  unlinkSync(server.host.path("/etc/nomad.d/tls/consul.pem"));
   // As when the program is interrupted after it has written the files: the next run must not forget the agents.
   expect(await server.host.tool(["secrets"])).toExit(0);
 
@@ -689,6 +697,38 @@ test("a host is excluded: what it has is of no use, and it is forgotten; tokens 
   await eventually(async () => {
     expect(await known(server, "client-1")).toEqual({ member: 1, catalog: true, node: "ready" });
   });
+  // It joined with a key that other hosts know, and gets certificates for its own.
+  const forged = "/v1/kv/meshform/hosts/x%2CDNS:server.dc1.consul/keys";
+  const publicKey = execFileSync("openssl", [
+    "pkey",
+    "-in",
+    server.host.path("/etc/consul.d/tls/agent-key.pem"),
+    "-pubout",
+  ]);
+  await server.consul(forged, "PUT", { consul: publicKey.toString() });
+  await Promise.all([...cluster.servers, client].map((each) => each.follow()));
+  const joining = (documentsIn(cluster.store) as { client: Record<string, { key: string }> }).client;
+  await eventually(async () => {
+    for (const [engine, port] of [
+      ["consul", 8501],
+      ["nomad", 4646],
+    ] as const) {
+      const [certificate, key] = ["agent", "agent-key"].map((name) =>
+        client.host.read(`/etc/${engine}.d/tls/${name}.pem`),
+      );
+      expect(key).not.toBe(joining[engine].key);
+      const { fingerprint256, subjectAltName } = new X509Certificate(certificate);
+      expect(subjectAltName).toContain(`DNS:client-1.client.${engine === "consul" ? "dc1" : "global"}.${engine}`);
+      expect(await shownBy(client, port)).toBe(fingerprint256);
+    }
+    expect(await server.consul("/v1/kv/meshform/hosts/?keys")).toEqual(
+      ["client-1", "server-1", "server-2", "server-3"].map((name) => `meshform/hosts/${name}`),
+    );
+  }, 60_000);
+  // As at the next boot.
+  const kept = await client.host.tool(["secrets"]);
+  expect(kept).toEqual({ code: 0, output: "Every file of this host is as it should be.\n" });
+
   const early = await exclude("--wait", "1");
   expect(early).toMatchObject({ code: 1 });
   expect(early.output).toContain(
@@ -709,7 +749,6 @@ test("a host is excluded: what it has is of no use, and it is forgotten; tokens 
   const [older] = snapshots()
     .filter((name) => name.startsWith("consul"))
     .slice(-1);
-  await Promise.all(cluster.servers.map((each) => each.follow()));
 
   const first = spawn(server.host.path(HOST_TOOL), ["--root", server.host.root, "exclude", "client-1"], {
     ...{ env: { ...process.env, ...(await engineEnvironment()) }, stdio: "ignore" },

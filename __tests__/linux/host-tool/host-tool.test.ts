@@ -50,9 +50,10 @@ describe("a host with the host tool", () => {
     expect(host.directories).toContainEqual({ path: "/etc/meshform" });
   });
 
-  test("has boto3 where the secrets are in AWS Secrets Manager, and only there", () => {
-    expect(host.systemPackages).toEqual([]);
+  test("has openssl, and boto3 where the secrets are in AWS Secrets Manager, and only there", () => {
+    expect(host.systemPackages).toEqual(["openssl"]);
     expect(hostTool({ store: aws, platform: awsPlatform, roles: ["consul-client"] }).systemPackages).toEqual([
+      "openssl",
       "python3-boto3",
     ]);
   });

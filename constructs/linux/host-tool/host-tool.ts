@@ -86,7 +86,7 @@ export function hostTool(config: HostToolConfig): HostRole {
   const saved = snapshots && { store: snapshots.store ?? DEFAULT_SNAPSHOT_STORE, retain: snapshots.retain ?? 48 };
   return {
     // Every image with cloud-init has Python.
-    systemPackages: [...new Set(kinds.flatMap((kind) => kind?.needs ?? []))],
+    systemPackages: [...new Set(["openssl", ...kinds.flatMap((kind) => kind?.needs ?? [])])],
     directories: [{ path: "/etc/meshform" }],
     files: [
       { path: HOST_TOOL, mode: "0755", content: hostToolArchive().toString("base64"), encoding: "base64" },
