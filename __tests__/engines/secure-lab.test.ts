@@ -324,7 +324,9 @@ describe("an agent that nobody invited", () => {
     await intrude("consul", { ...consul, ...clients, server: true, bootstrap_expect: 3 }, "the right gossip key");
     await eventually(() => {
       const log = servers.map((server) => readFileSync(files.hostLog(server, "consul"), "utf8")).join("");
-      expect(log).toContain("certificate is valid for client.dc1.consul, localhost, not server.dc1.consul");
+      expect(log).toContain(
+        "certificate is valid for client-1.client.dc1.consul, client.dc1.consul, localhost, not server.dc1.consul",
+      );
       return Promise.resolve();
     });
     const { Servers } = await lab.api<{ Servers: { Node: string; Voter: boolean }[] }>(
