@@ -158,6 +158,15 @@ test(
     expect(count(opened, /<g class="block folded"/g)).toBe(3);
     expect(count(opened, hidden)).toBe(225);
     expect(rowsOf(opened).length).toBeGreaterThan(3);
+
+    // Those in folded groups too.
+    const clicked = join(folder, "neighbours.html");
+    const click = `<script>document.querySelector("#details button[aria-pressed]").click()</script></body>`;
+    const page = readFileSync(file, "utf8").replace(/<meta http-equiv="Content-Security-Policy"[^>]*>/, "");
+    writeFileSync(clicked, page.replace("</body>", click));
+    const [, neighbours = ""] = /<g id="near"[^>]*>(.*?)<\/svg>/s.exec(await open(clicked, "south-6")) ?? [];
+    expect(count(neighbours, /<g class="node/g)).toBeGreaterThan(3);
+    expect(count(neighbours, hidden)).toBe(0);
   },
   2 * MINUTE,
 );

@@ -484,6 +484,8 @@
     const extent = { left: -width / 2, right: width / 2, top: -height / 2, bottom: height / 2 };
     const put = (node, x, y) => {
       const element = nodeElements[node].cloneNode(true);
+      // It may be in a folded block.
+      element.removeAttribute("hidden");
       const [, , w, h] = nodes[node].box;
       element.setAttribute("transform", `translate(${x - w / 2} ${y - h / 2})`);
       element.classList.toggle("chosen", node === index);
