@@ -1,6 +1,8 @@
+import { X509Certificate } from "node:crypto";
 import { parse } from "yaml";
 import { instanceFact, type HostData, type HostRole } from "../../constructs";
 import { consulServer } from "../../constructs/linux/consul-server";
+import { HOST_TOOL } from "../../constructs/linux/host-tool/host-tool";
 import { nomadClient } from "../../constructs/linux/nomad-client";
 import { nomadServer } from "../../constructs/linux/nomad-server";
 import { secureHost } from "../../constructs/linux/secure-host";
@@ -139,6 +141,22 @@ describe("a server of a secure cluster", () => {
     expect(name).toMatch(/^cloud-1-[0-9a-f]{12}$/);
     expect(JSON.parse(await succeed(machine, "cat", "/etc/consul.d/node-name.json"))).toEqual({ node_name: name });
     expect(JSON.parse(await succeed(machine, "cat", "/etc/nomad.d/node-name.json"))).toEqual({ name });
+  });
+
+  test("signs keys of clients with what little its unit may do, and gives them none of the names of a server", async () => {
+    const path = "meshform/hosts/client-1";
+    const request = `openssl genpkey -algorithm EC -pkeyopt ec_paramgen_curve:P-256 | openssl pkey -pubout |
+      python3 -c 'import json, sys; print(json.dumps({"consul": sys.stdin.read()}), end="")' | consul kv put ${path}/keys -
+      until consul kv get ${path}/certificates 2>/dev/null; do sleep 0.2; done`;
+    const why = ["--reason", "to test certificates", "--consul", "global-management"];
+    const said = await succeed(machine, "timeout", "60", HOST_TOOL, "access", ...why, "--", "sh", "-c", request);
+    const { consul } = JSON.parse(said.slice(said.indexOf("{"), said.lastIndexOf("}") + 1)) as { consul: string };
+    expect(new X509Certificate(consul).subjectAltName?.split(", ")).toEqual([
+      "DNS:client-1.client.dc1.consul",
+      "DNS:client.dc1.consul",
+      "DNS:localhost",
+      "IP Address:127.0.0.1",
+    ]);
   });
 
   test("saves snapshots again and again", async () => {
