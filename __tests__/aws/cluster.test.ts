@@ -1,3 +1,4 @@
+import { IamRolePolicy } from "@cdktf/provider-aws/lib/iam-role-policy";
 import { gunzipSync } from "node:zlib";
 import {
   AwsCluster,
@@ -304,6 +305,35 @@ describe("secrets, bucket and key", () => {
     const without = synth({ snapshots: false });
     expect(without.text).not.toContain("prod-snapshots");
     expect(userData(without, "prod-servers")).not.toContain("meshform-snapshot");
+  });
+
+  test("people who connect get port forwards to its servers and one secret, and no shell", () => {
+    const stack = new AwsTestStack();
+    const cluster = clusterIn(stack);
+    new IamRolePolicy(stack, "people", {
+      role: "people",
+      policy: JSON.stringify({ Statement: cluster.connectStatements("operator") }),
+    });
+    const own = AwsJson.of(stack);
+    const { policy } = own.one("aws_iam_role_policy", { role: "people" });
+    const { Statement } = JSON.parse(policy as string) as { Statement: (Block & { Action: string[] })[] };
+    const actions = Statement.flatMap(({ Action }) => Action).sort();
+    expect(actions).toEqual([
+      ...["ec2:DescribeInstances", "kms:Decrypt", "secretsmanager:GetSecretValue"],
+      ...["ssm:StartSession", "ssm:StartSession", "ssm:TerminateSession"],
+    ]);
+    const [instances, document] = Statement.filter(({ Action }) => Action.includes("ssm:StartSession"));
+    expect(instances.Condition).toEqual({
+      StringEquals: { "ssm:resourceTag/meshform:servers": "prod" },
+      BoolIfExists: { "ssm:SessionDocumentAccessCheck": "true" },
+    });
+    expect(document.Resource).toEqual([expect.stringMatching(/::document\/AWS-StartPortForwardingSession$/)]);
+    const [secret] = Statement.filter(({ Action }) => Action.includes("secretsmanager:GetSecretValue"));
+    expect(secret.Resource).toEqual([
+      own.ref(own.one("aws_secretsmanager_secret", { name: "meshform/prod/operator" }), "arn"),
+    ]);
+    // IAM replaces the variable, not Terraform.
+    expect(policy).toMatch(/session\/\$\$\{aws:userid\}-\*/);
   });
 
   test("the key is rotated, and used by nobody but those whom policies let, and EC2 Auto Scaling", () => {

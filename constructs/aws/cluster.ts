@@ -8,7 +8,9 @@ import { NomadClients, type NomadClientsProps } from "../linux/nomad-clients";
 import { NomadServers } from "../linux/nomad-servers";
 import { HOST_VOLUME_SHAPE } from "../linux/volumes";
 import { ClusterSecrets } from "./access/cluster-secrets";
-import { encryptStatement } from "./access/machine-statements";
+import { connectStatements } from "./access/connect-statements";
+import { decryptStatement, encryptStatement } from "./access/machine-statements";
+import type { PolicyStatement } from "./access/policy";
 import type { ClusterLike } from "./edge/cluster-like";
 import { GATEWAY, PUBLISH_SHAPE, type GatewayLike, type PublishOptions } from "./edge/publish-options";
 import { PublishedGateway } from "./edge/published-gateway";
@@ -262,6 +264,21 @@ export class AwsCluster extends Construct implements ClusterLike {
     is.refuseWrongArgument(this, "gateway", gateway, GATEWAY);
     is.refuseWrongValues(this, options, PUBLISH_SHAPE, "publish", gateway.serviceName);
     return new PublishedGateway(this, `publish-${gateway.serviceName}`, { cluster: this, gateway, ...options });
+  }
+
+  /**
+   * The IAM statements that a person or a pipeline needs for `meshform connect`: port forwards to the servers, and the secret with the
+   * tokens. They allow no shell on a machine.
+   *
+   * @param as whose tokens: `management`, to apply access rules and jobs, or `operator`, which only reads
+   *
+   * @example
+   * const policy = JSON.stringify({ Version: "2012-10-17", Statement: cluster.connectStatements() });
+   */
+  connectStatements(as: "management" | "operator" = "management"): readonly PolicyStatement[] {
+    is.refuseWrongArgument(this, "as", as, is.oneOf(["management", "operator"]));
+    const secret = [...this.secrets.statements(as), decryptStatement(this.keyArn)];
+    return connectStatements(this, { name: this.name, secret });
   }
 
   /** Names of the Auto Scaling groups of its client pools, by pool. */

@@ -1,6 +1,7 @@
 // Where hosts live on AWS. An entry of its own: the others load no AWS provider.
 import "./require-provider";
 
+export type { Conditions, PolicyStatement } from "./access/policy";
 export { AWS_CHECKS } from "./checks";
 export { AwsCluster, type AwsClusterProps, type ClientPoolProps, type ClusterSnapshotOptions } from "./cluster";
 export type { ClusterLike } from "./edge/cluster-like";

@@ -6,12 +6,15 @@
 export interface PolicyStatement {
   /** Names the statement within its policy. */
   readonly Sid: string;
+  /** Whether it allows or denies. */
   readonly Effect: "Allow" | "Deny";
+  /** e.g. `ssm:StartSession` */
   readonly Action: readonly string[];
   /** ARNs. */
   readonly Resource: readonly string[];
   /** The principals, in resource-based policies. */
   readonly Principal?: string | Readonly<Record<string, string | readonly string[]>>;
+  /** When it applies. */
   readonly Condition?: Conditions;
 }
 
