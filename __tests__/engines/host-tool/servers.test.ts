@@ -727,7 +727,7 @@ test("a host is excluded: what it has is of no use, and it is forgotten; tokens 
   }, 60_000);
   // As at the next boot.
   const kept = await client.host.tool(["secrets"]);
-  expect(kept).toEqual({ code: 0, output: "Every file of this host is as it should be.\n" });
+  expect(kept).toEqual({ code: 0, output: "All files of this host are up to date.\n" });
 
   const early = await exclude("--wait", "1");
   expect(early).toMatchObject({ code: 1 });
