@@ -1,4 +1,4 @@
-"""A host whose disk, or whose root, somebody else may have: nothing that it knows lets anybody in any more."""
+"""Excludes a host whose disk, or root access, somebody else may have: what lets a host in is replaced for all others."""
 
 from __future__ import annotations
 
@@ -29,7 +29,7 @@ def exclude(host: Host, arguments: argparse.Namespace) -> None:
 
 
 class Exclusion:
-    """New secrets for all hosts but one, which is off or cut off: each of those that it has on its disk is replaced.
+    """New secrets for all hosts but one, which is off or cut off. What is not replaced is in docs/secrets.md.
 
     The store says what is left to do, in `exclusion` of `cluster`, so a run that is interrupted goes on when it is
     repeated. The agents that hold the old gossip key are told the new one, so nothing begins while the host is alive.
@@ -59,7 +59,8 @@ class Exclusion:
         self._wait_until_off()
         self._forget()
         self._cluster.change(lambda cluster: without(cluster, "exclusion"))
-        say(f"{self._node} is excluded: no secret that it knew is of use. People and Prometheus fetch their documents again.")
+        say(f"{self._node} is excluded: its gossip key, tokens and certificates are refused.")
+        say("People, Prometheus and who applies access rules fetch their documents again.")
 
     def _begin(self, cluster: Json) -> Json:
         begun = cluster.get("exclusion")

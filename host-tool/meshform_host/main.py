@@ -178,7 +178,7 @@ def parser() -> argparse.ArgumentParser:
     rotation.add_argument("--keep-old", action="store_true", help=keeping)
     rotation.set_defaults(run=rotate)
 
-    excluding = "on a server: make all that a host knows useless, once it is off or cut off for good"
+    excluding = "on a server: replace what lets a host in, once it is off or cut off for good"
     exclusion = commands.add_parser("exclude", help=excluding)
     exclusion.add_argument("node", help="its name in Consul and Nomad")
     exclusion.set_defaults(run=exclude)
