@@ -34,7 +34,7 @@ TRACE = "/var/log/meshform-access.log"
 def access(host: Host, arguments: argparse.Namespace) -> None:
     reason = " ".join(arguments.reason.split())
     if len(reason) < 10:
-        raise Problem(f"The reason is {reason!r}.", "Say in some words why, for those who read the trace.")
+        raise Problem(f"The reason is {reason!r}.", "Give a reason in a few words, for the audit trail.")
     seconds = seconds_of(arguments.duration)
     apis = server_apis(host, cluster_of(host, arguments.wait))
     policies = {"Consul": arguments.consul, "Nomad": arguments.nomad}
@@ -95,7 +95,10 @@ def granted(host: Host, api: Api, policies: list[str], who: str, reason: str, se
     about = {"engine": api.engine, "who": who, "accessor": accessor}
     rights = policies or ["management"]
     try:
-        trace(host, {"event": "granted", **about, "policies": rights, "expires": token["ExpirationTime"], "reason": reason})
+        trace(
+            host,
+            {"event": "granted", **about, "policies": rights, "expires": token["ExpirationTime"], "reason": reason},
+        )
         say(f"{api.engine}: token {accessor} of {', '.join(rights)}, until {token['ExpirationTime']} at the latest.")
         yield str(token["SecretID"])
     finally:
@@ -104,7 +107,7 @@ def granted(host: Host, api: Api, policies: list[str], who: str, reason: str, se
             event = "revoked"
         except (ApiError, NotYet) as error:
             event = "not revoked"
-            say(f"{api.engine} does not revoke token {accessor}, which expires at {token['ExpirationTime']}: {error}")
+            say(f"{api.engine} cannot revoke token {accessor}, which expires at {token['ExpirationTime']}: {error}")
         trace(host, {"event": event, **about})
 
 
@@ -113,7 +116,7 @@ def trace(host: Host, entry: Json) -> None:
 
     @raises OSError if the file cannot be written
     """
-    now = datetime.datetime.now(datetime.timezone.utc).isoformat(timespec="seconds")
+    now = datetime.datetime.now(datetime.UTC).isoformat(timespec="seconds")
     line = json.dumps({"time": now, "host": host.node, **entry})
     file = host.path(TRACE)
     file.parent.mkdir(parents=True, exist_ok=True)

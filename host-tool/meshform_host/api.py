@@ -15,7 +15,6 @@ from .basics import ENGINES, Json, NoAnswer, NotYet, Problem
 from .host import Host, tls_folder
 from .tls import Authorities
 
-
 # What a client agent says that cannot, or may not, speak to the servers.
 REACHES_NOBODY = ("No known Consul servers", "failed to get conn", "No path to region")
 
@@ -64,7 +63,7 @@ class Api:
                     "An agent never redirects, so another process listens on this port.",
                 )
             if response.status >= 500 and any(words in text for words in REACHES_NOBODY):
-                alone = f"{self.engine} at {self.base} reaches no server: {text.strip()[:300]}."
+                alone = f"{self.engine} at {self.base} cannot reach a server: {text.strip()[:300]}."
                 raise NoAnswer(alone, "Look at its log.")
             if response.status >= 500:
                 raise NotYet(

@@ -24,7 +24,7 @@ from .tls import ConsulTls
 def exclude(host: Host, arguments: argparse.Namespace) -> None:
     cluster_of(host, arguments.wait)
     if not host.is_server("nomad"):
-        raise Problem("This host is no server of Nomad.", "Run this command on one.")
+        raise Problem("This host is not a Nomad server.", "Run this command on such a server.")
     Exclusion(host, arguments.node, arguments.wait).run()
 
 
@@ -60,14 +60,14 @@ class Exclusion:
         self._forget()
         self._cluster.change(lambda cluster: without(cluster, "exclusion"))
         say(f"{self._node} is excluded: its gossip key, tokens and certificates are refused.")
-        say("People, Prometheus and who applies access rules fetch their documents again.")
+        say("People, Prometheus and anyone who applies access rules must fetch their documents again.")
 
     def _begin(self, cluster: Json) -> Json:
         begun = cluster.get("exclusion")
         if begun and begun["node"] != self._node:
             raise Problem(f"The exclusion of {begun['node']} has not ended.", f"Run `exclude {begun['node']}` first.")
         if begun:
-            say(f"The exclusion of {self._node} was interrupted. This goes on with it.")
+            say(f"The exclusion of {self._node} was interrupted. It is continued.")
             return cluster
         # The host may know what such a rotation was about to bring.
         for what, is_going_on in (
@@ -77,7 +77,7 @@ class Exclusion:
         ):
             if is_going_on:
                 problem = f"A rotation has not ended, and {self._node} may know the new secrets."
-                raise Problem(problem, f"Run `meshform-host rotate {what}`, then this again.")
+                raise Problem(problem, f"Run `meshform-host rotate {what}`, then run this again.")
         return {**cluster, "exclusion": {"node": self._node, "left": list(self._rotations)}}
 
     def _expect_known_client(self) -> None:
@@ -90,14 +90,14 @@ class Exclusion:
                 "These cannot be replaced: set up a new cluster with a new secret store.",
             )
         if self._node not in {*roles, *taken, *nodes}:
-            raise Problem(f"No host {self._node} is known.", "See `consul members` and `nomad node status`.")
+            raise Problem(f"There is no host named {self._node}.", "See `consul members` and `nomad node status`.")
 
     def _wait_until_off(self) -> None:
         fix = "Switch it off, or cut it off from the other hosts and from the secret store, for good."
 
         def is_off() -> None:
             if any(it["Name"] == self._node and it["Status"] == ALIVE for it in self._members()):
-                raise NotYet(f"{self._node} is alive in Consul, and would be told the new secrets.", fix)
+                raise NotYet(f"{self._node} is an alive member of Consul, and would get the new secrets.", fix)
             if any(it["Name"] == self._node and it["Status"] == "ready" for it in self._nodes()):
                 raise NotYet(f"{self._node} is a ready node of Nomad.", fix)
 
@@ -124,7 +124,7 @@ class Exclusion:
             try:
                 return question()
             except ApiError as error:
-                raise Problem(f"An agent of this host refuses a request, {error}.", "Look at its log.") from error
+                raise Problem(f"An agent on this host refused a request, {error}.", "Look at its log.") from error
 
         return wait_for("the agents of this host", self._limit, attempt)
 

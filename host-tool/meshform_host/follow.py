@@ -76,7 +76,7 @@ class Follower:
                 self._trouble = ""
             except (NotYet, ApiError) as problem:
                 if str(problem) != self._trouble:
-                    say(f"Cannot say in Consul which secrets this host has: {problem}")
+                    say(f"Cannot report to Consul which secrets this host has: {problem}")
                 self._trouble = str(problem)
             time.sleep(POLL_SECONDS)
         return False
@@ -117,7 +117,7 @@ class AllHosts:
         try:
             self._consul().call("PUT", WANTED, revision)
         except ApiError as error:
-            raise Problem(f"Consul does not take the key meshform/rotation, {error}.", "Look at its log.") from error
+            raise Problem(f"Consul refused to write the key meshform/rotation, {error}.", "Look at its log.") from error
         return revision
 
     def take(self, what: str) -> None:
@@ -134,8 +134,8 @@ class AllHosts:
                 now = self._missing(revision)
                 if now and len(now) >= len(known):
                     raise NotYet(
-                        f"{', '.join(now)} did not say so yet.",
-                        "Look there at `journalctl --unit meshform-renewal`, then run this once more.",
+                        f"{', '.join(now)} did not report it yet.",
+                        "Look at `journalctl --unit meshform-renewal` there, then run this again.",
                     )
                 return now
 
@@ -149,7 +149,9 @@ class AllHosts:
                 members = consul.call("GET", "/v1/agent/members")
                 taken = read_texts(consul, f"{HOSTS}/?recurse")
             except ApiError as error:
-                raise Problem(f"Consul does not say who has what, {error}.", "Look at its log.") from error
+                raise Problem(
+                    f"Cannot read from Consul which host has which secrets, {error}.", "Look at its log."
+                ) from error
             alive = {member["Name"] for member in members if member["Status"] == ALIVE}
             return sorted(name for name in alive if taken.get(name) != revision)
 

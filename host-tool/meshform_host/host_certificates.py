@@ -79,7 +79,7 @@ class OwnCertificates:
             return False
         for engine, pair in pairs.items():
             self._secrets.take(engine, pair)
-        say("This host has new certificates, for keys of its own.")
+        say("This host has new certificates with its own keys.")
         self._renew, self._good, self._keys, self._request = False, dict(pairs), {}, ""
         consul.call("DELETE", f"{self._path()}/certificates")
         return True
@@ -110,7 +110,7 @@ def sign_for_hosts(host: Host, consul: Api, cluster: Cluster, tls: ConsulTls) ->
 def certificates_for(host: Host, node: str, request: str, cluster: Json, tls: ConsulTls) -> dict[str, str]:
     """The CA signs the key and nothing else that the host says, but for its name."""
     if not NODE_NAME.fullmatch(node):
-        raise Problem("This cannot be the name of a host in a certificate.", "Use letters, digits, dots and hyphens.")
+        raise Problem("A certificate cannot contain this name of a host.", "Use letters, digits, dots and hyphens.")
     answer = {}
     for engine, public_key in json.loads(request).items():
         if engine not in ENGINES:

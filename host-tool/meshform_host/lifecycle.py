@@ -175,7 +175,9 @@ def autopilot_health(api: Api) -> Json:
     except ApiError as error:
         if error.status != 429:
             # One that has just started may not know the token yet.
-            raise NotYet(f"{api.engine} does not say how its servers are, {error}.", "Look at its log.") from error
+            raise NotYet(
+                f"{api.engine} does not report the health of its servers, {error}.", "Look at its log."
+            ) from error
         health = json.loads(error.text)
     return health
 

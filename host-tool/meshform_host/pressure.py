@@ -93,7 +93,7 @@ def offset_of(server: Api) -> float:
     try:
         told = email.utils.parsedate_to_datetime(date).timestamp()
     except (TypeError, ValueError) as error:
-        raise NotYet(f"{server.base} gives no time of its own.", "Look at its log.") from error
+        raise NotYet(f"{server.base} did not report its time.", "Look at its log.") from error
     # It tells whole seconds, rounded down.
     return told + 0.5 - (before + after) / 2
 
@@ -139,7 +139,7 @@ def disk_pressures(folders: dict[str, str]) -> Iterator[Pressure]:
         if device in told:
             continue
         told.add(device)
-        fix = f"{who} cannot write when it is full: remove what nobody needs, or enlarge the disk."
+        fix = f"{who} cannot write when it is full: delete files that are not needed, or enlarge the disk."
         free = percent(found.f_bavail, found.f_blocks)
         if free < FREE_PERCENT:
             left = f"{found.f_bavail * found.f_frsize / 2**20:.1f} MiB"
@@ -170,11 +170,15 @@ def kill_pressures(log: Path, uptime: float) -> Iterator[Pressure]:
     @param log records of the kernel, as /dev/kmsg has them
     @param uptime seconds since it started, which it counts by
     """
-    found = re.findall(r"^\d+,\d+,(\d+),.*[Oo]ut of memory: Killed process \d+ \((.*?)\)", records_of(log), re.MULTILINE)
+    found = re.findall(
+        r"^\d+,\d+,(\d+),.*[Oo]ut of memory: Killed process \d+ \((.*?)\)", records_of(log), re.MULTILINE
+    )
     names = sorted({name for microseconds, name in found if uptime - int(microseconds) / 1e6 < KILLS_SECONDS})
     if names:
         fix = "Give them more, or move jobs to other hosts: `journalctl --dmesg --grep 'Killed process'`."
-        yield Pressure("memory", f"The kernel has killed {', '.join(names)} for lack of memory within the last hour. {fix}")
+        yield Pressure(
+            "memory", f"The kernel has killed {', '.join(names)} for lack of memory within the last hour. {fix}"
+        )
 
 
 def records_of(log: Path) -> str:

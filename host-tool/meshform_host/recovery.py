@@ -154,12 +154,12 @@ class Recovery:
         expected = self._expected()
         waiting = sorted(still_waiting(self._own(), time.time()))
         existed = (
-            f"{self._api.engine} of this cluster existed before, but this server and {len(waiting) - 1} others know "
-            f"nothing of it, and no leader is found."
+            f"{self._api.engine} of this cluster existed before, but this server and {len(waiting) - 1} others do not "
+            f"have its state, and there is no leader."
         )
         remedy = (
             "Start the servers that have its state, or run `meshform-host recover --snapshot` on one server, "
-            "or `meshform-host recover --empty` to begin with nothing."
+            "or `meshform-host recover --empty` to start with an empty state."
         )
         if len(waiting) < expected:
             self._say("waits for servers", existed)
@@ -197,7 +197,7 @@ class Recovery:
         return waiting_file(self._host, self._engine).exists()
 
     def _begin_empty(self) -> None:
-        """Somebody has said that the cluster is to begin with nothing."""
+        """Somebody has said that the cluster is to start with an empty state."""
         stop_waiting(self._host, self._engine)
         say(f"{self._api.engine} starts with an empty state.")
         end_agents(self._host, self._engine)
@@ -399,7 +399,7 @@ def recover(host: Host, arguments: argparse.Namespace) -> None:
                 return {**document, engine: without(document[engine], "established", "waiting", "restorer")}
 
             cluster.change(forget)
-            say(f"All new servers of {engine.capitalize()} begin with nothing, within a minute.")
+            say(f"All new {engine.capitalize()} servers start with an empty state within a minute.")
 
 
 def has_leader(api: Api) -> bool:

@@ -46,7 +46,7 @@ def repair(host: Host, arguments: argparse.Namespace) -> None:
                 else:
                     told = replace_some(api, told)
             except (ApiError, NotYet) as error:
-                say(f"Tries again, since {engine.capitalize()} cannot be asked: {error}")
+                say(f"{engine.capitalize()} does not answer, trying again: {error}")
                 # What it is asked with may have been rotated.
                 cluster = cluster_of(host, arguments.wait)
         if arguments.once:
@@ -64,7 +64,7 @@ def replace_some(api: Api, told: str | None) -> str | None:
     for allocation in plan.replace:
         query = urllib.parse.urlencode({"namespace": allocation["Namespace"]})
         api.call("PUT", f"/v1/allocation/{allocation['ID']}/stop?{query}", {})
-        say(f"Replaces {named(allocation)}: its host was booted, and its identity lost.")
+        say(f"Replacing {named(allocation)}: its host was rebooted, and its identity is lost.")
     return plan.obstacle
 
 
@@ -132,13 +132,13 @@ def last_after(allocation: Json, by_id: dict[str, Json]) -> Json:
 def obstacle_of(allocation: Json, by_id: dict[str, Json], strangers: int) -> str:
     last = last_after(allocation, by_id)
     if last is allocation:
-        why = f"Nomad has not placed another in its stead within {PATIENCE_SECONDS} s"
+        why = f"Nomad has not placed a replacement within {PATIENCE_SECONDS} s"
         fix = f"Look at `nomad job status -namespace {allocation['Namespace']} {allocation['JobID']}`"
     else:
         said = last.get("ClientDescription") or "no reason given"
-        why = f"{named(last)}, which is there instead, is {last['ClientStatus']} ({said})"
+        why = f"{named(last)}, its replacement, is {last['ClientStatus']} ({said})"
         fix = f"Look at `nomad alloc status {last['ID']}`"
-    more = f"{strangers} more that have lost their identity are left as they are until that one runs"
+    more = f"{strangers} more allocations without identity are not replaced until that one runs"
     return f"Replacing {named(allocation)} has not helped: {why}. So {more}. {fix}."
 
 

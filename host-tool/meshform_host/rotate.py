@@ -114,8 +114,8 @@ class GossipRotation:
 
         def change(cluster: Json) -> Json:
             if cluster[engine]["gossip"] != instead_of:
-                fix = "Wait for them, then run this once more."
-                raise Problem("Somebody else rotates the gossip key at this time.", fix)
+                fix = "Wait until it has ended, then run this again."
+                raise Problem("Another rotation of the gossip key is in progress.", fix)
             return {**cluster, engine: {**cluster[engine], "gossip": dict(gossip)}}
 
         self._cluster.change(change)
@@ -146,7 +146,7 @@ def rotate(host: Host, arguments: argparse.Namespace) -> None:
             AllHosts(host, cluster, arguments.wait).tell()
             say("Clients get new ones now, one after another. On servers, run `meshform-host secrets --renew`.")
         except NotYet as silence:
-            say(f"{silence} So no host is told. Run this again when Consul answers.")
+            say(f"{silence} So the hosts were not notified. Run this again when Consul answers.")
         return
     if arguments.what == "tokens":
         TokenRotation(host, cluster, arguments.wait).run()
@@ -156,7 +156,7 @@ def rotate(host: Host, arguments: argparse.Namespace) -> None:
         return
     if arguments.what == "keyring":
         if not host.is_server("nomad"):
-            raise Problem("This host is no server of Nomad.", "Run this command on one.")
+            raise Problem("This host is not a Nomad server.", "Run this command on such a server.")
         api = api_of("nomad", host, cluster.read())
         wait_until_usable(api, arguments.wait)
         rotate_keyring(api, arguments.wait)

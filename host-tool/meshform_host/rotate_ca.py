@@ -33,7 +33,7 @@ class CaRotation:
 
     def run(self, keep_old: bool) -> None:
         if any(self._is_at(step) for step in ("nextCa", "previousCa", "formerCa")):
-            say("A rotation of the CAs was interrupted. This goes on with it.")
+            say("A rotation of the CAs was interrupted. It is continued.")
         else:
             self._change(self._with_next)
         if self._is_at("nextCa"):
@@ -42,12 +42,14 @@ class CaRotation:
         if self._is_at("previousCa"):
             self._take("show certificates of the new CAs")
             if keep_old:
-                say("The old CAs are trusted until this is run once more without --keep-old.")
+                say("The old CAs are trusted until this is run again without --keep-old.")
                 return
             self._change(lambda _, own: {**without(own, "previousCa"), "formerCa": own["previousCa"]})
         self._take("trust the new CAs alone")
         self._change(lambda _, own: without(own, "formerCa"))
-        say("All agents use new CAs. People, Prometheus and who applies access rules fetch their documents again.")
+        say(
+            "All agents use new CAs. People, Prometheus and anyone who applies access rules must fetch their documents again."
+        )
 
     def _is_at(self, step: str) -> bool:
         cluster = self._cluster.read()
@@ -67,7 +69,9 @@ class CaRotation:
 
         def change(cluster: Json) -> Json:
             if any(cas_of(cluster[engine]) != cas_of(before[engine]) for engine in ENGINES):
-                raise Problem("Somebody else rotates the CAs at this time.", "Wait for them, then run this once more.")
+                raise Problem(
+                    "Another rotation of the CAs is in progress.", "Wait until it has ended, then run this again."
+                )
             changed = {engine: {**without(cluster[engine], *FIELDS), **cas_of(after[engine])} for engine in ENGINES}
             return {**cluster, **changed}
 
@@ -88,7 +92,7 @@ class CaRotation:
             for listed in consul.call("GET", "/v1/acl/auth-methods"):
                 trust_in_method(consul, str(listed["Name"]), known, trusted)
         except ApiError as error:
-            raise consul.explain("give an auth method the new CA of Nomad", error) from error
+            raise consul.explain("update the CA of an auth method", error) from error
 
 
 def trust_in_method(consul: Api, name: str, known: str, trusted: str) -> None:
@@ -98,7 +102,7 @@ def trust_in_method(consul: Api, name: str, known: str, trusted: str) -> None:
     held = str((method["Config"] or {}).get("JWKSCACert") or "")
     if certificates_in(held) & certificates_in(known) and certificates_in(held) != certificates_in(trusted):
         consul.call("PUT", path, {**method, "Config": {**method["Config"], "JWKSCACert": trusted}})
-        say(f"Auth method {name} of Consul trusts Nomad's CA of now.")
+        say(f"Auth method {name} of Consul now trusts Nomad's new CA.")
 
 
 def certificates_in(pem: str) -> set[str]:

@@ -36,7 +36,7 @@ class TokenRotation:
 
     def run(self) -> None:
         if self._step():
-            say("A rotation of the tokens was interrupted. This goes on with it.")
+            say("A rotation of the tokens was interrupted. It is continued.")
         else:
             self._begin()
         if self._step() == "prepare":
@@ -53,7 +53,7 @@ class TokenRotation:
         self._hosts.take("use their new tokens")
         self._with_each(delete_stand_in)
         self._cluster.change(lambda cluster: without(cluster, "tokenRotation"))
-        say("All tokens have new secrets. People and Prometheus fetch their documents again.")
+        say("All tokens have new secrets. People and Prometheus must fetch their documents again.")
 
     def _step(self) -> str:
         return str(self._cluster.read().get("tokenRotation", {}).get("step", ""))
@@ -65,8 +65,8 @@ class TokenRotation:
 
         def begin(cluster: Json) -> Json:
             if "tokenRotation" in cluster:
-                fix = "Wait for them, then run this once more."
-                raise Problem("Somebody else has begun to rotate the tokens.", fix)
+                fix = "Wait until it has ended, then run this again."
+                raise Problem("Another rotation of the tokens has begun.", fix)
             return {**cluster, "tokenRotation": {"step": "prepare", "standIns": stand_ins}}
 
         self._cluster.change(begin)
@@ -76,8 +76,8 @@ class TokenRotation:
 
         def go(cluster: Json) -> Json:
             if cluster.get("tokenRotation", {}).get("step") != before:
-                fix = "Wait for them, then run this once more."
-                raise Problem("Somebody else rotates the tokens at this time.", fix)
+                fix = "Wait until it has ended, then run this again."
+                raise Problem("Another rotation of the tokens is in progress.", fix)
             return {**change(cluster), "tokenRotation": {**cluster["tokenRotation"], "step": step}}
 
         self._cluster.change(go)

@@ -60,7 +60,7 @@ def restore_snapshots(host: Host, arguments: argparse.Namespace) -> None:
         wanted = {engine: "newest" for engine in ENGINES if host.is_server(engine)}
     for engine in wanted:
         if not host.is_server(engine):
-            raise Problem(f"This host is no server of {engine.capitalize()}.", "Run this command on one.")
+            raise Problem(f"This host is not a {engine.capitalize()} server.", "Run this command on such a server.")
     with private_directory() as folder:
         files = {engine: good_snapshot(host, engine, name, folder) for engine, name in wanted.items()}
         cluster = cluster_of(host, arguments.wait)
@@ -71,7 +71,9 @@ def restore_snapshots(host: Host, arguments: argparse.Namespace) -> None:
             wait_until_usable(api, arguments.wait)
             if engine == "consul":
                 wait_for("the catalog", arguments.wait, functools.partial(forget_replaced_nodes, api))
-                say("Now run `meshform-host restart consul` on each client host, which holds to what it was told.")
+                say(
+                    "Now run `meshform-host restart consul` on each client host: its agent still has the state from before."
+                )
     bootstrap_acl(host, arguments)
 
 

@@ -93,7 +93,7 @@ SNAPSHOTS = {
 
 def open_snapshots(host: Host) -> SnapshotStore:
     if host.snapshots is None:
-        raise Problem("host.json names no place for snapshots.", 'Set "snapshots" in it.')
+        raise Problem("host.json has no snapshot store.", 'Set "snapshots" in it.')
     settings = host.snapshots.get("store", {})
     kind = settings.get("type")
     try:
@@ -105,7 +105,7 @@ def open_snapshots(host: Host) -> SnapshotStore:
     except KeyError as error:
         raise Problem(f"The store of snapshots in host.json lacks {error}.", "Add it.") from error
     known = ", ".join(["directory", *SNAPSHOT_STORES])
-    raise Problem(f"{kind!r} is no kind of store of snapshots.", f"Known kinds: {known}.")
+    raise Problem(f"{kind!r} is not a type of snapshot store.", f"Known types: {known}.")
 
 
 def snapshot_name(engine: str) -> str:
@@ -125,6 +125,6 @@ def newest_good_snapshot(store: SnapshotStore, engine: str, folder: Path) -> tup
             SNAPSHOTS[engine].check(engine, file)
             return name, file
         except Problem as problem:
-            say(f"{name} is passed over: {problem}")
+            say(f"{name} is skipped: {problem}")
             file.unlink()
     raise NoSnapshot(f"There is no valid snapshot of {engine.capitalize()} in the store.", "Add one to the store.")

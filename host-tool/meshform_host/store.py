@@ -79,7 +79,9 @@ class DirectoryStore:
                 try:
                     fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
                 except BlockingIOError as error:
-                    raise NotYet(f"Another server writes {self._file(name)}.", "Look at the other servers.") from error
+                    raise NotYet(
+                        f"Another server is writing {self._file(name)}.", "Look at the other servers."
+                    ) from error
 
             wait_for(f"secret {name}", LOCK_SECONDS, take)
             yield
@@ -159,7 +161,7 @@ def open_store(settings: Mapping[str, str]) -> SecretStore:
     except KeyError as error:
         raise Problem(f"The secret store in host.json lacks {error}.", "Add it.") from error
     known = ", ".join(["directory", *SECRET_STORES])
-    raise Problem(f"{kind!r} is no kind of secret store.", f"Known kinds: {known}.")
+    raise Problem(f"{kind!r} is not a type of secret store.", f"Known types: {known}.")
 
 
 class Documents:
@@ -179,9 +181,9 @@ class Documents:
         try:
             document = json.loads(stored.text)
         except ValueError as error:
-            raise Problem(f"Secret {name} in the store is no JSON.", "Bring back an earlier version of it.") from error
+            raise Problem(f"Secret {name} in the store is not JSON.", "Restore an earlier version of it.") from error
         if not isinstance(document, dict):
-            raise Problem(f"Secret {name} in the store is no document.", "Bring back an earlier version of it.")
+            raise Problem(f"Secret {name} in the store is not a JSON object.", "Restore an earlier version of it.")
         OUTPUT.hide(document)
         return document, stored.version
 
@@ -200,7 +202,7 @@ class Documents:
         def read() -> Json:
             written = self.read(name)
             if written is None:
-                fix = "If it stays so, delete it: servers create it whole."
+                fix = "If this does not change, delete it: a server creates it again."
                 raise NotYet(f"Secret {name} exists but has no text.", fix)
             return written
 

@@ -107,7 +107,9 @@ class ConsulTls:
         with private_directory() as folder:
             curve = ["-algorithm", "EC", "-pkeyopt", "ec_paramgen_curve:P-256"]
             run_program("openssl", ["genpkey", *curve, "-out", "key.pem"], folder)
-            return (folder / "key.pem").read_text(), run_program("openssl", ["pkey", "-in", "key.pem", "-pubout"], folder)
+            return (folder / "key.pem").read_text(), run_program(
+                "openssl", ["pkey", "-in", "key.pem", "-pubout"], folder
+            )
 
     def sign(self, public_key: str, authority: KeyPair, common_name: str, names: set[str], days: int) -> str:
         """A certificate for a key that stays where it is. It says nothing but what is said here."""

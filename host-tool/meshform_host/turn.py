@@ -41,7 +41,7 @@ class Turn:
             wait_for(what, self._limit, self._take, SILENCE_SECONDS)
             self._taken = True
         except NoAnswer as silence:
-            say(f"{silence} So there is nothing to lose, and this host waits for no turn.")
+            say(f"{silence} No checks can fail now, so this host does not wait for its turn.")
         return self
 
     def __exit__(self, *_: object) -> None:
@@ -52,7 +52,9 @@ class Turn:
         try:
             fcntl.flock(self._alone, fcntl.LOCK_EX | fcntl.LOCK_NB)
         except BlockingIOError as error:
-            raise NotYet("Another run of this program on this host has it.", "It waits until that one ends.") from error
+            raise NotYet(
+                "Another run of this program on this host has the turn.", "It waits until that one ends."
+            ) from error
 
     def _give(self) -> None:
         if not self._taken:
@@ -76,7 +78,7 @@ class Turn:
         except ApiError as error:
             # An agent remembers for a while what a token may not do.
             raise NotYet(
-                f"Consul does not let this host write the key meshform/turn, {error}.",
+                f"Consul refused to write the key meshform/turn, {error}.",
                 "Apply the access rules (AccessStack): they let agents do so.",
             ) from error
 

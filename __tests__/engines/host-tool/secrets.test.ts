@@ -709,7 +709,7 @@ describe("clear errors", () => {
     writeFileSync(documentFile(store, "cluster"), "{");
     const { code, output } = await host("server-1", {}).tool(["secrets"]);
     expect(code).toBe(1);
-    expect(output).toBe("Secret cluster in the store is no JSON. Bring back an earlier version of it.\n");
+    expect(output).toBe("Secret cluster in the store is not JSON. Restore an earlier version of it.\n");
     expect(readFileSync(documentFile(store, "cluster"), "utf8")).toBe("{");
   });
 });

@@ -119,7 +119,7 @@ test("a full disk and a clock that is off are told by status and ready, and make
     server.host.write("/etc/meshform/host.json", JSON.stringify({ ...config, snapshots: { store, retain: 2 } }));
     const full = await status();
     expect(full.ready).toBe(true);
-    const fix = "Snapshots cannot write when it is full: remove what nobody needs, or enlarge the disk.";
+    const fix = "Snapshots cannot write when it is full: delete files that are not needed, or enlarge the disk.";
     expect(told(full)).toEqual(
       expect.arrayContaining([
         expect.stringMatching(new RegExp(`^The disk of ${small} has 0\\.\\d MiB left, \\d % of it\\. ${fix}$`)),
@@ -607,7 +607,7 @@ describe("the CAs of the agents are rotated while everything runs:", () => {
     let heard = "";
     first.stderr.on("data", (part: Buffer) => (heard += part.toString()));
     await eventually(() => {
-      expect(heard).toMatch(/Waiting for all hosts to trust both CAs: client-1 did not say so yet\./);
+      expect(heard).toMatch(/Waiting for all hosts to trust both CAs: client-1 did not report it yet\./);
       return Promise.resolve();
     }, 120_000);
     expect(cas().consul.ca).toEqual(before.consul.ca);
@@ -623,7 +623,7 @@ describe("the CAs of the agents are rotated while everything runs:", () => {
     await eventually(async () => expect(await alive()).not.toContain("client-1"), 90_000);
     const kept = await server.host.tool(["rotate", "ca", "--keep-old"]);
     expect(kept).toMatchObject({ code: 0 });
-    expect(kept.output).toContain("A rotation of the CAs was interrupted. This goes on with it.\n");
+    expect(kept.output).toContain("A rotation of the CAs was interrupted. It is continued.\n");
     const after = cas();
     for (const engine of ["consul", "nomad"] as const) {
       expect(after[engine].ca).not.toEqual(before[engine].ca);
@@ -732,7 +732,7 @@ test("a host is excluded: what it has is of no use, and it is forgotten; tokens 
   const early = await exclude("--wait", "1");
   expect(early).toMatchObject({ code: 1 });
   expect(early.output).toContain(
-    "client-1 is alive in Consul, and would be told the new secrets. Switch it off, or cut",
+    "client-1 is an alive member of Consul, and would get the new secrets. Switch it off, or cut",
   );
   const other = await server.host.tool(["exclude", "server-2"]);
   expect(other).toMatchObject({ code: 1 });
@@ -762,8 +762,8 @@ test("a host is excluded: what it has is of no use, and it is forgotten; tokens 
   await killed;
   const { code, output } = await exclude();
   expect({ code, output }).toMatchObject({ code: 0 });
-  expect(output).toContain("The exclusion of client-1 was interrupted. This goes on with it.\n");
-  expect(output).toContain("A rotation of the tokens was interrupted. This goes on with it.\n");
+  expect(output).toContain("The exclusion of client-1 was interrupted. It is continued.\n");
+  expect(output).toContain("A rotation of the tokens was interrupted. It is continued.\n");
   expect(storedGossip().consul.primary).not.toBe(key);
   await expectOneKey(3);
   expect(await known(server, "client-1")).toEqual({ member: undefined, catalog: false, node: undefined });
@@ -875,7 +875,7 @@ describe("snapshots in a bucket", () => {
 
       const { code, output } = await other.host.tool(["restore"], env);
       expect({ code, output }).toExit(0);
-      expect(output).toContain("nomad-29991231T000000Z.snap is passed over: `nomad operator …` failed: ");
+      expect(output).toContain("nomad-29991231T000000Z.snap is skipped: `nomad operator …` failed: ");
       expect(output).toMatch(/Consul has restored consul-2\w+\.snap\.\n(.*\n)*Nomad has restored nomad-20\w+\.snap\./);
       await expect(server.nomad("/v1/var/later")).rejects.toThrow("404");
     } finally {
@@ -911,16 +911,18 @@ test("new servers with the same store begin with the newest good snapshot, and n
   for (const { code, output } of await acl(cluster.servers.slice(0, 2), "--wait", "30")) {
     expect({ code, output }).toExit(1);
     expect(output).toMatch(
-      /Consul of this cluster existed before, but this server and \d others know nothing of it, and no leader is found\./,
+      /Consul of this cluster existed before, but this server and \d others do not have its state, and there is no leader\./,
     );
-    expect(output).toContain("or `meshform-host recover --empty` to begin with nothing. 2 of 3 servers are new.\n");
+    expect(output).toContain(
+      "or `meshform-host recover --empty` to start with an empty state. 2 of 3 servers are new.\n",
+    );
   }
   expect(await last.host.tool(["--wait", "1", "restore"])).toExit(1);
 
   const outcomes = await acl(cluster.servers);
   const said = outcomes.map(({ output }) => output).join("");
   expect(outcomes.filter(({ code }) => code !== 0)).toEqual([]);
-  expect(said).toContain("consul-29991231T000000Z.snap is passed over: ");
+  expect(said).toContain("consul-29991231T000000Z.snap is skipped: ");
   for (const engine of ["Consul", "Nomad"]) {
     expect(
       said.match(new RegExp(`Restored \\S+\\.snap for ${engine}, which restarts with that state\\.`, "g")),

@@ -133,7 +133,7 @@ describe("the program", () => {
     [
       "has an unknown store",
       { ...valid, store: { type: "vault" } },
-      "'vault' is no kind of secret store. Known kinds: ",
+      "'vault' is not a type of secret store. Known types: ",
     ],
     [
       "would have it send tokens in plain text",

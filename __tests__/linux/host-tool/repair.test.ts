@@ -93,15 +93,15 @@ describe("of 200 allocations that have lost their identity", () => {
     expect(await planOf(all, { now: NOW + 300 })).toEqual({
       replace: [],
       obstacle:
-        "Replacing allocation a of web has not helped: allocation a-next of web, which is there instead, is failed (no such image). " +
-        "So 190 more that have lost their identity are left as they are until that one runs. Look at `nomad alloc status a-next`.",
+        "Replacing allocation a of web has not helped: allocation a-next of web, its replacement, is failed (no such image). " +
+        "So 190 more allocations without identity are not replaced until that one runs. Look at `nomad alloc status a-next`.",
     });
   });
 
   test("none goes any more where Nomad places nothing", async () => {
     const { replace, obstacle } = await planOf([...gone("a"), ...strangers(9)], { now: NOW + 300 });
     expect(replace).toEqual([]);
-    expect(obstacle).toContain("Nomad has not placed another in its stead within 300 s.");
+    expect(obstacle).toContain("Nomad has not placed a replacement within 300 s.");
     expect(obstacle).toContain("Look at `nomad job status -namespace default web`.");
   });
 });
