@@ -22,7 +22,10 @@ export function registerChecks(program: Command): void {
     .description("list the checks of an app, what they find, and what was silenced; deploys nothing")
     .addOption(appOption())
     .option("--json", "print it as JSON")
-    .addHelpText("after", "\nThe exit code is 1 when there is an error.")
+    .addHelpText(
+      "after",
+      "\nThe exit code is 1 when there is an error. To check a running cluster, use `meshform check`.",
+    )
     .action(({ app, json = false }: Options) =>
       interruptible(async (signal) => {
         const report = await reportOf(findApp(app), signal);

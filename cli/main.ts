@@ -21,6 +21,7 @@ const COMMANDS: Readonly<Record<string, (program: Command) => void>> = {
   exec: (program) => (load("./exec") as typeof import("./exec")).registerExec(program),
   graph: (program) => (load("./graph") as typeof import("./graph")).registerGraph(program),
   checks: (program) => (load("./checks") as typeof import("./checks")).registerChecks(program),
+  check: (program) => (load("./check") as typeof import("./check")).registerCheck(program),
   diff: (program) => (load("./diff") as typeof import("./diff")).registerDiff(program),
   explain: (program) => (load("./explain") as typeof import("./explain")).registerExplain(program),
   disconnect: (program) => (load("./disconnect") as typeof import("./disconnect")).registerDisconnect(program),

@@ -51,6 +51,11 @@ export function findApp(file?: string, folder = process.cwd()): AppSource {
   };
 }
 
+/** Whether a folder has a cdktf.json with an app. @param folder @default the working directory */
+export function hasApp(folder = process.cwd()): boolean {
+  return readCdktfConfig(folder).app !== undefined;
+}
+
 /** The context of the cdktf.json in a folder, the working directory for example. @default {} */
 export function contextOfProject(folder = process.cwd()): Readonly<Record<string, unknown>> {
   return readCdktfConfig(folder).context ?? {};

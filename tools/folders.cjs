@@ -26,6 +26,7 @@ module.exports = {
     "constructs/linux",
   ],
   graph: ["constructs/core", "constructs/nomad", "constructs/consul", "constructs/model", "constructs/checks", "lab"],
+  cluster: ["constructs/nomad", "constructs/linux", "lab"],
   testing: [
     "constructs/core",
     "constructs/nomad",
@@ -35,7 +36,7 @@ module.exports = {
     "lab",
     "graph",
   ],
-  cli: ["constructs/checks", "constructs/linux", "lab", "graph"],
+  cli: ["constructs/checks", "constructs/linux", "lab", "graph", "cluster"],
   examples: ["constructs", "stacks", "testing"],
   bench: ["constructs", "constructs/model", "lab", "graph"],
 };

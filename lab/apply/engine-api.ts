@@ -1,5 +1,5 @@
 import { readFileSync } from "node:fs";
-import { request as requestHttp, type IncomingMessage } from "node:http";
+import { request as requestHttp, type IncomingHttpHeaders, type IncomingMessage } from "node:http";
 import { request as requestHttps, type RequestOptions } from "node:https";
 import { LabError } from "../errors";
 
@@ -21,6 +21,13 @@ export interface EngineEndpoint {
 
 /** The longest that an engine may take to answer, in milliseconds. */
 const ANSWER_MS = 30_000;
+
+/** The answer of an engine as it is, whatever its status. */
+export interface EngineAnswer {
+  readonly status: number;
+  readonly headers: IncomingHttpHeaders;
+  readonly text: string;
+}
 
 /** An engine has understood a request and says no. */
 export class EngineRefusal extends Error {
@@ -64,6 +71,28 @@ export class EngineApi {
     return this.parse(status, text);
   }
 
+  /** Scheme, host and port. */
+  get address(): string {
+    return new URL(this.endpoint.address).origin;
+  }
+
+  /** Whether requests carry a token. */
+  get hasToken(): boolean {
+    return this.endpoint.token !== undefined;
+  }
+
+  /**
+   * Asks a question. The reader looks at the status.
+   *
+   * @param body what is posted @default nothing: it is a GET request
+   * @throws LabError if there is no answer in time
+   */
+  ask(path: string, timeoutMs: number, body?: unknown): Promise<EngineAnswer> {
+    return body === undefined
+      ? this.request("GET", path, undefined, timeoutMs)
+      : this.request("POST", path, JSON.stringify(body), timeoutMs);
+  }
+
   /** Nothing to delete is as good as deleted. */
   async delete(path: string): Promise<void> {
     const { status, text } = await this.request("DELETE", path);
@@ -91,7 +120,7 @@ export class EngineApi {
     return text.trim() === "" ? undefined : (JSON.parse(text) as unknown);
   }
 
-  private request(method: string, path: string, body?: string): Promise<{ status: number; text: string }> {
+  private request(method: string, path: string, body?: string, timeoutMs = ANSWER_MS): Promise<EngineAnswer> {
     const { url, headers, send } = this.target(path);
     return new Promise((resolve, reject) => {
       const fail = (error: Error) => {
@@ -103,13 +132,14 @@ export class EngineApi {
           ),
         );
       };
-      const options = { method, headers, ...this.tls, signal: AbortSignal.timeout(ANSWER_MS) };
+      const options = { method, headers, ...this.tls, signal: AbortSignal.timeout(timeoutMs) };
       const request = send(url, options, (response) => {
         const chunks: Buffer[] = [];
         response.on("error", fail);
         response.on("data", (chunk: Buffer) => chunks.push(chunk));
         response.on("end", () => {
-          resolve({ status: response.statusCode ?? 0, text: Buffer.concat(chunks).toString() });
+          const { statusCode = 0, headers } = response;
+          resolve({ status: statusCode, headers, text: Buffer.concat(chunks).toString() });
         });
       });
       request.on("error", fail);

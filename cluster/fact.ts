@@ -1,0 +1,71 @@
+import type { EngineAnswer, EngineApi } from "../lab/apply/engine-api";
+
+/** What an engine says, or why it could not be seen. */
+export type Fact<T> = { readonly value: T } | Unseen;
+
+/** Why a fact is not known. */
+export interface Unseen {
+  readonly engine: "Consul" | "Nomad";
+  /** Method and path of the request. */
+  readonly request: string;
+  /** `unreachable`: no answer; `denied`: the token lacks a permission, or is not known; `failed`: another answer than expected. */
+  readonly kind: "unreachable" | "denied" | "failed";
+  /** The engine's own words, or the error of the connection. */
+  readonly words: string;
+}
+
+export function isSeen<T>(fact: Fact<T>): fact is { readonly value: T } {
+  return "value" in fact;
+}
+
+/** Another view of a fact, if it is seen. */
+export function mapFact<T, U>(fact: Fact<T>, change: (value: T) => U): Fact<U> {
+  return isSeen(fact) ? { value: change(fact.value) } : fact;
+}
+
+/** One request. */
+export interface Look<T> {
+  readonly path: string;
+  /** What is posted. @default nothing: it is a GET request */
+  readonly body?: unknown;
+  /** Reads the answer. `undefined`: it is not one that is expected. @default the JSON of status 200 */
+  readonly read?: (answer: EngineAnswer) => T | undefined;
+}
+
+/** Sends a request, and never throws: what goes wrong becomes a part of the fact. */
+export async function look<T>(
+  api: EngineApi,
+  timeoutMs: number,
+  { path, body, read = json as (answer: EngineAnswer) => T | undefined }: Look<T>,
+): Promise<Fact<T>> {
+  const unseen = (kind: Unseen["kind"], words: string): Unseen => ({
+    engine: api.engine,
+    request: `${body === undefined ? "GET" : "POST"} ${path.split("?")[0]}`,
+    kind,
+    words,
+  });
+  try {
+    const answer = await api.ask(path, timeoutMs, body);
+    const words = `status ${answer.status}: ${answer.text.trim().slice(0, 300)}`;
+    // Both engines say so, with status 400, on their HTTPS ports.
+    if (answer.text.includes("HTTP request to an HTTPS server")) return unseen("unreachable", words);
+    if (answer.headers["x-consul-results-filtered-by-acls"] === "true") {
+      return unseen("denied", "the token sees only a part of the list");
+    }
+    const value = read(answer);
+    if (value !== undefined) return { value };
+    return unseen(answer.status === 401 || answer.status === 403 ? "denied" : "failed", words);
+  } catch (error) {
+    return unseen("unreachable", causeOf(error));
+  }
+}
+
+function json(answer: EngineAnswer): unknown {
+  return answer.status === 200 ? (JSON.parse(answer.text) as unknown) : undefined;
+}
+
+/** The message of the connection's own error. */
+function causeOf(error: unknown): string {
+  const { cause, message } = error as Error;
+  return (cause as Error | undefined)?.message || message;
+}
