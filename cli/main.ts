@@ -24,6 +24,7 @@ const COMMANDS: Readonly<Record<string, (program: Command) => void>> = {
   check: (program) => (load("./check") as typeof import("./check")).registerCheck(program),
   diff: (program) => (load("./diff") as typeof import("./diff")).registerDiff(program),
   explain: (program) => (load("./explain") as typeof import("./explain")).registerExplain(program),
+  import: (program) => (load("./import") as typeof import("./import")).registerImport(program),
   disconnect: (program) => (load("./disconnect") as typeof import("./disconnect")).registerDisconnect(program),
   connect: (program) => (load("./connect") as typeof import("./connect")).registerConnect(program),
   env: (program) => (load("./env") as typeof import("./env")).registerEnv(program),

@@ -36,7 +36,8 @@ module.exports = {
     "lab",
     "graph",
   ],
-  cli: ["constructs/checks", "constructs/linux", "lab", "graph", "cluster"],
+  import: ["constructs/core", "constructs/nomad", "lab"],
+  cli: ["constructs/checks", "constructs/linux", "lab", "graph", "cluster", "import"],
   examples: ["constructs", "stacks", "testing"],
   bench: ["constructs", "constructs/model", "lab", "graph"],
 };

@@ -1,11 +1,12 @@
-import { readdirSync, readFileSync } from "node:fs";
-import { join } from "node:path";
+import { existsSync, mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSync } from "node:fs";
+import { tmpdir } from "node:os";
+import { basename, join } from "node:path";
 import type { nomad } from "../../constructs";
 import { ensureEngines } from "../../lab/engines/ensure-engines";
 import { JOB_FILES } from "../nomad/job-files";
 import { startDevAgents, type DevAgents } from "../support/dev-agents";
 import { run } from "../support/lab";
-import { synthMesh } from "../support/synth";
+import { readStack, synthMesh, type SynthesizedStack } from "../support/synth";
 
 jest.setTimeout(120_000);
 
@@ -38,8 +39,7 @@ async function ask<T>(method: string, path: string, body?: unknown): Promise<T> 
 }
 
 /** The job as `nomad job run` sends it. */
-async function read(name: string): Promise<nomad.Job> {
-  const file = join(FOLDER, `${name}.nomad.hcl`);
+async function read(file: string): Promise<nomad.Job> {
   const { code, output } = await run(program, ["job", "run", "-output", file], {
     env: { NOMAD_ADDR: agents.endpoints.nomad.address },
   });
@@ -112,6 +112,102 @@ test.each(JOB_FILES.map((each) => [each.name, each] as const))(
   "%s: the constructs render the job of the file",
   async (name, { job, add }) => {
     const { jobs } = synthMesh(add);
-    expect(await stored(jobs[job])).toEqual(await stored(await read(name)));
+    expect(await stored(jobs[job])).toEqual(await stored(await read(join(FOLDER, `${name}.nomad.hcl`))));
   },
 );
+
+describe("meshform import", () => {
+  const folders = [join("__tests__", "nomad", "job-files"), join("__tests__", "import", "job-files")];
+  const files = folders.flatMap((path) =>
+    readdirSync(path)
+      .filter((name) => name.endsWith(".nomad.hcl"))
+      .map((name) => join(path, name)),
+  );
+  const golden = join("__tests__", "import", "imported.ts");
+  const folder = mkdtempSync(join(tmpdir(), "meshform-import-"));
+  const app = join(folder, "imported.ts");
+  let jobs: SynthesizedStack["jobs"];
+
+  beforeAll(async () => {
+    await succeed(process.execPath, ["cli/meshform.mjs", "import", ...files, "--out", app]);
+    await succeed(process.execPath, [require.resolve("tsx/cli"), app], { CDKTF_OUTDIR: folder });
+    jobs = readStack(folder, "mesh").jobs;
+  });
+
+  afterAll(() => {
+    rmSync(folder, { recursive: true });
+  });
+
+  test.each(files.map((file) => [basename(file), file]))("%s: the app renders the job of the file", async (_, file) => {
+    const job = await read(file);
+    expect(withoutWaysOfImport(await stored(jobs[job.ID ?? ""]))).toEqual(withoutWaysOfImport(await stored(job)));
+  });
+
+  // The compiler and the linter check that one with the rest of the repository.
+  test("the app is the one in the repository", () => {
+    expect(readFileSync(app, "utf8")).toBe(readFileSync(golden, "utf8"));
+  });
+
+  test("reports what is wrong with all files at once, with file and line, and writes nothing", async () => {
+    const broken = { "one.nomad.hcl": 'job "one" {\n  typo = 1\n}\n', "two.nomad.hcl": 'job "two" {\n' };
+    const paths = Object.entries(broken).map(([name, text]) => {
+      writeFileSync(join(folder, name), text);
+      return join(folder, name);
+    });
+    const out = join(folder, "none.ts");
+    const arguments_ = ["cli/meshform.mjs", "import", files[0], ...paths, join(folder, "none.hcl"), "--out", out];
+    const { code, output } = await run(process.execPath, arguments_);
+    expect(code).toBe(1);
+    expect(output).toContain(`${paths[0]}:2,3-7: Unsupported argument; An argument named "typo" is not expected here.`);
+    expect(output).toContain(`${paths[1]}:1,11-12: Unclosed configuration block`);
+    expect(output).toContain(
+      `${join(folder, "none.hcl")}: There is no such file.\nFix the files. Nothing was written.`,
+    );
+    expect(existsSync(out)).toBe(false);
+  });
+
+  test("replaces a file only with --force", async () => {
+    const before = readFileSync(app, "utf8");
+    const import_ = ["cli/meshform.mjs", "import", files[0], "--out", app];
+    expect(await run(process.execPath, import_)).toEqual({
+      code: 1,
+      output: `${app} exists.\nName another file with --out, or use --force.\n`,
+    });
+    expect(readFileSync(app, "utf8")).toBe(before);
+    await succeed(process.execPath, [...import_, "--force"]);
+    expect(readFileSync(app, "utf8")).toContain('mesh.addJob("cart"');
+    expect(readdirSync(folder).filter((name) => name.endsWith(".partial"))).toEqual([]);
+  });
+
+  test("the files are at least twelve, and no job is left over", () => {
+    expect(files.length).toBeGreaterThanOrEqual(12);
+    expect(Object.keys(jobs)).toHaveLength(files.length);
+  });
+});
+
+async function succeed(file: string, args: readonly string[], env: Record<string, string> = {}): Promise<void> {
+  const { code, output } = await run(file, args, { env });
+  expect({ code, output: code === 0 ? "" : output }).toEqual({ code: 0, output: "" });
+}
+
+/** A stored job without what Nomad stores of three ways in which the same may be written. */
+function withoutWaysOfImport(job: unknown): unknown {
+  const { TaskGroups = [], Periodic, ...fields } = job as nomad.Job;
+  const nameOf = ({ Name = "" }: { readonly Name?: string }) => Name;
+  return {
+    ...fields,
+    // One time, or a list of times.
+    Periodic: Periodic && {
+      ...Periodic,
+      Spec: "",
+      Specs: [Periodic.Spec ?? "", ...(Periodic.Specs ?? [])].filter(Boolean),
+    },
+    TaskGroups: TaskGroups.map((group) => ({
+      ...group,
+      // No delay, or one of 0.
+      ShutdownDelay: group.ShutdownDelay ?? 0,
+      // The order of the services of a group.
+      Services: group.Services && [...group.Services].sort((one, other) => nameOf(one).localeCompare(nameOf(other))),
+    })),
+  };
+}

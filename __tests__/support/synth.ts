@@ -58,7 +58,12 @@ export function synthWithVariables(stack: TerraformStack, values: Readonly<Recor
 /** Synthesizes a whole app into a folder, as `npx cdktf synth` does, and reads one of its stacks. */
 export function synthApp(app: App, stackName: string): SynthesizedStack {
   app.synth();
-  const path = join(app.outdir, "stacks", stackName, "cdk.tf.json");
+  return readStack(app.outdir, stackName);
+}
+
+/** Reads one of the stacks of an app that was synthesized into a folder. */
+export function readStack(folder: string, stackName: string): SynthesizedStack {
+  const path = join(folder, "stacks", stackName, "cdk.tf.json");
   return read(JSON.parse(readFileSync(path, "utf8")) as TerraformJson);
 }
 

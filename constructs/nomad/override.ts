@@ -1,8 +1,8 @@
 import { layOver, type NamesOfItems, type Override } from "../core/override";
 import type * as nomad from "./generated/job";
 
-/** The names of items of lists in a job, by which overrides are merged. A group has only one network, so it needs no name. */
-const NAMES: NamesOfItems = {
+/** @internal The names of items of lists in a job, by which overrides are merged. A group has only one network, so it needs no name. */
+export const NAMES_OF_ITEMS: NamesOfItems = {
   ...Object.fromEntries(
     ["Actions", "Checks", "Devices", "Identities", "Secrets", "Services", "TaskGroups", "Tasks"].map((list) => [
       list,
@@ -18,7 +18,7 @@ const NAMES: NamesOfItems = {
 
 /** @internal Merges an override into a part of a job. @param of the part, such as `the task api` */
 export function overridden<T extends object>(rendered: T, override: Override<T> | undefined, of: string): T {
-  return layOver(rendered, override, NAMES, of);
+  return layOver(rendered, override, NAMES_OF_ITEMS, of);
 }
 
 /** @internal Merges an override into a group. A port is identified by its label, even if the override makes it static or dynamic. */

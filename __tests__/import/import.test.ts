@@ -1,0 +1,101 @@
+import { importApp } from "../../import/app";
+import { Call, Commented, print } from "../../import/code";
+import type { nomad } from "../../constructs";
+
+/** The app of one job with one group. */
+function appOf(group: nomad.TaskGroup, job: nomad.Job = {}): string {
+  return importApp([{ file: "a.nomad.hcl", job: { ...jobOf(group), ...job } }]).source;
+}
+
+function jobOf(group: nomad.TaskGroup): nomad.Job {
+  return { ID: "shop", Name: "shop", TaskGroups: [{ Name: "web", Tasks: [], ...group }] };
+}
+
+function service(name: string, ...upstreams: nomad.ConsulUpstream[]): nomad.Service {
+  return { Name: name, PortLabel: "80", Connect: { SidecarService: { Proxy: { Upstreams: upstreams } } } };
+}
+
+const BRIDGE = [{ Mode: "bridge" }];
+
+test("an upstream to a service of the files is a connection, and any other one grants nothing", () => {
+  const services = [
+    service("page", { DestinationName: "api", LocalBindPort: 1 }, { DestinationName: "bank", LocalBindPort: 2 }),
+    service("api"),
+  ];
+  const { source, connections } = importApp([
+    { file: "a.nomad.hcl", job: jobOf({ Networks: BRIDGE, Services: services }) },
+  ]);
+  expect(connections).toBe(1);
+  expect(source).toContain("page.connectTo(api, { localBindPort: 1 });");
+  expect(source).toContain('const bank = MeshService.fromServiceName(mesh, "bank", "bank");');
+  expect(source).toContain("page.addUpstream(bank, { localBindPort: 2 });");
+});
+
+test("an upstream in another datacenter is not the service of that name in the files", () => {
+  const upstream = { DestinationName: "api", LocalBindPort: 1, Datacenter: "dc2" };
+  const source = appOf({ Networks: BRIDGE, Services: [service("page", upstream), service("api")] });
+  expect(source).toContain('page.addUpstream(apiService, { localBindPort: 1, datacenter: "dc2" });');
+  expect(source).not.toContain("connectTo(");
+});
+
+test("the list says what a job file cannot tell, of each service", () => {
+  const services = [service("page", { DestinationName: "api", LocalBindPort: 1 }), service("api")];
+  const { unknowns } = importApp([{ file: "a.nomad.hcl", job: jobOf({ Networks: BRIDGE, Services: services }) }]);
+  expect(unknowns.slice(0, 2)).toEqual([
+    "Which services can reach others. The app allows only the upstreams in the files: page to api; none to page. Add connectTo or allowFrom for others, and permissions where not all requests are allowed.",
+    "The protocol of page and api: the app uses tcp. Set `protocol` for http, http2 or grpc.",
+  ]);
+});
+
+test("the protocol is known if the proxy's configuration names it", () => {
+  const { Connect, ...api } = service("api");
+  const SidecarService = { ...Connect?.SidecarService, Proxy: { Config: { protocol: "grpc" } } };
+  const source = appOf({ Networks: BRIDGE, Services: [{ ...api, Connect: { SidecarService } }] });
+  expect(source).toContain("protocol: Protocol.GRPC,");
+  expect(source).not.toContain("The protocol of");
+});
+
+test("only fields without a typed option are in an override, with a comment", () => {
+  const source = appOf({ Networks: BRIDGE, Meta: { team: "a" } }, { VaultNamespace: "shop", Priority: 70 });
+  expect(source).toContain("priority: 70,");
+  expect(source).toContain('groupMeta: { team: "a" },');
+  expect(source).toContain(
+    '    // The typed options cannot express these fields.\n    override: { VaultNamespace: "shop" },',
+  );
+  expect(source.match(/override: /g)).toHaveLength(1);
+});
+
+test.each([
+  ["The job shop is in a.nomad.hcl and in b.nomad.hcl.", jobOf({}), jobOf({})],
+  [
+    "The service api is in the mesh twice: in a.nomad.hcl and in b.nomad.hcl.",
+    jobOf({ Networks: BRIDGE, Services: [service("api")] }),
+    { ...jobOf({ Networks: BRIDGE, Services: [service("api")] }), ID: "other" },
+  ],
+])("refuses what one app cannot have: %s", (message, one, other) => {
+  const files = [
+    { file: "a.nomad.hcl", job: one },
+    { file: "b.nomad.hcl", job: other },
+  ];
+  expect(() => importApp(files)).toThrow(message);
+});
+
+test("names that TypeScript cannot have become others", () => {
+  const source = appOf({ Networks: BRIDGE, Services: [service("delete")] }, { ID: "new", Name: "new" });
+  expect(source).toContain('const newJob = mesh.addJob("new");');
+  expect(source).toContain('web.addService("delete", ');
+});
+
+test.each([
+  ["text that looks like code", 'a`b${c}\\d"', '"a`b${c}\\\\d\\""'],
+  ["several lines", "a`b\n${c}\\d", "`a\\`b\n\\${c}\\\\d`"],
+  ["a carriage return", "a\r\nb", '"a\\r\\nb"'],
+  ["keys that are no names", { "a-b": 1, c: [true, null] }, '{ "a-b": 1, c: [true, null] }'],
+])("prints %s so that it means the same", (_, code, expected) => {
+  expect(print(code, "")).toBe(expected);
+});
+
+test("an expression that does not fit into a line is broken, and comments are kept", () => {
+  const code = new Call("Port.dynamic", [{ to: 1, hostNetwork: new Commented("Why.", "public") }]);
+  expect(print(code, "")).toBe('Port.dynamic({\n  to: 1,\n  // Why.\n  hostNetwork: "public",\n})');
+});

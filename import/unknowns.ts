@@ -1,0 +1,70 @@
+import type { ImportedService, ImportedUpstream } from "./upstream";
+
+/** What is known of an imported app. */
+interface Imported {
+  readonly services: readonly ImportedService[];
+  readonly upstreams: readonly (ImportedUpstream & { readonly target: ImportedService | undefined })[];
+  /** Names of services that are gateways. */
+  readonly gateways: readonly string[];
+  /** Ids of jobs with an `override`. */
+  readonly jobsWithOverrides: readonly string[];
+}
+
+/** What the job files do not tell, as sentences that name what to add. */
+export function unknownsOf({ services, upstreams, gateways, jobsWithOverrides }: Imported): string[] {
+  const sourcesOf = (name: string) => [
+    ...new Set(upstreams.filter(({ target }) => target?.name === name).map(({ source }) => source)),
+  ];
+  const reach = (destinations: readonly ImportedService[]) => {
+    const names = destinations.map(({ name }) => name);
+    const unreachable = names.filter((name) => sourcesOf(name).length === 0);
+    const reached = names.filter((name) => !unreachable.includes(name));
+    return [
+      ...reached.map((name) => `${listed(sourcesOf(name))} to ${name}`),
+      ...(unreachable.length === 0 ? [] : [`none to ${listed(unreachable)}`]),
+    ].join("; ");
+  };
+  const foreign = new Map<string, string[]>();
+  for (const { source, upstream, target } of upstreams) {
+    const { DestinationName = "" } = upstream;
+    if (target === undefined) foreign.set(DestinationName, [...(foreign.get(DestinationName) ?? []), source]);
+  }
+  const listening = services.filter(({ service }) => (service.PortLabel ?? "") !== "");
+  const withoutProtocol = listening.filter(({ protocolIsKnown }) => !protocolIsKnown).map(({ name }) => name);
+  const anyDestination = services.filter(({ service: { Connect } }) => {
+    return Connect?.Native === true || Connect?.SidecarService?.Proxy?.TransparentProxy !== undefined;
+  });
+  return [
+    ...(listening.length === 0
+      ? []
+      : [
+          `Which services can reach others. The app allows only the upstreams in the files: ${reach(listening)}. Add connectTo or allowFrom for others, and permissions where not all requests are allowed.`,
+        ]),
+    ...(withoutProtocol.length === 0
+      ? []
+      : [`The protocol of ${listed(withoutProtocol)}: the app uses tcp. Set \`protocol\` for http, http2 or grpc.`]),
+    ...[...foreign].map(
+      ([name, sources]) =>
+        `Who owns ${name}: it is not in these files, so the app adds an upstream of ${listed([...new Set(sources)])} but no intention. Its owner must allow it.`,
+    ),
+    ...anyDestination.map(
+      ({ name, service }) =>
+        `Which services ${name} connects to: ${service.Connect?.Native === true ? "it is Connect native" : "it has a transparent proxy"}. Add connectTo for each of them, without localBindPort.`,
+    ),
+    ...(gateways.length === 0
+      ? []
+      : [
+          `Which services the gateways reach, and which services reach them: ${listed(gateways)}. The graph of the app contains a gateway only if you replace its job with addMeshGateway, addTerminatingGateway, addIngressGateway or addApiGateway.`,
+        ]),
+    "What is in Consul: the app writes service-defaults and service-intentions of each service, and proxy-defaults and mesh of the cluster. Compare them with `consul config list` before you deploy it.",
+    ...(jobsWithOverrides.length === 0
+      ? []
+      : [
+          `The meaning of fields that only \`override\` can express, in ${listed(jobsWithOverrides)}: the checks of the app know less of them.`,
+        ]),
+  ];
+}
+
+function listed(names: readonly string[]): string {
+  return names.length < 2 ? names.join("") : `${names.slice(0, -1).join(", ")} and ${names.at(-1) ?? ""}`;
+}
