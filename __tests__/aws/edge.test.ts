@@ -6,11 +6,14 @@ import { testApp } from "../support/test-app";
 
 const CERTIFICATE = "arn:aws:acm:eu-central-1:123456789012:certificate/1";
 
+const TOPIC = "arn:aws:sns:eu-central-1:123456789012:alarms";
+
 interface Parts {
   readonly network?: NetworkProps;
   readonly listeners?: readonly ApiGatewayListener[];
   readonly ingress?: readonly IngressListener[];
   readonly deletionProtection?: boolean;
+  readonly alarmTopicArn?: string;
 }
 
 /** A gateway in the stack of a mesh, and a cluster in another one. */
@@ -64,7 +67,7 @@ function rulesOf(json: AwsJson, kind: "ingress" | "egress", group: Block): strin
 describe("a gateway that is published to the internet under a name", () => {
   const json = synth(
     { internetFacing: true, domain: { name: "shop.example", zoneId: "Z1" }, pools: ["general"] },
-    { network: { ipv6: true } },
+    { network: { ipv6: true }, alarmTopicArn: TOPIC },
   );
   const balancer = json.one("aws_lb");
   const own = json.named("aws_security_group", "prod-gateway-load-balancer");
@@ -140,6 +143,35 @@ describe("a gateway that is published to the internet under a name", () => {
     }
   });
 
+  test("has an alarm for when no machine is healthy, and the cluster one for missing servers; no data is bad news", () => {
+    const told = {
+      ...{
+        comparison_operator: "LessThanThreshold",
+        treat_missing_data: "breaching",
+        period: 60,
+        statistic: "Minimum",
+      },
+      ...{ alarm_actions: [TOPIC], ok_actions: [TOPIC] },
+    };
+    expect(json.one("aws_cloudwatch_metric_alarm", { namespace: "AWS/NetworkELB" })).toMatchObject({
+      ...told,
+      ...{ alarm_name: "prod-gateway-443-no-healthy-target", metric_name: "HealthyHostCount", threshold: 1 },
+      dimensions: {
+        LoadBalancer: json.ref(balancer, "arn_suffix"),
+        TargetGroup: json.ref(json.one("aws_lb_target_group"), "arn_suffix"),
+      },
+    });
+    expect(json.one("aws_cloudwatch_metric_alarm", { namespace: "AWS/AutoScaling" })).toMatchObject({
+      ...told,
+      ...{ alarm_name: "prod-servers-missing", metric_name: "GroupInServiceInstances", threshold: 3 },
+      dimensions: { AutoScalingGroupName: "prod-servers" },
+    });
+    // Without it, the group has no such metric.
+    expect(json.one("aws_autoscaling_group", { name: "prod-servers" }).enabled_metrics).toEqual([
+      "GroupInServiceInstances",
+    ]);
+  });
+
   test("logs connections in the bucket of the cluster once that may be written to", () => {
     const bucket = json.ref(json.named("aws_s3_bucket", "prod-logs"));
     expect(balancer.access_logs).toEqual({
@@ -164,6 +196,7 @@ describe("a gateway that is published", () => {
       ["sg-0abc", "pl-0abc", "10.1.0.0/16", "fd00::/8"].map((it) => `8080-8080 ${it}`),
     );
     expect(json.all("aws_autoscaling_attachment")).toHaveLength(2);
+    expect(json.types).not.toContain("aws_cloudwatch_metric_alarm");
   });
 
   test("with TLS of its own is passed on as it is, without a certificate", () => {

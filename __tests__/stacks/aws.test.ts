@@ -56,14 +56,16 @@ describe("settings", () => {
     process.env.MESHFORM_AWS_REGON = "eu-central-1";
     process.env.MESHFORM_AWS_SERVER_COUNT = "2";
     process.env.MESHFORM_AWS_IMAGE_ID = "ubuntu";
+    process.env.MESHFORM_AWS_ALARM_TOPIC_ARN = "alarms";
     expect(() => settingsWith({ awsPreset: "prod", awsZones: 4, awsName: "Shop", awsStateBucket: "a" })).toThrow(
-      `the app: 7 settings are wrong. ${[
+      `the app: 8 settings are wrong. ${[
         "Unknown setting MESHFORM_AWS_REGON (environment). Did you mean MESHFORM_AWS_REGION?",
         'The setting awsPreset is "prod" (context in cdktf.json); it must be "dev" or "production".',
         'The setting awsName is "Shop" (context in cdktf.json); it must be 1 to 20 small letters, digits and dashes, beginning with a letter.',
         "The setting awsZones is 4 (context in cdktf.json); it must be 1, 2 or 3.",
         'The setting awsServerCount is "2" (environment variable MESHFORM_AWS_SERVER_COUNT); it must be 1, 3 or 5.',
         'The setting awsImageId is "ubuntu" (environment variable MESHFORM_AWS_IMAGE_ID); it must be an image such as "ami-0123456789abcdef0".',
+        'The setting awsAlarmTopicArn is "alarms" (environment variable MESHFORM_AWS_ALARM_TOPIC_ARN); it must be an SNS topic such as "arn:aws:sns:eu-central-1:123456789012:alarms".',
         'The setting awsStateBucket is "a" (context in cdktf.json); it must be a name of a bucket: 3 to 63 small letters, digits, dashes and dots.',
       ]
         .map((it) => `\n  - ${it}`)

@@ -154,6 +154,7 @@ export const AWS_OPTION_CASES: readonly OptionCase[] = [
       image: MachineImage.ubuntu(),
       keyArn: "arn:aws:kms:x",
       deletionProtection: true,
+      alarmTopicArn: "arn:aws:sns:eu-central-1:123456789012:alarms",
       snapshots: { everySeconds: 900, retain: 96 },
       datacenter: "dc1",
       nomadRegion: "global",

@@ -27,6 +27,7 @@ import { EncryptionKey } from "./storage/encryption-key";
 import { LogsBucket } from "./storage/logs-bucket";
 import { SnapshotsBucket } from "./storage/snapshots-bucket";
 import { addTags, TAGS, type Tags } from "./tags";
+import { addTooFewAlarm } from "./watch/too-few-alarm";
 
 /** How often an {@link AwsCluster} saves snapshots, and how many it keeps. */
 export type ClusterSnapshotOptions = Pick<SnapshotOptions, "everySeconds" | "retain">;
@@ -57,6 +58,12 @@ export interface AwsClusterProps extends Pick<ConsulServersProps, "datacenter" |
    * @default true
    */
   readonly deletionProtection?: boolean;
+  /**
+   * ARN of an SNS topic that alarms notify: fewer servers in service than configured for 5 minutes, and published gateways without a
+   * healthy machine for 3 minutes.
+   * @default there are no alarms
+   */
+  readonly alarmTopicArn?: string;
   /** Snapshots of Consul's and Nomad's state, in a separate bucket. `false` disables them. @default hourly, the last 48 */
   readonly snapshots?: ClusterSnapshotOptions | false;
   /** Tags of all resources. Keys can contain letters, digits and `+-=._,:@`. @default none */
@@ -73,6 +80,7 @@ export const AWS_CLUSTER_SHAPE: is.Shape<AwsClusterProps> = {
   image: is.made("MachineImage.ubuntu()"),
   keyArn: is.name,
   deletionProtection: is.literal(is.flag, "Use a literal value."),
+  alarmTopicArn: is.name,
   snapshots: is.falseOr(is.block<ClusterSnapshotOptions>({ everySeconds: is.number, retain: is.number })),
   datacenter: is.name,
   nomadRegion: is.name,
@@ -145,6 +153,8 @@ export class AwsCluster extends Construct implements ClusterLike {
   readonly logsBucketName: string;
   /** Whether deletion protection is on. */
   readonly deletionProtection: boolean;
+  /** ARN of the SNS topic that alarms notify; `undefined` without alarms. */
+  readonly alarmTopicArn: string | undefined;
   /** The security groups of servers and clients. */
   readonly securityGroups: SecurityGroups;
   /** The hosts of the servers. */
@@ -169,6 +179,7 @@ export class AwsCluster extends Construct implements ClusterLike {
     const { name } = this;
     this.network = network;
     this.deletionProtection = isProtected;
+    this.alarmTopicArn = props.alarmTopicArn;
     addTags(this, { ...props.tags, "meshform:cluster": name });
     this.image = props.image ?? MachineImage.ubuntu();
     this.keyArn = props.keyArn ?? new EncryptionKey(this, "key", { name, isProtected }).arn;
@@ -218,6 +229,16 @@ export class AwsCluster extends Construct implements ClusterLike {
       machineTags: { "meshform:servers": name },
       deletionProtection: isProtected,
     });
+    if (props.alarmTopicArn !== undefined) {
+      addTooFewAlarm(this, "servers-alarm", {
+        name: `${name}-servers-missing`,
+        description: `The cluster ${name} has fewer than ${serverCount} servers in service.`,
+        namespace: "AWS/AutoScaling",
+        metric: "GroupInServiceInstances",
+        dimensions: { AutoScalingGroupName: this.serverMachines.groupName },
+        ...{ atLeast: serverCount, minutes: 5, topicArn: props.alarmTopicArn },
+      });
+    }
   }
 
   /**

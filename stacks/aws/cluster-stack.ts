@@ -25,6 +25,7 @@ export class AwsClusterStack extends AwsStack {
       serverType: props.serverType,
       image: imageId === undefined ? undefined : MachineImage.id(imageId, { distribution: "ubuntu-24.04" }),
       deletionProtection: props.deletionProtection,
+      alarmTopicArn: props.alarmTopicArn,
       snapshots: preset === "production" ? { everySeconds: 900, retain: 96 } : {},
     });
     this.cluster.addClientPool("general", {

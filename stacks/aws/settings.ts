@@ -15,6 +15,8 @@ export interface AwsSettings extends PresetSettings {
   readonly cidr: string;
   /** An image of Ubuntu 24.04 for arm64, `ami-…`. @default the newest at each plan */
   readonly imageId?: string;
+  /** ARN of an SNS topic that alarms notify. @default no alarms */
+  readonly alarmTopicArn?: string;
   /** The bucket with the state of all other stacks. @default their state is in local files */
   readonly stateBucket?: string;
   /** Whether the app creates that bucket, as its first stack. @default false */
@@ -40,6 +42,8 @@ const bucket = "a name of a bucket: 3 to 63 small letters, digits, dashes and do
 const clusterName = "1 to 20 small letters, digits and dashes, beginning with a letter";
 const image = 'an image such as "ami-0123456789abcdef0"';
 
+const topic = 'an SNS topic such as "arn:aws:sns:eu-central-1:123456789012:alarms"';
+
 const schema = {
   region: v.pipe(text(region), v.regex(/^[a-z]{2}(-[a-z]+)+-\d+$/, region)),
   preset: v.picklist(Object.keys(PRESETS) as AwsPreset[], '"dev" or "production"'),
@@ -53,6 +57,7 @@ const schema = {
   maxClients: number("a whole number from 1 to 1000", 1, 1000),
   imageId: v.pipe(text(image), v.regex(/^ami-[0-9a-f]+$/, image)),
   deletionProtection: flag,
+  alarmTopicArn: v.pipe(text(topic), v.regex(/^arn:[\w-]+:sns:[\w-]+:\d{12}:[\w-]+$/, topic)),
   stateBucket: v.pipe(text(bucket), v.regex(/^[a-z0-9][a-z0-9.-]{1,61}[a-z0-9]$/, bucket)),
   createStateBucket: flag,
 };

@@ -15,4 +15,6 @@ export interface ClusterLike extends IConstruct {
   readonly logsBucketName: string;
   /** Whether deletion protection is on. */
   readonly deletionProtection: boolean;
+  /** ARN of the SNS topic that alarms notify. @default there are no alarms */
+  readonly alarmTopicArn?: string;
 }

@@ -15,6 +15,7 @@ import { isToken } from "../../core/token";
 import { AWS_CHECKS } from "../checks";
 import { awsName } from "../names";
 import { addTags, TAGS, tagsOf, type Tags } from "../tags";
+import { addTooFewAlarm } from "../watch/too-few-alarm";
 import { addCertificate } from "./certificate";
 import type { ClusterLike } from "./cluster-like";
 import {
@@ -330,6 +331,17 @@ export class PublishedGateway extends Construct {
     });
     if (gatewayHasTls && !this.isApplication) {
       silence(created, "public-without-tls", "The gateway terminates TLS.");
+    }
+    const { alarmTopicArn } = this.props.cluster;
+    if (alarmTopicArn !== undefined) {
+      addTooFewAlarm(this, `${id}-alarm`, {
+        name: `${this.name}-${port}-no-healthy-target`,
+        description: `No machine runs the gateway ${this.props.gateway.serviceName}, or none accepts connections on port ${hostPort}.`,
+        namespace: this.isApplication ? "AWS/ApplicationELB" : "AWS/NetworkELB",
+        metric: "HealthyHostCount",
+        dimensions: { LoadBalancer: parts.balancer.arnSuffix, TargetGroup: target.arnSuffix },
+        ...{ atLeast: 1, minutes: 3, topicArn: alarmTopicArn },
+      });
     }
     for (const [pool, groupName] of parts.groups) {
       new AutoscalingAttachment(this, `${id}-${pool}`, {

@@ -141,6 +141,8 @@ export class Machines extends Construct {
       // Where there is a range, what scales the group has decided on a number.
       desiredCapacity: scaling.min === scaling.max ? scaling.min : undefined,
       vpcZoneIdentifier: options.network.privateSubnets.map((subnet) => subnet.id),
+      // Free of charge, and the alarms need it.
+      enabledMetrics: ["GroupInServiceInstances"],
       // Those of a load balancer would replace all machines at once where a service is at fault.
       healthCheckType: "EC2",
       capacityRebalance: capacity.kind === "spot" || undefined,
