@@ -74,7 +74,7 @@ async function stacksOf(
 ): Promise<readonly SynthesizedStack[] | undefined> {
   if (stacks !== undefined) return readStacks(stacks);
   if (app === undefined && (name !== undefined || !hasApp())) return undefined;
-  return (await synthesis(findApp(app), signal)).stacks;
+  return (await synthesis(findApp(app), signal, name === undefined ? "own" : "plain")).stacks;
 }
 
 /** What matters most comes last, where a terminal shows it. */

@@ -224,6 +224,12 @@ const cases: readonly (readonly [rule: string, what: string, change: Partial<Fac
     /^error job-plans: mesh\/mesh\/api: Nomad finds no node: group api cannot be placed on 0 nodes\. /,
   ],
   [
+    "job-plans",
+    "a job that is not complete yet",
+    withApp({ job: undefined }),
+    /^note job-plans: mesh\/mesh\/api: A part of the job is known only when Terraform applies it/,
+  ],
+  [
     "consul-program",
     "a node that lacks consul",
     {

@@ -1,3 +1,4 @@
+import { spawnSync } from "node:child_process";
 import { generateKeyPairSync, randomUUID } from "node:crypto";
 import { App } from "cdktf";
 import { mkdtempSync, rmSync } from "node:fs";
@@ -5,6 +6,7 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { MeshStack } from "../../stacks";
 import { Workload } from "../../constructs";
+import type { CheckReport } from "../../cli/check";
 import { readNeeds, type AppNeeds } from "../../cluster/app-needs";
 import { checkCluster, type ClusterReport } from "../../cluster/check";
 import { gather } from "../../cluster/gather";
@@ -69,7 +71,12 @@ beforeAll(async () => {
     clusters.nomad("nomad-disconnected", consul(noConnect)),
     clusters.nomad("nomad-mixed-up", {
       ...consul(open, { grpc_address: `127.0.0.1:${open.grpcTls}` }),
-      plugin: { raw_exec: { config: { enabled: false } } },
+      client: {
+        options: {
+          "fingerprint.denylist": "env_aws,env_gce,env_azure,env_digitalocean",
+          "driver.denylist": "docker,raw_exec",
+        },
+      },
     }),
     clusters.nomad("nomad-locked", { ...consul(secure), acl: { enabled: true } }, { token: management }),
   ]);
@@ -196,6 +203,32 @@ test("a driver and a node pool that the app needs", async () => {
   const elsewhere = await check(open, plain, needsOfApp({ nomadNodePool: "gpu" }), true);
   expect(linesOf(elsewhere, "node-pools")).toEqual([
     expect.stringMatching(/^mesh\/mesh\/api: Nomad has no node pool gpu; it has all, default\. /),
+  ]);
+});
+
+test("the command takes the app with its own settings, and the cluster of the environment", () => {
+  const root = join(__dirname, "..", "..");
+  const { status, stdout, stderr } = spawnSync(
+    process.execPath,
+    [join(root, "cli", "meshform.mjs"), "check", "--pre", "--json"],
+    {
+      cwd: root,
+      env: {
+        ...process.env,
+        CONSUL_HTTP_ADDR: open.address,
+        NOMAD_ADDR: mixedUp.address,
+        MESHFORM_RUNTIME: "docker",
+      },
+      encoding: "utf8",
+      timeout: 60_000,
+    },
+  );
+  expect({ status, stderr }).toEqual({ status: 1, stderr: "" });
+  const [report] = (JSON.parse(stdout) as CheckReport).clusters;
+  expect(report).toMatchObject({ consul: open.address, nomad: mixedUp.address, withoutApp: [] });
+  expect(linesOf(report, "drivers")).toEqual([
+    expect.stringMatching(/^mesh\/mesh\/count-api: .* has the driver docker\. Start Docker on the nodes/),
+    expect.stringMatching(/^mesh\/mesh\/count-dashboard: .* has the driver docker\. /),
   ]);
 });
 

@@ -40,6 +40,7 @@ export function jobFact(change: Partial<NeededJob> = {}): NeededJob {
     hostNetworks: [],
     hasTransparentProxy: false,
     envoyImages: [],
+    job: {},
     ...change,
   };
 }

@@ -6,8 +6,16 @@ export const jobPlans = rule({
   reason: "Nomad's own plan shows whether it accepts a job and finds nodes for it.",
   needsApp: true,
   needs: ["plans"],
-  find: ({ plans }) =>
-    plans.flatMap(({ construct, unplaced, refusal }) => {
+  find: ({ plans, app }) => [
+    ...(app?.jobs ?? [])
+      .filter(({ job }) => job === undefined)
+      .map(({ construct }) => ({
+        level: "note" as const,
+        at: construct,
+        problem: "A part of the job is known only when Terraform applies it, so Nomad was not asked for a plan.",
+        fix: "Look at `nomad job status` after the deployment.",
+      })),
+    ...plans.flatMap(({ construct, unplaced, refusal }) => {
       if (refusal?.status === 403) {
         return [
           {
@@ -26,4 +34,5 @@ export const jobPlans = rule({
         fix: "Fix the constraint that filters the nodes, see docs/troubleshooting.md.",
       }));
     }),
+  ],
 });
