@@ -1,7 +1,8 @@
 import { link, rename, rm, writeFile } from "node:fs/promises";
 import { dirname, relative, resolve } from "node:path";
 import { type Command } from "commander";
-import { importApp, ImportProblem, type ImportedApp, type JobFile } from "../import/app";
+import { importApp, type ImportedApp, type JobFile } from "../import/app";
+import { ImportProblem } from "../import/problem";
 import { readJobFiles } from "../import/read-job-files";
 import { LabError } from "../lab/errors";
 import { interruptible } from "./interruptible";

@@ -3,6 +3,7 @@ import { block, Call, Commented, importsOf, isFields, Name, printArguments, type
 import { groupOf, portsOf } from "./group";
 import { jobOf } from "./job";
 import { constructId, identifier, Names, RESERVED } from "./names";
+import { ImportProblem } from "./problem";
 import { catalogServiceOf, isInMesh, meshServiceOf, protocolOf, serviceName } from "./service";
 import { unknownsOf } from "./unknowns";
 import { upstreamOf, type ImportedService, type ImportedUpstream } from "./upstream";
@@ -22,16 +23,6 @@ export interface ImportedApp {
   readonly jobs: number;
   readonly services: number;
   readonly connections: number;
-}
-
-/** Something that the jobs contain and one app cannot have. */
-export class ImportProblem extends Error {
-  constructor(
-    message: string,
-    readonly fix: string,
-  ) {
-    super(message);
-  }
 }
 
 const BODY = "  ";

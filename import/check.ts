@@ -1,5 +1,6 @@
 import type * as nomad from "../constructs/nomad/generated/job";
 import type { HealthCheck, HealthCheckTarget } from "../constructs/nomad/health-check";
+import { problemOfRequestPath } from "../constructs/nomad/request-path";
 import { call, type Call, type Fields } from "./code";
 import { expressing } from "./difference";
 import { duration, entries, items, set } from "./values";
@@ -29,7 +30,9 @@ function factoryCall(check: nomad.ServiceCheck, target: HealthCheckTarget, overr
         headers: entries(check.Header),
         body: set(check.Body),
       };
-      return call("HealthCheck.http", check.Path ?? "", { ...options, ...override });
+      // An override has the path if the library refuses it, as it does one without a slash, which Nomad completes.
+      const path = problemOfRequestPath(check.Path ?? "", true) === undefined ? check.Path : "/";
+      return call("HealthCheck.http", path, { ...options, ...override });
     }
     case "grpc": {
       const options = {

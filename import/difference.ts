@@ -1,5 +1,6 @@
 import { NAMES_OF_ITEMS, overridden } from "../constructs/nomad/override";
 import type { Override } from "../constructs/core/override";
+import { ImportProblem } from "./problem";
 import { Commented, type Call, evaluate, type Code, type Fields } from "./code";
 
 /** The comment at each override. */
@@ -37,7 +38,10 @@ export function overrideFor<T extends object>(rendered: T, wanted: T): Code {
   if (Object.keys(difference).length === 0) return undefined;
   const result = overridden(rendered, difference as Override<T>, "the imported job");
   if (!isSame(result, wanted)) {
-    throw new Error(`An override cannot make ${JSON.stringify(wanted)} of ${JSON.stringify(rendered)}.`);
+    throw new ImportProblem(
+      `An override cannot express ${JSON.stringify(difference)} in ${JSON.stringify(wanted)}.`,
+      "Give items of lists different names, or write this job manually.",
+    );
   }
   return new Commented(COMMENT, difference as Fields);
 }

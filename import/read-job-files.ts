@@ -3,6 +3,7 @@ import { basename } from "node:path";
 import { stat } from "node:fs/promises";
 import type * as nomad from "../constructs/nomad/generated/job";
 import { LabError } from "../lab/errors";
+import { invocation } from "../lab/invocation";
 import { locateEngines } from "../lab/engines/locate-engines";
 import type { JobFile } from "./app";
 
@@ -32,7 +33,7 @@ export async function readJobFiles(
   if (nomad === undefined) {
     throw new LabError(
       "There is no Nomad that could read the job files.",
-      "Install `nomad` on PATH, or run `meshform install`.",
+      `Install nomad on PATH, or run \`${invocation("install")}\`.`,
     );
   }
   const [jobs, problems]: [JobFile[], string[]] = [[], []];

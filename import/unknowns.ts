@@ -45,7 +45,7 @@ export function unknownsOf({ services, upstreams, gateways, jobsWithOverrides }:
       : [`The protocol of ${listed(withoutProtocol)}: the app uses tcp. Set \`protocol\` for http, http2 or grpc.`]),
     ...[...foreign].map(
       ([name, sources]) =>
-        `Who owns ${name}: it is not in these files, so the app adds an upstream of ${listed([...new Set(sources)])} but no intention. Its owner must allow it.`,
+        `Who owns ${name}, to which ${listed([...new Set(sources)])} connects: it is in none of these files, or in another datacenter. The app adds an upstream but no intention, so its owner must allow it.`,
     ),
     ...anyDestination.map(
       ({ name, service }) =>

@@ -80,6 +80,22 @@ test.each([
   expect(() => importApp(files)).toThrow(message);
 });
 
+test("a check that the library refuses keeps the path of the file", () => {
+  const check = { Name: "alive", Type: "http", Path: "alive", PortLabel: "http", Interval: 1e9, Timeout: 1e9 };
+  const source = appOf({ Networks: BRIDGE, Services: [{ Name: "page", PortLabel: "http", Checks: [check] }] });
+  expect(source).toContain('HealthCheck.http("/", {');
+  expect(source).toContain('override: { Path: "alive" },');
+});
+
+test("refuses a job that no override can make", () => {
+  const ports = [
+    { Label: "a", To: 1 },
+    { Label: "a", To: 2 },
+  ];
+  const one = { file: "a.nomad.hcl", job: jobOf({ Networks: [{ Mode: "bridge", DynamicPorts: ports }] }) };
+  expect(() => importApp([one])).toThrow("An override cannot express");
+});
+
 test("names that TypeScript cannot have become others", () => {
   const source = appOf({ Networks: BRIDGE, Services: [service("delete")] }, { ID: "new", Name: "new" });
   expect(source).toContain('const newJob = mesh.addJob("new");');

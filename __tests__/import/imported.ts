@@ -27,10 +27,10 @@
 // - The protocol of cart, series, reports, edge, invoice, catalogue, shop-store, shop-api, shop-page, accounts,
 //   accounts-admin, billing, plain-api, orders and orders-admin: the app uses tcp. Set `protocol` for http, http2 or
 //   grpc.
-// - Who owns registry: it is not in these files, so the app adds an upstream of reports but no intention. Its owner
-//   must allow it.
-// - Who owns ledger: it is not in these files, so the app adds an upstream of invoice and orders but no intention.
-//   Its owner must allow it.
+// - Who owns registry, to which reports connects: it is in none of these files, or in another datacenter. The app
+//   adds an upstream but no intention, so its owner must allow it.
+// - Who owns ledger, to which invoice and orders connects: it is in none of these files, or in another datacenter.
+//   The app adds an upstream but no intention, so its owner must allow it.
 // - Which services edge connects to: it is Connect native. Add connectTo for each of them, without localBindPort.
 // - Which services billing connects to: it has a transparent proxy. Add connectTo for each of them, without
 //   localBindPort.
