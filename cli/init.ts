@@ -1,5 +1,5 @@
 import { cpSync, existsSync, mkdirSync, readdirSync, readFileSync, writeFileSync } from "node:fs";
-import { basename, join, resolve } from "node:path";
+import { basename, dirname, join, relative, resolve } from "node:path";
 import { Option, type Command } from "commander";
 import { Listr } from "listr2";
 import { LabError } from "../lab/errors";
@@ -75,7 +75,7 @@ function createProject(folder: string, language: Language): void {
       .toLowerCase()
       .replace(/[^a-z0-9-]+/g, "-")
       .replace(/^-+|-+$/g, "") || "mesh";
-  writeJson(join(folder, "package.json"), manifestOf(name, language));
+  writeJson(join(folder, "package.json"), manifestOf(folder, name, language));
   writeJson(join(folder, "cdktf.json"), {
     language: "typescript",
     app: runOf(language),
@@ -88,8 +88,9 @@ function createProject(folder: string, language: Language): void {
   });
 }
 
-function manifestOf(name: string, language: Language): object {
-  const own = JSON.parse(readFileSync(require.resolve("meshform/package.json"), "utf8")) as {
+function manifestOf(folder: string, name: string, language: Language): object {
+  const manifest = require.resolve("meshform/package.json");
+  const own = JSON.parse(readFileSync(manifest, "utf8")) as {
     readonly version: string;
     readonly dependencies: Readonly<Record<string, string>>;
     readonly devDependencies: Readonly<Record<string, string>>;
@@ -106,10 +107,28 @@ function manifestOf(name: string, language: Language): object {
       synth: runOf(language),
       deploy: `npx --yes cdktf-cli@${known["cdktf-cli"]} deploy mesh`,
     },
-    dependencies: { ...pinned(PINS.shared), meshform: own.version },
+    dependencies: { ...pinned(PINS.shared), meshform: sourceOf(dirname(manifest), folder) ?? own.version },
     devDependencies: pinned(PINS[language]),
     ...(language === "typescript" && { jest: { preset: "ts-jest" } }),
   };
+}
+
+/**
+ * Where npm got this package from, if that was not a registry, so that the project gets the same one.
+ *
+ * @see https://docs.npmjs.com/cli/configuring-npm/package-lock-json#hidden-lockfiles
+ */
+function sourceOf(own: string, folder: string): string | undefined {
+  const lock = join(dirname(own), ".package-lock.json");
+  if (!existsSync(lock)) return undefined;
+  const { packages } = JSON.parse(readFileSync(lock, "utf8")) as {
+    readonly packages: Readonly<Record<string, { readonly resolved?: string } | undefined>>;
+  };
+  const resolved = packages["node_modules/meshform"]?.resolved;
+  if (resolved?.startsWith("git+")) return resolved;
+  if (!resolved?.startsWith("file:")) return undefined;
+  const file = resolve(own, "..", "..", resolved.slice("file:".length));
+  return `file:${relative(folder, file)}`;
 }
 
 function runOf(language: Language): string {

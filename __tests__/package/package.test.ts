@@ -330,13 +330,13 @@ describe("a project of somebody else", () => {
 
 describe("meshform init", () => {
   let typescript: Consumer;
+  /** Somebody who has installed the tarball, and nothing else. */
+  let installed: Consumer;
 
-  /** Makes a project with the package's own command; the package comes from the tarball, since no registry has it yet. */
+  /** Makes a project with the installed package, which it gets from the same tarball. */
   function init(...options: readonly string[]): Consumer {
     const made = consumer();
-    made.must("node", join(__dirname, "../../cli/meshform.mjs"), "init", ".", "--no-install", ...options);
-    const project = JSON.parse(made.read("package.json")) as { dependencies: Record<string, string> };
-    made.write("package.json", { ...project, dependencies: { ...project.dependencies, meshform: tarball } });
+    made.must(join(installed.folder, "node_modules/.bin/meshform"), "init", ".", "--no-install", ...options);
     return made;
   }
 
@@ -351,6 +351,9 @@ describe("meshform init", () => {
   }
 
   beforeAll(() => {
+    installed = consumer();
+    installed.write("package.json", { private: true, dependencies: { meshform: tarball } });
+    installed.install();
     typescript = init();
     typescript.install();
   });
