@@ -90,3 +90,7 @@ def wait_for(what: str, limit: float, probe: Callable[[], T], silence: float | N
                 say(f"Waiting for {what}: {told}")
         time.sleep(pause)
         pause = min(2 * pause, 2.0)
+
+
+def without(document: Json, *names: str) -> Json:
+    return {key: value for key, value in document.items() if key not in names}

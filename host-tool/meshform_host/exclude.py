@@ -8,12 +8,11 @@ import urllib.parse
 from collections.abc import Callable, Mapping
 
 from .api import Api, ApiError, api_of
-from .basics import ENGINES, Json, NotYet, Problem, T, say, wait_for
+from .basics import ENGINES, Json, NotYet, Problem, T, say, wait_for, without
 from .cluster import Cluster, cluster_of
 from .host import Host
 from .keys import HOSTS, read_texts
 from .nodes import ALIVE
-from .recovery import without
 from .rotate import GossipRotation
 from .rotate_ca import CaRotation
 from .rotate_tokens import TokenRotation

@@ -6,11 +6,10 @@ import urllib.parse
 from collections.abc import Callable
 
 from .api import Api, ApiError, api_of
-from .basics import ENGINES, Json, Problem, say, wait_for
+from .basics import ENGINES, Json, Problem, say, wait_for, without
 from .cluster import Cluster
 from .follow import AllHosts
 from .host import Host
-from .recovery import without
 from .tls import Authorities, ConsulTls, KeyPair
 
 # What `cluster` has of an engine's CAs: see Authorities.

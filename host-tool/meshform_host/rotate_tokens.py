@@ -7,11 +7,10 @@ from collections.abc import Callable
 
 from .acl import WellKnownToken, digest_of_secret, grants_of, read_token
 from .api import Api, ApiError, api_of
-from .basics import Json, Problem, say, wait_for
+from .basics import Json, Problem, say, wait_for, without
 from .cluster import Cluster
 from .follow import AllHosts
 from .host import Host
-from .recovery import without
 
 
 class TokenRotation:
