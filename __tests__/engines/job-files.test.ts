@@ -143,7 +143,8 @@ describe("meshform import", () => {
     expect(withoutWaysOfImport(await stored(jobs[job.ID ?? ""]))).toEqual(withoutWaysOfImport(await stored(job)));
   });
 
-  // The compiler and the linter check that one with the rest of the repository.
+  // The compiler and the linter check that one with the rest of the repository. To replace it:
+  // npm run import -- __tests__/nomad/job-files/*.hcl __tests__/import/job-files/*.hcl --out __tests__/import/imported.ts --force
   test("the app is the one in the repository", () => {
     expect(readFileSync(app, "utf8")).toBe(readFileSync(golden, "utf8"));
   });
