@@ -1,5 +1,6 @@
 import { readdirSync, readFileSync, rmSync, statSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
+import type { CheckReport } from "../../cli/check";
 import { HOST_TOOL } from "../../constructs/linux/host-tool/host-tool";
 import { LabFiles } from "../../lab/lab-files";
 import { kill } from "../../lab/processes";
@@ -105,6 +106,14 @@ describe("three servers and two clients", () => {
       ...{ node: "client-1", roles: ["consul-client", "nomad-client"], left: false, ready: true },
       parts: ["boot", "consul-client", "nomad-client", "consul-grpc"].map((name) => ({ name, ready: true })),
     });
+  });
+
+  test("are a cluster in which check finds nothing wrong, and of which it sees everything", async () => {
+    const outcome = await lab.meshform(["check", "--json"]);
+    expect(outcome).toExit(0);
+    const [report] = (JSON.parse(outcome.output) as CheckReport).clusters;
+    expect(report.findings.filter(({ level }) => level !== "note")).toEqual([]);
+    expect(report.checked).toEqual(expect.arrayContaining(["workload-identity", "grpc-port", "sidecar-checks"]));
   });
 
   test("count through two sidecars, with tokens from their jobs' own identities", async () => {
