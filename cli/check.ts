@@ -8,6 +8,7 @@ import { readStacks, type SynthesizedStack } from "../lab/apply/synthesized";
 import { enginesOfEnvironment } from "../lab/engines-of-environment";
 import { appOption } from "./app-option";
 import { clustersOf } from "./cluster-options";
+import { counted } from "./counted";
 import { interruptible } from "./interruptible";
 import { synthesis } from "./synthesis";
 
@@ -43,28 +44,33 @@ export function registerCheck(program: Command): void {
       "\nThe cluster is that of CONSUL_HTTP_ADDR, NOMAD_ADDR, their tokens and certificates, unless the app sets addresses. Without" +
         "\nan app, what its jobs need is not checked. The exit code is 1 if there is an error. To check an app, use `meshform checks`.",
     )
-    .action(({ app, stacks, name, pre = false, json = false }: Options) =>
-      interruptible(async (signal) => {
-        const own = await stacksOf({ app, stacks, name }, signal);
-        const targets: { cluster: CheckedCluster; stacks: readonly SynthesizedStack[] }[] =
-          name === undefined
-            ? targetsOf(own ?? [], process.env).map((it) => ({
-                cluster: enginesOfEnvironment(it.environment),
-                stacks: it.stacks,
-              }))
-            : clustersOf({ name }).map((cluster) => ({ cluster, stacks: own ?? [] }));
-        const clusters = await Promise.all(
-          targets.map(async ({ cluster, stacks: its }) => ({
-            consul: cluster.consul.address,
-            nomad: cluster.nomad.address,
-            ...checkCluster(await gather(cluster, own && readNeeds(its)), pre),
-          })),
-        );
-        const report: CheckReport = { ok: clusters.every(({ ok }) => ok), clusters };
-        console.log(json ? JSON.stringify(report, undefined, 2) : clusters.map(render).join("\n\n"));
-        if (!report.ok) process.exitCode = 1;
-      }),
-    );
+    .action(async ({ app, stacks, name, pre = false, json = false }: Options) => {
+      const own = await interruptible((signal) => stacksOf({ app, stacks, name }, signal));
+      // From here on there is nothing to clean up.
+      const clusters = await Promise.all(
+        targets(own ?? [], name).map(async ({ cluster, stacks: its }) => ({
+          consul: cluster.consul.address,
+          nomad: cluster.nomad.address,
+          ...checkCluster(await gather(cluster, own && readNeeds(its)), pre),
+        })),
+      );
+      const report: CheckReport = { ok: clusters.every(({ ok }) => ok), clusters };
+      console.log(json ? JSON.stringify(report, undefined, 2) : clusters.map(render).join("\n\n"));
+      if (!report.ok) process.exitCode = 1;
+    });
+}
+
+interface Target {
+  readonly cluster: CheckedCluster;
+  readonly stacks: readonly SynthesizedStack[];
+}
+
+function targets(stacks: readonly SynthesizedStack[], lab: string | undefined): Target[] {
+  if (lab !== undefined) return clustersOf({ name: lab }).map((cluster) => ({ cluster, stacks }));
+  return targetsOf(stacks, process.env).map((it) => ({
+    cluster: enginesOfEnvironment(it.environment),
+    stacks: it.stacks,
+  }));
 }
 
 /** The app of the working directory is for the cluster of the environment; a lab sets some of its settings itself. */
@@ -88,7 +94,7 @@ function render({ consul, nomad, checked, withoutApp, findings }: CheckReport["c
     ...section("Warnings:", warnings.map(lineOf)),
     ...section("Errors:", errors.map(lineOf)),
     "",
-    `${checked.length} rules checked, ${errors.length} errors, ${warnings.length} warnings`,
+    `${counted(checked.length, "rule")} checked, ${counted(errors.length, "error")}, ${counted(warnings.length, "warning")}`,
   ].join("\n");
 }
 

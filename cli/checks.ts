@@ -7,6 +7,7 @@ import { findApp, type AppSource } from "../lab/app-source";
 import { LabError } from "../lab/errors";
 import { synthesizeApp } from "../lab/synthesize-app";
 import { appOption } from "./app-option";
+import { counted } from "./counted";
 import { interruptible } from "./interruptible";
 import { table } from "./table";
 
@@ -82,8 +83,4 @@ function render({ checks, findings, silences }: Report): string {
 
 function section(title: string, lines: readonly string[]): string[] {
   return lines.length === 0 ? [] : ["", title, ...lines.map((line) => `  ${line}`)];
-}
-
-function counted(count: number, what: string): string {
-  return `${count} ${what}${count === 1 ? "" : "s"}`;
 }

@@ -38,9 +38,7 @@ export function checkCluster(facts: Facts, isFirst = false, rules: readonly Rule
     const missing = rule.needs.map((name) => facts[name]).filter((fact) => !isSeen<unknown>(fact)) as Unseen[];
     if (missing.length === 0) {
       checked.push(rule.id);
-      for (const finding of rule.find(knownOf(facts, rule.needs))) {
-        findings.push({ id: rule.id, level: "error", ...finding });
-      }
+      findings.push(...findingsOf(rule, facts));
     }
     for (const unseen of missing) {
       // All requests to an engine that cannot be reached fail alike.
@@ -58,6 +56,16 @@ export function checkCluster(facts: Facts, isFirst = false, rules: readonly Rule
     withoutApp: withoutApp.map(({ id }) => id),
     findings: all,
   };
+}
+
+/** A rule that ends with an error has not found that all is well. */
+function findingsOf(rule: Rule, facts: Facts): ReportedFinding[] {
+  try {
+    return [...rule.find(knownOf(facts, rule.needs))].map((it) => ({ id: rule.id, level: "error", ...it }));
+  } catch (error) {
+    const problem = `The rule ended with an error: ${String(error)}.`;
+    return [{ id: rule.id, level: "error", at: "meshform check", problem, fix: "Report it as a defect of Meshform." }];
+  }
 }
 
 function knownOf(facts: Facts, names: readonly FactName[]): Known<FactName> {

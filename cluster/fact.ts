@@ -44,20 +44,26 @@ export async function look<T>(
     kind,
     words,
   });
+  let answer: EngineAnswer;
   try {
-    const answer = await api.ask(path, timeoutMs, body);
-    const words = `status ${answer.status}: ${answer.text.trim().slice(0, 300)}`;
-    // Both engines say so, with status 400, on their HTTPS ports.
-    if (answer.text.includes("HTTP request to an HTTPS server")) return unseen("unreachable", words);
-    if (answer.headers["x-consul-results-filtered-by-acls"] === "true") {
-      return unseen("denied", "the token sees only a part of the list");
-    }
-    const value = read(answer);
-    if (value !== undefined) return { value };
-    return unseen(answer.status === 401 || answer.status === 403 ? "denied" : "failed", words);
+    answer = await api.ask(path, timeoutMs, body);
   } catch (error) {
     return unseen("unreachable", causeOf(error));
   }
+  const { status, headers, text } = answer;
+  const words = `status ${status}: ${text.trim().slice(0, 300)}`;
+  // Both engines say so, with status 400, on their HTTPS ports.
+  if (text.includes("HTTP request to an HTTPS server")) return unseen("unreachable", words);
+  if (headers["x-consul-results-filtered-by-acls"] === "true") {
+    return unseen("denied", "the token sees only a part of the list");
+  }
+  try {
+    const value = read(answer);
+    if (value !== undefined) return { value };
+  } catch {
+    // What answers may be a proxy in front of the engine, with a page of its own.
+  }
+  return unseen(status === 401 || status === 403 ? "denied" : "failed", words);
 }
 
 function json(answer: EngineAnswer): unknown {

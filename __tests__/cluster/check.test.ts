@@ -304,6 +304,16 @@ test("without an app, the rules about its jobs are named", () => {
   expect(report.checked).not.toEqual(expect.arrayContaining(["drivers"]));
 });
 
+test("an answer that a rule cannot read is an error", () => {
+  const report = checkCluster(healthyFacts({ nodes: { value: [{}] as never } }));
+  expect(linesOf(report)).toEqual(
+    expect.arrayContaining([
+      expect.stringMatching(/^error grpc-port: meshform check: The rule ended with an error: TypeError/),
+    ]),
+  );
+  expect(report.ok).toBe(false);
+});
+
 test("what cannot be seen is a finding that names the rules which it keeps from looking", () => {
   const denied: Unseen = {
     engine: "Nomad",
