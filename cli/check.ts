@@ -3,12 +3,12 @@ import { readNeeds } from "../cluster/app-needs";
 import { checkCluster, type ClusterReport, type ReportedFinding } from "../cluster/check";
 import { targetsOf } from "../cluster/endpoints";
 import { gather, type CheckedCluster } from "../cluster/gather";
+import { counted } from "../lab/counted";
 import { findApp, hasApp } from "../lab/app-source";
 import { readStacks, type SynthesizedStack } from "../lab/apply/synthesized";
 import { enginesOfEnvironment } from "../lab/engines-of-environment";
 import { appOption } from "./app-option";
 import { clustersOf } from "./cluster-options";
-import { counted } from "./counted";
 import { interruptible } from "./interruptible";
 import { synthesis } from "./synthesis";
 

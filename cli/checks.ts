@@ -3,11 +3,11 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import type { Command } from "commander";
 import { readReport, sentenceOf, sentenceOfSilence, type Report } from "../constructs/checks/report";
+import { counted } from "../lab/counted";
 import { findApp, type AppSource } from "../lab/app-source";
 import { LabError } from "../lab/errors";
 import { synthesizeApp } from "../lab/synthesize-app";
 import { appOption } from "./app-option";
-import { counted } from "./counted";
 import { interruptible } from "./interruptible";
 import { table } from "./table";
 

@@ -4,6 +4,7 @@ import { type Command } from "commander";
 import { importApp, type ImportedApp, type JobFile } from "../import/app";
 import { ImportProblem } from "../import/problem";
 import { readJobFiles } from "../import/read-job-files";
+import { counted } from "../lab/counted";
 import { LabError } from "../lab/errors";
 import { interruptible } from "./interruptible";
 
@@ -72,8 +73,4 @@ function render(file: string, { unknowns, jobs, services, connections }: Importe
     "What the job files do not tell, as the comment at the top of the file lists too:",
     ...unknowns.map((sentence) => `  - ${sentence}`),
   ].join("\n");
-}
-
-function counted(count: number, what: string): string {
-  return `${count} ${what}${count === 1 ? "" : "s"}`;
 }

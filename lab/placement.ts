@@ -1,3 +1,5 @@
+import { counted } from "./counted";
+
 /** Why Nomad found no node for a group, as an evaluation tells it. */
 export interface PlacementFailure {
   readonly NodesEvaluated: number;
@@ -12,11 +14,12 @@ export interface PlacementFailure {
 export function placementProblems(failures: Readonly<Record<string, PlacementFailure>> | null): string[] {
   return Object.entries(failures ?? {}).map(([group, failure]) => {
     const reasons = Object.entries({ ...failure.ConstraintFiltered, ...failure.DimensionExhausted });
-    const why = reasons.map(([reason, nodes]) => `${reason} (${nodes} nodes)`).join(", ") || "no node is eligible";
+    const why =
+      reasons.map(([reason, nodes]) => `${reason} (${counted(nodes, "node")})`).join(", ") || "no node is eligible";
     const hint = why.includes("consul-cni")
       ? " A transparent proxy needs the plugin consul-cni, which these nodes do not have: use explicit upstreams instead."
       : "";
-    return `group ${group} cannot be placed on ${failure.NodesEvaluated} nodes: ${why}.${hint}`;
+    return `group ${group} cannot be placed on ${counted(failure.NodesEvaluated, "node")}: ${why}.${hint}`;
   });
 }
 
