@@ -15,6 +15,7 @@ const load = createRequire(__filename);
 const COMMANDS: Readonly<Record<string, (program: Command) => void>> = {
   init: (program) => (load("./init") as typeof import("./init")).registerInit(program),
   up: (program) => (load("./up") as typeof import("./up")).registerUp(program),
+  list: (program) => (load("./list") as typeof import("./list")).registerList(program),
   status: (program) => (load("./status") as typeof import("./status")).registerStatus(program),
   health: (program) => (load("./health") as typeof import("./health")).registerHealth(program),
   logs: (program) => (load("./logs") as typeof import("./logs")).registerLogs(program),

@@ -4,6 +4,7 @@ import { existsSync, readFileSync, rmSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { LabFiles } from "../../lab/lab-files";
 import { kill } from "../../lab/processes";
+import type { ListedLab } from "../../lab/list";
 import { readState } from "../../lab/state";
 import type { LabStatus } from "../../lab/status";
 import { eventually } from "../support/eventually";
@@ -299,6 +300,23 @@ test("two labs with equal addresses run side by side and know nothing of each ot
   expect(new Set([...ofOne, ...ofTwo]).size).toBe(4);
   expect(one.url("Consul")).not.toBe(two.url("Consul"));
   expect((await statusOf(one)).healthy).toBe(true);
+});
+
+test("both are listed, and while one is there, down does not remove the engines of the other", async () => {
+  const { output } = await run(process.execPath, [CLI, "list", "--json"]);
+  const urlOf = (lab: TestLab) => ({ name: "consul", datacenter: "dc1", url: lab.url("Consul").replace("/ui/", "") });
+  for (const lab of [one, two]) {
+    const found = (JSON.parse(output) as ListedLab[]).find(({ name }) => name === lab.name);
+    expect(found).toMatchObject({ profile: "plain", datacenters: ["dc1"], hosts: 3, running: 3 });
+    expect(found?.listeners).toContainEqual(urlOf(lab));
+  }
+  const table = (await run(process.execPath, [CLI, "list"])).output;
+  expect(table).toMatch(new RegExp(`^${one.name} +plain +dc1 +3/3 running +http://127\\.0\\.0\\.1:\\d+$`, "m"));
+
+  const refused = await two.meshform(["down", "--cache"]);
+  expect(refused).toExit(1);
+  expect(refused.output).toMatch(new RegExp(`^These labs use the engines in the cache: .*${one.name}`));
+  expect((await statusOf(two)).healthy).toBe(true);
 });
 
 test("the agents of a lab with disks have their data there: one can be full, or replaced, and the other has all it had", async () => {

@@ -4,7 +4,7 @@ import { existsSync, mkdirSync, mkdtempSync, readdirSync, readFileSync, rmSync, 
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { text } from "node:stream/consumers";
-import { fillOnce, sweepCache } from "../../lab/engines/cache";
+import { engineCache, fillOnce, removeEngines, sweepCache } from "../../lab/engines/cache";
 import { withLock } from "../../lab/engines/lock";
 
 const repository = join(__dirname, "..", "..");
@@ -187,4 +187,14 @@ test("a lock file that its holder removes still lets in one process at a time", 
 test("a cache that is not there yet is nothing to sweep", async () => {
   mkdirSync(join(cache, "empty"));
   await expect(sweepCache(join(cache, "absent"))).resolves.toBeUndefined();
+});
+
+test("all engines can be removed, and nothing else", async () => {
+  const env = { XDG_CACHE_HOME: cache };
+  expect(await removeEngines(env)).toBeUndefined();
+  const engines = engineCache(env);
+  mkdirSync(join(engines, "consul", "1.2.3"), { recursive: true });
+  writeFileSync(join(cache, "of-others"), "");
+  expect(await removeEngines(env)).toBe(engines);
+  expect(readdirSync(cache)).toEqual(["of-others"]);
 });

@@ -1,5 +1,5 @@
 import { existsSync } from "node:fs";
-import { chmod, mkdtemp, readdir, rename, rm } from "node:fs/promises";
+import { chmod, mkdtemp, readdir, rename, rm, rmdir } from "node:fs/promises";
 import { homedir } from "node:os";
 import { dirname, join } from "node:path";
 import { type LockOptions, withLock } from "./lock";
@@ -12,6 +12,19 @@ export function engineCache(env: NodeJS.ProcessEnv = process.env): string {
   // The XDG specification says to ignore a relative path.
   const base = env.XDG_CACHE_HOME?.startsWith("/") ? env.XDG_CACHE_HOME : join(env.HOME ?? homedir(), ".cache");
   return join(base, "meshform", "engines");
+}
+
+/**
+ * Removes all engines, of every version. Labs that run lose the programs with which their agents would start again.
+ *
+ * @returns the folder that was removed; undefined if there was none
+ */
+export async function removeEngines(env: NodeJS.ProcessEnv = process.env): Promise<string | undefined> {
+  const folder = engineCache(env);
+  if (!existsSync(folder)) return undefined;
+  await rm(folder, { recursive: true });
+  await rmdir(dirname(folder)).catch(() => undefined); // Something else may be in it.
+  return folder;
 }
 
 export interface FillOptions extends LockOptions {
