@@ -126,7 +126,7 @@ function render(report: UpReport, name: string): string {
         }),
       ),
     ),
-    ...section("Mind", [...mesh.remarks, ...report.dangers]),
+    ...section("Notes", [...mesh.remarks, ...report.dangers]),
     ...section(
       "Next",
       table([
