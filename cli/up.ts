@@ -1,11 +1,13 @@
 import { InvalidArgumentError, Option, type Command } from "commander";
-import { findApp } from "../lab/app-source";
+import { findApp, type AppSource } from "../lab/app-source";
 import type { ApplyOptions } from "../lab/apply";
 import { urlOf } from "../lab/cluster";
+import { LabError } from "../lab/errors";
 import { Lab } from "../lab/lab";
 import type { Runtime } from "../lab/synthesize-app";
 import { isEngine } from "../lab/published";
 import { up, type UpReport } from "../lab/up";
+import { changesIn } from "../lab/watch";
 import { invocation } from "../lab/invocation";
 import { appOption } from "./app-option";
 import { interruptible } from "./interruptible";
@@ -24,6 +26,7 @@ interface Options {
   readonly disks?: boolean;
   readonly runtime?: Runtime;
   readonly timeout: number;
+  readonly watch?: boolean;
 }
 
 /** `meshform up`: from whatever is there to a running mesh, and what to open. */
@@ -64,28 +67,58 @@ export function registerUp(program: Command): void {
       ).choices(["exec", "docker"]),
     )
     .option("--timeout <seconds>", "timeout of each wait for agents, services and responses", seconds, 180)
-    .action(async ({ name, app, engine, secure, datacenters, show, disks, runtime, timeout }: Options) => {
-      try {
-        const profile = secure === undefined ? undefined : secure ? ("secure" as const) : ("plain" as const);
-        const options = {
-          name,
-          app: findApp(app),
-          engine,
-          profile,
-          datacenters,
-          shown: show,
-          disks,
-          runtime,
-          timeoutMs: timeout * 1000,
-        };
-        const report = await interruptible((signal) => up({ ...options, signal }));
-        console.log(render(report, name));
-        if (report.problems.length > 0) process.exitCode = 1;
-      } catch (error) {
-        if (new Lab(name).exists) console.error(`${whatNow(name)}\n`);
-        throw error;
-      }
+    .option("--watch", "deploy again whenever a file in this directory changes, until Ctrl-C")
+    .action(async ({ name, app, engine, secure, datacenters, show, disks, runtime, timeout, watch }: Options) => {
+      const profile = secure === undefined ? undefined : secure ? ("secure" as const) : ("plain" as const);
+      const source = findApp(app);
+      const options = {
+        name,
+        app: source,
+        engine,
+        profile,
+        datacenters,
+        shown: show,
+        disks,
+        runtime,
+        timeoutMs: timeout * 1000,
+      };
+      const deploy = async (signal: AbortSignal) => {
+        try {
+          const report = await up({ ...options, signal });
+          console.log(render(report, name));
+          if (report.problems.length > 0) process.exitCode = 1;
+        } catch (error) {
+          if (new Lab(name).exists) console.error(`${whatNow(name)}\n`);
+          throw error;
+        }
+      };
+      await interruptible((signal) => (watch ? deployAlways(source, deploy, signal) : deploy(signal)));
     });
+}
+
+/** Deploys now and after each change; what is wrong with the app is printed, and the next change may correct it. */
+async function deployAlways(
+  { folder }: AppSource,
+  deploy: (signal: AbortSignal) => Promise<void>,
+  signal: AbortSignal,
+): Promise<void> {
+  const changes = changesIn(folder, signal);
+  let next = changes.next();
+  // What changes during the deployment is deployed after it.
+  next.catch(() => undefined);
+  for (;;) {
+    try {
+      await deploy(signal);
+    } catch (error) {
+      if (!(error instanceof LabError)) throw error;
+      console.error(`${error.problem}\n${error.fix}`);
+    }
+    console.log(`\nWaiting for changes in ${folder}. Ctrl-C ends this; the lab continues to run.`);
+    const { value: files } = await next;
+    next = changes.next();
+    next.catch(() => undefined);
+    console.log(`\nChanged: ${files.join(", ")}`);
+  }
 }
 
 function datacenterCount(text: string): number {

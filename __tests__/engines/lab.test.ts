@@ -1,12 +1,13 @@
 import { spawn } from "node:child_process";
 import { once } from "node:events";
-import { existsSync, readFileSync, rmSync, writeFileSync } from "node:fs";
+import { existsSync, mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { LabFiles } from "../../lab/lab-files";
 import { kill } from "../../lab/processes";
 import type { ListedLab } from "../../lab/list";
 import { readState } from "../../lab/state";
 import type { LabStatus } from "../../lab/status";
+import { ROOT } from "../support/consumer";
 import { eventually } from "../support/eventually";
 import { look, outcomesOf, statusOfRequest } from "../support/hostile-page";
 import { CLI, run, TestLab } from "../support/lab";
@@ -291,6 +292,47 @@ test.each(["client-1", "server-1"])(
     expect(ids.sort()).toEqual(nodes.map(({ ID }) => ID).sort());
   },
 );
+
+test("up --watch deploys each change, survives an app that is broken, and ends by Ctrl-C while the lab goes on", async () => {
+  mkdirSync(join(ROOT, ".meshform"), { recursive: true });
+  const folder = mkdtempSync(join(ROOT, ".meshform", "watch-"));
+  const write = (body: string) => {
+    const lines = [
+      `import { ConsulConfigEntry, synthesize } from "../../constructs";`,
+      `import { MeshStack, readSettings } from "../../stacks";`,
+      `synthesize((app) => { const mesh = new MeshStack(app, "mesh", readSettings(app)); ${body} });`,
+    ];
+    writeFileSync(join(folder, "main.ts"), lines.join("\n"));
+  };
+  write("");
+  const watching = spawn(process.execPath, [CLI, "up", "--watch", "--name", one.name], { cwd: folder });
+  const ended = once(watching, "exit");
+  let output = "";
+  for (const stream of [watching.stdout, watching.stderr])
+    stream.on("data", (part: Buffer) => (output += String(part)));
+  const waits = (times: number) =>
+    eventually(async () => {
+      await Promise.resolve();
+      expect(output.match(/^Waiting for changes in /gm) ?? []).toHaveLength(times);
+    }, MINUTE);
+  try {
+    await waits(1);
+    write(`throw new Error("mesh: this app is broken. Fix it.");`);
+    await waits(2);
+    expect(output).toMatch(/^Changed: main\.ts\n[^]*this app is broken\. Fix it\./m);
+    write(
+      `new ConsulConfigEntry(mesh, "later", { kind: "service-defaults", name: "later", entry: () => ({ Protocol: "http" }) });`,
+    );
+    await waits(3);
+    expect(await one.api("Consul", "/v1/config/service-defaults/later")).toMatchObject({ Protocol: "http" });
+  } finally {
+    watching.kill("SIGINT");
+    rmSync(folder, { recursive: true });
+  }
+  expect(await ended).toEqual([130, null]);
+  expect(await one.up("bare")).toExit(0);
+  expect((await statusOf(one)).healthy).toBe(true);
+});
 
 test("two labs with equal addresses run side by side and know nothing of each other", async () => {
   expect(await two.up("bare", "--disks")).toExit(0);
