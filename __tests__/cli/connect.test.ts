@@ -52,8 +52,10 @@ if (call === "describe-instances") {
   if (process.env.REFUSES) fail("An error occurred (TargetNotConnected): i-0abc is not connected.");
   const { localPortNumber, portNumber } = JSON.parse(valueOf("--parameters"));
   createServer((from) => {
-    const to = connect(Number(PORT), "127.0.0.1", () => to.write(portNumber[0] + " "));
-    from.pipe(to).pipe(from);
+    const to = connect(Number(PORT), "127.0.0.1", () => {
+      to.write(portNumber[0] + " ");
+      from.pipe(to).pipe(from);
+    });
     for (const it of [from, to]) it.on("error", () => undefined);
   }).listen(Number(localPortNumber[0]), "127.0.0.1");
   appendFileSync(LOG, JSON.stringify(["pid", String(process.pid)]) + "\\n");

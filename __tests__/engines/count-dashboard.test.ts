@@ -1,4 +1,5 @@
 import { mkdtempSync, readFileSync, rmSync, writeFileSync } from "node:fs";
+import { setTimeout as sleep } from "node:timers/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import type { nomad } from "../../constructs";
@@ -183,7 +184,8 @@ test(
       for (const host of ["client-1", "client-2"]) {
         await crashConsul(lab, host);
         await expectHealthy(lab, [host]);
-        // The agent knows first: its servers, and then the caller's Envoy, hear of it a moment later.
+        // The caller's Envoy hears of it a moment later: until then it may use what it knew before.
+        await sleep(2_000);
         await bothInstancesAnswer();
       }
     } finally {

@@ -47,8 +47,8 @@ export async function checksOf(lab: TestLab, ...hosts: readonly string[]): Promi
 }
 
 /**
- * Waits until every check on hosts passes, among them Consul's own check of each sidecar, which its agent adds whenever it reads
- * its services again.
+ * Waits until every check on hosts passes, for their agents and in the catalog, which hears of it later. Among them is Consul's own
+ * check of each sidecar, which its agent adds whenever it reads its services again.
  *
  * @param proxyServices services whose sidecars must be there, being the Envoys of gateways
  */
@@ -60,6 +60,10 @@ export async function expectHealthy(
   await eventually(async () => {
     const checks = await checksOf(lab, ...hosts);
     expect(checks.filter(({ Status }) => Status !== "passing")).toEqual([]);
+    const nodes = hosts.map((host) => lab.api<readonly AgentCheck[]>("Consul", `/v1/health/node/${host}`));
+    const known = (await Promise.all(nodes)).flat();
+    expect(known.length).toBeGreaterThan(checks.length);
+    expect(known.filter(({ Status }) => Status !== "passing")).toEqual([]);
     const listening = checks.filter(({ Name }) => Name === "Connect Sidecar Listening");
     const sidecars = proxyServices.map((proxyService) => `${proxyService}-sidecar-proxy`);
     expect(listening.map(({ ServiceName }) => ServiceName)).toEqual(expect.arrayContaining(sidecars));
