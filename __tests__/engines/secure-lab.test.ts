@@ -4,6 +4,7 @@ import type { CheckReport } from "../../cli/check";
 import { HOST_TOOL } from "../../constructs/linux/host-tool/host-tool";
 import { LabFiles } from "../../lab/lab-files";
 import { kill } from "../../lab/processes";
+import { expectHealthy } from "../support/consul-agents";
 import { eventually } from "../support/eventually";
 import { documentsIn } from "../support/host-tool";
 import { run, TestLab, type Outcome } from "../support/lab";
@@ -731,6 +732,8 @@ test(
     };
     const extra = { Kind: "service-intentions", Name: "ledger", Sources: [{ Name: "count-api", Action: "allow" }] };
     await lab.api("Consul", "/v1/config", "PUT", extra);
+    // Callers go by the catalog of the snapshot until the agents of clients have brought it up to date.
+    await expectHealthy(lab, clients);
     const [earlier, allocations] = [await intentions(), await running()];
     expect(await lab.onHost("server-1", HOST_TOOL, "snapshot", "--force")).toExit(0);
 
