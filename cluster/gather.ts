@@ -138,12 +138,10 @@ interface Authorization {
   readonly Allow: boolean;
 }
 
-async function plans(ask: Ask, app: AppNeeds | undefined): Promise<Fact<readonly Plan[]>> {
-  const found: Plan[] = [];
-  for (const { id, namespace, construct, job } of app?.jobs ?? []) {
-    if (job === undefined) continue;
-    const path = `/v1/job/${encodeURIComponent(id)}/plan?namespace=${encodeURIComponent(namespace)}`;
-    const fact = await ask<Plan>(path, {
+function plans(ask: Ask, app: AppNeeds | undefined): Promise<Fact<readonly Plan[]>> {
+  const known = (app?.jobs ?? []).filter(({ job }) => job !== undefined);
+  return each({ value: known }, ({ id, namespace, construct, job }) =>
+    ask<Plan>(`/v1/job/${encodeURIComponent(id)}/plan?namespace=${encodeURIComponent(namespace)}`, {
       body: { Job: job, Diff: false },
       read: ({ status, text }) => {
         const base = { job: id, construct };
@@ -151,17 +149,19 @@ async function plans(ask: Ask, app: AppNeeds | undefined): Promise<Fact<readonly
         const { FailedTGAllocs } = JSON.parse(text) as { FailedTGAllocs: Record<string, PlacementFailure> | null };
         return { ...base, unplaced: placementProblems(FailedTGAllocs) };
       },
-    });
-    if (!isSeen(fact)) return fact;
-    found.push(fact.value);
-  }
-  return { value: found };
+    }),
+  );
+}
+
+/** Whether Consul answers that it has no ACLs. */
+function saysNoAcls({ status, text }: EngineAnswer): boolean {
+  return status === 401 && text.includes("ACL support disabled");
 }
 
 /** A list, which is empty where Consul has no ACLs. */
-function unlessNoAcls({ status, text }: EngineAnswer): never[] | undefined {
-  if (status === 401 && text.includes("ACL support disabled")) return [];
-  return status === 200 ? ((JSON.parse(text) ?? []) as never[]) : undefined;
+function unlessNoAcls(answer: EngineAnswer): never[] | undefined {
+  if (saysNoAcls(answer)) return [];
+  return answer.status === 200 ? ((JSON.parse(answer.text) ?? []) as never[]) : undefined;
 }
 
 function readConnect({ status, text }: EngineAnswer): { enabled: boolean } | undefined {
@@ -169,10 +169,9 @@ function readConnect({ status, text }: EngineAnswer): { enabled: boolean } | und
   return /connect must be enabled/i.test(text) ? { enabled: false } : undefined;
 }
 
-function readConsulToken({ status, text }: EngineAnswer, hasToken: boolean): TokenState | undefined {
-  if (status === 401 && text.includes("ACL support disabled")) {
-    return { enabled: false, valid: true, anonymous: false };
-  }
+function readConsulToken(answer: EngineAnswer, hasToken: boolean): TokenState | undefined {
+  const { status } = answer;
+  if (saysNoAcls(answer)) return { enabled: false, valid: true, anonymous: false };
   if (status !== 200 && status !== 403) return undefined;
   return { enabled: true, valid: status === 200 || !hasToken, anonymous: !hasToken };
 }
