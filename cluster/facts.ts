@@ -1,14 +1,14 @@
 import type { Fact } from "./fact";
 import type { AppNeeds } from "./app-needs";
 
-/** What is known of a cluster: each fact is the answer to one request, or the reason why there is none. */
+/** What is known of a cluster: each fact is the answer to one request, or the reason for a missing answer. */
 export interface Facts {
   readonly consulAgent: Fact<ConsulAgent>;
   /** Tags of each Consul agent. */
   readonly consulMembers: Fact<readonly ConsulMember[]>;
   /** Whether Consul's servers have a CA for the mesh. */
   readonly connect: Fact<{ readonly enabled: boolean }>;
-  /** Of the given token. Without ACLs there is none. */
+  /** State of the given token. Without ACLs, `enabled` is false. */
   readonly consulToken: Fact<TokenState>;
   /** What the intention from `*` to `*` does, or `none`. */
   readonly wildcardIntention: Fact<"allow" | "deny" | "none">;
@@ -70,7 +70,7 @@ export interface TokenState {
 export interface AuthMethod {
   readonly Name: string;
   readonly Type: string;
-  /** Go duration; "0s" or absent if there is none. */
+  /** Go duration; "0s" or absent if tokens do not expire. */
   readonly MaxTokenTTL?: string;
   readonly Config: { readonly BoundAudiences?: readonly string[] | null; readonly JWKSURL?: string } | null;
 }

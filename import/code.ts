@@ -80,7 +80,7 @@ export function call(factory: Factory, ...args: readonly Code[]): Call {
   return new Call(factory, isFields(last) && fieldsOf(last).length === 0 ? args.slice(0, -1) : args);
 }
 
-/** The fields that are not `undefined`; `undefined` if there are none. */
+/** The fields that are not `undefined`; `undefined` if all are. */
 export function block(fields: Fields): Fields | undefined {
   const given = fieldsOf(fields);
   return given.length === 0 ? undefined : Object.fromEntries(given);

@@ -18,7 +18,7 @@ afterEach(() => {
 const settingsWith = (context: Record<string, unknown>) => readAwsSettings(testApp({ context }));
 
 describe("settings", () => {
-  test("without a region there are no stacks for AWS, whatever else is set", () => {
+  test("without a region, no settings are read, even if others are set", () => {
     expect(settingsWith({})).toBeUndefined();
     expect(settingsWith({ awsPreset: "production" })).toBeUndefined();
   });

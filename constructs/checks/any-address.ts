@@ -1,7 +1,7 @@
 import { isIP } from "node:net";
 
 /**
- * Returns the part of a variable or an argument that makes a program listen on all addresses, or `undefined` if there is none. A
+ * Returns the part of a variable or an argument that makes a program listen on all addresses, or `undefined` if no part does. A
  * network, such as 0.0.0.0/0, is not an address to listen on.
  *
  * @param port port of the program; an omitted address, as in `:80`, counts only for this port

@@ -42,7 +42,7 @@ export function silencesOf(root: IConstruct): readonly Silence[] {
   return [...silencesByPath(root).values()].flatMap((here) => [...here.values()]);
 }
 
-/** Returns the silence of a check at a path, or `undefined` if there is none. */
+/** Returns the silence of a check at a path, or `undefined` if the check is not silenced there. */
 export function silenceAt(root: IConstruct, path: string, checkId: string): Silence | undefined {
   const silences = silencesByPath(root);
   if (silences.size === 0) {

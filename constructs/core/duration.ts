@@ -119,7 +119,7 @@ export function optionalNanoseconds(duration: DurationLike | undefined): number 
   return duration === undefined ? undefined : nanoseconds(duration);
 }
 
-/** @internal A duration in milliseconds; `undefined` if there is none. */
+/** @internal A duration in milliseconds; `undefined` if the argument is. */
 export function optionalMilliseconds(duration: DurationLike | undefined): number | undefined {
   const length = optionalNanoseconds(duration);
   return length !== undefined && isToken(length) ? Token.asNumber(Op.div(length, 1e6)) : length && length / 1e6;

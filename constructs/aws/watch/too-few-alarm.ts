@@ -20,7 +20,7 @@ export interface TooFewAlarmOptions {
 }
 
 /**
- * Adds an alarm for when there is too little of something. No data means that there is none.
+ * Adds an alarm for a metric that falls below a minimum. Missing data counts as below it.
  *
  * @see https://docs.aws.amazon.com/AmazonCloudWatch/latest/APIReference/API_PutMetricAlarm.html
  */

@@ -1,5 +1,5 @@
 /**
- * Returns the syntax error of a filter expression, or `undefined` if there is none.
+ * Returns the syntax error of a filter expression, or `undefined` if the expression is valid.
  *
  * @see https://developer.hashicorp.com/consul/api-docs/features/filtering
  */
