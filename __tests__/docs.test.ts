@@ -18,6 +18,26 @@ test("the page about checks lists each of them, with its level and its reason", 
   expect(rows).toEqual(CHECKS.map(({ id, level, reason }) => ({ id, level, reason })));
 });
 
+test("the page about coverage lists each case once, and the tests that it names exist", () => {
+  const rows = readPage("docs/coverage.md")
+    .split("\n")
+    .filter((line) => line.startsWith("| `"))
+    .map((line) => line.split(" | ").map((cell) => cell.replace(/^\| |\s*\|?$/g, "").trim()));
+  const names = rows.map(([name]) => name);
+  expect(names).toHaveLength(new Set(names).size);
+  // The cases of Consul 1.21.0, and the jobs of Nomad 1.11.3.
+  expect(names).toHaveLength(64 + 8);
+  const missing = rows.flatMap(([name, how, tests]) => {
+    if (tests === "–") return how.startsWith("not yet") ? [] : [`${name}: ${how}`];
+    return tests.split("<br>").flatMap((each) => {
+      const [, file = "", title = ""] = /^`([\w/-]+)`: (.+)$/.exec(each) ?? [];
+      const path = join(root, "__tests__", `${file}.test.ts`);
+      return existsSync(path) && readFileSync(path, "utf8").includes(`"${title}"`) ? [] : [`${name}: ${each}`];
+    });
+  });
+  expect(missing).toEqual([]);
+});
+
 const pages = ["README.md", ...readdirSync(join(root, "docs")).map((name) => `docs/${name}`)].filter((page) =>
   page.endsWith(".md"),
 );
