@@ -408,7 +408,7 @@ describe("pools", () => {
       expect(template(pinned, name)).toMatchObject({ image_id: "ami-1" });
       expect(block(template(pinned, name), "block_device_mappings").device_name).toBe("/dev/xvdz");
     }
-    expect(pinned.text).not.toContain("aws_ssm_parameter");
+    expect(pinned.data("aws_ssm_parameter")).toEqual([]);
   });
 });
 

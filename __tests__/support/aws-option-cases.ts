@@ -27,6 +27,8 @@ import {
   type ClientPoolProps,
   type CpuScalingOptions,
   type FlowLogsOptions,
+  type ImportedClusterProps,
+  type ImportedPublishOptions,
   type LogsBucketProps,
   type MachineGroupProps,
   type MachineImageOptions,
@@ -207,6 +209,14 @@ export const AWS_OPTION_CASES: readonly OptionCase[] = [
     (options) => new LogsBucket(new AwsTestStack(), "logs", options),
   ),
   of<PublishOptions>("publish", publishing, (options) => withPool.publish(gateway, options)),
+  of<ImportedClusterProps>(
+    "AwsCluster.fromName",
+    { name: "prod", ipv6: true, alarmTopicArn: "arn:aws:sns:eu-central-1:123456789012:alarms" },
+    (options) => AwsCluster.fromName(new AwsTestStack(), "prod", options),
+  ),
+  of<ImportedPublishOptions>("publish of an imported cluster", publishing, (options) =>
+    AwsCluster.fromName(new AwsTestStack(), "prod", { name: "prod" }).publish(gateway, options),
+  ),
   of<PublishedGatewayProps>(
     "PublishedGateway",
     { ...publishing, cluster: withPool, gateway, tags: { team: "core" } },

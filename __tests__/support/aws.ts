@@ -28,6 +28,11 @@ export class AwsJson {
     return Object.values(this.terraform.resource?.[type] ?? {});
   }
 
+  /** Every data source of a type. */
+  data(type: string): readonly Block[] {
+    return Object.values(this.terraform.data?.[type] ?? {});
+  }
+
   /** The only resource of a type, or of those with such fields. */
   one(type: string, fields: Block = {}): Block {
     const found = this.all(type).filter((it) => Object.entries(fields).every(([key, value]) => it[key] === value));
@@ -66,5 +71,6 @@ export class AwsJson {
 }
 
 interface Terraform {
+  readonly data?: Readonly<Record<string, Readonly<Record<string, Block>>>>;
   readonly resource?: Readonly<Record<string, Readonly<Record<string, Block>>>>;
 }

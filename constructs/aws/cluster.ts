@@ -1,6 +1,5 @@
 import { Construct } from "constructs";
 import { silence } from "../checks/silence";
-import { MeshError } from "../core/errors";
 import * as is from "../core/shape";
 import type { SnapshotOptions } from "../linux/host-tool/snapshot-store";
 import { ConsulServers, type ConsulServersProps } from "../linux/consul-servers";
@@ -11,16 +10,19 @@ import { ClusterSecrets } from "./access/cluster-secrets";
 import { connectStatements } from "./access/connect-statements";
 import { decryptStatement, encryptStatement } from "./access/machine-statements";
 import type { PolicyStatement } from "./access/policy";
-import type { ClusterLike } from "./edge/cluster-like";
+import { writeClusterFacts } from "./cluster-facts";
+import { clusterName } from "./cluster-name";
+import type { ClusterLike, LoadBalancerNetwork } from "./edge/cluster-like";
 import { GATEWAY, PUBLISH_SHAPE, type GatewayLike, type PublishOptions } from "./edge/publish-options";
 import { PublishedGateway } from "./edge/published-gateway";
 import { SecurityGroups } from "./flows/security-groups";
+import { ImportedCluster, type ImportedClusterProps } from "./imported-cluster";
 import type { Capacity } from "./machines/capacity";
 import { MachineGroup } from "./machines/machine-group";
 import { MachineImage } from "./machines/machine-image";
 import type { Scaling } from "./machines/scaling";
 import { ServerGroup } from "./machines/server-group";
-import type { NetworkLike } from "./network/network-like";
+import type { NetworkLike, NetworkSubnet } from "./network/network-like";
 import { awsPlatform } from "./platform/platform";
 import { AssetsBucket } from "./storage/assets-bucket";
 import { EncryptionKey } from "./storage/encryption-key";
@@ -145,6 +147,18 @@ export const CLIENT_POOL_SHAPE: is.Shape<ClientPoolProps> = {
  * cluster.addClientPool("general", { scaling: Scaling.fixed(3) });
  */
 export class AwsCluster extends Construct implements ClusterLike {
+  /**
+   * Imports a cluster that another app created in this account and region, to publish gateways of this app. It creates nothing.
+   * Terraform reads what it needs from an SSM parameter, for which it needs `ssm:GetParameter` on `/meshform/<name>/cluster`.
+   *
+   * @example
+   * const cluster = AwsCluster.fromName(stack, "cluster", { name: "prod" });
+   * cluster.publish(gateway, { pools: ["general"], allowFrom: ["10.0.0.0/16"] });
+   */
+  static fromName(scope: Construct, id: string, props: ImportedClusterProps): ImportedCluster {
+    return new ImportedCluster(scope, id, props);
+  }
+
   /** Prefix of all names. */
   readonly name: string;
   /** The network in which the machines run. */
@@ -175,7 +189,7 @@ export class AwsCluster extends Construct implements ClusterLike {
     super(scope, id);
     is.refuseWrongValues(this, props, AWS_CLUSTER_SHAPE);
     const { network, serverCount = 3, deletionProtection: isProtected = true } = props;
-    this.name = this.clusterName(props.name ?? id);
+    this.name = clusterName(this, props.name ?? id);
     const { name } = this;
     this.network = network;
     this.deletionProtection = isProtected;
@@ -228,6 +242,14 @@ export class AwsCluster extends Construct implements ClusterLike {
       diskGib: props.serverDiskGib ?? 30,
       machineTags: { "meshform:servers": name },
       deletionProtection: isProtected,
+    });
+    writeClusterFacts(this, name, () => {
+      const { vpcId, privateSubnetIds, publicSubnetIds } = this.loadBalancers;
+      const { clientsSecurityGroupId, logsBucketName, deletionProtection, pools } = this;
+      return {
+        ...{ vpcId, privateSubnetIds, publicSubnetIds },
+        ...{ clientsSecurityGroupId, logsBucketName, deletionProtection, pools },
+      };
     });
     if (props.alarmTopicArn !== undefined) {
       addTooFewAlarm(this, "servers-alarm", {
@@ -307,6 +329,23 @@ export class AwsCluster extends Construct implements ClusterLike {
     return this.groupNames;
   }
 
+  /** Names of its client pools. */
+  get poolNames(): readonly string[] {
+    return Object.keys(this.groupNames);
+  }
+
+  /** Name of the Auto Scaling group of a client pool. */
+  groupNameOf(pool: string): string {
+    return this.groupNames[pool];
+  }
+
+  /** Where its load balancers are. */
+  get loadBalancers(): LoadBalancerNetwork {
+    const { vpcId, privateSubnets, publicSubnets, ipv6 } = this.network;
+    const ids = (subnets: readonly NetworkSubnet[]) => subnets.map((subnet) => subnet.id);
+    return { vpcId, privateSubnetIds: ids(privateSubnets), publicSubnetIds: ids(publicSubnets), ipv6 };
+  }
+
   /** Id of the security group of its clients. */
   get clientsSecurityGroupId(): string {
     return this.securityGroups.clientsId;
@@ -314,16 +353,5 @@ export class AwsCluster extends Construct implements ClusterLike {
 
   private common() {
     return { network: this.network, assets: this.assets, keyArn: this.keyArn };
-  }
-
-  private clusterName(name: string): string {
-    if (!/^[a-z][a-z0-9-]{0,19}$/.test(name)) {
-      throw new MeshError(
-        this,
-        `The name of the cluster is "${name}".`,
-        "Use 1 to 20 lower-case letters, digits and dashes, starting with a letter, because the names of buckets, roles and tags contain it.",
-      );
-    }
-    return name;
   }
 }

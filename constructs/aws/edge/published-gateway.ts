@@ -99,7 +99,7 @@ export class PublishedGateway extends Construct {
     const groups = this.groups();
 
     const securityGroup = new SecurityGroup(this, "security-group", {
-      vpcId: cluster.network.vpcId,
+      vpcId: cluster.loadBalancers.vpcId,
       name: awsName(this, "security group", `${this.name}-load-balancer`),
       description: `Load balancer of the gateway ${gateway.serviceName}`,
       tags: tagsOf(this, `${this.name}-load-balancer`),
@@ -112,7 +112,7 @@ export class PublishedGateway extends Construct {
       name: this.name,
       loadBalancerType: this.isApplication ? "application" : "network",
       internal: !this.isPublic,
-      ipAddressType: cluster.network.ipv6 ? "dualstack" : "ipv4",
+      ipAddressType: cluster.loadBalancers.ipv6 ? "dualstack" : "ipv4",
       subnets: [...subnetIds],
       securityGroups: [this.securityGroupId],
       // The gateway may run in one of the zones only.
@@ -129,7 +129,7 @@ export class PublishedGateway extends Construct {
       this.addListener(it, { balancer, certificateArn, groups });
     }
     if (domain !== undefined) {
-      for (const type of cluster.network.ipv6 ? ["A", "AAAA"] : ["A"]) {
+      for (const type of cluster.loadBalancers.ipv6 ? ["A", "AAAA"] : ["A"]) {
         new Route53Record(this, `record-${type}`, {
           ...{ zoneId: domain.zoneId, name: domain.name, type },
           alias: { name: balancer.dnsName, zoneId: balancer.zoneId, evaluateTargetHealth: true },
@@ -192,7 +192,7 @@ export class PublishedGateway extends Construct {
   private sources(): readonly RuleSource[] {
     const { allowFrom, cluster } = this.props;
     if (allowFrom === undefined && this.isPublic) {
-      return [{ cidrIpv4: "0.0.0.0/0" }, ...(cluster.network.ipv6 ? [{ cidrIpv6: "::/0" }] : [])];
+      return [{ cidrIpv4: "0.0.0.0/0" }, ...(cluster.loadBalancers.ipv6 ? [{ cidrIpv6: "::/0" }] : [])];
     }
     if (allowFrom === undefined || allowFrom.length === 0) {
       throw new MeshError(
@@ -205,8 +205,8 @@ export class PublishedGateway extends Construct {
   }
 
   private subnetIds(): readonly string[] {
-    const { network } = this.props.cluster;
-    const subnets = this.isPublic ? network.publicSubnets : network.privateSubnets;
+    const { publicSubnetIds, privateSubnetIds } = this.props.cluster.loadBalancers;
+    const subnets = this.isPublic ? publicSubnetIds : privateSubnetIds;
     if (subnets.length === 0) {
       throw new MeshError(
         this,
@@ -214,19 +214,26 @@ export class PublishedGateway extends Construct {
         "Set publicSubnetIds of Network.fromIds, or omit internetFacing.",
       );
     }
-    if (this.isApplication && subnets.length < 2) {
+    if (this.isApplication && subnets.length < 2 && !isToken(subnets)) {
       throw new MeshError(
         this,
         "An Application Load Balancer needs subnets in two zones, and the network has one.",
         'Use a network with more zones, or set kind to "network".',
       );
     }
-    return subnets.map((subnet) => subnet.id);
+    return subnets;
   }
 
   /** The Auto Scaling groups by pool. */
   private groups(): readonly (readonly [string, string])[] {
-    const { cluster, pools = Object.keys(cluster.pools) } = this.props;
+    const { cluster, pools = cluster.poolNames } = this.props;
+    if (pools === undefined) {
+      throw new MeshError(
+        this,
+        `Which client pools the cluster ${cluster.name} has is not known at synthesis.`,
+        "Set pools to those on which the gateway runs.",
+      );
+    }
     if (pools.length === 0) {
       throw new MeshError(
         this,
@@ -235,14 +242,14 @@ export class PublishedGateway extends Construct {
       );
     }
     return pools.map((pool) => {
-      if (!(pool in cluster.pools)) {
+      if (cluster.poolNames?.includes(pool) === false) {
         throw new MeshError(
           this,
           `The cluster ${cluster.name} has no client pool ${pool}.`,
-          `Choose from its pools: ${Object.keys(cluster.pools).join(", ")}.`,
+          `Choose from its pools: ${cluster.poolNames.join(", ")}.`,
         );
       }
-      return [pool, cluster.pools[pool]] as const;
+      return [pool, cluster.groupNameOf(pool)] as const;
     });
   }
 
@@ -295,7 +302,7 @@ export class PublishedGateway extends Construct {
     const target = new LbTargetGroup(this, `${id}-targets`, {
       // A target group with another port replaces the old one before that is removed, so both have names.
       namePrefix: "mesh-",
-      vpcId: this.props.cluster.network.vpcId,
+      vpcId: this.props.cluster.loadBalancers.vpcId,
       port: hostPort,
       targetType: "instance",
       deregistrationDelay: String(this.props.deregistrationSeconds ?? 60),
