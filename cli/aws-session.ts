@@ -2,9 +2,9 @@ import { execFile, spawn } from "node:child_process";
 import { once } from "node:events";
 import { connect, createServer, type AddressInfo } from "node:net";
 import { promisify } from "node:util";
-import { LabError } from "../lab/errors";
-import { findProgram } from "../lab/find-program";
-import { waitFor } from "../lab/wait";
+import { LabError } from "../lab/core/errors";
+import { findProgram } from "../lab/machine/find-program";
+import { waitFor } from "../lab/core/wait";
 
 /** When to give up on a call of AWS, in milliseconds. */
 const CALL_MS = 60_000;

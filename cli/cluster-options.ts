@@ -1,9 +1,9 @@
 import { Option } from "commander";
-import { Cluster } from "../lab/cluster";
-import { enginesOfEnvironment } from "../lab/engines-of-environment";
-import { LabError } from "../lab/errors";
-import { invocation } from "../lab/invocation";
-import { Lab } from "../lab/lab";
+import { Cluster } from "../lab/cluster/cluster";
+import { enginesOfEnvironment } from "../lab/cluster/engines-of-environment";
+import { LabError } from "../lab/core/errors";
+import { invocation } from "../lab/core/invocation";
+import { Lab } from "../lab/hosts/lab";
 
 /** `--environment`: a cluster that is not a lab's, in place of `--name`. */
 export function environmentOption(): Option {

@@ -4,7 +4,7 @@ import { mkdtemp, rm, writeFile } from "node:fs/promises";
 import { constants, tmpdir } from "node:os";
 import { join } from "node:path";
 import type { Command } from "commander";
-import { LabError } from "../lab/errors";
+import { LabError } from "../lab/core/errors";
 import { AwsCli, type Forward } from "./aws-session";
 import { interruptible } from "./interruptible";
 

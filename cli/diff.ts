@@ -4,7 +4,7 @@ import { Option, type Command } from "commander";
 import { readReport } from "../constructs/checks/report";
 import { diffMeshes, isEmpty, type MeshDiff, type Synthesis } from "../graph/diff";
 import { renderDiff } from "../graph/diff-text";
-import { findApp } from "../lab/app-source";
+import { findApp } from "../lab/app/app-source";
 import { readStacks } from "../lab/apply/synthesized";
 import { appOption } from "./app-option";
 import { interruptible } from "./interruptible";

@@ -1,5 +1,5 @@
 import type { Command } from "commander";
-import { disconnect } from "../lab/disconnect";
+import { disconnect } from "../lab/commands/disconnect";
 import { clustersOf, environmentOption } from "./cluster-options";
 import { interruptible } from "./interruptible";
 import { labOption } from "./lab-option";

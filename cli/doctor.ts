@@ -1,9 +1,15 @@
 import { Option, type Command } from "commander";
 import { checkVersions } from "../constructs/linux/versions";
-import { type EngineReport, locateEngines } from "../lab/engines/locate-engines";
-import { IS_CLONE, invocation } from "../lab/invocation";
-import { isInstallable } from "../lab/prepare-machine";
-import { checkDocker, checkDockerClient, checkPrerequisites, thisMachine, type Finding } from "../lab/prerequisites";
+import { type EngineReport, locateEngines } from "../lab/machine/engines/locate-engines";
+import { IS_CLONE, invocation } from "../lab/core/invocation";
+import { isInstallable } from "../lab/machine/prepare-machine";
+import {
+  checkDocker,
+  checkDockerClient,
+  checkPrerequisites,
+  thisMachine,
+  type Finding,
+} from "../lab/machine/prerequisites";
 
 /** What `meshform doctor --json` prints. */
 export interface Diagnosis {

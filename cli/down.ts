@@ -1,7 +1,7 @@
 import type { Command } from "commander";
-import { allLabs, down } from "../lab/down";
-import { removeEngines } from "../lab/engines/cache";
-import { LabError } from "../lab/errors";
+import { allLabs, down } from "../lab/commands/down";
+import { removeEngines } from "../lab/machine/engines/cache";
+import { LabError } from "../lab/core/errors";
 import { labOption } from "./lab-option";
 
 /** `meshform down`: nothing of a lab is left afterwards. */

@@ -1,5 +1,5 @@
 import type { Command } from "commander";
-import { labEnvironment } from "../lab/environment";
+import { labEnvironment } from "../lab/commands/environment";
 import { labOption } from "./lab-option";
 
 /** `meshform env`: what makes consul, nomad and terraform on this machine talk to a lab. */

@@ -1,5 +1,5 @@
 import type { Command } from "commander";
-import { exec } from "../lab/exec";
+import { exec } from "../lab/commands/exec";
 import { labOption } from "./lab-option";
 
 /** `meshform exec`: a command, or a shell, on a host of the lab. */

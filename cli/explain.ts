@@ -1,7 +1,7 @@
 import { InvalidArgumentError, Option, type Command } from "commander";
 import { explain, type ExplainedEnd, type Explanation, type Question } from "../graph/explain";
 import { readDocuments } from "../lab/apply/documents";
-import { findApp } from "../lab/app-source";
+import { findApp } from "../lab/app/app-source";
 import { appOption } from "./app-option";
 import { interruptible } from "./interruptible";
 import { synthesis } from "./synthesis";

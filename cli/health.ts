@@ -1,6 +1,6 @@
 import { InvalidArgumentError, type Command } from "commander";
-import { health, jobsOfApp } from "../lab/health";
-import { healthyInstances } from "../lab/services";
+import { health, jobsOfApp } from "../lab/commands/health";
+import { healthyInstances } from "../lab/cluster/services";
 import { clustersOf, environmentOption } from "./cluster-options";
 import { interruptible } from "./interruptible";
 import { labOption } from "./lab-option";

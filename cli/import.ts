@@ -4,8 +4,8 @@ import { type Command } from "commander";
 import { importApp, type ImportedApp, type JobFile } from "../import/app";
 import { ImportProblem } from "../import/problem";
 import { readJobFiles } from "../import/read-job-files";
-import { counted } from "../lab/counted";
-import { LabError } from "../lab/errors";
+import { counted } from "../lab/core/counted";
+import { LabError } from "../lab/core/errors";
 import { interruptible } from "./interruptible";
 
 interface Options {

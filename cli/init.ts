@@ -2,9 +2,9 @@ import { cpSync, existsSync, mkdirSync, readdirSync, readFileSync, writeFileSync
 import { basename, dirname, join, relative, resolve } from "node:path";
 import { Option, type Command } from "commander";
 import { Listr } from "listr2";
-import { LabError } from "../lab/errors";
-import { isInteractive, PROGRESS } from "../lab/progress";
-import { runTool } from "../lab/run-tool";
+import { LabError } from "../lab/core/errors";
+import { isInteractive, PROGRESS } from "../lab/core/progress";
+import { runTool } from "../lab/machine/run-tool";
 import { interruptible } from "./interruptible";
 
 const LANGUAGES = ["typescript", "javascript"] as const;

@@ -1,6 +1,6 @@
 import type { Command } from "commander";
-import { IS_CLONE } from "../lab/invocation";
-import { prepareMachine } from "../lab/prepare-machine";
+import { IS_CLONE } from "../lab/core/invocation";
+import { prepareMachine } from "../lab/machine/prepare-machine";
 import { interruptible } from "./interruptible";
 
 /** `meshform install`: everything that the lab, and in a clone the tests too, need of this machine. */

@@ -1,6 +1,6 @@
 import type { Command } from "commander";
-import { invocation } from "../lab/invocation";
-import { listLabs, type ListedLab } from "../lab/list";
+import { invocation } from "../lab/core/invocation";
+import { listLabs, type ListedLab } from "../lab/commands/list";
 import { table } from "./table";
 
 /** `meshform list`: the labs of this machine. */

@@ -1,5 +1,5 @@
 import type { Command } from "commander";
-import { hostLogs, serviceLogs } from "../lab/logs";
+import { hostLogs, serviceLogs } from "../lab/commands/logs";
 import { interruptible } from "./interruptible";
 import { labOption } from "./lab-option";
 

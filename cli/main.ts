@@ -1,9 +1,9 @@
 import { readFileSync } from "node:fs";
 import { createRequire } from "node:module";
 import { Command, CommanderError } from "commander";
-import { EngineRefusal } from "../lab/apply/engine-api";
-import { LabError } from "../lab/errors";
-import { invocation } from "../lab/invocation";
+import { EngineRefusal } from "../lab/cluster/engine-api";
+import { LabError } from "../lab/core/errors";
+import { invocation } from "../lab/core/invocation";
 import { Interruption } from "./interruptible";
 
 /** How the process ends, as shells and sysexits.h have it. */

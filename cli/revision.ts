@@ -4,8 +4,8 @@ import { existsSync, mkdirSync, mkdtempSync, rmSync, symlinkSync } from "node:fs
 import { tmpdir } from "node:os";
 import { dirname, join, relative } from "node:path";
 import { text } from "node:stream/consumers";
-import { LabError } from "../lab/errors";
-import { runTool } from "../lab/run-tool";
+import { LabError } from "../lab/core/errors";
+import { runTool } from "../lab/machine/run-tool";
 
 /** How long git may take to write a revision's files, in milliseconds. */
 const GIT_MS = 120_000;

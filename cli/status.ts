@@ -1,8 +1,8 @@
 import type { Command } from "commander";
-import { urlOf } from "../lab/cluster";
-import { invocation } from "../lab/invocation";
-import { healthyInstances, isHealthy, type JobStatus } from "../lab/services";
-import { status, type HostStatus, type LabStatus } from "../lab/status";
+import { urlOf } from "../lab/cluster/cluster";
+import { invocation } from "../lab/core/invocation";
+import { healthyInstances, isHealthy, type JobStatus } from "../lab/cluster/services";
+import { status, type HostStatus, type LabStatus } from "../lab/commands/status";
 import { labOption } from "./lab-option";
 import { table } from "./table";
 

@@ -3,9 +3,9 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { readReport } from "../constructs/checks/report";
 import type { Synthesis } from "../graph/diff";
-import type { AppSource } from "../lab/app-source";
+import type { AppSource } from "../lab/app/app-source";
 import { readStacks } from "../lab/apply/synthesized";
-import { synthesizeApp } from "../lab/synthesize-app";
+import { synthesizeApp } from "../lab/app/synthesize-app";
 
 /**
  * Synthesizes an app into a folder that is gone afterwards, and prints to standard error what its checks warn of.

@@ -1,18 +1,18 @@
 import { InvalidArgumentError, Option, type Command } from "commander";
-import { findApp, type AppSource } from "../lab/app-source";
+import { findApp, type AppSource } from "../lab/app/app-source";
 import type { ApplyOptions } from "../lab/apply";
-import { urlOf } from "../lab/cluster";
-import { LabError } from "../lab/errors";
-import { Lab } from "../lab/lab";
-import type { Runtime } from "../lab/synthesize-app";
-import { isEngine } from "../lab/published";
-import { up, type UpReport } from "../lab/up";
-import { changesIn } from "../lab/watch";
-import { invocation } from "../lab/invocation";
+import { urlOf } from "../lab/cluster/cluster";
+import { LabError } from "../lab/core/errors";
+import { Lab } from "../lab/hosts/lab";
+import type { Runtime } from "../lab/app/synthesize-app";
+import { isEngine } from "../lab/cluster/published";
+import { up, type UpReport } from "../lab/commands/up";
+import { changesIn } from "../lab/commands/watch";
+import { invocation } from "../lab/core/invocation";
 import { appOption } from "./app-option";
 import { interruptible } from "./interruptible";
 import { labOption } from "./lab-option";
-import { mostDatacenters } from "../lab/topology";
+import { mostDatacenters } from "../lab/hosts/topology";
 import { seconds } from "./seconds";
 import { table } from "./table";
 

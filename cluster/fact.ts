@@ -1,4 +1,4 @@
-import type { EngineAnswer, EngineApi } from "../lab/apply/engine-api";
+import type { EngineAnswer, EngineApi } from "../lab/cluster/engine-api";
 
 /** What an engine says, or why it could not be seen. */
 export type Fact<T> = { readonly value: T } | Unseen;

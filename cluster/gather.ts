@@ -1,5 +1,5 @@
-import type { EngineAnswer, EngineApi } from "../lab/apply/engine-api";
-import { placementProblems, type PlacementFailure } from "../lab/placement";
+import type { EngineAnswer, EngineApi } from "../lab/cluster/engine-api";
+import { placementProblems, type PlacementFailure } from "../lab/cluster/placement";
 import type { AppNeeds } from "./app-needs";
 import { isSeen, look, type Fact, type Look } from "./fact";
 import type { Allocation, AuthMethod, Facts, Node, Plan, TokenState } from "./facts";

@@ -2,7 +2,7 @@ import type * as nomad from "../constructs/nomad/generated/job";
 import type { HttpRequest } from "../constructs/model/http-request";
 import { reach, type Reach } from "../constructs/model/reach";
 import type { MeshDocuments } from "../lab/apply/documents";
-import { LabError } from "../lab/errors";
+import { LabError } from "../lab/core/errors";
 import { requireServices } from "./names";
 import { worldOf } from "./world";
 

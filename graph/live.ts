@@ -1,5 +1,5 @@
-import type { JobStatus } from "../lab/services";
-import type { Flow, Rates, Traffic } from "../lab/traffic";
+import type { JobStatus } from "../lab/cluster/services";
+import type { Flow, Rates, Traffic } from "../lab/cluster/traffic";
 import type { EdgeTraffic, MeshEdge, MeshGraph, MeshNode } from "./model";
 import { instancesOf } from "./words";
 

@@ -2,7 +2,7 @@ import type * as consul from "../constructs/consul/generated/config-entries";
 import type { ConfigEntryKind } from "../constructs/model/config-entries";
 import type { MeshDocuments } from "../lab/apply/documents";
 import { suggestionFor } from "../constructs/core/closest";
-import { LabError } from "../lab/errors";
+import { LabError } from "../lab/core/errors";
 
 /** @throws LabError for a name that the app does not know: an answer about it would say nothing */
 export function requireServices(documents: MeshDocuments, ...names: readonly string[]): void {

@@ -2,9 +2,9 @@ import { execFile } from "node:child_process";
 import { basename } from "node:path";
 import { stat } from "node:fs/promises";
 import type * as nomad from "../constructs/nomad/generated/job";
-import { LabError } from "../lab/errors";
-import { invocation } from "../lab/invocation";
-import { locateEngines } from "../lab/engines/locate-engines";
+import { LabError } from "../lab/core/errors";
+import { invocation } from "../lab/core/invocation";
+import { locateEngines } from "../lab/machine/engines/locate-engines";
 import type { JobFile } from "./app";
 
 /** How long Nomad may take to read a file, in milliseconds. */

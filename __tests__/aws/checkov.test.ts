@@ -4,7 +4,7 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { promisify } from "node:util";
 import { Testing } from "cdktf";
-import { TOOLS_FOLDER } from "../../lab/engines/catalogue";
+import { TOOLS_FOLDER } from "../../lab/machine/engines/catalogue";
 import { addAwsStacks } from "../../stacks/aws";
 import { withDefaults } from "../../stacks/aws/settings";
 import { ensurePythonTools } from "../support/python-tools";

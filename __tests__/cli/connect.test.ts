@@ -4,7 +4,7 @@ import { existsSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from "no
 import { createServer, type AddressInfo, type Server } from "node:net";
 import { tmpdir } from "node:os";
 import { delimiter, join } from "node:path";
-import { waitFor } from "../../lab/wait";
+import { waitFor } from "../../lab/core/wait";
 
 // AWS is not here: its CLI is a stand-in that answers as the real one does, and whose sessions forward to a server of this test.
 

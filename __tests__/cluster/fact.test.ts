@@ -2,7 +2,7 @@ import { once } from "node:events";
 import { createServer, type IncomingMessage, type ServerResponse } from "node:http";
 import type { AddressInfo } from "node:net";
 import { look, type Fact } from "../../cluster/fact";
-import { EngineApi } from "../../lab/apply/engine-api";
+import { EngineApi } from "../../lab/cluster/engine-api";
 
 /** What a look at something that speaks HTTP, and is no engine, yields within a time. */
 async function lookAt(answer: (request: IncomingMessage, response: ServerResponse) => void): Promise<Fact<unknown>> {

@@ -3,7 +3,7 @@ import { readFileSync } from "node:fs";
 import { join } from "node:path";
 import { ApiGatewayListener, IngressListener, Protocol, WELL_KNOWN_TOKENS, type TokenRole } from "../../constructs";
 import { applyStacks, destroyStacks, type ApplyOptions, type ApplyResult } from "../../lab/apply";
-import { ensureEngines } from "../../lab/engines/ensure-engines";
+import { ensureEngines } from "../../lab/machine/engines/ensure-engines";
 import { AccessStack, type AccessStackProps } from "../../stacks/access-stack";
 import { MeshStack } from "../../stacks/mesh-stack";
 import { eventually } from "../support/eventually";

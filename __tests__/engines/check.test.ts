@@ -10,9 +10,9 @@ import type { CheckReport } from "../../cli/check";
 import { readNeeds, type AppNeeds } from "../../cluster/app-needs";
 import { checkCluster, type ClusterReport } from "../../cluster/check";
 import { gather } from "../../cluster/gather";
-import { EngineApi, type EngineEndpoint } from "../../lab/apply/engine-api";
+import { EngineApi, type EngineEndpoint } from "../../lab/cluster/engine-api";
 import { readStacks } from "../../lab/apply/synthesized";
-import { ensureEngines } from "../../lab/engines/ensure-engines";
+import { ensureEngines } from "../../lab/machine/engines/ensure-engines";
 import { eventually } from "../support/eventually";
 import { type Consul, TestClusters } from "../support/test-clusters";
 

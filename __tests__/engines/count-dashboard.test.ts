@@ -3,7 +3,7 @@ import { setTimeout as sleep } from "node:timers/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import type { nomad } from "../../constructs";
-import { ensureEngines } from "../../lab/engines/ensure-engines";
+import { ensureEngines } from "../../lab/machine/engines/ensure-engines";
 import { crashConsul, expectHealthy } from "../support/consul-agents";
 import { eventually } from "../support/eventually";
 import { addGallery } from "../support/gallery";

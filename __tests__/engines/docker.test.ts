@@ -2,7 +2,7 @@ import { spawn, type ChildProcess } from "node:child_process";
 import { once } from "node:events";
 import { copyFileSync, mkdirSync, readFileSync, rmSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
-import { LabFiles } from "../../lab/lab-files";
+import { LabFiles } from "../../lab/core/lab-files";
 import { eventually } from "../support/eventually";
 import { writeImageFolder } from "../support/image-folder";
 import { CLI, run, TestLab } from "../support/lab";

@@ -4,7 +4,7 @@ import { join } from "node:path";
 import { type App, Testing } from "cdktf";
 import { Protocol, ServiceMesh } from "../../constructs";
 import { applyStacks, type ApplyOptions, type ApplyResult, destroyStacks } from "../../lab/apply";
-import { ensureEngines } from "../../lab/engines/ensure-engines";
+import { ensureEngines } from "../../lab/machine/engines/ensure-engines";
 import { type DevAgents, startDevAgents } from "../support/dev-agents";
 import { type Edit, EDITS } from "../support/edit-series";
 import { TestStack } from "../support/synth";

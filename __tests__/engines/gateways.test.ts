@@ -7,7 +7,7 @@ import { connect, type Socket } from "node:net";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { connect as connectTls } from "node:tls";
-import { Lab } from "../../lab/lab";
+import { Lab } from "../../lab/hosts/lab";
 import { makeCertificates } from "../../examples/external-database/certificates";
 import { checksOf, crashConsul, expectHealthy, reloadConsul } from "../support/consul-agents";
 import { eventually } from "../support/eventually";

@@ -2,7 +2,7 @@ import { existsSync, mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSy
 import { tmpdir } from "node:os";
 import { basename, join } from "node:path";
 import type { nomad } from "../../constructs";
-import { ensureEngines } from "../../lab/engines/ensure-engines";
+import { ensureEngines } from "../../lab/machine/engines/ensure-engines";
 import { JOB_FILES } from "../nomad/job-files";
 import { startDevAgents, type DevAgents } from "../support/dev-agents";
 import { run } from "../support/lab";

@@ -5,8 +5,8 @@ import type * as consul from "../../constructs/consul/generated/config-entries";
 import { configEntries } from "../../constructs/model/config-entries";
 import { discoveryChain } from "../../constructs/model/discovery-chain";
 import { decide } from "../../constructs/model/intentions";
-import { ensureEngines } from "../../lab/engines/ensure-engines";
-import { waitFor } from "../../lab/wait";
+import { ensureEngines } from "../../lab/machine/engines/ensure-engines";
+import { waitFor } from "../../lab/core/wait";
 import { endAgents, freePorts, startAgent } from "../support/agent-processes";
 
 const folder = mkdtempSync(join(tmpdir(), "meshform-reach-"));

@@ -4,8 +4,8 @@ import { basename, dirname, join } from "node:path";
 import { parse } from "yaml";
 import { awsPlatform, cloudInit, type HostFile } from "../../constructs";
 import { unitFiles } from "../../constructs/linux/systemd";
-import { ensureEngines } from "../../lab/engines/ensure-engines";
-import type { Engines } from "../../lab/engines/engine";
+import { ensureEngines } from "../../lab/machine/engines/ensure-engines";
+import type { Engines } from "../../lab/machine/engines/engine";
 import { run } from "../support/lab";
 import { DISTRIBUTIONS, HOSTS } from "../support/rendered-hosts";
 

@@ -2,8 +2,8 @@ import { readdirSync, readFileSync, rmSync, statSync, writeFileSync } from "node
 import { join } from "node:path";
 import type { CheckReport } from "../../cli/check";
 import { HOST_TOOL } from "../../constructs/linux/host-tool/host-tool";
-import { LabFiles } from "../../lab/lab-files";
-import { kill } from "../../lab/processes";
+import { LabFiles } from "../../lab/core/lab-files";
+import { kill } from "../../lab/machine/processes";
 import { expectHealthy } from "../support/consul-agents";
 import { eventually } from "../support/eventually";
 import { documentsIn } from "../support/host-tool";

@@ -1,6 +1,6 @@
 import { readdirSync, readFileSync } from "node:fs";
 import { join } from "node:path";
-import { LabFiles } from "../../lab/lab-files";
+import { LabFiles } from "../../lab/core/lab-files";
 import { eventually } from "../support/eventually";
 import { TestLab } from "../support/lab";
 import { PrometheusApi } from "../support/prometheus";

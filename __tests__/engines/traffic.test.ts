@@ -1,7 +1,7 @@
 import { join } from "node:path";
 import { setTimeout } from "node:timers/promises";
 import { nanoseconds } from "../../constructs";
-import { kill } from "../../lab/processes";
+import { kill } from "../../lab/machine/processes";
 import { eventually } from "../support/eventually";
 import { TestLab, type Outcome } from "../support/lab";
 import { synthMesh } from "../support/synth";

@@ -6,8 +6,8 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { composeHost } from "../../constructs/linux/compose-host";
 import type { HostUnit } from "../../constructs/linux/host";
-import { supervisorConfiguration, unitScript } from "../../lab/boot-script";
-import { ensureEngines } from "../../lab/engines/ensure-engines";
+import { supervisorConfiguration, unitScript } from "../../lab/hosts/boot-script";
+import { ensureEngines } from "../../lab/machine/engines/ensure-engines";
 import { eventually } from "../support/eventually";
 
 jest.setTimeout(120_000);

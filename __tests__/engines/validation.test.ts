@@ -1,7 +1,7 @@
 import type { consul, nomad } from "../../constructs";
 import { problemsOfJob } from "../../constructs/nomad/validate-job";
 import { problemsOfPortLabels } from "../../constructs/nomad/validate/port-labels";
-import { ensureEngines } from "../../lab/engines/ensure-engines";
+import { ensureEngines } from "../../lab/machine/engines/ensure-engines";
 import { startDevAgents, type DevAgents } from "../support/dev-agents";
 import { eventually } from "../support/eventually";
 import { ENTRY_CASES, type EntryCase } from "../support/entry-cases";

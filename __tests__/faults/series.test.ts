@@ -1,8 +1,8 @@
 import { rmSync } from "node:fs";
 import { HOST_TOOL } from "../../constructs/linux/host-tool/host-tool";
 import { setTimeout as sleep } from "node:timers/promises";
-import { kill } from "../../lab/processes";
-import type { LabStatus } from "../../lab/status";
+import { kill } from "../../lab/machine/processes";
+import type { LabStatus } from "../../lab/commands/status";
 import { crashConsul, expectHealthy } from "../support/consul-agents";
 import { eventually } from "../support/eventually";
 import { agentOf, powerOff, votersOf } from "../support/lab-hosts";

@@ -2,8 +2,8 @@ import { withLive } from "../../graph/live";
 import { renderMermaid } from "../../graph/mermaid";
 import type { MeshGraph } from "../../graph/model";
 import { readMeshGraph } from "../../graph/read";
-import type { JobStatus } from "../../lab/services";
-import type { Flow } from "../../lab/traffic";
+import type { JobStatus } from "../../lab/cluster/services";
+import type { Flow } from "../../lab/cluster/traffic";
 import { allow, edgeOf, handWritten, nodeOf, serviceJob } from "../support/mesh-graph";
 
 const graph = readMeshGraph([

@@ -22,8 +22,8 @@ import {
   type HostRole,
 } from "../../constructs";
 import type { Distribution } from "../../constructs/linux/distribution";
-import { ensureEngines } from "../../lab/engines/ensure-engines";
-import type { Engines } from "../../lab/engines/engine";
+import { ensureEngines } from "../../lab/machine/engines/ensure-engines";
+import type { Engines } from "../../lab/machine/engines/engine";
 import { eventually } from "./eventually";
 import { run, type Outcome } from "./lab";
 import { publish, type PackageMirror } from "./package-mirror";

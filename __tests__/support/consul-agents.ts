@@ -1,4 +1,4 @@
-import { kill } from "../../lab/processes";
+import { kill } from "../../lab/machine/processes";
 import { eventually } from "./eventually";
 import type { TestLab } from "./lab";
 import { agentOf } from "./lab-hosts";

@@ -1,9 +1,9 @@
 import { mkdtempSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
-import type { ClusterEndpoints } from "../../lab/apply";
-import type { Engines } from "../../lab/engines/engine";
-import { waitFor } from "../../lab/wait";
+import type { ClusterEndpoints } from "../../lab/cluster/engine-api";
+import type { Engines } from "../../lab/machine/engines/engine";
+import { waitFor } from "../../lab/core/wait";
 import { endAgents, freePorts, startAgent } from "./agent-processes";
 
 /** Consul and Nomad in their development modes, on free ports of the loopback interface. */

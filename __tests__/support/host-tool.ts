@@ -3,7 +3,7 @@ import { tmpdir } from "node:os";
 import { dirname, join } from "node:path";
 import { bytesOf } from "../../constructs/linux/host";
 import { hostTool, type HostToolConfig } from "../../constructs/linux/host-tool/host-tool";
-import { ensureEngines } from "../../lab/engines/ensure-engines";
+import { ensureEngines } from "../../lab/machine/engines/ensure-engines";
 import { run, type Outcome } from "./lab";
 
 /** Users of a host, for files that belong to them. */

@@ -1,6 +1,6 @@
 import { copyFileSync, mkdirSync, writeFileSync } from "node:fs";
 import { basename, dirname, join } from "node:path";
-import { librariesOf } from "../../lab/exec-chroot";
+import { librariesOf } from "../../lab/hosts/exec-chroot";
 
 /**
  * Makes a folder with a Dockerfile that needs no image to build on.

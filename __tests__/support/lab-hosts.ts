@@ -1,7 +1,7 @@
 import { readFileSync } from "node:fs";
-import { LabFiles } from "../../lab/lab-files";
-import { isAlive, kill, recordOf, type ProcessRecord } from "../../lab/processes";
-import { readState } from "../../lab/state";
+import { LabFiles } from "../../lab/core/lab-files";
+import { isAlive, kill, recordOf, type ProcessRecord } from "../../lab/machine/processes";
+import { readState } from "../../lab/hosts/state";
 import type { TestLab } from "./lab";
 
 /** The first process of a host: when it ends, the host is switched off. */

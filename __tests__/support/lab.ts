@@ -1,10 +1,10 @@
 import { execFile } from "node:child_process";
 import { join } from "node:path";
 import { promisify } from "node:util";
-import { readCredentials } from "../../lab/credentials";
-import { commandOnHost } from "../../lab/exec";
-import { ensureEngines } from "../../lab/engines/ensure-engines";
-import { LabFiles } from "../../lab/lab-files";
+import { readCredentials } from "../../lab/hosts/credentials";
+import { commandOnHost } from "../../lab/commands/exec";
+import { ensureEngines } from "../../lab/machine/engines/ensure-engines";
+import { LabFiles } from "../../lab/core/lab-files";
 
 export const CLI = join(__dirname, "..", "..", "cli", "meshform.mjs");
 

@@ -11,7 +11,7 @@ import type { HostData } from "../../constructs/linux/host";
 import { HOST_TOOL, type HostToolRole } from "../../constructs/linux/host-tool/host-tool";
 import { nomadClient } from "../../constructs/linux/nomad-client";
 import { nomadServer } from "../../constructs/linux/nomad-server";
-import { ensureEngines } from "../../lab/engines/ensure-engines";
+import { ensureEngines } from "../../lab/machine/engines/ensure-engines";
 import { documentsIn, engineEnvironment, FolderHost } from "./host-tool";
 
 type Engine = "consul" | "nomad";

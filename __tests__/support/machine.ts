@@ -1,6 +1,6 @@
 import { readdirSync, readFileSync } from "node:fs";
 import { tmpdir } from "node:os";
-import { markedProcesses } from "../../lab/processes";
+import { markedProcesses } from "../../lab/machine/processes";
 import { run } from "./lab";
 
 /**

@@ -5,7 +5,7 @@ import { createServer, type AddressInfo } from "node:net";
 import { delimiter, join } from "node:path";
 import { secretNames, type AwsSecretStore } from "../../constructs/aws/platform/secret-store";
 import type { BucketSnapshotStore } from "../../constructs/aws/platform/snapshot-store";
-import { waitFor } from "../../lab/wait";
+import { waitFor } from "../../lab/core/wait";
 import { ensurePythonTools } from "./python-tools";
 
 /** An AWS API server on this machine. */

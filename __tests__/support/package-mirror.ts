@@ -4,7 +4,7 @@ import { tmpdir } from "node:os";
 import { dirname, join } from "node:path";
 import { CODENAMES, type Distribution } from "../../constructs/linux/distribution";
 import type { Architecture, ReleaseChecksums, ReleasePackage } from "../../constructs/linux/packages/checksums";
-import type { Engine, Engines } from "../../lab/engines/engine";
+import type { Engine, Engines } from "../../lab/machine/engines/engine";
 import { run } from "./lab";
 
 /** What a cloud machine is told about a mirror. */

@@ -2,9 +2,9 @@ import { execFile } from "node:child_process";
 import { mkdir, rm } from "node:fs/promises";
 import { join } from "node:path";
 import { promisify } from "node:util";
-import { engineCache, fillOnce } from "../../lab/engines/cache";
-import { TOOLS_FOLDER } from "../../lab/engines/catalogue";
-import { runTool } from "../../lab/run-tool";
+import { engineCache, fillOnce } from "../../lab/machine/engines/cache";
+import { TOOLS_FOLDER } from "../../lab/machine/engines/catalogue";
+import { runTool } from "../../lab/machine/run-tool";
 
 /** Python packages that tests use: the exact versions that `tools/<name>/requirements.txt` lists. */
 export interface PythonTools {

@@ -5,9 +5,9 @@ import { request } from "node:https";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { WELL_KNOWN_TOKENS, type TokenRole } from "../../constructs";
-import type { ClusterEndpoints } from "../../lab/apply";
-import type { Engines } from "../../lab/engines/engine";
-import { waitFor } from "../../lab/wait";
+import type { ClusterEndpoints } from "../../lab/cluster/engine-api";
+import type { Engines } from "../../lab/machine/engines/engine";
+import { waitFor } from "../../lab/core/wait";
 import { endAgents, freePorts, startAgent } from "./agent-processes";
 
 /** What an engine answers. */

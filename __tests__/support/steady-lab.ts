@@ -1,7 +1,7 @@
 import { join } from "node:path";
 import { setTimeout as sleep } from "node:timers/promises";
-import { LabFiles } from "../../lab/lab-files";
-import { kill } from "../../lab/processes";
+import { LabFiles } from "../../lab/core/lab-files";
+import { kill } from "../../lab/machine/processes";
 import { eventually } from "./eventually";
 import { Figures } from "./figures";
 import { TestLab } from "./lab";

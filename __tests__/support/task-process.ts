@@ -1,5 +1,5 @@
 import { readdirSync, readFileSync } from "node:fs";
-import { recordOf, type ProcessRecord } from "../../lab/processes";
+import { recordOf, type ProcessRecord } from "../../lab/machine/processes";
 
 /** The process of a task that the machine itself runs, found by its own variables. */
 export function processOfTask(allocation: string, task: string): ProcessRecord {

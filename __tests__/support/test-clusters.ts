@@ -1,9 +1,9 @@
 import { mkdtempSync, mkdirSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
-import type { EngineEndpoint } from "../../lab/apply/engine-api";
-import type { Engines } from "../../lab/engines/engine";
-import { waitFor } from "../../lab/wait";
+import type { EngineEndpoint } from "../../lab/cluster/engine-api";
+import type { Engines } from "../../lab/machine/engines/engine";
+import { waitFor } from "../../lab/core/wait";
 import { endAgents, freePorts, startAgent } from "./agent-processes";
 
 /** The ports of a Consul in development mode. */

@@ -1,7 +1,7 @@
 import { mkdirSync, readFileSync, rmSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
-import { LabError } from "../errors";
-import { findProgram } from "../find-program";
+import { LabError } from "../core/errors";
+import { findProgram } from "../machine/find-program";
 import type { ApplyOptions } from "./options";
 import { OfflineState } from "./offline-state";
 import type { SynthesizedStack } from "./synthesized";

@@ -1,5 +1,5 @@
-import { LabError } from "../errors";
-import type { ClusterEndpoints } from "./options";
+import { LabError } from "../core/errors";
+import type { ClusterEndpoints } from "../cluster/engine-api";
 import { datacenterOf, type SynthesizedStack } from "./synthesized";
 
 /** Which cluster each stack is for. */

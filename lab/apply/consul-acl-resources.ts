@@ -1,5 +1,5 @@
 import { randomUUID } from "node:crypto";
-import { LabError } from "../errors";
+import { LabError } from "../core/errors";
 import type { JsonObject } from "./json";
 import {
   type ApplyContext,

@@ -1,4 +1,4 @@
-import { LabError } from "../errors";
+import { LabError } from "../core/errors";
 import { isObject, type JsonObject } from "./json";
 import { blocks, type ApplyContext, type ResourceType, withoutVolatile } from "./resource-type";
 

@@ -5,7 +5,7 @@ import type { ApplyOptions, ApplyResult } from "./options";
 import { readStacks } from "./synthesized";
 import { TerraformApp } from "./terraform";
 
-export type { ApplyOptions, ApplyResult, ClusterEndpoints } from "./options";
+export type { ApplyOptions, ApplyResult } from "./options";
 
 /**
  * Brings a cluster to what the synthesized stacks say, also where somebody else has changed it. Can be repeated: what is as it

@@ -1,8 +1,8 @@
-import { describeFailures } from "../failures";
-import { LabError } from "../errors";
-import { placementProblems, type PlacementFailure } from "../placement";
-import { readJobs } from "../services";
-import { waitFor } from "../wait";
+import { describeFailures } from "../cluster/failures";
+import { LabError } from "../core/errors";
+import { placementProblems, type PlacementFailure } from "../cluster/placement";
+import { readJobs } from "../cluster/services";
+import { waitFor } from "../core/wait";
 import type { ApplyContext, Identity } from "./resource-type";
 
 /** How often Nomad is asked how far it is, in milliseconds. */

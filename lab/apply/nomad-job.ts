@@ -1,6 +1,6 @@
-import { LabError } from "../errors";
-import { waitFor } from "../wait";
-import { EngineRefusal } from "./engine-api";
+import { LabError } from "../core/errors";
+import { waitFor } from "../core/wait";
+import { EngineRefusal } from "../cluster/engine-api";
 import { goDurationMs } from "./go-duration";
 import { isObject, type JsonObject } from "./json";
 import { followDeployment, jobPath } from "./nomad-deployment";

@@ -1,5 +1,5 @@
-import { waitFor } from "../wait";
-import { EngineRefusal } from "./engine-api";
+import { waitFor } from "../core/wait";
+import { EngineRefusal } from "../cluster/engine-api";
 import { nomadJob } from "./nomad-job";
 import { type ApplyContext, block, type Fields, type ResourceType, withoutVolatile } from "./resource-type";
 

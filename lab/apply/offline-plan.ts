@@ -1,4 +1,4 @@
-import { LabError } from "../errors";
+import { LabError } from "../core/errors";
 import { consulAclResources } from "./consul-acl-resources";
 import { consulResources } from "./consul-resources";
 import { evaluate, parseTemplate, type Reference, referencesOf } from "./expression";

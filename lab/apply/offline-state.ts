@@ -1,6 +1,6 @@
 import { appendFileSync, mkdirSync, readFileSync, renameSync, rmSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
-import { LabError } from "../errors";
+import { LabError } from "../core/errors";
 import type { Identity } from "./resource-type";
 
 /** What is remembered of an applied resource. Digests stand for its content, so that no secret is ever written down. */

@@ -1,7 +1,7 @@
-import { LabError } from "../errors";
+import { LabError } from "../core/errors";
 import type { ApplyOptions, ApplyResult } from "./options";
 import { Clusters } from "./clusters";
-import { EngineApi, EngineRefusal } from "./engine-api";
+import { EngineApi, EngineRefusal } from "../cluster/engine-api";
 import { digest, type JsonObject } from "./json";
 import { planResources, type PlannedResource, resourceTypes } from "./offline-plan";
 import { type AppliedResource, OfflineState } from "./offline-state";

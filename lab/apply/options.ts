@@ -1,11 +1,5 @@
-import type { EngineEndpoint } from "./engine-api";
+import type { ClusterEndpoints } from "../cluster/engine-api";
 import type { VariableValues } from "./variables";
-
-/** Where the cluster is that the stacks are applied to. */
-export interface ClusterEndpoints {
-  readonly consul: EngineEndpoint;
-  readonly nomad: EngineEndpoint;
-}
 
 export interface ApplyOptions {
   /** A `cdktf.out` folder. It is only read. */

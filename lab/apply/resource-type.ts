@@ -1,4 +1,4 @@
-import type { EngineApi } from "./engine-api";
+import type { EngineApi } from "../cluster/engine-api";
 import { blocksOf, type JsonObject } from "./json";
 
 export interface ApplyContext {

@@ -1,6 +1,6 @@
 import { readFileSync } from "node:fs";
 import { join } from "node:path";
-import { LabError } from "../errors";
+import { LabError } from "../core/errors";
 import { blocksOf, type JsonObject } from "./json";
 
 /** One stack of a `cdktf.out` folder. */

@@ -1,12 +1,12 @@
 import { cpSync, existsSync, mkdirSync, readdirSync, readFileSync, renameSync, rmSync, writeFileSync } from "node:fs";
 import { basename, join, resolve } from "node:path";
-import { describeFailures } from "../failures";
-import { LabError } from "../errors";
-import { readJobs } from "../services";
+import { describeFailures } from "../cluster/failures";
+import { LabError } from "../core/errors";
+import { readJobs } from "../cluster/services";
 import { Clusters } from "./clusters";
-import type { ApplyOptions, ClusterEndpoints } from "./options";
+import type { ApplyOptions } from "./options";
 import { blocksOf, type JsonObject } from "./json";
-import { EngineApi } from "./engine-api";
+import { EngineApi, type ClusterEndpoints } from "../cluster/engine-api";
 import type { Changes } from "./offline";
 import { datacenterOf, type SynthesizedStack } from "./synthesized";
 import { runTerraform, type TerraformEvent } from "./terraform-process";

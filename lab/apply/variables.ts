@@ -1,4 +1,4 @@
-import { LabError } from "../errors";
+import { LabError } from "../core/errors";
 import { isObject, type JsonObject } from "./json";
 import type { SynthesizedStack } from "./synthesized";
 

@@ -1,4 +1,4 @@
-import { LabError } from "../errors";
+import { LabError } from "../core/errors";
 
 /** Something that is done once all that it waits for is done. */
 export interface Task {

@@ -1,0 +1,100 @@
+import { spawn } from "node:child_process";
+import { once } from "node:events";
+import { existsSync, mkdirSync, rmSync } from "node:fs";
+import { join } from "node:path";
+import { readReport, sentenceOf, sentenceOfSilence, type Report } from "../../constructs/checks/report";
+import type { Profile } from "../../constructs/linux/profile";
+import { appErrorOf } from "./app-error";
+import { contextOfProject, type AppSource } from "./app-source";
+import { LabError } from "../core/errors";
+import { IS_CLONE } from "../core/invocation";
+import { signalGroup } from "../machine/run-tool";
+
+/** What runs the services of an app: programs of the hosts, or containers. */
+export type Runtime = "exec" | "docker";
+
+/** The longest that an app may take, in milliseconds. */
+const limitMs = 120_000;
+
+/**
+ * Runs an app as `cdktf synth` does, from its folder and with the context of the cdktf.json there. Of the
+ * settings the lab sets two: `runtime`, as it is asked to, and `secure`, which is what the lab is.
+ *
+ * @param folder where the stacks go; what is there is replaced
+ * @param profile what the lab is; `own` leaves the app its own settings
+ * @param runtime programs of the machine, or containers
+ * @returns what the app printed, and what its checks warn of
+ * @throws LabError with the app's own words if it fails
+ */
+export async function synthesizeApp(
+  app: AppSource,
+  folder: string,
+  signal?: AbortSignal,
+  profile: Profile | "own" = "plain",
+  runtime: Runtime = "exec",
+): Promise<string> {
+  const settings = profile === "own" ? undefined : { runtime, secure: profile === "secure" };
+  rmSync(folder, { recursive: true, force: true });
+  mkdirSync(folder, { recursive: true, mode: 0o700 });
+  const output = await run(app, folder, settings, signal);
+  if (!existsSync(join(folder, "manifest.json"))) {
+    throw new LabError(
+      `${app.name} exited without an error but synthesized nothing.`,
+      "Call `synthesize`, or `app.synth()`, without an outdir.",
+    );
+  }
+  return [output, ...remarksOf(readReport(folder))].filter((text) => text !== "").join("\n");
+}
+
+/** What `cdktf synth` prints of warnings and silences. */
+function remarksOf({ findings, silences }: Pick<Report, "findings" | "silences"> = { findings: [], silences: [] }) {
+  return [
+    ...findings.filter(({ level }) => level === "warning").map((finding) => `Warning: ${sentenceOf(finding)}`),
+    ...silences.map(sentenceOfSilence),
+  ];
+}
+
+async function run(
+  { name, folder: cwd, program, args }: AppSource,
+  folder: string,
+  settings: { readonly runtime: Runtime; readonly secure: boolean } | undefined,
+  signal?: AbortSignal,
+): Promise<string> {
+  signal?.throwIfAborted();
+  const limit = AbortSignal.timeout(limitMs);
+  const child = spawn(program, args ?? [], {
+    cwd,
+    shell: args === undefined,
+    // A shell has children of its own: all of them are ended together.
+    detached: true,
+    env: {
+      ...process.env,
+      // The environment would overrule the context.
+      ...(settings && { MESHFORM_RUNTIME: settings.runtime, MESHFORM_SECURE: String(settings.secure) }),
+      // In a clone the package's name leads to the sources, from whatever folder the app is run.
+      ...(IS_CLONE && { TSX_TSCONFIG_PATH: join(__dirname, "..", "..", "tsconfig.json") }),
+      CDKTF_OUTDIR: folder,
+      CDKTF_CONTEXT_JSON: JSON.stringify({ ...contextOfProject(cwd), ...settings }),
+    },
+    stdio: ["ignore", "pipe", "pipe"],
+  });
+  const stop = AbortSignal.any(signal ? [signal, limit] : [limit]);
+  const end = () => {
+    signalGroup(child.pid, "SIGKILL");
+  };
+  stop.addEventListener("abort", end);
+  let output = "";
+  for (const stream of [child.stdout, child.stderr]) {
+    stream.setEncoding("utf8").on("data", (text: string) => (output += text));
+  }
+  const [code] = (await once(child, "close").finally(() => stop.removeEventListener("abort", end))) as [number | null];
+  signal?.throwIfAborted();
+  if (limit.aborted) {
+    throw new LabError(`${name} did not finish within ${limitMs / 1000} s.`, "Make sure that the app exits.");
+  }
+  if (code === 0) return output.trim();
+  throw new LabError(
+    appErrorOf(output, cwd) || `${name} exited with code ${code ?? "none"} and printed nothing.`,
+    "Nothing was deployed. Correct the app, then try again.",
+  );
+}

@@ -1,0 +1,92 @@
+import type { ConfigEntries, World } from "../../constructs/model/config-entries";
+import { ANY_SERVICE } from "../../constructs/consul/service-intentions";
+import { reach } from "../../constructs/model/reach";
+import type { Cluster } from "./cluster";
+import { readConfigEntries } from "./config-entries";
+import type { JobStatus, UpstreamStatus } from "./services";
+
+/** Connections, as the running cluster has it. */
+export interface MeshPicture {
+  /** Sidecars that have an upstream to a destination which lets them in. */
+  readonly connections: readonly Connection[];
+  /** Upstreams that no intention lets in, one sentence each. */
+  readonly refused: readonly string[];
+  /** What is odd about the mesh, one sentence each. */
+  readonly remarks: readonly string[];
+}
+
+export interface Connection extends UpstreamStatus {
+  /** The job whose sidecars hold the upstream. */
+  readonly job: JobStatus;
+  /** Whether only some requests are allowed, by L7 permissions. */
+  readonly partly: boolean;
+}
+
+/**
+ * Compares the upstreams of the running jobs with the intentions of their destinations.
+ *
+ * @param clusters all of the lab
+ */
+export async function readMeshPicture(clusters: readonly Cluster[], jobs: readonly JobStatus[]): Promise<MeshPicture> {
+  const entries = clusters.map(async (cluster): Promise<[string, ConfigEntries]> => [
+    cluster.datacenter,
+    await readConfigEntries(cluster),
+  ]);
+  const world = { entries: new Map(await Promise.all(entries)) };
+  const pictures = clusters.map(({ datacenter }) =>
+    meshPicture(
+      datacenter,
+      world,
+      jobs.filter((job) => job.datacenter === datacenter),
+    ),
+  );
+  return {
+    connections: pictures.flatMap(({ connections }) => connections),
+    refused: [...new Set(pictures.flatMap(({ refused }) => refused))],
+    remarks: [...new Set(pictures.flatMap(({ remarks }) => remarks))],
+  };
+}
+
+/**
+ * The same for one datacenter, from what is known.
+ *
+ * @param world the config entries of each datacenter, by its name, which is also what its cluster peers call it
+ */
+export function meshPicture(datacenter: string, world: World, jobs: readonly JobStatus[]): MeshPicture {
+  // Of clusters outside of the lab it is not known here whom they let in.
+  const isKnown = ({ peer }: UpstreamStatus) => peer === undefined || world.entries.has(peer);
+  const wanted = jobs.flatMap((job) => job.upstreams.filter(isKnown).map((upstream) => ({ job, ...upstream })));
+  const permissionFor = ({ source, destination, peer = datacenter }: UpstreamStatus) =>
+    reach(world, { datacenter, service: source }, { datacenter: peer, service: destination }).allowed;
+  const connections = wanted.flatMap((it) => {
+    const allowed = permissionFor(it);
+    return allowed === "no" ? [] : [{ ...it, partly: allowed !== "all" }];
+  });
+  const refused = wanted
+    .filter((upstream) => permissionFor(upstream) === "no")
+    .map(
+      ({ source, destination }) =>
+        `${source} has an upstream to ${destination}, but no intention allows it: every connection is refused.`,
+    );
+  const lonely = jobs
+    .filter(({ ports }) => ports.length === 0)
+    .flatMap(({ services }) => services.filter(({ isDestination }) => isDestination))
+    .filter(({ name }) => !isReachable(world.entries.get(datacenter), name))
+    .map(
+      ({ name: service }) => `Nothing can reach ${service}: no intention allows it, and the mesh denies by default.`,
+    );
+  const waiting = jobs
+    .filter(({ awaitsPromotion }) => awaitsPromotion)
+    .map(
+      ({ id }) =>
+        `Canaries of ${id} are waiting for promotion. To replace the other instances: nomad job promote ${id}`,
+    );
+  return { connections, refused: [...new Set(refused)], remarks: [...new Set([...lonely, ...waiting])] };
+}
+
+/** Whether any intention lets any source reach a service. */
+function isReachable(entries: ConfigEntries | undefined, service: string): boolean {
+  return [service, ANY_SERVICE]
+    .flatMap((name) => entries?.find("service-intentions", name)?.Sources ?? [])
+    .some(({ Action, Permissions }) => Action === "allow" || (Permissions?.length ?? 0) > 0);
+}

@@ -1,0 +1,215 @@
+import { execFile } from "node:child_process";
+import { join } from "node:path";
+import { setTimeout } from "node:timers/promises";
+import { promisify } from "node:util";
+import { enterAllocation } from "../hosts/namespaces";
+import type { ProcessRecord } from "../machine/processes";
+import type { JobStatus } from "./services";
+
+/** How fast something was counted, per second. */
+export interface Rates {
+  readonly requests: number;
+  /** Requests answered with a status of 400 to 499. */
+  readonly clientErrors: number;
+  /** Requests answered with a status of 500 or more, by anyone. */
+  readonly serverErrors: number;
+  readonly connections: number;
+}
+
+/** What the Envoys of one member of the mesh sent to one destination. */
+export interface Flow extends Rates {
+  /** Consul name of the service that the Envoys are beside, or of the gateway that they are. */
+  readonly source: string;
+  /** Where the source is. */
+  readonly sourceDatacenter: string;
+  readonly destination: string;
+  /** Where the destination is; empty if it is at a peer. */
+  readonly datacenter: string;
+  /** The cluster peer that the destination is at; empty for none. */
+  readonly peer: string;
+  /**
+   * `asked`: what the source's programs asked an upstream for, wherever that led. `sent`: what Envoys passed on to instances
+   * of this very service.
+   */
+  readonly seen: "asked" | "sent";
+  /** The subset that was asked for; empty for none. */
+  readonly subset: string;
+  /**
+   * Of what was sent where the destination has a failover: 0 is the destination itself, 1 the first choice after it.
+   * Requests that were sent so are also counted without a choice; their errors only there.
+   */
+  readonly choice?: number;
+}
+
+export interface Traffic {
+  /** Between the two looks, about. */
+  readonly seconds: number;
+  readonly flows: readonly Flow[];
+  /** Whose Envoys could not be asked, and why, one sentence each. */
+  readonly problems: readonly string[];
+}
+
+/** The counters that are read, by the names that Envoy has for them. */
+const FILTER = [
+  "^http\\.upstream(_peered)?\\..*\\.downstream_rq_(completed|xx|[1-5]xx)$",
+  "^tcp\\.upstream(_peered)?\\..*\\.downstream_cx_total$",
+  "^cluster\\..*\\.upstream_(rq_completed|rq_xx|rq_[1-5]xx|cx_total)$",
+  "^cluster\\.failover-target~.*\\.upstream_rq_total$",
+].join("|");
+
+/** How many Envoys are asked at a time: each takes a process. */
+const AT_A_TIME = 8;
+
+/**
+ * Measures what flows through the mesh from what the Envoys themselves count, in two looks a little apart.
+ *
+ * @param initOf the first process of a host
+ * @param seconds between the looks
+ */
+export async function measureTraffic(
+  jobs: readonly JobStatus[],
+  initOf: (host: string) => ProcessRecord | undefined,
+  seconds: number,
+  signal?: AbortSignal,
+): Promise<Traffic> {
+  const instances = jobs.flatMap(({ id, instances }) =>
+    instances.filter(({ isRunning }) => isRunning).map((instance) => ({ job: id, ...instance })),
+  );
+  const look = async (): Promise<Looks> => {
+    const looks: Looks = { samples: new Map(), problems: [] };
+    for (let start = 0; start < instances.length; start += AT_A_TIME) {
+      signal?.throwIfAborted();
+      const some = instances.slice(start, start + AT_A_TIME);
+      await Promise.all(
+        some.map(async ({ job, allocation, node }) => {
+          const init = initOf(node);
+          try {
+            if (!init) throw new Error(`host ${node} is not running`);
+            for (const sample of await readCounters(init, allocation)) {
+              looks.samples.set(`${allocation} ${sample.address}`, sample);
+            }
+          } catch (error) {
+            const reason = error instanceof Error ? error.message.trim().split("\n").at(-1) : String(error);
+            looks.problems.push(`Cannot query the Envoys of ${job} on ${node}: ${reason ?? ""}.`);
+          }
+        }),
+      );
+    }
+    return looks;
+  };
+  const first = await look();
+  await setTimeout(seconds * 1000, undefined, { signal });
+  const second = await look();
+  return {
+    seconds,
+    flows: flowsBetween(first.samples, second.samples),
+    problems: [...new Set([...first.problems, ...second.problems])],
+  };
+}
+
+interface Looks {
+  readonly samples: Map<string, Sample>;
+  readonly problems: string[];
+}
+
+/** What one Envoy had counted at a time. */
+interface Sample {
+  readonly address: string;
+  /** In milliseconds. */
+  readonly at: number;
+  readonly counters: ReadonlyMap<string, Counter>;
+}
+
+/** @internal One line of Envoy's statistics that is about a flow. */
+export interface Counter {
+  readonly flow: Omit<Flow, keyof Rates>;
+  readonly rate: keyof Rates;
+  readonly value: number;
+}
+
+async function readCounters(init: ProcessRecord, allocation: string): Promise<Sample[]> {
+  const [command, ...args] = [
+    ...(await enterAllocation(init, allocation)),
+    ...[process.execPath, join(__dirname, "envoy-stats.mjs"), FILTER],
+  ];
+  const { stdout } = await promisify(execFile)(command, args, { timeout: 15_000, maxBuffer: 64 * 1024 * 1024 });
+  const answers = JSON.parse(stdout) as { address: string; at: number; stats: string }[];
+  return answers.map(({ address, at, stats }) => ({ address, at, counters: parseCounters(stats) }));
+}
+
+/** @internal Reads Envoy's statistics as Prometheus would, and keeps what is about flows. */
+export function parseCounters(stats: string): ReadonlyMap<string, Counter> {
+  return new Map(
+    stats.split("\n").flatMap((line): [string, Counter][] => {
+      const match = /^(\w+)\{(.*)\} (\d+)$/.exec(line);
+      if (!match) return [];
+      const [, name, labelText, value] = match;
+      const labels = Object.fromEntries(
+        [...labelText.matchAll(/(\w+)="((?:[^"\\]|\\.)*)"/g)].map(([, key, text]) => [key, text]),
+      ) as Partial<Record<string, string>>;
+      const flow = flowOf(name, labels);
+      const rate = rateOf(name, labels.envoy_response_code_class, flow?.choice !== undefined);
+      return rate && flow ? [[`${name}{${labelText}}`, { flow, rate, value: Number(value) }]] : [];
+    }),
+  );
+}
+
+/** Envoy says of one choice of several only how many requests it sent there, and of all together how they ended. */
+function rateOf(name: string, codeClass: string | undefined, isChoice: boolean): keyof Rates | undefined {
+  switch (name) {
+    case "envoy_http_downstream_rq_completed":
+      return "requests";
+    case "envoy_cluster_upstream_rq_completed":
+      return isChoice ? undefined : "requests";
+    case "envoy_cluster_upstream_rq_total":
+      return isChoice ? "requests" : undefined;
+    case "envoy_http_downstream_rq_xx":
+    case "envoy_cluster_upstream_rq_xx":
+      return codeClass === "4" ? "clientErrors" : codeClass === "5" ? "serverErrors" : undefined;
+    case "envoy_tcp_downstream_cx_total":
+    case "envoy_cluster_upstream_cx_total":
+      return "connections";
+    default:
+      return undefined;
+  }
+}
+
+/** Consul has Envoy label what it counts with who asks whom. */
+function flowOf(name: string, labels: Partial<Record<string, string>>): Counter["flow"] | undefined {
+  const { consul_source_service: source, consul_source_datacenter: sourceDatacenter = "" } = labels;
+  const asked = labels.consul_upstream_service;
+  const sent = labels.consul_destination_service;
+  if (source === undefined) return undefined;
+  if (name.startsWith("envoy_cluster_")) {
+    if (sent === undefined) return undefined;
+    const { consul_destination_datacenter: datacenter = "", consul_destination_service_subset: subset = "" } = labels;
+    const { consul_destination_peer: peer = "", consul_destination_custom_hash: hash = "" } = labels;
+    // The cluster of each choice bears the name of the destination itself, behind its number.
+    const choice = /^failover-target~(\d+)$/.exec(hash)?.[1];
+    return {
+      ...{ source, sourceDatacenter, destination: sent, datacenter, peer, subset, seen: "sent" },
+      ...(choice !== undefined && { choice: Number(choice) }),
+    };
+  }
+  if (asked === undefined) return undefined;
+  const { consul_upstream_datacenter: datacenter = "", consul_upstream_peer: peer = "" } = labels;
+  return { source, sourceDatacenter, destination: asked, datacenter, peer, subset: "", seen: "asked" };
+}
+
+/** @internal */
+export function flowsBetween(first: ReadonlyMap<string, Sample>, second: ReadonlyMap<string, Sample>): Flow[] {
+  const flows = new Map<string, Counter["flow"] & { -readonly [Key in keyof Rates]: Rates[Key] }>();
+  for (const [envoy, { at, counters }] of second) {
+    const before = first.get(envoy);
+    if (!before) continue;
+    const seconds = (at - before.at) / 1000;
+    for (const [line, { flow, rate, value }] of counters) {
+      const key = JSON.stringify(flow);
+      const sum = flows.get(key) ?? { ...flow, requests: 0, clientErrors: 0, serverErrors: 0, connections: 0 };
+      // An Envoy that has restarted counts from zero.
+      sum[rate] += Math.max(0, value - (before.counters.get(line)?.value ?? 0)) / seconds;
+      flows.set(key, sum);
+    }
+  }
+  return [...flows.values()];
+}

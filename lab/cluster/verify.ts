@@ -1,0 +1,138 @@
+import { execFile } from "node:child_process";
+import { join } from "node:path";
+import { setTimeout as sleep } from "node:timers/promises";
+import { promisify } from "node:util";
+import { urlOf, type Cluster } from "./cluster";
+import type { Connection, MeshPicture } from "./mesh-picture";
+import { enterAllocation } from "../hosts/namespaces";
+import type { ProcessRecord } from "../machine/processes";
+import type { Listener } from "../hosts/state";
+
+export interface TryOptions {
+  /** How long a connection or a page may fail before that counts, in milliseconds. Each is tried to the end at least once. */
+  readonly settlingMs: number;
+  /** The first process of a host. */
+  readonly initOf: (host: string) => ProcessRecord | undefined;
+  /** @default never */
+  readonly signal?: AbortSignal;
+}
+
+/**
+ * Sends a request through every connection of a mesh and to every published port, and again for a while where one
+ * fails: endpoints and certificates take a moment to reach each Envoy.
+ *
+ * @returns how many were tried, and what does not work, one sentence each
+ */
+export async function tryMesh(
+  clusters: readonly Cluster[],
+  { connections }: MeshPicture,
+  published: readonly Listener[],
+  { settlingMs, initOf, signal }: TryOptions,
+): Promise<{ readonly tried: number; readonly problems: readonly string[] }> {
+  const settled = async (what: string, look: () => Promise<string | undefined>): Promise<string | undefined> => {
+    const end = Date.now() + settlingMs;
+    for (;;) {
+      signal?.throwIfAborted();
+      const problem = await look().catch((error: unknown) => (error instanceof Error ? error.message : String(error)));
+      if (problem === undefined) return undefined;
+      if (Date.now() >= end) return `${what}: ${problem}`;
+      await sleep(100, undefined, { signal });
+    }
+  };
+  const ofConnections = await Promise.all(
+    connections.map((it) =>
+      settled(`${it.source} cannot reach ${it.destination}`, () => problemOfConnection(clusters, it, initOf)),
+    ),
+  );
+  // After the connections, on which a page may depend.
+  const ofPages = await Promise.all(
+    published.map((it) => settled(`${it.name} fails at ${urlOf(it)}`, () => problemOfPublished(it))),
+  );
+  const all = [...ofConnections, ...ofPages];
+  return { tried: all.length, problems: all.filter((problem) => problem !== undefined) };
+}
+
+/** What a probe saw: an answer, an open connection, or why neither. */
+interface Sighting {
+  readonly status?: number;
+  readonly body?: string;
+  readonly open?: boolean;
+  readonly error?: string;
+}
+
+/**
+ * Asks for the root page of a published service, as a browser on the machine would. Anything that answers is fine unless it
+ * answers with a server error; what does not speak HTTP is fine if it takes the connection.
+ *
+ * @returns what is wrong, or undefined
+ */
+async function problemOfPublished({ port }: Listener): Promise<string | undefined> {
+  const http = await probe([], "127.0.0.1", port, "http");
+  if (http.status !== undefined) {
+    return http.status < 500 ? undefined : `it returns status ${http.status}: ${http.body ?? ""}`;
+  }
+  const tcp = await probe([], "127.0.0.1", port, "tcp");
+  return tcp.open ? undefined : (tcp.error ?? "no answer");
+}
+
+/**
+ * Sends a request through a connection of the mesh: from the network namespace of each source instance to its upstream's
+ * local port, so through both Envoys.
+ *
+ * @param initOf the first process of a host
+ * @returns what is wrong, or undefined
+ */
+async function problemOfConnection(
+  clusters: readonly Cluster[],
+  connection: Connection,
+  initOf: (host: string) => ProcessRecord | undefined,
+): Promise<string | undefined> {
+  const { destination, peer, group, localPort, job } = connection;
+  const home = clusters.find(({ datacenter }) => datacenter === (peer ?? job.datacenter));
+  const defaults = (await home?.consul.get(`/v1/config/service-defaults/${destination}`)) as
+    { Protocol?: string } | undefined;
+  const kind = ["http", "http2", "grpc"].includes(defaults?.Protocol ?? "tcp") ? "http" : "tcp";
+  const problems = await Promise.all(
+    job.instances
+      .filter((instance) => instance.group === group && instance.isRunning)
+      .map(async ({ allocation, node }) => {
+        const init = initOf(node);
+        if (!init) return `host ${node} is not running`;
+        return problemOf(
+          await probe(await enterAllocation(init, allocation), "127.0.0.1", localPort, kind),
+          connection,
+        );
+      }),
+  );
+  return problems.find((problem) => problem !== undefined);
+}
+
+/** Envoy answers itself where it may not, or cannot, pass a request on. */
+function problemOf({ status, body = "", open, error }: Sighting, { partly }: Connection): string | undefined {
+  if (status === undefined) return open ? undefined : (error ?? "no answer");
+  if (status === 403 && body.startsWith("RBAC: ")) return partly ? undefined : "an intention denies it";
+  return /^(no healthy upstream|upstream connect error)/.test(body) ? `Envoy says: ${body}` : undefined;
+}
+
+/** How many probes run at a time: each takes a process. */
+const atATime = 6;
+/** How long a probe may take on a busy machine, in milliseconds; it gives up long before. */
+const probeMs = 20_000;
+let running = 0;
+const waiting: (() => void)[] = [];
+
+async function probe(enter: readonly string[], host: string, port: number, kind: "http" | "tcp"): Promise<Sighting> {
+  const program = [process.execPath, join(__dirname, "probe.mjs"), host, String(port), kind];
+  const [command = "", ...args] = [...enter, ...program];
+  while (running >= atATime) await new Promise<void>((resolve) => waiting.push(resolve));
+  running++;
+  try {
+    const { stdout } = await promisify(execFile)(command, args, { timeout: probeMs });
+    return JSON.parse(stdout) as Sighting;
+  } catch (error) {
+    return { error: error instanceof Error ? error.message : String(error) };
+  } finally {
+    running--;
+    waiting.shift()?.();
+  }
+}

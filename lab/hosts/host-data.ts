@@ -1,0 +1,172 @@
+import { existsSync, realpathSync } from "node:fs";
+import { execPath } from "node:process";
+import { basename, dirname, join } from "node:path";
+import { composeHost, type HostRole } from "../../constructs/linux/compose-host";
+import { consulClient } from "../../constructs/linux/consul-client";
+import { consulServer } from "../../constructs/linux/consul-server";
+import type { HostPackage } from "../../constructs/linux/host";
+import { nomadClient } from "../../constructs/linux/nomad-client";
+import { nomadServer } from "../../constructs/linux/nomad-server";
+import { secureHost } from "../../constructs/linux/secure-host";
+import { isShown } from "../machine/shown-folders";
+import type { Program } from "./boot-script";
+import { dockerData, dockerRole } from "./docker/docker-role";
+import { envoyImage, pauseImage } from "./docker/lab-images";
+import type { Engines } from "../machine/engines/engine";
+import { execChroot } from "./exec-chroot";
+import type { BootableHost } from "./host";
+import type { LabFiles } from "../core/lab-files";
+import { hostsOf, type Datacenter, type LabHost } from "./topology";
+
+/** Where hosts find the lab's secret store, or their part of it, and where servers keep snapshots: shares of the lab's folder. */
+const secretStore = { type: "directory", path: "/var/lib/meshform/secret-store" } as const;
+const snapshotFolder = "/var/lib/meshform/snapshots";
+
+/** Small enough to be filled at once. Nomad's is the larger one, since volumes of one host have different sizes. */
+const agentDisks = [
+  { name: "consul", mountPoint: "/opt/consul", sizeGib: 1 },
+  { name: "nomad", mountPoint: "/opt/nomad", sizeGib: 2 },
+];
+
+/** A lab machine is in no cloud; each of these fingerprinters would wait for a metadata service that is not there. */
+const cloudFingerprinters = ["env_aws", "env_gce", "env_azure", "env_digitalocean"];
+
+export interface LabHostOptions {
+  /** Folders of the machine that clients see read-only at their own paths. @default none */
+  readonly shown?: readonly string[];
+  /** Whether the agents' data is on disks of their own. @default it is in the host's folder */
+  readonly disks?: boolean;
+  /** The Docker daemon that clients run. @default they run no containers */
+  readonly dockerd?: string;
+}
+
+/**
+ * The hosts of a datacenter, from the very roles that cloud machines get, with options that suit one machine: fixed
+ * addresses, short intervals, commands allowed as tasks.
+ *
+ */
+export function labHosts(
+  datacenter: Datacenter,
+  engines: Engines,
+  files: LabFiles,
+  { shown = [], disks = false, dockerd }: LabHostOptions = {},
+): BootableHost[] {
+  const isSecure = datacenter.profile === "secure";
+  return datacenter.hosts.map((host) => {
+    const data = composeHost(host.name, ...rolesOf(host, datacenter, engines, dockerd), systemFiles(host, datacenter), {
+      volumes: disks ? agentDisks : [],
+    });
+    const installed = Object.fromEntries(data.packages.flatMap((it) => installedBy(it, engines)));
+    const folders = host.role === "client" ? shown.map((folder) => [folder, { folder }] as const) : [];
+    const programs = { ...Object.fromEntries(folders), ...installed };
+    return {
+      data,
+      address: host.address,
+      // Tasks of the lab run with the Node that runs Meshform.
+      programs: { ...programs, ...pythonOf(engines), "/usr/local/bin/node": programAt(execPath) },
+      shares: {
+        ...(isSecure && sharesOf(host, datacenter, files)),
+        // Of a layer Docker could make no layers.
+        ...(dockerd !== undefined && host.role === "client" && { [dockerData]: files.docker(host.name) }),
+      },
+      supervisord: join(engines.supervisor.path, "supervisord"),
+      // A client that registers before the servers have made their keyring asks again only after 15 to 30 seconds; and an
+      // agent whose token may do nothing yet remembers that for as long.
+      heldUnits: host.role === "client" ? (isSecure ? ["consul", "nomad"] : ["nomad"]) : [],
+    };
+  });
+}
+
+function rolesOf(host: LabHost, datacenter: Datacenter, engines: Engines, dockerd?: string): HostRole[] {
+  const roles = agentsOf(host, datacenter, engines, dockerd);
+  if (datacenter.profile === "plain") return roles;
+  const { role, address } = host;
+  return [
+    ...roles,
+    secureHost({
+      roles: [`consul-${role}`, `nomad-${role}`],
+      store: secretStore,
+      consulDatacenter: datacenter.name,
+      nomadRegion: "global",
+      address,
+      snapshots: { store: { type: "directory", path: snapshotFolder }, retain: 10 },
+    }),
+  ];
+}
+
+function sharesOf({ role }: LabHost, datacenter: Datacenter, files: LabFiles): Record<string, string> {
+  const store = files.secrets(datacenter.name);
+  if (role === "client") return { [`${secretStore.path}/client`]: join(store, "client") };
+  return { [secretStore.path]: store, [snapshotFolder]: files.snapshots(datacenter.name) };
+}
+
+function agentsOf(host: LabHost, datacenter: Datacenter, engines: Engines, dockerd?: string): HostRole[] {
+  const { profile } = datacenter;
+  const servers = hostsOf(datacenter, "server");
+  const join = {
+    datacenter: datacenter.name,
+    nodeName: host.name,
+    profile,
+    retryJoin: servers.map((server) => server.address),
+    retryInterval: "1s",
+  };
+  const consul = { ...join, version: engines.consul.version, bindAddress: host.address };
+  const nomad = { ...join, version: engines.nomad.version, advertiseAddress: host.address };
+  if (host.role === "server") {
+    const bootstrapExpect = servers.length;
+    return [
+      // Without TLS the lab's commands and the UI come in by plain HTTP.
+      consulServer({ ...consul, bootstrapExpect, clientAddresses: profile === "plain" ? [host.address] : [] }),
+      // With a task or two per job, filling one host first would leave the others empty.
+      nomadServer({ ...nomad, bootstrapExpect, schedulerAlgorithm: "spread", memoryOversubscription: true }),
+    ];
+  }
+  return [
+    consulClient({ ...consul, checkUpdateInterval: "1s" }),
+    nomadClient({
+      ...nomad,
+      cniVersion: engines.cni.version,
+      networkInterface: "eth0",
+      fingerprintDenylist: cloudFingerprinters,
+      rawExec: true,
+      chrootEnv: execChroot(),
+      ...(dockerd !== undefined && { envoyImage: envoyImage(engines.envoy), override: dockerPlugin }),
+    }),
+    ...(dockerd === undefined ? [] : [dockerRole(dockerd)]),
+    { packages: [{ name: "envoy", version: engines.envoy.version, installTo: "/usr/local/bin" }] },
+  ];
+}
+
+/** Images are there before their tasks, and no registry is: none is fetched, and none removed. */
+const dockerPlugin = { plugin: { docker: { config: { infra_image: pauseImage, gc: { image: false } } } } };
+
+function systemFiles(host: LabHost, { hosts }: Datacenter): HostRole {
+  const addresses = hosts.map(({ name, address }) => `${address} ${name}\n`);
+  return {
+    files: [
+      { path: "/etc/hostname", content: `${host.name}\n` },
+      { path: "/etc/hosts", content: ["127.0.0.1 localhost\n", ...addresses].join("") },
+      // No resolver is reachable from a lab: refused at once is better than timed out.
+      { path: "/etc/resolv.conf", content: "nameserver 127.0.0.1\n" },
+    ],
+  };
+}
+
+/** The CNI plugins are a folder, which would hold consul-cni too; the others are a program in one. */
+function installedBy({ name, installTo }: HostPackage, engines: Engines): [string, Program][] {
+  if (name === "consul-cni") return [];
+  if (name === "cni-plugins") return [[installTo, { folder: engines.cni.path }]];
+  return [[join(installTo, name), programAt(engines[name].path)]];
+}
+
+/** The Python that runs the supervisor, at its own path, where that is not among the folders of the machine that hosts see. */
+function pythonOf({ supervisor }: Engines): Record<string, Program> {
+  const python = join(supervisor.path, "python3");
+  if (!existsSync(python)) return {};
+  const folder = dirname(dirname(realpathSync(python)));
+  return isShown(folder) ? {} : { [folder]: { folder } };
+}
+
+function programAt(path: string): Program {
+  return { folder: dirname(path), program: basename(path) };
+}

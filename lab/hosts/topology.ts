@@ -1,0 +1,76 @@
+import type { Profile } from "../../constructs/linux/profile";
+
+/** What a lab host is for; each role is a Consul agent and a Nomad agent of that kind. */
+export type LabRole = "server" | "client";
+
+export interface LabHost {
+  /** Host name and node name; also the name of its link on the switch, so at most 15 characters. */
+  readonly name: string;
+  readonly role: LabRole;
+  /** IPv4 address within the lab's network. */
+  readonly address: string;
+}
+
+/** A Consul cluster and a Nomad cluster on the same hosts. */
+export interface Datacenter {
+  /** Its name in both. */
+  readonly name: string;
+  /** What the agents of the hosts ask of each other and of their callers. */
+  readonly profile: Profile;
+  readonly hosts: readonly LabHost[];
+}
+
+/** Which hosts a lab has. */
+export interface Topology {
+  readonly profile: Profile;
+  readonly datacenters: readonly Datacenter[];
+  /** Folders of the machine that clients see read-only at their own paths. @default none */
+  readonly shown?: readonly string[];
+  /** Whether the agents' data is on disks of their own. @default false */
+  readonly disks?: boolean;
+  /** Whether clients run containers. @default false */
+  readonly docker?: boolean;
+  /** What runs the services, if somebody has said so. @default programs, or containers where the app has them anyway */
+  readonly runtime?: "exec" | "docker";
+}
+
+/** The network of every lab. It exists only between the namespaces of one lab, so that two labs can use equal addresses. */
+export const labNetwork = { gateway: "10.200.0.1", prefixLength: 16 } as const;
+
+/** How many datacenters a lab can have. */
+export const mostDatacenters = 4;
+
+/**
+ * The hosts of a lab. A plain datacenter has one server and two clients: the fewest with which a request crosses from host
+ * to host. A secure one is as it should be: three servers, of which one may fail.
+ */
+export function topologyOf(profile: Profile, datacenters = 1): Topology {
+  return {
+    profile,
+    datacenters: Array.from({ length: datacenters }, (_, index) => datacenterOf(profile, index)),
+  };
+}
+
+export function hostsOf({ hosts }: Pick<Datacenter, "hosts">, role: LabRole): LabHost[] {
+  return hosts.filter((host) => host.role === role);
+}
+
+export function allHosts({ datacenters }: Topology): LabHost[] {
+  return datacenters.flatMap(({ hosts }) => hosts);
+}
+
+function datacenterOf(profile: Profile, index: number): Datacenter {
+  const name = `dc${index + 1}`;
+  const prefix = index === 0 ? "" : `${name}-`;
+  const network = 10 * index;
+  const hosts = (role: LabRole, count: number, address: (number: number) => string) =>
+    Array.from({ length: count }, (_, nth) => ({ name: `${prefix}${role}-${nth + 1}`, role, address: address(nth) }));
+  return {
+    name,
+    profile,
+    hosts: [
+      ...hosts("server", profile === "secure" ? 3 : 1, (nth) => `10.200.${network}.${10 + nth}`),
+      ...hosts("client", 2, (nth) => `10.200.${network + 1}.${1 + nth}`),
+    ],
+  };
+}
