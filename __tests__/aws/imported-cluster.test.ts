@@ -3,7 +3,7 @@ import { mkdtempSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { AwsCluster, Network, type ImportedPublishOptions, type PublishOptions } from "../../constructs/aws";
-import { findProgram } from "../../lab/find-program";
+import { findProgram } from "../../lab/machine/find-program";
 import { AwsJson, AwsTestStack } from "../support/aws";
 
 const GATEWAY = { serviceName: "gateway", listeners: [{ protocol: "http", options: { port: 8080 } }] };
