@@ -134,7 +134,7 @@ describe("config-entry-owners", () => {
         new ConfigEntry(stack, "mine", { kind: "service-defaults", name: "api", configJson: "{}" });
       }),
     ).toEqual([
-      "stack/mine: The config entry service-defaults/api already belongs to stack/mesh/api/Defaults/Resource. Keep one of the two, or set proxyDefaults: false if another owner writes it. (config-entry-owners)",
+      "stack/mine: The config entry service-defaults/api already belongs to stack/mesh/api/Defaults/Resource. Keep one of the two: set fields in serviceDefaults of the service. (config-entry-owners)",
     ]);
   });
 

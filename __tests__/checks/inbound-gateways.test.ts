@@ -1,3 +1,7 @@
+import { execFileSync } from "node:child_process";
+import { mkdtempSync, readFileSync, rmSync } from "node:fs";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
 import { ConfigEntry } from "@cdktf/provider-consul/lib/config-entry";
 import { TerraformVariable, Testing } from "cdktf";
 import {
@@ -11,7 +15,7 @@ import {
   type IngressGateway,
   type MeshService,
 } from "../../constructs";
-import { findingsOf, synthMesh, TestStack } from "../support/synth";
+import { findingsOf, synthMesh, TestStack, warningsOf } from "../support/synth";
 import { anyWorkload } from "../support/workload";
 
 const http = { port: 9001, protocol: Protocol.HTTP, workload: anyWorkload };
@@ -177,6 +181,24 @@ describe("gateway-host", () => {
     ]);
   });
 
+  test.each(["localhost:9999", "*.example:8080", "10.0.0.7", "[::1]:8080"])(
+    "takes %j, as Consul does, where no certificate is made for it",
+    (host) => {
+      expect(ofIngress((ingress, api) => ingress.connectTo(api, { hosts: [host] }))).toEqual([]);
+    },
+  );
+
+  test("fails if a certificate is to be for a host with a port", () => {
+    expect(
+      ofIngress(
+        (ingress, api) => ingress.connectTo(api, { hosts: ["localhost:9999"] }),
+        IngressListener.http({ port: 8080, tls: {} }),
+      ),
+    ).toEqual([
+      'stack/mesh/ingress: "localhost:9999" has a port, but its listener on port 8080 has TLS, and a certificate has no ports in its names. Omit the port. (gateway-host)',
+    ]);
+  });
+
   test("fails if a certificate is to be for any host", () => {
     expect(
       ofIngress(
@@ -268,7 +290,7 @@ describe("config-entry-owners", () => {
         new ConfigEntry(stack, "mine", { kind: "api-gateway", name: "gateway", configJson });
       }),
     ).toEqual([
-      "stack/mine: The config entry api-gateway/gateway already belongs to stack/mesh/gateway/Entry/Resource. Keep one of the two, or set proxyDefaults: false if another owner writes it. (config-entry-owners)",
+      "stack/mine: The config entry api-gateway/gateway already belongs to stack/mesh/gateway/Entry/Resource. Keep one of the two: set fields in the listeners of the gateway. (config-entry-owners)",
     ]);
   });
 });
@@ -302,5 +324,63 @@ describe("inline-certificate", () => {
         data: 'The key of its listener on port 8443 passes through Terraform\'s state. Use GatewayCertificate.files. If this is intended, silence(…, "inline-certificate", "why"). (inline-certificate)',
       }),
     );
+  });
+});
+
+describe("ambiguous-certificate", () => {
+  const onDisk = GatewayCertificate.files({ certFile: "/site.pem", keyFile: "/site.key" });
+  const warnings = (...certificates: readonly GatewayCertificate[]) =>
+    warningsOf((mesh) => {
+      const listener = ApiGatewayListener.http({ port: 8443, tls: { certificates } });
+      mesh.addApiGateway("gateway", { listeners: [listener] }).connectTo(mesh.addService("api", http));
+    }).filter((line) => line.endsWith("(ambiguous-certificate)"));
+
+  test("warns of several certificates whose names are not known here", () => {
+    const [one, two] = ["one", "two"].map((name) => GatewayCertificate.fromEntryName(name));
+    expect(warnings(one, two)).toEqual([
+      'stack/mesh/gateway: Its listener on port 8443 has several certificates. Where a certificate\'s common name is also one of its alternative names, as usual, clients get a certificate of the mesh\'s CA instead. Use one certificate with all names, or a listener for each. If no name is repeated, silence(…, "ambiguous-certificate", "why"). (ambiguous-certificate)',
+    ]);
+    expect(warnings(one)).toEqual([]);
+    expect(warnings(onDisk)).toEqual([]);
+  });
+
+  test("warns of a name that is in certificates twice, its common name included, and of nothing else", () => {
+    const folder = mkdtempSync(join(tmpdir(), "meshform-certificates-"));
+    const made = (subject: string, ...names: readonly string[]) => {
+      const file = join(folder, "certificate.pem");
+      const args = ["req", "-x509", "-newkey", "ec", "-pkeyopt", "ec_paramgen_curve:P-256", "-nodes", "-subj", subject];
+      const extension = `subjectAltName=${names.map((name) => `DNS:${name}`).join(",")}`;
+      execFileSync("openssl", [...args, "-addext", extension, "-keyout", "/dev/null", "-out", file], {
+        stdio: "ignore",
+      });
+      return readFileSync(file, "utf8");
+    };
+    const found = (...texts: readonly string[]) => {
+      const stack = new TestStack();
+      const key = new TerraformVariable(stack, "key", { type: "string", sensitive: true });
+      const certificates = texts.map((certificate) =>
+        GatewayCertificate.inline({ certificate, privateKey: key.stringValue }),
+      );
+      const mesh = new ServiceMesh(stack, "mesh");
+      const gateway = mesh.addApiGateway("gateway", {
+        listeners: [ApiGatewayListener.http({ port: 8443, tls: { certificates } })],
+      });
+      gateway.connectTo(mesh.addService("api", http));
+      Testing.synth(stack, true);
+      return gateway.node.metadata.map(({ data }) => String(data)).filter((data) => data.includes("(ambiguous"));
+    };
+    const [usual, distinct, other] = [
+      made("/CN=a.example", "a.example"),
+      made("/CN=Shop", "b.example"),
+      made("/CN=Other", "c.example"),
+    ];
+    expect(found(usual, distinct)).toEqual([
+      expect.stringContaining(
+        "have the name a.example twice, so clients that ask for it get a certificate of the mesh's CA",
+      ),
+    ]);
+    expect(found(distinct, other)).toEqual([]);
+    expect(found(distinct, made("/CN=Further", "b.example"))).toEqual([expect.stringContaining("b.example twice")]);
+    rmSync(folder, { recursive: true });
   });
 });

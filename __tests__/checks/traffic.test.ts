@@ -127,6 +127,20 @@ describe("unknown-subset", () => {
     ]);
   });
 
+  test("fails if a rule names a subset of a service outside the mesh", () => {
+    expect(
+      findings((api, _, mesh) => {
+        const db = mesh.addExternalService("db", {
+          ...{ address: "db.example", port: 80, protocol: Protocol.HTTP, plaintext: "It is a test." },
+        });
+        mesh.addTerminatingGateway("egress").addService(db);
+        api.resolve({ failover: Failover.to(Subset.of(db, "eu")) });
+      }),
+    ).toEqual([
+      'stack/mesh/api: The failover of api refers to the subset "eu", which db does not have. None exists yet. Omit the subset, or declare it in a config entry service-resolver/db. (unknown-subset)',
+    ]);
+  });
+
   test("fails if the default is none", () => {
     expect(findings((api) => api.resolve({ defaultSubset: "v1" }))).toEqual([
       'stack/mesh/api: The default subset of api refers to the subset "v1", which api does not have. None exists yet. Declare it at stack/mesh/api with addSubset. (unknown-subset)',

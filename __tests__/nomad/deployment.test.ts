@@ -156,3 +156,25 @@ describe("hasty-deployment", () => {
     expect(hastyFor(props)).toEqual([]);
   });
 });
+
+describe("ignored-on-update", () => {
+  const ignoredFor = (props: Partial<MeshServiceBaseProps>) =>
+    warningsFor((mesh) => mesh.addService("web", { ...service, ...props }), "ignored-on-update");
+
+  test.each(["ignore_warnings", "ignore"] as const)("warns of %s behind a sidecar, of whatever check", (onUpdate) => {
+    for (const healthCheck of [
+      HealthCheck.http("/health", { name: "web", onUpdate }),
+      HealthCheck.script("/bin/true", { name: "web", onUpdate }),
+    ]) {
+      expect(ignoredFor({ healthCheck, tasks: {} })).toEqual([
+        `stack/mesh/web: onUpdate: "${onUpdate}" of the check "web" has no effect, since web has a sidecar: a deployment waits until the check passes. Omit onUpdate, or set update.healthCheck to "task_states" if a deployment shall not wait for checks. (ignored-on-update)`,
+      ]);
+    }
+  });
+
+  test("has nothing to say without a sidecar, and of the default", () => {
+    const healthCheck = HealthCheck.http("/health", { onUpdate: "ignore_warnings" });
+    expect(ignoredFor({ healthCheck, connectNative: true })).toEqual([]);
+    expect(ignoredFor({ healthCheck: HealthCheck.http("/health", { onUpdate: "require_healthy" }) })).toEqual([]);
+  });
+});

@@ -12,3 +12,9 @@ export function isDomainName(text: string): boolean {
 export function isHostName(host: string): boolean {
   return /^(\*\.)?([a-z0-9_]([a-z0-9_-]{0,61}[a-z0-9_])?)(\.[a-z0-9_]([a-z0-9_-]{0,61}[a-z0-9_])?)*\.?$/i.test(host);
 }
+
+/** Whether text can be the `Host` header of requests: a host name or an address, and optionally a port. */
+export function isHostOfRequests(text: string): boolean {
+  const [, host = "", port = "80"] = /^(\[[0-9a-f:.]+\]|[^:]*)(?::(\d{1,5}))?$/i.exec(text) ?? [];
+  return Number(port) > 0 && Number(port) <= 65535 && (host.startsWith("[") || isHostName(host));
+}

@@ -129,6 +129,12 @@ export interface ListenerRecord {
   readonly tls?: {
     /** Whether the private key of its certificate passes through Terraform. */
     readonly hasInlineKey: boolean;
+    /**
+     * The text of each certificate of an API gateway; `undefined` for one in a file or in an entry that is not part of the app.
+     *
+     * @default none: it is not an API gateway
+     */
+    readonly certificates?: readonly (string | undefined)[];
   };
 }
 

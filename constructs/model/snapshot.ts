@@ -24,6 +24,7 @@ import type {
   Reference,
   ServiceRecord,
   StackEdge,
+  SubsetRecord,
   TrafficOwnerRecord,
   TrafficRecord,
   UpstreamRecord,
@@ -168,6 +169,11 @@ export class Snapshot {
   /** Returns the traffic rules of a service; without any rules, all requests go to the service itself. */
   trafficOf(owner: TrafficOwnerRecord): TrafficRecord {
     return this.data.traffic.get(owner.key) ?? NO_TRAFFIC;
+  }
+
+  /** Returns the subsets of a service, by name. */
+  subsetsOf({ key }: MemberRecord): ReadonlyMap<string, SubsetRecord> {
+    return (this.data.traffic.get(key) ?? NO_TRAFFIC).subsets;
   }
 
   /**

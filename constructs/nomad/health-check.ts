@@ -62,6 +62,7 @@ export interface HealthCheckOptions {
   readonly notes?: string;
   /**
    * Which status a deployment accepts as healthy: `require_healthy` only `passing`, `ignore_warnings` also `warning`, `ignore` any status.
+   * It has no effect for a service with a sidecar: Nomad also reads the sidecar's check, which has the status of the service.
    *
    * @default "require_healthy"
    */

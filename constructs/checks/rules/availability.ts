@@ -99,4 +99,30 @@ function countOf(graph: Snapshot, service: ServiceRecord): number | undefined {
   return total > 0 && graph.trafficOf(service).resolve.redirect === undefined ? total : undefined;
 }
 
-export const availabilityChecks: readonly Check[] = [noEjection, interruptedDeployment, hastyDeployment];
+const ignoredOnUpdate: Check = {
+  id: "ignored-on-update",
+  reason:
+    "Nomad also waits for the check that Consul derives for the sidecar, which has the status of the service and no on_update.",
+  level: "warning",
+  *find({ graph }) {
+    for (const { instances, name, definition } of instancesIn(graph)) {
+      if (definition.Connect?.SidecarService == null) continue;
+      for (const { Name = "", OnUpdate } of definition.Checks ?? []) {
+        if (OnUpdate === "ignore_warnings" || OnUpdate === "ignore") {
+          yield {
+            at: instances.key,
+            problem: `onUpdate: "${OnUpdate}" of the check "${Name}" has no effect, since ${name} has a sidecar: a deployment waits until the check passes.`,
+            fix: 'Omit onUpdate, or set update.healthCheck to "task_states" if a deployment shall not wait for checks.',
+          };
+        }
+      }
+    }
+  },
+};
+
+export const availabilityChecks: readonly Check[] = [
+  ignoredOnUpdate,
+  noEjection,
+  interruptedDeployment,
+  hastyDeployment,
+];

@@ -1,6 +1,7 @@
+import { X509Certificate } from "node:crypto";
 import { isUnknown } from "../../core/collections";
 import { Protocol } from "../../consul/protocol";
-import { isHostName } from "../../core/domain-name";
+import { isHostName, isHostOfRequests } from "../../core/domain-name";
 import type { GatewayRecord, GatewayRouteRecord, ListenerRecord } from "../../model/records";
 import type { Snapshot } from "../../model/snapshot";
 import type { Check } from "../check";
@@ -148,9 +149,51 @@ const inlineCertificate: Check = {
   },
 };
 
+const ambiguousCertificate: Check = {
+  id: "ambiguous-certificate",
+  reason:
+    "Of several certificates on a listener, Consul 1.21 uses none for a name that it finds twice, the common name included: clients get one of the mesh's CA.",
+  level: "warning",
+  *find({ graph }) {
+    for (const gateway of gatewaysIn(graph)) {
+      for (const { port, tls } of gateway.listeners) {
+        const certificates = tls?.certificates ?? [];
+        const names = certificates.map(namesOfCertificate);
+        const twice = names.flatMap((each) => each ?? []).find((name, index, all) => all.indexOf(name) !== index);
+        if (certificates.length > 1 && (twice !== undefined || names.includes(undefined))) {
+          yield {
+            at: gateway.key,
+            problem:
+              twice === undefined
+                ? `Its listener on port ${port} has several certificates. Where a certificate's common name is also one of its alternative names, as usual, clients get a certificate of the mesh's CA instead.`
+                : `The certificates of its listener on port ${port} have the name ${twice} twice, so clients that ask for it get a certificate of the mesh's CA.`,
+            fix: 'Use one certificate with all names, or a listener for each. If no name is repeated, silence(…, "ambiguous-certificate", "why").',
+          };
+        }
+      }
+    }
+  },
+};
+
+/** Returns the names in a certificate as Consul collects them; `undefined` if its text is not known. */
+function namesOfCertificate(text: string | undefined): readonly string[] | undefined {
+  if (text === undefined || isUnknown(text)) {
+    return undefined;
+  }
+  try {
+    const { subject, subjectAltName = "" } = new X509Certificate(text);
+    return [
+      ...(/^CN=(.+)$/m.exec(subject)?.slice(1) ?? []),
+      ...[...subjectAltName.matchAll(/(?:DNS|IP Address):([^,\s]+)/g)].map(([, name]) => name),
+    ];
+  } catch {
+    return []; // Another check reports text that is not a certificate.
+  }
+}
+
 /** Returns why a listener of an API gateway cannot have a route for a host: a sentence, and the fix. */
 function problemOfApiHost({ port, hostname = "*" }: ListenerRecord, host: string): [string, string] | undefined {
-  if (host.includes("*") || !isHostName(host)) {
+  if (host.includes("*") || !isHostOfRequests(host)) {
     return [
       `"${host}" cannot be the host of a route.`,
       "Use a DNS name without wildcards; a listener's hostname may have one.",
@@ -168,8 +211,15 @@ function problemOfApiHost({ port, hostname = "*" }: ListenerRecord, host: string
 
 /** Returns the same for an ingress gateway. */
 function problemOfIngressHost({ port, tls }: ListenerRecord, host: string): [string, string] | undefined {
-  if (host === "*" ? tls === undefined : isHostName(host)) {
+  // The hosts of a listener with TLS are the names of its certificate, which have no port.
+  if (host === "*" ? tls === undefined : tls === undefined ? isHostOfRequests(host) : isHostName(host)) {
     return undefined;
+  }
+  if (tls !== undefined && isHostOfRequests(host)) {
+    return [
+      `"${host}" has a port, but its listener on port ${port} has TLS, and a certificate has no ports in its names.`,
+      "Omit the port.",
+    ];
   }
   return host === "*"
     ? [
@@ -199,4 +249,5 @@ export const inboundGatewayChecks: readonly Check[] = [
   duplicateRoute,
   gatewayHost,
   inlineCertificate,
+  ambiguousCertificate,
 ];

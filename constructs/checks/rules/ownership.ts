@@ -196,7 +196,7 @@ const configEntryOwners: Check = {
           yield {
             at,
             problem: `The config entry ${key} already belongs to ${describePath(owner)}.`,
-            fix: `Keep one of the two, or set proxyDefaults: false if another owner writes it${elsewhere(root, owner, at)}.`,
+            fix: `Keep one of the two${remedyFor(kind)}${elsewhere(root, owner, at)}.`,
           };
         } else {
           owners.set(known, at);
@@ -205,6 +205,28 @@ const configEntryOwners: Check = {
     }
   },
 };
+
+/** How to set fields of an entry that the constructs write, or to let another owner write it. */
+const REMEDIES: Readonly<Partial<Record<string, string>>> = {
+  "proxy-defaults": "set fields in proxyDefaults of the mesh, or proxyDefaults: false if another owner writes it",
+  mesh: "set fields in meshConfig of the mesh, or meshConfig: false if another owner writes it",
+  "service-defaults": "set fields in serviceDefaults of the service",
+  "service-intentions": "state who can reach the service with allowFrom or connectTo",
+  "service-resolver": "set fields with resolve, in `override` where it has no option for them",
+  "service-splitter": "state all splits with split",
+  "service-router": "state all routes with route",
+  "exported-services": "let the mesh export services, by connections from other datacenters",
+  "api-gateway": "set fields in the listeners of the gateway",
+  "ingress-gateway": "set fields in the listeners of the gateway",
+  "terminating-gateway": "set fields at the external services",
+  "http-route": "rename one of the routes",
+  "tcp-route": "rename one of the routes",
+};
+
+function remedyFor(kind: string): string {
+  const remedy = REMEDIES[kind];
+  return remedy === undefined ? "" : `: ${remedy}`;
+}
 
 /** A config entry, and the resource that owns it. */
 interface OwnedEntry {

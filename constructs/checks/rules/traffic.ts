@@ -96,13 +96,18 @@ const unknownSubset: Check = {
   *find({ graph }) {
     for (const { owner, reference } of referencesIn(graph)) {
       const { kind, subset } = reference;
-      const target = ownerOf(graph, owner, reference);
-      const subsets = target && graph.trafficOf(target).subsets;
-      if (subset !== undefined && target !== undefined && subsets?.has(subset) === false) {
+      const target = targetOf(graph, owner, reference);
+      // The subsets of another team's service are not known here.
+      const isOwn = target !== undefined && target.kind !== "imported service";
+      const subsets = isOwn ? graph.subsetsOf(target) : undefined;
+      if (subset !== undefined && isOwn && subsets?.has(subset) === false) {
+        const remedy = isTrafficOwner(target)
+          ? `Declare it at ${describePath(target.key)} with addSubset.`
+          : `Omit the subset, or declare it in a config entry service-resolver/${target.name}.`;
         yield {
           at: owner.key,
           problem: `The ${kind} of ${owner.name} refers to the subset "${subset}", which ${target.name} does not have.`,
-          fix: `${closestTo(subset, [...subsets.keys()])} Declare it at ${describePath(target.key)} with addSubset.`,
+          fix: `${closestTo(subset, [...subsets.keys()])} ${remedy}`,
         };
       }
     }

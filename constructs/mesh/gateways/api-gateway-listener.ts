@@ -14,7 +14,9 @@ import { TLS_VERSION_SHAPE, type TlsVersionOptions } from "../../consul/tls-vers
 export interface ApiGatewayTls extends TlsVersionOptions {
   /**
    * Certificates of the gateway: one, or several inline certificates. With several, Envoy chooses one by the server name (SNI) of the
-   * client. They must be inline, since Consul reads the names only in inline certificates.
+   * client. They must be inline, since Consul reads the names only in inline certificates. No name may be in them twice, not even as the
+   * common name (CN) and as a subject alternative name (SAN) of one certificate: for such a name Consul 1.21 serves a certificate of the
+   * mesh's CA instead. Certificates of public CAs usually repeat the name, so prefer one certificate with all names.
    */
   readonly certificates: readonly GatewayCertificate[];
 }
@@ -80,7 +82,8 @@ export class ApiGatewayListener implements GatewayListener {
   get record(): ListenerRecord {
     const { port, hostPort = port, hostname, tls } = this.options;
     const hasInlineKey = tls?.certificates.some(({ isInline }) => isInline) ?? false;
-    return { ...{ port, hostPort, hostname, protocol: this.protocol }, tls: tls && { hasInlineKey } };
+    const certificates = tls?.certificates.map(({ text }) => text);
+    return { ...{ port, hostPort, hostname, protocol: this.protocol }, tls: tls && { hasInlineKey, certificates } };
   }
 
   /** @internal */

@@ -125,7 +125,7 @@ export class ApiGateway extends InboundGateway<ApiGatewayListener, ApiGatewayBas
 
   private bindCertificates(listener: ApiGatewayListener) {
     const { certificates = [] } = listener.options.tls ?? {};
-    if (certificates.length > 1 && certificates.some(({ isInline }) => !isInline)) {
+    if (certificates.length > 1 && certificates.some(({ isFile }) => isFile)) {
       throw new MeshError(
         this,
         `Its listener on port ${listener.options.port} has several certificates, not all of them inline.`,

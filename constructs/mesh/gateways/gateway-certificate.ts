@@ -89,6 +89,16 @@ export class GatewayCertificate {
     return "certFile" in this.source ? [this.source.certFile, this.source.keyFile] : [];
   }
 
+  /** @internal Whether the certificate is in a file, whose names Consul does not read. */
+  get isFile(): boolean {
+    return "certFile" in this.source || ("kind" in this.source && this.source.kind === "file-system-certificate");
+  }
+
+  /** @internal The text of an inline certificate; `undefined` if it is in a file or an entry that is not part of this app. */
+  get text(): string | undefined {
+    return "certificate" in this.source ? this.source.certificate : undefined;
+  }
+
   /** @internal Whether the key passes through Terraform. */
   get isInline(): boolean {
     return "privateKey" in this.source;
