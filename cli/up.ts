@@ -6,7 +6,7 @@ import { LabError } from "../lab/core/errors";
 import { Lab } from "../lab/hosts/lab";
 import type { Runtime } from "../lab/app/synthesize-app";
 import { isEngine } from "../lab/cluster/published";
-import { up, type UpReport } from "../lab/commands/up";
+import { up, type UpReport } from "../lab/commands/up/up";
 import { changesIn } from "../lab/commands/watch";
 import { invocation } from "../lab/core/invocation";
 import { appOption } from "./app-option";

@@ -1,0 +1,30 @@
+import { driftOf } from "../../apply/drift";
+import { problemsOfAgents, readAgents } from "../../cluster/agents";
+import { isEngine } from "../../cluster/published";
+import { tryMesh } from "../../cluster/verify";
+import { warningsOfHosts } from "../host-tool";
+import { type Run, type Results, type Task, clustersOf } from "./run";
+
+/** How long a connection or a page may fail before that counts, in milliseconds. Health checks have passed by then. */
+const settlingMs = 25_000;
+
+/** What does not work is reported, not thrown: everything is in place by now, and worth a look. */
+export async function verify(run: Run, results: Results, task: Task): Promise<void> {
+  const { sites, mesh } = results;
+  const clusters = clustersOf(sites);
+  const published = run.lab.listeners.filter((it) => !isEngine(it));
+  const { tried, problems } = await tryMesh(clusters, mesh, published, {
+    settlingMs: Math.min(settlingMs, run.options.timeoutMs),
+    signal: run.options.signal,
+    initOf: (host) => run.lab.initOf(host),
+  });
+  const agents = await run.atEach(sites, ({ datacenter, cluster }) => readAgents(cluster, datacenter));
+  const others = [
+    ...problemsOfAgents(agents.flat(), (host) => run.lab.execOn(host)),
+    // All else was restored just now.
+    ...(await driftOf(run.lab, clusters)).foreign,
+  ];
+  results.problems = [...problems, ...others];
+  results.dangers = await warningsOfHosts(run.lab);
+  if (problems.length > 0) task.title += `: ${problems.length} of ${tried} fail`;
+}
