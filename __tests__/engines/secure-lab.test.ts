@@ -559,17 +559,28 @@ test(
   4 * MINUTE,
 );
 
-test("client hosts that are told at once to restart their Consul agents do so one after the other: no request fails", async () => {
+test("client hosts that are told at once to restart their Consul agents do so one after the other: no request fails, then and when service defaults change", async () => {
   const before = clients.map((host) => agentOf(lab, host, "consul").pid);
+  const path = "/v1/config/service-defaults/count-api";
+  const defaults = await lab.api<object>("Consul", path);
+  const unwell = new Set<string>();
   let outcomes: Outcome[] = [];
   const statuses = await loadWhile(async () => {
     outcomes = await Promise.all(clients.map((host) => lab.onHost(host, HOST_TOOL, "restart", "consul")));
+    // An agent that has only restarted takes the sidecars of a service with new defaults for critical until it has checked them.
+    await lab.api("Consul", "/v1/config", "PUT", { ...defaults, LocalConnectTimeoutMs: 4_999 });
+    for (const end = Date.now() + 3_000; Date.now() < end;) {
+      const critical = await lab.api<readonly { readonly CheckID: string }[]>("Consul", "/v1/health/state/critical");
+      for (const { CheckID } of critical) unwell.add(CheckID);
+    }
+    await lab.api("Consul", "/v1/config", "PUT", defaults);
   });
   const said = outcomes.map(({ output }) => output).join("");
   expect({ said, codes: outcomes.map(({ code }) => code) }).toMatchObject({ codes: [0, 0] });
   expect(said.match(/Waiting for this host's turn .*: client-\d restarts or reloads its agents/g)).toHaveLength(1);
   expect(said.match(/Consul is back, and all checks that passed before pass again\./g)).toHaveLength(2);
   for (const [index, host] of clients.entries()) expect(agentOf(lab, host, "consul").pid).not.toBe(before[index]);
+  expect([...unwell]).toEqual([]);
   expect(statuses.length).toBeGreaterThan(50);
   expect(statuses.filter((status) => status !== 200)).toEqual([]);
 });

@@ -11,7 +11,7 @@ import socket
 import ssl
 import time
 import urllib.parse
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 
 from .api import Api, ApiError, api_of, consul_of, load_own_pair
@@ -25,6 +25,8 @@ from .turn import Turn
 
 # How long Envoys may take to hear from their agents that an instance is healthy again.
 SETTLING_SECONDS = 3
+# Where Consul's agent keeps the central settings of each sidecar and gateway.
+SETTINGS = "/opt/consul/services/configs"
 
 
 def restart_agents(host: Host, arguments: argparse.Namespace) -> None:
@@ -44,6 +46,7 @@ class Agents:
         self._host = host
         self._cluster = cluster
         self._consul = consul_of(host, client, cluster)
+        self._checks = Checks(self._consul, host.path(SETTINGS))
         self._limit = limit
         self._unread = Unread(host)
 
@@ -62,7 +65,7 @@ class Agents:
         changed = [engine for engine in ENGINES if self._unread_by(engine)]
         if not changed:
             return
-        with Turn(self._host, self._consul, self._limit):
+        with self._turn():
             for engine in changed:
                 paths = self._unread_by(engine)
                 if engine == "nomad" and any(path.name.startswith("consul") for path in paths):
@@ -74,7 +77,7 @@ class Agents:
                 self._unread.remove(paths)
 
     def restart(self, engines: Sequence[str]) -> None:
-        with Turn(self._host, self._consul, self._limit):
+        with self._turn():
             for engine in engines:
                 paths = self._unread_by(engine)
                 say(f"{engine.capitalize()} restarts.")
@@ -82,11 +85,18 @@ class Agents:
                 self._unread.remove(paths)
                 say(f"{engine.capitalize()} is back, and all checks that passed before pass again.")
 
+    @contextlib.contextmanager
+    def _turn(self) -> Iterator[None]:
+        with Turn(self._host, self._consul, self._limit):
+            yield
+            # The Envoys of other hosts hear of it a moment later, and would find nobody if the next one went by then.
+            time.sleep(SETTLING_SECONDS)
+
     def _unread_by(self, engine: str) -> list[Path]:
         return [path for path in self._unread.read() if path.parent == tls_folder(self._host, engine)]
 
     def _reload(self, engine: str) -> None:
-        passing = self._passing()
+        passing = self._checks.passing()
         for pid in agents_of(self._host, engine):
             os.kill(pid, signal.SIGHUP)
         what = f"{engine.capitalize()} to show its new certificate"
@@ -96,7 +106,7 @@ class Agents:
     def _restart(self, engine: str) -> None:
         name = engine.capitalize()
         wait_for(f"the other servers of {name}", self._limit, lambda: self._servers_are_healthy(engine))
-        passing = self._passing()
+        passing, settings = self._checks.passing(), self._checks.settings()
         before = agents_of(self._host, engine)
         for pid in before:
             end_agent(pid, engine)
@@ -108,7 +118,13 @@ class Agents:
             self._shows_its_own(engine)
 
         wait_for(f"{name} to be back", self._limit, is_back)
+        if engine == "consul":
+            wait_for("the settings of sidecars", self._limit, lambda: self._checks.expect_new_settings(settings))
         self._wait_for_checks(passing)
+        if engine == "consul":
+            # It starts with all checks critical, and goes back to that whenever the service defaults of a sidecar change.
+            # After a reload it goes back to what it knows now.
+            self._reload(engine)
         wait_for(f"all servers of {name}", self._limit, lambda: self._servers_are_healthy(engine))
 
     def _shows_its_own(self, engine: str) -> None:
@@ -128,38 +144,68 @@ class Agents:
         if shown != first_certificate((tls_folder(self._host, engine) / "agent.pem").read_text()):
             raise NotYet(f"{name} still uses its old certificate.", "Look at its log.")
 
-    def _passing(self) -> set[str]:
-        """Which checks of the local Consul agent pass; none if it does not answer."""
-        with contextlib.suppress(NoAnswer):
-            checks = self._consul.call("GET", "/v1/agent/checks")
-            return {check for check, found in checks.items() if found["Status"] == "passing"}
-        return set()
-
     def _wait_for_checks(self, before: set[str]) -> None:
-        """Waits until the checks that passed before pass again, in the agent and in the catalog.
-
-        What is no longer registered is not waited for: jobs come and go.
-        """
-
-        def probe() -> None:
-            checks = self._consul.call("GET", "/v1/agent/checks")
-            local = {check: found for check, found in checks.items() if check in before}
-            expect_passing({check: found["Status"] for check, found in local.items()})
-            for node in {found["Node"] for found in local.values()}:
-                catalog = self._consul.call("GET", f"/v1/health/node/{node}")
-                known = {found["CheckID"]: found["Status"] for found in catalog}
-                expect_passing({check: known.get(check, "not in the catalog") for check in local})
-
         if before:
-            wait_for("the checks of this host to pass again", self._limit, probe)
-            # The Envoys of other hosts hear of it a moment later, and would find nobody if the next host went by then.
-            time.sleep(SETTLING_SECONDS)
+            wait_for("the checks of this host to pass again", self._limit, lambda: self._checks.expect(before))
 
     def _servers_are_healthy(self, engine: str) -> None:
         """@raises NotYet on a server while not all are: then the others could not do without it"""
         if not self._cluster or not self._host.is_server(engine):
             return
         expect_healthy_servers(api_of(engine, self._host, self._cluster))
+
+
+class Checks:
+    """The checks of this host, as its Consul agent has them.
+
+    An agent that starts has all checks of services critical, and runs them within their interval. It registers each
+    sidecar and gateway a second time when the servers have told it their settings (`service-defaults`,
+    `proxy-defaults`): two seconds later or more, if it cannot reach a server at once. Then their checks are critical
+    again until they have run, for up to 10 s, so those that pass before that do not count. The agent's API does not tell
+    whether it has done so. But it writes the settings of each to a file then; while it starts it only reads these files.
+    """
+
+    def __init__(self, consul: Api, settings: Path) -> None:
+        self._consul = consul
+        self._settings = settings
+
+    def passing(self) -> set[str]:
+        """Which checks pass; none if the agent does not answer."""
+        with contextlib.suppress(NoAnswer):
+            checks = self._consul.call("GET", "/v1/agent/checks")
+            return {check for check, found in checks.items() if found["Status"] == "passing"}
+        return set()
+
+    def expect(self, before: set[str]) -> None:
+        """What is no longer registered is not waited for: jobs come and go.
+
+        @raises NotYet unless the checks that passed before pass, in the agent and in the catalog
+        """
+        checks = self._consul.call("GET", "/v1/agent/checks")
+        local = {check: found for check, found in checks.items() if check in before}
+        expect_passing({check: found["Status"] for check, found in local.items()})
+        for node in {found["Node"] for found in local.values()}:
+            catalog = self._consul.call("GET", f"/v1/health/node/{node}")
+            known = {found["CheckID"]: found["Status"] for found in catalog}
+            expect_passing({check: known.get(check, "not in the catalog") for check in local})
+
+    def settings(self) -> dict[str, int]:
+        """When each file with the settings of a sidecar was written."""
+        found = {}
+        with contextlib.suppress(FileNotFoundError):
+            for file in os.scandir(self._settings):
+                with contextlib.suppress(FileNotFoundError):
+                    found[file.name] = file.stat().st_mtime_ns
+        return found
+
+    def expect_new_settings(self, before: Mapping[str, int]) -> None:
+        """@raises NotYet while there are such files from before"""
+        old = before.items() & self.settings().items()
+        if old:
+            raise NotYet(
+                f"The agent does not have the settings of {len(old)} sidecars or gateways from the servers yet.",
+                "It must reach a server. Look at its log.",
+            )
 
 
 def expect_healthy_servers(api: Api) -> None:

@@ -1,0 +1,96 @@
+import { mkdtempSync, rmSync } from "node:fs";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { run } from "../../support/lab";
+
+jest.setTimeout(60_000);
+
+/** What the agent has at a moment: the status of a sidecar's check, and how often it has written the sidecar's settings. */
+type Moment = readonly [status: "passing" | "critical", settings: number];
+
+/**
+ * What the host tool does for a restart of an agent of which all this is known: when it is called it has gone through so many
+ * moments, the first of which is before the restart.
+ */
+async function waits(moments: readonly Moment[]): Promise<{ readonly left: number; readonly said: string }> {
+  const folder = mkdtempSync(join(tmpdir(), "meshform-restart-"));
+  const script = `
+import json, os, sys, types
+sys.path.insert(0, ${JSON.stringify(join(__dirname, "../../../host-tool"))})
+from pathlib import Path
+from meshform_host import lifecycle
+from meshform_host.lifecycle import Agents, Checks
+
+moments, folder = json.loads(sys.argv[1]), Path(sys.argv[2])
+now, reloads = [0], []
+
+def go_on(_=0):
+    now[0] = min(now[0] + 1, len(moments) - 1)
+    happen()
+
+def happen():
+    (folder / "web").touch()
+    os.utime(folder / "web", ns=(0, moments[now[0]][1]))
+
+class Agent:
+    def call(self, method, path):
+        status = moments[now[0]][0]
+        check = {"CheckID": "web", "Node": "client-1", "Status": status}
+        return {"web": check} if path == "/v1/agent/checks" else [check]
+
+happen()
+lifecycle.time.sleep = go_on
+pids = iter([[1], [2], [2], [2]])
+lifecycle.agents_of = lambda host, engine: next(pids)
+lifecycle.end_agent = lambda pid, engine: go_on()
+lifecycle.os.kill = lambda pid, number: reloads.append(number)
+agents = Agents.__new__(Agents)
+agents._host = types.SimpleNamespace(is_server=lambda engine: False)
+agents._cluster, agents._limit, agents._checks = None, 60, Checks(Agent(), folder)
+agents._shows_its_own = lambda engine: None
+agents._restart("consul")
+print(json.dumps({"left": len(moments) - 1 - now[0], "reloads": len(reloads)}))
+`;
+  try {
+    const { code, output } = await run("python3", ["-c", script, JSON.stringify(moments), folder]);
+    expect({ code, output }).toExit(0);
+    const [result, ...said] = output.trim().split("\n");
+    const { left, reloads } = JSON.parse(result) as { left: number; reloads: number };
+    expect(reloads).toBe(1);
+    return { left, said: said.join("\n") };
+  } finally {
+    rmSync(folder, { recursive: true });
+  }
+}
+
+describe("a restart of Consul's agent ends", () => {
+  test("when the checks pass that passed before, and not when they pass only until the agent registers their sidecars again", async () => {
+    const { left, said } = await waits([
+      ["passing", 1],
+      ["critical", 1],
+      ["passing", 1],
+      ["critical", 2],
+      ["critical", 2],
+      ["passing", 2],
+      ["passing", 2],
+    ]);
+    expect(left).toBe(1);
+    expect(said).toMatch(
+      /Waiting for the settings of sidecars: The agent does not have the settings of 1 sidecars or gateways from the servers yet\. It must reach a server\./,
+    );
+    expect(said).toMatch(/Waiting for the checks of this host to pass again: 1 of 1 do not: web \(critical\)\./);
+  });
+
+  test("at once where the servers tell it the settings before any check has run", async () => {
+    expect(
+      (
+        await waits([
+          ["passing", 1],
+          ["critical", 2],
+          ["passing", 2],
+          ["passing", 2],
+        ])
+      ).left,
+    ).toBe(1);
+  });
+});
