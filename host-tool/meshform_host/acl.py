@@ -13,13 +13,11 @@ from .cluster import Cluster, cluster_of
 from .host import Host
 from .nodes import forget_replaced_nodes
 from .recovery import Recovery, remember_cluster
-from .store import Documents, open_store
-from .tls import ConsulTls
 
 
 def bootstrap_acl(host: Host, arguments: argparse.Namespace) -> None:
     cluster = cluster_of(host, arguments.wait)
-    secrets = Cluster(host, Documents(open_store(host.store)), ConsulTls())
+    secrets = Cluster.of(host)
     for api in server_apis(host, cluster):
         Recovery(host, api, secrets).join(arguments.wait)
         wait_for(f"a leader of {api.engine}", arguments.wait, api.leader)

@@ -11,7 +11,7 @@ from collections.abc import Callable, Mapping, Sequence
 
 from .basics import DAY, ENGINES, Json, NotYet, Problem, say, wait_for
 from .host import Host
-from .store import Documents, open_store
+from .store import Documents
 from .tls import Authorities, Certificates, ConsulTls, KeyPair, Lifetime
 
 
@@ -114,6 +114,10 @@ class Cluster:
         self._documents = documents
         self._tls = tls
 
+    @staticmethod
+    def of(host: Host) -> Cluster:
+        return Cluster(host, Documents.of(host), ConsulTls())
+
     def read(self) -> Json:
         return self._documents.need("cluster")
 
@@ -158,6 +162,21 @@ class Cluster:
         """Changes `cluster` and nothing that follows from it."""
         return self._documents.change("cluster", change)
 
+    def go_on(self, what: str, is_there: Callable[[Json], bool], step: Callable[[Json], Json]) -> Json:
+        """Takes the next step of a rotation, unless another run of this program has taken it.
+
+        @param what is rotated
+        @param is_there whether `cluster` is where this run has left it
+        """
+
+        def change(cluster: Json) -> Json:
+            if not is_there(cluster):
+                fix = "Wait until it has ended, then run this again."
+                raise Problem(f"Another rotation of {what} is in progress.", fix)
+            return step(cluster)
+
+        return self.change(change)
+
     def _warn_of_old_authorities(self, cluster: Json) -> None:
         for engine in ENGINES:
             context = ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
@@ -171,8 +190,7 @@ class Cluster:
 def cluster_of(host: Host, wait: float) -> Json:
     if not host.is_server():
         raise Problem("This host is not a server.", "Run this command on a server.")
-    documents = Documents(open_store(host.store))
-    return wait_for("the secrets of the cluster", wait, lambda: Cluster(host, documents, ConsulTls()).read())
+    return wait_for("the secrets of the cluster", wait, Cluster.of(host).read)
 
 
 def secrets_of(host: Host) -> tuple[Json, Json | None]:
@@ -180,6 +198,6 @@ def secrets_of(host: Host) -> tuple[Json, Json | None]:
 
     @raises NotYet while they are not in the store
     """
-    documents = Documents(open_store(host.store))
+    documents = Documents.of(host)
     # In this order: who changes both writes `cluster` first, so it is never the older.
     return documents.need("client"), documents.need("cluster") if host.is_server() else None

@@ -16,7 +16,6 @@ from .nodes import ALIVE
 from .rotate import GossipRotation
 from .rotate_ca import CaRotation
 from .rotate_tokens import TokenRotation
-from .store import Documents, open_store
 from .tls import ConsulTls
 
 
@@ -39,7 +38,7 @@ class Exclusion:
         self._node = node
         self._limit = limit
         tls = ConsulTls()
-        self._cluster = Cluster(host, Documents(open_store(host.store)), tls)
+        self._cluster = Cluster.of(host)
         self._rotations: Mapping[str, Callable[[], None]] = {
             "gossip": lambda: GossipRotation(self._api("consul"), self._cluster, tls, limit).run(),
             "tokens": lambda: TokenRotation(host, self._cluster, limit).run(),

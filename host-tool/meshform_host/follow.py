@@ -18,7 +18,6 @@ from .host_secrets import HostSecrets, bring_secrets
 from .keys import HOSTS, WANTED, read_texts
 from .lifecycle import Agents
 from .nodes import ALIVE
-from .store import Documents, open_store
 from .tls import ConsulTls
 
 POLL_SECONDS = 5
@@ -44,7 +43,7 @@ class Follower:
         self._reads = 0
         self._trouble = ""
         self._tls = ConsulTls()
-        self._cluster = Cluster(host, Documents(open_store(host.store)), self._tls)
+        self._cluster = Cluster.of(host)
 
     def run(self) -> None:
         called, before = False, ""

@@ -14,7 +14,6 @@ from .files import HostFiles, Unread
 from .host import Host, tls_folder
 from .lifecycle import Agents
 from .recovery import write_join_only
-from .store import Documents, open_store
 from .tls import Certificates, ConsulTls, KeyPair, first_of
 
 
@@ -160,8 +159,7 @@ class HostSecrets:
 def write_secrets(host: Host, arguments: argparse.Namespace) -> None:
     if arguments.only_store:
         if host.is_server():
-            cluster = Cluster(host, Documents(open_store(host.store)), ConsulTls())
-            wait_for("the secrets of the cluster", arguments.wait, cluster.ensure)
+            wait_for("the secrets of the cluster", arguments.wait, Cluster.of(host).ensure)
         say("The store has every secret.")
         return
     secrets = bring_secrets(host, arguments.wait, arguments.renew)
@@ -175,13 +173,12 @@ def write_secrets(host: Host, arguments: argparse.Namespace) -> None:
 
 def bring_secrets(host: Host, limit: float, renew: bool = False) -> HostSecrets:
     """Writes this host's files, as the store has them now."""
-    documents = Documents(open_store(host.store))
-    tls = ConsulTls()
+    cluster = Cluster.of(host)
 
     def attempt() -> HostSecrets:
         if host.is_server():
-            Cluster(host, documents, tls).ensure()
-        secrets = HostSecrets(host, *secrets_of(host), Certificates(host, tls, renew))
+            cluster.ensure()
+        secrets = HostSecrets(host, *secrets_of(host), Certificates(host, ConsulTls(), renew))
         secrets.write()
         return secrets
 

@@ -27,8 +27,7 @@ from .host import Host
 from .processes import agents_of, end_agent
 from .raft_files import place
 from .snapshot_store import NoSnapshot, newest_good_snapshot, open_snapshots
-from .store import Documents, open_store
-from .tls import Authorities, ConsulTls
+from .tls import Authorities
 
 # How long a new server looks for a leader before it says that it has found none.
 GRACE_SECONDS = 15
@@ -304,7 +303,7 @@ def as_user(host: Host, user: str, action: Callable[[], None]) -> None:
 def recover(host: Host, arguments: argparse.Namespace) -> None:
     """What a person decides where servers wait: for a snapshot, or for an empty cluster."""
     document = cluster_of(host, arguments.wait)
-    cluster = Cluster(host, Documents(open_store(host.store)), ConsulTls())
+    cluster = Cluster.of(host)
     engines = [engine for engine in ENGINES if host.is_server(engine) and waiting_file(host, engine).exists()]
     if not engines:
         raise Problem("No server on this host is waiting for a recovery.", "There is nothing to recover.")

@@ -8,13 +8,12 @@ from typing import Protocol
 
 from .acl import wait_until_usable
 from .api import Api, ApiError, api_of, server_apis
-from .basics import Json, NotYet, Problem, say, wait_for
+from .basics import NotYet, Problem, say, wait_for
 from .cluster import Cluster, cluster_of
 from .follow import AllHosts
 from .host import Host
 from .rotate_ca import CaRotation
 from .rotate_tokens import TokenRotation
-from .store import Documents, open_store
 from .tls import ConsulTls
 
 
@@ -112,13 +111,11 @@ class GossipRotation:
     def _store(self, gossip: Mapping[str, str], instead_of: Mapping[str, str]) -> None:
         engine = self._engine.lower()
 
-        def change(cluster: Json) -> Json:
-            if cluster[engine]["gossip"] != instead_of:
-                fix = "Wait until it has ended, then run this again."
-                raise Problem("Another rotation of the gossip key is in progress.", fix)
-            return {**cluster, engine: {**cluster[engine], "gossip": dict(gossip)}}
-
-        self._cluster.change(change)
+        self._cluster.go_on(
+            "the gossip key",
+            lambda cluster: bool(cluster[engine]["gossip"] == instead_of),
+            lambda cluster: {**cluster, engine: {**cluster[engine], "gossip": dict(gossip)}},
+        )
         self._cluster.ensure()
 
 
@@ -139,7 +136,7 @@ def rotate_keyring(api: Api, wait: float) -> None:
 def rotate(host: Host, arguments: argparse.Namespace) -> None:
     cluster_of(host, arguments.wait)
     tls = ConsulTls()
-    cluster = Cluster(host, Documents(open_store(host.store)), tls)
+    cluster = Cluster.of(host)
     if arguments.what == "certificates":
         cluster.ensure(renew=True)
         try:

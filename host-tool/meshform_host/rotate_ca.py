@@ -6,7 +6,7 @@ import urllib.parse
 from collections.abc import Callable
 
 from .api import Api, ApiError, api_of
-from .basics import ENGINES, Json, Problem, say, wait_for, without
+from .basics import ENGINES, Json, say, wait_for, without
 from .cluster import Cluster
 from .follow import AllHosts
 from .host import Host
@@ -67,14 +67,13 @@ class CaRotation:
         after = {engine: step(engine, before[engine]) for engine in ENGINES}
 
         def change(cluster: Json) -> Json:
-            if any(cas_of(cluster[engine]) != cas_of(before[engine]) for engine in ENGINES):
-                raise Problem(
-                    "Another rotation of the CAs is in progress.", "Wait until it has ended, then run this again."
-                )
             changed = {engine: {**without(cluster[engine], *FIELDS), **cas_of(after[engine])} for engine in ENGINES}
             return {**cluster, **changed}
 
-        self._cluster.change(change)
+        def is_there(cluster: Json) -> bool:
+            return all(cas_of(cluster[engine]) == cas_of(before[engine]) for engine in ENGINES)
+
+        self._cluster.go_on("the CAs", is_there, change)
 
     def _take(self, what: str) -> None:
         self._cluster.ensure()

@@ -7,7 +7,7 @@ from collections.abc import Callable
 
 from .acl import WellKnownToken, digest_of_secret, grants_of, read_token
 from .api import Api, ApiError, api_of
-from .basics import Json, Problem, say, wait_for, without
+from .basics import Json, say, wait_for, without
 from .cluster import Cluster
 from .follow import AllHosts
 from .host import Host
@@ -55,31 +55,24 @@ class TokenRotation:
         say("All tokens have new secrets. People and Prometheus must fetch their documents again.")
 
     def _step(self) -> str:
-        return str(self._cluster.read().get("tokenRotation", {}).get("step", ""))
+        return step_of(self._cluster.read())
 
     def _begin(self) -> None:
         stand_ins = {
             name: {"accessorId": str(uuid.uuid4()), "secret": str(uuid.uuid4())} for name in self._host.accessor_ids
         }
 
-        def begin(cluster: Json) -> Json:
-            if "tokenRotation" in cluster:
-                fix = "Wait until it has ended, then run this again."
-                raise Problem("Another rotation of the tokens has begun.", fix)
-            return {**cluster, "tokenRotation": {"step": "prepare", "standIns": stand_ins}}
-
-        self._cluster.change(begin)
+        rotation = {"step": "prepare", "standIns": stand_ins}
+        self._change("", lambda cluster: {**cluster, "tokenRotation": rotation})
 
     def _go_to(self, step: str, change: Callable[[Json], Json] = lambda cluster: cluster) -> None:
-        before = self._step()
-
         def go(cluster: Json) -> Json:
-            if cluster.get("tokenRotation", {}).get("step") != before:
-                fix = "Wait until it has ended, then run this again."
-                raise Problem("Another rotation of the tokens is in progress.", fix)
             return {**change(cluster), "tokenRotation": {**cluster["tokenRotation"], "step": step}}
 
-        self._cluster.change(go)
+        self._change(self._step(), go)
+
+    def _change(self, before: str, change: Callable[[Json], Json]) -> None:
+        self._cluster.go_on("the tokens", lambda cluster: step_of(cluster) == before, change)
 
     def _with_each(self, act: Callable[[Api, WellKnownToken, Json], None]) -> None:
         cluster = self._cluster.read()
@@ -94,6 +87,10 @@ class TokenRotation:
                     raise consul.explain(f"rotate token {token.name}", error) from error
 
             wait_for(f"token {name}", self._limit, attempt)
+
+
+def step_of(cluster: Json) -> str:
+    return str(cluster.get("tokenRotation", {}).get("step", ""))
 
 
 def with_new_secrets(cluster: Json) -> Json:

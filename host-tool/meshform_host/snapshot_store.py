@@ -12,7 +12,7 @@ from pathlib import Path
 from typing import Protocol
 
 from .basics import NotYet, Problem, say
-from .clouds import SNAPSHOT_STORES
+from .clouds import SNAPSHOT_STORES, open_by_type
 from .files import remove_leftovers
 from .host import Host
 from .processes import run_program
@@ -94,18 +94,9 @@ SNAPSHOTS = {
 def open_snapshots(host: Host) -> SnapshotStore:
     if host.snapshots is None:
         raise Problem("host.json has no snapshot store.", 'Set "snapshots" in it.')
-    settings = host.snapshots.get("store", {})
-    kind = settings.get("type")
-    try:
-        if kind == "directory":
-            return DirectorySnapshots(Path(settings["path"]))
-        if kind in SNAPSHOT_STORES:
-            store: SnapshotStore = SNAPSHOT_STORES[kind](settings)
-            return store
-    except KeyError as error:
-        raise Problem(f"The store of snapshots in host.json lacks {error}.", "Add it.") from error
-    known = ", ".join(["directory", *SNAPSHOT_STORES])
-    raise Problem(f"{kind!r} is not a type of snapshot store.", f"Known types: {known}.")
+    openers = {"directory": lambda its: DirectorySnapshots(Path(its["path"])), **SNAPSHOT_STORES}
+    store: SnapshotStore = open_by_type("snapshot store", host.snapshots.get("store", {}), openers)
+    return store
 
 
 def snapshot_name(engine: str) -> str:

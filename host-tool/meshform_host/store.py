@@ -14,8 +14,9 @@ from pathlib import Path
 from typing import Protocol
 
 from .basics import OUTPUT, Json, NotYet, Problem, Stored, T, say, wait_for
-from .clouds import SECRET_STORES
+from .clouds import SECRET_STORES, open_by_type
 from .files import remove_leftovers
+from .host import Host
 
 # How long another server may take to replace a secret.
 LOCK_SECONDS = 60
@@ -151,17 +152,9 @@ def version_of(text: str) -> str:
 
 
 def open_store(settings: Mapping[str, str]) -> SecretStore:
-    kind = settings.get("type")
-    try:
-        if kind == "directory":
-            return DirectoryStore(settings["path"])
-        if kind in SECRET_STORES:
-            store: SecretStore = SECRET_STORES[kind](settings)
-            return store
-    except KeyError as error:
-        raise Problem(f"The secret store in host.json lacks {error}.", "Add it.") from error
-    known = ", ".join(["directory", *SECRET_STORES])
-    raise Problem(f"{kind!r} is not a type of secret store.", f"Known types: {known}.")
+    openers = {"directory": lambda its: DirectoryStore(its["path"]), **SECRET_STORES}
+    store: SecretStore = open_by_type("secret store", settings, openers)
+    return store
 
 
 class Documents:
@@ -169,6 +162,10 @@ class Documents:
 
     def __init__(self, store: SecretStore) -> None:
         self._store = store
+
+    @staticmethod
+    def of(host: Host) -> Documents:
+        return Documents(open_store(host.store))
 
     def read(self, name: str) -> Json | None:
         return self.read_version(name)[0]

@@ -12,6 +12,8 @@ import pkgutil
 from collections.abc import Callable, Mapping
 from typing import Any
 
+from ..basics import Problem
+
 Opener = Callable[[Mapping[str, str]], Any]
 
 CLOUDS = [importlib.import_module(f"{__name__}.{found.name}") for found in pkgutil.iter_modules(__path__)]
@@ -19,4 +21,16 @@ SECRET_STORES: dict[str, Opener] = {kind: opener for cloud in CLOUDS for kind, o
 SNAPSHOT_STORES: dict[str, Opener] = {
     kind: opener for cloud in CLOUDS for kind, opener in cloud.SNAPSHOT_STORES.items()
 }
+
 MANUALS = [inspect.getdoc(cloud) or "" for cloud in CLOUDS]
+
+
+def open_by_type(what: str, settings: Mapping[str, str], openers: Mapping[str, Opener]) -> Any:
+    """@param what kind of store the settings in host.json are of"""
+    kind = settings.get("type", "")
+    if kind not in openers:
+        raise Problem(f"{kind!r} is not a type of {what}.", f"Known types: {', '.join(openers)}.")
+    try:
+        return openers[kind](settings)
+    except KeyError as error:
+        raise Problem(f"The {what} in host.json lacks {error}.", "Add it.") from error
