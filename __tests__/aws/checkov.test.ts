@@ -30,7 +30,7 @@ const exceptions = JSON.parse(readFileSync(join(TOOLS_FOLDER, "checkov/exception
 }[];
 
 const PRESETS = ["dev", "production"] as const;
-const STACKS = ["aws-cluster", "aws-network", "aws-state"];
+const STACKS = ["aws-cluster", "aws-edge", "aws-network", "aws-state"];
 
 const folder = mkdtempSync(join(tmpdir(), "meshform-checkov-"));
 
@@ -49,7 +49,10 @@ describe("checkov", () => {
     });
     for (const preset of PRESETS) {
       const app = Testing.app({ outdir: join(folder, preset) });
-      const settings = { region: "eu-central-1", preset, stateBucket: "example-state", createStateBucket: true };
+      const settings = {
+        ...{ region: "eu-central-1", preset, stateBucket: "example-state", createStateBucket: true },
+        ...{ uiDomain: "mesh.example", zoneId: "Z1" },
+      };
       const { cluster } = addAwsStacks(app, withDefaults(settings));
       cluster.cluster.publish(
         { serviceName: "gateway", listeners: [{ protocol: "http", options: { port: 8080 } }] },

@@ -1,5 +1,13 @@
 import { ApiGatewayListener, GatewayCertificate, IngressListener, ServiceMesh, Workload } from "../../constructs";
-import { AwsCluster, Network, PublishedGateway, type NetworkProps, type PublishOptions } from "../../constructs/aws";
+import {
+  AwsCluster,
+  Network,
+  PublishedGateway,
+  type AwsClusterProps,
+  type NetworkProps,
+  type PublishOptions,
+  type PublishUisOptions,
+} from "../../constructs/aws";
 import { AwsJson, AwsTestStack, type Block } from "../support/aws";
 import { findingsOf, TestStack } from "../support/synth";
 import { testApp } from "../support/test-app";
@@ -134,7 +142,8 @@ describe("a gateway that is published to the internet under a name", () => {
       ...{ name_prefix: "mesh-", lifecycle: { create_before_destroy: true } },
     });
     expect(json.one("aws_autoscaling_attachment")).toMatchObject({
-      autoscaling_group_name: "prod-general",
+      // A reference: Terraform creates the group first.
+      autoscaling_group_name: json.ref(json.one("aws_autoscaling_group", { name: "prod-general" }), "name"),
       lb_target_group_arn: json.ref(target, "arn"),
     });
     for (const group of json.all("aws_autoscaling_group")) {
@@ -255,6 +264,91 @@ describe("a gateway that is published", () => {
     const names = ({ dependencies }: AwsTestStack) => dependencies.map(({ node }) => node.path);
     expect(names(edge)).toEqual(["cluster"]);
     expect(names(stack)).toEqual([]);
+  });
+});
+
+describe("the UIs of a cluster", () => {
+  function uis(options: Partial<PublishUisOptions> = {}, props: Partial<AwsClusterProps> = {}) {
+    const stack = new AwsTestStack();
+    const network = new Network(stack, "net", { flowLogs: false });
+    const cluster = new AwsCluster(stack, "prod", { network, uis: true, ...props });
+    cluster.publishUis({ allowFrom: ["10.8.0.0/16"], domain: { name: "mesh.example", zoneId: "Z1" }, ...options });
+    return AwsJson.of(stack);
+  }
+  const json = uis({}, { alarmTopicArn: TOPIC });
+  const own = json.named("aws_security_group", "prod-uis-load-balancer");
+  const servers = json.named("aws_security_group", "prod-servers");
+
+  test("are behind an internal load balancer, in the private subnets", () => {
+    expect(json.one("aws_lb")).toMatchObject({
+      ...{ name: "prod-uis", load_balancer_type: "network", internal: true, enable_deletion_protection: true },
+      subnets: [1, 2, 3].map((zone) => json.ref(json.named("aws_subnet", `net-private-${zone}`))),
+      security_groups: [json.ref(own)],
+      access_logs: { prefix: "load-balancers/prod-uis", enabled: true },
+    });
+  });
+
+  test("can be reached by those who are listed, and the servers on these two ports only by the load balancer", () => {
+    expect(rulesOf(json, "ingress", own)).toEqual(["8501-8501 10.8.0.0/16", "4646-4646 10.8.0.0/16"]);
+    expect(rulesOf(json, "egress", own)).toEqual([8501, 4646].map((port) => `${port}-${port} ${json.ref(servers)}`));
+    const into = rulesOf(json, "ingress", servers);
+    expect(into.filter((it) => it.endsWith(json.ref(own)))).toEqual(
+      [8501, 4646].map((it) => `${it}-${it} ${json.ref(own)}`),
+    );
+    expect(into.filter((it) => it.startsWith("8501"))).toHaveLength(1);
+    expect(into.filter((it) => it.startsWith("4646") && !it.endsWith(json.ref(own)))).toEqual([
+      `4646-4646 ${json.ref(servers)}`,
+    ]);
+  });
+
+  test("have TLS from the browser to the server, with a certificate for their name", () => {
+    const certificate = json.ref(json.one("aws_acm_certificate_validation"), "certificate_arn");
+    const tls = { protocol: "TLS", certificate_arn: certificate, ssl_policy: "ELBSecurityPolicy-TLS13-1-2-2021-06" };
+    expect(json.all("aws_lb_listener")).toMatchObject([8501, 4646].map((port) => ({ port, ...tls })));
+    expect(json.all("aws_lb_target_group")).toMatchObject([
+      { port: 8501, protocol: "TLS", health_check: { protocol: "HTTPS", path: "/v1/status/leader" } },
+      { port: 4646, protocol: "TLS", health_check: { protocol: "HTTPS", path: "/v1/agent/health" } },
+    ]);
+    expect(json.one("aws_route53_record", { type: "A" })).toMatchObject({ name: "mesh.example", zone_id: "Z1" });
+  });
+
+  test("are those of the servers, which need no certificate of the browser, and which no health check terminates", () => {
+    const group = json.one("aws_autoscaling_group", { name: "prod-servers" });
+    expect(json.all("aws_autoscaling_attachment").map((it) => it.autoscaling_group_name)).toEqual(
+      Array(2).fill(json.ref(group, "name")),
+    );
+    expect(group.health_check_type).toBe("EC2");
+    const verifies = (uis: boolean) => {
+      const stack = new AwsTestStack();
+      const cluster = new AwsCluster(stack, "prod", { network: new Network(stack, "net", { flowLogs: false }), uis });
+      const file = cluster.consul.host.files.find(({ path }) => path === "/etc/consul.d/consul.json");
+      const { tls } = JSON.parse(String(file?.content)) as {
+        tls: Record<"defaults" | "https", { verify_incoming?: boolean } | undefined>;
+      };
+      return { https: tls.https?.verify_incoming ?? tls.defaults?.verify_incoming, rpc: tls.defaults?.verify_incoming };
+    };
+    expect(verifies(true)).toEqual({ https: false, rpc: true });
+    expect(verifies(false)).toEqual({ https: true, rpc: true });
+  });
+
+  test("have an alarm each", () => {
+    expect(json.all("aws_cloudwatch_metric_alarm").map((it) => it.alarm_name)).toEqual(
+      expect.arrayContaining(["prod-uis-consul-no-healthy-target", "prod-uis-nomad-no-healthy-target"]),
+    );
+  });
+
+  test("cannot be internet-facing, nor without a certificate, nor of servers that ask for one", () => {
+    const wrong = { internetFacing: true } as Partial<PublishUisOptions>;
+    expect(() => uis(wrong)).toThrow("stack/prod: publishUis.internetFacing is set; it is not a known property.");
+    expect(() => uis({ domain: undefined })).toThrow(
+      "stack/prod/uis: The load balancer has no certificate. Set certificateArn or domain.",
+    );
+    expect(() => uis({ allowFrom: [] })).toThrow(
+      "stack/prod/uis: Nothing can connect to the load balancer: allowFrom is empty. List security groups, prefix lists or CIDR blocks in allowFrom.",
+    );
+    expect(() => uis({}, { uis: false })).toThrow(
+      "stack/prod/uis: The servers of the cluster prod accept HTTPS only with a certificate of the cluster, which browsers do not have. Set uis of the AwsCluster to true.",
+    );
   });
 });
 

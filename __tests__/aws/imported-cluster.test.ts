@@ -44,7 +44,13 @@ test("a cluster writes its ids and names to a parameter, no secrets, with all of
     clientsSecurityGroupId: owner.ref(owner.named("aws_security_group", "prod-clients")),
     logsBucketName: owner.ref(owner.one("aws_s3_bucket_policy", { bucket: logs })),
     deletionProtection: true,
-    pools: { general: "prod-general", batch: "prod-batch" },
+    // References: an app can import the cluster when its groups exist.
+    pools: Object.fromEntries(
+      ["general", "batch"].map((pool) => [
+        pool,
+        owner.ref(owner.one("aws_autoscaling_group", { name: `prod-${pool}` }), "name"),
+      ]),
+    ),
   });
 });
 
@@ -143,10 +149,11 @@ describe("an app that imports the cluster by its name", () => {
         run("apply", "-auto-approve", "-input=false", "-no-color");
         return JSON.parse(run("output", "-json")) as Record<string, { value: unknown }>;
       };
+      const known = JSON.parse(written) as { privateSubnetIds: string[]; pools: Record<string, string> };
       expect(evaluate({ subnets, enable_deletion_protection, group: group("batch") })).toMatchObject({
-        subnets: { value: (JSON.parse(written) as { privateSubnetIds: string[] }).privateSubnetIds },
+        subnets: { value: known.privateSubnetIds },
         enable_deletion_protection: { value: true },
-        group: { value: "prod-batch" },
+        group: { value: known.pools.batch },
       });
       expect(() => evaluate({ group: group("edge") })).toThrow(/does not have an attribute named "edge"/);
     } finally {

@@ -1,13 +1,16 @@
 import { readFileSync } from "node:fs";
 import { join } from "node:path";
 import { Testing, type TerraformStack } from "cdktf";
-import { keepState, PRESETS, readAwsSettings } from "../../stacks";
+import { ApiGatewayListener, Protocol, Workload } from "../../constructs";
+import { keepState, MeshStack, PRESETS, readAwsSettings, type AwsSettings } from "../../stacks";
 import { addAwsStacks } from "../../stacks/aws";
 import { endpointCost, estimateOf, PRICES, PRICES_OF, type Price } from "../../stacks/aws/prices";
 import { withDefaults } from "../../stacks/aws/settings";
 import { AwsTestStack, type Block } from "../support/aws";
 import { readPage } from "../support/page";
 import { testApp } from "../support/test-app";
+
+const WORKLOAD = { workload: Workload.docker({ image: "example/web:1" }) };
 
 const saved = { ...process.env };
 
@@ -184,12 +187,98 @@ describe("stacks", () => {
     });
   });
 
+  test("of neither preset have load balancers", () => {
+    for (const preset of ["dev", "production"] as const) {
+      const { cluster, edge } = stacksOf({ preset });
+      expect(edge).toBeUndefined();
+      expect(Object.keys(jsonOf(cluster).resource)).not.toContain("aws_lb");
+    }
+  });
+
+  describe("with load balancers", () => {
+    const NAMES = { domain: "shop.example", uiDomain: "mesh.example", zoneId: "Z1" };
+
+    function edgeOf(settings: Partial<AwsSettings> = {}) {
+      const app = testApp();
+      const meshStack = new MeshStack(app, "mesh", { runtime: "docker", secure: true });
+      const gateway = meshStack.mesh.addApiGateway("edge", { listeners: [ApiGatewayListener.http({ port: 8080 })] });
+      gateway.connectTo(meshStack.mesh.addService("web", { port: 80, protocol: Protocol.HTTP, ...WORKLOAD }));
+      const stacks = addAwsStacks(app, withDefaults({ region: "eu-central-1", ...NAMES, ...settings }), { gateway });
+      if (stacks.edge === undefined) throw new Error("There is no edge stack.");
+      return { ...stacks, mesh: meshStack, edge: stacks.edge };
+    }
+
+    /** The load balancers as `<name> <internal>`, and who can connect to them. */
+    function balancersOf(edge: TerraformStack) {
+      const { resource } = jsonOf(edge);
+      const sources = Object.values(resource.aws_vpc_security_group_ingress_rule).flatMap(
+        ({ cidr_ipv4: it }) => it ?? [],
+      );
+      return {
+        balancers: Object.values(resource.aws_lb).map(({ name, internal }) => `${String(name)} ${String(internal)}`),
+        names: Object.values(resource.aws_route53_record).flatMap(({ name, type }) => (type === "A" ? [name] : [])),
+        sources: [...new Set(sources)],
+      };
+    }
+
+    test("publish the gateway and the UIs after the mesh, to the network alone", () => {
+      const { cluster, mesh, edge } = edgeOf();
+      expect(balancersOf(edge)).toEqual({
+        balancers: ["dev-edge true", "dev-uis true"],
+        names: ["shop.example", "mesh.example"],
+        sources: ["10.0.0.0/16"],
+      });
+      expect(edge.dependencies).toEqual(expect.arrayContaining([cluster, mesh]));
+      expect(cluster.dependencies).not.toContain(edge);
+      expect(mesh.dependencies).not.toContain(edge);
+    });
+
+    test("publish the gateway to the internet only if asked to, and the UIs never", () => {
+      const { edge } = edgeOf({
+        internetFacing: true,
+        certificateArn: "arn:aws:acm:eu-central-1:123456789012:certificate/1",
+      });
+      expect(balancersOf(edge)).toMatchObject({
+        balancers: ["dev-edge false", "dev-uis true"],
+        sources: ["0.0.0.0/0", "10.0.0.0/16"],
+      });
+      expect(jsonOf(edge).resource).not.toHaveProperty("aws_acm_certificate");
+      expect(balancersOf(edgeOf({ allowFrom: ["10.8.0.0/16"] }).edge).sources).toEqual(["10.8.0.0/16"]);
+    });
+
+    test("keep their state with the others, and cost more", () => {
+      const { edge, cluster } = edgeOf({ stateBucket: "example-state" });
+      expect(jsonOf(edge).terraform).toMatchObject({ backend: { s3: { key: "dev/aws-edge.tfstate" } } });
+      const { usd } = estimateOf(withDefaults({ region: "eu-central-1" }));
+      expect(cluster.node.metadata.map(({ data }) => String(data))).toContainEqual(
+        expect.stringContaining(`at least ${(usd + 2 * 16.43).toFixed(0)} USD`),
+      );
+    });
+
+    test("say which setting is missing", () => {
+      expect(() => edgeOf({ zoneId: undefined })).toThrow(
+        "aws-edge: domain is set, and zoneId is not. Set zoneId to the id of the hosted zone of the name in Route 53 (MESHFORM_AWS_ZONE_ID).",
+      );
+    });
+  });
+
   test("say what they cost at least", () => {
     const { cluster } = stacksOf({ serverType: "x9g.huge" });
     expect(cluster.node.metadata.map(({ data }) => String(data))).toContain(
       "It costs at least 70 USD a month in us-east-1 at prices of 2026-06-17, without traffic, without x9g.huge, whose prices are not known.",
     );
   });
+});
+
+test("who can connect may be a list or text", () => {
+  process.env.MESHFORM_AWS_ALLOW_FROM = "10.8.0.0/16, sg-0abc";
+  expect(settingsWith({ awsRegion: "eu-west-1" })?.allowFrom).toEqual(["10.8.0.0/16", "sg-0abc"]);
+  process.env.MESHFORM_AWS_ALLOW_FROM = "everyone";
+  expect(() => settingsWith({ awsRegion: "eu-west-1" })).toThrow(
+    'The setting awsAllowFrom is "everyone" (environment variable MESHFORM_AWS_ALLOW_FROM); it must be CIDR blocks, security groups and prefix lists such as "10.8.0.0/16, sg-0abc, pl-0abc".',
+  );
+  delete process.env.MESHFORM_AWS_ALLOW_FROM;
+  expect(settingsWith({ awsRegion: "eu-west-1", awsAllowFrom: ["pl-1"] })?.allowFrom).toEqual(["pl-1"]);
 });
 
 describe("the estimate", () => {

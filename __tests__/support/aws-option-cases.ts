@@ -18,6 +18,7 @@ import {
   Nat,
   Network,
   PublishedGateway,
+  PublishedUis,
   Scaling,
   SecurityGroups,
   ServerGroup,
@@ -38,7 +39,9 @@ import {
   type NetworkLike,
   type NetworkProps,
   type PublishedGatewayProps,
+  type PublishedUisProps,
   type PublishOptions,
+  type PublishUisOptions,
   type SecurityGroupsProps,
   type ServerGroupProps,
   type SpotOptions,
@@ -88,6 +91,7 @@ const withPool = new AwsCluster(new AwsTestStack(), "shop", {
     publicSubnetIds: ["subnet-2"],
   }),
   serverCount: 1,
+  uis: true,
 });
 withPool.addClientPool("general");
 
@@ -105,6 +109,13 @@ const publishing: Required<PublishOptions> = {
   ports: { 8080: 443 },
   pools: ["general"],
   deregistrationSeconds: 30,
+};
+
+const publishingUis: Required<PublishUisOptions> = {
+  name: "uis",
+  allowFrom: ["10.0.0.0/8"],
+  certificateArn: "arn:aws:acm:x",
+  domain: { name: "mesh.example", zoneId: "Z1" },
 };
 
 export const AWS_OPTION_CASES: readonly OptionCase[] = [
@@ -157,6 +168,7 @@ export const AWS_OPTION_CASES: readonly OptionCase[] = [
       keyArn: "arn:aws:kms:x",
       deletionProtection: true,
       alarmTopicArn: "arn:aws:sns:eu-central-1:123456789012:alarms",
+      uis: true,
       snapshots: { everySeconds: 900, retain: 96 },
       datacenter: "dc1",
       nomadRegion: "global",
@@ -221,6 +233,12 @@ export const AWS_OPTION_CASES: readonly OptionCase[] = [
     "PublishedGateway",
     { ...publishing, cluster: withPool, gateway, tags: { team: "core" } },
     (options) => new PublishedGateway(new AwsTestStack(), "edge", options),
+  ),
+  of<PublishUisOptions>("publishUis", publishingUis, (options) => withPool.publishUis(options)),
+  of<PublishedUisProps>(
+    "PublishedUis",
+    { ...publishingUis, cluster: withPool, tags: { team: "core" } },
+    (options) => new PublishedUis(new AwsTestStack(), "uis", options),
   ),
   of<StateBucketProps>(
     "StateBucket",

@@ -12,9 +12,10 @@ import { decryptStatement, encryptStatement } from "./access/machine-statements"
 import type { PolicyStatement } from "./access/policy";
 import { writeClusterFacts } from "./cluster-facts";
 import { clusterName } from "./cluster-name";
-import type { ClusterLike, LoadBalancerNetwork } from "./edge/cluster-like";
+import type { LoadBalancerNetwork, ServersLike } from "./edge/cluster-like";
 import { GATEWAY, PUBLISH_SHAPE, type GatewayLike, type PublishOptions } from "./edge/publish-options";
 import { PublishedGateway } from "./edge/published-gateway";
+import { PUBLISH_UIS_SHAPE, PublishedUis, type PublishUisOptions } from "./edge/published-uis";
 import { SecurityGroups } from "./flows/security-groups";
 import { ImportedCluster, type ImportedClusterProps } from "./imported-cluster";
 import type { Capacity } from "./machines/capacity";
@@ -66,6 +67,12 @@ export interface AwsClusterProps extends Pick<ConsulServersProps, "datacenter" |
    * @default there are no alarms
    */
   readonly alarmTopicArn?: string;
+  /**
+   * Whether a load balancer can be in front of the UIs ({@link AwsCluster.publishUis}): the servers then accept HTTPS without a client
+   * certificate, but not without a token. Security groups still allow no one but the load balancer.
+   * @default false
+   */
+  readonly uis?: boolean;
   /** Snapshots of Consul's and Nomad's state, in a separate bucket. `false` disables them. @default hourly, the last 48 */
   readonly snapshots?: ClusterSnapshotOptions | false;
   /** Tags of all resources. Keys can contain letters, digits and `+-=._,:@`. @default none */
@@ -83,6 +90,7 @@ export const AWS_CLUSTER_SHAPE: is.Shape<AwsClusterProps> = {
   keyArn: is.name,
   deletionProtection: is.literal(is.flag, "Use a literal value."),
   alarmTopicArn: is.name,
+  uis: is.literal(is.flag, "Use a literal value."),
   snapshots: is.falseOr(is.block<ClusterSnapshotOptions>({ everySeconds: is.number, retain: is.number })),
   datacenter: is.name,
   nomadRegion: is.name,
@@ -146,7 +154,7 @@ export const CLIENT_POOL_SHAPE: is.Shape<ClientPoolProps> = {
  * const cluster = new AwsCluster(stack, "prod", { network });
  * cluster.addClientPool("general", { scaling: Scaling.fixed(3) });
  */
-export class AwsCluster extends Construct implements ClusterLike {
+export class AwsCluster extends Construct implements ServersLike {
   /**
    * Imports a cluster that another app created in this account and region, to publish gateways of this app. It creates nothing.
    * Terraform reads what it needs from an SSM parameter, for which it needs `ssm:GetParameter` on `/meshform/<name>/cluster`.
@@ -169,6 +177,8 @@ export class AwsCluster extends Construct implements ClusterLike {
   readonly deletionProtection: boolean;
   /** ARN of the SNS topic that alarms notify; `undefined` without alarms. */
   readonly alarmTopicArn: string | undefined;
+  /** Whether a load balancer can be in front of the UIs. */
+  readonly uis: boolean;
   /** The security groups of servers and clients. */
   readonly securityGroups: SecurityGroups;
   /** The hosts of the servers. */
@@ -180,7 +190,7 @@ export class AwsCluster extends Construct implements ClusterLike {
   /** The machines of the servers. */
   readonly serverMachines: ServerGroup;
 
-  private readonly groupNames: Record<string, string> = {};
+  private readonly poolMachines: Record<string, MachineGroup> = {};
   private readonly secrets: ClusterSecrets;
   private readonly assets: AssetsBucket;
   private readonly image: MachineImage;
@@ -194,6 +204,7 @@ export class AwsCluster extends Construct implements ClusterLike {
     this.network = network;
     this.deletionProtection = isProtected;
     this.alarmTopicArn = props.alarmTopicArn;
+    this.uis = props.uis ?? false;
     addTags(this, { ...props.tags, "meshform:cluster": name });
     this.image = props.image ?? MachineImage.ubuntu();
     this.keyArn = props.keyArn ?? new EncryptionKey(this, "key", { name, isProtected }).arn;
@@ -220,6 +231,7 @@ export class AwsCluster extends Construct implements ClusterLike {
       datacenter: props.datacenter,
       nomadRegion: props.nomadRegion,
       versions: props.versions,
+      verifyHttpsClients: this.uis ? false : undefined,
       // Datacenters are joined by cluster peering.
       override: { ports: { serf_wan: -1 } },
     });
@@ -245,7 +257,8 @@ export class AwsCluster extends Construct implements ClusterLike {
     });
     writeClusterFacts(this, name, () => {
       const { vpcId, privateSubnetIds, publicSubnetIds } = this.loadBalancers;
-      const { clientsSecurityGroupId, logsBucketName, deletionProtection, pools } = this;
+      const { clientsSecurityGroupId, logsBucketName, deletionProtection } = this;
+      const pools = Object.fromEntries(this.poolNames.map((pool) => [pool, this.groupNameOf(pool)]));
       return {
         ...{ vpcId, privateSubnetIds, publicSubnetIds },
         ...{ clientsSecurityGroupId, logsBucketName, deletionProtection, pools },
@@ -277,7 +290,7 @@ export class AwsCluster extends Construct implements ClusterLike {
     is.refuseWrongValues(this, props, CLIENT_POOL_SHAPE, "clientPool", id);
     const { scaling, instanceTypes, capacity, image, diskGib, ...rest } = props;
     const clients = new NomadClients(this, id, { nomad: this.nomad, lifecycleNotices: true, ...rest });
-    const { groupName } = new MachineGroup(this, `${id}-machines`, {
+    this.poolMachines[id] = new MachineGroup(this, `${id}-machines`, {
       ...this.common(),
       name: `${this.name}-${id}`,
       hosts: clients,
@@ -290,7 +303,6 @@ export class AwsCluster extends Construct implements ClusterLike {
       diskGib,
       machineTags: { "meshform:pool": id },
     });
-    this.groupNames[id] = groupName;
     return clients;
   }
 
@@ -310,6 +322,18 @@ export class AwsCluster extends Construct implements ClusterLike {
   }
 
   /**
+   * Adds an internal load balancer in front of the UIs of Consul, at port 8501, and Nomad, at port 4646, in the stack of the cluster. It
+   * needs `uis` of the cluster. Use {@link PublishedUis} for another stack.
+   *
+   * @example
+   * cluster.publishUis({ allowFrom: ["10.8.0.0/16"], domain: { name: "mesh.example.com", zoneId: "Z0123456789ABC" } });
+   */
+  publishUis(options: PublishUisOptions): PublishedUis {
+    is.refuseWrongValues(this, options, PUBLISH_UIS_SHAPE, "publishUis");
+    return new PublishedUis(this, "uis", { cluster: this, ...options });
+  }
+
+  /**
    * The IAM statements that a person or a pipeline needs for `meshform connect`: port forwards to the servers, and the secret with the
    * tokens. They allow no shell on a machine.
    *
@@ -326,17 +350,17 @@ export class AwsCluster extends Construct implements ClusterLike {
 
   /** Names of the Auto Scaling groups of its client pools, by pool. */
   get pools(): Readonly<Record<string, string>> {
-    return this.groupNames;
+    return Object.fromEntries(Object.entries(this.poolMachines).map(([pool, { groupName }]) => [pool, groupName]));
   }
 
   /** Names of its client pools. */
   get poolNames(): readonly string[] {
-    return Object.keys(this.groupNames);
+    return Object.keys(this.poolMachines);
   }
 
-  /** Name of the Auto Scaling group of a client pool. */
+  /** Name of the Auto Scaling group of a client pool, as a reference. */
   groupNameOf(pool: string): string {
-    return this.groupNames[pool];
+    return this.poolMachines[pool].groupReference;
   }
 
   /** Where its load balancers are. */
@@ -349,6 +373,16 @@ export class AwsCluster extends Construct implements ClusterLike {
   /** Id of the security group of its clients. */
   get clientsSecurityGroupId(): string {
     return this.securityGroups.clientsId;
+  }
+
+  /** Id of the security group of its servers. */
+  get serversSecurityGroupId(): string {
+    return this.securityGroups.serversId;
+  }
+
+  /** Name of the Auto Scaling group of its servers, as a reference. */
+  get serverGroupName(): string {
+    return this.serverMachines.groupReference;
   }
 
   private common() {

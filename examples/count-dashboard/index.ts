@@ -1,6 +1,6 @@
 import { readFileSync } from "node:fs";
 import { join } from "node:path";
-import { HealthCheck, Protocol, Template, Workload, type ServiceMesh } from "meshform";
+import { HealthCheck, Protocol, Template, Workload, type MeshService, type ServiceMesh } from "meshform";
 
 /** Options of {@link addCountDashboard}. */
 export interface CountDashboardOptions {
@@ -8,8 +8,8 @@ export interface CountDashboardOptions {
   readonly runtime: "docker" | "exec";
 }
 
-/** A page that shows a count, and the API that counts: two services, one connection. */
-export function addCountDashboard(mesh: ServiceMesh, { runtime }: CountDashboardOptions): void {
+/** A page that shows a count, and the API that counts: two services, one connection. Returns that of the page. */
+export function addCountDashboard(mesh: ServiceMesh, { runtime }: CountDashboardOptions): MeshService {
   const api = mesh.addService("count-api", {
     port: 9001,
     protocol: Protocol.HTTP,
@@ -30,6 +30,7 @@ export function addCountDashboard(mesh: ServiceMesh, { runtime }: CountDashboard
     healthCheck: HealthCheck.http("/health"),
   });
   dashboard.connectTo(api, { localBindPort: 8080, env: "COUNTING_SERVICE_URL" });
+  return dashboard;
 }
 
 /** A program of this folder. Its text travels in the job, so that a node needs nothing but Node.js. */

@@ -1,5 +1,7 @@
 import type { Construct } from "constructs";
+import type { InboundGateway } from "../../constructs";
 import { AwsClusterStack } from "./cluster-stack";
+import { AwsEdgeStack } from "./edge-stack";
 import { AwsNetworkStack } from "./network-stack";
 import type { AwsSettings } from "./settings";
 import { AwsStateStack } from "./state-stack";
@@ -12,21 +14,33 @@ export interface AwsStacks {
   readonly network: AwsNetworkStack;
   /** Machines, with all that they need. */
   readonly cluster: AwsClusterStack;
+  /** Load balancers. @default none: neither `uiDomain` is set, nor `domain` and a gateway */
+  readonly edge?: AwsEdgeStack;
+}
+
+/** What {@link addAwsStacks} can use of the app. */
+export interface AwsStacksOptions {
+  /** The gateway of the mesh that is published as `domain` of the settings. @default none */
+  readonly gateway?: InboundGateway;
 }
 
 /**
- * Adds the stacks of a cluster on AWS to an app: its network, its machines, and the bucket of their state where the settings ask
- * for it.
+ * Adds the stacks of a cluster on AWS to an app: its network and its machines; and, if the settings ask for them, the bucket of their
+ * state and load balancers.
  *
  * @example
  * const settings = readAwsSettings(app);
  * if (settings) addAwsStacks(app, settings);
  */
-export function addAwsStacks(app: Construct, settings: AwsSettings): AwsStacks {
+export function addAwsStacks(app: Construct, settings: AwsSettings, { gateway }: AwsStacksOptions = {}): AwsStacks {
   const state = settings.createStateBucket ? new AwsStateStack(app, "aws-state", settings) : undefined;
   const network = new AwsNetworkStack(app, "aws-network", settings);
   const cluster = new AwsClusterStack(app, "aws-cluster", { ...settings, network: network.network });
   if (state !== undefined) network.addDependency(state);
   cluster.addDependency(network);
-  return { state, network, cluster };
+  const hasEdge = settings.uiDomain !== undefined || (settings.domain !== undefined && gateway !== undefined);
+  const edge = hasEdge
+    ? new AwsEdgeStack(app, "aws-edge", { ...settings, cluster: cluster.cluster, gateway })
+    : undefined;
+  return { state, network, cluster, edge };
 }

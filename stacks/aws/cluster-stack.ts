@@ -26,6 +26,7 @@ export class AwsClusterStack extends AwsStack {
       image: imageId === undefined ? undefined : MachineImage.id(imageId, { distribution: "ubuntu-24.04" }),
       deletionProtection: props.deletionProtection,
       alarmTopicArn: props.alarmTopicArn,
+      uis: props.uiDomain !== undefined,
       snapshots: preset === "production" ? { everySeconds: 900, retain: 96 } : {},
     });
     this.cluster.addClientPool("general", {

@@ -1,7 +1,8 @@
 // Ready-made stacks on AWS. An entry of its own: the others load no AWS provider.
 
-export { addAwsStacks, type AwsStacks } from "./add-aws-stacks";
+export { addAwsStacks, type AwsStacks, type AwsStacksOptions } from "./add-aws-stacks";
 export { AwsStack, type AwsStackOptions } from "./aws-stack";
 export { AwsClusterStack, type AwsClusterStackProps } from "./cluster-stack";
+export { AwsEdgeStack, type AwsEdgeStackProps } from "./edge-stack";
 export { AwsNetworkStack } from "./network-stack";
 export { AwsStateStack } from "./state-stack";

@@ -26,6 +26,11 @@ export const PRICES = {
   "NAT gateway": { usd: 0.045, per: "hour", source: NAT_AND_ENDPOINTS },
   "public IPv4 address": { usd: 0.005, per: "hour", source: "https://cloudburn.io/blog/aws-nat-gateway-pricing" },
   "interface endpoint in a zone": { usd: 0.01, per: "hour", source: NAT_AND_ENDPOINTS },
+  "load balancer": {
+    usd: 0.0225,
+    per: "hour",
+    source: "https://clustercost.com/blog/network-load-balancer-pricing-2025",
+  },
   "KMS key": { usd: 1, per: "month", source: "https://cloudburn.io/blog/aws-kms-pricing" },
   secret: { usd: 0.4, per: "month" },
 } satisfies Readonly<Record<string, Price>>;
@@ -58,7 +63,8 @@ const SECRETS = 5;
 
 /** What a cluster costs in a month, at the prices of {@link PRICES_OF}. */
 export function estimateOf(settings: AwsSettings): Estimate {
-  const { serverCount, serverType, minClients, clientType, zones, preset } = settings;
+  const { serverCount, serverType, minClients, clientType, zones, preset, domain, uiDomain } = settings;
+  const balancers = [domain, uiDomain].filter((it) => it !== undefined).length;
   const gateways = preset === "production" ? zones : 1;
   const machines = [
     { what: `servers, ${serverType}`, type: serverType, count: serverCount },
@@ -74,6 +80,7 @@ export function estimateOf(settings: AwsSettings): Estimate {
     { what: "GiB of disks", count: gib, price: PRICES["gp3 disk"] },
     { what: "NAT gateways", count: gateways, price: PRICES["NAT gateway"] },
     { what: "public addresses of the NAT gateways", count: gateways, price: PRICES["public IPv4 address"] },
+    ...(balancers === 0 ? [] : [{ what: "load balancers", count: balancers, price: PRICES["load balancer"] }]),
     { what: "KMS keys", count: 1, price: PRICES["KMS key"] },
     { what: "secrets", count: SECRETS, price: PRICES.secret },
   ].map(({ what, count, price }) => ({ what, count, usd: cents(count * perMonth(price)) }));

@@ -17,6 +17,22 @@ export interface AwsSettings extends PresetSettings {
   readonly imageId?: string;
   /** ARN of an SNS topic that alarms notify. @default no alarms */
   readonly alarmTopicArn?: string;
+  /** Name under which the gateway of the app is published, e.g. `shop.example.com`. @default the gateway is not published */
+  readonly domain?: string;
+  /** Name under which the UIs of Consul and Nomad are published, by an internal load balancer. @default they are not */
+  readonly uiDomain?: string;
+  /** Id of the hosted zone of both names in Route 53. @default none: it is required for each of them */
+  readonly zoneId?: string;
+  /** ARN of a certificate of ACM for these names. @default ACM issues one for each name */
+  readonly certificateArn?: string;
+  /** Whether the gateway can be reached from the internet. The UIs never can. @default false */
+  readonly internetFacing?: boolean;
+  /**
+   * Who can connect to the UIs, and to a gateway that is not internet-facing: CIDR blocks, and ids of security groups and of prefix
+   * lists.
+   * @default [cidr]
+   */
+  readonly allowFrom?: readonly string[];
   /** The bucket with the state of all other stacks. @default their state is in local files */
   readonly stateBucket?: string;
   /** Whether the app creates that bucket, as its first stack. @default false */
@@ -44,6 +60,12 @@ const image = 'an image such as "ami-0123456789abcdef0"';
 
 const topic = 'an SNS topic such as "arn:aws:sns:eu-central-1:123456789012:alarms"';
 
+const DNS_NAME = /^[a-z\d]([a-z\d-]*[a-z\d])?(\.[a-z\d]([a-z\d-]*[a-z\d])?)+$/;
+const dnsName = 'a name such as "shop.example.com"';
+const hostedZone = 'the id of a hosted zone such as "Z0123456789ABC"';
+const certificate = 'a certificate such as "arn:aws:acm:eu-central-1:123456789012:certificate/…"';
+const sources = 'CIDR blocks, security groups and prefix lists such as "10.8.0.0/16, sg-0abc, pl-0abc"';
+
 const schema = {
   region: v.pipe(text(region), v.regex(/^[a-z]{2}(-[a-z]+)+-\d+$/, region)),
   preset: v.picklist(Object.keys(PRESETS) as AwsPreset[], '"dev" or "production"'),
@@ -58,6 +80,17 @@ const schema = {
   imageId: v.pipe(text(image), v.regex(/^ami-[0-9a-f]+$/, image)),
   deletionProtection: flag,
   alarmTopicArn: v.pipe(text(topic), v.regex(/^arn:[\w-]+:sns:[\w-]+:\d{12}:[\w-]+$/, topic)),
+  domain: v.pipe(text(dnsName), v.regex(DNS_NAME, dnsName)),
+  uiDomain: v.pipe(text(dnsName), v.regex(DNS_NAME, dnsName)),
+  zoneId: v.pipe(text(hostedZone), v.regex(/^Z[A-Z0-9]+$/, hostedZone)),
+  certificateArn: v.pipe(text(certificate), v.regex(/^arn:[\w-]+:acm:[\w-]+:\d{12}:certificate\/[\w-]+$/, certificate)),
+  internetFacing: flag,
+  allowFrom: v.pipe(
+    v.union([v.string(), v.array(v.string())], sources),
+    v.transform((given) => [given].flat().flatMap((it) => it.split(/[\s,]+/).filter((source) => source !== ""))),
+    v.minLength(1, sources),
+    v.everyItem((source) => /^(sg-[0-9a-z]+|pl-[0-9a-z]+|[0-9.]+\/\d+|[0-9a-f:]+\/\d+)$/.test(source), sources),
+  ),
   stateBucket: v.pipe(text(bucket), v.regex(/^[a-z0-9][a-z0-9.-]{1,61}[a-z0-9]$/, bucket)),
   createStateBucket: flag,
 };

@@ -32,3 +32,13 @@ export interface ClusterLike extends IConstruct {
   /** ARN of the SNS topic that alarms notify. @default there are no alarms */
   readonly alarmTopicArn?: string;
 }
+
+/** A cluster of this app: what a load balancer in front of its servers needs to know of it. */
+export interface ServersLike extends ClusterLike {
+  /** Whether its servers accept HTTPS without a client certificate. */
+  readonly uis: boolean;
+  /** Id of the security group of its servers. */
+  readonly serversSecurityGroupId: string;
+  /** Name of the Auto Scaling group of its servers. */
+  readonly serverGroupName: string;
+}

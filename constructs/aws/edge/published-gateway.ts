@@ -2,7 +2,6 @@ import { AutoscalingAttachment } from "@cdktf/provider-aws/lib/autoscaling-attac
 import { Lb } from "@cdktf/provider-aws/lib/lb";
 import { LbListener } from "@cdktf/provider-aws/lib/lb-listener";
 import { LbTargetGroup } from "@cdktf/provider-aws/lib/lb-target-group";
-import { Route53Record } from "@cdktf/provider-aws/lib/route53-record";
 import { SecurityGroup } from "@cdktf/provider-aws/lib/security-group";
 import { VpcSecurityGroupEgressRule } from "@cdktf/provider-aws/lib/vpc-security-group-egress-rule";
 import { VpcSecurityGroupIngressRule } from "@cdktf/provider-aws/lib/vpc-security-group-ingress-rule";
@@ -18,6 +17,7 @@ import { addTags, TAGS, tagsOf, type Tags } from "../tags";
 import { addTooFewAlarm } from "../watch/too-few-alarm";
 import { addCertificate } from "./certificate";
 import type { ClusterLike } from "./cluster-like";
+import { addDnsRecords } from "./dns-records";
 import {
   GATEWAY,
   PUBLISH_SHAPE,
@@ -27,6 +27,7 @@ import {
   type PublishOptions,
   type RuleSource,
 } from "./publish-options";
+import { TLS_POLICY } from "./tls-policy";
 
 /** Props of {@link PublishedGateway}. */
 export interface PublishedGatewayProps extends PublishOptions {
@@ -44,9 +45,6 @@ const PUBLISHED_GATEWAY_SHAPE: is.Shape<PublishedGatewayProps> = {
   gateway: is.required(GATEWAY),
   tags: TAGS,
 };
-
-/** TLS 1.2 and 1.3. */
-const TLS_POLICY = "ELBSecurityPolicy-TLS13-1-2-2021-06";
 
 /** A listener of the gateway, with what it becomes at the load balancer. */
 interface Published {
@@ -129,12 +127,7 @@ export class PublishedGateway extends Construct {
       this.addListener(it, { balancer, certificateArn, groups });
     }
     if (domain !== undefined) {
-      for (const type of cluster.loadBalancers.ipv6 ? ["A", "AAAA"] : ["A"]) {
-        new Route53Record(this, `record-${type}`, {
-          ...{ zoneId: domain.zoneId, name: domain.name, type },
-          alias: { name: balancer.dnsName, zoneId: balancer.zoneId, evaluateTargetHealth: true },
-        });
-      }
+      addDnsRecords(this, domain, balancer, cluster.loadBalancers.ipv6);
     }
   }
 

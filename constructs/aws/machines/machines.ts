@@ -69,8 +69,10 @@ const deviceOf = (index: number) => `/dev/sd${String.fromCharCode("f".charCodeAt
 export class Machines extends Construct {
   /** Name of the role of the machines. */
   readonly roleName: string;
-  /** Name of the Auto Scaling group, to which target groups are attached from outside. */
+  /** Name of the Auto Scaling group. */
   readonly groupName: string;
+  /** The same name as a reference, with which target groups are attached from outside: Terraform creates the group first. */
+  readonly groupReference: string;
 
   constructor(
     scope: Construct,
@@ -187,6 +189,7 @@ export class Machines extends Construct {
       dependsOn: [...new Set(assets.flatMap((asset) => options.assets.add(asset)))],
       lifecycle: options.isProtected ? { preventDestroy: true } : undefined,
     });
+    this.groupReference = group.name;
     if (scaling.kind === "cpu") {
       new AutoscalingPolicy(this, "scaling", {
         name: `${name}-cpu`,
