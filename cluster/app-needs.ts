@@ -25,6 +25,8 @@ export interface NeededJob {
   /** Names of host networks that its ports are on, without `default`. */
   readonly hostNetworks: readonly string[];
   readonly hasTransparentProxy: boolean;
+  /** Whether Nomad makes Consul the name server of tasks, for transparent proxy. */
+  readonly needsConsulDns: boolean;
   /** Images of the Envoys, where the job names them. */
   readonly envoyImages: readonly string[];
   /** The whole job; absent if a part of it is known only once Terraform has applied something. */
@@ -54,13 +56,15 @@ function needsOf(job: nomad.Job): Omit<NeededJob, "construct" | "job"> {
     (Networks ?? []).flatMap(({ ReservedPorts, DynamicPorts }) => [...(ReservedPorts ?? []), ...(DynamicPorts ?? [])]),
   );
   const blocks = groups.flatMap(({ Services }) => (Services ?? []).map(({ Connect }) => Connect));
+  const transparent = blocks.flatMap((connect) => connect?.SidecarService?.Proxy?.TransparentProxy ?? []);
   return {
     id: ID,
     namespace: Namespace,
     nodePool: textOf(job.NodePool) ?? "default",
     drivers: unique([...tasks, ...envoys.map(({ task }) => task)].map(({ Driver }) => Driver)),
     hostNetworks: unique(ports.map(({ HostNetwork }) => HostNetwork)).filter((name) => name !== "default"),
-    hasTransparentProxy: blocks.some((connect) => connect?.SidecarService?.Proxy?.TransparentProxy !== undefined),
+    hasTransparentProxy: transparent.length > 0,
+    needsConsulDns: transparent.some(({ NoDNS }) => NoDNS !== true),
     envoyImages: unique(blocks.map((connect) => connect?.SidecarTask?.Config?.image)),
   };
 }

@@ -160,6 +160,24 @@ const cases: readonly (readonly [rule: string, what: string, change: Partial<Fac
     /^error cni-plugins: .*The app uses transparent proxy, but Nomad finds no plugin consul-cni 1\.4\.2 or newer\./,
   ],
   [
+    "consul-dns",
+    "transparent proxy with a name server on the loopback interface",
+    {
+      ...withApp({ needsConsulDns: true }),
+      ...withAttributes({ "consul.dns.port": "8600", "unique.consul.dns.addr": "" }),
+    },
+    /^error consul-dns: node client-1: .*the DNS server of Consul answers only on the loopback interface of the node.* Set .*`addresses \{ dns = "127\.0\.0\.1 </,
+  ],
+  [
+    "consul-dns",
+    "transparent proxy without a name server",
+    {
+      ...withApp({ needsConsulDns: true }),
+      ...withAttributes({ "consul.dns.port": "-1", "unique.consul.dns.addr": "10.0.0.1" }),
+    },
+    /^error consul-dns: node client-1: .*the DNS server of Consul is turned off/,
+  ],
+  [
     "bridge-network",
     "a kernel without bridges",
     { nodes: { value: [nodeFact("client-1", { NodeResources: { NodeNetworks: [{ Mode: "host" }] } })] } },

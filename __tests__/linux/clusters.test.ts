@@ -332,6 +332,11 @@ describe("options", () => {
       client: { node_pool: "edge", node_class: "small", meta: { zone: "a" }, network_interface: "eth1" },
       plugin: { raw_exec: { config: { enabled: true } } },
     });
+    // With consul-cni, tasks resolve the names of services.
+    expect(configuration(clients.host, "/etc/consul.d/consul.json")).toMatchObject({
+      addresses: { dns: "127.0.0.1 {{ GetPrivateIP }}" },
+      recursors: ["127.0.0.53"],
+    });
     const versions = clients.cluster.versions;
     expect(clients.host.packages).toEqual([
       { name: "consul", version: versions.consul, installTo: "/usr/local/bin" },

@@ -105,6 +105,33 @@ describe("connectTo", () => {
     expect(taskOf(jobs.web).Env).toEqual({ API_URL: "http://api.virtual.consul" });
   });
 
+  test("has the virtual name of a peer's service under a transparent proxy, and a port for one in another datacenter", () => {
+    const { jobs } = synthMesh((mesh) => {
+      const web = mesh.addService("web", { ...dashboard, transparentProxy: {} });
+      const http = { protocol: Protocol.HTTP };
+      const stock = MeshService.fromServiceName(mesh, "stock", "stock", http);
+      const bank = MeshService.fromServiceName(mesh, "bank", "bank", http);
+      web.connectTo(stock, { peer: "east", env: "STOCK_URL" });
+      web.connectTo(bank, { datacenter: "dc2", env: "BANK_URL" });
+    });
+    const [upstream, ...others] = upstreamsOf(jobs.web) ?? [];
+    expect(others).toEqual([]);
+    expect(upstream).toMatchObject({ DestinationName: "bank", Datacenter: "dc2" });
+    expect(taskOf(jobs.web).Env).toEqual({
+      STOCK_URL: "http://stock.virtual.east.consul",
+      BANK_URL: `http://127.0.0.1:${upstream.LocalBindPort}`,
+    });
+  });
+
+  test("can be an upstream next to a transparent proxy, which then has a local port", () => {
+    const { jobs } = synthMesh((mesh) => {
+      mesh
+        .addService("web", { ...dashboard, transparentProxy: {} })
+        .connectTo(mesh.addService("api", api), { localBindPort: 8080 });
+    });
+    expect(upstreamsOf(jobs.web)).toEqual([{ DestinationName: "api", LocalBindPort: 8080 }]);
+  });
+
   test("tells where the source's tasks find it", () => {
     synthMesh((mesh) => {
       const connection = mesh

@@ -39,6 +39,7 @@ export function jobFact(change: Partial<NeededJob> = {}): NeededJob {
     drivers: ["docker"],
     hostNetworks: [],
     hasTransparentProxy: false,
+    needsConsulDns: false,
     envoyImages: [],
     job: {},
     ...change,

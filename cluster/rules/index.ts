@@ -4,6 +4,7 @@ import { bridgeSysctls } from "./bridge-sysctls";
 import { clockSkew } from "./clock-skew";
 import { cniPlugins } from "./cni-plugins";
 import { connectEnabled } from "./connect";
+import { consulDns } from "./consul-dns";
 import { consulOnNodes } from "./consul-on-nodes";
 import { consulProgram } from "./consul-program";
 import { defaultIntentions } from "./default-intentions";
@@ -36,6 +37,7 @@ export const RULES: readonly Rule[] = [
   grpcPort,
   grpcCaFile,
   cniPlugins,
+  consulDns,
   bridgeNetwork,
   bridgeSysctls,
   nodeAddresses,

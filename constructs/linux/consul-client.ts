@@ -9,6 +9,13 @@ export interface ConsulClientOptions extends ConsulAgentOptions {
    */
   readonly dnsForwarding?: boolean;
   /**
+   * Whether the agent also answers DNS queries on its `bindAddress`, where the tasks of services with transparent proxy can reach it. Queries
+   * for names outside `.consul` are forwarded to systemd-resolved if `dnsForwarding` is set, since such tasks have no other name server.
+   * @default false
+   * @see https://developer.hashicorp.com/nomad/docs/job-specification/transparent_proxy#network-dns
+   */
+  readonly taskDns?: boolean;
+  /**
    * Interval, as a Go duration, at which the agent sends the output of a check to Consul's servers while the status of the check
    * does not change. It can take up to one and a half times as long. A new instance is critical from the beginning, so until then
    * the servers do not know the reason.
@@ -26,6 +33,7 @@ export interface ConsulClientOptions extends ConsulAgentOptions {
  */
 export function consulClient({
   dnsForwarding = true,
+  taskDns = false,
   checkUpdateInterval = "30s",
   ...options
 }: ConsulClientOptions): HostRole {
@@ -36,6 +44,10 @@ export function consulClient({
     // until it has found them again, and each watch retries at its own pace. An Envoy would lose upstreams whose discovery chain
     // arrives late.
     rejoin_after_leave: true,
+    ...(taskDns && {
+      addresses: { dns: `127.0.0.1 ${options.bindAddress ?? "{{ GetPrivateIP }}"}` },
+      recursors: dnsForwarding ? ["127.0.0.53"] : undefined,
+    }),
   });
   return dnsForwarding ? { ...agent, ...forwarding(agent) } : agent;
 }

@@ -16,7 +16,8 @@ export interface NomadClientsProps
   /** Whether the hosts run containers with Docker. If not, Envoy is installed on the host. @default true */
   readonly docker?: boolean;
   /**
-   * Whether the hosts support transparent proxy, which redirects all traffic of a service through its Envoy.
+   * Whether the hosts support transparent proxy, which redirects all traffic of a service through its Envoy: they get the plugin consul-cni,
+   * and their Consul answers the DNS queries of tasks.
    * @default false
    * @see https://developer.hashicorp.com/nomad/docs/job-specification/transparent_proxy
    */
@@ -74,6 +75,7 @@ export class NomadClients extends HostGroup {
         version: versions.consul,
         datacenter: consulDatacenter,
         retryJoin: nomad.consul.join,
+        taskDns: consulCni,
         override: props.consulOverride,
       }),
       override: props.consulOverride,

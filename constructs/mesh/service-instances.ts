@@ -38,7 +38,7 @@ export abstract class ServiceInstances extends Construct implements IMeshService
   abstract readonly job: Job;
 
   private binds: LocalBinds | undefined;
-  private needsPorts = true;
+  private needsPort: (destination: Reference) => boolean = () => true;
 
   /**
    * Connects this service to another one. It adds an upstream, with which this service finds the other one, and an intention, which
@@ -113,7 +113,9 @@ export abstract class ServiceInstances extends Construct implements IMeshService
   /** Records the instances. The key of the record is the path of this construct. */
   protected addInstances({ localBinds, ...record }: InstancesParts): void {
     this.binds = localBinds;
-    this.needsPorts = !record.isTransparent && record.proxy === "sidecar";
+    // Consul has virtual addresses for services of its own datacenter and of peers only.
+    this.needsPort = ({ datacenter }) =>
+      record.proxy === "sidecar" && (!record.isTransparent || datacenter !== undefined);
     if (typeof record.port === "number") {
       localBinds.ports.take(record.port);
     }
@@ -123,7 +125,7 @@ export abstract class ServiceInstances extends Construct implements IMeshService
 
   private bind(id: string, destination: Reference, options: UpstreamOptions): UpstreamRecord {
     const given = { port: options.localBindPort, address: options.localBindAddress };
-    const { port, address } = this.binds?.bind(id, given, this.needsPorts) ?? given;
+    const { port, address } = this.binds?.bind(id, given, this.needsPort(destination)) ?? given;
     return {
       destination,
       localBindPort: port,

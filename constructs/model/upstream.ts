@@ -45,11 +45,13 @@ export function mergeUpstreams(one: UpstreamRecord, other: UpstreamRecord): Upst
   };
 }
 
-/** Returns the `address:port` to which the tasks of the source connect. */
+/** Returns the `address:port` to which the tasks of the source connect, or the virtual name of the destination. */
 export function addressOf({ destination, localBindPort, options }: UpstreamRecord): string {
-  return localBindPort === undefined
-    ? `${destination.service}.virtual.consul`
-    : `${options.localBindAddress ?? "127.0.0.1"}:${localBindPort}`;
+  if (localBindPort !== undefined) {
+    return `${options.localBindAddress ?? "127.0.0.1"}:${localBindPort}`;
+  }
+  const { service, peer } = destination;
+  return [service, "virtual", ...(peer === undefined ? [] : [peer]), "consul"].join(".");
 }
 
 function shown(value: unknown): string {

@@ -6,7 +6,13 @@ import { IDENTITY_SHAPE, renderIdentity, type IdentityOptions } from "./identity
 import { overridden } from "./override";
 import type { Port } from "./port";
 import { Sidecar } from "./sidecar";
-import { renderTransparentProxy, TRANSPARENT_PROXY_SHAPE, type TransparentProxyOptions } from "./transparent-proxy";
+import {
+  isUserId,
+  renderTransparentProxy,
+  TRANSPARENT_PROXY_SHAPE,
+  userOf,
+  type TransparentProxyOptions,
+} from "./transparent-proxy";
 
 /**
  * How a service of a group is registered in Consul's catalog.
@@ -234,12 +240,19 @@ function renderSidecar(options: ConnectServiceOptions, parts: ConnectServicePart
   const { port, ports = {}, upstreams } = parts;
   const sidecar = options.sidecar ?? Sidecar.docker();
   const inside = typeof port === "string" && Object.hasOwn(ports, port) ? ports[port].to : undefined;
+  const task = sidecar.renderTask();
+  const envoyUser = userOf(task);
   return {
     SidecarService: sidecar.renderService({
       // With only a label, Nomad would configure Envoy with the port of the node, on which nothing listens inside the allocation.
       LocalServicePort: inside,
       Upstreams: upstreams.length > 0 ? upstreams : undefined,
-      TransparentProxy: options.transparentProxy && renderTransparentProxy(options.transparentProxy),
+      TransparentProxy:
+        options.transparentProxy &&
+        renderTransparentProxy(
+          options.transparentProxy,
+          envoyUser !== undefined && isUserId(envoyUser) ? envoyUser : undefined,
+        ),
       Expose: options.expose && {
         Path: options.expose.map((exposed) => ({
           Path: exposed.path,
@@ -249,7 +262,7 @@ function renderSidecar(options: ConnectServiceOptions, parts: ConnectServicePart
         })),
       },
     }),
-    SidecarTask: sidecar.renderTask(),
+    SidecarTask: task,
   };
 }
 

@@ -2,25 +2,50 @@ import * as is from "../core/shape";
 import type * as nomad from "./generated/job";
 
 /**
- * Sends all traffic of an allocation through its Envoy, so that services use virtual addresses to connect to each other. Requires the
- * consul-cni plugin on the client nodes.
+ * Sends all traffic of an allocation through its Envoy: what its tasks send, by TCP, and what others send to it. Its tasks reach another service
+ * of the mesh at `<service>.virtual.consul`, at any port, without an upstream and its local port. What they can reach is still decided by
+ * intentions: `connectTo` adds one. `connectTo` with a `localBindPort` adds an upstream as well.
+ *
+ * The nodes need the plugin consul-cni and a Consul that answers DNS queries on an address that tasks can reach, as with `consulCni` of
+ * `NomadClients`. The group needs the network mode bridge, and can have only one service with a sidecar. Nomad sets the name server only for the
+ * drivers `docker`, `exec` and `java`, not for `raw_exec`.
  *
  * @see https://developer.hashicorp.com/nomad/docs/job-specification/transparent_proxy
  */
 export interface TransparentProxyOptions {
-  /** User id of Envoy, whose traffic is not redirected. @default "101" */
+  /**
+   * Numeric id of the user that runs Envoy, whose traffic is not redirected. No other task of the group can run as this user: its traffic would
+   * bypass the mesh.
+   *
+   * @default the id of the user of `Sidecar.exec`: "0" (root), or "65534" (nobody) with the driver `exec`. In Docker, the metadata
+   * `connect.transparent_proxy.default_uid` of the node, which is 101, the user of Envoy's image
+   */
   readonly uid?: string;
-  /** Port of Envoy's outbound listener. @default 15001 */
+  /**
+   * Port of Envoy's outbound listener, to which outbound traffic is redirected. It must be the `TransparentProxy.OutboundListenerPort` of the
+   * service in Consul.
+   *
+   * @default the metadata `connect.transparent_proxy.default_outbound_port` of the node, which is 15001
+   */
   readonly outboundPort?: number;
-  /** Inbound ports that bypass Envoy: numbers, or labels of static ports. @default none */
+  /**
+   * Ports of the allocation that others reach without Envoy, and without mutual TLS: numbers inside the allocation, or labels of static ports
+   * of the group. Nomad adds all static ports, such as that of `publish`, and the ports of exposed paths and health checks.
+   *
+   * @default none
+   */
   readonly excludeInboundPorts?: readonly string[];
-  /** Outbound ports that bypass Envoy. @default none */
+  /** Ports that tasks reach without Envoy, at any address. @default none */
   readonly excludeOutboundPorts?: readonly number[];
-  /** Outbound subnets that bypass Envoy, in CIDR notation. @default none */
+  /** Networks that tasks reach without Envoy, in CIDR notation, such as `10.0.0.0/8`. @default none */
   readonly excludeOutboundCidrs?: readonly string[];
-  /** User ids whose traffic bypasses Envoy. @default none */
+  /** Numeric ids of users whose outbound traffic bypasses Envoy. @default none */
   readonly excludeUids?: readonly string[];
-  /** Whether DNS queries are not redirected to Consul. @default false */
+  /**
+   * Whether the tasks keep the name servers of the node or of `dns`. Names such as `api.virtual.consul` then resolve only if these know them.
+   *
+   * @default false: Consul is their only name server
+   */
   readonly noDns?: boolean;
 }
 
@@ -35,10 +60,16 @@ export const TRANSPARENT_PROXY_SHAPE: is.Shape<TransparentProxyOptions> = {
   noDns: is.flag,
 };
 
-/** @internal */
-export function renderTransparentProxy(options: TransparentProxyOptions): nomad.ConsulTransparentProxy {
+/**
+ * @internal
+ * @param envoyUser id of the user that runs Envoy, where it is known
+ */
+export function renderTransparentProxy(
+  options: TransparentProxyOptions,
+  envoyUser: string | undefined,
+): nomad.ConsulTransparentProxy {
   return {
-    UID: options.uid,
+    UID: options.uid ?? envoyUser,
     OutboundPort: options.outboundPort,
     ExcludeInboundPorts: options.excludeInboundPorts,
     ExcludeOutboundPorts: options.excludeOutboundPorts,
@@ -46,4 +77,23 @@ export function renderTransparentProxy(options: TransparentProxyOptions): nomad.
     ExcludeUIDs: options.excludeUids,
     NoDNS: options.noDns,
   };
+}
+
+/** The user that a driver runs a task as, if the job names none. With other drivers, such as docker, the image decides. */
+const DRIVER_USERS: Readonly<Partial<Record<string, string>>> = { raw_exec: "root", exec: "nobody", java: "nobody" };
+/** Users that have the same id on every common distribution. */
+const USER_IDS: Readonly<Partial<Record<string, string>>> = { root: "0", nobody: "65534" };
+
+/** @internal Returns the user of a task: its id if it is known, otherwise its name; `undefined` if only the image decides. */
+export function userOf({ Driver = "docker", User }: Pick<nomad.Task, "Driver" | "User">): string | undefined {
+  const name = User ?? DRIVER_USERS[Driver];
+  // As root, the entry point of Envoy's image changes to Envoy's own user.
+  if (name === undefined || name === "" || (Driver === "docker" && name === "root")) return undefined;
+  const [user = ""] = name.split(":");
+  return USER_IDS[user] ?? user;
+}
+
+/** @internal Whether a user is known by its id. */
+export function isUserId(user: string): boolean {
+  return /^\d+$/.test(user);
 }

@@ -12,6 +12,7 @@ import { ownershipChecks } from "./ownership";
 import { permissionChecks } from "./permissions";
 import { portChecks } from "./ports";
 import { trafficChecks } from "./traffic";
+import { transparentProxyChecks } from "./transparent-proxy";
 import { validityChecks } from "./validity";
 
 /** The checks of meshes, in the order in which messages are printed. */
@@ -27,6 +28,7 @@ export const MESH_CHECKS: readonly Check[] = [
   ...gatewayChecks,
   ...portChecks,
   ...jobChecks,
+  ...transparentProxyChecks,
   ...availabilityChecks,
   ...accessChecks,
   ...validityChecks,
