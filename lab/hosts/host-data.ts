@@ -12,6 +12,7 @@ import { isShown } from "../machine/shown-folders";
 import type { Program } from "./boot-script";
 import { dockerData, dockerRole } from "./docker/docker-role";
 import { envoyImage, pauseImage } from "./docker/lab-images";
+import { CONSUL_CNI_VERSION } from "../machine/engines/catalogue";
 import type { Engines } from "../machine/engines/engine";
 import { execChroot } from "./exec-chroot";
 import type { BootableHost } from "./host";
@@ -122,10 +123,11 @@ function agentsOf(host: LabHost, datacenter: Datacenter, engines: Engines, docke
     ];
   }
   return [
-    consulClient({ ...consul, checkUpdateInterval: "1s" }),
+    consulClient({ ...consul, checkUpdateInterval: "1s", taskDns: true }),
     nomadClient({
       ...nomad,
       cniVersion: engines.cni.version,
+      consulCniVersion: CONSUL_CNI_VERSION,
       networkInterface: "eth0",
       fingerprintDenylist: cloudFingerprinters,
       rawExec: true,
@@ -152,7 +154,7 @@ function systemFiles(host: LabHost, { hosts }: Datacenter): HostRole {
   };
 }
 
-/** The CNI plugins are a folder, which would hold consul-cni too; the others are a program in one. */
+/** The CNI plugins are a folder, which holds consul-cni too; the others are a program in one. */
 function installedBy({ name, installTo }: HostPackage, engines: Engines): [string, Program][] {
   if (name === "consul-cni") return [];
   if (name === "cni-plugins") return [[installTo, { folder: engines.cni.path }]];

@@ -8,13 +8,18 @@ tool (
 	github.com/containernetworking/plugins/plugins/main/loopback
 	github.com/containernetworking/plugins/plugins/meta/firewall
 	github.com/containernetworking/plugins/plugins/meta/portmap
+	github.com/meshform/meshform/tools/cni/consul-cni
 )
 
 require github.com/containernetworking/plugins v1.9.1
 
 require (
+	github.com/containernetworking/cni v1.3.0
+	github.com/hashicorp/consul/sdk v0.16.1
+)
+
+require (
 	github.com/alexflint/go-filemutex v1.3.0 // indirect
-	github.com/containernetworking/cni v1.3.0 // indirect
 	github.com/coreos/go-iptables v0.8.0 // indirect
 	github.com/godbus/dbus/v5 v5.1.0 // indirect
 	github.com/mattn/go-shellwords v1.0.12 // indirect

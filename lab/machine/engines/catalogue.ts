@@ -35,6 +35,12 @@ export type EngineCatalogue = Readonly<Record<EngineName, EngineSpec>>;
 /** Each engine has a folder here with the pinned, checksummed list of all that its installation downloads. */
 export const TOOLS_FOLDER = join(__dirname, "..", "..", "..", "tools");
 
+/**
+ * The version that the lab's own consul-cni tells Nomad: that of HashiCorp's plugin with the same rules. What follows the plus sign changes with
+ * the program in tools/cni/consul-cni, so that one in the cache is built again.
+ */
+export const CONSUL_CNI_VERSION = `${DEFAULT_VERSIONS.consulCni}+lab.1`;
+
 /** The engines, in the order in which they are installed. */
 export const CATALOGUE: EngineCatalogue = {
   consul: {
@@ -66,13 +72,20 @@ export const CATALOGUE: EngineCatalogue = {
     source: "github.com/containernetworking/plugins",
     needs: ["go"],
     path: ".",
-    program: "bridge",
+    // Meshform's own plugin, which also tells the version of the others.
+    program: "consul-cni",
     versionArguments: [],
-    versionPattern: /^CNI bridge plugin v(\S+)/m,
+    versionPattern: new RegExp(
+      `^CNI consul-cni plugin v${CONSUL_CNI_VERSION.replace(/[.+]/g, "\\$&")} of the CNI plugins v(\\S+)`,
+      "m",
+    ),
     // Nomad asks the plugins for their version and places no bridge-mode job where they do not know it.
     install: goBuild("cni", {
       cgo: false,
-      ldflags: `-X github.com/containernetworking/plugins/pkg/utils/buildversion.BuildVersion=v${DEFAULT_VERSIONS.cni}`,
+      ldflags: [
+        `-X github.com/containernetworking/plugins/pkg/utils/buildversion.BuildVersion=v${DEFAULT_VERSIONS.cni}`,
+        `-X main.version=v${CONSUL_CNI_VERSION}`,
+      ].join(" "),
     }),
   },
   envoy: {
