@@ -10,7 +10,7 @@ import type { Run, Results, Task } from "./run";
 export async function applyAccess(run: Run, results: Results, task: Task): Promise<void> {
   const { files } = run.lab;
   const outDir = files.access;
-  await synthesizeApp(findApp(require.resolve("../../stacks/access-app")), outDir, run.options.signal);
+  await synthesizeApp(findApp(require.resolve("../../../stacks/access-app")), outDir, run.options.signal);
   const applied = await run.atEach(results.sites, async ({ datacenter: { name }, cluster }) => {
     await sharePrometheusSecrets(cluster, files);
     return applyStacks({
