@@ -69,6 +69,7 @@ test.each<[what: string, act: () => Promise<unknown>]>([
       await allFollow();
     },
   ],
+  ["management tokens", () => rotate("management-tokens")],
   ["tokens", () => rotate("tokens")],
   ["CAs of the agents", () => rotate("ca")],
 ])(

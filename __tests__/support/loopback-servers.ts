@@ -191,14 +191,14 @@ export class LoopbackServer {
     return readFileSync(join(this.cluster.folder, `${this.name}-${engine}.log`), "utf8");
   }
 
-  /** Asks Consul, with the management token. */
-  consul<T>(path: string, method = "GET", body?: unknown): Promise<T> {
-    return this.ask("Consul", 8501, this.cluster.management.consul, path, method, body);
+  /** Asks Consul, with the management token unless another one is given. */
+  consul<T>(path: string, method = "GET", body?: unknown, token?: string): Promise<T> {
+    return this.ask("Consul", 8501, this.cluster.management.consul, path, method, body, token);
   }
 
-  /** Asks Nomad, with the management token. */
-  nomad<T>(path: string, method = "GET", body?: unknown): Promise<T> {
-    return this.ask("Nomad", 4646, this.cluster.management.nomad, path, method, body);
+  /** Asks Nomad, with the management token unless another one is given. */
+  nomad<T>(path: string, method = "GET", body?: unknown, token?: string): Promise<T> {
+    return this.ask("Nomad", 4646, this.cluster.management.nomad, path, method, body, token);
   }
 
   private async ask<T>(
@@ -208,10 +208,11 @@ export class LoopbackServer {
     path: string,
     method: string,
     body: unknown,
+    token = managementToken,
   ): Promise<T> {
     const call = request(`https://${this.address}:${port}${path}`, {
       ...{ method, ca, cert: certificate, key, timeout: 10_000, agent: false },
-      headers: { [`X-${engine}-Token`]: managementToken },
+      headers: { [`X-${engine}-Token`]: token },
     });
     call.end(body === undefined ? undefined : JSON.stringify(body));
     const [response] = (await once(call, "response")) as [AsyncIterable<Buffer> & { statusCode: number }];

@@ -7,12 +7,14 @@ import functools
 import hashlib
 from collections.abc import Collection
 
-from .api import Api, ApiError, server_apis
+from .api import Api, ApiError, consul_of, server_apis
 from .basics import Json, NotYet, Problem, say, wait_for
-from .cluster import Cluster, cluster_of
+from .cluster import Cluster, cluster_of, secrets_of
 from .host import Host
+from .management import ManagementToken, check_management_token
 from .nodes import forget_replaced_nodes
 from .recovery import Recovery, remember_cluster
+from .turn import Turn
 
 
 def bootstrap_acl(host: Host, arguments: argparse.Namespace) -> None:
@@ -21,19 +23,23 @@ def bootstrap_acl(host: Host, arguments: argparse.Namespace) -> None:
     for api in server_apis(host, cluster):
         Recovery(host, api, secrets).join(arguments.wait)
         wait_for(f"a leader of {api.engine}", arguments.wait, api.leader)
-        wait_for(f"the ACL system of {api.engine}", arguments.wait, functools.partial(bootstrap, api, cluster))
+        token = ManagementToken(host, secrets, api.engine.lower())
+        wait_for(f"the ACL system of {api.engine}", arguments.wait, functools.partial(bootstrap, api, cluster, token))
+        if not wait_for(f"the management token of {api.engine}", arguments.wait, token.is_settled):
+            with Turn(host, consul_of(host, *secrets_of(host)), arguments.wait):
+                token.settle(arguments.wait)
         if api.engine == "Consul":
             rotated = cluster.get("tokenRotation", {}).get("standIns", {})
             former = cluster.get("formerTokens", [])
             for name, accessor in host.accessor_ids.items():
                 if name not in rotated:
-                    token = WellKnownToken(api, name, accessor, cluster["tokens"][name])
-                    wait_for(f"token {name}", arguments.wait, functools.partial(token.ensure, former))
+                    known = WellKnownToken(api, name, accessor, cluster["tokens"][name])
+                    wait_for(f"token {name}", arguments.wait, functools.partial(known.ensure, former))
             wait_for("the catalog", arguments.wait, functools.partial(forget_replaced_nodes, api))
         remember_cluster(secrets, api.engine.lower())
 
 
-def bootstrap(api: Api, cluster: Json) -> None:
+def bootstrap(api: Api, cluster: Json, token: ManagementToken) -> None:
     secret = cluster[api.engine.lower()]["managementToken"]
     try:
         api.call("PUT", "/v1/acl/bootstrap", {"BootstrapSecret": secret})
@@ -42,19 +48,7 @@ def bootstrap(api: Api, cluster: Json) -> None:
         # Consul answers 403, Nomad 400; both also say so for other reasons.
         if "bootstrap no longer allowed" not in error.text and "bootstrap already done" not in error.text:
             raise api.explain("bootstrap its ACL system", error) from error
-    check_management_token(api)
-
-
-def check_management_token(api: Api) -> None:
-    try:
-        api.call("GET", "/v1/acl/token/self")
-    except ApiError as error:
-        # A follower may not have heard of the token yet.
-        raise NotYet(
-            f"{api.engine} does not know the management token of the secret store ({error}).",
-            "If it was never bootstrapped, run `meshform-host acl`. "
-            "If it was bootstrapped with another store, use that store.",
-        ) from error
+    token.take_known()
 
 
 def wait_until_usable(api: Api, limit: float) -> str:

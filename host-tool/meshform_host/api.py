@@ -8,11 +8,12 @@ import json
 import socket
 import ssl
 import urllib.parse
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from typing import Any
 
 from .basics import ENGINES, Json, NoAnswer, NotYet, Problem
 from .host import Host, tls_folder
+from .store import Documents
 from .tls import Authorities
 
 # What a client agent says that cannot, or may not, speak to the servers.
@@ -33,12 +34,22 @@ class Api:
     process may wait at the agent's port while the agent is down.
     """
 
-    def __init__(self, engine: str, base: str, token: str, context: ssl.SSLContext, name: str) -> None:
+    def __init__(
+        self,
+        engine: str,
+        base: str,
+        token: str,
+        context: ssl.SSLContext,
+        name: str,
+        read_token: Callable[[], str] | None = None,
+    ) -> None:
+        """@param read_token reads the token again, which may have been rotated, when the agent refuses it"""
         self.engine = engine.capitalize()
         self.base = base
-        self._token_header = {f"X-{self.engine}-Token": token}
+        self._token = token
         self._context = context
         self._name = name
+        self._read_token = read_token
 
     @contextlib.contextmanager
     def open(self, method: str, path: str, body: Any = None, headers: Mapping[str, str] | None = None) -> Iterator[Any]:
@@ -49,9 +60,10 @@ class Api:
         """
         with contextlib.ExitStack() as stack:
             try:
-                connection = stack.enter_context(contextlib.closing(self._connect()))
-                connection.request(method, path, body, {**self._token_header, **(headers or {})})
-                response = connection.getresponse()
+                response = self._ask(stack, method, path, body, headers)
+                # What is a stream is not there a second time.
+                if response.status == 403 and not hasattr(body, "read") and self._has_another_token():
+                    response = self._ask(stack, method, path, body, headers)
                 text = "" if response.status == 200 else response.read().decode(errors="replace")
             except (OSError, http.client.HTTPException) as error:
                 silence = f"{self.engine} does not answer at {self.base}: {error}."
@@ -76,6 +88,18 @@ class Api:
             except (TimeoutError, ConnectionError, ssl.SSLError, http.client.HTTPException) as error:
                 broken = f"{self.engine} at {self.base} did not finish its answer to {method} {path}: {error}."
                 raise NoAnswer(broken, "Look at its log.") from error
+
+    def _ask(
+        self, stack: contextlib.ExitStack, method: str, path: str, body: Any, headers: Mapping[str, str] | None
+    ) -> http.client.HTTPResponse:
+        connection = stack.enter_context(contextlib.closing(self._connect()))
+        connection.request(method, path, body, {f"X-{self.engine}-Token": self._token, **(headers or {})})
+        return connection.getresponse()
+
+    def _has_another_token(self) -> bool:
+        before = self._token
+        self._token = self._read_token() if self._read_token else before
+        return self._token != before
 
     def _connect(self, seconds: float = 60) -> http.client.HTTPConnection:
         address = urllib.parse.urlsplit(self.base)
@@ -132,7 +156,11 @@ class Api:
 def api_of(engine: str, host: Host, cluster: Json) -> Api:
     """With the management token, so only servers can."""
     own = cluster[engine]
-    return own_api(engine, host, own["managementToken"], Authorities.of(own).trusted)
+
+    def read_token() -> str:
+        return str(Documents.of(host).need("cluster")[engine]["managementToken"])
+
+    return own_api(engine, host, own["managementToken"], Authorities.of(own).trusted, read_token)
 
 
 def consul_of(host: Host, client: Json, cluster: Json | None) -> Api:
@@ -142,10 +170,10 @@ def consul_of(host: Host, client: Json, cluster: Json | None) -> Api:
     return own_api("consul", host, client["tokens"]["consul-agent"], client["consul"]["ca"])
 
 
-def own_api(engine: str, host: Host, token: str, authority: str) -> Api:
+def own_api(engine: str, host: Host, token: str, authority: str, read_token: Callable[[], str] | None = None) -> Api:
     context = ssl.create_default_context(cadata=authority)
     load_own_pair(host, engine, context)
-    return Api(engine, host.api(engine), token, context, host.agent_name(engine))
+    return Api(engine, host.api(engine), token, context, host.agent_name(engine), read_token)
 
 
 def load_own_pair(host: Host, engine: str, context: ssl.SSLContext) -> None:

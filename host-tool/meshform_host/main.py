@@ -23,6 +23,7 @@ Commands, all run as root. /etc/meshform/host.json is the configuration of this 
   rotate keyring        a new key with which Nomad encrypts its variables and signs identities
   rotate certificates   new certificates for clients, people and Prometheus
   rotate tokens         new secrets for the well-known tokens of Consul, in steps, as `rotate ca`
+  rotate management-tokens  new management tokens of Consul and Nomad, while everything runs
   rotate ca             new CAs of the agents: all hosts trust both, then have certificates of the new ones, then trust
                         only these. It waits for every host that is alive. Run it again after an interruption
   exclude               a new gossip key, new tokens and new CAs for all hosts except one that is off or disconnected
@@ -178,7 +179,7 @@ def parser() -> argparse.ArgumentParser:
     commands.add_parser("follow", help=following).set_defaults(run=follow)
 
     rotation = commands.add_parser("rotate", help="replace secrets of the cluster while all agents run")
-    rotation.add_argument("what", choices=["gossip", "certificates", "ca", "tokens", "keyring"])
+    rotation.add_argument("what", choices=["gossip", "certificates", "ca", "tokens", "management-tokens", "keyring"])
     keeping = "for `ca`: stop when all hosts have certificates of the new CAs; run it again to continue"
     rotation.add_argument("--keep-old", action="store_true", help=keeping)
     rotation.set_defaults(run=rotate)

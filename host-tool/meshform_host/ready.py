@@ -12,12 +12,12 @@ import time
 import urllib.parse
 from collections.abc import Callable, Iterator
 
-from .acl import check_management_token
 from .api import Api, ApiError, api_of, consul_of
 from .basics import ENGINES, Json, NotYet, Problem, say
 from .cluster import secrets_of
 from .host import Host
 from .lifecycle import expect_healthy_servers
+from .management import check_management_token
 from .node import Node
 from .nodes import ALIVE
 from .pressure import Pressure, other_servers, pressures_of

@@ -7,14 +7,16 @@ from collections.abc import Callable, Mapping
 from typing import Protocol
 
 from .acl import wait_until_usable
-from .api import Api, ApiError, api_of, server_apis
+from .api import Api, ApiError, api_of, consul_of, server_apis
 from .basics import NotYet, Problem, say, wait_for
-from .cluster import Cluster, cluster_of
+from .cluster import Cluster, cluster_of, secrets_of
 from .follow import AllHosts
 from .host import Host
+from .management import ManagementToken
 from .rotate_ca import CaRotation
 from .rotate_tokens import TokenRotation
 from .tls import ConsulTls
+from .turn import Turn
 
 
 class Keyring(Protocol):
@@ -147,6 +149,12 @@ def rotate(host: Host, arguments: argparse.Namespace) -> None:
         return
     if arguments.what == "tokens":
         TokenRotation(host, cluster, arguments.wait).run()
+        return
+    if arguments.what == "management-tokens":
+        for api in server_apis(host, cluster.read()):
+            wait_for(f"a leader of {api.engine}", arguments.wait, api.leader)
+            with Turn(host, consul_of(host, *secrets_of(host)), arguments.wait):
+                ManagementToken(host, cluster, api.engine.lower()).rotate(arguments.wait)
         return
     if arguments.what == "ca":
         CaRotation(host, cluster, tls, arguments.wait).run(arguments.keep_old)

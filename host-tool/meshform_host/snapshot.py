@@ -11,9 +11,10 @@ from pathlib import Path
 from .acl import bootstrap_acl, wait_until_usable
 from .api import Api, ApiError, api_of, leads, server_apis
 from .basics import ENGINES, Problem, say, wait_for
-from .cluster import cluster_of
+from .cluster import Cluster, cluster_of
 from .files import private_directory
 from .host import Host
+from .management import ManagementToken
 from .nodes import forget_replaced_nodes
 from .snapshot_store import SNAPSHOTS, SnapshotStore, newest_good_snapshot, open_snapshots, snapshot_name, snapshots_of
 
@@ -68,7 +69,9 @@ def restore_snapshots(host: Host, arguments: argparse.Namespace) -> None:
             api = api_of(engine, host, cluster)
             wait_until_usable(api, arguments.wait)
             restore_snapshot(api, name, file)
-            wait_until_usable(api, arguments.wait)
+            wait_for(f"a leader of {api.engine}", arguments.wait, api.leader)
+            token = ManagementToken(host, Cluster.of(host), engine)
+            wait_for(f"the ACL system of {api.engine}", arguments.wait, token.take_known)
             if engine == "consul":
                 wait_for("the catalog", arguments.wait, functools.partial(forget_replaced_nodes, api))
                 say(

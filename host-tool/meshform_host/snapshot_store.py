@@ -99,8 +99,9 @@ def open_snapshots(host: Host) -> SnapshotStore:
     return store
 
 
-def snapshot_name(engine: str) -> str:
-    return time.strftime(f"{engine}-%Y%m%dT%H%M%SZ.snap", time.gmtime())
+def snapshot_name(engine: str, seconds: float | None = None) -> str:
+    """@param seconds when it was saved, since 1970 (default: now)"""
+    return time.strftime(f"{engine}-%Y%m%dT%H%M%SZ.snap", time.gmtime(seconds))
 
 
 def snapshots_of(store: SnapshotStore, engine: str) -> list[str]:

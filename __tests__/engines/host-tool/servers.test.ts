@@ -809,6 +809,65 @@ test("a host is excluded: what it has is of no use, and it is forgotten; tokens 
   await eventually(expectNew);
 });
 
+describe("management tokens are rotated while everything runs:", () => {
+  type Tokens = Readonly<Record<"consul" | "nomad", string>>;
+  const current = (): Tokens => {
+    const { consul, nomad } = cluster.management;
+    return { consul: consul.managementToken, nomad: nomad.managementToken };
+  };
+  /** Whether each server accepts the tokens of both engines. */
+  const accepted = async ({ consul, nomad }: Tokens) =>
+    Promise.all(
+      cluster.servers.flatMap((server) => [
+        server.consul("/v1/acl/token/self", "GET", undefined, consul).then(
+          () => true,
+          () => false,
+        ),
+        server.nomad("/v1/acl/token/self", "GET", undefined, nomad).then(
+          () => true,
+          () => false,
+        ),
+      ]),
+    );
+  const all = (value: boolean) => Array<boolean>(6).fill(value);
+
+  test("the former ones are refused, and when an older snapshot brings them back there are new ones again", async () => {
+    const [server, other] = cluster.servers;
+    const first = current();
+    await writeMemory(server);
+    expect(await server.host.tool(["snapshot", "--force"])).toExit(0);
+    const [consul, nomad] = ["consul", "nomad"].map((engine) =>
+      snapshots()
+        .filter((name) => name.startsWith(engine))
+        .at(-1),
+    ) as [string, string];
+    const rotated = [await server.host.tool(["rotate", "management-tokens"])];
+    const second = current();
+    rotated.push(await server.host.tool(["rotate", "management-tokens"]));
+    const third = current();
+    for (const outcome of rotated) expect(outcome).toExit(0);
+    expect(await accepted(first)).toEqual(all(false));
+    expect(await accepted(second)).toEqual(all(false));
+    expect(await accepted(third)).toEqual(all(true));
+
+    const restored = await other.host.tool(["restore", "--consul", consul, "--nomad", nomad]);
+    expect(restored).toExit(0);
+    const fourth = current();
+    expect(restored.output).toContain(
+      "Consul knows only a former management token. It is used until there is a new one.\n",
+    );
+    expect(new Set([first, second, third, fourth].flatMap((it) => Object.values(it))).size).toBe(8);
+    await eventually(async () => expect(await accepted(fourth)).toEqual(all(true)));
+    for (const former of [first, second, third]) expect(await accepted(former)).toEqual(all(false));
+    expect(await server.host.tool(["ready", "--wait", "60"])).toExit(0);
+    await memory(server);
+
+    for (const secret of [first, second, third, fourth].flatMap((it) => Object.values(it))) {
+      expect([...rotated, restored].map(({ output }) => output).join("")).not.toContain(secret);
+    }
+  });
+});
+
 test("servers that are told at once to restart Consul do so one after the other", async () => {
   const before = cluster.servers.map((server) => server.pid("consul"));
   const listens = async ({ address }: LoopbackServer) => {
@@ -898,6 +957,8 @@ test("new servers with the same store begin with the newest good snapshot, and n
   expect(before.policies).toEqual(["agents"]);
   expect(await server.host.tool(["snapshot", "--force"])).toExit(0);
   writeFileSync(join(cluster.snapshots, "consul-29991231T000000Z.snap"), "broken");
+  const former = cluster.management;
+  expect(await server.host.tool(["rotate", "management-tokens"])).toExit(0);
 
   await Promise.all(cluster.servers.map((each) => each.stop()));
   for (const each of cluster.servers) each.forget();
@@ -929,6 +990,12 @@ test("new servers with the same store begin with the newest good snapshot, and n
     ).toHaveLength(1);
   }
   expect(said).not.toMatch(/Bootstrapped|Created token/);
+  // The snapshot knows a management token from before.
+  for (const engine of ["consul", "nomad"] as const) {
+    const path = "/v1/acl/token/self";
+    expect(cluster.management[engine].managementToken).not.toBe(former[engine].managementToken);
+    await expect(server[engine](path, "GET", undefined, former[engine].managementToken)).rejects.toThrow(/40[34]/);
+  }
 
   // Its registration has the same indices: the new leader has removed nobody whom it had not met.
   await eventually(async () => expect({ ...(await memory(server)), client: await clientNode() }).toEqual(before));
