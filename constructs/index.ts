@@ -7,6 +7,9 @@ export type { CheckPack } from "./checks/registry";
 export type { Report, ReportedFinding, ReportedSilence } from "./checks/report";
 export { silence, type Silence } from "./checks/silence";
 
+export { CaProvider, type VaultCaOptions } from "./access/ca-provider";
+export { MeshCertificateAuthority, type MeshCertificateAuthorityProps } from "./access/mesh-certificate-authority";
+export { VaultAuth, type VaultAppRoleOptions, type VaultAwsOptions, type VaultJwtOptions } from "./access/vault-auth";
 export { ConsulAclPolicy, type ConsulAclPolicyProps } from "./access/consul-acl-policy";
 export type { ConsulAccess, ConsulAclRules, ConsulKeyAccess, ConsulServiceAccess } from "./consul/acl-rules";
 export { AnonymousPolicy, type AnonymousPolicyOptions } from "./access/consul-anonymous-policy";

@@ -1,7 +1,14 @@
 import { existsSync, readdirSync, readFileSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { Fn, TerraformVariable, Testing } from "cdktf";
-import { Duration, ServiceMesh, Workload } from "../../constructs";
+import {
+  CaProvider,
+  Duration,
+  MeshCertificateAuthority,
+  ServiceMesh,
+  Workload,
+  type MeshCertificateAuthorityProps,
+} from "../../constructs";
 import { escapeTemplate } from "../../constructs/core/terraform-json";
 import { applyStacks, type ApplyOptions, type ApplyResult, destroyStacks } from "../../lab/apply";
 import { ensureEngines } from "../../lab/machine/engines/ensure-engines";
@@ -610,6 +617,26 @@ describe("the offline apply", () => {
     expect(await apply({ outside: stack(5433) })).toMatchObject({ updated: ["outside/consul_service.s"] });
     expect((await destroyStacks(options())).deleted).toHaveLength(2);
     expect(await ask("consul", "/v1/catalog/service/db")).toEqual([]);
+  }, 60_000);
+
+  test("changes the certificate authority of the mesh, and leaves it to Consul when it is destroyed", async () => {
+    const stack = (props: Omit<MeshCertificateAuthorityProps, "provider">) => {
+      const made = new TestStack();
+      new MeshCertificateAuthority(made, "ca", { provider: CaProvider.consul(), ...props });
+      return { ca: JSON.parse(Testing.synth(made)) as StackJson };
+    };
+    const roots = async () =>
+      (await ask("consul", "/v1/agent/connect/ca/roots")) as { readonly Roots: readonly object[] };
+    const before = await roots();
+    const day = { leafCertTtl: "24h" };
+    expect((await apply(stack(day))).updated).toEqual(["ca/consul_certificate_authority.certificate-authority"]);
+    expect((await apply(stack(day))).unchanged).toHaveLength(1);
+    expect(await ask("consul", "/v1/connect/ca/configuration")).toMatchObject({ Config: { LeafCertTTL: "24h0m0s" } });
+    expect(await roots()).toEqual(before);
+    expect((await apply(stack({ ...day, privateKeyType: "rsa" }))).updated).toHaveLength(1);
+    expect((await roots()).Roots).toHaveLength(before.Roots.length + 1);
+    expect((await destroyStacks(options())).deleted).toHaveLength(1);
+    expect(await ask("consul", "/v1/connect/ca/configuration")).toMatchObject({ Config: { PrivateKeyType: "rsa" } });
   }, 60_000);
 
   test("says which engine does not answer, and where", async () => {

@@ -5,6 +5,7 @@ import {
   AnonymousPolicy,
   ApiGatewayListener,
   awsPlatform,
+  CaProvider,
   Constraint,
   ConsulAclPolicy,
   ConsulDeployerPolicy,
@@ -17,6 +18,7 @@ import {
   IngressListener,
   JobKind,
   LoadBalancer,
+  MeshCertificateAuthority,
   MeshGatewayMode,
   MeshService,
   Metrics,
@@ -104,6 +106,12 @@ import {
   type VirtualServiceBaseProps,
   type WorkloadIdentityAuthMethodProps,
   type ZipkinTracingOptions,
+  VaultAuth,
+  type MeshCertificateAuthorityProps,
+  type VaultAppRoleOptions,
+  type VaultAwsOptions,
+  type VaultCaOptions,
+  type VaultJwtOptions,
 } from "../../constructs";
 import {
   AccessStack,
@@ -396,6 +404,10 @@ const withCheck = (healthCheck: HealthCheck) => mesh().addService("web", { ...ht
 const withVolume = (data: Volume) => mesh().addService("web", { ...http, volumes: { data } });
 const withKind = (kind: JobKind) => mesh().addService("web", { ...http, kind });
 const ofMesh = (props: ServiceMeshProps) => new ServiceMesh(new TestStack(), "mesh", props);
+const withCa = (provider: CaProvider) => new MeshCertificateAuthority(new TestStack(), "ca", { provider });
+const withVault = (auth: VaultAuth) => withCa(vaultCa({ auth }));
+const vaultCa = (options: { readonly auth: VaultAuth }) =>
+  CaProvider.vault({ address: "https://v", rootPkiPath: "a", intermediatePkiPath: "b", ...options });
 const withBalancer = (loadBalancer: LoadBalancer) => {
   services().web.resolve({ loadBalancer });
 };
@@ -860,6 +872,44 @@ export const OPTION_CASES: readonly OptionCase[] = [
     "an auth method",
     { jwksUrl: "a", jwksCaCertificate: "b", name: "c", audience: "d", tasks: { a: { keyPrefixes: ["a"] } } },
     (props) => new WorkloadIdentityAuthMethod(new TestStack(), "p", props),
+  ),
+  of<MeshCertificateAuthorityProps>(
+    "a certificate authority",
+    {
+      provider: CaProvider.consul(),
+      leafCertTtl: "24h",
+      intermediateCertTtl: "720h",
+      rootCertTtl: "8760h",
+      privateKeyType: "ec",
+      privateKeyBits: 384,
+    },
+    (props) => new MeshCertificateAuthority(new TestStack(), "ca", props),
+  ),
+  of<VaultCaOptions>(
+    "a certificate authority in Vault",
+    {
+      address: "https://vault.example.com:8200",
+      auth: VaultAuth.appRole({ roleIdFile: "/a" }),
+      rootPkiPath: "a",
+      intermediatePkiPath: "b",
+      namespace: "c",
+      caFile: "/d",
+      tlsServerName: "e",
+    },
+    (options) => withCa(CaProvider.vault(options)),
+  ),
+  of<VaultAppRoleOptions>(
+    "a login to Vault with AppRole",
+    { roleIdFile: "/a", secretIdFile: "/b", mountPath: "c" },
+    (options) => withVault(VaultAuth.appRole(options)),
+  ),
+  of<VaultJwtOptions>("a login to Vault with a JWT", { role: "a", tokenFile: "/b", mountPath: "c" }, (options) =>
+    withVault(VaultAuth.jwt(options)),
+  ),
+  of<VaultAwsOptions>(
+    "a login to Vault with a role of AWS",
+    { role: "a", region: "b", serverIdHeader: "c", mountPath: "d" },
+    (options) => withVault(VaultAuth.aws(options)),
   ),
   of<ConsulServersProps>(
     "servers of Consul",

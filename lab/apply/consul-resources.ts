@@ -101,7 +101,29 @@ const service: ResourceType = {
   attributes: ({ ID }) => ({ id: ID, service_id: ID }),
 };
 
+/**
+ * There is one, from the start. Terraform forgets it when it is destroyed, and sets it anew when it changes.
+ *
+ * @see https://github.com/hashicorp/terraform-provider-consul/blob/main/docs/resources/certificate_authority.md
+ */
+const certificateAuthority: ResourceType = {
+  fields: {
+    connect_provider: "Provider",
+    config_json: { to: "Config", from: (json) => JSON.parse(json as string) as unknown },
+  },
+  required: ["connect_provider", "config_json"],
+  identity: () => ({ name: "consul-ca" }),
+  read: async ({ consul }) => {
+    const { Provider, Config } = (await consul.get("/v1/connect/ca/configuration")) as JsonObject;
+    return { Provider, Config };
+  },
+  write: ({ consul }, body) => consul.put("/v1/connect/ca/configuration", body),
+  remove: async () => undefined,
+  attributes: ({ name }) => ({ id: name }),
+};
+
 export const consulResources: Readonly<Record<string, ResourceType>> = {
+  consul_certificate_authority: certificateAuthority,
   consul_config_entry: configEntry,
   consul_node: node,
   consul_service: service,
