@@ -87,6 +87,7 @@ export {
 } from "./linux/host-tool/secret-store";
 export { instanceFact } from "./linux/instance-facts";
 export { NomadClients, type NomadClientsProps } from "./linux/nomad-clients";
+export type { NomadVaultOptions } from "./linux/nomad-vault";
 export { NomadServers, type NomadServersProps } from "./linux/nomad-servers";
 export type { PackageOptions } from "./linux/packages/package-lines";
 export type { Architecture, ReleaseChecksums, ReleasePackage } from "./linux/packages/checksums";

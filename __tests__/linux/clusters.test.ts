@@ -184,6 +184,23 @@ describe("options", () => {
     );
   });
 
+  test("the Vault of Nomad's servers is the clients' too, whose tasks log in with their identities", () => {
+    const vault = { address: "https://vault.example.com:8200", caFile: "/etc/vault/ca.pem", identityTtl: "30m" };
+    const { nomad, clients } = cluster({ nomad: { vault } });
+    for (const { host } of [nomad, clients]) {
+      expect(configuration(host, nomadFile)).toMatchObject({
+        vault: {
+          enabled: true,
+          address: "https://vault.example.com:8200",
+          ca_file: "/etc/vault/ca.pem",
+          jwt_auth_backend_path: "jwt-nomad",
+          default_identity: { aud: ["vault.io"], ttl: "30m" },
+        },
+      });
+    }
+    expect(configuration(cluster().clients.host, nomadFile)).not.toHaveProperty("vault");
+  });
+
   test("extra of Nomad's servers is on their hosts, with and without hosts of their own", () => {
     const file = { path: "/etc/motd", content: "A scheduler.\n" };
     for (const join of [undefined, ["10.0.1.1"]]) {

@@ -108,6 +108,7 @@ import {
   type ZipkinTracingOptions,
   VaultAuth,
   type MeshCertificateAuthorityProps,
+  type NomadVaultOptions,
   type VaultAppRoleOptions,
   type VaultAwsOptions,
   type VaultCaOptions,
@@ -936,6 +937,20 @@ export const OPTION_CASES: readonly OptionCase[] = [
     },
     (props) => new ConsulServers(new TestStack(), "servers", props),
   ),
+  of<NomadVaultOptions>(
+    "the Vault of tasks",
+    {
+      address: "https://vault.example.com:8200",
+      caFile: "/a",
+      tlsServerName: "b",
+      jwtAuthBackendPath: "c",
+      role: "d",
+      namespace: "e",
+      audience: ["f"],
+      identityTtl: "1h",
+    },
+    (vault) => new NomadServers(new TestStack(), "servers", { consul: consulServers(), vault }),
+  ),
   of<NomadServersProps>(
     "servers of Nomad",
     {
@@ -945,6 +960,7 @@ export const OPTION_CASES: readonly OptionCase[] = [
       extra: {},
       schedulerAlgorithm: "spread",
       memoryOversubscription: true,
+      vault: { address: "https://vault.example.com:8200" },
       logLevel: "INFO",
       consul: consulServers(),
       join: ["192.0.2.1"],

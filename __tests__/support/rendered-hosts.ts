@@ -111,7 +111,8 @@ function cluster({ store, servers, clients }: ClusterOptions = {}): { consul: Ho
     secretStore,
     ...servers,
   });
-  const nomadServers = new NomadServers(stack, "schedulers", { consul: consulServers });
+  const vault = { address: "https://vault.example.com:8200", caFile: "/etc/ssl/vault.pem" };
+  const nomadServers = new NomadServers(stack, "schedulers", { consul: consulServers, vault });
   const nomadClients = new NomadClients(stack, "clients", { nomad: nomadServers, ...clients });
   return { consul: consulServers.host, clients: nomadClients.host };
 }

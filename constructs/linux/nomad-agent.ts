@@ -1,6 +1,7 @@
 import type { HostRole } from "./compose-host";
 import { json } from "./json";
 import { nodeNameSteps } from "./node-name";
+import { vaultBlock, type NomadVaultOptions } from "./nomad-vault";
 import { tlsFiles, type Profile } from "./profile";
 
 /**
@@ -34,6 +35,8 @@ export interface NomadAgentOptions {
    * @default "127.0.0.1:8501"; in the plain profile "127.0.0.1:8500"
    */
   readonly consulAddress?: string;
+  /** The Vault that tasks use. Servers and clients need the same options. @default none */
+  readonly vault?: NomadVaultOptions;
   /** @default "INFO" */
   readonly logLevel?: "TRACE" | "DEBUG" | "INFO" | "WARN" | "ERROR";
   /**
@@ -92,6 +95,7 @@ export function nomadAgent(options: NomadAgentOptions, { user, settings }: Nomad
             publish_node_metrics: true,
           },
           consul: { address: consulAddress, ...(isPlain ? {} : secureConsul) },
+          vault: options.vault && vaultBlock(options.vault),
           ...(isPlain ? {} : secure),
           ...settings,
         }),

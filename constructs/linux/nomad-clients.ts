@@ -84,6 +84,7 @@ export class NomadClients extends HostGroup {
       agent: "nomad-client",
       drainSeconds: props.drainSeconds,
       role: nomadClient({
+        vault: nomad.vault,
         version: versions.nomad,
         cniVersion: versions.cni,
         datacenter: nomad.datacenter,

@@ -5,6 +5,7 @@ import { MeshError } from "../core/errors";
 import type { HostData } from "./host";
 import * as is from "../core/shape";
 import { HOST_GROUP_SHAPE, HostGroup, type HostGroupProps } from "./host-group";
+import { NOMAD_VAULT_SHAPE, type NomadVaultOptions } from "./nomad-vault";
 import { nomadServer, type NomadServerOptions } from "./nomad-server";
 
 /** Props of {@link NomadServers}. */
@@ -26,6 +27,8 @@ export interface NomadServersProps
   readonly count?: number;
   /** Nomad's datacenter of the hosts. @default the datacenter of Consul */
   readonly datacenter?: string;
+  /** The Vault that tasks use. The clients of these servers use it too. @default none */
+  readonly vault?: NomadVaultOptions;
   /** Any other settings of the Nomad agents. They must not contain secrets. @default none */
   readonly override?: NomadServerOptions["override"];
 }
@@ -38,6 +41,7 @@ const NOMAD_SERVERS_SHAPE: is.Shape<NomadServersProps> = {
   consul: is.required(is.like("ConsulServers", "cluster")),
   join: is.list(is.text),
   datacenter: is.name,
+  vault: is.block(NOMAD_VAULT_SHAPE),
   override: is.fields,
 };
 
@@ -57,6 +61,8 @@ export class NomadServers extends Construct {
   readonly join: readonly string[];
   /** Nomad's datacenter of the servers, and of the clients that use them. */
   readonly datacenter: string;
+  /** The Vault that tasks use. */
+  readonly vault?: NomadVaultOptions;
 
   constructor(scope: Construct, id: string, props: NomadServersProps) {
     super(scope, id);
@@ -66,6 +72,7 @@ export class NomadServers extends Construct {
     this.consul = consul;
     this.join = props.join ?? consul.join;
     this.datacenter = props.datacenter ?? consulDatacenter;
+    this.vault = props.vault;
     this.hosts = props.join === undefined ? this.consulHosts(props) : this.ownHosts(props);
     this.hosts.addPart({
       agent: "nomad-server",
@@ -78,6 +85,7 @@ export class NomadServers extends Construct {
         bootstrapExpect: this.hosts.count ?? 3,
         schedulerAlgorithm: props.schedulerAlgorithm,
         memoryOversubscription: props.memoryOversubscription,
+        vault: props.vault,
         logLevel: props.logLevel,
         override: props.override,
       }),
