@@ -1,6 +1,6 @@
 const FOLDERS = require("./tools/folders.cjs");
 
-const SOURCES = "^(constructs|stacks|testing|lab|graph|cluster|import|cli|examples|bench)/";
+const SOURCES = "^(constructs|stacks|testing|lab|graph|cluster|connection|import|cli|examples|bench)/";
 
 /** Paths of what is in a folder; `constructs` alone means its main entry. */
 function pathsIn(folder) {

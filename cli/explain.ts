@@ -1,9 +1,13 @@
 import { InvalidArgumentError, Option, type Command } from "commander";
 import { explain, type ExplainedEnd, type Explanation, type Question } from "../graph/explain";
 import { readDocuments } from "../lab/apply/documents";
-import { findApp } from "../lab/app/app-source";
+import { findApp, hasApp } from "../lab/app/app-source";
+import type { SynthesizedStack } from "../lab/apply/synthesized";
 import { appOption } from "./app-option";
+import { environmentOption } from "./cluster-options";
+import { explainInCluster, explainInLab, renderDiagnosis } from "./explain-live";
 import { interruptible } from "./interruptible";
+import { labOption } from "./lab-option";
 import { synthesis } from "./synthesis";
 import { table } from "./table";
 
@@ -12,9 +16,12 @@ interface Options {
   readonly datacenter?: string;
   readonly header: Readonly<Record<string, string>>;
   readonly json?: boolean;
+  readonly live?: boolean;
+  readonly name: string;
+  readonly environment?: boolean;
 }
 
-/** `meshform explain`: whether one service may reach another, and what decides. Deploys nothing. */
+/** `meshform explain`: whether one service may reach another, and what decides. Deploys and changes nothing. */
 export function registerExplain(program: Command): void {
   program
     .command("explain")
@@ -32,19 +39,43 @@ export function registerExplain(program: Command): void {
         .default({}, "none"),
     )
     .option("--datacenter <name>", "Consul datacenter of the source (default: the only one of the app)")
+    .option(
+      "--live",
+      "find out where requests fail in a running mesh: ask Consul, Nomad and the Envoys of both services",
+    )
+    .addOption(labOption())
+    .addOption(environmentOption())
     .option("--json", "print it as JSON")
-    .addHelpText("after", "\nThe exit code is 1 if the source cannot reach the destination, or not with this request.")
+    .addHelpText(
+      "after",
+      "\nThe exit code is 1 if the source cannot reach the destination, or not with this request; with --live, if a cause is found, or" +
+        "\nnot all could be seen. --live compares a lab with the app that is deployed there, and changes nothing.",
+    )
     .action(
       (source: string, destination: string, method: string | undefined, path: string | undefined, options: Options) =>
         interruptible(async (signal) => {
-          const { app, datacenter, header, json = false } = options;
+          const { app, datacenter, header, json = false, live = false } = options;
           const request = requestOf(method, path, header);
           const question: Question = { source, destination, datacenter, request };
+          if (live) return explainLive(question, options, signal);
           const explanation = explain(readDocuments((await synthesis(findApp(app), signal)).stacks), question);
           console.log(json ? JSON.stringify(explanation, undefined, 2) : render(question, explanation));
           if (!canReach(explanation)) process.exitCode = 1;
         }),
     );
+}
+
+async function explainLive(question: Question, options: Options, signal: AbortSignal): Promise<void> {
+  const { app, name, environment = false, json = false } = options;
+  const hasOwn = app !== undefined || (environment && hasApp());
+  const stacks: readonly SynthesizedStack[] | undefined = hasOwn
+    ? (await synthesis(findApp(app), signal, environment ? "own" : "plain")).stacks
+    : undefined;
+  const answer = await (environment ? explainInCluster(question, stacks) : explainInLab(name, question, stacks));
+  const { expected } = answer;
+  const text = [...(expected ? [render(question, expected), ""] : []), renderDiagnosis(answer)].join("\n");
+  console.log(json ? JSON.stringify(answer, undefined, 2) : text);
+  if (!answer.ok) process.exitCode = 1;
 }
 
 function withHeader(text: string, earlier: Readonly<Record<string, string>>): Readonly<Record<string, string>> {

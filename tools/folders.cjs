@@ -44,6 +44,7 @@ module.exports = {
   ],
   graph: ["constructs/core", "constructs/nomad", "constructs/consul", "constructs/model", "constructs/checks", "lab"],
   cluster: ["constructs/nomad", "constructs/linux", "lab"],
+  connection: ["constructs/consul", "constructs/model", "lab", "graph", "cluster"],
   testing: [
     "constructs/core",
     "constructs/nomad",
@@ -54,7 +55,7 @@ module.exports = {
     "graph",
   ],
   import: ["constructs/core", "constructs/nomad", "lab"],
-  cli: ["constructs/checks", "constructs/linux", "lab", "graph", "cluster", "import"],
+  cli: ["constructs/checks", "constructs/linux", "lab", "graph", "cluster", "connection", "import"],
   examples: ["constructs", "stacks", "testing"],
   bench: ["constructs", "constructs/model", "lab", "graph"],
 };

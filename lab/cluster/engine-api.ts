@@ -1,6 +1,7 @@
 import { readFileSync } from "node:fs";
 import { request as requestHttp, type IncomingHttpHeaders, type IncomingMessage } from "node:http";
 import { request as requestHttps, type RequestOptions } from "node:https";
+import { WebSocket } from "ws";
 import { LabError } from "../core/errors";
 
 /** How to reach one engine. */
@@ -119,6 +120,12 @@ export class EngineApi {
       });
       request.end();
     });
+  }
+
+  /** Opens a web socket. How it goes on is the caller's to look at. */
+  socket(path: string): WebSocket {
+    const { url, headers } = this.target(path);
+    return new WebSocket(url, { headers, ...this.tls });
   }
 
   private parse(status: number, text: string): unknown {

@@ -1,0 +1,58 @@
+import type { EngineAnswer } from "../lab/cluster/engine-api";
+import type { Instance } from "./facts";
+
+/** What is read of Consul's health API. */
+interface HealthEntry {
+  readonly Node: { readonly Node: string; readonly Address: string };
+  readonly Service: {
+    readonly ID: string;
+    readonly Service: string;
+    readonly Kind?: string;
+    readonly Address: string;
+    readonly Port: number;
+    readonly Connect?: { readonly Native?: boolean };
+    readonly Proxy?: {
+      readonly DestinationServiceName?: string;
+      readonly Mode?: string;
+      readonly Upstreams?:
+        | readonly {
+            readonly DestinationName: string;
+            readonly DestinationPeer?: string;
+            readonly LocalBindPort?: number;
+          }[]
+        | null;
+    };
+  };
+  readonly Checks: readonly { readonly Name: string; readonly Status: string; readonly Output: string }[];
+}
+
+/** Reads an answer of `/v1/health/connect` or `/v1/health/service`: what can take part in the mesh. */
+export function readInstances({ status, text }: EngineAnswer): Instance[] | undefined {
+  return status === 200 ? ((JSON.parse(text) ?? []) as HealthEntry[]).map(instanceOf) : undefined;
+}
+
+function instanceOf({ Node, Service, Checks }: HealthEntry): Instance {
+  const { ID, Kind, Proxy } = Service;
+  const allocation = /^_nomad-task-([0-9a-f-]{36})-/.exec(ID)?.at(1);
+  return {
+    id: ID,
+    service: Proxy?.DestinationServiceName || Service.Service,
+    kind: Kind || (Service.Connect?.Native ? "native" : "plain"),
+    node: Node.Node,
+    address: Service.Address || Node.Address,
+    port: Service.Port,
+    checks: Checks.map(({ Name, Status, Output }) => ({ name: Name, status: Status, output: Output.trim() })),
+    upstreams: (Proxy?.Upstreams ?? []).map(({ DestinationName, DestinationPeer, LocalBindPort = 0 }) => ({
+      name: DestinationName,
+      port: LocalBindPort,
+      ...(DestinationPeer && { peer: DestinationPeer }),
+    })),
+    isTransparent: Proxy?.Mode === "transparent",
+    ...(allocation !== undefined && { allocation }),
+  };
+}
+
+/** Whether Consul sends others to it: none of its checks, and of those of its node and service, is critical. */
+export function isHealthy({ checks }: Pick<Instance, "checks">): boolean {
+  return checks.every(({ status }) => status !== "critical" && status !== "maintenance");
+}

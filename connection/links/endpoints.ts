@@ -1,0 +1,85 @@
+import { healthyAt, isLocal, nameOfTarget, servingTargets } from "../branches";
+import type { EnvoyView } from "../envoy-view";
+import type { ChainTarget, CompiledChain, ConnectionFacts } from "../facts";
+import { placeOf, requireEnvoys, seen, type Link, type LinkFinding } from "../link";
+
+/** What the source's Envoys know of each target. */
+export const endpoints: Link = {
+  id: "endpoints",
+  title: "the source's Envoy has the destination's endpoints, and uses them",
+  find: (facts) => {
+    const chain = seen(facts.chain);
+    const targets = servingTargets(facts);
+    return requireEnvoys(facts, seen(facts.source)).flatMap(({ instance, envoy }) =>
+      targets.flatMap((target) => findingsOf(facts, chain, placeOf(instance), envoy, target)),
+    );
+  },
+};
+
+function findingsOf(
+  facts: ConnectionFacts,
+  chain: CompiledChain,
+  at: string,
+  envoy: EnvoyView,
+  target: ChainTarget,
+): LinkFinding[] {
+  const name = nameOfTarget(target);
+  const stale = envoy.isConnected
+    ? "Consul has not sent it yet, or Envoy has refused it"
+    : "it is stale, since it is not connected to Consul's gRPC port";
+  const fix = "Check Consul's agent on the node of the source, then restart the sidecar.";
+  // Where there is a failover, the cluster of this name only chooses between others, whose names have a prefix.
+  const cluster =
+    envoy.clusters.find((it) => it.name.endsWith(`~${target.Name}`)) ??
+    envoy.clusters.find((it) => it.name === target.Name);
+  if (cluster === undefined) return [{ at, problem: `Its Envoy has no cluster for ${name}: ${stale}.`, fix }];
+  const usable = cluster.hosts.filter(({ health }) => health === "HEALTHY" || health === "DEGRADED");
+  const ejected = usable.filter(({ isEjected }) => isEjected);
+  const known = new Set(usable.map(({ address, port }) => `${address}:${port}`));
+  const wanted = new Set(healthyAt(facts, target.ID).map(({ address, port }) => `${address}:${port}`));
+  if (isLocal(target, chain)) {
+    const gone = [...known].filter((it) => !wanted.has(it));
+    const missing = [...wanted].filter((it) => !known.has(it));
+    if (gone.length > 0) {
+      const rest = `Consul has ${listOf(wanted)}`;
+      return [{ at, problem: `Its Envoy sends requests for ${name} to ${listOf(gone)}, but ${rest}: ${stale}.`, fix }];
+    }
+    if (missing.length === wanted.size) {
+      return [
+        { at, problem: `Its Envoy has no endpoint for ${name}, but Consul has ${listOf(wanted)}: ${stale}.`, fix },
+      ];
+    }
+    if (missing.length > 0) {
+      return [{ level: "remark", at, problem: `Its Envoy does not know ${listOf(missing)} of ${name} yet.` }];
+    }
+  } else if (usable.length === 0) {
+    return [
+      {
+        at,
+        problem: `Its Envoy has no endpoint for ${name}: no mesh gateway leads there.`,
+        fix: "Check that the mesh gateways of both clusters run.",
+      },
+    ];
+  }
+  if (ejected.length === 0) return [];
+  const addresses = listOf(ejected.map(({ address, port }) => `${address}:${port}`));
+  return ejected.length === usable.length
+    ? [
+        {
+          at,
+          problem: `Its Envoy has ejected every endpoint of ${name} (${addresses}), since their requests failed.`,
+          fix: `Fix ${target.Service}, whose answers are errors; Envoy tries it again after the ejection time.`,
+        },
+      ]
+    : [
+        {
+          level: "remark",
+          at,
+          problem: `Its Envoy has ejected ${addresses} of ${name}, since requests failed there; others take over.`,
+        },
+      ];
+}
+
+function listOf(items: Iterable<string>): string {
+  return [...items].join(", ");
+}
