@@ -16,6 +16,33 @@ export { AnonymousPolicy, type AnonymousPolicyOptions } from "./access/consul-an
 export type * as consul from "./consul/generated/config-entries";
 export { ConsulDeployerPolicy, type ConsulDeployerPolicyOptions } from "./access/consul-deployer-policy";
 export { WorkloadAuthMethod, type GatewayWorkload } from "./access/workload-auth-method";
+export { EnvoyExtension, type EnvoyExtensionOptions } from "./consul/envoy-extension";
+export type { AwsLambdaOptions } from "./consul/extensions/aws-lambda";
+export type {
+  ExtAuthzBody,
+  ExtAuthzHttpService,
+  ExtAuthzOptions,
+  FilterPosition,
+  HeaderNameMatch,
+} from "./consul/extensions/ext-authz";
+export type { LuaExtensionOptions } from "./consul/extensions/lua";
+export type { LogRetryPolicy, LogValue, OtelAccessLoggingOptions } from "./consul/extensions/otel-access-logging";
+export type {
+  EnvoyFieldValue,
+  EnvoyPatch,
+  EnvoyResourceFilter,
+  PropertyOverrideOptions,
+} from "./consul/extensions/property-override";
+export type {
+  ExtensionGrpcService,
+  ExtensionHeader,
+  ExtensionListener,
+  ExtensionTarget,
+  HasServiceName,
+  NamedService,
+} from "./consul/extensions/target";
+export type { WasmDownload, WasmOptions } from "./consul/extensions/wasm";
+export type { RateLimit, RateLimits, RouteRateLimit } from "./consul/rate-limits";
 export type { ForwardedHeaders } from "./consul/forwarded-headers";
 export type { HttpRouteMatch } from "./consul/http-route";
 export { HttpPermission, type HeaderMatch, type HttpMatch, type PermissionMatch } from "./consul/http-permission";

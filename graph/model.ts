@@ -71,6 +71,8 @@ export interface MeshNode {
   readonly listeners?: readonly string[];
   /** Where something external is, e.g. `db.example.com:5432`. @default unknown */
   readonly addresses?: readonly string[];
+  /** Extensions of its Envoys, by name, e.g. `builtin/lua`; a mesh's own are not listed. @default none */
+  readonly extensions?: readonly string[];
   /** Peers and partitions that may see it. @default none */
   readonly exportedTo?: readonly string[];
   /** How it is now, in a running lab. @default unknown */

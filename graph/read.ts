@@ -103,8 +103,10 @@ class GraphReader {
   private addDefaults({ entry, ...place }: EntryDocument): void {
     if (entry.Kind === "service-defaults") {
       const { Name = "", Protocol, Destination } = entry;
+      const extensions = (entry.EnvoyExtensions ?? []).flatMap((extension) => extension.Name ?? []);
       for (const node of this.drafts.named(Name, place)) {
         if (Protocol) node.protocol ??= Protocol;
+        if (extensions.length > 0) node.extensions = including(node.extensions, ...extensions);
         if (Destination) {
           const { Addresses, Port } = Destination;
           if (node.kind === "name") node.kind = "external";

@@ -125,7 +125,7 @@ export function titleOf({ name, group, subsetOf }: MeshNode): string {
 
 /** All that is known of a node except its name and its arrows. */
 export function nodeFacts(node: MeshNode, groupName: string | undefined): readonly Fact[] {
-  const { protocol, port, published, proxy, checks, listeners, addresses, exportedTo, filter } = node;
+  const { protocol, port, published, proxy, checks, extensions, listeners, addresses, exportedTo, filter } = node;
   const { isDefault, jobs, health } = node;
   return [
     ...fact("is", kindOf(node)),
@@ -139,6 +139,7 @@ export function nodeFacts(node: MeshNode, groupName: string | undefined): readon
     ...fact("default", isDefault && "requests without a subset go here"),
     ...fact("proxy", proxy),
     ...fact("health checks", checks?.join(", ")),
+    ...fact("extensions of Envoy", extensions?.join(", ")),
     ...fact("exported to", exportedTo?.join(", ")),
     ...(jobs ?? []).flatMap((job) => fact("job", jobPhrase(job))),
     ...fact("healthy", health && `${health.healthy} of ${health.wanted}${health.isDone ? ", done" : ""}`),

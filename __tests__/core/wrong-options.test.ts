@@ -19,6 +19,9 @@ const ALSO_RIGHT: Readonly<Record<string, readonly string[] | undefined>> = {
   // A list of any number.
   healthCheck: ["list"],
   match: ["list"],
+  // Any scalar.
+  body: ["number", "flag"],
+  attribute: ["number", "flag"],
   // A label or a number.
   port: ["number", "text"],
   // An object or a name.

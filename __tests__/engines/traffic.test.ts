@@ -86,6 +86,14 @@ async function setFault(allocation: string, task: string, fault: Readonly<Record
   expect(outcome).toExit(0);
 }
 
+/** The answer to a request from where a task of a job's only allocation runs. */
+async function answerInTask(job: string, task: string, url: string): Promise<string> {
+  const [only] = await allocationsOf(job);
+  const program = `fetch("${url}").then(async (answer) => console.log(await answer.text()))`;
+  const { output } = await lab.inTask(only, task, ["node", "-e", program]);
+  return output.trim();
+}
+
 /** Some 20 requests a second to each upstream while something happens, and until it has settled. */
 async function loadsWhile(upstreams: readonly string[], act: () => Promise<unknown>): Promise<readonly Load[]> {
   const loads = Promise.all(upstreams.map((each) => load(each, { requests: 20_000, intervalMs: 50 })));
@@ -235,6 +243,47 @@ describe("permissions", () => {
       await eventually(async () => expect((await load(upstream)).answers).toEqual({ "200 slow": 1 }));
       expect((await load(upstream, { method: "POST" })).answers).toEqual({ 403: 1 });
     }
+  });
+});
+
+describe("an extension of Envoy", () => {
+  const allowed = { authorization: "let-me-in" };
+
+  test("runs a script, asks a service of the mesh about each request, logs each, and has its clients count them under another name", async () => {
+    const headers = { ...allowed, "x-open": "yes" };
+    await eventually(async () => {
+      const { samples } = await load("EXTENDED", { path: "/a", headers });
+      expect(samples[0]).toMatchObject({
+        status: 200,
+        body: { path: "/a", headers: { "x-by-lua": "inbound", "x-user": "gatekeeper", "x-open": "yes" } },
+      });
+    });
+    expect((await load("EXTENDED", { requests: 20 })).answers).toEqual({ 401: 20 });
+    await eventually(async () => {
+      const logs = await answerInTask("extended", "collector", "http://127.0.0.1:9411/logs");
+      expect(JSON.parse(logs)).toEqual(expect.arrayContaining(["GET /a 200", "GET / 401"]));
+    });
+    const counted = "http://127.0.0.2:19001/stats?filter=^cluster.patched.upstream_rq_401$";
+    expect(await answerInTask("client", "client", counted)).toMatch(/^cluster.patched.upstream_rq_401: [1-9]/);
+  });
+
+  test("refuses requests while the service that it asks does not answer", async () => {
+    const [only] = await allocationsOf("authz");
+    const { pid } = processOfTask(only, "authz");
+    process.kill(pid, "SIGSTOP");
+    try {
+      expect((await load("EXTENDED", { headers: allowed })).answers).toEqual({ 403: 1 });
+    } finally {
+      process.kill(pid, "SIGCONT");
+    }
+    await eventually(async () =>
+      expect((await load("EXTENDED", { headers: allowed })).answers).toEqual({ "200 extended": 1 }),
+    );
+  });
+
+  test("limits requests by a script: five at once, and the next one later", async () => {
+    const { answers } = await load("LIMITED", { requests: 20 });
+    expect(answers).toEqual({ "200 limited": 5, 429: 15 });
   });
 });
 

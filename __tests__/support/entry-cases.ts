@@ -58,6 +58,145 @@ const upstream = (fields: consul.UpstreamConfig): consul.ServiceConfigEntry["Ups
   Overrides: [{ Name: "db", ...fields }],
 });
 const inOverride = "UpstreamConfig.Overrides[0].";
+
+/** Arguments of the built-in extensions. */
+function extensionCases(): readonly EntryCase[] {
+  const withOne = (
+    name: string,
+    Arguments: Readonly<Record<string, unknown>>,
+  ): Omit<consul.ServiceConfigEntry, "Kind"> => ({
+    EnvoyExtensions: [{ Name: `builtin/${name}`, Arguments }],
+  });
+  const at = "EnvoyExtensions[0].Arguments.";
+  const patch = {
+    ResourceFilter: { ResourceType: "cluster", TrafficDirection: "outbound" },
+    Op: "add",
+    Path: "/connect_timeout/seconds",
+    Value: 3,
+  };
+  const target = { Target: { URI: "127.0.0.1:9191" } };
+  const download = {
+    HttpURI: { Service: { Name: "modules" }, URI: "http://modules/filter.wasm" },
+    SHA256: "0".repeat(64),
+  };
+  const wasm = (Code: object) => ({
+    Protocol: "http",
+    ListenerType: "inbound",
+    PluginConfig: { VmConfig: { Runtime: "v8", Code } },
+  });
+  return [
+    defaults.accepted("names in lower case", withOne("lua", { listener: "outbound", script: "x" })),
+    defaults.refused("no script", withOne("lua", { Listener: "inbound" }), `${at}Script`),
+    defaults.refused("no listener", withOne("lua", { Script: "x" }), `${at}Listener`),
+    defaults.accepted("a patch", withOne("property-override", { Patches: [patch] })),
+    defaults.accepted(
+      "a patch that removes",
+      withOne("property-override", { Patches: [{ ...patch, Op: "remove", Value: undefined }, patch] }),
+    ),
+    defaults.refused("no patch", withOne("property-override", { Patches: [] }), `${at}Patches`),
+    ...(
+      [
+        ["a patch of nothing", { ResourceFilter: { TrafficDirection: "inbound" } }, "ResourceFilter.ResourceType"],
+        ["no direction", { ResourceFilter: { ResourceType: "route" } }, "ResourceFilter.TrafficDirection"],
+        [
+          "services of the inbound listener",
+          { ResourceFilter: { ...patch.ResourceFilter, TrafficDirection: "inbound", Services: [{ Name: "db" }] } },
+          "ResourceFilter.Services",
+        ],
+        [
+          "a list of one",
+          {
+            ResourceFilter: { ...patch.ResourceFilter, ResourceType: "route" },
+            Path: "/request_headers_to_remove",
+            Value: ["x-a"],
+          },
+          "Value",
+        ],
+        ["an unknown operation", { Op: "replace" }, "Op"],
+        ["a value to remove", { Op: "remove" }, "Value"],
+        ["a relative path", { Path: "connect_timeout" }, "Path"],
+      ] as const
+    ).map(([name, fields, place]) =>
+      defaults.refused(
+        name,
+        withOne("property-override", { Patches: [{ ...patch, ...fields }, patch] }),
+        `${at}Patches[0].${place}`,
+      ),
+    ),
+    defaults.accepted("authorization by HTTP", withOne("ext-authz", { Config: { HttpService: target } })),
+    defaults.accepted(
+      "authorization by a service",
+      withOne("ext-authz", { Config: { GrpcService: { Target: { Service: { Name: "authz" }, Timeout: "1s" } } } }),
+    ),
+    defaults.refused(
+      "authorization by two",
+      withOne("ext-authz", { Config: { HttpService: target, GrpcService: target } }),
+      `${at}Config.GrpcService`,
+    ),
+    defaults.refused(
+      "authorization elsewhere",
+      withOne("ext-authz", { Config: { GrpcService: { Target: { URI: "10.0.0.1:9191" } } } }),
+      `${at}Config.GrpcService.Target.URI`,
+    ),
+    defaults.refused(
+      "authorization by nobody",
+      withOne("ext-authz", { Config: { HttpService: { Target: {} } } }),
+      `${at}Config.HttpService.Target.URI`,
+    ),
+    defaults.refused(
+      "a timeout that is none",
+      withOne("ext-authz", { Config: { HttpService: { Target: { ...target.Target, Timeout: "soon" } } } }),
+      `${at}Config.HttpService.Target.Timeout`,
+    ),
+    defaults.refused(
+      "authorization of an unknown listener",
+      withOne("ext-authz", { ListenerType: "both", Config: { HttpService: target } }),
+      `${at}ListenerType`,
+    ),
+    defaults.refused(
+      "a header in two ways",
+      withOne("ext-authz", {
+        Config: {
+          HttpService: {
+            ...target,
+            AuthorizationRequest: { AllowedHeaders: [{ Exact: "a", Prefix: "b" }, { Exact: "a" }] },
+          },
+        },
+      }),
+      `${at}Config.HttpService.AuthorizationRequest.AllowedHeaders[0]`,
+    ),
+    defaults.accepted("logs", withOne("otel-access-logging", { Config: { GrpcService: target } })),
+    defaults.refused(
+      "logs to nobody",
+      withOne("otel-access-logging", { Config: {} }),
+      `${at}Config.GrpcService.Target`,
+    ),
+    defaults.accepted("a module of a file", withOne("wasm", wasm({ Local: { Filename: "/a.wasm" } }))),
+    defaults.accepted("a module to download", withOne("wasm", wasm({ Remote: download }))),
+    defaults.refused("no module", withOne("wasm", wasm({})), `${at}PluginConfig.VmConfig.Code`),
+    defaults.refused(
+      "a module without a checksum",
+      withOne("wasm", wasm({ Remote: { ...download, SHA256: "" } })),
+      `${at}PluginConfig.VmConfig.Code.Remote.SHA256`,
+    ),
+    defaults.refused(
+      "an unknown runtime",
+      withOne("wasm", {
+        ...wasm({}),
+        PluginConfig: { VmConfig: { Runtime: "v9", Code: { Local: { Filename: "/a.wasm" } } } },
+      }),
+      `${at}PluginConfig.VmConfig.Runtime`,
+    ),
+    defaults.refused(
+      "a module for gRPC",
+      withOne("wasm", { ...wasm({ Local: { Filename: "/a.wasm" } }), Protocol: "grpc" }),
+      `${at}Protocol`,
+    ),
+    defaults.accepted("a function", withOne("aws/lambda", { ARN: "arn:aws:lambda:us-east-1:111111111111:function:f" })),
+    defaults.refused("no function", withOne("aws/lambda", {}), `${at}ARN`),
+  ];
+}
+
 const serviceDefaults: readonly EntryCase[] = [
   defaults.accepted("nothing", {}),
   defaults.accepted("everything", {
@@ -154,6 +293,7 @@ const serviceDefaults: readonly EntryCase[] = [
       { Name: "builtin/lua", Arguments: { ProxyType: "connect-proxy", Listener: "inbound", Script: "x" } },
     ],
   }),
+  ...extensionCases(),
   defaults.refused("an unknown extension", { EnvoyExtensions: [{ Name: "lua" }] }, "EnvoyExtensions[0].Name"),
   defaults.refused("an extension without a name", { EnvoyExtensions: [{}] }, "EnvoyExtensions[0].Name"),
   defaults.enterprise("rate limits", { RateLimits: { InstanceLevel: { RequestsPerSecond: 1 } } }),

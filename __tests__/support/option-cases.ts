@@ -10,6 +10,7 @@ import {
   ConsulAclPolicy,
   ConsulDeployerPolicy,
   ConsulServers,
+  EnvoyExtension,
   Failover,
   GatewayCertificate,
   HashPolicy,
@@ -42,6 +43,13 @@ import {
   Workload,
   type AccessLogOptions,
   type AnonymousPolicyOptions,
+  type AwsLambdaOptions,
+  type EnvoyExtensionOptions,
+  type ExtAuthzOptions,
+  type LuaExtensionOptions,
+  type OtelAccessLoggingOptions,
+  type PropertyOverrideOptions,
+  type WasmOptions,
   type ApiGatewayBaseProps,
   type ApiGatewayConnectOptions,
   type ApiGatewayHttpListenerOptions,
@@ -264,7 +272,18 @@ const SERVICE = {
   publish: 80,
   override: {},
 };
-const IN_CONSUL = { serviceName: "a", protocol: Protocol.HTTP, serviceDefaults: {} };
+const LUA = EnvoyExtension.lua({ script: "a" });
+const LIMIT = { requestsPerSecond: 1, requestsMaxBurst: 2 };
+const OUTSIDE = { serviceName: "a", protocol: Protocol.HTTP, serviceDefaults: {}, envoyExtensions: [LUA] };
+const IN_CONSUL = {
+  ...OUTSIDE,
+  rateLimits: { ...LIMIT, routes: [{ ...LIMIT, pathExact: "/a", pathPrefix: "/", pathRegex: "a" }] },
+};
+const REQUIRED = { required: true, consulVersion: ">= 1", envoyVersion: ">= 1" };
+const TARGET = { service: "a", uri: "127.0.0.1:1", timeout: "1s" };
+const GRPC_SERVICE = { target: TARGET, authority: "a", initialMetadata: [{ key: "a", value: "b" }] };
+const HEADER_NAMES = [{ exact: "a", prefix: "a", suffix: "a", contains: "a", safeRegex: "a", ignoreCase: true }];
+const withExtension = (extension: EnvoyExtension) => mesh().addService("a", { ...http, envoyExtensions: [extension] });
 const TASK = {
   env: { A: "b" },
   resources: {
@@ -448,6 +467,7 @@ export const OPTION_CASES: readonly OptionCase[] = [
       metrics: Metrics.prometheus(),
       accessLogs: AccessLogs.stdout(),
       tracing: Tracing.zipkin({ address: "192.0.2.1:9411" }),
+      envoyExtensions: [LUA],
     },
     ofMesh,
   ),
@@ -509,7 +529,7 @@ export const OPTION_CASES: readonly OptionCase[] = [
   of<ExternalServiceBaseProps>(
     "a service outside",
     {
-      ...IN_CONSUL,
+      ...OUTSIDE,
       address: "192.0.2.1",
       port: 1,
       tls: { caFile: "a", sni: "b", certFile: "c", keyFile: "d" },
@@ -552,6 +572,8 @@ export const OPTION_CASES: readonly OptionCase[] = [
       ...SERVICE,
       serviceName: "a",
       serviceDefaults: {},
+      envoyExtensions: [LUA],
+      rateLimits: LIMIT,
       workload: () => workload,
       retention: "1d",
       dataDirectory: "/a",
@@ -809,6 +831,98 @@ export const OPTION_CASES: readonly OptionCase[] = [
     const { web, api } = services();
     return web.connectTo(api, { permissions: [HttpPermission.allow(match)] });
   }),
+  of<LuaExtensionOptions & EnvoyExtensionOptions>(
+    "a script",
+    { script: "a", listener: "inbound", ...REQUIRED },
+    (options) => withExtension(EnvoyExtension.lua(options)),
+  ),
+  of<PropertyOverrideOptions & EnvoyExtensionOptions>(
+    "patches of Envoy",
+    {
+      ...REQUIRED,
+      debug: true,
+      patches: [{ resource: "cluster", direction: "outbound", services: ["a"], op: "remove", path: "/a" }],
+    },
+    (options) => withExtension(EnvoyExtension.propertyOverride(options)),
+  ),
+  of<ExtAuthzOptions & EnvoyExtensionOptions>(
+    "authorization",
+    {
+      ...REQUIRED,
+      http: {
+        target: TARGET,
+        pathPrefix: "/a",
+        allowedHeaders: HEADER_NAMES,
+        headersToAdd: [{ key: "a", value: "b" }],
+        allowedUpstreamHeaders: HEADER_NAMES,
+        allowedUpstreamHeadersToAppend: HEADER_NAMES,
+        allowedClientHeaders: HEADER_NAMES,
+        allowedClientHeadersOnSuccess: HEADER_NAMES,
+        dynamicMetadataFromHeaders: HEADER_NAMES,
+      },
+      grpc: GRPC_SERVICE,
+      listener: "inbound",
+      statusOnError: 503,
+      withRequestBody: { maxRequestBytes: 1, allowPartialMessage: true, packAsBytes: true },
+      clearRouteCache: true,
+      includePeerCertificate: true,
+      metadataContextNamespaces: ["a"],
+      bootstrapMetadataLabelsKey: "a",
+      statPrefix: "a",
+      insert: { location: "First", filterName: "a" },
+    },
+    (options) => withExtension(EnvoyExtension.extAuthz(options)),
+  ),
+  of<OtelAccessLoggingOptions & EnvoyExtensionOptions>(
+    "logs by OpenTelemetry",
+    {
+      ...REQUIRED,
+      ...GRPC_SERVICE,
+      listener: "inbound",
+      logName: "a",
+      body: "a",
+      attributes: { attribute: "b" },
+      resourceAttributes: { attribute: "b" },
+      bufferFlushInterval: "1s",
+      bufferSizeBytes: 1,
+      filterStateObjectsToLog: ["a"],
+      retryPolicy: { numRetries: 1, baseInterval: "1s", maxInterval: "2s" },
+    },
+    (options) => withExtension(EnvoyExtension.otelAccessLogging(options)),
+  ),
+  of<WasmOptions & EnvoyExtensionOptions>(
+    "a module",
+    {
+      ...REQUIRED,
+      file: "/a",
+      download: {
+        service: "a",
+        uri: "http://a/",
+        sha256: "a",
+        timeout: "1s",
+        numRetries: 1,
+        retryBaseInterval: "1s",
+        retryMaxInterval: "2s",
+      },
+      protocol: "http",
+      listener: "inbound",
+      runtime: "v8",
+      name: "a",
+      rootId: "a",
+      configuration: "a",
+      vmId: "a",
+      vmConfiguration: "a",
+      hostEnvKeys: ["A"],
+      env: { A: "b" },
+      allowedCapabilities: ["a"],
+    },
+    (options) => withExtension(EnvoyExtension.wasm(options)),
+  ),
+  of<AwsLambdaOptions & EnvoyExtensionOptions>(
+    "a function",
+    { ...REQUIRED, arn: "a", payloadPassthrough: true, invocationMode: "synchronous" },
+    (options) => withExtension(EnvoyExtension.awsLambda(options)),
+  ),
   of<LeastRequestOptions>("the least request", { choiceCount: 2 }, (options) =>
     withBalancer(LoadBalancer.leastRequest(options)),
   ),

@@ -1,10 +1,12 @@
 import {
+  EnvoyExtension,
   Failover,
   HashPolicy,
   LoadBalancer,
   Protocol,
   Redirect,
   SubsetFilter,
+  type MeshService,
   type ServiceMesh,
 } from "../../constructs";
 import { anyWorkload } from "./workload";
@@ -106,4 +108,83 @@ export function addTrafficGallery(mesh: ServiceMesh): void {
   mesh.addVirtualService("former", { protocol: Protocol.HTTP, redirect: Redirect.to(v1) });
   mesh.addVirtualService("far", { redirect: Redirect.datacenter("dc2") });
   mesh.addVirtualService("theirs", { redirect: Redirect.peer("partner") });
+
+  const authz = mesh.addService("authz", http);
+  const logs = mesh.addService("logs", { ...http, protocol: Protocol.GRPC });
+  const extended = mesh.addService("extended", { ...http, envoyExtensions: everyExtension(authz, logs) });
+  extended.connectTo(authz);
+  extended.connectTo(logs);
+}
+
+/** Every extension of Envoy, with every option. */
+function everyExtension(authz: MeshService, logs: MeshService): readonly EnvoyExtension[] {
+  const names = [{ exact: "x-a", ignoreCase: true }, { prefix: "x-b" }];
+  const filter = { resource: "cluster", direction: "outbound", services: [authz, "logs"] } as const;
+  const versions = { consulVersion: ">= 1.16.0", envoyVersion: ">= 1.30.0" };
+  return [
+    EnvoyExtension.lua({ script: "function envoy_on_request(handle) end", listener: "outbound", ...versions }),
+    EnvoyExtension.propertyOverride({
+      debug: true,
+      patches: [
+        { ...filter, op: "add", path: "/outlier_detection/max_ejection_percent/value", value: 30 },
+        { ...filter, op: "add", path: "/upstream_connection_options/tcp_keepalive", value: { keepalive_probes: 3 } },
+        { resource: "listener", direction: "inbound", op: "remove", path: "/per_connection_buffer_limit_bytes" },
+      ],
+    }),
+    EnvoyExtension.propertyOverride({
+      patches: [{ resource: "route", direction: "outbound", op: "add", path: "/validate_clusters", value: true }],
+    }),
+    EnvoyExtension.extAuthz({
+      http: {
+        target: { service: authz, timeout: "500ms" },
+        pathPrefix: "/check",
+        allowedHeaders: names,
+        headersToAdd: [{ key: "x-c", value: "1" }],
+        allowedUpstreamHeaders: names,
+        allowedUpstreamHeadersToAppend: names,
+        allowedClientHeaders: names,
+        allowedClientHeadersOnSuccess: names,
+        dynamicMetadataFromHeaders: [{ suffix: "-d" }, { contains: "e" }, { safeRegex: "f+" }],
+      },
+      statusOnError: 503,
+      withRequestBody: { maxRequestBytes: 1024, allowPartialMessage: true, packAsBytes: false },
+      clearRouteCache: true,
+      statPrefix: "authz",
+      insert: { location: "BeforeFirstMatch", filterName: "envoy.filters.http.router" },
+    }),
+    EnvoyExtension.extAuthz({
+      grpc: { target: { uri: "127.0.0.1:9191" }, authority: "authz", initialMetadata: [{ key: "a", value: "b" }] },
+      includePeerCertificate: true,
+      metadataContextNamespaces: ["a", "b"],
+      bootstrapMetadataLabelsKey: "labels",
+      required: true,
+    }),
+    EnvoyExtension.otelAccessLogging({
+      target: { service: logs },
+      logName: "requests",
+      body: "%REQ(:PATH)%",
+      attributes: { status: "%RESPONSE_CODE%", number: 1, flag: true },
+      resourceAttributes: { team: "a" },
+      bufferFlushInterval: "2s",
+      bufferSizeBytes: 1024,
+      filterStateObjectsToLog: ["a", "b"],
+      retryPolicy: { numRetries: 2, baseInterval: "1s", maxInterval: "5s" },
+    }),
+    EnvoyExtension.wasm({
+      download: {
+        ...{ service: authz, uri: "http://authz/filter.wasm", sha256: "0".repeat(64), timeout: "2s" },
+        ...{ numRetries: 2, retryBaseInterval: "1s", retryMaxInterval: "3s" },
+      },
+      ...{ name: "a", rootId: "b", configuration: "c", vmId: "d", vmConfiguration: "e" },
+      hostEnvKeys: ["HOME", "PATH"],
+      env: { A: "b" },
+      allowedCapabilities: ["proxy_log"],
+      required: false,
+    }),
+    EnvoyExtension.wasm({ file: "/local/filter.wasm", listener: "outbound", runtime: "wasmtime" }),
+    EnvoyExtension.awsLambda({
+      ...{ arn: "arn:aws:lambda:us-east-1:111111111111:function:f", payloadPassthrough: true },
+      invocationMode: "asynchronous",
+    }),
+  ];
 }

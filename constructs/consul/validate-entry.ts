@@ -41,8 +41,8 @@ const EXAMINERS: {
 /**
  * Returns the problems for which Consul 1.21 would reject a config entry on its own, by the rules of its own `Validate` functions.
  *
- * It does not check rules that depend on other entries (protocols, references) or on the edition of Consul, the arguments of
- * Envoy extensions, and values that only Terraform knows.
+ * It does not check rules that depend on other entries (protocols, references) or on the edition of Consul, the paths of
+ * patches of Envoy's resources, and values that only Terraform knows.
  *
  * @see https://github.com/hashicorp/consul/tree/v1.21.0/agent/structs
  */

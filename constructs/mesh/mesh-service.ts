@@ -22,7 +22,12 @@ import type { Mesh } from "./mesh";
 import { refuseUnknownName, type IMeshMember, type IMeshService } from "./mesh-member";
 import { declareJob } from "./jobs/declare-job";
 import { connectionsOf, renderUpstreamDefaults } from "./render-upstream";
-import { addServiceEntries, type ServiceDefaults } from "./service-entries";
+import {
+  addServiceEntries,
+  renderServiceDefaults,
+  type ServiceDefaults,
+  type ServiceDefaultsOptions,
+} from "./service-entries";
 import { instancesParts, ServiceInstances } from "./service-instances";
 import { planBlueGreen, type BlueGreenOptions } from "./traffic/blue-green";
 import { planCanary, type CanaryOptions } from "./traffic/canary";
@@ -41,13 +46,11 @@ import { sharedClass } from "../core/shared-class";
 import { GROUP_SERVICE_SHAPE, SERVICE_SHAPE } from "./shapes";
 
 /** Props of {@link ServiceMesh.addService}. */
-export interface MeshServiceBaseProps extends ServiceJobProps {
+export interface MeshServiceBaseProps extends ServiceJobProps, ServiceDefaultsOptions {
   /** Name of the service in Consul and of the job in Nomad. A DNS label. @default the construct's id */
   readonly serviceName?: string;
   /** Protocol of the service. @default Protocol.TCP */
   readonly protocol?: Protocol;
-  /** Additional fields of the service's config entry `service-defaults`. @default none */
-  readonly serviceDefaults?: ServiceDefaults;
 }
 
 /** Props of {@link MeshService}. */
@@ -57,7 +60,7 @@ export interface MeshServiceProps extends MeshServiceBaseProps {
 }
 
 /** Props of {@link JobGroup.addService}. */
-export interface GroupServiceProps extends ConnectServiceOptions {
+export interface GroupServiceProps extends ConnectServiceOptions, ServiceDefaultsOptions {
   /** Name of the service in Consul. A DNS label. @default the construct's id */
   readonly serviceName?: string;
   /**
@@ -77,8 +80,6 @@ export interface GroupServiceProps extends ConnectServiceOptions {
    * @default none: the variables are set in all tasks of the group
    */
   readonly task?: string;
-  /** Additional fields of the service's config entry `service-defaults`. @default none */
-  readonly serviceDefaults?: ServiceDefaults;
   /** Other fields of Nomad's service block. @default none */
   readonly override?: Override<nomad.Service>;
 }
@@ -279,9 +280,10 @@ export class MeshService extends ServiceInstances implements TrafficOwner {
     planBlueGreen(this, options);
   }
 
-  /** The passed `serviceDefaults`, with the upstream settings of all connections, including those of versions. */
+  /** Fields of the options, with the upstream settings of all connections, including those of versions. */
   private renderDefaults(graph: Snapshot): ServiceDefaults {
-    const { serviceDefaults = {}, connectNative } = this.props;
+    const serviceDefaults = renderServiceDefaults(this.props);
+    const { connectNative } = this.props;
     const upstreams = graph.instancesOf(this.node.path).flatMap((instances) => graph.upstreamsOf(instances));
     if (upstreams.length === 0 || connectNative === true) {
       return serviceDefaults;

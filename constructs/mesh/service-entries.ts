@@ -1,6 +1,10 @@
 import type { Construct } from "constructs";
+import type { EnvoyExtension } from "../consul/envoy-extension";
 import type * as consul from "../consul/generated/config-entries";
+import { renderRateLimits, type RateLimits } from "../consul/rate-limits";
 import { renderServiceIntentions } from "../consul/service-intentions";
+import { joinLists } from "../core/collections";
+import { withoutUndefined } from "../core/without-undefined";
 import type { IntentionRecord } from "../model/records";
 import type { Snapshot } from "../model/snapshot";
 import { ConsulConfigEntry } from "./config-entry";
@@ -9,6 +13,41 @@ import type { IMeshService } from "./mesh-member";
 
 /** Fields of the config entry `service-defaults`, without those that the mesh sets. */
 export type ServiceDefaults = Omit<consul.ServiceConfigEntry, "Kind" | "Name" | "Protocol">;
+
+/** Options that are fields of the config entry `service-defaults`. */
+export interface ServiceDefaultsOptions {
+  /** Additional fields of the service's config entry `service-defaults`. @default none */
+  readonly serviceDefaults?: ServiceDefaults;
+  /** Changes of what Consul configures in the Envoys of the service, in this order, after those of the mesh. @default none */
+  readonly envoyExtensions?: readonly EnvoyExtension[];
+  /** How many requests each instance accepts. Requires Consul Enterprise. @default any number */
+  readonly rateLimits?: RateLimits;
+}
+
+/** The passed `serviceDefaults`, with the fields that have options of their own. */
+export function renderServiceDefaults(options: ServiceDefaultsOptions): ServiceDefaults {
+  const { serviceDefaults = {}, envoyExtensions, rateLimits } = options;
+  return {
+    ...serviceDefaults,
+    ...withoutUndefined({
+      EnvoyExtensions: renderExtensions(serviceDefaults.EnvoyExtensions, envoyExtensions),
+      RateLimits: rateLimits === undefined ? serviceDefaults.RateLimits : renderRateLimits(rateLimits),
+    }),
+  };
+}
+
+/** Extensions that are given as fields, and those of the options. */
+export function renderExtensions(
+  fields: readonly consul.EnvoyExtension[] | undefined,
+  options: readonly EnvoyExtension[] | undefined,
+): readonly consul.EnvoyExtension[] | undefined {
+  return options === undefined
+    ? fields
+    : joinLists(
+        fields,
+        options.map(({ rendered }) => rendered),
+      );
+}
 
 /**
  * Declares the config entries `service-defaults` and `service-intentions` of a service.

@@ -2,6 +2,7 @@ import type { Construct, IConstruct } from "constructs";
 import { attachChecks } from "../checks/attach";
 import { MESH_CHECKS } from "../checks/rules";
 import type { WorkloadAuthMethod } from "../access/workload-auth-method";
+import type { EnvoyExtension } from "../consul/envoy-extension";
 import { renderExportedServices } from "../consul/exported-services";
 import type * as consul from "../consul/generated/config-entries";
 import { renderMeshConfig, type MeshConfig } from "../consul/mesh-config";
@@ -82,6 +83,8 @@ export interface ServiceMeshProps extends JobPlacement {
   readonly accessLogs?: AccessLogs;
   /** Where each Envoy sends the spans of requests. @default none: Envoys send no spans */
   readonly tracing?: Tracing;
+  /** Changes of what Consul configures in the Envoys of all services, in this order. They are part of proxy-defaults. @default none */
+  readonly envoyExtensions?: readonly EnvoyExtension[];
 }
 
 /**
@@ -134,10 +137,16 @@ export class ServiceMesh extends Mesh {
       }),
     );
     attachChecks(this, MESH_CHECKS);
-    if (proxyDefaults === false && (props.accessLogs !== undefined || props.tracing !== undefined)) {
+    const inProxyDefaults = {
+      "Access logs are": props.accessLogs,
+      "Tracing is": props.tracing,
+      "Extensions are": props.envoyExtensions,
+    };
+    const [what] = Object.entries(inProxyDefaults).find(([, given]) => given !== undefined) ?? [];
+    if (proxyDefaults === false && what !== undefined) {
       throw new MeshError(
         this,
-        `${props.accessLogs === undefined ? "Tracing is" : "Access logs are"} configured in proxy-defaults, which another stack or team owns.`,
+        `${what} configured in proxy-defaults, which another stack or team owns.`,
         "Set it in that entry, or omit proxyDefaults: false.",
       );
     }

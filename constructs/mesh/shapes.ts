@@ -3,6 +3,7 @@ import { HEADER_CHANGES_SHAPE } from "../consul/header-changes";
 import { HTTP_ROUTE_MATCH_SHAPE } from "../consul/http-route";
 import { MESH_CONFIG_SHAPE } from "../consul/mesh-config";
 import { Protocol } from "../consul/protocol";
+import { RATE_LIMITS_SHAPE } from "../consul/rate-limits";
 import { ROUTE_CHANGES_SHAPE, ROUTE_MATCH_SHAPE } from "../consul/service-router";
 import { SPLIT_CHANGES_SHAPE } from "../consul/service-splitter";
 import { PASSIVE_HEALTH_CHECK_SHAPE, UPSTREAM_LIMITS_SHAPE, UPSTREAM_POLICY_SHAPE } from "../consul/upstream-config";
@@ -16,6 +17,12 @@ import { SERVICE_JOB_SHAPE } from "../nomad/service-job";
 import { DESTINATION, SUBSET } from "./traffic/destination";
 
 const SIDECAR = is.made("a Sidecar, such as Sidecar.docker()");
+const ENVOY_EXTENSIONS = is.literalList(is.made("an EnvoyExtension, such as EnvoyExtension.lua(…)"));
+const SERVICE_DEFAULTS_SHAPE = {
+  serviceDefaults: is.fields,
+  envoyExtensions: ENVOY_EXTENSIONS,
+  rateLimits: is.block(RATE_LIMITS_SHAPE),
+};
 const BUILT_ON_NAMES = "Use a literal name: the graph is built from names.";
 const ENVOY_IS_TOLD = "Use a literal number: it is part of Envoy's configuration in the job.";
 const LISTENS = is.literal(is.number, ENVOY_IS_TOLD);
@@ -52,6 +59,7 @@ export const MESH_SHAPE = {
   metrics: is.made("Metrics, such as Metrics.prometheus()"),
   accessLogs: is.made("AccessLogs, such as AccessLogs.stdout()"),
   tracing: is.made('Tracing, such as Tracing.otlp({ address: "10.0.0.7:4317" })'),
+  envoyExtensions: ENVOY_EXTENSIONS,
   datacenter: is.literal(is.name, BUILT_ON_NAMES),
   gatewayDatacenters: is.literal(is.list(is.name), BUILT_ON_NAMES),
   sidecar: SIDECAR,
@@ -61,8 +69,8 @@ export const MESH_SHAPE = {
 export const SERVICE_SHAPE = {
   ...SERVICE_JOB_SHAPE,
   ...MEMBER_SHAPE,
+  ...SERVICE_DEFAULTS_SHAPE,
   protocol: PROTOCOL,
-  serviceDefaults: is.fields,
 };
 
 /** Shape of the props of a version of a service. */
@@ -76,7 +84,7 @@ export const GROUP_SERVICE_SHAPE = {
   port: is.literal(is.textOrNumber, ENVOY_IS_TOLD),
   task: is.name,
   protocol: PROTOCOL,
-  serviceDefaults: is.fields,
+  ...SERVICE_DEFAULTS_SHAPE,
   override: is.fields,
 };
 
@@ -180,6 +188,7 @@ export const EXTERNAL_SERVICE_SHAPE = {
   meta: is.map(is.text),
   nodeName: is.name,
   serviceDefaults: is.fields,
+  envoyExtensions: ENVOY_EXTENSIONS,
 };
 
 /** Shape of the options of an upstream. */

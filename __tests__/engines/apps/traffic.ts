@@ -1,5 +1,8 @@
+import { readFileSync } from "node:fs";
+import { join } from "node:path";
 import {
   ApiGatewayListener,
+  EnvoyExtension,
   Failover,
   HashPolicy,
   HealthCheck,
@@ -12,6 +15,9 @@ import {
   silence,
   SubsetFilter,
   synthesize,
+  Template,
+  Workload,
+  type MeshService,
   type ServiceMesh,
 } from "../../../constructs";
 import { addBlueGreen } from "../../../examples/blue-green";
@@ -19,6 +25,22 @@ import { addCanary, addGreetingApi, addGreetingPage, program, TESTER_HEADER } fr
 import { MeshStack } from "../../../stacks/mesh-stack";
 import { readSettings } from "../../../stacks/settings";
 import { loadGenerator } from "./load-generator";
+
+/** A token bucket of 5 requests that gets one each 10 s. Its sidecar has one worker thread, and so one bucket. */
+const RATE_LIMIT = `
+  local capacity, per_second = 5, 0.1
+  local tokens, filled_at = capacity, nil
+  function envoy_on_request(handle)
+    local now = handle:timestamp() / 1000
+    tokens = math.min(capacity, tokens + (now - (filled_at or now)) * per_second)
+    filled_at = now
+    if tokens < 1 then
+      handle:respond({ [":status"] = "429", ["retry-after"] = "10" }, "too many requests")
+    else
+      tokens = tokens - 1
+    end
+  end
+`;
 
 /**
  * The examples canary and blue-green, and services with faults. MESHFORM_TEST_VARIANT says, like a query,
@@ -36,6 +58,16 @@ synthesize((app) => {
     protocol: Protocol.HTTP,
     workload: loadGenerator(9300),
     update: { minHealthyTime: "1s" },
+    envoyExtensions: [
+      EnvoyExtension.propertyOverride({
+        patches: [
+          {
+            ...{ resource: "cluster", direction: "outbound", services: ["extended"] },
+            ...{ op: "add", path: "/alt_stat_name", value: "patched" },
+          },
+        ],
+      }),
+    ],
   });
 
   const percent = variant.get("percent") ?? "none";
@@ -107,6 +139,8 @@ synthesize((app) => {
     }
   }
 
+  addExtended(mesh, client);
+
   const tagged = mesh.addService("tagged", {
     ...faulty(variant.get("tagged") ?? "v1"),
     canaryTags: ["canary"],
@@ -116,6 +150,52 @@ synthesize((app) => {
   client.connectTo(tagged, { env: "TAGGED", permissions: [HttpPermission.get()] });
   tagged.allowFrom(client, { permissions: [HttpPermission.deny({ pathPrefix: "/private" })] });
 });
+
+/** A service with extensions of its Envoy: a script, an authorization service, logs, and a limit of requests by a script. */
+function addExtended(mesh: ServiceMesh, client: MeshService): void {
+  const gatekeeper = (port: number) =>
+    Workload.exec({
+      ...{ driver: "raw_exec", command: "node", args: ["${NOMAD_TASK_DIR}/gatekeeper.mjs"] },
+      env: { HTTP_PORT: String(port), GRPC_PORT: String(port + 1) },
+      templates: [
+        Template.text(readFileSync(join(__dirname, "gatekeeper.mjs"), "utf8"), {
+          ...{ destination: "local/gatekeeper.mjs", leftDelimiter: "[[", rightDelimiter: "]]" },
+        }),
+      ],
+    });
+  const authz = mesh.addService("authz", {
+    ...{ port: 9401, protocol: Protocol.HTTP, workload: gatekeeper(9401), update: { minHealthyTime: "1s" } },
+  });
+  const extended = mesh.addService("extended", {
+    ...faulty("extended"),
+    tasks: { collector: gatekeeper(9411) },
+    envoyExtensions: [
+      EnvoyExtension.lua({
+        script: 'function envoy_on_request(handle) handle:headers():add("x-by-lua", "inbound") end',
+      }),
+      EnvoyExtension.extAuthz({
+        http: {
+          target: { service: authz },
+          pathPrefix: "/check",
+          allowedUpstreamHeaders: [{ exact: "x-user" }],
+          allowedClientHeaders: [{ prefix: "x-asked" }],
+        },
+      }),
+      EnvoyExtension.otelAccessLogging({
+        target: { uri: "127.0.0.1:9412" },
+        body: "%REQ(:METHOD)% %REQ(:PATH)% %RESPONSE_CODE%",
+      }),
+    ],
+  });
+  extended.connectTo(authz);
+  client.connectTo(extended, { env: "EXTENDED" });
+
+  const limited = mesh.addService("limited", {
+    ...faulty("limited"),
+    envoyExtensions: [EnvoyExtension.lua({ script: RATE_LIMIT })],
+  });
+  client.connectTo(limited, { env: "LIMITED" });
+}
 
 /** The example without its canary. */
 function addPlain(mesh: ServiceMesh) {

@@ -3,6 +3,7 @@ import { accessChecks } from "./access";
 import { availabilityChecks } from "./availability";
 import { connectionChecks } from "./connections";
 import { datacenterChecks } from "./datacenters";
+import { extensionChecks } from "./extensions";
 import { inboundGatewayChecks } from "./inbound-gateways";
 import { gatewayChecks } from "./gateways";
 import { graphChecks } from "./graph";
@@ -23,6 +24,7 @@ export const MESH_CHECKS: readonly Check[] = [
   ...intentionChecks,
   ...permissionChecks,
   ...trafficChecks,
+  ...extensionChecks,
   ...datacenterChecks,
   ...inboundGatewayChecks,
   ...gatewayChecks,

@@ -3,6 +3,7 @@ import { isDomainName } from "../../core/domain-name";
 import { itemsOf, known, textsOf, type Place } from "../../core/problems";
 import type * as consul from "../generated/config-entries";
 import { notNegative } from "./common";
+import { examineExtensions } from "./extensions";
 import { examineGatewayTls } from "./tls";
 
 const PROTOCOLS = ["tcp", "http", "http2", "grpc"];
@@ -169,15 +170,4 @@ function examineBalance(place: Place, field: string, balance: string | undefined
 
 function examineMutualTls(place: Place, mode: string | undefined): void {
   place.oneOf("MutualTLSMode", mode === "" ? undefined : mode, ["strict", "permissive"]);
-}
-
-/** Only Consul can check the arguments of an extension. */
-function examineExtensions(place: Place, extensions: readonly consul.EnvoyExtension[] | undefined): void {
-  itemsOf(extensions).forEach(({ Name = "" }, index) => {
-    if (!Name.startsWith("builtin/")) {
-      place
-        .block(`EnvoyExtensions[${index}]`)
-        .refuse("Name", Name, 'the name of a built-in extension, such as "builtin/lua"', "Correct the name.");
-    }
-  });
 }

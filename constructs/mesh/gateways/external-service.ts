@@ -8,7 +8,7 @@ import type { ExternalServiceRecord } from "../../model/records";
 import { allow, type Intention, type IntentionOptions } from "../intention";
 import type { Mesh } from "../mesh";
 import { refuseUnknownName, type IMeshMember, type IMeshService } from "../mesh-member";
-import { addServiceEntries, type ServiceDefaults } from "../service-entries";
+import { addServiceEntries, renderServiceDefaults, type ServiceDefaultsOptions } from "../service-entries";
 import type { InMesh } from "./gateway";
 import { refuseWrongValues } from "../../core/shape";
 import { EXTERNAL_SERVICE_SHAPE } from "../shapes";
@@ -37,7 +37,7 @@ export interface ExternalTls {
 }
 
 /** Props of {@link ServiceMesh.addExternalService}. Either `tls` or `plaintext` is required. */
-export interface ExternalServiceBaseProps {
+export interface ExternalServiceBaseProps extends Omit<ServiceDefaultsOptions, "rateLimits"> {
   /** IP address or host name of the service. */
   readonly address: string;
   /** TCP port at `address`, from 1 to 65535. */
@@ -50,8 +50,6 @@ export interface ExternalServiceBaseProps {
   readonly serviceName?: string;
   /** Protocol of the service. @default Protocol.TCP */
   readonly protocol?: Protocol;
-  /** Additional fields of the service's config entry `service-defaults`. @default none */
-  readonly serviceDefaults?: ServiceDefaults;
   /** Tags in Consul's catalog. @default none */
   readonly tags?: readonly string[];
   /** Metadata in Consul's catalog. @default none */
@@ -82,7 +80,7 @@ export class ExternalService extends Construct implements IMeshService {
   constructor(scope: Construct, id: string, props: ExternalServiceProps) {
     super(scope, id);
     refuseWrongValues(this, props, EXTERNAL_SERVICE_SHAPE);
-    const { mesh, serviceName = id, protocol = Protocol.TCP, address, port, tls, plaintext, serviceDefaults } = props;
+    const { mesh, serviceName = id, protocol = Protocol.TCP, address, port, tls, plaintext } = props;
     refuseUnknownName(this, "external service", serviceName);
     this.serviceName = serviceName;
     this.protocol = protocol;
@@ -92,7 +90,7 @@ export class ExternalService extends Construct implements IMeshService {
       ...{ kind: "external service", name: serviceName, protocol, address, port, plaintext, nodeName: this.nodeName },
       tls: tls && { ...tls, sni: tls.sni ?? (hasName(address) ? address : undefined) },
     });
-    addServiceEntries(this, () => serviceDefaults);
+    addServiceEntries(this, () => renderServiceDefaults(props));
 
     const node = new Node(this, "Node", {
       name: this.nodeName,
