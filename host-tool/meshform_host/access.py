@@ -1,7 +1,7 @@
 """Break-glass access: a person on a server gets tokens that end soon, for a reason, and leaves a trace.
 
-The tokens are in the environment of a shell, and nowhere else: not on a command line, in no file, not in what this program
-says. They are revoked when the shell ends; should this program not get that far, the engines let them expire.
+The tokens are in the environment of a shell, and nowhere else: not on a command line, in no file, not in what this
+program says. They are revoked when the shell ends; should this program not get that far, the engines let them expire.
 """
 
 from __future__ import annotations
@@ -86,10 +86,8 @@ def granted(host: Host, api: Api, policies: list[str], who: str, reason: str, se
     else:
         kind = {"Type": "client", "Policies": policies} if policies else {"Type": "management"}
         wanted = {"Name": label[:250], **kind, "ExpirationTTL": ttl}
-    try:
+    with api.explained("create a token"):
         token: Json = api.call("PUT", "/v1/acl/token", wanted)
-    except ApiError as error:
-        raise api.explain("create a token", error) from error
     OUTPUT.hide(token["SecretID"])
     accessor = str(token["AccessorID"])
     about = {"engine": api.engine, "who": who, "accessor": accessor}

@@ -41,13 +41,14 @@ def bootstrap_acl(host: Host, arguments: argparse.Namespace) -> None:
 
 def bootstrap(api: Api, cluster: Json, token: ManagementToken) -> None:
     secret = cluster[api.engine.lower()]["managementToken"]
-    try:
-        api.call("PUT", "/v1/acl/bootstrap", {"BootstrapSecret": secret})
-        say(f"Bootstrapped the ACL system of {api.engine}.")
-    except ApiError as error:
-        # Consul answers 403, Nomad 400; both also say so for other reasons.
-        if "bootstrap no longer allowed" not in error.text and "bootstrap already done" not in error.text:
-            raise api.explain("bootstrap its ACL system", error) from error
+    with api.explained("bootstrap its ACL system"):
+        try:
+            api.call("PUT", "/v1/acl/bootstrap", {"BootstrapSecret": secret})
+            say(f"Bootstrapped the ACL system of {api.engine}.")
+        except ApiError as error:
+            # Consul answers 403, Nomad 400; both also say so for other reasons.
+            if "bootstrap no longer allowed" not in error.text and "bootstrap already done" not in error.text:
+                raise
     token.take_known()
 
 
@@ -75,7 +76,7 @@ class WellKnownToken:
         self.secret = secret
 
     def ensure(self, former: Collection[str] = ()) -> None:
-        """@param former hashes of secrets that were rotated: a snapshot that has been restored may have brought one back"""
+        """@param former hashes of secrets that were rotated: a restored snapshot may have brought one back"""
         known = self.read()
         if known is None:
             known = self.create({})
@@ -89,10 +90,8 @@ class WellKnownToken:
             )
 
     def read(self) -> Json | None:
-        try:
+        with self._api.explained(f"show token {self.name}"):
             return read_token(self._api, self._accessor)
-        except ApiError as error:
-            raise self._api.explain(f"show token {self.name}", error) from error
 
     def create(self, grants: Json) -> Json:
         body = {"AccessorID": self._accessor, "SecretID": self.secret, "Description": f"Meshform: {self.name}"}

@@ -148,9 +148,14 @@ class Api:
             raise NotYet(f"{self.engine} has no leader.", "Most of its servers must run and reach each other.")
         return str(leader)
 
-    def explain(self, what: str, error: ApiError) -> Problem:
-        fix = "Look at its log, and see that its ACL system is enabled."
-        return Problem(f"{self.engine} refuses to {what}, {error}.", fix)
+    @contextlib.contextmanager
+    def explained(self, what: str) -> Iterator[None]:
+        """@raises Problem that says what it refuses to do, if it does"""
+        try:
+            yield
+        except ApiError as error:
+            fix = "Look at its log, and see that its ACL system is enabled."
+            raise Problem(f"{self.engine} refuses to {what}, {error}.", fix) from error
 
 
 def api_of(engine: str, host: Host, cluster: Json) -> Api:

@@ -1,4 +1,4 @@
-"""Excludes a host whose disk, or root access, somebody else may have: what lets a host in is replaced for all others."""
+"""Excludes a host whose disk, or root access, somebody else may have: what lets a host in is new for all others."""
 
 from __future__ import annotations
 

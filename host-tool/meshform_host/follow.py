@@ -10,7 +10,7 @@ import argparse
 import time
 
 from .api import Api, ApiError, api_of, consul_of
-from .basics import DAY, NotYet, Problem, say, wait_for
+from .basics import DAY, NotYet, say, wait_for
 from .cluster import Cluster, revision_of
 from .host import Host
 from .host_certificates import OwnCertificates, sign_for_hosts
@@ -23,7 +23,7 @@ from .tls import ConsulTls
 POLL_SECONDS = 5
 # A client that has no certificate of its own yet needs each new one of those that all share: see JOINING.
 READ_SECONDS = DAY / 4
-# How long Consul may say nothing until a host looks into the store unasked: its agent may have slept too long to be let in.
+# How long Consul may say nothing until a host looks into the store unasked: its agent may have slept too long.
 SILENCE_SECONDS = 60
 # What has just been written to a store may take a while until all can read it.
 READS = 6
@@ -113,10 +113,9 @@ class AllHosts:
         @raises NotYet if Consul does not answer
         """
         revision = revision_of(self._cluster.read_client())
-        try:
-            self._consul().call("PUT", WANTED, revision)
-        except ApiError as error:
-            raise Problem(f"Consul refused to write the key meshform/rotation, {error}.", "Look at its log.") from error
+        consul = self._consul()
+        with consul.explained("write the key meshform/rotation"):
+            consul.call("PUT", WANTED, revision)
         return revision
 
     def take(self, what: str) -> None:
@@ -144,13 +143,9 @@ class AllHosts:
     def _missing(self, revision: str) -> list[str]:
         def attempt() -> list[str]:
             consul = self._consul()
-            try:
+            with consul.explained("say which host has which secrets"):
                 members = consul.call("GET", "/v1/agent/members")
                 taken = read_texts(consul, f"{HOSTS}/?recurse")
-            except ApiError as error:
-                raise Problem(
-                    f"Cannot read from Consul which host has which secrets, {error}.", "Look at its log."
-                ) from error
             alive = {member["Name"] for member in members if member["Status"] == ALIVE}
             return sorted(name for name in alive if taken.get(name) != revision)
 

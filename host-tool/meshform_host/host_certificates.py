@@ -2,7 +2,7 @@
 
 A client writes its public keys to `meshform/hosts/<node>/keys` in Consul. The server that leads Consul writes the
 certificates to `meshform/hosts/<node>/certificates`. Nothing in these keys is secret. All agents have the token that
-may write them, so a certificate proves that its host belongs to the cluster, and contains the name that the host claims.
+may write them, so a certificate proves that its host belongs to the cluster. It contains the name that the host claims.
 """
 
 from __future__ import annotations

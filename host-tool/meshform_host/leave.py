@@ -13,7 +13,7 @@ from .basics import Json, NotYet, Problem, say, wait_for
 from .cluster import secrets_of
 from .host import Host
 from .lifecycle import autopilot_health, expect_healthy_servers
-from .node import Node
+from .nodes import Node
 from .processes import agents_of
 from .ready import own_id, voters
 from .turn import Turn

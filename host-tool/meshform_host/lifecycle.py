@@ -122,8 +122,8 @@ class Agents:
             wait_for("the settings of sidecars", self._limit, lambda: self._checks.expect_new_settings(settings))
         self._wait_for_checks(passing)
         if engine == "consul":
-            # It starts with all checks critical, and goes back to that whenever the service defaults of a sidecar change.
-            # After a reload it goes back to what it knows now.
+            # It starts with all checks critical, and goes back to that whenever the service defaults of a sidecar
+            # change. After a reload it goes back to what it knows now.
             self._reload(engine)
         wait_for(f"all servers of {name}", self._limit, lambda: self._servers_are_healthy(engine))
 
@@ -161,8 +161,8 @@ class Checks:
     An agent that starts has all checks of services critical, and runs them within their interval. It registers each
     sidecar and gateway a second time when the servers have told it their settings (`service-defaults`,
     `proxy-defaults`): two seconds later or more, if it cannot reach a server at once. Then their checks are critical
-    again until they have run, for up to 10 s, so those that pass before that do not count. The agent's API does not tell
-    whether it has done so. But it writes the settings of each to a file then; while it starts it only reads these files.
+    again until they have run, for up to 10 s, so those that pass before that do not count. The agent's API does not
+    tell whether it has done so. But it then writes the settings of each to a file; while it starts, it only reads them.
     """
 
     def __init__(self, consul: Api, settings: Path) -> None:

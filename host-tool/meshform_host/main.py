@@ -3,31 +3,7 @@
 The first server that boots creates the secrets of the cluster and saves them in the secret store; all other hosts read
 them from there. No secret is in user data, in Terraform's state, on a command line or in the output of this program.
 
-Commands, all run as root. /etc/meshform/host.json is the configuration of this host:
-
-  secrets               at every boot, before the agents: creates missing secrets, and writes this host's files
-  follow                always: reads the store every six hours, and at once during a rotation
-  acl                   on servers, after the agents: bootstraps the ACL systems, creates the well-known tokens
-  snapshot              saves the state of Consul and Nomad, on the leader
-  restore               restores snapshots from the store, on running servers
-  recover               selects the state with which new servers start if no server has the state of the cluster
-  repair                on servers: replaces allocations that lost their identity when their host was rebooted, and
-                        removes nodes from Consul's catalog whose name belongs to another host
-  restart               restarts agents of this host when it is its turn, and waits until its checks pass again
-  ready                 exits with 0 if this host is ready, otherwise prints the reasons
-  status                prints the same as text or JSON, the progress of the boot, and warnings: clock, disks, memory
-  leave                 before a reboot: transfers leadership, drains jobs. With --for-good the agents leave too
-  access                on servers, for people: a shell with short-lived tokens, and an audit trail with the reason
-  resume                at every boot: makes this node eligible again, if it left for a reboot
-  rotate gossip         a new gossip key, while all agents run
-  rotate keyring        a new key with which Nomad encrypts its variables and signs identities
-  rotate certificates   new certificates for clients, people and Prometheus
-  rotate tokens         new secrets for the well-known tokens of Consul, in steps, as `rotate ca`
-  rotate management-tokens  new management tokens of Consul and Nomad, while everything runs
-  rotate ca             new CAs of the agents: all hosts trust both, then have certificates of the new ones, then trust
-                        only these. It waits for every host that is alive. Run it again after an interruption
-  exclude               a new gossip key, new tokens and new CAs for all hosts except one that is off or disconnected
-                        permanently, which is removed from both engines. Run it again after an interruption
+All commands run as root. /etc/meshform/host.json is the configuration of this host.
 
 The secret store contains five JSON documents. Each is written as a whole, so its contents always belong together:
 
@@ -45,9 +21,9 @@ passed before pass again. The other hosts wait, so a restart can be started on a
 
 After a snapshot is restored:
 
-  tokens      The tokens, policies, roles and auth methods are those of the snapshot. The secrets of the tokens come from
-              the store, so they are unchanged. With another store the management token would be unknown: restore a
-              snapshot only with the store that was in use when it was saved.
+  tokens      Tokens, policies, roles and auth methods are those of the snapshot. The secrets of the tokens come from
+              the store, which also has former management tokens. With another store the management token would be
+              unknown: restore a snapshot only with the store that was in use when it was saved.
   mesh CA     Consul's built-in CA keeps its key in its state, so the root is that of the snapshot. If it differs, run
               `restart consul` on client hosts, whose agents still have the other root; their Envoys then get new
               certificates. Nomad's keys are restored too, so it can read its variables and signs as before.
@@ -56,10 +32,6 @@ After a snapshot is restored:
 
 A snapshot contains the key of the mesh CA, all tokens and Nomad's keys: protect it like the store. It does not contain
 the CAs that sign the agents' certificates, nor the gossip keys.
-
-Certificates are signed with `consul tls`, for Nomad too, because every server has a Consul agent. Client hosts generate
-their own keys, and the leader of Consul's servers signs them (see host_certificates); `client` contains certificates
-that are valid for a day, with which they join.
 """
 
 from __future__ import annotations
@@ -86,8 +58,18 @@ from .lifecycle import restart_agents
 from .ready import ready, status
 from .recovery import recover
 from .repair import repair
-from .rotate import rotate
+from .rotate import ROTATIONS, rotate
 from .snapshot import restore_snapshots, save_snapshots
+
+ROTATE = """\
+gossip              gossip keys
+certificates        certificates of clients, people and Prometheus
+ca                  the agents' CAs: all hosts trust both, then have certificates of the new ones, then trust only these
+tokens              secrets of the well-known tokens of Consul
+management-tokens   management tokens of Consul and Nomad
+keyring             the key with which Nomad encrypts its variables and signs identities
+
+`ca` and `tokens` wait for every host that is alive."""
 
 
 def parser() -> argparse.ArgumentParser:
@@ -142,7 +124,8 @@ def parser() -> argparse.ArgumentParser:
     glass.add_argument("--reason", required=True, help="why the access is needed")
     longest = "how long the tokens last at most, from 1m to 24h (default: 1h)"
     glass.add_argument("--for", default="1h", metavar="TIME", dest="duration", help=longest)
-    narrower = "use this policy of %s instead of all permissions; can be repeated. The other engine then grants only named policies"
+    narrower = "use this policy of %s instead of all permissions; can be repeated. The other engine then grants only "
+    narrower += "named policies"
     for engine in ENGINES:
         about = narrower % engine.capitalize()
         glass.add_argument(f"--{engine}", action="append", default=[], metavar="POLICY", help=about)
@@ -178,8 +161,9 @@ def parser() -> argparse.ArgumentParser:
     following = "update this host's secrets from the store: at once during a rotation, and every six hours"
     commands.add_parser("follow", help=following).set_defaults(run=follow)
 
-    rotation = commands.add_parser("rotate", help="replace secrets of the cluster while all agents run")
-    rotation.add_argument("what", choices=["gossip", "certificates", "ca", "tokens", "management-tokens", "keyring"])
+    replaced = "replace secrets of the cluster while all agents run; run it again after an interruption"
+    rotation = commands.add_parser("rotate", help=replaced, epilog=ROTATE, formatter_class=raw)
+    rotation.add_argument("what", choices=ROTATIONS)
     keeping = "for `ca`: stop when all hosts have certificates of the new CAs; run it again to continue"
     rotation.add_argument("--keep-old", action="store_true", help=keeping)
     rotation.set_defaults(run=rotate)

@@ -21,7 +21,7 @@ class ManagementToken:
     """The token with which servers manage an engine. `cluster` has for each engine:
 
       managementToken          its secret
-      managementRotation       while it is being replaced: the name of the new token, by which a run that goes on finds it
+      managementRotation       while it is being replaced: the name of the new token, by which another run finds it
       formerManagementTokens   the secrets before it and until when they were used, as long as a snapshot may know them
 
     A snapshot brings back the tokens of its time. If the engine knows a former token alone after a restore, that one is
@@ -68,7 +68,7 @@ class ManagementToken:
             self._delete_former(own)
 
     def rotate(self, limit: float) -> None:
-        """One run at a time: see Turn. Each step follows from what the store and the engine have, so any may be the last."""
+        """One run at a time: see Turn. Each step follows from what store and engine have, so any may be the last."""
         if ROTATION in self._own():
             say(f"A rotation of {self._name}'s management token was interrupted. It is continued.")
         else:

@@ -20,8 +20,8 @@ from .basics import ENGINES, NotYet, Problem
 from .host import Host
 from .processes import run_program
 
-# Consul and Nomad allow for a minute: the certificates of services and the identities of jobs begin to be valid one minute
-# before they are made, or are accepted that much later. Half of it leaves time to act.
+# Consul and Nomad allow for a minute: the certificates of services and the identities of jobs begin to be valid one
+# minute before they are made, or are accepted that much later. Half of it leaves time to act.
 CLOCK_SECONDS = 30.0
 FREE_PERCENT = 10.0
 MEMORY_PERCENT = 10.0
@@ -77,8 +77,8 @@ def clock_pressure(offset: float, whose: str) -> Iterator[Pressure]:
         order = "behind" if offset > 0 else "ahead of"
         yield Pressure(
             "clock",
-            f"The clock of this host is {abs(offset):.0f} s {order} that of {whose}: from 60 s on, certificates and tokens are "
-            "refused. Correct it: `chronyc tracking` or `timedatectl` says who sets it.",
+            f"The clock of this host is {abs(offset):.0f} s {order} that of {whose}: from 60 s on, certificates and "
+            "tokens are refused. Correct it: `chronyc tracking` or `timedatectl` says who sets it.",
         )
 
 

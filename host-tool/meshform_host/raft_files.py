@@ -1,5 +1,5 @@
-"""A snapshot where Raft finds its own, with a list of servers that has only this one in it: how both engines recover from
-the loss of most servers."""
+"""A snapshot where Raft finds its own, with a list of servers that has only this one in it: how both engines recover
+from the loss of most servers."""
 
 from __future__ import annotations
 

@@ -18,8 +18,7 @@ from .cluster import secrets_of
 from .host import Host
 from .lifecycle import expect_healthy_servers
 from .management import check_management_token
-from .node import Node
-from .nodes import ALIVE
+from .nodes import ALIVE, Node
 from .pressure import Pressure, other_servers, pressures_of
 from .recovery import NODE_IDS, recovery_of
 

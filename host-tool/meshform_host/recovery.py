@@ -19,7 +19,7 @@ import uuid
 from collections.abc import Callable
 from pathlib import Path
 
-from .api import Api, ApiError, api_of, own_api
+from .api import Api, api_of, own_api
 from .basics import ENGINES, Json, NotYet, Problem, say, wait_for, without
 from .cluster import Cluster, cluster_of
 from .files import HostFiles, ids_of, private_directory
@@ -251,10 +251,8 @@ def assert_met(host: Host, engine: str, cluster: Json) -> None:
         return
     token = json.loads(agent_file(host, engine).read_text())["acl"]["tokens"]["agent_recovery"]
     api = own_api(engine, host, token, Authorities.of(cluster[engine]).trusted)
-    try:
+    with api.explained("show its members"):
         roles = {member["Tags"].get("role") for member in api.call("GET", "/v1/agent/members")}
-    except ApiError as error:
-        raise api.explain("show its members", error) from error
     if "node" not in roles:
         raise NotYet("No client has found this server yet.", f"It waits for one for at most {MEET_SECONDS} s.")
 

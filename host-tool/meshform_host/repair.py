@@ -25,9 +25,9 @@ PATIENCE_SECONDS = 300
 def repair(host: Host, arguments: argparse.Namespace) -> None:
     """What goes wrong in a cluster and would stay so is put right, by the server that leads.
 
-    Allocations that came back with a booted host as strangers are replaced. Nomad starts their tasks again, but does not
-    bring back the tokens of their identities, which were in memory, so Consul tells their Envoys nothing (Nomad's issue
-    27824). New allocations log in again.
+    Allocations that came back with a booted host as strangers are replaced. Nomad starts their tasks again, but does
+    not bring back the tokens of their identities, which were in memory, so Consul tells their Envoys nothing (Nomad's
+    issue 27824). New allocations log in again.
 
     Nodes of Consul's catalog whose names are other hosts' by now are forgotten.
     """

@@ -7,7 +7,7 @@ from collections.abc import Callable, Mapping
 from typing import Protocol
 
 from .acl import wait_until_usable
-from .api import Api, ApiError, api_of, consul_of, server_apis
+from .api import Api, api_of, consul_of, server_apis
 from .basics import NotYet, Problem, say, wait_for
 from .cluster import Cluster, cluster_of, secrets_of
 from .follow import AllHosts
@@ -73,6 +73,7 @@ class GossipRotation:
     """
 
     def __init__(self, api: Api, cluster: Cluster, tls: ConsulTls, wait: float) -> None:
+        self._api = api
         self._engine = api.engine
         self._keyring = KEYRINGS[api.engine.lower()](api)
         self._cluster = cluster
@@ -98,11 +99,8 @@ class GossipRotation:
 
     def _change(self, operation: str, key: str) -> None:
         def attempt() -> None:
-            try:
+            with self._api.explained(f"{operation} a gossip key"):
                 self._keyring.change(operation, key)
-            except ApiError as error:
-                refusal = f"{self._engine} refuses to {operation} a gossip key, {error}."
-                raise Problem(refusal, "Look at its log.") from error
 
         wait_for(f"all agents of {self._engine} to {operation} the key", self._wait, attempt)
 
@@ -121,8 +119,12 @@ class GossipRotation:
         self._cluster.ensure()
 
 
-def rotate_keyring(api: Api, wait: float) -> None:
+def rotate_keyring(host: Host, cluster: Cluster, limit: float) -> None:
     """Has Nomad encrypt variables and sign identities with a new key. What the old keys have signed stays valid."""
+    if not host.is_server("nomad"):
+        raise Problem("This host is not a Nomad server.", "Run this command on such a server.")
+    api = api_of("nomad", host, cluster.read())
+    wait_until_usable(api, limit)
     new = api.call("PUT", "/v1/operator/keyring/rotate?full")["Key"]["KeyID"]
 
     def encrypted_again() -> None:
@@ -131,41 +133,43 @@ def rotate_keyring(api: Api, wait: float) -> None:
         if states.get(new) != "active" or busy:
             raise NotYet(f"{len(busy)} old keys still have variables.", "Look at Nomad's log.")
 
-    wait_for("Nomad to encrypt its variables with the new key", wait, encrypted_again)
+    wait_for("Nomad to encrypt its variables with the new key", limit, encrypted_again)
     say("Nomad uses a new key of its keyring.")
+
+
+def rotate_certificates(host: Host, cluster: Cluster, limit: float) -> None:
+    cluster.ensure(renew=True)
+    try:
+        AllHosts(host, cluster, limit).tell()
+        say("Clients get new ones now, one after another. On servers, run `meshform-host secrets --renew`.")
+    except NotYet as silence:
+        say(f"{silence} So the hosts were not notified. Run this again when Consul answers.")
+
+
+def rotate_management_tokens(host: Host, cluster: Cluster, limit: float) -> None:
+    for api in server_apis(host, cluster.read()):
+        wait_for(f"a leader of {api.engine}", limit, api.leader)
+        with Turn(host, consul_of(host, *secrets_of(host)), limit):
+            ManagementToken(host, cluster, api.engine.lower()).rotate(limit)
+
+
+def rotate_gossip(host: Host, cluster: Cluster, limit: float) -> None:
+    for api in server_apis(host, cluster.read()):
+        wait_until_usable(api, limit)
+        GossipRotation(api, cluster, ConsulTls(), limit).run()
+
+
+# What is rotated, and by what.
+ROTATIONS: Mapping[str, Callable[[Host, Cluster, argparse.Namespace], None]] = {
+    "gossip": lambda host, cluster, said: rotate_gossip(host, cluster, said.wait),
+    "certificates": lambda host, cluster, said: rotate_certificates(host, cluster, said.wait),
+    "ca": lambda host, cluster, said: CaRotation(host, cluster, ConsulTls(), said.wait).run(said.keep_old),
+    "tokens": lambda host, cluster, said: TokenRotation(host, cluster, said.wait).run(),
+    "management-tokens": lambda host, cluster, said: rotate_management_tokens(host, cluster, said.wait),
+    "keyring": lambda host, cluster, said: rotate_keyring(host, cluster, said.wait),
+}
 
 
 def rotate(host: Host, arguments: argparse.Namespace) -> None:
     cluster_of(host, arguments.wait)
-    tls = ConsulTls()
-    cluster = Cluster.of(host)
-    if arguments.what == "certificates":
-        cluster.ensure(renew=True)
-        try:
-            AllHosts(host, cluster, arguments.wait).tell()
-            say("Clients get new ones now, one after another. On servers, run `meshform-host secrets --renew`.")
-        except NotYet as silence:
-            say(f"{silence} So the hosts were not notified. Run this again when Consul answers.")
-        return
-    if arguments.what == "tokens":
-        TokenRotation(host, cluster, arguments.wait).run()
-        return
-    if arguments.what == "management-tokens":
-        for api in server_apis(host, cluster.read()):
-            wait_for(f"a leader of {api.engine}", arguments.wait, api.leader)
-            with Turn(host, consul_of(host, *secrets_of(host)), arguments.wait):
-                ManagementToken(host, cluster, api.engine.lower()).rotate(arguments.wait)
-        return
-    if arguments.what == "ca":
-        CaRotation(host, cluster, tls, arguments.wait).run(arguments.keep_old)
-        return
-    if arguments.what == "keyring":
-        if not host.is_server("nomad"):
-            raise Problem("This host is not a Nomad server.", "Run this command on such a server.")
-        api = api_of("nomad", host, cluster.read())
-        wait_until_usable(api, arguments.wait)
-        rotate_keyring(api, arguments.wait)
-        return
-    for api in server_apis(host, cluster.read()):
-        wait_until_usable(api, arguments.wait)
-        GossipRotation(api, cluster, tls, arguments.wait).run()
+    ROTATIONS[arguments.what](host, Cluster.of(host), arguments)

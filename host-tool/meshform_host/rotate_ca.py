@@ -5,7 +5,7 @@ from __future__ import annotations
 import urllib.parse
 from collections.abc import Callable
 
-from .api import Api, ApiError, api_of
+from .api import Api, api_of
 from .basics import ENGINES, Json, say, wait_for, without
 from .cluster import Cluster
 from .follow import AllHosts
@@ -47,7 +47,7 @@ class CaRotation:
         self._take("trust the new CAs alone")
         self._change(lambda _, own: without(own, "formerCa"))
         say(
-            "All agents use new CAs. People, Prometheus and anyone who applies access rules must fetch their documents again."
+            "All agents use new CAs. People, Prometheus and anyone who applies access rules must fetch their documents."
         )
 
     def _is_at(self, step: str) -> bool:
@@ -81,16 +81,14 @@ class CaRotation:
         wait_for("Consul", self._limit, self._tell_auth_methods)
 
     def _tell_auth_methods(self) -> None:
-        """Consul reads the keys of workloads' identities from Nomad, and each auth method has a CA for that of its own."""
+        """Consul reads the keys of workloads' identities from Nomad. Each auth method has a CA of its own for that."""
         cluster = self._cluster.read()
         trusted = Authorities.of(cluster["nomad"]).trusted
         known = trusted + cluster["nomad"].get("formerCa", {}).get("certificate", "")
         consul = api_of("consul", self._host, cluster)
-        try:
+        with consul.explained("update the CA of an auth method"):
             for listed in consul.call("GET", "/v1/acl/auth-methods"):
                 trust_in_method(consul, str(listed["Name"]), known, trusted)
-        except ApiError as error:
-            raise consul.explain("update the CA of an auth method", error) from error
 
 
 def trust_in_method(consul: Api, name: str, known: str, trusted: str) -> None:

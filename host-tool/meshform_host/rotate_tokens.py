@@ -6,7 +6,7 @@ import uuid
 from collections.abc import Callable
 
 from .acl import WellKnownToken, digest_of_secret, grants_of, read_token
-from .api import Api, ApiError, api_of
+from .api import Api, api_of
 from .basics import Json, say, wait_for, without
 from .cluster import Cluster
 from .follow import AllHosts
@@ -16,8 +16,9 @@ from .host import Host
 class TokenRotation:
     """New secrets for all well-known tokens. Their accessor ids stay, since Terraform attaches policies to those.
 
-    Consul never changes the secret of a token. So another token stands in for each while it is made anew. The store says
-    how far it is, so a run that is interrupted goes on when it is repeated. `tokenRotation` of `cluster` has the step:
+    Consul never changes the secret of a token. So another token stands in for each while it is made anew. The store
+    says how far it is, so a run that is interrupted goes on when it is repeated. `tokenRotation` of `cluster` has the
+    step:
 
       prepare     the tokens that stand in are made, and may do what the others may
       stand-in    agents are being told to use them
@@ -81,10 +82,8 @@ class TokenRotation:
             token = WellKnownToken(consul, name, self._host.accessor_ids[name], cluster["tokens"][name])
 
             def attempt(token: WellKnownToken = token, stand_in: Json = stand_in) -> None:
-                try:
+                with consul.explained(f"rotate token {token.name}"):
                     act(consul, token, stand_in)
-                except ApiError as error:
-                    raise consul.explain(f"rotate token {token.name}", error) from error
 
             wait_for(f"token {name}", self._limit, attempt)
 

@@ -9,7 +9,7 @@ import shutil
 from pathlib import Path
 
 from .acl import bootstrap_acl, wait_until_usable
-from .api import Api, ApiError, api_of, leads, server_apis
+from .api import Api, api_of, leads, server_apis
 from .basics import ENGINES, Problem, say, wait_for
 from .cluster import Cluster, cluster_of
 from .files import private_directory
@@ -37,13 +37,11 @@ def save_snapshot(api: Api, store: SnapshotStore) -> None:
     engine = api.engine.lower()
     with private_directory() as folder:
         file = folder / "snapshot"
-        try:
-            with file.open("wb") as target, api.open("GET", SNAPSHOTS[engine].api_path) as source:
+        with api.explained("save a snapshot"), file.open("wb") as target:
+            with api.open("GET", SNAPSHOTS[engine].api_path) as source:
                 shutil.copyfileobj(source, target)
-                target.flush()
-                os.fsync(target.fileno())
-        except ApiError as error:
-            raise api.explain("save a snapshot", error) from error
+            target.flush()
+            os.fsync(target.fileno())
         SNAPSHOTS[engine].check(engine, file)
         place = store.save(snapshot_name(engine), file)
         say(f"Saved {place}, {file.stat().st_size} bytes.")
@@ -74,9 +72,7 @@ def restore_snapshots(host: Host, arguments: argparse.Namespace) -> None:
             wait_for(f"the ACL system of {api.engine}", arguments.wait, token.take_known)
             if engine == "consul":
                 wait_for("the catalog", arguments.wait, functools.partial(forget_replaced_nodes, api))
-                say(
-                    "Now run `meshform-host restart consul` on each client host: its agent still has the state from before."
-                )
+                say("Now run `meshform-host restart consul` on each client host: its agent still has the former state.")
     bootstrap_acl(host, arguments)
 
 
@@ -99,8 +95,6 @@ def good_snapshot(host: Host, engine: str, name: str, folder: Path) -> tuple[str
 
 def restore_snapshot(api: Api, name: str, file: Path) -> None:
     headers = {"Content-Length": str(file.stat().st_size), "Content-Type": "application/octet-stream"}
-    try:
-        with file.open("rb") as body, api.open("PUT", SNAPSHOTS[api.engine.lower()].api_path, body, headers):
+    with api.explained(f"restore {name}"), file.open("rb") as body:
+        with api.open("PUT", SNAPSHOTS[api.engine.lower()].api_path, body, headers):
             say(f"{api.engine} has restored {name}.")
-    except ApiError as error:
-        raise api.explain(f"restore {name}", error) from error

@@ -57,7 +57,7 @@ class Authorities:
 
 
 class ConsulTls:
-    """Consul's own commands around keys, and openssl for what those cannot do. Whatever is secret goes through files."""
+    """Consul's own commands around keys, and openssl for what those cannot do. What is secret goes through files."""
 
     def keygen(self) -> str:
         with private_directory() as folder:
