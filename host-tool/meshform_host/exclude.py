@@ -84,8 +84,8 @@ class Exclusion:
         nodes = [str(node["Name"]) for node in self._ask(self._nodes)]
         if roles.get(self._node) == "consul" or self._node in self._ask(self._servers_of_nomad):
             raise Problem(
-                f"{self._node} is a server, which knows the keys of the CAs and the management tokens.",
-                "These cannot be replaced: set up a new cluster with a new secret store.",
+                f"{self._node} is a server, which knows all tokens, Nomad's signing keys and the key of the mesh CA.",
+                "Not all of these can be replaced: set up a new cluster with a new secret store (docs/secrets.md).",
             )
         if self._node not in {*roles, *taken, *nodes}:
             raise Problem(f"There is no host named {self._node}.", "See `consul members` and `nomad node status`.")

@@ -69,6 +69,7 @@ class Follower:
                     return True
                 if own.take(consul):
                     agents.read_again()
+                agents.reload_what_has_started()
                 if self._host.is_server("consul"):
                     sign_for_hosts(self._host, consul, self._cluster, self._tls)
                 last_answer = time.monotonic()

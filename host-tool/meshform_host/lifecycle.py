@@ -76,6 +76,19 @@ class Agents:
                     self._reload(engine)
                 self._unread.remove(paths)
 
+    def reload_what_has_started(self) -> None:
+        """Reloads an agent of Consul once after each start, when its checks have run: see Checks.
+
+        That changes nothing now, so it needs no turn.
+        """
+        pids, reloaded = agents_of(self._host, "consul"), self._host.path("/run/meshform/reloaded")
+        now, before = " ".join(map(str, pids)), reloaded.read_text() if reloaded.exists() else ""
+        if now != before and self._checks.settings() and self._checks.have_run():
+            for pid in pids:
+                os.kill(pid, signal.SIGHUP)
+            reloaded.parent.mkdir(parents=True, exist_ok=True)
+            reloaded.write_text(now)
+
     def restart(self, engines: Sequence[str]) -> None:
         with self._turn():
             for engine in engines:
@@ -122,8 +135,6 @@ class Agents:
             wait_for("the settings of sidecars", self._limit, lambda: self._checks.expect_new_settings(settings))
         self._wait_for_checks(passing)
         if engine == "consul":
-            # It starts with all checks critical, and goes back to that whenever the service defaults of a sidecar
-            # change. After a reload it goes back to what it knows now.
             self._reload(engine)
         wait_for(f"all servers of {name}", self._limit, lambda: self._servers_are_healthy(engine))
 
@@ -163,6 +174,9 @@ class Checks:
     `proxy-defaults`): two seconds later or more, if it cannot reach a server at once. Then their checks are critical
     again until they have run, for up to 10 s, so those that pass before that do not count. The agent's API does not
     tell whether it has done so. But it then writes the settings of each to a file; while it starts, it only reads them.
+
+    Whenever the settings of a sidecar change after that, the agent takes its checks back to what they were when it
+    started: critical. After a reload it takes them back to what they were at that time.
     """
 
     def __init__(self, consul: Api, settings: Path) -> None:
@@ -188,6 +202,11 @@ class Checks:
             catalog = self._consul.call("GET", f"/v1/health/node/{node}")
             known = {found["CheckID"]: found["Status"] for found in catalog}
             expect_passing({check: known.get(check, "not in the catalog") for check in local})
+
+    def have_run(self) -> bool:
+        """Whether all checks have a result, whichever."""
+        checks = self._consul.call("GET", "/v1/agent/checks").values()
+        return all(found["Output"] or found["Status"] == "passing" for found in checks)
 
     def settings(self) -> dict[str, int]:
         """When each file with the settings of a sidecar was written."""

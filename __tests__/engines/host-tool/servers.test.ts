@@ -736,7 +736,7 @@ test("a host is excluded: what it has is of no use, and it is forgotten; tokens 
   );
   const other = await server.host.tool(["exclude", "server-2"]);
   expect(other).toMatchObject({ code: 1 });
-  expect(other.output).toContain("server-2 is a server, which knows the keys of the CAs and the management tokens.");
+  expect(other.output).toContain("server-2 is a server, which knows all tokens, Nomad's signing keys and the key of the mesh CA.");
   expect((await server.host.tool(["exclude", "client-2"])).output).toContain("There is no host named client-2.");
   expect(stored().exclusion).toBeUndefined();
   await client.stop();

@@ -94,3 +94,40 @@ describe("a restart of Consul's agent ends", () => {
     ).toBe(1);
   });
 });
+
+test("an agent that has started is reloaded once, when all its checks have run", async () => {
+  const script = `
+import json, sys, tempfile, types
+sys.path.insert(0, ${JSON.stringify(join(__dirname, "../../../host-tool"))})
+from pathlib import Path
+from meshform_host import lifecycle
+from meshform_host.lifecycle import Agents, Checks
+
+reloaded = []
+with tempfile.TemporaryDirectory() as folder:
+    root = Path(folder)
+    for pid, outputs, sidecars in json.loads(sys.argv[1]):
+        checks = {str(n): {"Status": "critical", "Output": output} for n, output in enumerate(outputs)}
+        for n in range(sidecars):
+            (root / str(n)).touch()
+        lifecycle.agents_of = lambda host, engine: [pid]
+        lifecycle.os.kill = lambda pid, number: reloaded.append(pid)
+        agents = Agents.__new__(Agents)
+        agents._host = types.SimpleNamespace(path=lambda path: root.parent / (root.name + "-reloaded"))
+        agents._checks = Checks(types.SimpleNamespace(call=lambda method, path: checks), root)
+        agents.reload_what_has_started()
+    (root.parent / (root.name + "-reloaded")).unlink()
+print(json.dumps(reloaded))
+`;
+  const moments = [
+    [1, [], 0],
+    [1, ["TCP connect: Success", ""], 2],
+    [1, ["TCP connect: Success", "refused"], 2],
+    [1, ["TCP connect: Success", "refused"], 2],
+    [2, ["", ""], 2],
+    [2, ["TCP connect: Success", "TCP connect: Success"], 2],
+    [2, ["", ""], 2],
+  ];
+  const { code, output } = await run("python3", ["-c", script, JSON.stringify(moments)]);
+  expect({ code, output }).toEqual({ code: 0, output: "[1, 2]\n" });
+});
