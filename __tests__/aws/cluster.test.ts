@@ -54,6 +54,37 @@ function userData(json: AwsJson, name: string): string {
 
 const everywhere = ["prod-servers", "prod-general"];
 
+describe("servers of a cluster with alarms", () => {
+  const alarmTopicArn = "arn:aws:sns:eu-central-1:123456789012:alarms";
+
+  test("may put metrics into the namespace of this cluster, and do; clients may not", () => {
+    const json = synth({ alarmTopicArn });
+    const statements = (role: string) => {
+      const reference = json.ref(json.named("aws_iam_role", role), "name");
+      const { policy } = json.one("aws_iam_role_policy", { role: reference });
+      return (JSON.parse(policy as string) as { Statement: Block[] }).Statement.filter(
+        ({ Sid }) => Sid === "PutHealthMetrics",
+      );
+    };
+    expect(statements("prod-servers")).toEqual([
+      {
+        ...{ Sid: "PutHealthMetrics", Effect: "Allow", Action: ["cloudwatch:PutMetricData"], Resource: ["*"] },
+        Condition: { StringEquals: { "cloudwatch:namespace": "Meshform/prod" } },
+      },
+    ]);
+    expect(statements("prod-general")).toEqual([]);
+    const [withAlarms, without] = [{ alarmTopicArn }, {}].map(
+      (props) => clusterIn(new AwsTestStack(), props).consul.host,
+    );
+    expect(withAlarms.units.map(({ name }) => name)).toContain("meshform-metrics");
+    expect(without.units.map(({ name }) => name)).not.toContain("meshform-metrics");
+    const config = withAlarms.files.find(({ path }) => path === "/etc/meshform/host.json");
+    expect(JSON.parse(String(config?.content))).toMatchObject({
+      healthMetrics: { type: "cloudwatch", namespace: "Meshform/prod" },
+    });
+  });
+});
+
 describe("machines", () => {
   const json = synth();
 

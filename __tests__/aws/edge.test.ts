@@ -175,6 +175,19 @@ describe("a gateway that is published to the internet under a name", () => {
       ...{ alarm_name: "prod-servers-missing", metric_name: "GroupInServiceInstances", threshold: 3 },
       dimensions: { AutoScalingGroupName: "prod-servers" },
     });
+    const ofServers = json.all("aws_cloudwatch_metric_alarm").filter(({ namespace }) => namespace === "Meshform/prod");
+    expect(ofServers.map((it) => [it.alarm_name, it.metric_name, it.dimensions, it.threshold])).toEqual([
+      ["prod-agent-certificate-days", "CertificateDaysLeft", { Kind: "agent" }, 7],
+      ["prod-ca-certificate-days", "CertificateDaysLeft", { Kind: "ca" }, 90],
+      ["prod-consul-failure-tolerance", "FailureTolerance", { Engine: "consul" }, 1],
+      ["prod-consul-snapshot-age", "SnapshotAgeSeconds", { Engine: "consul" }, 7800],
+      ["prod-nomad-failure-tolerance", "FailureTolerance", { Engine: "nomad" }, 1],
+      ["prod-nomad-snapshot-age", "SnapshotAgeSeconds", { Engine: "nomad" }, 7800],
+    ]);
+    const older = { comparison_operator: "GreaterThanThreshold", statistic: "Maximum" };
+    for (const alarm of ofServers) {
+      expect(alarm).toMatchObject({ ...told, ...(alarm.metric_name === "SnapshotAgeSeconds" && older) });
+    }
     // Without it, the group has no such metric.
     expect(json.one("aws_autoscaling_group", { name: "prod-servers" }).enabled_metrics).toEqual([
       "GroupInServiceInstances",

@@ -1,8 +1,9 @@
-import { spawn } from "node:child_process";
+import { execFile, spawn } from "node:child_process";
 import { randomUUID } from "node:crypto";
 import { once } from "node:events";
 import { createServer, type AddressInfo } from "node:net";
 import { delimiter, join } from "node:path";
+import { promisify } from "node:util";
 import { secretNames, type AwsSecretStore } from "../../constructs/aws/platform/secret-store";
 import type { BucketSnapshotStore } from "../../constructs/aws/platform/snapshot-store";
 import { waitFor } from "../../lab/core/wait";
@@ -19,7 +20,18 @@ export interface Moto {
   /** The keys of all objects in a bucket. */
   objects(store: BucketSnapshotStore): Promise<string[]>;
   put(store: BucketSnapshotStore, name: string, content: string): Promise<void>;
+  /** The metrics in a namespace of CloudWatch, with all values of the last hour. */
+  metrics(namespace: string): Promise<PutMetric[]>;
   stop(): Promise<void>;
+}
+
+/** A metric, and how often it was put. */
+export interface PutMetric {
+  readonly name: string;
+  readonly dimensions: Readonly<Record<string, string>>;
+  readonly count: number;
+  readonly least: number;
+  readonly most: number;
 }
 
 /** The environment of a host whose Python has boto3, and whose role has credentials; it is installed first where it is missing. */
@@ -78,6 +90,12 @@ run_simple("127.0.0.1", ${port}, atomic, threaded=True)`;
     put: async (store, name, content) => {
       await s3(store, "PUT", `/${store.prefix ?? ""}${name}`, content);
     },
+    metrics: async (namespace) => {
+      const { stdout } = await promisify(execFile)(join(programs, "python3"), ["-c", METRICS, endpoint, namespace], {
+        env: { ...process.env, ...environment },
+      });
+      return JSON.parse(stdout) as PutMetric[];
+    },
     stop: async () => {
       const ended = once(server, "exit");
       server.kill();
@@ -85,6 +103,20 @@ run_simple("127.0.0.1", ${port}, atomic, threaded=True)`;
     },
   };
 }
+
+const METRICS = `
+import boto3, datetime, json, sys
+endpoint, namespace = sys.argv[1:]
+client = boto3.client("cloudwatch", region_name="eu-central-1", endpoint_url=endpoint)
+now, hour = datetime.datetime.now(datetime.timezone.utc), datetime.timedelta(hours=1)
+found = []
+for metric in client.list_metrics(Namespace=namespace)["Metrics"]:
+    span = dict(StartTime=now - hour, EndTime=now + hour, Period=7200, Statistics=["SampleCount", "Minimum", "Maximum"])
+    [point] = client.get_metric_statistics(**metric, **span)["Datapoints"]
+    dimensions = {it["Name"]: it["Value"] for it in metric["Dimensions"]}
+    put = dict(name=metric["MetricName"], dimensions=dimensions, count=point["SampleCount"])
+    found.append(dict(put, least=point["Minimum"], most=point["Maximum"]))
+print(json.dumps(sorted(found, key=lambda it: (it["name"], sorted(it["dimensions"].values())))))`;
 
 async function createSecret(endpoint: string, region: string, name: string): Promise<void> {
   const scope = `of-terraform/20260101/${region}/secretsmanager/aws4_request`;

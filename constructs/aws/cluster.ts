@@ -24,13 +24,15 @@ import { MachineImage } from "./machines/machine-image";
 import type { Scaling } from "./machines/scaling";
 import { ServerGroup } from "./machines/server-group";
 import type { NetworkLike, NetworkSubnet } from "./network/network-like";
+import { metricStorePolicy, type CloudWatchMetricStore } from "./platform/metric-store";
 import { awsPlatform } from "./platform/platform";
 import { AssetsBucket } from "./storage/assets-bucket";
 import { EncryptionKey } from "./storage/encryption-key";
 import { LogsBucket } from "./storage/logs-bucket";
 import { SnapshotsBucket } from "./storage/snapshots-bucket";
 import { addTags, TAGS, type Tags } from "./tags";
-import { addTooFewAlarm } from "./watch/too-few-alarm";
+import { addAlarm } from "./watch/alarm";
+import { addHealthAlarms } from "./watch/health-alarms";
 
 /** How often an {@link AwsCluster} saves snapshots, and how many it keeps. */
 export type ClusterSnapshotOptions = Pick<SnapshotOptions, "everySeconds" | "retain">;
@@ -62,8 +64,9 @@ export interface AwsClusterProps extends Pick<ConsulServersProps, "datacenter" |
    */
   readonly deletionProtection?: boolean;
   /**
-   * ARN of an SNS topic that alarms notify: fewer servers in service than configured for 5 minutes, and published gateways without a
-   * healthy machine for 3 minutes.
+   * ARN of an SNS topic that alarms notify: fewer servers in service than configured, servers that would not survive the loss of as
+   * many as they should, old snapshots, certificates that expire soon, and published gateways without a healthy machine. Servers put
+   * what they measure themselves into the namespace `Meshform/<name>` of CloudWatch.
    * @default there are no alarms
    */
   readonly alarmTopicArn?: string;
@@ -221,6 +224,8 @@ export class AwsCluster extends Construct implements ServersLike {
         : new SnapshotsBucket(this, "snapshots", { name, keyArn: this.keyArn, isProtected, logs });
 
     const { region } = this.secrets.store;
+    const healthMetrics: CloudWatchMetricStore | undefined =
+      props.alarmTopicArn === undefined ? undefined : { type: "cloudwatch", namespace: `Meshform/${name}`, region };
     this.consul = new ConsulServers(this, "servers", {
       platform: awsPlatform,
       lifecycleNotices: true,
@@ -231,6 +236,7 @@ export class AwsCluster extends Construct implements ServersLike {
       datacenter: props.datacenter,
       nomadRegion: props.nomadRegion,
       versions: props.versions,
+      healthMetrics,
       verifyHttpsClients: this.uis ? false : undefined,
       // Datacenters are joined by cluster peering.
       override: { ports: { serf_wan: -1 } },
@@ -248,6 +254,7 @@ export class AwsCluster extends Construct implements ServersLike {
         ...this.secrets.statements("server"),
         encryptStatement(this.keyArn),
         ...(bucket?.statements() ?? []),
+        ...(healthMetrics === undefined ? [] : metricStorePolicy(healthMetrics)),
       ],
       image: this.image,
       instanceType: props.serverType,
@@ -264,8 +271,12 @@ export class AwsCluster extends Construct implements ServersLike {
         ...{ clientsSecurityGroupId, logsBucketName, deletionProtection, pools },
       };
     });
-    if (props.alarmTopicArn !== undefined) {
-      addTooFewAlarm(this, "servers-alarm", {
+    if (props.alarmTopicArn !== undefined && healthMetrics !== undefined) {
+      addHealthAlarms(this, {
+        ...{ name, namespace: healthMetrics.namespace, serverCount, topicArn: props.alarmTopicArn },
+        snapshotSeconds: snapshots === false ? undefined : (snapshots.everySeconds ?? 3600),
+      });
+      addAlarm(this, "servers-alarm", {
         name: `${name}-servers-missing`,
         description: `The cluster ${name} has fewer than ${serverCount} servers in service.`,
         namespace: "AWS/AutoScaling",

@@ -4,10 +4,10 @@ import { HOST_GROUP_SHAPE, HostGroup, type ClusterOptions, type HostGroupProps }
 import { isDuration, nanoseconds } from "../core/duration";
 import * as is from "../core/shape";
 import type { SecretStore } from "./host-tool/secret-store";
-import type { CloudPlatform } from "./platform";
+import type { CloudPlatform, CloudStore } from "./platform";
 import type { Recovery } from "./host-tool/host-tool";
 import type { SnapshotOptions } from "./host-tool/snapshot-store";
-import { storeRule } from "./host-tool/store-rule";
+import { cloudStoreRule, storeRule } from "./host-tool/store-rule";
 import { DEFAULT_VERSIONS, type Versions } from "./versions";
 
 const VERSIONS_SHAPE: is.Shape<Versions> = {
@@ -53,6 +53,12 @@ export interface ConsulServersProps
    */
   readonly snapshots?: SnapshotOptions | false;
   /**
+   * Where the servers put the metrics that alarms watch, each minute: a store that `platform` supports. `FailureTolerance` and
+   * `SnapshotAgeSeconds` have the dimension `Engine`, and only the leader puts them; `CertificateDaysLeft` has the dimension `Kind`.
+   * @default nowhere
+   */
+  readonly healthMetrics?: CloudStore;
+  /**
    * What new servers do if the secret store shows that the cluster existed before, but no server has its state. With `"restore"`,
    * they restore the newest valid snapshot. With `"wait"`, they log this and wait until someone runs `meshform-host recover`.
    * They never start with an empty state on their own.
@@ -85,6 +91,7 @@ function shapeOn(platform: Partial<CloudPlatform> | undefined): is.Shape<ConsulS
   return {
     ...CONSUL_SERVERS_SHAPE,
     secretStore: is.required(storeRule(platform?.secretStores)),
+    healthMetrics: cloudStoreRule(platform?.metricStores),
     snapshots: is.falseOr(
       is.block<SnapshotOptions>({
         store: storeRule(platform?.snapshotStores),
@@ -95,7 +102,7 @@ function shapeOn(platform: Partial<CloudPlatform> | undefined): is.Shape<ConsulS
   };
 }
 
-const CONSUL_SERVERS_SHAPE: Omit<is.Shape<ConsulServersProps>, "secretStore" | "snapshots"> = {
+const CONSUL_SERVERS_SHAPE: Omit<is.Shape<ConsulServersProps>, "secretStore" | "snapshots" | "healthMetrics"> = {
   ...HOST_GROUP_SHAPE,
   minQuorum: is.number,
   nodeMeta: is.map(is.text),
@@ -165,6 +172,7 @@ function clusterOf(props: ConsulServersProps): ClusterOptions {
     certificateNames: props.certificateNames,
     versions: { ...DEFAULT_VERSIONS, ...props.versions },
     snapshots: snapshots === false ? undefined : snapshots,
+    healthMetrics: props.healthMetrics,
     recovery: props.recovery,
   };
 }

@@ -9,7 +9,7 @@ import type { HostData, HostVolume } from "./host";
 import type { HostToolRole, Recovery } from "./host-tool/host-tool";
 import type { SecretStore } from "./host-tool/secret-store";
 import type { SnapshotOptions } from "./host-tool/snapshot-store";
-import type { CloudPlatform } from "./platform";
+import type { CloudPlatform, CloudStore } from "./platform";
 import { DRAIN_SECONDS, secureHost } from "./secure-host";
 import type { Versions } from "./versions";
 import { HOST_VOLUME_SHAPE } from "./volumes";
@@ -69,6 +69,8 @@ export interface ClusterOptions {
   readonly versions: Versions;
   /** Snapshots of the servers' state. @default none */
   readonly snapshots?: SnapshotOptions;
+  /** Where servers put the metrics that alarms watch. @default nowhere */
+  readonly healthMetrics?: CloudStore;
   /** What new servers do if no server has the state of the cluster. @default "restore" */
   readonly recovery?: Recovery;
 }
@@ -121,8 +123,16 @@ export class HostGroup extends Construct {
 
   /** One host of the group as data, for `cloudInit`. Its name is that of the group; each machine has its own name. */
   get host(): HostData {
-    const { platform, consulDatacenter, nomadRegion, secretStore, certificateNames, snapshots, recovery } =
-      this.cluster;
+    const {
+      platform,
+      consulDatacenter,
+      nomadRegion,
+      secretStore,
+      certificateNames,
+      snapshots,
+      recovery,
+      healthMetrics,
+    } = this.cluster;
     return composeHost(
       this.node.id,
       ...this.parts.map(({ role }) => role),
@@ -133,6 +143,7 @@ export class HostGroup extends Construct {
         consulDatacenter,
         nomadRegion,
         snapshots,
+        healthMetrics: this.hasServers ? healthMetrics : undefined,
         recovery: this.hasServers ? recovery : undefined,
         certificateNames: this.hasServers ? certificateNames : undefined,
         drainSeconds: this.parts.find((part) => part.drainSeconds !== undefined)?.drainSeconds,

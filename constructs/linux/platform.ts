@@ -15,6 +15,8 @@ export interface CloudPlatform {
   readonly secretStores: Readonly<Record<string, CloudStoreKind>>;
   /** The kinds of snapshot stores of the cloud, by their `type`. The host tool has a module for each kind. */
   readonly snapshotStores: Readonly<Record<string, CloudStoreKind>>;
+  /** The kinds of stores for metrics of the cloud, by their `type`. The host tool has a module for each kind. */
+  readonly metricStores: Readonly<Record<string, CloudStoreKind>>;
   /** How machines read instance facts. */
   readonly instanceFacts: InstanceFactSource;
   /**

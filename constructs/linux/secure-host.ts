@@ -65,7 +65,7 @@ function membership({ drainSeconds = DRAIN_SECONDS }: HostToolConfig): HostUnit 
 }
 
 function serverUnits(config: HostToolConfig): HostUnit[] {
-  const { snapshots, store } = config;
+  const { snapshots, store, healthMetrics } = config;
   const after = ["consul", "nomad"];
   const acl: HostUnit = {
     name: "meshform-acl",
@@ -94,7 +94,18 @@ function serverUnits(config: HostToolConfig): HostUnit[] {
     after,
     rights: { capabilities: reads, writablePaths: [] },
   };
-  return [acl, repair, ...(snapshots === undefined ? [] : [snapshot])];
+  const metrics: HostUnit = {
+    name: "meshform-metrics",
+    description: "What alarms watch, put into the metrics of the cloud",
+    command: [HOST_TOOL, "metrics"],
+    after,
+    rights: { capabilities: reads, writablePaths: [] },
+  };
+  return [
+    ...[acl, repair],
+    ...(snapshots === undefined ? [] : [snapshot]),
+    ...(healthMetrics === undefined ? [] : [metrics]),
+  ];
 }
 
 function snapshotFolders({ snapshots }: HostToolConfig): string[] {

@@ -30,6 +30,7 @@ class Host:
     consul_api: str
     nomad_api: str
     snapshots: Mapping[str, Any] | None
+    health_metrics: Mapping[str, str] | None
     recovery: str
     ca_days: int
     certificate_days: int
@@ -57,6 +58,7 @@ class Host:
                 consul_api=said.get("consulApi", "https://127.0.0.1:8501"),
                 nomad_api=said.get("nomadApi", "https://127.0.0.1:4646"),
                 snapshots=said.get("snapshots"),
+                health_metrics=said.get("healthMetrics"),
                 recovery=said.get("recovery", "restore"),
                 ca_days=certificates.get("caDays", 3650),
                 certificate_days=certificates.get("days", 365),

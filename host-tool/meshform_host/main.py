@@ -55,6 +55,7 @@ from .host import Host
 from .host_secrets import write_secrets
 from .leave import leave, resume
 from .lifecycle import restart_agents
+from .metrics import put_metrics
 from .ready import ready, status
 from .recovery import recover
 from .repair import repair
@@ -157,6 +158,11 @@ def parser() -> argparse.ArgumentParser:
     repairing = commands.add_parser("repair", help=replacing)
     repairing.add_argument("--once", action="store_true", help="do it once and exit")
     repairing.set_defaults(run=repair)
+
+    measuring = "on servers: put what alarms watch into the metrics of the cloud, every minute"
+    metrics = commands.add_parser("metrics", help=measuring)
+    metrics.add_argument("--once", action="store_true", help="do it once and exit")
+    metrics.set_defaults(run=put_metrics)
 
     following = "update this host's secrets from the store: at once during a rotation, and every six hours"
     commands.add_parser("follow", help=following).set_defaults(run=follow)

@@ -941,6 +941,40 @@ describe("snapshots in a bucket", () => {
       for (const [index, { host }] of [server, other].entries()) host.write(config, before[index]);
     }
   });
+
+  test("are as old as the metrics say, which also have what the servers tolerate and how long certificates are valid", async () => {
+    const config = "/etc/meshform/host.json";
+    const before = cluster.servers.map(({ host }) => host.read(config));
+    const healthMetrics = {
+      type: "cloudwatch",
+      namespace: "Meshform/dc1",
+      region: "eu-central-1",
+      endpoint: moto.endpoint,
+    };
+    try {
+      for (const { host } of cluster.servers) {
+        const own = { snapshots: { store: bucket(), retain: 2 }, healthMetrics };
+        host.write(config, JSON.stringify({ ...(host.json(config) as object), ...own }));
+        const { code, output } = await host.tool(["metrics", "--once"], env);
+        expect({ code, output }).toEqual({ code: 0, output: "" });
+      }
+      const known = await moto.metrics("Meshform/dc1");
+      const put = (name: string, dimensions: object) =>
+        known.filter((it) => it.name === name && JSON.stringify(it.dimensions) === JSON.stringify(dimensions));
+      for (const Engine of ["consul", "nomad"]) {
+        // By the leader alone.
+        expect(put("FailureTolerance", { Engine })).toMatchObject([{ count: 1, least: 1, most: 1 }]);
+        const [{ count, most }] = put("SnapshotAgeSeconds", { Engine });
+        expect({ count, isRecent: most < 15 * 60 }).toEqual({ count: 1, isRecent: true });
+      }
+      const days = (Kind: string) =>
+        put("CertificateDaysLeft", { Kind }).map(({ count, least }) => [count, Math.ceil(least)]);
+      expect({ agent: days("agent"), ca: days("ca") }).toEqual({ agent: [[3, 365]], ca: [[3, 3650]] });
+      expect(known).toHaveLength(6);
+    } finally {
+      for (const [index, { host }] of cluster.servers.entries()) host.write(config, before[index]);
+    }
+  });
 });
 
 test("new servers with the same store begin with the newest good snapshot, and never with nothing", async () => {

@@ -14,7 +14,7 @@ import { isToken } from "../../core/token";
 import { AWS_CHECKS } from "../checks";
 import { awsName } from "../names";
 import { addTags, TAGS, tagsOf, type Tags } from "../tags";
-import { addTooFewAlarm } from "../watch/too-few-alarm";
+import { addAlarm } from "../watch/alarm";
 import { addCertificate } from "./certificate";
 import type { ClusterLike } from "./cluster-like";
 import { addDnsRecords } from "./dns-records";
@@ -334,7 +334,7 @@ export class PublishedGateway extends Construct {
     }
     const { alarmTopicArn } = this.props.cluster;
     if (alarmTopicArn !== undefined) {
-      addTooFewAlarm(this, `${id}-alarm`, {
+      addAlarm(this, `${id}-alarm`, {
         name: `${this.name}-${port}-no-healthy-target`,
         description: `No machine runs the gateway ${this.props.gateway.serviceName}, or none accepts connections on port ${hostPort}.`,
         namespace: this.isApplication ? "AWS/ApplicationELB" : "AWS/NetworkELB",

@@ -12,7 +12,7 @@ import * as is from "../../core/shape";
 import { AWS_CHECKS } from "../checks";
 import { awsName } from "../names";
 import { addTags, TAGS, tagsOf, type Tags } from "../tags";
-import { addTooFewAlarm } from "../watch/too-few-alarm";
+import { addAlarm } from "../watch/alarm";
 import { addCertificate } from "./certificate";
 import type { ServersLike } from "./cluster-like";
 import { addDnsRecords } from "./dns-records";
@@ -188,7 +188,7 @@ export class PublishedUis extends Construct {
       lbTargetGroupArn: target.arn,
     });
     if (cluster.alarmTopicArn !== undefined) {
-      addTooFewAlarm(this, `${engine}-alarm`, {
+      addAlarm(this, `${engine}-alarm`, {
         name: `${this.name}-${engine}-no-healthy-target`,
         description: `No server of the cluster ${cluster.name} answers ${path} of ${engine}.`,
         namespace: "AWS/NetworkELB",

@@ -38,6 +38,7 @@ const STATEMENT_SHAPE: is.Shape<IamStatement> = {
   Effect: is.required(is.oneOf(["Allow"])),
   Action: is.required(is.list(is.name)),
   Resource: is.required(is.list(is.name)),
+  Condition: is.fields,
 };
 
 /** @internal */

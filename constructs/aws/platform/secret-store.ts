@@ -37,6 +37,8 @@ export interface IamStatement {
   readonly Action: readonly string[];
   /** ARNs of the secrets. */
   readonly Resource: readonly string[];
+  /** When it applies. @default always */
+  readonly Condition?: Readonly<Record<string, Readonly<Record<string, string | readonly string[]>>>>;
 }
 
 /**

@@ -1,7 +1,7 @@
 import { WELL_KNOWN_TOKENS } from "../../consul/well-known-tokens";
 import type { HostRole } from "../compose-host";
 import { json } from "../json";
-import type { CloudPlatform } from "../platform";
+import type { CloudPlatform, CloudStore } from "../platform";
 import { hostToolArchive } from "./archive";
 import type { SecretStore } from "./secret-store";
 import { DEFAULT_SNAPSHOT_STORE, type SnapshotOptions } from "./snapshot-store";
@@ -41,6 +41,8 @@ export interface HostToolConfig {
   readonly nomadApi?: `https://${string}`;
   /** @default no snapshots */
   readonly snapshots?: SnapshotOptions;
+  /** Where servers put the metrics that alarms watch. @default nowhere */
+  readonly healthMetrics?: CloudStore;
   /**
    * What new servers do if no server has the state of the cluster: they restore the newest valid snapshot, or wait for a person.
    * @default "restore"
@@ -82,6 +84,7 @@ export function hostTool(config: HostToolConfig): HostRole {
   const kinds = [
     platform?.secretStores[config.store.type],
     platform?.snapshotStores[(snapshots?.store ?? DEFAULT_SNAPSHOT_STORE).type],
+    config.healthMetrics && platform?.metricStores[config.healthMetrics.type],
   ];
   const saved = snapshots && { store: snapshots.store ?? DEFAULT_SNAPSHOT_STORE, retain: snapshots.retain ?? 48 };
   return {

@@ -8,9 +8,18 @@ const SETTING = { name: is.required(is.name), text: is.required(is.text), option
  *
  * @param kinds the kinds of stores of the platform, by their type
  */
-export function storeRule(kinds: Readonly<Record<string, CloudStoreKind>> = {}): is.Rule {
+export function storeRule(kinds?: Readonly<Record<string, CloudStoreKind>>): is.Rule {
+  return ruleOf(kinds, { directory: is.block({ type: is.anything, path: is.required(is.name) }) });
+}
+
+/** The same for a store that only a platform has. */
+export function cloudStoreRule(kinds?: Readonly<Record<string, CloudStoreKind>>): is.Rule {
+  return ruleOf(kinds, {});
+}
+
+function ruleOf(kinds: Readonly<Record<string, CloudStoreKind>> = {}, own: Readonly<Record<string, is.Rule>>): is.Rule {
   const shapes: Readonly<Record<string, is.Rule>> = {
-    directory: is.block({ type: is.anything, path: is.required(is.name) }),
+    ...own,
     ...Object.fromEntries(Object.entries(kinds).map(([type, { settings }]) => [type, is.block(shapeOf(settings))])),
   };
   return (place, property, value) => {

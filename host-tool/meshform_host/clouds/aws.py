@@ -1,4 +1,4 @@
-"""AWS: Secrets Manager as a secret store, a bucket of S3 as a store of snapshots.
+"""AWS: Secrets Manager as a secret store, a bucket of S3 as a store of snapshots, CloudWatch for metrics.
 
 Terraform creates the five secrets in Secrets Manager, empty. Which IAM actions a host's role needs on them:
 
@@ -16,7 +16,7 @@ from __future__ import annotations
 import base64
 import hashlib
 import uuid
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -149,6 +149,26 @@ class BucketSnapshots:
         return self._service.call(f"Bucket {self._bucket}", action, expected, Bucket=self._bucket, **arguments)
 
 
+class CloudWatch:
+    """The metrics of one namespace."""
+
+    def __init__(self, namespace: str, region: str, endpoint: str | None) -> None:
+        self._namespace = namespace
+        self._service = Service("cloudwatch", region, endpoint)
+
+    def put(self, metrics: Sequence[Any]) -> None:
+        data = [
+            {
+                "MetricName": metric.name,
+                "Value": metric.value,
+                "Dimensions": [{"Name": name, "Value": value} for name, value in metric.dimensions.items()],
+            }
+            for metric in metrics
+        ]
+        what = f"Namespace {self._namespace} of CloudWatch"
+        self._service.call(what, "PutMetricData", set(), Namespace=self._namespace, MetricData=data)
+
+
 def only_where_none_is(params: Json, **_: object) -> None:
     params["headers"]["If-None-Match"] = "*"
 
@@ -167,5 +187,10 @@ def open_bucket(settings: Mapping[str, str]) -> BucketSnapshots:
     return BucketSnapshots(settings["bucket"], prefix, settings["region"], settings.get("endpoint"))
 
 
+def open_metrics(settings: Mapping[str, str]) -> CloudWatch:
+    return CloudWatch(settings["namespace"], settings["region"], settings.get("endpoint"))
+
+
 SECRET_STORES = {"aws-secrets-manager": open_secrets}
 SNAPSHOT_STORES = {"s3": open_bucket}
+METRIC_STORES = {"cloudwatch": open_metrics}
