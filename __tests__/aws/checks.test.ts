@@ -5,7 +5,7 @@ import { VpcSecurityGroupIngressRule } from "@cdktf/provider-aws/lib/vpc-securit
 import { ConsulProvider } from "@cdktf/provider-consul/lib/provider";
 import { NomadProvider } from "@cdktf/provider-nomad/lib/provider";
 import type { IConstruct } from "constructs";
-import { ServiceMesh, silence, Workload } from "../../constructs";
+import { ApiGatewayListener, Constraint, Protocol, ServiceMesh, silence, Workload } from "../../constructs";
 import {
   AWS_CHECKS,
   AwsCluster,
@@ -191,6 +191,17 @@ test("subnet-size finds groups that together may have more machines than there a
   ]);
 });
 
+test("subnet-size counts what internal load balancers need", () => {
+  const stack = new AwsTestStack();
+  const network = new Network(stack, "net", { flowLogs: false, cidr: "10.0.0.0/23" });
+  const cluster = new AwsCluster(stack, "prod", { network, uis: true });
+  cluster.addClientPool("general", { scaling: Scaling.byNomad({ min: 0, max: 174 }) });
+  cluster.publishUis({ allowFrom: ["10.8.0.0/16"], certificateArn: "arn:aws:acm:x" });
+  expect(findingsOf(() => AwsJson.of(stack))).toEqual([
+    "stack/prod/server-machines: Its network has 153 addresses for machines, without those of 1 internal load balancers, but its groups can have up to 177 machines. Use a larger cidr, or smaller groups. (subnet-size)",
+  ]);
+});
+
 function importedNetwork(stack: AwsTestStack) {
   return Network.fromIds(stack, "net", { vpcId: "vpc-1", privateSubnetIds: ["subnet-1", "subnet-2", "subnet-3"] });
 }
@@ -311,6 +322,50 @@ describe("drain-time", () => {
 
   test("counts with what the pool leaves for it", () => {
     expect(findingsOfJob("10m", { drainSeconds: 120 })).toEqual([]);
+  });
+});
+
+describe("image-architecture", () => {
+  function warningsOfImage(constraints: readonly Constraint[] | undefined, pool: ClientPoolProps = {}) {
+    const stack = new AwsTestStack();
+    new ConsulProvider(stack, "consul");
+    new NomadProvider(stack, "nomad", { address: "http://127.0.0.1:4646" });
+    const cluster = new AwsCluster(stack, "prod", { network: importedNetwork(stack) });
+    cluster.addClientPool("general", pool);
+    const mesh = new ServiceMesh(stack, "mesh");
+    const workload = Workload.docker({ image: "example/web:1" });
+    const web = mesh.addService("web", { port: 80, protocol: Protocol.HTTP, workload, constraints });
+    mesh.addApiGateway("gateway", { listeners: [ApiGatewayListener.http({ port: 8080 })] }).connectTo(web);
+    AwsJson.of(stack);
+    return stack.node
+      .findAll()
+      .flatMap(({ node }) => node.metadata.map(({ data }) => `${node.path}: ${String(data)}`))
+      .filter((line) => line.endsWith("(image-architecture)"));
+  }
+  const arch = "${attr.cpu.arch}";
+  const intel = { instanceTypes: ["m7i.large"], image: MachineImage.ubuntu("amd64") };
+
+  test("warns of an image of which nothing says that it exists for the machines of its pool; Envoy's does", () => {
+    const fix = `If it does, set constraints to [Constraint.matches("${arch}", "amd64|arm64")]. Otherwise, use an image and instance types for another architecture. (image-architecture)`;
+    const of = (what: string) =>
+      `stack/mesh/web: The task web may be placed on machines for ${what}, but nothing says that its image example/web:1 exists for ${what}. ${fix}`;
+    expect(warningsOfImage(undefined)).toEqual([of("arm64")]);
+    expect(warningsOfImage([Constraint.isSet("${attr.kernel.name}")], intel)).toEqual([of("amd64")]);
+  });
+
+  test("warns of constraints that no machine meets", () => {
+    expect(warningsOfImage([Constraint.equals(arch, "amd64")])).toEqual([
+      'stack/mesh/web: The task web cannot be placed: all machines of its node pool "default" are for arm64, which its constraints exclude. Change the constraints, or use an image and instance types for another architecture. (image-architecture)',
+    ]);
+  });
+
+  test.each([
+    [Constraint.equals(arch, "arm64")],
+    [Constraint.notEquals(arch, "amd64")],
+    [Constraint.matches(arch, "amd64|arm64")],
+    [Constraint.of(arch, "set_contains_any", "amd64,arm64")],
+  ])("is content with a constraint that allows them", (constraint) => {
+    expect(warningsOfImage([constraint])).toEqual([]);
   });
 });
 

@@ -2,6 +2,7 @@ import type { Check } from "../../checks/check";
 import { noInternetAccess, serverZones, subnetSize } from "./machines";
 import { drainHook, drainTime } from "./draining";
 import { movingImage, noSnapshots, singleNat } from "./lasting";
+import { imageArchitecture } from "./image-architecture";
 import { openToTheWorld } from "./open-to-the-world";
 import { publicWithoutTls } from "./public-without-tls";
 import { serverHealthChecks, serverRefresh, serverReplacement, spotServers } from "./servers";
@@ -27,4 +28,5 @@ export const AWS_CHECKS: readonly Check[] = [
   singleNat,
   movingImage,
   noSnapshots,
+  imageArchitecture,
 ];

@@ -8,7 +8,7 @@ import type { NetworkLike } from "../network/network-like";
 export interface CheckedMachines extends IConstruct {
   readonly options: {
     readonly network: NetworkLike;
-    readonly image: { readonly isPrepared: boolean; readonly isPinned: boolean };
+    readonly image: { readonly isPrepared: boolean; readonly isPinned: boolean; readonly architecture: string };
     readonly hosts: CheckedHosts;
     readonly scaling: { readonly min: number; readonly max: number };
     /** Whether a plan that would destroy or replace the group fails. */
@@ -23,6 +23,19 @@ const MACHINES = Symbol.for("meshform.aws-machines");
 export function machineGroupsOf(scope: IConstruct): CheckedMachines[] {
   const root: IConstruct & { [MACHINES]?: CheckedMachines[] } = scope.node.root;
   return (root[MACHINES] ??= []);
+}
+
+/** The network of an internal load balancer. */
+interface InternalLoadBalancer {
+  readonly vpcId: string;
+}
+
+const BALANCERS = Symbol.for("meshform.aws-internal-load-balancers");
+
+/** The internal load balancers of an app, which take addresses of private subnets. */
+export function internalLoadBalancersOf(scope: IConstruct): InternalLoadBalancer[] {
+  const root: IConstruct & { [BALANCERS]?: InternalLoadBalancer[] } = scope.node.root;
+  return (root[BALANCERS] ??= []);
 }
 
 export const noInternetAccess: Check = {
@@ -66,6 +79,12 @@ export const serverZones: Check = {
 /** What AWS keeps of each subnet for itself. */
 const KEPT_BY_AWS = 5;
 
+/**
+ * What a load balancer must find free in each of its subnets.
+ * @see https://docs.aws.amazon.com/elasticloadbalancing/latest/application/application-load-balancers.html#subnets-load-balancer
+ */
+const PER_BALANCER = 8;
+
 export const subnetSize: Check = {
   id: "subnet-size",
   reason: "If its subnets have no free addresses, a group cannot grow, and its machines cannot be replaced.",
@@ -77,11 +96,12 @@ export const subnetSize: Check = {
       const most = own.reduce((sum, { options }) => sum + options.scaling.max, 0);
       const sizes = network.privateSubnets.map(({ cidr }) => Cidr.parse(cidr ?? "")?.size);
       const known = sizes.filter((size) => size !== undefined);
-      const room = known.reduce((sum, size) => sum + size - KEPT_BY_AWS, 0);
+      const balancers = internalLoadBalancersOf(root).filter(({ vpcId }) => vpcId === network.vpcId).length;
+      const room = known.reduce((sum, size) => sum + size - KEPT_BY_AWS - balancers * PER_BALANCER, 0);
       if (known.length === sizes.length && room < most) {
         yield {
           at: own[0],
-          problem: `Its network has ${room} addresses for machines, but its groups can have up to ${most} machines.`,
+          problem: `Its network has ${room} addresses for machines${balancers === 0 ? "" : `, without those of ${balancers} internal load balancers`}, but its groups can have up to ${most} machines.`,
           fix: "Use a larger cidr, or smaller groups.",
         };
       }

@@ -12,6 +12,7 @@ import { MeshError } from "../../core/errors";
 import * as is from "../../core/shape";
 import { isToken } from "../../core/token";
 import { AWS_CHECKS } from "../checks";
+import { internalLoadBalancersOf } from "../checks/machines";
 import { awsName } from "../names";
 import { addTags, TAGS, tagsOf, type Tags } from "../tags";
 import { addAlarm } from "../watch/alarm";
@@ -106,6 +107,7 @@ export class PublishedGateway extends Construct {
     for (const it of published) {
       this.addRules(it, sources);
     }
+    if (!this.isPublic) internalLoadBalancersOf(this).push(cluster.loadBalancers);
     const balancer = new Lb(this, "load-balancer", {
       name: this.name,
       loadBalancerType: this.isApplication ? "application" : "network",

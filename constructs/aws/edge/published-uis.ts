@@ -10,6 +10,7 @@ import { attachChecks } from "../../checks/attach";
 import { MeshError } from "../../core/errors";
 import * as is from "../../core/shape";
 import { AWS_CHECKS } from "../checks";
+import { internalLoadBalancersOf } from "../checks/machines";
 import { awsName } from "../names";
 import { addTags, TAGS, tagsOf, type Tags } from "../tags";
 import { addAlarm } from "../watch/alarm";
@@ -91,6 +92,7 @@ export class PublishedUis extends Construct {
       tags: tagsOf(this, `${this.name}-load-balancer`),
     });
     this.securityGroupId = securityGroup.id;
+    internalLoadBalancersOf(this).push(cluster.loadBalancers);
     const balancer = new Lb(this, "load-balancer", {
       name: this.name,
       loadBalancerType: "network",
