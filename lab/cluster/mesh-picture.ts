@@ -7,7 +7,7 @@ import type { JobStatus, UpstreamStatus } from "./services";
 
 /** Connections, as the running cluster has it. */
 export interface MeshPicture {
-  /** Sidecars that have an upstream to a destination which lets them in. */
+  /** Sidecars that have an upstream, or a transparent proxy, to a destination which lets them in. */
   readonly connections: readonly Connection[];
   /** Upstreams that no intention lets in, one sentence each. */
   readonly refused: readonly string[];
@@ -15,9 +15,11 @@ export interface MeshPicture {
   readonly remarks: readonly string[];
 }
 
-export interface Connection extends UpstreamStatus {
-  /** The job whose sidecars hold the upstream. */
+export interface Connection extends Omit<UpstreamStatus, "localPort"> {
+  /** The job of the source. */
   readonly job: JobStatus;
+  /** Port of the upstream. @default there is none: a transparent proxy leads to the virtual address of the destination */
+  readonly localPort?: number;
   /** Whether only some requests are allowed, by L7 permissions. */
   readonly partly: boolean;
 }
@@ -56,9 +58,10 @@ export function meshPicture(datacenter: string, world: World, jobs: readonly Job
   // Of clusters outside of the lab it is not known here whom they let in.
   const isKnown = ({ peer }: UpstreamStatus) => peer === undefined || world.entries.has(peer);
   const wanted = jobs.flatMap((job) => job.upstreams.filter(isKnown).map((upstream) => ({ job, ...upstream })));
-  const permissionFor = ({ source, destination, peer = datacenter }: UpstreamStatus) =>
+  const permissionFor = ({ source, destination, peer = datacenter }: Omit<UpstreamStatus, "localPort">) =>
     reach(world, { datacenter, service: source }, { datacenter: peer, service: destination }).allowed;
-  const connections = wanted.flatMap((it) => {
+  const candidates = [...wanted, ...virtualConnections(jobs, world.entries.get(datacenter))];
+  const connections = candidates.flatMap((it) => {
     const allowed = permissionFor(it);
     return allowed === "no" ? [] : [{ ...it, partly: allowed !== "all" }];
   });
@@ -82,6 +85,27 @@ export function meshPicture(datacenter: string, world: World, jobs: readonly Job
         `Canaries of ${id} are waiting for promotion. To replace the other instances: nomad job promote ${id}`,
     );
   return { connections, refused: [...new Set(refused)], remarks: [...new Set([...lonely, ...waiting])] };
+}
+
+/** Services with a transparent proxy reach all that names them in an intention; those for any source would be too many to try. */
+function virtualConnections(
+  jobs: readonly JobStatus[],
+  entries: ConfigEntries | undefined,
+): Omit<Connection, "partly">[] {
+  const isNamed = (destination: string, source: string) =>
+    (entries?.find("service-intentions", destination)?.Sources ?? []).some(
+      ({ Name, Peer }) => Name === source && !Peer,
+    );
+  const services = jobs.flatMap((job) => job.services.map((service) => ({ job, ...service })));
+  const destinations = new Set(services.filter(({ isDestination }) => isDestination).map(({ name }) => name));
+  return services
+    .filter(({ isTransparent }) => isTransparent)
+    .flatMap(({ job, name: source, group }) =>
+      [...destinations]
+        .filter((destination) => isNamed(destination, source))
+        .filter((destination) => !job.upstreams.some((it) => it.source === source && it.destination === destination))
+        .map((destination) => ({ job, source, group, destination })),
+    );
 }
 
 /** Whether any intention lets any source reach a service. */

@@ -17,7 +17,7 @@ export function placementProblems(failures: Readonly<Record<string, PlacementFai
     const why =
       reasons.map(([reason, nodes]) => `${reason} (${counted(nodes, "node")})`).join(", ") || "no node is eligible";
     const hint = why.includes("consul-cni")
-      ? " A transparent proxy needs the plugin consul-cni, which these nodes do not have: use explicit upstreams instead."
+      ? " A transparent proxy needs the plugin consul-cni. Hosts of a lab that an earlier version has booted lack it: run `meshform down`, then `up`."
       : "";
     return `group ${group} cannot be placed on ${counted(failure.NodesEvaluated, "node")}: ${why}.${hint}`;
   });

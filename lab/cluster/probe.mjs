@@ -1,10 +1,16 @@
 // Makes one real request and says in one line of JSON what came back. It runs inside a network namespace of the lab, so it
-// is a program of its own. Usage: probe.mjs <address> <port> http|tcp
+// is a program of its own. Usage: probe.mjs <address> <port> http|tcp [user id]
 import { get } from "node:http";
 import { connect } from "node:net";
 import process from "node:process";
 
-const [host, port, kind] = process.argv.slice(2);
+const [host, port, kind, user] = process.argv.slice(2);
+if (user !== undefined) {
+  // Only now: another user could not read this program.
+  process.setgroups([]);
+  process.setgid(Number(user));
+  process.setuid(Number(user));
+}
 const say = (result) => {
   console.log(JSON.stringify(result));
   process.exit(0);

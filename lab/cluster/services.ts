@@ -48,6 +48,8 @@ export interface ServiceStatus {
   readonly group: string;
   /** Whether it is in the mesh, and others may want to reach it there: it has a port and an Envoy, or speaks the mesh's TLS itself. */
   readonly isDestination: boolean;
+  /** Whether it reaches others through a transparent proxy, without an upstream. @default false */
+  readonly isTransparent?: boolean;
 }
 
 /** One job, whatever its kind. Of a periodic or parameterized job the instances are those of its runs that go on, and of the last one. */
@@ -384,6 +386,7 @@ function servicesOf({ Name: group, Services }: TaskGroup): ServiceStatus[] {
     .map(({ Name: name, PortLabel, Connect }) => ({
       ...{ name, group },
       isDestination: Boolean(PortLabel) && Boolean(Connect?.SidecarService ?? Connect?.Native),
+      ...(Connect?.SidecarService?.Proxy?.TransparentProxy && { isTransparent: true }),
     }));
 }
 
@@ -443,7 +446,12 @@ interface Service {
   readonly Connect: {
     readonly Native: boolean;
     readonly Gateway: { readonly Mesh?: object | null } | null;
-    readonly SidecarService: { readonly Proxy: { readonly Upstreams: readonly Upstream[] | null } | null } | null;
+    readonly SidecarService: {
+      readonly Proxy: {
+        readonly Upstreams: readonly Upstream[] | null;
+        readonly TransparentProxy?: object | null;
+      } | null;
+    } | null;
   } | null;
 }
 

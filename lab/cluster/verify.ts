@@ -77,7 +77,7 @@ async function problemOfPublished({ port }: Listener): Promise<string | undefine
 
 /**
  * Sends a request through a connection of the mesh: from the network namespace of each source instance to its upstream's
- * local port, so through both Envoys.
+ * local port, or to the destination's virtual address, so through both Envoys.
  *
  * @param initOf the first process of a host
  * @returns what is wrong, or undefined
@@ -98,13 +98,30 @@ async function problemOfConnection(
       .map(async ({ allocation, node }) => {
         const init = initOf(node);
         if (!init) return `host ${node} is not running`;
-        return problemOf(
-          await probe(await enterAllocation(init, allocation), "127.0.0.1", localPort, kind),
-          connection,
-        );
+        const enter = await enterAllocation(init, allocation);
+        if (localPort !== undefined) return problemOf(await probe(enter, "127.0.0.1", localPort, kind), connection);
+        const address = await virtualAddressOf(home, destination);
+        if (address === undefined) return "Consul has no virtual address of it: none of its Envoys is registered";
+        return problemOf(await probe(enter, address, ANY_PORT, kind, UNPRIVILEGED), connection);
       }),
   );
   return problems.find((problem) => problem !== undefined);
+}
+
+/** A virtual address stands for a service at whatever port. */
+const ANY_PORT = 80;
+/** A user that runs no Envoy: only the traffic of other users is redirected to it. */
+const UNPRIVILEGED = 65_533;
+
+/** The address that names such as `api.virtual.consul` resolve to. */
+async function virtualAddressOf(cluster: Cluster | undefined, service: string): Promise<string | undefined> {
+  const path = `/v1/catalog/connect/${encodeURIComponent(service)}`;
+  const proxies = ((await cluster?.consul.get(path)) ?? []) as {
+    readonly ServiceTaggedAddresses?: Readonly<Record<string, { readonly Address: string }>> | null;
+  }[];
+  return proxies
+    .flatMap(({ ServiceTaggedAddresses }) => ServiceTaggedAddresses?.["consul-virtual"]?.Address ?? [])
+    .at(0);
 }
 
 /** Envoy answers itself where it may not, or cannot, pass a request on. */
@@ -121,8 +138,16 @@ const probeMs = 20_000;
 let running = 0;
 const waiting: (() => void)[] = [];
 
-async function probe(enter: readonly string[], host: string, port: number, kind: "http" | "tcp"): Promise<Sighting> {
-  const program = [process.execPath, join(__dirname, "probe.mjs"), host, String(port), kind];
+/** @param user id of the user that makes the request. @default the user of this process */
+async function probe(
+  enter: readonly string[],
+  host: string,
+  port: number,
+  kind: "http" | "tcp",
+  user?: number,
+): Promise<Sighting> {
+  const asUser = user === undefined ? [] : [String(user)];
+  const program = [process.execPath, join(__dirname, "probe.mjs"), host, String(port), kind, ...asUser];
   const [command = "", ...args] = [...enter, ...program];
   while (running >= atATime) await new Promise<void>((resolve) => waiting.push(resolve));
   running++;

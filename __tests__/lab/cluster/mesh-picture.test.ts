@@ -60,6 +60,22 @@ test("a connection is an upstream that an intention lets in", () => {
   expect(remarks).toEqual([]);
 });
 
+test("a transparent proxy connects to what names its service in an intention", () => {
+  const [page, guest] = ["page", "guest"].map((name) => ({
+    ...job(name),
+    services: [{ ...service(name), isTransparent: true }],
+  }));
+  const upstream = job("page", ["api"]);
+  const both = { ...upstream, services: page.services };
+  const entries = [intentions("api", ["page", "L7"]), intentions("other", ["page", "allow"])];
+  const { connections } = meshPicture(entries, [page, guest, api]);
+  expect(connections).toMatchObject([{ source: "page", group: "page", destination: "api", partly: true }]);
+  expect(connections[0]).not.toHaveProperty("localPort");
+  // Not twice where there is an upstream as well.
+  expect(meshPicture(entries, [both, api]).connections).toMatchObject([{ destination: "api", localPort: 8080 }]);
+  expect(meshPicture([intentions("api", ["page", "deny"])], [page, api]).connections).toEqual([]);
+});
+
 test("permissions on requests let in some of them", () => {
   expect(permission(intentions("api", ["page", "L7"]))).toBe("some");
 });
