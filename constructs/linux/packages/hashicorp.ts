@@ -24,7 +24,7 @@ export const hashicorpNeeds: readonly string[] = ["ca-certificates", "curl", "gp
  * Returns bash functions that extract programs from HashiCorp's packages. The packages are not installed, because this would add
  * their own user, unit and configuration to those of the host. Their configuration makes a Nomad agent both server and client.
  *
- * apt verifies the packages with the repository's signature. It uses separate package lists, so that those of the host do not
+ * Most programs are in /usr/bin of their package, a CNI plugin may be in /opt/cni/bin. apt verifies the packages with the repository's signature. It uses separate package lists, so that those of the host do not
  * change and no other apt process blocks it.
  */
 export function hashicorpFunctions({ url, keyFingerprint }: HashicorpRepository, codename: string): string {
@@ -55,7 +55,7 @@ hashicorp_program() { # <program> <package> <version> <folder>
   if is_there "$1" "$3" "$4/$1"; then return; fi
   attempt hashicorp_package "$2=$3-1"
   dpkg-deb --extract "$work/package"/*.deb "$work/package/root"
-  place "$work/package/root/usr/bin/$1" "$4/$1"
+  place "$(find "$work/package/root" -type f -path "*/bin/$1")" "$4/$1"
   note "$1" "$3"
 }`;
 }
