@@ -39,8 +39,8 @@
 //   or addApiGateway.
 // - What is in Consul: the app writes service-defaults and service-intentions of each service, and proxy-defaults and
 //   mesh of the cluster. Compare them with `consul config list` before you deploy it.
-// - The meaning of fields that only `override` can express, in crossing, exit, cleanup, dashboard, agents, entrance,
-//   records and orders: the checks of the app know less of them.
+// - The meaning of fields that only `override` can express, in crossing, exit, billing, cleanup, dashboard, agents,
+//   entrance, records and orders: the checks of the app know less of them.
 
 import {
   Affinity,
@@ -605,6 +605,8 @@ createServer((_, response) => response.end("figures")).listen(process.env.NOMAD_
       noDns: true,
     },
     sidecar: Sidecar.docker({ shutdownDelay: "5s", disableDefaultTcpCheck: true }),
+    // The typed options cannot express these fields.
+    override: { Connect: { SidecarTask: { Meta: null } } },
   });
 
   // __tests__/import/job-files/batch-without-network.nomad.hcl

@@ -10,6 +10,7 @@ import {
   type MeshServiceBaseProps,
   type nomad,
   type ResourceOptions,
+  type TransparentProxyOptions,
 } from "../../constructs";
 import { groupOf, only, serviceOf, taskOf } from "../support/job";
 import { synthMesh } from "../support/synth";
@@ -579,6 +580,14 @@ describe("the sidecar", () => {
       ExcludeUIDs: ["0"],
       NoDNS: true,
     });
+  });
+
+  test("restarts when its transparent proxy changes: Nomad redirects traffic only when an allocation starts", () => {
+    const metaOf = (transparentProxy?: TransparentProxyOptions, meta?: Record<string, string>) =>
+      connectOf({ transparentProxy, sidecar: Sidecar.docker({ meta }) })?.SidecarTask?.Meta;
+    expect(metaOf()).toBeUndefined();
+    expect(metaOf({})).toEqual({ transparent_proxy: "{}" });
+    expect(metaOf({ uid: "1000" }, { team: "shop" })).toEqual({ transparent_proxy: '{"UID":"1000"}', team: "shop" });
   });
 
   test("is absent where the service speaks mutual TLS on its own", () => {

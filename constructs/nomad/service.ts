@@ -7,8 +7,8 @@ import { overridden } from "./override";
 import type { Port } from "./port";
 import { Sidecar } from "./sidecar";
 import {
-  isUserId,
   renderTransparentProxy,
+  restartingMeta,
   TRANSPARENT_PROXY_SHAPE,
   userOf,
   type TransparentProxyOptions,
@@ -240,19 +240,14 @@ function renderSidecar(options: ConnectServiceOptions, parts: ConnectServicePart
   const { port, ports = {}, upstreams } = parts;
   const sidecar = options.sidecar ?? Sidecar.docker();
   const inside = typeof port === "string" && Object.hasOwn(ports, port) ? ports[port].to : undefined;
-  const task = sidecar.renderTask();
-  const envoyUser = userOf(task);
+  const transparentProxy =
+    options.transparentProxy && renderTransparentProxy(options.transparentProxy, userOf(sidecar.renderTask()));
   return {
     SidecarService: sidecar.renderService({
       // With only a label, Nomad would configure Envoy with the port of the node, on which nothing listens inside the allocation.
       LocalServicePort: inside,
       Upstreams: upstreams.length > 0 ? upstreams : undefined,
-      TransparentProxy:
-        options.transparentProxy &&
-        renderTransparentProxy(
-          options.transparentProxy,
-          envoyUser !== undefined && isUserId(envoyUser) ? envoyUser : undefined,
-        ),
+      TransparentProxy: transparentProxy,
       Expose: options.expose && {
         Path: options.expose.map((exposed) => ({
           Path: exposed.path,
@@ -262,7 +257,7 @@ function renderSidecar(options: ConnectServiceOptions, parts: ConnectServicePart
         })),
       },
     }),
-    SidecarTask: task,
+    SidecarTask: sidecar.renderTask(transparentProxy && restartingMeta(transparentProxy)),
   };
 }
 

@@ -186,8 +186,12 @@ export class Sidecar {
     return this.options.config;
   }
 
-  /** @internal Differences from the task that Nomad adds automatically. */
-  renderTask(): nomad.SidecarTask {
+  /**
+   * @internal Differences from the task that Nomad adds automatically.
+   *
+   * @param meta additional metadata of the task
+   */
+  renderTask(meta?: Readonly<Record<string, string>>): nomad.SidecarTask {
     const config = mergeMapsOrNone<unknown>(this.config, this.args && { args: this.args });
     const rendered: nomad.SidecarTask = {
       Driver: this.driver,
@@ -195,6 +199,7 @@ export class Sidecar {
       // Nomad's default of 5 s is longer than necessary: after the shutdown delay of the group, there are no more requests.
       ShutdownDelay: nanoseconds("1s"),
       ...withoutUndefined(this.renderCommon()),
+      ...(meta && { Meta: mergeMaps(meta, this.options.meta) }),
     };
     return overridden(rendered, this.options.override, "the sidecar's task");
   }

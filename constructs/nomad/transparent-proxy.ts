@@ -1,4 +1,5 @@
 import * as is from "../core/shape";
+import { isToken } from "../core/token";
 import type * as nomad from "./generated/job";
 
 /**
@@ -62,14 +63,14 @@ export const TRANSPARENT_PROXY_SHAPE: is.Shape<TransparentProxyOptions> = {
 
 /**
  * @internal
- * @param envoyUser id of the user that runs Envoy, where it is known
+ * @param envoyUser the user that runs Envoy, where it is known
  */
 export function renderTransparentProxy(
   options: TransparentProxyOptions,
   envoyUser: string | undefined,
 ): nomad.ConsulTransparentProxy {
   return {
-    UID: options.uid ?? envoyUser,
+    UID: options.uid ?? (envoyUser !== undefined && isUserId(envoyUser) ? envoyUser : undefined),
     OutboundPort: options.outboundPort,
     ExcludeInboundPorts: options.excludeInboundPorts,
     ExcludeOutboundPorts: options.excludeOutboundPorts,
@@ -77,6 +78,15 @@ export function renderTransparentProxy(
     ExcludeUIDs: options.excludeUids,
     NoDNS: options.noDns,
   };
+}
+
+/**
+ * @internal Metadata of Envoy's task that changes with the transparent proxy. Nomad would update the job in place, but redirects the traffic of an
+ * allocation only when it starts. Values that only Terraform knows are omitted.
+ */
+export function restartingMeta(proxy: nomad.ConsulTransparentProxy): Readonly<Record<string, string>> {
+  const known = (_: string, value: unknown) => (isToken(value) ? undefined : value);
+  return { transparent_proxy: JSON.stringify(proxy, known) };
 }
 
 /** The user that a driver runs a task as, if the job names none. With other drivers, such as docker, the image decides. */
