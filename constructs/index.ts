@@ -45,7 +45,13 @@ export type { WasmDownload, WasmOptions } from "./consul/extensions/wasm";
 export type { RateLimit, RateLimits, RouteRateLimit } from "./consul/rate-limits";
 export type { ForwardedHeaders } from "./consul/forwarded-headers";
 export type { HttpRouteMatch } from "./consul/http-route";
-export { HttpPermission, type HeaderMatch, type HttpMatch, type PermissionMatch } from "./consul/http-permission";
+export {
+  HttpPermission,
+  type HeaderMatch,
+  type HttpMatch,
+  type PermissionHeaderMatch,
+  type PermissionMatch,
+} from "./consul/http-permission";
 export type { HeaderChanges } from "./consul/header-changes";
 export {
   HashPolicy,

@@ -2,6 +2,7 @@ import { ConfigEntry } from "@cdktf/provider-consul/lib/config-entry";
 import { Job } from "@cdktf/provider-nomad/lib/job";
 import { Fn, TerraformVariable, Testing } from "cdktf";
 import {
+  MeshService,
   ConsulConfigEntry,
   HealthCheck,
   Protocol,
@@ -120,21 +121,17 @@ describe("invalid-config-entry", () => {
   test("looks at entries of one's own", () => {
     expect(
       findings((_, stack) => {
-        new ConsulConfigEntry<consul.ServiceSplitterConfigEntry>(stack, "splits", {
-          kind: "service-splitter",
+        MeshService.fromServiceName(stack, "web", "web");
+        new ConsulConfigEntry<consul.ServiceRouterConfigEntry>(stack, "routes", {
+          kind: "service-router",
           name: "api",
-          entry: () => ({
-            Splits: [
-              { Weight: 60, ServiceSubset: "v1" },
-              { Weight: 30, ServiceSubset: "v2" },
-            ],
-          }),
+          entry: () => ({ Routes: [{ Destination: { PrefixRewrite: "/" } }] }),
         });
         const configJson = JSON.stringify({ Sources: [{ Name: "web", Permissions: [{ Action: "allow", HTTP: {} }] }] });
         new ConfigEntry(stack, "permissions", { kind: "service-intentions", name: "api", configJson });
       }),
     ).toEqual([
-      "stack/splits: Splits is weights of 90 in total; expected 100 in total. Change the weights. (invalid-config-entry)",
+      'stack/routes: Routes[0].Destination.PrefixRewrite is "/"; it cannot be set for a route without PathExact or PathPrefix. Omit it. (invalid-config-entry)',
       "stack/permissions: Sources[0].Permissions[0].HTTP is {}; expected a block with a path, a header or a method. Set a path, a header or a method. (invalid-config-entry)",
     ]);
   });

@@ -69,7 +69,7 @@ describe("a map that only Terraform knows", () => {
       OTEL_RESOURCE_ATTRIBUTES: "service.name=web,service.instance.id=${NOMAD_ALLOC_ID}",
       ...expected,
     });
-    expect(task?.Meta).toEqual({ envoy_tracing: expect.stringMatching(/^\w{8}$/) as string, ...expected });
+    expect(task?.Meta).toEqual({ envoy_start: expect.stringMatching(/^\w{8}$/) as string, ...expected });
   });
 
   test("is merged into metadata, next to what metrics and versions add", () => {

@@ -465,6 +465,18 @@ test("a version that gets nothing is taken away and brought back, and no request
   expect({ versions: Object.keys(answers).sort(), samples }).toMatchObject({ versions: ["200 v1", "200 v2"] });
 });
 
+test("an option that Envoy reads only when it starts replaces the Envoy, and nothing else", async () => {
+  const before = await Promise.all(["pair", "slow"].map(allocationsOf));
+  await up({ percent: "50", live: "green", tagged: "v2", steady: "v2", flush: "7s" });
+  const [pair, slow] = await Promise.all(["pair", "slow"].map(allocationsOf));
+  expect(pair).toHaveLength(2);
+  expect(pair.filter((allocation) => before[0].includes(allocation))).toEqual([]);
+  expect(slow).toEqual(before[1]);
+  const script = 'cat "$NOMAD_SECRETS_DIR/envoy_bootstrap.json"';
+  const { output } = await lab.inTask(pair[0], "connect-proxy-pair", ["sh", "-c", script]);
+  expect(output).toMatch(/"stats_flush_interval": "7s"/);
+});
+
 test("a page on a port of its node is replaced by one on another node, and none from outside is refused", async () => {
   const nodesOf = async () =>
     (await lab.api<(Allocation & { NodeName: string })[]>("Nomad", "/v1/job/greeting-page/allocations"))

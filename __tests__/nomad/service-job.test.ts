@@ -534,7 +534,7 @@ describe("the sidecar", () => {
         LogConfig: { MaxFiles: 3, MaxFileSizeMB: 2 },
         ShutdownDelay: 4 * SECOND,
         Env: { A: "b" },
-        Meta: { c: "d" },
+        Meta: { c: "d", envoy_start: expect.stringMatching(/^\w{8}$/) as string },
       },
     });
   });

@@ -1,6 +1,7 @@
 import { HTTP_METHODS, type HttpMethod } from "../core/http-method";
 import type { Place } from "../core/problems";
 import * as is from "../core/shape";
+import { withoutUndefined } from "../core/without-undefined";
 import type * as consul from "./generated/config-entries";
 
 /** A condition on a header of a request. All conditions that are set must be met. */
@@ -57,8 +58,24 @@ export const HTTP_MATCH_SHAPE: is.Shape<HttpMatch> = {
   headers: is.list(is.block(HEADER_MATCH_SHAPE)),
 };
 
+/** A condition on a header of a request, in a permission. All conditions that are set must be met. */
+export interface PermissionHeaderMatch extends HeaderMatch {
+  /** The value contains this text. @default any */
+  readonly contains?: string;
+  /** Whether `exact`, `prefix`, `suffix` and `contains` ignore case. Consul refuses it with `regex` and `present`. @default false */
+  readonly ignoreCase?: boolean;
+}
+
+const PERMISSION_HEADER_MATCH_SHAPE: is.Shape<PermissionHeaderMatch> = {
+  ...HEADER_MATCH_SHAPE,
+  contains: is.text,
+  ignoreCase: is.flag,
+};
+
 /** The requests to which a permission applies. All conditions that are set must be met. Query parameters are ignored. */
-export interface PermissionMatch extends HttpMatch {
+export interface PermissionMatch extends Omit<HttpMatch, "headers"> {
+  /** @default any headers */
+  readonly headers?: readonly PermissionHeaderMatch[];
   /**
    * The path is this text, or continues after it with a slash: `/v1/orders` matches `/v1/orders` and `/v1/orders/7`, but not
    * `/v1/ordersprivate`. Excludes the other three. Consul has no such field, so it is rendered as two permissions, one with the
@@ -72,6 +89,7 @@ export interface PermissionMatch extends HttpMatch {
 /** @internal */
 export const PERMISSION_MATCH_SHAPE: is.Shape<PermissionMatch> = {
   ...HTTP_MATCH_SHAPE,
+  headers: is.list(is.block(PERMISSION_HEADER_MATCH_SHAPE)),
   pathSeparatedPrefix: is.text,
 };
 
@@ -125,6 +143,26 @@ export class HttpPermission {
     return new HttpPermission("deny", match);
   }
 
+  /** @internal A permission of a config entry that is written manually. */
+  static fromEntry({ Action, HTTP = {} }: consul.IntentionPermission): HttpPermission {
+    const { PathPrefix, PathExact, PathRegex, Methods, Header } = HTTP;
+    return new HttpPermission(
+      Action === "deny" ? "deny" : "allow",
+      withoutUndefined({
+        pathPrefix: PathPrefix || undefined,
+        pathExact: PathExact || undefined,
+        pathRegex: PathRegex || undefined,
+        methods: Methods?.length ? (Methods as readonly HttpMethod[]) : undefined,
+        headers: Header?.map(({ Name = "", Exact, Prefix, Suffix, Contains, Regex, Present, Invert, IgnoreCase }) =>
+          withoutUndefined({
+            ...{ name: Name, exact: Exact, prefix: Prefix, suffix: Suffix, contains: Contains, regex: Regex },
+            ...{ present: Present, invert: Invert, ignoreCase: IgnoreCase },
+          }),
+        ),
+      }),
+    );
+  }
+
   /** @internal */
   examine(place: Place): void {
     is.examineProperties(place, this.match, PERMISSION_MATCH_SHAPE);
@@ -140,20 +178,24 @@ function allowBelow(path: string, methods: readonly HttpMethod[]): HttpPermissio
   return HttpPermission.allow({ pathSeparatedPrefix: path, methods });
 }
 
-function pathsOf({ pathSeparatedPrefix: path }: PermissionMatch): readonly HttpMatch[] {
+function pathsOf({ pathSeparatedPrefix: path }: PermissionMatch): readonly Omit<HttpMatch, "headers">[] {
   if (path === undefined) {
     return [{}];
   }
   return path.endsWith("/") ? [{ pathPrefix: path }] : [{ pathExact: path }, { pathPrefix: `${path}/` }];
 }
 
-function renderMatch(match: HttpMatch): consul.IntentionHTTPPermission {
+function renderMatch(match: PermissionMatch): consul.IntentionHTTPPermission {
   return {
     PathPrefix: match.pathPrefix,
     PathExact: match.pathExact,
     PathRegex: match.pathRegex,
     Methods: match.methods && [...new Set(match.methods.map((method) => method.toUpperCase()))],
-    Header: match.headers?.map(renderHeaderMatch),
+    Header: match.headers?.map((header) => ({
+      ...renderHeaderMatch(header),
+      Contains: header.contains,
+      IgnoreCase: header.ignoreCase,
+    })),
   };
 }
 

@@ -69,6 +69,11 @@ export class ConsulConfigEntry<Entry extends consul.ConfigEntry = consul.ConfigE
   /** Name of the entry in Consul. */
   readonly entryName: string;
 
+  /** @internal Whether it is rendered from the records of the graph. */
+  protected get isDerived(): boolean {
+    return false;
+  }
+
   constructor(scope: Construct, constructId: string, props: ConsulConfigEntryProps<Entry>) {
     super(scope, constructId);
     const { kind, name, entry, dependsOn = [], isRemovedLast = false, renewedBy = {} } = props;
@@ -85,6 +90,7 @@ export class ConsulConfigEntry<Entry extends consul.ConfigEntry = consul.ConfigE
     const graph = Graph.of(this);
     graph.emit(this, {
       subject: { entry: { kind, name } },
+      isDerived: this.isDerived,
       resource,
       render: entry,
       needs: (snapshot) => needsOf(typeof dependsOn === "function" ? dependsOn(snapshot) : dependsOn),
@@ -106,6 +112,15 @@ export class ConsulConfigEntry<Entry extends consul.ConfigEntry = consul.ConfigE
         }
       },
     });
+  }
+}
+
+/** @internal An entry that is rendered from the records of the graph. The graph reads the content of all other entries. */
+export class DerivedConfigEntry<
+  Entry extends consul.ConfigEntry = consul.ConfigEntry,
+> extends ConsulConfigEntry<Entry> {
+  protected override get isDerived(): boolean {
+    return true;
   }
 }
 

@@ -8,6 +8,7 @@ import type { Sidecar } from "../nomad/sidecar";
 import { Graph } from "../model/graph";
 import { originOf } from "../model/origin";
 import type { IntentionRecord, MemberRecord } from "../model/records";
+import type { Snapshot } from "../model/snapshot";
 import type { IServiceMesh } from "./mesh-member";
 import { sharedClass } from "../core/shared-class";
 
@@ -30,7 +31,7 @@ export abstract class Mesh extends Construct implements IServiceMesh {
   abstract readonly gatewayAuthMethod: WorkloadAuthMethod | undefined;
 
   /** @internal Adds to a finished job what metrics and tracing of the mesh require. */
-  abstract observe(job: nomad.Job): nomad.Job;
+  abstract observe(job: nomad.Job, graph: Snapshot): nomad.Job;
 
   /** @internal Records a member. The key of the record is the path of the member. */
   addMember<Record extends MemberRecord>(member: Construct, record: Omit<Record, "key" | "origin" | "mesh">): void {

@@ -7,7 +7,7 @@ import { joinLists } from "../core/collections";
 import { withoutUndefined } from "../core/without-undefined";
 import type { IntentionRecord } from "../model/records";
 import type { Snapshot } from "../model/snapshot";
-import { ConsulConfigEntry } from "./config-entry";
+import { type ConsulConfigEntry, DerivedConfigEntry } from "./config-entry";
 import type { Mesh } from "./mesh";
 import type { IMeshService } from "./mesh-member";
 
@@ -59,7 +59,7 @@ export function addServiceEntries(
   serviceDefaults: (graph: Snapshot) => ServiceDefaults | undefined,
 ): ConsulConfigEntry<consul.ServiceConfigEntry> {
   const { serviceName, protocol } = service;
-  const defaults = new ConsulConfigEntry<consul.ServiceConfigEntry>(service, "Defaults", {
+  const defaults = new DerivedConfigEntry<consul.ServiceConfigEntry>(service, "Defaults", {
     kind: "service-defaults",
     name: serviceName,
     // Consul always answers with TransparentProxy; without it each plan would find a difference.
@@ -70,7 +70,7 @@ export function addServiceEntries(
     // A gateway that routed to the service must be changed before the defaults are deleted.
     isRemovedLast: true,
   });
-  new ConsulConfigEntry<consul.ServiceIntentionsConfigEntry>(service, "Intentions", {
+  new DerivedConfigEntry<consul.ServiceIntentionsConfigEntry>(service, "Intentions", {
     kind: "service-intentions",
     name: serviceName,
     entry: (graph) => renderServiceIntentions(intentionsFor(graph, service).map(renderedSource)),
@@ -91,7 +91,10 @@ export function addServiceEntries(
 type MeshMember = IMeshService & { readonly mesh: Mesh };
 
 function intentionsFor(graph: Snapshot, { mesh, serviceName }: MeshMember): readonly IntentionRecord[] {
-  return graph.clusterOf(mesh.node.path).intentionsFor(serviceName);
+  return graph
+    .clusterOf(mesh.node.path)
+    .intentionsFor(serviceName)
+    .filter(({ isGiven }) => isGiven !== true);
 }
 
 function judgesRequests(graph: Snapshot, service: MeshMember): boolean {

@@ -13,10 +13,11 @@ import { constructAt, originOf } from "../model/origin";
 import type { GatewayRecord } from "../model/records";
 import type { Cluster } from "../model/cluster";
 import type { Snapshot } from "../model/snapshot";
+import { replaceWithStartOptions } from "../nomad/envoy-start";
 import type * as nomad from "../nomad/generated/job";
 import type { JobPlacement } from "../nomad/job";
 import type { Sidecar } from "../nomad/sidecar";
-import { ConsulConfigEntry } from "./config-entry";
+import { type ConsulConfigEntry, DerivedConfigEntry } from "./config-entry";
 import { ApiGateway, type ApiGatewayBaseProps } from "./gateways/api-gateway";
 import { ExternalService, type ExternalServiceBaseProps } from "./gateways/external-service";
 import { Gateway } from "./gateways/gateway";
@@ -211,10 +212,12 @@ export class ServiceMesh extends Mesh {
   }
 
   /** @internal */
-  override observe(job: nomad.Job): nomad.Job {
+  override observe(job: nomad.Job, graph: Snapshot): nomad.Job {
     const { metrics, tracing, proxyDefaults = {} } = this.props;
     const traced = tracing?.trace(job) ?? job;
-    return metrics?.expose(traced, proxyDefaults) ?? traced;
+    const exposed = metrics?.expose(traced, proxyDefaults) ?? traced;
+    const defaults = graph.entryOf(this.clusterIn(graph), { kind: "proxy-defaults", name: "global" });
+    return replaceWithStartOptions(exposed, (defaults as consul.ProxyConfigEntry | undefined)?.Config);
   }
 
   private inThisMesh<Props extends object>(id: string, props: Props): Props & { readonly mesh: ServiceMesh } {
@@ -234,7 +237,7 @@ export class ServiceMesh extends Mesh {
   private addProxyDefaults(
     own: Omit<consul.ProxyConfigEntry, "Kind" | "Name">,
   ): ConsulConfigEntry<consul.ProxyConfigEntry> {
-    return new ConsulConfigEntry<consul.ProxyConfigEntry>(this, "ProxyDefaults", {
+    return new DerivedConfigEntry<consul.ProxyConfigEntry>(this, "ProxyDefaults", {
       kind: "proxy-defaults",
       name: "global",
       entry: (graph) => renderProxyDefaults({ ...meshGatewayMode(this.clusterIn(graph)), ...own }, this.props),
@@ -242,7 +245,7 @@ export class ServiceMesh extends Mesh {
   }
 
   private addExportedServices(): void {
-    new ConsulConfigEntry<consul.ExportedServicesConfigEntry>(this, "ExportedServices", {
+    new DerivedConfigEntry<consul.ExportedServicesConfigEntry>(this, "ExportedServices", {
       kind: "exported-services",
       name: "default",
       entry: (graph) => {
@@ -250,10 +253,12 @@ export class ServiceMesh extends Mesh {
         // A cluster has one such entry, even if several meshes contribute to it.
         return meshes[0]?.key === this.node.path
           ? renderExportedServices(
-              [...intentions, ...derivedIntentions].map(({ destination, source }) => ({
-                destination,
-                peer: source.peer,
-              })),
+              [...intentions.filter(({ isGiven }) => isGiven !== true), ...derivedIntentions].map(
+                ({ destination, source }) => ({
+                  destination,
+                  peer: source.peer,
+                }),
+              ),
             )
           : undefined;
       },
@@ -263,7 +268,7 @@ export class ServiceMesh extends Mesh {
   }
 
   private addMeshConfig(config: MeshConfig): ConsulConfigEntry<consul.MeshConfigEntry> {
-    return new ConsulConfigEntry<consul.MeshConfigEntry>(this, "MeshConfig", {
+    return new DerivedConfigEntry<consul.MeshConfigEntry>(this, "MeshConfig", {
       kind: "mesh",
       name: "mesh",
       entry: (graph) =>

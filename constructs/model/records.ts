@@ -60,6 +60,8 @@ export interface ServiceRecord extends NamedRecord {
 export interface VirtualServiceRecord extends NamedRecord {
   /** Tells the kinds of members apart. */
   readonly kind: "virtual service";
+  /** Whether only config entries that are written manually name it. @default false */
+  readonly isGiven?: boolean;
   /** Protocol of the service. */
   readonly protocol: Protocol;
 }
@@ -101,6 +103,8 @@ export type GatewayKind = "API gateway" | "ingress gateway" | "terminating gatew
 export interface GatewayRecord extends NamedRecord {
   /** Tells the kinds of members apart. */
   readonly kind: "gateway";
+  /** Whether only config entries that are written manually name it. @default false */
+  readonly isGiven?: boolean;
   /** The kind of gateway. */
   readonly gatewayKind: GatewayKind;
   /** The listeners for connections from outside the mesh. */
@@ -259,8 +263,12 @@ export interface IntentionRecord {
   readonly destination: string;
   /** The requests that are allowed or denied. @default all connections and requests */
   readonly permissions?: readonly HttpPermission[];
+  /** Whether all connections and requests of the source are denied. It then has no permissions. @default false */
+  readonly isDenied?: boolean;
   /** What the intention is for. @default none */
   readonly description?: string;
+  /** Whether a config entry that is written manually contains it, so that none is rendered for it. @default false */
+  readonly isGiven?: boolean;
   /** Whether it was derived from traffic rules that lead to this destination, instead of being stated for it. */
   readonly follows: boolean;
 }

@@ -2,6 +2,7 @@ import type { TerraformResource } from "cdktf";
 import type { IConstruct } from "constructs";
 import type * as consul from "../consul/generated/config-entries";
 import { normalizationOf, type RequestNormalization } from "../consul/mesh-config";
+import { ANY_SERVICE } from "../consul/service-intentions";
 import type * as nomad from "../nomad/generated/job";
 import { append } from "../core/collections";
 import { fromTerraformJson } from "../core/terraform-json";
@@ -16,6 +17,7 @@ import type {
   GatewayRecord,
   GatewayRouteRecord,
   GraphData,
+  ImportedServiceRecord,
   InstancesRecord,
   IntentionRecord,
   JobRecord,
@@ -29,12 +31,16 @@ import type {
   TrafficRecord,
   UpstreamRecord,
 } from "./records";
+import { mergeTraffic, readGivenEntries, type GivenEntry, type GivenRecords } from "./given-entries";
+import { nameOf, plainEntriesIn } from "./plain-entries";
 import { noTraffic, referencesOf } from "./traffic";
 import { mergeUpstreams } from "./upstream";
 
 /** A resource whose content is rendered from the graph. */
 export interface Emission<Content extends object = object> {
   readonly origin: Origin;
+  /** Whether the content of a config entry is rendered from the records, instead of being written manually. @default false */
+  readonly isDerived?: boolean;
   /** The config entry or the key of the job that the resource contains. */
   readonly subject: { readonly entry: EntryKey } | { readonly job: string };
   readonly resource: TerraformResource;
@@ -55,6 +61,11 @@ export interface Destination extends Pick<ChainEnd, "service" | "isRewritten"> {
 function writtenOver({ subject, resource }: Emission): object | undefined {
   const { rawOverrides } = resource as unknown as { readonly rawOverrides: Readonly<Record<string, unknown>> };
   return fromTerraformJson(rawOverrides["job" in subject ? "jobspec" : "config_json"]);
+}
+
+/** Identifies a config entry among those of all clusters. */
+function indexOf(cluster: Cluster | undefined, key: EntryKey): string {
+  return `${cluster?.key ?? ""}\n${keyOf(key)}`;
 }
 
 /** The traffic rules of most names. This object is only read. */
@@ -86,6 +97,8 @@ export class Snapshot {
   private readonly worlds = new Map<Cluster, World>();
   private readonly destinations = new Map<TrafficOwnerRecord, readonly Destination[]>();
   private readonly versions = new Map<string, InstancesRecord[]>();
+  private readonly plainEntries = new Map<string, GivenEntry>();
+  private readonly given = new Map<Cluster, GivenRecords>();
 
   /** @internal */
   constructor(
@@ -98,8 +111,15 @@ export class Snapshot {
   ) {
     this.clusters = this.findClusters();
     this.indexEmissions();
+    const given = this.givenEntries();
+    this.readGiven(given);
     this.findPeers();
     this.followRules();
+    for (const [cluster, { intentions }] of this.given) {
+      intentions.forEach((intention) => {
+        cluster.addIntention(intention);
+      });
+    }
   }
 
   /** Returns the cluster of a mesh. */
@@ -147,10 +167,21 @@ export class Snapshot {
   /** Returns the member to which a rule or connection of a cluster refers, or `undefined` if it is not in the app. */
   resolve(cluster: Cluster, { service, member, peer }: Reference): Exclude<MemberRecord, GatewayRecord> | undefined {
     if (member !== undefined) {
-      const given = this.data.members.get(member);
+      const given = this.data.members.get(member) ?? cluster.members.find(({ key }) => key === member);
       return given?.kind === "gateway" ? undefined : given;
     }
-    return (peer === undefined ? cluster : this.clusterIn(peer))?.findService(service);
+    const found = (peer === undefined ? cluster : this.clusterIn(peer))?.findService(service);
+    return found ?? (peer === undefined ? this.importedService(service) : undefined);
+  }
+
+  /** Returns a service of another team, by its name. */
+  importedService(name: string): ImportedServiceRecord | undefined {
+    for (const member of this.data.members.values()) {
+      if (member.kind === "imported service" && member.name === name) {
+        return member;
+      }
+    }
+    return undefined;
   }
 
   /**
@@ -168,12 +199,20 @@ export class Snapshot {
 
   /** Returns the traffic rules of a service; without any rules, all requests go to the service itself. */
   trafficOf(owner: TrafficOwnerRecord): TrafficRecord {
-    return this.data.traffic.get(owner.key) ?? NO_TRAFFIC;
+    return this.rulesFor(owner) ?? NO_TRAFFIC;
   }
 
   /** Returns the subsets of a service, by name. */
-  subsetsOf({ key }: MemberRecord): ReadonlyMap<string, SubsetRecord> {
-    return (this.data.traffic.get(key) ?? NO_TRAFFIC).subsets;
+  subsetsOf(member: MemberRecord): ReadonlyMap<string, SubsetRecord> {
+    return (this.rulesFor(member) ?? NO_TRAFFIC).subsets;
+  }
+
+  /** Returns the stated traffic rules of a service, together with those in config entries that are written manually. */
+  private rulesFor(member: MemberRecord): TrafficRecord | undefined {
+    const stated = this.data.traffic.get(member.key);
+    const home = this.given.size === 0 ? undefined : this.home(member);
+    const given = home && this.given.get(home)?.traffic.get(member.name);
+    return given === undefined ? stated : mergeTraffic(stated, given);
   }
 
   /**
@@ -181,14 +220,33 @@ export class Snapshot {
    *
    * @internal
    */
-  ruleOwnersOf({ trafficOwners }: Cluster): readonly TrafficOwnerRecord[] {
+  ruleOwnersOf(cluster: Cluster): readonly TrafficOwnerRecord[] {
     const { traffic } = this.data;
-    return traffic.size === 0 ? [] : trafficOwners.filter(({ key }) => traffic.has(key));
+    const given = this.given.get(cluster)?.traffic;
+    return traffic.size === 0 && given === undefined
+      ? []
+      : cluster.trafficOwners.filter(({ key, name }) => traffic.has(key) || given?.has(name) === true);
   }
 
   /** Returns the routes of the gateway with this key. */
   routesOf(gateway: string): readonly GatewayRouteRecord[] {
-    return this.data.routes.get(gateway) ?? [];
+    const given = this.givenFor(gateway, ({ routes }) => routes);
+    const stated = this.data.routes.get(gateway) ?? [];
+    return given === undefined ? stated : [...stated, ...given];
+  }
+
+  /** Returns the part of the records that are written manually for the gateway with this key. */
+  private givenFor<Part>(
+    gateway: string,
+    partOf: (records: GivenRecords) => ReadonlyMap<string, Part>,
+  ): Part | undefined {
+    for (const [cluster, records] of this.given) {
+      const name = cluster.gateways.find(({ key }) => key === gateway)?.name;
+      if (name !== undefined) {
+        return partOf(records).get(name);
+      }
+    }
+    return undefined;
   }
 
   /**
@@ -213,10 +271,17 @@ export class Snapshot {
 
   /** Returns the external services to which the terminating gateway with this key leads. */
   outsideServicesOf(gateway: string): readonly ExternalServiceRecord[] {
-    return [...(this.data.outside.get(gateway) ?? [])].flatMap((key) => {
-      const member = this.data.members.get(key);
-      return member?.kind === "external service" ? member : [];
-    });
+    const stated = [...(this.data.outside.get(gateway) ?? [])].map((key) => this.data.members.get(key));
+    const given = this.givenFor(gateway, ({ outside }) => outside) ?? new Set<string>();
+    const named =
+      given.size === 0
+        ? []
+        : this.clusters.flatMap(({ gateways, members }) =>
+            gateways.some(({ key }) => key === gateway)
+              ? members.filter(({ name }) => given.has(name) || given.has(ANY_SERVICE))
+              : [],
+          );
+    return [...new Set([...stated, ...named])].flatMap((member) => (member?.kind === "external service" ? member : []));
   }
 
   /**
@@ -331,7 +396,7 @@ export class Snapshot {
         return { Kind: key.kind, Name: key.name, ...content };
       }
     }
-    return undefined;
+    return this.plainEntries.get(indexOf(cluster, key))?.entry;
   }
 
   /** @internal */
@@ -341,7 +406,7 @@ export class Snapshot {
 
   /** @internal */
   emissionsOfEntry(cluster: Cluster | undefined, key: EntryKey): readonly Emission[] {
-    return this.entryEmissions.get(`${cluster?.key ?? ""}\n${keyOf(key)}`) ?? [];
+    return this.entryEmissions.get(indexOf(cluster, key)) ?? [];
   }
 
   private render(emission: Emission): object | undefined {
@@ -398,8 +463,46 @@ export class Snapshot {
       if ("job" in subject) {
         append(this.jobEmissions, subject.job, emission);
       } else {
-        append(this.entryEmissions, `${this.byStack.get(origin.stack)?.key ?? ""}\n${keyOf(subject.entry)}`, emission);
+        append(this.entryEmissions, indexOf(this.byStack.get(origin.stack), subject.entry), emission);
       }
+    }
+    for (const given of plainEntriesIn(this.root, new Set(this.emissions.map(({ resource }) => resource)))) {
+      const { Kind: kind, ...entry } = given.entry;
+      const index = indexOf(this.byStack.get(given.origin.stack), { kind, name: nameOf(entry) });
+      if (!this.plainEntries.has(index)) {
+        this.plainEntries.set(index, given);
+      }
+    }
+  }
+
+  /** Returns the config entries that are written manually, by cluster. */
+  private givenEntries(): ReadonlyMap<Cluster, readonly GivenEntry[]> {
+    const written = this.emissions.flatMap((emission): GivenEntry[] => {
+      const { subject, isDerived, origin } = emission;
+      const content = "job" in subject || isDerived === true ? undefined : this.contentOf(emission);
+      if ("job" in subject || content === undefined) {
+        return [];
+      }
+      const { kind, name } = subject.entry;
+      return [{ origin, entry: { Kind: kind, Name: name, ...content } }];
+    });
+    const byCluster = new Map<Cluster, GivenEntry[]>();
+    for (const given of [...written, ...this.plainEntries.values()]) {
+      const cluster = this.byStack.get(given.origin.stack);
+      if (cluster !== undefined) {
+        byCluster.set(cluster, [...(byCluster.get(cluster) ?? []), given]);
+      }
+    }
+    return byCluster;
+  }
+
+  private readGiven(entries: ReadonlyMap<Cluster, readonly GivenEntry[]>): void {
+    for (const [cluster, given] of entries) {
+      const records = readGivenEntries(cluster, given);
+      this.given.set(cluster, records);
+      records.members.forEach((member) => {
+        cluster.addMember(member);
+      });
     }
   }
 

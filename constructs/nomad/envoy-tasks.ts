@@ -1,40 +1,38 @@
 import { mergeMaps } from "../core/collections";
+import { withoutUndefined } from "../core/without-undefined";
 import type * as nomad from "./generated/job";
 
 /** @internal Fields that are added to the task of an Envoy. Values that the job sets are kept. */
 export type EnvoyTaskAdditions = Pick<nomad.Task, "Env" | "Meta">;
 
+/** @internal Returns what is added to the task of an Envoy, from the name of its service or gateway and its proxy configuration. */
+export type AdditionsOf = (serviceName: string, proxy: nomad.ConsulProxy | undefined) => EnvoyTaskAdditions;
+
 /** @internal Adds fields to the task of each Envoy of a finished job: tasks of the job itself, and tasks that Nomad adds. */
-export function addToEnvoyTasks(
-  job: nomad.Job,
-  additions: (serviceName: string) => Required<EnvoyTaskAdditions>,
-): nomad.Job {
+export function addToEnvoyTasks(job: nomad.Job, additions: AdditionsOf): nomad.Job {
   return { ...job, TaskGroups: job.TaskGroups?.map((group) => addInGroup(group, additions)) };
 }
 
-function addInGroup(
-  group: nomad.TaskGroup,
-  additions: (serviceName: string) => Required<EnvoyTaskAdditions>,
-): nomad.TaskGroup {
+function addInGroup(group: nomad.TaskGroup, additions: AdditionsOf): nomad.TaskGroup {
   const ownTasks = new Set(group.Tasks?.map(envoyOf));
   const front = inboundGatewayOf(group)?.Name;
-  const added = (serviceName: string, task?: EnvoyTaskAdditions): EnvoyTaskAdditions => {
-    const { Env, Meta } = additions(serviceName);
-    return { Env: mergeMaps(Env, task?.Env), Meta: mergeMaps(Meta, task?.Meta) };
+  const added = (serviceName: string, service?: nomad.Service, task?: EnvoyTaskAdditions): EnvoyTaskAdditions => {
+    const { SidecarService, Gateway } = service?.Connect ?? {};
+    const { Env, Meta } = additions(serviceName, SidecarService?.Proxy ?? Gateway?.Proxy);
+    return withoutUndefined({ Env: Env && mergeMaps(Env, task?.Env), Meta: Meta && mergeMaps(Meta, task?.Meta) });
   };
   return {
     ...group,
     Tasks: group.Tasks?.map((task) => {
       const serviceName = envoyOf(task);
-      return serviceName === undefined ? task : { ...task, ...added(front ?? serviceName, task) };
+      const service = group.Services?.find(({ Name }) => Name === serviceName);
+      return serviceName === undefined ? task : { ...task, ...added(front ?? serviceName, service, task) };
     }),
     Services: group.Services?.map((service) => {
       const { Name: name = "", Connect: connect } = service;
-      return hasEnvoy(service) && !ownTasks.has(name)
-        ? {
-            ...service,
-            Connect: { ...connect, SidecarTask: { ...connect?.SidecarTask, ...added(name, connect?.SidecarTask) } },
-          }
+      const additional = hasEnvoy(service) && !ownTasks.has(name) ? added(name, service, connect?.SidecarTask) : {};
+      return Object.keys(additional).length > 0
+        ? { ...service, Connect: { ...connect, SidecarTask: { ...connect?.SidecarTask, ...additional } } }
         : service;
     }),
   };

@@ -58,7 +58,9 @@ export interface SidecarOptions {
    */
   readonly portLabel?: string;
   /**
-   * Proxy configuration, which Nomad passes to Consul unchanged, such as `{ envoy_prometheus_bind_addr: "0.0.0.0:9102" }`.
+   * Proxy configuration, which Nomad passes to Consul unchanged, such as `{ envoy_prometheus_bind_addr: "0.0.0.0:9102" }`. A change of an
+   * option that Envoy reads only when it starts (`envoy_prometheus_bind_addr`, `envoy_stats_…`, `envoy_extra_static_…` and others) replaces
+   * the allocation; a change of any other option applies to the running Envoy.
    *
    * @default none
    * @see https://developer.hashicorp.com/consul/docs/reference/proxy/envoy

@@ -1,3 +1,5 @@
+import { createHash } from "node:crypto";
+
 /**
  * The part of Terraform's template language which the synthesized stacks of this library need: references, variables, a few
  * functions, and the arithmetic of lengths of time. Everything else is refused, never guessed.
@@ -25,6 +27,7 @@ export interface Reference {
 
 const functions = {
   jsonencode: (value: unknown) => JSON.stringify(value),
+  sha256: (text: unknown) => createHash("sha256").update(toText(text)).digest("hex"),
   join: (separator: unknown, items: unknown) => toList(items).map(toText).join(toText(separator)),
   concat: (...lists: unknown[]) => lists.flatMap(toList),
   merge: (...maps: unknown[]) => Object.assign({}, ...maps.map(toMap)) as unknown,

@@ -47,6 +47,7 @@ const RATE_LIMIT = `
  * - `percent`: what the canary gets; `none`: there is none;
  * - `live`: which of blue and green answers;
  * - `tagged`: the version of a service that Nomad itself updates by a canary;
+ * - `flush`: how often the Envoys of the service `pair` flush their statistics, which they read only when they start;
  * - `steady`: the version of two services that say nothing of deployments, restarts and ejection.
  */
 synthesize((app) => {
@@ -113,7 +114,10 @@ synthesize((app) => {
   // Consul has Envoy reach both names by one cluster, with the limits of whichever comes last.
   client.connectTo(alias, { env: "SLOW_ALIAS", limits });
 
-  const pair = mesh.addService("pair", { ...faulty("pair"), count: 2 });
+  const pair = mesh.addService("pair", {
+    ...{ ...faulty("pair"), count: 2 },
+    sidecar: Sidecar.exec({ config: { envoy_stats_flush_interval: variant.get("flush") ?? "5s" } }),
+  });
   pair.resolve({ loadBalancer: LoadBalancer.maglev([HashPolicy.header("x-user")]) });
   client.connectTo(pair, {
     env: "PAIR",

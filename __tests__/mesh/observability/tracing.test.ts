@@ -120,7 +120,7 @@ test("another collector replaces each Envoy, since it reads that at its start; a
     Tracing.otlp({ address: "10.0.0.7:4317" }),
     Tracing.otlp({ address: "10.0.0.7:4317", samplePercent: 5 }),
     Tracing.otlp({ address: "10.0.0.8:4317" }),
-  ].map((tracing) => synth({ tracing }).task?.Meta?.envoy_tracing);
+  ].map((tracing) => synth({ tracing }).task?.Meta?.envoy_start);
   expect(marks[0]).toMatch(/^[0-9a-f]{8}$/);
   expect(marks[1]).toBe(marks[0]);
   expect(marks[2]).not.toBe(marks[0]);

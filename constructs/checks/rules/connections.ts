@@ -1,6 +1,6 @@
 import { ANY_SERVICE } from "../../consul/service-intentions";
 import { isTrafficOwner, peerName, type Cluster } from "../../model/cluster";
-import type { IntentionRecord, MemberRecord } from "../../model/records";
+import type { IntentionRecord, MemberRecord, VirtualServiceRecord } from "../../model/records";
 import type { Snapshot } from "../../model/snapshot";
 import { contradictionOf } from "../../model/upstream";
 import type { Check } from "../check";
@@ -29,11 +29,22 @@ const unknownService: Check = {
       }
       for (const { origin, source } of cluster.intentions) {
         const isNamed = source.member === undefined && source.service !== ANY_SERVICE && source.peer === undefined;
-        if (isNamed && cluster.find(source.service) === undefined) {
+        const isUnknown = isNamed && cluster.find(source.service) === undefined;
+        if (isUnknown && graph.importedService(source.service) === undefined) {
           yield {
             at: origin.path,
             problem: `It allows "${source.service}", which is not a service of this mesh.`,
             fix: `${closestMember(source.service)} For a service of another team, use MeshService.fromServiceName.`,
+          };
+        }
+      }
+      for (const { origin, source, destination: name, isGiven } of cluster.intentions) {
+        const destination = cluster.find(name);
+        if (isGiven !== true && destination?.kind === "virtual service" && endsAtGiven(graph, destination)) {
+          yield {
+            at: origin.path,
+            problem: `It allows ${source.service} to reach ${name}, whose config entries are written manually, so no intention is rendered for it.`,
+            fix: `Use addUpstream, and write service-intentions/${name} manually; or declare the service with addVirtualService or MeshService.fromServiceName.`,
           };
         }
       }
@@ -55,7 +66,8 @@ const upstreamWithoutIntention: Check = {
       const peer = peerName(cluster, home);
       const sources = admitted.get(home);
       const { name } = destination;
-      if (sources?.has(sourceName, name, peer) !== true && sources?.has(ANY_SERVICE, name, peer) !== true) {
+      const pairs = [name, ANY_SERVICE].flatMap((to) => [sourceName, ANY_SERVICE].map((from) => [from, to] as const));
+      if (!pairs.some(([from, to]) => sources?.has(from, to, peer) === true)) {
         yield {
           at,
           problem: `It ${isRoute ? "routes" : "has an upstream"} to ${destination.name}, but no intention allows it.`,
@@ -73,10 +85,12 @@ const intentionWithoutUpstream: Check = {
   *find({ graph }) {
     const connected = connectedIn(graph);
     for (const cluster of graph.clusters) {
-      for (const { origin, source, destination } of cluster.intentions) {
+      for (const { origin, source, destination, isDenied } of cluster.intentions) {
         const from = sourceOf(graph, cluster, source);
         if (
           from === undefined ||
+          isDenied === true ||
+          destination === ANY_SERVICE ||
           source.service === ANY_SERVICE ||
           reachesByItself(graph, from) ||
           connected.get(cluster)?.has(source.service, destination, source.peer)
@@ -203,11 +217,18 @@ const unreachableService: Check = {
   },
 };
 
+/** Whether requests for a name end at instances of that name, which only config entries that are written manually name. */
+function endsAtGiven(graph: Snapshot, owner: VirtualServiceRecord): boolean {
+  return owner.isGiven === true && graph.destinationsOf(owner).some(({ service }) => service === owner.name);
+}
+
 /** Returns which service can reach which. It uses sets, because each upstream is looked up once. */
 function admittedTo({ intentions, derivedIntentions }: Cluster): Pairs {
   const pairs = new Pairs();
-  for (const { source, destination } of [...intentions, ...derivedIntentions]) {
-    pairs.add(source.service, destination, source.peer);
+  for (const { source, destination, isDenied } of [...intentions, ...derivedIntentions]) {
+    if (isDenied !== true) {
+      pairs.add(source.service, destination, source.peer);
+    }
   }
   return pairs;
 }

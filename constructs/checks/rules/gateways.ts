@@ -83,7 +83,7 @@ const externalWithoutGateway: Check = {
   reason: "Services in the mesh reach external services only through a terminating gateway.",
   level: "error",
   *find({ graph }) {
-    const reached = new Set([...graph.data.outside.values()].flatMap((services) => [...services]));
+    const reached = new Set(gatewaysIn(graph).flatMap(({ key }) => graph.outsideServicesOf(key).map(({ key }) => key)));
     for (const { key, name } of externalServicesIn(graph)) {
       if (!reached.has(key)) {
         yield {
@@ -101,8 +101,8 @@ const gatewayWithoutService: Check = {
   reason: "Nomad refuses a terminating gateway without services.",
   level: "error",
   *find({ graph }) {
-    for (const { gatewayKind, key, name } of gatewaysIn(graph)) {
-      if (gatewayKind === "terminating gateway" && graph.outsideServicesOf(key).length === 0) {
+    for (const { gatewayKind, key, name, isGiven } of gatewaysIn(graph)) {
+      if (gatewayKind === "terminating gateway" && isGiven !== true && graph.outsideServicesOf(key).length === 0) {
         yield {
           at: key,
           problem: `The terminating gateway ${name} has no service.`,

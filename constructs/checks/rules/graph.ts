@@ -73,14 +73,19 @@ const overrideRemoved: Check = {
     for (const cluster of graph.clusters) {
       for (const { key, kind, name } of cluster.members) {
         // Config entries do not contain which services can reach a gateway.
-        if (kind === "gateway" || cluster.intentionsFor(name).length === 0) {
+        const intentions = cluster.intentionsFor(name).filter(({ isGiven }) => isGiven !== true);
+        if (kind === "gateway" || intentions.length === 0) {
           continue;
         }
         const entryKey = { kind: "service-intentions", name } as const;
         const emissions = graph.emissionsOfEntry(cluster, entryKey);
         const entry = graph.entryOf(cluster, entryKey) as consul.ServiceIntentionsConfigEntry | undefined;
         const sources = entry && sourcesOf(entry);
-        const lost = sources && cluster.intentionsFor(name).find(({ source }) => !sources.has(sourceKey(source)));
+        // Without an emission, a plain resource has the entry. Another check reports its two owners.
+        const lost =
+          emissions.length === 0
+            ? undefined
+            : intentions.find(({ source }) => sources?.has(sourceKey(source)) === false);
         if (lost !== undefined) {
           const isThere = (without: Pick<consul.ServiceIntentionsConfigEntry, "Sources">) =>
             sourcesOf(without).has(sourceKey(lost.source));

@@ -31,7 +31,7 @@ const noPermissions: Check = {
   reason: "An empty list of permissions denies everything, while omitting it allows everything.",
   level: "error",
   *find({ graph }) {
-    for (const intention of graph.data.intentions) {
+    for (const intention of graph.clusters.flatMap(({ intentions }) => intentions)) {
       const { origin, source, destination, permissions } = intention;
       if (permissions?.length === 0) {
         yield {
@@ -131,8 +131,8 @@ const wildcardAllow: Check = {
   reason: "An attacker who controls any service of the mesh can then reach this one too.",
   level: "error",
   *find({ graph }) {
-    for (const { origin, source, destination } of graph.data.intentions) {
-      if (source.service === ANY_SERVICE) {
+    for (const { origin, source, destination, isDenied } of graph.clusters.flatMap(({ intentions }) => intentions)) {
+      if (source.service === ANY_SERVICE && isDenied !== true) {
         yield {
           at: origin.path,
           problem: `Every service can reach ${destination}.`,

@@ -11,7 +11,7 @@ const permissionPath: Check = {
   reason: "Consul refuses a permission with several paths, or with a path that does not begin with a slash.",
   level: "error",
   *find({ graph }) {
-    for (const intention of graph.data.intentions) {
+    for (const intention of graph.clusters.flatMap(({ intentions }) => intentions)) {
       const { origin, source, destination, permissions } = intention;
       const alsoAbout = keysOfDestination(graph, intention);
       for (const { match } of permissions ?? []) {

@@ -97,8 +97,8 @@ const unknownSubset: Check = {
     for (const { owner, reference } of referencesIn(graph)) {
       const { kind, subset } = reference;
       const target = targetOf(graph, owner, reference);
-      // The subsets of another team's service are not known here.
-      const isOwn = target !== undefined && target.kind !== "imported service";
+      // The subsets of another team's service are not known here, nor those of a name whose resolver belongs to another owner.
+      const isOwn = target !== undefined && target.kind !== "imported service" && !lacksResolver(graph, target);
       const subsets = isOwn ? graph.subsetsOf(target) : undefined;
       if (subset !== undefined && isOwn && subsets?.has(subset) === false) {
         const remedy = isTrafficOwner(target)
@@ -125,6 +125,15 @@ const unknownSubset: Check = {
     }
   },
 };
+
+/** Whether only config entries that are written manually name a service, and none of them is a resolver. */
+function lacksResolver(graph: Snapshot, member: MemberRecord): boolean {
+  return (
+    member.kind === "virtual service" &&
+    member.isGiven === true &&
+    graph.entryOf(graph.clusterOf(member.mesh), { kind: "service-resolver", name: member.name }) === undefined
+  );
+}
 
 const trafficRuleOnTcp: Check = {
   id: "traffic-rule-on-tcp",

@@ -9,7 +9,7 @@ import { overridden } from "../../consul/override";
 import { MeshError } from "../../core/errors";
 import type { Need } from "../../model/needs";
 import { withoutUndefined } from "../../core/without-undefined";
-import { ConsulConfigEntry } from "../config-entry";
+import { type ConsulConfigEntry, DerivedConfigEntry } from "../config-entry";
 import { nameOf, type IMeshMember, type IMeshService } from "../mesh-member";
 import type { ApiGatewayListener } from "./api-gateway-listener";
 
@@ -72,13 +72,13 @@ export class ApiGatewayRoute extends Construct {
       this.refuseOnHttp();
     }
     this.entry = isTcp
-      ? new ConsulConfigEntry<consul.TCPRouteConfigEntry>(this, "Entry", {
+      ? new DerivedConfigEntry<consul.TCPRouteConfigEntry>(this, "Entry", {
           kind: "tcp-route",
           name,
           entry: () => ({ Parents: this.parents, Services: this.targets.map((target) => ({ Name: nameOf(target) })) }),
           dependsOn: needs,
         })
-      : new ConsulConfigEntry<consul.HTTPRouteConfigEntry>(this, "Entry", {
+      : new DerivedConfigEntry<consul.HTTPRouteConfigEntry>(this, "Entry", {
           kind: "http-route",
           name,
           entry: () => this.renderHttp(),

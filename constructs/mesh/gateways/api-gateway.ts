@@ -5,7 +5,7 @@ import type * as consul from "../../consul/generated/config-entries";
 import { MeshError } from "../../core/errors";
 import { proxyServiceOf, inboundTaskName } from "../../nomad/inbound-gateway-job";
 import { sidecarOf } from "../../nomad/gateway-job";
-import { ConsulConfigEntry } from "../config-entry";
+import { type ConsulConfigEntry, DerivedConfigEntry } from "../config-entry";
 import { allow, type IntentionOptions } from "../intention";
 import { nameOf, type IMeshService } from "../mesh-member";
 import type { ApiGatewayListener } from "./api-gateway-listener";
@@ -52,7 +52,7 @@ export class ApiGateway extends InboundGateway<ApiGatewayListener, ApiGatewayBas
   constructor(scope: Construct, id: string, props: ApiGatewayProps) {
     super(scope, id, props, "API gateway", API_GATEWAY_SHAPE);
     const listeners = this.listeners.map((listener) => ({ listener, certificates: this.bindCertificates(listener) }));
-    this.entry = new ConsulConfigEntry<consul.APIGatewayConfigEntry>(this, "Entry", {
+    this.entry = new DerivedConfigEntry<consul.APIGatewayConfigEntry>(this, "Entry", {
       kind: "api-gateway",
       name: this.serviceName,
       entry: () => ({

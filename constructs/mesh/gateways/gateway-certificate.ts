@@ -3,7 +3,7 @@ import type * as consul from "../../consul/generated/config-entries";
 import { MeshError } from "../../core/errors";
 import type { Place } from "../../core/problems";
 import * as is from "../../core/shape";
-import { ConsulConfigEntry } from "../config-entry";
+import { type ConsulConfigEntry, DerivedConfigEntry } from "../config-entry";
 import { isToken } from "../../core/token";
 
 /** Files with a certificate and its key, which Envoy of the gateway reads. */
@@ -122,7 +122,7 @@ export class GatewayCertificate {
     }
     if ("certFile" in source) {
       const kind = "file-system-certificate";
-      const entry = new ConsulConfigEntry<consul.FileSystemCertificateConfigEntry>(scope, name, {
+      const entry = new DerivedConfigEntry<consul.FileSystemCertificateConfigEntry>(scope, name, {
         kind,
         name,
         entry: () => ({ Certificate: pathOf(source.certFile), PrivateKey: pathOf(source.keyFile) }),
@@ -137,7 +137,7 @@ export class GatewayCertificate {
       );
     }
     const kind = "inline-certificate";
-    const entry = new ConsulConfigEntry<consul.InlineCertificateConfigEntry>(scope, name, {
+    const entry = new DerivedConfigEntry<consul.InlineCertificateConfigEntry>(scope, name, {
       kind,
       name,
       entry: () => ({ Certificate: source.certificate, PrivateKey: source.privateKey }),

@@ -10,7 +10,7 @@ import type { Override } from "../../core/override";
 import { overridden } from "../../consul/override";
 import { MeshError } from "../../core/errors";
 import { proxyServiceOf } from "../../nomad/inbound-gateway-job";
-import { ConsulConfigEntry } from "../config-entry";
+import { DerivedConfigEntry } from "../config-entry";
 import { allow, Intention, type IntentionOptions } from "../intention";
 import { nameOf, type IMeshService } from "../mesh-member";
 import { defaultsOf, InboundGateway, type InboundGatewayBaseProps } from "./inbound-gateway";
@@ -85,7 +85,7 @@ export class IngressGateway extends InboundGateway<IngressListener, IngressGatew
         "Use a whole number from 1, or maxEjectionPercent: 0 to eject none.",
       );
     }
-    const entry = new ConsulConfigEntry<consul.IngressGatewayConfigEntry>(this, "Entry", {
+    const entry = new DerivedConfigEntry<consul.IngressGatewayConfigEntry>(this, "Entry", {
       kind: "ingress-gateway",
       name: this.serviceName,
       entry: (graph) => ({

@@ -13,7 +13,7 @@ import {
 import type * as nomad from "../../nomad/generated/job";
 import { Graph } from "../../model/graph";
 import type { Snapshot } from "../../model/snapshot";
-import { ConsulConfigEntry } from "../config-entry";
+import { DerivedConfigEntry } from "../config-entry";
 import type { ExternalService } from "./external-service";
 import { like, refuseWrongArgument } from "../../core/shape";
 import { TERMINATING_GATEWAY_SHAPE } from "../shapes";
@@ -37,7 +37,7 @@ export interface TerminatingGatewayProps extends TerminatingGatewayBaseProps, In
 export class TerminatingGateway extends Gateway<TerminatingGatewayBaseProps> {
   constructor(scope: Construct, id: string, props: TerminatingGatewayProps) {
     super(scope, id, props, "terminating gateway", TERMINATING_GATEWAY_SHAPE);
-    const entry = new ConsulConfigEntry<consul.TerminatingGatewayConfigEntry>(this, "Entry", {
+    const entry = new DerivedConfigEntry<consul.TerminatingGatewayConfigEntry>(this, "Entry", {
       kind: "terminating-gateway",
       name: this.serviceName,
       entry: (graph) => {

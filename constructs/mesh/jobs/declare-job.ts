@@ -40,7 +40,7 @@ export function declareJob(scope: Construct, parts: NomadJobParts): Job {
   graph.emit(scope, {
     subject: { job: key },
     resource,
-    render: (snapshot) => mesh.observe(render(snapshot)),
+    render: (snapshot) => mesh.observe(render(snapshot), snapshot),
     needs: (snapshot) => [
       ...needsOf(needs(snapshot)),
       // Envoy reads some settings of proxy-defaults, those for metrics and tracing, only when it starts.

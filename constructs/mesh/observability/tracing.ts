@@ -1,4 +1,3 @@
-import { createHash } from "node:crypto";
 import { isIP } from "node:net";
 import { addToEnvoyTasks } from "../../nomad/envoy-tasks";
 import type { Place } from "../../core/problems";
@@ -138,13 +137,9 @@ export class Tracing {
     };
   }
 
-  /** @internal Sets the service name of each Envoy's spans, and metadata that makes Nomad replace Envoys if the collector changes. */
+  /** @internal Sets the service name of each Envoy's spans. */
   trace(job: nomad.Job): nomad.Job {
-    const { envoy_tracing_json, envoy_extra_static_clusters_json } = this.renderProxyConfig();
-    const start = envoy_tracing_json + envoy_extra_static_clusters_json;
-    const fingerprint = createHash("sha256").update(start).digest("hex").slice(0, 8);
     return addToEnvoyTasks(job, (serviceName) => ({
-      Meta: { envoy_tracing: fingerprint },
       Env: { OTEL_RESOURCE_ATTRIBUTES: `service.name=${serviceName},service.instance.id=\${NOMAD_ALLOC_ID}` },
     }));
   }

@@ -14,7 +14,7 @@ import type { Snapshot } from "../../model/snapshot";
 import { defaultSubsetOf, noTraffic, STABLE } from "../../model/traffic";
 import type { DurationLike } from "../../core/duration";
 import { withoutUndefined } from "../../core/without-undefined";
-import { ConsulConfigEntry } from "../config-entry";
+import { DerivedConfigEntry } from "../config-entry";
 import type { IMeshService } from "../mesh-member";
 import type { Mesh } from "../mesh";
 import { referenceToDestination, subsetOf, type HasSubset, type TrafficDestination } from "./destination";
@@ -290,7 +290,7 @@ export class ServiceTraffic {
       return;
     }
     const recordOf = (graph: Snapshot) => graph.data.members.get(owner.node.path) as TrafficOwnerRecord;
-    new ConsulConfigEntry(owner, id, {
+    new DerivedConfigEntry(owner, id, {
       kind,
       name: owner.serviceName,
       entry: (graph) => render(graph, recordOf(graph)),

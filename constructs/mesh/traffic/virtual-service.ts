@@ -3,7 +3,7 @@ import type * as consul from "../../consul/generated/config-entries";
 import { Protocol } from "../../consul/protocol";
 import type { VirtualServiceRecord } from "../../model/records";
 import * as is from "../../core/shape";
-import { ConsulConfigEntry } from "../config-entry";
+import { DerivedConfigEntry } from "../config-entry";
 import { MEMBER_SHAPE, PROTOCOL, RESOLVE_SHAPE, ROUTE_SHAPE, SPLIT_SHAPE } from "../shapes";
 import type { Mesh } from "../mesh";
 import { refuseUnknownName } from "../mesh-member";
@@ -66,7 +66,7 @@ export class VirtualService extends Construct implements TrafficOwner {
     this.mesh = mesh;
     this.traffic = new ServiceTraffic(this);
     mesh.addMember<VirtualServiceRecord>(this, { kind: "virtual service", name: serviceName, protocol });
-    new ConsulConfigEntry<consul.ServiceConfigEntry>(this, "Defaults", {
+    new DerivedConfigEntry<consul.ServiceConfigEntry>(this, "Defaults", {
       kind: "service-defaults",
       name: serviceName,
       // Consul always answers with TransparentProxy; without it each plan would find a difference.
