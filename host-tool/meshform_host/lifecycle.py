@@ -13,6 +13,7 @@ import time
 import urllib.parse
 from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
+from typing import Any
 
 from .api import Api, ApiError, api_of, consul_of, load_own_pair
 from .basics import ENGINES, Json, NoAnswer, NotYet, Problem, say, wait_for
@@ -73,7 +74,7 @@ class Agents:
                     self._restart(engine)
                 else:
                     say(f"{engine.capitalize()} reloads its certificates.")
-                    self._reload(engine)
+                    self._reload(engine, self._checks.passing())
                 self._unread.remove(paths)
 
     def reload_what_has_started(self) -> None:
@@ -108,8 +109,7 @@ class Agents:
     def _unread_by(self, engine: str) -> list[Path]:
         return [path for path in self._unread.read() if path.parent == tls_folder(self._host, engine)]
 
-    def _reload(self, engine: str) -> None:
-        passing = self._checks.passing()
+    def _reload(self, engine: str, passing: set[str]) -> None:
         for pid in agents_of(self._host, engine):
             os.kill(pid, signal.SIGHUP)
         what = f"{engine.capitalize()} to show its new certificate"
@@ -135,7 +135,7 @@ class Agents:
             wait_for("the settings of sidecars", self._limit, lambda: self._checks.expect_new_settings(settings))
         self._wait_for_checks(passing)
         if engine == "consul":
-            self._reload(engine)
+            self._reload(engine, passing)
         wait_for(f"all servers of {name}", self._limit, lambda: self._servers_are_healthy(engine))
 
     def _shows_its_own(self, engine: str) -> None:
@@ -186,7 +186,7 @@ class Checks:
     def passing(self) -> set[str]:
         """Which checks pass; none if the agent does not answer."""
         with contextlib.suppress(NoAnswer):
-            checks = self._consul.call("GET", "/v1/agent/checks")
+            checks = self._ask("/v1/agent/checks")
             return {check for check, found in checks.items() if found["Status"] == "passing"}
         return set()
 
@@ -195,18 +195,25 @@ class Checks:
 
         @raises NotYet unless the checks that passed before pass, in the agent and in the catalog
         """
-        checks = self._consul.call("GET", "/v1/agent/checks")
+        checks = self._ask("/v1/agent/checks")
         local = {check: found for check, found in checks.items() if check in before}
         expect_passing({check: found["Status"] for check, found in local.items()})
         for node in {found["Node"] for found in local.values()}:
-            catalog = self._consul.call("GET", f"/v1/health/node/{node}")
+            catalog = self._ask(f"/v1/health/node/{node}")
             known = {found["CheckID"]: found["Status"] for found in catalog}
             expect_passing({check: known.get(check, "not in the catalog") for check in local})
 
     def have_run(self) -> bool:
         """Whether all checks have a result, whichever."""
-        checks = self._consul.call("GET", "/v1/agent/checks").values()
+        checks = self._ask("/v1/agent/checks").values()
         return all(found["Output"] or found["Status"] == "passing" for found in checks)
+
+    def _ask(self, path: str) -> Any:
+        try:
+            return self._consul.call("GET", path)
+        except ApiError as error:
+            # One that has just started may not know the token yet.
+            raise NotYet(f"The agent refused to show its checks, {error}.", "Look at its log.") from error
 
     def settings(self) -> dict[str, int]:
         """When each file with the settings of a sidecar was written."""

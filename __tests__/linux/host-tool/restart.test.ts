@@ -5,8 +5,11 @@ import { run } from "../../support/lab";
 
 jest.setTimeout(60_000);
 
-/** What the agent has at a moment: the status of a sidecar's check, and how often it has written the sidecar's settings. */
-type Moment = readonly [status: "passing" | "critical", settings: number];
+/**
+ * What the agent has at a moment: the status of a sidecar's check, unless it refuses to tell, and how often it has written the
+ * sidecar's settings.
+ */
+type Moment = readonly [status: "passing" | "critical" | "refused", settings: number];
 
 /**
  * What the host tool does for a restart of an agent of which all this is known: when it is called it has gone through so many
@@ -19,6 +22,7 @@ import json, os, sys, types
 sys.path.insert(0, ${JSON.stringify(join(__dirname, "../../../host-tool"))})
 from pathlib import Path
 from meshform_host import lifecycle
+from meshform_host.api import ApiError
 from meshform_host.lifecycle import Agents, Checks
 
 moments, folder = json.loads(sys.argv[1]), Path(sys.argv[2])
@@ -35,6 +39,8 @@ def happen():
 class Agent:
     def call(self, method, path):
         status = moments[now[0]][0]
+        if status == "refused":
+            raise ApiError(403, "ACL not found")
         check = {"CheckID": "web", "Node": "client-1", "Status": status}
         return {"web": check} if path == "/v1/agent/checks" else [check]
 
@@ -93,6 +99,27 @@ describe("a restart of Consul's agent ends", () => {
       ).left,
     ).toBe(1);
   });
+});
+
+test.each<[string, Moment[]]>([
+  [
+    "checks that passed",
+    [
+      ["passing", 1],
+      ["refused", 2],
+      ["passing", 2],
+    ],
+  ],
+  [
+    "no checks that passed",
+    [
+      ["critical", 1],
+      ["refused", 2],
+      ["critical", 2],
+    ],
+  ],
+])("an agent with %s may not know the token yet after its restart", async (_, moments) => {
+  await waits(moments);
 });
 
 test("an agent that has started is reloaded once, when all its checks have run", async () => {
