@@ -13,6 +13,8 @@ export type InstallStep = (
 export interface EngineSpec {
   /** The exact version that is installed when the user has none. */
   readonly version: string;
+  /** Its folder in the cache. Another content needs another one: labs run what is in there. @default the version */
+  readonly folder?: string;
   /** Where it is installed from. */
   readonly source: string;
   /** What its installation needs on the machine. */
@@ -37,7 +39,7 @@ export const TOOLS_FOLDER = join(__dirname, "..", "..", "..", "tools");
 
 /**
  * The version that the lab's own consul-cni tells Nomad: that of HashiCorp's plugin with the same rules. What follows the plus sign changes with
- * the program in tools/cni/consul-cni, so that one in the cache is built again.
+ * the program in tools/cni/consul-cni.
  */
 export const CONSUL_CNI_VERSION = `${DEFAULT_VERSIONS.consulCni}+lab.1`;
 
@@ -69,6 +71,7 @@ export const CATALOGUE: EngineCatalogue = {
   },
   cni: {
     version: DEFAULT_VERSIONS.cni,
+    folder: `${DEFAULT_VERSIONS.cni}-consul-cni-${CONSUL_CNI_VERSION}`,
     source: "github.com/containernetworking/plugins",
     needs: ["go"],
     path: ".",

@@ -57,7 +57,7 @@ async function locateEngine(name: EngineName, spec: EngineSpec, env: NodeJS.Proc
 
 /** The folder of the cache for the pinned version. */
 export function engineFolder(name: EngineName, spec: EngineSpec, env: NodeJS.ProcessEnv): string {
-  return join(engineCache(env), name, spec.version);
+  return join(engineCache(env), name, spec.folder ?? spec.version);
 }
 
 /** The version that a program tells, or nothing when there is no such program or it does not run. */
