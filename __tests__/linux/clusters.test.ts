@@ -99,6 +99,9 @@ describe("a cluster by default", () => {
     expect(consul.host.units).toContainEqual(
       expect.objectContaining({ name: "meshform-acl", oneshot: true, after: ["consul", "nomad"] }),
     );
+    // It takes its turn there.
+    const acl = consul.host.units.find(({ name }) => name === "meshform-acl");
+    expect(acl?.rights?.writablePaths).toContain("/etc/meshform");
     expect(consul.host.units).toContainEqual(
       expect.objectContaining({ name: "meshform-snapshot", everySeconds: 3600 }),
     );

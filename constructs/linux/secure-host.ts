@@ -29,6 +29,9 @@ export const DRAIN_SECONDS = 300;
 /** All units read secrets and keys that belong to the agents' users. Most units only read them. */
 const reads = ["CAP_DAC_READ_SEARCH"];
 
+/** What the host tool and the agents keep on a host. */
+const folders = ["/etc/meshform", "/etc/consul.d", "/etc/nomad.d", "/opt/consul", "/opt/nomad"];
+
 function renewal({ store }: HostToolConfig): HostUnit {
   return {
     name: "meshform-renewal",
@@ -38,10 +41,7 @@ function renewal({ store }: HostToolConfig): HostUnit {
     rights: {
       // To change the owner of files to the agents, and to find the agents and send them signals.
       capabilities: ["CAP_CHOWN", "CAP_DAC_OVERRIDE", "CAP_FOWNER", "CAP_KILL", "CAP_SYS_PTRACE"],
-      writablePaths: [
-        ...["/etc/meshform", "/etc/consul.d", "/etc/nomad.d", "/opt/consul", "/opt/nomad"],
-        ...foldersOf(store),
-      ],
+      writablePaths: [...folders, ...foldersOf(store)],
     },
   };
 }
@@ -76,7 +76,7 @@ function serverUnits(config: HostToolConfig): HostUnit[] {
     rights: {
       // To restore the state of a lost cluster as the agents' users, and to restart the agents afterwards.
       capabilities: [...reads, "CAP_DAC_OVERRIDE", "CAP_KILL", "CAP_SETGID", "CAP_SETUID", "CAP_SYS_PTRACE"],
-      writablePaths: [...["/etc/consul.d", "/etc/nomad.d", "/opt/consul", "/opt/nomad"], ...foldersOf(store)],
+      writablePaths: [...folders, ...foldersOf(store)],
     },
   };
   const snapshot: HostUnit = {
