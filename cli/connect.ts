@@ -6,12 +6,14 @@ import { join } from "node:path";
 import type { Command } from "commander";
 import { LabError } from "../lab/core/errors";
 import { AwsCli, type Forward } from "./aws-session";
+import { openUi, type Ui } from "./connect-ui";
 import { interruptible } from "./interruptible";
 
 interface ConnectOptions {
   readonly cluster: string;
   readonly region?: string;
   readonly as: "management" | "operator";
+  readonly open?: Engine;
 }
 
 /** `meshform connect`: a command that reaches the servers of a cluster on AWS through Session Manager. */
@@ -23,10 +25,14 @@ export function registerConnect(program: Command): void {
     .requiredOption("--cluster <name>", "name of the cluster")
     .option("--region <name>", "region of the cluster (default: that of the AWS CLI)")
     .option("--as <document>", "whose tokens the command gets: management, or operator, which only reads", "management")
+    .option("--open <engine>", "also open the UI of consul or nomad in a browser, until the command ends")
     .addHelpText("after", "\nExample: meshform connect --cluster prod -- npx cdktf deploy access mesh")
     .action(async (command: string[], options: ConnectOptions) => {
       if (!["management", "operator"].includes(options.as)) {
         throw new LabError(`--as is "${options.as}".`, "Use management or operator.");
+      }
+      if (options.open !== undefined && !(options.open in PORTS)) {
+        throw new LabError(`--open is "${options.open}".`, "Use consul or nomad.");
       }
       process.exitCode = await connected(options, command);
     });
@@ -46,10 +52,11 @@ interface SecretDocument extends Readonly<
   readonly tokens: { readonly operator?: string };
 }
 
-async function connected({ cluster, region, as }: ConnectOptions, command: readonly string[]): Promise<number> {
+async function connected({ cluster, region, as, open }: ConnectOptions, command: readonly string[]): Promise<number> {
   const aws = new AwsCli(region);
   const folder = await mkdtemp(join(tmpdir(), "meshform-connect-"));
   const forwards: Forward[] = [];
+  let ui: Ui | undefined;
   try {
     const environment = await interruptible(async (signal) => {
       const instance = await aServerOf(aws, cluster);
@@ -63,8 +70,14 @@ async function connected({ cluster, region, as }: ConnectOptions, command: reado
         NOMAD_ADDR: `https://127.0.0.1:${nomad.port}`,
       };
     });
+    if (open !== undefined) {
+      ui = await openUi(open, environment);
+      const variable = open === "consul" ? "CONSUL_HTTP_TOKEN" : "NOMAD_TOKEN";
+      console.error(`The UI of ${open} is at ${ui.url} until this command ends. Log in with the token in ${variable}.`);
+    }
     return await run(command.length > 0 ? command : [process.env.SHELL ?? "sh"], environment);
   } finally {
+    await ui?.close();
     await Promise.all(forwards.map((it) => it.close()));
     await rm(folder, { recursive: true });
   }

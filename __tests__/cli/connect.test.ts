@@ -1,9 +1,11 @@
 import { spawn, spawnSync } from "node:child_process";
 import { once } from "node:events";
 import { existsSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from "node:fs";
+import { createServer as createHttpsServer } from "node:https";
 import { createServer, type AddressInfo, type Server } from "node:net";
 import { tmpdir } from "node:os";
 import { delimiter, join } from "node:path";
+import type { TLSSocket } from "node:tls";
 import { waitFor } from "../../lab/core/wait";
 
 // AWS is not here: its CLI is a stand-in that answers as the real one does, and whose sessions forward to a server of this test.
@@ -53,7 +55,7 @@ if (call === "describe-instances") {
   const { localPortNumber, portNumber } = JSON.parse(valueOf("--parameters"));
   createServer((from) => {
     const to = connect(Number(PORT), "127.0.0.1", () => {
-      to.write(portNumber[0] + " ");
+      if (!process.env.TLS) to.write(portNumber[0] + " ");
       from.pipe(to).pipe(from);
     });
     for (const it of [from, to]) it.on("error", () => undefined);
@@ -61,6 +63,26 @@ if (call === "describe-instances") {
   appendFileSync(LOG, JSON.stringify(["pid", String(process.pid)]) + "\\n");
 }
 `;
+
+const engineOf = (pair: object) => ({ ...pair, managementToken: "manages" });
+
+/** A CA, and certificates that it has signed for these names and for this machine. */
+function certificatesIn(place: string, names: readonly string[]) {
+  const openssl = (...args: readonly string[]) => {
+    const { status, stderr } = spawnSync("openssl", args, { cwd: place, encoding: "utf8" });
+    if (status !== 0) throw new Error(stderr);
+  };
+  const read = (name: string) => readFileSync(join(place, name), "utf8");
+  const key = ["-newkey", "ec", "-pkeyopt", "ec_paramgen_curve:P-256", "-nodes"];
+  openssl("req", "-x509", ...key, "-keyout", "ca-key.pem", "-out", "ca.pem", "-subj", "/CN=ca", "-days", "1");
+  const pairs = names.map((name) => {
+    const subject = ["-subj", `/CN=${name}`, "-addext", "subjectAltName=IP:127.0.0.1", "-days", "1"];
+    const signer = ["-CA", "ca.pem", "-CAkey", "ca-key.pem"];
+    openssl("req", "-x509", ...key, ...signer, "-keyout", `${name}-key.pem`, "-out", `${name}.pem`, ...subject);
+    return [name, { certificate: read(`${name}.pem`), key: read(`${name}-key.pem`) }] as const;
+  });
+  return { ca: read("ca.pem"), pairs: Object.fromEntries(pairs) };
+}
 
 beforeEach(async () => {
   folder = mkdtempSync(join(tmpdir(), "meshform-connect-test-"));
@@ -162,6 +184,56 @@ test("a command reaches both engines of a server with the management tokens, and
   expect(readFileSync(log(), "utf8")).not.toMatch(/manages-|key for/);
   for (const args of calls().filter(([what]) => what !== "pid")) {
     expect(args.join(" ")).toContain("--region eu-west-1");
+  }
+});
+
+test("a browser reaches the UI of an engine with the certificate of a person, without a token, and pages of others do not", async () => {
+  const { ca, pairs } = certificatesIn(folder, ["server", "person"]);
+  const options = {
+    ca,
+    key: pairs.server.key,
+    cert: pairs.server.certificate,
+    requestCert: true,
+    rejectUnauthorized: true,
+  };
+  const engine = createHttpsServer(options, ({ url, headers }, response) => {
+    response.end(`${url ?? ""}, token ${String(headers["x-consul-token"])}`);
+  }).listen(0, "127.0.0.1");
+  const people: string[] = [];
+  engine.on("secureConnection", (socket: TLSSocket) => {
+    people.push(String(socket.getPeerCertificate().subject.CN));
+  });
+  await once(engine, "listening");
+  const mine = { ca, ...pairs.person };
+  const documents = { "meshform/prod/management": { consul: engineOf(mine), nomad: engineOf(mine), tokens: {} } };
+  // What opens pages in a browser.
+  writeFileSync(join(folder, "xdg-open"), '#!/bin/sh\necho "$1" > "$TMPDIR/opened"\n', { mode: 0o755 });
+  const child = `
+    const url = process.env.URL_FILE;
+    const { existsSync, readFileSync } = require("node:fs");
+    const wait = () => existsSync(url) && readFileSync(url, "utf8").endsWith("\\n") ? ask() : setTimeout(wait, 50);
+    const ask = async () => {
+      const page = readFileSync(url, "utf8").trim();
+      const own = await fetch(page);
+      const other = await fetch(page, { headers: { Origin: "https://evil.example" } });
+      console.log(JSON.stringify({ page, own: await own.text(), other: other.status }));
+    };
+    wait();`;
+  try {
+    const args = ["--cluster", "prod", "--open", "consul", "--", process.execPath, "-e", child];
+    const { code, stdout, stderr } = await connect(args, {
+      ...{ TLS: "1", PORT: String((engine.address() as AddressInfo).port), DOCUMENTS: JSON.stringify(documents) },
+      URL_FILE: join(folder, "opened"),
+    });
+    const { page, own, other } = JSON.parse(stdout) as { page: string; own: string; other: number };
+    expect({ code, own, other }).toEqual({ code: 0, own: "/ui/, token undefined", other: 403 });
+    expect(new Set(people)).toEqual(new Set(["person"]));
+    expect(stderr).toBe(
+      `The UI of consul is at ${page} until this command ends. Log in with the token in CONSUL_HTTP_TOKEN.\n`,
+    );
+    await expect(fetch(page)).rejects.toThrow("fetch failed");
+  } finally {
+    engine.close();
   }
 });
 
