@@ -9,9 +9,8 @@ import { SecretsmanagerSecret } from "@cdktf/provider-aws/lib/secretsmanager-sec
 import { Testing, type App } from "cdktf";
 import { AwsCluster, Network } from "../../constructs/aws";
 import { TOOLS_FOLDER } from "../../lab/machine/engines/catalogue";
-import { addAwsStacks } from "../../stacks/aws";
-import { withDefaults } from "../../stacks/aws/settings";
 import { AwsTestStack } from "../support/aws";
+import { AWS_PRESETS, AWS_STACKS, synthesizeAwsPresets } from "../support/aws-presets";
 import { ensurePythonTools } from "../support/python-tools";
 
 interface Finding {
@@ -34,9 +33,6 @@ const exceptions = JSON.parse(readFileSync(join(TOOLS_FOLDER, "checkov/exception
   readonly reason: string;
 }[];
 
-const PRESETS = ["dev", "production"] as const;
-const STACKS = ["aws-cluster", "aws-edge", "aws-network", "aws-state"];
-
 const SPOILT = "spoilt";
 
 const folder = mkdtempSync(join(tmpdir(), "meshform-checkov-"));
@@ -55,19 +51,7 @@ describe("checkov", () => {
       // Most of it is never used here.
       compiled: false,
     });
-    for (const preset of PRESETS) {
-      const app = Testing.app({ outdir: join(folder, preset) });
-      const settings = {
-        ...{ region: "eu-central-1", preset, stateBucket: "example-state", createStateBucket: true },
-        ...{ uiDomain: "mesh.example", zoneId: "Z1" },
-      };
-      const { cluster } = addAwsStacks(app, withDefaults(settings));
-      cluster.cluster.publish(
-        { serviceName: "gateway", listeners: [{ protocol: "http", options: { port: 8080 } }] },
-        { internetFacing: true, domain: { name: "shop.example", zoneId: "Z1" } },
-      );
-      app.synth();
-    }
+    synthesizeAwsPresets(folder);
     spoiltApp(join(folder, SPOILT)).synth();
     const { stdout } = await promisify(execFile)(
       join(programs, "python3"),
@@ -94,7 +78,7 @@ describe("checkov", () => {
     const { passed_checks, failed_checks } = report.results;
     expect(report.summary.parsing_errors).toBe(0);
     expect(new Set([...passed_checks, ...failed_checks].map(({ file_path }) => file_path))).toEqual(
-      new Set(PRESETS.flatMap((preset) => STACKS.map((stack) => `/${preset}/stacks/${stack}/cdk.tf.json`))),
+      new Set(AWS_PRESETS.flatMap((preset) => AWS_STACKS.map((stack) => `/${preset}/stacks/${stack}/cdk.tf.json`))),
     );
     expect(passed_checks.length).toBeGreaterThan(400);
   });
