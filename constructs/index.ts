@@ -187,7 +187,7 @@ export {
   type TerminatingGatewayBaseProps,
   type TerminatingGatewayProps,
 } from "./mesh/gateways/terminating-gateway";
-export { Intention, type IntentionOptions } from "./mesh/intention";
+export { Intention, type DenialOptions, type IntentionOptions } from "./mesh/intention";
 export { JobGroup, type CatalogServiceProps, type JobGroupProps } from "./mesh/jobs/job-group";
 export { MeshJob, type MeshJobBaseProps, type MeshJobProps } from "./mesh/jobs/mesh-job";
 export { ImportedMesh } from "./mesh/imported-mesh";

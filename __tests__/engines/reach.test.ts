@@ -2,12 +2,15 @@ import { mkdtempSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import type * as consul from "../../constructs/consul/generated/config-entries";
+import { silence } from "../../constructs";
 import { configEntries } from "../../constructs/model/config-entries";
 import { discoveryChain } from "../../constructs/model/discovery-chain";
 import { decide } from "../../constructs/model/intentions";
 import { ensureEngines } from "../../lab/machine/engines/ensure-engines";
 import { waitFor } from "../../lab/core/wait";
 import { endAgents, freePorts, startAgent } from "../support/agent-processes";
+import { synthMesh } from "../support/synth";
+import { anyWorkload } from "../support/workload";
 
 const folder = mkdtempSync(join(tmpdir(), "meshform-reach-"));
 const agents: ReturnType<typeof startAgent>[] = [];
@@ -76,6 +79,29 @@ test("intentions decide as in Consul itself, wildcards and all", async () => {
   }
   expect(seen.size).toBe(2);
 }, 60_000);
+
+test("what constructs deny is denied by Consul itself: all but one, and only one", async () => {
+  const { entries } = synthMesh((mesh) => {
+    silence(mesh, "wildcard-allow", "It is a test.");
+    const [a, b, c, d] = SERVICES.map((name) => mesh.addService(name, { port: 9001, workload: anyWorkload }));
+    a.allowFrom("*");
+    a.denyFrom(b);
+    c.denyFrom("*");
+    d.connectTo(c);
+  });
+  await write(Object.values(entries).filter(({ Kind }) => Kind === "service-intentions"));
+  const allowed = async (source: string, destination: string) => {
+    const path = `/v1/connect/intentions/check?source=${source}&destination=${destination}`;
+    const { Allowed } = (await ask(path)) as { Allowed: boolean };
+    expect(decide(configEntries(Object.values(entries)), { service: source }, destination).allowed === "all").toBe(
+      Allowed,
+    );
+    return Allowed;
+  };
+  expect(await Promise.all(["b", "c", "d"].map((source) => allowed(source, "a")))).toEqual([false, true, true]);
+  expect(await Promise.all(["a", "b", "d"].map((source) => allowed(source, "c")))).toEqual([false, false, true]);
+  await removeAll();
+});
 
 interface DiscoveryChain {
   readonly Chain: {

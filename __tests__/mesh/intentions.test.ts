@@ -192,3 +192,16 @@ test("in another datacenter, a failover to it widens no narrower permission ther
   expect(["/v1", "/v2", "/shop"].map((path) => asked("web", path))).toEqual([true, false, false]);
   expect(["/v1", "/v2", "/shop"].map((path) => asked("shop", path))).toEqual([false, false, true]);
 });
+
+test("conditions on headers contain text, whatever its case", () => {
+  const { entries } = synthMesh((mesh) => {
+    const [web, api] = ["web", "api"].map((name) =>
+      mesh.addService(name, { port: 9001, protocol: Protocol.HTTP, workload: anyWorkload }),
+    );
+    const headers = [{ name: "x-team", contains: "shop", ignoreCase: true }];
+    web.connectTo(api, { permissions: [HttpPermission.allow({ headers })] });
+  });
+  expect(entries["service-intentions/api"]).toMatchObject({
+    Sources: [{ Permissions: [{ HTTP: { Header: [{ Name: "x-team", Contains: "shop", IgnoreCase: true }] } }] }],
+  });
+});

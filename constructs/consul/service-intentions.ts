@@ -9,6 +9,8 @@ export interface IntentionSource {
   readonly name: string;
   /** The requests that are allowed or denied. @default all: the intention applies to connections instead of requests */
   readonly permissions?: readonly HttpPermission[];
+  /** Whether all connections and requests are denied. @default false */
+  readonly isDenied?: boolean;
   /** @default none */
   readonly description?: string;
   /** Cluster peer from which the source comes. @default the same cluster */
@@ -33,7 +35,7 @@ export function renderServiceIntentions(
   const rendered = mergeBySource(sources).map((source): consul.SourceIntention => ({
     Name: source.name,
     Peer: source.peer,
-    Action: source.permissions === undefined ? "allow" : undefined,
+    Action: source.permissions === undefined ? (source.isDenied === true ? "deny" : "allow") : undefined,
     Permissions: source.permissions?.flatMap((permission) => permission.rendered),
     Precedence: source.name === ANY_SERVICE ? PRECEDENCE.wildcard : PRECEDENCE.exact,
     Type: "consul",
@@ -53,10 +55,15 @@ function mergeBySource(sources: readonly IntentionSource[]): IntentionSource[] {
   const isPlain = sources.every(({ name, permissions }) => permissions === undefined && name !== ANY_SERVICE);
   return [...bySource.values()].map((exact) => {
     const [{ name, peer }] = exact;
+    if (isDenied(exact)) {
+      return { name, peer, isDenied: true, description: descriptionOf(exact) };
+    }
     if (isPlain) {
       return { name, peer, description: descriptionOf(exact) };
     }
-    const ofAny = name === ANY_SERVICE ? [] : (bySource.get(keyOf({ name: ANY_SERVICE, peer })) ?? []);
+    const any = name === ANY_SERVICE ? [] : (bySource.get(keyOf({ name: ANY_SERVICE, peer })) ?? []);
+    // An exact source takes precedence over any source that is denied.
+    const ofAny = isDenied(any) ? [] : any;
     const stated = [exact, ofAny].map((statements) => statements.filter(({ follows }) => follows !== true));
     const allowed = stated.find((statements) => statements.length > 0) ?? exact;
     const denying = [...exact, ...ofAny].filter((statement) => !allowed.includes(statement));
@@ -70,6 +77,12 @@ function mergeBySource(sources: readonly IntentionSource[]): IntentionSource[] {
       description: descriptionOf(exact),
     };
   });
+}
+
+/** Whether statements deny everything to a source. Those for the service itself take precedence over those derived from traffic rules. */
+function isDenied(statements: readonly IntentionSource[]): boolean {
+  const stated = statements.filter(({ follows }) => follows !== true);
+  return (stated.length > 0 ? stated : statements).some((statement) => statement.isDenied === true);
 }
 
 /** Combines the descriptions of all statements, sorted. */

@@ -6,7 +6,7 @@ import type { IntentionRecord, Reference } from "../model/records";
 import { Mesh } from "./mesh";
 import { nameOf, referenceTo, type IMeshMember } from "./mesh-member";
 import { refuseWrongArgument, refuseWrongValues } from "../core/shape";
-import { INTENTION_SHAPE, MEMBER } from "./shapes";
+import { DENIAL_SHAPE, INTENTION_SHAPE, MEMBER } from "./shapes";
 
 /** What an intention allows. */
 export interface IntentionOptions {
@@ -30,8 +30,11 @@ export interface IntentionOptions {
   readonly peer?: string;
 }
 
+/** Options of an intention that denies everything to a source. */
+export type DenialOptions = Pick<IntentionOptions, "description" | "peer">;
+
 /**
- * Allows one service to reach another. Without an intention a connection is denied.
+ * Allows one service to reach another, or denies it. Without an intention a connection is denied.
  *
  * @see https://developer.hashicorp.com/consul/docs/secure-mesh/intention
  */
@@ -54,8 +57,13 @@ export class Intention {
   }
 }
 
+/** @internal @throws MeshError for permissions, which cannot be denied as a whole */
+export function refuseWrongDenial(scope: IConstruct, options: DenialOptions): void {
+  refuseWrongValues(scope, options, DENIAL_SHAPE, "intention");
+}
+
 /**
- * @internal Records that a source may reach a destination. The record belongs to the mesh of the destination, or to `own` if the
+ * @internal Records that a source may reach a destination, or may not. The record belongs to the mesh of the destination, or to `own` if the
  * destination is only a name, or a service of another team.
  *
  * @param scope the construct that creates the intention
@@ -67,6 +75,7 @@ export function allow(
   source: IMeshMember | string,
   destination: IMeshMember | string,
   options: IntentionOptions,
+  isDenied?: true,
 ): Intention {
   refuseWrongArgument(scope, "source", source, MEMBER);
   refuseWrongArgument(scope, "destination", destination, MEMBER);
@@ -80,6 +89,7 @@ export function allow(
     destination: nameOf(destination),
     permissions,
     description,
+    ...(isDenied && { isDenied }),
   };
   // The intentions of a service in another app's cluster belong to that app.
   if (home === given || peerName(given, own) === undefined) {

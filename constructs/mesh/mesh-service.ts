@@ -17,7 +17,7 @@ import { renderServiceJob, tasksOf, type ServiceJobProps } from "../nomad/servic
 import { withoutUndefined } from "../core/without-undefined";
 import type { ConsulConfigEntry } from "./config-entry";
 import { ImportedService, type ImportedMeshServiceOptions } from "./imported-service";
-import { allow, type Intention, type IntentionOptions } from "./intention";
+import { allow, refuseWrongDenial, type DenialOptions, type Intention, type IntentionOptions } from "./intention";
 import type { Mesh } from "./mesh";
 import { refuseUnknownName, type IMeshMember, type IMeshService } from "./mesh-member";
 import { declareJob } from "./jobs/declare-job";
@@ -203,6 +203,18 @@ export class MeshService extends ServiceInstances implements TrafficOwner {
    */
   allowFrom(source: IMeshMember | string, options: IntentionOptions = {}): Intention {
     return allow(this, this.mesh, source, this, options);
+  }
+
+  /**
+   * Denies everything to another service. It is needed only if an intention for any service allows it: with `allowFrom("*")` and
+   * `denyFrom(x)`, all services but x can reach this one. An exact source takes precedence over `"*"`, so with `denyFrom("*")` in a cluster
+   * that allows by default, only the services of `allowFrom` and `connectTo` can reach it.
+   *
+   * @param source the service or gateway, its name in this mesh, or `"*"` for any service
+   */
+  denyFrom(source: IMeshMember | string, options: DenialOptions = {}): Intention {
+    refuseWrongDenial(this, options);
+    return allow(this, this.mesh, source, this, options, true);
   }
 
   /**

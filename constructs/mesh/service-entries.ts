@@ -101,6 +101,6 @@ function judgesRequests(graph: Snapshot, service: MeshMember): boolean {
   return intentionsFor(graph, service).some(({ permissions }) => permissions !== undefined);
 }
 
-function renderedSource({ source, permissions, description, follows }: IntentionRecord) {
-  return { name: source.service, peer: source.peer, permissions, description, follows };
+function renderedSource({ source, permissions, isDenied, description, follows }: IntentionRecord) {
+  return { name: source.service, peer: source.peer, permissions, isDenied, description, follows };
 }

@@ -253,12 +253,12 @@ export class ServiceMesh extends Mesh {
         // A cluster has one such entry, even if several meshes contribute to it.
         return meshes[0]?.key === this.node.path
           ? renderExportedServices(
-              [...intentions.filter(({ isGiven }) => isGiven !== true), ...derivedIntentions].map(
-                ({ destination, source }) => ({
+              [...intentions.filter(({ isGiven }) => isGiven !== true), ...derivedIntentions]
+                .filter(({ isDenied }) => isDenied !== true)
+                .map(({ destination, source }) => ({
                   destination,
                   peer: source.peer,
-                }),
-              ),
+                })),
             )
           : undefined;
       },

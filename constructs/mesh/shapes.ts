@@ -213,6 +213,9 @@ const GRANT_SHAPE = {
 /** Shape of the options of an intention. */
 export const INTENTION_SHAPE = { ...GRANT_SHAPE, peer: is.literal(is.name, BUILT_ON_NAMES) };
 
+/** Shape of the options of an intention that denies. */
+export const DENIAL_SHAPE = { description: GRANT_SHAPE.description, peer: INTENTION_SHAPE.peer };
+
 /** Shape of the options of a connection. */
 export const CONNECTION_SHAPE = { ...UPSTREAM_SHAPE, ...GRANT_SHAPE };
 

@@ -57,7 +57,8 @@ const upstreamWithoutIntention: Check = {
   reason: "The mesh denies by default, so connections to an upstream without an intention are refused.",
   level: "error",
   *find({ graph }) {
-    const admitted = new Map(graph.clusters.map((cluster) => [cluster, admittedTo(cluster)]));
+    const admitted = new Map(graph.clusters.map((cluster) => [cluster, pairsOf(cluster, false)]));
+    const refused = new Map(graph.clusters.map((cluster) => [cluster, pairsOf(cluster, true)]));
     for (const { cluster, at, sourceName, destination, isRoute, isOfMany } of linksIn(graph)) {
       const home = destination && graph.home(destination);
       if (destination === undefined || home === undefined || isOfMany === true) {
@@ -66,7 +67,11 @@ const upstreamWithoutIntention: Check = {
       const peer = peerName(cluster, home);
       const sources = admitted.get(home);
       const { name } = destination;
-      const pairs = [name, ANY_SERVICE].flatMap((to) => [sourceName, ANY_SERVICE].map((from) => [from, to] as const));
+      const denied = refused.get(home);
+      const pairs =
+        denied?.has(sourceName, name, peer) === true
+          ? []
+          : [name, ANY_SERVICE].flatMap((to) => [sourceName, ANY_SERVICE].map((from) => [from, to] as const));
       if (!pairs.some(([from, to]) => sources?.has(from, to, peer) === true)) {
         yield {
           at,
@@ -205,7 +210,7 @@ const unreachableService: Check = {
       for (const { kind, key, name } of cluster.members) {
         const offering = kind === "service" ? graph.instancesOf(key).filter(({ port }) => port !== undefined) : [];
         const isPublished = offering.some(({ port, publish }) => publish !== undefined || typeof port === "string");
-        if (offering.length > 0 && !isPublished && cluster.intentionsFor(name).length === 0) {
+        if (offering.length > 0 && !isPublished && cluster.intentionsFor(name).every((it) => it.isDenied)) {
           yield {
             at: key,
             problem: `Nothing can reach ${name}: no intention allows a service, and it publishes no port.`,
@@ -222,11 +227,11 @@ function endsAtGiven(graph: Snapshot, owner: VirtualServiceRecord): boolean {
   return owner.isGiven === true && graph.destinationsOf(owner).some(({ service }) => service === owner.name);
 }
 
-/** Returns which service can reach which. It uses sets, because each upstream is looked up once. */
-function admittedTo({ intentions, derivedIntentions }: Cluster): Pairs {
+/** Returns which sources are allowed or denied by name. It uses sets, because each upstream is looked up once. */
+function pairsOf({ intentions, derivedIntentions }: Cluster, areDenied: boolean): Pairs {
   const pairs = new Pairs();
   for (const { source, destination, isDenied } of [...intentions, ...derivedIntentions]) {
-    if (isDenied !== true) {
+    if ((isDenied === true) === areDenied) {
       pairs.add(source.service, destination, source.peer);
     }
   }

@@ -51,8 +51,23 @@ const conflictingIntention: Check = {
     "An intention has each source once: access without permissions makes permissions that allow less ineffective.",
   level: "error",
   *find({ graph }) {
+    for (const cluster of graph.clusters) {
+      const denied = cluster.intentions.filter(({ isDenied }) => isDenied === true);
+      for (const { source, destination, origin } of denied) {
+        const isAllowed = cluster
+          .statedFor(destination)
+          .some((it) => it.isDenied !== true && it.source.service === source.service && it.source.peer === source.peer);
+        if (isAllowed) {
+          yield {
+            at: origin.path,
+            problem: `${source.service} is both allowed to reach ${destination} and denied, so it is denied.`,
+            fix: "Keep one of the two.",
+          };
+        }
+      }
+    }
     for (const { statements } of sourcesIn(graph)) {
-      const stated = statements.filter(({ follows }) => !follows);
+      const stated = statements.filter(({ follows, isDenied }) => !follows && isDenied !== true);
       const whole = stated.filter(({ permissions }) => permissions === undefined);
       const partial = stated.filter(({ permissions }) => permissions?.some((permission) => !isDeny(permission)));
       const last = stated.filter((each) => whole.includes(each) || partial.includes(each)).at(-1);

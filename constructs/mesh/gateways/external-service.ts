@@ -5,7 +5,7 @@ import { Construct } from "constructs";
 import { addressByIdentity } from "../../core/address";
 import { Protocol } from "../../consul/protocol";
 import type { ExternalServiceRecord } from "../../model/records";
-import { allow, type Intention, type IntentionOptions } from "../intention";
+import { allow, refuseWrongDenial, type DenialOptions, type Intention, type IntentionOptions } from "../intention";
 import type { Mesh } from "../mesh";
 import { refuseUnknownName, type IMeshMember, type IMeshService } from "../mesh-member";
 import { addServiceEntries, renderServiceDefaults, type ServiceDefaultsOptions } from "../service-entries";
@@ -117,6 +117,18 @@ export class ExternalService extends Construct implements IMeshService {
    */
   allowFrom(source: IMeshMember | string, options: IntentionOptions = {}): Intention {
     return allow(this, this.mesh, source, this, options);
+  }
+
+  /**
+   * Denies everything to another service. It is needed only if an intention for any service allows it: with `allowFrom("*")` and
+   * `denyFrom(x)`, all services but x can reach this one. An exact source takes precedence over `"*"`, so with `denyFrom("*")` in a cluster
+   * that allows by default, only the services of `allowFrom` and `connectTo` can reach it.
+   *
+   * @param source the service or gateway, its name in this mesh, or `"*"` for any service
+   */
+  denyFrom(source: IMeshMember | string, options: DenialOptions = {}): Intention {
+    refuseWrongDenial(this, options);
+    return allow(this, this.mesh, source, this, options, true);
   }
 }
 
