@@ -160,6 +160,7 @@ export {
 export type { ApiGatewayRouteOptions, HttpRouteOptions, WeightedService } from "./mesh/gateways/api-gateway-route";
 export {
   ExternalService,
+  type ExternalInstance,
   type ExternalServiceBaseProps,
   type ExternalServiceProps,
   type ExternalTls,

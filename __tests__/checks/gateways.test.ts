@@ -1,6 +1,6 @@
 import { ConfigEntry } from "@cdktf/provider-consul/lib/config-entry";
-import { silence, Template, type ExternalServiceBaseProps, type ServiceMesh } from "../../constructs";
-import { findingsOf, synthMesh, type TestStack } from "../support/synth";
+import { Failover, silence, Template, type ExternalServiceBaseProps, type ServiceMesh } from "../../constructs";
+import { findingsOf, synthMesh, warningsOf, type TestStack } from "../support/synth";
 import { anyWorkload } from "../support/workload";
 
 /** What synthesis says of a mesh. */
@@ -21,6 +21,20 @@ const tls = { caFile: "/ca.pem", sni: "db.example" };
 test("a sound terminating gateway has no findings", () => {
   expect(findingsOfExternal({ tls })).toEqual([]);
   expect(findingsOfExternal({ plaintext: "It is a test." })).toEqual([]);
+});
+
+test("external-failover: warns of a failover that callers do not notice the need for", () => {
+  const build = (mesh: ServiceMesh) => {
+    const plain = { address: "192.0.2.7", port: 80, plaintext: "It is a test." };
+    const [one, two] = ["one", "two"].map((name) => mesh.addExternalService(name, plain));
+    const egress = mesh.addTerminatingGateway("egress");
+    egress.addService(one);
+    egress.addService(two);
+    one.resolve({ failover: Failover.to(two) });
+  };
+  expect(warningsOf(build)).toContain(
+    "stack/mesh/one: The failover of one applies only while no terminating gateway is healthy, even if none of its instances is. Set several instances: the gateway ejects those that fail. Or fail over to it, from a service of the mesh. (external-failover)",
+  );
 });
 
 describe("external-plaintext", () => {

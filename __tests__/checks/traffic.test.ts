@@ -137,7 +137,7 @@ describe("unknown-subset", () => {
         api.resolve({ failover: Failover.to(Subset.of(db, "eu")) });
       }),
     ).toEqual([
-      'stack/mesh/api: The failover of api refers to the subset "eu", which db does not have. None exists yet. Omit the subset, or declare it in a config entry service-resolver/db. (unknown-subset)',
+      'stack/mesh/api: The failover of api refers to the subset "eu", which db does not have. None exists yet. Declare it at stack/mesh/db with addSubset. (unknown-subset)',
     ]);
   });
 

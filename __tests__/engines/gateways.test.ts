@@ -477,6 +477,27 @@ describe("the terminating gateway", () => {
       expect(await fromClient(7105, "http")).toBe("200 outside /a");
     });
   });
+
+  /** What answers a local port of the client, in some requests. */
+  async function answersFrom(localPort: number): Promise<string[]> {
+    const program = `
+      const ask = () => fetch("http://127.0.0.1:${localPort}/a").then((r) => r.text());
+      (async () => { const all = []; for (let n = 0; n < 8; n++) all.push(await ask()); console.log(JSON.stringify(all)); })();`;
+    const answers = JSON.parse(await inClient(program)) as string[];
+    return [...new Set(answers.map((answer) => /"service":"([^"]*)"/.exec(answer)?.[1] ?? answer))].sort();
+  }
+
+  test("carries requests to what something else has registered, by subset, and to several instances", async () => {
+    await eventually(async () => {
+      expect(await answersFrom(7120)).toEqual(["legacy-v1", "legacy-v2"]);
+      expect(await answersFrom(7121)).toEqual(["legacy-v2"]);
+      expect(await answersFrom(7123)).toEqual(["outside /a", "outside too"]);
+    });
+  });
+
+  test("carries requests of a service of the mesh that has no healthy instance, and fails over", async () => {
+    await eventually(async () => expect(await answersFrom(7124)).toEqual(["outside /a", "outside too"]));
+  });
 });
 
 describe("disconnect", () => {

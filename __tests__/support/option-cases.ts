@@ -532,6 +532,8 @@ export const OPTION_CASES: readonly OptionCase[] = [
       ...OUTSIDE,
       address: "192.0.2.1",
       port: 1,
+      instances: [{ address: "192.0.2.1", port: 1, tags: ["a"], meta: { a: "b" }, nodeName: "a" }],
+      inCatalog: false,
       tls: { caFile: "a", sni: "b", certFile: "c", keyFile: "d" },
       plaintext: "A test.",
       tags: ["a"],

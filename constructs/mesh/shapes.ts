@@ -176,12 +176,22 @@ export const INGRESS_ROUTE_SHAPE = {
 /** Shape of the services of a route, with their weights. */
 export const WEIGHTED_SERVICES = is.list(is.block({ service: is.required(MEMBER), weight: is.number }));
 
+const EXTERNAL_INSTANCE_SHAPE = {
+  address: is.required(is.name),
+  port: is.required(is.number),
+  tags: is.list(is.text),
+  meta: is.map(is.text),
+  nodeName: is.name,
+};
+
 /** Shape of the props of an external service. */
 export const EXTERNAL_SERVICE_SHAPE = {
   ...MEMBER_SHAPE,
   tls: is.block({ caFile: is.required(is.text), sni: is.text, certFile: is.text, keyFile: is.text }),
-  address: is.required(is.name),
-  port: is.required(is.number),
+  address: is.name,
+  port: is.number,
+  instances: is.literalList(is.block(EXTERNAL_INSTANCE_SHAPE)),
+  inCatalog: is.flag,
   protocol: PROTOCOL,
   plaintext: is.text,
   tags: is.list(is.text),

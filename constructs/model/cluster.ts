@@ -112,7 +112,7 @@ export class Cluster {
 
 /** Whether a member can have traffic rules. */
 export function isTrafficOwner(member: MemberRecord): member is TrafficOwnerRecord {
-  return member.kind === "service" || member.kind === "virtual service";
+  return ["service", "virtual service", "external service"].includes(member.kind);
 }
 
 /**

@@ -3,6 +3,7 @@ export type { Cluster } from "./cluster";
 export type { Place, ProviderPlace } from "./place";
 export type {
   CatalogServiceRecord,
+  ExternalInstanceRecord,
   ExternalServiceRecord,
   ExternalTlsRecord,
   GatewayRecord,

@@ -72,16 +72,22 @@ export interface ExternalServiceRecord extends NamedRecord {
   readonly kind: "external service";
   /** Protocol of the service. */
   readonly protocol: Protocol;
+  /** The instances that the app registers in Consul's catalog; none if something else does. */
+  readonly instances: readonly ExternalInstanceRecord[];
+  /** How the terminating gateway uses TLS. @default plaintext */
+  readonly tls?: ExternalTlsRecord;
+  /** Why plaintext is acceptable. */
+  readonly plaintext?: string;
+}
+
+/** An instance of a service outside the mesh. */
+export interface ExternalInstanceRecord {
   /** Host name or IP address. */
   readonly address: string;
   /** Port at this address. */
   readonly port: number;
   /** The node in Consul's catalog that represents its machine. */
   readonly nodeName: string;
-  /** How the terminating gateway uses TLS. @default plaintext */
-  readonly tls?: ExternalTlsRecord;
-  /** Why plaintext is acceptable. */
-  readonly plaintext?: string;
 }
 
 /** How a terminating gateway uses TLS with an external service. */
@@ -163,7 +169,7 @@ export type MemberRecord =
   ServiceRecord | VirtualServiceRecord | ExternalServiceRecord | GatewayRecord | ImportedServiceRecord;
 
 /** A service that can have traffic rules. */
-export type TrafficOwnerRecord = ServiceRecord | VirtualServiceRecord;
+export type TrafficOwnerRecord = ServiceRecord | VirtualServiceRecord | ExternalServiceRecord;
 
 /** A job of Nomad. */
 export interface JobRecord {

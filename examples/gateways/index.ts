@@ -59,14 +59,20 @@ function below(path: string): readonly HttpRouteMatch[] {
 }
 
 /** This folder's program. Its text travels in the job, so that a node needs nothing but Node.js. */
-export function teller(runtime: FrontOptions["runtime"], name: string, port: number, protocol: Protocol): Workload {
+export function teller(
+  runtime: FrontOptions["runtime"],
+  name: string,
+  port: number,
+  protocol: Protocol,
+  bindAddress = "127.0.0.1",
+): Workload {
   const task = {
     command: "node",
     args: ["${NOMAD_TASK_DIR}/teller.mjs"],
     templates: [
       Template.text(readFileSync(join(__dirname, "teller.mjs"), "utf8"), { destination: "local/teller.mjs" }),
     ],
-    env: { NAME: name, PORT: String(port), PROTOCOL: protocol },
+    env: { NAME: name, PORT: String(port), PROTOCOL: protocol, BIND_ADDRESS: bindAddress },
     resources: { cpuMhz: 50, memoryMib: 64 },
   };
   return runtime === "docker"

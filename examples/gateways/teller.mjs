@@ -3,7 +3,7 @@ import { createServer as createHttpServer } from "node:http";
 import { createServer } from "node:net";
 import process from "node:process";
 
-const { NAME, PORT, PROTOCOL } = process.env;
+const { NAME, PORT, PROTOCOL, BIND_ADDRESS = "127.0.0.1" } = process.env;
 
 const server =
   PROTOCOL === "http"
@@ -16,5 +16,5 @@ const server =
         socket.on("data", (data) => socket.write(`${NAME}: ${data}`));
       });
 
-server.listen(Number(PORT), "127.0.0.1");
+server.listen(Number(PORT), BIND_ADDRESS);
 for (const signal of ["SIGINT", "SIGTERM"]) process.on(signal, () => process.exit());

@@ -1,16 +1,20 @@
 import {
   ApiGatewayListener,
+  Failover,
   GatewayCertificate,
   HttpPermission,
   IngressListener,
+  Port,
   Protocol,
   synthesize,
+  SubsetFilter,
   Template,
   Workload,
   type ApiGateway,
   type ExternalServiceBaseProps,
   type IngressGateway,
   type MeshService,
+  type TerminatingGateway,
   type ServiceMesh,
 } from "../../../constructs";
 import { teller } from "../../../examples/gateways";
@@ -54,7 +58,8 @@ synthesize((app) => {
   const gateway = addApiGateway(mesh, stock, clock, orders);
   if (variant === "connected") {
     const client = addClient(mesh);
-    addEgress(mesh, client);
+    const egress = addEgress(mesh, client);
+    addCatalogServices(mesh, egress, client);
     const books = addTeller("books", 7004, Protocol.HTTP);
     ingress.connectTo(books, { listener: 18080, hosts: ["books.example"], permissions });
     gateway.connectTo(books, { listener: 18180, hosts: ["books.example"], permissions });
@@ -141,7 +146,7 @@ function addClient(mesh: ServiceMesh): MeshService {
   });
 }
 
-function addEgress(mesh: ServiceMesh, client: MeshService): void {
+function addEgress(mesh: ServiceMesh, client: MeshService): TerminatingGateway {
   const egress = mesh.addTerminatingGateway("egress", {
     templates: ["ca", "other-ca", "certificate", "key"].map((item) => secret("egress", item.replace("-", "_"), item)),
     update: { minHealthyTime: "1s" },
@@ -163,6 +168,44 @@ function addEgress(mesh: ServiceMesh, client: MeshService): void {
       localBindPort: 7100 + index,
       permissions: name === "plain-page" ? [HttpPermission.get("/a")] : undefined,
     });
+  });
+  return egress;
+}
+
+/**
+ * Services outside the mesh: `legacy`, which something else registers, two Nomad jobs without sidecars,
+ * with a subset for each; and one with two instances, to which a name without instances fails over.
+ */
+function addCatalogServices(mesh: ServiceMesh, egress: TerminatingGateway, client: MeshService): void {
+  for (const version of ["v1", "v2"]) {
+    mesh
+      .addJob(`legacy-${version}`)
+      .addGroup("web", {
+        ports: { http: Port.dynamic({ to: 7200 }) },
+        tasks: { web: teller("exec", `legacy-${version}`, 7200, Protocol.HTTP, "0.0.0.0") },
+        update: { minHealthyTime: "1s" },
+      })
+      .addCatalogService("legacy", { port: "http", meta: { version } });
+  }
+  const plain = { protocol: Protocol.HTTP, plaintext: "It is a test." };
+  const legacy = mesh.addExternalService("legacy", { inCatalog: true, ...plain });
+  const second = legacy.addSubset("v2", SubsetFilter.meta("version", "v2"));
+  const pages = mesh.addExternalService("pages", {
+    ...plain,
+    instances: [5080, 5081].map((port) => ({ address: OUTSIDE, port })),
+  });
+  for (const service of [legacy, pages]) egress.addService(service);
+  client.connectTo(legacy, { localBindPort: 7120 });
+  client.connectTo(
+    mesh.addVirtualService("second-legacy", { protocol: Protocol.HTTP, splits: [{ to: second, weight: 100 }] }),
+    {
+      localBindPort: 7121,
+    },
+  );
+  client.connectTo(pages, { localBindPort: 7123 });
+  // From the mesh to what is outside: no instance of this name is ever healthy.
+  client.connectTo(mesh.addVirtualService("absent", { protocol: Protocol.HTTP, failover: Failover.to(pages) }), {
+    localBindPort: 7124,
   });
 }
 

@@ -23,4 +23,5 @@ createServer({ ca, ...pair("stranger"), SNICallback, requestCert: true, rejectUn
 
 const page = ({ url }, response) => response.end(`outside ${url}`);
 createHttpsServer({ ca, ...pair("server") }, page).listen(5443);
+createHttpServer((_, response) => response.end("outside too")).listen(5081);
 createHttpServer(page).listen(5080, () => console.log("ready"));

@@ -1,4 +1,7 @@
 import {
+  Failover,
+  silence,
+  SubsetFilter,
   ExternalService,
   HttpPermission,
   Protocol,
@@ -31,6 +34,94 @@ const linkedIn = (stack: ReturnType<typeof synthEgress>) =>
   serviceOf(stack.jobs.egress).Connect?.Gateway?.Terminating?.Services;
 
 describe("a service outside", () => {
+  const unset = { address: undefined, port: undefined };
+
+  test("that something else registers has no node and no registration, and subsets of its own", () => {
+    const { terraform, entries, jobs } = synthMesh((mesh) => {
+      const legacy = mesh.addExternalService("legacy", { plaintext: "It is a test.", inCatalog: true });
+      legacy.resolve({ defaultSubset: legacy.addSubset("v2", SubsetFilter.tag("v2")) });
+      mesh.addTerminatingGateway("egress").addService(legacy);
+      legacy.allowFrom("*");
+      silence(legacy, "wildcard-allow", "It is a test.");
+    });
+    expect(terraform.resource?.consul_node).toBeUndefined();
+    expect(terraform.resource?.consul_service).toBeUndefined();
+    expect(serviceOf(jobs.egress).Connect?.Gateway?.Terminating?.Services).toMatchObject([{ Name: "legacy" }]);
+    expect(entries["service-resolver/legacy"]).toMatchObject({
+      DefaultSubset: "v2",
+      Subsets: { v2: { Filter: '"v2" in Service.Tags' } },
+    });
+  });
+
+  test("can be what a job of the app registers, more than once", () => {
+    const { jobs } = synthMesh((mesh) => {
+      const legacy = mesh.addExternalService("legacy", { plaintext: "It is a test.", inCatalog: true });
+      mesh.addTerminatingGateway("egress").addService(legacy);
+      mesh.addService("web", { port: 8000, publish: 8000, workload: anyWorkload }).connectTo(legacy);
+      for (const id of ["one", "two"]) {
+        mesh
+          .addJob(id)
+          .addGroup("g", { tasks: { t: anyWorkload } })
+          .addCatalogService("legacy");
+      }
+    });
+    expect(Object.keys(jobs)).toEqual(expect.arrayContaining(["one", "two"]));
+  });
+
+  test("has a node for each of its instances", () => {
+    const { terraform } = synthEgress({
+      ...{ ...unset, tags: ["all"], meta: { team: "billing" } },
+      instances: [
+        { address: "192.0.2.7", port: 5432, tags: ["eu"], meta: { zone: "a" } },
+        { address: "192.0.2.8", port: 5433, nodeName: "second" },
+      ],
+    });
+    expect(Object.values(terraform.resource?.consul_node ?? {})).toMatchObject([
+      { name: "external-db-1", address: "192.0.2.7" },
+      { name: "second", address: "192.0.2.8" },
+    ]);
+    expect(Object.values(terraform.resource?.consul_service ?? {})).toMatchObject([
+      { name: "db", port: 5432, tags: ["all", "eu"], meta: { team: "billing", zone: "a" } },
+      { name: "db", port: 5433, tags: ["all"], meta: { team: "billing" } },
+    ]);
+  });
+
+  test("lets sources of a service that fails over to it in", () => {
+    const { entries } = synthMesh((mesh) => {
+      const backup = mesh.addExternalService("backup", plain);
+      const db = mesh.addService("db", { port: 5432, workload: anyWorkload });
+      db.resolve({ failover: Failover.to(backup) });
+      mesh.addTerminatingGateway("egress").addService(backup);
+      mesh.addService("web", { port: 8000, publish: 8000, workload: anyWorkload }).connectTo(db);
+    });
+    expect(entries["service-intentions/backup"]).toMatchObject({ Sources: [{ Name: "web", Action: "allow" }] });
+  });
+
+  test.each([
+    [
+      "nothing",
+      {},
+      "It has no instances. Set address and port, or instances, or inCatalog: true if something else registers them.",
+    ],
+    [
+      "two ways",
+      { address: "192.0.2.7", port: 1, inCatalog: true },
+      "Its instances are set in several ways. Set address and port, or instances, or inCatalog: true if something else registers them.",
+    ],
+    [
+      "tags in the catalog",
+      { inCatalog: true, tags: ["a"] },
+      "Tags and metadata have no effect. Set it where the instances are registered.",
+    ],
+    [
+      "one node for several",
+      { instances: [{ address: "192.0.2.7", port: 1 }], nodeName: "a" },
+      "nodeName has no effect. Set it at each of the instances.",
+    ],
+  ])("is refused with %s", (_, props, words) => {
+    expect(() => synthEgress({ ...unset, ...props })).toThrow(`stack/mesh/db: ${words}`);
+  });
+
   test("is in the catalog, on a node of its own that Consul's tools know as external", () => {
     const { terraform } = synthEgress({ tags: ["v15"], meta: { team: "billing" } });
     const [node] = Object.values(terraform.resource?.consul_node ?? {});

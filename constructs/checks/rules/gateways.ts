@@ -36,7 +36,7 @@ const externalAuthority: Check = {
   level: "error",
   *find({ graph }) {
     for (const service of externalServicesIn(graph)) {
-      const { tls, address } = service;
+      const { tls, instances } = service;
       if (tls === undefined) {
         continue;
       }
@@ -50,7 +50,7 @@ const externalAuthority: Check = {
       if (tls.sni === undefined || tls.sni === "") {
         yield {
           at: service.key,
-          problem: `No name is known for the certificate of ${service.name} at ${shown(address)}: any certificate of its CA would be accepted.`,
+          problem: `No name is known for the certificate of ${service.name}${placesOf(instances)}: any certificate of its CA would be accepted.`,
           fix: "Set sni in its tls to a name in its certificate.",
         };
       }
@@ -90,6 +90,25 @@ const externalWithoutGateway: Check = {
           at: key,
           problem: `No terminating gateway routes to ${name}.`,
           fix: "Call mesh.addTerminatingGateway(…).addService(…).",
+        };
+      }
+    }
+  },
+};
+
+const externalFailover: Check = {
+  id: "external-failover",
+  reason:
+    "Callers see whether the terminating gateway is healthy, and not the instances of the external service behind it.",
+  level: "warning",
+  *find({ graph }) {
+    for (const service of externalServicesIn(graph)) {
+      const { failover } = graph.trafficOf(service).resolve;
+      if (failover !== undefined) {
+        yield {
+          at: service.key,
+          problem: `The failover of ${service.name} applies only while no terminating gateway is healthy, even if none of its instances is.`,
+          fix: "Set several instances: the gateway ejects those that fail. Or fail over to it, from a service of the mesh.",
         };
       }
     }
@@ -162,8 +181,9 @@ function externalServicesIn(graph: Snapshot): ExternalServiceRecord[] {
   return graph.clusters.flatMap(({ members }) => members.filter((member) => member.kind === "external service"));
 }
 
-function shown(value: string): string {
-  return isToken(value) ? "an address that only Terraform knows" : value;
+function placesOf(instances: ExternalServiceRecord["instances"]): string {
+  const places = instances.map(({ address }) => (isToken(address) ? "an address that only Terraform knows" : address));
+  return places.length === 0 ? "" : ` at ${[...new Set(places)].join(", ")}`;
 }
 
 export const gatewayChecks: readonly Check[] = [
@@ -171,6 +191,7 @@ export const gatewayChecks: readonly Check[] = [
   externalAuthority,
   clientCertificate,
   externalWithoutGateway,
+  externalFailover,
   gatewayWithoutService,
   gatewayFile,
   gatewayNetwork,

@@ -71,7 +71,12 @@ interface Named {
 
 /** Returns members, and services outside the mesh that jobs register. */
 function namedIn(graph: Snapshot, cluster: Cluster): readonly Named[] {
-  const others = graph.data.catalogServices.filter(({ mesh }) => graph.clusterOf(mesh) === cluster);
+  // What jobs register for an external service that is in the catalog are its instances.
+  const others = graph.data.catalogServices.filter(({ mesh, name }) => {
+    const member = cluster.find(name);
+    const isInstance = member?.kind === "external service" && member.instances.length === 0;
+    return graph.clusterOf(mesh) === cluster && !isInstance;
+  });
   return others.length === 0
     ? cluster.members
     : [...cluster.members, ...others.map(({ origin, name }) => ({ key: origin.path, name }))];
@@ -137,7 +142,10 @@ const duplicateNode: Check = {
   *find({ graph }) {
     for (const { members } of graph.clusters) {
       const owners = new Map<string, string>();
-      for (const { key, nodeName } of members.filter((member) => member.kind === "external service")) {
+      const external = members.filter((member) => member.kind === "external service");
+      for (const { key, nodeName } of external.flatMap(({ key, instances }) =>
+        instances.map(({ nodeName }) => ({ key, nodeName })),
+      )) {
         const owner = owners.get(nodeName.toLowerCase());
         if (owner !== undefined) {
           yield {

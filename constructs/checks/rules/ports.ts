@@ -37,8 +37,10 @@ const portRange: Check = {
       }
     }
     for (const member of graph.data.members.values()) {
-      if (member.kind === "external service" && !isPort(member.port)) {
-        yield { at: member.key, problem: `port is ${member.port}.`, fix };
+      for (const { port } of member.kind === "external service" ? member.instances : []) {
+        if (!isPort(port)) {
+          yield { at: member.key, problem: `port is ${port}.`, fix };
+        }
       }
     }
   },

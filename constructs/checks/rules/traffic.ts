@@ -101,13 +101,10 @@ const unknownSubset: Check = {
       const isOwn = target !== undefined && target.kind !== "imported service" && !lacksResolver(graph, target);
       const subsets = isOwn ? graph.subsetsOf(target) : undefined;
       if (subset !== undefined && isOwn && subsets?.has(subset) === false) {
-        const remedy = isTrafficOwner(target)
-          ? `Declare it at ${describePath(target.key)} with addSubset.`
-          : `Omit the subset, or declare it in a config entry service-resolver/${target.name}.`;
         yield {
           at: owner.key,
           problem: `The ${kind} of ${owner.name} refers to the subset "${subset}", which ${target.name} does not have.`,
-          fix: `${closestTo(subset, [...subsets.keys()])} ${remedy}`,
+          fix: `${closestTo(subset, [...subsets.keys()])} Declare it at ${describePath(target.key)} with addSubset.`,
         };
       }
     }

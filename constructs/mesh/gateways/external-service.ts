@@ -3,12 +3,16 @@ import { Node } from "@cdktf/provider-consul/lib/node";
 import { Service } from "@cdktf/provider-consul/lib/service";
 import { Construct } from "constructs";
 import { addressByIdentity } from "../../core/address";
+import { joinLists, mergeMapsOrNone } from "../../core/collections";
+import { MeshError } from "../../core/errors";
 import { Protocol } from "../../consul/protocol";
 import type { ExternalServiceRecord } from "../../model/records";
 import { allow, refuseWrongDenial, type DenialOptions, type Intention, type IntentionOptions } from "../intention";
 import type { Mesh } from "../mesh";
-import { refuseUnknownName, type IMeshMember, type IMeshService } from "../mesh-member";
+import { refuseUnknownName, type IMeshMember } from "../mesh-member";
 import { addServiceEntries, renderServiceDefaults, type ServiceDefaultsOptions } from "../service-entries";
+import { ServiceTraffic, type ResolveOptions, type TrafficOwner } from "../traffic/service-traffic";
+import type { Subset, SubsetOptions } from "../traffic/subset";
 import type { InMesh } from "./gateway";
 import { refuseWrongValues } from "../../core/shape";
 import { EXTERNAL_SERVICE_SHAPE } from "../shapes";
@@ -38,10 +42,19 @@ export interface ExternalTls {
 
 /** Props of {@link ServiceMesh.addExternalService}. Either `tls` or `plaintext` is required. */
 export interface ExternalServiceBaseProps extends Omit<ServiceDefaultsOptions, "rateLimits"> {
-  /** IP address or host name of the service. */
-  readonly address: string;
-  /** TCP port at `address`, from 1 to 65535. */
-  readonly port: number;
+  /** IP address or host name of the only instance. Requires `port`. @default none: `instances` or `inCatalog` */
+  readonly address?: string;
+  /** TCP port at `address`, from 1 to 65535. @default none */
+  readonly port?: number;
+  /** The instances, if there are several. @default the one at `address` and `port` */
+  readonly instances?: readonly ExternalInstance[];
+  /**
+   * Whether something else registers the instances in Consul's catalog: a Nomad job without a sidecar, Consul ESM, an agent next to the
+   * service. The app then creates no node and no registration, and subsets can select by the tags and metadata that are set there.
+   *
+   * @default false
+   */
+  readonly inCatalog?: boolean;
   /** TLS between the gateway and the service. @default none: the connection is plaintext */
   readonly tls?: ExternalTls;
   /** The reason why the gateway may use plaintext: a sentence for other readers of the code. @default none */
@@ -50,11 +63,25 @@ export interface ExternalServiceBaseProps extends Omit<ServiceDefaultsOptions, "
   readonly serviceName?: string;
   /** Protocol of the service. @default Protocol.TCP */
   readonly protocol?: Protocol;
-  /** Tags in Consul's catalog. @default none */
+  /** Tags of all instances in Consul's catalog. @default none */
   readonly tags?: readonly string[];
-  /** Metadata in Consul's catalog. @default none */
+  /** Metadata of all instances in Consul's catalog. @default none */
   readonly meta?: Readonly<Record<string, string>>;
-  /** Name of the node in Consul's catalog that represents the machine of the service. @default `external-<serviceName>` */
+  /** Name of the node in Consul's catalog that represents the machine of the only instance. @default `external-<serviceName>` */
+  readonly nodeName?: string;
+}
+
+/** An instance of an external service. */
+export interface ExternalInstance {
+  /** IP address or host name. A service has either IP addresses or one host name. */
+  readonly address: string;
+  /** TCP port, from 1 to 65535. */
+  readonly port: number;
+  /** Further tags in Consul's catalog. @default none */
+  readonly tags?: readonly string[];
+  /** Further metadata in Consul's catalog. @default none */
+  readonly meta?: Readonly<Record<string, string>>;
+  /** Name of the node in Consul's catalog that represents its machine. @default `external-<serviceName>-<number>`, from 1 */
   readonly nodeName?: string;
 }
 
@@ -70,44 +97,105 @@ export interface ExternalServiceProps extends ExternalServiceBaseProps, InMesh {
  * egress.addService(db);
  * billing.connectTo(db, { env: "DATABASE" });
  */
-export class ExternalService extends Construct implements IMeshService {
+export class ExternalService extends Construct implements TrafficOwner {
   readonly serviceName: string;
   readonly protocol: Protocol;
   readonly mesh: Mesh;
-  /** Name of the node in Consul's catalog that represents the machine of the service. */
-  readonly nodeName: string;
+  /** Names of the nodes in Consul's catalog that represent the machines of the instances; none for `inCatalog`. */
+  readonly nodeNames: readonly string[];
+  /** @internal */
+  readonly traffic: ServiceTraffic;
 
   constructor(scope: Construct, id: string, props: ExternalServiceProps) {
     super(scope, id);
     refuseWrongValues(this, props, EXTERNAL_SERVICE_SHAPE);
-    const { mesh, serviceName = id, protocol = Protocol.TCP, address, port, tls, plaintext } = props;
+    const { mesh, serviceName = id, protocol = Protocol.TCP, tls, plaintext } = props;
     refuseUnknownName(this, "external service", serviceName);
     this.serviceName = serviceName;
     this.protocol = protocol;
     this.mesh = mesh;
-    this.nodeName = props.nodeName ?? `external-${serviceName}`;
+    this.traffic = new ServiceTraffic(this);
+    const instances = this.instancesOf(props);
+    this.nodeNames = instances.map(({ nodeName }) => nodeName);
+    const hosts = new Set(instances.map(({ address }) => address).filter(hasName));
     mesh.addMember<ExternalServiceRecord>(this, {
-      ...{ kind: "external service", name: serviceName, protocol, address, port, plaintext, nodeName: this.nodeName },
-      tls: tls && { ...tls, sni: tls.sni ?? (hasName(address) ? address : undefined) },
+      ...{ kind: "external service", name: serviceName, protocol, plaintext },
+      instances: instances.map(({ address, port, nodeName }) => ({ address, port, nodeName })),
+      tls: tls && { ...tls, sni: tls.sni ?? [...hosts].at(0) },
     });
     addServiceEntries(this, () => renderServiceDefaults(props));
+    instances.forEach((instance, index) => {
+      this.register(instance, index === 0 ? "" : String(index + 1), props);
+    });
+  }
 
-    const node = new Node(this, "Node", {
-      name: this.nodeName,
+  /** @throws MeshError unless the instances are set in exactly one way */
+  private instancesOf(props: ExternalServiceProps): readonly (ExternalInstance & { readonly nodeName: string })[] {
+    const { address, port, instances, inCatalog = false, nodeName } = props;
+    const isOne = address !== undefined || port !== undefined;
+    const ways = [isOne, instances !== undefined, inCatalog].filter(Boolean).length;
+    if (ways !== 1 || (isOne && (address === undefined || port === undefined))) {
+      throw new MeshError(
+        this,
+        ways > 1 ? "Its instances are set in several ways." : "It has no instances.",
+        "Set address and port, or instances, or inCatalog: true if something else registers them.",
+      );
+    }
+    const byDefault = `external-${this.serviceName}`;
+    if (address !== undefined && port !== undefined) {
+      return [{ address, port, nodeName: nodeName ?? byDefault }];
+    }
+    if (nodeName !== undefined || (inCatalog && (props.tags ?? props.meta) !== undefined)) {
+      throw new MeshError(
+        this,
+        `${nodeName === undefined ? "Tags and metadata have" : "nodeName has"} no effect.`,
+        inCatalog ? "Set it where the instances are registered." : "Set it at each of the instances.",
+      );
+    }
+    return (instances ?? []).map((it, index) => ({ ...it, nodeName: it.nodeName ?? `${byDefault}-${index + 1}` }));
+  }
+
+  private register(
+    { address, port, nodeName, ...own }: ExternalInstance & { readonly nodeName: string },
+    suffix: string,
+    { tags, meta }: ExternalServiceProps,
+  ): void {
+    const node = new Node(this, `Node${suffix}`, {
+      name: nodeName,
       address,
       // Metadata by which Consul's tools recognize a node without an agent.
       meta: { "external-node": "true", "external-probe": "true" },
     });
-    addressByIdentity(node, this.nodeName);
-    const service = new Service(this, "Service", {
-      name: serviceName,
+    addressByIdentity(node, nodeName);
+    const service = new Service(this, `Service${suffix}`, {
+      name: this.serviceName,
       nodeAttribute: node.name,
       address,
       port,
-      tags: props.tags as string[] | undefined,
-      meta: props.meta,
+      tags: own.tags === undefined ? (tags as string[] | undefined) : [...joinLists(tags, own.tags)],
+      meta: mergeMapsOrNone(meta, own.meta),
     });
-    addressByIdentity(service, this.nodeName, serviceName);
+    addressByIdentity(service, nodeName, this.serviceName);
+  }
+
+  /**
+   * Adds a subset of the instances, which routes, splits and failovers can refer to.
+   *
+   * @param filter a filter expression of Consul, such as `SubsetFilter.tag("eu")` or `Service.Meta.version == "v2"`
+   * @throws MeshError if the name is taken, or is not a DNS label
+   */
+  addSubset(name: string, filter: string, options: SubsetOptions = {}): Subset {
+    return this.traffic.addSubset(name, filter, options);
+  }
+
+  /**
+   * Sets how the instances are found (the config entry `service-resolver`): default subset, timeouts, load balancing, redirect and
+   * failover. It can be called several times, with different options.
+   *
+   * @throws MeshError if an option was set before
+   */
+  resolve(options: ResolveOptions): void {
+    this.traffic.resolve(options);
   }
 
   /**

@@ -50,7 +50,7 @@ export class TerminatingGateway extends Gateway<TerminatingGatewayBaseProps> {
 
   /** Makes the gateway route to an external service. To allow sources, call `connectTo` of the source, or `allowFrom` of the service. */
   addService(service: ExternalService): void {
-    refuseWrongArgument(this, "service", service, like("an ExternalService", "nodeName"));
+    refuseWrongArgument(this, "service", service, like("an ExternalService", "nodeNames"));
     const key = this.node.path;
     Graph.of(this).write(this, ({ outside }) =>
       outside.set(key, (outside.get(key) ?? new Set()).add(service.node.path)),
