@@ -118,6 +118,7 @@ test("the gateways of their page make one mesh that the checks let pass", () => 
     "addIngress",
     "addPreview",
     "addDatabase",
+    "addOldShop",
     "addMeshGateway",
   ]);
   const { jobs } = synthMesh((mesh) => {
@@ -130,6 +131,7 @@ test("the gateways of their page make one mesh that the checks let pass", () => 
     snippets.addIngress(mesh, orders, clock);
     snippets.addPreview(mesh, orders);
     snippets.addDatabase(mesh, orders);
+    snippets.addOldShop(mesh, orders);
     snippets.addMeshGateway(mesh);
   });
   expect(Object.keys(jobs)).toEqual(
