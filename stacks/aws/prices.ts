@@ -32,7 +32,11 @@ export const PRICES = {
     source: "https://clustercost.com/blog/network-load-balancer-pricing-2025",
   },
   "KMS key": { usd: 1, per: "month", source: "https://cloudburn.io/blog/aws-kms-pricing" },
-  secret: { usd: 0.4, per: "month" },
+  secret: {
+    usd: 0.4,
+    per: "month",
+    source: "https://hivebook.wiki/wiki/aws-secrets-manager-rotated-secrets-dynamic-db-credentials-kms",
+  },
 } satisfies Readonly<Record<string, Price>>;
 
 /** AWS's own number for estimates. */
