@@ -42,6 +42,13 @@ export function servingOf(facts: ConnectionFacts, { target, failover }: Branch):
   return [target, ...failover].find(({ ID }) => healthyAt(facts, ID).length > 0);
 }
 
+/** What Envoys call the cluster of a target of a branch. With a failover, each choice bears the name of the first, behind its number. */
+export function clusterNameOf({ target, failover }: Branch, serving: ChainTarget): string {
+  return failover.length === 0
+    ? serving.Name
+    : `failover-target~${[target, ...failover].indexOf(serving)}~${target.Name}`;
+}
+
 /** Healthy instances of a target. */
 export function healthyAt({ targets }: ConnectionFacts, id: string): Instance[] {
   const { [id]: fact } = targets;

@@ -124,7 +124,7 @@ test("a listener that is refused, or missing", () => {
     const { envoy } = envoyOf(facts, sourceOf(facts));
     envoy.listeners = envoy.listeners.filter(({ port }) => port !== 8080);
   };
-  expect(causeOf(without)).toContain("Its Envoy has no listener for 127.0.0.1:8080, the upstream to count-api");
+  expect(causeOf(without)).toContain("Its Envoy has no listener at 127.0.0.1:8080, the upstream to count-api");
 });
 
 test("an ejected endpoint is the cause if there is no other, else a remark", () => {

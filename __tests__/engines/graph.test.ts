@@ -4,6 +4,7 @@ import { join } from "node:path";
 import { layOut } from "../../graph/layout";
 import { renderPage } from "../../graph/page";
 import type { MeshGraph } from "../../graph/model";
+import { describeBrokenConnections } from "../support/broken-connections";
 import { run, TestLab } from "../support/lab";
 
 const MINUTE = 60_000;
@@ -101,6 +102,8 @@ describe("of a running lab", () => {
     },
     2 * MINUTE,
   );
+
+  describeBrokenConnections(lab);
 });
 
 test(

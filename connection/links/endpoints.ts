@@ -1,6 +1,6 @@
-import { healthyAt, isLocal, nameOfTarget, servingTargets } from "../branches";
+import { branchesIn, clusterNameOf, healthyAt, isLocal, nameOfTarget, servingOf, type Branch } from "../branches";
 import type { EnvoyView } from "../envoy-view";
-import type { ChainTarget, CompiledChain, ConnectionFacts } from "../facts";
+import type { CompiledChain, ConnectionFacts } from "../facts";
 import { placeOf, requireEnvoys, seen, type Link, type LinkFinding } from "../link";
 
 /** What the source's Envoys know of each target. */
@@ -9,9 +9,9 @@ export const endpoints: Link = {
   title: "the source's Envoy has the destination's endpoints, and uses them",
   find: (facts) => {
     const chain = seen(facts.chain);
-    const targets = servingTargets(facts);
+    const branches = branchesIn(facts);
     return requireEnvoys(facts, seen(facts.source)).flatMap(({ instance, envoy }) =>
-      targets.flatMap((target) => findingsOf(facts, chain, placeOf(instance), envoy, target)),
+      branches.flatMap((branch) => findingsOf(facts, chain, placeOf(instance), envoy, branch)),
     );
   },
 };
@@ -21,17 +21,16 @@ function findingsOf(
   chain: CompiledChain,
   at: string,
   envoy: EnvoyView,
-  target: ChainTarget,
+  branch: Branch,
 ): LinkFinding[] {
+  const target = servingOf(facts, branch);
+  if (target === undefined) return [];
   const name = nameOfTarget(target);
   const stale = envoy.isConnected
     ? "Consul has not sent it yet, or Envoy has refused it"
     : "it is stale, since it is not connected to Consul's gRPC port";
   const fix = "Check Consul's agent on the node of the source, then restart the sidecar.";
-  // Where there is a failover, the cluster of this name only chooses between others, whose names have a prefix.
-  const cluster =
-    envoy.clusters.find((it) => it.name.endsWith(`~${target.Name}`)) ??
-    envoy.clusters.find((it) => it.name === target.Name);
+  const cluster = envoy.clusters.find((it) => it.name === clusterNameOf(branch, target));
   if (cluster === undefined) return [{ at, problem: `Its Envoy has no cluster for ${name}: ${stale}.`, fix }];
   const usable = cluster.hosts.filter(({ health }) => health === "HEALTHY" || health === "DEGRADED");
   const ejected = usable.filter(({ isEjected }) => isEjected);

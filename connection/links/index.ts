@@ -10,6 +10,7 @@ import { errors } from "./errors";
 import { instances } from "./instances";
 import { intention } from "./intention";
 import { limits } from "./limits";
+import { listener } from "./listener";
 import { peering } from "./peering";
 import { protocol } from "./protocol";
 import { sourceDeployed } from "./source-deployed";
@@ -26,6 +27,7 @@ export const LINKS: readonly Link[] = [
   chain,
   peering,
   instances,
+  listener,
   endpoints,
   limits,
   destinationSidecar,

@@ -3,8 +3,16 @@ import { program } from "../../../examples/count-dashboard";
 import { MeshStack } from "../../../stacks/mesh-stack";
 import { readSettings } from "../../../stacks/settings";
 
-/** Listens for connections and says one word. */
-const STORE = 'require("net").createServer((socket) => socket.end("hello")).listen(7001, "127.0.0.1")';
+/** Listens for connections and says one word; after SIGUSR2 on another port, after SIGHUP on another address, after SIGWINCH as at first. */
+const STORE = `let server;
+const listen = (port, address) => {
+  server?.close();
+  server = require("net").createServer((socket) => socket.on("error", () => {}).end("hello")).listen(port, address);
+};
+process.on("SIGUSR2", () => listen(7005, "127.0.0.1"));
+process.on("SIGHUP", () => listen(7001, "127.0.0.9"));
+process.on("SIGWINCH", () => listen(7001, "127.0.0.1"));
+listen(7001, "127.0.0.1");`;
 
 /** Makes a connection every 200 ms. */
 const TICKER = `setInterval(() => require("net").connect(7002, "127.0.0.1").on("error", () => {}).resume(), 200);
