@@ -1,3 +1,4 @@
+import { HttpPermission } from "../constructs/consul/http-permission";
 import { JobKind } from "../constructs/nomad/job-kind";
 import { HealthCheck } from "../constructs/nomad/health-check";
 import { Affinity, Constraint, Spread } from "../constructs/nomad/placement";
@@ -12,7 +13,8 @@ const WIDTH = 120;
 const INDENT = "  ";
 
 /** An expression of TypeScript that can be printed and, as far as it is made of values and factories, evaluated. */
-export type Code = string | number | boolean | null | undefined | Call | Name | Commented | readonly Code[] | Fields;
+export type Code =
+  string | number | boolean | null | undefined | Call | Name | Returning | Commented | readonly Code[] | Fields;
 
 /** An object literal. Fields that are `undefined` are omitted. */
 export interface Fields {
@@ -32,6 +34,11 @@ export class Name {
   constructor(readonly text: string) {}
 }
 
+/** A function without parameters that returns an object. */
+export class Returning {
+  constructor(readonly fields: Fields) {}
+}
+
 /** An expression with a comment before it. */
 export class Commented {
   constructor(
@@ -40,8 +47,8 @@ export class Commented {
   ) {}
 }
 
-/** A factory that takes what the code says, whose types the compiler checks once the code is printed. */
-type AnyFactory = (...args: never[]) => object;
+/** A function that takes what the code says, whose types the compiler checks once the code is printed. */
+type AnyFactory = (...args: never[]) => unknown;
 
 const FACTORIES = {
   "Affinity.of": (...args: Parameters<typeof Affinity.of>) => Affinity.of(...args),
@@ -52,6 +59,9 @@ const FACTORIES = {
   "HealthCheck.http": (...args: Parameters<typeof HealthCheck.http>) => HealthCheck.http(...args),
   "HealthCheck.script": (...args: Parameters<typeof HealthCheck.script>) => HealthCheck.script(...args),
   "HealthCheck.tcp": (...args: Parameters<typeof HealthCheck.tcp>) => HealthCheck.tcp(...args),
+  "HttpPermission.allow": (...args: Parameters<typeof HttpPermission.allow>) => HttpPermission.allow(...args),
+  "HttpPermission.deny": (...args: Parameters<typeof HttpPermission.deny>) => HttpPermission.deny(...args),
+  "JSON.stringify": (value: unknown) => JSON.stringify(value),
   "JobKind.batch": () => JobKind.batch(),
   "JobKind.parameterized": (...args: Parameters<typeof JobKind.parameterized>) => JobKind.parameterized(...args),
   "JobKind.periodic": (...args: Parameters<typeof JobKind.periodic>) => JobKind.periodic(...args),
@@ -89,11 +99,11 @@ export function block(fields: Fields): Fields | undefined {
 /** What the code yields, as far as it is known without the app: names are `undefined`. */
 export function evaluate(code: Code): unknown {
   if (code instanceof Call) {
-    const factory = FACTORIES[code.factory] as (...args: unknown[]) => object;
+    const factory = FACTORIES[code.factory] as (...args: unknown[]) => unknown;
     return factory(...code.args.map(evaluate));
   }
   if (code instanceof Commented) return evaluate(code.code);
-  if (code instanceof Name) return undefined;
+  if (code instanceof Name || code instanceof Returning) return undefined;
   if (isList(code)) return code.map(evaluate);
   return isFields(code) ? Object.fromEntries(fieldsOf(code).map(([field, value]) => [field, evaluate(value)])) : code;
 }
@@ -103,6 +113,7 @@ export function importsOf(code: Code): readonly string[] {
   if (code instanceof Call) return [code.factory.split(".")[0], ...code.args.flatMap(importsOf)];
   if (code instanceof Name) return code.text.includes(".") ? [code.text.split(".")[0]] : [];
   if (code instanceof Commented) return importsOf(code.code);
+  if (code instanceof Returning) return importsOf(code.fields);
   if (isList(code)) return code.flatMap(importsOf);
   return isFields(code) ? fieldsOf(code).flatMap(([, value]) => importsOf(value)) : [];
 }
@@ -114,6 +125,7 @@ export function print(code: Code, indent: string, before = "", after = ""): stri
   const deeper = indent + INDENT;
   if (code instanceof Commented) return print(code.code, indent, before, after);
   if (code instanceof Name) return code.text;
+  if (code instanceof Returning) return `() => (${print(code.fields, indent, `${before}() => (`, `)${after}`)})`;
   if (code instanceof Call) return `${code.factory}(${printArguments(code.args, indent, `${before}${code.factory}(`)})`;
   if (isList(code)) {
     return `[\n${code.map((item) => `${commentOf(item, deeper)}${deeper}${print(item, deeper, "", ",")},\n`).join("")}${indent}]`;
@@ -130,6 +142,15 @@ export function print(code: Code, indent: string, before = "", after = ""): stri
 
 /** Arguments of a call, of which only the last one is broken into lines. */
 export function printArguments(args: readonly Code[], indent: string, before: string): string {
+  const flat = joinFlat(args.map(printFlat));
+  if (
+    typeof args.at(-1) === "string" &&
+    flat !== undefined &&
+    indent.length + before.length + flat.length + 2 > WIDTH
+  ) {
+    const deeper = indent + INDENT;
+    return `\n${args.map((arg) => `${deeper}${print(arg, deeper, "", ",")},\n`).join("")}${indent}`;
+  }
   const first = args.slice(0, -1).map((arg) => print(arg, indent, before, ","));
   return [...first, print(args.at(-1), indent, before + first.join(", "), ");")].join(", ");
 }
@@ -138,6 +159,10 @@ export function printArguments(args: readonly Code[], indent: string, before: st
 function printFlat(code: Code): string | undefined {
   if (code instanceof Commented) return undefined;
   if (code instanceof Name) return code.text;
+  if (code instanceof Returning) {
+    const flat = printFlat(code.fields);
+    return flat === undefined ? undefined : `() => (${flat})`;
+  }
   if (code instanceof Call) {
     const args = joinFlat(code.args.map(printFlat));
     return args === undefined ? undefined : `${code.factory}(${args})`;
@@ -198,6 +223,6 @@ export function isFields(code: Code): code is Fields {
     typeof code === "object" &&
     code !== null &&
     !isList(code) &&
-    !(code instanceof Call || code instanceof Name || code instanceof Commented)
+    !(code instanceof Call || code instanceof Name || code instanceof Returning || code instanceof Commented)
   );
 }

@@ -111,6 +111,17 @@ function isNothing(value: unknown, field: string): boolean {
   );
 }
 
+/** Whether Terraform's provider sees no difference between the contents of two config entries. A block without fields is not the same as none. */
+export function isSameEntry(one: unknown, other: unknown): boolean {
+  if (isList(one) && isList(other)) {
+    return one.length === other.length && one.every((item, index) => isSameEntry(item, other[index]));
+  }
+  if (isObject(one) && isObject(other)) {
+    return [...new Set([...Object.keys(one), ...Object.keys(other)])].every((key) => isSameEntry(one[key], other[key]));
+  }
+  return one === other || (!isObject(one) && !isObject(other) && isNothing(one, "") && isNothing(other, ""));
+}
+
 function isList(value: unknown): value is readonly unknown[] {
   return Array.isArray(value);
 }

@@ -6,6 +6,7 @@ import { LabError } from "../lab/core/errors";
 import { invocation } from "../lab/core/invocation";
 import { locateEngines } from "../lab/machine/engines/locate-engines";
 import type { JobFile } from "./app";
+import { withoutNulls } from "./values";
 
 /** How long Nomad may take to read a file, in milliseconds. */
 const READ_MS = 60_000;
@@ -81,15 +82,4 @@ function problemIn(file: string, said: string): string {
     .split("\n")
     .map((line) => (line.startsWith(`${basename(file)}:`) ? `${file}${line.slice(basename(file).length)}` : line));
   return lines[0].startsWith(file) ? lines.join("\n") : `${file}: ${lines.join("\n")}`;
-}
-
-/** Without the fields that Nomad prints although they are not set. */
-function withoutNulls(value: unknown): unknown {
-  if (Array.isArray(value)) return value.map(withoutNulls);
-  if (typeof value !== "object" || value === null) return value;
-  return Object.fromEntries(
-    Object.entries(value)
-      .filter(([, it]) => it !== null)
-      .map(([key, it]) => [key, withoutNulls(it)]),
-  );
 }

@@ -46,11 +46,22 @@ export function serviceName({ Name }: nomad.Service, job: nomad.Job, group: noma
 /** The protocol that the proxy's configuration names; `undefined` if the file does not tell it. */
 export function protocolOf(service: nomad.Service): Name | undefined {
   const protocol = service.Connect?.SidecarService?.Proxy?.Config?.protocol;
-  return typeof protocol === "string" && Object.hasOwn(PROTOCOLS, protocol) ? PROTOCOLS[protocol] : undefined;
+  return typeof protocol === "string" ? protocolNamed(protocol) : undefined;
 }
 
-/** A service of the mesh. @param ports of its group */
-export function meshServiceOf(service: nomad.Service, name: string, ports: Fields): ServiceCode {
+/** A protocol as the library has it; `undefined` for a name that Consul does not know. */
+export function protocolNamed(protocol: string): Name | undefined {
+  return Object.hasOwn(PROTOCOLS, protocol) ? PROTOCOLS[protocol] : undefined;
+}
+
+/**
+ * A service of the mesh.
+ *
+ * @param ports of its group
+ * @param isRunning whether the job runs: Nomad replaces its instances if anything of the block of its Envoy differs, even from nothing to
+ *   the defaults
+ */
+export function meshServiceOf(service: nomad.Service, name: string, ports: Fields, isRunning = false): ServiceCode {
   const { Connect: connect = {}, TaskName } = service;
   const { SidecarService: sidecar } = connect;
   const [port, task] = [portOf(service.PortLabel), set(TaskName)];
@@ -84,7 +95,7 @@ export function meshServiceOf(service: nomad.Service, name: string, ports: Field
     ...withDefaults(service, name, rendered),
     Connect: {
       ...connect,
-      SidecarTask: sidecar && complete,
+      SidecarTask: isRunning ? connect.SidecarTask : sidecar && complete,
       SidecarService: sidecar && {
         ...sidecar,
         Proxy: { ...proxy, Expose: exposed.length === 0 ? undefined : { Path: exposed } },

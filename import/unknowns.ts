@@ -8,10 +8,27 @@ interface Imported {
   readonly gateways: readonly string[];
   /** Ids of jobs with an `override`. */
   readonly jobsWithOverrides: readonly string[];
+  /** Where values look like secrets. */
+  readonly secrets: readonly string[];
+  /** What the cluster has in Consul; `undefined` if the jobs are from files. */
+  readonly cluster: ImportedCluster | undefined;
+}
+
+/** What is known of the config entries of an imported cluster. */
+interface ImportedCluster {
+  /** Names of services for which Consul has no intention. */
+  readonly withoutIntention: readonly string[];
+  /** Names of services for which Consul has no service-defaults. */
+  readonly withoutDefaults: readonly string[];
+  /** Names of services whose intentions have their sources in another order in Consul. */
+  readonly reordered: readonly string[];
+  /** Entries that the app does not contain, with the reasons. */
+  readonly leftOut: readonly string[];
+  readonly hasProxyDefaults: boolean;
 }
 
 /** What the job files do not tell, as sentences that name what to add. */
-export function unknownsOf({ services, upstreams, gateways, jobsWithOverrides }: Imported): string[] {
+export function unknownsOf({ services, upstreams, gateways, jobsWithOverrides, secrets, cluster }: Imported): string[] {
   const sourcesOf = (name: string) => [
     ...new Set(upstreams.filter(({ target }) => target?.name === name).map(({ source }) => source)),
   ];
@@ -35,7 +52,12 @@ export function unknownsOf({ services, upstreams, gateways, jobsWithOverrides }:
     return Connect?.Native === true || Connect?.SidecarService?.Proxy?.TransparentProxy !== undefined;
   });
   return [
-    ...(listening.length === 0
+    ...(secrets.length === 0
+      ? []
+      : [
+          `These values look like secrets: ${listed(secrets)}. Move them to a secret store before you commit this file. See docs/secrets.md.`,
+        ]),
+    ...(listening.length === 0 || cluster !== undefined
       ? []
       : [
           `Which services can reach others. The app allows only the upstreams in the files: ${reach(listening)}. Add connectTo or allowFrom for others, and permissions where not all requests are allowed.`,
@@ -56,12 +78,49 @@ export function unknownsOf({ services, upstreams, gateways, jobsWithOverrides }:
       : [
           `Which services the gateways reach, and which services reach them: ${listed(gateways)}. The graph of the app contains a gateway only if you replace its job with addMeshGateway, addTerminatingGateway, addIngressGateway or addApiGateway.`,
         ]),
-    "What is in Consul: the app writes service-defaults and service-intentions of each service, and proxy-defaults and mesh of the cluster. Compare them with `consul config list` before you deploy it.",
+    ...(cluster === undefined
+      ? [
+          "What is in Consul: the app writes service-defaults and service-intentions of each service, and proxy-defaults and mesh of the cluster. Compare them with `consul config list` before you deploy it.",
+        ]
+      : ofCluster(cluster)),
     ...(jobsWithOverrides.length === 0
       ? []
       : [
           `The meaning of fields that only \`override\` can express, in ${listed(jobsWithOverrides)}: the checks of the app know less of them.`,
         ]),
+  ];
+}
+
+function ofCluster({
+  withoutIntention,
+  withoutDefaults,
+  reordered,
+  leftOut,
+  hasProxyDefaults,
+}: ImportedCluster): string[] {
+  return [
+    ...(withoutIntention.length === 0
+      ? []
+      : [
+          `Consul has no intention for ${listed(withoutIntention)}. Its default applies: without ACLs, or if the default policy is allow, every service can reach them. Use connectTo instead of addUpstream to allow only some.`,
+        ]),
+    ...(withoutDefaults.length === 0
+      ? []
+      : [
+          `Consul has no service-defaults for ${listed(withoutDefaults)}. The app adds them, with the protocol that the services have now.`,
+        ]),
+    ...(reordered.length === 0
+      ? []
+      : [
+          `The intentions of ${listed(reordered)} have their sources in another order than Meshform writes them. The first deployment changes only the order, which has no meaning.`,
+        ]),
+    ...(hasProxyDefaults
+      ? []
+      : [
+          "Consul has no proxy-defaults, and the app writes none. Remove `proxyDefaults: false` to set them for the whole mesh.",
+        ]),
+    ...leftOut.map((entry) => `The app does not contain ${entry}.`),
+    "Other objects, such as ACL policies, auth methods, namespaces and volumes, are not imported.",
   ];
 }
 

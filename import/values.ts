@@ -123,3 +123,14 @@ export function identity(given: nomad.WorkloadIdentity): Fields {
     ttl: duration(set(given.TTL)),
   };
 }
+
+/** Without the fields that an engine returns although they are not set. */
+export function withoutNulls(value: unknown): unknown {
+  if (Array.isArray(value)) return value.map(withoutNulls);
+  if (typeof value !== "object" || value === null) return value;
+  return Object.fromEntries(
+    Object.entries(value)
+      .filter(([, it]) => it !== null)
+      .map(([key, it]) => [key, withoutNulls(it)]),
+  );
+}

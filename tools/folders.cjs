@@ -54,7 +54,7 @@ module.exports = {
     "lab",
     "graph",
   ],
-  import: ["constructs/core", "constructs/nomad", "lab"],
+  import: ["constructs/core", "constructs/nomad", "constructs/consul", "lab"],
   cli: ["constructs/checks", "constructs/linux", "lab", "graph", "cluster", "connection", "import"],
   examples: ["constructs", "stacks", "testing"],
   bench: ["constructs", "constructs/model", "lab", "graph"],

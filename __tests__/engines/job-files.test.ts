@@ -1,10 +1,12 @@
 import { existsSync, mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { basename, join } from "node:path";
-import type { nomad } from "../../constructs";
+import type { consul, nomad } from "../../constructs";
+import { withoutNulls } from "../../import/values";
 import { ensureEngines } from "../../lab/machine/engines/ensure-engines";
 import { JOB_FILES } from "../nomad/job-files";
 import { startDevAgents, type DevAgents } from "../support/dev-agents";
+import { IMPORTED_ENTRIES } from "../support/imported-entries";
 import { run } from "../support/lab";
 import { readStack, synthMesh, type SynthesizedStack } from "../support/synth";
 
@@ -116,13 +118,14 @@ test.each(JOB_FILES.map((each) => [each.name, each] as const))(
   },
 );
 
+const FILES = [join("__tests__", "nomad", "job-files"), join("__tests__", "import", "job-files")].flatMap((path) =>
+  readdirSync(path)
+    .filter((name) => name.endsWith(".nomad.hcl"))
+    .map((name) => join(path, name)),
+);
+
 describe("meshform import", () => {
-  const folders = [join("__tests__", "nomad", "job-files"), join("__tests__", "import", "job-files")];
-  const files = folders.flatMap((path) =>
-    readdirSync(path)
-      .filter((name) => name.endsWith(".nomad.hcl"))
-      .map((name) => join(path, name)),
-  );
+  const files = FILES;
   const golden = join("__tests__", "import", "imported.ts");
   const folder = mkdtempSync(join(tmpdir(), "meshform-import-"));
   const app = join(folder, "imported.ts");
@@ -186,15 +189,184 @@ describe("meshform import", () => {
   });
 });
 
+describe("meshform import --from-cluster", () => {
+  const folder = mkdtempSync(join(tmpdir(), "meshform-import-"));
+  const golden = join("__tests__", "import", "imported-cluster.ts");
+  const env = () => ({
+    CONSUL_HTTP_ADDR: agents.endpoints.consul.address,
+    CONSUL_HTTP_TOKEN: agents.endpoints.consul.token ?? "",
+    NOMAD_ADDR: agents.endpoints.nomad.address,
+  });
+  /** The jobs as Nomad stores them, without what differs at each registration. */
+  const registered = new Map<string, nomad.Job & { readonly Version: number }>();
+  let synthesized: SynthesizedStack;
+
+  async function importJobs(out: string, ...args: readonly string[]): Promise<void> {
+    const all = ["cli/meshform.mjs", "import", "--from-cluster", ...args, "--out", out];
+    const outcome = await run(process.execPath, all, { env: env() });
+    expect({ ...outcome, output: outcome.code === 0 ? "" : outcome.output }).toEqual({ code: 0, output: "" });
+  }
+
+  const pathOf = ({ ID = "", Namespace }: nomad.Job, rest = "") =>
+    `/v1/job/${ID}${rest}?namespace=${Namespace ?? "default"}`;
+
+  beforeAll(async () => {
+    for (const [index, file] of FILES.entries()) {
+      const job = await read(file);
+      const Namespace = job.Namespace ?? "default";
+      const sources = [
+        { Source: readFileSync(file, "utf8"), Format: "hcl2" },
+        { Source: JSON.stringify({ Job: job }), Format: "json" },
+        undefined,
+      ];
+      await ask("PUT", `/v1/jobs?namespace=${Namespace}`, { Job: job, Submission: sources[index % 3] });
+      registered.set(job.ID ?? "", await ask("GET", pathOf(job)));
+    }
+    const { address, token = "" } = agents.endpoints.consul;
+    for (const entry of IMPORTED_ENTRIES) {
+      const answer = await fetch(`${address}/v1/config`, {
+        method: "PUT",
+        headers: { "X-Consul-Token": token },
+        body: JSON.stringify(entry),
+      });
+      expect([entry, answer.status, answer.ok ? "" : await answer.text()]).toEqual([entry, 200, ""]);
+    }
+    const app = join(folder, "imported.ts");
+    await importJobs(app);
+    await succeed(process.execPath, [require.resolve("tsx/cli"), app], { CDKTF_OUTDIR: folder });
+    synthesized = readStack(folder, "mesh");
+  });
+
+  afterAll(async () => {
+    for (const job of registered.values()) await ask("DELETE", pathOf(job));
+    rmSync(folder, { recursive: true });
+  });
+
+  // Whether Nomad has the text of the file, the JSON that Terraform sends, or only what it stores.
+  test.each(FILES.map((file) => [basename(file), file]))("%s: Nomad plans no change of what runs", async (_, file) => {
+    const { ID = "" } = await read(file);
+    const Job = { Region: "global", ...synthesized.jobs[ID] };
+    const { Diff } = await ask<{ readonly Diff: JobDiff }>("PUT", pathOf(Job, "/plan"), { Job, Diff: true });
+    expect(changesOf(Diff).filter((change) => !SPELLINGS.some((it) => it.test(change)))).toEqual([]);
+  });
+
+  test("the app has each config entry as Consul has it, and none that Consul lacks but service-defaults", async () => {
+    const { address, token = "" } = agents.endpoints.consul;
+    const stored = new Map<string, object>();
+    for (const kind of new Set(IMPORTED_ENTRIES.map(({ Kind }) => Kind))) {
+      const answer = await fetch(`${address}/v1/config/${kind}`, { headers: { "X-Consul-Token": token } });
+      // For Terraform's provider, a field without a value is the same as none.
+      for (const entry of withoutNulls(await answer.json()) as { readonly Name?: string }[]) {
+        const { Name = "mesh" } = entry;
+        const content = without({ ...entry, Name }, ["CreateIndex", "ModifyIndex", "Hash", "Status"]);
+        stored.set(`${kind}/${Name}`, content);
+      }
+    }
+    const added = Object.keys(synthesized.entries).filter((key) => !stored.has(key));
+    expect(added.filter((key) => !key.startsWith("service-defaults/"))).toEqual([]);
+    expect(synthesized.entries["service-defaults/catalogue"]).toMatchObject({ Protocol: "http" });
+    for (const [key, entry] of stored) expect(inOrder(synthesized.entries[key])).toEqual(inOrder(entry));
+  });
+
+  test("Terraform imports each object at the address that it has in the stack", () => {
+    const { import: blocks, resource = {} } = synthesized.terraform as {
+      readonly import: readonly { readonly to: string; readonly id: string }[];
+      readonly resource?: Readonly<Record<string, Readonly<Record<string, Readonly<Record<string, unknown>>>>>>;
+    };
+    const ids = blocks.map(({ to, id }) => {
+      const [type, name] = to.split(".");
+      const { kind, name: own, jobspec } = resource[type][name];
+      if (type === "consul_config_entry") return [id, `${String(kind)}/${String(own)}`];
+      const { ID, Namespace = "default" } = JSON.parse(String(jobspec)) as nomad.Job;
+      return [id, `${ID}@${Namespace}`];
+    });
+    expect(ids.filter(([id, own]) => id !== own)).toEqual([]);
+    expect(ids).toHaveLength(FILES.length + IMPORTED_ENTRIES.length);
+  });
+
+  // The compiler and the linter check that one with the rest of the repository.
+  test("named jobs have only the entries of their services, and the app is the one in the repository", async () => {
+    const app = join(folder, "named.ts");
+    await importJobs(app, "shop", "catalogue", "accounts", "tour");
+    expect(readFileSync(app, "utf8")).toBe(readFileSync(golden, "utf8"));
+  });
+
+  test("says which job does not exist, and what a token does not permit", async () => {
+    const out = join(folder, "none.ts");
+    const args = ["cli/meshform.mjs", "import", "--from-cluster", "nothing", "--out", out];
+    expect(await run(process.execPath, args, { env: env() })).toMatchObject({
+      code: 1,
+      output: expect.stringContaining("Nomad has no job nothing.\nIts jobs: ") as string,
+    });
+    const unknown = { ...env(), CONSUL_HTTP_TOKEN: "4f1b3c5e-0000-4000-8000-000000000000" };
+    const denied = await run(process.execPath, [...args.slice(0, 3), "--out", out], { env: unknown });
+    expect(denied.code).toBe(1);
+    expect(denied.output).toContain("Consul does not permit to read /v1/config/");
+    expect(denied.output).toContain("Set CONSUL_HTTP_TOKEN to a token with");
+    expect(existsSync(out)).toBe(false);
+  });
+});
+
 async function succeed(file: string, args: readonly string[], env: Record<string, string> = {}): Promise<void> {
   const { code, output } = await run(file, args, { env });
   expect({ code, output: code === 0 ? "" : output }).toEqual({ code: 0, output: "" });
+}
+
+/** An entry with its sources in one order, since their order has no meaning. */
+function inOrder(entry: object): object {
+  const { Sources } = entry as consul.ServiceIntentionsConfigEntry;
+  const nameOf = ({ Name = "" }: consul.SourceIntention) => Name;
+  const sorted = Sources && [...Sources].sort((one, other) => nameOf(one).localeCompare(nameOf(other)));
+  return sorted ? { ...entry, Sources: sorted } : entry;
+}
+
+/** What may be written in two ways. */
+const SPELLINGS = [
+  // Meshform's mark of what an Envoy reads only when it starts.
+  /\.Meta\[envoy_start\]: {2}→ \w{8}$/,
+  /\.ConsulProxy\.LocalServicePort: {2}→ 0$/,
+  /\.ShutdownDelay: {2}→ 0$/,
+  /^\.Periodic\.Spec: 15 2 \* \* \* → $/,
+  /^\.Periodic\.Specs\.Specs: {2}→ 15 2 \* \* \*$/,
+];
+
+interface JobDiff {
+  readonly Type: string;
+  readonly Name?: string;
+  readonly Fields?: readonly {
+    readonly Type: string;
+    readonly Name: string;
+    readonly Old: string;
+    readonly New: string;
+  }[];
+  readonly Objects?: readonly JobDiff[];
+  readonly TaskGroups?: readonly JobDiff[];
+  readonly Tasks?: readonly JobDiff[];
+}
+
+function changesOf(
+  { Type, Name = "", Fields, Objects, TaskGroups, Tasks }: JobDiff,
+  path: readonly string[] = [],
+): string[] {
+  if (Type === "None") return [];
+  const here = [...path, Name];
+  return [
+    ...(Fields ?? [])
+      .filter((field) => field.Type !== "None")
+      .map((field) => `${[...here, field.Name].join(".")}: ${field.Old} → ${field.New}`),
+    ...[...(Objects ?? []), ...(TaskGroups ?? []), ...(Tasks ?? [])].flatMap((inner) => changesOf(inner, here)),
+  ];
 }
 
 /** A stored job without what Nomad stores of three ways in which the same may be written. */
 function withoutWaysOfImport(job: unknown): unknown {
   const { TaskGroups = [], Periodic, ...fields } = job as nomad.Job;
   const nameOf = ({ Name = "" }: { readonly Name?: string }) => Name;
+  const withoutStart = (task: nomad.Task) => {
+    // Meshform's mark of what an Envoy reads only when it starts.
+    const meta = without(task.Meta ?? {}, ["envoy_start"]);
+    return { ...task, Meta: Object.keys(meta).length === 0 ? null : meta };
+  };
   return {
     ...fields,
     // One time, or a list of times.
@@ -205,6 +377,7 @@ function withoutWaysOfImport(job: unknown): unknown {
     },
     TaskGroups: TaskGroups.map((group) => ({
       ...group,
+      Tasks: group.Tasks?.map(withoutStart),
       // No delay, or one of 0.
       ShutdownDelay: group.ShutdownDelay ?? 0,
       // The order of the services of a group.

@@ -13,12 +13,12 @@ import { isToken } from "./token";
 export function addressByIdentity(element: TerraformElement, ...parts: readonly (string | undefined)[]): void {
   const known = parts.filter((part) => part !== undefined);
   if (!known.some((part) => isToken(part))) {
-    element.overrideLogicalId(identifier(known));
+    element.overrideLogicalId(identityAddress(known));
   }
 }
 
-/** An identifier of letters, digits, dashes and underscores. If parts contain other characters, or are ambiguous, a hash is appended. */
-function identifier(parts: readonly string[]): string {
+/** The name in the Terraform address of an object: an identifier of letters, digits, dashes and underscores. If parts contain other characters, or are ambiguous, a hash is appended. */
+export function identityAddress(parts: readonly string[]): string {
   const [first, ...others] = parts.map((part) => part.replace(/[^\w-]/g, "-"));
   const text = [first, ...others].join("_");
   const isExact = parts.every(

@@ -117,6 +117,9 @@ export class TerraformApp {
       dereference: true,
       filter: (source) => !basename(source).startsWith(".terraform"),
     });
+    // Blocks that import the objects of a real cluster: a lab does not have them.
+    const { import: imports, ...config } = this.configOf(stack.name);
+    if (imports !== undefined) writeFileSync(this.pathOf(stack.name, "config", "cdk.tf.json"), JSON.stringify(config));
     this.override(stack.name);
   }
 
