@@ -1,10 +1,12 @@
-import { mkdtempSync } from "node:fs";
+import { spawn } from "node:child_process";
+import { mkdtempSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import type * as consul from "../../constructs/consul/generated/config-entries";
 import { silence } from "../../constructs";
 import { configEntries } from "../../constructs/model/config-entries";
 import { discoveryChain } from "../../constructs/model/discovery-chain";
+import { fitsRequest, type HttpRequest } from "../../constructs/model/http-request";
 import { decide } from "../../constructs/model/intentions";
 import { ensureEngines } from "../../lab/machine/engines/ensure-engines";
 import { waitFor } from "../../lab/core/wait";
@@ -102,6 +104,86 @@ test("what constructs deny is denied by Consul itself: all but one, and only one
   expect(await Promise.all(["a", "b", "d"].map((source) => allowed(source, "c")))).toEqual([false, false, true]);
   await removeAll();
 });
+
+test("conditions on headers match in Envoy the requests that they match here, also where the header is missing", async () => {
+  const { envoy } = await ensureEngines();
+  const [port] = await freePorts(1);
+  const conditions = [
+    ...[
+      { Exact: "shop" },
+      { Prefix: "sh" },
+      { Suffix: "op" },
+      { Contains: "ho" },
+      { Regex: "s.*p" },
+      { Present: true },
+    ],
+    ...[
+      { Exact: "Shop", IgnoreCase: true },
+      { Contains: "HO", IgnoreCase: true },
+    ],
+  ].flatMap((condition) => [condition, { ...condition, Invert: true }]);
+  const file = join(folder, "envoy.json");
+  writeFileSync(file, JSON.stringify(envoyWith(port, conditions)));
+  const child = spawn(envoy.path, ["-c", file, "--disable-hot-restart", "--concurrency", "1", "-l", "error"]);
+  try {
+    const asked = async (index: number, value: string | undefined) => {
+      const headers: Readonly<Record<string, string>> = value === undefined ? {} : { "x-team": value };
+      return (await fetch(`http://127.0.0.1:${port}/${index}`, { headers })).status === 200;
+    };
+    await waitFor("Envoy", () => asked(0, "shop"), { timeoutMs: 60_000 });
+    for (const [index, condition] of conditions.entries()) {
+      for (const value of [undefined, "shop", "SHOP", "workshop", "ship"]) {
+        const request: HttpRequest = { headers: value === undefined ? {} : { "x-team": value } };
+        const fits = fitsRequest({ Header: [{ Name: "x-team", ...condition }] }, request);
+        expect({ condition, value, fits }).toEqual({ condition, value, fits: await asked(index, value) });
+      }
+    }
+  } finally {
+    const ended = new Promise((resolve) => child.once("exit", resolve));
+    child.kill();
+    await ended;
+  }
+}, 90_000);
+
+/** An Envoy that allows a request to `/<index>` by the condition with this index, in the form that Consul gives to permissions. */
+function envoyWith(port: number, conditions: readonly HeaderCondition[]): object {
+  const type = (name: string) => `type.googleapis.com/envoy.extensions.filters.${name}`;
+  const permissions = conditions.map((condition, index) => ({
+    and_rules: { rules: [{ url_path: { path: { exact: `/${index}` } } }, { header: headerMatcher(condition) }] },
+  }));
+  const http = {
+    "@type": type("network.http_connection_manager.v3.HttpConnectionManager"),
+    stat_prefix: "test",
+    http_filters: [
+      {
+        name: "rbac",
+        typed_config: {
+          "@type": type("http.rbac.v3.RBAC"),
+          rules: { action: "ALLOW", policies: { all: { permissions, principals: [{ any: true }] } } },
+        },
+      },
+      { name: "router", typed_config: { "@type": type("http.router.v3.Router") } },
+    ],
+    route_config: {
+      virtual_hosts: [
+        { name: "all", domains: ["*"], routes: [{ match: { prefix: "/" }, direct_response: { status: 200 } }] },
+      ],
+    },
+  };
+  const address = { socket_address: { address: "127.0.0.1", port_value: port } };
+  const chain = { filters: [{ name: "http", typed_config: http }] };
+  return { static_resources: { listeners: [{ address, filter_chains: [chain] }] } };
+}
+
+type HeaderCondition = consul.IntentionHTTPHeaderPermission;
+
+/** @see https://github.com/hashicorp/consul/blob/v1.21.0/agent/xds/rbac.go */
+function headerMatcher({ Exact, Prefix, Suffix, Contains, Regex, IgnoreCase, Invert }: HeaderCondition): object {
+  const text = { exact: Exact, prefix: Prefix, suffix: Suffix, contains: Contains };
+  const match = Regex === undefined ? { ...text, ignore_case: IgnoreCase } : { safe_regex: { regex: Regex } };
+  const isText = [Exact, Prefix, Suffix, Contains, Regex].some((each) => each !== undefined);
+  return { name: "x-team", invert_match: Invert, ...(isText ? { string_match: match } : { present_match: true }) };
+}
 
 interface DiscoveryChain {
   readonly Chain: {

@@ -18,7 +18,12 @@ export interface HeaderMatch {
   readonly regex?: string;
   /** The header must be present, with any value. @default false */
   readonly present?: boolean;
-  /** Inverts the condition. @default false */
+  /**
+   * Inverts the condition. A request without the header matches only an inverted `present`: to deny requests without a certain value, allow
+   * those that have it instead.
+   *
+   * @default false
+   */
   readonly invert?: boolean;
 }
 

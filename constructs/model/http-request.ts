@@ -52,9 +52,7 @@ export function fitsRequest(match: RequestMatch | undefined, request: HttpReques
   return (
     fitsPath(match, path) &&
     (!match.Methods?.length || match.Methods.some((it) => it.toUpperCase() === method.toUpperCase())) &&
-    (match.Header ?? []).every(
-      (condition) => fitsValue(condition, valueOf(condition.Name ?? "")) !== (condition.Invert === true),
-    ) &&
+    (match.Header ?? []).every((condition) => fitsHeader(condition, valueOf(condition.Name ?? ""))) &&
     (match.QueryParam ?? []).every((condition) => fitsValue(condition, query[condition.Name ?? ""]))
   );
 }
@@ -68,6 +66,12 @@ function fitsPath({ PathExact, PathPrefix, PathRegex, CaseInsensitive = false }:
     return folded(path).startsWith(folded(PathPrefix));
   }
   return !PathRegex || fitsWholly(PathRegex, path);
+}
+
+/** A condition on the value of a header does not match a request without the header, not even if it is inverted. */
+function fitsHeader(condition: HeaderCondition, value: string | undefined): boolean {
+  const isInverted = condition.Invert === true;
+  return value === undefined ? isInverted && condition.Present === true : fitsValue(condition, value) !== isInverted;
 }
 
 function fitsValue(condition: ValueMatch & { readonly IgnoreCase?: boolean }, value: string | undefined): boolean {

@@ -71,8 +71,12 @@ async function problemOfPublished({ port }: Listener): Promise<string | undefine
   if (http.status !== undefined) {
     return http.status < 500 ? undefined : `it returns status ${http.status}: ${http.body ?? ""}`;
   }
-  const tcp = await probe([], "127.0.0.1", port, "tcp");
-  return tcp.open ? undefined : (tcp.error ?? "no answer");
+  const { open, error = "no answer" } = await probe([], "127.0.0.1", port, "tcp");
+  if (open) return undefined;
+  // The forwarder resets a connection that no host accepts. The instances are healthy by then, so their programs run.
+  return error.includes("ECONNRESET")
+    ? "no instance accepts connections on it (ECONNRESET): its program listens only on 127.0.0.1 of its allocation, or on another port. Have it listen on 0.0.0.0, which a published port needs"
+    : error;
 }
 
 /**
