@@ -332,6 +332,20 @@ export function describeBrokenConnections(lab: TestLab): void {
       }))(),
       cause: /^Cause: store: Its job store is stopped, so Consul has no instance of it\./,
     });
+    testFault("an endpoint that is ejected, since its program was away for a moment", {
+      of: ["ticker", "count-api", "GET", "/never"],
+      break: async () => {
+        const [{ ID: caller }, { ID: called }] = [await allocationOf("ticker"), await allocationOf("count-api")];
+        const ask = "fetch('http://127.0.0.1:7004/never').then((it) => (failed += it.status === 503))";
+        const script = `(async () => { let failed = 0; for (let n = 0; n < 30; n++) await ${ask}; process.exit(failed >= 3 ? 0 : 1); })()`;
+        await eventually(async () => {
+          await kill([processOfTask(called, "count-api")]);
+          expect(await lab.inTask(caller, "ticker", ["node", "-e", script])).toExit(0);
+        });
+      },
+      cause:
+        /^Cause: ticker on .*: Its Envoy has ejected every endpoint of the subset stable of count-api \(\S+\), since their requests failed\..*\(endpoints\)$/,
+    });
     testFault("an Envoy that does not run", {
       of: ["ticker", "store"],
       ...((over = new AbortController(), killing = Promise.resolve()) => ({

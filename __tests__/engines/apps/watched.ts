@@ -54,5 +54,7 @@ synthesize((app) => {
   const ticker = mesh.addService("ticker", { port: 7003, workload: node(TICKER), update });
   dashboard.connectTo(api, { localBindPort: 8080, env: "COUNTING_SERVICE_URL" });
   ticker.connectTo(store, { localBindPort: 7002 });
-  ticker.connectTo(api, { permissions: [HttpPermission.get("/never")] });
+  // One instance of a version is all that there is to eject.
+  const passiveHealthCheck = { maxFailures: 3, baseEjectionTime: "60s", maxEjectionPercent: 100 };
+  ticker.connectTo(api, { localBindPort: 7004, passiveHealthCheck, permissions: [HttpPermission.get("/never")] });
 });
