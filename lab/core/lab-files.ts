@@ -116,12 +116,11 @@ export class LabFiles {
   }
 }
 
-/** The names of the labs that have a folder on this machine. */
-export function labNames(): string[] {
-  if (!existsSync(labsRoot)) return [];
-  return readdirSync(labsRoot, { withFileTypes: true })
-    .filter((entry) => entry.isDirectory())
-    .map((entry) => entry.name);
+/** The names of the labs that have a folder on this machine, be it only one of an `up` that has just begun. */
+export function labNames(root = labsRoot): string[] {
+  if (!existsSync(root)) return [];
+  const folders = readdirSync(root, { withFileTypes: true }).filter((entry) => entry.isDirectory());
+  return [...new Set(folders.map(({ name }) => /^\.(.+)\.cdktf\.out$/.exec(name)?.[1] ?? name))];
 }
 
 /** Removes the folders above the labs once the last lab is gone. */

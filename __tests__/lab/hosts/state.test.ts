@@ -1,8 +1,8 @@
 import { spawn, type ChildProcess } from "node:child_process";
-import { mkdtempSync, rmSync, writeFileSync } from "node:fs";
+import { mkdirSync, mkdtempSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
-import { LabFiles } from "../../../lab/core/lab-files";
+import { LabFiles, labNames } from "../../../lab/core/lab-files";
 import { isAlive, kill, labMarker, markedLabs, markedProcesses, recordOf } from "../../../lab/machine/processes";
 import { readState, writeState } from "../../../lab/hosts/state";
 
@@ -44,6 +44,18 @@ describe("a process record", () => {
     await kill(markedProcesses(lab));
     expect(markedProcesses(lab)).toEqual([]);
   });
+});
+
+test("labs are known by their folders, and by what an up leaves that has only synthesized", () => {
+  const root = mkdtempSync(join(tmpdir(), "meshform-labs-"));
+  try {
+    for (const name of ["shop", ".shop.cdktf.out", ".begun-1.cdktf.out"]) mkdirSync(join(root, name));
+    writeFileSync(join(root, ".shop.lock"), "");
+    expect(labNames(root).sort()).toEqual(["begun-1", "shop"]);
+    expect(labNames(join(root, "none"))).toEqual([]);
+  } finally {
+    rmSync(root, { recursive: true });
+  }
 });
 
 describe("the state of a lab", () => {
