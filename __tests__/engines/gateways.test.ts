@@ -4,6 +4,7 @@ import { copyFileSync, mkdtempSync, readFileSync, rmSync } from "node:fs";
 import { get as getHttp, type IncomingMessage, type RequestOptions } from "node:http";
 import { get as getHttps } from "node:https";
 import { connect, type Socket } from "node:net";
+import { text as textOf } from "node:stream/consumers";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { connect as connectTls } from "node:tls";
@@ -230,6 +231,22 @@ describe("the ingress gateway", () => {
       expect((await ask(18080, "new.orders.example")).body).toContain('"service":"orders"');
     });
     expect(await ask(18080, "clock.example")).toMatchObject({ status: 404 });
+  });
+
+  test("changes headers of requests and of answers", async () => {
+    const answer = () =>
+      new Promise<IncomingMessage>((resolve, reject) => {
+        const headers = { host: "orders.example", "x-secret": "s", "x-open": "yes" };
+        getHttp({ host: "127.0.0.1", port: portOf(18080), headers, agent: false }, resolve).on("error", reject);
+      });
+    await eventually(async () => {
+      const response = await answer();
+      const { headers } = JSON.parse(await textOf(response)) as Seen;
+      expect(headers).toMatchObject({ "x-entrance": "ingress", "x-open": "yes" });
+      expect(headers).not.toHaveProperty("x-secret");
+      expect(response.headers).toMatchObject({ "x-from": "orders" });
+      expect(response.headers).not.toHaveProperty("content-type");
+    });
   });
 
   test("leads connections", async () => {

@@ -84,7 +84,11 @@ function addIngress(mesh: ServiceMesh, stock: MeshService, clock: MeshService, o
   ingress.connectTo(clock, { listener: 18091 });
   ingress.connectTo("*", { listener: 18082 });
   if (orders !== undefined) {
-    ingress.connectTo(orders, { listener: 18080, hosts: ["orders.example", "*.orders.example"] });
+    ingress.connectTo(orders, {
+      ...{ listener: 18080, hosts: ["orders.example", "*.orders.example"] },
+      requestHeaders: { set: { "x-entrance": "ingress" }, remove: ["x-secret"] },
+      responseHeaders: { add: { "x-from": "orders" }, remove: ["content-type"] },
+    });
   }
   return ingress;
 }
