@@ -1,8 +1,9 @@
 import { execFile, spawn } from "node:child_process";
 import { once } from "node:events";
-import { connect, createServer, type AddressInfo } from "node:net";
+import { connect } from "node:net";
 import { promisify } from "node:util";
 import { LabError } from "../lab/core/errors";
+import { freePorts } from "../lab/core/free-ports";
 import { findProgram } from "../lab/machine/find-program";
 import { waitFor } from "../lab/core/wait";
 
@@ -43,7 +44,7 @@ export class AwsCli {
 
   /** Forwards a port of an instance to one of this machine that is free. */
   async forward(instance: string, port: number, signal: AbortSignal): Promise<Forward> {
-    const localPort = await freePort();
+    const [localPort] = await freePorts(1);
     const parameters = { portNumber: [String(port)], localPortNumber: [String(localPort)] };
     const child = spawn(
       "aws",
@@ -103,14 +104,6 @@ export interface Forward {
   readonly port: number;
   /** Ends the session. */
   close(): Promise<void>;
-}
-
-async function freePort(): Promise<number> {
-  const server = createServer().listen(0, "127.0.0.1");
-  await once(server, "listening");
-  const { port } = server.address() as AddressInfo;
-  await once(server.close(), "close");
-  return port;
 }
 
 async function accepts(port: number): Promise<boolean> {

@@ -3,7 +3,7 @@ import { once } from "node:events";
 import { mkdtemp, rm, writeFile } from "node:fs/promises";
 import { constants, tmpdir } from "node:os";
 import { join } from "node:path";
-import type { Command } from "commander";
+import { Option, type Command } from "commander";
 import { LabError } from "../lab/core/errors";
 import { AwsCli, type Forward } from "./aws-session";
 import { openUi, type Ui } from "./connect-ui";
@@ -24,16 +24,18 @@ export function registerConnect(program: Command): void {
     .argument("[command...]", "after two dashes: the command and its arguments (default: your shell)")
     .requiredOption("--cluster <name>", "name of the cluster")
     .option("--region <name>", "region of the cluster (default: that of the AWS CLI)")
-    .option("--as <document>", "whose tokens the command gets: management, or operator, which only reads", "management")
-    .option("--open <engine>", "also open the UI of consul or nomad in a browser, until the command ends")
+    .addOption(
+      new Option("--as <document>", "whose tokens the command gets: management, or operator, which only reads")
+        .choices(["management", "operator"])
+        .default("management"),
+    )
+    .addOption(
+      new Option("--open <engine>", "also open the UI of an engine in a browser, until the command ends").choices(
+        Object.keys(PORTS),
+      ),
+    )
     .addHelpText("after", "\nExample: meshform connect --cluster prod -- npx cdktf deploy access mesh")
     .action(async (command: string[], options: ConnectOptions) => {
-      if (!["management", "operator"].includes(options.as)) {
-        throw new LabError(`--as is "${options.as}".`, "Use management or operator.");
-      }
-      if (options.open !== undefined && !(options.open in PORTS)) {
-        throw new LabError(`--open is "${options.open}".`, "Use consul or nomad.");
-      }
       process.exitCode = await connected(options, command);
     });
 }

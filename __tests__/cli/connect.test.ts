@@ -286,7 +286,6 @@ test.each<readonly [string, readonly string[], Record<string, string>, string]>(
     { REFUSES: "1" },
     "The session that forwards port 8501 of i-0abc ended: An error occurred (TargetNotConnected): i-0abc is not connected.\nCheck that your role is allowed ssm:StartSession at this instance, and that its agent is online.\n",
   ],
-  ["other tokens", ["--cluster", "prod", "--as", "root"], {}, '--as is "root".\nUse management or operator.\n'],
   [
     "a machine without the AWS CLI",
     ["--cluster", "prod"],
@@ -297,4 +296,13 @@ test.each<readonly [string, readonly string[], Record<string, string>, string]>(
   const { code, stderr } = await connect([...args, "--", "node", "-e", ""], more);
   expect({ code, stderr }).toEqual({ code: 1, stderr: message });
   expect(existsSync(log()) ? sessions().filter(isAlive) : []).toEqual([]);
+});
+
+test.each([
+  ["--as", "root", "management, operator"],
+  ["--open", "vault", "consul, nomad"],
+])("refuses another value of %s than its own", async (option, value, choices) => {
+  const { code, stderr } = await connect(["--cluster", "prod", option, value, "--", "node", "-e", ""]);
+  expect(code).toBe(2);
+  expect(stderr).toContain(`argument '${value}' is invalid. Allowed choices are ${choices}.`);
 });

@@ -10,7 +10,8 @@ import { fitsRequest, type HttpRequest } from "../../constructs/model/http-reque
 import { decide } from "../../constructs/model/intentions";
 import { ensureEngines } from "../../lab/machine/engines/ensure-engines";
 import { waitFor } from "../../lab/core/wait";
-import { endAgents, freePorts, startAgent } from "../support/agent-processes";
+import { freePorts } from "../../lab/core/free-ports";
+import { endAgents, startAgent } from "../support/agent-processes";
 import { synthMesh } from "../support/synth";
 import { anyWorkload } from "../support/workload";
 

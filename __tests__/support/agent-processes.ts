@@ -1,7 +1,6 @@
 import { execFileSync, spawn, type ChildProcess } from "node:child_process";
 import { once } from "node:events";
 import { mkdirSync, openSync, readdirSync, readFileSync, rmSync, writeFileSync } from "node:fs";
-import { createServer, type AddressInfo } from "node:net";
 import { join } from "node:path";
 
 /** Starts an agent with a configuration file as its last argument; all that it writes is below the folder. */
@@ -62,18 +61,4 @@ function unmountBelow(folder: string): void {
     .map((line) => line.split(" ").at(1) ?? "")
     .filter((path) => path.startsWith(`${folder}/`));
   for (const mount of mounts.reverse()) execFileSync("umount", [mount], { timeout: 60_000 });
-}
-
-/** Taken all at once, so that they differ. */
-export async function freePorts(count: number): Promise<number[]> {
-  const servers = await Promise.all(
-    Array.from({ length: count }, async () => {
-      const server = createServer().listen(0, "127.0.0.1");
-      await once(server, "listening");
-      return server;
-    }),
-  );
-  const ports = servers.map((server) => (server.address() as AddressInfo).port);
-  await Promise.all(servers.map((server) => once(server.close(), "close")));
-  return ports;
 }

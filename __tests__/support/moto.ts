@@ -1,9 +1,9 @@
 import { execFile, spawn } from "node:child_process";
 import { randomUUID } from "node:crypto";
 import { once } from "node:events";
-import { createServer, type AddressInfo } from "node:net";
 import { delimiter, join } from "node:path";
 import { promisify } from "node:util";
+import { freePorts } from "../../lab/core/free-ports";
 import { secretNames, type AwsSecretStore } from "../../constructs/aws/platform/secret-store";
 import type { BucketSnapshotStore } from "../../constructs/aws/platform/snapshot-store";
 import { waitFor } from "../../lab/core/wait";
@@ -50,7 +50,7 @@ const MOTO = { name: "moto", distribution: "moto", version: "5.2.5" };
 export async function startMoto(): Promise<Moto> {
   const environment = await ensureMoto();
   const programs = await ensurePythonTools(MOTO);
-  const port = await freePort();
+  const [port] = await freePorts(1);
   const program = `
 import threading
 from werkzeug.serving import WSGIRequestHandler, run_simple
@@ -143,12 +143,4 @@ async function s3(store: BucketSnapshotStore, method: string, path: string, body
   const text = await response.text();
   if (!response.ok) throw new Error(`moto answers ${method} ${path} with ${response.status}: ${text}`);
   return text;
-}
-
-async function freePort(): Promise<number> {
-  const server = createServer().listen(0, "127.0.0.1");
-  await once(server, "listening");
-  const { port } = server.address() as AddressInfo;
-  await once(server.close(), "close");
-  return port;
 }

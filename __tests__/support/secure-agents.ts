@@ -8,7 +8,8 @@ import { WELL_KNOWN_TOKENS, type TokenRole } from "../../constructs";
 import type { ClusterEndpoints } from "../../lab/cluster/engine-api";
 import type { Engines } from "../../lab/machine/engines/engine";
 import { waitFor } from "../../lab/core/wait";
-import { endAgents, freePorts, startAgent } from "./agent-processes";
+import { freePorts } from "../../lab/core/free-ports";
+import { endAgents, startAgent } from "./agent-processes";
 
 /** What an engine answers. */
 export interface Answer {

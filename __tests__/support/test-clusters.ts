@@ -4,7 +4,8 @@ import { join } from "node:path";
 import type { EngineEndpoint } from "../../lab/cluster/engine-api";
 import type { Engines } from "../../lab/machine/engines/engine";
 import { waitFor } from "../../lab/core/wait";
-import { endAgents, freePorts, startAgent } from "./agent-processes";
+import { freePorts } from "../../lab/core/free-ports";
+import { endAgents, startAgent } from "./agent-processes";
 
 /** The ports of a Consul in development mode. */
 export interface ConsulPorts {
