@@ -78,6 +78,11 @@ function withoutWays(group: nomad.TaskGroup): unknown {
     ...group,
     // It has an id of each registration.
     Scaling: group.Scaling && without(group.Scaling, ["ID", "CreateIndex", "ModifyIndex"]),
+    // The constructs add metadata by which Nomad replaces an Envoy. No file has it.
+    Tasks: group.Tasks?.map((task) => {
+      const meta = without(task.Meta ?? {}, ["envoy_start"]);
+      return { ...task, Meta: hasValue(meta) ? meta : null };
+    }),
     Services: group.Services?.map(({ Connect, ...service }) => ({
       ...service,
       Connect: Connect && {
