@@ -80,7 +80,7 @@ function withoutWays(group: nomad.TaskGroup): unknown {
     Scaling: group.Scaling && without(group.Scaling, ["ID", "CreateIndex", "ModifyIndex"]),
     // The constructs add metadata by which Nomad replaces an Envoy. No file has it.
     Tasks: group.Tasks?.map((task) => {
-      const meta = without(task.Meta ?? {}, ["envoy_start"]);
+      const meta = without(task.Meta ?? {}, ["envoy_start", "transparent_proxy"]);
       return { ...task, Meta: hasValue(meta) ? meta : null };
     }),
     Services: group.Services?.map(({ Connect, ...service }) => ({

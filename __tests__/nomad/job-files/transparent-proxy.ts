@@ -17,12 +17,7 @@ export function addBilling(mesh: ServiceMesh): void {
       timeout: "10s",
       checkRestart: { limit: 2, grace: "90s", ignoreWarnings: true },
     }),
-    sidecar: Sidecar.docker({
-      disableDefaultTcpCheck: true,
-      shutdownDelay: "5s",
-      // The file has none, so an edit of its transparent proxy does not restart it.
-      override: { Meta: null },
-    }),
+    sidecar: Sidecar.docker({ disableDefaultTcpCheck: true, shutdownDelay: "5s" }),
     transparentProxy: {
       uid: "101",
       outboundPort: 15001,
