@@ -1,6 +1,10 @@
 import { relative } from "node:path";
 import { userFrameOf } from "../../constructs/core/stack-frame";
 
+/** Of an ES module, a package or file that does not exist, and the file that imports it. */
+const MISSING =
+  /^Error \[ERR_MODULE_NOT_FOUND\]: Cannot find ((?:module|package) '.*') imported from (?:file:\/\/)?(\/.*)$/;
+
 /**
  * What an app printed until it ended with an error, with the place in the user's own files first, and without what Node and the
  * loader say of themselves.
@@ -30,7 +34,15 @@ export function appErrorOf(output: string, folder: string): string {
       if (frame) places.push(placeOf(frame.file, frame.position));
       // The error's own properties follow its last frame.
       if (line.endsWith(" {")) while (at < lines.length && !lines[at].startsWith("}")) at++;
-    } else if (!/^Error: Transform failed with \d+ errors?:$/.test(line)) {
+    } else if (MISSING.test(line)) {
+      // As Node says it of a file that another one imports.
+      const [, what, from] = MISSING.exec(line) ?? [];
+      places.push(placeOf(from, ""));
+      kept.push(`Cannot find ${what.startsWith("module '/") ? `module '${placeOf(what.slice(8, -1), "")}'` : what}`);
+    } else if (
+      !/^Error(?: \[TransformError\])?: Transform failed with \d+ errors?:$/.test(line) &&
+      !/^\(Use `node --trace-/.test(line)
+    ) {
       kept.push(line.replace(/^Error: /, ""));
     }
   }

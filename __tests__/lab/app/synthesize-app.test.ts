@@ -150,3 +150,27 @@ async function withMarker(marker: string): Promise<string[]> {
     }
   });
 }
+
+describe("an app with ES modules that fails names the file of the user first", () => {
+  const here = process.cwd();
+  beforeEach(() => process.chdir(folder));
+  afterEach(() => process.chdir(here));
+
+  test.each([
+    ["a syntax error", { "main.ts": "const x = ;" }, 'main.ts:1:10: Unexpected ";"'],
+    ["a syntax error in an imported file", { "main.ts": 'import "./part";', "part.ts": "\nlet = {;" }, "part.ts:2:"],
+    ["an exception", { "main.ts": 'import "./part";', "part.ts": '\nthrow new Error("boom");' }, "part.ts:2:7: boom"],
+    ["a missing file", { "main.ts": 'import "./none";' }, "main.ts: Cannot find module 'none'"],
+    ["a missing package", { "main.ts": 'import "no-such-package";' }, "main.ts: Cannot find package 'no-such-package'"],
+    ["a thrown text", { "main.ts": 'throw "only text";' }, "only text"],
+  ])("%s", async (_, files, start) => {
+    writeFileSync(join(folder, "package.json"), '{ "type": "module" }');
+    for (const [name, text] of Object.entries(files)) writeFileSync(join(folder, name), text);
+    const failure: unknown = await synthesizeApp(findApp(join(folder, "main.ts")), join(folder, "out")).catch(
+      (error: unknown) => error,
+    );
+    const { problem } = failure as { readonly problem: string };
+    expect(problem.slice(0, start.length)).toBe(start);
+    expect(problem).not.toMatch(/node:internal|node_modules|TransformError|ERR_MODULE|--trace/);
+  });
+});
