@@ -327,8 +327,8 @@ function inOrder(entry: object): object {
 
 /** What may be written in two ways. */
 const SPELLINGS = [
-  // Meshform's mark of what an Envoy reads only when it starts.
-  /\.Meta\[envoy_start\]: {2}→ \w{8}$/,
+  // The metadata by which Nomad replaces an Envoy.
+  /\.Meta\[(?:envoy_start|transparent_proxy)\]: {2}→ /,
   /\.ConsulProxy\.LocalServicePort: {2}→ 0$/,
   /\.ShutdownDelay: {2}→ 0$/,
   /^\.Periodic\.Spec: 15 2 \* \* \* → $/,
@@ -367,11 +367,6 @@ function changesOf(
 function withoutWaysOfImport(job: unknown): unknown {
   const { TaskGroups = [], Periodic, ...fields } = job as nomad.Job;
   const nameOf = ({ Name = "" }: { readonly Name?: string }) => Name;
-  const withoutStart = (task: nomad.Task) => {
-    // Meshform's mark of what an Envoy reads only when it starts.
-    const meta = without(task.Meta ?? {}, ["envoy_start"]);
-    return { ...task, Meta: Object.keys(meta).length === 0 ? null : meta };
-  };
   return {
     ...fields,
     // One time, or a list of times.
@@ -382,7 +377,6 @@ function withoutWaysOfImport(job: unknown): unknown {
     },
     TaskGroups: TaskGroups.map((group) => ({
       ...group,
-      Tasks: group.Tasks?.map(withoutStart),
       // No delay, or one of 0.
       ShutdownDelay: group.ShutdownDelay ?? 0,
       // The order of the services of a group.
