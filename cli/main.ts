@@ -43,9 +43,12 @@ export async function main(): Promise<void> {
     .exitOverride()
     .showHelpAfterError("Run `meshform --help` for a list of commands.");
   const [, , asked = ""] = process.argv;
+  const isOne = Object.hasOwn(COMMANDS, asked);
   for (const [name, register] of Object.entries(COMMANDS)) {
-    if (name === asked || !Object.hasOwn(COMMANDS, asked)) register(program);
+    if (name === asked || !isOne) register(program);
   }
+  // Completes what is registered before it.
+  if (!isOne) (load("./complete") as typeof import("./complete")).registerComplete(program);
   try {
     await program.parseAsync();
   } catch (error) {

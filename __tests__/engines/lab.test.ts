@@ -355,6 +355,10 @@ test("both are listed, and while one is there, down does not remove the engines 
   const table = (await run(process.execPath, [CLI, "list"])).output;
   expect(table).toMatch(new RegExp(`^${one.name} +plain +dc1 +3/3 running +http://127\\.0\\.0\\.1:\\d+$`, "m"));
 
+  const suggested = (await run(process.execPath, [CLI, "complete", "--", "status", "--name", one.name.slice(0, -1)]))
+    .output;
+  expect(suggested.split("\n").map((line) => line.split("\t")[0])).toContain(one.name);
+
   const refused = await two.meshform(["down", "--cache"]);
   expect(refused).toExit(1);
   expect(refused.output).toMatch(new RegExp(`^These labs use the engines in the cache: .*${one.name}`));
