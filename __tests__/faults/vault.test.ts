@@ -1,7 +1,15 @@
 import { randomUUID, X509Certificate } from "node:crypto";
 import { join } from "node:path";
 import { Testing } from "cdktf";
-import { CaProvider, MeshCertificateAuthority, ServiceMesh, Template, VaultAuth, Workload } from "../../constructs";
+import {
+  CaProvider,
+  MeshCertificateAuthority,
+  ServiceMesh,
+  Sidecar,
+  Template,
+  VaultAuth,
+  Workload,
+} from "../../constructs";
 import { HOST_TOOL } from "../../constructs/linux/host-tool/host-tool";
 import { vaultBlock } from "../../constructs/linux/nomad-vault";
 import { applyStacks } from "../../lab/apply";
@@ -11,6 +19,7 @@ import { Lab } from "../../lab/hosts/lab";
 import { eventually } from "../support/eventually";
 import { run } from "../support/lab";
 import {
+  certificateOf,
   clients,
   expectNoneFailed,
   figures,
@@ -38,6 +47,7 @@ let app: SynthesizedApp;
 beforeAll(async () => {
   app = new SynthesizedApp();
   vault = new TestVault(lab.name, "client-1", clients["client-1"]);
+  // Which builds it where there is none.
   await vault.start();
   for (const path of ["mesh-root", "mesh-root-2", "mesh-intermediate"]) {
     await vault.vault("secrets", "enable", `-path=${path}`, "-max-lease-ttl=87600h", "pki");
@@ -57,7 +67,7 @@ beforeAll(async () => {
     const args = Object.entries({ ...files, "secret-id": secret }).flat();
     expect(await lab.onHost(server, "sh", "-c", script, "sh", ...args)).toMatchObject({ code: 0 });
   }
-}, 5 * MINUTE);
+}, 70 * MINUTE);
 
 afterAll(() => {
   vault.stop();
@@ -97,6 +107,12 @@ async function activeRoot(): Promise<string> {
   return new X509Certificate(RootCert).subject;
 }
 
+/** From when the certificates of the services' Envoys are valid, in milliseconds. */
+async function validSince(): Promise<number[]> {
+  const certificates = await Promise.all(["page", "single", "double"].map((job) => certificateOf(job)));
+  return certificates.map(({ from }) => from);
+}
+
 test.each([
   ["the CA of Consul's servers gives way to Vault", "mesh-root"],
   ["the root in Vault is rotated", "mesh-root-2"],
@@ -106,11 +122,14 @@ test.each([
   }
   await settled();
   let ms = 0;
+  const before = await validSince();
   const loads = await load(PATHS, async () => {
     const start = Date.now();
     await signBy(root);
     await eventually(async () => {
       expect(await activeRoot()).toBe(`CN=${root}`);
+      const now = await validSince();
+      expect(now.map((from, index) => from > before[index])).toEqual(now.map(() => true));
     }, MINUTE);
     ms = Date.now() - start;
   });
@@ -144,7 +163,7 @@ test("a task reads a password from Vault with its own identity, and its next one
   }
 
   const stack = new TestStack();
-  new ServiceMesh(stack, "mesh").addService("billing", {
+  new ServiceMesh(stack, "mesh", { sidecar: Sidecar.exec() }).addService("billing", {
     port: 7301,
     workload: Workload.exec({
       driver: "raw_exec",

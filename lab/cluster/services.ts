@@ -313,10 +313,13 @@ function instanceStatus(
   const isOfGateway = (group?.Services ?? []).some(isGateway);
   const isRunning = allocation.ClientStatus === "running";
   const isDone = !isEndless && allocation.ClientStatus === "complete";
+  const isEnding = !isEndless && hasDone(allocation, group);
   const problems = [
     ...(isRunning || isDone ? [] : [`its status is ${allocation.ClientStatus}`]),
     ...(allocation.DeploymentStatus?.Healthy === false ? ["it is unhealthy"] : []),
-    ...(isRunning && !isRegistered(allocation, Version, group, own) ? ["not registered in Consul yet"] : []),
+    ...(isRunning && !isEnding && !isRegistered(allocation, Version, group, own)
+      ? ["not registered in Consul yet"]
+      : []),
     ...own.filter(({ Status }) => Status !== "passing").map((it) => `${it.Name}: ${it.Output.trim() || it.Status}`),
   ];
   return {
@@ -337,6 +340,12 @@ function instanceStatus(
     healthy: problems.length === 0,
     problems,
   };
+}
+
+/** Whether a task that does the work has done it: Nomad then removes the services from Consul, before it ends the Envoys. */
+function hasDone({ TaskStates }: Allocation, group: TaskGroup | undefined): boolean {
+  const working = (group?.Tasks ?? []).filter(({ Lifecycle }) => !Lifecycle);
+  return working.some(({ Name }) => TaskStates?.[Name]?.State === "dead" && !TaskStates[Name].Failed);
 }
 
 /** Whether Consul has every check of an allocation that runs. One that is missing may fail as soon as it is there. */
@@ -433,6 +442,8 @@ interface TaskGroup {
 interface Task {
   readonly Name: string;
   readonly Kind: string | null;
+  /** When it runs next to the tasks that do the work, which have none. */
+  readonly Lifecycle: object | null;
   readonly Services: readonly Service[] | null;
 }
 
