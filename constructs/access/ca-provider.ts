@@ -115,7 +115,7 @@ export class CaProvider {
     if (this.kind === "consul") {
       return;
     }
-    is.examineProperties(place, this.options, VAULT_CA_SHAPE as is.Shape<Partial<VaultCaOptions>>);
+    is.examineProperties(place, this.options, VAULT_CA_SHAPE);
     const { rootPkiPath, intermediatePkiPath } = this.options;
     if (typeof rootPkiPath === "string" && typeof intermediatePkiPath === "string") {
       if (withSlash(rootPkiPath) === withSlash(intermediatePkiPath)) {

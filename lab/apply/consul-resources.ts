@@ -102,7 +102,7 @@ const service: ResourceType = {
 };
 
 /**
- * There is one, from the start. Terraform forgets it when it is destroyed, and sets it anew when it changes.
+ * There is one, from the start. Terraform forgets it when it is destroyed, and sets it again when it changes.
  *
  * @see https://github.com/hashicorp/terraform-provider-consul/blob/main/docs/resources/certificate_authority.md
  */
@@ -118,7 +118,7 @@ const certificateAuthority: ResourceType = {
     return { Provider, Config };
   },
   write: ({ consul }, body) => consul.put("/v1/connect/ca/configuration", body),
-  remove: async () => undefined,
+  remove: () => Promise.resolve(),
   attributes: ({ name }) => ({ id: name }),
 };
 
