@@ -139,8 +139,8 @@ test.each([
 
 test("a task reads a password from Vault with its own identity, and its next one, and neither is in a file of ours", async () => {
   const passwords = [randomUUID(), randomUUID()];
-  // The lifetime that comes with the secret is how often it is read again.
-  const rotate = (password: string) => vault.vault("kv", "put", "kv/billing", `password=${password}`, "ttl=2s");
+  // Its lifetime is how often it is read again. It is longer than the 5 s that Nomad waits for further changes before it renders.
+  const rotate = (password: string) => vault.vault("kv", "put", "kv/billing", `password=${password}`, "ttl=10s");
   await vault.vault("secrets", "enable", "-path=kv", "-version=1", "kv");
   await vault.writePolicy("billing", 'path "kv/billing" {\n  capabilities = ["read"]\n}\n');
   await rotate(passwords[0]);
