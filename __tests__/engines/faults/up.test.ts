@@ -1,9 +1,9 @@
 import { spawn } from "node:child_process";
 import { once } from "node:events";
+import { existsSync } from "node:fs";
 import { join } from "node:path";
 import { setTimeout as sleep } from "node:timers/promises";
 import { LabFiles } from "../../../lab/core/lab-files";
-import { readState } from "../../../lab/hosts/state";
 import type { LabStatus } from "../../../lab/commands/status";
 import { eventually } from "../../support/eventually";
 import { CLI, TestLab, type Outcome } from "../../support/lab";
@@ -67,8 +67,9 @@ test("up that is killed at three random moments, one after the other, is complet
 test("down while up is at work is refused, and up completes; up while down is at work leaves a lab or nothing", async () => {
   expect(await lab.down()).toExit(0);
   const raised = lab.up("bare");
+  // Early, so that it is still at work when the other command has started.
   await eventually(() => {
-    if ((readState(new LabFiles(lab.name))?.hosts.length ?? 0) === 0) throw new Error("no host yet");
+    expect(existsSync(new LabFiles(lab.name).incoming)).toBe(true);
     return Promise.resolve();
   });
   expect(await lab.down()).toMatchObject({
