@@ -1,3 +1,4 @@
+import type { App } from "cdktf";
 import { mkdtempSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
@@ -8,16 +9,25 @@ import { renderPage } from "../graph/page";
 import { readMeshGraph } from "../graph/read";
 import { renderSvg } from "../graph/svg";
 import { readStacks } from "../lab/apply/synthesized";
+import { buildWithMeshform } from "./meshform-app";
+import { ringOf } from "./ring";
 import { townOf } from "./town";
 import { buildTown } from "./town-app";
 
-const SIZES = [30, 300, 1_000];
+/** Meshes by name: towns, which have groups, and dense rings, which have none. */
+const MESHES: Readonly<Record<string, (app: App) => void>> = {
+  "30": (app) => void buildTown(app, townOf(30)),
+  "300": (app) => void buildTown(app, townOf(300)),
+  "1,000": (app) => void buildTown(app, townOf(1_000)),
+  "120 × 3": (app) => buildWithMeshform(app, ringOf({ services: 120, stacks: 1, connections: 3 })),
+  "300 × 3": (app) => buildWithMeshform(app, ringOf({ services: 300, stacks: 1, connections: 3 })),
+};
 
-/** Measures what it takes to draw a town, from its synthesized output. */
-async function measure(services: number): Promise<string[]> {
+/** Measures what it takes to draw a mesh, from its synthesized output. */
+async function measure(services: string, build: (app: App) => void): Promise<string[]> {
   const folder = mkdtempSync(join(tmpdir(), "meshform-bench-"));
   try {
-    synthesize((app) => void buildTown(app, townOf(services)), { outdir: folder });
+    synthesize(build, { outdir: folder });
     const read = await timed(() => readMeshGraph(readStacks(folder)));
     const layout = await timed(() => layOut(read.result));
     const mermaid = await timed(() => renderMermaid(read.result));
@@ -25,7 +35,8 @@ async function measure(services: number): Promise<string[]> {
     const page = await timed(() => renderPage(read.result, layout.result, "Town"));
     const { nodes, edges } = read.result;
     return [
-      ...[services, nodes.length, edges.length].map((count) => count.toLocaleString("en")),
+      services,
+      ...[nodes.length, edges.length].map((count) => count.toLocaleString("en")),
       ...[read, layout, mermaid, svg, page].map(({ seconds }) => `${seconds.toFixed(2)} s`),
       ...[svg.result, page.result].map((text) => `${(Buffer.byteLength(text) / 1024).toFixed(0)} KiB`),
     ];
@@ -42,7 +53,7 @@ async function timed<T>(act: () => T | Promise<T>): Promise<{ readonly result: T
 
 async function main(): Promise<void> {
   const rows: string[][] = [];
-  for (const size of SIZES) rows.push(await measure(size));
+  for (const [services, build] of Object.entries(MESHES)) rows.push(await measure(services, build));
   const titles = ["services", "boxes", "arrows", "read", "layout", "Mermaid", "SVG", "page", "size of SVG", "of page"];
   const table = [titles, titles.map(() => "--:"), ...rows];
   console.log(table.map((cells) => `| ${cells.join(" | ")} |`).join("\n"));
