@@ -61,7 +61,7 @@ export function numberText(value: number): string {
 }
 
 /** Appends a value to the list of a key, and creates the list if it does not exist. */
-export function append<V>(lists: Map<string, V[]>, key: string, value: V): void {
+export function append<K, V>(lists: Map<K, V[]>, key: K, value: V): void {
   const list = lists.get(key);
   if (list === undefined) {
     lists.set(key, [value]);

@@ -20,8 +20,8 @@ export interface ConsulConfigEntryProps<Entry extends consul.ConfigEntry> {
   /** Name of the entry: the name of a service, `global` for proxy-defaults, or `mesh` for the entry of the mesh. */
   readonly name: string;
   /**
-   * Returns the fields of the entry, without `Kind` and `Name`. It is called once, at synthesis, with the complete graph. If it returns
-   * `undefined`, no resource is emitted.
+   * Returns the fields of the entry, without `Kind` and `Name`. It is called at synthesis: first to read what the entry adds to the graph,
+   * then with the complete graph. If it returns `undefined`, no resource is emitted.
    */
   readonly entry: (graph: Snapshot) => Omit<Entry, "Kind" | "Name"> | undefined;
   /**

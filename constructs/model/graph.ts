@@ -67,7 +67,7 @@ export class Graph {
 
   /** The current state of the graph. */
   get snapshot(): Snapshot {
-    return (this.current ??= new Snapshot(this.root, this.data, this.emissions));
+    return (this.current ??= Snapshot.of(this.root, this.data, this.emissions));
   }
 
   /** Closes the graph and writes the rendered contents to the resources. Further calls change nothing. */

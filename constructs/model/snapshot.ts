@@ -97,22 +97,32 @@ export class Snapshot {
   private readonly worlds = new Map<Cluster, World>();
   private readonly destinations = new Map<TrafficOwnerRecord, readonly Destination[]>();
   private readonly versions = new Map<string, InstancesRecord[]>();
+  private readonly imported = new Map<string, ImportedServiceRecord>();
   private readonly plainEntries = new Map<string, GivenEntry>();
   private readonly given = new Map<Cluster, GivenRecords>();
 
-  /** @internal */
-  constructor(
+  /**
+   * @internal Returns the state of a graph. Config entries that are written manually are rendered twice: first to know what they add to the
+   * records, which the functions of the entries do not see yet, and then from the complete graph.
+   */
+  static of(root: IConstruct, data: Readonly<GraphData>, emissions: readonly Emission[]): Snapshot {
+    const stated = new Snapshot(root, data, emissions, []);
+    const written = stated.writtenEntries();
+    return written.length === 0 ? stated : new Snapshot(root, data, emissions, written);
+  }
+
+  private constructor(
     /** The app's own construct. */
     readonly root: IConstruct,
     /** The records of the app. */
     readonly data: Readonly<GraphData>,
     /** @internal */
     readonly emissions: readonly Emission[],
+    written: readonly GivenEntry[],
   ) {
     this.clusters = this.findClusters();
     this.indexEmissions();
-    const given = this.givenEntries();
-    this.readGiven(given);
+    this.readGiven(written);
     this.findPeers();
     this.followRules();
     for (const [cluster, { intentions }] of this.given) {
@@ -176,12 +186,7 @@ export class Snapshot {
 
   /** Returns a service of another team, by its name. */
   importedService(name: string): ImportedServiceRecord | undefined {
-    for (const member of this.data.members.values()) {
-      if (member.kind === "imported service" && member.name === name) {
-        return member;
-      }
-    }
-    return undefined;
+    return this.imported.get(name);
   }
 
   /**
@@ -432,6 +437,9 @@ export class Snapshot {
       this.claim(mesh.origin.stack, cluster);
     }
     for (const member of this.data.members.values()) {
+      if (member.kind === "imported service" && !this.imported.has(member.name)) {
+        this.imported.set(member.name, member);
+      }
       if (member.mesh !== undefined) {
         const cluster = this.clusterOf(member.mesh);
         cluster.addMember(member);
@@ -475,9 +483,9 @@ export class Snapshot {
     }
   }
 
-  /** Returns the config entries that are written manually, by cluster. */
-  private givenEntries(): ReadonlyMap<Cluster, readonly GivenEntry[]> {
-    const written = this.emissions.flatMap((emission): GivenEntry[] => {
+  /** Returns the entries of the app that are written manually. */
+  private writtenEntries(): readonly GivenEntry[] {
+    return this.emissions.flatMap((emission): GivenEntry[] => {
       const { subject, isDerived, origin } = emission;
       const content = "job" in subject || isDerived === true ? undefined : this.contentOf(emission);
       if ("job" in subject || content === undefined) {
@@ -486,18 +494,18 @@ export class Snapshot {
       const { kind, name } = subject.entry;
       return [{ origin, entry: { Kind: kind, Name: name, ...content } }];
     });
+  }
+
+  /** Adds what entries that are written manually say: those of the app, and plain resources of the provider. */
+  private readGiven(written: readonly GivenEntry[]): void {
     const byCluster = new Map<Cluster, GivenEntry[]>();
     for (const given of [...written, ...this.plainEntries.values()]) {
       const cluster = this.byStack.get(given.origin.stack);
       if (cluster !== undefined) {
-        byCluster.set(cluster, [...(byCluster.get(cluster) ?? []), given]);
+        append(byCluster, cluster, given);
       }
     }
-    return byCluster;
-  }
-
-  private readGiven(entries: ReadonlyMap<Cluster, readonly GivenEntry[]>): void {
-    for (const [cluster, given] of entries) {
+    for (const [cluster, given] of byCluster) {
       const records = readGivenEntries(cluster, given);
       this.given.set(cluster, records);
       records.members.forEach((member) => {
