@@ -1,4 +1,4 @@
-import type * as consul from "../constructs/consul/generated/config-entries";
+import { statedProtocol } from "../constructs/consul/protocol";
 import { configEntries, type ConfigEntries } from "../constructs/model/config-entries";
 import type { Decision } from "../constructs/model/intentions";
 import { reach } from "../constructs/model/reach";
@@ -58,7 +58,6 @@ function withProtocol(decision: Decision, entries: ConfigEntries | undefined, se
 }
 
 function protocolOf(entries: ConfigEntries | undefined, service: string): string {
-  const { Protocol } = entries?.find("service-defaults", service) ?? {};
-  const { Config } = (entries?.find("proxy-defaults", "global") ?? {}) as consul.ProxyConfigEntry;
-  return Protocol || ((Config as { protocol?: string } | undefined)?.protocol ?? "tcp");
+  const defaults = entries?.find("service-defaults", service);
+  return statedProtocol(defaults, entries?.find("proxy-defaults", "global")) ?? "tcp";
 }

@@ -1,4 +1,5 @@
 import type * as consul from "../constructs/consul/generated/config-entries";
+import { statedProtocol } from "../constructs/consul/protocol";
 import type { Code, Fields } from "./code";
 import { withoutNulls } from "./values";
 
@@ -54,7 +55,8 @@ export function entryOf(answer: Readonly<Record<string, unknown>> & { readonly K
 
 /** The config entries of a cluster that are still to be expressed. */
 export class Entries {
-  private readonly left = new Map<string, Entry>();
+  private readonly byKey: ReadonlyMap<string, Entry>;
+  private readonly taken = new Set<Entry>();
 
   /**
    * @param all those that the app is to have
@@ -64,31 +66,28 @@ export class Entries {
     readonly all: readonly Entry[],
     private readonly others: readonly Entry[] = [],
   ) {
-    for (const entry of all) this.left.set(keyOf(entry.kind, entry.name), entry);
+    this.byKey = new Map(all.map((entry) => [keyOf(entry.kind, entry.name), entry]));
   }
 
   /** The entry, if there is one. It is expressed from then on. */
   take(kind: EntryKind, name: string): Entry | undefined {
     const entry = this.find(kind, name);
-    this.left.delete(keyOf(kind, name));
+    if (entry !== undefined) this.taken.add(entry);
     return entry;
   }
 
   find(kind: EntryKind, name: string): Entry | undefined {
-    return this.all.find((entry) => keyOf(entry.kind, entry.name) === keyOf(kind, name));
+    return this.byKey.get(keyOf(kind, name));
   }
 
   /** The protocol that Consul uses for a service. */
   protocolOf(service: string): string {
-    const own = this.find("service-defaults", service)?.fields.Protocol;
-    const { Config } = this.proxyDefaults?.fields ?? {};
-    const shared = (Config as Fields | undefined)?.protocol;
-    return [own, shared].find((it): it is string => typeof it === "string" && it !== "") ?? "tcp";
+    return statedProtocol(this.find("service-defaults", service)?.fields, this.proxyDefaults?.fields) ?? "tcp";
   }
 
   /** The proxy-defaults of the cluster, whether or not the app has them. */
   get proxyDefaults(): Entry | undefined {
-    return [...this.all, ...this.others].find(({ kind }) => kind === "proxy-defaults");
+    return this.find("proxy-defaults", "global") ?? this.others.find(({ kind }) => kind === "proxy-defaults");
   }
 
   /** Names of services to which traffic rules of this one lead. */
@@ -105,10 +104,12 @@ export class Entries {
 
   /** The entries that are not expressed yet, in an order in which Consul can take them. */
   get rest(): readonly Entry[] {
-    return [...this.left.values()].sort(
-      (one, other) =>
-        ENTRY_KINDS.indexOf(one.kind) - ENTRY_KINDS.indexOf(other.kind) || (one.name < other.name ? -1 : 1),
-    );
+    return this.all
+      .filter((entry) => !this.taken.has(entry))
+      .sort(
+        (one, other) =>
+          ENTRY_KINDS.indexOf(one.kind) - ENTRY_KINDS.indexOf(other.kind) || (one.name < other.name ? -1 : 1),
+      );
   }
 }
 

@@ -32,8 +32,8 @@ const VAULT_CA_SHAPE: is.Shape<VaultCaOptions> = {
       "an https URL, or an http URL on the loopback interface",
       "Consul's servers send their credentials there.",
       (value) => {
-        const url = typeof value === "string" && URL.canParse(value) ? new URL(value) : undefined;
-        return url?.protocol === "https:" || (url?.protocol === "http:" && isLoopback(url.hostname));
+        const url = is.httpUrl(value);
+        return url !== undefined && (url.protocol === "https:" || isLoopback(url.hostname));
       },
     ),
   ),

@@ -9,3 +9,17 @@ export enum Protocol {
   HTTP2 = "http2",
   GRPC = "grpc",
 }
+
+/**
+ * @internal The protocol that config entries state for a service: its own defaults before those of all services.
+ *
+ * @param defaults the service's `service-defaults`
+ * @param shared `proxy-defaults`
+ */
+export function statedProtocol(
+  defaults: { readonly Protocol?: unknown } | undefined,
+  shared: { readonly Config?: unknown } | undefined,
+): string | undefined {
+  const { protocol } = (shared?.Config ?? {}) as { readonly protocol?: unknown };
+  return [defaults?.Protocol, protocol].find((it): it is string => typeof it === "string" && it !== "");
+}

@@ -157,6 +157,12 @@ export const name = rule(
   "Set a name, or omit it.",
   (value) => typeof value === "string" && value !== "",
 );
+/** An address with https or http; `undefined` for any other value. */
+export function httpUrl(value: unknown): URL | undefined {
+  const url = typeof value === "string" && URL.canParse(value) ? new URL(value) : undefined;
+  return url !== undefined && ["https:", "http:"].includes(url.protocol) ? url : undefined;
+}
+
 /** Any number, including NaN. The rules of Consul and Nomad check its range later, together with the other fields. */
 export const number = rule("a number", "Use a number.", (value) => typeof value === "number");
 export const port = rule(

@@ -27,10 +27,11 @@ export interface NomadVaultOptions {
 /** @internal */
 export const NOMAD_VAULT_SHAPE: is.Shape<NomadVaultOptions> = {
   address: is.required(
-    is.rule("a URL with https or http", "Use an address such as https://vault.example.com:8200.", (value) => {
-      const url = typeof value === "string" && URL.canParse(value) ? new URL(value) : undefined;
-      return url?.protocol === "https:" || url?.protocol === "http:";
-    }),
+    is.rule(
+      "a URL with https or http",
+      "Use an address such as https://vault.example.com:8200.",
+      (value) => is.httpUrl(value) !== undefined,
+    ),
   ),
   caFile: is.name,
   tlsServerName: is.name,
