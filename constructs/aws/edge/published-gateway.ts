@@ -1,9 +1,7 @@
 import { AutoscalingAttachment } from "@cdktf/provider-aws/lib/autoscaling-attachment";
-import { Lb } from "@cdktf/provider-aws/lib/lb";
+import type { Lb } from "@cdktf/provider-aws/lib/lb";
 import { LbListener } from "@cdktf/provider-aws/lib/lb-listener";
 import { LbTargetGroup } from "@cdktf/provider-aws/lib/lb-target-group";
-import { SecurityGroup } from "@cdktf/provider-aws/lib/security-group";
-import { VpcSecurityGroupEgressRule } from "@cdktf/provider-aws/lib/vpc-security-group-egress-rule";
 import { VpcSecurityGroupIngressRule } from "@cdktf/provider-aws/lib/vpc-security-group-ingress-rule";
 import { Construct } from "constructs";
 import { attachChecks } from "../../checks/attach";
@@ -12,13 +10,12 @@ import { MeshError } from "../../core/errors";
 import * as is from "../../core/shape";
 import { isToken } from "../../core/token";
 import { AWS_CHECKS } from "../checks";
-import { internalLoadBalancersOf } from "../checks/machines";
 import { awsName } from "../names";
 import { addTags, TAGS, tagsOf, type Tags } from "../tags";
-import { addAlarm } from "../watch/alarm";
 import { addCertificate } from "./certificate";
 import type { ClusterLike } from "./cluster-like";
 import { addDnsRecords } from "./dns-records";
+import { addLoadBalancer, addTargetAlarm, allowToMachines } from "./load-balancer";
 import {
   GATEWAY,
   PUBLISH_SHAPE,
@@ -97,31 +94,15 @@ export class PublishedGateway extends Construct {
     const subnetIds = this.subnetIds();
     const groups = this.groups();
 
-    const securityGroup = new SecurityGroup(this, "security-group", {
-      vpcId: cluster.loadBalancers.vpcId,
-      name: awsName(this, "security group", `${this.name}-load-balancer`),
+    const { balancer, securityGroupId } = addLoadBalancer(this, cluster, {
+      ...{ name: this.name, isPublic: this.isPublic, subnetIds },
+      kind: this.isApplication ? "application" : "network",
       description: `Load balancer of the gateway ${gateway.serviceName}`,
-      tags: tagsOf(this, `${this.name}-load-balancer`),
     });
-    this.securityGroupId = securityGroup.id;
+    this.securityGroupId = securityGroupId;
     for (const it of published) {
       this.addRules(it, sources);
     }
-    if (!this.isPublic) internalLoadBalancersOf(this).push(cluster.loadBalancers);
-    const balancer = new Lb(this, "load-balancer", {
-      name: this.name,
-      loadBalancerType: this.isApplication ? "application" : "network",
-      internal: !this.isPublic,
-      ipAddressType: cluster.loadBalancers.ipv6 ? "dualstack" : "ipv4",
-      subnets: [...subnetIds],
-      securityGroups: [this.securityGroupId],
-      // The gateway may run in one of the zones only.
-      enableCrossZoneLoadBalancing: true,
-      enableDeletionProtection: cluster.deletionProtection,
-      dropInvalidHeaderFields: this.isApplication || undefined,
-      accessLogs: { bucket: cluster.logsBucketName, prefix: `load-balancers/${this.name}`, enabled: true },
-      tags: tagsOf(this, this.name),
-    });
     this.dnsName = balancer.dnsName;
     const certificateArn =
       props.certificateArn ?? (terminatesTls && domain !== undefined ? addCertificate(this, domain) : undefined);
@@ -264,20 +245,10 @@ export class PublishedGateway extends Construct {
         silence(rule, "open-to-the-world", "The load balancer is internet-facing by configuration.");
       }
     });
-    const toGateway = {
-      ...{ ipProtocol: "tcp", fromPort: hostPort, toPort: hostPort },
+    allowToMachines(this, String(id), this.securityGroupId, clientsSecurityGroupId, {
+      port: hostPort,
       description: `Load balancer of the gateway ${serviceName}, and its health checks`,
       tags: tagsOf(this, `${this.name}-${id}`),
-    };
-    new VpcSecurityGroupEgressRule(this, `${id}-out`, {
-      securityGroupId: this.securityGroupId,
-      referencedSecurityGroupId: clientsSecurityGroupId,
-      ...toGateway,
-    });
-    new VpcSecurityGroupIngressRule(this, `${id}-in`, {
-      securityGroupId: clientsSecurityGroupId,
-      referencedSecurityGroupId: this.securityGroupId,
-      ...toGateway,
     });
   }
 
@@ -334,17 +305,10 @@ export class PublishedGateway extends Construct {
     if (gatewayHasTls && !this.isApplication) {
       silence(created, "public-without-tls", "The gateway terminates TLS.");
     }
-    const { alarmTopicArn } = this.props.cluster;
-    if (alarmTopicArn !== undefined) {
-      addAlarm(this, `${id}-alarm`, {
-        name: `${this.name}-${port}-no-healthy-target`,
-        description: `No machine runs the gateway ${this.props.gateway.serviceName}, or none accepts connections on port ${hostPort}.`,
-        namespace: this.isApplication ? "AWS/ApplicationELB" : "AWS/NetworkELB",
-        metric: "HealthyHostCount",
-        dimensions: { LoadBalancer: parts.balancer.arnSuffix, TargetGroup: target.arnSuffix },
-        ...{ atLeast: 1, minutes: 3, topicArn: alarmTopicArn },
-      });
-    }
+    addTargetAlarm(this, `${id}-alarm`, this.props.cluster, {
+      ...{ balancer: parts.balancer, target, name: `${this.name}-${port}` },
+      description: `No machine runs the gateway ${this.props.gateway.serviceName}, or none accepts connections on port ${hostPort}.`,
+    });
     for (const [pool, groupName] of parts.groups) {
       new AutoscalingAttachment(this, `${id}-${pool}`, {
         autoscalingGroupName: groupName,

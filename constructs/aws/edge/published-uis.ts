@@ -1,22 +1,19 @@
 import { AutoscalingAttachment } from "@cdktf/provider-aws/lib/autoscaling-attachment";
-import { Lb } from "@cdktf/provider-aws/lib/lb";
+import type { Lb } from "@cdktf/provider-aws/lib/lb";
 import { LbListener } from "@cdktf/provider-aws/lib/lb-listener";
 import { LbTargetGroup } from "@cdktf/provider-aws/lib/lb-target-group";
-import { SecurityGroup } from "@cdktf/provider-aws/lib/security-group";
-import { VpcSecurityGroupEgressRule } from "@cdktf/provider-aws/lib/vpc-security-group-egress-rule";
 import { VpcSecurityGroupIngressRule } from "@cdktf/provider-aws/lib/vpc-security-group-ingress-rule";
 import { Construct } from "constructs";
 import { attachChecks } from "../../checks/attach";
 import { MeshError } from "../../core/errors";
 import * as is from "../../core/shape";
 import { AWS_CHECKS } from "../checks";
-import { internalLoadBalancersOf } from "../checks/machines";
 import { awsName } from "../names";
 import { addTags, TAGS, tagsOf, type Tags } from "../tags";
-import { addAlarm } from "../watch/alarm";
 import { addCertificate } from "./certificate";
 import type { ServersLike } from "./cluster-like";
 import { addDnsRecords } from "./dns-records";
+import { addLoadBalancer, addTargetAlarm, allowToMachines } from "./load-balancer";
 import { PUBLISH_SHAPE, ruleSource, type PublishOptions } from "./publish-options";
 import { TLS_POLICY } from "./tls-policy";
 
@@ -84,27 +81,12 @@ export class PublishedUis extends Construct {
     addTags(this, { ...props.tags, "meshform:cluster": cluster.name });
     this.refuseUnreachable();
     const certificateArn = props.certificateArn ?? (domain && addCertificate(this, domain));
-    const { vpcId, privateSubnetIds, ipv6 } = cluster.loadBalancers;
-    const securityGroup = new SecurityGroup(this, "security-group", {
-      vpcId,
-      name: awsName(this, "security group", `${this.name}-load-balancer`),
+    const { privateSubnetIds, ipv6 } = cluster.loadBalancers;
+    const { balancer, securityGroupId } = addLoadBalancer(this, cluster, {
+      ...{ name: this.name, kind: "network", isPublic: false, subnetIds: privateSubnetIds },
       description: `Load balancer of the UIs of the cluster ${cluster.name}`,
-      tags: tagsOf(this, `${this.name}-load-balancer`),
     });
-    this.securityGroupId = securityGroup.id;
-    internalLoadBalancersOf(this).push(cluster.loadBalancers);
-    const balancer = new Lb(this, "load-balancer", {
-      name: this.name,
-      loadBalancerType: "network",
-      internal: true,
-      ipAddressType: ipv6 ? "dualstack" : "ipv4",
-      subnets: [...privateSubnetIds],
-      securityGroups: [this.securityGroupId],
-      enableCrossZoneLoadBalancing: true,
-      enableDeletionProtection: cluster.deletionProtection,
-      accessLogs: { bucket: cluster.logsBucketName, prefix: `load-balancers/${this.name}`, enabled: true },
-      tags: tagsOf(this, this.name),
-    });
+    this.securityGroupId = securityGroupId;
     this.dnsName = balancer.dnsName;
     for (const ui of UIS) {
       this.addRules(ui);
@@ -136,27 +118,18 @@ export class PublishedUis extends Construct {
 
   private addRules({ engine, port }: (typeof UIS)[number]): void {
     const { cluster, allowFrom } = this.props;
-    const ports = { ipProtocol: "tcp", fromPort: port, toPort: port, tags: tagsOf(this, `${this.name}-${engine}`) };
+    const tags = tagsOf(this, `${this.name}-${engine}`);
     allowFrom.forEach((source, index) => {
       new VpcSecurityGroupIngressRule(this, `${engine}-from-${index + 1}`, {
         securityGroupId: this.securityGroupId,
         ...ruleSource(this, source),
-        ...ports,
+        ...{ ipProtocol: "tcp", fromPort: port, toPort: port, tags },
         description: `Browsers that use the UI of ${engine}`,
       });
     });
-    const description = `Load balancer of the UI of ${engine}, and its health checks`;
-    new VpcSecurityGroupEgressRule(this, `${engine}-out`, {
-      securityGroupId: this.securityGroupId,
-      referencedSecurityGroupId: cluster.serversSecurityGroupId,
-      ...ports,
-      description,
-    });
-    new VpcSecurityGroupIngressRule(this, `${engine}-in`, {
-      securityGroupId: cluster.serversSecurityGroupId,
-      referencedSecurityGroupId: this.securityGroupId,
-      ...ports,
-      description,
+    allowToMachines(this, engine, this.securityGroupId, cluster.serversSecurityGroupId, {
+      ...{ port, tags },
+      description: `Load balancer of the UI of ${engine}, and its health checks`,
     });
   }
 
@@ -189,15 +162,9 @@ export class PublishedUis extends Construct {
       autoscalingGroupName: cluster.serverGroupName,
       lbTargetGroupArn: target.arn,
     });
-    if (cluster.alarmTopicArn !== undefined) {
-      addAlarm(this, `${engine}-alarm`, {
-        name: `${this.name}-${engine}-no-healthy-target`,
-        description: `No server of the cluster ${cluster.name} answers ${path} of ${engine}.`,
-        namespace: "AWS/NetworkELB",
-        metric: "HealthyHostCount",
-        dimensions: { LoadBalancer: balancer.arnSuffix, TargetGroup: target.arnSuffix },
-        ...{ atLeast: 1, minutes: 3, topicArn: cluster.alarmTopicArn },
-      });
-    }
+    addTargetAlarm(this, `${engine}-alarm`, cluster, {
+      ...{ balancer, target, name: `${this.name}-${engine}` },
+      description: `No server of the cluster ${cluster.name} answers ${path} of ${engine}.`,
+    });
   }
 }
