@@ -1,13 +1,12 @@
 """What alarms watch: how many servers may fail, how old the newest snapshot is, how long certificates are valid.
 
-Each server puts the days that its certificates and the CAs are still valid. Only the leader of an engine puts the rest, so
-that nothing is put without a leader: an alarm counts missing data as bad.
+Each server puts the days that its certificates and the CAs are still valid. Only the leader of an engine puts the rest,
+so that nothing is put without a leader: an alarm counts missing data as bad.
 """
 
 from __future__ import annotations
 
 import argparse
-import calendar
 import dataclasses
 import ssl
 import time
@@ -16,12 +15,12 @@ from typing import Protocol
 
 from .api import Api, ApiError, api_of, leads
 from .basics import ENGINES, Json, NotYet, Problem, say
-from .cluster import cluster_of
 from .clouds import METRIC_STORES, open_by_type
+from .cluster import cluster_of
 from .host import Host, tls_folder
 from .lifecycle import autopilot_health
 from .processes import run_program
-from .snapshot_store import open_snapshots, snapshots_of
+from .snapshot_store import open_snapshots, saved_at, snapshots_of
 
 PAUSE_SECONDS = 60
 # Listing a bucket costs something, and snapshots are saved seldom.
@@ -92,12 +91,6 @@ class SnapshotAges:
             self._until = time.monotonic() + SNAPSHOT_SECONDS
         newest = self._newest.get(engine)
         return None if newest is None else max(0.0, time.time() - saved_at(newest))
-
-
-def saved_at(name: str) -> float:
-    """`consul-20260101T000000Z.snap` as seconds."""
-    stamp = name.removesuffix(".snap").rpartition("-")[2]
-    return calendar.timegm(time.strptime(stamp, "%Y%m%dT%H%M%SZ"))
 
 
 def certificate_metrics(host: Host, cluster: Json) -> list[Metric]:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import calendar
 import dataclasses
 import os
 import shutil
@@ -16,6 +17,9 @@ from .clouds import SNAPSHOT_STORES, open_by_type
 from .files import remove_leftovers
 from .host import Host
 from .processes import run_program
+
+# When a snapshot was saved, as its name has it.
+STAMP = "%Y%m%dT%H%M%SZ"
 
 
 class NoSnapshot(NotYet):
@@ -101,7 +105,12 @@ def open_snapshots(host: Host) -> SnapshotStore:
 
 def snapshot_name(engine: str, seconds: float | None = None) -> str:
     """@param seconds when it was saved, since 1970 (default: now)"""
-    return time.strftime(f"{engine}-%Y%m%dT%H%M%SZ.snap", time.gmtime(seconds))
+    return f"{engine}-{time.strftime(STAMP, time.gmtime(seconds))}.snap"
+
+
+def saved_at(name: str) -> float:
+    """@returns when the snapshot of that name was saved, in seconds since 1970"""
+    return calendar.timegm(time.strptime(name.removesuffix(".snap").rpartition("-")[2], STAMP))
 
 
 def snapshots_of(store: SnapshotStore, engine: str) -> list[str]:

@@ -1,7 +1,7 @@
 """Stores that clouds have. Each module in here is one cloud's: it says which kinds of stores that has, and opens them.
 
-A module has `SECRET_STORES`, `SNAPSHOT_STORES` and `METRIC_STORES`, from the type that host.json names to what opens such
-a store with its settings. Its docstring is part of the manual.
+A module has `SECRET_STORES`, `SNAPSHOT_STORES` and `METRIC_STORES`, from the type that host.json names to what opens
+such a store with its settings. Its docstring is part of the manual.
 """
 
 from __future__ import annotations
