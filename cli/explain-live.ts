@@ -15,7 +15,7 @@ import { table } from "./table";
 
 /** What `meshform explain --live --json` prints. */
 export interface LiveExplanation extends Diagnosis {
-  /** What the graph of the app says. @default the app does not know one of the services, or there is none */
+  /** What the graph of the app says. @default no app is given, or it does not have one of the services */
   readonly expected?: Explanation;
 }
 

@@ -463,7 +463,7 @@ function sortKey(name: string): string {
   return name.replace(/^type /, "").toLowerCase();
 }
 
-/** `proxyDefaults` of the mesh: the fields of the entry, or `false`, if there is none or its option cannot express it. */
+/** `proxyDefaults` of the mesh: the fields of the entry; `false` if the cluster has no such entry, or the option cannot express it. */
 function proxyDefaultsOf(entries: Entries): Fields | false {
   const entry = entries.find("proxy-defaults", "global");
   if (entry === undefined) return false;

@@ -47,7 +47,7 @@ let app: SynthesizedApp;
 beforeAll(async () => {
   app = new SynthesizedApp();
   vault = new TestVault(lab.name, "client-1", clients["client-1"]);
-  // Which builds it where there is none.
+  // Builds Vault first if it is not on PATH.
   await vault.start();
   for (const path of ["mesh-root", "mesh-root-2", "mesh-intermediate"]) {
     await vault.vault("secrets", "enable", `-path=${path}`, "-max-lease-ttl=87600h", "pki");

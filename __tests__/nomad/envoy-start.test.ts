@@ -46,7 +46,7 @@ describe("what Envoy reads only when it starts", () => {
     expect(startOf({ [name]: Array.isArray(value) ? ["team=other"] : `${String(value)} ` })).not.toBe(start);
   });
 
-  test("has no effect where there is none of it", () => {
+  test("has no effect if no such option is set", () => {
     expect(startOf(undefined)).toBeUndefined();
     expect(startOf({ local_connect_timeout_ms: 2000, protocol: "http" })).toBeUndefined();
   });

@@ -18,7 +18,7 @@ export interface MeshPicture {
 export interface Connection extends Omit<UpstreamStatus, "localPort"> {
   /** The job of the source. */
   readonly job: JobStatus;
-  /** Port of the upstream. @default there is none: a transparent proxy leads to the virtual address of the destination */
+  /** Port of the upstream. @default none: with a transparent proxy, the source uses the virtual address of the destination */
   readonly localPort?: number;
   /** Whether only some requests are allowed, by L7 permissions. */
   readonly partly: boolean;

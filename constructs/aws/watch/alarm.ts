@@ -11,9 +11,9 @@ export interface AlarmOptions {
   readonly namespace: string;
   readonly metric: string;
   readonly dimensions: Readonly<Record<string, string>>;
-  /** The lowest value that is right. @default there is none */
+  /** The lowest value that is right. @default none: `atMost` applies */
   readonly atLeast?: number;
-  /** The highest value that is right. @default there is none */
+  /** The highest value that is right, if `atLeast` is not set. @default 0 */
   readonly atMost?: number;
   /** For how many minutes in a row the value must be wrong. */
   readonly minutes: number;

@@ -32,7 +32,7 @@ export function addHealthAlarms(scope: Construct, options: HealthAlarmsOptions):
     if (snapshotSeconds !== undefined) {
       addAlarm(scope, `${engine}-snapshot-alarm`, {
         name: `${name}-${engine}-snapshot-age`,
-        description: `The newest snapshot of ${engine} is too old, or there is none.`,
+        description: `The newest snapshot of ${engine} is too old, or the store has no snapshot.`,
         ...{ namespace, metric: "SnapshotAgeSeconds", dimensions: { Engine: engine } },
         // One may be missing: a new leader saves its first within the interval.
         ...{ atMost: 2 * snapshotSeconds + 600, minutes: 15, topicArn },
