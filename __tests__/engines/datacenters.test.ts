@@ -1,5 +1,6 @@
 import { spawn } from "node:child_process";
 import { once } from "node:events";
+import { request } from "node:http";
 import { join } from "node:path";
 import { text } from "node:stream/consumers";
 import { LabFiles } from "../../lab/core/lab-files";
@@ -38,13 +39,28 @@ async function greeting(): Promise<string> {
 }
 
 /** Who answers the client in dc1: by status and version. */
-async function answers(env: string, requests = 20): Promise<Readonly<Record<string, number>>> {
+async function answers(env: string, requests = 20, path = ""): Promise<Readonly<Record<string, number>>> {
   const url = lab.url("client (dc1)");
   const variable = await fetch(`${url}/env?name=${env}`, { signal: AbortSignal.timeout(10_000) });
   const { value } = (await variable.json()) as { value: string };
-  const body = JSON.stringify({ url: value.startsWith("http") ? value : `http://${value}`, requests });
+  const body = JSON.stringify({ url: `${value.startsWith("http") ? value : `http://${value}`}${path}`, requests });
   const response = await fetch(`${url}/load`, { method: "POST", body, signal: AbortSignal.timeout(MINUTE) });
   return ((await response.json()) as { answers: Readonly<Record<string, number>> }).answers;
+}
+
+/** What a gateway answers at a port: the version of the service. */
+async function atGateway(port: number, host = "gateway.example", path = "/"): Promise<string> {
+  const headers = { host };
+  return new Promise((resolve, reject) => {
+    const url = `http://127.0.0.1:${lab.movedPorts.get(port) ?? port}${path}`;
+    const asked = request(url, { headers, signal: AbortSignal.timeout(10_000) }, (response) => {
+      text(response).then(
+        (body) => resolve(response.statusCode === 200 ? (JSON.parse(body) as { version: string }).version : body),
+        reject,
+      );
+    });
+    asked.on("error", reject).end();
+  });
 }
 
 /**
@@ -112,6 +128,42 @@ test("a gateway leads to the other datacenter, though it was not healthy before 
     const response = await fetch(lab.url("site (dc1)"), { signal: AbortSignal.timeout(10_000) });
     expect([response.status, ((await response.json()) as { version: string }).version]).toEqual([200, "web"]);
   }, MINUTE);
+});
+
+test("requests are split between an instance here and a service of the other datacenter", async () => {
+  await eventually(async () => {
+    const counts = await answers("EITHER", 200);
+    expect(Object.keys(counts).sort()).toEqual(["200 other", "200 web"]);
+    for (const count of Object.values(counts)) expect(count).toBeGreaterThan(60);
+  }, MINUTE);
+});
+
+test("a route of a service leads its callers in the other datacenter to where it leads those at home", async () => {
+  await eventually(async () => {
+    expect(await answers("WEB", 20)).toEqual({ "200 web": 20 });
+    expect(await answers("WEB", 20, "/archive/of/1999")).toEqual({ "200 archive": 20 });
+  }, MINUTE);
+});
+
+test("an ingress gateway leads to the other datacenter, by a redirect and by a split, and home by another host", async () => {
+  await eventually(async () => {
+    expect(await atGateway(9303, "web.example")).toBe("web");
+    expect(await atGateway(9303, "other.example")).toBe("other");
+    const split = await Promise.all(Array.from({ length: 40 }, () => atGateway(9303, "either.example")));
+    expect(new Set(split)).toEqual(new Set(["web", "other"]));
+  }, MINUTE);
+});
+
+test("an ingress gateway for connections fails over to the other datacenter, and comes back", async () => {
+  const isAnsweredBy = (version: string) =>
+    eventually(async () => {
+      expect(await atGateway(9304)).toBe(version);
+    }, MINUTE);
+  await isAnsweredBy("till");
+  await fetch(`${lab.url("Nomad (dc1)")}/v1/job/till`, { method: "DELETE" });
+  await isAnsweredBy("store");
+  await lab.mustUp("connected");
+  await isAnsweredBy("till");
 });
 
 test("the Envoy of the only mesh gateway is killed under load: requests pass again within seconds, while it is restarted", async () => {

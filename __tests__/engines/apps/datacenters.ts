@@ -1,4 +1,12 @@
-import { ApiGatewayListener, Failover, Protocol, Redirect, silence, synthesize } from "../../../constructs";
+import {
+  ApiGatewayListener,
+  Failover,
+  IngressListener,
+  Protocol,
+  Redirect,
+  silence,
+  synthesize,
+} from "../../../constructs";
 import { addGreetingApi, program } from "../../../examples/canary";
 import { addFailover } from "../../../examples/failover";
 import { MeshStack } from "../../../stacks/mesh-stack";
@@ -7,8 +15,10 @@ import { loadGenerator } from "./load-generator";
 
 /**
  * The example failover, and two clients in dc1 of services in dc2: one of http, one of tcp; the first client knows one of
- * them by another name too, and the other one has a stand-in. A gateway in dc1 leads only to dc2. In the variant `apart` the
- * first client finds them, but nothing lets it in.
+ * them by another name too, and the other one has a stand-in. A gateway in dc1 leads only to dc2. Half of the requests to `either`
+ * are answered in dc1 and half in dc2. An ingress gateway leads to `either`, by request, and by connection to a service that dc2
+ * stands in for. Some of the requests to `web` are routed to `archive` in dc2. In the variant `apart` the first client finds them,
+ * but nothing lets it in.
  */
 synthesize((app) => {
   const settings = readSettings(app);
@@ -47,6 +57,31 @@ synthesize((app) => {
   });
   site.connectTo(alias, { listener: 9302 });
 
+  const either = east.addVirtualService("either", {
+    protocol: Protocol.HTTP,
+    splits: [
+      { to: other, weight: 50 },
+      { to: alias, weight: 50 },
+    ],
+  });
+  const till = east.addService("till", {
+    port: 9101,
+    workload: program("greeting-api.mjs", "exec", { VERSION: "till" }),
+    update: { minHealthyTime: "1s" },
+  });
+  till.resolve({ failover: Failover.to(store) });
+  const door = east.addIngressGateway("door", {
+    listeners: [IngressListener.http({ port: 9303 }), IngressListener.tcp({ port: 9304 })],
+    update: { minHealthyTime: "1s" },
+  });
+  door.connectTo(either, { listener: 9303, hosts: ["either.example"] });
+  door.connectTo(alias, { listener: 9303, hosts: ["web.example"] });
+  door.connectTo(other, { listener: 9303, hosts: ["other.example"] });
+  door.connectTo(till, { listener: 9304 });
+
+  const archive = addGreetingApi(west, "archive", "exec", { VERSION: "archive" });
+  web.route({ match: { pathPrefix: "/archive/" }, to: archive, prefixRewrite: "/" });
+
   if (process.env.MESHFORM_TEST_VARIANT === "apart") {
     client.addUpstream(web, { env: "WEB" });
     client.addUpstream(store, { env: "STORE" });
@@ -55,5 +90,6 @@ synthesize((app) => {
     client.connectTo(web, { env: "WEB" });
     client.connectTo(store, { env: "STORE" });
     client.connectTo(alias, { env: "ALIAS" });
+    client.connectTo(either, { env: "EITHER" });
   }
 });
