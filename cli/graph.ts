@@ -8,7 +8,7 @@ import type { MeshGraph } from "../graph/model";
 import { renderPage, summaryOf } from "../graph/page";
 import { readMeshGraph } from "../graph/read";
 import { renderSvg } from "../graph/svg";
-import { ratePhrase } from "../graph/words";
+import { durationPhrase, errorsPhrase, ratePhrase } from "../graph/words";
 import { findApp } from "../lab/app/app-source";
 import { readStacks } from "../lab/apply/synthesized";
 import { Cluster } from "../lab/cluster/cluster";
@@ -112,13 +112,16 @@ function readings({ groups, nodes, edges }: MeshGraph): string[] {
   const health = nodes.flatMap(({ id, health }) =>
     health ? [[names.get(id) ?? id, `${health.healthy}/${health.wanted}`, health.problems.join("; ")]] : [],
   );
-  const rates = edges.flatMap(({ source, destination, traffic }) =>
-    traffic ? [[`${names.get(source) ?? source} → ${names.get(destination) ?? destination}`, ratePhrase(traffic)]] : [],
-  );
+  const rates = edges.flatMap(({ source, destination, traffic }) => {
+    if (!traffic) return [];
+    const [from, to] = [source, destination].map((id) => names.get(id) ?? id);
+    const open = traffic.open === undefined ? "" : `${traffic.open} open`;
+    return [[`${from} → ${to}`, ratePhrase(traffic), durationPhrase(traffic) ?? open, errorsPhrase(traffic)]];
+  });
   return [
     ...table([["SERVICE", "HEALTHY"], ...health]),
     "",
-    ...(rates.length > 0 ? [...table([["CONNECTION", "NOW"], ...rates]), ""] : []),
+    ...(rates.length > 0 ? [...table([["CONNECTION", "NOW", "DURATION", "ERRORS"], ...rates]), ""] : []),
   ];
 }
 

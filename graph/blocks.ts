@@ -42,7 +42,11 @@ export function blocksOf({ nodes }: MeshGraph): readonly Block[] {
       rests.set(block.group, [...(rests.get(block.group) ?? []), ...block.members]);
     }
   }
-  const others = [...rests].map(([group, members]) => ({ name: REST, group, members: members.sort((a, b) => a - b) }));
+  const others = [...rests].map(([group, members]) => ({
+    name: members.length === 1 ? nodes[members[0]].name : REST,
+    group,
+    members: members.sort((a, b) => a - b),
+  }));
   return [...large, ...others];
 }
 
@@ -51,5 +55,5 @@ function stackOf({ jobs = [] }: MeshNode): string {
 }
 
 function prefixOf({ name, kind }: MeshNode): string {
-  return kind === "any" ? "" : (/^[^-._/]+(?=[-._/])/.exec(name)?.[0] ?? "");
+  return kind === "any" || kind === "callers" ? "" : (/^[^-._/]+(?=[-._/])/.exec(name)?.[0] ?? "");
 }

@@ -16,7 +16,7 @@ export type EdgeDraft = Draft<MeshEdge>;
 
 /** What says more about a node wins over what says less. */
 const RANK: Readonly<Record<NodeKind, number>> = {
-  ...{ name: 0, any: 1, subset: 1, virtual: 1 },
+  ...{ name: 0, any: 1, callers: 1, subset: 1, virtual: 1 },
   ...{ external: 2, gateway: 3, service: 4 },
 };
 
@@ -56,11 +56,12 @@ export class Drafts {
 
   /** Any service there, as a source or as a destination: one box for both would join what is not joined. */
   any(place: Place, side: "source" | "destination"): NodeDraft {
-    const group = this.group(place);
-    const id = qualified(`any ${side}`, group);
-    const node = this.nodes.get(id) ?? { id, kind: "any", name: "any service", ...(group && { group: group.id }) };
-    this.nodes.set(id, node);
-    return node;
+    return this.nameless(`any ${side}`, "any", "any service", this.group(place)?.id);
+  }
+
+  /** What calls from outside of the mesh there. */
+  callers(group: string | undefined): NodeDraft {
+    return this.nameless("outside callers", "callers", "outside callers", group);
   }
 
   /**
@@ -116,6 +117,14 @@ export class Drafts {
 
   get allGroups(): readonly MeshGroup[] {
     return [...this.groups.values()].sort(byId);
+  }
+
+  /** A box that is no service. Its id is a name that no service can have. */
+  private nameless(key: string, kind: NodeKind, name: string, group: string | undefined): NodeDraft {
+    const id = group === undefined ? key : `${group}/${key}`;
+    const node = this.nodes.get(id) ?? { id, kind, name, ...(group !== undefined && { group }) };
+    this.nodes.set(id, node);
+    return node;
   }
 
   private group(place: Place): MeshGroup | undefined {

@@ -83,7 +83,7 @@ async function whole({ graph, nodes, labels }: Unplaced, options: GraphvizOption
 
 function sizeOf({ kind }: MeshNode, title: string, subline: string): Size {
   const text = Math.max(title.length * NAME_WIDTH, subline.length * SMALL_WIDTH);
-  const padding = kind === "gateway" || kind === "any" ? 40 : 26;
+  const padding = kind === "gateway" || kind === "any" || kind === "callers" ? 40 : 26;
   return { width: Math.ceil(Math.max(text, 40) + padding), height: subline === "" ? 28 : 42 };
 }
 

@@ -1,5 +1,6 @@
 import type { JobStatus } from "../lab/cluster/services";
-import type { Flow, Rates, Traffic } from "../lab/cluster/traffic";
+import { addDurations, meanMs, NO_DURATIONS, quantileMs } from "../lab/cluster/durations";
+import { NO_RATES, type Flow, type Traffic } from "../lab/cluster/traffic";
 import type { EdgeTraffic, MeshEdge, MeshGraph, MeshNode } from "./model";
 import { instancesOf } from "./words";
 
@@ -51,7 +52,10 @@ function withHealth(node: MeshNode, all: readonly JobStatus[]): MeshNode {
   return { ...node, health: { healthy, wanted, problems, ...(isDone && { isDone }) } };
 }
 
-const NOTHING: Rates = { requests: 0, clientErrors: 0, serverErrors: 0, connections: 0 };
+/** What was measured of one flow, or of several. */
+type Rates = Pick<Flow, keyof typeof NO_RATES | "openConnections" | "durations">;
+
+const NOTHING: Rates = NO_RATES;
 
 /** Finds what belongs to an arrow among all flows. */
 class Meter {
@@ -61,8 +65,12 @@ class Meter {
   private readonly choices = new Map<string, Flow[]>();
   /** What came to a service by failover, by source and destination. */
   private readonly fallen = new Map<string, Rates>();
+  /** What came to a gateway from outside, by the gateway. */
+  private readonly entered = new Map<string, Rates>();
   /** Who may reach a node, by the node's id. */
   private readonly callers = new Map<string, Set<MeshNode>>();
+  /** What a node may reach, by the node's id. */
+  private readonly destinations = new Map<string, Set<MeshNode>>();
   /** Subsets that have a failover of their own, by their service's id. */
   private readonly ownFailovers = new Map<string | undefined, Set<string>>();
 
@@ -75,7 +83,9 @@ class Meter {
     for (const flow of flows) this.record(flow, peers);
     for (const { kind, source, destination } of edges) {
       const caller = nodeOf.get(source);
+      const called = nodeOf.get(destination);
       if (kind === "connection" && caller) added(this.callers, destination, caller);
+      if (kind === "connection" && called) added(this.destinations, source, called);
       if (kind === "failover" && caller?.subsetOf) added(this.ownFailovers, caller.subsetOf, caller.name);
     }
     for (const edge of edges) {
@@ -93,9 +103,14 @@ class Meter {
     if (!source || !destination || source.kind === "any" || destination.kind === "any") return undefined;
     const [from, service] = [source, destination].map((node) => this.serviceOf(node));
     if (!from || !service || edge.kind === "carries") return undefined;
+    if (edge.kind === "enters") return this.entering(destination);
     if (edge.kind === "connection") {
       const key = keyOf(source, service);
-      return trafficOf((edge.ways && this.asked.get(key)) ?? plus(this.sent.get(key), this.fallen.get(key)), service);
+      const asked = edge.ways && this.asked.get(key);
+      const sent = plus(this.sent.get(key), this.fallen.get(key));
+      // Only what is sent to instances can fail to connect.
+      const { failedConnections, openConnections } = sent;
+      return trafficOf(asked ? { ...asked, failedConnections, openConnections } : sent, service);
     }
     // What those who reach a service sent on to where it leads.
     const subset = destination.kind === "subset" ? destination.name : undefined;
@@ -109,6 +124,13 @@ class Meter {
 
   private record(flow: Flow, peers: ReadonlySet<string>): void {
     const { source, sourceDatacenter, destination, datacenter, peer, subset, seen, choice } = flow;
+    if (seen === "entered") {
+      for (const group of new Set([undefined, sourceDatacenter])) {
+        const key = gatewayKey({ name: source, group });
+        this.entered.set(key, plus(this.entered.get(key), flow));
+      }
+      return;
+    }
     const readings = seen === "asked" ? this.asked : this.sent;
     // A graph that names no datacenter has but one.
     const peerGroup = peers.has(`peer ${peer}`) ? `peer ${peer}` : peer;
@@ -124,10 +146,22 @@ class Meter {
           this.choices.set(key, [...(this.choices.get(key) ?? []), flow]);
         }
         // Requests are counted for all choices together too.
-        const rates = choice === undefined ? flow : { ...NOTHING, connections: flow.connections };
+        const { connections, failedConnections, openConnections } = flow;
+        const rates = choice === undefined ? flow : { ...NOTHING, connections, failedConnections, openConnections };
         for (const key of [keyOf(...ends), keyOf(...ends, subset)]) readings.set(key, plus(readings.get(key), rates));
       }
     }
+  }
+
+  /** What comes to a gateway; of others than gateways that is not counted. */
+  private entering(gateway: MeshNode): EdgeTraffic | undefined {
+    if (gateway.kind !== "gateway") return undefined;
+    if (gateway.listeners?.some((listener) => !listener.startsWith("tcp "))) {
+      return trafficOf(this.entered.get(gatewayKey(gateway)) ?? NOTHING, { protocol: "http" });
+    }
+    // A connection to a listener of tcp is one to a destination.
+    const sent = [...(this.destinations.get(gateway.id) ?? [])].map((it) => this.sent.get(keyOf(gateway, it)));
+    return trafficOf(sent.reduce<Rates>(plus, NOTHING), { protocol: "tcp" });
   }
 
   /** What one caller of a service, or of a subset, was answered by this choice. */
@@ -154,16 +188,23 @@ function counterOf({ name, countedAs }: End): string {
   return countedAs ?? name;
 }
 
-function trafficOf(rates: Rates = NOTHING, { protocol }: MeshNode): EdgeTraffic {
-  const { requests, clientErrors, serverErrors, connections } = rates;
+function trafficOf(rates: Rates = NOTHING, { protocol }: Pick<MeshNode, "protocol">): EdgeTraffic {
+  const { requests, clientErrors, serverErrors, connections, failedConnections, openConnections: open } = rates;
+  const { durations = NO_DURATIONS } = rates;
   const isPlain = protocol === "tcp" || (protocol === undefined && requests === 0);
   return isPlain
-    ? { unit: "connections", perSecond: connections }
+    ? {
+        unit: "connections",
+        perSecond: connections,
+        ...(failedConnections > 0 && { failedPerSecond: failedConnections }),
+        ...(open !== undefined && { open }),
+      }
     : {
         unit: "requests",
         perSecond: requests,
         clientErrorsPerSecond: clientErrors,
         serverErrorsPerSecond: serverErrors,
+        ...(durations.count > 0 && { meanMs: meanMs(durations), p95Ms: quantileMs(durations, 0.95) }),
       };
 }
 
@@ -173,10 +214,21 @@ function plus(left: Rates = NOTHING, right: Rates = NOTHING): Rates {
     clientErrors: left.clientErrors + right.clientErrors,
     serverErrors: left.serverErrors + right.serverErrors,
     connections: left.connections + right.connections,
+    failedConnections: left.failedConnections + right.failedConnections,
+    openConnections: plusOptional(left.openConnections, right.openConnections, (a, b) => a + b),
+    durations: plusOptional(left.durations, right.durations, addDurations),
   };
 }
 
+function plusOptional<T>(left: T | undefined, right: T | undefined, add: (left: T, right: T) => T): T | undefined {
+  return left === undefined || right === undefined ? (left ?? right) : add(left, right);
+}
+
 type End = Pick<MeshNode, "name" | "group" | "countedAs">;
+
+function gatewayKey(gateway: End): string {
+  return JSON.stringify([counterOf(gateway), gateway.group]);
+}
 
 function keyOf(source: End, destination: End, subset?: string): string {
   return JSON.stringify([counterOf(source), source.group, destination.name, destination.group, subset]);

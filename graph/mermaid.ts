@@ -39,6 +39,7 @@ function shapeOf(node: MeshNode): string {
       return `[["${text}"]]`;
     case "subset":
     case "any":
+    case "callers":
       return `(["${text}"])`;
     case "service":
     case "virtual":
@@ -57,6 +58,8 @@ function lineOf({ kind, permission, ways }: MeshEdge): string {
     case "connection":
       if (permission?.allowed === "no") return "--x";
       return ways === undefined ? "-.->" : "-->";
+    case "enters":
+      return "-->";
     case "split":
     case "route":
     case "redirect":
@@ -69,7 +72,7 @@ function lineOf({ kind, permission, ways }: MeshEdge): string {
 }
 
 function classLines(nodes: readonly MeshNode[], numberOf: ReadonlyMap<string, string>): string[] {
-  const names = nodes.filter(({ kind }) => ["name", "virtual", "any"].includes(kind));
+  const names = nodes.filter(({ kind }) => ["name", "virtual", "any", "callers"].includes(kind));
   return names.length === 0 ? [] : [`  class ${names.map(({ id }) => numberOf.get(id) ?? "").join(",")} elsewhere`];
 }
 

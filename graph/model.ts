@@ -36,7 +36,9 @@ export type NodeKind =
   /** Only a name here: another team's service, for example. */
   | "name"
   /** Any service, in a rule with a wildcard. */
-  | "any";
+  | "any"
+  /** Programs outside of the mesh, which call gateways and published ports. */
+  | "callers";
 
 /** A box of the picture. */
 export interface MeshNode {
@@ -77,6 +79,18 @@ export interface MeshNode {
   readonly exportedTo?: readonly string[];
   /** How it is now, in a running lab. @default unknown */
   readonly health?: NodeHealth;
+  /** Pages about it in the UIs of Consul and Nomad. @default none */
+  readonly links?: readonly NodeLink[];
+  /** Commands about it, to copy. @default none */
+  readonly commands?: readonly string[];
+}
+
+/** A page in a UI. */
+export interface NodeLink {
+  /** What it is about, e.g. `Nomad: job web`. */
+  readonly title: string;
+  /** With scheme `http` or `https`. */
+  readonly url: string;
 }
 
 /** A job of Nomad. */
@@ -108,7 +122,9 @@ export type EdgeKind =
   /** A service has this subset, and no split or route leads there. */
   | "subset"
   /** A terminating gateway carries traffic there. */
-  | "carries";
+  | "carries"
+  /** Callers from outside of the mesh get in here. */
+  | "enters";
 
 /** An arrow of the picture. */
 export interface MeshEdge {
@@ -121,8 +137,8 @@ export interface MeshEdge {
   /** Of a connection: what intentions say of it. */
   readonly permission?: Permission;
   /**
-   * Of a connection: the ways on which the source finds the destination, e.g. `127.0.0.1:8080`. @default none: it may
-   * reach it, but has no upstream
+   * The ways on which the source finds the destination, e.g. `127.0.0.1:8080`. @default none: it may reach it, but has no
+   * upstream
    */
   readonly ways?: readonly string[];
   /** In percent. */
@@ -167,6 +183,14 @@ export interface EdgeTraffic {
   readonly clientErrorsPerSecond?: number;
   /** Answered with a status of 500 or more, by the destination or by Envoy itself. @default 0 */
   readonly serverErrorsPerSecond?: number;
+  /** How long requests took on average, in milliseconds. @default unknown: there were none, or no Envoy measures it */
+  readonly meanMs?: number;
+  /** Within which time 95 % of the requests were answered, in milliseconds. @default as for `meanMs` */
+  readonly p95Ms?: number;
+  /** Of connections: those that could not be opened. @default 0 */
+  readonly failedPerSecond?: number;
+  /** Of connections: those that are open. @default unknown */
+  readonly open?: number;
 }
 
 /** When and how a running lab was looked at. */

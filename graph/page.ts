@@ -183,6 +183,8 @@ function legend(): string {
     ["connection refused", "upstream that is refused"],
     ["split", "split, route or redirect"],
     ["failover", "failover; through a gateway"],
+    ["connection flows", "requests flow now, in a running lab"],
+    ["connection flows fails", "some of them fail"],
   ].map(
     ([classes, text]) =>
       `<li><svg class="picture" width="34" height="12" aria-hidden="true"><g class="edge ${classes}"><path d="M0,6H27"/><polygon points="34,6 26,2.5 26,9.5"/></g></svg>${text}</li>`,

@@ -41,6 +41,10 @@ class GraphReader {
   private readonly world: World;
   private readonly reaches: Reach[] = [];
   private readonly protocols = new Map<string, string>();
+  /** Whether sidecars take plain text from outside of the mesh too, by service, by its id. */
+  private readonly tlsModes = new Map<string, string>();
+  /** The same unless the service says otherwise, by datacenter. */
+  private readonly tlsDefaults = new Map<string, string>();
   /** How proxies leave their datacenter unless something else is said, by datacenter. */
   private readonly gatewayModes = new Map<string, string>();
 
@@ -64,6 +68,7 @@ class GraphReader {
     this.addPermissions();
     this.addGatewayRemarks();
     this.addProtocols();
+    this.addCallers();
     const { allGroups, allNodes, allEdges } = this.drafts;
     return { groups: allGroups, nodes: allNodes, edges: allEdges, notes };
   }
@@ -106,6 +111,7 @@ class GraphReader {
       const extensions = (entry.EnvoyExtensions ?? []).flatMap((extension) => extension.Name ?? []);
       for (const node of this.drafts.named(Name, place)) {
         if (Protocol) node.protocol ??= Protocol;
+        if (entry.MutualTLSMode) this.tlsModes.set(node.id, entry.MutualTLSMode);
         if (extensions.length > 0) node.extensions = including(node.extensions, ...extensions);
         if (Destination) {
           const { Addresses, Port } = Destination;
@@ -115,7 +121,8 @@ class GraphReader {
       }
     }
     if (entry.Kind === "proxy-defaults") {
-      const { Config, MeshGateway } = entry;
+      const { Config, MeshGateway, MutualTLSMode } = entry;
+      if (MutualTLSMode) this.tlsDefaults.set(place.datacenter ?? "", MutualTLSMode);
       if (typeof Config?.protocol === "string") this.protocols.set(place.datacenter ?? "", Config.protocol);
       if (MeshGateway?.Mode) this.gatewayModes.set(place.datacenter ?? "", MeshGateway.Mode);
     }
@@ -392,6 +399,27 @@ class GraphReader {
   private consumerPhrase({ Peer, Partition, SamenessGroup }: consul.ServiceConsumer, { datacenter }: Place): string {
     if (Peer) return `${this.peerings.arePeers(datacenter, Peer) ? "datacenter" : "peer"} ${Peer}`;
     return SamenessGroup ? `sameness group ${SamenessGroup}` : `partition ${Partition ?? "?"}`;
+  }
+
+  /** What lets callers from outside of the mesh in: listeners of gateways, published ports, and sidecars that take plain text. */
+  private addCallers(): void {
+    const add = (node: NodeDraft, ways: readonly string[], remark?: string) => {
+      if (ways.length === 0) return;
+      const edge = this.drafts.edge("enters", this.drafts.callers(node.group), node);
+      edge.ways = including(edge.ways, ...ways);
+      if (remark !== undefined) edge.remarks = including(edge.remarks, remark);
+    };
+    for (const node of this.drafts.allNodes) {
+      const { kind, gateway, listeners = [], published = [], proxy } = node;
+      if (gateway === "api" || gateway === "ingress") add(node, listeners);
+      if (kind !== "service") continue;
+      const ports = published.map((port) => `port ${port} of its hosts`);
+      add(node, ports, "past the Envoys: no intention decides, and nothing is counted");
+      const mode = this.tlsModes.get(node.id) ?? this.tlsDefaults.get(node.group ?? "");
+      // Others take connections to their own port on loopback only.
+      if (mode === "permissive" && proxy === "transparent proxy")
+        add(node, ["its own port"], "without mutual TLS, which is permissive");
+    }
   }
 
   private addProtocols(): void {

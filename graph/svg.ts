@@ -4,7 +4,7 @@ import { escapeText } from "./escape";
 import type { Point } from "./layered";
 import type { Layout, PlacedBlock, PlacedEdge, PlacedGroup, PlacedNode } from "./placed";
 import type { MeshEdge, MeshNode } from "./model";
-import { isIll, kindOf, sentenceOf } from "./words";
+import { isFailing, isIll, kindOf, sentenceOf } from "./words";
 
 /** The rules by which the drawing is coloured. */
 export function pictureStyle(): string {
@@ -76,7 +76,7 @@ function shapeOf({ kind }: MeshNode, width: number, height: number): string {
     const points = `${end},0 ${width - end},0 ${width},${half} ${width - end},${height} ${end},${height} 0,${half}`;
     return `<polygon class="box" points="${points}"/>`;
   }
-  const radius = kind === "any" || kind === "subset" ? height / 2 : kind === "external" ? 0 : 6;
+  const radius = kind === "any" || kind === "callers" || kind === "subset" ? height / 2 : kind === "external" ? 0 : 6;
   return `<rect class="box" width="${width}" height="${height}" rx="${radius}"/>`;
 }
 
@@ -112,7 +112,8 @@ function edgeClasses({ kind, permission, ways, traffic }: MeshEdge): string {
   const state = allowed === "no" ? "refused" : allowed === "some requests" ? "some" : undefined;
   const may = kind === "connection" && ways === undefined ? "may" : undefined;
   const flows = traffic && traffic.perSecond > 0 ? "flows" : undefined;
-  return ["edge", kind, state, may, flows].filter(Boolean).join(" ");
+  const fails = traffic && isFailing(traffic) ? "fails" : undefined;
+  return ["edge", kind, state, may, flows, fails].filter(Boolean).join(" ");
 }
 
 /** A triangle from the end of the line to its tip. */

@@ -16,6 +16,8 @@ export function kindOf({ kind, gateway }: MeshNode): string {
       return "not run by this app";
     case "any":
       return "any service";
+    case "callers":
+      return "outside of the mesh, callers of it";
     case "service":
     case "subset":
       return kind;
@@ -43,6 +45,7 @@ export function sublineOf(node: MeshNode): string {
       return [protocol, kindOf(node)].filter(Boolean).join(" · ");
     case "subset":
     case "any":
+    case "callers":
       return "";
   }
 }
@@ -58,8 +61,8 @@ export function instancesOf({ jobs = [] }: Pick<MeshNode, "jobs">): number {
 /** What the small text on an arrow says; most arrows need none. */
 export function labelOf(edge: MeshEdge): string {
   const { traffic } = edge;
-  const rate = traffic && traffic.perSecond > 0 ? ratePhrase(traffic) : "";
-  return [meaningOf(edge), rate].filter(Boolean).join(" · ");
+  const now = traffic && (traffic.perSecond > 0 || isFailing(traffic)) ? trafficPhrase(traffic) : "";
+  return [meaningOf(edge), now].filter(Boolean).join(" · ");
 }
 
 function meaningOf({ kind, permission, weight, matches = [] }: MeshEdge): string {
@@ -75,6 +78,7 @@ function meaningOf({ kind, permission, weight, matches = [] }: MeshEdge): string
       return kind;
     case "carries":
     case "subset":
+    case "enters":
       return "";
   }
 }
@@ -100,6 +104,8 @@ export function sentenceOf(edge: MeshEdge, source: MeshNode, destination: MeshNo
       return `${to} is a subset of ${from}`;
     case "carries":
       return `${from} carries traffic to ${to}`;
+    case "enters":
+      return `${from} reach ${to}`;
   }
 }
 
@@ -174,8 +180,11 @@ export function edgeFacts(edge: MeshEdge): readonly Fact[] {
     ...(matches ?? []).flatMap((match) => fact("for", match)),
     ...(remarks ?? []).flatMap((remark) => fact("note", remark)),
     ...fact("now", traffic && ratePhrase(traffic)),
+    ...fact("duration", traffic && durationPhrase(traffic)),
+    ...fact("open", traffic?.open !== undefined && `${traffic.open} connection${traffic.open === 1 ? "" : "s"}`),
     ...fact("4xx", errorPhrase(traffic?.clientErrorsPerSecond)),
     ...fact("5xx", errorPhrase(traffic?.serverErrorsPerSecond)),
+    ...fact("failed", errorPhrase(traffic?.failedPerSecond)),
   ];
 }
 
@@ -199,6 +208,44 @@ function mayOf({ kind, permission, ways }: MeshEdge): string | undefined {
 /** `12.3 requests/s` */
 export function ratePhrase({ unit, perSecond }: EdgeTraffic): string {
   return `${perSecond >= 10 ? perSecond.toFixed(0) : perSecond.toFixed(1)} ${unit === "requests" ? "req/s" : "conn/s"}`;
+}
+
+/** What stands on an arrow: `12 req/s, p95 8 ms, 5 % fail`. */
+function trafficPhrase(traffic: EdgeTraffic): string {
+  const { p95Ms, perSecond } = traffic;
+  const failed = failuresOf(traffic);
+  // Those that fail to connect are among the connections that were asked for.
+  const share = failed > 0 ? Math.min(100, Math.max(1, Math.round((100 * failed) / Math.max(perSecond, failed)))) : 0;
+  return [ratePhrase(traffic), p95Ms !== undefined && `p95 ${milliseconds(p95Ms)}`, share > 0 && `${share} % fail`]
+    .filter(Boolean)
+    .join(", ");
+}
+
+/** `mean 4.1 ms, p95 9.8 ms`; undefined if no request was measured. */
+export function durationPhrase({ meanMs, p95Ms }: EdgeTraffic): string | undefined {
+  if (meanMs === undefined || p95Ms === undefined) return undefined;
+  return `mean ${milliseconds(meanMs)}, p95 ${milliseconds(p95Ms)}`;
+}
+
+/** `4xx 0.5/s, 5xx 2.0/s`; empty for none. */
+export function errorsPhrase({ clientErrorsPerSecond, serverErrorsPerSecond, failedPerSecond }: EdgeTraffic): string {
+  const kinds = { "4xx": clientErrorsPerSecond, "5xx": serverErrorsPerSecond, failed: failedPerSecond };
+  return Object.entries(kinds)
+    .flatMap(([kind, perSecond]) => (perSecond ? [`${kind} ${errorPhrase(perSecond) ?? ""}`] : []))
+    .join(", ");
+}
+
+/** Whether requests were answered with 5xx, or connections could not be opened. */
+export function isFailing(traffic: EdgeTraffic): boolean {
+  return failuresOf(traffic) > 0;
+}
+
+function failuresOf({ serverErrorsPerSecond = 0, failedPerSecond = 0 }: EdgeTraffic): number {
+  return serverErrorsPerSecond + failedPerSecond;
+}
+
+function milliseconds(ms: number): string {
+  return ms >= 10_000 ? `${(ms / 1000).toFixed(0)} s` : `${ms >= 10 ? ms.toFixed(0) : ms.toFixed(1)} ms`;
 }
 
 function errorPhrase(perSecond: number | undefined): string | undefined {

@@ -62,7 +62,7 @@ describe("of a running lab", () => {
       expect(answers).toBeGreaterThan(10);
       const rate = (source: string, destination: string) => {
         const [, perSecond, unit] =
-          new RegExp(`^${source} → ${destination} +([\\d.]+) (\\S+)$`, "m").exec(output) ?? [];
+          new RegExp(`^${source} → ${destination} +([\\d.]+) (\\S+)(.*)$`, "m").exec(output) ?? [];
         return { perSecond: Number(perSecond), unit };
       };
       expect(rate("count-dashboard", "count-api").unit).toBe("req/s");
@@ -70,6 +70,12 @@ describe("of a running lab", () => {
       expect(asked).toBeGreaterThan(0);
       expect(rate("door", "count-dashboard")).toEqual({ perSecond: expect.any(Number) as number, unit: "req/s" });
       expect(rate("door", "count-dashboard").perSecond).toBeGreaterThan(0);
+      // Each caller from outside is one request to the gateway; both have a duration, a connection of tcp has none.
+      expect(rate("outside callers", "door").perSecond).toBeGreaterThan(0);
+      for (const edge of ["outside callers → door", "door → count-dashboard", "count-dashboard → count-api"]) {
+        expect(output).toMatch(new RegExp(`^${edge} .* req/s +mean [\\d.]+ m?s, p95 [\\d.]+ m?s`, "m"));
+      }
+      expect(output).toMatch(/^ticker → store +[\d.]+ conn\/s +\d+ open$/m);
       const shares = ["stable", "v2"].map((subset) => rate("count-api", `count-api@${subset}`).perSecond);
       expect(Math.min(...shares)).toBeGreaterThan(0);
       expect(shares[0] + shares[1]).toBeGreaterThan(asked / 2);
@@ -83,7 +89,7 @@ describe("of a running lab", () => {
       for (const service of ["count-dashboard", "door", "store", "ticker"]) {
         expect(output).toMatch(new RegExp(`^${service} +1/1$`, "m"));
       }
-      expect(readFileSync(join(folder, "mesh.mmd"), "utf8")).toMatch(/\|"[\d.]+ req\/s"\|/);
+      expect(readFileSync(join(folder, "mesh.mmd"), "utf8")).toMatch(/\|"[\d.]+ req\/s, p95 [\d.]+ m?s"\|/);
     },
     3 * MINUTE,
   );
@@ -93,9 +99,16 @@ describe("of a running lab", () => {
     async () => {
       const rows = rowsOf(await open(join(folder, "mesh.html"), "count-api"));
       expect(rows).toHaveLength(4);
-      expect(rows[0]).toMatch(/^count-api stable 50 % · [\d.]+ req\/s share 50 % now [\d.]+ req\/s$/);
-      expect(rows[1]).toMatch(/^count-api v2 50 % · [\d.]+ req\/s share 50 % now [\d.]+ req\/s$/);
-      expect(rows[2]).toMatch(/^count-dashboard [\d.]+ req\/s by 127\.0\.0\.1:8080 may everything now [\d.]+ req\/s$/);
+      const now = String.raw`[\d.]+ req\/s`;
+      const took = String.raw`duration mean [\d.]+ m?s, p95 [\d.]+ m?s`;
+      for (const [index, version] of ["stable", "v2"].entries()) {
+        expect(rows[index]).toMatch(
+          new RegExp(`^count-api ${version} 50 % · ${now}, p95 .* share 50 % now ${now} ${took}$`),
+        );
+      }
+      expect(rows[2]).toMatch(
+        new RegExp(`^count-dashboard ${now}, p95 .* by 127\\.0\\.0\\.1:8080 may everything now ${now} ${took}$`),
+      );
       expect(rows[3]).toMatch(
         /^ticker L7 .*may some requests rule allow GET, HEAD \/never rule allow GET, HEAD \/never\/\* now 0\.0 req\/s$/,
       );

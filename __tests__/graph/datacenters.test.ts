@@ -43,10 +43,11 @@ test("the example failover is two datacenters, with all that goes from one to th
     "dc1/greeting-api",
     "dc1/greeting-page",
     "dc1/mesh-gateway",
+    "dc1/outside callers",
     "dc2/greeting-api",
     "dc2/mesh-gateway",
   ]);
-  expect(graph.edges).toHaveLength(3);
+  expect(graph.edges).toHaveLength(4);
   expect(edgeOf(graph, "dc1/greeting-page", "dc1/greeting-api").permission).toEqual({ allowed: "all" });
   expect(edgeOf(graph, "dc1/greeting-api", "dc2/greeting-api")).toMatchObject({
     ...{ kind: "failover", choice: 1, remarks: [through] },

@@ -2,6 +2,7 @@ import { withLive } from "../../graph/live";
 import { renderMermaid } from "../../graph/mermaid";
 import type { MeshGraph } from "../../graph/model";
 import { readMeshGraph } from "../../graph/read";
+import { edgeFacts, labelOf } from "../../graph/words";
 import type { JobStatus } from "../../lab/cluster/services";
 import type { Flow } from "../../lab/cluster/traffic";
 import { allow, edgeOf, handWritten, nodeOf, serviceJob } from "../support/mesh-graph";
@@ -35,7 +36,7 @@ const graph = readMeshGraph([
 ]);
 
 function flow(source: string, destination: string, of: Partial<Flow>): Flow {
-  const nothing = { requests: 0, clientErrors: 0, serverErrors: 0, connections: 0 };
+  const nothing = { requests: 0, clientErrors: 0, serverErrors: 0, connections: 0, failedConnections: 0 };
   const places = { sourceDatacenter: "dc1", datacenter: "dc1", peer: "" };
   return { source, destination, ...places, subset: "", seen: "sent", ...nothing, ...of };
 }
@@ -240,6 +241,84 @@ test("each subset's failover has its own, and that of the service has the others
   });
   expect(edgeOf(seen, "api@v2", "api@v1").traffic?.perSecond).toBe(5);
   expect(edgeOf(seen, "api", "spare").traffic?.perSecond).toBe(3);
+});
+
+/** A hundred requests that took up to so long, in milliseconds. */
+const took = (ms: number) => ({ durations: { count: 100, sumMs: 50 * ms, atMost: new Map([[ms, 100]]) } });
+
+test("requests have their duration, as who asks sees it or else over all who are asked, and those that fail are marked", () => {
+  const seen = withLive(graph, {
+    ...{ lab: "trial", takenAt: new Date(), jobs: [] },
+    traffic: {
+      ...{ seconds: 2, problems: [] },
+      flows: [
+        flow("web", "api", { seen: "asked", requests: 20, serverErrors: 5, ...took(100) }),
+        flow("web", "api", { subset: "v1", requests: 15, ...took(10) }),
+        flow("cron", "api", { subset: "v1", requests: 15, ...took(10) }),
+      ],
+    },
+  });
+  expect(edgeOf(seen, "web", "api").traffic).toMatchObject({ meanMs: 50, p95Ms: 95 });
+  expect(edgeOf(seen, "api", "api@v1").traffic).toMatchObject({ perSecond: 30, meanMs: 5, p95Ms: 9.5 });
+  expect(edgeOf(seen, "api", "api@v2").traffic).not.toHaveProperty("meanMs");
+  expect(labelOf(edgeOf(seen, "web", "api"))).toBe("20 req/s, p95 95 ms, 25 % fail");
+  expect(edgeFacts(edgeOf(seen, "web", "api"))).toEqual(
+    expect.arrayContaining([
+      ["duration", "mean 50 ms, p95 95 ms"],
+      ["5xx", "5.0/s"],
+    ]),
+  );
+});
+
+test("connections have those that are open and those that fail, without a duration", () => {
+  const seen = withLive(graph, {
+    ...{ lab: "trial", takenAt: new Date(), jobs: [] },
+    traffic: {
+      ...{ seconds: 2, problems: [] },
+      flows: [
+        flow("web", "store", { seen: "asked", connections: 4 }),
+        flow("web", "store", { connections: 3, failedConnections: 1, openConnections: 7 }),
+      ],
+    },
+  });
+  const edge = edgeOf(seen, "web", "store");
+  expect(edge.traffic).toEqual({ unit: "connections", perSecond: 4, failedPerSecond: 1, open: 7 });
+  expect(labelOf(edge)).toBe("4.0 conn/s, 25 % fail");
+});
+
+test("what comes to a gateway from outside is on the arrow from outside: requests, or connections of tcp", () => {
+  const doors = readMeshGraph([
+    handWritten({
+      jobs: [serviceJob("web"), serviceJob("store")],
+      entries: [
+        {
+          Kind: "ingress-gateway",
+          Name: "door",
+          Listeners: [{ Port: 80, Protocol: "http", Services: [{ Name: "web" }] }],
+        },
+        {
+          Kind: "ingress-gateway",
+          Name: "hatch",
+          Listeners: [{ Port: 90, Protocol: "tcp", Services: [{ Name: "store" }] }],
+        },
+        allow("web", "door"),
+        allow("store", "hatch"),
+      ],
+    }),
+  ]);
+  const seen = withLive(doors, {
+    ...{ lab: "trial", takenAt: new Date(), jobs: [] },
+    traffic: {
+      ...{ seconds: 2, problems: [] },
+      flows: [
+        flow("door", "door", { seen: "entered", requests: 9, clientErrors: 2, ...took(20) }),
+        flow("hatch", "store", { connections: 3, openConnections: 2 }),
+      ],
+    },
+  });
+  const from = (door: string) => edgeOf(seen, "outside callers", door, "enters").traffic;
+  expect(from("door")).toMatchObject({ unit: "requests", perSecond: 9, clientErrorsPerSecond: 2, p95Ms: 19 });
+  expect(from("hatch")).toMatchObject({ unit: "connections", perSecond: 3, open: 2 });
 });
 
 test("what could not be asked is noted, and the picture says the rates", () => {

@@ -10,6 +10,7 @@ import {
   Workload,
   type nomad,
 } from "../../constructs";
+import type { MeshGraph } from "../../graph/model";
 import { readMeshGraph } from "../../graph/read";
 import { allow, edgeOf, graphOf, handWritten, nodeOf, serviceJob, stackOf } from "../support/mesh-graph";
 import { anyWorkload } from "../support/workload";
@@ -59,6 +60,7 @@ describe("a mesh of Meshform", () => {
       ["exit", "terminating"],
       ["mail", "external"],
       ["old-door", "ingress"],
+      ["outside callers", "callers"],
       ["wan", "mesh"],
     ]);
     expect(nodeOf(graph, "door")).toMatchObject({ listeners: ["http :8080"], published: [8080] });
@@ -67,8 +69,38 @@ describe("a mesh of Meshform", () => {
       "door → api",
       "exit → mail",
       "old-door → api",
+      "outside callers → door",
+      "outside callers → old-door",
     ]);
+    expect(edgeOf(graph, "outside callers", "old-door")).toMatchObject({ kind: "enters", ways: ["http :8081"] });
     expect(graph.notes).toEqual([]);
+  });
+
+  test("callers from outside reach published ports, past the Envoys, and sidecars of which mutual TLS is permissive", () => {
+    const transparent = (ID: string) => ({
+      ID,
+      TaskGroups: [{ Services: [{ Name: ID, Connect: { SidecarService: { Proxy: { TransparentProxy: {} } } } }] }],
+    });
+    const entries = (mode: "permissive" | "strict") => [
+      { Kind: "proxy-defaults" as const, Name: "global", MutualTLSMode: mode },
+      { Kind: "service-defaults" as const, Name: "strict", MutualTLSMode: "strict" as const },
+    ];
+    const reached = (graph: MeshGraph) =>
+      graph.edges.filter(({ kind }) => kind === "enters").map(({ destination }) => destination);
+    const jobs = [transparent("legacy"), transparent("strict"), serviceJob("plain")];
+    const graph = readMeshGraph([handWritten({ jobs, entries: entries("permissive") })]);
+    expect(reached(graph)).toEqual(["legacy"]);
+    expect(reached(readMeshGraph([handWritten({ jobs, entries: entries("strict") })]))).toEqual([]);
+    const published = graphOf((mesh) => {
+      mesh.addService("page", { port: 8000, publish: 8001, workload: anyWorkload });
+      mesh.addService("inner", { port: 8000, workload: anyWorkload });
+    });
+    expect(reached(published)).toEqual(["page"]);
+    expect(edgeOf(published, "outside callers", "page")).toMatchObject({
+      ways: ["port 8001 of its hosts"],
+      remarks: ["past the Envoys: no intention decides, and nothing is counted"],
+    });
+    expect(nodeOf(published, "outside callers").kind).toBe("callers");
   });
 
   test("a connection is one arrow with its way and its permission", () => {

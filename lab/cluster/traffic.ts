@@ -4,6 +4,7 @@ import { setTimeout } from "node:timers/promises";
 import { promisify } from "node:util";
 import { enterAllocation } from "../hosts/namespaces";
 import type { ProcessRecord } from "../machine/processes";
+import { addDurations, NO_DURATIONS, type Durations } from "./durations";
 import type { JobStatus } from "./services";
 
 /** How fast something was counted, per second. */
@@ -14,6 +15,8 @@ export interface Rates {
   /** Requests answered with a status of 500 or more, by anyone. */
   readonly serverErrors: number;
   readonly connections: number;
+  /** Connections for which the destination had no healthy instance, or none that accepted it. */
+  readonly failedConnections: number;
 }
 
 /** What the Envoys of one member of the mesh sent to one destination. */
@@ -29,9 +32,9 @@ export interface Flow extends Rates {
   readonly peer: string;
   /**
    * `asked`: what the source's programs asked an upstream for, wherever that led. `sent`: what Envoys passed on to instances
-   * of this very service.
+   * of this very service. `entered`: requests to the listeners of a gateway, which is both source and destination.
    */
-  readonly seen: "asked" | "sent";
+  readonly seen: "asked" | "sent" | "entered";
   /** The subset that was asked for; empty for none. */
   readonly subset: string;
   /**
@@ -39,6 +42,10 @@ export interface Flow extends Rates {
    * Requests that were sent so are also counted without a choice; their errors only there.
    */
   readonly choice?: number;
+  /** Connections that are open at the second look. @default 0 */
+  readonly openConnections?: number;
+  /** How long the requests took that ended between the two looks. @default unknown: none of the Envoys measures it */
+  readonly durations?: Durations;
 }
 
 export interface Traffic {
@@ -51,9 +58,11 @@ export interface Traffic {
 
 /** The counters that are read, by the names that Envoy has for them. */
 const FILTER = [
-  "^http\\.upstream(_peered)?\\..*\\.downstream_rq_(completed|xx|[1-5]xx)$",
+  "^http\\.(upstream(_peered)?\\.|ingress_upstream_).*\\.downstream_rq_(completed|xx|[1-5]xx|time)$",
   "^tcp\\.upstream(_peered)?\\..*\\.downstream_cx_total$",
-  "^cluster\\..*\\.upstream_(rq_completed|rq_xx|rq_[1-5]xx|cx_total)$",
+  "^cluster\\..*\\.upstream_(rq_completed|rq_xx|rq_[1-5]xx|cx_total|cx_active|cx_connect_fail|cx_none_healthy)$",
+  // Those of a cluster's name itself, not those that Envoy counts again for requests from elsewhere.
+  "^cluster\\..*\\.consul\\.upstream_rq_time$",
   "^cluster\\.failover-target~.*\\.upstream_rq_total$",
 ].join("|");
 
@@ -122,10 +131,15 @@ interface Sample {
 
 /** @internal One line of Envoy's statistics that is about a flow. */
 export interface Counter {
-  readonly flow: Omit<Flow, keyof Rates>;
-  readonly rate: keyof Rates;
+  readonly flow: FlowKey;
+  readonly measure: Measure;
   readonly value: number;
 }
+
+type FlowKey = Omit<Flow, keyof Rates | "durations" | "openConnections">;
+
+/** What a line measures: something that is counted, what there is now, the time of all requests, or how many took at most so long. */
+type Measure = keyof Rates | "openConnections" | "sumMs" | { readonly atMost: number };
 
 async function readCounters(init: ProcessRecord, allocation: string): Promise<Sample[]> {
   const [command, ...args] = [
@@ -137,25 +151,32 @@ async function readCounters(init: ProcessRecord, allocation: string): Promise<Sa
   return answers.map(({ address, at, stats }) => ({ address, at, counters: parseCounters(stats) }));
 }
 
+type Labels = Partial<Record<string, string>>;
+
 /** @internal Reads Envoy's statistics as Prometheus would, and keeps what is about flows. */
 export function parseCounters(stats: string): ReadonlyMap<string, Counter> {
   return new Map(
     stats.split("\n").flatMap((line): [string, Counter][] => {
-      const match = /^(\w+)\{(.*)\} (\d+)$/.exec(line);
+      const match = /^(\w+)\{(.*)\} ([\d.e+-]+)$/.exec(line);
       if (!match) return [];
       const [, name, labelText, value] = match;
       const labels = Object.fromEntries(
         [...labelText.matchAll(/(\w+)="((?:[^"\\]|\\.)*)"/g)].map(([, key, text]) => [key, text]),
-      ) as Partial<Record<string, string>>;
+      ) as Labels;
       const flow = flowOf(name, labels);
-      const rate = rateOf(name, labels.envoy_response_code_class, flow?.choice !== undefined);
-      return rate && flow ? [[`${name}{${labelText}}`, { flow, rate, value: Number(value) }]] : [];
+      const measure = measureOf(name, labels, flow?.choice !== undefined);
+      return measure && flow ? [[`${name}{${labelText}}`, { flow, measure, value: Number(value) }]] : [];
     }),
   );
 }
 
 /** Envoy says of one choice of several only how many requests it sent there, and of all together how they ended. */
-function rateOf(name: string, codeClass: string | undefined, isChoice: boolean): keyof Rates | undefined {
+function measureOf(
+  name: string,
+  { envoy_response_code_class: codeClass, le }: Labels,
+  isChoice: boolean,
+): Measure | undefined {
+  const bound = le === "+Inf" ? Infinity : Number(le);
   switch (name) {
     case "envoy_http_downstream_rq_completed":
       return "requests";
@@ -169,47 +190,94 @@ function rateOf(name: string, codeClass: string | undefined, isChoice: boolean):
     case "envoy_tcp_downstream_cx_total":
     case "envoy_cluster_upstream_cx_total":
       return "connections";
+    case "envoy_cluster_upstream_cx_connect_fail":
+    case "envoy_cluster_upstream_cx_none_healthy":
+      return "failedConnections";
+    case "envoy_cluster_upstream_cx_active":
+      return "openConnections";
+    case "envoy_http_downstream_rq_time_sum":
+    case "envoy_cluster_upstream_rq_time_sum":
+      return "sumMs";
+    case "envoy_http_downstream_rq_time_bucket":
+    case "envoy_cluster_upstream_rq_time_bucket":
+      return { atMost: bound };
     default:
       return undefined;
   }
 }
 
 /** Consul has Envoy label what it counts with who asks whom. */
-function flowOf(name: string, labels: Partial<Record<string, string>>): Counter["flow"] | undefined {
+function flowOf(name: string, labels: Labels): FlowKey | undefined {
   const { consul_source_service: source, consul_source_datacenter: sourceDatacenter = "" } = labels;
   const asked = labels.consul_upstream_service;
-  const sent = labels.consul_destination_service;
   if (source === undefined) return undefined;
+  const from = { source, sourceDatacenter };
   if (name.startsWith("envoy_cluster_")) {
-    if (sent === undefined) return undefined;
-    const { consul_destination_datacenter: datacenter = "", consul_destination_service_subset: subset = "" } = labels;
-    const { consul_destination_peer: peer = "", consul_destination_custom_hash: hash = "" } = labels;
-    // The cluster of each choice bears the name of the destination itself, behind its number.
-    const choice = /^failover-target~(\d+)$/.exec(hash)?.[1];
-    return {
-      ...{ source, sourceDatacenter, destination: sent, datacenter, peer, subset, seen: "sent" },
-      ...(choice !== undefined && { choice: Number(choice) }),
-    };
+    const to = clusterOf(labels);
+    return to && { ...from, ...to, seen: "sent" };
+  }
+  if (labels.envoy_http_conn_manager_prefix?.startsWith("ingress_upstream_")) {
+    return { ...from, destination: source, datacenter: sourceDatacenter, peer: "", subset: "", seen: "entered" };
   }
   if (asked === undefined) return undefined;
   const { consul_upstream_datacenter: datacenter = "", consul_upstream_peer: peer = "" } = labels;
-  return { source, sourceDatacenter, destination: asked, datacenter, peer, subset: "", seen: "asked" };
+  return { ...from, destination: asked, datacenter, peer, subset: "", seen: "asked" };
+}
+
+/** Which service a cluster of Envoy leads to. */
+function clusterOf(labels: Labels): Omit<FlowKey, "source" | "sourceDatacenter" | "seen"> | undefined {
+  const { consul_destination_service: destination, consul_destination_peer: peer = "" } = labels;
+  if (destination === undefined) return undefined;
+  const { consul_destination_datacenter: datacenter = "", consul_destination_service_subset: subset = "" } = labels;
+  const { consul_destination_custom_hash: hash = "", consul_destination_full_target: target = "" } = labels;
+  // A mesh gateway names the partition of a peer's service too, which Consul's rules for labels do not expect: they take the name
+  // of the service for a subset, and that of the namespace for the service.
+  const atPeer = /^([^.]+)\.[^.]+\.[^.]+\.([^.]+)\.external\./.exec(target);
+  if (atPeer) return { destination: atPeer[1], datacenter: "", peer: atPeer[2], subset: "" };
+  // The cluster of each choice bears the name of the destination itself, behind its number.
+  const choice = /^failover-target~(\d+)$/.exec(hash)?.[1];
+  return { destination, datacenter, peer, subset, ...(choice !== undefined && { choice: Number(choice) }) };
 }
 
 /** @internal */
 export function flowsBetween(first: ReadonlyMap<string, Sample>, second: ReadonlyMap<string, Sample>): Flow[] {
-  const flows = new Map<string, Counter["flow"] & { -readonly [Key in keyof Rates]: Rates[Key] }>();
+  const flows = new Map<string, FlowDraft>();
   for (const [envoy, { at, counters }] of second) {
     const before = first.get(envoy);
     if (!before) continue;
     const seconds = (at - before.at) / 1000;
-    for (const [line, { flow, rate, value }] of counters) {
+    for (const [line, { flow, measure, value }] of counters) {
       const key = JSON.stringify(flow);
-      const sum = flows.get(key) ?? { ...flow, requests: 0, clientErrors: 0, serverErrors: 0, connections: 0 };
-      // An Envoy that has restarted counts from zero.
-      sum[rate] += Math.max(0, value - (before.counters.get(line)?.value ?? 0)) / seconds;
+      const sum = flows.get(key) ?? { ...flow, ...NO_RATES };
       flows.set(key, sum);
+      if (measure === "openConnections") {
+        sum.openConnections = (sum.openConnections ?? 0) + value;
+        continue;
+      }
+      // An Envoy that has restarted counts from zero.
+      const difference = Math.max(0, value - (before.counters.get(line)?.value ?? 0));
+      if (measure === "sumMs" || typeof measure === "object") {
+        sum.durations = addDurations(sum.durations ?? NO_DURATIONS, durationsOf(measure, difference));
+      } else {
+        sum[measure] += difference / seconds;
+      }
     }
   }
   return [...flows.values()];
+}
+
+type FlowDraft = { -readonly [Key in keyof Flow]: Flow[Key] };
+
+/** Nothing at all. */
+export const NO_RATES: Rates = {
+  ...{ requests: 0, clientErrors: 0, serverErrors: 0 },
+  ...{ connections: 0, failedConnections: 0 },
+};
+
+function durationsOf(measure: "sumMs" | { readonly atMost: number }, value: number): Durations {
+  if (measure === "sumMs") return { ...NO_DURATIONS, sumMs: value };
+  const { atMost } = measure;
+  return atMost === Infinity
+    ? { ...NO_DURATIONS, count: value }
+    : { ...NO_DURATIONS, atMost: new Map([[atMost, value]]) };
 }

@@ -29,7 +29,7 @@ test("rates are what was counted between the looks, by the second, for each pair
     new Map([["envoy", sample(1_000, stats(10, 0, 1))]]),
     new Map([["envoy", sample(3_000, stats(30, 4, 2))]]),
   );
-  const nothing = { requests: 0, clientErrors: 0, serverErrors: 0, connections: 0 };
+  const nothing = { requests: 0, clientErrors: 0, serverErrors: 0, connections: 0, failedConnections: 0 };
   expect(flows).toHaveLength(3);
   expect(flows).toContainEqual({
     ...{ source: "web", destination: "api", ...near, subset: "", seen: "asked" },
@@ -81,4 +81,58 @@ envoy_cluster_upstream_rq_completed${choice(1)} ${6 * count}
       { destination: "api", datacenter: "dc1", peer: "", seen: "sent", choice: 1, requests: 5 },
     ].map((flow) => expect.objectContaining({ source: "web", sourceDatacenter: "dc1", ...flow }) as unknown),
   );
+});
+
+test("how long requests took is the difference of Envoy's histograms, and that of all of an Envoy's history is not", () => {
+  const histogram = (name: string, labels: string, counts: readonly number[], sum: string) => `# TYPE ${name} histogram
+${["0.5", "5", "+Inf"].map((le, index) => `${name}_bucket{${labels},le="${le}"} ${counts[index]}`).join("\n")}
+${name}_sum{${labels}} ${sum}
+${name}_count{${labels}} ${counts[2]}
+`;
+  const text = (counts: readonly number[], sum: string) =>
+    histogram("envoy_http_downstream_rq_time", asked("api"), counts, sum) +
+    histogram("envoy_cluster_upstream_rq_time", sent("api", "v1"), counts, sum) +
+    histogram("envoy_cluster_external_upstream_rq_time", sent("api", "v1"), counts, sum);
+  const flows = flowsBetween(
+    new Map([["envoy", sample(0, text([5, 100, 100], "1e+03"))]]),
+    new Map([["envoy", sample(1_000, text([5, 103, 104], "1030.50000000000042632564145606"))]]),
+  );
+  const atMost = new Map([
+    [0.5, 0],
+    [5, 3],
+  ]);
+  expect(flows.map(({ seen, durations }) => [seen, durations])).toEqual([
+    ["asked", { count: 4, sumMs: expect.closeTo(30.5) as number, atMost }],
+    ["sent", { count: 4, sumMs: expect.closeTo(30.5) as number, atMost }],
+  ]);
+});
+
+test("of connections, those that failed are counted by the second, and those that are open as they are now", () => {
+  const text = (failed: number, none: number, open: number) => `
+envoy_cluster_upstream_cx_connect_fail{${sent("store")}} ${failed}
+envoy_cluster_upstream_cx_none_healthy{${sent("store")}} ${none}
+envoy_cluster_upstream_cx_active{${sent("store")}} ${open}
+`;
+  const flows = flowsBetween(
+    new Map([["envoy", sample(0, text(1, 1, 9))]]),
+    new Map([["envoy", sample(2_000, text(3, 5, 4))]]),
+  );
+  expect(flows).toMatchObject([{ destination: "store", failedConnections: 3, openConnections: 4 }]);
+});
+
+test("what comes to the listeners of a gateway is counted as such, and what comes to a sidecar is not", () => {
+  const line = (prefix: string, count: number) =>
+    `envoy_http_downstream_rq_completed{consul_source_service="door-envoy",consul_source_datacenter="dc1",envoy_http_conn_manager_prefix="${prefix}"} ${count}\n`;
+  const text = (count: number) =>
+    line("ingress_upstream_8085", count) + line("public_listener", count) + line("admin", count);
+  const flows = flowsBetween(new Map([["envoy", sample(0, text(0))]]), new Map([["envoy", sample(1_000, text(3))]]));
+  expect(flows).toMatchObject([{ source: "door-envoy", destination: "door-envoy", seen: "entered", requests: 3 }]);
+});
+
+test("a mesh gateway sends to the services of a peer, not to one that is named like their namespace", () => {
+  const labels =
+    'consul_source_service="gateway",consul_source_datacenter="dc1",consul_destination_custom_hash="",consul_destination_service_subset="store",consul_destination_service="default",consul_destination_namespace="default",consul_destination_routing_type="external",consul_destination_full_target="store.default.default.dc2.external.f3a9"';
+  const text = (count: number) => `envoy_cluster_upstream_cx_total{${labels}} ${count}\n`;
+  const flows = flowsBetween(new Map([["envoy", sample(0, text(0))]]), new Map([["envoy", sample(1_000, text(1))]]));
+  expect(flows).toMatchObject([{ source: "gateway", destination: "store", peer: "dc2", subset: "", connections: 1 }]);
 });
