@@ -1,3 +1,4 @@
+import { CONSUL_DNS_ADDRESS } from "../constructs/nomad/dns";
 import { injectedTasks } from "../constructs/nomad/validate/injected";
 import type * as nomad from "../constructs/nomad/generated/job";
 import { identityOf, readDocuments } from "../lab/apply/documents";
@@ -25,7 +26,7 @@ export interface NeededJob {
   /** Names of host networks that its ports are on, without `default`. */
   readonly hostNetworks: readonly string[];
   readonly hasTransparentProxy: boolean;
-  /** Whether Nomad makes Consul the name server of tasks, for transparent proxy. */
+  /** Whether Consul is the name server of tasks, for transparent proxy or because the job sets it. */
   readonly needsConsulDns: boolean;
   /** Images of the Envoys, where the job names them. */
   readonly envoyImages: readonly string[];
@@ -52,9 +53,11 @@ function needsOf(job: nomad.Job): Omit<NeededJob, "construct" | "job"> {
   const groups = groupsOf(job);
   const envoys = groups.flatMap((group) => injectedTasks(job, group));
   const tasks = groups.flatMap(({ Tasks }) => Tasks ?? []);
-  const ports = groups.flatMap(({ Networks }) =>
-    (Networks ?? []).flatMap(({ ReservedPorts, DynamicPorts }) => [...(ReservedPorts ?? []), ...(DynamicPorts ?? [])]),
-  );
+  const networks = groups.flatMap(({ Networks }) => Networks ?? []);
+  const ports = networks.flatMap(({ ReservedPorts, DynamicPorts }) => [
+    ...(ReservedPorts ?? []),
+    ...(DynamicPorts ?? []),
+  ]);
   const blocks = groups.flatMap(({ Services }) => (Services ?? []).map(({ Connect }) => Connect));
   const transparent = blocks.flatMap((connect) => connect?.SidecarService?.Proxy?.TransparentProxy ?? []);
   return {
@@ -64,7 +67,9 @@ function needsOf(job: nomad.Job): Omit<NeededJob, "construct" | "job"> {
     drivers: unique([...tasks, ...envoys.map(({ task }) => task)].map(({ Driver }) => Driver)),
     hostNetworks: unique(ports.map(({ HostNetwork }) => HostNetwork)).filter((name) => name !== "default"),
     hasTransparentProxy: transparent.length > 0,
-    needsConsulDns: transparent.some(({ NoDNS }) => NoDNS !== true),
+    needsConsulDns:
+      transparent.some(({ NoDNS }) => NoDNS !== true) ||
+      networks.some(({ DNS }) => DNS?.Servers?.some((server) => server.includes(CONSUL_DNS_ADDRESS))),
     envoyImages: unique(blocks.map((connect) => connect?.SidecarTask?.Config?.image)),
   };
 }

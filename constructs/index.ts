@@ -281,7 +281,8 @@ export type { IdentityOptions } from "./nomad/identity";
 export type { JobOptions, JobOverride, JobPlacement, JobProps, JobSpec } from "./nomad/job";
 export { JobKind, type ParameterizedOptions, type PeriodicOptions } from "./nomad/job-kind";
 export type { LogOptions } from "./nomad/logs";
-export type { DnsOptions, NetworkOptions } from "./nomad/network";
+export { Dns, type DnsOptions } from "./nomad/dns";
+export type { NetworkOptions } from "./nomad/network";
 export {
   Affinity,
   AFFINITY_OPERATORS,

@@ -161,21 +161,21 @@ const cases: readonly (readonly [rule: string, what: string, change: Partial<Fac
   ],
   [
     "consul-dns",
-    "transparent proxy with a name server on the loopback interface",
+    "tasks that use Consul's DNS, with a name server on the loopback interface",
     {
       ...withApp({ needsConsulDns: true }),
       ...withAttributes({ "consul.dns.port": "8600", "unique.consul.dns.addr": "" }),
     },
-    /^error consul-dns: node client-1: .*the DNS server of Consul answers only on the loopback interface of the node.* Set .*`addresses \{ dns = "127\.0\.0\.1 </,
+    /^error consul-dns: node client-1: .*its DNS server answers only on the loopback interface of the node.* Set .*`addresses \{ dns = "127\.0\.0\.1 </,
   ],
   [
     "consul-dns",
-    "transparent proxy without a name server",
+    "tasks that use Consul's DNS, without a name server",
     {
       ...withApp({ needsConsulDns: true }),
       ...withAttributes({ "consul.dns.port": "-1", "unique.consul.dns.addr": "10.0.0.1" }),
     },
-    /^error consul-dns: node client-1: .*the DNS server of Consul is turned off/,
+    /^error consul-dns: node client-1: .*its DNS server is turned off/,
   ],
   [
     "bridge-network",

@@ -218,13 +218,17 @@ describe("a client", () => {
     const { engines } = machine;
     envoy = { packages: [{ name: "envoy", version: engines.envoy.version, installTo: "/usr/local/bin" }] };
     const host = machine.host(
-      consulServer({ version: engines.consul.version, profile: "plain", retryJoin, bootstrapExpect: 1 }),
+      consulServer({
+        ...{ version: engines.consul.version, profile: "plain", retryJoin, bootstrapExpect: 1 },
+        ...{ dnsForwarding: true, taskDns: true },
+      }),
       nomadClient({ version: engines.nomad.version, profile: "plain", retryJoin, cniVersion: engines.cni.version }),
       envoy,
       { volumes: [{ name: "nomad", mountPoint: "/opt/nomad", sizeGib: 2 }] },
     );
     await machine.launch(machine.render(host));
     await machine.attachDisk("nomad", 2);
+    await machine.install("systemd-resolved");
     await machine.boot();
   }, 20 * MINUTE);
 
@@ -253,6 +257,36 @@ describe("a client", () => {
 
   test("shows iptables the traffic of bridges", async () => {
     expect(await succeed(machine, "sysctl", "--values", "net.bridge.bridge-nf-call-iptables")).toBe("1\n");
+  });
+
+  test("asks Consul for names below .consul, and answers tasks, which ask on the standard port", async () => {
+    const name = "consul.service.consul";
+    const answer = expect.stringMatching(/^10\.99\.0\.5 +STREAM /) as string;
+    expect(await succeed(machine, "readlink", "--canonicalize", "/etc/resolv.conf")).toBe(
+      "/run/systemd/resolve/stub-resolv.conf\n",
+    );
+    await eventually(async () => expect(await succeed(machine, "getent", "ahostsv4", name)).toEqual(answer));
+    // The network namespace of an allocation, with the resolv.conf that Nomad gives its tasks.
+    const allocation = `ip netns add task
+      ip link add task0 type veth peer name eth0 netns task
+      ip address add 10.98.0.1/24 dev task0
+      ip link set task0 up
+      ip --netns task address add 10.98.0.2/24 dev eth0
+      ip --netns task link set eth0 up
+      ip --netns task route add default via 10.98.0.1
+      mkdir --parents /etc/netns/task
+      echo nameserver ${machineAddress} > /etc/netns/task/resolv.conf`;
+    await succeed(machine, "sh", "-ec", allocation);
+    expect(await succeed(machine, "ip", "netns", "exec", "task", "getent", "ahostsv4", name)).toEqual(answer);
+    // TCP too, as for answers that are too long for UDP.
+    const byTcp = `options use-vc\nnameserver ${machineAddress}\n`;
+    await succeed(machine, "sh", "-c", `printf '${byTcp}' > /etc/netns/task/resolv.conf`);
+    expect(await succeed(machine, "ip", "netns", "exec", "task", "getent", "ahostsv4", name)).toEqual(answer);
+    await succeed(machine, "ip", "netns", "delete", "task");
+
+    await succeed(machine, "systemctl", "restart", "meshform-boot");
+    const rules = await succeed(machine, "iptables", "--table", "nat", "--list-rules", "PREROUTING");
+    expect(rules.match(/--to-destination :8600/g)).toHaveLength(2);
   });
 
   test("installs nothing that has not its checksum, and says so", async () => {

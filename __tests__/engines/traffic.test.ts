@@ -24,7 +24,7 @@ interface Load {
   readonly samples: readonly {
     readonly status: number | string;
     readonly body?: { readonly method?: string; readonly path?: string; readonly headers?: Record<string, string> };
-    readonly flags?: { readonly overloaded?: string };
+    readonly flags?: { readonly overloaded?: string; readonly cookies?: readonly string[] };
   }[];
 }
 
@@ -226,6 +226,53 @@ describe("a resolver", () => {
     expect(answering.map(({ length }) => length)).toEqual(users.map(() => 1));
     expect(new Set(answering.flat()).size).toBe(2);
   });
+
+  test("gives a client without a user a cookie, and sends each cookie to the same instance", async () => {
+    const visits = await Promise.all(
+      Array.from({ length: 12 }, async () => {
+        const first = await load("PAIR");
+        const [cookie] = first.samples[0].flags?.cookies ?? [];
+        expect(cookie).toMatch(/^cart="[0-9a-f]+"; HttpOnly$/);
+        const again = await load("PAIR", { requests: 5, headers: { cookie: cookie.split(";")[0] } });
+        expect(again.samples[0].flags).not.toHaveProperty("cookies");
+        return { first: Object.keys(first.instances), again: Object.keys(again.instances) };
+      }),
+    );
+    for (const { first, again } of visits) expect(again).toEqual(first);
+    expect(new Set(visits.flatMap(({ first }) => first)).size).toBe(2);
+  });
+});
+
+test("a task finds services by their names in DNS, and asks one by its name", async () => {
+  const resolve = async (name: string, type = "A") => {
+    const query = new URLSearchParams({ name, type }).toString();
+    const response = await fetch(`${lab.url("client")}/resolve?${query}`, { signal: AbortSignal.timeout(10_000) });
+    return await response.json();
+  };
+  const node = expect.stringMatching(/^10\.200\.1\.[12]$/) as string;
+  const instance = { address: node, family: 4 };
+  expect(await resolve("double.service.consul")).toEqual([instance, instance]);
+  // With the search domain.
+  expect(await resolve("double")).toEqual([instance, instance]);
+  expect(await resolve("double.service.consul", "SRV")).toEqual([
+    expect.objectContaining({ name: "client-1.node.dc1.consul", port: 9101 }),
+    expect.objectContaining({ name: "client-2.node.dc1.consul", port: 9101 }),
+  ]);
+  expect(await resolve("double.virtual.consul")).toEqual([
+    { address: expect.stringMatching(/^240\./) as string, family: 4 },
+  ]);
+  // No other name server can be reached from a lab.
+  for (const name of ["nothing.service.consul", "nothing.example"]) expect(await resolve(name)).toBe("ENOTFOUND");
+
+  const body = JSON.stringify({ url: "http://greeting-page:9100/health", requests: 3 });
+  const asked = await fetch(`${lab.url("client")}/load`, { method: "POST", body, signal: AbortSignal.timeout(MINUTE) });
+  expect(((await asked.json()) as Load).answers).toEqual({ 200: 3 });
+
+  for (const host of ["client-1", "server-1"]) {
+    const { code, output } = await lab.onHost(host, "getent", "ahostsv4", "greeting-page.service.consul");
+    expect({ code, output }).toExit(0);
+    expect(output).toMatch(/^10\.200\.1\.[12] /);
+  }
 });
 
 describe("permissions", () => {

@@ -76,6 +76,28 @@ describe("a client host", () => {
     expect(client.steps.join()).toContain("systemctl restart systemd-resolved");
     const deaf = composeHost("deaf", consulClient({ ...consul, dnsForwarding: false, nodeName: "deaf" }));
     expect([deaf.files.map((file) => file.path), deaf.steps]).toEqual([["/etc/consul.d/consul.json"], []]);
+    expect([server.systemPackages, server.files.map((file) => file.path)]).toEqual([
+      [],
+      expect.not.arrayContaining([path]) as string[],
+    ]);
+  });
+
+  test("answers the DNS queries of tasks only if asked to, on its address and on the standard port", () => {
+    expect(configuration(client, "/etc/consul.d/consul.json")).not.toHaveProperty("addresses");
+    expect(client.steps.join()).not.toContain("iptables");
+    const host = composeHost("host", consulClient({ ...consul, taskDns: true, bindAddress: "10.0.0.9" }));
+    expect(configuration(host, "/etc/consul.d/consul.json")).toMatchObject({
+      addresses: { dns: "127.0.0.1 10.0.0.9" },
+      recursors: ["127.0.0.53"],
+    });
+    expect(host.systemPackages).toEqual(["systemd-resolved", "iptables"]);
+    expect(host.steps.filter((step) => step.includes("--dport 53 --jump DNAT --to-destination :8600"))).toHaveLength(2);
+    // Those of a secure server for others stay.
+    const secure = composeHost("secure", consulServer({ ...consul, bootstrapExpect: 3, taskDns: true }));
+    expect(configuration(secure, "/etc/consul.d/consul.json")).toMatchObject({
+      addresses: { https: "0.0.0.0", grpc_tls: "0.0.0.0", dns: "127.0.0.1 {{ GetPrivateIP }}" },
+    });
+    expect(configuration(secure, "/etc/consul.d/consul.json")).not.toHaveProperty("recursors");
   });
 
   test("allows no raw_exec unless asked to", () => {

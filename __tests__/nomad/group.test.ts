@@ -1,4 +1,4 @@
-import { Port, type MeshServiceBaseProps, type nomad } from "../../constructs";
+import { Dns, Port, type MeshServiceBaseProps, type nomad } from "../../constructs";
 import { groupOf, serviceOf } from "../support/job";
 import { synthMesh } from "../support/synth";
 import { anyWorkload } from "../support/workload";
@@ -29,6 +29,18 @@ describe("the network of a group", () => {
         DynamicPorts: [{ Label: "http", To: 8080 }, { Label: "metrics" }],
       },
     ]);
+  });
+
+  test("has the Consul agent of the node as its name server", () => {
+    const { Networks } = groupWith({ dns: Dns.consul({ searches: ["service.consul"], options: ["ndots:2"] }) });
+    expect(Networks?.[0]?.DNS).toEqual({
+      Servers: ["${attr.unique.consul.dns.addr}"],
+      Searches: ["service.consul"],
+      Options: ["ndots:2"],
+    });
+    expect(groupWith({ dns: Dns.consul() }).Networks?.[0]?.DNS).toEqual({
+      Servers: ["${attr.unique.consul.dns.addr}"],
+    });
   });
 
   test("has the port that is published next to its own", () => {

@@ -193,6 +193,7 @@ export const AWS_OPTION_CASES: readonly OptionCase[] = [
       docker: true,
       rawExec: true,
       consulCni: true,
+      taskDns: true,
       extra: {},
       override: {},
       consulOverride: {},

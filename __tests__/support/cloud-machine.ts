@@ -175,6 +175,26 @@ export class CloudMachine {
     if (code !== 0) throw new Error(output);
   }
 
+  /** Installs packages of the distribution while it is off, as who makes its image does. */
+  async install(...packages: readonly string[]): Promise<void> {
+    const archives = join(this.folder, "archives");
+    mkdirSync(join(archives, "partial"), { recursive: true });
+    const cache = ["--option", `Dir::Cache::archives=${archives}`];
+    await succeed(
+      "apt-get",
+      "--quiet",
+      "--yes",
+      "--no-install-recommends",
+      ...cache,
+      "--download-only",
+      "install",
+      ...packages,
+    );
+    // What the packages start is not to be started, neither here nor on this machine.
+    const script = "mount -t tmpfs tmpfs /run && dpkg --force-confold --install /mnt/machine/archives/*.deb";
+    await this.prepare("unshare", "--mount", "sh", "-c", script);
+  }
+
   /** Runs a command on the machine. */
   run(...command: string[]): Promise<Outcome> {
     const within = [...this.enter(), "sh", `/mnt/machine/${script}`, "within", ...command];

@@ -1098,6 +1098,7 @@ export const OPTION_CASES: readonly OptionCase[] = [
       nodeClass: "a",
       meta: { a: "b" },
       rawExec: true,
+      taskDns: true,
       logLevel: "INFO",
       nomad: new NomadServers(new TestStack(), "servers", { consul: consulServers() }),
       docker: true,

@@ -110,6 +110,7 @@ export interface ClientPoolProps extends Pick<
   | "docker"
   | "rawExec"
   | "consulCni"
+  | "taskDns"
   | "volumes"
   | "drainSeconds"
   | "extra"
@@ -136,6 +137,7 @@ export const CLIENT_POOL_SHAPE: is.Shape<ClientPoolProps> = {
   docker: is.flag,
   rawExec: is.flag,
   consulCni: is.flag,
+  taskDns: is.flag,
   extra: is.fields,
   override: is.fields,
   consulOverride: is.fields,

@@ -1,4 +1,5 @@
 import type { HostRole } from "./compose-host";
+import { dnsRole, dnsSettings, type ConsulDnsOptions } from "./consul-dns";
 import { json } from "./json";
 import { nodeNameSteps } from "./node-name";
 import { tlsFiles, type Profile } from "./profile";
@@ -6,7 +7,7 @@ import { tlsFiles, type Profile } from "./profile";
 /**
  * Options that Consul servers and Consul clients have in common.
  */
-export interface ConsulAgentOptions {
+export interface ConsulAgentOptions extends ConsulDnsOptions {
   /** Exact version, e.g. `1.21.0`. */
   readonly version: string;
   /** @default "secure" */
@@ -50,6 +51,13 @@ export interface ConsulAgentOptions {
   readonly override?: Readonly<Record<string, unknown>>;
 }
 
+/** Settings of a role, in the format of Consul's configuration files. */
+export interface ConsulSettings {
+  /** Addresses of its interfaces. */
+  readonly addresses?: Readonly<Record<string, string>>;
+  readonly [setting: string]: unknown;
+}
+
 /** The directory with the agent's configuration. */
 export const consulFolder = "/etc/consul.d";
 
@@ -58,8 +66,10 @@ export const consulFolder = "/etc/consul.d";
  *
  * @param settings additional settings of the role
  */
-export function consulAgent(options: ConsulAgentOptions, settings: Readonly<Record<string, unknown>>): HostRole {
+export function consulAgent(options: ConsulAgentOptions, settings: ConsulSettings): HostRole {
   const owner = "consul:consul";
+  const { bindAddress = "{{ GetPrivateIP }}" } = options;
+  const dns = { settings: dnsSettings(options, bindAddress), role: dnsRole(options) };
   const profile = options.profile === "plain" ? plain : secure;
   return {
     packages: [{ name: "consul", version: options.version, installTo: "/usr/local/bin" }],
@@ -77,7 +87,7 @@ export function consulAgent(options: ConsulAgentOptions, settings: Readonly<Reco
           datacenter: options.datacenter ?? "dc1",
           node_name: options.nodeName,
           data_dir: "/opt/consul",
-          bind_addr: options.bindAddress ?? "{{ GetPrivateIP }}",
+          bind_addr: bindAddress,
           client_addr: ["127.0.0.1", ...(options.clientAddresses ?? [])].join(" "),
           retry_join: options.retryJoin,
           retry_interval: options.retryInterval ?? "30s",
@@ -93,13 +103,20 @@ export function consulAgent(options: ConsulAgentOptions, settings: Readonly<Reco
           performance: { raft_multiplier: 1 },
           disable_update_check: true,
           ...settings,
+          ...dns.settings,
+          ...(dns.settings && { addresses: { ...settings.addresses, ...dns.settings.addresses } }),
         }),
       },
       ...(options.override
         ? [{ path: `${consulFolder}/override.json`, mode: "0640", owner, content: json(options.override) }]
         : []),
+      ...dns.role.files,
     ],
-    steps: options.nodeName === undefined ? nodeNameSteps(`${consulFolder}/node-name.json`, "node_name", "consul") : [],
+    systemPackages: dns.role.systemPackages,
+    steps: [
+      ...(options.nodeName === undefined ? nodeNameSteps(`${consulFolder}/node-name.json`, "node_name", "consul") : []),
+      ...dns.role.steps,
+    ],
     units: [
       {
         name: "consul",

@@ -17,11 +17,17 @@ export interface NomadClientsProps
   readonly docker?: boolean;
   /**
    * Whether the hosts support transparent proxy, which redirects all traffic of a service through its Envoy: they get the plugin consul-cni,
-   * and their Consul answers the DNS queries of tasks.
+   * and `taskDns` is true by default.
    * @default false
    * @see https://developer.hashicorp.com/nomad/docs/job-specification/transparent_proxy
    */
   readonly consulCni?: boolean;
+  /**
+   * Whether tasks can use the Consul agent of their host as a name server, with `Dns.consul()`: it answers on the ports 8600 and 53 of the
+   * host's address. Jobs then cannot use port 53 of this address. Names outside `.consul` resolve through the host's own name servers.
+   * @default the value of `consulCni`
+   */
+  readonly taskDns?: boolean;
   /**
    * Seconds that the jobs of a host get to move to other hosts before it shuts down or reboots. Nomad stops the remaining ones
    * after this time.
@@ -46,6 +52,7 @@ const NOMAD_CLIENTS_SHAPE: is.Shape<NomadClientsProps> = {
   nomad: is.required(is.like("NomadServers", "consul")),
   docker: is.flag,
   consulCni: is.flag,
+  taskDns: is.flag,
   drainSeconds: is.number,
   override: is.fields,
   consulOverride: is.fields,
@@ -75,7 +82,7 @@ export class NomadClients extends HostGroup {
         version: versions.consul,
         datacenter: consulDatacenter,
         retryJoin: nomad.consul.join,
-        taskDns: consulCni,
+        taskDns: props.taskDns ?? consulCni,
         override: props.consulOverride,
       }),
       override: props.consulOverride,

@@ -1,27 +1,7 @@
 import * as is from "../core/shape";
+import { DNS_SHAPE, type DnsOptions } from "./dns";
 import type * as nomad from "./generated/job";
 import type { Port } from "./port";
-
-/**
- * DNS settings of an allocation.
- *
- * @see https://developer.hashicorp.com/nomad/docs/job-specification/network#dns-parameters
- */
-export interface DnsOptions {
-  /** Addresses of name servers. @default those of the node */
-  readonly servers?: readonly string[];
-  /** Search domains for short names. @default those of the node */
-  readonly searches?: readonly string[];
-  /** Options of the resolver, such as `"ndots:2"`. @default those of the node */
-  readonly options?: readonly string[];
-}
-
-/** @internal */
-export const DNS_SHAPE: is.Shape<DnsOptions> = {
-  servers: is.list(is.text),
-  searches: is.list(is.text),
-  options: is.list(is.text),
-};
 
 /**
  * The network of a group.
@@ -37,7 +17,7 @@ export interface NetworkOptions {
    * @default "bridge"
    */
   readonly networkMode?: "bridge" | "host" | "none" | `cni/${string}`;
-  /** DNS settings of the allocations. @default the settings of the node */
+  /** DNS settings of the allocations, such as {@link Dns.consul}. @default the settings of the node */
   readonly dns?: DnsOptions;
   /** Host name inside the allocation. It can contain Nomad's variables (`${…}`). Only with the mode `bridge`. @default Nomad's default */
   readonly hostname?: string;

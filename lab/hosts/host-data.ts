@@ -3,6 +3,7 @@ import { execPath } from "node:process";
 import { basename, dirname, join } from "node:path";
 import { composeHost, type HostRole } from "../../constructs/linux/compose-host";
 import { consulClient } from "../../constructs/linux/consul-client";
+import { redirectDns } from "../../constructs/linux/consul-dns";
 import { consulServer } from "../../constructs/linux/consul-server";
 import type { HostPackage } from "../../constructs/linux/host";
 import { nomadClient } from "../../constructs/linux/nomad-client";
@@ -148,9 +149,10 @@ function systemFiles(host: LabHost, { hosts }: Datacenter): HostRole {
     files: [
       { path: "/etc/hostname", content: `${host.name}\n` },
       { path: "/etc/hosts", content: ["127.0.0.1 localhost\n", ...addresses].join("") },
-      // No resolver is reachable from a lab: refused at once is better than timed out.
+      // Consul refuses names outside `.consul` at once, because no other name server is reachable from a lab.
       { path: "/etc/resolv.conf", content: "nameserver 127.0.0.1\n" },
     ],
+    steps: redirectDns("OUTPUT --destination 127.0.0.1"),
   };
 }
 

@@ -4,8 +4,10 @@
 //     answers once all are answered, or somebody asks for POST /stop:
 //     {"answers":{"200 v1":90,"200 v2":10},"instances":{"…":50},"slowestMs":12,"samples":[…]}
 //   GET /env?name=…  the value of a variable
+//   GET /resolve?name=…&type=A|SRV  what DNS says of a name, or the code of the error
 
 import { Agent, createServer, request } from "node:http";
+import { lookup, resolve } from "node:dns/promises";
 import { json, text } from "node:stream/consumers";
 import { setTimeout as sleep } from "node:timers/promises";
 
@@ -17,6 +19,7 @@ createServer(async (incoming, outgoing) => {
   if (url.pathname === "/load") reply(await load(await json(incoming)));
   else if (url.pathname === "/stop") reply({ stops: ++stops });
   else if (url.pathname === "/env") reply({ value: process.env[url.searchParams.get("name")] });
+  else if (url.pathname === "/resolve") reply(await resolved(url.searchParams));
   else reply({ status: "passing" });
 }).listen(Number(process.env.PORT), "0.0.0.0");
 
@@ -42,12 +45,19 @@ async function load({ url, requests, concurrency = 1, intervalMs = 0, headers = 
   return result;
 }
 
+/** Of addresses, what programs get that use the resolver of the system, with its search domains. */
+async function resolved(parameters) {
+  const [name, type] = ["name", "type"].map((parameter) => parameters.get(parameter));
+  const found = type === "A" ? lookup(name, { all: true, family: 4 }) : resolve(name, type);
+  return found.catch(({ code }) => code);
+}
+
 function ask(url, options) {
   return new Promise((resolve) => {
     const outgoing = request(url, { ...options, signal: AbortSignal.timeout(20_000) });
     outgoing.on("response", async (response) => {
       const words = await text(response).catch(({ message }) => message);
-      const flags = { overloaded: response.headers["x-envoy-overloaded"] };
+      const flags = { overloaded: response.headers["x-envoy-overloaded"], cookies: response.headers["set-cookie"] };
       resolve({ status: response.statusCode, body: parsed(words), flags });
     });
     outgoing.on("error", ({ code, message }) => resolve({ status: code ?? message }));

@@ -2,6 +2,7 @@ import { readFileSync } from "node:fs";
 import { join } from "node:path";
 import {
   ApiGatewayListener,
+  Dns,
   EnvoyExtension,
   Failover,
   HashPolicy,
@@ -57,7 +58,8 @@ synthesize((app) => {
     port: 9300,
     publish: 9300,
     protocol: Protocol.HTTP,
-    workload: loadGenerator(9300),
+    workload: loadGenerator(9300, "exec"),
+    dns: Dns.consul({ searches: ["service.consul"] }),
     update: { minHealthyTime: "1s" },
     envoyExtensions: [
       EnvoyExtension.propertyOverride({
@@ -118,7 +120,12 @@ synthesize((app) => {
     ...{ ...faulty("pair"), count: 2 },
     sidecar: Sidecar.exec({ config: { envoy_stats_flush_interval: variant.get("flush") ?? "5s" } }),
   });
-  pair.resolve({ loadBalancer: LoadBalancer.maglev([HashPolicy.header("x-user")]) });
+  pair.resolve({
+    loadBalancer: LoadBalancer.maglev([
+      HashPolicy.header("x-user", { terminal: true }),
+      HashPolicy.cookie("cart", { session: true }),
+    ]),
+  });
   client.connectTo(pair, {
     env: "PAIR",
     passiveHealthCheck: { interval: "1s", maxFailures: 2, baseEjectionTime: "3s" },

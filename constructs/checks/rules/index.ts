@@ -12,6 +12,7 @@ import { jobChecks } from "./jobs";
 import { ownershipChecks } from "./ownership";
 import { permissionChecks } from "./permissions";
 import { portChecks } from "./ports";
+import { taskDnsChecks } from "./task-dns";
 import { trafficChecks } from "./traffic";
 import { transparentProxyChecks } from "./transparent-proxy";
 import { validityChecks } from "./validity";
@@ -31,6 +32,7 @@ export const MESH_CHECKS: readonly Check[] = [
   ...portChecks,
   ...jobChecks,
   ...transparentProxyChecks,
+  ...taskDnsChecks,
   ...availabilityChecks,
   ...accessChecks,
   ...validityChecks,
