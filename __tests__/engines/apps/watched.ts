@@ -14,8 +14,12 @@ process.on("SIGHUP", () => listen(7001, "127.0.0.9"));
 process.on("SIGWINCH", () => listen(7001, "127.0.0.1"));
 listen(7001, "127.0.0.1");`;
 
-/** Makes a connection every 200 ms. */
-const TICKER = `setInterval(() => require("net").connect(7002, "127.0.0.1").on("error", () => {}).resume(), 200);
+/** Makes a connection every 200 ms; from SIGUSR2 to SIGWINCH it asks the API for what it has not, over and over. */
+const TICKER = `let asks = false;
+const ask = () => asks && fetch("http://127.0.0.1:7004/never").then((it) => it.text()).catch(() => {}).then(() => setTimeout(ask, 5));
+process.on("SIGUSR2", () => { asks = true; ask(); });
+process.on("SIGWINCH", () => { asks = false; });
+setInterval(() => require("net").connect(7002, "127.0.0.1").on("error", () => {}).resume(), 200);
 require("http").createServer((_, response) => response.end()).listen(7003);`;
 
 /**
@@ -55,6 +59,6 @@ synthesize((app) => {
   dashboard.connectTo(api, { localBindPort: 8080, env: "COUNTING_SERVICE_URL" });
   ticker.connectTo(store, { localBindPort: 7002 });
   // One instance of a version is all that there is to eject.
-  const passiveHealthCheck = { maxFailures: 3, baseEjectionTime: "60s", maxEjectionPercent: 100 };
+  const passiveHealthCheck = { maxFailures: 3, baseEjectionTime: "300s", maxEjectionPercent: 100 };
   ticker.connectTo(api, { localBindPort: 7004, passiveHealthCheck, permissions: [HttpPermission.get("/never")] });
 });
