@@ -53,6 +53,9 @@ export {
   type PermissionMatch,
 } from "./consul/http-permission";
 export type { HeaderChanges } from "./consul/header-changes";
+export { JwtKeys, type JwksAuthority, type JwksRetry, type RemoteJwksOptions } from "./consul/jwt-keys";
+export { JwtLocation, type JwtHeaderOptions } from "./consul/jwt-location";
+export type { HasProviderName, JwtClaim, JwtRequirement } from "./consul/jwt-requirement";
 export {
   HashPolicy,
   LoadBalancer,
@@ -193,6 +196,12 @@ export { JobGroup, type CatalogServiceProps, type JobGroupProps } from "./mesh/j
 export { MeshJob, type MeshJobBaseProps, type MeshJobProps } from "./mesh/jobs/mesh-job";
 export { ImportedMesh } from "./mesh/imported-mesh";
 export type { ImportedMeshServiceOptions } from "./mesh/imported-service";
+export {
+  JwtProvider,
+  type JwtForwarding,
+  type JwtProviderBaseProps,
+  type JwtProviderProps,
+} from "./mesh/jwt-provider";
 export { Mesh } from "./mesh/mesh";
 export type { IGateway, IMeshMember, IMeshService, IServiceMesh } from "./mesh/mesh-member";
 export {
@@ -242,6 +251,7 @@ export { Redirect, type RedirectOptions } from "./mesh/traffic/redirect";
 export type { ResolveOptions, Route, Split, TrafficOwner } from "./mesh/traffic/service-traffic";
 export { ServiceVersion, type ServiceVersionProps } from "./mesh/traffic/service-version";
 export { Subset, type SubsetOptions } from "./mesh/traffic/subset";
+export { WildcardDestination, type WildcardDestinationProps } from "./mesh/wildcard-destination";
 export { VirtualService, type VirtualServiceBaseProps, type VirtualServiceProps } from "./mesh/traffic/virtual-service";
 export { Upstream } from "./mesh/upstream";
 export type { EntryKey, Need } from "./model/needs";

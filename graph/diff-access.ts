@@ -68,11 +68,22 @@ function isWider(before: Access, after: Access): boolean {
   const isLeftOver = (rules: readonly string[], others: readonly string[]) => {
     let next = 0;
     return rules.every((rule) => {
-      next = others.indexOf(rule, next) + 1;
-      return next > 0;
+      const at = others.slice(next).findIndex((other) => isAtMost(rule, other));
+      next += at + 1;
+      return at >= 0;
     });
   };
   const denies = (rules: readonly string[]) => rules.filter((rule) => !rule.startsWith("allow "));
-  // Narrower for certain: some allowances are gone, and no condition is.
-  return !(isLeftOver(after.rules, before.rules) && isLeftOver(denies(before.rules), after.rules));
+  const isAdded = (rule: string) => rule.startsWith(TOKEN_FOR_ALL) && !before.rules.includes(rule);
+  const kept = after.rules.filter((rule) => !isAdded(rule));
+  // Narrower for certain: some allowances are gone or need a token, and no condition is gone.
+  return !(isLeftOver(kept, before.rules) && isLeftOver(denies(before.rules), after.rules));
+}
+
+/** How the rule begins that every request needs a token. */
+const TOKEN_FOR_ALL = "only with ";
+
+/** Whether a permission allows what another one does, or the same with a token. */
+function isAtMost(rule: string, other: string): boolean {
+  return rule === other || (rule.startsWith("allow ") && rule.startsWith(`${other} with a token of `));
 }

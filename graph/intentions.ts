@@ -1,8 +1,9 @@
+import { tokenPhrase } from "../constructs/consul/jwt-requirement";
 import { ANY_SERVICE } from "../constructs/consul/service-intentions";
 import type { Intention } from "../constructs/model/intentions";
 import type { EntryDocument } from "../lab/apply/documents";
 import type { Permission } from "./model";
-import { permissionPhrase, providersPhrase } from "./phrases";
+import { permissionPhrase } from "./phrases";
 
 /** One rule: which service a source may reach. A source of a peer is not one from here, even if they have the same name. */
 export interface IntentionRule {
@@ -32,10 +33,7 @@ export function intentionRules(entries: readonly EntryDocument[]): IntentionRule
 /** What an intention says, in words. */
 export function permissionOf({ source, destination, rule, jwt }: Intention): Permission {
   const { Action, Permissions, Description } = rule;
-  const rules = [
-    ...(jwt ? [`only with a token of ${providersPhrase(jwt)}`] : []),
-    ...(Permissions ?? []).map(permissionPhrase),
-  ];
+  const rules = [...(jwt ? [`only with ${tokenPhrase(jwt)}`] : []), ...(Permissions ?? []).map(permissionPhrase)];
   const partly = rules.length > 0;
   return {
     allowed: Permissions?.length ? "some requests" : Action !== "allow" ? "no" : partly ? "some requests" : "all",

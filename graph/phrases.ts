@@ -1,4 +1,5 @@
 import type * as consul from "../constructs/consul/generated/config-entries";
+import { tokenPhrase } from "../constructs/consul/jwt-requirement";
 
 type HeaderCondition = Pick<consul.IntentionHTTPHeaderPermission, "Name" | "Invert">;
 
@@ -28,11 +29,7 @@ export function permissionPhrase({ Action, HTTP, JWT }: consul.IntentionPermissi
     methods: HTTP?.Methods,
     headers: HTTP?.Header,
   });
-  return `${Action ?? "?"} ${request}${JWT ? ` with a token of ${providersPhrase(JWT)}` : ""}`;
-}
-
-export function providersPhrase({ Providers }: consul.IntentionJWTRequirement): string {
-  return (Providers ?? []).map(({ Name = "?" }) => Name).join(" or ");
+  return `${Action ?? "?"} ${request}${JWT ? ` with ${tokenPhrase(JWT)}` : ""}`;
 }
 
 export function routePhrase({ HTTP }: consul.ServiceRouteMatch): string {

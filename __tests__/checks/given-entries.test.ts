@@ -48,7 +48,26 @@ describe.each(Object.entries(WAYS))("entries that are written manually as %s", (
     expect(findings(upstream)).toEqual([refused]);
     expect(findings(upstream, intentions("api", { Name: "web", Action: "allow" }))).toEqual([]);
     expect(findings(upstream, intentions("api", { Name: "web", Action: "deny" }))).toEqual([refused]);
-    expect(findings(upstream, intentions("*", { Name: "web", Action: "allow" }))).toEqual([]);
+    expect(findings(upstream, intentions("*", { Name: "web", Action: "allow" }))).toEqual([
+      expect.stringMatching(/: web can reach every service, such as api\. .*\(wildcard-destination\)$/),
+    ]);
+  });
+
+  test("require tokens of providers that exist, and that Envoy verifies", () => {
+    const jwt = { Providers: [{ Name: "login" }] };
+    const guarded = { ...intentions("api", { Name: "web", Action: "allow" }), JWT: jwt } as consul.ConfigEntry;
+    const upstream = ({ web, api }: { web: MeshService; api: MeshService }) => void web.addUpstream(api);
+    expect(findings(upstream, guarded)).toEqual([
+      "stack/mesh/api: The intentions of api require a token of login, which is no JWT provider of its datacenter in this app. Add it with addJwtProvider of a mesh of this datacenter, or reference one of another team with JwtProvider.fromName. (unknown-jwt-provider)",
+    ]);
+    const provider: consul.ConfigEntry = {
+      ...{ Kind: "jwt-provider", Name: "login", Issuer: "a" },
+      JSONWebKeySet: { Remote: { URI: "https://login.example.com" } },
+    };
+    expect(findings(upstream, guarded, provider)).toEqual([
+      expect.stringMatching(/: The keys of login are at the host login\.example\.com, .*\(jwks-settings\)$/),
+      expect.stringMatching(/ and accept any certificate\. .*\(jwks-unverified\)$/),
+    ]);
   });
 
   test("are checked like intentions that are stated", () => {

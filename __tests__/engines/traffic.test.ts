@@ -6,6 +6,7 @@ import { eventually } from "../support/eventually";
 import { TestLab, type Outcome } from "../support/lab";
 import { synthMesh } from "../support/synth";
 import { processOfTask } from "../support/task-process";
+import { tokenIssuer } from "../support/tokens";
 import { addTrafficGallery } from "../support/traffic-gallery";
 
 const MINUTE = 60_000;
@@ -37,9 +38,19 @@ interface LoadOptions {
   readonly method?: string;
 }
 
+const login = tokenIssuer("https://login.example.com");
+const partner = tokenIssuer("https://partner.example.com");
+/** Issues in the name of the first one, with a key of its own. */
+const rogue = tokenIssuer("https://login.example.com");
+
 /** What the app's variant says, each time again. */
+function variantOf(variant: Readonly<Record<string, string>>): string {
+  const keys = JSON.stringify({ local: login.jwks, remote: partner.jwks });
+  return new URLSearchParams({ ...variant, keys }).toString();
+}
+
 async function up(variant: Readonly<Record<string, string>>): Promise<void> {
-  await lab.mustUp(new URLSearchParams(variant).toString());
+  await lab.mustUp(variantOf(variant));
 }
 
 /** Sends requests from within the mesh, to an upstream of the client. */
@@ -374,6 +385,72 @@ describe("a connection", () => {
   });
 });
 
+describe("tokens of users", () => {
+  const CLAIMS = { aud: "shop", realm: { team: "shop" }, role: "buyer" };
+  const now = () => Math.floor(Date.now() / 1000);
+  const bearer = (token: string) => ({ authorization: `Bearer ${token}` });
+  const statusOf = async (upstream: string, options: LoadOptions = {}) =>
+    (await load(upstream, options)).samples[0].status;
+
+  test.each<[string, LoadOptions]>([
+    ["in a header", { headers: bearer(login.token(CLAIMS)) }],
+    ["in the query", { path: `/?token=${login.token(CLAIMS)}` }],
+    ["in a cookie", { headers: { cookie: `session=${login.token(CLAIMS)}` } }],
+    ["for one of several audiences", { headers: bearer(login.token({ ...CLAIMS, aud: ["other", "stock"] })) }],
+    ["of another provider, whose keys a server has", { headers: { "x-partner-token": partner.token({}) } }],
+  ])("let a request in that has one %s", async (_, options) => {
+    await eventually(async () => expect(await statusOf("GUARDED", options)).toBe(200));
+  });
+
+  test("reach the service only as it is stated: their claims, or the token itself", async () => {
+    const ofLogin = await load("GUARDED", { headers: bearer(login.token(CLAIMS)) });
+    const { "x-claims": claims = "", ...others } = ofLogin.samples[0].body?.headers ?? {};
+    expect(JSON.parse(Buffer.from(claims, "base64url").toString())).toMatchObject(CLAIMS);
+    expect(others).toEqual({});
+    const token = partner.token({});
+    const ofPartner = await load("GUARDED", { headers: { "x-partner-token": token } });
+    expect(ofPartner.samples[0].body?.headers).toEqual({ "x-partner-token": token });
+  });
+
+  test.each<[string, LoadOptions]>([
+    ["has none", {}],
+    ["has one in another header", { headers: { "x-token": login.token(CLAIMS) } }],
+    ["lacks a claim", { headers: bearer(login.token({ ...CLAIMS, realm: {} })) }],
+    ["has another claim", { headers: bearer(login.token({ ...CLAIMS, role: "seller" })) }],
+    ["has a list where a text is expected", { headers: bearer(login.token({ ...CLAIMS, role: ["buyer"] })) }],
+    ["has one for another audience", { headers: bearer(login.token({ ...CLAIMS, aud: "other" })) }],
+    ["has one of another issuer", { headers: bearer(login.token({ ...CLAIMS, iss: "https://other.example.com" })) }],
+    ["has one that has expired", { headers: bearer(login.token({ ...CLAIMS, exp: now() - 120 })) }],
+    ["has one that is not valid yet", { headers: bearer(login.token({ ...CLAIMS, nbf: now() + 3600 })) }],
+    ["has one with another signature", { headers: bearer(rogue.token(CLAIMS)) }],
+    ["has one of the other provider in its place", { headers: bearer(partner.token(CLAIMS)) }],
+  ])("refuse a request with 403 that %s", async (_, options) => {
+    expect(await statusOf("GUARDED", options)).toBe(403);
+  });
+
+  test("are required of some requests, the first permission that matches decides", async () => {
+    const [admin, buyer] = ["admin", "buyer"].map((role) => bearer(login.token({ aud: "shop", role })));
+    const statuses = async (path: string) =>
+      Promise.all([undefined, buyer, admin].map((headers) => statusOf("GRADED", { path, headers })));
+    expect(await statuses("/")).toEqual([200, 200, 200]);
+    expect(await statuses("/orders/7")).toEqual([403, 200, 200]);
+    expect(await statuses("/admin")).toEqual([403, 403, 200]);
+    expect(await statusOf("GRADED", { method: "POST", headers: admin })).toBe(403);
+  });
+});
+
+test("intentions for every service let a source in where the service says nothing of it, without a token, and all but one others", async () => {
+  const fromProber = async (port: number) => {
+    const [only] = await allocationsOf("prober");
+    const program = `fetch("http://127.0.0.1:${port}/admin").then(({ status }) => console.log(status))`;
+    return (await lab.inTask(only, "prober", ["node", "-e", program])).output.trim();
+  };
+  await eventually(async () =>
+    expect(await Promise.all([9501, 9502, 9503].map(fromProber))).toEqual(["200", "200", "403"]),
+  );
+  expect((await load("SPARED")).answers).toEqual({ "200 spared": 1 });
+});
+
 describe("where nothing is stated about it", () => {
   test("one of two instances that fails is ejected, by gateways too: all but the first few requests are answered", async () => {
     const [broken, sound] = await allocationsOf("double");
@@ -450,9 +527,7 @@ test("a new version of one instance, and of two, replaces the old one, and no re
 });
 
 test("Nomad's own canary gets only the testers' requests, until it is promoted", async () => {
-  const { output } = await lab.up(
-    new URLSearchParams({ percent: "0", live: "green", tagged: "v2", steady: "v2" }).toString(),
-  );
+  const { output } = await lab.up(variantOf({ percent: "0", live: "green", tagged: "v2", steady: "v2" }));
   expect(output).toContain(
     "Canaries of tagged are waiting for promotion. To replace the other instances: nomad job promote tagged",
   );

@@ -128,7 +128,7 @@ describe("tokens of users", () => {
   ])("%s, leave some requests", (_, entries) => {
     const { allowed, ends } = from("web", "api", entries, { path: "/" });
     expect(allowed).toBe("some requests");
-    expect(ends[0][1]).toMatch(/allows (it|requests) with a token$/);
+    expect(ends[0][1]).toMatch(/allows (it|requests) with a token of login$/);
   });
 
   test("are not asked for where nothing asks for them", () => {

@@ -18,6 +18,9 @@ import {
   HttpPermission,
   IngressListener,
   JobKind,
+  JwtKeys,
+  JwtLocation,
+  JwtProvider,
   LoadBalancer,
   MeshCertificateAuthority,
   MeshGatewayMode,
@@ -39,6 +42,7 @@ import {
   Template,
   Tracing,
   Volume,
+  WildcardDestination,
   WorkloadIdentityAuthMethod,
   Workload,
   type AccessLogOptions,
@@ -121,6 +125,12 @@ import {
   type VaultAwsOptions,
   type VaultCaOptions,
   type VaultJwtOptions,
+  type DenialOptions,
+  type JwtHeaderOptions,
+  type JwtProviderBaseProps,
+  type JwtRequirement,
+  type RemoteJwksOptions,
+  type WildcardDestinationProps,
 } from "../../constructs";
 import {
   AccessStack,
@@ -431,6 +441,13 @@ const vaultCa = (options: { readonly auth: VaultAuth }) =>
 const withBalancer = (loadBalancer: LoadBalancer) => {
   services().web.resolve({ loadBalancer });
 };
+
+const TOKEN = {
+  provider: JwtProvider.fromName(new TestStack(), "provider", "a"),
+  claims: [{ path: ["a"], value: "b" }],
+};
+const withProvider = (props: Partial<JwtProviderBaseProps>) =>
+  mesh().addJwtProvider("provider", { issuer: "a", keys: JwtKeys.file("/b"), ...props });
 
 function consulServers(): ConsulServers {
   const secretStore = { type: "directory", path: "/a" } as const;
@@ -833,6 +850,39 @@ export const OPTION_CASES: readonly OptionCase[] = [
     const { web, api } = services();
     return web.connectTo(api, { permissions: [HttpPermission.allow(match)] });
   }),
+  of<JwtRequirement>("a token", TOKEN, (token) => services().api.requireJwt(token)),
+  of<JwtRequirement>("a token of some requests", TOKEN, (token) => {
+    const { web, api } = services();
+    return web.connectTo(api, { permissions: [HttpPermission.get().requireJwt(token)] });
+  }),
+  of<JwtProviderBaseProps>(
+    "a JWT provider",
+    {
+      ...{ providerName: "a", issuer: "b", audiences: ["c"], keys: JwtKeys.file("/d"), clockSkew: "1s", cacheSize: 1 },
+      ...{ locations: [JwtLocation.query("e")], forwarding: { header: "f", padded: true }, override: {} },
+    },
+    (props) => mesh().addJwtProvider("provider", props),
+  ),
+  of<JwtHeaderOptions>("a header with a token", { valuePrefix: "a", forward: true }, (options) =>
+    withProvider({ locations: [JwtLocation.header("b", options)] }),
+  ),
+  of<RemoteJwksOptions>(
+    "remote keys",
+    {
+      ...{ uri: "https://a", requestTimeout: "1s", cacheDuration: "1s", fetchAsynchronously: true, useSni: true },
+      ...{ retry: { numRetries: 1, baseInterval: "1s", maxInterval: "2s" }, discoveryType: "STATIC" },
+      ...{ authority: { file: "a", pem: "b", environmentVariable: "c" }, connectTimeout: "1s" },
+    },
+    (options) => withProvider({ keys: JwtKeys.remote(options) }),
+  ),
+  of<WildcardDestinationProps>(
+    "any destination",
+    { mesh: mesh() },
+    (props) => new WildcardDestination(mesh(), "any", props),
+  ),
+  of<DenialOptions>("an intention for any destination", { description: "a", peer: "b" }, (options) =>
+    mesh().addWildcardDestination("any").allowFrom("web", options),
+  ),
   of<LuaExtensionOptions & EnvoyExtensionOptions>(
     "a script",
     { script: "a", listener: "inbound", ...REQUIRED },

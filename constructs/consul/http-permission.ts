@@ -1,8 +1,10 @@
+import { ValueError } from "../core/errors";
 import { HTTP_METHODS, type HttpMethod } from "../core/http-method";
-import type { Place } from "../core/problems";
+import { itemsOf, type Place } from "../core/problems";
 import * as is from "../core/shape";
 import { withoutUndefined } from "../core/without-undefined";
 import type * as consul from "./generated/config-entries";
+import { JWT_REQUIREMENT_SHAPE, renderJwtRequirement, type JwtRequirement } from "./jwt-requirement";
 
 /** A condition on a header of a request. All conditions that are set must be met. */
 export interface HeaderMatch {
@@ -113,6 +115,8 @@ export class HttpPermission {
     readonly action: "allow" | "deny",
     /** @internal */
     readonly match: PermissionMatch,
+    /** @internal The tokens of which a request needs one. */
+    readonly tokens: readonly JwtRequirement[] = [],
   ) {}
 
   /** Allows GET and HEAD for a path and everything below it: `/v1/orders` and `/v1/orders/7`, but not `/v1/ordersprivate`. */
@@ -148,8 +152,26 @@ export class HttpPermission {
     return new HttpPermission("deny", match);
   }
 
+  /**
+   * The same permission, for requests that have one of these tokens. A request that the permission matches and that has none of them is
+   * denied with status 403; later permissions are not evaluated for it.
+   *
+   * @example
+   * HttpPermission.get("/admin").requireJwt({ provider: login, claims: [{ path: ["role"], value: "admin" }] })
+   * @throws ValueError for a permission that denies: Consul denies with and without a token
+   */
+  requireJwt(...tokens: readonly [JwtRequirement, ...JwtRequirement[]]): HttpPermission {
+    if (this.action === "deny") {
+      throw new ValueError(
+        "A permission that denies requires a token, which Consul ignores.",
+        "Require the token in a permission that allows, and omit what it allows from the others.",
+      );
+    }
+    return new HttpPermission(this.action, this.match, tokens);
+  }
+
   /** @internal A permission of a config entry that is written manually. */
-  static fromEntry({ Action, HTTP = {} }: consul.IntentionPermission): HttpPermission {
+  static fromEntry({ Action, HTTP = {}, JWT }: consul.IntentionPermission): HttpPermission {
     const { PathPrefix, PathExact, PathRegex, Methods, Header } = HTTP;
     return new HttpPermission(
       Action === "deny" ? "deny" : "allow",
@@ -165,17 +187,27 @@ export class HttpPermission {
           }),
         ),
       }),
+      itemsOf(JWT?.Providers).map(({ Name = "", VerifyClaims }) => ({
+        provider: { providerName: Name },
+        claims:
+          VerifyClaims && itemsOf(VerifyClaims).map(({ Path = [], Value = "" }) => ({ path: Path, value: Value })),
+      })),
     );
   }
 
   /** @internal */
   examine(place: Place): void {
     is.examineProperties(place, this.match, PERMISSION_MATCH_SHAPE);
+    is.list(is.block(JWT_REQUIREMENT_SHAPE))(place, "tokens", this.tokens);
   }
 
   /** @internal In Consul's format, in order. */
   get rendered(): readonly consul.IntentionPermission[] {
-    return pathsOf(this.match).map((path) => ({ Action: this.action, HTTP: renderMatch({ ...this.match, ...path }) }));
+    const jwt = this.tokens.length === 0 ? {} : { JWT: renderJwtRequirement(this.tokens) };
+    return pathsOf(this.match).map((path) => ({
+      ...{ Action: this.action, HTTP: renderMatch({ ...this.match, ...path }) },
+      ...jwt,
+    }));
   }
 }
 

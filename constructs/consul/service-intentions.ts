@@ -19,8 +19,16 @@ export interface IntentionSource {
   readonly follows?: boolean;
 }
 
-/** Consul computes the precedence of an intention from how exactly it names its source. The destination is always exact here. */
-const PRECEDENCE = { exact: 9, wildcard: 8 };
+/** Consul computes the precedence of an intention from how exactly it names its destination and its source. */
+const PRECEDENCE = { service: { exact: 9, wildcard: 8 }, wildcard: { exact: 6, wildcard: 5 } };
+
+/** What a destination requires of all requests, and what it is. */
+export interface IntentionDestination {
+  /** Whether it is any service. @default false */
+  readonly isWildcard?: boolean;
+  /** A token that each request needs. @default none */
+  readonly jwt?: consul.IntentionJWTRequirement;
+}
 
 /**
  * Renders the sources of one destination. Order, precedence and type are those that Consul returns, so that later plans show no
@@ -28,20 +36,22 @@ const PRECEDENCE = { exact: 9, wildcard: 8 };
  */
 export function renderServiceIntentions(
   sources: readonly IntentionSource[],
+  { isWildcard = false, jwt }: IntentionDestination = {},
 ): Omit<consul.ServiceIntentionsConfigEntry, "Kind" | "Name"> | undefined {
   if (sources.length === 0) {
     return undefined;
   }
+  const precedence = PRECEDENCE[isWildcard ? "wildcard" : "service"];
   const rendered = mergeBySource(sources).map((source): consul.SourceIntention => ({
     Name: source.name,
     Peer: source.peer,
     Action: source.permissions === undefined ? (source.isDenied === true ? "deny" : "allow") : undefined,
     Permissions: source.permissions?.flatMap((permission) => permission.rendered),
-    Precedence: source.name === ANY_SERVICE ? PRECEDENCE.wildcard : PRECEDENCE.exact,
+    Precedence: source.name === ANY_SERVICE ? precedence.wildcard : precedence.exact,
     Type: "consul",
     Description: source.description,
   }));
-  return { Sources: rendered.sort(byRankThenName) };
+  return { Sources: rendered.sort(byRankThenName), ...(jwt && { JWT: jwt }) };
 }
 
 /**
@@ -92,9 +102,9 @@ function descriptionOf(statements: readonly IntentionSource[]): string | undefin
 }
 
 /**
- * Merges permissions: allows everything that some statements allow, except for what any of them denies. The order is kept if only
- * one statement allows an exception before it denies. If several statements do, no order is correct for all, so their denials
- * come first too.
+ * Merges permissions: allows everything that some statements allow, except for what any of them denies, and only with a token where any of
+ * them requires one. So what is stricter comes first: denials, then permissions with a token. The order is kept if only one statement has an
+ * exception before something stricter. If several statements do, no order is correct for all, so what is stricter comes first there too.
  *
  * @param statements the permissions of each statement; `undefined` if it allows everything
  * @param denied what other statements deny
@@ -105,11 +115,11 @@ function mergePermissions(
   denied: readonly (readonly HttpPermission[])[],
 ): readonly HttpPermission[] | undefined {
   const all = statements.map((permissions) => permissions ?? [EVERYTHING]).sort(byText);
-  const ordered = all.filter(allowsBeforeItDenies);
+  const ordered = all.filter(hasExceptions);
   const [kept] = ordered.length === 1 ? ordered : [[]];
   const others = all.filter((permissions) => permissions !== kept).flat();
   const denies = distinct([...[...denied].sort(byText).flat(), ...others.filter(isDeny)]);
-  const allows = distinct(others.filter((permission) => !isDeny(permission)));
+  const allows = distinct(others.filter((it) => !isDeny(it)).sort((one, other) => strictness(other) - strictness(one)));
   const allowsEverything = statements.includes(undefined) && denies.length + kept.length === 0;
   return allowsEverything ? undefined : [...denies, ...kept, ...allows];
 }
@@ -117,10 +127,14 @@ function mergePermissions(
 /** @internal Any request, in the form that Consul accepts next to permissions that deny. */
 export const EVERYTHING = HttpPermission.allow({ pathPrefix: "/" });
 
-/** @internal Whether the order of the permissions matters: a permission allows a part of what a later one denies. */
-export function allowsBeforeItDenies(permissions: readonly HttpPermission[]): boolean {
-  const first = permissions.findIndex((permission) => !isDeny(permission));
-  return first >= 0 && permissions.slice(first).some(isDeny);
+/** @internal Whether a permission comes before a stricter one, and so can be an exception from it: the order of the permissions matters. */
+export function hasExceptions(permissions: readonly HttpPermission[]): boolean {
+  return permissions.some((one, index) => permissions.slice(index).some((it) => strictness(it) > strictness(one)));
+}
+
+/** How much a permission restricts the requests that it matches: it denies them, requires a token, or allows them. */
+function strictness(permission: HttpPermission): number {
+  return isDeny(permission) ? 2 : permission.tokens.length > 0 ? 1 : 0;
 }
 
 /** @internal */

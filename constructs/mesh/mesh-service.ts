@@ -1,12 +1,14 @@
 import type { Job } from "@cdktf/provider-nomad/lib/job";
 import { Construct } from "constructs";
 import type * as consul from "../consul/generated/config-entries";
+import { JWT_REQUIREMENT_SHAPE, renderJwtRequirement, type JwtRequirement } from "../consul/jwt-requirement";
 import { Protocol } from "../consul/protocol";
 import { knownEntries, knownItems } from "../core/collections";
 import { MeshError } from "../core/errors";
 import type { Override } from "../core/override";
 import { SubsetFilter } from "../consul/subset-filter";
 import { withEjection } from "../consul/upstream-config";
+import { Graph } from "../model/graph";
 import { AllocationPorts, LocalBinds } from "../model/local-ports";
 import type { ServiceRecord } from "../model/records";
 import type { Snapshot } from "../model/snapshot";
@@ -215,6 +217,30 @@ export class MeshService extends ServiceInstances implements TrafficOwner {
   denyFrom(source: IMeshMember | string, options: DenialOptions = {}): Intention {
     refuseWrongDenial(this, options);
     return allow(this, this.mesh, source, this, options, true);
+  }
+
+  /**
+   * Requires one of these tokens of every request to this service, from every source of its intentions. Its Envoy responds with status 403 to
+   * a request without one. The protocol of the service must be http, http2 or grpc: Envoy does not read requests of others, and would let all in.
+   *
+   * To require a token only for some requests, use {@link HttpPermission.requireJwt}. A request for which both apply needs both.
+   *
+   * @example
+   * api.requireJwt({ provider: login, claims: [{ path: ["team"], value: "shop" }] });
+   * @throws MeshError if a token is already required
+   * @see https://developer.hashicorp.com/consul/docs/reference/config-entry/service-intentions#jwt
+   */
+  requireJwt(...tokens: readonly [JwtRequirement, ...JwtRequirement[]]): void {
+    is.refuseWrongArgument(this, "tokens", tokens, is.list(is.block(JWT_REQUIREMENT_SHAPE)));
+    const key = this.node.path;
+    if (Graph.of(this).read((data) => data.tokens.has(key))) {
+      throw new MeshError(
+        this,
+        "requireJwt is called twice.",
+        "Pass all tokens to one call: a request then needs one of them.",
+      );
+    }
+    Graph.of(this).write(this, (data) => data.tokens.set(key, renderJwtRequirement(tokens)));
   }
 
   /**

@@ -42,6 +42,12 @@ export abstract class Mesh extends Construct implements IServiceMesh {
     });
   }
 
+  /** @internal Records that a construct which is no member writes config entries to the cluster of this mesh. */
+  addOwner(owner: Construct): void {
+    attachChecks(owner, MESH_CHECKS);
+    Graph.of(this).write(owner, ({ entryStacks }) => entryStacks.set(originOf(owner).stack, this.node.path));
+  }
+
   /** @internal Records an intention for a service of this mesh. */
   addIntention(scope: Construct, intention: Omit<IntentionRecord, "origin" | "mesh" | "follows">): void {
     Graph.of(this).write(scope, (data) =>

@@ -2,12 +2,13 @@ import type { Construct } from "constructs";
 import type { EnvoyExtension } from "../consul/envoy-extension";
 import type * as consul from "../consul/generated/config-entries";
 import { renderRateLimits, type RateLimits } from "../consul/rate-limits";
+import { providersOf } from "../consul/jwt-requirement";
 import { renderServiceIntentions } from "../consul/service-intentions";
 import { joinLists } from "../core/collections";
 import { withoutUndefined } from "../core/without-undefined";
 import type { IntentionRecord } from "../model/records";
 import type { Snapshot } from "../model/snapshot";
-import { type ConsulConfigEntry, DerivedConfigEntry } from "./config-entry";
+import { type ConsulConfigEntry, type Dependency, DerivedConfigEntry } from "./config-entry";
 import type { Mesh } from "./mesh";
 import type { IMeshService } from "./mesh-member";
 
@@ -73,20 +74,25 @@ export function addServiceEntries(
   new DerivedConfigEntry<consul.ServiceIntentionsConfigEntry>(service, "Intentions", {
     kind: "service-intentions",
     name: serviceName,
-    entry: (graph) => renderServiceIntentions(intentionsFor(graph, service).map(renderedSource)),
-    // Consul validates permissions against the protocol in the first two entries. The third one normalizes requests: until it is
-    // written, permissions could be bypassed.
-    dependsOn: (graph) =>
-      judgesRequests(graph, service)
-        ? [
-            defaults,
-            { entry: { kind: "proxy-defaults", name: "global" }, isSoft: true },
-            { entry: { kind: "mesh", name: "mesh" }, isSoft: true },
-          ]
-        : [],
+    entry: (graph) =>
+      renderServiceIntentions(intentionsFor(graph, service).map(renderedSource), { jwt: tokenOf(graph, service) }),
+    // Consul refuses tokens of a provider that does not exist.
+    dependsOn: (graph) => [
+      ...(judgesRequests(graph, service) ? [defaults, ...REQUESTS_JUDGED_AFTER] : []),
+      ...providersFor(graph, service).map((name): Dependency => ({ entry: { kind: "jwt-provider", name } })),
+    ],
   });
   return defaults;
 }
+
+/**
+ * Consul validates permissions against the protocol in the defaults of the service and in the first of these entries. The second one normalizes
+ * requests: until it is written, permissions could be bypassed.
+ */
+const REQUESTS_JUDGED_AFTER: readonly Dependency[] = [
+  { entry: { kind: "proxy-defaults", name: "global" }, isSoft: true },
+  { entry: { kind: "mesh", name: "mesh" }, isSoft: true },
+];
 
 type MeshMember = IMeshService & { readonly mesh: Mesh };
 
@@ -101,6 +107,17 @@ function judgesRequests(graph: Snapshot, service: MeshMember): boolean {
   return intentionsFor(graph, service).some(({ permissions }) => permissions !== undefined);
 }
 
-function renderedSource({ source, permissions, isDenied, description, follows }: IntentionRecord) {
+function tokenOf(graph: Snapshot, service: MeshMember): consul.IntentionJWTRequirement | undefined {
+  return graph.data.tokens.get(service.node.path);
+}
+
+/** Names of the providers of all tokens that the intentions of a service require. */
+function providersFor(graph: Snapshot, service: MeshMember): readonly string[] {
+  const permissions = intentionsFor(graph, service).flatMap((intention) => intention.permissions ?? []);
+  const named = permissions.flatMap(({ tokens }) => tokens.map(({ provider }) => provider.providerName));
+  return [...new Set([...named, ...providersOf(tokenOf(graph, service))])];
+}
+
+export function renderedSource({ source, permissions, isDenied, description, follows }: IntentionRecord) {
   return { name: source.service, peer: source.peer, permissions, isDenied, description, follows };
 }

@@ -25,6 +25,7 @@ import { IngressGateway, type IngressGatewayBaseProps } from "./gateways/ingress
 import { MeshGateway, type MeshGatewayBaseProps } from "./gateways/mesh-gateway";
 import { TerminatingGateway, type TerminatingGatewayBaseProps } from "./gateways/terminating-gateway";
 import { MeshJob, type MeshJobBaseProps } from "./jobs/mesh-job";
+import { JwtProvider, type JwtProviderBaseProps } from "./jwt-provider";
 import { ImportedMesh } from "./imported-mesh";
 import { Mesh, type MeshDefaults } from "./mesh";
 import { MeshService, type MeshServiceBaseProps } from "./mesh-service";
@@ -34,6 +35,7 @@ import { Prometheus, type PrometheusBaseProps } from "./observability/prometheus
 import { renderProxyDefaults } from "./observability/proxy-defaults";
 import type { Tracing } from "./observability/tracing";
 import { VirtualService, type VirtualServiceBaseProps } from "./traffic/virtual-service";
+import { WildcardDestination } from "./wildcard-destination";
 import * as is from "../core/shape";
 import { MESH_SHAPE } from "./shapes";
 
@@ -194,6 +196,19 @@ export class ServiceMesh extends Mesh {
   /** Adds a gateway to other datacenters and peered clusters. */
   addMeshGateway(id: string, props: MeshGatewayBaseProps = {}): MeshGateway {
     return new MeshGateway(this, id, this.inThisMesh(id, props));
+  }
+
+  /** Adds an issuer of tokens that services can require of requests. To add it to another stack: `new JwtProvider(stack, id, { mesh, … })`. */
+  addJwtProvider(id: string, props: JwtProviderBaseProps): JwtProvider {
+    return new JwtProvider(this, id, this.inThisMesh(id, props));
+  }
+
+  /**
+   * Adds the intentions whose destination is any service of the cluster, for platform teams. To add them to another stack:
+   * `new WildcardDestination(stack, id, { mesh })`.
+   */
+  addWildcardDestination(id: string): WildcardDestination {
+    return new WildcardDestination(this, id, { mesh: this });
   }
 
   /** Adds a Prometheus that scrapes the mesh, with recording and alerting rules, in the stack of the mesh. */

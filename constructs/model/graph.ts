@@ -25,6 +25,9 @@ export class Graph {
     outside: new Map(),
     catalogServices: [],
     allowed: new Set(),
+    tokens: new Map(),
+    entryStacks: new Map(),
+    importedJwtProviders: new Set(),
   };
   private readonly emissions: Emission[] = [];
   private current: Snapshot | undefined;

@@ -1,4 +1,5 @@
 import type * as consul from "../consul/generated/config-entries";
+import { tokenPhrase } from "../consul/jwt-requirement";
 import { ANY_SERVICE } from "../consul/service-intentions";
 import type { ConfigEntries } from "./config-entries";
 import { fitsRequest, type HttpRequest } from "./http-request";
@@ -84,7 +85,7 @@ export function decide(
     }
     return intention.jwt === undefined
       ? { allowed: "all", intention, reason: `${name} allows it` }
-      : { allowed: "some requests", intention, reason: `${name} allows requests with a token` };
+      : { allowed: "some requests", intention, reason: `${name} allows requests with ${tokenPhrase(intention.jwt)}` };
   }
   if (request === undefined) {
     return permissions.some(({ Action }) => Action === "allow")
@@ -100,9 +101,10 @@ export function decide(
   if (Action !== "allow") {
     return { allowed: "no", intention, reason: `${which} denies it` };
   }
-  return JWT === undefined && intention.jwt === undefined
+  const tokens = [intention.jwt, JWT].flatMap((requirement) => (requirement ? tokenPhrase(requirement) : []));
+  return tokens.length === 0
     ? { allowed: "all", intention, reason: `${which} allows it` }
-    : { allowed: "some requests", intention, reason: `${which} allows it with a token` };
+    : { allowed: "some requests", intention, reason: `${which} allows it with ${tokens.join(" and ")}` };
 }
 
 function nameOf({ service, peer }: Source): string {

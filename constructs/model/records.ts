@@ -396,6 +396,12 @@ export interface GraphData {
   readonly catalogServices: CatalogServiceRecord[];
   /** Keys of the gateways that are allowed to log in to Consul. */
   readonly allowed: Set<string>;
+  /** The token that each request to a service needs, by key of the service. */
+  readonly tokens: Map<string, consul.IntentionJWTRequirement>;
+  /** Keys of the meshes whose config entries are in a stack, by path of the stack, for stacks that may have no members. */
+  readonly entryStacks: Map<string, string>;
+  /** Names of JWT providers of other apps and teams. */
+  readonly importedJwtProviders: Set<string>;
 }
 
 /** A stack that must be applied after another one, by paths. */

@@ -446,6 +446,9 @@ export class Snapshot {
         this.claim(member.origin.stack, cluster);
       }
     }
+    for (const [stack, mesh] of this.data.entryStacks) {
+      this.claim(stack, this.clusterOf(mesh));
+    }
     for (const instances of this.data.instances.values()) {
       append(this.versions, instances.service, instances);
       const mesh = this.data.jobs.get(instances.job)?.mesh;

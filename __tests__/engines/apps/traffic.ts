@@ -25,6 +25,7 @@ import { addBlueGreen } from "../../../examples/blue-green";
 import { addCanary, addGreetingApi, addGreetingPage, program, TESTER_HEADER } from "../../../examples/canary";
 import { MeshStack } from "../../../stacks/mesh-stack";
 import { readSettings } from "../../../stacks/settings";
+import { addGuarded, type KeySets } from "./guarded";
 import { loadGenerator } from "./load-generator";
 
 /** A token bucket of 5 requests that gets one each 10 s. Its sidecar has one worker thread, and so one bucket. */
@@ -49,6 +50,7 @@ const RATE_LIMIT = `
  * - `live`: which of blue and green answers;
  * - `tagged`: the version of a service that Nomad itself updates by a canary;
  * - `flush`: how often the Envoys of the service `pair` flush their statistics, which they read only when they start;
+ * - `keys`: the public keys of two issuers of tokens;
  * - `steady`: the version of two services that say nothing of deployments, restarts and ejection.
  */
 synthesize((app) => {
@@ -151,6 +153,7 @@ synthesize((app) => {
   }
 
   addExtended(mesh, client);
+  addGuarded(mesh, client, JSON.parse(variant.get("keys") ?? "{}") as KeySets, faulty);
 
   const tagged = mesh.addService("tagged", {
     ...faulty(variant.get("tagged") ?? "v1"),

@@ -9,6 +9,7 @@ import { gatewayChecks } from "./gateways";
 import { graphChecks } from "./graph";
 import { intentionChecks } from "./intentions";
 import { jobChecks } from "./jobs";
+import { jwtChecks } from "./jwt";
 import { ownershipChecks } from "./ownership";
 import { permissionChecks } from "./permissions";
 import { portChecks } from "./ports";
@@ -16,6 +17,7 @@ import { taskDnsChecks } from "./task-dns";
 import { trafficChecks } from "./traffic";
 import { transparentProxyChecks } from "./transparent-proxy";
 import { validityChecks } from "./validity";
+import { wildcardDestinationChecks } from "./wildcard-destination";
 
 /** The checks of meshes, in the order in which messages are printed. */
 export const MESH_CHECKS: readonly Check[] = [
@@ -23,6 +25,8 @@ export const MESH_CHECKS: readonly Check[] = [
   ...ownershipChecks,
   ...connectionChecks,
   ...intentionChecks,
+  ...wildcardDestinationChecks,
+  ...jwtChecks,
   ...permissionChecks,
   ...trafficChecks,
   ...extensionChecks,

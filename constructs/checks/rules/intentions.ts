@@ -1,5 +1,6 @@
 import { Protocol } from "../../consul/protocol";
-import { allowsBeforeItDenies, ANY_SERVICE, isDeny } from "../../consul/service-intentions";
+import { ANY_SERVICE, hasExceptions, isDeny } from "../../consul/service-intentions";
+import { renderJwtRequirement } from "../../consul/jwt-requirement";
 import type { IntentionRecord } from "../../model/records";
 import type { Snapshot } from "../../model/snapshot";
 import type { Check } from "../check";
@@ -92,7 +93,7 @@ const permissionOrder: Check = {
     const reported = new Set<IntentionRecord>();
     for (const { statements, ofAny } of sourcesIn(graph)) {
       const all = [...statements, ...ofAny];
-      const ordered = all.filter(({ permissions }) => allowsBeforeItDenies(permissions ?? []));
+      const ordered = all.filter(({ permissions }) => hasExceptions(permissions ?? []));
       const isKept = (each: IntentionRecord) =>
         ordered.length === 1 && statements.includes(each) && (!each.follows || all.every(({ follows }) => follows));
       const [{ source }] = statements;
@@ -100,8 +101,22 @@ const permissionOrder: Check = {
         reported.add(intention);
         yield {
           at: intention.origin.path,
-          problem: `The permissions of ${intention.source.service} on ${intention.destination} allow requests before they deny others, which has no effect next to other declarations for ${source.service}.`,
-          fix: "Put the deny first, or list all permissions in one declaration.",
+          problem: `The permissions of ${intention.source.service} on ${intention.destination} allow requests before they ${intention.permissions?.some(isDeny) ? "deny others" : "require a token for others"}, which has no effect next to other declarations for ${source.service}.`,
+          fix: `Put the ${intention.permissions?.some(isDeny) ? "deny" : "token"} first, or list all permissions in one declaration.`,
+        };
+      }
+      const requiring = statements.filter(({ permissions }) => permissions?.some(({ tokens }) => tokens.length > 0));
+      const requirements = new Set(
+        requiring.flatMap(({ permissions = [] }) =>
+          permissions.flatMap(({ tokens }) => (tokens.length > 0 ? JSON.stringify(renderJwtRequirement(tokens)) : [])),
+        ),
+      );
+      const last = requiring.at(-1);
+      if (requiring.length > 1 && requirements.size > 1 && last !== undefined && !reported.has(last)) {
+        yield {
+          at: last.origin.path,
+          problem: `Several declarations require different tokens of ${source.service} on ${last.destination}, and the first one that matches a request applies.`,
+          fix: "List all permissions with tokens in one declaration.",
         };
       }
     }
@@ -147,7 +162,7 @@ const wildcardAllow: Check = {
   level: "error",
   *find({ graph }) {
     for (const { origin, source, destination, isDenied } of graph.clusters.flatMap(({ intentions }) => intentions)) {
-      if (source.service === ANY_SERVICE && isDenied !== true) {
+      if (source.service === ANY_SERVICE && destination !== ANY_SERVICE && isDenied !== true) {
         yield {
           at: origin.path,
           problem: `Every service can reach ${destination}.`,

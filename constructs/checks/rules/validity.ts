@@ -1,6 +1,5 @@
 import { Job } from "@cdktf/provider-nomad/lib/job";
 import type { IConstruct } from "constructs";
-import type * as consul from "../../consul/generated/config-entries";
 import { problemsOfEntry } from "../../consul/validate-entry";
 import { textOf, type Problem } from "../../core/problems";
 import { isResource } from "../../core/resource-type";
@@ -11,7 +10,8 @@ import type * as nomad from "../../nomad/generated/job";
 import { problemsOfPortLabels } from "../../nomad/validate/port-labels";
 import { problemsOfJob } from "../../nomad/validate-job";
 import type { Check, CheckedApp, Finding } from "../check";
-import { foreignEntriesIn, foreignJobsIn } from "./foreign";
+import { foreignJobsIn } from "./foreign";
+import { entriesOf } from "./entries";
 import { jobsIn } from "./records";
 
 const invalidJob: Check = {
@@ -72,25 +72,6 @@ function specOf(graph: Snapshot, key: string): string | undefined {
   const resource = graph.emissionsOfJob(key).at(0)?.resource;
   const text = resource === undefined || !isResource(Job, resource) ? undefined : resource.jobspecInput;
   return isToken(text) ? undefined : text;
-}
-
-/** Yields the config entries of the app, and those whose content is given in JSON. */
-function* entriesOf(app: CheckedApp): Iterable<[at: IConstruct | string, entry: consul.ConfigEntry]> {
-  const { graph } = app;
-  for (const emission of graph.emissions) {
-    const { subject, origin } = emission;
-    const content = "entry" in subject ? graph.contentOf(emission) : undefined;
-    if ("entry" in subject && content !== undefined) {
-      const { kind, name } = subject.entry;
-      yield [origin.path, { Kind: kind, Name: name, ...content }];
-    }
-  }
-  for (const resource of foreignEntriesIn(app)) {
-    const fields = fromTerraformJson(resource.configJsonInput);
-    if (fields !== undefined) {
-      yield [resource, { Kind: resource.kindInput, Name: resource.nameInput, ...fields } as consul.ConfigEntry];
-    }
-  }
 }
 
 export const validityChecks: readonly Check[] = [invalidJob, undefinedPortLabel, invalidConfigEntry];

@@ -1,5 +1,7 @@
-import { itemsOf, known, type Place } from "../../core/problems";
+import { itemsOf, known, Shown, type Place } from "../../core/problems";
+import { isToken } from "../../core/token";
 import type * as consul from "../generated/config-entries";
+import { hasSecretKeys } from "../jwks";
 import { exactlyOne, isSet, lengthOf } from "./common";
 
 const DISCOVERY_TYPES = ["STATIC", "STRICT_DNS", "LOGICAL_DNS", "EDS", "ORIGINAL_DST"];
@@ -32,6 +34,12 @@ function examineLocal(place: Place, { JWKS, Filename }: consul.LocalJWKS): void 
   exactlyOne(place, "Local", { JWKS, Filename });
   if (isSet(JWKS) && !/^(?:[A-Za-z0-9+/]{4})*(?:[A-Za-z0-9+/]{2}==|[A-Za-z0-9+/]{3}=)?$/.test(stripped(JWKS))) {
     place.block("Local").refuse("JWKS", JWKS, "a key set in base64", "Encode it.");
+  } else if (isSet(JWKS) && !isToken(JWKS) && hasSecretKeys(Buffer.from(stripped(JWKS), "base64").toString())) {
+    // Consul accepts it. The value is a secret, so the message does not contain it.
+    const received = new Shown("a key set with private keys");
+    place
+      .block("Local")
+      .refuse("JWKS", received, "only public keys, because it is in the Terraform state", "Remove them.");
   }
 }
 

@@ -1,0 +1,24 @@
+import type { IConstruct } from "constructs";
+import type * as consul from "../../consul/generated/config-entries";
+import { fromTerraformJson } from "../../core/terraform-json";
+import type { CheckedApp } from "../check";
+import { foreignEntriesIn } from "./foreign";
+
+/** Yields the config entries of the app, and those whose content is given in JSON. */
+export function* entriesOf(app: CheckedApp): Iterable<[at: IConstruct | string, entry: consul.ConfigEntry]> {
+  const { graph } = app;
+  for (const emission of graph.emissions) {
+    const { subject, origin } = emission;
+    const content = "entry" in subject ? graph.contentOf(emission) : undefined;
+    if ("entry" in subject && content !== undefined) {
+      const { kind, name } = subject.entry;
+      yield [origin.path, { Kind: kind, Name: name, ...content }];
+    }
+  }
+  for (const resource of foreignEntriesIn(app)) {
+    const fields = fromTerraformJson(resource.configJsonInput);
+    if (fields !== undefined) {
+      yield [resource, { Kind: resource.kindInput, Name: resource.nameInput, ...fields } as consul.ConfigEntry];
+    }
+  }
+}
