@@ -151,6 +151,7 @@ export {
 export {
   ApiGatewayListener,
   type ApiGatewayHttpListenerOptions,
+  type ApiGatewayJwt,
   type ApiGatewayListenerOptions,
   type ApiGatewayTls,
 } from "./mesh/gateways/api-gateway-listener";

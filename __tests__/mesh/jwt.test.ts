@@ -1,4 +1,5 @@
 import {
+  ApiGatewayListener,
   HttpPermission,
   JwtKeys,
   JwtLocation,
@@ -384,4 +385,35 @@ describe("settings of a provider", () => {
       ),
     ]);
   });
+});
+
+test("an API gateway can require tokens itself, with a warning: the community edition refuses them", () => {
+  const build = (mesh: ServiceMesh) => {
+    const { api, login } = partsOf(mesh);
+    const [ofAll, ofRoute] = ["all", "route"].map((role) => ({
+      provider: login,
+      claims: [{ path: ["role"], value: role }],
+    }));
+    const listener = ApiGatewayListener.http({
+      port: 8080,
+      jwt: { default: [ofAll], override: [{ provider: login }] },
+    });
+    mesh.addApiGateway("gate", { listeners: [listener] }).connectTo(api, { jwt: [ofRoute] });
+  };
+  const required = (role: string) => ({
+    Providers: [{ Name: "login", VerifyClaims: [{ Path: ["role"], Value: role }] }],
+  });
+  const { entries } = synthMesh(build);
+  expect(entries["api-gateway/gate"]).toMatchObject({
+    Listeners: [{ Default: { JWT: required("all") }, Override: { JWT: { Providers: [{ Name: "login" }] } } }],
+  });
+  expect(entries["http-route/gate-api"]).toMatchObject({ Rules: [{ Filters: { JWT: required("route") } }] });
+  const ofEdition = warningsOf(build).filter((line) => line.includes("(consul-enterprise)"));
+  expect(ofEdition).toEqual(
+    ["api-gateway/gate", "http-route/gate-api"].map((entry) =>
+      expect.stringContaining(
+        `The tokens that ${entry} requires need Consul Enterprise. Require them with requireJwt of the services behind the gateway for the community edition, or silence this check. (consul-enterprise)`,
+      ),
+    ),
+  );
 });

@@ -4,7 +4,7 @@ import { itemsOf, type Place } from "../core/problems";
 import * as is from "../core/shape";
 import { withoutUndefined } from "../core/without-undefined";
 import type * as consul from "./generated/config-entries";
-import { JWT_REQUIREMENT_SHAPE, renderJwtRequirement, type JwtRequirement } from "./jwt-requirement";
+import { JWT_REQUIREMENTS, renderJwtRequirement, type JwtRequirement } from "./jwt-requirement";
 
 /** A condition on a header of a request. All conditions that are set must be met. */
 export interface HeaderMatch {
@@ -198,7 +198,7 @@ export class HttpPermission {
   /** @internal */
   examine(place: Place): void {
     is.examineProperties(place, this.match, PERMISSION_MATCH_SHAPE);
-    is.list(is.block(JWT_REQUIREMENT_SHAPE))(place, "tokens", this.tokens);
+    JWT_REQUIREMENTS(place, "tokens", this.tokens);
   }
 
   /** @internal In Consul's format, in order. */

@@ -37,6 +37,9 @@ export const JWT_REQUIREMENT_SHAPE: is.Shape<JwtRequirement> = {
   claims: is.list(is.block<JwtClaim>({ path: is.required(is.literalList(LITERAL_NAME)), value: is.required(is.text) })),
 };
 
+/** @internal A list of tokens. */
+export const JWT_REQUIREMENTS = is.list(is.block(JWT_REQUIREMENT_SHAPE));
+
 /** @internal Any of these tokens, in Consul's format. */
 export function renderJwtRequirement(tokens: readonly JwtRequirement[]): consul.IntentionJWTRequirement {
   return {

@@ -1,7 +1,7 @@
 import type { Job } from "@cdktf/provider-nomad/lib/job";
 import { Construct } from "constructs";
 import type * as consul from "../consul/generated/config-entries";
-import { JWT_REQUIREMENT_SHAPE, renderJwtRequirement, type JwtRequirement } from "../consul/jwt-requirement";
+import { JWT_REQUIREMENTS, renderJwtRequirement, type JwtRequirement } from "../consul/jwt-requirement";
 import { Protocol } from "../consul/protocol";
 import { knownEntries, knownItems } from "../core/collections";
 import { MeshError } from "../core/errors";
@@ -231,7 +231,7 @@ export class MeshService extends ServiceInstances implements TrafficOwner {
    * @see https://developer.hashicorp.com/consul/docs/reference/config-entry/service-intentions#jwt
    */
   requireJwt(...tokens: readonly [JwtRequirement, ...JwtRequirement[]]): void {
-    is.refuseWrongArgument(this, "tokens", tokens, is.list(is.block(JWT_REQUIREMENT_SHAPE)));
+    is.refuseWrongArgument(this, "tokens", tokens, JWT_REQUIREMENTS);
     const key = this.node.path;
     if (Graph.of(this).read((data) => data.tokens.has(key))) {
       throw new MeshError(

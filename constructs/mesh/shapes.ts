@@ -1,6 +1,7 @@
 import { HEADER_MATCH_SHAPE } from "../consul/http-permission";
 import { HEADER_CHANGES_SHAPE } from "../consul/header-changes";
 import { HTTP_ROUTE_MATCH_SHAPE } from "../consul/http-route";
+import { JWT_REQUIREMENTS } from "../consul/jwt-requirement";
 import { MESH_CONFIG_SHAPE } from "../consul/mesh-config";
 import { Protocol } from "../consul/protocol";
 import { RATE_LIMITS_SHAPE } from "../consul/rate-limits";
@@ -158,6 +159,7 @@ export const API_GATEWAY_ROUTE_SHAPE = {
   ...ROUTE_CHANGES_SHAPE,
   hosts: is.list(is.text),
   match: is.oneOrMore(is.block(HTTP_ROUTE_MATCH_SHAPE)),
+  jwt: JWT_REQUIREMENTS,
   override: is.fields,
   listener: ROUTE_PORT,
   name: is.literal(is.name, BUILT_ON_NAMES),

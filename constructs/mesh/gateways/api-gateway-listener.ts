@@ -1,4 +1,5 @@
 import type * as consul from "../../consul/generated/config-entries";
+import { JWT_REQUIREMENTS, renderJwtRequirement, type JwtRequirement } from "../../consul/jwt-requirement";
 import type { Override } from "../../core/override";
 import { overridden } from "../../consul/override";
 import { Protocol } from "../../consul/protocol";
@@ -33,6 +34,20 @@ export interface ApiGatewayListenerOptions extends ListenerOptions {
 export interface ApiGatewayHttpListenerOptions extends ApiGatewayListenerOptions {
   /** Host name of the requests that the listener accepts. The leftmost label can be `*`. @default any host */
   readonly hostname?: string;
+  /** The tokens that requests need. Requires Consul Enterprise. @default none */
+  readonly jwt?: ApiGatewayJwt;
+}
+
+/**
+ * The tokens that requests to a listener need, one of each list.
+ *
+ * @see https://developer.hashicorp.com/consul/docs/reference/config-entry/api-gateway#listeners-default
+ */
+export interface ApiGatewayJwt {
+  /** For requests of routes that require no tokens themselves. @default none */
+  readonly default?: readonly JwtRequirement[];
+  /** For requests of all routes, instead of what a route requires. @default none */
+  readonly override?: readonly JwtRequirement[];
 }
 
 const TLS_SHAPE: is.Shape<ApiGatewayTls> = {
@@ -46,7 +61,11 @@ const TCP_LISTENER_SHAPE: is.Shape<ApiGatewayListenerOptions> = {
   tls: is.block(TLS_SHAPE),
   override: is.fields,
 };
-const HTTP_LISTENER_SHAPE: is.Shape<ApiGatewayHttpListenerOptions> = { ...TCP_LISTENER_SHAPE, hostname: is.text };
+const HTTP_LISTENER_SHAPE: is.Shape<ApiGatewayHttpListenerOptions> = {
+  ...TCP_LISTENER_SHAPE,
+  hostname: is.text,
+  jwt: is.block<ApiGatewayJwt>({ default: JWT_REQUIREMENTS, override: JWT_REQUIREMENTS }),
+};
 
 /** A listener of an API gateway. The services to which it routes must have the protocol of the listener. */
 export class ApiGatewayListener implements GatewayListener {
@@ -88,7 +107,7 @@ export class ApiGatewayListener implements GatewayListener {
 
   /** @internal */
   render(certificates: readonly consul.ResourceReference[]): consul.APIGatewayListener {
-    const { hostname, port, tls, override } = this.options;
+    const { hostname, port, tls, jwt, override } = this.options;
     const rendered: consul.APIGatewayListener = {
       Name: this.name,
       Hostname: hostname,
@@ -100,6 +119,8 @@ export class ApiGatewayListener implements GatewayListener {
         MaxVersion: tls.maxVersion,
         CipherSuites: tls.cipherSuites,
       },
+      Default: jwt?.default && { JWT: renderJwtRequirement(jwt.default) },
+      Override: jwt?.override && { JWT: renderJwtRequirement(jwt.override) },
     };
     return overridden(rendered, override);
   }

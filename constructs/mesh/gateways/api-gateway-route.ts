@@ -4,6 +4,7 @@ import { layHeaderChanges, type HeaderChanges } from "../../consul/header-change
 import { renderHttpRouteRule, type HttpRouteMatch } from "../../consul/http-route";
 import { Protocol } from "../../consul/protocol";
 import { problemOfRoute, type RouteChanges } from "../../consul/service-router";
+import { renderJwtRequirement, type JwtRequirement } from "../../consul/jwt-requirement";
 import type { Override } from "../../core/override";
 import { overridden } from "../../consul/override";
 import { MeshError } from "../../core/errors";
@@ -27,6 +28,12 @@ export interface HttpRouteOptions extends RouteChanges {
   readonly hosts?: readonly string[];
   /** Conditions for the requests. A request must meet at least one of them. @default none: all requests */
   readonly match?: HttpRouteMatch | readonly HttpRouteMatch[];
+  /**
+   * The tokens of which a request needs one. Requires Consul Enterprise; in both editions, `requireJwt` of the service requires them.
+   *
+   * @default the `default` of the listener's `jwt`
+   */
+  readonly jwt?: readonly JwtRequirement[];
   /** Other fields of the rule of the route. @default none */
   readonly override?: Override<consul.HTTPRouteRule>;
 }
@@ -99,13 +106,14 @@ export class ApiGatewayRoute extends Construct {
 
   private renderHttp(): Omit<consul.HTTPRouteConfigEntry, "Kind" | "Name"> {
     const targets = this.services.map(({ service, weight = 1 }) => ({ name: nameOf(service), weight }));
-    const { override, ...changes } = this.options;
+    const { override, jwt, ...changes } = this.options;
     const requestHeaders = layHeaderChanges(this.ownHeaderChanges, changes.requestHeaders);
-    const rule = renderHttpRouteRule(targets, this.matches, { ...changes, requestHeaders });
+    const { Filters, ...rule } = renderHttpRouteRule(targets, this.matches, { ...changes, requestHeaders });
+    const tokens = jwt === undefined ? undefined : { JWT: renderJwtRequirement(jwt) };
     return {
       Parents: this.parents,
       Hostnames: this.hosts.length > 0 ? this.hosts : undefined,
-      Rules: [overridden(rule, override)],
+      Rules: [overridden({ ...rule, Filters: tokens === undefined ? Filters : { ...Filters, ...tokens } }, override)],
     };
   }
 
