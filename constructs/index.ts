@@ -197,12 +197,7 @@ export { JobGroup, type CatalogServiceProps, type JobGroupProps } from "./mesh/j
 export { MeshJob, type MeshJobBaseProps, type MeshJobProps } from "./mesh/jobs/mesh-job";
 export { ImportedMesh } from "./mesh/imported-mesh";
 export type { ImportedMeshServiceOptions } from "./mesh/imported-service";
-export {
-  JwtProvider,
-  type JwtForwarding,
-  type JwtProviderBaseProps,
-  type JwtProviderProps,
-} from "./mesh/jwt-provider";
+export { JwtProvider, type JwtForwarding, type JwtProviderBaseProps, type JwtProviderProps } from "./mesh/jwt-provider";
 export { Mesh } from "./mesh/mesh";
 export type { IGateway, IMeshMember, IMeshService, IServiceMesh } from "./mesh/mesh-member";
 export {

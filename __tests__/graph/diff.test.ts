@@ -1,5 +1,14 @@
 import type { App } from "cdktf";
-import { HttpPermission, Protocol, ServiceMesh, silence, MeshService, Workload } from "../../constructs";
+import {
+  HttpPermission,
+  JwtKeys,
+  MeshService,
+  Protocol,
+  ServiceMesh,
+  silence,
+  Workload,
+  type HasProviderName,
+} from "../../constructs";
 import { readReport } from "../../constructs/checks/report";
 import { diffMeshes, isEmpty, type MeshDiff, type Synthesis } from "../../graph/diff";
 import { renderDiff } from "../../graph/diff-text";
@@ -68,6 +77,49 @@ test("a new connection is authority, of which the Envoy of its source is told wi
   expect(changes(synthesized(({ web, ledger }) => web.connectTo(ledger, { env: "LEDGER" }))).jobs).toEqual([
     { job: "web", change: "restarts", because: ["web/web: Env"] },
   ]);
+});
+
+describe("a token", () => {
+  const guarded = (require: (shop: Shop, login: HasProviderName) => void) =>
+    synthesized((shop) => require(shop, shop.mesh.addJwtProvider("login", PROVIDER)));
+  const PROVIDER = { issuer: "https://login.example.com", keys: JwtKeys.file("/keys.json") };
+  const role = (value: string) => ({ claims: [{ path: ["realm", "role"], value }] });
+  const ofService = guarded(({ orders }, provider) => orders.requireJwt({ provider, ...role("admin") }));
+  const ofAnyRole = guarded(({ orders }, provider) => orders.requireJwt({ provider }));
+  const ofNone = guarded(() => undefined);
+
+  test("that every request needs is less authority, and more again once it is dropped", () => {
+    const rule = "only with a token of login with realm.role=admin";
+    expect(changes(ofService, ofNone).access).toMatchObject([
+      { source: "web", isWider: false, after: { rules: [rule, expect.any(String), expect.any(String)] } },
+    ]);
+    expect(changes(ofNone, ofService).access).toMatchObject([{ source: "web", isWider: true }]);
+  });
+
+  test("whose claims are dropped is more authority", () => {
+    expect(changes(ofAnyRole, ofService).access).toMatchObject([{ source: "web", isWider: true }]);
+  });
+
+  test("of some requests is less authority, and more once it is dropped", () => {
+    const pay = (permission: (provider: HasProviderName) => HttpPermission) =>
+      guarded(({ web, ledger }, provider) => {
+        web.connectTo(ledger, { permissions: [permission(provider), HttpPermission.allow({ pathExact: "/" })] });
+      });
+    const exact = HttpPermission.allow({ pathExact: "/pay" });
+    const [withToken, without] = [pay((provider) => exact.requireJwt({ provider })), pay(() => exact)];
+    expect(changes(withToken, without).access).toMatchObject([{ destination: "ledger", isWider: false }]);
+    expect(changes(without, withToken).access).toMatchObject([{ destination: "ledger", isWider: true }]);
+  });
+});
+
+test("an intention for every service is authority of its own, in words that say so", () => {
+  const diff = changes(
+    synthesized(({ mesh, web }) => {
+      silence(mesh, "wildcard-destination", "It is a test.");
+      mesh.addWildcardDestination("every").allowFrom(web);
+    }),
+  );
+  expect(renderDiff(diff, "text")).toContain("  web → every service: every request; before: nothing");
 });
 
 test("a wider permission, a narrower one and a closed door are told apart", () => {
