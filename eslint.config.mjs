@@ -44,10 +44,13 @@ export default tseslint.config(
       sourceType: "script",
       globals: {
         document: "readonly",
+        DOMParser: "readonly",
         history: "readonly",
         location: "readonly",
         localStorage: "readonly",
+        navigator: "readonly",
         Option: "readonly",
+        performance: "readonly",
         ResizeObserver: "readonly",
       },
     },

@@ -1,8 +1,8 @@
-import { existsSync, mkdirSync, writeFileSync } from "node:fs";
+import { mkdirSync, writeFileSync } from "node:fs";
 import { join, relative } from "node:path";
-import { Option, type Command } from "commander";
+import { InvalidArgumentError, Option, type Command } from "commander";
 import { layOut } from "../graph/layout";
-import { withLive } from "../graph/live";
+import { withLinks } from "../graph/links";
 import { MERMAID_EDGES, renderMermaid } from "../graph/mermaid";
 import type { MeshGraph } from "../graph/model";
 import { renderPage, summaryOf } from "../graph/page";
@@ -10,21 +10,17 @@ import { readMeshGraph } from "../graph/read";
 import { renderSvg } from "../graph/svg";
 import { durationPhrase, errorsPhrase, ratePhrase } from "../graph/words";
 import { findApp } from "../lab/app/app-source";
-import { readStacks } from "../lab/apply/synthesized";
-import { Cluster } from "../lab/cluster/cluster";
+import { enginesOfEnvironment } from "../lab/cluster/engines-of-environment";
 import { LabError } from "../lab/core/errors";
-import { invocation } from "../lab/core/invocation";
-import { Lab } from "../lab/hosts/lab";
-import { readJobs } from "../lab/cluster/services";
-import { measureTraffic } from "../lab/cluster/traffic";
 import { appOption } from "./app-option";
+import { LabReader, watchLab } from "./graph-live";
 import { interruptible } from "./interruptible";
 import { labOption } from "./lab-option";
 import { synthesis } from "./synthesis";
 import { table } from "./table";
 
-/** How long `--live` counts requests, in seconds. */
-const WINDOW_SECONDS = 2;
+/** Where `--watch` serves its page unless it is told otherwise. */
+const PAGE_PORT = 8420;
 
 const FORMATS = ["mermaid", "svg", "html"] as const;
 type Format = (typeof FORMATS)[number];
@@ -36,6 +32,9 @@ interface Options {
   readonly format: Format | "all";
   readonly output: string;
   readonly live?: boolean;
+  readonly watch?: boolean;
+  readonly port: number;
+  readonly links?: boolean;
   readonly name: string;
 }
 
@@ -47,33 +46,44 @@ export function registerGraph(program: Command): void {
     .addOption(appOption())
     .addOption(new Option("--format <format>", "the output format").choices([...FORMATS, "all"]).default("all"))
     .option("--output <folder>", "the output directory", "meshform-graph")
-    .addOption(new Option("--live", "draw a running lab, with health and request rates").conflicts(["app"]))
+    .addOption(new Option("--live", "draw a running lab, with health, request rates and durations").conflicts(["app"]))
+    .addOption(
+      new Option("--watch", "serve the page of a running lab at 127.0.0.1, and refresh it until Ctrl-C")
+        .conflicts(["app"])
+        .implies({ live: true }),
+    )
+    .option("--port <port>", "the port of --watch; 0 for any that is free", portNumber, PAGE_PORT)
+    .addOption(
+      new Option(
+        "--links",
+        "link services to the UIs of the cluster that CONSUL_HTTP_ADDR and NOMAD_ADDR set",
+      ).conflicts(["live", "watch"]),
+    )
     .addOption(labOption())
     .addHelpText("after", "\nOnly --live needs a running lab, the one of --name.")
-    .action(({ app, format, output, live = false, name }: Options) =>
+    .action(({ app, format, output, live = false, watch = false, port, links = false, name }: Options) =>
       interruptible(async (signal) => {
         const source = live ? undefined : findApp(app);
-        const graph = source ? readMeshGraph((await synthesis(source, signal)).stacks) : await readLab(name, signal);
         const title = `The mesh of ${source?.name ?? `the lab ${name}`}`;
+        if (watch) return watchLab(name, title, port, signal);
+        const plain = source && readMeshGraph((await synthesis(source, signal)).stacks);
+        const graph = await (plain
+          ? links
+            ? withLinksOfEnvironment(plain)
+            : plain
+          : new LabReader(name).read(signal));
         const files = await write(graph, title, output, format === "all" ? FORMATS : [format], signal);
         console.log([...(live ? readings(graph) : []), ...remarks(graph), ...files].join("\n"));
       }),
     );
 }
 
-/** What is drawn is what is deployed there, whatever the app says by now. */
-async function readLab(name: string, signal: AbortSignal): Promise<MeshGraph> {
-  const lab = new Lab(name);
-  const { synthesized } = lab.files;
-  if (!lab.exists || !existsSync(synthesized)) {
-    throw new LabError(
-      lab.exists ? `Nothing has been deployed to the lab ${name} yet.` : `There is no lab ${name}.`,
-      `Run \`${invocation("up")}\` first, or omit --live.`,
-    );
-  }
-  const jobs = (await Promise.all(Cluster.all(lab).map((cluster) => readJobs(cluster)))).flat();
-  const traffic = await measureTraffic(jobs, (host) => lab.initOf(host), WINDOW_SECONDS, signal);
-  return withLive(readMeshGraph(readStacks(synthesized)), { lab: name, takenAt: new Date(), jobs, traffic });
+/** The UIs of the cluster that the environment names, for the boxes of all its datacenters. */
+async function withLinksOfEnvironment(graph: MeshGraph): Promise<MeshGraph> {
+  const { consul, nomad } = enginesOfEnvironment(process.env);
+  // The first one is its own.
+  const [own = "dc1"] = ((await consul.get("/v1/catalog/datacenters")) ?? []) as string[];
+  return withLinks(graph, (group) => ({ datacenter: group ?? own, consul: consul.address, nomad: nomad.address }));
 }
 
 /** Writes the files, and says which. */
@@ -103,6 +113,12 @@ async function write(
     summaryOf(graph),
     ...table(formats.map((format) => [`  ${format}`, relative(process.cwd(), join(output, FILES[format]))])),
   ];
+}
+
+function portNumber(text: string): number {
+  const value = Number(text);
+  if (/^\d+$/.test(text) && value <= 65_535) return value;
+  throw new InvalidArgumentError("It must be a port, from 0 to 65535.");
 }
 
 /** Health and rates, as the picture has them. */

@@ -92,8 +92,7 @@ class Meter {
       const [service, target] = [edge.source, edge.destination].map((id) => this.serviceOf(nodeOf.get(id)));
       if (edge.kind !== "failover" || !service || !target || service === target) continue;
       for (const caller of this.callers.get(service.id) ?? []) {
-        const key = keyOf(caller, target);
-        this.fallen.set(key, plus(this.fallen.get(key), this.failover(edge, caller)));
+        count(this.fallen, keyOf(caller, target), this.failover(edge, caller));
       }
     }
   }
@@ -109,7 +108,7 @@ class Meter {
       const asked = edge.ways && this.asked.get(key);
       const sent = plus(this.sent.get(key), this.fallen.get(key));
       // Only what is sent to instances can fail to connect.
-      const { failedConnections, openConnections } = sent;
+      const { failedConnections, openConnections } = sent ?? NOTHING;
       return trafficOf(asked ? { ...asked, failedConnections, openConnections } : sent, service);
     }
     // What those who reach a service sent on to where it leads.
@@ -119,15 +118,14 @@ class Meter {
       const asked = this.asked.get(keyOf(caller, source));
       return (edge.kind === "redirect" && asked) || this.sent.get(keyOf(caller, service, subset));
     });
-    return trafficOf(rates.reduce<Rates>(plus, NOTHING), service);
+    return trafficOf(sum(rates), service);
   }
 
   private record(flow: Flow, peers: ReadonlySet<string>): void {
     const { source, sourceDatacenter, destination, datacenter, peer, subset, seen, choice } = flow;
     if (seen === "entered") {
       for (const group of new Set([undefined, sourceDatacenter])) {
-        const key = gatewayKey({ name: source, group });
-        this.entered.set(key, plus(this.entered.get(key), flow));
+        count(this.entered, gatewayKey({ name: source, group }), flow);
       }
       return;
     }
@@ -148,7 +146,7 @@ class Meter {
         // Requests are counted for all choices together too.
         const { connections, failedConnections, openConnections } = flow;
         const rates = choice === undefined ? flow : { ...NOTHING, connections, failedConnections, openConnections };
-        for (const key of [keyOf(...ends), keyOf(...ends, subset)]) readings.set(key, plus(readings.get(key), rates));
+        for (const key of [keyOf(...ends), keyOf(...ends, subset)]) count(readings, key, rates);
       }
     }
   }
@@ -157,22 +155,22 @@ class Meter {
   private entering(gateway: MeshNode): EdgeTraffic | undefined {
     if (gateway.kind !== "gateway") return undefined;
     if (gateway.listeners?.some((listener) => !listener.startsWith("tcp "))) {
-      return trafficOf(this.entered.get(gatewayKey(gateway)) ?? NOTHING, { protocol: "http" });
+      return trafficOf(this.entered.get(gatewayKey(gateway)), { protocol: "http" });
     }
     // A connection to a listener of tcp is one to a destination.
     const sent = [...(this.destinations.get(gateway.id) ?? [])].map((it) => this.sent.get(keyOf(gateway, it)));
-    return trafficOf(sent.reduce<Rates>(plus, NOTHING), { protocol: "tcp" });
+    return trafficOf(sum(sent), { protocol: "tcp" });
   }
 
   /** What one caller of a service, or of a subset, was answered by this choice. */
-  private failover({ source, choice }: MeshEdge, caller: MeshNode): Rates {
+  private failover({ source, choice }: MeshEdge, caller: MeshNode): Rates | undefined {
     const node = this.nodeOf.get(source);
     const service = this.serviceOf(node);
-    if (!node || !service) return NOTHING;
+    if (!node || !service) return undefined;
     const isOf = ({ subset }: Flow) =>
       node === service ? !this.ownFailovers.get(service.id)?.has(subset) : subset === node.name;
     const flows = (this.choices.get(keyOf(caller, service)) ?? []).filter((it) => it.choice === choice && isOf(it));
-    return flows.reduce<Rates>(plus, NOTHING);
+    return sum(flows);
   }
 
   private serviceOf(node: MeshNode | undefined): MeshNode | undefined {
@@ -188,7 +186,9 @@ function counterOf({ name, countedAs }: End): string {
   return countedAs ?? name;
 }
 
-function trafficOf(rates: Rates = NOTHING, { protocol }: Pick<MeshNode, "protocol">): EdgeTraffic {
+/** Nothing is known of what no Envoy has told of. */
+function trafficOf(rates: Rates | undefined, { protocol }: Pick<MeshNode, "protocol">): EdgeTraffic | undefined {
+  if (!rates) return undefined;
   const { requests, clientErrors, serverErrors, connections, failedConnections, openConnections: open } = rates;
   const { durations = NO_DURATIONS } = rates;
   const isPlain = protocol === "tcp" || (protocol === undefined && requests === 0);
@@ -208,7 +208,17 @@ function trafficOf(rates: Rates = NOTHING, { protocol }: Pick<MeshNode, "protoco
       };
 }
 
-function plus(left: Rates = NOTHING, right: Rates = NOTHING): Rates {
+function count(readings: Map<string, Rates>, key: string, rates: Rates | undefined): void {
+  const total = plus(readings.get(key), rates);
+  if (total) readings.set(key, total);
+}
+
+function sum(rates: readonly (Rates | undefined)[]): Rates | undefined {
+  return rates.reduce(plus, undefined);
+}
+
+function plus(left: Rates | undefined, right: Rates | undefined): Rates | undefined {
+  if (!left || !right) return left ?? right;
   return {
     requests: left.requests + right.requests,
     clientErrors: left.clientErrors + right.clientErrors,

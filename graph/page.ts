@@ -3,10 +3,21 @@ import { readFileSync } from "node:fs";
 import { join } from "node:path";
 import { escapeJson, escapeText } from "./escape";
 
-import type { MeshGraph } from "./model";
+import type { MeshGraph, NodeLink } from "./model";
 import type { Layout, PlacedBlockLine } from "./placed";
 import { pictureStyle, renderDrawing } from "./svg";
-import { edgeFacts, isIll, kindOf, labelOf, nodeFacts, sentenceOf, titleOf, verbOf, type Fact } from "./words";
+import {
+  edgeFacts,
+  isFailing,
+  isIll,
+  kindOf,
+  labelOf,
+  nodeFacts,
+  sentenceOf,
+  titleOf,
+  verbOf,
+  type Fact,
+} from "./words";
 
 /** What the page's script knows, in addition to the drawing. */
 interface PageData {
@@ -33,6 +44,8 @@ interface PageNode {
   readonly stacks: readonly string[];
   readonly ill: boolean;
   readonly facts: readonly Fact[];
+  readonly links: readonly NodeLink[];
+  readonly commands: readonly string[];
   readonly box: readonly [x: number, y: number, width: number, height: number];
 }
 
@@ -46,6 +59,7 @@ interface PageEdge {
   readonly label: string;
   readonly sentence: string;
   readonly refused: boolean;
+  readonly failing: boolean;
   readonly facts: readonly Fact[];
 }
 
@@ -53,12 +67,13 @@ interface PageEdge {
  * The graph as one page that needs nothing else: no network, no other file. It may be mailed, or kept with a build.
  *
  * @param title what the mesh is called
+ * @param isServed whether a server offers newer pages where it came from, which the page then shows in place
  */
-export function renderPage(graph: MeshGraph, layout: Layout, title: string): string {
+export function renderPage(graph: MeshGraph, layout: Layout, title: string, isServed = false): string {
   const style = `${pictureStyle()}\n${asset("page.css")}`;
   const script = asset("page.js");
   // Even if a name should break out of its place, it would find that no script but this one may run.
-  const policy = `default-src 'none'; style-src '${digest(style)}'; script-src '${digest(script)}'; base-uri 'none'; form-action 'none'`;
+  const policy = `default-src 'none'; style-src '${digest(style)}'; script-src '${digest(script)}'; base-uri 'none'; form-action 'none'${isServed ? "; connect-src 'self'" : ""}`;
   const { width, height } = layout;
   return `<!doctype html>
 <html lang="en">
@@ -69,10 +84,12 @@ export function renderPage(graph: MeshGraph, layout: Layout, title: string): str
 <title>${escapeText(title)}</title>
 <style>${style}</style>
 </head>
-<body>
+<body${isServed ? ` data-version="${escapeText(graph.live?.takenAt ?? "")}"` : ""}>
 <header>
 <h1>${escapeText(title)}</h1>
 <p class="summary">${escapeText(summaryOf(graph))}</p>
+<p id="age" hidden></p>
+<p id="stale" role="alert" hidden></p>
 <div class="tools" role="toolbar" aria-label="Picture">
 <button type="button" id="smaller" title="Smaller (−)" aria-label="Smaller">−</button>
 <button type="button" id="bigger" title="Bigger (+)" aria-label="Bigger">+</button>
@@ -99,7 +116,7 @@ ${legend()}
 <p id="found" role="status"></p>
 <div id="details" hidden></div>
 <ul id="list"></ul>
-${notesOf(graph)}
+<div id="notes">${notesOf(graph)}</div>
 </aside>
 </main>
 <noscript>The picture stands as it is; search and details need JavaScript.</noscript>
@@ -129,6 +146,8 @@ function dataOf(graph: MeshGraph, { blocks, blockLines, nodes }: Layout): PageDa
         stacks: [...new Set((node.jobs ?? []).map(({ stack }) => stack))],
         ill: isIll(node),
         facts: nodeFacts(node, place),
+        links: node.links ?? [],
+        commands: node.commands ?? [],
         box: [x, y, width, height],
       };
     }),
@@ -142,6 +161,7 @@ function dataOf(graph: MeshGraph, { blocks, blockLines, nodes }: Layout): PageDa
         label: labelOf(edge) || (edge.kind === "connection" ? verbOf(edge) : edge.kind),
         sentence: sentenceOf(edge, graph.nodes[source], graph.nodes[destination]),
         refused: edge.permission?.allowed === "no",
+        failing: edge.traffic !== undefined && isFailing(edge.traffic),
         facts: edgeFacts(edge),
       };
     }),

@@ -100,7 +100,7 @@ function renderEdge(
     `<title>${escapeText(sentence)}</title>`,
     `<path d="${path}"/>`,
     `<polygon points="${arrowHead(base, tip)}" fill="#777"/>`,
-    label
+    label && label.text !== ""
       ? `<text x="${label.at.x}" y="${label.at.y + 4}" fill="#333" stroke="none">${escapeText(label.text)}</text>`
       : "",
     `</g>`,

@@ -17,7 +17,7 @@ export function kindOf({ kind, gateway }: MeshNode): string {
     case "any":
       return "any service";
     case "callers":
-      return "outside of the mesh, callers of it";
+      return "outside the mesh";
     case "service":
     case "subset":
       return kind;

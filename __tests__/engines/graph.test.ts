@@ -1,11 +1,15 @@
+import { spawn } from "node:child_process";
+import { once } from "node:events";
 import { mkdtempSync, readFileSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
+import { createInterface } from "node:readline";
 import { layOut } from "../../graph/layout";
 import { renderPage } from "../../graph/page";
 import type { MeshGraph } from "../../graph/model";
 import { describeBrokenConnections } from "../support/broken-connections";
-import { run, TestLab } from "../support/lab";
+import { eventually } from "../support/eventually";
+import { CLI, run, TestLab } from "../support/lab";
 
 const MINUTE = 60_000;
 const folder = mkdtempSync(join(tmpdir(), "meshform-graph-"));
@@ -15,12 +19,22 @@ afterAll(() => {
 });
 
 /** What a page has become once its script has run, with one of its boxes chosen. */
-async function open(file: string, chosen = ""): Promise<string> {
+function open(file: string, chosen = ""): Promise<string> {
+  return openUrl(`file://${file}#${encodeURIComponent(chosen)}`);
+}
+
+async function openUrl(url: string): Promise<string> {
   const options = ["--headless", "--no-sandbox", "--disable-gpu", "--dump-dom", "--virtual-time-budget=5000"];
-  const { output } = await run("chromium", [...options, `file://${file}#${encodeURIComponent(chosen)}`], {
+  const { output } = await run("chromium", [...options, url], {
     timeoutMs: MINUTE,
   });
   return output;
+}
+
+/** What the server of a page says of it. */
+async function readingAt(url: string) {
+  const response = await fetch(`${url}reading`);
+  return (await response.json()) as { readonly version: string; readonly problem?: string };
 }
 
 /** The rows of the details that are shown: which box they are about, what stands next to it, and the facts. */
@@ -114,6 +128,45 @@ describe("of a running lab", () => {
       );
     },
     2 * MINUTE,
+  );
+
+  test(
+    "the served page is the newest, leads to the UIs and the logs, and Ctrl-C ends it within a second",
+    async () => {
+      const command = spawn(process.execPath, [CLI, "graph", "--watch", "--port", "0", "--name", lab.name]);
+      const ended = once(command, "exit") as Promise<[number]>;
+      try {
+        const [line] = (await once(createInterface(command.stdout), "line")) as [string];
+        const page = await fetch(line);
+        const text = await page.text();
+        const { version } = await readingAt(line);
+        expect(text).toContain(`data-version="${version}"`);
+        await eventually(async () => {
+          const newer = await readingAt(line);
+          expect(newer.problem).toBeUndefined();
+          expect(Date.parse(newer.version)).toBeGreaterThan(Date.parse(version));
+        }, MINUTE);
+        const dom = await openUrl(`${line}#store`);
+        expect(dom).toMatch(/<p id="age">● live, \d+ s old<\/p>/);
+        const links = [...dom.matchAll(/<a href="([^"]*)"/g)].map(([, url]) => url);
+        expect(links.map((url) => new URL(url).pathname)).toEqual([
+          "/ui/dc1/services/store/instances",
+          "/ui/jobs/store%40default",
+          expect.stringMatching(/^\/ui\/allocations\/[0-9a-f-]{36}$/) as string,
+          expect.stringMatching(/^\/ui\/allocations\/[0-9a-f-]{36}\/store\/logs$/) as string,
+        ]);
+        for (const url of links) expect((await fetch(url)).status).toBe(200);
+        const stopped = Date.now();
+        command.kill("SIGINT");
+        const [code] = await ended;
+        expect(code).toBe(130);
+        expect(Date.now() - stopped).toBeLessThan(1_000);
+        await expect(fetch(line)).rejects.toThrow("fetch failed");
+      } finally {
+        command.kill("SIGKILL");
+      }
+    },
+    3 * MINUTE,
   );
 
   describeBrokenConnections(lab);

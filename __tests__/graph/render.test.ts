@@ -1,5 +1,5 @@
 import type { Box } from "../../graph/layered";
-import { layOut } from "../../graph/layout";
+import { layOut, relabelled, shapeOf } from "../../graph/layout";
 import { renderMermaid } from "../../graph/mermaid";
 import type { MeshGraph } from "../../graph/model";
 import type { Layout } from "../../graph/placed";
@@ -229,6 +229,27 @@ describe("the layout", () => {
     expect(Date.now() - stopped).toBeLessThan(1_000);
   });
 
+  test("leaves every box in its place while only what is measured changes", async () => {
+    const measured = (perSecond: number, healthy: number): MeshGraph => ({
+      ...variety,
+      nodes: variety.nodes.map((node) => ({ ...node, health: { healthy, wanted: 1, problems: [] } })),
+      edges: variety.edges.map((edge) => ({
+        ...edge,
+        ...(edge.kind !== "carries" && { traffic: { unit: "requests" as const, perSecond, p95Ms: perSecond } }),
+      })),
+    });
+    const quiet = await layOut(measured(0, 1), { isLasting: true });
+    const busy = relabelled(quiet, measured(120, 0));
+    const places = ({ nodes }: Layout) => nodes.map(({ x, y, width, height }) => ({ x, y, width, height }));
+    expect(shapeOf(measured(0, 1))).toBe(shapeOf(measured(120, 0)));
+    expect(shapeOf(variety)).not.toBe(shapeOf({ ...variety, edges: variety.edges.slice(1) }));
+    expect(places(busy)).toEqual(places(quiet));
+    expect(places(await layOut(measured(120, 0), { isLasting: true }))).toEqual(places(quiet));
+    expect(renderSvg(quiet, "")).not.toContain("req/s");
+    expect(renderSvg(busy, "")).toContain(">L7 · 120 req/s, p95 120 ms</text>");
+    for (const { subline, width } of busy.nodes) expect(subline.length * 5).toBeLessThan(width);
+  });
+
   test("of an empty mesh is empty", async () => {
     expect(await layOut({ groups: [], nodes: [], edges: [], notes: [] })).toMatchObject({ nodes: [], edges: [] });
   });
@@ -278,6 +299,15 @@ describe("the page", () => {
       /Content-Security-Policy" content="default-src 'none'; style-src 'sha256-[^']+'; script-src 'sha256-/,
     );
     expect(dataOf(html).nodes[0].id).toBe(HOSTILE);
+  });
+
+  test("asks for newer pages only where it is served, and then nobody but its server", async () => {
+    const [layout, live] = [await layoutOf(variety), { lab: "trial", takenAt: "2026-01-02T03:04:05.000Z", seconds: 5 }];
+    const served = renderPage({ ...variety, live }, layout, "A mesh", true);
+    expect(served).toMatch(/Content-Security-Policy" content="default-src 'none';[^"]*; connect-src 'self'"/);
+    expect(served).toContain('<body data-version="2026-01-02T03:04:05.000Z">');
+    const kept = renderPage({ ...variety, live }, layout, "A mesh");
+    expect(kept).not.toMatch(/connect-src|data-version/);
   });
 
   test("knows all that is known of each box and arrow", async () => {

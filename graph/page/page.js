@@ -1,26 +1,38 @@
-// The page of a mesh: search, choose, zoom. It reads what the page itself holds, and asks nothing of any network.
+// The page of a mesh: search, choose, zoom. It reads what the page itself holds, and asks nothing of any network, unless a server offers
+// newer pages where it came from.
 "use strict";
 (() => {
   const SVG = "http://www.w3.org/2000/svg";
   /** From which scale on names can be read. */
   const READABLE = 0.7;
   const byId = (id) => document.getElementById(id);
-  const { nodes, edges, blocks, blockLines } = JSON.parse(byId("mesh").textContent);
   const [picture, drawing, near, canvas] = ["picture", "drawing", "near", "canvas"].map(byId);
   const [query, filters, list, details, found, search] = ["query", "filters", "list", "details", "found", "search"].map(
     byId,
   );
-  const nodeElements = [...drawing.querySelectorAll(".node")];
-  const edgeElements = [...drawing.querySelectorAll(".edge")];
-  const blockElements = [...drawing.querySelectorAll(".block")];
-  const edgesOf = nodes.map(() => []);
-  edges.forEach((edge, index) => {
-    edgesOf[edge.source].push(index);
-    if (edge.destination !== edge.source) edgesOf[edge.destination].push(index);
-  });
-  const words = nodes.map(({ title, id, kind, protocol, place, stacks }) =>
-    [title, id, kind, protocol, place, ...stacks].join(" ").toLowerCase(),
-  );
+  /** What the page holds, and what follows from it; newer pages replace it. */
+  let nodes, edges, blocks, blockLines;
+  let nodeElements, edgeElements, blockElements, edgesOf, words;
+
+  function read() {
+    ({ nodes, edges, blocks, blockLines } = JSON.parse(byId("mesh").textContent));
+    nodeElements = [...drawing.querySelectorAll(".node")];
+    edgeElements = [...drawing.querySelectorAll(".edge")];
+    blockElements = [...drawing.querySelectorAll(".block")];
+    edgesOf = nodes.map(() => []);
+    edges.forEach((edge, index) => {
+      edgesOf[edge.source].push(index);
+      if (edge.destination !== edge.source) edgesOf[edge.destination].push(index);
+    });
+    words = nodes.map(({ title, id, kind, protocol, place, stacks }) =>
+      [title, id, kind, protocol, place, ...stacks].join(" ").toLowerCase(),
+    );
+    for (const element of edgeElements) {
+      const hit = element.querySelector("path").cloneNode();
+      hit.setAttribute("class", "hit");
+      element.append(hit);
+    }
+  }
 
   /** People count api-2 before api-10. */
   const { compare } = new Intl.Collator("en", { numeric: true });
@@ -175,13 +187,24 @@
   // ---- folding --------------------------------------------------------------------------------------------------------
 
   /** The blocks that show only their name; at first all. */
-  const folded = new Set(blocks.keys());
-  const blockOf = nodes.map(() => undefined);
-  blocks.forEach(({ members }, block) => members.forEach((member) => (blockOf[member] = block)));
+  const folded = new Set();
+  let blockOf, lineBetween, SIZE;
   const bundles = draw("g", { id: "bundles", fill: "none" });
-  blockElements.at(-1)?.parentElement.after(bundles);
 
-  blockElements.forEach((element, index) => {
+  function readBlocks(isOpen = () => false) {
+    folded.clear();
+    blocks.forEach((block, index) => isOpen(block) || folded.add(index));
+    blockOf = nodes.map(() => undefined);
+    blocks.forEach(({ members }, block) => members.forEach((member) => (blockOf[member] = block)));
+    lineBetween = new Map(blockLines.map((line) => [`${line.from} ${line.to}`, line]));
+    // How long the arrows of blocks are.
+    SIZE = Number(picture.dataset.width) / 90;
+    blockElements.at(-1)?.parentElement.after(bundles);
+    blockElements.forEach(readBlock);
+    byId("fold").hidden = blocks.length === 0;
+  }
+
+  function readBlock(element, index) {
     const { title, members } = blocks[index];
     const ill = members.filter((member) => nodes[member].ill).length;
     const [x, y, width, height] = blocks[index].box;
@@ -201,7 +224,7 @@
       event.preventDefault();
       toggle(index);
     });
-  });
+  }
 
   function toggle(block) {
     if (!folded.delete(block)) folded.add(block);
@@ -245,10 +268,6 @@
     byId("fold").textContent = folded.size > 0 ? "Unfold all" : "Fold all";
   }
 
-  const lineBetween = new Map(blockLines.map((line) => [`${line.from} ${line.to}`, line]));
-  /** How long the arrows of blocks are. */
-  const SIZE = Number(picture.dataset.width) / 90;
-
   /** One line for all connections from here to there. */
   function bundleOf({ key, count, refused, from, to }) {
     const { path: d, tip, base } = lineBetween.get(key) ?? lineFrom(from.box, to.box);
@@ -289,7 +308,6 @@
     renderFolds();
   }
 
-  byId("fold").hidden = blocks.length === 0;
   byId("fold").onclick = foldAll;
 
   // ---- what matches ---------------------------------------------------------------------------------------------------
@@ -302,21 +320,33 @@
   ];
   const states = [
     ["with a refused connection", (index) => edgesOf[index].some((it) => edges[it].refused)],
+    ["with failing requests", (index) => edgesOf[index].some((it) => edges[it].failing)],
     ["not healthy", (index) => nodes[index].ill],
   ];
-  const selects = choices.flatMap(([label, all, valuesOf]) => {
-    const values = [...new Set(nodes.flatMap(valuesOf))].filter(Boolean).sort();
-    if (values.length < 2) return [];
-    const select = make("select", { ariaLabel: label }, new Option(all, ""), ...values.map((it) => new Option(it, it)));
-    filters.append(select);
-    return [{ select, test: (index) => valuesOf(nodes[index]).includes(select.value) }];
-  });
-  const present = states.filter(([, test]) => nodes.some((_, index) => test(index)));
-  if (present.length > 0) {
-    const options = present.map(([label], index) => new Option(label, String(index)));
-    const select = make("select", { ariaLabel: "state" }, new Option("any state", ""), ...options);
-    filters.append(select);
-    selects.push({ select, test: (index) => present[Number(select.value)][1](index) });
+  let selects = [];
+
+  function readFilters() {
+    const before = new Map(selects.map(({ select }) => [select.ariaLabel, select.selectedOptions[0].text]));
+    const offer = (label, all, values, isMeant) => {
+      const select = make(
+        "select",
+        { ariaLabel: label },
+        new Option(all, ""),
+        ...values.map((it) => new Option(it, it)),
+      );
+      select.value = values.find((it) => it === before.get(label)) ?? "";
+      return { select, test: (index) => isMeant(index, select.value) };
+    };
+    const present = states.filter(([, test]) => nodes.some((_, index) => test(index)));
+    selects = choices.flatMap(([label, all, valuesOf]) => {
+      const values = [...new Set(nodes.flatMap(valuesOf))].filter(Boolean).sort();
+      return values.length < 2 ? [] : [offer(label, all, values, (index, it) => valuesOf(nodes[index]).includes(it))];
+    });
+    if (present.length > 0) {
+      const tests = new Map(present);
+      selects.push(offer("state", "any state", [...tests.keys()], (index, it) => tests.get(it)(index)));
+    }
+    filters.replaceChildren(...selects.map(({ select }) => select));
   }
 
   /** The nodes that are searched for; undefined while nothing is. */
@@ -413,7 +443,7 @@
   }
 
   function nodeDetails() {
-    const { title, facts } = nodes[chosen.node];
+    const { title, facts, links, commands } = nodes[chosen.node];
     const outgoing = edgesOf[chosen.node].filter((it) => edges[it].source === chosen.node);
     const incoming = edgesOf[chosen.node].filter((it) => edges[it].destination === chosen.node);
     const toggle = make("button", { type: "button", ariaPressed: String(onlyNear) }, "Only its neighbours");
@@ -426,9 +456,27 @@
       make("div", { className: "actions" }, backButton(), toggle),
       heading(title),
       factList(facts),
+      ...linkList(links, commands),
       ...rows("Goes to", outgoing, ({ destination }) => destination),
       ...rows("Reached by", incoming, ({ source }) => source),
     ];
+  }
+
+  function linkList(links, commands) {
+    if (links.length + commands.length === 0) return [];
+    const anchors = links
+      .filter(({ url }) => /^https?:\/\//.test(url))
+      .map(({ title, url }) => make("a", { href: url, target: "_blank", rel: "noopener noreferrer" }, title));
+    const lines = commands.map((command) => {
+      const copy = make("button", { type: "button", title: "Copy the command" }, "Copy");
+      copy.onclick = () =>
+        navigator.clipboard.writeText(command).then(
+          () => (copy.textContent = "Copied"),
+          () => (copy.textContent = "Select it instead"),
+        );
+      return make("div", { className: "command" }, make("code", { className: "mono" }, command), copy);
+    });
+    return [make("h3", {}, "Open"), make("div", { className: "links" }, ...anchors, ...lines)];
   }
 
   function rows(title, indices, otherOf) {
@@ -549,22 +597,20 @@
 
   // ---- the rest of the page -------------------------------------------------------------------------------------------
 
-  for (const element of edgeElements) {
-    const hit = element.querySelector("path").cloneNode();
-    hit.setAttribute("class", "hit");
-    element.append(hit);
+  let items;
+
+  function readList() {
+    items = nodes.map(({ kind, protocol, ill }, index) => {
+      const refused = edgesOf[index].some((it) => edges[it].refused && edges[it].source === index);
+      const failing = edgesOf[index].some((it) => edges[it].failing && edges[it].source === index);
+      const problem = [refused && "refused somewhere", failing && "requests fail", ill && "not healthy"]
+        .filter(Boolean)
+        .join(", ");
+      return make("li", {}, nodeButton(index, problem || (kind === "service" ? protocol : kind), problem !== ""));
+    });
+    const order = nodes.map((_, index) => index).sort(byTitle);
+    list.replaceChildren(...order.map((index) => items[index]));
   }
-  const items = nodes.map(({ kind, protocol, ill }, index) => {
-    const refused = edgesOf[index].some((it) => edges[it].refused && edges[it].source === index);
-    const problem = [refused && "refused somewhere", ill && "not healthy"].filter(Boolean).join(", ");
-    return make("li", {}, nodeButton(index, problem || (kind === "service" ? protocol : kind), problem !== ""));
-  });
-  list.append(
-    ...nodes
-      .map((_, index) => index)
-      .sort(byTitle)
-      .map((index) => items[index]),
-  );
 
   function searchAgain() {
     chosen = {};
@@ -664,7 +710,91 @@
   new ResizeObserver(() => {
     if (!view.moved) fit();
   }).observe(canvas);
+  // ---- newer pages -------------------------------------------------------------------------------------------------------
+
+  const edgeKey = ({ source, destination, kind }) => JSON.stringify([nodes[source].id, nodes[destination].id, kind]);
+  const placeOf = ({ title, members }) => JSON.stringify([title, nodes[members[0]]?.place]);
+
+  /** Shows what another page holds, as this one shows it: the same choice, search, size and place, and the same blocks unfolded. */
+  function adopt(other) {
+    const before = { node: nodes[chosen.node]?.id, edge: chosen.edge !== undefined && edgeKey(edges[chosen.edge]) };
+    const open = new Set(blocks.filter((_, index) => !folded.has(index)).map(placeOf));
+    const nameOf = (button) => (button?.firstElementChild ?? button)?.textContent;
+    const focused = nameOf(document.activeElement?.closest("#panel button"));
+    const [panel, scroll] = [byId("panel"), byId("panel").scrollTop];
+    const { width, height } = picture.dataset;
+    const [drawn, size] = [other.getElementById("drawing"), other.getElementById("picture").dataset];
+    drawing.replaceChildren(...[...drawn.children].map((child) => document.importNode(child, true)));
+    Object.assign(picture.dataset, { width: size.width, height: size.height });
+    for (const id of ["mesh", "notes"]) {
+      byId(id).replaceChildren(...[...other.getElementById(id).childNodes].map((it) => document.importNode(it, true)));
+    }
+    document.querySelector(".summary").textContent = other.querySelector(".summary").textContent;
+    read();
+    readBlocks((block) => open.has(placeOf(block)));
+    readFilters();
+    readList();
+    const node = nodes.findIndex(({ id }) => id === before.node);
+    const edge = edges.findIndex((it) => edgeKey(it) === before.edge);
+    chosen = node >= 0 ? { node } : edge >= 0 ? { edge } : {};
+    if (onlyNear && node < 0) setNear(false);
+    if (onlyNear) drawNear(node);
+    renderFolds();
+    render();
+    panel.scrollTop = scroll;
+    if (focused !== undefined) {
+      const same = [...panel.querySelectorAll("button")].find(
+        (it) => !it.closest("[hidden]") && nameOf(it) === focused,
+      );
+      same?.focus({ preventScroll: true });
+    }
+    if (!view.moved && (size.width !== width || size.height !== height)) fit();
+    else place();
+  }
+
+  /** How often newer pages are asked for, and from which age on what is shown is stale, in seconds. */
+  const [ASK_S, STALE_S] = [2, 60];
+
+  async function follow() {
+    let shown = document.body.dataset.version;
+    let takenAt = performance.now();
+    for (;;) {
+      let problem;
+      try {
+        const options = { cache: "no-store", signal: AbortSignal.timeout(10_000) };
+        const reading = await (await fetch("reading", options)).json();
+        if (reading.version !== shown) {
+          const text = await (await fetch(location.pathname, options)).text();
+          const other = new DOMParser().parseFromString(text, "text/html");
+          adopt(other);
+          shown = other.body.dataset.version;
+        }
+        ({ problem } = reading);
+        takenAt = performance.now() - reading.ageMs;
+      } catch {
+        problem = "The command that refreshes this page does not answer. If it has ended, start it again.";
+      }
+      const age = Math.round((performance.now() - takenAt) / 1000);
+      showAge(age, problem ?? (age > STALE_S ? "The last reading is old." : undefined));
+      await new Promise((resolve) => setTimeout(resolve, ASK_S * 1000));
+    }
+  }
+
+  function showAge(age, problem) {
+    const text = age < 60 ? `${age} s` : `${Math.floor(age / 60)} min`;
+    document.body.classList.toggle("stale", problem !== undefined);
+    byId("age").hidden = problem !== undefined;
+    byId("stale").hidden = problem === undefined;
+    byId(problem === undefined ? "age" : "stale").textContent =
+      problem === undefined ? `● live, ${text} old` : `Stale, ${text} old: ${problem}`;
+  }
+
+  read();
+  readBlocks();
+  readFilters();
+  readList();
   fit();
   renderFolds();
   followAddress();
+  if (document.body.dataset.version !== undefined) void follow();
 })();

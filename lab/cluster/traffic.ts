@@ -1,6 +1,5 @@
 import { execFile } from "node:child_process";
 import { join } from "node:path";
-import { setTimeout } from "node:timers/promises";
 import { promisify } from "node:util";
 import { enterAllocation } from "../hosts/namespaces";
 import type { ProcessRecord } from "../machine/processes";
@@ -48,6 +47,7 @@ export interface Flow extends Rates {
   readonly durations?: Durations;
 }
 
+/** What flows through the mesh, from what the Envoys themselves count, in two looks a little apart. */
 export interface Traffic {
   /** Between the two looks, about. */
   readonly seconds: number;
@@ -66,63 +66,74 @@ const FILTER = [
   "^cluster\\.failover-target~.*\\.upstream_rq_total$",
 ].join("|");
 
+/** How long the Envoys of an allocation may take to answer, in milliseconds. */
+const ANSWER_MS = 15_000;
+
 /** How many Envoys are asked at a time: each takes a process. */
 const AT_A_TIME = 8;
 
+/** What all Envoys had counted at a time. */
+export interface Look {
+  /** In milliseconds. */
+  readonly at: number;
+  readonly samples: ReadonlyMap<string, Sample>;
+  readonly problems: readonly string[];
+}
+
 /**
- * Measures what flows through the mesh from what the Envoys themselves count, in two looks a little apart.
+ * Asks the Envoys of the instances that run what they have counted.
  *
  * @param initOf the first process of a host
- * @param seconds between the looks
  */
-export async function measureTraffic(
+export async function lookAtEnvoys(
   jobs: readonly JobStatus[],
   initOf: (host: string) => ProcessRecord | undefined,
-  seconds: number,
   signal?: AbortSignal,
-): Promise<Traffic> {
+): Promise<Look> {
   const instances = jobs.flatMap(({ id, instances }) =>
     instances.filter(({ isRunning }) => isRunning).map((instance) => ({ job: id, ...instance })),
   );
-  const look = async (): Promise<Looks> => {
-    const looks: Looks = { samples: new Map(), problems: [] };
-    for (let start = 0; start < instances.length; start += AT_A_TIME) {
-      signal?.throwIfAborted();
-      const some = instances.slice(start, start + AT_A_TIME);
-      await Promise.all(
-        some.map(async ({ job, allocation, node }) => {
-          const init = initOf(node);
-          try {
-            if (!init) throw new Error(`host ${node} is not running`);
-            for (const sample of await readCounters(init, allocation)) {
-              looks.samples.set(`${allocation} ${sample.address}`, sample);
-            }
-          } catch (error) {
-            const reason = error instanceof Error ? error.message.trim().split("\n").at(-1) : String(error);
-            looks.problems.push(`Cannot query the Envoys of ${job} on ${node}: ${reason ?? ""}.`);
+  const at = Date.now();
+  const samples = new Map<string, Sample>();
+  const problems: string[] = [];
+  for (let start = 0; start < instances.length; start += AT_A_TIME) {
+    signal?.throwIfAborted();
+    const some = instances.slice(start, start + AT_A_TIME);
+    await Promise.all(
+      some.map(async ({ job, allocation, node }) => {
+        const init = initOf(node);
+        try {
+          if (!init) throw new Error(`host ${node} is not running`);
+          for (const sample of await readCounters(init, allocation, signal)) {
+            samples.set(`${allocation} ${sample.address}`, sample);
           }
-        }),
-      );
-    }
-    return looks;
-  };
-  const first = await look();
-  await setTimeout(seconds * 1000, undefined, { signal });
-  const second = await look();
+        } catch (error) {
+          signal?.throwIfAborted();
+          problems.push(`Cannot query the Envoys of ${job} on ${node}: ${reasonOf(error)}.`);
+        }
+      }),
+    );
+  }
+  return { at, samples, problems };
+}
+
+function reasonOf(error: unknown): string {
+  if (!(error instanceof Error)) return String(error);
+  if ("killed" in error && error.killed) return `no answer within ${ANSWER_MS / 1000} s`;
+  return error.message.trim().split("\n").at(-1) ?? "";
+}
+
+/** What was counted between two looks. */
+export function trafficBetween(first: Look, second: Look): Traffic {
   return {
-    seconds,
+    seconds: (second.at - first.at) / 1000,
     flows: flowsBetween(first.samples, second.samples),
     problems: [...new Set([...first.problems, ...second.problems])],
   };
 }
 
-interface Looks {
-  readonly samples: Map<string, Sample>;
-  readonly problems: string[];
-}
-
 /** What one Envoy had counted at a time. */
-interface Sample {
+export interface Sample {
   readonly address: string;
   /** In milliseconds. */
   readonly at: number;
@@ -141,12 +152,16 @@ type FlowKey = Omit<Flow, keyof Rates | "durations" | "openConnections">;
 /** What a line measures: something that is counted, what there is now, the time of all requests, or how many took at most so long. */
 type Measure = keyof Rates | "openConnections" | "sumMs" | { readonly atMost: number };
 
-async function readCounters(init: ProcessRecord, allocation: string): Promise<Sample[]> {
+async function readCounters(init: ProcessRecord, allocation: string, signal?: AbortSignal): Promise<Sample[]> {
   const [command, ...args] = [
     ...(await enterAllocation(init, allocation)),
     ...[process.execPath, join(__dirname, "envoy-stats.mjs"), FILTER],
   ];
-  const { stdout } = await promisify(execFile)(command, args, { timeout: 15_000, maxBuffer: 64 * 1024 * 1024 });
+  const { stdout } = await promisify(execFile)(command, args, {
+    timeout: ANSWER_MS,
+    maxBuffer: 64 * 1024 * 1024,
+    signal,
+  });
   const answers = JSON.parse(stdout) as { address: string; at: number; stats: string }[];
   return answers.map(({ address, at, stats }) => ({ address, at, counters: parseCounters(stats) }));
 }

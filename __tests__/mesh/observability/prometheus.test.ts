@@ -31,7 +31,10 @@ function fileOf(job: nomad.Job, path: string): nomad.Template {
 interface Config {
   readonly global: object;
   readonly alerting?: object;
-  readonly scrape_configs: readonly { readonly job_name: string }[];
+  readonly scrape_configs: readonly {
+    readonly job_name: string;
+    readonly metric_relabel_configs?: readonly Relabelling[];
+  }[];
 }
 
 function configOf(props?: ScrapeOptions): Config {
@@ -127,6 +130,50 @@ test("passes every check, published or not", () => {
 });
 
 describe("its configuration", () => {
+  const destinations = [
+    expect.objectContaining({ target_label: "consul_destination_service" }) as unknown,
+    expect.objectContaining({ target_label: "consul_destination_peer" }) as unknown,
+    expect.objectContaining({ target_label: "consul_destination_service" }) as unknown,
+  ];
+
+  test.each([
+    [
+      "a service of a peer at a mesh gateway",
+      { service: "default", subset: "store", target: "store.default.default.dc2.external.f3a9" },
+      { service: "store", peer: "dc2" },
+    ],
+    [
+      "a service of a peer at a sidecar",
+      { service: "store", peer: "dc2", target: "store.default.dc2.external.f3a9" },
+      { service: "store", peer: "dc2" },
+    ],
+    [
+      "a subset",
+      { service: "store", subset: "v1", target: "v1.store.default.dc1.internal.f3a9" },
+      { service: "store", peer: undefined },
+    ],
+    [
+      "the first target of a failover",
+      { service: "store", hash: "failover-target~0", target: "failover-target~0~store.default.dc1.internal.f3a9" },
+      { service: "store", peer: undefined },
+    ],
+    [
+      "the second target of a failover",
+      { service: "store", hash: "failover-target~1", target: "failover-target~1~store.default.dc1.internal.f3a9" },
+      { service: "store (failover 1)", peer: undefined },
+    ],
+  ])("has the true destination of %s", (_, { service, subset, peer, hash, target }: Destination, wanted) => {
+    const labels = relabelled(configOf().scrape_configs[1].metric_relabel_configs ?? [], {
+      consul_destination_service: service,
+      consul_destination_full_target: target,
+      ...(subset !== undefined && { consul_destination_service_subset: subset }),
+      ...(peer !== undefined && { consul_destination_peer: peer }),
+      ...(hash !== undefined && { consul_destination_custom_hash: hash }),
+    });
+    const { consul_destination_service: shown, consul_destination_peer: at } = labels;
+    expect({ service: shown, peer: at }).toEqual(wanted);
+  });
+
   test("scrapes itself, Envoys, Consul and Nomad every 15 seconds", () => {
     const { global, scrape_configs, alerting } = configOf();
     expect(global).toEqual({ scrape_interval: "15s", scrape_timeout: "15s", evaluation_interval: "15s" });
@@ -135,11 +182,14 @@ describe("its configuration", () => {
       {
         job_name: "envoy",
         file_sd_configs: [{ files: ["targets-envoy.yml"], refresh_interval: "30s" }],
-        metric_relabel_configs: ["consul_source_service", "local_cluster"].map((label) => ({
-          source_labels: [label, "service"],
-          regex: ".+;(.+)",
-          target_label: label,
-        })),
+        metric_relabel_configs: [
+          ...["consul_source_service", "local_cluster"].map((label) => ({
+            source_labels: [label, "service"],
+            regex: ".+;(.+)",
+            target_label: label,
+          })),
+          ...destinations,
+        ],
       },
       {
         job_name: "consul",
@@ -249,3 +299,28 @@ describe("its rules", () => {
     expect(rules.EmbeddedTmpl).not.toContain(rules.LeftDelim);
   });
 });
+
+interface Relabelling {
+  readonly source_labels: readonly string[];
+  readonly regex: string;
+  readonly target_label: string;
+  readonly replacement?: string;
+}
+
+interface Destination {
+  readonly service: string;
+  readonly subset?: string;
+  readonly peer?: string;
+  readonly hash?: string;
+  readonly target: string;
+}
+
+/** What Prometheus makes of labels: a rule applies if its expression matches all of the joined values. */
+function relabelled(rules: readonly Relabelling[], labels: Readonly<Record<string, string>>) {
+  return rules.reduce<Readonly<Partial<Record<string, string>>>>((now, rule) => {
+    const { source_labels: sources, regex, target_label: target, replacement = "$1" } = rule;
+    const joined = sources.map((label) => now[label] ?? "").join(";");
+    const whole = new RegExp(`^(?:${regex})$`);
+    return whole.test(joined) ? { ...now, [target]: joined.replace(whole, replacement) } : now;
+  }, labels);
+}

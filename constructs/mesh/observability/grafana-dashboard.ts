@@ -85,6 +85,7 @@ const PANELS: readonly PanelPlan[] = [
   graph("Responses by connection and class", "reqps", {
     [`${EDGE}, {{envoy_response_code_class}}xx`]: `sum by (consul_source_service, consul_destination_service, envoy_response_code_class) (rate(envoy_cluster_upstream_rq_xx${EDGES}[$__rate_interval]))`,
   }),
+  graph("Requests and connections to failover targets", "reqps", { [EDGE]: `mesh:edge_failovers:rate${EDGES}` }),
   graph("TCP connections by connection", "cps", {
     [`${EDGE}, opened`]: `mesh:edge_connections:rate${EDGES}`,
     [`${EDGE}, failed`]: `mesh:edge_connection_failures:rate${EDGES}`,

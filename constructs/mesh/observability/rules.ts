@@ -121,6 +121,11 @@ function edgeRules(window: string): RecordingRule[] {
       expr: `histogram_quantile(${quantile}, sum by (le, consul_source_service, consul_destination_service) (${rate("envoy_cluster_upstream_rq_time_bucket")}))`,
       labels: { quantile: String(quantile) },
     })),
+    // Envoy counts how requests ended only for all targets of a failover together.
+    {
+      record: "mesh:edge_failovers:rate",
+      expr: `sum ${BY_EDGE} (${rate("envoy_cluster_upstream_rq_total", ',consul_destination_custom_hash=~"failover-target~[1-9].*"')})`,
+    },
     { record: "mesh:edge_connections:rate", expr: `sum ${BY_EDGE} (${rate("envoy_cluster_upstream_cx_total")})` },
     {
       record: "mesh:edge_connection_failures:rate",

@@ -109,7 +109,7 @@ export function renderScrapeConfig(props: ScrapeOptions): string {
       {
         job_name: "envoy",
         ...targetsOf("envoy"),
-        metric_relabel_configs: ["consul_source_service", "local_cluster"].map(ofService),
+        metric_relabel_configs: [...["consul_source_service", "local_cluster"].map(ofService), ...TRUE_DESTINATIONS],
       },
       ...(consul === false
         ? []
@@ -165,6 +165,30 @@ function agentTargets(services: readonly string[], port: string): string {
 function ofService(label: string): object {
   return { source_labels: [label, "service"], regex: ".+;(.+)", target_label: label };
 }
+
+/**
+ * Corrects the destinations of two kinds of Envoy's clusters. A mesh gateway names a service of a peer with its partition, which Consul's
+ * rules for labels do not expect: they take the service for a subset, and its namespace for the service. The targets of a failover all have
+ * the name of the service that fails over: those after the first get their number, since they can be other services.
+ */
+const TRUE_DESTINATIONS: readonly object[] = [
+  {
+    source_labels: ["consul_destination_full_target"],
+    regex: "([^.]+)\\.[^.]+\\.[^.]+\\.[^.]+\\.external\\..+",
+    target_label: "consul_destination_service",
+  },
+  {
+    source_labels: ["consul_destination_full_target"],
+    regex: "[^.]+\\.[^.]+\\.[^.]+\\.([^.]+)\\.external\\..+",
+    target_label: "consul_destination_peer",
+  },
+  {
+    source_labels: ["consul_destination_custom_hash", "consul_destination_service"],
+    regex: "failover-target~([1-9][0-9]*);(.+)",
+    target_label: "consul_destination_service",
+    replacement: "$2 (failover $1)",
+  },
+];
 
 /** Templates of certificates and tokens. Prometheus reads the files again when they change. */
 export function renderSecrets({ consul, nomad }: ScrapeOptions): Template[] {
