@@ -185,6 +185,7 @@ export {
   type IngressRouteOptions,
 } from "./mesh/gateways/ingress-gateway";
 export { IngressListener, type IngressListenerOptions, type IngressTls } from "./mesh/gateways/ingress-listener";
+export type { SdsCertificate, SdsServer, SdsServerTls } from "./mesh/gateways/sds";
 export type { TlsVersion, TlsVersionOptions } from "./consul/tls-versions";
 export { MeshGateway, type MeshGatewayBaseProps, type MeshGatewayProps } from "./mesh/gateways/mesh-gateway";
 export {
@@ -213,7 +214,12 @@ export {
   type DashboardPanel,
 } from "./mesh/observability/grafana-dashboard";
 export { AccessLogs, type AccessLogOptions } from "./mesh/observability/access-logs";
-export { Metrics, type PrometheusMetricsOptions } from "./mesh/observability/metrics";
+export {
+  Metrics,
+  type PrometheusMetricsOptions,
+  type ServedMetricsOptions,
+  type StatsdMetricsOptions,
+} from "./mesh/observability/metrics";
 export {
   Prometheus,
   type PrometheusBaseProps,

@@ -1,13 +1,13 @@
 import { spawn, type ChildProcess } from "node:child_process";
 import { once } from "node:events";
-import { copyFileSync, mkdtempSync, readFileSync, rmSync } from "node:fs";
+import { copyFileSync, mkdirSync, mkdtempSync, readFileSync, rmSync } from "node:fs";
 import { get as getHttp, type IncomingMessage, type RequestOptions } from "node:http";
 import { get as getHttps } from "node:https";
 import { connect, type Socket } from "node:net";
 import { text as textOf } from "node:stream/consumers";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
-import { connect as connectTls } from "node:tls";
+import { connect as connectTls, type PeerCertificate } from "node:tls";
 import { Lab } from "../../lab/hosts/lab";
 import { makeCertificates } from "../../examples/external-database/certificates";
 import { checksOf, crashConsul, expectHealthy, reloadConsul } from "../support/consul-agents";
@@ -31,6 +31,17 @@ beforeAll(async () => {
   copyFileSync(other.serverKeyFile, join(outside.folder, "stranger.key"));
   // What Envoys read comes from Nomad's variables, and those need a Nomad.
   await up("bare");
+  makeServedSecrets();
+  await putTwins();
+  for (const host of ["client-1", "client-2"]) {
+    const line = "10.200.0.10 lambda.eu-west-1.amazonaws.com";
+    expect(await lab.onHost(host, "sh", "-ec", `echo "${line}" >> /etc/hosts`)).toExit(0);
+  }
+  await putVariable("ingress", {
+    ca: text(outside.caFile),
+    certificate: text(outside.clientCertFile),
+    key: text(outside.clientKeyFile),
+  });
   await putVariable("gateway", { certificate: text(site.serverCertFile), key: text(site.serverKeyFile) });
   await putVariable("egress", {
     ca: text(outside.caFile),
@@ -60,6 +71,36 @@ async function up(variant: string): Promise<Outcome> {
 function putVariable(job: string, Items: Readonly<Record<string, string>>): Promise<unknown> {
   const Path = `nomad/jobs/${job}`;
   return lab.api("Nomad", `/v1/var/${Path}`, "PUT", { Path, Items });
+}
+
+/** Makes the certificates that `outside.mjs` serves. The names of the wildcard are those of a listener for every service. */
+function makeServedSecrets(): void {
+  mkdirSync(join(outside.folder, "secrets"));
+  for (const [name, host] of [
+    ["any.ingress.example", "*.ingress.example"],
+    ["foo.example", "foo.example"],
+    ["www.example", "www.example"],
+  ]) {
+    const made = makeCertificates(join(folder, name), host, "nobody.example");
+    copyFileSync(made.serverCertFile, join(outside.folder, "secrets", `${name}.pem`));
+    copyFileSync(made.serverKeyFile, join(outside.folder, "secrets", `${name}.key`));
+  }
+}
+
+/** Writes inline certificates: three whose only name is the common name, of which two are equal, and one with another common name. */
+async function putTwins(): Promise<void> {
+  for (const [Name, subject, more] of [
+    ["twin", "/CN=twin.example", []],
+    ["other-twin", "/CN=twin.example", []],
+    ["single", "/CN=single.example", []],
+    ["named", "/CN=Of the shop", ["-addext", "subjectAltName=DNS:named.example"]],
+  ] as const) {
+    const [key, certificate] = ["key", "pem"].map((ending) => join(folder, `${Name}.${ending}`));
+    const kind = ["req", "-x509", "-newkey", "rsa:2048", "-nodes", "-days", "9", "-subj", subject];
+    expect(await run("openssl", [...kind, ...more, "-keyout", key, "-out", certificate])).toExit(0);
+    const entry = { Kind: "inline-certificate", Name, Certificate: text(certificate), PrivateKey: text(key) };
+    await lab.api("Consul", "/v1/config", "PUT", entry);
+  }
 }
 
 /** A program of this folder with the network of a host of the lab, and with this machine's files, which a host does not see. */
@@ -197,6 +238,50 @@ function fromClient(localPort: number, protocol: "http" | "tcp"): Promise<string
   );
 }
 
+/** What a gRPC service answers to a message, and the status of the call. */
+async function callAt(where: (program: string) => Promise<string>, port: number, authority: string, method = "Say") {
+  const program = `
+    const client = require("http2").connect("http://127.0.0.1:${port}").on("error", () => process.exit());
+    const stream = client.request({
+      ...{ ":method": "POST", ":path": "/speaker.Speaker/${method}", ":authority": "${authority}" },
+      ...{ "content-type": "application/grpc", te: "trailers" },
+    });
+    let said = "", status;
+    stream.on("response", (headers) => (status = headers["grpc-status"]));
+    stream.on("trailers", (trailers) => (status = trailers["grpc-status"]));
+    stream.on("data", (part) => (said += part.subarray(5)));
+    stream.on("close", () => { console.log(JSON.stringify({ said, status })); client.close(); });
+    setTimeout(() => process.exit(), 5000).unref();
+    stream.end(Buffer.concat([Buffer.from([0, 0, 0, 0, 5]), Buffer.from("hello")]));`;
+  return JSON.parse((await where(program)) || "{}") as { said?: string; status?: string };
+}
+
+const onThisMachine = async (program: string) => (await run(process.execPath, ["-e", program])).output.trim();
+
+/** The certificate that a listener shows to a client that asks for a name. */
+function certificateAt(port: number, servername: string): Promise<PeerCertificate> {
+  return new Promise((resolve, reject) => {
+    const socket = connectTls({ host: "127.0.0.1", port: portOf(port), servername, rejectUnauthorized: false });
+    socket.setTimeout(5_000, () => socket.destroy(new Error("silence")));
+    socket.on("error", reject).on("secureConnect", () => {
+      resolve(socket.getPeerCertificate());
+      socket.destroy();
+    });
+  });
+}
+
+/** What the admin interface of a gateway's Envoy answers, from inside its allocation. */
+async function adminOf(gateway: string, task: string, path: string): Promise<string> {
+  const allocations = await lab.api<{ ID: string; ClientStatus: string }[]>("Nomad", `/v1/job/${gateway}/allocations`);
+  const running = allocations.find(({ ClientStatus }) => ClientStatus === "running");
+  const program = `
+    const ask = (n) => fetch("http://127.0.0.2:" + n + "${path}").then((r) => r.text()).catch(() => "");
+    Promise.all([19000, 19001, 19002].map(ask)).then((all) => console.log(all.join("")));`;
+  const { code, output } = await lab.inTask(running?.ID ?? "", task, ["node", "-e", program]);
+  expect({ code, output: output.slice(0, 400) }).toExit(0);
+  return output;
+}
+
 /** Takes the intentions of a service away, and puts them back. */
 async function withoutIntentions(service: string, check: () => Promise<void>): Promise<void> {
   const path = `/v1/config/service-intentions/${service}`;
@@ -266,6 +351,47 @@ describe("the ingress gateway", () => {
     expect(await ask(18082, "stock.example")).toMatchObject({ status: 404 });
   });
 
+  test("leads gRPC calls, with their status", async () => {
+    const port = portOf(18083);
+    await eventually(async () =>
+      expect(await callAt(onThisMachine, port, "speaker.example")).toEqual({ said: "speaker: hello", status: "0" }),
+    );
+    expect(await callAt(onThisMachine, port, "speaker.example", "Shout")).toEqual({ said: "", status: "12" });
+    // Envoy answers for a host that it does not know: UNIMPLEMENTED, for 404.
+    expect(await callAt(onThisMachine, port, "other.example")).toEqual({ said: "", status: "12" });
+  });
+
+  test("gets certificates from a server of its own, for a listener and for each service", async () => {
+    const authorityOf = (name: string) => text(join(folder, name, "ca.pem"));
+    await eventually(async () => {
+      const ca = authorityOf("any.ingress.example");
+      for (const service of ["stock", "orders"]) {
+        expect((await ask(18084, `${service}.ingress.example`, "/", { ca })).body).toContain(`"service":"${service}"`);
+      }
+      for (const [host, service] of [
+        ["foo.example", "stock"],
+        ["www.example", "orders"],
+      ]) {
+        const answer = await ask(18085, host, "/", { ca: authorityOf(host) });
+        expect(answer.body).toContain(`"service":"${service}"`);
+      }
+    });
+    await expect(ask(18085, "foo.example", "/", { ca: authorityOf("www.example") })).rejects.toThrow(
+      /certificate|issuer/,
+    );
+  });
+
+  test("has a passive health check of its own for a service", async () => {
+    const { configs } = JSON.parse(await adminOf("ingress", "connect-proxy-ingress-envoy", "/config_dump")) as {
+      configs: { dynamic_active_clusters?: { cluster: { name: string; outlier_detection?: object } }[] }[];
+    };
+    const clusters = configs.flatMap(({ dynamic_active_clusters: active = [] }) =>
+      active.map(({ cluster }) => cluster),
+    );
+    const [speaker] = clusters.filter(({ name }) => name.startsWith("speaker."));
+    expect(speaker.outlier_detection).toMatchObject({ consecutive_5xx: 17, interval: "3s", max_ejection_percent: 50 });
+  });
+
   test("has a certificate of the mesh's own authority, and no other trusts it", async () => {
     const { Roots } = await lab.api<{ Roots: { RootCert: string }[] }>("Consul", "/v1/connect/ca/roots");
     const ca = Roots.map(({ RootCert }) => RootCert).join("\n");
@@ -318,10 +444,83 @@ describe("the API gateway", () => {
     await expect(ask(18181, "site.example", "/stock")).rejects.toThrow();
   });
 
+  test.each([
+    ["requests", 18182],
+    ["connections", 18192],
+  ])(
+    "with several certificates for %s shows the one with the name, and the mesh's own for a name of two",
+    async (_, port) => {
+      await eventually(async () => {
+        expect((await certificateAt(port, "single.example")).subject.CN).toBe("single.example");
+        expect((await certificateAt(port, "named.example")).subject.CN).toBe("Of the shop");
+        expect((await certificateAt(port, "twin.example")).subjectaltname).toContain("URI:spiffe://");
+      });
+      const ca = text(join(folder, "named.pem"));
+      const answer =
+        port === 18182
+          ? (await ask(port, "named.example", "/stock", { ca })).body
+          : await answerTo(port, { ca, servername: "named.example" });
+      expect(answer).toContain(port === 18182 ? '"service":"stock"' : "clock: hello");
+    },
+  );
+
   test("is refused what its intention does not allow", async () => {
     await eventually(async () => expect(await ask(18180, "any.example", "/stock")).toMatchObject({ status: 200 }));
     const post = { method: "POST" };
     expect(await ask(18180, "any.example", "/stock", post)).toEqual({ status: 403, body: "RBAC: access denied" });
+  });
+});
+
+describe("a gateway with limits of its own", () => {
+  test.each([
+    ["inner-ingress", 18200],
+    ["inner-gateway", 18201],
+  ])("refuses headers that are too large: %s", async (_, port) => {
+    const withHeader = (length: number) =>
+      new Promise<number | undefined>((resolve, reject) => {
+        const headers = { host: "any.example", "x-large": "x".repeat(length) };
+        getHttp({ host: "127.0.0.1", port: portOf(port), headers, agent: false }, (response) => {
+          response.resume();
+          resolve(response.statusCode);
+        }).on("error", reject);
+      });
+    await eventually(async () => expect(await withHeader(6_000)).toBe(200));
+    expect(await withHeader(10_000)).toBe(431);
+  });
+
+  test("closes connections beyond its limit, and takes new ones when others end", async () => {
+    const open = () => {
+      const socket = connect({ host: "127.0.0.1", port: portOf(18201) });
+      socket.on("error", () => undefined);
+      return socket;
+    };
+    const sockets = Array.from({ length: 20 }, open);
+    await eventually(async () => {
+      const kept = sockets.filter(({ closed, destroyed }) => !closed && !destroyed);
+      expect(kept.length).toBeLessThanOrEqual(8);
+      expect(kept.length).toBeGreaterThanOrEqual(4);
+      await Promise.resolve();
+    });
+    for (const socket of sockets) socket.destroy();
+    await eventually(async () => expect(await ask(18201, "any.example")).toMatchObject({ status: 200 }));
+  });
+
+  test("limits what a mesh gateway sends to each service", async () => {
+    const clusters = await adminOf("mesh-gateway", "connect-mesh-mesh-gateway", "/clusters");
+    for (const limit of ["max_connections::7", "max_pending_requests::8", "max_requests::9"]) {
+      expect(clusters).toMatch(new RegExp(`^stock\\..*::default_priority::${limit}$`, "m"));
+    }
+  });
+});
+
+test("a service reaches another one by gRPC, and learns the status of its call", async () => {
+  await eventually(async () =>
+    expect(await callAt(inClient, 7130, "speaker")).toEqual({ said: "speaker: hello", status: "0" }),
+  );
+  expect(await callAt(inClient, 7130, "speaker", "Shout")).toEqual({ said: "", status: "12" });
+  await withoutIntentions("speaker", async () => {
+    // PERMISSION_DENIED
+    await eventually(async () => expect(await callAt(inClient, 7130, "speaker")).toEqual({ said: "", status: "7" }));
   });
 });
 
@@ -512,6 +711,24 @@ describe("the terminating gateway", () => {
     });
   });
 
+  test("calls functions of AWS Lambda with signed requests, and not without an intention", async () => {
+    const call = (port: number) =>
+      inClient(
+        `fetch("http://127.0.0.1:${port}/a?b=c", { method: "POST", body: "\\"hello\\"", headers: { "content-type": "application/json" } })
+          .then(async (r) => console.log(r.status, r.headers.get("x-by"), await r.text()))`,
+      );
+    const arn = "arn:aws:lambda:eu-west-1:123456789012:function";
+    await eventually(async () => {
+      const [, status, by, body] = /^(\d+) (\S+) (.*)$/.exec(await call(7131)) ?? [];
+      expect({ status, by }).toEqual({ status: "201", by: `${arn}:echo` });
+      expect(JSON.parse(body)).toMatchObject({ raw_path: "/a?b=c", method: "POST", body: '"hello"' });
+      expect(await call(7132)).toBe(`200 null {"got":"\\"hello\\"","by":"${arn}:plain"}`);
+    });
+    await withoutIntentions("echo", async () => {
+      await eventually(async () => expect(await call(7131)).toBe("403 null RBAC: access denied"));
+    });
+  });
+
   test("carries requests of a service of the mesh that has no healthy instance, and fails over", async () => {
     await eventually(async () => expect(await answersFrom(7124)).toEqual(["outside /a", "outside too"]));
   });
@@ -630,6 +847,13 @@ test(
     expect(await entries("service-defaults")).not.toContain("orders");
     await eventually(async () => expect(await ask(18080, "orders.example")).toMatchObject({ status: 404 }));
     expect(await ask(18080, "stock.example")).toMatchObject({ status: 200 });
+
+    // In this variant without path normalization: the service gets a path that its permissions do not allow.
+    const dots = ["GET /stock/../private HTTP/1.1", "Host: any.example", "Connection: close", "", ""].join("\r\n");
+    await eventually(async () => {
+      const [answer] = await sendRaw(await addressOf("gateway", 18180), [{ text: dots }]);
+      expect(answer).toMatchObject({ status: 200, body: expect.stringContaining('"/stock/../private"') as unknown });
+    });
   },
   4 * MINUTE,
 );

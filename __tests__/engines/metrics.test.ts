@@ -196,6 +196,43 @@ test(
 );
 
 test(
+  "each Envoy serves its statistics in its own formats, and nothing else of its admin interface",
+  async () => {
+    const instances = await lab.api<{ ServiceMeta: Record<string, string> }[]>("Consul", "/v1/catalog/service/orders");
+    const address = instances[0]?.ServiceMeta.envoy_stats_address;
+    const read = async (path: string) =>
+      (await lab.onHost("server-1", "curl", "-sS", `http://${address}${path}`)).output;
+    const stats = await read("/stats");
+    expect(stats).toMatch(/^cluster\.local_agent\.upstream_rq_active: /m);
+    expect(stats).toMatch(/^http\.public_listener\./m);
+    expect(await read("/stats/prometheus")).toMatch(
+      /^envoy_http_downstream_rq_active\{.*consul_source_service="orders"/m,
+    );
+    expect(await read("/config_dump")).not.toContain("bootstrap");
+  },
+  2 * MINUTE,
+);
+
+test(
+  "each Envoy sends its metrics to a StatsD and to a DogStatsD agent, here with tags for the service and the allocation",
+  async () => {
+    const sent = async (agent: string) =>
+      new Map((await (await fetch(`${lab.url("collector")}/${agent}`)).json()) as [string, string][]);
+    await eventually(async () => {
+      await request(5);
+      const [plain, tagged] = [[...(await sent("statsd")).keys()], [...(await sent("dogstatsd")).keys()]];
+      expect(plain.filter((name) => /^envoy\.cluster\..*orders.*upstream_rq_total/.test(name))).not.toEqual([]);
+      const requests = tagged.filter((name) => name.startsWith("envoy.cluster.upstream_rq_total|"));
+      for (const service of ["front", "orders", "stock"]) {
+        const tags = new RegExp(`[#,]nomad\\.job:${service},.*local_cluster:${service}(,|$)`);
+        expect(requests.filter((name) => tags.test(name))).not.toEqual([]);
+      }
+    }, MINUTE);
+  },
+  2 * MINUTE,
+);
+
+test(
   "a second up with metrics, logs and tracing changes nothing",
   async () => {
     const { code, output } = await lab.up("zipkin");

@@ -100,6 +100,8 @@ import {
   type PermissionMatch,
   type PrometheusBaseProps,
   type PrometheusMetricsOptions,
+  type ServedMetricsOptions,
+  type StatsdMetricsOptions,
   type RedirectOptions,
   type ResolveOptions,
   type RingHashOptions,
@@ -387,6 +389,7 @@ const GATEWAY = {
   meta: { a: "b" },
   serviceName: "a",
   passiveHealthCheck: PASSIVE,
+  maxInboundConnections: 1,
 };
 const HEADERS = { add: { a: "b" }, set: { a: "b" }, remove: ["a"] };
 const HEADER = { name: "a", exact: "a", prefix: "a", suffix: "a", regex: "a", present: true, invert: true };
@@ -551,6 +554,9 @@ export const OPTION_CASES: readonly OptionCase[] = [
       port: 1,
       instances: [{ address: "192.0.2.1", port: 1, tags: ["a"], meta: { a: "b" }, nodeName: "a" }],
       inCatalog: false,
+      lambda: {
+        ...{ arn: "arn:aws:lambda:eu-west-1:1:function:a", payloadPassthrough: true, invocationMode: "synchronous" },
+      },
       tls: { caFile: "a", sni: "b", certFile: "c", keyFile: "d" },
       plaintext: "A test.",
       tags: ["a"],
@@ -561,12 +567,19 @@ export const OPTION_CASES: readonly OptionCase[] = [
   ),
   of<ApiGatewayBaseProps>(
     "an API gateway",
-    { ...GATEWAY, listeners: [ApiGatewayListener.http({ port: 1 })], forwardedHeaders: "keep" },
+    {
+      ...{ ...GATEWAY, listeners: [ApiGatewayListener.http({ port: 1 })], forwardedHeaders: "keep" },
+      maxRequestHeadersKib: 8,
+    },
     (props) => mesh().addApiGateway("g", props),
   ),
   of<IngressGatewayBaseProps>(
     "an ingress gateway",
-    { ...GATEWAY, listeners: [IngressListener.http({ port: 1 })], forwardedHeaders: "keep", limits: LIMITS },
+    {
+      ...{ ...GATEWAY, listeners: [IngressListener.http({ port: 1 })], forwardedHeaders: "keep", limits: LIMITS },
+      maxRequestHeadersKib: 8,
+      sdsServers: { a: { address: "a:1", tls: { caFile: "a", sni: "b", certFile: "c", keyFile: "d" }, plaintext: "" } },
+    },
     (props) => mesh().addIngressGateway("g", props),
   ),
   of<TerminatingGatewayBaseProps>("a terminating gateway", { ...GATEWAY, connectTimeout: "1s" }, (props) =>
@@ -582,6 +595,7 @@ export const OPTION_CASES: readonly OptionCase[] = [
       wanAddress: "a",
       wanPort: 1,
       peerThroughMeshGateways: true,
+      limits: LIMITS,
     },
     (props) => mesh().addMeshGateway("g", props),
   ),
@@ -707,6 +721,8 @@ export const OPTION_CASES: readonly OptionCase[] = [
       listener: 1,
       hosts: ["a.example"],
       limits: LIMITS,
+      passiveHealthCheck: PASSIVE,
+      sds: { clusterName: "a", certResource: "b" },
       requestHeaders: HEADERS,
       responseHeaders: HEADERS,
       override: {},
@@ -836,6 +852,15 @@ export const OPTION_CASES: readonly OptionCase[] = [
   ),
   of<PrometheusMetricsOptions>("metrics", { port: 1, hostNetwork: "a" }, (options) =>
     ofMesh({ metrics: Metrics.prometheus(options) }),
+  ),
+  of<StatsdMetricsOptions>("metrics for StatsD", { address: "192.0.2.1:8125", flushInterval: "1s" }, (options) =>
+    ofMesh({ metrics: Metrics.statsd(options) }),
+  ),
+  of<StatsdMetricsOptions>("metrics for DogStatsD", { address: "192.0.2.1:8125", flushInterval: "1s" }, (options) =>
+    ofMesh({ metrics: Metrics.dogstatsd(options) }),
+  ),
+  of<ServedMetricsOptions>("metrics in Envoy's formats", { port: 1, hostNetwork: "a" }, (options) =>
+    ofMesh({ metrics: Metrics.stats(options) }),
   ),
   of<AccessLogOptions>("access logs", { json: {}, text: "a", disableListenerLogs: true }, (options) =>
     ofMesh({ accessLogs: AccessLogs.stdout(options) }),

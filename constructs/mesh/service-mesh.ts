@@ -80,8 +80,8 @@ export interface ServiceMeshProps extends JobPlacement {
    * @default none: the cluster has no ACLs, or the app calls `bindTo` of each gateway
    */
   readonly gatewayAuthMethod?: WorkloadAuthMethod;
-  /** How each Envoy exposes its metrics. @default none: Envoys expose no metrics */
-  readonly metrics?: Metrics;
+  /** How each Envoy exposes its metrics, in one or several ways. @default none: Envoys expose no metrics */
+  readonly metrics?: Metrics | readonly Metrics[];
   /** Where each Envoy logs requests and connections. @default none: Envoys write no access logs */
   readonly accessLogs?: AccessLogs;
   /** Where each Envoy sends the spans of requests. @default none: Envoys send no spans */
@@ -141,6 +141,7 @@ export class ServiceMesh extends Mesh {
     );
     attachChecks(this, MESH_CHECKS);
     const inProxyDefaults = {
+      "Metrics that Envoys send are": this.metrics.find(({ needsProxyDefaults }) => needsProxyDefaults),
       "Access logs are": props.accessLogs,
       "Tracing is": props.tracing,
       "Extensions are": props.envoyExtensions,
@@ -228,11 +229,15 @@ export class ServiceMesh extends Mesh {
 
   /** @internal */
   override observe(job: nomad.Job, graph: Snapshot): nomad.Job {
-    const { metrics, tracing, proxyDefaults = {} } = this.props;
+    const { tracing, proxyDefaults = {} } = this.props;
     const traced = tracing?.trace(job) ?? job;
-    const exposed = metrics?.expose(traced, proxyDefaults) ?? traced;
+    const exposed = this.metrics.reduce((each, metrics) => metrics.expose(each, proxyDefaults), traced);
     const defaults = graph.entryOf(this.clusterIn(graph), { kind: "proxy-defaults", name: "global" });
     return replaceWithStartOptions(exposed, (defaults as consul.ProxyConfigEntry | undefined)?.Config);
+  }
+
+  private get metrics(): readonly Metrics[] {
+    return [this.props.metrics ?? []].flat();
   }
 
   private inThisMesh<Props extends object>(id: string, props: Props): Props & { readonly mesh: ServiceMesh } {
@@ -255,7 +260,11 @@ export class ServiceMesh extends Mesh {
     return new DerivedConfigEntry<consul.ProxyConfigEntry>(this, "ProxyDefaults", {
       kind: "proxy-defaults",
       name: "global",
-      entry: (graph) => renderProxyDefaults({ ...meshGatewayMode(this.clusterIn(graph)), ...own }, this.props),
+      entry: (graph) =>
+        renderProxyDefaults(
+          { ...meshGatewayMode(this.clusterIn(graph)), ...own },
+          { ...this.props, metrics: this.metrics },
+        ),
     });
   }
 

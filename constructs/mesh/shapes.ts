@@ -1,3 +1,4 @@
+import { AWS_LAMBDA_SHAPE } from "../consul/extensions/aws-lambda";
 import { HEADER_MATCH_SHAPE } from "../consul/http-permission";
 import { HEADER_CHANGES_SHAPE } from "../consul/header-changes";
 import { HTTP_ROUTE_MATCH_SHAPE } from "../consul/http-route";
@@ -15,6 +16,7 @@ import { JOB_PLACEMENT_SHAPE, JOB_SPEC_SHAPE } from "../nomad/job";
 import { NETWORK_SHAPE } from "../nomad/network";
 import { CONNECT_SERVICE_SHAPE } from "../nomad/service";
 import { SERVICE_JOB_SHAPE } from "../nomad/service-job";
+import { SDS_SERVER_SHAPE, SDS_SHAPE } from "./gateways/sds";
 import { DESTINATION, SUBSET } from "./traffic/destination";
 
 const SIDECAR = is.made("a Sidecar, such as Sidecar.docker()");
@@ -57,7 +59,7 @@ export const MESH_SHAPE = {
   proxyDefaults: is.falseOr(is.fields),
   meshConfig: is.falseOr(is.block(MESH_CONFIG_SHAPE)),
   gatewayAuthMethod: is.like("a WorkloadAuthMethod, such as the workloads of an AccessStack", "allowApiGateway"),
-  metrics: is.made("Metrics, such as Metrics.prometheus()"),
+  metrics: is.oneOrMore(is.made("Metrics, such as Metrics.prometheus()")),
   accessLogs: is.made("AccessLogs, such as AccessLogs.stdout()"),
   tracing: is.made('Tracing, such as Tracing.otlp({ address: "10.0.0.7:4317" })'),
   envoyExtensions: ENVOY_EXTENSIONS,
@@ -118,6 +120,14 @@ const OF_INBOUND_GATEWAY = {
   ...GATEWAY_JOB_SHAPE,
   ...OF_GATEWAY,
   forwardedHeaders: is.literal(is.oneOf(["replace", "append", "keep"]), "Use a literal value: routes depend on it."),
+  maxRequestHeadersKib: is.literal(
+    is.rule(
+      "a whole number from 1 to 8192",
+      "Use one, or omit it.",
+      (value) => Number.isInteger(value) && Number(value) >= 1 && Number(value) <= 8192,
+    ),
+    ENVOY_IS_TOLD,
+  ),
 };
 
 /** Shape of the props of an API gateway. */
@@ -133,6 +143,7 @@ export const INGRESS_GATEWAY_SHAPE = {
   ...OF_INBOUND_GATEWAY,
   listeners: is.required(is.literalList(is.made("an IngressListener, such as IngressListener.http({ port: 8080 })"))),
   limits: is.block(UPSTREAM_LIMITS_SHAPE),
+  sdsServers: is.literal(is.map(is.block(SDS_SERVER_SHAPE)), "Use literal names: listeners refer to them."),
 };
 
 /** Shape of the props of a terminating gateway. */
@@ -147,6 +158,7 @@ export const MESH_GATEWAY_SHAPE = {
   wanAddress: is.text,
   hostNetwork: is.text,
   peerThroughMeshGateways: is.flag,
+  limits: is.block(UPSTREAM_LIMITS_SHAPE),
 };
 
 /** Shape of the options of a listener. */
@@ -172,6 +184,8 @@ export const INGRESS_ROUTE_SHAPE = {
   limits: is.block(UPSTREAM_LIMITS_SHAPE),
   requestHeaders: is.block(HEADER_CHANGES_SHAPE),
   responseHeaders: is.block(HEADER_CHANGES_SHAPE),
+  passiveHealthCheck: is.block(PASSIVE_HEALTH_CHECK_SHAPE),
+  sds: is.block(SDS_SHAPE),
   override: is.fields,
 };
 
@@ -194,6 +208,10 @@ export const EXTERNAL_SERVICE_SHAPE = {
   port: is.number,
   instances: is.literalList(is.block(EXTERNAL_INSTANCE_SHAPE)),
   inCatalog: is.flag,
+  lambda: is.block({
+    ...AWS_LAMBDA_SHAPE,
+    arn: is.required(is.literal(is.name, "Use a literal ARN: its region is part of the address.")),
+  }),
   protocol: PROTOCOL,
   plaintext: is.text,
   tags: is.list(is.text),

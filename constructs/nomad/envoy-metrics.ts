@@ -4,8 +4,19 @@ import { inboundGatewayOf, hasEnvoy } from "./envoy-tasks";
 import type * as nomad from "./generated/job";
 import { isIsolated } from "./network";
 
-/** @internal Where the Envoys of a job serve metrics for Prometheus. */
+/** @internal A listener of Envoy for metrics, and how it appears in the job. */
+export interface MetricsListener {
+  /** Option of the proxy configuration with its address. */
+  readonly option: string;
+  /** Label of the port of a group's first Envoy. The labels of further Envoys have a number as suffix. */
+  readonly label: string;
+  /** Metadata of the service in Consul with its address on the node. */
+  readonly meta: string;
+}
+
+/** @internal Where the Envoys of a job serve metrics. */
 export interface EnvoyMetricsOptions {
+  readonly listener: MetricsListener;
   /** Port inside the allocation. If the group already uses it, the next free port is used. */
   readonly port: number;
   /** Whether proxy-defaults already set that port. */
@@ -14,14 +25,30 @@ export interface EnvoyMetricsOptions {
   readonly hostNetwork?: string;
 }
 
+/**
+ * The listener that serves `GET /metrics`, for Prometheus.
+ *
+ * @see https://developer.hashicorp.com/consul/docs/reference/proxy/envoy#envoy_prometheus_bind_addr
+ */
+export const PROMETHEUS_LISTENER: MetricsListener = {
+  option: "envoy_prometheus_bind_addr",
+  label: "envoy_metrics",
+  meta: "envoy_metrics_address",
+};
+
+/**
+ * The listener that serves `/stats` and all paths below it, as Envoy's admin interface does.
+ *
+ * @see https://developer.hashicorp.com/consul/docs/reference/proxy/envoy#envoy_stats_bind_addr
+ */
+export const STATS_LISTENER: MetricsListener = {
+  option: "envoy_stats_bind_addr",
+  label: "envoy_stats",
+  meta: "envoy_stats_address",
+};
+
 /** Metadata of a service in Consul with the `address:port` at which its Envoy serves `GET /metrics`. */
-export const METRICS_ADDRESS = "envoy_metrics_address";
-
-/** Label of the metrics port of a group's first Envoy. The labels of further Envoys have a number as suffix. */
-const LABEL = "envoy_metrics";
-
-/** @see https://developer.hashicorp.com/consul/docs/reference/proxy/envoy#envoy_prometheus_bind_addr */
-export const BIND_ADDRESS = "envoy_prometheus_bind_addr";
+export const METRICS_ADDRESS = PROMETHEUS_LISTENER.meta;
 
 /**
  * Adds a port of the node for metrics to each Envoy of a job, sidecar or gateway, and metadata with its address in Consul. It changes the
@@ -39,20 +66,21 @@ function exposeInGroup(group: nomad.TaskGroup, options: EnvoyMetricsOptions): no
   const front = inboundGatewayOf(group);
   const ports: nomad.Port[] = [];
   const services = group.Services?.map((service) => {
-    const own = ownConfig(service)?.[BIND_ADDRESS];
+    const own = ownConfig(service)?.[options.listener.option];
     const ownPort = portOf(own);
     if (!hasEnvoy(service) || (own !== undefined && ownPort === undefined)) {
       return service;
     }
-    const label = ports.length === 0 ? LABEL : `${LABEL}_${ports.length + 1}`;
+    const label = ports.length === 0 ? options.listener.label : `${options.listener.label}_${ports.length + 1}`;
     const inside = ownPort ?? firstFree(options.port, taken);
     taken.add(inside);
     ports.push({ Label: label, To: isolated ? inside : undefined, HostNetwork: options.hostNetwork });
     // Without a separate network namespace, Envoy listens on the port of the node that Nomad chooses.
     const port = isolated ? String(inside) : `\${NOMAD_HOST_PORT_${label}}`;
     const isKnown = ownPort !== undefined || (options.byProxyDefaults && port === String(options.port));
-    const listening = withListener(service, inside, isKnown ? undefined : `0.0.0.0:${port}`);
-    return front === undefined ? withAddress(listening, label) : listening;
+    const address = isKnown ? {} : { [options.listener.option]: `0.0.0.0:${port}` };
+    const listening = withListener(service, inside, address);
+    return front === undefined ? withAddress(listening, options.listener.meta, label) : listening;
   });
   if (ports.length === 0) {
     return group;
@@ -61,7 +89,9 @@ function exposeInGroup(group: nomad.TaskGroup, options: EnvoyMetricsOptions): no
   return {
     ...group,
     Networks: [withPorts, ...otherNetworks],
-    Services: services?.map((service) => (service === front ? withAddress(service, LABEL) : service)),
+    Services: services?.map((service) =>
+      service === front ? withAddress(service, options.listener.meta, options.listener.label) : service,
+    ),
   };
 }
 
@@ -72,12 +102,12 @@ function ownConfig({ Connect }: nomad.Service): Readonly<Record<string, unknown>
 }
 
 /** Adds the metadata to the service, not to its sidecar: Nomad replaces variables only there, and Consul copies it to the sidecar. */
-function withAddress(service: nomad.Service, label: string): nomad.Service {
-  const address = { [METRICS_ADDRESS]: `\${NOMAD_HOST_ADDR_${label}}` };
-  const own = [service.Meta, service.CanaryMeta].flatMap(knownEntries).find(([key]) => key === METRICS_ADDRESS);
+function withAddress(service: nomad.Service, meta: string, label: string): nomad.Service {
+  const address = { [meta]: `\${NOMAD_HOST_ADDR_${label}}` };
+  const own = [service.Meta, service.CanaryMeta].flatMap(knownEntries).find(([key]) => key === meta);
   if (own !== undefined) {
     throw new ValueError(
-      `The metadata ${METRICS_ADDRESS} of the service ${service.Name ?? ""} is ${JSON.stringify(own[1])}, but the metrics of the mesh set it too.`,
+      `The metadata ${meta} of the service ${service.Name ?? ""} is ${JSON.stringify(own[1])}, but the metrics of the mesh set it too.`,
       "Remove it, or disable the metrics of the mesh.",
     );
   }
@@ -88,9 +118,9 @@ function withAddress(service: nomad.Service, label: string): nomad.Service {
   };
 }
 
-function withListener(service: nomad.Service, port: number, bindAddress: string | undefined): nomad.Service {
+function withListener(service: nomad.Service, port: number, address: Readonly<Record<string, string>>): nomad.Service {
   const own = ownConfig(service);
-  const Config = bindAddress === undefined ? own : mergeMaps<unknown>(own, { [BIND_ADDRESS]: bindAddress });
+  const Config = Object.keys(address).length === 0 ? own : mergeMaps<unknown>(own, address);
   const { Gateway: gateway, SidecarService: sidecar } = service.Connect ?? {};
   if (gateway !== undefined) {
     return {
@@ -120,7 +150,7 @@ function portsInUse({ Networks, Services }: nomad.TaskGroup): Set<number> {
     const proxy = service.Connect?.SidecarService?.Proxy;
     return [
       Number(service.PortLabel),
-      portOf(ownConfig(service)?.[BIND_ADDRESS]),
+      ...[PROMETHEUS_LISTENER, STATS_LISTENER].map(({ option }) => portOf(ownConfig(service)?.[option])),
       ...(proxy?.Upstreams ?? []).map(({ LocalBindPort }) => LocalBindPort),
       ...(proxy?.Expose?.Path ?? []).map(({ LocalPathPort }) => LocalPathPort),
     ];

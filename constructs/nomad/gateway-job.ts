@@ -8,6 +8,7 @@ import { overridden } from "./override";
 import type { Constraint } from "./placement";
 import { Sidecar } from "./sidecar";
 import type { Template } from "./template";
+import { withoutUndefined } from "../core/without-undefined";
 import { renderVolumeMount, VOLUME_MOUNT_SHAPE, type VolumeMountOptions } from "./volume";
 
 /** Props of a gateway's job. */
@@ -27,7 +28,21 @@ export interface GatewayJobProps extends JobProps {
   readonly tags?: readonly string[];
   /** Metadata of the gateway in Consul. @default none */
   readonly meta?: Readonly<Record<string, string>>;
+  /**
+   * Maximum number of connections to one instance of the gateway, all listeners together. Envoy closes further connections at once. Health
+   * checks and scrapes of metrics also use connections. If this changes, Nomad replaces the allocations of the gateway.
+   *
+   * @default no limit
+   * @see https://www.envoyproxy.io/docs/envoy/latest/configuration/operations/overload_manager/overload_manager#limiting-active-connections
+   */
+  readonly maxInboundConnections?: number;
 }
+
+const WHOLE = is.rule(
+  "a whole number from 1",
+  "Use one, or omit it.",
+  (value) => Number.isInteger(value) && Number(value) > 0,
+);
 
 /** @internal */
 export const GATEWAY_JOB_SHAPE: is.Shape<GatewayJobProps> = {
@@ -37,6 +52,7 @@ export const GATEWAY_JOB_SHAPE: is.Shape<GatewayJobProps> = {
   volumeMounts: is.list(is.block(VOLUME_MOUNT_SHAPE)),
   tags: is.list(is.text),
   meta: is.map(is.text),
+  maxInboundConnections: is.literal(WHOLE, "Use a literal number: it is part of Envoy's configuration in the job."),
 };
 
 /** Fields that are merged into the bootstrap that Nomad writes for an Envoy. */
@@ -71,7 +87,11 @@ export interface GatewayJobParts {
 export function renderGatewayJob(props: GatewayJobProps, parts: GatewayJobParts): nomad.Job {
   const { serviceName, ports, dynamicPorts, services, taskName, taskKind, bootstrap, constraints = [] } = parts;
   const [service, ...others] = services;
-  const envoy = sidecarOf(props).renderWholeTask(taskName, taskKind, argumentsFor(bootstrap));
+  const envoy = sidecarOf(props).renderWholeTask(
+    taskName,
+    taskKind,
+    argumentsFor(bootstrap, props.maxInboundConnections),
+  );
   return renderJobOfOneGroup(serviceName, props, {
     Networks: [{ Mode: "bridge", ReservedPorts: ports.length > 0 ? ports : undefined, DynamicPorts: dynamicPorts }],
     Services: [
@@ -94,10 +114,21 @@ export function renderGatewayJob(props: GatewayJobProps, parts: GatewayJobParts)
 }
 
 /** Envoy merges this configuration into its bootstrap. A later layer of the runtime takes precedence, and this one comes after Consul's. */
-function argumentsFor({ node, runtime = {} }: EnvoyBootstrap = {}): readonly string[] {
+function argumentsFor({ node, runtime = {} }: EnvoyBootstrap = {}, maxConnections?: number): readonly string[] {
   const layers = Object.keys(runtime).length === 0 ? undefined : [{ name: "gateway", static_layer: runtime }];
-  const config = { node, layered_runtime: layers && { layers } };
-  return node === undefined && layers === undefined ? [] : ["--config-yaml", jsonText(config)];
+  const config = withoutUndefined({
+    node,
+    layered_runtime: layers && { layers },
+    overload_manager: maxConnections === undefined ? undefined : renderConnectionLimit(maxConnections),
+  });
+  return Object.keys(config).length === 0 ? [] : ["--config-yaml", jsonText(config)];
+}
+
+function renderConnectionLimit(max_active_downstream_connections: number): object {
+  const name = "envoy.resource_monitors.global_downstream_max_connections";
+  const type = "envoy.extensions.resource_monitors.downstream_connections.v3.DownstreamConnectionsConfig";
+  const typed_config = { "@type": `type.googleapis.com/${type}`, max_active_downstream_connections };
+  return { resource_monitors: [{ name, typed_config }] };
 }
 
 /** Props of a gateway with a `gateway` block in the job: a mesh gateway or terminating gateway. */

@@ -1,3 +1,4 @@
+import { mergeMapsOrNone } from "../core/collections";
 import type * as nomad from "./generated/job";
 import { listeningCheck, renderGatewayJob, sidecarOf, type GatewayJobProps } from "./gateway-job";
 import { Constraint } from "./placement";
@@ -21,6 +22,8 @@ export interface InboundGatewayParts {
   readonly ports: readonly FrontPort[];
   /** Runtime values of Envoy. @default none */
   readonly runtime?: Readonly<Record<string, number>>;
+  /** Options of the proxy configuration, in addition to those of the sidecar. @default none */
+  readonly proxyConfig?: Readonly<Record<string, unknown>>;
 }
 
 /**
@@ -40,7 +43,7 @@ export interface InboundGatewayParts {
  * @see https://developer.hashicorp.com/consul/docs/north-south/api-gateway
  */
 export function renderInboundGatewayJob(props: GatewayJobProps, parts: InboundGatewayParts): nomad.Job {
-  const { serviceName, kind, ports, runtime } = parts;
+  const { serviceName, kind, ports, runtime, proxyConfig } = parts;
   const first = ports.at(0);
   const PortLabel = first?.label;
   const proxyService = proxyServiceOf(serviceName);
@@ -67,7 +70,10 @@ export function renderInboundGatewayJob(props: GatewayJobProps, parts: InboundGa
         PortLabel,
         Connect: {
           // The checks of the gateway detect sooner whether it listens.
-          SidecarService: { DisableDefaultTCPCheck: true, Proxy: { Config: sidecarOf(props).proxyConfig } },
+          SidecarService: {
+            DisableDefaultTCPCheck: true,
+            Proxy: { Config: mergeMapsOrNone<unknown>(sidecarOf(props).proxyConfig, proxyConfig) },
+          },
         },
       },
     ],

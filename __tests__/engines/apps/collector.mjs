@@ -1,19 +1,27 @@
-// A collector of traces for the tests: takes spans as Envoys send them and lists them.
+// A collector of traces and metrics for the tests: takes them as Envoys send them and lists them.
 //
 //   HTTP_PORT  Zipkin's JSON at POST /api/v2/spans, OTLP at POST /v1/traces; GET /spans lists what came
 //   GRPC_PORT  OTLP over gRPC
+//   STATSD_PORT, DOGSTATSD_PORT  metrics over UDP; GET /statsd and GET /dogstatsd list the last value of each, with its tags
 //
 // A listed span: {"protocol":"zipkin","service":"front","trace":"…","name":"…"}
 
+import { createSocket } from "node:dgram";
 import { createServer } from "node:http";
 import { createServer as createHttp2Server } from "node:http2";
+import { createServer as createTcpServer } from "node:net";
 
 const spans = [];
+const metrics = { "/statsd": new Map(), "/dogstatsd": new Map() };
 
 createServer(async (request, response) => {
   const { method, url } = request;
   if (method === "GET" && url === "/spans") {
     response.end(JSON.stringify(spans));
+    return;
+  }
+  if (method === "GET" && metrics[url] !== undefined) {
+    response.end(JSON.stringify([...metrics[url]]));
     return;
   }
   const body = await read(request);
@@ -31,6 +39,21 @@ createHttp2Server()
     stream.end(Buffer.alloc(5));
   })
   .listen(Number(process.env.GRPC_PORT), "0.0.0.0");
+
+for (const [path, port] of [
+  ["/statsd", process.env.STATSD_PORT],
+  ["/dogstatsd", process.env.DOGSTATSD_PORT],
+]) {
+  createSocket("udp4", (message) => {
+    // A line is name:value|type, and for DogStatsD also |#tag:value,…
+    for (const line of message.toString().split("\n")) {
+      const [, name, value, rest] = /^([^:]+):([^|]*)(.*)$/.exec(line) ?? [];
+      if (name !== undefined) metrics[path].set(name + rest, value);
+    }
+  }).bind(Number(port), "0.0.0.0");
+  // `up` tests each published port with a connection.
+  createTcpServer((socket) => socket.on("error", () => socket.destroy())).listen(Number(port), "0.0.0.0");
+}
 
 async function read(stream) {
   const chunks = [];

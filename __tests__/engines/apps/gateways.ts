@@ -1,3 +1,5 @@
+import { readFileSync } from "node:fs";
+import { join } from "node:path";
 import {
   ApiGatewayListener,
   Failover,
@@ -6,6 +8,8 @@ import {
   IngressListener,
   Port,
   Protocol,
+  Sidecar,
+  silence,
   synthesize,
   SubsetFilter,
   Template,
@@ -24,6 +28,12 @@ import { readSettings } from "../../../stacks/settings";
 /** Where `outside.mjs` answers: on a host of the lab, and no part of the mesh. */
 const OUTSIDE = "10.200.0.10";
 
+/** The server of certificates in `outside.mjs`. */
+const sds = { clusterName: "secrets" };
+
+/** Certificates in entries of the test: two have the same name. */
+const twins = ["twin", "other-twin", "single", "named"].map((name) => GatewayCertificate.fromEntryName(name));
+
 /** What everybody may ask of `books`: all orders but the private ones, and not as a guest. */
 const permissions = [
   HttpPermission.deny({ pathPrefix: "/v1/orders/private" }),
@@ -40,7 +50,9 @@ const permissions = [
 synthesize((app) => {
   const variant = process.env.MESHFORM_TEST_VARIANT ?? "connected";
   const settings = readSettings(app);
-  const { mesh } = new MeshStack(app, "mesh", settings);
+  // As `connected` without it: what permissions see is what the client sends.
+  const meshConfig = { requestNormalization: { insecureDisablePathNormalization: variant === "smaller" || undefined } };
+  const { mesh } = new MeshStack(app, "mesh", variant === "smaller" ? { ...settings, mesh: { meshConfig } } : settings);
   const addTeller = (name: string, port: number, protocol: Protocol) =>
     mesh.addService(name, {
       port,
@@ -65,8 +77,19 @@ synthesize((app) => {
     gateway.connectTo(books, { listener: 18180, hosts: ["books.example"], permissions });
     client.connectTo(books, { localBindPort: 7110, permissions });
     addTrustingGateways(mesh, stock);
+    const speaker = addSpeaker(mesh);
+    client.connectTo(speaker, { localBindPort: 7130 });
+    ingress.connectTo(speaker, {
+      ...{ listener: 18083, hosts: ["speaker.example"] },
+      passiveHealthCheck: { maxFailures: 17, interval: "3s" },
+    });
+    addTwins(gateway, stock, clock);
+    addFunctions(mesh, egress, client);
   }
-  mesh.addMeshGateway("mesh-gateway", { port: 18443, wanAddress: "203.0.113.7", wanPort: 443 });
+  mesh.addMeshGateway("mesh-gateway", {
+    ...{ port: 18443, wanAddress: "203.0.113.7", wanPort: 443 },
+    limits: { maxConnections: 7, maxPendingRequests: 8, maxConcurrentRequests: 9 },
+  });
 });
 
 function addIngress(mesh: ServiceMesh, stock: MeshService, clock: MeshService, orders?: MeshService): IngressGateway {
@@ -76,7 +99,24 @@ function addIngress(mesh: ServiceMesh, stock: MeshService, clock: MeshService, o
       IngressListener.tcp({ port: 18091 }),
       IngressListener.http({ port: 18081, tls: { minVersion: "TLSv1_2" } }),
       IngressListener.http({ port: 18082 }),
+      ...(orders === undefined
+        ? []
+        : [
+            IngressListener.grpc({ port: 18083 }),
+            IngressListener.http({ port: 18084, tls: { sds: { ...sds, certResource: "any.ingress.example" } } }),
+            IngressListener.http({ port: 18085, tls: {} }),
+          ]),
     ],
+    sdsServers: {
+      [sds.clusterName]: {
+        address: `${OUTSIDE}:5234`,
+        tls: {
+          ...{ caFile: "secrets/ca", sni: "database.example" },
+          ...{ certFile: "secrets/certificate", keyFile: "secrets/key" },
+        },
+      },
+    },
+    templates: ["ca", "certificate", "key"].map((item) => secret("ingress", item, item)),
     update: { minHealthyTime: "1s" },
   });
   ingress.connectTo(stock, { listener: 18080, hosts: ["stock.example"] });
@@ -84,6 +124,13 @@ function addIngress(mesh: ServiceMesh, stock: MeshService, clock: MeshService, o
   ingress.connectTo(clock, { listener: 18091 });
   ingress.connectTo("*", { listener: 18082 });
   if (orders !== undefined) {
+    ingress.connectTo("*", { listener: 18084 });
+    ingress.connectTo(stock, {
+      ...{ listener: 18085, hosts: ["foo.example"], sds: { ...sds, certResource: "foo.example" } },
+    });
+    ingress.connectTo(orders, {
+      ...{ listener: 18085, hosts: ["www.example"], sds: { ...sds, certResource: "www.example" } },
+    });
     ingress.connectTo(orders, {
       ...{ listener: 18080, hosts: ["orders.example", "*.orders.example"] },
       requestHeaders: { set: { "x-entrance": "ingress" }, remove: ["x-secret"] },
@@ -102,6 +149,12 @@ function addApiGateway(mesh: ServiceMesh, stock: MeshService, clock: MeshService
       // Another number on the node than inside.
       ApiGatewayListener.http({ port: 8443, hostPort: 18181, hostname: "*.example", tls: { certificates } }),
       ApiGatewayListener.tcp({ port: 18191, tls: { certificates } }),
+      ...(orders === undefined
+        ? []
+        : [
+            ApiGatewayListener.http({ port: 18182, tls: { certificates: twins } }),
+            ApiGatewayListener.tcp({ port: 18192, tls: { certificates: twins } }),
+          ]),
     ],
     templates: [secret("gateway", "certificate", "site.pem"), secret("gateway", "key", "site.key")],
     update: { minHealthyTime: "1s" },
@@ -141,6 +194,36 @@ function addApiGateway(mesh: ServiceMesh, stock: MeshService, clock: MeshService
   return gateway;
 }
 
+function addTwins(gateway: ApiGateway, stock: MeshService, clock: MeshService): void {
+  silence(gateway, "ambiguous-certificate", "It is a test of just that.");
+  gateway.addRoute(stock, { listener: 18182, name: "stock-of-twins", match: { pathPrefix: "/stock" } });
+  gateway.addRoute(clock, { listener: 18192, name: "clock-of-twins" });
+}
+
+/** A service that speaks gRPC. */
+function addSpeaker(mesh: ServiceMesh): MeshService {
+  return mesh.addService("speaker", {
+    ...{ port: 7005, protocol: Protocol.GRPC, update: { minHealthyTime: "1s" } },
+    workload: Workload.exec({
+      ...{ driver: "raw_exec", command: "node", args: ["${NOMAD_TASK_DIR}/speaker.mjs"] },
+      env: { NAME: "speaker", PORT: "7005" },
+      templates: [
+        Template.text(readFileSync(join(__dirname, "speaker.mjs"), "utf8"), { destination: "local/speaker.mjs" }),
+      ],
+    }),
+  });
+}
+
+/** Lambda functions: one gets a description of each request, the other one only its body. */
+function addFunctions(mesh: ServiceMesh, egress: TerminatingGateway, client: MeshService): void {
+  const arn = (name: string) => `arn:aws:lambda:eu-west-1:123456789012:function:${name}`;
+  const echo = mesh.addExternalService("echo", { lambda: { arn: arn("echo") } });
+  const plainEcho = mesh.addExternalService("plain-echo", { lambda: { arn: arn("plain"), payloadPassthrough: true } });
+  for (const service of [echo, plainEcho]) egress.addService(service);
+  client.connectTo(echo, { localBindPort: 7131 });
+  client.connectTo(plainEcho, { localBindPort: 7132 });
+}
+
 /** Nothing but a place in the mesh. */
 function addClient(mesh: ServiceMesh): MeshService {
   return mesh.addService("client", {
@@ -152,6 +235,7 @@ function addClient(mesh: ServiceMesh): MeshService {
 
 function addEgress(mesh: ServiceMesh, client: MeshService): TerminatingGateway {
   const egress = mesh.addTerminatingGateway("egress", {
+    sidecar: Sidecar.exec({ env: { AWS_ACCESS_KEY_ID: "of-the-test", AWS_SECRET_ACCESS_KEY: "secret-of-the-test" } }),
     templates: ["ca", "other-ca", "certificate", "key"].map((item) => secret("egress", item.replace("-", "_"), item)),
     update: { minHealthyTime: "1s" },
   });
@@ -215,7 +299,10 @@ function addCatalogServices(mesh: ServiceMesh, egress: TerminatingGateway, clien
 
 /** Both kinds of gateway, as they are behind a proxy that is trusted. */
 function addTrustingGateways(mesh: ServiceMesh, stock: MeshService): void {
-  const props = { forwardedHeaders: "append" as const, update: { minHealthyTime: "1s" } };
+  const props = {
+    ...{ forwardedHeaders: "append" as const, maxRequestHeadersKib: 8, maxInboundConnections: 8 },
+    update: { minHealthyTime: "1s" },
+  };
   mesh
     .addIngressGateway("inner-ingress", { listeners: [IngressListener.http({ port: 18200 })], ...props })
     .connectTo(stock, { hosts: ["*"] });

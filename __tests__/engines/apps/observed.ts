@@ -19,7 +19,7 @@ import { addShop } from "../../../examples/metrics";
 import { MeshStack } from "../../../stacks/mesh-stack";
 import { readSettings } from "../../../stacks/settings";
 
-/** Where the collector of the traces is, seen from each host of the lab. */
+/** Where the collector of traces and metrics is, seen from each host of the lab. */
 const collector = "10.200.1.1";
 const tracings = {
   none: undefined,
@@ -36,7 +36,12 @@ synthesize((app) => {
   const { mesh } = new MeshStack(app, "mesh", {
     ...settings,
     mesh: {
-      metrics: Metrics.prometheus(),
+      metrics: [
+        Metrics.prometheus(),
+        Metrics.stats(),
+        Metrics.statsd({ address: `${collector}:8125` }),
+        Metrics.dogstatsd({ address: `${collector}:8126`, flushInterval: "2s" }),
+      ],
       accessLogs: AccessLogs.stdout({
         json: { id: "%REQ(X-REQUEST-ID)%", path: "%REQ(:PATH)%", status: "%RESPONSE_CODE%", to: "%UPSTREAM_CLUSTER%" },
       }),
@@ -71,7 +76,7 @@ function addCollector(mesh: ServiceMesh): void {
       driver: "raw_exec",
       command: "node",
       args: ["${NOMAD_TASK_DIR}/collector.mjs"],
-      env: { HTTP_PORT: "9411", GRPC_PORT: "4317" },
+      env: { HTTP_PORT: "9411", GRPC_PORT: "4317", STATSD_PORT: "8125", DOGSTATSD_PORT: "8126" },
       templates: [
         Template.text(readFileSync(join(__dirname, "collector.mjs"), "utf8"), {
           destination: "local/collector.mjs",
@@ -90,6 +95,8 @@ function addCollector(mesh: ServiceMesh): void {
             ReservedPorts: [
               { Label: "published", Value: 9411, To: 9411 },
               { Label: "grpc", Value: 4317, To: 4317 },
+              { Label: "statsd", Value: 8125, To: 8125 },
+              { Label: "dogstatsd", Value: 8126, To: 8126 },
             ],
           },
         ],

@@ -134,6 +134,40 @@ describe("connectTo", () => {
     });
   });
 
+  test("ejects instances of a service by a health check of its own", () => {
+    const entry = entryOf(
+      synthIngress({ passiveHealthCheck: { maxFailures: 2 } }, (ingress, api) =>
+        ingress.connectTo(api, { passiveHealthCheck: { maxFailures: 9, interval: "3s" } }),
+      ),
+    );
+    expect(entry).toMatchObject({
+      Defaults: { PassiveHealthCheck: { MaxFailures: 2 } },
+      Listeners: [{ Services: [{ PassiveHealthCheck: { MaxFailures: 9, Interval: "3s", MaxEjectionPercent: 50 } }] }],
+    });
+  });
+
+  test.each([
+    [
+      { enforcingConsecutive5xx: 0 },
+      "enforcingConsecutive5xx is 0, which Consul reads as 100 for an ingress gateway. Use a whole number from 1, or maxEjectionPercent: 0 to eject none.",
+    ],
+    [{ maxFailures: 0 }, "maxFailures is 0. Use a whole number from 1."],
+  ])("fails if the health check of a service is %j", (passiveHealthCheck, message) => {
+    expect(() => synthIngress({}, (ingress, api) => ingress.connectTo(api, { passiveHealthCheck }))).toThrow(message);
+  });
+
+  test.each(["api", "*"])("fails if two listeners route to a service with different limits: %s", (second) => {
+    const listeners = [IngressListener.http({ port: 8080 }), IngressListener.http({ port: 8081 })];
+    expect(() =>
+      synthIngress({ listeners }, (ingress, api) => {
+        ingress.connectTo(api, { listener: 8080, limits: { maxConnections: 1 } });
+        ingress.connectTo(second, { listener: 8081 });
+      }),
+    ).toThrow(
+      "Its listeners on ports 8080 and 8081 route to api with different limits or passive health checks, but Consul uses those of any one listener. Set the same for both, or set them in the props of the gateway.",
+    );
+  });
+
   test("limits what a service gets, for all or for one", () => {
     const limits = { maxConnections: 1, maxPendingRequests: 2, maxConcurrentRequests: 3 };
     const rendered = { MaxConnections: 1, MaxPendingRequests: 2, MaxConcurrentRequests: 3 };
@@ -176,12 +210,6 @@ describe("TLS at a listener", () => {
 
   test("is by the mesh's own authority unless told otherwise", () => {
     expect(withTls({})).toMatchObject({ TLS: { Enabled: false }, Listeners: [{ Port: 8443, TLS: { Enabled: true } }] });
-  });
-
-  test("may be by a certificate from a secret discovery service", () => {
-    expect(withTls({ sds: { clusterName: "sds", certResource: "api" } })).toMatchObject({
-      Listeners: [{ TLS: { Enabled: true, SDS: { ClusterName: "sds", CertResource: "api" } } }],
-    });
   });
 
   test("agrees to certain versions and ciphers", () => {

@@ -19,6 +19,20 @@ function synthGateway(props: MeshGatewayBaseProps = {}) {
 
 const jobOf = (props?: MeshGatewayBaseProps) => synthGateway(props).jobs["mesh-gateway"];
 
+test("limits what it sends to a service, in defaults of its own that exist before it", () => {
+  const { entries } = synthGateway({ limits: { maxConnections: 7, maxConcurrentRequests: 9 } });
+  expect(entries["service-defaults/mesh-gateway"]).toMatchObject({
+    UpstreamConfig: { Defaults: { Limits: { MaxConnections: 7, MaxConcurrentRequests: 9 } } },
+  });
+  expect(synthGateway().entries).not.toHaveProperty("service-defaults/mesh-gateway");
+});
+
+test("fails if a limit is no whole number", () => {
+  expect(() => synthGateway({ limits: { maxConnections: 1.5 } })).toThrow(
+    "maxConnections is 1.5. Use a whole number from 0.",
+  );
+});
+
 test("its job is an Envoy in a network of its own, which Nomad registers as a mesh gateway", () => {
   const job = jobOf();
   expect(job).toMatchObject({ ID: "mesh-gateway", Type: "service", Datacenters: ["*"] });

@@ -33,6 +33,42 @@ function synthEgress(db: Partial<ExternalServiceBaseProps> = {}, gateway: Termin
 const linkedIn = (stack: ReturnType<typeof synthEgress>) =>
   serviceOf(stack.jobs.egress).Connect?.Gateway?.Terminating?.Services;
 
+describe("a function of AWS Lambda", () => {
+  const arn = "arn:aws:lambda:eu-west-1:123456789012:function:resize:live";
+  const without = { address: undefined, port: undefined, plaintext: undefined };
+
+  test("is a service for requests at the endpoint of its region, which an extension calls", () => {
+    const { entries, terraform } = synthEgress({ ...without, lambda: { arn, payloadPassthrough: true } });
+    expect(entries["service-defaults/db"]).toMatchObject({
+      Protocol: "http",
+      EnvoyExtensions: [
+        { Name: "builtin/aws/lambda", Required: true, Arguments: { ARN: arn, PayloadPassthrough: true } },
+      ],
+    });
+    expect(JSON.stringify(terraform)).toContain('"address":"lambda.eu-west-1.amazonaws.com"');
+  });
+
+  test.each<[string, Partial<ExternalServiceBaseProps>, string]>([
+    [
+      "its ARN is none of a function",
+      { ...without, lambda: { arn: "arn:aws:s3:::bucket" } },
+      '"arn:aws:s3:::bucket" is not the ARN of a Lambda function. Use one such as "arn:aws:lambda:eu-west-1:123456789012:function:resize".',
+    ],
+    [
+      "it has an address",
+      { lambda: { arn } },
+      "It is a Lambda function, for which address has no effect. Omit it, or omit lambda.",
+    ],
+    [
+      "it has a protocol",
+      { ...without, protocol: Protocol.HTTP, lambda: { arn } },
+      "It is a Lambda function, for which protocol has no effect. Omit it, or omit lambda.",
+    ],
+  ])("fails if %s", (_, props, message) => {
+    expect(() => synthEgress(props)).toThrow(message);
+  });
+});
+
 describe("a service outside", () => {
   const unset = { address: undefined, port: undefined };
 

@@ -4,10 +4,11 @@ import {
   Port,
   Protocol,
   Sidecar,
+  type consul,
   type ServiceMesh,
   type ServiceMeshProps,
 } from "../../../constructs";
-import { exposeEnvoyMetrics } from "../../../constructs/nomad/envoy-metrics";
+import { exposeEnvoyMetrics, PROMETHEUS_LISTENER } from "../../../constructs/nomad/envoy-metrics";
 import { groupOf, only, serviceOf } from "../../support/job";
 import { synthMesh } from "../../support/synth";
 import { anyWorkload } from "../../support/workload";
@@ -145,7 +146,7 @@ test("a service that is its own proxy has no Envoy to ask", () => {
 });
 
 describe("a gateway", () => {
-  const options = { port: 9102, byProxyDefaults: true };
+  const options = { listener: PROMETHEUS_LISTENER, port: 9102, byProxyDefaults: true };
   const gateway = { Name: "ingress", PortLabel: "8080", Connect: { Gateway: { Proxy: { Config: { a: "b" } } } } };
 
   test("of the mesh has a port, and says where", () => {
@@ -178,5 +179,88 @@ describe("a gateway", () => {
       a: "b",
       envoy_prometheus_bind_addr: "0.0.0.0:${NOMAD_HOST_PORT_envoy_metrics}",
     });
+  });
+});
+
+describe("metrics in Envoy's own formats", () => {
+  test("have a port and metadata of their own, next to those for Prometheus", () => {
+    const { jobs, entries } = synthMesh((mesh) => mesh.addService("api", { port: 8000, workload: anyWorkload }), {
+      metrics: [Metrics.prometheus(), Metrics.stats({ hostNetwork: "private" })],
+    });
+    expect(portsOf(jobs.api)).toEqual([
+      { Label: "envoy_metrics", To: 9102 },
+      { Label: "envoy_stats", To: 9202, HostNetwork: "private" },
+    ]);
+    expect(serviceOf(jobs.api).Meta).toEqual({
+      envoy_metrics_address: "${NOMAD_HOST_ADDR_envoy_metrics}",
+      envoy_stats_address: "${NOMAD_HOST_ADDR_envoy_stats}",
+    });
+    expect(entries["proxy-defaults/global"]).toMatchObject({
+      Config: { envoy_prometheus_bind_addr: "0.0.0.0:9102", envoy_stats_bind_addr: "0.0.0.0:9202" },
+    });
+  });
+
+  test("leave the port to the metrics for Prometheus, if both have the same", () => {
+    const job = jobOf((mesh) => mesh.addService("api", { port: 8000, workload: anyWorkload }), {
+      metrics: [Metrics.prometheus(), Metrics.stats({ port: 9102 })],
+    });
+    expect(portsOf(job)).toContainEqual({ Label: "envoy_stats", To: 9103 });
+  });
+});
+
+describe("metrics that Envoys send", () => {
+  const configOf = (metrics: Metrics | readonly Metrics[]) =>
+    (
+      synthMesh((mesh) => mesh.addService("api", { port: 8000, workload: anyWorkload }), { metrics }).entries[
+        "proxy-defaults/global"
+      ] as consul.ProxyConfigEntry
+    ).Config;
+
+  test("go to a StatsD and to a DogStatsD agent, at an interval", () => {
+    expect(
+      configOf([
+        Metrics.statsd({ address: "10.0.0.7:8125" }),
+        Metrics.dogstatsd({ address: "[2001:db8::1]:8126", flushInterval: "2s" }),
+      ]),
+    ).toEqual({
+      envoy_statsd_url: "udp://10.0.0.7:8125",
+      envoy_dogstatsd_url: "udp://[2001:db8::1]:8126",
+      envoy_stats_flush_interval: "2s",
+    });
+  });
+
+  test("open no port, and replace the Envoys if they change", () => {
+    const jobFor = (address: string) =>
+      jobOf((mesh) => mesh.addService("api", { port: 8000, workload: anyWorkload }), {
+        metrics: Metrics.statsd({ address }),
+      });
+    const start = (job: ReturnType<typeof jobOf>) => serviceOf(job).Connect?.SidecarTask?.Meta?.envoy_start;
+    expect(portsOf(jobFor("10.0.0.7:8125"))).toBeUndefined();
+    expect(start(jobFor("10.0.0.7:8125"))).not.toBe(start(jobFor("10.0.0.8:8125")));
+  });
+
+  test.each([
+    [
+      "agent.example:8125",
+      '"agent.example:8125" is not the address of an agent. Use an IP address and a port, such as "10.0.0.7:8125": Envoy looks up no name for it.',
+    ],
+    [
+      "10.0.0.7",
+      '"10.0.0.7" is not the address of an agent. Use an IP address and a port, such as "10.0.0.7:8125": Envoy looks up no name for it.',
+    ],
+    [
+      "127.0.0.1:8125",
+      '"127.0.0.1:8125" is on the loopback interface, of which each allocation has its own. Use an address of the node that runs the agent.',
+    ],
+  ])("fails if the address is %s", (address, message) => {
+    expect(() => Metrics.statsd({ address })).toThrow(message);
+    expect(() => Metrics.dogstatsd({ address })).toThrow(message);
+  });
+
+  test("fails if another team owns proxy-defaults, where they are configured", () => {
+    const metrics = [Metrics.prometheus(), Metrics.statsd({ address: "10.0.0.7:8125" })];
+    expect(() => synthMesh(() => undefined, { metrics, proxyDefaults: false })).toThrow(
+      "Metrics that Envoys send are configured in proxy-defaults, which another stack or team owns. Set it in that entry, or omit proxyDefaults: false.",
+    );
   });
 });

@@ -17,6 +17,11 @@ export const AWS_LAMBDA_SHAPE: is.Shape<AwsLambdaOptions> = {
   invocationMode: is.oneOf(["synchronous", "asynchronous"]),
 };
 
+/** @internal The region in the ARN of a function; `undefined` if it is something else. */
+export function regionOf(arn: string): string | undefined {
+  return /^arn:aws[\w-]*:lambda:([a-z\d-]+):\d*:function:./.exec(arn)?.[1];
+}
+
 /** @internal */
 export function renderAwsLambda({ arn, payloadPassthrough, invocationMode }: AwsLambdaOptions) {
   return { ARN: arn, PayloadPassthrough: payloadPassthrough, InvocationMode: invocationMode };

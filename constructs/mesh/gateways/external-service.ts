@@ -5,6 +5,8 @@ import { Construct } from "constructs";
 import { addressByIdentity } from "../../core/address";
 import { joinLists, mergeMapsOrNone } from "../../core/collections";
 import { MeshError } from "../../core/errors";
+import { EnvoyExtension } from "../../consul/envoy-extension";
+import { regionOf, type AwsLambdaOptions } from "../../consul/extensions/aws-lambda";
 import { Protocol } from "../../consul/protocol";
 import type { ExternalServiceRecord } from "../../model/records";
 import { allow, refuseWrongDenial, type DenialOptions, type Intention, type IntentionOptions } from "../intention";
@@ -55,6 +57,15 @@ export interface ExternalServiceBaseProps extends Omit<ServiceDefaultsOptions, "
    * @default false
    */
   readonly inCatalog?: boolean;
+  /**
+   * The AWS Lambda function that the service is, in place of address, protocol and TLS. Its protocol is http: the gateway calls the function
+   * for each request, and signs the call with the AWS credentials of its Envoy. Envoy uses TLS, but Consul configures it not to verify the
+   * certificate of the endpoint.
+   *
+   * @default none
+   * @see https://developer.hashicorp.com/consul/docs/connect/lambda
+   */
+  readonly lambda?: AwsLambdaOptions;
   /** TLS between the gateway and the service. @default none: the connection is plaintext */
   readonly tls?: ExternalTls;
   /** The reason why the gateway may use plaintext: a sentence for other readers of the code. @default none */
@@ -106,9 +117,10 @@ export class ExternalService extends Construct implements TrafficOwner {
   /** @internal */
   readonly traffic: ServiceTraffic;
 
-  constructor(scope: Construct, id: string, props: ExternalServiceProps) {
+  constructor(scope: Construct, id: string, given: ExternalServiceProps) {
     super(scope, id);
-    refuseWrongValues(this, props, EXTERNAL_SERVICE_SHAPE);
+    refuseWrongValues(this, given, EXTERNAL_SERVICE_SHAPE);
+    const props = this.withFunction(given);
     const { mesh, serviceName = id, protocol = Protocol.TCP, tls, plaintext } = props;
     refuseUnknownName(this, "external service", serviceName);
     this.serviceName = serviceName;
@@ -127,6 +139,35 @@ export class ExternalService extends Construct implements TrafficOwner {
     instances.forEach((instance, index) => {
       this.register(instance, index === 0 ? "" : String(index + 1), props);
     });
+  }
+
+  /** Props of a service that is a Lambda function: what Consul's extension needs. */
+  private withFunction(props: ExternalServiceProps): ExternalServiceProps {
+    const { lambda, ...others } = props;
+    if (lambda === undefined) {
+      return props;
+    }
+    const { address, port, instances, inCatalog, tls, plaintext, protocol } = props;
+    const [own] = Object.entries({ address, port, instances, inCatalog, tls, plaintext, protocol }).find(
+      ([, value]) => value !== undefined,
+    ) ?? [undefined];
+    if (own !== undefined) {
+      throw new MeshError(this, `It is a Lambda function, for which ${own} has no effect.`, "Omit it, or omit lambda.");
+    }
+    const region = regionOf(lambda.arn);
+    if (region === undefined) {
+      throw new MeshError(
+        this,
+        `${JSON.stringify(lambda.arn)} is not the ARN of a Lambda function.`,
+        'Use one such as "arn:aws:lambda:eu-west-1:123456789012:function:resize".',
+      );
+    }
+    return {
+      ...others,
+      ...{ address: `lambda.${region}.amazonaws.com`, port: 443, protocol: Protocol.HTTP },
+      plaintext: "The extension for Lambda adds TLS.",
+      envoyExtensions: [EnvoyExtension.awsLambda({ ...lambda, required: true }), ...(others.envoyExtensions ?? [])],
+    };
   }
 
   /** @throws MeshError unless the instances are set in exactly one way */

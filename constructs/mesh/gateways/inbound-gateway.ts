@@ -6,6 +6,7 @@ import { MeshError } from "../../core/errors";
 import { Graph } from "../../model/graph";
 import type { Need } from "../../model/needs";
 import type { GatewayRouteRecord, ListenerRecord, Reference } from "../../model/records";
+import type { Snapshot } from "../../model/snapshot";
 import { renderInboundGatewayJob, type InboundGatewayParts } from "../../nomad/inbound-gateway-job";
 import { referenceTo, type IMeshService } from "../mesh-member";
 import { Gateway, type GatewayBaseProps, type GatewayParts, type InMesh } from "./gateway";
@@ -53,6 +54,23 @@ export interface InboundGatewayBaseProps<Listener extends GatewayListener> exten
    * @default "replace"
    */
   readonly forwardedHeaders?: ForwardedHeaders;
+  /**
+   * Maximum size of all headers of a request in KiB, for http, http2 and gRPC listeners. To larger ones, the gateway responds with status
+   * 431. The Envoys of the services still have Envoy's default, so only a smaller value has an effect without further settings. If this
+   * changes, Nomad replaces the allocations of the gateway.
+   *
+   * @default 60, Envoy's default
+   * @see https://www.envoyproxy.io/docs/envoy/latest/faq/configuration/max_request_headers
+   */
+  readonly maxRequestHeadersKib?: number;
+}
+
+/** The runtime value of Envoy for listeners that do not set the maximum, as Consul's do not before 1.22. */
+const MAX_REQUEST_HEADERS = "envoy.reloadable_features.max_request_headers_size_kb";
+
+interface ProxyConfigPart {
+  /** Returns options of the proxy configuration, in addition to those of the sidecar. @default none */
+  readonly proxyConfig?: (graph: Snapshot) => Readonly<Record<string, unknown>> | undefined;
 }
 
 /** A gateway for clients outside the mesh, which connect to ports of the nodes. */
@@ -82,21 +100,29 @@ export abstract class InboundGateway<
   /** @param consulKind kind of the gateway in Consul */
   protected declareFront(
     consulKind: InboundGatewayParts["kind"],
-    { files, needs }: Pick<GatewayParts, "files" | "needs">,
+    { files, needs, proxyConfig }: Pick<GatewayParts, "files" | "needs"> & ProxyConfigPart,
   ): void {
     const { serviceName } = this;
     const listeners = this.listeners.map(({ record }) => record);
     this.declare({
       ...{ listeners, files, needs },
       hostPorts: listeners.map(({ hostPort }) => hostPort),
-      render: () =>
+      render: (graph) =>
         renderInboundGatewayJob(this.props, {
           serviceName,
           kind: consulKind,
-          runtime: this.envoyRuntime,
+          runtime: this.allRuntime,
+          proxyConfig: proxyConfig?.(graph),
           ports: this.listeners.map(({ name, record: { port, hostPort } }) => ({ label: name, port, hostPort })),
         }),
     });
+  }
+
+  private get allRuntime(): Readonly<Record<string, number>> | undefined {
+    const { maxRequestHeadersKib } = this.props;
+    return maxRequestHeadersKib === undefined
+      ? this.envoyRuntime
+      : { ...this.envoyRuntime, [MAX_REQUEST_HEADERS]: maxRequestHeadersKib };
   }
 
   /** @param port port of the listener; default: the port of the only listener */

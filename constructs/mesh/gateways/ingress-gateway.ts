@@ -5,11 +5,18 @@ import type * as consul from "../../consul/generated/config-entries";
 import { layHeaderChanges, renderHeaderChanges, type HeaderChanges } from "../../consul/header-changes";
 import { Protocol } from "../../consul/protocol";
 import { ANY_SERVICE } from "../../consul/service-intentions";
-import { renderPassiveHealthCheck } from "../../consul/upstream-config";
+import { joinStaticClusters, STATIC_CLUSTERS } from "../../consul/static-cluster";
+import {
+  problemOfUpstreamPolicy,
+  renderPassiveHealthCheck,
+  type PassiveHealthCheck,
+} from "../../consul/upstream-config";
 import type { Override } from "../../core/override";
 import { overridden } from "../../consul/override";
 import { MeshError } from "../../core/errors";
-import { proxyServiceOf } from "../../nomad/inbound-gateway-job";
+import type { Snapshot } from "../../model/snapshot";
+import { sidecarOf } from "../../nomad/gateway-job";
+import { inboundTaskName, proxyServiceOf } from "../../nomad/inbound-gateway-job";
 import { DerivedConfigEntry } from "../config-entry";
 import { allow, Intention, type IntentionOptions } from "../intention";
 import { nameOf, type IMeshService } from "../mesh-member";
@@ -18,11 +25,26 @@ import type { InMesh } from "./gateway";
 import { refuseWrongArgument, refuseWrongValues } from "../../core/shape";
 import { INGRESS_GATEWAY_SHAPE, INGRESS_CONNECTION_SHAPE, INGRESS_ROUTE_SHAPE, MEMBER } from "../shapes";
 import type { IngressListener } from "./ingress-listener";
+import {
+  hasStaticCluster,
+  problemOfSdsServer,
+  renderSds,
+  renderSdsServer,
+  type SdsCertificate,
+  type SdsServer,
+} from "./sds";
 
 /** Props of {@link ServiceMesh.addIngressGateway}. */
 export interface IngressGatewayBaseProps extends InboundGatewayBaseProps<IngressListener> {
   /** Limits for each service of the gateway. @default Envoy's: 1024 of each */
   readonly limits?: IngressLimits;
+  /**
+   * Servers of the secret discovery service (SDS) from which listeners and routes get certificates, by the name that `sds` refers to.
+   *
+   * @default none
+   * @see https://developer.hashicorp.com/consul/docs/north-south/ingress-gateway/tls-external-service
+   */
+  readonly sdsServers?: Readonly<Record<string, SdsServer>>;
 }
 
 /** Props of {@link IngressGateway}. */
@@ -49,12 +71,25 @@ export interface IngressRouteOptions {
    * @default `<service>.ingress.*`
    */
   readonly hosts?: readonly string[];
-  /** Limits for this service. @default the limits of the gateway */
+  /** Limits for this service, the same for all listeners that route to it. @default the limits of the gateway */
   readonly limits?: IngressLimits;
   /** Changes to request headers, which take precedence over `forwardedHeaders`. Not allowed for a tcp listener. @default none */
   readonly requestHeaders?: HeaderChanges;
   /** Changes to response headers. Not allowed for a tcp listener. @default none */
   readonly responseHeaders?: HeaderChanges;
+  /**
+   * When the gateway ejects a failing instance of this service, the same for all listeners that route to it. Fields that are omitted
+   * have the value of the gateway.
+   *
+   * @default the passive health check of the gateway
+   */
+  readonly passiveHealthCheck?: PassiveHealthCheck;
+  /**
+   * Certificate for `hosts`, which are required, from a server of the secret discovery service (SDS). The listener must have TLS.
+   *
+   * @default the certificate of the listener
+   */
+  readonly sds?: SdsCertificate;
   /** Other fields of the service in the config entry. @default none */
   readonly override?: Override<consul.IngressService>;
 }
@@ -73,18 +108,18 @@ export interface IngressConnectOptions
  * @see https://developer.hashicorp.com/consul/docs/north-south/ingress-gateway
  */
 export class IngressGateway extends InboundGateway<IngressListener, IngressGatewayBaseProps> {
-  /** Keys of the routes so far: `<port of the listener>/<service>`. */
-  private readonly served = new Set<string>();
+  /** The routes so far. */
+  private readonly served: {
+    readonly port: number;
+    readonly protocol: Protocol;
+    readonly name: string;
+    readonly policy: string;
+  }[] = [];
 
   constructor(scope: Construct, id: string, props: IngressGatewayProps) {
     super(scope, id, props, "ingress gateway", INGRESS_GATEWAY_SHAPE);
-    if (props.passiveHealthCheck?.enforcingConsecutive5xx === 0) {
-      throw new MeshError(
-        this,
-        "enforcingConsecutive5xx is 0, which Consul reads as 100 for an ingress gateway.",
-        "Use a whole number from 1, or maxEjectionPercent: 0 to eject none.",
-      );
-    }
+    this.refuseWrongCheck(props.passiveHealthCheck);
+    this.refuseWrongServers();
     const entry = new DerivedConfigEntry<consul.IngressGatewayConfigEntry>(this, "Entry", {
       kind: "ingress-gateway",
       name: this.serviceName,
@@ -109,7 +144,13 @@ export class IngressGateway extends InboundGateway<IngressListener, IngressGatew
         this.listeners.map(({ options, protocol }) => [`listener-${options.port}`, protocol]),
       ),
     });
-    this.declareFront("ingress-gateway", { needs: () => [entry] });
+    this.declareFront("ingress-gateway", {
+      needs: () => [entry],
+      files: Object.values(props.sdsServers ?? {}).flatMap(({ tls = {} }) =>
+        Object.entries(tls).flatMap(([name, value]) => (name === "sni" ? [] : [value])),
+      ),
+      proxyConfig: (graph) => this.renderSdsServers(graph),
+    });
   }
 
   /** None: the config entry contains the passive health check, and a route can override it. */
@@ -159,7 +200,9 @@ export class IngressGateway extends InboundGateway<IngressListener, IngressGatew
     allowed?: Pick<IntentionOptions, "permissions" | "description">,
   ): void {
     const listener = this.listenerAt(options.listener);
-    const { hosts, limits, requestHeaders, responseHeaders, override } = options;
+    const { hosts, limits, passiveHealthCheck, sds, requestHeaders, responseHeaders, override } = options;
+    this.refuseWrongCheck(passiveHealthCheck);
+    this.refuseUnknownCluster(sds);
     const isTcp = listener.protocol === Protocol.TCP;
     const name = nameOf(target);
     const isAny = name === ANY_SERVICE;
@@ -194,15 +237,23 @@ export class IngressGateway extends InboundGateway<IngressListener, IngressGatew
         );
       }
     }
-    const key = `${port}/${name}`;
-    if (this.served.has(key)) {
+    if (sds !== undefined && (listener.options.tls === undefined || hosts === undefined)) {
+      throw new MeshError(
+        this,
+        `Its route to ${name} has a certificate, but ${hosts === undefined ? "no hosts" : `its listener on port ${port} has no TLS`}.`,
+        hosts === undefined ? "Set the hosts for which the certificate is." : "Set tls: {} of the listener.",
+      );
+    }
+    const own = { port, protocol: listener.protocol, name, policy: JSON.stringify([limits, passiveHealthCheck]) };
+    this.refuseOtherPolicy(own);
+    if (this.served.some((other) => other.port === port && other.name === name)) {
       throw new MeshError(
         this,
         `Its listener on port ${port} already routes to ${name}.`,
         "Set all hosts of a service in one call.",
       );
     }
-    this.served.add(key);
+    this.served.push(own);
     this.addRouteRecord(listener, {
       targets: isAny ? [] : this.referencesTo([target]),
       anyService: isAny ? { allowed } : undefined,
@@ -212,7 +263,9 @@ export class IngressGateway extends InboundGateway<IngressListener, IngressGatew
         {
           Name: name,
           Hosts: hosts,
+          TLS: sds && { SDS: renderSds(sds) },
           ...(limits && renderLimits(limits)),
+          PassiveHealthCheck: passiveHealthCheck && renderPassiveHealthCheck(passiveHealthCheck),
           ...(!isTcp && {
             RequestHeaders: renderHeaderChanges(layHeaderChanges(this.headerChangesAt(listener), requestHeaders)),
             ResponseHeaders: renderHeaderChanges(responseHeaders),
@@ -221,6 +274,85 @@ export class IngressGateway extends InboundGateway<IngressListener, IngressGatew
         override,
       ),
     });
+  }
+
+  /** Consul configures one cluster for a service, from any one of the listeners that route to it. */
+  private refuseOtherPolicy({ port, protocol, name, policy }: (typeof this.served)[number]): void {
+    const other = this.served.find(
+      (each) =>
+        each.port !== port &&
+        each.protocol === protocol &&
+        each.policy !== policy &&
+        (each.name === name || each.name === ANY_SERVICE || name === ANY_SERVICE),
+    );
+    if (other !== undefined) {
+      throw new MeshError(
+        this,
+        `Its listeners on ports ${other.port} and ${port} route to ${name === ANY_SERVICE ? other.name : name} with different limits or passive health checks, but Consul uses those of any one listener.`,
+        "Set the same for both, or set them in the props of the gateway.",
+      );
+    }
+  }
+
+  private refuseWrongCheck(check: PassiveHealthCheck | undefined): void {
+    const problem = problemOfUpstreamPolicy({ passiveHealthCheck: check });
+    if (problem !== undefined) {
+      throw new MeshError(this, ...problem);
+    }
+    if (check?.enforcingConsecutive5xx === 0) {
+      throw new MeshError(
+        this,
+        "enforcingConsecutive5xx is 0, which Consul reads as 100 for an ingress gateway.",
+        "Use a whole number from 1, or maxEjectionPercent: 0 to eject none.",
+      );
+    }
+  }
+
+  private refuseWrongServers(): void {
+    for (const [name, server] of Object.entries(this.props.sdsServers ?? {})) {
+      const problem = problemOfSdsServer(name, server);
+      if (problem !== undefined) {
+        throw new MeshError(this, ...problem);
+      }
+    }
+    for (const { options } of this.listeners) {
+      this.refuseUnknownCluster(options.tls?.sds);
+    }
+  }
+
+  private refuseUnknownCluster(sds: SdsCertificate | undefined): void {
+    const { sdsServers = {} } = this.props;
+    const clusters = sidecarOf(this.props).proxyConfig?.[STATIC_CLUSTERS];
+    if (
+      sds !== undefined &&
+      !Object.hasOwn(sdsServers, sds.clusterName) &&
+      !hasStaticCluster(clusters, sds.clusterName)
+    ) {
+      throw new MeshError(
+        this,
+        `Its certificate ${sds.certResource} is on the SDS server ${sds.clusterName}, which the gateway does not have.`,
+        `Add the server to sdsServers. Its servers: ${Object.keys(sdsServers).join(", ") || "none"}.`,
+      );
+    }
+  }
+
+  /** The configuration of an Envoy replaces the clusters of the mesh, so it contains them too. */
+  private renderSdsServers(graph: Snapshot): Readonly<Record<string, unknown>> | undefined {
+    const servers = Object.entries(this.props.sdsServers ?? {});
+    if (servers.length === 0) {
+      return undefined;
+    }
+    const cluster = graph.clusterOf(this.mesh.node.path);
+    const defaults = graph.entryOf(cluster, { kind: "proxy-defaults", name: "global" });
+    const ofMesh = (defaults as consul.ProxyConfigEntry | undefined)?.Config?.[STATIC_CLUSTERS];
+    const sidecar = sidecarOf(this.props);
+    const pathOf = (file: string) => sidecar.pathOf(inboundTaskName(this.serviceName), file);
+    return {
+      [STATIC_CLUSTERS]: joinStaticClusters(
+        sidecar.proxyConfig?.[STATIC_CLUSTERS] ?? ofMesh,
+        ...servers.map(([name, server]) => renderSdsServer(name, server, pathOf)),
+      ),
+    };
   }
 
   protected override addRule(access: WorkloadAuthMethod): AclBindingRule {

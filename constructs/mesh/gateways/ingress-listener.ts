@@ -5,6 +5,7 @@ import type { GatewayListener, ListenerOptions } from "./inbound-gateway";
 import type { Place } from "../../core/problems";
 import * as is from "../../core/shape";
 import { LISTENER_SHAPE } from "../shapes";
+import { renderSds, SDS_SHAPE, type SdsCertificate } from "./sds";
 import { TLS_VERSION_SHAPE, type TlsVersionOptions } from "../../consul/tls-versions";
 
 /**
@@ -14,13 +15,8 @@ import { TLS_VERSION_SHAPE, type TlsVersionOptions } from "../../consul/tls-vers
  * @see https://developer.hashicorp.com/consul/docs/reference/config-entry/ingress-gateway#tls
  */
 export interface IngressTls extends TlsVersionOptions {
-  /** Server of the secret discovery service (SDS) from which Envoy gets another certificate. @default none */
-  readonly sds?: {
-    /** Name of a static cluster in Envoy's bootstrap, which `envoy_extra_static_clusters_json` of the sidecar's `config` adds. */
-    readonly clusterName: string;
-    /** Name of the certificate on that server. */
-    readonly certResource: string;
-  };
+  /** Another certificate, from a server of the secret discovery service (SDS). A route can have its own. @default none */
+  readonly sds?: SdsCertificate;
 }
 
 /** Options of an {@link IngressListener}. */
@@ -31,7 +27,7 @@ export interface IngressListenerOptions extends ListenerOptions {
 
 const TLS_SHAPE: is.Shape<IngressTls> = {
   ...TLS_VERSION_SHAPE,
-  sds: is.block({ clusterName: is.required(is.text), certResource: is.required(is.text) }),
+  sds: is.block(SDS_SHAPE),
 };
 const INGRESS_LISTENER_SHAPE: is.Shape<IngressListenerOptions> = { ...LISTENER_SHAPE, tls: is.block(TLS_SHAPE) };
 
@@ -88,7 +84,7 @@ export class IngressListener implements GatewayListener {
       Protocol: this.protocol,
       TLS: tls && {
         Enabled: true,
-        SDS: tls.sds && { ClusterName: tls.sds.clusterName, CertResource: tls.sds.certResource },
+        SDS: tls.sds && renderSds(tls.sds),
         TLSMinVersion: tls.minVersion,
         TLSMaxVersion: tls.maxVersion,
         CipherSuites: tls.cipherSuites,

@@ -1,7 +1,11 @@
 import type { AclBindingRule } from "@cdktf/provider-consul/lib/acl-binding-rule";
 import type { Construct } from "constructs";
 import type { WorkloadAuthMethod } from "../../access/workload-auth-method";
+import type * as consul from "../../consul/generated/config-entries";
+import { problemOfUpstreamPolicy, renderUpstreamPolicy, type UpstreamLimits } from "../../consul/upstream-config";
+import { MeshError } from "../../core/errors";
 import { listeningCheck, renderGatewayBlockJob, type GatewayBlockProps } from "../../nomad/gateway-job";
+import { type ConsulConfigEntry, DerivedConfigEntry } from "../config-entry";
 import { MESH_GATEWAY_SHAPE } from "../shapes";
 import { Gateway, type GatewayBaseProps, type InMesh } from "./gateway";
 import { numberText } from "../../core/collections";
@@ -29,6 +33,13 @@ export interface MeshGatewayBaseProps extends GatewayBaseProps, GatewayBlockProp
    * @see https://developer.hashicorp.com/consul/docs/reference/config-entry/mesh#peering
    */
   readonly peerThroughMeshGateways?: boolean;
+  /**
+   * Limits of what one instance of the gateway sends to all instances of a service. They are in the gateway's own service-defaults.
+   *
+   * @default Envoy's: 1024 of each
+   * @see https://developer.hashicorp.com/consul/docs/reference/config-entry/service-defaults#upstreamconfig-defaults-limits
+   */
+  readonly limits?: UpstreamLimits;
 }
 
 /** Props of {@link MeshGateway}. */
@@ -53,10 +64,12 @@ export class MeshGateway extends Gateway<MeshGatewayBaseProps> {
   constructor(scope: Construct, id: string, props: MeshGatewayProps) {
     super(scope, id, props, "mesh gateway", MESH_GATEWAY_SHAPE);
     const { serviceName, port } = this;
-    const { hostNetwork, wanAddress, wanPort, peerThroughMeshGateways } = this.props;
+    const { hostNetwork, wanAddress, wanPort, peerThroughMeshGateways, limits } = this.props;
+    const defaults = limits && this.addDefaults(limits);
     this.declare({
       hostPorts: [port],
       peerThroughMeshGateways,
+      needs: () => (defaults === undefined ? [] : [defaults]),
       render: () =>
         renderGatewayBlockJob(this.props, {
           serviceName,
@@ -74,6 +87,18 @@ export class MeshGateway extends Gateway<MeshGatewayBaseProps> {
             Checks: [listeningCheck(`${serviceName} listens`, WAN_PORT)],
           },
         }),
+    });
+  }
+
+  private addDefaults(limits: UpstreamLimits): ConsulConfigEntry {
+    const problem = problemOfUpstreamPolicy({ limits });
+    if (problem !== undefined) {
+      throw new MeshError(this, ...problem);
+    }
+    return new DerivedConfigEntry<consul.ServiceConfigEntry>(this, "Defaults", {
+      kind: "service-defaults",
+      name: this.serviceName,
+      entry: () => ({ TransparentProxy: {}, UpstreamConfig: { Defaults: renderUpstreamPolicy({ limits }) } }),
     });
   }
 

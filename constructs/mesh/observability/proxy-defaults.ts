@@ -1,6 +1,7 @@
 import { mergeMapsOrNone } from "../../core/collections";
 import type { EnvoyExtension } from "../../consul/envoy-extension";
 import type * as consul from "../../consul/generated/config-entries";
+import { joinStaticClusters, STATIC_CLUSTERS } from "../../consul/static-cluster";
 import { withoutUndefined } from "../../core/without-undefined";
 import { renderExtensions } from "../service-entries";
 import type { AccessLogs } from "./access-logs";
@@ -10,29 +11,24 @@ import type { Tracing } from "./tracing";
 type ProxyDefaults = Omit<consul.ProxyConfigEntry, "Kind" | "Name">;
 
 interface ProxyDefaultsOptions {
-  readonly metrics?: Metrics;
+  readonly metrics?: readonly Metrics[];
   readonly accessLogs?: AccessLogs;
   readonly tracing?: Tracing;
   readonly envoyExtensions?: readonly EnvoyExtension[];
 }
 
-/** A field with a string that contains several static clusters, separated by commas. */
-const STATIC_CLUSTERS = "envoy_extra_static_clusters_json";
-
 /** Fields of proxy-defaults: those that the mesh sets, overridden by those that are passed. */
 export function renderProxyDefaults(
   own: ProxyDefaults,
-  { metrics, accessLogs, tracing, envoyExtensions }: ProxyDefaultsOptions,
+  { metrics = [], accessLogs, tracing, envoyExtensions }: ProxyDefaultsOptions,
 ): ProxyDefaults {
   const traced = tracing?.renderProxyConfig();
-  const clusters = [own.Config?.[STATIC_CLUSTERS], traced?.[STATIC_CLUSTERS]].filter(
-    (text) => typeof text === "string",
-  );
+  const clusters = joinStaticClusters(own.Config?.[STATIC_CLUSTERS], traced?.[STATIC_CLUSTERS]);
   const config = mergeMapsOrNone<unknown>(
-    metrics?.renderProxyConfig(),
+    ...metrics.map((each) => withoutUndefined(each.renderProxyConfig())),
     traced,
     own.Config,
-    clusters.length > 0 ? { [STATIC_CLUSTERS]: clusters.join(",") } : undefined,
+    clusters === undefined ? undefined : { [STATIC_CLUSTERS]: clusters },
   );
   return {
     // Consul always returns these two fields. Without them, each plan would show a difference.

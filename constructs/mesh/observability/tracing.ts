@@ -1,4 +1,4 @@
-import { isIP } from "node:net";
+import { renderStaticCluster, STATIC_CLUSTERS } from "../../consul/static-cluster";
 import { addToEnvoyTasks } from "../../nomad/envoy-tasks";
 import type { Place } from "../../core/problems";
 import * as is from "../../core/shape";
@@ -128,7 +128,7 @@ export class Tracing {
     // that refers to a collector which is not in its bootstrap.
     return {
       envoy_tracing_json: JSON.stringify({ http: this.tracer }),
-      envoy_extra_static_clusters_json: JSON.stringify(this.renderCluster()),
+      [STATIC_CLUSTERS]: JSON.stringify(this.renderCluster()),
       envoy_listener_tracing_json: jsonText({
         "@type":
           "type.googleapis.com/envoy.extensions.filters.network.http_connection_manager.v3.HttpConnectionManager.Tracing",
@@ -147,20 +147,7 @@ export class Tracing {
   private renderCluster(): unknown {
     const { address } = this.options;
     const colon = address.lastIndexOf(":");
-    const [host, port] = [address.slice(0, colon), address.slice(colon + 1)];
-    const http2 = {
-      "envoy.extensions.upstreams.http.v3.HttpProtocolOptions": {
-        "@type": "type.googleapis.com/envoy.extensions.upstreams.http.v3.HttpProtocolOptions",
-        explicit_http_config: { http2_protocol_options: {} },
-      },
-    };
-    const socket = { socket_address: { address: host, port_value: Number(port) } };
-    return {
-      name: CLUSTER,
-      type: isIP(host) === 0 ? "STRICT_DNS" : "STATIC",
-      connect_timeout: "1s",
-      typed_extension_protocol_options: this.isHttp2 ? http2 : undefined,
-      load_assignment: { cluster_name: CLUSTER, endpoints: [{ lb_endpoints: [{ endpoint: { address: socket } }] }] },
-    };
+    const [host, port] = [address.slice(0, colon), Number(address.slice(colon + 1))];
+    return renderStaticCluster({ name: CLUSTER, host, port, isHttp2: this.isHttp2 });
   }
 }
