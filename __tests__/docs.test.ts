@@ -115,10 +115,13 @@ test("the gateways of their page make one mesh that the checks let pass", () => 
     "addGateway",
     "addGatewayBehindBalancer",
     "addSecureGateway",
+    "addLimitedGateway",
     "addIngress",
     "addPreview",
+    "addIngressWithSds",
     "addDatabase",
     "addOldShop",
+    "addResize",
     "addMeshGateway",
   ]);
   const { jobs } = synthMesh((mesh) => {
@@ -128,10 +131,13 @@ test("the gateways of their page make one mesh that the checks let pass", () => 
     snippets.addGateway(mesh, orders, stock, clock);
     snippets.addGatewayBehindBalancer(mesh, orders);
     snippets.addSecureGateway(mesh)?.connectTo(orders);
+    snippets.addLimitedGateway(mesh, orders);
     snippets.addIngress(mesh, orders, clock);
     snippets.addPreview(mesh, orders);
+    snippets.addIngressWithSds(mesh, orders);
     snippets.addDatabase(mesh, orders);
     snippets.addOldShop(mesh, orders);
+    snippets.addResize(mesh, orders);
     snippets.addMeshGateway(mesh);
   });
   expect(Object.keys(jobs)).toEqual(

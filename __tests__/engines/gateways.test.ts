@@ -838,7 +838,7 @@ test("the logs of a gateway are those of its Envoy", async () => {
 });
 
 test(
-  "a service that is removed from the app is removed from the gateways too",
+  "a service that is removed from the app is removed from the gateways too, and without path normalization requests arrive as they are sent",
   async () => {
     expect(await up("smaller")).toExit(0);
     const entries = async (kind: string) => JSON.stringify(await lab.api("Consul", `/v1/config/${kind}`));

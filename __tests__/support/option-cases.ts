@@ -484,7 +484,7 @@ export const OPTION_CASES: readonly OptionCase[] = [
         meta: { a: "b" },
       },
       gatewayAuthMethod: WorkloadIdentityAuthMethod.fromName(new TestStack(), "access"),
-      metrics: Metrics.prometheus(),
+      metrics: [Metrics.prometheus()],
       accessLogs: AccessLogs.stdout(),
       tracing: Tracing.zipkin({ address: "192.0.2.1:9411" }),
       envoyExtensions: [LUA],

@@ -40,8 +40,8 @@ export function joinStaticClusters(...values: readonly unknown[]): string | unde
   return clusters.length > 0 ? clusters.join(",") : undefined;
 }
 
-/** Splits `host:port`. @returns `undefined` if it is something else */
+/** Splits `host:port`, with brackets around an IPv6 address. @returns `undefined` if it is something else */
 export function hostAndPort(address: string): { readonly host: string; readonly port: number } | undefined {
-  const [, host, port] = /^([^/\s]+):(\d+)$/.exec(address) ?? [];
-  return host === undefined ? undefined : { host: host.replace(/^\[(.*)\]$/, "$1"), port: Number(port) };
+  const match = /^(\[[^\]\s]+\]|[^/:\s]+):(\d+)$/.exec(address);
+  return match === null ? undefined : { host: match[1].replace(/^\[(.*)\]$/, "$1"), port: Number(match[2]) };
 }

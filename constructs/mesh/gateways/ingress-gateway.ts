@@ -26,6 +26,7 @@ import { refuseWrongArgument, refuseWrongValues } from "../../core/shape";
 import { INGRESS_GATEWAY_SHAPE, INGRESS_CONNECTION_SHAPE, INGRESS_ROUTE_SHAPE, MEMBER } from "../shapes";
 import type { IngressListener } from "./ingress-listener";
 import {
+  filesOfSdsServer,
   hasStaticCluster,
   problemOfSdsServer,
   renderSds,
@@ -146,9 +147,7 @@ export class IngressGateway extends InboundGateway<IngressListener, IngressGatew
     });
     this.declareFront("ingress-gateway", {
       needs: () => [entry],
-      files: Object.values(props.sdsServers ?? {}).flatMap(({ tls = {} }) =>
-        Object.entries(tls).flatMap(([name, value]) => (name === "sni" ? [] : [value])),
-      ),
+      files: Object.values(props.sdsServers ?? {}).flatMap(filesOfSdsServer),
       proxyConfig: (graph) => this.renderSdsServers(graph),
     });
   }

@@ -91,6 +91,11 @@ export function problemOfSdsServer(name: string, { address, tls, plaintext }: Sd
   return undefined;
 }
 
+/** @internal Files that Envoy reads. */
+export function filesOfSdsServer({ tls }: SdsServer): readonly string[] {
+  return [tls?.caFile, tls?.certFile, tls?.keyFile].filter((file) => file !== undefined);
+}
+
 /** @internal */
 export function renderSds({ clusterName, certResource }: SdsCertificate): consul.GatewayTLSSDSConfig {
   return { ClusterName: clusterName, CertResource: certResource };

@@ -1,4 +1,5 @@
 import { isIP } from "node:net";
+import { hostAndPort } from "../../consul/static-cluster";
 import type * as consul from "../../consul/generated/config-entries";
 import { optionalConsulDuration, type DurationLike } from "../../core/duration";
 import type { Place } from "../../core/problems";
@@ -159,11 +160,7 @@ export class Metrics {
     });
   }
 
-  private static sent(
-    name: string,
-    given: StatsdMetricsOptions,
-    option: string,
-  ): Metrics {
+  private static sent(name: string, given: StatsdMetricsOptions, option: string): Metrics {
     const { address, flushInterval } = is.optionsOf(name, given);
     refuseWrongAgent(address);
     return new Metrics(given, STATSD_SHAPE, {
@@ -179,8 +176,7 @@ function refuseWrongAgent(address: unknown): void {
   if (isToken(address)) {
     return;
   }
-  const [, v6, v4] = (typeof address === "string" && /^(?:\[(.+)\]|([^:]+)):\d+$/.exec(address)) || [];
-  const host = v6 ?? v4 ?? "";
+  const host = typeof address === "string" ? (hostAndPort(address)?.host ?? "") : "";
   if (isIP(host) === 0) {
     throw new RangeError(
       `${JSON.stringify(address)} is not the address of an agent. Use an IP address and a port, such as "10.0.0.7:8125": Envoy looks up no name for it.`,
