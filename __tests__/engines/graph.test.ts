@@ -5,6 +5,7 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { createInterface } from "node:readline";
 import { layOut } from "../../graph/layout";
+import { labEnvironment } from "../../lab/commands/environment";
 import { renderPage } from "../../graph/page";
 import type { MeshGraph } from "../../graph/model";
 import { describeBrokenConnections } from "../support/broken-connections";
@@ -167,6 +168,23 @@ describe("of a running lab", () => {
       }
     },
     3 * MINUTE,
+  );
+
+  test(
+    "the page of an app leads to the UIs of the cluster that the environment names",
+    async () => {
+      const env = labEnvironment(lab.name);
+      const [app, output] = [join(__dirname, "apps", "watched.ts"), join(folder, "links")];
+      const args = ["graph", "--links", "--app", app, "--format", "html", "--output", output];
+      expect(await run(process.execPath, [CLI, ...args], { env })).toExit(0);
+      const dom = await open(join(output, "mesh.html"), "store");
+      const links = [...dom.matchAll(/<a href="([^"]*)"/g)].map(([, url]) => url);
+      expect(links).toEqual([
+        `${env.CONSUL_HTTP_ADDR}/ui/dc1/services/store/instances`,
+        `${env.NOMAD_ADDR}/ui/jobs/store%40default`,
+      ]);
+    },
+    2 * MINUTE,
   );
 
   describeBrokenConnections(lab);
