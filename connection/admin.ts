@@ -26,23 +26,30 @@ export type RunInAllocation = (command: readonly string[]) => Promise<string>;
 const SCRIPT = `
 marker=$1
 shift
+admins=()
+# Read at once: line by line, bash has the kernel write the table anew for each of them.
 for table in tcp tcp6; do
   echo "$marker sockets"
-  [[ -r /proc/self/net/$table ]] && while read -r line; do echo "$line"; done < /proc/self/net/$table
+  [[ -r /proc/self/net/$table ]] || continue
+  mapfile -t lines < /proc/self/net/$table
+  for line in "\${lines[@]}"; do
+    [[ $line =~ ^\\ *[0-9]+:\\ ([0-9A-F]+:[0-9A-F]{4})\\ [0-9A-F]+:[0-9A-F]{4}\\ 0A\\  ]] || continue
+    echo "$line"
+    local=\${BASH_REMATCH[1]}
+    [[ $local =~ ^([0-9A-F]{2})([0-9A-F]{2})([0-9A-F]{2})7F:(4A[3-9][0-9A-F])$ ]] || continue
+    admins+=("127.$((16#\${BASH_REMATCH[3]})).$((16#\${BASH_REMATCH[2]})).$((16#\${BASH_REMATCH[1]}))/$((16#\${BASH_REMATCH[4]}))")
+  done
 done
-while read -r _ local _ state _; do
-  [[ $state == 0A && $local =~ ^([0-9A-F]{2})([0-9A-F]{2})([0-9A-F]{2})7F:(4A[3-9][0-9A-F])$ ]] || continue
-  address="127.$((16#\${BASH_REMATCH[3]})).$((16#\${BASH_REMATCH[2]})).$((16#\${BASH_REMATCH[1]}))"
-  port=$((16#\${BASH_REMATCH[4]}))
+for admin in "\${admins[@]}"; do
   for path in "$@"; do
-    exec 3<>"/dev/tcp/$address/$port" || break
+    exec 3<>"/dev/tcp/$admin" || break
     printf 'GET %s HTTP/1.1\\r\\nHost: envoy\\r\\nConnection: close\\r\\n\\r\\n' "$path" >&3
-    echo "$marker answer $address:$port $path"
-    timeout 5 cat <&3 || { echo; echo "$marker silent $address:$port"; break; }
+    echo "$marker answer \${admin/\\//:} $path"
+    timeout 5 cat <&3 || { echo; echo "$marker silent \${admin/\\//:}"; break; }
     exec 3>&-
     echo
   done
-done < /proc/self/net/tcp
+done
 `;
 
 const MARKER = "@@meshform";
