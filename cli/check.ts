@@ -10,6 +10,7 @@ import { enginesOfEnvironment } from "../lab/cluster/engines-of-environment";
 import { appOption } from "./app-option";
 import { clustersOf } from "./cluster-options";
 import { interruptible } from "./interruptible";
+import { jsonOption, print } from "./json";
 import { synthesis } from "./synthesis";
 
 interface Options {
@@ -38,13 +39,13 @@ export function registerCheck(program: Command): void {
     )
     .option("--name <lab>", "check a lab instead of the cluster of the environment")
     .option("--pre", "before the first deployment: check only what a deployment needs")
-    .option("--json", "print it as JSON")
+    .addOption(jsonOption())
     .addHelpText(
       "after",
       "\nThe cluster is that of CONSUL_HTTP_ADDR, NOMAD_ADDR, their tokens and certificates, unless the app sets addresses. Without" +
         "\nan app, what its jobs need is not checked. The exit code is 1 if there is an error. To check an app, use `meshform checks`.",
     )
-    .action(async ({ app, stacks, name, pre = false, json = false }: Options) => {
+    .action(async ({ app, stacks, name, pre = false, json }: Options) => {
       const own = await interruptible((signal) => stacksOf({ app, stacks, name }, signal));
       // From here on there is nothing to clean up.
       const clusters = await Promise.all(
@@ -55,7 +56,7 @@ export function registerCheck(program: Command): void {
         })),
       );
       const report: CheckReport = { ok: clusters.every(({ ok }) => ok), clusters };
-      console.log(json ? JSON.stringify(report, undefined, 2) : clusters.map(render).join("\n\n"));
+      print(report, json, (it) => it.clusters.map(render).join("\n\n"));
       if (!report.ok) process.exitCode = 1;
     });
 }

@@ -9,6 +9,7 @@ import { LabError } from "../lab/core/errors";
 import { synthesizeApp } from "../lab/app/synthesize-app";
 import { appOption } from "./app-option";
 import { interruptible } from "./interruptible";
+import { jsonOption, print } from "./json";
 import { table } from "./table";
 
 interface Options {
@@ -22,15 +23,15 @@ export function registerChecks(program: Command): void {
     .command("checks")
     .description("list the checks of an app, what they find, and what was silenced; deploys nothing")
     .addOption(appOption())
-    .option("--json", "print it as JSON")
+    .addOption(jsonOption())
     .addHelpText(
       "after",
       "\nThe exit code is 1 when there is an error. To check a running cluster, use `meshform check`.",
     )
-    .action(({ app, json = false }: Options) =>
+    .action(({ app, json }: Options) =>
       interruptible(async (signal) => {
         const report = await reportOf(findApp(app), signal);
-        console.log(json ? JSON.stringify(report, undefined, 2) : render(report));
+        print(report, json, render);
         if (hasErrors(report)) process.exitCode = 1;
       }),
     );

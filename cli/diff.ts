@@ -2,12 +2,13 @@ import { existsSync } from "node:fs";
 import { join, resolve } from "node:path";
 import { Option, type Command } from "commander";
 import { readReport } from "../constructs/checks/report";
-import { diffMeshes, isEmpty, type MeshDiff, type Synthesis } from "../graph/diff";
+import { diffMeshes, isEmpty, type Synthesis } from "../graph/diff";
 import { renderDiff } from "../graph/diff-text";
 import { findApp } from "../lab/app/app-source";
 import { readStacks } from "../lab/apply/synthesized";
 import { appOption } from "./app-option";
 import { interruptible } from "./interruptible";
+import { jsonOption, print } from "./json";
 import { withRevision } from "./revision";
 import { synthesis } from "./synthesis";
 
@@ -17,6 +18,7 @@ interface Options {
   readonly base: string;
   readonly app?: string;
   readonly format: (typeof FORMATS)[number];
+  readonly json?: boolean;
   readonly exitCode?: boolean;
 }
 
@@ -31,23 +33,20 @@ export function registerDiff(program: Command): void {
     )
     .addOption(appOption())
     .addOption(new Option("--format <format>", "how to print it").choices(FORMATS).default("text"))
+    .addOption(jsonOption().conflicts("format"))
     .option("--exit-code", "exit with code 1 if anything changes")
     .addHelpText(
       "after",
       "\nNothing needs to run. For a pull request: meshform diff --base origin/main --format markdown",
     )
-    .action(({ base, app, format, exitCode = false }: Options) =>
+    .action(({ base, app, format, json, exitCode = false }: Options) =>
       interruptible(async (signal) => {
         const [before, after] = [await synthesisOf(base, app, signal), await synthesis(findApp(app), signal)];
         const diff = diffMeshes(before, after);
-        console.log(print(diff, format));
+        print(diff, json === true || format === "json", (it) => renderDiff(it, format === "json" ? "text" : format));
         if (exitCode && !isEmpty(diff)) process.exitCode = 1;
       }),
     );
-}
-
-function print(diff: MeshDiff, format: Options["format"]): string {
-  return format === "json" ? JSON.stringify(diff, undefined, 2) : renderDiff(diff, format);
 }
 
 async function synthesisOf(base: string, app: string | undefined, signal: AbortSignal): Promise<Synthesis> {

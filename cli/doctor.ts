@@ -1,6 +1,7 @@
 import { Option, type Command } from "commander";
 import { checkVersions } from "../constructs/linux/versions";
 import { type EngineReport, locateEngines } from "../lab/machine/engines/locate-engines";
+import { jsonOption, print } from "./json";
 import { IS_CLONE, invocation } from "../lab/core/invocation";
 import { isInstallable } from "../lab/machine/prepare-machine";
 import {
@@ -32,14 +33,14 @@ export function registerDoctor(program: Command): void {
       // The package has no tests.
       new Option("--tests", "also check what only the tests and some examples need").hideHelp(!IS_CLONE),
     )
-    .option("--json", "print it as JSON")
+    .addOption(jsonOption())
     .addHelpText(
       "after",
       `\nThe exit code is 1 when something is missing that \`${invocation("up")}\`${IS_CLONE ? ` (with --tests: \`${invocation("install")}\`)` : ""} cannot install here.`,
     )
-    .action(async ({ tests = false, json = false }: { tests?: boolean; json?: boolean }) => {
+    .action(async ({ tests = false, json }: { tests?: boolean; json?: boolean }) => {
       const diagnosis = await diagnose(tests);
-      console.log(json ? JSON.stringify(diagnosis, undefined, 2) : render(diagnosis, tests));
+      print(diagnosis, json, (it) => render(it, tests));
       if (!diagnosis.ok) process.exitCode = 1;
     });
 }

@@ -2,7 +2,22 @@ import type { Command } from "commander";
 import { allLabs, down } from "../lab/commands/down";
 import { removeEngines } from "../lab/machine/engines/cache";
 import { LabError } from "../lab/core/errors";
+import { jsonOption, print } from "./json";
 import { labOption } from "./lab-option";
+
+interface Options {
+  readonly name: string;
+  readonly all?: boolean;
+  readonly cache?: boolean;
+  readonly json?: boolean;
+}
+
+/** What `meshform down --json` prints. */
+export interface Removal {
+  readonly labs: readonly { readonly name: string; readonly existed: boolean; readonly seconds: number }[];
+  /** With `--cache`: the folder whose engines were removed; null if there were none. */
+  readonly engines?: string | null;
+}
 
 /** `meshform down`: nothing of a lab is left afterwards. */
 export function registerDown(program: Command): void {
@@ -12,7 +27,8 @@ export function registerDown(program: Command): void {
     .addOption(labOption())
     .option("--all", "remove all labs of this machine")
     .option("--cache", "also remove the engines from the user's cache folder; no other lab may be left")
-    .action(async ({ name, all, cache }: { name: string; all?: boolean; cache?: boolean }) => {
+    .addOption(jsonOption())
+    .action(async ({ name, all, cache, json }: Options) => {
       const names = all ? allLabs() : [name];
       const others = allLabs().filter((lab) => !names.includes(lab));
       if (cache && others.length > 0) {
@@ -21,15 +37,24 @@ export function registerDown(program: Command): void {
           "Remove them too, with --all, or leave out --cache.",
         );
       }
+      const labs: Removal["labs"][number][] = [];
       for (const lab of names) {
         const started = Date.now();
-        const found = await down(lab);
-        const seconds = ((Date.now() - started) / 1000).toFixed(1);
-        console.log(found ? `Removed lab ${lab} (${seconds} s).` : `There is no lab ${lab}: nothing to do.`);
+        labs.push({ name: lab, existed: await down(lab), seconds: (Date.now() - started) / 1000 });
       }
-      if (names.length === 0) console.log("There is no lab: nothing to do.");
-      if (!cache) return;
-      const removed = await removeEngines();
-      console.log(removed ? `Removed the engines in ${removed}.` : "There are no engines in the cache.");
+      const engines = cache ? { engines: (await removeEngines()) ?? null } : {};
+      print<Removal>({ labs, ...engines }, json, render);
     });
+}
+
+function render({ labs, engines }: Removal): string {
+  const lines = labs.map(({ name, existed, seconds }) =>
+    existed ? `Removed lab ${name} (${seconds.toFixed(1)} s).` : `There is no lab ${name}: nothing to do.`,
+  );
+  return [
+    ...(labs.length === 0 ? ["There is no lab: nothing to do."] : lines),
+    ...(engines === undefined
+      ? []
+      : [engines ? `Removed the engines in ${engines}.` : "There are no engines in the cache."]),
+  ].join("\n");
 }

@@ -1,5 +1,6 @@
 import type { Command } from "commander";
 import { labEnvironment } from "../lab/commands/environment";
+import { jsonOption, print } from "./json";
 import { labOption } from "./lab-option";
 
 /** `meshform env`: what makes consul, nomad and terraform on this machine talk to a lab. */
@@ -9,10 +10,13 @@ export function registerEnv(program: Command): void {
     .description("print the environment variables for consul, nomad and terraform, including tokens")
     .addOption(labOption())
     .option("--datacenter <name>", "the datacenter, if the lab has several (default: the first)")
+    .addOption(jsonOption())
     .addHelpText("after", '\nFor a shell: eval "$(meshform env)"')
-    .action(({ name, datacenter }: { name: string; datacenter?: string }) => {
-      for (const [variable, value] of Object.entries(labEnvironment(name, datacenter))) {
-        console.log(`export ${variable}=${value}`);
-      }
+    .action(({ name, datacenter, json }: { name: string; datacenter?: string; json?: boolean }) => {
+      print(labEnvironment(name, datacenter), json, (variables) =>
+        Object.entries(variables)
+          .map(([variable, value]) => `export ${variable}=${value}`)
+          .join("\n"),
+      );
     });
 }

@@ -7,6 +7,7 @@ import { appOption } from "./app-option";
 import { environmentOption } from "./cluster-options";
 import { explainInCluster, explainInLab, renderDiagnosis } from "./explain-live";
 import { interruptible } from "./interruptible";
+import { jsonOption, print } from "./json";
 import { labOption } from "./lab-option";
 import { synthesis } from "./synthesis";
 import { table } from "./table";
@@ -45,7 +46,7 @@ export function registerExplain(program: Command): void {
     )
     .addOption(labOption())
     .addOption(environmentOption())
-    .option("--json", "print it as JSON")
+    .addOption(jsonOption())
     .addHelpText(
       "after",
       "\nThe exit code is 1 if the source cannot reach the destination, or not with this request; with --live, if a cause is found, or" +
@@ -54,27 +55,27 @@ export function registerExplain(program: Command): void {
     .action(
       (source: string, destination: string, method: string | undefined, path: string | undefined, options: Options) =>
         interruptible(async (signal) => {
-          const { app, datacenter, header, json = false, live = false } = options;
+          const { app, datacenter, header, json, live = false } = options;
           const request = requestOf(method, path, header);
           const question: Question = { source, destination, datacenter, request };
           if (live) return explainLive(question, options, signal);
           const explanation = explain(readDocuments((await synthesis(findApp(app), signal)).stacks), question);
-          console.log(json ? JSON.stringify(explanation, undefined, 2) : render(question, explanation));
+          print(explanation, json, (it) => render(question, it));
           if (!canReach(explanation)) process.exitCode = 1;
         }),
     );
 }
 
 async function explainLive(question: Question, options: Options, signal: AbortSignal): Promise<void> {
-  const { app, name, environment = false, json = false } = options;
+  const { app, name, environment = false, json } = options;
   const hasOwn = app !== undefined || (environment && hasApp());
   const stacks: readonly SynthesizedStack[] | undefined = hasOwn
     ? (await synthesis(findApp(app), signal, environment ? "own" : "plain")).stacks
     : undefined;
   const answer = await (environment ? explainInCluster(question, stacks) : explainInLab(name, question, stacks));
-  const { expected } = answer;
-  const text = [...(expected ? [render(question, expected), ""] : []), renderDiagnosis(answer)].join("\n");
-  console.log(json ? JSON.stringify(answer, undefined, 2) : text);
+  print(answer, json, (it) =>
+    [...(it.expected ? [render(question, it.expected), ""] : []), renderDiagnosis(it)].join("\n"),
+  );
   if (!answer.ok) process.exitCode = 1;
 }
 

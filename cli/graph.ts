@@ -1,5 +1,5 @@
 import { mkdirSync, writeFileSync } from "node:fs";
-import { join, relative } from "node:path";
+import { join, relative, resolve } from "node:path";
 import { InvalidArgumentError, Option, type Command } from "commander";
 import { layOut } from "../graph/layout";
 import { withLinks } from "../graph/links";
@@ -15,6 +15,7 @@ import { LabError } from "../lab/core/errors";
 import { appOption } from "./app-option";
 import { LabReader, watchLab } from "./graph-live";
 import { interruptible } from "./interruptible";
+import { jsonOption, print } from "./json";
 import { labOption } from "./lab-option";
 import { synthesis } from "./synthesis";
 import { table } from "./table";
@@ -36,6 +37,7 @@ interface Options {
   readonly port: number;
   readonly links?: boolean;
   readonly name: string;
+  readonly json?: boolean;
 }
 
 /** `meshform graph`: who may talk to whom, as a picture. */
@@ -60,8 +62,9 @@ export function registerGraph(program: Command): void {
       ).conflicts(["live", "watch"]),
     )
     .addOption(labOption())
+    .addOption(jsonOption().conflicts("watch"))
     .addHelpText("after", "\nOnly --live needs a running lab, the one of --name.")
-    .action(({ app, format, output, live = false, watch = false, port, links = false, name }: Options) =>
+    .action(({ app, format, output, live = false, watch = false, port, links = false, name, json }: Options) =>
       interruptible(async (signal) => {
         const source = live ? undefined : findApp(app);
         const title = `The mesh of ${source?.name ?? `the lab ${name}`}`;
@@ -73,7 +76,14 @@ export function registerGraph(program: Command): void {
             : plain
           : new LabReader(name).read(signal));
         const files = await write(graph, title, output, format === "all" ? FORMATS : [format], signal);
-        console.log([...(live ? readings(graph) : []), ...remarks(graph), ...files].join("\n"));
+        print({ files, graph }, json, () =>
+          [
+            ...(live ? readings(graph) : []),
+            ...remarks(graph),
+            summaryOf(graph),
+            ...table(Object.entries(files).map(([kind, file]) => [`  ${kind}`, relative(process.cwd(), file)])),
+          ].join("\n"),
+        );
       }),
     );
 }
@@ -86,14 +96,14 @@ async function withLinksOfEnvironment(graph: MeshGraph): Promise<MeshGraph> {
   return withLinks(graph, (group) => ({ datacenter: group ?? own, consul: consul.address, nomad: nomad.address }));
 }
 
-/** Writes the files, and says which. */
+/** Writes the files, and returns which, by format. */
 async function write(
   graph: MeshGraph,
   title: string,
   output: string,
   formats: readonly Format[],
   signal: AbortSignal,
-): Promise<readonly string[]> {
+): Promise<Readonly<Partial<Record<Format, string>>>> {
   const layout = formats.includes("mermaid") && formats.length === 1 ? undefined : await layOut(graph, { signal });
   const contentOf = (format: Format): string => {
     if (format === "mermaid" || !layout) return renderMermaid(graph);
@@ -109,10 +119,7 @@ async function write(
       { cause: error },
     );
   }
-  return [
-    summaryOf(graph),
-    ...table(formats.map((format) => [`  ${format}`, relative(process.cwd(), join(output, FILES[format]))])),
-  ];
+  return Object.fromEntries(formats.map((format) => [format, resolve(output, FILES[format])]));
 }
 
 function portNumber(text: string): number {

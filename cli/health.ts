@@ -1,8 +1,9 @@
 import { InvalidArgumentError, type Command } from "commander";
-import { health, jobsOfApp } from "../lab/commands/health";
+import { health, jobsOfApp, type HealthReport } from "../lab/commands/health";
 import { healthyInstances } from "../lab/cluster/services";
 import { clustersOf, environmentOption } from "./cluster-options";
 import { interruptible } from "./interruptible";
+import { jsonOption, print } from "./json";
 import { labOption } from "./lab-option";
 import { table } from "./table";
 
@@ -29,7 +30,7 @@ export function registerHealth(program: Command): void {
       seconds,
       0,
     )
-    .option("--json", "print it as JSON")
+    .addOption(jsonOption())
     .addHelpText(
       "after",
       "\nRun it in a pipeline after `cdktf deploy`, even if that failed. The exit code is 0 only if all jobs are healthy.",
@@ -41,11 +42,14 @@ export function registerHealth(program: Command): void {
       const report = await interruptible((signal) =>
         health(clusters, { ...(jobs.length > 0 && { jobs }), timeoutMs: wait * 1000, signal }),
       );
-      const rows = report.jobs.map((job) => [job.id, `${healthyInstances(job)}/${job.wanted}`]);
-      const text = [...table([["JOB", "HEALTHY"], ...rows]), ...report.problems.flatMap((it) => ["", it])].join("\n");
-      console.log(json ? JSON.stringify(report, undefined, 2) : text);
+      print(report, json, render);
       if (!report.healthy) process.exitCode = 1;
     });
+}
+
+function render({ jobs, problems }: HealthReport): string {
+  const rows = jobs.map((job) => [job.id, `${healthyInstances(job)}/${job.wanted}`]);
+  return [...table([["JOB", "HEALTHY"], ...rows]), ...problems.flatMap((it) => ["", it])].join("\n");
 }
 
 function seconds(text: string): number {

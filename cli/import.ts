@@ -10,6 +10,7 @@ import { LabError } from "../lab/core/errors";
 import { invocation } from "../lab/core/invocation";
 import { clustersOf } from "./cluster-options";
 import { interruptible } from "./interruptible";
+import { jsonOption, print } from "./json";
 
 interface Options {
   readonly out: string;
@@ -17,6 +18,7 @@ interface Options {
   readonly var: readonly string[];
   readonly varFile: readonly string[];
   readonly fromCluster?: boolean;
+  readonly json?: boolean;
   readonly name?: string;
   readonly namespace: readonly string[];
 }
@@ -35,6 +37,7 @@ export function registerImport(program: Command): void {
     .option("--force", "replace the file if it exists")
     .option("--var <name=value>", "value of a variable of the job files; can be repeated", more, [])
     .option("--var-file <file>", "file with values of variables; can be repeated", more, [])
+    .addOption(jsonOption())
     .addHelpText(
       "after",
       "\nNomad's own program reads the files; no cluster is needed. The app renders the same jobs. From a cluster, the app also" +
@@ -42,10 +45,13 @@ export function registerImport(program: Command): void {
     )
     .action((given: string[], options: Options) =>
       interruptible(async (signal) => {
-        const { out, force = false } = options;
+        const { out, force = false, json } = options;
         const { app, remarks } = await (options.fromCluster === true ? ofCluster : ofFiles)(given, options, signal);
-        await write(out, app.source, force);
-        console.log(render(out, app, remarks, options.fromCluster === true));
+        const { source, ...counts } = app;
+        await write(out, source, force);
+        print({ file: resolve(out), ...counts, remarks }, json, () =>
+          render(out, app, remarks, options.fromCluster === true),
+        );
       }),
     );
 }

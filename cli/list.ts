@@ -1,6 +1,7 @@
 import type { Command } from "commander";
 import { invocation } from "../lab/core/invocation";
 import { listLabs, type ListedLab } from "../lab/commands/list";
+import { jsonOption, print } from "./json";
 import { table } from "./table";
 
 /** `meshform list`: the labs of this machine. */
@@ -8,11 +9,10 @@ export function registerList(program: Command): void {
   program
     .command("list")
     .description("list the labs of this machine")
-    .option("--json", "print it as JSON")
+    .addOption(jsonOption())
     .addHelpText("after", "\nIt reads what each lab has recorded. `meshform status` also asks its agents.")
     .action(({ json }: { json?: boolean }) => {
-      const labs = listLabs();
-      console.log(json ? JSON.stringify(labs, undefined, 2) : render(labs));
+      print(listLabs(), json, render);
     });
 }
 

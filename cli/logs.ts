@@ -1,6 +1,7 @@
 import type { Command } from "commander";
 import { hostLogs, serviceLogs } from "../lab/commands/logs";
 import { interruptible } from "./interruptible";
+import { jsonOption, printJsonLine } from "./json";
 import { labOption } from "./lab-option";
 
 interface Options {
@@ -8,6 +9,7 @@ interface Options {
   readonly host?: string;
   readonly sidecar?: boolean;
   readonly follow?: boolean;
+  readonly json?: boolean;
 }
 
 /** `meshform logs`: what a service, its sidecar or an agent writes. */
@@ -20,9 +22,10 @@ export function registerLogs(program: Command): void {
     .option("--sidecar", "print the logs of the service's Envoys instead")
     .option("--host <host>", "print the log of a unit on this host")
     .option("-f, --follow", "follow the log")
-    .action((service: string, { name, host, sidecar = false, follow = false }: Options) =>
+    .addOption(jsonOption())
+    .action((service: string, { name, host, sidecar = false, follow = false, json = false }: Options) =>
       interruptible((signal) => {
-        const options = { name, follow, signal };
+        const options = { name, follow, signal, ...(json && { onLine: printJsonLine }) };
         return host === undefined ? serviceLogs(service, sidecar, options) : hostLogs(host, service, options);
       }),
     );

@@ -5,6 +5,7 @@ import { EngineRefusal } from "../lab/cluster/engine-api";
 import { LabError } from "../lab/core/errors";
 import { invocation } from "../lab/core/invocation";
 import { Interruption } from "./interruptible";
+import { keepStdoutForJson, printJson, type JsonError } from "./json";
 
 /** How the process ends, as shells and sysexits.h have it. */
 const EXIT = { failure: 1, usage: 2, defect: 70 } as const;
@@ -49,11 +50,33 @@ export async function main(): Promise<void> {
   }
   // Completes what is registered before it.
   if (!isOne) (load("./complete") as typeof import("./complete")).registerComplete(program);
+  // Before commander reads the options, since its own errors are JSON too.
+  const json = isJson(program, process.argv.slice(2));
+  if (json) keepStdoutForJson();
   try {
     await program.parseAsync();
   } catch (error) {
     process.exitCode = report(error);
+    if (json && process.exitCode !== 0) printJson(asJson(error));
   }
+}
+
+/** Whether the command that is asked for has `--json`, and is given it. */
+function isJson(program: Command, [name, ...args]: readonly string[]): boolean {
+  const command = program.commands.find((it) => it.name() === name);
+  return args.includes("--json") && command?.options.some(({ long }) => long === "--json") === true;
+}
+
+function asJson(error: unknown): JsonError {
+  if (error instanceof LabError) return { error: { problem: error.problem, fix: error.fix } };
+  if (error instanceof CommanderError) return { error: { problem: error.message.replace(/^error: /, "") } };
+  const problem = error instanceof Error ? error.message : String(error);
+  return {
+    error: {
+      problem:
+        error instanceof Interruption || error instanceof EngineRefusal ? problem : `Meshform has a defect: ${problem}`,
+    },
+  };
 }
 
 function report(error: unknown): number {

@@ -3,6 +3,7 @@ import { urlOf } from "../lab/cluster/cluster";
 import { invocation } from "../lab/core/invocation";
 import { healthyInstances, isHealthy, type JobStatus } from "../lab/cluster/services";
 import { status, type HostStatus, type LabStatus } from "../lab/commands/status";
+import { jsonOption, print } from "./json";
 import { labOption } from "./lab-option";
 import { table } from "./table";
 
@@ -12,11 +13,11 @@ export function registerStatus(program: Command): void {
     .command("status")
     .description("show hosts, agents, services and URLs of a lab")
     .addOption(labOption())
-    .option("--json", "print it as JSON")
+    .addOption(jsonOption())
     .addHelpText("after", "\nThe exit code is 0 only if everything is healthy.")
     .action(async ({ name, json }: { name: string; json?: boolean }) => {
       const report = await status(name);
-      console.log(json ? JSON.stringify(report, undefined, 2) : render(report));
+      print(report, json, render);
       if (!report.healthy) process.exitCode = 1;
     });
 }

@@ -11,6 +11,7 @@ import { changesIn } from "../lab/commands/watch";
 import { invocation } from "../lab/core/invocation";
 import { appOption } from "./app-option";
 import { interruptible } from "./interruptible";
+import { jsonOption, printJson } from "./json";
 import { labOption } from "./lab-option";
 import { mostDatacenters } from "../lab/hosts/topology";
 import { seconds } from "./seconds";
@@ -27,6 +28,7 @@ interface Options {
   readonly runtime?: Runtime;
   readonly timeout: number;
   readonly watch?: boolean;
+  readonly json?: boolean;
 }
 
 /** `meshform up`: from whatever is there to a running mesh, and what to open. */
@@ -68,7 +70,8 @@ export function registerUp(program: Command): void {
     )
     .option("--timeout <seconds>", "timeout of each wait for agents, services and responses", seconds, 180)
     .option("--watch", "deploy again whenever a file in this directory changes, until Ctrl-C")
-    .action(async ({ name, app, engine, secure, datacenters, show, disks, runtime, timeout, watch }: Options) => {
+    .addOption(jsonOption().conflicts("watch"))
+    .action(async ({ name, app, engine, secure, datacenters, show, disks, runtime, timeout, watch, json }: Options) => {
       const profile = secure === undefined ? undefined : secure ? ("secure" as const) : ("plain" as const);
       const source = findApp(app);
       const options = {
@@ -85,7 +88,8 @@ export function registerUp(program: Command): void {
       const deploy = async (signal: AbortSignal) => {
         try {
           const report = await up({ ...options, signal });
-          console.log(render(report, name));
+          if (json) printJson({ ...report, listeners: report.listeners.map(shown) });
+          else console.log(render(report, name));
           if (report.problems.length > 0) process.exitCode = 1;
         } catch (error) {
           if (new Lab(name).exists) console.error(`${whatNow(name)}\n`);
@@ -171,6 +175,12 @@ function render(report: UpReport, name: string): string {
       ]),
     ),
   ].join("\n");
+}
+
+/** Without how the lab leads there. */
+function shown(listener: UpReport["listeners"][number]) {
+  const { name, datacenter, wanted, port } = listener;
+  return { name, datacenter, wanted, port, url: urlOf(listener) };
 }
 
 function headline({ changed, problems, mesh }: UpReport): string {

@@ -27,7 +27,7 @@ const SCRIPT = `
 marker=$1
 shift
 admins=()
-# Read at once: line by line, bash has the kernel write the table anew for each of them.
+# Read at once: line by line, bash has the kernel write the whole table again for each of them.
 for table in tcp tcp6; do
   echo "$marker sockets"
   [[ -r /proc/self/net/$table ]] || continue

@@ -4,12 +4,14 @@ import type { EngineApi } from "../lab/cluster/engine-api";
 /** How long a program in a task may take, in milliseconds. */
 const RUN_MS = 20_000;
 
+const PERMISSIONS = "(the token needs alloc-exec, and for tasks without isolation also alloc-node-exec)";
+
 /** A program could not be run in a task. */
 export class ExecError extends Error {}
 
 /**
- * Runs a program in a task, as `nomad alloc exec` does. Nomad wants a token with `alloc-exec`, and `alloc-node-exec` for tasks
- * without isolation.
+ * Runs a program in a task, as `nomad alloc exec` does. Nomad wants a token with `alloc-exec`, and for tasks without isolation
+ * with `alloc-node-exec` too.
  *
  * @returns what it prints
  * @throws ExecError if it does not end with 0
@@ -27,7 +29,7 @@ export function runInTask(
     const printed: Record<"stdout" | "stderr", Buffer[]> = { stdout: [], stderr: [] };
     const textOf = (stream: "stdout" | "stderr") => Buffer.concat(printed[stream]).toString();
     const fail = (words: string) => {
-      reject(new ExecError(words));
+      reject(new ExecError(/permission denied/i.test(words) ? `${words.trim()} ${PERMISSIONS}` : words));
       socket.terminate();
     };
     const timer = setTimeout(() => fail(`it did not end within ${timeoutMs / 1000} s`), timeoutMs);

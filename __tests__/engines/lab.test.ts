@@ -10,6 +10,7 @@ import type { LabStatus } from "../../lab/commands/status";
 import { ROOT } from "../support/consumer";
 import { eventually } from "../support/eventually";
 import { look, outcomesOf, statusOfRequest } from "../support/hostile-page";
+import { expectDocumented, jsonOf } from "../support/json-output";
 import { CLI, run, TestLab } from "../support/lab";
 import { powerOff } from "../support/lab-hosts";
 import { newTraces, traces } from "../support/machine";
@@ -72,6 +73,32 @@ test("a second up changes nothing and says so", async () => {
   expect(initsOf(one)).toEqual(inits);
 });
 
+test("what scripts read of it is JSON, while progress goes to standard error", async () => {
+  const named = ["--name", one.name];
+  const env = { MESHFORM_TEST_VARIANT: "bare" };
+  const { code, json, stderr } = await jsonOf(["up", ...named, "--app", app], { env });
+  expect({ code, json }).toMatchObject({ code: 0, json: { changed: false, problems: [] } });
+  expect((json as { listeners: unknown[] }).listeners).toContainEqual(
+    expect.objectContaining({ name: "consul", datacenter: "dc1", url: one.url("Consul").replace("/ui/", "") }),
+  );
+  expectDocumented("up", json);
+  expect(stderr).toContain("Boot the hosts");
+
+  const variables = await jsonOf(["env", ...named]);
+  expect(variables.json).toMatchObject({ CONSUL_HTTP_ADDR: one.url("Consul").replace("/ui/", "") });
+  for (const command of ["env", "status", "health"]) {
+    const outcome = await jsonOf([command, ...named]);
+    expect(outcome.code).toBe(0);
+    expectDocumented(command, outcome.json);
+  }
+  const lines = (await jsonOf(["logs", ...named, "--host", "server-1", "consul"])).json as object[];
+  expect(lines).toContainEqual({
+    host: "server-1",
+    unit: "consul",
+    line: expect.stringContaining("Consul agent running!") as string,
+  });
+});
+
 test("commands run inside a host, with its files and its exit code", async () => {
   const inside = (...command: string[]) => one.meshform(["exec", "client-1", "--", ...command]);
   expect(await inside("hostname")).toEqual({ code: 0, output: "client-1\n" });
@@ -105,6 +132,11 @@ test("a task of the exec driver runs with Node, in control groups and a root of 
   const job = { ID: "alone", Name: "alone", Type: "service", Datacenters: ["dc1"], TaskGroups: [group] };
   await one.api("Nomad", "/v1/jobs", "PUT", { Job: job });
   await eventually(async () => expect((await one.meshform(["logs", "alone"])).output).toContain("[ 'env' ]"));
+  const lines = (await jsonOf(["logs", "--name", one.name, "alone"])).json as object[];
+  expect(lines).toContainEqual(
+    expect.objectContaining({ task: "alone", stream: "stdout", line: expect.stringContaining("[ 'env' ]") as string }),
+  );
+  for (const line of lines) expectDocumented("logs", line);
   const groups = (await traces([one.name])).groups;
   expect(groups.length).toBeGreaterThan(0);
   await one.api("Nomad", "/v1/job/alone?purge=true", "DELETE");

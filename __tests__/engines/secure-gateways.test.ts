@@ -1,6 +1,8 @@
-import { mkdirSync } from "node:fs";
+import { mkdirSync, readFileSync } from "node:fs";
 import { connect } from "node:net";
+import { tmpdir } from "node:os";
 import { join } from "node:path";
+import type { LiveExplanation } from "../../cli/explain-live";
 import { expectHealthy, reloadConsul } from "../support/consul-agents";
 import { eventually } from "../support/eventually";
 import { CLI, run, TestLab } from "../support/lab";
@@ -130,6 +132,55 @@ test("the tokens of an operator are enough to close what the intentions no longe
   expect(await run(process.execPath, command, { env: stranger })).toMatchObject({
     code: 1,
     output: expect.stringContaining("alloc-lifecycle") as unknown,
+  });
+});
+
+test("the permissions that the documentation lists are enough for explain --live; where one is missing, it names no wrong cause", async () => {
+  const page = readFileSync(join(__dirname, "..", "..", "docs", "troubleshooting.md"), "utf8");
+  const rulesOf = (engine: string) =>
+    new RegExp(`^\`\`\`hcl\n# ${engine}.*?\n(.*?)^\`\`\``, "ms").exec(page)?.[1] ?? "";
+  const nomadToken = async (name: string, rules: string) => {
+    await gateways.api("Nomad", `/v1/acl/policy/${name}`, "PUT", { Name: name, Rules: rules });
+    return (await gateways.api<Token>("Nomad", "/v1/acl/token", "PUT", { Type: "client", Policies: [name] })).SecretID;
+  };
+  const consulToken = async (name: string, rules: string) => {
+    await gateways.api("Consul", "/v1/acl/policy", "PUT", { Name: name, Rules: rules });
+    return (await gateways.api<Token>("Consul", "/v1/acl/token", "PUT", { Policies: [{ Name: name }] })).SecretID;
+  };
+  const command = [CLI, "explain", "gateway", "orders", "GET", "/orders/1", "--live", "--environment", "--json"];
+  const explain = async (consul: string, nomad: string) => {
+    const env = {
+      CONSUL_HTTP_ADDR: gateways.url("Consul"),
+      CONSUL_HTTP_TOKEN: consul,
+      NOMAD_ADDR: gateways.url("Nomad"),
+      NOMAD_TOKEN: nomad,
+    };
+    // Without the app of a folder: what is asked decides alone.
+    const { output } = await run(process.execPath, command, { env, cwd: tmpdir() });
+    return JSON.parse(output) as LiveExplanation;
+  };
+  const consul = await consulToken("explains", rulesOf("Consul"));
+  const nomad = await nomadToken("explains", rulesOf("Nomad"));
+  // The intention of the app was removed above.
+  await eventually(async () => {
+    const { links, sentence } = await explain(consul, nomad);
+    expect(links.filter(({ state }) => state === "not visible")).toEqual([]);
+    expect(sentence).toMatch(/^Cause: orders: Consul refuses it: no intention allows gateway to reach orders/);
+  });
+
+  const blind = await consulToken("blind", rulesOf("Consul").replace(/^node_prefix.*$/m, ""));
+  const unseen = await explain(blind, nomad);
+  expect(unseen.links.find(({ id }) => id === "source-deployed")).toMatchObject({
+    state: "not visible",
+    reason: expect.stringContaining("the token sees only a part of the list") as string,
+  });
+  const outside = await explain(
+    consul,
+    await nomadToken("outside", 'namespace "default" { capabilities = ["read-job"] }'),
+  );
+  expect(outside.links.find(({ id }) => id === "source-sidecar")).toMatchObject({
+    state: "not visible",
+    reason: expect.stringContaining("alloc-exec") as string,
   });
 });
 

@@ -1,12 +1,26 @@
 import { spawn } from "node:child_process";
 import { once } from "node:events";
 import { existsSync, readdirSync } from "node:fs";
+import { createInterface } from "node:readline";
 import { Cluster } from "../cluster/cluster";
 import { LabError } from "../core/errors";
 import { invocation } from "../core/invocation";
 import { Lab } from "../hosts/lab";
 import { type InstanceStatus, readJobs, type TaskStatus } from "../cluster/services";
 import { readTaskLog } from "../cluster/task-log";
+
+/** A line of a log. */
+export interface LogLine {
+  /** The host that it is from. */
+  readonly host: string;
+  readonly line: string;
+  /** Of a host's own log. */
+  readonly unit?: string;
+  /** Of a task's log, as the next two. */
+  readonly allocation?: string;
+  readonly task?: string;
+  readonly stream?: "stdout" | "stderr";
+}
 
 export interface LogOptions {
   /** Name of the lab. */
@@ -15,6 +29,8 @@ export interface LogOptions {
   readonly follow: boolean;
   /** Ends the following. @default never */
   readonly signal?: AbortSignal;
+  /** Gets each line. @default they are printed */
+  readonly onLine?: (line: LogLine) => void;
 }
 
 /**
@@ -67,7 +83,9 @@ export async function serviceLogs(service: string, sidecar: boolean, options: Lo
       log.nomad,
       log,
       (line) => {
-        console.log(`${log.node} ${log.allocation.slice(0, 8)} ${isAlone ? "" : `${log.task} `}${log.type} | ${line}`);
+        const { node: host, allocation, task, type: stream } = log;
+        if (options.onLine) options.onLine({ host, allocation, task, stream, line });
+        else console.log(`${host} ${allocation.slice(0, 8)} ${isAlone ? "" : `${task} `}${stream} | ${line}`);
       },
       options,
     );
@@ -94,8 +112,10 @@ export async function hostLogs(host: string, unit: string, options: LogOptions):
     );
   }
   const child = spawn("tail", ["--lines=500", ...(options.follow ? ["--follow=name"] : []), log], {
-    stdio: ["ignore", "inherit", "inherit"],
+    stdio: ["ignore", options.onLine ? "pipe" : "inherit", "inherit"],
   });
+  const { onLine } = options;
+  if (child.stdout && onLine) createInterface(child.stdout).on("line", (line) => onLine({ host, unit, line }));
   const end = () => child.kill();
   options.signal?.addEventListener("abort", end, { once: true });
   await once(child, "close");
