@@ -5,6 +5,9 @@ import { userFrameOf } from "../../constructs/core/stack-frame";
 const MISSING =
   /^Error \[ERR_MODULE_NOT_FOUND\]: Cannot find ((?:module|package) '.*') imported from (?:file:\/\/)?(\/.*)$/;
 
+/** Of a JSON file that another one imports. */
+const UNREADABLE = /^SyntaxError: (\/.*\.json): (.*)$/;
+
 /**
  * What an app printed until it ended with an error, with the place in the user's own files first, and without what Node and the
  * loader say of themselves.
@@ -22,10 +25,18 @@ export function appErrorOf(output: string, folder: string): string {
     const compilation = /^(\/.*?)(:\d+:\d+): ERROR: (.*)$/.exec(line);
     if (compilation) {
       kept.push(`${placeOf(compilation[1], compilation[2])}: ${compilation[3]}`);
-    } else if (/^(?:file:\/\/)?(?:\/|node:).*:\d+$/.test(line) && /^\s*\^+\s*$/.test(lines[at + 2] ?? "")) {
+    } else if (
+      /^(?:(?:file:\/\/)?(?:\/|node:).*|<anonymous_script>):\d+$/.test(line) &&
+      /^\s*\^+\s*$/.test(lines[at + 2] ?? "")
+    ) {
       // The line that threw, with a mark below: the frames name the user's.
       at += 2;
       errorAt = kept.length;
+    } else if (UNREADABLE.test(line)) {
+      const [, file, what] = UNREADABLE.exec(line) ?? [];
+      errorAt = kept.length;
+      places.unshift(placeOf(file, ""));
+      kept.push(what);
     } else if (line === "Require stack:") {
       places.push(placeOf(lines[at + 1]?.slice("- ".length) ?? "", ""));
       while (lines[at + 1]?.startsWith("- ")) at++;

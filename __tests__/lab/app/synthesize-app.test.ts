@@ -162,6 +162,16 @@ describe("an app with ES modules that fails names the file of the user first", (
     ["an exception", { "main.ts": 'import "./part";', "part.ts": '\nthrow new Error("boom");' }, "part.ts:2:7: boom"],
     ["a missing file", { "main.ts": 'import "./none";' }, "main.ts: Cannot find module 'none'"],
     ["a missing package", { "main.ts": 'import "no-such-package";' }, "main.ts: Cannot find package 'no-such-package'"],
+    [
+      "a rejected promise",
+      { "main.ts": 'void (async () => {\n  await Promise.resolve();\n  throw new Error("late");\n})();' },
+      "main.ts:3:9: late",
+    ],
+    [
+      "JSON that cannot be read",
+      { "main.ts": 'import data from "./data.json";\nconsole.log(data);', "data.json": '{ "a": 1, }' },
+      "data.json:",
+    ],
     ["a thrown text", { "main.ts": 'throw "only text";' }, "only text"],
   ])("%s", async (_, files, start) => {
     writeFileSync(join(folder, "package.json"), '{ "type": "module" }');
