@@ -253,6 +253,12 @@ export { Redirect, type RedirectOptions } from "./mesh/traffic/redirect";
 export type { ResolveOptions, Route, Split, TrafficOwner } from "./mesh/traffic/service-traffic";
 export { ServiceVersion, type ServiceVersionProps } from "./mesh/traffic/service-version";
 export { Subset, type SubsetOptions } from "./mesh/traffic/subset";
+export {
+  SamenessGroup,
+  type SamenessGroupBaseProps,
+  type SamenessGroupMember,
+  type SamenessGroupProps,
+} from "./mesh/sameness-group";
 export { WildcardDestination, type WildcardDestinationProps } from "./mesh/wildcard-destination";
 export { VirtualService, type VirtualServiceBaseProps, type VirtualServiceProps } from "./mesh/traffic/virtual-service";
 export { Upstream } from "./mesh/upstream";

@@ -53,6 +53,19 @@ describe.each(Object.entries(WAYS))("entries that are written manually as %s", (
     ]);
   });
 
+  test("must contain no private keys, and the message shows none", () => {
+    const keys = { keys: [{ kty: "EC", d: "c2VjcmV0" }] };
+    const JWKS = Buffer.from(JSON.stringify(keys)).toString("base64");
+    const [said, ...others] = findings(() => undefined, {
+      ...{ Kind: "jwt-provider", Name: "login", Issuer: "a", JSONWebKeySet: { Local: { JWKS } } },
+    });
+    expect(said).toContain(
+      "JSONWebKeySet.Local.JWKS is a key set with private keys; expected only public keys, because it is in the Terraform state. Remove them. (invalid-config-entry)",
+    );
+    expect(said).not.toContain(JWKS);
+    expect(others).toEqual([]);
+  });
+
   test("require tokens of providers that exist, and that Envoy verifies", () => {
     const jwt = { Providers: [{ Name: "login" }] };
     const guarded = { ...intentions("api", { Name: "web", Action: "allow" }), JWT: jwt } as consul.ConfigEntry;

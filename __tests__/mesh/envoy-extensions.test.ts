@@ -152,7 +152,7 @@ describe("checks", () => {
 
   test("consul-enterprise: warns of rate limits", () => {
     expect(warnings([], { rateLimits: { requestsPerSecond: 10 } })).toContain(
-      "stack/mesh/api: The rate limits of api require Consul Enterprise. Omit rateLimits for the community edition, or silence this check. MaxInboundConnections in serviceDefaults limits connections in both editions. (consul-enterprise)",
+      "stack/mesh/api/Defaults: The rate limits of api require Consul Enterprise. Omit rateLimits for the community edition, or silence this check. MaxInboundConnections in serviceDefaults limits connections in both editions. (consul-enterprise)",
     );
   });
 });

@@ -132,6 +132,7 @@ import {
   type JwtProviderBaseProps,
   type JwtRequirement,
   type RemoteJwksOptions,
+  type SamenessGroupBaseProps,
   type WildcardDestinationProps,
 } from "../../constructs";
 import {
@@ -901,6 +902,11 @@ export const OPTION_CASES: readonly OptionCase[] = [
       ...{ authority: { file: "a", pem: "b", environmentVariable: "c" }, connectTimeout: "1s" },
     },
     (options) => withProvider({ keys: JwtKeys.remote(options) }),
+  ),
+  of<SamenessGroupBaseProps>(
+    "a sameness group",
+    { groupName: "a", members: [{ peer: "b" }], defaultForFailover: true, includeLocal: true, partition: "c" },
+    (props) => mesh().addSamenessGroup("group", props),
   ),
   of<WildcardDestinationProps>(
     "any destination",

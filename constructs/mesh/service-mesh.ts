@@ -34,6 +34,7 @@ import type { Metrics } from "./observability/metrics";
 import { Prometheus, type PrometheusBaseProps } from "./observability/prometheus";
 import { renderProxyDefaults } from "./observability/proxy-defaults";
 import type { Tracing } from "./observability/tracing";
+import { SamenessGroup, type SamenessGroupBaseProps } from "./sameness-group";
 import { VirtualService, type VirtualServiceBaseProps } from "./traffic/virtual-service";
 import { WildcardDestination } from "./wildcard-destination";
 import * as is from "../core/shape";
@@ -210,6 +211,11 @@ export class ServiceMesh extends Mesh {
    */
   addWildcardDestination(id: string): WildcardDestination {
     return new WildcardDestination(this, id, { mesh: this });
+  }
+
+  /** Adds a group of partitions and cluster peers with the same services. Requires Consul Enterprise. */
+  addSamenessGroup(id: string, props: SamenessGroupBaseProps): SamenessGroup {
+    return new SamenessGroup(this, id, this.inThisMesh(id, props));
   }
 
   /** Adds a Prometheus that scrapes the mesh, with recording and alerting rules, in the stack of the mesh. */

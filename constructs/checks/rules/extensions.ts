@@ -2,13 +2,11 @@ import { Protocol } from "../../consul/protocol";
 import { extensionsOf, type ExtensionFacts } from "../../consul/extensions/facts";
 import type * as consul from "../../consul/generated/config-entries";
 import { describePath } from "../../core/errors";
-import { itemsOf } from "../../core/problems";
 import { isToken } from "../../core/token";
 import type { Cluster } from "../../model/cluster";
 import type { ExternalServiceRecord, ServiceRecord } from "../../model/records";
 import type { Snapshot } from "../../model/snapshot";
 import type { Check } from "../check";
-import { entriesOf } from "./entries";
 import { once, sidecarServicesIn } from "./records";
 
 /** A service with the extensions of its Envoys. */
@@ -163,46 +161,9 @@ const wasmRuntime: Check = {
   },
 };
 
-const enterprise: Check = {
-  id: "consul-enterprise",
-  reason: "The community edition of Consul refuses config entries with fields of Consul Enterprise.",
-  level: "warning",
-  *find(app) {
-    const { graph } = app;
-    for (const [at, entry] of entriesOf(app)) {
-      const hasToken =
-        entry.Kind === "api-gateway"
-          ? itemsOf(entry.Listeners).some(
-              ({ Default, Override }) => Default?.JWT !== undefined || Override?.JWT !== undefined,
-            )
-          : entry.Kind === "http-route" && itemsOf(entry.Rules).some(({ Filters }) => Filters?.JWT !== undefined);
-      if (hasToken && "Name" in entry) {
-        yield {
-          at,
-          problem: `The tokens that ${entry.Kind}/${entry.Name ?? ""} requires need Consul Enterprise.`,
-          fix: "Require them with requireJwt of the services behind the gateway for the community edition, or silence this check.",
-        };
-      }
-    }
-    for (const cluster of graph.clusters) {
-      for (const { kind, key, name } of cluster.members) {
-        const defaults = kind === "service" ? graph.entryOf(cluster, { kind: "service-defaults", name }) : undefined;
-        if (defaults?.Kind === "service-defaults" && defaults.RateLimits !== undefined) {
-          yield {
-            at: key,
-            problem: `The rate limits of ${name} require Consul Enterprise.`,
-            fix: "Omit rateLimits for the community edition, or silence this check. MaxInboundConnections in serviceDefaults limits connections in both editions.",
-          };
-        }
-      }
-    }
-  },
-};
-
 export const extensionChecks: readonly Check[] = [
   extensionTarget,
   extensionProtocol,
   authorizationFailsOpen,
   wasmRuntime,
-  enterprise,
 ];

@@ -3,6 +3,7 @@ import { accessChecks } from "./access";
 import { availabilityChecks } from "./availability";
 import { connectionChecks } from "./connections";
 import { datacenterChecks } from "./datacenters";
+import { enterpriseChecks } from "./enterprise";
 import { extensionChecks } from "./extensions";
 import { inboundGatewayChecks } from "./inbound-gateways";
 import { gatewayChecks } from "./gateways";
@@ -30,6 +31,7 @@ export const MESH_CHECKS: readonly Check[] = [
   ...permissionChecks,
   ...trafficChecks,
   ...extensionChecks,
+  ...enterpriseChecks,
   ...datacenterChecks,
   ...inboundGatewayChecks,
   ...gatewayChecks,
