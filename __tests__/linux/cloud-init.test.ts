@@ -182,6 +182,7 @@ describe("large files", () => {
   test("come out of a bucket with the machine's own credentials", () => {
     const script = bootScript(role, { platform: awsPlatform, assets: "s3://artifacts/meshform" });
     expect(script).toContain(`download_file(*sys.argv[1:])' artifacts meshform/"$1" "$2"`);
+    expect(script).toContain('boto3.client("s3", region_name=region)');
     expect(script).toMatch(/^system_packages ca-certificates python3-boto3$/m);
   });
 
