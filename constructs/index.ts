@@ -242,6 +242,14 @@ export {
   type TracingOptions,
   type ZipkinTracingOptions,
 } from "./mesh/observability/tracing";
+export {
+  PreparedQuery,
+  type PreparedQueryBaseProps,
+  type PreparedQueryProps,
+  type QueryFailover,
+  type QueryFailoverTarget,
+  type QueryTemplate,
+} from "./mesh/prepared-query";
 export type { ServiceDefaults } from "./mesh/service-entries";
 export { ServiceInstances } from "./mesh/service-instances";
 export { ServiceMesh, type ServiceMeshProps } from "./mesh/service-mesh";

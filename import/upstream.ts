@@ -30,6 +30,7 @@ const MODES: Readonly<Record<string, Name>> = {
 export function upstreamOf(upstream: nomad.ConsulUpstream): Fields {
   const { DestinationName, DestinationPeer, Datacenter, LocalBindAddress, LocalBindPort, MeshGateway, Config } =
     upstream;
+  const { LocalBindSocketPath, LocalBindSocketMode } = upstream;
   const mode = set(MeshGateway?.Mode);
   const rendered = {
     DestinationName,
@@ -37,12 +38,16 @@ export function upstreamOf(upstream: nomad.ConsulUpstream): Fields {
     Datacenter,
     LocalBindAddress,
     LocalBindPort,
+    LocalBindSocketPath,
+    LocalBindSocketMode,
     MeshGateway,
     Config,
   };
   return {
     localBindPort: set(LocalBindPort),
     localBindAddress: set(LocalBindAddress),
+    localBindSocketPath: set(LocalBindSocketPath),
+    localBindSocketMode: set(LocalBindSocketMode),
     datacenter: set(Datacenter),
     peer: set(DestinationPeer),
     meshGateway: mode === undefined ? undefined : MODES[mode],

@@ -96,6 +96,11 @@ async function askWhile(action: () => Promise<unknown>, ...until: readonly strin
 /** The process that greets in dc1. */
 const greeter = () => processIn("greeting-api", "greeting-api");
 
+/** What a host of dc1 resolves a name to. */
+async function addressesOf(name: string): Promise<string> {
+  return (await lab.onHost("client-1", "getent", "ahostsv4", name)).output;
+}
+
 /** The process of a task, found by its own variables. */
 async function processIn(id: string, task: string, home = "dc1") {
   const { output } = await lab.meshform(["status", "--json"]);
@@ -243,8 +248,11 @@ test("the last instance in dc1 is stopped under load: dc2 answers, and dc1 again
     "dc2",
   );
   expect(new Set(stopped)).toEqual(new Set(["dc1", "dc2"]));
+  // So does DNS, by a prepared query.
+  expect(await addressesOf("greeting-anywhere.query.consul")).toMatch(/^10\.200\.11\./);
   const returned = await askWhile(() => lab.up("connected"), "dc1");
   expect(new Set(returned)).toEqual(new Set(["dc2", "dc1"]));
+  expect(await addressesOf("greeting-anywhere.query.consul")).toMatch(/^10\.200\.1\./);
 });
 
 test("it is killed under load: retries hide that it was there at all, and traffic returns", async () => {

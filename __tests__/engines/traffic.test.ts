@@ -222,7 +222,7 @@ describe("a resolver", () => {
     await eventually(async () => expect((await load("FLAKY", { requests: 20 })).answers).toEqual({ "200 flaky": 20 }));
   });
 
-  test("redirects a former name", async () => {
+  test("redirects a former name, also of an upstream on a Unix socket", async () => {
     const { answers } = await load("FORMER", { requests: 20 });
     expect(Object.keys(answers)).toEqual(["200 v1"]);
   });
@@ -254,6 +254,13 @@ describe("a resolver", () => {
   });
 });
 
+test("an upstream to a prepared query leads to the instances that the query finds", async () => {
+  const { answers, instances } = await load("QUERIED_DOUBLE", { requests: 40 });
+  expect(answers).toEqual({ "200 v1": 40 });
+  expect(Object.keys(instances)).toHaveLength(2);
+  expect((await load("QUERIED_SINGLE", { requests: 5 })).answers).toEqual({ "200 v1": 5 });
+});
+
 test("a task finds services by their names in DNS, and asks one by its name", async () => {
   const resolve = async (name: string, type = "A") => {
     const query = new URLSearchParams({ name, type }).toString();
@@ -274,6 +281,11 @@ test("a task finds services by their names in DNS, and asks one by its name", as
   ]);
   // No other name server can be reached from a lab.
   for (const name of ["nothing.service.consul", "nothing.example"]) expect(await resolve(name)).toBe("ENOTFOUND");
+
+  // By a prepared query and by a template.
+  expect(await resolve("passing-double.query.consul")).toEqual([instance, instance]);
+  expect(await resolve("near-double.query.consul")).toEqual([instance, instance]);
+  expect(await resolve("near-single.query.consul")).toEqual([instance]);
 
   const body = JSON.stringify({ url: "http://greeting-page:9100/health", requests: 3 });
   const asked = await fetch(`${lab.url("client")}/load`, { method: "POST", body, signal: AbortSignal.timeout(MINUTE) });

@@ -95,6 +95,67 @@ describe("connectTo", () => {
     ]);
   });
 
+  test("listens on a Unix socket, whose path tasks get", () => {
+    const { jobs } = synthMesh((mesh) => {
+      const server = mesh.addService("api", api);
+      const web = mesh.addService("web", dashboard);
+      web.connectTo(server, { localBindSocketPath: "alloc/tmp/api.sock", localBindSocketMode: "0666", env: "API" });
+      // Options of the same upstream.
+      web.addUpstream(server, { connectTimeout: "1s" });
+    });
+    expect(upstreamsOf(jobs.web)).toEqual([
+      { DestinationName: "api", LocalBindSocketPath: "alloc/tmp/api.sock", LocalBindSocketMode: "0666" },
+    ]);
+    expect(taskOf(jobs.web).Env).toEqual({ API: "${NOMAD_ALLOC_DIR}/tmp/api.sock" });
+  });
+
+  test("leads to a prepared query, next to the service itself, with the protocol that Consul cannot know", () => {
+    const { jobs } = synthMesh((mesh) => {
+      const server = mesh.addService("api", { ...api, protocol: Protocol.HTTP });
+      const web = mesh.addService("web", dashboard);
+      const { queryName } = mesh.addPreparedQuery("near-api", { service: server });
+      web.connectTo(server, { localBindPort: 8080 });
+      web.connectTo(server, { localBindPort: 8081, preparedQuery: queryName, env: "API", config: { a: 1 } });
+    });
+    expect(upstreamsOf(jobs.web)).toEqual([
+      { DestinationName: "api", LocalBindPort: 8080 },
+      {
+        DestinationName: "near-api",
+        DestinationType: "prepared_query",
+        LocalBindPort: 8081,
+        Config: { protocol: "http", a: 1 },
+      },
+    ]);
+    expect(taskOf(jobs.web).Env).toEqual({ API: "http://${NOMAD_UPSTREAM_ADDR_near_api}" });
+  });
+
+  test.each<[ConnectOptions, string]>([
+    [
+      { localBindSocketMode: "0666" },
+      "localBindSocketMode has no socket. Set localBindSocketPath too, or omit the mode.",
+    ],
+    [
+      { localBindSocketPath: "alloc/a.sock", localBindPort: 8080 },
+      "Envoy would listen on a port and on a socket. Omit localBindPort or localBindSocketPath.",
+    ],
+    [
+      { localBindSocketPath: "/run/a.sock" },
+      'localBindSocketPath is "/run/a.sock", which tasks and Envoy do not share. Use a path below the shared directory of the allocation, such as "alloc/tmp/orders.sock".',
+    ],
+    [
+      { localBindSocketPath: "alloc/a.sock", localBindSocketMode: "rw" },
+      'localBindSocketMode is "rw". Use three octal digits, such as "0666".',
+    ],
+    [
+      { preparedQuery: "near", connectTimeout: "1s", limits: { maxConnections: 1 } },
+      "Consul ignores limits, connectTimeout of an upstream with a prepared query. Use `config`, such as { connect_timeout_ms: 500 }, or an upstream without preparedQuery.",
+    ],
+  ])("refuses %j", (options, problem) => {
+    expect(() =>
+      synthMesh((mesh) => mesh.addService("web", dashboard).connectTo(mesh.addService("api", api), options)),
+    ).toThrow(`stack/mesh/web: In its upstream api, ${problem}`);
+  });
+
   test("needs no upstream under a transparent proxy: the destination has a virtual address", () => {
     const { jobs } = synthMesh((mesh) => {
       mesh

@@ -98,6 +98,7 @@ import {
   type ParameterizedOptions,
   type PeriodicOptions,
   type PermissionMatch,
+  type PreparedQueryBaseProps,
   type PrometheusBaseProps,
   type PrometheusMetricsOptions,
   type ServedMetricsOptions,
@@ -533,6 +534,24 @@ export const OPTION_CASES: readonly OptionCase[] = [
   of<ServiceVersionProps>("a version", { ...SERVICE, inheritConnections: true }, (props) =>
     services().api.addVersion("v2", props),
   ),
+  of<PreparedQueryBaseProps>(
+    "a prepared query",
+    {
+      queryName: "a",
+      service: "a",
+      failover: { nearest: 1, datacenters: ["a"], targets: [{ peer: "a", datacenter: "b" }] },
+      tags: ["a"],
+      onlyPassing: true,
+      ignoreCheckIds: ["a"],
+      nodeMeta: { a: "b" },
+      serviceMeta: { a: "b" },
+      near: "_agent",
+      connect: true,
+      dnsTtl: "1s",
+      template: { regexp: "a", removeEmptyTags: true },
+    },
+    (props) => mesh().addPreparedQuery("q", props),
+  ),
   of<VirtualServiceBaseProps>(
     "a virtual service",
     {
@@ -636,6 +655,9 @@ export const OPTION_CASES: readonly OptionCase[] = [
       connectTimeout: "1s",
       localBindPort: 1,
       localBindAddress: "127.0.0.1",
+      localBindSocketPath: "alloc/a",
+      localBindSocketMode: "0666",
+      preparedQuery: "a",
       env: "A",
       datacenter: "dc1",
       peer: "a",
@@ -1046,7 +1068,7 @@ export const OPTION_CASES: readonly OptionCase[] = [
   ),
   of<ConsulDeployerPolicyOptions>(
     "what applies in Consul",
-    { name: "a", servicePrefixes: ["a"], mesh: true, nodePrefixes: ["a"], keyPrefixes: ["a"] },
+    { name: "a", servicePrefixes: ["a"], mesh: true, nodePrefixes: ["a"], keyPrefixes: ["a"], queryPrefixes: ["a"] },
     (options) => new ConsulDeployerPolicy(new TestStack(), "p", options),
   ),
   of<NomadDeployerPolicyOptions>(

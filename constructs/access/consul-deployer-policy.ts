@@ -19,6 +19,8 @@ export interface ConsulDeployerPolicyOptions {
   readonly nodePrefixes?: readonly string[];
   /** Prefixes of keys that it can write. @default none */
   readonly keyPrefixes?: readonly string[];
+  /** Prefixes of the names of prepared queries that it can write. @default none */
+  readonly queryPrefixes?: readonly string[];
 }
 
 const DEPLOYER_SHAPE: is.Shape<ConsulDeployerPolicyOptions> = {
@@ -27,6 +29,7 @@ const DEPLOYER_SHAPE: is.Shape<ConsulDeployerPolicyOptions> = {
   mesh: is.flag,
   nodePrefixes: is.list(is.text),
   keyPrefixes: is.list(is.text),
+  queryPrefixes: is.list(is.text),
 };
 
 /**
@@ -49,6 +52,7 @@ export class ConsulDeployerPolicy extends Construct {
       mesh = true,
       nodePrefixes = [],
       keyPrefixes = [],
+      queryPrefixes = [],
     } = options;
     this.policy = new ConsulAclPolicy(this, "Policy", {
       name,
@@ -57,6 +61,7 @@ export class ConsulDeployerPolicy extends Construct {
         mesh: mesh ? "write" : undefined,
         keyPrefix: forPrefixes(keyPrefixes, "write"),
         nodePrefix: forPrefixes(nodePrefixes, "write"),
+        queryPrefix: forPrefixes(queryPrefixes, "write"),
         servicePrefix: {
           // A route, a split or a failover can refer to a service of another team.
           "": { policy: "read", intentions: "deny" },

@@ -3,7 +3,7 @@ import { Protocol } from "../consul/protocol";
 import { renderUpstreamPolicy } from "../consul/upstream-config";
 import type { UpstreamRecord } from "../model/records";
 import type { Snapshot } from "../model/snapshot";
-import { addressOf } from "../model/upstream";
+import { addressOf, isBound, upstreamName } from "../model/upstream";
 import type * as nomad from "../nomad/generated/job";
 import { overridden } from "../nomad/override";
 import type { ServiceJobConnections } from "../nomad/service-job";
@@ -13,14 +13,17 @@ export function connectionsOf(graph: Snapshot, key: string): Pick<ServiceJobConn
   const { upstreams, cluster } = graph.waysOf(key);
   const counts = new Map<string, number>();
   for (const { destination } of upstreams) {
-    counts.set(destination.service, (counts.get(destination.service) ?? 0) + 1);
+    const name = upstreamName(destination);
+    counts.set(name, (counts.get(name) ?? 0) + 1);
   }
   return {
-    upstreams: upstreams.filter(({ localBindPort }) => localBindPort !== undefined).map(renderUpstream),
+    upstreams: upstreams
+      .filter(isBound)
+      .map((upstream) => renderUpstream(upstream, graph.destinationOf(cluster, upstream)?.protocol)),
     env: Object.fromEntries(
       upstreams.flatMap((upstream) => {
         const { env } = upstream.options;
-        const isOnly = counts.get(upstream.destination.service) === 1;
+        const isOnly = counts.get(upstreamName(upstream.destination)) === 1;
         const protocol = graph.destinationOf(cluster, upstream)?.protocol;
         return env === undefined ? [] : [[env, environmentValue(upstream, isOnly, protocol)]];
       }),
@@ -29,15 +32,23 @@ export function connectionsOf(graph: Snapshot, key: string): Pick<ServiceJobConn
 }
 
 /** An item of Nomad's upstreams block. */
-function renderUpstream({ destination, localBindPort, options }: UpstreamRecord): nomad.ConsulUpstream {
+function renderUpstream(
+  { destination, localBindPort, options }: UpstreamRecord,
+  protocol: Protocol | undefined,
+): nomad.ConsulUpstream {
+  const isQuery = destination.query !== undefined;
   const rendered: nomad.ConsulUpstream = {
-    DestinationName: destination.service,
+    DestinationName: upstreamName(destination),
+    DestinationType: isQuery ? "prepared_query" : undefined,
     DestinationPeer: destination.peer,
     Datacenter: destination.datacenter,
     LocalBindAddress: options.localBindAddress,
     LocalBindPort: localBindPort,
+    LocalBindSocketPath: options.localBindSocketPath,
+    LocalBindSocketMode: options.localBindSocketMode,
     MeshGateway: options.meshGateway && { Mode: options.meshGateway },
-    Config: options.config,
+    // Consul finds the protocol of a service by its name, and that of a query only here.
+    Config: isQuery && protocol !== undefined ? { protocol, ...options.config } : options.config,
   };
   return overridden(rendered, options.override, `the upstream ${destination.service}`);
 }
@@ -65,7 +76,8 @@ function environmentValue(upstream: UpstreamRecord, isOnly: boolean, protocol: P
     isOnly && localBindPort !== undefined && destination.peer === undefined && destination.datacenter === undefined;
   // Nomad's variable instead of the literal address: users know it from other jobs.
   const address = isPlain
-    ? `\${NOMAD_UPSTREAM_ADDR_${destination.service.replace(/[^A-Za-z0-9_]/g, "_")}}`
+    ? `\${NOMAD_UPSTREAM_ADDR_${upstreamName(destination).replace(/[^A-Za-z0-9_]/g, "_")}}`
     : addressOf(upstream);
+  if (upstream.options.localBindSocketPath !== undefined) return address;
   return protocol === Protocol.HTTP || protocol === Protocol.HTTP2 ? `http://${address}` : address;
 }

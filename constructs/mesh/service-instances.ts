@@ -8,7 +8,7 @@ import { Graph } from "../model/graph";
 import type { LocalBinds } from "../model/local-ports";
 import { originOf } from "../model/origin";
 import type { InstancesRecord, Reference, UpstreamRecord } from "../model/records";
-import { contradictionOf, mergeUpstreams, upstreamId } from "../model/upstream";
+import { contradictionOf, mergeUpstreams, problemOfUpstream, upstreamId } from "../model/upstream";
 import type { UpstreamOptions } from "../model/upstream-options";
 import type * as nomad from "../nomad/generated/job";
 import type { ConnectServiceOptions } from "../nomad/service";
@@ -81,8 +81,8 @@ export abstract class ServiceInstances extends Construct implements IMeshService
     const reference = referenceTo(target, this.mesh);
     const { datacenter } = options;
     const peer = options.peer ?? (datacenter === undefined ? reference.peer : undefined);
-    const destination: Reference = { ...reference, datacenter, peer };
-    const problem = problemOfUpstreamPolicy(options);
+    const destination: Reference = { ...reference, datacenter, peer, query: options.preparedQuery };
+    const problem = problemOfUpstreamPolicy(options) ?? problemOfUpstream(options);
     if (problem !== undefined) {
       throw new MeshError(this, `In its upstream ${destination.service}, ${problem[0]}`, problem[1]);
     }
@@ -114,8 +114,8 @@ export abstract class ServiceInstances extends Construct implements IMeshService
   protected addInstances({ localBinds, ...record }: InstancesParts): void {
     this.binds = localBinds;
     // Consul has virtual addresses for services of its own datacenter and of peers only.
-    this.needsPort = ({ datacenter }) =>
-      record.proxy === "sidecar" && (!record.isTransparent || datacenter !== undefined);
+    this.needsPort = ({ datacenter, query }) =>
+      record.proxy === "sidecar" && (!record.isTransparent || datacenter !== undefined || query !== undefined);
     if (typeof record.port === "number") {
       localBinds.ports.take(record.port);
     }
@@ -124,12 +124,18 @@ export abstract class ServiceInstances extends Construct implements IMeshService
   }
 
   private bind(id: string, destination: Reference, options: UpstreamOptions): UpstreamRecord {
-    const given = { port: options.localBindPort, address: options.localBindAddress };
-    const { port, address } = this.binds?.bind(id, given, this.needsPort(destination)) ?? given;
+    const given = {
+      ...{ port: options.localBindPort, address: options.localBindAddress },
+      socket: options.localBindSocketPath,
+    };
+    const { port, address, socket } = this.binds?.bind(id, given, this.needsPort(destination)) ?? given;
     return {
       destination,
       localBindPort: port,
-      options: { ...options, peer: destination.peer, localBindPort: port, localBindAddress: address },
+      options: {
+        ...{ ...options, peer: destination.peer, localBindPort: port, localBindAddress: address },
+        localBindSocketPath: socket,
+      },
     };
   }
 }

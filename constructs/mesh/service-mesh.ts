@@ -35,6 +35,7 @@ import { Prometheus, type PrometheusBaseProps } from "./observability/prometheus
 import { renderProxyDefaults } from "./observability/proxy-defaults";
 import type { Tracing } from "./observability/tracing";
 import { SamenessGroup, type SamenessGroupBaseProps } from "./sameness-group";
+import { PreparedQuery, type PreparedQueryBaseProps } from "./prepared-query";
 import { VirtualService, type VirtualServiceBaseProps } from "./traffic/virtual-service";
 import { WildcardDestination } from "./wildcard-destination";
 import * as is from "../core/shape";
@@ -193,6 +194,11 @@ export class ServiceMesh extends Mesh {
   /** Adds a name that routes to other services. To add it to another stack: `new VirtualService(stack, id, { mesh, … })`. */
   addVirtualService(id: string, props: VirtualServiceBaseProps): VirtualService {
     return new VirtualService(this, id, this.inThisMesh(id, props));
+  }
+
+  /** Adds a query for the instances of a service, for DNS, Consul's API and upstreams. */
+  addPreparedQuery(id: string, props: PreparedQueryBaseProps): PreparedQuery {
+    return new PreparedQuery(this, id, this.inThisMesh(id, props));
   }
 
   /** Adds a gateway to other datacenters and peered clusters. */

@@ -43,6 +43,8 @@ export interface LocalBind {
   readonly port: number | undefined;
   /** @default "127.0.0.1" */
   readonly address: string | undefined;
+  /** Path of a socket, with which no port is needed. @default none */
+  readonly socket: string | undefined;
 }
 
 /** The ports in use inside the allocations of a group. All services of an allocation share them. */
@@ -83,8 +85,10 @@ export class LocalBinds {
    */
   bind(id: string, given: Partial<LocalBind>, needsPort: boolean): LocalBind {
     const known = this.byUpstream.get(id);
-    const port = given.port ?? known?.port ?? (needsPort ? allocateLocalPort(id, this.ports.taken) : undefined);
-    const bind = { port, address: given.address ?? known?.address };
+    const socket = given.socket ?? known?.socket;
+    const isOpen = needsPort && socket === undefined;
+    const port = given.port ?? known?.port ?? (isOpen ? allocateLocalPort(id, this.ports.taken) : undefined);
+    const bind = { port, address: given.address ?? known?.address, socket };
     this.byUpstream.set(id, bind);
     if (port !== undefined) {
       this.ports.take(port);

@@ -245,6 +245,8 @@ export interface Reference {
   readonly datacenter?: string;
   /** Cluster peer that exports the service. @default none */
   readonly peer?: string;
+  /** Prepared query that finds the instances; only of upstreams. @default none */
+  readonly query?: string;
 }
 
 /** An upstream of instances. It only configures discovery, and grants no permissions. */

@@ -27,8 +27,29 @@ export interface UpstreamOptions extends UpstreamPolicy {
   /** Address on which Envoy listens for it. @default "127.0.0.1" */
   readonly localBindAddress?: string;
   /**
+   * Unix socket on which Envoy listens for it, instead of a port: a path relative to the directory of the allocation, in the directory that its
+   * tasks share, such as `alloc/tmp/orders.sock`. Programs find it at `${NOMAD_ALLOC_DIR}/tmp/orders.sock`.
+   *
+   * @default it listens on a port
+   */
+  readonly localBindSocketPath?: string;
+  /**
+   * Mode of the socket, in octal. To connect, programs need write permission, and Envoy can run as another user.
+   *
+   * @default that of the user mask of Envoy, with which only its own user can connect
+   */
+  readonly localBindSocketMode?: string;
+  /**
+   * Name of a prepared query for the destination, with which Envoy finds its instances instead of its traffic rules. Consul ignores the
+   * `limits`, `passiveHealthCheck` and `connectTimeout` of such an upstream.
+   *
+   * @default none
+   * @see https://developer.hashicorp.com/consul/docs/reference/proxy/connect-proxy#upstream-configuration-reference
+   */
+  readonly preparedQuery?: string;
+  /**
    * Environment variable of the service's tasks with the address of the destination: a URL for http and http2; `address:port` for
-   * tcp and gRPC.
+   * tcp and gRPC; the path of the socket.
    *
    * @default none
    */

@@ -1,6 +1,6 @@
 import { LabError } from "../core/errors";
 import { isObject, type JsonObject } from "./json";
-import { blocks, type ApplyContext, type ResourceType, withoutVolatile } from "./resource-type";
+import { block, blocks, type ApplyContext, type ResourceType, withoutVolatile } from "./resource-type";
 
 /** @see https://github.com/hashicorp/terraform-provider-consul/blob/main/docs/resources/config_entry.md */
 const configEntry: ResourceType = {
@@ -122,10 +122,50 @@ const certificateAuthority: ResourceType = {
   attributes: ({ name }) => ({ id: name }),
 };
 
+/**
+ * Consul refuses two queries with the same name, and chooses their ids.
+ *
+ * @see https://github.com/hashicorp/terraform-provider-consul/blob/main/docs/resources/prepared_query.md
+ */
+const preparedQuery: ResourceType = {
+  fields: {
+    name: "Name",
+    service: "Service",
+    tags: "Tags",
+    near: "Near",
+    only_passing: "OnlyPassing",
+    connect: "Connect",
+    ignore_check_ids: "IgnoreCheckIDs",
+    node_meta: "NodeMeta",
+    service_meta: "ServiceMeta",
+    failover: block("Failover", {
+      nearest_n: "NearestN",
+      datacenters: "Datacenters",
+      targets: blocks("Targets", { peer: "Peer", datacenter: "Datacenter" }),
+    }),
+    dns: block("DNS", { ttl: "TTL" }),
+    template: block("Template", { type: "Type", regexp: "Regexp", remove_empty_tags: "RemoveEmptyTags" }),
+  },
+  required: ["name", "service"],
+  body: ({ Name, DNS, Template, ...service }) => ({ Name, DNS, Template, Service: service }),
+  identity: ({ Name }) => ({ Name: Name as string }),
+  read: async ({ consul }, { Name }) => {
+    const queries = (await consul.get("/v1/query")) as JsonObject[] | undefined;
+    return withoutVolatile(queries?.find((query) => query.Name === Name));
+  },
+  write: ({ consul }, body, live) => {
+    const ID = live?.ID as string | undefined;
+    return ID === undefined ? consul.post("/v1/query", body) : consul.put(`/v1/query/${ID}`, { ...body, ID });
+  },
+  remove: ({ consul }, _, { ID }) => consul.delete(`/v1/query/${ID as string}`),
+  attributes: (_, { ID }) => ({ id: ID }),
+};
+
 export const consulResources: Readonly<Record<string, ResourceType>> = {
   consul_certificate_authority: certificateAuthority,
   consul_config_entry: configEntry,
   consul_node: node,
+  consul_prepared_query: preparedQuery,
   consul_service: service,
 };
 

@@ -27,6 +27,9 @@ synthesize((app) => {
   );
   addFailover(east, west, settings);
 
+  const targets = [{ peer: "dc2" }];
+  east.addPreparedQuery("greeting-anywhere", { service: "greeting-api", onlyPassing: true, failover: { targets } });
+
   const client = east.addService("client", {
     port: 9301,
     publish: 9301,

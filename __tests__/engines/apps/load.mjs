@@ -3,6 +3,7 @@
 //   POST /load {"url":"http://…","requests":100,"concurrency":1,"intervalMs":0,"headers":{},"method":"GET"}
 //     answers once all are answered, or somebody asks for POST /stop:
 //     {"answers":{"200 v1":90,"200 v2":10},"instances":{"…":50},"slowestMs":12,"samples":[…]}
+//     The URL can also be the path of a Unix socket, which ends with .sock, and a path after it.
 //   GET /env?name=…  the value of a variable
 //   GET /resolve?name=…&type=A|SRV  what DNS says of a name, or the code of the error
 
@@ -54,7 +55,12 @@ async function resolved(parameters) {
 
 function ask(url, options) {
   return new Promise((resolve) => {
-    const outgoing = request(url, { ...options, signal: AbortSignal.timeout(20_000) });
+    const [socketPath, path] = url.startsWith("/") ? url.split(/(?<=\.sock)/) : [];
+    const outgoing = request(socketPath === undefined ? url : "http://localhost", {
+      ...(socketPath !== undefined && { socketPath, path }),
+      ...options,
+      signal: AbortSignal.timeout(20_000),
+    });
     outgoing.on("response", async (response) => {
       const words = await text(response).catch(({ message }) => message);
       const flags = { overloaded: response.headers["x-envoy-overloaded"], cookies: response.headers["set-cookie"] };

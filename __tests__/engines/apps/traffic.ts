@@ -80,6 +80,14 @@ synthesize((app) => {
   client.connectTo(greeting, { env: "GREETING" });
   client.connectTo(mesh.addVirtualService("former", { protocol: Protocol.HTTP, redirect: Redirect.to(greeting) }), {
     env: "FORMER",
+    localBindSocketPath: "alloc/tmp/former.sock",
+    localBindSocketMode: "0666",
+  });
+  mesh.addPreparedQuery("near", {
+    service: "${match(1)}",
+    near: "_agent",
+    dnsTtl: "1s",
+    template: { regexp: "^near-(.+)$" },
   });
 
   const shop = addBlueGreen(mesh, { runtime: "exec", live: variant.get("live") === "green" ? "green" : "blue" });
@@ -141,6 +149,8 @@ synthesize((app) => {
     // With the default update: its new instances are healthy for some time before old ones stop.
     const service = mesh.addService(name, { ...faulty(variant.get("steady") ?? "v1"), count, update: undefined });
     client.connectTo(service, { env: name.toUpperCase() });
+    const query = mesh.addPreparedQuery(`passing-${name}`, { service, onlyPassing: true });
+    client.connectTo(service, { env: `QUERIED_${name.toUpperCase()}`, preparedQuery: query.queryName });
     if (count === 2) {
       const update = { minHealthyTime: "1s" };
       mesh

@@ -4,7 +4,7 @@ import { culpritAmongOverrides } from "../../core/override";
 import { itemsOf } from "../../core/problems";
 import type { GatewayRecord, InstancesRecord, Reference, UpstreamRecord } from "../../model/records";
 import type { Emission, Snapshot } from "../../model/snapshot";
-import { upstreamId } from "../../model/upstream";
+import { isBound, upstreamId, upstreamName } from "../../model/upstream";
 import type * as nomad from "../../nomad/generated/job";
 import { isIsolated } from "../../nomad/network";
 import type { Check, Finding } from "../check";
@@ -195,9 +195,10 @@ function missingFrom(
   }
   const ids = new Set(there.map(idOf));
   const bound = new Set(there.map((upstream) => `${idOf(upstream)}:${upstream.LocalBindPort}`));
-  for (const { destination, localBindPort } of upstreams) {
-    const [id, upstream] = [upstreamId(destination), `the upstream ${destination.service}`];
-    if (localBindPort !== undefined && !ids.has(id)) {
+  for (const record of upstreams) {
+    const { destination, localBindPort } = record;
+    const [id, upstream] = [upstreamId(destination), `the upstream ${upstreamName(destination)}`];
+    if (isBound(record) && !ids.has(id)) {
       return upstream;
     }
     if (localBindPort !== undefined && !bound.has(`${id}:${localBindPort}`)) {
@@ -211,13 +212,13 @@ function missingFrom(
 function areRendered(stated: readonly UpstreamRecord[], there: readonly nomad.ConsulUpstream[]): boolean {
   return (
     stated.length === there.length &&
-    stated.every(({ destination: { service, datacenter, peer }, localBindPort }, index) => {
+    stated.every(({ destination, localBindPort }, index) => {
       const { DestinationName, Datacenter, DestinationPeer, LocalBindPort } = there[index];
       return (
-        DestinationName === service &&
+        DestinationName === upstreamName(destination) &&
         LocalBindPort === localBindPort &&
-        Datacenter === datacenter &&
-        DestinationPeer === peer
+        Datacenter === destination.datacenter &&
+        DestinationPeer === destination.peer
       );
     })
   );
