@@ -102,8 +102,10 @@ function waysTo(destination: string, connect: nomad.ConsulConnect | undefined): 
   const { Upstreams, TransparentProxy } = connect?.SidecarService?.Proxy ?? {};
   const own = (Upstreams ?? []).filter(({ DestinationName }) => DestinationName === destination);
   return [
-    ...own.map(({ LocalBindAddress, LocalBindPort }) =>
-      LocalBindPort ? `${LocalBindAddress || "127.0.0.1"}:${LocalBindPort}` : `${destination}.virtual.consul`,
+    ...own.map(({ LocalBindAddress, LocalBindPort, LocalBindSocketPath }) =>
+      LocalBindPort
+        ? `${LocalBindAddress || "127.0.0.1"}:${LocalBindPort}`
+        : LocalBindSocketPath || `${destination}.virtual.consul`,
     ),
     ...(TransparentProxy ? [`${destination}.virtual.consul`] : []),
   ];

@@ -280,6 +280,8 @@ class GraphReader {
     const source = this.drafts.node(service.Name ?? "", document);
     for (const upstream of service.Connect?.SidecarService?.Proxy?.Upstreams ?? []) {
       const { DestinationName = "", DestinationPeer, Datacenter, LocalBindAddress, LocalBindPort } = upstream;
+      // A prepared query is no service; its intentions are drawn.
+      if (upstream.DestinationType === "prepared_query") continue;
       const place = { datacenter: Datacenter || document.datacenter, peer: DestinationPeer };
       const mode = upstream.MeshGateway?.Mode;
       this.reaches.push({
@@ -287,7 +289,7 @@ class GraphReader {
         destination: this.drafts.node(DestinationName, place),
         way: LocalBindPort
           ? `${LocalBindAddress || "127.0.0.1"}:${LocalBindPort}`
-          : `${DestinationName}.virtual.consul`,
+          : upstream.LocalBindSocketPath || `${DestinationName}.virtual.consul`,
         remarks: mode && mode !== "none" ? [`${THROUGH_GATEWAY}, mode ${mode}`] : undefined,
       });
     }

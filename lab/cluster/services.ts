@@ -287,11 +287,13 @@ function latestOf<Item extends { readonly CreateIndex: number }>(items: readonly
   return [...items].sort((left, right) => right.CreateIndex - left.CreateIndex).at(0);
 }
 
-/** Those of a WAN federation's other datacenters are left out: whether they let a service in is not known here. */
+/**
+ * Those of a WAN federation's other datacenters and those of prepared queries are left out: whether they let a service in is not known here.
+ */
 function upstreamsOf({ Name, Services }: TaskGroup): UpstreamStatus[] {
   return (Services ?? []).flatMap((service) =>
     (service.Connect?.SidecarService?.Proxy?.Upstreams ?? [])
-      .filter(({ Datacenter }) => !Datacenter)
+      .filter(({ Datacenter, DestinationType }) => !Datacenter && DestinationType !== "prepared_query")
       .map(({ DestinationName, DestinationPeer, LocalBindPort }) => ({
         source: service.Name,
         group: Name,
@@ -469,7 +471,9 @@ interface Service {
 interface Upstream {
   readonly DestinationName: string;
   readonly DestinationPeer: string;
+  readonly DestinationType: string;
   readonly Datacenter: string;
+  /** 0 if Envoy listens on a Unix socket. */
   readonly LocalBindPort: number;
 }
 

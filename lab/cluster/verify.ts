@@ -39,8 +39,10 @@ export async function tryMesh(
       await sleep(100, undefined, { signal });
     }
   };
+  // A Unix socket is in the file system of an allocation, where no probe runs.
+  const onPorts = connections.filter(({ localPort }) => localPort !== 0);
   const ofConnections = await Promise.all(
-    connections.map((it) =>
+    onPorts.map((it) =>
       settled(`${it.source} cannot reach ${it.destination}`, () => problemOfConnection(clusters, it, initOf)),
     ),
   );
