@@ -45,8 +45,9 @@ function tell(path: string, text: string): void {
  * Starts the program in a network of its own, with a metadata service that speaks IMDSv2 only.
  *
  * @param tool what stands for the host tool, which is tested elsewhere: a script of the shell
+ * @param silence how long the API of the group does not answer, in seconds
  */
-function watch(tool: string, seconds = { launch: 60, terminate: 60 }): void {
+function watch(tool: string, seconds = { launch: 60, terminate: 60 }, silence = 0): void {
   const { files = [] } = awsPlatform.lifecycleNotices();
   const program = files.find(({ path }) => path.endsWith("/meshform-notices"))?.content ?? "";
   const settings = JSON.parse(files.find(({ path }) => path.endsWith("/notices.json"))?.content ?? "") as Settings;
@@ -67,7 +68,7 @@ function watch(tool: string, seconds = { launch: 60, terminate: 60 }): void {
   );
   const script = `ip link set lo up; ip address add 169.254.169.254/32 dev lo
     "$0" ${support}/metadata-service.mjs ${folder}/meta-data &
-    "$0" ${support}/auto-scaling.mjs 8000 ${folder}/completed &
+    (sleep ${silence}; exec "$0" ${support}/auto-scaling.mjs 8000 ${folder}/completed) &
     python3 ${folder}/program ${folder}/settings.json >> ${folder}/said 2>&1`;
   const own = ["--net", "--pid", "--fork", "--kill-child=SIGKILL"];
   machine = spawn("unshare", [...own, "sh", "-c", script, process.execPath], {
@@ -113,6 +114,17 @@ test("a host that is ready goes into service, once", async () => {
   tell("autoscaling/target-lifecycle-state", "Terminated");
   await untilCompleted(["meshform-ready CONTINUE", "meshform-leave CONTINUE"]);
   expect(linesOf("calls")).toHaveLength(2);
+});
+
+test("a hook that cannot be completed at once is completed later, and the host is not given up", async () => {
+  tell("autoscaling/target-lifecycle-state", "InService");
+  watch("true", undefined, 8);
+  await untilCompleted(["meshform-ready CONTINUE"]);
+  const refused = linesOf("said").filter((line) =>
+    line.startsWith("Hook meshform-ready of servers is not completed yet: "),
+  );
+  expect(refused).toHaveLength(1);
+  expect(linesOf("calls")).toHaveLength(1);
 });
 
 test("a host that does not become ready is given up before the hook expires", async () => {

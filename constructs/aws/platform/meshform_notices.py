@@ -91,18 +91,24 @@ class Watch:
         self._metadata = Metadata()
         self._host = Host(settings["tool"])
         self._done: set[str] = set()
+        # Hooks that are to be completed, each with its result.
+        self._owed: list[tuple[str, str]] = []
+        self._last_said = ""
 
     def look(self) -> None:
+        self._complete_hooks()
         target = self._metadata.get("autoscaling/target-lifecycle-state")
         hooks = self._settings["hooks"]
         if target == "InService" and self._first("launch"):
             seconds = hooks["launch"]["seconds"] - MARGIN_SECONDS
             ready = self._host.does(seconds, "ready", "--wait", str(int(seconds)))
-            self._complete(hooks["launch"]["name"], "CONTINUE" if ready else "ABANDON")
+            self._owed.append((hooks["launch"]["name"], "CONTINUE" if ready else "ABANDON"))
+            self._complete_hooks()
         if target == "Terminated" and self._first("terminate"):
             say("This instance is to be terminated.")
             self._leave(hooks["terminate"]["seconds"] - MARGIN_SECONDS)
-            self._complete(hooks["terminate"]["name"], "CONTINUE")
+            self._owed.append((hooks["terminate"]["name"], "CONTINUE"))
+            self._complete_hooks()
         interruption = self._metadata.get("spot/instance-action")
         if interruption is not None and self._first("interruption"):
             notice = json.loads(interruption)
@@ -123,7 +129,13 @@ class Watch:
         self._done.add(what)
         return True
 
-    def _complete(self, hook: str, result: str) -> None:
+    def _complete_hooks(self) -> None:
+        """A hook that cannot be completed now is completed later: otherwise the group would give this host up."""
+        while self._owed and self._complete(*self._owed[0]):
+            self._owed.pop(0)
+
+    def _complete(self, hook: str, result: str) -> bool:
+        """@return whether nothing remains to be done"""
         import boto3
         from botocore.config import Config
         from botocore.exceptions import BotoCoreError, ClientError
@@ -131,7 +143,7 @@ class Watch:
         group = self._metadata.get("tags/instance/aws:autoscaling:groupName")
         if group is None:
             say("No Auto Scaling group is among the tags in the instance metadata: no hook is completed.")
-            return
+            return True
         limits = Config(connect_timeout=2, read_timeout=5, retries={"mode": "standard", "max_attempts": 3})
         region, endpoint = self._metadata.get("placement/region"), self._settings.get("endpoint")
         client = boto3.client("autoscaling", region_name=region, endpoint_url=endpoint, config=limits)
@@ -143,14 +155,21 @@ class Watch:
                 LifecycleActionResult=result,
             )
             say(f"Hook {hook} of {group} is completed: {result}.")
+            return True
         except ClientError as error:
             # After a reboot, for example, no hook waits.
             if re.search("No active Lifecycle Action", str(error)):
                 say(f"Hook {hook} of {group} waits for nothing.")
-            else:
-                say(f"Hook {hook} of {group} is not completed: {error}")
+                return True
+            self._say_once(f"Hook {hook} of {group} is not completed yet: {error}")
         except BotoCoreError as error:
-            say(f"Hook {hook} of {group} is not completed: {error}")
+            self._say_once(f"Hook {hook} of {group} is not completed yet: {error}")
+        return False
+
+    def _say_once(self, sentence: str) -> None:
+        if sentence != self._last_said:
+            say(sentence)
+        self._last_said = sentence
 
 
 def say(sentence: str) -> None:
