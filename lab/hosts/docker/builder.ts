@@ -67,6 +67,21 @@ function bootScript(folder: string, dockerd: string, socket: string, cgroup: str
 # Fetches and builds images for the lab, with the machine's network.
 set -eu
 mount -t proc proc /proc
+# The daemon creates folders in these, whatever its options: it gets copies, with the folders of the machine in them.
+for folder in /opt /run; do
+  copy=${quote(join(folder, "copies"))}$folder
+  mkdir -p "$copy"
+  mount -t tmpfs -o mode=0755 tmpfs "$copy"
+  for entry in "$folder"/*; do
+    if [ -d "$entry" ] && [ ! -L "$entry" ]; then
+      mkdir "$copy/\${entry##*/}"
+      mount --rbind "$entry" "$copy/\${entry##*/}"
+    elif [ -f "$entry" ] || [ -L "$entry" ]; then
+      cp -a "$entry" "$copy/"
+    fi
+  done
+  mount --move "$copy" "$folder"
+done
 # It would use the containerd that the machine has.
 [ ! -d /run/containerd ] || mount -t tmpfs tmpfs /run/containerd
 rm -f ${quote(socket)} ${quote(join(folder, "docker.pid"))}
