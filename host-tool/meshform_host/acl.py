@@ -122,5 +122,13 @@ def grants_of(token: Json) -> Json:
     return {name: token[name] for name in GRANTS if token.get(name)}
 
 
+def has_grants(api: Api) -> bool:
+    """Whether the token of a caller may do anything.
+
+    The access rules are applied from outside, once there is a cluster. A host does its part before that.
+    """
+    return bool(grants_of(api.call("GET", "/v1/acl/token/self")))
+
+
 def digest_of_secret(secret: str) -> str:
     return hashlib.sha256(secret.encode()).hexdigest()

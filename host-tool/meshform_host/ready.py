@@ -12,6 +12,7 @@ import time
 import urllib.parse
 from collections.abc import Callable, Iterator
 
+from .acl import has_grants
 from .api import Api, ApiError, api_of, consul_of
 from .basics import ENGINES, Json, NotYet, Problem, say
 from .cluster import secrets_of
@@ -129,7 +130,10 @@ class Parts:
         return pressures_of(self._host, self._other_servers)
 
     def _other_servers(self) -> Iterator[Api]:
-        return other_servers(self._host, consul_of(self._host, *self._secrets()))
+        return other_servers(self._host, self._consul())
+
+    def _consul(self) -> Api:
+        return consul_of(self._host, *self._secrets())
 
     def _secrets(self) -> tuple[Json, Json | None]:
         if self._known is None:
@@ -156,12 +160,13 @@ class Parts:
         return f"It has its vote, all servers are healthy, and {leader} leads."
 
     def _consul_client(self) -> str:
-        host, (client, cluster) = self._host, self._secrets()
-        api = consul_of(host, client, cluster)
+        host, api = self._host, self._consul()
         leader = api.leader()
+        if not has_grants(api):
+            return f"It has joined, and registers itself once the access rules (AccessStack) are applied; the leader is {leader}."
         alive = {member["Name"] for member in api.call("GET", "/v1/agent/members") if member["Status"] == ALIVE}
         if host.node not in alive:
-            fix = "It must reach port 8301 of the others, and the access rules (AccessStack) must be applied."
+            fix = "It must reach port 8301 of the others."
             raise NotYet(f"{host.node} is not an alive member of Consul.", fix)
         expect_own_name(api, host)
         return f"It has joined, and the leader is {leader}."
@@ -172,6 +177,8 @@ class Parts:
         if node["Status"] != "ready":
             raise NotYet(f"The status of this node in Nomad is {node['Status']}.", "Look at Nomad's log.")
         if int(node["Attributes"].get("consul.grpc", -1)) <= 0:
+            if not has_grants(self._consul()):
+                return "Nomad places jobs with sidecars here once the access rules (AccessStack) are applied."
             raise NotYet("Nomad has not found Consul's gRPC port here.", "It checks every 15 seconds at first.")
         if node["DrainStrategy"]:
             return "The node is draining: Nomad migrates its allocations."

@@ -685,6 +685,45 @@ async function known(server: LoopbackServer, name: string) {
   };
 }
 
+test("a client is ready before the access rules are applied, since that waits for machines, and uses them when they are", async () => {
+  const [server] = cluster.servers;
+  const { client } = cluster;
+  const attach = (name: (typeof names)[number], ...policies: string[]) =>
+    server.consul(`/v1/acl/token/${WELL_KNOWN_TOKENS[name]}`, "PUT", { Policies: policies.map((Name) => ({ Name })) });
+  const reasons = async () => {
+    const { parts } = JSON.parse((await client.host.tool(["status", "--json"])).output) as {
+      parts: { name: string; reason: string }[];
+    };
+    return Object.fromEntries(parts.map(({ name, reason }) => [name, reason]));
+  };
+  await attach("consul-agent");
+  expect(await client.host.tool(["secrets"])).toMatchObject({ code: 0 });
+  await client.start();
+  expect(await client.host.tool(["ready", "--wait", "60"])).toMatchObject({
+    code: 0,
+    output: expect.stringContaining("client-1 is ready: boot, consul-client, nomad-client, consul-grpc.\n") as string,
+  });
+  expect(await reasons()).toMatchObject({
+    "consul-client": expect.stringMatching(
+      /registers itself once the access rules \(AccessStack\) are applied/,
+    ) as string,
+    "nomad-client": "Nomad places jobs with sidecars here once the access rules (AccessStack) are applied.",
+  });
+
+  const Rules = 'agent_prefix "" { policy = "read" } node_prefix "" { policy = "read" }';
+  await server.consul("/v1/acl/policy", "PUT", { Name: "nomad-clients", Rules });
+  await attach("nomad-client", "nomad-clients");
+  await attach("consul-agent", "agents");
+  await eventually(async () => {
+    expect(await reasons()).toMatchObject({
+      "consul-client": expect.stringMatching(/^It has joined, and the leader is /) as string,
+      "nomad-client": "Nomad places jobs here.",
+    });
+  }, 90_000);
+  await attach("nomad-client");
+  await client.stop();
+});
+
 test("a host is excluded: what it has is of no use, and it is forgotten; tokens keep ids and policies, and older snapshots are updated", async () => {
   const [server] = cluster.servers;
   const { client } = cluster;
