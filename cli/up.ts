@@ -13,7 +13,7 @@ import { appOption } from "./app-option";
 import { interruptible } from "./interruptible";
 import { jsonOption, printJson } from "./json";
 import { labOption } from "./lab-option";
-import { mostDatacenters } from "../lab/hosts/topology";
+import { mostDatacenters, type Join } from "../lab/hosts/topology";
 import { seconds } from "./seconds";
 import { table } from "./table";
 
@@ -23,6 +23,7 @@ interface Options {
   readonly engine: ApplyOptions["engine"];
   readonly secure?: boolean;
   readonly datacenters?: number;
+  readonly join?: Join;
   readonly show?: readonly string[];
   readonly disks?: boolean;
   readonly runtime?: Runtime;
@@ -53,6 +54,12 @@ export function registerUp(program: Command): void {
       "number of datacenters, starting with dc1 (default: as the existing lab, otherwise 1)",
       datacenterCount,
     )
+    .addOption(
+      new Option(
+        "--join <how>",
+        "how datacenters are joined: by cluster peering, or by WAN federation through mesh gateways (default: as the existing lab, otherwise peering)",
+      ).choices(["peering", "wan"]),
+    )
     .option(
       "--show <folder>",
       "a directory of this machine that tasks can read, at the same path; can be repeated (default: as the existing lab)",
@@ -71,33 +78,36 @@ export function registerUp(program: Command): void {
     .option("--timeout <seconds>", "timeout of each wait for agents, services and responses", seconds, 180)
     .option("--watch", "deploy again whenever a file in this directory changes, until Ctrl-C")
     .addOption(jsonOption().conflicts("watch"))
-    .action(async ({ name, app, engine, secure, datacenters, show, disks, runtime, timeout, watch, json }: Options) => {
-      const profile = secure === undefined ? undefined : secure ? ("secure" as const) : ("plain" as const);
-      const source = findApp(app);
-      const options = {
-        name,
-        app: source,
-        engine,
-        profile,
-        datacenters,
-        shown: show,
-        disks,
-        runtime,
-        timeoutMs: timeout * 1000,
-      };
-      const deploy = async (signal: AbortSignal) => {
-        try {
-          const report = await up({ ...options, signal });
-          if (json) printJson({ ...report, listeners: report.listeners.map(shown) });
-          else console.log(render(report, name));
-          if (report.problems.length > 0) process.exitCode = 1;
-        } catch (error) {
-          if (new Lab(name).exists) console.error(`${whatNow(name)}\n`);
-          throw error;
-        }
-      };
-      await interruptible((signal) => (watch ? deployAlways(source, deploy, signal) : deploy(signal)));
-    });
+    .action(
+      async ({ name, app, engine, secure, datacenters, join, show, disks, runtime, timeout, watch, json }: Options) => {
+        const profile = secure === undefined ? undefined : secure ? ("secure" as const) : ("plain" as const);
+        const source = findApp(app);
+        const options = {
+          name,
+          app: source,
+          engine,
+          profile,
+          datacenters,
+          join,
+          shown: show,
+          disks,
+          runtime,
+          timeoutMs: timeout * 1000,
+        };
+        const deploy = async (signal: AbortSignal) => {
+          try {
+            const report = await up({ ...options, signal });
+            if (json) printJson({ ...report, listeners: report.listeners.map(shown) });
+            else console.log(render(report, name));
+            if (report.problems.length > 0) process.exitCode = 1;
+          } catch (error) {
+            if (new Lab(name).exists) console.error(`${whatNow(name)}\n`);
+            throw error;
+          }
+        };
+        await interruptible((signal) => (watch ? deployAlways(source, deploy, signal) : deploy(signal)));
+      },
+    );
 }
 
 /** Deploys now and after each change; what is wrong with the app is printed, and the next change may correct it. */
@@ -157,8 +167,9 @@ function render(report: UpReport, name: string): string {
       "Connections",
       // Versions of a service are connected alike.
       new Set(
-        mesh.connections.map(({ source, destination, peer, partly, job: { datacenter } }) => {
-          const ends = [labelled(source, datacenter), labelled(destination, peer ?? datacenter)];
+        mesh.connections.map(({ source, destination, partly, job, ...to }) => {
+          const there = to.peer ?? to.datacenter ?? job.datacenter;
+          const ends = [labelled(source, job.datacenter), labelled(destination, there)];
           return `${ends.join(" → ")}${partly ? " (some requests)" : ""}`;
         }),
       ),

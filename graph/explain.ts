@@ -62,10 +62,12 @@ export function explain(documents: MeshDocuments, question: Question): Explanati
       `Known datacenters: ${[...world.entries.keys()].sort().join(", ")}.`,
     );
   }
+  // An upstream to another datacenter of a WAN federation is looked up there.
+  const there = upstreamsTo(documents, { datacenter, source, destination }).find((it) => it.Datacenter)?.Datacenter;
   const { allowed, ends } = reach(
     world,
     { datacenter, service: source },
-    { datacenter, service: destination },
+    { datacenter: there ?? datacenter, service: destination },
     request,
   );
   const upstreams = upstreamsOf(documents, { datacenter, source, destination });
@@ -82,16 +84,24 @@ export function explain(documents: MeshDocuments, question: Question): Explanati
   };
 }
 
-function upstreamsOf(
-  { jobs }: MeshDocuments,
-  { datacenter, source, destination }: Question,
-): readonly string[] | undefined {
-  const proxies = jobs
+function proxiesOf({ jobs }: MeshDocuments, { datacenter, source }: Question) {
+  return jobs
     .filter((document) => (document.datacenter ?? "") === datacenter)
     .flatMap(({ job }) => job.TaskGroups ?? [])
     .flatMap(({ Services }) => Services ?? [])
     .filter(({ Name, Connect }) => Name === source && Connect && !Connect.Gateway)
     .map(({ Connect }) => Connect);
+}
+
+function upstreamsTo(documents: MeshDocuments, question: Question): readonly nomad.ConsulUpstream[] {
+  return proxiesOf(documents, question)
+    .flatMap((connect) => connect?.SidecarService?.Proxy?.Upstreams ?? [])
+    .filter(({ DestinationName }) => DestinationName === question.destination);
+}
+
+function upstreamsOf(documents: MeshDocuments, question: Question): readonly string[] | undefined {
+  const { destination } = question;
+  const proxies = proxiesOf(documents, question);
   if (proxies.length === 0) return undefined;
   return [...new Set(proxies.flatMap((connect) => waysTo(destination, connect)))].sort();
 }

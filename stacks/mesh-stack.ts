@@ -58,6 +58,7 @@ export class MeshStack extends TerraformStack {
     } as NomadProviderConfig);
     this.mesh = new ServiceMesh(this, "mesh", {
       datacenter: consulDatacenter,
+      primaryDatacenter: settings.consulPrimaryDatacenter,
       namespace: settings.nomadNamespace,
       nodePool: settings.nomadNodePool,
       sidecar: settings.runtime === "exec" ? Sidecar.exec() : Sidecar.docker(),

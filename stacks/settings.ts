@@ -18,6 +18,8 @@ export interface Settings {
   readonly consulAddress?: string;
   /** @default the agent's own */
   readonly consulDatacenter?: string;
+  /** The primary datacenter of the WAN federation, of which consulDatacenter is a part. @default none */
+  readonly consulPrimaryDatacenter?: string;
   /** @default NOMAD_ADDR, when the stack is applied */
   readonly nomadAddress?: string;
   /** @default the agent's own */
@@ -35,6 +37,7 @@ export const SETTINGS_SHAPE: is.Shape<Settings> = {
   accessRules: is.flag,
   consulAddress: is.text,
   consulDatacenter: is.text,
+  consulPrimaryDatacenter: is.text,
   nomadAddress: is.text,
   nomadRegion: is.text,
   nomadNamespace: is.text,
@@ -57,6 +60,7 @@ const schema = {
   accessRules: flag,
   consulAddress: address,
   consulDatacenter: name,
+  consulPrimaryDatacenter: name,
   nomadAddress: address,
   nomadRegion: name,
   nomadNamespace: name,

@@ -321,6 +321,19 @@ describe("each option is found in the file that the agent reads", () => {
     [{ nodeName: "a" }, { node_name: "a" }],
     [{ logLevel: "debug" }, { log_level: "debug" }],
     [{ minQuorum: 3 }, { autopilot: { min_quorum: 3 } }],
+    [
+      { primaryDatacenter: "dc1" },
+      { primary_datacenter: "dc1", connect: { enabled: true, enable_mesh_gateway_wan_federation: true } },
+    ],
+    [
+      { profile: "plain", primaryDatacenter: "dc1" },
+      { tls: { internal_rpc: { verify_outgoing: true, verify_server_hostname: true } } },
+    ],
+    [{ primaryGateways: ["10.0.0.1:8443"] }, { primary_gateways: ["10.0.0.1:8443"] }],
+    [
+      { caPrivateKey: { type: "rsa", bits: 2048 }, leafCertTtl: "24h" },
+      { connect: { ca_config: { private_key_type: "rsa", private_key_bits: 2048, leaf_cert_ttl: "24h" } } },
+    ],
     [{ profile: "plain" }, { ports: { grpc: 8502 } }],
   ])("consulServer %j", (option, expected) => {
     const host = composeHost("host", consulServer({ ...consul, bootstrapExpect: 3, ...option }));

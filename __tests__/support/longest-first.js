@@ -11,6 +11,7 @@ const LONGEST = [
   "secure-gateways",
   "gateways",
   "secrets",
+  "federation",
   "datacenters",
   "race",
   "count-dashboard",

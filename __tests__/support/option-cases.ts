@@ -466,6 +466,7 @@ export const OPTION_CASES: readonly OptionCase[] = [
     {
       ...PLACEMENT,
       datacenter: "dc1",
+      primaryDatacenter: "dc1",
       gatewayDatacenters: ["dc2"],
       sidecar: Sidecar.docker(),
       proxyDefaults: {},
@@ -1240,6 +1241,7 @@ export const OPTION_CASES: readonly OptionCase[] = [
     {
       consulAddress: "a",
       consulDatacenter: "dc1",
+      consulPrimaryDatacenter: "dc1",
       nomadAddress: "a",
       nomadRegion: "a",
       nomadNamespace: "a",

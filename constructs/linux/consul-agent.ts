@@ -22,6 +22,14 @@ export interface ConsulAgentOptions extends ConsulDnsOptions {
   /** @default "dc1" */
   readonly datacenter?: string;
   /**
+   * Primary datacenter of the WAN federation of which `datacenter` is a part. It owns config entries, the mesh CA and ACLs. Servers of
+   * the federation reach each other through mesh gateways.
+   *
+   * @default none: the datacenter is not part of a federation
+   * @see https://developer.hashicorp.com/consul/docs/east-west/wan-federation/vms
+   */
+  readonly primaryDatacenter?: string;
+  /**
    * The address that the other agents use, or a go-sockaddr template.
    * @default "{{ GetPrivateIP }}"
    * @see https://developer.hashicorp.com/consul/docs/reference/agent/configuration-file/general#bind_addr
@@ -85,6 +93,7 @@ export function consulAgent(options: ConsulAgentOptions, settings: ConsulSetting
         owner,
         content: json({
           datacenter: options.datacenter ?? "dc1",
+          primary_datacenter: options.primaryDatacenter,
           node_name: options.nodeName,
           data_dir: "/opt/consul",
           bind_addr: bindAddress,

@@ -1,5 +1,6 @@
 import type { HostRole } from "./compose-host";
-import { consulAgent, secureTls, type ConsulAgentOptions } from "./consul-agent";
+import { consulAgent, consulFolder, secureTls, type ConsulAgentOptions } from "./consul-agent";
+import { tlsFiles } from "./profile";
 
 export interface ConsulServerOptions extends ConsulAgentOptions {
   /** Number of servers of the datacenter. No leader is elected before all of them have joined. */
@@ -28,6 +29,28 @@ export interface ConsulServerOptions extends ConsulAgentOptions {
    * @see https://developer.hashicorp.com/consul/docs/reference/agent/configuration-file/connect#ca_leaf_cert_ttl
    */
   readonly leafCertTtl?: string;
+  /**
+   * Type of the private keys of the mesh's CA. As with `leafCertTtl`, Consul reads it once.
+   * @default Consul's own default, "ec" with 256 bits
+   * @see https://developer.hashicorp.com/consul/docs/reference/agent/configuration-file/connect#ca_private_key_type
+   */
+  readonly caPrivateKey?: CaPrivateKey;
+  /**
+   * Addresses of mesh gateways of the primary datacenter, as `host:port`, through which the servers of a secondary datacenter reach
+   * those of the primary before they know its gateways.
+   *
+   * @default none: required in a secondary datacenter of a WAN federation
+   * @see https://developer.hashicorp.com/consul/docs/reference/agent/configuration-file/general#primary_gateways
+   */
+  readonly primaryGateways?: readonly string[];
+}
+
+/** Type and length of a private key of the mesh's CA. */
+export interface CaPrivateKey {
+  /** Algorithm of the key. */
+  readonly type: "ec" | "rsa";
+  /** Length in bits: 224, 256, 384 or 521 for `ec`; 2048 or 4096 for `rsa`. */
+  readonly bits: number;
 }
 
 /**
@@ -42,12 +65,14 @@ export function consulServer(options: ConsulServerOptions): HostRole {
     bootstrap_expect: options.bootstrapExpect,
     autopilot: { min_quorum: options.minQuorum ?? Math.floor(options.bootstrapExpect / 2) + 1 },
     ui_config: { enabled: true },
-    ...(options.leafCertTtl === undefined
-      ? {}
-      : { connect: { enabled: true, ca_config: { leaf_cert_ttl: options.leafCertTtl } } }),
+    primary_gateways: options.primaryGateways,
+    ...connect(options),
     ...(options.profile === "plain"
-      ? // Peered clusters always use TLS, with a certificate of the mesh's own CA.
-        { ports: { grpc: 8502, grpc_tls: 8503 } }
+      ? {
+          // Peered clusters always use TLS, with a certificate of the mesh's own CA.
+          ports: { grpc: 8502, grpc_tls: 8503 },
+          ...(options.primaryDatacenter !== undefined && { tls: federationTls }),
+        }
       : {
           addresses: { https: "0.0.0.0", grpc_tls: "0.0.0.0" },
           ...(options.verifyHttpsClients === false && {
@@ -56,3 +81,29 @@ export function consulServer(options: ConsulServerOptions): HostRole {
         }),
   });
 }
+
+function connect({ leafCertTtl, caPrivateKey, primaryDatacenter }: ConsulServerOptions) {
+  const isFederated = primaryDatacenter !== undefined;
+  const caConfig = {
+    leaf_cert_ttl: leafCertTtl,
+    private_key_type: caPrivateKey?.type,
+    private_key_bits: caPrivateKey?.bits,
+  };
+  const hasCaConfig = leafCertTtl !== undefined || caPrivateKey !== undefined;
+  if (!isFederated && !hasCaConfig) return {};
+  return {
+    connect: {
+      enabled: true,
+      ...(isFederated && { enable_mesh_gateway_wan_federation: true }),
+      ...(hasCaConfig && { ca_config: caConfig }),
+    },
+  };
+}
+
+/**
+ * Mesh gateways forward only TLS between servers, so servers of a federation need certificates in the plain profile too. Clients, which
+ * have none, connect to the servers of their own datacenter without.
+ */
+const federationTls = {
+  internal_rpc: { ...tlsFiles(`${consulFolder}/tls`), verify_outgoing: true, verify_server_hostname: true },
+};

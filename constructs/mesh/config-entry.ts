@@ -4,6 +4,7 @@ import { Construct } from "constructs";
 import { addressByIdentity } from "../core/address";
 import type * as consul from "../consul/generated/config-entries";
 import { Graph } from "../model/graph";
+import { Mesh } from "./mesh";
 import type { Need } from "../model/needs";
 import type { Snapshot } from "../model/snapshot";
 import { toTerraformJson } from "../core/terraform-json";
@@ -79,11 +80,16 @@ export class ConsulConfigEntry<Entry extends consul.ConfigEntry = consul.ConfigE
     const { kind, name, entry, dependsOn = [], isRemovedLast = false, renewedBy = {} } = props;
     this.kind = kind;
     this.entryName = name;
-    const resource = new OptionalConfigEntry(this, "Resource", { kind, name, configJson: "{}" });
+    const home = entryScopeOf(this);
+    const resource = new OptionalConfigEntry(home ?? this, home === undefined ? "Resource" : this.node.path, {
+      ...{ kind, name, configJson: "{}" },
+    });
     addressByIdentity(resource, kind, name);
     this.resource = resource;
     const triggers = Object.entries(renewedBy).map(([id, value]) => {
-      const trigger = new OptionalTrigger(this, id, { input: { value } });
+      const trigger = new OptionalTrigger(home ?? this, home === undefined ? id : `${this.node.path}/${id}`, {
+        input: { value },
+      });
       addressByIdentity(trigger, kind, name, id);
       return trigger;
     });
@@ -113,6 +119,17 @@ export class ConsulConfigEntry<Entry extends consul.ConfigEntry = consul.ConfigE
       },
     });
   }
+}
+
+/** In a WAN federation, the mesh of the primary datacenter, if the entry belongs to a mesh of another one. */
+function entryScopeOf(entry: Construct): Mesh | undefined {
+  for (const owner of entry.node.scopes.reverse()) {
+    const mesh = "mesh" in owner ? owner.mesh : owner;
+    if (mesh instanceof Mesh) {
+      return mesh.entryScope;
+    }
+  }
+  return undefined;
 }
 
 /** @internal An entry that is rendered from the records of the graph. The graph reads the content of all other entries. */

@@ -83,7 +83,8 @@ export function allow(
   const { permissions, description } = options;
   const given = typeof destination === "string" ? undefined : destination.mesh;
   const home = given instanceof Mesh ? given : own;
-  const reference: Reference = referenceTo(source, home);
+  // Intentions do not distinguish the datacenters of a WAN federation.
+  const reference: Reference = { ...referenceTo(source, home), datacenter: undefined };
   const intention: Omit<IntentionRecord, "origin" | "mesh" | "follows"> = {
     source: { ...reference, peer: options.peer ?? reference.peer },
     destination: nameOf(destination),

@@ -1,7 +1,7 @@
 import type { IConstruct } from "constructs";
 import type { Protocol } from "../consul/protocol";
 import { MeshError } from "../core/errors";
-import { peerName } from "../model/cluster";
+import { federatedName, peerName } from "../model/cluster";
 import type { Reference } from "../model/records";
 import { isToken } from "../core/token";
 
@@ -9,6 +9,8 @@ import { isToken } from "../core/token";
 export interface IServiceMesh extends IConstruct {
   /** Name of the Consul datacenter of the mesh; `undefined` for the datacenter of the Consul provider. */
   readonly datacenter: string | undefined;
+  /** Primary datacenter of the WAN federation of that datacenter; `undefined` if it is not in one. */
+  readonly primaryDatacenter?: string | undefined;
 }
 
 /** A service or gateway of a mesh, which can be the source of an intention. */
@@ -40,7 +42,11 @@ export function nameOf(member: IMeshMember | string): string {
 export function referenceTo(target: IMeshMember | string, own: IServiceMesh): Reference {
   return typeof target === "string"
     ? { service: target }
-    : { service: target.serviceName, member: target.node.path, peer: peerName(target.mesh, own) };
+    : {
+        ...{ service: target.serviceName, member: target.node.path },
+        peer: peerName(target.mesh, own),
+        datacenter: federatedName(target.mesh, own),
+      };
 }
 
 /** @internal @throws MeshError for a name that is known only to Terraform */

@@ -25,6 +25,9 @@ export abstract class Mesh extends Construct implements IServiceMesh {
   }
 
   abstract readonly datacenter: string | undefined;
+  abstract readonly primaryDatacenter: string | undefined;
+  /** @internal Where config entries are written: the mesh of the primary datacenter of a WAN federation; otherwise with their owner. */
+  abstract readonly entryScope: Mesh | undefined;
   /** @internal */
   abstract readonly memberDefaults: MeshDefaults;
   /** @internal Auth method with which the gateways of the mesh log in to Consul. */

@@ -79,7 +79,7 @@ export abstract class ServiceInstances extends Construct implements IMeshService
 
   private addUpstreamTo(target: IMeshService | string, options: UpstreamOptions): Upstream {
     const reference = referenceTo(target, this.mesh);
-    const { datacenter } = options;
+    const datacenter = options.datacenter ?? (options.peer === undefined ? reference.datacenter : undefined);
     const peer = options.peer ?? (datacenter === undefined ? reference.peer : undefined);
     const destination: Reference = { ...reference, datacenter, peer, query: options.preparedQuery };
     const problem = problemOfUpstreamPolicy(options) ?? problemOfUpstream(options);

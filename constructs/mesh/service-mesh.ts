@@ -51,6 +51,15 @@ export interface ServiceMeshProps extends JobPlacement {
    */
   readonly datacenter?: string;
   /**
+   * Primary datacenter of the WAN federation of `datacenter`; in the mesh of the primary, its own name. Meshes with the same primary
+   * are in one federation instead of being cluster peers. A federation has one set of config entries, which the primary owns, so all are
+   * written in the stack of the first mesh of the primary datacenter: create that mesh first.
+   *
+   * @default none: the datacenter is not in a federation
+   * @see https://developer.hashicorp.com/consul/docs/east-west/wan-federation
+   */
+  readonly primaryDatacenter?: string;
+  /**
    * Names of Consul datacenters in which another app runs a mesh gateway: other datacenters, or the mesh's own. The check
    * `datacenter-without-gateway` then accepts traffic between datacenters that uses them.
    *
@@ -112,6 +121,9 @@ export class ServiceMesh extends Mesh {
   }
 
   readonly datacenter: string | undefined;
+  readonly primaryDatacenter: string | undefined;
+  /** @internal */
+  readonly entryScope: Mesh | undefined;
   /** The config entry `proxy-defaults`; `undefined` if another stack or team owns it. */
   readonly proxyDefaults: ConsulConfigEntry<consul.ProxyConfigEntry> | undefined;
   /** The config entry `mesh`; `undefined` if another stack or team owns it. */
@@ -128,15 +140,24 @@ export class ServiceMesh extends Mesh {
   ) {
     super(scope, id);
     is.refuseWrongValues(this, props, MESH_SHAPE);
-    const { datacenter, region, gatewayDatacenters = [], proxyDefaults = {}, meshConfig = {} } = props;
+    const {
+      datacenter,
+      primaryDatacenter,
+      region,
+      gatewayDatacenters = [],
+      proxyDefaults = {},
+      meshConfig = {},
+    } = props;
     const { nomadDatacenters, namespace, nodePool, priority, waitUntilHealthy, sidecar } = props;
     this.datacenter = datacenter;
+    this.primaryDatacenter = primaryDatacenter;
+    this.entryScope = primaryDatacenter === datacenter ? undefined : this.findPrimary(primaryDatacenter);
     this.memberDefaults = { nomadDatacenters, region, namespace, nodePool, priority, waitUntilHealthy, sidecar };
     this.gatewayAuthMethod = props.gatewayAuthMethod;
     const key = this.node.path;
     Graph.of(this).write(this, ({ meshes }) =>
       meshes.set(key, {
-        ...{ key, origin: originOf(this), datacenter, region, gatewayDatacenters },
+        ...{ key, origin: originOf(this), datacenter, primaryDatacenter, region, gatewayDatacenters },
         ownsMeshConfig: meshConfig !== false,
         requestNormalization: meshConfig === false ? undefined : meshConfig.requestNormalization,
       }),
@@ -257,6 +278,16 @@ export class ServiceMesh extends Mesh {
     return { mesh: this, ...props };
   }
 
+  private findPrimary(name: string | undefined): Mesh | undefined {
+    if (name === undefined) {
+      return undefined;
+    }
+    const meshes = Graph.of(this).read((data) => [...data.meshes.values()]);
+    const key = meshes.find(({ datacenter }) => datacenter === name)?.key;
+    const found = key === undefined ? undefined : constructAt(this.node.root, key);
+    return found instanceof Mesh ? found : undefined;
+  }
+
   private membersOf<Member extends IConstruct>(isOne: (member: IConstruct) => member is Member): readonly Member[] {
     return Graph.of(this).read(({ members }) =>
       [...members.values()]
@@ -336,7 +367,8 @@ export class ServiceMesh extends Mesh {
 
 /** Traffic to other datacenters goes through a mesh gateway of this datacenter, so that no other node needs a connection there. */
 function meshGatewayMode(cluster: Cluster): Pick<consul.ProxyConfigEntry, "MeshGateway"> {
-  return hasPeers(cluster) && meshGatewaysOf(cluster).length > 0 ? { MeshGateway: { Mode: "local" } } : {};
+  const isConnected = hasPeers(cluster) ? meshGatewaysOf(cluster).length > 0 : cluster.federated.length > 0;
+  return isConnected ? { MeshGateway: { Mode: "local" } } : {};
 }
 
 function peersThroughGateways(cluster: Cluster): boolean {

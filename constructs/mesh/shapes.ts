@@ -64,6 +64,7 @@ export const MESH_SHAPE = {
   tracing: is.made('Tracing, such as Tracing.otlp({ address: "10.0.0.7:4317" })'),
   envoyExtensions: ENVOY_EXTENSIONS,
   datacenter: is.literal(is.name, BUILT_ON_NAMES),
+  primaryDatacenter: is.literal(is.name, BUILT_ON_NAMES),
   gatewayDatacenters: is.literal(is.list(is.name), BUILT_ON_NAMES),
   sidecar: SIDECAR,
 };

@@ -19,6 +19,8 @@ export class Cluster {
   readonly instances: InstancesRecord[] = [];
   /** Clusters of the app that exchange traffic with this one. */
   readonly peers = new Set<Cluster>();
+  /** The other datacenters of the app in the same WAN federation, the primary first. */
+  readonly federated: Cluster[] = [];
   /** Names of clusters of other apps that exchange traffic with services of this one. */
   readonly foreignPeers = new Set<string>();
   /** Which source can reach which service in this cluster, as stated by connections. */
@@ -30,6 +32,7 @@ export class Cluster {
   readonly trafficOwners: TrafficOwnerRecord[] = [];
 
   private ownDatacenter: string | undefined;
+  private ownPrimary: string | undefined;
   private decidesOnRequests = false;
   private readonly byName = new Map<string, MemberRecord>();
   private readonly intentionsByDestination = new Map<string, IntentionRecord[]>();
@@ -43,6 +46,16 @@ export class Cluster {
   /** The name in its meshes; `undefined` if it is that of the provider. */
   get datacenter(): string | undefined {
     return this.ownDatacenter;
+  }
+
+  /** The primary datacenter of its WAN federation; `undefined` if it is not in one. */
+  get primaryDatacenter(): string | undefined {
+    return this.ownPrimary;
+  }
+
+  /** The cluster that has the config entries: the primary datacenter of a WAN federation, if it is in the app. */
+  get entryHome(): Cluster {
+    return this.federated.find(({ datacenter }) => datacenter === this.primaryDatacenter) ?? this;
   }
 
   /** Whether any source, in this or another datacenter, may send only some requests to a service of this cluster. */
@@ -73,6 +86,11 @@ export class Cluster {
 
   /** Returns the intentions for a service: those that are stated, and those that are derived from traffic rules that lead to it. */
   intentionsFor(name: string): readonly IntentionRecord[] {
+    // The datacenters of a federation share one config entry.
+    return [this.entryHome, ...this.entryHome.federated].flatMap((cluster) => cluster.ownIntentionsFor(name));
+  }
+
+  private ownIntentionsFor(name: string): readonly IntentionRecord[] {
     const followed = this.followed.get(name);
     return followed === undefined ? this.statedFor(name) : [...this.statedFor(name), ...followed];
   }
@@ -81,6 +99,7 @@ export class Cluster {
   addMesh(mesh: MeshRecord): void {
     this.meshes.push(mesh);
     this.ownDatacenter ??= mesh.datacenter;
+    this.ownPrimary ??= mesh.primaryDatacenter;
   }
 
   /** @internal */
@@ -115,14 +134,30 @@ export function isTrafficOwner(member: MemberRecord): member is TrafficOwnerReco
   return ["service", "virtual service", "external service"].includes(member.kind);
 }
 
+/** A Consul datacenter, and the primary datacenter of its WAN federation, if it is in one. */
+interface Datacenter {
+  readonly datacenter: string | undefined;
+  readonly primaryDatacenter?: string | undefined;
+}
+
 /**
- * Returns the name of another cluster in this one, if they are two datacenters. Each is a cluster peer of the other, with the
- * name of its datacenter.
+ * Returns the name of another cluster in this one, if they are two datacenters that are not in one WAN federation. Each is a cluster peer
+ * of the other, with the name of its datacenter.
  */
-export function peerName(
-  other: Pick<Cluster, "datacenter"> | undefined,
-  own: Pick<Cluster, "datacenter">,
-): string | undefined {
+export function peerName(other: Datacenter | undefined, own: Datacenter): string | undefined {
+  return areFederated(other, own) ? undefined : otherDatacenter(other, own);
+}
+
+/** Returns the datacenter of another cluster, if it is another one of the same WAN federation. */
+export function federatedName(other: Datacenter | undefined, own: Datacenter): string | undefined {
+  return areFederated(other, own) ? otherDatacenter(other, own) : undefined;
+}
+
+function areFederated(other: Datacenter | undefined, own: Datacenter): boolean {
+  return own.primaryDatacenter !== undefined && other?.primaryDatacenter === own.primaryDatacenter;
+}
+
+function otherDatacenter(other: Datacenter | undefined, own: Datacenter): string | undefined {
   const there = other?.datacenter;
   const here = own.datacenter;
   return there === undefined || here === undefined || there === here ? undefined : there;

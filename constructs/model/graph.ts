@@ -65,7 +65,8 @@ export class Graph {
   emit<Content extends object>(scope: IConstruct, emission: Omit<Emission<Content>, "origin">): void {
     this.refuseIfClosed(scope);
     this.current = undefined;
-    this.emissions.push({ ...emission, origin: originOf(scope) } as unknown as Emission);
+    const origin = { ...originOf(scope), stack: originOf(emission.resource).stack };
+    this.emissions.push({ ...emission, origin } as unknown as Emission);
   }
 
   /** The current state of the graph. */

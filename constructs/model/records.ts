@@ -26,6 +26,8 @@ export interface MeshRecord {
   readonly datacenter?: string;
   /** Nomad region of its jobs. @default the provider's */
   readonly region?: string;
+  /** Primary datacenter of the WAN federation of its datacenter. @default none */
+  readonly primaryDatacenter?: string;
   /** Datacenters with a mesh gateway outside of this app. */
   readonly gatewayDatacenters: readonly string[];
   /** Whether it creates the config entry `mesh`. */

@@ -6,7 +6,7 @@ import { ANY_SERVICE } from "../consul/service-intentions";
 import type * as nomad from "../nomad/generated/job";
 import { append } from "../core/collections";
 import { fromTerraformJson } from "../core/terraform-json";
-import { Cluster, peerName, sourceSeenIn } from "./cluster";
+import { Cluster, federatedName, peerName, sourceSeenIn } from "./cluster";
 import type { ConfigEntries, ConfigEntryKind, ConfigEntryOf, World } from "./config-entries";
 import { discoveryChain, type ChainEnd } from "./discovery-chain";
 import { keyOf, type EntryKey, type Need } from "./needs";
@@ -66,6 +66,10 @@ function writtenOver({ subject, resource }: Emission): object | undefined {
 /** Identifies a config entry among those of all clusters. */
 function indexOf(cluster: Cluster | undefined, key: EntryKey): string {
   return `${cluster?.key ?? ""}\n${keyOf(key)}`;
+}
+
+function isSame(one: object | undefined, other: object | undefined): boolean {
+  return JSON.stringify(one) === JSON.stringify(other);
 }
 
 /** The traffic rules of most names. This object is only read. */
@@ -175,12 +179,17 @@ export class Snapshot {
   }
 
   /** Returns the member to which a rule or connection of a cluster refers, or `undefined` if it is not in the app. */
-  resolve(cluster: Cluster, { service, member, peer }: Reference): Exclude<MemberRecord, GatewayRecord> | undefined {
+  resolve(
+    cluster: Cluster,
+    { service, member, peer, datacenter }: Reference,
+  ): Exclude<MemberRecord, GatewayRecord> | undefined {
     if (member !== undefined) {
       const given = this.data.members.get(member) ?? cluster.members.find(({ key }) => key === member);
       return given?.kind === "gateway" ? undefined : given;
     }
-    const found = (peer === undefined ? cluster : this.clusterIn(peer))?.findService(service);
+    const other =
+      peer ?? (datacenter !== undefined && cluster.primaryDatacenter !== undefined ? datacenter : undefined);
+    const found = (other === undefined ? cluster : this.clusterIn(other))?.findService(service);
     return found ?? (peer === undefined ? this.importedService(service) : undefined);
   }
 
@@ -356,7 +365,7 @@ export class Snapshot {
   private findDestinations(owner: TrafficOwnerRecord): readonly Destination[] {
     const cluster = this.clusterOf(owner.mesh);
     const world = this.worldOf(cluster);
-    const homes = new Map([cluster, ...cluster.peers].map((it) => [it.datacenter ?? "", it]));
+    const homes = new Map([...cluster.peers, ...cluster.federated, cluster].map((it) => [it.datacenter ?? "", it]));
     return discoveryChain(world, { datacenter: cluster.datacenter ?? "", service: owner.name }).flatMap((end) => {
       const home = homes.get(end.datacenter);
       return home === undefined ? [] : [{ cluster: home, service: end.service, isRewritten: end.isRewritten }];
@@ -380,10 +389,48 @@ export class Snapshot {
    * @internal
    */
   contentOf(emission: Emission): object | undefined {
+    const content = this.renderedOf(emission);
+    return content !== undefined && this.isRepeated(emission) ? undefined : content;
+  }
+
+  private renderedOf(emission: Emission): object | undefined {
     if (!this.contents.has(emission)) {
       this.contents.set(emission, this.render(emission));
     }
     return this.contents.get(emission);
+  }
+
+  /** Whether a service of the same name in another datacenter of the federation has the same config entry, and emits it. */
+  private isRepeated(emission: Emission): boolean {
+    const before = this.sharedEmissions(emission);
+    return before.slice(0, before.indexOf(emission)).some((it) => this.renderedOf(it) !== undefined);
+  }
+
+  /** The emissions of an entry that belong to different datacenters of a federation, and can be only one; that of the primary first. */
+  private sharedEmissions(emission: Emission): readonly Emission[] {
+    const { subject, isDerived, origin } = emission;
+    const cluster = "job" in subject || isDerived !== true ? undefined : this.byStack.get(origin.stack);
+    if ("job" in subject || cluster === undefined || cluster.federated.length === 0) {
+      return [emission];
+    }
+    return this.emissionsOfEntry(cluster, subject.entry).filter((it) => it.isDerived === true);
+  }
+
+  /**
+   * Returns the derived config entries that the datacenters of a federation share and render differently, as pairs of paths.
+   *
+   * @internal
+   */
+  differentEntries(): readonly { readonly entry: EntryKey; readonly owner: Origin; readonly other: Origin }[] {
+    return this.emissions.flatMap((emission) => {
+      const [owner, ...others] = this.sharedEmissions(emission).filter((it) => this.renderedOf(it) !== undefined);
+      const { subject, origin } = emission;
+      return "entry" in subject &&
+        others.includes(emission) &&
+        !isSame(this.renderedOf(owner), this.renderedOf(emission))
+        ? [{ entry: subject.entry, owner: owner.origin, other: origin }]
+        : [];
+    });
   }
 
   /** Returns the job with this key in the format of Nomad's API. */
@@ -401,7 +448,7 @@ export class Snapshot {
         return { Kind: key.kind, Name: key.name, ...content };
       }
     }
-    return this.plainEntries.get(indexOf(cluster, key))?.entry;
+    return this.plainEntries.get(indexOf(cluster.entryHome, key))?.entry;
   }
 
   /** @internal */
@@ -411,7 +458,7 @@ export class Snapshot {
 
   /** @internal */
   emissionsOfEntry(cluster: Cluster | undefined, key: EntryKey): readonly Emission[] {
-    return this.entryEmissions.get(indexOf(cluster, key)) ?? [];
+    return this.entryEmissions.get(indexOf(cluster?.entryHome, key)) ?? [];
   }
 
   private render(emission: Emission): object | undefined {
@@ -459,7 +506,17 @@ export class Snapshot {
     for (const intention of this.data.intentions) {
       this.clusterOf(intention.mesh).addIntention(intention);
     }
+    this.federate([...clusters.values()]);
     return [...clusters.values()];
+  }
+
+  private federate(clusters: readonly Cluster[]): void {
+    const isPrimary = ({ datacenter, primaryDatacenter }: Cluster) => datacenter === primaryDatacenter;
+    const primaryFirst = [...clusters].sort((one, other) => Number(isPrimary(other)) - Number(isPrimary(one)));
+    for (const cluster of clusters) {
+      const others = primaryFirst.filter((other) => federatedName(other, cluster) !== undefined);
+      cluster.federated.push(...others);
+    }
   }
 
   private claim(stack: string, cluster: Cluster): void {
@@ -474,12 +531,13 @@ export class Snapshot {
       if ("job" in subject) {
         append(this.jobEmissions, subject.job, emission);
       } else {
-        append(this.entryEmissions, indexOf(this.byStack.get(origin.stack), subject.entry), emission);
+        append(this.entryEmissions, indexOf(this.byStack.get(origin.stack)?.entryHome, subject.entry), emission);
       }
     }
     for (const given of plainEntriesIn(this.root, new Set(this.emissions.map(({ resource }) => resource)))) {
       const { Kind: kind, ...entry } = given.entry;
-      const index = indexOf(this.byStack.get(given.origin.stack), { kind, name: nameOf(entry) });
+      const home = this.byStack.get(given.origin.stack)?.entryHome;
+      const index = indexOf(home, { kind, name: nameOf(entry) });
       if (!this.plainEntries.has(index)) {
         this.plainEntries.set(index, given);
       }
@@ -551,9 +609,11 @@ export class Snapshot {
     if (known !== undefined) {
       return known;
     }
-    const entries = new Map([cluster, ...cluster.peers].map((it) => [it.datacenter ?? "", this.entriesIn(it)]));
-    this.worlds.set(cluster, { entries });
-    return { entries };
+    const all = [...cluster.peers, ...cluster.federated, cluster];
+    const federated = [[cluster, ...cluster.federated].map(({ datacenter = "" }) => datacenter)];
+    const world = { entries: new Map(all.map((it) => [it.datacenter ?? "", this.entriesIn(it)])), federated };
+    this.worlds.set(cluster, world);
+    return world;
   }
 
   private entriesIn(cluster: Cluster): ConfigEntries {

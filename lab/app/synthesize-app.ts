@@ -18,11 +18,13 @@ const limitMs = 120_000;
 
 /**
  * Runs an app as `cdktf synth` does, from its folder and with the context of the cdktf.json there. Of the
- * settings the lab sets two: `runtime`, as it is asked to, and `secure`, which is what the lab is.
+ * settings the lab sets `runtime`, as it is asked to, `secure`, which is what the lab is, and in a WAN federation
+ * `consulPrimaryDatacenter`.
  *
  * @param folder where the stacks go; what is there is replaced
  * @param profile what the lab is; `own` leaves the app its own settings
  * @param runtime programs of the machine, or containers
+ * @param consulPrimaryDatacenter the primary datacenter of a lab whose datacenters are joined by WAN federation
  * @returns what the app printed, and what its checks warn of
  * @throws LabError with the app's own words if it fails
  */
@@ -32,8 +34,12 @@ export async function synthesizeApp(
   signal?: AbortSignal,
   profile: Profile | "own" = "plain",
   runtime: Runtime = "exec",
+  consulPrimaryDatacenter?: string,
 ): Promise<string> {
-  const settings = profile === "own" ? undefined : { runtime, secure: profile === "secure" };
+  const settings =
+    profile === "own"
+      ? undefined
+      : { runtime, secure: profile === "secure", ...(consulPrimaryDatacenter && { consulPrimaryDatacenter }) };
   rmSync(folder, { recursive: true, force: true });
   mkdirSync(folder, { recursive: true, mode: 0o700 });
   const output = await run(app, folder, settings, signal);
@@ -54,10 +60,23 @@ function remarksOf({ findings, silences }: Pick<Report, "findings" | "silences">
   ];
 }
 
+function variablesOf({ runtime, secure, consulPrimaryDatacenter }: LabSettings): Record<string, string> {
+  return {
+    ...{ MESHFORM_RUNTIME: runtime, MESHFORM_SECURE: String(secure) },
+    ...(consulPrimaryDatacenter && { MESHFORM_CONSUL_PRIMARY_DATACENTER: consulPrimaryDatacenter }),
+  };
+}
+
+interface LabSettings {
+  readonly runtime: Runtime;
+  readonly secure: boolean;
+  readonly consulPrimaryDatacenter?: string;
+}
+
 async function run(
   { name, folder: cwd, program, args }: AppSource,
   folder: string,
-  settings: { readonly runtime: Runtime; readonly secure: boolean } | undefined,
+  settings: LabSettings | undefined,
   signal?: AbortSignal,
 ): Promise<string> {
   signal?.throwIfAborted();
@@ -70,7 +89,7 @@ async function run(
     env: {
       ...process.env,
       // The environment would overrule the context.
-      ...(settings && { MESHFORM_RUNTIME: settings.runtime, MESHFORM_SECURE: String(settings.secure) }),
+      ...(settings && variablesOf(settings)),
       // In a clone the package's name leads to the sources, from whatever folder the app is run.
       ...(IS_CLONE && { TSX_TSCONFIG_PATH: join(__dirname, "..", "..", "tsconfig.json") }),
       CDKTF_OUTDIR: folder,

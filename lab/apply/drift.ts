@@ -39,7 +39,11 @@ export async function driftOf(lab: Lab, clusters: readonly Cluster[]): Promise<D
     const exec = lab.execOn(server?.name ?? "server-1");
     const where = clusters.length > 1 ? ` in ${cluster.datacenter}` : "";
     const ofJobs = jobs.filter(isHere).map((document) => driftOfJob(cluster, document, where));
-    const ofEntries = ruling.map((kind) => driftOfEntries(cluster, kind, entries.filter(isHere), where, exec));
+    // Consul copies those of the primary of a WAN federation.
+    const isCopy = datacenter?.primary !== undefined && datacenter.primary.name !== datacenter.name;
+    const ofEntries = (isCopy ? [] : ruling).map((kind) =>
+      driftOfEntries(cluster, kind, entries.filter(isHere), where, exec),
+    );
     const changed = (await Promise.all(ofJobs)).flat();
     return [{ changed, foreign: [] }, ...(await Promise.all(ofEntries))];
   });

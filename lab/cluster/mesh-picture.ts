@@ -28,13 +28,19 @@ export interface Connection extends Omit<UpstreamStatus, "localPort"> {
  * Compares the upstreams of the running jobs with the intentions of their destinations.
  *
  * @param clusters all of the lab
+ * @param isFederated whether they are joined by WAN federation
  */
-export async function readMeshPicture(clusters: readonly Cluster[], jobs: readonly JobStatus[]): Promise<MeshPicture> {
+export async function readMeshPicture(
+  clusters: readonly Cluster[],
+  jobs: readonly JobStatus[],
+  isFederated: boolean,
+): Promise<MeshPicture> {
   const entries = clusters.map(async (cluster): Promise<[string, ConfigEntries]> => [
     cluster.datacenter,
     await readConfigEntries(cluster),
   ]);
-  const world = { entries: new Map(await Promise.all(entries)) };
+  const federated = isFederated ? [clusters.map(({ datacenter }) => datacenter)] : [];
+  const world = { entries: new Map(await Promise.all(entries)), federated };
   const pictures = clusters.map(({ datacenter }) =>
     meshPicture(
       datacenter,
@@ -56,10 +62,13 @@ export async function readMeshPicture(clusters: readonly Cluster[], jobs: readon
  */
 export function meshPicture(datacenter: string, world: World, jobs: readonly JobStatus[]): MeshPicture {
   // Of clusters outside of the lab it is not known here whom they let in.
-  const isKnown = ({ peer }: UpstreamStatus) => peer === undefined || world.entries.has(peer);
+  const isKnown = ({ peer, datacenter: there = peer }: UpstreamStatus) =>
+    there === undefined || world.entries.has(there);
   const wanted = jobs.flatMap((job) => job.upstreams.filter(isKnown).map((upstream) => ({ job, ...upstream })));
-  const permissionFor = ({ source, destination, peer = datacenter }: Omit<UpstreamStatus, "localPort">) =>
-    reach(world, { datacenter, service: source }, { datacenter: peer, service: destination }).allowed;
+  const permissionFor = ({ source, destination, ...to }: Omit<UpstreamStatus, "localPort">) => {
+    const there = to.peer ?? to.datacenter ?? datacenter;
+    return reach(world, { datacenter, service: source }, { datacenter: there, service: destination }).allowed;
+  };
   const candidates = [...wanted, ...virtualConnections(jobs, world.entries.get(datacenter))];
   const connections = candidates.flatMap((it) => {
     const allowed = permissionFor(it);

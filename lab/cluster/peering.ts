@@ -131,6 +131,7 @@ async function meshGatewayRuns({ consul }: Cluster): Promise<boolean> {
   );
 }
 
-function pairsOf(clusters: readonly Cluster[]): [Cluster, Cluster][] {
+/** Each two of them. */
+export function pairsOf(clusters: readonly Cluster[]): [Cluster, Cluster][] {
   return clusters.flatMap((left, index) => clusters.slice(index + 1).map((right): [Cluster, Cluster] => [left, right]));
 }

@@ -38,6 +38,8 @@ export interface UpstreamStatus {
   readonly destination: string;
   /** Cluster peer of the destination. @default the same cluster */
   readonly peer?: string;
+  /** Datacenter of the destination in a WAN federation. @default that of the source */
+  readonly datacenter?: string;
   readonly localPort: number;
 }
 
@@ -287,18 +289,17 @@ function latestOf<Item extends { readonly CreateIndex: number }>(items: readonly
   return [...items].sort((left, right) => right.CreateIndex - left.CreateIndex).at(0);
 }
 
-/**
- * Those of a WAN federation's other datacenters and those of prepared queries are left out: whether they let a service in is not known here.
- */
+/** Those of prepared queries are left out: whether they let a service in is not known here. */
 function upstreamsOf({ Name, Services }: TaskGroup): UpstreamStatus[] {
   return (Services ?? []).flatMap((service) =>
     (service.Connect?.SidecarService?.Proxy?.Upstreams ?? [])
-      .filter(({ Datacenter, DestinationType }) => !Datacenter && DestinationType !== "prepared_query")
-      .map(({ DestinationName, DestinationPeer, LocalBindPort }) => ({
+      .filter(({ DestinationType }) => DestinationType !== "prepared_query")
+      .map(({ DestinationName, DestinationPeer, Datacenter, LocalBindPort }) => ({
         source: service.Name,
         group: Name,
         destination: DestinationName,
         ...(DestinationPeer && { peer: DestinationPeer }),
+        ...(Datacenter && { datacenter: Datacenter }),
         localPort: LocalBindPort,
       })),
   );

@@ -93,8 +93,9 @@ async function problemOfConnection(
   connection: Connection,
   initOf: (host: string) => ProcessRecord | undefined,
 ): Promise<string | undefined> {
-  const { destination, peer, group, localPort, job } = connection;
-  const home = clusters.find(({ datacenter }) => datacenter === (peer ?? job.datacenter));
+  const { destination, group, localPort, job } = connection;
+  const there = connection.peer ?? connection.datacenter ?? job.datacenter;
+  const home = clusters.find(({ datacenter }) => datacenter === there);
   const defaults = (await home?.consul.get(`/v1/config/service-defaults/${destination}`)) as
     { Protocol?: string } | undefined;
   const kind = ["http", "http2", "grpc"].includes(defaults?.Protocol ?? "tcp") ? "http" : "tcp";

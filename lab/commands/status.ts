@@ -4,6 +4,7 @@ import { driftOf } from "../apply/drift";
 import { warningsOfHosts } from "./host-tool";
 import { Lab } from "../hosts/lab";
 import { readMeshPicture, type MeshPicture } from "../cluster/mesh-picture";
+import { readFederation } from "../cluster/federation";
 import { problemsOfPeerings, readPeerings, type PeeringStatus } from "../cluster/peering";
 import { isHealthy, readJobs, type JobStatus } from "../cluster/services";
 import { isEngine } from "../cluster/published";
@@ -69,8 +70,9 @@ export async function status(name: string): Promise<LabStatus> {
       await Promise.all(clusters.map((cluster, index) => readAgents(cluster, topology.datacenters[index])))
     ).flat();
     const jobs = (await Promise.all(clusters.map((cluster) => readJobs(cluster)))).flat();
-    const mesh = await readMeshPicture(clusters, jobs);
-    const peerings = await readPeerings(clusters);
+    const isFederated = topology.join === "wan";
+    const mesh = await readMeshPicture(clusters, jobs, isFederated);
+    const peerings = await (isFederated ? readFederation(clusters) : readPeerings(clusters));
     const isWell =
       hosts(agents).every(({ running }) => running) && areReady(agents) && jobs.every((job) => isHealthy(job));
     const gateways = new Set(jobs.filter((job) => job.isMeshGateway).map(({ datacenter }) => datacenter));

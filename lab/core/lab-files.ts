@@ -62,6 +62,11 @@ export class LabFiles {
     return join(this.secrets(datacenter), document, `${document}.json`);
   }
 
+  /** The certificates of the servers of a plain WAN federation, and their CA. */
+  get federation(): string {
+    return join(this.folder, "federation");
+  }
+
   /** The access rules that the lab applies to each datacenter before any app, as synthesized. */
   get access(): string {
     return join(this.folder, "access");

@@ -2,6 +2,7 @@ import { existsSync, realpathSync } from "node:fs";
 import { execPath } from "node:process";
 import { basename, dirname, join } from "node:path";
 import { composeHost, type HostRole } from "../../constructs/linux/compose-host";
+import { consulFolder } from "../../constructs/linux/consul-agent";
 import { consulClient } from "../../constructs/linux/consul-client";
 import { redirectDns } from "../../constructs/linux/consul-dns";
 import { consulServer } from "../../constructs/linux/consul-server";
@@ -16,6 +17,7 @@ import { envoyImage, pauseImage } from "./docker/lab-images";
 import { CONSUL_CNI_VERSION } from "../machine/engines/catalogue";
 import type { Engines } from "../machine/engines/engine";
 import { execChroot } from "./exec-chroot";
+import { readFederationCertificate } from "./federation-certificates";
 import type { BootableHost } from "./host";
 import type { LabFiles } from "../core/lab-files";
 import { hostsOf, type Datacenter, type LabHost } from "./topology";
@@ -55,7 +57,8 @@ export function labHosts(
 ): BootableHost[] {
   const isSecure = datacenter.profile === "secure";
   return datacenter.hosts.map((host) => {
-    const data = composeHost(host.name, ...rolesOf(host, datacenter, engines, dockerd), systemFiles(host, datacenter), {
+    const roles = [...rolesOf(host, datacenter, engines, dockerd), federationCertificates(host, datacenter, files)];
+    const data = composeHost(host.name, ...roles, systemFiles(host, datacenter), {
       volumes: disks ? agentDisks : [],
     });
     const installed = Object.fromEntries(data.packages.flatMap((it) => installedBy(it, engines)));
@@ -96,6 +99,27 @@ function rolesOf(host: LabHost, datacenter: Datacenter, engines: Engines, docker
   ];
 }
 
+/** The port of mesh gateways unless the app says otherwise. */
+const MESH_GATEWAY_PORT = 8443;
+
+/** Any client of the primary datacenter may run its mesh gateway. */
+function primaryGatewaysOf({ name, primary }: Datacenter): string[] | undefined {
+  if (primary === undefined || primary.name === name) return undefined;
+  return hostsOf(primary, "client").map(({ address }) => `${address}:${MESH_GATEWAY_PORT}`);
+}
+
+/** The certificates of the servers of a plain federation; those of a secure one come from its secret store. */
+function federationCertificates(host: LabHost, { profile, primary }: Datacenter, files: LabFiles): HostRole {
+  if (primary === undefined || profile === "secure" || host.role === "client") return {};
+  const folder = `${consulFolder}/tls`;
+  return {
+    directories: [{ path: folder, mode: "0750", owner: "consul:consul" }],
+    files: readFederationCertificate(files, host.name).map(({ name, content }) => ({
+      ...{ path: `${folder}/${name}`, mode: "0640", owner: "consul:consul", content },
+    })),
+  };
+}
+
 function sharesOf({ role }: LabHost, datacenter: Datacenter, files: LabFiles): Record<string, string> {
   const store = files.secrets(datacenter.name);
   if (role === "client") return { [`${secretStore.path}/client`]: join(store, "client") };
@@ -108,6 +132,7 @@ function agentsOf(host: LabHost, datacenter: Datacenter, engines: Engines, docke
   const join = {
     datacenter: datacenter.name,
     nodeName: host.name,
+    primaryDatacenter: datacenter.primary?.name,
     profile,
     retryJoin: servers.map((server) => server.address),
     retryInterval: "1s",
@@ -118,7 +143,12 @@ function agentsOf(host: LabHost, datacenter: Datacenter, engines: Engines, docke
     const bootstrapExpect = servers.length;
     return [
       // Without TLS the lab's commands and the UI come in by plain HTTP.
-      consulServer({ ...consul, bootstrapExpect, clientAddresses: profile === "plain" ? [host.address] : [] }),
+      consulServer({
+        ...{ ...consul, bootstrapExpect, clientAddresses: profile === "plain" ? [host.address] : [] },
+        primaryGateways: primaryGatewaysOf(datacenter),
+        // Consul's default keys are tried in every other lab.
+        caPrivateKey: datacenter.primary && { type: "rsa", bits: 2048 },
+      }),
       // With a task or two per job, filling one host first would leave the others empty.
       nomadServer({ ...nomad, bootstrapExpect, schedulerAlgorithm: "spread", memoryOversubscription: true }),
     ];

@@ -18,12 +18,19 @@ export interface Datacenter {
   /** What the agents of the hosts ask of each other and of their callers. */
   readonly profile: Profile;
   readonly hosts: readonly LabHost[];
+  /** The primary datacenter of its WAN federation. @default none */
+  readonly primary?: Pick<Datacenter, "name" | "hosts">;
 }
+
+/** How datacenters are joined: by cluster peering, or by WAN federation through mesh gateways. */
+export type Join = "peering" | "wan";
 
 /** Which hosts a lab has. */
 export interface Topology {
   readonly profile: Profile;
   readonly datacenters: readonly Datacenter[];
+  /** How the datacenters are joined. @default "peering" */
+  readonly join?: Join;
   /** Folders of the machine that clients see read-only at their own paths. @default none */
   readonly shown?: readonly string[];
   /** Whether the agents' data is on disks of their own. @default false */
@@ -44,11 +51,12 @@ export const mostDatacenters = 4;
  * The hosts of a lab. A plain datacenter has one server and two clients: the fewest with which a request crosses from host
  * to host. A secure one is as it should be: three servers, of which one may fail.
  */
-export function topologyOf(profile: Profile, datacenters = 1): Topology {
-  return {
-    profile,
-    datacenters: Array.from({ length: datacenters }, (_, index) => datacenterOf(profile, index)),
-  };
+export function topologyOf(profile: Profile, datacenters = 1, join: Join = "peering"): Topology {
+  const all = Array.from({ length: datacenters }, (_, index) => datacenterOf(profile, index));
+  const [{ name, hosts }] = all;
+  return join === "peering"
+    ? { profile, datacenters: all }
+    : { profile, join, datacenters: all.map((it) => ({ ...it, primary: { name, hosts } })) };
 }
 
 export function hostsOf({ hosts }: Pick<Datacenter, "hosts">, role: LabRole): LabHost[] {

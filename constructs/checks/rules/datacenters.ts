@@ -24,6 +24,10 @@ const datacenterWithoutGateway: Check = {
     );
     for (const way of waysIn(graph)) {
       const { cluster } = way;
+      // The check `federation-without-gateway` looks at the datacenters of a federation of this app.
+      if (cluster.federated.some(({ datacenter }) => datacenter === way.datacenter)) {
+        continue;
+      }
       // In a federation, the gateway of the cluster's own datacenter is not required, because it may be unknown to the app.
       const federated = way.datacenter === cluster.datacenter ? [] : [way.datacenter];
       // Only the other app knows whether its cluster has a gateway.
@@ -51,15 +55,15 @@ const datacenterWithoutGateway: Check = {
 
 const ruleAcrossDatacenters: Check = {
   id: "rule-across-datacenters",
-  reason: "Splits, routes and gateways can only refer to services of the same Consul cluster.",
+  reason: "Splits, routes and gateways can only refer to services of the same Consul datacenter.",
   level: "error",
   *find({ graph }) {
-    for (const { at, cluster, what, destination, peer, isDirect } of waysIn(graph)) {
-      if (isDirect && peer !== undefined) {
-        const name = `${destination}-${peer.datacenter ?? ""}`;
+    for (const { at, cluster, what, destination, peer, datacenter = peer?.datacenter, isDirect } of waysIn(graph)) {
+      if (isDirect && datacenter !== undefined && datacenter !== cluster.datacenter) {
+        const name = `${destination}-${datacenter}`;
         yield {
           at,
-          problem: `${what} goes to ${destination}, which is in the datacenter "${peer.datacenter ?? ""}".`,
+          problem: `${what} goes to ${destination}, which is in the datacenter "${datacenter}".`,
           fix: `Add a virtual service to ${describePath(cluster.meshes[0].key)}, addVirtualService("${name}", { redirect: Redirect.to(…) }), and use that.`,
         };
       }
@@ -104,6 +108,65 @@ const sharedStack: Check = {
         }
         owners.set(stack, owner ?? cluster);
       }
+    }
+  },
+};
+
+const federationWithoutGateway: Check = {
+  id: "federation-without-gateway",
+  reason: "In a WAN federation, Consul's servers reach the other datacenters only through mesh gateways.",
+  level: "error",
+  *find({ graph }) {
+    const hasGateway = ({ gateways, datacenter, meshes }: Cluster) =>
+      gateways.some(({ gatewayKind }) => gatewayKind === "mesh gateway") ||
+      meshes.some(({ gatewayDatacenters }) => gatewayDatacenters.some((it) => it === datacenter));
+    for (const cluster of graph.clusters) {
+      const { datacenter, primaryDatacenter } = cluster;
+      if (primaryDatacenter !== undefined && datacenter !== undefined && !hasGateway(cluster)) {
+        yield {
+          at: cluster.meshes[0].key,
+          problem: `Its datacenter "${datacenter}" is in the WAN federation of "${primaryDatacenter}", but has no mesh gateway.`,
+          fix: "Add one with addMeshGateway. If another app runs one, add the datacenter to gatewayDatacenters of the mesh.",
+        };
+      }
+    }
+  },
+};
+
+const entryInSecondary: Check = {
+  id: "entry-in-secondary",
+  reason: "The primary datacenter of a WAN federation owns all config entries; the others have copies.",
+  level: "error",
+  *find({ graph }) {
+    for (const emission of graph.emissions) {
+      const { subject, origin } = emission;
+      const cluster = graph.clusterOfStack(origin.stack);
+      if (cluster === undefined || cluster === cluster.entryHome || "job" in subject) {
+        continue;
+      }
+      if (graph.contentOf(emission) !== undefined) {
+        const primary = describePath(cluster.entryHome.meshes[0].key);
+        yield {
+          at: origin.path,
+          problem: `The config entry ${subject.entry.kind}/${subject.entry.name} is in a stack of the datacenter "${cluster.datacenter ?? ""}", but ${cluster.primaryDatacenter ?? ""} is the primary.`,
+          fix: `Create ${primary} before the meshes of other datacenters. Put entries that you write manually in its stack.`,
+        };
+      }
+    }
+  },
+};
+
+const federatedEntry: Check = {
+  id: "different-entries-in-federation",
+  reason: "Services of the same name in a WAN federation share their config entries.",
+  level: "error",
+  *find({ graph }) {
+    for (const { entry, owner, other } of graph.differentEntries()) {
+      yield {
+        at: other.path,
+        problem: `Its config entry ${entry.kind}/${entry.name} differs from that of ${describePath(owner.path)} in the same WAN federation.`,
+        fix: "Set the same options for both, or set the options of traffic rules only in the primary datacenter.",
+      };
     }
   },
 };
@@ -228,5 +291,8 @@ export const datacenterChecks: readonly Check[] = [
   ruleAcrossDatacenters,
   unnamedDatacenter,
   sharedStack,
+  federationWithoutGateway,
+  entryInSecondary,
+  federatedEntry,
   datacenterName,
 ];

@@ -80,6 +80,8 @@ export class MeshGateway extends Gateway<MeshGatewayBaseProps> {
           ports: [{ Label: WAN_PORT, Value: port, To: port, HostNetwork: hostNetwork }],
           service: {
             PortLabel: WAN_PORT,
+            // With it, Consul's servers reach those of the other datacenters through this gateway.
+            Meta: this.mesh.primaryDatacenter === undefined ? undefined : { "consul-wan-federation": "1" },
             TaggedAddresses:
               wanAddress === undefined && wanPort === undefined
                 ? undefined

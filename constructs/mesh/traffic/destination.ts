@@ -1,7 +1,6 @@
 import * as is from "../../core/shape";
 import type { Reference } from "../../model/records";
-import { peerName } from "../../model/cluster";
-import type { IMeshService } from "../mesh-member";
+import { referenceTo, type IMeshService } from "../mesh-member";
 import type { Mesh } from "../mesh";
 import { Subset } from "./subset";
 
@@ -52,9 +51,11 @@ export function referenceToDestination(
   if (typeof service === "string") {
     return { service, subset, datacenter, peer };
   }
+  const place = referenceTo(service, own);
   return {
-    ...{ service: service.serviceName, member: service.node.path, subset, datacenter },
-    peer: peer ?? (datacenter === undefined ? peerName(service.mesh, own) : undefined),
+    ...{ service: service.serviceName, member: service.node.path, subset },
+    datacenter: datacenter ?? (peer === undefined ? place.datacenter : undefined),
+    peer: peer ?? (datacenter === undefined ? place.peer : undefined),
   };
 }
 

@@ -17,7 +17,8 @@ export async function synthesize(run: Run, results: Results): Promise<void> {
   const { incoming } = run.lab.files;
   const { profile, runtime } = run.topology;
   const synthesizeFor = async (wanted: Runtime) => {
-    results.warnings = await synthesizeApp(app, incoming, signal, profile, wanted);
+    const primary = run.topology.datacenters[0].primary?.name;
+    results.warnings = await synthesizeApp(app, incoming, signal, profile, wanted, primary);
     results.documents = readDocuments(readStacks(incoming)).jobs;
   };
   await synthesizeFor(runtime ?? "exec");

@@ -4,6 +4,7 @@ import { LabError } from "../../core/errors";
 import type { Credentials } from "../../hosts/credentials";
 import { callersNow } from "../../hosts/forwarder/callers";
 import type { WantedListener } from "../../hosts/forwarder/forwarder";
+import { ensureFederationCertificates } from "../../hosts/federation-certificates";
 import type { ListenerTls } from "../../hosts/state";
 import { allHosts, hostsOf, type Datacenter } from "../../hosts/topology";
 import type { Run, Results, Task } from "./run";
@@ -15,6 +16,9 @@ export async function boot(run: Run, results: Results, task: Task): Promise<void
   const network = await run.lab.ensureNetwork(run.topology);
   await run.lab.removeHostsExcept(allHosts(run.topology).map(({ name }) => name));
   run.options.signal?.throwIfAborted();
+  if (run.topology.join === "wan") {
+    await ensureFederationCertificates(run.lab.files, run.topology, run.engines.consul);
+  }
   const boots = run.bootable().map(async (host) => {
     const outcome = await run.lab.ensureHost(host);
     if (outcome !== "unchanged") {

@@ -19,7 +19,7 @@ import type { BootableHost } from "../../hosts/host";
 import { labHosts } from "../../hosts/host-data";
 import type { Lab } from "../../hosts/lab";
 import { hostDaemon } from "../../hosts/namespaces";
-import { hostsOf, topologyOf, type Datacenter, type LabHost, type Topology } from "../../hosts/topology";
+import { hostsOf, topologyOf, type Datacenter, type Join, type LabHost, type Topology } from "../../hosts/topology";
 import type { Engines } from "../../machine/engines/engine";
 import { findProgram } from "../../machine/find-program";
 
@@ -39,6 +39,8 @@ export interface UpOptions {
   readonly disks?: boolean;
   /** How many datacenters the lab has. @default what the lab has, else 1 */
   readonly datacenters?: number;
+  /** How they are joined, in a new lab. @default as the lab's are, else by peering */
+  readonly join?: Join;
   /**
    * What runs the services of an app that asks for the setting `runtime`. @default what it was the last time, else programs, or
    * containers where the app has some whatever the setting is
@@ -103,8 +105,15 @@ export class Run {
     const shown = options.shown?.map((folder) => resolve(folder)) ?? earlier?.shown;
     const runtime = options.runtime ?? earlier?.runtime;
     const disks = earlier === undefined ? options.disks : earlier.disks;
+    const join = options.join ?? earlier?.join ?? "peering";
+    if (join === "wan" && profile === "secure") {
+      throw new LabError(
+        "A lab cannot join secure datacenters by WAN federation: their ACLs and CAs are not shared.",
+        "Omit --secure, or join them by peering.",
+      );
+    }
     this.topology = {
-      ...topologyOf(profile, datacenters),
+      ...topologyOf(profile, datacenters, join),
       ...(shown && { shown }),
       ...(runtime && { runtime }),
       ...(disks && { disks }),
@@ -114,6 +123,9 @@ export class Run {
     const fix = "Remove it first, or use another name.";
     if (earlier !== undefined && earlier.profile !== profile) {
       throw new LabError(`Lab ${lab.name} is ${earlier.profile}; its data cannot be converted to ${profile}.`, fix);
+    }
+    if (earlier !== undefined && (earlier.join ?? "peering") !== join) {
+      throw new LabError(`The datacenters of lab ${lab.name} are joined by ${nameOf(earlier.join)}.`, fix);
     }
     if (earlier !== undefined && earlier.datacenters.length > datacenters) {
       throw new LabError(
@@ -172,6 +184,10 @@ export class Run {
   in({ name }: Datacenter): string {
     return this.topology.datacenters.length > 1 ? ` in ${name}` : "";
   }
+}
+
+function nameOf(join: Join = "peering"): string {
+  return join === "wan" ? "WAN federation" : "peering";
 }
 
 export function clustersOf(sites: readonly Site[]): Cluster[] {

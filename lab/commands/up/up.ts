@@ -12,7 +12,7 @@ import { boot } from "./boot";
 import { applyAccess, deploy } from "./deploy";
 import { prepareNeededImages, loadNeededImages } from "./images";
 import { Run, type Results, type Task, type UpOptions } from "./run";
-import { peer, awaitServices } from "./services";
+import { federate, peer, awaitServices } from "./services";
 import { verify } from "./verify";
 
 /** What `up` did, and what there is now. */
@@ -81,7 +81,11 @@ async function takeSteps(run: Run): Promise<UpReport> {
     step("Apply the stacks", (results, task) => deploy(run, results, task)),
     // Before the services: a gateway that leads only to another datacenter is not healthy before.
     ...(run.topology.datacenters.length > 1
-      ? [step("Peer the datacenters", (results, task) => peer(run, results, task))]
+      ? [
+          run.topology.join === "wan"
+            ? step("Federate the datacenters", (results) => federate(run, results))
+            : step("Peer the datacenters", (results, task) => peer(run, results, task)),
+        ]
       : []),
     step("Wait for the services", (results) => awaitServices(run, results)),
     step("Test the connections and the published ports", (results, task) => verify(run, results, task)),

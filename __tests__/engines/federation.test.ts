@@ -1,0 +1,153 @@
+import { execFile } from "node:child_process";
+import { join } from "node:path";
+import { promisify } from "node:util";
+import { LabFiles } from "../../lab/core/lab-files";
+import type { LabStatus } from "../../lab/commands/status";
+import { enterAllocation } from "../../lab/hosts/namespaces";
+import { readState } from "../../lab/hosts/state";
+import { eventually } from "../support/eventually";
+import { run, TestLab } from "../support/lab";
+
+const MINUTE = 60_000;
+jest.setTimeout(2 * MINUTE);
+
+const name = `wan-${process.pid}`;
+const lab = new TestLab(name, join(__dirname, "apps", "federation.ts"));
+
+beforeAll(async () => {
+  expect(await lab.up("", "--datacenters", "2", "--join", "wan")).toExit(0);
+}, 5 * MINUTE);
+
+afterAll(async () => {
+  expect(await lab.down()).toExit(0);
+}, MINUTE);
+
+async function status(): Promise<LabStatus> {
+  return JSON.parse((await lab.meshform(["status", "--json"])).output) as LabStatus;
+}
+
+/** What Consul of a datacenter answers. */
+async function consul<Answer>(datacenter: string, path: string, init: RequestInit = {}): Promise<Answer> {
+  const response = await fetch(`${lab.url(`Consul (${datacenter})`)}/v1${path}`, init);
+  expect([path, response.status]).toEqual([path, 200]);
+  return (await response.json()) as Answer;
+}
+
+/** Which versions answer the client in dc1. */
+async function answers(env: string): Promise<readonly string[]> {
+  const url = lab.url("client (dc1)");
+  const variable = await fetch(`${url}/env?name=${env}`, { signal: AbortSignal.timeout(10_000) });
+  const body = JSON.stringify({ url: ((await variable.json()) as { value: string }).value, requests: 20 });
+  const response = await fetch(`${url}/load`, { method: "POST", body, signal: AbortSignal.timeout(MINUTE) });
+  return Object.keys(((await response.json()) as { answers: object }).answers);
+}
+
+/** How many connections the mesh gateway of a datacenter has opened, by Envoy cluster: to services, servers and datacenters. */
+async function connectionsOfGateway(datacenter: string): Promise<Readonly<Record<string, number>>> {
+  const gateway = (await status()).jobs.find((it) => it.id === "mesh-gateway" && it.datacenter === datacenter);
+  const { allocation = "", node = "" } = gateway?.instances[0] ?? {};
+  const init = readState(new LabFiles(name))?.hosts.find((host) => host.name === node)?.init;
+  if (!init) throw new Error(`${node} does not run.`);
+  const [command, ...args] = [
+    ...(await enterAllocation(init, allocation)),
+    ...[process.execPath, join(__dirname, "..", "..", "lab", "cluster", "envoy-stats.mjs")],
+    "^cluster\\..*\\.upstream_cx_total$",
+  ];
+  const { stdout } = await promisify(execFile)(command, args);
+  const [{ stats }] = JSON.parse(stdout) as [{ stats: string }];
+  const lines = [...stats.matchAll(/envoy_cluster_name="([^"]+)".*\} (\d+)$/gm)];
+  const counts: Record<string, number> = {};
+  for (const [, cluster, count] of lines) counts[cluster] = (counts[cluster] ?? 0) + Number(count);
+  return counts;
+}
+
+test("Consul's servers are federated through the mesh gateways, and a second up changes nothing", async () => {
+  expect(await status()).toMatchObject({
+    healthy: true,
+    peerings: [{ datacenters: ["dc1", "dc2"], state: "ACTIVE" }],
+  });
+  // The cluster of all servers of the other datacenter, and that of the only server of the own one.
+  expect(await connectionsOfGateway("dc1")).toMatchObject({ "server-1": expect.any(Number) as number });
+  expect((await connectionsOfGateway("dc1"))["server-1"]).toBeGreaterThan(0);
+  expect((await connectionsOfGateway("dc2"))["dc2-server-1"]).toBeGreaterThan(0);
+  const again = await lab.up("");
+  expect(again.output).toContain("Nothing changed: the mesh matches the app.");
+  expect(again.output).toContain("client (dc1) → direct (dc2)");
+  expect(await lab.up("", "--join", "peering")).toMatchObject({
+    code: 1,
+    output: expect.stringContaining(`The datacenters of lab ${name} are joined by WAN federation.`) as string,
+  });
+});
+
+test("the mesh has one CA, with RSA keys, whose root is that of the primary", async () => {
+  const [primary, secondary] = await Promise.all(
+    ["dc1", "dc2"].map((datacenter) =>
+      consul<{ Roots: { ID: string; PrivateKeyType: string }[]; TrustDomain: string }>(datacenter, "/connect/ca/roots"),
+    ),
+  );
+  expect(primary.Roots[0]).toMatchObject({ PrivateKeyType: "rsa" });
+  expect(secondary.Roots[0]).toMatchObject({ ID: primary.Roots[0].ID, PrivateKeyType: "rsa" });
+  expect(secondary.TrustDomain).toBe(primary.TrustDomain);
+});
+
+test("config entries are those of the primary in both, also one that is written in the other", async () => {
+  const entry = { Kind: "service-defaults", Name: "written-in-dc2", Protocol: "http" };
+  await consul("dc2", "/config", { method: "PUT", body: JSON.stringify(entry) });
+  await eventually(async () => {
+    for (const datacenter of ["dc1", "dc2"]) {
+      expect(await consul(datacenter, "/config/service-defaults/written-in-dc2")).toMatchObject(entry);
+    }
+  });
+  await consul("dc2", "/config/service-defaults/written-in-dc2", { method: "DELETE" });
+  await eventually(async () => {
+    const names = await Promise.all(
+      ["dc1", "dc2"].map(async (datacenter) =>
+        (await consul<{ Name: string }[]>(datacenter, "/config/service-intentions")).map(({ Name }) => Name).sort(),
+      ),
+    );
+    expect(names[1]).toEqual(names[0]);
+    expect(names[0]).toContain("by-local");
+  });
+});
+
+test("an upstream goes through both mesh gateways, through that of the destination, or through none", async () => {
+  await eventually(async () => {
+    expect(await answers("LOCAL")).toEqual(["200 by-local in dc2"]);
+    expect(await answers("REMOTE")).toEqual(["200 by-remote in dc2"]);
+    expect(await answers("DIRECT")).toEqual(["200 direct in dc2"]);
+  }, MINUTE);
+  const [near, far] = [await connectionsOfGateway("dc1"), await connectionsOfGateway("dc2")];
+  // Every connection that leaves by the gateway of dc1 arrives for this service: nothing else is sent that way.
+  expect(near.dc2).toBeGreaterThan(0);
+  expect(far["by-local"]).toBe(near.dc2);
+  expect(far["by-remote"]).toBeGreaterThan(0);
+  expect(far.direct).toBe(0);
+});
+
+test("an ingress gateway leads to the other datacenter by a redirect, in the mode of the destination", async () => {
+  const before = await connectionsOfGateway("dc1");
+  const ask = async (host: string) => {
+    const url = lab.url("door (dc1)");
+    return (await run("curl", ["-s", "--max-time", "10", "-H", `Host: ${host}.example.com`, url])).output;
+  };
+  await eventually(async () => expect(await ask("by-remote-west")).toContain("by-remote in dc2"), MINUTE);
+  expect((await connectionsOfGateway("dc1")).dc2).toBe(before.dc2);
+  await eventually(async () => expect(await ask("by-local-west")).toContain("by-local in dc2"), MINUTE);
+  expect((await connectionsOfGateway("dc1")).dc2).toBeGreaterThan(before.dc2);
+});
+
+test("a service fails over to the other datacenter, through its mesh gateway or directly", async () => {
+  const { dc2: before } = await connectionsOfGateway("dc1");
+  for (const mode of ["remote", "none"]) {
+    expect(await answers(`SPARE_${mode.toUpperCase()}`)).toEqual([`200 spare-${mode} in dc1`]);
+    await fetch(`${lab.url("Nomad (dc1)")}/v1/job/spare-${mode}`, { method: "DELETE" });
+  }
+  await eventually(async () => {
+    expect(await answers("SPARE_REMOTE")).toEqual(["200 spare-remote in dc2"]);
+    expect(await answers("SPARE_NONE")).toEqual(["200 spare-none in dc2"]);
+  }, MINUTE);
+  const far = await connectionsOfGateway("dc2");
+  expect(far["spare-remote"]).toBeGreaterThan(0);
+  expect(far["spare-none"]).toBe(0);
+  expect((await connectionsOfGateway("dc1")).dc2).toBe(before);
+});

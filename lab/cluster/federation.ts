@@ -1,0 +1,69 @@
+import { invocation } from "../core/invocation";
+import { waitFor, type WaitOptions } from "../core/wait";
+import type { Cluster } from "./cluster";
+import { pairsOf, type PeeringStatus } from "./peering";
+
+/** How each two datacenters of a WAN federation are joined: `ACTIVE` if each answers the other. */
+export function readFederation(clusters: readonly Cluster[]): Promise<PeeringStatus[]> {
+  return Promise.all(
+    pairsOf(clusters).map(async ([left, right]) => {
+      const isAnswered = await Promise.all([isReached(left, right), isReached(right, left)]);
+      const state = isAnswered.every(Boolean) ? "ACTIVE" : isAnswered.some(Boolean) ? "half" : "absent";
+      return { datacenters: [left.datacenter, right.datacenter] as const, state };
+    }),
+  );
+}
+
+/**
+ * Waits until each datacenter of a WAN federation answers the others, which it does once their mesh gateways run, and has the config
+ * entries of the primary. Consul does both on its own, but after failed attempts it copies entries only every minute.
+ *
+ * @param clusters the primary is the first one
+ */
+export async function awaitFederation(clusters: readonly Cluster[], options: WaitOptions): Promise<void> {
+  await awaitAnswers(clusters, options);
+  const [primary, ...others] = clusters;
+  const behind = async () => {
+    const entries = await entriesOf(primary);
+    // A server that has just been restarted does not answer yet.
+    const copyOf = (cluster: Cluster) => entriesOf(cluster).catch(() => undefined);
+    const copies = await Promise.all(others.map(async (it) => [it.datacenter, await copyOf(it)] as const));
+    return copies.filter(([, copy]) => copy !== entries).map(([datacenter]) => datacenter);
+  };
+  await waitFor("the config entries to be replicated", async () => (await behind()).length === 0, {
+    ...options,
+    lastSeen: async () => `Those of ${(await behind()).join(", ")} differ from those of ${primary.datacenter}.`,
+    fix: "See the logs of Consul's servers.",
+  });
+}
+
+/** Waits until each datacenter answers the others. */
+export async function awaitAnswers(clusters: readonly Cluster[], options: WaitOptions): Promise<void> {
+  const apart = async () => (await readFederation(clusters)).filter(({ state }) => state !== "ACTIVE");
+  await waitFor("the datacenters to be federated", async () => (await apart()).length === 0, {
+    ...options,
+    lastSeen: async () =>
+      (await apart()).map(({ datacenters, state }) => `${datacenters.join(" and ")}: ${state}.`).join("\n"),
+    fix: `See the logs of the mesh gateways: \`${invocation("logs", "<gateway>")}\`.`,
+  });
+}
+
+const REPLICATED = ["service-intentions", "service-defaults", "service-resolver", "service-router", "proxy-defaults"];
+
+/** The entries as text, without the indexes of the datacenter's own state. */
+async function entriesOf({ consul }: Cluster): Promise<string> {
+  const lists = (await Promise.all(REPLICATED.map((kind) => consul.get(`/v1/config/${kind}`)))) as object[][];
+  const withoutIndexes = (key: string, value: unknown) => (/^(Create|Modify)Index$/.test(key) ? undefined : value);
+  // A new secondary ignores the entries until it has learned from the primary that intentions are config entries.
+  const intentions = (await consul.get("/v1/connect/intentions")) as { SourceName: string; DestinationName: string }[];
+  const pairs = intentions.map(({ SourceName, DestinationName }) => `${SourceName} ${DestinationName}`).sort();
+  return JSON.stringify([lists, pairs], withoutIndexes);
+}
+
+/** Whether the servers of one datacenter reach those of another. */
+async function isReached({ consul }: Cluster, { datacenter }: Cluster): Promise<boolean> {
+  return consul.get(`/v1/status/leader?dc=${datacenter}`).then(
+    () => true,
+    () => false,
+  );
+}
