@@ -101,6 +101,16 @@ test(
   MINUTE,
 );
 
+test("what a failover target answers is counted under the name of the service that fails over, as that of a target", async () => {
+  await eventually(async () => {
+    const response = await fetch(`${lab.url("gate")}/spare`, { signal: AbortSignal.timeout(5_000) });
+    expect(await response.json()).toMatchObject({ name: "orders" });
+    expect(await prometheus.queryEdges("mesh:edge_failovers:rate")).toEqual({
+      "gate → spare (failover 1)": expect.any(Number) as number,
+    });
+  }, MINUTE);
+});
+
 test(
   "each query of the dashboard has an answer",
   async () => {

@@ -4,8 +4,10 @@ import {
   AccessLogs,
   ApiGatewayListener,
   Constraint,
+  Failover,
   meshRules,
   Metrics,
+  Protocol,
   Sidecar,
   synthesize,
   Template,
@@ -61,10 +63,13 @@ synthesize((app) => {
   addCollector(mesh);
 });
 
+/** Requests for `/spare` go to a name without instances, for which the orders stand in. */
 function addGateway(mesh: ServiceMesh, orders: MeshService): void {
-  mesh
-    .addApiGateway("gate", { listeners: [ApiGatewayListener.http({ port: 8088 })], update: { minHealthyTime: "1s" } })
-    .connectTo(orders);
+  const listeners = [ApiGatewayListener.http({ port: 8088 })];
+  const gate = mesh.addApiGateway("gate", { listeners, update: { minHealthyTime: "1s" } });
+  gate.connectTo(orders);
+  const spare = mesh.addVirtualService("spare", { protocol: Protocol.HTTP, failover: Failover.to(orders) });
+  gate.connectTo(spare, { match: { pathPrefix: "/spare" }, prefixRewrite: "/" });
 }
 
 /** Two services share its group, and so its network: two Envoys, each with a port for its metrics. */
