@@ -192,6 +192,8 @@ function trafficOf(rates: Rates | undefined, { protocol }: Pick<MeshNode, "proto
   const { requests, clientErrors, serverErrors, connections, failedConnections, openConnections: open } = rates;
   const { durations = NO_DURATIONS } = rates;
   const isPlain = protocol === "tcp" || (protocol === undefined && requests === 0);
+  // Envoy adds durations to its histograms seconds later, so they may be those of requests before.
+  const isTimed = requests > 0 && durations.count > 0;
   return isPlain
     ? {
         unit: "connections",
@@ -204,7 +206,7 @@ function trafficOf(rates: Rates | undefined, { protocol }: Pick<MeshNode, "proto
         perSecond: requests,
         clientErrorsPerSecond: clientErrors,
         serverErrorsPerSecond: serverErrors,
-        ...(durations.count > 0 && { meanMs: meanMs(durations), p95Ms: quantileMs(durations, 0.95) }),
+        ...(isTimed && { meanMs: meanMs(durations), p95Ms: quantileMs(durations, 0.95) }),
       };
 }
 

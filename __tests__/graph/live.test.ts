@@ -271,6 +271,13 @@ test("requests have their duration, as who asks sees it or else over all who are
   );
 });
 
+test("durations of requests before the time that was watched, of which Envoy tells late, are left out", () => {
+  const flows = [flow("web", "api", { seen: "asked", requests: 0, ...took(100) })];
+  const traffic = { seconds: 2, problems: [], flows };
+  const seen = withLive(graph, { lab: "trial", takenAt: new Date(), jobs: [], traffic });
+  expect(edgeFacts(edgeOf(seen, "web", "api")).map(([name]) => name)).not.toContain("duration");
+});
+
 test("connections have those that are open and those that fail, without a duration", () => {
   const seen = withLive(graph, {
     ...{ lab: "trial", takenAt: new Date(), jobs: [] },
