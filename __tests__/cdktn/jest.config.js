@@ -16,7 +16,7 @@ module.exports = {
     "/node_modules/",
     // What knows nothing of cdktf, or looks only at what a synthesis has written, need not be repeated.
     // Of AWS the two presets show what could differ.
-    "/__tests__/(aws|cli|cluster|engines|faults|graph|import|lab|linux|package)/",
+    "/__tests__/(aws|cli|cluster|connection|engines|faults|graph|import|lab|linux|package)/",
     "/__tests__/(docs|generated-types|imports|licences|prose|reference|stacks/aws|checks/cycles|examples/count-dashboard-services)\\.test\\.ts$",
   ],
 };

@@ -81,7 +81,7 @@ test("names that Terraform takes in no address, or that could be read in two way
     for (const name of ["a.b", "a/b"]) {
       new ConsulConfigEntry<consul.JWTProviderConfigEntry>(stack, name, {
         ...{ kind: "jwt-provider", name },
-        entry: () => ({ JSONWebKeySet: { Local: { Filename: "/keys.json" } } }),
+        entry: () => ({ Issuer: "https://issuer.example", JSONWebKeySet: { Local: { Filename: "/keys.json" } } }),
       });
     }
   });
