@@ -34,8 +34,12 @@ export async function inBlocks(
       line.weight++;
     }
   });
-  const inner = await layOutLayers(
-    blocks.map(({ members }, block) => {
+  const linked = within.map((indices, block) => {
+    const ends = new Set(indices.flatMap((index) => [graph.edges[index].source, graph.edges[index].destination]));
+    return blocks[block].members.filter((member) => ends.has(graph.nodes[member].id));
+  });
+  const drawn = await layOutLayers(
+    linked.map((members, block) => {
       const places = new Map(members.map((member, place) => [graph.nodes[member].id, place]));
       return {
         boxes: members.map((member) => nodes[member]),
@@ -45,6 +49,7 @@ export async function inBlocks(
     }),
     options,
   );
+  const inner = blocks.map(({ members }, block) => withRows(members, linked[block], drawn[block], nodes));
   const sizes = inner.map(framed);
   const [outer] = await layOutLayers(
     [
@@ -62,6 +67,32 @@ export async function inBlocks(
   const { width, height, frames, lines } = outer;
   const blockLines = [...between.values()].map(({ from, to }, index) => ({ from, to, ...lines[index] }));
   return { ...placed, width, height, groups: placeGroups(graph, frames), blockLines };
+}
+
+/** Puts those that no line of their block leads to in rows below the others: Graphviz would draw one column of them. */
+function withRows(
+  members: readonly number[],
+  linked: readonly number[],
+  drawn: LaidOutLayers,
+  nodes: Unplaced["nodes"],
+): LaidOutLayers {
+  const isLinked = new Set(linked);
+  const others = members.filter((member) => !isLinked.has(member));
+  if (others.length === 0) return drawn;
+  const rows = tabulate(others.map((member) => nodes[member]));
+  const [width, top] = linked.length === 0 ? [0, 0] : [drawn.width, drawn.height];
+  const places = new Map<number, Point>();
+  linked.forEach((member, place) => places.set(member, drawn.boxes[place]));
+  others.forEach((member, place) => {
+    const { x, y } = rows.boxes[place];
+    places.set(member, { x, y: round(y + top) });
+  });
+  return {
+    ...drawn,
+    boxes: members.flatMap((member) => places.get(member) ?? []),
+    width: Math.max(width, rows.width),
+    height: round(top + rows.height),
+  };
 }
 
 /** Rows and columns, by name: what is left where a mesh is too dense for a good layout. */

@@ -206,6 +206,27 @@ describe("the layout", () => {
     }
   });
 
+  test("puts services of a block that do not reach each other in rows below those that do, not in one column", async () => {
+    const { nodes: services } = dense(160, 0, districts);
+    // Each reaches the next one, which is in another block, and the first eight those of their own block too.
+    const edges = services.flatMap(({ id: source }, index): MeshGraph["edges"] =>
+      [1, ...(index < 8 ? [4] : [])].map((step) => {
+        const { id: destination } = services[(index + step) % services.length];
+        return { id: `${source} ${destination}`, kind: "connection", source, destination, ways: [] };
+      }),
+    );
+    const { blocks, nodes } = await layOut({ groups: [], nodes: services, edges, notes: [] });
+    expect(blocks).toHaveLength(4);
+    for (const block of blocks) {
+      expect(block.height).toBeLessThan(2 * block.width);
+      for (const member of block.members) {
+        expect(inside(nodes[member], block)).toBe(true);
+        const others = block.members.filter((other) => other > member);
+        expect(others.filter((other) => overlap(nodes[member], nodes[other]))).toEqual([]);
+      }
+    }
+  });
+
   test("puts a mesh that no words divide into rows where Graphviz needs too long, a datacenter below the other", async () => {
     const { nodes, groups, blocks } = await layOut(variety, { limitMs: 1 });
     expect(blocks).toEqual([]);
