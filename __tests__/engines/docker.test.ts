@@ -1,6 +1,6 @@
 import { spawn, type ChildProcess } from "node:child_process";
 import { once } from "node:events";
-import { copyFileSync, mkdirSync, readFileSync, rmSync, writeFileSync } from "node:fs";
+import { copyFileSync, existsSync, mkdirSync, readFileSync, rmSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { LabFiles } from "../../lab/core/lab-files";
 import { eventually } from "../support/eventually";
@@ -175,10 +175,13 @@ describe("with a Docker daemon of the machine's own", () => {
   const folder = join(project, "machine");
   const socket = join(folder, "docker.sock");
   let daemon: ChildProcess;
+  /** What this daemon creates on the machine, whatever its options. */
+  let created: string[];
   const docker = (...args: string[]) => run("docker", ["--host", `unix://${socket}`, ...args]);
   const imagesThere = async () => (await docker("images", "--all", "--format", "{{.Repository}}:{{.Tag}}")).output;
 
   beforeAll(async () => {
+    created = ["/run/docker", "/opt/containerd"].filter((path) => !existsSync(path));
     mkdirSync(folder, { recursive: true });
     const options = [
       ...["--host", `unix://${socket}`, "--data-root", join(folder, "data"), "--exec-root", join(folder, "run")],
@@ -211,6 +214,7 @@ describe("with a Docker daemon of the machine's own", () => {
     delete process.env.DOCKER_HOST;
     daemon.kill("SIGKILL");
     await once(daemon, "exit");
+    for (const path of created) rmSync(path, { recursive: true, force: true });
   });
 
   test("images come from it, and are built by it, which leaves it as it was once the lab is down", async () => {
