@@ -1,8 +1,9 @@
 import { spawn, type ChildProcess } from "node:child_process";
 import { once } from "node:events";
-import { copyFileSync, existsSync, mkdirSync, readFileSync, rmSync, writeFileSync } from "node:fs";
+import { copyFileSync, mkdirSync, readFileSync, rmSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { LabFiles } from "../../lab/core/lab-files";
+import { ownFolders } from "../../lab/hosts/docker/builder";
 import { eventually } from "../support/eventually";
 import { writeImageFolder } from "../support/image-folder";
 import { CLI, run, TestLab } from "../support/lab";
@@ -175,13 +176,10 @@ describe("with a Docker daemon of the machine's own", () => {
   const folder = join(project, "machine");
   const socket = join(folder, "docker.sock");
   let daemon: ChildProcess;
-  /** What this daemon creates on the machine, whatever its options. */
-  let created: string[];
   const docker = (...args: string[]) => run("docker", ["--host", `unix://${socket}`, ...args]);
   const imagesThere = async () => (await docker("images", "--all", "--format", "{{.Repository}}:{{.Tag}}")).output;
 
   beforeAll(async () => {
-    created = ["/run/docker", "/opt/containerd"].filter((path) => !existsSync(path));
     mkdirSync(folder, { recursive: true });
     const options = [
       ...["--host", `unix://${socket}`, "--data-root", join(folder, "data"), "--exec-root", join(folder, "run")],
@@ -195,7 +193,8 @@ describe("with a Docker daemon of the machine's own", () => {
         ...[
           "sh",
           "-c",
-          `[ ! -d /run/containerd ] || mount -t tmpfs t /run/containerd; exec dockerd "$@"`,
+          `${ownFolders(folder)}
+          [ ! -d /run/containerd ] || mount -t tmpfs t /run/containerd; exec dockerd "$@"`,
           "sh",
           ...options,
         ],
@@ -214,7 +213,6 @@ describe("with a Docker daemon of the machine's own", () => {
     delete process.env.DOCKER_HOST;
     daemon.kill("SIGKILL");
     await once(daemon, "exit");
-    for (const path of created) rmSync(path, { recursive: true, force: true });
   });
 
   test("images come from it, and are built by it, which leaves it as it was once the lab is down", async () => {

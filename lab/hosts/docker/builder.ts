@@ -67,8 +67,22 @@ function bootScript(folder: string, dockerd: string, socket: string, cgroup: str
 # Fetches and builds images for the lab, with the machine's network.
 set -eu
 mount -t proc proc /proc
-# The daemon creates folders in these, whatever its options: it gets copies, with the folders of the machine in them.
-for folder in /opt /run; do
+${ownFolders(folder)}
+# It would use the containerd that the machine has.
+[ ! -d /run/containerd ] || mount -t tmpfs tmpfs /run/containerd
+rm -f ${quote(socket)} ${quote(join(folder, "docker.pid"))}
+exec ${commandLine(command)}
+`;
+}
+
+/**
+ * Commands that give a Docker daemon, in mount namespaces of its own, copies of `/opt` and `/run` with the folders of the machine in them.
+ * Whatever its options, it creates folders there.
+ *
+ * @param folder where the copies are mounted first
+ */
+export function ownFolders(folder: string): string {
+  return `for folder in /opt /run; do
   copy=${quote(join(folder, "copies"))}$folder
   mkdir -p "$copy"
   mount -t tmpfs -o mode=0755 tmpfs "$copy"
@@ -81,12 +95,7 @@ for folder in /opt /run; do
     fi
   done
   mount --move "$copy" "$folder"
-done
-# It would use the containerd that the machine has.
-[ ! -d /run/containerd ] || mount -t tmpfs tmpfs /run/containerd
-rm -f ${quote(socket)} ${quote(join(folder, "docker.pid"))}
-exec ${commandLine(command)}
-`;
+done`;
 }
 
 /** How registries are reached from this machine. */
