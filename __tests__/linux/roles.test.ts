@@ -91,7 +91,7 @@ describe("a client host", () => {
       recursors: ["127.0.0.53"],
     });
     expect(host.systemPackages).toEqual(["systemd-resolved", "iptables"]);
-    expect(host.steps.filter((step) => step.includes("--dport 53 --jump DNAT --to-destination :8600"))).toHaveLength(2);
+    expect(host.steps.filter((step) => step.includes("--dport 53 -j DNAT --to-destination :8600"))).toHaveLength(2);
     // Those of a secure server for others stay.
     const secure = composeHost("secure", consulServer({ ...consul, bootstrapExpect: 3, taskDns: true }));
     expect(configuration(secure, "/etc/consul.d/consul.json")).toMatchObject({

@@ -49,7 +49,7 @@ export function dnsRole({
     steps: [
       // A lab host has the files of a machine, but no systemd.
       ...(dnsForwarding ? ["[ ! -d /run/systemd/system ] || systemctl restart systemd-resolved"] : []),
-      ...(taskDns ? redirectDns("PREROUTING --match addrtype --dst-type LOCAL") : []),
+      ...(taskDns ? redirectDns("PREROUTING -m addrtype --dst-type LOCAL") : []),
     ],
   };
 }
@@ -61,7 +61,8 @@ export function dnsRole({
 export function redirectDns(chainAndMatch: string): string[] {
   return ["udp", "tcp"].map((protocol) => {
     const [chain, ...match] = chainAndMatch.split(" ");
-    const rule = `${chain} --protocol ${protocol} ${match.join(" ")} --dport ${PORTS.standard} --jump DNAT --to-destination :${PORTS.consul}`;
-    return `iptables --wait --table nat --check ${rule} 2>/dev/null || iptables --wait --table nat --append ${rule}`;
+    const rule = `${chain} -p ${protocol} ${match.join(" ")} --dport ${PORTS.standard} -j DNAT --to-destination :${PORTS.consul}`;
+    // User data is limited, hence the short options.
+    return `iptables -w -t nat -C ${rule} 2>/dev/null || iptables -w -t nat -A ${rule}`;
   });
 }

@@ -8,7 +8,7 @@ import { listeningCheck, renderGatewayBlockJob, type GatewayBlockProps } from ".
 import { type ConsulConfigEntry, DerivedConfigEntry } from "../config-entry";
 import { MESH_GATEWAY_SHAPE } from "../shapes";
 import { Gateway, type GatewayBaseProps, type InMesh } from "./gateway";
-import { numberText } from "../../core/collections";
+import { mergeMaps, numberText } from "../../core/collections";
 
 /** Props of {@link ServiceMesh.addMeshGateway}. */
 export interface MeshGatewayBaseProps extends GatewayBaseProps, GatewayBlockProps {
@@ -81,7 +81,9 @@ export class MeshGateway extends Gateway<MeshGatewayBaseProps> {
           service: {
             PortLabel: WAN_PORT,
             // With it, Consul's servers reach those of the other datacenters through this gateway.
-            Meta: this.mesh.primaryDatacenter === undefined ? undefined : { "consul-wan-federation": "1" },
+            ...(this.mesh.primaryDatacenter !== undefined && {
+              Meta: mergeMaps<string>(this.props.meta, { "consul-wan-federation": "1" }),
+            }),
             TaggedAddresses:
               wanAddress === undefined && wanPort === undefined
                 ? undefined
