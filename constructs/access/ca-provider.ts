@@ -1,4 +1,5 @@
 import type { Place } from "../core/problems";
+import { hostOf, isLoopback } from "../core/network-address";
 import * as is from "../core/shape";
 import { sharedClass } from "../core/shared-class";
 import type { VaultAuth } from "./vault-auth";
@@ -24,8 +25,6 @@ export interface VaultCaOptions {
   readonly tlsServerName?: string;
 }
 
-const isLoopback = (host: string) => host === "localhost" || host === "[::1]" || host.startsWith("127.");
-
 const VAULT_CA_SHAPE: is.Shape<VaultCaOptions> = {
   address: is.required(
     is.rule(
@@ -33,7 +32,7 @@ const VAULT_CA_SHAPE: is.Shape<VaultCaOptions> = {
       "Consul's servers send their credentials there.",
       (value) => {
         const url = is.httpUrl(value);
-        return url !== undefined && (url.protocol === "https:" || isLoopback(url.hostname));
+        return url !== undefined && (url.protocol === "https:" || isLoopback(hostOf(url)));
       },
     ),
   ),

@@ -1,6 +1,7 @@
 import { Fn } from "cdktf";
 import { isIP } from "node:net";
 import { optionalConsulDuration, optionalMilliseconds, type DurationLike } from "../core/duration";
+import { hostOf } from "../core/network-address";
 import { Shown, type Place } from "../core/problems";
 import * as is from "../core/shape";
 import { isToken } from "../core/token";
@@ -146,7 +147,7 @@ export class JwtKeys {
 function renderRemote(options: RemoteJwksOptions): consul.RemoteJWKS {
   const { uri, requestTimeout = "5s", cacheDuration, retry, authority } = options;
   const url = is.httpUrl(uri);
-  const isAddress = url !== undefined && isIP(url.hostname.replace(/^\[|\]$/g, "")) !== 0;
+  const isAddress = url !== undefined && isIP(hostOf(url)) !== 0;
   return {
     URI: uri,
     RequestTimeoutMs: optionalMilliseconds(requestTimeout),

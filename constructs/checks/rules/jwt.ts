@@ -4,6 +4,7 @@ import { providersOf } from "../../consul/jwt-requirement";
 import { Protocol } from "../../consul/protocol";
 import { nanoseconds } from "../../core/duration";
 import { describePath } from "../../core/errors";
+import { hostOf } from "../../core/network-address";
 import { itemsOf, known } from "../../core/problems";
 import { httpUrl } from "../../core/shape";
 import { isToken } from "../../core/token";
@@ -127,7 +128,7 @@ const jwksSettings: Check = {
   level: "error",
   *find(app) {
     for (const { at, name, url, keys } of remoteKeysIn(app)) {
-      const host = url.hostname.replace(/^\[|\]$/g, "");
+      const host = hostOf(url);
       const type = known(keys.JWKSCluster)?.DiscoveryType;
       if (isIP(host) === 0 && (keys.JWKSCluster === undefined || type === "STATIC")) {
         yield {

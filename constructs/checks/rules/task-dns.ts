@@ -1,4 +1,5 @@
 import { isIP } from "node:net";
+import { isLoopback } from "../../core/network-address";
 import { itemsOf, known, textsOf } from "../../core/problems";
 import { isToken } from "../../core/token";
 import { isIsolated } from "../../nomad/network";
@@ -32,7 +33,7 @@ const server: Check = {
 function problemOf(given: string, isAllocationIsolated: boolean): string | undefined {
   if (isToken(given) || given.includes("${")) return undefined;
   if (isIP(given) === 0) return "is not an IP address, so tasks resolve no names.";
-  if (!isAllocationIsolated || !/^127\.|^::1$/.test(given)) return undefined;
+  if (!isAllocationIsolated || !isLoopback(given)) return undefined;
   return "is the allocation itself, on whose loopback interface no name server answers.";
 }
 

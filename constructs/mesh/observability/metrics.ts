@@ -2,6 +2,7 @@ import { isIP } from "node:net";
 import { hostAndPort } from "../../consul/static-cluster";
 import type * as consul from "../../consul/generated/config-entries";
 import { optionalConsulDuration, type DurationLike } from "../../core/duration";
+import { isLoopback } from "../../core/network-address";
 import type { Place } from "../../core/problems";
 import * as is from "../../core/shape";
 import { isToken } from "../../core/token";
@@ -182,7 +183,7 @@ function refuseWrongAgent(address: unknown): void {
       `${JSON.stringify(address)} is not the address of an agent. Use an IP address and a port, such as "10.0.0.7:8125": Envoy looks up no name for it.`,
     );
   }
-  if (/^127\.|^::1$/.test(host)) {
+  if (isLoopback(host)) {
     throw new RangeError(
       `${JSON.stringify(address)} is on the loopback interface, of which each allocation has its own. Use an address of the node that runs the agent.`,
     );
