@@ -165,11 +165,12 @@ export function httpUrl(value: unknown): URL | undefined {
 
 /** Any number, including NaN. The rules of Consul and Nomad check its range later, together with the other fields. */
 export const number = rule("a number", "Use a number.", (value) => typeof value === "number");
-export const port = rule(
-  "a whole number from 1 to 65535",
-  "Use a valid port.",
-  (value) => Number.isInteger(value) && Number(value) >= 1 && Number(value) <= 65_535,
-);
+/** A whole number from 1. @param most the greatest one. @default none */
+export function count(fix: string, most = Infinity): Rule {
+  const allowed = `a whole number from 1${most === Infinity ? "" : ` to ${most}`}`;
+  return rule(allowed, fix, (value) => Number.isInteger(value) && Number(value) >= 1 && Number(value) <= most);
+}
+export const port = count("Use a valid port.", 65_535);
 export const flag = rule("true or false", "Use one of them.", (value) => typeof value === "boolean");
 export const textOrNumber = rule("a string or a number", "Use one of them.", (value) =>
   ["string", "number"].includes(typeof value),

@@ -81,15 +81,12 @@ export class ConsulConfigEntry<Entry extends consul.ConfigEntry = consul.ConfigE
     this.kind = kind;
     this.entryName = name;
     const home = entryScopeOf(this);
-    const resource = new OptionalConfigEntry(home ?? this, home === undefined ? "Resource" : this.node.path, {
-      ...{ kind, name, configJson: "{}" },
-    });
+    const [place, prefix] = home === undefined ? [this, ""] : [home, `${this.node.path}/`];
+    const resource = new OptionalConfigEntry(place, `${prefix}Resource`, { kind, name, configJson: "{}" });
     addressByIdentity(resource, kind, name);
     this.resource = resource;
     const triggers = Object.entries(renewedBy).map(([id, value]) => {
-      const trigger = new OptionalTrigger(home ?? this, home === undefined ? id : `${this.node.path}/${id}`, {
-        input: { value },
-      });
+      const trigger = new OptionalTrigger(place, `${prefix}${id}`, { input: { value } });
       addressByIdentity(trigger, kind, name, id);
       return trigger;
     });

@@ -121,14 +121,7 @@ const OF_INBOUND_GATEWAY = {
   ...GATEWAY_JOB_SHAPE,
   ...OF_GATEWAY,
   forwardedHeaders: is.literal(is.oneOf(["replace", "append", "keep"]), "Use a literal value: routes depend on it."),
-  maxRequestHeadersKib: is.literal(
-    is.rule(
-      "a whole number from 1 to 8192",
-      "Use one, or omit it.",
-      (value) => Number.isInteger(value) && Number(value) >= 1 && Number(value) <= 8192,
-    ),
-    ENVOY_IS_TOLD,
-  ),
+  maxRequestHeadersKib: is.literal(is.count("Use one, or omit it.", 8192), ENVOY_IS_TOLD),
 };
 
 /** Shape of the props of an API gateway. */

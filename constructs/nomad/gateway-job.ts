@@ -38,12 +38,6 @@ export interface GatewayJobProps extends JobProps {
   readonly maxInboundConnections?: number;
 }
 
-const WHOLE = is.rule(
-  "a whole number from 1",
-  "Use one, or omit it.",
-  (value) => Number.isInteger(value) && Number(value) > 0,
-);
-
 /** @internal */
 export const GATEWAY_JOB_SHAPE: is.Shape<GatewayJobProps> = {
   ...JOB_PROPS_SHAPE,
@@ -52,7 +46,10 @@ export const GATEWAY_JOB_SHAPE: is.Shape<GatewayJobProps> = {
   volumeMounts: is.list(is.block(VOLUME_MOUNT_SHAPE)),
   tags: is.list(is.text),
   meta: is.map(is.text),
-  maxInboundConnections: is.literal(WHOLE, "Use a literal number: it is part of Envoy's configuration in the job."),
+  maxInboundConnections: is.literal(
+    is.count("Use one, or omit it."),
+    "Use a literal number: it is part of Envoy's configuration in the job.",
+  ),
 };
 
 /** Fields that are merged into the bootstrap that Nomad writes for an Envoy. */

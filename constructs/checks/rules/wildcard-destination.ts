@@ -12,6 +12,20 @@ function destinationsIn({ members }: Cluster): readonly MemberRecord[] {
   return members.filter(({ kind }) => kind === "service" || kind === "external service");
 }
 
+/** The intentions for every service that are stated in the app, by what they do. */
+function* wildcardIntentions(
+  { clusters }: Snapshot,
+  does: "allow" | "deny",
+): Iterable<{ readonly cluster: Cluster; readonly intention: IntentionRecord; readonly source: Source }> {
+  for (const cluster of clusters) {
+    for (const intention of cluster.statedFor(ANY_SERVICE)) {
+      if ((intention.isDenied === true) === (does === "deny")) {
+        yield { cluster, intention, source: sourceOf(intention) };
+      }
+    }
+  }
+}
+
 function sourceOf({ source }: IntentionRecord): Source {
   return { service: source.service, peer: source.peer };
 }
@@ -39,21 +53,16 @@ const wildcardDestination: Check = {
   reason: "An attacker who controls the source can then reach services of which no connection is stated.",
   level: "error",
   *find({ graph }) {
-    for (const cluster of graph.clusters) {
-      for (const intention of cluster.statedFor(ANY_SERVICE)) {
-        const source = sourceOf(intention);
-        const reached = destinationsIn(cluster).filter(({ name }) => {
-          const { allowed, isByWildcard } = decisionFor(graph, cluster, source, name);
-          return isByWildcard && allowed !== "no" && name !== source.service;
-        });
-        if (intention.isDenied !== true) {
-          yield {
-            at: intention.origin.path,
-            problem: `${nameOf(source)} can reach every service${reached.length === 0 ? "" : `, such as ${listed(reached.map(({ name }) => name))}`}.`,
-            fix: 'Connect it to the services that it needs. If this is intended, silence(…, "wildcard-destination", "why").',
-          };
-        }
-      }
+    for (const { cluster, intention, source } of wildcardIntentions(graph, "allow")) {
+      const reached = destinationsIn(cluster).filter(({ name }) => {
+        const { allowed, isByWildcard } = decisionFor(graph, cluster, source, name);
+        return isByWildcard && allowed !== "no" && name !== source.service;
+      });
+      yield {
+        at: intention.origin.path,
+        problem: `${nameOf(source)} can reach every service${reached.length === 0 ? "" : `, such as ${listed(reached.map(({ name }) => name))}`}.`,
+        fix: 'Connect it to the services that it needs. If this is intended, silence(…, "wildcard-destination", "why").',
+      };
     }
   },
 };
@@ -64,19 +73,16 @@ const bypassedToken: Check = {
     "A service's requirement of a token applies to the sources of its own intentions, not to those of the wildcard destination.",
   level: "error",
   *find({ graph }) {
-    for (const cluster of graph.clusters) {
-      for (const intention of cluster.statedFor(ANY_SERVICE).filter(({ isDenied }) => isDenied !== true)) {
-        const source = sourceOf(intention);
-        for (const { member } of guardedIn(graph).filter((guarded) => guarded.cluster === cluster)) {
-          const { key, name } = member;
-          const { allowed, isByWildcard } = decisionFor(graph, cluster, source, name);
-          if (isByWildcard && allowed !== "no") {
-            yield {
-              at: key,
-              problem: `${nameOf(source)} can reach ${name} without a token, by an intention for every service.`,
-              fix: `Deny it with denyFrom at ${name}, or state it there with allowFrom, so that it needs the token too.`,
-            };
-          }
+    for (const { cluster, source } of wildcardIntentions(graph, "allow")) {
+      for (const { member } of guardedIn(graph).filter((guarded) => guarded.cluster === cluster)) {
+        const { key, name } = member;
+        const { allowed, isByWildcard } = decisionFor(graph, cluster, source, name);
+        if (isByWildcard && allowed !== "no") {
+          yield {
+            at: key,
+            problem: `${nameOf(source)} can reach ${name} without a token, by an intention for every service.`,
+            fix: `Deny it with denyFrom at ${name}, or state it there with allowFrom, so that it needs the token too.`,
+          };
         }
       }
     }
@@ -88,19 +94,16 @@ const ineffectiveDenial: Check = {
   reason: "An intention for a service comes before one for every service, whatever their sources are.",
   level: "warning",
   *find({ graph }) {
-    for (const cluster of graph.clusters) {
-      for (const intention of cluster.statedFor(ANY_SERVICE).filter(({ isDenied }) => isDenied === true)) {
-        const source = sourceOf(intention);
-        const reached = destinationsIn(cluster).filter(
-          ({ name }) => decisionFor(graph, cluster, source, name).allowed !== "no",
-        );
-        if (reached.length > 0) {
-          yield {
-            at: intention.origin.path,
-            problem: `${nameOf(source)} is denied to reach every service, but intentions of ${listed(reached.map(({ name }) => name))} allow it.`,
-            fix: "Deny it at these services too, or remove what allows it there.",
-          };
-        }
+    for (const { cluster, intention, source } of wildcardIntentions(graph, "deny")) {
+      const reached = destinationsIn(cluster).filter(
+        ({ name }) => decisionFor(graph, cluster, source, name).allowed !== "no",
+      );
+      if (reached.length > 0) {
+        yield {
+          at: intention.origin.path,
+          problem: `${nameOf(source)} is denied to reach every service, but intentions of ${listed(reached.map(({ name }) => name))} allow it.`,
+          fix: "Deny it at these services too, or remove what allows it there.",
+        };
       }
     }
   },
