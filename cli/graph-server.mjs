@@ -42,8 +42,10 @@ const server = createServer((request, response) => {
 });
 
 process.on("message", (message) => {
-  if (message.page !== undefined) ({ page, version } = message);
-  if (message.page !== undefined) at = Date.now();
+  if (message.page !== undefined) {
+    ({ page, version } = message);
+    at = Date.now();
+  }
   ({ problem } = message);
 });
 process.on("disconnect", () => process.exit());

@@ -6,6 +6,7 @@ import { LabError } from "../lab/core/errors";
 import { Lab } from "../lab/hosts/lab";
 import type { Runtime } from "../lab/app/synthesize-app";
 import { isEngine } from "../lab/cluster/published";
+import { destinationDatacenter } from "../lab/cluster/services";
 import { up, type UpReport } from "../lab/commands/up/up";
 import { changesIn } from "../lab/commands/watch";
 import { invocation } from "../lab/core/invocation";
@@ -168,7 +169,7 @@ function render(report: UpReport, name: string): string {
       // Versions of a service are connected alike.
       new Set(
         mesh.connections.map(({ source, destination, partly, job, ...to }) => {
-          const there = to.peer ?? to.datacenter ?? job.datacenter;
+          const there = destinationDatacenter(to, job.datacenter);
           const ends = [labelled(source, job.datacenter), labelled(destination, there)];
           return `${ends.join(" → ")}${partly ? " (some requests)" : ""}`;
         }),

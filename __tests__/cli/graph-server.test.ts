@@ -29,7 +29,7 @@ async function readingOf({ url }: PageServer) {
   return JSON.parse(answer.text) as { version: string; ageMs: number; problem?: string };
 }
 
-test("the newest page is served, and why there is none newer, until there is one", async () => {
+test("serves the newest page, and the reason why it was not refreshed, until the next page", async () => {
   const server = await serve();
   server.show("<p>first</p>", "1");
   server.fail("Nomad does not answer.");

@@ -3,7 +3,7 @@ import { ANY_SERVICE } from "../../constructs/consul/service-intentions";
 import { reach } from "../../constructs/model/reach";
 import type { Cluster } from "./cluster";
 import { readConfigEntries } from "./config-entries";
-import type { JobStatus, UpstreamStatus } from "./services";
+import { destinationDatacenter, type JobStatus, type UpstreamStatus } from "./services";
 
 /** Connections, as the running cluster has it. */
 export interface MeshPicture {
@@ -66,7 +66,7 @@ export function meshPicture(datacenter: string, world: World, jobs: readonly Job
     there === undefined || world.entries.has(there);
   const wanted = jobs.flatMap((job) => job.upstreams.filter(isKnown).map((upstream) => ({ job, ...upstream })));
   const permissionFor = ({ source, destination, ...to }: Omit<UpstreamStatus, "localPort">) => {
-    const there = to.peer ?? to.datacenter ?? datacenter;
+    const there = destinationDatacenter(to, datacenter);
     return reach(world, { datacenter, service: source }, { datacenter: there, service: destination }).allowed;
   };
   const candidates = [...wanted, ...virtualConnections(jobs, world.entries.get(datacenter))];

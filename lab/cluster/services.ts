@@ -43,6 +43,14 @@ export interface UpstreamStatus {
   readonly localPort: number;
 }
 
+/** The datacenter of an upstream's destination. @param own that of the source */
+export function destinationDatacenter(
+  { peer, datacenter }: Pick<UpstreamStatus, "peer" | "datacenter">,
+  own: string,
+): string {
+  return peer ?? datacenter ?? own;
+}
+
 /** A service that a job registers in Consul. Those of a gateway are none. */
 export interface ServiceStatus {
   readonly name: string;

@@ -4,6 +4,7 @@ import { setTimeout as sleep } from "node:timers/promises";
 import { promisify } from "node:util";
 import { urlOf, type Cluster } from "./cluster";
 import type { Connection, MeshPicture } from "./mesh-picture";
+import { destinationDatacenter } from "./services";
 import { enterAllocation } from "../hosts/namespaces";
 import type { ProcessRecord } from "../machine/processes";
 import type { Listener } from "../hosts/state";
@@ -94,7 +95,7 @@ async function problemOfConnection(
   initOf: (host: string) => ProcessRecord | undefined,
 ): Promise<string | undefined> {
   const { destination, group, localPort, job } = connection;
-  const there = connection.peer ?? connection.datacenter ?? job.datacenter;
+  const there = destinationDatacenter(connection, job.datacenter);
   const home = clusters.find(({ datacenter }) => datacenter === there);
   const defaults = (await home?.consul.get(`/v1/config/service-defaults/${destination}`)) as
     { Protocol?: string } | undefined;
