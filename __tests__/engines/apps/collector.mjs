@@ -10,6 +10,7 @@ import { createSocket } from "node:dgram";
 import { createServer } from "node:http";
 import { createServer as createHttp2Server } from "node:http2";
 import { createServer as createTcpServer } from "node:net";
+import { fields } from "./protobuf.mjs";
 
 const spans = [];
 const metrics = { "/statsd": new Map(), "/dogstatsd": new Map() };
@@ -80,31 +81,4 @@ function fromOtlp(protocol, message) {
         name: String(fields(span, 5)[0]),
       }));
   });
-}
-
-/** The fields of a protobuf message that have this number and a length. */
-function fields(message, number) {
-  const found = [];
-  let at = 0;
-  const varint = () => {
-    let value = 0;
-    for (let factor = 1; ; factor *= 128) {
-      const byte = message[at++];
-      value += (byte & 127) * factor;
-      if (byte < 128) return value;
-    }
-  };
-  while (at < message.length) {
-    const tag = varint();
-    const type = tag & 7;
-    if (type === 0) varint();
-    else if (type === 1) at += 8;
-    else if (type === 5) at += 4;
-    else {
-      const length = varint();
-      if (tag >> 3 === number) found.push(message.subarray(at, at + length));
-      at += length;
-    }
-  }
-  return found;
 }

@@ -9,6 +9,7 @@
 import { createServer } from "node:http";
 import { createServer as createHttp2Server } from "node:http2";
 import { buffer } from "node:stream/consumers";
+import { fields } from "./protobuf.mjs";
 
 const logs = [];
 
@@ -34,27 +35,3 @@ createHttp2Server()
     stream.end(Buffer.alloc(5));
   })
   .listen(Number(process.env.GRPC_PORT), "127.0.0.1");
-
-/** The values of a field of a Protocol Buffers message that has bytes for a value. */
-function fields(message, wanted) {
-  const values = [];
-  for (let at = 0; at < message.length;) {
-    const varint = () => {
-      let value = 0;
-      for (let shift = 0; ; shift += 7) {
-        const byte = message[at++];
-        value += (byte & 127) * 2 ** shift;
-        if (byte < 128) return value;
-      }
-    };
-    const key = varint();
-    const type = key % 8;
-    if (type === 0) varint();
-    else {
-      const length = type === 1 ? 8 : type === 5 ? 4 : varint();
-      if (type === 2 && Math.floor(key / 8) === wanted) values.push(message.subarray(at, at + length));
-      at += length;
-    }
-  }
-  return values;
-}

@@ -82,13 +82,11 @@ function addCollector(mesh: ServiceMesh): void {
       command: "node",
       args: ["${NOMAD_TASK_DIR}/collector.mjs"],
       env: { HTTP_PORT: "9411", GRPC_PORT: "4317", STATSD_PORT: "8125", DOGSTATSD_PORT: "8126" },
-      templates: [
-        Template.text(readFileSync(join(__dirname, "collector.mjs"), "utf8"), {
-          destination: "local/collector.mjs",
-          leftDelimiter: "[[",
-          rightDelimiter: "]]",
+      templates: ["collector.mjs", "protobuf.mjs"].map((file) =>
+        Template.text(readFileSync(join(__dirname, file), "utf8"), {
+          ...{ destination: `local/${file}`, leftDelimiter: "[[", rightDelimiter: "]]" },
         }),
-      ],
+      ),
     }),
     constraints: [Constraint.equals("${node.unique.name}", "client-1")],
     override: {

@@ -181,11 +181,11 @@ function addExtended(mesh: ServiceMesh, client: MeshService): void {
     Workload.exec({
       ...{ driver: "raw_exec", command: "node", args: ["${NOMAD_TASK_DIR}/gatekeeper.mjs"] },
       env: { HTTP_PORT: String(port), GRPC_PORT: String(port + 1) },
-      templates: [
-        Template.text(readFileSync(join(__dirname, "gatekeeper.mjs"), "utf8"), {
-          ...{ destination: "local/gatekeeper.mjs", leftDelimiter: "[[", rightDelimiter: "]]" },
+      templates: ["gatekeeper.mjs", "protobuf.mjs"].map((file) =>
+        Template.text(readFileSync(join(__dirname, file), "utf8"), {
+          ...{ destination: `local/${file}`, leftDelimiter: "[[", rightDelimiter: "]]" },
         }),
-      ],
+      ),
     });
   const authz = mesh.addService("authz", {
     ...{ port: 9401, protocol: Protocol.HTTP, workload: gatekeeper(9401), update: { minHealthyTime: "1s" } },
