@@ -329,7 +329,10 @@ describe("each option is found in the file that the agent reads", () => {
       { profile: "plain", primaryDatacenter: "dc1" },
       { tls: { internal_rpc: { verify_outgoing: true, verify_server_hostname: true } } },
     ],
-    [{ primaryGateways: ["10.0.0.1:8443"] }, { primary_gateways: ["10.0.0.1:8443"] }],
+    [
+      { primaryGateways: ["10.0.0.1:8443"], retryInterval: "5s" },
+      { primary_gateways: ["10.0.0.1:8443"], retry_interval: "5s", retry_interval_wan: "5s" },
+    ],
     [
       { caPrivateKey: { type: "rsa", bits: 2048 }, leafCertTtl: "24h" },
       { connect: { ca_config: { private_key_type: "rsa", private_key_bits: 2048, leaf_cert_ttl: "24h" } } },

@@ -17,7 +17,7 @@ export interface ConsulAgentOptions extends ConsulDnsOptions {
    * @see https://developer.hashicorp.com/consul/docs/reference/agent/configuration-file/join
    */
   readonly retryJoin: readonly string[];
-  /** Time between two attempts to join, as a Go duration. @default "30s" */
+  /** Time between two attempts to join other agents, or the primary datacenter, as a Go duration. @default "30s" */
   readonly retryInterval?: string;
   /** @default "dc1" */
   readonly datacenter?: string;

@@ -66,6 +66,7 @@ export function consulServer(options: ConsulServerOptions): HostRole {
     autopilot: { min_quorum: options.minQuorum ?? Math.floor(options.bootstrapExpect / 2) + 1 },
     ui_config: { enabled: true },
     primary_gateways: options.primaryGateways,
+    retry_interval_wan: options.primaryGateways && options.retryInterval,
     ...connect(options),
     ...(options.profile === "plain"
       ? {

@@ -62,10 +62,11 @@ export class OfflineApply {
     await this.removeAll(vanished);
     try {
       // As Terraform has it: stack by stack, and no further one after a failure.
-      for (const name of names) {
+      for (const applied of stacks) {
+        await this.options.beforeStack?.(applied);
         await this.applyStack(
-          name,
-          planned.filter(({ stack }) => stack === name),
+          applied.name,
+          planned.filter(({ stack }) => stack === applied.name),
         );
       }
     } finally {
@@ -202,11 +203,13 @@ export class OfflineApply {
   /** All objections of the engines at once, before anything is written. */
   private async validate(planned: readonly PlannedResource[]): Promise<void> {
     const objections: string[] = [];
+    // Others may not run yet.
+    const judge = (datacenter: string | undefined) => (this.options.beforeStack ? undefined : datacenter);
     for (const { address, datacenter, definition, isOpen, evaluate } of planned) {
       this.options.signal?.throwIfAborted();
       if (isOpen) continue;
       try {
-        await definition.validate?.(this.contextOf(datacenter), evaluate(this.attributesOf).body);
+        await definition.validate?.(this.contextOf(judge(datacenter)), evaluate(this.attributesOf).body);
       } catch (error) {
         if (!(error instanceof EngineRefusal)) throw error;
         objections.push(`\n  ${address}: ${error.words.replaceAll("\n", "\n    ")}`);

@@ -1,4 +1,5 @@
 import type { ClusterEndpoints } from "../cluster/engine-api";
+import type { SynthesizedStack } from "./synthesized";
 import type { VariableValues } from "./variables";
 
 export interface ApplyOptions {
@@ -15,6 +16,11 @@ export interface ApplyOptions {
   readonly datacenters?: Readonly<Record<string, ClusterEndpoints>>;
   /** `auto` takes Terraform or OpenTofu where they can install the providers, and the offline apply otherwise. */
   readonly engine: "auto" | "terraform" | "offline";
+  /**
+   * Called before each stack is applied, and waited for. The clusters other than that of `endpoints` need not run before.
+   * @default all clusters run
+   */
+  readonly beforeStack?: (stack: SynthesizedStack) => Promise<void>;
   readonly onProgress: (line: string) => void;
   /**
    * Values of the stacks' variables by name, written as in `TF_VAR_<name>`. What no stack asks for is left aside.

@@ -61,7 +61,10 @@ export class TerraformApp {
     // Before the others: what moved to another stack is then created there, instead of being removed under it.
     await this.destroyEach(vanished, changes);
     this.writeNames(names);
-    for (const { name } of stacks) await this.change(name, [], changes);
+    for (const stack of stacks) {
+      await this.options.beforeStack?.(stack);
+      await this.change(stack.name, [], changes);
+    }
     return changes;
   }
 

@@ -16,7 +16,7 @@ export function readFederation(clusters: readonly Cluster[]): Promise<PeeringSta
 
 /**
  * Waits until each datacenter of a WAN federation answers the others, which it does once their mesh gateways run, and has the config
- * entries of the primary. Consul does both on its own, but after failed attempts it copies entries only every minute.
+ * entries of the primary.
  *
  * @param clusters the primary is the first one
  */
@@ -25,9 +25,7 @@ export async function awaitFederation(clusters: readonly Cluster[], options: Wai
   const [primary, ...others] = clusters;
   const behind = async () => {
     const entries = await entriesOf(primary);
-    // A server that has just been restarted does not answer yet.
-    const copyOf = (cluster: Cluster) => entriesOf(cluster).catch(() => undefined);
-    const copies = await Promise.all(others.map(async (it) => [it.datacenter, await copyOf(it)] as const));
+    const copies = await Promise.all(others.map(async (it) => [it.datacenter, await entriesOf(it)] as const));
     return copies.filter(([, copy]) => copy !== entries).map(([datacenter]) => datacenter);
   };
   await waitFor("the config entries to be replicated", async () => (await behind()).length === 0, {
@@ -38,7 +36,7 @@ export async function awaitFederation(clusters: readonly Cluster[], options: Wai
 }
 
 /** Waits until each datacenter answers the others. */
-export async function awaitAnswers(clusters: readonly Cluster[], options: WaitOptions): Promise<void> {
+async function awaitAnswers(clusters: readonly Cluster[], options: WaitOptions): Promise<void> {
   const apart = async () => (await readFederation(clusters)).filter(({ state }) => state !== "ACTIVE");
   await waitFor("the datacenters to be federated", async () => (await apart()).length === 0, {
     ...options,

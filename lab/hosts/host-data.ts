@@ -75,11 +75,18 @@ export function labHosts(
         ...(dockerd !== undefined && host.role === "client" && { [dockerData]: files.docker(host.name) }),
       },
       supervisord: join(engines.supervisor.path, "supervisord"),
-      // A client that registers before the servers have made their keyring asks again only after 15 to 30 seconds; and an
-      // agent whose token may do nothing yet remembers that for as long.
-      heldUnits: host.role === "client" ? (isSecure ? ["consul", "nomad"] : ["nomad"]) : [],
+      heldUnits: heldUnitsOf(host, datacenter),
     };
   });
+}
+
+/**
+ * A client that registers before the servers have made their keyring asks again only after 15 to 30 seconds; and an agent whose token
+ * may do nothing yet remembers that for as long. Servers outside the primary need its mesh gateways.
+ */
+function heldUnitsOf({ role }: LabHost, { name, profile, primary }: Datacenter): string[] {
+  if (role === "client") return profile === "secure" ? ["consul", "nomad"] : ["nomad"];
+  return primary === undefined || primary.name === name ? [] : ["consul", "nomad"];
 }
 
 function rolesOf(host: LabHost, datacenter: Datacenter, engines: Engines, dockerd?: string): HostRole[] {

@@ -6,15 +6,15 @@ import { LabError } from "../../core/errors";
 import { invocation } from "../../core/invocation";
 import { waitFor } from "../../core/wait";
 import { lastLines, openGate } from "../../hosts/host";
-import { allHosts, hostsOf, type LabHost } from "../../hosts/topology";
+import { hostsOf, type LabHost } from "../../hosts/topology";
 import { hostToolStatus } from "../host-tool";
-import type { Run, Results, Site } from "./run";
+import type { Run, Site } from "./run";
 
 /** How often servers without a leader are asked whether they wait for a person, in milliseconds. */
 const HOPE_MS = 5_000;
 
 /** Waits until the servers have leaders and, where there is access control, that is set up. */
-export async function awaitServers(run: Run, { sites }: Results): Promise<void> {
+export async function awaitServers(run: Run, sites: readonly Site[]): Promise<void> {
   await run.atEach(sites, async ({ datacenter, cluster }) => {
     const servers = hostsOf(datacenter, "server");
     let asked = Date.now();
@@ -65,9 +65,9 @@ function aclLog(run: Run, server: string): string {
 }
 
 /** Lets the clients start their agents, and waits for all. */
-export async function awaitAgents(run: Run, { sites }: Results): Promise<void> {
-  for (const { name, role } of allHosts(run.topology)) {
-    if (role === "client") openGate(run.lab.files, name);
+export async function awaitAgents(run: Run, sites: readonly Site[]): Promise<void> {
+  for (const { datacenter } of sites) {
+    for (const { name } of hostsOf(datacenter, "client")) openGate(run.lab.files, name);
   }
   await run.atEach(sites, (site) => awaitAgentsOf(run, site, site.datacenter.hosts));
 }

@@ -1,34 +1,9 @@
 import { renameSync, rmSync } from "node:fs";
-import { findApp } from "../../app/app-source";
-import { synthesizeApp } from "../../app/synthesize-app";
-import { applyStacks, type ApplyResult } from "../../apply";
-import { sharePrometheusSecrets } from "../../cluster/prometheus-secrets";
+import { applyStacks } from "../../apply";
 import { restartTasks } from "../restart-tasks";
+import { federationStart } from "./federate";
 import type { Run, Results, Task } from "./run";
-
-/** What the platform team of a real cluster does once: policies, how workloads come by tokens, what Prometheus may show. */
-export async function applyAccess(run: Run, results: Results, task: Task): Promise<void> {
-  const { files } = run.lab;
-  const outDir = files.access;
-  await synthesizeApp(findApp(require.resolve("../../../stacks/access-app")), outDir, run.options.signal);
-  const applied = await run.atEach(results.sites, async ({ datacenter: { name }, cluster }) => {
-    await sharePrometheusSecrets(cluster, files);
-    return applyStacks({
-      outDir,
-      stateDir: files.accessApplied(name),
-      endpoints: cluster.endpoints,
-      engine: run.options.engine,
-      variables: {
-        // Consul's and Nomad's servers share their hosts.
-        nomad_jwks_url: "https://127.0.0.1:4646/.well-known/jwks.json",
-        nomad_ca_certificate: run.lab.credentialsOf(name)?.nomadCa ?? "",
-      },
-      onProgress: (line) => (task.output = line),
-      signal: run.options.signal,
-    });
-  });
-  task.title = `Apply the access rules${summary(...applied)}`;
-}
+import { summary } from "./summary";
 
 /** Applies the stacks of the app, and restarts tasks whose images have changed. */
 export async function deploy(run: Run, results: Results, task: Task): Promise<void> {
@@ -37,15 +12,19 @@ export async function deploy(run: Run, results: Results, task: Task): Promise<vo
   rmSync(files.synthesized, { recursive: true, force: true });
   renameSync(files.incoming, files.synthesized);
   const { sites } = results;
+  const start = federationStart(run, sites, (line) => (task.output = line));
+  await start?.early();
   results.applied = await applyStacks({
     outDir: files.synthesized,
     stateDir: files.applied,
     endpoints: sites[0].cluster.endpoints,
     datacenters: Object.fromEntries(sites.map(({ datacenter, cluster }) => [datacenter.name, cluster.endpoints])),
     engine: run.options.engine,
+    beforeStack: start?.beforeStack,
     onProgress: (line) => (task.output = line),
     signal: run.options.signal,
   });
+  await start?.now();
   task.title = `Apply the stacks${summary(results.applied)}`;
   const replaced = (results.docker?.images ?? []).filter(({ replaces }) => replaces).map(({ name }) => name);
   if (replaced.length === 0) return;
@@ -59,13 +38,4 @@ export async function deploy(run: Run, results: Results, task: Task): Promise<vo
       results.loadedAt ?? 0,
     ),
   );
-}
-
-/** ` (offline): 2 created, 4 unchanged` */
-function summary(...results: readonly ApplyResult[]): string {
-  const changes = (["created", "updated", "deleted", "unchanged"] as const).flatMap((what) => {
-    const count = results.flatMap((result) => result[what]).length;
-    return count > 0 ? [`${count} ${what}`] : [];
-  });
-  return ` (${results[0].engine}): ${changes.join(", ")}`;
 }

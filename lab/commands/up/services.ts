@@ -1,9 +1,6 @@
-import { execFile } from "node:child_process";
-import { promisify } from "node:util";
 import { HopelessJobs, retryFailed } from "../../apply/hopeless";
 import { describeFailures } from "../../cluster/failures";
 import { readMeshPicture } from "../../cluster/mesh-picture";
-import { awaitAnswers, awaitFederation } from "../../cluster/federation";
 import { joinClusters } from "../../cluster/peering";
 import { isEngine, publishedBy } from "../../cluster/published";
 import { isHealthy, readJobs, type JobStatus } from "../../cluster/services";
@@ -11,8 +8,6 @@ import { LabError } from "../../core/errors";
 import { invocation } from "../../core/invocation";
 import { waitFor } from "../../core/wait";
 import { thisMachine } from "../../machine/prerequisites";
-import { hostsOf } from "../../hosts/topology";
-import { commandOnHost } from "../exec";
 import { type Run, type Results, type Task, type Site, clustersOf } from "./run";
 
 const fixServices = `See the logs of a service with \`${invocation("logs", "<service>")}\`, fix the app, then run \`${invocation("up")}\` again.`;
@@ -44,33 +39,8 @@ export async function peer(run: Run, results: Results, task: Task): Promise<void
   ];
 }
 
-/** Waits until the datacenters of a WAN federation reach each other: a sidecar of a secondary needs the CA of the primary. */
-export async function federate(run: Run, results: Results): Promise<void> {
-  const [primary] = results.sites;
-  await awaitJobs(run, [primary], "the mesh gateways", ({ isMeshGateway }) => isMeshGateway);
-  await restartServers(run, results);
-  await awaitAnswers(clustersOf(results.sites), run.patience);
-  await restartServers(run, results);
-  await awaitFederation(clustersOf(results.sites), run.patience);
-}
-
-/**
- * Restarts Consul on the new servers outside the primary. They have failed to reach it for as long as its mesh gateway took to start, and
- * Consul waits ever longer, up to four minutes, before it registers its own gateways there, and then before it applies intentions.
- */
-async function restartServers(run: Run, { sites }: Results): Promise<void> {
-  const servers = sites.slice(1).flatMap(({ datacenter }) => hostsOf(datacenter, "server"));
-  const fresh = servers.filter(({ name }) => run.booted.has(name));
-  await Promise.all(
-    fresh.map(({ name }) => {
-      const { program, args, env } = commandOnHost(run.lab.name, name, ["sh", "-c", "kill $(pidof consul)"]);
-      return promisify(execFile)(program, args, { env });
-    }),
-  );
-}
-
 /** @returns the jobs of each datacenter that were waited for */
-function awaitJobs(
+export function awaitJobs(
   run: Run,
   sites: readonly Site[],
   what: string,

@@ -9,10 +9,12 @@ import { prepareMachine } from "../../machine/prepare-machine";
 import { awaitServers, awaitAgents } from "./agents";
 import { synthesize, compare } from "./app";
 import { boot } from "./boot";
-import { applyAccess, deploy } from "./deploy";
+import { deploy } from "./deploy";
+import { federate, firstSites } from "./federate";
+import { applyAccess } from "./access";
 import { prepareNeededImages, loadNeededImages } from "./images";
 import { Run, type Results, type Task, type UpOptions } from "./run";
-import { federate, peer, awaitServices } from "./services";
+import { peer, awaitServices } from "./services";
 import { verify } from "./verify";
 
 /** What `up` did, and what there is now. */
@@ -68,14 +70,14 @@ async function takeSteps(run: Run): Promise<UpReport> {
     { ...step("Load the images", (results, task) => loadNeededImages(run, results, task)), enabled: hasContainers },
     ...(run.isSecure
       ? [
-          step("Wait for the servers", (results) => awaitServers(run, results)),
-          step("Apply the access rules", (results, task) => applyAccess(run, results, task)),
-          step("Wait for the clients", (results) => awaitAgents(run, results)),
+          step("Wait for the servers", (results) => awaitServers(run, firstSites(run, results))),
+          step("Apply the access rules", (results, task) => applyAccess(run, firstSites(run, results), task)),
+          step("Wait for the clients", (results) => awaitAgents(run, firstSites(run, results))),
         ]
       : [
           step("Wait for Consul and Nomad", async (results) => {
-            await awaitServers(run, results);
-            await awaitAgents(run, results);
+            await awaitServers(run, firstSites(run, results));
+            await awaitAgents(run, firstSites(run, results));
           }),
         ]),
     step("Apply the stacks", (results, task) => deploy(run, results, task)),

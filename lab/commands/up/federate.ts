@@ -1,0 +1,63 @@
+import { datacenterOf, type SynthesizedStack } from "../../apply/synthesized";
+import { awaitFederation } from "../../cluster/federation";
+import { readJobs } from "../../cluster/services";
+import { openGate } from "../../hosts/host";
+import { hostsOf } from "../../hosts/topology";
+import { awaitAgents, awaitServers } from "./agents";
+import { clustersOf, type Results, type Run, type Site } from "./run";
+import { awaitJobs } from "./services";
+
+/** The datacenters whose servers start at boot: in a WAN federation only the primary. */
+export function firstSites(run: Run, { sites }: Results): readonly Site[] {
+  return run.topology.join === "wan" ? sites.slice(0, 1) : sites;
+}
+
+/** How the datacenters outside the primary start while the stacks are applied. */
+export interface FederationStart {
+  /** Starts them before the first stack if the primary has mesh gateways from an earlier apply. */
+  readonly early: () => Promise<void>;
+  /** Starts them before the first stack of one of them. */
+  readonly beforeStack: (stack: SynthesizedStack) => Promise<void>;
+  /** Starts them unless that is done. */
+  readonly now: () => Promise<void>;
+}
+
+/**
+ * Consul's servers outside the primary start when the mesh gateways of the primary run. Those that cannot reach the primary would try
+ * again after ever longer waits, of up to four minutes.
+ *
+ * @returns undefined if the lab is no WAN federation
+ */
+export function federationStart(
+  run: Run,
+  [primary, ...others]: readonly Site[],
+  onProgress: (line: string) => void,
+): FederationStart | undefined {
+  if (run.topology.join !== "wan") return undefined;
+  let started: Promise<void> | undefined;
+  const start = async () => {
+    onProgress("waits for the mesh gateways of the primary");
+    await awaitJobs(run, [primary], "the mesh gateways", ({ isMeshGateway }) => isMeshGateway);
+    onProgress(`starts the servers of ${others.map(({ datacenter }) => datacenter.name).join(" and ")}`);
+    for (const { datacenter } of others) {
+      for (const { name } of hostsOf(datacenter, "server")) openGate(run.lab.files, name);
+    }
+    await awaitServers(run, others);
+    await awaitAgents(run, others);
+  };
+  const now = () => (started ??= start());
+  return {
+    now,
+    early: async () => {
+      if ((await readJobs(primary.cluster)).some(({ isMeshGateway }) => isMeshGateway)) await now();
+    },
+    beforeStack: async (stack) => {
+      if (others.some(({ datacenter }) => datacenter.name === datacenterOf(stack))) await now();
+    },
+  };
+}
+
+/** Waits until the datacenters of a WAN federation reach each other: a sidecar of a secondary needs the CA of the primary. */
+export function federate(run: Run, { sites }: Results): Promise<void> {
+  return awaitFederation(clustersOf(sites), run.patience);
+}
