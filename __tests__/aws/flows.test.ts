@@ -1,4 +1,4 @@
-import { FLOWS, Nat, Network, SecurityGroups, type NetworkProps } from "../../constructs/aws";
+import { FLOWS, GATEWAY_FLOWS, Nat, Network, SecurityGroups, type NetworkProps } from "../../constructs/aws";
 import { AwsJson, AwsTestStack, type Block } from "../support/aws";
 import { readPage } from "../support/page";
 
@@ -113,17 +113,30 @@ test("with IPv6 internet access is open over it too, and nothing else is", () =>
   expect(rules(AwsJson.of(stackWith({ ipv6: true })), "ingress").join()).not.toContain("::/0");
 });
 
-describe("the table of flows", () => {
+test("with subnets for gateways the machines of mesh gateways have a group of their own, and no address is let in", () => {
+  const gateways = rules(AwsJson.of(stackWith({ gateways: true })), "ingress").filter((rule) =>
+    rule.includes("prod-gateways"),
+  );
+  expect(gateways).toEqual([
+    "prod-gateways prod-clients tcp 8443-8443",
+    "prod-gateways prod-servers tcp 8443-8443",
+    "prod-servers prod-gateways tcp 8503-8503",
+  ]);
+});
+
+const ALL = [...FLOWS, ...GATEWAY_FLOWS];
+
+describe("the tables of flows", () => {
   test("has descriptions that AWS takes", () => {
-    for (const { why } of FLOWS) {
+    for (const { why } of ALL) {
       expect(why).toMatch(/^[a-zA-Z0-9 ._\-:/()#,@[\]+=&;{}!$*]{1,255}$/);
     }
   });
 
-  test("is what the page about AWS shows", () => {
+  test("are what the page about AWS shows", () => {
     const rows = readPage("docs/aws.md")
       .split("\n")
-      .filter((line) => /^\| `[a-z0-9-]+` +\| (servers|clients)/.test(line))
+      .filter((line) => /^\| `[a-z0-9-]+` +\| (servers|clients|gateways)/.test(line))
       .map((line) =>
         line
           .split("|")
@@ -132,7 +145,7 @@ describe("the table of flows", () => {
       );
     const list = (items: readonly string[]) => items.join(", ");
     expect(rows).toEqual(
-      FLOWS.map(({ id, from, to, protocols, ports: [first, last], why, see }) => [
+      ALL.map(({ id, from, to, protocols, ports: [first, last], why, see }) => [
         `\`${id}\``,
         ...[list(from), list(to), list(protocols)],
         first === last ? `${first}` : `${first}–${last}`,

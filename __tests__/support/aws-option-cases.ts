@@ -1,3 +1,4 @@
+import { AwsProvider } from "@cdktf/provider-aws/lib/provider";
 import { TerraformStack } from "cdktf";
 import {
   ApiGatewayListener,
@@ -11,6 +12,7 @@ import {
   AssetsBucket,
   AwsCluster,
   Capacity,
+  ClusterConnection,
   FlowLogs,
   LogsBucket,
   MachineGroup,
@@ -26,6 +28,7 @@ import {
   type AssetsBucketProps,
   type AwsClusterProps,
   type ClientPoolProps,
+  type ClusterConnectionProps,
   type CpuScalingOptions,
   type FlowLogsOptions,
   type ImportedClusterProps,
@@ -72,6 +75,7 @@ const clientHosts = new NomadClients(ownStack, "clients", {
 /** What both kinds of groups take. */
 const machines: Required<MachinesProps> = {
   network: importedNetwork(),
+  subnets: "private",
   securityGroupIds: ["sg-1"],
   assets: new AssetsBucket(ownStack, "assets"),
   name: "own",
@@ -82,6 +86,13 @@ const machines: Required<MachinesProps> = {
   machineTags: { rack: "r1" },
   tags: { team: "core" },
 };
+
+/** A cluster that can be connected to another one. */
+function gatewayCluster(datacenter: string, cidr: string): AwsCluster {
+  const stack = new AwsTestStack();
+  const network = new Network(stack, "net", { cidr, gateways: true, flowLogs: false });
+  return new AwsCluster(stack, datacenter, { network, datacenter });
+}
 
 /** A cluster on which a gateway can run. */
 const withPool = new AwsCluster(new AwsTestStack(), "shop", {
@@ -127,6 +138,7 @@ export const AWS_OPTION_CASES: readonly OptionCase[] = [
       zones: 2,
       nat: Nat.single(),
       isolated: true,
+      gateways: true,
       interfaceEndpoints: ["ssm"],
       ipv6: true,
       flowLogs: FlowLogs.toCloudWatch(),
@@ -141,6 +153,7 @@ export const AWS_OPTION_CASES: readonly OptionCase[] = [
       privateSubnetIds: ["subnet-1"],
       publicSubnetIds: ["subnet-2"],
       isolatedSubnetIds: ["subnet-3"],
+      gatewaySubnets: [{ id: "subnet-4", cidr: "10.0.56.0/21" }],
       hasInternetAccess: true,
       ipv6: true,
       endpointsSecurityGroupId: "sg-1",
@@ -187,6 +200,7 @@ export const AWS_OPTION_CASES: readonly OptionCase[] = [
       capacity: Capacity.onDemand(),
       image: MachineImage.ubuntu(),
       diskGib: 40,
+      subnets: "private",
       nodePool: "default",
       nodeClass: "big",
       meta: { rack: "r1" },
@@ -240,6 +254,17 @@ export const AWS_OPTION_CASES: readonly OptionCase[] = [
     "PublishedUis",
     { ...publishingUis, cluster: withPool, tags: { team: "core" } },
     (options) => new PublishedUis(new AwsTestStack(), "uis", options),
+  ),
+  of<ClusterConnectionProps>(
+    "ClusterConnection",
+    {
+      cluster: gatewayCluster("dc1", "10.0.0.0/16"),
+      peer: gatewayCluster("dc2", "10.1.0.0/16"),
+      peerProvider: new AwsProvider(ownStack, "peer", { alias: "peer", region: "eu-west-1" }),
+      vpcPeering: true,
+      tags: { team: "core" },
+    },
+    (options) => new ClusterConnection(new AwsTestStack(), "connection", options),
   ),
   of<StateBucketProps>(
     "StateBucket",

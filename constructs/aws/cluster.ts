@@ -21,6 +21,7 @@ import { ImportedCluster, type ImportedClusterProps } from "./imported-cluster";
 import type { Capacity } from "./machines/capacity";
 import { MachineGroup } from "./machines/machine-group";
 import { MachineImage } from "./machines/machine-image";
+import type { MachineSubnets } from "./machines/machines-props";
 import type { Scaling } from "./machines/scaling";
 import { ServerGroup } from "./machines/server-group";
 import type { NetworkLike, NetworkSubnet } from "./network/network-like";
@@ -127,6 +128,12 @@ export interface ClientPoolProps extends Pick<
   readonly image?: MachineImage;
   /** The size of each machine's disk, in GiB. @default 40 */
   readonly diskGib?: number;
+  /**
+   * The subnets of the machines: `"gateway"` for those that run mesh gateways, whose network has `gateways`. Only they can connect to
+   * another cluster, see {@link ClusterConnection}.
+   * @default "private"
+   */
+  readonly subnets?: MachineSubnets;
 }
 
 /** @internal */
@@ -148,6 +155,7 @@ export const CLIENT_POOL_SHAPE: is.Shape<ClientPoolProps> = {
   capacity: is.made("Capacity.onDemand()"),
   image: is.made("MachineImage.ubuntu()"),
   diskGib: is.number,
+  subnets: is.oneOf(["private", "gateway"]),
 };
 
 /**
@@ -301,13 +309,15 @@ export class AwsCluster extends Construct implements ServersLike {
    */
   addClientPool(id: string, props: ClientPoolProps = {}): NomadClients {
     is.refuseWrongValues(this, props, CLIENT_POOL_SHAPE, "clientPool", id);
-    const { scaling, instanceTypes, capacity, image, diskGib, ...rest } = props;
+    const { scaling, instanceTypes, capacity, image, diskGib, subnets, ...rest } = props;
+    const { clientsId, gatewaysId } = this.securityGroups;
     const clients = new NomadClients(this, id, { nomad: this.nomad, lifecycleNotices: true, ...rest });
     this.poolMachines[id] = new MachineGroup(this, `${id}-machines`, {
       ...this.common(),
       name: `${this.name}-${id}`,
       hosts: clients,
-      securityGroupIds: [this.securityGroups.clientsId],
+      subnets,
+      securityGroupIds: [clientsId, ...(subnets === "gateway" && gatewaysId !== undefined ? [gatewaysId] : [])],
       statements: this.secrets.statements("client"),
       image: image ?? this.image,
       instanceTypes,

@@ -9,13 +9,14 @@ export type { GatewayLike, GatewayListenerLike, PublicName, PublishOptions } fro
 export { PublishedGateway, type PublishedGatewayProps } from "./edge/published-gateway";
 export { PublishedUis, type PublishedUisProps, type PublishUisOptions } from "./edge/published-uis";
 export { SecurityGroups, type SecurityGroupsProps } from "./flows/security-groups";
-export { FLOWS, type Flow, type FlowParty } from "./flows/table";
+export { ClusterConnection, type ClusterConnectionProps } from "./cluster-connection";
+export { FLOWS, GATEWAY_FLOWS, type Flow, type FlowParty } from "./flows/table";
 export type { ImportedCluster, ImportedClusterProps, ImportedPublishOptions } from "./imported-cluster";
 export type { Architecture } from "./machines/architecture";
 export { Capacity, type SpotOptions } from "./machines/capacity";
 export { MachineImage, type MachineImageOptions } from "./machines/machine-image";
 export { MachineGroup, type MachineGroupProps } from "./machines/machine-group";
-export type { MachinesProps } from "./machines/machines-props";
+export type { MachinesProps, MachineSubnets } from "./machines/machines-props";
 export { Scaling, type CpuScalingOptions, type MachineRange } from "./machines/scaling";
 export { ServerGroup, type ServerGroupProps } from "./machines/server-group";
 export { FlowLogs, type FlowLogsOptions } from "./network/flow-logs";

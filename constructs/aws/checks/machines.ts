@@ -8,6 +8,7 @@ import type { NetworkLike } from "../network/network-like";
 export interface CheckedMachines extends IConstruct {
   readonly options: {
     readonly network: NetworkLike;
+    readonly subnets: "private" | "gateway";
     readonly image: { readonly isPrepared: boolean; readonly isPinned: boolean; readonly architecture: string };
     readonly hosts: CheckedHosts;
     readonly scaling: { readonly min: number; readonly max: number };
@@ -92,18 +93,22 @@ export const subnetSize: Check = {
   *find({ root }) {
     const groups = machineGroupsOf(root);
     for (const network of new Set(groups.map(({ options }) => options.network))) {
-      const own = groups.filter(({ options }) => options.network === network);
-      const most = own.reduce((sum, { options }) => sum + options.scaling.max, 0);
-      const sizes = network.privateSubnets.map(({ cidr }) => Cidr.parse(cidr ?? "")?.size);
-      const known = sizes.filter((size) => size !== undefined);
-      const balancers = internalLoadBalancersOf(root).filter(({ vpcId }) => vpcId === network.vpcId).length;
-      const room = known.reduce((sum, size) => sum + size - KEPT_BY_AWS - balancers * PER_BALANCER, 0);
-      if (known.length === sizes.length && room < most) {
-        yield {
-          at: own[0],
-          problem: `Its network has ${room} addresses for machines${balancers === 0 ? "" : `, without those of ${balancers} internal load balancers`}, but its groups can have up to ${most} machines.`,
-          fix: "Use a larger cidr, or smaller groups.",
-        };
+      for (const kind of ["private", "gateway"] as const) {
+        const own = groups.filter(({ options }) => options.network === network && options.subnets === kind);
+        const most = own.reduce((sum, { options }) => sum + options.scaling.max, 0);
+        const subnets = kind === "private" ? network.privateSubnets : network.gatewaySubnets;
+        const sizes = subnets.map(({ cidr }) => Cidr.parse(cidr ?? "")?.size);
+        const known = sizes.filter((size) => size !== undefined);
+        const balancers =
+          kind === "private" ? internalLoadBalancersOf(root).filter(({ vpcId }) => vpcId === network.vpcId).length : 0;
+        const room = known.reduce((sum, size) => sum + size - KEPT_BY_AWS - balancers * PER_BALANCER, 0);
+        if (known.length === sizes.length && room < most) {
+          yield {
+            at: own[0],
+            problem: `Its network has ${room} addresses for machines${kind === "private" ? "" : " with gateways"}${balancers === 0 ? "" : `, without those of ${balancers} internal load balancers`}, but its groups can have up to ${most} machines.`,
+            fix: "Use a larger cidr, or smaller groups.",
+          };
+        }
       }
     }
   },

@@ -8,7 +8,7 @@ import { AWS_CHECKS } from "../checks";
 import { awsName } from "../names";
 import type { NetworkLike } from "../network/network-like";
 import { addTags, TAGS, tagsOf, type Tags } from "../tags";
-import { FLOWS, type FlowParty } from "./table";
+import { FLOWS, GATEWAY_FLOWS, type FlowParty } from "./table";
 
 /** Props of {@link SecurityGroups}. */
 export interface SecurityGroupsProps {
@@ -36,8 +36,8 @@ interface Peer {
 }
 
 /**
- * The security groups of a cluster's servers and clients. Their rules are those of the table of flows ({@link FLOWS}), from group to group;
- * nothing is open to an address.
+ * The security groups of a cluster's servers and clients, and, if its network has subnets for them, of its mesh gateways. Their rules are those
+ * of the tables of flows ({@link FLOWS}, {@link GATEWAY_FLOWS}), from group to group; nothing is open to an address.
  *
  * Rules are resources of their own, both halves here, so that the stack of the network knows nothing of the cluster.
  *
@@ -49,6 +49,8 @@ export class SecurityGroups extends Construct {
   readonly serversId: string;
   /** Id of the clients' group. */
   readonly clientsId: string;
+  /** Id of the additional group of clients that run mesh gateways; `undefined` if the network has no subnets for them. */
+  readonly gatewaysId: string | undefined;
 
   constructor(scope: Construct, id: string, props: SecurityGroupsProps) {
     super(scope, id);
@@ -56,13 +58,18 @@ export class SecurityGroups extends Construct {
     const { network, name = id } = props;
     addTags(this, props.tags ?? {});
     attachChecks(this, AWS_CHECKS);
-    const groups = {
+    const groups: Groups = {
       servers: this.group("servers", `${name}-servers`, "Consul and Nomad servers", network),
       clients: this.group("clients", `${name}-clients`, "Consul and Nomad clients, which run the services", network),
+      gateways:
+        network.gatewaySubnets.length === 0
+          ? undefined
+          : this.group("gateways", `${name}-gateways`, "Mesh gateways to other clusters", network),
     };
     this.serversId = groups.servers.id;
     this.clientsId = groups.clients.id;
-    for (const flow of FLOWS) {
+    this.gatewaysId = groups.gateways?.id;
+    for (const flow of [...FLOWS, ...GATEWAY_FLOWS]) {
       for (const from of flow.from) {
         for (const to of flow.to) {
           for (const protocol of flow.protocols) {
@@ -128,18 +135,26 @@ export class SecurityGroups extends Construct {
   }
 }
 
+/** The groups of a cluster. */
+type Groups = Readonly<Record<"servers" | "clients", SecurityGroup> & { gateways: SecurityGroup | undefined }>;
+
 type Ends = readonly [FlowParty, readonly Peer[]];
 
 /** How rules name a party; none where the network has no such thing. */
 function peersOf(
   party: FlowParty,
-  groups: Readonly<Record<"servers" | "clients", SecurityGroup>>,
+  groups: Groups,
   { endpointsSecurityGroupId, s3PrefixListId, hasInternetAccess, ipv6 }: NetworkLike,
 ): readonly Peer[] {
   switch (party) {
     case "servers":
     case "clients":
       return [{ referencedSecurityGroupId: groups[party].id }];
+    case "gateways":
+      return groups.gateways === undefined ? [] : [{ referencedSecurityGroupId: groups.gateways.id }];
+    case "peer gateways":
+      // A region cannot name groups of another one: see ClusterConnection.
+      return [];
     case "endpoints":
       return endpointsSecurityGroupId === undefined ? [] : [{ referencedSecurityGroupId: endpointsSecurityGroupId }];
     case "S3":

@@ -1,5 +1,8 @@
-/** Where a connection begins or ends: the cluster's servers or clients, or what is outside of it. */
-export type FlowParty = "servers" | "clients" | "endpoints" | "S3" | "anywhere";
+/**
+ * Where a connection begins or ends: the cluster's servers, its clients or those of them that run mesh gateways, or what is outside of it.
+ * `peer gateways` are the mesh gateways of a connected cluster.
+ */
+export type FlowParty = "servers" | "clients" | "gateways" | "peer gateways" | "endpoints" | "S3" | "anywhere";
 
 /** Connections that a cluster needs. */
 export interface Flow {
@@ -125,5 +128,45 @@ export const FLOWS: readonly Flow[] = [
     ports: [443, 443],
     why: "Assets and snapshots, through the gateway endpoint",
     see: "https://docs.aws.amazon.com/vpc/latest/privatelink/vpc-endpoints-s3.html",
+  },
+];
+
+const MESH_GATEWAYS = "https://developer.hashicorp.com/consul/docs/east-west/mesh-gateway";
+const PEERING = "https://developer.hashicorp.com/consul/docs/east-west/cluster-peering/establish/vm";
+
+/** The port of the mesh gateways of clusters on AWS: the default of `addMeshGateway`. */
+const MESH_GATEWAY_PORT = [8443, 8443] as const;
+
+/**
+ * What may connect to what in addition where clusters are connected by mesh gateways. The machines of the gateways are clients too: they reach
+ * their servers and services by the flows of {@link FLOWS}.
+ */
+export const GATEWAY_FLOWS: readonly Flow[] = [
+  {
+    id: "gateway-local",
+    from: ["servers", "clients"],
+    to: ["gateways"],
+    protocols: ["tcp"],
+    ports: MESH_GATEWAY_PORT,
+    why: "Connections of services and of Consul servers to other datacenters, through the local mesh gateway",
+    see: MESH_GATEWAYS,
+  },
+  {
+    id: "gateway-servers",
+    from: ["gateways"],
+    to: ["servers"],
+    protocols: ["tcp"],
+    ports: [8503, 8503],
+    why: "Consul servers of a cluster peer, which reach the local ones through the mesh gateway",
+    see: PEERING,
+  },
+  {
+    id: "gateway-remote",
+    from: ["gateways"],
+    to: ["peer gateways"],
+    protocols: ["tcp"],
+    ports: MESH_GATEWAY_PORT,
+    why: "Connections to the mesh gateways of another datacenter, and of those to the local ones",
+    see: MESH_GATEWAYS,
   },
 ];

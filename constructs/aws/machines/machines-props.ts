@@ -5,10 +5,15 @@ import type { AssetsBucket } from "../storage/assets-bucket";
 import { TAGS, type Tags } from "../tags";
 import { MachineImage } from "./machine-image";
 
+/** Which subnets of a network machines are in. */
+export type MachineSubnets = "private" | "gateway";
+
 /** Props that {@link MachineGroup} and `ServerGroup` have in common. */
 export interface MachinesProps {
   /** The network in which the machines run. */
   readonly network: NetworkLike;
+  /** The subnets of the network: `"gateway"` for machines that run mesh gateways. @default "private" */
+  readonly subnets?: MachineSubnets;
   /** Security groups of the machines, e.g. `clientsId` of `SecurityGroups`. */
   readonly securityGroupIds: readonly string[];
   /** The bucket from which the machines download, at boot, files that do not fit into user data. */
@@ -44,6 +49,7 @@ const STATEMENT_SHAPE: is.Shape<IamStatement> = {
 /** @internal */
 export const MACHINES_SHAPE: is.Shape<MachinesProps> = {
   network: is.required(is.like("a Network", "privateSubnets")),
+  subnets: is.oneOf(["private", "gateway"]),
   securityGroupIds: is.required(is.literalList(is.name)),
   assets: is.required(is.like("an AssetsBucket", "readStatement")),
   name: is.literal(is.name, "Use a literal name."),
@@ -70,6 +76,7 @@ export function machinesOptions(id: string, props: MachinesProps) {
   } = props;
   return {
     ...{ network, securityGroupIds, assets, name, keyArn, statements, machineTags, tags },
+    subnets: props.subnets ?? "private",
     image: image ?? MachineImage.ubuntu(),
     diskGib: props.diskGib ?? 40,
   };

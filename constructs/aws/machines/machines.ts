@@ -24,6 +24,7 @@ import { addTags, tagsOf, type Tags } from "../tags";
 import { architectureOf } from "./architecture";
 import type { Capacity } from "./capacity";
 import type { MachineImage } from "./machine-image";
+import type { MachineSubnets } from "./machines-props";
 import type { Scaling } from "./scaling";
 
 /** What a group of machines is made from. */
@@ -33,6 +34,7 @@ export interface MachinesOptions {
   /** What the machines are; all of it must be there. */
   readonly hosts: HostGroup;
   readonly network: NetworkLike;
+  readonly subnets: MachineSubnets;
   readonly securityGroupIds: readonly string[];
   readonly assets: AssetsBucket;
   /** @default the account's own for disks */
@@ -86,6 +88,9 @@ export class Machines extends Construct {
     machineGroupsOf(this).push(this);
     this.refuseArchitectures();
     this.refuseHosts();
+    const { gatewaySubnets, privateSubnets } = options.network;
+    const subnets = options.subnets === "gateway" ? gatewaySubnets : privateSubnets;
+    this.refuseNoSubnets(subnets);
     const { name, image, keyArn, capacity, scaling, instanceTypes } = options;
     const { userData, tags, assets } = options.hosts.cloudInit({
       distribution: image.distribution,
@@ -142,7 +147,7 @@ export class Machines extends Construct {
       maxSize: scaling.max,
       // Where there is a range, what scales the group has decided on a number.
       desiredCapacity: scaling.min === scaling.max ? scaling.min : undefined,
-      vpcZoneIdentifier: options.network.privateSubnets.map((subnet) => subnet.id),
+      vpcZoneIdentifier: subnets.map((subnet) => subnet.id),
       // Free of charge, and the alarms need it.
       enabledMetrics: ["GroupInServiceInstances"],
       // Those of a load balancer would replace all machines at once where a service is at fault.
@@ -248,6 +253,16 @@ export class Machines extends Construct {
         this,
         `The hosts ${hosts.node.path} are ${hosts.cluster.platform === undefined ? "of no cloud" : `those of ${hosts.cluster.platform.name}`}.`,
         "Set platform of their Consul servers to awsPlatform.",
+      );
+    }
+  }
+
+  private refuseNoSubnets({ length }: readonly unknown[]): void {
+    if (length === 0) {
+      throw new MeshError(
+        this,
+        "Its subnets are those for gateways, and its network has none.",
+        "Set gateways of the Network to true, or gatewaySubnets of Network.fromIds.",
       );
     }
   }

@@ -13,6 +13,12 @@ export interface NetworkIds {
   readonly publicSubnetIds?: readonly string[];
   /** Ids of subnets without internet access, in the same zones. @default none */
   readonly isolatedSubnetIds?: readonly string[];
+  /**
+   * Subnets for mesh gateways, in the same zones, with routes to the gateways of another network, e.g. by a transit gateway. Their CIDR
+   * blocks are required.
+   * @default none
+   */
+  readonly gatewaySubnets?: readonly NetworkSubnet[];
   /** Whether machines in the private subnets reach the internet: by NAT gateways, a transit gateway or a proxy. @default true */
   readonly hasInternetAccess?: boolean;
   /** Whether the subnets have IPv6 addresses, and internet access over them. @default false */
@@ -30,6 +36,7 @@ const NETWORK_IDS_SHAPE: is.Shape<NetworkIds> = {
   privateSubnetIds: is.required(IDS),
   publicSubnetIds: IDS,
   isolatedSubnetIds: IDS,
+  gatewaySubnets: is.list(is.block<NetworkSubnet>({ id: is.required(is.name), cidr: is.required(is.name) })),
   hasInternetAccess: is.literal(is.flag, "Use a literal value."),
   ipv6: is.literal(is.flag, "Use a literal value."),
   endpointsSecurityGroupId: is.name,
@@ -42,6 +49,7 @@ export class ImportedNetwork extends Construct implements NetworkLike {
   readonly privateSubnets: readonly NetworkSubnet[];
   readonly publicSubnets: readonly NetworkSubnet[];
   readonly isolatedSubnets: readonly NetworkSubnet[];
+  readonly gatewaySubnets: readonly NetworkSubnet[];
   readonly hasInternetAccess: boolean;
   readonly ipv6: boolean;
   readonly endpointsSecurityGroupId: string | undefined;
@@ -55,6 +63,7 @@ export class ImportedNetwork extends Construct implements NetworkLike {
     this.privateSubnets = subnets(ids.privateSubnetIds);
     this.publicSubnets = subnets(ids.publicSubnetIds);
     this.isolatedSubnets = subnets(ids.isolatedSubnetIds);
+    this.gatewaySubnets = ids.gatewaySubnets ?? [];
     this.hasInternetAccess = ids.hasInternetAccess ?? true;
     this.ipv6 = ids.ipv6 ?? false;
     this.endpointsSecurityGroupId = ids.endpointsSecurityGroupId;
@@ -67,12 +76,15 @@ export class ImportedNetwork extends Construct implements NetworkLike {
     if (zones < 1 || zones > 3) {
       throw new MeshError(this, `privateSubnetIds has ${zones} subnets.`, "Set one for each of one to three zones.");
     }
-    for (const name of ["publicSubnets", "isolatedSubnets"] as const) {
-      const { length } = this[name];
+    for (const [property, { length }] of [
+      ["publicSubnetIds", this.publicSubnets],
+      ["isolatedSubnetIds", this.isolatedSubnets],
+      ["gatewaySubnets", this.gatewaySubnets],
+    ] as const) {
       if (length !== 0 && length !== zones) {
         throw new MeshError(
           this,
-          `${name.slice(0, -1)}Ids has ${length} subnets, and privateSubnetIds ${zones}.`,
+          `${property} has ${length} subnets, and privateSubnetIds ${zones}.`,
           "Set one for each zone, or none.",
         );
       }

@@ -18,6 +18,12 @@ export interface NetworkLike extends IConstruct {
   readonly publicSubnets: readonly NetworkSubnet[];
   /** One for each zone, without internet access; none where the network has none. */
   readonly isolatedSubnets: readonly NetworkSubnet[];
+  /** One for each zone, for mesh gateways that connect to another network; none where the network has none. */
+  readonly gatewaySubnets: readonly NetworkSubnet[];
+  /** Ids of the route tables of `gatewaySubnets`. @default not known: routes to another network are not added */
+  readonly gatewayRouteTableIds?: readonly string[];
+  /** Its IPv4 addresses. @default not known */
+  readonly cidr?: string;
   /** Whether machines in private subnets reach the internet over IPv4. */
   readonly hasInternetAccess: boolean;
   /** How many NAT gateways there are. @default not known */

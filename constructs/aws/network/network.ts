@@ -45,6 +45,8 @@ export interface NetworkProps {
   readonly nat?: Nat;
   /** Whether there are subnets without internet access, for databases of your own. @default false */
   readonly isolated?: boolean;
+  /** Whether there are subnets for mesh gateways that connect to another network, see {@link ClusterConnection}. @default false */
+  readonly gateways?: boolean;
   /**
    * Services of AWS that get an endpoint in each zone, e.g. `secretsmanager`, `ssm`, `ssmmessages`, `ec2`, `logs`. Each costs by
    * the hour and zone; three of them in three zones cost more than a NAT gateway. S3 has an endpoint of another kind, which costs
@@ -74,6 +76,7 @@ export const NETWORK_SHAPE: is.Shape<NetworkProps> = {
   }, "Use a literal number or literal names: each zone has subnets."),
   nat: is.like("Nat.single()", "gatewaysFor"),
   isolated: is.literal(is.flag, "Use a literal value."),
+  gateways: is.literal(is.flag, "Use a literal value."),
   interfaceEndpoints: is.literalList(is.name),
   ipv6: is.literal(is.flag, "Use a literal value."),
   flowLogs: is.falseOr(is.made("FlowLogs.toCloudWatch()")),
@@ -101,6 +104,10 @@ export class Network extends Construct implements NetworkLike {
   readonly privateSubnets: readonly NetworkSubnet[];
   readonly publicSubnets: readonly NetworkSubnet[];
   readonly isolatedSubnets: readonly NetworkSubnet[];
+  readonly gatewaySubnets: readonly NetworkSubnet[];
+  readonly gatewayRouteTableIds: readonly string[];
+  /** Its IPv4 addresses. */
+  readonly cidr: string;
   readonly hasInternetAccess: boolean;
   readonly ipv6: boolean;
   readonly endpointsSecurityGroupId: string | undefined;
@@ -109,7 +116,7 @@ export class Network extends Construct implements NetworkLike {
   readonly natGateways: number;
 
   private readonly name: string;
-  private readonly cidr: Cidr;
+  private readonly block: Cidr;
   private readonly vpc: Vpc;
   private readonly zones: readonly string[];
   /** Whether the zones are those that the region's list began with. */
@@ -121,7 +128,8 @@ export class Network extends Construct implements NetworkLike {
     const { zones = 3, nat = Nat.single(), isolated = false, ipv6 = false, flowLogs = FlowLogs.toCloudWatch() } = props;
     this.name = props.name ?? id;
     addTags(this, props.tags ?? {});
-    this.cidr = networkCidr(this, props.cidr ?? "10.0.0.0/16");
+    this.block = networkCidr(this, props.cidr ?? "10.0.0.0/16");
+    this.cidr = this.block.toString();
     this.zonesAreFound = typeof zones === "number";
     this.zones = this.zoneNames(zones);
     this.ipv6 = ipv6;
@@ -129,7 +137,7 @@ export class Network extends Construct implements NetworkLike {
     this.hasInternetAccess = this.natGateways > 0;
 
     this.vpc = new Vpc(this, "vpc", {
-      cidrBlock: this.cidr.toString(),
+      cidrBlock: this.cidr,
       assignGeneratedIpv6CidrBlock: ipv6 || undefined,
       // Interface endpoints answer to the names of their services.
       enableDnsHostnames: true,
@@ -160,8 +168,8 @@ export class Network extends Construct implements NetworkLike {
           tags: tagsOf(this, this.name),
         })
       : undefined;
-    const privateTables = this.zones.map((_, zone) => {
-      const table = this.routeTable(`private-${zone + 1}`);
+    const tableOf = (kind: SubnetKind) => (_: string, zone: number) => {
+      const table = this.routeTable(`${kind}-${zone + 1}`);
       const natGateway = natGateways.at(Math.min(zone, natGateways.length - 1));
       if (natGateway !== undefined) {
         this.route(table, "internet", { destinationCidrBlock: ANYWHERE, natGatewayId: natGateway.id });
@@ -173,8 +181,14 @@ export class Network extends Construct implements NetworkLike {
         });
       }
       return table;
-    });
+    };
+    const privateTables = this.zones.map(tableOf("private"));
     this.privateSubnets = this.subnets("private", (zone) => privateTables[zone]);
+
+    // Only these have routes to another network.
+    const gatewayTables = props.gateways === true ? this.zones.map(tableOf("gateway")) : [];
+    this.gatewaySubnets = props.gateways === true ? this.subnets("gateway", (zone) => gatewayTables[zone]) : [];
+    this.gatewayRouteTableIds = gatewayTables.map((table) => table.id);
 
     const isolatedTable = isolated ? [this.routeTable("isolated")] : [];
     this.isolatedSubnets = isolatedTable.flatMap((table) => this.subnets("isolated", () => table));
@@ -184,7 +198,7 @@ export class Network extends Construct implements NetworkLike {
       vpcId: this.vpcId,
       vpcEndpointType: "Gateway",
       serviceName: `com.amazonaws.${region}.s3`,
-      routeTableIds: [...privateTables, ...isolatedTable, publicTable].map((table) => table.id),
+      routeTableIds: [...privateTables, ...gatewayTables, ...isolatedTable, publicTable].map((table) => table.id),
       tags: tagsOf(this, `${this.name}-s3`),
     });
     this.s3PrefixListId = s3.prefixListId;
@@ -217,14 +231,14 @@ export class Network extends Construct implements NetworkLike {
   private subnets(kind: SubnetKind, tableOf: (zone: number) => RouteTable): NetworkSubnet[] {
     return this.zones.map((availabilityZone, zone) => {
       const id = `${kind}-${zone + 1}`;
-      const cidr = subnetOf(this.cidr, kind, zone).toString();
+      const cidr = subnetOf(this.block, kind, zone).toString();
       const subnet = new Subnet(this, `${id}-subnet`, {
         vpcId: this.vpcId,
         availabilityZone,
         cidrBlock: cidr,
         mapPublicIpOnLaunch: false,
         ipv6CidrBlock: this.ipv6 ? Fn.cidrsubnet(this.vpc.ipv6CidrBlock, 8, ipv6PlaceOf(kind, zone)) : undefined,
-        assignIpv6AddressOnCreation: (this.ipv6 && kind === "private") || undefined,
+        assignIpv6AddressOnCreation: (this.ipv6 && ["private", "gateway"].includes(kind)) || undefined,
         tags: tagsOf(this, `${this.name}-${id}`),
         // If AWS adds zones or changes their order, existing subnets must stay in their zones.
         lifecycle: this.zonesAreFound ? { ignoreChanges: ["availability_zone"] } : undefined,

@@ -2,21 +2,22 @@ import type { IConstruct } from "constructs";
 import { MeshError } from "../../core/errors";
 import { Cidr } from "./cidr";
 
-/** What a subnet leads to: the internet, the internet through a NAT gateway, nothing but the VPC. */
-export type SubnetKind = "private" | "public" | "isolated";
+/** What a subnet leads to: the internet through a NAT gateway, the same and gateways of other networks, the internet, nothing but the VPC. */
+export type SubnetKind = "private" | "gateway" | "public" | "isolated";
 
 /**
  * Which part of the network a subnet gets. Each zone has a quarter of the addresses, and there is one quarter more than zones; of that
- * half is private, a quarter public, an eighth isolated, an eighth free. So a zone or a kind that is added later moves no other subnet.
+ * half is private, a quarter public, an eighth isolated, an eighth for gateways. So a zone or a kind that is added later moves no other subnet.
  */
 const PARTS: Readonly<Record<SubnetKind, { readonly bits: number; readonly first: number }>> = {
   private: { bits: 3, first: 0 },
   public: { bits: 4, first: 2 },
   isolated: { bits: 5, first: 6 },
+  gateway: { bits: 5, first: 7 },
 };
 
 /** Every subnet of IPv6 has 64 bits, of which the VPC gives 8: four places for each kind. */
-const IPV6_PLACES: Readonly<Record<SubnetKind, number>> = { private: 0, public: 4, isolated: 8 };
+const IPV6_PLACES: Readonly<Record<SubnetKind, number>> = { private: 0, public: 4, isolated: 8, gateway: 12 };
 
 /** The addresses of a zone's subnet. */
 export function subnetOf(network: Cidr, kind: SubnetKind, zone: number): Cidr {
