@@ -229,11 +229,11 @@ async function inClient(program: string): Promise<string> {
 }
 
 /** What the service `client` hears at a local port of its own. */
-function fromClient(localPort: number, protocol: "http" | "tcp"): Promise<string> {
+function fromClient(localPort: number, protocol: "http" | "tcp", word = "hello"): Promise<string> {
   return inClient(
     protocol === "http"
       ? `fetch("http://127.0.0.1:${localPort}/a").then(async (r) => console.log(r.status, await r.text()))`
-      : `const s = require("net").connect(${localPort}, "127.0.0.1").setTimeout(5000, () => s.destroy()); s.write("hello");
+      : `const s = require("net").connect(${localPort}, "127.0.0.1").setTimeout(5000, () => s.destroy()); s.write("${word}");
          s.on("data", (d) => { console.log(String(d)); s.destroy(); }).on("error", () => {}).on("close", () => console.log("closed"));`,
   );
 }
@@ -522,6 +522,19 @@ test("a service reaches another one by gRPC, and learns the status of its call",
     // PERMISSION_DENIED
     await eventually(async () => expect(await callAt(inClient, 7130, "speaker")).toEqual({ said: "", status: "7" }));
   });
+});
+
+test("a Connect-native service is reached through an Envoy and reaches one, each only with an intention", async () => {
+  await eventually(async () => {
+    expect(await fromClient(7140, "tcp")).toContain("native: hello");
+    expect(await fromClient(7140, "tcp", "ask clock")).toContain("native: clock: hello");
+  });
+  await withoutIntentions("native", () => eventually(async () => expect(await fromClient(7140, "tcp")).toBe("closed")));
+  await withDenied("native", "clock", () =>
+    eventually(async () =>
+      expect(await fromClient(7140, "tcp", "ask clock")).toContain("native: closed without a word"),
+    ),
+  );
 });
 
 describe("permissions on requests", () => {

@@ -204,6 +204,20 @@ test("a mesh gateway gets its certificate for the datacenter, and listens", asyn
   expect(await gatewayRules()).toEqual(["The mesh gateway mesh-gateway"]);
 });
 
+test("a Connect-native service gets its certificate with a token of its own, and lets in and reaches what intentions allow", async () => {
+  const [{ ID }] = await bridge.api<{ ID: string }[]>("Nomad", "/v1/job/client/allocations");
+  const hear = async (word: string) => {
+    const program = `const s = require("net").connect(7140, "127.0.0.1").setTimeout(5000, () => s.destroy()); s.write("${word}");
+      s.on("data", (d) => { console.log(String(d)); s.destroy(); }).on("error", () => {}).on("close", () => console.log("closed"));`;
+    return (await bridge.inTask(ID, "client", ["node", "-e", program])).output;
+  };
+  await eventually(async () => expect(await hear("ask clock")).toContain("native: clock: hello"));
+  await removeIntentions("clock");
+  await eventually(async () => expect(await hear("ask clock")).toContain("native: closed without a word"));
+  await removeIntentions("native");
+  await eventually(async () => expect((await hear("hello")).trim()).toBe("closed"));
+});
+
 test("a canary gets those who bear its header, and nobody reaches it without an intention", async () => {
   await up(canary);
   const asTester = () => ask("greeting-page 9100", "/", { "x-canary": "yes" });

@@ -24,6 +24,7 @@ import {
 import { teller } from "../../../examples/gateways";
 import { MeshStack } from "../../../stacks/mesh-stack";
 import { readSettings } from "../../../stacks/settings";
+import { addNative } from "./native";
 
 /** Where `outside.mjs` answers: on a host of the lab, and no part of the mesh. */
 const OUTSIDE = "10.200.0.10";
@@ -85,6 +86,7 @@ synthesize((app) => {
     });
     addTwins(gateway, stock, clock);
     addFunctions(mesh, egress, client);
+    addNative(mesh, client, clock);
   }
   mesh.addMeshGateway("mesh-gateway", {
     ...{ port: 18443, wanAddress: "203.0.113.7", wanPort: 443 },
