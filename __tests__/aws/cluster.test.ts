@@ -276,7 +276,13 @@ describe("secrets, bucket and key", () => {
         restrict_public_buckets: true,
       });
       expect(JSON.parse(json.one("aws_s3_bucket_policy", reference).policy as string)).toMatchObject({
-        Statement: [{ Effect: "Deny", Condition: { Bool: { "aws:SecureTransport": "false" } } }],
+        Statement: [
+          {
+            Effect: "Deny",
+            Action: [expect.stringMatching(/^s3:\*$/i)],
+            Condition: { Bool: { "aws:SecureTransport": "false" } },
+          },
+        ],
       });
       expect(json.one("aws_s3_bucket_lifecycle_configuration", reference).rule).toMatchObject([
         { status: "Enabled", noncurrent_version_expiration: [{ noncurrent_days: what === "assets" ? 90 : 30 }] },

@@ -11,7 +11,7 @@ export interface PolicyStatement {
   /** e.g. `ssm:StartSession` */
   readonly Action: readonly string[];
   /** ARNs. */
-  readonly Resource: readonly string[];
+  readonly Resource: string | readonly string[];
   /** The principals, in resource-based policies. */
   readonly Principal?: string | Readonly<Record<string, string | readonly string[]>>;
   /** When it applies. */

@@ -61,7 +61,7 @@ function logWriters(arn: string, { id }: AwsAccount): readonly PolicyStatement[]
       Effect: "Allow",
       Principal: { Service: "logging.s3.amazonaws.com" },
       Action: ["s3:PutObject"],
-      Resource: [`${arn}/buckets/*`],
+      Resource: `${arn}/*`,
       Condition: ofThisAccount,
     },
     {

@@ -97,12 +97,18 @@ function lifecycleOf({ oldVersionDays, expiryDays }: PrivateBucketOptions): S3Bu
   };
 }
 
+/**
+ * Names of actions are case-insensitive on AWS. Stand-ins of S3 that ignore conditions compare them exactly: as `s3:*` they would
+ * refuse everything, also by TLS.
+ *
+ * @see https://docs.aws.amazon.com/IAM/latest/UserGuide/reference_policies_elements_action.html
+ */
 function tlsOnly(arn: string): PolicyStatement {
   return {
     Sid: "RefusePlainHttp",
     Effect: "Deny",
     Principal: { AWS: "*" },
-    Action: ["s3:*"],
+    Action: ["S3:*"],
     Resource: [arn, `${arn}/*`],
     Condition: { Bool: { "aws:SecureTransport": "false" } },
   };
