@@ -122,6 +122,24 @@ describe("a pool of mesh gateways", () => {
     expect(subnetsOf("prod-general")).toEqual(named("private"));
   });
 
+  test("is no target of a published gateway, unless it is named", () => {
+    const stack = new AwsTestStack();
+    const cluster = new AwsCluster(stack, "prod", { network: new Network(stack, "net", { gateways: true }) });
+    cluster.addClientPool("general");
+    cluster.addClientPool("edge", { subnets: "gateway" });
+    const gateway = (serviceName: string) => ({
+      serviceName,
+      listeners: [{ protocol: "http", options: { port: 80 } }],
+    });
+    cluster.publish(gateway("web"), { allowFrom: ["10.0.0.0/16"] });
+    cluster.publish(gateway("api"), { allowFrom: ["10.0.0.0/16"], pools: ["edge"] });
+    const json = AwsJson.of(stack);
+    const groups = json.all("aws_autoscaling_attachment").map(({ autoscaling_group_name: it }) => it);
+    expect([...groups].sort()).toEqual(
+      ["prod-edge", "prod-general"].map((name) => json.ref(json.one("aws_autoscaling_group", { name }), "name")),
+    );
+  });
+
   test("can be in subnets that exist, and needs some", () => {
     const ids = { vpcId: "vpc-1", privateSubnetIds: ["subnet-1", "subnet-2", "subnet-3"] };
     const gatewaySubnets = [4, 5, 6].map((it) => ({ id: `subnet-${it}`, cidr: `10.0.${it}.0/24` }));

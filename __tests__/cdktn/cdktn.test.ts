@@ -51,6 +51,13 @@ test.each([
   [{ MESHFORM_RUNTIME: "exec" }, ["mesh"]],
   [onAws, ["access", "aws-cluster", "aws-network", "mesh"]],
   [{ ...onAws, MESHFORM_AWS_PRESET: "production" }, ["access", "aws-cluster", "aws-network", "mesh"]],
+  [
+    { ...onAws, MESHFORM_AWS_PEER_REGION: "eu-west-1" },
+    [
+      ...["access-2", "access", "aws-cluster-2", "aws-cluster", "aws-connection", "aws-network-2", "aws-network"],
+      ...["mesh-2", "mesh"],
+    ],
+  ],
 ])(
   "the app becomes the same JSON as with cdktf, apart from the version (%j)",
   (settings, stacks) => {

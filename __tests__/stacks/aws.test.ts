@@ -179,6 +179,98 @@ describe("stacks", () => {
     );
   });
 
+  describe("with a second region", () => {
+    const PEER = { peerRegion: "eu-west-1", stateBucket: "example-state" };
+
+    function regionsOf(settings: Partial<AwsSettings> = {}) {
+      const stacks = stacksOf({ ...PEER, ...settings });
+      const { peer, connection } = stacks;
+      if (peer === undefined || connection === undefined) throw new Error("There is no second region.");
+      return { ...stacks, peer, connection };
+    }
+
+    /** The regions of a stack's providers by their aliases. */
+    const regions = (stack: TerraformStack) =>
+      (jsonOf(stack) as unknown as { provider: { aws: Block[] } }).provider.aws.map(({ alias = "", region }) => [
+        alias,
+        region,
+      ]);
+
+    test("there are two clusters, each in its region, and a connection that depends on both", () => {
+      const { network, cluster, peer, connection } = regionsOf();
+      for (const stack of [network, cluster]) expect(regions(stack)).toEqual([["", "eu-central-1"]]);
+      for (const stack of [peer.network, peer.cluster]) expect(regions(stack)).toEqual([["", "eu-west-1"]]);
+      expect(regions(connection)).toEqual([
+        ["", "eu-central-1"],
+        ["peer", "eu-west-1"],
+      ]);
+      expect(
+        [cluster, peer.cluster].map(({ cluster: { name, consul } }) => [name, consul.cluster.consulDatacenter]),
+      ).toEqual([
+        ["dev", "dc1"],
+        ["dev-2", "dc2"],
+      ]);
+      expect(connection.dependencies).toEqual(expect.arrayContaining([cluster, peer.cluster]));
+      expect([cluster, peer.cluster].flatMap(({ dependencies }) => dependencies)).toEqual([network, peer.network]);
+    });
+
+    test("all stacks keep their state in one bucket, in its own region and under names of their own", () => {
+      const { network, cluster, peer, connection } = regionsOf({ stateRegion: "eu-north-1" });
+      const states = [network, cluster, peer.network, peer.cluster, connection].map((stack) => {
+        const { backend } = jsonOf(stack).terraform as { backend: { s3: Block } };
+        return backend.s3;
+      });
+      for (const state of states) expect(state).toMatchObject({ bucket: "example-state", region: "eu-north-1" });
+      expect(new Set(states.map(({ key }) => key)).size).toBe(states.length);
+      const { backend } = jsonOf(regionsOf().peer.cluster).terraform as { backend: { s3: Block } };
+      expect(backend.s3.region).toBe("eu-central-1");
+    });
+
+    test("each cluster has machines for mesh gateways, in two zones where there are several", () => {
+      for (const [preset, count] of [
+        ["dev", 1],
+        ["production", 2],
+      ] as const) {
+        const { cluster, peer } = regionsOf({ preset, imageId: "ami-1", peerImageId: "ami-2" });
+        for (const [stack, name, image] of [
+          [cluster, preset, "ami-1"],
+          [peer.cluster, `${preset}-2`, "ami-2"],
+        ] as const) {
+          const terraform = jsonOf(stack);
+          expect(groupsOf(terraform)[`${name}-gateways`]).toMatchObject({ min_size: count, max_size: count });
+          for (const { image_id } of Object.values(terraform.resource.aws_launch_template))
+            expect(image_id).toBe(image);
+        }
+      }
+      expect(Object.keys(groupsOf(jsonOf(stacksOf({}).cluster)))).not.toContain("dev-gateways");
+    });
+
+    test("the second cluster has what its settings say, and no load balancers", () => {
+      const topic = "arn:aws:sns:eu-west-1:123456789012:alarms";
+      const { peer } = regionsOf({
+        peerName: "spare",
+        peerCidr: "10.9.0.0/16",
+        peerAlarmTopicArn: topic,
+        uiDomain: "a.b",
+        zoneId: "Z1",
+      });
+      expect(JSON.stringify(jsonOf(peer.network))).toContain("10.9.0.0/16");
+      const terraform = jsonOf(peer.cluster);
+      expect(Object.keys(groupsOf(terraform))).toContain("spare-servers");
+      for (const { alarm_actions } of Object.values(terraform.resource.aws_cloudwatch_metric_alarm)) {
+        expect(alarm_actions).toEqual([topic]);
+      }
+      expect(peer.cluster.cluster.uis).toBe(false);
+    });
+
+    test("its gateways cost too", () => {
+      const one = estimateOf(withDefaults({ region: "eu-central-1" })).usd;
+      const { costs, usd } = estimateOf(withDefaults({ region: "eu-central-1", ...PEER }));
+      expect(costs.find(({ what }) => what.startsWith("mesh gateways"))).toMatchObject({ count: 1, usd: 24.53 });
+      expect(usd).toBeCloseTo(one + 24.53 + 40 * 0.08, 2);
+    });
+  });
+
   test("of other kinds keep their state there too", () => {
     const stack = new AwsTestStack();
     keepState(stack, withDefaults({ region: "eu-central-1", stateBucket: "example-state" }));

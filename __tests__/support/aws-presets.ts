@@ -1,3 +1,4 @@
+import { rmSync } from "node:fs";
 import { join } from "node:path";
 import { Testing } from "cdktf";
 import { addAwsStacks } from "../../stacks/aws";
@@ -7,7 +8,10 @@ import { withDefaults } from "../../stacks/aws/settings";
 export const AWS_PRESETS = ["dev", "production"] as const;
 
 /** Their stacks, with all that settings can add to them. */
-export const AWS_STACKS = ["aws-cluster", "aws-edge", "aws-network", "aws-state"];
+export const AWS_STACKS = ["aws-cluster", "aws-connection", "aws-edge", "aws-network", "aws-state"];
+
+/** Those of the second region are as those of the first. */
+const OF_SECOND_REGION = ["aws-cluster-2", "aws-network-2"];
 
 /** Synthesizes all stacks of both presets to a folder: `<preset>/stacks/<stack>`. */
 export function synthesizeAwsPresets(folder: string): void {
@@ -15,7 +19,7 @@ export function synthesizeAwsPresets(folder: string): void {
     const app = Testing.app({ outdir: join(folder, preset) });
     const settings = {
       ...{ region: "eu-central-1", preset, stateBucket: "example-state", createStateBucket: true },
-      ...{ uiDomain: "mesh.example", zoneId: "Z1" },
+      ...{ uiDomain: "mesh.example", zoneId: "Z1", peerRegion: "eu-west-1" },
     };
     const { cluster } = addAwsStacks(app, withDefaults(settings));
     cluster.cluster.publish(
@@ -23,5 +27,6 @@ export function synthesizeAwsPresets(folder: string): void {
       { internetFacing: true, domain: { name: "shop.example", zoneId: "Z1" } },
     );
     app.synth();
+    for (const stack of OF_SECOND_REGION) rmSync(join(folder, preset, "stacks", stack), { recursive: true });
   }
 }

@@ -381,6 +381,11 @@ export class AwsCluster extends Construct implements ServersLike {
     return Object.keys(this.poolMachines);
   }
 
+  /** Names of the client pools whose machines are in private subnets, not in those for mesh gateways. */
+  get privatePoolNames(): readonly string[] {
+    return this.poolNames.filter((pool) => this.poolMachines[pool].options.subnets === "private");
+  }
+
   /** Name of the Auto Scaling group of a client pool, as a reference. */
   groupNameOf(pool: string): string {
     return this.poolMachines[pool].groupReference;

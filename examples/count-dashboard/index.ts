@@ -1,22 +1,30 @@
 import { readFileSync } from "node:fs";
 import { join } from "node:path";
-import { HealthCheck, Protocol, Template, Workload, type MeshService, type ServiceMesh } from "meshform";
+import { Failover, HealthCheck, Protocol, Template, Workload, type MeshService, type ServiceMesh } from "meshform";
 
 /** Options of {@link addCountDashboard}. */
 export interface CountDashboardOptions {
   /** Public images under Docker, or this folder's own programs on nodes that have Node.js. */
   readonly runtime: "docker" | "exec";
+  /** The same API in another datacenter, which gets the requests while no instance is left in this one. @default none */
+  readonly spare?: MeshService;
 }
 
-/** A page that shows a count, and the API that counts: two services, one connection. Returns that of the page. */
-export function addCountDashboard(mesh: ServiceMesh, { runtime }: CountDashboardOptions): MeshService {
-  const api = mesh.addService("count-api", {
+/** The API that counts. */
+export function addCountApi(mesh: ServiceMesh, { runtime }: Pick<CountDashboardOptions, "runtime">): MeshService {
+  return mesh.addService("count-api", {
     port: 9001,
     protocol: Protocol.HTTP,
     workload:
       runtime === "docker" ? Workload.docker({ image: "hashicorpdev/counter-api:v3" }) : program("counter-api.mjs"),
     healthCheck: HealthCheck.http("/health"),
   });
+}
+
+/** A page that shows a count, and the API that counts: two services, one connection. Returns that of the page. */
+export function addCountDashboard(mesh: ServiceMesh, { runtime, spare }: CountDashboardOptions): MeshService {
+  const api = addCountApi(mesh, { runtime });
+  if (spare !== undefined) api.resolve({ failover: Failover.to(spare) });
   const dashboard = mesh.addService("count-dashboard", {
     port: 9002,
     publish: 9002,

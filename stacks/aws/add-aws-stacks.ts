@@ -1,19 +1,28 @@
 import type { Construct } from "constructs";
 import type { InboundGateway } from "../../constructs";
 import { AwsClusterStack } from "./cluster-stack";
+import { AwsConnectionStack } from "./connection-stack";
 import { AwsEdgeStack } from "./edge-stack";
 import { AwsNetworkStack } from "./network-stack";
-import type { AwsSettings } from "./settings";
+import { peerSettings, type AwsSettings } from "./settings";
 import { AwsStateStack } from "./state-stack";
 
-/** The stacks of a cluster on AWS, in the order in which they are applied. */
-export interface AwsStacks {
-  /** @default none: another app creates the bucket, or state is in local files */
-  readonly state?: AwsStateStack;
+/** The stacks of one cluster. */
+export interface AwsRegionStacks {
   /** VPC, subnets and NAT gateways. */
   readonly network: AwsNetworkStack;
   /** Machines, with all that they need. */
   readonly cluster: AwsClusterStack;
+}
+
+/** The stacks of a cluster on AWS, in the order in which they are applied. */
+export interface AwsStacks extends AwsRegionStacks {
+  /** @default none: another app creates the bucket, or state is in local files */
+  readonly state?: AwsStateStack;
+  /** The second cluster. @default none: `peerRegion` is not set */
+  readonly peer?: AwsRegionStacks;
+  /** What lets the mesh gateways of both clusters reach each other. @default none: `peerRegion` is not set */
+  readonly connection?: AwsConnectionStack;
   /** Load balancers. @default none: neither `uiDomain` is set, nor `domain` and a gateway */
   readonly edge?: AwsEdgeStack;
 }
@@ -26,7 +35,7 @@ export interface AwsStacksOptions {
 
 /**
  * Adds the stacks of a cluster on AWS to an app: its network and its machines; and, if the settings ask for them, the bucket of their
- * state and load balancers.
+ * state, a second cluster in another region with the connection to it, and load balancers.
  *
  * @example
  * const settings = readAwsSettings(app);
@@ -34,13 +43,26 @@ export interface AwsStacksOptions {
  */
 export function addAwsStacks(app: Construct, settings: AwsSettings, { gateway }: AwsStacksOptions = {}): AwsStacks {
   const state = settings.createStateBucket ? new AwsStateStack(app, "aws-state", settings) : undefined;
-  const network = new AwsNetworkStack(app, "aws-network", settings);
-  const cluster = new AwsClusterStack(app, "aws-cluster", { ...settings, network: network.network });
-  if (state !== undefined) network.addDependency(state);
-  cluster.addDependency(network);
+  const addRegion = (suffix: string, own: AwsSettings, datacenter?: string): AwsRegionStacks => {
+    const network = new AwsNetworkStack(app, `aws-network${suffix}`, own);
+    const cluster = new AwsClusterStack(app, `aws-cluster${suffix}`, { ...own, network: network.network, datacenter });
+    if (state !== undefined) network.addDependency(state);
+    cluster.addDependency(network);
+    return { network, cluster };
+  };
+  const { network, cluster } = addRegion("", settings);
+  const ofPeer = peerSettings(settings);
+  const peer = ofPeer && addRegion("-2", ofPeer, "dc2");
+  const connection =
+    peer &&
+    new AwsConnectionStack(app, "aws-connection", {
+      ...settings,
+      cluster: cluster.cluster,
+      peer: peer.cluster.cluster,
+    });
   const hasEdge = settings.uiDomain !== undefined || (settings.domain !== undefined && gateway !== undefined);
   const edge = hasEdge
     ? new AwsEdgeStack(app, "aws-edge", { ...settings, cluster: cluster.cluster, gateway })
     : undefined;
-  return { state, network, cluster, edge };
+  return { state, network, cluster, peer, connection, edge };
 }

@@ -2,6 +2,7 @@ import { Annotations } from "cdktf";
 import type { Construct } from "constructs";
 import { AwsCluster, MachineImage, Scaling, type NetworkLike } from "../../constructs/aws";
 import { AwsStack } from "./aws-stack";
+import { gatewayCount, GATEWAYS } from "./gateways";
 import { estimateOf, PRICES_OF } from "./prices";
 import type { AwsSettings } from "./settings";
 
@@ -9,18 +10,20 @@ import type { AwsSettings } from "./settings";
 export interface AwsClusterStackProps extends AwsSettings {
   /** The network in which the machines run. */
   readonly network: NetworkLike;
+  /** @default "dc1" */
+  readonly datacenter?: string;
 }
 
-/** A cluster of Consul and Nomad with one pool of clients. */
+/** A cluster of Consul and Nomad with one pool of clients, and with one for mesh gateways if there is a second region. */
 export class AwsClusterStack extends AwsStack {
   /** Add further pools here. */
   readonly cluster: AwsCluster;
 
   constructor(scope: Construct, id: string, props: AwsClusterStackProps) {
     super(scope, id, { settings: props, hasRemoteState: true });
-    const { network, name, imageId, minClients, maxClients, preset } = props;
+    const { network, name, datacenter, imageId, minClients, maxClients, preset, clientType } = props;
     this.cluster = new AwsCluster(this, "cluster", {
-      ...{ network, name },
+      ...{ network, name, datacenter },
       serverCount: props.serverCount,
       serverType: props.serverType,
       image: imageId === undefined ? undefined : MachineImage.id(imageId, { distribution: "ubuntu-24.04" }),
@@ -30,10 +33,16 @@ export class AwsClusterStack extends AwsStack {
       snapshots: preset === "production" ? { everySeconds: 900, retain: 96 } : {},
     });
     this.cluster.addClientPool("general", {
-      instanceTypes: [props.clientType],
+      instanceTypes: [clientType],
       scaling:
         minClients === maxClients ? Scaling.fixed(minClients) : Scaling.cpu({ min: minClients, max: maxClients }),
     });
+    const gateways = gatewayCount(props);
+    if (gateways > 0) {
+      this.cluster.addClientPool(GATEWAYS, {
+        ...{ subnets: "gateway", nodePool: GATEWAYS, instanceTypes: [clientType], scaling: Scaling.fixed(gateways) },
+      });
+    }
     const { usd, unknown } = estimateOf(props);
     const without = unknown.length === 0 ? "" : `, without ${unknown.join(" and ")}, whose prices are not known`;
     Annotations.of(this).addInfo(

@@ -10,9 +10,10 @@ export class AwsNetworkStack extends AwsStack {
 
   constructor(scope: Construct, id: string, settings: AwsSettings) {
     super(scope, id, { settings, hasRemoteState: true });
-    const { name, cidr, zones, preset } = settings;
+    const { name, cidr, zones, preset, peerRegion } = settings;
     this.network = new Network(this, "network", {
       ...{ name, cidr, zones },
+      gateways: peerRegion !== undefined,
       nat: preset === "production" ? Nat.perZone() : Nat.single(),
     });
   }

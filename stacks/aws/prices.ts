@@ -1,3 +1,4 @@
+import { gatewayCount } from "./gateways";
 import type { AwsSettings } from "./settings";
 
 /** A price in US dollars. */
@@ -70,15 +71,17 @@ export function estimateOf(settings: AwsSettings): Estimate {
   const { serverCount, serverType, minClients, clientType, zones, preset, domain, uiDomain } = settings;
   const balancers = [domain, uiDomain].filter((it) => it !== undefined).length;
   const gateways = preset === "production" ? zones : 1;
+  const peers = gatewayCount(settings);
   const machines = [
     { what: `servers, ${serverType}`, type: serverType, count: serverCount },
     { what: `clients, ${clientType}`, type: clientType, count: minClients },
+    ...(peers === 0 ? [] : [{ what: `mesh gateways, ${clientType}`, type: clientType, count: peers }]),
   ];
   const known = machines.flatMap(({ what, type, count }) => {
     const price = (PRICES as Readonly<Record<string, Price>>)[type] as Price | undefined;
     return price === undefined ? [] : [{ what, count, price }];
   });
-  const gib = serverCount * DISKS.server + minClients * DISKS.client;
+  const gib = serverCount * DISKS.server + (minClients + peers) * DISKS.client;
   const costs = [
     ...known,
     { what: "GiB of disks", count: gib, price: PRICES["gp3 disk"] },

@@ -35,8 +35,23 @@ export interface AwsSettings extends PresetSettings {
   readonly allowFrom?: readonly string[];
   /** The bucket with the state of all other stacks. @default their state is in local files */
   readonly stateBucket?: string;
+  /** The region of that bucket. @default region */
+  readonly stateRegion?: string;
   /** Whether the app creates that bucket, as its first stack. @default false */
   readonly createStateBucket: boolean;
+  /**
+   * The region of a second cluster, which is the datacenter `dc2` and is connected to the first one, `dc1`, by mesh gateways.
+   * @default there is one cluster
+   */
+  readonly peerRegion?: string;
+  /** Prefix of all names of the second cluster. @default "<name>-2" */
+  readonly peerName?: string;
+  /** Addresses of the second network, which must not overlap those of the first. @default "10.1.0.0/16" */
+  readonly peerCidr?: string;
+  /** The image of the second cluster, `ami-…`: each region has its own. @default the newest at each plan */
+  readonly peerImageId?: string;
+  /** ARN of an SNS topic in its region that alarms of the second cluster notify. @default no alarms */
+  readonly peerAlarmTopicArn?: string;
 }
 
 const number = (what: string, least: number, most: number) =>
@@ -66,20 +81,26 @@ const hostedZone = 'the id of a hosted zone such as "Z0123456789ABC"';
 const certificate = 'a certificate such as "arn:aws:acm:eu-central-1:123456789012:certificate/…"';
 const sources = 'CIDR blocks, security groups and prefix lists such as "10.8.0.0/16, sg-0abc, pl-0abc"';
 
+const aRegion = v.pipe(text(region), v.regex(/^[a-z]{2}(-[a-z]+)+-\d+$/, region));
+const aName = v.pipe(text(clusterName), v.regex(/^[a-z][a-z0-9-]{0,19}$/, clusterName));
+const aCidr = text('a private range such as "10.0.0.0/16"');
+const anImage = v.pipe(text(image), v.regex(/^ami-[0-9a-f]+$/, image));
+const aTopic = v.pipe(text(topic), v.regex(/^arn:[\w-]+:sns:[\w-]+:\d{12}:[\w-]+$/, topic));
+
 const schema = {
-  region: v.pipe(text(region), v.regex(/^[a-z]{2}(-[a-z]+)+-\d+$/, region)),
+  region: aRegion,
   preset: v.picklist(Object.keys(PRESETS) as AwsPreset[], '"dev" or "production"'),
-  name: v.pipe(text(clusterName), v.regex(/^[a-z][a-z0-9-]{0,19}$/, clusterName)),
-  cidr: text('a private range such as "10.0.0.0/16"'),
+  name: aName,
+  cidr: aCidr,
   zones: number("1, 2 or 3", 1, 3),
   serverCount: v.pipe(number("1, 3 or 5", 1, 5), v.picklist(SERVERS, "1, 3 or 5")),
   serverType: instanceType,
   clientType: instanceType,
   minClients: number("a whole number from 1 to 1000", 1, 1000),
   maxClients: number("a whole number from 1 to 1000", 1, 1000),
-  imageId: v.pipe(text(image), v.regex(/^ami-[0-9a-f]+$/, image)),
+  imageId: anImage,
   deletionProtection: flag,
-  alarmTopicArn: v.pipe(text(topic), v.regex(/^arn:[\w-]+:sns:[\w-]+:\d{12}:[\w-]+$/, topic)),
+  alarmTopicArn: aTopic,
   domain: v.pipe(text(dnsName), v.regex(DNS_NAME, dnsName)),
   uiDomain: v.pipe(text(dnsName), v.regex(DNS_NAME, dnsName)),
   zoneId: v.pipe(text(hostedZone), v.regex(/^Z[A-Z0-9]+$/, hostedZone)),
@@ -92,7 +113,13 @@ const schema = {
     v.everyItem((source) => /^(sg-[0-9a-z]+|pl-[0-9a-z]+|[0-9.]+\/\d+|[0-9a-f:]+\/\d+)$/.test(source), sources),
   ),
   stateBucket: v.pipe(text(bucket), v.regex(/^[a-z0-9][a-z0-9.-]{1,61}[a-z0-9]$/, bucket)),
+  stateRegion: aRegion,
   createStateBucket: flag,
+  peerRegion: aRegion,
+  peerName: aName,
+  peerCidr: aCidr,
+  peerImageId: anImage,
+  peerAlarmTopicArn: aTopic,
 };
 
 const PREFIX = "aws";
@@ -125,5 +152,26 @@ export function withDefaults(given: Partial<AwsSettings> & Pick<AwsSettings, "re
     ...given,
     minClients: fewest,
     maxClients: given.maxClients ?? Math.max(maxClients, fewest),
+  };
+}
+
+/** The settings of the second cluster, or `undefined` if there is one cluster only. Of both, the first is published. */
+export function peerSettings(settings: AwsSettings): AwsSettings | undefined {
+  const {
+    peerRegion,
+    peerName,
+    peerCidr,
+    peerImageId,
+    peerAlarmTopicArn,
+    name,
+    region,
+    stateRegion = region,
+  } = settings;
+  if (peerRegion === undefined) return undefined;
+  return {
+    ...settings,
+    ...{ region: peerRegion, name: peerName ?? `${name}-2`, cidr: peerCidr ?? "10.1.0.0/16" },
+    ...{ imageId: peerImageId, alarmTopicArn: peerAlarmTopicArn, domain: undefined, uiDomain: undefined },
+    ...{ stateRegion, peerRegion: region },
   };
 }

@@ -7,9 +7,12 @@ import type { AwsSettings } from "./settings";
  *
  * @see https://developer.hashicorp.com/terraform/language/backend/s3
  */
-export function keepState(stack: TerraformStack, { stateBucket: bucket, region, name }: AwsSettings): void {
+export function keepState(
+  stack: TerraformStack,
+  { stateBucket: bucket, region, stateRegion = region, name }: AwsSettings,
+): void {
   if (bucket === undefined) return;
-  new S3Backend(stack, { bucket, region, key: `${name}/${stack.node.id}.tfstate`, encrypt: true });
+  new S3Backend(stack, { bucket, region: stateRegion, key: `${name}/${stack.node.id}.tfstate`, encrypt: true });
   // The toolkit has no property for it.
   stack.addOverride("terraform.backend.s3.use_lockfile", true);
   requireTerraform(stack, ">= 1.10");

@@ -23,6 +23,8 @@ export interface ClusterLike extends IConstruct {
   readonly clientsSecurityGroupId: string;
   /** Names of its client pools. @default not known at synthesis */
   readonly poolNames?: readonly string[];
+  /** Names of those whose machines are in private subnets, not in those for mesh gateways. @default not known at synthesis */
+  readonly privatePoolNames?: readonly string[];
   /** Name of the Auto Scaling group of a client pool. */
   groupNameOf(pool: string): string;
   /** Name of the bucket for access logs. */

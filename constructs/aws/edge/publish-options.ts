@@ -61,7 +61,7 @@ export interface PublishOptions {
   readonly domain?: PublicName;
   /** Port of the load balancer for each port of a listener. @default 443 for the only listener if the load balancer terminates TLS; otherwise the port of the node */
   readonly ports?: Readonly<Record<number, number>>;
-  /** The client pools on which the gateway runs. @default all pools that the cluster of this app has so far */
+  /** The client pools on which the gateway runs. @default all pools in private subnets that the cluster of this app has so far */
   readonly pools?: readonly string[];
   /** Seconds in which open connections can end when a machine is removed, from 0 to 3600. @default 60 */
   readonly deregistrationSeconds?: number;

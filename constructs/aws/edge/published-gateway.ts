@@ -202,7 +202,7 @@ export class PublishedGateway extends Construct {
 
   /** The Auto Scaling groups by pool. */
   private groups(): readonly (readonly [string, string])[] {
-    const { cluster, pools = cluster.poolNames } = this.props;
+    const { cluster, pools = cluster.privatePoolNames } = this.props;
     if (pools === undefined) {
       throw new MeshError(
         this,
