@@ -9,7 +9,7 @@ const common = {
   // As the paths of tsconfig.json have it: the examples import the package by its name.
   moduleNameMapper: {
     "^meshform$": "<rootDir>/constructs",
-    "^meshform/aws$": "<rootDir>/constructs/aws",
+    "^meshform/(aws|google)$": "<rootDir>/constructs/$1",
     "^meshform/(stacks|stacks/aws|testing)$": "<rootDir>/$1",
   },
   setupFilesAfterEnv: ["<rootDir>/__tests__/support/exit-code.ts"],

@@ -134,6 +134,7 @@ export type {
   CloudPlatform,
   CloudStore,
   CloudStoreKind,
+  CloudStoreName,
   InstanceFactSource,
   UserDataLimit,
 } from "./linux/platform";

@@ -16,6 +16,7 @@ module.exports = {
   ],
   "constructs/linux": ["constructs/core", "constructs/consul", "constructs/checks"],
   "constructs/aws": ["constructs/core", "constructs/checks", "constructs/linux"],
+  "constructs/google": ["constructs/linux"],
   stacks: ["constructs", "constructs/core", "constructs/aws"],
   "lab/core": [],
   "lab/machine": ["constructs/linux", "lab/core"],

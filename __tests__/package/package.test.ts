@@ -28,7 +28,20 @@ const strict = {
 const PROVIDER = "@cdktf/provider-aws";
 /** Prints which modules of AWS are loaded with those of a mesh, but what hosts know of their cloud, which needs no provider. */
 const LOADED = `for (const entry of ["", "/stacks", "/testing"]) require("meshform" + entry);
-console.log(Object.keys(require.cache).filter((file) => /provider-aws|constructs.aws.(?!platform.)/.test(file)));`;
+console.log(Object.keys(require.cache).filter((file) => /provider-aws|constructs.aws.(?!platform.)|constructs.google/.test(file)));`;
+const GOOGLE_HOSTS = `import { TerraformStack } from "cdktf";
+import { ConsulServers, synthesize } from "meshform";
+import { googlePlatform, instanceMetadata, type GoogleSecretStore } from "meshform/google";
+
+const secretStore: GoogleSecretStore = { type: "google-secret-manager", project: "acme", prefix: "prod-", bucket: "current" };
+synthesize((app) => {
+  const stack = new TerraformStack(app, "google");
+  const hosts = new ConsulServers(stack, "servers", { platform: googlePlatform, join: ["provider=gce tag_value=consul"], secretStore });
+  const metadata: Record<string, string> = instanceMetadata(hosts.cloudInit({ distribution: "ubuntu-24.04", assets: "gs://assets" }));
+  console.log(Object.keys(metadata).join());
+});
+console.log(Object.keys(require.cache).filter((file) => /provider-|constructs.aws.(?!platform.)/.test(file)).length);
+`;
 const AWS_APP = `import { AwsProvider } from "@cdktf/provider-aws/lib/provider";
 import { TerraformStack } from "cdktf";
 import { synthesize } from "meshform";
@@ -225,6 +238,11 @@ describe("a project of somebody else", () => {
       } finally {
         rmSync(join(project.folder, "node_modules", PROVIDER));
       }
+    });
+
+    test("renders hosts on Google Cloud, for which it needs no provider", () => {
+      project.write("google.ts", GOOGLE_HOSTS);
+      expect(project.must("ts-node", "google.ts")).toBe("user-data,user-data-encoding\n0\n");
     });
 
     test("works with constructs of a package that has a copy of its own", () => {

@@ -53,8 +53,8 @@ export interface CloudInit {
   /** The files that must be uploaded to the location of the assets before a machine boots. */
   readonly assets: readonly Asset[];
   /**
-   * Tags that the launch template must add to the machines, which read the values of {@link instanceFact} from them at boot.
-   * Empty if no instance facts are used.
+   * Tags, or entries of custom metadata, that the template of the machines must add. The machines read the values of
+   * {@link instanceFact} from them at boot. Empty if no instance facts are used.
    */
   readonly tags: Readonly<Record<string, string>>;
   /** The parts of the user data, the largest first. Compressed together they are smaller than their sum. */

@@ -24,8 +24,8 @@ export interface HostGroupProps {
    */
   readonly volumes?: readonly HostVolume[];
   /**
-   * Whether the hosts react to lifecycle notices of their platform. They complete the lifecycle hooks of their group when they
-   * are ready or have left the cluster, and leave before they are interrupted. For the requirements, see the platform.
+   * Whether the hosts react to lifecycle notices of their platform. They leave before they are interrupted. If their group has
+   * lifecycle hooks, they complete them when they are ready or have left the cluster. For the requirements, see the platform.
    * @default false
    */
   readonly lifecycleNotices?: boolean;

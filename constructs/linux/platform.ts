@@ -11,11 +11,15 @@ export interface CloudPlatform {
   readonly userData: UserDataLimit;
   /** An example of a cloud auto-join string, for messages. */
   readonly autoJoin: string;
-  /** The kinds of secret stores of the cloud, by their `type`. The host tool has a module for each kind. */
+  /**
+   * Name of the cloud's module in `host-tool/meshform_host/clouds`, which opens its stores. Hosts get no other cloud's module.
+   */
+  readonly hostToolModule: string;
+  /** The kinds of secret stores of the cloud, by their `type`. */
   readonly secretStores: Readonly<Record<string, CloudStoreKind>>;
-  /** The kinds of snapshot stores of the cloud, by their `type`. The host tool has a module for each kind. */
+  /** The kinds of snapshot stores of the cloud, by their `type`. */
   readonly snapshotStores: Readonly<Record<string, CloudStoreKind>>;
-  /** The kinds of stores for metrics of the cloud, by their `type`. The host tool has a module for each kind. */
+  /** The kinds of stores for metrics of the cloud, by their `type`. */
   readonly metricStores: Readonly<Record<string, CloudStoreKind>>;
   /** How machines read instance facts. */
   readonly instanceFacts: InstanceFactSource;
@@ -26,8 +30,8 @@ export interface CloudPlatform {
    */
   assetSource(location: string): AssetSource | undefined;
   /**
-   * Returns a role that reacts to lifecycle notices of the cloud. The host completes the lifecycle hooks of its group when it is
-   * ready or has left the cluster, and leaves before it is interrupted.
+   * Returns a role that reacts to lifecycle notices of the cloud. The host leaves the cluster before it is interrupted. If the
+   * groups of the cloud have lifecycle hooks, it completes them when it is ready or has left the cluster.
    */
   lifecycleNotices(): HostRole;
   /** An example of a location of assets in the cloud, for messages. */
@@ -54,11 +58,21 @@ export interface CloudStore {
 export interface CloudStoreKind {
   /**
    * Its settings in addition to `type`: `name` is a text that must not be empty, `text` is any text, and `optional` is a text
-   * that can be omitted.
+   * that can be omitted. For names with further rules of the cloud, use a {@link CloudStoreName}.
    */
-  readonly settings: Readonly<Record<string, "name" | "text" | "optional">>;
+  readonly settings: Readonly<Record<string, "name" | "text" | "optional" | CloudStoreName>>;
   /** Packages of the distribution that the host tool needs to access the store. */
   readonly needs: readonly string[];
+}
+
+/** A setting that must be set, to a text that follows the naming rules of a cloud. */
+export interface CloudStoreName {
+  /** What matches the whole text. */
+  readonly pattern: RegExp;
+  /** What is allowed, for messages, e.g. `letters and digits`. */
+  readonly allowed: string;
+  /** What to do about another text, as one sentence, e.g. `Use "prod".` */
+  readonly fix: string;
 }
 
 /** How machines of a cloud read their own instance facts: from the metadata service, which needs no permission. */

@@ -8,7 +8,9 @@ import {
   secretStorePolicy,
   WELL_KNOWN_TOKENS,
   type AwsSecretStore,
+  type CloudPlatform,
 } from "../../../constructs";
+import { googlePlatform } from "../../../constructs/google";
 import { composeHost } from "../../../constructs/linux/compose-host";
 import { HOST_TOOL, hostTool, type HostToolConfig } from "../../../constructs/linux/host-tool/host-tool";
 import { run } from "../../support/lab";
@@ -32,6 +34,18 @@ describe("a host with the host tool", () => {
     const { content = "", ...rest } = file(HOST_TOOL) ?? {};
     expect(rest).toEqual({ path: HOST_TOOL, mode: "0755", encoding: "base64" });
     expect(Buffer.from(content, "base64").toString("latin1")).toMatch(/^#!\/usr\/bin\/env python3\nPK/);
+  });
+
+  test("has the module of its own cloud, and of no other", () => {
+    const clouds = (platform?: CloudPlatform) => {
+      const { files = [] } = hostTool({ ...config, platform });
+      const archive = Buffer.from(files.find(({ path }) => path === HOST_TOOL)?.content ?? "", "base64");
+      const names = archive.toString("latin1").matchAll(/meshform_host\/clouds\/(?!__)(\w+)\.py/g);
+      return [...new Set([...names].map(([, name]) => name))];
+    };
+    expect(clouds()).toEqual(["aws", "google"]);
+    expect(clouds(awsPlatform)).toEqual(["aws"]);
+    expect(clouds(googlePlatform)).toEqual(["google"]);
   });
 
   test("has a configuration with nothing but names in it", () => {

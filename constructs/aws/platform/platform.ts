@@ -36,6 +36,7 @@ export const awsPlatform: CloudPlatform = {
   autoJoin: "provider=aws tag_key=… tag_value=…",
   assetLocation: "s3://<bucket>/<prefix>",
   assetSource: s3Assets,
+  hostToolModule: "aws",
   secretStores: { "aws-secrets-manager": secretsManager },
   snapshotStores: { s3: snapshotBucket },
   metricStores: { cloudwatch: cloudWatch },

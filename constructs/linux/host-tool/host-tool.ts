@@ -92,7 +92,12 @@ export function hostTool(config: HostToolConfig): HostRole {
     systemPackages: [...new Set(["openssl", ...kinds.flatMap((kind) => kind?.needs ?? [])])],
     directories: [{ path: "/etc/meshform" }],
     files: [
-      { path: HOST_TOOL, mode: "0755", content: hostToolArchive().toString("base64"), encoding: "base64" },
+      {
+        path: HOST_TOOL,
+        mode: "0755",
+        content: hostToolArchive(platform?.hostToolModule).toString("base64"),
+        encoding: "base64",
+      },
       {
         path: "/etc/meshform/host.json",
         content: json({ ...rest, snapshots: saved, consulDatacenter, nomadRegion, accessorIds }),

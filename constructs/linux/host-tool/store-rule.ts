@@ -1,5 +1,7 @@
 import * as is from "../../core/shape";
-import type { CloudStoreKind } from "../platform";
+import { isToken } from "../../core/token";
+import { factsIn } from "../instance-facts";
+import type { CloudStoreKind, CloudStoreName } from "../platform";
 
 const SETTING = { name: is.required(is.name), text: is.required(is.text), optional: is.text };
 
@@ -36,6 +38,15 @@ function ruleOf(kinds: Readonly<Record<string, CloudStoreKind>> = {}, own: Reado
 const WHOSE = "Set one of them, or set platform to the cloud whose store it is.";
 
 function shapeOf(settings: CloudStoreKind["settings"]): Record<string, is.Rule> {
-  const rules = Object.entries(settings).map(([name, kind]) => [name, SETTING[kind]] as const);
+  const rules = Object.entries(settings).map(
+    ([name, kind]) => [name, typeof kind === "string" ? SETTING[kind] : nameRule(kind)] as const,
+  );
   return { type: is.anything, ...Object.fromEntries(rules) };
+}
+
+/** What only Terraform knows cannot be compared with the pattern. */
+function nameRule({ pattern, allowed, fix }: CloudStoreName): is.Rule {
+  const fits = (value: unknown) =>
+    typeof value === "string" && (pattern.test(value) || isToken(value) || factsIn([value]).size > 0);
+  return is.required(is.rule(allowed, fix, fits));
 }

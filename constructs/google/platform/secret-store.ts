@@ -1,0 +1,77 @@
+import { SECRET_DOCUMENTS, type SecretDocument, type SecretReader } from "../../linux/host-tool/secret-store";
+import type { CloudStoreKind } from "../../linux/platform";
+import type { IamGrant } from "./grant";
+
+/**
+ * Secret Manager, reached with the identity of the machine's service account. The five secrets that {@link googleSecretNames} lists
+ * must exist, without a version: Terraform creates them, so that no host need be allowed to, and the first server to boot writes
+ * the values, which Terraform never sees.
+ *
+ * The bucket has a small object for each secret, with the number of its current version. Hosts need it because Secret Manager adds
+ * versions without a condition: of several servers that boot at once, the first must win. It contains no secret.
+ *
+ * @see https://cloud.google.com/secret-manager/docs/reference/consistency
+ * @see https://cloud.google.com/storage/docs/request-preconditions
+ */
+export type GoogleSecretStore = Readonly<{
+  /** Tells it from a directory. */
+  type: "google-secret-manager";
+  /** The project of the secrets, e.g. `acme-prod`. */
+  project: string;
+  /** What the names of the cluster's secrets and objects begin with, e.g. `prod-`: letters, digits, dashes and underscores. */
+  prefix: string;
+  /** Name of the bucket that says which versions are current. Only servers may write to it. */
+  bucket: string;
+}>;
+
+/** The host tool has a module for it, which needs nothing but Python. */
+export const secretManager: CloudStoreKind = {
+  settings: {
+    project: "name",
+    prefix: {
+      pattern: /^[\w-]{0,240}$/,
+      allowed: "letters, digits, dashes and underscores",
+      fix: 'Use a prefix that can begin the name of a secret, e.g. "prod-".',
+    },
+    bucket: "name",
+  },
+  needs: ["ca-certificates"],
+};
+
+/**
+ * The names of the secrets that a cluster needs in Secret Manager, by document. Create each without a version.
+ *
+ * @see https://registry.terraform.io/providers/hashicorp/google/latest/docs/resources/secret_manager_secret
+ */
+export function googleSecretNames({ prefix }: Pick<GoogleSecretStore, "prefix">): Record<SecretDocument, string> {
+  const names = SECRET_DOCUMENTS.map((document) => [document, `${prefix}${document}`]);
+  return Object.fromEntries(names) as Record<SecretDocument, string>;
+}
+
+/**
+ * The roles that a reader's service account needs: servers read, add and destroy versions of every secret of the store, all others
+ * read only their own secret. None can create or delete secrets.
+ *
+ * @see https://cloud.google.com/secret-manager/docs/access-control
+ *
+ * @example
+ * secretStoreGrants({ type: "google-secret-manager", project: "acme-prod", prefix: "prod-", bucket: "acme-prod-current" }, "client")
+ */
+export function secretStoreGrants(store: GoogleSecretStore, reader: SecretReader): IamGrant[] {
+  const names = googleSecretNames(store);
+  const { bucket } = store;
+  if (reader !== "server") {
+    const object = `projects/_/buckets/${bucket}/objects/${names[reader]}`;
+    return [
+      { role: "roles/secretmanager.secretAccessor", secret: names[reader] },
+      { role: "roles/storage.objectViewer", bucket, condition: `resource.name == "${object}"` },
+    ];
+  }
+  return [
+    ...Object.values(names).flatMap((secret) => [
+      { role: "roles/secretmanager.secretAccessor", secret },
+      { role: "roles/secretmanager.secretVersionManager", secret },
+    ]),
+    { role: "roles/storage.objectUser", bucket },
+  ];
+}
