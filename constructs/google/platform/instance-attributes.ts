@@ -37,8 +37,7 @@ export const instanceAttributes: InstanceFactSource = {
 };
 
 /**
- * Returns the `metadata` of an instance template: the user data as cloud-init reads it, and the values of
- * {@link instanceFact}.
+ * Returns the `metadata` of an instance template: the user data as cloud-init reads it, and the values of instance facts.
  *
  * @see https://docs.cloud-init.io/en/latest/reference/datasources/gce.html
  * @see https://registry.terraform.io/providers/hashicorp/google/latest/docs/resources/compute_instance_template#metadata
