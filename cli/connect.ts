@@ -68,6 +68,7 @@ async function connected({ cluster, region, as, open }: ConnectOptions, command:
       return {
         ...(await credentials("consul", "CONSUL_HTTP_TOKEN", { secrets, folder })),
         ...(await credentials("nomad", "NOMAD_TOKEN", { secrets, folder })),
+        ...accessVariables(secrets),
         CONSUL_HTTP_ADDR: `https://127.0.0.1:${consul.port}`,
         NOMAD_ADDR: `https://127.0.0.1:${nomad.port}`,
       };
@@ -127,6 +128,14 @@ async function credentials(
     [`${prefix}_CACERT`]: await file("ca", ca),
     [`${prefix}_CLIENT_CERT`]: await file("certificate", certificate),
     [`${prefix}_CLIENT_KEY`]: await file("key", key),
+  };
+}
+
+/** The variables of the access stack. Consul's and Nomad's servers share their machines, so that each Consul server asks the Nomad server next to it. */
+function accessVariables({ nomad }: SecretDocument): Record<string, string> {
+  return {
+    TF_VAR_nomad_jwks_url: `https://127.0.0.1:${PORTS.nomad}/.well-known/jwks.json`,
+    TF_VAR_nomad_ca_certificate: nomad.ca,
   };
 }
 

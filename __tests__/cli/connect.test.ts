@@ -131,7 +131,7 @@ const CHILD = `
 const { readFileSync, statSync } = require("node:fs");
 const { connect } = require("node:net");
 const { env } = process;
-const own = Object.fromEntries(Object.entries(env).filter(([name]) => /^(CONSUL|NOMAD)_/.test(name)));
+const own = Object.fromEntries(Object.entries(env).filter(([name]) => /^(CONSUL|NOMAD|TF_VAR)_/.test(name)));
 const files = Object.entries(own).filter(([, value]) => value.endsWith(".pem"));
 const answer = (address) => new Promise((resolve) => {
   const socket = connect(Number(new URL(address).port), "127.0.0.1", () => socket.write("me"));
@@ -169,6 +169,11 @@ test("a command reaches both engines of a server with the management tokens, and
   expect(own).toMatchObject({ CONSUL_HTTP_TOKEN: "manages-consul", NOMAD_TOKEN: "manages-nomad" });
   expect(own.CONSUL_HTTP_ADDR).toMatch(/^https:\/\/127\.0\.0\.1:\d+$/);
   expect(new Set(modes)).toEqual(new Set(["600"]));
+  // What the access stack asks for, as Consul's servers see it.
+  expect(own).toMatchObject({
+    TF_VAR_nomad_jwks_url: "https://127.0.0.1:4646/.well-known/jwks.json",
+    TF_VAR_nomad_ca_certificate: "CA of nomad",
+  });
   expect(contents).toEqual({
     ...{
       CONSUL_CACERT: "CA of consul",

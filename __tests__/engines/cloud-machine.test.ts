@@ -8,6 +8,7 @@ import { nomadServer } from "../../constructs/linux/nomad-server";
 import { secureHost } from "../../constructs/linux/secure-host";
 import { CloudMachine, machineAddress } from "../support/cloud-machine";
 import { eventually } from "../support/eventually";
+import { MachineImage } from "../support/machine-image";
 
 const MINUTE = 60_000;
 jest.setTimeout(10 * MINUTE);
@@ -209,12 +210,14 @@ describe("a server of a secure cluster", () => {
 });
 
 describe("a client", () => {
+  let image: MachineImage;
   let machine: CloudMachine;
   let envoy: HostRole;
   const program = "/usr/local/bin/envoy";
 
   beforeAll(async () => {
-    machine = await CloudMachine.create();
+    image = await MachineImage.with("systemd-resolved");
+    machine = await CloudMachine.create({ image });
     const { engines } = machine;
     envoy = { packages: [{ name: "envoy", version: engines.envoy.version, installTo: "/usr/local/bin" }] };
     const host = machine.host(
@@ -228,11 +231,13 @@ describe("a client", () => {
     );
     await machine.launch(machine.render(host));
     await machine.attachDisk("nomad", 2);
-    await machine.install("systemd-resolved");
     await machine.boot();
   }, 20 * MINUTE);
 
-  afterAll(() => machine.stop());
+  afterAll(async () => {
+    await machine.stop();
+    image.remove();
+  });
 
   test("starts Nomad as root, once its Consul agent has met another and answers", async () => {
     await eventually(async () => {

@@ -3,11 +3,25 @@
 # It sees no device and no setting of the kernel but its network's; nothing that it does is seen outside.
 set -eu
 
-machine() { # <folder: seed/ for cloud-init, www/ for the web server> <Node.js>: what lasts from boot to boot
+trees="/etc /home /opt /root /srv /usr /var"
+
+image() { # <folder: archives/ with packages>: installs them into root/ of the folder
+  # What they start is not to be started, and without its mark man-db does not spend a minute on reading all pages.
+  rm -rf "$1/work"
+  for tree in $trees; do
+    mkdir -p "$1/root$tree" "$1/work$tree"
+    mount -t overlay overlay -o "lowerdir=$tree,upperdir=$1/root$tree,workdir=$1/work$tree" "$tree"
+  done
+  mount -t tmpfs tmpfs /run
+  rm -f /var/lib/man-db/auto-update
+  dpkg --force-confold --force-unsafe-io --install "$1"/archives/*.deb
+}
+
+machine() { # <folder: seed/ for cloud-init, www/ for the web server> <Node.js> <address> <name> <image or nothing>: what lasts from boot to boot
   ip link set lo up
   ip address add 169.254.169.254/32 dev lo
   ip link add eth0 type veth peer name eth1
-  ip address add 10.99.0.5/24 dev eth0
+  ip address add "$3/24" dev eth0
   ip link set eth0 up
   ip link set eth1 up
   ip route add default via 10.99.0.1
@@ -18,10 +32,11 @@ machine() { # <folder: seed/ for cloud-init, www/ for the web server> <Node.js>:
   mkdir -p /mnt/upper/var/lib
   chmod --reference=/var/lib /mnt/upper/var/lib
   mknod /mnt/upper/var/lib/meshform c 0 0
-  for tree in /etc /home /opt /root /srv /usr /var; do
+  for tree in $trees; do
     mkdir -p "/mnt/upper$tree" "/mnt/work$tree"
     chmod --reference="$tree" "/mnt/upper$tree"
-    mount -t overlay overlay -o "lowerdir=$tree,upperdir=/mnt/upper$tree,workdir=/mnt/work$tree" "$tree"
+    lower="${5:+$5/root$tree:}$tree"
+    mount -t overlay overlay -o "lowerdir=$lower,upperdir=/mnt/upper$tree,workdir=/mnt/work$tree" "$tree"
   done
   mount -t tmpfs -o mode=1777 tmpfs /tmp
 
@@ -36,7 +51,7 @@ machine() { # <folder: seed/ for cloud-init, www/ for the web server> <Node.js>:
   ln -s /proc/self/fd /mnt/dev/fd
   mount --move /mnt/dev /dev
 
-  echo cloud-1 > /etc/hostname
+  echo "$4" > /etc/hostname
   # As an image from a vendor: none of this machine's services and agents, nothing booted yet.
   rm -rf /etc/systemd/system/* /etc/rc?.d/* /etc/cloud/cloud-init.disabled /var/lib/cloud /var/log/journal
   rm -rf /etc/consul.d /etc/nomad.d /etc/cni /opt/consul /opt/nomad /opt/cni
@@ -76,15 +91,23 @@ off() { # as when the power goes
 }
 
 boot() { # <control group>: one life of the machine, within what lasts
-  mkdir -p /run/cgroup
-  mount -t cgroup2 cgroup2 /run/cgroup
-  mkdir -p "/run/cgroup/$1"
-  echo $$ > "/run/cgroup/$1/cgroup.procs"
-  umount /run/cgroup
-  exec unshare --cgroup sh "$0" init
+  for hierarchy in $(hierarchies); do
+    mkdir -p "$hierarchy/$1"
+    for file in cpuset.cpus cpuset.mems; do
+      [ ! -e "$hierarchy/$file" ] || cat "$hierarchy/$file" > "$hierarchy/$1/$file" || true
+    done
+    echo $$ > "$hierarchy/$1/cgroup.procs"
+  done
+  exec unshare --cgroup sh "$0" init "$(hierarchies)"
 }
 
-init() {
+hierarchies() { # of control groups: one, or with cgroup v1 one for each controller
+  for hierarchy in /sys/fs/cgroup /sys/fs/cgroup/*; do
+    if [ -e "$hierarchy/cgroup.procs" ] && [ ! -L "$hierarchy" ] && mountpoint --quiet "$hierarchy"; then echo "$hierarchy"; fi
+  done
+}
+
+init() { # <hierarchies of control groups>
   mount -t proc proc /proc
   mkdir /mnt/net
   mount --bind /proc/sys/net /mnt/net
@@ -94,7 +117,15 @@ init() {
   rmdir /mnt/net
   umount --recursive --lazy /sys
   mount -t sysfs -o ro sysfs /sys
-  mount -t cgroup2 cgroup2 /sys/fs/cgroup
+  [ "$1" = /sys/fs/cgroup ] || mount -t tmpfs -o mode=0755 tmpfs /sys/fs/cgroup
+  for hierarchy in $1; do
+    mkdir -p "$hierarchy"
+    case "$hierarchy" in
+      /sys/fs/cgroup | */unified) mount -t cgroup2 cgroup2 "$hierarchy" ;;
+      */systemd) mount -t cgroup -o none,name=systemd cgroup "$hierarchy" ;;
+      *) mount -t cgroup -o "${hierarchy##*/}" cgroup "$hierarchy" ;;
+    esac
+  done
   mount -t tmpfs -o mode=0755 tmpfs /run
   exec env -i container=meshform PATH=/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin \
     /lib/systemd/systemd --system --unit=multi-user.target --show-status=no

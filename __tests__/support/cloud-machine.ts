@@ -1,6 +1,8 @@
 import { type ChildProcess, spawn } from "node:child_process";
 import { once } from "node:events";
 import {
+  appendFileSync,
+  constants,
   copyFileSync,
   existsSync,
   mkdirSync,
@@ -10,8 +12,9 @@ import {
   rmSync,
   writeFileSync,
 } from "node:fs";
+import { connect, createServer, type AddressInfo, type Server } from "node:net";
 import { tmpdir } from "node:os";
-import { basename, join } from "node:path";
+import { basename, dirname, join } from "node:path";
 import {
   awsPlatform,
   cloudInit,
@@ -26,12 +29,29 @@ import { ensureEngines } from "../../lab/machine/engines/ensure-engines";
 import type { Engines } from "../../lab/machine/engines/engine";
 import { eventually } from "./eventually";
 import { run, type Outcome } from "./lab";
+import type { MachineImage } from "./machine-image";
 import { publish, type PackageMirror } from "./package-mirror";
 
 const script = "cloud-machine.sh";
 
-/** The address of the machine in its own network, where nobody else is. */
+/** The address of a machine, by default in a network of its own, where nobody else is. */
 export const machineAddress = "10.99.0.5";
+
+/** What tells a machine from others. */
+export interface CloudMachineOptions {
+  /** @default machineAddress */
+  readonly address?: string;
+  /** Its id, which is also its host name. @default "cloud-1" */
+  readonly id?: string;
+  /** Further facts of the instance metadata, by path. @default none */
+  readonly metadata?: Readonly<Record<string, string>>;
+  /** PEM of further authorities that the programs of its image trust. @default none */
+  readonly authorities?: string;
+  /** Packages that its image has in addition to those of this machine. @default none */
+  readonly image?: MachineImage;
+  /** Whether it has a mirror of the engines' packages. @default true */
+  readonly hasMirror?: boolean;
+}
 
 /**
  * A machine as a cloud lends it, made of namespaces: it boots systemd, which starts cloud-init, which reads our user data.
@@ -40,6 +60,8 @@ export const machineAddress = "10.99.0.5";
 export class CloudMachine {
   private holder?: ChildProcess;
   private boots = 0;
+  private readonly forwards: ChildProcess[] = [];
+  private readonly servers: Server[] = [];
   /** The loop devices of its disks, by their names. */
   private readonly disks = new Map<string, string>();
 
@@ -47,23 +69,27 @@ export class CloudMachine {
     private readonly folder: string,
     readonly engines: Engines,
     private readonly distribution: Distribution,
-    private readonly mirror: PackageMirror,
+    private readonly mirror: PackageMirror | undefined,
+    private readonly options: CloudMachineOptions,
   ) {}
 
   /** Prepares a machine, and what it may fetch. */
-  static async create(): Promise<CloudMachine> {
+  static async create(options: CloudMachineOptions = {}): Promise<CloudMachine> {
     const engines = await ensureEngines();
     const folder = mkdtempSync(join(tmpdir(), "meshform-machine-"));
     const distribution = /^ID=ubuntu$/m.test(readFileSync("/etc/os-release", "utf8")) ? "ubuntu-24.04" : "debian-12";
-    const mirror = await publish(engines, distribution, join(folder, "www"));
-    for (const file of [script, "file-server.mjs", "metadata-service.mjs"])
+    mkdirSync(join(folder, "www"));
+    const mirror = options.hasMirror === false ? undefined : await publish(engines, distribution, join(folder, "www"));
+    for (const file of [script, "file-server.mjs", "metadata-service.mjs", "local-port.mjs"])
       copyFileSync(join(__dirname, file), join(folder, file));
-    await certificates(engines.consul.path, folder);
-    return new CloudMachine(folder, engines, distribution, mirror);
+    await certificates(engines.consul.path, folder, ["-additional-ipaddress", "127.0.0.1"]);
+    appendFileSync(join(folder, "ca.pem"), options.authorities ?? "");
+    return new CloudMachine(folder, engines, distribution, mirror, options);
   }
 
   /** A host as this machine can boot it. */
   render(host: HostData, options: Partial<CloudInitOptions> = {}): CloudInit {
+    if (this.mirror === undefined) throw new Error("The machine has no mirror.");
     const { checksums, keyFingerprint } = this.mirror;
     return cloudInit(host, {
       distribution: this.distribution,
@@ -82,13 +108,19 @@ export class CloudMachine {
   }
 
   /** Lends the machine, with user data; it is not switched on yet. */
-  async launch({ userData, assets, tags }: CloudInit): Promise<void> {
+  async launch({ userData, assets, tags }: Pick<CloudInit, "userData" | "assets" | "tags">): Promise<void> {
+    const { address = machineAddress, id = "cloud-1", metadata = {} } = this.options;
     const seed = join(this.folder, "seed");
     mkdirSync(seed);
     writeFileSync(join(seed, "user-data"), Buffer.from(userData, "base64"));
-    writeFileSync(join(seed, "meta-data"), "instance-id: i-1\n");
+    writeFileSync(join(seed, "meta-data"), `instance-id: ${id}\n`);
     mkdirSync(join(this.folder, "meta-data/tags/instance"), { recursive: true });
     for (const [key, value] of Object.entries(tags)) this.tag(key, value);
+    for (const [path, text] of Object.entries(metadata)) {
+      const file = join(this.folder, "meta-data", path);
+      mkdirSync(dirname(file), { recursive: true });
+      writeFileSync(file, text);
+    }
     mkdirSync(join(this.folder, "www/assets"));
     for (const { key, base64 } of assets) {
       writeFileSync(join(this.folder, "www/assets", key), Buffer.from(base64, "base64"));
@@ -98,6 +130,7 @@ export class CloudMachine {
       [
         ...["--net", "--mount", "--uts", "--ipc", "--pid", "--fork", "--kill-child=SIGKILL", "--mount-proc"],
         ...["--propagation", "private", "sh", join(this.folder, script), "machine", this.folder, process.execPath],
+        ...[address, id, this.options.image?.folder ?? ""],
       ],
       { stdio: ["ignore", "inherit", "inherit"] },
     );
@@ -105,6 +138,38 @@ export class CloudMachine {
       if (!existsSync(join(this.folder, "ready"))) throw new Error("The machine is not ready.");
       return Promise.resolve();
     }, 120_000);
+  }
+
+  /** Joins its network to the bridge `br0` of a process's network. */
+  async connect(pid: number, name: string): Promise<void> {
+    const inside = this.enter().slice(0, 2);
+    await succeed("nsenter", ...inside, "--net", "ip", "link", "set", "eth1", "netns", String(pid), "name", name);
+    const attach = ["ip", "link", "set", name, "master", "br0", "up"];
+    await succeed("nsenter", "--target", String(pid), "--net", ...attach);
+  }
+
+  /**
+   * Leads to a port on the loopback interface of the machine, as a session of Session Manager does.
+   *
+   * @returns a port of this machine, for as long as the machine is there
+   */
+  async forward(port: number): Promise<number> {
+    const socket = join(this.folder, `port-${port}.sock`);
+    const program = ["/mnt/machine/local-port.mjs", `/mnt/machine/${basename(socket)}`, String(port)];
+    this.forwards.push(spawn("nsenter", [...this.enter(), process.execPath, ...program], { stdio: "ignore" }));
+    await eventually(() => {
+      if (!existsSync(socket)) throw new Error(`Nothing listens on ${socket}.`);
+      return Promise.resolve();
+    });
+    const server = createServer((from) => {
+      const to = connect(socket);
+      from.pipe(to).pipe(from);
+      from.on("error", () => to.destroy());
+      to.on("error", () => from.destroy());
+    });
+    this.servers.push(server);
+    await once(server.listen(0, "127.0.0.1"), "listening");
+    return (server.address() as AddressInfo).port;
   }
 
   /** Gives the machine a tag, or takes it from it. */
@@ -171,28 +236,8 @@ export class CloudMachine {
 
   /** Runs a command on the machine's disk while it is off, as who makes its image does. */
   async prepare(...command: string[]): Promise<void> {
-    const { code, output } = await run("nsenter", [...this.enter(), ...command]);
+    const { code, output } = await run("nsenter", [...this.enter(), ...command], { timeoutMs: 180_000 });
     if (code !== 0) throw new Error(output);
-  }
-
-  /** Installs packages of the distribution while it is off, as who makes its image does. */
-  async install(...packages: readonly string[]): Promise<void> {
-    const archives = join(this.folder, "archives");
-    mkdirSync(join(archives, "partial"), { recursive: true });
-    const cache = ["--option", `Dir::Cache::archives=${archives}`];
-    await succeed(
-      "apt-get",
-      "--quiet",
-      "--yes",
-      "--no-install-recommends",
-      ...cache,
-      "--download-only",
-      "install",
-      ...packages,
-    );
-    // What the packages start is not to be started, neither here nor on this machine.
-    const script = "mount -t tmpfs tmpfs /run && dpkg --force-confold --install /mnt/machine/archives/*.deb";
-    await this.prepare("unshare", "--mount", "sh", "-c", script);
   }
 
   /** Runs a command on the machine. */
@@ -207,18 +252,23 @@ export class CloudMachine {
     return `/mnt/machine/${name}`;
   }
 
+  /** A file of this machine that the machine sees under /mnt/machine. */
+  share(file: string): string {
+    copyFileSync(file, join(this.folder, basename(file)), constants.COPYFILE_FICLONE);
+    return `/mnt/machine/${basename(file)}`;
+  }
+
   /** Gives the machine back. */
   async stop(): Promise<void> {
+    for (const server of this.servers) server.close();
+    for (const process of this.forwards) process.kill();
     if (this.holder?.exitCode === null) {
       const ended = once(this.holder, "exit");
       this.holder.kill("SIGKILL");
       await ended;
     }
-    const groups = `mount -t cgroup2 cgroup2 /mnt; find /mnt/${basename(this.folder)}.* -depth -type d -exec rmdir {} +`;
-    await eventually(async () => {
-      const { code, output } = await run("unshare", ["--mount", "sh", "-c", this.boots > 0 ? groups : "true"]);
-      if (code !== 0) throw new Error(output);
-    });
+    const groups = ["/sys/fs/cgroup", "-depth", "-type", "d", "-path", `*/${basename(this.folder)}.*`];
+    await eventually(() => succeed("find", ...groups, "-exec", "rmdir", "{}", "+"));
     for (const device of this.disks.values()) await succeed("losetup", "--detach", device);
     rmSync(this.folder, { recursive: true });
   }
@@ -237,10 +287,10 @@ async function succeed(command: string, ...options: string[]): Promise<string> {
 }
 
 /** The web server's certificate, and the authority that signed it. */
-async function certificates(consul: string, folder: string): Promise<void> {
+export async function certificates(consul: string, folder: string, names: readonly string[]): Promise<void> {
   const commands = [
     ["ca", "create", "-domain", "mirror"],
-    ["cert", "create", "-server", "-domain", "mirror", "-additional-ipaddress", "127.0.0.1"],
+    ["cert", "create", "-server", "-domain", "mirror", ...names],
   ];
   for (const command of commands) {
     const { code, output } = await run("sh", [

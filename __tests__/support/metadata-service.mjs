@@ -1,6 +1,6 @@
 // What a machine of EC2 finds at 169.254.169.254: facts of its own, by IMDSv2 only. The folder holds a file for each path below meta-data.
 import { randomBytes } from "node:crypto";
-import { existsSync, readFileSync, statSync } from "node:fs";
+import { existsSync, readdirSync, readFileSync, statSync } from "node:fs";
 import { createServer } from "node:http";
 import { join, normalize } from "node:path";
 
@@ -15,9 +15,12 @@ createServer((request, response) => {
     if (!(seconds >= 1 && seconds <= 21600) || request.headers["x-forwarded-for"] !== undefined) return answer(400);
     const token = randomBytes(24).toString("base64url");
     tokens.set(token, Date.now() + 1000 * seconds);
+    // Without this header, AWS's SDK for Go takes the token for expired.
+    response.setHeader("X-Aws-Ec2-Metadata-Token-Ttl-Seconds", String(seconds));
     return answer(200, token);
   }
   if (!((tokens.get(request.headers["x-aws-ec2-metadata-token"]) ?? 0) > Date.now())) return answer(401);
   const file = join(folder, path.replace("/latest/meta-data/", "/"));
-  return existsSync(file) && statSync(file).isFile() ? answer(200, readFileSync(file, "utf8")) : answer(404);
+  if (!existsSync(file)) return answer(404);
+  return answer(200, statSync(file).isFile() ? readFileSync(file, "utf8") : readdirSync(file).join("\n"));
 }).listen(80, "169.254.169.254");
