@@ -7,6 +7,7 @@ import type { MeshGraph } from "../graph/model";
 import { renderPage } from "../graph/page";
 import type { Layout } from "../graph/placed";
 import { readMeshGraph } from "../graph/read";
+import { readDocuments } from "../lab/apply/documents";
 import { readStacks } from "../lab/apply/synthesized";
 import { Cluster } from "../lab/cluster/cluster";
 import { readJobs } from "../lab/cluster/services";
@@ -53,12 +54,14 @@ export class LabReader {
     }
     const now = await look();
     this.last = now;
-    const reading = { lab: this.name, takenAt: new Date(now.at), jobs, traffic: trafficBetween(before, now) };
+    const stacks = readStacks(synthesized);
+    const { queries } = readDocuments(stacks);
+    const reading = { lab: this.name, takenAt: new Date(now.at), jobs, traffic: trafficBetween(before, now), queries };
     const uis = clusters.map(({ datacenter, consul, nomad }) => ({
       ...{ datacenter, consul: consul.address, nomad: nomad.address },
     }));
     return withLinks(
-      withLive(readMeshGraph(readStacks(synthesized)), reading),
+      withLive(readMeshGraph(stacks), reading),
       // What names no datacenter is deployed to the first.
       (group) => (group === undefined ? uis.at(0) : uis.find(({ datacenter }) => datacenter === group)),
       { name: this.name, jobs },

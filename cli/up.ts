@@ -7,6 +7,7 @@ import { Lab } from "../lab/hosts/lab";
 import type { Runtime } from "../lab/app/synthesize-app";
 import { isEngine } from "../lab/cluster/published";
 import { destinationDatacenter } from "../lab/cluster/services";
+import { isTestable } from "../lab/cluster/verify";
 import { up, type UpReport } from "../lab/commands/up/up";
 import { changesIn } from "../lab/commands/watch";
 import { invocation } from "../lab/core/invocation";
@@ -168,10 +169,17 @@ function render(report: UpReport, name: string): string {
       "Connections",
       // Versions of a service are connected alike.
       new Set(
-        mesh.connections.map(({ source, destination, partly, job, ...to }) => {
-          const there = destinationDatacenter(to, job.datacenter);
+        mesh.connections.map((connection) => {
+          const { source, destination, query, socketPath, partly, job } = connection;
+          const there = destinationDatacenter(connection, job.datacenter);
           const ends = [labelled(source, job.datacenter), labelled(destination, there)];
-          return `${ends.join(" → ")}${partly ? " (some requests)" : ""}`;
+          const details = [
+            ...(partly ? ["some requests"] : []),
+            ...(query === undefined ? [] : [`by the prepared query ${query}`]),
+            ...(socketPath === undefined ? [] : [`at the socket ${socketPath}`]),
+            ...(isTestable(connection) ? [] : ["not tested"]),
+          ];
+          return `${ends.join(" → ")}${details.length > 0 ? ` (${details.join(", ")})` : ""}`;
         }),
       ),
     ),

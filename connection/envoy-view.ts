@@ -25,6 +25,8 @@ export interface EnvoyListener {
   readonly name: string;
   readonly address: string;
   readonly port: number;
+  /** Path of its Unix socket. @default it listens on a port */
+  readonly socket?: string;
   /** Whether it reads requests. */
   readonly isHttp: boolean;
   /** The access rules of connections and of requests. All of them must allow. */
@@ -121,6 +123,7 @@ interface ListenerConfig {
 
 interface HostAddress {
   readonly socket_address?: { readonly address?: string; readonly port_value?: number };
+  readonly pipe?: { readonly path?: string };
 }
 
 interface TlsContext {
@@ -147,6 +150,7 @@ function listenerOf({ active_state: active }: Dump): EnvoyListener[] {
       name,
       address: address?.socket_address?.address ?? "",
       port: address?.socket_address?.port_value ?? 0,
+      ...(address?.pipe && { socket: address.pipe.path }),
       isHttp: ofType(".HttpConnectionManager").length > 0,
       rbac: ofType(".RBAC").flatMap(({ rules }) => (rules === undefined ? [] : [rules as RbacRules])),
     },

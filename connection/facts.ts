@@ -27,6 +27,8 @@ export interface ConnectionFacts {
   readonly entries: Readonly<Partial<Record<string, Fact<readonly consul.ConfigEntry[]>>>>;
   /** Whether connections without an intention are allowed. */
   readonly defaultAllows: Fact<boolean>;
+  /** The prepared queries of the source's cluster, if the source has an upstream to one. */
+  readonly queries?: Fact<readonly PreparedQuery[]>;
   /** The peerings of the source's cluster. */
   readonly peerings: Fact<readonly Peering[]>;
   /** The gateways that lead to other clusters, or to services outside of the mesh, by name. */
@@ -81,7 +83,12 @@ export interface Check {
 
 export interface RegisteredUpstream {
   readonly name: string;
+  /** 0 if Envoy listens on a Unix socket. */
   readonly port: number;
+  /** Path of the Unix socket. @default it listens on a port */
+  readonly socket?: string;
+  /** Whether it is one to a prepared query. @default one to a service */
+  readonly isQuery?: boolean;
   /** @default the same cluster */
   readonly peer?: string;
 }
@@ -122,6 +129,14 @@ export interface ChainTarget {
 export interface Peering {
   readonly Name: string;
   readonly State: string;
+}
+
+/** What is read of `/v1/query`. */
+export interface PreparedQuery {
+  readonly Name: string;
+  readonly Service: { readonly Service: string };
+  /** Whose type is empty for a query that is none. */
+  readonly Template?: { readonly Type: string };
 }
 
 /** An Envoy, or why it could not be asked. */

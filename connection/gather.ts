@@ -8,7 +8,16 @@ import { identityOf } from "../lab/apply/documents";
 import type { EngineAnswer, EngineApi } from "../lab/cluster/engine-api";
 import { readJobs } from "../lab/cluster/services";
 import { askEnvoys, type RunOnNode } from "./ask-envoys";
-import type { ChainTarget, CompiledChain, ConnectionFacts, Instance, JobFact, LiveQuestion, Peering } from "./facts";
+import type {
+  ChainTarget,
+  CompiledChain,
+  ConnectionFacts,
+  Instance,
+  JobFact,
+  LiveQuestion,
+  Peering,
+  PreparedQuery,
+} from "./facts";
 import { isHealthy, readInstances } from "./instances";
 
 /** The longest that an engine may take to answer one request, in milliseconds. */
@@ -67,7 +76,8 @@ export async function gatherConnection(
   const datacenter = asked.datacenter ?? (isSeen(chain) ? chain.value.Datacenter : "");
   const targets = isSeen(chain) ? Object.values(chain.value.Targets).filter((it) => it !== undefined) : [];
   const services = [...new Set(targets.map(({ Service }) => Service))];
-  const [instances, registered, defaultAllows, entries, jobs, gateways] = await Promise.all([
+  const hasQueries = isSeen(sources) && sources.value.some((it) => it.upstreams.some(({ isQuery }) => isQuery));
+  const [instances, registered, defaultAllows, entries, jobs, gateways, queries] = await Promise.all([
     keyed(
       targets,
       ({ ID }) => ID,
@@ -87,6 +97,7 @@ export async function gatherConnection(
     ),
     readJobFacts(cluster, [source, destination, ...services], documents),
     gatewaysFor(ask, services),
+    hasQueries ? ask<PreparedQuery[]>("/v1/query") : undefined,
   ]);
   const homeOf = ({ Peer, Datacenter }: ChainTarget): AskedCluster | undefined =>
     !Peer && Datacenter === datacenter ? cluster : others[Peer || Datacenter];
@@ -101,6 +112,7 @@ export async function gatherConnection(
     question: { ...asked, datacenter },
     asOf: new Date().toISOString(),
     ...(expected && { expected }),
+    ...(queries && { queries }),
     ...{ jobs, source: sources, chain, targets: instances, registered, entries, defaultAllows, peerings, gateways },
     envoys: Object.assign({}, ...envoys) as ConnectionFacts["envoys"],
   };

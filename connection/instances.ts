@@ -18,7 +18,9 @@ interface HealthEntry {
         | readonly {
             readonly DestinationName: string;
             readonly DestinationPeer?: string;
+            readonly DestinationType?: string;
             readonly LocalBindPort?: number;
+            readonly LocalBindSocketPath?: string;
           }[]
         | null;
     };
@@ -42,10 +44,12 @@ function instanceOf({ Node, Service, Checks }: HealthEntry): Instance {
     address: Service.Address || Node.Address,
     port: Service.Port,
     checks: Checks.map(({ Name, Status, Output }) => ({ name: Name, status: Status, output: Output.trim() })),
-    upstreams: (Proxy?.Upstreams ?? []).map(({ DestinationName, DestinationPeer, LocalBindPort = 0 }) => ({
-      name: DestinationName,
-      port: LocalBindPort,
-      ...(DestinationPeer && { peer: DestinationPeer }),
+    upstreams: (Proxy?.Upstreams ?? []).map((upstream) => ({
+      name: upstream.DestinationName,
+      port: upstream.LocalBindPort ?? 0,
+      ...(upstream.LocalBindSocketPath && { socket: upstream.LocalBindSocketPath }),
+      ...(upstream.DestinationType === "prepared_query" && { isQuery: true }),
+      ...(upstream.DestinationPeer && { peer: upstream.DestinationPeer }),
     })),
     isTransparent: Proxy?.Mode === "transparent",
     ...(allocation !== undefined && { allocation }),

@@ -4,6 +4,7 @@ import { reach, type Reach } from "../constructs/model/reach";
 import type { MeshDocuments } from "../lab/apply/documents";
 import { LabError } from "../lab/core/errors";
 import { requireServices } from "./names";
+import { isQuery, serviceOf, wayOf } from "./upstreams";
 import { worldOf } from "./world";
 
 /** A question: may this service reach that one? */
@@ -96,29 +97,24 @@ function proxiesOf({ jobs }: MeshDocuments, { datacenter, source }: Question) {
 function upstreamsTo(documents: MeshDocuments, question: Question): readonly nomad.ConsulUpstream[] {
   return proxiesOf(documents, question)
     .flatMap((connect) => connect?.SidecarService?.Proxy?.Upstreams ?? [])
-    .filter(({ DestinationName }) => DestinationName === question.destination);
+    .filter((upstream) => serviceOf(documents, upstream, question.datacenter || undefined) === question.destination);
 }
 
 function upstreamsOf(documents: MeshDocuments, question: Question): readonly string[] | undefined {
   const { destination } = question;
   const proxies = proxiesOf(documents, question);
   if (proxies.length === 0) return undefined;
-  return [...new Set(proxies.flatMap((connect) => waysTo(destination, connect)))].sort();
-}
-
-function waysTo(destination: string, connect: nomad.ConsulConnect | undefined): string[] {
-  // Its own code asks Consul.
-  if (connect?.Native) return ["Connect native"];
-  const { Upstreams, TransparentProxy } = connect?.SidecarService?.Proxy ?? {};
-  const own = (Upstreams ?? []).filter(({ DestinationName }) => DestinationName === destination);
-  return [
-    ...own.map(({ LocalBindAddress, LocalBindPort, LocalBindSocketPath }) =>
-      LocalBindPort
-        ? `${LocalBindAddress || "127.0.0.1"}:${LocalBindPort}`
-        : LocalBindSocketPath || `${destination}.virtual.consul`,
-    ),
-    ...(TransparentProxy ? [`${destination}.virtual.consul`] : []),
-  ];
+  const upstreams = upstreamsTo(documents, question).map((upstream) =>
+    isQuery(upstream)
+      ? `${wayOf(upstream)} (by the prepared query ${upstream.DestinationName ?? ""})`
+      : wayOf(upstream),
+  );
+  const others = proxies.flatMap((connect) => {
+    // Its own code asks Consul.
+    if (connect?.Native) return ["Connect native"];
+    return connect?.SidecarService?.Proxy?.TransparentProxy ? [`${destination}.virtual.consul`] : [];
+  });
+  return [...new Set([...upstreams, ...others])].sort();
 }
 
 function onlyOne(datacenters: readonly string[]): string {

@@ -1,5 +1,6 @@
 import type { JobStatus } from "../lab/cluster/services";
 import { addDurations, meanMs, NO_DURATIONS, quantileMs } from "../lab/cluster/durations";
+import type { QueryDocument } from "../lab/apply/documents";
 import { NO_RATES, type Flow, type Traffic } from "../lab/cluster/traffic";
 import type { EdgeTraffic, MeshEdge, MeshGraph, MeshNode } from "./model";
 import { instancesOf } from "./words";
@@ -10,12 +11,15 @@ export interface LiveReading {
   readonly takenAt: Date;
   readonly jobs: readonly JobStatus[];
   readonly traffic: Traffic;
+  /** The prepared queries that are deployed there. @default none */
+  readonly queries?: readonly QueryDocument[];
 }
 
 /** Lays what was seen in a running lab over the graph of what is deployed there. */
-export function withLive(graph: MeshGraph, { lab, takenAt, jobs, traffic }: LiveReading): MeshGraph {
+export function withLive(graph: MeshGraph, reading: LiveReading): MeshGraph {
+  const { lab, takenAt, jobs, traffic, queries = [] } = reading;
   const nodeOf = new Map(graph.nodes.map((node) => [node.id, node]));
-  const meter = new Meter(graph, nodeOf, traffic.flows);
+  const meter = new Meter(graph, nodeOf, throughQueries(traffic.flows, queries));
   return {
     ...graph,
     nodes: graph.nodes.map((node) => withHealth(node, jobs)),
@@ -23,6 +27,19 @@ export function withLive(graph: MeshGraph, { lab, takenAt, jobs, traffic }: Live
     notes: [...graph.notes, ...traffic.problems],
     live: { lab, takenAt: takenAt.toISOString(), seconds: traffic.seconds },
   };
+}
+
+/** What a prepared query was asked for is sent to the service that it looks up, whatever its traffic rules are. */
+function throughQueries(flows: readonly Flow[], queries: readonly QueryDocument[]): Flow[] {
+  return flows.flatMap((flow) => {
+    if (!flow.isQuery) return [flow];
+    const isMeant = ({ name, datacenter = flow.sourceDatacenter, isTemplate }: QueryDocument) =>
+      name === flow.destination && datacenter === flow.sourceDatacenter && !isTemplate;
+    const destination = queries.find(isMeant)?.service;
+    return destination === undefined
+      ? []
+      : (["asked", "sent"] as const).map((seen) => ({ ...flow, destination, seen }));
+  });
 }
 
 function withHealth(node: MeshNode, all: readonly JobStatus[]): MeshNode {

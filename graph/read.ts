@@ -19,6 +19,7 @@ import { intentionRules, permissionOf } from "./intentions";
 import type { MeshGraph, MeshJob, Permission } from "./model";
 import { Peerings } from "./peerings";
 import { gatewayRoutePhrase, routePhrase } from "./phrases";
+import { isQuery, serviceOf, wayOf } from "./upstreams";
 import { worldOf } from "./world";
 
 /** The mesh of an app, from what it synthesized: from just what would be deployed, whatever wrote it. */
@@ -47,15 +48,17 @@ class GraphReader {
   private readonly tlsDefaults = new Map<string, string>();
   /** How proxies leave their datacenter unless something else is said, by datacenter. */
   private readonly gatewayModes = new Map<string, string>();
+  private readonly notes: string[];
 
   constructor(private readonly documents: MeshDocuments) {
     this.peerings = new Peerings(documents);
     this.drafts = new Drafts(this.peerings);
     this.world = worldOf(documents, this.peerings);
+    this.notes = [...documents.notes];
   }
 
   read(): MeshGraph {
-    const { jobs, entries, catalog, notes } = this.documents;
+    const { jobs, entries, catalog } = this.documents;
     const services = jobs.flatMap((document) => meshServicesOf(document));
     for (const service of services) this.addService(service);
     for (const instance of catalog) this.addExternal(instance);
@@ -70,7 +73,7 @@ class GraphReader {
     this.addProtocols();
     this.addCallers();
     const { allGroups, allNodes, allEdges } = this.drafts;
-    return { groups: allGroups, nodes: allNodes, edges: allEdges, notes };
+    return { groups: allGroups, nodes: allNodes, edges: allEdges, notes: this.notes };
   }
 
   private addService({ document, group, service, proxyService }: MeshServiceDocument): void {
@@ -279,18 +282,25 @@ class GraphReader {
   private addUpstreams({ document, service }: MeshServiceDocument): void {
     const source = this.drafts.node(service.Name ?? "", document);
     for (const upstream of service.Connect?.SidecarService?.Proxy?.Upstreams ?? []) {
-      const { DestinationName = "", DestinationPeer, Datacenter, LocalBindAddress, LocalBindPort } = upstream;
-      // A prepared query is no service; its intentions are drawn.
-      if (upstream.DestinationType === "prepared_query") continue;
+      const { DestinationName = "", DestinationPeer, Datacenter } = upstream;
+      const destination = serviceOf(this.documents, upstream, document.datacenter);
+      if (destination === undefined) {
+        this.notes.push(
+          `The upstream of ${source.name} to the prepared query ${DestinationName} is not drawn: the app does not say which service it looks up.`,
+        );
+        continue;
+      }
       const place = { datacenter: Datacenter || document.datacenter, peer: DestinationPeer };
       const mode = upstream.MeshGateway?.Mode;
+      const remarks = [
+        ...(isQuery(upstream) ? [`by the prepared query ${DestinationName}, without traffic rules`] : []),
+        ...(mode && mode !== "none" ? [`${THROUGH_GATEWAY}, mode ${mode}`] : []),
+      ];
       this.reaches.push({
         source,
-        destination: this.drafts.node(DestinationName, place),
-        way: LocalBindPort
-          ? `${LocalBindAddress || "127.0.0.1"}:${LocalBindPort}`
-          : upstream.LocalBindSocketPath || `${DestinationName}.virtual.consul`,
-        remarks: mode && mode !== "none" ? [`${THROUGH_GATEWAY}, mode ${mode}`] : undefined,
+        destination: this.drafts.node(destination, place),
+        way: wayOf(upstream),
+        ...(remarks.length > 0 && { remarks }),
       });
     }
   }

@@ -365,3 +365,47 @@ test("what is counted is told, and what cannot be seen is no success", () => {
   });
   expect(nowhere.ok).toBe(false);
 });
+
+/** Has the source reach the destination by a prepared query only. */
+function byQuery(facts: Facts, service: string) {
+  const source = sourceOf(facts);
+  source.upstreams = source.upstreams.map((it) => ({ ...it, name: "near-api", isQuery: true }));
+  facts.queries = { value: [{ Name: "near-api", Service: { Service: service } }] };
+  const { envoy } = envoyOf(facts, source);
+  envoy.clusters.push({ ...clusterOf(envoy, "stable"), name: "near-api.default.dc1.query.f3a9.consul" });
+}
+
+test("an upstream to a prepared query: what it looks up decides, and its endpoints are its own", () => {
+  const well = diagnoseWith((facts) => byQuery(facts, "count-api"));
+  expect(well.ok).toBe(true);
+  expect(remarksOf(well)).toContain(
+    `upstream: ${DASHBOARD}: Requests at 127.0.0.1:8080 go to the instances that the prepared query near-api finds, without routes, splits and failovers of count-api. Consul runs the query every 30 seconds.`,
+  );
+  expect(causeOf((facts) => byQuery(facts, "another"))).toContain(
+    "Its sidecar has no upstream to count-api; it has near-api.",
+  );
+  const empty = causeOf((facts) => {
+    byQuery(facts, "count-api");
+    envoyOf(facts, sourceOf(facts)).envoy.clusters.at(-1)?.hosts.splice(0);
+  });
+  expect(empty).toMatch(/Its Envoy has no endpoint for the prepared query near-api: .*\(endpoints\)$/);
+  const hidden = diagnoseWith((facts) => {
+    byQuery(facts, "count-api");
+    facts.queries = { value: [] };
+  });
+  expect(hidden.ok).toBe(false);
+  expect(hidden.sentence).toContain("Consul does not show the prepared query near-api, to which there is an upstream");
+});
+
+test("an upstream on a Unix socket: its Envoy listens there, or not", () => {
+  const onSocket = (facts: Facts, listening: string) => {
+    const source = sourceOf(facts);
+    source.upstreams = source.upstreams.map((it) => ({ ...it, port: 0, socket: "alloc/tmp/api.sock" }));
+    const { envoy } = envoyOf(facts, source);
+    envoy.listeners = envoy.listeners.map((it) => (it.port === 8080 ? { ...it, port: 0, socket: listening } : it));
+  };
+  expect(diagnoseWith((facts) => onSocket(facts, "alloc/tmp/api.sock")).ok).toBe(true);
+  expect(causeOf((facts) => onSocket(facts, "elsewhere.sock"))).toContain(
+    "Its Envoy has no listener at alloc/tmp/api.sock, the upstream to count-api",
+  );
+});

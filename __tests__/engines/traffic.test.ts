@@ -261,6 +261,16 @@ test("an upstream to a prepared query leads to the instances that the query find
   expect((await load("QUERIED_SINGLE", { requests: 5 })).answers).toEqual({ "200 v1": 5 });
 });
 
+test("explain --live looks at upstreams to a prepared query and on a Unix socket, as it does at others", async () => {
+  const explain = (destination: string) => lab.meshform(["explain", "client", destination, "--live"]);
+  const single = await explain("single");
+  expect(single).toExit(0);
+  expect(single.output).toContain("go to the instances that the prepared query passing-single finds");
+  const former = await explain("former");
+  expect(former).toExit(0);
+  expect(former.output).toContain("client reaches former at alloc/tmp/former.sock");
+});
+
 test("a task finds services by their names in DNS, and asks one by its name", async () => {
   const resolve = async (name: string, type = "A") => {
     const query = new URLSearchParams({ name, type }).toString();

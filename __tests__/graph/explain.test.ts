@@ -18,6 +18,9 @@ beforeAll(() => {
   const clerk = mesh.addService("clerk", { ...http, transparentProxy: {} });
   web.connectTo(orders, { localBindPort: 5000, permissions: [HttpPermission.get("/v1")] });
   clerk.connectTo(ledger);
+  const { queryName } = mesh.addPreparedQuery("passing-ledger", { service: ledger, onlyPassing: true });
+  web.connectTo(ledger, { localBindPort: 5001, preparedQuery: queryName });
+  web.connectTo(clerk, { localBindSocketPath: "alloc/tmp/clerk.sock" });
   orders.route({ match: { pathPrefix: "/ledger" }, to: ledger });
   app.synth();
   documents = readDocuments(readStacks(app.outdir));
@@ -68,4 +71,9 @@ test("a name that the app does not know is an error", () => {
   expect(() => explain(documents, { source: "web", destination: "orders", datacenter: "eu" })).toThrow(
     "The app has no datacenter eu.",
   );
+});
+
+test("an upstream to a prepared query is one to the service that it looks up, and one on a Unix socket has its path", () => {
+  expect(ask("web", "ledger").upstreams).toEqual(["127.0.0.1:5001 (by the prepared query passing-ledger)"]);
+  expect(ask("web", "clerk").upstreams).toEqual(["alloc/tmp/clerk.sock"]);
 });

@@ -334,3 +334,25 @@ test("what could not be asked is noted, and the picture says the rates", () => {
   expect(renderMermaid(live)).toContain("20 req/s");
   expect(renderMermaid(live)).toContain("0/1 healthy");
 });
+
+test("what a prepared query is asked for is the traffic of the service that it looks up", () => {
+  const query = { stack: "shop", name: "near-api", service: "api", isTemplate: false };
+  const flows = [
+    flow("cron", "near-api", { isQuery: true, requests: 4, serverErrors: 1 }),
+    flow("cron", "unknown", { isQuery: true, requests: 100 }),
+  ];
+  const trafficWith = (queries: readonly (typeof query)[]) =>
+    edgeOf(
+      withLive(graph, {
+        lab: "trial",
+        takenAt: new Date(),
+        jobs: [],
+        traffic: { seconds: 1, problems: [], flows },
+        queries,
+      }),
+      "cron",
+      "api",
+    ).traffic;
+  expect(trafficWith([query])).toMatchObject({ unit: "requests", perSecond: 4, serverErrorsPerSecond: 1 });
+  expect(trafficWith([{ ...query, isTemplate: true }])).toBeUndefined();
+});

@@ -43,6 +43,36 @@ describe("a mesh of Meshform", () => {
     expect(graph.notes).toEqual([]);
   });
 
+  test("an upstream to a prepared query leads to the service that it looks up, and one on a Unix socket shows its path", () => {
+    const graph = graphOf((mesh) => {
+      const api = mesh.addService("api", { port: 9001, workload: anyWorkload });
+      const store = mesh.addService("store", { port: 5432, workload: anyWorkload });
+      const web = mesh.addService("web", { port: 80, workload: anyWorkload });
+      const { queryName } = mesh.addPreparedQuery("passing-api", { service: api, onlyPassing: true });
+      mesh.addPreparedQuery("near-", { service: "${match(1)}", template: { regexp: "^near-(.+)$" } });
+      web.connectTo(api, { localBindPort: 5000, preparedQuery: queryName });
+      web.connectTo(store, { localBindSocketPath: "alloc/tmp/store.sock" });
+      for (const [name, localBindPort] of [
+        ["near-", 5001],
+        ["of-another-team", 5002],
+      ] as const) {
+        web.addUpstream(api, { localBindPort, preparedQuery: name });
+      }
+    });
+    expect(edgeOf(graph, "web", "api")).toMatchObject({
+      ways: ["127.0.0.1:5000"],
+      permission: { allowed: "all" },
+      remarks: ["by the prepared query passing-api, without traffic rules"],
+    });
+    expect(edgeOf(graph, "web", "store")).toMatchObject({ ways: ["alloc/tmp/store.sock"] });
+    expect(graph.notes).toEqual(
+      ["near-", "of-another-team"].map(
+        (query) =>
+          `The upstream of web to the prepared query ${query} is not drawn: the app does not say which service it looks up.`,
+      ),
+    );
+  });
+
   test("each gateway is one box with what it leads to, without the proxy service by which its Envoy reaches Consul", () => {
     const graph = graphOf((mesh) => {
       const api = mesh.addService("api", { port: 1, protocol: Protocol.HTTP, workload: anyWorkload });

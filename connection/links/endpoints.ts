@@ -2,6 +2,7 @@ import { branchesIn, clusterNameOf, healthyAt, isLocal, nameOfTarget, servingOf,
 import type { EnvoyView } from "../envoy-view";
 import type { CompiledChain, ConnectionFacts } from "../facts";
 import { placeOf, requireEnvoys, seen, type Link, type LinkFinding } from "../link";
+import { upstreamsTo } from "../upstreams";
 
 /** What the source's Envoys know of each target. */
 export const endpoints: Link = {
@@ -10,11 +11,30 @@ export const endpoints: Link = {
   find: (facts) => {
     const chain = seen(facts.chain);
     const branches = branchesIn(facts);
-    return requireEnvoys(facts, seen(facts.source)).flatMap(({ instance, envoy }) =>
-      branches.flatMap((branch) => findingsOf(facts, chain, placeOf(instance), envoy, branch)),
-    );
+    return requireEnvoys(facts, seen(facts.source)).flatMap(({ instance, envoy }) => {
+      const at = placeOf(instance);
+      const upstreams = instance.kind === "connect-proxy" ? upstreamsTo(facts, instance) : [];
+      const queries = upstreams.filter(({ isQuery }) => isQuery);
+      const usesChain = queries.length === 0 || queries.length < upstreams.length;
+      return [
+        ...queries.flatMap(({ name }) => findingsOfQuery(at, envoy, name)),
+        ...(usesChain ? branches.flatMap((branch) => findingsOf(facts, chain, at, envoy, branch)) : []),
+      ];
+    });
   },
 };
+
+function findingsOfQuery(at: string, envoy: EnvoyView, query: string): LinkFinding[] {
+  const clusters = envoy.clusters.filter(({ name }) => name.startsWith(`${query}.`) && name.includes(".query."));
+  if (clusters.some(({ hosts }) => hosts.some(({ health }) => health === "HEALTHY"))) return [];
+  return [
+    {
+      at,
+      problem: `Its Envoy has no endpoint for the prepared query ${query}: the query finds no instance, or has not been run since there is one.`,
+      fix: `See what it finds: GET /v1/query/${query}/execute?connect=true of Consul, which runs it every 30 seconds.`,
+    },
+  ];
+}
 
 function findingsOf(
   facts: ConnectionFacts,

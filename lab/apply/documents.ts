@@ -29,11 +29,20 @@ export interface CatalogDocument extends Omit<Origin, "isOpen"> {
   readonly address: string;
 }
 
+/** A prepared query. */
+export interface QueryDocument extends Omit<Origin, "isOpen"> {
+  readonly name: string;
+  /** The service that it looks up. With a template, the name depends on what is asked. */
+  readonly service: string;
+  readonly isTemplate: boolean;
+}
+
 /** What of an app's output is about the mesh. */
 export interface MeshDocuments {
   readonly jobs: readonly JobDocument[];
   readonly entries: readonly EntryDocument[];
   readonly catalog: readonly CatalogDocument[];
+  readonly queries: readonly QueryDocument[];
   /** What could not be read, one sentence each. */
   readonly notes: readonly string[];
 }
@@ -46,11 +55,12 @@ export function identityOf({ Name = "", ID = Name, Namespace = "default" }: noma
   return { ID, Namespace };
 }
 
-/** Finds jobs, config entries and catalog entries in the stacks of an app, written manually or not; passes over all else. */
+/** Finds jobs, config entries, catalog entries and prepared queries in the stacks of an app, written manually or not; passes over all else. */
 export function readDocuments(stacks: readonly SynthesizedStack[]): MeshDocuments {
   const jobs: JobDocument[] = [];
   const entries: EntryDocument[] = [];
   const catalog: CatalogDocument[] = [];
+  const queries: QueryDocument[] = [];
   const notes: string[] = [];
   for (const { name: stack, config } of stacks) {
     const datacenters = datacentersOf(config);
@@ -95,8 +105,16 @@ export function readDocuments(stacks: readonly SynthesizedStack[]): MeshDocument
         address: typeof port === "number" ? `${host}:${port}` : host,
       });
     }
+    for (const [, { name, service, template, ...block }] of resourcesOf(config, "consul_prepared_query")) {
+      queries.push({
+        ...originOf(block),
+        name: textOf(name) ?? LATER,
+        service: textOf(service) ?? LATER,
+        isTemplate: blocksOf(template).length > 0,
+      });
+    }
   }
-  return { jobs, entries, catalog, notes };
+  return { jobs, entries, catalog, queries, notes };
 }
 
 /** The datacenter of each configuration of the Consul provider, by how resources name it. */

@@ -15,11 +15,13 @@ export interface MeshPicture {
   readonly remarks: readonly string[];
 }
 
-export interface Connection extends Omit<UpstreamStatus, "localPort"> {
+export interface Connection extends Omit<UpstreamStatus, "localPort" | "isQuery"> {
   /** The job of the source. */
   readonly job: JobStatus;
   /** Port of the upstream. @default none: with a transparent proxy, the source uses the virtual address of the destination */
   readonly localPort?: number;
+  /** The prepared query by which the source finds the destination. @default none */
+  readonly query?: string;
   /** Whether only some requests are allowed, by L7 permissions. */
   readonly partly: boolean;
 }
@@ -41,12 +43,12 @@ export async function readMeshPicture(
   ]);
   const federated = isFederated ? [clusters.map(({ datacenter }) => datacenter)] : [];
   const world = { entries: new Map(await Promise.all(entries)), federated };
-  const pictures = clusters.map(({ datacenter }) =>
-    meshPicture(
-      datacenter,
-      world,
-      jobs.filter((job) => job.datacenter === datacenter),
-    ),
+  const pictures = await Promise.all(
+    clusters.map(async (cluster) => {
+      const { datacenter } = cluster;
+      const own = jobs.filter((job) => job.datacenter === datacenter);
+      return meshPicture(datacenter, world, own, await readQueries(cluster, own));
+    }),
   );
   return {
     connections: pictures.flatMap(({ connections }) => connections),
@@ -55,16 +57,46 @@ export async function readMeshPicture(
   };
 }
 
+/** The service that each prepared query looks up, by the query's name. That of a template depends on the name that is asked. */
+async function readQueries({ consul }: Cluster, jobs: readonly JobStatus[]): Promise<ReadonlyMap<string, string>> {
+  if (!jobs.some(({ upstreams }) => upstreams.some(({ isQuery }) => isQuery))) return new Map();
+  const queries = ((await consul.get("/v1/query")) ?? []) as {
+    readonly Name: string;
+    readonly Template?: { readonly Type: string };
+    readonly Service: { readonly Service: string };
+  }[];
+  return new Map(
+    queries.filter(({ Template }) => !Template?.Type).map(({ Name, Service }) => [Name, Service.Service] as const),
+  );
+}
+
 /**
  * The same for one datacenter, from what is known.
  *
  * @param world the config entries of each datacenter, by its name, which is also what its cluster peers call it
+ * @param queries the service that each prepared query looks up
  */
-export function meshPicture(datacenter: string, world: World, jobs: readonly JobStatus[]): MeshPicture {
+export function meshPicture(
+  datacenter: string,
+  world: World,
+  jobs: readonly JobStatus[],
+  queries: ReadonlyMap<string, string> = new Map(),
+): MeshPicture {
   // Of clusters outside of the lab it is not known here whom they let in.
   const isKnown = ({ peer, datacenter: there = peer }: UpstreamStatus) =>
     there === undefined || world.entries.has(there);
-  const wanted = jobs.flatMap((job) => job.upstreams.filter(isKnown).map((upstream) => ({ job, ...upstream })));
+  const upstreams = jobs.flatMap((job) => job.upstreams.filter(isKnown).map((upstream) => ({ job, ...upstream })));
+  const wanted = upstreams.flatMap(({ isQuery, ...upstream }) => {
+    if (!isQuery) return [upstream];
+    const service = queries.get(upstream.destination);
+    return service === undefined ? [] : [{ ...upstream, destination: service, query: upstream.destination }];
+  });
+  const unknown = upstreams
+    .filter(({ isQuery, destination }) => isQuery && !queries.has(destination))
+    .map(
+      ({ source, destination }) =>
+        `${source} has an upstream to the prepared query ${destination}, but Consul does not say which service it looks up.`,
+    );
   const permissionFor = ({ source, destination, ...to }: Omit<UpstreamStatus, "localPort">) => {
     const there = destinationDatacenter(to, datacenter);
     return reach(world, { datacenter, service: source }, { datacenter: there, service: destination }).allowed;
@@ -93,7 +125,7 @@ export function meshPicture(datacenter: string, world: World, jobs: readonly Job
       ({ id }) =>
         `Canaries of ${id} are waiting for promotion. To replace the other instances: nomad job promote ${id}`,
     );
-  return { connections, refused: [...new Set(refused)], remarks: [...new Set([...lonely, ...waiting])] };
+  return { connections, refused: [...new Set(refused)], remarks: [...new Set([...lonely, ...unknown, ...waiting])] };
 }
 
 /** Services with a transparent proxy reach all that names them in an intention; those for any source would be too many to try. */

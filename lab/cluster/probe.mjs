@@ -1,10 +1,15 @@
 // Makes one real request and says in one line of JSON what came back. It runs inside a network namespace of the lab, so it
 // is a program of its own. Usage: probe.mjs <address> <port> http|tcp [user id]
+//                       or: probe.mjs <directory> <path of a Unix socket in it> http|tcp
 import { get } from "node:http";
 import { connect } from "node:net";
 import process from "node:process";
 
 const [host, port, kind, user] = process.argv.slice(2);
+const isSocket = Number.isNaN(Number(port));
+// The address of a socket has room for a short path only.
+if (isSocket) process.chdir(host);
+const target = isSocket ? { socketPath: port } : { host, port };
 if (user !== undefined) {
   // Only now: another user could not read this program.
   process.setgroups([]);
@@ -18,7 +23,7 @@ const say = (result) => {
 setTimeout(() => say({ error: "no answer within 5 s" }), 5000);
 
 if (kind === "http") {
-  const request = get({ host, port, path: "/", headers: { "user-agent": "meshform" } }, (response) => {
+  const request = get({ ...target, path: "/", headers: { "user-agent": "meshform" } }, (response) => {
     let body = "";
     const done = () => say({ status: response.statusCode, server: response.headers.server, body: body.slice(0, 200) });
     response.setEncoding("utf8").on("data", (text) => {
@@ -33,7 +38,7 @@ if (kind === "http") {
 } else {
   // Envoy always accepts. Where it cannot go on it hangs up at once; where an intention refuses, at the first byte. A line end
   // is the start of whatever is spoken: a server waits for the rest, or answers.
-  const socket = connect({ host, port });
+  const socket = connect(isSocket ? { path: port } : target);
   socket.on("connect", () => {
     socket.write("\n");
     setTimeout(() => say({ open: true }), 500);

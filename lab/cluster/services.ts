@@ -40,7 +40,12 @@ export interface UpstreamStatus {
   readonly peer?: string;
   /** Datacenter of the destination in a WAN federation. @default that of the source */
   readonly datacenter?: string;
+  /** Whether the destination is a prepared query, which finds the instances of a service. @default false */
+  readonly isQuery?: boolean;
+  /** 0 if Envoy listens on a Unix socket. */
   readonly localPort: number;
+  /** Path of the Unix socket, as its Envoy has it. @default it listens on a port */
+  readonly socketPath?: string;
 }
 
 /** The datacenter of an upstream's destination. @param own that of the source */
@@ -297,19 +302,18 @@ function latestOf<Item extends { readonly CreateIndex: number }>(items: readonly
   return [...items].sort((left, right) => right.CreateIndex - left.CreateIndex).at(0);
 }
 
-/** Those of prepared queries are left out: whether they let a service in is not known here. */
 function upstreamsOf({ Name, Services }: TaskGroup): UpstreamStatus[] {
   return (Services ?? []).flatMap((service) =>
-    (service.Connect?.SidecarService?.Proxy?.Upstreams ?? [])
-      .filter(({ DestinationType }) => DestinationType !== "prepared_query")
-      .map(({ DestinationName, DestinationPeer, Datacenter, LocalBindPort }) => ({
-        source: service.Name,
-        group: Name,
-        destination: DestinationName,
-        ...(DestinationPeer && { peer: DestinationPeer }),
-        ...(Datacenter && { datacenter: Datacenter }),
-        localPort: LocalBindPort,
-      })),
+    (service.Connect?.SidecarService?.Proxy?.Upstreams ?? []).map((upstream) => ({
+      source: service.Name,
+      group: Name,
+      destination: upstream.DestinationName,
+      ...(upstream.DestinationPeer && { peer: upstream.DestinationPeer }),
+      ...(upstream.Datacenter && { datacenter: upstream.Datacenter }),
+      ...(upstream.DestinationType === "prepared_query" && { isQuery: true }),
+      localPort: upstream.LocalBindPort,
+      ...(upstream.LocalBindSocketPath && { socketPath: upstream.LocalBindSocketPath }),
+    })),
   );
 }
 
@@ -484,6 +488,7 @@ interface Upstream {
   readonly Datacenter: string;
   /** 0 if Envoy listens on a Unix socket. */
   readonly LocalBindPort: number;
+  readonly LocalBindSocketPath: string;
 }
 
 interface Allocation {

@@ -41,6 +41,8 @@ export interface Flow extends Rates {
    * Requests that were sent so are also counted without a choice; their errors only there.
    */
   readonly choice?: number;
+  /** Whether the destination is a prepared query, which finds the instances of a service. @default false */
+  readonly isQuery?: boolean;
   /** Connections that are open at the second look. @default 0 */
   readonly openConnections?: number;
   /** How long the requests took that ended between the two looks. @default unknown: none of the Envoys measures it */
@@ -229,7 +231,8 @@ function flowOf(name: string, labels: Labels): FlowKey | undefined {
   const from = { source, sourceDatacenter };
   if (name.startsWith("envoy_cluster_")) {
     const to = clusterOf(labels);
-    return to && { ...from, ...to, seen: "sent" };
+    if (labels.consul_destination_routing_type !== "query") return to && { ...from, ...to, seen: "sent" };
+    return to && { ...from, ...to, datacenter: to.datacenter || sourceDatacenter, seen: "sent", isQuery: true };
   }
   if (labels.envoy_http_conn_manager_prefix?.startsWith("ingress_upstream_")) {
     return { ...from, destination: source, datacenter: sourceDatacenter, peer: "", subset: "", seen: "entered" };

@@ -40,12 +40,12 @@ export async function tryMesh(
       await sleep(100, undefined, { signal });
     }
   };
-  // A Unix socket is in the file system of an allocation, where no probe runs.
-  const onPorts = connections.filter(({ localPort }) => localPort !== 0);
   const ofConnections = await Promise.all(
-    onPorts.map((it) =>
-      settled(`${it.source} cannot reach ${it.destination}`, () => problemOfConnection(clusters, it, initOf)),
-    ),
+    connections
+      .filter(isTestable)
+      .map((it) =>
+        settled(`${it.source} cannot reach ${it.destination}`, () => problemOfConnection(clusters, it, initOf)),
+      ),
   );
   // After the connections, on which a page may depend.
   const ofPages = await Promise.all(
@@ -54,6 +54,17 @@ export async function tryMesh(
   const all = [...ofConnections, ...ofPages];
   return { tried: all.length, problems: all.filter((problem) => problem !== undefined) };
 }
+
+/**
+ * Whether a request shows at once that a connection works. Consul runs the prepared query of an upstream only every 30 seconds, and a
+ * socket outside of the shared directory of an allocation is in the file system of a task.
+ */
+export function isTestable({ query, localPort, socketPath = "" }: Connection): boolean {
+  return query === undefined && (localPort !== 0 || IN_ALLOCATION.test(socketPath));
+}
+
+/** Where tasks and Envoy share sockets, as an Envoy has it that is a program, or in a container. */
+const IN_ALLOCATION = /^\/?(?=alloc\/)/;
 
 /** What a probe saw: an answer, an open connection, or why neither. */
 interface Sighting {
@@ -94,7 +105,7 @@ async function problemOfConnection(
   connection: Connection,
   initOf: (host: string) => ProcessRecord | undefined,
 ): Promise<string | undefined> {
-  const { destination, group, localPort, job } = connection;
+  const { destination, group, localPort, socketPath, job } = connection;
   const there = destinationDatacenter(connection, job.datacenter);
   const home = clusters.find(({ datacenter }) => datacenter === there);
   const defaults = (await home?.consul.get(`/v1/config/service-defaults/${destination}`)) as
@@ -106,6 +117,10 @@ async function problemOfConnection(
       .map(async ({ allocation, node }) => {
         const init = initOf(node);
         if (!init) return `host ${node} is not running`;
+        if (socketPath !== undefined) {
+          const folder = `/proc/${init.pid}/root${ALLOCATIONS}/${allocation}`;
+          return problemOf(await probe([], folder, socketPath.replace(IN_ALLOCATION, ""), kind), connection);
+        }
         const enter = await enterAllocation(init, allocation);
         if (localPort !== undefined) return problemOf(await probe(enter, "127.0.0.1", localPort, kind), connection);
         const address = await virtualAddressOf(home, destination);
@@ -116,6 +131,8 @@ async function problemOfConnection(
   return problems.find((problem) => problem !== undefined);
 }
 
+/** Where Nomad keeps allocations on a host. */
+const ALLOCATIONS = "/opt/nomad/data/alloc";
 /** A virtual address stands for a service at whatever port. */
 const ANY_PORT = 80;
 /** A user that runs no Envoy: only the traffic of other users is redirected to it. */
@@ -146,11 +163,15 @@ const probeMs = 20_000;
 let running = 0;
 const waiting: (() => void)[] = [];
 
-/** @param user id of the user that makes the request. @default the user of this process */
+/**
+ * @param host an address, or a directory
+ * @param port a port, or the path of a Unix socket in the directory
+ * @param user id of the user that makes the request. @default the user of this process
+ */
 async function probe(
   enter: readonly string[],
   host: string,
-  port: number,
+  port: number | string,
   kind: "http" | "tcp",
   user?: number,
 ): Promise<Sighting> {

@@ -2,6 +2,7 @@ import type * as consul from "../../../constructs/consul/generated/config-entrie
 import { configEntries } from "../../../constructs/model/config-entries";
 import { meshPicture as pictureOf } from "../../../lab/cluster/mesh-picture";
 import type { JobStatus, ServiceStatus } from "../../../lab/cluster/services";
+import { isTestable } from "../../../lab/cluster/verify";
 
 function job(id: string, destinations: readonly string[] = [], ports: readonly number[] = []): JobStatus {
   const upstreams = destinations.map((destination) => ({ source: id, group: id, destination, localPort: 8080 }));
@@ -58,6 +59,41 @@ test("a connection is an upstream that an intention lets in", () => {
   const { connections, remarks } = meshPicture([intentions("api", ["page", "allow"])], [page, api]);
   expect(connections).toMatchObject([{ source: "page", destination: "api", localPort: 8080, partly: false }]);
   expect(remarks).toEqual([]);
+});
+
+test("an upstream to a prepared query is let in by the service that it looks up, and nothing is said of one that is not known", () => {
+  const [upstream] = page.upstreams;
+  const asking = { ...page, upstreams: [{ ...upstream, destination: "near-api", isQuery: true }] };
+  const picture = (entries: readonly consul.ConfigEntry[], service?: string) =>
+    pictureOf(
+      "dc1",
+      { entries: new Map([["dc1", configEntries(entries)]]) },
+      [asking, api],
+      new Map(service === undefined ? [] : [["near-api", service]]),
+    );
+  const [connection] = picture([intentions("api", ["page", "allow"])], "api").connections;
+  expect(connection).toMatchObject({ source: "page", destination: "api", query: "near-api", localPort: 8080 });
+  expect(isTestable(connection)).toBe(false);
+  expect(picture([], "api").refused).toEqual([expect.stringContaining("page has an upstream to api, but no")]);
+  expect(picture([intentions("api", ["page", "allow"])])).toEqual({
+    connections: [],
+    refused: [],
+    remarks: [
+      "page has an upstream to the prepared query near-api, but Consul does not say which service it looks up.",
+    ],
+  });
+});
+
+test("an upstream on a Unix socket can be tested where tasks and Envoy share it", () => {
+  const [upstream] = page.upstreams;
+  const isTestableAt = (socketPath: string) => {
+    const listening = { ...page, upstreams: [{ ...upstream, localPort: 0, socketPath }] };
+    const [connection] = meshPicture([intentions("api", ["page", "allow"])], [listening, api]).connections;
+    return isTestable(connection);
+  };
+  expect(["alloc/tmp/api.sock", "/alloc/api.sock", "local/api.sock", "/tmp/alloc/api.sock"].map(isTestableAt)).toEqual([
+    ...[true, true, false, false],
+  ]);
 });
 
 test("a transparent proxy connects to what names its service in an intention", () => {

@@ -136,3 +136,13 @@ test("a mesh gateway sends to the services of a peer, not to one that is named l
   const flows = flowsBetween(new Map([["envoy", sample(0, text(0))]]), new Map([["envoy", sample(1_000, text(1))]]));
   expect(flows).toMatchObject([{ source: "gateway", destination: "store", peer: "dc2", subset: "", connections: 1 }]);
 });
+
+test("what is sent to the instances that a prepared query finds is told apart from a service of the same name", () => {
+  const labels =
+    'consul_source_service="web",consul_source_datacenter="dc1",consul_destination_custom_hash="",consul_destination_service_subset="",consul_destination_service="near-api",consul_destination_routing_type="query",consul_destination_full_target="near-api.default.dc1.query.f3a9"';
+  const text = (count: number) => `envoy_cluster_upstream_rq_completed{${labels}} ${count}\n`;
+  const flows = flowsBetween(new Map([["envoy", sample(0, text(0))]]), new Map([["envoy", sample(1_000, text(4))]]));
+  expect(flows).toMatchObject([
+    { source: "web", destination: "near-api", isQuery: true, datacenter: "dc1", seen: "sent", requests: 4 },
+  ]);
+});
