@@ -94,6 +94,7 @@ export { ROOT_DEVICES } from "./aws/platform/disks";
 export { LIFECYCLE_HOOKS, type LifecycleHook } from "./aws/platform/lifecycle-notices";
 export { awsPlatform, USER_DATA_LIMIT } from "./aws/platform/platform";
 export { secretNames, secretStorePolicy, type AwsSecretStore, type IamStatement } from "./aws/platform/secret-store";
+export { logStorePolicy, type CloudWatchLogStore } from "./aws/platform/log-store";
 export { metricStorePolicy, type CloudWatchMetricStore } from "./aws/platform/metric-store";
 export { snapshotStorePolicy, type BucketSnapshotStore } from "./aws/platform/snapshot-store";
 

@@ -85,6 +85,51 @@ describe("servers of a cluster with alarms", () => {
   });
 });
 
+describe("machines that send their logs", () => {
+  const json = synth({ hostLogs: { retentionDays: 30 } });
+  const logs = json.one("aws_cloudwatch_log_group");
+
+  test("have a log group, which the key of the cluster encrypts and they cannot create", () => {
+    expect(logs).toMatchObject({
+      ...{ name: "/meshform/prod/hosts", retention_in_days: 30 },
+      kms_key_id: json.ref(json.one("aws_kms_key"), "arn"),
+    });
+    for (const role of everywhere) {
+      expect(rights(json, role).filter((right) => right.startsWith("logs:"))).toEqual([
+        `logs:CreateLogStream on ${json.ref(logs, "arn")}:*`,
+        `logs:PutLogEvents on ${json.ref(logs, "arn")}:*`,
+      ]);
+    }
+    const { Statement } = JSON.parse(json.one("aws_kms_key").policy as string) as { Statement: Block[] };
+    const [{ Principal, Condition }] = Statement.filter(({ Sid }) => Sid === "LetCloudWatchEncryptLogs");
+    expect(Principal).toEqual({ Service: expect.stringMatching(/^logs\.\$\{data\.aws_region/) as string });
+    expect(Condition).toEqual({
+      ArnEquals: {
+        "kms:EncryptionContext:aws:logs:arn": expect.stringMatching(/:log-group:\/meshform\/prod\/hosts$/) as string,
+      },
+    });
+  });
+
+  test.each(everywhere)(
+    "%s have a unit for it that stops after all others, and user data within EC2's limit",
+    (name) => {
+      expect(Buffer.from(template(json, name).user_data as string, "base64").length).toBeLessThan(6500);
+      const unit = /meshform-logs\.service/;
+      expect(userData(json, name)).toMatch(unit);
+      const agent = new RegExp(`/consul\\.service[\\s\\S]*?After=[^\\n]*${unit.source}`);
+      expect(userData(json, name)).toMatch(agent);
+      expect(userData(json, name)).toContain('"group": "/meshform/prod/hosts"');
+    },
+  );
+
+  test("are those of no cluster that was not asked to", () => {
+    const without = synth();
+    expect(without.types).not.toContain("aws_cloudwatch_log_group");
+    expect(without.text).not.toContain("logs:PutLogEvents");
+    for (const name of everywhere) expect(userData(without, name)).not.toContain("meshform-logs");
+  });
+});
+
 describe("machines", () => {
   const json = synth();
 

@@ -183,6 +183,7 @@ export const AWS_OPTION_CASES: readonly OptionCase[] = [
       alarmTopicArn: "arn:aws:sns:eu-central-1:123456789012:alarms",
       uis: true,
       snapshots: { everySeconds: 900, retain: 96 },
+      hostLogs: { retentionDays: 30 },
       datacenter: "dc1",
       nomadRegion: "global",
       versions: {},

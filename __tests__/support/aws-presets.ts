@@ -19,7 +19,7 @@ export function synthesizeAwsPresets(folder: string): void {
     const app = Testing.app({ outdir: join(folder, preset) });
     const settings = {
       ...{ region: "eu-central-1", preset, stateBucket: "example-state", createStateBucket: true },
-      ...{ uiDomain: "mesh.example", zoneId: "Z1", peerRegion: "eu-west-1" },
+      ...{ uiDomain: "mesh.example", zoneId: "Z1", peerRegion: "eu-west-1", hostLogs: true },
     };
     const { cluster } = addAwsStacks(app, withDefaults(settings));
     cluster.cluster.publish(

@@ -22,6 +22,10 @@ export interface Moto {
   put(store: BucketSnapshotStore, name: string, content: string): Promise<void>;
   /** The metrics in a namespace of CloudWatch, with all values of the last hour. */
   metrics(namespace: string): Promise<PutMetric[]>;
+  /** Creates a log group of CloudWatch, as Terraform does. */
+  createLogGroup(name: string): Promise<void>;
+  /** What was sent to a log group, as `<stream> <event>`, in the order of the times of the events. */
+  logs(group: string): Promise<string[]>;
   stop(): Promise<void>;
 }
 
@@ -69,6 +73,12 @@ run_simple("127.0.0.1", ${port}, atomic, threaded=True)`;
   const server = spawn(join(programs, "python3"), ["-c", program], { stdio: "ignore" });
   const endpoint = `http://127.0.0.1:${port}`;
   await waitFor("moto", async () => (await fetch(`${endpoint}/moto-api/`)).ok, { timeoutMs: 60_000 });
+  const python = async (program: string, ...args: readonly string[]): Promise<unknown> => {
+    const { stdout } = await promisify(execFile)(join(programs, "python3"), ["-c", program, endpoint, ...args], {
+      env: { ...process.env, ...environment },
+    });
+    return JSON.parse(stdout);
+  };
   return {
     endpoint,
     environment,
@@ -90,12 +100,11 @@ run_simple("127.0.0.1", ${port}, atomic, threaded=True)`;
     put: async (store, name, content) => {
       await s3(store, "PUT", `/${store.prefix ?? ""}${name}`, content);
     },
-    metrics: async (namespace) => {
-      const { stdout } = await promisify(execFile)(join(programs, "python3"), ["-c", METRICS, endpoint, namespace], {
-        env: { ...process.env, ...environment },
-      });
-      return JSON.parse(stdout) as PutMetric[];
+    metrics: async (namespace) => (await python(METRICS, namespace)) as PutMetric[],
+    createLogGroup: async (name) => {
+      await python(CREATE_LOG_GROUP, name);
     },
+    logs: async (group) => (await python(LOGS, group)) as string[],
     stop: async () => {
       const ended = once(server, "exit");
       server.kill();
@@ -103,6 +112,17 @@ run_simple("127.0.0.1", ${port}, atomic, threaded=True)`;
     },
   };
 }
+
+const CREATE_LOG_GROUP = `
+import boto3, sys
+boto3.client("logs", region_name="eu-central-1", endpoint_url=sys.argv[1]).create_log_group(logGroupName=sys.argv[2])
+print("null")`;
+
+const LOGS = `
+import boto3, json, sys
+client = boto3.client("logs", region_name="eu-central-1", endpoint_url=sys.argv[1])
+pages = client.get_paginator("filter_log_events").paginate(logGroupName=sys.argv[2])
+print(json.dumps([it["logStreamName"] + " " + it["message"] for page in pages for it in page["events"]]))`;
 
 const METRICS = `
 import boto3, datetime, json, sys

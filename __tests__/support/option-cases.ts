@@ -1154,6 +1154,7 @@ export const OPTION_CASES: readonly OptionCase[] = [
       versions: { consul: "1.21.5", nomad: "1.11.3", envoy: "1.34.1", cni: "1.9.1", consulCni: "1.9.3" },
       snapshots: { store: { type: "directory", path: "/a" }, everySeconds: 1, retain: 1 },
       healthMetrics: { type: "cloudwatch", namespace: "a", region: "b", endpoint: "c" },
+      logs: { type: "cloudwatch-logs", group: "a", region: "b", endpoint: "c" },
       recovery: "wait",
       logLevel: "info",
       override: {},

@@ -29,6 +29,8 @@ import { metricStorePolicy, type CloudWatchMetricStore } from "./platform/metric
 import { awsPlatform } from "./platform/platform";
 import { AssetsBucket } from "./storage/assets-bucket";
 import { EncryptionKey } from "./storage/encryption-key";
+import { HostLogGroup, hostLogGroupName } from "./storage/host-log-group";
+import { RETENTION_DAYS } from "./storage/log-retention";
 import { LogsBucket } from "./storage/logs-bucket";
 import { SnapshotsBucket } from "./storage/snapshots-bucket";
 import { addTags, TAGS, type Tags } from "./tags";
@@ -37,6 +39,12 @@ import { addHealthAlarms } from "./watch/health-alarms";
 
 /** How often an {@link AwsCluster} saves snapshots, and how many it keeps. */
 export type ClusterSnapshotOptions = Pick<SnapshotOptions, "everySeconds" | "retain">;
+
+/** Where the machines of an {@link AwsCluster} send their logs. */
+export interface HostLogsOptions {
+  /** How many days CloudWatch keeps the logs: one of the values that it allows. @default 365 */
+  readonly retentionDays?: number;
+}
 
 /** Props of {@link AwsCluster}. */
 export interface AwsClusterProps extends Pick<ConsulServersProps, "datacenter" | "nomadRegion" | "versions"> {
@@ -79,6 +87,12 @@ export interface AwsClusterProps extends Pick<ConsulServersProps, "datacenter" |
   readonly uis?: boolean;
   /** Snapshots of Consul's and Nomad's state, in a separate bucket. `false` disables them. @default hourly, the last 48 */
   readonly snapshots?: ClusterSnapshotOptions | false;
+  /**
+   * All machines send their journal, with the logs of the agents, to the log group `/meshform/<name>/hosts` of CloudWatch: each to a stream
+   * of its own. The cluster's key encrypts it; an existing key must allow this. CloudWatch charges for what is sent.
+   * @default logs stay on the machines
+   */
+  readonly hostLogs?: HostLogsOptions;
   /** Tags of all resources. Keys can contain letters, digits and `+-=._,:@`. @default none */
   readonly tags?: Tags;
 }
@@ -96,6 +110,7 @@ export const AWS_CLUSTER_SHAPE: is.Shape<AwsClusterProps> = {
   alarmTopicArn: is.name,
   uis: is.literal(is.flag, "Use a literal value."),
   snapshots: is.falseOr(is.block<ClusterSnapshotOptions>({ everySeconds: is.number, retain: is.number })),
+  hostLogs: is.block<HostLogsOptions>({ retentionDays: RETENTION_DAYS }),
   datacenter: is.name,
   nomadRegion: is.name,
   versions: is.fields,
@@ -207,6 +222,7 @@ export class AwsCluster extends Construct implements ServersLike {
   private readonly secrets: ClusterSecrets;
   private readonly assets: AssetsBucket;
   private readonly image: MachineImage;
+  private readonly hostLogs: HostLogGroup | undefined;
 
   constructor(scope: Construct, id: string, props: AwsClusterProps) {
     super(scope, id);
@@ -220,7 +236,12 @@ export class AwsCluster extends Construct implements ServersLike {
     this.uis = props.uis ?? false;
     addTags(this, { ...props.tags, "meshform:cluster": name });
     this.image = props.image ?? MachineImage.ubuntu();
-    this.keyArn = props.keyArn ?? new EncryptionKey(this, "key", { name, isProtected }).arn;
+    const logGroups = props.hostLogs === undefined ? undefined : [hostLogGroupName(name)];
+    this.keyArn = props.keyArn ?? new EncryptionKey(this, "key", { name, isProtected, logGroups }).arn;
+    if (props.hostLogs !== undefined) {
+      const { retentionDays = 365 } = props.hostLogs;
+      this.hostLogs = new HostLogGroup(this, "host-logs", { name, keyArn: this.keyArn, retentionDays });
+    }
     this.secrets = new ClusterSecrets(this, "secrets", { name, keyArn: this.keyArn, isProtected });
     const logs = new LogsBucket(this, "logs", { name, deletionProtection: isProtected });
     this.logsBucketName = logs.bucketName;
@@ -247,6 +268,7 @@ export class AwsCluster extends Construct implements ServersLike {
       nomadRegion: props.nomadRegion,
       versions: props.versions,
       healthMetrics,
+      logs: this.hostLogs?.store,
       verifyHttpsClients: this.uis ? false : undefined,
       // Datacenters are joined by cluster peering.
       override: { ports: { serf_wan: -1 } },
@@ -265,6 +287,7 @@ export class AwsCluster extends Construct implements ServersLike {
         encryptStatement(this.keyArn),
         ...(bucket?.statements() ?? []),
         ...(healthMetrics === undefined ? [] : metricStorePolicy(healthMetrics)),
+        ...(this.hostLogs?.statements() ?? []),
       ],
       image: this.image,
       instanceType: props.serverType,
@@ -318,7 +341,7 @@ export class AwsCluster extends Construct implements ServersLike {
       hosts: clients,
       subnets,
       securityGroupIds: [clientsId, ...(subnets === "gateway" && gatewaysId !== undefined ? [gatewaysId] : [])],
-      statements: this.secrets.statements("client"),
+      statements: [...this.secrets.statements("client"), ...(this.hostLogs?.statements() ?? [])],
       image: image ?? this.image,
       instanceTypes,
       capacity,

@@ -3,7 +3,13 @@ import "./require-provider";
 
 export type { Conditions, PolicyStatement } from "./access/policy";
 export { AWS_CHECKS } from "./checks";
-export { AwsCluster, type AwsClusterProps, type ClientPoolProps, type ClusterSnapshotOptions } from "./cluster";
+export {
+  AwsCluster,
+  type AwsClusterProps,
+  type ClientPoolProps,
+  type ClusterSnapshotOptions,
+  type HostLogsOptions,
+} from "./cluster";
 export type { ClusterLike, LoadBalancerNetwork, ServersLike } from "./edge/cluster-like";
 export type { GatewayLike, GatewayListenerLike, PublicName, PublishOptions } from "./edge/publish-options";
 export { PublishedGateway, type PublishedGatewayProps } from "./edge/published-gateway";

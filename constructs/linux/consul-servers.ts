@@ -59,6 +59,11 @@ export interface ConsulServersProps
    */
   readonly healthMetrics?: CloudStore;
   /**
+   * Where all hosts of the cluster send their journal (messages of priority info and higher): a store that `platform` supports.
+   * @default nowhere
+   */
+  readonly logs?: CloudStore;
+  /**
    * What new servers do if the secret store shows that the cluster existed before, but no server has its state. With `"restore"`,
    * they restore the newest valid snapshot. With `"wait"`, they log this and wait until someone runs `meshform-host recover`.
    * They never start with an empty state on their own.
@@ -92,6 +97,7 @@ function shapeOn(platform: Partial<CloudPlatform> | undefined): is.Shape<ConsulS
     ...CONSUL_SERVERS_SHAPE,
     secretStore: is.required(storeRule(platform?.secretStores)),
     healthMetrics: cloudStoreRule(platform?.metricStores),
+    logs: cloudStoreRule(platform?.logStores),
     snapshots: is.falseOr(
       is.block<SnapshotOptions>({
         store: storeRule(platform?.snapshotStores),
@@ -102,7 +108,10 @@ function shapeOn(platform: Partial<CloudPlatform> | undefined): is.Shape<ConsulS
   };
 }
 
-const CONSUL_SERVERS_SHAPE: Omit<is.Shape<ConsulServersProps>, "secretStore" | "snapshots" | "healthMetrics"> = {
+const CONSUL_SERVERS_SHAPE: Omit<
+  is.Shape<ConsulServersProps>,
+  "secretStore" | "snapshots" | "healthMetrics" | "logs"
+> = {
   ...HOST_GROUP_SHAPE,
   minQuorum: is.number,
   nodeMeta: is.map(is.text),
@@ -173,6 +182,7 @@ function clusterOf(props: ConsulServersProps): ClusterOptions {
     versions: { ...DEFAULT_VERSIONS, ...props.versions },
     snapshots: snapshots === false ? undefined : snapshots,
     healthMetrics: props.healthMetrics,
+    logs: props.logs,
     recovery: props.recovery,
   };
 }

@@ -71,6 +71,8 @@ export interface ClusterOptions {
   readonly snapshots?: SnapshotOptions;
   /** Where servers put the metrics that alarms watch. @default nowhere */
   readonly healthMetrics?: CloudStore;
+  /** Where hosts send their journal. @default nowhere */
+  readonly logs?: CloudStore;
   /** What new servers do if no server has the state of the cluster. @default "restore" */
   readonly recovery?: Recovery;
 }
@@ -132,6 +134,7 @@ export class HostGroup extends Construct {
       snapshots,
       recovery,
       healthMetrics,
+      logs,
     } = this.cluster;
     return composeHost(
       this.node.id,
@@ -144,6 +147,7 @@ export class HostGroup extends Construct {
         nomadRegion,
         snapshots,
         healthMetrics: this.hasServers ? healthMetrics : undefined,
+        logs,
         recovery: this.hasServers ? recovery : undefined,
         certificateNames: this.hasServers ? certificateNames : undefined,
         drainSeconds: this.parts.find((part) => part.drainSeconds !== undefined)?.drainSeconds,

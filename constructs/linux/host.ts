@@ -84,6 +84,8 @@ export interface HostUnit {
   readonly environment?: Readonly<Record<string, string>>;
   /** Names of units that start earlier. Units that run once have succeeded before this unit starts. @default none */
   readonly after?: readonly string[];
+  /** Whether it starts before all other units of the host, and stops after them. @default false */
+  readonly first?: boolean;
   /**
    * Whether it runs once at boot instead of permanently. Exit status 0 means success; after any other status, it is retried.
    * @default false

@@ -17,9 +17,16 @@ export function secureHost(config: HostToolConfig): HostRole {
     directories: [
       ...(tool.directories ?? []),
       ...(isServer ? snapshotFolders(config).map((path) => ({ path, mode: "0700" })) : []),
+      ...(config.logs === undefined ? [] : [{ path: LOGS_FOLDER, mode: "0700" }]),
     ],
     steps: [...(tool.steps ?? []), `${HOST_TOOL} secrets`],
-    units: [...(tool.units ?? []), renewal(config), membership(config), ...(isServer ? serverUnits(config) : [])],
+    units: [
+      ...(tool.units ?? []),
+      renewal(config),
+      membership(config),
+      ...logs(config),
+      ...(isServer ? serverUnits(config) : []),
+    ],
   };
 }
 
@@ -62,6 +69,23 @@ function membership({ drainSeconds = DRAIN_SECONDS }: HostToolConfig): HostUnit 
     oneshot: true,
     rights: { capabilities: reads, writablePaths: ["/etc/meshform"] },
   };
+}
+
+/** Where the host tool notes what it has sent. */
+const LOGS_FOLDER = "/var/lib/meshform/logs";
+
+function logs({ logs: store }: HostToolConfig): HostUnit[] {
+  if (store === undefined) return [];
+  return [
+    {
+      name: "meshform-logs",
+      description: "The journal of this host, sent to the logs of the cloud",
+      command: [HOST_TOOL, "logs"],
+      // What agents write when they stop is sent, too.
+      first: true,
+      rights: { capabilities: reads, writablePaths: [LOGS_FOLDER] },
+    },
+  ];
 }
 
 function serverUnits(config: HostToolConfig): HostUnit[] {

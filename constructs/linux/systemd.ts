@@ -68,7 +68,7 @@ export function unitFiles(host: HostData): HostFile[] {
 const networkOnline = { Wants: "network-online.target", After: "network-online.target" };
 
 function service(unit: HostUnit, host: HostData): HostFile {
-  const earlier = host.units.filter(({ name }) => unit.after?.includes(name));
+  const earlier = host.units.filter(({ name, first }) => unit.after?.includes(name) || (first && !unit.first));
   // A unit that runs once must have succeeded. A unit with a timer is not required, because `Requires` would start it again
   // whenever this unit starts. It is retried until it succeeds anyway.
   const required = earlier.filter((other) => other.oneshot && !isTimed(other));

@@ -31,6 +31,7 @@ class Host:
     nomad_api: str
     snapshots: Mapping[str, Any] | None
     health_metrics: Mapping[str, str] | None
+    logs: Mapping[str, str] | None
     recovery: str
     ca_days: int
     certificate_days: int
@@ -59,6 +60,7 @@ class Host:
                 nomad_api=said.get("nomadApi", "https://127.0.0.1:4646"),
                 snapshots=said.get("snapshots"),
                 health_metrics=said.get("healthMetrics"),
+                logs=said.get("logs"),
                 recovery=said.get("recovery", "restore"),
                 ca_days=certificates.get("caDays", 3650),
                 certificate_days=certificates.get("days", 365),

@@ -55,6 +55,7 @@ from .host import Host
 from .host_secrets import write_secrets
 from .leave import leave, resume
 from .lifecycle import restart_agents
+from .logs import send_logs
 from .metrics import put_metrics
 from .ready import ready, status
 from .recovery import recover
@@ -163,6 +164,11 @@ def parser() -> argparse.ArgumentParser:
     metrics = commands.add_parser("metrics", help=measuring)
     metrics.add_argument("--once", action="store_true", help="do it once and exit")
     metrics.set_defaults(run=put_metrics)
+
+    sending = "send the journal of this host to the store of logs of the cloud, as it is written"
+    logs = commands.add_parser("logs", help=sending)
+    logs.add_argument("--once", action="store_true", help="send what there is and exit")
+    logs.set_defaults(run=send_logs)
 
     following = "update this host's secrets from the store: at once during a rotation, and every six hours"
     commands.add_parser("follow", help=following).set_defaults(run=follow)

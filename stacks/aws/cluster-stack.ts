@@ -29,6 +29,7 @@ export class AwsClusterStack extends AwsStack {
       image: imageId === undefined ? undefined : MachineImage.id(imageId, { distribution: "ubuntu-24.04" }),
       deletionProtection: props.deletionProtection,
       alarmTopicArn: props.alarmTopicArn,
+      hostLogs: props.hostLogs === true ? {} : undefined,
       uis: props.uiDomain !== undefined,
       snapshots: preset === "production" ? { everySeconds: 900, retain: 96 } : {},
     });

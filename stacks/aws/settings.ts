@@ -17,6 +17,8 @@ export interface AwsSettings extends PresetSettings {
   readonly imageId?: string;
   /** ARN of an SNS topic that alarms notify. @default no alarms */
   readonly alarmTopicArn?: string;
+  /** Whether machines send their logs to CloudWatch, which keeps them for a year. @default false */
+  readonly hostLogs?: boolean;
   /** Name under which the gateway of the app is published, e.g. `shop.example.com`. @default the gateway is not published */
   readonly domain?: string;
   /** Name under which the UIs of Consul and Nomad are published, by an internal load balancer. @default they are not */
@@ -101,6 +103,7 @@ const schema = {
   imageId: anImage,
   deletionProtection: flag,
   alarmTopicArn: aTopic,
+  hostLogs: flag,
   domain: v.pipe(text(dnsName), v.regex(DNS_NAME, dnsName)),
   uiDomain: v.pipe(text(dnsName), v.regex(DNS_NAME, dnsName)),
   zoneId: v.pipe(text(hostedZone), v.regex(/^Z[A-Z0-9]+$/, hostedZone)),

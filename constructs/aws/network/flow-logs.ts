@@ -9,6 +9,7 @@ import { sharedClass } from "../../core/shared-class";
 import { trustPolicy, policyDocument } from "../access/policy";
 import { AwsAccount } from "../account";
 import { awsName } from "../names";
+import { RETENTION_DAYS } from "../storage/log-retention";
 import { tagsOf } from "../tags";
 
 /** Options of {@link FlowLogs.toCloudWatch}. */
@@ -19,13 +20,8 @@ export interface FlowLogsOptions {
   readonly kmsKeyArn?: string;
 }
 
-/** @see https://docs.aws.amazon.com/AmazonCloudWatchLogs/latest/APIReference/API_PutRetentionPolicy.html */
-const RETENTION = [
-  1, 3, 5, 7, 14, 30, 60, 90, 120, 150, 180, 365, 400, 545, 731, 1096, 1827, 2192, 2557, 2922, 3288, 3653,
-];
-
 const FLOW_LOGS_SHAPE: is.Shape<FlowLogsOptions> = {
-  retentionDays: is.rule(RETENTION.join(", "), "Choose one of these.", (value) => RETENTION.includes(value as number)),
+  retentionDays: RETENTION_DAYS,
   kmsKeyArn: is.name,
 };
 

@@ -2,6 +2,7 @@ import type { CloudPlatform } from "../../linux/platform";
 import { s3Assets } from "./assets";
 import { instanceTags } from "./instance-tags";
 import { lifecycleNotices } from "./lifecycle-notices";
+import { cloudWatchLogs } from "./log-store";
 import { cloudWatch } from "./metric-store";
 import { secretsManager } from "./secret-store";
 import { snapshotBucket } from "./snapshot-store";
@@ -13,7 +14,7 @@ import { snapshotBucket } from "./snapshot-store";
 export const USER_DATA_LIMIT = 16 * 1024;
 
 /**
- * Hosts on AWS: assets from S3, secrets in Secrets Manager ({@link AwsSecretStore}), snapshots in a bucket ({@link BucketSnapshotStore}), metrics in CloudWatch ({@link CloudWatchMetricStore}), facts from
+ * Hosts on AWS: assets from S3, secrets in Secrets Manager ({@link AwsSecretStore}), snapshots in a bucket ({@link BucketSnapshotStore}), metrics in CloudWatch ({@link CloudWatchMetricStore}), logs there too ({@link CloudWatchLogStore}), facts from
  * the tags of instances, which takes `metadata_options { instance_metadata_tags = "enabled" }`. With `lifecycleNotices` hosts complete the hooks of their
  * Auto Scaling group ({@link LIFECYCLE_HOOKS}), and leave before a spot instance is interrupted: their role needs
  * `autoscaling:CompleteLifecycleAction`. It takes no package of AWS's.
@@ -40,6 +41,7 @@ export const awsPlatform: CloudPlatform = {
   secretStores: { "aws-secrets-manager": secretsManager },
   snapshotStores: { s3: snapshotBucket },
   metricStores: { cloudwatch: cloudWatch },
+  logStores: { "cloudwatch-logs": cloudWatchLogs },
   instanceFacts: instanceTags,
   lifecycleNotices,
 };

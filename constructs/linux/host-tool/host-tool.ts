@@ -43,6 +43,8 @@ export interface HostToolConfig {
   readonly snapshots?: SnapshotOptions;
   /** Where servers put the metrics that alarms watch. @default nowhere */
   readonly healthMetrics?: CloudStore;
+  /** Where the host sends its journal. @default nowhere */
+  readonly logs?: CloudStore;
   /**
    * What new servers do if no server has the state of the cluster: they restore the newest valid snapshot, or wait for a person.
    * @default "restore"
@@ -85,6 +87,7 @@ export function hostTool(config: HostToolConfig): HostRole {
     platform?.secretStores[config.store.type],
     platform?.snapshotStores[(snapshots?.store ?? DEFAULT_SNAPSHOT_STORE).type],
     config.healthMetrics && platform?.metricStores[config.healthMetrics.type],
+    config.logs && platform?.logStores?.[config.logs.type],
   ];
   const saved = snapshots && { store: snapshots.store ?? DEFAULT_SNAPSHOT_STORE, retain: snapshots.retain ?? 48 };
   return {

@@ -1,7 +1,7 @@
 """Stores that clouds have. Each module in here is one cloud's: it says which kinds of stores that has, and opens them.
 
-A module has `SECRET_STORES`, `SNAPSHOT_STORES` and `METRIC_STORES`, from the type that host.json names to what opens
-such a store with its settings. Its docstring is part of the manual.
+A module has `SECRET_STORES`, `SNAPSHOT_STORES` and `METRIC_STORES`, and may have `LOG_STORES`, from the type that
+host.json names to what opens such a store with its settings. Its docstring is part of the manual.
 """
 
 from __future__ import annotations
@@ -22,6 +22,9 @@ SNAPSHOT_STORES: dict[str, Opener] = {
     kind: opener for cloud in CLOUDS for kind, opener in cloud.SNAPSHOT_STORES.items()
 }
 METRIC_STORES: dict[str, Opener] = {kind: opener for cloud in CLOUDS for kind, opener in cloud.METRIC_STORES.items()}
+LOG_STORES: dict[str, Opener] = {
+    kind: opener for cloud in CLOUDS for kind, opener in getattr(cloud, "LOG_STORES", {}).items()
+}
 
 MANUALS = [inspect.getdoc(cloud) or "" for cloud in CLOUDS]
 

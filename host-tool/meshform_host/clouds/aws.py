@@ -1,4 +1,4 @@
-"""AWS: Secrets Manager as a secret store, a bucket of S3 as a store of snapshots, CloudWatch for metrics.
+"""AWS: Secrets Manager as a secret store, a bucket of S3 as a store of snapshots, CloudWatch for metrics and logs.
 
 Terraform creates the five secrets in Secrets Manager, empty. Which IAM actions a host's role needs on them:
 
@@ -169,6 +169,26 @@ class CloudWatch:
         self._service.call(what, "PutMetricData", set(), Namespace=self._namespace, MetricData=data)
 
 
+class CloudWatchLogs:
+    """A log group, which exists, with a stream for each host."""
+
+    def __init__(self, group: str, region: str, endpoint: str | None) -> None:
+        self._group = group
+        self._service = Service("logs", region, endpoint)
+        self._streams: set[str] = set()
+
+    def put(self, stream: str, events: Sequence[Any]) -> None:
+        place = {"logGroupName": self._group, "logStreamName": stream}
+        if stream not in self._streams:
+            self._call("CreateLogStream", {"ResourceAlreadyExistsException"}, **place)
+            self._streams.add(stream)
+        said = [{"timestamp": event.milliseconds, "message": event.text} for event in events]
+        self._call("PutLogEvents", set(), **place, logEvents=said)
+
+    def _call(self, action: str, expected: set[str], **arguments: Any) -> None:
+        self._service.call(f"Log group {self._group} of CloudWatch", action, expected, **arguments)
+
+
 def only_where_none_is(params: Json, **_: object) -> None:
     params["headers"]["If-None-Match"] = "*"
 
@@ -191,6 +211,11 @@ def open_metrics(settings: Mapping[str, str]) -> CloudWatch:
     return CloudWatch(settings["namespace"], settings["region"], settings.get("endpoint"))
 
 
+def open_logs(settings: Mapping[str, str]) -> CloudWatchLogs:
+    return CloudWatchLogs(settings["group"], settings["region"], settings.get("endpoint"))
+
+
 SECRET_STORES = {"aws-secrets-manager": open_secrets}
 SNAPSHOT_STORES = {"s3": open_bucket}
 METRIC_STORES = {"cloudwatch": open_metrics}
+LOG_STORES = {"cloudwatch-logs": open_logs}
