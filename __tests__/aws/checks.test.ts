@@ -369,6 +369,32 @@ describe("image-architecture", () => {
   });
 });
 
+test("no-client-pool finds a service in a node pool that no pool of the cluster has", () => {
+  const findings = (nodePool: string) => {
+    const stack = new AwsTestStack();
+    new ConsulProvider(stack, "consul");
+    new NomadProvider(stack, "nomad", { address: "http://127.0.0.1:4646" });
+    new AwsCluster(stack, "prod", { network: importedNetwork(stack) }).addClientPool("batch", { nodePool: "batch" });
+    const workload = Workload.docker({ image: "example/web:1" });
+    new ServiceMesh(stack, "mesh").addService("web", { port: 80, nodePool, workload });
+    return findingsOf(() => AwsJson.of(stack)).filter((it) => it.endsWith("(no-client-pool)"));
+  };
+  expect(findings("batch")).toEqual([]);
+  expect(findings("gpu")).toEqual([
+    'stack/mesh/web: Its node pool is "gpu", but no NomadClients of this app are in it. Known pools: batch. Set nodePool of the mesh or the service, or add clients to the pool. (no-client-pool)',
+  ]);
+});
+
+test("subnet-size looks at the subnets of gateways, too", () => {
+  const stack = new AwsTestStack();
+  const network = new Network(stack, "net", { flowLogs: false, cidr: "10.0.0.0/23", gateways: true });
+  const cluster = new AwsCluster(stack, "prod", { network });
+  cluster.addClientPool("gateways", { subnets: "gateway", scaling: Scaling.fixed(34) });
+  expect(findingsOf(() => AwsJson.of(stack))).toEqual([
+    "stack/prod/gateways-machines: Its network has 33 addresses for machines with gateways, but its groups can have up to 34 machines. Use a larger cidr, or smaller groups. (subnet-size)",
+  ]);
+});
+
 describe("single-nat, moving-image, no-snapshots", () => {
   function warningsOfCluster(props: Partial<AwsClusterProps>, network: NetworkProps = {}) {
     const stack = new AwsTestStack();

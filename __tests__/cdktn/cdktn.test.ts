@@ -68,6 +68,7 @@ test.each([
       ...stacks.map((stack) => `stacks/${stack}/cdk.tf.json`),
     ]);
     expect(synthesize(MOVED, settings, CDKTN)).toEqual(withCdktf);
+    expect(mostMemory).toBeLessThan(300);
   },
   PROCESS_MS,
 );
@@ -83,6 +84,13 @@ test(
   PROCESS_MS,
 );
 
+/** The most memory that one of the runs has used, in MiB. */
+let mostMemory = 0;
+
+const SAY_MEMORY = `data:text/javascript,${encodeURIComponent(
+  'process.on("exit", () => console.log("memory", process.resourceUsage().maxRSS))',
+)}`;
+
 /** Runs a project's main.ts, and returns the JSON that it wrote, by file, with `…` for the version that it must bear. */
 function synthesize(
   project: string,
@@ -91,7 +99,8 @@ function synthesize(
 ): ReadonlyMap<string, unknown> {
   const outdir = mkdtempSync(join(tmpdir(), "cdktn-"));
   try {
-    execFileSync(process.execPath, ["--import", "tsx", join(project, "main.ts")], {
+    const said = execFileSync(process.execPath, ["--import", "tsx", "--import", SAY_MEMORY, join(project, "main.ts")], {
+      encoding: "utf8",
       // One working folder for both: the path of the local state is in the output.
       cwd: ROOT,
       timeout: PROCESS_MS,
@@ -103,6 +112,7 @@ function synthesize(
         TSX_TSCONFIG_PATH: join(project, "tsconfig.json"),
       },
     });
+    mostMemory = Math.max(mostMemory, Number(/memory (\d+)/.exec(said)?.[1]) / 1024);
     const files = readdirSync(outdir, { recursive: true, encoding: "utf8" }).filter((file) => file.endsWith(".json"));
     return new Map(files.sort().map((file) => [file, readJson(join(outdir, file), version)]));
   } finally {
