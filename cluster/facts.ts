@@ -16,6 +16,8 @@ export interface Facts {
   readonly bindingRules: Fact<readonly BindingRule[]>;
   /** What the token may not do of what the app needs. */
   readonly consulDenials: Fact<readonly string[]>;
+  /** How Consul copies ACLs from the primary datacenter of a WAN federation. */
+  readonly aclReplication: Fact<AclReplication>;
   readonly criticalChecks: Fact<readonly CriticalCheck[]>;
   /** How far the clock of an engine is ahead of this machine's, in milliseconds. */
   readonly consulClock: Fact<number>;
@@ -79,6 +81,19 @@ export interface BindingRule {
   readonly AuthMethod: string;
   readonly BindType: string;
   readonly BindName: string;
+}
+
+/** @see https://developer.hashicorp.com/consul/api-docs/acl#check-acl-replication */
+export interface AclReplication {
+  /** Whether the datacenter copies ACLs from another one. */
+  readonly Enabled: boolean;
+  readonly Running: boolean;
+  readonly SourceDatacenter: string;
+  /** Time of the last copy. */
+  readonly LastSuccess: string;
+  /** Time of the last failure. */
+  readonly LastError: string;
+  readonly LastErrorMessage: string;
 }
 
 export interface CriticalCheck {

@@ -2,7 +2,7 @@ import type { EngineAnswer, EngineApi } from "../lab/cluster/engine-api";
 import { placementProblems, type PlacementFailure } from "../lab/cluster/placement";
 import type { AppNeeds } from "./app-needs";
 import { isSeen, look, type Fact, type Look } from "./fact";
-import type { Allocation, AuthMethod, Facts, Node, Plan, TokenState } from "./facts";
+import type { AclReplication, Allocation, AuthMethod, Facts, Node, Plan, TokenState } from "./facts";
 
 /** The longest that an engine may take to answer one request, in milliseconds. */
 const ANSWER_MS = 10_000;
@@ -48,6 +48,7 @@ export async function gather(
     authMethods: methods,
     bindingRules: ofConsul("/v1/acl/binding-rules", { read: unlessNoAcls }),
     consulDenials: denials(ofConsul, app),
+    aclReplication: ofConsul("/v1/acl/replication", { read: readReplication }),
     criticalChecks: ofConsul("/v1/health/state/critical"),
     consulClock: ofConsul("/v1/status/leader", { read: readClock }),
     nomadClock: ofNomad("/v1/status/leader", { read: readClock }),
@@ -163,6 +164,16 @@ function unlessNoAcls(answer: EngineAnswer): never[] | undefined {
   if (saysNoAcls(answer)) return [];
   return answer.status === 200 ? ((JSON.parse(answer.text) ?? []) as never[]) : undefined;
 }
+
+function readReplication(answer: EngineAnswer): AclReplication | undefined {
+  if (saysNoAcls(answer)) return NO_REPLICATION;
+  return answer.status === 200 ? (JSON.parse(answer.text) as AclReplication) : undefined;
+}
+
+const NO_REPLICATION: AclReplication = {
+  ...{ Enabled: false, Running: false, SourceDatacenter: "" },
+  ...{ LastSuccess: "", LastError: "", LastErrorMessage: "" },
+};
 
 function readConnect({ status, text }: EngineAnswer): { enabled: boolean } | undefined {
   if (status === 200) return { enabled: true };

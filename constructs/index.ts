@@ -100,6 +100,7 @@ export { snapshotStorePolicy, type BucketSnapshotStore } from "./aws/platform/sn
 
 export { cloudInit, type CloudInit, type CloudInitOptions, type CloudInitPart } from "./linux/cloud-init";
 export type { Asset } from "./linux/assets";
+export type { FederationOptions } from "./linux/federation";
 export { composeHost, type HostRole } from "./linux/compose-host";
 export type { Distribution } from "./linux/distribution";
 export { ConsulServers, type ConsulServersProps } from "./linux/consul-servers";

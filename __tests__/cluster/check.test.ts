@@ -1,6 +1,6 @@
 import { checkCluster, type ClusterReport } from "../../cluster/check";
 import { isSeen, type Fact, type Unseen } from "../../cluster/fact";
-import type { ConsulBlock, Facts, Node } from "../../cluster/facts";
+import type { AclReplication, ConsulBlock, Facts, Node } from "../../cluster/facts";
 import { RULES } from "../../cluster/rules";
 import { allocationFact, healthyFacts, jobFact, nodeFact } from "../support/cluster-facts";
 
@@ -35,6 +35,10 @@ function withConsulBlock(change: Partial<ConsulBlock>): Partial<Facts> {
 function withConsulSettings(change: object): Partial<Facts> {
   const agent = valueOf(healthy.consulAgent);
   return { consulAgent: { value: { ...agent, DebugConfig: { ...agent.DebugConfig, ...change } } } };
+}
+
+function withReplication(change: Partial<AclReplication>): Partial<Facts> {
+  return { aclReplication: { value: { ...valueOf(healthy.aclReplication), ...change } } };
 }
 
 function withAuthMethod(change: object): Partial<Facts> {
@@ -80,6 +84,18 @@ const cases: readonly (readonly [rule: string, what: string, change: Partial<Fac
     "a client that is newer than the servers",
     { nomadServers: { value: [{ Name: "server-1.global", Status: "alive", Tags: { build: "1.10.5" } }] } },
     /^warning server-versions: Nomad on client-1: Clients run Nomad 1\.11\.3, but a server runs 1\.10\.5\. Upgrade the servers first\.$/,
+  ],
+  [
+    "acl-replication",
+    "a datacenter that fails to copy ACLs",
+    withReplication({ LastSuccess: "2026-01-01T00:00:00Z" }),
+    /^error acl-replication: Consul: It does not copy the ACLs of dc1: No path to datacenter\. Make sure that the mesh gateways of both datacenters run, /,
+  ],
+  [
+    "acl-replication",
+    "a datacenter that copies no ACLs",
+    withReplication({ Running: false }),
+    /^error acl-replication: Consul: It does not copy the ACLs of dc1: it does not run\./,
   ],
   [
     "connect-enabled",

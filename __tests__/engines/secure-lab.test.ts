@@ -417,7 +417,7 @@ test("no secret is in what was synthesized, applied or logged, in a host's data,
   const folders = [
     files.synthesized,
     files.applied,
-    files.access,
+    files.access("dc1"),
     files.accessApplied("dc1"),
     files.log,
     ...hosts.map((it) => files.hostLogs(it)),

@@ -500,3 +500,57 @@ describe("synthesis fails if", () => {
     ]);
   });
 });
+
+describe("a WAN federation", () => {
+  const primaryDatacenter = "dc1";
+  const primaryGateways = ["10.0.0.1:8443"];
+  const primarySecretStore = { type: "directory", path: "/mnt/dc1" } as const;
+  const REPLICATION = "consul-replication";
+
+  test("all agents know the primary, servers reach it through its mesh gateways, and copy its ACLs", () => {
+    const federation = { primaryDatacenter, primaryGateways, primarySecretStore };
+    const { consul, clients } = cluster({ consul: { datacenter: "dc2", secretStore: directory, federation } });
+    for (const { host } of [consul, clients]) {
+      expect(configuration(host, consulFile)).toMatchObject({ primary_datacenter: "dc1" });
+    }
+    expect(configuration(consul.host, consulFile)).toMatchObject({
+      primary_gateways: primaryGateways,
+      acl: { enabled: true, default_policy: "deny", enable_token_replication: true },
+      connect: { enabled: true, enable_mesh_gateway_wan_federation: true },
+    });
+    expect(configuration(consul.host, hostFile)).toMatchObject({
+      federation: { primaryDatacenter, primarySecretStore },
+      accessorIds: { [REPLICATION]: expect.any(String) as string },
+    });
+    expect(configuration(clients.host, hostFile)).not.toHaveProperty("federation");
+    expect(configuration(clients.host, consulFile)).not.toHaveProperty("primary_gateways");
+  });
+
+  test("the primary copies nothing, and makes the token with which others do", () => {
+    const { consul } = cluster({ consul: { secretStore: directory, federation: { primaryDatacenter } } });
+    expect(configuration(consul.host, consulFile)).not.toHaveProperty("acl.enable_token_replication");
+    expect(configuration(consul.host, hostFile)).toHaveProperty(["accessorIds", REPLICATION]);
+    expect(configuration(cluster().consul.host, hostFile)).not.toHaveProperty(["accessorIds", REPLICATION]);
+  });
+
+  test.each([
+    [
+      { datacenter: "dc2", federation: { primaryDatacenter, primarySecretStore } },
+      "dc2 is not the primary datacenter, but federation has no primaryGateways. Set primaryGateways.",
+    ],
+    [
+      { datacenter: "dc2", federation: { primaryDatacenter, primaryGateways } },
+      "dc2 is not the primary datacenter, but federation has no primarySecretStore. Set primarySecretStore.",
+    ],
+    [
+      { federation: { primaryDatacenter, primaryGateways } },
+      "dc1 is the primary datacenter, but federation has primaryGateways. Omit primaryGateways.",
+    ],
+    [
+      { federation: { primaryDatacenter }, secretStore },
+      'federation is set, but the secret store is of type "aws-secrets-manager". Use a directory, which is the only store from which other datacenters can read.',
+    ],
+  ])("%j is refused", (consul, problem) => {
+    expect(() => cluster({ consul: { secretStore: directory, ...consul } })).toThrow(problem);
+  });
+});

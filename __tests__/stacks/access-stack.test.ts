@@ -1,4 +1,6 @@
+import { REPLICATION_TOKEN } from "../../constructs/consul/well-known-tokens";
 import { AccessStack, type AccessStackProps } from "../../stacks/access-stack";
+import type { GatewayBindingRulesStack } from "../../stacks/gateway-binding-rules-stack";
 import { MeshStack } from "../../stacks/mesh-stack";
 import { readSettings } from "../../stacks/settings";
 import { resourcesIn, rulesIn } from "../support/access";
@@ -88,5 +90,57 @@ describe("the access stack", () => {
     const access = new AccessStack(app, "access");
     expect(new MeshStack(app, "mesh", { runtime: "exec", access }).dependencies).toEqual([access]);
     expect(new MeshStack(app, "other", { runtime: "exec" }).dependencies).toEqual([]);
+  });
+});
+
+describe("the access stacks of a WAN federation", () => {
+  const consulPrimaryDatacenter = "dc1";
+  const primary = { consulDatacenter: "dc1", consulPrimaryDatacenter };
+  const secondary = { consulDatacenter: "dc2", consulPrimaryDatacenter };
+
+  test("the primary lets other datacenters copy what it has, and no cluster without a federation does", () => {
+    const rules = rulesIn(build(primary), "consul_acl_policy");
+    expect(rules["consul-replication"]).toContain('acl = "write"');
+    expect(rules["consul-replication"]).toContain('operator = "write"');
+    expect(resourcesIn(build(primary), "consul_acl_token_policy_attachment")).toContainEqual(
+      expect.objectContaining({ token_id: REPLICATION_TOKEN }),
+    );
+    expect(rulesIn(build(), "consul_acl_policy")).not.toHaveProperty("consul-replication");
+  });
+
+  test("the others have only the auth method of their own Nomad, whose tasks get the roles of the primary, and Nomad's policies", () => {
+    const stack = build(secondary);
+    for (const copied of ["consul_acl_policy", "consul_acl_role", "consul_acl_token_policy_attachment"]) {
+      expect([copied, resourcesIn(stack, copied)]).toEqual([copied, []]);
+    }
+    expect(resourcesIn(stack, "consul_acl_auth_method")).toHaveLength(1);
+    expect(resourcesIn(stack, "consul_acl_binding_rule").map((it) => it.bind_type)).toEqual(["service", "role"]);
+    expect(Object.keys(rulesIn(stack, "nomad_acl_policy"))).toContain("operator");
+  });
+
+  test("what the others copy cannot be set, or used, there", () => {
+    expect(() => build({ ...secondary, tasks: { blog: {} } })).toThrow(
+      "tasks belongs to the primary datacenter of the WAN federation, whose policies and roles the others copy. Use tasks of the AccessStack of dc1.",
+    );
+    for (const name of ["roles", "consulDeployer"] as const) {
+      expect(() => build(secondary)[name]).toThrow(`Use ${name} of the AccessStack of the primary.`);
+    }
+  });
+
+  test("the policies of gateways are in the access stack of the primary, which is applied first", () => {
+    const app = testApp({ context: { runtime: "exec", secure: true, consulPrimaryDatacenter } });
+    const settings = readSettings(app);
+    const [east, west] = ["dc1", "dc2"].map((it) => new MeshStack(app, it, { ...settings, consulDatacenter: it }));
+    for (const { mesh } of [east, west]) mesh.addMeshGateway("mesh-gateway");
+    const [eastAccess, westAccess] = ["dc1-access", "dc2-access"].map(
+      (id) => app.node.findChild(id) as GatewayBindingRulesStack,
+    );
+    const names = resourcesIn(eastAccess, "consul_acl_policy").map(({ name }) => name);
+    expect(names).toEqual(["mesh-gateway-mesh-gateway-dc1", "mesh-gateway-mesh-gateway-dc2"]);
+    expect(resourcesIn(westAccess, "consul_acl_policy")).toEqual([]);
+    expect(resourcesIn(westAccess, "consul_acl_binding_rule")).toMatchObject([
+      { bind_name: "mesh-gateway-mesh-gateway-dc2", bind_type: "policy" },
+    ]);
+    expect(westAccess.dependencies).toContain(eastAccess);
   });
 });

@@ -93,6 +93,12 @@ export function healthyFacts(change: Partial<Facts> = {}): Facts {
       value: [{ AuthMethod: "nomad-workloads", BindType: "service", BindName: "${value.nomad_service}" }],
     },
     consulDenials: { value: [] },
+    aclReplication: {
+      value: {
+        ...{ Enabled: true, Running: true, SourceDatacenter: "dc1", LastErrorMessage: "No path to datacenter" },
+        ...{ LastSuccess: "2026-01-01T00:00:02Z", LastError: "2026-01-01T00:00:01Z" },
+      },
+    },
     criticalChecks: { value: [] },
     consulClock: { value: 300 },
     nomadClock: { value: -300 },

@@ -12,6 +12,7 @@ const LONGEST = [
   "gateways",
   "secrets",
   "federation",
+  "secure-federation",
   "datacenters",
   "race",
   "count-dashboard",

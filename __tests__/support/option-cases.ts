@@ -65,6 +65,7 @@ import {
   type ConnectOptions,
   type ConsulAclPolicyProps,
   type ConsulDeployerPolicyOptions,
+  type AwsSecretStore,
   type ConsulServersProps,
   type CookieHashPolicyOptions,
   type DockerSidecarOptions,
@@ -1088,7 +1089,7 @@ export const OPTION_CASES: readonly OptionCase[] = [
   }),
   of<RolePoliciesOptions>(
     "roles",
-    { gatewaysByNomad: true, nomadServiceName: "a", operatorKeyPrefixes: ["a"] },
+    { gatewaysByNomad: true, nomadServiceName: "a", operatorKeyPrefixes: ["a"], replication: true },
     (options) => new RolePolicies(new TestStack(), "p", options),
   ),
   of<WorkloadIdentityAuthMethodProps>(
@@ -1148,8 +1149,13 @@ export const OPTION_CASES: readonly OptionCase[] = [
       certificateNames: ["consul.example.com", "192.0.2.5"],
       platform: awsPlatform,
       join: ["192.0.2.1"],
-      secretStore: { type: "aws-secrets-manager", prefix: "a", region: "b", endpoint: "c" },
+      secretStore: { type: "directory", path: "/a" },
       datacenter: "dc1",
+      federation: {
+        primaryDatacenter: "dc2",
+        primaryGateways: ["192.0.2.1:8443"],
+        primarySecretStore: { type: "directory", path: "/a" },
+      },
       nomadRegion: "global",
       versions: { consul: "1.21.5", nomad: "1.11.3", envoy: "1.34.1", cni: "1.9.1", consulCni: "1.9.3" },
       snapshots: { store: { type: "directory", path: "/a" }, everySeconds: 1, retain: 1 },
@@ -1160,6 +1166,12 @@ export const OPTION_CASES: readonly OptionCase[] = [
       override: {},
     },
     (props) => new ConsulServers(new TestStack(), "servers", props),
+  ),
+  of<AwsSecretStore>(
+    "a secret store on AWS",
+    { type: "aws-secrets-manager", prefix: "a", region: "b", endpoint: "c" },
+    (secretStore) =>
+      new ConsulServers(new TestStack(), "servers", { platform: awsPlatform, join: ["192.0.2.1"], secretStore }),
   ),
   of<NomadVaultOptions>(
     "the Vault of tasks",
@@ -1221,6 +1233,7 @@ export const OPTION_CASES: readonly OptionCase[] = [
     {
       consulAddress: "a",
       consulDatacenter: "dc1",
+      consulPrimaryDatacenter: "dc1",
       nomadAddress: "a",
       nomadRegion: "a",
       nomadNamespace: "a",

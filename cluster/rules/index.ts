@@ -1,4 +1,5 @@
 import type { Rule } from "../rule";
+import { aclReplication } from "./acl-replication";
 import { bridgeNetwork } from "./bridge-network";
 import { bridgeSysctls } from "./bridge-sysctls";
 import { clockSkew } from "./clock-skew";
@@ -32,6 +33,7 @@ export const RULES: readonly Rule[] = [
   serverVersions,
   connectEnabled,
   defaultIntentions,
+  aclReplication,
   workloadIdentity,
   consulOnNodes,
   grpcPort,

@@ -2,7 +2,7 @@ import { Construct } from "constructs";
 import * as is from "../core/shape";
 import { ConsulAclPolicy } from "./consul-acl-policy";
 import { type ConsulAclRules, forPrefixes } from "../consul/acl-rules";
-import { type TokenRole, WELL_KNOWN_TOKENS } from "../consul/well-known-tokens";
+import { REPLICATION_TOKEN, type TokenRole, WELL_KNOWN_TOKENS } from "../consul/well-known-tokens";
 
 /** The roles whose policies {@link RolePolicies} creates: all owners of tokens except the anonymous one. */
 export type PolicyRole = Exclude<TokenRole, "anonymous">;
@@ -25,12 +25,19 @@ export interface RolePoliciesOptions {
   readonly nomadServiceName?: string;
   /** Prefixes of keys that operators can write. @default none */
   readonly operatorKeyPrefixes?: readonly string[];
+  /**
+   * Whether the datacenter is the primary one of a WAN federation, whose other datacenters copy ACLs and config entries.
+   *
+   * @default false
+   */
+  readonly replication?: boolean;
 }
 
 const ROLES_SHAPE: is.Shape<RolePoliciesOptions> = {
   gatewaysByNomad: is.flag,
   nomadServiceName: is.name,
   operatorKeyPrefixes: is.list(is.text),
+  replication: is.flag,
 };
 
 /**
@@ -45,11 +52,13 @@ export class RolePolicies extends Construct {
   constructor(scope: Construct, id: string, options: RolePoliciesOptions = {}) {
     super(scope, id);
     is.refuseWrongValues(this, options, ROLES_SHAPE);
-    const add = (role: PolicyRole, description: string, rules: ConsulAclRules) => {
-      const policy = new ConsulAclPolicy(this, role, { name: role, description, rules });
-      policy.attachTo("Attachment", WELL_KNOWN_TOKENS[role]);
+    const attach = (name: string, token: string, description: string, rules: ConsulAclRules) => {
+      const policy = new ConsulAclPolicy(this, name, { name, description, rules });
+      policy.attachTo("Attachment", token);
       return policy;
     };
+    const add = (role: PolicyRole, description: string, rules: ConsulAclRules) =>
+      attach(role, WELL_KNOWN_TOKENS[role], description, rules);
     this.byRole = {
       "consul-agent": add("consul-agent", "Consul agents: update their node in the catalog", consulAgent),
       "nomad-server": add(
@@ -65,6 +74,10 @@ export class RolePolicies extends Construct {
       prometheus: add("prometheus", "Prometheus: discovers targets, reads the agents' metrics", prometheus),
       operator: add("operator", "Operators: read everything but the gossip key, write intentions", operator(options)),
     };
+    if (options.replication === true) {
+      const description = "Consul servers of other datacenters: copy ACLs and config entries";
+      attach("consul-replication", REPLICATION_TOKEN, description, replication);
+    }
   }
 
   /** Returns the policy of a role, for example to attach it to more tokens. */
@@ -121,6 +134,18 @@ const prometheus: ConsulAclRules = {
   agentPrefix: { "": "read" },
   nodePrefix: { "": "read" },
   servicePrefix: { "": catalogOnly },
+};
+
+/**
+ * Copies of tokens contain their secrets, which only `acl = "write"` shows. The CA of another datacenter is signed, and its mesh gateways are
+ * made known, with `operator = "write"`.
+ *
+ * @see https://developer.hashicorp.com/consul/docs/secure/acl/token/replication
+ */
+const replication: ConsulAclRules = {
+  acl: "write",
+  operator: "write",
+  servicePrefix: { "": { policy: "read", intentions: "read" } },
 };
 
 /** Operators can write intentions manually, to isolate a service between deployments. All other persistent changes are made by code. */

@@ -1,4 +1,5 @@
 import { AclBindingRule, type AclBindingRuleConfig } from "@cdktf/provider-consul/lib/acl-binding-rule";
+import { TerraformStack } from "cdktf";
 import { Construct } from "constructs";
 import { addressByIdentity } from "../core/address";
 import { escapeTemplate } from "../core/terraform-json";
@@ -17,6 +18,12 @@ export interface GatewayWorkload {
    * @default that of the provider; the names of policies then contain no datacenter
    */
   readonly datacenter?: string;
+  /**
+   * In a WAN federation, the auth method of the primary datacenter, with which policies are written: the others copy them.
+   *
+   * @default policies are written with the rules that name them
+   */
+  readonly primary?: WorkloadAuthMethod;
 }
 
 /**
@@ -113,20 +120,23 @@ export abstract class WorkloadAuthMethod extends Construct {
   private allowByPolicy(
     kind: "terminating gateway" | "mesh gateway",
     gateway: string,
-    { datacenter, ...workload }: GatewayWorkload = {},
+    { datacenter, primary, ...workload }: GatewayWorkload = {},
     rules: () => ConsulAclRules,
   ): AclBindingRule {
     const id = kind === "mesh gateway" ? "MeshGateway" : "TerminatingGateway";
     const description = `The ${kind} ${gateway}`;
-    const policy = new ConsulAclPolicy(this, `${id}Policy-${gateway}`, {
-      name: [kind.replace(" ", "-"), gateway, ...(datacenter === undefined ? [] : [datacenter])].join("-"),
+    const name = [kind.replace(" ", "-"), gateway, ...(datacenter === undefined ? [] : [datacenter])].join("-");
+    const policyId = `${id}Policy-${primary === undefined ? gateway : name}`;
+    const policy = new ConsulAclPolicy(primary ?? this, policyId, {
+      name,
       description: datacenter === undefined ? description : `${description} in ${datacenter}`,
       rules,
     });
+    if (primary !== undefined) TerraformStack.of(this).addDependency(TerraformStack.of(primary));
     return this.bind(`${id}-${gateway}`, {
       description,
       bindType: "policy",
-      bindName: policy.resource.name,
+      bindName: primary === undefined ? policy.resource.name : name,
       selector: selectorOf([gateway], { job: gateway, ...workload }),
     });
   }

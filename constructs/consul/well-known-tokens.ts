@@ -21,5 +21,13 @@ export const WELL_KNOWN_TOKENS = {
   operator: "8411b749-bfed-4af6-954c-0c8e44138e61",
 } as const;
 
+/**
+ * The accessor id of one more token of a WAN federation: Consul's servers outside the primary datacenter copy ACLs and config entries
+ * with it (`acl.tokens.replication`).
+ *
+ * @see https://developer.hashicorp.com/consul/docs/secure/acl/token/replication
+ */
+export const REPLICATION_TOKEN = "b7a1c1a4-0a0c-4c5e-9d6b-5d4a3f1f2c9e";
+
 /** The owner of a token that exists before Terraform is applied. */
 export type TokenRole = keyof typeof WELL_KNOWN_TOKENS;

@@ -156,6 +156,14 @@ export const secureTls = {
   grpc: { verify_incoming: false },
 };
 
+/** What agents require of the tokens of their callers. */
+export const secureAcl = {
+  enabled: true,
+  default_policy: "deny",
+  down_policy: "extend-cache",
+  enable_token_persistence: true,
+};
+
 /**
  * The gossip key and the agent's token are in a separate file, which the host creates at boot. Plain HTTP is disabled on the
  * loopback interface too: any process of the host could listen on that port in place of the agent, or request the keys of its
@@ -164,5 +172,5 @@ export const secureTls = {
 const secure = {
   ports: { http: -1, https: 8501, grpc: -1, grpc_tls: 8503 },
   tls: secureTls,
-  acl: { enabled: true, default_policy: "deny", down_policy: "extend-cache", enable_token_persistence: true },
+  acl: secureAcl,
 };

@@ -1,5 +1,5 @@
 import type { HostRole } from "./compose-host";
-import { consulAgent, consulFolder, secureTls, type ConsulAgentOptions } from "./consul-agent";
+import { consulAgent, consulFolder, secureAcl, secureTls, type ConsulAgentOptions } from "./consul-agent";
 import { tlsFiles } from "./profile";
 
 export interface ConsulServerOptions extends ConsulAgentOptions {
@@ -76,6 +76,8 @@ export function consulServer(options: ConsulServerOptions): HostRole {
         }
       : {
           addresses: { https: "0.0.0.0", grpc_tls: "0.0.0.0" },
+          // Without copies of the primary's tokens, Consul refuses local ones, and with them the identities of workloads.
+          ...(isSecondary(options) && { acl: { ...secureAcl, enable_token_replication: true } }),
           ...(options.verifyHttpsClients === false && {
             tls: { ...secureTls, https: { ...secureTls.https, verify_incoming: false } },
           }),
@@ -99,6 +101,10 @@ function connect({ leafCertTtl, caPrivateKey, primaryDatacenter }: ConsulServerO
       ...(hasCaConfig && { ca_config: caConfig }),
     },
   };
+}
+
+function isSecondary({ datacenter = "dc1", primaryDatacenter = datacenter }: ConsulServerOptions): boolean {
+  return primaryDatacenter !== datacenter;
 }
 
 /**

@@ -1,7 +1,9 @@
 import type { Construct } from "constructs";
 import { consulServer, type ConsulServerOptions } from "./consul-server";
+import { FEDERATION_SHAPE, problemOfFederation, type FederationOptions } from "./federation";
 import { HOST_GROUP_SHAPE, HostGroup, type ClusterOptions, type HostGroupProps } from "./host-group";
 import { isDuration, nanoseconds } from "../core/duration";
+import { MeshError } from "../core/errors";
 import * as is from "../core/shape";
 import type { SecretStore } from "./host-tool/secret-store";
 import type { CloudPlatform, CloudStore } from "./platform";
@@ -36,6 +38,12 @@ export interface ConsulServersProps
   readonly secretStore: SecretStore;
   /** @default "dc1" */
   readonly datacenter?: string;
+  /**
+   * The WAN federation of which the datacenter is a part.
+   * @default none
+   * @see https://developer.hashicorp.com/consul/docs/east-west/wan-federation/vms
+   */
+  readonly federation?: FederationOptions;
   /** Nomad's region, which is part of the names in the certificates of its agents. @default "global" */
   readonly nomadRegion?: string;
   /**
@@ -121,6 +129,7 @@ const CONSUL_SERVERS_SHAPE: Omit<
   platform: is.like("a CloudPlatform", "instanceFacts"),
   join: is.required(is.list(is.text)),
   datacenter: is.name,
+  federation: is.block(FEDERATION_SHAPE),
   nomadRegion: is.name,
   versions: is.block<Partial<Versions>>(VERSIONS_SHAPE),
   recovery: is.oneOf(["restore", "wait"]),
@@ -141,6 +150,7 @@ export class ConsulServers extends HostGroup {
   /** How agents find the servers: addresses, or a cloud auto-join string. */
   readonly join: readonly string[];
 
+  /** @throws MeshError if the options of a federation do not fit the datacenter */
   constructor(scope: Construct, id: string, props: ConsulServersProps) {
     is.refuseWrongValues(
       scope,
@@ -151,12 +161,16 @@ export class ConsulServers extends HostGroup {
     );
     const { count = 3, datacenter = "dc1" } = props;
     super(scope, id, clusterOf(props), { ...props, count });
+    const problem = props.federation && problemOfFederation(datacenter, props.federation, props.secretStore);
+    if (problem !== undefined) throw new MeshError(this, ...problem);
     this.join = props.join;
     this.addPart({
       agent: "consul-server",
       role: consulServer({
         version: this.cluster.versions.consul,
         datacenter,
+        primaryDatacenter: props.federation?.primaryDatacenter,
+        primaryGateways: props.federation?.primaryGateways,
         retryJoin: props.join,
         bootstrapExpect: count,
         minQuorum: props.minQuorum,
@@ -176,6 +190,7 @@ function clusterOf(props: ConsulServersProps): ClusterOptions {
   return {
     platform: props.platform,
     consulDatacenter: props.datacenter ?? "dc1",
+    federation: props.federation,
     nomadRegion: props.nomadRegion ?? "global",
     secretStore: props.secretStore,
     certificateNames: props.certificateNames,

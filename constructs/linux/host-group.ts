@@ -5,6 +5,7 @@ import { MeshError, ValueError } from "../core/errors";
 import { HOST_CHECKS, hostsOf } from "./checks";
 import { type CloudInit, type CloudInitOptions, renderCloudInit } from "./cloud-init";
 import { composeHost, type HostRole } from "./compose-host";
+import type { FederationOptions } from "./federation";
 import type { HostData, HostVolume } from "./host";
 import type { HostToolRole, Recovery } from "./host-tool/host-tool";
 import type { SecretStore } from "./host-tool/secret-store";
@@ -59,6 +60,8 @@ export interface ClusterOptions {
   readonly platform?: CloudPlatform;
   /** Name of Consul's datacenter, e.g. `dc1`. */
   readonly consulDatacenter: string;
+  /** The WAN federation of which Consul's datacenter is a part. @default none */
+  readonly federation?: FederationOptions;
   /** Nomad's region, e.g. `global`; the names in the agents' certificates contain it. */
   readonly nomadRegion: string;
   /** The store for the cluster's secrets. */
@@ -128,6 +131,7 @@ export class HostGroup extends Construct {
     const {
       platform,
       consulDatacenter,
+      federation,
       nomadRegion,
       secretStore,
       certificateNames,
@@ -144,6 +148,7 @@ export class HostGroup extends Construct {
         platform,
         roles: this.parts.flatMap(({ agent }) => agent ?? []),
         consulDatacenter,
+        federation: this.hasServers ? federation : undefined,
         nomadRegion,
         snapshots,
         healthMetrics: this.hasServers ? healthMetrics : undefined,

@@ -75,12 +75,13 @@ export class NomadClients extends HostGroup {
     const { cluster } = nomad.consul;
     super(scope, id, cluster, props);
     this.nodePool = props.nodePool ?? "default";
-    const { versions, consulDatacenter, nomadRegion } = cluster;
+    const { versions, consulDatacenter, federation, nomadRegion } = cluster;
     this.addPart({
       agent: "consul-client",
       role: consulClient({
         version: versions.consul,
         datacenter: consulDatacenter,
+        primaryDatacenter: federation?.primaryDatacenter,
         retryJoin: nomad.consul.join,
         taskDns: props.taskDns ?? consulCni,
         override: props.consulOverride,

@@ -124,7 +124,12 @@ export class NomadServers extends Construct {
     const hosts = new HostGroup(this, "Hosts", cluster, { count, volumes, lifecycleNotices, extra });
     hosts.addPart({
       agent: "consul-client",
-      role: consulClient({ version: cluster.versions.consul, datacenter: cluster.consulDatacenter, retryJoin: join }),
+      role: consulClient({
+        version: cluster.versions.consul,
+        datacenter: cluster.consulDatacenter,
+        primaryDatacenter: cluster.federation?.primaryDatacenter,
+        retryJoin: join,
+      }),
     });
     return hosts;
   }

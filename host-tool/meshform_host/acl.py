@@ -24,7 +24,10 @@ def bootstrap_acl(host: Host, arguments: argparse.Namespace) -> None:
         Recovery(host, api, secrets).join(arguments.wait)
         wait_for(f"a leader of {api.engine}", arguments.wait, api.leader)
         token = ManagementToken(host, secrets, api.engine.lower())
-        wait_for(f"the ACL system of {api.engine}", arguments.wait, functools.partial(bootstrap, api, cluster, token))
+        is_replicated = api.engine == "Consul" and host.primary_store is not None
+        start = functools.partial(bootstrap, api, cluster, token)
+        what = f"the ACL system of {api.engine}"
+        wait_for(what, arguments.wait, functools.partial(expect_replicated, api) if is_replicated else start)
         if not wait_for(f"the management token of {api.engine}", arguments.wait, token.is_settled):
             with Turn(host, consul_of(host, *secrets_of(host)), arguments.wait):
                 token.settle(arguments.wait)
@@ -34,7 +37,8 @@ def bootstrap_acl(host: Host, arguments: argparse.Namespace) -> None:
             for name, accessor in host.accessor_ids.items():
                 if name not in rotated:
                     known = WellKnownToken(api, name, accessor, cluster["tokens"][name])
-                    wait_for(f"token {name}", arguments.wait, functools.partial(known.ensure, former))
+                    ensure = known.expect if is_replicated else functools.partial(known.ensure, former)
+                    wait_for(f"token {name}", arguments.wait, ensure)
             wait_for("the catalog", arguments.wait, functools.partial(forget_replaced_nodes, api))
         remember_cluster(secrets, api.engine.lower())
 
@@ -50,6 +54,17 @@ def bootstrap(api: Api, cluster: Json, token: ManagementToken) -> None:
             if "bootstrap no longer allowed" not in error.text and "bootstrap already done" not in error.text:
                 raise
     token.take_known()
+
+
+def expect_replicated(api: Api) -> None:
+    """Outside the primary of a WAN federation, Consul copies the tokens of the primary."""
+    try:
+        api.call("GET", "/v1/acl/token/self")
+    except ApiError as error:
+        raise NotYet(
+            "Consul does not know the management token of the primary datacenter yet.",
+            "Its servers copy it when they reach the primary through the mesh gateways there. Look at its log.",
+        ) from error
 
 
 def wait_until_usable(api: Api, limit: float) -> str:
@@ -88,6 +103,12 @@ class WellKnownToken:
                 f"Token {self.name} ({self._accessor}) of Consul has another secret than the store.",
                 "Use the store with which Consul was bootstrapped, or delete the token and run this again.",
             )
+
+    def expect(self) -> None:
+        """@raises NotYet unless the token is there, as Consul copies it from the primary datacenter"""
+        known = self.read()
+        if known is None or known["SecretID"] != self.secret:
+            raise NotYet(f"Consul has not copied token {self.name} from the primary datacenter.", "Look at its log.")
 
     def read(self) -> Json | None:
         with self._api.explained(f"show token {self.name}"):

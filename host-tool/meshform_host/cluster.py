@@ -11,12 +11,15 @@ from collections.abc import Callable, Mapping, Sequence
 
 from .basics import DAY, ENGINES, Json, NotYet, Problem, say, wait_for
 from .host import Host
-from .store import Documents
+from .store import Documents, open_store
 from .tls import Authorities, Certificates, ConsulTls, KeyPair, Lifetime
 
 
-def new_cluster(host: Host, tls: ConsulTls) -> Json:
-    """Everything that a new cluster keeps secret."""
+def new_cluster(host: Host, tls: ConsulTls, shared: Json | None) -> Json:
+    """Everything that a new cluster keeps secret.
+
+    @param shared what it shares with the primary datacenter of its federation
+    """
 
     def engine(name: str) -> Json:
         return {
@@ -25,10 +28,22 @@ def new_cluster(host: Host, tls: ConsulTls) -> Json:
             "managementToken": str(uuid.uuid4()),
         }
 
+    if shared:
+        return {"nomad": engine("nomad"), **shared}
     return {
         **{name: engine(name) for name in ENGINES},
         "tokens": {name: str(uuid.uuid4()) for name in host.accessor_ids},
     }
+
+
+# What all datacenters of a WAN federation share.
+SHARED = ("ca", "gossip", "managementToken")
+FEDERATION = "federation"
+
+
+def shared_of(cluster: Json) -> Json:
+    """The document `federation`: what the servers of other datacenters must know of the primary."""
+    return {"consul": {name: cluster["consul"][name] for name in SHARED}, "tokens": cluster["tokens"]}
 
 
 class DerivedDocument:
@@ -128,7 +143,7 @@ class Cluster:
         """Creates whatever is missing and corrects what no longer follows from `cluster`."""
         cluster = self._documents.read("cluster")
         if cluster is None:
-            cluster = self._documents.create("cluster", new_cluster(self._host, self._tls))
+            cluster = self._documents.create("cluster", new_cluster(self._host, self._tls, self._read_shared()))
         # This program may be newer than the cluster. Where two servers are, the first decides what the new tokens are.
         if any(name not in cluster["tokens"] for name in self._host.accessor_ids):
             self.change(self._with_all_tokens)
@@ -136,9 +151,40 @@ class Cluster:
         certificates = Certificates(self._host, self._tls, renew)
         for derived in DERIVED:
             cluster = self._ensure_derived(derived, certificates)
+        if self._host.federation and self._host.primary_store is None:
+            self._ensure_federation()
         return cluster
 
+    def _read_shared(self) -> Json | None:
+        """What a datacenter outside the primary of its federation takes from there."""
+        store = self._host.primary_store
+        if store is None:
+            return None
+        shared = Documents(open_store(store)).read(FEDERATION)
+        if shared is None:
+            raise NotYet(
+                "The secret store of the primary datacenter has no document federation.",
+                "The servers of the primary create it. They need the option federation too.",
+            )
+        missing = sorted(name for name in self._host.accessor_ids if name not in shared["tokens"])
+        if missing:
+            raise NotYet(f"The primary datacenter has no token {missing[0]} yet.", "Update its servers first.")
+        return shared
+
+    def _ensure_federation(self) -> None:
+        def attempt() -> None:
+            current, version = self._documents.read_version(FEDERATION)
+            wanted = shared_of(self.read())
+            if current is None:
+                self._documents.create(FEDERATION, wanted)
+            elif current != wanted and not self._documents.replace(FEDERATION, wanted, version):
+                raise NotYet("Another server changed the secret federation at the same time.", "The write is retried.")
+
+        wait_for("secret federation", 60, attempt)
+
     def _with_all_tokens(self, cluster: Json) -> Json:
+        if shared := self._read_shared():
+            return {**cluster, "tokens": shared["tokens"]}
         missing = {name: str(uuid.uuid4()) for name in self._host.accessor_ids if name not in cluster["tokens"]}
         return {**cluster, "tokens": {**cluster["tokens"], **missing}}
 

@@ -33,6 +33,7 @@ class Host:
     health_metrics: Mapping[str, str] | None
     logs: Mapping[str, str] | None
     recovery: str
+    federation: Mapping[str, Any] | None
     ca_days: int
     certificate_days: int
     renewal_days: int
@@ -62,6 +63,7 @@ class Host:
                 health_metrics=said.get("healthMetrics"),
                 logs=said.get("logs"),
                 recovery=said.get("recovery", "restore"),
+                federation=said.get("federation"),
                 ca_days=certificates.get("caDays", 3650),
                 certificate_days=certificates.get("days", 365),
                 renewal_days=certificates.get("renewalDays", 30),
@@ -87,6 +89,14 @@ class Host:
             named = ", ".join(sorted(unknown)) or "none"
             raise Problem(f"{path} names unknown roles: {named}.", f"Known roles: {', '.join(sorted(Host.ROLES))}.")
         return host
+
+    @property
+    def primary_store(self) -> Mapping[str, str] | None:
+        """The secret store of the primary datacenter, if this host is in another one of its WAN federation."""
+        if self.federation is None or self.federation["primaryDatacenter"] == self.datacenter:
+            return None
+        store: Mapping[str, str] = self.federation["primarySecretStore"]
+        return store
 
     def is_server(self, engine: str | None = None) -> bool:
         return any(f"{name}-server" in self.roles for name in ([engine] if engine else ENGINES))

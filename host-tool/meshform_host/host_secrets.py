@@ -49,6 +49,8 @@ class HostSecrets:
         gossip = self.client["consul"]["gossip"]
         # The agent's token for its own work and to answer DNS. Not as the default: then all on this host would have it.
         tokens = {"agent": token, "dns": token}
+        if self.cluster and self._host.is_server("consul") and self._host.primary_store:
+            tokens["replication"] = token_of(self.cluster, "consul-replication")
         self._write_pair("consul", "agent", self._agent_pair("consul", tokens))
         self._write_secrets("consul", {"encrypt": gossip["primary"], "acl": {"tokens": tokens}})
         self._write_ca("consul", "ca", self.client["consul"]["ca"])

@@ -170,6 +170,15 @@ ROTATIONS: Mapping[str, Callable[[Host, Cluster, argparse.Namespace], None]] = {
 }
 
 
+# Of these, each datacenter of a WAN federation has its own.
+OWN = ("certificates", "keyring")
+
+
 def rotate(host: Host, arguments: argparse.Namespace) -> None:
     cluster_of(host, arguments.wait)
+    if host.federation and arguments.what not in OWN:
+        raise Problem(
+            f"All datacenters of a WAN federation share these secrets: `rotate {arguments.what}` cannot replace them.",
+            "Only `rotate certificates` and `rotate keyring` can be used here.",
+        )
     ROTATIONS[arguments.what](host, Cluster.of(host), arguments)

@@ -24,7 +24,7 @@ const limitMs = 120_000;
  * @param folder where the stacks go; what is there is replaced
  * @param profile what the lab is; `own` leaves the app its own settings
  * @param runtime programs of the machine, or containers
- * @param consulPrimaryDatacenter the primary datacenter of a lab whose datacenters are joined by WAN federation
+ * @param federation in a lab whose datacenters are joined by WAN federation, the primary one, and the one that the app is for
  * @returns what the app printed, and what its checks warn of
  * @throws LabError with the app's own words if it fails
  */
@@ -34,12 +34,9 @@ export async function synthesizeApp(
   signal?: AbortSignal,
   profile: Profile | "own" = "plain",
   runtime: Runtime = "exec",
-  consulPrimaryDatacenter?: string,
+  federation: Federation = {},
 ): Promise<string> {
-  const settings =
-    profile === "own"
-      ? undefined
-      : { runtime, secure: profile === "secure", ...(consulPrimaryDatacenter && { consulPrimaryDatacenter }) };
+  const settings = profile === "own" ? undefined : { runtime, secure: profile === "secure", ...federation };
   rmSync(folder, { recursive: true, force: true });
   mkdirSync(folder, { recursive: true, mode: 0o700 });
   const output = await run(app, folder, settings, signal);
@@ -60,17 +57,23 @@ function remarksOf({ findings, silences }: Pick<Report, "findings" | "silences">
   ];
 }
 
-function variablesOf({ runtime, secure, consulPrimaryDatacenter }: LabSettings): Record<string, string> {
+function variablesOf(settings: LabSettings): Record<string, string> {
+  const { runtime, secure, consulDatacenter, consulPrimaryDatacenter } = settings;
   return {
     ...{ MESHFORM_RUNTIME: runtime, MESHFORM_SECURE: String(secure) },
+    ...(consulDatacenter && { MESHFORM_CONSUL_DATACENTER: consulDatacenter }),
     ...(consulPrimaryDatacenter && { MESHFORM_CONSUL_PRIMARY_DATACENTER: consulPrimaryDatacenter }),
   };
 }
 
-interface LabSettings {
+interface Federation {
+  readonly consulDatacenter?: string;
+  readonly consulPrimaryDatacenter?: string;
+}
+
+interface LabSettings extends Federation {
   readonly runtime: Runtime;
   readonly secure: boolean;
-  readonly consulPrimaryDatacenter?: string;
 }
 
 async function run(

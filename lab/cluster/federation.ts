@@ -48,14 +48,20 @@ async function awaitAnswers(clusters: readonly Cluster[], options: WaitOptions):
 
 const REPLICATED = ["service-intentions", "service-defaults", "service-resolver", "service-router", "proxy-defaults"];
 
-/** The entries as text, without the indexes of the datacenter's own state. */
+/** The entries as text, by their hashes: Consul can add defaults of others to the entries that one of its servers has in memory. */
 async function entriesOf({ consul }: Cluster): Promise<string> {
-  const lists = (await Promise.all(REPLICATED.map((kind) => consul.get(`/v1/config/${kind}`)))) as object[][];
-  const withoutIndexes = (key: string, value: unknown) => (/^(Create|Modify)Index$/.test(key) ? undefined : value);
+  const lists = (await Promise.all(REPLICATED.map((kind) => consul.get(`/v1/config/${kind}`)))) as ConfigEntry[][];
+  const entries = lists.flat().map(({ Kind, Name, Hash }) => [Kind, Name, Hash]);
   // A new secondary ignores the entries until it has learned from the primary that intentions are config entries.
   const intentions = (await consul.get("/v1/connect/intentions")) as { SourceName: string; DestinationName: string }[];
   const pairs = intentions.map(({ SourceName, DestinationName }) => `${SourceName} ${DestinationName}`).sort();
-  return JSON.stringify([lists, pairs], withoutIndexes);
+  return JSON.stringify([entries, pairs]);
+}
+
+interface ConfigEntry {
+  readonly Kind: string;
+  readonly Name: string;
+  readonly Hash: number;
 }
 
 /** Whether the servers of one datacenter reach those of another. */

@@ -67,9 +67,9 @@ export class LabFiles {
     return join(this.folder, "federation");
   }
 
-  /** The access rules that the lab applies to each datacenter before any app, as synthesized. */
-  get access(): string {
-    return join(this.folder, "access");
+  /** The access rules that the lab applies to a datacenter before any app, as synthesized. */
+  access(datacenter: string): string {
+    return join(this.folder, "datacenters", datacenter, "access.cdktf.out");
   }
 
   /** What the apply of the access rules remembers. */

@@ -9,6 +9,7 @@ import { consulServer } from "../../constructs/linux/consul-server";
 import type { HostPackage } from "../../constructs/linux/host";
 import { nomadClient } from "../../constructs/linux/nomad-client";
 import { nomadServer } from "../../constructs/linux/nomad-server";
+import type { FederationOptions } from "../../constructs/linux/federation";
 import { secureHost } from "../../constructs/linux/secure-host";
 import { isShown } from "../machine/shown-folders";
 import type { Program } from "./boot-script";
@@ -24,6 +25,8 @@ import { hostsOf, type Datacenter, type LabHost } from "./topology";
 
 /** Where hosts find the lab's secret store, or their part of it, and where servers keep snapshots: shares of the lab's folder. */
 const secretStore = { type: "directory", path: "/var/lib/meshform/secret-store" } as const;
+/** Where servers outside the primary of a federation find the part of its secret store that all datacenters share. */
+const primarySecretStore = { type: "directory", path: "/var/lib/meshform/primary-secret-store" } as const;
 const snapshotFolder = "/var/lib/meshform/snapshots";
 
 /** Small enough to be filled at once. Nomad's is the larger one, since volumes of one host have different sizes. */
@@ -99,11 +102,17 @@ function rolesOf(host: LabHost, datacenter: Datacenter, engines: Engines, docker
       roles: [`consul-${role}`, `nomad-${role}`],
       store: secretStore,
       consulDatacenter: datacenter.name,
+      federation: role === "server" ? federationOf(datacenter) : undefined,
       nomadRegion: "global",
       address,
       snapshots: { store: { type: "directory", path: snapshotFolder }, retain: 10 },
     }),
   ];
+}
+
+function federationOf({ name, primary }: Datacenter): FederationOptions | undefined {
+  if (primary === undefined) return undefined;
+  return { primaryDatacenter: primary.name, ...(primary.name !== name && { primarySecretStore }) };
 }
 
 /** The port of mesh gateways unless the app says otherwise. */
@@ -130,7 +139,14 @@ function federationCertificates(host: LabHost, { profile, primary }: Datacenter,
 function sharesOf({ role }: LabHost, datacenter: Datacenter, files: LabFiles): Record<string, string> {
   const store = files.secrets(datacenter.name);
   if (role === "client") return { [`${secretStore.path}/client`]: join(store, "client") };
-  return { [secretStore.path]: store, [snapshotFolder]: files.snapshots(datacenter.name) };
+  const { name, primary } = datacenter;
+  return {
+    ...{ [secretStore.path]: store, [snapshotFolder]: files.snapshots(name) },
+    ...(primary !== undefined &&
+      primary.name !== name && {
+        [`${primarySecretStore.path}/federation`]: join(files.secrets(primary.name), "federation"),
+      }),
+  };
 }
 
 function agentsOf(host: LabHost, datacenter: Datacenter, engines: Engines, dockerd?: string): HostRole[] {

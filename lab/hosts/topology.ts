@@ -18,7 +18,7 @@ export interface Datacenter {
   /** What the agents of the hosts ask of each other and of their callers. */
   readonly profile: Profile;
   readonly hosts: readonly LabHost[];
-  /** The primary datacenter of its WAN federation. @default none */
+  /** The primary datacenter of its WAN federation, which may be the datacenter itself. @default none */
   readonly primary?: Pick<Datacenter, "name" | "hosts">;
 }
 

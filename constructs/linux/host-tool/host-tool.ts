@@ -1,6 +1,7 @@
-import { WELL_KNOWN_TOKENS } from "../../consul/well-known-tokens";
+import { REPLICATION_TOKEN, WELL_KNOWN_TOKENS } from "../../consul/well-known-tokens";
 import type { HostRole } from "../compose-host";
 import { json } from "../json";
+import type { FederationOptions } from "../federation";
 import type { CloudPlatform, CloudStore } from "../platform";
 import { hostToolArchive } from "./archive";
 import type { SecretStore } from "./secret-store";
@@ -23,6 +24,8 @@ export interface HostToolConfig {
   readonly roles: readonly HostToolRole[];
   /** @default "dc1" */
   readonly consulDatacenter?: string;
+  /** The WAN federation of which the datacenter is a part. Only servers need it. @default none */
+  readonly federation?: Pick<FederationOptions, "primaryDatacenter" | "primarySecretStore">;
   /** @default "global" */
   readonly nomadRegion?: string;
   /** Name of the host in the certificate of its Consul server. @default its host name */
@@ -82,13 +85,17 @@ export interface CertificateOptions {
  * )
  */
 export function hostTool(config: HostToolConfig): HostRole {
-  const { consulDatacenter = "dc1", nomadRegion = "global", snapshots, platform, ...rest } = config;
+  const { consulDatacenter = "dc1", nomadRegion = "global", snapshots, platform, federation, ...rest } = config;
   const kinds = [
     platform?.secretStores[config.store.type],
     platform?.snapshotStores[(snapshots?.store ?? DEFAULT_SNAPSHOT_STORE).type],
     config.healthMetrics && platform?.metricStores[config.healthMetrics.type],
     config.logs && platform?.logStores?.[config.logs.type],
   ];
+  const shared = federation && {
+    primaryDatacenter: federation.primaryDatacenter,
+    primarySecretStore: federation.primarySecretStore,
+  };
   const saved = snapshots && { store: snapshots.store ?? DEFAULT_SNAPSHOT_STORE, retain: snapshots.retain ?? 48 };
   return {
     // Every image with cloud-init has Python.
@@ -103,7 +110,10 @@ export function hostTool(config: HostToolConfig): HostRole {
       },
       {
         path: "/etc/meshform/host.json",
-        content: json({ ...rest, snapshots: saved, consulDatacenter, nomadRegion, accessorIds }),
+        content: json({
+          ...{ ...rest, snapshots: saved, consulDatacenter, nomadRegion, federation: shared },
+          accessorIds: { ...accessorIds, ...(shared && { "consul-replication": REPLICATION_TOKEN }) },
+        }),
       },
     ],
   };

@@ -121,7 +121,10 @@ export abstract class Gateway<Props extends GatewayBaseProps = GatewayBaseProps>
 
   /** Job, namespace and datacenter of the gateway, for Consul's binding rules. */
   protected get workload(): GatewayWorkload {
-    return { job: this.serviceName, namespace: this.props.namespace, datacenter: this.mesh.datacenter };
+    return {
+      ...{ job: this.serviceName, namespace: this.props.namespace, datacenter: this.mesh.datacenter },
+      primary: this.mesh.entryScope?.gatewayAuthMethod,
+    };
   }
 
   /** Adds the binding rule with which the gateway logs in to Consul. */

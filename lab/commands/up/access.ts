@@ -2,33 +2,40 @@ import { findApp } from "../../app/app-source";
 import { synthesizeApp } from "../../app/synthesize-app";
 import { applyStacks } from "../../apply";
 import { sharePrometheusSecrets } from "../../cluster/prometheus-secrets";
-import type { Run, Site, Task } from "./run";
+import type { Run, Site } from "./run";
 import { summary } from "./summary";
 
-/** What the platform team of a real cluster does once: policies, how workloads come by tokens, what Prometheus may show. */
+/**
+ * What the platform team of a real cluster does once: policies, how workloads come by tokens, what Prometheus may show.
+ *
+ * @returns how much was changed, as text
+ */
 export async function applyAccess(
   run: Run,
   sites: readonly Site[],
-  task: Pick<Task, "output" | "title">,
-): Promise<void> {
+  onProgress: (line: string) => void,
+): Promise<string> {
   const { files } = run.lab;
-  const outDir = files.access;
-  await synthesizeApp(findApp(require.resolve("../../../stacks/access-app")), outDir, run.options.signal);
-  const applied = await run.atEach(sites, async ({ datacenter: { name }, cluster }) => {
+  const app = findApp(require.resolve("../../../stacks/access-app"));
+  const applied = await run.atEach(sites, async ({ datacenter: { name, primary }, cluster }) => {
+    const outDir = files.access(name);
+    const federation = primary && { consulDatacenter: name, consulPrimaryDatacenter: primary.name };
+    await synthesizeApp(app, outDir, run.options.signal, "plain", "exec", federation);
     await sharePrometheusSecrets(cluster, files);
     return applyStacks({
       outDir,
       stateDir: files.accessApplied(name),
       endpoints: cluster.endpoints,
+      ...(primary && { datacenters: { [name]: cluster.endpoints } }),
       engine: run.options.engine,
       variables: {
         // Consul's and Nomad's servers share their hosts.
         nomad_jwks_url: "https://127.0.0.1:4646/.well-known/jwks.json",
         nomad_ca_certificate: run.lab.credentialsOf(name)?.nomadCa ?? "",
       },
-      onProgress: (line) => (task.output = line),
+      onProgress,
       signal: run.options.signal,
     });
   });
-  task.title = `Apply the access rules${summary(...applied)}`;
+  return summary(...applied);
 }

@@ -17,8 +17,9 @@ export async function synthesize(run: Run, results: Results): Promise<void> {
   const { incoming } = run.lab.files;
   const { profile, runtime } = run.topology;
   const synthesizeFor = async (wanted: Runtime) => {
-    const primary = run.topology.datacenters[0].primary?.name;
-    results.warnings = await synthesizeApp(app, incoming, signal, profile, wanted, primary);
+    const { primary } = run.topology.datacenters[0];
+    const federation = primary && { consulPrimaryDatacenter: primary.name };
+    results.warnings = await synthesizeApp(app, incoming, signal, profile, wanted, federation);
     results.documents = readDocuments(readStacks(incoming)).jobs;
   };
   await synthesizeFor(runtime ?? "exec");

@@ -16,7 +16,7 @@ export async function boot(run: Run, results: Results, task: Task): Promise<void
   const network = await run.lab.ensureNetwork(run.topology);
   await run.lab.removeHostsExcept(allHosts(run.topology).map(({ name }) => name));
   run.options.signal?.throwIfAborted();
-  if (run.topology.join === "wan") {
+  if (run.topology.join === "wan" && !run.isSecure) {
     await ensureFederationCertificates(run.lab.files, run.topology, run.engines.consul);
   }
   const boots = run.bootable().map(async (host) => {

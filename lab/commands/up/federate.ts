@@ -3,6 +3,7 @@ import { awaitFederation } from "../../cluster/federation";
 import { readJobs } from "../../cluster/services";
 import { openGate } from "../../hosts/host";
 import { hostsOf } from "../../hosts/topology";
+import { applyAccess } from "./access";
 import { awaitAgents, awaitServers } from "./agents";
 import { clustersOf, type Results, type Run, type Site } from "./run";
 import { awaitJobs } from "./services";
@@ -43,6 +44,7 @@ export function federationStart(
       for (const { name } of hostsOf(datacenter, "server")) openGate(run.lab.files, name);
     }
     await awaitServers(run, others);
+    if (run.isSecure) await applyAccess(run, others, onProgress);
     await awaitAgents(run, others);
   };
   const now = () => (started ??= start());

@@ -106,12 +106,6 @@ export class Run {
     const runtime = options.runtime ?? earlier?.runtime;
     const disks = earlier === undefined ? options.disks : earlier.disks;
     const join = options.join ?? earlier?.join ?? "peering";
-    if (join === "wan" && profile === "secure") {
-      throw new LabError(
-        "A lab cannot join secure datacenters by WAN federation: their ACLs and CAs are not shared.",
-        "Omit --secure, or join them by peering.",
-      );
-    }
     this.topology = {
       ...topologyOf(profile, datacenters, join),
       ...(shown && { shown }),

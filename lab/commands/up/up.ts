@@ -71,7 +71,10 @@ async function takeSteps(run: Run): Promise<UpReport> {
     ...(run.isSecure
       ? [
           step("Wait for the servers", (results) => awaitServers(run, firstSites(run, results))),
-          step("Apply the access rules", (results, task) => applyAccess(run, firstSites(run, results), task)),
+          step("Apply the access rules", async (results, task) => {
+            const changes = await applyAccess(run, firstSites(run, results), (line) => (task.output = line));
+            task.title = `Apply the access rules${changes}`;
+          }),
           step("Wait for the clients", (results) => awaitAgents(run, firstSites(run, results))),
         ]
       : [
