@@ -115,10 +115,15 @@ test("the token of replication is that of the primary, and no host but a server 
 test("an operator's token is valid in both, and secrets that both share are not rotated in one of them", async () => {
   expect(readOperatorToken(files, "dc2")).toBe(readOperatorToken(files, "dc1"));
   for (const host of ["server-1", "dc2-server-1"]) {
-    expect(await lab.onHost(host, HOST_TOOL, "rotate", "gossip")).toMatchObject({
-      code: 1,
-      output: expect.stringContaining("All datacenters of a WAN federation share these secrets") as string,
-    });
+    for (const command of [
+      ["rotate", "gossip"],
+      ["exclude", "client-2"],
+    ]) {
+      expect(await lab.onHost(host, HOST_TOOL, ...command)).toMatchObject({
+        code: 1,
+        output: expect.stringContaining("All datacenters of a WAN federation share these secrets") as string,
+      });
+    }
   }
 });
 

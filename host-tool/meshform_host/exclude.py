@@ -13,7 +13,7 @@ from .cluster import Cluster, cluster_of
 from .host import Host
 from .keys import HOSTS, read_texts
 from .nodes import ALIVE
-from .rotate import GossipRotation
+from .rotate import GossipRotation, refuse_shared
 from .rotate_ca import CaRotation
 from .rotate_tokens import TokenRotation
 from .tls import ConsulTls
@@ -23,6 +23,7 @@ def exclude(host: Host, arguments: argparse.Namespace) -> None:
     cluster_of(host, arguments.wait)
     if not host.is_server("nomad"):
         raise Problem("This host is not a Nomad server.", "Run this command on such a server.")
+    refuse_shared(host, "exclude")
     Exclusion(host, arguments.node, arguments.wait).run()
 
 

@@ -174,11 +174,17 @@ ROTATIONS: Mapping[str, Callable[[Host, Cluster, argparse.Namespace], None]] = {
 OWN = ("certificates", "keyring")
 
 
-def rotate(host: Host, arguments: argparse.Namespace) -> None:
-    cluster_of(host, arguments.wait)
-    if host.federation and arguments.what not in OWN:
+def refuse_shared(host: Host, command: str) -> None:
+    """Hosts are told of new secrets by their own Consul, which hosts of other datacenters do not ask."""
+    if host.federation:
         raise Problem(
-            f"All datacenters of a WAN federation share these secrets: `rotate {arguments.what}` cannot replace them.",
+            f"All datacenters of a WAN federation share these secrets: `{command}` cannot replace them.",
             "Only `rotate certificates` and `rotate keyring` can be used here.",
         )
+
+
+def rotate(host: Host, arguments: argparse.Namespace) -> None:
+    cluster_of(host, arguments.wait)
+    if arguments.what not in OWN:
+        refuse_shared(host, f"rotate {arguments.what}")
     ROTATIONS[arguments.what](host, Cluster.of(host), arguments)
