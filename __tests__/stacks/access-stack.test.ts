@@ -1,6 +1,6 @@
 import { REPLICATION_TOKEN } from "../../constructs/consul/well-known-tokens";
 import { AccessStack, type AccessStackProps } from "../../stacks/access-stack";
-import type { GatewayBindingRulesStack } from "../../stacks/gateway-binding-rules-stack";
+import { GatewayBindingRulesStack } from "../../stacks/gateway-binding-rules-stack";
 import { MeshStack } from "../../stacks/mesh-stack";
 import { readSettings } from "../../stacks/settings";
 import { resourcesIn, rulesIn } from "../support/access";
@@ -132,9 +132,7 @@ describe("the access stacks of a WAN federation", () => {
     const settings = readSettings(app);
     const [east, west] = ["dc1", "dc2"].map((it) => new MeshStack(app, it, { ...settings, consulDatacenter: it }));
     for (const { mesh } of [east, west]) mesh.addMeshGateway("mesh-gateway");
-    const [eastAccess, westAccess] = ["dc1-access", "dc2-access"].map(
-      (id) => app.node.findChild(id) as GatewayBindingRulesStack,
-    );
+    const [eastAccess, westAccess] = app.node.children.filter((it) => it instanceof GatewayBindingRulesStack);
     const names = resourcesIn(eastAccess, "consul_acl_policy").map(({ name }) => name);
     expect(names).toEqual(["mesh-gateway-mesh-gateway-dc1", "mesh-gateway-mesh-gateway-dc2"]);
     expect(resourcesIn(westAccess, "consul_acl_policy")).toEqual([]);
