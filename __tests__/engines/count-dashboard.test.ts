@@ -225,6 +225,13 @@ describe("jobs of each kind, of several groups, services and ports, in several n
 
   const rowsOf = (text: string) => text.split("\n").map((line) => line.split(/ {2,}/));
 
+  test("a port on which a program listens for UDP only is no page that fails", () => {
+    expect(output).toContain(
+      "Port 9053 of names is one of UDP, which the lab does not lead to this machine. On a host of the lab, it is at 10.200.1.1 or 10.200.1.2.",
+    );
+    expect(output).not.toContain("http://127.0.0.1:9053");
+  });
+
   test(
     "run, and a client of a periodic job reaches each of their services",
     async () => {

@@ -1,6 +1,7 @@
 // Makes one real request and says in one line of JSON what came back. It runs inside a network namespace of the lab, so it
-// is a program of its own. Usage: probe.mjs <address> <port> http|tcp [user id]
+// is a program of its own. Usage: probe.mjs <address> <port> http|tcp|udp [user id]
 //                       or: probe.mjs <directory> <path of a Unix socket in it> http|tcp
+import { createSocket } from "node:dgram";
 import { get } from "node:http";
 import { connect } from "node:net";
 import process from "node:process";
@@ -35,6 +36,12 @@ if (kind === "http") {
     setTimeout(done, 2000);
   });
   request.on("error", (error) => say({ error: error.message }));
+} else if (kind === "udp") {
+  // Nobody has to answer, but the kernel refuses what no program listens for.
+  const socket = createSocket("udp4");
+  socket.on("error", (error) => say({ error: error.message }));
+  socket.connect(Number(port), host, () => socket.send("\n"));
+  setTimeout(() => say({ open: true }), 500);
 } else {
   // Envoy always accepts. Where it cannot go on it hangs up at once; where an intention refuses, at the first byte. A line end
   // is the start of whatever is spoken: a server waits for the rest, or answers.

@@ -8,12 +8,15 @@ import { destinationDatacenter } from "./services";
 import { enterAllocation } from "../hosts/namespaces";
 import type { ProcessRecord } from "../machine/processes";
 import type { Listener } from "../hosts/state";
+import type { LabHost } from "../hosts/topology";
 
 export interface TryOptions {
   /** How long a connection or a page may fail before that counts, in milliseconds. Each is tried to the end at least once. */
   readonly settlingMs: number;
   /** The first process of a host. */
   readonly initOf: (host: string) => ProcessRecord | undefined;
+  /** The hosts of the lab. */
+  readonly hosts: readonly LabHost[];
   /** @default never */
   readonly signal?: AbortSignal;
 }
@@ -22,14 +25,21 @@ export interface TryOptions {
  * Sends a request through every connection of a mesh and to every published port, and again for a while where one
  * fails: endpoints and certificates take a moment to reach each Envoy.
  *
- * @returns how many were tried, and what does not work, one sentence each
+ * @returns how many were tried, what does not work, one sentence each, and which published ports are of UDP only
  */
 export async function tryMesh(
   clusters: readonly Cluster[],
   { connections }: MeshPicture,
   published: readonly Listener[],
-  { settlingMs, initOf, signal }: TryOptions,
-): Promise<{ readonly tried: number; readonly problems: readonly string[] }> {
+  { settlingMs, initOf, hosts, signal }: TryOptions,
+): Promise<{ readonly tried: number; readonly problems: readonly string[]; readonly udp: readonly Listener[] }> {
+  const udp = new Set<Listener>();
+  const tryPublished = async (it: Listener): Promise<string | undefined> => {
+    const problem = await problemOfPublished(it);
+    if (problem === undefined || !(await acceptsUdp(it, hosts, initOf))) return problem;
+    udp.add(it);
+    return undefined;
+  };
   const settled = async (what: string, look: () => Promise<string | undefined>): Promise<string | undefined> => {
     const end = Date.now() + settlingMs;
     for (;;) {
@@ -49,10 +59,10 @@ export async function tryMesh(
   );
   // After the connections, on which a page may depend.
   const ofPages = await Promise.all(
-    published.map((it) => settled(`${it.name} fails at ${urlOf(it)}`, () => problemOfPublished(it))),
+    published.map((it) => settled(`${it.name} fails at ${urlOf(it)}`, () => tryPublished(it))),
   );
   const all = [...ofConnections, ...ofPages];
-  return { tried: all.length, problems: all.filter((problem) => problem !== undefined) };
+  return { tried: all.length, problems: all.filter((problem) => problem !== undefined), udp: [...udp] };
 }
 
 /**
@@ -91,6 +101,24 @@ async function problemOfPublished({ port }: Listener): Promise<string | undefine
   return error.includes("ECONNRESET")
     ? "no instance accepts connections on it (ECONNRESET): its program listens only on 127.0.0.1 of its allocation, or on another port. Have it listen on 0.0.0.0, which a published port needs"
     : error;
+}
+
+/**
+ * Whether the port of a host is one of UDP: of those Nomad says nothing, and a program that listens for it need not answer. Where
+ * none listens, the kernel refuses what is sent.
+ */
+async function acceptsUdp(
+  { wanted, targets }: Listener,
+  hosts: readonly LabHost[],
+  initOf: TryOptions["initOf"],
+): Promise<boolean> {
+  const seen = await Promise.all(
+    hosts.map(async ({ name, address }) => {
+      const init = targets.includes(address) ? initOf(name) : undefined;
+      return init && probe(["nsenter", "--target", String(init.pid), "--net"], address, wanted, "udp");
+    }),
+  );
+  return seen.some((it) => it?.open);
 }
 
 /**
@@ -172,7 +200,7 @@ async function probe(
   enter: readonly string[],
   host: string,
   port: number | string,
-  kind: "http" | "tcp",
+  kind: "http" | "tcp" | "udp",
   user?: number,
 ): Promise<Sighting> {
   const asUser = user === undefined ? [] : [String(user)];

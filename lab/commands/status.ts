@@ -9,7 +9,7 @@ import { problemsOfPeerings, readPeerings, type PeeringStatus } from "../cluster
 import { isHealthy, readJobs, type JobStatus } from "../cluster/services";
 import { isEngine } from "../cluster/published";
 import type { Listener } from "../hosts/state";
-import type { LabHost } from "../hosts/topology";
+import { hostsOf, type LabHost } from "../hosts/topology";
 import { tryMesh } from "../cluster/verify";
 
 export interface HostStatus extends LabHost, Omit<AgentStatus, "host"> {
@@ -85,7 +85,11 @@ export async function status(name: string): Promise<LabStatus> {
     ];
     const published = listeners.filter((it) => !isEngine(it));
     const { problems } = isWell
-      ? await tryMesh(clusters, mesh, published, { settlingMs, initOf: (host) => lab.initOf(host) })
+      ? await tryMesh(clusters, mesh, published, {
+          settlingMs,
+          initOf: (host) => lab.initOf(host),
+          hosts: topology.datacenters.flatMap((it) => hostsOf(it, "client")),
+        })
       : { problems: [] };
     const all = [...found, ...problems];
     const healthy = isWell && all.length === 0;

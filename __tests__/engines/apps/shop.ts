@@ -144,6 +144,11 @@ function addOffice(mesh: ServiceMesh, shop: MeshService): void {
   watcher.connectTo(ledger, { localBindPort: 7204 });
   watcher.connectTo(shop, { localBindPort: 7205 });
 
+  mesh.addJob("names", { namespace }).addGroup("names", {
+    ports: { dns: Port.static(9053, { to: 53 }) },
+    tasks: { names: node(`require("dgram").createSocket("udp4").bind(53)`) },
+  });
+
   mesh
     .addJob("lamp", {
       namespace,

@@ -14,7 +14,7 @@ async function problemsAt(treat: (socket: Socket) => unknown): Promise<readonly 
   const { port } = server.address() as AddressInfo;
   const listener: Listener = { name: "web", datacenter: "dc1", wanted: port, port, targets: [] };
   const picture = { connections: [], refused: [], remarks: [] };
-  const { problems } = await tryMesh([], picture, [listener], { settlingMs: 0, initOf: () => undefined });
+  const { problems } = await tryMesh([], picture, [listener], { settlingMs: 0, initOf: () => undefined, hosts: [] });
   return problems.map((problem) => problem.replaceAll(String(port), "<port>"));
 }
 

@@ -13,11 +13,20 @@ export async function verify(run: Run, results: Results, task: Task): Promise<vo
   const { sites, mesh } = results;
   const clusters = clustersOf(sites);
   const published = run.lab.listeners.filter((it) => !isEngine(it));
-  const { tried, problems } = await tryMesh(clusters, mesh, published, {
+  const { tried, problems, udp } = await tryMesh(clusters, mesh, published, {
     settlingMs: Math.min(settlingMs, run.options.timeoutMs),
     signal: run.options.signal,
     initOf: (host) => run.lab.initOf(host),
+    hosts: run.clients,
   });
+  if (udp.length > 0) {
+    results.sites = await run.reach(run.lab.listeners.filter((it) => !udp.some(({ port }) => port === it.port)));
+    const remarks = udp.map(
+      ({ name, wanted, targets }) =>
+        `Port ${wanted} of ${name} is one of UDP, which the lab does not lead to this machine. On a host of the lab, it is at ${targets.join(" or ")}.`,
+    );
+    results.mesh = { ...mesh, remarks: [...mesh.remarks, ...remarks] };
+  }
   const agents = await run.atEach(sites, ({ datacenter, cluster }) => readAgents(cluster, datacenter));
   const others = [
     ...problemsOfAgents(agents.flat(), (host) => run.lab.execOn(host)),
