@@ -1,6 +1,9 @@
+import { mkdtempSync, readFileSync, rmSync } from "node:fs";
+import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { setTimeout } from "node:timers/promises";
 import { nanoseconds } from "../../constructs";
+import { makeCertificates } from "../../examples/external-database/certificates";
 import { kill } from "../../lab/machine/processes";
 import { eventually } from "../support/eventually";
 import { TestLab, type Outcome } from "../support/lab";
@@ -43,9 +46,18 @@ const partner = tokenIssuer("https://partner.example.com");
 /** Issues in the name of the first one, with a key of its own. */
 const rogue = tokenIssuer("https://login.example.com");
 
+const folder = mkdtempSync(join(tmpdir(), "meshform-traffic-"));
+const [own, other] = ["own", "other"].map((name) => makeCertificates(join(folder, name), "localhost", "nobody"));
+const textOf = (file: string) => readFileSync(file, "utf8");
+/** What the server of keys shows, and what Envoys trust. */
+const tls = {
+  ...{ certificate: textOf(own.serverCertFile), key: textOf(own.serverKeyFile) },
+  ...{ authority: textOf(own.caFile), otherAuthority: textOf(other.caFile) },
+};
+
 /** What the app's variant says, each time again. */
 function variantOf(variant: Readonly<Record<string, string>>): string {
-  const keys = JSON.stringify({ local: login.jwks, remote: partner.jwks });
+  const keys = JSON.stringify({ local: login.jwks, remote: partner.jwks, tls });
   return new URLSearchParams({ ...variant, keys }).toString();
 }
 
@@ -135,6 +147,7 @@ beforeAll(() => up({ percent: "10", live: "blue", tagged: "v1", steady: "v1" }),
 
 afterAll(async () => {
   await lab.down();
+  rmSync(folder, { recursive: true });
 }, MINUTE);
 
 describe("a canary", () => {
@@ -252,6 +265,26 @@ describe("a resolver", () => {
     for (const { first, again } of visits) expect(again).toEqual(first);
     expect(new Set(visits.flatMap(({ first }) => first)).size).toBe(2);
   });
+});
+
+test("a hash of the source address sends each address to the same instance, and several to both", async () => {
+  const address = (await fetch(`${lab.url("client")}/env?name=SPARED`).then((it) => it.json())) as { value: string };
+  const program = `
+    const { get } = require("node:http");
+    const ask = (localAddress) => new Promise((resolve, reject) =>
+      get("${address.value}", { localAddress, agent: false }, async (response) => {
+        let text = "";
+        for await (const part of response) text += part;
+        resolve(JSON.parse(text).instance);
+      }).on("error", reject));
+    const hosts = Array.from({ length: 12 }, (_, host) => "127.0.0." + (host + 2));
+    Promise.all(hosts.map(async (it) => [await ask(it), await ask(it), await ask(it)]))
+      .then((answers) => console.log(JSON.stringify(answers)));`;
+  const [client] = await allocationsOf("client");
+  const { output } = await lab.inTask(client, "client", ["node", "-e", program]);
+  const answers = JSON.parse(output) as string[][];
+  expect(answers.map((it) => new Set(it).size)).toEqual(answers.map(() => 1));
+  expect(new Set(answers.flat()).size).toBe(2);
 });
 
 test("an upstream to a prepared query leads to the instances that the query finds", async () => {
@@ -422,6 +455,7 @@ describe("tokens of users", () => {
     ["in a cookie", { headers: { cookie: `session=${login.token(CLAIMS)}` } }],
     ["for one of several audiences", { headers: bearer(login.token({ ...CLAIMS, aud: ["other", "stock"] })) }],
     ["of another provider, whose keys a server has", { headers: { "x-partner-token": partner.token({}) } }],
+    ["of one whose server is trusted by its authority", { headers: { "x-bank-token": partner.token({}) } }],
   ])("let a request in that has one %s", async (_, options) => {
     await eventually(async () => expect(await statusOf("GUARDED", options)).toBe(200));
   });
@@ -447,6 +481,10 @@ describe("tokens of users", () => {
     ["has one that has expired", { headers: bearer(login.token({ ...CLAIMS, exp: now() - 120 })) }],
     ["has one that is not valid yet", { headers: bearer(login.token({ ...CLAIMS, nbf: now() + 3600 })) }],
     ["has one with another signature", { headers: bearer(rogue.token(CLAIMS)) }],
+    [
+      "has one whose keys are of a server that another authority has signed",
+      { headers: { "x-impostor-token": partner.token({}) } },
+    ],
     ["has one of the other provider in its place", { headers: bearer(partner.token(CLAIMS)) }],
   ])("refuse a request with 403 that %s", async (_, options) => {
     expect(await statusOf("GUARDED", options)).toBe(403);

@@ -1,9 +1,12 @@
 import { readFileSync } from "node:fs";
 import { join } from "node:path";
 import {
+  HashPolicy,
   HttpPermission,
   JwtKeys,
   JwtLocation,
+  LoadBalancer,
+  Sidecar,
   silence,
   Template,
   Workload,
@@ -16,12 +19,14 @@ import {
 export interface KeySets {
   /** Those that are in the config entry. */
   readonly local: { readonly keys: readonly object[] };
-  /** Those that a task serves. */
+  /** Those that a task serves, by HTTP and by HTTPS. */
   readonly remote: { readonly keys: readonly object[] };
+  /** PEM of the certificate of that task and of its key, of the authority that has signed it, and of another one. */
+  readonly tls: Readonly<Record<"certificate" | "key" | "authority" | "otherAuthority", string>>;
 }
 
 /**
- * Services that require tokens: `guarded` for every request, of one of two providers, and `graded` for some requests. The service `prober`
+ * Services that require tokens: `guarded` for every request, of one of several providers, and `graded` for some requests. The service `prober`
  * reaches others by intentions for every service; `spared` denies it.
  */
 export function addGuarded(
@@ -51,10 +56,21 @@ export function addGuarded(
     }),
     locations: [JwtLocation.header("x-partner-token", { forward: true })],
   });
+  const [bank, impostor] = (["authority", "otherAuthority"] as const).map((name) =>
+    mesh.addJwtProvider(name === "authority" ? "bank" : "impostor", {
+      issuer: "https://partner.example.com",
+      keys: JwtKeys.remote({
+        uri: "https://localhost:9432/jwks.json",
+        connectTimeout: "1s",
+        authority: { pem: keys.tls[name] },
+      }),
+      locations: [JwtLocation.header(name === "authority" ? "x-bank-token" : "x-impostor-token")],
+    }),
+  );
 
   const guarded = mesh.addService("guarded", {
     ...props("guarded"),
-    tasks: { keys: keyServer(keys.remote) },
+    tasks: { keys: keyServer(keys) },
   });
   guarded.requireJwt(
     {
@@ -65,6 +81,8 @@ export function addGuarded(
       ],
     },
     { provider: partner },
+    { provider: bank },
+    { provider: impostor },
   );
   client.connectTo(guarded, { env: "GUARDED" });
 
@@ -81,8 +99,11 @@ export function addGuarded(
     ],
   });
 
-  const spared = mesh.addService("spared", props("spared"));
-  const prober = mesh.addService("prober", props("prober"));
+  // The hosts of a lab have room for few more Envoys of the default size.
+  const sidecar = Sidecar.exec({ resources: { cpuMhz: 100 } });
+  const spared = mesh.addService("spared", { ...props("spared"), sidecar, count: 2 });
+  spared.resolve({ loadBalancer: LoadBalancer.ringHash([HashPolicy.sourceIp()]) });
+  const prober = mesh.addService("prober", { ...props("prober"), sidecar });
   for (const [service, localBindPort] of [
     [guarded, 9501],
     [graded, 9502],
@@ -108,11 +129,11 @@ export function addGuarded(
   }
 }
 
-/** Serves keys inside an allocation, on port 9431. */
-function keyServer(keys: KeySets["remote"]): Workload {
+/** Serves keys inside an allocation, on the ports 9431 and 9432. */
+function keyServer({ remote, tls: { certificate, key } }: KeySets): Workload {
   return Workload.exec({
     ...{ driver: "raw_exec", command: "node", args: ["${NOMAD_TASK_DIR}/keys.mjs"] },
-    env: { JWKS: JSON.stringify(keys) },
+    env: { JWKS: JSON.stringify(remote), CERTIFICATE: certificate, KEY: key },
     templates: [
       Template.text(readFileSync(join(__dirname, "keys.mjs"), "utf8"), {
         ...{ destination: "local/keys.mjs", leftDelimiter: "[[", rightDelimiter: "]]" },
