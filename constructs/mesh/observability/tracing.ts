@@ -1,4 +1,4 @@
-import { renderStaticCluster, STATIC_CLUSTERS } from "../../consul/static-cluster";
+import { hostAndPort, renderStaticCluster, STATIC_CLUSTERS } from "../../consul/static-cluster";
 import { addToEnvoyTasks } from "../../nomad/envoy-tasks";
 import type { Place } from "../../core/problems";
 import * as is from "../../core/shape";
@@ -68,7 +68,7 @@ export class Tracing {
         "The address of a collector is known only to Terraform. Use a literal address: Envoy needs host and port separately.",
       );
     }
-    if (typeof address !== "string" || !/^[^/\s]+:\d+$/.test(address)) {
+    if (typeof address !== "string" || hostAndPort(address) === undefined) {
       throw new RangeError(
         `${JSON.stringify(address)} is not the address of a collector. Use host:port, such as "10.0.0.7:4317".`,
       );
@@ -145,9 +145,7 @@ export class Tracing {
   }
 
   private renderCluster(): unknown {
-    const { address } = this.options;
-    const colon = address.lastIndexOf(":");
-    const [host, port] = [address.slice(0, colon), Number(address.slice(colon + 1))];
+    const { host = "", port = 0 } = hostAndPort(this.options.address) ?? {};
     return renderStaticCluster({ name: CLUSTER, host, port, isHttp2: this.isHttp2 });
   }
 }
