@@ -61,7 +61,7 @@ test("a connection is an upstream that an intention lets in", () => {
   expect(remarks).toEqual([]);
 });
 
-test("an upstream to a prepared query is let in by the service that it looks up, and nothing is said of one that is not known", () => {
+test("an upstream to a prepared query is let in by the service that it looks up, and one that is not known is named", () => {
   const [upstream] = page.upstreams;
   const asking = { ...page, upstreams: [{ ...upstream, destination: "near-api", isQuery: true }] };
   const picture = (entries: readonly consul.ConfigEntry[], service?: string) =>
