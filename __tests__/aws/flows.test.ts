@@ -45,7 +45,6 @@ describe("the rules of a cluster", () => {
       "prod-servers prod-clients tcp 8300-8300",
       "prod-servers prod-clients tcp 8301-8301",
       "prod-servers prod-clients udp 8301-8301",
-      "prod-servers prod-servers tcp 4646-4646",
       "prod-servers prod-servers tcp 4647-4647",
       "prod-servers prod-servers tcp 4648-4648",
       "prod-servers prod-servers tcp 8300-8300",

@@ -1,4 +1,4 @@
-import { mkdtempSync, rmSync, writeFileSync } from "node:fs";
+import { mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { gunzipSync } from "node:zlib";
@@ -9,13 +9,14 @@ import { EngineApi, type ClusterEndpoints } from "../../lab/cluster/engine-api";
 import { writeImageArchive } from "../../lab/hosts/docker/image-archive";
 import { envoyContents, nodeContents, pauseContents } from "../../lab/hosts/docker/lab-images";
 import { AccessStack, MeshStack } from "../../stacks";
-import { ACCOUNT, type AwsCall, type TestAwsAccount } from "../support/aws-account";
+import { ACCOUNT, API_ADDRESS, type AwsCall, S3_ADDRESS, type TestAwsAccount } from "../support/aws-account";
 import { SynthesizedAwsCluster } from "../support/aws-cluster";
 import type { CloudMachine } from "../support/cloud-machine";
 import { eventually } from "../support/eventually";
 import { statementsFor } from "../support/iam";
 import { run } from "../support/lab";
 import { MachineImage } from "../support/machine-image";
+import { packetFilter, type SecurityRule, securityRules } from "../support/security-group-filter";
 
 const MINUTE = 60_000;
 jest.setTimeout(10 * MINUTE);
@@ -32,6 +33,8 @@ const EXAMPLE = join(__dirname, "../../examples/count-dashboard");
 const cluster = SynthesizedAwsCluster.of({ region: REGION, preset: "production", minClients: 2, maxClients: 2 });
 const folder = mkdtempSync(join(tmpdir(), "meshform-boot-"));
 const outDir = join(folder, "cdktf.out");
+const rules = securityRules(cluster);
+const progress: string[] = [];
 
 /** The access rules, and count-dashboard with each service on a client of its own. */
 function synthesizeMesh(): void {
@@ -49,6 +52,15 @@ function synthesizeMesh(): void {
     ...{ publish: 9002, workload: Workload.docker({ image: "hashicorpdev/counter-dashboard:v3" }) },
   });
   dashboard.connectTo(api, { localBindPort: 8080, env: "COUNTING_SERVICE_URL" });
+  // Its disk moves with it. On it is which allocation was the first one.
+  const script = `const { env } = process;
+    try { require("fs").writeFileSync(env.NOMAD_ALLOC_DIR + "/data/first", env.NOMAD_ALLOC_ID, { flag: "wx" }); } catch {}
+    setInterval(() => {}, 1e6);`;
+  const entrypoint = ["/usr/local/bin/node", "--eval", script];
+  mesh.addJob("keeper").addGroup("keeper", {
+    ephemeralDisk: { sticky: true, migrate: true, sizeMib: 200 },
+    tasks: { keeper: Workload.docker({ image: "hashicorpdev/counter-api:v3", entrypoint }) },
+  });
   app.synth();
 }
 
@@ -91,9 +103,10 @@ describe("the synthesized stack of the preset production", () => {
   const api = (engine: "Consul" | "Nomad", address: string) =>
     new EngineApi(engine, (endpoints.get(address) as ClusterEndpoints)[engine === "Consul" ? "consul" : "nomad"]);
   const [server] = GROUPS[SERVERS];
-  const [, other] = GROUPS[CLIENTS];
+  const [client, other] = GROUPS[CLIENTS];
 
   beforeAll(async () => {
+    synthesizeMesh();
     image = await MachineImage.with("python3-boto3", "systemd-resolved", "docker.io", "iptables");
     account = await cluster.account();
     for (const [group, addresses] of Object.entries(GROUPS)) {
@@ -143,26 +156,184 @@ describe("the synthesized stack of the preset production", () => {
     rmSync(archive);
     for (const [address, machine] of machines) endpoints.set(address, await endpointsOf(account, machine));
     const management = JSON.parse(await account.secret("meshform/production/management")) as { nomad: Engine };
-    synthesizeMesh();
     await applyStacks({
       ...{ outDir, stateDir: join(folder, "applied"), endpoints: endpoints.get(server) as ClusterEndpoints },
-      ...{ engine: "offline", onProgress: () => undefined },
+      ...{ engine: "offline", onProgress: (line) => progress.push(line) },
       // As `meshform connect` sets them.
       variables: {
         nomad_jwks_url: "https://127.0.0.1:4646/.well-known/jwks.json",
         nomad_ca_certificate: management.nomad.ca,
       },
     });
-    await eventually(async () => {
+    await eventually(everythingWorks, 4 * MINUTE);
+  });
+
+  /** What needs each flow of the table. */
+  const NEEDS: Readonly<Record<string, () => Promise<unknown>>> = {
+    "consul-rpc": () => answers(api("Consul", client), "/v1/kv/any", 404),
+    "consul-gossip": async () => {
+      const members = JSON.parse(await answers(api("Consul", server), "/v1/agent/members")) as { Status: number }[];
+      expect(members.map(({ Status }) => Status)).toEqual([1, 1, 1, 1, 1]);
+    },
+    "nomad-rpc": () => answers(api("Nomad", client), "/v1/nodes"),
+    "nomad-gossip": async () => {
+      const { Members } = JSON.parse(await answers(api("Nomad", server), "/v1/agent/members")) as {
+        Members: { Status: string }[];
+      };
+      expect(Members.map(({ Status }) => Status)).toEqual(["alive", "alive", "alive"]);
+    },
+    "nomad-migration": async () => {
+      const [before, first] = await keeper();
+      await api("Nomad", server).post(`/v1/node/${before.NodeID}/eligibility`, { Eligibility: "ineligible" });
+      try {
+        await api("Nomad", server).post(`/v1/allocation/${before.ID}/stop`, {});
+        const kept = await eventually(async () => {
+          const [after, content] = await keeper();
+          expect(after.NodeID).not.toBe(before.NodeID);
+          return content;
+        }, 2 * MINUTE);
+        expect(kept).toBe(first);
+      } finally {
+        await api("Nomad", server).post(`/v1/node/${before.NodeID}/eligibility`, { Eligibility: "eligible" });
+      }
+    },
+    services: async () => {
       const url = `http://${other}:9002/api`;
       const { output } = await (machines.get(other) as CloudMachine).run("curl", "--silent", "--max-time", "5", url);
       expect(JSON.parse(output)).toMatchObject({ mesh: "reachable", count: expect.any(Number) as number });
-    }, 4 * MINUTE);
-    const { status, text } = await api("Consul", server).ask("/v1/agent/members", 5000);
-    expect({ status, members: (JSON.parse(text) as { Status: number }[]).map(({ Status }) => Status) }).toEqual({
-      status: 200,
-      members: [1, 1, 1, 1, 1],
-    });
+    },
+    https: () => fetches(`https://secretsmanager.${REGION}.amazonaws.com/`),
+    http: () => fetches(`http://${API_ADDRESS}/`),
+    s3: () => fetches(`https://s3.${REGION}.amazonaws.com/`),
+  };
+
+  /** All but moving a disk, which takes longest. */
+  const everythingWorks = async () => {
+    for (const [flow, needed] of Object.entries(NEEDS)) if (flow !== "nomad-migration") await needed();
+  };
+
+  async function answers(engine: EngineApi, path: string, expected = 200): Promise<string> {
+    const { status, text } = await engine.ask(path, 5000);
+    expect({ status, text }).toMatchObject({ status: expected });
+    return text;
+  }
+
+  async function fetches(url: string): Promise<void> {
+    for (const group of [SERVERS, CLIENTS] as const) {
+      await succeed(of(group)[0], "curl", "--silent", "--output", "/dev/null", "--max-time", "5", url);
+    }
+  }
+
+  /** The allocation with a disk that moves, and which one was the first on that disk. */
+  async function keeper() {
+    const nomad = api("Nomad", server);
+    const all = JSON.parse(await answers(nomad, "/v1/job/keeper/allocations")) as Allocation[];
+    const running = all.filter(
+      ({ ClientStatus, DesiredStatus }) => ClientStatus === "running" && DesiredStatus === "run",
+    );
+    expect(running).toHaveLength(1);
+    return [running[0], await answers(nomad, `/v1/client/fs/cat/${running[0].ID}?path=alloc/data/first`)] as const;
+  }
+
+  /** Sets the packet filters of all machines. */
+  async function filter(...without: readonly string[]): Promise<void> {
+    const addressesOf = (peer: SecurityRule["peer"]) => {
+      if (peer === "S3") return [S3_ADDRESS];
+      return "cidr" in peer ? [peer.cidr] : peer.machines.flatMap((group) => GROUPS[group as keyof typeof GROUPS]);
+    };
+    await Promise.all(
+      (Object.keys(GROUPS) as (keyof typeof GROUPS)[]).flatMap((group) =>
+        of(group).map(async (machine) => {
+          const file = machine.put("filter", packetFilter(rules, group, addressesOf, without));
+          await succeed(machine, "iptables-restore", "--wait", "--table=mangle", file);
+        }),
+      ),
+    );
+  }
+
+  test("does so behind its own security groups, as packet filters that drop everything else", async () => {
+    await filter();
+    await eventually(everythingWorks, 2 * MINUTE);
+    await NEEDS["nomad-migration"]();
+    // Port 22 is open nowhere, and that of the page is open to none of these machines.
+    for (const port of [22, 9002]) {
+      const url = `http://${other}:${port}/`;
+      const dropped = await (machines.get(client) as CloudMachine).run("curl", "--silent", "--max-time", "3", url);
+      expect(dropped).toExit(28);
+    }
+  });
+
+  test("needs each flow that the security groups have", () => {
+    expect(Object.keys(NEEDS).sort()).toEqual([...new Set(rules.map(({ flow }) => flow))].sort());
+  });
+
+  // The last ones are those from which a cluster takes longest to recover.
+  test.each([
+    "services",
+    "https",
+    "http",
+    "s3",
+    "nomad-migration",
+    "consul-rpc",
+    "nomad-rpc",
+    "nomad-gossip",
+    "consul-gossip",
+  ])("fails without the flow %s", async (flow) => {
+    // With access to the internet, S3 can be reached all the same.
+    const others = flow === "s3" ? ["https"] : [];
+    await filter(...others);
+    await eventually(NEEDS[flow], MINUTE);
+    await filter(flow, ...others);
+    await eventually(() => expect(NEEDS[flow]()).rejects.toThrow(), 2 * MINUTE);
+    await filter();
+    await eventually(everythingWorks, 4 * MINUTE);
+  });
+
+  test.each([SERVERS, CLIENTS] as const)("has agents of %s that listen on no other port", async (group) => {
+    const named = rules.filter(({ direction, machines }) => direction === "in" && machines.includes(group));
+    const isNamed = (protocol: string, port: number) =>
+      named.some(({ protocol: it, ports: [first, last] }) => it === protocol && first <= port && port <= last);
+    for (const machine of of(group)) {
+      const lines = (await succeed(machine, "ss", "-Hlntup")).trim().split("\n");
+      const sockets = lines.flatMap((line) => {
+        const [protocol, , , , local, , users = ""] = line.split(/\s+/);
+        const [, program = ""] = /\(\("(consul|nomad|envoy|docker[^"]*|containerd)"/.exec(users) ?? [];
+        const [, address = "", port] = /^(.*):(\d+)$/.exec(local) ?? [];
+        const isLocal = /^(127\.|\[::1\]|169\.254\.)/.test(address);
+        return program === "" || isLocal ? [] : [{ program, protocol, port: Number(port) }];
+      });
+      expect(sockets).toContainEqual({ program: "consul", protocol: "tcp", port: 8301 });
+      const unnamed = sockets.filter(({ protocol, port }) => !isNamed(protocol, port));
+      expect(unnamed).toEqual(group === SERVERS ? UNNAMED : []);
+    }
+  });
+
+  test("shows no secret in its output, in logs or in lists of processes", async () => {
+    const secrets = (await Promise.all(cluster.secretNames.map((name) => account.secret(name)))).flatMap((document) =>
+      secretsIn(JSON.parse(document)),
+    );
+    expect(secrets.length).toBeGreaterThan(10);
+    const seen = await Promise.all(
+      [...machines].map(async ([address, machine]) => {
+        const script = `journalctl --output=export --no-pager; find /var/log /var/lib/cloud /run/cloud-init -type f -exec cat {} +
+          for it in /proc/[0-9]*/cmdline; do tr '\\0' ' ' < "$it"; done`;
+        return [address, await succeed(machine, "sh", "-c", script)] as const;
+      }),
+    );
+    const files = readdirSync(folder, { recursive: true, withFileTypes: true })
+      .filter((it) => it.isFile() && !it.name.endsWith(".pem"))
+      .map((it) => join(it.parentPath, it.name));
+    const places = [
+      ...[...seen, ["progress", progress.join("\n")], ["stack", JSON.stringify(cluster.stack)]],
+      ...[SERVERS, CLIENTS].map((group) => [group, gunzipSync(cluster.userData(group)).toString()]),
+      ...files.map((file) => [file, readFileSync(file, "latin1")]),
+    ];
+    for (const [place, text] of places) {
+      expect({ place, shown: secrets.filter(([, secret]) => text.includes(secret)).map(([path]) => path) }).toEqual({
+        place,
+        shown: [],
+      });
+    }
   });
 
   test("uses only what its roles allow", async () => {
@@ -192,6 +363,33 @@ describe("the synthesized stack of the preset production", () => {
     expect([...new Set(account.calls.map(({ role }) => role))].sort()).toEqual([CLIENTS, SERVERS]);
   });
 });
+
+/**
+ * Ports of servers that are in no table, so that no machine of the cluster reaches them: the APIs of Consul and Nomad, for the load balancer of the UIs,
+ * which has rules of its own, and Consul's gRPC.
+ */
+const UNNAMED = [
+  { program: "consul", protocol: "tcp", port: 8501 },
+  { program: "consul", protocol: "tcp", port: 8503 },
+  { program: "nomad", protocol: "tcp", port: 4646 },
+];
+
+interface Allocation {
+  readonly ID: string;
+  readonly NodeID: string;
+  readonly ClientStatus: string;
+  readonly DesiredStatus: string;
+}
+
+/** Keys, tokens and private keys in a document of the secret store, each with where it is. */
+function secretsIn(value: unknown, path = ""): [string, string][] {
+  if (typeof value === "object" && value !== null) {
+    return Object.entries(value).flatMap(([name, it]) => secretsIn(it, `${path}.${name}`));
+  }
+  if (typeof value !== "string" || value.length < 16 || value.includes("BEGIN CERTIFICATE")) return [];
+  const [, line = value] = /BEGIN [A-Z ]*PRIVATE KEY-----\n(.*)\n/.exec(value) ?? [];
+  return [[path, line]];
+}
 
 /**
  * Statements that these machines do not use. KMS is called by S3 and Secrets Manager on behalf of the caller, which moto does not do; and Session

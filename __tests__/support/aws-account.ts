@@ -142,7 +142,10 @@ export class TestAwsAccount {
     const body = Buffer.concat(chunks);
     const call = callOf(incoming, body.toString("latin1"));
     const { action } = call;
-    const answer = (status: number) => this.calls.push({ ...call, status });
+    const answer = (status: number) => {
+      // A request without a signature is none of a role.
+      if (call.role !== "") this.calls.push({ ...call, status });
+    };
     if (action === "autoscaling:CompleteLifecycleAction") {
       answer(200);
       const name = "CompleteLifecycleAction";

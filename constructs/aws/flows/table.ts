@@ -49,15 +49,6 @@ export const FLOWS: readonly Flow[] = [
     see: CONSUL_PORTS,
   },
   {
-    id: "nomad-keys",
-    from: ["servers"],
-    to: ["servers"],
-    protocols: ["tcp"],
-    ports: [4646, 4646],
-    why: "Consul servers fetch the public keys of Nomad workload identities",
-    see: "https://developer.hashicorp.com/nomad/docs/secure/acl/consul",
-  },
-  {
     id: "nomad-rpc",
     from: ["servers", "clients"],
     to: ["servers"],
