@@ -304,7 +304,7 @@ describe("the synthesized stack of the preset production", () => {
       });
       expect(sockets).toContainEqual({ program: "consul", protocol: "tcp", port: 8301 });
       const unnamed = sockets.filter(({ protocol, port }) => !isNamed(protocol, port));
-      expect(unnamed).toEqual(group === SERVERS ? UNNAMED : []);
+      expect(unnamed.sort((a, b) => a.port - b.port)).toEqual(group === SERVERS ? UNNAMED : []);
     }
   });
 
@@ -369,9 +369,9 @@ describe("the synthesized stack of the preset production", () => {
  * which has rules of its own, and Consul's gRPC.
  */
 const UNNAMED = [
+  { program: "nomad", protocol: "tcp", port: 4646 },
   { program: "consul", protocol: "tcp", port: 8501 },
   { program: "consul", protocol: "tcp", port: 8503 },
-  { program: "nomad", protocol: "tcp", port: 4646 },
 ];
 
 interface Allocation {
