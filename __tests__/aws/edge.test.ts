@@ -308,10 +308,7 @@ describe("the UIs of a cluster", () => {
     expect(into.filter((it) => it.endsWith(json.ref(own)))).toEqual(
       [8501, 4646].map((it) => `${it}-${it} ${json.ref(own)}`),
     );
-    expect(into.filter((it) => it.startsWith("8501"))).toHaveLength(1);
-    expect(into.filter((it) => it.startsWith("4646") && !it.endsWith(json.ref(own)))).toEqual([
-      `4646-4646 ${json.ref(servers)}`,
-    ]);
+    expect(into.filter((it) => /^(8501|4646)-/.test(it))).toHaveLength(2);
   });
 
   test("have TLS from the browser to the server, with a certificate for their name", () => {
