@@ -1,6 +1,6 @@
 import { Option, type Command } from "commander";
 import { checkVersions } from "../constructs/linux/versions";
-import { type EngineReport, locateEngines } from "../lab/machine/engines/locate-engines";
+import { type EngineReport, locateEngines, missingEngines } from "../lab/machine/engines/locate-engines";
 import { jsonOption, print } from "./json";
 import { IS_CLONE, invocation } from "../lab/core/invocation";
 import { isInstallable } from "../lab/machine/prepare-machine";
@@ -47,7 +47,7 @@ export function registerDoctor(program: Command): void {
 
 async function diagnose(tests: boolean): Promise<Diagnosis> {
   const engines = await locateEngines();
-  const install = engines.filter(({ engine }) => engine === undefined).map(({ name }) => name);
+  const install = missingEngines(engines);
   const prerequisites = await checkPrerequisites({ install, tests });
   const versions = Object.fromEntries(engines.map(({ name, engine }) => [name, engine?.version]));
   const packages = prerequisites
@@ -87,10 +87,14 @@ function render({ ok, prerequisites, engines, installs, warnings }: Diagnosis, t
       it.what,
       it.found ?? (it.ok ? "" : isInstallable(it) ? `in the Debian package ${it.debianPackage ?? ""}` : "missing"),
     ]),
-    ...engines.map(({ name, engine, pinned, source }) =>
+    ...engines.map(({ name, engine, pinned, optional, source }) =>
       engine
         ? [there, `${name} ${engine.version}`, `${engine.origin}: ${engine.path}`]
-        : [installable, `${name} ${pinned}`, `not installed yet, comes from ${source}`],
+        : [
+            installable,
+            `${name} ${pinned}`,
+            optional ? `only for \`up --${name}\`, comes from ${source}` : `not installed yet, comes from ${source}`,
+          ],
     ),
   ];
   const width = Math.max(...rows.map(([, what = ""]) => what.length));

@@ -2,7 +2,7 @@ import type { Command } from "commander";
 import { urlOf } from "../lab/cluster/cluster";
 import { invocation } from "../lab/core/invocation";
 import { healthyInstances, isHealthy, type JobStatus } from "../lab/cluster/services";
-import { status, type HostStatus, type LabStatus } from "../lab/commands/status";
+import { status, type HostStatus, type LabStatus, type VaultStatus } from "../lab/commands/status";
 import { jsonOption, print } from "./json";
 import { labOption } from "./lab-option";
 import { table } from "./table";
@@ -31,6 +31,7 @@ function render(report: LabStatus): string {
       [...at("IN"), "HOST", "ADDRESS", "RUNS", "CONSUL", "NOMAD"],
       report.hosts.map((host) => [...at(host.datacenter), ...hostRow(host)]),
     ),
+    report.vault ? headed(["HOST", "ADDRESS", "RUNS", "VAULT"], [vaultRow(report.vault)]) : [],
     jobTable(report.jobs, at),
     headed(
       [...at("IN"), "URL", ""],
@@ -61,6 +62,10 @@ function verdict({ name, healthy, mesh }: LabStatus): string {
 
 function hostRow({ name, address, running, consul, nomad }: HostStatus): string[] {
   return [name, address, running ? "yes" : "no", consul, nomad];
+}
+
+function vaultRow({ host, address, running, state }: VaultStatus): string[] {
+  return [host, address, running ? "yes" : "no", state];
 }
 
 /** Columns that would say the same of each job are left out. */

@@ -28,6 +28,8 @@ interface Options {
   readonly join?: Join;
   readonly show?: readonly string[];
   readonly disks?: boolean;
+  readonly vault?: boolean;
+  readonly vaultSetup?: string;
   readonly runtime?: Runtime;
   readonly timeout: number;
   readonly watch?: boolean;
@@ -71,6 +73,15 @@ export function registerUp(program: Command): void {
       "--disks",
       "use separate disks for the data of the agents: 1 GiB for Consul, 2 GiB for Nomad (only for a new lab)",
     )
+    .option(
+      "--vault",
+      "a Vault that signs certificates of the mesh and gives secrets to tasks; installed if missing (default: as the existing lab, otherwise none)",
+    )
+    .option("--no-vault", "no Vault")
+    .option(
+      "--vault-setup <file>",
+      "a program that prepares Vault for the app, run before the stacks are applied, with VAULT_ADDR and VAULT_TOKEN",
+    )
     .addOption(
       new Option(
         "--runtime <runtime>",
@@ -81,7 +92,20 @@ export function registerUp(program: Command): void {
     .option("--watch", "deploy again whenever a file in this directory changes, until Ctrl-C")
     .addOption(jsonOption().conflicts("watch"))
     .action(
-      async ({ name, app, engine, secure, datacenters, join, show, disks, runtime, timeout, watch, json }: Options) => {
+      async ({
+        name,
+        app,
+        engine,
+        secure,
+        datacenters,
+        join,
+        show,
+        runtime,
+        timeout,
+        watch,
+        json,
+        ...flags
+      }: Options) => {
         const profile = secure === undefined ? undefined : secure ? ("secure" as const) : ("plain" as const);
         const source = findApp(app);
         const options = {
@@ -92,7 +116,9 @@ export function registerUp(program: Command): void {
           datacenters,
           join,
           shown: show,
-          disks,
+          disks: flags.disks,
+          vault: flags.vault,
+          vaultSetup: flags.vaultSetup,
           runtime,
           timeoutMs: timeout * 1000,
         };
@@ -148,7 +174,7 @@ function render(report: UpReport, name: string): string {
   const labelled = (what: string, datacenter: string) => (report.datacenters > 1 ? `${what} (${datacenter})` : what);
   const services = listeners.filter((it) => !isEngine(it));
   const engines = listeners.filter(isEngine);
-  const titles: Record<string, string> = { consul: "Consul", nomad: "Nomad" };
+  const titles: Record<string, string> = { consul: "Consul", nomad: "Nomad", vault: "Vault" };
   const moved = listeners.filter(({ wanted, port }) => wanted !== port);
   const lab = optionOf(name);
   return [
@@ -161,7 +187,11 @@ function render(report: UpReport, name: string): string {
       "Open",
       table([
         ...services.map((it) => [labelled(it.name, it.datacenter), urlOf(it)]),
-        ...engines.map((it) => [labelled(titles[it.name] ?? it.name, it.datacenter), `${urlOf(it)}/ui/`]),
+        ...engines.map((it) =>
+          it.name === "vault"
+            ? [titles.vault, urlOf(it)]
+            : [labelled(titles[it.name] ?? it.name, it.datacenter), `${urlOf(it)}/ui/`],
+        ),
       ]),
     ),
     ...moved.map(({ wanted, port }) => `  Port ${wanted} is in use on this machine, so port ${port} is used instead.`),

@@ -95,6 +95,7 @@ export { LIFECYCLE_HOOKS, type LifecycleHook } from "./aws/platform/lifecycle-no
 export { awsPlatform, USER_DATA_LIMIT } from "./aws/platform/platform";
 export { secretNames, secretStorePolicy, type AwsSecretStore, type IamStatement } from "./aws/platform/secret-store";
 export { logStorePolicy, type CloudWatchLogStore } from "./aws/platform/log-store";
+export { awsKmsSeal, type AwsKmsSealOptions } from "./aws/platform/kms-seal";
 export { metricStorePolicy, type CloudWatchMetricStore } from "./aws/platform/metric-store";
 export { snapshotStorePolicy, type BucketSnapshotStore } from "./aws/platform/snapshot-store";
 
@@ -141,6 +142,9 @@ export type {
   UserDataLimit,
 } from "./linux/platform";
 export { securityGaps, type SecurityGap } from "./linux/security-releases";
+export { Seal, type SealSettings } from "./linux/seal";
+export { VaultServers, type VaultServersProps } from "./linux/vault-servers";
+export type { VaultTls } from "./linux/vault-server";
 export { checkVersions, DEFAULT_VERSIONS, type Versions } from "./linux/versions";
 
 export { ConsulConfigEntry, type ConsulConfigEntryProps, type Dependency } from "./mesh/config-entry";

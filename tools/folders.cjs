@@ -35,6 +35,7 @@ module.exports = {
   ],
   "lab/commands": [
     "constructs/model",
+    "constructs/access",
     "constructs/linux",
     "lab/core",
     "lab/machine",

@@ -1,5 +1,6 @@
 import { randomUUID, X509Certificate } from "node:crypto";
-import { join } from "node:path";
+import { readFileSync } from "node:fs";
+import { dirname, join } from "node:path";
 import { Testing } from "cdktf";
 import {
   CaProvider,
@@ -10,17 +11,16 @@ import {
   VaultAuth,
   Workload,
 } from "../../constructs";
-import { HOST_TOOL } from "../../constructs/linux/host-tool/host-tool";
-import { vaultBlock } from "../../constructs/linux/nomad-vault";
 import { applyStacks } from "../../lab/apply";
 import { Cluster } from "../../lab/cluster/cluster";
-import { readCredentials } from "../../lab/hosts/credentials";
+import { vaultState } from "../../lab/cluster/vault";
+import { vaultEnvironment } from "../../lab/commands/environment";
 import { Lab } from "../../lab/hosts/lab";
+import { ensureEngines } from "../../lab/machine/engines/ensure-engines";
 import { eventually } from "../support/eventually";
 import { run } from "../support/lab";
 import {
   certificateOf,
-  clients,
   expectNoneFailed,
   figures,
   files,
@@ -30,49 +30,41 @@ import {
   PATHS,
   running,
   seconds,
-  servers,
   settled,
   useSteadyLab,
 } from "../support/steady-lab";
 import { TestStack } from "../support/synth";
 import { SynthesizedApp, type StackJson } from "../support/synthesized-app";
-import { TestVault } from "../support/vault";
 
 jest.setTimeout(10 * MINUTE);
-useSteadyLab();
 
-let vault: TestVault;
+// Builds Vault first if it is missing.
+beforeAll(() => ensureEngines({ also: ["vault"] }), 70 * MINUTE);
+useSteadyLab("--vault");
+
+let vault: Readonly<Record<string, string>>;
 let app: SynthesizedApp;
 
 beforeAll(async () => {
   app = new SynthesizedApp();
-  vault = new TestVault(lab.name, "client-1", clients["client-1"]);
-  // Builds Vault first if it is not on PATH.
-  await vault.start();
-  for (const path of ["mesh-root", "mesh-root-2", "mesh-intermediate"]) {
-    await vault.vault("secrets", "enable", `-path=${path}`, "-max-lease-ttl=87600h", "pki");
-  }
-  for (const path of ["mesh-root", "mesh-root-2"]) {
-    await vault.vault("write", `${path}/root/generate/internal`, `common_name=${path}`, "ttl=87600h");
-  }
-  await vault.writePolicy("consul", CaProvider.vaultPolicy(PKI));
-  await vault.vault("auth", "enable", "approle");
-  await vault.vault("write", "auth/approle/role/consul", "token_policies=consul", "token_ttl=20m", "token_max_ttl=1h");
-  const role = await vault.vault("read", "-field=role_id", "auth/approle/role/consul/role-id");
-  const files = { "role-id": role, "ca.pem": vault.ca };
-  for (const server of Object.keys(servers)) {
-    const secret = await vault.vault("write", "-f", "-field=secret_id", "auth/approle/role/consul/secret-id");
-    const script =
-      'umask 077; mkdir -p /etc/vault; while [ $# -gt 0 ]; do printf %s "$2" > "/etc/vault/$1"; shift 2; done; chown -R consul: /etc/vault';
-    const args = Object.entries({ ...files, "secret-id": secret }).flat();
-    expect(await lab.onHost(server, "sh", "-c", script, "sh", ...args)).toMatchObject({ code: 0 });
-  }
-}, 70 * MINUTE);
+  vault = { ...vaultEnvironment(new Lab(lab.name)), PATH: dirname((await ensureEngines()).vault?.path ?? "") };
+  // Another root, to rotate to.
+  await inVault("", "secrets", "enable", "-path=mesh-root-2", "-max-lease-ttl=87600h", "pki");
+  await inVault("", "write", "mesh-root-2/root/generate/internal", "common_name=mesh-root-2", "ttl=87600h");
+});
 
 afterAll(() => {
-  vault.stop();
   app.remove();
 });
+
+/** A command of `vault` on the machine, with this on its standard input. */
+async function inVault(input: string, ...args: string[]): Promise<string> {
+  const script = 'printf %s "$INPUT" | exec vault "$@"';
+  const env = { ...vault, PATH: `${vault.PATH}:/usr/bin:/bin`, HOME: app.folder, INPUT: input };
+  const { code, output } = await run("sh", ["-c", script, "sh", ...args], { env, isolated: true });
+  if (code !== 0) throw new Error(`vault ${args.join(" ")} ended with ${code}: ${output}`);
+  return output.trim();
+}
 
 const PKI = { rootPkiPath: "mesh-root", intermediatePkiPath: "mesh-intermediate" };
 
@@ -88,7 +80,7 @@ async function apply(name: string, stack: TestStack): Promise<void> {
 async function signBy(rootPkiPath: string): Promise<void> {
   const stack = new TestStack();
   const auth = VaultAuth.appRole({ roleIdFile: "/etc/vault/role-id", secretIdFile: "/etc/vault/secret-id" });
-  const { address } = vault;
+  const address = "https://vault-1:8200";
   new MeshCertificateAuthority(stack, "ca", {
     provider: CaProvider.vault({ ...PKI, rootPkiPath, address, auth, caFile: "/etc/vault/ca.pem" }),
   });
@@ -118,7 +110,8 @@ test.each([
   ["the root in Vault is rotated", "mesh-root-2"],
 ])("%s: no request fails, and the certificates of services come from there", async (what, root) => {
   if (root !== PKI.rootPkiPath) {
-    await vault.writePolicy("consul", CaProvider.vaultPolicy({ ...PKI, rootPkiPath: root }, PKI.rootPkiPath));
+    const policy = CaProvider.vaultPolicy({ ...PKI, rootPkiPath: root }, PKI.rootPkiPath);
+    await inVault(policy, "policy", "write", "consul", "-");
   }
   await settled();
   let ms = 0;
@@ -140,27 +133,17 @@ test.each([
 test("a task reads a password from Vault with its own identity, and its next one, and neither is in a file of ours", async () => {
   const passwords = [randomUUID(), randomUUID()];
   // Its lifetime is how often it is read again. It is longer than the 5 s that Nomad waits for further changes before it renders.
-  const rotate = (password: string) => vault.vault("kv", "put", "kv/billing", `password=${password}`, "ttl=10s");
-  await vault.vault("secrets", "enable", "-path=kv", "-version=1", "kv");
-  await vault.writePolicy("billing", 'path "kv/billing" {\n  capabilities = ["read"]\n}\n');
+  const rotate = (password: string) => inVault(password, "kv", "put", "kv/billing", "password=-", "ttl=10s");
+  await inVault("", "secrets", "enable", "-path=kv", "-version=1", "kv");
+  await inVault('path "kv/billing" {\n  capabilities = ["read"]\n}\n', "policy", "write", "billing", "-");
+  await inVault(
+    "",
+    "write",
+    "auth/jwt-nomad/role/nomad-workloads",
+    "role_type=jwt",
+    "token_policies=nomad-workloads,billing",
+  );
   await rotate(passwords[0]);
-  await vault.vault("auth", "enable", "-path=jwt-nomad", "jwt");
-  await vault.vault(
-    ...["write", "auth/jwt-nomad/config", `jwks_url=https://${servers["server-1"]}:4646/.well-known/jwks.json`],
-    ...[`jwks_ca_pem=${readCredentials(files, "dc1")?.nomadCa ?? ""}`, "default_role=tasks"],
-  );
-  await vault.vault(
-    ...["write", "auth/jwt-nomad/role/tasks", "role_type=jwt", "bound_audiences=vault.io", "token_policies=billing"],
-    ...["user_claim=/nomad_job_id", "user_claim_json_pointer=true", "token_type=service", "token_period=30m"],
-  );
-  const options = { address: vault.address, caFile: "/etc/vault-ca.pem" };
-  const script =
-    'printf %s "$1" > /etc/vault-ca.pem; printf %s "$2" > /etc/nomad.d/vault.json; chmod a+r /etc/vault-ca.pem /etc/nomad.d/vault.json';
-  for (const host of [...Object.keys(servers), ...Object.keys(clients)]) {
-    const args = [vault.ca, JSON.stringify({ vault: vaultBlock(options) })];
-    expect(await lab.onHost(host, "sh", "-c", script, "sh", ...args)).toMatchObject({ code: 0 });
-    expect(await lab.onHost(host, HOST_TOOL, "restart", "nomad")).toMatchObject({ code: 0 });
-  }
 
   const stack = new TestStack();
   new ServiceMesh(stack, "mesh", { sidecar: Sidecar.exec() }).addService("billing", {
@@ -195,3 +178,34 @@ test("a task reads a password from Vault with its own identity, and its next one
     }
   }
 });
+
+test("Vault unseals after a crash, and what unseals it is in no log and no argument", async () => {
+  const { stdout: before } = await onVault("pidof vault");
+  await onVault("kill -9 $(pidof vault)");
+  await eventually(async () => {
+    expect(await vaultState(new Lab(lab.name))).toBe("ready");
+    expect((await onVault("pidof vault")).stdout).not.toBe(before);
+  }, MINUTE);
+  const key = readFileSync(files.vaultUnsealKey, "utf8");
+  const { output: arguments_ } = await run("ps", ["axww", "-o", "args"]);
+  for (const secret of [key, vault.VAULT_TOKEN]) {
+    expect(arguments_).not.toContain(secret);
+    const { output } = await run("grep", ["-rlF", "--exclude-dir=upper", secret, files.folder]);
+    const own = secret === key ? files.vaultUnsealKey : files.vaultCredentials;
+    expect(output.trim()).toBe(own);
+  }
+});
+
+test("status shows Vault, and up without --vault keeps it", async () => {
+  const { output } = await lab.meshform(["status"]);
+  expect(output).toMatch(/^vault-1 +10\.200\.0\.50 +yes +ready$/m);
+  const without = await lab.up("v1", "--no-vault");
+  expect(without.output).toContain(`Lab ${lab.name} has a Vault, whose secrets would be lost.`);
+  expect(without.code).toBe(1);
+});
+
+async function onVault(script: string): Promise<{ readonly stdout: string }> {
+  const { code, output } = await lab.onHost("vault-1", "sh", "-c", script);
+  expect(code).toBe(0);
+  return { stdout: output };
+}

@@ -122,7 +122,12 @@ import {
   type VirtualServiceBaseProps,
   type WorkloadIdentityAuthMethodProps,
   type ZipkinTracingOptions,
+  awsKmsSeal,
+  Seal,
+  type AwsKmsSealOptions,
   VaultAuth,
+  VaultServers,
+  type VaultServersProps,
   type MeshCertificateAuthorityProps,
   type NomadVaultOptions,
   type VaultAppRoleOptions,
@@ -1187,6 +1192,29 @@ export const OPTION_CASES: readonly OptionCase[] = [
     },
     (vault) => new NomadServers(new TestStack(), "servers", { consul: consulServers(), vault }),
   ),
+  of<VaultServersProps>(
+    "servers of Vault",
+    {
+      count: 3,
+      volumes: [{ name: "a", mountPoint: "/a", sizeGib: 1, owner: "root:root", mode: "0755", device: "/dev/sdf" }],
+      lifecycleNotices: false,
+      extra: {},
+      consul: consulServers(),
+      join: ["192.0.2.1"],
+      tls: { certFile: "/a", keyFile: "/b", caFile: "/c" },
+      seal: Seal.shamir(),
+      ui: true,
+      pluginDirectory: "/d",
+      logLevel: "info",
+      override: {},
+    },
+    (props) => new VaultServers(new TestStack(), "servers", props),
+  ),
+  of<AwsKmsSealOptions>("a seal by a key of AWS", { keyId: "a", region: "b", endpoint: "https://c" }, (options) => {
+    const tls = { certFile: "/a", keyFile: "/b", caFile: "/c" };
+    const props = { consul: consulServers(), join: ["192.0.2.1"], tls, seal: awsKmsSeal(options) };
+    return new VaultServers(new TestStack(), "servers", props);
+  }),
   of<NomadServersProps>(
     "servers of Nomad",
     {

@@ -18,6 +18,7 @@ const VERSIONS_SHAPE: is.Shape<Versions> = {
   envoy: is.name,
   cni: is.name,
   consulCni: is.name,
+  vault: is.name,
 };
 /** Props of {@link ConsulServers}. */
 export interface ConsulServersProps

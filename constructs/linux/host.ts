@@ -153,7 +153,7 @@ export interface HostUnitRights {
  */
 export interface HostPackage {
   /** The program. `cni-plugins` is for bridge networks, `consul-cni` for transparent proxy. */
-  readonly name: "consul" | "nomad" | "envoy" | "cni-plugins" | "consul-cni";
+  readonly name: "consul" | "nomad" | "vault" | "envoy" | "cni-plugins" | "consul-cni";
   /** Exact version, e.g. `1.21.0`. */
   readonly version: string;
   /** Directory in which its program or programs are installed, e.g. `/usr/local/bin`. */

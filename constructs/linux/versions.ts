@@ -12,6 +12,8 @@ export interface Versions {
   readonly cni: string;
   /** The consul-cni plugin, for transparent proxy. */
   readonly consulCni: string;
+  /** Vault servers. */
+  readonly vault: string;
 }
 
 /**
@@ -19,7 +21,7 @@ export interface Versions {
  * their lines that are published for everyone, as of November 2026: later releases of Consul 1.21 and Nomad 1.11 exist only for
  * Enterprise. The newest release of Envoy 1.38 is 1.38.9, but 1.38.3 is the newest whose checksums Meshform knows.
  *
- * The lab uses the same versions, except for Consul, of which it builds a version that can be built from source.
+ * The lab uses the same versions, except for Consul and Vault, of which it builds versions that can be built from source.
  */
 export const DEFAULT_VERSIONS: Versions = {
   consul: "1.21.5",
@@ -27,6 +29,7 @@ export const DEFAULT_VERSIONS: Versions = {
   envoy: "1.38.3",
   cni: "1.9.1",
   consulCni: "1.8.8",
+  vault: "1.21.4",
 };
 
 type LineTable = Readonly<Partial<Record<string, readonly string[]>>>;

@@ -49,12 +49,12 @@ export class EngineRefusal extends Error {
   }
 }
 
-/** The JSON API of Consul or Nomad. */
-export class EngineApi {
+/** The JSON API of Consul, Nomad or Vault. */
+export class EngineApi<Engine extends "Consul" | "Nomad" | "Vault" = "Consul" | "Nomad"> {
   private readonly tls: Pick<RequestOptions, "ca" | "cert" | "key" | "servername">;
 
   constructor(
-    readonly engine: "Consul" | "Nomad",
+    readonly engine: Engine,
     private readonly endpoint: EngineEndpoint,
   ) {
     const { caFile, certFile, keyFile, serverName } = endpoint;

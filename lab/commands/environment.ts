@@ -1,4 +1,5 @@
 import { Cluster } from "../cluster/cluster";
+import { vaultEndpoint } from "../cluster/vault";
 import { readOperatorToken } from "../hosts/credentials";
 import { LabError } from "../core/errors";
 import { invocation } from "../core/invocation";
@@ -26,7 +27,14 @@ export function labEnvironment(name: string, datacenter?: string): Readonly<Reco
     ...(consul.token && { CONSUL_HTTP_TOKEN: consul.token }),
     NOMAD_ADDR: nomad.address,
     ...(nomad.token && { NOMAD_TOKEN: nomad.token }),
+    ...vaultEnvironment(lab),
   };
+}
+
+/** The same for Vault's command; nothing in a lab without Vault. */
+export function vaultEnvironment(lab: Lab): Readonly<Record<string, string>> {
+  const vault = vaultEndpoint(lab);
+  return vault ? { VAULT_ADDR: vault.address, ...(vault.token && { VAULT_TOKEN: vault.token }) } : {};
 }
 
 /**

@@ -3,7 +3,6 @@ import { promisify } from "node:util";
 import { HOST_TOOL } from "../../constructs/linux/host-tool/host-tool";
 import { commandOnHost } from "./exec";
 import type { Lab } from "../hosts/lab";
-import { allHosts } from "../hosts/topology";
 
 /** What `meshform-host status --warnings-only` says of a host. */
 interface HostToolStatus {
@@ -34,8 +33,9 @@ export async function hostToolStatus(lab: string, host: string): Promise<HostToo
 /** What endangers the hosts of a secure lab, one sentence each. Hosts with the same warning share a sentence. */
 export async function warningsOfHosts(lab: Lab): Promise<string[]> {
   if (lab.topology?.profile !== "secure") return [];
+  const all = lab.topology.datacenters.flatMap((datacenter) => datacenter.hosts);
   const found = await Promise.all(
-    allHosts(lab.topology).map(async ({ name }) => ({ name, told: (await hostToolStatus(lab.name, name))?.warnings })),
+    all.map(async ({ name }) => ({ name, told: (await hostToolStatus(lab.name, name))?.warnings })),
   );
   const hosts = new Map<string, string[]>();
   for (const { name, told = [] } of found) {

@@ -9,12 +9,21 @@ import { problemsOfPeerings, readPeerings, type PeeringStatus } from "../cluster
 import { isHealthy, readJobs, type JobStatus } from "../cluster/services";
 import { isEngine } from "../cluster/published";
 import type { Listener } from "../hosts/state";
-import { hostsOf, type LabHost } from "../hosts/topology";
+import { hostsOf, vaultHost, type LabHost } from "../hosts/topology";
 import { tryMesh } from "../cluster/verify";
+import { vaultState, type VaultState } from "../cluster/vault";
+import { invocation } from "../core/invocation";
 
 export interface HostStatus extends LabHost, Omit<AgentStatus, "host"> {
   readonly datacenter: string;
   readonly running: boolean;
+}
+
+export interface VaultStatus {
+  readonly host: string;
+  readonly address: string;
+  readonly running: boolean;
+  readonly state: VaultState;
 }
 
 export interface LabStatus {
@@ -24,6 +33,8 @@ export interface LabStatus {
   readonly healthy: boolean;
   readonly hosts: readonly HostStatus[];
   readonly jobs: readonly JobStatus[];
+  /** The host of Vault and how Vault is there, in a lab that has one. */
+  readonly vault?: VaultStatus;
   readonly listeners: readonly Listener[];
   readonly mesh: MeshPicture;
   /** How each two datacenters are joined. */
@@ -46,7 +57,8 @@ const settlingMs = 3_000;
 export async function status(name: string): Promise<LabStatus> {
   const lab = new Lab(name);
   const { topology, listeners } = lab;
-  const known = { name, exists: lab.exists, listeners };
+  const vault = topology?.vault ? await vaultStatus(lab) : undefined;
+  const known = { name, exists: lab.exists, listeners, ...(vault && { vault }) };
   const nothing = {
     jobs: [],
     mesh: { connections: [], refused: [], remarks: [] },
@@ -80,6 +92,7 @@ export async function status(name: string): Promise<LabStatus> {
     const found = [
       ...problemsOfAgents(agents, (host) => lab.execOn(host)),
       ...problemsOfPeerings(peerings, gateways),
+      ...(vault ? problemsOfVault(vault) : []),
       ...drift.changed,
       ...drift.foreign,
     ];
@@ -98,4 +111,15 @@ export async function status(name: string): Promise<LabStatus> {
     const problem = error instanceof Error ? error.message : String(error);
     return { ...known, ...nothing, healthy: false, hosts: hosts([]), problem };
   }
+}
+
+async function vaultStatus(lab: Lab): Promise<VaultStatus> {
+  const { name, address } = vaultHost;
+  return { host: name, address, running: lab.initOf(name) !== undefined, state: await vaultState(lab) };
+}
+
+function problemsOfVault({ host, running, state }: VaultStatus): string[] {
+  if (running && state === "ready") return [];
+  const how = running ? state : "not running";
+  return [`Vault on ${host} is ${how}. Run \`${invocation("up")}\` to repair the lab.`];
 }

@@ -67,6 +67,21 @@ export class LabFiles {
     return join(this.folder, "federation");
   }
 
+  /** The certificate of the lab's Vault, and its CA. */
+  get vaultTls(): string {
+    return join(this.folder, "vault", "tls");
+  }
+
+  /** What the lab's own commands show to Vault. */
+  get vaultCredentials(): string {
+    return join(this.folder, "vault", "credentials.json");
+  }
+
+  /** The key that unseals Vault. Its folder is shared with Vault's host. */
+  get vaultUnsealKey(): string {
+    return join(this.folder, "vault", "unseal", "key");
+  }
+
   /** The access rules that the lab applies to a datacenter before any app, as synthesized. */
   access(datacenter: string): string {
     return join(this.folder, "datacenters", datacenter, "access.cdktf.out");

@@ -1,6 +1,5 @@
-import { existsSync, realpathSync } from "node:fs";
 import { execPath } from "node:process";
-import { basename, dirname, join } from "node:path";
+import { join } from "node:path";
 import { composeHost, type HostRole } from "../../constructs/linux/compose-host";
 import { consulFolder } from "../../constructs/linux/consul-agent";
 import { consulClient } from "../../constructs/linux/consul-client";
@@ -10,8 +9,8 @@ import type { HostPackage } from "../../constructs/linux/host";
 import { nomadClient } from "../../constructs/linux/nomad-client";
 import { nomadServer } from "../../constructs/linux/nomad-server";
 import type { FederationOptions } from "../../constructs/linux/federation";
+import type { NomadVaultOptions } from "../../constructs/linux/nomad-vault";
 import { secureHost } from "../../constructs/linux/secure-host";
-import { isShown } from "../machine/shown-folders";
 import type { Program } from "./boot-script";
 import { dockerData, dockerRole } from "./docker/docker-role";
 import { envoyImage, pauseImage } from "./docker/lab-images";
@@ -20,8 +19,10 @@ import type { Engines } from "../machine/engines/engine";
 import { execChroot } from "./exec-chroot";
 import { readFederationCertificate } from "./federation-certificates";
 import type { BootableHost } from "./host";
+import { hostBasics, programAt, pythonOf } from "./host-basics";
 import type { LabFiles } from "../core/lab-files";
-import { hostsOf, type Datacenter, type LabHost } from "./topology";
+import { hostsOf, vaultHost, type Datacenter, type LabHost } from "./topology";
+import { nomadVault, vaultClient } from "./vault-host";
 
 /** Where hosts find the lab's secret store, or their part of it, and where servers keep snapshots: shares of the lab's folder. */
 const secretStore = { type: "directory", path: "/var/lib/meshform/secret-store" } as const;
@@ -45,6 +46,8 @@ export interface LabHostOptions {
   readonly disks?: boolean;
   /** The Docker daemon that clients run. @default they run no containers */
   readonly dockerd?: string;
+  /** Whether the lab has a Vault. @default false */
+  readonly vault?: boolean;
 }
 
 /**
@@ -56,14 +59,18 @@ export function labHosts(
   datacenter: Datacenter,
   engines: Engines,
   files: LabFiles,
-  { shown = [], disks = false, dockerd }: LabHostOptions = {},
+  { shown = [], disks = false, dockerd, vault = false }: LabHostOptions = {},
 ): BootableHost[] {
   const isSecure = datacenter.profile === "secure";
   return datacenter.hosts.map((host) => {
-    const roles = [...rolesOf(host, datacenter, engines, dockerd), federationCertificates(host, datacenter, files)];
-    const data = composeHost(host.name, ...roles, systemFiles(host, datacenter), {
-      volumes: disks ? agentDisks : [],
-    });
+    const data = composeHost(
+      host.name,
+      ...rolesOf(host, datacenter, engines, { dockerd, vault: vault ? nomadVault(datacenter) : undefined }),
+      federationCertificates(host, datacenter, files),
+      hostBasics(host.name, [...datacenter.hosts, ...(vault ? [vaultHost] : [])]),
+      { steps: redirectDns("OUTPUT --destination 127.0.0.1"), volumes: disks ? agentDisks : [] },
+      vault ? vaultClient(files) : {},
+    );
     const installed = Object.fromEntries(data.packages.flatMap((it) => installedBy(it, engines)));
     const folders = host.role === "client" ? shown.map((folder) => [folder, { folder }] as const) : [];
     const programs = { ...Object.fromEntries(folders), ...installed };
@@ -92,8 +99,13 @@ function heldUnitsOf({ role }: LabHost, { name, profile, primary }: Datacenter):
   return primary === undefined || primary.name === name ? [] : ["consul", "nomad"];
 }
 
-function rolesOf(host: LabHost, datacenter: Datacenter, engines: Engines, dockerd?: string): HostRole[] {
-  const roles = agentsOf(host, datacenter, engines, dockerd);
+interface AgentOptions {
+  readonly dockerd?: string;
+  readonly vault?: NomadVaultOptions;
+}
+
+function rolesOf(host: LabHost, datacenter: Datacenter, engines: Engines, options: AgentOptions): HostRole[] {
+  const roles = agentsOf(host, datacenter, engines, options);
   if (datacenter.profile === "plain") return roles;
   const { role, address } = host;
   return [
@@ -149,7 +161,12 @@ function sharesOf({ role }: LabHost, datacenter: Datacenter, files: LabFiles): R
   };
 }
 
-function agentsOf(host: LabHost, datacenter: Datacenter, engines: Engines, dockerd?: string): HostRole[] {
+function agentsOf(
+  host: LabHost,
+  datacenter: Datacenter,
+  engines: Engines,
+  { dockerd, vault }: AgentOptions,
+): HostRole[] {
   const { profile } = datacenter;
   const servers = hostsOf(datacenter, "server");
   const join = {
@@ -161,7 +178,7 @@ function agentsOf(host: LabHost, datacenter: Datacenter, engines: Engines, docke
     retryInterval: "1s",
   };
   const consul = { ...join, version: engines.consul.version, bindAddress: host.address };
-  const nomad = { ...join, version: engines.nomad.version, advertiseAddress: host.address };
+  const nomad = { ...join, version: engines.nomad.version, advertiseAddress: host.address, vault };
   if (host.role === "server") {
     const bootstrapExpect = servers.length;
     return [
@@ -196,34 +213,10 @@ function agentsOf(host: LabHost, datacenter: Datacenter, engines: Engines, docke
 /** Images are there before their tasks, and no registry is: none is fetched, and none removed. */
 const dockerPlugin = { plugin: { docker: { config: { infra_image: pauseImage, gc: { image: false } } } } };
 
-function systemFiles(host: LabHost, { hosts }: Datacenter): HostRole {
-  const addresses = hosts.map(({ name, address }) => `${address} ${name}\n`);
-  return {
-    files: [
-      { path: "/etc/hostname", content: `${host.name}\n` },
-      { path: "/etc/hosts", content: ["127.0.0.1 localhost\n", ...addresses].join("") },
-      // Consul refuses names outside `.consul` at once, because no other name server is reachable from a lab.
-      { path: "/etc/resolv.conf", content: "nameserver 127.0.0.1\n" },
-    ],
-    steps: redirectDns("OUTPUT --destination 127.0.0.1"),
-  };
-}
-
 /** The CNI plugins are a folder, which holds consul-cni too; the others are a program in one. */
 function installedBy({ name, installTo }: HostPackage, engines: Engines): [string, Program][] {
   if (name === "consul-cni") return [];
   if (name === "cni-plugins") return [[installTo, { folder: engines.cni.path }]];
-  return [[join(installTo, name), programAt(engines[name].path)]];
-}
-
-/** The Python that runs the supervisor, at its own path, where that is not among the folders of the machine that hosts see. */
-function pythonOf({ supervisor }: Engines): Record<string, Program> {
-  const python = join(supervisor.path, "python3");
-  if (!existsSync(python)) return {};
-  const folder = dirname(dirname(realpathSync(python)));
-  return isShown(folder) ? {} : { [folder]: { folder } };
-}
-
-function programAt(path: string): Program {
-  return { folder: dirname(path), program: basename(path) };
+  const engine = engines[name];
+  return engine === undefined ? [] : [[join(installTo, name), programAt(engine.path)]];
 }

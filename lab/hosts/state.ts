@@ -43,9 +43,9 @@ export interface Listener {
 
 /** What to show and to trust. It is read for each connection, since it may be rotated at any time. */
 export interface ListenerTls {
-  /** A JSON file on the machine which has, by engine, `ca`, `certificate` and `key` as PEM. */
+  /** A JSON file on the machine which has, by engine, `ca` as PEM, and `certificate` and `key` if the engine wants to see one. */
   readonly document: string;
-  readonly engine: "consul" | "nomad";
+  readonly engine: "consul" | "nomad" | "vault";
   /** The name that must be in the certificate of the one that answers. */
   readonly serverName: string;
 }

@@ -11,6 +11,9 @@ export interface LabHost {
   readonly address: string;
 }
 
+/** The host of a lab's Vault. All datacenters of the lab use it. */
+export const vaultHost = { name: "vault-1", role: "vault", address: "10.200.0.50" } as const;
+
 /** A Consul cluster and a Nomad cluster on the same hosts. */
 export interface Datacenter {
   /** Its name in both. */
@@ -37,6 +40,8 @@ export interface Topology {
   readonly disks?: boolean;
   /** Whether clients run containers. @default false */
   readonly docker?: boolean;
+  /** Whether it has a Vault. @default false */
+  readonly vault?: boolean;
   /** What runs the services, if somebody has said so. @default programs, or containers where the app has them anyway */
   readonly runtime?: "exec" | "docker";
 }
@@ -63,8 +68,8 @@ export function hostsOf({ hosts }: Pick<Datacenter, "hosts">, role: LabRole): La
   return hosts.filter((host) => host.role === role);
 }
 
-export function allHosts({ datacenters }: Topology): LabHost[] {
-  return datacenters.flatMap(({ hosts }) => hosts);
+export function allHosts({ datacenters, vault }: Topology): (LabHost | typeof vaultHost)[] {
+  return [...datacenters.flatMap(({ hosts }) => hosts), ...(vault ? [vaultHost] : [])];
 }
 
 function datacenterOf(profile: Profile, index: number): Datacenter {

@@ -1,8 +1,8 @@
 import { Listr } from "listr2";
 import { installDebianPackages } from "./debian-packages";
 import { ensureEngines } from "./engines/ensure-engines";
-import type { Engines } from "./engines/engine";
-import { locateEngines } from "./engines/locate-engines";
+import type { Engines, OptionalEngine } from "./engines/engine";
+import { locateEngines, missingEngines } from "./engines/locate-engines";
 import { LabError } from "../core/errors";
 import { findProgram } from "./find-program";
 import { isShown } from "./shown-folders";
@@ -20,6 +20,8 @@ import { isInteractive, PROGRESS } from "../core/progress";
 export interface PrepareOptions {
   /** Whether what only the tests need is prepared too. @default false */
   readonly tests?: boolean;
+  /** Engines of some labs only that this one has. @default none */
+  readonly also?: readonly OptionalEngine[];
   /** Stops the preparation; what it had begun is removed. @default never */
   readonly signal?: AbortSignal;
 }
@@ -33,7 +35,7 @@ export interface PrepareOptions {
  */
 export async function prepareMachine(options: PrepareOptions = {}): Promise<Engines> {
   const reports = await locateEngines();
-  const install = reports.filter(({ engine }) => engine === undefined).map(({ name }) => name);
+  const install = missingEngines(reports, options.also);
   const check = () => checkPrerequisites({ install, tests: options.tests });
 
   let installed: readonly string[] = [];
@@ -51,7 +53,7 @@ export async function prepareMachine(options: PrepareOptions = {}): Promise<Engi
     // Again: what could not be judged without those packages, and what they did not bring.
     installed = [...installed, ...packages];
   }
-  return ensureEngines({ signal: options.signal, reports });
+  return ensureEngines({ signal: options.signal, reports, also: options.also });
 }
 
 /** Whether `install` and `up` can bring what is missing, on this machine. */

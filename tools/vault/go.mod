@@ -2,7 +2,12 @@ module github.com/meshform/meshform/tools/vault
 
 go 1.25.8
 
-tool github.com/hashicorp/vault
+tool (
+	github.com/hashicorp/vault
+	github.com/hashicorp/vault/plugins/database/postgresql/postgresql-database-plugin
+)
+
+require github.com/hashicorp/vault v1.21.2
 
 require (
 	cel.dev/expr v0.24.0 // indirect
@@ -279,7 +284,6 @@ require (
 	github.com/hashicorp/raft-snapshot v1.0.4 // indirect
 	github.com/hashicorp/raft-wal v0.4.0 // indirect
 	github.com/hashicorp/serf v0.10.1 // indirect
-	github.com/hashicorp/vault v1.21.2 // indirect
 	github.com/hashicorp/vault-hcp-lib v0.0.0-20250306185756-615fe2449b16 // indirect
 	github.com/hashicorp/vault-plugin-auth-alicloud v0.22.0 // indirect
 	github.com/hashicorp/vault-plugin-auth-azure v0.22.0 // indirect

@@ -1,13 +1,14 @@
 import { spawnSync } from "node:child_process";
-import { dirname } from "node:path";
+import { dirname, join } from "node:path";
 import { bootScript, supervisorConfiguration, unitScript } from "../../../lab/hosts/boot-script";
 import { composeHost } from "../../../constructs/linux/compose-host";
-import type { HostUnit } from "../../../constructs/linux/host";
+import type { HostData, HostUnit } from "../../../constructs/linux/host";
 import { commandLine } from "../../../constructs/linux/shell";
 import { LabFiles } from "../../../lab/core/lab-files";
 import { topologyOf } from "../../../lab/hosts/topology";
 import type { Engines } from "../../../lab/machine/engines/engine";
 import { labHosts } from "../../../lab/hosts/host-data";
+import { labVaultHost } from "../../../lab/hosts/vault-host";
 
 const engine = (name: keyof Engines, path: string) => ({ name, version: "1.0.0", path, origin: "PATH" as const });
 const engines: Engines = {
@@ -71,6 +72,44 @@ describe("the hosts of a lab", () => {
       ["client-1", ["nomad"]],
       ["client-2", ["nomad"]],
     ]);
+  });
+});
+
+describe("the hosts of a lab with a Vault", () => {
+  const topology = { ...topologyOf("plain", 2), vault: true };
+  const [first, second] = topology.datacenters.map((it) => labHosts(it, engines, files, { vault: true }));
+  const vault = { ...engine("vault", "/cache/vault"), origin: "cache" as const };
+  const content = (data: HostData, path: string) => data.files.find((it) => it.path === path)?.content ?? "{}";
+
+  test("have each Nomad agent log in to it where the identities of its own datacenter are known", () => {
+    for (const [hosts, path] of [
+      [first, "jwt-nomad"],
+      [second, "jwt-nomad-dc2"],
+    ] as const) {
+      for (const { data } of hosts) {
+        expect(JSON.parse(content(data, "/etc/nomad.d/nomad.json"))).toMatchObject({
+          vault: { address: "https://vault-1:8200", ca_file: "/etc/vault/ca.pem", jwt_auth_backend_path: path },
+        });
+        expect(content(data, "/etc/hosts")).toContain("10.200.0.50 vault-1\n");
+      }
+    }
+  });
+
+  test("have it on a host of its own, which unseals it with a key that is in no argument", () => {
+    const { data, programs, address, shares } = labVaultHost(vault, topology, engines, files);
+    expect([data.name, address]).toEqual(["vault-1", "10.200.0.50"]);
+    expect(data.units.map(({ name }) => name)).toEqual(["vault", "vault-unseal"]);
+    expect(JSON.stringify(data.units)).toContain("key=@/var/lib/meshform/vault/key");
+    expect(shares).toEqual({ "/var/lib/meshform/vault": join(files.folder, "vault", "unseal") });
+    expect(programs).toEqual({
+      "/usr/local/bin/vault": { folder: "/cache", program: "vault" },
+      "/usr/local/lib/vault-plugins": { folder: "/cache" },
+    });
+    expect(JSON.parse(content(data, "/etc/vault.d/vault.json"))).toMatchObject({
+      api_addr: "https://10.200.0.50:8200",
+      plugin_directory: "/usr/local/lib/vault-plugins",
+      storage: { raft: { path: "/opt/vault", node_id: "vault-1" } },
+    });
   });
 });
 

@@ -71,6 +71,18 @@ describe("which engine is used", () => {
     expect(installed.sort()).toEqual(["cni", "supervisor"]);
   });
 
+  test("one of some labs only is installed for a lab that has it, and no other", async () => {
+    const installed: string[] = [];
+    const catalogue = standIns(installed);
+
+    const others = await ensureEngines({ env, catalogue });
+    expect(others.vault).toBeUndefined();
+    const { vault } = await ensureEngines({ env, catalogue, also: ["vault"] });
+
+    expect(installed.filter((name) => name === "vault")).toHaveLength(1);
+    expect(vault).toMatchObject({ name: "vault", version: VERSION, origin: "cache" });
+  });
+
   test("an engine in the cache that no longer runs is installed again", async () => {
     const installed: string[] = [];
     const catalogue = standIns(installed);
@@ -91,6 +103,7 @@ describe("which engine is used", () => {
       ["envoy", undefined],
       ["cni", undefined],
       ["supervisor", undefined],
+      ["vault", undefined],
     ]);
     expect(readdirSync(folder)).toEqual(["bin"]);
   });
@@ -138,6 +151,7 @@ describe("the pinned versions", () => {
     ["consul", "github.com/hashicorp/consul"],
     ["nomad", "github.com/hashicorp/nomad"],
     ["cni", "github.com/containernetworking/plugins"],
+    ["vault", "github.com/hashicorp/vault"],
   ] as const;
 
   test.each(modules)("of %s is the one in its go.mod", (name, module) => {
@@ -194,5 +208,6 @@ function standIns(installed: string[] = []): EngineCatalogue {
     envoy: engine("envoy"),
     cni: engine("cni"),
     supervisor: engine("supervisor"),
+    vault: { ...engine("vault"), optional: true },
   };
 }

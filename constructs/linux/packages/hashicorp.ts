@@ -15,7 +15,7 @@ export const HASHICORP_REPOSITORY: HashicorpRepository = {
   keyFingerprint: "798AEC654E5C15428C8E42EEAA16FCBCA621E701",
 };
 
-export const hashicorpPackages: readonly HostPackage["name"][] = ["consul", "nomad", "consul-cni"];
+export const hashicorpPackages: readonly HostPackage["name"][] = ["consul", "nomad", "vault", "consul-cni"];
 
 /** Packages of the distribution that the lines of this file need. */
 export const hashicorpNeeds: readonly string[] = ["ca-certificates", "curl", "gpg"];

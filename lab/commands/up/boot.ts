@@ -1,13 +1,16 @@
 import { statSync } from "node:fs";
 import { isEngine } from "../../cluster/published";
+import { readVaultCredentials } from "../../cluster/vault";
 import { LabError } from "../../core/errors";
 import type { Credentials } from "../../hosts/credentials";
 import { callersNow } from "../../hosts/forwarder/callers";
 import type { WantedListener } from "../../hosts/forwarder/forwarder";
 import { ensureFederationCertificates } from "../../hosts/federation-certificates";
 import type { ListenerTls } from "../../hosts/state";
-import { allHosts, hostsOf, type Datacenter } from "../../hosts/topology";
+import { allHosts, hostsOf, vaultHost, type Datacenter } from "../../hosts/topology";
+import { ensureVaultCertificate, readVaultCertificate } from "../../hosts/vault-certificate";
 import type { Run, Results, Task } from "./run";
+import { writeVaultCredentials } from "./vault";
 
 /** Boots the hosts that do not run, and publishes the APIs of the engines. */
 export async function boot(run: Run, results: Results, task: Task): Promise<void> {
@@ -18,6 +21,13 @@ export async function boot(run: Run, results: Results, task: Task): Promise<void
   run.options.signal?.throwIfAborted();
   if (run.topology.join === "wan" && !run.isSecure) {
     await ensureFederationCertificates(run.lab.files, run.topology, run.engines.consul);
+  }
+  if (run.topology.vault) {
+    await ensureVaultCertificate(run.lab.files, run.engines.consul);
+    writeVaultCredentials(run.lab.files, {
+      ...readVaultCredentials(run.lab.files),
+      vault: { ca: readVaultCertificate(run.lab.files)?.ca ?? "" },
+    });
   }
   const boots = run.bootable().map(async (host) => {
     const outcome = await run.lab.ensureHost(host);
@@ -38,7 +48,16 @@ export async function boot(run: Run, results: Results, task: Task): Promise<void
   const engines = run.topology.datacenters.flatMap((datacenter, index) =>
     enginesOf(datacenter, index, run.lab.credentialsOf(datacenter.name), callers),
   );
-  results.sites = await run.reach([...engines, ...published]);
+  const vault = run.topology.vault ? [vaultListener(run, callers)] : [];
+  results.sites = await run.reach([...engines, ...vault, ...published]);
+}
+
+/** Vault's usual port on the machine. The forwarder verifies its certificate. */
+function vaultListener({ lab, topology }: Run, callers: readonly number[]): WantedListener {
+  return {
+    ...{ name: "vault", datacenter: topology.datacenters[0].name, wanted: 8200, targets: [vaultHost.address], callers },
+    tls: { document: lab.files.vaultCredentials, engine: "vault", serverName: vaultHost.name },
+  };
 }
 
 /**

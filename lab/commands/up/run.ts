@@ -19,6 +19,7 @@ import type { BootableHost } from "../../hosts/host";
 import { labHosts } from "../../hosts/host-data";
 import type { Lab } from "../../hosts/lab";
 import { hostDaemon } from "../../hosts/namespaces";
+import { labVaultHost } from "../../hosts/vault-host";
 import { hostsOf, topologyOf, type Datacenter, type Join, type LabHost, type Topology } from "../../hosts/topology";
 import type { Engines } from "../../machine/engines/engine";
 import { findProgram } from "../../machine/find-program";
@@ -41,6 +42,10 @@ export interface UpOptions {
   readonly datacenters?: number;
   /** How they are joined, in a new lab. @default as the lab's are, else by peering */
   readonly join?: Join;
+  /** Whether the lab has a Vault. @default as the lab is, else not */
+  readonly vault?: boolean;
+  /** Path of a program that prepares Vault for the app. @default none */
+  readonly vaultSetup?: string;
   /**
    * What runs the services of an app that asks for the setting `runtime`. @default what it was the last time, else programs, or
    * containers where the app has some whatever the setting is
@@ -111,12 +116,25 @@ export class Run {
       ...(shown && { shown }),
       ...(runtime && { runtime }),
       ...(disks && { disks }),
+      ...(options.vault !== false && (options.vault || earlier?.vault) && { vault: true }),
       // What runs containers goes on to do so: other apps may come.
       ...(earlier?.docker && { docker: true }),
     };
+    if (this.topology.vault && join === "wan") {
+      throw new LabError(
+        "A lab with a Vault cannot join its datacenters by WAN federation.",
+        "Omit --vault, or join them by peering.",
+      );
+    }
+    if (options.vaultSetup !== undefined && !this.topology.vault) {
+      throw new LabError("--vault-setup is set, but the lab has no Vault.", "Add --vault, or omit --vault-setup.");
+    }
     const fix = "Remove it first, or use another name.";
     if (earlier !== undefined && earlier.profile !== profile) {
       throw new LabError(`Lab ${lab.name} is ${earlier.profile}; its data cannot be converted to ${profile}.`, fix);
+    }
+    if (earlier?.vault && options.vault === false) {
+      throw new LabError(`Lab ${lab.name} has a Vault, whose secrets would be lost.`, fix);
     }
     if (earlier !== undefined && (earlier.join ?? "peering") !== join) {
       throw new LabError(`The datacenters of lab ${lab.name} are joined by ${nameOf(earlier.join)}.`, fix);
@@ -155,9 +173,14 @@ export class Run {
 
   /** All hosts of the lab, as they boot. */
   bootable(): BootableHost[] {
-    const { datacenters, shown, disks, docker } = this.topology;
+    const { datacenters, shown, disks, docker, vault } = this.topology;
     const dockerd = docker ? findProgram("dockerd") : undefined;
-    return datacenters.flatMap((it) => labHosts(it, this.engines, this.lab.files, { shown, disks, dockerd }));
+    const { engines } = this;
+    const { files } = this.lab;
+    return [
+      ...datacenters.flatMap((it) => labHosts(it, engines, files, { shown, disks, dockerd, vault })),
+      ...(vault && engines.vault ? [labVaultHost(engines.vault, this.topology, engines, files)] : []),
+    ];
   }
 
   /** Publishes these on the machine. */

@@ -15,6 +15,7 @@ import { applyAccess } from "./access";
 import { prepareNeededImages, loadNeededImages } from "./images";
 import { Run, type Results, type Task, type UpOptions } from "./run";
 import { peer, awaitServices } from "./services";
+import { setUpVault } from "./vault";
 import { verify } from "./verify";
 
 /** What `up` did, and what there is now. */
@@ -43,7 +44,8 @@ export interface UpReport {
  */
 export async function up(options: UpOptions): Promise<UpReport> {
   const lab = new Lab(options.name);
-  const engines = await prepareMachine({ signal: options.signal });
+  const also = (options.vault ?? lab.topology?.vault) ? (["vault"] as const) : [];
+  const engines = await prepareMachine({ signal: options.signal, also });
   return lab.exclusively(() => takeSteps(new Run(lab, engines, options)));
 }
 
@@ -68,13 +70,19 @@ async function takeSteps(run: Run): Promise<UpReport> {
     },
     step("Boot the hosts", (results, task) => boot(run, results, task)),
     { ...step("Load the images", (results, task) => loadNeededImages(run, results, task)), enabled: hasContainers },
-    ...(run.isSecure
+    // Vault comes before the clients: their agents look for it when they start.
+    ...(run.isSecure || run.topology.vault
       ? [
           step("Wait for the servers", (results) => awaitServers(run, firstSites(run, results))),
-          step("Apply the access rules", async (results, task) => {
-            const changes = await applyAccess(run, firstSites(run, results), (line) => (task.output = line));
-            task.title = `Apply the access rules${changes}`;
-          }),
+          ...(run.isSecure
+            ? [
+                step("Apply the access rules", async (results, task) => {
+                  const changes = await applyAccess(run, firstSites(run, results), (line) => (task.output = line));
+                  task.title = `Apply the access rules${changes}`;
+                }),
+              ]
+            : []),
+          ...(run.topology.vault ? [step("Set up Vault", (results) => setUpVault(run, results))] : []),
           step("Wait for the clients", (results) => awaitAgents(run, firstSites(run, results))),
         ]
       : [

@@ -15,6 +15,8 @@ export interface EngineSpec {
   readonly version: string;
   /** Its folder in the cache. Another content needs another one: labs run what is in there. @default the version */
   readonly folder?: string;
+  /** Whether it is installed only for a lab that has it. @default false */
+  readonly optional?: boolean;
   /** Where it is installed from. */
   readonly source: string;
   /** What its installation needs on the machine. */
@@ -126,6 +128,20 @@ export const CATALOGUE: EngineCatalogue = {
         await writeFile(join(folder, "bin", program), launcher, { mode: 0o755 });
       }
     },
+  },
+  vault: {
+    // The last of its line whose modules are all published.
+    version: "1.21.2",
+    optional: true,
+    source: "github.com/hashicorp/vault",
+    needs: ["go"],
+    onPath: "vault",
+    path: "vault",
+    program: "vault",
+    versionArguments: ["version"],
+    versionPattern: /^Vault v([^\s,]+)/m,
+    // Without the plugins of clouds, which take most of the build. The one for PostgreSQL is a program next to it.
+    install: goBuild("vault", { cgo: false, tags: "minimal" }),
   },
 };
 

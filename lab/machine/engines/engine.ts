@@ -1,5 +1,8 @@
-/** The programs that a lab is made of. `cni` are the plugins of Nomad's bridge mode, `supervisor` the init of a host. */
-export type EngineName = "consul" | "nomad" | "envoy" | "cni" | "supervisor";
+/** The programs that every lab is made of. `cni` are the plugins of Nomad's bridge mode, `supervisor` the init of a host. */
+type NeededEngine = "consul" | "nomad" | "envoy" | "cni" | "supervisor";
+/** Programs that only some labs have. */
+export type OptionalEngine = "vault";
+export type EngineName = NeededEngine | OptionalEngine;
 
 /** An engine that is there to be run. */
 export interface Engine {
@@ -12,4 +15,4 @@ export interface Engine {
   readonly origin: "PATH" | "cache";
 }
 
-export type Engines = Readonly<Record<EngineName, Engine>>;
+export type Engines = Readonly<Record<NeededEngine, Engine> & Partial<Record<OptionalEngine, Engine>>>;

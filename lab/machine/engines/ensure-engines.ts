@@ -6,8 +6,15 @@ import { isInteractive, PROGRESS } from "../../core/progress";
 import { runTool } from "../run-tool";
 import { engineCache, fillOnce, sweepCache } from "./cache";
 import { CATALOGUE, type EngineCatalogue, type EngineSpec } from "./catalogue";
-import type { Engine, EngineName, Engines } from "./engine";
-import { askVersion, engineFolder, type EngineReport, type LocateOptions, locateEngines } from "./locate-engines";
+import type { Engine, EngineName, Engines, OptionalEngine } from "./engine";
+import {
+  askVersion,
+  engineFolder,
+  type EngineReport,
+  type LocateOptions,
+  locateEngines,
+  missingEngines,
+} from "./locate-engines";
 
 /** The longest that one step of an installation may take, in milliseconds. On two idle cores a build takes minutes. */
 const STEP_MS = 60 * 60_000;
@@ -17,6 +24,8 @@ const WAIT_MS = 90 * 60_000;
 const HEARTBEAT_MS = 60_000;
 
 export interface EnsureOptions extends LocateOptions {
+  /** Engines of some labs only that this one has. @default none */
+  readonly also?: readonly OptionalEngine[];
   /** Stops an installation; what it had begun is removed. @default never */
   readonly signal?: AbortSignal;
   /** What `locateEngines` has just found. @default it looks itself */
@@ -35,7 +44,7 @@ export async function ensureEngines(options: EnsureOptions = {}): Promise<Engine
   await sweepCache(engineCache(env));
 
   const reports = options.reports ?? (await locateEngines(options));
-  const missing = reports.filter(({ engine }) => engine === undefined).map(({ name }) => name);
+  const missing = missingEngines(reports, options.also);
   if (missing.length === 0) return complete(reports);
   await installAll(missing, catalogue, env, options.signal);
   return complete(await locateEngines(options));
@@ -133,8 +142,9 @@ function installationFix(name: EngineName, spec: EngineSpec): string {
 }
 
 function complete(reports: readonly EngineReport[]): Engines {
+  const find = (name: EngineName) => reports.find((report) => report.name === name)?.engine;
   const engine = (name: EngineName): Engine => {
-    const found = reports.find((report) => report.name === name)?.engine;
+    const found = find(name);
     if (found) return found;
     throw new LabError(`${name} was installed, but cannot be found.`, "Run the command again.");
   };
@@ -144,5 +154,6 @@ function complete(reports: readonly EngineReport[]): Engines {
     envoy: engine("envoy"),
     cni: engine("cni"),
     supervisor: engine("supervisor"),
+    vault: find("vault"),
   };
 }

@@ -3,7 +3,7 @@ import { join } from "node:path";
 import { findProgram } from "../find-program";
 import { engineCache } from "./cache";
 import { CATALOGUE, type EngineCatalogue, type EngineSpec } from "./catalogue";
-import type { Engine, EngineName } from "./engine";
+import type { Engine, EngineName, OptionalEngine } from "./engine";
 
 /** How long a program may take to tell its version, in milliseconds. */
 const VERSION_MS = 15_000;
@@ -15,6 +15,8 @@ export interface EngineReport {
   readonly engine?: Engine;
   /** The version that Meshform installs when there is none. */
   readonly pinned: string;
+  /** Whether only some labs have it. */
+  readonly optional: boolean;
   /** Where Meshform installs it from. */
   readonly source: string;
   /** Programs that were found and passed over, each with the reason, as sentences. */
@@ -39,7 +41,7 @@ export async function locateEngines(options: LocateOptions = {}): Promise<Engine
 }
 
 async function locateEngine(name: EngineName, spec: EngineSpec, env: NodeJS.ProcessEnv): Promise<EngineReport> {
-  const report = { name, pinned: spec.version, source: spec.source };
+  const report = { name, pinned: spec.version, optional: spec.optional ?? false, source: spec.source };
   const passedOver: string[] = [];
   const onPath = spec.onPath === undefined ? undefined : findProgram(spec.onPath, env.PATH);
   if (onPath !== undefined) {
@@ -53,6 +55,16 @@ async function locateEngine(name: EngineName, spec: EngineSpec, env: NodeJS.Proc
   const version = await askVersion(join(folder, spec.program), spec);
   if (version !== spec.version) return { ...report, passedOver };
   return { ...report, engine: { name, version, path: join(folder, spec.path), origin: "cache" }, passedOver };
+}
+
+/**
+ * The engines that are still to be installed.
+ *
+ * @param also those of some labs only that this one has
+ */
+export function missingEngines(reports: readonly EngineReport[], also: readonly OptionalEngine[] = []): EngineName[] {
+  const isWanted = ({ name, optional }: EngineReport) => !optional || also.some((it) => it === name);
+  return reports.filter((report) => report.engine === undefined && isWanted(report)).map(({ name }) => name);
 }
 
 /** The folder of the cache for the pinned version. */
