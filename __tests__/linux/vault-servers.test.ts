@@ -70,7 +70,11 @@ test("their user data installs Vault from HashiCorp's packages, and fits", () =>
 });
 
 test.each<[string, Partial<VaultServersProps>, string]>([
-  ["an even number of servers", { count: 2 }, "count is 2, but 1, 3 or 5 is expected."],
+  [
+    "an even number of servers",
+    { count: 2 },
+    "count is 2; expected 1, 3 or 5. Use 3, which tolerate the loss of one, or 5, which tolerate the loss of two.",
+  ],
   ["a relative path", { tls: { ...tls, keyFile: "key.pem" } }, "tls.keyFile"],
   ["a secret in override", { override: { storage: { consul: { token: "s.1" } } } }, "storage.consul.token"],
 ])("fails with %s", (_, props, message) => {
