@@ -58,6 +58,6 @@ test("the password for the database changes twice, no request fails, and no file
     expect(password.length).toBeGreaterThan(15);
     expect(printed + arguments_).not.toContain(password);
     // Vault's own data, which is encrypted, is searched too.
-    expect((await run("grep", ["-rlaF", password, files.folder])).output).toBe("");
+    expect((await run("grep", ["-rlaF", "-e", password, files.folder])).output).toBe("");
   }
 });

@@ -33,3 +33,9 @@ test("a program that prepares Vault needs one", () => {
   );
   expect(topologyAfter({ vaultSetup: "prepare.sh" }, { ...plain, vault: true }).vault).toBe(true);
 });
+
+test("a Vault and WAN federation exclude each other", () => {
+  expect(() => topologyAfter({ vault: true, join: "wan", datacenters: 2 })).toThrow(
+    "A lab with a Vault cannot join its datacenters by WAN federation. Omit --vault, or join them by peering.",
+  );
+});
