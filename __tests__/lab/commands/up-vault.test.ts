@@ -1,11 +1,12 @@
 import { Run, type UpOptions } from "../../../lab/commands/up/run";
-import type { Lab } from "../../../lab/hosts/lab";
+import { Lab } from "../../../lab/hosts/lab";
 import { allHosts, topologyOf, type Topology } from "../../../lab/hosts/topology";
 import type { Engines } from "../../../lab/machine/engines/engine";
 
 /** What `up` makes of its options and of the lab that there is. */
 function topologyAfter(options: Partial<UpOptions>, earlier?: Topology): Topology {
-  const lab = { name: "test", topology: earlier } as Lab;
+  const lab = new Lab("test");
+  jest.spyOn(lab, "topology", "get").mockReturnValue(earlier);
   const app = { name: "app", folder: "/", program: "true" };
   return new Run(lab, {} as Engines, { name: "test", app, engine: "offline", timeoutMs: 0, ...options }).topology;
 }
