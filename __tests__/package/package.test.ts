@@ -40,7 +40,7 @@ synthesize((app) => {
   const metadata: Record<string, string> = instanceMetadata(hosts.cloudInit({ distribution: "ubuntu-24.04", assets: "gs://assets" }));
   console.log(Object.keys(metadata).join());
 });
-console.log(Object.keys(require.cache).filter((file) => /provider-|constructs.aws.(?!platform.)/.test(file)).length);
+console.log(Object.keys(require.cache).filter((file) => /provider-aws|constructs.aws.(?!platform.)/.test(file)).length);
 `;
 const AWS_APP = `import { AwsProvider } from "@cdktf/provider-aws/lib/provider";
 import { TerraformStack } from "cdktf";
