@@ -5,9 +5,11 @@ import {
   type MeshService,
   Protocol,
   Redirect,
+  type ServiceDefaults,
   ServiceMesh,
   type ServiceMeshProps,
 } from "../../constructs";
+import type { ServiceConfigEntry } from "../../constructs/consul/generated/config-entries";
 import { serviceOf, taskOf } from "../support/job";
 import { findingsOf, synthApp, synthStack, TestStack } from "../support/synth";
 import { testApp } from "../support/test-app";
@@ -64,6 +66,28 @@ describe("a connection to a service of another datacenter", () => {
       expect(entries["proxy-defaults/global"]).toMatchObject({ MeshGateway: { Mode: "local" } });
       expect(entries["mesh/mesh"]).toMatchObject({ Peering: { PeerThroughMeshGateways: true } });
     }
+  });
+
+  test("states the mode of gateways where Consul would add it to an entry of its own accord", () => {
+    const mode = (entry: object) => (entry as ServiceConfigEntry).UpstreamConfig?.Defaults?.MeshGateway;
+    const connectedBy = (serviceDefaults?: ServiceDefaults) =>
+      app(({ east, west }) => {
+        const web = east.addService("web", { port: 80, publish: 80, workload: anyWorkload, serviceDefaults });
+        web.connectTo(west.addService("api", http));
+        east.addService("apart", { port: 81, publish: 81, workload: anyWorkload });
+        east.addMeshGateway("limited", { port: 8444, limits: { maxConnections: 5 } });
+      }).dc1.entries;
+    const entries = connectedBy();
+    expect(mode(entries["service-defaults/web"])).toEqual({ Mode: "local" });
+    expect(mode(entries["service-defaults/limited"])).toEqual({ Mode: "local" });
+    expect(entries["service-defaults/apart"]).not.toHaveProperty("UpstreamConfig");
+    const own = connectedBy({ MeshGateway: { Mode: "none" } });
+    expect(mode(own["service-defaults/web"])).toEqual({ Mode: "none" });
+    const both = connectedBy({
+      MeshGateway: { Mode: "none" },
+      UpstreamConfig: { Defaults: { MeshGateway: { Mode: "remote" } } },
+    });
+    expect(mode(both["service-defaults/web"])).toEqual({ Mode: "remote" });
   });
 
   test("leaves what is stated about gateways as it is", () => {

@@ -37,6 +37,28 @@ export function renderServiceDefaults(options: ServiceDefaultsOptions): ServiceD
   };
 }
 
+/**
+ * Adds the mesh gateway mode that applies anyway to upstream defaults that do not set it. Consul does so too, in the entry that it
+ * stores, once it has resolved the configuration of a proxy: each plan would find a difference.
+ *
+ * @see https://developer.hashicorp.com/consul/docs/reference/config-entry/service-defaults#upstreamconfig
+ */
+export function withMeshGatewayMode(entry: ServiceDefaults, graph: Snapshot, mesh: Mesh): ServiceDefaults {
+  const { MeshGateway, UpstreamConfig } = entry;
+  const { Defaults } = UpstreamConfig ?? {};
+  if (Defaults === undefined || modeOf(Defaults) !== undefined) return entry;
+  const global = graph.entryOf(graph.clusterOf(mesh.node.path), { kind: "proxy-defaults", name: "global" });
+  const Mode = modeOf({ MeshGateway }) ?? modeOf(global as consul.ProxyConfigEntry | undefined);
+  return Mode === undefined
+    ? entry
+    : { ...entry, UpstreamConfig: { ...UpstreamConfig, Defaults: { ...Defaults, MeshGateway: { Mode } } } };
+}
+
+/** An empty mode is none. */
+function modeOf(entry: { readonly MeshGateway?: consul.MeshGatewayConfig } = {}): string | undefined {
+  return entry.MeshGateway?.Mode || undefined;
+}
+
 /** Extensions that are given as fields, and those of the options. */
 export function renderExtensions(
   fields: readonly consul.EnvoyExtension[] | undefined,
@@ -64,7 +86,11 @@ export function addServiceEntries(
     kind: "service-defaults",
     name: serviceName,
     // Consul always answers with TransparentProxy; without it each plan would find a difference.
-    entry: (graph) => ({ TransparentProxy: {}, ...serviceDefaults(graph), Protocol: protocol }),
+    entry: (graph) => ({
+      TransparentProxy: {},
+      ...withMeshGatewayMode(serviceDefaults(graph) ?? {}, graph, service.mesh),
+      Protocol: protocol,
+    }),
     // If the protocol changes from HTTP to tcp, permissions must be removed first: Consul refuses them for tcp.
     dependsOn: (graph) =>
       judgesRequests(graph, service) ? [] : [{ entry: { kind: "service-intentions", name: serviceName } }],

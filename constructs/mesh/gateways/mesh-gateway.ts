@@ -6,6 +6,7 @@ import { problemOfUpstreamPolicy, renderUpstreamPolicy, type UpstreamLimits } fr
 import { MeshError } from "../../core/errors";
 import { listeningCheck, renderGatewayBlockJob, type GatewayBlockProps } from "../../nomad/gateway-job";
 import { type ConsulConfigEntry, DerivedConfigEntry } from "../config-entry";
+import { withMeshGatewayMode } from "../service-entries";
 import { MESH_GATEWAY_SHAPE } from "../shapes";
 import { Gateway, type GatewayBaseProps, type InMesh } from "./gateway";
 import { mergeMaps, numberText } from "../../core/collections";
@@ -102,7 +103,10 @@ export class MeshGateway extends Gateway<MeshGatewayBaseProps> {
     return new DerivedConfigEntry<consul.ServiceConfigEntry>(this, "Defaults", {
       kind: "service-defaults",
       name: this.serviceName,
-      entry: () => ({ TransparentProxy: {}, UpstreamConfig: { Defaults: renderUpstreamPolicy({ limits }) } }),
+      entry: (graph) => ({
+        TransparentProxy: {},
+        ...withMeshGatewayMode({ UpstreamConfig: { Defaults: renderUpstreamPolicy({ limits }) } }, graph, this.mesh),
+      }),
     });
   }
 
