@@ -31,7 +31,7 @@ export interface JobPlacement {
    * only until they are placed. With canaries that must be promoted manually, it also waits for the promotion.
    *
    * @default false: an apply ends when Nomad has registered the job
-   * @see https://registry.terraform.io/providers/hashicorp/nomad/latest/docs/resources/job#detach
+   * @see https://github.com/hashicorp/terraform-provider-nomad/blob/main/docs/resources/job.md
    */
   readonly waitUntilHealthy?: boolean;
 }

@@ -44,7 +44,7 @@ export interface IamStatement {
 /**
  * The names of the secrets that a cluster needs in AWS Secrets Manager, by document. Create each without a value.
  *
- * @see https://registry.terraform.io/providers/hashicorp/aws/latest/docs/resources/secretsmanager_secret
+ * @see https://github.com/hashicorp/terraform-provider-aws/blob/main/website/docs/r/secretsmanager_secret.html.markdown
  */
 export function secretNames({ prefix }: AwsSecretStore): Record<SecretDocument, string> {
   const names = SECRET_DOCUMENTS.map((document) => [document, `${prefix}${document}`]);

@@ -40,7 +40,7 @@ export const instanceAttributes: InstanceFactSource = {
  * Returns the `metadata` of an instance template: the user data as cloud-init reads it, and the values of instance facts.
  *
  * @see https://docs.cloud-init.io/en/latest/reference/datasources/gce.html
- * @see https://registry.terraform.io/providers/hashicorp/google/latest/docs/resources/compute_instance_template#metadata
+ * @see https://github.com/hashicorp/terraform-provider-google/blob/main/website/docs/r/compute_instance_template.html.markdown
  *
  * @example
  * const metadata = instanceMetadata(servers.cloudInit({ distribution: "ubuntu-24.04", assets: "gs://acme-assets/meshform" }));

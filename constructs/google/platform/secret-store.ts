@@ -41,7 +41,7 @@ export const secretManager: CloudStoreKind = {
 /**
  * The names of the secrets that a cluster needs in Secret Manager, by document. Create each without a version.
  *
- * @see https://registry.terraform.io/providers/hashicorp/google/latest/docs/resources/secret_manager_secret
+ * @see https://github.com/hashicorp/terraform-provider-google/blob/main/website/docs/r/secret_manager_secret.html.markdown
  */
 export function googleSecretNames({ prefix }: Pick<GoogleSecretStore, "prefix">): Record<SecretDocument, string> {
   const names = SECRET_DOCUMENTS.map((document) => [document, `${prefix}${document}`]);
