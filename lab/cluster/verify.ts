@@ -34,19 +34,25 @@ export async function tryMesh(
   { settlingMs, initOf, hosts, signal }: TryOptions,
 ): Promise<{ readonly tried: number; readonly problems: readonly string[]; readonly udp: readonly Listener[] }> {
   const udp = new Set<Listener>();
-  const tryPublished = async (it: Listener): Promise<string | undefined> => {
-    const problem = await problemOfPublished(it);
-    if (problem === undefined || !(await acceptsUdp(it, hosts, initOf))) return problem;
-    udp.add(it);
-    return undefined;
+  const isOfUdp = async (it: Listener, problem: string): Promise<boolean> => {
+    const accepts = problem === NOT_ACCEPTED && (await acceptsUdp(it, hosts, initOf));
+    if (accepts) udp.add(it);
+    return accepts;
   };
-  const settled = async (what: string, look: () => Promise<string | undefined>): Promise<string | undefined> => {
+  const settled = async (
+    what: string,
+    look: () => Promise<string | undefined>,
+    isFine: (problem: string) => Promise<boolean> = () => Promise.resolve(false),
+  ): Promise<string | undefined> => {
     const end = Date.now() + settlingMs;
-    for (;;) {
+    for (let isFirst = true; ; isFirst = false) {
       signal?.throwIfAborted();
       const problem = await look().catch((error: unknown) => (error instanceof Error ? error.message : String(error)));
       if (problem === undefined) return undefined;
-      if (Date.now() >= end) return `${what}: ${problem}`;
+      const isLast = Date.now() >= end;
+      // Not each time: the kernel limits how often it says that no program listens for UDP.
+      if ((isFirst || isLast) && (await isFine(problem))) return undefined;
+      if (isLast) return `${what}: ${problem}`;
       await sleep(100, undefined, { signal });
     }
   };
@@ -59,7 +65,13 @@ export async function tryMesh(
   );
   // After the connections, on which a page may depend.
   const ofPages = await Promise.all(
-    published.map((it) => settled(`${it.name} fails at ${urlOf(it)}`, () => tryPublished(it))),
+    published.map((it) =>
+      settled(
+        `${it.name} fails at ${urlOf(it)}`,
+        () => problemOfPublished(it),
+        (problem) => isOfUdp(it, problem),
+      ),
+    ),
   );
   const all = [...ofConnections, ...ofPages];
   return { tried: all.length, problems: all.filter((problem) => problem !== undefined), udp: [...udp] };
@@ -84,6 +96,9 @@ interface Sighting {
   readonly error?: string;
 }
 
+const NOT_ACCEPTED =
+  "no instance accepts connections on it (ECONNRESET): its program listens only on 127.0.0.1 of its allocation, or on another port. Have it listen on 0.0.0.0, which a published port needs";
+
 /**
  * Asks for the root page of a published service, as a browser on the machine would. Anything that answers is fine unless it
  * answers with a server error; what does not speak HTTP is fine if it takes the connection.
@@ -98,9 +113,7 @@ async function problemOfPublished({ port }: Listener): Promise<string | undefine
   const { open, error = "no answer" } = await probe([], "127.0.0.1", port, "tcp");
   if (open) return undefined;
   // The forwarder resets a connection that no host accepts. The instances are healthy by then, so their programs run.
-  return error.includes("ECONNRESET")
-    ? "no instance accepts connections on it (ECONNRESET): its program listens only on 127.0.0.1 of its allocation, or on another port. Have it listen on 0.0.0.0, which a published port needs"
-    : error;
+  return error.includes("ECONNRESET") ? NOT_ACCEPTED : error;
 }
 
 /**

@@ -173,8 +173,9 @@ print(json.dumps(len(found["versions"])))`);
     const { code, output } = await tool(host("server-1"), "--wait", "1", "secrets");
     expect(code).toBe(1);
     expect(output).toContain("Permission 'storage.objects.create' denied");
-    const made = cloud.calls().flatMap(({ path, code: status }) => (status === 200 ? /:\w+$/.exec(path) : []));
-    expect(made.map(String)).toEqual([":addVersion", ":destroy"]);
+    const made = cloud.calls().flatMap(({ path, code: status }) => (status === 200 ? (/:\w+$/.exec(path) ?? []) : []));
+    // It tries for a second, and destroys what each try has made.
+    expect(made.join("")).toMatch(/^(:addVersion:destroy)+$/);
   });
 
   test("without a machine of Google Cloud is waited for, and then named", async () => {
