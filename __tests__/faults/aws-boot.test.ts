@@ -1,7 +1,8 @@
 import { mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
-import { gunzipSync } from "node:zlib";
+import { setTimeout as sleep } from "node:timers/promises";
+import { gunzipSync, gzipSync } from "node:zlib";
 import { Testing } from "cdktf";
 import { Constraint, HealthCheck, Protocol, Workload } from "../../constructs";
 import { applyStacks } from "../../lab/apply";
@@ -28,6 +29,8 @@ const GROUPS = {
   [SERVERS]: ["10.99.0.11", "10.99.0.12", "10.99.0.13"],
   [CLIENTS]: ["10.99.0.21", "10.99.0.22"],
 } as const;
+/** Addresses of servers that replace others. */
+const SPARE = ["10.99.0.14", "10.99.0.15", "10.99.0.16"];
 const EXAMPLE = join(__dirname, "../../examples/count-dashboard");
 
 const cluster = SynthesizedAwsCluster.of({ region: REGION, preset: "production", minClients: 2, maxClients: 2 });
@@ -239,7 +242,11 @@ describe("the synthesized stack of the preset production", () => {
   async function filter(...without: readonly string[]): Promise<void> {
     const addressesOf = (peer: SecurityRule["peer"]) => {
       if (peer === "S3") return [S3_ADDRESS];
-      return "cidr" in peer ? [peer.cidr] : peer.machines.flatMap((group) => GROUPS[group as keyof typeof GROUPS]);
+      if ("cidr" in peer) return [peer.cidr];
+      return peer.machines.flatMap((group) => [
+        ...GROUPS[group as keyof typeof GROUPS],
+        ...(group === SERVERS ? SPARE : []),
+      ]);
     };
     await Promise.all(
       (Object.keys(GROUPS) as (keyof typeof GROUPS)[]).flatMap((group) =>
@@ -362,6 +369,91 @@ describe("the synthesized stack of the preset production", () => {
     }
     expect([...new Set(account.calls.map(({ role }) => role))].sort()).toEqual([CLIENTS, SERVERS]);
   });
+
+  /** The results with which a machine has completed hooks. */
+  function hooksOf({ id }: CloudMachine): (string | undefined)[] {
+    return account.calls.filter(({ instance }) => instance === id).map(({ result }) => result);
+  }
+
+  async function hasCompleted(machine: CloudMachine, results: readonly string[]): Promise<void> {
+    await eventually(() => {
+      expect(hooksOf(machine)).toEqual(results);
+      return Promise.resolve();
+    }, 5 * MINUTE);
+  }
+
+  test("gives up the first machine of a launch template that cannot boot, and nothing else changes", async () => {
+    const peers = () => answers(api("Consul", client), "/v1/status/peers");
+    const before = await peers();
+    const userData = gunzipSync(cluster.userData(SERVERS)).toString();
+    const broken = userData.replaceAll(/[0-9a-f]{64}/g, "0".repeat(64));
+    expect(broken).not.toBe(userData);
+    const added = await cluster.launch(account, SERVERS, "10.99.0.17", image, gzipSync(broken).toString("base64"));
+    machines.set("10.99.0.17", added);
+    await added.boot();
+    await eventually(async () => {
+      expect((await added.run("cloud-init", "status")).output).toContain("status: error");
+    }, 5 * MINUTE);
+    expect(await succeed(added, "journalctl", "--no-pager")).toContain("Given up after 5 attempts: fetch_asset 000");
+    // So its launch hook times out, and the group terminates it.
+    expect(hooksOf(added)).toEqual([]);
+    await account.terminate(added.id);
+    await added.powerOff();
+    expect(await peers()).toBe(before);
+    await everythingWorks();
+  });
+
+  test(
+    "replaces its servers one by one, as an instance refresh of its group does",
+    async () => {
+      const voters: number[] = [];
+      const writes: (string | undefined)[] = [];
+      const calls: (string | undefined)[] = [];
+      const url = `http://127.0.0.1:${await (machines.get(other) as CloudMachine).forward(9002, other)}/api`;
+      const consul = api("Consul", client);
+      const stopped = [
+        repeated(1000, async () => {
+          const { Servers } = JSON.parse(await answers(consul, "/v1/operator/raft/configuration")) as {
+            Servers: { Voter: boolean }[];
+          };
+          voters.push(Servers.filter(({ Voter }) => Voter).length);
+        }),
+        repeated(100, () => consul.put("/v1/kv/written", Date.now()), writes),
+        repeated(
+          100,
+          async () => {
+            const response = await fetch(url, { signal: AbortSignal.timeout(10_000) });
+            if (!response.ok) throw new Error(await response.text());
+          },
+          calls,
+        ),
+      ];
+      const took: number[] = [];
+      for (const [index, address] of SPARE.entries()) {
+        const began = Date.now();
+        const old = machines.get(GROUPS[SERVERS][index]) as CloudMachine;
+        const added = await cluster.launch(account, SERVERS, address, image);
+        machines.set(address, added);
+        await added.boot();
+        // The group removes a machine when the new one has called itself ready, and waits until the old one has left.
+        await hasCompleted(added, ["CONTINUE"]);
+        old.tell("autoscaling/target-lifecycle-state", "Terminated");
+        await hasCompleted(old, ["CONTINUE", "CONTINUE"]);
+        await account.terminate(old.id);
+        await old.powerOff();
+        took.push(Math.round((Date.now() - began) / 1000));
+      }
+      await Promise.all(stopped.map((stop) => stop()));
+      const failed = (results: readonly (string | undefined)[]) => results.filter((it) => it !== undefined);
+      console.log(
+        `Replaced in ${took.join(", ")} s. Writes: ${writes.length}, failed: ${failed(writes).length}. Calls: ${calls.length}.`,
+      );
+      expect(Math.min(...voters)).toBeGreaterThanOrEqual(3);
+      expect(failed(calls)).toEqual([]);
+      expect(streaks(writes)).toBeLessThanOrEqual(SPARE.length);
+    },
+    30 * MINUTE,
+  );
 });
 
 /**
@@ -373,6 +465,31 @@ const UNNAMED = [
   { program: "consul", protocol: "tcp", port: 8501 },
   { program: "consul", protocol: "tcp", port: 8503 },
 ];
+
+/**
+ * Does something again and again.
+ *
+ * @param results what failed, or undefined, of each time
+ * @returns what stops it
+ */
+function repeated(everyMs: number, action: () => Promise<unknown>, results: (string | undefined)[] = []) {
+  const stop = new AbortController();
+  const running = (async () => {
+    while (!stop.signal.aborted) {
+      results.push(await action().then(() => undefined, String));
+      await sleep(everyMs);
+    }
+  })();
+  return () => {
+    stop.abort();
+    return running;
+  };
+}
+
+/** How often it began to fail. */
+function streaks(results: readonly (string | undefined)[]): number {
+  return results.filter((it, index) => it !== undefined && results[index - 1] === undefined).length;
+}
 
 interface Allocation {
   readonly ID: string;

@@ -103,6 +103,11 @@ export class TestAwsAccount {
     return this.python(RUN, { region: this.region, address, tags });
   }
 
+  /** Terminates an instance, as far as EC2 is concerned. */
+  async terminate(id: string): Promise<void> {
+    await this.python(TERMINATE, { region: this.region, id });
+  }
+
   /** The ARN of a secret. */
   async secretArn(name: string): Promise<string> {
     return this.python(ARN, { region: this.region, name });
@@ -239,6 +244,8 @@ ec2 = client("ec2")
     TagSpecifications=[{"ResourceType": "instance", "Tags": [{"Key": k, "Value": v} for k, v in given["tags"].items()]}])["Instances"]
 print(instance["InstanceId"])
 `;
+
+const TERMINATE = `client("ec2").terminate_instances(InstanceIds=[given["id"]])`;
 
 const SECRET = `print(client("secretsmanager").get_secret_value(SecretId=given["name"])["SecretString"])`;
 

@@ -96,7 +96,13 @@ export class SynthesizedAwsCluster {
   }
 
   /** A machine as a group would launch it, on an image with all packages. It is not switched on. */
-  async launch(account: TestAwsAccount, group: string, address: string, image: MachineImage): Promise<CloudMachine> {
+  async launch(
+    account: TestAwsAccount,
+    group: string,
+    address: string,
+    image: MachineImage,
+    userData = this.template(group).user_data,
+  ): Promise<CloudMachine> {
     const tags = this.tags(group);
     const id = await account.run(address, tags);
     const machine = await CloudMachine.create({
@@ -111,7 +117,7 @@ export class SynthesizedAwsCluster {
         "autoscaling/target-lifecycle-state": "InService",
       },
     });
-    await machine.launch({ userData: this.template(group).user_data, assets: [], tags });
+    await machine.launch({ userData, assets: [], tags });
     await machine.connect(account.pid, id.slice(0, 15));
     await machine.prepare("sh", "-c", 'echo "$1" >> /etc/hosts', "sh", account.hostsFile);
     await addPrograms(machine);

@@ -109,18 +109,15 @@ export class CloudMachine {
 
   /** Lends the machine, with user data; it is not switched on yet. */
   async launch({ userData, assets, tags }: Pick<CloudInit, "userData" | "assets" | "tags">): Promise<void> {
-    const { address = machineAddress, id = "cloud-1", metadata = {} } = this.options;
+    const { id } = this;
+    const { address = machineAddress, metadata = {} } = this.options;
     const seed = join(this.folder, "seed");
     mkdirSync(seed);
     writeFileSync(join(seed, "user-data"), Buffer.from(userData, "base64"));
     writeFileSync(join(seed, "meta-data"), `instance-id: ${id}\n`);
     mkdirSync(join(this.folder, "meta-data/tags/instance"), { recursive: true });
     for (const [key, value] of Object.entries(tags)) this.tag(key, value);
-    for (const [path, text] of Object.entries(metadata)) {
-      const file = join(this.folder, "meta-data", path);
-      mkdirSync(dirname(file), { recursive: true });
-      writeFileSync(file, text);
-    }
+    for (const [path, text] of Object.entries(metadata)) this.tell(path, text);
     mkdirSync(join(this.folder, "www/assets"));
     for (const { key, base64 } of assets) {
       writeFileSync(join(this.folder, "www/assets", key), Buffer.from(base64, "base64"));
@@ -149,13 +146,13 @@ export class CloudMachine {
   }
 
   /**
-   * Leads to a port on the loopback interface of the machine, as a session of Session Manager does.
+   * Leads to a port on the loopback interface of the machine, or of another host, as a session of Session Manager does.
    *
    * @returns a port of this machine, for as long as the machine is there
    */
-  async forward(port: number): Promise<number> {
+  async forward(port: number, host = "127.0.0.1"): Promise<number> {
     const socket = join(this.folder, `port-${port}.sock`);
-    const program = ["/mnt/machine/local-port.mjs", `/mnt/machine/${basename(socket)}`, String(port)];
+    const program = ["/mnt/machine/local-port.mjs", `/mnt/machine/${basename(socket)}`, String(port), host];
     this.forwards.push(spawn("nsenter", [...this.enter(), process.execPath, ...program], { stdio: "ignore" }));
     await eventually(() => {
       if (!existsSync(socket)) throw new Error(`Nothing listens on ${socket}.`);
@@ -172,11 +169,22 @@ export class CloudMachine {
     return (server.address() as AddressInfo).port;
   }
 
+  /** Its id, which is also its host name. */
+  get id(): string {
+    return this.options.id ?? "cloud-1";
+  }
+
   /** Gives the machine a tag, or takes it from it. */
   tag(key: string, value: string | undefined): void {
-    const file = join(this.folder, "meta-data/tags/instance", key);
-    if (value === undefined) rmSync(file);
-    else writeFileSync(file, value);
+    if (value === undefined) rmSync(join(this.folder, "meta-data/tags/instance", key));
+    else this.tell(`tags/instance/${key}`, value);
+  }
+
+  /** Sets a fact of the instance metadata. */
+  tell(path: string, value: string): void {
+    const file = join(this.folder, "meta-data", path);
+    mkdirSync(dirname(file), { recursive: true });
+    writeFileSync(file, value);
   }
 
   /** Gives the machine a disk, blank at first, or enlarges it. @returns the path of its device */

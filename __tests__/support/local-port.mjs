@@ -1,10 +1,10 @@
-// Leads from a socket on the disk to a port of the machine in whose network it runs, as a session of Session Manager does.
+// Leads from a socket on the disk to a port that the machine reaches in whose network it runs, as a session of Session Manager does.
 import { connect, createServer } from "node:net";
 
-const [, , socket, port] = process.argv;
+const [, , socket, port, host] = process.argv;
 
 createServer((from) => {
-  const to = connect(Number(port), "127.0.0.1");
+  const to = connect(Number(port), host);
   from.pipe(to).pipe(from);
   from.on("error", () => to.destroy());
   to.on("error", () => from.destroy());
