@@ -28,7 +28,7 @@ export interface AwsCall {
   readonly role: string;
   /** As policies name it, e.g. `s3:GetObject`. */
   readonly action: string;
-  /** `<bucket>/<key>`, `<bucket>`, the name of a secret or of a group; "*" where there is none. */
+  /** `<bucket>/<key>`, `<bucket>`, the name of a secret or of a group; "*" for a call that names nothing. */
   readonly on: string;
   /** The instance that a lifecycle action is about. */
   readonly instance?: string;

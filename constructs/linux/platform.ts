@@ -21,7 +21,7 @@ export interface CloudPlatform {
   readonly snapshotStores: Readonly<Record<string, CloudStoreKind>>;
   /** The kinds of stores for metrics of the cloud, by their `type`. */
   readonly metricStores: Readonly<Record<string, CloudStoreKind>>;
-  /** The kinds of stores for logs of the cloud, by their `type`. The host tool has a module for each kind. @default none */
+  /** The kinds of stores for logs of the cloud, by their `type`. @default none */
   readonly logStores?: Readonly<Record<string, CloudStoreKind>>;
   /** How machines read instance facts. */
   readonly instanceFacts: InstanceFactSource;

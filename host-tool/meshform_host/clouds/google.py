@@ -160,7 +160,7 @@ class Bucket:
         return self._service.open(self.what, "GET", f"{self._url(name)}?alt=media", expected)
 
     def insert(self, name: str, body: BinaryIO, size: int, generation: str, metadata: Mapping[str, str]) -> bool:
-        """@returns False if the object is not of this generation, which is 0 if there is none"""
+        """@returns False if the object has another generation. A missing object has generation 0."""
         boundary = uuid.uuid4().hex
         known = json.dumps({"name": self._prefix + name, "metadata": dict(metadata)})
         types = [f"--{boundary}\r\nContent-Type: application/{kind}\r\n\r\n" for kind in ("json", "octet-stream")]
