@@ -56,6 +56,8 @@ interface NomadUnit {
 
 /** The directory with the agent's configuration. */
 export const nomadFolder = "/etc/nomad.d";
+/** Where the agent keeps its data, allocations among it. */
+export const nomadData = "/opt/nomad/data";
 
 /**
  * A Nomad agent. In the secure profile, agents use mutual TLS, the API requires a token, and workloads have their own identities
@@ -72,7 +74,7 @@ export function nomadAgent(options: NomadAgentOptions, { user, settings }: Nomad
     directories: [
       { path: nomadFolder, mode: "0750", owner },
       { path: "/opt/nomad", mode: "0755", owner },
-      { path: "/opt/nomad/data", mode: "0700", owner },
+      { path: nomadData, mode: "0700", owner },
     ],
     files: [
       {
@@ -83,7 +85,7 @@ export function nomadAgent(options: NomadAgentOptions, { user, settings }: Nomad
           name: options.nodeName,
           datacenter: options.datacenter ?? "dc1",
           region: options.region ?? "global",
-          data_dir: "/opt/nomad/data",
+          data_dir: nomadData,
           bind_addr: "0.0.0.0",
           advertise: { http: address, rpc: address, serf: address },
           log_level: options.logLevel ?? "INFO",

@@ -1,6 +1,7 @@
-import { appendFileSync, mkdirSync, readFileSync, renameSync, rmSync, writeFileSync } from "node:fs";
+import { appendFileSync, mkdirSync, readFileSync, rmSync } from "node:fs";
 import { join } from "node:path";
 import { LabError } from "../core/errors";
+import { replaceFile } from "../core/replace-file";
 import type { Identity } from "./resource-type";
 
 /** What is remembered of an applied resource. Digests stand for its content, so that no secret is ever written down. */
@@ -118,11 +119,8 @@ export class OfflineState {
       rmSync(this.file, { force: true });
       return;
     }
-    mkdirSync(this.folder, { recursive: true, mode: 0o700 });
     const lines = this.resources.map((resource) => JSON.stringify(resource)).join(",\n");
-    const partial = `${this.file}.${process.pid}`;
-    writeFileSync(partial, `{"version":1,"resources":[\n${lines}\n]}\n`, { mode: 0o600 });
-    renameSync(partial, this.file);
+    replaceFile(this.file, `{"version":1,"resources":[\n${lines}\n]}\n`);
   }
 }
 

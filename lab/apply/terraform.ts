@@ -1,7 +1,8 @@
-import { cpSync, existsSync, mkdirSync, readdirSync, readFileSync, renameSync, rmSync, writeFileSync } from "node:fs";
+import { cpSync, existsSync, mkdirSync, readdirSync, readFileSync, rmSync, writeFileSync } from "node:fs";
 import { basename, join, resolve } from "node:path";
 import { describeFailures } from "../cluster/failures";
 import { LabError } from "../core/errors";
+import { replaceFile } from "../core/replace-file";
 import { readJobs } from "../cluster/services";
 import { Clusters } from "./clusters";
 import type { ApplyOptions } from "./options";
@@ -218,9 +219,7 @@ export class TerraformApp {
 
   /** Those that have a state, in the order in which they were applied. */
   private writeNames(names: readonly string[]): void {
-    const file = join(this.folder, namesFile);
-    writeFileSync(`${file}.partial`, JSON.stringify(names));
-    renameSync(`${file}.partial`, file);
+    replaceFile(join(this.folder, namesFile), JSON.stringify(names));
   }
 }
 

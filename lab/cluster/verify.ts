@@ -5,7 +5,7 @@ import { promisify } from "node:util";
 import { urlOf, type Cluster } from "./cluster";
 import type { Connection, MeshPicture } from "./mesh-picture";
 import { destinationDatacenter } from "./services";
-import { enterAllocation } from "../hosts/namespaces";
+import { allocationFolder, enterAllocation } from "../hosts/namespaces";
 import type { ProcessRecord } from "../machine/processes";
 import type { Listener } from "../hosts/state";
 import type { LabHost } from "../hosts/topology";
@@ -159,7 +159,7 @@ async function problemOfConnection(
         const init = initOf(node);
         if (!init) return `host ${node} is not running`;
         if (socketPath !== undefined) {
-          const folder = `/proc/${init.pid}/root${ALLOCATIONS}/${allocation}`;
+          const folder = allocationFolder(init, allocation);
           return problemOf(await probe([], folder, socketPath.replace(IN_ALLOCATION, ""), kind), connection);
         }
         const enter = await enterAllocation(init, allocation);
@@ -172,8 +172,6 @@ async function problemOfConnection(
   return problems.find((problem) => problem !== undefined);
 }
 
-/** Where Nomad keeps allocations on a host. */
-const ALLOCATIONS = "/opt/nomad/data/alloc";
 /** A virtual address stands for a service at whatever port. */
 const ANY_PORT = 80;
 /** A user that runs no Envoy: only the traffic of other users is redirected to it. */

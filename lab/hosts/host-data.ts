@@ -21,7 +21,7 @@ import { readFederationCertificate } from "./federation-certificates";
 import type { BootableHost } from "./host";
 import { hostBasics, programAt, pythonOf } from "./host-basics";
 import type { LabFiles } from "../core/lab-files";
-import { hostsOf, vaultHost, type Datacenter, type LabHost } from "./topology";
+import { hostsOf, isSecondary, vaultHost, type Datacenter, type LabHost } from "./topology";
 import { nomadVault, vaultClient } from "./vault-host";
 
 /** Where hosts find the lab's secret store, or their part of it, and where servers keep snapshots: shares of the lab's folder. */
@@ -94,9 +94,9 @@ export function labHosts(
  * A client that registers before the servers have made their keyring asks again only after 15 to 30 seconds; and an agent whose token
  * may do nothing yet remembers that for as long. Servers outside the primary need its mesh gateways.
  */
-function heldUnitsOf({ role }: LabHost, { name, profile, primary }: Datacenter): string[] {
-  if (role === "client") return profile === "secure" ? ["consul", "nomad"] : ["nomad"];
-  return primary === undefined || primary.name === name ? [] : ["consul", "nomad"];
+function heldUnitsOf({ role }: LabHost, datacenter: Datacenter): string[] {
+  if (role === "client") return datacenter.profile === "secure" ? ["consul", "nomad"] : ["nomad"];
+  return isSecondary(datacenter) ? ["consul", "nomad"] : [];
 }
 
 interface AgentOptions {
@@ -122,18 +122,18 @@ function rolesOf(host: LabHost, datacenter: Datacenter, engines: Engines, option
   ];
 }
 
-function federationOf({ name, primary }: Datacenter): FederationOptions | undefined {
-  if (primary === undefined) return undefined;
-  return { primaryDatacenter: primary.name, ...(primary.name !== name && { primarySecretStore }) };
+function federationOf(datacenter: Datacenter): FederationOptions | undefined {
+  const { primary } = datacenter;
+  return primary && { primaryDatacenter: primary.name, ...(isSecondary(datacenter) && { primarySecretStore }) };
 }
 
 /** The port of mesh gateways unless the app says otherwise. */
 const MESH_GATEWAY_PORT = 8443;
 
 /** Any client of the primary datacenter may run its mesh gateway. */
-function primaryGatewaysOf({ name, primary }: Datacenter): string[] | undefined {
-  if (primary === undefined || primary.name === name) return undefined;
-  return hostsOf(primary, "client").map(({ address }) => `${address}:${MESH_GATEWAY_PORT}`);
+function primaryGatewaysOf(datacenter: Datacenter): string[] | undefined {
+  if (datacenter.primary === undefined || !isSecondary(datacenter)) return undefined;
+  return hostsOf(datacenter.primary, "client").map(({ address }) => `${address}:${MESH_GATEWAY_PORT}`);
 }
 
 /** The certificates of the servers of a plain federation; those of a secure one come from its secret store. */
@@ -154,8 +154,8 @@ function sharesOf({ role }: LabHost, datacenter: Datacenter, files: LabFiles): R
   const { name, primary } = datacenter;
   return {
     ...{ [secretStore.path]: store, [snapshotFolder]: files.snapshots(name) },
-    ...(primary !== undefined &&
-      primary.name !== name && {
+    ...(primary &&
+      isSecondary(datacenter) && {
         [`${primarySecretStore.path}/federation`]: join(files.secrets(primary.name), "federation"),
       }),
   };

@@ -1,6 +1,7 @@
 import { execFile, spawn } from "node:child_process";
 import { closeSync, existsSync, openSync, readFileSync } from "node:fs";
 import { promisify } from "node:util";
+import { nomadData } from "../../constructs/linux/nomad-agent";
 import { Daemon } from "./docker/daemon";
 import { dockerSocket } from "./docker/docker-role";
 import { labMarker, recordOf, type ProcessRecord } from "../machine/processes";
@@ -75,6 +76,11 @@ export async function enterAllocation(init: ProcessRecord, allocation: string): 
   const own = `/run/netns/${allocation}`;
   const path = existsSync(root + own) ? own : await hostDaemon(init).networkOf(`nomad_init_${allocation}`);
   return ["nsenter", `--net=${root}${path ?? own}`];
+}
+
+/** The directory of an allocation on a host, as the machine has it. */
+export function allocationFolder(init: ProcessRecord, allocation: string): string {
+  return `/proc/${init.pid}/root${nomadData}/alloc/${allocation}`;
 }
 
 /** The Docker daemon of a host that has one. */

@@ -1,5 +1,6 @@
-import { mkdirSync, readFileSync, renameSync, writeFileSync } from "node:fs";
+import { readFileSync } from "node:fs";
 import type { LabFiles } from "../core/lab-files";
+import { replaceFile } from "../core/replace-file";
 import type { ProcessRecord } from "../machine/processes";
 import type { Topology } from "./topology";
 
@@ -74,10 +75,7 @@ export function readState(files: LabFiles): LabState | undefined {
   }
 }
 
-/** Replaces the recorded state as a whole, so that no reader ever sees half of it. */
+/** Replaces the recorded state. */
 export function writeState(files: LabFiles, state: LabState): void {
-  mkdirSync(files.folder, { recursive: true, mode: 0o700 });
-  const partial = `${files.state}.${process.pid}`;
-  writeFileSync(partial, JSON.stringify(state, null, 2), { mode: 0o600 });
-  renameSync(partial, files.state);
+  replaceFile(files.state, JSON.stringify(state, null, 2));
 }

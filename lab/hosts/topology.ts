@@ -68,6 +68,11 @@ export function hostsOf({ hosts }: Pick<Datacenter, "hosts">, role: LabRole): La
   return hosts.filter((host) => host.role === role);
 }
 
+/** Whether a datacenter is in a WAN federation, and another one is its primary. */
+export function isSecondary({ name, primary }: Datacenter): boolean {
+  return primary !== undefined && primary.name !== name;
+}
+
 export function allHosts({ datacenters, vault }: Topology): (LabHost | typeof vaultHost)[] {
   return [...datacenters.flatMap(({ hosts }) => hosts), ...(vault ? [vaultHost] : [])];
 }

@@ -1,7 +1,7 @@
 import { createHash } from "node:crypto";
 import { execFile, spawn } from "node:child_process";
 import { once } from "node:events";
-import { mkdirSync, readFileSync, renameSync, writeFileSync } from "node:fs";
+import { readFileSync } from "node:fs";
 import { dirname, join, resolve } from "node:path";
 import { promisify } from "node:util";
 import { CaProvider } from "../../../constructs/access/ca-provider";
@@ -9,6 +9,7 @@ import { EngineApi } from "../../cluster/engine-api";
 import { readVaultCredentials, vaultEndpoint, vaultState, type VaultCredentials } from "../../cluster/vault";
 import { LabError } from "../../core/errors";
 import type { LabFiles } from "../../core/lab-files";
+import { replaceFile } from "../../core/replace-file";
 import { waitFor } from "../../core/wait";
 import { lastLines } from "../../hosts/host";
 import { hostsOf, vaultHost } from "../../hosts/topology";
@@ -73,17 +74,11 @@ async function initialize(run: Run): Promise<void> {
   const answer = await apiOf(run).put("/v1/sys/init", { secret_shares: 1, secret_threshold: 1 });
   const { root_token: rootToken, keys_base64: keys } = answer as { root_token: string; keys_base64: [string] };
   writeVaultCredentials(files, { ...(readVaultCredentials(files) ?? { vault: { ca: "" } }), rootToken });
-  writeSecret(files.vaultUnsealKey, keys[0]);
+  replaceFile(files.vaultUnsealKey, keys[0]);
 }
 
 export function writeVaultCredentials(files: LabFiles, credentials: VaultCredentials): void {
-  writeSecret(files.vaultCredentials, JSON.stringify(credentials));
-}
-
-function writeSecret(file: string, content: string): void {
-  mkdirSync(dirname(file), { recursive: true, mode: 0o700 });
-  writeFileSync(`${file}.partial`, content, { mode: 0o600 });
-  renameSync(`${file}.partial`, file);
+  replaceFile(files.vaultCredentials, JSON.stringify(credentials));
 }
 
 /** Two PKI secrets engines, and a role with which the servers of Consul may use them. */
