@@ -2,6 +2,7 @@ import type * as consul from "../constructs/consul/generated/config-entries";
 import type { HttpRequest } from "../constructs/model/http-request";
 import type { Fact } from "../cluster/fact";
 import type { Explanation } from "../graph/explain";
+import type { PreparedQuery } from "../lab/cluster/prepared-query";
 import type { JobStatus } from "../lab/cluster/services";
 import type { Socket } from "./admin";
 import type { EnvoyView } from "./envoy-view";
@@ -129,14 +130,6 @@ export interface ChainTarget {
 export interface Peering {
   readonly Name: string;
   readonly State: string;
-}
-
-/** What is read of `/v1/query`. */
-export interface PreparedQuery {
-  readonly Name: string;
-  readonly Service: { readonly Service: string };
-  /** Whose type is empty for a query that is none. */
-  readonly Template?: { readonly Type: string };
 }
 
 /** An Envoy, or why it could not be asked. */

@@ -6,18 +6,10 @@ import type { Explanation } from "../graph/explain";
 import type { MeshDocuments } from "../lab/apply/documents";
 import { identityOf } from "../lab/apply/documents";
 import type { EngineAnswer, EngineApi } from "../lab/cluster/engine-api";
+import type { PreparedQuery } from "../lab/cluster/prepared-query";
 import { readJobs } from "../lab/cluster/services";
 import { askEnvoys, type RunOnNode } from "./ask-envoys";
-import type {
-  ChainTarget,
-  CompiledChain,
-  ConnectionFacts,
-  Instance,
-  JobFact,
-  LiveQuestion,
-  Peering,
-  PreparedQuery,
-} from "./facts";
+import type { ChainTarget, CompiledChain, ConnectionFacts, Instance, JobFact, LiveQuestion, Peering } from "./facts";
 import { isHealthy, readInstances } from "./instances";
 
 /** The longest that an engine may take to answer one request, in milliseconds. */

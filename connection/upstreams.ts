@@ -1,4 +1,5 @@
 import { isSeen } from "../cluster/fact";
+import { serviceOfQuery } from "../lab/cluster/prepared-query";
 import type { ConnectionFacts, Instance, RegisteredUpstream } from "./facts";
 import { NotVisible, seen } from "./link";
 
@@ -18,7 +19,7 @@ export function upstreamsTo(
   const queryOf = ({ name }: RegisteredUpstream) => known.find(({ Name }) => Name === name);
   const own = byQuery.filter((it) => {
     const query = queryOf(it);
-    return query !== undefined && !query.Template?.Type && query.Service.Service === question.destination;
+    return query !== undefined && serviceOfQuery(query) === question.destination;
   });
   const hidden = byQuery.find((it) => queryOf(it) === undefined);
   if (hidden && byName.length + own.length === 0) {

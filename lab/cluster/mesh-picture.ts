@@ -3,6 +3,7 @@ import { ANY_SERVICE } from "../../constructs/consul/service-intentions";
 import { reach } from "../../constructs/model/reach";
 import type { Cluster } from "./cluster";
 import { readConfigEntries } from "./config-entries";
+import { serviceOfQuery, type PreparedQuery } from "./prepared-query";
 import { destinationDatacenter, type JobStatus, type UpstreamStatus } from "./services";
 
 /** Connections, as the running cluster has it. */
@@ -57,16 +58,15 @@ export async function readMeshPicture(
   };
 }
 
-/** The service that each prepared query looks up, by the query's name. That of a template depends on the name that is asked. */
+/** The service that each prepared query looks up, by the query's name. */
 async function readQueries({ consul }: Cluster, jobs: readonly JobStatus[]): Promise<ReadonlyMap<string, string>> {
   if (!jobs.some(({ upstreams }) => upstreams.some(({ isQuery }) => isQuery))) return new Map();
-  const queries = ((await consul.get("/v1/query")) ?? []) as {
-    readonly Name: string;
-    readonly Template?: { readonly Type: string };
-    readonly Service: { readonly Service: string };
-  }[];
+  const queries = ((await consul.get("/v1/query")) ?? []) as PreparedQuery[];
   return new Map(
-    queries.filter(({ Template }) => !Template?.Type).map(({ Name, Service }) => [Name, Service.Service] as const),
+    queries.flatMap((query) => {
+      const service = serviceOfQuery(query);
+      return service === undefined ? [] : [[query.Name, service] as const];
+    }),
   );
 }
 
