@@ -12,6 +12,7 @@ import {
   type NomadServersProps,
   type SecretStore,
   type SnapshotStore,
+  VaultServers,
 } from "../../constructs";
 import { findingsOf, synthStack, TestStack } from "../support/synth";
 import { anyWorkload } from "../support/workload";
@@ -509,8 +510,10 @@ describe("a WAN federation", () => {
 
   test("all agents know the primary, servers reach it through its mesh gateways, and copy its ACLs", () => {
     const federation = { primaryDatacenter, primaryGateways, primarySecretStore };
-    const { consul, clients } = cluster({ consul: { datacenter: "dc2", secretStore: directory, federation } });
-    for (const { host } of [consul, clients]) {
+    const { stack, consul, clients } = cluster({ consul: { datacenter: "dc2", secretStore: directory, federation } });
+    const tls = { certFile: "/vault.pem", keyFile: "/vault-key.pem", caFile: "/ca.pem" };
+    const vault = new VaultServers(stack, "vault", { consul, join: ["10.0.1.21"], tls });
+    for (const { host } of [consul, clients, vault]) {
       expect(configuration(host, consulFile)).toMatchObject({ primary_datacenter: "dc1" });
     }
     expect(configuration(consul.host, consulFile)).toMatchObject({

@@ -1,4 +1,5 @@
 import type { Construct } from "constructs";
+import type { ConsulAgentOptions } from "./consul-agent";
 import { consulServer, type ConsulServerOptions } from "./consul-server";
 import { FEDERATION_SHAPE, problemOfFederation, type FederationOptions } from "./federation";
 import { HOST_GROUP_SHAPE, HostGroup, type ClusterOptions, type HostGroupProps } from "./host-group";
@@ -183,6 +184,13 @@ export class ConsulServers extends HostGroup {
       }),
       override: props.override,
     });
+  }
+
+  /** @internal What each Consul client of the cluster is told. */
+  get clientOptions(): Pick<ConsulAgentOptions, "version" | "datacenter" | "primaryDatacenter" | "retryJoin"> {
+    const { versions, consulDatacenter: datacenter, federation } = this.cluster;
+    const { primaryDatacenter } = federation ?? {};
+    return { version: versions.consul, datacenter, primaryDatacenter, retryJoin: this.join };
   }
 }
 

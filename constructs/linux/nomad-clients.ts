@@ -75,14 +75,11 @@ export class NomadClients extends HostGroup {
     const { cluster } = nomad.consul;
     super(scope, id, cluster, props);
     this.nodePool = props.nodePool ?? "default";
-    const { versions, consulDatacenter, federation, nomadRegion } = cluster;
+    const { versions, nomadRegion } = cluster;
     this.addPart({
       agent: "consul-client",
       role: consulClient({
-        version: versions.consul,
-        datacenter: consulDatacenter,
-        primaryDatacenter: federation?.primaryDatacenter,
-        retryJoin: nomad.consul.join,
+        ...nomad.consul.clientOptions,
         taskDns: props.taskDns ?? consulCni,
         override: props.consulOverride,
       }),

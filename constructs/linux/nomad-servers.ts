@@ -120,16 +120,10 @@ export class NomadServers extends Construct {
   }
 
   private ownHosts({ consul, count = 3, volumes, lifecycleNotices, extra }: NomadServersProps): HostGroup {
-    const { cluster, join } = consul;
-    const hosts = new HostGroup(this, "Hosts", cluster, { count, volumes, lifecycleNotices, extra });
+    const hosts = new HostGroup(this, "Hosts", consul.cluster, { count, volumes, lifecycleNotices, extra });
     hosts.addPart({
       agent: "consul-client",
-      role: consulClient({
-        version: cluster.versions.consul,
-        datacenter: cluster.consulDatacenter,
-        primaryDatacenter: cluster.federation?.primaryDatacenter,
-        retryJoin: join,
-      }),
+      role: consulClient(consul.clientOptions),
     });
     return hosts;
   }

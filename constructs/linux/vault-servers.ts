@@ -63,11 +63,7 @@ export class VaultServers extends HostGroup {
     super(scope, id, cluster, { ...props, count });
     this.addPart({
       agent: "consul-client",
-      role: consulClient({
-        version: cluster.versions.consul,
-        datacenter: cluster.consulDatacenter,
-        retryJoin: consul.join,
-      }),
+      role: consulClient(consul.clientOptions),
     });
     this.addPart({
       role: vaultServer({
