@@ -40,7 +40,7 @@ export function registerChecks(program: Command): void {
 async function reportOf(app: AppSource, signal: AbortSignal): Promise<Report> {
   const folder = mkdtempSync(join(tmpdir(), "meshform-checks-"));
   try {
-    const failed = await synthesizeApp(app, folder, signal, "own").then(
+    const failed = await synthesizeApp(app, folder, { signal, profile: "own" }).then(
       () => undefined,
       (error: unknown) => ({ error }),
     );

@@ -19,7 +19,7 @@ export async function synthesis(
 ): Promise<Synthesis> {
   const folder = mkdtempSync(join(tmpdir(), "meshform-app-"));
   try {
-    const warnings = await synthesizeApp(app, folder, signal, profile);
+    const warnings = await synthesizeApp(app, folder, { signal, profile });
     if (warnings) console.error(warnings);
     return { stacks: readStacks(folder), report: readReport(folder) };
   } finally {

@@ -1,13 +1,12 @@
 import { InvalidArgumentError, Option, type Command } from "commander";
 import { findApp, type AppSource } from "../lab/app/app-source";
-import type { ApplyOptions } from "../lab/apply";
 import { urlOf } from "../lab/cluster/cluster";
 import { LabError } from "../lab/core/errors";
 import { Lab } from "../lab/hosts/lab";
-import type { Runtime } from "../lab/app/synthesize-app";
 import { isEngine } from "../lab/cluster/published";
 import { destinationDatacenter } from "../lab/cluster/services";
 import { isTestable } from "../lab/cluster/verify";
+import type { UpOptions } from "../lab/commands/up/run";
 import { up, type UpReport } from "../lab/commands/up/up";
 import { changesIn } from "../lab/commands/watch";
 import { invocation } from "../lab/core/invocation";
@@ -15,22 +14,17 @@ import { appOption } from "./app-option";
 import { interruptible } from "./interruptible";
 import { jsonOption, printJson } from "./json";
 import { labOption } from "./lab-option";
-import { mostDatacenters, type Join } from "../lab/hosts/topology";
+import { mostDatacenters } from "../lab/hosts/topology";
 import { seconds } from "./seconds";
 import { table } from "./table";
 
-interface Options {
-  readonly name: string;
+interface Options extends Pick<
+  UpOptions,
+  "name" | "engine" | "datacenters" | "join" | "disks" | "vault" | "vaultSetup" | "runtime"
+> {
   readonly app?: string;
-  readonly engine: ApplyOptions["engine"];
   readonly secure?: boolean;
-  readonly datacenters?: number;
-  readonly join?: Join;
   readonly show?: readonly string[];
-  readonly disks?: boolean;
-  readonly vault?: boolean;
-  readonly vaultSetup?: string;
-  readonly runtime?: Runtime;
   readonly timeout: number;
   readonly watch?: boolean;
   readonly json?: boolean;
@@ -91,51 +85,24 @@ export function registerUp(program: Command): void {
     .option("--timeout <seconds>", "timeout of each wait for agents, services and responses", seconds, 180)
     .option("--watch", "deploy again whenever a file in this directory changes, until Ctrl-C")
     .addOption(jsonOption().conflicts("watch"))
-    .action(
-      async ({
-        name,
-        app,
-        engine,
-        secure,
-        datacenters,
-        join,
-        show,
-        runtime,
-        timeout,
-        watch,
-        json,
-        ...flags
-      }: Options) => {
-        const profile = secure === undefined ? undefined : secure ? ("secure" as const) : ("plain" as const);
-        const source = findApp(app);
-        const options = {
-          name,
-          app: source,
-          engine,
-          profile,
-          datacenters,
-          join,
-          shown: show,
-          disks: flags.disks,
-          vault: flags.vault,
-          vaultSetup: flags.vaultSetup,
-          runtime,
-          timeoutMs: timeout * 1000,
-        };
-        const deploy = async (signal: AbortSignal) => {
-          try {
-            const report = await up({ ...options, signal });
-            if (json) printJson({ ...report, listeners: report.listeners.map(shown) });
-            else console.log(render(report, name));
-            if (report.problems.length > 0) process.exitCode = 1;
-          } catch (error) {
-            if (new Lab(name).exists) console.error(`${whatNow(name)}\n`);
-            throw error;
-          }
-        };
-        await interruptible((signal) => (watch ? deployAlways(source, deploy, signal) : deploy(signal)));
-      },
-    );
+    .action(async ({ app, secure, show, timeout, watch, json, ...others }: Options) => {
+      const profile = secure === undefined ? undefined : secure ? ("secure" as const) : ("plain" as const);
+      const source = findApp(app);
+      const { name } = others;
+      const options = { ...others, app: source, profile, shown: show, timeoutMs: timeout * 1000 };
+      const deploy = async (signal: AbortSignal) => {
+        try {
+          const report = await up({ ...options, signal });
+          if (json) printJson({ ...report, listeners: report.listeners.map(shown) });
+          else console.log(render(report, name));
+          if (report.problems.length > 0) process.exitCode = 1;
+        } catch (error) {
+          if (new Lab(name).exists) console.error(`${whatNow(name)}\n`);
+          throw error;
+        }
+      };
+      await interruptible((signal) => (watch ? deployAlways(source, deploy, signal) : deploy(signal)));
+    });
 }
 
 /** Deploys now and after each change; what is wrong with the app is printed, and the next change may correct it. */

@@ -16,25 +16,31 @@ export type Runtime = "exec" | "docker";
 /** The longest that an app may take, in milliseconds. */
 const limitMs = 120_000;
 
+/** What the lab is for which an app is synthesized. */
+export interface SynthesisOptions {
+  /** Ends the app. @default never */
+  readonly signal?: AbortSignal;
+  /** `own` leaves the app its own settings. @default "plain" */
+  readonly profile?: Profile | "own";
+  /** @default "exec" */
+  readonly runtime?: Runtime;
+  /** In a WAN federation, the primary datacenter, and the one that the app is for. @default none */
+  readonly federation?: Federation;
+}
+
 /**
  * Runs an app as `cdktf synth` does, from its folder and with the context of the cdktf.json there. Of the
  * settings the lab sets `runtime`, as it is asked to, `secure`, which is what the lab is, and in a WAN federation
  * `consulPrimaryDatacenter`.
  *
  * @param folder where the stacks go; what is there is replaced
- * @param profile what the lab is; `own` leaves the app its own settings
- * @param runtime programs of the machine, or containers
- * @param federation in a lab whose datacenters are joined by WAN federation, the primary one, and the one that the app is for
  * @returns what the app printed, and what its checks warn of
  * @throws LabError with the app's own words if it fails
  */
 export async function synthesizeApp(
   app: AppSource,
   folder: string,
-  signal?: AbortSignal,
-  profile: Profile | "own" = "plain",
-  runtime: Runtime = "exec",
-  federation: Federation = {},
+  { signal, profile = "plain", runtime = "exec", federation = {} }: SynthesisOptions = {},
 ): Promise<string> {
   const settings = profile === "own" ? undefined : { runtime, secure: profile === "secure", ...federation };
   rmSync(folder, { recursive: true, force: true });

@@ -39,7 +39,10 @@ test("an app meets the lab as it is, whatever settings the environment has for o
   const output = await synthesizeApp(findApp(app), join(folder, "out"));
   expect(JSON.parse(output)).toEqual({ runtime: "exec", secure: false });
   process.env.MESHFORM_RUNTIME = "exec";
-  const withContainers = await synthesizeApp(findApp(app), join(folder, "out"), undefined, "secure", "docker");
+  const withContainers = await synthesizeApp(findApp(app), join(folder, "out"), {
+    profile: "secure",
+    runtime: "docker",
+  });
   expect(JSON.parse(withContainers)).toEqual({ runtime: "docker", secure: true });
 });
 
@@ -132,7 +135,7 @@ describe("the app that is meant without --app", () => {
     const marker = `meshform-stopped-${process.pid}`;
     writeFileSync(join(folder, "cdktf.json"), JSON.stringify({ app: `bash -c 'exec -a ${marker} sleep 100'; true` }));
     const controller = new AbortController();
-    const running = synthesizeApp(findApp(), join(folder, "out"), controller.signal);
+    const running = synthesizeApp(findApp(), join(folder, "out"), { signal: controller.signal });
     await eventually(async () => expect(await withMarker(marker)).not.toEqual([]));
     controller.abort();
     await expect(running).rejects.toThrow(/abort/i);

@@ -20,7 +20,7 @@ export async function applyAccess(
   const applied = await run.atEach(sites, async ({ datacenter: { name, primary }, cluster }) => {
     const outDir = files.access(name);
     const federation = primary && { consulDatacenter: name, consulPrimaryDatacenter: primary.name };
-    await synthesizeApp(app, outDir, run.options.signal, "plain", "exec", federation);
+    await synthesizeApp(app, outDir, { signal: run.options.signal, federation });
     await sharePrometheusSecrets(cluster, files);
     return applyStacks({
       outDir,

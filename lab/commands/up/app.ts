@@ -19,7 +19,7 @@ export async function synthesize(run: Run, results: Results): Promise<void> {
   const synthesizeFor = async (wanted: Runtime) => {
     const { primary } = run.topology.datacenters[0];
     const federation = primary && { consulPrimaryDatacenter: primary.name };
-    results.warnings = await synthesizeApp(app, incoming, signal, profile, wanted, federation);
+    results.warnings = await synthesizeApp(app, incoming, { signal, profile, runtime: wanted, federation });
     results.documents = readDocuments(readStacks(incoming)).jobs;
   };
   await synthesizeFor(runtime ?? "exec");
