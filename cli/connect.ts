@@ -4,6 +4,8 @@ import { mkdtemp, rm, writeFile } from "node:fs/promises";
 import { constants, tmpdir } from "node:os";
 import { join } from "node:path";
 import { Option, type Command } from "commander";
+import { accessVariables } from "../lab/apply/access-variables";
+import { variableEnvironment } from "../lab/apply/variables";
 import { LabError } from "../lab/core/errors";
 import { AwsCli, type Forward } from "./aws-session";
 import { openUi, type Ui } from "./connect-ui";
@@ -68,7 +70,7 @@ async function connected({ cluster, region, as, open }: ConnectOptions, command:
       return {
         ...(await credentials("consul", "CONSUL_HTTP_TOKEN", { secrets, folder })),
         ...(await credentials("nomad", "NOMAD_TOKEN", { secrets, folder })),
-        ...accessVariables(secrets),
+        ...variableEnvironment(accessVariables(secrets.nomad.ca)),
         CONSUL_HTTP_ADDR: `https://127.0.0.1:${consul.port}`,
         NOMAD_ADDR: `https://127.0.0.1:${nomad.port}`,
       };
@@ -128,14 +130,6 @@ async function credentials(
     [`${prefix}_CACERT`]: await file("ca", ca),
     [`${prefix}_CLIENT_CERT`]: await file("certificate", certificate),
     [`${prefix}_CLIENT_KEY`]: await file("key", key),
-  };
-}
-
-/** The variables of the access stack. Consul's and Nomad's servers share their machines, so that each Consul server asks the Nomad server next to it. */
-function accessVariables({ nomad }: SecretDocument): Record<string, string> {
-  return {
-    TF_VAR_nomad_jwks_url: `https://127.0.0.1:${PORTS.nomad}/.well-known/jwks.json`,
-    TF_VAR_nomad_ca_certificate: nomad.ca,
   };
 }
 

@@ -6,6 +6,7 @@ import { gunzipSync, gzipSync } from "node:zlib";
 import { Testing } from "cdktf";
 import { Constraint, HealthCheck, Protocol, Workload } from "../../constructs";
 import { applyStacks } from "../../lab/apply";
+import { accessVariables } from "../../lab/apply/access-variables";
 import { EngineApi, type ClusterEndpoints } from "../../lab/cluster/engine-api";
 import { writeImageArchive } from "../../lab/hosts/docker/image-archive";
 import { envoyContents, nodeContents, pauseContents } from "../../lab/hosts/docker/lab-images";
@@ -163,10 +164,7 @@ describe("the synthesized stack of the preset production", () => {
       ...{ outDir, stateDir: join(folder, "applied"), endpoints: endpoints.get(server) as ClusterEndpoints },
       ...{ engine: "offline", onProgress: (line) => progress.push(line) },
       // As `meshform connect` sets them.
-      variables: {
-        nomad_jwks_url: "https://127.0.0.1:4646/.well-known/jwks.json",
-        nomad_ca_certificate: management.nomad.ca,
-      },
+      variables: accessVariables(management.nomad.ca),
     });
     await eventually(everythingWorks, 4 * MINUTE);
   });

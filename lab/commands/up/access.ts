@@ -1,6 +1,7 @@
 import { findApp } from "../../app/app-source";
 import { synthesizeApp } from "../../app/synthesize-app";
 import { applyStacks } from "../../apply";
+import { accessVariables } from "../../apply/access-variables";
 import { sharePrometheusSecrets } from "../../cluster/prometheus-secrets";
 import type { Run, Site } from "./run";
 import { summary } from "./summary";
@@ -28,11 +29,7 @@ export async function applyAccess(
       endpoints: cluster.endpoints,
       ...(primary && { datacenters: { [name]: cluster.endpoints } }),
       engine: run.options.engine,
-      variables: {
-        // Consul's and Nomad's servers share their hosts.
-        nomad_jwks_url: "https://127.0.0.1:4646/.well-known/jwks.json",
-        nomad_ca_certificate: run.lab.credentialsOf(name)?.nomadCa ?? "",
-      },
+      variables: accessVariables(run.lab.credentialsOf(name)?.nomadCa ?? ""),
       onProgress,
       signal: run.options.signal,
     });
