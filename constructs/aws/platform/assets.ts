@@ -1,6 +1,5 @@
-import { shellText } from "../../linux/instance-facts";
+import { bucketAssets } from "../../linux/bucket-assets";
 import type { AssetSource } from "../../linux/platform";
-import { commandLine } from "../../linux/shell";
 
 /**
  * Asks in the region of the machine, which boto3 does not look up: without a region it asks in us-east-1, which the endpoint of a VPC for S3 does
@@ -19,12 +18,5 @@ boto3.client("s3", region_name=region).download_file(*sys.argv[1:])`;
 
 /** How machines fetch assets from `s3://<bucket>/<prefix>`, with the credentials of their own role. */
 export function s3Assets(location: string): AssetSource | undefined {
-  const match = /^s3:\/\/([^/]+)\/?(.*)$/.exec(location);
-  if (match === null) return undefined;
-  const [, bucket = "", prefix = ""] = match;
-  const key = prefix === "" ? '"$1"' : `${shellText(prefix)}/"$1"`;
-  return {
-    needs: ["ca-certificates", "python3-boto3"],
-    command: `${commandLine(["python3", "-c", PROGRAM])} ${shellText(bucket)} ${key} "$2"`,
-  };
+  return bucketAssets(location, { scheme: "s3", program: PROGRAM, needs: ["ca-certificates", "python3-boto3"] });
 }

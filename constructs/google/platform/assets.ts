@@ -1,6 +1,5 @@
-import { shellText } from "../../linux/instance-facts";
+import { bucketAssets } from "../../linux/bucket-assets";
 import type { AssetSource } from "../../linux/platform";
-import { commandLine } from "../../linux/shell";
 
 /** Streams an object, with a token of the machine's service account, which is in no argument and follows no redirect. */
 const PROGRAM = `import json, shutil, sys
@@ -23,12 +22,5 @@ with build_opener(NoRedirect()).open(Request(url, headers={"Authorization": "Bea
  * @see https://cloud.google.com/storage/docs/json_api/v1/objects/get
  */
 export function storageAssets(location: string): AssetSource | undefined {
-  const match = /^gs:\/\/([^/]+)\/?(.*)$/.exec(location);
-  if (match === null) return undefined;
-  const [, bucket = "", prefix = ""] = match;
-  const key = prefix === "" ? '"$1"' : `${shellText(prefix)}/"$1"`;
-  return {
-    needs: ["ca-certificates"],
-    command: `${commandLine(["python3", "-c", PROGRAM])} ${shellText(bucket)} ${key} "$2"`,
-  };
+  return bucketAssets(location, { scheme: "gs", program: PROGRAM, needs: ["ca-certificates"] });
 }
