@@ -2,13 +2,14 @@ import type { IConstruct } from "constructs";
 import type { Check } from "../../checks/check";
 import type { CheckedHosts } from "../../linux/checks";
 import { Cidr } from "../network/cidr";
+import { subnetsFor, type MachineSubnets } from "../network/machine-subnets";
 import type { NetworkLike } from "../network/network-like";
 
 /** The properties of a group of machines that the checks use. */
 export interface CheckedMachines extends IConstruct {
   readonly options: {
     readonly network: NetworkLike;
-    readonly subnets: "private" | "gateway";
+    readonly subnets: MachineSubnets;
     readonly image: { readonly isPrepared: boolean; readonly isPinned: boolean; readonly architecture: string };
     readonly hosts: CheckedHosts;
     readonly scaling: { readonly min: number; readonly max: number };
@@ -86,29 +87,37 @@ const KEPT_BY_AWS = 5;
  */
 const PER_BALANCER = 8;
 
+/** The groups in lists, one for each network and kind of subnets that they are in. */
+function sharingSubnets(groups: readonly CheckedMachines[]): readonly CheckedMachines[][] {
+  const networks = [...new Set(groups.map(({ options }) => options.network))];
+  return networks
+    .flatMap((network) =>
+      (["private", "gateway"] as const).map((kind) =>
+        groups.filter(({ options }) => options.network === network && options.subnets === kind),
+      ),
+    )
+    .filter(({ length }) => length > 0);
+}
+
 export const subnetSize: Check = {
   id: "subnet-size",
   reason: "If its subnets have no free addresses, a group cannot grow, and its machines cannot be replaced.",
   level: "error",
   *find({ root }) {
-    const groups = machineGroupsOf(root);
-    for (const network of new Set(groups.map(({ options }) => options.network))) {
-      for (const kind of ["private", "gateway"] as const) {
-        const own = groups.filter(({ options }) => options.network === network && options.subnets === kind);
-        const most = own.reduce((sum, { options }) => sum + options.scaling.max, 0);
-        const subnets = kind === "private" ? network.privateSubnets : network.gatewaySubnets;
-        const sizes = subnets.map(({ cidr }) => Cidr.parse(cidr ?? "")?.size);
-        const known = sizes.filter((size) => size !== undefined);
-        const balancers =
-          kind === "private" ? internalLoadBalancersOf(root).filter(({ vpcId }) => vpcId === network.vpcId).length : 0;
-        const room = known.reduce((sum, size) => sum + size - KEPT_BY_AWS - balancers * PER_BALANCER, 0);
-        if (known.length === sizes.length && room < most) {
-          yield {
-            at: own[0],
-            problem: `Its network has ${room} addresses for machines${kind === "private" ? "" : " with gateways"}${balancers === 0 ? "" : `, without those of ${balancers} internal load balancers`}, but its groups can have up to ${most} machines.`,
-            fix: "Use a larger cidr, or smaller groups.",
-          };
-        }
+    for (const own of sharingSubnets(machineGroupsOf(root))) {
+      const { network, subnets: kind } = own[0].options;
+      const most = own.reduce((sum, { options }) => sum + options.scaling.max, 0);
+      const sizes = subnetsFor(kind, network).map(({ cidr }) => Cidr.parse(cidr ?? "")?.size);
+      const known = sizes.filter((size) => size !== undefined);
+      const balancers =
+        kind === "private" ? internalLoadBalancersOf(root).filter(({ vpcId }) => vpcId === network.vpcId).length : 0;
+      const room = known.reduce((sum, size) => sum + size - KEPT_BY_AWS - balancers * PER_BALANCER, 0);
+      if (known.length === sizes.length && room < most) {
+        yield {
+          at: own[0],
+          problem: `Its network has ${room} addresses for machines${kind === "private" ? "" : " with gateways"}${balancers === 0 ? "" : `, without those of ${balancers} internal load balancers`}, but its groups can have up to ${most} machines.`,
+          fix: "Use a larger cidr, or smaller groups.",
+        };
       }
     }
   },

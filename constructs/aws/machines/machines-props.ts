@@ -1,12 +1,10 @@
 import * as is from "../../core/shape";
 import type { IamStatement } from "../platform/secret-store";
+import type { MachineSubnets } from "../network/machine-subnets";
 import type { NetworkLike } from "../network/network-like";
 import type { AssetsBucket } from "../storage/assets-bucket";
 import { TAGS, type Tags } from "../tags";
 import { MachineImage } from "./machine-image";
-
-/** Which subnets of a network machines are in. */
-export type MachineSubnets = "private" | "gateway";
 
 /** Props that {@link MachineGroup} and `ServerGroup` have in common. */
 export interface MachinesProps {

@@ -16,6 +16,7 @@ import { policyDocument, trustPolicy } from "../access/policy";
 import { AWS_CHECKS } from "../checks";
 import { machineGroupsOf } from "../checks/machines";
 import { awsName } from "../names";
+import { subnetsFor, type MachineSubnets } from "../network/machine-subnets";
 import type { NetworkLike } from "../network/network-like";
 import { LIFECYCLE_HOOKS } from "../platform/lifecycle-notices";
 import { awsPlatform } from "../platform/platform";
@@ -24,7 +25,6 @@ import { addTags, tagsOf, type Tags } from "../tags";
 import { architectureOf } from "./architecture";
 import type { Capacity } from "./capacity";
 import type { MachineImage } from "./machine-image";
-import type { MachineSubnets } from "./machines-props";
 import type { Scaling } from "./scaling";
 
 /** What a group of machines is made from. */
@@ -88,8 +88,7 @@ export class Machines extends Construct {
     machineGroupsOf(this).push(this);
     this.refuseArchitectures();
     this.refuseHosts();
-    const { gatewaySubnets, privateSubnets } = options.network;
-    const subnets = options.subnets === "gateway" ? gatewaySubnets : privateSubnets;
+    const subnets = subnetsFor(options.subnets, options.network);
     this.refuseNoSubnets(subnets);
     const { name, image, keyArn, capacity, scaling, instanceTypes } = options;
     const { userData, tags, assets } = options.hosts.cloudInit({
