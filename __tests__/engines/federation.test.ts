@@ -6,6 +6,7 @@ import type { LabStatus } from "../../lab/commands/status";
 import { enterAllocation } from "../../lab/hosts/namespaces";
 import { readState } from "../../lab/hosts/state";
 import { eventually } from "../support/eventually";
+import { answersToClient } from "../support/federated-client";
 import { run, TestLab } from "../support/lab";
 
 const MINUTE = 60_000;
@@ -34,13 +35,7 @@ async function consul<Answer>(datacenter: string, path: string, init: RequestIni
 }
 
 /** Which versions answer the client in dc1. */
-async function answers(env: string): Promise<readonly string[]> {
-  const url = lab.url("client (dc1)");
-  const variable = await fetch(`${url}/env?name=${env}`, { signal: AbortSignal.timeout(10_000) });
-  const body = JSON.stringify({ url: ((await variable.json()) as { value: string }).value, requests: 20 });
-  const response = await fetch(`${url}/load`, { method: "POST", body, signal: AbortSignal.timeout(MINUTE) });
-  return Object.keys(((await response.json()) as { answers: object }).answers);
-}
+const answers = (variable: string) => answersToClient(lab, variable);
 
 /** How many connections the mesh gateway of a datacenter has opened, by Envoy cluster: to services, servers and datacenters. */
 async function connectionsOfGateway(datacenter: string): Promise<Readonly<Record<string, number>>> {

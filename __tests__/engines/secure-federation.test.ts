@@ -5,6 +5,7 @@ import { REPLICATION_TOKEN } from "../../constructs/consul/well-known-tokens";
 import { LabFiles } from "../../lab/core/lab-files";
 import { readOperatorToken } from "../../lab/hosts/credentials";
 import { eventually } from "../support/eventually";
+import { answersToClient } from "../support/federated-client";
 import { TestLab } from "../support/lab";
 
 const MINUTE = 60_000;
@@ -34,14 +35,8 @@ async function consul<Answer>(datacenter: string, path: string, method = "GET", 
   return JSON.parse(text) as Answer;
 }
 
-/** How many of some requests of the client in dc1 each version answers. */
-async function answers(env: string): Promise<readonly string[]> {
-  const url = lab.url("client (dc1)");
-  const variable = await fetch(`${url}/env?name=${env}`, { signal: AbortSignal.timeout(10_000) });
-  const body = JSON.stringify({ url: ((await variable.json()) as { value: string }).value, requests: 20 });
-  const response = await fetch(`${url}/load`, { method: "POST", body, signal: AbortSignal.timeout(MINUTE) });
-  return Object.keys(((await response.json()) as { answers: object }).answers);
-}
+/** Which versions answer the client in dc1. */
+const answers = (variable: string) => answersToClient(lab, variable);
 
 test("requests reach the other datacenter in each mode of mesh gateways", async () => {
   await eventually(async () => {
