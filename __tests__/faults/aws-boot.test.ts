@@ -1,7 +1,6 @@
 import { mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
-import { setTimeout as sleep } from "node:timers/promises";
 import { gunzipSync, gzipSync } from "node:zlib";
 import { Testing } from "cdktf";
 import { Constraint, HealthCheck, Protocol, Workload } from "../../constructs";
@@ -19,6 +18,7 @@ import { statementsFor } from "../support/iam";
 import { run } from "../support/lab";
 import { MachineImage } from "../support/machine-image";
 import { packetFilter, type SecurityRule, securityRules } from "../support/security-group-filter";
+import { loadWhile } from "../support/steady-load";
 
 const MINUTE = 60_000;
 jest.setTimeout(10 * MINUTE);
@@ -405,50 +405,47 @@ describe("the synthesized stack of the preset production", () => {
     "replaces its servers one by one, as an instance refresh of its group does",
     async () => {
       const voters: number[] = [];
-      const writes: (string | undefined)[] = [];
-      const calls: (string | undefined)[] = [];
       const url = `http://127.0.0.1:${await (machines.get(other) as CloudMachine).forward(9002, other)}/api`;
       const consul = api("Consul", client);
-      const stopped = [
-        repeated(1000, async () => {
+      const asks = {
+        voters: async () => {
           const { Servers } = JSON.parse(await answers(consul, "/v1/operator/raft/configuration")) as {
             Servers: { Voter: boolean }[];
           };
-          voters.push(Servers.filter(({ Voter }) => Voter).length);
-        }),
-        repeated(100, () => consul.put("/v1/kv/written", Date.now()), writes),
-        repeated(
-          100,
-          async () => {
-            const response = await fetch(url, { signal: AbortSignal.timeout(10_000) });
-            if (!response.ok) throw new Error(await response.text());
-          },
-          calls,
-        ),
-      ];
+          return voters.push(Servers.filter(({ Voter }) => Voter).length);
+        },
+        writes: async () => {
+          await consul.put("/v1/kv/written", Date.now());
+          return 200;
+        },
+        calls: async () => (await fetch(url, { signal: AbortSignal.timeout(10_000) })).status,
+      };
       const took: number[] = [];
-      for (const [index, address] of SPARE.entries()) {
-        const began = Date.now();
-        const old = machines.get(GROUPS[SERVERS][index]) as CloudMachine;
-        const added = await cluster.launch(account, SERVERS, address, image);
-        machines.set(address, added);
-        await added.boot();
-        // The group removes a machine when the new one has called itself ready, and waits until the old one has left.
-        await hasCompleted(added, ["CONTINUE"]);
-        old.tell("autoscaling/target-lifecycle-state", "Terminated");
-        await hasCompleted(old, ["CONTINUE", "CONTINUE"]);
-        await account.terminate(old.id);
-        await old.powerOff();
-        took.push(Math.round((Date.now() - began) / 1000));
-      }
-      await Promise.all(stopped.map((stop) => stop()));
-      const failed = (results: readonly (string | undefined)[]) => results.filter((it) => it !== undefined);
+      const replaceAll = async () => {
+        for (const [index, address] of SPARE.entries()) {
+          const began = Date.now();
+          const old = machines.get(GROUPS[SERVERS][index]) as CloudMachine;
+          const added = await cluster.launch(account, SERVERS, address, image);
+          machines.set(address, added);
+          await added.boot();
+          // The group removes a machine when the new one has called itself ready, and waits until the old one has left.
+          await hasCompleted(added, ["CONTINUE"]);
+          old.tell("autoscaling/target-lifecycle-state", "Terminated");
+          await hasCompleted(old, ["CONTINUE", "CONTINUE"]);
+          await account.terminate(old.id);
+          await old.powerOff();
+          took.push(Math.round((Date.now() - began) / 1000));
+        }
+      };
+      const { writes, calls } = await loadWhile(asks, replaceAll, { pauseMs: 100 });
       console.log(
-        `Replaced in ${took.join(", ")} s. Writes: ${writes.length}, failed: ${failed(writes).length}. Calls: ${calls.length}.`,
+        `Replaced in ${took.join(", ")} s. Writes: ${writes.sent}, failed: ${writes.failed}. Calls: ${calls.sent}.`,
       );
+      expect(voters.length).toBeGreaterThan(SPARE.length);
       expect(Math.min(...voters)).toBeGreaterThanOrEqual(3);
-      expect(failed(calls)).toEqual([]);
-      expect(streaks(writes)).toBeLessThanOrEqual(SPARE.length);
+      expect(calls.answers.filter((it) => it !== 200)).toEqual([]);
+      // At most one election for each server.
+      expect(streaks(writes.answers)).toBeLessThanOrEqual(SPARE.length);
     },
     30 * MINUTE,
   );
@@ -464,29 +461,9 @@ const UNNAMED = [
   { program: "consul", protocol: "tcp", port: 8503 },
 ];
 
-/**
- * Does something again and again.
- *
- * @param results what failed, or undefined, of each time
- * @returns what stops it
- */
-function repeated(everyMs: number, action: () => Promise<unknown>, results: (string | undefined)[] = []) {
-  const stop = new AbortController();
-  const running = (async () => {
-    while (!stop.signal.aborted) {
-      results.push(await action().then(() => undefined, String));
-      await sleep(everyMs);
-    }
-  })();
-  return () => {
-    stop.abort();
-    return running;
-  };
-}
-
 /** How often it began to fail. */
-function streaks(results: readonly (string | undefined)[]): number {
-  return results.filter((it, index) => it !== undefined && results[index - 1] === undefined).length;
+function streaks(answers: readonly (number | string)[]): number {
+  return answers.filter((it, index) => it !== 200 && (answers[index - 1] ?? 200) === 200).length;
 }
 
 interface Allocation {
