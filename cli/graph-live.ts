@@ -10,7 +10,7 @@ import { readMeshGraph } from "../graph/read";
 import { readDocuments } from "../lab/apply/documents";
 import { readStacks } from "../lab/apply/synthesized";
 import { Cluster } from "../lab/cluster/cluster";
-import { readJobs } from "../lab/cluster/services";
+import { readJobs } from "../lab/cluster/read-jobs";
 import { lookAtEnvoys, trafficBetween, type Look } from "../lab/cluster/traffic";
 import { LabError } from "../lab/core/errors";
 import { invocation } from "../lab/core/invocation";

@@ -1,6 +1,6 @@
 import { InvalidArgumentError, type Command } from "commander";
 import { health, jobsOfApp, type HealthReport } from "../lab/commands/health";
-import { healthyInstances } from "../lab/cluster/services";
+import { healthyInstances } from "../lab/cluster/job-status";
 import { clustersOf, environmentOption } from "./cluster-options";
 import { interruptible } from "./interruptible";
 import { jsonOption, print } from "./json";

@@ -1,7 +1,7 @@
 import type { Command } from "commander";
 import { urlOf } from "../lab/cluster/cluster";
 import { invocation } from "../lab/core/invocation";
-import { healthyInstances, isHealthy, type JobStatus } from "../lab/cluster/services";
+import { healthyInstances, isHealthy, type JobStatus } from "../lab/cluster/job-status";
 import { status, type HostStatus, type LabStatus, type VaultStatus } from "../lab/commands/status";
 import { jsonOption, print } from "./json";
 import { labOption } from "./lab-option";

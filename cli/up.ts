@@ -4,7 +4,7 @@ import { urlOf } from "../lab/cluster/cluster";
 import { LabError } from "../lab/core/errors";
 import { Lab } from "../lab/hosts/lab";
 import { isEngine } from "../lab/cluster/published";
-import { destinationDatacenter } from "../lab/cluster/services";
+import { destinationDatacenter } from "../lab/cluster/job-status";
 import { isTestable } from "../lab/cluster/verify";
 import type { UpOptions } from "../lab/commands/up/run";
 import { up, type UpReport } from "../lab/commands/up/up";

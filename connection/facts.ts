@@ -3,7 +3,7 @@ import type { HttpRequest } from "../constructs/model/http-request";
 import type { Fact } from "../cluster/fact";
 import type { Explanation } from "../graph/explain";
 import type { PreparedQuery } from "../lab/cluster/prepared-query";
-import type { JobStatus } from "../lab/cluster/services";
+import type { JobStatus } from "../lab/cluster/job-status";
 import type { Socket } from "./admin";
 import type { EnvoyView } from "./envoy-view";
 

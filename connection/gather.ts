@@ -7,7 +7,7 @@ import type { MeshDocuments } from "../lab/apply/documents";
 import { identityOf } from "../lab/apply/documents";
 import type { EngineAnswer, EngineApi } from "../lab/cluster/engine-api";
 import type { PreparedQuery } from "../lab/cluster/prepared-query";
-import { readJobs } from "../lab/cluster/services";
+import { readJobs } from "../lab/cluster/read-jobs";
 import { askEnvoys, type RunOnNode } from "./ask-envoys";
 import type { ChainTarget, CompiledChain, ConnectionFacts, Instance, JobFact, LiveQuestion, Peering } from "./facts";
 import { isHealthy, readInstances } from "./instances";

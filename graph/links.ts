@@ -1,5 +1,5 @@
 import { invocation } from "../lab/core/invocation";
-import type { JobStatus } from "../lab/cluster/services";
+import type { JobStatus } from "../lab/cluster/job-status";
 import type { MeshGraph, MeshJob, MeshNode, NodeLink } from "./model";
 
 /** Where the UIs of a datacenter are. */

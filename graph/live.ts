@@ -1,4 +1,4 @@
-import type { JobStatus } from "../lab/cluster/services";
+import type { JobStatus } from "../lab/cluster/job-status";
 import { addDurations, meanMs, NO_DURATIONS, quantileMs } from "../lab/cluster/durations";
 import type { QueryDocument } from "../lab/apply/documents";
 import { NO_RATES, type Flow, type Traffic } from "../lab/cluster/traffic";

@@ -1,6 +1,6 @@
 import { withLinks } from "../../graph/links";
 import { readMeshGraph } from "../../graph/read";
-import type { JobStatus } from "../../lab/cluster/services";
+import type { JobStatus } from "../../lab/cluster/job-status";
 import { allow, handWritten, nodeOf, serviceJob } from "../support/mesh-graph";
 
 const graph = readMeshGraph([

@@ -3,7 +3,7 @@ import { renderMermaid } from "../../graph/mermaid";
 import type { MeshGraph } from "../../graph/model";
 import { readMeshGraph } from "../../graph/read";
 import { edgeFacts, labelOf } from "../../graph/words";
-import type { JobStatus } from "../../lab/cluster/services";
+import type { JobStatus } from "../../lab/cluster/job-status";
 import type { Flow } from "../../lab/cluster/traffic";
 import { allow, edgeOf, handWritten, nodeOf, serviceJob } from "../support/mesh-graph";
 

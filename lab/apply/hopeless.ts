@@ -1,6 +1,6 @@
 import { jobPath } from "./nomad-deployment";
 import type { Cluster } from "../cluster/cluster";
-import { healthyInstances, isHealthy, type JobStatus } from "../cluster/services";
+import { healthyInstances, isHealthy, type JobStatus } from "../cluster/job-status";
 
 /** How long Nomad may see no place for a job, in milliseconds: instances that end free ports and memory. */
 const noPlaceMs = 20_000;

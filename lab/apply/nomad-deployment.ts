@@ -1,7 +1,7 @@
 import { describeFailures } from "../cluster/failures";
 import { LabError } from "../core/errors";
 import { placementProblems, type PlacementFailure } from "../cluster/placement";
-import { readJobs } from "../cluster/services";
+import { readJobs } from "../cluster/read-jobs";
 import { waitFor } from "../core/wait";
 import type { ApplyContext, Identity } from "./resource-type";
 

@@ -3,7 +3,7 @@ import { basename, join, resolve } from "node:path";
 import { describeFailures } from "../cluster/failures";
 import { LabError } from "../core/errors";
 import { replaceFile } from "../core/replace-file";
-import { readJobs } from "../cluster/services";
+import { readJobs } from "../cluster/read-jobs";
 import { Clusters } from "./clusters";
 import type { ApplyOptions } from "./options";
 import { blocksOf, type JsonObject } from "./json";

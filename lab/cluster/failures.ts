@@ -1,5 +1,5 @@
 import type { EngineApi } from "./engine-api";
-import { type InstanceStatus, isHealthy, type JobStatus } from "./services";
+import { type InstanceStatus, isHealthy, type JobStatus } from "./job-status";
 import { lastWords } from "./task-log";
 
 /** How many of its last events are shown of a task. */

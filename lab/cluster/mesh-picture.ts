@@ -4,7 +4,7 @@ import { reach } from "../../constructs/model/reach";
 import type { Cluster } from "./cluster";
 import { readConfigEntries } from "./config-entries";
 import { serviceOfQuery, type PreparedQuery } from "./prepared-query";
-import { destinationDatacenter, type JobStatus, type UpstreamStatus } from "./services";
+import { destinationDatacenter, type JobStatus, type UpstreamStatus } from "./job-status";
 
 /** Connections, as the running cluster has it. */
 export interface MeshPicture {

@@ -1,5 +1,5 @@
 import type { WantedListener } from "../hosts/forwarder/forwarder";
-import type { JobStatus } from "./services";
+import type { JobStatus } from "./job-status";
 import { hostsOf, type Datacenter } from "../hosts/topology";
 
 /** What the jobs of a datacenter publish. A static port may be served by any client host: the one that has the instance does not refuse. */

@@ -4,7 +4,7 @@ import { promisify } from "node:util";
 import { enterAllocation } from "../hosts/namespaces";
 import type { ProcessRecord } from "../machine/processes";
 import { addDurations, NO_DURATIONS, type Durations } from "./durations";
-import type { JobStatus } from "./services";
+import type { JobStatus } from "./job-status";
 
 /** How fast something was counted, per second. */
 export interface Rates {

@@ -4,7 +4,7 @@ import { setTimeout as sleep } from "node:timers/promises";
 import { promisify } from "node:util";
 import { urlOf, type Cluster } from "./cluster";
 import type { Connection, MeshPicture } from "./mesh-picture";
-import { destinationDatacenter } from "./services";
+import { destinationDatacenter } from "./job-status";
 import { allocationFolder, enterAllocation } from "../hosts/namespaces";
 import type { ProcessRecord } from "../machine/processes";
 import type { Listener } from "../hosts/state";

@@ -2,7 +2,8 @@ import { setTimeout as sleep } from "node:timers/promises";
 import { describeFailures } from "../cluster/failures";
 import { identityOf, readDocuments } from "../apply/documents";
 import { readStacks } from "../apply/synthesized";
-import { isHealthy, readJobs, type JobStatus, type ReadableCluster } from "../cluster/services";
+import { isHealthy, type JobStatus } from "../cluster/job-status";
+import { readJobs, type ReadableCluster } from "../cluster/read-jobs";
 
 /** How often the engines are asked, in milliseconds. */
 const pollMs = 1_000;

@@ -6,7 +6,8 @@ import { Cluster } from "../cluster/cluster";
 import { LabError } from "../core/errors";
 import { invocation } from "../core/invocation";
 import { Lab } from "../hosts/lab";
-import { type InstanceStatus, readJobs, type TaskStatus } from "../cluster/services";
+import type { InstanceStatus, TaskStatus } from "../cluster/job-status";
+import { readJobs } from "../cluster/read-jobs";
 import { readTaskLog } from "../cluster/task-log";
 
 /** A line of a log. */

@@ -1,5 +1,5 @@
 import { HopelessJobs } from "../../../lab/apply/hopeless";
-import type { JobStatus } from "../../../lab/cluster/services";
+import type { JobStatus } from "../../../lab/cluster/job-status";
 
 const job: JobStatus = {
   ...{ id: "api", datacenter: "dc1", namespace: "default", kind: "service", services: [], upstreams: [], ports: [] },

@@ -1,7 +1,7 @@
 import type * as consul from "../../../constructs/consul/generated/config-entries";
 import { configEntries } from "../../../constructs/model/config-entries";
 import { meshPicture as pictureOf } from "../../../lab/cluster/mesh-picture";
-import type { JobStatus, ServiceStatus } from "../../../lab/cluster/services";
+import type { JobStatus, ServiceStatus } from "../../../lab/cluster/job-status";
 import { isTestable } from "../../../lab/cluster/verify";
 
 function job(id: string, destinations: readonly string[] = [], ports: readonly number[] = []): JobStatus {

@@ -1,6 +1,6 @@
 import { datacenterOf, type SynthesizedStack } from "../../apply/synthesized";
 import { awaitFederation } from "../../cluster/federation";
-import { readJobs } from "../../cluster/services";
+import { readJobs } from "../../cluster/read-jobs";
 import { openGate } from "../../hosts/host";
 import { hostsOf } from "../../hosts/topology";
 import { applyAccess } from "./access";

@@ -7,7 +7,7 @@ import type { ApplyOptions, ApplyResult } from "../../apply";
 import type { JobDocument } from "../../apply/documents";
 import { Cluster } from "../../cluster/cluster";
 import type { MeshPicture } from "../../cluster/mesh-picture";
-import type { JobStatus } from "../../cluster/services";
+import type { JobStatus } from "../../cluster/job-status";
 import { LabError } from "../../core/errors";
 import type { WaitOptions } from "../../core/wait";
 import type { Daemon } from "../../hosts/docker/daemon";

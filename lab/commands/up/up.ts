@@ -1,7 +1,7 @@
 import { Listr, type ListrTask } from "listr2";
 import type { ApplyResult } from "../../apply";
 import type { MeshPicture } from "../../cluster/mesh-picture";
-import type { JobStatus } from "../../cluster/services";
+import type { JobStatus } from "../../cluster/job-status";
 import { PROGRESS } from "../../core/progress";
 import { Lab } from "../../hosts/lab";
 import type { Listener } from "../../hosts/state";

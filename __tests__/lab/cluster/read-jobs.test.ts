@@ -1,4 +1,5 @@
-import { isHealthy, readJobs, type ReadableCluster } from "../../../lab/cluster/services";
+import { isHealthy } from "../../../lab/cluster/job-status";
+import { readJobs, type ReadableCluster } from "../../../lab/cluster/read-jobs";
 
 /** A batch job of one task and its Envoy, as Nomad tells while the allocation runs, and Consul, which has the service or not. */
 function clusterOf(task: { readonly State: string; readonly Failed: boolean }, isInConsul: boolean): ReadableCluster {
