@@ -930,6 +930,14 @@ test("servers that are told at once to restart Consul do so one after the other"
   await expectTogether();
 });
 
+/** Whether autopilot of both engines counts on all three servers. */
+async function expectHealthy(): Promise<void> {
+  const [server] = cluster.servers;
+  const path = "/v1/operator/autopilot/health";
+  expect(await server.consul(path)).toMatchObject({ FailureTolerance: 1 });
+  expect(await server.nomad(path)).toMatchObject({ FailureTolerance: 1 });
+}
+
 describe("snapshots in a bucket", () => {
   let moto: Moto;
   let env: Readonly<Record<string, string>>;
@@ -980,6 +988,7 @@ describe("snapshots in a bucket", () => {
   });
 
   test("are as old as the metrics say, which also have what the servers tolerate and how long certificates are valid", async () => {
+    await eventually(expectHealthy, 90_000); // After a restore, autopilot considers servers unhealthy for a while.
     const config = "/etc/meshform/host.json";
     const before = cluster.servers.map(({ host }) => host.read(config));
     const healthMetrics = {
