@@ -11,6 +11,7 @@ import { eventually } from "../support/eventually";
 import { Figures } from "../support/figures";
 import { TestLab } from "../support/lab";
 import { cutOff } from "../support/network-faults";
+import { SERVERS } from "../support/profile";
 import { loadWhile } from "../support/steady-load";
 import { processOfTask } from "../support/task-process";
 
@@ -165,7 +166,7 @@ test("an ingress gateway for connections fails over to the other datacenter, and
       expect(await atGateway(9304)).toBe(version);
     }, MINUTE);
   await isAnsweredBy("till");
-  await fetch(`${lab.url("Nomad (dc1)")}/v1/job/till`, { method: "DELETE" });
+  await lab.api("Nomad (dc1)", "/v1/job/till", "DELETE");
   await isAnsweredBy("store");
   await lab.mustUp("connected");
   await isAnsweredBy("till");
@@ -202,7 +203,7 @@ test("two that are cut off from each other go on, each on its own, and meet agai
   const near = { "within dc1": () => status(lab.url("greeting-page (dc1)")) };
   const loads = await loadWhile({ ...near, "dc1 to dc2": afar }, async () => {
     const heal = await Promise.all(
-      ["server-1", "client-1", "client-2"].map((host) => cutOff(lab, host, "10.200.10.0/23")),
+      [...SERVERS, "client-1", "client-2"].map((host) => cutOff(lab, host, "10.200.10.0/23")),
     );
     await new Promise((resolve) => setTimeout(resolve, 15_000));
     expect(await afar().catch(String)).not.toBe(200);
@@ -243,10 +244,7 @@ test("the last instance in dc1 is stopped under load: dc2 answers, and dc1 again
   await eventually(async () => {
     expect(await greeting()).toBe("dc1");
   }, MINUTE);
-  const stopped = await askWhile(
-    () => fetch(`${lab.url("Nomad (dc1)")}/v1/job/greeting-api`, { method: "DELETE" }),
-    "dc2",
-  );
+  const stopped = await askWhile(() => lab.api("Nomad (dc1)", "/v1/job/greeting-api", "DELETE"), "dc2");
   expect(new Set(stopped)).toEqual(new Set(["dc1", "dc2"]));
   // So does DNS, by a prepared query.
   expect(await addressesOf("greeting-anywhere.query.consul")).toMatch(/^10\.200\.11\./);

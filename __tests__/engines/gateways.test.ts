@@ -8,6 +8,7 @@ import { text as textOf } from "node:stream/consumers";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { connect as connectTls, type PeerCertificate } from "node:tls";
+import { labEnvironment } from "../../lab/commands/environment";
 import { Lab } from "../../lab/hosts/lab";
 import { makeCertificates } from "../../examples/external-database/certificates";
 import { checksOf, crashConsul, expectHealthy, reloadConsul } from "../support/consul-agents";
@@ -192,12 +193,28 @@ async function sendRaw(
   target: object,
   requests: readonly Pick<OddRequest, "text" | "headers">[],
 ): Promise<{ status: number; body: string }[]> {
-  const args = inNetworkOfServer("raw-requests.mjs", JSON.stringify(target), JSON.stringify(requests));
-  const { code, output } = await run("nsenter", args);
+  const args = inNetworkOfServer("raw-requests.mjs", JSON.stringify(requests));
+  const { code, output } = await run("nsenter", args, { env: { TARGET: JSON.stringify(target) } });
   if (code !== 0) {
     throw new Error(`raw-requests.mjs ended with ${code}:\n${output}`);
   }
   return JSON.parse(output) as { status: number; body: string }[];
+}
+
+/** Where the Envoy of a service is reached, with the certificate of another one. */
+async function sidecarOf(service: string, as: string): Promise<object> {
+  type Instance = { ServiceAddress: string; Address: string; ServicePort: number };
+  const [{ ServiceAddress, Address, ServicePort }] = await lab.api<Instance[]>(
+    "Consul",
+    `/v1/catalog/connect/${service}`,
+  );
+  type Leaf = { CertPEM: string; PrivateKeyPEM: string };
+  const leaf = await lab.api<Leaf>("Consul", `/v1/agent/connect/ca/leaf/${as}`);
+  const { Roots } = await lab.api<{ Roots: { RootCert: string }[] }>("Consul", "/v1/connect/ca/roots");
+  return {
+    ...{ host: ServiceAddress || Address, port: ServicePort },
+    tls: { cert: leaf.CertPEM, key: leaf.PrivateKeyPEM, ca: Roots.map(({ RootCert }) => RootCert) },
+  };
 }
 
 /** Where a gateway is reached, as a host of the lab sees it. */
@@ -538,8 +555,8 @@ test("a Connect-native service is reached through an Envoy and reaches one, each
 });
 
 describe("permissions on requests", () => {
-  const targets: [string, () => object | Promise<object>][] = [
-    ["the sidecar of the service", () => ({ sidecarOf: "books", as: "client" })],
+  const targets: [string, () => Promise<object>][] = [
+    ["the sidecar of the service", () => sidecarOf("books", "client")],
     ["the API gateway", () => addressOf("gateway", 18180)],
     ["the ingress gateway", () => addressOf("ingress", 18080)],
   ];
@@ -774,7 +791,7 @@ describe("disconnect", () => {
 
   test("restarts the terminating gateway that leads to a service outside, with the variables of any cluster", async () => {
     await eventually(async () => expect(await fromClient(7100, "tcp")).toContain("egress.example"));
-    const env = { CONSUL_HTTP_ADDR: lab.url("Consul"), NOMAD_ADDR: lab.url("Nomad") };
+    const env = labEnvironment(lab.name);
     const command = [CLI, "disconnect", "--environment", "client", "db"];
     await withoutIntentions("db", async () => {
       const { code, output } = await run(process.execPath, command, { env });

@@ -3,11 +3,14 @@ import { tmpdir } from "node:os";
 import { basename, join } from "node:path";
 import type { consul, nomad } from "../../constructs";
 import { withoutNulls } from "../../import/values";
+import { enginesOfEnvironment } from "../../lab/cluster/engines-of-environment";
 import { ensureEngines } from "../../lab/machine/engines/ensure-engines";
 import { JOB_FILES } from "../nomad/job-files";
 import { startDevAgents, type DevAgents } from "../support/dev-agents";
 import { IMPORTED_ENTRIES } from "../support/imported-entries";
 import { run } from "../support/lab";
+import { IS_SECURE } from "../support/profile";
+import { startSecureAgents } from "../support/secure-agents";
 import { readStack, synthMesh, type SynthesizedStack } from "../support/synth";
 
 jest.setTimeout(120_000);
@@ -16,34 +19,37 @@ const FOLDER = join(__dirname, "..", "nomad", "job-files");
 
 let agents: DevAgents;
 let program: string;
+let apis: ReturnType<typeof enginesOfEnvironment>;
 
 beforeAll(async () => {
   const engines = await ensureEngines();
   program = engines.nomad.path;
   // A Vault that is never there: Nomad refuses jobs that use one where it knows of none.
-  agents = await startDevAgents(engines, { vault: { enabled: true, address: "http://127.0.0.1:9" } });
+  const vault = { vault: { enabled: true, address: "http://127.0.0.1:9" } };
+  agents = IS_SECURE ? await startSecureAgents(engines, vault) : await startDevAgents(engines, vault);
+  apis = enginesOfEnvironment(env());
   // Only what Nomad makes of the jobs is of interest: none of them is to run.
-  const [node] = await ask<{ readonly ID: string }[]>("GET", "/v1/nodes");
-  await ask("POST", `/v1/node/${node.ID}/eligibility`, { Eligibility: "ineligible" });
-  await ask("PUT", "/v1/namespace/shop", { Name: "shop" });
-  await ask("PUT", "/v1/node/pool/storage", { Name: "storage" });
+  const [node] = (await apis.nomad.get("/v1/nodes")) as { readonly ID: string }[];
+  await apis.nomad.post(`/v1/node/${node.ID}/eligibility`, { Eligibility: "ineligible" });
+  await apis.nomad.put("/v1/namespace/shop", { Name: "shop" });
+  await apis.nomad.put("/v1/node/pool/storage", { Name: "storage" });
 }, 20 * 60_000);
 
 afterAll(() => agents.stop());
 
-async function ask<T>(method: string, path: string, body?: unknown): Promise<T> {
-  const answer = await fetch(`${agents.endpoints.nomad.address}${path}`, { method, body: JSON.stringify(body) });
-  const text = await answer.text();
-  if (!answer.ok) {
-    throw new Error(`Nomad answers ${method} ${path} with ${answer.status}: ${text}`);
-  }
-  return (text === "" ? undefined : JSON.parse(text)) as T;
+/** The variables with which the engines' own commands reach the agents. */
+function env(): Record<string, string> {
+  const { consul, nomad } = agents.endpoints;
+  return {
+    ...{ CONSUL_HTTP_ADDR: consul.address, CONSUL_HTTP_TOKEN: consul.token ?? "" },
+    ...{ NOMAD_ADDR: nomad.address, NOMAD_TOKEN: nomad.token ?? "", NOMAD_CACERT: nomad.caFile ?? "" },
+  };
 }
 
 /** The job as `nomad job run` sends it. */
 async function read(file: string): Promise<nomad.Job> {
   const { code, output } = await run(program, ["job", "run", "-output", file], {
-    env: { NOMAD_ADDR: agents.endpoints.nomad.address },
+    env: env(),
   });
   expect({ code, output: code === 0 ? "" : output }).toEqual({ code: 0, output: "" });
   return (JSON.parse(output) as { readonly Job: nomad.Job }).Job;
@@ -65,10 +71,10 @@ const OF_REGISTRATION = [
 async function stored(job: nomad.Job): Promise<unknown> {
   const namespace = job.Namespace ?? "default";
   const path = `/v1/job/${job.ID}?namespace=${namespace}`;
-  await ask("PUT", `/v1/jobs?namespace=${namespace}`, { Job: job });
-  const registered = await ask<nomad.Job>("GET", path);
+  await apis.nomad.put(`/v1/jobs?namespace=${namespace}`, { Job: job });
+  const registered = (await apis.nomad.get(path)) as nomad.Job;
   // Stopped and not purged: Nomad's server ends with a nil pointer when a plan is applied for a job that is gone by then.
-  await ask("DELETE", path);
+  await apis.nomad.delete(path);
   return { ...without(registered, OF_REGISTRATION), TaskGroups: registered.TaskGroups?.map(withoutWays) };
 }
 
@@ -197,13 +203,9 @@ describe("meshform import", () => {
 describe("meshform import --from-cluster", () => {
   const folder = mkdtempSync(join(tmpdir(), "meshform-import-"));
   const golden = join("__tests__", "import", "imported-cluster.ts");
-  const env = () => ({
-    CONSUL_HTTP_ADDR: agents.endpoints.consul.address,
-    CONSUL_HTTP_TOKEN: agents.endpoints.consul.token ?? "",
-    NOMAD_ADDR: agents.endpoints.nomad.address,
-  });
+  type Registered = nomad.Job & { readonly Version: number };
   /** The jobs as Nomad stores them, without what differs at each registration. */
-  const registered = new Map<string, nomad.Job & { readonly Version: number }>();
+  const registered = new Map<string, Registered>();
   let synthesized: SynthesizedStack;
 
   async function importJobs(out: string, ...args: readonly string[]): Promise<void> {
@@ -224,18 +226,10 @@ describe("meshform import --from-cluster", () => {
         { Source: JSON.stringify({ Job: job }), Format: "json" },
         undefined,
       ];
-      await ask("PUT", `/v1/jobs?namespace=${Namespace}`, { Job: job, Submission: sources[index % 3] });
-      registered.set(job.ID ?? "", await ask("GET", pathOf(job)));
+      await apis.nomad.put(`/v1/jobs?namespace=${Namespace}`, { Job: job, Submission: sources[index % 3] });
+      registered.set(job.ID ?? "", (await apis.nomad.get(pathOf(job))) as Registered);
     }
-    const { address, token = "" } = agents.endpoints.consul;
-    for (const entry of IMPORTED_ENTRIES) {
-      const answer = await fetch(`${address}/v1/config`, {
-        method: "PUT",
-        headers: { "X-Consul-Token": token },
-        body: JSON.stringify(entry),
-      });
-      expect([entry, answer.status, answer.ok ? "" : await answer.text()]).toEqual([entry, 200, ""]);
-    }
+    for (const entry of IMPORTED_ENTRIES) expect(await apis.consul.put("/v1/config", entry)).toBe(true);
     const app = join(folder, "imported.ts");
     await importJobs(app);
     await succeed(process.execPath, [require.resolve("tsx/cli"), app], { CDKTF_OUTDIR: folder });
@@ -243,7 +237,7 @@ describe("meshform import --from-cluster", () => {
   });
 
   afterAll(async () => {
-    for (const job of registered.values()) await ask("DELETE", pathOf(job));
+    for (const job of registered.values()) await apis.nomad.delete(pathOf(job));
     rmSync(folder, { recursive: true });
   });
 
@@ -251,17 +245,17 @@ describe("meshform import --from-cluster", () => {
   test.each(FILES.map((file) => [basename(file), file]))("%s: Nomad plans no change of what runs", async (_, file) => {
     const { ID = "" } = await read(file);
     const Job = { Region: "global", ...synthesized.jobs[ID] };
-    const { Diff } = await ask<{ readonly Diff: JobDiff }>("PUT", pathOf(Job, "/plan"), { Job, Diff: true });
+    const planned = await apis.nomad.put(pathOf(Job, "/plan"), { Job, Diff: true });
+    const { Diff } = planned as { readonly Diff: JobDiff };
     expect(changesOf(Diff).filter((change) => !SPELLINGS.some((it) => it.test(change)))).toEqual([]);
   });
 
   test("the app has each config entry as Consul has it, and none that Consul lacks but service-defaults", async () => {
-    const { address, token = "" } = agents.endpoints.consul;
     const stored = new Map<string, object>();
     for (const kind of new Set(IMPORTED_ENTRIES.map(({ Kind }) => Kind))) {
-      const answer = await fetch(`${address}/v1/config/${kind}`, { headers: { "X-Consul-Token": token } });
+      const entries = withoutNulls(await apis.consul.get(`/v1/config/${kind}`));
       // For Terraform's provider, a field without a value is the same as none.
-      for (const entry of withoutNulls(await answer.json()) as { readonly Name?: string }[]) {
+      for (const entry of entries as { readonly Name?: string }[]) {
         const { Name = "mesh" } = entry;
         const content = without({ ...entry, Name }, ["CreateIndex", "ModifyIndex", "Hash", "Status"]);
         stored.set(`${kind}/${Name}`, content);

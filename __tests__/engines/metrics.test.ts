@@ -2,6 +2,7 @@ import { join } from "node:path";
 import { meshDashboard } from "../../constructs";
 import { eventually } from "../support/eventually";
 import { TestLab } from "../support/lab";
+import { SERVERS } from "../support/profile";
 import { PrometheusApi, type Sample } from "../support/prometheus";
 
 const MINUTE = 60_000;
@@ -39,11 +40,11 @@ test("Prometheus finds each Envoy, two of one group too, Consul and Nomad in Con
   await eventually(async () => {
     expect(await prometheus.targets()).toEqual(
       [
-        "consul server-1 1",
+        ...SERVERS.map((node) => `consul ${node} 1`),
         ...["collector", "collector-admin", "front", "gate", "orders", "prometheus", "stock"].map(
           (it) => `envoy ${it} 1`,
         ),
-        ...["client-1", "client-2", "server-1"].map((node) => `nomad ${node} 1`),
+        ...["client-1", "client-2", ...SERVERS].map((node) => `nomad ${node} 1`),
         "prometheus  1",
       ].sort(),
     );

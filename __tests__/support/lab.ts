@@ -5,6 +5,7 @@ import { readCredentials } from "../../lab/hosts/credentials";
 import { commandOnHost } from "../../lab/commands/exec";
 import { ensureEngines } from "../../lab/machine/engines/ensure-engines";
 import { LabFiles } from "../../lab/core/lab-files";
+import { IS_SECURE } from "./profile";
 
 export const CLI = join(__dirname, "..", "..", "cli", "meshform.mjs");
 
@@ -53,6 +54,11 @@ export async function run(
   }
 }
 
+type Engine = "Consul" | "Nomad";
+
+/** An API by the name that `up` prints: with the datacenter where there are several. */
+export type ApiName = Engine | `${Engine} (${string})`;
+
 /** A lab of a test's own, driven by the very commands that a person would type. */
 export class TestLab {
   private urls: Readonly<Partial<Record<string, string>>> = {};
@@ -67,7 +73,9 @@ export class TestLab {
 
   /** `meshform up`, with the app in one of its variants. */
   async up(variant: string, ...options: readonly string[]): Promise<Outcome> {
-    const outcome = await this.meshform(["up", "--app", this.app, ...options], { MESHFORM_TEST_VARIANT: variant });
+    const profile = IS_SECURE && !options.includes("--secure") ? ["--secure"] : [];
+    const args = ["up", "--app", this.app, ...profile, ...options];
+    const outcome = await this.meshform(args, { MESHFORM_TEST_VARIANT: variant });
     // What it printed before still leads there, so that one failure stays one.
     if (outcome.code !== 0) return outcome;
     const lines = [...outcome.output.matchAll(/^ {2}(\S+(?: \(dc\d\))?) +(http:\/\/127\.0\.0\.1:\d+)/gm)];
@@ -114,16 +122,17 @@ export class TestLab {
   /**
    * Asks Consul or Nomad.
    *
-   * @param token what is shown; an operator's by default, where the lab asks for any
+   * @param token what is shown; a management token by default, where the lab asks for any
    */
   async api<T>(
-    engine: "Consul" | "Nomad",
+    api: ApiName,
     path: string,
     method = "GET",
     body?: unknown,
-    token = this.tokenFor(engine),
+    token = this.tokenFor(...engineAndDatacenter(api)),
   ): Promise<T> {
-    const response = await fetch(`${this.url(engine)}${path}`, {
+    const [engine] = engineAndDatacenter(api);
+    const response = await fetch(`${this.url(api)}${path}`, {
       method,
       headers: token ? { [`X-${engine}-Token`]: token } : {},
       body: body === undefined ? undefined : JSON.stringify(body),
@@ -131,7 +140,7 @@ export class TestLab {
     });
     const text = await response.text();
     if (!response.ok) {
-      throw new Error(`${engine} answers ${method} ${path} with ${response.status}: ${text}`);
+      throw new Error(`${api} answers ${method} ${path} with ${response.status}: ${text}`);
     }
     return (text === "" ? undefined : JSON.parse(text)) as T;
   }
@@ -150,8 +159,13 @@ export class TestLab {
   }
 
   /** A management token; undefined where the lab asks for none. */
-  tokenFor(engine: "Consul" | "Nomad", datacenter = "dc1"): string | undefined {
+  tokenFor(engine: Engine, datacenter = "dc1"): string | undefined {
     const credentials = readCredentials(new LabFiles(this.name), datacenter);
     return engine === "Consul" ? credentials?.consulToken : credentials?.nomadToken;
   }
+}
+
+function engineAndDatacenter(api: ApiName): [Engine, string | undefined] {
+  const [, engine, datacenter] = /^(\w+)(?: \((.+)\))?$/.exec(api) ?? [];
+  return [engine as Engine, datacenter];
 }

@@ -45,7 +45,11 @@ export interface SecureAgents {
   stop(): Promise<void>;
 }
 
-export async function startSecureAgents({ consul, nomad }: Pick<Engines, "consul" | "nomad">): Promise<SecureAgents> {
+/** @param nomadConfig what else Nomad is configured with */
+export async function startSecureAgents(
+  { consul, nomad }: Pick<Engines, "consul" | "nomad">,
+  nomadConfig: Readonly<Record<string, unknown>> = {},
+): Promise<SecureAgents> {
   const folder = mkdtempSync(join(tmpdir(), "meshform-secure-"));
   const [http, grpc, rpc, serf, wan, tls, serverHttp, serverRpc, serverSerf, clientHttp] = await freePorts(10);
   const management = { consul: randomUUID(), nomad: randomUUID() };
@@ -87,6 +91,7 @@ export async function startSecureAgents({ consul, nomad }: Pick<Engines, "consul
       },
       leave_on_interrupt: true,
       ...settings,
+      ...nomadConfig,
     });
   const agents = [
     startAgent(folder, "consul", [consul.path, "agent", "-dev", "-bind=127.0.0.1", "-config-file"], {

@@ -1,35 +1,19 @@
 // Sends requests as bytes, since every client library brings them into a proper form first, and prints what is answered.
-// Usage: raw-requests.mjs '<target>' '<requests>', both JSON.
-// A target is { host, port }, or { sidecarOf, as }: the Envoy of a service, reached with the certificate of another one.
-import { get } from "node:http";
+// Usage: raw-requests.mjs '<requests>', with the target in the variable TARGET, both JSON.
+// A target is { host, port }, with { tls } the Envoy of a service, to which a certificate of the mesh is shown.
 import { connect as connectHttp2 } from "node:http2";
 import { connect } from "node:net";
 import process from "node:process";
 import { connect as connectTls } from "node:tls";
 
-const [target, requests] = process.argv.slice(2).map((text) => JSON.parse(text));
+const { tls, ...address } = JSON.parse(process.env.TARGET);
+const requests = JSON.parse(process.argv[2]);
 
-/** Asks the agent of this host. */
-function consul(path) {
-  return new Promise((resolve, reject) => {
-    get({ host: "127.0.0.1", port: 8500, path }, (response) => {
-      let text = "";
-      response.setEncoding("utf8").on("data", (part) => (text += part));
-      response.on("end", () => resolve(JSON.parse(text)));
-    }).on("error", reject);
-  });
-}
-
-/** How a connection to the target is opened. */
-async function dialer() {
-  if (target.host !== undefined) return (more) => connect({ ...target, ...more });
-  const [{ ServiceAddress, Address, ServicePort }] = await consul(`/v1/catalog/connect/${target.sidecarOf}`);
-  const { CertPEM, PrivateKeyPEM } = await consul(`/v1/agent/connect/ca/leaf/${target.as}`);
-  const { Roots } = await consul("/v1/agent/connect/ca/roots");
-  const tls = { cert: CertPEM, key: PrivateKeyPEM, ca: Roots.map(({ RootCert }) => RootCert) };
+/** Opens a connection to the target. */
+function dial(more) {
+  if (tls === undefined) return connect({ ...address, ...more });
   // A certificate of the mesh has a SPIFFE ID instead of a host name.
-  const peer = { host: ServiceAddress || Address, port: ServicePort, checkServerIdentity: () => undefined };
-  return (more) => connectTls({ ...peer, ...tls, ...more });
+  return connectTls({ ...address, ...tls, checkServerIdentity: () => undefined, ...more });
 }
 
 function sendText(socket, text) {
@@ -64,10 +48,9 @@ function sendFrames(socket, headers) {
   });
 }
 
-const dial = await dialer();
 const answers = await Promise.all(
   requests.map(({ text, headers }) => {
-    const socket = dial(text === undefined && target.host === undefined ? { ALPNProtocols: ["h2"] } : {});
+    const socket = dial(text === undefined && tls !== undefined ? { ALPNProtocols: ["h2"] } : {});
     return text === undefined ? sendFrames(socket, headers) : sendText(socket, text);
   }),
 );
