@@ -6,13 +6,22 @@ import { warningsOfHosts } from "../host-tool";
 import { type Run, type Results, type Task, clustersOf } from "./run";
 
 /** How long a connection or a page may fail before that counts, in milliseconds. Health checks have passed by then. */
-const settlingMs = 25_000;
+const SETTLING_MS = 25_000;
+
+/**
+ * The same where a WAN federation has just started. Consul's agents have looked for instances in datacenters that were not there yet,
+ * and look again after longer and longer waits, of up to two minutes.
+ *
+ * @see https://github.com/hashicorp/consul/blob/v1.21.0/agent/submatview/materializer.go
+ */
+const FEDERATION_SETTLING_MS = 130_000;
 
 /** What does not work is reported, not thrown: everything is in place by now, and worth a look. */
 export async function verify(run: Run, results: Results, task: Task): Promise<void> {
   const { sites, mesh } = results;
   const clusters = clustersOf(sites);
   const published = run.lab.listeners.filter((it) => !isEngine(it));
+  const settlingMs = run.topology.join === "wan" && results.booted ? FEDERATION_SETTLING_MS : SETTLING_MS;
   const { tried, problems, udp } = await tryMesh(clusters, mesh, published, {
     settlingMs: Math.min(settlingMs, run.options.timeoutMs),
     signal: run.options.signal,
