@@ -69,7 +69,7 @@ async function readJobFile(program: string, file: string, variables: Variables, 
     const options = { signal, timeout: READ_MS, maxBuffer: LARGEST_JOB };
     execFile(program, args, options, (error, stdout, stderr) => {
       if (error === null) resolve(stdout);
-      else reject(signal.aborted ? error : new FileProblem(problemIn(file, stderr.trim() || error.message)));
+      else reject(signal.aborted ? (signal.reason as Error) : new FileProblem(problemIn(file, stderr.trim() || error.message)));
     });
   });
   return { file, job: withoutNulls((JSON.parse(output) as { readonly Job: nomad.Job }).Job) as nomad.Job };
