@@ -23,7 +23,7 @@ const lab = new TestLab(name, join(__dirname, "apps", "datacenters.ts"));
 
 beforeAll(async () => {
   expect(await lab.up("connected", "--datacenters", "2")).toExit(0);
-}, 5 * MINUTE);
+}, 10 * MINUTE);
 
 const figures = new Figures();
 

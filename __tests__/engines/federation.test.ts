@@ -18,7 +18,7 @@ const lab = new TestLab(name, join(__dirname, "apps", "federation.ts"));
 
 beforeAll(async () => {
   expect(await lab.up("", "--datacenters", "2", "--join", "wan")).toExit(0);
-}, 5 * MINUTE);
+}, 10 * MINUTE);
 
 afterAll(async () => {
   expect(await lab.down()).toExit(0);

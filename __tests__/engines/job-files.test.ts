@@ -2,15 +2,15 @@ import { existsSync, mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSy
 import { tmpdir } from "node:os";
 import { basename, join } from "node:path";
 import type { consul, nomad } from "../../constructs";
+import { readJobFiles } from "../../import/read-job-files";
 import { withoutNulls } from "../../import/values";
 import { enginesOfEnvironment } from "../../lab/cluster/engines-of-environment";
 import { ensureEngines } from "../../lab/machine/engines/ensure-engines";
 import { JOB_FILES } from "../nomad/job-files";
-import { startDevAgents, type DevAgents } from "../support/dev-agents";
+import { startAgents } from "../support/agents-of-profile";
+import type { DevAgents } from "../support/dev-agents";
 import { IMPORTED_ENTRIES } from "../support/imported-entries";
 import { run } from "../support/lab";
-import { IS_SECURE } from "../support/profile";
-import { startSecureAgents } from "../support/secure-agents";
 import { readStack, synthMesh, type SynthesizedStack } from "../support/synth";
 
 jest.setTimeout(120_000);
@@ -25,8 +25,7 @@ beforeAll(async () => {
   const engines = await ensureEngines();
   program = engines.nomad.path;
   // A Vault that is never there: Nomad refuses jobs that use one where it knows of none.
-  const vault = { vault: { enabled: true, address: "http://127.0.0.1:9" } };
-  agents = IS_SECURE ? await startSecureAgents(engines, vault) : await startDevAgents(engines, vault);
+  agents = await startAgents(engines, { vault: { enabled: true, address: "http://127.0.0.1:9" } });
   apis = enginesOfEnvironment(env());
   // Only what Nomad makes of the jobs is of interest: none of them is to run.
   const [node] = (await apis.nomad.get("/v1/nodes")) as { readonly ID: string }[];
@@ -179,6 +178,12 @@ describe("meshform import", () => {
       `${join(folder, "none.hcl")}: There is no such file.\nFix the files. Nothing was written.`,
     );
     expect(existsSync(out)).toBe(false);
+  });
+
+  test("ends for the reason for which it is stopped, which is no defect", async () => {
+    const reason = new Error("stopped");
+    const stopped = readJobFiles([files[0]], { values: [], files: [] }, AbortSignal.abort(reason));
+    await expect(stopped).rejects.toBe(reason);
   });
 
   test("replaces a file only with --force", async () => {
