@@ -69,7 +69,8 @@ async function readJobFile(program: string, file: string, variables: Variables, 
     const options = { signal, timeout: READ_MS, maxBuffer: LARGEST_JOB };
     execFile(program, args, options, (error, stdout, stderr) => {
       if (error === null) resolve(stdout);
-      else reject(signal.aborted ? (signal.reason as Error) : new FileProblem(problemIn(file, stderr.trim() || error.message)));
+      else if (signal.aborted) reject(signal.reason as Error);
+      else reject(new FileProblem(problemIn(file, stderr.trim() || error.message)));
     });
   });
   return { file, job: withoutNulls((JSON.parse(output) as { readonly Job: nomad.Job }).Job) as nomad.Job };
