@@ -204,6 +204,7 @@ export { Intention, type DenialOptions, type IntentionOptions } from "./mesh/int
 export { JobGroup, type CatalogServiceProps, type JobGroupProps } from "./mesh/jobs/job-group";
 export { MeshJob, type MeshJobBaseProps, type MeshJobProps } from "./mesh/jobs/mesh-job";
 export { ImportedMesh } from "./mesh/imported-mesh";
+export type { Tenancy } from "./consul/tenancy";
 export type { ImportedMeshServiceOptions } from "./mesh/imported-service";
 export { JwtProvider, type JwtForwarding, type JwtProviderBaseProps, type JwtProviderProps } from "./mesh/jwt-provider";
 export { Mesh } from "./mesh/mesh";

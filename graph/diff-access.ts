@@ -1,6 +1,8 @@
+import { isSameTenancy, tenancyText } from "../constructs/consul/tenancy";
 import { findIntention } from "../constructs/model/intentions";
 import type { MeshDocuments } from "../lab/apply/documents";
 import { intentionRules, permissionOf } from "./intentions";
+import { datacenterOf, inPlaces, tenancyOf } from "./tenancies";
 import { worldOf } from "./world";
 
 /** Who may reach a service, where that changes. A name of `*` means every service. */
@@ -8,6 +10,8 @@ export interface AccessChange {
   readonly source: string;
   /** Peer from which the source comes. @default the same cluster */
   readonly peer?: string;
+  /** Partition and namespace from which the source comes, such as `team-a/payments`. @default those of the destination */
+  readonly from?: string;
   readonly destination: string;
   /** @default the only one of the app, which has no name */
   readonly datacenter?: string;
@@ -31,30 +35,39 @@ const NO_ACCESS: Access = { allowed: "no", rules: [] };
  * names. What has no intention of its own is decided by those of `*`, which have rows too.
  */
 export function accessChanges(before: MeshDocuments, after: MeshDocuments): AccessChange[] {
-  const [from, to] = [accessOf(before), accessOf(after)];
+  const [earlier, later] = [before, after].map(inPlaces);
+  const [from, to] = [accessOf(earlier), accessOf(later)];
   const pairs = new Map(
-    [...intentionRules(before.entries), ...intentionRules(after.entries)].map(
-      ({ datacenter, source, peer, destination }) => {
-        const pair = { source, ...(peer && { peer }), destination, ...(datacenter && { datacenter }) };
-        return [JSON.stringify([datacenter, destination, source, peer]), pair];
+    [...intentionRules(earlier.entries), ...intentionRules(later.entries)].map(
+      ({ datacenter, source, peer, from: place, destination }) => {
+        const isElsewhere = peer === undefined && !isSameTenancy(tenancyOf(place), tenancyOf(datacenter));
+        const tenancy = isElsewhere ? { from: tenancyText(tenancyOf(place)) } : {};
+        const pair = { source, ...(peer && { peer }), ...tenancy, destination, ...(datacenter && { datacenter }) };
+        return [JSON.stringify([datacenter, destination, source, peer, tenancy.from]), pair];
       },
     ),
   );
   return [...pairs.keys()].sort().flatMap((key) => {
     const pair = pairs.get(key);
     if (pair === undefined) return [];
-    const [earlier, later] = [from(pair), to(pair)];
-    if (JSON.stringify(earlier) === JSON.stringify(later)) return [];
-    return [{ ...pair, before: earlier, after: later, isWider: isWider(earlier, later) }];
+    const [then, now] = [from(pair), to(pair)];
+    if (JSON.stringify(then) === JSON.stringify(now)) return [];
+    return [{ ...pair, before: then, after: now, isWider: isWider(then, now) }];
   });
 }
 
-type Pair = Pick<AccessChange, "source" | "peer" | "destination" | "datacenter">;
+type Pair = Pick<AccessChange, "source" | "peer" | "from" | "destination" | "datacenter">;
 
 function accessOf(documents: MeshDocuments): (pair: Pair) => Access {
   const { entries } = worldOf(documents);
-  return ({ source, peer, destination, datacenter = "" }) => {
-    const intention = findIntention(entries.get(datacenter), { service: source, peer }, destination);
+  return ({ source, peer, from, destination, datacenter = "" }) => {
+    const at = tenancyOf(datacenter);
+    const tenancy = peer === undefined ? (from === undefined ? at : tenancyOf(from)) : tenancyOf(peer);
+    const intention = findIntention(
+      entries.get(datacenter),
+      { service: source, peer: datacenterOf(peer), tenancy, at },
+      destination,
+    );
     if (intention === undefined) return NO_ACCESS;
     const { allowed, rules = [] } = permissionOf(intention);
     return { allowed: allowed === "unknown" ? "no" : allowed, rules };

@@ -41,8 +41,8 @@ function sectionsOf({ access, ports, jobs, entries, silences, warnings }: MeshDi
   ];
 }
 
-function accessLine({ source, peer, destination, datacenter, before, after }: AccessChange): string {
-  const from = `${everyService(source)}${peer === undefined ? "" : ` of the peer ${peer}`}`;
+function accessLine({ source, peer, from: place, destination, datacenter, before, after }: AccessChange): string {
+  const from = `${everyService(source)}${peer === undefined ? "" : ` of the peer ${peer}`}${place === undefined ? "" : ` of ${place}`}`;
   const to = `${everyService(destination)}${datacenter === undefined ? "" : ` in ${datacenter}`}`;
   return `${from} → ${to}: ${accessPhrase(after)}; before: ${accessPhrase(before)}`;
 }

@@ -11,6 +11,7 @@ import type { SynthesizedStack } from "../lab/apply/synthesized";
 import { accessChanges, type AccessChange } from "./diff-access";
 import { jobChange, portsOf, type JobChange } from "./diff-job";
 import { nameOf } from "./names";
+import { inPlaces } from "./tenancies";
 
 /** What an app became. */
 export interface Synthesis {
@@ -110,7 +111,8 @@ function jobChanges(before: MeshDocuments, after: MeshDocuments): JobChange[] {
 
 function entryChanges(before: MeshDocuments, after: MeshDocuments): EntryChange[] {
   const keyOf = ({ datacenter, entry }: EntryDocument) => JSON.stringify([datacenter, entry.Kind, nameOf(entry)]);
-  const others = ({ entries }: MeshDocuments) => entries.filter(({ entry }) => entry.Kind !== "service-intentions");
+  const others = (documents: MeshDocuments) =>
+    inPlaces(documents).entries.filter(({ entry }) => entry.Kind !== "service-intentions");
   return pairs(others(before), others(after), keyOf).flatMap(([from, to]) => {
     const some = to ?? from;
     const fields = [...new Set([...Object.keys(from?.entry ?? {}), ...Object.keys(to?.entry ?? {})])]

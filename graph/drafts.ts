@@ -1,5 +1,7 @@
 import type { EdgeKind, MeshEdge, MeshGroup, MeshNode, NodeKind } from "./model";
+import { isSameTenancy } from "../constructs/consul/tenancy";
 import type { Peerings } from "./peerings";
+import { tenancyOf } from "./tenancies";
 
 /** Where a node is: nothing given means the datacenter that needs no name. */
 export interface Place {
@@ -72,7 +74,10 @@ export class Drafts {
     const here = this.nodes.get(qualified(name, this.groupOf(place)));
     if (here) return [here];
     const elsewhere = (this.byName.get(name) ?? []).filter(
-      ({ group }) => !this.isOfPeer(group) && !this.peerings.arePeers(place.datacenter, group),
+      ({ group }) =>
+        !this.isOfPeer(group) &&
+        !this.peerings.arePeers(place.datacenter, group) &&
+        isSameTenancy(tenancyOf(place.datacenter), tenancyOf(group)),
     );
     return elsewhere.length > 0 ? elsewhere : [this.node(name, place)];
   }

@@ -4,6 +4,7 @@ import { reach, type Reach } from "../constructs/model/reach";
 import type { MeshDocuments } from "../lab/apply/documents";
 import { LabError } from "../lab/core/errors";
 import { requireServices } from "./names";
+import { inPlaces, placeFrom } from "./tenancies";
 import { isQuery, serviceOf, wayOf } from "./upstreams";
 import { worldOf } from "./world";
 
@@ -13,7 +14,7 @@ export interface Question {
   readonly source: string;
   /** The name that it asks for. */
   readonly destination: string;
-  /** Consul datacenter of the source. @default that of the app, where it has one */
+  /** Consul datacenter of the source; with its partition and namespace, `dc1/team-a/payments`. @default that of the app, where it has one */
   readonly datacenter?: string;
   /** Decide about this request. @default about any */
   readonly request?: HttpRequest;
@@ -52,8 +53,9 @@ export interface ExplainedEnd {
  *
  * @throws LabError if the app does not know one of the two, or has several datacenters and none is named
  */
-export function explain(documents: MeshDocuments, question: Question): Explanation {
+export function explain(given: MeshDocuments, question: Question): Explanation {
   const { source, destination, request } = question;
+  const documents = inPlaces(given);
   requireServices(documents, source, destination);
   const world = worldOf(documents);
   const datacenter = question.datacenter ?? onlyOne([...world.entries.keys()]);
@@ -63,8 +65,13 @@ export function explain(documents: MeshDocuments, question: Question): Explanati
       `Known datacenters: ${[...world.entries.keys()].sort().join(", ")}.`,
     );
   }
-  // An upstream to another datacenter of a WAN federation is looked up there.
-  const there = upstreamsTo(documents, { datacenter, source, destination }).find((it) => it.Datacenter)?.Datacenter;
+  // An upstream to another datacenter of a WAN federation, or to another partition or namespace, is looked up there.
+  const places = upstreamsTo(documents, { datacenter, source, destination })
+    .filter(({ DestinationPeer }) => !DestinationPeer)
+    .map(({ Datacenter, DestinationPartition: Partition, DestinationNamespace: Namespace }) =>
+      placeFrom(datacenter, { Partition, Namespace }, Datacenter),
+    );
+  const there = places.find((place) => place !== undefined && place !== datacenter);
   const { allowed, ends } = reach(
     world,
     { datacenter, service: source },

@@ -4,6 +4,7 @@ import type { Intention } from "../constructs/model/intentions";
 import type { EntryDocument } from "../lab/apply/documents";
 import type { Permission } from "./model";
 import { permissionPhrase } from "./phrases";
+import { placeFrom, placeOfPeer } from "./tenancies";
 
 /** One rule: which service a source may reach. A source of a peer is not one from here, even if they have the same name. */
 export interface IntentionRule {
@@ -11,6 +12,8 @@ export interface IntentionRule {
   readonly source: string;
   /** Peer from which the source comes. @default the same cluster */
   readonly peer?: string;
+  /** The place of the source, as the destination names it. */
+  readonly from?: string;
   readonly destination: string;
   readonly permission: Permission;
 }
@@ -22,7 +25,8 @@ export function intentionRules(entries: readonly EntryDocument[]): IntentionRule
       ? (entry.Sources ?? []).map((rule) => ({
           datacenter,
           source: rule.Name ?? "",
-          peer: rule.Peer || undefined,
+          peer: placeOfPeer(rule.Peer, rule),
+          from: rule.Peer ? undefined : placeFrom(datacenter, rule),
           destination: entry.Name ?? "",
           permission: permissionOf({ source: rule.Name ?? "", destination: entry.Name ?? "", rule, jwt: entry.JWT }),
         }))

@@ -1,6 +1,7 @@
 import type * as consul from "../constructs/consul/generated/config-entries";
 import type * as nomad from "../constructs/nomad/generated/job";
 import type { MeshDocuments } from "../lab/apply/documents";
+import { datacenterOf } from "./tenancies";
 
 /**
  * Which datacenters of an app are each other's cluster peers. A peer that bears the name of a datacenter of the same app is
@@ -10,7 +11,7 @@ export class Peerings {
   private readonly pairs: ReadonlySet<string>;
 
   constructor({ jobs, entries, catalog }: MeshDocuments) {
-    const datacenters = new Set([...jobs, ...entries, ...catalog].map(({ datacenter }) => datacenter));
+    const datacenters = new Set([...jobs, ...entries, ...catalog].map(({ datacenter }) => datacenterOf(datacenter)));
     const named = [
       ...jobs.map(({ datacenter, job }) => ({ datacenter, peers: peersOfJob(job) })),
       ...entries.map(({ datacenter, entry }) => ({ datacenter, peers: peersOfEntry(entry) })),
@@ -52,6 +53,7 @@ function peersOfEntry(entry: consul.ConfigEntry): readonly (string | undefined)[
   }
 }
 
-function keyOf(left: string | undefined, right: string | undefined): string {
+function keyOf(one: string | undefined, other: string | undefined): string {
+  const [left, right] = [one, other].map((place) => datacenterOf(place));
   return JSON.stringify([left, right]);
 }

@@ -19,12 +19,13 @@ import { intentionRules, permissionOf } from "./intentions";
 import type { MeshGraph, MeshJob, Permission } from "./model";
 import { Peerings } from "./peerings";
 import { gatewayRoutePhrase, routePhrase } from "./phrases";
+import { datacenterOf, inPlaces, placeFrom, placeOfPeer, tenancyOf } from "./tenancies";
 import { isQuery, serviceOf, wayOf } from "./upstreams";
 import { worldOf } from "./world";
 
 /** The mesh of an app, from what it synthesized: from just what would be deployed, whatever wrote it. */
 export function readMeshGraph(stacks: readonly SynthesizedStack[]): MeshGraph {
-  return new GraphReader(readDocuments(stacks)).read();
+  return new GraphReader(inPlaces(readDocuments(stacks))).read();
 }
 
 /** An upstream whose permission is looked up once everything is known. */
@@ -130,10 +131,11 @@ class GraphReader {
       if (MeshGateway?.Mode) this.gatewayModes.set(place.datacenter ?? "", MeshGateway.Mode);
     }
     if (entry.Kind === "exported-services") {
-      for (const { Name = "", Consumers } of entry.Services ?? []) {
+      for (const { Name = "", Namespace, Consumers } of entry.Services ?? []) {
         if (Name === ANY_SERVICE) continue;
+        const there = { datacenter: placeFrom(place.datacenter, { Namespace }) };
         const consumers = (Consumers ?? []).map((consumer) => this.consumerPhrase(consumer, place));
-        for (const node of this.drafts.named(Name, place)) node.exportedTo = including(node.exportedTo, ...consumers);
+        for (const node of this.drafts.named(Name, there)) node.exportedTo = including(node.exportedTo, ...consumers);
       }
     }
   }
@@ -147,7 +149,9 @@ class GraphReader {
     }
     if (entry.Kind === "terminating-gateway") {
       const node = this.gateway(entry.Name ?? "", place, "terminating");
-      for (const { Name: linked = "" } of entry.Services ?? []) this.addLinked(node, place, linked);
+      for (const { Name: linked = "", Namespace } of entry.Services ?? []) {
+        this.addLinked(node, { datacenter: placeFrom(place.datacenter, { Namespace }) }, linked);
+      }
     }
     if (entry.Kind === "api-gateway") {
       const node = this.gateway(entry.Name ?? "", place, "api");
@@ -166,8 +170,9 @@ class GraphReader {
   private addListener(gateway: NodeDraft, place: Place, listener: IngressListener): void {
     const way = `${listener.Protocol} :${listener.Port}`;
     gateway.listeners = including(gateway.listeners, way);
-    for (const { Name = "", Hosts } of listener.Services) {
-      const destination = Name === ANY_SERVICE ? this.drafts.any(place, "destination") : this.drafts.node(Name, place);
+    for (const { Name = "", Hosts, ...fields } of listener.Services) {
+      const there = { datacenter: placeFrom(place.datacenter, fields) };
+      const destination = Name === ANY_SERVICE ? this.drafts.any(place, "destination") : this.drafts.node(Name, there);
       this.reaches.push({ source: gateway, destination, way, matches: Hosts?.length ? [...Hosts] : undefined });
     }
   }
@@ -210,7 +215,10 @@ class GraphReader {
           entry,
           place,
           (entry.Rules ?? []).flatMap(({ Matches, Services }) =>
-            (Services ?? []).map(({ Name = "" }) => ({ name: Name, matches: (Matches ?? []).map(gatewayRoutePhrase) })),
+            (Services ?? []).map(({ Name = "", ...fields }) => ({
+              ...{ name: Name, datacenter: placeFrom(place.datacenter, fields) },
+              matches: (Matches ?? []).map(gatewayRoutePhrase),
+            })),
           ),
           entry.Hostnames ?? [],
         );
@@ -219,7 +227,9 @@ class GraphReader {
         this.addGatewayRoute(
           entry,
           place,
-          (entry.Services ?? []).map(({ Name = "" }) => ({ name: Name, matches: [] })),
+          (entry.Services ?? []).map(({ Name = "", ...fields }) => ({
+            ...{ name: Name, datacenter: placeFrom(place.datacenter, fields), matches: [] },
+          })),
           [],
         );
         break;
@@ -253,14 +263,14 @@ class GraphReader {
   private addGatewayRoute(
     { Parents }: { readonly Parents?: readonly consul.ResourceReference[] },
     place: Place,
-    services: readonly { readonly name: string; readonly matches: readonly string[] }[],
+    services: readonly { readonly name: string; readonly datacenter?: string; readonly matches: readonly string[] }[],
     hosts: readonly string[],
   ): void {
     for (const { Name = "", SectionName } of Parents ?? []) {
       const source = this.gateway(Name, place, "api");
       const way = SectionName ? `listener ${SectionName}` : "every listener";
-      for (const { name, matches } of services) {
-        const destination = this.drafts.node(name, place);
+      for (const { name, datacenter, matches } of services) {
+        const destination = this.drafts.node(name, { datacenter });
         this.reaches.push({
           ...{ source, destination, way },
           matches: matches.length > 0 ? matches : undefined,
@@ -272,9 +282,12 @@ class GraphReader {
 
   /** Where a resolver, splitter or router leads; what it leaves out is as it was. */
   private target(service: NodeDraft, place: Place, target: Target): NodeDraft {
-    const { Service, ServiceSubset, Datacenter, Peer, SamenessGroup } = target;
-    const there = { datacenter: Datacenter || place.datacenter, peer: Peer, samenessGroup: SamenessGroup };
-    const isElsewhere = Boolean(Datacenter || Peer || SamenessGroup);
+    const { Service, ServiceSubset, Datacenter, Peer, SamenessGroup, Namespace, Partition } = target;
+    const there = {
+      datacenter: Peer ? place.datacenter : placeFrom(place.datacenter, target, Datacenter),
+      ...{ peer: placeOfPeer(Peer, target), samenessGroup: SamenessGroup },
+    };
+    const isElsewhere = Boolean(Datacenter || Peer || SamenessGroup || Namespace || Partition);
     const node = Service || isElsewhere ? this.drafts.node(Service || service.name, there) : service;
     return ServiceSubset ? this.drafts.subset(node, ServiceSubset) : node;
   }
@@ -290,7 +303,11 @@ class GraphReader {
         );
         continue;
       }
-      const place = { datacenter: Datacenter || document.datacenter, peer: DestinationPeer };
+      const fields = { Namespace: upstream.DestinationNamespace, Partition: upstream.DestinationPartition };
+      const place = {
+        datacenter: DestinationPeer ? document.datacenter : placeFrom(document.datacenter, fields, Datacenter),
+        peer: placeOfPeer(DestinationPeer, fields),
+      };
       const mode = upstream.MeshGateway?.Mode;
       const remarks = [
         ...(isQuery(upstream) ? [`by the prepared query ${DestinationName}, without traffic rules`] : []),
@@ -323,20 +340,23 @@ class GraphReader {
       if (remarks) edge.remarks = including(edge.remarks, ...remarks);
       edge.permission = this.permission(source, destination);
     }
-    for (const { source, peer, destination, datacenter, permission } of intentionRules(this.documents.entries)) {
+    for (const { source, peer, from = "", destination, datacenter, permission } of intentionRules(
+      this.documents.entries,
+    )) {
       if (permission.allowed === "no") continue;
+      const there = { datacenter: peer === undefined ? from || undefined : datacenter, peer };
       const sources =
         source === ANY_SERVICE
-          ? [this.drafts.any({ datacenter, peer }, "source")]
+          ? [this.drafts.any(there, "source")]
           : peer === undefined
-            ? this.drafts.named(source, { datacenter })
+            ? this.drafts.named(source, there)
             : [this.drafts.node(source, { datacenter, peer })];
       const targets =
         destination === ANY_SERVICE
           ? [this.drafts.any({ datacenter }, "destination")]
           : this.drafts.named(destination, { datacenter });
-      for (const from of sources) {
-        for (const to of targets) this.drafts.edge("connection", from, to).permission ??= permission;
+      for (const one of sources) {
+        for (const to of targets) this.drafts.edge("connection", one, to).permission ??= permission;
       }
     }
     for (const { source, destination } of this.reaches) {
@@ -399,9 +419,14 @@ class GraphReader {
     // Which services a peer outside of the app lets in is stated there.
     if (this.drafts.isOfPeer(destination.group)) return { allowed: "unknown" };
     const { group } = destination;
-    const peer = this.peerings.arePeers(source.group, group) ? source.group : undefined;
+    const peer = this.peerings.arePeers(source.group, group) ? datacenterOf(source.group) : undefined;
     const name = destination.kind === "any" ? ANY_SERVICE : destination.name;
-    const intention = findIntention(this.world.entries.get(group ?? ""), { service: source.name, peer }, name);
+    const tenancies = { tenancy: tenancyOf(source.group), at: tenancyOf(group) };
+    const intention = findIntention(
+      this.world.entries.get(group ?? ""),
+      { service: source.name, peer, ...tenancies },
+      name,
+    );
     if (intention) return permissionOf(intention);
     // Who may reach what another team owns is for that team to say.
     const isOwn = destination.kind !== "name" && destination.kind !== "any";
@@ -463,7 +488,7 @@ interface MeshServiceDocument {
 interface IngressListener {
   readonly Port: number;
   readonly Protocol: string;
-  readonly Services: readonly { readonly Name?: string; readonly Hosts?: readonly string[] }[];
+  readonly Services: readonly Pick<consul.IngressService, "Name" | "Hosts" | "Namespace" | "Partition">[];
 }
 
 /** What resolvers, splitters and routers lead to, in the words that they share. */
@@ -472,6 +497,8 @@ interface Target {
   readonly ServiceSubset?: string;
   readonly Datacenter?: string;
   readonly Peer?: string;
+  readonly Namespace?: string;
+  readonly Partition?: string;
   readonly SamenessGroup?: string;
 }
 

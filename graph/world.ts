@@ -1,7 +1,9 @@
 import type * as consul from "../constructs/consul/generated/config-entries";
+import { isSameTenancy } from "../constructs/consul/tenancy";
 import { configEntries, type World } from "../constructs/model/config-entries";
 import type { MeshDocuments } from "../lab/apply/documents";
 import { Peerings } from "./peerings";
+import { datacenterOf, isOfPartition, isOfPartitionOnly, partitionPlaceOf, tenancyOf } from "./tenancies";
 
 /**
  * The config entries of an app, by datacenter; the one that needs no name is `""`. Datacenters that are not peers are joined by
@@ -9,19 +11,25 @@ import { Peerings } from "./peerings";
  */
 export function worldOf(documents: MeshDocuments, peerings = new Peerings(documents)): World {
   const { jobs, entries, catalog } = documents;
-  const names = new Set([...jobs, ...entries, ...catalog].map(({ datacenter }) => datacenter));
+  const own = entries.filter((document) => !isOfPartitionOnly(document));
+  const names = new Set([...jobs, ...own, ...catalog].map(({ datacenter }) => datacenter));
   const federatedWith = (name: string | undefined) =>
     [...names].filter((it) => it === name || !peerings.arePeers(it, name));
+  const isReplicated = (name: string | undefined, other: string | undefined) =>
+    datacenterOf(other) !== datacenterOf(name) && isSameTenancy(tenancyOf(other), tenancyOf(name));
   const byDatacenter = [...names].map((name): [string, ReturnType<typeof configEntries>] => {
-    const own = entries.filter(({ datacenter }) => datacenter === name);
+    const shared = partitionPlaceOf(name);
+    const own = entries.filter(
+      ({ datacenter, entry }) => datacenter === name || (datacenter === shared && isOfPartition(entry.Kind)),
+    );
     const replicated = federatedWith(name).flatMap((other) =>
-      other === name ? [] : entries.filter(({ datacenter }) => datacenter === other),
+      isReplicated(name, other) ? entries.filter(({ datacenter }) => datacenter === other) : [],
     );
     return [name ?? "", configEntries(withSourcesMerged([...own, ...replicated].map(({ entry }) => entry)))];
   });
   return {
     entries: new Map(byDatacenter),
-    federated: [...names].map((name) => federatedWith(name).map((it) => it ?? "")),
+    federated: [...names].map((name) => federatedWith(name).map((it) => datacenterOf(it) ?? "")),
   };
 }
 

@@ -140,6 +140,7 @@ import {
   type JwtRequirement,
   type RemoteJwksOptions,
   type SamenessGroupBaseProps,
+  type Tenancy,
   type WildcardDestinationProps,
 } from "../../constructs";
 import {
@@ -473,6 +474,7 @@ export const OPTION_CASES: readonly OptionCase[] = [
       ...PLACEMENT,
       datacenter: "dc1",
       primaryDatacenter: "dc1",
+      tenancy: { partition: "default", namespace: "default" },
       gatewayDatacenters: ["dc2"],
       sidecar: Sidecar.docker(),
       proxyDefaults: {},
@@ -931,6 +933,9 @@ export const OPTION_CASES: readonly OptionCase[] = [
       ...{ authority: { file: "a", pem: "b", environmentVariable: "c" }, connectTimeout: "1s" },
     },
     (options) => withProvider({ keys: JwtKeys.remote(options) }),
+  ),
+  of<Tenancy>("the tenancy of another mesh", { partition: "team-a", namespace: "payments" }, (tenancy) =>
+    ServiceMesh.fromTenancy(new TestStack(), "other", tenancy),
   ),
   of<SamenessGroupBaseProps>(
     "a sameness group",

@@ -1,30 +1,37 @@
+import { append } from "../core/collections";
 import type * as consul from "./generated/config-entries";
+import { namespaceOf } from "./tenancy";
 
-/** A source that can reach a service, which can be in another cluster. */
-export interface PeerAccess {
+/** A source in another cluster that can reach a service: that of a peer, or of another partition. */
+export interface ForeignAccess {
   readonly destination: string;
-  /** Cluster of the source, if it is another one. */
-  readonly peer?: string;
+  /** Namespace of the destination. @default "default" */
+  readonly namespace?: string;
+  readonly consumer: consul.ServiceConsumer;
 }
 
 /**
- * Returns the exported services: every service that a source in a peered cluster can reach.
+ * Returns the exported services: every service that a source in a peered cluster, or in another partition, can reach.
  *
+ * @param partition whether the namespaces of services are named, since there are several
  * @see https://developer.hashicorp.com/consul/docs/reference/config-entry/exported-services
  */
 export function renderExportedServices(
-  accesses: readonly PeerAccess[],
+  accesses: readonly ForeignAccess[],
+  hasNamespaces = false,
 ): Omit<consul.ExportedServicesConfigEntry, "Kind" | "Name"> | undefined {
-  const peersOf = new Map<string, Set<string>>();
-  for (const { destination, peer } of accesses) {
-    if (peer !== undefined) {
-      peersOf.set(destination, (peersOf.get(destination) ?? new Set()).add(peer));
-    }
+  const byService = new Map<string, ForeignAccess[]>();
+  for (const access of accesses) {
+    append(byService, `${namespaceOf(access)}/${access.destination}`, access);
   }
-  if (peersOf.size === 0) {
+  if (byService.size === 0) {
     return undefined;
   }
   return {
-    Services: [...peersOf].map(([Name, peers]) => ({ Name, Consumers: [...peers].map((Peer) => ({ Peer })) })),
+    Services: [...byService.values()].map((each) => ({
+      Name: each[0].destination,
+      ...(hasNamespaces && { Namespace: namespaceOf(each[0]) }),
+      Consumers: [...new Map(each.map(({ consumer }) => [JSON.stringify(consumer), consumer])).values()],
+    })),
   };
 }

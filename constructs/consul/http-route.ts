@@ -3,6 +3,7 @@ import type * as consul from "./generated/config-entries";
 import type { HeaderChanges } from "./header-changes";
 import * as is from "../core/shape";
 import { HEADER_MATCH_SHAPE, type HeaderMatch } from "./http-permission";
+import { tenancyFields, type Tenancy } from "./tenancy";
 import { ROUTE_MATCH_SHAPE, type QueryMatch, type RouteChanges, type RouteMatch } from "./service-router";
 
 /**
@@ -27,6 +28,8 @@ export const HTTP_ROUTE_MATCH_SHAPE: is.Shape<HttpRouteMatch> = {
 export interface HttpRouteTarget {
   readonly name: string;
   readonly weight: number;
+  /** Partition and namespace of the service. @default those of the route */
+  readonly tenancy?: Tenancy;
 }
 
 /** Renders the rule of a route. */
@@ -40,7 +43,7 @@ export function renderHttpRouteRule(
     Filters: renderFilters(changes),
     ResponseFilters: changes.responseHeaders && { Headers: [renderHeaders(changes.responseHeaders)] },
     // Consul always returns a weight. Without it, every plan would show a difference.
-    Services: targets.map(({ name, weight }) => ({ Name: name, Weight: weight })),
+    Services: targets.map(({ name, weight, tenancy }) => ({ Name: name, Weight: weight, ...tenancyFields(tenancy) })),
   };
 }
 

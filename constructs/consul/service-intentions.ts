@@ -1,5 +1,6 @@
 import type * as consul from "./generated/config-entries";
 import { HttpPermission } from "./http-permission";
+import { tenancyFields, type Tenancy } from "./tenancy";
 
 /** Name of any service in an intention. */
 export const ANY_SERVICE = "*";
@@ -15,6 +16,8 @@ export interface IntentionSource {
   readonly description?: string;
   /** Cluster peer from which the source comes. @default the same cluster */
   readonly peer?: string;
+  /** Partition and namespace from which the source comes. @default those of the destination */
+  readonly tenancy?: Tenancy;
   /** Whether it is derived from traffic rules. It then applies only if nothing was stated for the service itself. @default false */
   readonly follows?: boolean;
 }
@@ -45,6 +48,7 @@ export function renderServiceIntentions(
   const rendered = mergeBySource(sources).map((source): consul.SourceIntention => ({
     Name: source.name,
     Peer: source.peer,
+    ...tenancyFields(source.tenancy),
     Action: source.permissions === undefined ? (source.isDenied === true ? "deny" : "allow") : undefined,
     Permissions: source.permissions?.flatMap((permission) => permission.rendered),
     Precedence: source.name === ANY_SERVICE ? precedence.wildcard : precedence.exact,
@@ -64,22 +68,22 @@ function mergeBySource(sources: readonly IntentionSource[]): IntentionSource[] {
   const bySource = groupBySource(sources);
   const isPlain = sources.every(({ name, permissions }) => permissions === undefined && name !== ANY_SERVICE);
   return [...bySource.values()].map((exact) => {
-    const [{ name, peer }] = exact;
+    const [{ name, peer, tenancy }] = exact;
+    const source = { name, peer, tenancy };
     if (isDenied(exact)) {
-      return { name, peer, isDenied: true, description: descriptionOf(exact) };
+      return { ...source, isDenied: true, description: descriptionOf(exact) };
     }
     if (isPlain) {
-      return { name, peer, description: descriptionOf(exact) };
+      return { ...source, description: descriptionOf(exact) };
     }
-    const any = name === ANY_SERVICE ? [] : (bySource.get(keyOf({ name: ANY_SERVICE, peer })) ?? []);
+    const any = name === ANY_SERVICE ? [] : (bySource.get(keyOf({ ...source, name: ANY_SERVICE })) ?? []);
     // An exact source takes precedence over any source that is denied.
     const ofAny = isDenied(any) ? [] : any;
     const stated = [exact, ofAny].map((statements) => statements.filter(({ follows }) => follows !== true));
     const allowed = stated.find((statements) => statements.length > 0) ?? exact;
     const denying = [...exact, ...ofAny].filter((statement) => !allowed.includes(statement));
     return {
-      name,
-      peer,
+      ...source,
       permissions: mergePermissions(
         allowed.map(({ permissions }) => permissions),
         denying.map(({ permissions = [] }) => permissions.filter(isDeny)),
@@ -155,8 +159,8 @@ function groupBySource(sources: readonly IntentionSource[]): Map<string, [Intent
   return groups;
 }
 
-function keyOf({ name, peer = "" }: Pick<IntentionSource, "name" | "peer">): string {
-  return `${peer}/${name}`;
+function keyOf({ name, peer = "", tenancy = {} }: Pick<IntentionSource, "name" | "peer" | "tenancy">): string {
+  return [peer, tenancy.partition, tenancy.namespace, name].join("/");
 }
 
 function distinct(permissions: readonly HttpPermission[]): HttpPermission[] {
@@ -173,7 +177,9 @@ function byRankThenName(left: consul.SourceIntention, right: consul.SourceIntent
   return (
     (right.Precedence ?? 0) - (left.Precedence ?? 0) ||
     compare(left.Name ?? "", right.Name ?? "") ||
-    compare(left.Peer ?? "", right.Peer ?? "")
+    compare(left.Peer ?? "", right.Peer ?? "") ||
+    compare(left.Partition ?? "", right.Partition ?? "") ||
+    compare(left.Namespace ?? "", right.Namespace ?? "")
   );
 }
 

@@ -1,4 +1,5 @@
 import type * as consul from "./generated/config-entries";
+import { tenancyFields, type Tenancy } from "./tenancy";
 
 /** A target of requests, by names. */
 export interface ResolverTarget {
@@ -6,6 +7,7 @@ export interface ResolverTarget {
   readonly subset?: string;
   readonly datacenter?: string;
   readonly peer?: string;
+  readonly tenancy?: Tenancy;
 }
 
 /** A part of a service's instances. */
@@ -42,8 +44,9 @@ export function renderServiceResolver(
   };
 }
 
-function renderTarget({ service, subset, datacenter, peer }: ResolverTarget): consul.ServiceResolverFailoverTarget {
-  return { Service: service, ServiceSubset: subset, Datacenter: datacenter, Peer: peer };
+function renderTarget(target: ResolverTarget): consul.ServiceResolverFailoverTarget {
+  const { service, subset, datacenter, peer, tenancy } = target;
+  return { Service: service, ServiceSubset: subset, Datacenter: datacenter, Peer: peer, ...tenancyFields(tenancy) };
 }
 
 function record<V, R>(map: ReadonlyMap<string, V>, render: (value: V) => R): Record<string, R> | undefined {

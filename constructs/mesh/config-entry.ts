@@ -3,6 +3,21 @@ import { DataResource, type TerraformResource } from "cdktf";
 import { Construct } from "constructs";
 import { addressByIdentity } from "../core/address";
 import type * as consul from "../consul/generated/config-entries";
+import {
+  DEFAULT_TENANCY,
+  isDefaultTenancy,
+  isSameTenancy,
+  namespaceOf,
+  partitionOf,
+  TENANCY_SHAPE,
+  tenancyFields,
+  tenancyIn,
+  tenancyOfKind,
+  tenancyText,
+  type Tenancy,
+} from "../consul/tenancy";
+import { MeshError } from "../core/errors";
+import { refuseWrongValues } from "../core/shape";
 import { Graph } from "../model/graph";
 import { Mesh } from "./mesh";
 import type { Need } from "../model/needs";
@@ -20,6 +35,12 @@ export interface ConsulConfigEntryProps<Entry extends consul.ConfigEntry> {
   readonly kind: Entry["Kind"] & string;
   /** Name of the entry: the name of a service, `global` for proxy-defaults, or `mesh` for the entry of the mesh. */
   readonly name: string;
+  /**
+   * Partition and namespace of the entry, in Consul Enterprise. Kinds that belong to a partition, such as proxy-defaults, have no namespace.
+   *
+   * @default those of the mesh in whose scope the entry is, or otherwise the default ones
+   */
+  readonly tenancy?: Tenancy;
   /**
    * Returns the fields of the entry, without `Kind` and `Name`. It is called at synthesis: first to read what the entry adds to the graph,
    * then with the complete graph. If it returns `undefined`, no resource is emitted.
@@ -69,6 +90,8 @@ export class ConsulConfigEntry<Entry extends consul.ConfigEntry = consul.ConfigE
   readonly kind: Entry["Kind"] & string;
   /** Name of the entry in Consul. */
   readonly entryName: string;
+  /** Partition and namespace of the entry; empty for the default ones. */
+  readonly tenancy: Tenancy;
 
   /** @internal Whether it is rendered from the records of the graph. */
   protected get isDerived(): boolean {
@@ -80,26 +103,38 @@ export class ConsulConfigEntry<Entry extends consul.ConfigEntry = consul.ConfigE
     const { kind, name, entry, dependsOn = [], isRemovedLast = false, renewedBy = {} } = props;
     this.kind = kind;
     this.entryName = name;
-    const home = entryScopeOf(this);
+    const mesh = meshAround(this);
+    if (props.tenancy !== undefined) {
+      refuseWrongValues(this, props.tenancy, TENANCY_SHAPE, "tenancy");
+    }
+    const stated = tenancyOfKind(kind, props.tenancy ?? mesh?.tenancy ?? DEFAULT_TENANCY);
+    // The community edition refuses even the names of the default ones.
+    const tenancy = isDefaultTenancy(stated) ? DEFAULT_TENANCY : stated;
+    this.tenancy = tenancy;
+    const identity = isDefaultTenancy(tenancy)
+      ? [kind, name]
+      : [kind, name, partitionOf(tenancy), namespaceOf(tenancy)];
+    const home = mesh?.entryScope;
     const [place, prefix] = home === undefined ? [this, ""] : [home, `${this.node.path}/`];
-    const resource = new OptionalConfigEntry(place, `${prefix}Resource`, { kind, name, configJson: "{}" });
-    addressByIdentity(resource, kind, name);
+    const resource = new OptionalConfigEntry(place, `${prefix}Resource`, { kind, name, ...tenancy, configJson: "{}" });
+    addressByIdentity(resource, ...identity);
     this.resource = resource;
     const triggers = Object.entries(renewedBy).map(([id, value]) => {
       const trigger = new OptionalTrigger(place, `${prefix}${id}`, { input: { value } });
-      addressByIdentity(trigger, kind, name, id);
+      addressByIdentity(trigger, ...identity, id);
       return trigger;
     });
     const graph = Graph.of(this);
     graph.emit(this, {
-      subject: { entry: { kind, name } },
+      subject: { entry: { kind, name, tenancy } },
+      mesh: mesh?.node.path,
       isDerived: this.isDerived,
       resource,
-      render: entry,
+      render: (snapshot) => this.inTenancy(entry(snapshot)),
       needs: (snapshot) => needsOf(typeof dependsOn === "function" ? dependsOn(snapshot) : dependsOn),
       write: (content) => {
         resource.isWanted = content !== undefined;
-        resource.configJson = toTerraformJson(content ?? {});
+        resource.configJson = toTerraformJson(withoutTenancy(content ?? {}));
         if (content === undefined) {
           return;
         }
@@ -116,17 +151,40 @@ export class ConsulConfigEntry<Entry extends consul.ConfigEntry = consul.ConfigE
       },
     });
   }
+
+  /** Adds the tenancy to the content, as Consul has it. */
+  private inTenancy<Content extends object>(content: Content | undefined): Content | undefined {
+    const { tenancy } = this;
+    if (content === undefined) {
+      return undefined;
+    }
+    const said = tenancyIn(content, tenancy);
+    if (!isSameTenancy(said, tenancy)) {
+      throw new MeshError(
+        this,
+        `Its content is for ${tenancyText(said)}, but the entry is in ${tenancyText(tenancy)}.`,
+        "Set tenancy of the entry, and omit Partition and Namespace of its content.",
+      );
+    }
+    return { ...content, ...tenancyFields(tenancy) };
+  }
 }
 
-/** In a WAN federation, the mesh of the primary datacenter, if the entry belongs to a mesh of another one. */
-function entryScopeOf(entry: Construct): Mesh | undefined {
+/** The mesh to which the entry belongs. */
+function meshAround(entry: Construct): Mesh | undefined {
   for (const owner of entry.node.scopes.reverse()) {
     const mesh = "mesh" in owner ? owner.mesh : owner;
     if (mesh instanceof Mesh) {
-      return mesh.entryScope;
+      return mesh;
     }
   }
   return undefined;
+}
+
+/** The provider has attributes for these two fields, and drops them from the JSON. */
+function withoutTenancy(content: object): object {
+  const { Partition, Namespace, ...others } = content as { readonly Partition?: string; readonly Namespace?: string };
+  return others;
 }
 
 /** @internal An entry that is rendered from the records of the graph. The graph reads the content of all other entries. */
@@ -145,7 +203,7 @@ export function needsOf(dependencies: readonly Dependency[]): readonly Need[] {
       return [];
     }
     if (it instanceof ConsulConfigEntry) {
-      return [{ entry: { kind: it.kind, name: it.entryName } }];
+      return [{ entry: { kind: it.kind, name: it.entryName, tenancy: it.tenancy } }];
     }
     return "node" in it ? [{ resource: it }] : [it];
   });

@@ -1,30 +1,32 @@
 import { Construct } from "constructs";
-import { literal, name, refuseWrongArgument } from "../core/shape";
+import { TENANCY_SHAPE, type Tenancy } from "../consul/tenancy";
+import { literal, name, refuseWrongArgument, refuseWrongValues } from "../core/shape";
 import { ImportedService, type ImportedMeshServiceOptions } from "./imported-service";
 import type { IMeshService, IServiceMesh } from "./mesh-member";
 
 /**
- * A reference to a mesh that another app owns, in another Consul datacenter or in the datacenter of a mesh of this app. No resources are
- * emitted for it; its owner decides which services can reach those of that mesh.
+ * A reference to a mesh that another app owns, in another Consul datacenter, or in the datacenter of a mesh of this app, in any namespace of
+ * any partition. No resources are emitted for it; its owner decides which services can reach those of that mesh.
  *
  * @example
  * const other = ServiceMesh.fromDatacenter(stack, "other", "dc2");
  * shop.connectTo(other.service("api", { protocol: Protocol.HTTP }));
  */
 export class ImportedMesh extends Construct implements IServiceMesh {
-  /** @internal Made by {@link ServiceMesh.fromDatacenter}. */
+  /** @internal Made by {@link ServiceMesh.fromDatacenter} and {@link ServiceMesh.fromTenancy}. */
   constructor(
     scope: Construct,
     id: string,
-    readonly datacenter: string,
+    readonly datacenter: string | undefined,
+    readonly tenancy?: Tenancy,
   ) {
     super(scope, id);
-    refuseWrongArgument(
-      this,
-      "datacenter",
-      datacenter,
-      literal(name, "Use a literal name: the graph is built from names."),
-    );
+    if (tenancy === undefined) {
+      const rule = literal(name, "Use a literal name: the graph is built from names.");
+      refuseWrongArgument(this, "datacenter", datacenter, rule);
+    } else {
+      refuseWrongValues(this, tenancy, TENANCY_SHAPE, "tenancy");
+    }
   }
 
   /**

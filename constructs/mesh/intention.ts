@@ -1,7 +1,7 @@
 import type { Construct, IConstruct } from "constructs";
 import type { HttpPermission } from "../consul/http-permission";
 import { ANY_SERVICE } from "../consul/service-intentions";
-import { peerName } from "../model/cluster";
+import { placeSeenFrom } from "../model/cluster";
 import type { IntentionRecord, Reference } from "../model/records";
 import { Mesh } from "./mesh";
 import { nameOf, referenceTo, type IMeshMember } from "./mesh-member";
@@ -93,7 +93,8 @@ export function allow(
     ...(isDenied && { isDenied }),
   };
   // The intentions of a service in another app's cluster belong to that app.
-  if (home === given || peerName(given, own) === undefined) {
+  const { peer, tenancy } = placeSeenFrom(own, given);
+  if (home === given || (peer === undefined && tenancy === undefined)) {
     home.addIntention(scope, intention);
   }
   return new Intention(scope, intention.source.service, intention.destination, options);

@@ -1,7 +1,8 @@
 import type { IConstruct } from "constructs";
 import type { Protocol } from "../consul/protocol";
+import type { Tenancy } from "../consul/tenancy";
 import { MeshError } from "../core/errors";
-import { federatedName, peerName } from "../model/cluster";
+import { placeSeenFrom } from "../model/cluster";
 import type { Reference } from "../model/records";
 import { isToken } from "../core/token";
 
@@ -11,6 +12,8 @@ export interface IServiceMesh extends IConstruct {
   readonly datacenter: string | undefined;
   /** Primary datacenter of the WAN federation of that datacenter; `undefined` if it is not in one. */
   readonly primaryDatacenter?: string | undefined;
+  /** Partition and namespace of the mesh, in Consul Enterprise; `undefined` for the default ones. */
+  readonly tenancy?: Tenancy | undefined;
 }
 
 /** A service or gateway of a mesh, which can be the source of an intention. */
@@ -44,8 +47,7 @@ export function referenceTo(target: IMeshMember | string, own: IServiceMesh): Re
     ? { service: target }
     : {
         ...{ service: target.serviceName, member: target.node.path },
-        peer: peerName(target.mesh, own),
-        datacenter: federatedName(target.mesh, own),
+        ...placeSeenFrom(own, target.mesh),
       };
 }
 

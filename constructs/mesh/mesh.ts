@@ -5,6 +5,7 @@ import type { WorkloadAuthMethod } from "../access/workload-auth-method";
 import type * as nomad from "../nomad/generated/job";
 import type { JobPlacement } from "../nomad/job";
 import type { Sidecar } from "../nomad/sidecar";
+import type { Tenancy } from "../consul/tenancy";
 import { Graph } from "../model/graph";
 import { originOf } from "../model/origin";
 import type { IntentionRecord, MemberRecord } from "../model/records";
@@ -26,6 +27,7 @@ export abstract class Mesh extends Construct implements IServiceMesh {
 
   abstract readonly datacenter: string | undefined;
   abstract readonly primaryDatacenter: string | undefined;
+  abstract readonly tenancy: Tenancy | undefined;
   /** @internal Where config entries are written: the mesh of the primary datacenter of a WAN federation; otherwise with their owner. */
   abstract readonly entryScope: Mesh | undefined;
   /** @internal */

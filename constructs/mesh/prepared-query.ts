@@ -2,6 +2,7 @@ import { PreparedQuery as PreparedQueryResource } from "@cdktf/provider-consul/l
 import { Construct } from "constructs";
 import { addressByIdentity } from "../core/address";
 import { type DurationLike, optionalConsulDuration } from "../core/duration";
+import { isDefaultTenancy, tenancyText } from "../consul/tenancy";
 import { MeshError } from "../core/errors";
 import * as is from "../core/shape";
 import { escapeTemplate } from "../core/terraform-json";
@@ -128,6 +129,7 @@ export class PreparedQuery extends Construct {
     this.queryName = queryName;
     const serviceName = nameOf(service);
     this.refuseContradictions(serviceName, props);
+    this.refuseTenancy(props.mesh);
     const literal = (text: string) => (isToken(text) ? text : escapeTemplate(text));
     this.resource = new PreparedQueryResource(this, "Resource", {
       name: queryName,
@@ -157,6 +159,17 @@ export class PreparedQuery extends Construct {
   /** The name that DNS answers. */
   get address(): string {
     return `${this.queryName}.query.consul`;
+  }
+
+  /** The Terraform provider has no fields for it. */
+  private refuseTenancy({ tenancy = {} }: Mesh): void {
+    if (!isDefaultTenancy(tenancy)) {
+      throw new MeshError(
+        this,
+        `Its mesh is in ${tenancyText(tenancy)}, and Terraform writes prepared queries only to the default namespace of the default partition.`,
+        "Use a failover of the service instead, with resolve.",
+      );
+    }
   }
 
   private refuseContradictions(service: string, { failover = {}, template }: PreparedQueryProps): void {

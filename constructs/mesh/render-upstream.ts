@@ -1,5 +1,6 @@
 import type * as consul from "../consul/generated/config-entries";
 import { Protocol } from "../consul/protocol";
+import { tenancyFields } from "../consul/tenancy";
 import { renderUpstreamPolicy } from "../consul/upstream-config";
 import type { UpstreamRecord } from "../model/records";
 import type { Snapshot } from "../model/snapshot";
@@ -41,6 +42,10 @@ function renderUpstream(
     DestinationName: upstreamName(destination),
     DestinationType: isQuery ? "prepared_query" : undefined,
     DestinationPeer: destination.peer,
+    ...(destination.tenancy && {
+      DestinationNamespace: destination.tenancy.namespace,
+      DestinationPartition: destination.tenancy.partition,
+    }),
     Datacenter: destination.datacenter,
     LocalBindAddress: options.localBindAddress,
     LocalBindPort: localBindPort,
@@ -61,7 +66,10 @@ export function renderUpstreamDefaults({ destination, options }: UpstreamRecord)
   const { limits, passiveHealthCheck, connectTimeout } = options;
   return limits === undefined && passiveHealthCheck === undefined && connectTimeout === undefined
     ? undefined
-    : { Name: destination.service, Peer: destination.peer, ...renderUpstreamPolicy(options) };
+    : {
+        ...{ Name: destination.service, Peer: destination.peer, ...tenancyFields(destination.tenancy) },
+        ...renderUpstreamPolicy(options),
+      };
 }
 
 /**
@@ -73,7 +81,9 @@ export function renderUpstreamDefaults({ destination, options }: UpstreamRecord)
 function environmentValue(upstream: UpstreamRecord, isOnly: boolean, protocol: Protocol | undefined): string {
   const { destination, localBindPort } = upstream;
   const isPlain =
-    isOnly && localBindPort !== undefined && destination.peer === undefined && destination.datacenter === undefined;
+    isOnly &&
+    localBindPort !== undefined &&
+    [destination.peer, destination.datacenter, destination.tenancy].every((each) => each === undefined);
   // Nomad's variable instead of the literal address: users know it from other jobs.
   const address = isPlain
     ? `\${NOMAD_UPSTREAM_ADDR_${upstreamName(destination).replace(/[^A-Za-z0-9_]/g, "_")}}`

@@ -25,7 +25,7 @@ export interface SamenessGroupBaseProps {
   readonly defaultForFailover?: boolean;
   /** Whether the local partition is the first member. @default false */
   readonly includeLocal?: boolean;
-  /** Admin partition of the group. @default "default" */
+  /** Admin partition of the group. @default that of the mesh */
   readonly partition?: string;
 }
 
@@ -75,8 +75,8 @@ export class SamenessGroup extends Construct {
     this.entry = new DerivedConfigEntry<consul.SamenessGroupConfigEntry>(this, "Entry", {
       kind: "sameness-group",
       name: groupName,
+      tenancy: partition === undefined ? undefined : { partition },
       entry: () => ({
-        Partition: partition,
         DefaultForFailover: defaultForFailover,
         IncludeLocal: includeLocal,
         Members: members.map(({ peer, partition: ofMember }) => ({ Peer: peer, Partition: ofMember })),

@@ -145,5 +145,13 @@ function providersFor(graph: Snapshot, service: MeshMember): readonly string[] {
 }
 
 export function renderedSource({ source, permissions, isDenied, description, follows }: IntentionRecord) {
-  return { name: source.service, peer: source.peer, permissions, isDenied, description, follows };
+  return {
+    name: source.service,
+    peer: source.peer,
+    tenancy: source.tenancy,
+    permissions,
+    isDenied,
+    description,
+    follows,
+  };
 }

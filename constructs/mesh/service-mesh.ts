@@ -2,8 +2,9 @@ import type { Construct, IConstruct } from "constructs";
 import { attachChecks } from "../checks/attach";
 import { MESH_CHECKS } from "../checks/rules";
 import type { WorkloadAuthMethod } from "../access/workload-auth-method";
+import { DEFAULT_NAME, isDefaultTenancy, namespaceOf, partitionOf, tenancyText, type Tenancy } from "../consul/tenancy";
 import type { EnvoyExtension } from "../consul/envoy-extension";
-import { renderExportedServices } from "../consul/exported-services";
+import { renderExportedServices, type ForeignAccess } from "../consul/exported-services";
 import type * as consul from "../consul/generated/config-entries";
 import { renderMeshConfig, type MeshConfig } from "../consul/mesh-config";
 import { MeshError } from "../core/errors";
@@ -59,6 +60,15 @@ export interface ServiceMeshProps extends JobPlacement {
    * @see https://developer.hashicorp.com/consul/docs/east-west/wan-federation
    */
   readonly primaryDatacenter?: string;
+  /**
+   * Partition and namespace of Consul Enterprise in which everything of the mesh is. Meshes of one datacenter with different tenancies can
+   * connect to each other. The partition and the namespace must exist. Nomad places the jobs of a mesh that names a partition only on nodes
+   * whose Consul agent is in that partition.
+   *
+   * @default the default namespace of the default partition, the only ones of the community edition
+   * @see https://developer.hashicorp.com/consul/docs/multi-tenant
+   */
+  readonly tenancy?: Tenancy;
   /**
    * Names of Consul datacenters in which another app runs a mesh gateway: other datacenters, or the mesh's own. The check
    * `datacenter-without-gateway` then accepts traffic between datacenters that uses them.
@@ -120,8 +130,19 @@ export class ServiceMesh extends Mesh {
     return new ImportedMesh(scope, id, datacenter);
   }
 
+  /**
+   * References a mesh that another app owns, in another namespace or partition of the same datacenter, in Consul Enterprise. Use `service(…)`
+   * of the result to reference one of its services. A service in another partition must be exported to that of this mesh.
+   *
+   * @param tenancy partition and namespace of that mesh
+   */
+  static fromTenancy(scope: Construct, id: string, tenancy: Tenancy): ImportedMesh {
+    return new ImportedMesh(scope, id, undefined, tenancy);
+  }
+
   readonly datacenter: string | undefined;
   readonly primaryDatacenter: string | undefined;
+  readonly tenancy: Tenancy | undefined;
   /** @internal */
   readonly entryScope: Mesh | undefined;
   /** The config entry `proxy-defaults`; `undefined` if another stack or team owns it. */
@@ -143,6 +164,7 @@ export class ServiceMesh extends Mesh {
     const {
       datacenter,
       primaryDatacenter,
+      tenancy,
       region,
       gatewayDatacenters = [],
       proxyDefaults = {},
@@ -151,13 +173,21 @@ export class ServiceMesh extends Mesh {
     const { nomadDatacenters, namespace, nodePool, priority, waitUntilHealthy, sidecar } = props;
     this.datacenter = datacenter;
     this.primaryDatacenter = primaryDatacenter;
+    this.tenancy = tenancy;
+    if (primaryDatacenter !== undefined && !isDefaultTenancy(tenancy ?? {})) {
+      throw new MeshError(
+        this,
+        `It is in ${tenancyText(tenancy ?? {})}, and in the WAN federation of "${primaryDatacenter}". Meshform does not combine the two.`,
+        "Omit tenancy or primaryDatacenter.",
+      );
+    }
     this.entryScope = primaryDatacenter === datacenter ? undefined : this.findPrimary(primaryDatacenter);
     this.memberDefaults = { nomadDatacenters, region, namespace, nodePool, priority, waitUntilHealthy, sidecar };
     this.gatewayAuthMethod = props.gatewayAuthMethod;
     const key = this.node.path;
     Graph.of(this).write(this, ({ meshes }) =>
       meshes.set(key, {
-        ...{ key, origin: originOf(this), datacenter, primaryDatacenter, region, gatewayDatacenters },
+        ...{ key, origin: originOf(this), datacenter, primaryDatacenter, tenancy, region, gatewayDatacenters },
         ownsMeshConfig: meshConfig !== false,
         requestNormalization: meshConfig === false ? undefined : meshConfig.requestNormalization,
       }),
@@ -304,28 +334,28 @@ export class ServiceMesh extends Mesh {
       kind: "proxy-defaults",
       name: "global",
       entry: (graph) =>
-        renderProxyDefaults(
-          { ...meshGatewayMode(this.clusterIn(graph)), ...own },
-          { ...this.props, metrics: this.metrics },
-        ),
+        this.writes(graph, "proxyDefaults", "metrics", "accessLogs", "tracing", "envoyExtensions")
+          ? renderProxyDefaults(
+              { ...meshGatewayMode(this.clusterIn(graph)), ...own },
+              { ...this.props, metrics: this.metrics },
+            )
+          : undefined,
     });
   }
 
   private addExportedServices(): void {
+    const partition = partitionOf(this.tenancy ?? {});
     new DerivedConfigEntry<consul.ExportedServicesConfigEntry>(this, "ExportedServices", {
       kind: "exported-services",
-      name: "default",
+      // Consul names it after the partition.
+      name: partition,
       entry: (graph) => {
-        const { meshes, intentions, derivedIntentions } = this.clusterIn(graph);
-        // A cluster has one such entry, even if several meshes contribute to it.
-        return meshes[0]?.key === this.node.path
+        const { partitionMates } = this.clusterIn(graph);
+        // A partition has one such entry, even if several meshes contribute to it.
+        return partitionMates[0]?.meshes[0]?.key === this.node.path
           ? renderExportedServices(
-              [...intentions.filter(({ isGiven }) => isGiven !== true), ...derivedIntentions]
-                .filter(({ isDenied }) => isDenied !== true)
-                .map(({ destination, source }) => ({
-                  destination,
-                  peer: source.peer,
-                })),
+              partitionMates.flatMap(exportsOf),
+              partitionMates.some(({ tenancy }) => namespaceOf(tenancy) !== DEFAULT_NAME),
             )
           : undefined;
       },
@@ -339,16 +369,27 @@ export class ServiceMesh extends Mesh {
       kind: "mesh",
       name: "mesh",
       entry: (graph) =>
-        renderMeshConfig(
-          {
-            ...config,
-            peerThroughMeshGateways: config.peerThroughMeshGateways ?? peersThroughGateways(this.clusterIn(graph)),
-          },
-          graph.requestNormalizationOf(this.node.path),
-        ),
+        this.writes(graph, "meshConfig")
+          ? renderMeshConfig(
+              {
+                ...config,
+                peerThroughMeshGateways: config.peerThroughMeshGateways ?? peersThroughGateways(this.clusterIn(graph)),
+              },
+              graph.requestNormalizationOf(this.node.path),
+            )
+          : undefined,
       // Permissions depend on this entry. If both are removed, Terraform would otherwise delete it before the permissions.
       isRemovedLast: true,
     });
+  }
+
+  /**
+   * Whether the mesh writes an entry that all namespaces of its partition share: the first namespace does, and any other one whose options
+   * ask for it, which the check `config-entry-owners` then reports.
+   */
+  private writes(graph: Snapshot, ...options: readonly (keyof ServiceMeshProps)[]): boolean {
+    const cluster = this.clusterIn(graph);
+    return cluster.partitionMates[0] === cluster || options.some((option) => this.props[option] !== undefined);
   }
 
   private clusterIn(graph: Snapshot): Cluster {
@@ -359,15 +400,35 @@ export class ServiceMesh extends Mesh {
   private chainsOfOwnStack(graph: Snapshot): readonly Need[] {
     const { stack } = originOf(this);
     const kinds = ["service-defaults", "service-resolver", "service-splitter", "service-router"] as const;
-    return this.clusterIn(graph)
-      .trafficOwners.filter(({ origin }) => origin.stack === stack)
-      .flatMap(({ name }) => kinds.map((kind) => ({ entry: { kind, name } })));
+    return this.clusterIn(graph).partitionMates.flatMap(({ trafficOwners, tenancy }) =>
+      trafficOwners
+        .filter(({ origin }) => origin.stack === stack)
+        .flatMap(({ name }) => kinds.map((kind) => ({ entry: { kind, name, tenancy } }))),
+    );
   }
 }
 
-/** Traffic to other datacenters goes through a mesh gateway of this datacenter, so that no other node needs a connection there. */
+/** Everything that a source of a peer, or of another partition, can reach in a cluster. */
+function exportsOf({ intentions, derivedIntentions, tenancy }: Cluster): readonly ForeignAccess[] {
+  return [...intentions.filter(({ isGiven }) => isGiven !== true), ...derivedIntentions]
+    .filter(({ isDenied }) => isDenied !== true)
+    .flatMap(({ destination, source: { peer, tenancy: from = tenancy } }): ForeignAccess[] => {
+      const { namespace } = tenancy;
+      if (peer !== undefined) {
+        return [{ destination, namespace, consumer: { Peer: peer } }];
+      }
+      const Partition = partitionOf(from);
+      return Partition === partitionOf(tenancy) ? [] : [{ destination, namespace, consumer: { Partition } }];
+    });
+}
+
+/**
+ * Traffic to other datacenters and partitions goes through a mesh gateway of this partition, so that no other node needs a connection
+ * there. Without one, traffic to other partitions is direct.
+ */
 function meshGatewayMode(cluster: Cluster): Pick<consul.ProxyConfigEntry, "MeshGateway"> {
-  const isConnected = hasPeers(cluster) ? meshGatewaysOf(cluster).length > 0 : cluster.federated.length > 0;
+  const isReached = hasPeers(cluster) || cluster.partitionMates.some(({ otherPartitions }) => otherPartitions.size > 0);
+  const isConnected = isReached ? meshGatewaysOf(cluster).length > 0 : cluster.federated.length > 0;
   return isConnected ? { MeshGateway: { Mode: "local" } } : {};
 }
 
@@ -377,10 +438,10 @@ function peersThroughGateways(cluster: Cluster): boolean {
   return said ?? (gateways.length > 0 && hasPeers(cluster));
 }
 
-function hasPeers({ peers, foreignPeers }: Cluster): boolean {
-  return peers.size + foreignPeers.size > 0;
+function hasPeers({ partitionMates }: Cluster): boolean {
+  return partitionMates.some(({ peers, foreignPeers }) => peers.size + foreignPeers.size > 0);
 }
 
-function meshGatewaysOf({ gateways }: Cluster): readonly GatewayRecord[] {
-  return gateways.filter(({ gatewayKind }) => gatewayKind === "mesh gateway");
+function meshGatewaysOf({ partitionMates }: Cluster): readonly GatewayRecord[] {
+  return partitionMates.flatMap(({ gateways }) => gateways).filter(({ gatewayKind }) => gatewayKind === "mesh gateway");
 }

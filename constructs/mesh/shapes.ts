@@ -6,6 +6,7 @@ import { JWT_REQUIREMENTS } from "../consul/jwt-requirement";
 import { MESH_CONFIG_SHAPE } from "../consul/mesh-config";
 import { Protocol } from "../consul/protocol";
 import { RATE_LIMITS_SHAPE } from "../consul/rate-limits";
+import { TENANCY_SHAPE } from "../consul/tenancy";
 import { ROUTE_CHANGES_SHAPE, ROUTE_MATCH_SHAPE } from "../consul/service-router";
 import { SPLIT_CHANGES_SHAPE } from "../consul/service-splitter";
 import { PASSIVE_HEALTH_CHECK_SHAPE, UPSTREAM_LIMITS_SHAPE, UPSTREAM_POLICY_SHAPE } from "../consul/upstream-config";
@@ -65,6 +66,7 @@ export const MESH_SHAPE = {
   envoyExtensions: ENVOY_EXTENSIONS,
   datacenter: is.literal(is.name, BUILT_ON_NAMES),
   primaryDatacenter: is.literal(is.name, BUILT_ON_NAMES),
+  tenancy: is.block(TENANCY_SHAPE),
   gatewayDatacenters: is.literal(is.list(is.name), BUILT_ON_NAMES),
   sidecar: SIDECAR,
 };

@@ -1,4 +1,14 @@
+import {
+  DEFAULT_TENANCY,
+  fullTenancy,
+  isDefaultTenancy,
+  isSameTenancy,
+  namespaceOf,
+  partitionOf,
+  type Tenancy,
+} from "../consul/tenancy";
 import { append } from "../core/collections";
+import { placeName } from "./place-name";
 import type {
   GatewayRecord,
   InstancesRecord,
@@ -9,9 +19,12 @@ import type {
   TrafficOwnerRecord,
 } from "./records";
 
-/** A Consul datacenter with everything that an app defines in it, in any number of meshes and stacks. */
+/**
+ * A Consul datacenter with everything that an app defines in it, in any number of meshes and stacks. With Consul Enterprise, each
+ * namespace of an admin partition is a cluster of its own in this model.
+ */
 export class Cluster {
-  /** The meshes of the app in this datacenter. */
+  /** The meshes of the app in this cluster. */
   readonly meshes: MeshRecord[] = [];
   /** Services and gateways of these meshes. */
   readonly members: MemberRecord[] = [];
@@ -21,6 +34,12 @@ export class Cluster {
   readonly peers = new Set<Cluster>();
   /** The other datacenters of the app in the same WAN federation, the primary first. */
   readonly federated: Cluster[] = [];
+  /** The clusters of the same datacenter, in all of its partitions and namespaces, including this one. */
+  readonly datacenterMates: Cluster[] = [];
+  /** The clusters of the same admin partition, in all of its namespaces, including this one. They share some config entries. */
+  readonly partitionMates: Cluster[] = [];
+  /** The clusters in other partitions of the same datacenter that exchange traffic with this one. */
+  readonly otherPartitions = new Set<Cluster>();
   /** Names of clusters of other apps that exchange traffic with services of this one. */
   readonly foreignPeers = new Set<string>();
   /** Which source can reach which service in this cluster, as stated by connections. */
@@ -39,9 +58,16 @@ export class Cluster {
   private readonly followed = new Map<string, IntentionRecord[]>();
 
   constructor(
-    /** Identifies the cluster in its app. */
-    readonly key: string,
+    /** Identifies the datacenter in its app. */
+    readonly datacenterKey: string,
+    /** Partition and namespace. */
+    readonly tenancy: Tenancy = DEFAULT_TENANCY,
   ) {}
+
+  /** Name of the place of its config entries, among those of other clusters. */
+  get place(): string {
+    return placeName(this.datacenter, this.tenancy);
+  }
 
   /** The name in its meshes; `undefined` if it is that of the provider. */
   get datacenter(): string | undefined {
@@ -134,30 +160,59 @@ export function isTrafficOwner(member: MemberRecord): member is TrafficOwnerReco
   return ["service", "virtual service", "external service"].includes(member.kind);
 }
 
-/** A Consul datacenter, and the primary datacenter of its WAN federation, if it is in one. */
-interface Datacenter {
+/** Where a cluster or mesh is: its datacenter, the primary datacenter of its WAN federation, if it is in one, and its tenancy. */
+export interface ClusterPlace {
   readonly datacenter: string | undefined;
   readonly primaryDatacenter?: string | undefined;
+  readonly tenancy?: Tenancy | undefined;
 }
 
 /**
  * Returns the name of another cluster in this one, if they are two datacenters that are not in one WAN federation. Each is a cluster peer
  * of the other, with the name of its datacenter.
  */
-export function peerName(other: Datacenter | undefined, own: Datacenter): string | undefined {
+export function peerName(other: ClusterPlace | undefined, own: ClusterPlace): string | undefined {
   return areFederated(other, own) ? undefined : otherDatacenter(other, own);
 }
 
 /** Returns the datacenter of another cluster, if it is another one of the same WAN federation. */
-export function federatedName(other: Datacenter | undefined, own: Datacenter): string | undefined {
+export function federatedName(other: ClusterPlace | undefined, own: ClusterPlace): string | undefined {
   return areFederated(other, own) ? otherDatacenter(other, own) : undefined;
 }
 
-function areFederated(other: Datacenter | undefined, own: Datacenter): boolean {
+/** Returns the place of another cluster, as rules and connections of this one contain it. */
+export function placeSeenFrom(
+  own: ClusterPlace,
+  other: ClusterPlace | undefined,
+): Pick<Reference, "peer" | "datacenter" | "tenancy"> {
+  const peer = peerName(other, own);
+  const tenancy = other === undefined ? undefined : tenancySeenFrom(own.tenancy, other.tenancy, peer);
+  return { peer, datacenter: federatedName(other, own), tenancy };
+}
+
+/** Whether two clusters are in different partitions of one datacenter. */
+export function areOtherPartitions(one: Cluster, other: Cluster): boolean {
+  return one.datacenterKey === other.datacenterKey && partitionOf(one.tenancy) !== partitionOf(other.tenancy);
+}
+
+/** Consul reads a namespace that is omitted differently for peers: so it is named unless both are in the default one. */
+function tenancySeenFrom(
+  own: Tenancy = DEFAULT_TENANCY,
+  other: Tenancy = DEFAULT_TENANCY,
+  peer: string | undefined,
+): Tenancy | undefined {
+  const isOmitted =
+    peer === undefined
+      ? isSameTenancy(own, other)
+      : [own, other].every(({ namespace }) => isDefaultTenancy({ namespace }));
+  return isOmitted ? undefined : fullTenancy(other, peer);
+}
+
+function areFederated(other: ClusterPlace | undefined, own: ClusterPlace): boolean {
   return own.primaryDatacenter !== undefined && other?.primaryDatacenter === own.primaryDatacenter;
 }
 
-function otherDatacenter(other: Datacenter | undefined, own: Datacenter): string | undefined {
+function otherDatacenter(other: ClusterPlace | undefined, own: ClusterPlace): string | undefined {
   const there = other?.datacenter;
   const here = own.datacenter;
   return there === undefined || here === undefined || there === here ? undefined : there;
@@ -169,5 +224,12 @@ export function sourceSeenIn(end: Cluster, source: Reference, stated: Cluster): 
     return source;
   }
   const peer = source.peer === peerName(end, stated) ? undefined : (source.peer ?? peerName(stated, end));
-  return { ...source, peer };
+  const own = source.tenancy ?? (source.peer === undefined ? stated.tenancy : DEFAULT_TENANCY);
+  return { ...source, peer, tenancy: tenancySeenFrom(end.tenancy, own, peer) };
+}
+
+/** Tells the sources of the intentions of a cluster apart. */
+export function sourceKeyOf({ service, peer, tenancy }: Pick<Reference, "service" | "peer" | "tenancy">): string {
+  const names = tenancy && [tenancy.partition, namespaceOf(tenancy)];
+  return [peer, ...(names ?? []), service].filter((part) => part !== undefined).join("/");
 }

@@ -1,6 +1,7 @@
 import type * as consul from "../consul/generated/config-entries";
+import { placeOfName } from "./place-name";
 
-/** The config entries of one Consul datacenter. */
+/** The config entries of one Consul datacenter; with Consul Enterprise, of one namespace of a partition, including those of the partition. */
 export interface ConfigEntries {
   /** Returns the entry of this kind and name, if it exists. Names are not case-sensitive, as in Consul. */
   find<Kind extends ConfigEntryKind>(kind: Kind, name: string): ConfigEntryOf<Kind> | undefined;
@@ -29,7 +30,10 @@ export function configEntries(entries: Iterable<consul.ConfigEntry>): ConfigEntr
 
 /** The config entries of all known datacenters. */
 export interface World {
-  /** By datacenter. A cluster peer has the name of its datacenter. Datacenters that are missing here belong to another team. */
+  /**
+   * By datacenter. A cluster peer has the name of its datacenter. Datacenters that are missing here belong to another team. With Consul
+   * Enterprise, by the name of the place: see {@link placeName}.
+   */
   readonly entries: ReadonlyMap<string, ConfigEntries>;
   /**
    * Datacenters that are joined by WAN federation: they are one cluster, whose services refer to each other by name and
@@ -40,9 +44,10 @@ export interface World {
   readonly federated?: readonly (readonly string[])[];
 }
 
-/** Whether two datacenters belong to one cluster. */
+/** Whether the datacenters of two places are the same, or belong to one WAN federation. */
 export function areOneCluster({ federated = [] }: World, left: string, right: string): boolean {
-  return left === right || federated.some((names) => names.includes(left) && names.includes(right));
+  const [one, other] = [left, right].map((name) => placeOfName(name).datacenter);
+  return one === other || federated.some((names) => names.includes(one) && names.includes(other));
 }
 
 function keyOf(kind: string, name: string): string {

@@ -2,11 +2,12 @@ import type * as consul from "../consul/generated/config-entries";
 import { HttpPermission } from "../consul/http-permission";
 import { Protocol } from "../consul/protocol";
 import { ANY_SERVICE } from "../consul/service-intentions";
+import { tenancyIn, type Tenancy } from "../consul/tenancy";
 import { append } from "../core/collections";
 import { itemsOf } from "../core/problems";
 import { isToken } from "../core/token";
 import { withoutUndefined } from "../core/without-undefined";
-import type { Cluster } from "./cluster";
+import { placeSeenFrom, type Cluster } from "./cluster";
 import { failoverTargets } from "./discovery-chain";
 import type {
   GatewayKind,
@@ -26,6 +27,10 @@ import { noTraffic } from "./traffic";
 export interface GivenEntry {
   /** The construct of the entry. */
   readonly origin: Origin;
+  /** Key of the mesh around it. @default none */
+  readonly mesh?: string;
+  /** Partition and namespace of the entry. @default those of the mesh */
+  readonly tenancy?: Tenancy;
   /** The content of the entry. */
   readonly entry: consul.ConfigEntry;
 }
@@ -71,11 +76,11 @@ export function readGivenEntries(cluster: Cluster, given: readonly GivenEntry[])
     } else if (SERVICE_KINDS.some((kind) => kind === entry.Kind) && !members.has(name)) {
       members.set(name, { ...common, kind: "virtual service", protocol: protocolOf(name, cluster, given) });
     }
-    const rules = rulesOf(entry);
+    const rules = rulesOf(entry, cluster);
     if (rules !== undefined) {
       traffic.set(name, mergeTraffic(traffic.get(name), rules));
     }
-    for (const [gateway, route] of routesOf(entry, given)) {
+    for (const [gateway, route] of routesOf(entry, given, cluster)) {
       append(routes, gateway, route);
     }
     if (entry.Kind === "terminating-gateway") {
@@ -86,7 +91,7 @@ export function readGivenEntries(cluster: Cluster, given: readonly GivenEntry[])
     members: [...members.values()].filter(({ name }) => cluster.find(name) === undefined),
     ...{ traffic, routes, outside },
     intentions: given.flatMap(({ origin, entry }) =>
-      entry.Kind === "service-intentions" ? intentionsOf(entry, origin, mesh) : [],
+      entry.Kind === "service-intentions" ? intentionsOf(entry, origin, cluster) : [],
     ),
   };
 }
@@ -120,14 +125,16 @@ function protocolOf(name: string, cluster: Cluster, given: readonly GivenEntry[]
     ...entries.map((entry) => (entry.Kind === "proxy-defaults" ? entry.Config?.protocol : undefined)),
   ];
   const known = stated.flatMap((text) => Object.values(Protocol).filter((protocol) => protocol === text)).at(0);
-  const targets = own.flatMap(rulesTargets).flatMap((service) => cluster.findService(service) ?? []);
+  const targets = own
+    .flatMap((entry) => rulesTargets(entry, cluster))
+    .flatMap((service) => cluster.findService(service) ?? []);
   const needsHttp = own.some(({ Kind }) => Kind === "service-splitter" || Kind === "service-router");
   return known ?? targets.at(0)?.protocol ?? (needsHttp ? Protocol.HTTP : Protocol.TCP);
 }
 
 /** Returns the names of the services to which the rules of an entry lead. */
-function rulesTargets(entry: consul.ConfigEntry): readonly string[] {
-  const { resolve, splits = [], routes } = rulesOf(entry) ?? noTraffic();
+function rulesTargets(entry: consul.ConfigEntry, cluster: Cluster): readonly string[] {
+  const { resolve, splits = [], routes } = rulesOf(entry, cluster) ?? noTraffic();
   const all = [
     resolve.redirect,
     ...Object.values(resolve.failover ?? {}).flat(),
@@ -155,17 +162,25 @@ function listenersOf(entry: consul.ConfigEntry): readonly ListenerRecord[] {
 function* routesOf(
   entry: consul.ConfigEntry,
   given: readonly GivenEntry[],
+  cluster: Cluster,
 ): Iterable<readonly [gateway: string, route: GatewayRouteRecord]> {
   if (entry.Kind === "ingress-gateway") {
     for (const { Port: listener = 0, Services } of itemsOf(entry.Listeners)) {
       for (const service of itemsOf(Services)) {
-        const { Name = "", Hosts } = service;
+        const { Name = "", Hosts, Namespace, Partition } = service;
+        const place = { Namespace, Partition };
         const hosts = Hosts ?? [];
         yield [
           entry.Name ?? "",
           Name === ANY_SERVICE
             ? { listener, targets: [], anyService: {}, hosts, claims: [], ingress: service }
-            : { listener, targets: [{ service: Name }], hosts, claims: [], ingress: service },
+            : {
+                listener,
+                targets: [referenceTo({ Service: Name, ...place }, cluster)],
+                hosts,
+                claims: [],
+                ingress: service,
+              },
         ];
       }
     }
@@ -175,7 +190,9 @@ function* routesOf(
       entry.Kind === "tcp-route"
         ? itemsOf(entry.Services)
         : itemsOf(entry.Rules).flatMap((rule) => rule.Services ?? []);
-    const targets = services.map(({ Name = "" }): Reference => ({ service: Name }));
+    const targets = services.map(({ Name: Service = "", Namespace, Partition }) =>
+      referenceTo({ Service, Namespace, Partition }, cluster),
+    );
     const hosts = entry.Kind === "http-route" ? (entry.Hostnames ?? []) : [];
     for (const { Name: gateway = "", SectionName } of itemsOf(entry.Parents)) {
       for (const listener of portsOf(gateway, SectionName, given)) {
@@ -200,7 +217,7 @@ function portsOf(gateway: string, section: string | undefined, given: readonly G
   );
 }
 
-function rulesOf(entry: consul.ConfigEntry): TrafficRecord | undefined {
+function rulesOf(entry: consul.ConfigEntry, cluster: Cluster): TrafficRecord | undefined {
   switch (entry.Kind) {
     case "service-resolver":
       return {
@@ -211,20 +228,24 @@ function rulesOf(entry: consul.ConfigEntry): TrafficRecord | undefined {
             { filter: Filter, onlyPassing: OnlyPassing, isVersion: false },
           ]),
         ),
-        resolve: resolveOf(entry),
+        resolve: resolveOf(entry, cluster),
       };
     case "service-splitter":
       return {
         ...noTraffic(),
         splits: itemsOf(entry.Splits).map(({ Weight = 0, ...split }) => ({
-          ...{ to: referenceTo(split, entry.Name), weight: Weight, fields: {} },
+          ...{ to: referenceTo(split, cluster, entry.Name), weight: Weight, fields: {} },
         })),
       };
     case "service-router":
       return {
         ...noTraffic(),
         routes: itemsOf(entry.Routes).map(({ Match, Destination }) => ({
-          to: Destination?.Service || Destination?.ServiceSubset ? referenceTo(Destination, entry.Name) : undefined,
+          to:
+            Destination &&
+            [Destination.Service, Destination.ServiceSubset, Destination.Namespace, Destination.Partition].some(Boolean)
+              ? referenceTo(Destination, cluster, entry.Name)
+              : undefined,
           match: Match?.HTTP,
           fields: withoutUndefined({ PrefixRewrite: Destination?.PrefixRewrite }),
         })),
@@ -234,22 +255,15 @@ function rulesOf(entry: consul.ConfigEntry): TrafficRecord | undefined {
   }
 }
 
-function resolveOf({
-  Name = "",
-  DefaultSubset,
-  Redirect,
-  Failover,
-  ConnectTimeout,
-  RequestTimeout,
-  LoadBalancer,
-}: consul.ServiceResolverConfigEntry): ResolveRecord {
+function resolveOf(entry: consul.ServiceResolverConfigEntry, cluster: Cluster): ResolveRecord {
+  const { Name = "", DefaultSubset, Redirect, Failover, ConnectTimeout, RequestTimeout, LoadBalancer } = entry;
   const failover = Object.entries(Failover ?? {}).map(([subset, each]): [string, readonly Reference[]] => [
     subset,
-    failoverTargets(each).map((target) => referenceTo(target, Name)),
+    failoverTargets(each).map((target) => referenceTo(target, cluster, Name)),
   ]);
   const record = withoutUndefined({
     defaultSubset: DefaultSubset || undefined,
-    redirect: Redirect && referenceTo(Redirect, Name),
+    redirect: Redirect && referenceTo(Redirect, cluster, Name),
     failover: failover.length > 0 ? Object.fromEntries(failover) : undefined,
   });
   return {
@@ -266,7 +280,10 @@ function referenceTo(
     readonly ServiceSubset?: string;
     readonly Datacenter?: string;
     readonly Peer?: string;
+    readonly Namespace?: string;
+    readonly Partition?: string;
   },
+  cluster: Cluster,
   own = "",
 ): Reference {
   return withoutUndefined({
@@ -274,19 +291,37 @@ function referenceTo(
     subset: target.ServiceSubset || undefined,
     datacenter: target.Datacenter || undefined,
     peer: target.Peer || undefined,
+    tenancy: tenancyOf(target, cluster),
   });
+}
+
+/** The tenancy that an entry of a cluster names, if it is not that of the cluster. */
+function tenancyOf(
+  target: { readonly Peer?: string; readonly Namespace?: string; readonly Partition?: string },
+  { datacenter, tenancy }: Cluster,
+): Tenancy | undefined {
+  return target.Peer
+    ? target.Namespace
+      ? { namespace: target.Namespace }
+      : undefined
+    : placeSeenFrom({ datacenter, tenancy }, { datacenter, tenancy: tenancyIn(target, tenancy) }).tenancy;
 }
 
 function intentionsOf(
   { Name: destination = "", Sources }: consul.ServiceIntentionsConfigEntry,
   origin: Origin,
-  mesh: string,
+  cluster: Cluster,
 ): readonly IntentionRecord[] {
   // Names that only Terraform knows cannot be compared.
   const known = itemsOf(Sources).filter(({ Name }) => !isToken(Name) && !isToken(destination));
-  return known.map(({ Name: service = "", Peer, Action, Permissions, Description }) => ({
+  const mesh = cluster.meshes[0].key;
+  return known.map(({ Name: service = "", Peer, Action, Permissions, Description, ...place }) => ({
     ...{ origin, mesh, destination, follows: false, isGiven: true },
-    source: withoutUndefined({ service, peer: Peer || undefined }),
+    source: withoutUndefined({
+      service,
+      peer: Peer || undefined,
+      tenancy: tenancyOf({ ...place, Peer }, cluster),
+    }),
     ...(itemsOf(Permissions).length > 0
       ? { permissions: itemsOf(Permissions).map((it) => HttpPermission.fromEntry(it)) }
       : {}),

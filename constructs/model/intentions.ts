@@ -1,6 +1,15 @@
 import type * as consul from "../consul/generated/config-entries";
 import { tokenPhrase } from "../consul/jwt-requirement";
 import { ANY_SERVICE } from "../consul/service-intentions";
+import {
+  DEFAULT_TENANCY,
+  isSameTenancy,
+  namespaceOf,
+  partitionOf,
+  tenancyIn,
+  tenancyText,
+  type Tenancy,
+} from "../consul/tenancy";
 import type { ConfigEntries } from "./config-entries";
 import { fitsRequest, type HttpRequest } from "./http-request";
 
@@ -9,6 +18,10 @@ export interface Source {
   readonly service: string;
   /** The name of the source's cluster in the cluster of the destination. @default the same cluster */
   readonly peer?: string;
+  /** Partition and namespace of the source. @default those of the destination */
+  readonly tenancy?: Tenancy;
+  /** Partition and namespace of the destination. @default the default ones */
+  readonly at?: Tenancy;
 }
 
 /** The intention that applies to a source and a destination. */
@@ -36,19 +49,30 @@ export interface Decision {
 
 /**
  * Returns the intention that applies. Exact names take precedence over wildcards, that of the destination first; only this
- * intention is evaluated. Names of peers have no wildcards.
+ * intention is evaluated. Names of peers and partitions have no wildcards; intentions for all namespaces come last, and those whose
+ * destination is in all namespaces are not known here.
  *
  * @see https://developer.hashicorp.com/consul/docs/secure-mesh/intention#precedence-and-match-order
  */
 export function findIntention(
   entries: ConfigEntries | undefined,
-  { service, peer = "" }: Source,
+  { service, peer = "", at = DEFAULT_TENANCY, tenancy = at }: Source,
   destination: string,
 ): Intention | undefined {
   for (const to of [destination, ANY_SERVICE]) {
     const { Sources, JWT } = entries?.find("service-intentions", to) ?? {};
-    for (const from of [service, ANY_SERVICE]) {
-      const rule = Sources?.find(({ Name = "", Peer }) => sameName(Name, from) && (Peer ?? "") === peer);
+    const candidates = (Sources ?? []).filter(
+      ({ Peer, Partition, Namespace }) =>
+        (Peer ?? "") === peer && fitsTenancy(tenancyIn({ Partition, Namespace }, at), tenancy, peer),
+    );
+    for (const [from, isAnywhere] of [
+      [service, false],
+      [ANY_SERVICE, false],
+      [ANY_SERVICE, true],
+    ] as const) {
+      const rule = candidates.find(
+        ({ Name = "", Namespace }) => sameName(Name, from) && (Namespace === ANY_SERVICE) === isAnywhere,
+      );
       if (rule !== undefined) {
         return { source: from, destination: to, rule, ...(JWT && { jwt: JWT }) };
       }
@@ -107,8 +131,18 @@ export function decide(
     : { allowed: "some requests", intention, reason: `${which} allows it with ${tokens.join(" and ")}` };
 }
 
-function nameOf({ service, peer }: Source): string {
-  return peer === undefined || peer === "" ? service : `${service} of the peer ${peer}`;
+/** Partitions of a peer are not visible. */
+function fitsTenancy(rule: Tenancy, source: Tenancy, peer: string): boolean {
+  const isThere = namespaceOf(rule) === ANY_SERVICE || namespaceOf(rule) === namespaceOf(source);
+  return isThere && (peer !== "" || partitionOf(rule) === partitionOf(source));
+}
+
+function nameOf({ service, peer, at = DEFAULT_TENANCY, tenancy = at }: Source): string {
+  const isElsewhere = !isSameTenancy(tenancy, at);
+  if (peer !== undefined && peer !== "") {
+    return `${service} of the peer ${peer}`;
+  }
+  return isElsewhere ? `${service} of ${tenancyText(tenancy)}` : service;
 }
 
 function sameName(left: string, right: string): boolean {

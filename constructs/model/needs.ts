@@ -1,12 +1,15 @@
 import type { TerraformResource } from "cdktf";
 import type * as consul from "../consul/generated/config-entries";
+import type { Tenancy } from "../consul/tenancy";
 
-/** Identifies a config entry within its cluster. */
+/** Identifies a config entry within its datacenter. */
 export interface EntryKey {
   /** `service-defaults`, `service-intentions` and so on. */
   readonly kind: Exclude<consul.ConfigEntry["Kind"], undefined>;
   /** Its name in Consul, not case-sensitive. */
   readonly name: string;
+  /** Partition and namespace of Consul Enterprise. @default those of the cluster */
+  readonly tenancy?: Tenancy;
 }
 
 /** Something that must exist before a resource. It is ignored if it is not emitted. */
@@ -26,7 +29,7 @@ export type Need =
       readonly resource: TerraformResource;
     };
 
-/** Returns the key of a config entry for maps. Names are not case-sensitive, as in Consul. */
+/** Returns the key of a config entry for maps of one cluster. Names are not case-sensitive, as in Consul. */
 export function keyOf({ kind, name }: EntryKey): string {
   return `${kind}/${name.toLowerCase()}`;
 }

@@ -2,7 +2,7 @@ import { TerraformStack, type TerraformResource } from "cdktf";
 import { cyclesIn } from "./cycles";
 import type { Need } from "./needs";
 import type { StackEdge } from "./records";
-import type { Snapshot } from "./snapshot";
+import type { Emission, Snapshot } from "./snapshot";
 
 /** A stack that must be applied after another one, and the resources that cause this. */
 interface Edge {
@@ -23,11 +23,11 @@ export function order(snapshot: Snapshot): readonly (readonly StackEdge[])[] {
   const hard = new Map<string, Edge>();
   const soft = new Map<string, Edge>();
   for (const emission of snapshot.emissions) {
-    const { resource, origin } = emission;
+    const { resource } = emission;
     const from = TerraformStack.of(resource);
     const addresses = new Set<string>(resource.dependsOn);
     for (const need of snapshot.contentOf(emission) === undefined ? [] : emission.needs(snapshot)) {
-      for (const needed of resourcesOf(snapshot, need, origin.stack)) {
+      for (const needed of resourcesOf(snapshot, need, emission)) {
         const to = TerraformStack.of(needed);
         if (to === from) {
           addresses.add(`${needed.terraformResourceType}.${needed.friendlyUniqueId}`);
@@ -52,14 +52,15 @@ export function order(snapshot: Snapshot): readonly (readonly StackEdge[])[] {
   return circles;
 }
 
-function resourcesOf(snapshot: Snapshot, need: Need, stack: string): readonly TerraformResource[] {
+function resourcesOf(snapshot: Snapshot, need: Need, emission: Emission): readonly TerraformResource[] {
+  const { stack } = emission.origin;
   if ("resource" in need) {
     return [need.resource];
   }
   const emissions =
     "job" in need
       ? snapshot.emissionsOfJob(need.job)
-      : snapshot.emissionsOfEntry(snapshot.clusterOfStack(stack), need.entry);
+      : snapshot.emissionsOfEntry(snapshot.clusterOfEmission(emission), need.entry);
   const found = emissions.filter((it) => snapshot.contentOf(it) !== undefined);
   // If two have the same name, which a check reports, the one in the same stack is used.
   const near = found.filter(({ origin }) => origin.stack === stack);

@@ -17,13 +17,19 @@ export function plainEntriesIn(root: IConstruct, own: ReadonlySet<unknown>): rea
     if (!TerraformElement.isTerraformElement(node) || own.has(node) || !isResource(ConfigEntry, node)) {
       return [];
     }
-    const { kindInput: kind, nameInput: name } = node;
+    const { kindInput: kind, nameInput: name, partitionInput: partition, namespaceInput: namespace } = node;
     const content = fromTerraformJson(node.configJsonInput);
     if (content === undefined || isToken(kind) || isToken(name)) {
       return [];
     }
     const origin = { path: node.node.path, stack: TerraformStack.of(node).node.path };
-    return [{ origin, entry: { ...content, Kind: kind, Name: name } as consul.ConfigEntry }];
+    return [
+      {
+        origin,
+        tenancy: { partition, namespace },
+        entry: { ...content, Kind: kind, Name: name } as consul.ConfigEntry,
+      },
+    ];
   });
 }
 

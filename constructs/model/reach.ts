@@ -1,8 +1,10 @@
 import { ANY_SERVICE } from "../consul/service-intentions";
+import { isSameTenancy, namespaceOf, partitionOf, type Tenancy } from "../consul/tenancy";
 import { areOneCluster, type ConfigEntries, type World } from "./config-entries";
 import { discoveryChain, type ChainEnd, type ServiceAddress } from "./discovery-chain";
 import type { HttpRequest } from "./http-request";
 import { decide, type Allowed, type Decision } from "./intentions";
+import { placeOfName } from "./place-name";
 
 /** Whether a service can reach another, and why. */
 export interface Reach {
@@ -42,12 +44,27 @@ function decideAt(
   end: ChainEnd,
   request: HttpRequest | undefined,
 ): Decision {
-  if (areOneCluster(world, end.datacenter, datacenter)) {
-    return decide(entries, { service }, end.service, request);
+  const [own, home] = [datacenter, end.datacenter].map((name) => placeOfName(name));
+  const consumer: Consumer = areOneCluster(world, end.datacenter, datacenter)
+    ? { partition: partitionOf(own.tenancy) }
+    : { peer: own.datacenter };
+  if (consumer.partition === partitionOf(home.tenancy)) {
+    const tenancy = isSameTenancy(own.tenancy, home.tenancy) ? undefined : own.tenancy;
+    return decide(entries, { service, tenancy, at: home.tenancy }, end.service, request);
   }
-  return isExported(entries, end.service, datacenter)
-    ? decide(entries, { service, peer: datacenter }, end.service, request)
-    : { allowed: "no", reason: `${end.service} is not exported to the peer ${datacenter}` };
+  return isExported(entries, end.service, home.tenancy, consumer)
+    ? decide(entries, { service, peer: consumer.peer, tenancy: own.tenancy, at: home.tenancy }, end.service, request)
+    : { allowed: "no", reason: `${end.service} is not exported to the ${consumerText(consumer)}` };
+}
+
+/** A cluster peer, or another partition of the same datacenter. */
+interface Consumer {
+  readonly peer?: string;
+  readonly partition?: string;
+}
+
+function consumerText({ peer, partition = "" }: Consumer): string {
+  return peer === undefined ? `partition ${partition}` : `peer ${peer}`;
 }
 
 /** Some requests can reach a service that allows them, and others a service that denies them. */
@@ -57,9 +74,14 @@ function together(parts: readonly Allowed[]): Reach["allowed"] {
 }
 
 /** @see https://developer.hashicorp.com/consul/docs/reference/config-entry/exported-services */
-function isExported(entries: ConfigEntries, service: string, peer: string): boolean {
-  const { Services } = entries.find("exported-services", "default") ?? {};
+function isExported(entries: ConfigEntries, service: string, home: Tenancy, { peer, partition }: Consumer): boolean {
+  const { Services } = entries.find("exported-services", partitionOf(home)) ?? {};
+  const names = [service, ANY_SERVICE];
+  const namespaces = [namespaceOf(home), ANY_SERVICE];
   return (Services ?? []).some(
-    ({ Name, Consumers }) => (Name === service || Name === ANY_SERVICE) && Consumers?.some(({ Peer }) => Peer === peer),
+    ({ Name = "", Namespace, Consumers }) =>
+      names.includes(Name) &&
+      namespaces.includes(namespaceOf({ namespace: Namespace })) &&
+      Consumers?.some((it) => (peer === undefined ? it.Partition === partition : it.Peer === peer)),
   );
 }

@@ -2,6 +2,7 @@ import type { HttpPermission } from "../consul/http-permission";
 import type * as consul from "../consul/generated/config-entries";
 import type { RequestNormalization } from "../consul/mesh-config";
 import type { Protocol } from "../consul/protocol";
+import type { Tenancy } from "../consul/tenancy";
 import type { Override } from "../core/override";
 import type { UpstreamOptions } from "./upstream-options";
 
@@ -28,6 +29,8 @@ export interface MeshRecord {
   readonly region?: string;
   /** Primary datacenter of the WAN federation of its datacenter. @default none */
   readonly primaryDatacenter?: string;
+  /** Partition and namespace of Consul Enterprise. @default the default ones */
+  readonly tenancy?: Tenancy;
   /** Datacenters with a mesh gateway outside of this app. */
   readonly gatewayDatacenters: readonly string[];
   /** Whether it creates the config entry `mesh`. */
@@ -247,6 +250,12 @@ export interface Reference {
   readonly datacenter?: string;
   /** Cluster peer that exports the service. @default none */
   readonly peer?: string;
+  /**
+   * Partition and namespace of the service, both named; of a cluster peer, only the namespace.
+   *
+   * @default those of the rule or connection; of a cluster peer, the default namespace
+   */
+  readonly tenancy?: Tenancy;
   /** Prepared query that finds the instances; only of upstreams. @default none */
   readonly query?: string;
 }

@@ -3,15 +3,17 @@ import type { IConstruct } from "constructs";
 import type * as consul from "../consul/generated/config-entries";
 import { normalizationOf, type RequestNormalization } from "../consul/mesh-config";
 import { ANY_SERVICE } from "../consul/service-intentions";
+import { fullTenancy, partitionOf, tenancyOfKind, tenancyText, type Tenancy } from "../consul/tenancy";
 import type * as nomad from "../nomad/generated/job";
 import { append } from "../core/collections";
 import { fromTerraformJson } from "../core/terraform-json";
-import { Cluster, federatedName, peerName, sourceSeenIn } from "./cluster";
+import { areOtherPartitions, Cluster, federatedName, peerName, sourceSeenIn } from "./cluster";
 import type { ConfigEntries, ConfigEntryKind, ConfigEntryOf, World } from "./config-entries";
 import { discoveryChain, type ChainEnd } from "./discovery-chain";
 import { keyOf, type EntryKey, type Need } from "./needs";
 import { constructAt } from "./origin";
 import { placeOf, type Place } from "./place";
+import { placeName } from "./place-name";
 import type {
   ExternalServiceRecord,
   GatewayRecord,
@@ -41,6 +43,8 @@ export interface Emission<Content extends object = object> {
   readonly origin: Origin;
   /** Whether the content of a config entry is rendered from the records, instead of being written manually. @default false */
   readonly isDerived?: boolean;
+  /** Key of the mesh to whose cluster the content belongs. @default that of the stack */
+  readonly mesh?: string;
   /** The config entry or the key of the job that the resource contains. */
   readonly subject: { readonly entry: EntryKey } | { readonly job: string };
   readonly resource: TerraformResource;
@@ -63,9 +67,38 @@ function writtenOver({ subject, resource }: Emission): object | undefined {
   return fromTerraformJson(rawOverrides["job" in subject ? "jobspec" : "config_json"]);
 }
 
+/** The config entries of clusters that can reach each other, and these clusters by the names of their places. */
+interface ClustersOfWorld {
+  readonly world: World;
+  readonly homes: ReadonlyMap<string, Cluster>;
+}
+
+function clusterKey(datacenterKey: string, tenancy: Tenancy): string {
+  return `${datacenterKey}\n${tenancyText(tenancy)}`;
+}
+
+/** Tells clusters of one datacenter, and of one partition, about each other. */
+function joinTenancies(clusters: readonly Cluster[]): void {
+  const byDatacenter = new Map<string, Cluster[]>();
+  const byPartition = new Map<string, Cluster[]>();
+  for (const cluster of clusters) {
+    const { datacenterKey, tenancy } = cluster;
+    append(byDatacenter, datacenterKey, cluster);
+    append(byPartition, clusterKey(datacenterKey, { partition: partitionOf(tenancy) }), cluster);
+  }
+  for (const cluster of clusters) {
+    const { datacenterKey, tenancy } = cluster;
+    cluster.datacenterMates.push(...(byDatacenter.get(datacenterKey) ?? []));
+    cluster.partitionMates.push(
+      ...(byPartition.get(clusterKey(datacenterKey, { partition: partitionOf(tenancy) })) ?? []),
+    );
+  }
+}
+
 /** Identifies a config entry among those of all clusters. */
 function indexOf(cluster: Cluster | undefined, key: EntryKey): string {
-  return `${cluster?.key ?? ""}\n${keyOf(key)}`;
+  const tenancy = tenancyOfKind(key.kind, key.tenancy ?? cluster?.tenancy ?? {});
+  return `${cluster?.datacenterKey ?? ""}\n${tenancyText(tenancy)}\n${keyOf(key)}`;
 }
 
 function isSame(one: object | undefined, other: object | undefined): boolean {
@@ -77,7 +110,7 @@ const NO_TRAFFIC = noTraffic();
 
 /** The state of the graph at one time: the clusters of an app, and what is derived from them. */
 export class Snapshot {
-  /** The Consul datacenters of the app. */
+  /** The Consul datacenters of the app; with Consul Enterprise, the namespaces of their partitions. */
   readonly clusters: readonly Cluster[];
   /**
    * Dependency cycles of stacks, set when the stacks are ordered.
@@ -98,7 +131,8 @@ export class Snapshot {
   private readonly entryEmissions = new Map<string, Emission[]>();
   private readonly jobEmissions = new Map<string, Emission[]>();
   private readonly contents = new Map<Emission, object | undefined>();
-  private readonly worlds = new Map<Cluster, World>();
+  private readonly worlds = new Map<string, ClustersOfWorld>();
+  private readonly byPlace = new Map<string, Cluster>();
   private readonly destinations = new Map<TrafficOwnerRecord, readonly Destination[]>();
   private readonly versions = new Map<string, InstancesRecord[]>();
   private readonly imported = new Map<string, ImportedServiceRecord>();
@@ -150,6 +184,28 @@ export class Snapshot {
     return this.byStack.get(stack);
   }
 
+  /**
+   * Returns the cluster to which the content of a resource belongs. A stack has one datacenter, and can have several tenancies.
+   *
+   * @internal
+   */
+  clusterOfEmission({ mesh, origin }: Pick<Emission, "mesh" | "origin">): Cluster | undefined {
+    const ofStack = this.byStack.get(origin.stack);
+    const own = mesh === undefined ? undefined : this.byMesh.get(mesh);
+    return own === undefined || (ofStack !== undefined && ofStack.datacenterKey !== own.datacenterKey) ? ofStack : own;
+  }
+
+  /**
+   * Returns the cluster of a tenancy in the datacenter of another cluster, if the app has one.
+   *
+   * @internal
+   */
+  clusterAt(cluster: Cluster | undefined, tenancy: Tenancy | undefined): Cluster | undefined {
+    return cluster === undefined || tenancy === undefined
+      ? cluster
+      : this.byPlace.get(clusterKey(cluster.datacenterKey, tenancy));
+  }
+
   /** Returns the cluster of a member, or `undefined` if another team owns it. */
   home(member: MemberRecord): Cluster | undefined {
     return member.mesh === undefined ? undefined : this.clusterOf(member.mesh);
@@ -175,13 +231,13 @@ export class Snapshot {
   nomadOf({ mesh, region, origin }: Pick<JobRecord, "mesh" | "region" | "origin">): string {
     const { nomad } = this.placeOf(this.data.meshes.get(mesh)?.origin.stack ?? origin.stack);
     const meshRegion = this.data.meshes.get(mesh)?.region;
-    return JSON.stringify([this.clusterOf(mesh).key, nomad.address, region ?? meshRegion ?? nomad.region]);
+    return JSON.stringify([this.clusterOf(mesh).datacenterKey, nomad.address, region ?? meshRegion ?? nomad.region]);
   }
 
   /** Returns the member to which a rule or connection of a cluster refers, or `undefined` if it is not in the app. */
   resolve(
     cluster: Cluster,
-    { service, member, peer, datacenter }: Reference,
+    { service, member, peer, datacenter, tenancy }: Reference,
   ): Exclude<MemberRecord, GatewayRecord> | undefined {
     if (member !== undefined) {
       const given = this.data.members.get(member) ?? cluster.members.find(({ key }) => key === member);
@@ -189,8 +245,8 @@ export class Snapshot {
     }
     const other =
       peer ?? (datacenter !== undefined && cluster.primaryDatacenter !== undefined ? datacenter : undefined);
-    const found = (other === undefined ? cluster : this.clusterIn(other))?.findService(service);
-    return found ?? (peer === undefined ? this.importedService(service) : undefined);
+    const home = other === undefined ? this.clusterAt(cluster, tenancy) : this.clusterIn(other, tenancy);
+    return home?.findService(service) ?? (peer === undefined ? this.importedService(service) : undefined);
   }
 
   /** Returns a service of another team, by its name. */
@@ -206,9 +262,10 @@ export class Snapshot {
     return this.resolve(cluster, destination) ?? cluster.findService(destination.service);
   }
 
-  /** Returns the cluster of a datacenter, if the app has one. */
-  clusterIn(datacenter: string): Cluster | undefined {
-    return this.clusters.find((cluster) => cluster.datacenter === datacenter);
+  /** Returns the cluster of a datacenter, if the app has one. @param tenancy its partition and namespace; default: the default ones */
+  clusterIn(datacenter: string, tenancy: Tenancy = {}): Cluster | undefined {
+    const place = placeName(datacenter, tenancy);
+    return this.clusters.find((cluster) => cluster.place === place);
   }
 
   /** Returns the traffic rules of a service; without any rules, all requests go to the service itself. */
@@ -364,9 +421,8 @@ export class Snapshot {
 
   private findDestinations(owner: TrafficOwnerRecord): readonly Destination[] {
     const cluster = this.clusterOf(owner.mesh);
-    const world = this.worldOf(cluster);
-    const homes = new Map([...cluster.peers, ...cluster.federated, cluster].map((it) => [it.datacenter ?? "", it]));
-    return discoveryChain(world, { datacenter: cluster.datacenter ?? "", service: owner.name }).flatMap((end) => {
+    const { world, homes } = this.worldOf(cluster);
+    return discoveryChain(world, { datacenter: cluster.place, service: owner.name }).flatMap((end) => {
       const home = homes.get(end.datacenter);
       return home === undefined ? [] : [{ cluster: home, service: end.service, isRewritten: end.isRewritten }];
     });
@@ -379,8 +435,17 @@ export class Snapshot {
    * @internal
    */
   requestNormalizationOf(mesh: string): Required<RequestNormalization> | undefined {
-    const { ownsMeshConfig = false, requestNormalization } = this.data.meshes.get(mesh) ?? {};
-    return ownsMeshConfig ? normalizationOf({ requestNormalization }, this.clusterOf(mesh).hasPermissions) : undefined;
+    const cluster = this.clusterOf(mesh);
+    const sharing = cluster.partitionMates;
+    // The first namespace of a partition writes the entry for all of them.
+    const writer = sharing[0] === cluster ? mesh : sharing[0].meshes[0].key;
+    const { ownsMeshConfig = false, requestNormalization } = this.data.meshes.get(writer) ?? {};
+    return ownsMeshConfig
+      ? normalizationOf(
+          { requestNormalization },
+          sharing.some(({ hasPermissions }) => hasPermissions),
+        )
+      : undefined;
   }
 
   /**
@@ -408,8 +473,8 @@ export class Snapshot {
 
   /** The emissions of an entry that belong to different datacenters of a federation, and can be only one; that of the primary first. */
   private sharedEmissions(emission: Emission): readonly Emission[] {
-    const { subject, isDerived, origin } = emission;
-    const cluster = "job" in subject || isDerived !== true ? undefined : this.byStack.get(origin.stack);
+    const { subject, isDerived } = emission;
+    const cluster = "job" in subject || isDerived !== true ? undefined : this.clusterOfEmission(emission);
     if ("job" in subject || cluster === undefined || cluster.federated.length === 0) {
       return [emission];
     }
@@ -472,13 +537,14 @@ export class Snapshot {
   }
 
   private findClusters(): readonly Cluster[] {
-    const clusters = new Map<string, Cluster>();
     for (const mesh of this.data.meshes.values()) {
       const { address, datacenter: ofProvider } = this.placeOf(mesh.origin.stack).consul;
       const datacenter = mesh.datacenter ?? ofProvider;
-      const key = JSON.stringify([address, datacenter]);
-      const cluster = clusters.get(key) ?? new Cluster(key);
-      clusters.set(key, cluster);
+      const tenancy = fullTenancy(mesh.tenancy ?? {});
+      const datacenterKey = JSON.stringify([address, datacenter]);
+      const key = clusterKey(datacenterKey, tenancy);
+      const cluster = this.byPlace.get(key) ?? new Cluster(datacenterKey, tenancy);
+      this.byPlace.set(key, cluster);
       cluster.addMesh(mesh);
       this.byMesh.set(mesh.key, cluster);
       this.claim(mesh.origin.stack, cluster);
@@ -506,8 +572,10 @@ export class Snapshot {
     for (const intention of this.data.intentions) {
       this.clusterOf(intention.mesh).addIntention(intention);
     }
-    this.federate([...clusters.values()]);
-    return [...clusters.values()];
+    const clusters = [...this.byPlace.values()];
+    this.federate(clusters);
+    joinTenancies(clusters);
+    return clusters;
   }
 
   private federate(clusters: readonly Cluster[]): void {
@@ -527,17 +595,17 @@ export class Snapshot {
 
   private indexEmissions(): void {
     for (const emission of this.emissions) {
-      const { subject, origin } = emission;
+      const { subject } = emission;
       if ("job" in subject) {
         append(this.jobEmissions, subject.job, emission);
       } else {
-        append(this.entryEmissions, indexOf(this.byStack.get(origin.stack)?.entryHome, subject.entry), emission);
+        append(this.entryEmissions, indexOf(this.clusterOfEmission(emission)?.entryHome, subject.entry), emission);
       }
     }
     for (const given of plainEntriesIn(this.root, new Set(this.emissions.map(({ resource }) => resource)))) {
       const { Kind: kind, ...entry } = given.entry;
       const home = this.byStack.get(given.origin.stack)?.entryHome;
-      const index = indexOf(home, { kind, name: nameOf(entry) });
+      const index = indexOf(home, { kind, name: nameOf(entry), tenancy: given.tenancy });
       if (!this.plainEntries.has(index)) {
         this.plainEntries.set(index, given);
       }
@@ -552,8 +620,8 @@ export class Snapshot {
       if ("job" in subject || content === undefined) {
         return [];
       }
-      const { kind, name } = subject.entry;
-      return [{ origin, entry: { Kind: kind, Name: name, ...content } }];
+      const { kind, name, tenancy } = subject.entry;
+      return [{ origin, tenancy, mesh: emission.mesh, entry: { Kind: kind, Name: name, ...content } }];
     });
   }
 
@@ -561,7 +629,7 @@ export class Snapshot {
   private readGiven(written: readonly GivenEntry[]): void {
     const byCluster = new Map<Cluster, GivenEntry[]>();
     for (const given of [...written, ...this.plainEntries.values()]) {
-      const cluster = this.byStack.get(given.origin.stack);
+      const cluster = this.clusterAt(this.clusterOfEmission(given), given.tenancy);
       if (cluster !== undefined) {
         append(byCluster, cluster, given);
       }
@@ -586,6 +654,10 @@ export class Snapshot {
         one.peers.add(other);
         other.peers.add(one);
       }
+      if (other !== undefined && areOtherPartitions(one, other)) {
+        one.otherPartitions.add(other);
+        other.otherPartitions.add(one);
+      }
     };
     for (const cluster of this.clusters) {
       for (const instances of cluster.instances) {
@@ -604,16 +676,19 @@ export class Snapshot {
     }
   }
 
-  private worldOf(cluster: Cluster): World {
-    const known = this.worlds.get(cluster);
+  /** The clusters of a datacenter and of its peers share a world. */
+  private worldOf({ datacenterKey, datacenterMates }: Cluster): ClustersOfWorld {
+    const known = this.worlds.get(datacenterKey);
     if (known !== undefined) {
       return known;
     }
-    const all = [...cluster.peers, ...cluster.federated, cluster];
-    const federated = [[cluster, ...cluster.federated].map(({ datacenter = "" }) => datacenter)];
-    const world = { entries: new Map(all.map((it) => [it.datacenter ?? "", this.entriesIn(it)])), federated };
-    this.worlds.set(cluster, world);
-    return world;
+    const others = datacenterMates.flatMap(({ peers, federated }) => [...peers, ...federated]);
+    const all = [...new Set([...others.flatMap((other) => other.datacenterMates), ...datacenterMates])];
+    const federated = datacenterMates.map((mate) => [mate, ...mate.federated].map(({ datacenter = "" }) => datacenter));
+    const world = { entries: new Map(all.map((it) => [it.place, this.entriesIn(it)])), federated };
+    const found = { world, homes: new Map(all.map((it) => [it.place, it])) };
+    this.worlds.set(datacenterKey, found);
+    return found;
   }
 
   private entriesIn(cluster: Cluster): ConfigEntries {
@@ -635,7 +710,10 @@ export class Snapshot {
         for (const { name } of allowed === undefined ? [] : this.servicesBehind(gateway, route)) {
           const isStated = cluster
             .statedFor(name)
-            .some(({ source: { service, peer } }) => service === gateway.name && peer === undefined);
+            .some(
+              ({ source: { service, peer, tenancy } }) =>
+                service === gateway.name && peer === undefined && tenancy === undefined,
+            );
           if (!isStated) {
             append(intentions, name, {
               ...{ ...allowed, origin: gateway.origin, mesh: gateway.mesh, destination: name, follows: true },

@@ -1,6 +1,7 @@
 import type { UpstreamOptions } from "./upstream-options";
 import { consulDuration, isDuration } from "../core/duration";
 import { withoutUndefined } from "../core/without-undefined";
+import { sourceKeyOf } from "./cluster";
 import type { Reference, UpstreamRecord } from "./records";
 import { isToken } from "../core/token";
 
@@ -9,15 +10,16 @@ export function upstreamName({ service, query }: Reference): string {
   return query ?? service;
 }
 
-/** Returns the id by which Consul distinguishes the upstreams of a service: these three fields, including empty ones. */
+/** Returns the id by which Consul distinguishes the upstreams of a service: these fields, including empty ones. */
 export function upstreamId(destination: Reference): string {
-  const { datacenter, peer } = destination;
-  return [upstreamName(destination), datacenter, peer].join("/").replace(/\/+$/, "");
+  const { datacenter, peer, tenancy = {} } = destination;
+  const { partition, namespace } = tenancy;
+  return [upstreamName(destination), datacenter, peer, partition, namespace].join("/").replace(/\/+$/, "");
 }
 
 /** Returns the key by which Consul distinguishes upstreams in the service-defaults of the source. */
 export function upstreamKey({ destination }: UpstreamRecord): string {
-  return `${destination.peer ?? ""}/${destination.service}`;
+  return sourceKeyOf({ ...destination, peer: destination.peer ?? "" });
 }
 
 /** Returns why two statements about one upstream contradict each other, or `undefined` if they do not. */
@@ -65,8 +67,23 @@ export function addressOf({ destination, localBindPort, options }: UpstreamRecor
   if (localBindPort !== undefined) {
     return `${options.localBindAddress ?? "127.0.0.1"}:${localBindPort}`;
   }
-  const { service, peer } = destination;
-  return [service, "virtual", ...(peer === undefined ? [] : [peer]), "consul"].join(".");
+  return virtualName(destination);
+}
+
+/**
+ * The name that DNS resolves to the virtual address of a service.
+ *
+ * @see https://developer.hashicorp.com/consul/docs/reference/dns
+ */
+function virtualName({ service, peer, tenancy }: Reference): string {
+  const name = [service, "virtual"];
+  if (tenancy === undefined) {
+    return [...name, ...(peer === undefined ? [] : [peer]), "consul"].join(".");
+  }
+  const { partition, namespace } = tenancy;
+  const labelled = { ns: namespace, ap: partition, peer };
+  const labels = Object.entries(labelled).flatMap(([label, value]) => (value === undefined ? [] : [value, label]));
+  return [...name, ...labels, "consul"].join(".");
 }
 
 function shown(value: unknown): string {

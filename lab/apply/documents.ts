@@ -1,4 +1,5 @@
 import type * as consul from "../../constructs/consul/generated/config-entries";
+import { tenancyFields, type Tenancy } from "../../constructs/consul/tenancy";
 import type * as nomad from "../../constructs/nomad/generated/job";
 import { evaluate, parseTemplate } from "./expression";
 import { blocksOf, isObject, type JsonObject } from "./json";
@@ -20,11 +21,15 @@ export interface JobDocument extends Origin {
 }
 
 export interface EntryDocument extends Origin {
+  /** Path of the construct that it is from. @default none */
+  readonly construct?: string;
   readonly entry: consul.ConfigEntry;
 }
 
 /** An instance that is registered in the catalog without an agent of its own: something outside of the mesh. */
 export interface CatalogDocument extends Omit<Origin, "isOpen"> {
+  /** Partition and namespace of Consul Enterprise. @default the default ones */
+  readonly tenancy?: Tenancy;
   readonly name: string;
   readonly address: string;
 }
@@ -91,15 +96,23 @@ export function readDocuments(stacks: readonly SynthesizedStack[]): MeshDocument
     for (const [id, block] of resourcesOf(config, "consul_config_entry")) {
       attempt(`consul_config_entry.${id}`, () => {
         const fields = parseDocument(block.config_json) as object;
-        const entry = { Kind: block.kind, Name: block.name, ...fields } as consul.ConfigEntry;
-        entries.push({ ...originOf(block), entry, isOpen: isOpen(block.config_json) || isOpen(block.name) });
+        const place = tenancyFields(tenancyOf(block));
+        const entry = { Kind: block.kind, Name: block.name, ...fields, ...place } as consul.ConfigEntry;
+        const construct = constructOf(block);
+        entries.push({
+          ...originOf(block),
+          ...(construct !== undefined && { construct }),
+          ...{ entry, isOpen: isOpen(block.config_json) || isOpen(block.name) },
+        });
       });
     }
     for (const [, { name, node, address, port, datacenter, ...block }] of resourcesOf(config, "consul_service")) {
       const host = textOf(address) ?? addresses.get(textOf(node) ?? "") ?? textOf(node) ?? LATER;
       const origin = originOf(block);
+      const { partition, namespace } = tenancyOf(block);
       catalog.push({
         ...origin,
+        ...((partition ?? namespace) !== undefined && { tenancy: { partition, namespace } }),
         datacenter: textOf(datacenter) ?? origin.datacenter,
         name: textOf(name) ?? LATER,
         address: typeof port === "number" ? `${host}:${port}` : host,
@@ -148,11 +161,16 @@ function resourcesOf(config: JsonObject, type: string): [string, JsonObject][] {
 /** The construct that users wrote, of which the resource is a part. */
 function constructOf({ "//": comment }: JsonObject): string | undefined {
   const { path } = ((comment as JsonObject | undefined)?.metadata ?? {}) as JsonObject;
-  return typeof path === "string" ? path.replace(/\/Job$/, "") : undefined;
+  return typeof path === "string" ? path.replace(/\/(Job|Resource)$/, "") : undefined;
 }
 
 function isResource(pair: [string, unknown]): pair is [string, JsonObject] {
   return isObject(pair[1]);
+}
+
+/** Partition and namespace of a resource. */
+function tenancyOf({ partition, namespace }: JsonObject): Tenancy {
+  return { partition: textOf(partition), namespace: textOf(namespace) };
 }
 
 function textOf(value: unknown): string | undefined {

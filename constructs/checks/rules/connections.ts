@@ -1,6 +1,6 @@
 import { ANY_SERVICE } from "../../consul/service-intentions";
-import { isTrafficOwner, peerName, type Cluster } from "../../model/cluster";
-import type { IntentionRecord, MemberRecord, VirtualServiceRecord } from "../../model/records";
+import { isTrafficOwner, placeSeenFrom, sourceKeyOf, type Cluster } from "../../model/cluster";
+import type { IntentionRecord, MemberRecord, Reference, VirtualServiceRecord } from "../../model/records";
 import type { Snapshot } from "../../model/snapshot";
 import { contradictionOf } from "../../model/upstream";
 import type { Check } from "../check";
@@ -28,7 +28,8 @@ const unknownService: Check = {
         }
       }
       for (const { origin, source } of cluster.intentions) {
-        const isNamed = source.member === undefined && source.service !== ANY_SERVICE && source.peer === undefined;
+        const isHere = source.peer === undefined && source.tenancy === undefined;
+        const isNamed = source.member === undefined && source.service !== ANY_SERVICE && isHere;
         const isUnknown = isNamed && cluster.find(source.service) === undefined;
         if (isUnknown && graph.importedService(source.service) === undefined) {
           yield {
@@ -64,15 +65,15 @@ const upstreamWithoutIntention: Check = {
       if (destination === undefined || home === undefined || isOfMany === true) {
         continue; // Either unknown, which another check reports, or in another team's app, which defines its own intentions.
       }
-      const peer = peerName(cluster, home);
+      const place = placeSeenFrom(home, cluster);
       const sources = admitted.get(home);
       const { name } = destination;
       const denied = refused.get(home);
       const pairs =
-        denied?.has(sourceName, name, peer) === true
+        denied?.has({ ...place, service: sourceName }, name) === true
           ? []
           : [name, ANY_SERVICE].flatMap((to) => [sourceName, ANY_SERVICE].map((from) => [from, to] as const));
-      if (!pairs.some(([from, to]) => sources?.has(from, to, peer) === true)) {
+      if (!pairs.some(([from, to]) => sources?.has({ ...place, service: from }, to) === true)) {
         yield {
           at,
           problem: `It ${isRoute ? "routes" : "has an upstream"} to ${destination.name}, but no intention allows it.`,
@@ -98,7 +99,7 @@ const intentionWithoutUpstream: Check = {
           destination === ANY_SERVICE ||
           source.service === ANY_SERVICE ||
           reachesByItself(graph, from) ||
-          connected.get(cluster)?.has(source.service, destination, source.peer)
+          connected.get(cluster)?.has(source, destination)
         ) {
           continue;
         }
@@ -122,14 +123,14 @@ const intentionWithoutUpstream: Check = {
 function sourceOf(
   graph: Snapshot,
   cluster: Cluster,
-  { member, service, peer }: IntentionRecord["source"],
+  { member, service, peer, tenancy }: IntentionRecord["source"],
 ): MemberRecord | undefined {
   const given = member === undefined ? undefined : graph.data.members.get(member);
   // A member of another team is looked up by its name, because the app may contain it too.
   if (given !== undefined && given.kind !== "imported service") {
     return given;
   }
-  return peer === undefined ? cluster.find(service) : undefined;
+  return peer === undefined ? graph.clusterAt(cluster, tenancy)?.find(service) : undefined;
 }
 
 const nativeWithLocalBind: Check = {
@@ -232,7 +233,7 @@ function pairsOf({ intentions, derivedIntentions }: Cluster, areDenied: boolean)
   const pairs = new Pairs();
   for (const { source, destination, isDenied } of [...intentions, ...derivedIntentions]) {
     if ((isDenied === true) === areDenied) {
-      pairs.add(source.service, destination, source.peer);
+      pairs.add(source, destination);
     }
   }
   return pairs;
@@ -246,33 +247,29 @@ function connectedIn(graph: Snapshot): ReadonlyMap<Cluster, Pairs> {
   const connected = new Map(graph.clusters.map((cluster) => [cluster, new Pairs()]));
   for (const { cluster, sourceName, destinationName, destination } of linksIn(graph)) {
     const end = (destination && graph.home(destination)) ?? cluster;
-    connected.get(end)?.add(sourceName, destinationName, peerName(cluster, end));
+    connected.get(end)?.add({ ...placeSeenFrom(end, cluster), service: sourceName }, destinationName);
     const owner = end.find(destinationName);
     const isOwner = owner !== undefined && isTrafficOwner(owner);
     for (const { cluster: last, service } of isOwner ? graph.destinationsOf(owner) : []) {
       if (last !== end || service !== destinationName) {
-        connected.get(last)?.add(sourceName, service, peerName(cluster, last));
+        connected.get(last)?.add({ ...placeSeenFrom(last, cluster), service: sourceName }, service);
       }
     }
   }
   return connected;
 }
 
-/** Pairs of sources and destinations. The peer is the cluster of the source, if it is another one. */
+/** Pairs of sources, as the cluster of the destination names them, and destinations. */
 class Pairs {
   private readonly sources = new Map<string, Set<string>>();
 
-  add(source: string, destination: string, peer: string | undefined): void {
+  add(source: Reference, destination: string): void {
     const known = this.sources.get(destination) ?? new Set();
-    this.sources.set(destination, known.add(Pairs.sourceKey(source, peer)));
+    this.sources.set(destination, known.add(sourceKeyOf(source)));
   }
 
-  has(source: string, destination: string, peer: string | undefined): boolean {
-    return this.sources.get(destination)?.has(Pairs.sourceKey(source, peer)) === true;
-  }
-
-  private static sourceKey(source: string, peer: string | undefined): string {
-    return peer === undefined ? source : `${peer}/${source}`;
+  has(source: Reference, destination: string): boolean {
+    return this.sources.get(destination)?.has(sourceKeyOf(source)) === true;
   }
 }
 

@@ -1,4 +1,13 @@
 import type * as consul from "../../consul/generated/config-entries";
+import {
+  DEFAULT_NAME,
+  fullTenancy,
+  isDefaultTenancy,
+  namespaceOf,
+  tenancyFields,
+  tenancyText,
+  type Tenancy,
+} from "../../consul/tenancy";
 import { itemsOf } from "../../core/problems";
 import { isToken } from "../../core/token";
 import type { Check } from "../check";
@@ -15,17 +24,23 @@ const FEATURES: Readonly<Partial<Record<string, string>>> = {
 /** Fields whose content Consul does not interpret. */
 const OPAQUE = ["Add", "Arguments", "Config", "Meta", "Set"];
 
-/** Yields what a config entry uses of Consul Enterprise, at any depth. The community edition accepts the name "default". */
-function* featuresIn(value: unknown): Iterable<string> {
+/**
+ * Yields what a config entry uses of Consul Enterprise, at any depth. The community edition accepts the name "default".
+ *
+ * @param known tenancies of the meshes of the app, which are reported once for each mesh
+ */
+function* featuresIn(value: unknown, known: ReadonlySet<string>): Iterable<string> {
   if (typeof value !== "object" || value === null || isToken(value)) {
     return;
   }
   for (const [key, field] of Object.entries(value) as [string, unknown][]) {
     const feature = FEATURES[key];
-    if (feature !== undefined && typeof field === "string" && !["", "default"].includes(field)) {
-      yield feature;
+    if (feature !== undefined && typeof field === "string" && !["", DEFAULT_NAME].includes(field)) {
+      if (!known.has(`${key} ${field}`)) {
+        yield feature;
+      }
     } else if (!OPAQUE.includes(key)) {
-      yield* featuresIn(field);
+      yield* featuresIn(field, known);
     }
   }
 }
@@ -38,11 +53,30 @@ function requiresTokens(entry: consul.ConfigEntry): boolean {
     : entry.Kind === "http-route" && itemsOf(entry.Rules).some(({ Filters }) => Filters?.JWT !== undefined);
 }
 
+/** Nomad's community edition registers services of every namespace in the default one. */
+function featuresOf(tenancy: Tenancy): string {
+  return namespaceOf(tenancy) === DEFAULT_NAME
+    ? "admin partitions require Consul Enterprise"
+    : "namespaces require Consul Enterprise and Nomad Enterprise";
+}
+
 const enterprise: Check = {
   id: "consul-enterprise",
   reason: "The community edition of Consul refuses config entries with fields of Consul Enterprise.",
   level: "warning",
   *find(app) {
+    const known = new Set<string>();
+    for (const { key, tenancy = {} } of app.graph.data.meshes.values()) {
+      if (!isDefaultTenancy(tenancy)) {
+        const { Partition, Namespace } = tenancyFields(fullTenancy(tenancy));
+        known.add(`Partition ${Partition}`).add(`Namespace ${Namespace}`);
+        yield {
+          at: key,
+          problem: `It is in ${tenancyText(tenancy)}, and ${featuresOf(tenancy)}.`,
+          fix: "Omit tenancy for the community edition, or silence this check.",
+        };
+      }
+    }
     for (const [at, entry] of entriesOf(app)) {
       const name = "Name" in entry ? (entry.Name ?? "") : "";
       if (entry.Kind === "service-defaults" && entry.RateLimits !== undefined) {
@@ -59,7 +93,7 @@ const enterprise: Check = {
           fix: "Require them with requireJwt of the services behind the gateway for the community edition, or silence this check.",
         };
       }
-      const features = new Set(entry.Kind === "sameness-group" ? ["sameness groups"] : featuresIn(entry));
+      const features = new Set(entry.Kind === "sameness-group" ? ["sameness groups"] : featuresIn(entry, known));
       if (features.size > 0) {
         yield {
           at,
@@ -70,7 +104,7 @@ const enterprise: Check = {
     }
     for (const { job, rendered } of jobsIn(app.graph)) {
       for (const { Name = "", Consul } of rendered.TaskGroups ?? []) {
-        const features = new Set(featuresIn(Consul));
+        const features = new Set(featuresIn(Consul, known));
         if (features.size > 0) {
           yield {
             at: job.key,

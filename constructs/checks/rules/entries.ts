@@ -1,5 +1,6 @@
 import type { IConstruct } from "constructs";
 import type * as consul from "../../consul/generated/config-entries";
+import { tenancyFields } from "../../consul/tenancy";
 import { fromTerraformJson } from "../../core/terraform-json";
 import type { CheckedApp } from "../check";
 import { foreignEntriesIn } from "./foreign";
@@ -18,7 +19,8 @@ export function* entriesOf(app: CheckedApp): Iterable<[at: IConstruct | string, 
   for (const resource of foreignEntriesIn(app)) {
     const fields = fromTerraformJson(resource.configJsonInput);
     if (fields !== undefined) {
-      yield [resource, { Kind: resource.kindInput, Name: resource.nameInput, ...fields } as consul.ConfigEntry];
+      const { kindInput: Kind, nameInput: Name, partitionInput: partition, namespaceInput: namespace } = resource;
+      yield [resource, { Kind, Name, ...tenancyFields({ partition, namespace }), ...fields } as consul.ConfigEntry];
     }
   }
 }

@@ -2,7 +2,9 @@ import type * as consul from "../../consul/generated/config-entries";
 import { MeshError, ValueError, describePath } from "../../core/errors";
 import { culpritAmongOverrides } from "../../core/override";
 import { itemsOf } from "../../core/problems";
-import type { GatewayRecord, InstancesRecord, Reference, UpstreamRecord } from "../../model/records";
+import type { Tenancy } from "../../consul/tenancy";
+import { sourceKeyOf } from "../../model/cluster";
+import type { GatewayRecord, InstancesRecord, UpstreamRecord } from "../../model/records";
 import type { Emission, Snapshot } from "../../model/snapshot";
 import { isBound, upstreamId, upstreamName } from "../../model/upstream";
 import type * as nomad from "../../nomad/generated/job";
@@ -85,10 +87,10 @@ const overrideRemoved: Check = {
         const lost =
           emissions.length === 0
             ? undefined
-            : intentions.find(({ source }) => sources?.has(sourceKey(source)) === false);
+            : intentions.find(({ source }) => sources?.has(sourceKeyOf(source)) === false);
         if (lost !== undefined) {
           const isThere = (without: Pick<consul.ServiceIntentionsConfigEntry, "Sources">) =>
-            sourcesOf(without).has(sourceKey(lost.source));
+            sourcesOf(without).has(sourceKeyOf(lost.source));
           const missing = `the intention ${lost.source.service} → ${name}`;
           yield removed(key, missing, "service-intentions", culpritIn(graph, emissions, isThere));
         }
@@ -99,11 +101,16 @@ const overrideRemoved: Check = {
 
 /** Returns the sources of a service-intentions entry. */
 function sourcesOf({ Sources }: Pick<consul.ServiceIntentionsConfigEntry, "Sources">): ReadonlySet<string> {
-  return new Set(itemsOf(Sources).map(({ Name = "", Peer }) => sourceKey({ service: Name, peer: Peer })));
+  return new Set(
+    itemsOf(Sources).map(({ Name = "", Peer, Partition, Namespace }) =>
+      sourceKeyOf({ service: Name, peer: Peer || undefined, tenancy: rendered(Partition, Namespace) }),
+    ),
+  );
 }
 
-function sourceKey({ service, peer = "" }: Pick<Reference, "service" | "peer">): string {
-  return `${peer}/${service}`;
+/** The tenancy of a reference, as it is rendered. */
+function rendered(partition: string | undefined, namespace: string | undefined): Tenancy | undefined {
+  return partition || namespace ? { partition: partition || undefined, namespace: namespace || undefined } : undefined;
 }
 
 /** Returns the owner of the override that removes something. Overrides of resources are tried last. */
@@ -214,7 +221,10 @@ function areRendered(stated: readonly UpstreamRecord[], there: readonly nomad.Co
     stated.length === there.length &&
     stated.every(({ destination, localBindPort }, index) => {
       const { DestinationName, Datacenter, DestinationPeer, LocalBindPort } = there[index];
+      const { DestinationPartition, DestinationNamespace } = there[index];
       return (
+        DestinationPartition === destination.tenancy?.partition &&
+        DestinationNamespace === destination.tenancy?.namespace &&
         DestinationName === upstreamName(destination) &&
         LocalBindPort === localBindPort &&
         Datacenter === destination.datacenter &&
@@ -254,9 +264,10 @@ function isSamePort(label: string | undefined, port: number | string): boolean {
   return label === String(port) || (label !== undefined && !/^\d+$/.test(label));
 }
 
-function idOf({ DestinationName = "", Datacenter, DestinationPeer }: nomad.ConsulUpstream): string {
+function idOf({ DestinationName = "", Datacenter, DestinationPeer, ...place }: nomad.ConsulUpstream): string {
   return upstreamId({
     service: DestinationName,
+    tenancy: rendered(place.DestinationPartition, place.DestinationNamespace),
     datacenter: Datacenter || undefined,
     peer: DestinationPeer || undefined,
   });

@@ -15,6 +15,7 @@ import { ownershipChecks } from "./ownership";
 import { permissionChecks } from "./permissions";
 import { portChecks } from "./ports";
 import { taskDnsChecks } from "./task-dns";
+import { tenancyChecks } from "./tenancies";
 import { trafficChecks } from "./traffic";
 import { transparentProxyChecks } from "./transparent-proxy";
 import { validityChecks } from "./validity";
@@ -33,6 +34,7 @@ export const MESH_CHECKS: readonly Check[] = [
   ...extensionChecks,
   ...enterpriseChecks,
   ...datacenterChecks,
+  ...tenancyChecks,
   ...inboundGatewayChecks,
   ...gatewayChecks,
   ...portChecks,

@@ -1,6 +1,7 @@
 import { Protocol } from "../../consul/protocol";
 import { ANY_SERVICE, hasExceptions, isDeny } from "../../consul/service-intentions";
 import { renderJwtRequirement } from "../../consul/jwt-requirement";
+import { sourceKeyOf } from "../../model/cluster";
 import type { IntentionRecord } from "../../model/records";
 import type { Snapshot } from "../../model/snapshot";
 import type { Check } from "../check";
@@ -57,7 +58,7 @@ const conflictingIntention: Check = {
       for (const { source, destination, origin } of denied) {
         const isAllowed = cluster
           .statedFor(destination)
-          .some((it) => it.isDenied !== true && it.source.service === source.service && it.source.peer === source.peer);
+          .some((it) => it.isDenied !== true && sourceKeyOf(it.source) === sourceKeyOf(source));
         if (isAllowed) {
           yield {
             at: origin.path,
@@ -134,7 +135,7 @@ function* sourcesIn(graph: Snapshot): Iterable<{
   for (const cluster of graph.clusters) {
     const groups = new Map<string, [IntentionRecord, ...IntentionRecord[]]>();
     const keyOf = ({ destination, source }: IntentionRecord, name: string) =>
-      [destination, source.peer ?? "", name].join("/");
+      `${destination}/${sourceKeyOf({ ...source, service: name })}`;
     const all = cluster.hasPermissions ? [...cluster.intentions, ...cluster.derivedIntentions] : [];
     const judged = new Set(
       all.filter(({ permissions }) => permissions !== undefined).map(({ destination }) => destination),

@@ -1,5 +1,6 @@
 import { TerraformStack } from "cdktf";
 import type { IConstruct } from "constructs";
+import { partitionOf, tenancyOfKind, type Tenancy } from "../../consul/tenancy";
 import type { Cluster } from "../../model/cluster";
 import { keyOf } from "../../model/needs";
 import { constructAt } from "../../model/origin";
@@ -108,12 +109,19 @@ function isInboundGateway(member: MemberRecord): member is GatewayRecord {
   return member.kind === "gateway" && member.listeners.length > 0;
 }
 
+interface JobOwner {
+  readonly key: string;
+  readonly name?: string;
+  readonly what: string;
+  readonly cluster: Cluster;
+}
+
 const duplicateJob: Check = {
   id: "duplicate-job",
   reason: "Job IDs are unique in a Nomad namespace: the second job would replace the first.",
   level: "error",
   *find({ root, graph }) {
-    const owners = new Map<string, { readonly key: string; readonly name?: string; readonly what: string }>();
+    const owners = new Map<string, JobOwner>();
     for (const job of graph.data.jobs.values()) {
       const { id, namespace = "default", version } = job;
       const what = version === undefined ? "" : ` (version ${version})`;
@@ -121,18 +129,27 @@ const duplicateJob: Check = {
       const name = graph.data.members.get(key)?.name;
       const place = JSON.stringify([graph.nomadOf(job), namespace, id]);
       const owner = owners.get(place);
-      // Two services with the same name are reported separately.
-      if (owner !== undefined && (owner.name !== name || name === undefined)) {
+      // Two services with the same name in one cluster are reported separately.
+      const isReported = owner?.cluster === graph.clusterOf(job.mesh) && owner.name === name && name !== undefined;
+      if (owner !== undefined && !isReported) {
         yield {
           at: key,
           problem: `The job "${id}"${what} already belongs to ${describePath(owner.key)}${owner.what}.`,
-          fix: `Change one of the names${elsewhere(root, owner.key, key)}.`,
+          fix: `Change one of the names${tenanciesHint(graph, owner.key, key)}${elsewhere(root, owner.key, key)}.`,
         };
       }
-      owners.set(place, owner ?? { key, name, what });
+      owners.set(place, owner ?? { key, name, what, cluster: graph.clusterOf(job.mesh) });
     }
   },
 };
+
+/** Returns a hint for services of the same name in two namespaces of Consul, which are two jobs. */
+function tenanciesHint(graph: Snapshot, left: string, right: string): string {
+  const [one, other] = [left, right].map((key) => graph.data.members.get(key)?.mesh ?? graph.data.jobs.get(key)?.mesh);
+  return one === undefined || other === undefined || graph.clusterOf(one) === graph.clusterOf(other)
+    ? ""
+    : ", or set Nomad's namespace of one of the meshes";
+}
 
 const duplicateNode: Check = {
   id: "duplicate-node",
@@ -140,7 +157,8 @@ const duplicateNode: Check = {
     "A node in Consul's catalog has one address, so one of two external services would be reached at the address of the other.",
   level: "error",
   *find({ graph }) {
-    for (const { members } of graph.clusters) {
+    for (const { partitionMates } of graph.clusters.filter((cluster) => cluster.partitionMates[0] === cluster)) {
+      const members = partitionMates.flatMap((mate) => mate.members);
       const owners = new Map<string, string>();
       const external = members.filter((member) => member.kind === "external service");
       for (const { key, nodeName } of external.flatMap(({ key, instances }) =>
@@ -248,23 +266,37 @@ interface OwnedEntry {
 function entriesIn(app: CheckedApp): ReadonlyMap<Cluster, readonly OwnedEntry[]> {
   const { graph } = app;
   const entries = new Map(graph.clusters.map((cluster): [Cluster, OwnedEntry[]] => [cluster, []]));
-  const add = (stack: string, entry: OwnedEntry) => {
-    const cluster = graph.clusterOfStack(stack);
+  const add = (stated: Cluster | undefined, tenancy: Tenancy, entry: OwnedEntry) => {
+    const cluster = ownerOf(graph, stated, entry.kind, tenancy);
     if (cluster !== undefined) {
       entries.get(cluster)?.push(entry);
     }
   };
   for (const emission of graph.emissions) {
-    const { subject, resource, origin } = emission;
+    const { subject, resource } = emission;
     if ("entry" in subject && graph.contentOf(emission) !== undefined) {
-      add(origin.stack, { at: resource.node.path, kind: subject.entry.kind, name: subject.entry.name });
+      const { kind, name, tenancy = {} } = subject.entry;
+      add(graph.clusterOfEmission(emission), tenancy, { at: resource.node.path, kind, name });
     }
   }
   for (const entry of foreignEntriesIn(app)) {
     const { path: stack } = TerraformStack.of(entry).node;
-    add(stack, { at: entry.node.path, kind: String(entry.kindInput), name: String(entry.nameInput) });
+    const { partitionInput: partition, namespaceInput: namespace } = entry;
+    add(
+      graph.clusterOfStack(stack),
+      { partition, namespace },
+      { at: entry.node.path, kind: String(entry.kindInput), name: String(entry.nameInput) },
+    );
   }
   return entries;
+}
+
+/** Returns the cluster of an entry. All namespaces of a partition share some kinds, which are attributed to the first one. */
+function ownerOf(graph: Snapshot, stated: Cluster | undefined, kind: string, given: Tenancy): Cluster | undefined {
+  const tenancy = tenancyOfKind(kind, given);
+  return tenancyOfKind(kind, { namespace: "any" }).namespace === undefined
+    ? stated?.datacenterMates.find((mate) => partitionOf(mate.tenancy) === partitionOf(tenancy))
+    : graph.clusterAt(stated, tenancy);
 }
 
 /** Returns the keys of entries that Nomad writes, with the jobs that cause it. */

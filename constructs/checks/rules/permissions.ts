@@ -1,6 +1,7 @@
 import type { HttpPermission, PermissionMatch } from "../../consul/http-permission";
 import type { RequestNormalization } from "../../consul/mesh-config";
 import { EVERYTHING, isDeny } from "../../consul/service-intentions";
+import { sourceKeyOf } from "../../model/cluster";
 import type { IntentionRecord } from "../../model/records";
 import { append } from "../../core/collections";
 import type { Check } from "../check";
@@ -106,7 +107,7 @@ const requestNormalization: Check = {
 
 /** The key that statements about the same source and destination have in common. */
 function keyOf({ source, destination }: IntentionRecord): string {
-  return JSON.stringify([destination, source.service, source.peer]);
+  return JSON.stringify([destination, sourceKeyOf(source)]);
 }
 
 /** Returns the descriptions of requests that bypass permissions. */

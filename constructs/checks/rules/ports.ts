@@ -212,6 +212,8 @@ interface HostPort {
   readonly nomad: string;
   readonly nodePool: string;
   readonly datacenters: readonly string[];
+  /** Admin partition of Consul, which each node has one of. @default any */
+  readonly partition?: string;
 }
 
 /** Yields the ports of nodes that jobs use. */
@@ -219,12 +221,12 @@ function* hostPortsIn(graph: Snapshot): Iterable<HostPort> {
   for (const { job, rendered } of jobsIn(graph)) {
     const { NodePool: nodePool = "default", Datacenters: datacenters = ["*"], TaskGroups = [] } = rendered;
     const nomad = graph.nomadOf(job);
-    for (const { Name = "", Networks = [] } of TaskGroups) {
+    for (const { Name = "", Networks = [], Consul } of TaskGroups) {
       for (const { Value: port, HostNetwork = "default" } of Networks.flatMap(
         ({ ReservedPorts }) => ReservedPorts ?? [],
       )) {
         if (port !== undefined && !isToken(port)) {
-          const place = { nomad: `${nomad}/${HostNetwork}`, nodePool, datacenters };
+          const place = { nomad: `${nomad}/${HostNetwork}`, nodePool, datacenters, partition: Consul?.Partition };
           yield { at: job.key, group: `${job.key}/${Name}`, port, ...place };
         }
       }
@@ -234,6 +236,9 @@ function* hostPortsIn(graph: Snapshot): Iterable<HostPort> {
 
 /** Whether both could run on the same node. The pool `all` contains all nodes. */
 function mayShareNodes(left: HostPort, right: HostPort): boolean {
+  if (left.partition !== undefined && right.partition !== undefined && left.partition !== right.partition) {
+    return false;
+  }
   const pools = [left.nodePool, right.nodePool];
   return (
     (pools[0] === pools[1] || pools.includes("all")) &&

@@ -2,7 +2,9 @@ import { isUnknown, knownEntries } from "../../core/collections";
 import { Protocol } from "../../consul/protocol";
 import { fitsAll } from "../../consul/service-router";
 import { SubsetFilter } from "../../consul/subset-filter";
-import { isTrafficOwner, sourceSeenIn } from "../../model/cluster";
+import type * as consul from "../../consul/generated/config-entries";
+import { tenancyIn } from "../../consul/tenancy";
+import { isTrafficOwner, sourceKeyOf, sourceSeenIn } from "../../model/cluster";
 import { cyclesIn } from "../../model/cycles";
 import type { GatewayRecord, MemberRecord, Reference, TrafficOwnerRecord } from "../../model/records";
 import type { Snapshot } from "../../model/snapshot";
@@ -212,7 +214,7 @@ const redirectBesideRules: Check = {
         continue;
       }
       const elsewhere = redirect.service;
-      const isAway = elsewhere !== owner.name;
+      const isAway = elsewhere !== owner.name || redirect.tenancy !== undefined;
       const said = given.filter((name) => !["redirect", "override"].includes(name) && (isAway || name === "failover"));
       const idle = [...(isAway && subsets.size > 0 ? ["subsets"] : []), ...said];
       if (idle.length > 0) {
@@ -309,9 +311,9 @@ const rewrittenPermissions: Check = {
       const intentions = cluster.intentionsFor(owner.name).filter(({ permissions }) => permissions !== undefined);
       const rewritten = intentions.length === 0 ? [] : graph.destinationsOf(owner).filter((it) => it.isRewritten);
       for (const { cluster: end, service } of rewritten) {
-        const known = new Set(end.intentionsFor(service).map(({ source }) => sourceKey(source)));
+        const known = new Set(end.intentionsFor(service).map(({ source }) => sourceKeyOf(source)));
         for (const { source } of intentions) {
-          if (!known.has(sourceKey(sourceSeenIn(end, source, cluster)))) {
+          if (!known.has(sourceKeyOf(sourceSeenIn(end, source, cluster)))) {
             yield {
               at: owner.key,
               problem: `The permissions of ${source.service} on ${owner.name} depend on the path, and a route to ${service} rewrites it.`,
@@ -323,10 +325,6 @@ const rewrittenPermissions: Check = {
     }
   },
 };
-
-function sourceKey({ service, peer = "" }: Reference): string {
-  return `${peer}/${service}`;
-}
 
 /** All members with traffic rules. */
 const ownersIn = once((graph): readonly TrafficOwnerRecord[] =>
@@ -349,7 +347,7 @@ function targetOf(
   owner: TrafficOwnerRecord,
   reference: TrafficReference,
 ): Exclude<MemberRecord, GatewayRecord> | undefined {
-  return reference.service === owner.name && reference.member === undefined
+  return reference.service === owner.name && reference.member === undefined && reference.tenancy === undefined
     ? owner
     : graph.resolve(graph.clusterOf(owner.mesh), reference);
 }
@@ -364,8 +362,9 @@ function ownerOf(
   return target !== undefined && isTrafficOwner(target) ? target : undefined;
 }
 
-function placeOf({ service, subset }: { readonly service: string; readonly subset?: string }): string {
-  return subset === undefined ? service : `${service}, subset ${subset}`;
+function placeOf({ service, subset, tenancy }: Reference): string {
+  const name = sourceKeyOf({ service, tenancy });
+  return subset === undefined ? name : `${name}, subset ${subset}`;
 }
 
 function isHundredths(weight: number): boolean {
@@ -382,7 +381,7 @@ const conflictingUpstreamConfig: Check = {
         continue;
       }
       const overrides = service.upstreamConfig?.Overrides ?? [];
-      const said = new Map(overrides.map(({ Name, Peer }) => [`${Peer ?? ""}/${Name ?? ""}`, "its serviceDefaults"]));
+      const said = new Map(overrides.map((override) => [keyOfOverride(override), "its serviceDefaults"]));
       for (const instances of graph.instancesOf(service.key)) {
         for (const upstream of graph.ownUpstreamsOf(instances)) {
           const { limits, passiveHealthCheck, connectTimeout } = upstream.options;
@@ -406,6 +405,12 @@ const conflictingUpstreamConfig: Check = {
     }
   },
 };
+
+function keyOfOverride({ Name = "", Peer = "", Partition, Namespace }: consul.UpstreamConfig): string {
+  const tenancy =
+    Partition === undefined && Namespace === undefined ? undefined : tenancyIn({ Partition, Namespace }, {});
+  return sourceKeyOf({ service: Name, peer: Peer, tenancy });
+}
 
 const versionMetadata: Check = {
   id: "version-metadata",

@@ -20,14 +20,14 @@ function* wildcardIntentions(
   for (const cluster of clusters) {
     for (const intention of cluster.statedFor(ANY_SERVICE)) {
       if ((intention.isDenied === true) === (does === "deny")) {
-        yield { cluster, intention, source: sourceOf(intention) };
+        yield { cluster, intention, source: sourceOf(intention, cluster) };
       }
     }
   }
 }
 
-function sourceOf({ source }: IntentionRecord): Source {
-  return { service: source.service, peer: source.peer };
+function sourceOf({ source: { service, peer, tenancy } }: IntentionRecord, cluster: Cluster): Source {
+  return { service, peer, tenancy, at: cluster.tenancy };
 }
 
 /** Returns what decides about a source and a destination, and whether it is an intention for any destination. */

@@ -4,11 +4,14 @@ import { layHeaderChanges, type HeaderChanges } from "../../consul/header-change
 import { renderHttpRouteRule, type HttpRouteMatch } from "../../consul/http-route";
 import { Protocol } from "../../consul/protocol";
 import { problemOfRoute, type RouteChanges } from "../../consul/service-router";
+import { tenancyFields } from "../../consul/tenancy";
 import { renderJwtRequirement, type JwtRequirement } from "../../consul/jwt-requirement";
 import type { Override } from "../../core/override";
 import { overridden } from "../../consul/override";
 import { MeshError } from "../../core/errors";
+import { sourceKeyOf } from "../../model/cluster";
 import type { Need } from "../../model/needs";
+import type { Reference } from "../../model/records";
 import { withoutUndefined } from "../../core/without-undefined";
 import { type ConsulConfigEntry, DerivedConfigEntry } from "../config-entry";
 import { nameOf, type IMeshMember, type IMeshService } from "../mesh-member";
@@ -64,6 +67,7 @@ export class ApiGatewayRoute extends Construct {
     private readonly listener: ApiGatewayListener,
     name: string,
     private readonly services: readonly WeightedService[],
+    private readonly references: readonly Reference[],
     private readonly options: HttpRouteOptions,
     private readonly ownHeaderChanges: HeaderChanges,
     needs: readonly Need[],
@@ -82,7 +86,10 @@ export class ApiGatewayRoute extends Construct {
       ? new DerivedConfigEntry<consul.TCPRouteConfigEntry>(this, "Entry", {
           kind: "tcp-route",
           name,
-          entry: () => ({ Parents: this.parents, Services: this.targets.map((target) => ({ Name: nameOf(target) })) }),
+          entry: () => ({
+            Parents: this.parents,
+            Services: this.references.map(({ service, tenancy }) => ({ Name: service, ...tenancyFields(tenancy) })),
+          }),
           dependsOn: needs,
         })
       : new DerivedConfigEntry<consul.HTTPRouteConfigEntry>(this, "Entry", {
@@ -105,7 +112,10 @@ export class ApiGatewayRoute extends Construct {
   }
 
   private renderHttp(): Omit<consul.HTTPRouteConfigEntry, "Kind" | "Name"> {
-    const targets = this.services.map(({ service, weight = 1 }) => ({ name: nameOf(service), weight }));
+    const targets = this.services.map(({ weight = 1 }, index) => {
+      const { service, tenancy } = this.references[index];
+      return { name: service, weight, tenancy };
+    });
     const { override, jwt, ...changes } = this.options;
     const requestHeaders = layHeaderChanges(this.ownHeaderChanges, changes.requestHeaders);
     const { Filters, ...rule } = renderHttpRouteRule(targets, this.matches, { ...changes, requestHeaders });
@@ -144,7 +154,7 @@ export class ApiGatewayRoute extends Construct {
         throw new MeshError(this.gateway, ...problem);
       }
     }
-    const names = this.services.map(({ service }) => nameOf(service));
+    const names = this.references.map((reference) => sourceKeyOf(reference));
     const twice = names.find((name, index) => names.indexOf(name) !== index);
     if (twice !== undefined) {
       throw new MeshError(this.gateway, `A route has ${twice} twice.`, "List it once, with the sum of its weights.");

@@ -114,7 +114,7 @@ export class ApiGateway extends InboundGateway<ApiGatewayListener, ApiGatewayBas
     const own = this.headerChangesAt(listener);
     const targets = this.referencesTo(services.map(({ service }) => service));
     const needs = [{ entry: { kind: "api-gateway", name: this.serviceName } }, ...defaultsOf(targets)] as const;
-    const route = new ApiGatewayRoute(this, listener, name, services, routeOptions, own, needs);
+    const route = new ApiGatewayRoute(this, listener, name, services, targets, routeOptions, own, needs);
     this.addRouteRecord(listener, { targets, hosts: route.hosts, claims: route.claims });
     this.routes.push(route);
   }

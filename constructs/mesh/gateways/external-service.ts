@@ -8,6 +8,7 @@ import { MeshError } from "../../core/errors";
 import { EnvoyExtension } from "../../consul/envoy-extension";
 import { regionOf, type AwsLambdaOptions } from "../../consul/extensions/aws-lambda";
 import { Protocol } from "../../consul/protocol";
+import { isDefaultTenancy, namespaceOf, partitionOf } from "../../consul/tenancy";
 import type { ExternalServiceRecord } from "../../model/records";
 import { allow, refuseWrongDenial, type DenialOptions, type Intention, type IntentionOptions } from "../intention";
 import type { Mesh } from "../mesh";
@@ -201,22 +202,28 @@ export class ExternalService extends Construct implements TrafficOwner {
     suffix: string,
     { tags, meta }: ExternalServiceProps,
   ): void {
+    const { partition, namespace } = this.mesh.tenancy ?? {};
+    const place = isDefaultTenancy({ partition, namespace })
+      ? []
+      : [partitionOf({ partition }), namespaceOf({ namespace })];
     const node = new Node(this, `Node${suffix}`, {
       name: nodeName,
+      ...(place.length > 0 && { partition }),
       address,
       // Metadata by which Consul's tools recognize a node without an agent.
       meta: { "external-node": "true", "external-probe": "true" },
     });
-    addressByIdentity(node, nodeName);
+    addressByIdentity(node, nodeName, ...place);
     const service = new Service(this, `Service${suffix}`, {
       name: this.serviceName,
+      ...(place.length > 0 && { partition, namespace }),
       nodeAttribute: node.name,
       address,
       port,
       tags: own.tags === undefined ? (tags as string[] | undefined) : [...joinLists(tags, own.tags)],
       meta: mergeMapsOrNone(meta, own.meta),
     });
-    addressByIdentity(service, nodeName, this.serviceName);
+    addressByIdentity(service, nodeName, this.serviceName, ...place);
   }
 
   /**

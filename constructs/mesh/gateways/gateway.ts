@@ -4,6 +4,7 @@ import type { Job } from "@cdktf/provider-nomad/lib/job";
 import { Construct } from "constructs";
 import type { WorkloadAuthMethod, GatewayWorkload } from "../../access/workload-auth-method";
 import { problemOfUpstreamPolicy, renderEnvoyRuntime, type PassiveHealthCheck } from "../../consul/upstream-config";
+import { isDefaultTenancy, tenancyText } from "../../consul/tenancy";
 import { MeshError } from "../../core/errors";
 import { Graph } from "../../model/graph";
 import type { GatewayKind, GatewayRecord } from "../../model/records";
@@ -95,6 +96,14 @@ export abstract class Gateway<Props extends GatewayBaseProps = GatewayBaseProps>
    * gateway.bindTo(access.workloads);
    */
   bindTo(authMethod: WorkloadAuthMethod): void {
+    const { tenancy = {} } = this.mesh;
+    if (!isDefaultTenancy(tenancy)) {
+      throw new MeshError(
+        this,
+        `It is in ${tenancyText(tenancy)}, and Meshform adds binding rules only to the default namespace of the default partition.`,
+        "Omit gatewayAuthMethod of its mesh, and add its AclBindingRule and policy with the provider's resources, in its partition and namespace.",
+      );
+    }
     if (!this.rules.has(authMethod)) {
       this.rules.set(authMethod, this.addRule(authMethod));
       Graph.of(this).write(this, ({ allowed }) => allowed.add(this.node.path));

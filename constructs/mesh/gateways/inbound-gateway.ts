@@ -171,5 +171,5 @@ export abstract class InboundGateway<
 
 /** The `service-defaults` of the services to which a gateway routes: Consul validates its entries against their protocols. */
 export function defaultsOf(targets: readonly Reference[]): readonly Need[] {
-  return targets.map(({ service }) => ({ entry: { kind: "service-defaults", name: service } }));
+  return targets.map(({ service, tenancy }) => ({ entry: { kind: "service-defaults", name: service, tenancy } }));
 }

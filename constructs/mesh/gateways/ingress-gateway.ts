@@ -6,6 +6,7 @@ import { layHeaderChanges, renderHeaderChanges, type HeaderChanges } from "../..
 import { Protocol } from "../../consul/protocol";
 import { ANY_SERVICE } from "../../consul/service-intentions";
 import { joinStaticClusters, STATIC_CLUSTERS } from "../../consul/static-cluster";
+import { tenancyFields } from "../../consul/tenancy";
 import {
   problemOfUpstreamPolicy,
   renderPassiveHealthCheck,
@@ -14,12 +15,13 @@ import {
 import type { Override } from "../../core/override";
 import { overridden } from "../../consul/override";
 import { MeshError } from "../../core/errors";
+import { sourceKeyOf } from "../../model/cluster";
 import type { Snapshot } from "../../model/snapshot";
 import { sidecarOf } from "../../nomad/gateway-job";
 import { inboundTaskName, proxyServiceOf } from "../../nomad/inbound-gateway-job";
 import { DerivedConfigEntry } from "../config-entry";
 import { allow, Intention, type IntentionOptions } from "../intention";
-import { nameOf, type IMeshService } from "../mesh-member";
+import { nameOf, referenceTo, type IMeshService } from "../mesh-member";
 import { defaultsOf, InboundGateway, type InboundGatewayBaseProps } from "./inbound-gateway";
 import type { InMesh } from "./gateway";
 import { refuseWrongArgument, refuseWrongValues } from "../../core/shape";
@@ -203,8 +205,10 @@ export class IngressGateway extends InboundGateway<IngressListener, IngressGatew
     this.refuseWrongCheck(passiveHealthCheck);
     this.refuseUnknownCluster(sds);
     const isTcp = listener.protocol === Protocol.TCP;
-    const name = nameOf(target);
-    const isAny = name === ANY_SERVICE;
+    const targetName = nameOf(target);
+    const isAny = targetName === ANY_SERVICE;
+    const reference = referenceTo(target, this.mesh);
+    const name = sourceKeyOf(reference);
     const { port } = listener.options;
     if (isAny && hosts !== undefined) {
       throw new MeshError(
@@ -254,13 +258,14 @@ export class IngressGateway extends InboundGateway<IngressListener, IngressGatew
     }
     this.served.push(own);
     this.addRouteRecord(listener, {
-      targets: isAny ? [] : this.referencesTo([target]),
+      targets: isAny ? [] : [reference],
       anyService: isAny ? { allowed } : undefined,
       hosts: hosts ?? [],
       claims: isAny ? [] : (hosts ?? [`${name}.ingress.*`]).map((host) => `requests for ${host.toLowerCase()}`),
       ingress: overridden<consul.IngressService>(
         {
-          Name: name,
+          Name: targetName,
+          ...tenancyFields(reference.tenancy),
           Hosts: hosts,
           TLS: sds && { SDS: renderSds(sds) },
           ...(limits && renderLimits(limits)),

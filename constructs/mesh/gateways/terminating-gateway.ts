@@ -2,6 +2,9 @@ import type { AclBindingRule } from "@cdktf/provider-consul/lib/acl-binding-rule
 import type { Construct } from "constructs";
 import type * as consul from "../../consul/generated/config-entries";
 import type { WorkloadAuthMethod } from "../../access/workload-auth-method";
+import { isSameTenancy, namespaceOf, partitionOf } from "../../consul/tenancy";
+import { MeshError } from "../../core/errors";
+import { placeSeenFrom } from "../../model/cluster";
 import { normalizingRuntime } from "../../nomad/envoy-normalization";
 import {
   gatewayTaskName,
@@ -52,6 +55,14 @@ export class TerminatingGateway extends Gateway<TerminatingGatewayBaseProps> {
   addService(service: ExternalService): void {
     refuseWrongArgument(this, "service", service, like("an ExternalService", "nodeNames"));
     const key = this.node.path;
+    const { tenancy: { partition } = {} } = placeSeenFrom(this.mesh, service.mesh);
+    if (partition !== undefined && partition !== partitionOf(this.mesh.tenancy ?? {})) {
+      throw new MeshError(
+        this,
+        `The external service ${service.serviceName} is in the partition ${partition}, and a terminating gateway routes only to services of its own one.`,
+        "Add a terminating gateway to that partition.",
+      );
+    }
     Graph.of(this).write(this, ({ outside }) =>
       outside.set(key, (outside.get(key) ?? new Set()).add(service.node.path)),
     );
@@ -88,8 +99,12 @@ export class TerminatingGateway extends Gateway<TerminatingGatewayBaseProps> {
     const task = gatewayTaskName("terminating", this.serviceName);
     const pathOf = (file: string | undefined) =>
       file === undefined ? undefined : sidecarOf(this.props).pathOf(task, file);
-    return graph.outsideServicesOf(this.node.path).map(({ name, tls }) => ({
+    const own = graph.clusterOf(this.mesh.node.path);
+    return graph.outsideServicesOf(this.node.path).map(({ name, tls, mesh }) => ({
       Name: name,
+      ...(!isSameTenancy(graph.clusterOf(mesh).tenancy, own.tenancy) && {
+        Namespace: namespaceOf(graph.clusterOf(mesh).tenancy),
+      }),
       CAFile: pathOf(tls?.caFile),
       CertFile: pathOf(tls?.certFile),
       KeyFile: pathOf(tls?.keyFile),

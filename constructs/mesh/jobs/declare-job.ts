@@ -1,6 +1,7 @@
 import { Job } from "@cdktf/provider-nomad/lib/job";
 import type { Construct } from "constructs";
 import { addressByIdentity } from "../../core/address";
+import { tenancyFields, type Tenancy } from "../../consul/tenancy";
 import { durationText } from "../../core/duration";
 import { resolvedOnce, withoutTraces } from "../../core/lean-resource";
 import { Graph } from "../../model/graph";
@@ -39,8 +40,9 @@ export function declareJob(scope: Construct, parts: NomadJobParts): Job {
   addressByIdentity(resource, region, namespace === "default" ? undefined : namespace, id);
   graph.emit(scope, {
     subject: { job: key },
+    mesh: mesh.node.path,
     resource,
-    render: (snapshot) => mesh.observe(render(snapshot), snapshot),
+    render: (snapshot) => inTenancy(mesh.observe(render(snapshot), snapshot), mesh.tenancy),
     needs: (snapshot) => [
       ...needsOf(needs(snapshot)),
       // Envoy reads some settings of proxy-defaults, those for metrics and tracing, only when it starts.
@@ -67,6 +69,19 @@ export function renderedJob(resource: Job): nomad.Job {
   const { snapshot } = Graph.of(resource);
   const emission = snapshot.emissions.find((it) => it.resource === resource);
   return (emission && snapshot.contentOf(emission)) ?? {};
+}
+
+/** Registers the services of all groups in the tenancy, unless an override of a group sets another one. */
+function inTenancy(job: nomad.Job, tenancy: Tenancy | undefined): nomad.Job {
+  return tenancy === undefined
+    ? job
+    : {
+        ...job,
+        TaskGroups: job.TaskGroups?.map((group) => ({
+          ...group,
+          Consul: { ...tenancyFields(tenancy), ...group.Consul },
+        })),
+      };
 }
 
 function isToRun({ Type = "service", TaskGroups = [] }: nomad.Job): boolean {

@@ -53,7 +53,7 @@ export function referenceToDestination(
   }
   const place = referenceTo(service, own);
   return {
-    ...{ service: service.serviceName, member: service.node.path, subset },
+    ...{ service: service.serviceName, member: service.node.path, subset, tenancy: place.tenancy },
     datacenter: datacenter ?? (peer === undefined ? place.datacenter : undefined),
     peer: peer ?? (datacenter === undefined ? place.peer : undefined),
   };

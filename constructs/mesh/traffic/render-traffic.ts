@@ -2,6 +2,7 @@ import type * as consul from "../../consul/generated/config-entries";
 import { overridden } from "../../consul/override";
 import { renderServiceResolver } from "../../consul/service-resolver";
 import { fitsAll } from "../../consul/service-router";
+import { tenancyFields, type Tenancy } from "../../consul/tenancy";
 import type { Reference, RouteRecord, TrafficOwnerRecord } from "../../model/records";
 import type { Snapshot } from "../../model/snapshot";
 import { defaultSubsetOf, filterOf } from "../../model/traffic";
@@ -46,6 +47,7 @@ export function renderSplitter(
       Weight: weight,
       Service: foreign(owner, to),
       ServiceSubset: to.subset,
+      ...tenancyFields(to.tenancy),
       ...fields,
     })),
   };
@@ -62,7 +64,8 @@ export function renderRouter(
 ): Omit<consul.ServiceRouterConfigEntry, "Kind" | "Name"> | undefined {
   const { routes, testers, splits, resolve } = graph.trafficOf(owner);
   const { RequestTimeout } = resolve.fields;
-  const isOwn = ({ to }: RouteRecord) => to === undefined || (to.service === owner.name && to.subset === undefined);
+  const isOwn = ({ to }: RouteRecord) =>
+    to === undefined || (to.service === owner.name && to.subset === undefined && to.tenancy === undefined);
   const forTesters = (route: RouteRecord): RouteRecord[] =>
     testers === undefined || !isOwn(route)
       ? []
@@ -90,6 +93,7 @@ export function renderRouter(
       Destination: {
         Service: to && foreign(owner, to),
         ServiceSubset: to?.subset,
+        ...tenancyFields(to?.tenancy),
         ...fields,
         RequestTimeout: fields.RequestTimeout ?? RequestTimeout,
       },
@@ -106,9 +110,9 @@ export function leadsElsewhere(graph: Snapshot, owner: TrafficOwnerRecord): bool
 export function needsOfResolver(graph: Snapshot, owner: TrafficOwnerRecord): readonly Need[] {
   return [
     ...ofName(owner.name),
-    ...targetsOfResolver(graph, owner).flatMap(({ service, subset }): Need[] => [
-      defaults(service),
-      ...(subset === undefined ? [] : [resolver(service)]),
+    ...targetsOfResolver(graph, owner).flatMap(({ service, subset, tenancy }): Need[] => [
+      defaults(service, tenancy),
+      ...(subset === undefined ? [] : [resolver(service, tenancy)]),
     ]),
   ];
 }
@@ -116,7 +120,9 @@ export function needsOfResolver(graph: Snapshot, owner: TrafficOwnerRecord): rea
 function targetsOfResolver(graph: Snapshot, owner: TrafficOwnerRecord): readonly Reference[] {
   const { redirect, failover = {} } = graph.trafficOf(owner).resolve;
   const targets = [...(redirect ? [redirect] : []), ...Object.values(failover).flat()];
-  return targets.filter(({ peer, service }) => peer === undefined && service !== owner.name);
+  return targets.filter(
+    ({ peer, service, tenancy }) => peer === undefined && (service !== owner.name || tenancy !== undefined),
+  );
 }
 
 /** A splitter sends requests to a destination only after that destination exists. */
@@ -149,15 +155,15 @@ function ofDestination(graph: Snapshot, owner: TrafficOwnerRecord, to: Reference
   const behind = instances.filter(
     ({ version }) => version === undefined || to.subset === undefined || version === to.subset,
   );
-  return [defaults(to.service), resolver(to.service), ...behind.map(({ job }) => ({ job }))];
+  return [defaults(to.service, to.tenancy), resolver(to.service, to.tenancy), ...behind.map(({ job }) => ({ job }))];
 }
 
-function defaults(name: string): Need {
-  return { entry: { kind: "service-defaults", name } };
+function defaults(name: string, tenancy?: Tenancy): Need {
+  return { entry: { kind: "service-defaults", name, tenancy } };
 }
 
-function resolver(name: string): Need {
-  return { entry: { kind: "service-resolver", name } };
+function resolver(name: string, tenancy?: Tenancy): Need {
+  return { entry: { kind: "service-resolver", name, tenancy } };
 }
 
 /** The service name of a destination; `undefined` if it is the service that owns the rules. */

@@ -1,6 +1,7 @@
 import { join } from "node:path";
 import { needsOf, requireNeeds } from "../../app/app-needs";
 import { contextOfProject } from "../../app/app-source";
+import { requireCommunityEdition } from "../../app/require-community-edition";
 import { synthesizeApp, type Runtime } from "../../app/synthesize-app";
 import { readDocuments } from "../../apply/documents";
 import { readStacks } from "../../apply/synthesized";
@@ -20,7 +21,9 @@ export async function synthesize(run: Run, results: Results): Promise<void> {
     const { primary } = run.topology.datacenters[0];
     const federation = primary && { consulPrimaryDatacenter: primary.name };
     results.warnings = await synthesizeApp(app, incoming, { signal, profile, runtime: wanted, federation });
-    results.documents = readDocuments(readStacks(incoming)).jobs;
+    const documents = readDocuments(readStacks(incoming));
+    requireCommunityEdition(documents);
+    results.documents = documents.jobs;
   };
   await synthesizeFor(runtime ?? "exec");
   // The Envoys of an app of containers are containers too, as they are elsewhere.
