@@ -1,11 +1,24 @@
-import type { consul, nomad } from "../../constructs";
+import {
+  ApiGatewayListener,
+  Failover,
+  Protocol,
+  ServiceMesh,
+  type consul,
+  type nomad,
+  type Tenancy,
+} from "../../constructs";
 import { problemsOfJob } from "../../constructs/nomad/validate-job";
 import { problemsOfPortLabels } from "../../constructs/nomad/validate/port-labels";
+import { readDocuments, type MeshDocuments } from "../../lab/apply/documents";
+import { readStacks } from "../../lab/apply/synthesized";
 import { ensureEngines } from "../../lab/machine/engines/ensure-engines";
 import { startDevAgents, type DevAgents } from "../support/dev-agents";
 import { eventually } from "../support/eventually";
 import { ENTRY_CASES, type EntryCase } from "../support/entry-cases";
 import { JOB_CASES, type JobCase } from "../support/job-cases";
+import { TestStack } from "../support/synth";
+import { testApp } from "../support/test-app";
+import { anyWorkload } from "../support/workload";
 
 jest.setTimeout(120_000);
 
@@ -114,5 +127,59 @@ describe("Consul", () => {
       await remove(each);
     }
     expectVerdict(refusal, verdict, /enterprise|invalid config entry kind|Name must be "default"|namespaces/i);
+  });
+});
+
+describe("an app in namespaces and partitions of Consul Enterprise", () => {
+  function documents(): MeshDocuments {
+    const app = testApp();
+    const meshIn = (id: string, tenancy: Tenancy) =>
+      new ServiceMesh(new TestStack(app, id), "mesh", { tenancy, namespace: "default" });
+    const shop = meshIn("shop", { partition: "team-a", namespace: "shop" });
+    const payments = meshIn("payments", { partition: "team-b" });
+    const http = { port: 80, protocol: Protocol.HTTP, workload: anyWorkload };
+    const web = shop.addService("tenancy-web", http);
+    const api = payments.addService("tenancy-api", http);
+    web.connectTo(api);
+    web.resolve({ failover: Failover.to(api) });
+    shop.addApiGateway("tenancy-gateway", { listeners: [ApiGatewayListener.http({ port: 8080 })] }).connectTo(api);
+    app.synth();
+    return readDocuments(readStacks(app.outdir));
+  }
+
+  test("is refused by Consul's community edition only for the names of namespaces and partitions", async () => {
+    const url = `${agents.endpoints.consul.address}/v1/config`;
+    const headers = { "X-Consul-Token": agents.endpoints.consul.token ?? "" };
+    const complaints = new Set<string>();
+    for (const { entry } of documents().entries) {
+      const refusal = await refusalOf(url, entry, headers);
+      expect({ entry, refusal }).toEqual({ entry, refusal: expect.any(String) as string });
+      const lines = refusal?.split("\n").filter((line) => line.startsWith("\t* ")) ?? [];
+      lines.forEach((line) => complaints.add(line.replace(/\[\d+\]/g, "[]").replace(/^\t\* /, "")));
+    }
+    const inNamespace = (key: string) => `invalid config key "${key}", namespaces are a consul enterprise feature`;
+    const inPartition = (key: string) => `invalid config key "${key}"`;
+    const keys = ["", "Sources[].", "Rules[].Services[].", "Failover[*].Targets[]."];
+    expect([...complaints].sort()).toEqual(
+      keys.flatMap((key) => [inNamespace(`${key}Namespace`), inPartition(`${key}Partition`)]).sort(),
+    );
+  });
+
+  test("is accepted by Nomad's, which requires nodes of the partition", async () => {
+    const { address } = agents.endpoints.nomad;
+    for (const { job } of documents().jobs) {
+      expect(await refusalOf(`${address}/v1/jobs`, { Job: job })).toBeUndefined();
+    }
+    const stored = (await (await fetch(`${address}/v1/job/tenancy-web`)).json()) as nomad.Job;
+    const [group] = stored.TaskGroups ?? [];
+    expect(group).toMatchObject({
+      Consul: { Partition: "team-a", Namespace: "shop" },
+      Constraints: expect.arrayContaining([
+        { LTarget: "${attr.consul.partition}", RTarget: "team-a", Operand: "=" },
+      ]) as unknown,
+    });
+    expect(group.Services?.[0]?.Connect?.SidecarService?.Proxy?.Upstreams).toMatchObject([
+      { DestinationName: "tenancy-api", DestinationPartition: "team-b", DestinationNamespace: "default" },
+    ]);
   });
 });

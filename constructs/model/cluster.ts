@@ -35,9 +35,9 @@ export class Cluster {
   /** The other datacenters of the app in the same WAN federation, the primary first. */
   readonly federated: Cluster[] = [];
   /** The clusters of the same datacenter, in all of its partitions and namespaces, including this one. */
-  readonly datacenterMates: Cluster[] = [];
+  datacenterMates: readonly Cluster[] = [];
   /** The clusters of the same admin partition, in all of its namespaces, including this one. They share some config entries. */
-  readonly partitionMates: Cluster[] = [];
+  partitionMates: readonly Cluster[] = [];
   /** The clusters in other partitions of the same datacenter that exchange traffic with this one. */
   readonly otherPartitions = new Set<Cluster>();
   /** Names of clusters of other apps that exchange traffic with services of this one. */

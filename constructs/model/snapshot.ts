@@ -86,12 +86,11 @@ function joinTenancies(clusters: readonly Cluster[]): void {
     append(byDatacenter, datacenterKey, cluster);
     append(byPartition, clusterKey(datacenterKey, { partition: partitionOf(tenancy) }), cluster);
   }
-  for (const cluster of clusters) {
-    const { datacenterKey, tenancy } = cluster;
-    cluster.datacenterMates.push(...(byDatacenter.get(datacenterKey) ?? []));
-    cluster.partitionMates.push(
-      ...(byPartition.get(clusterKey(datacenterKey, { partition: partitionOf(tenancy) })) ?? []),
-    );
+  for (const mates of byDatacenter.values()) {
+    mates.forEach((cluster) => (cluster.datacenterMates = mates));
+  }
+  for (const mates of byPartition.values()) {
+    mates.forEach((cluster) => (cluster.partitionMates = mates));
   }
 }
 
@@ -683,9 +682,15 @@ export class Snapshot {
       return known;
     }
     const others = datacenterMates.flatMap(({ peers, federated }) => [...peers, ...federated]);
-    const all = [...new Set([...others.flatMap((other) => other.datacenterMates), ...datacenterMates])];
-    const federated = datacenterMates.map((mate) => [mate, ...mate.federated].map(({ datacenter = "" }) => datacenter));
-    const world = { entries: new Map(all.map((it) => [it.place, this.entriesIn(it)])), federated };
+    const reached = new Map(others.map((other) => [other.datacenterKey, other.datacenterMates]));
+    const all = [...[...reached.values()].flat(), ...datacenterMates];
+    const joined = datacenterMates.flatMap((mate) =>
+      [mate, ...mate.federated].map(({ datacenter = "" }) => datacenter),
+    );
+    const world = {
+      entries: new Map(all.map((it) => [it.place, this.entriesIn(it)])),
+      federated: [[...new Set(joined)]],
+    };
     const found = { world, homes: new Map(all.map((it) => [it.place, it])) };
     this.worlds.set(datacenterKey, found);
     return found;

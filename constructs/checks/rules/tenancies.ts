@@ -13,8 +13,10 @@ const partitionWithoutGateway: Check = {
     "With a mesh gateway in the partition of the source, traffic to other partitions goes through it to a gateway of the other partition.",
   level: "error",
   *find({ graph }) {
-    for (const { at, what, cluster, other } of waysBetween(graph)) {
-      if (areOtherPartitions(cluster, other) && hasGateway(cluster) && !hasGateway(other)) {
+    const ways = waysBetween(graph);
+    const served = new Set(ways.length === 0 ? [] : graph.clusters.flatMap(servedByGateway));
+    for (const { at, what, cluster, other } of ways) {
+      if (areOtherPartitions(cluster, other) && served.has(cluster) && !served.has(other)) {
         yield {
           at,
           problem: `${what} goes to the partition "${partitionOf(other.tenancy)}", which has no mesh gateway, and that of the source has one.`,
@@ -43,8 +45,9 @@ const partitionAcrossDatacenters: Check = {
   },
 };
 
-function hasGateway({ partitionMates }: Cluster): boolean {
-  return partitionMates.some(({ gateways }) => gateways.some(({ gatewayKind }) => gatewayKind === "mesh gateway"));
+/** Returns the clusters of the partition of a mesh gateway. */
+function servedByGateway({ gateways, partitionMates }: Cluster): readonly Cluster[] {
+  return gateways.some(({ gatewayKind }) => gatewayKind === "mesh gateway") ? partitionMates : [];
 }
 
 /** A connection or rule that leads from one cluster of the app to another one. */
