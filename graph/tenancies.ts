@@ -57,7 +57,7 @@ export function isOfPartition(kind: string): boolean {
 }
 
 function tenancyOfEntry({ entry }: EntryDocument): Tenancy {
-  return tenancyOfKind(entry.Kind, tenancyIn(entry as TenancyFields, {}));
+  return tenancyOfKind(entry.Kind, tenancyIn(entry, {}));
 }
 
 /** Each group of a job can be in another tenancy. */

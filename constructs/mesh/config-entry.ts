@@ -183,8 +183,7 @@ function meshAround(entry: Construct): Mesh | undefined {
 
 /** The provider has attributes for these two fields, and drops them from the JSON. */
 function withoutTenancy(content: object): object {
-  const { Partition, Namespace, ...others } = content as { readonly Partition?: string; readonly Namespace?: string };
-  return others;
+  return Object.fromEntries(Object.entries(content).filter(([key]) => key !== "Partition" && key !== "Namespace"));
 }
 
 /** @internal An entry that is rendered from the records of the graph. The graph reads the content of all other entries. */

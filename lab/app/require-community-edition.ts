@@ -21,9 +21,7 @@ export function requireCommunityEdition({ jobs, entries }: MeshDocuments): void 
   const ofEntries = entries.flatMap(({ construct, stack, entry }) => {
     const what = `the config entry ${entry.Kind}/${("Name" in entry && entry.Name) || "mesh"}`;
     const at = construct ?? stack;
-    return entry.Kind === "sameness-group"
-      ? [`${at}: ${what} is a sameness group.`]
-      : problemOf(at, what, entry as Parameters<typeof tenancyIn>[0]);
+    return entry.Kind === "sameness-group" ? [`${at}: ${what} is a sameness group.`] : problemOf(at, what, entry);
   });
   const problems = [...new Set([...ofJobs, ...ofEntries])];
   if (problems.length === 0) return;
