@@ -17,7 +17,7 @@ import {
 import { accessChanges } from "../../graph/diff-access";
 import { explain } from "../../graph/explain";
 import { readMeshGraph } from "../../graph/read";
-import { requireCommunityEdition } from "../../lab/app/require-community-edition";
+import { requireCommunityEdition } from "../../lab/apply/require-community-edition";
 import { readDocuments, type MeshDocuments } from "../../lab/apply/documents";
 import { readStacks } from "../../lab/apply/synthesized";
 import { findingsOf, TestStack, warningsOf } from "../support/synth";

@@ -1,9 +1,9 @@
 import { join } from "node:path";
 import { needsOf, requireNeeds } from "../../app/app-needs";
 import { contextOfProject } from "../../app/app-source";
-import { requireCommunityEdition } from "../../app/require-community-edition";
 import { synthesizeApp, type Runtime } from "../../app/synthesize-app";
 import { readDocuments } from "../../apply/documents";
+import { requireCommunityEdition } from "../../apply/require-community-edition";
 import { readStacks } from "../../apply/synthesized";
 import { plainName } from "../../hosts/docker/daemon";
 import { readImageSources } from "../../hosts/docker/image-sources";

@@ -1,5 +1,5 @@
 import { isDefaultTenancy, tenancyIn, tenancyText, type Tenancy } from "../../constructs/consul/tenancy";
-import type { MeshDocuments } from "../apply/documents";
+import type { MeshDocuments } from "./documents";
 import { LabError } from "../core/errors";
 
 /**
