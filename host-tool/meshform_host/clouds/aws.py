@@ -23,12 +23,14 @@ from typing import Any
 from ..basics import Json, NotYet, Problem, Stored
 
 FIRST = "nothing"
+CREATE = "Create it: Terraform does."
 
 
 class Service:
     """A service of AWS, with the credentials that the host's own role gives."""
 
-    def __init__(self, service: str, region: str, endpoint: str | None) -> None:
+    def __init__(self, service: str, region: str, endpoint: str | None, if_missing: str = CREATE) -> None:
+        """@param if_missing what to do where there is nothing of this name"""
         try:
             import boto3
             from botocore import exceptions, xform_name
@@ -41,6 +43,7 @@ class Service:
         self._exceptions = exceptions
         self._method_name = xform_name
         self._service = service
+        self._if_missing = if_missing
         limits = Config(connect_timeout=5, read_timeout=10, retries={"mode": "standard", "max_attempts": 4})
         self.client: Any = boto3.client(service, region_name=region, endpoint_url=endpoint, config=limits)
 
@@ -58,7 +61,7 @@ class Service:
                 fix = "If it is scheduled for deletion, restore it or delete it for good."
                 raise Problem(f"{what}: {said}.", fix) from error
             if code in ("ResourceNotFoundException", "NoSuchBucket"):
-                raise NotYet(f"{what} does not exist.", "Create it, without a value: Terraform does.") from error
+                raise NotYet(f"{what} does not exist.", self._if_missing) from error
             # Permissions take a while to reach a role that has just been made.
             raise NotYet(f"{what}: {said}.", f"The host's role must allow {self._service}:{action} on it.") from error
         except self._exceptions.BotoCoreError as error:
@@ -70,7 +73,7 @@ class SecretsManagerStore:
 
     def __init__(self, prefix: str, region: str, endpoint: str | None) -> None:
         self._prefix = prefix
-        self._service = Service("secretsmanager", region, endpoint)
+        self._service = Service("secretsmanager", region, endpoint, "Create it, without a value: Terraform does.")
 
     def get(self, name: str) -> Stored | None:
         answer = self._call(name, "GetSecretValue", {"ResourceNotFoundException"}, SecretId=self._prefix + name)
