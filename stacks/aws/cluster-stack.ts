@@ -44,10 +44,14 @@ export class AwsClusterStack extends AwsStack {
         ...{ subnets: "gateway", nodePool: GATEWAYS, instanceTypes: [clientType], scaling: Scaling.fixed(gateways) },
       });
     }
-    const { usd, unknown } = estimateOf(props);
-    const without = unknown.length === 0 ? "" : `, without ${unknown.join(" and ")}, whose prices are not known`;
-    Annotations.of(this).addInfo(
-      `It costs at least ${usd.toFixed(0)} USD a month in ${PRICES_OF.region} at prices of ${PRICES_OF.date}, without traffic${without}.`,
-    );
+    Annotations.of(this).addInfo(sayCosts(props));
   }
+}
+
+function sayCosts(settings: AwsSettings): string {
+  const { usd, unknown } = estimateOf(settings);
+  const without = unknown.length === 0 ? "" : `, without ${unknown.join(" and ")}, whose prices are not known`;
+  const elsewhere =
+    settings.region === PRICES_OF.region ? "" : ` The prices of ${settings.region} differ, and are not known.`;
+  return `It costs at least ${usd.toFixed(0)} USD a month in ${PRICES_OF.region} at on-demand prices of ${PRICES_OF.date}, without traffic${without}.${elsewhere} Compare it with AWS's price list.`;
 }

@@ -5,25 +5,31 @@ import type { AwsSettings } from "./settings";
 export interface Price {
   readonly usd: number;
   readonly per: "hour" | "month" | "GiB and month";
-  /** The page on which it was read. @default it was not verified: compare it with AWS's own price list */
-  readonly source?: string;
+  /** Where it was read: a page, or answers that others have recorded. */
+  readonly source: string;
 }
 
-/** The region and the day of the prices. AWS changes both lists and prices: https://aws.amazon.com/pricing/ */
+/**
+ * The region and the day of the prices. They are from pages of others, not from AWS's price list itself, and AWS changes them:
+ * https://aws.amazon.com/pricing/
+ */
 export const PRICES_OF = { region: "us-east-1", date: "2026-06-17" } as const;
+
+const RECORDED =
+  "answers of AWS's Price List API for us-east-1 that public repositories have recorded independently, the last ones on 2026-09-13 and 2026-09-16";
 
 const NAT_AND_ENDPOINTS = "https://www.zacfukuda.com/blog/aws-nat-gateway-vs-vpc-endpoint";
 
 /** On-demand prices without traffic and requests. */
 export const PRICES = {
-  "t4g.small": { usd: 0.0168, per: "hour" },
-  "t4g.medium": { usd: 0.0336, per: "hour" },
+  "t4g.small": { usd: 0.0168, per: "hour", source: RECORDED },
+  "t4g.medium": { usd: 0.0336, per: "hour", source: RECORDED },
   "m7g.large": {
     usd: 0.0816,
     per: "hour",
     source: "https://www.factualminds.com/blog/amazon-ec2-on-demand-pricing-instance-families-2026/",
   },
-  "gp3 disk": { usd: 0.08, per: "GiB and month" },
+  "gp3 disk": { usd: 0.08, per: "GiB and month", source: RECORDED },
   "NAT gateway": { usd: 0.045, per: "hour", source: NAT_AND_ENDPOINTS },
   "public IPv4 address": { usd: 0.005, per: "hour", source: "https://cloudburn.io/blog/aws-nat-gateway-pricing" },
   "interface endpoint in a zone": { usd: 0.01, per: "hour", source: NAT_AND_ENDPOINTS },
