@@ -5,7 +5,16 @@ import { VpcSecurityGroupIngressRule } from "@cdktf/provider-aws/lib/vpc-securit
 import { ConsulProvider } from "@cdktf/provider-consul/lib/provider";
 import { NomadProvider } from "@cdktf/provider-nomad/lib/provider";
 import type { IConstruct } from "constructs";
-import { ApiGatewayListener, Constraint, Protocol, ServiceMesh, silence, Workload } from "../../constructs";
+import {
+  ApiGatewayListener,
+  Constraint,
+  type MeshGatewayBaseProps,
+  Metrics,
+  Protocol,
+  ServiceMesh,
+  silence,
+  Workload,
+} from "../../constructs";
 import {
   AWS_CHECKS,
   AwsCluster,
@@ -369,19 +378,67 @@ describe("image-architecture", () => {
   });
 });
 
-test("no-client-pool finds a service in a node pool that no pool of the cluster has", () => {
-  const findings = (nodePool: string) => {
+test("no-client-pool finds services and gateways in a node pool that no pool of the cluster has", () => {
+  const findings = (nodePool: string, ofGateway = "batch") => {
     const stack = new AwsTestStack();
     new ConsulProvider(stack, "consul");
     new NomadProvider(stack, "nomad", { address: "http://127.0.0.1:4646" });
     new AwsCluster(stack, "prod", { network: importedNetwork(stack) }).addClientPool("batch", { nodePool: "batch" });
     const workload = Workload.docker({ image: "example/web:1" });
-    new ServiceMesh(stack, "mesh").addService("web", { port: 80, nodePool, workload });
+    const mesh = new ServiceMesh(stack, "mesh");
+    mesh.addService("web", { port: 80, nodePool, workload });
+    mesh.addMeshGateway("mesh-gateway", { nodePool: ofGateway });
     return findingsOf(() => AwsJson.of(stack)).filter((it) => it.endsWith("(no-client-pool)"));
   };
   expect(findings("batch")).toEqual([]);
-  expect(findings("gpu")).toEqual([
-    'stack/mesh/web: Its node pool is "gpu", but no NomadClients of this app are in it. Known pools: batch. Set nodePool of the mesh or the service, or add clients to the pool. (no-client-pool)',
+  const finding = (at: string, pool: string) =>
+    `stack/mesh/${at}: Its node pool is "${pool}", but no NomadClients of this app are in it. Known pools: batch. Set nodePool of the mesh, the service or the gateway, or add clients to the pool. (no-client-pool)`;
+  expect(findings("gpu")).toEqual([finding("web", "gpu")]);
+  expect(findings("batch", "gateways")).toEqual([finding("mesh-gateway", "gateways")]);
+});
+
+test("prometheus-access warns of a Prometheus that no security group lets reach the servers", () => {
+  const warnings = (change: (cluster: AwsCluster, mesh: ServiceMesh) => void) => {
+    const stack = new AwsTestStack();
+    new ConsulProvider(stack, "consul");
+    new NomadProvider(stack, "nomad", { address: "http://127.0.0.1:4646" });
+    const cluster = new AwsCluster(stack, "prod", { network: importedNetwork(stack) });
+    cluster.addClientPool("general");
+    change(cluster, new ServiceMesh(stack, "mesh", { metrics: Metrics.prometheus() }));
+    AwsJson.of(stack);
+    return stack.node
+      .findAll()
+      .flatMap(({ node }) => node.metadata.map(({ data }) => `${node.path}: ${String(data)}`))
+      .filter((line) => line.endsWith("(prometheus-access)"));
+  };
+  expect(warnings((_, mesh) => mesh.addPrometheus("prometheus"))).toEqual([
+    "stack/mesh/prometheus: It scrapes the agents of servers, but no security group lets it reach their ports 8501 and 4646. Call allowPrometheus() of the AwsCluster, or set consul and nomad of addPrometheus to false. (prometheus-access)",
+  ]);
+  expect(
+    warnings((cluster, mesh) => {
+      mesh.addPrometheus("prometheus");
+      cluster.allowPrometheus();
+    }),
+  ).toEqual([]);
+  expect(warnings((_, mesh) => mesh.addPrometheus("prometheus", { consul: false, nomad: false }))).toEqual([]);
+});
+
+test("mesh-gateway-access finds mesh gateways where other clusters do not reach them", () => {
+  const findings = (options: MeshGatewayBaseProps) => {
+    const stack = new AwsTestStack();
+    new ConsulProvider(stack, "consul");
+    new NomadProvider(stack, "nomad", { address: "http://127.0.0.1:4646" });
+    const network = new Network(stack, "net", { flowLogs: false, gateways: true });
+    const cluster = new AwsCluster(stack, "prod", { network });
+    cluster.addClientPool("general");
+    cluster.addClientPool("gateways", { subnets: "gateway", nodePool: "gateways" });
+    new ServiceMesh(stack, "mesh").addMeshGateway("mesh-gateway", options);
+    return findingsOf(() => AwsJson.of(stack));
+  };
+  expect(findings({ nodePool: "gateways" })).toEqual([]);
+  expect(findings({ port: 9443 })).toEqual([
+    'stack/mesh/mesh-gateway: The mesh gateway runs in the node pool "default", whose machines are not in subnets for gateways. Set nodePool to "gateways". (mesh-gateway-access)',
+    "stack/mesh/mesh-gateway: The mesh gateway listens on port 9443, but security groups open port 8443 to other clusters. Omit port of the gateway. (mesh-gateway-access)",
   ]);
 });
 

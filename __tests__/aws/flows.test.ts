@@ -1,11 +1,19 @@
-import { FLOWS, GATEWAY_FLOWS, Nat, Network, SecurityGroups, type NetworkProps } from "../../constructs/aws";
+import {
+  FLOWS,
+  GATEWAY_FLOWS,
+  Nat,
+  Network,
+  PROMETHEUS_FLOWS,
+  SecurityGroups,
+  type NetworkProps,
+} from "../../constructs/aws";
 import { AwsJson, AwsTestStack, type Block } from "../support/aws";
 import { readPage } from "../support/page";
 
-function stackWith(props: NetworkProps = {}): AwsTestStack {
+function stackWith(props: NetworkProps = {}, more: (groups: SecurityGroups) => void = () => undefined): AwsTestStack {
   const stack = new AwsTestStack();
   const network = new Network(stack, "net", { flowLogs: false, ...props });
-  new SecurityGroups(stack, "groups", { network, name: "prod", tags: { team: "core" } });
+  more(new SecurityGroups(stack, "groups", { network, name: "prod", tags: { team: "core" } }));
   return stack;
 }
 
@@ -123,7 +131,42 @@ test("with subnets for gateways the machines of mesh gateways have a group of th
   ]);
 });
 
-const ALL = [...FLOWS, ...GATEWAY_FLOWS];
+describe("a Prometheus", () => {
+  const without = AwsJson.of(stackWith());
+  const added = (json: AwsJson, direction: "ingress" | "egress") =>
+    rules(json, direction).filter((rule) => !rules(without, direction).includes(rule));
+
+  test("of the mesh, which runs on a client, reaches the agents of servers, and all else by what clients may", () => {
+    const json = AwsJson.of(stackWith({}, (groups) => groups.allowPrometheus()));
+    expect(added(json, "ingress")).toEqual([
+      "prod-servers prod-clients tcp 4646-4646",
+      "prod-servers prod-clients tcp 8501-8501",
+    ]);
+    expect(added(json, "egress")).toEqual([
+      "prod-clients prod-servers tcp 4646-4646",
+      "prod-clients prod-servers tcp 8501-8501",
+    ]);
+  });
+
+  test("outside of the cluster reaches agents and Envoys, and its own group is left alone", () => {
+    const json = AwsJson.of(stackWith({}, (groups) => groups.allowPrometheus("sg-0abc")));
+    expect(added(json, "ingress")).toEqual([
+      "prod-clients sg-0abc tcp 20000-32000",
+      "prod-clients sg-0abc tcp 4646-4646",
+      "prod-servers sg-0abc tcp 4646-4646",
+      "prod-servers sg-0abc tcp 8501-8501",
+    ]);
+    expect(added(json, "egress")).toEqual([]);
+  });
+
+  test("is named by a security group", () => {
+    expect(() => stackWith({}, (groups) => groups.allowPrometheus(""))).toThrow(
+      'stack/groups: from is ""; expected a non-empty string. Set a name, or omit it.',
+    );
+  });
+});
+
+const ALL = [...FLOWS, ...GATEWAY_FLOWS, ...PROMETHEUS_FLOWS];
 
 describe("the tables of flows", () => {
   test("has descriptions that AWS takes", () => {
@@ -135,7 +178,7 @@ describe("the tables of flows", () => {
   test("are what the page about AWS shows", () => {
     const rows = readPage("docs/aws.md")
       .split("\n")
-      .filter((line) => /^\| `[a-z0-9-]+` +\| (servers|clients|gateways)/.test(line))
+      .filter((line) => /^\| `[a-z0-9-]+` +\| (servers|clients|gateways|Prometheus)/.test(line))
       .map((line) =>
         line
           .split("|")

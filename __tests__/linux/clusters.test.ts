@@ -497,7 +497,7 @@ describe("synthesis fails if", () => {
     mesh.addService("anywhere", { port: 82, publish: 82, workload: anyWorkload, nodePool: "all" });
     expect(findingsOf(() => synthStack(stack))).toEqual([
       'stack/mesh/lost: Its node pool is "default", but no NomadClients of this app are in it. ' +
-        "Known pools: apps. Set nodePool of the mesh or the service, or add clients to the pool. (no-client-pool)",
+        "Known pools: apps. Set nodePool of the mesh, the service or the gateway, or add clients to the pool. (no-client-pool)",
     ]);
   });
 });

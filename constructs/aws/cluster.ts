@@ -380,6 +380,19 @@ export class AwsCluster extends Construct implements ServersLike {
   }
 
   /**
+   * Allows a Prometheus to scrape the agents of servers; those of clients and the Envoys too, if it is outside of the cluster.
+   *
+   * @param from id of the security group of a Prometheus outside of the cluster; default: the clients, on which that of `addPrometheus` runs
+   *
+   * @example
+   * mesh.addPrometheus("prometheus", { publish: 9090, ...secureAgents() });
+   * cluster.allowPrometheus();
+   */
+  allowPrometheus(from?: string): void {
+    this.securityGroups.allowPrometheus(from);
+  }
+
+  /**
    * The IAM statements that a person or a pipeline needs for `meshform connect`: port forwards to the servers, and the secret with the
    * tokens. They allow no shell on a machine.
    *

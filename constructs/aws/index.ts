@@ -16,7 +16,7 @@ export { PublishedGateway, type PublishedGatewayProps } from "./edge/published-g
 export { PublishedUis, type PublishedUisProps, type PublishUisOptions } from "./edge/published-uis";
 export { SecurityGroups, type SecurityGroupsProps } from "./flows/security-groups";
 export { ClusterConnection, type ClusterConnectionProps } from "./cluster-connection";
-export { FLOWS, GATEWAY_FLOWS, type Flow, type FlowParty } from "./flows/table";
+export { FLOWS, GATEWAY_FLOWS, PROMETHEUS_FLOWS, type Flow, type FlowParty } from "./flows/table";
 export type { ImportedCluster, ImportedClusterProps, ImportedPublishOptions } from "./imported-cluster";
 export type { Architecture } from "./machines/architecture";
 export { Capacity, type SpotOptions } from "./machines/capacity";

@@ -213,14 +213,13 @@ const clientPool: Check = {
     const hostGroups = hostsOf(root);
     const pools = new Set(hostGroups.flatMap(({ nodePool }) => nodePool ?? []));
     if (pools.size === 0) return; // The clients belong to another app.
-    for (const { key, owner, version } of graph.data.jobs.values()) {
+    for (const { key, version } of graph.data.jobs.values()) {
       const { NodePool: pool = "default" } = graph.jobOf(key);
-      const isGateway = owner !== undefined && graph.data.members.get(owner)?.kind === "gateway";
-      if (!isGateway && version === undefined && pool !== "all" && !pools.has(pool)) {
+      if (version === undefined && pool !== "all" && !pools.has(pool)) {
         yield {
           at: key,
           problem: `Its node pool is "${pool}", but no NomadClients of this app are in it.`,
-          fix: `Known pools: ${[...pools].join(", ")}. Set nodePool of the mesh or the service, or add clients to the pool.`,
+          fix: `Known pools: ${[...pools].join(", ")}. Set nodePool of the mesh, the service or the gateway, or add clients to the pool.`,
         };
       }
     }

@@ -28,6 +28,7 @@ export class Graph {
     tokens: new Map(),
     entryStacks: new Map(),
     importedJwtProviders: new Set(),
+    scrapers: new Set(),
   };
   private readonly emissions: Emission[] = [];
   private current: Snapshot | undefined;

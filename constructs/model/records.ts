@@ -415,6 +415,8 @@ export interface GraphData {
   readonly entryStacks: Map<string, string>;
   /** Names of JWT providers of other apps and teams. */
   readonly importedJwtProviders: Set<string>;
+  /** Keys of the services that scrape the agents of servers. */
+  readonly scrapers: Set<string>;
 }
 
 /** A stack that must be applied after another one, by paths. */

@@ -3,6 +3,8 @@ import { noInternetAccess, serverZones, subnetSize } from "./machines";
 import { drainHook, drainTime } from "./draining";
 import { movingImage, noSnapshots, singleNat } from "./lasting";
 import { imageArchitecture } from "./image-architecture";
+import { meshGatewayAccess } from "./mesh-gateway-access";
+import { prometheusAccess } from "./prometheus-access";
 import { openToTheWorld } from "./open-to-the-world";
 import { publicWithoutTls } from "./public-without-tls";
 import { serverHealthChecks, serverRefresh, serverReplacement, spotServers } from "./servers";
@@ -29,4 +31,6 @@ export const AWS_CHECKS: readonly Check[] = [
   movingImage,
   noSnapshots,
   imageArchitecture,
+  prometheusAccess,
+  meshGatewayAccess,
 ];

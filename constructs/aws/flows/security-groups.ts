@@ -5,10 +5,11 @@ import { Construct } from "constructs";
 import { attachChecks } from "../../checks/attach";
 import * as is from "../../core/shape";
 import { AWS_CHECKS } from "../checks";
+import { securityGroupsOf } from "../checks/prometheus-access";
 import { awsName } from "../names";
 import type { NetworkLike } from "../network/network-like";
 import { addTags, TAGS, tagsOf, type Tags } from "../tags";
-import { FLOWS, GATEWAY_FLOWS, type FlowParty } from "./table";
+import { FLOWS, GATEWAY_FLOWS, PROMETHEUS_FLOWS, type Flow, type FlowParty } from "./table";
 
 /** Props of {@link SecurityGroups}. */
 export interface SecurityGroupsProps {
@@ -52,13 +53,21 @@ export class SecurityGroups extends Construct {
   /** Id of the additional group of clients that run mesh gateways; `undefined` if the network has no subnets for them. */
   readonly gatewaysId: string | undefined;
 
-  constructor(scope: Construct, id: string, props: SecurityGroupsProps) {
+  private readonly groups: Groups;
+  private isPrometheusAllowed = false;
+
+  constructor(
+    scope: Construct,
+    id: string,
+    private readonly props: SecurityGroupsProps,
+  ) {
     super(scope, id);
     is.refuseWrongValues(this, props, SECURITY_GROUPS_SHAPE);
     const { network, name = id } = props;
     addTags(this, props.tags ?? {});
     attachChecks(this, AWS_CHECKS);
-    const groups: Groups = {
+    securityGroupsOf(this).push(this);
+    this.groups = {
       servers: this.group("servers", `${name}-servers`, "Consul and Nomad servers", network),
       clients: this.group("clients", `${name}-clients`, "Consul and Nomad clients, which run the services", network),
       gateways:
@@ -66,17 +75,43 @@ export class SecurityGroups extends Construct {
           ? undefined
           : this.group("gateways", `${name}-gateways`, "Mesh gateways to other clusters", network),
     };
-    this.serversId = groups.servers.id;
-    this.clientsId = groups.clients.id;
-    this.gatewaysId = groups.gateways?.id;
-    for (const flow of [...FLOWS, ...GATEWAY_FLOWS]) {
+    this.serversId = this.groups.servers.id;
+    this.clientsId = this.groups.clients.id;
+    this.gatewaysId = this.groups.gateways?.id;
+    this.allow([...FLOWS, ...GATEWAY_FLOWS]);
+  }
+
+  /** Whether a Prometheus can scrape the agents. */
+  get allowsPrometheus(): boolean {
+    return this.isPrometheusAllowed;
+  }
+
+  /**
+   * Allows a Prometheus to scrape the agents and Envoys ({@link PROMETHEUS_FLOWS}).
+   *
+   * @param from id of the security group of a Prometheus outside of the cluster; default: the clients, on which that of `addPrometheus` runs
+   *
+   * @example
+   * groups.allowPrometheus();
+   */
+  allowPrometheus(from?: string): void {
+    if (from !== undefined) is.refuseWrongArgument(this, "from", from, is.name);
+    this.isPrometheusAllowed = true;
+    const source: FlowParty = from === undefined ? "clients" : "Prometheus";
+    const flows = PROMETHEUS_FLOWS.filter((flow) => flow.from.includes(source));
+    this.allow(
+      flows.map((flow) => ({ ...flow, from: [source] })),
+      from,
+    );
+  }
+
+  private allow(flows: readonly Flow[], prometheusId?: string): void {
+    const peers = (party: FlowParty) => peersOf(party, { ...this.groups, prometheusId }, this.props.network);
+    for (const flow of flows) {
       for (const from of flow.from) {
         for (const to of flow.to) {
           for (const protocol of flow.protocols) {
-            this.addRules(
-              { from: [from, peersOf(from, groups, network)], to: [to, peersOf(to, groups, network)] },
-              { ...flow, protocol },
-            );
+            this.addRules({ from: [from, peers(from)], to: [to, peers(to)] }, { ...flow, protocol });
           }
         }
       }
@@ -93,7 +128,7 @@ export class SecurityGroups extends Construct {
     });
   }
 
-  /** Both halves: what leaves the one, and what comes in to the other where that is a group too. */
+  /** Both halves, as far as the groups are of this cluster: what leaves the one, and what comes in to the other. */
   private addRules(
     ends: { readonly from: Ends; readonly to: Ends },
     flow: {
@@ -116,7 +151,7 @@ export class SecurityGroups extends Construct {
           tags: tagsOf(this, name),
         };
         const suffix = index === 0 ? "" : `-${index + 1}`;
-        if (source.referencedSecurityGroupId !== undefined) {
+        if (source.referencedSecurityGroupId !== undefined && fromName !== "Prometheus") {
           new VpcSecurityGroupEgressRule(this, `${name}-out${suffix}`, {
             securityGroupId: source.referencedSecurityGroupId,
             ...destination,
@@ -143,7 +178,7 @@ type Ends = readonly [FlowParty, readonly Peer[]];
 /** How rules name a party; none where the network has no such thing. */
 function peersOf(
   party: FlowParty,
-  groups: Groups,
+  groups: Groups & { readonly prometheusId?: string },
   { endpointsSecurityGroupId, s3PrefixListId, hasInternetAccess, ipv6 }: NetworkLike,
 ): readonly Peer[] {
   switch (party) {
@@ -152,6 +187,8 @@ function peersOf(
       return [{ referencedSecurityGroupId: groups[party].id }];
     case "gateways":
       return groups.gateways === undefined ? [] : [{ referencedSecurityGroupId: groups.gateways.id }];
+    case "Prometheus":
+      return groups.prometheusId === undefined ? [] : [{ referencedSecurityGroupId: groups.prometheusId }];
     case "peer gateways":
       // A region cannot name groups of another one: see ClusterConnection.
       return [];

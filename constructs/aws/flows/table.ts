@@ -1,8 +1,9 @@
 /**
  * Where a connection begins or ends: the cluster's servers, its clients or those of them that run mesh gateways, or what is outside of it.
- * `peer gateways` are the mesh gateways of a connected cluster.
+ * `peer gateways` are the mesh gateways of a connected cluster, `Prometheus` is one outside of the cluster.
  */
-export type FlowParty = "servers" | "clients" | "gateways" | "peer gateways" | "endpoints" | "S3" | "anywhere";
+export type FlowParty =
+  "servers" | "clients" | "gateways" | "peer gateways" | "Prometheus" | "endpoints" | "S3" | "anywhere";
 
 /** Connections that a cluster needs. */
 export interface Flow {
@@ -159,5 +160,48 @@ export const GATEWAY_FLOWS: readonly Flow[] = [
     ports: MESH_GATEWAY_PORT,
     why: "Connections to the mesh gateways of another datacenter, and of those to the local ones",
     see: MESH_GATEWAYS,
+  },
+];
+
+/**
+ * What a Prometheus scrapes, if {@link AwsCluster.allowPrometheus} allows it: from the clients, where that of `addPrometheus` runs, or from a
+ * security group. Clients reach the agents and Envoys of clients by {@link FLOWS}.
+ */
+export const PROMETHEUS_FLOWS: readonly Flow[] = [
+  {
+    id: "prometheus-consul",
+    from: ["clients", "Prometheus"],
+    to: ["servers"],
+    protocols: ["tcp"],
+    ports: [8501, 8501],
+    why: "Prometheus, which scrapes the metrics of Consul servers",
+    see: "https://developer.hashicorp.com/consul/api-docs/agent#view-metrics",
+  },
+  {
+    id: "prometheus-nomad",
+    from: ["clients", "Prometheus"],
+    to: ["servers"],
+    protocols: ["tcp"],
+    ports: [4646, 4646],
+    why: "Prometheus, which scrapes the metrics of Nomad servers",
+    see: "https://developer.hashicorp.com/nomad/api-docs/metrics",
+  },
+  {
+    id: "prometheus-clients",
+    from: ["Prometheus"],
+    to: ["clients"],
+    protocols: ["tcp"],
+    ports: [4646, 4646],
+    why: "Prometheus, which scrapes the metrics of Nomad clients",
+    see: "https://developer.hashicorp.com/nomad/api-docs/metrics",
+  },
+  {
+    id: "prometheus-envoy",
+    from: ["Prometheus"],
+    to: ["clients"],
+    protocols: ["tcp"],
+    ports: [20_000, 32_000],
+    why: "Prometheus, which scrapes the metrics of the Envoys of services and gateways",
+    see: "https://developer.hashicorp.com/consul/docs/reference/proxy/envoy#envoy_prometheus_bind_addr",
   },
 ];

@@ -1,5 +1,6 @@
 import type { Construct } from "constructs";
 import { Protocol } from "../../consul/protocol";
+import { Graph } from "../../model/graph";
 import { HealthCheck } from "../../nomad/health-check";
 import { Template } from "../../nomad/template";
 import { Workload, type TaskOptions } from "../../nomad/workload";
@@ -94,6 +95,9 @@ export class Prometheus extends MeshService {
       workload: workload(renderTask(props, port)),
       ephemeralDisk: props.ephemeralDisk ?? { sticky: true, migrate: true, sizeMib: props.diskMib ?? 2000 },
     });
+    if (props.consul !== false || props.nomad !== false) {
+      Graph.of(this).write(this, ({ scrapers }) => scrapers.add(this.node.path));
+    }
   }
 }
 
