@@ -12,6 +12,8 @@ import { ensureMoto, type Moto, startMoto } from "./moto";
 /** Where APIs answer; S3 has an address of its own, as its prefix list has. */
 export const API_ADDRESS = "10.99.0.1";
 export const S3_ADDRESS = "10.99.0.2";
+/** From where a load balancer connects to machines. */
+export const BALANCER_ADDRESS = "10.99.0.3";
 export const ACCOUNT = "123456789012";
 
 /** What there is in an account before its machines boot. */
@@ -20,6 +22,7 @@ export interface AccountContents {
   readonly buckets: readonly string[];
   readonly objects: readonly { readonly bucket: string; readonly key: string; readonly base64: string }[];
   readonly secrets: readonly string[];
+  readonly logGroups: readonly string[];
 }
 
 /** A call of a machine. */
@@ -28,7 +31,7 @@ export interface AwsCall {
   readonly role: string;
   /** As policies name it, e.g. `s3:GetObject`. */
   readonly action: string;
-  /** `<bucket>/<key>`, `<bucket>`, the name of a secret or of a group; "*" for a call that names nothing. */
+  /** `<bucket>/<key>`, `<bucket>`, `<log group>:log-stream:<stream>`, the name of a secret or of a group; "*" for a call that names nothing. */
   readonly on: string;
   /** The instance that a lifecycle action is about. */
   readonly instance?: string;
@@ -76,7 +79,7 @@ export class TestAwsAccount {
   private get names(): Readonly<Record<string, readonly string[]>> {
     const at = (service: string) => `${service}.${this.region}.amazonaws.com`;
     return {
-      [API_ADDRESS]: [...["secretsmanager", "ec2", "autoscaling"].map(at), `ec2.${this.region}.api.aws`],
+      [API_ADDRESS]: [...["secretsmanager", "ec2", "autoscaling", "logs"].map(at), `ec2.${this.region}.api.aws`],
       [S3_ADDRESS]: [at("s3"), ...this.buckets.map((bucket) => at(`${bucket}.s3`))],
     };
   }
@@ -118,6 +121,17 @@ export class TestAwsAccount {
     return this.python(SECRET, { region: this.region, name });
   }
 
+  /** What machines have sent to a log group, by stream. */
+  async logs(group: string): Promise<Readonly<Record<string, string>>> {
+    return JSON.parse(await this.python(LOGS, { region: this.region, group })) as Record<string, string>;
+  }
+
+  /** Asks a machine as a load balancer does. @returns the body of the answer */
+  async fromLoadBalancer(url: string): Promise<string> {
+    const curl = ["curl", "--silent", "--fail", "--max-time", "5", "--interface", BALANCER_ADDRESS, url];
+    return (await promisify(execFile)("nsenter", ["--target", String(this.pid), "--net", ...curl])).stdout;
+  }
+
   async stop(): Promise<void> {
     const ended = once(this.front, "exit");
     this.front.kill();
@@ -133,7 +147,7 @@ export class TestAwsAccount {
     this.recorder = createServer((incoming, outgoing) => void this.pass(incoming, outgoing)).listen(socket);
     copyFileSync(join(__dirname, "aws-front.mjs"), join(this.folder, "aws-front.mjs"));
     const network = `ip link set lo up; ip link add br0 type bridge; ip link set br0 up
-      for address in ${API_ADDRESS} ${S3_ADDRESS}; do ip address add "$address/24" dev br0; done; exec "$@"`;
+      for address in ${API_ADDRESS} ${S3_ADDRESS} ${BALANCER_ADDRESS}; do ip address add "$address/24" dev br0; done; exec "$@"`;
     const files = ["server.pem", "server-key.pem"].map((file) => join(this.folder, file));
     const program = join(this.folder, "aws-front.mjs");
     const front = [process.execPath, program, socket, ...files, API_ADDRESS, S3_ADDRESS];
@@ -182,6 +196,7 @@ export class TestAwsAccount {
     const path = environment.PATH.split(":")[0];
     const running = promisify(execFile)(join(path, "python3"), ["-c", `${PRELUDE}${program}`, this.moto.endpoint], {
       env: { ...process.env, ...environment },
+      maxBuffer: 2 ** 28,
     });
     running.child.stdin?.end(JSON.stringify(input));
     const { stdout } = await running;
@@ -198,8 +213,12 @@ function callOf({ url = "/", method = "GET", headers }: IncomingMessage, body: s
   const role = Buffer.from(key, "hex").toString();
   const target = headers["x-amz-target"];
   if (typeof target === "string") {
-    const [, name = "*"] = /"SecretId": *"([^"]+)"/.exec(body) ?? [];
-    return { role, action: target.replace(/^.*\./, `${service}:`), on: name };
+    const given = JSON.parse(body) as Readonly<
+      Record<"SecretId" | "logGroupName" | "logStreamName", string | undefined>
+    >;
+    const { SecretId = "*", logGroupName, logStreamName } = given;
+    const on = logGroupName === undefined ? SecretId : `${logGroupName}:log-stream:${logStreamName}`;
+    return { role, action: target.replace(/^.*\./, `${service}:`), on };
   }
   if (service !== "s3") {
     const form = new URLSearchParams(body);
@@ -231,6 +250,8 @@ for it in given["objects"]:
     s3.put_object(Bucket=it["bucket"], Key=it["key"], Body=base64.b64decode(it["base64"]))
 for name in given["secrets"]:
     secrets.create_secret(Name=name, ClientRequestToken=str(uuid.uuid4()))
+for group in given["logGroups"]:
+    client("logs").create_log_group(logGroupName=group)
 ec2 = client("ec2")
 vpc = ec2.create_vpc(CidrBlock="10.99.0.0/16")["Vpc"]["VpcId"]
 ec2.create_subnet(VpcId=vpc, CidrBlock="10.99.0.0/24")
@@ -250,3 +271,11 @@ const TERMINATE = `client("ec2").terminate_instances(InstanceIds=[given["id"]])`
 const SECRET = `print(client("secretsmanager").get_secret_value(SecretId=given["name"])["SecretString"])`;
 
 const ARN = `print(client("secretsmanager").describe_secret(SecretId=given["name"])["ARN"])`;
+
+const LOGS = `
+logs, said = client("logs"), {}
+for stream in logs.describe_log_streams(logGroupName=given["group"])["logStreams"]:
+    events = logs.get_log_events(logGroupName=given["group"], logStreamName=stream["logStreamName"], startFromHead=True)["events"]
+    said[stream["logStreamName"]] = "\\n".join(event["message"] for event in events)
+print(json.dumps(said))
+`;

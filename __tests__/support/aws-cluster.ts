@@ -3,6 +3,7 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { Testing } from "cdktf";
 import { DEFAULT_VERSIONS } from "../../constructs/linux/versions";
+import type { AwsCluster } from "../../constructs/aws";
 import { addAwsStacks } from "../../stacks/aws";
 import { withDefaults, type AwsSettings } from "../../stacks/aws/settings";
 import type { Block } from "./aws";
@@ -28,10 +29,14 @@ export class SynthesizedAwsCluster {
     private readonly region: string,
   ) {}
 
-  static of(settings: Partial<AwsSettings> & Pick<AwsSettings, "region">): SynthesizedAwsCluster {
+  /** @param add adds to the stack what is not in it by settings */
+  static of(
+    settings: Partial<AwsSettings> & Pick<AwsSettings, "region">,
+    add: (cluster: AwsCluster) => void = () => undefined,
+  ): SynthesizedAwsCluster {
     const outdir = mkdtempSync(join(tmpdir(), "meshform-stacks-"));
     const app = Testing.app({ outdir });
-    addAwsStacks(app, withDefaults(settings));
+    add(addAwsStacks(app, withDefaults(settings)).cluster.cluster);
     app.synth();
     const stack = JSON.parse(readFileSync(join(outdir, "stacks/aws-cluster/cdk.tf.json"), "utf8")) as StackJson;
     rmSync(outdir, { recursive: true });
@@ -57,16 +62,22 @@ export class SynthesizedAwsCluster {
         "aws_partition.partition": "aws",
         "aws_s3_bucket.id": name,
         "aws_s3_bucket.arn": `arn:aws:s3:::${name}`,
+        "aws_cloudwatch_log_group.arn": `arn:aws:logs:${this.region}:${ACCOUNT}:log-group:${name}`,
         "aws_kms_key.arn": `arn:aws:kms:${this.region}:${ACCOUNT}:key/1`,
       };
       return arns[name] ?? values[`${type}.${attribute}`];
     });
   }
 
-  /** An account that has the buckets with their objects, and the secrets without values. */
+  /** Names of the log groups. */
+  get logGroupNames(): readonly string[] {
+    return this.all("aws_cloudwatch_log_group").map(({ name }) => String(name));
+  }
+
+  /** An account that has the buckets with their objects, the log groups, and the secrets without values. */
   account(): Promise<TestAwsAccount> {
     return TestAwsAccount.start({
-      ...{ region: this.region, secrets: this.secretNames },
+      ...{ region: this.region, secrets: this.secretNames, logGroups: this.logGroupNames },
       buckets: this.all("aws_s3_bucket").map(({ bucket }) => this.known(String(bucket))),
       objects: this.all("aws_s3_object").map((it) => ({
         bucket: this.known(String(it.bucket)),
@@ -93,6 +104,13 @@ export class SynthesizedAwsCluster {
     return templates
       .filter(({ network_interfaces: [{ security_groups: groups }] }) => groups.includes(securityGroup))
       .map(({ name }) => name);
+  }
+
+  /** The load balancers that have a security group, by a reference to it. */
+  balancersIn(securityGroup: string): string[] {
+    return this.all("aws_lb").flatMap(({ name, security_groups: groups }) =>
+      (groups as readonly string[]).includes(securityGroup) ? String(name) : [],
+    );
   }
 
   /** A machine as a group would launch it, on an image with all packages. It is not switched on. */

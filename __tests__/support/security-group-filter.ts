@@ -1,15 +1,15 @@
-import { FLOWS } from "../../constructs/aws/flows/table";
+import { FLOWS, PROMETHEUS_FLOWS } from "../../constructs/aws/flows/table";
 import type { SynthesizedAwsCluster } from "./aws-cluster";
 
 /** One half of what a security group allows. */
 export interface SecurityRule {
-  /** The flow of the table that it is made from. */
+  /** The flow of a table that it is made from, or the name of what a load balancer leads to. */
   readonly flow: string;
   readonly direction: "in" | "out";
   /** Groups of machines that have the security group. */
   readonly machines: readonly string[];
-  /** The other end: groups of machines, a CIDR block, or the prefix list of S3. */
-  readonly peer: { readonly machines: readonly string[] } | { readonly cidr: string } | "S3";
+  /** The other end: groups of machines, a CIDR block, the prefix list of S3, or a load balancer. */
+  readonly peer: { readonly machines: readonly string[] } | { readonly cidr: string } | "S3" | "load balancer";
   readonly protocol: string;
   readonly ports: readonly [number, number];
 }
@@ -28,17 +28,23 @@ interface Resource {
 export function securityRules(cluster: SynthesizedAwsCluster): SecurityRule[] {
   return (["in", "out"] as const).flatMap((direction) => {
     const type = `aws_vpc_security_group_${direction === "in" ? "ingress" : "egress"}_rule`;
-    return (cluster.all(type) as unknown as Resource[]).map((rule) => {
+    return (cluster.all(type) as unknown as Resource[]).flatMap((rule) => {
       const { ip_protocol: protocol, from_port, to_port, cidr_ipv4: cidr, tags } = rule;
-      const flow = FLOWS.find(({ id }) => tags.Name.startsWith(`${id}-${protocol}-`));
-      if (flow === undefined) throw new Error(`No flow is called ${tags.Name}.`);
+      const machines = cluster.groupsIn(rule.security_group_id);
+      // Those of a load balancer itself are of no machine.
+      if (machines.length === 0) return [];
       const { referenced_security_group_id: other } = rule;
+      const isBalancers = other !== undefined && cluster.balancersIn(other).length > 0;
+      const flow = [...FLOWS, ...PROMETHEUS_FLOWS].find(({ id }) => tags.Name.startsWith(`${id}-${protocol}-`));
+      if (flow === undefined && !isBalancers) throw new Error(`No flow is called ${tags.Name}.`);
       const outside = cidr === undefined ? ("S3" as const) : { cidr };
-      return {
-        ...{ flow: flow.id, direction, protocol, ports: [from_port, to_port] as const },
-        machines: cluster.groupsIn(rule.security_group_id),
-        peer: other === undefined ? outside : { machines: cluster.groupsIn(other) },
-      };
+      const inside = isBalancers ? ("load balancer" as const) : { machines: cluster.groupsIn(other ?? "") };
+      return [
+        {
+          ...{ flow: flow?.id ?? tags.Name, direction, protocol, ports: [from_port, to_port] as const, machines },
+          peer: other === undefined ? outside : inside,
+        },
+      ];
     });
   });
 }
