@@ -7,7 +7,7 @@ import functools
 import hashlib
 from collections.abc import Collection
 
-from .api import Api, ApiError, consul_of, server_apis
+from .api import Api, ApiError, consul_of, read_token, server_apis
 from .basics import Json, NotYet, Problem, say, wait_for
 from .cluster import Cluster, cluster_of, secrets_of
 from .host import Host
@@ -127,16 +127,6 @@ class WellKnownToken:
 
     def delete(self) -> None:
         self._api.call("DELETE", f"/v1/acl/token/{self._accessor}")
-
-
-def read_token(api: Api, accessor: str) -> Json | None:
-    try:
-        token: Json = api.call("GET", f"/v1/acl/token/{accessor}")
-        return token
-    except ApiError as error:
-        if error.status == 404 or "ACL not found" in error.text:
-            return None
-        raise
 
 
 def grants_of(token: Json) -> Json:

@@ -194,6 +194,17 @@ def server_apis(host: Host, cluster: Json) -> list[Api]:
     return [api_of(engine, host, cluster) for engine in ENGINES if host.is_server(engine)]
 
 
+def read_token(api: Api, accessor: str, query: str = "") -> Json | None:
+    """A token of Consul, or None if there is none."""
+    try:
+        token: Json = api.call("GET", f"/v1/acl/token/{accessor}?{query}")
+        return token
+    except ApiError as error:
+        if error.status == 404 or "ACL not found" in error.text:
+            return None
+        raise
+
+
 def leads(api: Api) -> bool:
     said = {name.lower(): value for name, value in api.call("GET", "/v1/agent/self").items()}
     return bool(said["stats"][api.engine.lower()]["leader"] == "true")

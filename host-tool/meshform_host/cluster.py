@@ -9,7 +9,7 @@ import time
 import uuid
 from collections.abc import Callable, Mapping, Sequence
 
-from .basics import DAY, ENGINES, Json, NotYet, Problem, say, wait_for
+from .basics import DAY, ENGINES, Json, NotYet, Problem, say, wait_for, without
 from .host import Host
 from .store import Documents, open_store
 from .tls import Authorities, Certificates, ConsulTls, KeyPair, Lifetime
@@ -36,14 +36,26 @@ def new_cluster(host: Host, tls: ConsulTls, shared: Json | None) -> Json:
     }
 
 
-# What all datacenters of a WAN federation share.
-SHARED = ("ca", "gossip", "managementToken")
+# What `cluster` has of an engine's CAs: see Authorities.
+CA_FIELDS = ("ca", "nextCa", "previousCa", "formerCa", "bridges")
+# What all datacenters of a WAN federation share: of Consul, and of its tokens.
+SHARED = (*CA_FIELDS, "gossip", "managementToken")
+SHARED_TOKENS = ("tokens", "tokenRotation")
 FEDERATION = "federation"
 
 
 def shared_of(cluster: Json) -> Json:
     """The document `federation`: what the servers of other datacenters must know of the primary."""
-    return {"consul": {name: cluster["consul"][name] for name in SHARED}, "tokens": cluster["tokens"]}
+    return {"consul": only(cluster["consul"], SHARED), **only(cluster, SHARED_TOKENS)}
+
+
+def with_shared(cluster: Json, shared: Json) -> Json:
+    consul = {**without(cluster["consul"], *SHARED), **shared["consul"]}
+    return {**without(cluster, *SHARED_TOKENS), **shared, "consul": consul}
+
+
+def only(document: Json, names: Sequence[str]) -> Json:
+    return {name: document[name] for name in names if name in document}
 
 
 class DerivedDocument:
@@ -143,9 +155,15 @@ class Cluster:
         """Creates whatever is missing and corrects what no longer follows from `cluster`."""
         cluster = self._documents.read("cluster")
         if cluster is None:
-            cluster = self._documents.create("cluster", new_cluster(self._host, self._tls, self._read_shared()))
+            shared = self._read_primary() if self._host.primary_store else None
+            cluster = self._documents.create("cluster", new_cluster(self._host, self._tls, shared))
+        elif self._host.primary_store:
+            try:
+                self.take_shared()
+            except Problem as problem:
+                say(f"This host uses the shared secrets that it knows: {problem}")
         # This program may be newer than the cluster. Where two servers are, the first decides what the new tokens are.
-        if any(name not in cluster["tokens"] for name in self._host.accessor_ids):
+        elif any(name not in cluster["tokens"] for name in self._host.accessor_ids):
             self.change(self._with_all_tokens)
         self._warn_of_old_authorities(cluster)
         certificates = Certificates(self._host, self._tls, renew)
@@ -155,12 +173,29 @@ class Cluster:
             self._ensure_federation()
         return cluster
 
-    def _read_shared(self) -> Json | None:
-        """What a datacenter outside the primary of its federation takes from there."""
+    def take_shared(self) -> Json:
+        """Outside the primary of a federation: takes what that shares.
+
+        @returns what it shares
+        """
+        shared: Json = {}
+
+        def take(cluster: Json) -> Json:
+            # Read after `cluster`, so it is never older than what another server has taken.
+            nonlocal shared
+            shared = self._read_primary()
+            return with_shared(cluster, shared)
+
+        self.change(take)
+        return shared
+
+    def read_shared(self) -> Json:
+        """In the primary of a federation: what the others are to take."""
+        return self._documents.need(FEDERATION)
+
+    def _read_primary(self) -> Json:
         store = self._host.primary_store
-        if store is None:
-            return None
-        shared = Documents(open_store(store)).read(FEDERATION)
+        shared = Documents(open_store(store)).read(FEDERATION) if store else None
         if shared is None:
             raise NotYet(
                 "The secret store of the primary datacenter has no document federation.",
@@ -183,8 +218,6 @@ class Cluster:
         wait_for("secret federation", 60, attempt)
 
     def _with_all_tokens(self, cluster: Json) -> Json:
-        if shared := self._read_shared():
-            return {**cluster, "tokens": shared["tokens"]}
         missing = {name: str(uuid.uuid4()) for name in self._host.accessor_ids if name not in cluster["tokens"]}
         return {**cluster, "tokens": {**cluster["tokens"], **missing}}
 

@@ -5,26 +5,38 @@ from __future__ import annotations
 import argparse
 import functools
 import urllib.parse
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 
 from .api import Api, ApiError, api_of
 from .basics import ENGINES, Json, NotYet, Problem, T, say, wait_for, without
 from .cluster import Cluster, cluster_of
+from .federation import query_of
 from .host import Host
-from .keys import HOSTS, read_texts
-from .nodes import ALIVE
-from .rotate import GossipRotation, refuse_shared
+from .keys import FEDERATION, HOSTS, read_texts
+from .nodes import ALIVE, alive_in
+from .rotate import GossipRotation
 from .rotate_ca import CaRotation
 from .rotate_tokens import TokenRotation
 from .tls import ConsulTls
+
+SWITCH_OFF = "Switch it off, or cut it off from the other hosts and from the secret store, for good."
+# The services under which Nomad's servers are in Consul's catalog.
+NOMAD_SERVERS = "/v1/catalog/service/nomad"
 
 
 def exclude(host: Host, arguments: argparse.Namespace) -> None:
     cluster_of(host, arguments.wait)
     if not host.is_server("nomad"):
         raise Problem("This host is not a Nomad server.", "Run this command on such a server.")
-    refuse_shared(host, "exclude")
-    Exclusion(host, arguments.node, arguments.wait).run()
+    if arguments.datacenter in (None, host.datacenter):
+        Exclusion(host, arguments.node, arguments.wait).run()
+    elif host.federation and host.primary_store is None:
+        ExclusionElsewhere(host, arguments.node, arguments.datacenter, arguments.wait).run()
+    else:
+        raise Problem(
+            f"{host.datacenter} is not the primary datacenter of a WAN federation.",
+            "Omit --datacenter, or run this command on a server of the primary.",
+        )
 
 
 class Exclusion:
@@ -32,19 +44,26 @@ class Exclusion:
 
     The store says what is left to do, in `exclusion` of `cluster`, so a run that is interrupted goes on when it is
     repeated. The agents that hold the old gossip key are told the new one, so nothing begins while the host is alive.
+
+    Outside the primary of a federation, Consul's are replaced first: see ExclusionElsewhere.
     """
 
-    def __init__(self, host: Host, node: str, limit: float) -> None:
+    def __init__(self, host: Host, node: str, limit: float, engines: Sequence[str] | None = None) -> None:
         self._host = host
         self._node = node
+        # As the command has it.
+        self._what = node
         self._limit = limit
-        tls = ConsulTls()
         self._cluster = Cluster.of(host)
-        self._rotations: Mapping[str, Callable[[], None]] = {
-            "gossip": lambda: GossipRotation(self._api("consul"), self._cluster, tls, limit).run(),
-            "tokens": lambda: TokenRotation(host, self._cluster, limit).run(),
-            "ca": lambda: CaRotation(host, self._cluster, tls, limit).run(keep_old=False),
-        }
+        tls = ConsulTls()
+        ca = CaRotation(host, self._cluster, tls, limit, engines)
+        self._rotations: Mapping[str, Callable[[], None]] = {"ca": lambda: ca.run(keep_old=False)}
+        if host.primary_store is None:
+            self._rotations = {
+                "gossip": lambda: GossipRotation(host, self._api("consul"), self._cluster, tls, limit).run(),
+                "tokens": lambda: TokenRotation(host, self._cluster, limit).run(),
+                **self._rotations,
+            }
 
     def run(self) -> None:
         self._expect_known_client()
@@ -58,12 +77,15 @@ class Exclusion:
         self._wait_until_off()
         self._forget()
         self._cluster.change(lambda cluster: without(cluster, "exclusion"))
+        self._report()
+
+    def _report(self) -> None:
         say(f"{self._node} is excluded: its gossip key, tokens and certificates are refused.")
         say("People, Prometheus and anyone who applies access rules must fetch their documents again.")
 
     def _begin(self, cluster: Json) -> Json:
         begun = cluster.get("exclusion")
-        if begun and begun["node"] != self._node:
+        if begun and begun["node"] != self._what:
             raise Problem(f"The exclusion of {begun['node']} has not ended.", f"Run `exclude {begun['node']}` first.")
         if begun:
             say(f"The exclusion of {self._node} was interrupted. It is continued.")
@@ -77,28 +99,29 @@ class Exclusion:
             if is_going_on:
                 problem = f"A rotation has not ended, and {self._node} may know the new secrets."
                 raise Problem(problem, f"Run `meshform-host rotate {what}`, then run this again.")
-        return {**cluster, "exclusion": {"node": self._node, "left": list(self._rotations)}}
+        return {**cluster, "exclusion": {"node": self._what, "left": list(self._rotations)}}
 
     def _expect_known_client(self) -> None:
         roles = self._ask(lambda: {member["Name"]: member["Tags"].get("role") for member in self._members()})
         taken = self._ask(lambda: read_texts(self._api("consul"), f"{HOSTS}/?recurse"))
         nodes = [str(node["Name"]) for node in self._ask(self._nodes)]
         if roles.get(self._node) == "consul" or self._node in self._ask(self._servers_of_nomad):
-            raise Problem(
-                f"{self._node} is a server, which knows all tokens, Nomad's signing keys and the key of the mesh CA.",
-                "Not all of these can be replaced: set up a new cluster with a new secret store (docs/secrets.md).",
-            )
+            raise known_server(self._node)
         if self._node not in {*roles, *taken, *nodes}:
             raise Problem(f"There is no host named {self._node}.", "See `consul members` and `nomad node status`.")
+        if self._host.primary_store and not self._ask(lambda: read_texts(self._api("consul"), excluded(self._node))):
+            here, primary = self._host.datacenter, (self._host.federation or {}).get("primaryDatacenter")
+            raise Problem(
+                f"{self._node} knows secrets of Consul that all datacenters of the WAN federation share.",
+                f"First run `meshform-host exclude {self._node} --datacenter {here}` on a server of {primary}.",
+            )
 
     def _wait_until_off(self) -> None:
-        fix = "Switch it off, or cut it off from the other hosts and from the secret store, for good."
-
         def is_off() -> None:
             if any(it["Name"] == self._node and it["Status"] == ALIVE for it in self._members()):
-                raise NotYet(f"{self._node} is an alive member of Consul, and would get the new secrets.", fix)
+                raise still_alive(self._node)
             if any(it["Name"] == self._node and it["Status"] == "ready" for it in self._nodes()):
-                raise NotYet(f"{self._node} is a ready node of Nomad.", fix)
+                raise NotYet(f"{self._node} is a ready node of Nomad.", SWITCH_OFF)
 
         wait_for(f"{self._node} to be off", self._limit, is_off)
 
@@ -112,6 +135,7 @@ class Exclusion:
             consul.call("PUT", "/v1/catalog/deregister", {"Node": self._node})
             consul.call("DELETE", f"{HOSTS}/{name}")
             consul.call("DELETE", f"{HOSTS}/{name}/?recurse")
+            consul.call("DELETE", excluded(self._node))
             for node in self._nodes():
                 if node["Name"] == self._node:
                     nomad.call("PUT", f"/v1/node/{node['ID']}/purge")
@@ -142,6 +166,64 @@ class Exclusion:
         """A member's name ends with its region."""
         members = self._api("nomad").call("GET", "/v1/agent/members")["Members"]
         return [str(member["Name"]).removesuffix(f".{self._host.region}") for member in members]
+
+
+class ExclusionElsewhere(Exclusion):
+    """In the primary of a federation: new secrets of Consul, which a host of another datacenter knows.
+
+    Those of Nomad are replaced there, and the host is forgotten there: a key in the Consul of that datacenter says that
+    this is next.
+    """
+
+    def __init__(self, host: Host, node: str, datacenter: str, limit: float) -> None:
+        super().__init__(host, node, limit, ("consul",))
+        self._datacenter = datacenter
+        self._what = f"{node} --datacenter {datacenter}"
+        self._query = query_of(datacenter)
+
+    def _expect_known_client(self) -> None:
+        nodes = self._ask(lambda: self._names("/v1/catalog/nodes"))
+        servers = self._ask(lambda: [*self._names("/v1/catalog/service/consul"), *self._names(NOMAD_SERVERS)])
+        if self._node in servers:
+            raise known_server(self._node)
+        if self._node not in nodes:
+            fix = f"See `consul members` on a server of {self._datacenter}."
+            raise Problem(f"There is no host named {self._node} in {self._datacenter}.", fix)
+
+    def _names(self, path: str) -> list[str]:
+        return [str(found["Node"]) for found in self._api("consul").call("GET", f"{path}?{self._query}")]
+
+    def _wait_until_off(self) -> None:
+        def is_off() -> None:
+            if self._node in alive_in(self._api("consul"), self._query):
+                raise still_alive(self._node)
+
+        wait_for(f"{self._node} to be off", self._limit, is_off)
+
+    def _forget(self) -> None:
+        self._ask(
+            lambda: self._api("consul").call("PUT", f"{excluded(self._node)}?{self._query}", self._host.datacenter)
+        )
+
+    def _report(self) -> None:
+        say(f"The gossip key, tokens and certificates of Consul that {self._node} has are refused.")
+        say(f"Now run `meshform-host exclude {self._node}` on a server of {self._datacenter}.")
+
+
+def excluded(node: str) -> str:
+    """The key that says that the primary has replaced the secrets of Consul that a host knows."""
+    return f"{FEDERATION}/excluded/{urllib.parse.quote(node, safe='')}"
+
+
+def known_server(node: str) -> Problem:
+    return Problem(
+        f"{node} is a server, which knows all tokens, Nomad's signing keys and the key of the mesh CA.",
+        "Not all of these can be replaced: set up a new cluster with a new secret store (docs/secrets.md).",
+    )
+
+
+def still_alive(node: str) -> NotYet:
+    return NotYet(f"{node} is an alive member of Consul, and would get the new secrets.", SWITCH_OFF)
 
 
 def without_step(step: str, cluster: Json) -> Json:

@@ -9,9 +9,10 @@ from __future__ import annotations
 import argparse
 import time
 
-from .api import Api, ApiError, api_of, consul_of
+from .api import Api, ApiError, api_of, consul_of, leads
 from .basics import DAY, NotYet, say, wait_for
 from .cluster import Cluster, revision_of
+from .federation import OtherDatacenters, take_shared
 from .host import Host
 from .host_certificates import OwnCertificates, sign_for_hosts
 from .host_secrets import HostSecrets, bring_secrets
@@ -70,7 +71,8 @@ class Follower:
                 if own.take(consul):
                     agents.read_again()
                 agents.reload_what_has_started()
-                if self._host.is_server("consul"):
+                if self._host.is_server("consul") and leads(consul):
+                    take_shared(self._host, consul, self._cluster)
                     sign_for_hosts(self._host, consul, self._cluster, self._tls)
                 last_answer = time.monotonic()
                 self._trouble = ""
@@ -100,11 +102,15 @@ def report(consul: Api, host: Host, revision: str) -> str:
 
 
 class AllHosts:
-    """The hosts of a cluster whose agents are alive. The others take what is in the store before their agents start."""
+    """The hosts of a cluster whose agents are alive. The others take what is in the store before their agents start.
+
+    From the primary of a WAN federation, also those of the other datacenters.
+    """
 
     def __init__(self, host: Host, cluster: Cluster, limit: float) -> None:
         self._host = host
         self._cluster = cluster
+        self._others = OtherDatacenters(host, cluster, limit)
         self._limit = limit
 
     def tell(self) -> str:
@@ -120,10 +126,11 @@ class AllHosts:
         return revision
 
     def take(self, what: str) -> None:
-        """Waits until all have, as long as it goes on.
+        """Waits until all have taken what follows from the store, as long as it goes on.
 
         @raises Problem with the names of those that have not
         """
+        self._others.share()
         revision = wait_for("Consul", self._limit, self.tell)
         missing = self._missing(revision)
         while missing:
@@ -148,7 +155,7 @@ class AllHosts:
                 members = consul.call("GET", "/v1/agent/members")
                 taken = read_texts(consul, f"{HOSTS}/?recurse")
             alive = {member["Name"] for member in members if member["Status"] == ALIVE}
-            return sorted(name for name in alive if taken.get(name) != revision)
+            return sorted([*self._others.missing(), *(name for name in alive if taken.get(name) != revision)])
 
         return wait_for("Consul", self._limit, attempt)
 

@@ -12,7 +12,7 @@ import json
 import re
 import urllib.parse
 
-from .api import Api, leads
+from .api import Api
 from .basics import ENGINES, Json, Problem, say
 from .cluster import Cluster
 from .host import Host, client_names
@@ -90,8 +90,6 @@ class OwnCertificates:
 
 def sign_for_hosts(host: Host, consul: Api, cluster: Cluster, tls: ConsulTls) -> None:
     """Signs what clients ask for, on the server that leads Consul."""
-    if not leads(consul):
-        return
     for name in read_names(consul, f"{HOSTS}/"):
         node, _, what = name.rpartition("/")
         if what != "keys":

@@ -9,6 +9,7 @@ from .api import Api, ApiError
 
 WANTED = "/v1/kv/meshform/rotation"
 HOSTS = "/v1/kv/meshform/hosts"
+FEDERATION = "/v1/kv/meshform/federation"
 
 
 def read_texts(consul: Api, path: str) -> dict[str, str]:

@@ -183,6 +183,8 @@ def parser() -> argparse.ArgumentParser:
     excluding = "on a server: replace what lets a host join, after it was switched off or disconnected permanently"
     exclusion = commands.add_parser("exclude", help=excluding)
     exclusion.add_argument("node", help="its name in Consul and Nomad")
+    elsewhere = "in the primary of a WAN federation: the other datacenter in which the host is (default: this one)"
+    exclusion.add_argument("--datacenter", metavar="NAME", help=elsewhere)
     exclusion.set_defaults(run=exclude)
     return top
 

@@ -9,6 +9,7 @@ from collections.abc import Callable
 from .api import Api, ApiError, own_api
 from .basics import OUTPUT, Json, NotYet, say, wait_for, without
 from .cluster import Cluster
+from .federation import OtherDatacenters
 from .host import Host
 from .snapshot_store import open_snapshots, snapshot_name, snapshots_of
 from .tls import Authorities
@@ -73,21 +74,25 @@ class ManagementToken:
             say(f"A rotation of {self._name}'s management token was interrupted. It is continued.")
         else:
             self._change(lambda own: {**own, ROTATION: new_name()})
-        wait_for(f"a new management token of {self._name}", limit, self._replace)
+        others = OtherDatacenters(self._host, self._cluster, limit)
+        wait_for(f"a new management token of {self._name}", limit, lambda: self._replace(others))
         say(
             f"{self._name} has a new management token. Anyone who applies access rules must fetch their document again."
         )
 
-    def _replace(self) -> None:
+    def _replace(self, others: OtherDatacenters) -> None:
         self.take_known()
         own = self._own()
         if not self._is_new(own):
             new = self._find_or_create(own)
-            if not self._find(new):
+            found = self._find(new)
+            if not found:
                 raise NotYet("This server does not know the new one yet.", "Look at its log.")
+            if self._engine == "consul":
+                others.copy([found["AccessorID"]])
             self._go_on(own, self._replaced(own, new, own[ROTATION]))
             own = self._own()
-        self._cluster.ensure()
+        others.share()
         self._delete_former(own)
         kept = [it for it in own[FORMER] if self._may_be_in_snapshot(it["until"])]
         self._go_on(own, {**without(own, ROTATION), FORMER: kept})

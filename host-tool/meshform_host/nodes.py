@@ -40,6 +40,12 @@ def forget_replaced_nodes(api: Api) -> None:
         say(f"Removed the node {name} with the id {known} from the catalog: another host has its name, {alive[name]}.")
 
 
+def alive_in(consul: Api, query: str) -> list[str]:
+    """The nodes of a datacenter whose agents are alive, as its servers see them."""
+    checks = consul.call("GET", f"/v1/health/state/passing?{query}")
+    return [str(check["Node"]) for check in checks if check["CheckID"] == "serfHealth"]
+
+
 class Node:
     """This host's node, asked with the node's own secret: it may be shown and drained with that, and no other may."""
 

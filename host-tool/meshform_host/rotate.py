@@ -10,6 +10,7 @@ from .acl import wait_until_usable
 from .api import Api, api_of, consul_of, server_apis
 from .basics import NotYet, Problem, say, wait_for
 from .cluster import Cluster, cluster_of, secrets_of
+from .federation import OtherDatacenters, own_engines, refuse_outside_primary
 from .follow import AllHosts
 from .host import Host
 from .management import ManagementToken
@@ -72,12 +73,13 @@ class GossipRotation:
       primary, previous      everybody uses `primary`; `previous` is being taken away
     """
 
-    def __init__(self, api: Api, cluster: Cluster, tls: ConsulTls, wait: float) -> None:
+    def __init__(self, host: Host, api: Api, cluster: Cluster, tls: ConsulTls, wait: float) -> None:
         self._api = api
         self._engine = api.engine
         self._keyring = KEYRINGS[api.engine.lower()](api)
         self._cluster = cluster
         self._tls = tls
+        self._others = OtherDatacenters(host, cluster, wait)
         self._wait = wait
 
     def run(self) -> None:
@@ -116,7 +118,7 @@ class GossipRotation:
             lambda cluster: bool(cluster[engine]["gossip"] == instead_of),
             lambda cluster: {**cluster, engine: {**cluster[engine], "gossip": dict(gossip)}},
         )
-        self._cluster.ensure()
+        self._others.share()
 
 
 def rotate_keyring(host: Host, cluster: Cluster, limit: float) -> None:
@@ -147,44 +149,50 @@ def rotate_certificates(host: Host, cluster: Cluster, limit: float) -> None:
 
 
 def rotate_management_tokens(host: Host, cluster: Cluster, limit: float) -> None:
-    for api in server_apis(host, cluster.read()):
+    for api in own_apis(host, cluster, "management tokens"):
         wait_for(f"a leader of {api.engine}", limit, api.leader)
         with Turn(host, consul_of(host, *secrets_of(host)), limit):
             ManagementToken(host, cluster, api.engine.lower()).rotate(limit)
 
 
 def rotate_gossip(host: Host, cluster: Cluster, limit: float) -> None:
-    for api in server_apis(host, cluster.read()):
+    for api in own_apis(host, cluster, "gossip keys"):
         wait_until_usable(api, limit)
-        GossipRotation(api, cluster, ConsulTls(), limit).run()
+        GossipRotation(host, api, cluster, ConsulTls(), limit).run()
 
 
+def own_apis(host: Host, cluster: Cluster, what: str) -> list[Api]:
+    """Of the engines that this host is a server of, those whose secrets belong to its datacenter."""
+    apis = [api for api in server_apis(host, cluster.read()) if api.engine.lower() in own_engines(host)]
+    if not apis:
+        refuse_outside_primary(host, what)
+    return apis
+
+
+def rotate_ca(host: Host, cluster: Cluster, arguments: argparse.Namespace) -> None:
+    CaRotation(host, cluster, ConsulTls(), arguments.wait).run(arguments.keep_old)
+
+
+def rotate_tokens(host: Host, cluster: Cluster, limit: float) -> None:
+    refuse_outside_primary(host, "tokens")
+    TokenRotation(host, cluster, limit).run()
+
+
+# What each datacenter of a federation has of its own, also outside the primary.
+OWN = ("certificates", "keyring")
 # What is rotated, and by what.
 ROTATIONS: Mapping[str, Callable[[Host, Cluster, argparse.Namespace], None]] = {
     "gossip": lambda host, cluster, said: rotate_gossip(host, cluster, said.wait),
     "certificates": lambda host, cluster, said: rotate_certificates(host, cluster, said.wait),
-    "ca": lambda host, cluster, said: CaRotation(host, cluster, ConsulTls(), said.wait).run(said.keep_old),
-    "tokens": lambda host, cluster, said: TokenRotation(host, cluster, said.wait).run(),
+    "ca": rotate_ca,
+    "tokens": lambda host, cluster, said: rotate_tokens(host, cluster, said.wait),
     "management-tokens": lambda host, cluster, said: rotate_management_tokens(host, cluster, said.wait),
     "keyring": lambda host, cluster, said: rotate_keyring(host, cluster, said.wait),
 }
 
 
-# Of these, each datacenter of a WAN federation has its own.
-OWN = ("certificates", "keyring")
-
-
-def refuse_shared(host: Host, command: str) -> None:
-    """Hosts are told of new secrets by their own Consul, which hosts of other datacenters do not ask."""
-    if host.federation:
-        raise Problem(
-            f"All datacenters of a WAN federation share these secrets: `{command}` cannot replace them.",
-            "Only `rotate certificates` and `rotate keyring` can be used here.",
-        )
-
-
 def rotate(host: Host, arguments: argparse.Namespace) -> None:
     cluster_of(host, arguments.wait)
-    if arguments.what not in OWN:
-        refuse_shared(host, f"rotate {arguments.what}")
     ROTATIONS[arguments.what](host, Cluster.of(host), arguments)
+    if host.primary_store and arguments.what not in OWN:
+        say("Those of Consul are shared by all datacenters: they are replaced on a server of the primary datacenter.")

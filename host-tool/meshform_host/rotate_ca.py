@@ -3,32 +3,35 @@
 from __future__ import annotations
 
 import urllib.parse
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 
 from .api import Api, api_of
-from .basics import ENGINES, Json, say, wait_for, without
-from .cluster import Cluster
+from .basics import Json, say, wait_for, without
+from .cluster import CA_FIELDS, Cluster, only
+from .federation import OtherDatacenters, own_engines
 from .follow import AllHosts
 from .host import Host
 from .tls import Authorities, ConsulTls, KeyPair
 
-# What `cluster` has of an engine's CAs: see Authorities.
-FIELDS = ("ca", "nextCa", "previousCa", "formerCa", "bridges")
-
 
 class CaRotation:
-    """New CAs for both engines, in steps of which each leaves all agents able to prove themselves to each other.
+    """New CAs for the engines, in steps of which each leaves all agents able to prove themselves to each other.
 
     The store says how far it is (see Authorities), so a run that is interrupted goes on when it is repeated. No step
     begins before all hosts that are alive have taken the one before. A host that is off reads the store when it starts.
     """
 
-    def __init__(self, host: Host, cluster: Cluster, tls: ConsulTls, limit: float) -> None:
+    def __init__(
+        self, host: Host, cluster: Cluster, tls: ConsulTls, limit: float, engines: Sequence[str] | None = None
+    ) -> None:
+        """@param engines (default: all whose CA belongs to this datacenter)"""
         self._host = host
         self._cluster = cluster
         self._tls = tls
         self._hosts = AllHosts(host, cluster, limit)
+        self._others = OtherDatacenters(host, cluster, limit)
         self._limit = limit
+        self._engines = engines or own_engines(host)
 
     def run(self, keep_old: bool) -> None:
         if any(self._is_at(step) for step in ("nextCa", "previousCa", "formerCa")):
@@ -46,13 +49,14 @@ class CaRotation:
             self._change(lambda _, own: {**without(own, "previousCa"), "formerCa": own["previousCa"]})
         self._take("trust the new CAs alone")
         self._change(lambda _, own: without(own, "formerCa"))
-        say(
-            "All agents use new CAs. People, Prometheus and anyone who applies access rules must fetch their documents."
-        )
+        self._others.share()
+        names = " and ".join(engine.capitalize() for engine in self._engines)
+        say(f"All agents use new CAs of {names}.")
+        say("People, Prometheus and anyone who applies access rules must fetch their documents.")
 
     def _is_at(self, step: str) -> bool:
         cluster = self._cluster.read()
-        return any(step in cluster[engine] for engine in ENGINES)
+        return any(step in cluster[engine] for engine in self._engines)
 
     def _with_next(self, engine: str, own: Json) -> Json:
         return {**own, "nextCa": self._tls.authority(engine, self._host.ca_days).document()}
@@ -64,19 +68,21 @@ class CaRotation:
 
     def _change(self, step: Callable[[str, Json], Json]) -> None:
         before = self._cluster.read()
-        after = {engine: step(engine, before[engine]) for engine in ENGINES}
+        after = {engine: step(engine, before[engine]) for engine in self._engines}
 
         def change(cluster: Json) -> Json:
-            changed = {engine: {**without(cluster[engine], *FIELDS), **cas_of(after[engine])} for engine in ENGINES}
+            changed = {
+                engine: {**without(cluster[engine], *CA_FIELDS), **only(after[engine], CA_FIELDS)}
+                for engine in self._engines
+            }
             return {**cluster, **changed}
 
         def is_there(cluster: Json) -> bool:
-            return all(cas_of(cluster[engine]) == cas_of(before[engine]) for engine in ENGINES)
+            return all(only(cluster[engine], CA_FIELDS) == only(before[engine], CA_FIELDS) for engine in self._engines)
 
         self._cluster.go_on("the CAs", is_there, change)
 
     def _take(self, what: str) -> None:
-        self._cluster.ensure()
         self._hosts.take(what)
         wait_for("Consul", self._limit, self._tell_auth_methods)
 
@@ -104,7 +110,3 @@ def trust_in_method(consul: Api, name: str, known: str, trusted: str) -> None:
 def certificates_in(pem: str) -> set[str]:
     end = "-----END CERTIFICATE-----"
     return {"".join(part.split()) for part in pem.split(end) if part.strip()}
-
-
-def cas_of(own: Json) -> Json:
-    return {name: own[name] for name in FIELDS if name in own}

@@ -5,10 +5,11 @@ from __future__ import annotations
 import uuid
 from collections.abc import Callable
 
-from .acl import WellKnownToken, digest_of_secret, grants_of, read_token
-from .api import Api, api_of
+from .acl import WellKnownToken, digest_of_secret, grants_of
+from .api import Api, api_of, read_token
 from .basics import Json, say, wait_for, without
 from .cluster import Cluster
+from .federation import OtherDatacenters
 from .follow import AllHosts
 from .host import Host
 
@@ -32,6 +33,7 @@ class TokenRotation:
         self._host = host
         self._cluster = cluster
         self._hosts = AllHosts(host, cluster, limit)
+        self._others = OtherDatacenters(host, cluster, limit)
         self._limit = limit
 
     def run(self) -> None:
@@ -41,22 +43,32 @@ class TokenRotation:
             self._begin()
         if self._step() == "prepare":
             self._with_each(copy_grants)
+            self._others.copy(stand_in["accessorId"] for stand_in in self._stand_ins().values())
             self._go_to("stand-in")
         if self._step() == "stand-in":
-            self._cluster.ensure()
             self._hosts.take("use tokens that stand in for theirs")
             self._go_to("replace", with_new_secrets)
         if self._step() == "replace":
-            self._with_each(replace)
+            self._with_each(delete)
+            self._others.copy(self._accessors())
+            self._with_each(create)
+            self._others.copy(self._accessors())
             self._go_to("settle")
-        self._cluster.ensure()
         self._hosts.take("use their new tokens")
         self._with_each(delete_stand_in)
         self._cluster.change(lambda cluster: without(cluster, "tokenRotation"))
+        self._others.share()
         say("All tokens have new secrets. People and Prometheus must fetch their documents again.")
 
     def _step(self) -> str:
         return step_of(self._cluster.read())
+
+    def _stand_ins(self) -> Json:
+        stand_ins: Json = self._cluster.read()["tokenRotation"]["standIns"]
+        return stand_ins
+
+    def _accessors(self) -> list[str]:
+        return [self._host.accessor_ids[name] for name in self._stand_ins()]
 
     def _begin(self) -> None:
         stand_ins = {
@@ -110,14 +122,17 @@ def copy_grants(consul: Api, token: WellKnownToken, stand_in: Json) -> None:
     consul.call("PUT", path if read_token(consul, stand_in["accessorId"]) else "/v1/acl/token", body)
 
 
-def replace(consul: Api, token: WellKnownToken, stand_in: Json) -> None:
+def delete(consul: Api, token: WellKnownToken, stand_in: Json) -> None:
+    """Deletes a token, unless it has its new secret."""
     known = token.read()
-    if known is not None and known["SecretID"] == token.secret:
-        return
-    copy_grants(consul, token, stand_in)
-    if known is not None:
+    if known is not None and known["SecretID"] != token.secret:
+        copy_grants(consul, token, stand_in)
         token.delete()
-    token.create(grants_of(read_token(consul, stand_in["accessorId"]) or {}))
+
+
+def create(consul: Api, token: WellKnownToken, stand_in: Json) -> None:
+    if token.read() is None:
+        token.create(grants_of(read_token(consul, stand_in["accessorId"]) or {}))
 
 
 def delete_stand_in(consul: Api, _: WellKnownToken, stand_in: Json) -> None:

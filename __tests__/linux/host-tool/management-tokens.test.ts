@@ -102,7 +102,7 @@ class Agent:
         return found
 
 def outcome(world):
-    host = types.SimpleNamespace(snapshots={})
+    host = types.SimpleNamespace(snapshots={}, federation=None)
     cluster = Cluster(host, Documents(world), None)
     cluster.ensure = lambda: None
     management.Authorities = types.SimpleNamespace(of=lambda own: types.SimpleNamespace(trusted=""))
