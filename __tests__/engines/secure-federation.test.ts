@@ -5,8 +5,9 @@ import { REPLICATION_TOKEN } from "../../constructs/consul/well-known-tokens";
 import { LabFiles } from "../../lab/core/lab-files";
 import { readOperatorToken } from "../../lab/hosts/credentials";
 import { eventually } from "../support/eventually";
-import { answersToClient } from "../support/federated-client";
+import { answersToClient, askClient, upstreamOfClient } from "../support/federated-client";
 import { TestLab } from "../support/lab";
+import { loadWhile } from "../support/steady-load";
 
 const MINUTE = 60_000;
 jest.setTimeout(2 * MINUTE);
@@ -107,19 +108,58 @@ test("the token of replication is that of the primary, and no host but a server 
   expect(client.output).not.toContain("primary-secret-store");
 });
 
-test("an operator's token is valid in both, and secrets that both share are not rotated in one of them", async () => {
+test("an operator's token is valid in both", () => {
   expect(readOperatorToken(files, "dc2")).toBe(readOperatorToken(files, "dc1"));
-  for (const host of ["server-1", "dc2-server-1"]) {
-    for (const command of [
-      ["rotate", "gossip"],
-      ["exclude", "client-2"],
-    ]) {
-      expect(await lab.onHost(host, HOST_TOOL, ...command)).toMatchObject({
-        code: 1,
-        output: expect.stringContaining("All datacenters of a WAN federation share these secrets") as string,
-      });
-    }
+});
+
+/** A steady load on upstreams in the other datacenter, of which no request fails. */
+async function load(act: () => Promise<unknown>): Promise<void> {
+  const names = ["LOCAL", "REMOTE", "DIRECT"];
+  const urls = await Promise.all(names.map((variable) => upstreamOfClient(lab, variable)));
+  const asks = urls.map((url, n) => [names[n], () => askClient(lab, url)] as const);
+  for (const [path, { answers, sent }] of Object.entries(await loadWhile(Object.fromEntries(asks), act))) {
+    expect([path, [...new Set(answers)]]).toEqual([path, [200]]);
+    expect(sent).toBeGreaterThan(10);
   }
+}
+
+test("a new CA of the mesh in the primary is that of the other datacenter too, and no request fails", async () => {
+  const rootsOf = (datacenter: string) => consul<{ ActiveRootID: string }>(datacenter, "/connect/ca/roots");
+  const before = (await rootsOf("dc1")).ActiveRootID;
+  await load(async () => {
+    const Config = { PrivateKeyType: "ec", PrivateKeyBits: 384, LeafCertTTL: "72h" };
+    await consul("dc1", "/connect/ca/configuration", "PUT", { Provider: "consul", Config });
+    await eventually(async () => {
+      const [primary, other] = await Promise.all(["dc1", "dc2"].map(rootsOf));
+      expect(primary.ActiveRootID).not.toBe(before);
+      expect(other.ActiveRootID).toBe(primary.ActiveRootID);
+    }, MINUTE);
+  });
+});
+
+test("a gossip key that is rotated in the primary is that of all pools, and of the other store, and no request fails", async () => {
+  await load(async () => expect(await lab.onHost("server-1", HOST_TOOL, "rotate", "gossip")).toExit(0));
+  const [{ primary }, other] = ["dc1", "dc2"].map((datacenter) => {
+    const cluster = JSON.parse(readFileSync(files.secret(datacenter, "cluster"), "utf8")) as {
+      readonly consul: { readonly gossip: Readonly<Record<string, string>> };
+    };
+    return cluster.consul.gossip;
+  });
+  expect(other).toEqual({ primary });
+  const pools = await consul<{ Keys: object; Datacenter: string; WAN: boolean }[]>("dc1", "/operator/keyring");
+  expect(pools.map((it) => (it.WAN ? "WAN" : it.Datacenter)).sort()).toEqual(["WAN", "dc1", "dc2"]);
+  for (const { Keys } of pools) expect(Object.keys(Keys)).toEqual([primary]);
+});
+
+test.each([
+  ["dc2-server-1", ["rotate", "tokens"], "Run this command on a server of dc1."],
+  ["dc2-server-1", ["exclude", "dc2-client-2"], "First run `meshform-host exclude dc2-client-2 --datacenter dc2` on"],
+  ["dc2-server-1", ["exclude", "client-2", "--datacenter", "dc1"], "dc2 is not the primary datacenter"],
+  ["server-1", ["exclude", "dc2-server-2", "--datacenter", "dc2"], "dc2-server-2 is a server, which knows all tokens"],
+  ["server-1", ["exclude", "nobody", "--datacenter", "dc2"], "There is no host named nobody in dc2."],
+])("%s refuses %j, and says where to run it", async (host, command, problem) => {
+  const outcome = await lab.onHost(host, HOST_TOOL, ...command);
+  expect(outcome).toMatchObject({ code: 1, output: expect.stringContaining(problem) as string });
 });
 
 test("a service fails over to the other datacenter, as in a plain lab", async () => {

@@ -14,8 +14,9 @@ export interface FederationOptions {
    */
   readonly primaryGateways?: readonly string[];
   /**
-   * The secret store of the primary datacenter, from which the servers of the others read the document `federation`, once: the CA of
-   * Consul's agents, the gossip key, and Consul's tokens. It is a directory, of which they share only the subdirectory `federation`.
+   * The secret store of the primary datacenter, from which the servers of the others read the document `federation`, at each boot and
+   * when the primary rotates what is in it: the CA of Consul's agents, the gossip key, and Consul's tokens. It is a directory, of
+   * which they share only the subdirectory `federation`.
    *
    * @default none: required outside the primary
    */
