@@ -33,7 +33,7 @@ async function consul<Answer>(datacenter: string, path: string, method = "GET", 
   });
   const text = await response.text();
   if (!response.ok) throw new Error(`${method} ${path} in ${datacenter}: ${response.status} ${text}`);
-  return JSON.parse(text) as Answer;
+  return (text === "" ? undefined : JSON.parse(text)) as Answer;
 }
 
 /** Which versions answer the client in dc1. */
