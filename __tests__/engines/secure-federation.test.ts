@@ -117,9 +117,10 @@ async function load(act: () => Promise<unknown>): Promise<void> {
   const names = ["LOCAL", "REMOTE", "DIRECT"];
   const urls = await Promise.all(names.map((variable) => upstreamOfClient(lab, variable)));
   const asks = urls.map((url, n) => [names[n], () => askClient(lab, url)] as const);
-  for (const [path, { answers, sent }] of Object.entries(await loadWhile(Object.fromEntries(asks), act))) {
+  const loads = await loadWhile(Object.fromEntries(asks), act, { marginMs: 3_000 });
+  for (const [path, { answers, sent }] of Object.entries(loads)) {
     expect([path, [...new Set(answers)]]).toEqual([path, [200]]);
-    expect(sent).toBeGreaterThan(10);
+    expect(sent).toBeGreaterThan(3);
   }
 }
 
