@@ -121,6 +121,9 @@ test("the gateways of their page make one mesh that the checks let pass", () => 
     "addIngressWithSds",
     "addDatabase",
     "addOldShop",
+    "addPictures",
+    "addEsm",
+    "allowEsm",
     "addResize",
     "addMeshGateway",
   ]);
@@ -137,6 +140,8 @@ test("the gateways of their page make one mesh that the checks let pass", () => 
     snippets.addIngressWithSds(mesh, orders);
     snippets.addDatabase(mesh, orders);
     snippets.addOldShop(mesh, orders);
+    snippets.addPictures(mesh, orders);
+    snippets.addEsm(mesh);
     snippets.addResize(mesh, orders);
     snippets.addMeshGateway(mesh);
   });

@@ -15,7 +15,8 @@ export type { ConsulAccess, ConsulAclRules, ConsulKeyAccess, ConsulServiceAccess
 export { AnonymousPolicy, type AnonymousPolicyOptions } from "./access/consul-anonymous-policy";
 export type * as consul from "./consul/generated/config-entries";
 export { ConsulDeployerPolicy, type ConsulDeployerPolicyOptions } from "./access/consul-deployer-policy";
-export { WorkloadAuthMethod, type GatewayWorkload } from "./access/workload-auth-method";
+export { ConsulEsmPolicy, type ConsulEsmPolicyOptions } from "./access/consul-esm-policy";
+export { WorkloadAuthMethod, type GatewayWorkload, type TaskWorkload } from "./access/workload-auth-method";
 export { EnvoyExtension, type EnvoyExtensionOptions } from "./consul/envoy-extension";
 export type { AwsLambdaOptions } from "./consul/extensions/aws-lambda";
 export type {
@@ -169,6 +170,11 @@ export {
   type CertificateText,
 } from "./mesh/gateways/gateway-certificate";
 export type { ApiGatewayRouteOptions, HttpRouteOptions, WeightedService } from "./mesh/gateways/api-gateway-route";
+export {
+  ExternalHealthCheck,
+  type ExternalHealthCheckOptions,
+  type ExternalHttpHealthCheckOptions,
+} from "./mesh/gateways/external-health-check";
 export {
   ExternalService,
   type ExternalInstance,

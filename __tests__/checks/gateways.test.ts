@@ -1,5 +1,12 @@
 import { ConfigEntry } from "@cdktf/provider-consul/lib/config-entry";
-import { Failover, silence, Template, type ExternalServiceBaseProps, type ServiceMesh } from "../../constructs";
+import {
+  Failover,
+  Protocol,
+  silence,
+  Template,
+  type ExternalServiceBaseProps,
+  type ServiceMesh,
+} from "../../constructs";
 import { findingsOf, synthMesh, warningsOf, type TestStack } from "../support/synth";
 import { anyWorkload } from "../support/workload";
 
@@ -35,6 +42,21 @@ test("external-failover: warns of a failover that callers do not notice the need
   expect(warningsOf(build)).toContain(
     "stack/mesh/one: The failover of one applies only while no terminating gateway is healthy, even if none of its instances is. Set several instances: the gateway ejects those that fail. Or fail over to it, from a service of the mesh. (external-failover)",
   );
+});
+
+test("external-failover: warns of a target outside before others, since the failover never leaves it", () => {
+  const build = (mesh: ServiceMesh, targets: readonly ("outside" | "inside")[]) => {
+    const plain = { address: "192.0.2.7", port: 80, plaintext: "It is a test.", protocol: Protocol.HTTP };
+    const outside = mesh.addExternalService("outside", plain);
+    mesh.addTerminatingGateway("egress").addService(outside);
+    const inside = mesh.addService("inside", { port: 80, protocol: Protocol.HTTP, workload: anyWorkload });
+    const [first, ...more] = targets.map((target) => ({ outside, inside })[target]);
+    mesh.addVirtualService("shop", { protocol: Protocol.HTTP, failover: Failover.to(first, ...more) });
+  };
+  expect(warningsOf((mesh) => build(mesh, ["outside", "inside"]))).toContain(
+    "stack/mesh/shop: The failover of shop leaves outside only while no terminating gateway is healthy, even if none of its instances is. Make outside the last target. (external-failover)",
+  );
+  expect(warningsOf((mesh) => build(mesh, ["inside", "outside"])).join()).not.toContain("external-failover");
 });
 
 describe("external-plaintext", () => {

@@ -1,7 +1,14 @@
 import { execFileSync } from "node:child_process";
 import { readFileSync } from "node:fs";
 import { join } from "node:path";
-import { ApiGatewayListener, IngressListener, Protocol, WELL_KNOWN_TOKENS, type TokenRole } from "../../constructs";
+import {
+  ApiGatewayListener,
+  ConsulEsmPolicy,
+  IngressListener,
+  Protocol,
+  WELL_KNOWN_TOKENS,
+  type TokenRole,
+} from "../../constructs";
 import { applyStacks, destroyStacks, type ApplyOptions, type ApplyResult } from "../../lab/apply";
 import { ensureEngines } from "../../lab/machine/engines/ensure-engines";
 import { AccessStack, type AccessStackProps } from "../../stacks/access-stack";
@@ -53,11 +60,14 @@ function options(outDir: string, stateDir = app.stateDir): ApplyOptions {
 
 async function applyAccess(props = accessStack): Promise<ApplyResult> {
   const synthesized = testApp();
-  const { workloads } = new AccessStack(synthesized, "access", props);
+  const access = new AccessStack(synthesized, "access", props);
+  const { workloads } = access;
   workloads.allowApiGateway("gateway");
   workloads.allowIngressGateway("door");
   workloads.allowTerminatingGateway("exit", ["billing"]);
   workloads.allowMeshGateway("bridge");
+  const { policy } = new ConsulEsmPolicy(access, "esm", { servicePrefixes: ["db"], probedNodePrefixes: ["external-"] });
+  workloads.allowTask({ job: "esm-job", task: "task" }, policy);
   synthesized.synth();
   return applyStacks(options(synthesized.outdir));
 }
@@ -442,6 +452,38 @@ describe("workloads of Nomad", () => {
 
   test("a task may find services and read its keys, and register nothing", async () => {
     expect(await rightsOf(secret(web, "consul_token"))).toEqual(["find services", "read its keys"]);
+  });
+
+  test("the task of Consul ESM may also run the checks of the services that it is to check, and only those", async () => {
+    const token = secret(await run("esm-job"), "consul_token");
+    const Node = "external-db";
+    const check = (ServiceName: string) => ({ Node, CheckID: ServiceName, ServiceID: ServiceName, ServiceName });
+    for (const name of ["db", "web"]) {
+      const Service = { ID: name, Service: name };
+      await consul("/v1/catalog/register", "PUT", { Node, Address: "192.0.2.1", Service, Check: check(name) });
+    }
+    const write = (Check: object): Request => ["/v1/txn", "PUT", [{ Check: { Verb: "set", Check } }]];
+    const ownNode = ((await consul("/v1/agent/self")) as { Config: { NodeName: string } }).Config.NodeName;
+    const further: Readonly<Record<string, Request>> = {
+      ...requests,
+      "register itself": registrationOf("consul-esm"),
+      "hold a lock": ["/v1/session/create", "PUT", { Node: ownNode }],
+      "write its own keys": ["/v1/kv/consul-esm/leader", "PUT", {}],
+      "write a check of the service": write({ ...check("db"), Status: "critical" }),
+      "write a check of another service": write({ ...check("web"), Status: "critical" }),
+      "write the check of a node": write({ Node, CheckID: "externalNodeHealth", Status: "critical" }),
+      "write the check of another node": write({ Node: ownNode, CheckID: "mine", Status: "critical" }),
+      "write other nodes": ["/v1/catalog/register", "PUT", { Node: "elsewhere", Address: "192.0.2.1" }],
+    };
+    try {
+      expect(await allowed(further, (...request) => agents.askConsul(token, ...request))).toEqual([
+        ...["find services", "read its keys", "read the agent", "register itself", "hold a lock", "write its own keys"],
+        ...["write a check of the service", "write the check of a node"],
+      ]);
+    } finally {
+      await consul("/v1/catalog/deregister", "PUT", { Node });
+      await consul("/v1/agent/service/deregister/consul-esm-by-hand", "PUT");
+    }
   });
 
   test("a task's identity is good for a token, one for another audience is not", async () => {

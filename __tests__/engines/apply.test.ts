@@ -4,6 +4,7 @@ import { Fn, TerraformVariable, Testing } from "cdktf";
 import {
   CaProvider,
   Duration,
+  ExternalHealthCheck,
   MeshCertificateAuthority,
   ServiceMesh,
   Workload,
@@ -617,6 +618,33 @@ describe("the offline apply", () => {
     expect(await apply({ outside: stack(5433) })).toMatchObject({ updated: ["outside/consul_service.s"] });
     expect((await destroyStacks(options())).deleted).toHaveLength(2);
     expect(await ask("consul", "/v1/catalog/service/db")).toEqual([]);
+  }, 60_000);
+
+  test("leaves the status of the check of an external service to what runs the check, and replaces the instance for another check", async () => {
+    const stack = (healthCheck: ExternalHealthCheck, tag: string) => {
+      const made = new TestStack();
+      const props = { address: "192.0.2.1", port: 5432, plaintext: "It is a test.", healthCheck, tags: [tag] };
+      new ServiceMesh(made, "mesh").addExternalService("db", props);
+      return { outside: JSON.parse(Testing.synth(made)) as StackJson };
+    };
+    const tcp = ExternalHealthCheck.tcp();
+    const checks = async () => (await ask("consul", "/v1/health/node/external-db")) as Record<string, unknown>[];
+    await apply(stack(tcp, "a"));
+    const [check] = await checks();
+    expect(check).toMatchObject({ Status: "passing", Definition: { TCP: "192.0.2.1:5432" } });
+    // What Consul says of a check is more than it takes.
+    const Check = { ...check, Interval: undefined, Timeout: undefined, Status: "critical", Output: "Refused" };
+    await ask("consul", "/v1/txn", "PUT", [{ Check: { Verb: "cas", Check } }]);
+    expect(await checks()).toMatchObject([{ Status: "critical" }]);
+
+    expect(await apply(stack(tcp, "a"))).toMatchObject({ created: [], updated: [] });
+    expect((await apply(stack(tcp, "b"))).updated).toEqual(["outside/consul_service.external-db_db"]);
+    expect(await ask("consul", "/v1/catalog/service/db")).toMatchObject([{ ServiceTags: ["b"] }]);
+    expect(await checks()).toMatchObject([{ Status: "critical", Output: "Refused" }]);
+
+    expect((await apply(stack(ExternalHealthCheck.http("/"), "b"))).updated).toHaveLength(1);
+    expect(await checks()).toMatchObject([{ Status: "passing", Definition: { HTTP: "http://192.0.2.1:5432/" } }]);
+    await destroyStacks(options());
   }, 60_000);
 
   test("changes the certificate authority of the mesh, and leaves it to Consul when it is destroyed", async () => {

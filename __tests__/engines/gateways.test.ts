@@ -741,6 +741,53 @@ describe("the terminating gateway", () => {
     });
   });
 
+  interface CatalogCheck {
+    readonly Node: string;
+    readonly CheckID: string;
+    readonly ModifyIndex: number;
+  }
+
+  /** Writes the status of checks as Consul ESM does: it finds them by the metadata of their nodes, and compares and swaps them. */
+  async function checkedAs(statuses: Readonly<Record<string, string>>): Promise<void> {
+    const path = "/v1/health/state/any?node-meta=external-node:true";
+    const checks = await lab.api<readonly CatalogCheck[]>("Consul", path);
+    const changed = checks.filter(({ Node }) => Object.hasOwn(statuses, Node));
+    expect(changed.map(({ Node }) => Node).sort()).toEqual(Object.keys(statuses).sort());
+    for (const check of changed) {
+      // What Consul says of a check is more than it takes.
+      const Check = { ...check, Interval: undefined, Timeout: undefined, Status: statuses[check.Node], Output: "" };
+      expect(await lab.api("Consul", "/v1/txn", "PUT", [{ Check: { Verb: "cas", Check } }])).toMatchObject({
+        Errors: null,
+      });
+    }
+  }
+
+  test("registers health checks as Consul ESM needs them, and sends nothing to instances whose check is critical", async () => {
+    expect(await lab.api("Consul", "/v1/health/node/external-pages-2")).toMatchObject([
+      {
+        Name: "pages http",
+        Status: "passing",
+        ServiceName: "pages",
+        Definition: {
+          HTTP: "http://10.200.0.10:5081/health",
+          Method: "GET",
+          Header: { "X-Probe": ["of the test"] },
+          Interval: "10s",
+          Timeout: "5s",
+        },
+      },
+    ]);
+    const [one, two] = ["external-pages-1", "external-pages-2"];
+    await checkedAs({ [two]: "critical" });
+    await eventually(async () => expect(await answersFrom(7123)).toEqual(["outside /a"]));
+    await checkedAs({ [one]: "critical" });
+    await eventually(async () => expect(await answersFrom(7123)).toEqual(["no healthy upstream"]));
+    // Callers see the gateway, not the instances, so that nothing fails over.
+    expect(await answersFrom(7124)).toEqual(["no healthy upstream"]);
+    await checkedAs({ [one]: "passing", [two]: "passing" });
+    await eventually(async () => expect(await answersFrom(7123)).toEqual(["outside /a", "outside too"]));
+  });
+
   test("calls functions of AWS Lambda with signed requests, and not without an intention", async () => {
     const call = (port: number) =>
       inClient(

@@ -14,6 +14,7 @@ import {
   Failover,
   GatewayCertificate,
   HashPolicy,
+  ExternalHealthCheck,
   HealthCheck,
   HttpPermission,
   IngressListener,
@@ -72,6 +73,8 @@ import {
   type DockerWorkloadOptions,
   type ExecSidecarOptions,
   type ExecWorkloadOptions,
+  type ExternalHealthCheckOptions,
+  type ExternalHttpHealthCheckOptions,
   type ExternalServiceBaseProps,
   type FailoverTarget,
   type GroupServiceProps,
@@ -442,6 +445,12 @@ const AGENT = {
 
 const withWorkload = (task: Workload) => mesh().addService("web", { ...http, workload: task });
 const withSidecar = (sidecar: Sidecar) => mesh().addService("web", { ...http, sidecar });
+const EXTERNAL_CHECK = {
+  ...{ name: "a", interval: "1s", timeout: "1s", port: 1, notes: "a" },
+  initialStatus: "passing" as const,
+};
+const withExternalCheck = (healthCheck: ExternalHealthCheck) =>
+  mesh().addExternalService("e", { address: "192.0.2.1", port: 1, plaintext: "A test.", healthCheck });
 const withCheck = (healthCheck: HealthCheck) => mesh().addService("web", { ...http, healthCheck });
 const withVolume = (data: Volume) => mesh().addService("web", { ...http, volumes: { data } });
 const withKind = (kind: JobKind) => mesh().addService("web", { ...http, kind });
@@ -591,6 +600,8 @@ export const OPTION_CASES: readonly OptionCase[] = [
       tags: ["a"],
       meta: { a: "b" },
       nodeName: "a",
+      healthCheck: ExternalHealthCheck.tcp(),
+      probe: true,
     },
     (props) => mesh().addExternalService("e", props),
   ),
@@ -811,6 +822,14 @@ export const OPTION_CASES: readonly OptionCase[] = [
   ),
   of<ExecSidecarOptions>("an Envoy of the node", { ...SIDECAR, command: "a", driver: "exec" }, (options) =>
     withSidecar(Sidecar.exec(options)),
+  ),
+  of<ExternalHealthCheckOptions>("a check by TCP outside", EXTERNAL_CHECK, (options) =>
+    withExternalCheck(ExternalHealthCheck.tcp(options)),
+  ),
+  of<ExternalHttpHealthCheckOptions>(
+    "a check by HTTP outside",
+    { ...EXTERNAL_CHECK, method: "HEAD", headers: { a: ["b"] }, tls: true, tlsSkipVerify: false },
+    (options) => withExternalCheck(ExternalHealthCheck.http("/", options)),
   ),
   of<HttpHealthCheckOptions>(
     "a check by HTTP",

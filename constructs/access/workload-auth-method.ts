@@ -2,6 +2,7 @@ import { AclBindingRule, type AclBindingRuleConfig } from "@cdktf/provider-consu
 import { TerraformStack } from "cdktf";
 import { Construct } from "constructs";
 import { addressByIdentity } from "../core/address";
+import * as is from "../core/shape";
 import { escapeTemplate } from "../core/terraform-json";
 import { ConsulAclPolicy } from "./consul-acl-policy";
 import { type ConsulAclRules, forPrefixes } from "../consul/acl-rules";
@@ -25,6 +26,22 @@ export interface GatewayWorkload {
    */
   readonly primary?: WorkloadAuthMethod;
 }
+
+/** A task of a job. */
+export interface TaskWorkload {
+  /** ID of the job. */
+  readonly job: string;
+  /** Name of the task. */
+  readonly task: string;
+  /** Nomad namespace of the job. @default "default" */
+  readonly namespace?: string;
+}
+
+const TASK_WORKLOAD_SHAPE: is.Shape<TaskWorkload> = {
+  job: is.required(is.name),
+  task: is.required(is.name),
+  namespace: is.name,
+};
 
 /**
  * The auth method with which Nomad's workloads log in, and the rules for workloads that are gateways. A gateway needs more
@@ -51,7 +68,7 @@ export abstract class WorkloadAuthMethod extends Construct {
       bindType: "templated-policy",
       bindName: "builtin/api-gateway",
       bindVars: { name: gateway },
-      selector: selectorOf([gateway, proxyService], { job: gateway, ...workload }),
+      selector: selectorOfServices([gateway, proxyService], { job: gateway, ...workload }),
     });
   }
 
@@ -72,7 +89,7 @@ export abstract class WorkloadAuthMethod extends Construct {
       description: `The ingress gateway ${gateway}`,
       bindType: "service",
       bindName: gateway,
-      selector: selectorOf([proxyService], { job: gateway, ...workload }),
+      selector: selectorOfServices([proxyService], { job: gateway, ...workload }),
     });
   }
 
@@ -103,6 +120,22 @@ export abstract class WorkloadAuthMethod extends Construct {
    */
   allowMeshGateway(gateway: string, workload?: GatewayWorkload): AclBindingRule {
     return this.allowByPolicy("mesh gateway", gateway, workload, () => ({ mesh: "write", peering: "read" }));
+  }
+
+  /**
+   * Allows one task what a policy states, in addition to what the tasks of its namespace can do. The task gets a token if it has
+   * `consulCluster`. Anyone who can run a job with this name in this namespace has the permissions.
+   */
+  allowTask(workload: TaskWorkload, policy: ConsulAclPolicy): AclBindingRule {
+    is.refuseWrongValues(this, workload, TASK_WORKLOAD_SHAPE);
+    is.refuseWrongArgument(this, "policy", policy, is.like("a ConsulAclPolicy", "attachTo"));
+    const { job, task, namespace = "default" } = workload;
+    return this.bind(`Task-${[namespace, job, task].join("-")}`, {
+      description: `The task ${task} of the job ${job}`,
+      bindType: "policy",
+      bindName: policy.resource.name,
+      selector: selectorOf({ nomad_task: [task], nomad_namespace: [namespace], nomad_job_id: [job] }),
+    });
   }
 
   /** The reference to the auth method in rules: its name, or the attribute of its resource. */
@@ -137,14 +170,17 @@ export abstract class WorkloadAuthMethod extends Construct {
       description,
       bindType: "policy",
       bindName: primary === undefined ? policy.resource.name : name,
-      selector: selectorOf([gateway], { job: gateway, ...workload }),
+      selector: selectorOfServices([gateway], { job: gateway, ...workload }),
     });
   }
 }
 
 /** @see https://developer.hashicorp.com/consul/docs/secure/acl/auth-method#binding-rules */
-function selectorOf(services: readonly string[], { job, namespace = "default" }: GatewayWorkload): string {
-  const claims = { nomad_service: services, nomad_namespace: [namespace], nomad_job_id: [job] };
+function selectorOfServices(services: readonly string[], { job, namespace = "default" }: GatewayWorkload): string {
+  return selectorOf({ nomad_service: services, nomad_namespace: [namespace], nomad_job_id: [job] });
+}
+
+function selectorOf(claims: Readonly<Record<string, readonly (string | undefined)[]>>): string {
   return Object.entries(claims)
     .map(([claim, values]) => values.map((value) => `value.${claim} == ${escapeTemplate(JSON.stringify(value))}`))
     .map((choices) => (choices.length === 1 ? choices[0] : `(${choices.join(" or ")})`))

@@ -213,6 +213,8 @@ export const EXTERNAL_SERVICE_SHAPE = {
   tags: is.list(is.text),
   meta: is.map(is.text),
   nodeName: is.name,
+  healthCheck: is.made("an ExternalHealthCheck, such as ExternalHealthCheck.tcp()"),
+  probe: is.literal(is.flag, "Use a literal value."),
   serviceDefaults: is.fields,
   envoyExtensions: ENVOY_EXTENSIONS,
 };

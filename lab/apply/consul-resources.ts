@@ -1,5 +1,5 @@
 import { LabError } from "../core/errors";
-import { isObject, type JsonObject } from "./json";
+import { blocksOf, isObject, type JsonObject } from "./json";
 import { block, blocks, type ApplyContext, type ResourceType, withoutVolatile } from "./resource-type";
 
 /** @see https://github.com/hashicorp/terraform-provider-consul/blob/main/docs/resources/config_entry.md */
@@ -59,6 +59,13 @@ const service: ResourceType = {
       tcp: "TCP",
       http: "HTTP",
       method: "Method",
+      header: {
+        to: "Header",
+        from: (value) =>
+          Object.fromEntries(
+            blocksOf(value).map((one): [string, unknown] => [String(one.name), one.value]),
+          ) as JsonObject,
+      },
       tls_skip_verify: "TLSSkipVerify",
       interval: "Interval",
       timeout: "Timeout",

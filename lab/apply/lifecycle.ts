@@ -12,10 +12,15 @@ export interface Lifecycle {
   readonly isProtected: boolean;
   /** Whether it stays as it was made, whatever its arguments say by now. */
   readonly isFrozen: boolean;
+  /** Arguments that count only when it is created. */
+  readonly kept: readonly string[];
 }
 
 /** Arguments that hold all that an engine is sent, apart from what tells the object from others. */
 const contents = new Set(["config_json", "jobspec"]);
+
+/** Arguments without which an object that exists can be written: the engine then leaves that part of it as it is. */
+const separate = new Set(["check"]);
 
 /** @param refuse is told what Terraform would understand and the offline apply does not */
 export function readLifecycle(block: unknown, refuse: (why: string) => void): Lifecycle {
@@ -30,13 +35,16 @@ export function readLifecycle(block: unknown, refuse: (why: string) => void): Li
       refuse(`its lifecycle.replace_triggered_by names ${trigger}, and only a terraform_data is supported there`);
     }
   }
-  for (const argument of ignored === "all" ? [] : (ignored as string[])) {
-    if (!contents.has(argument)) refuse(`its lifecycle.ignore_changes of ${argument} is not supported`);
+  const ignoredArguments = ignored === "all" ? [] : (ignored as string[]);
+  for (const argument of ignoredArguments) {
+    if (!contents.has(argument) && !separate.has(argument))
+      refuse(`its lifecycle.ignore_changes of ${argument} is not supported`);
   }
   return {
     isCreatedFirst: rules.create_before_destroy === true,
     triggers: triggers as string[],
     isProtected: rules.prevent_destroy === true,
-    isFrozen: ignored === "all" || (ignored as string[]).length > 0,
+    isFrozen: ignored === "all" || ignoredArguments.some((argument) => contents.has(argument)),
+    kept: ignoredArguments.filter((argument) => separate.has(argument)),
   };
 }

@@ -36,9 +36,13 @@ export interface PlannedResource {
    * Its arguments without templates, and what the engine is sent.
    *
    * @param attributesOf The attributes of a resource that was applied earlier, by its address.
+   * @param omitted arguments that are not sent
    * @throws Error that says what is wrong with the arguments
    */
-  readonly evaluate: (attributesOf: (address: string) => JsonObject) => { given: JsonObject; body: JsonObject };
+  readonly evaluate: (
+    attributesOf: (address: string) => JsonObject,
+    omitted?: readonly string[],
+  ) => { given: JsonObject; body: JsonObject };
 }
 
 /**
@@ -90,11 +94,12 @@ class SynthesizedApp {
     if (this.refusals.length > 0) return [];
     return this.inOrder().map((node) => {
       const { address, type, definition, isOpen, dependencies, lifecycle } = node;
-      const evaluate = (attributesOf: (address: string) => JsonObject) => {
+      const evaluate: PlannedResource["evaluate"] = (attributesOf, omitted = []) => {
         const given = mapTemplates(node.arguments, (text) =>
           this.valueOf(node.stack, text, attributesOf),
         ) as JsonObject;
-        const rendered = render(given, definition.fields);
+        const isSent = ([argument]: [string, unknown]) => !omitted.includes(argument);
+        const rendered = render(Object.fromEntries(Object.entries(given).filter(isSent)), definition.fields);
         return { given, body: definition.body?.(rendered) ?? rendered };
       };
       if (!isOpen) this.attempt(address, () => evaluate(() => ({})));

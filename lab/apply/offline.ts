@@ -230,9 +230,10 @@ export class OfflineApply {
   ): Promise<Settling | undefined> {
     const { state } = this;
     const context = this.contextOf(datacenter);
-    const { given, body } = evaluated(address, () => evaluate(this.attributesOf));
+    const { given, body: whole } = evaluated(address, () => evaluate(this.attributesOf));
+    const { body: changing } = evaluate(this.attributesOf, lifecycle.kept);
     const earlier = state.find(address);
-    const identity = definition.identity(body, earlier?.identity);
+    const identity = definition.identity(whole, earlier?.identity);
     const isOther =
       predecessor === undefined &&
       earlier !== undefined &&
@@ -240,9 +241,10 @@ export class OfflineApply {
     // Known only now, since it hung on another resource.
     if (isOther) await explained(address, () => this.release(earlier));
 
-    const sent = digest(body);
+    const sent = digest(changing);
     const isThere = definition.isKeptInState !== true || (earlier !== undefined && predecessor === undefined);
     const before = isThere ? await explained(address, () => definition.read(context, identity)) : undefined;
+    const body = before && earlier && !isOther && predecessor === undefined ? changing : whole;
     const record = {
       ...{ address, type, datacenter, identity, sent, dependencies, isCreatedFirst },
       ...(lifecycle.isProtected && { isProtected: true }),

@@ -2,6 +2,7 @@ import { readFileSync } from "node:fs";
 import { join } from "node:path";
 import {
   ApiGatewayListener,
+  ExternalHealthCheck,
   Failover,
   GatewayCertificate,
   HttpPermission,
@@ -283,6 +284,8 @@ function addCatalogServices(mesh: ServiceMesh, egress: TerminatingGateway, clien
   const pages = mesh.addExternalService("pages", {
     ...plain,
     instances: [5080, 5081].map((port) => ({ address: OUTSIDE, port })),
+    // Nothing in this lab runs it: the test does what Consul ESM would.
+    healthCheck: ExternalHealthCheck.http("/health", { headers: { "X-Probe": ["of the test"] } }),
   });
   for (const service of [legacy, pages]) egress.addService(service);
   client.connectTo(legacy, { localBindPort: 7120 });

@@ -1,7 +1,9 @@
+import { Fn } from "cdktf";
 import {
   Failover,
   silence,
   SubsetFilter,
+  ExternalHealthCheck,
   ExternalService,
   HttpPermission,
   Protocol,
@@ -147,7 +149,7 @@ describe("a service outside", () => {
     [
       "tags in the catalog",
       { inCatalog: true, tags: ["a"] },
-      "Tags and metadata have no effect. Set it where the instances are registered.",
+      "tags has no effect. Set it where the instances are registered.",
     ],
     [
       "one node for several",
@@ -165,7 +167,7 @@ describe("a service outside", () => {
     expect(node).toMatchObject({
       name: "external-db",
       address: "192.0.2.7",
-      meta: { "external-node": "true", "external-probe": "true" },
+      meta: { "external-node": "true", "external-probe": "false" },
     });
     expect(service).toMatchObject({
       name: "db",
@@ -174,6 +176,78 @@ describe("a service outside", () => {
       port: 5432,
       tags: ["v15"],
       meta: { team: "billing" },
+    });
+  });
+
+  describe("whose health Consul ESM checks", () => {
+    const synthChecked = (
+      healthCheck: ExternalHealthCheck | undefined,
+      more: Partial<ExternalServiceBaseProps> = {},
+    ) => {
+      const { terraform } = synthEgress({ healthCheck, ...more });
+      return only(Object.values(terraform.resource?.consul_service ?? {})) as Record<string, unknown>;
+    };
+
+    test("is registered with the definition of its check, whose status Terraform leaves to Consul ESM", () => {
+      const headers = { "X-Probe": ["esm"] };
+      const { service_id, check, lifecycle } = synthChecked(
+        ExternalHealthCheck.http("/health?deep=1", { interval: "90s", port: 8080, method: "HEAD", headers, tls: true }),
+      );
+      expect(service_id).toMatch(/^db-[0-9a-f]{8}$/);
+      expect(check).toEqual([
+        {
+          check_id: `service:${service_id as string}`,
+          name: "db http",
+          status: "passing",
+          http: "https://192.0.2.7:8080/health?deep=1",
+          method: "HEAD",
+          header: [{ name: "X-Probe", value: ["esm"] }],
+          interval: "1m30s",
+          timeout: "5s",
+          deregister_critical_service_after: "0s",
+        },
+      ]);
+      expect(lifecycle).toEqual({ ignore_changes: ["check"] });
+    });
+
+    test("has brackets around the address of its check, if it is one of IPv6", () => {
+      const { check } = synthChecked(ExternalHealthCheck.tcp(), { address: "2001:db8::7" });
+      expect(check).toMatchObject([{ tcp: "[2001:db8::7]:5432", name: "db tcp" }]);
+    });
+
+    test("is another instance as soon as its check is another one", () => {
+      const idOf = (check?: ExternalHealthCheck) => synthChecked(check).service_id;
+      const tcp = idOf(ExternalHealthCheck.tcp());
+      expect(idOf(ExternalHealthCheck.tcp({ interval: "10s" }))).toBe(tcp);
+      expect(idOf(ExternalHealthCheck.tcp({ interval: "11s" }))).not.toBe(tcp);
+      expect(idOf()).toBeUndefined();
+    });
+
+    test("can be at an address that only Terraform knows, which then knows whether it is another instance", () => {
+      const address = Fn.trimspace(" db.example ");
+      const { service_id, check } = synthChecked(ExternalHealthCheck.tcp(), { address });
+      expect(service_id).toMatch(/^db-\$\{substr\(sha1\(jsonencode\(.*trimspace\(.*\)\), 0, 8\)\}$/);
+      expect(check).toMatchObject([{ tcp: '${trimspace(" db.example ")}:5432' }]);
+    });
+
+    test("answers pings too, if it says so", () => {
+      const { terraform } = synthEgress({ probe: true });
+      expect(Object.values(terraform.resource?.consul_node ?? {})).toMatchObject([
+        { meta: { "external-node": "true", "external-probe": "true" } },
+      ]);
+    });
+
+    test("is refused where something else registers it, with an interval that is too short, and with a wrong path", () => {
+      const healthCheck = ExternalHealthCheck.tcp();
+      expect(() => synthEgress({ address: undefined, port: undefined, inCatalog: true, healthCheck })).toThrow(
+        "stack/mesh/db: healthCheck has no effect. Set it where the instances are registered.",
+      );
+      expect(() => synthChecked(ExternalHealthCheck.tcp({ interval: "500ms" }))).toThrow(
+        "Use a longer one: Consul ESM checks at most once a second.",
+      );
+      expect(() => ExternalHealthCheck.http("health")).toThrow(
+        'An HTTP health check cannot pass: The path "health" does not begin with a slash. Write "/health".',
+      );
     });
   });
 
@@ -261,7 +335,12 @@ describe("its job", () => {
           ...["-l", "${meta.connect.log_level}"],
           ...["--concurrency", "${meta.connect.proxy_concurrency}"],
           "--disable-hot-restart",
-          ...["--config-yaml", expect.stringContaining('{"outlier_detection.max_ejection_percent":50}') as string],
+          ...[
+            "--config-yaml",
+            expect.stringContaining(
+              '{"upstream.healthy_panic_threshold":0,"outlier_detection.max_ejection_percent":50}',
+            ) as string,
+          ],
         ],
       },
       Resources: { CPU: 250, MemoryMB: 128 },

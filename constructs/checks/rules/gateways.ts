@@ -99,7 +99,7 @@ const externalWithoutGateway: Check = {
 const externalFailover: Check = {
   id: "external-failover",
   reason:
-    "Callers see whether the terminating gateway is healthy, and not the instances of the external service behind it.",
+    "Callers see whether the terminating gateway is healthy, and not the instances of the external service behind it, nor their health checks.",
   level: "warning",
   *find({ graph }) {
     for (const service of externalServicesIn(graph)) {
@@ -110,6 +110,21 @@ const externalFailover: Check = {
           problem: `The failover of ${service.name} applies only while no terminating gateway is healthy, even if none of its instances is.`,
           fix: "Set several instances: the gateway ejects those that fail. Or fail over to it, from a service of the mesh.",
         };
+      }
+    }
+    for (const cluster of graph.clusters) {
+      for (const owner of graph.ruleOwnersOf(cluster)) {
+        const failovers = Object.values(graph.trafficOf(owner).resolve.failover ?? {});
+        const others = failovers.flatMap((targets) => targets.slice(0, -1).map((it) => graph.resolve(cluster, it)));
+        for (const outside of others) {
+          if (outside?.kind === "external service") {
+            yield {
+              at: owner.key,
+              problem: `The failover of ${owner.name} leaves ${outside.name} only while no terminating gateway is healthy, even if none of its instances is.`,
+              fix: `Make ${outside.name} the last target.`,
+            };
+          }
+        }
       }
     }
   },

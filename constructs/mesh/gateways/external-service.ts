@@ -16,6 +16,7 @@ import { refuseUnknownName, type IMeshMember } from "../mesh-member";
 import { addServiceEntries, renderServiceDefaults, type ServiceDefaultsOptions } from "../service-entries";
 import { ServiceTraffic, type ResolveOptions, type TrafficOwner } from "../traffic/service-traffic";
 import type { Subset, SubsetOptions } from "../traffic/subset";
+import type { ExternalHealthCheck } from "./external-health-check";
 import type { InMesh } from "./gateway";
 import { refuseWrongValues } from "../../core/shape";
 import { EXTERNAL_SERVICE_SHAPE } from "../shapes";
@@ -81,6 +82,19 @@ export interface ExternalServiceBaseProps extends Omit<ServiceDefaultsOptions, "
   readonly meta?: Readonly<Record<string, string>>;
   /** Name of the node in Consul's catalog that represents the machine of the only instance. @default `external-<serviceName>` */
   readonly nodeName?: string;
+  /**
+   * Health check of each instance, which Consul ESM runs. A change of the check replaces the instances in the catalog.
+   *
+   * @default none: Consul considers the instances healthy
+   */
+  readonly healthCheck?: ExternalHealthCheck;
+  /**
+   * Whether Consul ESM also pings the machine of each instance. Instances on a machine that does not answer are critical, and after 72 hours
+   * (`node_reconnect_timeout` of Consul ESM) it removes the node from the catalog. Managed services often do not answer.
+   *
+   * @default false
+   */
+  readonly probe?: boolean;
 }
 
 /** An instance of an external service. */
@@ -148,10 +162,9 @@ export class ExternalService extends Construct implements TrafficOwner {
     if (lambda === undefined) {
       return props;
     }
-    const { address, port, instances, inCatalog, tls, plaintext, protocol } = props;
-    const [own] = Object.entries({ address, port, instances, inCatalog, tls, plaintext, protocol }).find(
-      ([, value]) => value !== undefined,
-    ) ?? [undefined];
+    const { address, port, instances, inCatalog, tls, plaintext, protocol, healthCheck, probe } = props;
+    const ofServers = { address, port, instances, inCatalog, tls, plaintext, protocol, healthCheck, probe };
+    const [own] = Object.entries(ofServers).find(([, value]) => value !== undefined) ?? [undefined];
     if (own !== undefined) {
       throw new MeshError(this, `It is a Lambda function, for which ${own} has no effect.`, "Omit it, or omit lambda.");
     }
@@ -187,10 +200,13 @@ export class ExternalService extends Construct implements TrafficOwner {
     if (address !== undefined && port !== undefined) {
       return [{ address, port, nodeName: nodeName ?? byDefault }];
     }
-    if (nodeName !== undefined || (inCatalog && (props.tags ?? props.meta) !== undefined)) {
+    const { tags, meta, healthCheck, probe } = props;
+    const ofInstances = { nodeName, ...(inCatalog && { tags, meta, healthCheck, probe }) };
+    const [useless] = Object.entries(ofInstances).find(([, value]) => value !== undefined) ?? [undefined];
+    if (useless !== undefined) {
       throw new MeshError(
         this,
-        `${nodeName === undefined ? "Tags and metadata have" : "nodeName has"} no effect.`,
+        `${useless} has no effect.`,
         inCatalog ? "Set it where the instances are registered." : "Set it at each of the instances.",
       );
     }
@@ -200,7 +216,7 @@ export class ExternalService extends Construct implements TrafficOwner {
   private register(
     { address, port, nodeName, ...own }: ExternalInstance & { readonly nodeName: string },
     suffix: string,
-    { tags, meta }: ExternalServiceProps,
+    { tags, meta, healthCheck, probe = false }: ExternalServiceProps,
   ): void {
     const { partition, namespace } = this.mesh.tenancy ?? {};
     const place = isDefaultTenancy({ partition, namespace })
@@ -210,18 +226,22 @@ export class ExternalService extends Construct implements TrafficOwner {
       name: nodeName,
       ...(place.length > 0 && { partition }),
       address,
-      // Metadata by which Consul's tools recognize a node without an agent.
-      meta: { "external-node": "true", "external-probe": "true" },
+      // Metadata by which Consul ESM finds the nodes whose checks it runs.
+      meta: { "external-node": "true", "external-probe": String(probe) },
     });
     addressByIdentity(node, nodeName, ...place);
+    const checked = healthCheck?.render({ serviceName: this.serviceName, address, port });
     const service = new Service(this, `Service${suffix}`, {
       name: this.serviceName,
+      serviceId: checked?.serviceId,
       ...(place.length > 0 && { partition, namespace }),
       nodeAttribute: node.name,
       address,
       port,
       tags: own.tags === undefined ? (tags as string[] | undefined) : [...joinLists(tags, own.tags)],
       meta: mergeMapsOrNone(meta, own.meta),
+      check: checked && [checked.check],
+      lifecycle: checked && { ignoreChanges: ["check"] },
     });
     addressByIdentity(service, nodeName, this.serviceName, ...place);
   }

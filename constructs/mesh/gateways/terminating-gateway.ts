@@ -29,6 +29,14 @@ export interface TerminatingGatewayBaseProps extends GatewayBaseProps, GatewayBl
 export interface TerminatingGatewayProps extends TerminatingGatewayBaseProps, InMesh {}
 
 /**
+ * Without it, Envoy would send requests to all instances, with failing health checks too, once fewer than half of them are healthy. Consul
+ * configures this for the Envoys of services, but not for those of terminating gateways.
+ *
+ * @see https://www.envoyproxy.io/docs/envoy/latest/intro/arch_overview/upstream/load_balancing/panic_threshold
+ */
+const ONLY_HEALTHY: Readonly<Record<string, number>> = { "upstream.healthy_panic_threshold": 0 };
+
+/**
  * A gateway to services outside the mesh. Services connect to it with mutual TLS, as to any other service. It enforces the intentions of
  * the external service, and connects to that service with the service's own TLS settings.
  *
@@ -81,7 +89,7 @@ export class TerminatingGateway extends Gateway<TerminatingGatewayBaseProps> {
     return renderGatewayBlockJob(props, {
       serviceName,
       kind: "terminating",
-      runtime: { ...this.envoyRuntime, ...this.normalizingRuntime(graph) },
+      runtime: { ...ONLY_HEALTHY, ...this.envoyRuntime, ...this.normalizingRuntime(graph) },
       gateway: {
         Terminating: {
           Services: this.linkedServices(graph),
