@@ -100,8 +100,8 @@ async function nomadToken(policy: string): Promise<string> {
 function isAllowed({ status, body }: Answer, what: string): boolean {
   if (status === 403 || (Array.isArray(body) && body.length === 0)) return false;
   if (status === 200) return true;
-  // Nomad answers a server's own refusal with this status.
-  if (status === 500 && JSON.stringify(body).includes("Permission denied")) return false;
+  // Nomad answers a server's own refusal with 500, Consul that of a transaction with 409.
+  if ((status === 500 || status === 409) && JSON.stringify(body).includes("Permission denied")) return false;
   throw new Error(`${what}: ${status} ${JSON.stringify(body)}`);
 }
 
