@@ -121,11 +121,12 @@ test("both are joined, and a second up changes nothing", async () => {
   expect(again.output).toContain("client (dc1) → store (dc2)");
 });
 
-test("a service is reached in the other datacenter, over http, over tcp, and by a name of the own mesh", async () => {
+test("a service is reached in the other datacenter, over http, over tcp, and by names of the own mesh", async () => {
   await eventually(async () => {
     expect(await answers("WEB")).toEqual({ "200 web": 20 });
     expect(await answers("STORE")).toEqual({ "200 store": 20 });
     expect(await answers("ALIAS")).toEqual({ "200 web": 20 });
+    expect(await answers("STORE_ALIAS")).toEqual({ "200 store": 20 });
   }, MINUTE);
 });
 

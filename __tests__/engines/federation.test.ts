@@ -132,6 +132,14 @@ test("an ingress gateway leads to the other datacenter by a redirect, in the mod
   expect((await connectionsOfGateway("dc1")).dc2).toBeGreaterThan(before.dc2);
 });
 
+test("an ingress gateway leads connections to the other datacenter by a redirect", async () => {
+  const url = `http://127.0.0.1:${lab.movedPorts.get(9303) ?? 9303}`;
+  await eventually(async () => {
+    const response = await fetch(url, { signal: AbortSignal.timeout(10_000) });
+    expect(await response.json()).toMatchObject({ version: "ledger" });
+  }, MINUTE);
+});
+
 test("a service fails over to the other datacenter, through its mesh gateway or directly", async () => {
   const { dc2: before } = await connectionsOfGateway("dc1");
   for (const mode of ["remote", "none"]) {

@@ -724,6 +724,10 @@ describe("the terminating gateway", () => {
     });
   });
 
+  test("finds what is outside by a name that Consul's DNS resolves", async () => {
+    await eventually(async () => expect(await fromClient(7106, "http")).toBe("200 outside /a"));
+  });
+
   /** What answers a local port of the client, in some requests. */
   async function answersFrom(localPort: number): Promise<string[]> {
     const program = `

@@ -240,6 +240,27 @@ describe("a resolver", () => {
     expect(Object.keys(answers)).toEqual(["200 v1"]);
   });
 
+  test("redirects a name to a subset, and one of tcp to another service", async () => {
+    expect((await load("EARLY", { requests: 20 })).answers).toEqual({ "200 beta": 20 });
+    expect((await load("SLOW", { requests: 20 })).answers).toEqual({ "200 slow": 20 });
+    expect((await load("RAW_ALIAS", { requests: 5 })).answers).toEqual({ "200 raw": 5 });
+  });
+
+  test("leaves an instance with a warning out of a subset of those that pass, and in the others", async () => {
+    const both = await allocationsOf("pair");
+    const [warned, sound] = both.map(short);
+    const answering = async (upstream: string) =>
+      Object.keys((await load(upstream, { requests: 40 })).instances).sort();
+    await eventually(async () => expect(await answering("PASSING_PAIR")).toEqual([warned, sound].sort()));
+    await setFault(both[0], "pair", { health: "warn" });
+    try {
+      await eventually(async () => expect(await answering("PASSING_PAIR")).toEqual([sound]));
+      expect(await answering("PAIR")).toEqual([warned, sound].sort());
+    } finally {
+      await setFault(both[0], "pair");
+    }
+  });
+
   test("sends the same user to the same instance, by maglev", async () => {
     const users = Array.from({ length: 12 }, (_, user) => `user-${user}`);
     const answering = await Promise.all(

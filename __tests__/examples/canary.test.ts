@@ -89,6 +89,8 @@ describe("the programs", () => {
     expect((await ask(url)).status).toBe(500);
     expect(Date.now() - started).toBeGreaterThanOrEqual(190);
     expect((await ask(`${url}/health`)).status).toBe(503);
+    await ask(`${adminUrl}/fault?health=warn`, { method: "POST" });
+    expect((await ask(`${url}/health`)).status).toBe(429);
     await ask(`${adminUrl}/fault`, { method: "POST" });
     expect([(await ask(url)).status, (await ask(`${url}/health`)).status]).toEqual([200, 200]);
     expect((await ask(`${adminUrl}/`)).status).toBe(404);

@@ -397,6 +397,7 @@ const GATEWAY = {
   sidecar: Sidecar.docker(),
   templates: TASK.templates,
   volumeMounts: TASK.volumeMounts,
+  dns: { servers: ["192.0.2.1"], searches: ["a"], options: ["b"] },
   tags: ["a"],
   meta: { a: "b" },
   serviceName: "a",

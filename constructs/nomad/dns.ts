@@ -1,4 +1,5 @@
 import * as is from "../core/shape";
+import type * as nomad from "./generated/job";
 
 /**
  * DNS settings of an allocation. The driver `raw_exec` ignores them.
@@ -24,6 +25,11 @@ export const DNS_SHAPE: is.Shape<DnsOptions> = {
   searches: is.list(is.text),
   options: is.list(is.text),
 };
+
+/** @internal */
+export function renderDns(dns: DnsOptions | undefined): nomad.DNSConfig | undefined {
+  return dns && { Servers: dns.servers, Searches: dns.searches, Options: dns.options };
+}
 
 /** @internal Where Consul's DNS server on the node can be reached from allocations, as Nomad finds it. */
 export const CONSUL_DNS_ADDRESS = "attr.unique.consul.dns.addr";

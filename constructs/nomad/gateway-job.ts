@@ -1,6 +1,7 @@
 import * as is from "../core/shape";
 import { nanoseconds, optionalNanoseconds, type DurationLike } from "../core/duration";
 import { jsonText } from "../core/terraform-json";
+import { DNS_SHAPE, renderDns, type DnsOptions } from "./dns";
 import type * as nomad from "./generated/job";
 import { CHECK_INTERVAL } from "./health-check";
 import { JOB_PROPS_SHAPE, type JobProps, renderJobOfOneGroup } from "./job";
@@ -24,6 +25,8 @@ export interface GatewayJobProps extends JobProps {
   readonly templates?: readonly Template[];
   /** Mounts of `volumes` in the task of Envoy. @default none */
   readonly volumeMounts?: readonly VolumeMountOptions[];
+  /** How Envoy resolves names, such as those of services outside the mesh. @default as on the node */
+  readonly dns?: DnsOptions;
   /** Tags of the gateway in Consul. @default none */
   readonly tags?: readonly string[];
   /** Metadata of the gateway in Consul. @default none */
@@ -44,6 +47,7 @@ export const GATEWAY_JOB_SHAPE: is.Shape<GatewayJobProps> = {
   sidecar: is.made("a Sidecar, such as Sidecar.docker()"),
   templates: is.list(is.made("a Template, such as Template.text(…)")),
   volumeMounts: is.list(is.block(VOLUME_MOUNT_SHAPE)),
+  dns: is.block(DNS_SHAPE),
   tags: is.list(is.text),
   meta: is.map(is.text),
   maxInboundConnections: is.literal(
@@ -90,7 +94,12 @@ export function renderGatewayJob(props: GatewayJobProps, parts: GatewayJobParts)
     argumentsFor(bootstrap, props.maxInboundConnections),
   );
   return renderJobOfOneGroup(serviceName, props, {
-    Networks: [{ Mode: "bridge", ReservedPorts: ports.length > 0 ? ports : undefined, DynamicPorts: dynamicPorts }],
+    Networks: [
+      {
+        ...{ Mode: "bridge", DNS: renderDns(props.dns) },
+        ...{ ReservedPorts: ports.length > 0 ? ports : undefined, DynamicPorts: dynamicPorts },
+      },
+    ],
     Services: [
       overridden(
         { Name: serviceName, Provider: "consul", Tags: props.tags, Meta: props.meta, ...service },

@@ -1,5 +1,5 @@
 import * as is from "../core/shape";
-import { DNS_SHAPE, type DnsOptions } from "./dns";
+import { DNS_SHAPE, renderDns, type DnsOptions } from "./dns";
 import type * as nomad from "./generated/job";
 import type { Port } from "./port";
 
@@ -53,7 +53,7 @@ export function renderNetwork(
   return {
     Mode: networkMode,
     Hostname: hostname,
-    DNS: dns && { Servers: dns.servers, Searches: dns.searches, Options: dns.options },
+    DNS: renderDns(dns),
     ReservedPorts: reserved.length > 0 ? reserved : undefined,
     DynamicPorts: dynamic.length > 0 ? dynamic : undefined,
     CNI: cniArgs && { Args: cniArgs },

@@ -7,9 +7,9 @@
 //   ADMIN_PORT    where faults can be set manually                @default 9111
 //   VERSION       what it says it is                              @default v1
 //
-//   GET /health   200 {"status":"passing"} or 503 {"status":"critical"}
+//   GET /health   200 {"status":"passing"}, 429 {"status":"warning"} or 503 {"status":"critical"}
 //   any other     200 {"greeting":"…","version":"v1","instance":"…","method":"GET","path":"/…","headers":{"x-…":"…"}}
-//   POST /fault?status=500&delay=200&health=fail on 127.0.0.1:ADMIN_PORT; what is not named is as it should be
+//   POST /fault?status=500&delay=200&health=fail|warn on 127.0.0.1:ADMIN_PORT; what is not named is as it should be
 //
 // The sidecar's requests come from loopback too. Only a port which the sidecar does not forward to keeps the peers of
 // the mesh away from the switch.
@@ -24,7 +24,10 @@ const instance = process.env.NOMAD_ALLOC_ID?.slice(0, 8) || hostname();
 /** The headers that callers set, without those that Envoy adds. */
 const OF_CALLERS = /^x-(?!forwarded-|envoy-|request-id)/;
 
-let fault = { status: 200, delay: 0, healthy: true };
+/** What Consul makes of the status of an HTTP check. */
+const HEALTH = { pass: [200, "passing"], warn: [429, "warning"], fail: [503, "critical"] };
+
+let fault = { status: 200, delay: 0, health: "pass" };
 let stopping = false;
 
 const api = serve(
@@ -33,7 +36,8 @@ const api = serve(
   process.env.BIND_ADDRESS || "127.0.0.1",
   async ({ method, url, headers }) => {
     if (url === "/health") {
-      return fault.healthy ? [200, { status: "passing" }] : [503, { status: "critical" }];
+      const [status, said] = HEALTH[fault.health];
+      return [status, { status: said }];
     }
     const { status, delay } = fault;
     await sleep(delay);
@@ -46,10 +50,11 @@ const admin = serve("admin", port("ADMIN_PORT", 9111), "127.0.0.1", ({ method, u
   if (method !== "POST" || pathname !== "/fault") {
     return [404, { error: "There is POST /fault?status=…&delay=…&health=…." }];
   }
+  const asked = searchParams.get("health") ?? "pass";
   fault = {
     status: Number(searchParams.get("status") ?? 200),
     delay: Number(searchParams.get("delay") ?? 0),
-    healthy: searchParams.get("health") !== "fail",
+    health: Object.hasOwn(HEALTH, asked) ? asked : "pass",
   };
   return [200, fault];
 });

@@ -45,6 +45,7 @@ synthesize((app) => {
   });
   const other = addGreetingApi(east, "other-client", "exec", { VERSION: "other" });
   for (const service of [web, store]) other.connectTo(service);
+  const storeAlias = east.addVirtualService("store-west", { redirect: Redirect.to(store) });
 
   const alias = east.addVirtualService("web-west", { protocol: Protocol.HTTP, redirect: Redirect.to(web) });
   // A service of tcp that is exported and has a resolver with a further destination.
@@ -93,6 +94,7 @@ synthesize((app) => {
     client.connectTo(web, { env: "WEB" });
     client.connectTo(store, { env: "STORE" });
     client.connectTo(alias, { env: "ALIAS" });
+    client.connectTo(storeAlias, { env: "STORE_ALIAS" });
     client.connectTo(either, { env: "EITHER" });
   }
 });

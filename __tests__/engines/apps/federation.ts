@@ -46,7 +46,7 @@ synthesize((app) => {
   }
 
   const door = east.addIngressGateway("door", {
-    listeners: [IngressListener.http({ port: 9302 })],
+    listeners: [IngressListener.http({ port: 9302 }), IngressListener.tcp({ port: 9303 })],
     update: { minHealthyTime: "1s" },
   });
   for (const target of [local_, remote_]) {
@@ -54,6 +54,12 @@ synthesize((app) => {
     const alias = east.addVirtualService(name, { protocol: Protocol.HTTP, redirect: Redirect.to(target) });
     door.connectTo(alias, { listener: 9302, hosts: [`${name}.example.com`] });
   }
+  const ledger = west.addService("ledger", {
+    port: 9101,
+    workload: program("greeting-api.mjs", "exec", { VERSION: "ledger" }),
+    update: { minHealthyTime: "1s" },
+  });
+  door.connectTo(east.addVirtualService("ledger-west", { redirect: Redirect.to(ledger) }), { listener: 9303 });
 });
 
 function api(mesh: ServiceMesh, name: string, mode?: MeshGatewayMode) {

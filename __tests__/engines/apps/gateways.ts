@@ -2,6 +2,7 @@ import { readFileSync } from "node:fs";
 import { join } from "node:path";
 import {
   ApiGatewayListener,
+  Dns,
   ExternalHealthCheck,
   Failover,
   GatewayCertificate,
@@ -238,19 +239,27 @@ function addClient(mesh: ServiceMesh): MeshService {
 
 function addEgress(mesh: ServiceMesh, client: MeshService): TerminatingGateway {
   const egress = mesh.addTerminatingGateway("egress", {
-    sidecar: Sidecar.exec({ env: { AWS_ACCESS_KEY_ID: "of-the-test", AWS_SECRET_ACCESS_KEY: "secret-of-the-test" } }),
+    sidecar: Sidecar.exec({
+      driver: "exec", // with name servers of its own
+      env: { AWS_ACCESS_KEY_ID: "of-the-test", AWS_SECRET_ACCESS_KEY: "secret-of-the-test" },
+    }),
+    dns: Dns.consul(),
     templates: ["ca", "other-ca", "certificate", "key"].map((item) => secret("egress", item.replace("-", "_"), item)),
     update: { minHealthyTime: "1s" },
   });
   const ca = { caFile: "secrets/ca" };
   const own = { certFile: "secrets/certificate", keyFile: "secrets/key" };
-  const outside: Readonly<Record<string, Omit<ExternalServiceBaseProps, "address">>> = {
+  const outside: Readonly<Record<string, ExternalServiceBaseProps>> = {
     db: { port: 5433, tls: { ...ca, ...own, sni: "database.example" } },
     "db-of-other-authority": { port: 5433, tls: { caFile: "secrets/other-ca", ...own, sni: "database.example" } },
     "db-of-other-name": { port: 5433, tls: { ...ca, ...own, sni: "other.example" } },
     "db-for-nobody": { port: 5433, tls: { ...ca, sni: "database.example" } },
     page: { port: 5443, protocol: Protocol.HTTP, tls: { ...ca, sni: "database.example" } },
     "plain-page": { port: 5080, protocol: Protocol.HTTP, plaintext: "It is a test." },
+    "page-by-name": {
+      ...{ address: "server-1.node.consul", port: 5443, protocol: Protocol.HTTP },
+      tls: { ...ca, sni: "database.example" },
+    },
   };
   Object.entries(outside).forEach(([name, props], index) => {
     const service = mesh.addExternalService(name, { address: OUTSIDE, ...props });

@@ -114,7 +114,10 @@ synthesize((app) => {
     canaryMeta: { phase: "new" },
   });
   slow.resolve({ requestTimeout: "1s" });
-  slow.addVersion("beta", { workload: program("greeting-api.mjs", "exec", { VERSION: "beta" }) });
+  const beta = slow.addVersion("beta", { workload: program("greeting-api.mjs", "exec", { VERSION: "beta" }) });
+  client.connectTo(mesh.addVirtualService("early", { protocol: Protocol.HTTP, redirect: Redirect.to(beta) }), {
+    env: "EARLY",
+  });
   // Twice the same upstream, by what it is and by its name.
   const limits = { maxConnections: 1, maxPendingRequests: 1 };
   client.addUpstream(slow, { env: "SLOW", limits });
@@ -127,7 +130,7 @@ synthesize((app) => {
   client.connectTo(alias, { env: "SLOW_ALIAS", limits });
 
   const pair = mesh.addService("pair", {
-    ...{ ...faulty("pair"), count: 2 },
+    ...{ ...faulty("pair"), count: 2, tags: ["of-pair"] },
     sidecar: Sidecar.exec({ config: { envoy_stats_flush_interval: variant.get("flush") ?? "5s" } }),
   });
   pair.resolve({
@@ -141,6 +144,14 @@ synthesize((app) => {
     passiveHealthCheck: { interval: "1s", maxFailures: 2, baseEjectionTime: "3s" },
   });
   pair.allowFrom(client, { permissions: [HttpPermission.deny({ pathPrefix: "/private" })] });
+  const passing = pair.addSubset("passing", SubsetFilter.tag("of-pair"), { onlyPassing: true });
+  client.connectTo(
+    mesh.addVirtualService("passing-pair", { protocol: Protocol.HTTP, redirect: Redirect.to(passing) }),
+    { env: "PASSING_PAIR" },
+  );
+
+  const raw = mesh.addService("raw", { ...faulty("raw"), protocol: Protocol.TCP });
+  client.connectTo(mesh.addVirtualService("raw-alias", { redirect: Redirect.to(raw) }), { env: "RAW_ALIAS" });
 
   for (const [name, count] of [
     ["single", 1],

@@ -1,5 +1,6 @@
 import { Fn } from "cdktf";
 import {
+  Dns,
   Failover,
   silence,
   SubsetFilter,
@@ -350,6 +351,13 @@ describe("its job", () => {
         { LTarget: "${attr.consul.grpc}", Operand: ">", RTarget: "0" },
       ],
     });
+  });
+
+  test("resolves names by the name servers that it is given", () => {
+    const { jobs } = synthEgress({}, { dns: Dns.consul({ options: ["timeout:1"] }), sidecar: Sidecar.docker() });
+    expect(groupOf(jobs.egress).Networks).toMatchObject([
+      { Mode: "bridge", DNS: { Servers: ["${attr.unique.consul.dns.addr}"], Options: ["timeout:1"] } },
+    ]);
   });
 
   test("has a config entry that says the same as Nomad's, which goes with the gateway and comes before its job", () => {
