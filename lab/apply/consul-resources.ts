@@ -61,10 +61,7 @@ const service: ResourceType = {
       method: "Method",
       header: {
         to: "Header",
-        from: (value) =>
-          Object.fromEntries(
-            blocksOf(value).map((one): [string, unknown] => [String(one.name), one.value]),
-          ) as JsonObject,
+        from: (value) => Object.fromEntries(blocksOf(value).map(({ name, value: text }) => [String(name), text])),
       },
       tls_skip_verify: "TLSSkipVerify",
       interval: "Interval",

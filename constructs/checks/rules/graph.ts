@@ -103,13 +103,13 @@ const overrideRemoved: Check = {
 function sourcesOf({ Sources }: Pick<consul.ServiceIntentionsConfigEntry, "Sources">): ReadonlySet<string> {
   return new Set(
     itemsOf(Sources).map(({ Name = "", Peer, Partition, Namespace }) =>
-      sourceKeyOf({ service: Name, peer: Peer || undefined, tenancy: rendered(Partition, Namespace) }),
+      sourceKeyOf({ service: Name, peer: Peer || undefined, tenancy: renderedTenancy(Partition, Namespace) }),
     ),
   );
 }
 
 /** The tenancy of a reference, as it is rendered. */
-function rendered(partition: string | undefined, namespace: string | undefined): Tenancy | undefined {
+function renderedTenancy(partition: string | undefined, namespace: string | undefined): Tenancy | undefined {
   return partition || namespace ? { partition: partition || undefined, namespace: namespace || undefined } : undefined;
 }
 
@@ -200,8 +200,9 @@ function missingFrom(
   if (areRendered(upstreams, there)) {
     return undefined;
   }
-  const ids = new Set(there.map(idOf));
-  const bound = new Set(there.map((upstream) => `${idOf(upstream)}:${upstream.LocalBindPort}`));
+  const found = there.flatMap((upstream) => idsOf(upstream).map((id) => ({ id, port: upstream.LocalBindPort })));
+  const ids = new Set(found.map(({ id }) => id));
+  const bound = new Set(found.map(({ id, port }) => `${id}:${port}`));
   for (const record of upstreams) {
     const { destination, localBindPort } = record;
     const [id, upstream] = [upstreamId(destination), `the upstream ${upstreamName(destination)}`];
@@ -264,13 +265,15 @@ function isSamePort(label: string | undefined, port: number | string): boolean {
   return label === String(port) || (label !== undefined && !/^\d+$/.test(label));
 }
 
-function idOf({ DestinationName = "", Datacenter, DestinationPeer, ...place }: nomad.ConsulUpstream): string {
-  return upstreamId({
+/** An override can say of an upstream in which namespace or partition its destination is. */
+function idsOf({ DestinationName = "", Datacenter, DestinationPeer, ...place }: nomad.ConsulUpstream): string[] {
+  const destination = {
     service: DestinationName,
-    tenancy: rendered(place.DestinationPartition, place.DestinationNamespace),
     datacenter: Datacenter || undefined,
     peer: DestinationPeer || undefined,
-  });
+  };
+  const tenancy = renderedTenancy(place.DestinationPartition, place.DestinationNamespace);
+  return [upstreamId(destination), ...(tenancy === undefined ? [] : [upstreamId({ ...destination, tenancy })])];
 }
 
 export const graphChecks: readonly Check[] = [notRendered, stackCycle, overrideRemoved];

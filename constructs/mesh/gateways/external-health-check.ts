@@ -6,7 +6,8 @@ import { consulDuration, isDuration, nanoseconds, type DurationLike } from "../.
 import { HTTP_METHODS, type HttpMethod } from "../../core/http-method";
 import type { Place } from "../../core/problems";
 import * as is from "../../core/shape";
-import { holdsToken, isToken } from "../../core/token";
+import { jsonText } from "../../core/terraform-json";
+import { isToken } from "../../core/token";
 import { problemOfRequestPath } from "../../nomad/request-path";
 
 /**
@@ -158,8 +159,7 @@ export class ExternalHealthCheck {
 
 /** Terraform calculates the hash of what only it knows. */
 function hashOf(definition: object): string {
-  const hash = holdsToken(definition)
-    ? Fn.sha1(Fn.jsonencode(definition))
-    : createHash("sha1").update(JSON.stringify(definition)).digest("hex");
-  return isToken(hash) ? Fn.substr(hash, 0, 8) : hash.slice(0, 8);
+  const text = jsonText(definition);
+  if (isToken(text)) return Fn.substr(Fn.sha1(text), 0, 8);
+  return createHash("sha1").update(text).digest("hex").slice(0, 8);
 }
