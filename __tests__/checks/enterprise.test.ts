@@ -31,6 +31,13 @@ describe("consul-enterprise", () => {
     ]);
   });
 
+  test("warns of an entry with the name default too, which the community edition refuses in entries", () => {
+    const of = (Namespace: string) =>
+      warnings((mesh) => mesh.addService("api", http).resolve({ override: { Redirect: { Service: "x", Namespace } } }));
+    expect(of("default")).toEqual([expect.stringContaining("service-resolver/api uses namespaces, which require")]);
+    expect(of("")).toEqual([]);
+  });
+
   const inNamespace = (Namespace: string) => (mesh: ServiceMesh) => {
     mesh.addJob("shop").addGroup("web", { tasks: { web: anyWorkload }, override: { Consul: { Namespace } } });
   };
@@ -41,7 +48,7 @@ describe("consul-enterprise", () => {
     ]);
   });
 
-  test("accepts the name that the community edition accepts", () => {
+  test("accepts the name that the community edition accepts in jobs", () => {
     expect(warnings(inNamespace("default"))).toEqual([]);
   });
 });

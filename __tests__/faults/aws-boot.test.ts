@@ -38,13 +38,15 @@ const CLIENTS = "production-general";
 type Group = typeof SERVERS | typeof CLIENTS;
 /** Addresses of the machines of each group, the first ones first. */
 const GROUPS: Readonly<Record<Group, readonly string[]>> = {
-  [SERVERS]: [11, 12, 13, 14, 15, 16, 17].map((it) => `10.99.0.${it}`),
+  [SERVERS]: [11, 12, 13, 14, 15, 16, 17, 18, 19, 20].map((it) => `10.99.0.${it}`),
   [CLIENTS]: [21, 22, 23].map((it) => `10.99.0.${it}`),
 };
 const FIRST = { [SERVERS]: GROUPS[SERVERS].slice(0, 3), [CLIENTS]: GROUPS[CLIENTS].slice(0, 2) };
 /** Addresses of servers that replace the first ones. */
 const SPARE = GROUPS[SERVERS].slice(3, 6);
 const BROKEN = GROUPS[SERVERS][6];
+/** Addresses of servers that come when all others are lost. */
+const LAST = GROUPS[SERVERS].slice(7);
 const EXAMPLE = join(__dirname, "../../examples/count-dashboard");
 
 const folder = mkdtempSync(join(tmpdir(), "meshform-boot-"));
@@ -558,7 +560,7 @@ describe("the synthesized stack of the preset production", () => {
       };
       const recover = async () => {
         for (const machine of lost) await terminate(machine);
-        for (const address of FIRST[SERVERS]) await launch(SERVERS, address);
+        for (const address of LAST) await launch(SERVERS, address);
         const added = of(SERVERS);
         await Promise.all(added.map((machine) => machine.boot()));
         const booted = since();

@@ -250,8 +250,7 @@ class Cluster:
 
         def change(cluster: Json) -> Json:
             if not is_there(cluster):
-                fix = "Wait until it has ended, then run this again."
-                raise Problem(f"Another rotation of {what} is in progress.", fix)
+                raise another_rotation(what)
             return step(cluster)
 
         return self.change(change)
@@ -264,6 +263,10 @@ class Cluster:
                 days = (ssl.cert_time_to_seconds(str(authority["notAfter"])) - time.time()) / DAY
                 if days < self._host.certificate_days:
                     say(f"The CA of {engine.capitalize()} expires in {days:.0f} days: run `meshform-host rotate ca`.")
+
+
+def another_rotation(what: str) -> Problem:
+    return Problem(f"Another rotation of {what} is in progress.", "Wait until it has ended, then run this again.")
 
 
 def cluster_of(host: Host, wait: float) -> Json:

@@ -7,7 +7,7 @@ from collections.abc import Callable, Sequence
 
 from .api import Api, api_of
 from .basics import Json, say, wait_for, without
-from .cluster import CA_FIELDS, Cluster, only
+from .cluster import CA_FIELDS, Cluster, another_rotation, only
 from .federation import OtherDatacenters, own_engines
 from .follow import AllHosts
 from .host import Host
@@ -40,13 +40,13 @@ class CaRotation:
             self._change(self._with_next)
         if self._is_at("nextCa"):
             self._take("trust both CAs")
-            self._change(self._with_new)
+            self._change(self._with_new, "nextCa")
         if self._is_at("previousCa"):
             self._take("show certificates of the new CAs")
             if keep_old:
                 say("The old CAs are trusted until this is run again without --keep-old.")
                 return
-            self._change(lambda _, own: {**without(own, "previousCa"), "formerCa": own["previousCa"]})
+            self._change(self._with_former, "previousCa")
         self._take("trust the new CAs alone")
         self._change(lambda _, own: without(own, "formerCa"))
         self._others.share()
@@ -66,19 +66,25 @@ class CaRotation:
         bridges = [self._tls.bridge(new, old, self._host.ca_days), *own.get("bridges", [])]
         return {**without(own, "nextCa"), "ca": new.document(), "previousCa": old.document(), "bridges": bridges}
 
-    def _change(self, step: Callable[[str, Json], Json]) -> None:
+    def _with_former(self, _: str, own: Json) -> Json:
+        return {**without(own, "previousCa"), "formerCa": own["previousCa"]}
+
+    def _change(self, step: Callable[[str, Json], Json], at: str | None = None) -> None:
+        """@param at field of the engines that are at this step (default: all take it)"""
         before = self._cluster.read()
-        after = {engine: step(engine, before[engine]) for engine in self._engines}
+        engines = [engine for engine in self._engines if at is None or at in before[engine]]
+        if not engines:
+            raise another_rotation("the CAs")
+        after = {engine: step(engine, before[engine]) for engine in engines}
 
         def change(cluster: Json) -> Json:
             changed = {
-                engine: {**without(cluster[engine], *CA_FIELDS), **only(after[engine], CA_FIELDS)}
-                for engine in self._engines
+                engine: {**without(cluster[engine], *CA_FIELDS), **only(after[engine], CA_FIELDS)} for engine in engines
             }
             return {**cluster, **changed}
 
         def is_there(cluster: Json) -> bool:
-            return all(only(cluster[engine], CA_FIELDS) == only(before[engine], CA_FIELDS) for engine in self._engines)
+            return all(only(cluster[engine], CA_FIELDS) == only(before[engine], CA_FIELDS) for engine in engines)
 
         self._cluster.go_on("the CAs", is_there, change)
 

@@ -25,22 +25,23 @@ const FEATURES: Readonly<Partial<Record<string, string>>> = {
 const OPAQUE = ["Add", "Arguments", "Config", "Meta", "Set"];
 
 /**
- * Yields what a config entry uses of Consul Enterprise, at any depth. The community edition accepts the name "default".
+ * Yields what a config entry or the block `consul` of a group uses of Consul Enterprise, at any depth.
  *
  * @param known tenancies of the meshes of the app, which are reported once for each mesh
+ * @param accepted names that the community edition accepts
  */
-function* featuresIn(value: unknown, known: ReadonlySet<string>): Iterable<string> {
+function* featuresIn(value: unknown, known: ReadonlySet<string>, accepted: readonly string[] = []): Iterable<string> {
   if (typeof value !== "object" || value === null || isToken(value)) {
     return;
   }
   for (const [key, field] of Object.entries(value) as [string, unknown][]) {
     const feature = FEATURES[key];
-    if (feature !== undefined && typeof field === "string" && !["", DEFAULT_NAME].includes(field)) {
+    if (feature !== undefined && typeof field === "string" && !["", ...accepted].includes(field)) {
       if (!known.has(`${key} ${field}`)) {
         yield feature;
       }
     } else if (!OPAQUE.includes(key)) {
-      yield* featuresIn(field, known);
+      yield* featuresIn(field, known, accepted);
     }
   }
 }
@@ -69,7 +70,8 @@ const enterprise: Check = {
     for (const { key, tenancy = {} } of app.graph.data.meshes.values()) {
       if (!isDefaultTenancy(tenancy)) {
         const { Partition, Namespace } = tenancyFields(fullTenancy(tenancy));
-        known.add(`Partition ${Partition}`).add(`Namespace ${Namespace}`);
+        for (const name of [Partition, DEFAULT_NAME]) known.add(`Partition ${name}`);
+        for (const name of [Namespace, DEFAULT_NAME]) known.add(`Namespace ${name}`);
         yield {
           at: key,
           problem: `It is in ${tenancyText(tenancy)}, and ${featuresOf(tenancy)}.`,
@@ -104,7 +106,7 @@ const enterprise: Check = {
     }
     for (const { job, rendered } of jobsIn(app.graph)) {
       for (const { Name = "", Consul } of rendered.TaskGroups ?? []) {
-        const features = new Set(featuresIn(Consul, known));
+        const features = new Set(featuresIn(Consul, known, [DEFAULT_NAME]));
         if (features.size > 0) {
           yield {
             at: job.key,
