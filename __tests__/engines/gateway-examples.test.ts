@@ -2,6 +2,7 @@ import { join } from "node:path";
 import { eventually } from "../support/eventually";
 import { run, TestLab } from "../support/lab";
 import { commandsAfterUp } from "../support/page";
+import { IS_SECURE } from "../support/profile";
 
 const MINUTE = 60_000;
 const name = `doors-${process.pid}`;
@@ -26,9 +27,15 @@ async function tryPage(page: string, app: string, commands: number, ...options: 
       /127\.0\.0\.1:(\d+)/,
       (_, port: string) => `127.0.0.1:${lab.movedPorts.get(Number(port)) ?? port}`,
     );
-    await eventually(async () => expect(await run("bash", ["-c", here])).toMatchObject({ output: including(prints) }));
+    const output = including(IS_SECURE ? ofSecureCluster(prints) : prints);
+    await eventually(async () => expect(await run("bash", ["-c", here])).toMatchObject({ output }));
   }
   return lab;
+}
+
+/** As the page about services says, a transparent proxy in a cluster with ACLs does not lead to what no intention allows. */
+function ofSecureCluster(prints: string): string {
+  return prints.replace(/^.* answers 403: RBAC: access denied$/, "No answer: ECONNRESET");
 }
 
 const including = (text: string) => expect.stringContaining(text) as string;
