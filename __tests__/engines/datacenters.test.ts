@@ -130,6 +130,10 @@ test("a service is reached in the other datacenter, over http, over tcp, and by 
   }, MINUTE);
 });
 
+test("a name of tcp is redirected to a service of the own datacenter", async () => {
+  await eventually(async () => expect(await answers("TILL_ALIAS")).toEqual({ "200 till": 20 }), MINUTE);
+});
+
 test("a gateway leads to the other datacenter, though it was not healthy before the two were joined", async () => {
   await eventually(async () => {
     const response = await fetch(lab.url("site (dc1)"), { signal: AbortSignal.timeout(10_000) });

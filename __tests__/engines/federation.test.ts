@@ -120,11 +120,14 @@ test("an upstream goes through both mesh gateways, through that of the destinati
   expect(far.direct).toBe(0);
 });
 
+/** The URL of a listener of the ingress gateway. */
+const doorAt = (port: number) => `http://127.0.0.1:${lab.movedPorts.get(port) ?? port}`;
+
 test("an ingress gateway leads to the other datacenter by a redirect, in the mode of the destination", async () => {
   const before = await connectionsOfGateway("dc1");
   const ask = async (host: string) => {
-    const url = lab.url("door (dc1)");
-    return (await run("curl", ["-s", "--max-time", "10", "-H", `Host: ${host}.example.com`, url])).output;
+    const header = `Host: ${host}.example.com`;
+    return (await run("curl", ["-s", "--max-time", "10", "-H", header, doorAt(9302)])).output;
   };
   await eventually(async () => expect(await ask("by-remote-west")).toContain("by-remote in dc2"), MINUTE);
   expect((await connectionsOfGateway("dc1")).dc2).toBe(before.dc2);
@@ -133,9 +136,8 @@ test("an ingress gateway leads to the other datacenter by a redirect, in the mod
 });
 
 test("an ingress gateway leads connections to the other datacenter by a redirect", async () => {
-  const url = `http://127.0.0.1:${lab.movedPorts.get(9303) ?? 9303}`;
   await eventually(async () => {
-    const response = await fetch(url, { signal: AbortSignal.timeout(10_000) });
+    const response = await fetch(doorAt(9303), { signal: AbortSignal.timeout(10_000) });
     expect(await response.json()).toMatchObject({ version: "ledger" });
   }, MINUTE);
 });

@@ -68,10 +68,13 @@ async function up(variant: Readonly<Record<string, string>>): Promise<void> {
 /** Sends requests from within the mesh, to an upstream of the client. */
 async function load(upstream: string, { path = "/", ...options }: LoadOptions = {}): Promise<Load> {
   const url = lab.url("client");
-  const variable = await fetch(`${url}/env?name=${upstream}`, { signal: AbortSignal.timeout(10_000) });
+  // A connection that is kept may be closed just when the next request is sent.
+  const headers = { connection: "close" };
+  const variable = await fetch(`${url}/env?name=${upstream}`, { headers, signal: AbortSignal.timeout(10_000) });
   const { value } = (await variable.json()) as { value: string };
   const body = JSON.stringify({ url: `${value}${path}`, requests: 1, ...options });
-  const response = await fetch(`${url}/load`, { method: "POST", body, signal: AbortSignal.timeout(3 * MINUTE) });
+  const signal = AbortSignal.timeout(3 * MINUTE);
+  const response = await fetch(`${url}/load`, { method: "POST", body, headers, signal });
   return (await response.json()) as Load;
 }
 
@@ -240,17 +243,20 @@ describe("a resolver", () => {
     expect(Object.keys(answers)).toEqual(["200 v1"]);
   });
 
-  test("redirects a name to a subset, and one of tcp to another service", async () => {
+  test("redirects a name to a subset", async () => {
     expect((await load("EARLY", { requests: 20 })).answers).toEqual({ "200 beta": 20 });
     expect((await load("SLOW", { requests: 20 })).answers).toEqual({ "200 slow": 20 });
-    expect((await load("RAW_ALIAS", { requests: 5 })).answers).toEqual({ "200 raw": 5 });
   });
 
   test("leaves an instance with a warning out of a subset of those that pass, and in the others", async () => {
     const both = await allocationsOf("pair");
     const [warned, sound] = both.map(short);
-    const answering = async (upstream: string) =>
-      Object.keys((await load(upstream, { requests: 40 })).instances).sort();
+    // Without a user, Envoy would send all requests of a connection to the same instance.
+    const answering = async (upstream: string) => {
+      const loads = Array.from({ length: 12 }, (_, user) => load(upstream, { headers: { "x-user": `user-${user}` } }));
+      const found = (await Promise.all(loads)).flatMap(({ instances }) => Object.keys(instances));
+      return [...new Set(found)].sort();
+    };
     await eventually(async () => expect(await answering("PASSING_PAIR")).toEqual([warned, sound].sort()));
     await setFault(both[0], "pair", { health: "warn" });
     try {

@@ -74,6 +74,7 @@ synthesize((app) => {
     update: { minHealthyTime: "1s" },
   });
   till.resolve({ failover: Failover.to(store) });
+  const tillAlias = east.addVirtualService("till-alias", { redirect: Redirect.to(till) });
   const door = east.addIngressGateway("door", {
     listeners: [IngressListener.http({ port: 9303 }), IngressListener.tcp({ port: 9304 })],
     update: { minHealthyTime: "1s" },
@@ -95,6 +96,7 @@ synthesize((app) => {
     client.connectTo(store, { env: "STORE" });
     client.connectTo(alias, { env: "ALIAS" });
     client.connectTo(storeAlias, { env: "STORE_ALIAS" });
+    client.connectTo(tillAlias, { env: "TILL_ALIAS" });
     client.connectTo(either, { env: "EITHER" });
   }
 });

@@ -54,10 +54,12 @@ synthesize((app) => {
     const alias = east.addVirtualService(name, { protocol: Protocol.HTTP, redirect: Redirect.to(target) });
     door.connectTo(alias, { listener: 9302, hosts: [`${name}.example.com`] });
   }
+  // Its connections do not leave by the gateway of dc1, where the test counts those of others.
   const ledger = west.addService("ledger", {
     port: 9101,
     workload: program("greeting-api.mjs", "exec", { VERSION: "ledger" }),
     update: { minHealthyTime: "1s" },
+    serviceDefaults: { MeshGateway: { Mode: remote } },
   });
   door.connectTo(east.addVirtualService("ledger-west", { redirect: Redirect.to(ledger) }), { listener: 9303 });
 });

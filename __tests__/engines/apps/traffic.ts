@@ -150,9 +150,6 @@ synthesize((app) => {
     { env: "PASSING_PAIR" },
   );
 
-  const raw = mesh.addService("raw", { ...faulty("raw"), protocol: Protocol.TCP });
-  client.connectTo(mesh.addVirtualService("raw-alias", { redirect: Redirect.to(raw) }), { env: "RAW_ALIAS" });
-
   for (const [name, count] of [
     ["single", 1],
     ["double", 2],
