@@ -2,7 +2,6 @@ import { readFileSync } from "node:fs";
 import { join } from "node:path";
 import {
   ApiGatewayListener,
-  Dns,
   ExternalHealthCheck,
   Failover,
   GatewayCertificate,
@@ -239,11 +238,7 @@ function addClient(mesh: ServiceMesh): MeshService {
 
 function addEgress(mesh: ServiceMesh, client: MeshService): TerminatingGateway {
   const egress = mesh.addTerminatingGateway("egress", {
-    sidecar: Sidecar.exec({
-      driver: "exec", // with name servers of its own
-      env: { AWS_ACCESS_KEY_ID: "of-the-test", AWS_SECRET_ACCESS_KEY: "secret-of-the-test" },
-    }),
-    dns: Dns.consul(),
+    sidecar: Sidecar.exec({ env: { AWS_ACCESS_KEY_ID: "of-the-test", AWS_SECRET_ACCESS_KEY: "secret-of-the-test" } }),
     templates: ["ca", "other-ca", "certificate", "key"].map((item) => secret("egress", item.replace("-", "_"), item)),
     update: { minHealthyTime: "1s" },
   });
@@ -257,7 +252,7 @@ function addEgress(mesh: ServiceMesh, client: MeshService): TerminatingGateway {
     page: { port: 5443, protocol: Protocol.HTTP, tls: { ...ca, sni: "database.example" } },
     "plain-page": { port: 5080, protocol: Protocol.HTTP, plaintext: "It is a test." },
     "page-by-name": {
-      ...{ address: "server-1.node.consul", port: 5443, protocol: Protocol.HTTP },
+      ...{ address: "page.outside.example", port: 5443, protocol: Protocol.HTTP },
       tls: { ...ca, sni: "database.example" },
     },
   };

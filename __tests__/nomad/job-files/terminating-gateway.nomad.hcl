@@ -66,7 +66,7 @@ job "exit" {
               "${meta.connect.proxy_concurrency}",
               "--disable-hot-restart",
               "--config-yaml",
-              "{\"layered_runtime\":{\"layers\":[{\"name\":\"gateway\",\"static_layer\":{\"outlier_detection.max_ejection_percent\":50}}]}}",
+              "{\"layered_runtime\":{\"layers\":[{\"name\":\"gateway\",\"static_layer\":{\"upstream.healthy_panic_threshold\":0,\"outlier_detection.max_ejection_percent\":50}}]}}",
             ]
           }
         }
