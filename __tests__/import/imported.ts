@@ -541,7 +541,7 @@ createServer((_, response) => response.end("figures")).listen(process.env.NOMAD_
               "${meta.connect.proxy_concurrency}",
               "--disable-hot-restart",
               "--config-yaml",
-              '{"layered_runtime":{"layers":[{"name":"gateway","static_layer":{"outlier_detection.max_ejection_percent":50}}]}}',
+              '{"layered_runtime":{"layers":[{"name":"gateway","static_layer":{"upstream.healthy_panic_threshold":0,"outlier_detection.max_ejection_percent":50}}]}}',
             ],
           },
           Resources: { CPU: 250, MemoryMB: 128 },
