@@ -1,5 +1,6 @@
 import type { IConstruct } from "constructs";
 import type { Check } from "../checks/check";
+import { listOfApp } from "../core/list-of-app";
 import type { CloudInit } from "./cloud-init";
 import type { HostData } from "./host";
 import type { SnapshotOptions } from "./host-tool/snapshot-store";
@@ -30,13 +31,9 @@ export interface CheckedHosts extends IConstruct {
   readonly drainSeconds: number | undefined;
 }
 
-/** Shared by all copies of the library that an app may have. */
-const HOSTS = Symbol.for("meshform.hosts");
-
 /** The groups of hosts of an app. A group that is added to the list is checked. */
 export function hostsOf(scope: IConstruct): CheckedHosts[] {
-  const root: IConstruct & { [HOSTS]?: CheckedHosts[] } = scope.node.root;
-  return (root[HOSTS] ??= []);
+  return listOfApp(scope, "hosts");
 }
 
 function consulServersIn(root: IConstruct): CheckedHosts[] {

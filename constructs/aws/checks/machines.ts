@@ -1,5 +1,6 @@
 import type { IConstruct } from "constructs";
 import type { Check } from "../../checks/check";
+import { listOfApp } from "../../core/list-of-app";
 import type { CheckedHosts } from "../../linux/checks";
 import { Cidr } from "../network/cidr";
 import { subnetsFor, type MachineSubnets } from "../network/machine-subnets";
@@ -18,13 +19,9 @@ export interface CheckedMachines extends IConstruct {
   };
 }
 
-/** Shared by all copies of the library that an app may have. */
-const MACHINES = Symbol.for("meshform.aws-machines");
-
 /** The groups of machines of an app; those that are added to the list are checked. */
 export function machineGroupsOf(scope: IConstruct): CheckedMachines[] {
-  const root: IConstruct & { [MACHINES]?: CheckedMachines[] } = scope.node.root;
-  return (root[MACHINES] ??= []);
+  return listOfApp(scope, "aws-machines");
 }
 
 /** The network of an internal load balancer. */
@@ -32,12 +29,9 @@ interface InternalLoadBalancer {
   readonly vpcId: string;
 }
 
-const BALANCERS = Symbol.for("meshform.aws-internal-load-balancers");
-
 /** The internal load balancers of an app, which take addresses of private subnets. */
 export function internalLoadBalancersOf(scope: IConstruct): InternalLoadBalancer[] {
-  const root: IConstruct & { [BALANCERS]?: InternalLoadBalancer[] } = scope.node.root;
-  return (root[BALANCERS] ??= []);
+  return listOfApp(scope, "aws-internal-load-balancers");
 }
 
 export const noInternetAccess: Check = {

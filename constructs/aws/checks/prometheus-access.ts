@@ -1,18 +1,15 @@
 import type { IConstruct } from "constructs";
 import type { Check } from "../../checks/check";
+import { listOfApp } from "../../core/list-of-app";
 
 /** The security groups of a cluster, as the check sees them. */
 interface CheckedSecurityGroups {
   readonly allowsPrometheus: boolean;
 }
 
-/** Shared by all copies of the library that an app may have. */
-const GROUPS = Symbol.for("meshform.aws-security-groups");
-
 /** The security groups of the clusters of an app. */
 export function securityGroupsOf(scope: IConstruct): CheckedSecurityGroups[] {
-  const root: IConstruct & { [GROUPS]?: CheckedSecurityGroups[] } = scope.node.root;
-  return (root[GROUPS] ??= []);
+  return listOfApp(scope, "aws-security-groups");
 }
 
 export const prometheusAccess: Check = {
