@@ -1,4 +1,11 @@
-import { isDefaultTenancy, tenancyFields, tenancyIn, tenancyOfKind, type Tenancy } from "../constructs/consul/tenancy";
+import {
+  isDefaultTenancy,
+  isOfPartition,
+  tenancyFields,
+  tenancyIn,
+  tenancyOfKind,
+  type Tenancy,
+} from "../constructs/consul/tenancy";
 import type * as nomad from "../constructs/nomad/generated/job";
 import { placeName, placeOfName } from "../constructs/model/place-name";
 import type { EntryDocument, JobDocument, MeshDocuments } from "../lab/apply/documents";
@@ -49,11 +56,6 @@ export function partitionPlaceOf(place: string | undefined): string | undefined 
 /** Whether an entry belongs to a partition other than the default one, and to none of its namespaces. */
 export function isOfPartitionOnly({ entry, datacenter }: EntryDocument): boolean {
   return isOfPartition(entry.Kind) && !isDefaultTenancy(tenancyOf(datacenter));
-}
-
-/** Whether entries of a kind apply to all namespaces of a partition. */
-export function isOfPartition(kind: string): boolean {
-  return tenancyOfKind(kind, { namespace: "any" }).namespace === undefined;
 }
 
 function tenancyOfEntry({ entry }: EntryDocument): Tenancy {

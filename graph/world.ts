@@ -1,9 +1,9 @@
 import type * as consul from "../constructs/consul/generated/config-entries";
-import { isSameTenancy } from "../constructs/consul/tenancy";
+import { isOfPartition, isSameTenancy } from "../constructs/consul/tenancy";
 import { configEntries, type World } from "../constructs/model/config-entries";
 import type { MeshDocuments } from "../lab/apply/documents";
 import { Peerings } from "./peerings";
-import { datacenterOf, isOfPartition, isOfPartitionOnly, partitionPlaceOf, tenancyOf } from "./tenancies";
+import { datacenterOf, isOfPartitionOnly, partitionPlaceOf, tenancyOf } from "./tenancies";
 
 /**
  * The config entries of an app, by datacenter; the one that needs no name is `""`. Datacenters that are not peers are joined by

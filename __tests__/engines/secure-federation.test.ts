@@ -25,16 +25,8 @@ afterAll(async () => {
 }, MINUTE);
 
 /** What Consul of a datacenter answers to the management token, which is the same in both. */
-async function consul<Answer>(datacenter: string, path: string, method = "GET", body?: object): Promise<Answer> {
-  const response = await fetch(`${lab.url(`Consul (${datacenter})`)}/v1${path}`, {
-    method,
-    headers: { "X-Consul-Token": lab.tokenFor("Consul", "dc1") ?? "" },
-    ...(body && { body: JSON.stringify(body) }),
-  });
-  const text = await response.text();
-  if (!response.ok) throw new Error(`${method} ${path} in ${datacenter}: ${response.status} ${text}`);
-  return (text === "" ? undefined : JSON.parse(text)) as Answer;
-}
+const consul = <Answer>(datacenter: string, path: string, method?: string, body?: object) =>
+  lab.api<Answer>(`Consul (${datacenter})`, `/v1${path}`, method, body, lab.tokenFor("Consul", "dc1"));
 
 /** Which versions answer the client in dc1. */
 const answers = (variable: string) => answersToClient(lab, variable);

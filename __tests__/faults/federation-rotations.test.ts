@@ -77,16 +77,8 @@ async function load(what: string, act: () => Promise<unknown>): Promise<void> {
 }
 
 /** What Consul of a datacenter answers to the management token, which is the same in both. */
-async function consul<Answer>(datacenter: Datacenter, path: string, method = "GET", body?: object): Promise<Answer> {
-  const response = await fetch(`${lab.url(`Consul (${datacenter})`)}/v1${path}`, {
-    method,
-    headers: { "X-Consul-Token": lab.tokenFor("Consul", "dc1") ?? "" },
-    ...(body && { body: JSON.stringify(body) }),
-  });
-  const text = await response.text();
-  if (!response.ok) throw new Error(`${method} ${path} in ${datacenter}: ${response.status} ${text}`);
-  return (text === "" ? undefined : JSON.parse(text)) as Answer;
-}
+const consul = <Answer>(datacenter: Datacenter, path: string, method?: string, body?: object) =>
+  lab.api<Answer>(`Consul (${datacenter})`, `/v1${path}`, method, body, lab.tokenFor("Consul", "dc1"));
 
 /** Runs a command of the host tool on one server after another: each is interrupted after two minutes, and the next goes on. */
 async function onServers(datacenter: Datacenter, ...command: string[]): Promise<void> {

@@ -13,7 +13,7 @@ export interface ForeignAccess {
 /**
  * Returns the exported services: every service that a source in a peered cluster, or in another partition, can reach.
  *
- * @param partition whether the namespaces of services are named, since there are several
+ * @param hasNamespaces whether the namespaces of services are named, since there are several
  * @see https://developer.hashicorp.com/consul/docs/reference/config-entry/exported-services
  */
 export function renderExportedServices(

@@ -62,6 +62,22 @@ export function fullTenancy(tenancy: Tenancy, peer?: string): Tenancy {
   return peer === undefined ? { partition: partitionOf(tenancy), namespace } : { namespace };
 }
 
+/** The names by which the Terraform addresses of objects in several tenancies differ: none for the default one. */
+export function tenancyNames(tenancy: Tenancy): readonly string[] {
+  return isDefaultTenancy(tenancy) ? [] : [partitionOf(tenancy), namespaceOf(tenancy)];
+}
+
+/** The tenancy that a config entry, an intention or an upstream states; `undefined` if it states none. */
+export function statedTenancy({
+  Partition,
+  Namespace,
+}: {
+  readonly Partition?: string;
+  readonly Namespace?: string;
+}): Tenancy | undefined {
+  return Partition || Namespace ? tenancyIn({ Partition, Namespace }, DEFAULT_TENANCY) : undefined;
+}
+
 /** A tenancy that a config entry, an intention or an upstream contains; `own` where it contains none. */
 export function tenancyIn(
   { Partition, Namespace }: { readonly Partition?: string; readonly Namespace?: string },
@@ -90,7 +106,12 @@ const OF_PARTITION: readonly ConfigEntry["Kind"][] = [
   "sameness-group",
 ];
 
+/** Whether entries of a kind apply to all namespaces of a partition. */
+export function isOfPartition(kind: string | undefined): boolean {
+  return OF_PARTITION.some((each) => each === kind);
+}
+
 /** Where Consul has an entry of this kind that is written for a tenancy. */
 export function tenancyOfKind(kind: string | undefined, { partition, namespace }: Tenancy): Tenancy {
-  return OF_PARTITION.some((each) => each === kind) ? { partition } : { partition, namespace };
+  return isOfPartition(kind) ? { partition } : { partition, namespace };
 }

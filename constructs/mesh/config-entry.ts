@@ -7,11 +7,10 @@ import {
   DEFAULT_TENANCY,
   isDefaultTenancy,
   isSameTenancy,
-  namespaceOf,
-  partitionOf,
   TENANCY_SHAPE,
   tenancyFields,
   tenancyIn,
+  tenancyNames,
   tenancyOfKind,
   tenancyText,
   type Tenancy,
@@ -111,9 +110,7 @@ export class ConsulConfigEntry<Entry extends consul.ConfigEntry = consul.ConfigE
     // The community edition refuses even the names of the default ones.
     const tenancy = isDefaultTenancy(stated) ? DEFAULT_TENANCY : stated;
     this.tenancy = tenancy;
-    const identity = isDefaultTenancy(tenancy)
-      ? [kind, name]
-      : [kind, name, partitionOf(tenancy), namespaceOf(tenancy)];
+    const identity = [kind, name, ...tenancyNames(tenancy)];
     const home = mesh?.entryScope;
     const [place, prefix] = home === undefined ? [this, ""] : [home, `${this.node.path}/`];
     const resource = new OptionalConfigEntry(place, `${prefix}Resource`, { kind, name, ...tenancy, configJson: "{}" });

@@ -195,7 +195,7 @@ def server_apis(host: Host, cluster: Json) -> list[Api]:
 
 
 def read_token(api: Api, accessor: str, query: str = "") -> Json | None:
-    """A token of Consul, or None if there is none."""
+    """Reads a token of Consul. Returns None if it does not exist."""
     try:
         token: Json = api.call("GET", f"/v1/acl/token/{accessor}?{query}")
         return token

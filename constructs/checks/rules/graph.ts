@@ -2,7 +2,7 @@ import type * as consul from "../../consul/generated/config-entries";
 import { MeshError, ValueError, describePath } from "../../core/errors";
 import { culpritAmongOverrides } from "../../core/override";
 import { itemsOf } from "../../core/problems";
-import type { Tenancy } from "../../consul/tenancy";
+import { statedTenancy } from "../../consul/tenancy";
 import { sourceKeyOf } from "../../model/cluster";
 import type { GatewayRecord, InstancesRecord, UpstreamRecord } from "../../model/records";
 import type { Emission, Snapshot } from "../../model/snapshot";
@@ -102,15 +102,10 @@ const overrideRemoved: Check = {
 /** Returns the sources of a service-intentions entry. */
 function sourcesOf({ Sources }: Pick<consul.ServiceIntentionsConfigEntry, "Sources">): ReadonlySet<string> {
   return new Set(
-    itemsOf(Sources).map(({ Name = "", Peer, Partition, Namespace }) =>
-      sourceKeyOf({ service: Name, peer: Peer || undefined, tenancy: renderedTenancy(Partition, Namespace) }),
+    itemsOf(Sources).map(({ Name = "", Peer, ...place }) =>
+      sourceKeyOf({ service: Name, peer: Peer || undefined, tenancy: statedTenancy(place) }),
     ),
   );
-}
-
-/** The tenancy of a reference, as it is rendered. */
-function renderedTenancy(partition: string | undefined, namespace: string | undefined): Tenancy | undefined {
-  return partition || namespace ? { partition: partition || undefined, namespace: namespace || undefined } : undefined;
 }
 
 /** Returns the owner of the override that removes something. Overrides of resources are tried last. */
@@ -221,15 +216,14 @@ function areRendered(stated: readonly UpstreamRecord[], there: readonly nomad.Co
   return (
     stated.length === there.length &&
     stated.every(({ destination, localBindPort }, index) => {
-      const { DestinationName, Datacenter, DestinationPeer, LocalBindPort } = there[index];
-      const { DestinationPartition, DestinationNamespace } = there[index];
+      const upstream = there[index];
       return (
-        DestinationPartition === destination.tenancy?.partition &&
-        DestinationNamespace === destination.tenancy?.namespace &&
-        DestinationName === upstreamName(destination) &&
-        LocalBindPort === localBindPort &&
-        Datacenter === destination.datacenter &&
-        DestinationPeer === destination.peer
+        upstream.DestinationPartition === destination.tenancy?.partition &&
+        upstream.DestinationNamespace === destination.tenancy?.namespace &&
+        upstream.DestinationName === upstreamName(destination) &&
+        upstream.LocalBindPort === localBindPort &&
+        upstream.Datacenter === destination.datacenter &&
+        upstream.DestinationPeer === destination.peer
       );
     })
   );
@@ -266,13 +260,15 @@ function isSamePort(label: string | undefined, port: number | string): boolean {
 }
 
 /** An override can say of an upstream in which namespace or partition its destination is. */
-function idsOf({ DestinationName = "", Datacenter, DestinationPeer, ...place }: nomad.ConsulUpstream): string[] {
+function idsOf(upstream: nomad.ConsulUpstream): string[] {
+  const { DestinationName = "", Datacenter, DestinationPeer } = upstream;
   const destination = {
     service: DestinationName,
     datacenter: Datacenter || undefined,
     peer: DestinationPeer || undefined,
   };
-  const tenancy = renderedTenancy(place.DestinationPartition, place.DestinationNamespace);
+  const { DestinationPartition: Partition, DestinationNamespace: Namespace } = upstream;
+  const tenancy = statedTenancy({ Partition, Namespace });
   return [upstreamId(destination), ...(tenancy === undefined ? [] : [upstreamId({ ...destination, tenancy })])];
 }
 

@@ -1,6 +1,6 @@
 import { TerraformStack } from "cdktf";
 import type { IConstruct } from "constructs";
-import { partitionOf, tenancyOfKind, type Tenancy } from "../../consul/tenancy";
+import { isOfPartition, partitionOf, tenancyOfKind, type Tenancy } from "../../consul/tenancy";
 import type { Cluster } from "../../model/cluster";
 import { keyOf } from "../../model/needs";
 import { constructAt } from "../../model/origin";
@@ -294,7 +294,7 @@ function entriesIn(app: CheckedApp): ReadonlyMap<Cluster, readonly OwnedEntry[]>
 /** Returns the cluster of an entry. All namespaces of a partition share some kinds, which are attributed to the first one. */
 function ownerOf(graph: Snapshot, stated: Cluster | undefined, kind: string, given: Tenancy): Cluster | undefined {
   const tenancy = tenancyOfKind(kind, given);
-  return tenancyOfKind(kind, { namespace: "any" }).namespace === undefined
+  return isOfPartition(kind)
     ? stated?.datacenterMates.find((mate) => partitionOf(mate.tenancy) === partitionOf(tenancy))
     : graph.clusterAt(stated, tenancy);
 }

@@ -3,7 +3,7 @@ import { Protocol } from "../../consul/protocol";
 import { fitsAll } from "../../consul/service-router";
 import { SubsetFilter } from "../../consul/subset-filter";
 import type * as consul from "../../consul/generated/config-entries";
-import { tenancyIn } from "../../consul/tenancy";
+import { statedTenancy } from "../../consul/tenancy";
 import { isTrafficOwner, sourceKeyOf, sourceSeenIn } from "../../model/cluster";
 import { cyclesIn } from "../../model/cycles";
 import type { GatewayRecord, MemberRecord, Reference, TrafficOwnerRecord } from "../../model/records";
@@ -406,10 +406,8 @@ const conflictingUpstreamConfig: Check = {
   },
 };
 
-function keyOfOverride({ Name = "", Peer = "", Partition, Namespace }: consul.UpstreamConfig): string {
-  const tenancy =
-    Partition === undefined && Namespace === undefined ? undefined : tenancyIn({ Partition, Namespace }, {});
-  return sourceKeyOf({ service: Name, peer: Peer, tenancy });
+function keyOfOverride({ Name = "", Peer = "", ...place }: consul.UpstreamConfig): string {
+  return sourceKeyOf({ service: Name, peer: Peer, tenancy: statedTenancy(place) });
 }
 
 const versionMetadata: Check = {

@@ -8,7 +8,7 @@ import { MeshError } from "../../core/errors";
 import { EnvoyExtension } from "../../consul/envoy-extension";
 import { regionOf, type AwsLambdaOptions } from "../../consul/extensions/aws-lambda";
 import { Protocol } from "../../consul/protocol";
-import { isDefaultTenancy, namespaceOf, partitionOf } from "../../consul/tenancy";
+import { tenancyNames } from "../../consul/tenancy";
 import type { ExternalServiceRecord } from "../../model/records";
 import { allow, refuseWrongDenial, type DenialOptions, type Intention, type IntentionOptions } from "../intention";
 import type { Mesh } from "../mesh";
@@ -219,9 +219,7 @@ export class ExternalService extends Construct implements TrafficOwner {
     { tags, meta, healthCheck, probe = false }: ExternalServiceProps,
   ): void {
     const { partition, namespace } = this.mesh.tenancy ?? {};
-    const place = isDefaultTenancy({ partition, namespace })
-      ? []
-      : [partitionOf({ partition }), namespaceOf({ namespace })];
+    const place = tenancyNames({ partition, namespace });
     const node = new Node(this, `Node${suffix}`, {
       name: nodeName,
       ...(place.length > 0 && { partition }),
