@@ -6,6 +6,8 @@ import { healthyInstances, isHealthy, type JobStatus } from "../cluster/job-stat
 const noPlaceMs = 20_000;
 /** The same where no node is of the right kind, or where Nomad has given a deployment up. */
 const noChanceMs = 3_000;
+/** The same where a process of Nomad itself did not start: Nomad starts the task in another place 30 s later. */
+const nomadFailsMs = 90_000;
 
 /** Finds jobs that cannot become healthy, however long somebody waits for them. */
 export class HopelessJobs {
@@ -32,7 +34,12 @@ export class HopelessJobs {
     const tasks = [...instances, ...failed].flatMap(({ tasks, node }) =>
       tasks.flatMap(({ name, fatal }) =>
         fatal !== undefined && fatal.at >= this.start
-          ? [{ problem: `The task ${name} of ${id} cannot run on ${node}: ${fatal.reason}`, afterMs: 0 }]
+          ? [
+              {
+                problem: `The task ${name} of ${id} cannot run on ${node}: ${fatal.reason}`,
+                afterMs: fatal.isOfNomad ? nomadFailsMs : 0,
+              },
+            ]
           : [],
       ),
     );

@@ -75,6 +75,9 @@ function isRegistered(
 const lasting =
   /executable file not found|could not be found|no such file or directory|permission denied|exec format error|failed to pull/i;
 
+/** What Nomad says where one of its own processes for a task did not start, which has nothing to do with the task. */
+const ofNomad = /Unrecognized remote plugin message|timeout while waiting for plugin to start/;
+
 /** Why a task cannot run: Nomad calls its error unrecoverable, or its driver could not start it and never will. */
 function fatalOf(events: readonly TaskEvent[]): TaskStatus["fatal"] {
   const isStart = ({ Type }: TaskEvent) => Type === "Started";
@@ -86,5 +89,7 @@ function fatalOf(events: readonly TaskEvent[]): TaskStatus["fatal"] {
   );
   const isLasting = failure !== undefined && lasting.test(failure.DisplayMessage);
   const event = end ?? (isLasting ? failure : undefined);
-  return event && { reason: (failure ?? event).DisplayMessage, at: event.Time / 1e6 };
+  if (event === undefined) return undefined;
+  const reason = (failure ?? event).DisplayMessage;
+  return { reason, at: event.Time / 1e6, isOfNomad: ofNomad.test(reason) };
 }

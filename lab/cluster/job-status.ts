@@ -21,8 +21,11 @@ export interface TaskStatus {
   readonly events: readonly string[];
   /** Whether it is an Envoy beside a service; that of a gateway is the gateway itself. */
   readonly isSidecar: boolean;
-  /** Why no restart on its node would help, and since when, in milliseconds. @default one may */
-  readonly fatal?: { readonly reason: string; readonly at: number };
+  /**
+   * Why no restart on its node would help, and since when, in milliseconds; and whether the reason is a process of
+   * Nomad's own that did not start. @default one may
+   */
+  readonly fatal?: { readonly reason: string; readonly at: number; readonly isOfNomad: boolean };
 }
 
 /** One destination that a service reaches through its sidecar. */

@@ -15,7 +15,7 @@ const job: JobStatus = {
   isMeshGateway: false,
 };
 
-const failing = (at: number): JobStatus => ({
+const failing = (at: number, isOfNomad = false): JobStatus => ({
   ...job,
   instances: [
     {
@@ -27,7 +27,7 @@ const failing = (at: number): JobStatus => ({
           events: [],
           isSidecar: false,
           hasFailed: true,
-          fatal: { reason: "no such file", at },
+          fatal: { reason: "no such file", at, isOfNomad },
         },
       ],
     },
@@ -41,6 +41,15 @@ test("a task that no restart helps is hopeless at once, unless it failed before 
     "The task api of api cannot run on client-1: no such file",
   ]);
   expect(new HopelessJobs(1_000).find([failing(500)], 100_000)).toEqual([]);
+});
+
+test("a task for which a process of Nomad did not start has the time that Nomad needs to start it in another place", () => {
+  const hopeless = new HopelessJobs(1_000);
+  expect([2_001, 92_000, 92_001].map((now) => hopeless.find([failing(2_000, true)], now))).toEqual([
+    [],
+    [],
+    ["The task api of api cannot run on client-1: no such file"],
+  ]);
 });
 
 test("a job without a place is hopeless once that lasts: longer where ports or memory may become free", () => {

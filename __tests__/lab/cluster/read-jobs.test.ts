@@ -2,7 +2,10 @@ import { isHealthy } from "../../../lab/cluster/job-status";
 import { readJobs, type ReadableCluster } from "../../../lab/cluster/read-jobs";
 
 /** A batch job of one task and its Envoy, as Nomad tells while the allocation runs, and Consul, which has the service or not. */
-function clusterOf(task: { readonly State: string; readonly Failed: boolean }, isInConsul: boolean): ReadableCluster {
+function clusterOf(
+  task: { readonly State: string; readonly Failed: boolean; readonly Events?: readonly object[] },
+  isInConsul: boolean,
+): ReadableCluster {
   const service = { Name: "closing", PortLabel: "", Connect: { SidecarService: { Proxy: null } } };
   const tasks = [
     { Name: "closing", Kind: "", Lifecycle: null },
@@ -16,7 +19,7 @@ function clusterOf(task: { readonly State: string; readonly Failed: boolean }, i
     ...{ ID: "86c93194", Name: "closing.closing[0]", NodeName: "client-1", TaskGroup: "closing", JobVersion: 0 },
     ...{ CreateIndex: 1, DesiredStatus: "run", ClientStatus: "running", DeploymentStatus: null },
     TaskStates: {
-      closing: { ...task, Restarts: 0, Events: [] },
+      closing: { Events: [], ...task, Restarts: 0 },
       "connect-proxy-closing": { State: "running", Failed: false, Restarts: 0, Events: [] },
     },
   };
@@ -49,4 +52,21 @@ test.each([
   const [job] = await readJobs(clusterOf(task, isInConsul));
   expect(job.instances).toHaveLength(1);
   expect(isHealthy(job)).toBe(healthy);
+});
+
+test.each([
+  ["a program is missing", 'exec: "/usr/bin/web": executable file not found in $PATH', false],
+  [
+    "the process of Nomad that runs the task did not start",
+    "failed to create executor: error creating rpc client for executor plugin: Unrecognized remote plugin message: ",
+    true,
+  ],
+  ["that process took too long", "failed to create executor: timeout while waiting for plugin to start", true],
+])("a task that Nomad does not restart says why: %s", async (_, reason, isOfNomad) => {
+  const Events = [
+    { Type: "Driver Failure", Time: 1e9, DisplayMessage: reason },
+    { Type: "Not Restarting", Time: 2e9, DisplayMessage: "Error was unrecoverable" },
+  ];
+  const [job] = await readJobs(clusterOf({ State: "dead", Failed: true, Events }, true));
+  expect(job.instances[0].tasks.find(({ name }) => name === "closing")?.fatal).toEqual({ reason, at: 2000, isOfNomad });
 });
