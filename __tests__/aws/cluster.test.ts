@@ -3,11 +3,13 @@ import { gunzipSync } from "node:zlib";
 import {
   AwsCluster,
   Capacity,
+  InstanceRequirements,
   MachineImage,
   Network,
   Scaling,
   type AwsClusterProps,
   type ClientPoolProps,
+  type InstanceRequirementsOptions,
 } from "../../constructs/aws";
 import { AwsJson, AwsTestStack, type Block } from "../support/aws";
 import { findingsOf } from "../support/synth";
@@ -473,6 +475,42 @@ describe("pools", () => {
     });
   });
 
+  test("say what machines must have instead of names, and AWS chooses among the types of the image's architecture", () => {
+    const needs = { vcpus: { min: 2, max: 8 }, memoryGib: { min: 7.5 }, excluded: ["c6g.*"] };
+    const json = synth({}, { instanceTypes: InstanceRequirements.of(needs) });
+    expect(template(json, "prod-general")).not.toHaveProperty("instance_type");
+    expect(group(json, "prod-general")).not.toHaveProperty("launch_template");
+    expect(block(group(json, "prod-general"), "mixed_instances_policy")).toMatchObject({
+      instances_distribution: {
+        on_demand_allocation_strategy: "lowest-price",
+        on_demand_percentage_above_base_capacity: 100,
+      },
+      launch_template: {
+        override: [
+          {
+            instance_requirements: {
+              vcpu_count: { min: 2, max: 8 },
+              memory_mib: { min: 7680 },
+              bare_metal: "excluded",
+              burstable_performance: "excluded",
+              excluded_instance_types: ["c6g.*"],
+              instance_generations: ["current"],
+            },
+          },
+        ],
+      },
+    });
+    const spot = synth(
+      {},
+      {
+        capacity: Capacity.spot(),
+        instanceTypes: InstanceRequirements.of({ vcpus: { min: 1 }, memoryGib: { min: 2 }, burstable: true }),
+      },
+    );
+    expect(spot.text).toContain('"burstable_performance":"included"');
+    expect(spot.text).toContain('"spot_allocation_strategy":"price-capacity-optimized"');
+  });
+
   test("are pools of Nomad's nodes, with class and metadata", () => {
     const json = synth({}, { nodePool: "batch", nodeClass: "big", meta: { rack: "r1" } });
     expect(userData(json, "prod-general")).toMatch(/"node_pool": "batch"/);
@@ -515,6 +553,26 @@ describe("refuses", () => {
       {},
       { instanceTypes: [] },
       "stack/prod/general-machines: It has no instance type. Add one, or omit instanceTypes.",
+    ],
+    [
+      {},
+      { instanceTypes: InstanceRequirements.of({ vcpus: { min: 4, max: 2 }, memoryGib: { min: 0 } }) },
+      'clientPool "general" > instanceTypes.memoryGib.min is 0; expected a number above 0. Set it. clientPool "general" > instanceTypes.vcpus.max is 2; expected 4 (min) or more. Give the larger number as max.',
+    ],
+    [
+      {},
+      { instanceTypes: InstanceRequirements.of({ vcpus: { min: 1.5 } } as unknown as InstanceRequirementsOptions) },
+      'clientPool "general" > instanceTypes.vcpus.min is 1.5; expected a whole number, 1 or more. Set it. clientPool "general" > instanceTypes.memoryGib is not set; expected a value. Set it.',
+    ],
+    [
+      {},
+      {
+        instanceTypes: InstanceRequirements.of({
+          ...{ vcpus: { min: 1 }, memoryGib: { min: 1 } },
+          excluded: Array.from({ length: 401 }, () => "c6g.*"),
+        }),
+      },
+      'clientPool "general" > instanceTypes.excluded is 401; expected 400 types or fewer. Use patterns with *.',
     ],
     [
       {},

@@ -14,6 +14,7 @@ import {
   Capacity,
   ClusterConnection,
   FlowLogs,
+  InstanceRequirements,
   LogsBucket,
   MachineGroup,
   MachineImage,
@@ -33,6 +34,7 @@ import {
   type FlowLogsOptions,
   type ImportedClusterProps,
   type ImportedPublishOptions,
+  type InstanceRequirementsOptions,
   type LogsBucketProps,
   type MachineGroupProps,
   type MachineImageOptions,
@@ -290,5 +292,15 @@ export const AWS_OPTION_CASES: readonly OptionCase[] = [
   ),
   of<SpotOptions>("Capacity.spot", { base: 1 }, (options) =>
     aCluster.addClientPool("general", { capacity: Capacity.spot(options) }),
+  ),
+  of<InstanceRequirementsOptions>(
+    "InstanceRequirements.of",
+    {
+      vcpus: { min: 2, max: 8 },
+      memoryGib: { min: 4, max: 32 },
+      burstable: true,
+      excluded: ["c6g.*"],
+    },
+    (options) => aCluster.addClientPool("general", { instanceTypes: InstanceRequirements.of(options) }),
   ),
 ];

@@ -19,6 +19,7 @@ import { PUBLISH_UIS_SHAPE, PublishedUis, type PublishUisOptions } from "./edge/
 import { SecurityGroups } from "./flows/security-groups";
 import { ImportedCluster, type ImportedClusterProps } from "./imported-cluster";
 import type { Capacity } from "./machines/capacity";
+import { INSTANCE_TYPES, type InstanceRequirements } from "./machines/instance-requirements";
 import { MachineGroup } from "./machines/machine-group";
 import { MachineImage } from "./machines/machine-image";
 import type { Scaling } from "./machines/scaling";
@@ -135,8 +136,11 @@ export interface ClientPoolProps extends Pick<
 > {
   /** The number of machines. @default Scaling.fixed(2) */
   readonly scaling?: Scaling;
-  /** Instance types of one architecture, the preferred one first. @default ["t4g.medium"] */
-  readonly instanceTypes?: readonly string[];
+  /**
+   * Instance types of one architecture, the preferred one first, or what they must have, from which AWS chooses.
+   * @default ["t4g.medium"]
+   */
+  readonly instanceTypes?: readonly string[] | InstanceRequirements;
   /** On-demand or spot instances. @default Capacity.onDemand() */
   readonly capacity?: Capacity;
   /** The image of the machines. @default the cluster's image */
@@ -166,7 +170,7 @@ export const CLIENT_POOL_SHAPE: is.Shape<ClientPoolProps> = {
   volumes: is.list(is.block(HOST_VOLUME_SHAPE)),
   drainSeconds: is.number,
   scaling: is.made("Scaling.fixed(2)"),
-  instanceTypes: is.literalList(is.name),
+  instanceTypes: INSTANCE_TYPES,
   capacity: is.made("Capacity.onDemand()"),
   image: is.made("MachineImage.ubuntu()"),
   diskGib: is.number,

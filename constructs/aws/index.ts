@@ -20,6 +20,11 @@ export { FLOWS, GATEWAY_FLOWS, PROMETHEUS_FLOWS, type Flow, type FlowParty } fro
 export type { ImportedCluster, ImportedClusterProps, ImportedPublishOptions } from "./imported-cluster";
 export type { Architecture } from "./machines/architecture";
 export { Capacity, type SpotOptions } from "./machines/capacity";
+export {
+  InstanceRequirements,
+  type InstanceRequirementsOptions,
+  type RequiredRange,
+} from "./machines/instance-requirements";
 export { MachineImage, type MachineImageOptions } from "./machines/machine-image";
 export { MachineGroup, type MachineGroupProps } from "./machines/machine-group";
 export type { MachinesProps } from "./machines/machines-props";

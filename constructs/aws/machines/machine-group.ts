@@ -2,6 +2,7 @@ import type { Construct } from "constructs";
 import * as is from "../../core/shape";
 import type { HostGroup } from "../../linux/host-group";
 import { Capacity } from "./capacity";
+import { INSTANCE_TYPES, type InstanceRequirements } from "./instance-requirements";
 import { Machines } from "./machines";
 import { MACHINES_SHAPE, machinesOptions, type MachinesProps } from "./machines-props";
 import { Scaling } from "./scaling";
@@ -12,8 +13,11 @@ export interface MachineGroupProps extends MachinesProps {
   readonly hosts: HostGroup;
   /** The number of machines. @default Scaling.fixed(2) */
   readonly scaling?: Scaling;
-  /** Instance types of one architecture, the preferred one first. @default ["t4g.medium"] */
-  readonly instanceTypes?: readonly string[];
+  /**
+   * Instance types of one architecture, the preferred one first, or what they must have, from which AWS chooses.
+   * @default ["t4g.medium"]
+   */
+  readonly instanceTypes?: readonly string[] | InstanceRequirements;
   /** On-demand or spot instances. @default Capacity.onDemand() */
   readonly capacity?: Capacity;
 }
@@ -22,7 +26,7 @@ const MACHINE_GROUP_SHAPE: is.Shape<MachineGroupProps> = {
   ...MACHINES_SHAPE,
   hosts: is.required(is.like("a group of hosts such as NomadClients", "cloudInit")),
   scaling: is.made("Scaling.fixed(2)"),
-  instanceTypes: is.literalList(is.name),
+  instanceTypes: INSTANCE_TYPES,
   capacity: is.made("Capacity.onDemand()"),
 };
 

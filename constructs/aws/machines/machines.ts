@@ -24,6 +24,7 @@ import type { AssetsBucket } from "../storage/assets-bucket";
 import { addTags, tagsOf, type Tags } from "../tags";
 import { architectureOf } from "./architecture";
 import type { Capacity } from "./capacity";
+import { InstanceRequirements } from "./instance-requirements";
 import type { MachineImage } from "./machine-image";
 import type { Scaling } from "./scaling";
 
@@ -42,7 +43,7 @@ export interface MachinesOptions {
   /** What the machines may do on AWS in addition to what every machine may. */
   readonly statements: readonly IamStatement[];
   readonly image: MachineImage;
-  readonly instanceTypes: readonly string[];
+  readonly instanceTypes: readonly string[] | InstanceRequirements;
   readonly capacity: Capacity;
   readonly scaling: Scaling;
   readonly diskGib: number;
@@ -91,6 +92,7 @@ export class Machines extends Construct {
     const subnets = subnetsFor(options.subnets, options.network);
     this.refuseNoSubnets(subnets);
     const { name, image, keyArn, capacity, scaling, instanceTypes } = options;
+    const named = instanceTypes instanceof InstanceRequirements ? undefined : instanceTypes;
     const { userData, tags, assets } = options.hosts.cloudInit({
       distribution: image.distribution,
       assets: options.assets.location,
@@ -104,7 +106,7 @@ export class Machines extends Construct {
       name: awsName(this, "launch template", name),
       updateDefaultVersion: true,
       imageId: image.idIn(this),
-      instanceType: instanceTypes[0],
+      instanceType: named?.[0],
       userData,
       ebsOptimized: "true",
       iamInstanceProfile: { arn: profile.arn },
@@ -139,7 +141,7 @@ export class Machines extends Construct {
       tags: tagsOf(this, name),
     });
     const version = { version: Token.asString(template.latestVersion) };
-    const isMixed = instanceTypes.length > 1 || capacity.kind === "spot";
+    const isMixed = named?.length !== 1 || capacity.kind === "spot";
     const group = new AutoscalingGroup(this, "group", {
       name: this.groupName,
       minSize: scaling.min,
@@ -178,9 +180,14 @@ export class Machines extends Construct {
         ? {
             launchTemplate: {
               launchTemplateSpecification: { launchTemplateId: template.id, ...version },
-              override: instanceTypes.map((instanceType) => ({ instanceType })),
+              override:
+                instanceTypes instanceof InstanceRequirements
+                  ? [{ instanceRequirements: instanceTypes.block }]
+                  : instanceTypes.map((instanceType) => ({ instanceType })),
             },
             instancesDistribution: {
+              // Requirements have no order.
+              onDemandAllocationStrategy: named === undefined ? "lowest-price" : undefined,
               onDemandBaseCapacity: capacity.base,
               onDemandPercentageAboveBaseCapacity: capacity.kind === "spot" ? 0 : 100,
               spotAllocationStrategy: capacity.kind === "spot" ? "price-capacity-optimized" : undefined,
@@ -268,6 +275,8 @@ export class Machines extends Construct {
 
   private refuseArchitectures(): void {
     const { instanceTypes, image } = this.options;
+    // AWS chooses types for the architecture of the image.
+    if (instanceTypes instanceof InstanceRequirements) return;
     const wrong = instanceTypes.filter((type) => architectureOf(type) !== image.architecture);
     if (instanceTypes.length === 0) {
       throw new MeshError(this, "It has no instance type.", "Add one, or omit instanceTypes.");
