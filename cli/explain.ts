@@ -135,14 +135,16 @@ function rowOf({ service, datacenter, isFailover, by, reason }: ExplainedEnd): s
 }
 
 function fixes({ source, destination }: Question, { upstreams, ends }: Explanation): string[] {
-  const refusing = [...new Set(ends.filter(({ allowed }) => allowed === "no").map(({ service }) => service))];
+  const refused = ends.filter(({ allowed }) => allowed === "no");
+  const refusing = new Set(refused.filter(({ fix }) => fix === undefined).map(({ service }) => service));
   const lines = [
     ...(upstreams?.length === 0
       ? [`${source} has no upstream to ${destination}. Add it with connectTo or addUpstream of ${source}.`]
       : []),
-    ...refusing.map(
+    ...[...refusing].map(
       (service) => `To allow it: connectTo(${service}) of ${source}, or allowFrom(${source}) of ${service}.`,
     ),
+    ...new Set(refused.flatMap(({ fix }) => fix ?? [])),
   ];
   return lines.length > 0 ? ["", ...lines] : [];
 }

@@ -50,9 +50,10 @@ export function clusterNameOf({ target, failover }: Branch, serving: ChainTarget
 }
 
 /** Healthy instances of a target. */
-export function healthyAt({ targets }: ConnectionFacts, id: string): Instance[] {
+export function healthyAt({ targets, chain }: ConnectionFacts, id: string): Instance[] {
   const { [id]: fact } = targets;
-  return fact !== undefined && isSeen(fact) ? fact.value.filter(isHealthy) : [];
+  const target = isSeen(chain) ? chain.value.Targets[id] : undefined;
+  return fact !== undefined && isSeen(fact) ? fact.value.filter((it) => isHealthy(it, target)) : [];
 }
 
 /** The targets that get the requests now. */

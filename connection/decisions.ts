@@ -1,7 +1,7 @@
 import { statedProtocol } from "../constructs/consul/protocol";
 import { configEntries, type ConfigEntries } from "../constructs/model/config-entries";
 import type { Decision } from "../constructs/model/intentions";
-import { reach } from "../constructs/model/reach";
+import { reach, reachByQuery } from "../constructs/model/reach";
 import { isSeen } from "../cluster/fact";
 import type { ConnectionFacts } from "./facts";
 import { seen } from "./link";
@@ -21,15 +21,22 @@ export interface LiveDecision {
  *
  * @throws NotVisible if the entries of the source's cluster are not known
  */
-export function decisionsOf({ entries, question, defaultAllows }: ConnectionFacts): LiveDecision[] {
+export function decisionsOf({ chain, entries, question, defaultAllows }: ConnectionFacts): LiveDecision[] {
   const { source, destination, datacenter, request } = question;
   seen(entries[datacenter]);
   const known = Object.entries(entries).flatMap(([name, fact]) =>
     fact !== undefined && isSeen(fact) ? [[name, configEntries(fact.value)] as const] : [],
   );
-  const world = { entries: new Map(known) };
-  const { ends } = reach(world, { datacenter, service: source }, { datacenter, service: destination }, request);
-  return ends.map(({ service, decision, datacenter: place }) => {
+  const from = { datacenter, service: source };
+  const query = isSeen(chain) ? chain.value.Query : undefined;
+  const federated = [datacenter, ...(query?.lookup.Failover?.Targets ?? []).flatMap((it) => it.Datacenter || [])];
+  const world = { entries: new Map(known), ...(query && { federated: [federated] }) };
+  const { ends } = query
+    ? reachByQuery(world, from, query, datacenter, request)
+    : reach(world, from, { datacenter, service: destination }, request);
+  // What no intention can allow is no matter of intentions.
+  const decided = ends.filter(({ fix }) => fix === undefined);
+  return decided.map(({ service, decision, datacenter: place }) => {
     if (decision === undefined) return { service, isByDefault: false };
     const isByDefault = decision.intention === undefined && place === datacenter;
     if (isByDefault && isSeen(defaultAllows) && defaultAllows.value) {

@@ -1,4 +1,5 @@
 import type * as consul from "../constructs/consul/generated/config-entries";
+import type { AskedQuery } from "../constructs/model/reach";
 import type { HttpRequest } from "../constructs/model/http-request";
 import type { Fact } from "../cluster/fact";
 import type { Explanation } from "../graph/explain";
@@ -18,7 +19,7 @@ export interface ConnectionFacts {
   readonly jobs: Fact<readonly JobFact[]>;
   /** What Consul has of the source, healthy or not. */
   readonly source: Fact<readonly Instance[]>;
-  /** The discovery chain of the destination, as Consul compiles it for the source. */
+  /** The discovery chain of the destination, as Consul compiles it for the source, or that of the prepared query by which it is reached. */
   readonly chain: Fact<CompiledChain>;
   /** What Consul has of each target of the chain, by the target's id. */
   readonly targets: Readonly<Partial<Record<string, Fact<readonly Instance[]>>>>;
@@ -77,6 +78,8 @@ export interface Instance {
 }
 
 export interface Check {
+  /** @default not known */
+  readonly id?: string;
   readonly name: string;
   readonly status: string;
   readonly output: string;
@@ -90,6 +93,8 @@ export interface RegisteredUpstream {
   readonly socket?: string;
   /** Whether it is one to a prepared query. @default one to a service */
   readonly isQuery?: boolean;
+  /** The protocol that its registration has. @default none */
+  readonly protocol?: string;
   /** @default the same cluster */
   readonly peer?: string;
 }
@@ -101,6 +106,8 @@ export interface CompiledChain {
   readonly StartNode: string;
   readonly Nodes: Readonly<Partial<Record<string, ChainNode>>>;
   readonly Targets: Readonly<Partial<Record<string, ChainTarget>>>;
+  /** The prepared query that the source uses instead of the discovery chain of the destination. @default it uses the chain */
+  readonly Query?: AskedQuery;
 }
 
 export interface ChainNode {
@@ -125,6 +132,10 @@ export interface ChainTarget {
   /** The name of its cluster in Envoys. */
   readonly Name: string;
   readonly Subset?: { readonly Filter?: string };
+  /** Of a prepared query: whether instances with warnings are left out. */
+  readonly OnlyPassing?: boolean;
+  /** Of a prepared query: ids of checks that are ignored. */
+  readonly IgnoreCheckIDs?: readonly string[] | null;
 }
 
 export interface Peering {

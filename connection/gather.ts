@@ -11,6 +11,8 @@ import { readJobs } from "../lab/cluster/read-jobs";
 import { askEnvoys, type RunOnNode } from "./ask-envoys";
 import type { ChainTarget, CompiledChain, ConnectionFacts, Instance, JobFact, LiveQuestion, Peering } from "./facts";
 import { isHealthy, readInstances } from "./instances";
+import { chainOfQuery } from "./query-chain";
+import { onlyQueryTo } from "./upstreams";
 
 /** The longest that an engine may take to answer one request, in milliseconds. */
 const ANSWER_MS = 10_000;
@@ -60,16 +62,28 @@ export async function gatherConnection(
   const ask = <T>(path: string, extra: Omit<Look<T>, "path"> = {}, { consul }: AskedCluster = cluster) =>
     look<T>(consul, ANSWER_MS, { path, ...extra });
   const name = encodeURIComponent;
-  const [sources, chain, peerings] = await Promise.all([
+  const [sources, compiled, peerings] = await Promise.all([
     membersOf((path) => ask<Instance[]>(path, { read: readInstances }), source),
     ask(`/v1/discovery-chain/${name(destination)}`, { read: readChain }),
     ask<Peering[]>("/v1/peerings"),
   ]);
-  const datacenter = asked.datacenter ?? (isSeen(chain) ? chain.value.Datacenter : "");
+  const datacenter = asked.datacenter ?? (isSeen(compiled) ? compiled.value.Datacenter : "");
+  const hasQueries = isSeen(sources) && sources.value.some((it) => it.upstreams.some(({ isQuery }) => isQuery));
+  const queries = hasQueries ? await ask<PreparedQuery[]>("/v1/query") : undefined;
+  const byQuery = isSeen(sources) ? onlyQueryTo({ question: asked, queries }, sources.value) : undefined;
+  const nearest = byQuery?.query.lookup.Failover?.NearestN ? await ask<string[]>("/v1/catalog/datacenters") : undefined;
+  const chain = byQuery
+    ? {
+        value: chainOfQuery(byQuery.query, {
+          datacenter,
+          protocol: byQuery.upstream.protocol ?? "tcp",
+          nearest: (nearest && valueOf(nearest)) ?? [],
+        }),
+      }
+    : compiled;
   const targets = isSeen(chain) ? Object.values(chain.value.Targets).filter((it) => it !== undefined) : [];
   const services = [...new Set(targets.map(({ Service }) => Service))];
-  const hasQueries = isSeen(sources) && sources.value.some((it) => it.upstreams.some(({ isQuery }) => isQuery));
-  const [instances, registered, defaultAllows, entries, jobs, gateways, queries] = await Promise.all([
+  const [instances, registered, defaultAllows, entries, jobs, gateways] = await Promise.all([
     keyed(
       targets,
       ({ ID }) => ID,
@@ -89,7 +103,6 @@ export async function gatherConnection(
     ),
     readJobFacts(cluster, [source, destination, ...services], documents),
     gatewaysFor(ask, services),
-    hasQueries ? ask<PreparedQuery[]>("/v1/query") : undefined,
   ]);
   const homeOf = ({ Peer, Datacenter }: ChainTarget): AskedCluster | undefined =>
     !Peer && Datacenter === datacenter ? cluster : others[Peer || Datacenter];

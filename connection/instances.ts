@@ -1,5 +1,5 @@
 import type { EngineAnswer } from "../lab/cluster/engine-api";
-import type { Instance } from "./facts";
+import type { ChainTarget, Instance } from "./facts";
 
 /** What is read of Consul's health API. */
 interface HealthEntry {
@@ -21,11 +21,17 @@ interface HealthEntry {
             readonly DestinationType?: string;
             readonly LocalBindPort?: number;
             readonly LocalBindSocketPath?: string;
+            readonly Config?: { readonly protocol?: string } | null;
           }[]
         | null;
     };
   };
-  readonly Checks: readonly { readonly Name: string; readonly Status: string; readonly Output: string }[];
+  readonly Checks: readonly {
+    readonly CheckID: string;
+    readonly Name: string;
+    readonly Status: string;
+    readonly Output: string;
+  }[];
 }
 
 /** Reads an answer of `/v1/health/connect` or `/v1/health/service`: what can take part in the mesh. */
@@ -43,12 +49,18 @@ function instanceOf({ Node, Service, Checks }: HealthEntry): Instance {
     node: Node.Node,
     address: Service.Address || Node.Address,
     port: Service.Port,
-    checks: Checks.map(({ Name, Status, Output }) => ({ name: Name, status: Status, output: Output.trim() })),
+    checks: Checks.map(({ CheckID, Name, Status, Output }) => ({
+      id: CheckID,
+      name: Name,
+      status: Status,
+      output: Output.trim(),
+    })),
     upstreams: (Proxy?.Upstreams ?? []).map((upstream) => ({
       name: upstream.DestinationName,
       port: upstream.LocalBindPort ?? 0,
       ...(upstream.LocalBindSocketPath && { socket: upstream.LocalBindSocketPath }),
       ...(upstream.DestinationType === "prepared_query" && { isQuery: true }),
+      ...(upstream.Config?.protocol && { protocol: upstream.Config.protocol }),
       ...(upstream.DestinationPeer && { peer: upstream.DestinationPeer }),
     })),
     isTransparent: Proxy?.Mode === "transparent",
@@ -56,7 +68,12 @@ function instanceOf({ Node, Service, Checks }: HealthEntry): Instance {
   };
 }
 
-/** Whether Consul sends others to it: none of its checks, and of those of its node and service, is critical. */
-export function isHealthy({ checks }: Pick<Instance, "checks">): boolean {
-  return checks.every(({ status }) => status !== "critical" && status !== "maintenance");
+/** Whether Consul sends others to it: none of its checks, and of those of its node and service, is critical. @param target where it is used */
+export function isHealthy(
+  { checks }: Pick<Instance, "checks">,
+  { OnlyPassing, IgnoreCheckIDs }: Pick<ChainTarget, "OnlyPassing" | "IgnoreCheckIDs"> = {},
+): boolean {
+  return checks
+    .filter(({ id = "" }) => !IgnoreCheckIDs?.includes(id))
+    .every(({ status }) => (OnlyPassing ? status === "passing" : status !== "critical" && status !== "maintenance"));
 }

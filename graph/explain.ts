@@ -1,11 +1,11 @@
 import type * as nomad from "../constructs/nomad/generated/job";
 import type { HttpRequest } from "../constructs/model/http-request";
-import { reach, type Reach } from "../constructs/model/reach";
+import { reach, reachByQuery, reachOf, type Reach } from "../constructs/model/reach";
 import type { MeshDocuments } from "../lab/apply/documents";
 import { LabError } from "../lab/core/errors";
 import { requireServices } from "./names";
 import { inPlaces, placeFrom } from "./tenancies";
-import { isQuery, serviceOf, wayOf } from "./upstreams";
+import { isQuery, queryOf, serviceOf, wayOf } from "./upstreams";
 import { worldOf } from "./world";
 
 /** A question: may this service reach that one? */
@@ -46,6 +46,8 @@ export interface ExplainedEnd {
   readonly allowed: Reach["allowed"];
   /** What decides, in one sentence without a full stop. */
   readonly reason: string;
+  /** What to do if it is refused and no intention can allow it. @default an intention can */
+  readonly fix?: string;
 }
 
 /**
@@ -66,28 +68,35 @@ export function explain(given: MeshDocuments, question: Question): Explanation {
     );
   }
   // An upstream to another datacenter of a WAN federation, or to another partition or namespace, is looked up there.
-  const places = upstreamsTo(documents, { datacenter, source, destination })
+  const toIt = upstreamsTo(documents, { datacenter, source, destination });
+  const places = toIt
     .filter(({ DestinationPeer }) => !DestinationPeer)
     .map(({ Datacenter, DestinationPartition: Partition, DestinationNamespace: Namespace }) =>
       placeFrom(datacenter, { Partition, Namespace }, Datacenter),
     );
   const there = places.find((place) => place !== undefined && place !== datacenter);
-  const { allowed, ends } = reach(
-    world,
-    { datacenter, service: source },
-    { datacenter: there ?? datacenter, service: destination },
-    request,
-  );
+  const from = { datacenter, service: source };
+  const byQuery = toIt.flatMap((upstream) => {
+    const query = queryOf(documents, upstream, datacenter || undefined);
+    const { DestinationName: asked = "", Datacenter: home } = upstream;
+    return query ? reachByQuery(world, from, { ...query, asked }, home || datacenter, request).ends : [];
+  });
   const upstreams = upstreamsOf(documents, { datacenter, source, destination });
+  const isByQueryOnly = toIt.length > 0 && upstreams?.length === toIt.filter(isQuery).length;
+  const byName = isByQueryOnly
+    ? []
+    : reach(world, from, { datacenter: there ?? datacenter, service: destination }, request).ends;
+  const { allowed, ends } = reachOf([...byName, ...byQuery]);
   return {
     allowed,
     ...(upstreams && { upstreams }),
-    ends: ends.map(({ service, datacenter: place, isFailover, by, decision }) => ({
+    ends: ends.map(({ service, datacenter: place, isFailover, by, decision, fix }) => ({
       service,
       ...(place !== "" && { datacenter: place }),
       ...{ isFailover, by },
       allowed: decision?.allowed ?? "unknown",
       reason: decision?.reason ?? "another team's entries decide",
+      ...(fix !== undefined && { fix }),
     })),
   };
 }
@@ -113,7 +122,7 @@ function upstreamsOf(documents: MeshDocuments, question: Question): readonly str
   if (proxies.length === 0) return undefined;
   const upstreams = upstreamsTo(documents, question).map((upstream) =>
     isQuery(upstream)
-      ? `${wayOf(upstream)} (by the prepared query ${upstream.DestinationName ?? ""})`
+      ? `${wayOf(upstream)} (by the prepared query ${upstream.DestinationName ?? ""}, without its routes, splits, redirects and failovers)`
       : wayOf(upstream),
   );
   const others = proxies.flatMap((connect) => {

@@ -1,3 +1,4 @@
+import { queryFor } from "../constructs/consul/prepared-query";
 import type { JobStatus } from "../lab/cluster/job-status";
 import { addDurations, meanMs, NO_DURATIONS, quantileMs } from "../lab/cluster/durations";
 import type { QueryDocument } from "../lab/apply/documents";
@@ -33,9 +34,8 @@ export function withLive(graph: MeshGraph, reading: LiveReading): MeshGraph {
 function throughQueries(flows: readonly Flow[], queries: readonly QueryDocument[]): Flow[] {
   return flows.flatMap((flow) => {
     if (!flow.isQuery) return [flow];
-    const isMeant = ({ name, datacenter = flow.sourceDatacenter, isTemplate }: QueryDocument) =>
-      name === flow.destination && datacenter === flow.sourceDatacenter && !isTemplate;
-    const destination = queries.find(isMeant)?.service;
+    const isThere = ({ datacenter = flow.sourceDatacenter }: QueryDocument) => datacenter === flow.sourceDatacenter;
+    const destination = queryFor(queries.filter(isThere), flow.destination)?.service;
     return destination === undefined
       ? []
       : (["asked", "sent"] as const).map((seen) => ({ ...flow, destination, seen }));

@@ -1,20 +1,33 @@
 import type * as nomad from "../constructs/nomad/generated/job";
-import type { MeshDocuments } from "../lab/apply/documents";
+import { queryFor } from "../constructs/consul/prepared-query";
+import type { MeshDocuments, QueryDocument } from "../lab/apply/documents";
 
 /**
  * The service that an upstream leads to: its destination, or what its prepared query looks up.
  *
  * @param datacenter that of the source
- * @returns undefined where the app has no such query, or one that looks up another service for each name
+ * @returns undefined where the app has no such query
  */
 export function serviceOf(
-  { queries }: MeshDocuments,
-  { DestinationName = "", DestinationType }: nomad.ConsulUpstream,
+  documents: MeshDocuments,
+  upstream: nomad.ConsulUpstream,
   datacenter: string | undefined,
 ): string | undefined {
-  if (!isQuery({ DestinationType })) return DestinationName;
-  const found = queries.find((it) => it.name === DestinationName && it.datacenter === datacenter);
-  return found?.isTemplate ? undefined : found?.service;
+  return isQuery(upstream) ? queryOf(documents, upstream, datacenter)?.service : upstream.DestinationName;
+}
+
+/** The prepared query of an upstream, with the service that it looks up. @returns undefined of an upstream to a service too */
+export function queryOf(
+  { queries }: MeshDocuments,
+  { DestinationName = "", DestinationType, Datacenter }: nomad.ConsulUpstream,
+  datacenter: string | undefined,
+): QueryDocument | undefined {
+  if (!isQuery({ DestinationType })) return undefined;
+  const home = Datacenter || datacenter;
+  return queryFor(
+    queries.filter((it) => it.datacenter === home),
+    DestinationName,
+  );
 }
 
 export function isQuery({ DestinationType }: Pick<nomad.ConsulUpstream, "DestinationType">): boolean {

@@ -2,8 +2,11 @@ import { readFileSync } from "node:fs";
 import { join } from "node:path";
 import { diagnose } from "../../connection/diagnose";
 import type { EnvoyView } from "../../connection/envoy-view";
-import type { ConnectionFacts, EnvoyFact, Instance } from "../../connection/facts";
+import type { CompiledChain, ConnectionFacts, EnvoyFact, Instance } from "../../connection/facts";
 import type { SeenEnvoy } from "../../connection/link";
+import { chainOfQuery } from "../../connection/query-chain";
+import { onlyQueryTo } from "../../connection/upstreams";
+import type { PreparedQuery } from "../../lab/cluster/prepared-query";
 
 /**
  * The facts were recorded in a lab in which all was well: count-dashboard on client-2 asks count-api, whose version stable runs on
@@ -367,10 +370,16 @@ test("what is counted is told, and what cannot be seen is no success", () => {
 });
 
 /** Has the source reach the destination by a prepared query only. */
-function byQuery(facts: Facts, service: string) {
+function byQuery(facts: Facts, service: string, lookup: Omit<PreparedQuery["Service"], "Service"> = {}) {
   const source = sourceOf(facts);
-  source.upstreams = source.upstreams.map((it) => ({ ...it, name: "near-api", isQuery: true }));
-  facts.queries = { value: [{ Name: "near-api", Service: { Service: service } }] };
+  source.upstreams = source.upstreams.map((it) => ({ ...it, name: "near-api", isQuery: true, protocol: "http" }));
+  facts.queries = { value: [{ Name: "near-api", Service: { Service: service, ...lookup } }] } as Facts["queries"];
+  const { query } = onlyQueryTo(facts, [source]) ?? {};
+  if (query) {
+    const run = { datacenter: "dc1", protocol: "http", nearest: ["dc1", "dc2", "dc3"] };
+    facts.chain = { value: chainOfQuery(query, run) } as Facts["chain"];
+    facts.targets = { "near-api/dc1": facts.registered["count-api"] };
+  }
   const { envoy } = envoyOf(facts, source);
   envoy.clusters.push({ ...clusterOf(envoy, "stable"), name: "near-api.default.dc1.query.f3a9.consul" });
 }
@@ -389,12 +398,60 @@ test("an upstream to a prepared query: what it looks up decides, and its endpoin
     envoyOf(facts, sourceOf(facts)).envoy.clusters.at(-1)?.hosts.splice(0);
   });
   expect(empty).toMatch(/Its Envoy has no endpoint for the prepared query near-api: .*\(endpoints\)$/);
+  expect(
+    causeOf((facts) => {
+      byQuery(facts, "count-api");
+      valueOf<Mutable<CompiledChain>>(facts.chain).Protocol = "tcp";
+    }),
+  ).toContain(
+    "The upstream to the prepared query near-api has the protocol tcp, but its Envoy reads requests. Set `protocol` in `config` of the upstream to that of count-api. (protocol)",
+  );
   const hidden = diagnoseWith((facts) => {
     byQuery(facts, "count-api");
     facts.queries = { value: [] };
   });
   expect(hidden.ok).toBe(false);
   expect(hidden.sentence).toContain("Consul does not show the prepared query near-api, to which there is an upstream");
+});
+
+test("a prepared query decides which instances are healthy, and its failover leads to no cluster peer", () => {
+  const warn = (facts: Facts) => {
+    const instances = valueOf<Mutable<Instance>[]>(facts.targets["near-api/dc1"]);
+    for (const { checks } of instances)
+      checks[0] = { id: "disk", name: "Disk", status: "warning", output: "90 % full" };
+  };
+  const withWarning = (lookup: Omit<PreparedQuery["Service"], "Service">) => (facts: Facts) => {
+    byQuery(facts, "count-api", lookup);
+    warn(facts);
+  };
+  expect(diagnoseWith(withWarning({})).ok).toBe(true);
+  expect(diagnoseWith(withWarning({ OnlyPassing: true, IgnoreCheckIDs: ["disk"] })).ok).toBe(true);
+  expect(causeOf(withWarning({ OnlyPassing: true }))).toContain(
+    "No instance of count-api is healthy: Disk: 90 % full. Fix what its check reports; see `meshform health`. (instances)",
+  );
+  const selected = causeOf((facts) => {
+    byQuery(facts, "count-api", { Tags: ["v3", "!old"], ServiceMeta: { team: "a" } });
+    facts.targets = { "near-api/dc1": { value: [] } };
+  });
+  expect(selected).toContain(
+    'No instance has what the prepared query requires ("v3" in Service.Tags and "old" not in Service.Tags and Service.Meta["team"] == "a"), of 2 that are registered.',
+  );
+  const elsewhere = (target: { Peer?: string; Datacenter?: string }, id: string) => (facts: Facts) => {
+    byQuery(facts, "count-api", { Failover: { NearestN: 1, Targets: [target] } });
+    facts.targets = {
+      "near-api/dc1": { value: [] },
+      "near-api/dc2": { value: [] },
+      [id]: facts.targets["near-api/dc1"],
+    };
+  };
+  expect(diagnoseWith(elsewhere({ Datacenter: "dc3" }, "near-api/dc3")).ok).toBe(true);
+  const peer = (facts: Facts) => {
+    elsewhere({ Peer: "west" }, "near-api/peer west")(facts);
+    facts.peerings = { value: [] };
+  };
+  expect(causeOf(peer)).toContain(
+    "The prepared query near-api fails over to the cluster peer west: Envoy refuses the certificates of a cluster peer's instances that a prepared query finds. Use an upstream without preparedQuery, and the failover of count-api: resolve({ failover: … }). (endpoints)",
+  );
 });
 
 test("an upstream on a Unix socket: its Envoy listens there, or not", () => {

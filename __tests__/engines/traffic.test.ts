@@ -326,6 +326,12 @@ test("explain --live looks at upstreams to a prepared query and on a Unix socket
   const single = await explain("single");
   expect(single).toExit(0);
   expect(single.output).toContain("go to the instances that the prepared query passing-single finds");
+  const authz = await explain("authz");
+  expect(authz).toExit(0);
+  expect(authz.output).toMatch(
+    /authz +by the prepared query near-authz \(instances without a critical check\): the intention/,
+  );
+  expect(authz.output).toContain("No cause was found: a request from client to authz should succeed");
   const former = await explain("former");
   expect(former).toExit(0);
   expect(former.output).toContain("client reaches former at alloc/tmp/former.sock");

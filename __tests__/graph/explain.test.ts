@@ -1,4 +1,4 @@
-import { HttpPermission, Protocol, ServiceMesh } from "../../constructs";
+import { HttpPermission, Protocol, Redirect, ServiceMesh, silence } from "../../constructs";
 import { explain, type Question } from "../../graph/explain";
 import { readDocuments, type MeshDocuments } from "../../lab/apply/documents";
 import { readStacks } from "../../lab/apply/synthesized";
@@ -18,8 +18,17 @@ beforeAll(() => {
   const clerk = mesh.addService("clerk", { ...http, transparentProxy: {} });
   web.connectTo(orders, { localBindPort: 5000, permissions: [HttpPermission.get("/v1")] });
   clerk.connectTo(ledger);
-  const { queryName } = mesh.addPreparedQuery("passing-ledger", { service: ledger, onlyPassing: true });
-  web.connectTo(ledger, { localBindPort: 5001, preparedQuery: queryName });
+  const stock = mesh.addService("stock", http);
+  stock.resolve({ redirect: Redirect.to(orders) });
+  const { queryName } = mesh.addPreparedQuery("passing-stock", {
+    ...{ service: stock, onlyPassing: true, tags: ["v2", "!old"] },
+  });
+  mesh.addPreparedQuery("near-", {
+    ...{ service: "${match(1)}", template: { regexp: "^near-(.+)$" }, failover: { targets: [{ peer: "west" }] } },
+  });
+  clerk.connectTo(web, { preparedQuery: "near-web" });
+  silence(clerk, "query-failover-to-peer", "explain must know what happens");
+  web.connectTo(stock, { localBindPort: 5001, preparedQuery: queryName });
   web.connectTo(clerk, { localBindSocketPath: "alloc/tmp/clerk.sock" });
   orders.route({ match: { pathPrefix: "/ledger" }, to: ledger });
   app.synth();
@@ -73,7 +82,41 @@ test("a name that the app does not know is an error", () => {
   );
 });
 
-test("an upstream to a prepared query is one to the service that it looks up, and one on a Unix socket has its path", () => {
-  expect(ask("web", "ledger").upstreams).toEqual(["127.0.0.1:5001 (by the prepared query passing-ledger)"]);
+test("an upstream to a prepared query: what it looks up decides, and no traffic rule of it", () => {
+  expect(ask("web", "stock")).toEqual({
+    allowed: "all",
+    upstreams: [
+      "127.0.0.1:5001 (by the prepared query passing-stock, without its routes, splits, redirects and failovers)",
+    ],
+    ends: [
+      {
+        service: "stock",
+        isFailover: false,
+        by: ["the prepared query passing-stock (instances whose checks pass, with the tag v2, without the tag old)"],
+        allowed: "all",
+        reason: "the intention web → stock allows it",
+      },
+    ],
+  });
+  // By its name, the same service is redirected.
+  expect(ask("clerk", "stock").ends).toMatchObject([{ service: "orders", by: ["the redirect of stock"] }]);
+});
+
+test("a template answers the name that the upstream asks, and a failover to a cluster peer is refused", () => {
+  expect(ask("clerk", "web")).toMatchObject({
+    allowed: "some requests",
+    ends: [
+      { service: "web", by: [], allowed: "all" },
+      { service: "web", by: ["the prepared query near-web (instances without a critical check)"], allowed: "all" },
+      {
+        ...{ service: "web", datacenter: "west", isFailover: true, allowed: "no" },
+        reason: "Envoy refuses the certificates of a cluster peer's instances that a prepared query finds",
+        fix: "Use an upstream without preparedQuery, and the failover of web: resolve({ failover: … }).",
+      },
+    ],
+  });
+});
+
+test("an upstream on a Unix socket has its path", () => {
   expect(ask("web", "clerk").upstreams).toEqual(["alloc/tmp/clerk.sock"]);
 });

@@ -1,6 +1,7 @@
 import { withLive } from "../../graph/live";
 import { renderMermaid } from "../../graph/mermaid";
 import type { MeshGraph } from "../../graph/model";
+import type { QueryDocument } from "../../lab/apply/documents";
 import { readMeshGraph } from "../../graph/read";
 import { edgeFacts, labelOf } from "../../graph/words";
 import type { JobStatus } from "../../lab/cluster/job-status";
@@ -336,12 +337,12 @@ test("what could not be asked is noted, and the picture says the rates", () => {
 });
 
 test("what a prepared query is asked for is the traffic of the service that it looks up", () => {
-  const query = { stack: "shop", name: "near-api", service: "api", isTemplate: false };
+  const query = { stack: "shop", name: "near-api", service: "api", lookup: {} };
   const flows = [
     flow("cron", "near-api", { isQuery: true, requests: 4, serverErrors: 1 }),
     flow("cron", "unknown", { isQuery: true, requests: 100 }),
   ];
-  const trafficWith = (queries: readonly (typeof query)[]) =>
+  const trafficWith = (queries: readonly QueryDocument[]) =>
     edgeOf(
       withLive(graph, {
         lab: "trial",
@@ -354,5 +355,7 @@ test("what a prepared query is asked for is the traffic of the service that it l
       "api",
     ).traffic;
   expect(trafficWith([query])).toMatchObject({ unit: "requests", perSecond: 4, serverErrorsPerSecond: 1 });
-  expect(trafficWith([{ ...query, isTemplate: true }])).toBeUndefined();
+  const template = { ...query, name: "near-", service: "${match(1)}", template: { regexp: "^near-(.+)$" } };
+  expect(trafficWith([template])).toMatchObject({ perSecond: 4 });
+  expect(trafficWith([{ ...query, name: "near" }])).toBeUndefined();
 });

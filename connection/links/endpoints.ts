@@ -1,3 +1,4 @@
+import { failoverFix, REFUSED_PEER, type AskedQuery } from "../../constructs/model/reach";
 import { branchesIn, clusterNameOf, healthyAt, isLocal, nameOfTarget, servingOf, type Branch } from "../branches";
 import type { EnvoyView } from "../envoy-view";
 import type { CompiledChain, ConnectionFacts } from "../facts";
@@ -16,13 +17,24 @@ export const endpoints: Link = {
       const upstreams = instance.kind === "connect-proxy" ? upstreamsTo(facts, instance) : [];
       const queries = upstreams.filter(({ isQuery }) => isQuery);
       const usesChain = queries.length === 0 || queries.length < upstreams.length;
+      const { Query } = chain;
+      const peers = branches.flatMap((branch) => servingOf(facts, branch)?.Peer ?? []);
       return [
+        ...(Query ? peers.map((peer) => refusalOf(at, peer, Query)) : []),
         ...queries.flatMap(({ name }) => findingsOfQuery(at, envoy, name)),
         ...(usesChain ? branches.flatMap((branch) => findingsOf(facts, chain, at, envoy, branch)) : []),
       ];
     });
   },
 };
+
+function refusalOf(at: string, peer: string, { asked, service }: AskedQuery): LinkFinding {
+  return {
+    at,
+    problem: `The prepared query ${asked} fails over to the cluster peer ${peer}: ${REFUSED_PEER}.`,
+    fix: failoverFix(service),
+  };
+}
 
 function findingsOfQuery(at: string, envoy: EnvoyView, query: string): LinkFinding[] {
   const clusters = envoy.clusters.filter(({ name }) => name.startsWith(`${query}.`) && name.includes(".query."));

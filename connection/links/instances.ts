@@ -26,7 +26,7 @@ function findingsOf(facts: ConnectionFacts, branch: Branch): LinkFinding[] {
     const { problem, at } = problemOf(facts, target);
     return [{ level: "remark", at, problem: `Its requests fail over to ${nameOfTarget(serving)}: ${problem}` }];
   }
-  const ill = seen(facts.targets[target.ID]).filter((it) => !isHealthy(it));
+  const ill = seen(facts.targets[target.ID]).filter((it) => !isHealthy(it, target));
   return ill.map((it) => ({
     level: "remark" as const,
     at: placeOf(it),
@@ -56,11 +56,15 @@ function problemOf(facts: ConnectionFacts, target: ChainTarget): LinkFinding {
     };
   }
   const { [Service]: registered } = facts.registered;
-  if (ServiceSubset && registered !== undefined && isSeen(registered) && registered.value.length > 0) {
+  const isOfQuery = isSeen(facts.chain) && facts.chain.value.Query !== undefined && Subset !== undefined;
+  if ((ServiceSubset || isOfQuery) && registered !== undefined && isSeen(registered) && registered.value.length > 0) {
+    const [what, owner] = ServiceSubset
+      ? [`is in the subset ${ServiceSubset}`, "subset"]
+      : ["has what the prepared query requires", "query"];
     return {
       at: Service,
-      problem: `No instance is in the subset ${ServiceSubset} (${Subset?.Filter ?? "no filter"}), of ${registered.value.length} that are registered.${redirected}`,
-      fix: "Correct the filter of the subset, or deploy the version that it selects.",
+      problem: `No instance ${what} (${Subset?.Filter ?? "no filter"}), of ${registered.value.length} that are registered.${redirected}`,
+      fix: `Correct the filter of the ${owner}, or deploy the version that it selects.`,
     };
   }
   const gateway = Object.keys(facts.gateways).at(0);

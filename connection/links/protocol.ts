@@ -6,7 +6,7 @@ export const protocol: Link = {
   id: "protocol",
   title: "both Envoys speak the same protocol",
   find: (facts) => {
-    const { Protocol } = seen(facts.chain);
+    const { Protocol, Query } = seen(facts.chain);
     const isHttp = ["http", "http2", "grpc"].includes(Protocol);
     return requireEnvoys(facts, receivers(facts)).flatMap(({ instance, envoy }): LinkFinding[] => {
       const at = placeOf(instance);
@@ -27,8 +27,10 @@ export const protocol: Link = {
         return [
           {
             at,
-            problem: `Consul has the protocol ${Protocol} for ${facts.question.destination}, but its Envoy ${listener.isHttp ? "reads requests" : "passes on connections (tcp)"}.`,
-            fix: "Set the same `protocol` in service-defaults of all services of the chain, and check Consul's agent on the node.",
+            problem: `${Query ? `The upstream to the prepared query ${Query.asked} has the protocol ${Protocol}` : `Consul has the protocol ${Protocol} for ${facts.question.destination}`}, but its Envoy ${listener.isHttp ? "reads requests" : "passes on connections (tcp)"}.`,
+            fix: Query
+              ? `Set \`protocol\` in \`config\` of the upstream to that of ${Query.service}.`
+              : "Set the same `protocol` in service-defaults of all services of the chain, and check Consul's agent on the node.",
           },
         ];
       }

@@ -8,7 +8,7 @@ import type { Sidecar } from "../nomad/sidecar";
 import type { Tenancy } from "../consul/tenancy";
 import { Graph } from "../model/graph";
 import { originOf } from "../model/origin";
-import type { IntentionRecord, MemberRecord } from "../model/records";
+import type { IntentionRecord, MemberRecord, QueryRecord } from "../model/records";
 import type { Snapshot } from "../model/snapshot";
 import type { IServiceMesh } from "./mesh-member";
 import { sharedClass } from "../core/shared-class";
@@ -51,6 +51,13 @@ export abstract class Mesh extends Construct implements IServiceMesh {
   addOwner(owner: Construct): void {
     attachChecks(owner, MESH_CHECKS);
     Graph.of(this).write(owner, ({ entryStacks }) => entryStacks.set(originOf(owner).stack, this.node.path));
+  }
+
+  /** @internal Records a prepared query. */
+  addQuery(scope: Construct, query: Omit<QueryRecord, "origin" | "mesh">): void {
+    Graph.of(this).write(scope, ({ queries }) =>
+      queries.push({ ...query, origin: originOf(scope), mesh: this.node.path }),
+    );
   }
 
   /** @internal Records an intention for a service of this mesh. */

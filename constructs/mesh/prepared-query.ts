@@ -131,6 +131,10 @@ export class PreparedQuery extends Construct {
     this.refuseContradictions(serviceName, props);
     this.refuseTenancy(props.mesh);
     const literal = (text: string) => (isToken(text) ? text : escapeTemplate(text));
+    props.mesh.addQuery(this, {
+      ...{ name: queryName, service: serviceName, template: template && { regexp: template.regexp } },
+      peers: failover?.targets?.flatMap(({ peer }) => peer ?? []) ?? [],
+    });
     this.resource = new PreparedQueryResource(this, "Resource", {
       name: queryName,
       service: literal(serviceName),

@@ -24,6 +24,7 @@ export class Graph {
     routes: new Map(),
     outside: new Map(),
     catalogServices: [],
+    queries: [],
     allowed: new Set(),
     tokens: new Map(),
     entryStacks: new Map(),

@@ -18,6 +18,7 @@ export type {
   MeshRecord,
   NamedRecord,
   Origin,
+  QueryRecord,
   Reference,
   ResolveRecord,
   RouteRecord,

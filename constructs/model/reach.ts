@@ -1,4 +1,5 @@
 import { ANY_SERVICE } from "../consul/service-intentions";
+import { lookupText, type QueryLookup } from "../consul/prepared-query";
 import { isSameTenancy, namespaceOf, partitionOf, type Tenancy } from "../consul/tenancy";
 import { areOneCluster, type ConfigEntries, type World } from "./config-entries";
 import { discoveryChain, type ChainEnd, type ServiceAddress } from "./discovery-chain";
@@ -18,6 +19,8 @@ export interface Reach {
 export interface ReachEnd extends ChainEnd {
   /** `undefined` if the intentions of this datacenter are not known here. */
   readonly decision?: Decision;
+  /** What to do if no intention can allow it. @default an intention can */
+  readonly fix?: string;
 }
 
 /**
@@ -30,11 +33,62 @@ export interface ReachEnd extends ChainEnd {
  * @default any request
  */
 export function reach(world: World, source: ServiceAddress, destination: ServiceAddress, request?: HttpRequest): Reach {
-  const ends = discoveryChain(world, destination, request, source.datacenter).map((end): ReachEnd => {
-    const entries = world.entries.get(end.datacenter);
-    return entries === undefined ? end : { ...end, decision: decideAt(world, entries, source, end, request) };
-  });
+  const chain = discoveryChain(world, destination, request, source.datacenter);
+  return reachOf(chain.map((end) => decided(world, source, end, request)));
+}
+
+/**
+ * Returns the same for an upstream to a prepared query: the service that it looks up, in its datacenters, without traffic rules.
+ *
+ * @param query the query, with the service that it looks up for this name
+ * @param datacenter the one that runs the query
+ */
+export function reachByQuery(
+  world: World,
+  source: ServiceAddress,
+  { asked, service, lookup }: AskedQuery,
+  datacenter: string,
+  request?: HttpRequest,
+): Reach {
+  const { NearestN = 0, Datacenters, Targets } = lookup.Failover ?? {};
+  const others = (world.federated ?? []).flatMap((names) => (names.includes(datacenter) ? names : []));
+  const nearest = NearestN > 0 ? [...new Set(others)].filter((name) => name !== datacenter) : [];
+  const named = (Targets ?? []).map(({ Peer, Datacenter = "" }) => Peer || Datacenter);
+  const by = [`the prepared query ${asked} (${lookupText(lookup)})`];
+  const endAt = (name: string, isFailover: boolean): ReachEnd => {
+    const way = isFailover ? [...by, "its failover"] : by;
+    const end = { service, datacenter: name, isRewritten: false, isFailover, by: way };
+    return (Targets ?? []).some(({ Peer }) => Peer === name)
+      ? { ...end, decision: { allowed: "no", reason: REFUSED_PEER }, fix: failoverFix(service) }
+      : decided(world, source, end, request);
+  };
+  const failovers = [...new Set([...nearest, ...(Datacenters ?? []), ...named])].filter((name) => name !== datacenter);
+  return reachOf([endAt(datacenter, false), ...failovers.map((name) => endAt(name, true))]);
+}
+
+/** A prepared query, and the name by which it is asked. */
+export interface AskedQuery {
+  readonly asked: string;
+  readonly service: string;
+  readonly lookup: QueryLookup;
+}
+
+/** Why instances of cluster peers that a prepared query finds are of no use to an upstream. */
+export const REFUSED_PEER = "Envoy refuses the certificates of a cluster peer's instances that a prepared query finds";
+
+/** What to use instead. */
+export function failoverFix(service: string): string {
+  return `Use an upstream without preparedQuery, and the failover of ${service}: resolve({ failover: … }).`;
+}
+
+/** Joins what can be reached in several ways. */
+export function reachOf(ends: readonly ReachEnd[]): Reach {
   return { allowed: together(ends.flatMap(({ decision }) => decision?.allowed ?? [])), ends };
+}
+
+function decided(world: World, source: ServiceAddress, end: ChainEnd, request: HttpRequest | undefined): ReachEnd {
+  const entries = world.entries.get(end.datacenter);
+  return entries === undefined ? end : { ...end, decision: decideAt(world, entries, source, end, request) };
 }
 
 function decideAt(

@@ -1,6 +1,7 @@
 import type { HttpPermission } from "../consul/http-permission";
 import type * as consul from "../consul/generated/config-entries";
 import type { RequestNormalization } from "../consul/mesh-config";
+import type { NamedQuery } from "../consul/prepared-query";
 import type { Protocol } from "../consul/protocol";
 import type { Tenancy } from "../consul/tenancy";
 import type { Override } from "../core/override";
@@ -238,6 +239,16 @@ export interface CatalogServiceRecord {
   readonly mesh: string;
 }
 
+/** A prepared query. */
+export interface QueryRecord extends NamedQuery {
+  /** The construct that declares it. */
+  readonly origin: Origin;
+  /** Key of the mesh. */
+  readonly mesh: string;
+  /** The cluster peers to which it fails over. */
+  readonly peers: readonly string[];
+}
+
 /** A reference to a service in a rule or a connection. */
 export interface Reference {
   /** Name in Consul. */
@@ -407,6 +418,8 @@ export interface GraphData {
   readonly outside: Map<string, Set<string>>;
   /** Services in Consul's catalog that are outside the mesh. */
   readonly catalogServices: CatalogServiceRecord[];
+  /** All that are declared. */
+  readonly queries: QueryRecord[];
   /** Keys of the gateways that are allowed to log in to Consul. */
   readonly allowed: Set<string>;
   /** The token that each request to a service needs, by key of the service. */

@@ -1,4 +1,5 @@
 import type * as consul from "../../constructs/consul/generated/config-entries";
+import type { NamedQuery, QueryLookup } from "../../constructs/consul/prepared-query";
 import { tenancyFields, type Tenancy } from "../../constructs/consul/tenancy";
 import type * as nomad from "../../constructs/nomad/generated/job";
 import { evaluate, parseTemplate } from "./expression";
@@ -35,11 +36,9 @@ export interface CatalogDocument extends Omit<Origin, "isOpen"> {
 }
 
 /** A prepared query. */
-export interface QueryDocument extends Omit<Origin, "isOpen"> {
-  readonly name: string;
-  /** The service that it looks up. With a template, the name depends on what is asked. */
-  readonly service: string;
-  readonly isTemplate: boolean;
+export interface QueryDocument extends Omit<Origin, "isOpen">, NamedQuery {
+  /** Which instances it finds, and where else it looks. */
+  readonly lookup: QueryLookup;
 }
 
 /** What of an app's output is about the mesh. */
@@ -119,11 +118,25 @@ export function readDocuments(stacks: readonly SynthesizedStack[]): MeshDocument
       });
     }
     for (const [, { name, service, template, ...block }] of resourcesOf(config, "consul_prepared_query")) {
+      const known = (value: unknown) => (typeof value === "string" ? templateText(value) : LATER);
+      const [pattern] = blocksOf(template).map(({ regexp }) => (regexp === undefined ? {} : { regexp: known(regexp) }));
+      const [failover = {}] = blocksOf(block.failover);
+      const datacenters = listOf(failover.datacenters).map((Datacenter) => ({ Datacenter: known(Datacenter) }));
+      const targets = blocksOf(failover.targets).map(({ peer, datacenter }) => ({
+        ...(peer !== undefined && { Peer: known(peer) }),
+        ...(datacenter !== undefined && { Datacenter: known(datacenter) }),
+      }));
       queries.push({
-        ...originOf(block),
-        name: textOf(name) ?? LATER,
-        service: textOf(service) ?? LATER,
-        isTemplate: blocksOf(template).length > 0,
+        ...{ ...originOf(block), name: known(name), service: known(service) },
+        ...((pattern as typeof pattern | undefined) && { template: pattern }),
+        lookup: {
+          OnlyPassing: block.only_passing === true,
+          Tags: listOf(block.tags).map(known),
+          IgnoreCheckIDs: listOf(block.ignore_check_ids).map(known),
+          NodeMeta: textsOf(block.node_meta),
+          ServiceMeta: textsOf(block.service_meta),
+          Failover: { NearestN: Number(failover.nearest_n ?? 0), Targets: [...datacenters, ...targets] },
+        },
       });
     }
   }
@@ -171,6 +184,14 @@ function isResource(pair: [string, unknown]): pair is [string, JsonObject] {
 /** Partition and namespace of a resource. */
 function tenancyOf({ partition, namespace }: JsonObject): Tenancy {
   return { partition: textOf(partition), namespace: textOf(namespace) };
+}
+
+function listOf(value: unknown): readonly unknown[] {
+  return Array.isArray(value) ? value : [];
+}
+
+function textsOf(value: unknown): Readonly<Record<string, string>> {
+  return isObject(value) ? Object.fromEntries(Object.entries(value).map(([key, it]) => [key, String(it)])) : {};
 }
 
 function textOf(value: unknown): string | undefined {

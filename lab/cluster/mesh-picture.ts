@@ -3,7 +3,7 @@ import { ANY_SERVICE } from "../../constructs/consul/service-intentions";
 import { reach } from "../../constructs/model/reach";
 import type { Cluster } from "./cluster";
 import { readConfigEntries } from "./config-entries";
-import { serviceOfQuery, type PreparedQuery } from "./prepared-query";
+import { queryAnswering, type PreparedQuery } from "./prepared-query";
 import { destinationDatacenter, type JobStatus, type UpstreamStatus } from "./job-status";
 
 /** Connections, as the running cluster has it. */
@@ -58,14 +58,15 @@ export async function readMeshPicture(
   };
 }
 
-/** The service that each prepared query looks up, by the query's name. */
+/** The service that the prepared query of each upstream looks up, by the name that is asked. */
 async function readQueries({ consul }: Cluster, jobs: readonly JobStatus[]): Promise<ReadonlyMap<string, string>> {
   if (!jobs.some(({ upstreams }) => upstreams.some(({ isQuery }) => isQuery))) return new Map();
   const queries = ((await consul.get("/v1/query")) ?? []) as PreparedQuery[];
+  const asked = jobs.flatMap(({ upstreams }) => upstreams.flatMap((it) => (it.isQuery ? [it.destination] : [])));
   return new Map(
-    queries.flatMap((query) => {
-      const service = serviceOfQuery(query);
-      return service === undefined ? [] : [[query.Name, service] as const];
+    asked.flatMap((name) => {
+      const service = queryAnswering(queries, name)?.service;
+      return service === undefined ? [] : [[name, service] as const];
     }),
   );
 }

@@ -220,6 +220,8 @@ function addExtended(mesh: ServiceMesh, client: MeshService): void {
     ],
   });
   extended.connectTo(authz);
+  // Only by a template: `near-authz`.
+  client.connectTo(authz, { env: "QUERIED_AUTHZ", preparedQuery: "near-authz" });
   client.connectTo(extended, { env: "EXTENDED" });
 
   const limited = mesh.addService("limited", {

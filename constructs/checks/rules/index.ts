@@ -14,6 +14,7 @@ import { jwtChecks } from "./jwt";
 import { ownershipChecks } from "./ownership";
 import { permissionChecks } from "./permissions";
 import { portChecks } from "./ports";
+import { preparedQueryChecks } from "./prepared-queries";
 import { taskDnsChecks } from "./task-dns";
 import { tenancyChecks } from "./tenancies";
 import { trafficChecks } from "./traffic";
@@ -26,6 +27,7 @@ export const MESH_CHECKS: readonly Check[] = [
   ...graphChecks,
   ...ownershipChecks,
   ...connectionChecks,
+  ...preparedQueryChecks,
   ...intentionChecks,
   ...wildcardDestinationChecks,
   ...jwtChecks,
