@@ -2,8 +2,8 @@ import { writeFileSync } from "node:fs";
 import { join } from "node:path";
 import type { TerraformStack } from "cdktf";
 
-/** The oldest version that CDK for Terraform supports. */
-const OLDEST = ">= 1.2";
+/** The oldest version that has `terraform_data`. */
+const OLDEST = ">= 1.4";
 
 /**
  * Has a stack refuse older versions of Terraform, in a file next to its JSON: checkov ignores all of a JSON file that has

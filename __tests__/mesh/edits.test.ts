@@ -77,6 +77,16 @@ describe("in what order Terraform makes an edit", () => {
     expect(entries["ingress-gateway_ingress"].lifecycle).toEqual(renewedBy(...triggers));
     expect(Object.keys(data)).toEqual(triggers);
   });
+
+  test("synthesis runs no program for that, so that it needs no Terraform", () => {
+    const run = jest.spyOn(jest.requireActual<typeof import("node:child_process")>("node:child_process"), "execSync");
+    const { data } = resources(Protocol.HTTP, (api, _, mesh) => {
+      mesh.addIngressGateway("ingress", { listeners: [IngressListener.http({ port: 8080 })] }).connectTo(api);
+    });
+    expect(Object.keys(data)).toEqual(["ingress-gateway_ingress_listener-8080"]);
+    expect(run).not.toHaveBeenCalled();
+    run.mockRestore();
+  });
 });
 
 describe("an apply waits for healthy jobs", () => {

@@ -170,7 +170,7 @@ describe("stacks", () => {
     app.synth();
     const versionOf = (stack: string) => readFileSync(join(app.outdir, "stacks", stack, "versions.tf"), "utf8");
     expect(versionOf("aws-cluster")).toBe('terraform {\n  required_version = ">= 1.10"\n}\n');
-    expect(versionOf("aws-state")).toContain('">= 1.2"');
+    expect(versionOf("aws-state")).toContain('">= 1.4"');
   });
 
   test("say which setting is missing for that", () => {

@@ -54,6 +54,13 @@ export async function run(
   }
 }
 
+let found: ReturnType<typeof ensureEngines> | undefined;
+
+/** Looked for once: each time, all of them are asked for their versions. */
+function engines(): ReturnType<typeof ensureEngines> {
+  return (found ??= ensureEngines());
+}
+
 type Engine = "Consul" | "Nomad";
 
 /** An API by the name that `up` prints: with the datacenter where there are several. */
@@ -147,7 +154,7 @@ export class TestLab {
 
   /** Runs a program inside a task, in the network of its allocation. */
   async inTask(allocation: string, task: string, command: readonly string[]): Promise<Outcome> {
-    const { nomad } = await ensureEngines();
+    const { nomad } = await engines();
     const args = ["alloc", "exec", `-address=${this.url("Nomad")}`, "-i=false", "-t=false", "-task", task, allocation];
     return run(nomad.path, [...args, ...command], { env: { NOMAD_TOKEN: this.tokenFor("Nomad") ?? "" } });
   }

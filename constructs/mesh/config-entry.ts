@@ -1,5 +1,5 @@
 import { ConfigEntry as ConfigEntryResource } from "@cdktf/provider-consul/lib/config-entry";
-import { DataResource, type TerraformResource } from "cdktf";
+import { TerraformResource } from "cdktf";
 import { Construct } from "constructs";
 import { addressByIdentity } from "../core/address";
 import type * as consul from "../consul/generated/config-entries";
@@ -117,7 +117,7 @@ export class ConsulConfigEntry<Entry extends consul.ConfigEntry = consul.ConfigE
     addressByIdentity(resource, ...identity);
     this.resource = resource;
     const triggers = Object.entries(renewedBy).map(([id, value]) => {
-      const trigger = new OptionalTrigger(place, `${prefix}${id}`, { input: { value } });
+      const trigger = new OptionalTrigger(place, `${prefix}${id}`, value);
       addressByIdentity(trigger, ...identity, id);
       return trigger;
     });
@@ -226,9 +226,27 @@ class OptionalConfigEntry extends ConfigEntryResource {
   }
 }
 
-/** Makes Terraform replace an entry when its input changes. */
-class OptionalTrigger extends DataResource {
+/**
+ * Makes Terraform replace an entry when its value changes. The toolkit's own class for this resource runs `terraform version` for each
+ * instance at synthesis.
+ */
+class OptionalTrigger extends TerraformResource {
   isWanted = false;
+
+  constructor(
+    scope: Construct,
+    id: string,
+    private readonly value: string,
+  ) {
+    super(scope, id, {
+      terraformResourceType: "terraform_data",
+      terraformGeneratorMetadata: { providerName: "terraform" },
+    });
+  }
+
+  protected override synthesizeAttributes(): Record<string, unknown> {
+    return { input: { value: this.value } };
+  }
 
   override toTerraform(): unknown {
     Graph.of(this).close();
