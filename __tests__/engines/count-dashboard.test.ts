@@ -139,16 +139,18 @@ test(
 test(
   "status finds a client that an operator has taken out of service, and up does not wait for it",
   async () => {
-    const remedy = ["nomad", "node", "eligibility", "-self"];
-    expect(await lab.onHost("client-2", ...remedy, "-disable")).toExit(0);
-    const sentence = `Nomad does not place allocations on client-2, which is ineligible. To make it eligible: npm run exec -- --name ${lab.name} client-2 -- ${remedy.join(" ")} -enable`;
+    const nodes = await lab.api<{ ID: string; Name: string }[]>("Nomad", "/v1/nodes");
+    const node = nodes.find(({ Name }) => Name === "client-2")?.ID.slice(0, 8) ?? "";
+    const eligibility = (to: string) => ["nomad", "node", "eligibility", to, node];
+    expect(await lab.onHost("server-1", ...eligibility("-disable"))).toExit(0);
+    const sentence = `Nomad does not place allocations on client-2, which is ineligible. To make it eligible: npm run exec -- --name ${lab.name} server-1 -- ${eligibility("-enable").join(" ")}`;
     const status = await lab.meshform(["status"]);
     expect(status).toMatchObject({ code: 1, output: expect.stringContaining(sentence) as string });
     expect(await lab.up("connected")).toMatchObject({
       code: 1,
       output: expect.stringContaining(sentence) as string,
     });
-    expect(await lab.onHost("client-2", ...remedy, "-enable")).toExit(0);
+    expect(await lab.onHost("server-1", ...eligibility("-enable"))).toExit(0);
     expect(await lab.meshform(["status"])).toExit(0);
   },
   2 * MINUTE,
@@ -416,7 +418,8 @@ describe("of everything that can be rendered", () => {
     writeFileSync(file, JSON.stringify(job));
     const engines = await ensureEngines();
     const args = ["job", "validate", "-json", `-address=${lab.url("Nomad")}`, file];
-    expect(await run(engines.nomad.path, args)).toEqual({ code: 0, output: "Job validation successful\n" });
+    const env = { NOMAD_TOKEN: lab.tokenFor("Nomad") ?? "" };
+    expect(await run(engines.nomad.path, args, { env })).toEqual({ code: 0, output: "Job validation successful\n" });
   });
 
   test("Consul accepts each config entry", async () => {

@@ -12,6 +12,10 @@ export interface AgentStatus {
    * `initializing` or `no Consul`; `absent` if unknown.
    */
   readonly nomad: string;
+  /** Id of the client's node. @default it is a server, or unknown */
+  readonly node?: string;
+  /** A server of the same cluster, whose commands may do everything. @default it is one itself */
+  readonly server?: string;
 }
 
 interface ConsulMember {
@@ -83,7 +87,9 @@ export async function readAgents(cluster: Cluster, datacenter: Datacenter): Prom
       const nodes = (nomadNodes ?? []).filter(({ Name }) => Name === name);
       const node = nodes.find(({ Status }) => Status === "ready") ?? nodes.at(0);
       const consul = (member && serfStates.at(member.Status)) ?? "absent";
-      if (!servers.includes(name)) return { host: name, consul, nomad: await nodeStatus(cluster, node) };
+      if (!servers.includes(name)) {
+        return { host: name, consul, nomad: await nodeStatus(cluster, node), node: node?.ID, server: servers.at(0) };
+      }
       return {
         host: name,
         consul: withVote(consul, member, consulRaft),
@@ -113,9 +119,9 @@ export function problemsOfAgents(agents: readonly AgentStatus[], exec: (host: st
   return agents
     .filter(({ nomad }) => unschedulable.includes(nomad))
     .map(
-      ({ host, nomad }) =>
+      ({ host, nomad, node = "", server = host }) =>
         `Nomad does not place allocations on ${host}, which is ${nomad}. ` +
-        `To make it eligible: ${exec(host)} nomad node eligibility -self -enable`,
+        `To make it eligible: ${exec(server)} nomad node eligibility -enable ${node.slice(0, 8)}`,
     );
 }
 

@@ -15,7 +15,7 @@ import { tryMesh } from "../cluster/verify";
 import { vaultState, type VaultState } from "../cluster/vault";
 import { invocation } from "../core/invocation";
 
-export interface HostStatus extends LabHost, Omit<AgentStatus, "host"> {
+export interface HostStatus extends LabHost, Pick<AgentStatus, "consul" | "nomad"> {
   readonly datacenter: string;
   readonly running: boolean;
 }
