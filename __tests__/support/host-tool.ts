@@ -3,7 +3,7 @@ import { tmpdir } from "node:os";
 import { dirname, join } from "node:path";
 import { bytesOf } from "../../constructs/linux/host";
 import { hostTool, type HostToolConfig } from "../../constructs/linux/host-tool/host-tool";
-import { ensureEngines } from "../../lab/machine/engines/ensure-engines";
+import { engines } from "./engines";
 import { run, type Outcome } from "./lab";
 
 /** Users of a host, for files that belong to them. */
@@ -71,7 +71,7 @@ export class FolderHost {
 
 /** The environment in which the host tool finds the engines' commands, and leaves /run of this machine alone. */
 export async function engineEnvironment(): Promise<Record<string, string>> {
-  const { consul, nomad } = await ensureEngines();
+  const { consul, nomad } = await engines();
   const PATH = [dirname(consul.path), dirname(nomad.path), process.env.PATH ?? ""].join(":");
   return { PATH, TMPDIR: tmpdir() };
 }

@@ -3,8 +3,8 @@ import { join } from "node:path";
 import { promisify } from "node:util";
 import { readCredentials } from "../../lab/hosts/credentials";
 import { commandOnHost } from "../../lab/commands/exec";
-import { ensureEngines } from "../../lab/machine/engines/ensure-engines";
 import { LabFiles } from "../../lab/core/lab-files";
+import { engines } from "./engines";
 import { IS_SECURE } from "./profile";
 
 export const CLI = join(__dirname, "..", "..", "cli", "meshform.mjs");
@@ -52,13 +52,6 @@ export async function run(
     }
     return { code, output: stdout + stderr };
   }
-}
-
-let found: ReturnType<typeof ensureEngines> | undefined;
-
-/** Looked for once: each time, all of them are asked for their versions. */
-function engines(): ReturnType<typeof ensureEngines> {
-  return (found ??= ensureEngines());
 }
 
 type Engine = "Consul" | "Nomad";

@@ -11,7 +11,7 @@ import type { HostData } from "../../constructs/linux/host";
 import { HOST_TOOL, type HostToolRole } from "../../constructs/linux/host-tool/host-tool";
 import { nomadClient } from "../../constructs/linux/nomad-client";
 import { nomadServer } from "../../constructs/linux/nomad-server";
-import { ensureEngines } from "../../lab/machine/engines/ensure-engines";
+import { engines } from "./engines";
 import { documentsIn, engineEnvironment, FolderHost } from "./host-tool";
 
 type Engine = "consul" | "nomad";
@@ -132,10 +132,10 @@ export class LoopbackServer {
 
   /** Starts agents, whose secrets must be there. */
   async start(which: readonly Engine[] = ["consul", "nomad"]): Promise<void> {
-    const engines = await ensureEngines();
+    const found = await engines();
     const [consul, nomad] = ["/etc/consul.d", "/etc/nomad.d"].map((folder) => this.host.path(folder));
-    if (which.includes("consul")) this.supervise("consul", [engines.consul.path, "agent", `-config-dir=${consul}`]);
-    if (which.includes("nomad")) this.supervise("nomad", [engines.nomad.path, "agent", `-config=${nomad}`]);
+    if (which.includes("consul")) this.supervise("consul", [found.consul.path, "agent", `-config-dir=${consul}`]);
+    if (which.includes("nomad")) this.supervise("nomad", [found.nomad.path, "agent", `-config=${nomad}`]);
   }
 
   /** Runs what keeps its secrets as the store has them, until the servers stop. */

@@ -1,7 +1,7 @@
 import { fork, spawn, type ChildProcess } from "node:child_process";
 import { once } from "node:events";
 import { closeSync, existsSync, openSync } from "node:fs";
-import { createServer, request, type IncomingMessage, type Server, type ServerResponse } from "node:http";
+import { Agent, createServer, request, type IncomingMessage, type Server, type ServerResponse } from "node:http";
 import { connect, createServer as createTcpServer, type AddressInfo } from "node:net";
 import { text } from "node:stream/consumers";
 import { join } from "node:path";
@@ -184,6 +184,20 @@ describe("a port that leads to an engine", () => {
     const socket = connect(ports.guarded, "::ffff:127.0.0.1");
     socket.write(`GET / HTTP/1.1\r\nHost: 127.0.0.1:${ports.guarded}\r\nConnection: close\r\n\r\n`);
     expect(await text(socket)).toContain("X-Engine: yes".toLowerCase());
+  });
+
+  test("lets a caller send many requests on a connection, and end it", async () => {
+    const agent = new Agent({ keepAlive: true, maxSockets: 1 });
+    const ask = async (headers = {}) => {
+      const sent = request({ host: "127.0.0.1", port: ports.guarded, agent, headers }).end();
+      const [response] = (await once(sent, "response")) as [IncomingMessage];
+      await text(response);
+      return sent.reusedSocket;
+    };
+    expect(await ask()).toBe(false);
+    expect(await ask({ Connection: "close" })).toBe(true);
+    expect(await ask()).toBe(false);
+    agent.destroy();
   });
 
   test("shows that an answer has begun before its first byte, and ends it when its reader goes", async () => {

@@ -17,8 +17,12 @@ export function guardedProxy(name, callers, ownerOf, open) {
   const agent = new Agent();
   agent.createConnection = (_, done) => void open(done);
   const proxy = createProxyServer({ target: `http://${name}`, agent });
-  // What waits for its first line, a log or an event, has begun all the same.
-  proxy.on("proxyRes", (_, __, response) => setImmediate(() => response.flushHeaders()));
+  proxy.on("proxyRes", ({ headers }, _, response) => {
+    // Each request has a connection to an engine of its own. The caller's goes on: to look for its owner takes longer than the request.
+    delete headers.connection;
+    // What waits for its first line, a log or an event, has begun all the same.
+    setImmediate(() => response.flushHeaders());
+  });
   // As if nobody listened: commands know what to make of that.
   proxy.on("error", (_, { socket }) => socket.destroyed || socket.resetAndDestroy());
 
