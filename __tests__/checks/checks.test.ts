@@ -11,6 +11,7 @@ import {
   ServiceMesh,
   silence,
   Workload,
+  type GroupServiceProps,
   type MeshServiceBaseProps,
 } from "../../constructs";
 import { findingsOf, synthApp, synthMesh, synthStack, TestStack } from "../support/synth";
@@ -505,6 +506,46 @@ describe("named-port", () => {
   });
 });
 
+describe("native-port", () => {
+  const native = (props: Partial<MeshServiceBaseProps>) =>
+    findings((mesh, api) => mesh.addService("web", web).connectTo(api), { connectNative: true, ...props });
+  const inGroup = (options: GroupServiceProps, port = Port.dynamic({ to: 8443 })) =>
+    findings((mesh, api) => {
+      const service = mesh
+        .addJob("native")
+        .addGroup("native", { ports: { mesh: port }, tasks: { own: anyWorkload } })
+        .addService("native", { port: "mesh", task: "own", connectNative: true, ...options });
+      api.connectTo(service);
+    });
+
+  test("fails if the port in Consul is one of the node that does not lead to the program", () => {
+    const problem =
+      "stack/mesh/api: It is Connect native, and Consul gets the port 9001 of the node, which does not lead to its program. " +
+      'Set `publish` to 9001, or use a group of addJob, with `ports: { mesh: Port.dynamic({ to: 9001 }) }` and `port: "mesh"`. (native-port)';
+    expect(native({})).toEqual([problem]);
+    expect(native({ publish: 9003 })).toEqual([problem]);
+    expect(inGroup({ port: 8443 })).toEqual([
+      'stack/mesh/native/native/native: It is Connect native, and Consul gets the port 8443 of the node, which does not lead to its program. Use `ports: { mesh: Port.dynamic({ to: 8443 }) }` and `port: "mesh"`. (native-port)',
+    ]);
+  });
+
+  test("fails if the address in Consul is that of an allocation on the bridge of its node", () => {
+    expect(inGroup({ addressMode: "alloc" })).toEqual([
+      expect.stringContaining("and Consul gets the address of the allocation, which other nodes do not reach."),
+    ]);
+  });
+
+  test("lets ports of the node pass, addresses that are given, other networks, and a service that nothing may reach", () => {
+    expect(native({ publish: 9001 })).toEqual([]);
+    expect(native({ networkMode: "host" })).toEqual([]);
+    expect(native({ address: "203.0.113.7" })).toEqual([]);
+    expect(native({ addressMode: "alloc", networkMode: "cni/routed" })).toEqual([]);
+    expect(inGroup({})).toEqual([]);
+    expect(inGroup({ port: 8443 }, Port.static(8443))).toEqual([]);
+    expect(findings((mesh) => mesh.addService("web", { ...web, connectNative: true }))).toEqual([]);
+  });
+});
+
 describe("bridge-mode", () => {
   test.each([
     ["host", [{ Mode: "host" }]],
@@ -550,7 +591,9 @@ describe("exposed-path", () => {
   });
 
   test("takes a query where the service itself is asked, and the health protocol of gRPC", () => {
-    expect(connected({ connectNative: true, healthCheck: HealthCheck.http("/health?full=1") })).toEqual([]);
+    expect(connected({ connectNative: true, publish: 9001, healthCheck: HealthCheck.http("/health?full=1") })).toEqual(
+      [],
+    );
     expect(connected({ healthCheck: HealthCheck.grpc() })).toEqual([]);
   });
 });

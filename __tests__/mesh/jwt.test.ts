@@ -290,7 +290,7 @@ describe("unverified-token", () => {
   });
 
   test("fails for a Connect-native service", () => {
-    expect(findings(guard, { connectNative: true })).toEqual([
+    expect(findings(guard, { connectNative: true, networkMode: "host" })).toEqual([
       "stack/mesh/api: The intentions of api require a token, which Connect-native services do not verify. Use a sidecar, or verify tokens in the service. (unverified-token)",
     ]);
   });

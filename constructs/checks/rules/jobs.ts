@@ -26,6 +26,51 @@ const namedPort: Check = {
   },
 };
 
+const nativePort: Check = {
+  id: "native-port",
+  reason:
+    "Others connect to a Connect-native service at its address in Consul, which Nomad takes from a port of the node unless told otherwise.",
+  level: "error",
+  *find({ graph }) {
+    for (const { instances, cluster, name, group, definition } of instancesIn(graph)) {
+      const isReachable = cluster.intentionsFor(name).length > 0;
+      const problem =
+        instances.proxy === "native" && isReachable && isIsolated(group.Networks?.at(0))
+          ? unreachableAddress(definition, group)
+          : undefined;
+      if (problem !== undefined) {
+        const own = typeof instances.port === "number" ? instances.port : 8443;
+        const ofGroup = `\`ports: { mesh: Port.dynamic({ to: ${own} }) }\` and \`port: "mesh"\``;
+        const isOnly = graph.data.jobs.get(instances.job)?.owner !== undefined;
+        yield {
+          at: instances.key,
+          problem: `It is Connect native, and Consul gets ${problem}.`,
+          fix: isOnly ? `Set \`publish\` to ${own}, or use a group of addJob, with ${ofGroup}.` : `Use ${ofGroup}.`,
+        };
+      }
+    }
+  },
+};
+
+/** Returns the address with which Nomad registers a service, if no other node can reach its program there. */
+function unreachableAddress(
+  { AddressMode, Address, PortLabel }: nomad.Service,
+  group: nomad.TaskGroup,
+): string | undefined {
+  const network = group.Networks?.at(0);
+  if (AddressMode === "alloc" && network?.Mode === "bridge") {
+    return "the address of the allocation, which other nodes do not reach";
+  }
+  const isOfNode = Address === undefined && ["auto", "host", undefined].includes(AddressMode);
+  const ports = [...(network?.ReservedPorts ?? []), ...(network?.DynamicPorts ?? [])];
+  const isOpen = ports.some(
+    ({ Label, Value, To }) => Label === PortLabel || (String(Value) === PortLabel && (To || Value) === Value),
+  );
+  return isOfNode && !isOpen && PortLabel !== undefined && /^\d+$/.test(PortLabel)
+    ? `the port ${PortLabel} of the node, which does not lead to its program`
+    : undefined;
+}
+
 /**
  * Whether a label has a different port number on the node than inside the allocation, and Envoy is not configured with the port
  * inside.
@@ -262,6 +307,7 @@ function firstTwice<T>(list: readonly T[]): T | undefined {
 
 export const jobChecks: readonly Check[] = [
   namedPort,
+  nativePort,
   bridgeMode,
   tcpCheck,
   exposedPath,
