@@ -14,7 +14,7 @@ import type { Need } from "../../model/needs";
 import type { Reference } from "../../model/records";
 import { withoutUndefined } from "../../core/without-undefined";
 import { type ConsulConfigEntry, DerivedConfigEntry } from "../config-entry";
-import { nameOf, type IMeshMember, type IMeshService } from "../mesh-member";
+import type { IMeshMember, IMeshService } from "../mesh-member";
 import type { ApiGatewayListener } from "./api-gateway-listener";
 
 /** A service that gets a share of the requests of a route. */
@@ -53,9 +53,13 @@ export interface ApiGatewayRouteOptions extends HttpRouteOptions {
   readonly name?: string;
 }
 
+/** @internal A destination of a route. */
+export interface ApiGatewayRouteTarget extends Omit<WeightedService, "service"> {
+  readonly reference: Reference;
+}
+
 /** @internal A route of an API gateway, with its config entry. */
 export class ApiGatewayRoute extends Construct {
-  readonly targets: readonly (IMeshService | string)[];
   readonly hosts: readonly string[];
   readonly entry: ConsulConfigEntry;
 
@@ -66,14 +70,12 @@ export class ApiGatewayRoute extends Construct {
     private readonly gateway: Construct & IMeshMember,
     private readonly listener: ApiGatewayListener,
     name: string,
-    private readonly services: readonly WeightedService[],
-    private readonly references: readonly Reference[],
+    private readonly targets: readonly ApiGatewayRouteTarget[],
     private readonly options: HttpRouteOptions,
     private readonly ownHeaderChanges: HeaderChanges,
     needs: readonly Need[],
   ) {
     super(gateway, name);
-    this.targets = services.map(({ service }) => service);
     this.hosts = options.hosts ?? [];
     this.matches = [options.match ?? []].flat();
     const isTcp = listener.protocol === Protocol.TCP;
@@ -88,7 +90,10 @@ export class ApiGatewayRoute extends Construct {
           name,
           entry: () => ({
             Parents: this.parents,
-            Services: this.references.map(({ service, tenancy }) => ({ Name: service, ...tenancyFields(tenancy) })),
+            Services: this.targets.map(({ reference: { service, tenancy } }) => ({
+              Name: service,
+              ...tenancyFields(tenancy),
+            })),
           }),
           dependsOn: needs,
         })
@@ -112,10 +117,9 @@ export class ApiGatewayRoute extends Construct {
   }
 
   private renderHttp(): Omit<consul.HTTPRouteConfigEntry, "Kind" | "Name"> {
-    const targets = this.services.map(({ weight = 1 }, index) => {
-      const { service, tenancy } = this.references[index];
-      return { name: service, weight, tenancy };
-    });
+    const targets = this.targets.map(({ reference: { service: name, tenancy }, weight = 1 }) => ({
+      ...{ name, weight, tenancy },
+    }));
     const { override, jwt, ...changes } = this.options;
     const requestHeaders = layHeaderChanges(this.ownHeaderChanges, changes.requestHeaders);
     const { Filters, ...rule } = renderHttpRouteRule(targets, this.matches, { ...changes, requestHeaders });
@@ -137,7 +141,7 @@ export class ApiGatewayRoute extends Construct {
         "Omit it, or use an http listener.",
       );
     }
-    if (this.services.length > 1) {
+    if (this.targets.length > 1) {
       throw new MeshError(
         this.gateway,
         `Its listener on port ${port} is a tcp listener, which routes to a single service.`,
@@ -154,16 +158,16 @@ export class ApiGatewayRoute extends Construct {
         throw new MeshError(this.gateway, ...problem);
       }
     }
-    const names = this.references.map((reference) => sourceKeyOf(reference));
+    const names = this.targets.map(({ reference }) => sourceKeyOf(reference));
     const twice = names.find((name, index) => names.indexOf(name) !== index);
     if (twice !== undefined) {
       throw new MeshError(this.gateway, `A route has ${twice} twice.`, "List it once, with the sum of its weights.");
     }
-    for (const { service, weight = 1 } of this.services) {
+    for (const { reference, weight = 1 } of this.targets) {
       if (!Number.isInteger(weight) || weight < 1) {
         throw new MeshError(
           this.gateway,
-          `The weight of ${nameOf(service)} is ${weight}.`,
+          `The weight of ${reference.service} is ${weight}.`,
           "Use a whole number from 1, or omit the service.",
         );
       }

@@ -7,7 +7,7 @@ import { proxyServiceOf, inboundTaskName } from "../../nomad/inbound-gateway-job
 import { sidecarOf } from "../../nomad/gateway-job";
 import { type ConsulConfigEntry, DerivedConfigEntry } from "../config-entry";
 import { allow, type IntentionOptions } from "../intention";
-import { nameOf, type IMeshService } from "../mesh-member";
+import { nameOf, referenceTo, type IMeshService } from "../mesh-member";
 import type { ApiGatewayListener } from "./api-gateway-listener";
 import { ApiGatewayRoute, type ApiGatewayRouteOptions, type WeightedService } from "./api-gateway-route";
 import { defaultsOf, InboundGateway, type InboundGatewayBaseProps } from "./inbound-gateway";
@@ -112,10 +112,11 @@ export class ApiGateway extends InboundGateway<ApiGatewayListener, ApiGatewayBas
       );
     }
     const own = this.headerChangesAt(listener);
-    const targets = this.referencesTo(services.map(({ service }) => service));
-    const needs = [{ entry: { kind: "api-gateway", name: this.serviceName } }, ...defaultsOf(targets)] as const;
-    const route = new ApiGatewayRoute(this, listener, name, services, targets, routeOptions, own, needs);
-    this.addRouteRecord(listener, { targets, hosts: route.hosts, claims: route.claims });
+    const targets = services.map(({ service, ...share }) => ({ reference: referenceTo(service, this.mesh), ...share }));
+    const references = targets.map(({ reference }) => reference);
+    const needs = [{ entry: { kind: "api-gateway", name: this.serviceName } }, ...defaultsOf(references)] as const;
+    const route = new ApiGatewayRoute(this, listener, name, targets, routeOptions, own, needs);
+    this.addRouteRecord(listener, { targets: references, hosts: route.hosts, claims: route.claims });
     this.routes.push(route);
   }
 

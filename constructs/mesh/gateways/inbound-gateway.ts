@@ -8,7 +8,6 @@ import type { Need } from "../../model/needs";
 import type { GatewayRouteRecord, ListenerRecord, Reference } from "../../model/records";
 import type { Snapshot } from "../../model/snapshot";
 import { renderInboundGatewayJob, type InboundGatewayParts } from "../../nomad/inbound-gateway-job";
-import { referenceTo, type IMeshService } from "../mesh-member";
 import { Gateway, type GatewayBaseProps, type GatewayParts, type InMesh } from "./gateway";
 import type { Place } from "../../core/problems";
 import type { Shape } from "../../core/shape";
@@ -142,10 +141,6 @@ export abstract class InboundGateway<
   /** Changes to the headers of all requests of a listener. The changes of a route take precedence. */
   protected headerChangesAt({ options }: Listener): HeaderChanges {
     return changesFor(this.props.forwardedHeaders ?? "replace", options.tls !== undefined);
-  }
-
-  protected referencesTo(targets: readonly (IMeshService | string)[]): readonly Reference[] {
-    return targets.map((target) => referenceTo(target, this.mesh));
   }
 
   /** @throws MeshError for a second route of a tcp listener */
