@@ -38,7 +38,9 @@ export class LoopbackServers {
   readonly store = join(this.folder, "store");
   /** Where all of them save what they know. */
   readonly snapshots = join(this.folder, "snapshots");
-  readonly servers: LoopbackServer[];
+  servers: readonly LoopbackServer[];
+  /** Servers at other addresses, which are what the agents look for, too. */
+  private readonly spares: readonly LoopbackServer[];
   /** A host with client agents. Who needs it starts it. */
   readonly client: LoopbackServer;
 
@@ -46,11 +48,18 @@ export class LoopbackServers {
     mkdirSync(this.store, { mode: 0o700 });
     // Other tests may use the same ports at this time.
     const net = `127.${randomByte()}.${randomByte()}`;
-    const addresses = Array.from({ length: count }, (_, index) => `${net}.${index + 1}`);
-    this.servers = addresses.map(
+    const addresses = Array.from({ length: 2 * count }, (_, index) => `${net}.${index + 1}`);
+    const servers = addresses.map(
       (address, index) => new LoopbackServer(this, `server-${index + 1}`, address, addresses),
     );
+    [this.servers, this.spares] = [servers.slice(0, count), servers.slice(count)];
     this.client = new LoopbackServer(this, "client-1", `${net}.101`, addresses, ["consul-client", "nomad-client"]);
+  }
+
+  /** Ends all servers. New ones, which know nothing and have other names and addresses, are in their places; they do not run yet. */
+  async replaceAll(): Promise<void> {
+    await Promise.all(this.servers.map((each) => each.stop()));
+    this.servers = this.spares;
   }
 
   get management(): ManagementSecrets {
@@ -77,7 +86,8 @@ export class LoopbackServer {
     roles: readonly HostToolRole[] = ["consul-server", "nomad-server"],
   ) {
     const joining = { retryJoin: addresses, retryInterval: "1s" };
-    const common = { ...joining, bootstrapExpect: addresses.length };
+    // Half of them are spares.
+    const common = { ...joining, bootstrapExpect: addresses.length / 2 };
     const consul = {
       ...{ version: "1.21.0", bindAddress: address },
       override: { client_addr: address, addresses: { https: address, grpc_tls: address }, node_name: name },
@@ -148,6 +158,11 @@ export class LoopbackServer {
     closeSync(log);
   }
 
+  /** What that has said. */
+  followed(): string {
+    return readFileSync(join(this.cluster.folder, `${this.name}-follow.log`), "utf8");
+  }
+
   /** Ends that. */
   async unfollow(): Promise<void> {
     const { follower } = this;
@@ -176,14 +191,6 @@ export class LoopbackServer {
         await ended;
       }),
     );
-  }
-
-  /** Forgets everything but the host's own files: a new machine of the same cluster. */
-  forget(): void {
-    rmSync(this.host.root, { recursive: true });
-    const { root, config } = this.host;
-    new FolderHost(root, config);
-    this.writeFiles();
   }
 
   /** The log of an agent. */

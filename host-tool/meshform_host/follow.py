@@ -19,6 +19,7 @@ from .host_secrets import HostSecrets, bring_secrets
 from .keys import HOSTS, WANTED, read_texts
 from .lifecycle import Agents
 from .nodes import ALIVE
+from .rejoin import Rejoin
 from .tls import ConsulTls
 
 POLL_SECONDS = 5
@@ -35,7 +36,10 @@ def follow(host: Host, arguments: argparse.Namespace) -> None:
 
 
 class Follower:
-    """Takes what is in the store: at once when a rotation says so, and four times a day."""
+    """Takes what is in the store: at once when a rotation says so, and four times a day.
+
+    A client that reaches no server looks for new ones.
+    """
 
     def __init__(self, host: Host, limit: float) -> None:
         self._host = host
@@ -45,6 +49,7 @@ class Follower:
         self._trouble = ""
         self._tls = ConsulTls()
         self._cluster = Cluster.of(host)
+        self._rejoin = Rejoin(host)
 
     def run(self) -> None:
         called, before = False, ""
@@ -80,6 +85,7 @@ class Follower:
                 if str(problem) != self._trouble:
                     say(f"Cannot report to Consul which secrets this host has: {problem}")
                 self._trouble = str(problem)
+                self._rejoin.attempt(secrets.client["consul"]["ca"])
             time.sleep(POLL_SECONDS)
         return False
 

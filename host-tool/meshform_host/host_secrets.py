@@ -5,15 +5,17 @@ from __future__ import annotations
 import argparse
 import contextlib
 import json
+import uuid
 from collections.abc import Mapping
 from pathlib import Path
 
-from .basics import Json, say, wait_for
+from .basics import Json, say, wait_for, without
 from .cluster import Cluster, secrets_of, token_of
 from .files import HostFiles, Unread
 from .host import Host, tls_folder
 from .lifecycle import Agents
 from .recovery import write_join_only
+from .rejoin import RECOVERY, recovery_token
 from .tls import Certificates, ConsulTls, KeyPair, first_of
 
 
@@ -52,6 +54,9 @@ class HostSecrets:
         if self.cluster and self._host.is_server("consul") and self._host.primary_store:
             tokens["replication"] = token_of(self.cluster, "consul-replication")
         self._write_pair("consul", "agent", self._agent_pair("consul", tokens))
+        if not self._host.is_server("consul"):
+            # Only this agent knows it, and needs no server to accept it: with it, this program has the agent join.
+            tokens = {**tokens, RECOVERY: recovery_token(self._host) or str(uuid.uuid4())}
         self._write_secrets("consul", {"encrypt": gossip["primary"], "acl": {"tokens": tokens}})
         self._write_ca("consul", "ca", self.client["consul"]["ca"])
         nomads = self._nomads_pair().certificate if self._host.runs("nomad") else ""
@@ -120,7 +125,7 @@ class HostSecrets:
                 return False
         with contextlib.suppress(FileNotFoundError, ValueError, TypeError, KeyError):
             secrets = json.loads(self._host.path(f"/etc/{engine}.d/secrets.json").read_text())
-            held = secrets["acl"]["tokens"] if engine == "consul" else secrets["consul"]
+            held = without(secrets["acl"]["tokens"], RECOVERY) if engine == "consul" else secrets["consul"]
             return bool(held == tokens)
         return True
 

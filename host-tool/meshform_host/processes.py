@@ -9,7 +9,8 @@ import signal
 
 # Programs are named here, and get lists of arguments: no shell reads them.
 import subprocess  # nosec B404
-from collections.abc import Sequence
+import threading
+from collections.abc import Generator, Sequence
 from pathlib import Path
 
 from .basics import Problem
@@ -21,16 +22,13 @@ PROGRAM_SECONDS = 60
 
 def run_program(name: str, arguments: Sequence[str], folder: Path) -> str:
     """Runs an engine's command, without the caller's environment, which might point it elsewhere."""
-    path = f"{os.environ.get('PATH', os.defpath)}:/usr/local/bin"
-    program = shutil.which(name, path=path)
-    if program is None:
-        raise Problem(f"The program {name} is not installed.", f"Install it, e.g. as /usr/local/bin/{name}.")
+    program = path_of(name)
     try:
         # What is in the arguments comes from this program and from root's own configuration.
         done = subprocess.run(  # nosec B603
             [program, *arguments],
             cwd=folder,
-            env={"PATH": path, "HOME": str(folder)},
+            env={"PATH": search_path(), "HOME": str(folder)},
             stdin=subprocess.DEVNULL,
             capture_output=True,
             text=True,
@@ -44,6 +42,39 @@ def run_program(name: str, arguments: Sequence[str], folder: Path) -> str:
         said = " ".join((done.stderr + done.stdout).split())[:500]
         raise Problem(f"`{name} {arguments[0]} …` failed: {said}.", f"Run {program} manually on this host.")
     return done.stdout
+
+
+def lines_of(name: str, arguments: Sequence[str], folder: Path, seconds: float) -> Generator[str, None, None]:
+    """What an engine's command writes, line by line. It is ended after so long, or when no more lines are read."""
+    process = subprocess.Popen(  # nosec B603
+        [path_of(name), *arguments],
+        cwd=folder,
+        env={"PATH": search_path(), "HOME": str(folder)},
+        stdin=subprocess.DEVNULL,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.DEVNULL,
+        text=True,
+        umask=0o077,
+    )
+    with process:
+        end = threading.Timer(seconds, process.kill)
+        end.start()
+        try:
+            yield from process.stdout or ()
+        finally:
+            end.cancel()
+            process.kill()
+
+
+def path_of(name: str) -> str:
+    program = shutil.which(name, path=search_path())
+    if program is None:
+        raise Problem(f"The program {name} is not installed.", f"Install it, e.g. as /usr/local/bin/{name}.")
+    return program
+
+
+def search_path() -> str:
+    return f"{os.environ.get('PATH', os.defpath)}:/usr/local/bin"
 
 
 def agents_of(host: Host, engine: str) -> list[int]:

@@ -33,7 +33,7 @@ from .tls import Authorities
 GRACE_SECONDS = 15
 # Both engines start at once.
 START = time.monotonic()
-# How long a server that restores Consul waits for the clients, which look for lost servers every 30 s.
+# How long a server that restores Consul waits for the clients, which look for servers several times a minute.
 MEET_SECONDS = 60
 # How often a new server says that it waits, and for how long that counts.
 REPORT_SECONDS = 600

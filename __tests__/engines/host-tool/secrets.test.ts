@@ -232,9 +232,11 @@ describe("a client", () => {
     await secrets(client);
     const { cluster, client: shared } = documents();
 
+    const agent = cluster.tokens["consul-agent"];
     expect(client.json("/etc/consul.d/secrets.json")).toEqual({
       encrypt: cluster.consul.gossip.primary,
-      acl: { tokens: { agent: cluster.tokens["consul-agent"], dns: cluster.tokens["consul-agent"] } },
+      // Its own, with which the host has its agent join servers again.
+      acl: { tokens: { agent, dns: agent, agent_recovery: expect.stringMatching(/^[-0-9a-f]{36}$/) as string } },
     });
     expect(client.json("/etc/nomad.d/secrets.json")).toEqual({ consul: { token: cluster.tokens["nomad-client"] } });
     expect(certificate(client.read("/etc/consul.d/tls/agent.pem"), cluster.consul.ca.certificate)).toMatchObject({

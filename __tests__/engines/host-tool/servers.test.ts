@@ -1023,25 +1023,27 @@ describe("snapshots in a bucket", () => {
   });
 });
 
-test("new servers with the same store begin with the newest good snapshot, and never with nothing", async () => {
-  const [server, , last] = cluster.servers;
+test("new servers with the same store begin with the newest good snapshot, never with nothing, and clients find them at other addresses", async () => {
   const { client } = cluster;
   expect(await client.host.tool(["secrets"])).toExit(0);
   await client.start();
+  await client.follow();
   const clientNode = async () => {
-    const [node] = await server.consul<object[]>("/v1/health/node/client-1");
+    const [node] = await cluster.servers[0].consul<object[]>("/v1/health/node/client-1");
     return node;
   };
   await eventually(async () => expect(await clientNode()).toMatchObject({ CheckID: "serfHealth", Status: "passing" }));
-  const before = { ...(await memory(server)), client: await clientNode() };
+  const [old] = cluster.servers;
+  const before = { ...(await memory(old)), client: await clientNode() };
   expect(before.policies).toEqual(["agents"]);
-  expect(await server.host.tool(["snapshot", "--force"])).toExit(0);
+  expect(await old.host.tool(["snapshot", "--force"])).toExit(0);
   writeFileSync(join(cluster.snapshots, "consul-29991231T000000Z.snap"), "broken");
   const former = cluster.management;
-  expect(await server.host.tool(["rotate", "management-tokens"])).toExit(0);
+  expect(await old.host.tool(["rotate", "management-tokens"])).toExit(0);
+  const pid = client.pid("consul");
 
-  await Promise.all(cluster.servers.map((each) => each.stop()));
-  for (const each of cluster.servers) each.forget();
+  await cluster.replaceAll();
+  const [server, , last] = cluster.servers;
   const prepared = await Promise.all(cluster.servers.map(({ host }) => host.tool(["secrets"])));
   expect(prepared.map(({ code }) => code)).toEqual([0, 0, 0]);
   await Promise.all(cluster.servers.map((each) => each.start()));
@@ -1079,12 +1081,17 @@ test("new servers with the same store begin with the newest good snapshot, and n
 
   // Its registration has the same indices: the new leader has removed nobody whom it had not met.
   await eventually(async () => expect({ ...(await memory(server)), client: await clientNode() }).toEqual(before));
+  // The agent that has found them is the one that knew the lost ones.
+  expect(client.pid("consul")).toBe(pid);
+  expect(client.followed()).toMatch(
+    /All servers that Consul knew here are gone\. Its agent has joined 127\.\S+\.[456]\./,
+  );
   await client.stop("SIGTERM");
   await eventually(async () => {
     await expectTogether();
     for (const each of cluster.servers) expect(await each.voters()).toEqual({ consul: 3, nomad: 3 });
     const nodes = await server.consul<{ Node: { Node: string; ID: string } }[]>("/v1/health/service/consul?passing");
-    expect(nodes.map(({ Node }) => Node.Node).sort()).toEqual(["server-1", "server-2", "server-3"]);
+    expect(nodes.map(({ Node }) => Node.Node).sort()).toEqual(cluster.servers.map(({ name }) => name));
   }, 90_000);
   for (const { host } of cluster.servers) {
     for (const engine of ["consul", "nomad"]) {
