@@ -16,6 +16,7 @@ import {
   API_ADDRESS,
   BALANCER_ADDRESS,
   type AwsCall,
+  type MetricAlarm,
   S3_ADDRESS,
   type TestAwsAccount,
 } from "../support/aws-account";
@@ -53,7 +54,14 @@ const folder = mkdtempSync(join(tmpdir(), "meshform-boot-"));
 const outDir = join(folder, "cdktf.out");
 const progress: string[] = [];
 const edge = synthesizeMesh();
-const settings = { region: REGION, preset: "production", minClients: 2, maxClients: 2, hostLogs: true } as const;
+const settings = {
+  region: REGION,
+  preset: "production",
+  minClients: 2,
+  maxClients: 2,
+  hostLogs: true,
+  alarmTopicArn: `arn:aws:sns:${REGION}:${ACCOUNT}:alarms`,
+} as const;
 const cluster = SynthesizedAwsCluster.of(settings, (it) => {
   it.publish(edge, { allowFrom: ["10.99.0.0/24"] });
   it.allowPrometheus();
@@ -600,6 +608,25 @@ describe("the synthesized stack of the preset production", () => {
     for (const flow of ["services", "production-edge-8080", "prometheus-consul", "prometheus-nomad"])
       await NEEDS[flow]();
   }
+
+  test("has put what its alarms watch, none of which is wrong any more", async () => {
+    const alarms = (cluster.all("aws_cloudwatch_metric_alarm") as unknown as MetricAlarm[]).filter(
+      ({ namespace }) => namespace === "Meshform/production",
+    );
+    expect(alarms.map((it) => it.metric_name).sort()).toEqual([
+      ...["CertificateDaysLeft", "CertificateDaysLeft", "FailureTolerance", "FailureTolerance"],
+      ...["SnapshotAgeSeconds", "SnapshotAgeSeconds"],
+    ]);
+    await eventually(async () => {
+      for (const alarm of alarms) {
+        const { alarm_name, comparison_operator, threshold } = alarm;
+        const value = (await account.watchedBy(alarm)).at(-1);
+        const isWrong =
+          value === undefined || (comparison_operator === "LessThanThreshold" ? value < threshold : value > threshold);
+        expect({ alarm_name, value, isWrong }).toEqual({ alarm_name, value, isWrong: false });
+      }
+    }, 5 * MINUTE);
+  });
 
   test("has sent the journals of its machines, each to its own stream", async () => {
     await eventually(async () => {

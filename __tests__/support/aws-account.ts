@@ -79,7 +79,10 @@ export class TestAwsAccount {
   private get names(): Readonly<Record<string, readonly string[]>> {
     const at = (service: string) => `${service}.${this.region}.amazonaws.com`;
     return {
-      [API_ADDRESS]: [...["secretsmanager", "ec2", "autoscaling", "logs"].map(at), `ec2.${this.region}.api.aws`],
+      [API_ADDRESS]: [
+        ...["secretsmanager", "ec2", "autoscaling", "logs", "monitoring"].map(at),
+        `ec2.${this.region}.api.aws`,
+      ],
       [S3_ADDRESS]: [at("s3"), ...this.buckets.map((bucket) => at(`${bucket}.s3`))],
     };
   }
@@ -124,6 +127,11 @@ export class TestAwsAccount {
   /** What machines have sent to a log group, by stream. */
   async logs(group: string): Promise<Readonly<Record<string, string>>> {
     return JSON.parse(await this.python(LOGS, { region: this.region, group })) as Record<string, string>;
+  }
+
+  /** What an alarm has looked at in the last ten minutes: the value that it compares, of each period with data. */
+  async watchedBy(alarm: MetricAlarm): Promise<readonly number[]> {
+    return JSON.parse(await this.python(WATCHED, { region: this.region, ...alarm })) as number[];
   }
 
   /** Asks a machine as a load balancer does. @returns the body of the answer */
@@ -204,12 +212,26 @@ export class TestAwsAccount {
   }
 }
 
+/** An alarm, as Terraform has it. */
+export interface MetricAlarm {
+  readonly alarm_name: string;
+  readonly namespace: string;
+  readonly metric_name: string;
+  readonly dimensions: Readonly<Record<string, string>>;
+  readonly statistic: "Minimum" | "Maximum";
+  readonly period: number;
+  readonly comparison_operator: "LessThanThreshold" | "GreaterThanThreshold";
+  readonly threshold: number;
+}
+
 /** The access key of a role. It tells whose call it is. */
 export const accessKeyOf = (role: string) => `ASIA${Buffer.from(role).toString("hex").toUpperCase()}`;
 
 function callOf({ url = "/", method = "GET", headers }: IncomingMessage, body: string): Omit<AwsCall, "status"> {
-  const [, key = "", service = ""] =
+  const [, key = "", name = ""] =
     /Credential=ASIA([0-9A-F]+)\/\d+\/[\w-]+\/(\w+)\//.exec(headers.authorization ?? "") ?? [];
+  // Policies call it otherwise than requests do.
+  const service = name === "monitoring" ? "cloudwatch" : name;
   const role = Buffer.from(key, "hex").toString();
   const target = headers["x-amz-target"];
   if (typeof target === "string") {
@@ -271,6 +293,15 @@ const TERMINATE = `client("ec2").terminate_instances(InstanceIds=[given["id"]])`
 const SECRET = `print(client("secretsmanager").get_secret_value(SecretId=given["name"])["SecretString"])`;
 
 const ARN = `print(client("secretsmanager").describe_secret(SecretId=given["name"])["ARN"])`;
+
+const WATCHED = `
+import datetime
+now, minutes = datetime.datetime.now(datetime.timezone.utc), datetime.timedelta(minutes=10)
+dimensions = [{"Name": name, "Value": value} for name, value in given["dimensions"].items()]
+points = client("cloudwatch").get_metric_statistics(Namespace=given["namespace"], MetricName=given["metric_name"], Dimensions=dimensions,
+    StartTime=now - minutes, EndTime=now + minutes, Period=given["period"], Statistics=[given["statistic"]])["Datapoints"]
+print(json.dumps([point[given["statistic"]] for point in sorted(points, key=lambda it: it["Timestamp"])]))
+`;
 
 const LOGS = `
 logs, said = client("logs"), {}

@@ -38,6 +38,10 @@ class NoAnswer(NotYet):
     """Nobody answers, or somebody who cannot prove to be the agent."""
 
 
+# What in a document of the store has names of hosts, which people must see, and no secret.
+HOSTS_NAMED = ("exclusion", "restorer")
+
+
 class Output:
     """Standard error, one sentence a line. Nothing known to be secret gets out, not even in an engine's error."""
 
@@ -47,8 +51,9 @@ class Output:
     def hide(self, document: object) -> None:
         """Takes every text in a document of the store for secret; hiding a public certificate does no harm."""
         if isinstance(document, dict):
-            for value in document.values():
-                self.hide(value)
+            for name, value in document.items():
+                if name not in HOSTS_NAMED:
+                    self.hide(value)
         elif isinstance(document, list):
             for value in document:
                 self.hide(value)

@@ -60,7 +60,7 @@ class Rejoin:
         OUTPUT.hide(token)
         try:
             self._attempt(own_api("consul", self._host, token, authority))
-        except (Problem, ApiError) as problem:
+        except (Problem, ApiError, OSError, ValueError) as problem:
             self._say(f"Cannot look for servers of Consul: {problem}")
 
     def _attempt(self, consul: Api) -> None:
@@ -127,7 +127,8 @@ def joins_of(host: Host) -> list[str]:
     """What the files of the agent say where to find others: addresses, names, and how to ask a cloud."""
     found: list[str] = []
     for file in sorted(host.path("/etc/consul.d").glob("*.json")):
-        found += json.loads(file.read_text()).get("retry_join") or []
+        said = json.loads(file.read_text()).get("retry_join") or []
+        found += [said] if isinstance(said, str) else said
     return found
 
 
