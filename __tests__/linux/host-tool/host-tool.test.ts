@@ -1,4 +1,4 @@
-import { mkdtempSync, rmSync, writeFileSync } from "node:fs";
+import { chmodSync, existsSync, mkdirSync, mkdtempSync, readdirSync, rmSync, statSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import {
@@ -12,6 +12,7 @@ import {
 } from "../../../constructs";
 import { googlePlatform } from "../../../constructs/google";
 import { composeHost } from "../../../constructs/linux/compose-host";
+import { hostToolArchive } from "../../../constructs/linux/host-tool/archive";
 import { HOST_TOOL, hostTool, type HostToolConfig } from "../../../constructs/linux/host-tool/host-tool";
 import { run } from "../../support/lab";
 
@@ -185,6 +186,44 @@ describe("the program", () => {
         "Timed out after 1 s waiting for the secrets of this host. Secret client is not in the store yet. " +
         "The first server that boots creates it.\n",
     );
+  });
+
+  describe("as an archive", () => {
+    const isRoot = process.getuid?.() === 0;
+    let archive: string;
+
+    beforeEach(() => {
+      archive = join(root, "meshform-host");
+      writeFileSync(archive, hostToolArchive(), { mode: 0o755 });
+    });
+
+    const folders = () => (existsSync(`${archive}.d`) ? readdirSync(`${archive}.d`) : []);
+
+    test("is unpacked once by root, for root only, and again if it is replaced", async () => {
+      const started = [1, 2, 3].map(() => run(archive, ["--help"]));
+      for (const outcome of await Promise.all(started)) expect(outcome).toExit(0);
+      const [first, ...more] = folders();
+      expect([typeof first, more]).toEqual([isRoot ? "string" : "undefined", []]);
+      if (!isRoot) return;
+      expect(statSync(`${archive}.d`).mode & 0o777).toBe(0o700);
+      expect(readdirSync(join(`${archive}.d`, first, "meshform_host"))).toContain("__pycache__");
+
+      writeFileSync(archive, hostToolArchive("aws"));
+      expect(await run(archive, ["--help"])).toExit(0);
+      const [second, ...others] = folders();
+      expect([second === first, others]).toEqual([false, []]);
+    });
+
+    test("does not run what others could have written there", async () => {
+      const folder = join(`${archive}.d`, String(statSync(archive, { bigint: true }).ctimeNs), "meshform_host");
+      mkdirSync(folder, { recursive: true });
+      writeFileSync(join(folder, "main.py"), "main = lambda: 3\n");
+      chmodSync(`${archive}.d`, 0o777);
+      expect(await run(archive, ["--help"])).toExit(0);
+      // As root itself would have it.
+      chmodSync(`${archive}.d`, 0o700);
+      expect(await run(archive, ["--help"])).toExit(isRoot ? 3 : 0);
+    });
   });
 
   test("bootstraps nothing on a client", async () => {
