@@ -1,4 +1,5 @@
-import { execFile } from "node:child_process";
+import { execFile, type ChildProcess } from "node:child_process";
+import { once } from "node:events";
 import { join } from "node:path";
 import { promisify } from "node:util";
 import { readCredentials } from "../../lab/hosts/credentials";
@@ -27,16 +28,20 @@ export async function run(
     /** @default that of this process */
     readonly cwd?: string;
     readonly timeoutMs?: number;
+    /** Called with its process. @default nothing */
+    readonly onStart?: (child: ChildProcess) => void;
   } = {},
 ): Promise<Outcome> {
-  const { env, isolated = false, cwd, timeoutMs = 60_000 } = options;
+  const { env, isolated = false, cwd, timeoutMs = 60_000, onStart } = options;
   try {
-    const { stdout, stderr } = await promisify(execFile)(command, args, {
+    const running = promisify(execFile)(command, args, {
       cwd,
       env: isolated ? env : { ...process.env, ...env },
       timeout: timeoutMs,
       maxBuffer: 64 * 1024 * 1024,
     });
+    onStart?.(running.child);
+    const { stdout, stderr } = await running;
     return { code: 0, output: stdout + stderr };
   } catch (error) {
     const {
@@ -63,6 +68,7 @@ export type ApiName = Engine | `${Engine} (${string})`;
 export class TestLab {
   private urls: Readonly<Partial<Record<string, string>>> = {};
   private moved: ReadonlyMap<number, number> = new Map();
+  private readonly commands = new Set<ChildProcess>();
 
   constructor(
     readonly name: string,
@@ -97,8 +103,9 @@ export class TestLab {
     return this.moved;
   }
 
-  /** `meshform down`. */
-  down(): Promise<Outcome> {
+  /** `meshform down`. What a test that ran into its time limit has left running, such as an `up`, ends before: it has locked the lab. */
+  async down(): Promise<Outcome> {
+    await Promise.all([...this.commands].map(interrupt));
     return this.meshform(["down"]);
   }
 
@@ -107,6 +114,10 @@ export class TestLab {
     return run(process.execPath, [CLI, command, "--name", this.name, ...args], {
       ...{ env, timeoutMs: 10 * 60_000 },
       ...(this.folder !== undefined && { cwd: this.folder }),
+      onStart: (child) => {
+        this.commands.add(child);
+        child.once("close", () => this.commands.delete(child));
+      },
     });
   }
 
@@ -163,6 +174,15 @@ export class TestLab {
     const credentials = readCredentials(new LabFiles(this.name), datacenter);
     return engine === "Consul" ? credentials?.consulToken : credentials?.nomadToken;
   }
+}
+
+/** Ends a command as Ctrl-C does, and one that does not end by force. */
+async function interrupt(child: ChildProcess): Promise<void> {
+  const closed = once(child, "close");
+  child.kill("SIGINT");
+  const timer = setTimeout(() => child.kill("SIGKILL"), 30_000);
+  await closed;
+  clearTimeout(timer);
 }
 
 function engineAndDatacenter(api: ApiName): [Engine, string | undefined] {

@@ -30,6 +30,16 @@ async function killedUp(ms: number): Promise<void> {
   await closed;
 }
 
+/** Starts `up`, and returns early, so that it is still at work. */
+async function begunUp(): Promise<{ readonly outcome: Promise<Outcome> }> {
+  const outcome = lab.up("bare");
+  await eventually(() => {
+    expect(existsSync(new LabFiles(lab.name).incoming)).toBe(true);
+    return Promise.resolve();
+  });
+  return { outcome };
+}
+
 async function expectHealthy(): Promise<void> {
   const { output } = await lab.meshform(["status", "--json"]);
   expect((JSON.parse(output) as LabStatus).healthy).toBe(true);
@@ -66,17 +76,12 @@ test("up that is killed at three random moments, one after the other, is complet
 
 test("down while up is at work is refused, and up completes; up while down is at work leaves a lab or nothing", async () => {
   expect(await lab.down()).toExit(0);
-  const raised = lab.up("bare");
-  // Early, so that it is still at work when the other command has started.
-  await eventually(() => {
-    expect(existsSync(new LabFiles(lab.name).incoming)).toBe(true);
-    return Promise.resolve();
-  });
-  expect(await lab.down()).toMatchObject({
+  const raised = await begunUp();
+  expect(await lab.meshform(["down"])).toMatchObject({
     code: 1,
     output: expect.stringContaining(`Another meshform command on the lab ${lab.name}`) as string,
   });
-  expect(await raised).toExit(0);
+  expect(await raised.outcome).toExit(0);
   await expectHealthy();
 
   const [lowered, again] = await Promise.all([lab.down(), sleep(randomMs() / 10).then(() => lab.up("bare"))]);
@@ -84,6 +89,14 @@ test("down while up is at work is refused, and up completes; up while down is at
   expectDoneOrRefused(again);
   if (again.code === 0) await expectHealthy();
   else await expectNoTraces();
+});
+
+test("the lab of a suite goes down though an up of a test is at work, which ends before as with Ctrl-C", async () => {
+  expect(await lab.down()).toExit(0);
+  const raised = await begunUp();
+  expect(await lab.down()).toExit(0);
+  expect(await raised.outcome).toMatchObject({ code: 130, output: expect.stringMatching(/\nStopped\.\n$/) as string });
+  await expectNoTraces();
 });
 
 test("of three ups at once each completes or is refused, and the lab is whole", async () => {
