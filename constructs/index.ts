@@ -94,7 +94,14 @@ export { synthesize } from "./synthesize";
 export { ROOT_DEVICES } from "./aws/platform/disks";
 export { LIFECYCLE_HOOKS, type LifecycleHook } from "./aws/platform/lifecycle-notices";
 export { awsPlatform, USER_DATA_LIMIT } from "./aws/platform/platform";
-export { secretNames, secretStorePolicy, type AwsSecretStore, type IamStatement } from "./aws/platform/secret-store";
+export {
+  federationSecretName,
+  federationSecretPolicy,
+  secretNames,
+  secretStorePolicy,
+  type AwsSecretStore,
+  type IamStatement,
+} from "./aws/platform/secret-store";
 export { logStorePolicy, type CloudWatchLogStore } from "./aws/platform/log-store";
 export { awsKmsSeal, type AwsKmsSealOptions } from "./aws/platform/kms-seal";
 export { metricStorePolicy, type CloudWatchMetricStore } from "./aws/platform/metric-store";

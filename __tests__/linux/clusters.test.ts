@@ -529,6 +529,20 @@ describe("a WAN federation", () => {
     expect(configuration(clients.host, consulFile)).not.toHaveProperty("primary_gateways");
   });
 
+  test("servers read the primary's store of the same cloud, in any region", () => {
+    const other = { ...secretStore, prefix: "meshform/west/", region: "eu-west-1" };
+    const federation = { primaryDatacenter, primaryGateways, primarySecretStore: other };
+    const { consul } = cluster({ consul: { datacenter: "dc2", secretStore, federation } });
+    expect(configuration(consul.host, hostFile)).toMatchObject({
+      store: secretStore,
+      federation: { primaryDatacenter, primarySecretStore: other },
+    });
+    const incomplete = { ...federation, primarySecretStore: { ...other, region: "" } };
+    expect(() => cluster({ consul: { datacenter: "dc2", secretStore, federation: incomplete } })).toThrow(
+      "federation.primarySecretStore",
+    );
+  });
+
   test("the primary copies nothing, and makes the token with which others do", () => {
     const { consul } = cluster({ consul: { secretStore: directory, federation: { primaryDatacenter } } });
     expect(configuration(consul.host, consulFile)).not.toHaveProperty("acl.enable_token_replication");
@@ -550,8 +564,8 @@ describe("a WAN federation", () => {
       "dc1 is the primary datacenter, but federation has primaryGateways. Omit primaryGateways.",
     ],
     [
-      { federation: { primaryDatacenter }, secretStore },
-      'federation is set, but the secret store is of type "aws-secrets-manager". Use a directory, which is the only store from which other datacenters can read.',
+      { datacenter: "dc2", federation: { primaryDatacenter, primaryGateways, primarySecretStore }, secretStore },
+      'Its secret store is of type "aws-secrets-manager", but primarySecretStore of federation is of type "directory". Use stores of one type: hosts have the programs for only one.',
     ],
   ])("%j is refused", (consul, problem) => {
     expect(() => cluster({ consul: { secretStore: directory, ...consul } })).toThrow(problem);

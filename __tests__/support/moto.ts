@@ -15,7 +15,7 @@ export interface Moto {
   /** The environment of a host: its Python has boto3, and its role credentials. */
   readonly environment: Readonly<Record<string, string>>;
   /** Creates the secrets of a store, without values, as Terraform does. */
-  createSecrets(store: AwsSecretStore): Promise<void>;
+  createSecrets(store: AwsSecretStore, ...more: readonly string[]): Promise<void>;
   createBucket(store: BucketSnapshotStore): Promise<void>;
   /** The keys of all objects in a bucket. */
   objects(store: BucketSnapshotStore): Promise<string[]>;
@@ -82,8 +82,9 @@ run_simple("127.0.0.1", ${port}, atomic, threaded=True)`;
   return {
     endpoint,
     environment,
-    createSecrets: async (store) => {
-      for (const name of Object.values(secretNames(store))) await createSecret(endpoint, store.region, name);
+    createSecrets: async (store, ...more) => {
+      for (const name of [...Object.values(secretNames(store)), ...more])
+        await createSecret(endpoint, store.region, name);
     },
     createBucket: async (store) => {
       await s3(

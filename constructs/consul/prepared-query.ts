@@ -4,8 +4,11 @@ export interface NamedQuery {
   readonly name: string;
   /** The service that it looks up; of a template, with variables. */
   readonly service: string;
-  /** The regular expression for the whole name, if there is one. @default it is no template, and answers only its own name */
-  readonly template?: { readonly regexp?: string };
+  /** How the service depends on the name that is asked. @default it is no template, and answers only its own name */
+  readonly template?: {
+    /** Regular expression for the whole name. @default none */
+    readonly regexp?: string;
+  };
 }
 
 /** Which instances a prepared query finds, with the fields of Consul's API. */

@@ -106,6 +106,7 @@ function shapeOn(platform: Partial<CloudPlatform> | undefined): is.Shape<ConsulS
   return {
     ...CONSUL_SERVERS_SHAPE,
     secretStore: is.required(storeRule(platform?.secretStores)),
+    federation: is.block({ ...FEDERATION_SHAPE, primarySecretStore: storeRule(platform?.secretStores) }),
     healthMetrics: cloudStoreRule(platform?.metricStores),
     logs: cloudStoreRule(platform?.logStores),
     snapshots: is.falseOr(
@@ -120,7 +121,7 @@ function shapeOn(platform: Partial<CloudPlatform> | undefined): is.Shape<ConsulS
 
 const CONSUL_SERVERS_SHAPE: Omit<
   is.Shape<ConsulServersProps>,
-  "secretStore" | "snapshots" | "healthMetrics" | "logs"
+  "secretStore" | "federation" | "snapshots" | "healthMetrics" | "logs"
 > = {
   ...HOST_GROUP_SHAPE,
   minQuorum: is.number,
@@ -131,7 +132,6 @@ const CONSUL_SERVERS_SHAPE: Omit<
   platform: is.like("a CloudPlatform", "instanceFacts"),
   join: is.required(is.list(is.text)),
   datacenter: is.name,
-  federation: is.block(FEDERATION_SHAPE),
   nomadRegion: is.name,
   versions: is.block<Partial<Versions>>(VERSIONS_SHAPE),
   recovery: is.oneOf(["restore", "wait"]),

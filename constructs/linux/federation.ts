@@ -1,5 +1,5 @@
 import * as is from "../core/shape";
-import type { DirectorySecretStore, SecretStore } from "./host-tool/secret-store";
+import type { SecretStore } from "./host-tool/secret-store";
 
 /** The WAN federation of which a datacenter is a part. Its servers reach those of other datacenters through mesh gateways. */
 export interface FederationOptions {
@@ -15,19 +15,18 @@ export interface FederationOptions {
   readonly primaryGateways?: readonly string[];
   /**
    * The secret store of the primary datacenter, from which the servers of the others read the document `federation`, at each boot and
-   * when the primary rotates what is in it: the CA of Consul's agents, the gossip key, and Consul's tokens. It is a directory, of
-   * which they share only the subdirectory `federation`.
+   * when the primary rotates what is in it: the CA of Consul's agents, the gossip key, and Consul's tokens. It is of the same type as
+   * the own one. Of a directory, they share only the subdirectory `federation`.
    *
    * @default none: required outside the primary
    */
-  readonly primarySecretStore?: DirectorySecretStore;
+  readonly primarySecretStore?: SecretStore;
 }
 
 /** @internal */
-export const FEDERATION_SHAPE: is.Shape<FederationOptions> = {
+export const FEDERATION_SHAPE: Omit<is.Shape<FederationOptions>, "primarySecretStore"> = {
   primaryDatacenter: is.required(is.name),
   primaryGateways: is.list(is.name),
-  primarySecretStore: is.block({ type: is.required(is.oneOf(["directory"])), path: is.required(is.name) }),
 };
 
 /** Returns what is wrong with the federation of a datacenter, and the fix. */
@@ -36,10 +35,10 @@ export function problemOfFederation(
   { primaryDatacenter, primaryGateways = [], primarySecretStore }: FederationOptions,
   { type }: SecretStore,
 ): readonly [problem: string, fix: string] | undefined {
-  if (type !== "directory") {
+  if (primarySecretStore !== undefined && primarySecretStore.type !== type) {
     return [
-      `federation is set, but the secret store is of type "${type}".`,
-      "Use a directory, which is the only store from which other datacenters can read.",
+      `Its secret store is of type "${type}", but primarySecretStore of federation is of type "${primarySecretStore.type}".`,
+      "Use stores of one type: hosts have the programs for only one.",
     ];
   }
   const needed = { primaryGateways: primaryGateways.length > 0, primarySecretStore: primarySecretStore !== undefined };

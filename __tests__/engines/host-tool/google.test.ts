@@ -5,6 +5,8 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import {
   googlePlatform,
+  federationSecretGrants,
+  googleFederationSecretName,
   googleSecretNames,
   metricStoreGrants,
   secretStoreGrants,
@@ -32,6 +34,8 @@ const snapshotStore: GoogleSnapshotStore = {
   prefix: "prod/",
 };
 const metricStore = { type: "google-cloud-monitoring", project: "acme-prod", namespace: "meshform/prod" } as const;
+/** The store of another datacenter. */
+const westStore = { ...secretStore, prefix: "west-", bucket: "acme-west-current" };
 let cloud: GoogleCloud;
 let folder: string;
 let env: Readonly<Record<string, string>>;
@@ -45,8 +49,15 @@ beforeEach(async () => {
   cloud = await GoogleCloud.start({
     project: "acme-prod",
     zone: "europe-west1-b",
-    secrets: Object.values(googleSecretNames(secretStore)),
-    buckets: { "acme-current": {}, "acme-snapshots": { "other/consul-20250101T000000Z.snap": "" } },
+    secrets: [
+      ...[secretStore, westStore].flatMap((store) => Object.values(googleSecretNames(store))),
+      googleFederationSecretName(secretStore),
+    ],
+    buckets: {
+      "acme-current": {},
+      "acme-west-current": {},
+      "acme-snapshots": { "other/consul-20250101T000000Z.snap": "" },
+    },
     instances: [{ name: "server-1", zone: "europe-west1-b", address: "10.0.0.10", tags: ["consul-prod"] }],
     identities: {
       server: [
@@ -55,6 +66,8 @@ beforeEach(async () => {
         ...metricStoreGrants(metricStore),
       ],
       client: secretStoreGrants(secretStore, "client"),
+      primary: [...secretStoreGrants(secretStore, "server"), ...federationSecretGrants(secretStore, "primary")],
+      other: [...secretStoreGrants(westStore, "server"), ...federationSecretGrants(secretStore, "other")],
       unable: secretStoreGrants(secretStore, "server").map((grant) =>
         grant.bucket === undefined ? grant : { ...grant, role: "roles/storage.objectViewer" },
       ),
@@ -125,6 +138,31 @@ describe("Secret Manager", () => {
     );
     // Terraform has created the secrets; no host may.
     expect(usedBy("server").filter((used) => /secretmanager\.secrets\./.test(used ?? ""))).toEqual([]);
+  });
+
+  test("of the primary of a WAN federation shows servers of another datacenter one secret", async () => {
+    const federation = { primaryDatacenter: "dc1" };
+    const primary = host("east-1", { federation });
+    const other = host("west-1", {
+      ...{ store: westStore, consulDatacenter: "dc2", federation: { ...federation, primarySecretStore: secretStore } },
+    });
+    cloud.become("primary");
+    expect(await tool(primary, "secrets")).toExit(0);
+    cloud.become("other");
+    expect(await tool(other, "secrets")).toExit(0);
+    expect(other.read("/etc/consul.d/tls/ca.pem")).toBe(primary.read("/etc/consul.d/tls/ca.pem"));
+    expect(other.json("/etc/consul.d/secrets.json")).toMatchObject({
+      ...(primary.json("/etc/consul.d/secrets.json") as object),
+      acl: { tokens: { replication: expect.any(String) as string } },
+    });
+
+    const calls = cloud.calls();
+    expect(calls.filter(({ code }) => code === 401 || code === 403)).toEqual([]);
+    const used = calls.flatMap((call) => (call.identity === "other" ? (call.used ?? []) : []));
+    expect([...new Set(used.filter((it) => / prod-/.test(it)))].sort()).toEqual([
+      "secretmanager.versions.access prod-federation",
+      "storage.objects.get acme-current prod-federation",
+    ]);
   });
 
   test("gives a client no secret but its own", async () => {

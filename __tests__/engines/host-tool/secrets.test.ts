@@ -22,7 +22,7 @@ import { tmpdir } from "node:os";
 import { delimiter, join } from "node:path";
 import { TLSSocket } from "node:tls";
 import { HOST_TOOL, type HostToolConfig } from "../../../constructs/linux/host-tool/host-tool";
-import type { AwsSecretStore } from "../../../constructs/aws/platform/secret-store";
+import { federationSecretName, type AwsSecretStore } from "../../../constructs/aws/platform/secret-store";
 import { documentFile, documentsIn, engineEnvironment, FolderHost, secretsIn, USERS } from "../../support/host-tool";
 import { eventually } from "../../support/eventually";
 import { run } from "../../support/lab";
@@ -754,6 +754,27 @@ describe("AWS Secrets Manager", () => {
       code: 0,
       output: "All files of this host are up to date.\n",
     });
+  });
+
+  test("of the primary of a WAN federation has what servers of another datacenter take", async () => {
+    const [east, west] = ["east/", "west/"].map((part) => ({ ...aws(), prefix: `${aws().prefix}${part}` }));
+    await moto.createSecrets(east, federationSecretName(east));
+    await moto.createSecrets(west);
+    const federation = { primaryDatacenter: "dc1" };
+    const primary = host("east-1", { store: east, federation });
+    const other = host("west-1", {
+      ...{ store: west, consulDatacenter: "dc2", federation: { ...federation, primarySecretStore: east } },
+    });
+    const early = await other.tool(["--wait", "1", "secrets"], env);
+    expect(early.code).toBe(1);
+    expect(early.output).toContain("The secret store of the primary datacenter has no document federation.");
+    for (const server of [primary, other]) expect(await server.tool(["secrets"], env)).toExit(0);
+    expect(other.read("/etc/consul.d/tls/ca.pem")).toBe(primary.read("/etc/consul.d/tls/ca.pem"));
+    expect(other.json("/etc/consul.d/secrets.json")).toMatchObject({
+      ...(primary.json("/etc/consul.d/secrets.json") as object),
+      acl: { tokens: { replication: expect.any(String) as string } },
+    });
+    expect(other.read("/etc/nomad.d/tls/ca.pem")).not.toBe(primary.read("/etc/nomad.d/tls/ca.pem"));
   });
 
   test("that does not answer is waited for, and then named", async () => {

@@ -4,6 +4,8 @@ import { join } from "node:path";
 import {
   awsPlatform,
   SECRET_DOCUMENTS,
+  federationSecretName,
+  federationSecretPolicy,
   secretNames,
   secretStorePolicy,
   WELL_KNOWN_TOKENS,
@@ -100,6 +102,18 @@ describe("the IAM policy", () => {
     expect(statement.Resource).toEqual(
       ["cluster", "client", "operator", "management", "prometheus"].map((name) => arnOf(`meshform/prod/${name}`)),
     );
+  });
+
+  test("of a federation lets servers of the primary write its secret, and those of others read it", () => {
+    const arn = arnOf(federationSecretName(aws));
+    expect(arn).toContain(":meshform/prod/federation-");
+    const [get, put] = ["secretsmanager:GetSecretValue", "secretsmanager:PutSecretValue"];
+    expect(federationSecretPolicy(arn, "primary")).toEqual([
+      { Sid: "KeepFederation", Effect: "Allow", Action: [get, put], Resource: [arn] },
+    ]);
+    expect(federationSecretPolicy(arn, "other")).toEqual([
+      { Sid: "ReadFederation", Effect: "Allow", Action: [get], Resource: [arn] },
+    ]);
   });
 });
 

@@ -52,6 +52,31 @@ export function secretNames({ prefix }: AwsSecretStore): Record<SecretDocument, 
 }
 
 /**
+ * The name of the secret that the primary datacenter of a WAN federation needs in addition to those of {@link secretNames}. Create it without
+ * a value.
+ */
+export function federationSecretName({ prefix }: AwsSecretStore): string {
+  return `${prefix}federation`;
+}
+
+/**
+ * The permissions that the IAM roles of servers need for the secret {@link federationSecretName} of the primary datacenter, in addition to
+ * those of {@link secretStorePolicy}: its own servers write it, and those of the other datacenters read it. If its key is not the one of
+ * AWS, they also need `kms:Decrypt` for that.
+ *
+ * @param arn of the secret
+ * @param servers of the primary datacenter, or of another one
+ */
+export function federationSecretPolicy(arn: string, servers: "primary" | "other"): IamStatement[] {
+  const read = "secretsmanager:GetSecretValue";
+  return [
+    servers === "primary"
+      ? { Sid: "KeepFederation", Effect: "Allow", Action: [read, "secretsmanager:PutSecretValue"], Resource: [arn] }
+      : { Sid: "ReadFederation", Effect: "Allow", Action: [read], Resource: [arn] },
+  ];
+}
+
+/**
  * The permissions that a reader's IAM role needs: servers read and write every secret of the store, all others read only their own secret.
  * No role can create secrets.
  *

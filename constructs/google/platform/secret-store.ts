@@ -49,6 +49,39 @@ export function googleSecretNames({ prefix }: Pick<GoogleSecretStore, "prefix">)
 }
 
 /**
+ * The name of the secret that the primary datacenter of a WAN federation needs in addition to those of {@link googleSecretNames}. Create it
+ * without a version.
+ */
+export function googleFederationSecretName({ prefix }: Pick<GoogleSecretStore, "prefix">): string {
+  return `${prefix}federation`;
+}
+
+/**
+ * The roles that the service accounts of servers need for the secret {@link googleFederationSecretName} of the primary datacenter, in addition
+ * to those of {@link secretStoreGrants}: its own servers write it, and those of the other datacenters read it.
+ *
+ * @param store of the primary datacenter
+ * @param servers of the primary datacenter, or of another one
+ */
+export function federationSecretGrants(store: GoogleSecretStore, servers: "primary" | "other"): IamGrant[] {
+  const secret = googleFederationSecretName(store);
+  return servers === "primary"
+    ? [
+        { role: "roles/secretmanager.secretAccessor", secret },
+        { role: "roles/secretmanager.secretVersionManager", secret },
+      ]
+    : readersGrants(store.bucket, secret);
+}
+
+function readersGrants(bucket: string, secret: string): IamGrant[] {
+  const object = `projects/_/buckets/${bucket}/objects/${secret}`;
+  return [
+    { role: "roles/secretmanager.secretAccessor", secret },
+    { role: "roles/storage.objectViewer", bucket, condition: `resource.name == "${object}"` },
+  ];
+}
+
+/**
  * The roles that a reader's service account needs: servers read, add and destroy versions of every secret of the store, all others
  * read only their own secret. None can create or delete secrets.
  *
@@ -61,11 +94,7 @@ export function secretStoreGrants(store: GoogleSecretStore, reader: SecretReader
   const names = googleSecretNames(store);
   const { bucket } = store;
   if (reader !== "server") {
-    const object = `projects/_/buckets/${bucket}/objects/${names[reader]}`;
-    return [
-      { role: "roles/secretmanager.secretAccessor", secret: names[reader] },
-      { role: "roles/storage.objectViewer", bucket, condition: `resource.name == "${object}"` },
-    ];
+    return readersGrants(bucket, names[reader]);
   }
   return [
     ...Object.values(names).flatMap((secret) => [

@@ -6,6 +6,9 @@ Terraform creates the five secrets in Secrets Manager, empty. Which IAM actions 
   client               secretsmanager:GetSecretValue on `client`
   person, Prometheus   secretsmanager:GetSecretValue on `operator`, on `management`, on `prometheus`
 
+In the primary of a WAN federation, there is a sixth secret, `federation`, which its servers write as the others, and
+servers of other datacenters read.
+
 A version's id is the `ClientRequestToken` with which it was put, and Secrets
 Manager refuses another text with the token of a version that there is. Each token here follows from the version
 before, so of all that put a text after the same version one is first, and the others are refused.

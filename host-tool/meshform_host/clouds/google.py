@@ -9,6 +9,9 @@ are current. Which roles a host's service account needs:
   client               roles/secretmanager.secretAccessor on `client`, roles/storage.objectViewer on its object
   person, Prometheus   the same for `operator`, for `management`, for `prometheus`
 
+In the primary of a WAN federation, there is a sixth secret, `federation`, which its servers write as the others, and
+servers of other datacenters read.
+
 Secret Manager adds versions without a condition, and its aliases may be out of date for minutes. What is consistent at
 once is a version by its number, and an object in a bucket. So an object for each secret has the number of its current
 version, and is only written over the generation that was read: of all that add a version after the same one, one is
