@@ -195,35 +195,66 @@ function problemOf({ status, body = "", open, error }: Sighting, { partly }: Con
   return /^(no healthy upstream|upstream connect error)/.test(body) ? `Envoy says: ${body}` : undefined;
 }
 
-/** How many probes run at a time: each takes a process. */
+/** How many processes that probe run at a time. */
 const atATime = 6;
-/** How long a probe may take on a busy machine, in milliseconds; it gives up long before. */
+/** How long one may take on a busy machine, in milliseconds; it gives up long before. */
 const probeMs = 20_000;
+/** How long further probes from the same place are waited for, in milliseconds: one process makes them all. */
+const gatherMs = 50;
 let running = 0;
 const waiting: (() => void)[] = [];
+/** Probes that no process has begun, by their place. */
+const gathered = new Map<string, Asked[]>();
+
+interface Asked {
+  readonly target: readonly [host: string, port: number | string, kind: "http" | "tcp" | "udp"];
+  readonly answer: (sighting: Sighting) => void;
+}
 
 /**
  * @param host an address, or a directory
  * @param port a port, or the path of a Unix socket in the directory
  * @param user id of the user that makes the request. @default the user of this process
  */
-async function probe(
+function probe(
   enter: readonly string[],
   host: string,
   port: number | string,
   kind: "http" | "tcp" | "udp",
   user?: number,
 ): Promise<Sighting> {
-  const asUser = user === undefined ? [] : [String(user)];
-  const program = [process.execPath, join(__dirname, "probe.mjs"), host, String(port), kind, ...asUser];
-  const [command = "", ...args] = [...enter, ...program];
+  const directory = typeof port === "string" ? host : undefined;
+  const place = JSON.stringify([enter, directory, user]);
+  return new Promise((answer) => {
+    const asked: Asked = { target: [host, port, kind], answer };
+    const others = gathered.get(place);
+    if (others !== undefined) {
+      others.push(asked);
+      return;
+    }
+    gathered.set(place, [asked]);
+    void sleep(gatherMs).then(() => probeAll(enter, place, { directory, user }));
+  });
+}
+
+async function probeAll(
+  enter: readonly string[],
+  place: string,
+  from: { readonly directory?: string; readonly user?: number },
+): Promise<void> {
   while (running >= atATime) await new Promise<void>((resolve) => waiting.push(resolve));
   running++;
+  const asked = gathered.get(place) ?? [];
+  gathered.delete(place);
+  const request = JSON.stringify({ ...from, targets: asked.map(({ target }) => target) });
+  const [command, ...args] = [...enter, process.execPath, join(__dirname, "probe.mjs"), request];
   try {
     const { stdout } = await promisify(execFile)(command, args, { timeout: probeMs });
-    return JSON.parse(stdout) as Sighting;
-  } catch (error) {
-    return { error: error instanceof Error ? error.message : String(error) };
+    const sightings = JSON.parse(stdout) as Sighting[];
+    for (const [index, { answer }] of asked.entries()) answer(sightings[index]);
+  } catch (failure) {
+    const error = failure instanceof Error ? failure.message : String(failure);
+    for (const { answer } of asked) answer({ error });
   } finally {
     running--;
     waiting.shift()?.();
