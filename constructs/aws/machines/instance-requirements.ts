@@ -2,6 +2,7 @@ import type { AutoscalingGroupMixedInstancesPolicyLaunchTemplateOverrideInstance
 import type { Place } from "../../core/problems";
 import * as is from "../../core/shape";
 import { sharedClass } from "../../core/shared-class";
+import { refuseReversedRange } from "./range";
 
 /** A minimum and a maximum. */
 export interface RequiredRange {
@@ -85,9 +86,7 @@ export class InstanceRequirements {
     is.examineProperties(place, this.options, SHAPE);
     for (const property of ["vcpus", "memoryGib"] as const) {
       const { min, max } = Object(this.options[property]) as Partial<RequiredRange>;
-      if (typeof min === "number" && typeof max === "number" && max < min) {
-        place.block(property).refuse("max", max, `${min} (min) or more`, "Give the larger number as max.");
-      }
+      if (typeof min === "number" && typeof max === "number") refuseReversedRange(place.block(property), { min, max });
     }
     const { excluded } = this.options;
     if (Array.isArray(excluded) && excluded.length > MOST_EXCLUDED) {

@@ -92,7 +92,7 @@ export class Machines extends Construct {
     const subnets = subnetsFor(options.subnets, options.network);
     this.refuseNoSubnets(subnets);
     const { name, image, keyArn, capacity, scaling, instanceTypes } = options;
-    const named = instanceTypes instanceof InstanceRequirements ? undefined : instanceTypes;
+    const isByNeed = instanceTypes instanceof InstanceRequirements;
     const { userData, tags, assets } = options.hosts.cloudInit({
       distribution: image.distribution,
       assets: options.assets.location,
@@ -106,7 +106,7 @@ export class Machines extends Construct {
       name: awsName(this, "launch template", name),
       updateDefaultVersion: true,
       imageId: image.idIn(this),
-      instanceType: named?.[0],
+      instanceType: isByNeed ? undefined : instanceTypes[0],
       userData,
       ebsOptimized: "true",
       iamInstanceProfile: { arn: profile.arn },
@@ -141,7 +141,7 @@ export class Machines extends Construct {
       tags: tagsOf(this, name),
     });
     const version = { version: Token.asString(template.latestVersion) };
-    const isMixed = named?.length !== 1 || capacity.kind === "spot";
+    const isMixed = isByNeed || instanceTypes.length > 1 || capacity.kind === "spot";
     const group = new AutoscalingGroup(this, "group", {
       name: this.groupName,
       minSize: scaling.min,
@@ -180,14 +180,13 @@ export class Machines extends Construct {
         ? {
             launchTemplate: {
               launchTemplateSpecification: { launchTemplateId: template.id, ...version },
-              override:
-                instanceTypes instanceof InstanceRequirements
-                  ? [{ instanceRequirements: instanceTypes.block }]
-                  : instanceTypes.map((instanceType) => ({ instanceType })),
+              override: isByNeed
+                ? [{ instanceRequirements: instanceTypes.block }]
+                : instanceTypes.map((instanceType) => ({ instanceType })),
             },
             instancesDistribution: {
               // Requirements have no order.
-              onDemandAllocationStrategy: named === undefined ? "lowest-price" : undefined,
+              onDemandAllocationStrategy: isByNeed ? "lowest-price" : undefined,
               onDemandBaseCapacity: capacity.base,
               onDemandPercentageAboveBaseCapacity: capacity.kind === "spot" ? 0 : 100,
               spotAllocationStrategy: capacity.kind === "spot" ? "price-capacity-optimized" : undefined,

@@ -1,6 +1,7 @@
 import type { Place } from "../../core/problems";
 import * as is from "../../core/shape";
 import { sharedClass } from "../../core/shared-class";
+import { refuseReversedRange } from "./range";
 
 /** The minimum and maximum number of machines in a group. */
 export interface MachineRange {
@@ -84,7 +85,7 @@ export class Scaling {
     else is.examineProperties<MachineRange>(place, this.options, RANGE_SHAPE);
     const { min, max } = this.options;
     if (!isWhole(min) || !isWhole(max)) return;
-    if (max < min) place.refuse("max", max, `${min} (min) or more`, "Give the larger number as max.");
+    refuseReversedRange(place, { min, max });
     if (this.kind === "cpu" && min === 0) {
       place.refuse("min", min, "1 or more", "Use Scaling.byNomad for a pool that may be idle.");
     }
