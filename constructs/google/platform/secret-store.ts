@@ -65,12 +65,15 @@ export function googleFederationSecretName({ prefix }: Pick<GoogleSecretStore, "
  */
 export function federationSecretGrants(store: GoogleSecretStore, servers: "primary" | "other"): IamGrant[] {
   const secret = googleFederationSecretName(store);
-  return servers === "primary"
-    ? [
-        { role: "roles/secretmanager.secretAccessor", secret },
-        { role: "roles/secretmanager.secretVersionManager", secret },
-      ]
-    : readersGrants(store.bucket, secret);
+  return servers === "primary" ? writersGrants(secret) : readersGrants(store.bucket, secret);
+}
+
+/** Without those for the bucket, which servers have for all of their secrets. */
+function writersGrants(secret: string): IamGrant[] {
+  return [
+    { role: "roles/secretmanager.secretAccessor", secret },
+    { role: "roles/secretmanager.secretVersionManager", secret },
+  ];
 }
 
 function readersGrants(bucket: string, secret: string): IamGrant[] {
@@ -96,11 +99,5 @@ export function secretStoreGrants(store: GoogleSecretStore, reader: SecretReader
   if (reader !== "server") {
     return readersGrants(bucket, names[reader]);
   }
-  return [
-    ...Object.values(names).flatMap((secret) => [
-      { role: "roles/secretmanager.secretAccessor", secret },
-      { role: "roles/secretmanager.secretVersionManager", secret },
-    ]),
-    { role: "roles/storage.objectUser", bucket },
-  ];
+  return [...Object.values(names).flatMap(writersGrants), { role: "roles/storage.objectUser", bucket }];
 }
