@@ -1,4 +1,6 @@
+import { append } from "../../core/collections";
 import { queryFor } from "../../consul/prepared-query";
+import type { Cluster } from "../../model/cluster";
 import { failoverFix } from "../../model/reach";
 import type { QueryRecord, UpstreamRecord } from "../../model/records";
 import type { Snapshot } from "../../model/snapshot";
@@ -10,18 +12,17 @@ interface QueryUpstream extends StatedUpstream {
   readonly query: QueryRecord;
 }
 
-const queryUpstreamsIn = once((graph: Snapshot): readonly QueryUpstream[] =>
-  upstreamsIn(graph).flatMap((it) => {
+const queryUpstreamsIn = once((graph: Snapshot): readonly QueryUpstream[] => {
+  const queries = new Map<Cluster, QueryRecord[]>();
+  for (const query of graph.data.queries) append(queries, graph.clusterOf(query.mesh), query);
+  return upstreamsIn(graph).flatMap((it) => {
     const { query: name, datacenter } = it.upstream.destination;
     // A query with a datacenter is one of the Consul there.
     if (name === undefined || datacenter !== undefined) return [];
-    const query = queryFor(
-      graph.data.queries.filter(({ mesh }) => graph.clusterOf(mesh) === it.cluster),
-      name,
-    );
+    const query = queryFor(queries.get(it.cluster) ?? [], name);
     return query === undefined ? [] : [{ ...it, query }];
-  }),
-);
+  });
+});
 
 const queryOfAnotherService: Check = {
   id: "query-of-another-service",
