@@ -34,7 +34,7 @@ export function decisionsOf({ chain, entries, question, defaultAllows }: Connect
   const { ends } = query
     ? reachByQuery(world, from, query, datacenter, request)
     : reach(world, from, { datacenter, service: destination }, request);
-  // What no intention can allow is no matter of intentions.
+  // The others are refused for another reason, and no intention can allow them.
   const decided = ends.filter(({ fix }) => fix === undefined);
   return decided.map(({ service, decision, datacenter: place }) => {
     if (decision === undefined) return { service, isByDefault: false };

@@ -18,7 +18,7 @@ def unpacked(archive: str) -> str:
     found = os.lstat(folders)
     if found.st_uid != 0 or found.st_mode != stat.S_IFDIR | 0o700:
         raise PermissionError(folders)
-    # Whoever writes the archive can set the time of its last change, but not this one.
+    # A program that writes the archive can set its modification time to any value, but not this time.
     version = str(os.stat(archive).st_ctime_ns)
     folder = f"{folders}/{version}"
     if not os.path.isdir(folder):

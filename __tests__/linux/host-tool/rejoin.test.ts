@@ -114,7 +114,7 @@ except Problem as problem:
   const failed = { "@message": "Join cluster failed, will retry", error: "No servers to join" };
   const refused = { "@message": "Cannot discover address", error: "discover-aws: DescribeInstances failed: 403" };
 
-  test("whatever else it logs", async () => {
+  test("among the other lines of its log", async () => {
     const joining = { "@message": "(LAN) joining", lan_addresses: ["10.0.0.7", "10.0.0.8:8301"] };
     expect(await addresses("SDK WARN", running, refused, joining, failed)).toBe('["10.0.0.7", "10.0.0.8:8301"]');
     expect(await addresses(running, failed, joining)).toBe("[]");
