@@ -8,6 +8,7 @@ import { appErrorOf } from "./app-error";
 import { contextOfProject, type AppSource } from "./app-source";
 import { LabError } from "../core/errors";
 import { IS_CLONE } from "../core/invocation";
+import { labMarker } from "../machine/processes";
 import { signalGroup } from "../machine/run-tool";
 
 /** What runs the services of an app: programs of the hosts, or containers. */
@@ -18,6 +19,8 @@ const limitMs = 120_000;
 
 /** What the lab is for which an app is synthesized. */
 export interface SynthesisOptions {
+  /** The lab that ends the app if this process is killed before it can. @default none */
+  readonly lab?: string;
   /** Ends the app. @default never */
   readonly signal?: AbortSignal;
   /** `own` leaves the app its own settings. @default "plain" */
@@ -40,12 +43,12 @@ export interface SynthesisOptions {
 export async function synthesizeApp(
   app: AppSource,
   folder: string,
-  { signal, profile = "plain", runtime = "exec", federation = {} }: SynthesisOptions = {},
+  { lab, signal, profile = "plain", runtime = "exec", federation = {} }: SynthesisOptions = {},
 ): Promise<string> {
   const settings = profile === "own" ? undefined : { runtime, secure: profile === "secure", ...federation };
   rmSync(folder, { recursive: true, force: true });
   mkdirSync(folder, { recursive: true, mode: 0o700 });
-  const output = await run(app, folder, settings, signal);
+  const output = await run(app, folder, settings, { lab, signal });
   if (!existsSync(join(folder, "manifest.json"))) {
     throw new LabError(
       `${app.name} exited without an error but synthesized nothing.`,
@@ -86,7 +89,7 @@ async function run(
   { name, folder: cwd, program, args }: AppSource,
   folder: string,
   settings: LabSettings | undefined,
-  signal?: AbortSignal,
+  { lab, signal }: Pick<SynthesisOptions, "lab" | "signal">,
 ): Promise<string> {
   signal?.throwIfAborted();
   const limit = AbortSignal.timeout(limitMs);
@@ -101,6 +104,7 @@ async function run(
       ...(settings && variablesOf(settings)),
       // In a clone the package's name leads to the sources, from whatever folder the app is run.
       ...(IS_CLONE && { TSX_TSCONFIG_PATH: join(__dirname, "..", "..", "tsconfig.json") }),
+      ...(lab !== undefined && { [labMarker]: lab }),
       CDKTF_OUTDIR: folder,
       CDKTF_CONTEXT_JSON: JSON.stringify({ ...contextOfProject(cwd), ...settings }),
     },

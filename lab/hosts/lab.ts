@@ -36,6 +36,7 @@ export class Lab {
       return await withLock(this.files.lock, options, async () => {
         this.state = readState(this.files) ?? { version: 2, hosts: [] };
         try {
+          await this.endStrays();
           return await action();
         } finally {
           rmSync(this.files.incoming, { recursive: true, force: true });
@@ -85,7 +86,6 @@ export class Lab {
 
   async ensureNetwork(topology: Topology): Promise<Outcome> {
     mkdirSync(this.files.folder, { recursive: true, mode: 0o700 });
-    await this.endStrays();
     this.record({ topology });
     if (isAlive(this.state.network?.init)) return "unchanged";
     // Hosts and forwarder hang on the network: without it they are cut off for good.

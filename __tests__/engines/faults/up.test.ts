@@ -1,10 +1,12 @@
 import { spawn } from "node:child_process";
 import { once } from "node:events";
-import { existsSync } from "node:fs";
+import { existsSync, mkdtempSync, rmSync, writeFileSync } from "node:fs";
+import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { setTimeout as sleep } from "node:timers/promises";
 import { LabFiles } from "../../../lab/core/lab-files";
 import type { LabStatus } from "../../../lab/commands/status";
+import { isAlive, markedProcesses } from "../../../lab/machine/processes";
 import { eventually } from "../../support/eventually";
 import { CLI, TestLab, type Outcome } from "../../support/lab";
 import { traces } from "../../support/machine";
@@ -21,11 +23,11 @@ afterAll(async () => {
 /** Somewhere in the time that an `up` takes from nothing, other than in other runs. */
 const randomMs = () => Math.round(200 + Math.random() * 9_000);
 
-/** Starts `up`, and kills it outright after so long. */
-async function killedUp(ms: number): Promise<void> {
-  const child = spawn(process.execPath, [CLI, "up", "--name", lab.name, "--app", app], { stdio: "ignore" });
+/** Starts `up`, and kills it outright after so long, or at a moment. */
+async function killedUp(moment: number | (() => Promise<void>), itsApp = app): Promise<void> {
+  const child = spawn(process.execPath, [CLI, "up", "--name", lab.name, "--app", itsApp], { stdio: "ignore" });
   const closed = once(child, "close");
-  await Promise.race([closed, sleep(ms)]);
+  await Promise.race([closed, typeof moment === "number" ? sleep(moment) : moment()]);
   child.kill("SIGKILL");
   await closed;
 }
@@ -63,6 +65,32 @@ test("up that is killed at a random moment can be taken down, and nothing is lef
   const { code, output } = await lab.down();
   expect({ ms, code, output }).toExit(0);
   await expectNoTraces();
+});
+
+test("an app that is still at work when its up is killed ends with the next up, or with down", async () => {
+  const folder = mkdtempSync(join(tmpdir(), "meshform-slow-app-"));
+  try {
+    const slow = join(folder, "slow.cjs");
+    writeFileSync(slow, "setTimeout(() => undefined, 60_000);");
+    const isAtWork = () =>
+      eventually(() => {
+        expect(markedProcesses(lab.name)).toHaveLength(1);
+        return Promise.resolve();
+      });
+    await killedUp(isAtWork, slow);
+    const [first] = markedProcesses(lab.name);
+    await killedUp(async () => {
+      await eventually(() => {
+        expect(isAlive(first)).toBe(false);
+        return Promise.resolve();
+      });
+      await isAtWork();
+    }, slow);
+    expect(await lab.down()).toExit(0);
+    expect(await traces([lab.name])).toMatchObject({ processes: [], files: [], groups: [] });
+  } finally {
+    rmSync(folder, { recursive: true });
+  }
 });
 
 test("up that is killed at three random moments, one after the other, is completed by the next", async () => {

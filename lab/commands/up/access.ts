@@ -21,7 +21,7 @@ export async function applyAccess(
   const applied = await run.atEach(sites, async ({ datacenter: { name, primary }, cluster }) => {
     const outDir = files.access(name);
     const federation = primary && { consulDatacenter: name, consulPrimaryDatacenter: primary.name };
-    await synthesizeApp(app, outDir, { signal: run.options.signal, federation });
+    await synthesizeApp(app, outDir, { lab: files.name, signal: run.options.signal, federation });
     await sharePrometheusSecrets(cluster, files);
     return applyStacks({
       outDir,

@@ -15,12 +15,12 @@ import type { Run, Results, Task } from "./run";
 /** Synthesizes the app, for the runtime that it needs. */
 export async function synthesize(run: Run, results: Results): Promise<void> {
   const { app, signal } = run.options;
-  const { incoming } = run.lab.files;
+  const { incoming, name: lab } = run.lab.files;
   const { profile, runtime } = run.topology;
   const synthesizeFor = async (wanted: Runtime) => {
     const { primary } = run.topology.datacenters[0];
     const federation = primary && { consulPrimaryDatacenter: primary.name };
-    results.warnings = await synthesizeApp(app, incoming, { signal, profile, runtime: wanted, federation });
+    results.warnings = await synthesizeApp(app, incoming, { lab, signal, profile, runtime: wanted, federation });
     const documents = readDocuments(readStacks(incoming));
     requireCommunityEdition(documents);
     results.documents = documents.jobs;
