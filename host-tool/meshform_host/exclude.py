@@ -18,6 +18,7 @@ from .rotate import GossipRotation
 from .rotate_ca import CaRotation
 from .rotate_tokens import TokenRotation
 from .tls import ConsulTls
+from .turn import end_turn_of
 
 SWITCH_OFF = "Switch it off, or cut it off from the other hosts and from the secret store, for good."
 # The services under which Nomad's servers are in Consul's catalog.
@@ -53,6 +54,8 @@ class Exclusion:
         self._node = node
         # As the command has it.
         self._what = node
+        # Of its datacenter, if it is another one.
+        self._query = ""
         self._limit = limit
         self._cluster = Cluster.of(host)
         tls = ConsulTls()
@@ -68,6 +71,8 @@ class Exclusion:
     def run(self) -> None:
         self._expect_known_client()
         self._wait_until_off()
+        # If it went down while it had it, the others would wait for 15 minutes.
+        self._ask(lambda: end_turn_of(self._node, self._api("consul"), self._query))
         self._cluster.change(self._begin)
         for what, rotate in self._rotations.items():
             if what in self._cluster.read()["exclusion"]["left"]:

@@ -81,6 +81,7 @@ class Follower:
                     sign_for_hosts(self._host, consul, self._cluster, self._tls)
                 last_answer = time.monotonic()
                 self._trouble = ""
+                self._rejoin.forget()
             except (NotYet, ApiError) as problem:
                 if str(problem) != self._trouble:
                     say(f"Cannot report to Consul which secrets this host has: {problem}")

@@ -52,6 +52,10 @@ class Rejoin:
         self._next = 0.0
         self._trouble = ""
 
+    def forget(self) -> None:
+        """A server answers: a later loss is another one."""
+        self._lost, self._trouble = None, ""
+
     def attempt(self, authority: str) -> None:
         """@param authority the CA of Consul's agents"""
         token = recovery_token(self._host)
@@ -65,7 +69,7 @@ class Rejoin:
 
     def _attempt(self, consul: Api) -> None:
         if knows_server(consul):
-            self._lost, self._trouble = None, ""
+            self.forget()
             return
         now = time.monotonic()
         self._lost = now if self._lost is None else self._lost

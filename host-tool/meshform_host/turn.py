@@ -14,6 +14,30 @@ from .host import Host
 
 # How long a service that starts may take to listen.
 SILENCE_SECONDS = 60
+# The key that says whose turn it is, and until when.
+TURN = "/v1/kv/meshform/turn"
+
+
+def end_turn_of(node: str, consul: Api, query: str = "") -> None:
+    """Lets others have the turn of a host that is off for good.
+
+    @param query the datacenter of the host, if it is another one
+    """
+    held = read_turn(consul, query)
+    if held and held[1]["host"] == node:
+        consul.call("DELETE", "&".join([f"{TURN}?cas={held[0]}", *([query] if query else [])]))
+
+
+def read_turn(consul: Api, query: str = "") -> tuple[int, Json] | None:
+    """The index of the key, and who has the turn."""
+    try:
+        (entry,) = consul.call("GET", f"{TURN}?{query}" if query else TURN)
+    except ApiError as error:
+        if error.status == 404:
+            return None
+        raise
+    held = json.loads(base64.b64decode(entry["Value"] or ""))
+    return entry["ModifyIndex"], held
 
 
 class Turn:
@@ -22,8 +46,6 @@ class Turn:
     A key in Consul with the host's name and until when it may keep it: a host that goes down in the middle does not
     keep the others waiting for longer. A session would not do, since it ends when the Consul agent of its host leaves.
     """
-
-    PATH = "/v1/kv/meshform/turn"
 
     def __init__(self, host: Host, consul: Api, limit: float) -> None:
         self._node = host.node
@@ -60,16 +82,16 @@ class Turn:
         if not self._taken:
             return
         with contextlib.suppress(ApiError, NotYet):
-            held = self._read()
+            held = read_turn(self._consul)
             if held and held[1]["host"] == self._node:
-                self._consul.call("DELETE", f"{self.PATH}?cas={held[0]}")
+                self._consul.call("DELETE", f"{TURN}?cas={held[0]}")
 
     def end_in(self, seconds: float) -> None:
         """Keeps the turn for so long, whatever happens to this host."""
-        held = self._read()
+        held = read_turn(self._consul)
         if self._taken and held:
             entry = {"host": self._node, "until": time.time() + seconds}
-            self._consul.call("PUT", f"{self.PATH}?cas={held[0]}", entry)
+            self._consul.call("PUT", f"{TURN}?cas={held[0]}", entry)
             self._taken = False
 
     def _take(self) -> None:
@@ -83,22 +105,11 @@ class Turn:
             ) from error
 
     def _take_if_allowed(self) -> None:
-        held = self._read()
+        held = read_turn(self._consul)
         now = time.time()
         if held and held[1]["host"] != self._node and held[1]["until"] > now:
             end = time.strftime("%H:%M:%S UTC", time.gmtime(held[1]["until"]))
             raise NotYet(f"{held[1]['host']} restarts or reloads its agents, until {end} at most.", "Hosts take turns.")
         entry = {"host": self._node, "until": now + self._limit}
-        if not self._consul.call("PUT", f"{self.PATH}?cas={held[0] if held else 0}", entry):
+        if not self._consul.call("PUT", f"{TURN}?cas={held[0] if held else 0}", entry):
             raise NotYet("Another host was faster.", "Hosts take turns.")
-
-    def _read(self) -> tuple[int, Json] | None:
-        """Its index, and who has it."""
-        try:
-            (entry,) = self._consul.call("GET", self.PATH)
-        except ApiError as error:
-            if error.status == 404:
-                return None
-            raise
-        held = json.loads(base64.b64decode(entry["Value"] or ""))
-        return entry["ModifyIndex"], held

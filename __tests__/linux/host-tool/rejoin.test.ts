@@ -6,6 +6,8 @@ jest.setTimeout(60_000);
 /** What the agent of a client knows and finds, at a second. */
 interface Moment {
   readonly second: number;
+  /** Whether a server answers, so that nobody looks. @default false */
+  readonly answers?: boolean;
   /** The servers that its gossip calls alive. */
   readonly alive?: readonly string[];
   /** What a lookup would find. */
@@ -50,7 +52,10 @@ rejoin.look_up, rejoin.say = look_up, said.append
 rejoin.time = types.SimpleNamespace(monotonic=lambda: now["second"])
 tried = rejoin.Rejoin(types.SimpleNamespace(is_server=lambda engine: role == "consul-server"))
 for now in moments:
-    tried.attempt("")
+    if now.get("answers"):
+        tried.forget()
+    else:
+        tried.attempt("")
 print(json.dumps({"looked": looked, "joined": joined, "said": said}))
 `;
   const { code, output } = await run("python3", ["-c", script, JSON.stringify(moments), role]);
@@ -87,6 +92,8 @@ describe("a client whose servers are gone", () => {
   test("does nothing about servers that come back soon, or live without a leader", async () => {
     const back = [...every5(0, 25), { second: 26, alive: ["10.0.0.1"] }, ...every5(30, 50)];
     expect(await result(back)).toEqual({ looked: [], joined: [], said: [] });
+    const wellAgain = [...every5(0, 25), { second: 26, answers: true }, ...every5(100, 125)];
+    expect(await result(wellAgain)).toEqual({ looked: [], joined: [], said: [] });
     expect(await result(every5(0, 300, { alive: ["10.0.0.1"] }))).toEqual({ looked: [], joined: [], said: [] });
   });
 });
