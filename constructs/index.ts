@@ -7,7 +7,7 @@ export type { CheckPack } from "./checks/registry";
 export type { Report, ReportedFinding, ReportedSilence } from "./checks/report";
 export { silence, type Silence } from "./checks/silence";
 
-export { CaProvider, type VaultCaOptions } from "./access/ca-provider";
+export { CaProvider, type VaultCaOptions, type VaultSecondaryCaOptions } from "./access/ca-provider";
 export { MeshCertificateAuthority, type MeshCertificateAuthorityProps } from "./access/mesh-certificate-authority";
 export { VaultAuth, type VaultAppRoleOptions, type VaultAwsOptions, type VaultJwtOptions } from "./access/vault-auth";
 export { ConsulAclPolicy, type ConsulAclPolicyProps } from "./access/consul-acl-policy";

@@ -113,6 +113,26 @@ test.each<[string, Partial<MeshCertificateAuthorityProps>, string]>([
   expect(() => resourceOf({ provider: CaProvider.consul(), ...props })).toThrow(message);
 });
 
+test("a CA in Vault in a secondary datacenter has no root", () => {
+  const { rootPkiPath, ...own } = paths;
+  const secondary = (more: object = {}) =>
+    CaProvider.vaultSecondary({ address: "https://vault.example.com:8200", auth, ...own, ...more });
+  const fields = fromTerraformJson(resourceOf({ provider: secondary() }).config_json);
+  expect(fields).toMatchObject({ IntermediatePKIPath: "mesh-intermediate/" });
+  expect(fields).not.toHaveProperty("RootPKIPath");
+  expect(() => resourceOf({ provider: secondary({ rootPkiPath }) })).toThrow("rootPkiPath");
+  const policy = CaProvider.vaultSecondaryPolicy(own);
+  expect(policy).toContain('path "mesh-intermediate/*"');
+  expect(policy).not.toContain("root");
+});
+
+test("the policy lets Consul remove the intermediate certificates that it replaces", () => {
+  for (const policy of [CaProvider.vaultPolicy(paths), CaProvider.vaultSecondaryPolicy(paths)]) {
+    expect(policy).toContain('path "mesh-intermediate/issuer/*" {\n  capabilities = ["read", "delete"]\n}\n');
+    expect(policy).toContain('path "mesh-intermediate/key/*" {\n  capabilities = ["delete"]\n}\n');
+  }
+});
+
 test("the policy for Consul's servers names each path, and one more while the root is rotated", () => {
   const policy = CaProvider.vaultPolicy(paths);
   expect(policy).toContain('path "mesh-root/root/sign-intermediate" {\n  capabilities = ["update"]\n}\n');

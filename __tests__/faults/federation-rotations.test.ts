@@ -2,7 +2,7 @@ import { readFileSync } from "node:fs";
 import { join } from "node:path";
 import { HOST_TOOL } from "../../constructs/linux/host-tool/host-tool";
 import { LabFiles } from "../../lab/core/lab-files";
-import { ensureEngines } from "../../lab/machine/engines/ensure-engines";
+import { certificateSince } from "../support/envoy-certificates";
 import { eventually } from "../support/eventually";
 import { askClient, upstreamOfClient } from "../support/federated-client";
 import { Figures } from "../support/figures";
@@ -91,26 +91,6 @@ async function onServers(datacenter: Datacenter, ...command: string[]): Promise<
   throw new Error(`${command.join(" ")} has no end.`);
 }
 
-/** Since when the certificate is valid that the Envoy of a job has, in milliseconds. */
-async function certificateSince(datacenter: Datacenter, job: string): Promise<number> {
-  const headers = { "X-Nomad-Token": lab.tokenFor("Nomad", datacenter) ?? "" };
-  const nomad = lab.url(`Nomad (${datacenter})`);
-  const listed = (await (await fetch(`${nomad}/v1/job/${job}/allocations`, { headers })).json()) as {
-    readonly ID: string;
-    readonly ClientStatus: string;
-  }[];
-  const { ID = "" } = listed.find(({ ClientStatus }) => ClientStatus === "running") ?? {};
-  const script = `
-    const [, admin] = Object.entries(process.env).find(([name]) => name.startsWith("NOMAD_ENVOY_ADMIN_ADDR_"));
-    fetch("http://" + admin + "/certs").then(async (it) => console.log(await it.text()));`;
-  const args = ["alloc", "exec", `-address=${nomad}`, "-i=false", "-t=false", "-task", `connect-proxy-${job}`, ID];
-  const env = { NOMAD_TOKEN: headers["X-Nomad-Token"] };
-  const { code, output } = await run((await ensureEngines()).nomad.path, [...args, "node", "-e", script], { env });
-  if (code !== 0) throw new Error(output);
-  const { certificates } = JSON.parse(output) as { certificates: { cert_chain: { valid_from: string }[] }[] };
-  return Math.max(...certificates.flatMap((it) => it.cert_chain).map((it) => Date.parse(it.valid_from)));
-}
-
 /** That all hosts are well, and that what is written in the primary still decides in the other datacenter. */
 async function expectWell(hosts: readonly string[] = [...CLIENTS.dc1, ...CLIENTS.dc2]): Promise<void> {
   for (const host of [...SERVERS.dc1, ...SERVERS.dc2, ...hosts]) {
@@ -144,7 +124,7 @@ test("the CA of the mesh is replaced in the primary: all Envoys of both datacent
         ["dc2", "direct"],
       ] as const) {
         // Consul dates them back by a minute.
-        const isNew = (await certificateSince(datacenter, job)) > start - MINUTE;
+        const isNew = (await certificateSince(lab, datacenter, job)) > start - MINUTE;
         expect([datacenter, job, isNew]).toEqual([datacenter, job, true]);
       }
     }, 3 * MINUTE);

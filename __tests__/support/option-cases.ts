@@ -130,6 +130,7 @@ import {
   type AwsKmsSealOptions,
   VaultAuth,
   VaultServers,
+  type VaultSecondaryCaOptions,
   type VaultServersProps,
   type MeshCertificateAuthorityProps,
   type NomadVaultOptions,
@@ -1151,6 +1152,18 @@ export const OPTION_CASES: readonly OptionCase[] = [
       tlsServerName: "e",
     },
     (options) => withCa(CaProvider.vault(options)),
+  ),
+  of<VaultSecondaryCaOptions>(
+    "a certificate authority in Vault, in a secondary datacenter",
+    {
+      address: "https://vault.example.com:8200",
+      auth: VaultAuth.appRole({ roleIdFile: "/a" }),
+      intermediatePkiPath: "b",
+      namespace: "c",
+      caFile: "/d",
+      tlsServerName: "e",
+    },
+    (options) => withCa(CaProvider.vaultSecondary(options)),
   ),
   of<VaultAppRoleOptions>(
     "a login to Vault with AppRole",

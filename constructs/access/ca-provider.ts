@@ -25,7 +25,10 @@ export interface VaultCaOptions {
   readonly tlsServerName?: string;
 }
 
-const VAULT_CA_SHAPE: is.Shape<VaultCaOptions> = {
+/** Options of {@link CaProvider.vaultSecondary}: those of {@link CaProvider.vault}, without the root, which belongs to the primary. */
+export type VaultSecondaryCaOptions = Omit<VaultCaOptions, "rootPkiPath">;
+
+const VAULT_SECONDARY_CA_SHAPE: is.Shape<VaultSecondaryCaOptions> = {
   address: is.required(
     is.rule(
       "an https URL, or an http URL on the loopback interface",
@@ -37,12 +40,13 @@ const VAULT_CA_SHAPE: is.Shape<VaultCaOptions> = {
     ),
   ),
   auth: is.required(is.made("a method, such as VaultAuth.appRole(…)")),
-  rootPkiPath: is.required(is.name),
   intermediatePkiPath: is.required(is.name),
   namespace: is.name,
   caFile: is.name,
   tlsServerName: is.name,
 };
+
+const VAULT_CA_SHAPE: is.Shape<VaultCaOptions> = { ...VAULT_SECONDARY_CA_SHAPE, rootPkiPath: is.required(is.name) };
 
 const withSlash = (path: string) => (path.endsWith("/") ? path : `${path}/`);
 
@@ -58,7 +62,7 @@ export class CaProvider {
 
   /** Consul's servers themselves. The key of the CA is in their state. */
   static consul(): CaProvider {
-    return new CaProvider("consul", {});
+    return new CaProvider("consul");
   }
 
   /**
@@ -68,7 +72,18 @@ export class CaProvider {
    * @see https://developer.hashicorp.com/consul/docs/connect/ca/vault
    */
   static vault(options: VaultCaOptions): CaProvider {
-    return new CaProvider("vault", is.optionsOf("CaProvider.vault", options));
+    return new CaProvider("vault", is.optionsOf("CaProvider.vault", options), VAULT_CA_SHAPE);
+  }
+
+  /**
+   * Vault, in a secondary datacenter of a WAN federation: it has the key of the intermediate certificate of this datacenter, which the
+   * servers of the primary have signed by their root. Those of this datacenter need only {@link CaProvider.vaultSecondaryPolicy}.
+   *
+   * @see https://developer.hashicorp.com/consul/docs/connect/ca#ca-and-certificate-relationship
+   */
+  static vaultSecondary(options: VaultSecondaryCaOptions): CaProvider {
+    const known = is.optionsOf("CaProvider.vaultSecondary", options);
+    return new CaProvider("vault", known, VAULT_SECONDARY_CA_SHAPE);
   }
 
   /**
@@ -82,39 +97,40 @@ export class CaProvider {
     paths: Pick<VaultCaOptions, "rootPkiPath" | "intermediatePkiPath">,
     formerRootPkiPath?: string,
   ): string {
-    const [root, intermediate] = [paths.rootPkiPath, paths.intermediatePkiPath].map(withSlash);
-    const rules: [path: string, ...capabilities: string[]][] = [
+    const root = withSlash(paths.rootPkiPath);
+    const rules: Rule[] = [
       [`${root}cert/ca`, "read"],
       [`${root}ca/pem`, "read"],
       [`${root}ca_chain`, "read"],
       [`${root}root/sign-intermediate`, "update"],
-      [`${intermediate}*`, "create", "read", "update", "list"],
-      [`sys/mounts/${intermediate}tune`, "update"],
-      ["auth/token/lookup-self", "read"],
-      ["auth/token/renew-self", "update"],
-      ["auth/token/revoke-self", "update"],
+      ...intermediateRules(paths.intermediatePkiPath),
     ];
     if (formerRootPkiPath !== undefined) {
       const former = withSlash(formerRootPkiPath);
       rules.push([`${former}root/sign-self-issued`, "update", "sudo"]);
     }
-    return rules
-      .map(([path, ...capabilities]) => `path ${JSON.stringify(path)} {\n  capabilities = ${list(capabilities)}\n}\n`)
-      .join("\n");
+    return policyOf(rules);
+  }
+
+  /**
+   * The policy in Vault for Consul's servers in a secondary datacenter, as HCL: nothing of it is about the root.
+   *
+   * @param paths of the PKI secrets engine of this datacenter
+   */
+  static vaultSecondaryPolicy(paths: Pick<VaultSecondaryCaOptions, "intermediatePkiPath">): string {
+    return policyOf(intermediateRules(paths.intermediatePkiPath));
   }
 
   private constructor(
     /** The name of the provider in Consul's API. */
     readonly kind: "consul" | "vault",
-    private readonly options: Partial<VaultCaOptions>,
+    private readonly options: Partial<VaultCaOptions> = {},
+    private readonly shape: object = {},
   ) {}
 
   /** @internal */
   examine(place: Place): void {
-    if (this.kind === "consul") {
-      return;
-    }
-    is.examineProperties(place, this.options, VAULT_CA_SHAPE);
+    is.examineProperties<object>(place, this.options, this.shape);
     const { rootPkiPath, intermediatePkiPath } = this.options;
     if (typeof rootPkiPath === "string" && typeof intermediatePkiPath === "string") {
       if (withSlash(rootPkiPath) === withSlash(intermediatePkiPath)) {
@@ -141,6 +157,30 @@ export class CaProvider {
       TLSServerName: tlsServerName,
     };
   }
+}
+
+/** A path in Vault, and what is allowed there. */
+type Rule = readonly [path: string, ...capabilities: string[]];
+
+/** What Consul needs for the certificates of services, and for its own token. */
+function intermediateRules(intermediatePkiPath: string): Rule[] {
+  const intermediate = withSlash(intermediatePkiPath);
+  return [
+    [`${intermediate}*`, "create", "read", "update", "list"],
+    // Of the intermediate certificate that the next one replaces. Each new leader gets one.
+    [`${intermediate}issuer/*`, "read", "delete"],
+    [`${intermediate}key/*`, "delete"],
+    [`sys/mounts/${intermediate}tune`, "update"],
+    ["auth/token/lookup-self", "read"],
+    ["auth/token/renew-self", "update"],
+    ["auth/token/revoke-self", "update"],
+  ];
+}
+
+function policyOf(rules: readonly Rule[]): string {
+  return rules
+    .map(([path, ...capabilities]) => `path ${JSON.stringify(path)} {\n  capabilities = ${list(capabilities)}\n}\n`)
+    .join("\n");
 }
 
 function list(words: readonly string[]): string {

@@ -35,6 +35,25 @@ export async function awaitFederation(clusters: readonly Cluster[], options: Wai
   });
 }
 
+/** Waits until datacenters outside the primary of a WAN federation have certificates that the root of the primary signed. */
+export async function awaitMeshCa(clusters: readonly Cluster[], options: WaitOptions): Promise<void> {
+  const without = async () => {
+    const isThere = ({ consul }: Cluster) =>
+      consul.get("/v1/connect/ca/roots").then(
+        (answer) => ((answer as { Roots?: readonly object[] | null }).Roots ?? []).length > 0,
+        () => false,
+      );
+    const found = await Promise.all(clusters.map(isThere));
+    return clusters.filter((_, index) => !found[index]).map(({ datacenter }) => datacenter);
+  };
+  await waitFor("the CA of the mesh", async () => (await without()).length === 0, {
+    ...options,
+    intervalMs: 250,
+    lastSeen: async () => `${(await without()).join(", ")} has none.`,
+    fix: "See the logs of Consul's servers.",
+  });
+}
+
 /** Waits until each datacenter answers the others. */
 async function awaitAnswers(clusters: readonly Cluster[], options: WaitOptions): Promise<void> {
   const apart = async () => (await readFederation(clusters)).filter(({ state }) => state !== "ACTIVE");

@@ -6,7 +6,7 @@ import type { LabFiles } from "../core/lab-files";
 import type { Engine, Engines } from "../machine/engines/engine";
 import type { BootableHost } from "./host";
 import { hostBasics, programAt, pythonOf } from "./host-basics";
-import { vaultHost, type Datacenter, type Topology } from "./topology";
+import { isSecondary, vaultHost, type Datacenter, type Topology } from "./topology";
 import { readVaultCertificate } from "./vault-certificate";
 
 /** Where the Vault of a lab is, for the hosts of the lab. */
@@ -103,11 +103,14 @@ export function vaultClient(files: LabFiles): HostRole {
   };
 }
 
-/** The paths in Vault that belong to a datacenter. Those of the first one have the names that the documentation uses. */
-export function vaultPaths({ name }: Pick<Datacenter, "name">) {
-  const suffix = name === "dc1" ? "" : `-${name}`;
+/**
+ * The paths in Vault that belong to a datacenter. Those of the first one have the names that the documentation uses. In a WAN federation,
+ * the root belongs to the primary.
+ */
+export function vaultPaths(datacenter: Datacenter) {
+  const suffix = datacenter.name === "dc1" ? "" : `-${datacenter.name}`;
   return {
-    rootPkiPath: `mesh-root${suffix}`,
+    rootPkiPath: isSecondary(datacenter) ? undefined : `mesh-root${suffix}`,
     intermediatePkiPath: `mesh-intermediate${suffix}`,
     consulRole: `consul${suffix}`,
     nomadAuth: `jwt-nomad${suffix}`,
@@ -116,7 +119,7 @@ export function vaultPaths({ name }: Pick<Datacenter, "name">) {
 }
 
 /** The `vault` block of the Nomad agents of a datacenter. */
-export function nomadVault(datacenter: Pick<Datacenter, "name">): NomadVaultOptions {
+export function nomadVault(datacenter: Datacenter): NomadVaultOptions {
   return {
     address: vaultAddress,
     caFile: vaultAccess.caFile,

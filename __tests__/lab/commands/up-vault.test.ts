@@ -1,6 +1,7 @@
 import { Run, type UpOptions } from "../../../lab/commands/up/run";
 import { Lab } from "../../../lab/hosts/lab";
 import { allHosts, topologyOf, type Topology } from "../../../lab/hosts/topology";
+import { vaultPaths } from "../../../lab/hosts/vault-host";
 import type { Engines } from "../../../lab/machine/engines/engine";
 
 /** What `up` makes of its options and of the lab that there is. */
@@ -35,8 +36,9 @@ test("a program that prepares Vault needs one", () => {
   expect(topologyAfter({ vaultSetup: "prepare.sh" }, { ...plain, vault: true }).vault).toBe(true);
 });
 
-test("a Vault and WAN federation exclude each other", () => {
-  expect(() => topologyAfter({ vault: true, join: "wan", datacenters: 2 })).toThrow(
-    "A lab with a Vault cannot join its datacenters by WAN federation. Omit --vault, or join them by peering.",
-  );
+test("a WAN federation has one root in Vault, that of the primary; peered datacenters have one each", () => {
+  const rootsOf = (join: "wan" | "peering") =>
+    topologyAfter({ vault: true, join, datacenters: 2 }).datacenters.map((it) => vaultPaths(it).rootPkiPath);
+  expect(rootsOf("wan")).toEqual(["mesh-root", undefined]);
+  expect(rootsOf("peering")).toEqual(["mesh-root", "mesh-root-dc2"]);
 });

@@ -1,5 +1,5 @@
 import { datacenterOf, type SynthesizedStack } from "../../apply/synthesized";
-import { awaitFederation } from "../../cluster/federation";
+import { awaitFederation, awaitMeshCa } from "../../cluster/federation";
 import { readJobs } from "../../cluster/read-jobs";
 import { openGate } from "../../hosts/host";
 import { hostsOf } from "../../hosts/topology";
@@ -7,11 +7,7 @@ import { applyAccess } from "./access";
 import { awaitAgents, awaitServers } from "./agents";
 import { clustersOf, type Results, type Run, type Site } from "./run";
 import { awaitJobs } from "./services";
-
-/** The datacenters whose servers start at boot: in a WAN federation only the primary. */
-export function firstSites(run: Run, { sites }: Results): readonly Site[] {
-  return run.topology.join === "wan" ? sites.slice(0, 1) : sites;
-}
+import { trustIdentities } from "./vault";
 
 /** How the datacenters outside the primary start while the stacks are applied. */
 export interface FederationStart {
@@ -45,7 +41,10 @@ export function federationStart(
     }
     await awaitServers(run, others);
     if (run.isSecure) await applyAccess(run, others, onProgress);
+    if (run.topology.vault) await trustIdentities(run, others);
     await awaitAgents(run, others);
+    // Before that, Consul refuses another configuration of it.
+    await awaitMeshCa(clustersOf(others), run.patience);
   };
   const now = () => (started ??= start());
   return {

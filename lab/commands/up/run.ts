@@ -120,12 +120,6 @@ export class Run {
       // What runs containers goes on to do so: other apps may come.
       ...(earlier?.docker && { docker: true }),
     };
-    if (this.topology.vault && join === "wan") {
-      throw new LabError(
-        "A lab with a Vault cannot join its datacenters by WAN federation.",
-        "Omit --vault, or join them by peering.",
-      );
-    }
     if (options.vaultSetup !== undefined && !this.topology.vault) {
       throw new LabError("--vault-setup is set, but the lab has no Vault.", "Add --vault, or omit --vault-setup.");
     }

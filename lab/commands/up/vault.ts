@@ -17,6 +17,7 @@ import { hasSeparatePlugins, vaultAccess, vaultPaths } from "../../hosts/vault-h
 import type { Engine } from "../../machine/engines/engine";
 import { vaultEnvironment } from "../environment";
 import { commandOnHost } from "../exec";
+import { firstSites } from "./first-sites";
 import type { Results, Run, Site } from "./run";
 
 /**
@@ -40,8 +41,9 @@ export async function setUpVault(run: Run, { sites }: Results): Promise<void> {
   await vault.ensureAuth("approle", { type: "approle" });
   await run.atEach(sites, async (site) => {
     await setUpMeshCa(run, vault, site);
-    await setUpTasks(run, vault, site);
+    await setUpTasks(vault, site);
   });
+  await trustIdentities(run, firstSites(run, { sites }));
   if (run.options.vaultSetup !== undefined) await runSetup(run, resolve(run.options.vaultSetup), engine);
 }
 
@@ -81,18 +83,22 @@ export function writeVaultCredentials(files: LabFiles, credentials: VaultCredent
   replaceFile(files.vaultCredentials, JSON.stringify(credentials));
 }
 
-/** Two PKI secrets engines, and a role with which the servers of Consul may use them. */
+/** PKI secrets engines, and a role with which the servers of Consul may use them. A secondary datacenter has no root of its own. */
 async function setUpMeshCa(run: Run, vault: VaultApi, { datacenter }: Site): Promise<void> {
   const { rootPkiPath, intermediatePkiPath, consulRole } = vaultPaths(datacenter);
   const servers = hostsOf(datacenter, "server");
-  for (const path of [rootPkiPath, intermediatePkiPath]) {
-    await vault.ensureMount(path, { type: "pki", config: { max_lease_ttl: "87600h" } });
+  const mount = (path: string) => vault.ensureMount(path, { type: "pki", config: { max_lease_ttl: "87600h" } });
+  await mount(intermediatePkiPath);
+  if (rootPkiPath === undefined) {
+    await vault.ensurePolicy(consulRole, CaProvider.vaultSecondaryPolicy({ intermediatePkiPath }));
+  } else {
+    await mount(rootPkiPath);
+    await vault.ensure(`${rootPkiPath}/issuers?list=true`, `${rootPkiPath}/root/generate/internal`, {
+      common_name: rootPkiPath,
+      ttl: "87600h",
+    });
+    await vault.ensurePolicy(consulRole, CaProvider.vaultPolicy({ rootPkiPath, intermediatePkiPath }));
   }
-  await vault.ensure(`${rootPkiPath}/issuers?list=true`, `${rootPkiPath}/root/generate/internal`, {
-    common_name: rootPkiPath,
-    ttl: "87600h",
-  });
-  await vault.ensurePolicy(consulRole, CaProvider.vaultPolicy({ rootPkiPath, intermediatePkiPath }));
   const role = `auth/approle/role/${consulRole}`;
   const addresses = servers.map(({ address }) => `${address}/32`);
   await vault.ensure(role, role, {
@@ -113,16 +119,9 @@ async function setUpMeshCa(run: Run, vault: VaultApi, { datacenter }: Site): Pro
 }
 
 /** Workload identities log in with JWTs. Each task may read what belongs to its job. */
-async function setUpTasks(run: Run, vault: VaultApi, { datacenter }: Site): Promise<void> {
+async function setUpTasks(vault: VaultApi, { datacenter }: Site): Promise<void> {
   const { nomadAuth, taskPolicy } = vaultPaths(datacenter);
-  const [server] = hostsOf(datacenter, "server");
-  const credentials = run.lab.credentialsOf(datacenter.name);
   const accessor = await vault.ensureAuth(nomadAuth, { type: "jwt" });
-  await vault.write(`auth/${nomadAuth}/config`, {
-    jwks_url: `${credentials ? "https" : "http"}://${server.address}:4646/.well-known/jwks.json`,
-    ...(credentials && { jwks_ca_pem: credentials.nomadCa }),
-    default_role: taskPolicy,
-  });
   const role = `auth/${nomadAuth}/role/${taskPolicy}`;
   await vault.ensure(role, role, {
     role_type: "jwt",
@@ -135,6 +134,21 @@ async function setUpTasks(run: Run, vault: VaultApi, { datacenter }: Site): Prom
     token_period: "30m",
   });
   await vault.ensurePolicy(taskPolicy, taskRules(accessor));
+}
+
+/** Tells Vault where the keys of workload identities are. Vault fetches them at once, so Nomad's servers must run. */
+export async function trustIdentities(run: Run, sites: readonly Site[]): Promise<void> {
+  const vault = new VaultApi(apiOf(run));
+  await run.atEach(sites, async ({ datacenter }) => {
+    const { nomadAuth, taskPolicy } = vaultPaths(datacenter);
+    const [server] = hostsOf(datacenter, "server");
+    const credentials = run.lab.credentialsOf(datacenter.name);
+    await vault.write(`auth/${nomadAuth}/config`, {
+      jwks_url: `${credentials ? "https" : "http"}://${server.address}:4646/.well-known/jwks.json`,
+      ...(credentials && { jwks_ca_pem: credentials.nomadCa }),
+      default_role: taskPolicy,
+    });
+  });
 }
 
 /** @see https://developer.hashicorp.com/nomad/docs/secure/vault/acl */
