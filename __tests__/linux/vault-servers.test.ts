@@ -32,6 +32,7 @@ test("servers of Vault join each other by TLS, keep their data in integrated sto
     storage: {
       raft: {
         path: "/opt/vault",
+        performance_multiplier: 1,
         retry_join: [
           { leader_api_addr: "https://10.0.1.21:8200", leader_ca_cert_file: tls.caFile },
           { leader_api_addr: "https://10.0.1.22:8200", leader_ca_cert_file: tls.caFile },
@@ -40,6 +41,15 @@ test("servers of Vault join each other by TLS, keep their data in integrated sto
     },
     listener: { tcp: { address: "0.0.0.0:8200", tls_cert_file: tls.certFile, tls_key_file: tls.keyFile } },
   });
+});
+
+test("Consul leads to the servers that are unsealed, unless they are not registered", () => {
+  const registered = ({ vault }: ReturnType<typeof vaultServers>) =>
+    vault.host.files.find(({ path }) => path === "/etc/consul.d/vault.json");
+  expect(JSON.parse(registered(vaultServers())?.content ?? "")).toMatchObject({
+    service: { name: "vault", port: 8200, check: { http: "https://127.0.0.1:8200/v1/sys/health?standbyok=true" } },
+  });
+  expect(registered(vaultServers({ registration: false }))).toBeUndefined();
 });
 
 test("they find each other in a cloud, and unseal with a key of its KMS", () => {

@@ -17,10 +17,10 @@ export async function powerOff(lab: TestLab, ...hosts: readonly string[]): Promi
 }
 
 /** The process of an agent, by its unit's own command. */
-export function agentOf(lab: TestLab, host: string, agent: "consul" | "nomad"): ProcessRecord {
+export function agentOf(lab: TestLab, host: string, agent: "consul" | "nomad" | "vault"): ProcessRecord {
   const { pid } = initOf(lab, host);
   const children = readFileSync(`/proc/${pid}/task/${pid}/children`, "utf8").trim().split(" ").map(Number);
-  const found = children.find((child) => commandOf(child).startsWith(`/usr/local/bin/${agent} agent`));
+  const found = children.find((child) => commandOf(child).startsWith(`/usr/local/bin/${agent} ${agent === "vault" ? "server" : "agent"}`));
   const record = found === undefined ? undefined : recordOf(found);
   if (!record) throw new Error(`${agent} does not run on ${host}: ${children.map(commandOf).join("; ")}`);
   return record;

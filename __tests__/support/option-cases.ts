@@ -1239,6 +1239,7 @@ export const OPTION_CASES: readonly OptionCase[] = [
       extra: {},
       consul: consulServers(),
       join: ["192.0.2.1"],
+      registration: false,
       tls: { certFile: "/a", keyFile: "/b", caFile: "/c" },
       seal: Seal.shamir(),
       ui: true,

@@ -3,6 +3,7 @@ import { consulClient } from "./consul-client";
 import type { ConsulServers } from "./consul-servers";
 import * as is from "../core/shape";
 import { HOST_GROUP_SHAPE, HostGroup, type HostGroupProps } from "./host-group";
+import { vaultService } from "./vault-service";
 import { vaultServer, type VaultServerOptions, type VaultTls } from "./vault-server";
 
 /** Props of {@link VaultServers}. */
@@ -17,6 +18,12 @@ export interface VaultServersProps
    * @see https://developer.hashicorp.com/vault/docs/configuration/storage/raft#retry_join-stanza
    */
   readonly join: readonly string[];
+  /**
+   * Whether the Consul client of each host registers the service `vault`, so that `vault.service.consul` leads to the servers that are
+   * unsealed. In a cluster with ACLs, the agent needs a token for it, which is yours; see docs/vault.md.
+   * @default true
+   */
+  readonly registration?: boolean;
   /** Number of servers: 3 tolerate the loss of one, 5 of two. @default 3 */
   readonly count?: number;
 }
@@ -29,6 +36,7 @@ const VAULT_SERVERS_SHAPE: is.Shape<VaultServersProps> = {
   ...HOST_GROUP_SHAPE,
   consul: is.required(is.like("ConsulServers", "cluster")),
   join: is.required(is.list(is.text)),
+  registration: is.flag,
   count: is.rule("1, 3 or 5", "Use 3, which tolerate the loss of one, or 5, which tolerate the loss of two.", (value) =>
     [1, 3, 5].includes(value as number),
   ),
@@ -58,13 +66,14 @@ export class VaultServers extends HostGroup {
   /** @throws MeshError if an option is wrong */
   constructor(scope: Construct, id: string, props: VaultServersProps) {
     is.refuseWrongValues(scope, props, VAULT_SERVERS_SHAPE, "servers", id);
-    const { consul, join, count = 3 } = props;
+    const { consul, join, registration = true, count = 3 } = props;
     const { cluster } = consul;
     super(scope, id, cluster, { ...props, count });
     this.addPart({
       agent: "consul-client",
       role: consulClient(consul.clientOptions),
     });
+    if (registration) this.addPart({ role: vaultService() });
     this.addPart({
       role: vaultServer({
         version: cluster.versions.vault,
