@@ -51,6 +51,8 @@ export interface CloudMachineOptions {
   readonly image?: MachineImage;
   /** Whether it has a mirror of the engines' packages. @default true */
   readonly hasMirror?: boolean;
+  /** Whether that mirror has Vault too. @default false */
+  readonly vault?: boolean;
 }
 
 /**
@@ -75,11 +77,13 @@ export class CloudMachine {
 
   /** Prepares a machine, and what it may fetch. */
   static async create(options: CloudMachineOptions = {}): Promise<CloudMachine> {
-    const engines = await ensureEngines();
+    const engines = await ensureEngines({ also: options.vault ? ["vault"] : [] });
     const folder = mkdtempSync(join(tmpdir(), "meshform-machine-"));
     const distribution = /^ID=ubuntu$/m.test(readFileSync("/etc/os-release", "utf8")) ? "ubuntu-24.04" : "debian-12";
     mkdirSync(join(folder, "www"));
-    const mirror = options.hasMirror === false ? undefined : await publish(engines, distribution, join(folder, "www"));
+    const also = options.vault && engines.vault ? [engines.vault] : [];
+    const www = join(folder, "www");
+    const mirror = options.hasMirror === false ? undefined : await publish(engines, distribution, www, also);
     for (const file of [script, "file-server.mjs", "metadata-service.mjs", "local-port.mjs"])
       copyFileSync(join(__dirname, file), join(folder, file));
     await certificates(engines.consul.path, folder, ["-additional-ipaddress", "127.0.0.1"]);

@@ -18,13 +18,20 @@ export interface PackageMirror {
 /**
  * Publishes the engines of this machine in the way of their vendors: a signed apt repository below `hashicorp`, release files
  * below `github`. The key is made for this and thrown away.
+ *
+ * @param also further programs of HashiCorp
  */
-export async function publish(engines: Engines, distribution: Distribution, folder: string): Promise<PackageMirror> {
+export async function publish(
+  engines: Engines,
+  distribution: Distribution,
+  folder: string,
+  also: readonly Engine[] = [],
+): Promise<PackageMirror> {
   const architecture = (await must("dpkg", "--print-architecture")).trim() as Architecture;
   const hashicorp = join(folder, "hashicorp");
   mkdirSync(join(hashicorp, "pool"), { recursive: true });
   const packages: string[] = [];
-  for (const engine of [engines.consul, engines.nomad]) {
+  for (const engine of [engines.consul, engines.nomad, ...also]) {
     packages.push(await debianPackage(engine, architecture, hashicorp));
   }
   const suite = join(hashicorp, "dists", CODENAMES[distribution]);
