@@ -53,7 +53,7 @@ async function answers(env: string, requests = 20, path = ""): Promise<Readonly<
 async function atGateway(port: number, host = "gateway.example", path = "/"): Promise<string> {
   const headers = { host };
   return new Promise((resolve, reject) => {
-    const url = `http://127.0.0.1:${lab.movedPorts.get(port) ?? port}${path}`;
+    const url = `http://127.0.0.1:${lab.portOf(port)}${path}`;
     const asked = request(url, { headers, signal: AbortSignal.timeout(10_000) }, (response) => {
       text(response).then(
         (body) => resolve(response.statusCode === 200 ? (JSON.parse(body) as { version: string }).version : body),

@@ -121,7 +121,7 @@ test("an upstream goes through both mesh gateways, through that of the destinati
 });
 
 /** The URL of a listener of the ingress gateway. */
-const doorAt = (port: number) => `http://127.0.0.1:${lab.movedPorts.get(port) ?? port}`;
+const doorAt = (port: number) => `http://127.0.0.1:${lab.portOf(port)}`;
 
 test("an ingress gateway leads to the other datacenter by a redirect, in the mode of the destination", async () => {
   const before = await connectionsOfGateway("dc1");

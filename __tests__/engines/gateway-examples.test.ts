@@ -23,10 +23,7 @@ async function tryPage(page: string, app: string, commands: number, ...options: 
   const tries = commandsAfterUp(page, app, options.map((option) => `${option} `).join(""));
   expect(tries).toHaveLength(commands);
   for (const { command, prints } of tries) {
-    const here = command.replace(
-      /127\.0\.0\.1:(\d+)/,
-      (_, port: string) => `127.0.0.1:${lab.movedPorts.get(Number(port)) ?? port}`,
-    );
+    const here = command.replace(/127\.0\.0\.1:(\d+)/, (_, port: string) => `127.0.0.1:${lab.portOf(Number(port))}`);
     const output = including(IS_SECURE ? ofSecureCluster(prints) : prints);
     await eventually(async () => expect(await run("bash", ["-c", here])).toMatchObject({ output }));
   }

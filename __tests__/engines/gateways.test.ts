@@ -133,8 +133,6 @@ async function startOutside(): Promise<void> {
   await once(child.stdout, "data", { signal: AbortSignal.timeout(30_000) });
 }
 
-const portOf = (wanted: number) => lab.movedPorts.get(wanted) ?? wanted;
-
 interface Answer {
   readonly status: number | undefined;
   readonly body: string;
@@ -146,7 +144,7 @@ function ask(port: number, host: string, path = "/", options: RequestOptions & {
   const request = {
     ...others,
     host: "127.0.0.1",
-    port: portOf(port),
+    port: lab.portOf(port),
     path,
     agent: false,
     headers: { host },
@@ -169,7 +167,7 @@ function ask(port: number, host: string, path = "/", options: RequestOptions & {
  * intentions of a tcp service only when the client's first byte is there.
  */
 function answerTo(port: number, tls?: { readonly ca: string; readonly servername: string }): Promise<string> {
-  const target = { host: "127.0.0.1", port: portOf(port) };
+  const target = { host: "127.0.0.1", port: lab.portOf(port) };
   const socket: Socket = tls === undefined ? connect(target) : connectTls({ ...target, ...tls });
   return new Promise((resolve, reject) => {
     socket.setEncoding("utf8").setTimeout(5_000, () => socket.destroy(new Error("silence")));
@@ -184,7 +182,7 @@ function answerTo(port: number, tls?: { readonly ca: string; readonly servername
 
 /** Opens a connection to a published port, and keeps it open. */
 function openTo(port: number): { say(words: string): Promise<string>; closed(): Promise<unknown> } {
-  const socket = connect({ host: "127.0.0.1", port: portOf(port) }).setEncoding("utf8");
+  const socket = connect({ host: "127.0.0.1", port: lab.portOf(port) }).setEncoding("utf8");
   // One that is cut ends by an error; that it ends is what counts.
   socket.on("error", () => undefined);
   return {
@@ -287,7 +285,7 @@ const onThisMachine = async (program: string) => (await run(process.execPath, ["
 /** The certificate that a listener shows to a client that asks for a name. */
 function certificateAt(port: number, servername: string): Promise<PeerCertificate> {
   return new Promise((resolve, reject) => {
-    const socket = connectTls({ host: "127.0.0.1", port: portOf(port), servername, rejectUnauthorized: false });
+    const socket = connectTls({ host: "127.0.0.1", port: lab.portOf(port), servername, rejectUnauthorized: false });
     socket.setTimeout(5_000, () => socket.destroy(new Error("silence")));
     socket.on("error", reject).on("secureConnect", () => {
       resolve(socket.getPeerCertificate());
@@ -348,7 +346,7 @@ describe("the ingress gateway", () => {
     const answer = () =>
       new Promise<IncomingMessage>((resolve, reject) => {
         const headers = { host: "orders.example", "x-secret": "s", "x-open": "yes" };
-        getHttp({ host: "127.0.0.1", port: portOf(18080), headers, agent: false }, resolve).on("error", reject);
+        getHttp({ host: "127.0.0.1", port: lab.portOf(18080), headers, agent: false }, resolve).on("error", reject);
       });
     await eventually(async () => {
       const response = await answer();
@@ -378,7 +376,7 @@ describe("the ingress gateway", () => {
   });
 
   test("leads gRPC calls, with their status", async () => {
-    const port = portOf(18083);
+    const port = lab.portOf(18083);
     await eventually(async () =>
       expect(await callAt(onThisMachine, port, "speaker.example")).toEqual({ said: "speaker: hello", status: "0" }),
     );
@@ -505,7 +503,7 @@ describe("a gateway with limits of its own", () => {
     const withHeader = (length: number) =>
       new Promise<number | undefined>((resolve, reject) => {
         const headers = { host: "any.example", "x-large": "x".repeat(length) };
-        getHttp({ host: "127.0.0.1", port: portOf(port), headers, agent: false }, (response) => {
+        getHttp({ host: "127.0.0.1", port: lab.portOf(port), headers, agent: false }, (response) => {
           response.resume();
           resolve(response.statusCode);
         }).on("error", reject);
@@ -516,7 +514,7 @@ describe("a gateway with limits of its own", () => {
 
   test("closes connections beyond its limit, and takes new ones when others end", async () => {
     const open = () => {
-      const socket = connect({ host: "127.0.0.1", port: portOf(18201) });
+      const socket = connect({ host: "127.0.0.1", port: lab.portOf(18201) });
       socket.on("error", () => undefined);
       return socket;
     };

@@ -19,12 +19,15 @@ const SERVERS = { dc1: ["server-1", "server-2", "server-3"], dc2: ["dc2-server-1
 const CLIENTS = { dc1: ["client-1", "client-2"], dc2: ["dc2-client-1", "dc2-client-2"] };
 /** What the client in dc1 calls: three ways to dc2, and a service of its own datacenter. */
 const UPSTREAMS = ["LOCAL", "REMOTE", "DIRECT", "SPARE_REMOTE"] as const;
-type Path = (typeof UPSTREAMS)[number] | "door";
+/** The listeners of the ingress gateway in dc1 that lead to services in dc2, by requests and by connections. */
+const DOORS = { door: 9302, ledger: 9303 } as const;
+const PATHS = [...UPSTREAMS, "door", "ledger"] as const;
+type Path = (typeof PATHS)[number];
 
 const lab = new TestLab(`wan-faults-${process.pid}`, join(__dirname, "..", "engines", "apps", "federation.ts"));
 const files = new LabFiles(lab.name);
 const figures = new Figures();
-const urls = new Map<Path, string>();
+const urls = new Map<(typeof UPSTREAMS)[number], string>();
 
 beforeAll(async () => {
   await lab.mustUp("", "--secure", "--datacenters", "2", "--join", "wan");
@@ -39,17 +42,16 @@ afterAll(async () => {
 
 /** Asks an upstream of the client, or through the ingress gateway in dc1 a service in dc2. */
 async function ask(path: Path): Promise<number | string> {
-  const url = urls.get(path);
-  if (url !== undefined) return askClient(lab, url);
+  if (path !== "door" && path !== "ledger") return askClient(lab, urls.get(path) ?? "");
   const host = "Host: by-local-west.example.com";
-  const args = ["-s", "-o", "/dev/null", "-w", "%{http_code}", "--max-time", "10", "-H", host, lab.url("door (dc1)")];
-  return Number((await run("curl", args)).output);
+  const args = ["-s", "-o", "/dev/null", "-w", "%{http_code}", "--max-time", "10", "-H", host];
+  return Number((await run("curl", [...args, `http://127.0.0.1:${lab.portOf(DOORS[path])}`])).output);
 }
 
 /** Waits until each path has answered 20 times in a row. */
 async function settled(): Promise<void> {
   await eventually(async () => {
-    for (const path of [...UPSTREAMS, "door"] as const) {
+    for (const path of PATHS) {
       for (let n = 0; n < 20; n++) expect([path, await ask(path)]).toEqual([path, 200]);
     }
   }, 3 * MINUTE);
@@ -57,7 +59,7 @@ async function settled(): Promise<void> {
 
 async function load(what: string, act: () => Promise<unknown>): Promise<void> {
   await settled();
-  const asks = Object.fromEntries(([...UPSTREAMS, "door"] as const).map((path) => [path, () => ask(path)]));
+  const asks = Object.fromEntries(PATHS.map((path) => [path, () => ask(path)]));
   let ms = 0;
   const loads: Readonly<Record<string, Load>> = await loadWhile(
     asks,

@@ -103,6 +103,11 @@ export class TestLab {
     return this.moved;
   }
 
+  /** Where a port of the app is: itself, unless it was taken on this machine. */
+  portOf(wanted: number): number {
+    return this.moved.get(wanted) ?? wanted;
+  }
+
   /** `meshform down`. What a test that ran into its time limit has left running, such as an `up`, ends before: it has locked the lab. */
   async down(): Promise<Outcome> {
     await Promise.all([...this.commands].map(interrupt));
