@@ -11,7 +11,7 @@ import { appOption } from "./app-option";
 import { clustersOf } from "./cluster-options";
 import { interruptible } from "./interruptible";
 import { jsonOption, print } from "./json";
-import { synthesis } from "./synthesis";
+import { settingsFor, synthesis } from "./synthesis";
 
 interface Options {
   readonly app?: string;
@@ -81,7 +81,7 @@ async function stacksOf(
 ): Promise<readonly SynthesizedStack[] | undefined> {
   if (stacks !== undefined) return readStacks(stacks);
   if (app === undefined && (name !== undefined || !hasApp())) return undefined;
-  return (await synthesis(findApp(app), signal, name === undefined ? "own" : "plain")).stacks;
+  return (await synthesis(findApp(app), signal, settingsFor(name))).stacks;
 }
 
 /** What matters most comes last, where a terminal shows it. */

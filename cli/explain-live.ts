@@ -1,7 +1,8 @@
 import { existsSync } from "node:fs";
 import { targetsOf } from "../cluster/endpoints";
 import { diagnose, type Diagnosis, type LinkReport } from "../connection/diagnose";
-import { gatherConnection, type AskedCluster } from "../connection/gather";
+import type { AskedCluster } from "../connection/asked-cluster";
+import { gatherConnection } from "../connection/gather";
 import { runInLab } from "../connection/run-in-lab";
 import { explain, type Explanation, type Question } from "../graph/explain";
 import { readDocuments, type MeshDocuments } from "../lab/apply/documents";

@@ -9,7 +9,7 @@ import { explainInCluster, explainInLab, renderDiagnosis } from "./explain-live"
 import { interruptible } from "./interruptible";
 import { jsonOption, print } from "./json";
 import { labOption } from "./lab-option";
-import { synthesis } from "./synthesis";
+import { settingsFor, synthesis } from "./synthesis";
 import { table } from "./table";
 
 interface Options {
@@ -70,7 +70,7 @@ async function explainLive(question: Question, options: Options, signal: AbortSi
   const { app, name, environment = false, json } = options;
   const hasOwn = app !== undefined || (environment && hasApp());
   const stacks: readonly SynthesizedStack[] | undefined = hasOwn
-    ? (await synthesis(findApp(app), signal, environment ? "own" : "plain")).stacks
+    ? (await synthesis(findApp(app), signal, settingsFor(environment ? undefined : name))).stacks
     : undefined;
   const answer = await (environment ? explainInCluster(question, stacks) : explainInLab(name, question, stacks));
   print(answer, json, (it) =>

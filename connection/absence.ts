@@ -2,11 +2,18 @@ import { isSeen } from "../cluster/fact";
 import type { ConnectionFacts, JobFact } from "./facts";
 import type { LinkFinding } from "./link";
 
-/** Why Consul has no instance of a service: what Nomad says of its jobs. */
-export function absenceOf({ jobs }: ConnectionFacts, service: string): LinkFinding {
-  const own = isSeen(jobs) ? jobs.value.filter((it) => it.service === service) : [];
+/** Why Consul has no instance of a service in a datacenter: what Nomad says of its jobs. */
+export function absenceOf({ jobs, question }: ConnectionFacts, service: string, datacenter: string): LinkFinding {
+  const own = isSeen(jobs) ? jobs.value.filter((it) => it.service === service && it.datacenter === datacenter) : [];
   const reason = own.map(reasonOf).find((it) => it !== undefined);
   if (reason) return { at: service, ...reason };
+  if (own.length === 0 && datacenter !== question.datacenter) {
+    return {
+      at: service,
+      problem: `Consul has no instance of it in ${datacenter}.`,
+      fix: `Deploy it there, or correct the name of the datacenter.`,
+    };
+  }
   return own.length > 0
     ? {
         at: service,

@@ -42,11 +42,14 @@ export function servingOf(facts: ConnectionFacts, { target, failover }: Branch):
   return [target, ...failover].find(({ ID }) => healthyAt(facts, ID).length > 0);
 }
 
-/** What Envoys call the cluster of a target of a branch. With a failover, each choice bears the name of the first, behind its number. */
-export function clusterNameOf({ target, failover }: Branch, serving: ChainTarget): string {
-  return failover.length === 0
-    ? serving.Name
-    : `failover-target~${[target, ...failover].indexOf(serving)}~${target.Name}`;
+/**
+ * Whether this is what an Envoy calls the cluster of a target of a branch. With a failover, each choice has the name of the first, after
+ * its number. Where the upstream changes the chain, for example its mesh gateway mode or timeout, a hash of that comes before the name.
+ */
+export function isClusterOf(name: string, { target, failover }: Branch, serving: ChainTarget): boolean {
+  const order = failover.length === 0 ? "" : `failover-target~${[target, ...failover].indexOf(serving)}~`;
+  const [, rest] = /^(?:[0-9a-f]{1,8}~)?(.*)$/.exec(name.slice(order.length)) ?? [];
+  return name.startsWith(order) && rest === target.Name;
 }
 
 /** Healthy instances of a target. */
@@ -67,12 +70,14 @@ export function receivers(facts: ConnectionFacts): Instance[] {
   return servingTargets(facts).flatMap(({ ID }) => healthyAt(facts, ID));
 }
 
-/** Whether a target is in the cluster of the source, so that its instances, not gateways, are what Envoys are sent. */
-export function isLocal({ Peer, Datacenter }: ChainTarget, chain: CompiledChain): boolean {
-  return !Peer && Datacenter === chain.Datacenter;
+/** Whether a target is in the datacenter of the source, so that its instances, not gateways, are what Envoys are sent. */
+export function isLocal({ Peer, Datacenter }: ChainTarget, { question }: Pick<ConnectionFacts, "question">): boolean {
+  return !Peer && Datacenter === question.datacenter;
 }
 
-/** `the subset v2 of count-api`: a target in messages. */
-export function nameOfTarget({ Service, ServiceSubset, Peer }: ChainTarget): string {
-  return `${ServiceSubset ? `the subset ${ServiceSubset} of ` : ""}${Service}${Peer ? ` at the peer ${Peer}` : ""}`;
+/** `the subset v2 of count-api`, `count-api in dc2`: a target in messages. */
+export function nameOfTarget(target: ChainTarget, facts: Pick<ConnectionFacts, "question">): string {
+  const { Service, ServiceSubset, Peer, Datacenter } = target;
+  const place = Peer ? ` at the peer ${Peer}` : isLocal(target, facts) ? "" : ` in ${Datacenter}`;
+  return `${ServiceSubset ? `the subset ${ServiceSubset} of ` : ""}${Service}${place}`;
 }

@@ -1,5 +1,5 @@
 import { statedProtocol } from "../constructs/consul/protocol";
-import { configEntries, type ConfigEntries } from "../constructs/model/config-entries";
+import { areOneCluster, configEntries, type ConfigEntries, type World } from "../constructs/model/config-entries";
 import type { Decision } from "../constructs/model/intentions";
 import { reach, reachByQuery } from "../constructs/model/reach";
 import { isSeen } from "../cluster/fact";
@@ -21,24 +21,20 @@ export interface LiveDecision {
  *
  * @throws NotVisible if the entries of the source's cluster are not known
  */
-export function decisionsOf({ chain, entries, question, defaultAllows }: ConnectionFacts): LiveDecision[] {
+export function decisionsOf(facts: ConnectionFacts): LiveDecision[] {
+  const { chain, question, defaultAllows } = facts;
   const { source, destination, datacenter, request } = question;
-  seen(entries[datacenter]);
-  const known = Object.entries(entries).flatMap(([name, fact]) =>
-    fact !== undefined && isSeen(fact) ? [[name, configEntries(fact.value)] as const] : [],
-  );
+  const world = worldOf(facts);
   const from = { datacenter, service: source };
-  const query = isSeen(chain) ? chain.value.Query : undefined;
-  const federated = [datacenter, ...(query?.lookup.Failover?.Targets ?? []).flatMap((it) => it.Datacenter || [])];
-  const world = { entries: new Map(known), ...(query && { federated: [federated] }) };
+  const { Query: query, Datacenter: there = datacenter } = isSeen(chain) ? chain.value : {};
   const { ends } = query
     ? reachByQuery(world, from, query, datacenter, request)
-    : reach(world, from, { datacenter, service: destination }, request);
+    : reach(world, from, { datacenter: there, service: destination }, request);
   // The others are refused for another reason, and no intention can allow them.
   const decided = ends.filter(({ fix }) => fix === undefined);
   return decided.map(({ service, decision, datacenter: place }) => {
     if (decision === undefined) return { service, isByDefault: false };
-    const isByDefault = decision.intention === undefined && place === datacenter;
+    const isByDefault = decision.intention === undefined && areOneCluster(world, place, datacenter);
     if (isByDefault && isSeen(defaultAllows) && defaultAllows.value) {
       return {
         service,
@@ -48,6 +44,16 @@ export function decisionsOf({ chain, entries, question, defaultAllows }: Connect
     }
     return { service, isByDefault, decision: withProtocol(decision, world.entries.get(place), service) };
   });
+}
+
+/** All entries that are known. A WAN federation has the same ones in each datacenter. */
+function worldOf({ entries, federated, question: { datacenter } }: ConnectionFacts): World {
+  const own = configEntries(seen(entries[datacenter]));
+  const names = isSeen(federated) ? federated.value : [datacenter];
+  const asked = Object.entries(entries).flatMap(([name, fact]) =>
+    fact !== undefined && isSeen(fact) ? [[name, configEntries(fact.value)] as const] : [],
+  );
+  return { entries: new Map([...names.map((name) => [name, own] as const), ...asked]), federated: [names] };
 }
 
 /** Permissions on requests let nothing in where Envoy sees no requests. */

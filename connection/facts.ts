@@ -23,12 +23,14 @@ export interface ConnectionFacts {
   readonly chain: Fact<CompiledChain>;
   /** What Consul has of each target of the chain, by the target's id. */
   readonly targets: Readonly<Partial<Record<string, Fact<readonly Instance[]>>>>;
-  /** The same of each service of the chain, whatever its subset, in the source's cluster. */
+  /** The same of each target that is a part of a service: of the whole service there. */
   readonly registered: Readonly<Partial<Record<string, Fact<readonly Instance[]>>>>;
   /** Config entries, by datacenter. */
   readonly entries: Readonly<Partial<Record<string, Fact<readonly consul.ConfigEntry[]>>>>;
   /** Whether connections without an intention are allowed. */
   readonly defaultAllows: Fact<boolean>;
+  /** The datacenters of the source's WAN federation, the nearest ones first: at least its own. */
+  readonly federated: Fact<readonly string[]>;
   /** The prepared queries of the source's cluster, if the source has an upstream to one. */
   readonly queries?: Fact<readonly PreparedQuery[]>;
   /** The peerings of the source's cluster. */
@@ -49,6 +51,8 @@ export interface LiveQuestion {
 /** A job with instances of one of the services. */
 export interface JobFact {
   readonly service: string;
+  /** The Consul datacenter of its cluster. */
+  readonly datacenter: string;
   readonly id: string;
   readonly namespace: string;
   /** `absent`: Nomad has no such job. */
@@ -97,10 +101,13 @@ export interface RegisteredUpstream {
   readonly protocol?: string;
   /** @default the same cluster */
   readonly peer?: string;
+  /** Where its name is looked up. @default in the datacenter of its instance */
+  readonly datacenter?: string;
 }
 
 /** What is read of `/v1/discovery-chain`. */
 export interface CompiledChain {
+  /** Where the name of the destination is looked up. */
   readonly Datacenter: string;
   readonly Protocol: string;
   readonly StartNode: string;

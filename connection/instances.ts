@@ -18,6 +18,7 @@ interface HealthEntry {
         | readonly {
             readonly DestinationName: string;
             readonly DestinationPeer?: string;
+            readonly Datacenter?: string;
             readonly DestinationType?: string;
             readonly LocalBindPort?: number;
             readonly LocalBindSocketPath?: string;
@@ -62,6 +63,7 @@ function instanceOf({ Node, Service, Checks }: HealthEntry): Instance {
       ...(upstream.DestinationType === "prepared_query" && { isQuery: true }),
       ...(upstream.Config?.protocol && { protocol: upstream.Config.protocol }),
       ...(upstream.DestinationPeer && { peer: upstream.DestinationPeer }),
+      ...(upstream.Datacenter && { datacenter: upstream.Datacenter }),
     })),
     isTransparent: Proxy?.Mode === "transparent",
     ...(allocation !== undefined && { allocation }),

@@ -31,6 +31,12 @@ export function upstreamsTo(
   return [...byName, ...own];
 }
 
+/** Where instances look up the name of the destination: in their own datacenter, unless all their upstreams name another one. */
+export function lookupDatacenter(destination: string, instances: readonly Instance[]): string | undefined {
+  const upstreams = instances.flatMap(({ upstreams: its }) => its.filter(({ name }) => name === destination));
+  return upstreams.every(({ datacenter }) => datacenter !== undefined) ? upstreams.at(0)?.datacenter : undefined;
+}
+
 /** A prepared query, and the upstream that asks it. */
 export interface UpstreamQuery {
   readonly query: AskedQuery;

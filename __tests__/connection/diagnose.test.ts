@@ -2,10 +2,10 @@ import { readFileSync } from "node:fs";
 import { join } from "node:path";
 import { diagnose } from "../../connection/diagnose";
 import type { EnvoyView } from "../../connection/envoy-view";
-import type { CompiledChain, ConnectionFacts, EnvoyFact, Instance } from "../../connection/facts";
+import type { CompiledChain, ConnectionFacts, EnvoyFact, Instance, JobFact } from "../../connection/facts";
 import type { SeenEnvoy } from "../../connection/link";
 import { chainOfQuery } from "../../connection/query-chain";
-import { onlyQueryTo } from "../../connection/upstreams";
+import { lookupDatacenter, onlyQueryTo } from "../../connection/upstreams";
 import type { PreparedQuery } from "../../lab/cluster/prepared-query";
 
 /**
@@ -378,7 +378,10 @@ function byQuery(facts: Facts, service: string, lookup: Omit<PreparedQuery["Serv
   if (query) {
     const run = { datacenter: "dc1", protocol: "http", nearest: ["dc1", "dc2", "dc3"] };
     facts.chain = { value: chainOfQuery(query, run) } as Facts["chain"];
-    facts.targets = { "near-api/dc1": facts.registered["count-api"] };
+    const [all] = Object.values(facts.registered);
+    facts.targets = { "near-api/dc1": all };
+    facts.registered = { "near-api/dc1": all };
+    facts.federated = { value: run.nearest };
   }
   const { envoy } = envoyOf(facts, source);
   envoy.clusters.push({ ...clusterOf(envoy, "stable"), name: "near-api.default.dc1.query.f3a9.consul" });
@@ -465,4 +468,69 @@ test("an upstream on a Unix socket: its Envoy listens there, or not", () => {
   expect(causeOf((facts) => onSocket(facts, "elsewhere.sock"))).toContain(
     "Its Envoy has no listener at alloc/tmp/api.sock, the upstream to count-api",
   );
+});
+
+describe("in a WAN federation", () => {
+  /** Has the upstream look the destination up in dc2, where all its instances are, in a mode of its own. */
+  function federate(facts: Facts) {
+    const source = sourceOf(facts);
+    source.upstreams = source.upstreams.map((it) => ({ ...it, datacenter: "dc2" }));
+    facts.federated = { value: ["dc1", "dc2"] };
+    const chain = valueOf<Mutable<CompiledChain>>(facts.chain);
+    chain.Datacenter = "dc2";
+    for (const target of Object.values(chain.Targets)) if (target) target.Datacenter = "dc2";
+    for (const cluster of envoyOf(facts, source).envoy.clusters) {
+      if (cluster.name.includes(".count-api.")) cluster.name = `fc9afadf~${cluster.name}`;
+    }
+  }
+
+  test("a service of another datacenter is looked up there, and the entries of the federation decide", () => {
+    expect(diagnoseWith(federate)).toMatchObject({ ok: true });
+    const alone = (facts: Facts) => {
+      federate(facts);
+      facts.federated = { value: ["dc1"] };
+    };
+    expect(remarksOf(diagnoseWith(alone))).toContainEqual(
+      "intention: count-api: Entries of another cluster decide, which are not visible here.",
+    );
+  });
+
+  test("mesh gateways lead to it, and what Nomad of the own datacenter has of it is no matter", () => {
+    const withoutGateway = (facts: Facts) => {
+      federate(facts);
+      for (const { name, hosts } of envoyOf(facts, sourceOf(facts)).envoy.clusters) {
+        if (name.startsWith("fc9afadf~")) hosts.splice(0);
+      }
+    };
+    expect(causeOf(withoutGateway)).toContain(
+      "Its Envoy has no endpoint for the subset stable of count-api in dc2: no mesh gateway leads there. Check that the mesh gateways of both clusters run. (endpoints)",
+    );
+    const absent = (facts: Facts) => {
+      federate(facts);
+      for (const id of Object.keys(facts.targets)) facts.targets[id] = { value: [] };
+      facts.registered = {};
+    };
+    expect(causeOf(absent)).toContain(
+      "Consul has no instance of it in dc2. 50 % of the requests go there. Deploy it there, or correct the name of the datacenter. (instances)",
+    );
+    const stopped = (facts: Facts) => {
+      absent(facts);
+      const jobs = valueOf<Mutable<JobFact>[]>(facts.jobs);
+      jobs.push({ ...jobs[0], service: "count-api", datacenter: "dc2", state: "stopped" });
+    };
+    expect(causeOf(stopped)).toMatch(
+      /Its job count-api is stopped, so Consul has no instance of it\. .*\(instances\)$/,
+    );
+  });
+
+  test("upstreams say where the name is looked up, unless one of them means the own datacenter", () => {
+    const instance = (...datacenters: (string | undefined)[]) => ({
+      ...sourceOf(JSON.parse(recorded) as Facts),
+      upstreams: datacenters.map((datacenter) => ({ name: "api", port: 1, ...(datacenter && { datacenter }) })),
+    });
+    expect(lookupDatacenter("api", [instance("dc2")])).toBe("dc2");
+    expect(lookupDatacenter("api", [instance("dc2", undefined)])).toBeUndefined();
+    expect(lookupDatacenter("another", [instance("dc2")])).toBeUndefined();
+    expect(lookupDatacenter("api", [])).toBeUndefined();
+  });
 });

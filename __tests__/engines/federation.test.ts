@@ -1,6 +1,7 @@
 import { execFile } from "node:child_process";
 import { join } from "node:path";
 import { promisify } from "node:util";
+import type { LiveExplanation } from "../../cli/explain-live";
 import { LabFiles } from "../../lab/core/lab-files";
 import type { LabStatus } from "../../lab/commands/status";
 import { enterAllocation } from "../../lab/hosts/namespaces";
@@ -118,6 +119,26 @@ test("an upstream goes through both mesh gateways, through that of the destinati
   expect(far["by-local"]).toBe(near.dc2);
   expect(far["by-remote"]).toBeGreaterThan(0);
   expect(far.direct).toBe(0);
+});
+
+test("explain --live looks at services of the other datacenter where they are, in each mode of the gateways", async () => {
+  const ask = async (source: string, destination: string, ...options: readonly string[]) => {
+    const args = ["explain", source, destination, "--live", "--datacenter", "dc1", "--json", ...options];
+    // Behind it are the warnings of the app, where that is synthesized.
+    const [answer] = (await lab.meshform(args)).output.split("\nWarning: ");
+    const { links, expected } = JSON.parse(answer) as LiveExplanation;
+    const notOk = links.filter(({ state }) => state !== "ok");
+    return [expected?.allowed, expected?.ends.map(({ service, datacenter }) => `${service} in ${datacenter}`), notOk];
+  };
+  for (const destination of ["by-local", "by-remote", "direct"]) {
+    expect(await ask("client", destination)).toEqual(["all", [`${destination} in dc2`], []]);
+  }
+  const both = ["all", ["spare-remote in dc1", "spare-remote in dc2"], []];
+  expect(await ask("client", "spare-remote")).toEqual(both);
+  // What is deployed is the same as what the app is for this lab.
+  const app = join(__dirname, "apps", "federation.ts");
+  expect(await ask("client", "spare-remote", "--app", app)).toEqual(both);
+  expect(await ask("door", "ledger-west")).toEqual(["all", ["ledger in dc2"], []]);
 });
 
 /** The URL of a listener of the ingress gateway. */

@@ -49,7 +49,7 @@ export const chain: Link = {
     }
     const weights = branches.filter(({ weight }) => weight !== undefined);
     if (weights.length > 1) {
-      const parts = weights.map(({ target, weight = 0 }) => `${weight} % to ${nameOfTarget(target)}`);
+      const parts = weights.map(({ target, weight = 0 }) => `${weight} % to ${nameOfTarget(target, facts)}`);
       findings.push({ level: "remark", at, problem: `A splitter sends ${parts.join(", ")}.` });
     }
     return findings;

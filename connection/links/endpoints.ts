@@ -1,7 +1,7 @@
 import { failoverFix, REFUSED_PEER, type AskedQuery } from "../../constructs/model/reach";
-import { branchesIn, clusterNameOf, healthyAt, isLocal, nameOfTarget, servingOf, type Branch } from "../branches";
+import { branchesIn, healthyAt, isClusterOf, isLocal, nameOfTarget, servingOf, type Branch } from "../branches";
 import type { EnvoyView } from "../envoy-view";
-import type { CompiledChain, ConnectionFacts } from "../facts";
+import type { ConnectionFacts } from "../facts";
 import { placeOf, requireEnvoys, seen, type Link, type LinkFinding } from "../link";
 import { upstreamsTo } from "../upstreams";
 
@@ -22,7 +22,7 @@ export const endpoints: Link = {
       return [
         ...(Query ? peers.map((peer) => refusalOf(at, peer, Query)) : []),
         ...queries.flatMap(({ name }) => findingsOfQuery(at, envoy, name)),
-        ...(usesChain ? branches.flatMap((branch) => findingsOf(facts, chain, at, envoy, branch)) : []),
+        ...(usesChain ? branches.flatMap((branch) => findingsOf(facts, at, envoy, branch)) : []),
       ];
     });
   },
@@ -48,27 +48,21 @@ function findingsOfQuery(at: string, envoy: EnvoyView, query: string): LinkFindi
   ];
 }
 
-function findingsOf(
-  facts: ConnectionFacts,
-  chain: CompiledChain,
-  at: string,
-  envoy: EnvoyView,
-  branch: Branch,
-): LinkFinding[] {
+function findingsOf(facts: ConnectionFacts, at: string, envoy: EnvoyView, branch: Branch): LinkFinding[] {
   const target = servingOf(facts, branch);
   if (target === undefined) return [];
-  const name = nameOfTarget(target);
+  const name = nameOfTarget(target, facts);
   const stale = envoy.isConnected
     ? "Consul has not sent it yet, or Envoy has refused it"
     : "it is stale, since it is not connected to Consul's gRPC port";
   const fix = "Check Consul's agent on the node of the source, then restart the sidecar.";
-  const cluster = envoy.clusters.find((it) => it.name === clusterNameOf(branch, target));
+  const cluster = envoy.clusters.find((it) => isClusterOf(it.name, branch, target));
   if (cluster === undefined) return [{ at, problem: `Its Envoy has no cluster for ${name}: ${stale}.`, fix }];
   const usable = cluster.hosts.filter(({ health }) => health === "HEALTHY" || health === "DEGRADED");
   const ejected = usable.filter(({ isEjected }) => isEjected);
   const known = new Set(usable.map(({ address, port }) => `${address}:${port}`));
   const wanted = new Set(healthyAt(facts, target.ID).map(({ address, port }) => `${address}:${port}`));
-  if (isLocal(target, chain)) {
+  if (isLocal(target, facts)) {
     const gone = [...known].filter((it) => !wanted.has(it));
     const missing = [...wanted].filter((it) => !known.has(it));
     if (gone.length > 0) {

@@ -19,12 +19,14 @@ function findingsOf(facts: ConnectionFacts, branch: Branch): LinkFinding[] {
   if (serving === undefined) {
     const { problem, ...rest } = problemOf(facts, target);
     const others =
-      failover.length === 0 ? "" : ` Neither has any failover target (${failover.map(nameOfTarget).join(", ")}).`;
+      failover.length === 0
+        ? ""
+        : ` Neither has any failover target (${failover.map((it) => nameOfTarget(it, facts)).join(", ")}).`;
     return [{ ...rest, problem: `${problem}${others}${part}` }];
   }
   if (serving !== target) {
     const { problem, at } = problemOf(facts, target);
-    return [{ level: "remark", at, problem: `Its requests fail over to ${nameOfTarget(serving)}: ${problem}` }];
+    return [{ level: "remark", at, problem: `Its requests fail over to ${nameOfTarget(serving, facts)}: ${problem}` }];
   }
   const ill = seen(facts.targets[target.ID]).filter((it) => !isHealthy(it, target));
   return ill.map((it) => ({
@@ -37,14 +39,14 @@ function findingsOf(facts: ConnectionFacts, branch: Branch): LinkFinding[] {
 
 /** Why a target has no healthy instance. */
 function problemOf(facts: ConnectionFacts, target: ChainTarget): LinkFinding {
-  const { Service, ServiceSubset, Subset, Peer } = target;
+  const { ID, Service, ServiceSubset, Subset, Peer, Datacenter } = target;
   const all = seen(facts.targets[target.ID]);
   const { destination } = facts.question;
   const redirected = Service === destination ? "" : ` Rules of ${destination} lead there.`;
   if (all.length > 0) {
     return {
       at: all.length === 1 ? placeOf(all[0]) : Service,
-      problem: `No instance of ${nameOfTarget(target)} is healthy: ${failing(all[0].checks)}.${redirected}`,
+      problem: `No instance of ${nameOfTarget(target, facts)} is healthy: ${failing(all[0].checks)}.${redirected}`,
       fix: "Fix what its check reports; see `meshform health`.",
     };
   }
@@ -55,8 +57,8 @@ function problemOf(facts: ConnectionFacts, target: ChainTarget): LinkFinding {
       fix: `Export it in the cluster of ${Peer}, and deploy it there.`,
     };
   }
-  const { [Service]: registered } = facts.registered;
-  const isOfQuery = isSeen(facts.chain) && facts.chain.value.Query !== undefined && Subset !== undefined;
+  const { [ID]: registered } = facts.registered;
+  const isOfQuery = isSeen(facts.chain) && facts.chain.value.Query !== undefined;
   if ((ServiceSubset || isOfQuery) && registered !== undefined && isSeen(registered) && registered.value.length > 0) {
     const [what, owner] = ServiceSubset
       ? [`is in the subset ${ServiceSubset}`, "subset"]
@@ -75,7 +77,7 @@ function problemOf(facts: ConnectionFacts, target: ChainTarget): LinkFinding {
       fix: `Start the gateway ${gateway}; see \`meshform health\`.`,
     };
   }
-  const { problem, ...rest } = absenceOf(facts, Service);
+  const { problem, ...rest } = absenceOf(facts, Service, Datacenter);
   return { ...rest, problem: `${problem}${redirected}` };
 }
 

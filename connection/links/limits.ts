@@ -15,7 +15,7 @@ export const limits: Link = {
         return [
           {
             at: placeOf(instance),
-            problem: `Its Envoy sheds requests for ${nameOfTarget(target)}: the limit of ${what.join(", ")} is reached.`,
+            problem: `Its Envoy sheds requests for ${nameOfTarget(target, facts)}: the limit of ${what.join(", ")} is reached.`,
             fix: "Raise `limits` of the upstream, or reduce the load.",
           },
         ];

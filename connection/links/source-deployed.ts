@@ -7,9 +7,9 @@ export const sourceDeployed: Link = {
   id: "source-deployed",
   title: "the source runs",
   find: (facts) => {
-    const { source } = facts.question;
+    const { source, datacenter } = facts.question;
     const instances = seen(facts.source);
-    if (instances.length === 0) return [absenceOf(facts, source)];
+    if (instances.length === 0) return [absenceOf(facts, source, datacenter)];
     if (instances.every(({ kind }) => kind === "plain")) {
       return [
         {

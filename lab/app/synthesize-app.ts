@@ -6,6 +6,7 @@ import { readReport, sentenceOf, sentenceOfSilence, type Report } from "../../co
 import type { Profile } from "../../constructs/linux/profile";
 import { appErrorOf } from "./app-error";
 import { contextOfProject, type AppSource } from "./app-source";
+import type { Topology } from "../hosts/topology";
 import { LabError } from "../core/errors";
 import { IS_CLONE } from "../core/invocation";
 import { labMarker } from "../machine/processes";
@@ -18,17 +19,27 @@ export type Runtime = "exec" | "docker";
 const limitMs = 120_000;
 
 /** What the lab is for which an app is synthesized. */
-export interface SynthesisOptions {
+export interface SynthesisOptions extends LabOptions {
   /** The lab that ends the app if this process is killed before it can. @default none */
   readonly lab?: string;
   /** Ends the app. @default never */
   readonly signal?: AbortSignal;
+}
+
+/** What of a lab, or of another cluster, decides what an app synthesizes. */
+export interface LabOptions {
   /** `own` leaves the app its own settings. @default "plain" */
   readonly profile?: Profile | "own";
   /** @default "exec" */
   readonly runtime?: Runtime;
   /** In a WAN federation, the primary datacenter, and the one that the app is for. @default none */
   readonly federation?: Federation;
+}
+
+/** What an app is synthesized for in a lab. */
+export function settingsOf({ profile, runtime, datacenters }: Topology): LabOptions {
+  const [{ primary }] = datacenters;
+  return { profile, runtime, ...(primary && { federation: { consulPrimaryDatacenter: primary.name } }) };
 }
 
 /**

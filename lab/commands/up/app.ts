@@ -1,7 +1,7 @@
 import { join } from "node:path";
 import { needsOf, requireNeeds } from "../../app/app-needs";
 import { contextOfProject } from "../../app/app-source";
-import { synthesizeApp, type Runtime } from "../../app/synthesize-app";
+import { settingsOf, synthesizeApp, type Runtime } from "../../app/synthesize-app";
 import { readDocuments } from "../../apply/documents";
 import { requireCommunityEdition } from "../../apply/require-community-edition";
 import { readStacks } from "../../apply/synthesized";
@@ -16,18 +16,16 @@ import type { Run, Results, Task } from "./run";
 export async function synthesize(run: Run, results: Results): Promise<void> {
   const { app, signal } = run.options;
   const { incoming, name: lab } = run.lab.files;
-  const { profile, runtime } = run.topology;
+  const settings = settingsOf(run.topology);
   const synthesizeFor = async (wanted: Runtime) => {
-    const { primary } = run.topology.datacenters[0];
-    const federation = primary && { consulPrimaryDatacenter: primary.name };
-    results.warnings = await synthesizeApp(app, incoming, { lab, signal, profile, runtime: wanted, federation });
+    results.warnings = await synthesizeApp(app, incoming, { ...settings, lab, signal, runtime: wanted });
     const documents = readDocuments(readStacks(incoming));
     requireCommunityEdition(documents);
     results.documents = documents.jobs;
   };
-  await synthesizeFor(runtime ?? "exec");
+  await synthesizeFor(settings.runtime ?? "exec");
   // The Envoys of an app of containers are containers too, as they are elsewhere.
-  if (runtime === undefined && needsOf(results.documents, run.envoyImage).hasContainers) {
+  if (settings.runtime === undefined && needsOf(results.documents, run.envoyImage).hasContainers) {
     await synthesizeFor("docker");
   }
 }
