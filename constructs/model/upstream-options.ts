@@ -12,7 +12,7 @@ export enum MeshGatewayMode {
   NONE = "none",
   /** Through the gateway of the source's datacenter. */
   LOCAL = "local",
-  /** Through the gateway of the destination's datacenter. */
+  /** Through the gateway of the destination's datacenter. Consul gives callers also gateways whose health checks fail. */
   REMOTE = "remote",
 }
 

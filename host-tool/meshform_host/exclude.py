@@ -54,6 +54,7 @@ class Exclusion:
         self._node = node
         # As the command has it.
         self._what = node
+        self._datacenter = host.datacenter
         # Of its datacenter, if it is another one.
         self._query = ""
         self._limit = limit
@@ -73,6 +74,7 @@ class Exclusion:
         self._wait_until_off()
         # If it went down while it had it, the others would wait for 15 minutes.
         self._ask(lambda: end_turn_of(self._node, self._api("consul"), self._query))
+        self._ask(self._leave_catalog)
         self._cluster.change(self._begin)
         for what, rotate in self._rotations.items():
             if what in self._cluster.read()["exclusion"]["left"]:
@@ -130,6 +132,11 @@ class Exclusion:
 
         wait_for(f"{self._node} to be off", self._limit, is_off)
 
+    def _leave_catalog(self) -> None:
+        """Ends requests to what ran there: callers in the mesh gateway mode `remote` do not see that a gateway is critical."""
+        node = {"Node": self._node, "Datacenter": self._datacenter}
+        self._api("consul").call("PUT", "/v1/catalog/deregister", node)
+
     def _forget(self) -> None:
         """What runs elsewhere by now is not on that host, and its node is unknown to both engines."""
         name = urllib.parse.quote(self._node, safe="")
@@ -137,7 +144,7 @@ class Exclusion:
         def forget() -> None:
             consul, nomad = self._api("consul"), self._api("nomad")
             consul.call("PUT", f"/v1/agent/force-leave/{name}?prune")
-            consul.call("PUT", "/v1/catalog/deregister", {"Node": self._node})
+            self._leave_catalog()
             consul.call("DELETE", f"{HOSTS}/{name}")
             consul.call("DELETE", f"{HOSTS}/{name}/?recurse")
             consul.call("DELETE", excluded(self._node))
@@ -188,10 +195,11 @@ class ExclusionElsewhere(Exclusion):
 
     def _expect_known_client(self) -> None:
         nodes = self._ask(lambda: self._names("/v1/catalog/nodes"))
+        taken = self._ask(lambda: read_texts(self._api("consul"), f"{HOSTS}/?recurse&{self._query}"))
         servers = self._ask(lambda: [*self._names("/v1/catalog/service/consul"), *self._names(NOMAD_SERVERS)])
         if self._node in servers:
             raise known_server(self._node)
-        if self._node not in nodes:
+        if self._node not in {*nodes, *taken}:
             fix = f"See `consul members` on a server of {self._datacenter}."
             raise Problem(f"There is no host named {self._node} in {self._datacenter}.", fix)
 
