@@ -2,15 +2,26 @@ import { constants } from "node:os";
 
 const SIGNALS = ["SIGINT", "SIGTERM"] as const;
 
-/** Why an action was stopped: somebody asked the process to end. */
+/** Why an action was stopped: somebody asked the process to end, or nobody reads what it prints any more (SIGPIPE). */
 export class Interruption extends Error {
   /** As a shell gives it for a process that the signal ended. */
   readonly exitCode: number;
 
-  constructor(name: (typeof SIGNALS)[number]) {
-    super(`Stopped by ${name}.`);
-    this.exitCode = 128 + constants.signals[name];
+  constructor(readonly signal: (typeof SIGNALS)[number] | "SIGPIPE") {
+    super(`Stopped by ${signal}.`);
+    this.exitCode = 128 + constants.signals[signal];
   }
+}
+
+/** Aborted once the reader of standard output has ended. Node keeps the signal itself back, which it would get for sockets too. */
+const unread = new AbortController();
+
+/** Has actions stop when the reader of standard output ends, for example `head`. Otherwise Node would end the process in the middle of its work. */
+export function watchReader(): void {
+  process.stdout.on("error", (error: NodeJS.ErrnoException) => {
+    if (error.code !== "EPIPE") throw error;
+    unread.abort(new Interruption("SIGPIPE"));
+  });
 }
 
 /**
@@ -26,7 +37,7 @@ export async function interruptible<T>(action: (signal: AbortSignal) => Promise<
   };
   for (const name of SIGNALS) process.on(name, stop);
   try {
-    return await action(controller.signal);
+    return await action(AbortSignal.any([controller.signal, unread.signal]));
   } finally {
     for (const name of SIGNALS) process.off(name, stop);
   }

@@ -4,7 +4,7 @@ import { Command, CommanderError } from "commander";
 import { EngineRefusal } from "../lab/cluster/engine-api";
 import { LabError } from "../lab/core/errors";
 import { invocation } from "../lab/core/invocation";
-import { Interruption } from "./interruptible";
+import { Interruption, watchReader } from "./interruptible";
 import { keepStdoutForJson, printJson, type JsonError } from "./json";
 
 /** How the process ends, as shells and sysexits.h have it. */
@@ -37,6 +37,7 @@ const COMMANDS: Readonly<Record<string, (program: Command) => void>> = {
 
 /** Runs the command that the arguments name, and sets the exit code of the process. */
 export async function main(): Promise<void> {
+  watchReader();
   const manifest = JSON.parse(readFileSync(require.resolve("meshform/package.json"), "utf8")) as { version: string };
   const program = new Command("meshform")
     .description("A Consul service mesh on Nomad: as code, and as a lab on this machine.")
@@ -83,7 +84,7 @@ function report(error: unknown): number {
   // Commander has already said what is wrong; its help and version end here too, with code 0.
   if (error instanceof CommanderError) return error.exitCode === 0 ? 0 : EXIT.usage;
   if (error instanceof Interruption) {
-    console.error("Stopped.");
+    if (error.signal !== "SIGPIPE") console.error("Stopped.");
     return error.exitCode;
   }
   if (error instanceof LabError) {

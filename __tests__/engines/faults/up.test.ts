@@ -8,7 +8,7 @@ import { LabFiles } from "../../../lab/core/lab-files";
 import type { LabStatus } from "../../../lab/commands/status";
 import { isAlive, markedProcesses } from "../../../lab/machine/processes";
 import { eventually } from "../../support/eventually";
-import { CLI, TestLab, type Outcome } from "../../support/lab";
+import { CLI, run, TestLab, type Outcome } from "../../support/lab";
 import { traces } from "../../support/machine";
 
 const MINUTE = 60_000;
@@ -67,11 +67,20 @@ test("up that is killed at a random moment can be taken down, and nothing is lef
   await expectNoTraces();
 });
 
-test("an app that is still at work when its up is killed ends with the next up, or with down", async () => {
+/** Runs something with an app that takes a minute. */
+async function withSlowApp(act: (app: string) => Promise<void>): Promise<void> {
   const folder = mkdtempSync(join(tmpdir(), "meshform-slow-app-"));
   try {
     const slow = join(folder, "slow.cjs");
     writeFileSync(slow, "setTimeout(() => undefined, 60_000);");
+    await act(slow);
+  } finally {
+    rmSync(folder, { recursive: true });
+  }
+}
+
+test("an app that is still at work when its up is killed ends with the next up, or with down", async () => {
+  await withSlowApp(async (slow) => {
     const isAtWork = () =>
       eventually(() => {
         expect(markedProcesses(lab.name)).toHaveLength(1);
@@ -88,9 +97,20 @@ test("an app that is still at work when its up is killed ends with the next up, 
     }, slow);
     expect(await lab.down()).toExit(0);
     expect(await traces([lab.name])).toMatchObject({ processes: [], files: [], groups: [] });
-  } finally {
-    rmSync(folder, { recursive: true });
-  }
+  });
+});
+
+test("a command whose output nobody reads ends as with Ctrl-C, or goes on if it has nothing to stop", async () => {
+  await withSlowApp(async (slow) => {
+    const unread = async (command: string) => {
+      const script = `exec 3>&1; { "${process.execPath}" "${CLI}" ${command} 2>&3; echo "code $?" >&3; } | true`;
+      return (await run("bash", ["-c", script])).output;
+    };
+    expect(await unread("checks")).toBe("code 0\n");
+    const output = await unread(`up --name ${lab.name} --app ${slow}`);
+    expect(output).toMatch(/^(?!.*\n +at )[^]*stopped\]\ncode 141\n$/);
+    expect(await traces([lab.name])).toMatchObject({ processes: [], files: [], groups: [] });
+  });
 });
 
 test("up that is killed at three random moments, one after the other, is completed by the next", async () => {
