@@ -35,21 +35,28 @@ export async function awaitFederation(clusters: readonly Cluster[], options: Wai
   });
 }
 
-/** Waits until datacenters outside the primary of a WAN federation have certificates that the root of the primary signed. */
+/**
+ * Waits until the CA of datacenters outside the primary of a WAN federation can sign. After a restart they know their roots at once, but
+ * not yet those of the primary, so they are asked to sign.
+ */
 export async function awaitMeshCa(clusters: readonly Cluster[], options: WaitOptions): Promise<void> {
+  // A name of its own: an agent would answer from memory what it has asked for before.
+  const path = `/v1/agent/connect/ca/leaf/meshform-${String(Date.now())}`;
   const without = async () => {
-    const isThere = ({ consul }: Cluster) =>
-      consul.get("/v1/connect/ca/roots").then(
-        (answer) => ((answer as { Roots?: readonly object[] | null }).Roots ?? []).length > 0,
-        () => false,
-      );
-    const found = await Promise.all(clusters.map(isThere));
-    return clusters.filter((_, index) => !found[index]).map(({ datacenter }) => datacenter);
+    const signed = await Promise.all(
+      clusters.map(({ consul }) =>
+        consul.get(path).then(
+          () => true,
+          () => false,
+        ),
+      ),
+    );
+    return clusters.filter((_, index) => !signed[index]).map(({ datacenter }) => datacenter);
   };
-  await waitFor("the CA of the mesh", async () => (await without()).length === 0, {
+  await waitFor("the CA of the mesh to sign certificates", async () => (await without()).length === 0, {
     ...options,
-    intervalMs: 250,
-    lastSeen: async () => `${(await without()).join(", ")} has none.`,
+    intervalMs: 500,
+    lastSeen: async () => `That of ${(await without()).join(", ")} does not.`,
     fix: "See the logs of Consul's servers.",
   });
 }
