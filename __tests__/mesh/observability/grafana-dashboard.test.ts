@@ -1,6 +1,19 @@
-import { meshDashboard } from "../../../constructs";
+import { meshDashboard, type DashboardPanel } from "../../../constructs";
 
-const { panels } = meshDashboard();
+const { panels, templating } = meshDashboard();
+
+/** What Grafana puts in place of `$source` and `$destination`. */
+function chosen(expr: string, source: string, destination: string): string {
+  return expr.replaceAll("$source", source).replaceAll("$destination", destination);
+}
+
+function panel(title: string): DashboardPanel {
+  const found = panels.find((it) => it.title === title);
+  if (found === undefined) {
+    throw new Error(`No panel has the title ${title}`);
+  }
+  return found;
+}
 
 test("no two panels overlap, and none is wider than the page", () => {
   const taken = new Set<string>();
@@ -15,11 +28,32 @@ test("no two panels overlap, and none is wider than the page", () => {
   }
 });
 
-test("requests, errors and duration follow the choice of source and destination", () => {
-  for (const title of ["Requests by connection", "Error ratio by connection", "Duration by connection"]) {
-    const [target] = panels.find((panel) => panel.title === title)?.targets ?? [];
-    expect(target.expr).toContain('{consul_source_service=~"$source", consul_destination_service=~"$destination"}');
+test("each panel of connections follows the choice of source and destination", () => {
+  const ofConnections = panels.filter(({ title }) => /connection|Requests|Failing/.test(title));
+  expect(ofConnections.length).toBe(10);
+  for (const { targets } of ofConnections) {
+    for (const { expr } of targets) {
+      expect(chosen(expr, "front", "orders")).toContain(
+        '{consul_source_service=~"front", consul_destination_service=~"(orders)( [(]failover.+)?"',
+      );
+    }
   }
+});
+
+test("who chooses a destination sees its failover targets too, of which the menus have none", () => {
+  const [, matcher] =
+    /consul_destination_service=~"(.*?)"/.exec(
+      chosen(panel("Bytes by connection").targets[0].expr, ".+", "(orders|stock)"),
+    ) ?? [];
+  const matches = (destination: string) => new RegExp(`^(${matcher})$`).test(destination);
+  expect(["orders", "orders (failover 1)", "stock"].filter(matches)).toHaveLength(3);
+  expect(["orders2", "other (failover 1)", ""].filter(matches)).toEqual([]);
+  expect(JSON.stringify(templating)).toContain('consul_destination_service!~\\".+ [(]failover.+\\"');
+});
+
+test("with all destinations, Envoy's connections without one are not shown", () => {
+  const { list } = templating as { list: { name: string; allValue?: string }[] };
+  expect(list.map(({ allValue }) => allValue)).toEqual([undefined, ".+", ".+"]);
 });
 
 test("panels and variables ask the data source that is chosen, and ids are unique", () => {

@@ -65,17 +65,15 @@ interface PanelPlan {
   readonly queries: Readonly<Record<string, string>>;
 }
 
-const EDGES = '{consul_source_service=~"$source", consul_destination_service=~"$destination"}';
+/** A destination includes its failover targets, which have a suffix. */
+const OF_EDGES = 'consul_source_service=~"$source", consul_destination_service=~"($destination)( [(]failover.+)?"';
+const EDGES = `{${OF_EDGES}}`;
 const EDGE = "{{consul_source_service}} → {{consul_destination_service}}";
 
 const PANELS: readonly PanelPlan[] = [
   stat("Requests", "reqps", `sum(mesh:edge_requests:rate${EDGES})`),
   stat("Failing", "percentunit", `sum(mesh:edge_errors:rate${EDGES}) / (sum(mesh:edge_requests:rate${EDGES}) > 0)`),
-  stat(
-    "Slowest connection, p99",
-    "ms",
-    `max(mesh:edge_duration_ms:quantile${EDGES.replace("}", ', quantile="0.99"}')})`,
-  ),
+  stat("Slowest connection, p99", "ms", `max(${quantile("0.99")})`),
   stat("Envoys connected to Consul", "percentunit", "avg(envoy_control_plane_connected_state)"),
   stat("Time until the first certificate expires", "s", `min(${leafExpiry()})`),
   stat("Alerts", "none", 'count(ALERTS{alertstate="firing"}) or vector(0)'),
@@ -139,6 +137,10 @@ function graph(title: string, unit: string, queries: Readonly<Record<string, str
   return { title, type: "timeseries", width: 8, height: 8, unit, queries };
 }
 
+function quantile(of: string): string {
+  return `mesh:edge_duration_ms:quantile{${OF_EDGES}, quantile="${of}"}`;
+}
+
 function leafExpiry(): string {
   return "envoy_listener_ssl_certificate_expiration_unix_time_seconds - time()";
 }
@@ -154,11 +156,15 @@ function edgeVariable(name: string, label: string, of: string): object {
     label,
     type: "query",
     datasource: DATASOURCE,
-    query: { query: `label_values(mesh:edge_connections:rate, ${of})`, refId: name },
+    query: {
+      query: `label_values(mesh:edge_connections:rate{consul_destination_service!~".+ [(]failover.+"}, ${of})`,
+      refId: name,
+    },
     refresh: 2,
     includeAll: true,
     multi: true,
-    allValue: ".*",
+    // Envoy's connections that are not to a service of the mesh have no destination.
+    allValue: ".+",
     current: { text: ["All"], value: ["$__all"] },
   };
 }
