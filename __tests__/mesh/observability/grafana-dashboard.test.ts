@@ -1,4 +1,4 @@
-import { meshDashboard, type DashboardPanel } from "../../../constructs";
+import { meshDashboard, meshRules, type DashboardPanel } from "../../../constructs";
 
 const { panels, templating } = meshDashboard();
 
@@ -13,6 +13,14 @@ function panel(title: string): DashboardPanel {
     throw new Error(`No panel has the title ${title}`);
   }
   return found;
+}
+
+/** The colour of a panel's value. */
+function colour(title: string, value: number): string | undefined {
+  const { fieldConfig } = panel(title) as unknown as {
+    fieldConfig: { defaults: { thresholds: { steps: { color: string; value: number | null }[] } } };
+  };
+  return fieldConfig.defaults.thresholds.steps.filter((step) => value >= (step.value ?? -Infinity)).at(-1)?.color;
 }
 
 test("no two panels overlap, and none is wider than the page", () => {
@@ -54,6 +62,45 @@ test("who chooses a destination sees its failover targets too, of which the menu
 test("with all destinations, Envoy's connections without one are not shown", () => {
   const { list } = templating as { list: { name: string; allValue?: string }[] };
   expect(list.map(({ allValue }) => allValue)).toEqual([undefined, ".+", ".+"]);
+});
+
+test("a single number is the value now, and red only when it is bad", () => {
+  for (const { targets } of panels.filter(({ type }) => type === "stat")) {
+    expect(targets).toMatchObject([{ instant: true, range: false }]);
+  }
+  expect([0, 0.01, 0.05, 1].map((it) => colour("Failing", it))).toEqual(["green", "green", "red", "red"]);
+  expect([80, 1000].map((it) => colour("Slowest connection, p99", it))).toEqual(["green", "red"]);
+  expect([1, 0.99].map((it) => colour("Envoys connected", it))).toEqual(["green", "red"]);
+  expect([71, 5].map((hours) => colour("First certificate expires in", hours * 3600))).toEqual(["green", "red"]);
+  expect([0, 1].map((it) => colour("Alerts", it))).toEqual(["green", "red"]);
+  expect([0, 10_000].map((it) => colour("Requests", it))).toEqual(["blue", "blue"]);
+});
+
+test("numbers become red where the alerts fire by default", () => {
+  const limits = Object.fromEntries(
+    meshRules().flatMap(({ rules }) =>
+      rules.flatMap((rule) => ("alert" in rule ? [[rule.alert, rule.expr] as const] : [])),
+    ),
+  );
+  expect(limits.MeshErrorRateHigh).toContain("> 0.05 ");
+  expect(limits.MeshLatencyHigh).toContain("> 1000 ");
+  expect(limits.ServiceCertificateExpires).toMatch(/< 21600$/);
+});
+
+test("the axis of error ratios reaches the threshold of the alert, so that few errors do not look like many", () => {
+  const { fieldConfig } = panel("Error ratio by connection");
+  expect(fieldConfig).toMatchObject({ defaults: { unit: "percentunit", min: 0, custom: { axisSoftMax: 0.05 } } });
+});
+
+test("the table of alerts has a row for each alert, with columns that name what is wrong", () => {
+  const { targets, transformations } = panel("Firing alerts");
+  expect(targets).toMatchObject([{ format: "table", instant: true }]);
+  expect(targets[0].expr).toBe(
+    'max by (alertname, severity, consul_source_service, consul_destination_service, service, node) (ALERTS{alertstate="firing"})',
+  );
+  expect(transformations).toMatchObject([
+    { id: "organize", options: { excludeByName: { Time: true, Value: true }, renameByName: { node: "Node" } } },
+  ]);
 });
 
 test("panels and variables ask the data source that is chosen, and ids are unique", () => {

@@ -1,3 +1,5 @@
+import { RULE_DEFAULTS } from "./rules";
+
 /** Options of {@link meshDashboard}. */
 export interface DashboardOptions {
   /** Title of the dashboard. @default "Service mesh" */
@@ -55,6 +57,7 @@ export interface DashboardPanel {
 /** A panel without its position, which follows from the order of the panels. */
 interface PanelPlan {
   readonly title: string;
+  readonly description?: string;
   readonly type: DashboardPanel["type"];
   /** Width in columns, of 24. */
   readonly width: number;
@@ -63,7 +66,31 @@ interface PanelPlan {
   readonly unit: string;
   /** Legend → query. */
   readonly queries: Readonly<Record<string, string>>;
+  /** Other fields of each query. */
+  readonly query?: object;
+  readonly options?: object;
+  readonly transformations?: readonly object[];
+  /** Other settings of all series. */
+  readonly defaults?: object;
+  /** Settings of some series. */
+  readonly overrides?: readonly object[];
 }
+
+/** Colour, and the value from which it applies. Grafana's own default is red from 80, whatever the unit. */
+type Colours = readonly (readonly [color: string, from: number | null])[];
+
+const NEUTRAL: Colours = [["blue", null]];
+const badFrom = (limit: number): Colours => [
+  ["green", null],
+  ["red", limit],
+];
+const goodFrom = (limit: number): Colours => [
+  ["red", null],
+  ["green", limit],
+];
+
+/** A query at the end of the time range only. */
+const NOW = { instant: true, range: false };
 
 /** A destination includes its failover targets, which have a suffix. */
 const OF_EDGES = 'consul_source_service=~"$source", consul_destination_service=~"($destination)( [(]failover.+)?"';
@@ -72,14 +99,33 @@ const EDGE = "{{consul_source_service}} → {{consul_destination_service}}";
 
 const PANELS: readonly PanelPlan[] = [
   stat("Requests", "reqps", `sum(mesh:edge_requests:rate${EDGES})`),
-  stat("Failing", "percentunit", `sum(mesh:edge_errors:rate${EDGES}) / (sum(mesh:edge_requests:rate${EDGES}) > 0)`),
-  stat("Slowest connection, p99", "ms", `max(${quantile("0.99")})`),
-  stat("Envoys connected to Consul", "percentunit", "avg(envoy_control_plane_connected_state)"),
-  stat("Time until the first certificate expires", "s", `min(${leafExpiry()})`),
-  stat("Alerts", "none", 'count(ALERTS{alertstate="firing"}) or vector(0)'),
+  stat(
+    "Failing",
+    "percentunit",
+    // Without requests, the rate of errors, which is 0.
+    `sum(mesh:edge_errors:rate${EDGES}) / (sum(mesh:edge_requests:rate${EDGES}) > 0) or sum(mesh:edge_errors:rate${EDGES})`,
+    badFrom(RULE_DEFAULTS.errorRatio),
+  ),
+  // Without requests, a quantile is NaN, and no number.
+  stat("Slowest connection, p99", "ms", `max(${quantile("0.99")} >= 0)`, badFrom(RULE_DEFAULTS.latencyMs)),
+  {
+    ...stat("Envoys connected", "percentunit", "avg(envoy_control_plane_connected_state)", goodFrom(1)),
+    description: "Share of the Envoys that are connected to their Consul agent.",
+  },
+  stat(
+    "First certificate expires in",
+    "s",
+    `min(${leafExpiry()})`,
+    goodFrom(RULE_DEFAULTS.leafCertificateHours * 3600),
+  ),
+  stat("Alerts", "none", 'count(ALERTS{alertstate="firing"}) or vector(0)', badFrom(1)),
   graph("Requests by connection", "reqps", { [EDGE]: `mesh:edge_requests:rate${EDGES}` }),
   graph("Error ratio by connection", "percentunit", { [EDGE]: `mesh:edge_errors:ratio${EDGES}` }),
-  graph("Duration by connection", "ms", { [`${EDGE}, {{quantile}}`]: `mesh:edge_duration_ms:quantile${EDGES}` }),
+  graph("Duration by connection", "ms", {
+    [`${EDGE}, p50`]: quantile("0.5"),
+    [`${EDGE}, p90`]: quantile("0.9"),
+    [`${EDGE}, p99`]: quantile("0.99"),
+  }),
   graph("Responses by connection and class", "reqps", {
     [`${EDGE}, {{envoy_response_code_class}}xx`]: `sum by (consul_source_service, consul_destination_service, envoy_response_code_class) (rate(envoy_cluster_upstream_rq_xx${EDGES}[$__rate_interval]))`,
   }),
@@ -89,22 +135,43 @@ const PANELS: readonly PanelPlan[] = [
     [`${EDGE}, failed`]: `mesh:edge_connection_failures:rate${EDGES}`,
   }),
   graph("Bytes by connection", "Bps", {
-    [`${EDGE}, answered`]: bytes("rx"),
-    [`${EDGE}, asked`]: bytes("tx"),
+    [`${EDGE}, received`]: bytes("rx"),
+    [`${EDGE}, sent`]: bytes("tx"),
   }),
   graph("Time until service certificates expire", "s", {
     "{{service}} on {{node}}": `min by (service, node) (${leafExpiry()})`,
   }),
-  graph("Leaders", "none", {
-    "Consul: {{node}}": "consul_server_isLeader",
-    "Nomad: {{node}}": "count by (node) (nomad_nomad_job_status_running)",
+  {
+    ...graph("Leaders", "none", {
+      "Consul: {{node}}": "consul_server_isLeader",
+      "Nomad: {{node}}": "count by (node) (nomad_nomad_job_status_running)",
+    }),
+    // Both are 1, so one line covers the other unless it is thinner.
+    overrides: [
+      { matcher: { id: "byRegexp", options: "/^Consul/" }, properties: [{ id: "custom.lineWidth", value: 6 }] },
+    ],
+  },
+  graph("Scraped targets", "none", {
+    "{{job}}": "sum by (job) (up)",
+    "{{job}}, unreachable": "sum by (job) (1 - up)",
   }),
-  graph("Scraped targets", "none", { "{{job}} {{service}} on {{node}}": "up" }),
+  table(
+    "Firing alerts",
+    {
+      alertname: "Alert",
+      severity: "Severity",
+      consul_source_service: "From",
+      consul_destination_service: "To",
+      service: "Service",
+      node: "Node",
+    },
+    'ALERTS{alertstate="firing"}',
+  ),
 ];
 
 /**
- * A Grafana dashboard of the mesh: requests, errors and duration by source and destination, from the series that {@link meshRules} record;
- * certificates, connections of Envoys to Consul, and leaders.
+ * A dashboard of the mesh for Grafana 8.3 or newer: requests, errors and duration by source and destination, from the series that
+ * {@link meshRules} record; certificates, connections of Envoys to Consul, leaders, and firing alerts.
  *
  * @example
  * writeFileSync("mesh-dashboard.json", JSON.stringify(meshDashboard()));
@@ -129,12 +196,47 @@ export function meshDashboard(options: DashboardOptions = {}): Dashboard {
   };
 }
 
-function stat(title: string, unit: string, query: string): PanelPlan {
-  return { title, type: "stat", width: 4, height: 4, unit, queries: { [title]: query } };
+/** The value at the end of the time range. A query over the range would show the last value that there was, which may be long ago. */
+function stat(title: string, unit: string, query: string, colours = NEUTRAL): PanelPlan {
+  return {
+    ...{ title, type: "stat", width: 4, height: 4, unit },
+    queries: { [title]: query },
+    query: NOW,
+    options: { reduceOptions: { calcs: ["lastNotNull"] }, graphMode: "none" },
+    defaults: {
+      color: { mode: "thresholds" },
+      thresholds: { mode: "absolute", steps: colours.map(([color, value]) => ({ color, value })) },
+    },
+  };
 }
 
 function graph(title: string, unit: string, queries: Readonly<Record<string, string>>): PanelPlan {
-  return { title, type: "timeseries", width: 8, height: 8, unit, queries };
+  return {
+    ...{ title, type: "timeseries", width: 8, height: 8, unit, queries },
+    options: { tooltip: { mode: "multi" } },
+    // An axis that ends below the threshold of the alert would make few errors look like many.
+    ...(unit === "percentunit" && { defaults: { custom: { axisSoftMax: RULE_DEFAULTS.errorRatio } } }),
+  };
+}
+
+/** The labels of the series that a query returns now. Labels and their headers are columns, from left to right. */
+function table(title: string, columns: Readonly<Record<string, string>>, query: string): PanelPlan {
+  const labels = Object.keys(columns);
+  return {
+    ...{ title, type: "table", width: 16, height: 8, unit: "none" },
+    queries: { [title]: `max by (${labels.join(", ")}) (${query})` },
+    query: { ...NOW, format: "table" },
+    transformations: [
+      {
+        id: "organize",
+        options: {
+          excludeByName: { Time: true, Value: true },
+          indexByName: Object.fromEntries(labels.map((label, index) => [label, index])),
+          renameByName: columns,
+        },
+      },
+    ],
+  };
 }
 
 function quantile(of: string): string {
@@ -174,22 +276,21 @@ const DATASOURCE = { type: "prometheus", uid: "${datasource}" };
 /** Places the panels from left to right, row by row. All panels of a row have the same height. */
 function placed(plans: readonly PanelPlan[]): DashboardPanel[] {
   let [x, y] = [0, 0];
-  return plans.map(({ title, type, width, height, unit, queries }, index) => {
+  return plans.map(({ width, height, unit, queries, query, defaults, overrides = [], ...panel }, index) => {
     const gridPos = { x, y, w: width, h: height };
     x += width;
     if (x >= 24) {
       [x, y] = [0, y + height];
     }
     return {
+      ...panel,
       id: index + 1,
-      title,
-      type,
       gridPos,
       datasource: DATASOURCE,
-      fieldConfig: { defaults: { unit, min: 0 }, overrides: [] },
-      options: type === "stat" ? { reduceOptions: { calcs: ["lastNotNull"] } } : { tooltip: { mode: "multi" } },
-      targets: Object.entries(queries).map(([legendFormat, expr], query) => ({
-        refId: String.fromCharCode("A".charCodeAt(0) + query),
+      fieldConfig: { defaults: { unit, min: 0, ...defaults }, overrides },
+      targets: Object.entries(queries).map(([legendFormat, expr], number) => ({
+        ...query,
+        refId: String.fromCharCode("A".charCodeAt(0) + number),
         datasource: DATASOURCE,
         expr,
         legendFormat,

@@ -71,6 +71,9 @@ export interface MeshRulesOptions {
   readonly authorityCertificateDays?: number;
 }
 
+/** @internal Thresholds of alerts that the dashboard shows as colours. */
+export const RULE_DEFAULTS = { errorRatio: 0.05, latencyMs: 1000, leafCertificateHours: 6 };
+
 /** Groups metrics of Envoy by edge. */
 const BY_EDGE = "by (consul_source_service, consul_destination_service)";
 const OF_EDGES = 'consul_destination_service!=""';
@@ -140,7 +143,7 @@ function trafficAlerts(options: MeshRulesOptions): AlertingRule[] {
   return [
     {
       alert: "MeshErrorRateHigh",
-      expr: `mesh:edge_errors:ratio > ${options.errorRatio ?? 0.05} and ${busy}`,
+      expr: `mesh:edge_errors:ratio > ${options.errorRatio ?? RULE_DEFAULTS.errorRatio} and ${busy}`,
       for: wait,
       labels: { severity: "critical" },
       annotations: {
@@ -150,14 +153,14 @@ function trafficAlerts(options: MeshRulesOptions): AlertingRule[] {
     },
     {
       alert: "MeshLatencyHigh",
-      expr: `mesh:edge_duration_ms:quantile{quantile="0.99"} > ${options.latencyMs ?? 1000} and ignoring (quantile) ${busy}`,
+      expr: `mesh:edge_duration_ms:quantile{quantile="0.99"} > ${options.latencyMs ?? RULE_DEFAULTS.latencyMs} and ignoring (quantile) ${busy}`,
       for: wait,
       labels: { severity: "warning" },
       annotations: { summary: `${EDGE}: the 99th percentile of the duration is {{ $value | humanize }} ms` },
     },
     {
       alert: "MeshConnectionsFail",
-      expr: `mesh:edge_connection_failures:rate > ${options.errorRatio ?? 0.05} * mesh:edge_connections:rate`,
+      expr: `mesh:edge_connection_failures:rate > ${options.errorRatio ?? RULE_DEFAULTS.errorRatio} * mesh:edge_connections:rate`,
       for: wait,
       labels: { severity: "critical" },
       annotations: { summary: `${EDGE}: {{ $value | humanize }} connections per second cannot be opened` },
@@ -214,7 +217,7 @@ function noLeader(engine: string, job: string, metric: string, condition: string
 }
 
 function certificateAlerts(options: MeshRulesOptions): AlertingRule[] {
-  const hours = options.leafCertificateHours ?? 6;
+  const hours = options.leafCertificateHours ?? RULE_DEFAULTS.leafCertificateHours;
   const seconds = (options.authorityCertificateDays ?? 30) * 86_400;
   const soon = (what: string) => `${what} expires in {{ $value | humanizeDuration }}`;
   return [
