@@ -4,7 +4,7 @@ import { diagnose, type Diagnosis, type LinkReport } from "../connection/diagnos
 import type { AskedCluster } from "../connection/asked-cluster";
 import { gatherConnection } from "../connection/gather";
 import { runInLab } from "../connection/run-in-lab";
-import { explain, type Explanation, type Question } from "../graph/explain";
+import { explain, placesOf, type Explanation, type Question } from "../graph/explain";
 import { readDocuments, type MeshDocuments } from "../lab/apply/documents";
 import { readStacks, type SynthesizedStack } from "../lab/apply/synthesized";
 import { Cluster } from "../lab/cluster/cluster";
@@ -38,9 +38,12 @@ export async function explainInLab(
   const clusters = new Map(
     Cluster.all(lab).map(({ datacenter, consul, nomad }) => [datacenter, { consul, nomad, run }]),
   );
-  const datacenter = datacenterIn([...clusters.keys()], question.datacenter);
+  const documents = stacks && readDocuments(stacks);
+  const places = documents && placesOf(documents, question.source);
+  const wanted = question.datacenter ?? (places?.length === 1 ? places[0] || undefined : undefined);
+  const datacenter = datacenterIn([...clusters.keys()], wanted);
   const { [datacenter]: home, ...others } = Object.fromEntries(clusters);
-  return answer(home, { ...question, datacenter }, stacks && readDocuments(stacks), others);
+  return answer(home, { ...question, datacenter }, documents, others);
 }
 
 /** In the cluster of the environment, unless the app names addresses. */

@@ -39,7 +39,7 @@ export function registerExplain(program: Command): void {
         .argParser(withHeader)
         .default({}, "none"),
     )
-    .option("--datacenter <name>", "Consul datacenter of the source (default: the only one of the app)")
+    .option("--datacenter <name>", "Consul datacenter of the source (default: the only one with the source)")
     .option(
       "--live",
       "find out where requests fail in a running mesh: ask Consul, Nomad and the Envoys of both services",

@@ -14,7 +14,7 @@ export interface Question {
   readonly source: string;
   /** The name that it asks for. */
   readonly destination: string;
-  /** Consul datacenter of the source; with its partition and namespace, `dc1/team-a/payments`. @default that of the app, where it has one */
+  /** Consul datacenter of the source; with its partition and namespace, `dc1/team-a/payments`. @default the only one with the source, or of the app */
   readonly datacenter?: string;
   /** Decide about this request. @default about any */
   readonly request?: HttpRequest;
@@ -60,7 +60,7 @@ export function explain(given: MeshDocuments, question: Question): Explanation {
   const documents = inPlaces(given);
   requireServices(documents, source, destination);
   const world = worldOf(documents);
-  const datacenter = question.datacenter ?? onlyOne([...world.entries.keys()]);
+  const datacenter = question.datacenter ?? onlyOne(placesOf(documents, source) ?? [...world.entries.keys()]);
   if (!world.entries.has(datacenter)) {
     throw new LabError(
       `The app has no datacenter ${datacenter}.`,
@@ -99,6 +99,14 @@ export function explain(given: MeshDocuments, question: Question): Explanation {
       ...(fix !== undefined && { fix }),
     })),
   };
+}
+
+/** Where the app runs a service. @default it does not run it */
+export function placesOf({ jobs }: Pick<MeshDocuments, "jobs">, service: string): readonly string[] | undefined {
+  const places = jobs
+    .filter(({ job }) => (job.TaskGroups ?? []).some((it) => it.Services?.some(({ Name }) => Name === service)))
+    .map(({ datacenter = "" }) => datacenter);
+  return places.length > 0 ? [...new Set(places)] : undefined;
 }
 
 function proxiesOf({ jobs }: MeshDocuments, { datacenter, source }: Question) {
