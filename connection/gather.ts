@@ -62,7 +62,8 @@ export async function gatherConnection(
     `/v1/discovery-chain/${name(destination)}${there === undefined ? "" : `?compile-dc=${name(there)}`}`,
     { read: readChain },
   );
-  const datacenter = asked.datacenter ?? valueOf(self)?.datacenter ?? valueOf(compiled)?.Datacenter ?? "";
+  const ownChain = there === undefined ? valueOf(compiled) : undefined;
+  const datacenter = asked.datacenter ?? valueOf(self)?.datacenter ?? ownChain?.Datacenter ?? "";
   const hasQueries = isSeen(sources) && sources.value.some((it) => it.upstreams.some(({ isQuery }) => isQuery));
   const queries = hasQueries ? await ask<PreparedQuery[]>(consul, "/v1/query") : undefined;
   const byQuery = isSeen(sources) ? onlyQueryTo({ question: asked, queries }, sources.value) : undefined;

@@ -20,7 +20,9 @@ export async function powerOff(lab: TestLab, ...hosts: readonly string[]): Promi
 export function agentOf(lab: TestLab, host: string, agent: "consul" | "nomad" | "vault"): ProcessRecord {
   const { pid } = initOf(lab, host);
   const children = readFileSync(`/proc/${pid}/task/${pid}/children`, "utf8").trim().split(" ").map(Number);
-  const found = children.find((child) => commandOf(child).startsWith(`/usr/local/bin/${agent} ${agent === "vault" ? "server" : "agent"}`));
+  const found = children.find((child) =>
+    commandOf(child).startsWith(`/usr/local/bin/${agent} ${agent === "vault" ? "server" : "agent"}`),
+  );
   const record = found === undefined ? undefined : recordOf(found);
   if (!record) throw new Error(`${agent} does not run on ${host}: ${children.map(commandOf).join("; ")}`);
   return record;
