@@ -18,6 +18,11 @@ export function isSeen<T>(fact: Fact<T>): fact is { readonly value: T } {
   return "value" in fact;
 }
 
+/** What was seen. @default it was not */
+export function valueOf<T>(fact: Fact<T> | undefined): T | undefined {
+  return fact && isSeen(fact) ? fact.value : undefined;
+}
+
 /** Another view of a fact, if it is seen. */
 export function mapFact<T, U>(fact: Fact<T>, change: (value: T) => U): Fact<U> {
   return isSeen(fact) ? { value: change(fact.value) } : fact;

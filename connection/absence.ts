@@ -7,23 +7,23 @@ export function absenceOf({ jobs, question }: ConnectionFacts, service: string, 
   const own = isSeen(jobs) ? jobs.value.filter((it) => it.service === service && it.datacenter === datacenter) : [];
   const reason = own.map(reasonOf).find((it) => it !== undefined);
   if (reason) return { at: service, ...reason };
-  if (own.length === 0 && datacenter !== question.datacenter) {
+  if (own.length > 0) {
     return {
       at: service,
-      problem: `Consul has no instance of it in ${datacenter}.`,
-      fix: `Deploy it there, or correct the name of the datacenter.`,
+      problem: `Its job ${own[0].id} runs, but Consul has no instance of it in the mesh.`,
+      fix: "Check that its service has a `connect` block, and run `meshform check`.",
     };
   }
-  return own.length > 0
+  return datacenter === question.datacenter
     ? {
-        at: service,
-        problem: `Its job ${own[0].id} runs, but Consul has no instance of it in the mesh.`,
-        fix: `Check that its service has a \`connect\` block, and run \`meshform check\`.`,
-      }
-    : {
         at: service,
         problem: "Consul has no instance of it, and no job of Nomad registers it.",
         fix: "Correct the name where it is written, or deploy the service.",
+      }
+    : {
+        at: service,
+        problem: `Consul has no instance of it in ${datacenter}.`,
+        fix: "Deploy it there, or correct the name of the datacenter.",
       };
 }
 

@@ -2,7 +2,7 @@ import { statedProtocol } from "../constructs/consul/protocol";
 import { areOneCluster, configEntries, type ConfigEntries, type World } from "../constructs/model/config-entries";
 import type { Decision } from "../constructs/model/intentions";
 import { reach, reachByQuery } from "../constructs/model/reach";
-import { isSeen } from "../cluster/fact";
+import { isSeen, valueOf } from "../cluster/fact";
 import type { ConnectionFacts } from "./facts";
 import { seen } from "./link";
 
@@ -49,11 +49,12 @@ export function decisionsOf(facts: ConnectionFacts): LiveDecision[] {
 /** All entries that are known. A WAN federation has the same ones in each datacenter. */
 function worldOf({ entries, federated, question: { datacenter } }: ConnectionFacts): World {
   const own = configEntries(seen(entries[datacenter]));
-  const names = isSeen(federated) ? federated.value : [datacenter];
-  const asked = Object.entries(entries).flatMap(([name, fact]) =>
-    fact !== undefined && isSeen(fact) ? [[name, configEntries(fact.value)] as const] : [],
-  );
-  return { entries: new Map([...names.map((name) => [name, own] as const), ...asked]), federated: [names] };
+  const names = valueOf(federated) ?? [datacenter];
+  const known = new Map([datacenter, ...names].map((name) => [name, own] as const));
+  for (const [name, fact] of Object.entries(entries)) {
+    if (name !== datacenter && fact !== undefined && isSeen(fact)) known.set(name, configEntries(fact.value));
+  }
+  return { entries: known, federated: [names] };
 }
 
 /** Permissions on requests let nothing in where Envoy sees no requests. */

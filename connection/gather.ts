@@ -1,6 +1,6 @@
 import type * as consul from "../constructs/consul/generated/config-entries";
 import type { ConfigEntryKind } from "../constructs/model/config-entries";
-import { isSeen, mapFact, type Fact } from "../cluster/fact";
+import { isSeen, mapFact, valueOf, type Fact } from "../cluster/fact";
 import type { ConsulAgent } from "../cluster/facts";
 import type { Explanation } from "../graph/explain";
 import type { MeshDocuments } from "../lab/apply/documents";
@@ -56,7 +56,7 @@ export async function gatherConnection(
     ask<Peering[]>(consul, "/v1/peerings"),
     membersOf(consul, source),
   ]);
-  const there = isSeen(sources) ? lookupDatacenter(destination, sources.value) : undefined;
+  const there = lookupDatacenter(destination, valueOf(sources) ?? []);
   const compiled = await ask(
     consul,
     `/v1/discovery-chain/${name(destination)}${there === undefined ? "" : `?compile-dc=${name(there)}`}`,
@@ -183,8 +183,4 @@ async function gatewaysFor(engine: EngineApi, services: readonly string[]): Prom
   return keyed(names, String, (it) =>
     ask<Instance[]>(engine, `/v1/health/service/${encodeURIComponent(it)}`, { read: readInstances }),
   );
-}
-
-function valueOf<T>(fact: Fact<T> | undefined): T | undefined {
-  return fact && isSeen(fact) ? fact.value : undefined;
 }

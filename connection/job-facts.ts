@@ -1,4 +1,4 @@
-import { isSeen, type Fact } from "../cluster/fact";
+import { isSeen, valueOf, type Fact } from "../cluster/fact";
 import { identityOf, type MeshDocuments } from "../lab/apply/documents";
 import type { EngineAnswer } from "../lab/cluster/engine-api";
 import { readJobs } from "../lab/cluster/read-jobs";
@@ -31,14 +31,14 @@ export async function readJobFacts(
     return {
       value: (ofApp ?? registered).map(({ id, namespace, service }, index) => {
         const status = statuses.find((it) => it.id === id && it.namespace === namespace);
-        const [state] = states.slice(index).map((it) => (isSeen(it) ? it.value : undefined));
+        // What is registered was submitted.
+        const state = valueOf(states.at(index)) ?? "submitted";
         const groups = new Set(status?.services.filter(({ name }) => name === service).map(({ group }) => group));
         const count = Object.entries(status?.groups ?? {}).reduce(
           (sum, [group, it]) => (groups.has(group) ? sum + it : sum),
           0,
         );
-        const known = state ?? (ofApp ? "absent" : "submitted");
-        return { service, datacenter, id, namespace, state: known, count, ...(status && { status }) };
+        return { service, datacenter, id, namespace, state, count, ...(status && { status }) };
       }),
     };
   } catch (error) {

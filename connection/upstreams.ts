@@ -18,7 +18,7 @@ export function upstreamsTo(
   { question, queries }: UpstreamFacts,
   { upstreams }: Pick<Instance, "upstreams">,
 ): readonly RegisteredUpstream[] {
-  const byName = upstreams.filter(({ name, isQuery }) => !isQuery && name === question.destination);
+  const byName = namedUpstreams({ upstreams }, question.destination);
   const byQuery = upstreams.filter(({ isQuery }) => isQuery);
   if (byQuery.length === 0) return byName;
   const known = byName.length > 0 && queries && !isSeen(queries) ? [] : seen(queries);
@@ -31,9 +31,14 @@ export function upstreamsTo(
   return [...byName, ...own];
 }
 
+/** Those that name the service itself, not a prepared query. */
+function namedUpstreams({ upstreams }: Pick<Instance, "upstreams">, service: string): readonly RegisteredUpstream[] {
+  return upstreams.filter(({ name, isQuery }) => !isQuery && name === service);
+}
+
 /** Where instances look up the name of the destination: in their own datacenter, unless all their upstreams name another one. */
 export function lookupDatacenter(destination: string, instances: readonly Instance[]): string | undefined {
-  const upstreams = instances.flatMap(({ upstreams: its }) => its.filter(({ name }) => name === destination));
+  const upstreams = instances.flatMap((it) => namedUpstreams(it, destination));
   return upstreams.every(({ datacenter }) => datacenter !== undefined) ? upstreams.at(0)?.datacenter : undefined;
 }
 

@@ -6,9 +6,9 @@ import { readReport, sentenceOf, sentenceOfSilence, type Report } from "../../co
 import type { Profile } from "../../constructs/linux/profile";
 import { appErrorOf } from "./app-error";
 import { contextOfProject, type AppSource } from "./app-source";
-import type { Topology } from "../hosts/topology";
 import { LabError } from "../core/errors";
 import { IS_CLONE } from "../core/invocation";
+import type { Topology } from "../hosts/topology";
 import { labMarker } from "../machine/processes";
 import { signalGroup } from "../machine/run-tool";
 
@@ -18,7 +18,7 @@ export type Runtime = "exec" | "docker";
 /** The longest that an app may take, in milliseconds. */
 const limitMs = 120_000;
 
-/** What the lab is for which an app is synthesized. */
+/** How an app is synthesized. */
 export interface SynthesisOptions extends LabOptions {
   /** The lab that ends the app if this process is killed before it can. @default none */
   readonly lab?: string;
@@ -26,7 +26,7 @@ export interface SynthesisOptions extends LabOptions {
   readonly signal?: AbortSignal;
 }
 
-/** What of a lab, or of another cluster, decides what an app synthesizes. */
+/** What the lab is for which an app is synthesized. */
 export interface LabOptions {
   /** `own` leaves the app its own settings. @default "plain" */
   readonly profile?: Profile | "own";
