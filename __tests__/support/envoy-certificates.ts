@@ -1,5 +1,4 @@
-import { engines } from "./engines";
-import { run, type TestLab } from "./lab";
+import type { TestLab } from "./lab";
 
 /** Runs a program inside a task of a job's instance that runs, in a lab with several datacenters; @returns what it prints */
 export async function inTaskOf(
@@ -9,19 +8,12 @@ export async function inTaskOf(
   task: string,
   command: readonly string[],
 ): Promise<string> {
-  const token = lab.tokenFor("Nomad", datacenter) ?? "";
-  const nomad = lab.url(`Nomad (${datacenter})`);
-  const path = `/v1/job/${job}/allocations`;
   const listed = await lab.api<{ readonly ID: string; readonly ClientStatus: string }[]>(
     `Nomad (${datacenter})`,
-    path,
-    "GET",
-    undefined,
-    token,
+    `/v1/job/${job}/allocations`,
   );
   const { ID = "" } = listed.find(({ ClientStatus }) => ClientStatus === "running") ?? {};
-  const args = ["alloc", "exec", `-address=${nomad}`, "-i=false", "-t=false", "-task", task, ID, ...command];
-  const { code, output } = await run((await engines()).nomad.path, args, { env: { NOMAD_TOKEN: token } });
+  const { code, output } = await lab.inTask(ID, task, command, datacenter);
   if (code !== 0) throw new Error(`${job} in ${datacenter}: ${output}`);
   return output;
 }

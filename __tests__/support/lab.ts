@@ -162,10 +162,17 @@ export class TestLab {
   }
 
   /** Runs a program inside a task, in the network of its allocation. */
-  async inTask(allocation: string, task: string, command: readonly string[]): Promise<Outcome> {
+  async inTask(
+    allocation: string,
+    task: string,
+    command: readonly string[],
+    /** Where there are several. */
+    datacenter?: string,
+  ): Promise<Outcome> {
     const { nomad } = await engines();
-    const args = ["alloc", "exec", `-address=${this.url("Nomad")}`, "-i=false", "-t=false", "-task", task, allocation];
-    return run(nomad.path, [...args, ...command], { env: { NOMAD_TOKEN: this.tokenFor("Nomad") ?? "" } });
+    const url = this.url(datacenter === undefined ? "Nomad" : `Nomad (${datacenter})`);
+    const args = ["alloc", "exec", `-address=${url}`, "-i=false", "-t=false", "-task", task, allocation];
+    return run(nomad.path, [...args, ...command], { env: { NOMAD_TOKEN: this.tokenFor("Nomad", datacenter) ?? "" } });
   }
 
   /** Runs a command on a host, as `meshform exec` does. */

@@ -6,7 +6,7 @@ jest.setTimeout(60_000);
 /** What the agent of a client knows and finds, at a second. */
 interface Moment {
   readonly second: number;
-  /** Whether a server answers, so that nobody looks. @default false */
+  /** Whether a Consul server answers; then the host does not look for others. @default false */
   readonly answers?: boolean;
   /** The servers that its gossip calls alive. */
   readonly alive?: readonly string[];
