@@ -55,8 +55,6 @@ class Exclusion:
         # As the command has it.
         self._what = node
         self._datacenter = host.datacenter
-        # Of its datacenter, if it is another one.
-        self._query = ""
         self._limit = limit
         self._cluster = Cluster.of(host)
         tls = ConsulTls()
@@ -68,6 +66,10 @@ class Exclusion:
                 "tokens": lambda: TokenRotation(host, self._cluster, limit).run(),
                 **self._rotations,
             }
+
+    @property
+    def _query(self) -> str:
+        return query_of(self._datacenter)
 
     def run(self) -> None:
         self._expect_known_client()
@@ -191,7 +193,6 @@ class ExclusionElsewhere(Exclusion):
         super().__init__(host, node, limit, ("consul",))
         self._datacenter = datacenter
         self._what = f"{node} --datacenter {datacenter}"
-        self._query = query_of(datacenter)
 
     def _expect_known_client(self) -> None:
         nodes = self._ask(lambda: self._names("/v1/catalog/nodes"))

@@ -19,19 +19,19 @@ TURN = "/v1/kv/meshform/turn"
 
 
 def end_turn_of(node: str, consul: Api, query: str = "") -> None:
-    """Lets others have the turn of a host that is off for good.
+    """Lets others have the turn of a host, if that has it.
 
     @param query the datacenter of the host, if it is another one
     """
     held = read_turn(consul, query)
     if held and held[1]["host"] == node:
-        consul.call("DELETE", "&".join([f"{TURN}?cas={held[0]}", *([query] if query else [])]))
+        consul.call("DELETE", f"{TURN}?{query}&cas={held[0]}")
 
 
 def read_turn(consul: Api, query: str = "") -> tuple[int, Json] | None:
     """The index of the key, and who has the turn."""
     try:
-        (entry,) = consul.call("GET", f"{TURN}?{query}" if query else TURN)
+        (entry,) = consul.call("GET", f"{TURN}?{query}")
     except ApiError as error:
         if error.status == 404:
             return None
@@ -82,9 +82,7 @@ class Turn:
         if not self._taken:
             return
         with contextlib.suppress(ApiError, NotYet):
-            held = read_turn(self._consul)
-            if held and held[1]["host"] == self._node:
-                self._consul.call("DELETE", f"{TURN}?cas={held[0]}")
+            end_turn_of(self._node, self._consul)
 
     def end_in(self, seconds: float) -> None:
         """Keeps the turn for so long, whatever happens to this host."""
